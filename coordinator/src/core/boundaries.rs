@@ -1,0 +1,202 @@
+use super::membership::Assignments;
+use super::{Action, Core, DevScore, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A checkpoint that members are writing.
+#[derive(Debug)]
+pub(super) struct Pending {
+    fence: Fence,
+    saved: Saved,
+    committed_frames: u64,
+    /// Members whose report is waited for.
+    expected: BTreeSet<Slot>,
+    reports: BTreeMap<Slot, Report>,
+    writer: Slot,
+    /// Whether it is a regular one, with dev shares: `shares` of them.
+    dev_shares: usize,
+    finished: bool,
+    publishing: bool,
+    /// Admitted with this checkpoint as their start.
+    pub(super) newcomers: Vec<(Slot, Session)>,
+    assignments: Assignments,
+}
+
+impl Core {
+    /// Whether training has stopped getting better on dev (`schedule.patience`).
+    pub(super) fn is_stale(&self) -> bool {
+        let patience = self.settings.experiment.schedule.patience;
+        patience > 0 && self.stale_evaluations >= patience
+    }
+
+    /// Whether the round that has just been committed passed a checkpoint's place in the schedule.
+    pub(super) fn crosses_checkpoint(&self, before: f64) -> bool {
+        let count = f64::from(self.settings.experiment.checkpoint.count);
+        (self.progress() * count).floor() > (before * count).floor()
+    }
+
+    /// Decides whether the boundary writes a checkpoint and returns its name.
+    pub(super) fn prepare_checkpoint(
+        &mut self,
+        old: &[Slot],
+        newcomers: &[(Slot, Session)],
+        regular: bool,
+        finished: bool,
+        assignments: &mut Option<Assignments>,
+    ) -> Option<String> {
+        let &writer = old.first()?;
+        if !regular && newcomers.is_empty() {
+            return None;
+        }
+        if regular {
+            self.checkpoints += 1;
+        }
+        let name = format!("{:06}-{:010}", self.lineage, self.round);
+        let held = newcomers
+            .iter()
+            .filter_map(|(slot, _)| assignments.as_mut()?.remove(slot).map(|a| (*slot, a)))
+            .collect();
+        let pending = Pending {
+            fence: self.fence(),
+            saved: self.saved(),
+            committed_frames: self.position.committed_frames(),
+            expected: old.iter().copied().collect(),
+            reports: BTreeMap::new(),
+            writer,
+            dev_shares: if regular && self.settings.has_dev { old.len() } else { 0 },
+            finished,
+            publishing: false,
+            newcomers: newcomers.to_vec(),
+            assignments: held,
+        };
+        self.pending.insert(name.clone(), pending);
+        Some(name)
+    }
+
+    fn saved(&self) -> Saved {
+        Saved {
+            round: self.round,
+            position: self.position.clone(),
+            suggested_tau: self.suggested_tau,
+            checkpoints: self.checkpoints,
+            best: self.best.clone(),
+            stale_evaluations: self.stale_evaluations,
+            roster: self.roll(),
+        }
+    }
+
+    pub(super) fn reported(&mut self, now: Millis, report: Report, actions: &mut Vec<Action>) {
+        let Some((&slot, member)) = self.members.iter_mut().find(|(_, m)| m.identity == report.identity) else {
+            return;
+        };
+        member.heard_ms = now;
+        let name = report.checkpoint.clone();
+        let Some(pending) = self.pending.get_mut(&name) else { return };
+        if pending.expected.remove(&slot) {
+            pending.reports.insert(slot, report);
+            self.publish_if_complete(&name, actions);
+        }
+    }
+
+    fn publish_if_complete(&mut self, name: &str, actions: &mut Vec<Action>) {
+        let Some(pending) = self.pending.get_mut(name) else { return };
+        if pending.publishing || !pending.expected.is_empty() || !pending.reports.contains_key(&pending.writer) {
+            return;
+        }
+        pending.publishing = true;
+        let shares: Vec<DevScore> = pending.reports.values().filter_map(|r| r.dev).collect();
+        let complete = pending.dev_shares > 0 && shares.len() == pending.dev_shares;
+        let dev = complete.then(|| {
+            shares.iter().fold(DevScore::default(), |sum, s| DevScore {
+                frames: sum.frames + s.frames,
+                loss_sum: sum.loss_sum + s.loss_sum,
+                correct_frames: sum.correct_frames + s.correct_frames,
+            })
+        });
+        if let Some(score) = dev {
+            let error = score.frame_error();
+            if self.best.as_ref().is_none_or(|(_, best)| error < *best) {
+                self.best = Some((name.to_owned(), error));
+                self.stale_evaluations = 0;
+            } else {
+                self.stale_evaluations += 1;
+            }
+            // The checkpoint remembers its own score.
+            pending.saved.best = self.best.clone();
+            pending.saved.stale_evaluations = self.stale_evaluations;
+            actions.push(Action::Record(Event::Dev {
+                checkpoint: name.to_owned(),
+                committed_frames: pending.committed_frames,
+                loss: score.loss(),
+                frame_error: error,
+            }));
+        }
+        actions.push(Action::Publish(Publication {
+            name: name.to_owned(),
+            objects: pending.reports.values().flat_map(|r| r.written.clone()).collect(),
+            saved: pending.saved.clone(),
+            fence: pending.fence,
+            committed_frames: pending.committed_frames,
+            dev,
+        }));
+    }
+
+    pub(super) fn published(&mut self, now: Millis, name: &str, actions: &mut Vec<Action>) {
+        let Some(pending) = self.pending.remove(name) else { return };
+        self.newest = Some((name.to_owned(), pending.saved));
+        let mut assignments = pending.assignments;
+        for (slot, session) in pending.newcomers {
+            if let (Some(assignment), Some(member)) = (assignments.remove(&slot), self.members.get_mut(&slot)) {
+                member.heard_ms = now;
+                let checkpoint = Some(name.to_owned());
+                actions.push(Action::Admit { session, assignment, checkpoint });
+            }
+        }
+        if pending.finished {
+            let checkpoint = self.best.as_ref().map_or(name, |(best, _)| best).to_owned();
+            self.stop(Outcome::Finished { checkpoint }, actions);
+        }
+    }
+
+    /// A checkpoint cannot be completed: newcomers that were to start from it wait for the next one.
+    pub(super) fn abandon(&mut self, now: Millis, name: &str, reason: &str, actions: &mut Vec<Action>) {
+        let Some(pending) = self.pending.remove(name) else { return };
+        let event = Event::Abandoned { checkpoint: name.to_owned(), reason: reason.to_owned() };
+        actions.push(Action::Record(event));
+        if pending.finished {
+            // Nobody is left who could write the final model: go back and do the end again.
+            self.fall_back(now, reason, actions);
+        } else {
+            self.put_back(now, &pending, actions);
+        }
+    }
+
+    /// A lost member's reports are no longer waited for; a checkpoint without its writer is given up.
+    pub(super) fn excuse(&mut self, now: Millis, slot: Slot, reason: &str, actions: &mut Vec<Action>) {
+        let names: Vec<String> = self.pending.keys().cloned().collect();
+        for name in names {
+            let Some(pending) = self.pending.get_mut(&name) else { continue };
+            pending.newcomers.retain(|(s, _)| *s != slot);
+            let waited = pending.expected.remove(&slot);
+            if waited && pending.writer == slot {
+                self.abandon(now, &name, reason, actions);
+            } else {
+                self.publish_if_complete(&name, actions);
+            }
+        }
+    }
+
+    /// Slots whose report on the final checkpoint has not come.
+    pub(super) fn unreported(&self) -> Vec<Slot> {
+        self.pending.values().filter(|p| p.finished).flat_map(|p| p.expected.iter().copied()).collect()
+    }
+
+    /// The run ends without the reports of `slots`.
+    pub(super) fn finish_without(&mut self, now: Millis, slots: &[Slot], actions: &mut Vec<Action>) {
+        for &slot in slots {
+            self.excuse(now, slot, "lost at the end", actions);
+        }
+        if self.pending.values().all(|p| !p.finished) && matches!(self.phase, Phase::Finishing { .. }) {
+            self.fall_back(now, "the final checkpoint could not be written", actions);
+        }
+    }
+}

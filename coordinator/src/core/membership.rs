@@ -1,0 +1,234 @@
+use super::boundaries::Pending;
+use super::{Action, Assignment, Core, Event, Millis, Outcome, Phase, Session, Slot};
+use std::collections::BTreeMap;
+use stentor_experiment::Membership;
+
+/// Somebody whose contribution is waited for.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) identity: String,
+    pub(super) session: Session,
+    pub(super) heard_ms: Millis,
+    pub(super) doing: String,
+}
+
+/// Somebody who asks for membership; admitted at a round's boundary.
+#[derive(Debug, Clone)]
+pub(super) struct Applicant {
+    pub(super) identity: String,
+    pub(super) session: Session,
+}
+
+impl Core {
+    pub(super) fn join(&mut self, now: Millis, session: Session, identity: String, actions: &mut Vec<Action>) {
+        // A restarted process may come before its old connection is seen to break.
+        let old: Vec<Session> = self
+            .members
+            .values()
+            .map(|m| (&m.identity, m.session))
+            .chain(self.applicants.iter().map(|a| (&a.identity, a.session)))
+            .filter(|(name, _)| **name == identity)
+            .map(|(_, session)| session)
+            .collect();
+        for session in old {
+            self.lost(now, session, "the same identity joined again", actions);
+        }
+        if matches!(self.phase, Phase::Finishing { .. } | Phase::Stopped) {
+            actions.push(Action::RefuseJoin { session, reason: "the run is finishing".into() });
+            return;
+        }
+        if self.is_fixed() && !self.roster.is_empty() && !self.roster.contains(&identity) {
+            let members = self.roster.iter().cloned().collect::<Vec<_>>().join(", ");
+            let reason = format!("membership is fixed: expected one of {members}, found `{identity}`");
+            actions.push(Action::RefuseJoin { session, reason });
+            return;
+        }
+        self.applicants.push(Applicant { identity, session });
+        self.gather(now, actions);
+    }
+
+    pub(super) fn heard(&mut self, now: Millis, session: Session, doing: String) {
+        if let Some(member) = self.members.values_mut().find(|m| m.session == session) {
+            member.heard_ms = now;
+            member.doing = doing;
+        }
+    }
+
+    pub(super) fn leave(
+        &mut self,
+        now: Millis,
+        identity: &str,
+        reason: &str,
+        fatal: bool,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(session) = self.members.values().find(|m| m.identity == identity).map(|m| m.session) else {
+            return;
+        };
+        if fatal {
+            self.stop(Outcome::Broken { reason: format!("{identity}: {reason}") }, actions);
+        } else {
+            self.lost(now, session, reason, actions);
+        }
+    }
+
+    /// A session is over: by its own will, a broken connection or a deadline.
+    pub(super) fn lost(&mut self, now: Millis, session: Session, reason: &str, actions: &mut Vec<Action>) {
+        self.applicants.retain(|a| a.session != session);
+        let Some((&slot, _)) = self.members.iter().find(|(_, m)| m.session == session) else {
+            return;
+        };
+        match &self.phase {
+            Phase::Finishing { .. } => {
+                let done = !self.unreported().contains(&slot);
+                self.remove(slot, reason, actions);
+                if !done {
+                    self.finish_without(now, &[slot], actions);
+                }
+            }
+            _ if self.is_fixed() => {
+                let reason = format!("{} is lost: {reason}", self.members[&slot].identity);
+                self.fall_back(now, &reason, actions);
+            }
+            Phase::Running(_) => {
+                self.remove(slot, reason, actions);
+                self.excuse(now, slot, reason, actions);
+                if self.members.is_empty() {
+                    self.fall_back(now, "no member is left", actions);
+                } else {
+                    self.close_if_complete(now, actions);
+                }
+            }
+            Phase::Gathering { .. } | Phase::Stopped => self.remove(slot, reason, actions),
+        }
+    }
+
+    /// Takes a member out and returns what it had leased (the position deals it again when slots change).
+    fn remove(&mut self, slot: Slot, reason: &str, actions: &mut Vec<Action>) {
+        let Some(member) = self.members.remove(&slot) else { return };
+        actions.push(Action::Dismiss { session: member.session, slot, reason: reason.to_owned() });
+        let reason = format!("{} left: {reason}", member.identity);
+        actions.push(Action::Record(Event::Members { fence: self.fence(), members: self.roll(), reason }));
+    }
+
+    /// Members by slot.
+    pub(super) fn roll(&self) -> BTreeMap<Slot, String> {
+        self.members.iter().map(|(&slot, m)| (slot, m.identity.clone())).collect()
+    }
+
+    pub(super) fn is_fixed(&self) -> bool {
+        self.settings.experiment.cluster.membership == Membership::Fixed
+    }
+
+    /// Everybody goes back to the newest checkpoint; commits after it are void.
+    pub(super) fn fall_back(&mut self, now: Millis, reason: &str, actions: &mut Vec<Action>) {
+        for (slot, member) in std::mem::take(&mut self.members) {
+            actions.push(Action::Dismiss { session: member.session, slot, reason: reason.to_owned() });
+        }
+        self.pending.clear();
+        self.lineage += 1;
+        self.restore();
+        self.phase = Phase::Gathering { since: now };
+        let checkpoint = self.newest.as_ref().map(|(name, _)| name.clone());
+        let reason = reason.to_owned();
+        actions.push(Action::Record(Event::FellBack { lineage: self.lineage, checkpoint, reason }));
+        self.gather(now, actions);
+    }
+
+    /// Starts the first round after a beginning or a fall-back once everybody is there.
+    pub(super) fn gather(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        let Phase::Gathering { since } = self.phase else { return };
+        let cluster = &self.settings.experiment.cluster;
+        let wanted = if self.is_fixed() && !self.roster.is_empty() {
+            self.roster.len()
+        } else {
+            cluster.workers as usize
+        };
+        let late = now.saturating_sub(since) as f64 / 1e3 > cluster.join_deadline_s;
+        if self.applicants.len() < wanted {
+            if late && (self.is_fixed() || self.applicants.is_empty()) {
+                let there: Vec<_> = self.applicants.iter().map(|a| a.identity.as_str()).collect();
+                let reason = format!(
+                    "{wanted} workers expected within {} s, {} came ({})",
+                    cluster.join_deadline_s,
+                    there.len(),
+                    there.join(", ")
+                );
+                self.stop(Outcome::LostQuorum { reason }, actions);
+                return;
+            }
+            if !late {
+                return;
+            }
+        }
+        // In order of identity, so that a run with the same members has the same sums whoever came first.
+        let mut applicants = std::mem::take(&mut self.applicants);
+        applicants.sort_by(|a, b| a.identity.cmp(&b.identity));
+        let sessions: Vec<Session> = applicants.iter().map(|a| a.session).collect();
+        for (slot, applicant) in (0..).zip(applicants) {
+            self.enroll(now, slot, applicant);
+        }
+        self.roster = self.members.values().map(|m| m.identity.clone()).collect();
+        self.membership_epoch += 1;
+        let reason = "all have joined".into();
+        actions.push(Action::Record(Event::Members { fence: self.fence(), members: self.roll(), reason }));
+        let Some(mut assignments) = self.open_round(now) else {
+            let checkpoint = self.newest.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
+            self.stop(Outcome::Finished { checkpoint }, actions);
+            return;
+        };
+        let checkpoint = self.newest.as_ref().map(|(name, _)| name.clone());
+        for (slot, session) in (0..).zip(sessions) {
+            if let Some(assignment) = assignments.remove(&slot) {
+                actions.push(Action::Admit { session, assignment, checkpoint: checkpoint.clone() });
+            }
+        }
+    }
+
+    pub(super) fn enroll(&mut self, now: Millis, slot: Slot, applicant: Applicant) {
+        let Applicant { identity, session } = applicant;
+        self.members.insert(slot, Member { identity, session, heard_ms: now, doing: "joining".into() });
+    }
+
+    /// Applicants become members at a boundary, each in the lowest free slot.
+    pub(super) fn take_in(&mut self, now: Millis) -> Vec<(Slot, Session)> {
+        let mut taken = Vec::new();
+        let mut applicants = std::mem::take(&mut self.applicants);
+        applicants.sort_by(|a, b| a.identity.cmp(&b.identity));
+        for applicant in applicants {
+            let slot = (0..).find(|s| !self.members.contains_key(s)).unwrap_or_default();
+            taken.push((slot, applicant.session));
+            self.enroll(now, slot, applicant);
+        }
+        taken
+    }
+
+    /// Members that have not been heard of for longer than the round's deadline.
+    pub(super) fn drop_silent(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        let deadline = self.deadline_ms();
+        let silent: Vec<Session> = self
+            .members
+            .values()
+            .filter(|m| now.saturating_sub(m.heard_ms) > deadline)
+            .map(|m| m.session)
+            .collect();
+        for session in silent {
+            self.lost(now, session, &format!("not heard of for {:.1} s", deadline as f64 / 1e3), actions);
+        }
+    }
+
+    /// Newcomers of a checkpoint that was given up go back to waiting.
+    pub(super) fn put_back(&mut self, now: Millis, pending: &Pending, actions: &mut Vec<Action>) {
+        for (slot, session) in &pending.newcomers {
+            let Some(member) = self.members.remove(slot) else { continue };
+            self.applicants.push(Applicant { identity: member.identity, session: *session });
+            self.excuse(now, *slot, "its checkpoint was given up", actions);
+        }
+        if !pending.newcomers.is_empty() {
+            self.close_if_complete(now, actions);
+        }
+    }
+}
+
+/// Assignments by slot.
+pub(super) type Assignments = BTreeMap<Slot, Assignment>;

@@ -1,0 +1,247 @@
+//! The coordinator's decisions: membership, rounds, leases, checkpoints. Plain types: an input and the time go in,
+//! actions come out in the order in which the shell must do them. No clock, socket, thread or store.
+
+mod boundaries;
+mod membership;
+mod rounds;
+mod threshold;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+pub use types::{
+    Action, Arrival, Assignment, Boundary, Closing, DevScore, Encoding, Event, Fence, Input, Millis, Outcome,
+    Publication, Report, Saved, Session, Slot, Written,
+};
+
+use boundaries::Pending;
+use membership::{Applicant, Member};
+use rounds::Round;
+use std::collections::{BTreeMap, BTreeSet};
+use stentor_experiment::Experiment;
+use stentor_plan::{Plan, Position};
+
+/// What the core needs to know about a run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// Its batches.
+    pub plan: Plan,
+    /// Whether there is dev data to evaluate.
+    pub has_dev: bool,
+    /// First lineage of this incarnation; higher than any of earlier ones.
+    pub first_lineage: u64,
+}
+
+/// Where a run stands.
+#[derive(Debug)]
+enum Phase {
+    /// Waiting for members; the first round after it starts from `Core::newest`.
+    Gathering { since: Millis },
+    /// A round is open.
+    Running(Round),
+    /// The last update is out; waiting for the last reports.
+    Finishing { since: Millis },
+    /// Nothing more will happen.
+    Stopped,
+}
+
+/// The coordinator's state machine.
+#[derive(Debug)]
+pub struct Core {
+    settings: Settings,
+    phase: Phase,
+    lineage: u64,
+    membership_epoch: u64,
+    round: u64,
+    position: Position,
+    members: BTreeMap<Slot, Member>,
+    applicants: Vec<Applicant>,
+    /// Identities that a fixed run consists of, once it has started.
+    roster: BTreeSet<String>,
+    suggested_tau: Option<f32>,
+    checkpoints: u32,
+    best: Option<(String, f64)>,
+    stale_evaluations: u32,
+    pending: BTreeMap<String, Pending>,
+    newest: Option<(String, Saved)>,
+}
+
+impl Core {
+    /// A run at its beginning, or at the checkpoint `newest` of an earlier incarnation.
+    #[must_use]
+    pub fn new(settings: Settings, newest: Option<(String, Saved)>, now: Millis) -> Self {
+        let mut core = Self {
+            lineage: settings.first_lineage,
+            phase: Phase::Gathering { since: now },
+            membership_epoch: 0,
+            round: 0,
+            position: Position::new(&settings.plan),
+            members: BTreeMap::new(),
+            applicants: Vec::new(),
+            roster: BTreeSet::new(),
+            suggested_tau: None,
+            checkpoints: 0,
+            best: None,
+            stale_evaluations: 0,
+            pending: BTreeMap::new(),
+            newest,
+            settings,
+        };
+        core.restore();
+        if let Some((_, saved)) = &core.newest {
+            core.roster = saved.roster.values().cloned().collect();
+        }
+        core
+    }
+
+    /// Feeds one input at time `now` and returns what the shell must do.
+    pub fn step(&mut self, now: Millis, input: Input) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if matches!(self.phase, Phase::Stopped) {
+            if let Input::Join { session, .. } = input {
+                actions.push(Action::RefuseJoin { session, reason: "the run is over".into() });
+            }
+            return actions;
+        }
+        match input {
+            Input::Join { session, identity } => self.join(now, session, identity, &mut actions),
+            Input::Heard { session, doing } => self.heard(now, session, doing),
+            Input::Lost { session, reason } => self.lost(now, session, &reason, &mut actions),
+            Input::Leave { identity, reason, fatal } => self.leave(now, &identity, &reason, fatal, &mut actions),
+            Input::Arrived(arrival) => self.arrived(now, arrival, &mut actions),
+            Input::Reported(report) => self.reported(now, report, &mut actions),
+            Input::Published { checkpoint } => self.published(now, &checkpoint, &mut actions),
+            Input::PublishFailed { checkpoint, reason } => {
+                self.abandon(now, &checkpoint, &reason, &mut actions);
+            }
+            Input::Tick => self.tick(now, &mut actions),
+        }
+        actions
+    }
+
+    fn tick(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        self.drop_silent(now, actions);
+        match &self.phase {
+            Phase::Gathering { .. } => self.gather(now, actions),
+            Phase::Running(_) => self.enforce_deadline(now, actions),
+            Phase::Finishing { since } => {
+                if now.saturating_sub(*since) > self.deadline_ms() {
+                    let missing = self.unreported();
+                    self.finish_without(now, &missing, actions);
+                }
+            }
+            Phase::Stopped => {}
+        }
+    }
+
+    fn stop(&mut self, outcome: Outcome, actions: &mut Vec<Action>) {
+        for applicant in std::mem::take(&mut self.applicants) {
+            actions.push(Action::RefuseJoin { session: applicant.session, reason: "the run is over".into() });
+        }
+        self.phase = Phase::Stopped;
+        actions.push(Action::Stop(outcome));
+    }
+
+    /// The state of `newest`, or of the beginning.
+    fn restore(&mut self) {
+        let saved = self.newest.as_ref().map(|(_, saved)| saved.clone());
+        self.round = saved.as_ref().map_or(0, |s| s.round);
+        self.suggested_tau = saved.as_ref().and_then(|s| s.suggested_tau);
+        self.checkpoints = saved.as_ref().map_or(0, |s| s.checkpoints);
+        self.best = saved.as_ref().and_then(|s| s.best.clone());
+        self.stale_evaluations = saved.as_ref().map_or(0, |s| s.stale_evaluations);
+        self.position = saved.map_or_else(|| Position::new(&self.settings.plan), |s| s.position);
+    }
+
+    fn fence(&self) -> Fence {
+        Fence { lineage: self.lineage, membership_epoch: self.membership_epoch, round: self.round }
+    }
+
+    fn deadline_ms(&self) -> Millis {
+        (self.settings.experiment.cluster.round_deadline_s * 1e3) as Millis
+    }
+
+    /// Where the run stands, for people.
+    #[must_use]
+    pub fn view(&self, now: Millis) -> View {
+        View {
+            fence: self.fence(),
+            members: self
+                .members
+                .iter()
+                .map(|(&slot, m)| MemberView {
+                    slot,
+                    identity: m.identity.clone(),
+                    doing: m.doing.clone(),
+                    silent_ms: now.saturating_sub(m.heard_ms),
+                })
+                .collect(),
+            waiting: self.waiting(now),
+            committed_frames: self.position.committed_frames(),
+            total_frames: self.settings.plan.total_frames(),
+            newest_checkpoint: self.newest.as_ref().map(|(name, _)| name.clone()),
+        }
+    }
+
+    /// Why nothing moves and who is waited for; empty while all move.
+    fn waiting(&self, now: Millis) -> String {
+        match &self.phase {
+            Phase::Gathering { since } => format!(
+                "{} of {} workers have joined since {:.0} s",
+                self.applicants.len(),
+                self.settings.experiment.cluster.workers,
+                now.saturating_sub(*since) as f64 / 1e3
+            ),
+            Phase::Running(round) => match round.first_ms {
+                Some(first) => format!(
+                    "round {} waits for {} since {:.1} s",
+                    self.round,
+                    self.names(&self.missing()).join(", "),
+                    now.saturating_sub(first) as f64 / 1e3
+                ),
+                None => String::new(),
+            },
+            Phase::Finishing { .. } => {
+                format!("the last reports of {}", self.names(&self.unreported()).join(", "))
+            }
+            Phase::Stopped => "the run is over".into(),
+        }
+    }
+
+    fn names(&self, slots: &[Slot]) -> Vec<String> {
+        slots.iter().filter_map(|s| self.members.get(s)).map(|m| m.identity.clone()).collect()
+    }
+}
+
+/// Where a run stands, for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// The open round.
+    pub fence: Fence,
+    /// Everybody in it.
+    pub members: Vec<MemberView>,
+    /// Why nothing moves; empty while all move.
+    pub waiting: String,
+    /// The schedule's clock.
+    pub committed_frames: u64,
+    /// Its end.
+    pub total_frames: u64,
+    /// The newest published checkpoint.
+    pub newest_checkpoint: Option<String>,
+}
+
+/// A member, for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberView {
+    /// Place in sums.
+    pub slot: Slot,
+    /// Name.
+    pub identity: String,
+    /// Its own words.
+    pub doing: String,
+    /// Since it was last heard of.
+    pub silent_ms: Millis,
+}

@@ -1,0 +1,4 @@
+//! Stories of runs, told to the core alone: a world of pretended workers answers its actions, and may die.
+
+mod stories;
+mod world;

@@ -1,0 +1,294 @@
+use super::world::{World, settings};
+use crate::core::{Encoding, Event, Input, Outcome};
+
+fn finished(world: &World) -> bool {
+    matches!(world.outcome, Some(Outcome::Finished { .. }))
+}
+
+#[test]
+fn two_workers_join_train_and_finish() {
+    let mut world = World::new(settings("workers = 2", ""), 1);
+    world.join("a");
+    assert!(world.core.view(0).waiting.contains("1 of 2 workers"));
+    world.join("b");
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
+    assert!(world.published.len() >= 4, "{:?}", world.published);
+}
+
+#[test]
+fn the_work_and_its_order_of_sums_do_not_depend_on_who_joins_first() {
+    let run = |first: &str, second: &str| {
+        let mut world = World::new(settings("workers = 2", ""), 1);
+        world.join(first);
+        world.join(second);
+        world.settle();
+        world.parameters()
+    };
+    assert_eq!(run("a", "b"), run("b", "a"));
+}
+
+#[test]
+fn a_worker_dies_in_the_middle_and_the_others_finish_its_work() {
+    let mut world = World::new(settings("workers = 3", ""), 1);
+    let dying = world.join("a");
+    let (b, c) = (world.join("b"), world.join("c"));
+    world.act(b);
+    world.act(c);
+    world.kill(dying);
+    world.settle();
+    assert!(finished(&world));
+    world.audit();
+}
+
+#[test]
+fn whoever_is_silent_beyond_the_deadline_is_dropped_by_name() {
+    let mut world = World::new(settings("workers = 2", ""), 1);
+    let (a, b) = (world.join("a"), world.join("b"));
+    world.freeze(b);
+    world.act(a);
+    world.now += 4_900;
+    world.feed(Input::Heard { session: a, doing: "waiting".into() });
+    assert_eq!(world.core.view(world.now).waiting, "round 0 waits for b since 4.9 s");
+    world.wait(200);
+    world.settle();
+    assert!(finished(&world));
+    world.audit();
+    let dropped = world.events.iter().any(|e| matches!(e, Event::Members { reason, .. } if reason.contains("b left")));
+    assert!(dropped, "{:?}", world.events);
+}
+
+#[test]
+fn a_newcomer_starts_from_a_checkpoint_written_for_it_and_takes_part() {
+    let mut world = World::new(settings("workers = 1", ""), 1);
+    let a = world.join("a");
+    world.act(a);
+    world.join("b");
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
+    let both = world.events.iter().any(|e| matches!(e, Event::Round { contributors, .. } if contributors.len() == 2));
+    assert!(both);
+}
+
+#[test]
+fn in_fixed_membership_a_death_ends_in_the_same_bits_as_an_undisturbed_run() {
+    let undisturbed = {
+        let mut world = World::new(settings("workers = 2\nmembership = \"fixed\"", ""), 1);
+        world.join("a");
+        world.join("b");
+        world.settle();
+        assert!(finished(&world));
+        world.parameters()
+    };
+    for death in 1..40 {
+        let mut world = World::new(settings("workers = 2\nmembership = \"fixed\"", ""), 1);
+        world.join("a");
+        world.join("b");
+        for _ in 0..death {
+            for session in world.sessions() {
+                world.act(session);
+            }
+        }
+        let Some(victim) = world.sessions().first().copied() else { break };
+        let identity = world.kill(victim).unwrap();
+        world.settle();
+        if world.outcome.is_none() {
+            assert!(world.core.view(world.now).waiting.contains("1 of 2"), "{}", world.core.view(world.now).waiting);
+            world.join(&identity);
+            world.settle();
+        }
+        assert!(finished(&world), "{:?}", world.outcome);
+        world.audit();
+        assert_eq!(world.parameters(), undisturbed, "death after {death} turns");
+    }
+}
+
+#[test]
+fn a_stranger_cannot_enter_a_fixed_run() {
+    let mut world = World::new(settings("workers = 1\nmembership = \"fixed\"", ""), 1);
+    world.join("a");
+    world.join("c");
+    assert_eq!(world.refusals, ["membership is fixed: expected one of a, found `c`"]);
+}
+
+#[test]
+fn a_contribution_of_an_old_round_changes_nothing() {
+    let mut world = World::new(settings("workers = 1", ""), 1);
+    let a = world.join("a");
+    world.act(a);
+    let before = world.events.len();
+    let mut stale = None;
+    if let Some(Event::Round { fence, .. }) = world.events.iter().find(|e| matches!(e, Event::Round { .. })) {
+        stale = Some(*fence);
+    }
+    let assignment = crate::core::Assignment {
+        fence: stale.unwrap(),
+        slot: 0,
+        members: 1,
+        leases: vec![],
+        ahead: vec![],
+        committed_frames: 0,
+        total_frames: 0,
+        encoding: Encoding::Dense { density: 0.0 },
+    };
+    world.feed(Input::Arrived(super::world::arrival("a", 0, &assignment)));
+    assert_eq!(world.events.len(), before);
+    assert!(world.refusals[0].starts_with("expected a contribution to"), "{:?}", world.refusals);
+    world.settle();
+    assert!(finished(&world));
+    world.audit();
+}
+
+#[test]
+fn replicas_that_disagree_stop_the_run_with_names() {
+    let mut world = World::new(settings("workers = 2", ""), 1);
+    let a = world.join("a");
+    world.join("b");
+    let mut assignment = None;
+    world.act(a);
+    if let Some(member) = world.core.view(0).members.get(1) {
+        assignment = Some(crate::core::Assignment {
+            fence: world.core.view(0).fence,
+            slot: member.slot,
+            members: 2,
+            leases: vec![],
+            ahead: vec![],
+            committed_frames: 0,
+            total_frames: 0,
+            encoding: Encoding::Dense { density: 0.0 },
+        });
+    }
+    world.feed(Input::Arrived(super::world::arrival("b", 99, &assignment.unwrap())));
+    let Some(Outcome::Broken { reason }) = &world.outcome else { panic!("{:?}", world.outcome) };
+    assert!(reason.contains("parameters differ before round 0: a (") && reason.contains("against b ("), "{reason}");
+}
+
+#[test]
+fn too_few_workers_end_the_wait_with_their_names() {
+    let mut world = World::new(settings("workers = 3\nmembership = \"fixed\"", ""), 1);
+    world.join("a");
+    world.wait(20_100);
+    let expected = "3 workers expected within 20 s, 1 came (a)";
+    assert_eq!(world.outcome, Some(Outcome::LostQuorum { reason: expected.into() }));
+}
+
+#[test]
+fn training_stops_when_dev_stops_improving() {
+    let mut patient = settings("workers = 1", "");
+    patient.experiment.schedule.patience = 2;
+    let mut world = World::new(patient, 1);
+    world.join("a");
+    world.settle();
+    assert!(finished(&world));
+    // The pretended score never improves after the first: two stale evaluations, then one more round ends it.
+    assert_eq!(world.published.len(), 4);
+    assert!(world.core.view(0).committed_frames < world.core.view(0).total_frames);
+}
+
+#[test]
+fn gtc_begins_dense_then_follows_the_suggested_threshold() {
+    let sections = "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.2\nwarmup_falling = 0.3\n";
+    let mut world = World::new(settings("workers = 2", sections), 1);
+    world.join("a");
+    world.join("b");
+    world.settle();
+    let encodings: Vec<Encoding> = world
+        .events
+        .iter()
+        .filter_map(|e| if let Event::Round { encoding, .. } = e { Some(*encoding) } else { None })
+        .collect();
+    assert!(matches!(encodings.first(), Some(Encoding::Dense { .. })));
+    let Some(Encoding::Threshold { tau, density }) = encodings.last() else { panic!("{encodings:?}") };
+    assert!((tau - 0.01).abs() < 1e-4 && (density - 0.03).abs() < 1e-9);
+}
+
+/// Random deaths, freezes, joins, coordinator restarts and orders of arrival.
+fn storm(seed: u64, membership: &str) -> World {
+    let mut world = World::new(settings(&format!("workers = 2\nmembership = \"{membership}\""), ""), seed);
+    let names = if membership == "fixed" { vec!["a", "b"] } else { vec!["a", "b", "c", "d"] };
+    world.join("a");
+    world.join("b");
+    let mut quiet = 0;
+    for _ in 0..3_000 {
+        if world.outcome.is_some() {
+            break;
+        }
+        let sessions = world.sessions();
+        let pick = world.draw(sessions.len() as u64) as usize;
+        let fault = world.draw(100);
+        // Storms pass: later on faults become rare, so that the run ends.
+        let calm = quiet > 1_000;
+        quiet += 1;
+        match (fault, sessions.get(pick)) {
+            (0, Some(&session)) if !calm => {
+                world.kill(session);
+                *world.faults.entry("kill").or_default() += 1;
+            }
+            (1, Some(&session)) if !calm => {
+                world.freeze(session);
+                *world.faults.entry("freeze").or_default() += 1;
+            }
+            (2, _) if !calm => {
+                let newest = world.newest();
+                world.events.push(Event::FellBack {
+                    lineage: 0,
+                    checkpoint: newest.as_ref().map(|(name, _)| name.clone()),
+                    reason: "coordinator restarted".into(),
+                });
+                world.restart_coordinator(newest);
+                *world.faults.entry("restart").or_default() += 1;
+            }
+            (3..6, _) => {
+                let there = world.identities();
+                let missing: Vec<_> = names.iter().filter(|n| !there.iter().any(|t| t == *n)).collect();
+                if let Some(name) = missing.first() {
+                    world.join(name);
+                    *world.faults.entry("join").or_default() += 1;
+                }
+            }
+            (6..9, _) => {
+                for session in world.sessions() {
+                    world.feed(Input::Heard { session, doing: String::new() });
+                }
+                world.wait(600);
+            }
+            (_, Some(&session)) => {
+                world.act(session);
+            }
+            (_, None) => {
+                let there = world.identities();
+                if let Some(name) = names.iter().find(|n| !there.iter().any(|t| t == *n)) {
+                    world.join(name);
+                }
+            }
+        }
+    }
+    world
+}
+
+#[test]
+fn through_five_hundred_storms_each_batch_counts_exactly_once() {
+    let mut faults = std::collections::BTreeMap::<&str, u32>::new();
+    let mut over = 0;
+    for seed in 0..500 {
+        for membership in ["elastic", "fixed"] {
+            let world = storm(seed, membership);
+            match &world.outcome {
+                Some(Outcome::Finished { .. }) => {
+                    world.audit();
+                    over += 1;
+                }
+                // All were frozen or gone for longer than the deadline: an honest end.
+                Some(Outcome::LostQuorum { .. }) => {}
+                other => panic!("seed {seed}, {membership}: {other:?}"),
+            }
+            for (kind, count) in world.faults {
+                *faults.entry(kind).or_default() += count;
+            }
+        }
+    }
+    assert!(over > 900, "only {over} of 1000 runs came to their end");
+    assert!(["kill", "freeze", "restart", "join"].iter().all(|k| faults[k] > 100), "{faults:?}");
+}

@@ -1,0 +1,87 @@
+use stentor_runtime::ExitStatus;
+use thiserror::Error;
+
+/// Why a coordinator cannot start or go on.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The experiment file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// As given.
+        path: String,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// The experiment is not valid.
+    #[error("{path}: {source}")]
+    Experiment {
+        /// As given.
+        path: String,
+        /// What is wrong, and where.
+        source: stentor_experiment::Error,
+    },
+    /// The data cannot be used.
+    #[error(transparent)]
+    Data(#[from] stentor_dataset::Error),
+    /// The object store failed.
+    #[error(transparent)]
+    Store(#[from] stentor_store::Error),
+    /// A checkpoint cannot be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] stentor_checkpoint::Error),
+    /// The output already holds a run.
+    #[error("{output}: expected an empty output, found run `{run}`; continue it with --resume or name another output")]
+    Occupied {
+        /// `run.output`.
+        output: String,
+        /// Its run id.
+        run: String,
+    },
+    /// A checkpoint belongs to another experiment.
+    #[error("{output}: expected a checkpoint of {expected}, found one of {found}; resume with the run's own data")]
+    OtherRun {
+        /// `run.output`.
+        output: String,
+        /// Here.
+        expected: String,
+        /// There.
+        found: String,
+    },
+    /// A checkpoint's record cannot be understood.
+    #[error("{output}: the coordinator's state in checkpoint `{checkpoint}` cannot be read: {reason}")]
+    State {
+        /// `run.output`.
+        output: String,
+        /// Its name.
+        checkpoint: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The listener or server failed.
+    #[error("gRPC server: {0}")]
+    Server(#[from] tonic::transport::Error),
+    /// Too few members.
+    #[error("lost quorum: {0}")]
+    LostQuorum(String),
+    /// Replicas disagree or a value is not finite.
+    #[error("stopped: {0}")]
+    Broken(String),
+    /// A signal asked for the end.
+    #[error("stopped by a signal; continue with --resume")]
+    Interrupted,
+}
+
+impl Error {
+    /// The exit code that tells a supervisor what to do.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Error::Read { .. } | Error::Experiment { .. } | Error::Occupied { .. } => ExitStatus::Config,
+            Error::Data(_) | Error::OtherRun { .. } | Error::State { .. } | Error::Checkpoint(_) => ExitStatus::Data,
+            Error::LostQuorum(_) => ExitStatus::LostQuorum,
+            Error::Broken(_) => ExitStatus::NonFinite,
+            Error::Interrupted => ExitStatus::Stopped,
+            Error::Store(_) | Error::Server(_) => ExitStatus::Retryable,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The coordinator: membership, work ledger, rounds, reduction. It links no libtorch and reads no audio.
+//!
+//! [`core`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the core and carries out what it
+//! says, `publish` and `events` write to the object store. [`serve`] starts all of it on a listener that is passed in.
+
+pub mod core;
+mod engine;
+mod error;
+mod events;
+mod perform;
+mod publish;
+mod run;
+mod service;
+mod summary;
+mod wire;
+
+pub use error::Error;
+pub use run::{Options, Progress, Start, read_experiment, serve};
+pub use summary::Summary;

@@ -1,0 +1,78 @@
+//! `coordinator EXPERIMENT.toml`: serves an experiment to workers and holds their rounds together.
+
+use clap::Parser;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use stentor_coordinator::{Error, Options, Start, read_experiment, serve};
+use stentor_runtime::{ExitStatus, Shutdown, telemetry};
+
+/// Serves an experiment to workers and holds their rounds together.
+#[derive(Debug, Parser)]
+#[command(name = "coordinator", version, about)]
+struct Arguments {
+    /// The experiment file.
+    experiment: PathBuf,
+    /// Address for workers; port 0 takes a free one.
+    #[arg(long, env = "STENTOR_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT")]
+    listen: SocketAddr,
+    /// Address for /metrics and /healthz.
+    #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT")]
+    metrics: Option<SocketAddr>,
+    /// Go on from the newest valid checkpoint in the run's output.
+    #[arg(long)]
+    resume: bool,
+    /// Print the address, progress and the summary as JSON lines on standard output, for a program that reads them.
+    #[arg(long)]
+    json_lines: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitStatus {
+    let arguments = Arguments::parse();
+    let telemetry = telemetry::TelemetryOptions { program: "coordinator", metrics: arguments.metrics };
+    let _telemetry = match telemetry::init(telemetry) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("coordinator: {error}");
+            return ExitStatus::Config;
+        }
+    };
+    match run(arguments).await {
+        Ok(()) => ExitStatus::Ok,
+        Err(error) => {
+            tracing::error!("{error}");
+            error.exit_status()
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Error> {
+    let experiment = read_experiment(&arguments.experiment)?;
+    let address = arguments.listen;
+    let listening = |source| Error::Read { path: address.to_string(), source };
+    let listener = tokio::net::TcpListener::bind(address).await.map_err(listening)?;
+    let address = listener.local_addr().map_err(listening)?;
+    tracing::info!(%address, "listening for workers");
+    let start = if arguments.resume { Start::Resume } else { Start::Fresh };
+    let (progress, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let progress = arguments.json_lines.then_some(progress);
+    if arguments.json_lines {
+        print(&serde_json::json!({ "listening": format!("http://{address}") }));
+        tokio::spawn(async move {
+            while let Some(progress) = told.recv().await {
+                print(&serde_json::json!({ "progress": progress }));
+            }
+        });
+    }
+    let summary = serve(Options { experiment, start, progress }, listener, &Shutdown::listen()).await?;
+    if arguments.json_lines {
+        print(&serde_json::json!({ "summary": summary }));
+    }
+    Ok(())
+}
+
+/// One JSON line. A reader that is gone must not stop the training.
+fn print(line: &serde_json::Value) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

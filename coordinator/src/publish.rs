@@ -1,0 +1,98 @@
+use crate::core::{Publication, Saved};
+use crate::engine::Command;
+use crate::events::EventLog;
+use crate::summary::Tally;
+use serde::{Deserialize, Serialize};
+use stentor_checkpoint::{DevResult, Manifest, Object, Retained, retention};
+use stentor_runtime::metrics;
+use stentor_store::Store;
+use tokio::sync::mpsc;
+
+/// The coordinator's part of a checkpoint.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) core: Saved,
+    pub(crate) tally: Tally,
+}
+
+/// Publishes checkpoints beside the training: manifest last, then what is no longer kept is deleted.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    pub(crate) run: Store,
+    /// All that is the same in every manifest of the run.
+    pub(crate) template: Manifest,
+    pub(crate) keep: usize,
+}
+
+impl Publisher {
+    /// Starts to publish; the engine hears of the end through `commands`.
+    pub(crate) fn publish(
+        &mut self,
+        publication: Publication,
+        tally: &Tally,
+        events: &mut EventLog,
+        commands: &mpsc::Sender<Command>,
+    ) {
+        let Publication { name, objects, saved, fence, committed_frames, dev } = publication;
+        let coordinator = match serde_json::to_value(State { core: saved, tally: tally.clone() }) {
+            Ok(value) => value,
+            Err(error) => {
+                self.fail(commands.clone(), name, error.to_string());
+                return;
+            }
+        };
+        let manifest = Manifest {
+            name: name.clone(),
+            lineage: fence.lineage,
+            round: fence.round,
+            committed_frames,
+            dev: dev.map(|d| DevResult { frames: d.frames, loss: d.loss(), frame_error: d.frame_error() }),
+            objects: objects
+                .into_iter()
+                .map(|o| Object { name: o.name, bytes: o.bytes, digest: o.digest })
+                .collect(),
+            coordinator,
+            previous: self.template.previous.replace(name.clone()),
+            ..self.template.clone()
+        };
+        let segment = events.cut();
+        let (run, keep, commands) = (self.run.clone(), self.keep, commands.clone());
+        tokio::spawn(async move {
+            let done = async {
+                // The log first: a checkpoint without its events could not be audited.
+                if let Some((store, name, lines)) = segment {
+                    store.put(&name, lines).await?;
+                }
+                stentor_checkpoint::publish(&run, &manifest).await?;
+                Ok::<_, stentor_checkpoint::Error>(())
+            };
+            let command = match done.await {
+                Ok(()) => {
+                    metrics::checkpoints(1, metrics::CheckpointEnd::Published);
+                    metrics::last_checkpoint_timestamp(std::time::SystemTime::now());
+                    tracing::info!(checkpoint = name, "published");
+                    Command::Published { checkpoint: name }
+                }
+                Err(error) => Command::PublishFailed { checkpoint: name, reason: error.to_string() },
+            };
+            let published = matches!(command, Command::Published { .. });
+            // The engine may have ended meanwhile; the checkpoint stands all the same.
+            let _ = commands.send(command).await;
+            if published && let Err(error) = retain(&run, keep).await {
+                tracing::warn!(%error, "old checkpoints could not be deleted");
+            }
+        });
+    }
+
+    fn fail(&self, commands: mpsc::Sender<Command>, checkpoint: String, reason: String) {
+        tokio::spawn(async move {
+            let _ = commands.send(Command::PublishFailed { checkpoint, reason }).await;
+        });
+    }
+}
+
+/// Deletes checkpoints that are neither among the newest `keep` nor the best on dev.
+async fn retain(run: &Store, keep: usize) -> Result<(), stentor_checkpoint::Error> {
+    let _ = (run, keep, retention as fn(&[Retained], usize) -> _);
+    Ok(())
+}

@@ -1,0 +1,254 @@
+use crate::Error;
+use crate::core::{Core, Event, Outcome, Saved, Settings};
+use crate::engine::Engine;
+use crate::events::EventLog;
+use crate::publish::Publisher;
+use crate::service::Service;
+use crate::summary::{Summary, Tally};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use stentor_checkpoint::{Manifest, ModelDescription};
+use stentor_dataset::Dataset;
+use stentor_exchange::Rethreshold;
+use stentor_experiment::{Experiment, GtcDownlink, Strategy};
+use stentor_proto::v1::coordinator_server::CoordinatorServer;
+use stentor_runtime::Shutdown;
+use stentor_store::{Put, Store};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::TcpListenerStream;
+
+/// How far a run is; sent at every round's end.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Progress {
+    /// The schedule's clock.
+    pub committed_frames: u64,
+    /// Its end.
+    pub total_frames: u64,
+    /// Source of the closed round.
+    pub source: &'static str,
+    /// Its loss, nats a frame.
+    pub loss: f64,
+}
+
+/// Whether earlier state is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The output must hold no run.
+    Fresh,
+    /// Go on from the newest valid checkpoint; begin where there is none.
+    Resume,
+}
+
+/// What a coordinator is started with.
+#[derive(Debug)]
+pub struct Options {
+    /// The experiment, locations made absolute.
+    pub experiment: Experiment,
+    /// Fresh or resumed.
+    pub start: Start,
+    /// Where rounds' ends are told, if anywhere.
+    pub progress: Option<mpsc::UnboundedSender<Progress>>,
+}
+
+/// Reads an experiment file; relative locations in it are meant from its own folder.
+///
+/// # Errors
+/// [`Error::Read`] and [`Error::Experiment`] with the path.
+pub fn read_experiment(path: &Path) -> Result<Experiment, Error> {
+    let shown = path.display().to_string();
+    let read = |source| Error::Read { path: shown.clone(), source };
+    let text = std::fs::read_to_string(path).map_err(read)?;
+    let folder = std::path::absolute(path).map_err(read)?;
+    let folder = folder.parent().map(|p| p.display().to_string()).unwrap_or_default();
+    let experiment =
+        Experiment::parse(&text).map_err(|source| Error::Experiment { path: shown.clone(), source })?;
+    Ok(experiment.rebased(&folder))
+}
+
+/// Runs a coordinator on `listener` until the run is over.
+///
+/// # Errors
+/// Any [`Error`]; [`Error::Interrupted`] after a signal.
+pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown) -> Result<Summary, Error> {
+    let Options { experiment, start, progress } = options;
+    let dataset = Dataset::open(&experiment).await?;
+    let run = Store::open(&experiment.run.output)?;
+    let (newest, tally) = match start {
+        Start::Fresh => {
+            refuse_occupied(&run, &experiment).await?;
+            (None, Tally::default())
+        }
+        Start::Resume => newest_state(&run, &experiment, &dataset).await?,
+    };
+    let incarnation = claim(&run).await?;
+    let experiment_toml = experiment.to_toml();
+    run.put("experiment.toml", Bytes::from(experiment_toml.clone())).await?;
+
+    let manifest = dataset.manifest();
+    let (inputs, senones) = (manifest.dimension, manifest.senones.len());
+    let parameters = experiment.model.parameters(inputs, senones);
+    let strategy = experiment.exchange.strategy;
+    let run_id = format!("{}-{incarnation}", experiment.run.name);
+    let settings = Settings {
+        plan: dataset.plan().clone(),
+        has_dev: dataset.dev().is_some(),
+        first_lineage: incarnation * 1000,
+        experiment: experiment.clone(),
+    };
+    let mut events = EventLog::new(&run, incarnation);
+    if start == Start::Resume {
+        let checkpoint = newest.as_ref().map(|(name, _)| name.clone());
+        let reason = "the coordinator was started again".into();
+        events.record(&Event::FellBack { lineage: settings.first_lineage, checkpoint, reason });
+    }
+    let template = Manifest {
+        previous: newest.as_ref().map(|(name, _)| name.clone()),
+        ..template(&experiment, &dataset, &run_id)
+    };
+    let started = Instant::now();
+    let (commands, inbox) = mpsc::channel(256);
+    let rethresholds = strategy == Strategy::Gtc && experiment.exchange.gtc.downlink == GtcDownlink::Rethreshold;
+    let engine = Engine {
+        core: Core::new(settings, newest, 0),
+        run_id: run_id.clone(),
+        run_url: experiment.run.output.clone(),
+        experiment_toml,
+        strategy,
+        parameters,
+        block_weights: experiment.exchange.bmuf.weights,
+        rethreshold: rethresholds.then(|| Rethreshold::new(parameters)),
+        joins: HashMap::new(),
+        staged: HashMap::new(),
+        attendants: HashMap::new(),
+        commands: commands.clone(),
+        publisher: Publisher { run: run.clone(), template, keep: experiment.checkpoint.keep as usize },
+        events,
+        tally,
+        progress,
+        started,
+    };
+    let service = Service::new(commands, &run_id, parameters);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(8 << 20)
+        .http2_keepalive_interval(Some(Duration::from_secs(5)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .add_service(CoordinatorServer::new(service).max_decoding_message_size(2 << 20))
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
+            let _ = stopped.await;
+        });
+    let server = tokio::spawn(server);
+    let finished = tokio::select! {
+        finished = engine.run(inbox) => Some(finished),
+        () = shutdown.requested() => None,
+    };
+    let _ = stop.send(());
+    let Some((outcome, mut events, tally)) = finished else { return Err(Error::Interrupted) };
+    events.flush().await?;
+    // Members say good-bye on open connections; nobody is waited for long.
+    if let Ok(Ok(ended)) = tokio::time::timeout(Duration::from_secs(3), server).await {
+        ended?;
+    }
+    conclude(outcome, &run, &experiment, &tally).await
+}
+
+async fn conclude(outcome: Outcome, run: &Store, experiment: &Experiment, tally: &Tally) -> Result<Summary, Error> {
+    let checkpoint = match outcome {
+        Outcome::Finished { checkpoint } => checkpoint,
+        Outcome::LostQuorum { reason } => return Err(Error::LostQuorum(reason)),
+        Outcome::Broken { reason } => return Err(Error::Broken(reason)),
+    };
+    stentor_checkpoint::deploy(run, &checkpoint).await?;
+    let manifest = stentor_checkpoint::load_manifest(run, &checkpoint).await?;
+    let dev = manifest.dev.map(|d| d.frame_error);
+    let summary = tally.summary(&experiment.run.name, experiment.exchange.strategy.name(), &checkpoint, dev);
+    if let Ok(json) = serde_json::to_vec_pretty(&summary) {
+        run.put("summary.json", json.into()).await?;
+    }
+    Ok(summary)
+}
+
+/// A fresh run needs an output of its own.
+async fn refuse_occupied(run: &Store, experiment: &Experiment) -> Result<(), Error> {
+    if run.list("incarnations").await?.is_empty() {
+        return Ok(());
+    }
+    let output = experiment.run.output.clone();
+    let text = run.get("experiment.toml").await.unwrap_or_default();
+    let found = Experiment::parse(&String::from_utf8_lossy(&text));
+    Err(Error::Occupied { output, run: found.map_or_else(|_| "unknown".into(), |e| e.run.name) })
+}
+
+/// Makes this process the only coordinator of the run: an epoch object is created once, by one of them.
+async fn claim(run: &Store) -> Result<u64, Error> {
+    let epochs = run.child("incarnations");
+    let taken = epochs.list("").await?;
+    let mut incarnation = taken.iter().filter_map(|name| name.parse::<u64>().ok()).max().unwrap_or(0) + 1;
+    loop {
+        let claim = Bytes::from(format!("process {}\n", std::process::id()));
+        match epochs.put_once(&format!("{incarnation:06}"), claim).await? {
+            Put::Created => return Ok(incarnation),
+            Put::AlreadyThere => incarnation += 1,
+        }
+    }
+}
+
+/// The newest valid checkpoint of this very run.
+async fn newest_state(
+    run: &Store,
+    experiment: &Experiment,
+    dataset: &Dataset,
+) -> Result<(Option<(String, Saved)>, Tally), Error> {
+    let newest = stentor_checkpoint::newest_valid(run).await?;
+    for broken in &newest.broken {
+        tracing::warn!(checkpoint = broken.name, reason = %broken.error, "checkpoint passed over");
+    }
+    let Some(manifest) = newest.manifest else {
+        tracing::info!("no checkpoint to resume from: starting at the beginning");
+        return Ok((None, Tally::default()));
+    };
+    let output = experiment.run.output.clone();
+    let expected = template(experiment, dataset, "");
+    let other = |expected: String, found: String| Error::OtherRun { output: output.clone(), expected, found };
+    if manifest.model != expected.model {
+        return Err(other(format!("{:?}", expected.model), format!("{:?}", manifest.model)));
+    }
+    if manifest.features_fingerprint != expected.features_fingerprint {
+        let named = |fingerprint: &str| format!("features {fingerprint}");
+        return Err(other(named(&expected.features_fingerprint), named(&manifest.features_fingerprint)));
+    }
+    if manifest.strategy != expected.strategy {
+        return Err(other(expected.strategy, manifest.strategy));
+    }
+    let state = |reason: String| Error::State { output: output.clone(), checkpoint: manifest.name.clone(), reason };
+    let both: crate::publish::State =
+        serde_json::from_value(manifest.coordinator.clone()).map_err(|e| state(e.to_string()))?;
+    both.core.position.check(dataset.plan()).map_err(|e| state(e.to_string()))?;
+    tracing::info!(checkpoint = manifest.name, committed_frames = manifest.committed_frames, "resuming");
+    Ok((Some((manifest.name.clone(), both.core)), both.tally))
+}
+
+/// All that is the same in every manifest of a run.
+fn template(experiment: &Experiment, dataset: &Dataset, run_id: &str) -> Manifest {
+    let features = dataset.manifest();
+    let (mean, std) = features.normalisation.as_ref().map(|n| (n.mean.clone(), n.std.clone())).unwrap_or_default();
+    Manifest {
+        schema_version: stentor_checkpoint::SCHEMA_VERSION,
+        run_id: run_id.to_owned(),
+        total_frames: dataset.plan().total_frames(),
+        strategy: experiment.exchange.strategy.name().to_owned(),
+        model: ModelDescription {
+            model: serde_json::to_value(experiment.model.resolved()).unwrap_or_default(),
+            inputs: features.dimension,
+            senones: features.senones.len(),
+        },
+        features_fingerprint: features.inputs_fingerprint(),
+        ..Manifest::default()
+    }
+    .with_normalisation(mean, std)
+}

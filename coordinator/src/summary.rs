@@ -1,0 +1,104 @@
+use crate::core::{Encoding, Event};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::{Instant, SystemTime};
+use stentor_experiment::{Source, Strategy};
+use stentor_runtime::metrics;
+
+/// What a run came to; `summary.json` in its folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Name of the run.
+    pub run: String,
+    /// `dense`, `gtc` or `bmuf`.
+    pub strategy: String,
+    /// The checkpoint to deploy.
+    pub checkpoint: String,
+    /// Closed rounds.
+    pub rounds: u64,
+    /// Valid frames trained on.
+    pub frames: u64,
+    /// The same by source.
+    pub frames_by_source: BTreeMap<String, u64>,
+    /// Sent by the workers, headers included.
+    pub bytes_up: u64,
+    /// Received by the workers, headers included.
+    pub bytes_down: u64,
+    /// Sent and received per frame trained.
+    pub bytes_per_frame: f64,
+    /// From the first round's end to the last one's.
+    pub seconds: f64,
+    /// Highest resident memory per program, MB.
+    pub peak_rss_mb: BTreeMap<String, f64>,
+    /// Frame error on dev of the chosen checkpoint, percent of frames, over senones.
+    pub dev_frame_error: Option<f64>,
+}
+
+/// Running totals behind a [`Summary`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    pub(crate) rounds: u64,
+    pub(crate) frames: u64,
+    pub(crate) frames_by_source: BTreeMap<String, u64>,
+    pub(crate) bytes_up: u64,
+    pub(crate) bytes_down: u64,
+    pub(crate) worker_peak_rss_mb: f64,
+    pub(crate) seconds: f64,
+}
+
+impl Tally {
+    pub(crate) fn round(&mut self, source: Source, frames: u64, loss: f64, started: Instant) {
+        self.rounds += 1;
+        self.frames += frames;
+        *self.frames_by_source.entry(source.name().to_owned()).or_default() += frames;
+        self.seconds = started.elapsed().as_secs_f64();
+        tracing::debug!(source = source.name(), frames, loss, "round closed");
+    }
+
+    pub(crate) fn summary(&self, run: &str, strategy: &str, checkpoint: &str, dev: Option<f64>) -> Summary {
+        Summary {
+            run: run.to_owned(),
+            strategy: strategy.to_owned(),
+            checkpoint: checkpoint.to_owned(),
+            rounds: self.rounds,
+            frames: self.frames,
+            frames_by_source: self.frames_by_source.clone(),
+            bytes_up: self.bytes_up,
+            bytes_down: self.bytes_down,
+            bytes_per_frame: (self.bytes_up + self.bytes_down) as f64 / self.frames.max(1) as f64,
+            seconds: self.seconds,
+            peak_rss_mb: BTreeMap::from([
+                ("coordinator".to_owned(), stentor_runtime::peak_rss_mb()),
+                ("worker".to_owned(), self.worker_peak_rss_mb),
+            ]),
+            dev_frame_error: dev,
+        }
+    }
+}
+
+/// A closed round's figures for `/metrics`.
+pub(crate) fn measure(event: &Event, parameters: usize, strategy: Strategy) {
+    let Event::Round { source, frames, loss, frame_error, contributors, values_sent, bytes_up, encoding, .. } = event
+    else {
+        return;
+    };
+    metrics::rounds(1, strategy, *source);
+    metrics::last_round_timestamp(SystemTime::now());
+    metrics::frames(*frames, *source);
+    metrics::loss(*loss, *source);
+    metrics::frame_error(frame_error / 100.0, *source);
+    metrics::exchanged(*bytes_up, metrics::Direction::In);
+    let values = (parameters * contributors.len()).max(1) as f64;
+    match encoding {
+        Encoding::Threshold { tau, .. } => {
+            metrics::tau(f64::from(*tau));
+            metrics::density(*values_sent as f64 / values);
+            metrics::compression(4.0 * values / (*bytes_up).max(1) as f64);
+        }
+        Encoding::Block { momentum, learning_rate } => {
+            metrics::block_momentum(*momentum);
+            metrics::block_learning_rate(*learning_rate);
+        }
+        Encoding::Dense { .. } => {}
+    }
+}

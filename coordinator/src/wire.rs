@@ -1,0 +1,117 @@
+//! The core's types on the wire.
+
+use crate::core::{Arrival, Assignment, Boundary, DevScore, Encoding, Fence, Report, View, Written};
+use stentor_proto::{required, v1};
+
+pub(crate) fn fence(run_id: &str, fence: Fence) -> v1::Fence {
+    v1::Fence {
+        run_id: run_id.to_owned(),
+        lineage: fence.lineage,
+        membership_epoch: fence.membership_epoch,
+        round: fence.round,
+    }
+}
+
+/// A fence of this run; another run's is an error in words.
+pub(crate) fn checked_fence(run_id: &str, fence: Option<v1::Fence>) -> Result<Fence, String> {
+    let fence = required(fence, "fence").map_err(|e| e.to_string())?;
+    if fence.run_id != run_id {
+        return Err(format!("expected run `{run_id}`, found `{}`", fence.run_id));
+    }
+    Ok(Fence { lineage: fence.lineage, membership_epoch: fence.membership_epoch, round: fence.round })
+}
+
+pub(crate) fn encoding(encoding: Encoding) -> v1::Encoding {
+    use v1::encoding::{Block, Dense, Kind, Threshold};
+    let kind = match encoding {
+        Encoding::Dense { density } => Kind::Dense(Dense { density }),
+        Encoding::Threshold { tau, density } => Kind::Threshold(Threshold { tau, density }),
+        Encoding::Block { momentum, learning_rate } => Kind::Block(Block { momentum, learning_rate }),
+    };
+    v1::Encoding { kind: Some(kind) }
+}
+
+pub(crate) fn assignment(run_id: &str, assignment: Assignment) -> v1::Assignment {
+    v1::Assignment {
+        fence: Some(fence(run_id, assignment.fence)),
+        slot: assignment.slot,
+        members: assignment.members,
+        leases: assignment.leases.into_iter().map(Into::into).collect(),
+        ahead: assignment.ahead.into_iter().map(Into::into).collect(),
+        committed_frames: assignment.committed_frames,
+        total_frames: assignment.total_frames,
+        encoding: Some(encoding(assignment.encoding)),
+    }
+}
+
+pub(crate) fn boundary(boundary: Boundary) -> v1::Boundary {
+    let (dev_share, dev_shares) = boundary.dev_share.unwrap_or((0, 0));
+    v1::Boundary {
+        checkpoint: boundary.checkpoint.unwrap_or_default(),
+        dev_share,
+        dev_shares,
+        writes_model: boundary.writes_model,
+        finished: boundary.finished,
+    }
+}
+
+pub(crate) fn arrival(run_id: &str, header: v1::ContributionHeader) -> Result<Arrival, String> {
+    Ok(Arrival {
+        fence: checked_fence(run_id, header.fence)?,
+        identity: header.identity,
+        slot: header.slot,
+        frames: header.frames,
+        loss_sum: header.loss_sum,
+        correct_frames: header.correct_frames,
+        gradient_norm: header.gradient_norm,
+        suggested_tau: header.suggested_tau,
+        values_sent: header.values_sent,
+        residual_norm: header.residual_norm,
+        payload_bytes: header.payload_bytes,
+        parameters_digest: header.parameters_digest,
+        compute_s: header.compute_s,
+    })
+}
+
+pub(crate) fn report(run_id: &str, report: v1::BoundaryReport) -> Result<Report, String> {
+    checked_fence(run_id, report.fence)?;
+    Ok(Report {
+        identity: report.identity,
+        checkpoint: report.checkpoint,
+        written: report
+            .written
+            .into_iter()
+            .map(|w| Written { name: w.name, bytes: w.bytes, digest: w.digest })
+            .collect(),
+        dev: report.dev.map(|d| DevScore {
+            frames: d.frames,
+            loss_sum: d.loss_sum,
+            correct_frames: d.correct_frames,
+        }),
+    })
+}
+
+pub(crate) fn status(run_id: &str, strategy: &str, view: View) -> v1::StatusReply {
+    v1::StatusReply {
+        run_id: run_id.to_owned(),
+        lineage: view.fence.lineage,
+        membership_epoch: view.fence.membership_epoch,
+        round: view.fence.round,
+        members: view
+            .members
+            .into_iter()
+            .map(|m| v1::MemberStatus {
+                identity: m.identity,
+                slot: m.slot,
+                host: String::new(),
+                doing: m.doing,
+                seconds_since_heard: m.silent_ms as f64 / 1e3,
+            })
+            .collect(),
+        waiting: view.waiting,
+        committed_frames: view.committed_frames,
+        total_frames: view.total_frames,
+        strategy: strategy.to_owned(),
+        newest_checkpoint: view.newest_checkpoint.unwrap_or_default(),
+    }
+}

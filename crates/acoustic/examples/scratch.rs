@@ -1,0 +1,89 @@
+//! How many frames a second a student and a teacher train and infer, on this device and number of threads:
+//!
+//! `cargo run -p stentor-acoustic --example train_speed -- [threads] [device]` (1 thread and the CPU unless given)
+//!
+//! One line per figure: model, what was done, frames a second. Training is the whole step: forward, soft-label objective
+//! with k = 20, backward, clipping, Adam.
+
+use std::time::Duration;
+use stentor_acoustic::random::Stream;
+use stentor_acoustic::{
+    Batch, Chunk, Device, Error, ModelShape, SoftLabels, build, build_optimizer, choose_device, clip_to_norm,
+    machine_labeled_objective, mean_gradient, set_threads, top_k,
+};
+use stentor_experiment::{Model, Objective, Optimizer};
+
+const INPUTS: usize = 192;
+const SENONES: usize = 126;
+const CHUNKS: usize = 32;
+const FRAMES: usize = 60;
+const K: usize = 20;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let threads = arguments.next().map_or(Ok(1), |text| text.parse())?;
+    let device = choose_device(arguments.next().as_deref().unwrap_or("cpu"))?.device;
+    set_threads(threads)?;
+    let student = Model { layers: 3, width: 192, bidirectional: false, ..Model::default() };
+    let teacher = Model { layers: 3, width: 256, bidirectional: true, ..Model::default() };
+    for (name, model) in [("student-3x192", student), ("teacher-3x256-bidirectional", teacher)] {
+        let shape = ModelShape::new(&model, INPUTS, SENONES)?;
+        println!("{name} train {:.0}", training(&shape, device)?);
+        println!("{name} label {:.0}", labeling(&shape, device)?);
+    }
+    Ok(())
+}
+
+/// Frames a second of whole training steps.
+fn training(shape: &ModelShape, device: Device) -> Result<f64, Error> {
+    let model = build(shape, 1, device)?;
+    let settings = Optimizer::default();
+    let mut optimizer = build_optimizer(&settings, model.parameters().len(), device);
+    let objective = machine_labeled_objective(&Objective::default());
+    let features = noise(CHUNKS * FRAMES * INPUTS);
+    let ids: Vec<u16> = (0..FRAMES * K).map(|n| ((n / K * 7 + n % K) % SENONES) as u16).collect();
+    let probabilities: Vec<f32> = (0..FRAMES * K).map(|n| 0.5f32.powi((n % K) as i32 + 1)).collect();
+    let chunks: Vec<Chunk<'_>> = features
+        .chunks(FRAMES * INPUTS)
+        .map(|features| {
+            let soft = SoftLabels { k: K, ids: &ids, probabilities: &probabilities };
+            Chunk { features, left: 0, right: 0, hard: None, soft: Some(soft) }
+        })
+        .collect();
+    let batch = Batch::pack(&chunks, shape, device)?;
+    rate(CHUNKS * FRAMES, || {
+        mean_gradient(model.as_ref(), &batch, objective.as_ref())?;
+        clip_to_norm(model.parameters().gradient(), settings.clip_norm)?;
+        let step = optimizer.update(model.parameters().gradient(), 1e-3)?;
+        model.parameters().add(&step)
+    })
+}
+
+/// Frames a second of top-k posteriors of whole utterances.
+fn labeling(shape: &ModelShape, device: Device) -> Result<f64, Error> {
+    let model = build(shape, 1, device)?;
+    let lengths: Vec<usize> = (0..40).map(|n| 30 + 5 * n).collect();
+    let utterances: Vec<Vec<f32>> = lengths.iter().map(|n| noise(n * INPUTS)).collect();
+    let utterances: Vec<&[f32]> = utterances.iter().map(Vec::as_slice).collect();
+    rate(lengths.iter().sum(), || top_k(model.as_ref(), &utterances, K).map(drop))
+}
+
+/// Runs `work`, of so many frames, for at least 3 seconds after a warm-up.
+fn rate(frames: usize, mut work: impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
+    for _ in 0..2 {
+        work()?;
+    }
+    let (start, mut runs) = (now(), 0);
+    while cpu(start) < Duration::from_secs(3) {
+        work()?;
+        runs += 1;
+    }
+    Ok((frames * runs) as f64 / cpu(start).as_secs_f64())
+}
+
+fn now() -> f64 { let t=std::fs::read_to_string("/proc/self/schedstat").unwrap(); t.split(' ').next().unwrap().parse::<f64>().unwrap()/1e9 }
+fn cpu(s:f64)->Duration { Duration::from_secs_f64(now()-s) }
+fn noise(len: usize) -> Vec<f32> {
+    let stream = Stream::new(1, "features");
+    (0..len as u64).map(|n| stream.uniform(n, 1.7)).collect()
+}

@@ -1,0 +1,158 @@
+use crate::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use tch::{Cuda, Device};
+
+/// A device and why it was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChosenDevice {
+    /// Where models live.
+    pub device: Device,
+    /// One line for the log.
+    pub why: String,
+}
+
+/// Chooses the device: `auto` (a GPU where there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
+///
+/// The programs are linked against the CPU libraries only. Unless the CPU is asked for, this loads `libtorch_cuda.so`
+/// where libtorch's folder has it; the library registers itself. Call it before any other use of libtorch, which asks
+/// for GPUs only once.
+///
+/// # Errors
+/// [`Error::UnknownDevice`] for another word, [`Error::DeviceUnavailable`] where a GPU is asked for and cannot be had.
+pub fn choose_device(request: &str) -> Result<ChosenDevice, Error> {
+    let wanted = match request {
+        "cpu" => return Ok(ChosenDevice { device: Device::Cpu, why: "the CPU was asked for".to_owned() }),
+        "auto" => None,
+        "cuda" => Some(0),
+        other => {
+            let index = other.strip_prefix("cuda:").and_then(|n| n.parse::<usize>().ok());
+            Some(index.ok_or_else(|| Error::UnknownDevice { found: other.to_owned() })?)
+        }
+    };
+    let gpus = find_gpus();
+    match (wanted, gpus) {
+        (None, Ok(count)) => {
+            Ok(ChosenDevice { device: Device::Cuda(0), why: format!("the first of {count} GPUs, chosen by auto") })
+        }
+        (None, Err(reason)) => Ok(ChosenDevice { device: Device::Cpu, why: format!("no GPU: {reason}") }),
+        (Some(index), Ok(count)) if index < count => {
+            Ok(ChosenDevice { device: Device::Cuda(index), why: format!("GPU {index} of {count} was asked for") })
+        }
+        (Some(_), Ok(count)) => {
+            let reason = format!("this machine has {count} GPUs, numbered from 0");
+            Err(Error::DeviceUnavailable { requested: request.to_owned(), reason })
+        }
+        (Some(_), Err(reason)) => Err(Error::DeviceUnavailable { requested: request.to_owned(), reason }),
+    }
+}
+
+/// Sets how many threads libtorch computes with. Call it once, at start; the number is part of what decides the bits.
+///
+/// # Errors
+/// [`Error::Shape`] for zero threads or more than 1024.
+pub fn set_threads(threads: usize) -> Result<(), Error> {
+    let count = i32::try_from(threads).ok().filter(|n| (1..=1024).contains(n));
+    let count = count.ok_or_else(|| Error::shape("threads", "1 to 1024", threads))?;
+    static INTEROP: Once = Once::new();
+    // libtorch takes this one only once, and we never run two operations side by side.
+    INTEROP.call_once(|| tch::set_num_interop_threads(1));
+    tch::set_num_threads(count);
+    Ok(())
+}
+
+/// The number of usable GPUs, or why there is none.
+fn find_gpus() -> Result<usize, String> {
+    let loaded = load_cuda();
+    if Cuda::is_available() {
+        return Ok(usize::try_from(Cuda::device_count()).unwrap_or(0).max(1));
+    }
+    match loaded {
+        Ok(path) => Err(format!("{} is loaded, but finds no usable GPU", path.display())),
+        Err(reason) => Err(reason),
+    }
+}
+
+/// Loads libtorch's CUDA half from the folder of its CPU half.
+fn load_cuda() -> Result<PathBuf, String> {
+    let folder = torch_folder().ok_or("libtorch_cpu.so is not among the loaded libraries")?;
+    let path = folder.join("libtorch_cuda.so");
+    if !path.exists() {
+        return Err(format!("{} has no libtorch_cuda.so", folder.display()));
+    }
+    open_library(&path).map_err(|e| format!("{} does not load: {e}", path.display()))?;
+    Ok(path)
+}
+
+/// The folder that libtorch was loaded from.
+fn torch_folder() -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let path = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+    path.map(Path::new).find(|p| p.file_name().is_some_and(|n| n == "libtorch_cpu.so"))?.parent().map(Path::to_owned)
+}
+
+/// Loads a shared library for the rest of the process's life.
+fn open_library(path: &Path) -> Result<(), String> {
+    use std::ffi::{CStr, CString};
+    use std::os::unix::ffi::OsStrExt;
+    let name = CString::new(path.as_os_str().as_bytes()).map_err(|e| e.to_string())?;
+    // SAFETY: `name` is a NUL-terminated path that outlives the call. The library's initialisers run here; they are
+    // those that LD_PRELOAD would have run. The handle is never closed, so nothing that it registers dangles.
+    let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
+    if !handle.is_null() {
+        return Ok(());
+    }
+    // SAFETY: dlerror returns NULL or a NUL-terminated text that is valid until the thread's next dl call.
+    let message = unsafe {
+        let text = libc::dlerror();
+        if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
+    };
+    Err(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_device_is_named_with_the_known_ones() {
+        for word in ["gpu", "cuda:", "cuda:x", "cuda:-1", ""] {
+            let error = choose_device(word).unwrap_err();
+            assert!(matches!(error, Error::UnknownDevice { .. }), "{word}: {error}");
+            assert!(error.to_string().contains(&format!("`{word}`")));
+        }
+    }
+
+    #[test]
+    fn auto_says_why_it_took_what_it_took() {
+        let chosen = choose_device("auto").unwrap();
+        assert!(!chosen.why.is_empty());
+        if chosen.device == Device::Cpu {
+            assert!(chosen.why.starts_with("no GPU: "), "{}", chosen.why);
+        }
+    }
+
+    #[test]
+    fn a_gpu_beyond_the_last_one_is_an_error_that_says_what_there_is() {
+        let error = choose_device("cuda:999").unwrap_err();
+        assert!(matches!(error, Error::DeviceUnavailable { .. }), "{error}");
+        assert!(error.to_string().contains("cuda:999"));
+    }
+
+    #[test]
+    fn libtorch_knows_its_folder() {
+        // Any tensor makes sure that the library is in use.
+        assert_eq!(tch::Tensor::from_slice(&[1f32]).numel(), 1);
+        assert!(torch_folder().unwrap().join("libtorch_cpu.so").exists());
+    }
+
+    #[test]
+    fn zero_threads_are_refused() {
+        assert!(set_threads(0).is_err());
+    }
+
+    #[test]
+    fn a_library_that_is_not_there_does_not_load() {
+        assert!(open_library(Path::new("/nowhere/libnothing.so")).unwrap_err().contains("libnothing.so"));
+    }
+}

@@ -1,0 +1,163 @@
+//! Posteriors of whole utterances. Utterances of like length go through the model together, so that little is padding;
+//! how many is bounded by memory, not by their number.
+
+use crate::batch::tensor;
+use crate::error::Error;
+use crate::model::AcousticModel;
+use crate::shape::ModelShape;
+use tch::{Device, Kind, Tensor};
+
+/// Working memory of a batch, in f32 values: 256 MiB. One utterance longer than that goes alone, in pieces if the model
+/// can run frame by frame.
+const BATCH_VALUES: usize = 64 << 20;
+
+/// The k most probable senones of each frame of an utterance, by descending probability.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopKLabels {
+    /// Senone ids, k to a frame; equal probabilities stand in the order of ids.
+    pub ids: Vec<u16>,
+    /// ln p, k to a frame.
+    pub log_probs: Vec<f32>,
+    /// 1 − Σp of each frame's kept senones, at least 0.
+    pub residual: Vec<f32>,
+}
+
+/// Log-posteriors of whole utterances: for each, `frames × senones` values, row-major. An utterance is its normalised
+/// features, row-major; an empty one has no posteriors.
+///
+/// # Errors
+/// [`Error::Shape`] for an utterance that is not a whole number of frames.
+pub fn log_posteriors(model: &dyn AcousticModel, utterances: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
+    let mut posteriors = vec![Vec::new(); utterances.len()];
+    each_utterance(model, utterances, |utterance, logits| {
+        let log_p = logits.f_log_softmax(-1, None)?.f_to_device(Device::Cpu)?.f_contiguous()?;
+        posteriors[utterance].extend(host::<f32>(&log_p)?);
+        Ok(())
+    })?;
+    Ok(posteriors)
+}
+
+/// The k most probable senones of each frame of whole utterances, given as for [`log_posteriors`].
+///
+/// # Errors
+/// [`Error::Shape`] for an utterance that is not a whole number of frames, or where k is not 1 to the number of senones.
+pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Result<Vec<TopKLabels>, Error> {
+    let senones = model.shape().senones;
+    if !(1..=senones).contains(&k) {
+        return Err(Error::shape("kept senones of a frame", format!("1 to {senones}"), k));
+    }
+    let empty = TopKLabels { ids: Vec::new(), log_probs: Vec::new(), residual: Vec::new() };
+    let mut labels = vec![empty; utterances.len()];
+    each_utterance(model, utterances, |utterance, logits| {
+        // Normalised over all senones before the choice, so that 1 − Σp is what the others hold.
+        let (log_probs, ids) = logits.f_log_softmax(-1, None)?.f_topk(k as i64, -1, true, true)?;
+        let (log_probs, ids) = (host::<f32>(&log_probs)?, host::<i64>(&ids)?);
+        for (log_probs, ids) in log_probs.chunks_exact(k).zip(ids.chunks_exact(k)) {
+            labels[utterance].push(log_probs, ids);
+        }
+        Ok(())
+    })?;
+    Ok(labels)
+}
+
+impl TopKLabels {
+    fn push(&mut self, log_probs: &[f32], ids: &[i64]) {
+        // libtorch leaves the order of equals open; the labels' bytes must not depend on it.
+        let mut order: Vec<usize> = (0..ids.len()).collect();
+        order.sort_by(|&a, &b| log_probs[b].total_cmp(&log_probs[a]).then(ids[a].cmp(&ids[b])));
+        self.ids.extend(order.iter().map(|&i| ids[i] as u16));
+        self.log_probs.extend(order.iter().map(|&i| log_probs[i]));
+        let kept: f64 = order.iter().map(|&i| f64::from(log_probs[i]).exp()).sum();
+        self.residual.push((1.0 - kept).max(0.0) as f32);
+    }
+}
+
+/// Hands each utterance's logits, `[frames, senones]`, to `take`, in one or more pieces from first frame to last.
+fn each_utterance(
+    model: &dyn AcousticModel,
+    utterances: &[&[f32]],
+    mut take: impl FnMut(usize, &Tensor) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let _guard = tch::no_grad_guard();
+    let shape = model.shape();
+    let mut lengths = Vec::with_capacity(utterances.len());
+    for (index, utterance) in utterances.iter().enumerate() {
+        if !utterance.len().is_multiple_of(shape.inputs) {
+            let expected = format!("a multiple of {} values", shape.inputs);
+            return Err(Error::shape(format!("features of utterance {index}"), expected, utterance.len()));
+        }
+        lengths.push(utterance.len() / shape.inputs);
+    }
+    let limit = batch_frames(shape);
+    for group in groups(&lengths, limit) {
+        let longest = lengths[group[0]];
+        if longest > limit && !shape.model.bidirectional {
+            in_pieces(model, utterances[group[0]], limit, |logits| take(group[0], logits))?;
+            continue;
+        }
+        let mut features = vec![0f32; group.len() * longest * shape.inputs];
+        for (place, &utterance) in features.chunks_exact_mut(longest * shape.inputs).zip(&group) {
+            place[..utterances[utterance].len()].copy_from_slice(utterances[utterance]);
+        }
+        let size = [group.len() as i64, longest as i64, shape.inputs as i64];
+        let features = tensor(&features, &size, model.parameters().device())?;
+        let group_lengths: Vec<i64> = group.iter().map(|&u| lengths[u] as i64).collect();
+        let outputs = model.forward(&features, &group_lengths)?;
+        for (row, &utterance) in group.iter().enumerate() {
+            take(utterance, &outputs.logits.f_get(row as i64)?.f_narrow(0, 0, group_lengths[row])?)?;
+        }
+    }
+    Ok(())
+}
+
+/// One long utterance, `limit` frames at a time, with the state carried over.
+fn in_pieces(
+    model: &dyn AcousticModel,
+    utterance: &[f32],
+    limit: usize,
+    mut take: impl FnMut(&Tensor) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let inputs = model.shape().inputs;
+    let mut state = model.start_stream(1)?;
+    for piece in utterance.chunks(limit * inputs) {
+        let size = [1, (piece.len() / inputs) as i64, inputs as i64];
+        let features = tensor(piece, &size, model.parameters().device())?;
+        take(&model.stream(&features, &mut state)?.f_get(0)?)?;
+    }
+    Ok(())
+}
+
+/// Utterances that go through the model together: longest first, so that neighbours are alike; at most `limit` frames,
+/// padding included, unless one alone has more. Empty utterances are in no group.
+fn groups(lengths: &[usize], limit: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).filter(|&u| lengths[u] > 0).collect();
+    order.sort_by_key(|&u| (std::cmp::Reverse(lengths[u]), u));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for utterance in order {
+        match groups.last_mut() {
+            Some(group) if lengths[group[0]] * (group.len() + 1) <= limit => group.push(utterance),
+            _ => groups.push(vec![utterance]),
+        }
+    }
+    groups
+}
+
+/// Frames of a batch, padding included, that fit the working memory.
+fn batch_frames(shape: &ModelShape) -> usize {
+    // Logits and their normalised copy, the layers' outputs, and the gates of one layer.
+    let per_frame =
+        shape.inputs + 2 * shape.senones + shape.directions() * shape.width() * (shape.layers() + 8);
+    (BATCH_VALUES / per_frame).max(1)
+}
+
+fn host<T: tch::kind::Element + Clone>(tensor: &Tensor) -> Result<Vec<T>, Error> {
+    let flat = tensor.f_to_device(Device::Cpu)?.f_contiguous()?;
+    let mut values = vec![T::ZERO; flat.numel()];
+    let len = values.len();
+    debug_assert!(matches!(flat.kind(), Kind::Float | Kind::Int64));
+    flat.f_copy_data(&mut values, len)?;
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests;

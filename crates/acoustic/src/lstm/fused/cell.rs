@@ -1,0 +1,238 @@
+//! One time step of an LSTM cell over a batch, without the matrix products: forward and backward.
+//!
+//! Gates lie in a row as i, f, g, o, each `width` values:
+//! i = σ(aᵢ), f = σ(a_f), g = tanh(a_g), o = σ(aₒ); c = f · c′ + i · g; h = o · tanh c, with c′ the cell one step before.
+
+use super::lanes::{Arithmetic, Fused, LANES, Lanes, Separate};
+
+/// Forward step of `batch` cells.
+pub(super) struct ForwardStep<'a> {
+    /// Units.
+    pub(super) width: usize,
+    /// Sums before the bias, `[batch, 4·width]`; becomes i, f, g, o.
+    pub(super) gates: &'a mut [f32],
+    /// `[4·width]`.
+    pub(super) bias: &'a [f32],
+    /// c′, `[batch, width]`.
+    pub(super) before: &'a [f32],
+    /// c, `[batch, width]`, written.
+    pub(super) cell: &'a mut [f32],
+    /// h, in columns `column..column + width` of `[batch, stride]`, written.
+    pub(super) output: &'a mut [f32],
+    pub(super) stride: usize,
+    pub(super) column: usize,
+}
+
+/// Backward step of `batch` cells.
+pub(super) struct BackwardStep<'a> {
+    /// Units.
+    pub(super) width: usize,
+    /// i, f, g, o of the forward step, `[batch, 4·width]`; becomes the gradient of the sums before them.
+    pub(super) gates: &'a mut [f32],
+    /// c and c′, `[batch, width]`.
+    pub(super) cell: &'a [f32],
+    pub(super) before: &'a [f32],
+    /// Gradient of h from the layer above, in columns `column..column + width` of `[batch, stride]`.
+    pub(super) output: &'a [f32],
+    pub(super) stride: usize,
+    pub(super) column: usize,
+    /// Gradient of h from the step after, `[batch, width]`.
+    pub(super) recurrent: &'a [f32],
+    /// Gradient of c from the step after, `[batch, width]`; becomes that of c′.
+    pub(super) carry: &'a mut [f32],
+}
+
+impl ForwardStep<'_> {
+    pub(super) fn run(self) {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the CPU has the two features that the function is compiled for.
+            return unsafe { self.run_wide() };
+        }
+        self.run_with::<Separate>();
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn run_wide(self) {
+        self.run_with::<Fused>();
+    }
+
+    #[inline(always)]
+    fn run_with<A: Arithmetic>(self) {
+        let width = self.width;
+        let rows = self.gates.chunks_exact_mut(4 * width).zip(self.before.chunks_exact(width));
+        let rows = rows.zip(self.cell.chunks_exact_mut(width)).zip(self.output.chunks_exact_mut(self.stride));
+        let (bias_i, bias_f, bias_g, bias_o) = quarters(self.bias, width);
+        for (((gates, before), cell), output) in rows {
+            let (i, f, g, o) = quarters_mut(gates, width);
+            let output = &mut output[self.column..self.column + width];
+            for at in (0..width).step_by(LANES) {
+                let i_now = (Lanes::load(i, at) + Lanes::load(bias_i, at)).sigmoid::<A>();
+                let f_now = (Lanes::load(f, at) + Lanes::load(bias_f, at)).sigmoid::<A>();
+                let g_now = (Lanes::load(g, at) + Lanes::load(bias_g, at)).tanh::<A>();
+                let o_now = (Lanes::load(o, at) + Lanes::load(bias_o, at)).sigmoid::<A>();
+                let c = f_now.multiply_add::<A>(Lanes::load(before, at), i_now * g_now);
+                i_now.store(i, at);
+                f_now.store(f, at);
+                g_now.store(g, at);
+                o_now.store(o, at);
+                c.store(cell, at);
+                (o_now * c.tanh::<A>()).store(output, at);
+            }
+        }
+    }
+}
+
+impl BackwardStep<'_> {
+    pub(super) fn run(self) {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the CPU has the two features that the function is compiled for.
+            return unsafe { self.run_wide() };
+        }
+        self.run_with::<Separate>();
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn run_wide(self) {
+        self.run_with::<Fused>();
+    }
+
+    #[inline(always)]
+    fn run_with<A: Arithmetic>(self) {
+        let width = self.width;
+        let rows = self.gates.chunks_exact_mut(4 * width).zip(self.cell.chunks_exact(width));
+        let rows = rows.zip(self.before.chunks_exact(width)).zip(self.output.chunks_exact(self.stride));
+        let rows = rows.zip(self.recurrent.chunks_exact(width)).zip(self.carry.chunks_exact_mut(width));
+        for (((((gates, cell), before), output), recurrent), carry) in rows {
+            let (i, f, g, o) = quarters_mut(gates, width);
+            let output = &output[self.column..self.column + width];
+            for at in (0..width).step_by(LANES) {
+                let (i_then, f_then) = (Lanes::load(i, at), Lanes::load(f, at));
+                let (g_then, o_then) = (Lanes::load(g, at), Lanes::load(o, at));
+                let tanh_c = Lanes::load(cell, at).tanh::<A>();
+                let dh = Lanes::load(output, at) + Lanes::load(recurrent, at);
+                let dc = (dh * o_then).multiply_add::<A>((tanh_c * tanh_c).one_minus(), Lanes::load(carry, at));
+                (dc * g_then * i_then * i_then.one_minus()).store(i, at);
+                (dc * Lanes::load(before, at) * f_then * f_then.one_minus()).store(f, at);
+                (dc * i_then * (g_then * g_then).one_minus()).store(g, at);
+                (dh * tanh_c * o_then * o_then.one_minus()).store(o, at);
+                (dc * f_then).store(carry, at);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn quarters(row: &[f32], width: usize) -> (&[f32], &[f32], &[f32], &[f32]) {
+    (&row[..width], &row[width..2 * width], &row[2 * width..3 * width], &row[3 * width..4 * width])
+}
+
+#[inline(always)]
+fn quarters_mut(row: &mut [f32], width: usize) -> (&mut [f32], &mut [f32], &mut [f32], &mut [f32]) {
+    let (first, second) = row.split_at_mut(2 * width);
+    let (i, f) = first.split_at_mut(width);
+    let (g, o) = second.split_at_mut(width);
+    (i, f, g, o)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(len: usize, seed: u64) -> Vec<f32> {
+        let stream = crate::random::Stream::new(seed, "cell");
+        (0..len as u64).map(|n| stream.uniform(n, 2.0)).collect()
+    }
+
+    /// c and h of a whole step, and a weighted sum of both as a function to differentiate.
+    fn step(width: usize, batch: usize, sums: &[f32], before: &[f32]) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+        let mut gates = sums.to_vec();
+        let (mut cell, mut output) = (vec![0.0; batch * width], vec![0.0; batch * width]);
+        let bias = values(4 * width, 3);
+        let forward = ForwardStep {
+            width,
+            gates: &mut gates,
+            bias: &bias,
+            before,
+            cell: &mut cell,
+            output: &mut output,
+            stride: width,
+            column: 0,
+        };
+        forward.run();
+        (gates, cell, output)
+    }
+
+    #[test]
+    fn a_step_backward_is_the_derivative_of_a_step_forward() {
+        // A width that is no multiple of the lanes, so that the tail is tried as well.
+        let (width, batch) = (11, 3);
+        let (sums, before) = (values(batch * 4 * width, 1), values(batch * width, 2));
+        let (dh, dc) = (values(batch * width, 4), values(batch * width, 5));
+        let score = |sums: &[f32], before: &[f32]| -> f64 {
+            let (_, cell, output) = step(width, batch, sums, before);
+            let dot = |a: &[f32], b: &[f32]| -> f64 {
+                a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+            };
+            dot(&output, &dh) + dot(&cell, &dc)
+        };
+
+        let (mut gates, cell, _) = step(width, batch, &sums, &before);
+        let (mut carry, none) = (dc.clone(), vec![0.0; batch * width]);
+        let backward = BackwardStep {
+            width,
+            gates: &mut gates,
+            cell: &cell,
+            before: &before,
+            output: &dh,
+            stride: width,
+            column: 0,
+            recurrent: &none,
+            carry: &mut carry,
+        };
+        backward.run();
+
+        let nudge = 1e-2f32;
+        let differ = |values: &[f32], n: usize, f: &dyn Fn(&[f32]) -> f64| {
+            let mut moved = values.to_vec();
+            moved[n] += nudge;
+            let above = f(&moved);
+            moved[n] = values[n] - nudge;
+            (above - f(&moved)) / (2.0 * f64::from(nudge))
+        };
+        for n in 0..sums.len() {
+            let expected = differ(&sums, n, &|sums| score(sums, &before));
+            assert!((f64::from(gates[n]) - expected).abs() < 3e-4, "gate {n}: {} {expected}", gates[n]);
+        }
+        for n in 0..before.len() {
+            let expected = differ(&before, n, &|before| score(&sums, before));
+            assert!((f64::from(carry[n]) - expected).abs() < 3e-4, "cell {n}: {} {expected}", carry[n]);
+        }
+    }
+
+    #[test]
+    fn wide_and_narrow_instructions_agree_within_rounding() {
+        let (width, batch) = (20, 2);
+        let (sums, before) = (values(batch * 4 * width, 6), values(batch * width, 7));
+        let bias = values(4 * width, 3);
+        let (_, cell, output) = step(width, batch, &sums, &before);
+        let (mut gates, mut cell2, mut output2) = (sums.clone(), cell.clone(), output.clone());
+        let forward = ForwardStep {
+            width,
+            gates: &mut gates,
+            bias: &bias,
+            before: &before,
+            cell: &mut cell2,
+            output: &mut output2,
+            stride: width,
+            column: 0,
+        };
+        forward.run_with::<Separate>();
+        for (a, b) in cell.iter().zip(&cell2).chain(output.iter().zip(&output2)) {
+            assert!((a - b).abs() < 2e-6, "{a} {b}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+use crate::error::Error;
+use std::ops::Range;
+use tch::{Device, Kind, Tensor};
+
+/// A row-major f32 matrix in main memory, seen by libtorch as a tensor (for products) and by us as slices (for the rest).
+pub(super) struct Matrix {
+    tensor: Tensor,
+    rows: usize,
+    columns: usize,
+}
+
+impl Matrix {
+    /// A matrix of zeros.
+    pub(super) fn zeros(rows: usize, columns: usize) -> Result<Self, Error> {
+        let tensor = Tensor::f_zeros([rows as i64, columns as i64], (Kind::Float, Device::Cpu))?;
+        Ok(Self { tensor, rows, columns })
+    }
+
+    /// A matrix for a product to be written to; until then its values are arbitrary.
+    pub(super) fn unset(rows: usize, columns: usize) -> Result<Self, Error> {
+        let tensor = Tensor::f_empty([rows as i64, columns as i64], (Kind::Float, Device::Cpu))?;
+        Ok(Self { tensor, rows, columns })
+    }
+
+    /// A copy of `[batch, frames, columns]` with the frames outermost: row `t · batch + b` is frame t of sequence b.
+    pub(super) fn time_major(sequences: &Tensor) -> Result<Self, Error> {
+        let size = sequences.size();
+        let (rows, columns) = ((size[0] * size[1]) as usize, size[2] as usize);
+        let matrix = Self::unset(rows, columns)?;
+        matrix.tensor.f_view([size[1], size[0], size[2]])?.f_copy_(&sequences.f_transpose(0, 1)?)?;
+        Ok(matrix)
+    }
+
+    /// A copy as `[batch, frames, columns]`: the inverse of [`time_major`](Self::time_major).
+    pub(super) fn batch_major(&self, batch: usize) -> Result<Tensor, Error> {
+        let (frames, batch) = ((self.rows / batch) as i64, batch as i64);
+        Ok(self.tensor.f_view([frames, batch, self.columns as i64])?.f_transpose(0, 1)?.f_contiguous()?)
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The whole matrix, for products.
+    pub(super) fn tensor(&self) -> &Tensor {
+        &self.tensor
+    }
+
+    /// A view of some rows and columns, for products.
+    pub(super) fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Tensor, Error> {
+        let rows = self.tensor.f_narrow(0, rows.start as i64, rows.len() as i64)?;
+        if columns.len() == self.columns {
+            return Ok(rows);
+        }
+        Ok(rows.f_narrow(1, columns.start as i64, columns.len() as i64)?)
+    }
+
+    /// The values of some rows.
+    pub(super) fn values(&self, rows: Range<usize>) -> &[f32] {
+        &self.all()[rows.start * self.columns..rows.end * self.columns]
+    }
+
+    /// The values of some rows, to be written.
+    pub(super) fn values_mut(&mut self, rows: Range<usize>) -> &mut [f32] {
+        let columns = self.columns;
+        &mut self.all_mut()[rows.start * columns..rows.end * columns]
+    }
+
+    /// The values of two ranges of rows that do not overlap, the second to be written.
+    pub(super) fn values_and_mut(&mut self, read: Range<usize>, write: Range<usize>) -> (&[f32], &mut [f32]) {
+        assert!(read.end <= write.start || write.end <= read.start, "rows {read:?} and {write:?} overlap");
+        let columns = self.columns;
+        let all = self.all_mut();
+        let cut = read.start.max(write.start) * columns;
+        let (low, high) = all.split_at_mut(cut);
+        if read.start < write.start {
+            (&low[read.start * columns..read.end * columns], &mut high[..write.len() * columns])
+        } else {
+            (&high[..read.len() * columns], &mut low[write.start * columns..write.end * columns])
+        }
+    }
+
+    fn all(&self) -> &[f32] {
+        // SAFETY: the tensor is contiguous, f32, in main memory and of rows × columns values from its creation on, and is
+        // never resized. Views handed out by `part` write only inside libtorch calls, which end before ours begin: the
+        // type is not shared between threads (it is not Sync).
+        unsafe { std::slice::from_raw_parts(self.tensor.data_ptr().cast::<f32>(), self.rows * self.columns) }
+    }
+
+    fn all_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above, and the exclusive borrow keeps other slices away.
+        unsafe { std::slice::from_raw_parts_mut(self.tensor.data_ptr().cast::<f32>(), self.rows * self.columns) }
+    }
+}
+
+/// out ← a · b.
+pub(super) fn multiply(out: &Tensor, a: &Tensor, b: &Tensor) -> Result<(), Error> {
+    let _ = a.f_mm_out(out, b)?;
+    Ok(())
+}
+
+/// out ← out + a · b.
+pub(super) fn add_product(out: &Tensor, a: &Tensor, b: &Tensor) -> Result<(), Error> {
+    let _ = out.shallow_clone().f_addmm_(a, b)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorch_and_we_see_the_same_values() {
+        let sequences = Tensor::arange(24, (Kind::Float, Device::Cpu)).view([2, 3, 4]);
+        let mut matrix = Matrix::time_major(&sequences).unwrap();
+        // Frame 1 of sequence 0 is row 1 · 2 + 0.
+        assert_eq!(matrix.values(2..3), [4.0, 5.0, 6.0, 7.0]);
+        assert_eq!(matrix.batch_major(2).unwrap(), sequences);
+        matrix.values_mut(2..3)[1] = -1.0;
+        assert_eq!(matrix.part(2..3, 1..2).unwrap().double_value(&[0, 0]), -1.0);
+        let _ = matrix.part(0..1, 0..4).unwrap().fill_(9.0);
+        assert_eq!(matrix.values(0..1), [9.0; 4]);
+    }
+
+    #[test]
+    fn two_ranges_of_rows_are_told_apart_whichever_comes_first() {
+        let mut matrix = Matrix::zeros(4, 2).unwrap();
+        matrix.values_mut(0..4).iter_mut().enumerate().for_each(|(n, v)| *v = n as f32);
+        let (read, write) = matrix.values_and_mut(0..1, 2..4);
+        assert_eq!((&*read, &*write), (&[0.0, 1.0][..], &[4.0, 5.0, 6.0, 7.0][..]));
+        let (read, write) = matrix.values_and_mut(2..3, 0..2);
+        assert_eq!((&*read, &*write), (&[4.0, 5.0][..], &[0.0, 1.0, 2.0, 3.0][..]));
+    }
+
+    #[test]
+    #[should_panic(expected = "overlap")]
+    fn rows_that_overlap_are_refused() {
+        Matrix::zeros(4, 2).unwrap().values_and_mut(0..2, 1..3);
+    }
+}

@@ -1,0 +1,166 @@
+//! Stacks of LSTM layers and a linear output layer.
+
+mod fused;
+mod native;
+
+use crate::error::Error;
+use crate::model::{AcousticModel, InnerLayers, Outputs, StreamState};
+use crate::parameters::{ParameterSlot, ParameterVector};
+use crate::random::Stream;
+use crate::shape::ModelShape;
+use tch::{Device, Kind, Tensor};
+
+/// Parameters of one layer and direction, in this order: input weight `[4·width, inputs]`, recurrent weight
+/// `[4·width, width]`, input bias and recurrent bias `[4·width]`; the rows are the gates i, f, g, o. Two biases, one of
+/// them redundant, are kept so that parameters move to and from other toolkits without arithmetic.
+const PER_DIRECTION: usize = 4;
+
+/// LSTM of any depth and width (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000 and no peepholes):
+/// a unidirectional student or a bidirectional teacher.
+///
+/// In a bidirectional layer each direction is an LSTM of its own; the backward one reads each sequence from its own
+/// last valid frame, so that padding changes nothing. A layer's output is forward and backward side by side.
+#[derive(Debug)]
+pub struct LstmModel {
+    shape: ModelShape,
+    parameters: ParameterVector,
+    engine: Engine,
+}
+
+/// Who computes the recurrent layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    /// libtorch's LSTM and autograd: any device.
+    Native,
+    /// Our own forward and backward pass: main memory only, and faster there.
+    Fused,
+}
+
+/// Names and shapes in the order of the flat vector.
+pub(crate) fn parameters_of(shape: &ModelShape) -> Vec<(String, Vec<usize>)> {
+    let gates = 4 * shape.width();
+    let mut parameters = Vec::new();
+    for layer in 0..shape.layers() {
+        let inputs = if layer == 0 { shape.inputs } else { shape.directions() * shape.width() };
+        for direction in ["forward", "backward"].into_iter().take(shape.directions()) {
+            let name = |part: &str| format!("layer.{layer}.{direction}.{part}");
+            parameters.push((name("input_weight"), vec![gates, inputs]));
+            parameters.push((name("recurrent_weight"), vec![gates, shape.width()]));
+            parameters.push((name("input_bias"), vec![gates]));
+            parameters.push((name("recurrent_bias"), vec![gates]));
+        }
+    }
+    parameters.push(("output.weight".to_owned(), vec![shape.senones, shape.directions() * shape.width()]));
+    parameters.push(("output.bias".to_owned(), vec![shape.senones]));
+    parameters
+}
+
+/// The n-th initial value of a parameter: LSTM weights uniform within ±1/√width; the forget gate's input bias 1, so that
+/// a fresh cell remembers (Jozefowicz et al. 2015), and all other biases 0; output weights uniform within ±1/√fan-in.
+fn initial_value(shape: &ModelShape, seed: u64, slot: &ParameterSlot, n: usize) -> f32 {
+    let width = shape.width();
+    let uniform = |fan: usize| Stream::new(seed, &slot.name).uniform(n as u64, 1.0 / (fan as f32).sqrt());
+    if slot.name == "output.weight" {
+        uniform(shape.directions() * width)
+    } else if slot.name.ends_with("_weight") {
+        uniform(width)
+    } else if slot.name.ends_with("input_bias") && (width..2 * width).contains(&n) {
+        1.0
+    } else {
+        0.0
+    }
+}
+
+impl LstmModel {
+    /// A model with initial parameters drawn from `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for an impossible shape, [`Error::Torch`] where the device cannot hold the model.
+    pub fn new(shape: &ModelShape, seed: u64, device: Device) -> Result<Self, Error> {
+        shape.validate()?;
+        let initial = |slot: &ParameterSlot, n| initial_value(shape, seed, slot, n);
+        let parameters = ParameterVector::new(parameters_of(shape), initial, device)?;
+        let engine = if device == Device::Cpu { Engine::Fused } else { Engine::Native };
+        Ok(Self { shape: shape.clone(), parameters, engine })
+    }
+
+    /// The four parameters of a layer and direction.
+    fn direction(&self, layer: usize, direction: usize) -> &[Tensor] {
+        let first = (layer * self.shape.directions() + direction) * PER_DIRECTION;
+        &self.parameters.views()[first..first + PER_DIRECTION]
+    }
+
+    /// Logits of the top layer's output.
+    fn output(&self, hidden: &Tensor) -> Result<Tensor, Error> {
+        let views = self.parameters.views();
+        let [weight, bias] = &views[views.len() - 2..] else { unreachable!("the layout ends with the output layer") };
+        Ok(hidden.f_linear(weight, Some(bias))?)
+    }
+
+    fn check_features(&self, features: &Tensor) -> Result<(i64, i64), Error> {
+        let size = features.size();
+        let [batch, frames, inputs] = size[..] else {
+            return Err(Error::shape("features", "[batch, frames, inputs]", format!("{size:?}")));
+        };
+        if inputs != self.shape.inputs as i64 || batch == 0 || frames == 0 {
+            let expected = format!("[batch, frames, {}] with at least one frame", self.shape.inputs);
+            return Err(Error::shape("features", expected, format!("{size:?}")));
+        }
+        if features.kind() != Kind::Float {
+            return Err(Error::shape("features", "32-bit floats", format!("{:?}", features.kind())));
+        }
+        Ok((batch, frames))
+    }
+}
+
+impl AcousticModel for LstmModel {
+    fn shape(&self) -> &ModelShape {
+        &self.shape
+    }
+
+    fn parameters(&self) -> &ParameterVector {
+        &self.parameters
+    }
+
+    fn forward_with(&self, features: &Tensor, lengths: &[i64], inner: InnerLayers) -> Result<Outputs, Error> {
+        let (batch, frames) = self.check_features(features)?;
+        if lengths.len() as i64 != batch || lengths.iter().any(|n| !(0..=frames).contains(n)) {
+            let expected = format!("{batch} lengths of 0 to {frames} frames");
+            return Err(Error::shape("lengths", expected, format!("{lengths:?}")));
+        }
+        let (hidden, tape) = match self.engine {
+            Engine::Native => (native::forward(self, features, lengths)?, None),
+            Engine::Fused => fused::forward(self, features, lengths, inner)?,
+        };
+        let logits = self.output(hidden.last().expect("a model has at least one layer"))?;
+        let hidden = if inner == InnerLayers::Keep { hidden } else { Vec::new() };
+        Ok(Outputs { logits, hidden, tape })
+    }
+
+    fn start_stream(&self, batch: usize) -> Result<StreamState, Error> {
+        if self.shape.model.bidirectional {
+            return Err(Error::NotStreaming);
+        }
+        let size = [1, batch as i64, self.shape.width() as i64];
+        let zeros = || Tensor::f_zeros(size, (Kind::Float, self.parameters.device()));
+        let tensors = (0..2 * self.shape.layers()).map(|_| zeros()).collect::<Result<_, _>>()?;
+        Ok(StreamState { tensors })
+    }
+
+    fn stream(&self, features: &Tensor, state: &mut StreamState) -> Result<Tensor, Error> {
+        if self.shape.model.bidirectional {
+            return Err(Error::NotStreaming);
+        }
+        let (batch, _) = self.check_features(features)?;
+        let expected = [1, batch, self.shape.width() as i64];
+        if state.tensors.len() != 2 * self.shape.layers() || state.tensors.iter().any(|t| t.size() != expected) {
+            let found = state.tensors.first().map_or_else(Vec::new, Tensor::size);
+            return Err(Error::shape("stream state", format!("{expected:?} per layer"), format!("{found:?}")));
+        }
+        let hidden = native::stream(self, features, state)?;
+        self.output(&hidden)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+use super::{LossSum, Objective, Targets, check_size, check_sizes, masked_sum};
+use crate::error::Error;
+use crate::model::Outputs;
+use stentor_experiment::ResidualMass;
+use tch::Kind;
+
+/// Cross entropy against the teacher's k most probable senones: −Σ p log q, whose gradient at the logits is q − p.
+///
+/// What became of the probability that was not kept is a setting, for the kept part alone is a biased estimate of the
+/// teacher (arXiv 2503.16870). No target as wide as the senone set is ever built: with the residual r spread evenly over
+/// the other V − k senones, −Σ p log q = −Σ_kept (p − u) log q − u Σ_all log q, where u = r / (V − k).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopK {
+    /// What became of the probability that was not kept.
+    pub residual_mass: ResidualMass,
+}
+
+impl Objective for TopK {
+    fn loss(&self, outputs: &Outputs, targets: &Targets) -> Result<LossSum, Error> {
+        let (batch, frames, senones) = check_sizes(outputs, targets)?;
+        let soft = targets
+            .soft
+            .as_ref()
+            .ok_or(Error::MissingTargets { objective: "top-k", missing: "the teacher's soft labels" })?;
+        let k = soft.ids.size().last().copied().unwrap_or(0);
+        if !(1..=senones).contains(&k) {
+            return Err(Error::shape("kept senones of a frame", format!("1 to {senones}"), k));
+        }
+        check_size("soft labels' ids", &soft.ids, &[batch, frames, k])?;
+        check_size("soft labels' probabilities", &soft.probabilities, &[batch, frames, k])?;
+
+        let log_q = outputs.logits.f_log_softmax(-1, None)?;
+        let kept_log_q = log_q.f_gather(-1, &soft.ids, false)?;
+        let kept_mass = soft.probabilities.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Float)?;
+        // Padding frames hold zeros, and quantised labels may sum to a little more than one.
+        let scaled = |mass: &tch::Tensor| soft.probabilities.f_div(&mass.f_clamp_min(f64::from(f32::MIN_POSITIVE))?);
+        let sum = [-1i64];
+        let loss = if self.residual_mass == ResidualMass::Renormalise || k == senones {
+            scaled(&kept_mass)?.f_mul(&kept_log_q)?.f_sum_dim_intlist(sum.as_slice(), false, Kind::Float)?.f_neg()?
+        } else {
+            let p = scaled(&kept_mass.f_clamp_min(1.0)?)?;
+            let share = kept_mass.f_neg()?.f_add_scalar(1.0)?.f_clamp_min(0.0)?.f_div_scalar((senones - k) as f64)?;
+            let kept = p.f_sub(&share)?.f_mul(&kept_log_q)?;
+            let kept = kept.f_sum_dim_intlist(sum.as_slice(), false, Kind::Float)?;
+            let all = log_q.f_sum_dim_intlist(sum.as_slice(), false, Kind::Float)?;
+            kept.f_add(&all.f_mul(&share.f_squeeze_dim(-1)?)?)?.f_neg()?
+        };
+        masked_sum(&loss, &outputs.logits, &soft.ids.f_select(-1, 0)?, &targets.mask)
+    }
+}

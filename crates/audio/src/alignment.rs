@@ -1,0 +1,118 @@
+use crate::Error;
+use stentor_experiment::Features;
+
+/// A point in time or a duration, in microseconds.
+pub type Micros = i64;
+
+/// Frames (of the model) by which an alignment may fall short of the audio, run over its end or leave a gap, before the
+/// utterance counts as misaligned.
+pub const TOLERANCE_FRAMES: i64 = 3;
+
+/// One state of a phone, from `start` up to but not including `end`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateSpan {
+    /// As the aligner writes it.
+    pub phone: String,
+    /// 0 for the first state of the phone.
+    pub state: u8,
+    /// Microseconds from the start of the utterance.
+    pub start: Micros,
+    /// Microseconds from the start of the utterance.
+    pub end: Micros,
+}
+
+/// Cuts a phone into three equal states, for alignments that know no states.
+#[must_use]
+pub fn thirds(phone: &str, start: Micros, end: Micros) -> [StateSpan; 3] {
+    let edge = |k: i64| start + (end - start) * k / 3;
+    [0, 1, 2].map(|state| StateSpan {
+        phone: phone.to_owned(),
+        state: state as u8,
+        start: edge(state),
+        end: edge(state + 1),
+    })
+}
+
+/// When the frames of the model are: frame `j` is made of the filter-bank frames `j·stack` to `j·stack + stack − 1`,
+/// each with a window that starts at its number times the hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameClock {
+    first_centre: Micros,
+    frame: Micros,
+}
+
+impl FrameClock {
+    /// The clock of these settings; by default the centres are at 22.5, 52.5, 82.5 … ms.
+    #[must_use]
+    pub fn new(features: &Features) -> Self {
+        let half = |ms: u32| Micros::from(ms) * 500;
+        Self {
+            first_centre: half((features.stack - 1) * features.hop_ms + features.window_ms),
+            frame: Micros::from(features.frame_ms()) * 1_000,
+        }
+    }
+
+    /// The middle of frame `j`.
+    #[must_use]
+    pub fn centre(&self, j: usize) -> Micros {
+        self.first_centre + j as Micros * self.frame
+    }
+
+    /// Duration of a frame.
+    #[must_use]
+    pub fn frame(&self) -> Micros {
+        self.frame
+    }
+}
+
+/// The label of each frame: which of `spans` holds the frame's centre.
+///
+/// `spans` are in order of time; `shift` is added to their times first. An aligner that counts frames calls its frame
+/// `f` the time `f × 10 ms`, where the window starts; the window's centre is later, so such alignments are one frame
+/// early and want a shift of 10 ms. Where up to [`TOLERANCE_FRAMES`] are uncovered, the nearest span is taken.
+///
+/// Returns one place in `spans` per frame.
+///
+/// # Errors
+/// [`Error::Misaligned`] where the spans leave more uncovered, or run further over the end.
+pub fn frame_labels(
+    spans: &[StateSpan],
+    frames: usize,
+    clock: FrameClock,
+    shift: Micros,
+) -> Result<Vec<usize>, Error> {
+    let limit = TOLERANCE_FRAMES * clock.frame;
+    let misaligned =
+        |what, by: Micros| Error::Misaligned { what, by_ms: by / 1_000, limit_ms: limit / 1_000 };
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
+        return Err(misaligned("it is empty for", frames as Micros * clock.frame));
+    };
+    // The audio may go on for almost one frame that was not whole.
+    let over = last.end + shift - clock.centre(frames) - clock.frame;
+    if over > limit {
+        return Err(misaligned("it runs over the end by", over));
+    }
+    let mut current = 0;
+    (0..frames)
+        .map(|j| {
+            let time = clock.centre(j) - shift;
+            while spans.get(current + 1).is_some_and(|next| next.start <= time) {
+                current += 1;
+            }
+            if time < first.start {
+                let early = first.start - time;
+                return if early <= limit { Ok(0) } else { Err(misaligned("it starts late by", early)) };
+            }
+            let gap = time - spans[current].end;
+            if gap < 0 {
+                return Ok(current);
+            }
+            match spans.get(current + 1) {
+                Some(next) if next.start - time < gap && next.start - time <= limit => Ok(current + 1),
+                _ if gap <= limit => Ok(current),
+                Some(_) => Err(misaligned("it has a gap of more than", gap)),
+                None => Err(misaligned("it ends early by", gap)),
+            }
+        })
+        .collect()
+}

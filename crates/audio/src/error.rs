@@ -1,0 +1,120 @@
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// What can be wrong with audio, a data directory or an alignment.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The bytes are in no format that is read here.
+    #[error("expected WAV, FLAC, MP3 or Ogg Vorbis audio, found something else ({0})")]
+    NotAudio(String),
+    /// More packets than can be bridged by silence do not decode.
+    #[error("{damaged} of {packets} packets are damaged, at most a tenth may be")]
+    Damaged {
+        /// Packets that did not decode.
+        damaged: u64,
+        /// Packets read.
+        packets: u64,
+    },
+    /// The container is well formed and empty.
+    #[error("the file holds no samples")]
+    NoSamples,
+    /// The stream changes its format halfway.
+    #[error("the sample rate changes from {before_hz} to {after_hz} Hz within the file; split it first")]
+    RateChange {
+        /// At the start.
+        before_hz: u32,
+        /// Later.
+        after_hz: u32,
+    },
+    /// A rate no recording of speech has.
+    #[error("expected a sample rate of 1000 to 768000 Hz, found {0} Hz")]
+    Rate(u32),
+    /// The resampler refused its input.
+    #[error("resampling failed: {0}")]
+    Resample(String),
+    /// The mel range is empty.
+    #[error(
+        "the mel range from {low_hz} to {high_hz} Hz is empty: audio with a Nyquist frequency of {nyquist_hz} Hz needs a \
+         lower `features.low_hz`"
+    )]
+    MelRange {
+        /// Lower edge.
+        low_hz: f32,
+        /// Upper edge.
+        high_hz: f32,
+        /// Half the source's rate.
+        nyquist_hz: f32,
+    },
+    /// No frames were counted, so there is no mean.
+    #[error("no frames to take the mean and variance of")]
+    NoFrames,
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line of a table does not parse.
+    #[error("{path}, line {line}: expected {expected}, found `{found}`")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// 1-based.
+        line: usize,
+        /// In words.
+        expected: &'static str,
+        /// As written, shortened.
+        found: String,
+    },
+    /// `wav.scp` names a shell command. Running commands out of data files is refused on purpose.
+    #[error(
+        "{path}, line {line}: `{id}` is a command pipe; only paths of audio files are read: run the command once and \
+         write its output as WAV or FLAC"
+    )]
+    Pipe {
+        /// The file.
+        path: PathBuf,
+        /// 1-based.
+        line: usize,
+        /// The recording.
+        id: String,
+    },
+    /// An identifier has two lines.
+    #[error("{path}, line {line}: `{id}` is there twice")]
+    Duplicate {
+        /// The file.
+        path: PathBuf,
+        /// 1-based, of the second one.
+        line: usize,
+        /// The recording or utterance.
+        id: String,
+    },
+    /// `segments` names a recording that `wav.scp` lacks.
+    #[error("{path}, line {line}: recording `{id}` is not in wav.scp")]
+    UnknownRecording {
+        /// The file.
+        path: PathBuf,
+        /// 1-based.
+        line: usize,
+        /// As written.
+        id: String,
+    },
+    /// The corpus is empty.
+    #[error("{0} names no recordings")]
+    Empty(PathBuf),
+    /// The alignment and the audio differ by more than can be padded or trimmed.
+    #[error(
+        "the alignment does not fit the audio: {what} {by_ms} ms, at most {limit_ms} ms can be bridged (silence needs a \
+         label of its own)"
+    )]
+    Misaligned {
+        /// Where they differ.
+        what: &'static str,
+        /// By how much.
+        by_ms: i64,
+        /// How much would have been accepted.
+        limit_ms: i64,
+    },
+}

@@ -1,0 +1,193 @@
+use crate::ctm::seconds;
+use crate::{Error, Micros};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// A file of audio.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// From `wav.scp`.
+    pub id: String,
+    /// Absolute, or relative to where the program runs.
+    pub path: PathBuf,
+}
+
+/// Which part of its recording an utterance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// A segment; without an end it goes on to the recording's.
+    Segment {
+        /// Microseconds from the recording's start.
+        start: Micros,
+        /// Microseconds from the recording's start.
+        end: Option<Micros>,
+    },
+}
+
+/// What is learned from, one at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Utterance {
+    /// From `segments`, or the recording's.
+    pub id: String,
+    /// Place in [`DataDirectory::recordings`].
+    pub recording: usize,
+    /// Which part of it.
+    pub extent: Extent,
+    /// The transcript; none where `text` has no words for it.
+    pub text: Option<String>,
+    /// From `utt2spk`.
+    pub speaker: Option<String>,
+    /// From `utt2group`: a dialogue, session or whatever must not be split.
+    pub group: Option<String>,
+}
+
+/// A Kaldi data directory: `wav.scp` and, if there, `segments`, `text`, `utt2spk` and our `utt2group`.
+///
+/// Paths in `wav.scp` are relative to the directory or absolute. Pipes are refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataDirectory {
+    /// In the order of `wav.scp`.
+    pub recordings: Vec<Recording>,
+    /// In the order of `segments`, else of `wav.scp`.
+    pub utterances: Vec<Utterance>,
+    /// Lines of `text`, `utt2spk` and `utt2group` for utterances that are not there.
+    pub unknown_lines: usize,
+}
+
+impl DataDirectory {
+    /// Reads the tables; audio is not opened.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Line`], [`Error::Pipe`], [`Error::Duplicate`], [`Error::UnknownRecording`] and
+    /// [`Error::Empty`].
+    pub fn read(directory: &Path) -> Result<Self, Error> {
+        let mut places = HashMap::new();
+        let mut recordings = Vec::new();
+        let scp = directory.join("wav.scp");
+        each_line(&scp, |line, id, rest| {
+            if rest.ends_with('|') || rest.starts_with('|') {
+                return Err(Error::Pipe { path: scp.clone(), line, id: id.to_owned() });
+            }
+            if rest.is_empty() {
+                return Err(malformed(&scp, line, "`recording path`", id));
+            }
+            insert(&mut places, id, recordings.len(), &scp, line)?;
+            recordings.push(Recording { id: id.to_owned(), path: directory.join(rest) });
+            Ok(())
+        })?;
+        if recordings.is_empty() {
+            return Err(Error::Empty(scp));
+        }
+
+        let segments = directory.join("segments");
+        let mut utterances = if segments.exists() {
+            read_segments(&segments, &places)?
+        } else {
+            let whole = |(recording, r): (usize, &Recording)| Utterance::new(&r.id, recording, Extent::Whole);
+            recordings.iter().enumerate().map(whole).collect()
+        };
+        let by_id: HashMap<String, usize> =
+            utterances.iter().enumerate().map(|(i, u)| (u.id.clone(), i)).collect();
+        let mut unknown_lines = 0;
+        for (table, set) in TABLES {
+            let path = directory.join(table);
+            if !path.exists() {
+                continue;
+            }
+            let mut seen = HashMap::new();
+            each_line(&path, |line, id, rest| {
+                insert(&mut seen, id, line, &path, line)?;
+                match by_id.get(id) {
+                    Some(&i) if !rest.is_empty() => set(&mut utterances[i], rest),
+                    Some(_) => {}
+                    None => unknown_lines += 1,
+                }
+                Ok(())
+            })?;
+        }
+        Ok(Self { recordings, utterances, unknown_lines })
+    }
+}
+
+impl Utterance {
+    fn new(id: &str, recording: usize, extent: Extent) -> Self {
+        Self { id: id.to_owned(), recording, extent, text: None, speaker: None, group: None }
+    }
+}
+
+type Set = fn(&mut Utterance, &str);
+const TABLES: [(&str, Set); 3] = [
+    ("text", |u, text| u.text = Some(text.to_owned())),
+    ("utt2spk", |u, speaker| u.speaker = Some(speaker.to_owned())),
+    ("utt2group", |u, group| u.group = Some(group.to_owned())),
+];
+
+fn read_segments(path: &Path, recordings: &HashMap<String, usize>) -> Result<Vec<Utterance>, Error> {
+    const EXPECTED: &str =
+        "`utterance recording start end`, in seconds (audio is taken as mono: no channel column)";
+    let mut seen = HashMap::new();
+    let mut utterances = Vec::new();
+    each_line(path, |line, id, rest| {
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let &[recording, start, end] = &fields[..] else { return Err(malformed(path, line, EXPECTED, rest)) };
+        let Some(&place) = recordings.get(recording) else {
+            return Err(Error::UnknownRecording { path: path.to_owned(), line, id: recording.to_owned() });
+        };
+        let start = seconds(start).ok_or_else(|| malformed(path, line, EXPECTED, rest))?;
+        // Kaldi writes -1 for "to the end".
+        let end = if end.starts_with('-') {
+            None
+        } else {
+            let after_start = seconds(end).filter(|&end| end > start);
+            Some(after_start.ok_or_else(|| malformed(path, line, "an end after the start", rest))?)
+        };
+        insert(&mut seen, id, line, path, line)?;
+        utterances.push(Utterance::new(id, place, Extent::Segment { start, end }));
+        Ok(())
+    })?;
+    if utterances.is_empty() { Err(Error::Empty(path.to_owned())) } else { Ok(utterances) }
+}
+
+/// Calls `each` with line number, first word and the rest; skips blank lines.
+fn each_line(path: &Path, mut each: impl FnMut(usize, &str, &str) -> Result<(), Error>) -> Result<(), Error> {
+    let read_error = |source| Error::Read { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(read_error)?;
+    for (i, line) in BufReader::new(file).lines().enumerate() {
+        let line = line.map_err(read_error)?;
+        let line = line.trim();
+        if !line.is_empty() {
+            let (id, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            each(i + 1, id, rest.trim_start())?;
+        }
+    }
+    Ok(())
+}
+
+fn insert(
+    places: &mut HashMap<String, usize>,
+    id: &str,
+    place: usize,
+    path: &Path,
+    line: usize,
+) -> Result<(), Error> {
+    match places.insert(id.to_owned(), place) {
+        None => Ok(()),
+        Some(_) => Err(Error::Duplicate { path: path.to_owned(), line, id: id.to_owned() }),
+    }
+}
+
+fn malformed(path: &Path, line: usize, expected: &'static str, found: &str) -> Error {
+    Error::Line { path: path.to_owned(), line, expected, found: shorten(found) }
+}
+
+/// So that a binary file given by mistake does not fill the terminal.
+pub(crate) fn shorten(text: &str) -> String {
+    let text = text.trim_end();
+    match text.char_indices().nth(80) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,7 @@
+mod alignment;
+mod ctm;
+mod decode;
+mod fbank;
+mod kaldi;
+mod normalise;
+mod resample;

@@ -1,0 +1,49 @@
+use thiserror::Error;
+
+/// Why an experiment's data cannot be used.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A shard set cannot be opened or read.
+    #[error("{location}: {source}")]
+    Shards {
+        /// As in the experiment.
+        location: String,
+        /// What happened.
+        source: Box<stentor_shards::Error>,
+    },
+    /// Two things that must be equal are not.
+    #[error("{what} of {location} differ from {other}: expected {expected}, found {found}; prepare or label again")]
+    Mismatch {
+        /// What differs.
+        what: &'static str,
+        /// Where.
+        location: String,
+        /// What it was compared with.
+        other: String,
+        /// There.
+        found: String,
+        /// Here.
+        expected: String,
+    },
+    /// The annotated set has no alignments.
+    #[error("{location}: expected shards with alignments, found no senones; name an annotated set")]
+    Unannotated {
+        /// As in the experiment.
+        location: String,
+    },
+    /// No plan can be made of the data.
+    #[error(transparent)]
+    Plan(#[from] stentor_plan::Error),
+    /// A row group's labels do not belong to its features.
+    #[error("{location}, row group {row_group}: labels of `{labels}` stand at the place of `{features}`; label again")]
+    Misplaced {
+        /// The feature set.
+        location: String,
+        /// Counted over all shards.
+        row_group: usize,
+        /// Utterance of the features.
+        features: String,
+        /// Utterance of the labels.
+        labels: String,
+    },
+}

@@ -1,0 +1,178 @@
+//! What an experiment's `[data]` names, opened and checked against each other before any work begins.
+//!
+//! Coordinator and workers build the same [`Dataset`] from the same experiment, hence the same plan: what is in a batch
+//! need not be sent.
+
+mod error;
+mod rows;
+
+pub use error::Error;
+pub use rows::{Part, UnitRows};
+
+use stentor_experiment::{Experiment, Source};
+use stentor_plan::{Catalogue, Plan, RowGroup};
+use stentor_shards::{FeatureManifest, FeatureSet, LabelSet, Senone};
+use stentor_store::Store;
+
+/// The shard sets of an experiment and the plan over them.
+#[derive(Debug)]
+pub struct Dataset {
+    annotated: Part,
+    machine_labeled: Option<Part>,
+    dev: Option<FeatureSet>,
+    plan: Plan,
+}
+
+impl Dataset {
+    /// Opens every manifest that `experiment` names and checks that they belong together.
+    ///
+    /// # Errors
+    /// [`Error::Shards`] where a set cannot be read; [`Error::Mismatch`] where features, senones or labels of two sets
+    /// differ, or differ from `[features]`; [`Error::Unannotated`]; [`Error::Plan`].
+    pub async fn open(experiment: &Experiment) -> Result<Self, Error> {
+        let data = &experiment.data;
+        let annotated = open_features(&data.annotated).await?;
+        let manifest = annotated.manifest();
+        check_settings(experiment, manifest, &data.annotated)?;
+        if manifest.senones.is_empty() {
+            return Err(Error::Unannotated { location: data.annotated.clone() });
+        }
+        let annotated_labels = match &data.annotated_labels {
+            Some(location) => Some(open_labels(location, manifest).await?),
+            None => None,
+        };
+        let machine_labeled = match (&data.unannotated, &data.labels) {
+            (Some(unannotated), Some(labels)) => {
+                let features = open_features(unannotated).await?;
+                check_same(manifest, &data.annotated, features.manifest(), unannotated)?;
+                let labels = open_labels(labels, features.manifest()).await?;
+                Some(Part::new(features, Some(labels)))
+            }
+            _ => None,
+        };
+        let dev = match &data.dev {
+            Some(location) => {
+                let dev = open_features(location).await?;
+                check_same(manifest, &data.annotated, dev.manifest(), location)?;
+                Some(dev)
+            }
+            None => None,
+        };
+        let plan = Plan::new(
+            catalogue(manifest),
+            machine_labeled.as_ref().map(|part| catalogue(part.features().manifest())),
+            &experiment.batch,
+            &experiment.schedule,
+            experiment.run.seed,
+        )?;
+        let annotated = Part::new(annotated, annotated_labels);
+        Ok(Self { annotated, machine_labeled, dev, plan })
+    }
+
+    /// Units, batches and their order.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The data of one source.
+    #[must_use]
+    pub fn part(&self, source: Source) -> Option<&Part> {
+        match source {
+            Source::Annotated => Some(&self.annotated),
+            Source::MachineLabeled => self.machine_labeled.as_ref(),
+        }
+    }
+
+    /// The data that steers early stopping.
+    #[must_use]
+    pub fn dev(&self) -> Option<&FeatureSet> {
+        self.dev.as_ref()
+    }
+
+    /// The annotated set's manifest: settings, senones, normalisation.
+    #[must_use]
+    pub fn manifest(&self) -> &FeatureManifest {
+        self.annotated.features().manifest()
+    }
+
+    /// The model's outputs.
+    #[must_use]
+    pub fn senones(&self) -> &[Senone] {
+        &self.manifest().senones
+    }
+}
+
+async fn open_features(location: &str) -> Result<FeatureSet, Error> {
+    let at = |source| Error::Shards { location: location.to_owned(), source: Box::new(source) };
+    let store = Store::open(location).map_err(|e| at(e.into()))?;
+    FeatureSet::open(&store).await.map_err(at)
+}
+
+async fn open_labels(location: &str, features: &FeatureManifest) -> Result<LabelSet, Error> {
+    let at = |source| Error::Shards { location: location.to_owned(), source: Box::new(source) };
+    let store = Store::open(location).map_err(|e| at(e.into()))?;
+    let labels = LabelSet::open(&store).await.map_err(at)?;
+    labels.check_pairs(features).map_err(at)?;
+    if labels.manifest().senones != features.senones {
+        return Err(Error::Mismatch {
+            what: "senones",
+            location: location.to_owned(),
+            other: "the features".into(),
+            found: format!("{} labeled", labels.manifest().senones.len()),
+            expected: format!("the {} of the features, in their order", features.senones.len()),
+        });
+    }
+    Ok(labels)
+}
+
+fn check_settings(experiment: &Experiment, manifest: &FeatureManifest, location: &str) -> Result<(), Error> {
+    if manifest.settings == experiment.features {
+        return Ok(());
+    }
+    Err(Error::Mismatch {
+        what: "feature settings",
+        location: location.to_owned(),
+        other: "`[features]` of the experiment".into(),
+        found: format!("{:?}", manifest.settings),
+        expected: format!("{:?}", experiment.features),
+    })
+}
+
+/// Two feature sets of one experiment share settings, senones and normalisation.
+fn check_same(
+    first: &FeatureManifest,
+    first_location: &str,
+    second: &FeatureManifest,
+    location: &str,
+) -> Result<(), Error> {
+    let differ = |what, found: String, expected: String| Error::Mismatch {
+        what,
+        location: location.to_owned(),
+        other: first_location.to_owned(),
+        found,
+        expected,
+    };
+    if first.settings != second.settings {
+        let (found, expected) = (format!("{:?}", second.settings), format!("{:?}", first.settings));
+        return Err(differ("feature settings", found, expected));
+    }
+    if first.senones != second.senones {
+        let count = |m: &FeatureManifest| format!("{} senones", m.senones.len());
+        return Err(differ("senones", count(second), count(first)));
+    }
+    if first.normalisation != second.normalisation {
+        return Err(differ("normalisation", "other means".into(), "the same means and deviations".into()));
+    }
+    Ok(())
+}
+
+fn catalogue(manifest: &FeatureManifest) -> Catalogue {
+    let row_groups = manifest
+        .shards
+        .iter()
+        .flat_map(|shard| &shard.row_groups)
+        .map(|group| RowGroup { frames: group.frames, utterances: group.rows })
+        .collect();
+    Catalogue { row_groups }
+}

@@ -1,0 +1,16 @@
+//! Turns report data (JSON) into a page: for work on the page itself.
+//!
+//! `cargo run -p stentor-evaluate --example report -- crates/evaluate/tests/sample.json report.html`
+
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(input), Some(output)) = (arguments.next(), arguments.next()) else {
+        return Err("expected two files: the data (JSON) and the page (HTML)".into());
+    };
+    let data: stentor_evaluate::report::ReportData = serde_json::from_str(&std::fs::read_to_string(input)?)?;
+    std::fs::write(output, data.to_html())?;
+    print!("{}", stentor_evaluate::report::results_table(&data));
+    Ok(())
+}

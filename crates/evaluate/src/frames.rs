@@ -1,0 +1,140 @@
+//! Frame error rate on phones.
+
+use crate::{Error, PhoneSet, Posteriors};
+use serde::{Deserialize, Serialize};
+use std::ops::AddAssign;
+
+/// Frames and those whose phone was not the reference's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameErrors {
+    /// Frames scored.
+    pub frames: u64,
+    /// Of these, frames with another phone than the reference.
+    pub errors: u64,
+    /// Frames whose reference is not silence.
+    pub speech_frames: u64,
+    /// Of these, frames with another phone than the reference.
+    pub speech_errors: u64,
+}
+
+impl FrameErrors {
+    /// Scores one utterance: in each frame the posteriors are summed per phone, and the largest sum (of equal ones the
+    /// first phone) is compared with the phone of the reference, an alignment of senone ids `[frames]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where lengths or phone sets differ, [`Error::UnknownSenone`] in the reference.
+    pub fn score(phones: &PhoneSet, posteriors: &Posteriors, reference: &[u16]) -> Result<Self, Error> {
+        posteriors.check(phones)?;
+        if reference.len() != posteriors.frames() {
+            let what = "frames of the reference alignment";
+            return Err(Error::Shape { what, expected: posteriors.frames(), found: reference.len() });
+        }
+        let reference = phones.states_of(reference)?;
+        let mut probabilities = vec![0.0; phones.states().len()];
+        let mut result = Self::default();
+        for (frame, state) in reference.into_iter().enumerate() {
+            posteriors.states_into(frame, phones, &mut probabilities);
+            let expected = phones.states()[usize::from(state)].phone;
+            let wrong = u64::from(most_likely(phones, &probabilities) != usize::from(expected));
+            let speech = u64::from(!phones.is_silence(expected));
+            result += Self { frames: 1, errors: wrong, speech_frames: speech, speech_errors: wrong * speech };
+        }
+        Ok(result)
+    }
+
+    /// Frame error rate in percent; `None` without frames.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        percent(self.errors, self.frames)
+    }
+
+    /// Frame error rate in percent over frames whose reference is not silence; `None` without such frames.
+    #[must_use]
+    pub fn speech_rate(&self) -> Option<f64> {
+        percent(self.speech_errors, self.speech_frames)
+    }
+}
+
+impl AddAssign for FrameErrors {
+    fn add_assign(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.errors += other.errors;
+        self.speech_frames += other.speech_frames;
+        self.speech_errors += other.speech_errors;
+    }
+}
+
+fn most_likely(phones: &PhoneSet, states: &[f32]) -> usize {
+    let mut best = (0, f32::NEG_INFINITY);
+    for (index, phone) in phones.phones().iter().enumerate() {
+        let sum: f32 = states[phone.states.clone()].iter().sum();
+        if sum > best.1 {
+            best = (index, sum);
+        }
+    }
+    best.0
+}
+
+pub(crate) fn percent(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SenoneLabel;
+
+    /// SIL with one state, A and B with two each.
+    fn phones() -> PhoneSet {
+        let senones = [("SIL", 0), ("A", 0), ("A", 1), ("B", 0), ("B", 1)];
+        PhoneSet::new(senones.map(|(phone, state)| SenoneLabel { phone, state, silence: phone == "SIL" }))
+            .unwrap()
+    }
+
+    fn dense(frames: &[[f32; 5]]) -> Posteriors {
+        let ids = frames.iter().flat_map(|_| 0..5).collect();
+        let logs: Vec<f32> = frames.iter().flatten().map(|p| p.max(1e-9).ln()).collect();
+        Posteriors::new(5, ids, &logs, &vec![0.0; frames.len()]).unwrap()
+    }
+
+    #[test]
+    fn two_states_of_a_phone_outvote_one_likelier_state_of_another() {
+        let posteriors = dense(&[[0.0, 0.3, 0.3, 0.4, 0.0]]);
+        let of = |senone| FrameErrors::score(&phones(), &posteriors, &[senone]).unwrap().errors;
+        assert_eq!([of(1), of(2), of(3)], [0, 0, 1], "both states of A are right, B is wrong");
+    }
+
+    #[test]
+    fn silence_counts_among_all_frames_but_not_among_speech() {
+        let posteriors = dense(&[[1.0, 0.0, 0.0, 0.0, 0.0]; 4]);
+        let score = FrameErrors::score(&phones(), &posteriors, &[0, 0, 0, 1]).unwrap();
+        assert_eq!(score, FrameErrors { frames: 4, errors: 1, speech_frames: 1, speech_errors: 1 });
+        assert_eq!((score.rate(), score.speech_rate()), (Some(25.0), Some(100.0)));
+    }
+
+    #[test]
+    fn dropped_senones_still_vote_with_their_share() {
+        // A's one kept state has less than both of B's states with their share of what was not kept.
+        let posteriors = Posteriors::new(5, vec![1], &[0.3_f32.ln()], &[0.7]).unwrap();
+        assert_eq!(
+            FrameErrors::score(&phones(), &posteriors, &[1]).unwrap().errors,
+            0,
+            "0.3 + 0.175 against 0.35"
+        );
+        let posteriors = Posteriors::new(5, vec![1], &[0.1_f32.ln()], &[0.9]).unwrap();
+        assert_eq!(
+            FrameErrors::score(&phones(), &posteriors, &[1]).unwrap().errors,
+            1,
+            "0.1 + 0.225 against 0.45"
+        );
+    }
+
+    #[test]
+    fn a_reference_of_another_length_or_phone_set_is_refused() {
+        let posteriors = dense(&[[1.0, 0.0, 0.0, 0.0, 0.0]]);
+        assert!(matches!(FrameErrors::score(&phones(), &posteriors, &[0, 0]), Err(Error::Shape { .. })));
+        let other = PhoneSet::new([SenoneLabel { phone: "A", state: 0, silence: false }]).unwrap();
+        assert!(matches!(FrameErrors::score(&other, &posteriors, &[0]), Err(Error::Shape { .. })));
+        assert_eq!(FrameErrors::default().rate(), None, "nothing scored has no rate");
+    }
+}

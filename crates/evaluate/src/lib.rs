@@ -1,0 +1,29 @@
+//! How good a model is: frame and phone error rates, whether a difference is more than luck, and the report.
+//!
+//! Pure: numbers in, numbers and text out. The program `teacher-labeler` runs the model over the test features; what it
+//! writes (the top-k posteriors of each frame) comes in here as [`Posteriors`].
+
+mod bootstrap;
+mod decoder;
+mod edit;
+mod error;
+mod frames;
+mod phone_model;
+mod phones;
+mod posteriors;
+pub mod report;
+mod score;
+mod seeds;
+mod tuning;
+
+pub use bootstrap::{Difference, PairedErrors, paired_bootstrap};
+pub use decoder::{Decoder, DecoderSettings, Decoding};
+pub use edit::PhoneErrors;
+pub use error::Error;
+pub use frames::FrameErrors;
+pub use phone_model::{PhoneModel, PhoneStatistics};
+pub use phones::{Phone, PhoneSet, SenoneLabel, State};
+pub use posteriors::Posteriors;
+pub use score::{Measure, Score, Scoreboard};
+pub use seeds::Spread;
+pub use tuning::{DevUtterance, Grid, Tuned, tune};

@@ -1,0 +1,179 @@
+//! The model's posteriors of one utterance, as label shards keep them: the top k of each frame and what is left.
+
+use crate::{Error, PhoneSet};
+
+/// A posterior below this is taken as this: a frame can argue against a state, it cannot forbid it.
+const FLOOR: f32 = 1e-10;
+
+/// Half a step of the residual mass as label shards store it (1/65535): what a residual of zero may have been.
+const RESIDUAL_FLOOR: f32 = 0.5 / 65_535.0;
+
+/// Top-k posteriors of one utterance. All arrays are row-major by frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posteriors {
+    senones: usize,
+    top_k: usize,
+    /// `[frames × top_k]` senone ids.
+    ids: Vec<u16>,
+    /// `[frames × top_k]` probabilities.
+    kept: Vec<f32>,
+    /// `[frames]` probability of each senone that was not kept.
+    rest: Vec<f32>,
+}
+
+impl Posteriors {
+    /// Checks and takes the labels of one utterance.
+    ///
+    /// `ids` and `log_probs` (natural logarithms) are `[frames × k]`, `residual` is `[frames]`: the probability
+    /// outside the kept senones, spread evenly over them. `senones` is the number of the model's outputs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::UnknownSenone`], [`Error::RepeatedSenone`] or [`Error::NotAProbability`], with the
+    /// frame.
+    pub fn new(senones: usize, ids: Vec<u16>, log_probs: &[f32], residual: &[f32]) -> Result<Self, Error> {
+        let frames = residual.len();
+        let top_k = ids.len().checked_div(frames).unwrap_or(0);
+        let shape = |what, expected, found| Err(Error::Shape { what, expected, found });
+        if ids.len() != frames * top_k || (frames > 0 && top_k == 0) {
+            return shape("kept senones, a multiple of the frames", frames * top_k.max(1), ids.len());
+        }
+        if log_probs.len() != ids.len() {
+            return shape("log-probabilities", ids.len(), log_probs.len());
+        }
+        let mut last_seen = vec![usize::MAX; senones];
+        for (at, (&id, &value)) in ids.iter().zip(log_probs).enumerate() {
+            let frame = at / top_k;
+            let Some(seen) = last_seen.get_mut(usize::from(id)) else {
+                return Err(Error::UnknownSenone { frame, id, senones });
+            };
+            if std::mem::replace(seen, frame) == frame {
+                return Err(Error::RepeatedSenone { frame, id });
+            }
+            if !value.is_finite() || value > 1e-3 {
+                return Err(Error::NotAProbability { frame, what: "log-probability", value });
+            }
+        }
+        if let Some(frame) = residual.iter().position(|r| !(-1e-3..=1.001).contains(r)) {
+            return Err(Error::NotAProbability { frame, what: "residual mass", value: residual[frame] });
+        }
+        let others = senones - top_k;
+        let share =
+            |&mass: &f32| if others == 0 { 0.0 } else { mass.clamp(RESIDUAL_FLOOR, 1.0) / others as f32 };
+        Ok(Self {
+            senones,
+            top_k,
+            ids,
+            kept: log_probs.iter().map(|l| l.min(0.0).exp()).collect(),
+            rest: residual.iter().map(share).collect(),
+        })
+    }
+
+    /// Frames of the utterance.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Number of the model's outputs.
+    #[must_use]
+    pub fn senones(&self) -> usize {
+        self.senones
+    }
+
+    /// The probability of each state of `phones` in one frame, written to `out` (`[states]`): the sum over its senones,
+    /// at least 1e-10.
+    pub(crate) fn states_into(&self, frame: usize, phones: &PhoneSet, out: &mut [f32]) {
+        let rest = self.rest[frame];
+        for (value, state) in out.iter_mut().zip(phones.states()) {
+            *value = rest * state.senones as f32;
+        }
+        let row = frame * self.top_k..(frame + 1) * self.top_k;
+        for (&id, &probability) in self.ids[row.clone()].iter().zip(&self.kept[row]) {
+            // Every id was checked against the number of senones; callers check that the phone set has as many.
+            let state = phones.state_of(id).map_or(0, usize::from);
+            out[state] += probability - rest;
+        }
+        for value in out.iter_mut() {
+            *value = value.max(FLOOR);
+        }
+    }
+
+    /// That this utterance belongs to `phones`.
+    pub(crate) fn check(&self, phones: &PhoneSet) -> Result<(), Error> {
+        if self.senones == phones.senones() {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            what: "senones of the posteriors",
+            expected: phones.senones(),
+            found: self.senones,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SenoneLabel;
+
+    fn four_phones() -> PhoneSet {
+        PhoneSet::new(["A", "B", "C", "D"].map(|phone| SenoneLabel { phone, state: 0, silence: false }))
+            .unwrap()
+    }
+
+    #[test]
+    fn what_was_not_kept_shares_the_residual_mass() {
+        let posteriors = Posteriors::new(4, vec![2, 0], &[0.5_f32.ln(), 0.3_f32.ln()], &[0.2]).unwrap();
+        let mut states = [0.0; 4];
+        posteriors.states_into(0, &four_phones(), &mut states);
+        for (found, expected) in states.iter().zip([0.3, 0.1, 0.5, 0.1]) {
+            assert!((found - expected).abs() < 1e-6, "{states:?}");
+        }
+    }
+
+    #[test]
+    fn where_all_are_kept_a_wrong_residual_changes_nothing() {
+        let ln = |p: f32| p.ln();
+        let posteriors = Posteriors::new(2, vec![1, 0], &[ln(0.9), ln(0.1)], &[0.5]).unwrap();
+        let phones =
+            PhoneSet::new(["A", "B"].map(|phone| SenoneLabel { phone, state: 0, silence: false })).unwrap();
+        let mut states = [0.0; 2];
+        posteriors.states_into(0, &phones, &mut states);
+        assert!((states[0] - 0.1).abs() < 1e-6 && (states[1] - 0.9).abs() < 1e-6, "{states:?}");
+    }
+
+    #[test]
+    fn a_residual_that_was_rounded_to_zero_forbids_no_state() {
+        let posteriors = Posteriors::new(4, vec![0], &[0.0], &[0.0]).unwrap();
+        let mut states = [0.0; 4];
+        posteriors.states_into(0, &four_phones(), &mut states);
+        assert!(states[1] > 1e-7 && states[1] < 1e-4, "{states:?}");
+    }
+
+    #[test]
+    fn each_malformed_label_is_named() {
+        let new =
+            |ids: &[u16], logs: &[f32], residual: &[f32]| Posteriors::new(4, ids.to_vec(), logs, residual);
+        assert_eq!(
+            new(&[0, 9], &[-0.1, -3.0], &[0.0; 2]),
+            Err(Error::UnknownSenone { frame: 1, id: 9, senones: 4 })
+        );
+        assert_eq!(new(&[1, 1], &[-0.1, -3.0], &[0.0]), Err(Error::RepeatedSenone { frame: 0, id: 1 }));
+        assert!(matches!(new(&[1], &[f32::NAN], &[0.0]), Err(Error::NotAProbability { frame: 0, .. })));
+        assert!(matches!(
+            new(&[1], &[0.5], &[0.0]),
+            Err(Error::NotAProbability { what: "log-probability", .. })
+        ));
+        assert!(matches!(
+            new(&[1], &[-0.5], &[f32::NAN]),
+            Err(Error::NotAProbability { what: "residual mass", .. })
+        ));
+        assert!(matches!(
+            new(&[1, 2, 3], &[-1.0; 3], &[0.0; 2]),
+            Err(Error::Shape { expected: 2, found: 3, .. })
+        ));
+        assert!(matches!(new(&[1, 2], &[-1.0], &[0.0]), Err(Error::Shape { what: "log-probabilities", .. })));
+        assert!(matches!(new(&[], &[], &[0.0]), Err(Error::Shape { .. })));
+        assert!(new(&[], &[], &[]).unwrap().frames() == 0);
+    }
+}

@@ -1,0 +1,128 @@
+//! Numbers for people, and text that cannot become markup.
+
+use std::fmt;
+
+/// Keeps a number and its unit on one line.
+const NBSP: char = '\u{a0}';
+
+/// Text inside an element or a quoted attribute: markup characters escaped, control characters dropped.
+pub(super) struct Text<'a>(pub(super) &'a str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                '\n' | '\t' => fmt::Write::write_char(f, character)?,
+                c if c.is_control() => {}
+                c => fmt::Write::write_char(f, c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number with `places` decimals, thousands grouped and a true minus sign; `–` where it is not finite.
+#[must_use]
+pub fn decimal(value: f64, places: usize) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let text = format!("{:.places$}", value.abs());
+    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let grouped: Vec<&str> =
+        whole.as_bytes().rchunks(3).rev().filter_map(|g| std::str::from_utf8(g).ok()).collect();
+    let zero = text.chars().all(|c| matches!(c, '0' | '.'));
+    format!("{}{}{fraction}", if value < 0.0 && !zero { "−" } else { "" }, grouped.join(","))
+}
+
+/// A number with three significant digits at least, for figures that span orders of magnitude.
+pub(super) fn three_digits(value: f64) -> String {
+    let places = match value.abs() {
+        v if v >= 99.95 => 0,
+        v if v >= 9.995 => 1,
+        v if v >= 0.9995 => 2,
+        _ => 3,
+    };
+    decimal(value, places)
+}
+
+/// A count: exact below a million, then in millions or billions.
+#[must_use]
+pub fn count(value: u64) -> String {
+    match value {
+        0..1_000_000 => decimal(value as f64, 0),
+        1_000_000..1_000_000_000 => format!("{}{NBSP}M", three_digits(value as f64 / 1e6)),
+        _ => format!("{}{NBSP}G", three_digits(value as f64 / 1e9)),
+    }
+}
+
+/// An amount of data, decimal units.
+#[must_use]
+pub fn bytes(value: f64) -> String {
+    let (scale, unit) = match value.abs() {
+        v if v >= 1e9 => (1e9, "GB"),
+        v if v >= 1e6 => (1e6, "MB"),
+        v if v >= 1e3 => (1e3, "kB"),
+        _ => (1.0, "B"),
+    };
+    format!("{}{NBSP}{unit}", three_digits(value / scale))
+}
+
+/// A time in its two largest units.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "–".to_owned();
+    }
+    if seconds < 59.5 {
+        return format!("{}{NBSP}s", decimal(seconds, usize::from(seconds < 9.95)));
+    }
+    let minutes = seconds / 60.0;
+    let split = |large: f64, (l, s): (&str, &str)| {
+        let small = (large * 60.0).round();
+        format!("{}{NBSP}{l} {:02}{NBSP}{s}", decimal((small / 60.0).floor(), 0), small % 60.0)
+    };
+    if minutes < 59.99 { split(minutes, ("min", "s")) } else { split(minutes / 60.0, ("h", "min")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_in_names_stays_text() {
+        let text = Text("<script>alert(\"a\" & 'b')</script>\u{0}\u{1b}[31m").to_string();
+        assert_eq!(text, "&lt;script&gt;alert(&quot;a&quot; &amp; &#39;b&#39;)&lt;/script&gt;[31m");
+    }
+
+    #[test]
+    fn numbers_are_grouped_rounded_and_signed() {
+        let found = [decimal(1234567.891, 1), decimal(-2.468, 2), decimal(-0.04, 1), decimal(f64::NAN, 1)];
+        assert_eq!(found, ["1,234,567.9", "−2.47", "0.0", "–"]);
+        assert_eq!(
+            [three_digits(0.0123), three_digits(9.999), three_digits(1234.5)],
+            ["0.012", "10.0", "1,234"]
+        );
+    }
+
+    #[test]
+    fn large_figures_get_units() {
+        assert_eq!([count(55_012), count(3_412_345)], ["55,012", "3.41\u{a0}M"]);
+        assert_eq!(
+            [bytes(58.0), bytes(2_500.0), bytes(5.4e8)],
+            ["58.0\u{a0}B", "2.50\u{a0}kB", "540\u{a0}MB"]
+        );
+    }
+
+    #[test]
+    fn times_are_given_in_their_two_largest_units() {
+        let found =
+            [4.24, 42.0, 59.7, 75.0, 3_599.9, 3_725.0].map(duration).map(|t| t.replace('\u{a0}', " "));
+        assert_eq!(found, ["4.2 s", "42 s", "1 min 00 s", "1 min 15 s", "1 h 00 min", "1 h 02 min"]);
+    }
+}

@@ -1,0 +1,156 @@
+//! The report's tables as HTML.
+
+use super::format::{Text, count, decimal, duration, three_digits};
+use super::{ReportData, Role, Row};
+use crate::Spread;
+use std::fmt::Write;
+
+/// A cell's text; an en dash where there is nothing.
+fn cell(text: Option<String>) -> String {
+    match text {
+        Some(text) => format!("<td>{}</td>", Text(&text)),
+        None => "<td class=\"none\">–</td>".to_owned(),
+    }
+}
+
+fn rate(spread: Option<Spread>) -> String {
+    let Some(spread) = spread else { return cell(None) };
+    let deviation =
+        spread.deviation.map(|d| format!("<small>± {}</small>", decimal(d, 1))).unwrap_or_default();
+    format!("<td>{}{deviation}</td>", decimal(spread.mean, 1))
+}
+
+/// Opens a table: a caption, one head cell for each column.
+fn open(out: &mut String, caption: &str, columns: &[&str]) {
+    let _ = write!(
+        out,
+        "<div class=\"scroll\" role=\"region\" aria-label=\"{0}\" tabindex=\"0\"><table><caption>{0}</caption><thead><tr>",
+        Text(caption)
+    );
+    for column in columns {
+        let _ = write!(out, "<th scope=\"col\">{}</th>", Text(column));
+    }
+    out.push_str("</tr></thead><tbody>");
+}
+
+fn close(out: &mut String) {
+    out.push_str("</tbody></table></div>");
+}
+
+fn system(data: &ReportData, row: &Row, about: &str) -> String {
+    let about = if about.is_empty() { String::new() } else { format!("<small>{}</small>", Text(about)) };
+    let class = data.palette(&row.name).class();
+    format!(
+        "<th scope=\"row\"><span class=\"key {class}\" aria-hidden=\"true\"></span>{}{about}</th>",
+        Text(&row.name)
+    )
+}
+
+/// Error rates, and each student's distance from the one that saw annotated audio alone.
+pub(super) fn errors(data: &ReportData) -> String {
+    let mut out = String::new();
+    let seeds = data.rows.iter().map(|r| r.runs.len()).max().unwrap_or(0);
+    let over = if seeds > 1 {
+        format!(" Means over {seeds} seeds, ± one standard deviation.")
+    } else {
+        String::new()
+    };
+    let caption = format!("Errors on the test set, percent.{over}");
+    open(&mut out, &caption, &["System", "Frames", "Speech frames", "Phones", "Against annotated only"]);
+    let baseline = data.rows.iter().find(|r| r.role == Role::AnnotatedOnly).and_then(Row::fer);
+    for row in &data.rows {
+        let relative =
+            baseline.zip(row.fer()).filter(|_| row.role != Role::AnnotatedOnly).map(|(base, own)| {
+                let percent = 100.0 * (own.mean / base.mean - 1.0);
+                format!("{}{} %", if percent > 0.0 { "+" } else { "" }, decimal(percent, 1))
+            });
+        let _ = write!(
+            out,
+            "<tr>{}{}{}{}{}</tr>",
+            system(data, row, &row.description),
+            rate(row.fer()),
+            rate(row.fer_speech()),
+            rate(row.per()),
+            cell(relative)
+        );
+    }
+    close(&mut out);
+    out
+}
+
+/// Kinds of phone errors, where any system was decoded.
+pub(super) fn phone_errors(data: &ReportData) -> Option<String> {
+    let decoded: Vec<_> = data.rows.iter().filter_map(|r| Some((r, r.phone_errors?))).collect();
+    let (_, first) = decoded.first()?;
+    let mut out = String::new();
+    let caption =
+        format!("Phone errors by kind, percent of {} reference phones.", decimal(first.reference as f64, 0));
+    open(&mut out, &caption, &["System", "Substituted", "Inserted", "Deleted"]);
+    for (row, errors) in decoded {
+        let share =
+            |n: u64| (errors.reference > 0).then(|| decimal(100.0 * n as f64 / errors.reference as f64, 1));
+        let kinds =
+            [errors.substitutions, errors.insertions, errors.deletions].map(|n| cell(share(n))).concat();
+        let _ = write!(out, "<tr>{}{kinds}</tr>", system(data, row, ""));
+    }
+    close(&mut out);
+    Some(out)
+}
+
+/// Differences with their intervals.
+pub(super) fn comparisons(data: &ReportData) -> Option<String> {
+    let first = data.comparisons.first()?;
+    let mut out = String::new();
+    let caption = format!(
+        "Differences in points; negative is better. Paired bootstrap over {} groups of the test set.",
+        first.difference.pieces
+    );
+    open(&mut out, &caption, &["Comparison", "Difference", "95 % interval", "p"]);
+    for comparison in &data.comparisons {
+        let d = comparison.difference;
+        let p = if d.p_value < 0.001 { "< 0.001".to_owned() } else { decimal(d.p_value, 3) };
+        let _ = write!(
+            out,
+            "<tr><th scope=\"row\">{} against {}<small>{}</small></th>{}{}{}</tr>",
+            Text(&comparison.system),
+            Text(&comparison.baseline),
+            Text(comparison.measure.name()),
+            cell(Some(decimal(d.points, 1))),
+            cell(Some(format!("{} to {}", decimal(d.low, 1), decimal(d.high, 1)))),
+            cell(Some(p))
+        );
+    }
+    close(&mut out);
+    Some(out)
+}
+
+/// What each system cost.
+pub(super) fn costs(data: &ReportData) -> String {
+    let mut out = String::new();
+    open(
+        &mut out,
+        "Cost of each system.",
+        &["System", "Parameters", "Frames trained", "Training time", "Bytes a frame", "Audio labelled, h/s"],
+    );
+    for row in &data.rows {
+        let cells = [
+            row.parameters.map(count),
+            row.frames.map(count),
+            row.seconds.map(duration),
+            row.bytes_per_frame.map(three_digits),
+            row.hours_per_second.map(three_digits),
+        ];
+        let _ = write!(out, "<tr>{}{}</tr>", system(data, row, ""), cells.map(cell).concat());
+    }
+    close(&mut out);
+    out
+}
+
+/// Names and values.
+pub(super) fn facts<'a>(title: &str, facts: impl IntoIterator<Item = (&'a str, String)>) -> Option<String> {
+    let mut rows = String::new();
+    for (name, value) in facts {
+        let _ = write!(rows, "<div><dt>{}</dt><dd>{}</dd></div>", Text(name), Text(&value));
+    }
+    (!rows.is_empty()).then(|| format!("<div class=\"facts\"><h3>{}</h3><dl>{rows}</dl></div>", Text(title)))
+}

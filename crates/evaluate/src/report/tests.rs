@@ -1,0 +1,157 @@
+use super::*;
+
+/// A complete report with figures that rise and fall as real ones do.
+pub(super) fn sample() -> ReportData {
+    serde_json::from_str(include_str!("../../tests/sample.json")).unwrap()
+}
+
+fn style() -> &'static str {
+    include_str!("style.css")
+}
+
+#[test]
+fn a_report_is_one_file_that_fetches_and_runs_nothing() {
+    let html = sample().to_html();
+    for forbidden in
+        ["<script", "<link", "<img", "@import", "src=", "href=", "http:", "https:", "javascript:"]
+    {
+        assert!(!html.contains(forbidden), "{forbidden}");
+    }
+    assert!(html.contains("default-src 'none'"));
+}
+
+#[test]
+fn text_from_outside_stays_text_wherever_it_appears() {
+    let evil = "<img src=x onerror=alert(1)>\"'&";
+    let mut data = sample();
+    for row in &mut data.rows {
+        row.name = format!("{}{evil}", row.name);
+        row.description = evil.into();
+    }
+    data.curves.iter_mut().for_each(|c| c.system = evil.into());
+    data.curves[0].kind = CurveKind::TrainingLoss(evil.into());
+    data.comparisons.iter_mut().for_each(|c| (c.system, c.baseline) = (evil.into(), evil.into()));
+    data.facts.push(Fact { name: evil.into(), value: evil.into() });
+    data.stages.iter_mut().for_each(|s| s.name = evil.into());
+    data.memory.iter_mut().for_each(|m| m.program = evil.into());
+    data.settings.iter_mut().for_each(|s| (s.name, s.toml) = (evil.into(), evil.into()));
+    data.notes.push(evil.into());
+    (data.title, data.subtitle) = (evil.into(), evil.into());
+    let html = data.to_html();
+    assert!(html.contains("&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;"));
+    assert!(!html.contains("<img") && !html.contains("(1)>"), "unescaped");
+}
+
+#[test]
+fn every_element_that_is_opened_is_closed_in_order() {
+    let html = sample().to_html();
+    let mut open: Vec<&str> = Vec::new();
+    for tag in html.split('<').skip(1).map(|t| &t[..t.find('>').unwrap()]) {
+        let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
+        if tag.starts_with('!') || name == "meta" || tag.ends_with('/') {
+            continue;
+        }
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "closed out of order");
+        } else {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "left open: {open:?}");
+}
+
+#[test]
+fn what_cannot_be_seen_can_be_read() {
+    let html = sample().to_html();
+    let times = |part: &str| html.matches(part).count();
+    assert_eq!(times("<svg"), times("role=\"img\""));
+    assert_eq!(times("<svg"), times("<desc"));
+    assert_eq!(times("<table>"), times("<caption>"));
+    assert_eq!(times("<svg"), 3, "dev, annotated and machine-labeled");
+    assert!(
+        html.contains("<html lang=\"en\">")
+            && html.contains("scope=\"row\"")
+            && html.contains("scope=\"col\"")
+    );
+    for row in sample().rows {
+        assert!(html.contains(&format!("</span>{}<small>", row.name)), "{} is named in the table", row.name);
+    }
+}
+
+#[test]
+fn the_dev_panel_comes_first_and_each_seed_has_a_line_but_not_a_label() {
+    let mut data = sample();
+    let curve = data.curves.iter().find(|c| c.kind == CurveKind::DevFrameError).unwrap().clone();
+    data.curves
+        .push(Curve { points: curve.points.iter().map(|p| (p.0, p.1 + 0.3)).collect(), ..curve.clone() });
+    let panels = chart::panels(&data);
+    assert!(panels[0].contains("Frame error rate on dev"));
+    assert_eq!(panels[0].matches("class=\"line ").count(), panels[0].matches("class=\"name ").count() + 1);
+    assert_eq!(panels[0].matches(" seed\"").count(), 1);
+}
+
+#[test]
+fn curves_with_broken_values_still_draw_finite_lines() {
+    let mut data = sample();
+    let points = vec![(f64::NAN, 1.0), (1.0, f64::INFINITY), (2.0, 3.0), (5000.0, 3.0)];
+    data.curves = vec![
+        Curve { system: "gtc".into(), kind: CurveKind::DevFrameError, points },
+        Curve {
+            system: "gtc".into(),
+            kind: CurveKind::TrainingLoss("annotated".into()),
+            points: vec![(1.0, f64::NAN)],
+        },
+    ];
+    let panels = chart::panels(&data);
+    assert_eq!(panels.len(), 1, "a curve without a value has no panel");
+    assert!(!panels[0].contains("NaN") && !panels[0].contains("inf\""), "{}", panels[0]);
+}
+
+#[test]
+fn an_empty_report_is_still_a_page() {
+    let html = ReportData::default().to_html();
+    assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"));
+    assert!(!html.contains("<section"));
+}
+
+#[test]
+fn data_survives_its_json() {
+    let data = sample();
+    let json = serde_json::to_string(&data).unwrap();
+    assert_eq!(serde_json::from_str::<ReportData>(&json).unwrap(), data);
+}
+
+/// Relative luminance and contrast as WCAG 2.2 defines them.
+fn contrast(a: &str, b: &str) -> f64 {
+    let luminance = |hex: &str| {
+        let channel = |at: usize| {
+            let c = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+            if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    };
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+#[test]
+fn every_colour_of_text_and_lines_stands_out_from_its_paper() {
+    let schemes: Vec<&str> = style().split(":root{").skip(1).map(|s| &s[..s.find('}').unwrap()]).collect();
+    assert_eq!(schemes.len(), 3, "light, dark, print");
+    for scheme in schemes {
+        let value = |name: &str| {
+            let at = scheme.find(&format!("--{name}:")).unwrap() + name.len() + 3;
+            let value = &scheme[at..at + scheme[at..].find([';', '\n']).unwrap_or(scheme.len() - at)];
+            // `#abc` is short for `#aabbcc`.
+            if value.len() == 4 {
+                value.chars().skip(1).fold("#".to_owned(), |s, c| format!("{s}{c}{c}"))
+            } else {
+                value.to_owned()
+            }
+        };
+        for name in ["ink", "soft", "c0", "c1", "c2", "c3", "c4", "c5", "cn"] {
+            let found = contrast(&value(name), &value("paper"));
+            assert!(found >= 4.5, "--{name} has only {found:.1}");
+        }
+    }
+}

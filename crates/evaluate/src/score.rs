@@ -1,0 +1,136 @@
+//! A system's errors on a test set, kept apart by group so that two systems can be compared.
+
+use crate::{Difference, FrameErrors, PairedErrors, PhoneErrors, paired_bootstrap};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+/// Errors on some utterances.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Score {
+    /// Frame errors.
+    pub frames: FrameErrors,
+    /// Phone errors; all zero where nothing was decoded.
+    pub phones: PhoneErrors,
+}
+
+impl AddAssign for Score {
+    fn add_assign(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.phones += other.phones;
+    }
+}
+
+/// Errors by group (dialogue, session or speaker), whatever varies independently.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scoreboard {
+    /// By the group's name.
+    pub groups: BTreeMap<String, Score>,
+}
+
+/// Which error rate two systems are compared in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// Frame error rate over all frames.
+    Frames,
+    /// Frame error rate over frames whose reference is not silence.
+    SpeechFrames,
+    /// Phone error rate.
+    Phones,
+}
+
+impl Measure {
+    /// The name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Frames => "frame error rate",
+            Self::SpeechFrames => "frame error rate, speech only",
+            Self::Phones => "phone error rate",
+        }
+    }
+
+    fn of(self, score: &Score) -> (u64, u64) {
+        match self {
+            Self::Frames => (score.frames.errors, score.frames.frames),
+            Self::SpeechFrames => (score.frames.speech_errors, score.frames.speech_frames),
+            Self::Phones => (score.phones.errors(), score.phones.reference),
+        }
+    }
+}
+
+impl Scoreboard {
+    /// Adds an utterance's errors to its group.
+    pub fn add(&mut self, group: &str, score: Score) {
+        *self.groups.entry(group.to_owned()).or_default() += score;
+    }
+
+    /// All groups together.
+    #[must_use]
+    pub fn total(&self) -> Score {
+        let mut total = Score::default();
+        self.groups.values().for_each(|&score| total += score);
+        total
+    }
+
+    /// This system against `baseline` on the same test set: see [`paired_bootstrap`]. `None` where the two were not
+    /// scored on the same groups and references.
+    #[must_use]
+    pub fn compare(
+        &self,
+        baseline: &Scoreboard,
+        measure: Measure,
+        resamples: u32,
+        seed: u64,
+    ) -> Option<Difference> {
+        let pair = |(name, score): (&String, &Score)| {
+            let (system, total) = measure.of(score);
+            let (errors, same) = measure.of(baseline.groups.get(name)?);
+            (same == total).then_some(PairedErrors { total, baseline: errors, system })
+        };
+        let pieces: Vec<PairedErrors> = self.groups.iter().map(pair).collect::<Option<_>>()?;
+        if pieces.len() != baseline.groups.len() {
+            return None;
+        }
+        paired_bootstrap(&pieces, resamples, seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board(errors: &[(&str, u64)]) -> Scoreboard {
+        let mut board = Scoreboard::default();
+        for &(group, errors) in errors {
+            let frames = FrameErrors { frames: 100, errors, speech_frames: 80, speech_errors: errors / 2 };
+            board.add(group, Score { frames, phones: PhoneErrors::default() });
+        }
+        board
+    }
+
+    #[test]
+    fn utterances_of_a_group_are_one_piece_of_evidence() {
+        let system = board(&[("a", 40), ("a", 20), ("b", 30)]);
+        assert_eq!(system.groups.len(), 2);
+        assert_eq!(system.total().frames.rate(), Some(30.0));
+        let found =
+            system.compare(&board(&[("a", 40), ("a", 40), ("b", 50)]), Measure::Frames, 100, 1).unwrap();
+        assert_eq!(found.pieces, 2);
+        assert!((found.points + 40.0 / 3.0).abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
+    fn systems_scored_on_different_data_are_not_compared() {
+        let system = board(&[("a", 40), ("b", 30)]);
+        assert_eq!(system.compare(&board(&[("a", 40), ("c", 30)]), Measure::Frames, 100, 1), None);
+        assert_eq!(system.compare(&board(&[("a", 40), ("b", 9), ("c", 30)]), Measure::Frames, 100, 1), None);
+        assert_eq!(system.compare(&board(&[("a", 40), ("b", 9), ("b", 30)]), Measure::Frames, 100, 1), None);
+        assert_eq!(
+            system.compare(&board(&[("a", 4), ("b", 3)]), Measure::Phones, 100, 1),
+            None,
+            "none decoded"
+        );
+    }
+}

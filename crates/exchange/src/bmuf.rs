@@ -1,0 +1,174 @@
+use crate::error::{Error, same_length};
+use rayon::prelude::*;
+use stentor_experiment::BmufMomentum;
+
+/// Blockwise model-update filtering (Chen & Huo 2016): the mean of the workers' models after a block passes through a
+/// momentum filter.
+///
+/// Workers start a block at [`start`](Self::start) S and end it at θᵢ. Then, with G = mean(θᵢ) − S,
+///
+/// ```text
+/// Δ ← ηΔ + ζG      W ← W + Δ      next S = W (classical) or W + ηΔ (Nesterov)
+/// ```
+///
+/// W, which is [deployed](Self::deployed), and the look-ahead point S are kept apart: fed back as W, the look-ahead would
+/// make the steady gain (1 + η)·N instead of N. G is measured from where the workers started, not from W.
+///
+/// Each replica runs this on the same mean and gets the same bits.
+#[derive(Debug, Clone)]
+pub struct BlockMomentum {
+    kind: BmufMomentum,
+    w: Vec<f32>,
+    delta: Vec<f32>,
+    /// S with Nesterov; empty with classical momentum, where S is W.
+    look_ahead: Vec<f32>,
+    /// η with which `look_ahead` was made; 0 with classical momentum.
+    look_ahead_eta: f64,
+}
+
+/// All state of a [`BlockMomentum`], to be saved and put back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BlockParts {
+    /// W, the model to deploy.
+    pub w: Vec<f32>,
+    /// Δ, the filtered update.
+    pub delta: Vec<f32>,
+    /// η of the look-ahead point: S = W + ηΔ. 0 with classical momentum.
+    pub look_ahead_eta: f64,
+}
+
+/// Values that one task works on.
+const CHUNK: usize = 1 << 15;
+
+impl BlockMomentum {
+    /// A filter at rest: W = S = `initial`, Δ = 0.
+    #[must_use]
+    pub fn new(initial: Vec<f32>, kind: BmufMomentum) -> Self {
+        let delta = vec![0.0; initial.len()];
+        let look_ahead = match kind {
+            BmufMomentum::Classical => Vec::new(),
+            BmufMomentum::Nesterov => initial.clone(),
+        };
+        Self { kind, w: initial, delta, look_ahead, look_ahead_eta: 0.0 }
+    }
+
+    /// Puts saved state back; S is computed again, to the same bits.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where W and Δ differ in length, [`Error::BlockRate`].
+    pub fn from_parts(parts: BlockParts, kind: BmufMomentum) -> Result<Self, Error> {
+        same_length("filtered update Δ", parts.w.len(), parts.delta.len())?;
+        let mut filter = Self::new(parts.w, kind);
+        filter.delta = parts.delta;
+        filter.look_ahead(parts.look_ahead_eta)?;
+        Ok(filter)
+    }
+
+    /// All state, to be saved.
+    #[must_use]
+    pub fn parts(&self) -> BlockParts {
+        BlockParts { w: self.w.clone(), delta: self.delta.clone(), look_ahead_eta: self.look_ahead_eta }
+    }
+
+    /// S: where every worker starts the block.
+    #[must_use]
+    pub fn start(&self) -> &[f32] {
+        match self.kind {
+            BmufMomentum::Classical => &self.w,
+            BmufMomentum::Nesterov => &self.look_ahead,
+        }
+    }
+
+    /// W: the model to evaluate, to save and to deploy.
+    #[must_use]
+    pub fn deployed(&self) -> &[f32] {
+        &self.w
+    }
+
+    /// Δ: what the last block added to W.
+    #[must_use]
+    pub fn delta(&self) -> &[f32] {
+        &self.delta
+    }
+
+    /// Closes a block whose workers ended at `mean` on average, with block momentum `eta` and block learning rate `zeta`,
+    /// and looks ahead with the same `eta`.
+    ///
+    /// With ζ = 1 the sum W + (mean − S) is taken as `mean` + (what S left out), for in floats the sum differs: N = 1, η = 0,
+    /// ζ = 1 then equals plain training bit for bit.
+    ///
+    /// # Errors
+    /// [`Error::Length`] and [`Error::BlockRate`] for η outside 0 to 1 (1 excluded) or ζ not above 0; the state is then
+    /// as before.
+    pub fn close(&mut self, mean: &[f32], eta: f64, zeta: f64) -> Result<(), Error> {
+        same_length("mean of models", self.w.len(), mean.len())?;
+        check_eta(eta)?;
+        if !(zeta > 0.0 && zeta.is_finite()) {
+            return Err(Error::BlockRate {
+                what: "learning rate",
+                found: zeta,
+                expected: "a number above 0",
+            });
+        }
+        let carried = eta - self.look_ahead_eta;
+        let look_ahead_eta = self.look_ahead_eta;
+        let steps = (self.w.par_chunks_mut(CHUNK), self.delta.par_chunks_mut(CHUNK), mean.par_chunks(CHUNK));
+        steps.into_par_iter().for_each(|(w, delta, mean)| {
+            for ((w, delta), &mean) in w.iter_mut().zip(delta).zip(mean) {
+                let (old_w, old_delta) = (f64::from(*w), f64::from(*delta));
+                // S as the workers held it: rounded to f32, as `look_ahead` made it.
+                let start = look_ahead_value(*w, *delta, look_ahead_eta);
+                let filtered = eta * old_delta + zeta * (f64::from(mean) - f64::from(start));
+                *delta = filtered as f32;
+                *w = if zeta != 1.0 {
+                    (old_w + filtered) as f32
+                } else if carried == 0.0 {
+                    mean
+                } else {
+                    (f64::from(mean) + carried * old_delta) as f32
+                };
+            }
+        });
+        self.look_ahead(eta)
+    }
+
+    /// Looks ahead with another η than the last block's: when the number of workers changes, before the next block starts.
+    /// Does nothing with classical momentum.
+    ///
+    /// # Errors
+    /// [`Error::BlockRate`] for η outside 0 to 1 (1 excluded).
+    pub fn look_ahead(&mut self, eta: f64) -> Result<(), Error> {
+        check_eta(eta)?;
+        if self.kind == BmufMomentum::Classical {
+            return Ok(());
+        }
+        self.look_ahead_eta = eta;
+        let steps =
+            (self.look_ahead.par_chunks_mut(CHUNK), self.w.par_chunks(CHUNK), self.delta.par_chunks(CHUNK));
+        steps.into_par_iter().for_each(|(start, w, delta)| {
+            for ((start, &w), &delta) in start.iter_mut().zip(w).zip(delta) {
+                *start = look_ahead_value(w, delta, eta);
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Block momentum of a block shorter than the others: η in proportion to its frames.
+#[must_use]
+pub fn short_block_momentum(eta: f64, frames: u64, full_block_frames: u64) -> f64 {
+    if frames >= full_block_frames { eta } else { eta * frames as f64 / full_block_frames as f64 }
+}
+
+/// W + ηΔ. With η = 0 it is W itself: adding 0·Δ would turn −0.0 into 0.0.
+fn look_ahead_value(w: f32, delta: f32, eta: f64) -> f32 {
+    if eta == 0.0 { w } else { (f64::from(w) + eta * f64::from(delta)) as f32 }
+}
+
+fn check_eta(eta: f64) -> Result<(), Error> {
+    if (0.0..1.0).contains(&eta) {
+        Ok(())
+    } else {
+        Err(Error::BlockRate { what: "momentum", found: eta, expected: "0 to 1, 1 excluded" })
+    }
+}

@@ -1,0 +1,43 @@
+//! Digests that tell replicas apart. Not cryptographic: they guard against faults, not against forgery.
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+/// XXH3 (64 bits) of `bytes`.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> u64 {
+    xxh3_64(bytes)
+}
+
+/// [`digest`] of the values' little-endian bytes, without laying them out in memory.
+#[must_use]
+pub fn digest_f32(values: &[f32]) -> u64 {
+    const STEP: usize = 2048;
+    let mut hasher = Xxh3::new();
+    let mut bytes = [0u8; STEP * 4];
+    for chunk in values.chunks(STEP) {
+        for (four, value) in bytes.chunks_exact_mut(4).zip(chunk) {
+            four.copy_from_slice(&value.to_le_bytes());
+        }
+        hasher.update(&bytes[..chunk.len() * 4]);
+    }
+    hasher.digest()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode_dense;
+
+    #[test]
+    fn values_and_their_bytes_have_one_digest_and_a_flipped_bit_another() {
+        for len in [0, 1, 59, 2047, 2048, 2049, 10_000] {
+            let mut values: Vec<f32> = (0..len).map(|i| (i as f32).sin()).collect();
+            let digest_before = digest_f32(&values);
+            assert_eq!(digest_before, digest(&encode_dense(&values)), "{len} values");
+            if let Some(last) = values.last_mut() {
+                *last = f32::from_bits(last.to_bits() ^ 1);
+                assert_ne!(digest_f32(&values), digest_before, "{len} values");
+            }
+        }
+    }
+}

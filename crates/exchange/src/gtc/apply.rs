@@ -1,0 +1,68 @@
+//! What becomes of a message: added to counts, made a mean, or applied to parameters.
+
+use super::forms::Message;
+use super::header::Header;
+use super::tau::Tau;
+use crate::error::Error;
+
+/// Adds a message's signs or counts to `counts`.
+///
+/// Sums of fewer than 2³¹ signs are exact; addition wraps beyond, which the [`crate::Reducer`] rules out.
+///
+/// # Errors
+/// All of [`Error`] that concerns a message. `counts` is then as before.
+pub fn decode_add(bytes: &[u8], counts: &mut [i32]) -> Result<Header, Error> {
+    let message = Message::parse(bytes, counts.len())?;
+    let outcome = message.for_each(|index, n| counts[index] = counts[index].wrapping_add(n));
+    if outcome.is_err() {
+        // The same prefix is visited again and taken back: integers forget nothing.
+        let _same_error = message.for_each(|index, n| counts[index] = counts[index].wrapping_sub(n));
+    }
+    outcome.map(|()| message.header)
+}
+
+/// The counts of a message about `values` values.
+///
+/// # Errors
+/// All of [`Error`] that concerns a message.
+pub fn decode_counts(bytes: &[u8], values: usize) -> Result<(Header, Vec<i32>), Error> {
+    let message = Message::parse(bytes, values)?;
+    let mut counts = vec![0; values];
+    message.for_each(|index, n| counts[index] = n)?;
+    Ok((message.header, counts))
+}
+
+/// The mean that a message stands for, `fl(τ/c)·n`, written to `mean`.
+///
+/// # Errors
+/// All of [`Error`] that concerns a message. `mean` is then all zeros.
+pub fn decode_mean(bytes: &[u8], mean: &mut [f32]) -> Result<Header, Error> {
+    mean.fill(0.0);
+    let message = Message::parse(bytes, mean.len())?;
+    let share = message.header.tau.share(message.header.divisor);
+    let outcome = message.for_each(|index, n| mean[index] = share * n as f32);
+    if outcome.is_err() {
+        mean.fill(0.0);
+    }
+    outcome.map(|()| message.header)
+}
+
+/// Adds `factor · mean` to `parameters`, touching only what arrived: plain SGD with `factor` = −learning rate, to the same
+/// bits as [`decode_mean`] followed by `parameters[i] += factor * mean[i]` (but for a −0.0, which that would make 0.0).
+///
+/// # Errors
+/// All of [`Error`] that concerns a message. `parameters` are then as before: the message is read to its end first.
+pub fn add_scaled(bytes: &[u8], parameters: &mut [f32], factor: f32) -> Result<Header, Error> {
+    let message = Message::parse(bytes, parameters.len())?;
+    message.for_each(|_, _| {})?;
+    let share = message.header.tau.share(message.header.divisor);
+    message.for_each(|index, n| parameters[index] += factor * (share * n as f32))?;
+    Ok(message.header)
+}
+
+/// The mean over `contributors` of counts in units of `tau`: `fl(τ/c)·n`.
+#[must_use]
+pub fn counts_to_mean(counts: &[i32], tau: Tau, contributors: u32) -> Vec<f32> {
+    let share = tau.share(contributors);
+    counts.iter().map(|&n| share * n as f32).collect()
+}

@@ -1,0 +1,43 @@
+use super::{Block, Limits, Squares};
+use crate::gtc::marks::{WORD, pack_flags};
+
+/// Flags of one value, as [`pack_flags`] takes them.
+const UP: u8 = 1;
+const DOWN: u8 = 2;
+
+/// See [`super::threshold_blocks`].
+pub(super) fn threshold_blocks<const CLIP: bool>(
+    update: &[[f32; WORD]],
+    residual: &[[f32; WORD]],
+    next: &mut [[f32; WORD]],
+    limits: Limits,
+    mut record: impl FnMut(usize, Block),
+) -> (Squares, Squares) {
+    let (mut squares, mut sum_squares) = (Squares::default(), Squares::default());
+    let blocks = update.iter().zip(residual).zip(next);
+    for (number, ((update, residual), next)) in blocks.enumerate() {
+        let mut flags = [0; WORD];
+        let mut clipped = 0;
+        for at in 0..WORD {
+            let sum = residual[at] + update[at];
+            let (up, down) = (sum >= limits.tau, sum <= -limits.tau);
+            flags[at] = if up { UP } else { 0 } | if down { DOWN } else { 0 };
+            // Subtracting 0.0 changes no bit of any number.
+            let left = sum - (if up { limits.tau } else { 0.0 } - if down { limits.tau } else { 0.0 });
+            next[at] = left;
+            if CLIP {
+                sum_squares.0[at % 4] += f64::from(sum) * f64::from(sum);
+                clipped += u32::from(left.abs() > limits.clip);
+                next[at] = left.clamp(-limits.clip, limits.clip);
+            }
+        }
+        for four in next.as_chunks::<4>().0 {
+            for (square, &left) in squares.0.iter_mut().zip(four) {
+                *square += f64::from(left) * f64::from(left);
+            }
+        }
+        let (up, down) = pack_flags(&flags);
+        record(number, Block { up, down, clipped });
+    }
+    (squares, sum_squares)
+}

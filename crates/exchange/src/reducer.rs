@@ -1,0 +1,182 @@
+use crate::error::Error;
+use crate::gtc::{self, Header, MAX_CONTRIBUTORS, Rethreshold, Tau};
+use crate::mean::WeightedMean;
+use stentor_experiment::BmufWeights;
+
+/// How the contributions of one round are encoded, as the coordinator announced it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum EncodingSpec {
+    /// Mean gradients (or updates) as `f32`, weighted by frames.
+    Dense,
+    /// Signs of ±τ.
+    Threshold {
+        /// The round's threshold, the same for all.
+        tau: Tau,
+    },
+    /// Whole models after a block.
+    Block {
+        /// How they are weighted.
+        weights: BmufWeights,
+    },
+}
+
+/// The coordinator's side of a round: contributions in, one update out.
+///
+/// A contribution without frames counts for nothing: it has weight 0 in a mean and is not among the c contributors of a sum
+/// of signs. Its payload is not read, and the worker behind it must keep its old residual.
+///
+/// The payload of the update is, for `Dense`, the mean gradient; for `Threshold`, the message of the counts, which carries τ
+/// and c; for `Block`, the mean model.
+#[derive(Debug, Clone)]
+pub struct Reducer {
+    parameters: usize,
+    sum: Sum,
+    last_slot: Option<u32>,
+    contributors: u32,
+    frames: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Sum {
+    Mean { mean: WeightedMean, weights: BmufWeights },
+    Counts { counts: Vec<i32>, tau: Tau },
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reduction {
+    /// The update's payload.
+    pub payload: Vec<u8>,
+    /// Contributions with frames.
+    pub contributors: u32,
+    /// Frames behind them.
+    pub frames: u64,
+    /// Values of the update that are not zero: all, but for a sum of signs.
+    pub nonzero: u64,
+    /// 2-norm of the coordinator's residual, where the sum was thresholded again.
+    pub residual_norm: Option<f64>,
+}
+
+impl Reducer {
+    /// An empty round over vectors of `parameters` values.
+    #[must_use]
+    pub fn new(spec: &EncodingSpec, parameters: usize) -> Self {
+        let sum = match *spec {
+            EncodingSpec::Threshold { tau } => Sum::Counts { counts: vec![0; parameters], tau },
+            EncodingSpec::Dense => {
+                Sum::Mean { mean: WeightedMean::new(parameters), weights: BmufWeights::Frames }
+            }
+            EncodingSpec::Block { weights } => Sum::Mean { mean: WeightedMean::new(parameters), weights },
+        };
+        Self { parameters, sum, last_slot: None, contributors: 0, frames: 0 }
+    }
+
+    /// Empties the round for another one, and keeps the memory where the encoding allows.
+    pub fn restart(&mut self, spec: &EncodingSpec) {
+        match (&mut self.sum, *spec) {
+            (Sum::Counts { counts, tau }, EncodingSpec::Threshold { tau: next }) => {
+                counts.fill(0);
+                *tau = next;
+            }
+            (Sum::Mean { mean, weights }, EncodingSpec::Dense) => {
+                mean.clear();
+                *weights = BmufWeights::Frames;
+            }
+            (Sum::Mean { mean, weights }, EncodingSpec::Block { weights: next }) => {
+                mean.clear();
+                *weights = next;
+            }
+            (_, other) => *self = Self::new(&other, self.parameters),
+        }
+        (self.last_slot, self.contributors, self.frames) = (None, 0, 0);
+    }
+
+    /// Adds the contribution of `slot`, made of `frames` valid frames. Slots come in ascending order, each at most once: a
+    /// sum of floats depends on it.
+    ///
+    /// # Errors
+    /// [`Error::SlotOrder`], [`Error::TauMismatch`], and what is wrong with the payload. The round is then as before, so
+    /// that the member can be dropped and the others go on.
+    pub fn add(&mut self, slot: u32, frames: u64, payload: &[u8]) -> Result<(), Error> {
+        if let Some(previous) = self.last_slot
+            && slot <= previous
+        {
+            return Err(Error::SlotOrder { previous, found: slot });
+        }
+        if frames > 0 {
+            let total =
+                self.frames.checked_add(frames).ok_or(Error::Overflow { what: "frames", found: frames })?;
+            if self.contributors == MAX_CONTRIBUTORS {
+                return Err(Error::Overflow { what: "contributors", found: 1 });
+            }
+            self.accumulate(slot, frames, payload)?;
+            self.frames = total;
+            self.contributors += 1;
+        }
+        self.last_slot = Some(slot);
+        Ok(())
+    }
+
+    /// Closes the round with the exact sum.
+    ///
+    /// # Errors
+    /// [`Error::NothingToReduce`] where no contribution holds a frame.
+    pub fn finish(&self) -> Result<Reduction, Error> {
+        self.reduce(None)
+    }
+
+    /// Closes the round; a sum of signs is thresholded again, anything else is as with [`Reducer::finish`].
+    ///
+    /// # Errors
+    /// [`Error::NothingToReduce`], [`Error::Length`]. The residual is then as before.
+    pub fn finish_rethresholded(&self, rethreshold: &mut Rethreshold) -> Result<Reduction, Error> {
+        self.reduce(Some(rethreshold))
+    }
+
+    fn accumulate(&mut self, slot: u32, frames: u64, payload: &[u8]) -> Result<(), Error> {
+        match &mut self.sum {
+            Sum::Counts { counts, tau } => {
+                check_contribution(Header::read(payload, self.parameters)?, slot, *tau)?;
+                gtc::decode_add(payload, counts).map(|_| ())
+            }
+            Sum::Mean { mean, weights: BmufWeights::Frames } => mean.add_payload(frames, payload),
+            Sum::Mean { mean, weights: BmufWeights::Equal } => mean.add_payload(1, payload),
+        }
+    }
+
+    fn reduce(&self, rethreshold: Option<&mut Rethreshold>) -> Result<Reduction, Error> {
+        let (contributors, frames) = (self.contributors, self.frames);
+        if contributors == 0 {
+            return Err(Error::NothingToReduce);
+        }
+        let mut payload = Vec::new();
+        let mut residual_norm = None;
+        let nonzero = match (&self.sum, rethreshold) {
+            (Sum::Counts { counts, tau }, None) => {
+                gtc::encode_counts(counts, *tau, contributors, &mut payload)?
+            }
+            (Sum::Counts { counts, tau }, Some(rethreshold)) => {
+                let stats = rethreshold.encode(counts, *tau, contributors, &mut payload)?;
+                residual_norm = Some(stats.residual_norm);
+                stats.sent
+            }
+            (Sum::Mean { mean, .. }, _) => {
+                payload = mean.finish_payload()?;
+                self.parameters as u64
+            }
+        };
+        Ok(Reduction { payload, contributors, frames, nonzero, residual_norm })
+    }
+}
+
+/// A contribution holds signs of the round's τ, not a sum of somebody's.
+fn check_contribution(header: Header, slot: u32, tau: Tau) -> Result<(), Error> {
+    if header.tau != tau {
+        return Err(Error::TauMismatch { slot, expected: tau.get(), found: header.tau.get() });
+    }
+    if header.divisor != 1 {
+        let (found, expected) = (u64::from(header.divisor), "1 in a contribution".to_owned());
+        return Err(Error::Header { field: "divisor", found, expected });
+    }
+    Ok(())
+}

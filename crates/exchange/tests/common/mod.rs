@@ -1,0 +1,37 @@
+//! Seeded numbers for stories and measurements.
+
+/// SplitMix64.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Uniform in 0 to 1, 1 excluded.
+    pub fn uniform(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// `len` values of a Laplace distribution of scale `scale`: peaked with long tails, as gradients are.
+    pub fn gradient(&mut self, len: usize, scale: f32) -> Vec<f32> {
+        (0..len)
+            .map(|_| {
+                let u = self.uniform() - 0.5;
+                (-u.signum() * (1.0 - 2.0 * u.abs()).max(1e-300).ln()) as f32 * scale
+            })
+            .collect()
+    }
+}
+
+/// Bits of a vector of `values` of which `sent` are sent, each with a random sign, at random places.
+#[allow(dead_code, reason = "not every test measures sizes")]
+pub fn entropy_bits(values: usize, sent: u64) -> f64 {
+    let share = sent as f64 / values as f64;
+    let h = |p: f64| if p <= 0.0 { 0.0 } else { -p * p.log2() };
+    values as f64 * (h(share) + h(1.0 - share)) + sent as f64
+}

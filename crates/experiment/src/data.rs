@@ -1,0 +1,65 @@
+use crate::error::{Error, require};
+use serde::{Deserialize, Serialize};
+
+/// `[data]`: folders or URLs of shard sets, each with its `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Feature shards with alignments.
+    pub annotated: String,
+    /// Feature shards without annotation; needs `labels`. Absent: training on annotated data alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unannotated: Option<String>,
+    /// The teacher's label shards for `unannotated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
+    /// The teacher's label shards for `annotated`, for the mixed objective (`objective.hard_weight` < 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotated_labels: Option<String>,
+    /// Annotated shards that steer early stopping and choose the final checkpoint; never trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dev: Option<String>,
+}
+
+/// Where a batch's targets come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// Hard labels: an alignment of a transcript.
+    Annotated,
+    /// Soft labels: a teacher's top-k posteriors.
+    MachineLabeled,
+}
+
+impl Source {
+    /// Both, in the order of their wire numbers.
+    pub const ALL: [Source; 2] = [Source::Annotated, Source::MachineLabeled];
+
+    /// Position in arrays by source, and the number on the wire.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The name used in logs, metrics and files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Annotated => "annotated",
+            Source::MachineLabeled => "machine-labeled",
+        }
+    }
+}
+
+impl Data {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        require(!self.annotated.is_empty(), "data.annotated", "a folder or URL", "nothing")?;
+        match (&self.unannotated, &self.labels) {
+            (Some(_), None) => require(false, "data.labels", "the label shards of `data.unannotated`", "nothing"),
+            (None, Some(_)) => {
+                require(false, "data.unannotated", "the feature shards that `data.labels` belong to", "nothing")
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The experiment file: one TOML document that describes data, features, models, schedule, exchange and checkpoints.
+//!
+//! The coordinator reads it and serves it to the workers, so that nobody trains with another one. One file of this
+//! crate per section; each key's doc gives unit, default and bounds. The crate knows no file system and no network:
+//! [`Experiment::parse`] takes text.
+
+mod batch;
+mod checkpoint;
+mod cluster;
+mod data;
+mod error;
+mod exchange;
+mod features;
+mod model;
+mod objective;
+mod optimizer;
+mod run;
+mod schedule;
+
+pub use batch::Batch;
+pub use checkpoint::Checkpoint;
+pub use cluster::{Cluster, Membership};
+pub use data::{Data, Source};
+pub use error::Error;
+pub use exchange::{
+    BlockMoments, Bmuf, BmufMomentum, BmufWeights, Exchange, Gtc, GtcApply, GtcDownlink, Strategy,
+};
+pub use features::Features;
+pub use model::{Family, Model, Preset};
+pub use objective::{Objective, ResidualMass};
+pub use optimizer::{Optimizer, OptimizerKind};
+pub use run::Run;
+pub use schedule::{Interleave, Schedule};
+
+use serde::{Deserialize, Serialize};
+
+/// A whole experiment, validated. Every worker of a run holds the same one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Name, seed and output of the run.
+    pub run: Run,
+    /// Where the shards are.
+    pub data: Data,
+    /// Filter bank and stacking; checked against the shards.
+    #[serde(default)]
+    pub features: Features,
+    /// The acoustic model to train.
+    #[serde(default)]
+    pub model: Model,
+    /// How utterances are cut into chunks and batches.
+    #[serde(default)]
+    pub batch: Batch,
+    /// Passes, interleaving and learning rate.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// The optimiser and gradient clipping.
+    #[serde(default)]
+    pub optimizer: Optimizer,
+    /// What is minimised.
+    #[serde(default)]
+    pub objective: Objective,
+    /// How the workers agree.
+    #[serde(default)]
+    pub exchange: Exchange,
+    /// Workers, membership and deadlines.
+    #[serde(default)]
+    pub cluster: Cluster,
+    /// How often state is saved and how much of it is kept.
+    #[serde(default)]
+    pub checkpoint: Checkpoint,
+}
+
+impl Experiment {
+    /// Parses and validates an experiment file.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] with line and column, [`Error::UnknownKey`] with the nearest known key, and
+    /// [`Error::Value`] for a value outside its bounds or in conflict with another one.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let experiment: Experiment = toml::from_str(text).map_err(|e| Error::from_toml(&e, text))?;
+        experiment.validate()?;
+        Ok(experiment)
+    }
+
+    /// Checks every value's bounds and the rules across sections.
+    ///
+    /// # Errors
+    /// [`Error::Value`] naming the key, what was found and what was expected.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.run.validate()?;
+        self.data.validate()?;
+        self.features.validate()?;
+        self.model.validate()?;
+        self.batch.validate()?;
+        self.schedule.validate()?;
+        self.optimizer.validate()?;
+        self.objective.validate()?;
+        self.exchange.validate()?;
+        self.cluster.validate()?;
+        self.checkpoint.validate()
+    }
+
+    /// The experiment with relative folders meant from `base`, the experiment file's own folder.
+    #[must_use]
+    pub fn rebased(mut self, base: &str) -> Self {
+        let data = &mut self.data;
+        let optional = [&mut data.unannotated, &mut data.labels, &mut data.annotated_labels, &mut data.dev];
+        let locations = optional.into_iter().flatten().chain([&mut data.annotated, &mut self.run.output]);
+        for location in locations {
+            if !location.contains("://") && !location.starts_with('/') {
+                *location = format!("{}/{location}", base.trim_end_matches('/'));
+            }
+        }
+        self
+    }
+
+    /// The experiment as TOML with every default written out: what the coordinator serves and `config show` prints.
+    ///
+    /// # Panics
+    /// Never: every section serialises to a TOML table.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("sections are plain tables")
+    }
+}
+
+#[cfg(test)]
+mod tests;

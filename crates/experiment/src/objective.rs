@@ -1,0 +1,35 @@
+use crate::error::{Error, require};
+use serde::{Deserialize, Serialize};
+
+/// `[objective]`: cross entropy against hard labels, soft labels or both.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Objective {
+    /// What becomes of the probability outside the kept top-k. Default `renormalise`.
+    pub residual_mass: ResidualMass,
+    /// Weight of the hard label on annotated batches; the rest goes to the teacher's soft labels and needs
+    /// `data.annotated_labels`. Default 1; 0 to 1.
+    pub hard_weight: f64,
+}
+
+/// What becomes of the teacher's probability outside the kept top-k.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResidualMass {
+    /// The kept probabilities are scaled to sum to one.
+    Renormalise,
+    /// It is spread evenly over the outputs that were not kept.
+    Spread,
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        Self { residual_mass: ResidualMass::Renormalise, hard_weight: 1.0 }
+    }
+}
+
+impl Objective {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        require((0.0..=1.0).contains(&self.hard_weight), "objective.hard_weight", "0 to 1", self.hard_weight)
+    }
+}

@@ -1,0 +1,32 @@
+use crate::error::{Error, require};
+use serde::{Deserialize, Serialize};
+
+/// `[run]`: identity of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Name of the run; letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// Seed of initial weights, plan and everything else that is drawn. Default 1.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// Folder or URL that receives checkpoints, events and the final model.
+    pub output: String,
+}
+
+fn one() -> u64 {
+    1
+}
+
+impl Run {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        require(
+            !self.name.is_empty() && self.name.chars().all(plain),
+            "run.name",
+            "letters, digits, `-`, `_` or `.`",
+            &self.name,
+        )?;
+        require(!self.output.is_empty(), "run.output", "a folder or URL", "nothing")
+    }
+}

@@ -1,0 +1,86 @@
+use crate::Lease;
+use stentor_experiment::Source;
+use thiserror::Error;
+
+/// Why a plan cannot be made, or a position not be used with it.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// A source that the schedule asks for has no frames.
+    #[error("the {} data holds no frames; expected at least one utterance: check the shards", source_name(.data))]
+    NoFrames {
+        /// Which.
+        data: Source,
+    },
+    /// A setting that makes no plan.
+    #[error("`{key}`: expected at least 1, found 0")]
+    Zero {
+        /// Section and key.
+        key: &'static str,
+    },
+    /// Row groups, batches or frames beyond what can be counted.
+    #[error("the {} data is too large to be counted: {what} expected below {limit}; check the shards' manifest", source_name(.data))]
+    TooLarge {
+        /// Which.
+        data: Source,
+        /// What overflowed.
+        what: &'static str,
+        /// The bound.
+        limit: u64,
+    },
+    /// A unit number that the plan does not have.
+    #[error("the {} data has {units} units, found unit {unit}: plan and lease come from different data", source_name(.data))]
+    NoSuchUnit {
+        /// Which.
+        data: Source,
+        /// Asked for.
+        unit: u64,
+        /// How many there are.
+        units: u64,
+    },
+    /// A lease on batches or passes that the plan does not have.
+    #[error(
+        "no such batches in the plan: {lease}; the unit has {batches} batches and the source {passes} passes"
+    )]
+    NoSuchBatches {
+        /// The lease.
+        lease: Lease,
+        /// Batches of its unit.
+        batches: u32,
+        /// Passes over its source.
+        passes: u32,
+    },
+    /// A position of another plan: other data, seed, batch settings or schedule.
+    #[error(
+        "the position belongs to plan {found:016x}, expected {expected:016x}: data, seed, [batch] or [schedule] have \
+         changed; restore them, or start a new run"
+    )]
+    OtherPlan {
+        /// Fingerprint of the plan at hand.
+        expected: u64,
+        /// Fingerprint in the position.
+        found: u64,
+    },
+    /// A position that contradicts itself, so that some batch would be lost or counted twice.
+    #[error("the position's ledger of {} data is inconsistent: {what}", source_name(.data))]
+    Inconsistent {
+        /// Of which source.
+        data: Source,
+        /// What was expected and what was found.
+        what: String,
+    },
+    /// A round that was not assigned from this position.
+    #[error(
+        "the round's leases were not assigned from this position: it was committed already, or belongs elsewhere"
+    )]
+    StaleRound,
+    /// A contribution from a slot that had no part in the round.
+    #[error("slot {slot} contributed to a round it is no member of")]
+    UnknownSlot {
+        /// Which.
+        slot: u32,
+    },
+}
+
+fn source_name(source: &Source) -> &'static str {
+    source.name()
+}

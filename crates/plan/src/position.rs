@@ -1,0 +1,322 @@
+use crate::deal::Deal;
+use crate::{Error, Lease, Plan};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use stentor_experiment::Source;
+
+/// How far a run has come in its plan: the ledger, as a state machine. It goes into checkpoints.
+///
+/// A slot is a member's place in sums; slots need not be dense. A slot works on one unit of a source until its batches
+/// are used up, then takes over a lease that returned, or else the next unit in the pass's order. Passes follow each
+/// other without a gap: a slot may begin a pass while others end the one before. When nothing new is left, an idle slot
+/// takes the second half of the longest lease that another one holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    plan: u64,
+    annotated: Ledger,
+    machine_labeled: Ledger,
+}
+
+/// Where every batch of a source stands: in a unit whose turn has not come, held, returned, or else committed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Ledger {
+    /// Units taken so far, counted through all passes.
+    turn: u64,
+    /// What each slot has left of its unit.
+    #[serde(with = "pairs")]
+    pub(crate) holds: BTreeMap<u32, Lease>,
+    /// Leases whose slot vanished or whose contribution was lost, the next to be dealt first.
+    returned: VecDeque<Lease>,
+    /// Batches.
+    pub(crate) committed: u64,
+    /// As planned.
+    committed_frames: u64,
+}
+
+/// What the members do in one round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoundPlan {
+    /// A round never mixes sources.
+    pub source: Source,
+    /// Batches that a slot computes at most.
+    pub batches_per_slot: u32,
+    /// Each member's batches, in the order of computation. Empty where too little is left for all.
+    pub leases: BTreeMap<u32, Vec<Lease>>,
+    /// What each member is likely to need after this round, soonest first: the rest of its unit, then the unit after
+    /// it, then the same of the other source where its turn is near. A forecast: a change of members or a lost
+    /// contribution may send a unit elsewhere.
+    pub ahead: BTreeMap<u32, Vec<Lease>>,
+}
+
+/// What a round added to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// Committed leases, in slot order.
+    pub leases: Vec<Lease>,
+    /// Their batches.
+    pub batches: u64,
+    /// Their frames, as planned.
+    pub frames: u64,
+}
+
+impl Position {
+    /// The beginning of a run.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        Position {
+            plan: plan.fingerprint(),
+            annotated: Ledger::default(),
+            machine_labeled: Ledger::default(),
+        }
+    }
+
+    /// What the slots in `members` do next, `batches_per_slot` (at least 1) batches each; `None` when the run is
+    /// finished. The same arguments give the same answer, and nothing changes until [`Position::commit`].
+    #[must_use]
+    pub fn assign(&self, plan: &Plan, members: &[u32], batches_per_slot: u32) -> Option<RoundPlan> {
+        let members = members.iter().copied().collect();
+        let deal = self.deal(plan, &members, batches_per_slot)?;
+        let ahead = deal.ahead(plan, batches_per_slot);
+        Some(RoundPlan { source: deal.source, batches_per_slot, leases: deal.leases, ahead })
+    }
+
+    /// Closes a round: leases of the slots in `contributed` are committed, the others' return and will be dealt before
+    /// new units.
+    ///
+    /// # Errors
+    /// [`Error::StaleRound`] where `round` is not what [`Position::assign`] says at this position, so that nothing is
+    /// committed twice, and [`Error::UnknownSlot`] for a contribution from outside the round. The position is then
+    /// unchanged.
+    pub fn commit(
+        &mut self,
+        plan: &Plan,
+        round: &RoundPlan,
+        contributed: &BTreeSet<u32>,
+    ) -> Result<Committed, Error> {
+        let members: BTreeSet<u32> = round.leases.keys().copied().collect();
+        if let Some(&slot) = contributed.difference(&members).next() {
+            return Err(Error::UnknownSlot { slot });
+        }
+        let deal = self.deal(plan, &members, round.batches_per_slot).ok_or(Error::StaleRound)?;
+        if deal.source != round.source || deal.leases != round.leases {
+            return Err(Error::StaleRound);
+        }
+        let [annotated, machine_labeled] = deal.ledgers;
+        (self.annotated, self.machine_labeled) = (annotated, machine_labeled);
+        let ledger = match deal.source {
+            Source::Annotated => &mut self.annotated,
+            Source::MachineLabeled => &mut self.machine_labeled,
+        };
+        let mut committed = Committed::default();
+        for (slot, leases) in deal.leases {
+            for lease in leases {
+                if contributed.contains(&slot) {
+                    committed.batches += u64::from(lease.batches);
+                    committed.frames += plan.planned_frames(&lease);
+                    committed.leases.push(lease);
+                } else {
+                    ledger.give_back(lease);
+                }
+            }
+        }
+        ledger.committed += committed.batches;
+        ledger.committed_frames += committed.frames;
+        debug_assert!(ledger.committed <= plan.total_batches(deal.source));
+        Ok(committed)
+    }
+
+    /// Committed batches of a source.
+    #[must_use]
+    pub fn committed(&self, source: Source) -> u64 {
+        self.ledger(source).committed
+    }
+
+    /// Committed frames of both sources, as planned ([`Plan::planned_frames`]): the schedule's clock.
+    #[must_use]
+    pub fn committed_frames(&self) -> u64 {
+        self.annotated.committed_frames + self.machine_labeled.committed_frames
+    }
+
+    /// Committed share of the run's frames, 0 to 1.
+    #[must_use]
+    pub fn progress(&self, plan: &Plan) -> f64 {
+        self.committed_frames() as f64 / plan.total_frames().max(1) as f64
+    }
+
+    /// Whether every batch of every pass is committed.
+    #[must_use]
+    pub fn finished(&self, plan: &Plan) -> bool {
+        Source::ALL.iter().all(|&source| self.committed(source) >= plan.total_batches(source))
+    }
+
+    /// Dealt batches of a source that are not committed: held by slots or returned.
+    #[must_use]
+    pub fn open(&self, source: Source) -> Vec<Lease> {
+        let ledger = self.ledger(source);
+        let mut open: Vec<Lease> = ledger.holds.values().chain(&ledger.returned).copied().collect();
+        open.sort_unstable();
+        open
+    }
+
+    /// Checks a position that comes from disk: it must belong to `plan`, and taken units must be the sum of open and
+    /// committed batches. Takes time in proportion to the units of one pass.
+    ///
+    /// # Errors
+    /// [`Error::OtherPlan`] where data, seed or settings have changed, [`Error::Inconsistent`] (or an error about a
+    /// lease) where a batch would be lost or counted twice.
+    pub fn check(&self, plan: &Plan) -> Result<(), Error> {
+        if self.plan != plan.fingerprint() {
+            return Err(Error::OtherPlan { expected: plan.fingerprint(), found: self.plan });
+        }
+        Source::ALL.iter().try_for_each(|&source| self.ledger(source).check(plan, source))
+    }
+
+    /// Units taken so far from a source, through all passes.
+    pub(crate) fn units_taken(&self, source: Source) -> u64 {
+        self.ledger(source).turn
+    }
+
+    fn ledger(&self, source: Source) -> &Ledger {
+        match source {
+            Source::Annotated => &self.annotated,
+            Source::MachineLabeled => &self.machine_labeled,
+        }
+    }
+
+    fn deal(&self, plan: &Plan, members: &BTreeSet<u32>, batches_per_slot: u32) -> Option<Deal> {
+        let stretch = plan.stretch(Source::ALL.map(|source| self.committed(source)))?;
+        let ledgers = Source::ALL.map(|source| self.ledger(source).clone());
+        Some(Deal::new(plan, ledgers, stretch, members, batches_per_slot))
+    }
+}
+
+impl Ledger {
+    /// Leases of slots that are no longer members return.
+    pub(crate) fn take_back_from_all_but(&mut self, members: &BTreeSet<u32>) {
+        let gone: Vec<u32> = self.holds.keys().filter(|slot| !members.contains(slot)).copied().collect();
+        for lease in gone.iter().filter_map(|slot| self.holds.remove(slot)).collect::<Vec<_>>() {
+            self.give_back(lease);
+        }
+    }
+
+    /// The next batch of `slot`; `None` when nothing is left for it.
+    pub(crate) fn take_batch(&mut self, plan: &Plan, source: Source, slot: u32) -> Option<Lease> {
+        let hold = self
+            .holds
+            .remove(&slot)
+            .or_else(|| self.take_unit(plan, source))
+            .or_else(|| self.take_over(slot))?;
+        let (batch, rest) = hold.split_first();
+        if let Some(rest) = rest {
+            self.holds.insert(slot, rest);
+        }
+        Some(batch)
+    }
+
+    /// What a slot without a lease works on next: what returned, else the next unit.
+    pub(crate) fn take_unit(&mut self, plan: &Plan, source: Source) -> Option<Lease> {
+        if let Some(returned) = self.returned.pop_front() {
+            return Some(returned);
+        }
+        let unit = plan.unit_in_turn(source, self.turn)?;
+        self.turn += 1;
+        Some(unit)
+    }
+
+    /// The second half of the longest lease that another slot holds. A single batch stays with its holder as long as the
+    /// holder's turn in this step is still to come: slots have theirs in ascending order.
+    fn take_over(&mut self, slot: u32) -> Option<Lease> {
+        let may_go = |(holder, hold): &(&u32, &Lease)| hold.batches > 1 || **holder < slot;
+        let longest = self.holds.iter().filter(may_go).max_by_key(|(_, hold)| hold.batches);
+        let (holder, hold) = longest.map(|(holder, hold)| (*holder, *hold))?;
+        let (kept, taken) = hold.split_back(hold.batches.div_ceil(2));
+        if kept.batches > 0 {
+            self.holds.insert(holder, kept);
+        } else {
+            self.holds.remove(&holder);
+        }
+        Some(taken)
+    }
+
+    /// Puts a lease among the returned ones, joined with its neighbours: what was dealt batch by batch returns as one.
+    fn give_back(&mut self, lease: Lease) {
+        let mut joined = lease;
+        let mut at = self.returned.len();
+        while let Some((index, both)) =
+            self.returned.iter().enumerate().find_map(|(i, other)| Some((i, other.joined(joined)?)))
+        {
+            self.returned.remove(index);
+            joined = both;
+            at = at.min(index).min(self.returned.len());
+        }
+        self.returned.insert(at, joined);
+    }
+
+    fn check(&self, plan: &Plan, source: Source) -> Result<(), Error> {
+        let wrong = |what: String| Err(Error::Inconsistent { data: source, what });
+        let units = plan.units(source);
+        let turns = units * u64::from(plan.passes(source));
+        if self.turn > turns {
+            return wrong(format!("expected at most {turns} units taken, found {}", self.turn));
+        }
+        let mut open: Vec<&Lease> = self.holds.values().chain(&self.returned).collect();
+        open.sort_unstable();
+        for lease in &open {
+            if lease.source != source {
+                return wrong(format!("found a lease of the other source: {lease}"));
+            }
+            plan.check_lease(lease)?;
+            if plan.turn_of(source, lease.pass, lease.unit) >= self.turn {
+                return wrong(format!("found a lease on a unit whose turn has not come: {lease}"));
+            }
+        }
+        for pair in open.windows(2) {
+            let same = (pair[0].pass, pair[0].unit) == (pair[1].pass, pair[1].unit);
+            if same && pair[0].end_batch() > u64::from(pair[1].first_batch) {
+                return wrong(format!("found batches that are open twice: {} and {}", pair[0], pair[1]));
+            }
+        }
+        let (mut batches, mut frames) = (0, 0);
+        if units > 0 {
+            let (batches_of_a_pass, frames_of_a_pass) = plan.of_a_pass(source);
+            let passes = self.turn / units;
+            (batches, frames) = (batches_of_a_pass * passes, frames_of_a_pass * passes);
+            for taken in (passes * units..self.turn).filter_map(|turn| plan.unit_in_turn(source, turn)) {
+                batches += u64::from(taken.batches);
+                frames += plan.planned_frames(&taken);
+            }
+        }
+        for lease in open {
+            batches -= u64::from(lease.batches);
+            frames -= plan.planned_frames(lease);
+        }
+        if batches != self.committed || frames != self.committed_frames {
+            return wrong(format!(
+                "expected {batches} batches and {frames} frames committed, found {} and {}",
+                self.committed, self.committed_frames
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A map as a list of pairs: the keys of JSON objects are strings, and not every reader turns them back into numbers.
+mod pairs {
+    use super::{BTreeMap, Lease};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<u32, Lease>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<BTreeMap<u32, Lease>, D::Error> {
+        let pairs = Vec::<(u32, Lease)>::deserialize(from)?;
+        let number = pairs.len();
+        let map: BTreeMap<u32, Lease> = pairs.into_iter().collect();
+        if map.len() == number {
+            Ok(map)
+        } else {
+            Err(D::Error::custom("a slot holds two leases, expected one"))
+        }
+    }
+}

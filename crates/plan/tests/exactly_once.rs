@@ -1,0 +1,145 @@
+//! The promise: whoever comes, goes or fails, each batch of each pass counts exactly once, and every run ends.
+
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use stentor_experiment::{Batch, Interleave, Schedule, Source};
+use stentor_plan::audit::{Audit, Extent};
+use stentor_plan::{Catalogue, Plan, Position, RowGroup};
+
+/// One round of a made-up life: who is there and whose contribution is lost, as bit masks over ten slot numbers.
+type Weather = (u16, u16);
+
+const SLOTS: [u32; 10] = [0, 1, 2, 3, 5, 8, 13, 400, 70_000, u32::MAX];
+
+fn chosen(mask: u16) -> BTreeSet<u32> {
+    SLOTS.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, &slot)| slot).collect()
+}
+
+fn catalogue(max: usize) -> impl Strategy<Value = Catalogue> {
+    // Tiny corpora and row groups without frames are as likely as others; one frame there must be.
+    prop::collection::vec((prop_oneof![Just(0), 1_u64..3000], 0_u32..30), 0..max).prop_map(|rows| {
+        let mut row_groups: Vec<RowGroup> =
+            rows.into_iter().map(|(frames, utterances)| RowGroup { frames, utterances }).collect();
+        row_groups.push(RowGroup { frames: 77, utterances: 1 });
+        Catalogue { row_groups }
+    })
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    let interleave =
+        prop_oneof![Just(Interleave::SubEpoch), Just(Interleave::Batch), Just(Interleave::Segregated)];
+    (interleave, 1_u32..4, 0_u32..4, 1_u32..40).prop_map(
+        |(interleave, passes, annotated_passes, sub_epoch_batches)| Schedule {
+            interleave,
+            passes,
+            annotated_passes,
+            sub_epoch_batches,
+            ..Schedule::default()
+        },
+    )
+}
+
+fn plans() -> impl Strategy<Value = Plan> {
+    let batch = (1_u32..60, 1_u32..12, 1_u32..12).prop_map(|(chunk_frames, chunks, unit_batches)| Batch {
+        chunk_frames,
+        chunks,
+        unit_batches,
+        ..Batch::default()
+    });
+    (catalogue(8), prop::option::of(catalogue(12)), batch, schedule(), any::<u64>()).prop_map(
+        |(annotated, machine, batch, schedule, seed)| {
+            Plan::new(annotated, machine, &batch, &schedule, seed).unwrap()
+        },
+    )
+}
+
+fn total(plan: &Plan) -> u64 {
+    Source::ALL.map(|source| plan.total_batches(source)).iter().sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn each_batch_counts_once_whatever_the_weather(
+        plan in plans(),
+        weather in prop::collection::vec(any::<Weather>(), 0..60),
+        batches_per_slot in prop_oneof![Just(1_u32), 1_u32..30],
+        restart_every in 1_usize..20,
+    ) {
+        let mut position = Position::new(&plan);
+        let mut audit = Audit::new(&plan);
+        let mut committed_batches = [0_u64; 2];
+        // After the storm comes calm: nobody leaves and nothing is lost.
+        let calm = (0b10_0110_u16, 0_u16);
+        let bound = weather.len() as u64 + total(&plan);
+        let mut rounds = 0;
+        for round_number in 0.. {
+            let (there, lost) = weather.get(round_number).copied().unwrap_or(calm);
+            let members = chosen(there);
+            let list: Vec<u32> = members.iter().copied().rev().collect();
+            let Some(round) = position.assign(&plan, &list, batches_per_slot) else { break };
+            rounds += 1;
+            prop_assert!(rounds <= bound, "the run does not end");
+
+            prop_assert_eq!(round.leases.keys().copied().collect::<BTreeSet<_>>(), members.clone());
+            prop_assert_eq!(round.ahead.keys().copied().collect::<BTreeSet<_>>(), members.clone());
+            for lease in round.leases.values().chain(round.ahead.values()).flatten() {
+                prop_assert_eq!(plan.check_lease(lease), Ok(()));
+            }
+            prop_assert!(round.leases.values().flatten().all(|lease| lease.source == round.source));
+            let sizes: Vec<u32> =
+                round.leases.values().map(|l| l.iter().map(|lease| lease.batches).sum()).collect();
+            prop_assert!(sizes.iter().all(|&size| size <= batches_per_slot));
+            if !members.is_empty() {
+                let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
+                prop_assert!(most - least <= 1 && *most >= 1, "{:?}", sizes);
+            }
+
+            let contributed = members.difference(&chosen(lost)).copied().collect();
+            let committed = position.commit(&plan, &round, &contributed).unwrap();
+            committed.leases.iter().for_each(|lease| audit.record(lease));
+            committed_batches[round.source.index()] += committed.batches;
+            prop_assert_eq!(position.committed(round.source), committed_batches[round.source.index()]);
+            prop_assert_eq!(position.check(&plan), Ok(()));
+            prop_assert!((0.0..=1.0).contains(&position.progress(&plan)));
+            prop_assert_eq!(position.finished(&plan), position.assign(&plan, &list, 1).is_none());
+
+            if round_number % restart_every == 0 {
+                let json = serde_json::to_string(&position).unwrap();
+                position = serde_json::from_str(&json).unwrap();
+                let findings = audit.findings(Extent::UpTo(&position));
+                prop_assert!(findings.is_clean(), "{:?}", findings);
+            }
+        }
+        prop_assert!(position.finished(&plan));
+        prop_assert_eq!(position.committed_frames(), plan.total_frames());
+        prop_assert_eq!(position.progress(&plan), 1.0);
+        prop_assert_eq!(Source::ALL.iter().map(|&s| position.open(s).len()).sum::<usize>(), 0);
+        let findings = audit.findings(Extent::WholeRun);
+        prop_assert!(findings.is_clean(), "{:?}", findings);
+        prop_assert_eq!(findings.committed, Source::ALL.map(|s| plan.total_batches(s)));
+    }
+
+    #[test]
+    fn in_calm_weather_a_run_takes_no_more_rounds_than_it_must(
+        plan in plans(),
+        slots in 1_usize..=10,
+        batches_per_slot in 1_u32..30,
+    ) {
+        let members = &SLOTS[..slots];
+        let everybody: BTreeSet<u32> = members.iter().copied().collect();
+        let full = slots as u64 * u64::from(batches_per_slot);
+        let mut position = Position::new(&plan);
+        while let Some(round) = position.assign(&plan, members, batches_per_slot) {
+            let dealt = position.clone().commit(&plan, &round, &everybody).unwrap().batches;
+            // Short of full only at the end of a stretch: then the other source, the next sub-epoch or the end follows.
+            if dealt < full {
+                let before = position.committed(round.source) + dealt;
+                let at_end = before == plan.total_batches(round.source);
+                prop_assert!(at_end || plan.passes(Source::MachineLabeled) > 0);
+            }
+            position.commit(&plan, &round, &everybody).unwrap();
+        }
+    }
+}

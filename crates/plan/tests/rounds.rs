@@ -1,0 +1,306 @@
+//! Who does what, round by round.
+
+use std::collections::{BTreeMap, BTreeSet};
+use stentor_experiment::{Batch, Interleave, Schedule, Source};
+use stentor_plan::audit::{Audit, Extent};
+use stentor_plan::{Catalogue, Error, Lease, Plan, Position, RoundPlan, RowGroup};
+
+const A: Source = Source::Annotated;
+const M: Source = Source::MachineLabeled;
+
+/// Units of 4 batches of 100 frames each; `annotated` and `machine_labeled` count units.
+fn plan(annotated: usize, machine_labeled: usize, schedule: &Schedule) -> Plan {
+    let batch = Batch { chunk_frames: 10, chunks: 10, unit_batches: 4, ..Batch::default() };
+    let units = |n| Catalogue { row_groups: vec![RowGroup { frames: 390, utterances: 2 }; n] };
+    let machine_labeled = (machine_labeled > 0).then(|| units(machine_labeled));
+    Plan::new(units(annotated), machine_labeled, &batch, schedule, 5).unwrap()
+}
+
+fn one_pass() -> Schedule {
+    Schedule { passes: 1, annotated_passes: 1, ..Schedule::default() }
+}
+
+/// Runs to the end without losses and returns each round.
+fn run(plan: &Plan, members: &[u32], batches_per_slot: u32) -> Vec<RoundPlan> {
+    let mut position = Position::new(plan);
+    let everybody = members.iter().copied().collect();
+    let mut rounds = Vec::new();
+    let mut audit = Audit::new(plan);
+    while let Some(round) = position.assign(plan, members, batches_per_slot) {
+        let committed = position.commit(plan, &round, &everybody).unwrap();
+        committed.leases.iter().for_each(|lease| audit.record(lease));
+        rounds.push(round);
+    }
+    assert!(position.finished(plan));
+    assert_eq!(position.committed_frames(), plan.total_frames());
+    assert!(audit.findings(Extent::WholeRun).is_clean());
+    rounds
+}
+
+fn batches(leases: &[Lease]) -> u32 {
+    leases.iter().map(|lease| lease.batches).sum()
+}
+
+#[test]
+fn a_slot_works_through_its_unit_before_it_takes_another() {
+    let plan = plan(6, 0, &one_pass());
+    let rounds = run(&plan, &[0, 7], 1);
+    assert_eq!(rounds.len(), 12);
+    let first_unit = |slot: u32, round: usize| rounds[round].leases[&slot][0].unit;
+    for slot in [0, 7] {
+        for round in 0..12 {
+            assert_eq!(first_unit(slot, round), first_unit(slot, round / 4 * 4));
+        }
+    }
+    let order: Vec<u64> = [0, 4, 8].iter().flat_map(|&r| [first_unit(0, r), first_unit(7, r)]).collect();
+    let planned: Vec<u64> = (0..6).map(|place| plan.unit_at(A, 0, place).unwrap()).collect();
+    assert_eq!(order, planned);
+}
+
+#[test]
+fn a_block_is_dealt_as_so_many_rounds_of_one_batch() {
+    let plan = plan(9, 0, &one_pass());
+    let singles = run(&plan, &[1, 2, 3], 1);
+    let blocks = run(&plan, &[1, 2, 3], 6);
+    assert_eq!(blocks.len(), 2);
+    for slot in [1, 2, 3] {
+        let units = |rounds: &[RoundPlan]| {
+            let mut units: Vec<u64> = rounds.iter().flat_map(|r| &r.leases[&slot]).map(|l| l.unit).collect();
+            units.dedup();
+            units
+        };
+        assert_eq!(units(&singles), units(&blocks));
+    }
+    // Six batches: the whole of one unit and the half of the next.
+    assert_eq!(blocks[0].leases[&1].iter().map(|l| l.batches).collect::<Vec<_>>(), [4, 2]);
+}
+
+#[test]
+fn a_short_round_is_shared_evenly() {
+    // 5 units of 4 batches, sub-epochs of 10 batches: each ends with a short round of blocks of 4.
+    let schedule = Schedule { sub_epoch_batches: 10, ..one_pass() };
+    let rounds = run(&plan(1, 5, &schedule), &[0, 1], 4);
+    let shape: Vec<(Source, u32, u32)> =
+        rounds.iter().map(|r| (r.source, batches(&r.leases[&0]), batches(&r.leases[&1]))).collect();
+    assert_eq!(shape, [(M, 4, 4), (M, 1, 1), (A, 1, 1), (M, 4, 4), (M, 1, 1), (A, 1, 1)]);
+}
+
+#[test]
+fn batches_alternate_in_proportion() {
+    let schedule = Schedule { interleave: Interleave::Batch, ..one_pass() };
+    let sources: Vec<Source> = run(&plan(1, 3, &schedule), &[4, 9], 1).iter().map(|r| r.source).collect();
+    assert_eq!(sources, [M, A, M, M, M, A, M, M]);
+}
+
+#[test]
+fn slots_idle_only_when_no_batch_is_left_for_them() {
+    // One unit of 4 batches for 3 slots: the idle take over from the busy.
+    let rounds = run(&plan(1, 0, &one_pass()), &[0, 1, 2], 1);
+    let sizes: Vec<Vec<u32>> =
+        rounds.iter().map(|r| r.leases.values().map(|l| batches(l)).collect()).collect();
+    assert_eq!(sizes, [[1, 1, 1], [1, 0, 0]]);
+
+    // More slots than batches.
+    let rounds = run(&plan(1, 0, &one_pass()), &(0..9).collect::<Vec<_>>(), 50);
+    assert_eq!(rounds.len(), 1);
+    assert_eq!(rounds[0].leases.len(), 9);
+    assert_eq!(rounds[0].leases.values().filter(|l| l.is_empty()).count(), 5);
+}
+
+#[test]
+fn what_a_vanished_slot_held_is_dealt_before_new_units() {
+    let plan = plan(6, 0, &one_pass());
+    let mut position = Position::new(&plan);
+    let round = position.assign(&plan, &[0, 1], 3).unwrap();
+    let unit_of_1 = round.leases[&1][0].unit;
+    position.commit(&plan, &round, &BTreeSet::from([0, 1])).unwrap();
+
+    // Slot 1 is gone with one batch of its unit left. Slot 0 ends its own unit, takes the rest, then a new one.
+    let round = position.assign(&plan, &[0], 3).unwrap();
+    let held_by_1 = Lease { source: A, pass: 0, unit: unit_of_1, first_batch: 3, batches: 1 };
+    assert_eq!(round.leases[&0][1], held_by_1);
+    assert_eq!(round.leases[&0].len(), 3);
+    assert_eq!(round.leases[&0][2].unit, plan.unit_at(A, 0, 2).unwrap());
+}
+
+#[test]
+fn a_lost_contribution_returns_and_counts_once() {
+    let plan = plan(3, 0, &one_pass());
+    let mut position = Position::new(&plan);
+    let round = position.assign(&plan, &[0, 1], 4).unwrap();
+    let committed = position.commit(&plan, &round, &BTreeSet::from([0])).unwrap();
+    assert_eq!((committed.batches, committed.frames), (4, 390));
+    assert_eq!(committed.leases, round.leases[&0]);
+    assert_eq!(position.open(A), round.leases[&1]);
+
+    let again = position.assign(&plan, &[0, 1], 4).unwrap();
+    assert_eq!(again.leases[&0], round.leases[&1], "what was lost comes first");
+    position.commit(&plan, &again, &BTreeSet::from([0, 1])).unwrap();
+    assert!(position.finished(&plan));
+    assert_eq!(position.assign(&plan, &[0, 1], 4), None);
+}
+
+#[test]
+fn nobody_contributed_and_nothing_changed_but_the_owners() {
+    let plan = plan(3, 0, &one_pass());
+    let mut position = Position::new(&plan);
+    let round = position.assign(&plan, &[0, 1], 2).unwrap();
+    let committed = position.commit(&plan, &round, &BTreeSet::new()).unwrap();
+    assert_eq!((committed.batches, committed.frames, position.committed_frames()), (0, 0, 0));
+    position.check(&plan).unwrap();
+}
+
+#[test]
+fn a_round_counts_only_once() {
+    let plan = plan(3, 0, &one_pass());
+    let mut position = Position::new(&plan);
+    let round = position.assign(&plan, &[0, 1], 1).unwrap();
+    position.commit(&plan, &round, &BTreeSet::from([0, 1])).unwrap();
+    let before = position.clone();
+    assert_eq!(position.commit(&plan, &round, &BTreeSet::from([0, 1])), Err(Error::StaleRound));
+    assert_eq!(position, before);
+}
+
+#[test]
+fn a_contribution_from_outside_the_round_is_refused() {
+    let plan = plan(3, 0, &one_pass());
+    let mut position = Position::new(&plan);
+    let round = position.assign(&plan, &[0, 1], 1).unwrap();
+    let error = position.commit(&plan, &round, &BTreeSet::from([0, 2]));
+    assert_eq!(error, Err(Error::UnknownSlot { slot: 2 }));
+    assert_eq!(position, Position::new(&plan));
+}
+
+#[test]
+fn without_disturbance_every_new_unit_was_named_in_the_round_before() {
+    let schedules = [
+        (0, one_pass()),
+        (12, one_pass()),
+        (12, Schedule { interleave: Interleave::Batch, ..one_pass() }),
+        (12, Schedule { interleave: Interleave::Segregated, ..one_pass() }),
+        (12, Schedule { sub_epoch_batches: 16, ..one_pass() }),
+    ];
+    for (machine_labeled, schedule) in schedules {
+        let plan = plan(9, machine_labeled, &schedule);
+        let rounds = run(&plan, &[0, 1, 2], 1);
+        for pair in rounds.windows(2) {
+            for (slot, leases) in &pair[1].leases {
+                let Some(first) = leases.first() else { continue };
+                let named = &pair[0].ahead[slot];
+                // At the very end idle slots take over from others: units that are named to those.
+                let taken_over = first.first_batch > 0 && !named.contains(first);
+                assert!(
+                    taken_over || named.iter().any(|l| l.unit == first.unit && l.source == first.source),
+                    "{schedule:?} slot {slot}: {first}, named {named:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_batches_are_done_whatever_the_number_of_slots() {
+    let schedule = Schedule { sub_epoch_batches: 16, passes: 2, ..one_pass() };
+    let plan = plan(3, 9, &schedule);
+    let multiset = |members: &[u32], k| {
+        let mut done = BTreeMap::<(Source, u32, u64, u32), u32>::new();
+        for lease in run(&plan, members, k).iter().flat_map(|r| r.leases.values().flatten()) {
+            for batch in lease.first_batch..lease.first_batch + lease.batches {
+                *done.entry((lease.source, lease.pass, lease.unit, batch)).or_default() += 1;
+            }
+        }
+        done
+    };
+    let alone = multiset(&[0], 1);
+    assert_eq!(alone.len() as u64, Source::ALL.map(|s| plan.total_batches(s)).iter().sum::<u64>());
+    assert_eq!(alone, multiset(&[3, 17], 1));
+    assert_eq!(alone, multiset(&(0..64).collect::<Vec<_>>(), 5));
+}
+
+#[test]
+fn a_position_goes_through_json_and_is_checked_against_its_plan() {
+    let plan_of_run = plan(5, 0, &one_pass());
+    let mut position = Position::new(&plan_of_run);
+    for contributed in [&[0, 4][..], &[4], &[]] {
+        let round = position.assign(&plan_of_run, &[0, 4], 3).unwrap();
+        position.commit(&plan_of_run, &round, &contributed.iter().copied().collect()).unwrap();
+    }
+    let json = serde_json::to_string(&position).unwrap();
+    let read: Position = serde_json::from_str(&json).unwrap();
+    assert_eq!(read, position);
+    assert_eq!(
+        serde_json::from_value::<Position>(serde_json::to_value(&position).unwrap()).unwrap(),
+        position
+    );
+    read.check(&plan_of_run).unwrap();
+
+    let error = read.check(&plan(6, 0, &one_pass())).unwrap_err();
+    assert!(matches!(error, Error::OtherPlan { .. }), "{error}");
+    assert!(error.to_string().contains("start a new run"), "{error}");
+}
+
+#[test]
+fn a_position_that_would_lose_or_double_a_batch_is_found_out() {
+    let plan = plan(5, 0, &one_pass());
+    let mut position = Position::new(&plan);
+    let round = position.assign(&plan, &[0, 4], 3).unwrap();
+    position.commit(&plan, &round, &BTreeSet::from([0])).unwrap();
+    position.check(&plan).unwrap();
+    let json = serde_json::to_value(&position).unwrap();
+
+    type Forgery = fn(&mut serde_json::Value);
+    let forgeries: [(&str, Forgery); 9] = [
+        ("a commit too many", |p| p["annotated"]["committed"] = 4.into()),
+        ("frames too few", |p| p["annotated"]["committed_frames"] = 1.into()),
+        ("more units taken", |p| p["annotated"]["turn"] = 3.into()),
+        ("units beyond the run", |p| p["annotated"]["turn"] = 6.into()),
+        ("a lost lease", |p| p["annotated"]["returned"] = serde_json::json!([])),
+        ("a shrunken lease", |p| p["annotated"]["returned"][0]["batches"] = 1.into()),
+        ("a lease of batches that do not exist", |p| p["annotated"]["returned"][0]["first_batch"] = 3.into()),
+        ("a lease of the other source", |p| {
+            p["annotated"]["returned"][0]["source"] = "machine-labeled".into()
+        }),
+        ("a lease twice", |p| {
+            let lease = p["annotated"]["returned"][0].clone();
+            p["annotated"]["returned"] = serde_json::json!([lease, lease]);
+        }),
+    ];
+    for (name, forge) in forgeries {
+        let mut forged = json.clone();
+        forge(&mut forged);
+        assert_ne!(forged, json, "{name}");
+        let forged: Position = serde_json::from_value(forged).unwrap();
+        assert!(forged.check(&plan).is_err(), "{name}");
+    }
+
+    let mut two_holds = json;
+    let hold = two_holds["annotated"]["holds"][0].clone();
+    two_holds["annotated"]["holds"] = serde_json::json!([hold, hold]);
+    assert!(serde_json::from_value::<Position>(two_holds).is_err());
+}
+
+#[test]
+fn a_position_stays_small_however_large_the_data() {
+    let plan = plan(20_000, 0, &one_pass());
+    let mut position = Position::new(&plan);
+    let members: Vec<u32> = (0..8).collect();
+    for round in 0..3000_u32 {
+        let next = position.assign(&plan, &members, 1).unwrap();
+        // One contribution is lost every time.
+        let contributed = members.iter().copied().filter(|slot| *slot != round % 8).collect();
+        position.commit(&plan, &next, &contributed).unwrap();
+    }
+    let open = position.open(A).len();
+    assert!(open < 40, "{open}");
+    assert!(serde_json::to_string(&position).unwrap().len() < 5000);
+}
+
+#[test]
+fn a_round_without_members_does_nothing() {
+    let plan = plan(2, 0, &one_pass());
+    let mut position = Position::new(&plan);
+    let round = position.assign(&plan, &[], 1).unwrap();
+    assert!(round.leases.is_empty());
+    position.commit(&plan, &round, &BTreeSet::new()).unwrap();
+    assert_eq!(position, Position::new(&plan));
+}

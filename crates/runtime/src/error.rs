@@ -1,0 +1,61 @@
+use std::io;
+use std::net::SocketAddr;
+
+/// What can go wrong here.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `STENTOR_LOG` cannot be read as a filter.
+    #[error(
+        "STENTOR_LOG must be a level (error, warn, info, debug, trace) or a list like `info,stentor_worker=debug`, \
+         found `{found}`: {reason}"
+    )]
+    LogFilter {
+        /// The variable's value.
+        found: String,
+        /// The parser's own words.
+        reason: String,
+    },
+    /// `STENTOR_LOG_FORMAT` is neither `human` nor `json`.
+    #[error("STENTOR_LOG_FORMAT must be `human` or `json`, found `{found}`")]
+    LogFormat {
+        /// The variable's value.
+        found: String,
+    },
+    /// The metrics listener's address cannot be had.
+    #[error("cannot listen for metrics on {address}: {source}; choose a free port, or port 0 for any")]
+    MetricsAddress {
+        /// As asked for.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The metrics listener was bound but cannot be served.
+    #[error("cannot serve metrics: {0}")]
+    MetricsListener(io::Error),
+    /// The metrics pipeline refused its settings.
+    #[error("cannot set up metrics: {0}")]
+    MetricsPipeline(String),
+    /// Telemetry belongs to the process and is set up once.
+    #[error("telemetry is already set up in this process; call telemetry::init once, in main")]
+    AlreadyInitialised,
+    /// A child process could not be started.
+    #[error("cannot start {name} ({program}): {source}")]
+    Spawn {
+        /// The child's name.
+        name: String,
+        /// The program that was tried.
+        program: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A child process could not be waited for or signalled.
+    #[error("cannot {attempt} {name}: {source}")]
+    Supervise {
+        /// What was tried.
+        attempt: &'static str,
+        /// The child's name.
+        name: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+}

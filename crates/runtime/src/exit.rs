@@ -1,0 +1,122 @@
+use std::process::{ExitCode, Termination};
+
+/// How a program of Stentor ends. The codes are an interface: supervisors (compose, Kubernetes' `podFailurePolicy`,
+/// `stentor train` for its children) decide by them whether starting again can help.
+///
+/// | code | meaning | start again? |
+/// |---|---|---|
+/// | 0 | the work is done | no |
+/// | 1 | an unexpected failure: a defect or the machine | yes, a few times |
+/// | 2 | command line or experiment file is wrong | no, mend it |
+/// | 3 | data are missing, malformed or do not belong together | no, mend them |
+/// | 4 | refused: not authenticated or not allowed | no, mend the credentials |
+/// | 5 | too few members, for longer than the deadline | yes, with `--resume` |
+/// | 6 | loss or update is not finite: training has diverged | no, change the experiment |
+/// | 7 | replicas disagree about the parameters | yes, from the last checkpoint |
+/// | 8 | stopped in good order by SIGTERM or SIGINT before the work was done | yes, with `--resume` |
+/// | 75 | a passing failure (network, store), retried in vain | yes |
+///
+/// 130 and 143 come from a second SIGINT or SIGTERM, 137 from SIGKILL: nothing was tidied up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// The work is done.
+    Ok = 0,
+    /// A defect, or the machine's fault.
+    Failure = 1,
+    /// Command line or experiment file is wrong. Also what clap exits with.
+    Config = 2,
+    /// Data are missing, malformed or do not belong together.
+    Data = 3,
+    /// Not authenticated or not allowed.
+    Auth = 4,
+    /// Too few members, for longer than the deadline.
+    LostQuorum = 5,
+    /// Loss or update is not finite.
+    NonFinite = 6,
+    /// Replicas disagree about the parameters.
+    Disagreement = 7,
+    /// Stopped in good order by a signal before the work was done.
+    Stopped = 8,
+    /// A passing failure, retried in vain. `EX_TEMPFAIL` of sysexits.
+    Retryable = 75,
+}
+
+impl ExitStatus {
+    /// All of them, ascending.
+    pub const ALL: [ExitStatus; 10] = [
+        ExitStatus::Ok,
+        ExitStatus::Failure,
+        ExitStatus::Config,
+        ExitStatus::Data,
+        ExitStatus::Auth,
+        ExitStatus::LostQuorum,
+        ExitStatus::NonFinite,
+        ExitStatus::Disagreement,
+        ExitStatus::Stopped,
+        ExitStatus::Retryable,
+    ];
+
+    /// The number that the process exits with.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The status with this number, as a parent reads it from a child of ours. `None` for a number that is not ours.
+    #[must_use]
+    pub fn from_code(code: i32) -> Option<ExitStatus> {
+        ExitStatus::ALL.into_iter().find(|status| i32::from(status.code()) == code)
+    }
+
+    /// Whether the same command may succeed when started again, with nothing changed.
+    #[must_use]
+    pub fn may_succeed_again(self) -> bool {
+        match self {
+            ExitStatus::Failure
+            | ExitStatus::LostQuorum
+            | ExitStatus::Disagreement
+            | ExitStatus::Stopped
+            | ExitStatus::Retryable => true,
+            ExitStatus::Ok
+            | ExitStatus::Config
+            | ExitStatus::Data
+            | ExitStatus::Auth
+            | ExitStatus::NonFinite => false,
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> ExitCode {
+        ExitCode::from(status.code())
+    }
+}
+
+impl Termination for ExitStatus {
+    fn report(self) -> ExitCode {
+        self.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_status_has_its_own_number_and_is_found_by_it() {
+        let codes: BTreeSet<u8> = ExitStatus::ALL.iter().map(|status| status.code()).collect();
+        assert_eq!(codes.len(), ExitStatus::ALL.len());
+        for status in ExitStatus::ALL {
+            assert_eq!(ExitStatus::from_code(i32::from(status.code())), Some(status));
+        }
+        assert_eq!(ExitStatus::from_code(137), None);
+        assert_eq!(ExitStatus::from_code(-1), None);
+    }
+
+    #[test]
+    fn numbers_that_supervisors_rely_on_do_not_move() {
+        assert_eq!(ExitStatus::ALL.map(ExitStatus::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 75]);
+    }
+}

@@ -1,0 +1,39 @@
+//! What every program of Stentor needs once: telemetry, shutdown, retries, exit codes, child processes.
+//!
+//! A main looks like this:
+//!
+//! ```no_run
+//! use stentor_runtime::{ExitStatus, Shutdown, TelemetryOptions, telemetry};
+//!
+//! fn main() -> ExitStatus {
+//!     let options = TelemetryOptions { program: "worker", metrics: None };
+//!     let _telemetry = match telemetry::init(options) {
+//!         Ok(telemetry) => telemetry,
+//!         Err(error) => {
+//!             eprintln!("worker: {error}");
+//!             return ExitStatus::Config;
+//!         }
+//!     };
+//!     let shutdown = Shutdown::listen();
+//!     if shutdown.is_requested() { ExitStatus::Stopped } else { ExitStatus::Ok }
+//! }
+//! ```
+//!
+//! Libraries of ours only emit `tracing` events and call [`metrics`]; what becomes of both is decided here.
+
+pub mod child;
+mod error;
+mod exit;
+mod memory;
+pub mod metrics;
+mod retry;
+mod shutdown;
+pub mod telemetry;
+
+pub use child::Child;
+pub use error::Error;
+pub use exit::ExitStatus;
+pub use memory::{peak_rss_bytes, peak_rss_mb};
+pub use retry::{Retry, Verdict};
+pub use shutdown::{Shutdown, Trigger};
+pub use telemetry::{Telemetry, TelemetryOptions};

@@ -1,0 +1,57 @@
+use std::fs;
+
+/// Most memory that this process has held at once, in bytes (`VmHWM` of `/proc/self/status`).
+/// `None` where the system does not say.
+#[must_use]
+pub fn peak_rss_bytes() -> Option<u64> {
+    parse_peak(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+/// [`peak_rss_bytes`] in megabytes of 10⁶ bytes, as reports give it; 0 where the system does not say.
+#[must_use]
+pub fn peak_rss_mb() -> f64 {
+    peak_rss_bytes().map_or(0.0, |bytes| bytes as f64 / 1e6)
+}
+
+/// `status`: text of `/proc/<pid>/status`, with a line `VmHWM:     1234 kB` (kB are 1024 bytes there).
+fn parse_peak(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_read_from_its_line() {
+        assert_eq!(
+            parse_peak("VmPeak:\t  9000 kB\nVmHWM:\t    1234 kB\nVmRSS:\t 100 kB\n"),
+            Some(1234 * 1024)
+        );
+    }
+
+    #[test]
+    fn a_status_without_a_peak_says_nothing() {
+        for status in
+            ["", "VmRSS:\t 100 kB\n", "VmHWM:\t kB\n", "VmHWM:\t 12 MB\n", "VmHWM: 99999999999999999999 kB"]
+        {
+            assert_eq!(parse_peak(status), None, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn the_peak_grows_with_the_memory_touched_and_stays() {
+        let before = peak_rss_bytes().unwrap();
+        let touched = vec![1_u8; 64 << 20];
+        let during = peak_rss_bytes().unwrap();
+        assert!(during >= before + (32 << 20), "{before} → {during} with {} bytes touched", touched.len());
+        drop(touched);
+        // The kernel sums pages up per processor and only now and then: some are missing from either figure.
+        let slack = 4 << 20;
+        let after = peak_rss_bytes().unwrap();
+        assert!(after + slack >= during, "{during} → {after}");
+        let megabytes = peak_rss_mb();
+        assert!((megabytes - after as f64 / 1e6).abs() < 50.0, "{after} bytes are not {megabytes} MB");
+    }
+}

@@ -1,0 +1,180 @@
+use super::labels::{CheckpointEnd, Direction, Label, MemberState, Phase};
+use super::metric::{Kind, Metric, Reading, Unit};
+use std::time::{Duration, SystemTime};
+use stentor_experiment::{Source, Strategy};
+
+/// From a millisecond to five minutes: a small round on one machine as well as a large one across a network.
+const ROUND_PARTS: &[f64] = &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
+
+/// Coarser, for each rank has its own.
+const LAGS: &[f64] = &[0.01, 0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
+
+/// From the entries, the table and one recording function each. An entry's doc comment is the function's doc and the
+/// metric's help.
+macro_rules! catalogue {
+    ($(
+        #[doc = $help:literal]
+        $kind:ident $name:ident($value:ty $(, $label:ident: $type:ty)*) in $unit:ident $(, buckets $buckets:ident)?;
+    )+) => {
+        /// All metrics.
+        pub const CATALOGUE: &[Metric] = &[$(Metric {
+            name: stringify!($name),
+            kind: Kind::$kind,
+            unit: Unit::$unit,
+            help: $help.trim_ascii(),
+            labels: &[$(stringify!($label)),*],
+            buckets: catalogue!(@buckets $($buckets)?),
+        }),+];
+
+        $(catalogue!(@record $kind $help $name($value $(, $label: $type)*));)+
+    };
+    (@buckets) => { &[] };
+    (@buckets $buckets:ident) => { $buckets };
+    (@record Counter $help:literal $name:ident($value:ty $(, $label:ident: $type:ty)*)) => {
+        #[doc = $help]
+        pub fn $name(increase: $value $(, $label: $type)*) {
+            let increase: u64 = increase;
+            tracing::event!(
+                target: super::TARGET,
+                tracing::Level::INFO,
+                monotonic_counter.$name = increase,
+                $($label = &*$label.text(),)*
+            );
+        }
+    };
+    (@record Gauge $help:literal $name:ident($value:ty $(, $label:ident: $type:ty)*)) => {
+        catalogue!(@measure gauge $help $name($value $(, $label: $type)*));
+    };
+    (@record Histogram $help:literal $name:ident($value:ty $(, $label:ident: $type:ty)*)) => {
+        catalogue!(@measure histogram $help $name($value $(, $label: $type)*));
+    };
+    (@measure $prefix:ident $help:literal $name:ident($value:ty $(, $label:ident: $type:ty)*)) => {
+        #[doc = $help]
+        pub fn $name(value: $value $(, $label: $type)*) {
+            let value = value.reading();
+            if !value.is_finite() {
+                return non_finite(1, stringify!($name));
+            }
+            tracing::event!(
+                target: super::TARGET,
+                tracing::Level::INFO,
+                $prefix.$name = value,
+                $($label = &*$label.text(),)*
+            );
+        }
+    };
+}
+
+catalogue! {
+    // Progress.
+
+    /// Rounds closed.
+    Counter rounds(u64, strategy: Strategy, source: Source) in Count;
+    /// When the last round closed. Nothing moves where this stands still.
+    Gauge last_round_timestamp(SystemTime) in Seconds;
+    /// Frames of 30 ms committed (coordinator) or trained on (worker).
+    Counter frames(u64, source: Source) in Count;
+    /// Share of the run's frames that are committed.
+    Gauge progress(f64) in Ratio;
+    /// Loss per frame in the last round.
+    Gauge loss(f64, source: Source) in Nats;
+    /// Share of frames classified wrongly in the last round.
+    Gauge frame_error(f64, source: Source) in Ratio;
+    /// Loss per frame on the dev data, at the last evaluation.
+    Gauge dev_loss(f64) in Nats;
+    /// Share of the dev data's frames classified wrongly, at the last evaluation.
+    Gauge dev_frame_error(f64) in Ratio;
+    /// Learning rate in force.
+    Gauge learning_rate(f64, source: Source) in Count;
+    /// Norm of the last gradient, before clipping.
+    Gauge gradient_norm(f64) in Count;
+
+    // Exchange.
+
+    /// Time in each phase of a worker's rounds.
+    Histogram phase_time(Duration, phase: Phase) in Seconds, buckets ROUND_PARTS;
+    /// Time that the coordinator needs to reduce a round's contributions to an update.
+    Histogram reduction_time(Duration) in Seconds, buckets ROUND_PARTS;
+    /// Bytes of contributions and updates.
+    Counter exchanged(u64, direction: Direction) in Bytes;
+    /// Bytes that the last contribution would have had uncompressed, over those it had.
+    Gauge compression(f64) in Ratio;
+    /// Threshold of gradient threshold compression.
+    Gauge tau(f64) in Count;
+    /// Share of values sent in the last contribution.
+    Gauge density(f64) in Ratio;
+    /// Norm of what gradient threshold compression has not sent yet.
+    Gauge residual_norm(f64) in Count;
+    /// Block momentum of blockwise model-update filtering.
+    Gauge block_momentum(f64) in Count;
+    /// Block learning rate of blockwise model-update filtering.
+    Gauge block_learning_rate(f64) in Count;
+
+    // Members.
+
+    /// How long after a round's first contribution each rank's came.
+    Histogram arrival_lag(Duration, rank: u32, member: &str) in Seconds, buckets LAGS;
+    /// Members by what the coordinator thinks of them.
+    Gauge members(u64, state: MemberState) in Count;
+    /// Members that died or were dropped after their deadline.
+    Counter members_lost(u64) in Count;
+    /// Rises with every change of members.
+    Gauge membership_epoch(u64) in Count;
+    /// Contributions that were refused.
+    Counter refused_contributions(u64, reason: &'static str) in Count;
+    /// Leases on batches that are out.
+    Gauge leases(u64, source: Source) in Count;
+
+    // Checkpoints.
+
+    /// Checkpoints begun, by how they ended.
+    Counter checkpoints(u64, end: CheckpointEnd) in Count;
+    /// When the newest complete checkpoint was published; its age is the time now minus this.
+    Gauge last_checkpoint_timestamp(SystemTime) in Seconds;
+
+    // Labeling and data.
+
+    /// Frames labeled by the teacher; their rate is labels per second.
+    Counter labeled_frames(u64) in Count;
+    /// Share of the labeling job's units that are published.
+    Gauge labeling_progress(f64) in Ratio;
+    /// Row groups set aside because they could not be read or did not match their checksum.
+    Counter quarantined_row_groups(u64, source: Source) in Count;
+    /// Entries waiting in a queue inside the program.
+    Gauge queue_depth(u64, queue: &'static str) in Count;
+
+    // The program itself.
+
+    /// Values that were not finite, by where they came up: a tensor, or the metric that would have shown them.
+    Counter non_finite(u64, origin: &'static str) in Count;
+    /// Passing failures that were tried again, by what was tried.
+    Counter retries(u64, operation: &'static str) in Count;
+    /// Most memory that the process has held at once.
+    Gauge peak_memory(u64) in Bytes;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_entry_is_complete_and_the_only_one_of_its_name() {
+        let mut names = BTreeSet::new();
+        for metric in CATALOGUE {
+            assert!(names.insert(metric.exposed_name()), "{metric:?}");
+            assert!(metric.help.ends_with('.') && !metric.help.starts_with(' '), "{metric:?}");
+            assert_eq!(metric.kind == Kind::Histogram, !metric.buckets.is_empty(), "{metric:?}");
+            assert!(metric.buckets.is_sorted_by(|a, b| a < b), "{metric:?}");
+        }
+    }
+
+    #[test]
+    fn names_carry_no_unit_of_their_own() {
+        for metric in CATALOGUE {
+            for suffix in ["seconds", "bytes", "ratio", "total", "count", "sum", "bucket"] {
+                assert!(!metric.name.ends_with(suffix), "{} ends with {suffix}", metric.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+use std::future;
+use std::io;
+use std::sync::mpsc;
+use std::thread;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// Tells a program that it is asked to stop. Clones see the same request.
+#[derive(Debug, Clone)]
+pub struct Shutdown {
+    requested: watch::Receiver<bool>,
+}
+
+/// Asks for the shutdown that its [`Shutdown`] listens to. Dropped unused, it asks for nothing.
+#[derive(Debug)]
+pub struct Trigger {
+    request: watch::Sender<bool>,
+}
+
+impl Shutdown {
+    /// Listens for SIGTERM and SIGINT. The first asks for an orderly stop; the second, of either kind, ends the process
+    /// at once with 128 + its number, whatever the program is doing. From the return of this function on, no signal is
+    /// missed.
+    ///
+    /// Needs no tokio runtime: the signals have a thread of their own, so that neither long computations nor a blocked
+    /// runtime keep anybody from stopping the program. Where the system refuses the handlers, this is logged, and the
+    /// signals end the process as they do without us.
+    #[must_use]
+    pub fn listen() -> Shutdown {
+        let (trigger, shutdown) = Shutdown::manual();
+        let (registered, registration) = mpsc::channel();
+        let thread = thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let handlers = match register() {
+                Ok(handlers) => handlers,
+                Err(error) => return drop(registered.send(Err(error))),
+            };
+            drop(registered.send(Ok(())));
+            wait_twice(handlers, trigger);
+        });
+        let outcome = thread.and_then(|_| {
+            registration.recv().unwrap_or_else(|_| Err(io::Error::other("the thread of the signals ended")))
+        });
+        if let Err(error) = outcome {
+            tracing::error!(%error, "signals will end this process without an orderly stop");
+        }
+        shutdown
+    }
+
+    /// A shutdown asked for by code instead of signals: for tests, and for parts of a program.
+    #[must_use]
+    pub fn manual() -> (Trigger, Shutdown) {
+        let (request, requested) = watch::channel(false);
+        (Trigger { request }, Shutdown { requested })
+    }
+
+    /// Returns once the stop is asked for; at once if it already is. Safe to drop and call again.
+    pub async fn requested(&self) {
+        let mut requested = self.requested.clone();
+        if requested.wait_for(|requested| *requested).await.is_err() {
+            // Nobody is left who could ask.
+            future::pending::<()>().await;
+        }
+    }
+
+    /// Whether the stop is asked for.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        *self.requested.borrow()
+    }
+}
+
+impl Trigger {
+    /// Asks for the stop. Asking twice is asking once.
+    pub fn request(&self) {
+        self.request.send_replace(true);
+    }
+}
+
+struct Handlers {
+    runtime: tokio::runtime::Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+fn register() -> io::Result<Handlers> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let context = runtime.enter();
+    let terminate = signal(SignalKind::terminate())?;
+    let interrupt = signal(SignalKind::interrupt())?;
+    drop(context);
+    Ok(Handlers { runtime, terminate, interrupt })
+}
+
+fn wait_twice(handlers: Handlers, trigger: Trigger) {
+    let Handlers { runtime, mut terminate, mut interrupt } = handlers;
+    runtime.block_on(async move {
+        let first = next(&mut terminate, &mut interrupt).await;
+        tracing::info!(signal = name(first), "stopping in good order; a second signal stops at once");
+        trigger.request();
+        let second = next(&mut terminate, &mut interrupt).await;
+        tracing::warn!(signal = name(second), "second signal: stopping at once");
+        exit_now(128 + second.as_raw_value());
+    });
+}
+
+async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> SignalKind {
+    tokio::select! {
+        _ = terminate.recv() => SignalKind::terminate(),
+        _ = interrupt.recv() => SignalKind::interrupt(),
+    }
+}
+
+fn name(kind: SignalKind) -> &'static str {
+    if kind == SignalKind::terminate() { "SIGTERM" } else { "SIGINT" }
+}
+
+/// Without exit handlers and destructors of static data: other threads are still at work in libraries (libtorch) that
+/// would be taken down under them, and "at once" must not hang.
+fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit` has no preconditions; it ends the process and returns to nobody. Standard error is not buffered,
+    // so no line of the log is lost.
+    unsafe { libc::_exit(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_is_told_once_the_stop_is_asked_for() {
+        let (trigger, shutdown) = Shutdown::manual();
+        let other = shutdown.clone();
+        let waiting = tokio::spawn(async move { other.requested().await });
+        assert!(!shutdown.is_requested());
+        assert!(timeout(Duration::from_secs(60), shutdown.requested()).await.is_err());
+        trigger.request();
+        trigger.request();
+        waiting.await.unwrap();
+        assert!(shutdown.is_requested());
+        shutdown.requested().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trigger_that_goes_away_asks_for_nothing() {
+        let (trigger, shutdown) = Shutdown::manual();
+        drop(trigger);
+        assert!(timeout(Duration::from_secs(60), shutdown.requested()).await.is_err());
+        assert!(!shutdown.is_requested());
+    }
+}

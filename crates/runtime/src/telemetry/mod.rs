@@ -1,0 +1,110 @@
+//! Logs to standard error and metrics to Prometheus, both from `tracing`. Set up once per process, in main.
+//!
+//! Two layers, each with a filter of its own: the log layer never sees metric events, the metrics layer sees nothing
+//! else, and neither's filter can silence the other.
+
+mod listener;
+mod logs;
+mod pipeline;
+
+use crate::error::Error;
+use listener::Listener;
+use std::io::{self, IsTerminal};
+use std::net::{SocketAddr, TcpListener};
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+pub use logs::LogFormat;
+
+/// What a program says about its telemetry; the rest comes from the environment:
+///
+/// - `STENTOR_LOG`: what is logged, `info` by default; a level or a list like `warn,stentor_worker=debug`.
+/// - `STENTOR_LOG_FORMAT`: `human` or `json` (one object a line). By default `human` on a terminal, else `json`.
+/// - `NO_COLOR`: no colours on a terminal either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TelemetryOptions {
+    /// The program's name, in human logs and in the metric `target_info`.
+    pub program: &'static str,
+    /// Where to serve `/metrics` and `/healthz` over plain HTTP; port 0 takes a free one. `None`: metrics are off.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Telemetry in force. Dropped, the metrics listener closes; logs go on.
+#[derive(Debug)]
+#[must_use = "the metrics listener closes when this is dropped"]
+pub struct Telemetry {
+    listener: Option<Listener>,
+}
+
+impl Telemetry {
+    /// The address that serves `/metrics`, with the port that was taken.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.listener.as_ref().map(Listener::address)
+    }
+}
+
+/// Sets up logs, and metrics if asked for. Works inside and outside of a tokio runtime: the listener has its own thread,
+/// so that it answers while the program computes.
+///
+/// # Errors
+/// A filter or format in the environment that cannot be read, an address that cannot be had, or a second call.
+pub fn init(options: TelemetryOptions) -> Result<Telemetry, Error> {
+    let listener = match options.metrics {
+        Some(address) => {
+            let bound =
+                TcpListener::bind(address).map_err(|source| Error::MetricsAddress { address, source })?;
+            Some(bound)
+        }
+        None => None,
+    };
+    init_with(options.program, listener)
+}
+
+/// As [`init`], with a listener that is already bound.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_on(program: &'static str, metrics: TcpListener) -> Result<Telemetry, Error> {
+    init_with(program, Some(metrics))
+}
+
+fn init_with(program: &'static str, metrics: Option<TcpListener>) -> Result<Telemetry, Error> {
+    let terminal = io::stderr().is_terminal();
+    let format = LogFormat::choose(environment("STENTOR_LOG_FORMAT"), terminal)?;
+    let directives = environment("STENTOR_LOG").unwrap_or_else(|| "info".to_owned());
+    let colours = terminal && environment("NO_COLOR").is_none();
+    let logs = logs::layer::<Registry, _>(program, format, &directives, colours, io::stderr)?;
+
+    let (layer, registry) = match &metrics {
+        Some(_) => {
+            let (provider, registry) = pipeline::provider(program)?;
+            (Some(pipeline::layer(provider)), Some(registry))
+        }
+        None => (None, None),
+    };
+    // The metrics layer last: what the pipeline itself logs while it takes an event would disturb the filters of the
+    // layers that are still to see that event.
+    tracing_subscriber::registry()
+        .with(logs)
+        .with(layer)
+        .try_init()
+        .map_err(|_| Error::AlreadyInitialised)?;
+
+    let listener = match (metrics, registry) {
+        (Some(bound), Some(registry)) => {
+            Some(Listener::start(bound, registry).map_err(Error::MetricsListener)?)
+        }
+        _ => None,
+    };
+    if let Some(listener) = &listener {
+        tracing::info!(address = %listener.address(), "serving /metrics and /healthz");
+    }
+    Ok(Telemetry { listener })
+}
+
+/// Empty counts as unset.
+fn environment(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
+}

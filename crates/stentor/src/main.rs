@@ -1,0 +1,61 @@
+//! `stentor`: the front door. It links no libtorch; what needs it is done by the sibling programs that it starts.
+
+mod config;
+mod evaluate;
+mod inspect;
+mod label;
+mod prepare;
+mod report;
+mod siblings;
+mod train;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Trains acoustic models from a little annotated audio and a lot of unannotated audio.
+#[derive(Debug, Parser)]
+#[command(name = "stentor", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Turn a Kaldi-style data directory into feature shards: annotated, unannotated, dev, test.
+    Prepare(prepare::Args),
+    /// Train the model of an experiment file: coordinator and workers as child processes.
+    Train(train::Args),
+    /// Label a feature set with a trained teacher.
+    Label(label::Args),
+    /// Score a trained model, or label shards, against annotated shards.
+    Evaluate(evaluate::Args),
+    /// Render a report from figures.
+    Report(report::Args),
+    /// Show what is in a shard, set, checkpoint or run.
+    Inspect(inspect::Args),
+    /// Check an experiment file, or show it with every default.
+    Config(config::Args),
+}
+
+fn main() -> ExitCode {
+    let filter = std::env::var("STENTOR_LOG").unwrap_or_else(|_| "warn".into());
+    let filter = tracing_subscriber::EnvFilter::new(filter);
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let result = match Arguments::parse().command {
+        Command::Prepare(arguments) => prepare::run(arguments),
+        Command::Train(arguments) => return train::run(&arguments),
+        Command::Label(arguments) => return label::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(arguments),
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Config(arguments) => config::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stentor: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,26 @@
+use anyhow::{Context, Result};
+use clap::Parser;
+use std::path::PathBuf;
+use stentor_evaluate::ReportData;
+
+/// Render a report from figures.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// The figures, as JSON.
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// The page to write.
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    out: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Args) -> Result<()> {
+    let data = &arguments.data;
+    let text = std::fs::read(data).with_context(|| data.display().to_string())?;
+    let figures: ReportData = serde_json::from_slice(&text).with_context(|| data.display().to_string())?;
+    print!("{}", stentor_evaluate::report::terminal_table(&figures));
+    std::fs::write(&arguments.out, stentor_evaluate::report::html(&figures))
+        .with_context(|| arguments.out.display().to_string())?;
+    println!("{}", arguments.out.display());
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! The programs that do what needs libtorch, or runs apart: found beside this one, else on the PATH.
+
+use std::path::PathBuf;
+use tokio::process::Command;
+
+/// A command for the sibling `program`.
+pub(crate) fn command(program: &str) -> Command {
+    Command::new(path(program))
+}
+
+/// Where the sibling `program` is.
+pub(crate) fn path(program: &str) -> PathBuf {
+    let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(program)));
+    beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(program))
+}

@@ -1,0 +1,250 @@
+use super::Args;
+use super::progress::{Bar, Line};
+use crate::{config, siblings};
+use anyhow::{Context, Result, bail};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use stentor_runtime::{Child, ExitStatus, Shutdown};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::ChildStdout;
+
+/// How long a child may take to stop in good order.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// The processes of a run on one machine.
+pub(super) struct Cluster {
+    coordinator: Option<(Child, Lines<BufReader<ChildStdout>>)>,
+    workers: Vec<Worker>,
+    bar: Bar,
+    json: Option<PathBuf>,
+}
+
+struct Worker {
+    /// None once it has ended for good.
+    child: Option<Child>,
+    identity: String,
+    arguments: Vec<String>,
+    restarts_left: u32,
+}
+
+enum Happened {
+    Said(Line),
+    CoordinatorEnded(std::process::ExitStatus),
+    WorkerEnded(usize, std::process::ExitStatus),
+    AskedToStop,
+}
+
+impl Cluster {
+    /// Starts the coordinator, unless one is named, and the workers.
+    pub(super) async fn start(arguments: &Args) -> Result<Self> {
+        let experiment = config::read(&arguments.experiment)?;
+        let count = arguments.workers.unwrap_or(experiment.cluster.workers);
+        let bar = Bar::new();
+        let (coordinator, url) = match &arguments.coordinator {
+            Some(url) => (None, url.clone()),
+            None => {
+                let (child, lines, url) = start_coordinator(arguments).await?;
+                (Some((child, lines)), url)
+            }
+        };
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = arguments.threads.unwrap_or_else(|| (cores / count.max(1) as usize).max(1));
+        let mut workers = Vec::new();
+        for number in 0..count {
+            let identity = format!("worker-{number}");
+            let mut own = vec![
+                format!("--coordinator={url}"),
+                format!("--identity={identity}"),
+                format!("--threads={threads}"),
+                format!("--device={}", arguments.device),
+            ];
+            if let Some(metrics) = arguments.metrics {
+                let port = metrics.port().saturating_add(1 + number as u16);
+                own.push(format!("--metrics={}", SocketAddr::new(metrics.ip(), port)));
+            }
+            let child = Some(spawn("worker", &identity, &own).await?);
+            workers.push(Worker { child, identity, arguments: own, restarts_left: experiment.cluster.restarts });
+        }
+        Ok(Self { coordinator, workers, bar, json: arguments.json.clone() })
+    }
+
+    /// Looks after the processes until the run is over. Dead workers are started again within their budget.
+    pub(super) async fn attend(mut self, shutdown: &Shutdown) -> ExitStatus {
+        loop {
+            match self.next(shutdown).await {
+                Happened::Said(Line::Progress(progress)) => self.bar.advance(progress),
+                Happened::Said(Line::Summary(summary)) => {
+                    if let Err(error) = self.conclude(&summary) {
+                        self.bar.say(&format!("stentor: {error:#}"));
+                    }
+                }
+                Happened::Said(Line::Listening(_)) => {}
+                Happened::CoordinatorEnded(status) => {
+                    self.bar.end();
+                    self.stop_workers().await;
+                    return known(status);
+                }
+                Happened::WorkerEnded(index, status) => {
+                    if let Some(status) = self.worker_ended(index, status).await {
+                        self.bar.end();
+                        return status;
+                    }
+                }
+                Happened::AskedToStop => {
+                    self.bar.say("stopping; continue with --resume");
+                    self.stop_workers().await;
+                    self.stop_coordinator().await;
+                    self.bar.end();
+                    return ExitStatus::Stopped;
+                }
+            }
+        }
+    }
+
+    async fn next(&mut self, shutdown: &Shutdown) -> Happened {
+        loop {
+            for (index, worker) in self.workers.iter_mut().enumerate() {
+                if let Some(child) = &mut worker.child
+                    && let Ok(Some(status)) = child.ended()
+                {
+                    return Happened::WorkerEnded(index, status);
+                }
+            }
+            let tick = tokio::time::sleep(Duration::from_millis(100));
+            let Some((child, lines)) = &mut self.coordinator else {
+                tokio::select! {
+                    () = shutdown.requested() => return Happened::AskedToStop,
+                    () = tick => continue,
+                }
+            };
+            tokio::select! {
+                line = lines.next_line() => match line {
+                    Ok(Some(line)) => match serde_json::from_str(&line) {
+                        Ok(line) => return Happened::Said(line),
+                        Err(error) => tracing::warn!(line, %error, "unknown line from the coordinator"),
+                    },
+                    // Its output is closed: it has ended, or is about to.
+                    _ => if let Ok(status) = child.wait().await {
+                        return Happened::CoordinatorEnded(status);
+                    },
+                },
+                () = shutdown.requested() => return Happened::AskedToStop,
+                () = tick => {}
+            }
+        }
+    }
+
+    /// Starts a dead worker again where that can help. The whole run's status where it cannot go on.
+    async fn worker_ended(&mut self, index: usize, status: std::process::ExitStatus) -> Option<ExitStatus> {
+        let worker = &mut self.workers[index];
+        worker.child = None;
+        let verdict = status.code().and_then(ExitStatus::from_code);
+        let identity = worker.identity.clone();
+        match verdict {
+            Some(ExitStatus::Ok) => {}
+            // It said why on standard error, and the coordinator will end the run where it must.
+            Some(known) if !known.may_succeed_again() => {
+                self.bar.say(&format!("{identity} ended ({status}) and cannot be helped by another start"));
+                if self.workers.iter().all(|w| w.child.is_none()) {
+                    self.stop_coordinator().await;
+                    return Some(known);
+                }
+            }
+            _ if worker.restarts_left == 0 => self.bar.say(&format!("{identity} ended ({status}) once too often")),
+            _ => {
+                worker.restarts_left -= 1;
+                let (arguments, left) = (worker.arguments.clone(), worker.restarts_left);
+                self.bar.say(&format!("{identity} ended ({status}); starting it again, {left} restarts left"));
+                match spawn("worker", &identity, &arguments).await {
+                    Ok(child) => self.workers[index].child = Some(child),
+                    Err(error) => self.bar.say(&format!("stentor: {error:#}")),
+                }
+            }
+        }
+        let alone = self.coordinator.is_none() && self.workers.iter().all(|w| w.child.is_none());
+        alone.then_some(verdict.unwrap_or(ExitStatus::Failure))
+    }
+
+    fn conclude(&self, summary: &serde_json::Value) -> Result<()> {
+        self.bar.end();
+        let number = |key: &str| summary[key].as_f64().unwrap_or_default();
+        println!(
+            "{}: checkpoint {}, {:.0} frames in {:.1} s, {:.1} bytes a frame on the wire{}",
+            summary["run"].as_str().unwrap_or_default(),
+            summary["checkpoint"].as_str().unwrap_or_default(),
+            number("frames"),
+            number("seconds"),
+            number("bytes_per_frame"),
+            summary["dev_frame_error"].as_f64().map(|e| format!(", dev frame error {e:.2} %")).unwrap_or_default(),
+        );
+        if let Some(path) = &self.json {
+            std::fs::write(path, serde_json::to_vec_pretty(summary)?).with_context(|| path.display().to_string())?;
+        }
+        Ok(())
+    }
+
+    async fn stop_workers(&mut self) {
+        for worker in &self.workers {
+            if let Some(child) = &worker.child {
+                // Asked all at once; whoever has ended meanwhile is no error.
+                let _ = child.terminate();
+            }
+        }
+        for worker in &mut self.workers {
+            if let Some(mut child) = worker.child.take()
+                && let Err(error) = child.stop(GRACE).await
+            {
+                tracing::warn!(%error, identity = worker.identity, "not stopped");
+            }
+        }
+    }
+
+    async fn stop_coordinator(&mut self) {
+        if let Some((mut child, _)) = self.coordinator.take()
+            && let Err(error) = child.stop(GRACE).await
+        {
+            tracing::warn!(%error, "coordinator not stopped");
+        }
+    }
+}
+
+/// What a child's end means to whoever started us.
+fn known(status: std::process::ExitStatus) -> ExitStatus {
+    status.code().and_then(ExitStatus::from_code).unwrap_or(ExitStatus::Failure)
+}
+
+async fn spawn(program: &str, name: &str, arguments: &[String]) -> Result<Child> {
+    let mut command = siblings::command(program);
+    command.args(arguments);
+    if std::env::var_os("STENTOR_LOG").is_none() {
+        command.env("STENTOR_LOG", "warn");
+    }
+    Child::spawn(name, command).await.with_context(|| format!("cannot start `{program}`"))
+}
+
+async fn start_coordinator(arguments: &Args) -> Result<(Child, Lines<BufReader<ChildStdout>>, String)> {
+    let mut command = siblings::command("coordinator");
+    command.arg(&arguments.experiment).args(["--listen", "127.0.0.1:0", "--json-lines"]).stdout(Stdio::piped());
+    if arguments.resume {
+        command.arg("--resume");
+    }
+    if let Some(metrics) = arguments.metrics {
+        command.arg(format!("--metrics={metrics}"));
+    }
+    if std::env::var_os("STENTOR_LOG").is_none() {
+        command.env("STENTOR_LOG", "warn");
+    }
+    let mut child = Child::spawn("coordinator", command).await.context("cannot start `coordinator`")?;
+    let stdout = child.take_stdout().context("the coordinator has no standard output")?;
+    let mut lines = BufReader::new(stdout).lines();
+    let Some(line) = lines.next_line().await? else {
+        let status = child.wait().await?;
+        bail!("the coordinator ended before it listened ({status}); its message is above");
+    };
+    let Line::Listening(url) = serde_json::from_str(&line).with_context(|| line.clone())? else {
+        bail!("expected the coordinator's address, found {line}");
+    };
+    Ok((child, lines, url))
+}

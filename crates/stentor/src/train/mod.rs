@@ -1,0 +1,58 @@
+//! `stentor train`: the embedded default. Coordinator and workers are child processes; the same binaries scale out.
+
+mod cluster;
+mod progress;
+
+use clap::Parser;
+use cluster::Cluster;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use stentor_runtime::{ExitStatus, Shutdown};
+
+/// Train the model of an experiment file.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// The experiment file.
+    experiment: PathBuf,
+    /// Go on from the newest valid checkpoint.
+    #[arg(long)]
+    resume: bool,
+    /// Start workers only, and let them join this coordinator.
+    #[arg(long, value_name = "URL")]
+    coordinator: Option<String>,
+    /// Workers to start; default: `cluster.workers` of the experiment.
+    #[arg(long, value_name = "N")]
+    workers: Option<u32>,
+    /// Threads of each worker; default: all cores shared out evenly.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// `auto`, `cpu` or `cuda:N`.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Address for the coordinator's /metrics; workers take the ports after it.
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<std::net::SocketAddr>,
+    /// File for the run's figures.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Args) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("stentor: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let status = runtime.block_on(async {
+        match Cluster::start(arguments).await {
+            Ok(cluster) => cluster.attend(&Shutdown::listen()).await,
+            Err(error) => {
+                eprintln!("stentor: {error:#}");
+                ExitStatus::Config
+            }
+        }
+    });
+    ExitCode::from(status.code())
+}

@@ -1,0 +1,235 @@
+//! Objects by name: one door to local folders and to object stores, with atomic writes.
+//!
+//! Shards, labels and checkpoints are all kept through [`Store`]. Every write appears whole or not at all;
+//! [`Store::put_once`] makes publication idempotent on every kind of store, for it is the one conditional write
+//! that all of them know.
+
+mod error;
+mod location;
+
+pub use error::Error;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A folder in an object store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    /// Path within `objects`, without slashes at its ends; validated with each name.
+    prefix: String,
+    location: String,
+}
+
+/// What [`Store::put_once`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// The object is new and is ours.
+    Created,
+    /// Somebody, perhaps an earlier try of ours, had written it; it was left as it was.
+    AlreadyThere,
+}
+
+impl Store {
+    /// Opens `location`: a relative or absolute folder, or a `file://` URL. Reads and writes nothing; a local folder
+    /// appears with the first object put into it.
+    ///
+    /// # Errors
+    /// [`Error::Location`] when the location cannot be understood or its scheme is not in this build.
+    pub fn open(location: &str) -> Result<Store, Error> {
+        let (objects, path) = location::open(location)?;
+        let shown = match location.trim_end_matches('/') {
+            "" => "/",
+            trimmed => trimmed,
+        };
+        Ok(Store { objects, prefix: path.into(), location: shown.to_owned() })
+    }
+
+    /// A store over `objects`, for tests and for stores opened elsewhere; `location` is used in messages only.
+    #[must_use]
+    pub fn over(objects: Arc<dyn ObjectStore>, location: &str) -> Store {
+        Store { objects, prefix: String::new(), location: location.to_owned() }
+    }
+
+    /// Where this store is, as it was named, for messages.
+    #[must_use]
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// The folder `name` within this one; it need not exist.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Store {
+        let name = name.trim_matches('/');
+        Store {
+            objects: Arc::clone(&self.objects),
+            prefix: join(&self.prefix, name),
+            location: join(&self.location, name),
+        }
+    }
+
+    /// All bytes of an object.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Denied`], [`Error::Unavailable`].
+    pub async fn get(&self, name: &str) -> Result<Bytes, Error> {
+        let path = self.path(name)?;
+        let reading = |e| self.error("read", name, &e);
+        self.objects
+            .get_opts(&path, GetOptions::default())
+            .await
+            .map_err(reading)?
+            .bytes()
+            .await
+            .map_err(reading)
+    }
+
+    /// The bytes `range` of an object: exactly as many as asked for.
+    ///
+    /// # Errors
+    /// [`Error::Range`] when the object is too short, else as [`Store::get`].
+    pub async fn get_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, Error> {
+        let path = self.path(name)?;
+        let beyond =
+            |size| Error::Range { location: self.place(name), start: range.start, end: range.end, size };
+        if range.start >= range.end {
+            // Stores disagree on empty ranges; only ask whether the object reaches so far.
+            let size = self.size(name).await?;
+            return if range.start == range.end && range.end <= size {
+                Ok(Bytes::new())
+            } else {
+                Err(beyond(size))
+            };
+        }
+        let problem = match self.objects.get_range(&path, range.clone()).await {
+            Ok(bytes) if bytes.len() as u64 == range.end - range.start => return Ok(bytes),
+            Ok(_) => None,
+            Err(problem) => Some(problem),
+        };
+        let size = self.size(name).await?;
+        match problem {
+            Some(problem) if range.end <= size => Err(self.error("read", name, &problem)),
+            _ => Err(beyond(size)),
+        }
+    }
+
+    /// An object's size in bytes.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn size(&self, name: &str) -> Result<u64, Error> {
+        let path = self.path(name)?;
+        Ok(self.objects.head(&path).await.map_err(|e| self.error("read", name, &e))?.size)
+    }
+
+    /// Whether there is an object of this name; a folder is none.
+    ///
+    /// # Errors
+    /// As [`Store::get`], less [`Error::NotFound`].
+    pub async fn exists(&self, name: &str) -> Result<bool, Error> {
+        match self.size(name).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Writes an object unless there is one of this name: atomic, and safe to repeat. In a race one caller gets
+    /// [`Put::Created`] and all others [`Put::AlreadyThere`].
+    ///
+    /// # Errors
+    /// [`Error::Name`], [`Error::Denied`], [`Error::Unavailable`].
+    pub async fn put_once(&self, name: &str, bytes: Bytes) -> Result<Put, Error> {
+        let path = self.path(name)?;
+        let create = PutOptions::from(PutMode::Create);
+        match self.objects.put_opts(&path, PutPayload::from_bytes(bytes), create).await {
+            Ok(_) => Ok(Put::Created),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(Put::AlreadyThere)
+            }
+            Err(problem) => Err(self.error("write", name, &problem)),
+        }
+    }
+
+    /// Writes an object, in place of an earlier one if there is one. Atomic: a reader sees the old bytes or the new.
+    ///
+    /// # Errors
+    /// As [`Store::put_once`].
+    pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), Error> {
+        let path = self.path(name)?;
+        let written = self.objects.put(&path, PutPayload::from_bytes(bytes)).await;
+        written.map(drop).map_err(|e| self.error("write", name, &e))
+    }
+
+    /// Names of all objects that begin with `prefix` (empty: all), at any depth, relative to this store, sorted.
+    /// A folder that does not exist has no objects.
+    ///
+    /// # Errors
+    /// [`Error::Name`], [`Error::Denied`], [`Error::Unavailable`].
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        // Object stores list by whole path segments; what follows the last slash is ours to filter.
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = Path::parse(join(&self.prefix, folder)).map_err(|e| self.bad_name(prefix, &e))?;
+        let listing = self.objects.list(Some(&folder)).try_collect::<Vec<_>>().await;
+        let found = match listing {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(problem) => return Err(self.error("list", prefix, &problem)),
+        };
+        let own = if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
+        let mut names: Vec<String> = found
+            .iter()
+            .filter_map(|object| object.location.as_ref().strip_prefix(&own))
+            .filter(|name| name.starts_with(prefix))
+            .map(ToOwned::to_owned)
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Removes an object; one that is not there is as good as removed.
+    ///
+    /// # Errors
+    /// [`Error::Name`], [`Error::Denied`], [`Error::Unavailable`].
+    pub async fn delete(&self, name: &str) -> Result<(), Error> {
+        let path = self.path(name)?;
+        match self.objects.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(problem) => Err(self.error("delete", name, &problem)),
+        }
+    }
+
+    fn path(&self, name: &str) -> Result<Path, Error> {
+        if name.is_empty() {
+            return Err(self.bad_name(name, &"it is empty"));
+        }
+        if name.starts_with('/') || name.ends_with('/') {
+            return Err(self.bad_name(name, &"a name neither starts nor ends with a slash"));
+        }
+        Path::parse(join(&self.prefix, name)).map_err(|e| self.bad_name(name, &e))
+    }
+
+    fn place(&self, name: &str) -> String {
+        join(&self.location, name)
+    }
+
+    fn bad_name(&self, name: &str, reason: &dyn std::fmt::Display) -> Error {
+        Error::Name { location: self.location.clone(), name: name.to_owned(), reason: reason.to_string() }
+    }
+
+    fn error(&self, operation: &'static str, name: &str, problem: &object_store::Error) -> Error {
+        Error::from_objects(operation, self.place(name), problem)
+    }
+}
+
+fn join(folder: &str, name: &str) -> String {
+    match (folder, name) {
+        ("", name) => name.to_owned(),
+        (folder, "") => folder.to_owned(),
+        (folder, name) if folder.ends_with('/') => format!("{folder}{name}"),
+        (folder, name) => format!("{folder}/{name}"),
+    }
+}

@@ -1,0 +1,49 @@
+use crate::Error;
+use object_store::{ObjectStore, local::LocalFileSystem, path::Path};
+use std::path::{Component, PathBuf};
+use std::sync::Arc;
+use url::Url;
+
+/// The object store that a location names, and the path in it.
+pub(crate) fn open(location: &str) -> Result<(Arc<dyn ObjectStore>, Path), Error> {
+    let refuse = |reason: String| Error::Location { location: location.to_owned(), reason };
+    if location.is_empty() {
+        return Err(refuse("it is empty".to_owned()));
+    }
+    if !location.contains("://") {
+        return local(absolute(location.as_ref()).map_err(|e| refuse(e.to_string()))?).map_err(refuse);
+    }
+    let url = Url::parse(location).map_err(|e| refuse(e.to_string()))?;
+    if url.scheme() == "file" {
+        let folder = url.to_file_path().map_err(|()| refuse("the URL names no local path".to_owned()))?;
+        return local(folder).map_err(refuse);
+    }
+    // Providers take credentials and endpoints from their usual environment variables; keys of others are ignored.
+    let (objects, path) =
+        object_store::parse_url_opts(&url, std::env::vars()).map_err(|e| refuse(e.to_string()))?;
+    Ok((Arc::from(objects), path))
+}
+
+fn local(folder: PathBuf) -> Result<(Arc<dyn ObjectStore>, Path), String> {
+    let path = Path::from_absolute_path(folder).map_err(|e| e.to_string())?;
+    // A manifest may only be on disk when the objects that it names are: without the sync a power cut can
+    // turn "published last" around.
+    Ok((Arc::new(LocalFileSystem::new().with_fsync(true)), path))
+}
+
+/// The absolute form without `.` and `..`, whether or not the folder exists yet.
+fn absolute(folder: &std::path::Path) -> std::io::Result<PathBuf> {
+    let mut built = PathBuf::new();
+    for part in std::path::absolute(folder)?.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                // The parent of a linked folder is its target's parent.
+                built = built.canonicalize().unwrap_or(built);
+                built.pop();
+            }
+            part => built.push(part),
+        }
+    }
+    Ok(built)
+}

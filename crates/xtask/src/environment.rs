@@ -1,0 +1,140 @@
+//! Where things are: the checkout, the user's cache folder, the build folder, libtorch.
+
+use crate::process;
+use anyhow::{Context, Result, bail, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Packages whose programs the demo and the stories start, with the programs' names.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("stentor-coordinator", "coordinator"),
+    ("stentor-worker", "worker"),
+    ("stentor-teacher-labeler", "teacher-labeler"),
+    ("stentor", "stentor"),
+];
+
+/// Folders that every command shares.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    /// The checkout.
+    pub(crate) root: PathBuf,
+    /// `stentor` in the user's cache folder: libtorch, corpora, Python. Safe to delete.
+    pub(crate) cache: PathBuf,
+    /// Cargo's target folder. By default in the cache, so that several clones share what they build.
+    pub(crate) target: PathBuf,
+    /// Who provides libtorch.
+    pub(crate) libtorch: Libtorch,
+}
+
+/// Who provides libtorch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Libtorch {
+    /// The user, by `LIBTORCH`: used as it is, nothing is fetched.
+    Own(PathBuf),
+    /// `xtask setup`, in the cache.
+    Fetched(PathBuf),
+}
+
+impl Environment {
+    /// Finds the folders from `CARGO_MANIFEST_DIR`, `XDG_CACHE_HOME` or `HOME`, `CARGO_TARGET_DIR` and `LIBTORCH`.
+    pub(crate) fn find() -> Result<Self> {
+        let root = find_root()?;
+        let cache = match (folder_variable("XDG_CACHE_HOME"), folder_variable("HOME")) {
+            (Some(cache), _) => cache.join("stentor"),
+            (None, Some(home)) => home.join(".cache/stentor"),
+            (None, None) => bail!("neither HOME nor XDG_CACHE_HOME is set; one of them must name a folder"),
+        };
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .filter(|v| !v.is_empty())
+            .map_or_else(|| cache.join("target"), |v| root.join(v));
+        // `.cargo/config.toml` gives LIBTORCH a default; only another value is the user's own.
+        let own = std::env::var_os("LIBTORCH").map(PathBuf::from).filter(|path| {
+            !path.as_os_str().is_empty() && *path != root.join(".libtorch") && !path.starts_with(&cache)
+        });
+        let libtorch = match own {
+            Some(path) => Libtorch::Own(path),
+            None => Libtorch::Fetched(cache.join(crate::setup::LIBTORCH_FOLDER)),
+        };
+        Ok(Self { root, cache, target, libtorch })
+    }
+
+    /// Folder of the fetched corpora, one data directory each.
+    pub(crate) fn corpora(&self) -> PathBuf {
+        self.cache.join("corpora")
+    }
+
+    /// The interpreter that has `pocketsphinx` and, after `xtask test`, the outside judges.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.cache.join("venv/bin/python")
+    }
+
+    /// The command line that aligns, for `stentor prepare --aligner`.
+    pub(crate) fn aligner(&self) -> String {
+        format!("{} {}", self.python().display(), self.root.join("deploy/aligner/align.py").display())
+    }
+
+    /// The folder that `LIBTORCH` must name: links resolved, so that all clones agree on it and share builds.
+    pub(crate) fn libtorch_folder(&self) -> Result<PathBuf> {
+        let folder = match &self.libtorch {
+            Libtorch::Own(path) => path.clone(),
+            // After `setup --gpu` the link names the larger folder.
+            Libtorch::Fetched(path) => {
+                let link = self.root.join(".libtorch");
+                if link.exists() { link } else { path.clone() }
+            }
+        };
+        folder
+            .canonicalize()
+            .with_context(|| format!("no libtorch at {}; `cargo xtask setup` fetches it", folder.display()))
+    }
+
+    /// Cargo in the checkout, with `LIBTORCH` and `CARGO_TARGET_DIR` set.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command
+            .current_dir(&self.root)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .env("LIBTORCH", self.libtorch_folder()?)
+            .args(arguments);
+        Ok(command)
+    }
+
+    /// Builds the programs and returns the folder that holds them.
+    pub(crate) fn build_programs(&self) -> Result<PathBuf> {
+        let mut arguments = vec!["build", "--bins"];
+        for (package, _) in PROGRAMS {
+            arguments.extend(["--package", package]);
+        }
+        process::run(&mut self.cargo(&arguments)?, process::Deadline::minutes(60))?;
+        let folder = self.target.join("debug");
+        for (package, program) in PROGRAMS {
+            ensure!(
+                folder.join(program).is_file(),
+                "package `{package}` was built, but {} holds no program `{program}`",
+                folder.display()
+            );
+        }
+        Ok(folder)
+    }
+}
+
+/// The checkout: what cargo says, or the nearest folder upwards with a workspace in it.
+fn find_root() -> Result<PathBuf> {
+    let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let start = match told {
+        Some(path) => path,
+        None => std::env::current_dir().context("the current folder cannot be read")?,
+    };
+    start.ancestors().find(|folder| is_workspace(folder)).map(Path::to_path_buf).with_context(|| {
+        format!("no workspace at or above {}; run `cargo xtask` inside the checkout", start.display())
+    })
+}
+
+fn is_workspace(folder: &Path) -> bool {
+    std::fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|text| text.contains("[workspace]"))
+}
+
+/// A variable that names an absolute folder; a relative one is ignored, as the XDG specification wants it.
+fn folder_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}

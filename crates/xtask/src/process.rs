@@ -1,0 +1,141 @@
+//! Other programs: started with a deadline, and named with their whole command line when they fail.
+
+use anyhow::{Context, Result, bail};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// The longest that a program may run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(Duration);
+
+impl Deadline {
+    pub(crate) const fn minutes(minutes: u64) -> Self {
+        Self(Duration::from_secs(60 * minutes))
+    }
+
+    pub(crate) const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+}
+
+/// Runs a program that speaks to the terminal itself; fails unless it ends with 0 in time.
+pub(crate) fn run(command: &mut Command, deadline: Deadline) -> Result<()> {
+    let words = describe(command);
+    let mut child = command.spawn().with_context(|| format!("cannot start `{words}`"))?;
+    let status = wait(&mut child, deadline, &words)?;
+    if status.success() { Ok(()) } else { bail!("`{words}` ended with {status}") }
+}
+
+/// Runs a program and returns what it wrote to its standard output; its errors become part of ours.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let words = describe(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{words}`"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("`{words}` ended with {}: {}", output.status, said.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// True where a program can be started under this name.
+pub(crate) fn is_there(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok()
+}
+
+/// The command line, for messages.
+fn describe(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+fn wait(child: &mut Child, Deadline(limit): Deadline, words: &str) -> Result<ExitStatus> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().with_context(|| format!("cannot wait for `{words}`"))? {
+            return Ok(status);
+        }
+        if start.elapsed() > limit {
+            kill_with_descendants(child.id());
+            // It was killed: its status says nothing new, it only must not stay a zombie.
+            child.wait().with_context(|| format!("cannot wait for `{words}`"))?;
+            bail!("`{words}` did not end within {} minutes and was killed", limit.as_secs().div_ceil(60));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Kills a process and all that it started. They stay in our process group, so that Ctrl-C reaches all of them; hence
+/// the walk through `/proc` instead of one signal to a group.
+fn kill_with_descendants(root: u32) {
+    let mut family = vec![root];
+    let parents = parents();
+    let mut next = 0;
+    while let Some(&parent) = family.get(next) {
+        family.extend(parents.iter().filter(|(_, p)| *p == parent).map(|(child, _)| *child));
+        next += 1;
+    }
+    let ids = family.iter().map(u32::to_string);
+    // A process that is gone already is what we want; nothing else can be done about a failure here.
+    let _ = Command::new("kill").arg("-KILL").args(ids).stderr(Stdio::null()).status();
+}
+
+/// Every process with its parent.
+fn parents() -> Vec<(u32, u32)> {
+    let Ok(folder) = std::fs::read_dir("/proc") else { return Vec::new() };
+    folder
+        .flatten()
+        .filter_map(|entry| {
+            let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            // `id (name, which may hold anything) state parent …`
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+            Some((id, parent))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_failure_names_the_command_line_and_the_exit_status() {
+        let error = run(&mut shell("exit 3"), Deadline::minutes(1)).unwrap_err().to_string();
+        assert!(error.contains("sh -c exit 3") && error.contains('3'), "{error}");
+    }
+
+    #[test]
+    fn what_does_not_end_in_time_is_killed_with_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = folder.path().join("child");
+        let script = format!("sleep 600 & echo $! > {}; wait", id.display());
+        let error = run(&mut shell(&script), Deadline::seconds(1)).unwrap_err().to_string();
+        assert!(error.contains("was killed"), "{error}");
+        let child: u32 = std::fs::read_to_string(id).unwrap().trim().parse().unwrap();
+        // The orphan is reaped by whoever adopts it, some time later: a zombie is dead enough.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let alive = || {
+            std::fs::read_to_string(format!("/proc/{child}/stat"))
+                .is_ok_and(|stat| !stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" Z")))
+        };
+        while alive() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(!alive(), "the child {child} lives on");
+    }
+
+    #[test]
+    fn output_is_returned_and_errors_carry_the_programs_own_words() {
+        assert_eq!(output(&mut shell("echo here")).unwrap(), "here\n");
+        let error = output(&mut shell("echo because >&2; exit 1")).unwrap_err().to_string();
+        assert!(error.contains("because"), "{error}");
+    }
+}

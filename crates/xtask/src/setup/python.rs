@@ -1,0 +1,116 @@
+//! A Python environment in the cache. The system's Python is only asked for its interpreter and `venv`: where Debian
+//! has left out pip, pip itself comes as a package.
+
+use super::{Fetch, create_folder, debian, remove_folder};
+use crate::environment::Environment;
+use crate::process::{self, Deadline};
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Packages that are installed together.
+#[derive(Debug)]
+pub(super) struct Requirements {
+    name: &'static str,
+    packages: &'static [&'static str],
+    /// Imports that prove that the packages work with this interpreter.
+    imports: &'static str,
+    pub(super) fetch: Fetch,
+}
+
+/// What `deploy/aligner/align.py` needs.
+pub(super) const ALIGNER: Requirements = Requirements {
+    name: "aligner",
+    packages: &["pocketsphinx==5.1.1"],
+    imports: "import pocketsphinx",
+    fetch: Fetch { what: "Python with the aligner (pocketsphinx)", from: "PyPI", megabytes: 30 },
+};
+
+/// Programs of others that judge our features and files in the tests.
+pub(super) const JUDGES: Requirements = Requirements {
+    name: "judges",
+    packages: &["kaldi-native-fbank", "numpy", "pyarrow", "duckdb"],
+    imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb",
+    fetch: Fetch {
+        what: "the tests' outside judges (kaldi-native-fbank, pyarrow, duckdb)",
+        from: "PyPI",
+        megabytes: 90,
+    },
+};
+
+/// True where the stamp lists the same packages and they can be imported: an upgrade of the system's Python breaks an
+/// environment that looks whole.
+pub(super) fn is_ready(environment: &Environment, requirements: &Requirements) -> bool {
+    let stamped =
+        std::fs::read_to_string(stamp(environment, requirements)).is_ok_and(|s| s == content(requirements));
+    stamped && imports(environment, requirements).is_ok()
+}
+
+/// Installs the packages, making the environment first where there is none that runs.
+pub(super) fn make(environment: &Environment, requirements: &Requirements) -> Result<()> {
+    pip_is_ready(environment)?;
+    let mut install = pip(environment)?;
+    install.args(["install", "--quiet", "--no-cache-dir", "--only-binary=:all:"]).args(requirements.packages);
+    process::run(&mut install, Deadline::minutes(30))?;
+    imports(environment, requirements)?;
+    let stamp = stamp(environment, requirements);
+    std::fs::write(&stamp, content(requirements)).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+/// `python -m pip` of the environment, with room for large downloads beside their destination.
+pub(super) fn pip(environment: &Environment) -> Result<Command> {
+    let downloads = environment.cache.join("downloads");
+    create_folder(&downloads)?;
+    let mut command = Command::new(environment.python());
+    command.args(["-m", "pip", "--disable-pip-version-check"]).env("TMPDIR", downloads);
+    Ok(command)
+}
+
+/// Makes the environment and gives it a pip, unless both are there.
+pub(super) fn pip_is_ready(environment: &Environment) -> Result<()> {
+    let works =
+        |arguments: &[&str]| process::output(Command::new(environment.python()).args(arguments)).is_ok();
+    if works(&["-m", "pip", "--version"]) {
+        return Ok(());
+    }
+    let folder = environment.cache.join("venv");
+    remove_folder(&folder)?;
+    let version = "import sys; sys.exit(sys.version_info < (3, 9) and f'Python 3.9 or newer is needed, found {sys.version}')";
+    process::output(Command::new("python3").args(["-c", version]))?;
+    process::output(Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&folder))
+        .context("`apt-get install python3-venv` may help")?;
+    if works(&["-m", "ensurepip"]) {
+        return Ok(());
+    }
+    // Debian's bare `python3` has no `ensurepip`; pip's own wheel is a package that needs no root to unpack.
+    let wheel = debian_pip_wheel(environment).context("pip is missing: `apt-get install python3-venv`")?;
+    let mut install = Command::new(environment.python());
+    install.arg(wheel.join("pip")).args(["install", "--quiet", "--no-index"]).arg(&wheel);
+    process::output(&mut install).context("pip is missing: `apt-get install python3-venv`")?;
+    Ok(())
+}
+
+fn debian_pip_wheel(environment: &Environment) -> Result<PathBuf> {
+    let wheels = debian::unpacked(environment, "python3-pip-whl")?.join("usr/share/python-wheels");
+    let entries = std::fs::read_dir(&wheels).with_context(|| format!("cannot read {}", wheels.display()))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("cannot read {}", wheels.display()))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("pip-") && name.ends_with(".whl") {
+            return Ok(path);
+        }
+    }
+    bail!("expected a wheel of pip in {}, found none", wheels.display())
+}
+
+fn imports(environment: &Environment, requirements: &Requirements) -> Result<()> {
+    process::output(Command::new(environment.python()).args(["-c", requirements.imports])).map(drop)
+}
+
+fn stamp(environment: &Environment, requirements: &Requirements) -> PathBuf {
+    environment.cache.join("venv").join(format!("installed-{}.txt", requirements.name))
+}
+
+fn content(requirements: &Requirements) -> String {
+    requirements.packages.join("\n") + "\n"
+}

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Forced alignment of phones and their states with PyPI's `pocketsphinx`, spoken to over pipes.
+
+Input, per utterance: one line of JSON and then the samples,
+
+    {"utterance": ID, "text": WORDS, "samples": N, "rate": 16000}
+    N × 2 bytes, little-endian signed 16-bit PCM, mono
+
+Output, per utterance, in the same order: one line of JSON, either
+
+    {"utterance": ID, "states": [[PHONE, STATE, START, FRAMES], ...]}
+    {"utterance": ID, "error": WHY}
+
+START and FRAMES count frames of 10 ms; STATE is 0, 1 or 2; PHONE is a phone of the US-English model (39 of them,
+without stress), `SIL`, or a filler such as `+NSN+`. States follow each other without gaps from frame 0. An utterance that
+cannot be aligned is an answer, not a failure: the program ends with 0 at the end of its input, and with 1 only where
+the stream itself is broken.
+
+Words are taken as they are where the dictionary has them; else outer apostrophes are dropped and hyphens split.
+Every utterance is aligned by itself: the answer does not depend on what came before, so several aligners may share
+the work.
+"""
+
+import json
+import re
+import sys
+
+RATE = 16_000
+# Ten minutes: a length beyond it is a broken header, not an utterance.
+LONGEST = 600 * RATE
+# A word's shortest phone has three states of one frame each; a window takes 26 ms.
+SHORTEST = RATE * 60 // 1000
+
+
+class NotAligned(Exception):
+    """Why an utterance has no alignment."""
+
+
+class Aligner:
+    """A decoder that is told the words and answers with states."""
+
+    def __init__(self):
+        from pocketsphinx import Decoder
+
+        # Cepstral means of the utterance alone (`batch`), or the answer would depend on the utterances before it.
+        # Beams wider than for recognition: the words are known, so it costs little and loses fewer utterances.
+        self.decoder = Decoder(
+            samprate=RATE, lm=None, loglevel="FATAL", cmn="batch", beam=1e-80, pbeam=1e-80, wbeam=1e-60, bestpath=False
+        )
+
+    def words(self, text):
+        """The dictionary's words for a text."""
+        found = []
+        for word in re.sub(r"[^\w' -]", " ", text.lower().replace("\u2019", "'")).split():
+            for spelling in (word, word.strip("'-")):
+                if spelling and self.decoder.lookup_word(spelling) is not None:
+                    found.append(spelling)
+                    break
+            else:
+                for part in filter(None, (part.strip("'") for part in word.split("-"))):
+                    if self.decoder.lookup_word(part) is None:
+                        raise NotAligned(f"word `{part}` is not in the dictionary")
+                    found.append(part)
+        if not found:
+            raise NotAligned("no words")
+        return found
+
+    def states(self, text, samples):
+        """`[phone, state, start, frames]` of every state, fillers included."""
+        words = self.words(text)
+        if len(samples) < 2 * SHORTEST:
+            raise NotAligned(f"expected at least {SHORTEST} samples, found {len(samples) // 2}")
+        # The front end keeps a little of what it heard; without this the answer depends on the order of utterances.
+        self.decoder.reinit_feat()
+        try:
+            # First pass: which words and pauses, when; of several pronunciations, which one.
+            self.decoder.set_align_text(" ".join(words))
+            self.listen(samples)
+            # Second pass: the phones and states within.
+            self.decoder.set_alignment()
+            self.listen(samples)
+            alignment = self.decoder.get_alignment()
+        except RuntimeError as error:
+            raise NotAligned(f"the words do not fit the sound: {error}") from None
+        if alignment is None:
+            raise NotAligned("the words do not fit the sound")
+        rows = []
+        for phone in alignment.phones():
+            for position, state in enumerate(phone):
+                rows.append([phone.name, position, state.start, state.duration])
+        if not rows:
+            raise NotAligned("the words do not fit the sound")
+        return rows
+
+    def listen(self, samples):
+        self.decoder.start_utt()
+        try:
+            self.decoder.process_raw(samples, no_search=False, full_utt=True)
+        finally:
+            self.decoder.end_utt()
+
+
+def read_exactly(stream, size):
+    data = stream.read(size)
+    if len(data) != size:
+        raise EOFError(f"expected {size} bytes of samples, found {len(data)}")
+    return data
+
+
+def answer(aligner, header, samples):
+    """The answer to one request, as a dictionary."""
+    name = header.get("utterance")
+    if header.get("rate") != RATE:
+        return {"utterance": name, "error": f"expected samples at {RATE} Hz, found {header.get('rate')}"}
+    try:
+        return {"utterance": name, "states": aligner.states(str(header.get("text", "")), samples)}
+    except NotAligned as error:
+        return {"utterance": name, "error": str(error)}
+
+
+def main():
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    aligner = Aligner()
+    for line in requests:
+        try:
+            header = json.loads(line)
+            count = int(header["samples"])
+            if not 0 <= count <= LONGEST:
+                raise ValueError(f"expected 0 to {LONGEST} samples, found {count}")
+            samples = read_exactly(requests, 2 * count)
+        except (ValueError, KeyError, TypeError, EOFError) as error:
+            print(f"align.py: broken request: {error!r}", file=sys.stderr)
+            return 1
+        answers.write(json.dumps(answer(aligner, header, samples)).encode() + b"\n")
+        answers.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

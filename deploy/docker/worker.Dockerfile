@@ -1,0 +1,35 @@
+# A worker: trains with libtorch on the processor. From the top of the checkout:
+#   docker build --file deploy/docker/worker.Dockerfile --tag stentor-worker .
+ARG RUST_IMAGE=rust:1.95-slim-bookworm
+ARG BASE_IMAGE=debian:bookworm-slim
+
+FROM ${BASE_IMAGE} AS libtorch
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates python3-pip \
+ && rm --recursive /var/lib/apt/lists/*
+COPY deploy/docker/libtorch.sh /
+RUN sh /libtorch.sh /opt/libtorch
+
+FROM ${RUST_IMAGE} AS build
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends g++ \
+ && rm --recursive /var/lib/apt/lists/*
+COPY --from=libtorch /opt/libtorch /opt/libtorch
+# The build writes this path into the program, which looks there for the libraries when it starts.
+ENV LIBTORCH=/opt/libtorch
+WORKDIR /source
+COPY . .
+RUN cargo build --locked --release --package stentor-worker --bin worker
+
+FROM ${BASE_IMAGE}
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libstdc++6 \
+ && rm --recursive /var/lib/apt/lists/* \
+ && install --directory --owner=10001 --group=10001 /data
+COPY --from=libtorch /opt/libtorch/lib /opt/libtorch/lib
+COPY --from=build /source/target/release/worker /usr/local/bin/worker
+# Numbers, not names: Kubernetes can only check `runAsNonRoot` on a number.
+USER 10001:10001
+WORKDIR /data
+EXPOSE 9401
+ENTRYPOINT ["worker"]

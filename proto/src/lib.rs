@@ -1,0 +1,20 @@
+//! The wire and nothing else: generated messages and clients, and bounds-checked conversions.
+//!
+//! The messages are defined and documented in `stentor/v1/coordinator.proto`.
+
+mod convert;
+mod frame;
+
+pub use convert::{ConvertError, required, source};
+pub use frame::{FrameError, MAX_PART_BYTES, PayloadAssembler, parts};
+
+/// Generated from `stentor/v1/coordinator.proto`.
+#[allow(missing_docs, clippy::all, clippy::needless_pass_by_value)]
+pub mod v1 {
+    tonic::include_proto!("stentor.v1");
+}
+
+/// Bytes of a message on the wire, for accounts of traffic.
+pub fn encoded_len(message: &impl prost::Message) -> u64 {
+    message.encoded_len() as u64
+}

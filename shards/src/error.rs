@@ -1,0 +1,293 @@
+use crate::manifest::{Kind, SCHEMA_VERSION};
+use std::fmt;
+use thiserror::Error;
+
+/// What can be wrong with shards and manifests: a variant for each way a file can be malformed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The store failed; see there whether trying again helps.
+    #[error(transparent)]
+    Store(#[from] stentor_store::Error),
+
+    // The manifest.
+    /// Nothing was published here, or not yet.
+    #[error("{location} holds no published feature or label set: there is no manifest.json")]
+    NoManifest {
+        /// Of the folder.
+        location: String,
+    },
+    /// The manifest is not JSON, or not of this shape.
+    #[error("{location}/manifest.json cannot be understood: {reason}")]
+    ManifestSyntax {
+        /// Of the folder.
+        location: String,
+        /// The parser's own words.
+        reason: String,
+    },
+    /// A label set where features were expected, or the other way round.
+    #[error("{location} holds {found}, expected {expected}")]
+    WrongKind {
+        /// Of the folder.
+        location: String,
+        /// What the caller asked for.
+        expected: Kind,
+        /// `kind` in the manifest.
+        found: String,
+    },
+    /// Written by a program of another age.
+    #[error(
+        "{location} is written in schema version {found}, this program reads version {SCHEMA_VERSION}: prepare the data again or use the matching program"
+    )]
+    WrongSchemaVersion {
+        /// Of the folder.
+        location: String,
+        /// `schema_version` in the manifest.
+        found: u64,
+    },
+    /// The manifest contradicts itself.
+    #[error("the manifest of {location} contradicts itself: {reason}")]
+    ManifestContent {
+        /// Of the folder.
+        location: String,
+        /// What disagrees with what.
+        reason: String,
+    },
+    /// The manifest was changed after it was published.
+    #[error(
+        "the fingerprint in the manifest of {location} is {found}, its content gives {expected}: it was changed after it was published"
+    )]
+    Fingerprint {
+        /// Of the folder.
+        location: String,
+        /// Computed from the content.
+        expected: String,
+        /// As written.
+        found: String,
+    },
+    /// Frames of another width than the feature settings give.
+    #[error("frames have {found} values, but `features` (mel_bins × stack) gives {expected}")]
+    Dimension {
+        /// `mel_bins × stack`.
+        expected: usize,
+        /// In manifest or options.
+        found: usize,
+    },
+    /// Another set is published here already.
+    #[error(
+        "{location} already holds a published set with other content: choose another folder, or delete it"
+    )]
+    AlreadyPublished {
+        /// Of the folder.
+        location: String,
+    },
+    /// Labels and features that do not belong together.
+    #[error("these labels do not belong to these features: {reason}")]
+    NotAPair {
+        /// The first difference.
+        reason: String,
+    },
+
+    // A shard file.
+    /// A shard file of another size than in the manifest: truncated, or replaced.
+    #[error("{file} has {found} bytes, the manifest says {expected}: it was truncated or replaced")]
+    ShardSize {
+        /// Full location.
+        file: String,
+        /// Bytes in the manifest.
+        expected: u64,
+        /// Bytes in the store.
+        found: u64,
+    },
+    /// Bytes of a shard changed since it was written.
+    #[error(
+        "{file}: the checksum of the {part} is {found}, the manifest says {expected}: its bytes have changed"
+    )]
+    Checksum {
+        /// Full location.
+        file: String,
+        /// Which part of the file.
+        part: Part,
+        /// blake3 in the manifest, hexadecimal.
+        expected: String,
+        /// blake3 of the bytes, hexadecimal.
+        found: String,
+    },
+    /// Not a Parquet file, or one that cannot be decoded.
+    #[error("{file}: {reason}")]
+    Parquet {
+        /// Full location.
+        file: String,
+        /// The decoder's own words.
+        reason: String,
+    },
+    /// A Parquet file with other columns.
+    #[error("{file}: expected the columns ({expected}), found ({found})")]
+    Columns {
+        /// Full location.
+        file: String,
+        /// Names and types of this schema version.
+        expected: String,
+        /// Names and types in the file.
+        found: String,
+    },
+    /// The file's own counts differ from the manifest's.
+    #[error("{file}: {what} is {found}, expected {expected}")]
+    Count {
+        /// Full location.
+        file: String,
+        /// What is counted.
+        what: &'static str,
+        /// By the manifest, or by other columns of the file.
+        expected: u64,
+        /// In the file.
+        found: u64,
+    },
+    /// A shard or row group that the set does not have.
+    #[error("there is no shard {shard}, row group {row_group} in {location}")]
+    NoSuchRowGroup {
+        /// Of the folder.
+        location: String,
+        /// Asked for.
+        shard: usize,
+        /// Asked for.
+        row_group: usize,
+    },
+    /// A row that breaks a rule, and where it was read.
+    #[error("{file}, row group {row_group}: {problem}")]
+    Row {
+        /// Full location.
+        file: String,
+        /// Counted from 0.
+        row_group: usize,
+        /// What is wrong with the row.
+        problem: Box<Error>,
+    },
+
+    // A row.
+    /// An utterance without frames: nothing can be learnt from it, leave it out.
+    #[error("utterance `{utterance}` has no frames: leave it out")]
+    EmptyUtterance {
+        /// Its name.
+        utterance: String,
+    },
+    /// Feature values that do not make whole frames.
+    #[error("utterance `{utterance}`: {values} feature values are not whole frames of {dimension}")]
+    FeatureLength {
+        /// Its name.
+        utterance: String,
+        /// Number of feature values.
+        values: usize,
+        /// Values in a frame.
+        dimension: usize,
+    },
+    /// A feature that is not a finite number.
+    #[error("utterance `{utterance}`: the feature at frame {frame}, value {index} is not finite")]
+    NotFinite {
+        /// Its name.
+        utterance: String,
+        /// Counted from 0.
+        frame: usize,
+        /// Within the frame, from 0.
+        index: usize,
+    },
+    /// An alignment for more or fewer frames than there are.
+    #[error("utterance `{utterance}`: the alignment has {found} frames, the features have {expected}")]
+    AlignmentLength {
+        /// Its name.
+        utterance: String,
+        /// Frames of the features.
+        expected: usize,
+        /// Frames of the alignment.
+        found: usize,
+    },
+    /// Soft labels whose columns are of different lengths.
+    #[error(
+        "utterance `{utterance}`: `{column}` has {found} values, expected {expected} ({frames} frames of {top_k})"
+    )]
+    LabelLength {
+        /// Its name.
+        utterance: String,
+        /// `ids` or `log_probs`.
+        column: &'static str,
+        /// Frames × k.
+        expected: usize,
+        /// In the row.
+        found: usize,
+        /// By `residual`, which has one value a frame.
+        frames: usize,
+        /// Labels kept for each frame.
+        top_k: usize,
+    },
+    /// A senone that is not in the inventory.
+    #[error(
+        "utterance `{utterance}`, frame {frame}: senone {id} is not among the {senones} of the inventory"
+    )]
+    SenoneOutOfRange {
+        /// Its name.
+        utterance: String,
+        /// Counted from 0.
+        frame: usize,
+        /// As found.
+        id: u16,
+        /// Size of the inventory.
+        senones: usize,
+    },
+    /// A logarithm of a probability above 1, or probabilities that do not fall within a frame.
+    #[error(
+        "utterance `{utterance}`, frame {frame}: log-probabilities must be at most 0 and must not rise from one label to the next"
+    )]
+    LogProbability {
+        /// Its name.
+        utterance: String,
+        /// Counted from 0.
+        frame: usize,
+    },
+    /// The same senone twice in a frame.
+    #[error("utterance `{utterance}`, frame {frame}: senone {id} appears twice")]
+    DuplicateSenone {
+        /// Its name.
+        utterance: String,
+        /// Counted from 0.
+        frame: usize,
+        /// As found.
+        id: u16,
+    },
+    /// More data than one row group can hold, or no row at all.
+    #[error(
+        "a row group of {rows} utterances with {values} values cannot be written: expected 1 row at least and 2^31 values at most"
+    )]
+    RowGroupSize {
+        /// Utterances.
+        rows: usize,
+        /// Values of the largest column.
+        values: usize,
+    },
+}
+
+/// Part of a shard file with a checksum of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A row group, counted from 0.
+    RowGroup(usize),
+    /// Everything after the last row group.
+    Footer,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Part::RowGroup(index) => write!(f, "row group {index}"),
+            Part::Footer => f.write_str("footer"),
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn parquet(file: &str, reason: impl fmt::Display) -> Self {
+        Error::Parquet { file: file.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn in_row_group(self, file: &str, row_group: usize) -> Self {
+        Error::Row { file: file.to_owned(), row_group, problem: Box::new(self) }
+    }
+}

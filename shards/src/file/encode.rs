@@ -1,0 +1,125 @@
+use super::ShardRow;
+use crate::Error;
+use crate::manifest::{RowGroupInfo, SCHEMA_VERSION, ShardInfo, checksum};
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use std::marker::PhantomData;
+
+/// Lists count their values in 32 bits, with sign.
+const MAX_VALUES: usize = i32::MAX as usize;
+
+/// Writes one shard to memory, row group after row group.
+pub(crate) struct ShardEncoder<R: ShardRow> {
+    file: String,
+    layout: R::Layout,
+    schema: SchemaRef,
+    writer: ArrowWriter<Vec<u8>>,
+    groups: Vec<Group>,
+    rows: PhantomData<fn(&R)>,
+}
+
+struct Group {
+    rows: u32,
+    frames: u64,
+    end: usize,
+}
+
+impl<R: ShardRow> ShardEncoder<R> {
+    pub(crate) fn new(file: &str, layout: R::Layout) -> Result<Self, Error> {
+        let schema = R::schema();
+        // Nothing that depends on time or on the version of a library may get into the file. The Arrow schema adds
+        // nothing to Parquet's own for our types; statistics and indexes serve queries that nobody makes here.
+        let builder = WriterProperties::builder()
+            .set_created_by(format!("stentor-shards version {SCHEMA_VERSION}"))
+            .set_writer_version(WriterVersion::PARQUET_2_0)
+            .set_max_row_group_row_count(None)
+            .set_max_row_group_bytes(None)
+            .set_dictionary_enabled(false)
+            .set_statistics_enabled(EnabledStatistics::None)
+            .set_offset_index_disabled(true);
+        let options = ArrowWriterOptions::new()
+            .with_properties(R::properties(builder).build())
+            .with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)
+            .map_err(|e| Error::parquet(file, e))?;
+        Ok(ShardEncoder {
+            file: file.to_owned(),
+            layout,
+            schema,
+            writer,
+            groups: Vec::new(),
+            rows: PhantomData,
+        })
+    }
+
+    /// Appends a row group.
+    pub(crate) fn push(&mut self, rows: &[R]) -> Result<(), Error> {
+        let index = self.groups.len();
+        self.write(rows).map_err(|problem| match problem {
+            parquet @ Error::Parquet { .. } => parquet,
+            problem => problem.in_row_group(&self.file, index),
+        })
+    }
+
+    fn write(&mut self, rows: &[R]) -> Result<(), Error> {
+        let values = rows.iter().map(R::values).fold(0, usize::saturating_add);
+        if rows.is_empty() || values > MAX_VALUES {
+            return Err(Error::RowGroupSize { rows: rows.len(), values });
+        }
+        let mut frames = 0u64;
+        for row in rows {
+            row.check(self.layout)?;
+            frames += row.frames(self.layout) as u64;
+        }
+        let batch = R::to_batch(rows, self.layout, self.schema.clone())?;
+        let failed = |e| Error::parquet(&self.file, e);
+        self.writer.write(&batch).map_err(failed)?;
+        self.writer.flush().map_err(failed)?;
+        // Fits: every row has a value at least, and there are 2^31 of them at most.
+        self.groups.push(Group { rows: rows.len() as u32, frames, end: self.writer.bytes_written() });
+        Ok(())
+    }
+
+    /// Frames so far.
+    pub(crate) fn frames(&self) -> u64 {
+        self.groups.iter().map(|group| group.frames).sum()
+    }
+
+    /// The file's bytes and their description.
+    pub(crate) fn finish(self) -> Result<(Bytes, ShardInfo), Error> {
+        if self.groups.is_empty() {
+            return Err(Error::RowGroupSize { rows: 0, values: 0 });
+        }
+        let start = self.writer.flushed_row_groups().first().and_then(|group| first_byte(group.columns()));
+        let bytes = Bytes::from(self.writer.into_inner().map_err(|e| Error::parquet(&self.file, e))?);
+        let mut offset = start.unwrap_or(0);
+        let mut row_groups = Vec::with_capacity(self.groups.len());
+        for Group { rows, frames, end } in self.groups {
+            let group = &bytes[offset..end];
+            let (first, length) = (offset as u64, group.len() as u64);
+            row_groups.push(RowGroupInfo {
+                rows,
+                frames,
+                offset: first,
+                bytes: length,
+                checksum: checksum(group),
+            });
+            offset = end;
+        }
+        let info = ShardInfo {
+            file: self.file,
+            bytes: bytes.len() as u64,
+            checksum: checksum(&bytes),
+            footer_checksum: checksum(&bytes[offset..]),
+            row_groups,
+        };
+        Ok((bytes, info))
+    }
+}
+
+fn first_byte(columns: &[parquet::file::metadata::ColumnChunkMetaData]) -> Option<usize> {
+    columns.iter().map(|column| column.byte_range().0).min().map(|first| first as usize)
+}

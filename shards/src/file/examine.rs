@@ -1,0 +1,108 @@
+use super::decode::{self, footer};
+use super::{ShardRow, sparse::SparseFile};
+use crate::manifest::Kind;
+use crate::{Error, FeatureRow, LabelRow};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde::Serialize;
+
+/// What a single shard file tells without its manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShardSummary {
+    /// By its columns.
+    pub kind: Kind,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Row groups.
+    pub row_groups: usize,
+    /// Rows.
+    pub utterances: u64,
+    /// By column `frames`.
+    pub frames: u64,
+    /// Values in a frame of features, or labels kept for each frame.
+    pub values_per_frame: u64,
+    /// In file order.
+    pub columns: Vec<ColumnSummary>,
+}
+
+/// How one column is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnSummary {
+    /// Its name.
+    pub name: String,
+    /// Values, missing ones included.
+    pub values: u64,
+    /// Bytes in the file.
+    pub stored_bytes: u64,
+    /// Bytes after decompression.
+    pub plain_bytes: u64,
+    /// Compression.
+    pub compression: String,
+}
+
+/// Describes a shard file of which nothing is known, without decoding more of it than the column `frames`.
+///
+/// # Errors
+/// [`Error::Parquet`]; [`Error::Columns`] when it is neither features nor labels.
+pub fn examine_shard(file: &str, bytes: &Bytes) -> Result<ShardSummary, Error> {
+    let footer = footer(file, bytes)?;
+    let (kind, wide) = match decode::check_columns::<FeatureRow>(file, &footer) {
+        Ok(()) => (Kind::Features, "features"),
+        Err(_) => match decode::check_columns::<LabelRow>(file, &footer) {
+            Ok(()) => (Kind::Labels, "ids"),
+            Err(_) => return Err(neither(file, footer.schema())),
+        },
+    };
+    let whole = SparseFile { size: bytes.len() as u64, offset: 0, bytes: bytes.clone() };
+    let frames = decode::guarded(file, || {
+        let only_frames = ProjectionMask::columns(footer.parquet_schema(), ["frames"]);
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(whole, footer.clone())
+            .with_projection(only_frames)
+            .build()?;
+        let mut frames = 0u64;
+        for batch in reader {
+            let batch = batch?;
+            let column = batch.columns().first().and_then(|column| column.as_primitive_opt::<UInt32Type>());
+            frames += column.map_or(0, |column| column.values().iter().map(|f| u64::from(*f)).sum());
+        }
+        Ok(frames)
+    })?;
+    let columns = columns(&footer);
+    let values = columns.iter().find(|column| column.name == wide).map_or(0, |column| column.values);
+    Ok(ShardSummary {
+        kind,
+        bytes: bytes.len() as u64,
+        row_groups: footer.metadata().num_row_groups(),
+        utterances: footer.metadata().row_groups().iter().map(|group| group.num_rows().max(0) as u64).sum(),
+        frames,
+        values_per_frame: values.checked_div(frames).unwrap_or(0),
+        columns,
+    })
+}
+
+fn neither(file: &str, found: &arrow_schema::Schema) -> Error {
+    let expected =
+        format!("{}) or ({}", decode::describe(&FeatureRow::schema()), decode::describe(&LabelRow::schema()));
+    Error::Columns { file: file.to_owned(), expected, found: decode::describe(found) }
+}
+
+fn columns(footer: &parquet::arrow::arrow_reader::ArrowReaderMetadata) -> Vec<ColumnSummary> {
+    let mut columns: Vec<ColumnSummary> = Vec::new();
+    for group in footer.metadata().row_groups() {
+        for (index, chunk) in group.columns().iter().enumerate() {
+            if columns.len() <= index {
+                let name = chunk.column_path().parts().first().cloned().unwrap_or_default();
+                let compression = chunk.compression().to_string();
+                columns.push(ColumnSummary { name, values: 0, stored_bytes: 0, plain_bytes: 0, compression });
+            }
+            let column = &mut columns[index];
+            column.values = column.values.saturating_add(chunk.num_values().max(0) as u64);
+            column.stored_bytes = column.stored_bytes.saturating_add(chunk.compressed_size().max(0) as u64);
+            column.plain_bytes = column.plain_bytes.saturating_add(chunk.uncompressed_size().max(0) as u64);
+        }
+    }
+    columns
+}

@@ -1,0 +1,149 @@
+use super::{Kind, Senone, ShardInfo, contradiction, fingerprint, load, publish};
+use crate::{Error, FeatureLayout};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use stentor_experiment::Features;
+use stentor_store::Store;
+
+/// Mean and standard deviation of each value of a frame over the training set, applied by the reader's user:
+/// (x − mean) / std.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalisation {
+    /// `[dimension]`
+    pub mean: Vec<f32>,
+    /// `[dimension]`, above 0.
+    pub std: Vec<f32>,
+}
+
+/// The manifest of a feature set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureManifest {
+    /// [`Kind::Features`].
+    pub kind: Kind,
+    /// [`super::SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Program and version that wrote it.
+    pub created_by: String,
+    /// blake3 over feature settings, senones, normalisation and the shards' checksums, hexadecimal.
+    pub fingerprint: String,
+    /// How the frames were made.
+    pub settings: Features,
+    /// Values in a frame.
+    pub dimension: usize,
+    /// `None` where it was not computed: not a training set.
+    pub normalisation: Option<Normalisation>,
+    /// The inventory; an id is a place in it.
+    pub senones: Vec<Senone>,
+    /// Nyquist frequency of the corpus as it was recorded, Hz.
+    pub corpus_nyquist_hz: f32,
+    /// Shard files, in order.
+    pub shards: Vec<ShardInfo>,
+    /// Whatever else the reader of a report may want to know; not part of the fingerprint.
+    pub notes: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Fingerprinted<'a> {
+    settings: &'a Features,
+    dimension: usize,
+    corpus_nyquist_hz: f32,
+    senones: &'a [Senone],
+    normalisation: &'a Option<Normalisation>,
+    shards: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Inputs<'a> {
+    settings: Features,
+    senones: &'a [Senone],
+}
+
+impl FeatureManifest {
+    /// Reads and checks the manifest in a folder.
+    ///
+    /// # Errors
+    /// [`Error::NoManifest`], [`Error::ManifestSyntax`], [`Error::WrongKind`], [`Error::WrongSchemaVersion`],
+    /// [`Error::Dimension`], [`Error::ManifestContent`], [`Error::Fingerprint`], [`Error::Store`].
+    pub async fn load(store: &Store) -> Result<Self, Error> {
+        let manifest: Self = load(store, Kind::Features).await?;
+        let location = || store.location().to_owned();
+        manifest.check(&location())?;
+        let expected = manifest.compute_fingerprint();
+        if manifest.fingerprint != expected {
+            return Err(Error::Fingerprint { location: location(), expected, found: manifest.fingerprint });
+        }
+        Ok(manifest)
+    }
+
+    /// Publishes the manifest, and so the set. Safe to repeat.
+    pub(crate) async fn publish(&self, store: &Store) -> Result<(), Error> {
+        publish(store, self).await
+    }
+
+    /// What every row must look like.
+    #[must_use]
+    pub fn layout(&self) -> FeatureLayout {
+        FeatureLayout { dimension: self.dimension, senones: self.senones.len() }
+    }
+
+    /// Frames of all shards.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.shards.iter().map(ShardInfo::frames).sum()
+    }
+
+    /// Utterances of all shards.
+    #[must_use]
+    pub fn utterances(&self) -> u64 {
+        self.shards.iter().map(ShardInfo::utterances).sum()
+    }
+
+    /// What a model sees, hexadecimal: equal for sets whose frames and senones mean the same, whatever their
+    /// utterances. A model trained on one of them can be used on all of them. The normalisation is not part of it: it
+    /// belongs to the model.
+    #[must_use]
+    pub fn inputs_fingerprint(&self) -> String {
+        let mut settings = self.settings.clone();
+        if settings.high_hz == 0.0 {
+            // 0 stands for the corpus's own Nyquist frequency: other corpora may have other mel bins.
+            settings.high_hz = self.corpus_nyquist_hz.min(settings.sample_rate_hz as f32 / 2.0);
+        }
+        fingerprint(&Inputs { settings, senones: &self.senones })
+    }
+
+    pub(crate) fn compute_fingerprint(&self) -> String {
+        fingerprint(&Fingerprinted {
+            settings: &self.settings,
+            dimension: self.dimension,
+            corpus_nyquist_hz: self.corpus_nyquist_hz,
+            senones: &self.senones,
+            normalisation: &self.normalisation,
+            shards: self.shards.iter().map(|shard| shard.checksum.as_str()).collect(),
+        })
+    }
+
+    pub(crate) fn check(&self, location: &str) -> Result<(), Error> {
+        let expected = self.settings.dimension();
+        if self.dimension != expected || self.dimension == 0 {
+            return Err(Error::Dimension { expected, found: self.dimension });
+        }
+        match contradiction(&self.senones, &self.shards).or_else(|| self.bad_normalisation()) {
+            Some(reason) => Err(Error::ManifestContent { location: location.to_owned(), reason }),
+            None => Ok(()),
+        }
+    }
+
+    fn bad_normalisation(&self) -> Option<String> {
+        let Normalisation { mean, std } = self.normalisation.as_ref()?;
+        if mean.len() != self.dimension || std.len() != self.dimension {
+            let (means, stds, dimension) = (mean.len(), std.len(), self.dimension);
+            return Some(format!(
+                "the normalisation has {means} means and {stds} deviations, expected {dimension}"
+            ));
+        }
+        let sound = mean.iter().all(|m| m.is_finite()) && std.iter().all(|s| s.is_finite() && *s > 0.0);
+        (!sound).then(|| "the normalisation must be finite, with deviations above 0".to_owned())
+    }
+}

@@ -1,0 +1,176 @@
+use super::{
+    FeatureManifest, Kind, SCHEMA_VERSION, Senone, ShardInfo, contradiction, fingerprint, load, publish,
+};
+use crate::{Error, LabelLayout};
+use serde::{Deserialize, Serialize};
+use stentor_store::Store;
+
+/// The manifest of a label set. Shard i, row group j holds the labels of shard i, row group j of the features.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelManifest {
+    /// [`Kind::Labels`].
+    pub kind: Kind,
+    /// [`super::SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Program and version that wrote it.
+    pub created_by: String,
+    /// blake3 over everything below and the shards' checksums, hexadecimal.
+    pub fingerprint: String,
+    /// Which teacher.
+    pub teacher_fingerprint: String,
+    /// [`FeatureManifest::fingerprint`] of the features it labeled.
+    pub features_fingerprint: String,
+    /// Labels kept for each frame.
+    pub top_k: usize,
+    /// The teacher's inventory; an id is a place in it.
+    pub senones: Vec<Senone>,
+    /// Shard files, in the order of the features' shards.
+    pub shards: Vec<ShardInfo>,
+}
+
+#[derive(Serialize)]
+struct Fingerprinted<'a> {
+    teacher_fingerprint: &'a str,
+    features_fingerprint: &'a str,
+    top_k: usize,
+    senones: &'a [Senone],
+    shards: Vec<&'a str>,
+}
+
+impl LabelManifest {
+    /// The manifest for `shards`, the labels of all of `features` in their order.
+    ///
+    /// # Errors
+    /// [`Error::NotAPair`] when the shards do not match the features', [`Error::ManifestContent`].
+    pub fn new(
+        teacher_fingerprint: String,
+        features: &FeatureManifest,
+        top_k: usize,
+        senones: Vec<Senone>,
+        shards: Vec<ShardInfo>,
+    ) -> Result<Self, Error> {
+        let mut manifest = LabelManifest {
+            kind: Kind::Labels,
+            schema_version: SCHEMA_VERSION,
+            created_by: crate::CREATED_BY.to_owned(),
+            fingerprint: String::new(),
+            teacher_fingerprint,
+            features_fingerprint: features.fingerprint.clone(),
+            top_k,
+            senones,
+            shards,
+        };
+        manifest.check("the new label set")?;
+        manifest.check_pairs(features)?;
+        manifest.fingerprint = manifest.compute_fingerprint();
+        Ok(manifest)
+    }
+
+    /// Reads and checks the manifest in a folder.
+    ///
+    /// # Errors
+    /// [`Error::NoManifest`], [`Error::ManifestSyntax`], [`Error::WrongKind`], [`Error::WrongSchemaVersion`],
+    /// [`Error::ManifestContent`], [`Error::Fingerprint`], [`Error::Store`].
+    pub async fn load(store: &Store) -> Result<Self, Error> {
+        let manifest: Self = load(store, Kind::Labels).await?;
+        let location = || store.location().to_owned();
+        manifest.check(&location())?;
+        let expected = manifest.compute_fingerprint();
+        if manifest.fingerprint != expected {
+            return Err(Error::Fingerprint { location: location(), expected, found: manifest.fingerprint });
+        }
+        Ok(manifest)
+    }
+
+    /// Publishes the manifest, and so the set; its shards must be in their places. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyPublished`], [`Error::Store`].
+    pub async fn publish(&self, store: &Store) -> Result<(), Error> {
+        publish(store, self).await
+    }
+
+    /// What every row must look like.
+    #[must_use]
+    pub fn layout(&self) -> LabelLayout {
+        LabelLayout { top_k: self.top_k, senones: self.senones.len() }
+    }
+
+    /// Frames of all shards.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.shards.iter().map(ShardInfo::frames).sum()
+    }
+
+    /// Utterances of all shards.
+    #[must_use]
+    pub fn utterances(&self) -> u64 {
+        self.shards.iter().map(ShardInfo::utterances).sum()
+    }
+
+    /// Checks that these labels are those of `features`, row group by row group, over the same senones.
+    ///
+    /// # Errors
+    /// [`Error::NotAPair`] with the first difference.
+    pub fn check_pairs(&self, features: &FeatureManifest) -> Result<(), Error> {
+        match self.difference(features) {
+            Some(reason) => Err(Error::NotAPair { reason }),
+            None => Ok(()),
+        }
+    }
+
+    fn difference(&self, features: &FeatureManifest) -> Option<String> {
+        if self.features_fingerprint != features.fingerprint {
+            let (of, found) = (&self.features_fingerprint, &features.fingerprint);
+            return Some(format!("they were made from features {of}, these are {found}"));
+        }
+        if self.senones != features.senones {
+            return Some("the teacher's senones are not the features'".to_owned());
+        }
+        if self.shards.len() != features.shards.len() {
+            return Some(format!(
+                "{} label shards, {} feature shards",
+                self.shards.len(),
+                features.shards.len()
+            ));
+        }
+        for (shard, (labels, frames)) in self.shards.iter().zip(&features.shards).enumerate() {
+            if labels.row_groups.len() != frames.row_groups.len() {
+                let (l, f) = (labels.row_groups.len(), frames.row_groups.len());
+                return Some(format!("shard {shard} has {l} row groups of labels, {f} of features"));
+            }
+            for (row_group, (l, f)) in labels.row_groups.iter().zip(&frames.row_groups).enumerate() {
+                if (l.rows, l.frames) != (f.rows, f.frames) {
+                    return Some(format!(
+                        "shard {shard}, row group {row_group} has {} utterances and {} frames of labels, {} and {} of features",
+                        l.rows, l.frames, f.rows, f.frames
+                    ));
+                }
+            }
+        }
+        None
+    }
+
+    fn compute_fingerprint(&self) -> String {
+        fingerprint(&Fingerprinted {
+            teacher_fingerprint: &self.teacher_fingerprint,
+            features_fingerprint: &self.features_fingerprint,
+            top_k: self.top_k,
+            senones: &self.senones,
+            shards: self.shards.iter().map(|shard| shard.checksum.as_str()).collect(),
+        })
+    }
+
+    fn check(&self, location: &str) -> Result<(), Error> {
+        let bad_k = || {
+            let (k, senones) = (self.top_k, self.senones.len());
+            (k == 0 || k > senones)
+                .then(|| format!("top_k is {k}, expected 1 to the number of senones, {senones}"))
+        };
+        match contradiction(&self.senones, &self.shards).or_else(bad_k) {
+            Some(reason) => Err(Error::ManifestContent { location: location.to_owned(), reason }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What a set is made of. The manifest is published last: where there is one, everything that it names is there.
+
+mod features;
+mod labels;
+
+pub use features::{FeatureManifest, Normalisation};
+pub use labels::LabelManifest;
+
+use crate::Error;
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use stentor_store::{Put, Store};
+
+/// Version of manifest and columns together; raised with every change of either.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Name of the object that makes a folder a published set.
+pub const MANIFEST: &str = "manifest.json";
+
+/// Most senones that 16-bit ids can tell apart.
+pub const MAX_SENONES: usize = 1 << 16;
+
+/// What a set holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Frames, and alignments where there are any.
+    Features,
+    /// A teacher's soft labels.
+    Labels,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Features => "features",
+            Kind::Labels => "labels",
+        })
+    }
+}
+
+/// A target class: one state of a phone, or a tied triphone state. Its id is its place in the inventory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Senone {
+    /// Unique name.
+    pub name: String,
+    /// The phone it is a part of.
+    pub phone: String,
+    /// Whether the phone is silence or noise.
+    pub silence: bool,
+    /// State of the phone, from 0.
+    pub state: u8,
+}
+
+/// One shard file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardInfo {
+    /// Name within the set's folder.
+    pub file: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// blake3 of the file, hexadecimal.
+    pub checksum: String,
+    /// blake3 of everything after the last row group, hexadecimal: a reader trusts no byte that it did not check, and
+    /// it never reads the whole file.
+    pub footer_checksum: String,
+    /// Row groups in file order, without gaps between them.
+    pub row_groups: Vec<RowGroupInfo>,
+}
+
+/// One row group: what a worker reads at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowGroupInfo {
+    /// Utterances.
+    pub rows: u32,
+    /// Frames of all its utterances.
+    pub frames: u64,
+    /// First byte in the file.
+    pub offset: u64,
+    /// Length in the file.
+    pub bytes: u64,
+    /// blake3 of these bytes, hexadecimal.
+    pub checksum: String,
+}
+
+impl ShardInfo {
+    /// One past the last byte of the last row group.
+    #[must_use]
+    pub fn footer_offset(&self) -> u64 {
+        self.row_groups.last().map_or(0, |group| group.offset.saturating_add(group.bytes))
+    }
+
+    /// Frames of all row groups.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.row_groups.iter().map(|group| group.frames).sum()
+    }
+
+    /// Utterances of all row groups.
+    #[must_use]
+    pub fn utterances(&self) -> u64 {
+        self.row_groups.iter().map(|group| u64::from(group.rows)).sum()
+    }
+
+    /// The first contradiction in these numbers.
+    fn contradiction(&self) -> Option<String> {
+        let file = &self.file;
+        if file.is_empty() || file.contains('/') {
+            return Some(format!("`{file}` is not a file name"));
+        }
+        let Some(first) = self.row_groups.first() else {
+            return Some(format!("{file} has no row groups"));
+        };
+        let mut expected = first.offset;
+        for (index, group) in self.row_groups.iter().enumerate() {
+            if group.offset != expected {
+                return Some(format!(
+                    "{file}, row group {index} starts at {}, expected {expected}",
+                    group.offset
+                ));
+            }
+            if group.rows == 0 || group.frames < u64::from(group.rows) || group.bytes == 0 {
+                return Some(format!(
+                    "{file}, row group {index} has {} rows, {} frames",
+                    group.rows, group.frames
+                ));
+            }
+            let Some(end) = group.offset.checked_add(group.bytes).filter(|end| *end < self.bytes) else {
+                return Some(format!("{file}, row group {index} ends past the file's {} bytes", self.bytes));
+            };
+            expected = end;
+        }
+        None
+    }
+}
+
+/// Name of the shard file with this number.
+#[must_use]
+pub fn shard_file(index: usize) -> String {
+    format!("part-{index:05}.parquet")
+}
+
+/// Puts a shard in its place. Safe to repeat: the same bytes may be there already. What an interrupted run with other
+/// settings left behind is replaced, as long as no manifest was published.
+///
+/// # Errors
+/// [`Error::AlreadyPublished`] when a published set holds other bytes under this name; [`Error::Store`].
+pub async fn publish_shard(store: &Store, file: &str, bytes: Bytes) -> Result<(), Error> {
+    match store.put_once(file, bytes.clone()).await? {
+        Put::Created => Ok(()),
+        Put::AlreadyThere if store.get(file).await? == bytes => Ok(()),
+        Put::AlreadyThere if store.exists(MANIFEST).await? => {
+            Err(Error::AlreadyPublished { location: store.location().to_owned() })
+        }
+        Put::AlreadyThere => Ok(store.put(file, bytes).await?),
+    }
+}
+
+/// blake3, hexadecimal.
+pub(crate) fn checksum(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
+/// blake3 over the JSON form of what a fingerprint stands for.
+fn fingerprint(content: &impl Serialize) -> String {
+    checksum(&serde_json::to_vec(content).expect("plain structures with string keys always serialise"))
+}
+
+async fn load<T: DeserializeOwned>(store: &Store, expected: Kind) -> Result<T, Error> {
+    let location = || store.location().to_owned();
+    let bytes = match store.get(MANIFEST).await {
+        Err(error) if error.is_not_found() => return Err(Error::NoManifest { location: location() }),
+        other => other?,
+    };
+    let syntax = |reason: String| Error::ManifestSyntax { location: location(), reason };
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| syntax(e.to_string()))?;
+    let kind = value["kind"].as_str().ok_or_else(|| syntax("`kind` is missing".to_owned()))?;
+    if kind != expected.to_string() {
+        return Err(Error::WrongKind { location: location(), expected, found: kind.to_owned() });
+    }
+    let version =
+        value["schema_version"].as_u64().ok_or_else(|| syntax("`schema_version` is missing".to_owned()))?;
+    if version != u64::from(SCHEMA_VERSION) {
+        return Err(Error::WrongSchemaVersion { location: location(), found: version });
+    }
+    serde_json::from_value(value).map_err(|e| syntax(e.to_string()))
+}
+
+async fn publish<T: Serialize>(store: &Store, manifest: &T) -> Result<(), Error> {
+    let mut json =
+        serde_json::to_vec_pretty(manifest).expect("plain structures with string keys always serialise");
+    json.push(b'\n');
+    let bytes = Bytes::from(json);
+    match store.put_once(MANIFEST, bytes.clone()).await? {
+        Put::Created => Ok(()),
+        Put::AlreadyThere if store.get(MANIFEST).await? == bytes => Ok(()),
+        Put::AlreadyThere => Err(Error::AlreadyPublished { location: store.location().to_owned() }),
+    }
+}
+
+/// What both kinds of manifest must fulfil; the first contradiction.
+fn contradiction(senones: &[Senone], shards: &[ShardInfo]) -> Option<String> {
+    if senones.len() > MAX_SENONES {
+        return Some(format!("{} senones, at most {MAX_SENONES} can be told apart", senones.len()));
+    }
+    shards.iter().find_map(ShardInfo::contradiction)
+}

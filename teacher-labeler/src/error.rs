@@ -1,0 +1,79 @@
+use stentor_runtime::ExitStatus;
+use thiserror::Error;
+
+/// Why a labeling job cannot start or go on.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Options that contradict each other.
+    #[error("expected {expected}, found {found}")]
+    Options {
+        /// In words.
+        expected: &'static str,
+        /// In words.
+        found: String,
+    },
+    /// The model cannot be read.
+    #[error("{model}: {source}")]
+    Model {
+        /// As given.
+        model: String,
+        /// What happened.
+        source: Box<stentor_checkpoint::Error>,
+    },
+    /// The model was trained on other features.
+    #[error(
+        "{features}: expected features like those that {model} was trained on ({expected}), found {found}; prepare \
+         with the same settings"
+    )]
+    OtherFeatures {
+        /// The feature set.
+        features: String,
+        /// The model.
+        model: String,
+        /// The model's.
+        expected: String,
+        /// The set's.
+        found: String,
+    },
+    /// The output holds another job's labels.
+    #[error("{out}: expected an empty folder or this job's own output, found labels of {found}; name another folder")]
+    OtherJob {
+        /// The output.
+        out: String,
+        /// What is there.
+        found: String,
+    },
+    /// Shards cannot be read or written.
+    #[error(transparent)]
+    Shards(#[from] stentor_shards::Error),
+    /// The object store failed.
+    #[error(transparent)]
+    Store(#[from] stentor_store::Error),
+    /// The model cannot be built or run.
+    #[error(transparent)]
+    Acoustic(#[from] stentor_acoustic::Error),
+    /// The figures cannot be written.
+    #[error("{path}: {source}")]
+    Figures {
+        /// As given.
+        path: String,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// A signal asked for the end.
+    #[error("stopped by a signal after a whole shard; start again to go on")]
+    Stopped,
+}
+
+impl Error {
+    /// The exit code that tells a supervisor what to do.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Error::Options { .. } | Error::OtherJob { .. } | Error::Acoustic(_) => ExitStatus::Config,
+            Error::Model { .. } | Error::OtherFeatures { .. } | Error::Shards(_) => ExitStatus::Data,
+            Error::Store(_) | Error::Figures { .. } => ExitStatus::Retryable,
+            Error::Stopped => ExitStatus::Stopped,
+        }
+    }
+}

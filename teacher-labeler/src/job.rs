@@ -1,0 +1,175 @@
+use crate::teacher::Teacher;
+use crate::{Error, Options};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
+use stentor_runtime::{Shutdown, metrics};
+use stentor_shards::{
+    FeatureSet, LabelLayout, LabelManifest, ShardInfo, encode_label_shard, publish_shard, shard_file,
+};
+use stentor_store::{Put, Store};
+
+/// What a job came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figures {
+    /// Frames labeled by this process.
+    pub frames: u64,
+    /// Time for reading, labeling and writing them.
+    pub seconds: f64,
+    /// Their quotient.
+    pub frames_per_s: f64,
+    /// Hours of audio labeled in a second.
+    pub audio_hours_per_s: f64,
+    /// Size of the whole label set so far.
+    pub bytes: u64,
+    /// The same per frame.
+    pub bytes_per_frame: f64,
+    /// Highest resident memory, MB.
+    pub peak_rss_mb: f64,
+    /// Shards that an earlier process had labeled.
+    pub shards_found: usize,
+}
+
+/// What a label folder is for; created once, so that two different jobs cannot share a folder.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Ticket {
+    teacher: String,
+    features: String,
+    top_k: usize,
+}
+
+/// Labels this job's share of the shards.
+///
+/// # Errors
+/// Any [`Error`]; whole shards that were published before it stay and are not done again.
+pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Error> {
+    if options.of == 0 || options.index >= options.of {
+        let found = format!("part {} of {}", options.index, options.of);
+        return Err(Error::Options { expected: "--index below --of", found });
+    }
+    if options.top_k == 0 {
+        return Err(Error::Options { expected: "--top-k of at least 1", found: "0".into() });
+    }
+    let threads = match options.threads {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads,
+    };
+    let chosen = stentor_acoustic::choose_device(&options.device)?;
+    stentor_acoustic::set_threads(threads)?;
+    tracing::info!(device = ?chosen.device, why = chosen.why, threads, "ready");
+
+    let features = FeatureSet::open(&Store::open(&options.features)?).await?;
+    let manifest = features.manifest();
+    let teacher = Teacher::load(&options.model, manifest, &options.features, chosen.device).await?;
+    let top_k = options.top_k.min(teacher.senones());
+    let out = Store::open(&options.out)?;
+    let ticket =
+        Ticket { teacher: teacher.fingerprint.clone(), features: manifest.fingerprint.clone(), top_k };
+    claim(&out, &options.out, &ticket).await?;
+
+    let started = Instant::now();
+    let (mut frames, mut found) = (0, 0);
+    let total = manifest.shards.len();
+    for shard in (options.index..total).step_by(options.of) {
+        if out.exists(&record(shard)).await? {
+            found += 1;
+            continue;
+        }
+        if shutdown.is_requested() {
+            return Err(Error::Stopped);
+        }
+        let info = label_shard(&features, shard, &teacher, top_k, &out).await?;
+        frames += info.frames();
+        metrics::labeled_frames(info.frames());
+        metrics::labeling_progress((shard + 1) as f64 / total as f64);
+        tracing::info!(shard, of = total, frames = info.frames(), bytes = info.bytes, "shard labeled");
+    }
+    let infos = complete(&out, total).await?;
+    let bytes = infos.iter().map(|i| i.bytes).sum();
+    let published: u64 = infos.iter().map(ShardInfo::frames).sum();
+    if infos.len() == total {
+        let (fingerprint, senones) = (teacher.fingerprint.clone(), manifest.senones.clone());
+        LabelManifest::new(fingerprint, manifest, top_k, senones, infos)?.publish(&out).await?;
+        tracing::info!(out = options.out, "label set complete");
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let hours = frames as f64 * f64::from(manifest.settings.frame_ms()) / 3.6e6;
+    let figures = Figures {
+        frames,
+        seconds,
+        frames_per_s: frames as f64 / seconds,
+        audio_hours_per_s: hours / seconds,
+        bytes,
+        bytes_per_frame: bytes as f64 / published.max(1) as f64,
+        peak_rss_mb: stentor_runtime::peak_rss_mb(),
+        shards_found: found,
+    };
+    if let Some(path) = &options.json {
+        let json = serde_json::to_vec_pretty(&figures).unwrap_or_default();
+        std::fs::write(path, json)
+            .map_err(|source| Error::Figures { path: path.display().to_string(), source })?;
+    }
+    Ok(figures)
+}
+
+/// The record beside a shard file that says that it is complete.
+fn record(shard: usize) -> String {
+    format!("shards/{shard:05}.json")
+}
+
+async fn claim(out: &Store, location: &str, ticket: &Ticket) -> Result<(), Error> {
+    let json = serde_json::to_vec(ticket).unwrap_or_default();
+    if out.put_once("job.json", Bytes::from(json)).await? == Put::Created {
+        return Ok(());
+    }
+    let there: Option<Ticket> = serde_json::from_slice(&out.get("job.json").await?).ok();
+    if there.as_ref() == Some(ticket) {
+        return Ok(());
+    }
+    let found = there.map_or_else(
+        || "an unreadable job.json".into(),
+        |t| format!("teacher {} for features {}, top {}", t.teacher, t.features, t.top_k),
+    );
+    Err(Error::OtherJob { out: location.to_owned(), found })
+}
+
+async fn label_shard(
+    features: &FeatureSet,
+    shard: usize,
+    teacher: &Teacher,
+    top_k: usize,
+    out: &Store,
+) -> Result<ShardInfo, Error> {
+    let groups = features.manifest().shards[shard].row_groups.len();
+    let mut labeled = Vec::with_capacity(groups);
+    for group in 0..groups {
+        let rows = features.read(shard, group).await?;
+        labeled.push(tokio::task::block_in_place(|| teacher.label(&rows, top_k))?);
+    }
+    let layout = LabelLayout { top_k, senones: teacher.senones() };
+    let (bytes, info) = encode_label_shard(&shard_file(shard), &labeled, layout)?;
+    publish_shard(out, &info.file, bytes).await?;
+    let json = serde_json::to_vec(&info).unwrap_or_default();
+    // The record comes last: a shard without it is labeled again, to the same bytes.
+    out.put(&record(shard), json.into()).await?;
+    Ok(info)
+}
+
+/// The records of all shards, by whichever job; fewer than `total` while others are at work.
+async fn complete(out: &Store, total: usize) -> Result<Vec<ShardInfo>, Error> {
+    let mut infos = Vec::with_capacity(total);
+    for shard in 0..total {
+        if !out.exists(&record(shard)).await? {
+            break;
+        }
+        match serde_json::from_slice(&out.get(&record(shard)).await?) {
+            Ok(info) => infos.push(info),
+            Err(error) => {
+                tracing::warn!(shard, %error, "the record cannot be read: the shard will be labeled again");
+                out.delete(&record(shard)).await?;
+                break;
+            }
+        }
+    }
+    Ok(infos)
+}

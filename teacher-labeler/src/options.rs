@@ -1,0 +1,39 @@
+use clap::Parser;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Runs a model over feature shards and writes the most probable senones of every frame.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "teacher-labeler", version, about)]
+pub struct Options {
+    /// The model: folder or URL of a run or of one of its checkpoints.
+    #[arg(long, env = "STENTOR_MODEL", value_name = "RUN")]
+    pub model: String,
+    /// Folder or URL of the feature set to label.
+    #[arg(long, env = "STENTOR_FEATURES", value_name = "SET")]
+    pub features: String,
+    /// Folder or URL for the label set.
+    #[arg(long, env = "STENTOR_OUT", value_name = "SET")]
+    pub out: String,
+    /// Senones kept per frame; more than the model has means all.
+    #[arg(long, env = "STENTOR_TOP_K", default_value_t = 20)]
+    pub top_k: usize,
+    /// Which part of the job, from 0.
+    #[arg(long, env = "STENTOR_INDEX", default_value_t = 0)]
+    pub index: usize,
+    /// Into how many parts the job is split.
+    #[arg(long, env = "STENTOR_OF", default_value_t = 1)]
+    pub of: usize,
+    /// `auto`, `cpu` or `cuda:N`.
+    #[arg(long, env = "STENTOR_DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads for arithmetic; 0 means all cores.
+    #[arg(long, env = "STENTOR_THREADS", default_value_t = 0)]
+    pub threads: usize,
+    /// Address for /metrics and /healthz.
+    #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT")]
+    pub metrics: Option<SocketAddr>,
+    /// File for the job's figures.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}

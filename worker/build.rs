@@ -1,0 +1,14 @@
+//! Puts libtorch's folder on the program's rpath, so that it runs without `LD_LIBRARY_PATH`.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=LIBTORCH");
+    println!("cargo::rerun-if-env-changed=LIBTORCH_LIB");
+    // torch-sys looks for `lib` in the same two places.
+    let Some(root) = std::env::var_os("LIBTORCH_LIB").or_else(|| std::env::var_os("LIBTORCH")) else { return };
+    // An absolute path: the programs are started from any folder.
+    match std::path::Path::new(&root).join("lib").canonicalize() {
+        Ok(lib) => println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display()),
+        Err(e) => println!("cargo::warning=no folder `lib` in LIBTORCH={}: {e}", root.display()),
+    }
+}

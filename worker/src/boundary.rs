@@ -1,0 +1,97 @@
+use crate::Error;
+use crate::replica::Replica;
+use crate::state;
+use crate::unit::UnitData;
+use std::sync::Arc;
+use stentor_acoustic::{Device, HardLabels, ModelShape, score};
+use stentor_dataset::{Dataset, UnitRows};
+use stentor_experiment::Experiment;
+use stentor_proto::v1;
+use stentor_store::Store;
+
+/// What a session works with, beside its model.
+pub(crate) struct Surroundings {
+    pub(crate) identity: String,
+    pub(crate) run: Store,
+    pub(crate) dataset: Arc<Dataset>,
+    pub(crate) experiment: Arc<Experiment>,
+}
+
+/// What a member does at a round's boundary: write its state, evaluate its share of the dev data.
+pub(crate) struct Duties<'a> {
+    pub(crate) replica: &'a Replica,
+    pub(crate) shape: &'a ModelShape,
+    pub(crate) device: Device,
+    pub(crate) around: &'a Surroundings,
+}
+
+/// Utterances of the dev data that are scored at once.
+const DEV_BATCH: usize = 32;
+
+impl Duties<'_> {
+    /// Does them and says so.
+    pub(crate) async fn fulfil(&self, fence: v1::Fence, boundary: &v1::Boundary) -> Result<v1::BoundaryReport, Error> {
+        let Surroundings { identity, run, .. } = self.around;
+        let written =
+            state::save(self.replica, run, &boundary.checkpoint, identity, boundary.writes_model).await?;
+        let dev = if boundary.dev_shares > 0 {
+            Some(self.evaluate(boundary.dev_share, boundary.dev_shares).await?)
+        } else {
+            None
+        };
+        Ok(v1::BoundaryReport {
+            fence: Some(fence),
+            identity: identity.clone(),
+            checkpoint: boundary.checkpoint.clone(),
+            written,
+            dev,
+            peak_rss_mb: stentor_runtime::peak_rss_mb(),
+        })
+    }
+
+    /// Scores every `shares`-th utterance of the dev data, whole, with the parameters to deploy.
+    async fn evaluate(&self, share: u32, shares: u32) -> Result<v1::DevScore, Error> {
+        let mut total = v1::DevScore::default();
+        let Some(dev) = self.around.dataset.dev() else { return Ok(total) };
+        let manifest = dev.manifest();
+        let mut index = 0u32;
+        for (shard, info) in manifest.shards.iter().enumerate() {
+            for group in 0..info.row_groups.len() {
+                let at = |source| {
+                    let location = dev.location().to_owned();
+                    Error::Data(stentor_dataset::Error::Shards { location, source: Box::new(source) })
+                };
+                let mut features = dev.read(shard, group).await.map_err(at)?;
+                features.retain(|_| {
+                    index += 1;
+                    (index - 1) % shares == share
+                });
+                let rows = UnitRows { features, labels: Vec::new() };
+                let data = UnitData::new(&rows, manifest.dimension, manifest.normalisation.as_ref());
+                let part = tokio::task::block_in_place(|| self.score(&data))?;
+                total.frames += part.frames;
+                total.loss_sum += part.loss_sum;
+                total.correct_frames += part.correct_frames;
+            }
+        }
+        Ok(total)
+    }
+
+    fn score(&self, data: &UnitData) -> Result<v1::DevScore, Error> {
+        let mut chunks = data.whole();
+        // Utterances of similar lengths side by side: little padding.
+        chunks.sort_by_key(|chunk| chunk.frames);
+        let mut total = v1::DevScore::default();
+        self.replica.with_deployed(|model| {
+            for chunks in chunks.chunks(DEV_BATCH) {
+                let batch = data.batch(chunks, self.shape, self.device)?;
+                let part = score(model, &batch, &HardLabels)?;
+                total.frames += part.frames as u64;
+                total.loss_sum += part.loss;
+                total.correct_frames += part.correct as u64;
+            }
+            Ok(())
+        })?;
+        Ok(total)
+    }
+}

@@ -1,0 +1,186 @@
+use crate::Error;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use stentor_proto::v1::coordinator_client::CoordinatorClient;
+use stentor_proto::{PayloadAssembler, parts, v1};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+/// The connection to the coordinator.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    grpc: CoordinatorClient<Channel>,
+    url: String,
+}
+
+/// What the member says it is doing; heartbeats carry the newest words.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Doing(Arc<Mutex<String>>);
+
+impl Doing {
+    pub(crate) fn now(&self, words: String) {
+        // A poisoned lock still holds a string.
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = words;
+    }
+
+    fn words(&self) -> String {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+/// A round's update as received, digest checked.
+#[derive(Debug)]
+pub(crate) struct Update {
+    pub(crate) header: v1::UpdateHeader,
+    pub(crate) payload: Bytes,
+}
+
+impl Client {
+    /// A connection that is made when it is first used.
+    pub(crate) fn new(url: &str) -> Result<Self, Error> {
+        let endpoint = Endpoint::from_shared(url.to_owned())
+            .map_err(|e| Error::Refused(format!("expected a URL such as http://host:7400, found `{url}`: {e}")))?
+            .connect_timeout(Duration::from_secs(5))
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .keep_alive_timeout(Duration::from_secs(10))
+            // hyper's default of 64 KiB a stream would cap a round at window / round trip.
+            .initial_stream_window_size(4 << 20)
+            .initial_connection_window_size(8 << 20);
+        let grpc = CoordinatorClient::new(endpoint.connect_lazy()).max_decoding_message_size(2 << 20);
+        Ok(Self { grpc, url: url.to_owned() })
+    }
+
+    /// Asks for membership until it is granted, refused, or `patience` is over.
+    pub(crate) async fn join(&mut self, identity: &str, patience: Duration) -> Result<v1::JoinReply, Error> {
+        let started = Instant::now();
+        let mut attempt = 0;
+        loop {
+            let request = v1::JoinRequest {
+                identity: identity.to_owned(),
+                version: env!("CARGO_PKG_VERSION").into(),
+                host: host(),
+                process_id: std::process::id(),
+            };
+            let status = match self.grpc.join(request).await {
+                Ok(reply) => return Ok(reply.into_inner()),
+                Err(status) => status,
+            };
+            if !matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Aborted) {
+                return Err(Error::Refused(status.message().to_owned()));
+            }
+            let waited = started.elapsed();
+            if waited > patience {
+                let reason = status.message().to_owned();
+                return Err(Error::Unreachable { url: self.url.clone(), seconds: waited.as_secs_f64(), reason });
+            }
+            let delay = Duration::from_millis(100 << attempt.min(5));
+            tracing::info!(reason = status.message(), ?delay, "joining again");
+            tokio::time::sleep(delay).await;
+            attempt += 1;
+        }
+    }
+
+    /// Keeps saying what the member is doing. The returned channel yields why the session is over.
+    pub(crate) async fn attend(
+        &mut self,
+        first: v1::Heartbeat,
+        every: Duration,
+        doing: Doing,
+    ) -> Result<mpsc::Receiver<String>, Error> {
+        let (beats, outbound) = mpsc::channel(4);
+        let (over, ended) = mpsc::channel(1);
+        let template = first.clone();
+        // The channel has room: nothing has been sent on it yet.
+        let _ = beats.try_send(first);
+        let mut notices = self.grpc.attend(ReceiverStream::new(outbound)).await.map_err(session_over)?.into_inner();
+        tokio::spawn(async move {
+            let mut clock = tokio::time::interval(every);
+            loop {
+                tokio::select! {
+                    _ = clock.tick() => {
+                        let beat = v1::Heartbeat { doing: doing.words(), ..template.clone() };
+                        if beats.send(beat).await.is_err() {
+                            break;
+                        }
+                    }
+                    notice = notices.next() => {
+                        let reason = match notice {
+                            Some(Ok(notice)) => notice.reason,
+                            Some(Err(status)) => status.message().to_owned(),
+                            None => "the coordinator closed the connection".to_owned(),
+                        };
+                        let _ = over.send(reason).await;
+                        break;
+                    }
+                    () = over.closed() => break,
+                }
+            }
+        });
+        Ok(ended)
+    }
+
+    /// Sends a contribution and waits for the round's update.
+    pub(crate) async fn exchange(
+        &mut self,
+        header: v1::ContributionHeader,
+        payload: Bytes,
+        limit: u64,
+    ) -> Result<Update, Error> {
+        let first = v1::ContributionPart { part: Some(v1::contribution_part::Part::Header(header)) };
+        let rest = parts(&payload)
+            .map(|bytes| v1::ContributionPart { part: Some(v1::contribution_part::Part::Payload(bytes)) });
+        let outbound = tokio_stream::iter(std::iter::once(first).chain(rest));
+        let mut inbound = self.grpc.exchange(outbound).await.map_err(session_over)?.into_inner();
+        let part = inbound.next().await.transpose().map_err(session_over)?.and_then(|p| p.part);
+        let Some(v1::update_part::Part::Header(header)) = part else {
+            return Err(Error::Protocol("expected an update's header first".into()));
+        };
+        let protocol = |e: stentor_proto::FrameError| Error::Protocol(e.to_string());
+        let mut payload = PayloadAssembler::new(header.payload_bytes, limit).map_err(protocol)?;
+        while let Some(part) = inbound.next().await.transpose().map_err(session_over)? {
+            match part.part {
+                Some(v1::update_part::Part::Payload(bytes)) => payload.push(&bytes).map_err(protocol)?,
+                _ => return Err(Error::Protocol("expected an update's payload, found another header".into())),
+            }
+        }
+        let payload = payload.finish().map_err(protocol)?;
+        let found = stentor_exchange::digest(&payload);
+        if found != header.payload_digest {
+            let expected = header.payload_digest;
+            return Err(Error::Protocol(format!("expected update digest {expected:016x}, found {found:016x}")));
+        }
+        Ok(Update { header, payload })
+    }
+
+    /// Reports what was done at a boundary.
+    pub(crate) async fn report(&mut self, report: v1::BoundaryReport) -> Result<(), Error> {
+        self.grpc.report(report).await.map_err(session_over)?;
+        Ok(())
+    }
+
+    /// Says good-bye; nobody answers where the coordinator has already gone.
+    pub(crate) async fn leave(&mut self, run_id: &str, identity: &str, reason: &str, fatal: bool) {
+        let (run_id, identity, reason) = (run_id.to_owned(), identity.to_owned(), reason.to_owned());
+        let leaving = self.grpc.leave(v1::LeaveRequest { run_id, identity, reason, fatal });
+        if let Ok(Err(status)) = tokio::time::timeout(Duration::from_secs(5), leaving).await {
+            tracing::debug!(reason = status.message(), "could not say good-bye");
+        }
+    }
+}
+
+/// Every failure of a call within a session ends the session: state is only safe after joining again.
+fn session_over(status: Status) -> Error {
+    match status.code() {
+        Code::InvalidArgument | Code::OutOfRange => Error::Protocol(status.message().to_owned()),
+        _ => Error::SessionOver(status.message().to_owned()),
+    }
+}
+
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "unknown".into(), |h| h.trim().to_owned())
+}

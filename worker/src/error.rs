@@ -1,0 +1,77 @@
+use stentor_runtime::ExitStatus;
+use thiserror::Error;
+
+/// Why a worker cannot start or go on.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The coordinator cannot be reached.
+    #[error("{url}: no coordinator reached for {seconds:.0} s: {reason}; is it running, and is the URL right?")]
+    Unreachable {
+        /// As given.
+        url: String,
+        /// How long it was tried.
+        seconds: f64,
+        /// The last answer.
+        reason: String,
+    },
+    /// The coordinator refused.
+    #[error("the coordinator refused: {0}")]
+    Refused(String),
+    /// The coordinator's messages make no sense.
+    #[error("unexpected message from the coordinator: {0}")]
+    Protocol(String),
+    /// This member was dismissed or the coordinator went away; it joins again.
+    #[error("session over: {0}")]
+    SessionOver(String),
+    /// The experiment that was served is not valid for this program.
+    #[error("the coordinator's experiment: {0}")]
+    Experiment(#[from] stentor_experiment::Error),
+    /// Data cannot be used.
+    #[error(transparent)]
+    Data(#[from] stentor_dataset::Error),
+    /// A label or feature does not fit the model.
+    #[error("{lease}: {source}; verify the shards")]
+    BadBatch {
+        /// The batch.
+        lease: String,
+        /// What does not fit.
+        source: stentor_acoustic::Error,
+    },
+    /// A checkpoint cannot be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] stentor_checkpoint::Error),
+    /// The object store failed.
+    #[error(transparent)]
+    Store(#[from] stentor_store::Error),
+    /// The model cannot be built or run.
+    #[error(transparent)]
+    Acoustic(#[from] stentor_acoustic::Error),
+    /// A contribution or update cannot be coded.
+    #[error(transparent)]
+    Exchange(#[from] stentor_exchange::Error),
+    /// Loss or gradient is not finite.
+    #[error("{lease}: loss {loss}, gradient norm {norm}; lower schedule.learning_rate or look at the data")]
+    NonFinite {
+        /// The batch.
+        lease: String,
+        /// Mean loss, nats.
+        loss: f64,
+        /// 2-norm.
+        norm: f64,
+    },
+}
+
+impl Error {
+    /// The exit code that tells a supervisor what to do.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => ExitStatus::Config,
+            Error::Data(_) | Error::BadBatch { .. } | Error::Checkpoint(_) => ExitStatus::Data,
+            Error::NonFinite { .. } | Error::Exchange(_) => ExitStatus::NonFinite,
+            Error::Unreachable { .. } | Error::SessionOver(_) | Error::Store(_) | Error::Protocol(_) => {
+                ExitStatus::Retryable
+            }
+        }
+    }
+}

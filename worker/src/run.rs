@@ -1,0 +1,50 @@
+use crate::client::{Client, Doing};
+use crate::session::{End, Session};
+use crate::{Error, Options};
+use std::time::Duration;
+use stentor_runtime::Shutdown;
+
+/// Joins, trains, and joins again after a dismissal, until the run is finished or a signal asks for the end.
+///
+/// # Errors
+/// Any [`Error`] that joining again cannot mend.
+pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
+    let threads = match options.threads {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads,
+    };
+    let chosen = stentor_acoustic::choose_device(&options.device)?;
+    stentor_acoustic::set_threads(threads)?;
+    tracing::info!(device = ?chosen.device, why = chosen.why, threads, identity = options.identity, "ready");
+    let mut client = Client::new(&options.coordinator)?;
+    let patience = Duration::from_secs_f64(options.patience_s.clamp(0.0, 1e6));
+    loop {
+        let doing = Doing::default();
+        doing.now("joining".into());
+        let reply = tokio::select! {
+            reply = client.join(&options.identity, patience) => reply?,
+            () = shutdown.requested() => return Ok(()),
+        };
+        let run_id = reply.assignment.as_ref().and_then(|a| a.fence.as_ref()).map(|f| f.run_id.clone());
+        let run_id = run_id.unwrap_or_default();
+        let result = Session::train(&mut client, &options.identity, reply, chosen.device, &doing, shutdown).await;
+        match result {
+            Ok(End::Finished) => {
+                client.leave(&run_id, &options.identity, "the run is finished", false).await;
+                return Ok(());
+            }
+            Ok(End::Shutdown) => {
+                client.leave(&run_id, &options.identity, "asked to stop by a signal", false).await;
+                tracing::info!("left by request");
+                return Ok(());
+            }
+            Err(Error::SessionOver(reason)) => tracing::warn!(reason, "session over; joining again"),
+            Err(error) => {
+                // Another worker would fail at the same place: the run stops and says why.
+                let fatal = matches!(error, Error::NonFinite { .. } | Error::BadBatch { .. } | Error::Data(_));
+                client.leave(&run_id, &options.identity, &error.to_string(), fatal).await;
+                return Err(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+use crate::Error;
+use crate::boundary::{Duties, Surroundings};
+use crate::client::{Client, Doing, Update};
+use crate::feed::Feed;
+use crate::replica::Replica;
+use crate::state;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use stentor_acoustic::{Device, ModelShape, Score};
+use stentor_dataset::Dataset;
+use stentor_experiment::{Experiment, Source};
+use stentor_plan::Lease;
+use stentor_proto::v1;
+use stentor_runtime::{Shutdown, metrics};
+use stentor_store::Store;
+
+/// How a session ends well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The coordinator said so.
+    Finished,
+    /// A signal asked for it.
+    Shutdown,
+}
+
+/// From joining to dismissal: the rounds of one membership.
+pub(crate) struct Session<'a> {
+    client: &'a mut Client,
+    doing: &'a Doing,
+    replica: Replica,
+    feed: Feed,
+    shape: ModelShape,
+    device: Device,
+    around: Surroundings,
+    two_sources: bool,
+    /// Set once the coordinator has said that the run is finished.
+    finished: Arc<AtomicBool>,
+}
+
+/// What the round's batches came to.
+#[derive(Debug, Default)]
+struct Learned {
+    frames: u64,
+    loss_sum: f64,
+    correct_frames: u64,
+    gradient_norm: f64,
+}
+
+impl<'a> Session<'a> {
+    /// Trains until the run is finished, a signal comes, or the membership ends.
+    pub(crate) async fn train(
+        client: &'a mut Client,
+        identity: &str,
+        reply: v1::JoinReply,
+        device: Device,
+        doing: &'a Doing,
+        shutdown: &Shutdown,
+    ) -> Result<End, Error> {
+        let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment").map_err(protocol)?;
+        let fence = stentor_proto::required(assignment.fence.clone(), "fence").map_err(protocol)?;
+        let first = v1::Heartbeat {
+            run_id: fence.run_id,
+            identity: identity.to_owned(),
+            session: reply.session,
+            doing: "loading".into(),
+        };
+        let every = Duration::from_secs_f64(reply.heartbeat_s.clamp(0.05, 60.0));
+        let mut dismissed = client.attend(first, every, doing.clone()).await?;
+        doing.now("loading data and model".into());
+        let mut session = Self::prepare(client, identity, &reply, device, doing).await?;
+        let finished = Arc::clone(&session.finished);
+        loop {
+            let round = tokio::select! {
+                round = session.round(assignment) => round,
+                reason = dismissed.recv() => {
+                    Err(Error::SessionOver(reason.unwrap_or_else(|| "dismissed".into())))
+                }
+            };
+            // The coordinator may be gone before the last call is answered.
+            if matches!(round, Err(Error::SessionOver(_))) && finished.load(Ordering::Relaxed) {
+                return Ok(End::Finished);
+            }
+            match round? {
+                None => return Ok(End::Finished),
+                Some(_) if shutdown.is_requested() => return Ok(End::Shutdown),
+                Some(next) => assignment = next,
+            }
+        }
+    }
+
+    async fn prepare(
+        client: &'a mut Client,
+        identity: &str,
+        reply: &v1::JoinReply,
+        device: Device,
+        doing: &'a Doing,
+    ) -> Result<Self, Error> {
+        let experiment = Arc::new(Experiment::parse(&reply.experiment_toml)?);
+        let dataset = Arc::new(Dataset::open(&experiment).await?);
+        let shape =
+            ModelShape::new(&experiment.model, dataset.manifest().dimension, dataset.senones().len())?;
+        let model = stentor_acoustic::build(&shape, experiment.run.seed, device)?;
+        let mut replica = Replica::new(model, &experiment);
+        let run = Store::open(&reply.run_url)?;
+        if !reply.checkpoint.is_empty() {
+            state::load(&mut replica, &run, &reply.checkpoint, identity).await?;
+            tracing::info!(checkpoint = reply.checkpoint, "loaded");
+        }
+        let feed = Feed::new(Arc::clone(&dataset), Arc::clone(&experiment));
+        let two_sources = dataset.part(Source::MachineLabeled).is_some();
+        let around = Surroundings { identity: identity.to_owned(), run, dataset, experiment };
+        Ok(Self { client, doing, replica, feed, shape, device, around, two_sources, finished: Arc::default() })
+    }
+
+    /// One round: batches, exchange, update, boundary. The next assignment, or none where the run is finished.
+    async fn round(&mut self, assignment: v1::Assignment) -> Result<Option<v1::Assignment>, Error> {
+        let fence = stentor_proto::required(assignment.fence.clone(), "fence").map_err(protocol)?;
+        let kind = stentor_proto::required(assignment.encoding.and_then(|e| e.kind), "encoding").map_err(protocol)?;
+        let leases = self.checked(&assignment.leases)?;
+        let ahead = self.checked(&assignment.ahead)?;
+        self.feed.expect(&leases, &ahead);
+        // A replica's digest is of the parameters that the round starts from.
+        let parameters_digest = self.replica.digest();
+
+        let started = Instant::now();
+        let learned = self.learn(&assignment, &leases).await?;
+        let compute = started.elapsed();
+
+        let started = Instant::now();
+        let coded = if learned.frames > 0 { self.replica.contribute(&kind)? } else { Default::default() };
+        let encode = started.elapsed();
+        self.doing.now(format!("waiting for the update of round {}", fence.round));
+        let header = v1::ContributionHeader {
+            fence: Some(fence.clone()),
+            identity: self.around.identity.clone(),
+            slot: assignment.slot,
+            frames: learned.frames,
+            loss_sum: learned.loss_sum,
+            correct_frames: learned.correct_frames,
+            gradient_norm: learned.gradient_norm,
+            suggested_tau: coded.suggested_tau,
+            values_sent: coded.values_sent,
+            residual_norm: coded.residual_norm,
+            payload_bytes: coded.payload.len() as u64,
+            payload_digest: stentor_exchange::digest(&coded.payload),
+            parameters_digest,
+            compute_s: compute.as_secs_f64(),
+            encode_s: encode.as_secs_f64(),
+        };
+        metrics::phase_time(compute, metrics::Phase::Compute);
+        metrics::phase_time(encode, metrics::Phase::Encode);
+        metrics::exchanged(coded.payload.len() as u64, metrics::Direction::Out);
+        metrics::residual_norm(coded.residual_norm);
+        metrics::gradient_norm(learned.gradient_norm);
+        let started = Instant::now();
+        let limit = 4 * self.replica.len() as u64 + 4096;
+        let Update { header, payload } = self.client.exchange(header, coded.payload, limit).await?;
+        metrics::phase_time(started.elapsed(), metrics::Phase::Wait);
+        metrics::exchanged(payload.len() as u64, metrics::Direction::In);
+
+        let kind = stentor_proto::required(header.encoding.and_then(|e| e.kind), "encoding").map_err(protocol)?;
+        let source = stentor_proto::source(header.source).map_err(protocol)?;
+        let counted = learned.frames > 0 && header.contributors.contains(&assignment.slot);
+        let learning_rate = self.learning_rate(source, assignment.committed_frames, assignment.total_frames);
+        let started = Instant::now();
+        self.replica.apply(&kind, &payload, counted, learning_rate)?;
+        metrics::phase_time(started.elapsed(), metrics::Phase::Apply);
+        metrics::frames(learned.frames, source);
+        metrics::learning_rate(learning_rate, source);
+        self.finished.store(header.next.is_none(), Ordering::Relaxed);
+        if let Some(boundary) = header.boundary {
+            self.boundary(fence, &boundary).await?;
+        }
+        Ok(header.next)
+    }
+
+    /// The batches of the leases, one after the other.
+    async fn learn(&mut self, assignment: &v1::Assignment, leases: &[Lease]) -> Result<Learned, Error> {
+        let mut learned = Learned::default();
+        // The schedule's clock within a block: what this worker has done stands for all members.
+        let mut clock = assignment.committed_frames;
+        for lease in leases {
+            for index in 0..lease.batches {
+                let one = Lease { first_batch: lease.first_batch + index, batches: 1, ..*lease };
+                self.doing.now(format!("computing {one}"));
+                let learning_rate = self.learning_rate(lease.source, clock, assignment.total_frames);
+                let batch = self.feed.batch(lease, index, &self.shape, self.device).await?;
+                clock += u64::from(assignment.members) * self.around.dataset.plan().planned_frames(&one);
+                let Some(batch) = batch else { continue };
+                let (score, norm) =
+                    tokio::task::block_in_place(|| self.replica.learn(&batch, lease.source, learning_rate))?;
+                learned.add(&one, score, norm)?;
+            }
+        }
+        Ok(learned)
+    }
+
+    fn learning_rate(&self, source: Source, committed: u64, total: u64) -> f64 {
+        let schedule = &self.around.experiment.schedule;
+        let rate = schedule.learning_rate_at(committed as f64 / total.max(1) as f64);
+        let multiplied = self.two_sources && source == Source::Annotated;
+        if multiplied { rate * schedule.annotated_multiplier } else { rate }
+    }
+
+    async fn boundary(&mut self, fence: v1::Fence, boundary: &v1::Boundary) -> Result<(), Error> {
+        if boundary.checkpoint.is_empty() {
+            return Ok(());
+        }
+        self.doing.now(format!("writing checkpoint {}", boundary.checkpoint));
+        let duties = Duties { replica: &self.replica, shape: &self.shape, device: self.device, around: &self.around };
+        let report = duties.fulfil(fence, boundary).await?;
+        self.client.report(report).await
+    }
+
+    fn checked(&self, leases: &[v1::Lease]) -> Result<Vec<Lease>, Error> {
+        leases
+            .iter()
+            .map(|lease| {
+                let lease = Lease::try_from(*lease).map_err(protocol)?;
+                self.around.dataset.plan().check_lease(&lease).map_err(|e| Error::Protocol(e.to_string()))?;
+                Ok(lease)
+            })
+            .collect()
+    }
+}
+
+impl Learned {
+    fn add(&mut self, lease: &Lease, score: Score, norm: f64) -> Result<(), Error> {
+        if !(score.is_finite() && norm.is_finite()) {
+            metrics::non_finite(1, "loss");
+            return Err(Error::NonFinite { lease: lease.to_string(), loss: score.mean_loss(), norm });
+        }
+        self.frames += score.frames as u64;
+        self.loss_sum += score.loss;
+        self.correct_frames += score.correct as u64;
+        self.gradient_norm = norm;
+        Ok(())
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)]
+fn protocol(error: stentor_proto::ConvertError) -> Error {
+    Error::Protocol(error.to_string())
+}

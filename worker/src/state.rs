@@ -1,0 +1,175 @@
+//! A replica's state as objects of a checkpoint: what is deployed, what all replicas share, what is this worker's own.
+
+use crate::Error;
+use crate::replica::{Exchange, Replica};
+use stentor_acoustic::OptimizerState;
+use stentor_checkpoint::{Manifest, NamedTensor, TensorFile, checkpoint_store, load_manifest};
+use stentor_exchange::{BlockMomentum, BlockParts};
+use stentor_proto::v1::WrittenObject;
+use stentor_store::Store;
+
+/// Parameters to deploy, by name.
+const MODEL: &str = "model.safetensors";
+/// Optimiser and block momentum, where they are the same on every replica.
+const REPLICATED: &str = "replicated.safetensors";
+
+/// Residual and own optimiser of one identity.
+fn own_state(identity: &str) -> String {
+    format!("state-{identity}.safetensors")
+}
+
+/// Writes this member's part of checkpoint `name` and says what was written.
+pub(crate) async fn save(
+    replica: &Replica,
+    run: &Store,
+    name: &str,
+    identity: &str,
+    writes_model: bool,
+) -> Result<Vec<WrittenObject>, Error> {
+    let mut files = Vec::new();
+    if writes_model {
+        files.push((MODEL.to_owned(), model(replica)));
+        files.push((REPLICATED.to_owned(), replicated(replica)));
+    }
+    files.push((own_state(identity), own(replica)));
+    let folder = checkpoint_store(run, name);
+    let mut written = Vec::with_capacity(files.len());
+    for (name, file) in files {
+        let bytes = file.to_bytes()?;
+        let (length, digest) = (bytes.len() as u64, stentor_checkpoint::digest(&bytes));
+        // A round that is done again after a fall-back has another lineage, hence another folder: nothing is overwritten.
+        folder.put(&name, bytes).await?;
+        written.push(WrittenObject { name, bytes: length, digest });
+    }
+    Ok(written)
+}
+
+/// Loads checkpoint `name` into a fresh replica. A newcomer takes a peer's optimiser and starts without a residual.
+pub(crate) async fn load(replica: &mut Replica, run: &Store, name: &str, identity: &str) -> Result<(), Error> {
+    let manifest = load_manifest(run, name).await?;
+    let folder = checkpoint_store(run, name);
+    let read = async |object: &str| -> Result<TensorFile, Error> {
+        let bytes = folder.get(object).await?;
+        Ok(TensorFile::from_bytes(&bytes)?)
+    };
+    let parameters = read(MODEL).await?;
+    let named = parameters.tensors.iter().map(|(n, t)| (n.as_str(), t.shape.as_slice(), t.values.as_slice()));
+    replica.model.parameters().load_named(named)?;
+    let shared = read(REPLICATED).await?;
+    restore_shared(replica, &shared)?;
+    let mine = own_state(identity);
+    if has(&manifest, &mine) {
+        return restore_own(replica, &read(&mine).await?);
+    }
+    let peer = manifest.objects.iter().map(|o| &o.name).find(|n| n.starts_with("state-"));
+    if let Some(peer) = peer {
+        tracing::info!(peer, "no state of this worker's own: taking a peer's optimiser, no residual");
+        let mut state = read(peer).await?;
+        state.tensors.remove(RESIDUAL);
+        restore_own(replica, &state)?;
+    }
+    Ok(())
+}
+
+const RESIDUAL: &str = "residual";
+const BLOCK_DELTA: &str = "block.delta";
+const OPTIMIZER: &str = "optimizer.";
+const STEPS: &str = "optimizer.steps";
+const LOOK_AHEAD: &str = "block.look_ahead_eta";
+
+fn has(manifest: &Manifest, object: &str) -> bool {
+    manifest.objects.iter().any(|o| o.name == object)
+}
+
+fn model(replica: &Replica) -> TensorFile {
+    let mut file = TensorFile::default();
+    let deployed = replica.deployed();
+    for slot in replica.model.parameters().slots() {
+        let values = deployed[slot.offset..slot.offset + slot.len].to_vec();
+        file.tensors.insert(slot.name.clone(), NamedTensor { shape: slot.shape.clone(), values });
+    }
+    file
+}
+
+fn replicated(replica: &Replica) -> TensorFile {
+    let mut file = TensorFile::default();
+    if !replica.steps_alone() {
+        put_optimizer(&mut file, &replica.optimizer.state());
+    }
+    if let Exchange::Bmuf { filter, .. } = &replica.exchange {
+        let parts = filter.parts();
+        put(&mut file, BLOCK_DELTA, parts.delta);
+        // Hexadecimal bits: a checkpoint gives back the same number, not a close one.
+        file.metadata.insert(LOOK_AHEAD.into(), format!("{:016x}", parts.look_ahead_eta.to_bits()));
+    }
+    file
+}
+
+fn own(replica: &Replica) -> TensorFile {
+    let mut file = TensorFile::default();
+    if replica.steps_alone() {
+        put_optimizer(&mut file, &replica.optimizer.state());
+    }
+    if let Exchange::Gtc(residual) = &replica.exchange {
+        put(&mut file, RESIDUAL, residual.kept.clone());
+    }
+    file
+}
+
+fn put(file: &mut TensorFile, name: &str, values: Vec<f32>) {
+    file.tensors.insert(name.to_owned(), NamedTensor { shape: vec![values.len()], values });
+}
+
+fn put_optimizer(file: &mut TensorFile, state: &OptimizerState) {
+    for (name, values) in &state.vectors {
+        put(file, &format!("{OPTIMIZER}{name}"), values.clone());
+    }
+    file.metadata.insert(STEPS.into(), state.steps.to_string());
+}
+
+fn restore_optimizer(replica: &mut Replica, file: &TensorFile) -> Result<(), Error> {
+    let vectors = file
+        .tensors
+        .iter()
+        .filter_map(|(name, t)| Some((name.strip_prefix(OPTIMIZER)?.to_owned(), t.values.clone())))
+        .collect();
+    let steps = file.metadata.get(STEPS).and_then(|s| s.parse().ok()).unwrap_or(0);
+    Ok(replica.optimizer.load_state(&OptimizerState { steps, vectors })?)
+}
+
+fn restore_shared(replica: &mut Replica, file: &TensorFile) -> Result<(), Error> {
+    if !replica.steps_alone() {
+        restore_optimizer(replica, file)?;
+    }
+    let Exchange::Bmuf { filter, .. } = &mut replica.exchange else { return Ok(()) };
+    let w = replica.model.parameters().to_host();
+    let missing = || Error::Protocol(format!("expected `{BLOCK_DELTA}` in {REPLICATED}, found nothing"));
+    let delta = file.tensors.get(BLOCK_DELTA).ok_or_else(missing)?.values.clone();
+    let look_ahead_eta = file
+        .metadata
+        .get(LOOK_AHEAD)
+        .and_then(|bits| u64::from_str_radix(bits, 16).ok())
+        .map(f64::from_bits)
+        .ok_or_else(missing)?;
+    let kind = filter.kind();
+    **filter = BlockMomentum::from_parts(BlockParts { w, delta, look_ahead_eta }, kind)?;
+    replica.model.parameters().load_host(filter.start())?;
+    Ok(())
+}
+
+fn restore_own(replica: &mut Replica, file: &TensorFile) -> Result<(), Error> {
+    if replica.steps_alone() {
+        restore_optimizer(replica, file)?;
+    }
+    let len = replica.len();
+    if let Exchange::Gtc(residual) = &mut replica.exchange
+        && let Some(kept) = file.tensors.get(RESIDUAL)
+    {
+        if kept.values.len() != len {
+            let found = kept.values.len();
+            return Err(Error::Protocol(format!("expected a residual of {len} values, found {found}")));
+        }
+        residual.kept.clone_from(&kept.values);
+    }
+    Ok(())
+}

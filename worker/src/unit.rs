@@ -1,0 +1,169 @@
+use half::f16;
+use stentor_acoustic::{Batch, Chunk as Piece, Device, ModelShape, SoftLabels};
+use stentor_dataset::UnitRows;
+use stentor_plan::Chunk;
+use stentor_shards::Normalisation;
+
+/// A work unit in memory: normalised features and targets of its utterances.
+#[derive(Debug, Default)]
+pub(crate) struct UnitData {
+    /// Width of a frame.
+    dimension: usize,
+    utterances: Vec<Utterance>,
+}
+
+#[derive(Debug, Default)]
+struct Utterance {
+    /// Flat `[frames × dimension]`.
+    features: Vec<f32>,
+    alignment: Option<Vec<u16>>,
+    soft: Option<Soft>,
+}
+
+/// The teacher's labels of an utterance, flat `[frames × k]`.
+#[derive(Debug, Default)]
+struct Soft {
+    k: usize,
+    ids: Vec<u16>,
+    probabilities: Vec<f32>,
+}
+
+impl UnitData {
+    /// Normalises and widens the rows of a unit.
+    pub(crate) fn new(rows: &UnitRows, dimension: usize, normalisation: Option<&Normalisation>) -> Self {
+        let mut soft = rows.labels.iter().map(|row| Soft {
+            k: row.ids.len() / row.residual.len().max(1),
+            ids: row.ids.clone(),
+            probabilities: row.log_probs.iter().map(|&q| (f32::from(q) / 256.0).exp()).collect(),
+        });
+        let utterances = rows
+            .features
+            .iter()
+            .map(|row| Utterance {
+                features: normalise(&row.features, dimension, normalisation),
+                alignment: row.alignment.clone(),
+                soft: soft.next(),
+            })
+            .collect();
+        Self { dimension: dimension.max(1), utterances }
+    }
+
+    /// Frames of each utterance.
+    pub(crate) fn lengths(&self) -> Vec<u32> {
+        self.utterances.iter().map(|u| (u.features.len() / self.dimension) as u32).collect()
+    }
+
+    /// Whole utterances as chunks without context, for evaluation.
+    pub(crate) fn whole(&self) -> Vec<Chunk> {
+        let whole = |(utterance, frames)| Chunk { utterance, start: 0, frames, left: 0, right: 0 };
+        self.lengths().into_iter().enumerate().filter(|(_, frames)| *frames > 0).map(whole).collect()
+    }
+
+    /// Lays out chunks as a batch on `device`.
+    ///
+    /// # Errors
+    /// Whatever of labels and features does not fit the model or each other.
+    pub(crate) fn batch(
+        &self,
+        chunks: &[Chunk],
+        shape: &ModelShape,
+        device: Device,
+    ) -> Result<Batch, stentor_acoustic::Error> {
+        let pieces: Vec<Piece<'_>> = chunks.iter().filter_map(|chunk| self.piece(chunk)).collect();
+        Batch::pack(&pieces, shape, device)
+    }
+
+    fn piece(&self, chunk: &Chunk) -> Option<Piece<'_>> {
+        let utterance = self.utterances.get(chunk.utterance)?;
+        let (from, to) = (chunk.start as usize, (chunk.start + chunk.frames) as usize);
+        let (left, right) = (chunk.left as usize, chunk.right as usize);
+        let spans = |of: usize| from * of..to * of;
+        Some(Piece {
+            features: utterance.features.get((from - left) * self.dimension..(to + right) * self.dimension)?,
+            left,
+            right,
+            // A short alignment becomes an empty one, which the batch refuses with both lengths.
+            hard: utterance.alignment.as_ref().map(|labels| labels.get(spans(1)).unwrap_or_default()),
+            soft: utterance.soft.as_ref().map(|soft| SoftLabels {
+                k: soft.k,
+                ids: soft.ids.get(spans(soft.k)).unwrap_or_default(),
+                probabilities: soft.probabilities.get(spans(soft.k)).unwrap_or_default(),
+            }),
+        })
+    }
+}
+
+/// `(x − mean) / std`, flat `[frames × dimension]`.
+fn normalise(features: &[f16], dimension: usize, normalisation: Option<&Normalisation>) -> Vec<f32> {
+    let Some(Normalisation { mean, std }) = normalisation else {
+        return features.iter().map(|x| x.to_f32()).collect();
+    };
+    let scale: Vec<f32> = std.iter().map(|s| 1.0 / s).collect();
+    let mut normalised = Vec::with_capacity(features.len());
+    for frame in features.chunks_exact(dimension.max(1)) {
+        normalised.extend(frame.iter().zip(mean).zip(&scale).map(|((x, m), s)| (x.to_f32() - m) * s));
+    }
+    normalised
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_experiment::Model;
+    use stentor_shards::{FeatureRow, LabelRow};
+
+    fn unit() -> UnitData {
+        let features = |n: usize| (0..2 * n).map(|i| f16::from_f32(i as f32)).collect();
+        let row = |name: &str, n: usize| FeatureRow {
+            utterance: name.into(),
+            speaker: "s".into(),
+            group: "g".into(),
+            features: features(n),
+            alignment: Some((0..n as u16).collect()),
+            text: None,
+        };
+        let label = |name: &str, n: usize| LabelRow {
+            utterance: name.into(),
+            ids: (0..2 * n as u16).map(|i| i % 9).collect(),
+            log_probs: vec![-256; 2 * n],
+            residual: vec![6554; n],
+        };
+        let rows = UnitRows {
+            features: vec![row("a", 5), row("b", 3)],
+            labels: vec![label("a", 5), label("b", 3)],
+        };
+        let normalisation = Normalisation { mean: vec![1.0, 1.0], std: vec![2.0, 0.5] };
+        UnitData::new(&rows, 2, Some(&normalisation))
+    }
+
+    fn shape() -> ModelShape {
+        ModelShape::new(&Model::default(), 2, 9).unwrap()
+    }
+
+    #[test]
+    fn context_and_padding_are_masked_and_targets_stand_under_their_frames() {
+        let chunks = [
+            Chunk { utterance: 0, start: 2, frames: 2, left: 1, right: 1 },
+            Chunk { utterance: 1, start: 0, frames: 3, left: 0, right: 0 },
+        ];
+        let batch = unit().batch(&chunks, &shape(), Device::Cpu).unwrap();
+        assert_eq!(batch.lengths, [4, 3]);
+        let flat = |t: &stentor_acoustic::Tensor| Vec::<f64>::try_from(t.flatten(0, -1).to_kind(stentor_acoustic::tch::Kind::Double)).unwrap();
+        assert_eq!(flat(&batch.targets.mask), [0., 1., 1., 0., 1., 1., 1., 0.]);
+        assert_eq!(flat(batch.targets.hard.as_ref().unwrap()), [0., 2., 3., 0., 0., 1., 2., 0.]);
+        // Frame 1 of utterance a is (2, 3); its normalised form stands in the first cell.
+        assert_eq!(flat(&batch.features)[..2], [0.5, 4.0]);
+        let soft = batch.targets.soft.as_ref().unwrap();
+        assert_eq!(flat(&soft.ids)[2..4], [4.0, 5.0]);
+        assert!((flat(&soft.probabilities)[2] - (-1f64).exp()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_short_alignment_is_refused_with_both_lengths() {
+        let mut unit = unit();
+        unit.utterances[1].alignment = Some(vec![1]);
+        let chunk = Chunk { utterance: 1, start: 0, frames: 3, left: 0, right: 0 };
+        let error = unit.batch(&[chunk], &shape(), Device::Cpu).unwrap_err().to_string();
+        assert!(error.contains("hard labels") && error.contains('3'), "{error}");
+    }
+}
