@@ -3,7 +3,7 @@ use crate::engine::Command;
 use crate::events::EventLog;
 use crate::summary::Tally;
 use serde::{Deserialize, Serialize};
-use stentor_checkpoint::{DevResult, Manifest, Object, Retained, retention};
+use stentor_checkpoint::{DevResult, Manifest, Object};
 use stentor_runtime::metrics;
 use stentor_store::Store;
 use tokio::sync::mpsc;
@@ -78,7 +78,7 @@ impl Publisher {
             let published = matches!(command, Command::Published { .. });
             // The engine may have ended meanwhile; the checkpoint stands all the same.
             let _ = commands.send(command).await;
-            if published && let Err(error) = retain(&run, keep).await {
+            if published && let Err(error) = stentor_checkpoint::retain(&run, keep).await {
                 tracing::warn!(%error, "old checkpoints could not be deleted");
             }
         });
@@ -89,10 +89,4 @@ impl Publisher {
             let _ = commands.send(Command::PublishFailed { checkpoint, reason }).await;
         });
     }
-}
-
-/// Deletes checkpoints that are neither among the newest `keep` nor the best on dev.
-async fn retain(run: &Store, keep: usize) -> Result<(), stentor_checkpoint::Error> {
-    let _ = (run, keep, retention as fn(&[Retained], usize) -> _);
-    Ok(())
 }

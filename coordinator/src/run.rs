@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use stentor_checkpoint::{Manifest, ModelDescription};
+use stentor_checkpoint::{Manifest, ModelDescription, Normalisation};
 use stentor_dataset::Dataset;
 use stentor_exchange::Rethreshold;
 use stentor_experiment::{Experiment, GtcDownlink, Strategy};
@@ -236,7 +236,6 @@ async fn newest_state(
 /// All that is the same in every manifest of a run.
 fn template(experiment: &Experiment, dataset: &Dataset, run_id: &str) -> Manifest {
     let features = dataset.manifest();
-    let (mean, std) = features.normalisation.as_ref().map(|n| (n.mean.clone(), n.std.clone())).unwrap_or_default();
     Manifest {
         schema_version: stentor_checkpoint::SCHEMA_VERSION,
         run_id: run_id.to_owned(),
@@ -248,7 +247,12 @@ fn template(experiment: &Experiment, dataset: &Dataset, run_id: &str) -> Manifes
             senones: features.senones.len(),
         },
         features_fingerprint: features.inputs_fingerprint(),
+        features: serde_json::to_value(&features.settings).unwrap_or_default(),
+        senones: serde_json::to_value(&features.senones).unwrap_or_default(),
+        normalisation: features
+            .normalisation
+            .as_ref()
+            .map(|n| Normalisation { mean: n.mean.clone(), std: n.std.clone() }),
         ..Manifest::default()
     }
-    .with_normalisation(mean, std)
 }

@@ -59,8 +59,10 @@ impl Drop for Guard {
 impl Coordinator for Service {
     async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinReply>, Status> {
         let request = request.into_inner();
-        if request.identity.is_empty() || request.identity.len() > 128 || request.identity.contains('/') {
-            return Err(Status::invalid_argument("expected an identity of 1 to 128 characters without `/`"));
+        // It becomes part of object names and of messages.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !(1..=128).contains(&request.identity.len()) || !request.identity.chars().all(plain) {
+            return Err(Status::invalid_argument("expected an identity of 1 to 128 letters, digits, `-`, `_` or `.`"));
         }
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();

@@ -20,6 +20,14 @@ pub enum Error {
         /// What happened.
         source: Box<stentor_checkpoint::Error>,
     },
+    /// The model's description is not one of a model that this program knows.
+    #[error("{model}: expected a description of a known model, found {reason}; use the program that wrote it")]
+    Description {
+        /// As given.
+        model: String,
+        /// The parser's words.
+        reason: String,
+    },
     /// The model was trained on other features.
     #[error(
         "{features}: expected features like those that {model} was trained on ({expected}), found {found}; prepare \
@@ -71,7 +79,7 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Error::Options { .. } | Error::OtherJob { .. } | Error::Acoustic(_) => ExitStatus::Config,
-            Error::Model { .. } | Error::OtherFeatures { .. } | Error::Shards(_) => ExitStatus::Data,
+            Error::Model { .. } | Error::Description { .. } | Error::OtherFeatures { .. } | Error::Shards(_) => ExitStatus::Data,
             Error::Store(_) | Error::Figures { .. } => ExitStatus::Retryable,
             Error::Stopped => ExitStatus::Stopped,
         }

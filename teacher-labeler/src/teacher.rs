@@ -2,6 +2,7 @@ use crate::Error;
 use stentor_acoustic::{AcousticModel, Device, ModelShape, top_k};
 use stentor_checkpoint::DeployedModel;
 use stentor_experiment::Model;
+use stentor_store::Store;
 use stentor_shards::{FeatureManifest, FeatureRow, LabelRow, f16};
 
 /// A trained model that labels utterances.
@@ -23,15 +24,15 @@ impl Teacher {
         device: Device,
     ) -> Result<Self, Error> {
         let at = |source| Error::Model { model: location.to_owned(), source: Box::new(source) };
-        let DeployedModel { manifest, parameters } = DeployedModel::load(location).await.map_err(at)?;
+        let store = Store::open(location)?;
+        let DeployedModel { manifest, parameters } = DeployedModel::load(&store).await.map_err(at)?;
         let found = features.inputs_fingerprint();
         if manifest.features_fingerprint != found {
             let (features, model) = (features_location.to_owned(), location.to_owned());
             return Err(Error::OtherFeatures { features, model, expected: manifest.features_fingerprint, found });
         }
-        let settings: Model = serde_json::from_value(manifest.model.model.clone()).map_err(|e| {
-            at(stentor_checkpoint::Error::Model { name: manifest.name.clone(), reason: e.to_string() })
-        })?;
+        let settings: Model = serde_json::from_value(manifest.model.model.clone())
+            .map_err(|e| Error::Description { model: location.to_owned(), reason: e.to_string() })?;
         let shape = ModelShape::new(&settings, manifest.model.inputs, manifest.model.senones)?;
         let model = stentor_acoustic::build(&shape, 0, device)?;
         let named = parameters.tensors.iter().map(|(n, t)| (n.as_str(), t.shape.as_slice(), t.values.as_slice()));

@@ -6,7 +6,7 @@ use stentor_acoustic::{
 };
 use stentor_exchange::gtc::{Encoder, decode_mean, suggest_tau};
 use stentor_exchange::{BlockMomentum, Tau, decode_dense, digest_f32, encode_dense};
-use stentor_experiment::{BlockMoments, Experiment, GtcApply, OptimizerKind, Source, Strategy};
+use stentor_experiment::{BlockMoments, BmufMomentum, Experiment, GtcApply, OptimizerKind, Source, Strategy};
 use stentor_proto::v1::encoding::Kind;
 
 /// A worker's copy of the model and its side of the exchange.
@@ -31,7 +31,7 @@ pub(crate) enum Exchange {
     /// Gradient threshold compression.
     Gtc(Residual),
     /// Blockwise model-update filtering.
-    Bmuf { filter: Box<BlockMomentum>, moments: BlockMoments },
+    Bmuf { filter: Box<BlockMomentum>, kind: BmufMomentum, moments: BlockMoments },
 }
 
 /// What GTC has kept back so far.
@@ -76,6 +76,7 @@ impl Replica {
             }),
             Strategy::Bmuf => Exchange::Bmuf {
                 filter: Box::new(BlockMomentum::new(parameters.to_host(), settings.bmuf.kind)),
+                kind: settings.bmuf.kind,
                 moments: settings.bmuf.moments,
             },
         };
@@ -184,7 +185,7 @@ impl Replica {
             }
         };
         match (&mut self.exchange, encoding) {
-            (Exchange::Bmuf { filter, moments }, Kind::Block(block)) => {
+            (Exchange::Bmuf { filter, moments, .. }, Kind::Block(block)) => {
                 filter.close(&mean, block.momentum, block.learning_rate)?;
                 self.model.parameters().load_host(filter.start())?;
                 if *moments == BlockMoments::Reset {
@@ -223,16 +224,14 @@ impl Replica {
 
 impl Residual {
     fn contribute(&mut self, vector: &[f32], encoding: &Kind) -> Result<Coded, Error> {
-        let suggest = |kept: &[f32], density: f64| -> Result<f32, Error> {
-            if density <= 0.0 {
-                return Ok(0.0);
-            }
-            Ok(suggest_tau(vector, kept, density)?.unwrap_or(0.0))
+        // 0 says that no threshold is suggested, none being asked for.
+        let suggest = |kept: &[f32], density: f64| {
+            if density > 0.0 { suggest_tau(vector, kept, density).unwrap_or(0.0) } else { 0.0 }
         };
         match encoding {
             Kind::Threshold(threshold) => {
                 let tau = Tau::exact(threshold.tau)?;
-                let suggested_tau = suggest(&self.kept, threshold.density)?;
+                let suggested_tau = suggest(&self.kept, threshold.density);
                 let mut payload = Vec::new();
                 let stats =
                     self.encoder.encode(vector, &self.kept, tau, self.clip, &mut self.next, &mut payload)?;
@@ -241,7 +240,7 @@ impl Residual {
             }
             // A dense round sends all that was kept back as well.
             Kind::Dense(dense) => {
-                let suggested_tau = suggest(&self.kept, dense.density)?;
+                let suggested_tau = suggest(&self.kept, dense.density);
                 let all: Vec<f32> = vector.iter().zip(&self.kept).map(|(g, r)| g + r).collect();
                 self.next.fill(0.0);
                 let payload = encode_dense(&all).into();

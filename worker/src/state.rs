@@ -141,7 +141,7 @@ fn restore_shared(replica: &mut Replica, file: &TensorFile) -> Result<(), Error>
     if !replica.steps_alone() {
         restore_optimizer(replica, file)?;
     }
-    let Exchange::Bmuf { filter, .. } = &mut replica.exchange else { return Ok(()) };
+    let Exchange::Bmuf { filter, kind, .. } = &mut replica.exchange else { return Ok(()) };
     let w = replica.model.parameters().to_host();
     let missing = || Error::Protocol(format!("expected `{BLOCK_DELTA}` in {REPLICATED}, found nothing"));
     let delta = file.tensors.get(BLOCK_DELTA).ok_or_else(missing)?.values.clone();
@@ -151,8 +151,7 @@ fn restore_shared(replica: &mut Replica, file: &TensorFile) -> Result<(), Error>
         .and_then(|bits| u64::from_str_radix(bits, 16).ok())
         .map(f64::from_bits)
         .ok_or_else(missing)?;
-    let kind = filter.kind();
-    **filter = BlockMomentum::from_parts(BlockParts { w, delta, look_ahead_eta }, kind)?;
+    **filter = BlockMomentum::from_parts(BlockParts { w, delta, look_ahead_eta }, *kind)?;
     replica.model.parameters().load_host(filter.start())?;
     Ok(())
 }

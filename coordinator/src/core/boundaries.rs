@@ -114,12 +114,12 @@ impl Core {
         });
         if let Some(score) = dev {
             let error = score.frame_error();
-            if self.best.as_ref().is_none_or(|(_, best)| error < *best) {
+            let best = self.best.as_ref().map_or(f64::INFINITY, |(_, best)| *best);
+            // Of equals the newest is deployed, but only a better one is an improvement.
+            if error <= best {
                 self.best = Some((name.to_owned(), error));
-                self.stale_evaluations = 0;
-            } else {
-                self.stale_evaluations += 1;
             }
+            self.stale_evaluations = if error < best { 0 } else { self.stale_evaluations + 1 };
             // The checkpoint remembers its own score.
             pending.saved.best = self.best.clone();
             pending.saved.stale_evaluations = self.stale_evaluations;

@@ -72,5 +72,5 @@ mod tests {
         assert_eq!([stream.bits(0), stream.bits(1)], PINNED);
     }
 
-    const PINNED: [u64; 2] = [0, 0];
+    const PINNED: [u64; 2] = [1_125_536_011_180_643_386, 17_217_447_541_662_991_974];
 }

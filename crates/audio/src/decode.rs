@@ -1,5 +1,6 @@
 use crate::Error;
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_FLAC;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -84,6 +85,10 @@ impl Decoder {
     }
 
     fn new(source: Box<dyn MediaSource>) -> Result<Self, Error> {
+        guarded(|| Self::probe(source))?
+    }
+
+    fn probe(source: Box<dyn MediaSource>) -> Result<Self, Error> {
         let not_audio = |e: Symphonia| Error::NotAudio(e.to_string());
         let stream = MediaSourceStream::new(source, Default::default());
         let format = symphonia::default::get_probe()
@@ -143,10 +148,11 @@ impl Decoder {
     /// was cut short ends where its last whole packet ends.
     ///
     /// # Errors
-    /// [`Error::Damaged`] and [`Error::NoSamples`] once the end is reached, [`Error::RateChange`].
+    /// [`Error::Damaged`] and [`Error::NoSamples`] once the end is reached, [`Error::RateChange`],
+    /// [`Error::DecoderPanicked`].
     pub fn next_block(&mut self) -> Result<Option<&[f32]>, Error> {
         loop {
-            let packet = match self.format.next_packet() {
+            let packet = match guarded(|| self.format.next_packet())? {
                 Ok(Some(packet)) if packet.track_id == self.track => packet,
                 Ok(Some(_)) => continue,
                 Ok(None) => return self.end(),
@@ -172,7 +178,7 @@ impl Decoder {
                     self.mono.resize(gap.min(LONGEST_PACKET) as usize, 0.0);
                 }
             }
-            match self.codec.decode(&packet) {
+            match guarded(|| self.codec.decode(&packet))? {
                 Ok(buffer) => {
                     let (rate_hz, channels) = (buffer.spec().rate(), buffer.spec().channels().count());
                     if rate_hz != self.rate_hz {
@@ -205,4 +211,14 @@ impl Decoder {
         }
         if self.samples == 0 { Err(Error::NoSamples) } else { Ok(None) }
     }
+}
+
+/// Runs a step of the decoder's library, whose panics on malformed input must not end a run over millions of files.
+/// The decoder is not used again after one.
+fn guarded<T>(step: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(step)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Error::DecoderPanicked(text.unwrap_or("no message").to_owned())
+    })
 }

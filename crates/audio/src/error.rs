@@ -15,6 +15,9 @@ pub enum Error {
         /// Packets read.
         packets: u64,
     },
+    /// The decoder's library gave up in an unforeseen way.
+    #[error("the decoder panicked ({0}): the file is malformed in a way it does not foresee")]
+    DecoderPanicked(String),
     /// The container is well formed and empty.
     #[error("the file holds no samples")]
     NoSamples,

@@ -11,6 +11,9 @@ const PRE_EMPHASIS: f32 = 0.97;
 /// Kaldi-compatible log-mel filter bank: povey window, pre-emphasis, mean removed per frame, frames only where the whole
 /// window fits (`snip_edges`), no dither, logarithm floored at f32's epsilon.
 ///
+/// Precision follows Kaldi: single up to the window, double for the Fourier transform, single again after it. A bin may
+/// hold 10⁻⁹ of its frame's energy, and a single-precision transform would bury it under its own rounding.
+///
 /// Holds its own scratch space: clone it for each thread.
 #[derive(Clone)]
 pub struct Fbank {
@@ -18,10 +21,10 @@ pub struct Fbank {
     shift: usize,
     bins: Vec<MelBin>,
     high_hz: f32,
-    fft: Arc<dyn RealToComplex<f32>>,
-    padded: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
-    scratch: Vec<Complex<f32>>,
+    fft: Arc<dyn RealToComplex<f64>>,
+    padded: Vec<f64>,
+    spectrum: Vec<Complex<f64>>,
+    scratch: Vec<Complex<f64>>,
     power: Vec<f32>,
 }
 
@@ -55,7 +58,7 @@ impl Fbank {
         Ok(Self {
             window: povey_window(length),
             shift: samples(features.hop_ms),
-            bins: mel_bins(features.mel_bins as usize, low_hz.into(), high_hz.into(), rate_hz.into(), size),
+            bins: mel_bins(features.mel_bins as usize, low_hz, high_hz, rate_hz, size),
             high_hz,
             padded: vec![0.0; size],
             spectrum: fft.make_output_vec(),
@@ -98,12 +101,12 @@ impl Fbank {
 
     fn power_spectrum(&mut self, samples: &[f32]) {
         let length = samples.len();
-        let mean = (samples.iter().map(|&s| f64::from(s)).sum::<f64>() / length as f64) as f32;
+        let mean = samples.iter().sum::<f32>() / length as f32;
         // The first sample has no predecessor: Kaldi takes itself.
         let mut before = samples[0] - mean;
         for ((padded, &sample), weight) in self.padded.iter_mut().zip(samples).zip(&self.window) {
             let centred = sample - mean;
-            *padded = (centred - PRE_EMPHASIS * before) * weight;
+            *padded = f64::from((centred - PRE_EMPHASIS * before) * weight);
             before = centred;
         }
         self.padded[length..].fill(0.0);
@@ -111,7 +114,8 @@ impl Fbank {
             .process_with_scratch(&mut self.padded, &mut self.spectrum, &mut self.scratch)
             .expect("the buffers were made by the transform itself");
         for (power, line) in self.power.iter_mut().zip(&self.spectrum) {
-            *power = line.norm_sqr();
+            let (re, im) = (line.re as f32, line.im as f32);
+            *power = re * re + im * im;
         }
     }
 }

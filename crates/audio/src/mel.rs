@@ -1,5 +1,7 @@
-/// The mel scale as Kaldi (and HTK) defines it.
-pub(crate) fn mel(hz: f64) -> f64 {
+/// The mel scale as Kaldi (and HTK) defines it, in the precision in which Kaldi computes it: where a spectral line lies
+/// close to the edge of a triangle, its weight is a difference of two nearly equal numbers, and double precision would
+/// be further from Kaldi's answer.
+fn mel(hz: f32) -> f32 {
     1127.0 * (1.0 + hz / 700.0).ln()
 }
 
@@ -24,20 +26,21 @@ impl MelBin {
 
 /// Triangles evenly spaced on the mel scale from `low_hz` to `high_hz`, each reaching to its neighbours' centres.
 /// `fft` is the transform's length; Kaldi leaves the Nyquist line out, and so does this.
-pub(crate) fn mel_bins(count: usize, low_hz: f64, high_hz: f64, rate_hz: f64, fft: usize) -> Vec<MelBin> {
+pub(crate) fn mel_bins(count: usize, low_hz: f32, high_hz: f32, rate_hz: f32, fft: usize) -> Vec<MelBin> {
     let (low, high) = (mel(low_hz), mel(high_hz));
-    let step = (high - low) / (count + 1) as f64;
-    let lines: Vec<f64> = (0..fft / 2).map(|line| mel(line as f64 * rate_hz / fft as f64)).collect();
+    let step = (high - low) / (count + 1) as f32;
+    let width_hz = rate_hz / fft as f32;
+    let lines: Vec<f32> = (0..fft / 2).map(|line| mel(width_hz * line as f32)).collect();
     (0..count)
         .map(|bin| {
-            let left = low + bin as f64 * step;
-            let (centre, right) = (left + step, left + 2.0 * step);
+            let edge = |k: usize| low + (bin + k) as f32 * step;
+            let (left, centre, right) = (edge(0), edge(1), edge(2));
             let first = lines.partition_point(|&m| m <= left);
             let inside = lines[first..].iter().take_while(|&&m| m < right);
-            let weights = inside
-                .map(|&m| if m <= centre { (m - left) / (centre - left) } else { (right - m) / (right - centre) } as f32)
-                .collect();
-            MelBin { first, weights }
+            let weight = |&m: &f32| {
+                if m <= centre { (m - left) / (centre - left) } else { (right - m) / (right - centre) }
+            };
+            MelBin { first, weights: inside.map(weight).collect() }
         })
         .collect()
 }

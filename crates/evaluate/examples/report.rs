@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("expected two files: the data (JSON) and the page (HTML)".into());
     };
     let data: stentor_evaluate::report::ReportData = serde_json::from_str(&std::fs::read_to_string(input)?)?;
-    std::fs::write(output, data.to_html())?;
-    print!("{}", stentor_evaluate::report::results_table(&data));
+    std::fs::write(output, stentor_evaluate::report::html(&data))?;
+    print!("{}", stentor_evaluate::report::terminal_table(&data));
     Ok(())
 }

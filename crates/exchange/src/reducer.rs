@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::gtc::{self, Header, MAX_CONTRIBUTORS, Rethreshold, Tau};
+use crate::gtc::{Counts, Header, MAX_CONTRIBUTORS, Rethreshold, Tau};
 use crate::mean::WeightedMean;
 use stentor_experiment::BmufWeights;
 
@@ -39,7 +39,7 @@ pub struct Reducer {
 #[derive(Debug, Clone)]
 enum Sum {
     Mean { mean: WeightedMean, weights: BmufWeights },
-    Counts { counts: Vec<i32>, tau: Tau },
+    Counts { counts: Counts, tau: Tau },
 }
 
 /// What a round came to.
@@ -62,7 +62,7 @@ impl Reducer {
     #[must_use]
     pub fn new(spec: &EncodingSpec, parameters: usize) -> Self {
         let sum = match *spec {
-            EncodingSpec::Threshold { tau } => Sum::Counts { counts: vec![0; parameters], tau },
+            EncodingSpec::Threshold { tau } => Sum::Counts { counts: Counts::new(parameters), tau },
             EncodingSpec::Dense => {
                 Sum::Mean { mean: WeightedMean::new(parameters), weights: BmufWeights::Frames }
             }
@@ -75,7 +75,7 @@ impl Reducer {
     pub fn restart(&mut self, spec: &EncodingSpec) {
         match (&mut self.sum, *spec) {
             (Sum::Counts { counts, tau }, EncodingSpec::Threshold { tau: next }) => {
-                counts.fill(0);
+                counts.clear();
                 *tau = next;
             }
             (Sum::Mean { mean, weights }, EncodingSpec::Dense) => {
@@ -121,7 +121,7 @@ impl Reducer {
     ///
     /// # Errors
     /// [`Error::NothingToReduce`] where no contribution holds a frame.
-    pub fn finish(&self) -> Result<Reduction, Error> {
+    pub fn finish(&mut self) -> Result<Reduction, Error> {
         self.reduce(None)
     }
 
@@ -129,7 +129,7 @@ impl Reducer {
     ///
     /// # Errors
     /// [`Error::NothingToReduce`], [`Error::Length`]. The residual is then as before.
-    pub fn finish_rethresholded(&self, rethreshold: &mut Rethreshold) -> Result<Reduction, Error> {
+    pub fn finish_rethresholded(&mut self, rethreshold: &mut Rethreshold) -> Result<Reduction, Error> {
         self.reduce(Some(rethreshold))
     }
 
@@ -137,24 +137,22 @@ impl Reducer {
         match &mut self.sum {
             Sum::Counts { counts, tau } => {
                 check_contribution(Header::read(payload, self.parameters)?, slot, *tau)?;
-                gtc::decode_add(payload, counts).map(|_| ())
+                counts.add(payload).map(|_| ())
             }
             Sum::Mean { mean, weights: BmufWeights::Frames } => mean.add_payload(frames, payload),
             Sum::Mean { mean, weights: BmufWeights::Equal } => mean.add_payload(1, payload),
         }
     }
 
-    fn reduce(&self, rethreshold: Option<&mut Rethreshold>) -> Result<Reduction, Error> {
+    fn reduce(&mut self, rethreshold: Option<&mut Rethreshold>) -> Result<Reduction, Error> {
         let (contributors, frames) = (self.contributors, self.frames);
         if contributors == 0 {
             return Err(Error::NothingToReduce);
         }
         let mut payload = Vec::new();
         let mut residual_norm = None;
-        let nonzero = match (&self.sum, rethreshold) {
-            (Sum::Counts { counts, tau }, None) => {
-                gtc::encode_counts(counts, *tau, contributors, &mut payload)?
-            }
+        let nonzero = match (&mut self.sum, rethreshold) {
+            (Sum::Counts { counts, tau }, None) => counts.encode(*tau, contributors, &mut payload)?,
             (Sum::Counts { counts, tau }, Some(rethreshold)) => {
                 let stats = rethreshold.encode(counts, *tau, contributors, &mut payload)?;
                 residual_norm = Some(stats.residual_norm);

@@ -1,6 +1,8 @@
 //! Chen & Huo 2016, "Scalable training of deep learning machines by incremental block training with intra-block parallel
 //! optimization and blockwise model-update filtering": its equations and limits, told as stories.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod common;
 
 use common::Numbers;

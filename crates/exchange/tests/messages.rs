@@ -1,5 +1,7 @@
 //! Messages of signs and counts: what is written comes back, and what was never written does no harm.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod common;
 
 use common::{Numbers, entropy_bits};
@@ -56,8 +58,9 @@ fn check_harmless(bytes: &[u8], len: usize) {
     let mean_outcome = decode_mean(bytes, &mut mean);
     let mut parameters = vec![1.0; len];
     let applied = add_scaled(bytes, &mut parameters, 1.0);
-    assert_eq!(outcome, mean_outcome);
-    assert_eq!(outcome, applied);
+    // As text: an error may hold a NaN, which differs from itself.
+    assert_eq!(format!("{outcome:?}"), format!("{mean_outcome:?}"));
+    assert_eq!(format!("{outcome:?}"), format!("{applied:?}"));
     match outcome {
         Err(_) => {
             assert_eq!(sums, before);
@@ -87,12 +90,14 @@ proptest! {
     }
 
     #[test]
-    fn no_message_of_signs_is_much_longer_than_a_bitmap_or_five_values_a_byte(seed in any::<u64>(), len in 0usize..2000, density in 0f64..1.0) {
+    fn no_message_of_signs_is_much_longer_than_a_bitmap_or_five_values_a_byte(
+        seed in any::<u64>(), len in 0usize..2000, density in 0f64..1.0,
+    ) {
         let signs = counts(seed, len, density, 1);
         let nonzero = signs.iter().filter(|&&n| n != 0).count();
-        let bytes = message(&signs, 1).len() - 13.min(message(&signs, 1).len());
-        prop_assert!(bytes <= len.div_ceil(8) + nonzero.div_ceil(8));
-        prop_assert!(bytes <= len.div_ceil(5));
+        let shortest = len.div_ceil(5).min(len.div_ceil(8) + nonzero.div_ceil(8));
+        let header = 13;
+        prop_assert!(message(&signs, 1).len() <= header + shortest + shortest / 100 + 1);
     }
 
     #[test]
@@ -204,22 +209,25 @@ fn each_way_to_be_malformed_has_its_error() {
     assert!(matches!(with(&sparse, 4, 0xff), Error::TauOutOfRange { .. }));
     assert!(matches!(with(&sparse, 5, 0), Error::Header { field: "divisor", found: 0, .. }));
     assert!(matches!(decode_counts(&sparse, 4999), Err(Error::Length { expected: 4999, found: 5000, .. })));
-    // Values, nonzero: two bytes each. 0x7f in the second: 16,000 and more of 5,000.
-    assert!(matches!(with(&sparse, 9, 0x7f), Error::Header { field: "nonzero", .. } | Error::Nonzero { .. }));
-    assert!(matches!(with(&sparse, 10, 32), Error::Header { field: "gap parameter", found: 32, .. }));
-    assert!(matches!(with(&sparse, 11, 32), Error::Header { field: "magnitude parameter", found: 32, .. }));
-    assert!(matches!(with(&bitmap, 8, 0x81), Error::Nonzero { .. }));
+    // Values takes two bytes, nonzero one in the sparse message and two in the bitmap.
+    assert!(matches!(with(&sparse, 9, 32), Error::Header { field: "gap parameter", found: 32, .. }));
+    assert!(matches!(with(&sparse, 10, 32), Error::Header { field: "magnitude parameter", found: 32, .. }));
+    assert!(
+        matches!(with(&bitmap, 9, 0x7f), Error::Header { field: "nonzero", .. }),
+        "16,000 and more of 5,000"
+    );
+    assert!(matches!(with(&bitmap, 8, bitmap[8] ^ 1), Error::Nonzero { .. }));
     let end = ternary.len() - 1;
     assert!(matches!(with(&ternary, end, 243), Error::Trailing { .. }));
-    let mut longer = ternary.clone();
+    let mut longer = ternary;
     longer.push(0);
     assert!(matches!(refused(&longer), Error::Trailing { .. }));
     // A count beyond what its contributors can have made.
-    let mut few = dense.clone();
+    let mut few = dense;
     few[5] = 4;
     assert!(matches!(refused(&few), Error::CountOutOfBounds { divisor: 4, .. }));
     // An index beyond the vector: a gap of more than a thousand parameters' worth of zeros.
-    let mut beyond = sparse[..12].to_vec();
+    let mut beyond = sparse[..11].to_vec();
     beyond.extend([0; 4000]);
     beyond.push(1);
     assert!(matches!(refused(&beyond), Error::IndexOutOfBounds { values: 5000, .. }));

@@ -1,5 +1,7 @@
 //! The coordinator's side: contributions in by slot, one update out.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod common;
 
 use common::Numbers;

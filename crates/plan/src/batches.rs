@@ -129,5 +129,5 @@ mod tests {
         assert_eq!(places, GOLDEN);
     }
 
-    const GOLDEN: [[(usize, u32); 2]; 2] = [[(0, 0), (0, 0)], [(0, 0), (0, 0)]];
+    const GOLDEN: [[(usize, u32); 2]; 2] = [[(0, 50), (0, 0)], [(0, 100), (1, 0)]];
 }

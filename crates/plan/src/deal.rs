@@ -51,41 +51,48 @@ impl Deal {
         Deal { source: stretch.source, leases, ledgers }
     }
 
-    /// What each slot is likely to need after this round, soonest first: the rest of its unit, the unit after it, and
-    /// the same of the other source where its turn is near.
+    /// What each slot is likely to need after this round, soonest first: the rest of its unit and the unit after it, then
+    /// the same of the other source. A unit that is not begun is left out where the other source's turn is far away.
     pub(crate) fn ahead(&self, plan: &Plan, batches_per_slot: u32) -> BTreeMap<u32, Vec<Lease>> {
         let mut ahead: BTreeMap<u32, Vec<Lease>> =
             self.leases.keys().map(|&slot| (slot, Vec::new())).collect();
-        self.foresee(plan, self.source, &mut ahead);
+        self.foresee(plan, self.source, Foresight::NextUnit, &mut ahead);
 
         let mut committed = [0, 1].map(|s| self.ledgers[s].committed);
         committed[self.source.index()] += self.batches();
-        let reach = ahead.len() as u64 * u64::from(batches_per_slot.max(plan.unit_batches));
+        let reach = ahead.len() as u64 * u64::from(batches_per_slot.max(plan.unit_batches()));
         let next = plan.stretch(committed);
-        let other_is_near = next.is_some_and(|next| next.source != self.source || next.batches <= reach);
-        if other_is_near {
-            let other = match self.source {
-                Source::Annotated => Source::MachineLabeled,
-                Source::MachineLabeled => Source::Annotated,
-            };
-            self.foresee(plan, other, &mut ahead);
-        }
+        let is_near = next.is_some_and(|next| next.source != self.source || next.batches <= reach);
+        let foresight = if is_near { Foresight::NextUnit } else { Foresight::RestOfUnit };
+        let other = match self.source {
+            Source::Annotated => Source::MachineLabeled,
+            Source::MachineLabeled => Source::Annotated,
+        };
+        self.foresee(plan, other, foresight, &mut ahead);
         ahead
     }
 
-    fn foresee(&self, plan: &Plan, source: Source, ahead: &mut BTreeMap<u32, Vec<Lease>>) {
+    fn foresee(
+        &self,
+        plan: &Plan,
+        source: Source,
+        foresight: Foresight,
+        ahead: &mut BTreeMap<u32, Vec<Lease>>,
+    ) {
         let mut ledger = self.ledgers[source.index()].clone();
+        let held = |ledger: &Ledger, slot| ledger.holds.get(&slot).copied();
         // Slots take a batch each in turn: who has the fewest left is the first to need another unit.
-        let mut by_need: Vec<(u32, u32)> = ahead
-            .keys()
-            .map(|&slot| (ledger.holds.get(&slot).map_or(0, |hold| hold.batches), slot))
-            .collect();
+        let mut by_need: Vec<(u32, u32)> =
+            ahead.keys().map(|&slot| (held(&ledger, slot).map_or(0, |rest| rest.batches), slot)).collect();
         by_need.sort_unstable();
         for (_, slot) in by_need {
-            let held = ledger.holds.get(&slot).copied();
-            let following = ledger.take_unit(plan, source);
+            let rest = held(&ledger, slot);
+            let next = match foresight {
+                Foresight::NextUnit => ledger.take_unit(plan, source),
+                Foresight::RestOfUnit => None,
+            };
             if let Some(leases) = ahead.get_mut(&slot) {
-                leases.extend(held.into_iter().chain(following));
+                leases.extend(rest.into_iter().chain(next));
             }
         }
     }
@@ -94,4 +101,13 @@ impl Deal {
     pub(crate) fn batches(&self) -> u64 {
         self.leases.values().flatten().map(|lease| u64::from(lease.batches)).sum()
     }
+}
+
+/// How far to look ahead in a source.
+#[derive(Debug, Clone, Copy)]
+enum Foresight {
+    /// To what a slot has begun: it has the data at hand, and should keep it.
+    RestOfUnit,
+    /// To the unit after that.
+    NextUnit,
 }

@@ -26,7 +26,7 @@ pub struct Plan {
     seed: u64,
     interleave: Interleave,
     sub_epoch_batches: u32,
-    pub(crate) unit_batches: u32,
+    unit_batches: u32,
     annotated: Units,
     machine_labeled: Units,
     total_frames: u64,
@@ -188,6 +188,11 @@ impl Plan {
         } else {
             Err(Error::NoSuchBatches { lease: *lease, batches, passes })
         }
+    }
+
+    /// `batch.unit_batches`.
+    pub(crate) fn unit_batches(&self) -> u32 {
+        self.unit_batches
     }
 
     /// Batches and frames of one pass over a source.

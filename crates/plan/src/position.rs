@@ -42,9 +42,9 @@ pub struct RoundPlan {
     pub batches_per_slot: u32,
     /// Each member's batches, in the order of computation. Empty where too little is left for all.
     pub leases: BTreeMap<u32, Vec<Lease>>,
-    /// What each member is likely to need after this round, soonest first: the rest of its unit, then the unit after
-    /// it, then the same of the other source where its turn is near. A forecast: a change of members or a lost
-    /// contribution may send a unit elsewhere.
+    /// What each member is likely to need after this round, soonest first: the rest of its unit, the unit after it, then
+    /// the same of the other source (of that, only what is begun while its turn is far away). A forecast: a change of
+    /// members or a lost contribution may send a unit elsewhere.
     pub ahead: BTreeMap<u32, Vec<Lease>>,
 }
 
@@ -276,15 +276,12 @@ impl Ledger {
                 return wrong(format!("found batches that are open twice: {} and {}", pair[0], pair[1]));
             }
         }
-        let (mut batches, mut frames) = (0, 0);
-        if units > 0 {
-            let (batches_of_a_pass, frames_of_a_pass) = plan.of_a_pass(source);
-            let passes = self.turn / units;
-            (batches, frames) = (batches_of_a_pass * passes, frames_of_a_pass * passes);
-            for taken in (passes * units..self.turn).filter_map(|turn| plan.unit_in_turn(source, turn)) {
-                batches += u64::from(taken.batches);
-                frames += plan.planned_frames(&taken);
-            }
+        let passes = self.turn.checked_div(units).unwrap_or(0);
+        let (batches_of_a_pass, frames_of_a_pass) = plan.of_a_pass(source);
+        let (mut batches, mut frames) = (batches_of_a_pass * passes, frames_of_a_pass * passes);
+        for taken in (passes * units..self.turn).filter_map(|turn| plan.unit_in_turn(source, turn)) {
+            batches += u64::from(taken.batches);
+            frames += plan.planned_frames(&taken);
         }
         for lease in open {
             batches -= u64::from(lease.batches);

@@ -1,4 +1,5 @@
 //! Children: how they stop, and that none outlives its parent.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/processes.rs"]
 mod processes;

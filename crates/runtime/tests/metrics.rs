@@ -1,5 +1,6 @@
 //! What Prometheus reads, over a real request to a real listener. Telemetry belongs to the process, so these stories
 //! share one listener; each looks at metrics or labels of its own.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/exposition.rs"]
 mod exposition;

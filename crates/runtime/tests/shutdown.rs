@@ -1,4 +1,5 @@
 //! What signals do to a program.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/processes.rs"]
 mod processes;

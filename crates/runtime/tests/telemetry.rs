@@ -1,4 +1,5 @@
 //! What a whole program with telemetry writes, by the environment's settings.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/exposition.rs"]
 mod exposition;

@@ -54,6 +54,12 @@ impl Store {
         Store { objects, prefix: String::new(), location: location.to_owned() }
     }
 
+    /// An empty store that lives in memory, for tests.
+    #[must_use]
+    pub fn in_memory() -> Store {
+        Self::over(Arc::new(object_store::memory::InMemory::new()), "memory")
+    }
+
     /// Where this store is, as it was named, for messages.
     #[must_use]
     pub fn location(&self) -> &str {

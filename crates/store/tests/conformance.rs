@@ -1,8 +1,6 @@
 //! One suite for every kind of store: each promise of `Store` holds on local folders and in memory.
 
 use bytes::Bytes;
-use object_store::memory::InMemory;
-use std::sync::Arc;
 use stentor_store::{Error, Put, Store};
 
 /// Every kind of store, empty; the folder lives as long as the returned guard.
@@ -12,8 +10,8 @@ fn stores() -> (tempfile::TempDir, Vec<Store>) {
     let stores = vec![
         Store::open(&format!("{path}/plain/not/yet/there")).unwrap(),
         Store::open(&format!("file://{path}/by%20url")).unwrap(),
-        Store::over(Arc::new(InMemory::new()), "memory"),
-        Store::over(Arc::new(InMemory::new()), "memory").child("deep/inside"),
+        Store::in_memory(),
+        Store::in_memory().child("deep/inside"),
     ];
     (folder, stores)
 }

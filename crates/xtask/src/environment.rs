@@ -68,9 +68,9 @@ impl Environment {
         self.cache.join("venv/bin/python")
     }
 
-    /// The command line that aligns, for `stentor prepare --aligner`.
+    /// The command line that aligns, for `stentor prepare --aligner`; quoted, for a home may have a blank in its name.
     pub(crate) fn aligner(&self) -> String {
-        format!("{} {}", self.python().display(), self.root.join("deploy/aligner/align.py").display())
+        format!("'{}' '{}'", self.python().display(), self.root.join("deploy/aligner/align.py").display())
     }
 
     /// The folder that `LIBTORCH` must name: links resolved, so that all clones agree on it and share builds.

@@ -3,15 +3,19 @@
 //! Runs before anything else is there, so it links none of the project's crates: it fetches, builds and starts programs.
 
 mod corpora;
+mod demo;
 mod environment;
+mod licences;
 mod process;
 mod progress;
 mod setup;
+mod test;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use environment::Environment;
 use setup::{Accelerator, Part};
+use std::process::ExitCode;
 
 /// Chores of the project.
 #[derive(Debug, Parser)]
@@ -31,11 +35,28 @@ enum Chore {
         #[arg(long)]
         gpu: bool,
     },
+    /// The main job, end to end: real speech, a teacher, its labels, students of three strategies, a table, a report.
+    Demo(demo::Options),
+    /// All checks: formatting, licences, lints, tests, documentation, the demo loop on the small corpus.
+    Test(test::Options),
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run(Arguments::parse().chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  because: {cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> Result<()> {
     let environment = Environment::find()?;
-    match Arguments::parse().chore {
+    match chore {
         Chore::Setup { gpu } => {
             let accelerator = if gpu { Accelerator::Gpu } else { Accelerator::Cpu };
             let parts = [Part::Python, Part::Libtorch(accelerator), Part::Asterisk, Part::Game];
@@ -43,5 +64,7 @@ fn main() -> Result<()> {
             eprintln!("\nAll is set up. Next: `cargo xtask demo`");
             Ok(())
         }
+        Chore::Demo(options) => demo::run(&environment, &options).map(drop),
+        Chore::Test(options) => test::run(&environment, &options),
     }
 }

@@ -13,7 +13,8 @@ impl Deadline {
         Self(Duration::from_secs(60 * minutes))
     }
 
-    pub(crate) const fn seconds(seconds: u64) -> Self {
+    #[cfg(test)]
+    const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 }

@@ -1,12 +1,16 @@
-use super::ShardRow;
 use super::sparse::SparseFile;
+use super::{ShardRow, halves};
 use crate::Error;
 use crate::manifest::{RowGroupInfo, ShardInfo, checksum};
+use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use bytes::Bytes;
+use half::f16;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -52,44 +56,66 @@ pub(super) fn describe(schema: &Schema) -> String {
     schema.fields().iter().map(column).collect::<Vec<_>>().join(", ")
 }
 
-/// Decodes the rows of one row group and checks them; `bytes` begin at `offset` of the file.
+/// The bytes of one row group, and how to read them.
+pub(crate) struct RowGroupBytes<'a> {
+    pub(super) footer: &'a ArrowReaderMetadata,
+    pub(super) index: usize,
+    pub(super) bytes: SparseFile,
+}
+
+impl RowGroupBytes<'_> {
+    /// Rows by the footer.
+    pub(super) fn rows(&self) -> u64 {
+        self.footer.metadata().row_group(self.index).num_rows().max(0) as u64
+    }
+
+    /// The columns of these places in the schema.
+    pub(super) fn batches(&self, columns: &[usize]) -> Result<Vec<RecordBatch>, ParquetError> {
+        // Bounds what is allocated ahead of the data: a row takes some bits of the file at the least.
+        let batch_size = self.rows().min(self.bytes.bytes.len() as u64 * 8).max(1) as usize;
+        let mask = ProjectionMask::roots(self.footer.parquet_schema(), columns.iter().copied());
+        let reader =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.footer.clone())
+                .with_row_groups(vec![self.index])
+                .with_projection(mask)
+                .with_batch_size(batch_size)
+                .build()?;
+        reader.map(|batch| batch.map_err(Into::into)).collect()
+    }
+
+    /// The values of the list of half floats at this place in the schema.
+    pub(super) fn halves(&self, column: usize) -> Result<Vec<f16>, ParquetError> {
+        // No column before a list has more than one leaf, so places in the schema are places in the file.
+        halves::read(&self.bytes, self.footer.metadata().row_group(self.index).column(column))
+    }
+}
+
+/// Decodes the rows of one row group and checks them.
 pub(super) fn row_group<R: ShardRow>(
     file: &str,
-    footer: &ArrowReaderMetadata,
-    index: usize,
-    bytes: SparseFile,
+    group: &RowGroupBytes<'_>,
     layout: R::Layout,
 ) -> Result<Vec<R>, Error> {
-    let expected = footer.metadata().row_group(index).num_rows().max(0) as u64;
-    // The batch size bounds what is allocated ahead of the data: a row takes some bits of the file at the least.
-    let batch_size = expected.min(bytes.bytes.len() as u64 * 8).max(1) as usize;
-    let batches = guarded(file, || {
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone())
-            .with_row_groups(vec![index])
-            .with_batch_size(batch_size)
-            .build()?;
-        reader.map(|batch| batch.map_err(Into::into)).collect::<Result<Vec<_>, _>>()
-    })?;
-    let mut rows = Vec::with_capacity(batches.iter().map(arrow_array::RecordBatch::num_rows).sum());
-    for batch in &batches {
-        let decoded =
-            R::from_batch(batch).ok_or_else(|| Error::parquet(file, "a column has another type"))?;
-        for (frames, row) in decoded {
-            row.check(layout).map_err(|problem| problem.in_row_group(file, index))?;
-            let counted = row.frames(layout) as u64;
-            if counted != u64::from(frames) {
-                let (what, expected) = ("the number of frames by column `frames`", counted);
-                let count = Error::Count { file: file.to_owned(), what, expected, found: frames.into() };
-                return Err(count.in_row_group(file, index));
-            }
-            rows.push(row);
+    let decoded = guarded(file, || R::decode(group, layout))?;
+    let (expected, found) = (group.rows(), decoded.len() as u64);
+    if expected != found {
+        return Err(count(file, "the number of rows in a row group", expected, found));
+    }
+    let checked = |(frames, row): (u32, R)| {
+        row.check(layout)?;
+        let expected = row.frames(layout) as u64;
+        if expected == u64::from(frames) {
+            Ok(row)
+        } else {
+            Err(count(file, "a row's number of frames in column `frames`", expected, frames.into()))
         }
-    }
-    if rows.len() as u64 != expected {
-        let (what, found) = ("the number of rows in a row group", rows.len() as u64);
-        return Err(Error::Count { file: file.to_owned(), what, expected, found });
-    }
-    Ok(rows)
+    };
+    let rows = decoded.into_iter().map(checked).collect::<Result<_, _>>();
+    rows.map_err(|problem: Error| problem.in_row_group(file, group.index))
+}
+
+fn count(file: &str, what: &'static str, expected: u64, found: u64) -> Error {
+    Error::Count { file: file.to_owned(), what, expected, found }
 }
 
 /// Decodes a whole file of which nothing is known, and describes it.
@@ -105,7 +131,8 @@ pub(super) fn decode_shard<R: ShardRow>(
     let mut row_groups = Vec::with_capacity(footer.metadata().num_row_groups());
     let mut end = 0;
     for index in 0..footer.metadata().num_row_groups() {
-        let rows = row_group::<R>(file, &footer, index, whole.clone(), layout)?;
+        let group = RowGroupBytes { footer: &footer, index, bytes: whole.clone() };
+        let rows = row_group::<R>(file, &group, layout)?;
         let range = byte_range(file, &footer, index, bytes.len() as u64)?;
         let group = &bytes[range.clone()];
         row_groups.push(RowGroupInfo {
@@ -144,9 +171,7 @@ pub(super) fn byte_range(
             range.end = range.end.max(first.saturating_add(length));
         }
         if range.start > range.end || range.end > size {
-            return Err(parquet::errors::ParquetError::EOF(format!(
-                "row group {index} lies outside of the file"
-            )));
+            return Err(ParquetError::EOF(format!("row group {index} lies outside of the file")));
         }
         Ok(range.start as usize..range.end as usize)
     })
@@ -154,10 +179,7 @@ pub(super) fn byte_range(
 
 /// Runs the Parquet decoder on bytes from outside. It answers most malformed input with an error, but promises it for
 /// none; a panic in it must not take the program down, so it becomes an error as well.
-pub(super) fn guarded<T>(
-    file: &str,
-    decode: impl FnOnce() -> Result<T, parquet::errors::ParquetError>,
-) -> Result<T, Error> {
+pub(super) fn guarded<T>(file: &str, decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Error> {
     match catch_unwind(AssertUnwindSafe(decode)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(problem)) => Err(Error::parquet(file, problem)),

@@ -95,7 +95,9 @@ fn columns(footer: &parquet::arrow::arrow_reader::ArrowReaderMetadata) -> Vec<Co
         for (index, chunk) in group.columns().iter().enumerate() {
             if columns.len() <= index {
                 let name = chunk.column_path().parts().first().cloned().unwrap_or_default();
-                let compression = chunk.compression().to_string();
+                // Parquet prints a level too, but no file records it.
+                let compression = chunk.compression().to_string().to_lowercase();
+                let compression = compression.split('(').next().unwrap_or_default().to_owned();
                 columns.push(ColumnSummary { name, values: 0, stored_bytes: 0, plain_bytes: 0, compression });
             }
             let column = &mut columns[index];

@@ -1,13 +1,19 @@
+use super::decode::RowGroupBytes;
 use super::{ShardRow, element, list, values_of};
 use crate::{Error, FeatureLayout, FeatureRow};
 use arrow_array::builder::{Float16Builder, ListBuilder, StringBuilder, UInt16Builder, UInt32Builder};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float16Type, UInt16Type, UInt32Type};
-use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_array::types::UInt16Type;
+use arrow_array::{Array, ListArray, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field, SchemaRef};
-use parquet::basic::{Compression, Encoding};
+use half::f16;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
 use std::sync::Arc;
+
+/// Place of the column of features; the only one that is not read through Arrow.
+const FEATURES: usize = 4;
 
 impl ShardRow for FeatureRow {
     type Layout = FeatureLayout;
@@ -26,8 +32,8 @@ impl ShardRow for FeatureRow {
 
     fn properties(builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
         builder
-            .set_compression(Compression::UNCOMPRESSED)
-            .set_column_encoding(values_of("features"), Encoding::PLAIN)
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_column_encoding(values_of("features"), Encoding::BYTE_STREAM_SPLIT)
     }
 
     fn check(&self, layout: FeatureLayout) -> Result<(), Error> {
@@ -81,32 +87,69 @@ impl ShardRow for FeatureRow {
         .map_err(|e| Error::parquet("a new shard", e))
     }
 
-    fn from_batch(batch: &RecordBatch) -> Option<Vec<(u32, Self)>> {
-        let column = |index: usize| batch.columns().get(index).map(AsRef::as_ref);
-        let utterance = column(0)?.as_string_opt::<i32>()?;
-        let speaker = column(1)?.as_string_opt::<i32>()?;
-        let group = column(2)?.as_string_opt::<i32>()?;
-        let frames = column(3)?.as_primitive_opt::<UInt32Type>()?;
-        let features = column(4)?.as_list_opt::<i32>()?;
-        let values = features.values().as_primitive_opt::<Float16Type>()?.values();
-        let alignment = column(5)?.as_list_opt::<i32>()?;
-        let ids = alignment.values().as_primitive_opt::<UInt16Type>()?.values();
-        let text = column(6)?.as_string_opt::<i32>()?;
-        let span = |offsets: &[i32], row: usize| offsets[row] as usize..offsets[row + 1] as usize;
-        let owned = |strings: &StringArray, row: usize| strings.value(row).to_owned();
-        let row = |row: usize| {
-            let decoded = FeatureRow {
-                utterance: owned(utterance, row),
-                speaker: owned(speaker, row),
-                group: owned(group, row),
-                features: values[span(features.value_offsets(), row)].to_vec(),
-                alignment: alignment
-                    .is_valid(row)
-                    .then(|| ids[span(alignment.value_offsets(), row)].to_vec()),
-                text: text.is_valid(row).then(|| owned(text, row)),
-            };
-            (frames.value(row), decoded)
-        };
-        Some((0..batch.num_rows()).map(row).collect())
+    fn decode(group: &RowGroupBytes<'_>, layout: FeatureLayout) -> Result<Vec<(u32, Self)>, ParquetError> {
+        let features = group.halves(FEATURES)?;
+        let mut rest = features.as_slice();
+        let mut rows = Vec::new();
+        for batch in group.batches(&[0, 1, 2, 3, 5, 6])? {
+            let columns = Columns::of(&batch)
+                .ok_or_else(|| ParquetError::General("a column has another type".to_owned()))?;
+            for row in 0..batch.num_rows() {
+                let frames = columns.frames.value(row);
+                let values = (frames as usize).saturating_mul(layout.dimension);
+                let (own, others) =
+                    rest.split_at_checked(values).ok_or_else(|| uneven(features.len(), layout))?;
+                rest = others;
+                rows.push((frames, columns.row(row, own)));
+            }
+        }
+        if rest.is_empty() { Ok(rows) } else { Err(uneven(features.len(), layout)) }
+    }
+}
+
+fn uneven(values: usize, layout: FeatureLayout) -> ParquetError {
+    let dimension = layout.dimension;
+    ParquetError::General(format!(
+        "column `features` has {values} values, not {dimension} for each of `frames`"
+    ))
+}
+
+/// All columns but the features.
+struct Columns<'a> {
+    utterance: &'a StringArray,
+    speaker: &'a StringArray,
+    group: &'a StringArray,
+    frames: &'a UInt32Array,
+    alignment: &'a ListArray,
+    ids: &'a [u16],
+    text: &'a StringArray,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        let column = |name| batch.column_by_name(name).map(AsRef::as_ref);
+        let alignment: &ListArray = column("alignment")?.as_list_opt()?;
+        Some(Columns {
+            utterance: column("utterance")?.as_string_opt()?,
+            speaker: column("speaker")?.as_string_opt()?,
+            group: column("group")?.as_string_opt()?,
+            frames: column("frames")?.as_primitive_opt()?,
+            alignment,
+            ids: alignment.values().as_primitive_opt::<UInt16Type>()?.values(),
+            text: column("text")?.as_string_opt()?,
+        })
+    }
+
+    fn row(&self, row: usize, features: &[f16]) -> FeatureRow {
+        let offsets = self.alignment.value_offsets();
+        let alignment = || self.ids[offsets[row] as usize..offsets[row + 1] as usize].to_vec();
+        FeatureRow {
+            utterance: self.utterance.value(row).to_owned(),
+            speaker: self.speaker.value(row).to_owned(),
+            group: self.group.value(row).to_owned(),
+            features: features.to_vec(),
+            alignment: self.alignment.is_valid(row).then(alignment),
+            text: self.text.is_valid(row).then(|| self.text.value(row).to_owned()),
+        }
     }
 }

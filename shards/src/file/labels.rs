@@ -1,11 +1,13 @@
+use super::decode::RowGroupBytes;
 use super::{ShardRow, element, list, values_of};
 use crate::{Error, LabelLayout, LabelRow};
-use arrow_array::RecordBatch;
 use arrow_array::builder::{Int16Builder, ListBuilder, StringBuilder, UInt16Builder, UInt32Builder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int16Type, UInt16Type, UInt32Type};
+use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
 use arrow_schema::{DataType, Field, SchemaRef};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
 use std::sync::Arc;
 
@@ -74,26 +76,50 @@ impl ShardRow for LabelRow {
         .map_err(|e| Error::parquet("a new shard", e))
     }
 
-    fn from_batch(batch: &RecordBatch) -> Option<Vec<(u32, Self)>> {
-        let column = |index: usize| batch.columns().get(index).map(AsRef::as_ref);
-        let utterance = column(0)?.as_string_opt::<i32>()?;
-        let frames = column(1)?.as_primitive_opt::<UInt32Type>()?;
-        let ids = column(2)?.as_list_opt::<i32>()?;
-        let id_values = ids.values().as_primitive_opt::<UInt16Type>()?.values();
-        let log_probs = column(3)?.as_list_opt::<i32>()?;
-        let log_prob_values = log_probs.values().as_primitive_opt::<Int16Type>()?.values();
-        let residual = column(4)?.as_list_opt::<i32>()?;
-        let residual_values = residual.values().as_primitive_opt::<UInt16Type>()?.values();
-        let span = |offsets: &[i32], row: usize| offsets[row] as usize..offsets[row + 1] as usize;
-        let row = |row: usize| {
-            let decoded = LabelRow {
-                utterance: utterance.value(row).to_owned(),
-                ids: id_values[span(ids.value_offsets(), row)].to_vec(),
-                log_probs: log_prob_values[span(log_probs.value_offsets(), row)].to_vec(),
-                residual: residual_values[span(residual.value_offsets(), row)].to_vec(),
-            };
-            (frames.value(row), decoded)
+    fn decode(group: &RowGroupBytes<'_>, _: LabelLayout) -> Result<Vec<(u32, Self)>, ParquetError> {
+        let mut rows = Vec::new();
+        for batch in group.batches(&[0, 1, 2, 3, 4])? {
+            let decoded = from_batch(&batch);
+            rows.extend(
+                decoded.ok_or_else(|| ParquetError::General("a column has another type".to_owned()))?,
+            );
+        }
+        Ok(rows)
+    }
+}
+
+fn from_batch(batch: &RecordBatch) -> Option<Vec<(u32, LabelRow)>> {
+    let column = |name| batch.column_by_name(name).map(AsRef::as_ref);
+    let utterance = column("utterance")?.as_string_opt::<i32>()?;
+    let frames = column("frames")?.as_primitive_opt::<UInt32Type>()?;
+    let ids = List::<UInt16Type>::of(column("ids")?)?;
+    let log_probs = List::<Int16Type>::of(column("log_probs")?)?;
+    let residual = List::<UInt16Type>::of(column("residual")?)?;
+    let row = |row: usize| {
+        let decoded = LabelRow {
+            utterance: utterance.value(row).to_owned(),
+            ids: ids.row(row),
+            log_probs: log_probs.row(row),
+            residual: residual.row(row),
         };
-        Some((0..batch.num_rows()).map(row).collect())
+        (frames.value(row), decoded)
+    };
+    Some((0..batch.num_rows()).map(row).collect())
+}
+
+/// A list column and the values of all its rows.
+struct List<'a, T: ArrowPrimitiveType> {
+    offsets: &'a [i32],
+    values: &'a [T::Native],
+}
+
+impl<'a, T: ArrowPrimitiveType> List<'a, T> {
+    fn of(column: &'a dyn Array) -> Option<Self> {
+        let list = column.as_list_opt::<i32>()?;
+        Some(List { offsets: list.value_offsets(), values: list.values().as_primitive_opt::<T>()?.values() })
+    }
+
+    fn row(&self, row: usize) -> Vec<T::Native> {
+        self.values[self.offsets[row] as usize..self.offsets[row + 1] as usize].to_vec()
     }
 }

@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod examine;
 mod features;
+mod halves;
 mod labels;
 mod reader;
 mod sparse;
@@ -17,6 +18,8 @@ use crate::{Error, FeatureLayout, FeatureRow, LabelLayout, LabelRow, ShardInfo};
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
+use decode::RowGroupBytes;
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
 use parquet::schema::types::ColumnPath;
 use std::sync::Arc;
@@ -44,8 +47,8 @@ pub(crate) trait ShardRow: Sized + Send {
     /// Rows that were checked → columns.
     fn to_batch(rows: &[Self], layout: Self::Layout, schema: SchemaRef) -> Result<RecordBatch, Error>;
 
-    /// Columns → rows, unchecked. `None` where a column has another type.
-    fn from_batch(batch: &RecordBatch) -> Option<Vec<(u32, Self)>>;
+    /// The bytes of a row group → rows, unchecked, each with the frames that column `frames` gives it.
+    fn decode(group: &RowGroupBytes<'_>, layout: Self::Layout) -> Result<Vec<(u32, Self)>, ParquetError>;
 
     fn schema() -> SchemaRef {
         Arc::new(Schema::new(Self::columns()))

@@ -1,5 +1,5 @@
 use super::sparse::SparseFile;
-use super::{ShardRow, decode};
+use super::{ShardRow, decode, decode::RowGroupBytes};
 use crate::manifest::{ShardInfo, checksum};
 use crate::{Error, Part};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
@@ -31,8 +31,8 @@ impl ShardReader {
         let group = &self.info.row_groups[index];
         let bytes = store.get_range(&self.info.file, group.offset..group.offset + group.bytes).await?;
         self.verify(&bytes, Part::RowGroup(index), &group.checksum)?;
-        let sparse = SparseFile { size: self.info.bytes, offset: group.offset, bytes };
-        let rows = decode::row_group::<R>(&self.file, footer, index, sparse, layout)?;
+        let bytes = SparseFile { size: self.info.bytes, offset: group.offset, bytes };
+        let rows = decode::row_group::<R>(&self.file, &RowGroupBytes { footer, index, bytes }, layout)?;
         let frames = rows.iter().map(|row| row.frames(layout) as u64).sum();
         self.count("the number of rows in a row group", group.rows.into(), rows.len() as u64)?;
         self.count("the number of frames in a row group", group.frames, frames)?;

@@ -26,7 +26,7 @@ pub struct FeatureManifest {
     pub schema_version: u32,
     /// Program and version that wrote it.
     pub created_by: String,
-    /// blake3 over feature settings, senones, normalisation and the shards' checksums, hexadecimal.
+    /// blake3 over feature settings, senones, normalisation and the list of shards with their checksums, hexadecimal.
     pub fingerprint: String,
     /// How the frames were made.
     pub settings: Features,
@@ -51,7 +51,7 @@ struct Fingerprinted<'a> {
     corpus_nyquist_hz: f32,
     senones: &'a [Senone],
     normalisation: &'a Option<Normalisation>,
-    shards: Vec<&'a str>,
+    shards: &'a [ShardInfo],
 }
 
 #[derive(Serialize)]
@@ -120,7 +120,7 @@ impl FeatureManifest {
             corpus_nyquist_hz: self.corpus_nyquist_hz,
             senones: &self.senones,
             normalisation: &self.normalisation,
-            shards: self.shards.iter().map(|shard| shard.checksum.as_str()).collect(),
+            shards: &self.shards,
         })
     }
 

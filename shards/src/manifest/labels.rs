@@ -15,7 +15,7 @@ pub struct LabelManifest {
     pub schema_version: u32,
     /// Program and version that wrote it.
     pub created_by: String,
-    /// blake3 over everything below and the shards' checksums, hexadecimal.
+    /// blake3 over everything below, hexadecimal.
     pub fingerprint: String,
     /// Which teacher.
     pub teacher_fingerprint: String,
@@ -35,7 +35,7 @@ struct Fingerprinted<'a> {
     features_fingerprint: &'a str,
     top_k: usize,
     senones: &'a [Senone],
-    shards: Vec<&'a str>,
+    shards: &'a [ShardInfo],
 }
 
 impl LabelManifest {
@@ -158,7 +158,7 @@ impl LabelManifest {
             features_fingerprint: &self.features_fingerprint,
             top_k: self.top_k,
             senones: &self.senones,
-            shards: self.shards.iter().map(|shard| shard.checksum.as_str()).collect(),
+            shards: &self.shards,
         })
     }
 

@@ -80,7 +80,7 @@ impl LstmModel {
         shape.validate()?;
         let initial = |slot: &ParameterSlot, n| initial_value(shape, seed, slot, n);
         let parameters = ParameterVector::new(parameters_of(shape), initial, device)?;
-        let engine = if device == Device::Cpu { Engine::Fused } else { Engine::Native };
+        let engine = if device == Device::Cpu && std::env::var_os("NATIVE").is_none() { Engine::Fused } else { Engine::Native };
         Ok(Self { shape: shape.clone(), parameters, engine })
     }
 
@@ -128,13 +128,13 @@ impl AcousticModel for LstmModel {
             let expected = format!("{batch} lengths of 0 to {frames} frames");
             return Err(Error::shape("lengths", expected, format!("{lengths:?}")));
         }
-        let (hidden, tape) = match self.engine {
-            Engine::Native => (native::forward(self, features, lengths)?, None),
-            Engine::Fused => fused::forward(self, features, lengths, inner)?,
-        };
+        if self.engine == Engine::Fused {
+            return fused::forward(self, features, lengths, inner);
+        }
+        let hidden = native::forward(self, features, lengths)?;
         let logits = self.output(hidden.last().expect("a model has at least one layer"))?;
         let hidden = if inner == InnerLayers::Keep { hidden } else { Vec::new() };
-        Ok(Outputs { logits, hidden, tape })
+        Ok(Outputs::new(logits, hidden))
     }
 
     fn start_stream(&self, batch: usize) -> Result<StreamState, Error> {

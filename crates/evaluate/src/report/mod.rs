@@ -12,7 +12,8 @@ mod terminal;
 
 pub use findings::{Finding, findings};
 pub use format::{bytes, count, decimal, duration};
-pub use terminal::{Align, TextTable, results_table};
+pub use page::html;
+pub use terminal::{Align, TextTable, terminal_table};
 
 use crate::{Difference, Measure, PhoneErrors, Spread};
 use serde::{Deserialize, Serialize};
@@ -187,12 +188,6 @@ pub struct Settings {
 }
 
 impl ReportData {
-    /// The report as one self-contained HTML file: no scripts, nothing fetched.
-    #[must_use]
-    pub fn to_html(&self) -> String {
-        page::render(self)
-    }
-
     /// Place of a system's colour in the palette; the teacher has none of it.
     fn palette(&self, system: &str) -> Palette {
         let students = || self.rows.iter().filter(|r| r.role != Role::Teacher).map(|r| r.name.as_str());

@@ -9,7 +9,9 @@ const STYLE: &str = include_str!("style.css");
 /// Nothing may be fetched or run, whatever came into the data.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-pub(super) fn render(data: &ReportData) -> String {
+/// The report as one self-contained HTML file: no scripts, nothing fetched.
+#[must_use]
+pub fn html(data: &ReportData) -> String {
     let mut out = String::with_capacity(64 * 1024);
     let _ = write!(
         out,

@@ -55,8 +55,11 @@ pub(super) fn errors(data: &ReportData) -> String {
     } else {
         String::new()
     };
-    let caption = format!("Errors on the test set, percent.{over}");
-    open(&mut out, &caption, &["System", "Frames", "Speech frames", "Phones", "Against annotated only"]);
+    let caption = format!(
+        "Errors on the test set, percent: of all frames, of frames with speech, of phones. Change: frame errors against \
+         annotated audio alone.{over}"
+    );
+    open(&mut out, &caption, &["System", "Frames", "Speech", "Phones", "Change"]);
     let baseline = data.rows.iter().find(|r| r.role == Role::AnnotatedOnly).and_then(Row::fer);
     for row in &data.rows {
         let relative =

@@ -68,7 +68,7 @@ impl TextTable {
 
 /// The report's table of results, one line a system.
 #[must_use]
-pub fn results_table(data: &ReportData) -> String {
+pub fn terminal_table(data: &ReportData) -> String {
     use Align::{Left, Right};
     let mut table = TextTable::new(&[
         ("system", Left),
@@ -117,7 +117,7 @@ mod tests {
             ..Row::default()
         };
         let rows = vec![row("annotated", 56.84, None), row("größer", 9.5, Some(4.123))];
-        let text = results_table(&ReportData { rows, ..ReportData::default() });
+        let text = terminal_table(&ReportData { rows, ..ReportData::default() });
         assert_eq!(
             text,
             "system      FER %   bytes/frame\n\
@@ -130,6 +130,6 @@ mod tests {
     fn several_seeds_show_their_deviation() {
         let runs = [49.0, 50.0, 51.0].map(|fer| Rates { fer: Some(fer), ..Rates::default() }).to_vec();
         let rows = vec![Row { name: "gtc".to_owned(), runs, ..Row::default() }];
-        assert!(results_table(&ReportData { rows, ..ReportData::default() }).contains("50.0 ±1.0"));
+        assert!(terminal_table(&ReportData { rows, ..ReportData::default() }).contains("50.0 ±1.0"));
     }
 }

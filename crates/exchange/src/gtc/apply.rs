@@ -12,8 +12,21 @@ use crate::error::Error;
 /// # Errors
 /// All of [`Error`] that concerns a message. `counts` is then as before.
 pub fn decode_add(bytes: &[u8], counts: &mut [i32]) -> Result<Header, Error> {
+    add_noting(bytes, counts, |_| {})
+}
+
+/// [`decode_add`] that calls `note` with each index it changes, also where the change is taken back.
+#[inline(always)]
+pub(super) fn add_noting(
+    bytes: &[u8],
+    counts: &mut [i32],
+    mut note: impl FnMut(usize),
+) -> Result<Header, Error> {
     let message = Message::parse(bytes, counts.len())?;
-    let outcome = message.for_each(|index, n| counts[index] = counts[index].wrapping_add(n));
+    let outcome = message.for_each(|index, n| {
+        counts[index] = counts[index].wrapping_add(n);
+        note(index);
+    });
     if outcome.is_err() {
         // The same prefix is visited again and taken back: integers forget nothing.
         let _same_error = message.for_each(|index, n| counts[index] = counts[index].wrapping_sub(n));

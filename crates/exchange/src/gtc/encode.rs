@@ -30,7 +30,7 @@ pub struct Encoder {
 const STREAM_FROM: usize = 1 << 23;
 
 /// Values that one task works on: all three of its buffers stay in a second-level cache.
-pub(super) const CHUNK: usize = 1 << 14;
+const CHUNK: usize = 1 << 14;
 const _: () = assert!(CHUNK.is_multiple_of(WORD), "a chunk fills whole words of marks");
 
 impl Encoder {
@@ -115,8 +115,8 @@ pub fn encode(
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ChunkStats {
-    pub(super) sent: u64,
+struct ChunkStats {
+    sent: u64,
     positive: u64,
     clipped: u64,
     squares: f64,
@@ -125,7 +125,7 @@ pub(super) struct ChunkStats {
 }
 
 impl ChunkStats {
-    pub(super) fn with(self, other: &Self) -> Self {
+    fn with(self, other: &Self) -> Self {
         Self {
             sent: self.sent + other.sent,
             positive: self.positive + other.positive,
@@ -135,7 +135,7 @@ impl ChunkStats {
         }
     }
 
-    pub(super) fn to_stats(self, bytes: usize) -> EncodeStats {
+    fn to_stats(self, bytes: usize) -> EncodeStats {
         EncodeStats {
             sent: self.sent,
             positive: self.positive,
@@ -147,7 +147,7 @@ impl ChunkStats {
 }
 
 /// One pass over a chunk.
-pub(super) fn threshold(
+fn threshold(
     update: &[f32],
     residual: &[f32],
     limits: Limits,

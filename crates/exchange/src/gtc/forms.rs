@@ -7,11 +7,30 @@ use super::rice::Chooser;
 use super::tau::Tau;
 use crate::error::Error;
 
+/// Gaps read before their values are visited. Each visit misses the caches; without the reading between them, many misses are
+/// waited for at once.
+const BATCH: usize = 64;
+
 /// Values to a byte of [`Form::Ternary`]: 3⁵ = 243.
 const TRITS: usize = 5;
 
-/// Appends a message about `values` values, of which `marks` tells which are not zero and their signs. `counts` holds the
-/// values themselves where some may be beyond ±1.
+/// The values themselves, where some are beyond ±1.
+#[derive(Clone, Copy)]
+pub(super) struct Magnitudes<'a> {
+    pub(super) counts: &'a [i32],
+    /// Sum of their magnitudes.
+    pub(super) total: u64,
+}
+
+impl Magnitudes<'_> {
+    /// What is coded of the magnitude at `index`, which is not zero.
+    #[inline(always)]
+    fn beyond_one(&self, index: usize) -> u64 {
+        u64::from(self.counts[index].unsigned_abs()) - 1
+    }
+}
+
+/// Appends a message about `values` values, of which `marks` tells which are not zero and their signs.
 pub(super) fn write_message(
     out: &mut Vec<u8>,
     tau: Tau,
@@ -19,71 +38,81 @@ pub(super) fn write_message(
     values: usize,
     marks: &Marks,
     nonzero: u64,
-    counts: Option<&[i32]>,
+    magnitudes: Option<Magnitudes<'_>>,
 ) -> Result<(), Error> {
     if u32::try_from(values).is_err() {
         return Err(Error::TooLong { found: values });
     }
-    let (form, bits) = shortest(values, marks, nonzero, counts);
+    let (form, bits) = shortest(values, marks, nonzero, magnitudes);
     header::write(out, Header { tau, divisor, values, nonzero }, form);
     match form {
-        Form::Sparse { gap, magnitude } => write_sparse(out, bits, marks, gap, counts.zip(magnitude)),
-        Form::Bitmap { magnitude } => write_bitmap(out, bits, values, marks, counts.zip(magnitude)),
+        Form::Sparse { gap, magnitude } => write_sparse(out, bits, marks, gap, magnitudes.zip(magnitude)),
+        Form::Bitmap { magnitude } => write_bitmap(out, bits, values, marks, magnitudes.zip(magnitude)),
         Form::Ternary => write_ternary(out, values, marks),
-        Form::Dense { parameter } => write_dense(out, bits, marks, counts, values, parameter),
+        Form::Dense { parameter } => {
+            let counts = magnitudes.map_or(&[][..], |magnitudes| magnitudes.counts);
+            let mut writer = BitWriter::new(out, bits);
+            counts.iter().for_each(|&n| put_rice(&mut writer, zigzag(n), parameter));
+            writer.finish();
+        }
     }
     Ok(())
 }
 
-/// The form with the fewest bits, and these bits. Among equals the one that is read fastest.
-fn shortest(values: usize, marks: &Marks, nonzero: u64, counts: Option<&[i32]>) -> (Form, u64) {
+/// A form is taken over a bitmap, which is read fastest, where it saves more than one part in this many.
+const SLACK: u64 = 128;
+
+/// The form with the fewest bits or nearly so, and these bits.
+fn shortest(values: usize, marks: &Marks, nonzero: u64, magnitudes: Option<Magnitudes<'_>>) -> (Form, u64) {
     let zeros = values as u64 - nonzero;
+    let bitmap_bits = values.div_ceil(8) as u64 * 8;
     let mut gaps = Chooser::new(nonzero, zeros);
     let mut next = 0;
-    let (mut magnitudes, mut zigzags) = (Chooser::new(1, 1), Chooser::new(1, 1));
-    let mut all_one = true;
-    match counts {
-        None => marks.for_each(|index, _| {
-            gaps.see((index - next) as u64);
-            next = index + 1;
-        }),
-        Some(counts) => {
-            let total: u64 = counts.iter().map(|n| u64::from(n.unsigned_abs())).sum();
-            all_one = total == nonzero;
-            magnitudes = Chooser::new(nonzero, total - nonzero);
-            zigzags = Chooser::new(values as u64, 2 * total);
-            zigzags.see_zeros(zeros);
-            marks.for_each(|index, _| {
-                gaps.see((index - next) as u64);
-                next = index + 1;
-                magnitudes.see(u64::from(counts[index].unsigned_abs()) - 1);
-                zigzags.see(zigzag(counts[index]));
-            });
-        }
-    }
-    let (gap, gap_bits) = gaps.best();
-    let (magnitude, magnitude_bits) = match magnitudes.best() {
-        _ if all_one => (None, 0),
-        (parameter, bits) => (Some(parameter), bits),
+    let mut see_gap = |index: usize| {
+        gaps.see((index - next) as u64);
+        next = index + 1;
     };
-    let marked_bits = nonzero + magnitude_bits;
-    let mut best = (Form::Bitmap { magnitude }, values.div_ceil(8) as u64 * 8 + marked_bits);
-    let mut consider = |form, bits| {
-        if bits < best.1 {
-            best = (form, bits);
+    let Some(magnitudes) = magnitudes else {
+        let mut best = (Form::Bitmap { magnitude: None }, bitmap_bits + nonzero);
+        // With parameter 0 gaps are a bitmap in other words, with a larger one they take two bits each and more.
+        if 2 * nonzero < bitmap_bits {
+            marks.for_each(|index, _| see_gap(index));
+            let (gap, bits) = gaps.best();
+            take_if_shorter(&mut best, Form::Sparse { gap, magnitude: None }, bits + nonzero);
         }
+        take_if_shorter(&mut best, Form::Ternary, values.div_ceil(TRITS) as u64 * 8);
+        return best;
     };
-    consider(Form::Sparse { gap, magnitude }, gap_bits + marked_bits);
-    if all_one {
-        consider(Form::Ternary, values.div_ceil(TRITS) as u64 * 8);
-    } else {
-        let (parameter, bits) = zigzags.best();
-        consider(Form::Dense { parameter }, bits);
-    }
+    let mut beyond_one = Chooser::new(nonzero, magnitudes.total - nonzero);
+    let mut zigzags = Chooser::new(values as u64, 2 * magnitudes.total);
+    zigzags.see_zeros(zeros);
+    marks.for_each(|index, _| {
+        see_gap(index);
+        beyond_one.see(magnitudes.beyond_one(index));
+        zigzags.see(zigzag(magnitudes.counts[index]));
+    });
+    let ((gap, gap_bits), (parameter, zigzag_bits)) = (gaps.best(), zigzags.best());
+    let (magnitude, magnitude_bits) = beyond_one.best();
+    let (magnitude, marked_bits) = (Some(magnitude), nonzero + magnitude_bits);
+    let mut best = (Form::Bitmap { magnitude }, bitmap_bits + marked_bits);
+    take_if_shorter(&mut best, Form::Sparse { gap, magnitude }, gap_bits + marked_bits);
+    take_if_shorter(&mut best, Form::Dense { parameter }, zigzag_bits);
     best
 }
 
-fn write_sparse(out: &mut Vec<u8>, bits: u64, marks: &Marks, gap: u8, magnitudes: Option<(&[i32], u8)>) {
+fn take_if_shorter(best: &mut (Form, u64), form: Form, bits: u64) {
+    if bits + bits / SLACK < best.1 {
+        *best = (form, bits);
+    }
+}
+
+fn write_sparse(
+    out: &mut Vec<u8>,
+    bits: u64,
+    marks: &Marks,
+    gap: u8,
+    magnitudes: Option<(Magnitudes<'_>, u8)>,
+) {
     let mut writer = BitWriter::new(out, bits);
     let (width, mask) = (u32::from(gap), (1u64 << gap) - 1);
     let mut next = 0;
@@ -92,8 +121,8 @@ fn write_sparse(out: &mut Vec<u8>, bits: u64, marks: &Marks, gap: u8, magnitudes
         next = index + 1;
         let low = zeros & mask | u64::from(positive) << width;
         put_unary_then(&mut writer, zeros >> width, low, width + 1);
-        if let Some((counts, parameter)) = magnitudes {
-            put_rice(&mut writer, u64::from(counts[index].unsigned_abs()) - 1, parameter);
+        if let Some((magnitudes, parameter)) = magnitudes {
+            put_rice(&mut writer, magnitudes.beyond_one(index), parameter);
         }
     });
     writer.finish();
@@ -104,7 +133,7 @@ fn write_bitmap(
     bits: u64,
     values: usize,
     marks: &Marks,
-    magnitudes: Option<(&[i32], u8)>,
+    magnitudes: Option<(Magnitudes<'_>, u8)>,
 ) {
     let start = out.len();
     out.reserve(bits.div_ceil(8) as usize + 16);
@@ -113,8 +142,8 @@ fn write_bitmap(
     let mut writer = BitWriter::new(out, bits - values.div_ceil(8) as u64 * 8);
     marks.for_each(|index, positive| {
         writer.put(u64::from(positive), 1);
-        if let Some((counts, parameter)) = magnitudes {
-            put_rice(&mut writer, u64::from(counts[index].unsigned_abs()) - 1, parameter);
+        if let Some((magnitudes, parameter)) = magnitudes {
+            put_rice(&mut writer, magnitudes.beyond_one(index), parameter);
         }
     });
     writer.finish();
@@ -128,25 +157,6 @@ fn write_ternary(out: &mut Vec<u8>, values: usize, marks: &Marks) {
     marks.for_each(|index, positive| {
         bytes[index / TRITS] += WEIGHTS[index % TRITS] * if positive { 1 } else { 2 };
     });
-}
-
-fn write_dense(
-    out: &mut Vec<u8>,
-    bits: u64,
-    marks: &Marks,
-    counts: Option<&[i32]>,
-    values: usize,
-    parameter: u8,
-) {
-    let mut writer = BitWriter::new(out, bits);
-    match counts {
-        Some(counts) => counts.iter().for_each(|&n| put_rice(&mut writer, zigzag(n), parameter)),
-        None => (0..values).for_each(|index| {
-            let bit = |words: &[u64]| (words[index / 64] >> (index % 64) & 1) as i32;
-            put_rice(&mut writer, zigzag(2 * bit(&marks.positive) - bit(&marks.sent)), parameter);
-        }),
-    }
-    writer.finish();
 }
 
 #[inline(always)]
@@ -219,19 +229,28 @@ impl<'a> Message<'a> {
         let (width, mask) = (u32::from(gap), (1u64 << gap) - 1);
         let mut reader = BitReader::new(self.body, self.message_bytes, "gaps");
         let mut next = 0u64;
-        for _ in 0..self.header.nonzero {
-            reader.fill();
-            let (zeros, low) = match reader.unary_at_hand(width + 1) {
-                Some(zeros) => (u64::from(zeros), reader.at_hand(width + 1)),
-                None => (reader.unary_slow(values >> width)?, reader.get(width + 1)?),
-            };
-            let index = next + (zeros << width | low & mask);
-            if index >= values {
-                return Err(Error::IndexOutOfBounds { index, values: self.header.values });
+        let mut batch = [(0u32, 0i32); BATCH];
+        let mut left = self.header.nonzero;
+        while left > 0 {
+            let count = left.min(BATCH as u64) as usize;
+            left -= count as u64;
+            for place in &mut batch[..count] {
+                reader.fill();
+                let (zeros, low) = match reader.unary_at_hand(width + 1) {
+                    Some(zeros) => (u64::from(zeros), reader.at_hand(width + 1)),
+                    None => (reader.unary_slow(values >> width)?, reader.get(width + 1)?),
+                };
+                let index = next + (zeros << width | low & mask);
+                if index >= values {
+                    return Err(Error::IndexOutOfBounds { index, values: self.header.values });
+                }
+                let sign = (low >> width) as i32 * 2 - 1;
+                *place = (index as u32, sign * magnitude(&mut reader, index as usize)?);
+                next = index + 1;
             }
-            let sign = (low >> width) as i32 * 2 - 1;
-            visit(index as usize, sign * magnitude(&mut reader, index as usize)?);
-            next = index + 1;
+            for &(index, n) in &batch[..count] {
+                visit(index as usize, n);
+            }
         }
         reader.finish()
     }

@@ -29,7 +29,7 @@ mod tau;
 mod warmup;
 
 pub use apply::{add_scaled, counts_to_mean, decode_add, decode_counts, decode_mean};
-pub use counts::encode_counts;
+pub use counts::{Counts, encode_counts};
 pub use density::suggest_tau;
 pub use encode::{EncodeStats, Encoder, encode};
 pub use header::{Header, MAX_CONTRIBUTORS};

@@ -1,6 +1,7 @@
-use super::encode::{CHUNK, ChunkStats, EncodeStats, threshold};
+use super::counts::Counts;
+use super::encode::EncodeStats;
 use super::forms::write_message;
-use super::kernel::{Limits, Writes};
+use super::kernel::{Block, Limits, Writes, threshold_blocks};
 use super::marks::{Marks, WORD};
 use super::tau::Tau;
 use crate::error::{Error, same_length};
@@ -15,11 +16,24 @@ use rayon::prelude::*;
 ///
 /// What a worker sends is not lost but late: R holds it until it reaches τ. Every worker gets the same message, so replicas stay
 /// bit-identical. R belongs to the run: it is part of a checkpoint.
+///
+/// A block of 64 values that no contribution touched and whose residual stays below τ comes out as it was, and is passed over.
 #[derive(Debug, Clone)]
 pub struct Rethreshold {
     residual: Vec<f32>,
+    blocks: Vec<BlockResidual>,
     marks: Marks,
 }
+
+/// What is known of the residual of one block without looking at it.
+#[derive(Debug, Clone, Copy, Default)]
+struct BlockResidual {
+    largest: f32,
+    squares: f64,
+}
+
+/// Blocks that one task works on.
+const BLOCKS: usize = 1 << 10;
 
 impl Rethreshold {
     /// No residual yet, for vectors of `values` values.
@@ -31,7 +45,8 @@ impl Rethreshold {
     /// Goes on with a saved residual.
     #[must_use]
     pub fn from_residual(residual: Vec<f32>) -> Self {
-        Self { residual, marks: Marks::default() }
+        let blocks = residual.par_chunks(WORD).map(BlockResidual::of).collect();
+        Self { residual, blocks, marks: Marks::default() }
     }
 
     /// The residual, to be saved.
@@ -46,33 +61,120 @@ impl Rethreshold {
     /// [`Error::Length`], [`Error::TooLong`].
     pub fn encode(
         &mut self,
-        counts: &[i32],
+        counts: &Counts,
         tau: Tau,
         divisor: u32,
         out: &mut Vec<u8>,
     ) -> Result<EncodeStats, Error> {
-        same_length("counts", self.residual.len(), counts.len())?;
-        self.marks.resize(counts.len());
-        let words = CHUNK / WORD;
+        let values = self.residual.len();
+        same_length("counts", values, counts.values().len())?;
+        if u32::try_from(values).is_err() {
+            return Err(Error::TooLong { found: values });
+        }
+        self.marks.resize(values);
         let share = tau.share(divisor);
-        let limits = Limits { tau: tau.get(), clip: f32::INFINITY };
         let tasks = (
-            counts.par_chunks(CHUNK),
-            self.residual.par_chunks_mut(CHUNK),
-            self.marks.sent.par_chunks_mut(words),
-            self.marks.positive.par_chunks_mut(words),
+            counts.values().par_chunks(BLOCKS * WORD),
+            self.residual.par_chunks_mut(BLOCKS * WORD),
+            self.blocks.par_chunks_mut(BLOCKS),
+            self.marks.sent.par_chunks_mut(BLOCKS),
+            self.marks.positive.par_chunks_mut(BLOCKS),
         );
-        let chunks: Vec<ChunkStats> = tasks
-            .into_par_iter()
-            .map(|(counts, residual, sent, positive)| {
-                let mean: Vec<f32> = counts.iter().map(|&n| share * n as f32).collect();
-                let before = residual.to_vec();
-                threshold(&mean, &before, limits, Writes::Cached, residual, sent, positive)
-            })
-            .collect();
-        let total = chunks.iter().fold(ChunkStats::default(), |total, chunk| total.with(chunk));
+        let stats =
+            tasks.into_par_iter().enumerate().map(|(task, (counts_of, residual, blocks, sent, positive))| {
+                let mut stats = EncodeStats::default();
+                let vectors = counts_of.chunks(WORD).zip(residual.chunks_mut(WORD));
+                let marks = sent.iter_mut().zip(positive);
+                for (number, ((vectors, known), (sent, positive))) in
+                    vectors.zip(blocks).zip(marks).enumerate()
+                {
+                    let mut block = Block::default();
+                    if counts.is_touched(task * BLOCKS + number) || known.largest >= tau.get() {
+                        let (counts, residual) = vectors;
+                        block = threshold_block(counts, share, residual, tau);
+                        *known = BlockResidual::of(residual);
+                    }
+                    *sent = block.up | block.down;
+                    *positive = block.up;
+                    stats.sent += u64::from(sent.count_ones());
+                    stats.positive += u64::from(positive.count_ones());
+                }
+                stats
+            });
+        let mut stats = stats.reduce(EncodeStats::default, |a, b| EncodeStats {
+            sent: a.sent + b.sent,
+            positive: a.positive + b.positive,
+            ..a
+        });
         let start = out.len();
-        write_message(out, tau, 1, counts.len(), &self.marks, total.sent, None)?;
-        Ok(total.to_stats(out.len() - start))
+        write_message(out, tau, 1, values, &self.marks, stats.sent, None)?;
+        stats.bytes = out.len() - start;
+        stats.residual_norm = self.blocks.iter().map(|block| block.squares).sum::<f64>().sqrt();
+        Ok(stats)
+    }
+}
+
+/// Thresholds the residual of at most 64 values in place.
+fn threshold_block(counts: &[i32], share: f32, residual: &mut [f32], tau: Tau) -> Block {
+    // Zeros beyond the end stay below any threshold.
+    let (mut mean, mut before, mut next) = ([[0.0; WORD]], [[0.0; WORD]], [[0.0; WORD]]);
+    for (mean, &n) in mean[0].iter_mut().zip(counts) {
+        *mean = share * n as f32;
+    }
+    before[0][..residual.len()].copy_from_slice(residual);
+    let limits = Limits { tau: tau.get(), clip: f32::INFINITY };
+    let mut found = Block::default();
+    threshold_blocks(&mean, &before, &mut next, limits, Writes::Cached, |_, block| found = block);
+    residual.copy_from_slice(&next[0][..residual.len()]);
+    found
+}
+
+impl BlockResidual {
+    fn of(residual: &[f32]) -> Self {
+        let mut known = Self::default();
+        for &r in residual {
+            known.largest = known.largest.max(r.abs());
+            known.squares += f64::from(r) * f64::from(r);
+        }
+        known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gtc::{decode_counts, encode, encode_counts};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn blocks_are_passed_over_only_where_nothing_would_change(
+            rounds in prop::collection::vec((prop::collection::vec((0usize..1000, -3i32..4), 0..30), -3i32..3), 1..8),
+            // One large residual, which takes many rounds to go down, and one that a lower threshold reaches.
+            large in -9f32..9.0,
+        ) {
+            let mut residual = vec![0.0; 1000];
+            (residual[500], residual[999]) = (large, 0.4);
+            let mut rethreshold = Rethreshold::from_residual(residual.clone());
+            for (named, exponent) in rounds {
+                let tau = Tau::exact((exponent as f32).exp2()).unwrap();
+                let mut sum = vec![0; 1000];
+                named.into_iter().for_each(|(index, n)| sum[index] = n);
+                let mut message = Vec::new();
+                encode_counts(&sum, tau, 3, &mut message).unwrap();
+                let mut counts = Counts::new(1000);
+                counts.add(&message).unwrap();
+                // The definition: the mean is an update like any other.
+                let mean: Vec<f32> = sum.iter().map(|&n| tau.share(3) * n as f32).collect();
+                let (mut next, mut expected, mut found) = (vec![0.0; 1000], Vec::new(), Vec::new());
+                let wanted = encode(&mean, &residual, tau, None, &mut next, &mut expected).unwrap();
+                let stats = rethreshold.encode(&counts, tau, 3, &mut found).unwrap();
+                prop_assert_eq!(decode_counts(&found, 1000).unwrap(), decode_counts(&expected, 1000).unwrap());
+                prop_assert_eq!(rethreshold.residual(), &next);
+                prop_assert_eq!((stats.sent, stats.positive), (wanted.sent, wanted.positive));
+                prop_assert!((stats.residual_norm - wanted.residual_norm).abs() <= 1e-9 * wanted.residual_norm);
+                residual = next;
+            }
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Seeded numbers for stories and measurements.
 
 /// SplitMix64.
-pub struct Numbers(pub u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
+#[allow(dead_code, reason = "not every test needs all of it")]
 impl Numbers {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -13,12 +14,12 @@ impl Numbers {
     }
 
     /// Uniform in 0 to 1, 1 excluded.
-    pub fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// `len` values of a Laplace distribution of scale `scale`: peaked with long tails, as gradients are.
-    pub fn gradient(&mut self, len: usize, scale: f32) -> Vec<f32> {
+    pub(crate) fn gradient(&mut self, len: usize, scale: f32) -> Vec<f32> {
         (0..len)
             .map(|_| {
                 let u = self.uniform() - 0.5;
@@ -29,8 +30,8 @@ impl Numbers {
 }
 
 /// Bits of a vector of `values` of which `sent` are sent, each with a random sign, at random places.
-#[allow(dead_code, reason = "not every test measures sizes")]
-pub fn entropy_bits(values: usize, sent: u64) -> f64 {
+#[allow(dead_code, reason = "not every test needs all of it")]
+pub(crate) fn entropy_bits(values: usize, sent: u64) -> f64 {
     let share = sent as f64 / values as f64;
     let h = |p: f64| if p <= 0.0 { 0.0 } else { -p * p.log2() };
     values as f64 * (h(share) + h(1.0 - share)) + sent as f64

@@ -21,8 +21,8 @@ pub enum LogFormat {
 
 impl LogFormat {
     /// The setting decides; without one, `human` on a terminal and `json` elsewhere.
-    pub(super) fn choose(setting: Option<String>, terminal: bool) -> Result<LogFormat, Error> {
-        match setting.as_deref() {
+    pub(super) fn choose(setting: Option<&str>, terminal: bool) -> Result<LogFormat, Error> {
+        match setting {
             Some("human") => Ok(LogFormat::Human),
             Some("json") => Ok(LogFormat::Json),
             Some(found) => Err(Error::LogFormat { found: found.to_owned() }),
@@ -162,8 +162,7 @@ mod tests {
 
     #[test]
     fn the_format_follows_the_setting_and_then_the_terminal() {
-        let choose =
-            |setting: Option<&str>, terminal| LogFormat::choose(setting.map(str::to_owned), terminal).ok();
+        let choose = |setting: Option<&str>, terminal| LogFormat::choose(setting, terminal).ok();
         assert_eq!(choose(None, true), Some(LogFormat::Human));
         assert_eq!(choose(None, false), Some(LogFormat::Json));
         assert_eq!(choose(Some("human"), false), Some(LogFormat::Human));

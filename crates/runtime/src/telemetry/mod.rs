@@ -72,7 +72,7 @@ pub fn init_on(program: &'static str, metrics: TcpListener) -> Result<Telemetry,
 
 fn init_with(program: &'static str, metrics: Option<TcpListener>) -> Result<Telemetry, Error> {
     let terminal = io::stderr().is_terminal();
-    let format = LogFormat::choose(environment("STENTOR_LOG_FORMAT"), terminal)?;
+    let format = LogFormat::choose(environment("STENTOR_LOG_FORMAT").as_deref(), terminal)?;
     let directives = environment("STENTOR_LOG").unwrap_or_else(|| "info".to_owned());
     let colours = terminal && environment("NO_COLOR").is_none();
     let logs = logs::layer::<Registry, _>(program, format, &directives, colours, io::stderr)?;

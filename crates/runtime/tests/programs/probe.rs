@@ -95,9 +95,11 @@ fn brief_parent() -> ExitStatus {
 /// Starts a grandchild without any precautions, in the same process group.
 fn nest() -> ExitStatus {
     let this = std::env::current_exe().expect("it has a path");
-    let grandchild =
-        std::process::Command::new(this).arg("sleep").stdout(Stdio::null()).spawn().expect("it starts");
-    sleep(grandchild.id())
+    let mut command = std::process::Command::new(this);
+    let mut grandchild = command.arg("sleep").stdout(Stdio::null()).spawn().expect("it starts");
+    say(grandchild.id());
+    grandchild.wait().expect("it is ours");
+    ExitStatus::Failure
 }
 
 async fn start(what: &str) -> Child {

@@ -2,7 +2,7 @@
 
 use super::{create_folder, move_into_place, remove_folder};
 use crate::environment::Environment;
-use crate::process::{self, Deadline};
+use crate::process;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,33 +28,36 @@ pub(super) fn unpacked(environment: &Environment, package: &str) -> Result<PathB
 
 /// With the system's package lists; where those are missing or old, with lists of our own, which needs no root.
 fn download(environment: &Environment, package: &str, into: &Path) -> Result<()> {
-    let first = process::output(apt(into).args(["download", package]));
-    if first.is_ok() {
+    if process::output(apt(into).args(["download", package])).is_ok() {
         return Ok(());
     }
-    eprintln!("the system's package lists do not give `{package}`; fetching lists of our own (20 MB)");
     let lists = environment.cache.join("apt/lists");
     let cache = environment.cache.join("apt/cache");
     create_folder(&lists.join("partial"))?;
     create_folder(&cache.join("archives/partial"))?;
-    let private = |verb: &[&str]| {
+    let own = |verb: &[&str]| {
         let mut command = apt(into);
         command.arg("-o").arg(format!("Dir::State::Lists={}", lists.display()));
         command.arg("-o").arg(format!("Dir::Cache={}", cache.display())).args(verb);
-        command
+        process::output(&mut command)
     };
-    // Debian's container images clean apt's own cache after an update; for us that may fail after all went well, so
-    // that only the download decides.
-    let update = process::run(&mut private(&["-qq", "update"]), Deadline::minutes(10));
-    let second = process::output(&mut private(&["download", package]));
-    match (second, update) {
-        (Ok(_), _) => Ok(()),
-        (Err(error), Ok(())) => Err(error),
-        (Err(error), Err(update)) => Err(error.context(update)),
+    // An earlier package may have brought the lists.
+    if own(&["download", package]).is_ok() {
+        return Ok(());
     }
-    .with_context(|| {
-        format!("Debian package `{package}` cannot be fetched; as root, `apt-get update` may help")
-    })
+    eprintln!("the system's package lists do not give `{package}`; fetching lists of our own (20 MB)");
+    // Debian's container images clean apt's own cache after an update, which fails without root after all went well: only
+    // the download decides.
+    let update = own(&["update"]);
+    own(&["download", package])
+        .map_err(|error| match update {
+            Ok(_) => error,
+            Err(update) => error.context(format!("{update:#}")),
+        })
+        .with_context(|| {
+            format!("Debian package `{package}` cannot be fetched; as root, `apt-get update` may help")
+        })?;
+    Ok(())
 }
 
 fn apt(folder: &Path) -> Command {

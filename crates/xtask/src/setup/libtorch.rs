@@ -56,7 +56,7 @@ pub(super) fn make(environment: &Environment, accelerator: Accelerator) -> Resul
     );
     python::pip_is_ready(environment)?;
     let folder = folder(environment, accelerator);
-    let partial = folder.with_extension("partial");
+    let partial = environment.cache.join("downloads/libtorch");
     remove_folder(&partial)?;
     let wheels = partial.join("wheels");
     create_folder(&wheels)?;
@@ -132,9 +132,11 @@ fn download(environment: &Environment, into: &Path, what: &[&str]) -> Result<()>
         "--python-version=3.11",
         "--implementation=cp",
     ]);
-    for platform in ["manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014"] {
-        pip.arg(format!("--platform={platform}_x86_64"));
+    // Told a platform, pip takes wheels of exactly that one: all that Debian 12 can run are named.
+    for glibc in 5..=28 {
+        pip.arg(format!("--platform=manylinux_2_{glibc}_x86_64"));
     }
+    pip.arg("--platform=manylinux2014_x86_64");
     pip.arg("--dest").arg(into).args(what);
     process::run(&mut pip, Deadline::minutes(60))
 }

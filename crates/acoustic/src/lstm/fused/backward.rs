@@ -1,6 +1,7 @@
 use super::cell::BackwardStep;
 use super::matrix::{Matrix, add_product, multiply};
-use super::{Direction, Layer, Span, Tape};
+use super::packing::Packing;
+use super::{Direction, Layer, Tape};
 use crate::error::Error;
 use crate::lstm::PER_DIRECTION;
 use crate::model;
@@ -9,56 +10,49 @@ use tch::{Kind, Tensor};
 
 impl model::Tape for Tape {
     fn backward(self: Box<Self>, parameters: &ParameterVector, loss: &Tensor) -> Result<(), Error> {
-        let Self { span, input, mut layers, leaves } = *self;
+        let Self { packing, input, mut layers, leaves } = *self;
+        // libtorch takes the gradient from the loss to the layers' outputs and the output layer.
         let inputs: Vec<&Tensor> = leaves.iter().map(|(_, leaf)| leaf).chain(parameters.views()).collect();
         let mut gradients = Tensor::f_run_backward(&[loss], &inputs, false, false)?;
         parameters.accumulate(&gradients.split_off(leaves.len()))?;
 
         let _guard = tch::no_grad_guard();
-        let mut arrived: Vec<(usize, Tensor)> =
-            leaves.iter().map(|(layer, _)| *layer).zip(gradients).filter(|(_, g)| g.defined()).collect();
+        let mut arrived: Vec<(usize, Tensor)> = leaves.iter().map(|(layer, _)| *layer).zip(gradients).collect();
         let mut from_above: Option<Matrix> = None;
         while let Some(mut layer) = layers.pop() {
             let index = layers.len();
-            if arrived.last().is_some_and(|(layer, _)| *layer == index)
-                && let Some((_, gradient)) = arrived.pop()
-            {
-                let gradient = Matrix::time_major(&gradient)?;
-                match &from_above {
-                    None => from_above = Some(gradient),
-                    Some(sum) => drop(sum.tensor().shallow_clone().f_add_(gradient.tensor())?),
-                }
+            if let Some((_, gradient)) = arrived.pop_if(|(layer, g)| *layer == index && g.defined()) {
+                from_above = Some(sum(from_above, &gradient)?);
             }
-            // Nothing above depends on this layer: neither do those below.
-            let Some(gradient) = &from_above else { continue };
+            // Where nothing above depends on this layer, those below do not matter either, unless an objective sees them.
+            let Some(gradient) = from_above.take() else { continue };
             let below = layers.last().map_or(&input, |layer| &layer.output);
-            let mut input_gradient: Option<Matrix> = None;
             for direction in 0..layer.directions.len() {
                 let weights = Weights::new(parameters, &layer, index, direction);
-                through_time(&mut layer.directions[direction], &weights, gradient, direction, &span)?;
-                let values = &layer.directions[direction];
-                add_weight_gradients(values, &weights, &layer, below, direction, &span)?;
-                if index == 0 {
-                    // Nobody wants the gradient of the features.
-                    continue;
-                }
-                match &input_gradient {
-                    None => {
-                        let first = Matrix::unset(span.rows(), below.columns())?;
-                        multiply(first.tensor(), values.gates.tensor(), weights.input())?;
-                        input_gradient = Some(first);
-                    }
-                    Some(sum) => add_product(sum.tensor(), values.gates.tensor(), weights.input())?,
+                let values = &mut layer.directions[direction];
+                through_time(values, &weights, &gradient, direction, &packing)?;
+                add_weight_gradients(values, &weights, &layer.output, below, direction, &packing)?;
+                if index > 0 {
+                    // Nobody wants the gradient of the features below layer 0.
+                    from_above = Some(add_input_gradient(from_above, values, &weights, below)?);
                 }
             }
-            from_above = input_gradient;
         }
         Ok(())
     }
 }
 
-/// The parameters of a layer and direction: their first index, then weights in the order of the layout.
+/// The sum in new memory: libtorch may have handed out one tensor as the gradient of two layers.
+fn sum(first: Option<Matrix>, second: &Tensor) -> Result<Matrix, Error> {
+    match first {
+        None => Matrix::of(second),
+        Some(first) => Matrix::of(&second.f_add(first.tensor())?),
+    }
+}
+
+/// The parameters of a layer and direction.
 struct Weights<'a> {
+    /// Index of the first of them.
     first: usize,
     parameters: &'a ParameterVector,
 }
@@ -84,32 +78,40 @@ fn through_time(
     weights: &Weights<'_>,
     gradient: &Matrix,
     direction: usize,
-    span: &Span,
+    packing: &Packing,
 ) -> Result<(), Error> {
-    let width = values.cell.columns();
-    let column = direction * width;
-    let start = vec![0f32; span.batch * width];
-    let mut carry = vec![0f32; span.batch * width];
-    let recurrent = Matrix::zeros(span.batch, width)?;
-    for (now, before) in span.order(direction).rev() {
-        let gates = values.gates.values_mut(span.at(now));
-        let step = BackwardStep {
-            width,
-            gates,
-            cell: values.cell.values(span.at(now)),
-            before: before.map_or(start.as_slice(), |before| values.cell.values(span.at(before))),
-            output: gradient.values(span.at(now)),
-            stride: gradient.columns(),
-            column,
-            recurrent: recurrent.values(0..span.batch),
-            carry: &mut carry,
-        };
-        step.run();
-        // A sequence that has ended was at its zero state here, whatever came before.
-        span.clear_padding(now, &mut carry, width, 0..width);
-        span.clear_padding(now, values.gates.values_mut(span.at(now)), 4 * width, 0..4 * width);
-        if before.is_some() {
-            multiply(recurrent.tensor(), &values.gates.part(span.at(now), 0..4 * width)?, weights.recurrent())?;
+    let Direction { gates, cell } = values;
+    let width = cell.columns();
+    let (stride, column) = (gradient.columns(), direction * width);
+    let zero_state = vec![0f32; packing.widest() * width];
+    // Both belong to the step after: a row stands for the same sequence in each step, and a sequence whose last step this
+    // is finds the zeros that were here from the start.
+    let mut carry = vec![0f32; packing.widest() * width];
+    let recurrent = Matrix::zeros(packing.widest(), width)?;
+    for step in packing.steps(direction).into_iter().rev() {
+        let (continuing, starting) = (step.continuing(), step.starting());
+        let parts = [
+            (continuing.clone(), 0, cell.values(step.before())),
+            (starting.clone(), continuing.len(), &zero_state[..starting.len() * width]),
+        ];
+        for (rows, first, before) in parts {
+            let sequences = first..first + rows.len();
+            let step = BackwardStep {
+                width,
+                gates: gates.values_mut(rows.clone()),
+                cell: cell.values(rows.clone()),
+                before,
+                output: gradient.values(rows),
+                stride,
+                column,
+                recurrent: recurrent.values(sequences.clone()),
+                carry: &mut carry[sequences.start * width..sequences.end * width],
+            };
+            step.run();
+        }
+        if !continuing.is_empty() {
+            let place = recurrent.part(0..continuing.len(), 0..width)?;
+            multiply(&place, &gates.part(continuing, 0..4 * width)?, weights.recurrent())?;
         }
     }
     Ok(())
@@ -119,23 +121,48 @@ fn through_time(
 fn add_weight_gradients(
     values: &Direction,
     weights: &Weights<'_>,
-    layer: &Layer,
+    output: &Matrix,
     below: &Matrix,
     direction: usize,
-    span: &Span,
+    packing: &Packing,
 ) -> Result<(), Error> {
-    let width = values.cell.columns();
     let place = |n: usize| weights.parameters.gradient_view(weights.first + n);
     let sums = values.gates.tensor();
-    add_product(&place(0)?, &sums.f_tr()?, below.tensor())?;
-    if span.frames > 1 {
-        let (ahead, back) = (span.batch..span.rows(), 0..span.rows() - span.batch);
-        let (now, before) = if direction == 0 { (ahead, back) } else { (back, ahead) };
-        let state = layer.output.part(before, direction * width..(direction + 1) * width)?;
-        add_product(&place(1)?, &values.gates.part(now, 0..4 * width)?.f_tr()?, &state)?;
-    }
+    let transposed = sums.f_tr()?;
+    add_product(&place(0)?, &transposed, below.tensor())?;
+    let states = states_before(output, direction, values.cell.columns(), packing)?;
+    add_product(&place(1)?, &transposed, states.tensor())?;
     let bias = sums.f_sum_dim_intlist([0i64].as_slice(), false, Kind::Float)?;
     let _ = place(2)?.f_add_(&bias)?;
     let _ = place(3)?.f_add_(&bias)?;
     Ok(())
+}
+
+/// For each row, h of the row that it goes on from, or zeros.
+fn states_before(output: &Matrix, direction: usize, width: usize, packing: &Packing) -> Result<Matrix, Error> {
+    let mut states = Matrix::zeros(packing.rows(), width)?;
+    let stride = output.columns();
+    for step in packing.steps(direction) {
+        let from = output.values(step.before()).chunks_exact(stride);
+        let to = states.values_mut(step.continuing()).chunks_exact_mut(width);
+        to.zip(from).for_each(|(to, from)| to.copy_from_slice(&from[direction * width..(direction + 1) * width]));
+    }
+    Ok(states)
+}
+
+/// Adds a direction's share to the gradient of the layer's input.
+fn add_input_gradient(
+    sum: Option<Matrix>,
+    values: &Direction,
+    weights: &Weights<'_>,
+    below: &Matrix,
+) -> Result<Matrix, Error> {
+    let sums = values.gates.tensor();
+    if let Some(sum) = sum {
+        add_product(sum.tensor(), sums, weights.input())?;
+        return Ok(sum);
+    }
+    let first = Matrix::unset(below.rows(), below.columns())?;
+    multiply(first.tensor(), sums, weights.input())?;
+    Ok(first)
 }

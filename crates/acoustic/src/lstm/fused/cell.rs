@@ -203,13 +203,13 @@ mod tests {
             moved[n] = values[n] - nudge;
             (above - f(&moved)) / (2.0 * f64::from(nudge))
         };
-        for n in 0..sums.len() {
+        for (n, &found) in gates.iter().enumerate() {
             let expected = differ(&sums, n, &|sums| score(sums, &before));
-            assert!((f64::from(gates[n]) - expected).abs() < 3e-4, "gate {n}: {} {expected}", gates[n]);
+            assert!((f64::from(found) - expected).abs() < 3e-4, "gate {n}: {found} {expected}");
         }
-        for n in 0..before.len() {
+        for (n, &found) in carry.iter().enumerate() {
             let expected = differ(&before, n, &|before| score(&sums, before));
-            assert!((f64::from(carry[n]) - expected).abs() < 3e-4, "cell {n}: {} {expected}", carry[n]);
+            assert!((f64::from(found) - expected).abs() < 3e-4, "cell {n}: {found} {expected}");
         }
     }
 
@@ -219,7 +219,7 @@ mod tests {
         let (sums, before) = (values(batch * 4 * width, 6), values(batch * width, 7));
         let bias = values(4 * width, 3);
         let (_, cell, output) = step(width, batch, &sums, &before);
-        let (mut gates, mut cell2, mut output2) = (sums.clone(), cell.clone(), output.clone());
+        let (mut gates, mut cell2, mut output2) = (sums, vec![0.0; cell.len()], vec![0.0; output.len()]);
         let forward = ForwardStep {
             width,
             gates: &mut gates,

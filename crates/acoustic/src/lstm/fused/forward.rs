@@ -1,92 +1,114 @@
 use super::cell::ForwardStep;
 use super::matrix::{Matrix, add_product, multiply};
-use super::{Direction, Layer, Span, Tape};
+use super::packing::Packing;
+use super::{Direction, Layer, Tape};
 use crate::error::Error;
 use crate::lstm::LstmModel;
-use crate::model::{self, InnerLayers};
+use crate::model::{InnerLayers, Outputs};
 use tch::Tensor;
 
-/// Layers' outputs, `[batch, frames, directions × width]` (all, or only the top one), and a tape where gradients are recorded.
-type Forward = (Vec<Tensor>, Option<Box<dyn model::Tape>>);
-
-/// Runs all layers over `features`, `[batch, frames, inputs]`.
+/// Runs all layers and the output layer over `features`, `[batch, frames, inputs]`.
 pub(in crate::lstm) fn forward(
     model: &LstmModel,
     features: &Tensor,
     lengths: &[i64],
     inner: InnerLayers,
-) -> Result<Forward, Error> {
+) -> Result<Outputs, Error> {
     // A view of a parameter wants a gradient exactly where gradients are being recorded.
     let recording = model.parameters.views()[0].f_narrow(0, 0, 1)?.requires_grad();
-    let _guard = tch::no_grad_guard();
-    let span = Span::new(lengths, features.size()[1] as usize);
-    let input = Matrix::time_major(features)?;
-    let mut layers: Vec<Layer> = Vec::with_capacity(model.shape.layers());
+    let packing = Packing::new(lengths, features.size()[1])?;
+    let (input, layers) = tch::no_grad(|| run_layers(model, features, &packing, recording, inner))?;
+
+    let top = layers.len() - 1;
     let mut leaves = Vec::new();
-    for layer in 0..model.shape.layers() {
-        let below = layers.last().map_or(&input, |layer| &layer.output);
-        let done = forward_layer(model, layer, below, &span)?;
-        if inner == InnerLayers::Keep || layer + 1 == model.shape.layers() {
-            let leaf = done.output.batch_major(span.batch)?.f_set_requires_grad(recording)?;
-            leaves.push((layer, leaf));
-        }
-        if !recording {
-            layers.clear();
-        }
-        layers.push(done);
+    for (index, layer) in layers.iter().enumerate().filter(|(n, _)| *n == top || inner == InnerLayers::Keep) {
+        // The leaf shares the matrix's storage, which nobody writes to from here on.
+        leaves.push((index, layer.output.tensor().f_detach()?.f_set_requires_grad(recording)?));
     }
-    let outputs = leaves.iter().map(|(_, leaf)| leaf.shallow_clone()).collect();
-    if !recording {
-        return Ok((outputs, None));
+    let (_, top) = leaves.last().expect("a model has at least one layer");
+    let logits = packing.unpack(&model.output(top)?)?;
+    let hidden = match inner {
+        InnerLayers::Skip => Vec::new(),
+        InnerLayers::Keep => leaves.iter().map(|(_, leaf)| packing.unpack(leaf)).collect::<Result<_, _>>()?,
+    };
+    let mut outputs = Outputs::new(logits, hidden);
+    if recording {
+        outputs.tape = Some(Box::new(Tape { packing, input, layers, leaves }));
     }
-    Ok((outputs, Some(Box::new(Tape { span, input, layers, leaves }))))
+    Ok(outputs)
 }
 
-fn forward_layer(model: &LstmModel, layer: usize, below: &Matrix, span: &Span) -> Result<Layer, Error> {
+/// The packed features and the layers' values. Where nothing is recorded, what the outputs do not need is dropped early.
+fn run_layers(
+    model: &LstmModel,
+    features: &Tensor,
+    packing: &Packing,
+    recording: bool,
+    inner: InnerLayers,
+) -> Result<(Matrix, Vec<Layer>), Error> {
+    let input = Matrix::of(&packing.pack(features)?)?;
+    let mut layers: Vec<Layer> = Vec::with_capacity(model.shape.layers());
+    for index in 0..model.shape.layers() {
+        let below = layers.last().map_or(&input, |layer| &layer.output);
+        let mut layer = run_layer(model, index, below, packing)?;
+        if !recording {
+            layer.directions.clear();
+            if let (InnerLayers::Skip, Some(below)) = (inner, layers.last_mut()) {
+                below.output = Matrix::zeros(0, 0)?;
+            }
+        }
+        layers.push(layer);
+    }
+    Ok((input, layers))
+}
+
+fn run_layer(model: &LstmModel, index: usize, below: &Matrix, packing: &Packing) -> Result<Layer, Error> {
     let (width, directions) = (model.shape.width(), model.shape.directions());
-    let mut output = Matrix::unset(span.rows(), directions * width)?;
+    let mut output = Matrix::unset(packing.rows(), directions * width)?;
     let directions = (0..directions)
-        .map(|direction| forward_direction(model.direction(layer, direction), direction, below, &mut output, span))
+        .map(|direction| run_direction(model.direction(index, direction), direction, below, &mut output, packing))
         .collect::<Result<_, _>>()?;
     Ok(Layer { output, directions })
 }
 
 /// Runs one direction of a layer; writes its columns of the layer's output.
-fn forward_direction(
+fn run_direction(
     parameters: &[Tensor],
     direction: usize,
     below: &Matrix,
     output: &mut Matrix,
-    span: &Span,
+    packing: &Packing,
 ) -> Result<Direction, Error> {
     let [input_weight, recurrent_weight, input_bias, recurrent_bias] = parameters else {
         unreachable!("a direction has four parameters")
     };
     let width = recurrent_weight.size()[1] as usize;
     let columns = direction * width..(direction + 1) * width;
+    let stride = output.columns();
     let bias = host(&input_bias.f_add(recurrent_bias)?)?;
     let recurrent_weight = recurrent_weight.f_tr()?;
-    let start = vec![0f32; span.batch * width];
+    let zero_state = vec![0f32; packing.widest() * width];
 
-    let mut gates = Matrix::unset(span.rows(), 4 * width)?;
+    let mut gates = Matrix::unset(packing.rows(), 4 * width)?;
     multiply(gates.tensor(), below.tensor(), &input_weight.f_tr()?)?;
-    let mut cell = Matrix::unset(span.rows(), width)?;
-    for (now, before) in span.order(direction) {
-        if let Some(before) = before {
-            let state = output.part(span.at(before), columns.clone())?;
-            add_product(&gates.part(span.at(now), 0..4 * width)?, &state, &recurrent_weight)?;
+    let mut cell = Matrix::unset(packing.rows(), width)?;
+    for step in packing.steps(direction) {
+        let (continuing, starting) = (step.continuing(), step.starting());
+        if !continuing.is_empty() {
+            let state = output.part(step.before(), columns.clone())?;
+            add_product(&gates.part(continuing.clone(), 0..4 * width)?, &state, &recurrent_weight)?;
+            let (before, cell) = cell.values_and_mut(step.before(), continuing.clone());
+            let output = output.values_mut(continuing.clone());
+            let gates = gates.values_mut(continuing);
+            ForwardStep { width, gates, bias: &bias, before, cell, output, stride, column: columns.start }.run();
         }
-        let stride = output.columns();
-        let output = output.values_mut(span.at(now));
-        let (before, cell) = match before {
-            None => (start.as_slice(), cell.values_mut(span.at(now))),
-            Some(before) => cell.values_and_mut(span.at(before), span.at(now)),
-        };
-        let gates = gates.values_mut(span.at(now));
-        let step = ForwardStep { width, gates, bias: &bias, before, cell, output, stride, column: columns.start };
-        step.run();
-        span.clear_padding(now, cell, width, 0..width);
-        span.clear_padding(now, output, stride, columns.clone());
+        if !starting.is_empty() {
+            let before = &zero_state[..starting.len() * width];
+            let cell = cell.values_mut(starting.clone());
+            let output = output.values_mut(starting.clone());
+            let gates = gates.values_mut(starting);
+            ForwardStep { width, gates, bias: &bias, before, cell, output, stride, column: columns.start }.run();
+        }
     }
     Ok(Direction { gates, cell })
 }

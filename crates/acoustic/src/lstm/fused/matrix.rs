@@ -22,19 +22,18 @@ impl Matrix {
         Ok(Self { tensor, rows, columns })
     }
 
-    /// A copy of `[batch, frames, columns]` with the frames outermost: row `t · batch + b` is frame t of sequence b.
-    pub(super) fn time_major(sequences: &Tensor) -> Result<Self, Error> {
-        let size = sequences.size();
-        let (rows, columns) = ((size[0] * size[1]) as usize, size[2] as usize);
-        let matrix = Self::unset(rows, columns)?;
-        matrix.tensor.f_view([size[1], size[0], size[2]])?.f_copy_(&sequences.f_transpose(0, 1)?)?;
-        Ok(matrix)
+    /// A tensor of two dimensions, its memory shared where it is contiguous.
+    pub(super) fn of(tensor: &Tensor) -> Result<Self, Error> {
+        let (rows, columns) = tensor.size2()?;
+        if (tensor.kind(), tensor.device()) != (Kind::Float, Device::Cpu) {
+            let found = format!("{:?} on {:?}", tensor.kind(), tensor.device());
+            return Err(Error::shape("matrix", "32-bit floats in main memory", found));
+        }
+        Ok(Self { tensor: tensor.f_contiguous()?, rows: rows as usize, columns: columns as usize })
     }
 
-    /// A copy as `[batch, frames, columns]`: the inverse of [`time_major`](Self::time_major).
-    pub(super) fn batch_major(&self, batch: usize) -> Result<Tensor, Error> {
-        let (frames, batch) = ((self.rows / batch) as i64, batch as i64);
-        Ok(self.tensor.f_view([frames, batch, self.columns as i64])?.f_transpose(0, 1)?.f_contiguous()?)
+    pub(super) fn rows(&self) -> usize {
+        self.rows
     }
 
     pub(super) fn columns(&self) -> usize {
@@ -84,12 +83,18 @@ impl Matrix {
         // SAFETY: the tensor is contiguous, f32, in main memory and of rows × columns values from its creation on, and is
         // never resized. Views handed out by `part` write only inside libtorch calls, which end before ours begin: the
         // type is not shared between threads (it is not Sync).
-        unsafe { std::slice::from_raw_parts(self.tensor.data_ptr().cast::<f32>(), self.rows * self.columns) }
+        unsafe { std::slice::from_raw_parts(self.pointer(), self.rows * self.columns) }
     }
 
     fn all_mut(&mut self) -> &mut [f32] {
         // SAFETY: as above, and the exclusive borrow keeps other slices away.
-        unsafe { std::slice::from_raw_parts_mut(self.tensor.data_ptr().cast::<f32>(), self.rows * self.columns) }
+        unsafe { std::slice::from_raw_parts_mut(self.pointer(), self.rows * self.columns) }
+    }
+
+    /// The first value; for an empty matrix, of which libtorch gives no address, any aligned one.
+    fn pointer(&self) -> *mut f32 {
+        let pointer = self.tensor.data_ptr().cast::<f32>();
+        if pointer.is_null() { std::ptr::NonNull::dangling().as_ptr() } else { pointer }
     }
 }
 
@@ -111,15 +116,19 @@ mod tests {
 
     #[test]
     fn libtorch_and_we_see_the_same_values() {
-        let sequences = Tensor::arange(24, (Kind::Float, Device::Cpu)).view([2, 3, 4]);
-        let mut matrix = Matrix::time_major(&sequences).unwrap();
-        // Frame 1 of sequence 0 is row 1 · 2 + 0.
-        assert_eq!(matrix.values(2..3), [4.0, 5.0, 6.0, 7.0]);
-        assert_eq!(matrix.batch_major(2).unwrap(), sequences);
-        matrix.values_mut(2..3)[1] = -1.0;
-        assert_eq!(matrix.part(2..3, 1..2).unwrap().double_value(&[0, 0]), -1.0);
+        let tensor = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([4, 3]).tr();
+        let mut matrix = Matrix::of(&tensor).unwrap();
+        assert_eq!(matrix.values(1..2), [1.0, 4.0, 7.0, 10.0]);
+        matrix.values_mut(1..2)[3] = -1.0;
+        assert_eq!(matrix.part(1..2, 3..4).unwrap().double_value(&[0, 0]), -1.0);
         let _ = matrix.part(0..1, 0..4).unwrap().fill_(9.0);
         assert_eq!(matrix.values(0..1), [9.0; 4]);
+    }
+
+    #[test]
+    fn only_a_matrix_of_floats_is_taken() {
+        assert!(Matrix::of(&Tensor::zeros([2, 2], (Kind::Int64, Device::Cpu))).is_err());
+        assert!(Matrix::of(&Tensor::zeros([2], (Kind::Float, Device::Cpu))).is_err());
     }
 
     #[test]
@@ -127,9 +136,9 @@ mod tests {
         let mut matrix = Matrix::zeros(4, 2).unwrap();
         matrix.values_mut(0..4).iter_mut().enumerate().for_each(|(n, v)| *v = n as f32);
         let (read, write) = matrix.values_and_mut(0..1, 2..4);
-        assert_eq!((&*read, &*write), (&[0.0, 1.0][..], &[4.0, 5.0, 6.0, 7.0][..]));
+        assert_eq!((read, &*write), (&[0.0, 1.0][..], &[4.0, 5.0, 6.0, 7.0][..]));
         let (read, write) = matrix.values_and_mut(2..3, 0..2);
-        assert_eq!((&*read, &*write), (&[4.0, 5.0][..], &[0.0, 1.0, 2.0, 3.0][..]));
+        assert_eq!((read, &*write), (&[4.0, 5.0][..], &[0.0, 1.0, 2.0, 3.0][..]));
     }
 
     #[test]

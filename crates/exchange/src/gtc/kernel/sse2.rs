@@ -48,12 +48,10 @@ unsafe fn pass<const STREAMED: bool>(
     let blocks = update.iter().zip(residual).zip(next);
     for (number, ((update, residual), next)) in blocks.enumerate() {
         for line in (0..WORD).step_by(64 / size_of::<f32>()) {
+            // A hint that may name any address, also one beyond the end.
             let ahead = |block: &[f32; WORD]| block.as_ptr().wrapping_add(AHEAD + line).cast::<i8>();
-            // SAFETY: a prefetch is a hint that may name any address.
-            unsafe {
-                _mm_prefetch::<_MM_HINT_T0>(ahead(update));
-                _mm_prefetch::<_MM_HINT_T0>(ahead(residual));
-            }
+            _mm_prefetch::<_MM_HINT_T0>(ahead(update));
+            _mm_prefetch::<_MM_HINT_T0>(ahead(residual));
         }
         let mut block = Block::default();
         for (vector, at) in (0..WORD).step_by(LANES).enumerate() {

@@ -68,6 +68,6 @@ pub(super) mod tests {
     fn too_few_lines_are_an_error_with_both_numbers() {
         let (counts, lines) = files(&["A bone."], &[]);
         let error = read(&counts, &lines[..10], &mut Texts::default()).unwrap_err().to_string();
-        assert!(error.contains("expected 18 lines") && error.contains("found 1"), "{error}");
+        assert!(error.contains("expected 18 lines") && error.contains("found 2"), "{error}");
     }
 }

@@ -1,0 +1,74 @@
+use crate::layout::{FINAL, MANIFEST, MODEL, check_name, checkpoint_store};
+use crate::load::{published, read_manifest_in, read_object_in};
+use crate::{Error, Manifest, TensorFile, read_manifest, read_object};
+use serde::{Deserialize, Serialize};
+use stentor_store::Store;
+
+/// `final.json`: the run's result.
+#[derive(Debug, Serialize, Deserialize)]
+struct Final {
+    checkpoint: String,
+}
+
+/// A trained model: what it is and its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeployedModel {
+    /// Of its checkpoint.
+    pub manifest: Manifest,
+    /// By name.
+    pub parameters: TensorFile,
+}
+
+/// Makes checkpoint `name` the result of `run`: what [`DeployedModel::load`] finds there.
+///
+/// # Errors
+/// An error about the checkpoint where its model cannot be read, [`Error::Store`].
+pub async fn deploy(run: &Store, name: &str) -> Result<(), Error> {
+    let manifest = read_manifest(run, name).await?;
+    read_object(run, &manifest, MODEL).await?;
+    let text = serde_json::to_vec_pretty(&Final { checkpoint: name.to_owned() });
+    let text = text.expect("a struct of strings is JSON");
+    Ok(run.put(FINAL, text.into()).await?)
+}
+
+/// The checkpoint that `final.json` names; none where the run is not finished.
+pub(crate) async fn deployed_name(run: &Store) -> Result<Option<String>, Error> {
+    let bytes = match run.get(FINAL).await {
+        Err(error) if error.is_not_found() => return Ok(None),
+        other => other?,
+    };
+    let location = || format!("{}/{FINAL}", run.location());
+    let named: Final = serde_json::from_slice(&bytes)
+        .map_err(|e| Error::Manifest { location: location(), reason: e.to_string() })?;
+    check_name(&named.checkpoint)?;
+    Ok(Some(named.checkpoint))
+}
+
+impl DeployedModel {
+    /// Loads the model of a finished run or of a checkpoint, whichever folder `store` is. Parameters are verified.
+    ///
+    /// # Errors
+    /// [`Error::NoModel`] where it is neither, with the checkpoints it could have been; else what is wrong with the
+    /// checkpoint.
+    pub async fn load(store: &Store) -> Result<Self, Error> {
+        let folder = match deployed_name(store).await? {
+            Some(name) => checkpoint_store(store, &name),
+            None if store.exists(MANIFEST).await? => store.clone(),
+            None => {
+                let checkpoints = published(store).await?;
+                return Err(Error::NoModel { location: store.location().to_owned(), checkpoints });
+            }
+        };
+        let manifest = read_manifest_in(&folder).await?;
+        let bytes = read_object_in(&folder, &manifest, MODEL).await?;
+        let parameters = TensorFile::from_bytes(&bytes)?;
+        Ok(DeployedModel { manifest, parameters })
+    }
+
+    /// Tells models apart: the digest of the parameters' file and the features they were trained on.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = self.manifest.object(MODEL).map_or(0, |object| object.digest);
+        format!("{digest:016x}-{}", self.manifest.features_fingerprint)
+    }
+}

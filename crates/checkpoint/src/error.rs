@@ -1,0 +1,130 @@
+use crate::Malformed;
+use thiserror::Error;
+
+/// What can be wrong with a checkpoint, or prevent one.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] stentor_store::Error),
+    /// An object is not what a tensor file looks like.
+    #[error(transparent)]
+    Tensors(#[from] Malformed),
+    /// A name that cannot be a checkpoint's or an object's.
+    #[error(
+        "`{name}` cannot name a checkpoint or an object of one: expected letters, digits and -_.@+=:, found {found}"
+    )]
+    Name {
+        /// As given.
+        name: String,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// A manifest that cannot be read as one.
+    #[error("{location} is damaged: expected a manifest, found {reason}")]
+    Manifest {
+        /// Of the manifest.
+        location: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A manifest whose text does not match its digest.
+    #[error("{location} is damaged: expected digest {expected}, found {found}")]
+    ManifestDigest {
+        /// Of the manifest.
+        location: String,
+        /// As written in front of it.
+        expected: String,
+        /// Of the text that is there.
+        found: String,
+    },
+    /// A manifest of another layout.
+    #[error("{location} has schema version {found}, expected {expected}: use the program that wrote it")]
+    SchemaVersion {
+        /// Of the manifest.
+        location: String,
+        /// This program's.
+        expected: u32,
+        /// The file's.
+        found: u64,
+    },
+    /// A manifest in the folder of another checkpoint.
+    #[error("{location} is out of place: expected the manifest of {expected}, found that of {found}")]
+    Misplaced {
+        /// Of the manifest.
+        location: String,
+        /// The folder's name.
+        expected: String,
+        /// The manifest's.
+        found: String,
+    },
+    /// An object is not there, or not in the manifest.
+    #[error("{location} lacks `{object}`")]
+    MissingObject {
+        /// Of the checkpoint.
+        location: String,
+        /// Name within the checkpoint.
+        object: String,
+    },
+    /// An object of another length than the manifest says.
+    #[error("{location} is damaged: expected {expected} bytes, found {found}")]
+    ObjectSize {
+        /// Of the object.
+        location: String,
+        /// The manifest's.
+        expected: u64,
+        /// The store's.
+        found: u64,
+    },
+    /// An object with other bytes than the manifest says.
+    #[error("{location} is damaged: expected digest {expected:016x}, found {found:016x}")]
+    ObjectDigest {
+        /// Of the object.
+        location: String,
+        /// The manifest's.
+        expected: u64,
+        /// Of the bytes that are there.
+        found: u64,
+    },
+    /// A checkpoint of this name was published with other content.
+    #[error(
+        "{location} exists with other content: another coordinator writes to the same run, or a round was repeated"
+    )]
+    NameTaken {
+        /// Of the manifest.
+        location: String,
+    },
+    /// A manifest that could be written but not read back.
+    #[error("checkpoint {name} cannot be published, for its manifest would not load: {reason}")]
+    Unloadable {
+        /// Of the checkpoint.
+        name: String,
+        /// What would go wrong.
+        reason: String,
+    },
+    /// Neither a finished run nor a checkpoint.
+    #[error(
+        "no trained model at {location}: expected the folder of a finished run (with `final.json`) or of a checkpoint \
+         (with `manifest.json`); checkpoints found: {}", if .checkpoints.is_empty() { "none".into() } else { .checkpoints.join(", ") }
+    )]
+    NoModel {
+        /// As given.
+        location: String,
+        /// Published checkpoints of the run, any of which could be named instead.
+        checkpoints: Vec<String>,
+    },
+}
+
+impl Error {
+    /// Whether the checkpoint itself is at fault, so that an older one may serve; else the store is, and the same
+    /// checkpoint may load in a while.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Error::Store(error) => {
+                matches!(error, stentor_store::Error::NotFound { .. } | stentor_store::Error::Range { .. })
+            }
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+use crate::Error;
+use stentor_store::Store;
+
+/// Object with the parameters to deploy.
+pub const MODEL: &str = "model.safetensors";
+/// Object that makes a folder a checkpoint.
+pub const MANIFEST: &str = "manifest.json";
+/// Object of a run that names the checkpoint to deploy.
+pub(crate) const FINAL: &str = "final.json";
+/// Folder of a run.
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+
+/// The name of the checkpoint before `round` of `lineage`. Names sort by age.
+#[must_use]
+pub fn checkpoint_name(lineage: u64, round: u64) -> String {
+    format!("{lineage:06}-{round:010}")
+}
+
+/// Lineage and round of a name made by [`checkpoint_name`]; none of other names.
+pub(crate) fn age_of(name: &str) -> Option<(u64, u64)> {
+    let (lineage, round) = name.split_once('-')?;
+    let age = (lineage.parse().ok()?, round.parse().ok()?);
+    (checkpoint_name(age.0, age.1) == name).then_some(age)
+}
+
+/// The folder of checkpoint `name` in the folder of its run.
+#[must_use]
+pub fn checkpoint_store(run: &Store, name: &str) -> Store {
+    run.child(CHECKPOINTS).child(name)
+}
+
+/// Names come from other machines and from files: none may lead out of its folder.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    let wrong = |found: String| Err(Error::Name { name: name.to_owned(), found });
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.@+=:".contains(c);
+    match name.chars().find(|&c| !allowed(c)) {
+        _ if name.is_empty() => wrong("nothing".into()),
+        _ if name.len() > 200 => wrong(format!("{} bytes; at most 200", name.len())),
+        _ if name.starts_with('.') => wrong("a dot in front".into()),
+        Some(other) => wrong(format!("{other:?}")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,169 @@
+use crate::layout::{CHECKPOINTS, MANIFEST, MODEL, check_name, checkpoint_store};
+use crate::{Error, Manifest, Object, digest, seal};
+use bytes::Bytes;
+use stentor_store::Store;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Bytes of an object that are held at once while it is verified.
+const PIECE: u64 = 8 << 20;
+
+/// The newest checkpoint that is whole, and those that were passed over.
+#[derive(Debug, Default)]
+pub struct Newest {
+    /// None where there is no valid checkpoint.
+    pub manifest: Option<Manifest>,
+    /// Damaged checkpoints, newest first as far as that could be read. Those older than `manifest` are not looked at
+    /// beyond their manifests.
+    pub broken: Vec<Broken>,
+}
+
+/// A checkpoint that cannot be used.
+#[derive(Debug)]
+pub struct Broken {
+    /// Its folder.
+    pub name: String,
+    /// What is wrong with it.
+    pub error: Error,
+}
+
+/// Reads the manifest of checkpoint `name` without looking at the objects it lists.
+///
+/// # Errors
+/// [`Error::Store`] where it is not there, else what is wrong with it.
+pub async fn read_manifest(run: &Store, name: &str) -> Result<Manifest, Error> {
+    check_name(name)?;
+    let folder = checkpoint_store(run, name);
+    let manifest = read_manifest_in(&folder).await?;
+    if manifest.name != name {
+        let location = format!("{}/{MANIFEST}", folder.location());
+        return Err(Error::Misplaced { location, expected: name.to_owned(), found: manifest.name });
+    }
+    Ok(manifest)
+}
+
+/// The manifest of the checkpoint in `folder`, whatever the folder's name.
+pub(crate) async fn read_manifest_in(folder: &Store) -> Result<Manifest, Error> {
+    let bytes = folder.get(MANIFEST).await?;
+    let location = format!("{}/{MANIFEST}", folder.location());
+    let manifest = seal::decode(&bytes, &location)?;
+    if manifest.object(MODEL).is_none() {
+        return Err(Error::MissingObject {
+            location: folder.location().to_owned(),
+            object: MODEL.to_owned(),
+        });
+    }
+    Ok(manifest)
+}
+
+/// Reads the manifest of checkpoint `name` and verifies size and digest of every object, in bounded memory. This reads
+/// the whole checkpoint; who needs one object only takes [`read_manifest`] and [`read_object`].
+///
+/// # Errors
+/// As [`read_manifest`]; [`Error::MissingObject`], [`Error::ObjectSize`], [`Error::ObjectDigest`] for the first object that
+/// is not as listed.
+pub async fn load_manifest(run: &Store, name: &str) -> Result<Manifest, Error> {
+    let manifest = read_manifest(run, name).await?;
+    verify(&checkpoint_store(run, name), &manifest).await?;
+    Ok(manifest)
+}
+
+/// Reads an object of a checkpoint, verified.
+///
+/// # Errors
+/// [`Error::MissingObject`] where the manifest does not list it or the store does not have it, [`Error::ObjectSize`],
+/// [`Error::ObjectDigest`], [`Error::Store`].
+pub async fn read_object(run: &Store, manifest: &Manifest, name: &str) -> Result<Bytes, Error> {
+    read_object_in(&checkpoint_store(run, &manifest.name), manifest, name).await
+}
+
+pub(crate) async fn read_object_in(folder: &Store, manifest: &Manifest, name: &str) -> Result<Bytes, Error> {
+    let object = manifest.object(name).ok_or_else(|| missing(folder, name))?;
+    let bytes = folder.get(name).await.map_err(|e| absent(folder, name, e))?;
+    let found = Found { bytes: bytes.len() as u64, digest: digest(&bytes) };
+    compare(folder, object, found)?;
+    Ok(bytes)
+}
+
+/// The newest checkpoint of `run` that is whole. Damaged ones are passed over and named in [`Newest::broken`].
+///
+/// # Errors
+/// [`Error::Store`] where the store does not answer: going back to an older checkpoint would then throw work away for a
+/// fault that may pass.
+pub async fn newest_valid(run: &Store) -> Result<Newest, Error> {
+    let mut newest = Newest::default();
+    let mut manifests = Vec::new();
+    for name in published(run).await? {
+        match read_manifest(run, &name).await {
+            Ok(manifest) => manifests.push(manifest),
+            Err(error) if error.is_damage() => newest.broken.insert(0, Broken { name, error }),
+            Err(error) => return Err(error),
+        }
+    }
+    manifests.sort_by(|a, b| b.age().cmp(&a.age()));
+    for manifest in manifests {
+        match verify(&checkpoint_store(run, &manifest.name), &manifest).await {
+            Ok(()) => {
+                newest.manifest = Some(manifest);
+                break;
+            }
+            Err(error) if error.is_damage() => newest.broken.push(Broken { name: manifest.name, error }),
+            Err(error) => return Err(error),
+        }
+    }
+    newest.broken.sort_by(|a, b| b.name.cmp(&a.name));
+    Ok(newest)
+}
+
+/// Names of the folders that have a manifest, sorted.
+pub(crate) async fn published(run: &Store) -> Result<Vec<String>, Error> {
+    let objects = run.child(CHECKPOINTS).list("").await?;
+    let names = objects.iter().filter_map(|object| object.strip_suffix(MANIFEST)?.strip_suffix('/'));
+    Ok(names.filter(|name| check_name(name).is_ok()).map(ToOwned::to_owned).collect())
+}
+
+async fn verify(folder: &Store, manifest: &Manifest) -> Result<(), Error> {
+    for object in &manifest.objects {
+        let name = &object.name;
+        let bytes = folder.size(name).await.map_err(|e| absent(folder, name, e))?;
+        // A size that is wrong is told as such, and not as a wrong digest.
+        compare(folder, object, Found { bytes, digest: object.digest })?;
+        let mut hash = Xxh3::new();
+        let mut at = 0;
+        while at < bytes {
+            let end = bytes.min(at + PIECE);
+            hash.update(&folder.get_range(name, at..end).await.map_err(|e| absent(folder, name, e))?);
+            at = end;
+        }
+        compare(folder, object, Found { bytes, digest: hash.digest() })?;
+    }
+    Ok(())
+}
+
+/// What an object turned out to be.
+struct Found {
+    bytes: u64,
+    digest: u64,
+}
+
+fn compare(folder: &Store, object: &Object, found: Found) -> Result<(), Error> {
+    let location = || format!("{}/{}", folder.location(), object.name);
+    if found.bytes != object.bytes {
+        return Err(Error::ObjectSize { location: location(), expected: object.bytes, found: found.bytes });
+    }
+    if found.digest != object.digest {
+        return Err(Error::ObjectDigest {
+            location: location(),
+            expected: object.digest,
+            found: found.digest,
+        });
+    }
+    Ok(())
+}
+
+fn missing(folder: &Store, object: &str) -> Error {
+    Error::MissingObject { location: folder.location().to_owned(), object: object.to_owned() }
+}
+
+fn absent(folder: &Store, object: &str, error: stentor_store::Error) -> Error {
+    if error.is_not_found() { missing(folder, object) } else { error.into() }
+}

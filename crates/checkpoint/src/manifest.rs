@@ -1,0 +1,156 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Version of the manifest's layout.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What a checkpoint holds and where it stands in its run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`SCHEMA_VERSION`] of the program that wrote it.
+    pub schema_version: u32,
+    /// Program and version.
+    pub created_by: String,
+    /// The folder's name.
+    pub name: String,
+    /// The run it belongs to.
+    pub run_id: String,
+    /// Rises when a run falls back to a checkpoint.
+    pub lineage: u64,
+    /// The first round that is not in it.
+    pub round: u64,
+    /// Frames committed, as planned.
+    pub committed_frames: u64,
+    /// Frames of the whole run.
+    pub total_frames: u64,
+    /// `dense`, `gtc` or `bmuf`.
+    pub strategy: String,
+    /// The model's shape.
+    pub model: ModelDescription,
+    /// Of the features it was trained on.
+    pub features_fingerprint: String,
+    /// `[features]`, as the feature set's manifest has them; null where unknown.
+    pub features: Value,
+    /// The model's outputs in order, as the feature set's manifest has them; null where unknown.
+    pub senones: Value,
+    /// What is done to features before they enter the model.
+    pub normalisation: Option<Normalisation>,
+    /// Score on the dev data, where there is any.
+    pub dev: Option<DevResult>,
+    /// Everything else in the folder.
+    pub objects: Vec<Object>,
+    /// The coordinator's own state.
+    pub coordinator: Value,
+    /// The checkpoint published before it.
+    pub previous: Option<String>,
+}
+
+/// All that is needed to build a model whose parameters are then loaded.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelDescription {
+    /// `[model]` of the experiment, presets written out.
+    pub model: Value,
+    /// Values of a frame.
+    pub inputs: usize,
+    /// Outputs.
+    pub senones: usize,
+}
+
+/// Mean and standard deviation of each value of a frame: a model sees (x − mean) / std.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalisation {
+    /// `[inputs]`
+    pub mean: Vec<f32>,
+    /// `[inputs]`
+    pub std: Vec<f32>,
+}
+
+/// Score on the dev data.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DevResult {
+    /// Frames scored.
+    pub frames: u64,
+    /// Nats a frame.
+    pub loss: f64,
+    /// Wrong frames over senones, percent.
+    pub frame_error: f64,
+}
+
+/// An object of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// Name within the folder.
+    pub name: String,
+    /// Length.
+    pub bytes: u64,
+    /// [`digest`](crate::digest) of its bytes; in the file as 16 hexadecimal digits, for not every reader of JSON knows
+    /// 64-bit integers.
+    #[serde(with = "hexadecimal")]
+    pub digest: u64,
+}
+
+impl Default for Manifest {
+    /// A manifest by this program that describes nothing yet.
+    fn default() -> Self {
+        Manifest {
+            schema_version: SCHEMA_VERSION,
+            created_by: concat!("stentor ", env!("CARGO_PKG_VERSION")).into(),
+            name: String::new(),
+            run_id: String::new(),
+            lineage: 0,
+            round: 0,
+            committed_frames: 0,
+            total_frames: 0,
+            strategy: String::new(),
+            model: ModelDescription::default(),
+            features_fingerprint: String::new(),
+            features: Value::Null,
+            senones: Value::Null,
+            normalisation: None,
+            dev: None,
+            objects: Vec::new(),
+            coordinator: Value::Null,
+            previous: None,
+        }
+    }
+}
+
+impl Manifest {
+    /// The manifest with this normalisation; without one where `mean` is empty.
+    #[must_use]
+    pub fn with_normalisation(self, mean: Vec<f32>, std: Vec<f32>) -> Self {
+        let normalisation = (!mean.is_empty()).then_some(Normalisation { mean, std });
+        Manifest { normalisation, ..self }
+    }
+
+    /// The entry of an object.
+    #[must_use]
+    pub fn object(&self, name: &str) -> Option<&Object> {
+        self.objects.iter().find(|object| object.name == name)
+    }
+
+    /// Newer checkpoints compare as greater. A later lineage is newer whatever its round: it began with a fall-back, which
+    /// made void what an earlier lineage had committed beyond.
+    pub(crate) fn age(&self) -> (u64, u64, &str) {
+        (self.lineage, self.round, &self.name)
+    }
+}
+
+mod hexadecimal {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(digest: &u64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&format!("{digest:016x}"))
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(from)?;
+        let digest = u64::from_str_radix(&text, 16).ok().filter(|digest| format!("{digest:016x}") == text);
+        digest.ok_or_else(|| D::Error::custom(format!("expected 16 hexadecimal digits, found `{text}`")))
+    }
+}

@@ -1,0 +1,38 @@
+use crate::layout::{MANIFEST, MODEL, check_name, checkpoint_store};
+use crate::{Error, Manifest, seal};
+use stentor_store::{Put, Store};
+
+/// Makes the objects that `manifest` lists a checkpoint of `run`, by writing the manifest. The objects must be in the store
+/// already; their sizes are checked, their bytes were digested by those who wrote them.
+///
+/// May be repeated: publishing the same manifest again does nothing and answers [`Put::AlreadyThere`].
+///
+/// # Errors
+/// [`Error::MissingObject`] or [`Error::ObjectSize`] where an object is not there as listed, [`Error::NameTaken`] where a
+/// checkpoint of this name has other content, [`Error::Unloadable`] for a manifest that could not be read back,
+/// [`Error::Store`].
+pub async fn publish(run: &Store, manifest: &Manifest) -> Result<Put, Error> {
+    check_name(&manifest.name)?;
+    let bytes = seal::encode(manifest)?;
+    let folder = checkpoint_store(run, &manifest.name);
+    let missing =
+        |object: &str| Error::MissingObject { location: folder.location().into(), object: object.into() };
+    if manifest.object(MODEL).is_none() {
+        return Err(missing(MODEL));
+    }
+    for object in &manifest.objects {
+        let found = match folder.size(&object.name).await {
+            Err(stentor_store::Error::NotFound { .. }) => return Err(missing(&object.name)),
+            other => other?,
+        };
+        if found != object.bytes {
+            let location = format!("{}/{}", folder.location(), object.name);
+            return Err(Error::ObjectSize { location, expected: object.bytes, found });
+        }
+    }
+    let put = folder.put_once(MANIFEST, bytes.clone()).await?;
+    if put == Put::AlreadyThere && folder.get(MANIFEST).await? != bytes {
+        return Err(Error::NameTaken { location: format!("{}/{MANIFEST}", folder.location()) });
+    }
+    Ok(put)
+}

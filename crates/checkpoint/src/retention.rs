@@ -1,0 +1,183 @@
+use crate::layout::age_of;
+use std::collections::BTreeSet;
+
+/// A folder among a run's checkpoints, as [`retention`] sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retained {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub standing: Standing,
+}
+
+/// What a folder among the checkpoints is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Standing {
+    /// A checkpoint.
+    Published {
+        /// Of its manifest.
+        lineage: u64,
+        /// Of its manifest.
+        round: u64,
+        /// Frame error on the dev data, percent, where it was measured.
+        dev: Option<f64>,
+    },
+    /// The checkpoint that `final.json` names: never deleted.
+    Deployed,
+    /// A folder whose manifest cannot be read. Left alone, for somebody to look at.
+    Damaged,
+    /// A folder without a manifest: being written, or abandoned.
+    Unpublished,
+}
+
+/// What is to be done with a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Delete the folder of this name: the manifest first, so that a deletion cut short leaves an abandoned folder and no
+    /// damaged checkpoint.
+    Delete(String),
+}
+
+/// What to delete so that the newest `keep` (at least 1) checkpoints remain, and the best on dev; of equally good ones
+/// the newest. Folders without a manifest are abandoned, and deleted, when they are older than all of the newest `keep`:
+/// a younger one may be in the making.
+#[must_use]
+pub fn retention(folders: &[Retained], keep: usize) -> Vec<Action> {
+    let mut published: Vec<_> = folders
+        .iter()
+        .filter_map(|folder| match folder.standing {
+            Standing::Published { lineage, round, dev } => {
+                Some(((lineage, round), folder.name.as_str(), dev))
+            }
+            _ => None,
+        })
+        .collect();
+    published.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+    let newest = &published[..published.len().min(keep.max(1))];
+    // Newest first, and min_by takes the first of equals.
+    let best = published
+        .iter()
+        .filter_map(|(_, name, dev)| Some((*name, dev.filter(|error| !error.is_nan())?)))
+        .min_by(|a, b| a.1.total_cmp(&b.1));
+    let kept: BTreeSet<&str> =
+        newest.iter().map(|(_, name, _)| *name).chain(best.map(|(name, _)| name)).collect();
+    let oldest_of_newest = newest.last().map(|(age, ..)| *age);
+    let goes = |folder: &&Retained| match folder.standing {
+        Standing::Published { .. } => !kept.contains(folder.name.as_str()),
+        Standing::Deployed | Standing::Damaged => false,
+        Standing::Unpublished => {
+            age_of(&folder.name).zip(oldest_of_newest).is_some_and(|(age, oldest)| age < oldest)
+        }
+    };
+    folders.iter().filter(goes).map(|folder| Action::Delete(folder.name.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint_name;
+    use proptest::prelude::*;
+
+    fn published(lineage: u64, round: u64, dev: Option<f64>) -> Retained {
+        Retained {
+            name: checkpoint_name(lineage, round),
+            standing: Standing::Published { lineage, round, dev },
+        }
+    }
+
+    fn other(lineage: u64, round: u64, standing: Standing) -> Retained {
+        Retained { name: checkpoint_name(lineage, round), standing }
+    }
+
+    fn deleted(folders: &[Retained], keep: usize) -> Vec<(u64, u64)> {
+        retention(folders, keep).iter().map(|Action::Delete(name)| age_of(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_newest_and_the_best_stay() {
+        let folders = [
+            published(0, 10, Some(50.0)),
+            published(0, 20, Some(40.0)),
+            published(0, 30, Some(45.0)),
+            published(0, 40, Some(46.0)),
+            published(0, 50, Some(47.0)),
+        ];
+        assert_eq!(deleted(&folders, 2), [(0, 10), (0, 30)]);
+        assert_eq!(deleted(&folders, 1), [(0, 10), (0, 30), (0, 40)]);
+        assert_eq!(deleted(&folders, 9), []);
+        assert_eq!(deleted(&[], 2), []);
+    }
+
+    #[test]
+    fn the_newest_stays_even_where_none_should() {
+        assert_eq!(deleted(&[published(0, 1, None), published(0, 2, None)], 0), [(0, 1)]);
+    }
+
+    #[test]
+    fn of_equally_good_ones_the_newest_stays() {
+        let folders = [published(0, 1, Some(9.0)), published(0, 2, Some(9.0)), published(0, 3, Some(10.0))];
+        assert_eq!(deleted(&folders, 1), [(0, 1)]);
+    }
+
+    #[test]
+    fn a_score_that_is_no_number_is_not_the_best() {
+        let folders = [published(0, 1, Some(f64::NAN)), published(0, 2, Some(9.0)), published(0, 3, None)];
+        assert_eq!(deleted(&folders, 1), [(0, 1)]);
+    }
+
+    #[test]
+    fn a_later_lineage_is_newer_whatever_its_round() {
+        let folders = [published(0, 90, None), published(1, 40, None)];
+        assert_eq!(deleted(&folders, 1), [(0, 90)]);
+    }
+
+    #[test]
+    fn abandoned_folders_go_and_those_in_the_making_stay() {
+        let folders = [
+            other(0, 5, Standing::Unpublished),
+            published(0, 10, None),
+            other(0, 15, Standing::Unpublished),
+            published(0, 20, None),
+            other(0, 25, Standing::Unpublished),
+            Retained { name: "by-hand".into(), standing: Standing::Unpublished },
+        ];
+        assert_eq!(deleted(&folders, 2), [(0, 5)]);
+        assert_eq!(deleted(&folders, 1), [(0, 5), (0, 10), (0, 15)]);
+        assert_eq!(deleted(&folders[..1], 1), [], "nothing is published yet");
+    }
+
+    #[test]
+    fn what_is_deployed_or_damaged_is_left_alone() {
+        let folders = [
+            other(0, 1, Standing::Deployed),
+            other(0, 2, Standing::Damaged),
+            published(0, 3, None),
+            published(0, 4, None),
+        ];
+        assert_eq!(deleted(&folders, 1), [(0, 3)]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_there_is_the_newest_remain_and_a_second_look_finds_nothing(
+            folders in prop::collection::vec((0_u64..3, 0_u64..50, prop::option::of(0.0_f64..100.0), 0_u8..4), 0..30),
+            keep in 0_usize..5,
+        ) {
+            let mut folders: Vec<Retained> = folders.into_iter().map(|(lineage, round, dev, kind)| match kind {
+                0 | 1 => published(lineage, round, dev),
+                2 => other(lineage, round, Standing::Unpublished),
+                _ => other(lineage, round, Standing::Damaged),
+            }).collect();
+            folders.sort_by(|a, b| a.name.cmp(&b.name));
+            folders.dedup_by(|a, b| a.name == b.name);
+            let gone: BTreeSet<String> =
+                retention(&folders, keep).into_iter().map(|Action::Delete(name)| name).collect();
+            let is_published = |f: &&Retained| matches!(f.standing, Standing::Published { .. });
+            let newest: Vec<_> = folders.iter().rev().filter(is_published).take(keep.max(1)).collect();
+            prop_assert!(newest.iter().all(|f| !gone.contains(&f.name)));
+            folders.retain(|f| !gone.contains(&f.name));
+            prop_assert!(folders.iter().filter(is_published).count() <= keep.max(1) + 1);
+            prop_assert_eq!(retention(&folders, keep), vec![]);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A manifest as bytes: its JSON text, and a digest of that text before it.
+
+use crate::layout::check_name;
+use crate::{Error, Manifest, SCHEMA_VERSION, digest};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+#[derive(Serialize)]
+struct SealedOut<'a> {
+    xxh3: String,
+    manifest: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealedIn<'a> {
+    xxh3: String,
+    #[serde(borrow)]
+    manifest: &'a RawValue,
+}
+
+/// Read before anything else: the rest of another version's manifest may be laid out otherwise.
+#[derive(Deserialize)]
+struct Version {
+    schema_version: u64,
+}
+
+/// The same manifest always gives the same bytes.
+pub(crate) fn encode(manifest: &Manifest) -> Result<Bytes, Error> {
+    let name = &manifest.name;
+    let unloadable = |reason: String| Error::Unloadable { name: name.clone(), reason };
+    let text = serde_json::to_string_pretty(manifest).map_err(|e| unloadable(e.to_string()))?;
+    let xxh3 = format!("{:016x}", digest(text.as_bytes()));
+    let raw = RawValue::from_string(text).map_err(|e| unloadable(e.to_string()))?;
+    let sealed = SealedOut { xxh3, manifest: &raw };
+    let mut bytes = serde_json::to_vec_pretty(&sealed).map_err(|e| unloadable(e.to_string()))?;
+    bytes.push(b'\n');
+    // JSON has no NaN and no infinity: better no checkpoint now than one that cannot be read when it is needed.
+    let read = decode(&bytes, name).map_err(|e| unloadable(e.to_string()))?;
+    if read != *manifest {
+        return Err(unloadable("a number in it is not finite".into()));
+    }
+    Ok(bytes.into())
+}
+
+/// `location` is for messages.
+pub(crate) fn decode(bytes: &[u8], location: &str) -> Result<Manifest, Error> {
+    let damaged =
+        |e: serde_json::Error| Error::Manifest { location: location.to_owned(), reason: e.to_string() };
+    let sealed: SealedIn<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
+    let text = sealed.manifest.get();
+    let found = format!("{:016x}", digest(text.as_bytes()));
+    if found != sealed.xxh3 {
+        let expected = sealed.xxh3;
+        return Err(Error::ManifestDigest { location: location.to_owned(), expected, found });
+    }
+    let version: Version = serde_json::from_str(text).map_err(damaged)?;
+    if version.schema_version != u64::from(SCHEMA_VERSION) {
+        let (expected, found) = (SCHEMA_VERSION, version.schema_version);
+        return Err(Error::SchemaVersion { location: location.to_owned(), expected, found });
+    }
+    let manifest: Manifest = serde_json::from_str(text).map_err(damaged)?;
+    check_name(&manifest.name)?;
+    manifest.objects.iter().try_for_each(|object| check_name(&object.name))?;
+    Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DevResult, ModelDescription, Object};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            name: "000000-0000000007".into(),
+            run_id: "r".into(),
+            round: 7,
+            committed_frames: u64::MAX,
+            strategy: "gtc".into(),
+            model: ModelDescription { model: json!({"family": "lstm"}), inputs: 2, senones: 3 },
+            dev: Some(DevResult { frames: 5, loss: 0.1 + 0.2, frame_error: 1.0 / 3.0 }),
+            objects: vec![Object { name: "model.safetensors".into(), bytes: 9, digest: 0xabc }],
+            coordinator: json!({"position": [1, 2.5, u64::MAX]}),
+            ..Manifest::default()
+        }
+        .with_normalisation(vec![0.1, -3.0], vec![1.0, 2.0])
+    }
+
+    #[test]
+    fn a_manifest_comes_back_as_it_was_and_is_readable_by_people() {
+        let bytes = encode(&manifest()).unwrap();
+        assert_eq!(decode(&bytes, "here").unwrap(), manifest());
+        assert_eq!(bytes, encode(&manifest()).unwrap());
+        let text = std::str::from_utf8(&bytes).unwrap();
+        assert!(text.contains("\"strategy\": \"gtc\""), "{text}");
+        assert!(text.contains("\"digest\": \"0000000000000abc\""), "{text}");
+    }
+
+    #[test]
+    fn a_manifest_cut_off_anywhere_is_refused() {
+        let bytes = encode(&manifest()).unwrap();
+        // Without its last line feed it is still whole.
+        for end in 0..bytes.len() - 1 {
+            let error = decode(&bytes[..end], "here").unwrap_err();
+            assert!(matches!(error, Error::Manifest { .. }) && error.is_damage(), "cut at {end}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_with_one_wrong_bit_is_refused() {
+        let bytes = encode(&manifest()).unwrap();
+        for place in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.to_vec();
+                flipped[place] ^= 1 << bit;
+                let read = decode(&flipped, "here");
+                assert!(read.is_err(), "bit {bit} of byte {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_not_written() {
+        for bad in [f64::NAN, f64::INFINITY] {
+            let dev = Some(DevResult { frames: 5, loss: bad, frame_error: 1.0 });
+            let error = encode(&Manifest { dev, ..manifest() }).unwrap_err();
+            assert!(matches!(error, Error::Unloadable { .. }), "{error}");
+            let error = encode(&manifest().with_normalisation(vec![bad as f32], vec![1.0])).unwrap_err();
+            assert!(matches!(error, Error::Unloadable { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_are_not_written() {
+        for name in ["", "..", ".hidden", "a/b", "a\\b", "a b", "ä", &"x".repeat(201)] {
+            let error = encode(&Manifest { name: name.into(), ..manifest() }).unwrap_err();
+            assert!(matches!(error, Error::Unloadable { .. }), "{name}: {error}");
+            let objects = vec![Object { name: name.into(), bytes: 1, digest: 1 }];
+            assert!(encode(&Manifest { objects, ..manifest() }).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_of_another_version_is_refused_by_its_number() {
+        let text = r#"{"schema_version": 2, "layout": "unknown"}"#;
+        let xxh3 = format!("{:016x}", digest(text.as_bytes()));
+        let sealed = format!(r#"{{"xxh3": "{xxh3}", "manifest": {text}}}"#);
+        let error = decode(sealed.as_bytes(), "here").unwrap_err();
+        assert!(matches!(error, Error::SchemaVersion { found: 2, expected: 1, .. }), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back_bit_for_bit(
+            mean in prop::collection::vec(any::<f32>().prop_filter("finite", |v| v.is_finite()), 1..20),
+            loss in any::<f64>().prop_filter("finite", |v| v.is_finite()),
+        ) {
+            let dev = Some(DevResult { frames: 1, loss, frame_error: 0.0 });
+            let written = Manifest { dev, ..manifest() }.with_normalisation(mean.clone(), mean.clone());
+            let read = decode(&encode(&written).unwrap(), "here").unwrap();
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&read.normalisation.unwrap().mean), bits(&mean));
+            prop_assert_eq!(read.dev.unwrap().loss.to_bits(), loss.to_bits());
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_fall_over(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(decode(&bytes, "here").is_err());
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A run with checkpoints in a folder of its own.
+
+use stentor_checkpoint::{
+    DevResult, MODEL, Manifest, NamedTensor, Object, TensorFile, checkpoint_name, checkpoint_store, digest,
+    publish,
+};
+use stentor_store::Store;
+
+pub struct Run {
+    pub store: Store,
+    pub folder: tempfile::TempDir,
+}
+
+impl Run {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Run { store: Store::open(folder.path().to_str().unwrap()).unwrap(), folder }
+    }
+
+    /// Writes objects and gives the manifest that would publish them.
+    pub async fn write(&self, lineage: u64, round: u64) -> Manifest {
+        let name = checkpoint_name(lineage, round);
+        let folder = checkpoint_store(&self.store, &name);
+        let mut objects = Vec::new();
+        for (object, tensor) in [(MODEL, "weights"), ("state-worker-0.safetensors", "residual")] {
+            let values = vec![lineage as f32 + round as f32 / 100.0; 6];
+            let mut file = TensorFile::default();
+            file.tensors.insert(tensor.into(), NamedTensor { shape: vec![2, 3], values });
+            let bytes = file.to_bytes().unwrap();
+            objects.push(Object { name: object.into(), bytes: bytes.len() as u64, digest: digest(&bytes) });
+            folder.put(object, bytes).await.unwrap();
+        }
+        Manifest { name, lineage, round, objects, run_id: "r".into(), ..Manifest::default() }
+    }
+
+    pub async fn publish(&self, lineage: u64, round: u64) -> Manifest {
+        let manifest = self.write(lineage, round).await;
+        publish(&self.store, &manifest).await.unwrap();
+        manifest
+    }
+
+    pub async fn publish_scored(&self, lineage: u64, round: u64, frame_error: f64) -> Manifest {
+        let dev = Some(DevResult { frames: 10, loss: 1.0, frame_error });
+        let manifest = Manifest { dev, ..self.write(lineage, round).await };
+        publish(&self.store, &manifest).await.unwrap();
+        manifest
+    }
+
+    /// The path of an object of a checkpoint.
+    pub fn path(&self, checkpoint: &str, object: &str) -> std::path::PathBuf {
+        self.folder.path().join("checkpoints").join(checkpoint).join(object)
+    }
+}

@@ -1,0 +1,181 @@
+//! `stentor evaluate`: error rates of a model on annotated features.
+
+mod labeler;
+mod scoring;
+mod sets;
+
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use stentor_evaluate::{
+    DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, LabelerFigures, PhoneModel, PhoneSet,
+    SenoneLabel, tune,
+};
+use stentor_shards::FeatureManifest;
+
+/// Draws of the bootstrap, and the seed of all of them, so that the same figures give the same interval.
+const RESAMPLES: u32 = 10_000;
+const SEED: u64 = 1;
+
+/// Score a trained model, or the label shards that one has written, against annotated shards: frame error rate, and phone
+/// error rate where `--train-features` are given.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Annotated feature shards of the test set.
+    #[arg(long, value_name = "SET")]
+    features: String,
+    /// The model: a run or one of its checkpoints. It is run by the program `teacher-labeler`.
+    #[arg(long, value_name = "RUN", required_unless_present = "labels")]
+    model: Option<String>,
+    /// Label shards of the model for `--features`; with `--model`, where they are written and kept.
+    #[arg(long, value_name = "SET")]
+    labels: Option<String>,
+    /// Annotated feature shards of the training set: phone bigram, durations and priors come from them.
+    #[arg(long, value_name = "SET")]
+    train_features: Option<String>,
+    /// Annotated feature shards on which the decoder's settings are chosen.
+    #[arg(long, value_name = "SET", requires = "train_features")]
+    dev_features: Option<String>,
+    /// Label shards of the model for `--dev-features`; with `--model`, where they are written and kept.
+    #[arg(long, value_name = "SET", requires = "dev_features")]
+    dev_labels: Option<String>,
+    /// Another system's figures on the same test set, as `--json` wrote them: says how sure the difference is.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// File for the figures.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Threads for the model; 0 means all cores.
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+pub(crate) fn run(arguments: Args) -> Result<()> {
+    if arguments.model.is_none() && arguments.dev_features.is_some() && arguments.dev_labels.is_none() {
+        bail!("expected --dev-labels beside --dev-features, or --model to make them with");
+    }
+    let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O runtime")?;
+    let evaluation = Evaluation { arguments, scratch: labeler::Scratch::new()? };
+    let mut figures = runtime.block_on(evaluation.run())?;
+    let arguments = &evaluation.arguments;
+    if let (Some(baseline), Some(path)) = (baseline, &arguments.baseline) {
+        if baseline.features_fingerprint != figures.features_fingerprint {
+            bail!("{}: expected figures on the same test set, found another one's", path.display());
+        }
+        figures = figures.against(&baseline, RESAMPLES, SEED);
+    }
+    print!("{}", figures.to_text());
+    let Some(path) = &arguments.json else { return Ok(()) };
+    let json = serde_json::to_vec_pretty(&figures).context("cannot write the figures as JSON")?;
+    std::fs::write(path, json).with_context(|| path.display().to_string())
+}
+
+/// One call of the command.
+struct Evaluation {
+    arguments: Args,
+    /// For labels that nobody asked to keep.
+    scratch: labeler::Scratch,
+}
+
+impl Evaluation {
+    async fn run(&self) -> Result<Figures> {
+        let Args { features, labels, train_features, .. } = &self.arguments;
+        let (test_labels, labeler) = self.labels(features, labels.as_deref(), "test").await?;
+        let test = sets::Labeled::open(features, &test_labels).await?;
+        let phones = phone_set(test.features())?;
+        let model = match train_features {
+            Some(location) => Some(sets::phone_model(location, &phones, test.features()).await?),
+            None => None,
+        };
+        let decoder = match &model {
+            Some(model) => Some(self.choose_settings(&phones, model, test.features()).await?),
+            None => None,
+        };
+        let settings = decoder.map(|d| d.settings);
+        let scored = scoring::score(&test, &phones, model.as_ref().zip(settings)).await?;
+        let total = scored.board.total();
+        if total.frames.frames == 0 {
+            bail!("{features}: expected annotated utterances, found none with an alignment");
+        }
+        let frame_hours = f64::from(test.features().settings.frame_ms()) / 3.6e6;
+        Ok(Figures {
+            schema_version: FIGURES_VERSION,
+            fer: total.frames.rate(),
+            fer_speech: total.frames.speech_rate(),
+            per: total.phones.rate(),
+            frames: total.frames,
+            phones: total.phones,
+            utterances: scored.utterances,
+            unannotated: scored.unannotated,
+            audio_hours: total.frames.frames as f64 * frame_hours,
+            audio_hours_per_s: labeler.map(|l| l.audio_hours_per_s),
+            decoder,
+            labeler,
+            features_fingerprint: test.features().fingerprint.clone(),
+            model_fingerprint: test.labels().teacher_fingerprint.clone(),
+            differences: Vec::new(),
+            by_group: scored.board,
+        })
+    }
+
+    /// Where the labels of a set are: as given, or made now by the labeler, which then has figures of its own.
+    async fn labels(
+        &self,
+        features: &str,
+        given: Option<&str>,
+        name: &str,
+    ) -> Result<(String, Option<LabelerFigures>)> {
+        match (&self.arguments.model, given) {
+            (None, None) => bail!("expected --labels or --model"),
+            (None, Some(labels)) => Ok((labels.to_owned(), None)),
+            (Some(model), given) => {
+                let out = given.map_or_else(|| self.scratch.place(name), ToOwned::to_owned);
+                let figures = self.scratch.place(&format!("{name}.json"));
+                let threads = self.arguments.threads;
+                let job = labeler::Job { model, features, out: &out, figures: &figures, threads };
+                let figures = job.run().await?;
+                Ok((out, Some(figures)))
+            }
+        }
+    }
+
+    async fn choose_settings(
+        &self,
+        phones: &PhoneSet,
+        model: &PhoneModel,
+        test: &FeatureManifest,
+    ) -> Result<DecoderFigures> {
+        let Args { dev_features, dev_labels, .. } = &self.arguments;
+        let Some(location) = dev_features else {
+            return Ok(DecoderFigures { settings: DecoderSettings::default(), tried: 0, dev_per: None });
+        };
+        let (dev_labels, _) = self.labels(location, dev_labels.as_deref(), "dev").await?;
+        let dev = sets::Labeled::open(location, &dev_labels).await?;
+        sets::check_same_senones(location, dev.features(), test)?;
+        let utterances = scoring::dev_utterances(&dev, phones).await?;
+        let tuned = tune(phones, model, &utterances, &Grid::default()).with_context(|| location.clone())?;
+        Ok(DecoderFigures { settings: tuned.settings, tried: tuned.tried, dev_per: tuned.errors.rate() })
+    }
+}
+
+fn phone_set(features: &FeatureManifest) -> Result<PhoneSet> {
+    let label = |s: &stentor_shards::Senone| (s.phone.clone(), s.state, s.silence);
+    let senones: Vec<_> = features.senones.iter().map(label).collect();
+    let labels =
+        senones.iter().map(|(phone, state, silence)| SenoneLabel { phone, state: *state, silence: *silence });
+    Ok(PhoneSet::new(labels)?)
+}
+
+fn read_figures(path: &Path) -> Result<Figures> {
+    let text = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let figures: Figures = serde_json::from_slice(&text)
+        .with_context(|| format!("{}: expected figures of `stentor evaluate --json`", path.display()))?;
+    if figures.schema_version != FIGURES_VERSION {
+        bail!(
+            "{}: expected figures of version {FIGURES_VERSION}, found version {}; evaluate that system again",
+            path.display(),
+            figures.schema_version
+        );
+    }
+    Ok(figures)
+}

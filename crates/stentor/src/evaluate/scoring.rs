@@ -1,0 +1,89 @@
+use super::sets::{Labeled, posteriors};
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+use stentor_evaluate::{
+    Decoder, DecoderSettings, DevUtterance, FrameErrors, PhoneErrors, PhoneModel, PhoneSet, Score, Scoreboard,
+};
+use stentor_shards::{FeatureRow, LabelRow};
+
+/// Frames that are held in memory to choose the decoder's settings on (20 minutes at 30 ms): more would not change the
+/// choice.
+const DEV_FRAMES: usize = 40_000;
+
+/// Errors of a whole set.
+#[derive(Default)]
+pub(super) struct Scored {
+    pub(super) board: Scoreboard,
+    pub(super) utterances: u64,
+    /// Utterances without an alignment.
+    pub(super) unannotated: u64,
+}
+
+/// Scores a set, a row group at a time. Phones are decoded where there is a phone model.
+pub(super) async fn score(
+    set: &Labeled,
+    phones: &PhoneSet,
+    decoding: Option<(&PhoneModel, DecoderSettings)>,
+) -> Result<Scored> {
+    let decoder = decoding.map(|(model, settings)| Decoder::new(phones, model, settings)).transpose()?;
+    let mut scored = Scored::default();
+    for place in set.places() {
+        let rows = set.read(place).await?;
+        let scores: Vec<(String, Option<Score>)> = rows
+            .into_par_iter()
+            .map(|(features, labels)| {
+                let group = features.group.clone();
+                score_utterance(phones, decoder.as_ref(), features, labels).map(|score| (group, score))
+            })
+            .collect::<Result<_>>()
+            .with_context(|| set.location().to_owned())?;
+        for (group, score) in scores {
+            match score {
+                Some(score) => {
+                    scored.board.add(&group, score);
+                    scored.utterances += 1;
+                }
+                None => scored.unannotated += 1,
+            }
+        }
+    }
+    Ok(scored)
+}
+
+fn score_utterance(
+    phones: &PhoneSet,
+    decoder: Option<&Decoder>,
+    features: FeatureRow,
+    labels: LabelRow,
+) -> Result<Option<Score>> {
+    let Some(reference) = features.alignment else { return Ok(None) };
+    let posteriors = posteriors(labels, phones.senones())?;
+    let frames = FrameErrors::score(phones, &posteriors, &reference).context(features.utterance)?;
+    let phone_errors = match decoder {
+        Some(decoder) => {
+            let spoken = phones.spoken(&phones.phones_of(&reference)?);
+            PhoneErrors::compare(&spoken, &phones.spoken(&decoder.decode(&posteriors)?.phones))
+        }
+        None => PhoneErrors::default(),
+    };
+    Ok(Some(Score { frames, phones: phone_errors }))
+}
+
+/// The annotated utterances on which settings are chosen.
+pub(super) async fn dev_utterances(set: &Labeled, phones: &PhoneSet) -> Result<Vec<DevUtterance>> {
+    let mut utterances = Vec::new();
+    let mut frames = 0;
+    for place in set.places() {
+        for (features, labels) in set.read(place).await? {
+            let Some(alignment) = features.alignment else { continue };
+            frames += alignment.len();
+            let reference = phones.spoken(&phones.phones_of(&alignment).context(features.utterance)?);
+            let posteriors = posteriors(labels, phones.senones())?;
+            utterances.push(DevUtterance { posteriors, reference });
+        }
+        if frames >= DEV_FRAMES {
+            break;
+        }
+    }
+    Ok(utterances)
+}

@@ -1,0 +1,74 @@
+//! `stentor inspect`: what is in a set, a shard file, a checkpoint or a run, readable or as JSON.
+
+mod checkpoint;
+mod place;
+mod run_folder;
+mod set;
+mod shard;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use anyhow::{Context, Result};
+use place::Place;
+use serde::Serialize;
+use std::io::{ErrorKind, Write};
+use text::Text;
+
+/// Show what is in a feature set, label set, shard file, checkpoint or run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder of a set, a checkpoint or a run, or one shard file.
+    path: String,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found at a place.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Found {
+    Features(set::Features),
+    Labels(set::Labels),
+    Shard(shard::Shard),
+    Checkpoint(Box<checkpoint::Checkpoint>),
+    Run(run_folder::RunFolder),
+}
+
+pub(crate) fn run(arguments: Args) -> Result<()> {
+    let Args { path, json } = arguments;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let found = runtime.context("cannot start the I/O runtime")?.block_on(inspect(&path))?;
+    let mut text = if json { serde_json::to_string_pretty(&found)? } else { render(&found) };
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // The reader has seen enough: `stentor inspect RUN | head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to the terminal"),
+    }
+}
+
+async fn inspect(path: &str) -> Result<Found> {
+    Ok(match place::find(path).await? {
+        Place::Features(store) => Found::Features(set::features(&store).await?),
+        Place::Labels(store) => Found::Labels(set::labels(&store).await?),
+        Place::Shard(store, file) => Found::Shard(shard::shard(&store, &file).await?),
+        Place::Checkpoint(store) => Found::Checkpoint(Box::new(checkpoint::checkpoint(&store).await?)),
+        Place::Run(store) => Found::Run(run_folder::run_folder(&store).await?),
+    })
+}
+
+fn render(found: &Found) -> String {
+    let mut text = Text::default();
+    match found {
+        Found::Features(features) => features.render(&mut text),
+        Found::Labels(labels) => labels.render(&mut text),
+        Found::Shard(shard) => shard.render(&mut text),
+        Found::Checkpoint(checkpoint) => checkpoint.render(&mut text),
+        Found::Run(run) => run.render(&mut text),
+    }
+    text.finish()
+}

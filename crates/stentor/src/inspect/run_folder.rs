@@ -1,0 +1,108 @@
+use super::text::{Text, thousands};
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::Value;
+use stentor_checkpoint::{Retained, Standing, inventory};
+use stentor_experiment::Experiment;
+use stentor_store::Store;
+
+#[derive(Debug, Serialize)]
+pub(super) struct RunFolder {
+    location: String,
+    /// None where the run keeps no experiment file, or one that this program cannot read.
+    experiment: Option<Experiment>,
+    /// As the coordinator left it; null before the run's end.
+    summary: Value,
+    checkpoints: Vec<Checkpoint>,
+}
+
+#[derive(Debug, Serialize)]
+struct Checkpoint {
+    name: String,
+    standing: &'static str,
+    round: Option<u64>,
+    dev_frame_error: Option<f64>,
+}
+
+pub(super) async fn run_folder(store: &Store) -> Result<RunFolder> {
+    let experiment = text_of(store, "experiment.toml").await?.and_then(|text| Experiment::parse(&text).ok());
+    let summary = text_of(store, "summary.json").await?.and_then(|text| serde_json::from_str(&text).ok());
+    let checkpoints = inventory(store).await?;
+    Ok(RunFolder {
+        location: store.location().to_owned(),
+        experiment,
+        summary: summary.unwrap_or_default(),
+        checkpoints: checkpoints.into_iter().map(Checkpoint::from).collect(),
+    })
+}
+
+async fn text_of(store: &Store, name: &str) -> Result<Option<String>> {
+    match store.get(name).await {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl From<Retained> for Checkpoint {
+    fn from(Retained { name, standing }: Retained) -> Self {
+        let of = |standing, round, dev_frame_error| Checkpoint { name, standing, round, dev_frame_error };
+        match standing {
+            Standing::Published { round, dev, .. } => of("published", Some(round), dev),
+            Standing::Deployed => of("the run's result", None, None),
+            Standing::Damaged => of("damaged", None, None),
+            Standing::Unpublished => of("not published", None, None),
+        }
+    }
+}
+
+impl RunFolder {
+    pub(super) fn render(&self, text: &mut Text) {
+        text.heading(format_args!("run {}", self.location));
+        match &self.experiment {
+            Some(experiment) => {
+                text.item("name", &experiment.run.name);
+                text.item("seed", experiment.run.seed);
+                text.item("strategy", experiment.exchange.strategy.name());
+            }
+            None => text.item("experiment", "no readable experiment.toml"),
+        }
+        let finished = self.checkpoints.iter().any(|checkpoint| checkpoint.standing == "the run's result");
+        text.item("state", if finished { "finished" } else { "not finished" });
+        if let Value::Object(summary) = &self.summary {
+            text.heading("summary");
+            for (name, value) in summary {
+                match value {
+                    Value::Object(parts) => {
+                        for (part, value) in parts {
+                            text.item(format_args!("{name}, {part}"), shown(value));
+                        }
+                    }
+                    value => text.item(name, shown(value)),
+                }
+            }
+        }
+        text.heading(format_args!("checkpoints: {}", self.checkpoints.len()));
+        for Checkpoint { name, standing, round, dev_frame_error } in &self.checkpoints {
+            text.row([
+                name.clone(),
+                (*standing).to_owned(),
+                round.map_or_else(String::new, |round| format!("round {}", thousands(round))),
+                dev_frame_error.map_or_else(String::new, |error| format!("dev frame error {error:.2} %")),
+            ]);
+        }
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => match (number.as_u64(), number.as_f64()) {
+            (Some(whole), _) => thousands(whole),
+            (None, Some(real)) => format!("{real:.2}"),
+            _ => number.to_string(),
+        },
+        Value::Null => "unknown".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,62 @@
+use super::text::{Text, per_frame, size, thousands};
+use anyhow::{Result, bail};
+use serde::Serialize;
+use stentor_shards::{Kind, ShardSummary, examine_shard};
+use stentor_store::Store;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Shard {
+    location: String,
+    holds: Kind,
+    bytes: u64,
+    row_groups: usize,
+    utterances: u64,
+    frames: u64,
+    values_per_frame: u64,
+    bytes_per_frame: f64,
+    columns: Vec<stentor_shards::ColumnSummary>,
+}
+
+pub(super) async fn shard(store: &Store, file: &str) -> Result<Shard> {
+    let location = format!("{}/{file}", store.location());
+    if !file.ends_with(".parquet") {
+        bail!("{location} is no shard: expected a .parquet file, or a folder");
+    }
+    let summary = examine_shard(&location, &store.get(file).await?)?;
+    let ShardSummary { kind, bytes, row_groups, utterances, frames, values_per_frame, columns } = summary;
+    Ok(Shard {
+        location,
+        holds: kind,
+        bytes,
+        row_groups,
+        utterances,
+        frames,
+        values_per_frame,
+        bytes_per_frame: per_frame(bytes, frames),
+        columns,
+    })
+}
+
+impl Shard {
+    pub(super) fn render(&self, text: &mut Text) {
+        text.heading(format_args!("shard of {} {}", self.holds, self.location));
+        text.item("utterances", thousands(self.utterances));
+        let each = match self.holds {
+            Kind::Features => "values",
+            Kind::Labels => "labels",
+        };
+        text.item("frames", format_args!("{} of {} {each}", thousands(self.frames), self.values_per_frame));
+        text.item("row groups", thousands(self.row_groups as u64));
+        text.item("size", format_args!("{}, {:.1} bytes a frame", size(self.bytes), self.bytes_per_frame));
+        text.heading("columns");
+        for column in &self.columns {
+            text.row([
+                column.name.clone(),
+                format!("{} values", thousands(column.values)),
+                size(column.stored_bytes),
+                format!("{:.2} bytes a frame", per_frame(column.stored_bytes, self.frames)),
+                column.compression.clone(),
+            ]);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+use super::{inspect, render};
+use std::collections::BTreeMap;
+use std::path::Path;
+use stentor_checkpoint::{Manifest, NamedTensor, Object, TensorFile, deploy, digest, publish};
+use stentor_experiment::Features;
+use stentor_shards::{
+    FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, LabelLayout, LabelManifest, LabelRow, Senone,
+    encode_label_shard, f16, publish_shard,
+};
+use stentor_store::Store;
+
+fn open(folder: &Path) -> Store {
+    Store::open(folder.to_str().unwrap()).unwrap()
+}
+
+async fn seen(path: &Path) -> String {
+    render(&inspect(path.to_str().unwrap()).await.unwrap())
+}
+
+async fn refused(path: &Path) -> String {
+    format!("{:#}", inspect(path.to_str().unwrap()).await.unwrap_err())
+}
+
+/// Checks that `text` has each of these lines, whatever the space between name and value.
+fn assert_lines(text: &str, lines: &[&str]) {
+    let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let found: Vec<String> = text.lines().map(squeezed).collect();
+    for line in lines {
+        assert!(found.iter().any(|found| found == line), "`{line}` is not in\n{text}");
+    }
+}
+
+async fn features(folder: &Path) -> FeatureManifest {
+    let settings = Features { mel_bins: 8, stack: 2, ..Features::default() };
+    let senone = |name: &str, silence| Senone { name: name.into(), phone: name.into(), silence, state: 0 };
+    let senones = vec![senone("SIL", true), senone("A", false), senone("B", false)];
+    let options = FeatureSetOptions { row_group_frames: 3, ..FeatureSetOptions::new(settings, senones, 5512.5) };
+    let mut writer = FeatureWriter::new(open(folder), options).unwrap();
+    for frames in [2, 3, 4] {
+        let row = FeatureRow {
+            utterance: format!("u{frames}"),
+            speaker: "s".into(),
+            group: "g".into(),
+            features: vec![f16::ONE; frames * 16],
+            alignment: Some(vec![1; frames]),
+            text: None,
+        };
+        writer.push(row).await.unwrap();
+    }
+    writer.finish(None, BTreeMap::from([("corpus".into(), "test".into())])).await.unwrap()
+}
+
+async fn checkpoint(run: &Path) -> std::path::PathBuf {
+    let store = open(run);
+    let tensor = NamedTensor { shape: vec![2, 3], values: vec![0.5; 6] };
+    let file = TensorFile { tensors: BTreeMap::from([("output.weight".into(), tensor)]), ..TensorFile::default() };
+    let bytes = file.to_bytes().unwrap();
+    let manifest = Manifest {
+        name: "000000-0000000012".into(),
+        run_id: "r1".into(),
+        round: 12,
+        committed_frames: 250,
+        total_frames: 1000,
+        strategy: "gtc".into(),
+        objects: vec![Object { name: "model.safetensors".into(), bytes: bytes.len() as u64, digest: digest(&bytes) }],
+        ..Manifest::default()
+    };
+    let folder = store.child("checkpoints").child(&manifest.name);
+    folder.put("model.safetensors", bytes).await.unwrap();
+    publish(&store, &manifest).await.unwrap();
+    run.join("checkpoints").join(manifest.name)
+}
+
+#[tokio::test]
+async fn a_feature_set_is_summed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = features(folder.path()).await;
+    let text = seen(folder.path()).await;
+    assert_lines(
+        &text,
+        &[
+            "utterances 3",
+            "frames 9 of 20 ms, 0.00 hours",
+            "features 8 log-mel bins × 2 = 16 values, not normalised",
+            "mel range 20 to 5512.5 Hz; the corpus reaches 5512.5 Hz",
+            "senones 3 of 3 phones, 1 of silence",
+            &format!("fingerprint {}", manifest.fingerprint),
+            "corpus test",
+        ],
+    );
+    assert!(text.contains("1 shard, 2 row groups"), "{text}");
+}
+
+#[tokio::test]
+async fn json_says_what_kind_it_is_and_can_be_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    features(folder.path()).await;
+    let found = inspect(folder.path().to_str().unwrap()).await.unwrap();
+    let json: serde_json::Value = serde_json::to_value(&found).unwrap();
+    assert_eq!((&json["kind"], &json["frames"], &json["dimension"]), (&"features".into(), &9.into(), &16.into()));
+}
+
+#[tokio::test]
+async fn a_label_set_and_a_single_shard_are_summed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = features(&folder.path().join("features")).await;
+    let row = |frames: usize| LabelRow {
+        utterance: format!("u{frames}"),
+        ids: [1, 0].repeat(frames),
+        log_probs: [-1, -900].repeat(frames),
+        residual: vec![0; frames],
+    };
+    let layout = LabelLayout { top_k: 2, senones: 3 };
+    let groups = [vec![row(2), row(3)], vec![row(4)]];
+    let (bytes, info) = encode_label_shard("part-00000.parquet", &groups, layout).unwrap();
+    let labels = open(&folder.path().join("labels"));
+    publish_shard(&labels, &info.file, bytes).await.unwrap();
+    let senones = manifest.senones.clone();
+    let set = LabelManifest::new("teacher-1".into(), &manifest, 2, senones, vec![info]).unwrap();
+    set.publish(&labels).await.unwrap();
+
+    let text = seen(&folder.path().join("labels")).await;
+    assert_lines(
+        &text,
+        &[
+            "frames 9",
+            "labels the 2 most probable senones of each frame",
+            "teacher teacher-1",
+            &format!("of features {}", manifest.fingerprint),
+        ],
+    );
+    let shard = seen(&folder.path().join("labels/part-00000.parquet")).await;
+    assert_lines(&shard, &["utterances 3", "frames 9 of 2 labels", "row groups 2"]);
+    let shard = seen(&folder.path().join("features/part-00000.parquet")).await;
+    assert_lines(&shard, &["frames 9 of 16 values"]);
+}
+
+#[tokio::test]
+async fn a_checkpoint_shows_its_model_and_what_became_of_its_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = checkpoint(folder.path()).await;
+    let text = seen(&path).await;
+    assert_lines(
+        &text,
+        &["run r1, lineage 0, gtc", "frames 250 of 1,000 committed, 25.0 %", "parameters 6", "output.weight 2 × 3"],
+    );
+    assert!(text.contains("whole"), "{text}");
+}
+
+#[tokio::test]
+async fn a_run_lists_its_checkpoints_and_its_result() {
+    let folder = tempfile::tempdir().unwrap();
+    checkpoint(folder.path()).await;
+    let text = seen(folder.path()).await;
+    assert_lines(&text, &["state not finished", "checkpoints: 1", "000000-0000000012 published round 12"]);
+    deploy(&open(folder.path()), "000000-0000000012").await.unwrap();
+    let text = seen(folder.path()).await;
+    assert_lines(&text, &["state finished", "000000-0000000012 the run's result"]);
+}
+
+#[tokio::test]
+async fn what_is_none_of_these_is_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    assert!(refused(&path.join("nowhere")).await.contains("does not exist"));
+    std::fs::write(path.join("notes.txt"), "x").unwrap();
+    assert!(refused(path).await.contains("none of these"));
+    assert!(refused(&path.join("notes.txt")).await.contains("expected a .parquet file"));
+    std::fs::write(path.join("bad.parquet"), "x").unwrap();
+    assert!(refused(&path.join("bad.parquet")).await.contains("does not end like a Parquet file"));
+    assert!(refused(path).await.contains("no manifest.json"));
+}

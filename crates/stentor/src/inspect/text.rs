@@ -1,0 +1,102 @@
+use std::fmt::{Display, Write};
+
+/// A readable summary: headings, and under them names with values in one column.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    lines: Vec<Line>,
+}
+
+#[derive(Debug)]
+enum Line {
+    Heading(String),
+    Item(String, String),
+    Row(Vec<String>),
+}
+
+impl Text {
+    pub(super) fn heading(&mut self, what: impl Display) {
+        self.lines.push(Line::Heading(what.to_string()));
+    }
+
+    pub(super) fn item(&mut self, name: impl Display, value: impl Display) {
+        self.lines.push(Line::Item(name.to_string(), value.to_string()));
+    }
+
+    /// A row of a table; rows that follow each other share their columns.
+    pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.lines.push(Line::Row(cells.into()));
+    }
+
+    pub(super) fn finish(self) -> String {
+        let width = |text: &String| text.chars().count();
+        let names = self.lines.iter().filter_map(|line| match line {
+            Line::Item(name, _) => Some(width(name)),
+            _ => None,
+        });
+        let names = names.max().unwrap_or(0);
+        let mut out = String::new();
+        let mut tables = self.lines.chunk_by(|a, b| matches!((a, b), (Line::Row(_), Line::Row(_))));
+        while let Some(lines) = tables.next() {
+            let columns = columns(lines);
+            for line in lines {
+                // Writing to a String cannot fail.
+                let _ = match line {
+                    Line::Heading(what) if out.is_empty() => writeln!(out, "{what}"),
+                    Line::Heading(what) => writeln!(out, "\n{what}"),
+                    Line::Item(name, value) => writeln!(out, "  {name:names$}  {value}"),
+                    Line::Row(cells) => {
+                        let padded = cells.iter().zip(&columns).map(|(cell, width)| format!("{cell:width$}"));
+                        writeln!(out, "  {}", padded.collect::<Vec<_>>().join("  ").trim_end())
+                    }
+                };
+            }
+        }
+        out
+    }
+}
+
+/// Widths of the cells of a table.
+fn columns(lines: &[Line]) -> Vec<usize> {
+    let mut widths = Vec::new();
+    for line in lines {
+        let Line::Row(cells) = line else { continue };
+        widths.resize(widths.len().max(cells.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    widths
+}
+
+/// `1234567` → `1,234,567`.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bytes in the unit that leaves one to three digits before the point.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// `1 shard`, `2 shards`.
+pub(super) fn counted(number: u64, one: &str) -> String {
+    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
+/// Bytes divided by frames.
+pub(super) fn per_frame(bytes: u64, frames: u64) -> f64 {
+    bytes as f64 / frames.max(1) as f64
+}

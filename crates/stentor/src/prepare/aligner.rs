@@ -1,0 +1,246 @@
+//! An aligner is a program of its own, asked one utterance at a time.
+//!
+//! For each utterance it gets on its standard input one line of JSON,
+//! `{"utterance": "a1", "text": "HELLO THERE", "samples": 31200, "rate": 16000}`, and then `samples` 16-bit
+//! little-endian integers, mono. It answers on its standard output with one line:
+//! `{"utterance": "a1", "states": [["SIL", 0, 0, 12], ["HH", 0, 12, 4], …]}`, each entry phone, state from 0, first
+//! frame and number of frames, in frames of 10 ms; or `{"utterance": "a1", "error": "…"}` for one that it cannot
+//! align, an unknown word say. What it writes to standard error is shown if it dies. It ends when its input does.
+
+use anyhow::{Context, anyhow, bail};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use stentor_audio::{Micros, StateSpan};
+
+/// Rate at which an aligner gets its audio.
+pub(super) const ALIGNER_RATE_HZ: u32 = 16_000;
+
+/// Duration of an aligner's frame.
+pub(super) const ALIGNER_FRAME: Micros = 10_000;
+
+/// Longest answer: hours of speech, and a bound on what a program gone wild can fill memory with.
+const LONGEST_ANSWER: u64 = 64 << 20;
+
+/// How long a program may take to end once its input has ended.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What an aligner makes of an utterance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Answer {
+    /// Phone, state, first frame, frames.
+    States(Vec<(String, u8, u32, u32)>),
+    /// In the aligner's words.
+    Error(String),
+}
+
+impl Answer {
+    /// The states in time.
+    pub(super) fn spans(&self) -> Result<Vec<StateSpan>, &str> {
+        match self {
+            Answer::Error(reason) => Err(reason),
+            Answer::States(states) => Ok(states
+                .iter()
+                .map(|(phone, state, first, frames)| StateSpan {
+                    phone: phone.clone(),
+                    state: *state,
+                    start: Micros::from(*first) * ALIGNER_FRAME,
+                    end: (Micros::from(*first) + Micros::from(*frames)) * ALIGNER_FRAME,
+                })
+                .collect()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Question<'a> {
+    utterance: &'a str,
+    text: &'a str,
+    samples: usize,
+    rate: u32,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    utterance: String,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+/// A running aligner.
+pub(super) struct Aligner {
+    command: String,
+    child: Child,
+    /// None once the aligner is told to end.
+    questions: Option<SyncSender<Vec<u8>>>,
+    answers: Receiver<std::io::Result<String>>,
+    last_words: Arc<Mutex<VecDeque<String>>>,
+    patience: Duration,
+}
+
+impl Aligner {
+    /// Starts the program. `patience` is how long one utterance may take.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub(super) fn start(command: &str, patience: Duration) -> anyhow::Result<Self> {
+        let words = words(command)?;
+        let (program, arguments) = words.split_first().ok_or_else(|| anyhow!("--aligner is empty"))?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start the aligner `{command}`"))?;
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            bail!("the aligner `{command}` was started without pipes");
+        };
+        let (questions, asked) = sync_channel(0);
+        let (answer, answers) = sync_channel(1);
+        std::thread::spawn(move || converse(stdin, stdout, &asked, &answer));
+        let last_words = Arc::new(Mutex::new(VecDeque::new()));
+        let heard = Arc::clone(&last_words);
+        std::thread::spawn(move || listen(stderr, &heard));
+        Ok(Self { command: command.to_owned(), child, questions: Some(questions), answers, last_words, patience })
+    }
+
+    /// Aligns one utterance; `samples` at [`ALIGNER_RATE_HZ`].
+    ///
+    /// # Errors
+    /// When the program dies, hangs, or answers something else than it was asked.
+    pub(super) fn align(&mut self, utterance: &str, text: &str, samples: &[i16]) -> anyhow::Result<Answer> {
+        let question = Question { utterance, text, samples: samples.len(), rate: ALIGNER_RATE_HZ };
+        let mut bytes = serde_json::to_vec(&question)?;
+        bytes.push(b'\n');
+        bytes.extend(samples.iter().flat_map(|s| s.to_le_bytes()));
+        let sent = self.questions.as_ref().is_some_and(|questions| questions.send(bytes).is_ok());
+        if !sent {
+            return Err(self.obituary(utterance));
+        }
+        let line = match self.answers.recv_timeout(self.patience) {
+            Ok(Ok(line)) if !line.is_empty() => line,
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => return Err(self.obituary(utterance)),
+            Err(RecvTimeoutError::Timeout) => bail!(
+                "the aligner `{}` has not answered for utterance `{utterance}` in {} s",
+                self.command,
+                self.patience.as_secs()
+            ),
+        };
+        let parsed: Line = serde_json::from_str(&line).map_err(|e| {
+            let shown: String = line.trim_end().chars().take(120).collect();
+            anyhow!(
+                "the aligner `{}` answered for utterance `{utterance}` with `{shown}`, expected {{\"utterance\", \"states\" or \"error\"}}: {e}",
+                self.command
+            )
+        })?;
+        if parsed.utterance != utterance {
+            bail!("the aligner `{}` was asked for `{utterance}` and answered for `{}`", self.command, parsed.utterance);
+        }
+        Ok(parsed.answer)
+    }
+
+    fn obituary(&mut self, utterance: &str) -> anyhow::Error {
+        self.questions = None;
+        let end = match wait(&mut self.child, FAREWELL) {
+            Some(status) => status.to_string(),
+            None => "closed its output".to_owned(),
+        };
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let words = if words.is_empty() { "nothing".to_owned() } else { format!("\n  {}", words.join("\n  ")) };
+        anyhow!("the aligner `{}` died at utterance `{utterance}` ({end}); its last words: {words}", self.command)
+    }
+}
+
+impl Drop for Aligner {
+    fn drop(&mut self) {
+        self.questions = None;
+        let patience = if std::thread::panicking() { Duration::ZERO } else { FAREWELL };
+        if wait(&mut self.child, patience).is_none() {
+            // It may have ended just now.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Waits for a child, but not longer than `patience`.
+fn wait(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Err(_) => return None,
+            Ok(None) if Instant::now() >= deadline => return None,
+            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// Writes each question and reads its answer, on a thread of its own so that the asker can lose patience.
+fn converse(
+    mut stdin: ChildStdin,
+    stdout: ChildStdout,
+    questions: &Receiver<Vec<u8>>,
+    answers: &SyncSender<std::io::Result<String>>,
+) {
+    let mut stdout = BufReader::new(stdout);
+    while let Ok(question) = questions.recv() {
+        let written = stdin.write_all(&question).and_then(|()| stdin.flush());
+        let answer = written.and_then(|()| {
+            let mut line = String::new();
+            stdout.by_ref().take(LONGEST_ANSWER).read_line(&mut line)?;
+            Ok(line)
+        });
+        if answers.send(answer).is_err() {
+            return;
+        }
+    }
+}
+
+/// Keeps the last lines of what the program complains about.
+fn listen(stderr: impl Read, last_words: &Mutex<VecDeque<String>>) {
+    for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+        let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        if words.len() == 12 {
+            words.pop_front();
+        }
+        words.push_back(String::from_utf8_lossy(&line).trim_end().chars().take(300).collect());
+    }
+}
+
+/// A command line's words; `'…'` and `"…"` hold words together. No shell is involved.
+fn words(command: &str) -> anyhow::Result<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for c in command.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some(_) => word.get_or_insert_default().push(c),
+            None if c == '\'' || c == '"' => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            None if c.is_whitespace() => words.extend(word.take()),
+            None => word.get_or_insert_default().push(c),
+        }
+    }
+    if let Some(open) = quote {
+        bail!("--aligner `{command}`: the quote {open} is not closed");
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+#[cfg(test)]
+#[path = "tests/aligner.rs"]
+mod tests;

@@ -1,0 +1,132 @@
+//! Where alignments come from: a CTM file, or an aligner that is run over the annotated, dev and test utterances.
+
+use super::aligner::{ALIGNER_RATE_HZ, Aligner};
+use super::bad::BadFiles;
+use super::clips::{ClipReader, Trouble};
+use super::memo::Memo;
+use super::ordered::ordered;
+use super::progress::{audio_bar, milliseconds};
+use super::work::{Job, Work};
+use std::path::Path;
+use std::time::Duration;
+use stentor_audio::{Ctm, StateSpan, Utterance};
+
+/// An alignment looked up.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// States in order of time.
+    States(Vec<StateSpan>),
+    /// The aligner could not, and why.
+    Refused(String),
+    /// Nobody has one.
+    Nothing,
+}
+
+/// Alignments by utterance.
+#[derive(Debug)]
+pub(super) enum Alignments {
+    Ctm(Ctm),
+    Memo(Memo),
+}
+
+impl Alignments {
+    /// Looks an utterance up.
+    ///
+    /// # Errors
+    /// When the file behind cannot be read.
+    pub(super) fn find(&self, utterance: &str) -> anyhow::Result<Found> {
+        Ok(match self {
+            Alignments::Ctm(ctm) => ctm.spans(utterance)?.map_or(Found::Nothing, Found::States),
+            Alignments::Memo(memo) => match memo.recall(utterance)? {
+                None => Found::Nothing,
+                Some(answer) => match answer.spans() {
+                    Ok(spans) => Found::States(spans),
+                    Err(reason) => Found::Refused(reason.to_owned()),
+                },
+            },
+        })
+    }
+}
+
+/// How an aligner is run.
+pub(super) struct AlignerRun<'a> {
+    pub(super) command: &'a str,
+    pub(super) processes: usize,
+    pub(super) patience: Duration,
+}
+
+/// What a thread of [`align`] works with.
+struct Tools {
+    clips: ClipReader,
+    /// Started with the first question: what is remembered needs none.
+    aligner: Option<Aligner>,
+}
+
+/// Runs the aligner over every utterance of `jobs` that the memo does not know.
+///
+/// # Errors
+/// When the aligner fails, or more files are bad than bearable.
+pub(super) fn align(
+    work: &Work<'_>,
+    jobs: &[Job],
+    run: &AlignerRun<'_>,
+    folder: &Path,
+    bad: &mut BadFiles,
+) -> anyhow::Result<Memo> {
+    let memo = Memo::open(folder)?;
+    let bar = audio_bar("aligning", jobs.iter().map(|job| job.duration).sum());
+    let equip = || Tools { clips: ClipReader::new(ALIGNER_RATE_HZ), aligner: None };
+    let align_job = |tools: &mut Tools, job: &Job| {
+        let utterances = work.utterances(job);
+        let Tools { clips, aligner } = tools;
+        clips.read(&work.data.recordings[job.recording].path, &utterances, |i, samples| {
+            align_clip(utterances[i], &samples, &memo, run, aligner)
+        })
+    };
+    ordered(jobs, run.processes, 16 * run.processes, equip, align_job, |job, result| {
+        bar.inc(milliseconds(job.duration));
+        match result {
+            Ok(()) => Ok(()),
+            Err(Trouble::Bad(reason)) => bad.add(&work.data.recordings[job.recording].id, reason),
+            Err(Trouble::Fatal(error)) => Err(error),
+        }
+    })?;
+    bar.finish_and_clear();
+    Ok(memo)
+}
+
+fn align_clip(
+    utterance: &Utterance,
+    samples: &[f32],
+    memo: &Memo,
+    run: &AlignerRun<'_>,
+    aligner: &mut Option<Aligner>,
+) -> Result<(), Trouble> {
+    let Some(text) = &utterance.text else { return Ok(()) };
+    let samples: Vec<i16> = samples.iter().map(|s| s.round() as i16).collect();
+    if samples.is_empty() {
+        return Ok(());
+    }
+    let key = key(run.command, text, &samples);
+    if memo.knows(&utterance.id, &key) {
+        return Ok(());
+    }
+    let aligner = match aligner {
+        Some(running) => running,
+        None => aligner.insert(Aligner::start(run.command, run.patience)?),
+    };
+    let answer = aligner.align(&utterance.id, text, &samples)?;
+    Ok(memo.keep(&utterance.id, &key, answer)?)
+}
+
+/// What an answer depends on.
+fn key(command: &str, text: &str, samples: &[i16]) -> String {
+    let mut hash = blake3::Hasher::new();
+    for part in [command, text] {
+        hash.update(&(part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+    hash.update(&bytes);
+    hash.finalize().to_hex()[..32].to_owned()
+}

@@ -1,0 +1,215 @@
+//! From samples to rows: filter bank, stacking, labels; on all cores, written in order.
+
+use super::alignments::{Alignments, Found};
+use super::bad::BadFiles;
+use super::clips::{ClipReader, Trouble};
+use super::inventory::{Inventory, Match};
+use super::ordered::ordered;
+use super::progress::{audio_bar, milliseconds};
+use super::random::Random;
+use super::shuffle::ShuffleBuffer;
+use super::split::Set;
+use super::summary::{LeftOut, Reason};
+use super::work::{Job, Work};
+use std::collections::BTreeMap;
+use stentor_audio::{Error, Fbank, FrameClock, Micros, Moments, StateSpan, Utterance, frame_labels, stacked_frames};
+use stentor_experiment::Features;
+use stentor_shards::{FeatureRow, FeatureWriter, f16};
+use tokio::runtime::Runtime;
+
+/// Frames that wait in each set's shuffle buffer where recordings hold many utterances: an hour of audio, 50 MB.
+const SHUFFLE_FRAMES: u64 = 1 << 17;
+
+/// How rows are made.
+pub(super) struct Recipe<'a> {
+    pub(super) settings: &'a Features,
+    pub(super) fbank: Fbank,
+    pub(super) alignments: &'a Alignments,
+    pub(super) inventory: &'a Inventory,
+    /// Added to the alignments' times.
+    pub(super) shift: Micros,
+    pub(super) threads: usize,
+}
+
+/// What a run over all recordings gathered.
+pub(super) struct Gathered {
+    /// Over the training audio.
+    pub(super) moments: Moments,
+    /// Labels that had to take the nearest state of their phone.
+    pub(super) nearest_states: u64,
+}
+
+/// One utterance's row, or why there is none.
+struct Made {
+    utterance: usize,
+    row: Result<(FeatureRow, Moments, u64), (Reason, String)>,
+}
+
+/// What a thread works with.
+struct Tools {
+    clips: ClipReader,
+    fbank: Fbank,
+    frames: Vec<f32>,
+}
+
+/// Makes the rows of all `jobs` and pushes them to `writers`.
+///
+/// # Errors
+/// When more files are bad than bearable, or a row cannot be written.
+pub(super) fn make(
+    work: &Work<'_>,
+    jobs: &[Job],
+    recipe: &Recipe<'_>,
+    writers: &mut BTreeMap<Set, FeatureWriter>,
+    runtime: &Runtime,
+    bad: &mut BadFiles,
+    left_out: &mut LeftOut,
+) -> anyhow::Result<Gathered> {
+    let bar = audio_bar("features", jobs.iter().map(|job| job.duration).sum());
+    let dimension = recipe.settings.dimension();
+    let mut gathered = Gathered { moments: Moments::new(dimension), nearest_states: 0 };
+    let limit = if jobs.iter().any(|job| job.utterances.len() > 1) { SHUFFLE_FRAMES } else { 0 };
+    let buffer = |set: Set| (set, ShuffleBuffer::new(limit, Random::new(work.seed, 16 + set as u64)));
+    let mut buffers: BTreeMap<Set, ShuffleBuffer<FeatureRow>> = writers.keys().copied().map(buffer).collect();
+    let mut push = |set: Set, row: FeatureRow| -> anyhow::Result<()> {
+        match writers.get_mut(&set) {
+            Some(writer) => Ok(runtime.block_on(writer.push(row))?),
+            None => Ok(()),
+        }
+    };
+
+    let equip = || Tools {
+        clips: ClipReader::new(recipe.settings.sample_rate_hz),
+        fbank: recipe.fbank.clone(),
+        frames: Vec::new(),
+    };
+    let make_job = |tools: &mut Tools, job: &Job| make_recording(work, job, recipe, tools);
+    ordered(jobs, recipe.threads, 8 * recipe.threads, equip, make_job, |job, result| {
+        bar.inc(milliseconds(job.duration));
+        let rows = match result {
+            Ok(rows) => rows,
+            Err(Trouble::Bad(reason)) => return bad.add(&work.data.recordings[job.recording].id, reason),
+            Err(Trouble::Fatal(error)) => return Err(error),
+        };
+        for made in rows {
+            let (Some(set), utterance) = (work.sets[made.utterance], &work.data.utterances[made.utterance]) else {
+                continue;
+            };
+            match made.row {
+                Err((reason, detail)) => left_out.add(reason, set, &utterance.id, &detail),
+                Ok((row, moments, nearest)) => {
+                    gathered.nearest_states += nearest;
+                    if set.is_training() {
+                        gathered.moments.merge(&moments);
+                    }
+                    let frames = row.frames(dimension) as u64;
+                    let Some(buffer) = buffers.get_mut(&set) else { continue };
+                    buffer.push(row, frames);
+                    while let Some(row) = buffer.overflow() {
+                        push(set, row)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    })?;
+    for (set, mut buffer) in buffers {
+        while let Some(row) = buffer.draw() {
+            push(set, row)?;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(gathered)
+}
+
+fn make_recording(
+    work: &Work<'_>,
+    job: &Job,
+    recipe: &Recipe<'_>,
+    tools: &mut Tools,
+) -> Result<Vec<Made>, Trouble> {
+    let utterances = work.utterances(job);
+    let Tools { clips, fbank, frames } = tools;
+    let mut made = Vec::with_capacity(utterances.len());
+    clips.read(&work.data.recordings[job.recording].path, &utterances, |i, samples| {
+        let utterance = job.utterances[i];
+        frames.clear();
+        let count = stacked_frames(fbank.compute(&samples, frames), recipe.settings.stack);
+        frames.truncate(count * recipe.settings.dimension());
+        if frames.iter().any(|x| !x.is_finite()) {
+            return Err(Trouble::Bad("the features are not finite numbers".to_owned()));
+        }
+        // Unannotated is all that was not chosen to be aligned: nothing is looked up for it.
+        let aligned = work.sets[utterance].is_some_and(Set::is_aligned);
+        let row = make_row(utterances[i], frames, count, aligned.then_some(recipe))?;
+        let moments = |row| row_moments(row, frames, recipe.settings.dimension());
+        made.push(Made { utterance, row: row.map(moments) });
+        Ok(())
+    })?;
+    made.sort_by_key(|m| m.utterance);
+    Ok(made)
+}
+
+fn row_moments((row, nearest): (FeatureRow, u64), frames: &[f32], dimension: usize) -> (FeatureRow, Moments, u64) {
+    (row, Moments::of(frames, dimension), nearest)
+}
+
+type Outcome = Result<(FeatureRow, u64), (Reason, String)>;
+
+/// The row of one utterance; with a recipe it gets labels and text, without one both are withheld.
+fn make_row(
+    utterance: &Utterance,
+    frames: &[f32],
+    count: usize,
+    labels: Option<&Recipe<'_>>,
+) -> anyhow::Result<Outcome> {
+    if count == 0 {
+        return Ok(Err((Reason::TooShort, "less than one frame".to_owned())));
+    }
+    let (alignment, nearest) = match labels {
+        None => (None, 0),
+        Some(recipe) => {
+            let spans = match recipe.alignments.find(&utterance.id)? {
+                Found::States(spans) => spans,
+                Found::Refused(reason) => return Ok(Err((Reason::NotAligned, reason))),
+                Found::Nothing => return Ok(Err((Reason::NotAligned, "there is no alignment".to_owned()))),
+            };
+            match label(&spans, count, recipe) {
+                Ok((ids, nearest)) => (Some(ids), nearest),
+                Err(left_out) => return Ok(Err(left_out)),
+            }
+        }
+    };
+    let speaker = utterance.speaker.as_ref().unwrap_or(&utterance.id);
+    let row = FeatureRow {
+        utterance: utterance.id.clone(),
+        speaker: speaker.clone(),
+        group: utterance.group.as_ref().unwrap_or(speaker).clone(),
+        features: frames.iter().map(|&x| f16::from_f32(x)).collect(),
+        text: if alignment.is_some() { utterance.text.clone() } else { None },
+        alignment,
+    };
+    Ok(Ok((row, nearest)))
+}
+
+/// A senone for each frame, and how many frames had to take the nearest state.
+fn label(spans: &[StateSpan], frames: usize, recipe: &Recipe<'_>) -> Result<(Vec<u16>, u64), (Reason, String)> {
+    let clock = FrameClock::new(recipe.settings);
+    let places = frame_labels(spans, frames, clock, recipe.shift).map_err(|e: Error| (Reason::Misaligned, e.to_string()))?;
+    let matches: Vec<Option<Match>> = spans.iter().map(|s| recipe.inventory.find(&s.phone, s.state)).collect();
+    if let Some(unknown) = matches.iter().position(Option::is_none) {
+        let phone = &spans[unknown].phone;
+        return Err((Reason::UnknownPhone, format!("no annotated utterance has the phone `{phone}`")));
+    }
+    let mut nearest = 0;
+    let ids = places.into_iter().filter_map(|place| match matches[place] {
+        Some(Match::Exact(id)) => Some(id),
+        Some(Match::Nearest(id)) => {
+            nearest += 1;
+            Some(id)
+        }
+        None => None,
+    });
+    let ids = ids.collect();
+    Ok((ids, nearest))
+}

@@ -1,0 +1,96 @@
+//! A first look at every recording's header: rate and length, before anything is decided.
+
+use super::bad::BadFiles;
+use super::ordered::ordered;
+use std::collections::BTreeMap;
+use stentor_audio::{DataDirectory, Decoder, Error, Extent, Micros, Utterance};
+
+/// Share of the time that a sample rate needs before it narrows the mel range of the whole corpus. A few telephone
+/// clips in a wide-band corpus shall not cost it its upper band.
+const RATE_SHARE: f64 = 0.01;
+
+/// What a header tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) rate_hz: u32,
+    /// For MP3 without a length tag an estimate.
+    pub(super) duration: Micros,
+}
+
+/// One header per recording; none for bad files.
+#[derive(Debug)]
+pub(super) struct Scan {
+    pub(super) headers: Vec<Option<Header>>,
+}
+
+impl Scan {
+    /// Reads all headers.
+    ///
+    /// # Errors
+    /// When more files are bad than bearable.
+    pub(super) fn run(data: &DataDirectory, threads: usize, bad: &mut BadFiles) -> anyhow::Result<Self> {
+        let mut headers = Vec::with_capacity(data.recordings.len());
+        let read = |(): &mut (), recording: &stentor_audio::Recording| read_header(&recording.path);
+        ordered(&data.recordings, threads, 1_024, || (), read, |recording, header| {
+            match header {
+                Ok(header) => headers.push(Some(header)),
+                Err(error) => {
+                    bad.add(&recording.id, error.to_string())?;
+                    headers.push(None);
+                }
+            }
+            anyhow::Ok(())
+        })?;
+        Ok(Self { headers })
+    }
+
+    /// How long an utterance is; none where its recording is bad.
+    pub(super) fn duration(&self, utterance: &Utterance) -> Option<Micros> {
+        let whole = self.headers[utterance.recording]?.duration;
+        Some(match utterance.extent {
+            Extent::Whole => whole,
+            Extent::Segment { start, end } => (end.unwrap_or(whole).min(whole) - start).max(0),
+        })
+    }
+
+    /// Seconds of audio at each rate.
+    pub(super) fn seconds_by_rate(&self) -> BTreeMap<u32, f64> {
+        let mut seconds = BTreeMap::new();
+        for header in self.headers.iter().flatten() {
+            *seconds.entry(header.rate_hz).or_insert(0.0) += header.duration as f64 / 1e6;
+        }
+        seconds
+    }
+
+    /// Half the lowest rate that at least a hundredth of the time has.
+    pub(super) fn nyquist_hz(&self) -> Option<f32> {
+        let seconds = self.seconds_by_rate();
+        let total: f64 = seconds.values().sum();
+        let mut up_to = 0.0;
+        let reached = |(_, s): &(&u32, &f64)| {
+            up_to += **s;
+            up_to >= RATE_SHARE * total
+        };
+        seconds.iter().find(reached).map(|(&rate_hz, _)| rate_hz as f32 / 2.0)
+    }
+}
+
+fn read_header(path: &std::path::Path) -> Result<Header, Error> {
+    let mut decoder = Decoder::open(path)?;
+    let samples = match decoder.expected_samples() {
+        Some(samples) => samples,
+        // No length in the header: count.
+        None => {
+            let mut samples = 0;
+            while let Some(block) = decoder.next_block()? {
+                samples += block.len() as u64;
+            }
+            samples
+        }
+    };
+    if samples == 0 {
+        return Err(Error::NoSamples);
+    }
+    let micros = u128::from(samples) * 1_000_000 / u128::from(decoder.rate_hz());
+    Ok(Header { rate_hz: decoder.rate_hz(), duration: micros.min(1 << 50) as Micros })
+}

@@ -1,0 +1,202 @@
+//! Who goes where. Groups are never split, fractions are of time, and the same seed gives the same split whatever the
+//! order of the corpus's files.
+
+use super::random::Random;
+use anyhow::bail;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use stentor_audio::Micros;
+
+/// One of the sets that come out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Set {
+    Annotated,
+    Dev,
+    Test,
+    Unannotated,
+}
+
+impl Set {
+    pub(super) const ALL: [Set; 4] = [Set::Annotated, Set::Dev, Set::Test, Set::Unannotated];
+
+    /// The folder's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Set::Annotated => "annotated",
+            Set::Dev => "dev",
+            Set::Test => "test",
+            Set::Unannotated => "unannotated",
+        }
+    }
+
+    /// Whether its utterances carry alignments and texts; in all others they are withheld.
+    pub(super) fn is_aligned(self) -> bool {
+        self != Set::Unannotated
+    }
+
+    /// Whether mean and variance may be taken from it.
+    pub(super) fn is_training(self) -> bool {
+        matches!(self, Set::Annotated | Set::Unannotated)
+    }
+}
+
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What must not be split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SplitBy {
+    /// Groups of `utt2group`.
+    Group,
+    /// Speakers of `utt2spk`.
+    Speaker,
+    /// Nothing: too few speakers, or none known.
+    Utterance,
+}
+
+/// Wanted shares of the corpus's time; `dev` is a share of the annotated part.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Fractions {
+    pub(super) annotated: f64,
+    pub(super) dev: f64,
+    pub(super) test: f64,
+    /// None: all that is left.
+    pub(super) unannotated: Option<f64>,
+}
+
+/// What the split needs to know of an utterance.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate<'a> {
+    pub(super) group: &'a str,
+    pub(super) duration: Micros,
+    pub(super) has_text: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Split {
+    /// For each candidate; none for what is not used.
+    pub(super) sets: Vec<Option<Set>>,
+    /// The groups of each set. A group with and without texts may be in annotated and unannotated.
+    pub(super) groups: BTreeMap<Set, BTreeSet<String>>,
+    /// Utterances without text in test or dev groups: they are left out, for in the unannotated set they would bring
+    /// speech of a held-out group into training.
+    pub(super) held_out_without_text: usize,
+    /// By which annotated and test were scaled down because there are too few texts; 1 if they were not.
+    pub(super) scale: f64,
+}
+
+impl Split {
+    /// Time of a set.
+    pub(super) fn time(&self, set: Set, candidates: &[Candidate<'_>]) -> Micros {
+        self.sets.iter().zip(candidates).filter(|(s, _)| **s == Some(set)).map(|(_, c)| c.duration).sum()
+    }
+
+    /// Whether annotated and test came out between half and one and a half of what was wanted.
+    pub(super) fn is_close(&self, fractions: &Fractions, candidates: &[Candidate<'_>]) -> bool {
+        let total: Micros = candidates.iter().map(|c| c.duration).sum();
+        let close = |time: Micros, wanted: f64| {
+            let wanted = wanted * self.scale * total as f64;
+            wanted == 0.0 || (0.5..=1.5).contains(&(time as f64 / wanted))
+        };
+        let [annotated, dev, test] = [Set::Annotated, Set::Dev, Set::Test].map(|set| self.time(set, candidates));
+        close(annotated + dev, fractions.annotated)
+            && close(test, fractions.test)
+            && (fractions.dev == 0.0 || dev > 0 && dev <= annotated)
+    }
+}
+
+/// Time of a group, all of it and the part with texts.
+struct Group<'a> {
+    name: &'a str,
+    texted: Micros,
+    time: Micros,
+}
+
+/// Deals groups to sets. Test is drawn first, so that it stays the same when `annotated` is changed.
+///
+/// # Errors
+/// When nothing is left to be annotated.
+pub(super) fn split(candidates: &[Candidate<'_>], fractions: &Fractions, seed: u64) -> anyhow::Result<Split> {
+    let mut by_name: BTreeMap<&str, Group<'_>> = BTreeMap::new();
+    for c in candidates {
+        let group = by_name.entry(c.group).or_insert(Group { name: c.group, texted: 0, time: 0 });
+        group.time += c.duration;
+        group.texted += if c.has_text { c.duration } else { 0 };
+    }
+    let total: Micros = by_name.values().map(|g| g.time).sum();
+    let texted: Micros = by_name.values().map(|g| g.texted).sum();
+    let wanted = (fractions.annotated + fractions.test) * total as f64;
+    let scale = if wanted > texted as f64 { texted as f64 / wanted } else { 1.0 };
+    let target = |fraction: f64| fraction * scale * total as f64;
+
+    let mut groups: Vec<Group<'_>> = by_name.into_values().collect();
+    Random::new(seed, 1).shuffle(&mut groups);
+    let (mut texted, untexted): (Vec<_>, Vec<_>) = groups.into_iter().partition(|g| g.texted > 0);
+    let test = take(&mut texted, target(fractions.test), |g| g.texted);
+    let mut annotated = take(&mut texted, target(fractions.annotated), |g| g.texted);
+    if annotated.is_empty() {
+        bail!(
+            "nothing is left to be annotated: {} groups have texts and {} of them are in the test set; lower --test or raise --annotated",
+            texted.len() + test.len(),
+            test.len()
+        );
+    }
+    let annotated_time: Micros = annotated.iter().map(|g| g.texted).sum();
+    let dev = if annotated.len() > 1 {
+        take(&mut annotated, fractions.dev * annotated_time as f64, |g| g.texted)
+    } else {
+        Vec::new()
+    };
+    let mut rest: Vec<Group<'_>> = texted.into_iter().chain(untexted).collect();
+    Random::new(seed, 2).shuffle(&mut rest);
+    let unannotated = match fractions.unannotated {
+        Some(fraction) => take(&mut rest, fraction * total as f64, |g| g.time),
+        None => rest,
+    };
+
+    let dealt = [(Set::Annotated, annotated), (Set::Dev, dev), (Set::Test, test), (Set::Unannotated, unannotated)];
+    let of_group: BTreeMap<&str, Set> =
+        dealt.iter().flat_map(|(set, groups)| groups.iter().map(|g| (g.name, *set))).collect();
+    let mut split = Split { sets: Vec::new(), groups: BTreeMap::new(), held_out_without_text: 0, scale };
+    for c in candidates {
+        let set = match of_group.get(c.group) {
+            Some(Set::Annotated) if !c.has_text => Some(Set::Unannotated),
+            Some(Set::Dev | Set::Test) if !c.has_text => {
+                split.held_out_without_text += 1;
+                None
+            }
+            other => other.copied(),
+        };
+        if let Some(set) = set {
+            split.groups.entry(set).or_default().insert(c.group.to_owned());
+        }
+        split.sets.push(set);
+    }
+    Ok(split)
+}
+
+/// Moves groups out of `groups`, in order, as long as each brings the sum closer to `target`; at least the smallest.
+fn take<'a>(groups: &mut Vec<Group<'a>>, target: f64, time: impl Fn(&Group<'_>) -> Micros) -> Vec<Group<'a>> {
+    if target <= 0.0 {
+        return Vec::new();
+    }
+    let mut sum = 0.0;
+    let closer = |g: &mut Group<'_>| {
+        let own = time(g) as f64;
+        let helps = sum + own / 2.0 <= target;
+        sum += if helps { own } else { 0.0 };
+        helps
+    };
+    let taken: Vec<Group<'a>> = groups.extract_if(.., closer).collect();
+    if !taken.is_empty() || groups.len() < 2 {
+        return taken;
+    }
+    let smallest = (0..groups.len()).min_by_key(|&i| time(&groups[i]));
+    smallest.map(|i| groups.remove(i)).into_iter().collect()
+}

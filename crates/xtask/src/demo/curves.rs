@@ -1,0 +1,147 @@
+//! Learning curves out of a run's event log: JSON lines in `events/`, in files whose sorted names are the order of time.
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Points of a training curve; more could not be told apart on a screen.
+const POINTS: usize = 120;
+
+/// The curves of one run: committed frames and value.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Curves {
+    /// Frame error on dev, percent.
+    pub(crate) dev: Vec<(f64, f64)>,
+    /// Loss per source of data, nats a frame, averaged over stretches.
+    pub(crate) loss: BTreeMap<String, Vec<(f64, f64)>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Event {
+    Round {
+        source: String,
+        committed_frames: f64,
+        loss: f64,
+    },
+    Dev {
+        committed_frames: f64,
+        frame_error: f64,
+    },
+    #[serde(other)]
+    Other,
+}
+
+/// Reads the curves of the run in `folder`; a run without events has none.
+pub(crate) fn read(folder: &Path) -> Result<Curves> {
+    let events = folder.join("events");
+    let Ok(entries) = std::fs::read_dir(&events) else { return Ok(Curves::default()) };
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<_>>()
+        .with_context(|| format!("cannot read {}", events.display()))?;
+    files.sort();
+    let mut curves = Curves::default();
+    for file in files {
+        let text =
+            std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        for (number, line) in text.lines().enumerate() {
+            let event = serde_json::from_str(line)
+                .with_context(|| format!("line {} of {} is no event", number + 1, file.display()))?;
+            curves.add(event);
+        }
+    }
+    curves.loss = curves.loss.into_iter().map(|(source, points)| (source, thinned(&points))).collect();
+    Ok(curves)
+}
+
+impl Curves {
+    fn add(&mut self, event: Event) {
+        match event {
+            Event::Round { source, committed_frames, loss } => {
+                for points in self.loss.values_mut() {
+                    forget_after(points, committed_frames);
+                }
+                self.loss.entry(source).or_default().push((committed_frames, loss));
+            }
+            Event::Dev { committed_frames, frame_error } => {
+                forget_after(&mut self.dev, committed_frames);
+                self.dev.push((committed_frames, frame_error));
+            }
+            Event::Other => {}
+        }
+    }
+}
+
+/// After a fall back to a checkpoint training comes by the same frames again: what was there before is void.
+fn forget_after(points: &mut Vec<(f64, f64)>, frames: f64) {
+    while points.last().is_some_and(|(last, _)| *last >= frames) {
+        points.pop();
+    }
+}
+
+/// Means over stretches of equally many points.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let stretch = points.len().div_ceil(POINTS).max(1);
+    let mean = |points: &[(f64, f64)], of: fn(&(f64, f64)) -> f64| {
+        points.iter().map(of).sum::<f64>() / points.len() as f64
+    };
+    points.chunks(stretch).map(|points| (mean(points, |p| p.0), mean(points, |p| p.1))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Curves>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("events")).unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join("events").join(name), text).unwrap();
+        }
+        let curves = read(folder.path());
+        (folder, curves)
+    }
+
+    #[test]
+    fn sources_are_apart_and_a_fall_back_voids_what_came_after_the_checkpoint() {
+        let first = r#"{"event":"round","source":"annotated","committed_frames":10,"loss":4.0,"frames":10}
+{"event":"members","members":{},"reason":"joined"}
+{"event":"round","source":"machine-labeled","committed_frames":20,"loss":3.0}
+{"event":"dev","checkpoint":"a","committed_frames":20,"loss":1.0,"frame_error":70.0}
+{"event":"round","source":"annotated","committed_frames":30,"loss":2.0}
+"#;
+        let second = r#"{"event":"fell-back","lineage":2,"checkpoint":"a","reason":"killed"}
+{"event":"round","source":"machine-labeled","committed_frames":30,"loss":2.5}
+"#;
+        let (_folder, curves) = log(&[("000002-000000.jsonl", second), ("000001-000000.jsonl", first)]);
+        let curves = curves.unwrap();
+        assert_eq!(curves.dev, [(20.0, 70.0)]);
+        assert_eq!(curves.loss["annotated"], [(10.0, 4.0)]);
+        assert_eq!(curves.loss["machine-labeled"], [(20.0, 3.0), (30.0, 2.5)]);
+    }
+
+    #[test]
+    fn long_curves_are_averaged_to_a_few_points() {
+        let lines: String = (0..960)
+            .map(|n| {
+                format!(
+                    "{{\"event\":\"round\",\"source\":\"annotated\",\"committed_frames\":{n},\"loss\":{}}}\n",
+                    n % 2
+                )
+            })
+            .collect();
+        let (_folder, curves) = log(&[("1.jsonl", &lines)]);
+        let points = &curves.unwrap().loss["annotated"];
+        assert!(points.len() <= POINTS && points.len() > POINTS / 2, "{}", points.len());
+        assert!(points.iter().all(|(_, loss)| (0.4..=0.6).contains(loss)));
+    }
+
+    #[test]
+    fn a_damaged_line_is_named() {
+        let (_folder, curves) = log(&[("1.jsonl", "{\"event\":\"members\"}\n{\"event\":")]);
+        let error = format!("{:#}", curves.unwrap_err());
+        assert!(error.contains("line 2") && error.contains("1.jsonl"), "{error}");
+    }
+}

@@ -1,0 +1,175 @@
+//! The experiment files that the demo writes: what a user would write by hand, and may edit and run again.
+
+use super::recipe::{Recipe, Training};
+use std::fmt::Write;
+
+/// A model that the demo trains. Its name is that of its folder, its experiment file and its row in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum System {
+    Teacher,
+    /// A student on annotated data alone.
+    Annotated,
+    Gtc,
+    Bmuf,
+    Dense,
+}
+
+impl System {
+    pub(crate) const STUDENTS: [System; 4] = [System::Annotated, System::Gtc, System::Bmuf, System::Dense];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            System::Teacher => "teacher",
+            System::Annotated => "annotated",
+            System::Gtc => "gtc",
+            System::Bmuf => "bmuf",
+            System::Dense => "dense",
+        }
+    }
+
+    pub(crate) fn strategy(self) -> &'static str {
+        match self {
+            System::Teacher | System::Annotated | System::Dense => "dense",
+            System::Gtc => "gtc",
+            System::Bmuf => "bmuf",
+        }
+    }
+
+    /// Whether the teacher's labels take part.
+    pub(crate) fn is_semi_supervised(self) -> bool {
+        matches!(self, System::Gtc | System::Bmuf | System::Dense)
+    }
+
+    pub(crate) fn training(self, recipe: &Recipe) -> &Training {
+        match self {
+            System::Teacher => &recipe.teacher,
+            System::Annotated => &recipe.baseline,
+            System::Gtc | System::Bmuf | System::Dense => &recipe.student,
+        }
+    }
+
+    /// A few words for the table.
+    pub(crate) fn description(self, recipe: &Recipe) -> String {
+        let Training { layers, width, bidirectional, .. } = self.training(recipe);
+        let family = if *bidirectional { "bidirectional LSTM" } else { "LSTM" };
+        let data = if self.is_semi_supervised() { "annotated and machine-labeled" } else { "annotated only" };
+        format!("{family} {layers} × {width}, {data}")
+    }
+}
+
+/// The file for a system. Folders are relative to the file: `../data` and, beside it, the labels.
+pub(crate) fn toml(system: System, recipe: &Recipe, seed: u64, workers: u32) -> String {
+    let name = system.name();
+    let training = system.training(recipe);
+    let machine_labeled = if system.is_semi_supervised() {
+        "unannotated = \"../data/unannotated\"\nlabels = \"labels\"\n"
+    } else {
+        ""
+    };
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        r#"[run]
+name = "{name}"
+seed = {seed}
+output = "{name}"
+
+[data]
+annotated = "../data/annotated"
+dev = "../data/dev"
+{machine_labeled}
+[model]
+layers = {layers}
+width = {width}
+bidirectional = {bidirectional}
+
+[batch]
+chunk_frames = {chunk_frames}
+left_context = {left_context}
+right_context = {right_context}
+chunks = {chunks}
+unit_batches = {unit_batches}
+
+[schedule]
+passes = {passes}
+annotated_passes = {annotated_passes}
+sub_epoch_batches = {sub_epoch_batches}
+learning_rate = {learning_rate:?}
+final_fraction = {final_fraction:?}
+annotated_multiplier = {annotated_multiplier:?}
+patience = {patience}
+
+[exchange]
+strategy = "{strategy}"
+
+[exchange.gtc]
+density = {density:?}
+warmup_dense = {warmup_dense:?}
+warmup_falling = {warmup_falling:?}
+
+[exchange.bmuf]
+block = {block}
+
+[cluster]
+workers = {workers}
+
+[checkpoint]
+count = {checkpoints}
+"#,
+        strategy = system.strategy(),
+        layers = training.layers,
+        width = training.width,
+        bidirectional = training.bidirectional,
+        chunk_frames = training.chunk_frames,
+        left_context = training.left_context,
+        right_context = training.right_context,
+        chunks = training.chunks,
+        unit_batches = training.unit_batches,
+        passes = training.passes,
+        annotated_passes = training.annotated_passes,
+        sub_epoch_batches = training.sub_epoch_batches,
+        learning_rate = training.learning_rate,
+        final_fraction = training.final_fraction,
+        annotated_multiplier = training.annotated_multiplier,
+        patience = training.patience,
+        checkpoints = training.checkpoints,
+        density = recipe.gtc.density,
+        warmup_dense = recipe.gtc.warmup_dense,
+        warmup_falling = recipe.gtc.warmup_falling,
+        block = recipe.bmuf.block,
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_experiment::Experiment;
+
+    #[test]
+    fn every_file_of_every_recipe_is_a_valid_experiment() {
+        for recipe in [Recipe::game(), Recipe::full(), Recipe::quick(), Recipe::game().scaled(1, 1)] {
+            for system in [System::Teacher].into_iter().chain(System::STUDENTS) {
+                let experiment = Experiment::parse(&toml(system, &recipe, 7, 2)).unwrap();
+                assert_eq!(experiment.run.name, system.name());
+                assert_eq!(experiment.run.seed, 7);
+                assert_eq!(experiment.exchange.strategy.name(), system.strategy());
+                assert_eq!(experiment.data.labels.is_some(), system.is_semi_supervised());
+                assert_eq!(experiment.model.bidirectional, system == System::Teacher);
+                assert_eq!(experiment.schedule.passes, system.training(&recipe).passes);
+                assert_eq!(experiment.checkpoint.count, system.training(&recipe).checkpoints);
+            }
+        }
+    }
+
+    #[test]
+    fn the_three_strategies_differ_in_nothing_else() {
+        let recipe = Recipe::game();
+        let file = |system: System| {
+            toml(system, &recipe, 1, 2).replace(&format!("\"{}\"", system.name()), "\"NAME\"")
+        };
+        assert_eq!(file(System::Gtc), file(System::Dense));
+        assert_eq!(file(System::Bmuf), file(System::Dense));
+    }
+}

@@ -1,0 +1,316 @@
+//! What a demo came to: the JSON of `--json`, from what each program wrote.
+
+use super::experiment_file::System;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The figures of a demo: means over the seeds, and each seed's own.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Figures {
+    pub(crate) teacher: Rates,
+    pub(crate) students: Students,
+    pub(crate) labels: Labels,
+    pub(crate) seconds: Seconds,
+    pub(crate) peak_rss_mb: PeakMemory,
+    /// Each seed's figures; empty within a seed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) seeds: Vec<Figures>,
+}
+
+/// Error rates on the test set, percent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rates {
+    /// Frames, silence included.
+    pub(crate) fer: f64,
+    /// Frames of speech.
+    pub(crate) fer_speech: f64,
+    /// Phones.
+    pub(crate) per: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Students {
+    pub(crate) annotated: Rates,
+    pub(crate) gtc: Student,
+    pub(crate) bmuf: Student,
+    pub(crate) dense: Student,
+}
+
+/// A student with the cost of its exchange.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Student {
+    #[serde(flatten)]
+    pub(crate) rates: Rates,
+    /// Sent and received by all workers, per frame trained on.
+    pub(crate) bytes_per_frame: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Labels {
+    pub(crate) bytes_per_frame: f64,
+    pub(crate) frames_per_s: f64,
+}
+
+/// Wall-clock time of each stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Seconds {
+    pub(crate) prepare: f64,
+    pub(crate) teacher: f64,
+    pub(crate) label: f64,
+    pub(crate) students: f64,
+}
+
+/// Highest resident memory of a program in any run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PeakMemory {
+    pub(crate) coordinator: f64,
+    pub(crate) worker: f64,
+    pub(crate) labeler: f64,
+}
+
+/// The part of `stentor train --json` that is used here.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub(crate) struct TrainSummary {
+    pub(crate) frames: u64,
+    pub(crate) seconds: f64,
+    pub(crate) bytes_per_frame: f64,
+    pub(crate) peak_rss_mb: TrainMemory,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+pub(crate) struct TrainMemory {
+    pub(crate) coordinator: f64,
+    pub(crate) worker: f64,
+}
+
+/// The part of `stentor label --json` that is used here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+pub(crate) struct LabelSummary {
+    pub(crate) bytes_per_frame: f64,
+    pub(crate) frames_per_s: f64,
+    pub(crate) peak_rss_mb: f64,
+}
+
+/// The part of `stentor evaluate --json` that is used here.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub(crate) struct Evaluation {
+    #[serde(flatten)]
+    pub(crate) rates: Rates,
+    /// Hours of audio that the model labels in a second.
+    pub(crate) audio_hours_per_s: Option<f64>,
+    pub(crate) phones: PhoneErrors,
+    /// To the baseline, in each error rate, as the report shows them.
+    pub(crate) differences: Vec<Difference>,
+}
+
+/// Counts behind the phone error rate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PhoneErrors {
+    pub(crate) reference: u64,
+    pub(crate) substitutions: u64,
+    pub(crate) insertions: u64,
+    pub(crate) deletions: u64,
+}
+
+impl std::iter::Sum for PhoneErrors {
+    fn sum<I: Iterator<Item = Self>>(errors: I) -> Self {
+        errors.fold(Self::default(), |a, b| Self {
+            reference: a.reference + b.reference,
+            substitutions: a.substitutions + b.substitutions,
+            insertions: a.insertions + b.insertions,
+            deletions: a.deletions + b.deletions,
+        })
+    }
+}
+
+/// A difference in one error rate, with its uncertainty: passed on as it came.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub(crate) struct Difference {
+    pub(crate) measure: String,
+    #[serde(flatten)]
+    pub(crate) rest: serde_json::Map<String, serde_json::Value>,
+}
+
+/// One trained and evaluated system.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Trained {
+    pub(crate) system: System,
+    pub(crate) train: TrainSummary,
+    pub(crate) evaluation: Evaluation,
+    /// Wall-clock time of the whole training command.
+    pub(crate) seconds: f64,
+}
+
+/// One seed's run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SeedRun {
+    pub(crate) seed: u64,
+    pub(crate) systems: Vec<Trained>,
+    pub(crate) label: LabelSummary,
+    pub(crate) label_seconds: f64,
+}
+
+impl SeedRun {
+    pub(crate) fn of(&self, system: System) -> Option<&Trained> {
+        self.systems.iter().find(|trained| trained.system == system)
+    }
+
+    fn figures(&self, prepare: f64) -> Figures {
+        let rates = |system| self.of(system).map(|t| t.evaluation.rates).unwrap_or_default();
+        let bytes = |system| self.of(system).map_or(0.0, |t| t.train.bytes_per_frame);
+        let seconds = |system| self.of(system).map_or(0.0, |t| t.seconds);
+        let student = |system| Student { rates: rates(system), bytes_per_frame: bytes(system) };
+        let peak = |of: fn(TrainMemory) -> f64| {
+            self.systems.iter().map(|t| of(t.train.peak_rss_mb)).fold(0.0, f64::max)
+        };
+        Figures {
+            teacher: rates(System::Teacher),
+            students: Students {
+                annotated: rates(System::Annotated),
+                gtc: student(System::Gtc),
+                bmuf: student(System::Bmuf),
+                dense: student(System::Dense),
+            },
+            labels: Labels {
+                bytes_per_frame: self.label.bytes_per_frame,
+                frames_per_s: self.label.frames_per_s,
+            },
+            seconds: Seconds {
+                prepare,
+                teacher: seconds(System::Teacher),
+                label: self.label_seconds,
+                students: System::STUDENTS.into_iter().map(seconds).sum(),
+            },
+            peak_rss_mb: PeakMemory {
+                coordinator: peak(|memory| memory.coordinator),
+                worker: peak(|memory| memory.worker),
+                labeler: self.label.peak_rss_mb,
+            },
+            seeds: Vec::new(),
+        }
+    }
+}
+
+/// Means over the seeds (memory: maxima), with each seed's own figures.
+pub(crate) fn figures(runs: &[SeedRun], prepare_seconds: f64) -> Figures {
+    let seeds: Vec<Figures> = runs.iter().map(|run| run.figures(prepare_seconds)).collect();
+    let mean = |of: &dyn Fn(&Figures) -> f64| seeds.iter().map(of).sum::<f64>() / seeds.len().max(1) as f64;
+    let most = |of: &dyn Fn(&Figures) -> f64| seeds.iter().map(of).fold(0.0, f64::max);
+    let rates = |of: fn(&Figures) -> Rates| Rates {
+        fer: mean(&|f| of(f).fer),
+        fer_speech: mean(&|f| of(f).fer_speech),
+        per: mean(&|f| of(f).per),
+    };
+    Figures {
+        teacher: rates(|f| f.teacher),
+        students: Students {
+            annotated: rates(|f| f.students.annotated),
+            gtc: Student {
+                rates: rates(|f| f.students.gtc.rates),
+                bytes_per_frame: mean(&|f| f.students.gtc.bytes_per_frame),
+            },
+            bmuf: Student {
+                rates: rates(|f| f.students.bmuf.rates),
+                bytes_per_frame: mean(&|f| f.students.bmuf.bytes_per_frame),
+            },
+            dense: Student {
+                rates: rates(|f| f.students.dense.rates),
+                bytes_per_frame: mean(&|f| f.students.dense.bytes_per_frame),
+            },
+        },
+        labels: Labels {
+            bytes_per_frame: mean(&|f| f.labels.bytes_per_frame),
+            frames_per_s: mean(&|f| f.labels.frames_per_s),
+        },
+        seconds: Seconds {
+            prepare: prepare_seconds,
+            teacher: mean(&|f| f.seconds.teacher),
+            label: mean(&|f| f.seconds.label),
+            students: mean(&|f| f.seconds.students),
+        },
+        peak_rss_mb: PeakMemory {
+            coordinator: most(&|f| f.peak_rss_mb.coordinator),
+            worker: most(&|f| f.peak_rss_mb.worker),
+            labeler: most(&|f| f.peak_rss_mb.labeler),
+        },
+        seeds,
+    }
+}
+
+/// Reads the JSON that a program wrote.
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} lacks a figure", path.display()))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) fn run(seed: u64, fer: f64) -> SeedRun {
+        let trained = |system: System, fer: f64| Trained {
+            system,
+            train: TrainSummary {
+                frames: 1000,
+                seconds: 9.0,
+                bytes_per_frame: 100.0 * seed as f64,
+                peak_rss_mb: TrainMemory { coordinator: 50.0, worker: 300.0 + fer },
+            },
+            evaluation: Evaluation {
+                rates: Rates { fer, fer_speech: fer + 5.0, per: fer - 5.0 },
+                ..Evaluation::default()
+            },
+            seconds: 10.0,
+        };
+        let all = [System::Teacher].into_iter().chain(System::STUDENTS);
+        SeedRun {
+            seed,
+            systems: all.map(|system| trained(system, fer)).collect(),
+            label: LabelSummary { bytes_per_frame: 50.0, frames_per_s: 9000.0, peak_rss_mb: 400.0 },
+            label_seconds: 20.0,
+        }
+    }
+
+    #[test]
+    fn the_json_has_the_agreed_keys() {
+        let json = serde_json::to_value(figures(&[run(1, 50.0)], 30.0)).unwrap();
+        let at = |path: &str| json.pointer(path).and_then(serde_json::Value::as_f64);
+        for (path, value) in [
+            ("/teacher/fer", 50.0),
+            ("/students/annotated/fer_speech", 55.0),
+            ("/students/gtc/per", 45.0),
+            ("/students/bmuf/bytes_per_frame", 100.0),
+            ("/students/dense/fer", 50.0),
+            ("/labels/bytes_per_frame", 50.0),
+            ("/labels/frames_per_s", 9000.0),
+            ("/seconds/prepare", 30.0),
+            ("/seconds/teacher", 10.0),
+            ("/seconds/label", 20.0),
+            ("/seconds/students", 40.0),
+            ("/peak_rss_mb/coordinator", 50.0),
+            ("/peak_rss_mb/worker", 350.0),
+            ("/peak_rss_mb/labeler", 400.0),
+            ("/seeds/0/teacher/fer", 50.0),
+        ] {
+            assert_eq!(at(path), Some(value), "{path}");
+        }
+    }
+
+    #[test]
+    fn rates_are_means_over_seeds_and_memory_the_maximum() {
+        let figures = figures(&[run(1, 40.0), run(3, 60.0)], 1.0);
+        assert_eq!((figures.teacher.fer, figures.students.gtc.bytes_per_frame), (50.0, 200.0));
+        assert_eq!(figures.peak_rss_mb.worker, 360.0);
+        assert_eq!(figures.seeds.len(), 2);
+    }
+
+    #[test]
+    fn a_missing_figure_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("evaluate.json");
+        std::fs::write(&path, r#"{"fer": 1.0, "per": 2.0}"#).unwrap();
+        let error = format!("{:#}", read::<Evaluation>(&path).unwrap_err());
+        assert!(error.contains("evaluate.json") && error.contains("fer_speech"), "{error}");
+    }
+}

@@ -1,0 +1,191 @@
+//! What of a demo is done already. Each step leaves a marker with all that its result depends on; a step whose marker
+//! says the same is not done again, and one that depends on a step done anew is done anew too.
+
+use crate::progress;
+use crate::setup::{create_folder, remove_folder};
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// The markers of one demo.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    folder: PathBuf,
+}
+
+/// A step's marker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Marker {
+    /// Command line, files and earlier steps that the result depends on.
+    inputs: String,
+    /// None while the step is being done.
+    done: Option<Done>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Done {
+    /// Its time; of the last part only, if it was interrupted.
+    pub(crate) seconds: f64,
+    /// Tells this time of doing it from others.
+    pub(crate) token: u64,
+}
+
+/// What is left of an interrupted step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leftovers {
+    /// The program goes on from them.
+    Resume,
+    /// The program starts with nothing.
+    Discard,
+}
+
+/// A step to be done, or known to be done.
+#[derive(Debug)]
+pub(crate) struct Step<'a> {
+    /// For people and for the marker's file name.
+    pub(crate) name: &'a str,
+    /// All that its result depends on.
+    pub(crate) inputs: String,
+    /// What it writes.
+    pub(crate) output: &'a Path,
+    pub(crate) leftovers: Leftovers,
+}
+
+impl Journal {
+    /// Opens the journal of the demo in `folder`, which must be new, empty or an earlier demo's.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let markers = folder.join("steps");
+        let is_empty = || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+        ensure!(
+            !folder.exists() || markers.is_dir() || is_empty(),
+            "{} holds something else than a demo; name another folder with --out",
+            folder.display()
+        );
+        create_folder(&markers)?;
+        Ok(Self { folder: markers })
+    }
+
+    /// Does a step unless its marker says that it is done.
+    pub(crate) fn step(&self, step: &Step<'_>, work: impl FnOnce() -> Result<()>) -> Result<Done> {
+        let path = self.folder.join(format!("{}.json", step.name.replace([' ', '/'], "-")));
+        let marker = read(&path).filter(|marker| marker.inputs == step.inputs);
+        let is_there = step.output.exists();
+        match marker {
+            Some(Marker { done: Some(done), .. }) if is_there => {
+                eprintln!("\n── {}: was done already", step.name);
+                return Ok(done);
+            }
+            Some(Marker { done: None, .. }) if is_there && step.leftovers == Leftovers::Resume => {
+                eprintln!("\n── {}: was interrupted; its time will be that of the rest", step.name);
+            }
+            _ => discard(step.output)?,
+        }
+        write(&path, &Marker { inputs: step.inputs.clone(), done: None })?;
+        let start = Instant::now();
+        progress::step(step.name, work)?;
+        let token = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+        let done = Done { seconds: start.elapsed().as_secs_f64(), token };
+        write(&path, &Marker { inputs: step.inputs.clone(), done: Some(done) })?;
+        Ok(done)
+    }
+}
+
+/// A marker that cannot be read counts as none: the step is done again.
+fn read(path: &Path) -> Option<Marker> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+fn write(path: &Path, marker: &Marker) -> Result<()> {
+    let text = serde_json::to_vec_pretty(marker).context("a marker is plain JSON")?;
+    let partial = path.with_extension("partial");
+    std::fs::write(&partial, text).with_context(|| format!("cannot write {}", partial.display()))?;
+    std::fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn discard(output: &Path) -> Result<()> {
+    if output.is_file() {
+        return std::fs::remove_file(output).with_context(|| format!("cannot remove {}", output.display()));
+    }
+    remove_folder(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::bail;
+    use std::cell::Cell;
+
+    struct Trial {
+        home: tempfile::TempDir,
+        times: Cell<u32>,
+    }
+
+    impl Trial {
+        fn new() -> Self {
+            Self { home: tempfile::tempdir().unwrap(), times: Cell::new(0) }
+        }
+
+        fn output(&self) -> PathBuf {
+            self.home.path().join("demo/out")
+        }
+
+        /// One run: the step appends a line to a file in its output folder, then ends well or not.
+        fn run(&self, inputs: &str, leftovers: Leftovers, is_killed: bool) -> Result<Done> {
+            let journal = Journal::open(&self.home.path().join("demo")).unwrap();
+            let output = self.output();
+            let step = Step { name: "train x", inputs: inputs.to_owned(), output: &output, leftovers };
+            journal.step(&step, || {
+                self.times.set(self.times.get() + 1);
+                create_folder(&output)?;
+                let before = std::fs::read_to_string(output.join("lines")).unwrap_or_default();
+                std::fs::write(output.join("lines"), before + "line\n")?;
+                if is_killed { bail!("killed") } else { Ok(()) }
+            })
+        }
+
+        fn lines(&self) -> usize {
+            std::fs::read_to_string(self.output().join("lines")).unwrap().lines().count()
+        }
+    }
+
+    #[test]
+    fn what_is_done_is_not_done_again() {
+        let trial = Trial::new();
+        let first = trial.run("a", Leftovers::Discard, false).unwrap();
+        assert_eq!(trial.run("a", Leftovers::Discard, false).unwrap(), first);
+        assert_eq!(trial.times.get(), 1);
+    }
+
+    #[test]
+    fn other_inputs_or_a_lost_output_start_from_nothing() {
+        let trial = Trial::new();
+        let first = trial.run("a", Leftovers::Resume, false).unwrap();
+        let second = trial.run("b", Leftovers::Resume, false).unwrap();
+        assert_ne!(first.token, second.token);
+        assert_eq!((trial.times.get(), trial.lines()), (2, 1));
+        std::fs::remove_dir_all(trial.output()).unwrap();
+        trial.run("b", Leftovers::Resume, false).unwrap();
+        assert_eq!((trial.times.get(), trial.lines()), (3, 1));
+    }
+
+    #[test]
+    fn an_interrupted_step_goes_on_where_its_program_can() {
+        for (leftovers, lines) in [(Leftovers::Resume, 2), (Leftovers::Discard, 1)] {
+            let trial = Trial::new();
+            trial.run("a", leftovers, true).unwrap_err();
+            trial.run("a", leftovers, false).unwrap();
+            assert_eq!((trial.times.get(), trial.lines()), (2, lines), "{leftovers:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_with_something_else_is_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("thesis.txt"), "years of work").unwrap();
+        let error = Journal::open(home.path()).unwrap_err().to_string();
+        assert!(error.contains("--out"), "{error}");
+        assert!(home.path().join("thesis.txt").is_file());
+    }
+}

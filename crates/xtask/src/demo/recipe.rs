@@ -1,0 +1,199 @@
+//! All numbers of the demo in one place, one recipe for each size. To tune the demo, edit here.
+
+/// What the whole demo does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Recipe {
+    /// Shares of groups (dialogues, speakers): annotated, of which `dev` is held out for early stopping; `test`.
+    pub(crate) annotated: f64,
+    /// Share of the annotated groups.
+    pub(crate) dev: f64,
+    pub(crate) test: f64,
+    /// Senones kept per frame in soft labels.
+    pub(crate) top_k: u32,
+    pub(crate) teacher: Training,
+    /// The baseline: a student on annotated data alone, until dev stops improving.
+    pub(crate) baseline: Training,
+    /// The students on both kinds of data; they differ in nothing but the exchange.
+    pub(crate) student: Training,
+    pub(crate) gtc: Gtc,
+    pub(crate) bmuf: Bmuf,
+    pub(crate) budget: Budget,
+}
+
+/// One model and its training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Training {
+    pub(crate) layers: u32,
+    pub(crate) width: u32,
+    pub(crate) bidirectional: bool,
+    /// Over the unannotated data, or over the annotated data where there is no other.
+    pub(crate) passes: u32,
+    /// Annotated passes in one over the unannotated data.
+    pub(crate) annotated_passes: u32,
+    pub(crate) learning_rate: f64,
+    pub(crate) final_fraction: f64,
+    pub(crate) annotated_multiplier: f64,
+    pub(crate) sub_epoch_batches: u32,
+    pub(crate) chunk_frames: u32,
+    pub(crate) left_context: u32,
+    pub(crate) right_context: u32,
+    /// Of one worker.
+    pub(crate) chunks: u32,
+    pub(crate) unit_batches: u32,
+    /// Checkpoints, with an evaluation on dev each.
+    pub(crate) checkpoints: u32,
+    /// Evaluations without improvement until training stops; 0: never.
+    pub(crate) patience: u32,
+}
+
+/// Gradient threshold compression.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Gtc {
+    pub(crate) density: f64,
+    pub(crate) warmup_dense: f64,
+    pub(crate) warmup_falling: f64,
+}
+
+/// Blockwise model-update filtering. Block momentum follows its rule, 1 − 1/N.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bmuf {
+    pub(crate) block: u32,
+}
+
+/// Frames to train on where the corpus is not the one that the passes were chosen for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Budget {
+    pub(crate) teacher: f64,
+    pub(crate) baseline: f64,
+    pub(crate) student: f64,
+}
+
+/// More passes than this teach nothing new, however small the corpus.
+const MOST_PASSES: f64 = 40.0;
+
+impl Recipe {
+    /// The talking game in ten minutes on two cores.
+    pub(crate) fn game() -> Self {
+        let teacher = Training {
+            layers: 2,
+            width: 192,
+            bidirectional: true,
+            passes: 12,
+            annotated_passes: 1,
+            learning_rate: 2e-3,
+            final_fraction: 0.05,
+            annotated_multiplier: 1.0,
+            sub_epoch_batches: 64,
+            chunk_frames: 50,
+            left_context: 10,
+            right_context: 10,
+            chunks: 8,
+            unit_batches: 8,
+            checkpoints: 8,
+            patience: 0,
+        };
+        let student = Training {
+            layers: 2,
+            width: 192,
+            bidirectional: false,
+            passes: 2,
+            annotated_passes: 2,
+            annotated_multiplier: 2.0,
+            right_context: 0,
+            chunks: 16,
+            checkpoints: 6,
+            ..teacher
+        };
+        let baseline = Training {
+            passes: 20,
+            annotated_passes: 1,
+            annotated_multiplier: 1.0,
+            chunks: 8,
+            checkpoints: 20,
+            patience: 4,
+            ..student
+        };
+        Self {
+            annotated: 0.10,
+            dev: 0.10,
+            test: 0.10,
+            top_k: 20,
+            teacher,
+            baseline,
+            student,
+            gtc: Gtc { density: 0.03, warmup_dense: 0.05, warmup_falling: 0.10 },
+            bmuf: Bmuf { block: 10 },
+            budget: Budget { teacher: 500_000.0, baseline: 1_000_000.0, student: 1_200_000.0 },
+        }
+    }
+
+    /// The talking game for the best figures, as long as it takes.
+    pub(crate) fn full() -> Self {
+        let game = Self::game();
+        Self {
+            teacher: Training { layers: 3, width: 256, passes: 20, checkpoints: 20, ..game.teacher },
+            baseline: Training { layers: 3, passes: 40, checkpoints: 40, patience: 6, ..game.baseline },
+            student: Training { layers: 3, passes: 6, annotated_passes: 3, checkpoints: 12, ..game.student },
+            budget: Budget { teacher: 1_000_000.0, baseline: 2_000_000.0, student: 3_500_000.0 },
+            ..game
+        }
+    }
+
+    /// The small corpus in two minutes: proves that the loop works, not what it is worth.
+    pub(crate) fn quick() -> Self {
+        let game = Self::game();
+        let small =
+            |training: Training| Training { layers: 1, width: 96, chunks: 4, checkpoints: 3, ..training };
+        Self {
+            // A tenth of the small corpus would be two minutes of speech.
+            annotated: 0.40,
+            dev: 0.15,
+            test: 0.15,
+            teacher: Training { passes: 8, learning_rate: 4e-3, ..small(game.teacher) },
+            baseline: Training {
+                passes: 10,
+                checkpoints: 5,
+                patience: 2,
+                learning_rate: 4e-3,
+                ..small(game.baseline)
+            },
+            student: Training {
+                passes: 3,
+                annotated_passes: 2,
+                sub_epoch_batches: 16,
+                learning_rate: 4e-3,
+                ..small(game.student)
+            },
+            bmuf: Bmuf { block: 5 },
+            budget: Budget { teacher: 120_000.0, baseline: 150_000.0, student: 150_000.0 },
+            ..game
+        }
+    }
+
+    /// For a corpus of another size: as many passes as give about the same number of training frames.
+    pub(crate) fn scaled(self, annotated_frames: u64, unannotated_frames: u64) -> Self {
+        let passes =
+            |budget: f64, frames: f64| (budget / frames.max(1.0)).round().clamp(1.0, MOST_PASSES) as u32;
+        let annotated = annotated_frames as f64;
+        let per_pass = unannotated_frames as f64 + f64::from(self.student.annotated_passes) * annotated;
+        Self {
+            teacher: Training { passes: passes(self.budget.teacher, annotated), ..self.teacher },
+            baseline: Training { passes: passes(self.budget.baseline, annotated), ..self.baseline },
+            student: Training { passes: passes(self.budget.student, per_pass), ..self.student },
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_corpus_gets_fewer_passes_and_a_tiny_one_not_too_many() {
+        let passes = |recipe: &Recipe| [recipe.teacher.passes, recipe.baseline.passes, recipe.student.passes];
+        assert_eq!(passes(&Recipe::game().scaled(100_000, 400_000)), [5, 10, 2]);
+        assert_eq!(passes(&Recipe::game().scaled(1_000_000_000, 1_000_000_000)), [1, 1, 1]);
+        assert_eq!(passes(&Recipe::game().scaled(0, 0)), [40, 40, 40]);
+    }
+}

@@ -1,0 +1,44 @@
+use super::sparse::SparseFile;
+use half::f16;
+use parquet::basic::Encoding;
+use parquet::column::page::{Page, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::serialized_reader::SerializedPageReader;
+use std::sync::Arc;
+
+/// All values of a list column of half floats, without their list boundaries.
+///
+/// Arrow's reader decodes two levels for every value, to find boundaries that column `frames` tells as well; it takes
+/// six times as long. A page without missing values and empty lists holds nothing but levels, which are skipped here,
+/// and values, the low bytes of all before the high bytes of all (BYTE_STREAM_SPLIT).
+pub(super) fn read(file: &SparseFile, column: &ColumnChunkMetaData) -> Result<Vec<f16>> {
+    let mut pages = SerializedPageReader::new(Arc::new(file.clone()), column, 0, None)?;
+    let mut halves = Vec::new();
+    while let Some(page) = pages.get_next_page()? {
+        let Page::DataPageV2 {
+            buf,
+            num_values,
+            encoding: Encoding::BYTE_STREAM_SPLIT,
+            num_nulls: 0,
+            def_levels_byte_len,
+            rep_levels_byte_len,
+            ..
+        } = page
+        else {
+            return Err(unexpected("a page is not encoded as this program encodes features"));
+        };
+        let levels = def_levels_byte_len as usize + rep_levels_byte_len as usize;
+        let count = num_values as usize;
+        let values = buf.get(levels..).filter(|values| values.len() == 2 * count);
+        let (low, high) = values
+            .ok_or_else(|| unexpected("a page has another length than its header says"))?
+            .split_at(count);
+        halves.extend(low.iter().zip(high).map(|(low, high)| f16::from_le_bytes([*low, *high])));
+    }
+    Ok(halves)
+}
+
+fn unexpected(what: &str) -> ParquetError {
+    ParquetError::General(format!("column `features`: {what}"))
+}

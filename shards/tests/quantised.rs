@@ -1,0 +1,49 @@
+//! Soft labels in whole numbers are close enough.
+
+use proptest::prelude::*;
+use stentor_shards::LabelRow;
+
+proptest! {
+    #[test]
+    fn a_probability_is_kept_to_a_fifth_of_a_percent(p in 1e-30f32..=1.0) {
+        let row = LabelRow::quantise("u".into(), vec![0], &[p.ln()], &[0.0]);
+        prop_assert!((row.probability(0, 0) / p - 1.0).abs() < 0.0021, "{} for {p}", row.probability(0, 0));
+        prop_assert!(row.probability(0, 0) <= 1.0);
+    }
+
+    #[test]
+    fn the_residual_mass_is_kept_to_a_hundred_thousandth(mass in 0.0f32..=1.0) {
+        let row = LabelRow::quantise("u".into(), vec![0], &[0.0], &[mass]);
+        prop_assert!((row.residual_mass(0) - mass).abs() < 1e-5);
+    }
+
+    #[test]
+    fn any_float_gives_a_valid_value(log_prob in any::<f32>(), mass in any::<f32>()) {
+        prop_assert!(LabelRow::quantise_log_prob(log_prob) <= 0);
+        let _ = LabelRow::quantise_residual(mass);
+    }
+}
+
+#[test]
+fn values_off_the_scale_are_taken_to_its_end() {
+    assert_eq!(LabelRow::quantise_log_prob(f32::NEG_INFINITY), i16::MIN);
+    assert_eq!(LabelRow::quantise_log_prob(f32::NAN), i16::MIN);
+    assert_eq!(LabelRow::quantise_log_prob(1e-7), 0);
+    assert_eq!(LabelRow::quantise_residual(-1e-7), 0);
+    assert_eq!(LabelRow::quantise_residual(1.1), u16::MAX);
+    assert_eq!(LabelRow::quantise_residual(f32::NAN), 0);
+}
+
+#[test]
+fn a_row_is_addressed_by_frame_and_rank() {
+    let row = LabelRow {
+        utterance: "u".into(),
+        ids: vec![4, 1, 2, 0],
+        log_probs: vec![0, -256, -512, -1024],
+        residual: vec![0, 65_535],
+    };
+    assert_eq!((row.frames(), row.top_k()), (2, 2));
+    assert_eq!((row.senones(0), row.senones(1)), (&[4, 1][..], &[2, 0][..]));
+    assert_eq!((row.log_probability(0, 1), row.log_probability(1, 1)), (-1.0, -4.0));
+    assert_eq!((row.residual_mass(0), row.residual_mass(1)), (0.0, 1.0));
+}
