@@ -22,10 +22,7 @@ COPY . .
 RUN cargo build --locked --release --package stentor-teacher-labeler --bin teacher-labeler
 
 FROM ${BASE_IMAGE}
-RUN apt-get update \
- && apt-get install --yes --no-install-recommends libstdc++6 \
- && rm --recursive /var/lib/apt/lists/* \
- && install --directory --owner=10001 --group=10001 /data
+RUN install --directory --owner=10001 --group=10001 /data
 COPY --from=libtorch /opt/libtorch/lib /opt/libtorch/lib
 COPY --from=build /source/target/release/teacher-labeler /usr/local/bin/teacher-labeler
 # Numbers, not names: Kubernetes can only check `runAsNonRoot` on a number.

@@ -115,7 +115,7 @@ async fn a_manifest_that_contradicts_itself() {
         ("ends past", |m| m["shards"][0]["row_groups"][1]["bytes"] = json!(u64::MAX)),
         ("0 rows", |m| m["shards"][0]["row_groups"][0]["rows"] = json!(0)),
         ("1 frames", |m| m["shards"][0]["row_groups"][0]["frames"] = json!(1)),
-        ("15 means", |m| m["normalisation"]["mean"] = json!([0.0; 15])),
+        ("15 means", |m| m["normalisation"]["mean"] = json!(vec![0.0; 15])),
         ("above 0", |m| m["normalisation"]["std"][3] = json!(0.0)),
     ];
     for (reason, change) in changes {

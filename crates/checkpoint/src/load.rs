@@ -140,6 +140,7 @@ async fn verify(folder: &Store, manifest: &Manifest) -> Result<(), Error> {
 }
 
 /// What an object turned out to be.
+#[derive(Clone, Copy)]
 struct Found {
     bytes: u64,
     digest: u64,

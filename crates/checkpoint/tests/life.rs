@@ -1,4 +1,5 @@
 //! The life of a checkpoint: written, published, found again, thinned out, deployed.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Tensor files: what is written comes back, other implementations agree, and every malformed file is told apart.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -278,7 +279,9 @@ proptest! {
             })
             .collect();
         let metadata: HashMap<String, String> = file.metadata.clone().into_iter().collect();
-        let bytes = safetensors::serialize(views, Some(metadata)).unwrap();
+        // Given an empty map instead of none, and no tensor, it writes a header that is not JSON.
+        let metadata = Some(metadata).filter(|m| !m.is_empty());
+        let bytes = safetensors::serialize(views, metadata).unwrap();
         let read = TensorFile::from_bytes(&bytes).unwrap();
         prop_assert_eq!(bits(&read), bits(&file));
         prop_assert_eq!(read.metadata, file.metadata);

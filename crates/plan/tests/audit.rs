@@ -1,4 +1,5 @@
 //! The audit finds what it is there to find.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use stentor_experiment::{Batch, Schedule, Source};
 use stentor_plan::audit::{Audit, Commit, Extent, FallBack, Findings, surviving};

@@ -1,4 +1,5 @@
 //! The promise: whoever comes, goes or fails, each batch of each pass counts exactly once, and every run ends.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use proptest::prelude::*;
 use std::collections::BTreeSet;

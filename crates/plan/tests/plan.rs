@@ -1,4 +1,5 @@
 //! How row groups become units, and what a plan depends on.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use proptest::prelude::*;
 use stentor_experiment::{Batch, Interleave, Schedule, Source};

@@ -1,4 +1,5 @@
 //! Who does what, round by round.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::{Batch, Interleave, Schedule, Source};

@@ -31,7 +31,7 @@ enum Chore {
     ///
     /// Safe to run again and to interrupt: it goes on where it stopped. `demo` and `test` do it by themselves.
     Setup {
-        /// libtorch with CUDA (2.5 GB instead of 540 MB).
+        /// libtorch with CUDA (2.7 GB instead of 540 MB).
         #[arg(long)]
         gpu: bool,
     },

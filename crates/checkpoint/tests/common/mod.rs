@@ -1,4 +1,5 @@
 //! A run with checkpoints in a folder of its own.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use stentor_checkpoint::{
     DevResult, MODEL, Manifest, NamedTensor, Object, TensorFile, checkpoint_name, checkpoint_store, digest,
@@ -6,19 +7,19 @@ use stentor_checkpoint::{
 };
 use stentor_store::Store;
 
-pub struct Run {
-    pub store: Store,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Run {
+    pub(crate) store: Store,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Run {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Run { store: Store::open(folder.path().to_str().unwrap()).unwrap(), folder }
     }
 
     /// Writes objects and gives the manifest that would publish them.
-    pub async fn write(&self, lineage: u64, round: u64) -> Manifest {
+    pub(crate) async fn write(&self, lineage: u64, round: u64) -> Manifest {
         let name = checkpoint_name(lineage, round);
         let folder = checkpoint_store(&self.store, &name);
         let mut objects = Vec::new();
@@ -33,13 +34,13 @@ impl Run {
         Manifest { name, lineage, round, objects, run_id: "r".into(), ..Manifest::default() }
     }
 
-    pub async fn publish(&self, lineage: u64, round: u64) -> Manifest {
+    pub(crate) async fn publish(&self, lineage: u64, round: u64) -> Manifest {
         let manifest = self.write(lineage, round).await;
         publish(&self.store, &manifest).await.unwrap();
         manifest
     }
 
-    pub async fn publish_scored(&self, lineage: u64, round: u64, frame_error: f64) -> Manifest {
+    pub(crate) async fn publish_scored(&self, lineage: u64, round: u64, frame_error: f64) -> Manifest {
         let dev = Some(DevResult { frames: 10, loss: 1.0, frame_error });
         let manifest = Manifest { dev, ..self.write(lineage, round).await };
         publish(&self.store, &manifest).await.unwrap();
@@ -47,7 +48,7 @@ impl Run {
     }
 
     /// The path of an object of a checkpoint.
-    pub fn path(&self, checkpoint: &str, object: &str) -> std::path::PathBuf {
+    pub(crate) fn path(&self, checkpoint: &str, object: &str) -> std::path::PathBuf {
         self.folder.path().join("checkpoints").join(checkpoint).join(object)
     }
 }

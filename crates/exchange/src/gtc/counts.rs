@@ -1,6 +1,6 @@
 use super::forms::{Magnitudes, write_message};
 use super::header::{Header, MAX_CONTRIBUTORS};
-use super::marks::{Marks, WORD, pack_flags};
+use super::marks::{Marks, WORD, pack_bit};
 use super::tau::Tau;
 use crate::error::Error;
 use rayon::prelude::*;
@@ -8,24 +8,36 @@ use rayon::prelude::*;
 /// Words of marks that one task works on; each stands for a block of 64 values.
 const WORDS: usize = 1 << 10;
 
+/// Values to a line of the caches.
+const LINE: usize = 16;
+const LINES: usize = WORD / LINE;
+
 /// The sum of signs of a round: Σn of each value.
 ///
-/// It knows which blocks of 64 values a message has touched, and later looks only at these. At the densities of GTC most
-/// blocks stay untouched, and passing over all counts would cost more than all messages.
+/// It knows which lines of 16 values a message has touched, and later looks only at these. At the densities of GTC most stay
+/// untouched, and passing over all counts would cost more than all messages.
 #[derive(Debug, Clone)]
 pub struct Counts {
     values: Vec<i32>,
-    /// One bit a block.
+    /// One bit a line.
     touched: Vec<u64>,
+    marks: CountMarks,
+}
+
+/// Marks of counts that are not zero.
+#[derive(Debug, Clone, Default)]
+struct CountMarks {
     marks: Marks,
+    /// Those whose magnitude is above one.
+    beyond: Vec<u64>,
 }
 
 impl Counts {
     /// No signs yet, over a vector of `values` values.
     #[must_use]
     pub fn new(values: usize) -> Self {
-        let touched = vec![0; values.div_ceil(WORD).div_ceil(u64::BITS as usize)];
-        Self { values: vec![0; values], touched, marks: Marks::default() }
+        let touched = vec![0; values.div_ceil(LINE).div_ceil(WORD)];
+        Self { values: vec![0; values], touched, marks: CountMarks::default() }
     }
 
     /// The counts.
@@ -41,19 +53,21 @@ impl Counts {
     pub fn add(&mut self, message: &[u8]) -> Result<Header, Error> {
         let touched = &mut self.touched;
         super::apply::add_noting(message, &mut self.values, |index| {
-            let block = index / WORD;
-            touched[block / 64] |= 1 << (block % 64);
+            let line = index / LINE;
+            touched[line / WORD] |= 1 << (line % WORD);
         })
     }
 
     /// Forgets all signs and keeps the memory.
     pub fn clear(&mut self) {
-        for block in blocks_of(&self.touched) {
-            let start = block * WORD;
-            let end = self.values.len().min(start + WORD);
-            self.values[start..end].fill(0);
+        for (word, touched) in self.touched.iter_mut().enumerate() {
+            while *touched != 0 {
+                let start = (word * WORD + touched.trailing_zeros() as usize) * LINE;
+                let end = self.values.len().min(start + LINE);
+                self.values[start..end].fill(0);
+                *touched &= *touched - 1;
+            }
         }
-        self.touched.fill(0);
     }
 
     /// Appends the message of the sum over `divisor` contributors; see [`encode_counts`].
@@ -61,14 +75,23 @@ impl Counts {
     /// # Errors
     /// As [`encode_counts`].
     pub fn encode(&mut self, tau: Tau, divisor: u32, out: &mut Vec<u8>) -> Result<u64, Error> {
-        let is_touched = |block| self.is_touched(block);
-        encode_marked(&self.values, is_touched, &mut self.marks, tau, divisor, out)
+        let touched = &self.touched;
+        encode_marked(&self.values, |block| lines_of(touched, block), &mut self.marks, tau, divisor, out)
     }
 
-    /// Whether a message has named a value of the block.
-    pub(super) fn is_touched(&self, block: usize) -> bool {
-        is_set(&self.touched, block)
+    /// The lines of a block that a message has touched.
+    pub(super) fn lines(&self, block: usize) -> u64 {
+        lines_of(&self.touched, block)
     }
+}
+
+/// Marks of all lines of a block.
+pub(super) const ALL_LINES: u64 = (1 << LINES) - 1;
+
+/// Marks of some of the lines of a block.
+fn lines_of(touched: &[u64], block: usize) -> u64 {
+    let first = block * LINES;
+    touched[first / WORD] >> (first % WORD) & ALL_LINES
 }
 
 /// Appends the message of a sum of signs: `counts[i]` is Σn of value i over `divisor` contributors, each count in units of `tau`.
@@ -80,14 +103,14 @@ impl Counts {
 /// [`Error::CountOutOfBounds`] for a magnitude above `divisor`, [`Error::Header`] for a divisor of zero or above
 /// [`MAX_CONTRIBUTORS`], [`Error::TooLong`]. `out` is then as before.
 pub fn encode_counts(counts: &[i32], tau: Tau, divisor: u32, out: &mut Vec<u8>) -> Result<u64, Error> {
-    encode_marked(counts, |_| true, &mut Marks::default(), tau, divisor, out)
+    encode_marked(counts, |_| ALL_LINES, &mut CountMarks::default(), tau, divisor, out)
 }
 
-/// [`encode_counts`] that looks only at the blocks for which `may_hold` is true: all others are zero.
+/// [`encode_counts`] that looks only at the lines of a block which `lines` marks: all others are zero.
 fn encode_marked(
     counts: &[i32],
-    may_hold: impl Fn(usize) -> bool + Sync,
-    marks: &mut Marks,
+    lines: impl Fn(usize) -> u64 + Sync,
+    marks: &mut CountMarks,
     tau: Tau,
     divisor: u32,
     out: &mut Vec<u8>,
@@ -96,23 +119,27 @@ fn encode_marked(
         let expected = format!("1 to {MAX_CONTRIBUTORS}");
         return Err(Error::Header { field: "divisor", found: u64::from(divisor), expected });
     }
+    let CountMarks { marks, beyond } = marks;
     marks.resize(counts.len());
+    beyond.resize(marks.sent.len(), 0);
     let tasks = (
         counts.par_chunks(WORDS * WORD),
         marks.sent.par_chunks_mut(WORDS),
         marks.positive.par_chunks_mut(WORDS),
+        beyond.par_chunks_mut(WORDS),
     );
     let sum = tasks
         .into_par_iter()
         .enumerate()
-        .map(|(task, (counts, sent, positive))| {
+        .map(|(task, (counts, sent, positive, beyond))| {
             let mut sum = Sum::default();
-            let words = sent.iter_mut().zip(positive);
-            for (word, (values, (sent, positive))) in counts.chunks(WORD).zip(words).enumerate() {
-                (*sent, *positive) = (0, 0);
-                if may_hold(task * WORDS + word) {
-                    (*sent, *positive) = sum.mark(values);
-                }
+            fetch(counts, |word| lines(task * WORDS + word));
+            let marks = sent.iter_mut().zip(positive).zip(beyond);
+            for (word, (values, ((sent, positive), beyond))) in counts.chunks(WORD).zip(marks).enumerate() {
+                [*sent, *positive, *beyond] = match lines(task * WORDS + word) {
+                    0 => [0; 3],
+                    lines => sum.mark(values, lines),
+                };
             }
             sum
         })
@@ -123,9 +150,25 @@ fn encode_marked(
             return Err(Error::CountOutOfBounds { index, found: u64::from(n.unsigned_abs()), divisor });
         }
     }
-    let magnitudes = (sum.largest > 1).then_some(Magnitudes { counts, total: sum.total });
+    let magnitudes = (sum.largest > 1).then_some(Magnitudes { counts, beyond, total: sum.total });
     write_message(out, tau, divisor, counts.len(), marks, sum.nonzero, magnitudes)?;
     Ok(sum.nonzero)
+}
+
+/// Reads the ends of each line that will be looked at. Alone in a loop, many of these misses of the caches are waited for at once;
+/// between the work on the lines, each would be waited for by itself.
+pub(super) fn fetch<T: Copy>(values: &[T], lines: impl Fn(usize) -> u64) {
+    for word in 0..values.len().div_ceil(WORD) {
+        let mut left = lines(word);
+        while left != 0 {
+            let first = word * WORD + left.trailing_zeros() as usize * LINE;
+            // Both ends: the vector need not begin where a line of the caches does.
+            for value in [first, first + LINE - 1] {
+                std::hint::black_box(values.get(value).copied());
+            }
+            left &= left - 1;
+        }
+    }
 }
 
 /// What the blocks seen so far came to.
@@ -138,20 +181,28 @@ struct Sum {
 }
 
 impl Sum {
-    /// Marks of the values of one block that are not zero, and of those above zero.
-    fn mark(&mut self, values: &[i32]) -> (u64, u64) {
-        if values.iter().fold(0, |any, n| any | n) == 0 {
-            return (0, 0);
-        }
+    /// Marks of the values of one block that are not zero, that are above zero, and whose magnitude is above one. Looks
+    /// only at some of its lines.
+    fn mark(&mut self, values: &[i32], lines: u64) -> [u64; 3] {
+        const SENT: u32 = 0;
+        const POSITIVE: u32 = 1;
+        const BEYOND: u32 = 2;
         let mut flags = [0; WORD];
-        for (flag, &n) in flags.iter_mut().zip(values) {
-            *flag = u8::from(n != 0) | u8::from(n > 0) << 1;
-            self.largest = self.largest.max(n.unsigned_abs());
-            self.total = self.total.wrapping_add(u64::from(n.unsigned_abs()));
+        let lines =
+            flags.chunks_mut(LINE).zip(values.chunks(LINE)).enumerate().filter(|(l, _)| lines >> l & 1 == 1);
+        for (_, (flags, values)) in lines {
+            for (flag, &n) in flags.iter_mut().zip(values) {
+                let magnitude = n.unsigned_abs();
+                *flag = u8::from(n != 0) << SENT
+                    | u8::from(n > 0) << POSITIVE
+                    | u8::from(magnitude > 1) << BEYOND;
+                self.largest = self.largest.max(magnitude);
+                self.total = self.total.wrapping_add(u64::from(magnitude));
+            }
         }
-        let (sent, positive) = pack_flags(&flags);
-        self.nonzero += u64::from(sent.count_ones());
-        (sent, positive)
+        let marks = [SENT, POSITIVE, BEYOND].map(|bit| pack_bit(&flags, bit));
+        self.nonzero += u64::from(marks[0].count_ones());
+        marks
     }
 
     fn with(self, other: Self) -> Self {
@@ -161,14 +212,6 @@ impl Sum {
             total: self.total + other.total,
         }
     }
-}
-
-fn is_set(bits: &[u64], at: usize) -> bool {
-    bits[at / 64] >> (at % 64) & 1 == 1
-}
-
-fn blocks_of(touched: &[u64]) -> impl Iterator<Item = usize> + '_ {
-    (0..touched.len() * 64).filter(|&block| is_set(touched, block))
 }
 
 #[cfg(test)]

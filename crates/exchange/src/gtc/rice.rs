@@ -44,13 +44,15 @@ impl Chooser {
         self.seen += count;
     }
 
-    /// The best parameter and the bits of all codes with it.
-    pub(super) fn best(&self) -> (u8, u64) {
-        (self.first..)
+    /// The best parameter, and the bits of `count` numbers like those seen.
+    pub(super) fn best(&self, count: u64) -> (u8, u64) {
+        let (parameter, bits) = (self.first..)
             .zip(self.quotients)
             .map(|(parameter, quotients)| (parameter, quotients + self.seen * (1 + u64::from(parameter))))
             .min_by_key(|&(_, bits)| bits)
-            .expect("there are candidates")
+            .expect("there are candidates");
+        let all = u128::from(bits) * u128::from(count) / u128::from(self.seen.max(1));
+        (parameter, all as u64)
     }
 }
 
@@ -64,7 +66,8 @@ mod tests {
         fn the_bits_of_the_best_parameter_are_the_bits_of_its_codes(numbers in prop::collection::vec(0u64..5000, 1..200)) {
             let mut chooser = Chooser::new(numbers.len() as u64, numbers.iter().sum());
             numbers.iter().for_each(|&n| chooser.see(n));
-            let (best, bits) = chooser.best();
+            let (best, bits) = chooser.best(numbers.len() as u64);
+            prop_assert_eq!(chooser.best(3 * numbers.len() as u64), (best, 3 * bits));
             let length = |k: u8| numbers.iter().map(|n| (n >> k) + 1 + u64::from(k)).sum::<u64>();
             prop_assert_eq!(length(best), bits);
             let mut tried = chooser.first..chooser.first + CANDIDATES as u8;
@@ -76,6 +79,6 @@ mod tests {
     fn huge_means_stay_within_the_largest_parameter() {
         let mut chooser = Chooser::new(1, u64::from(u32::MAX));
         chooser.see(u64::from(u32::MAX));
-        assert!(chooser.best().0 <= MAX_PARAMETER);
+        assert!(chooser.best(1).0 <= MAX_PARAMETER);
     }
 }

@@ -179,3 +179,6 @@ fn read_figures(path: &Path) -> Result<Figures> {
     }
     Ok(figures)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 //! frame and number of frames, in frames of 10 ms; or `{"utterance": "a1", "error": "…"}` for one that it cannot
 //! align, an unknown word say. What it writes to standard error is shown if it dies. It ends when its input does.
 
+use super::words::words;
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -216,31 +217,3 @@ fn listen(stderr: impl Read, last_words: &Mutex<VecDeque<String>>) {
         words.push_back(String::from_utf8_lossy(&line).trim_end().chars().take(300).collect());
     }
 }
-
-/// A command line's words; `'…'` and `"…"` hold words together. No shell is involved.
-fn words(command: &str) -> anyhow::Result<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for c in command.chars() {
-        match quote {
-            Some(open) if c == open => quote = None,
-            Some(_) => word.get_or_insert_default().push(c),
-            None if c == '\'' || c == '"' => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            None if c.is_whitespace() => words.extend(word.take()),
-            None => word.get_or_insert_default().push(c),
-        }
-    }
-    if let Some(open) = quote {
-        bail!("--aligner `{command}`: the quote {open} is not closed");
-    }
-    words.extend(word);
-    Ok(words)
-}
-
-#[cfg(test)]
-#[path = "tests/aligner.rs"]
-mod tests;

@@ -37,6 +37,8 @@ pub(super) struct Gathered {
     pub(super) moments: Moments,
     /// Labels that had to take the nearest state of their phone.
     pub(super) nearest_states: u64,
+    /// Rows written to each set; a set without any is not there.
+    pub(super) rows: BTreeMap<Set, u64>,
 }
 
 /// One utterance's row, or why there is none.
@@ -67,7 +69,7 @@ pub(super) fn make(
 ) -> anyhow::Result<Gathered> {
     let bar = audio_bar("features", jobs.iter().map(|job| job.duration).sum());
     let dimension = recipe.settings.dimension();
-    let mut gathered = Gathered { moments: Moments::new(dimension), nearest_states: 0 };
+    let mut gathered = Gathered { moments: Moments::new(dimension), nearest_states: 0, rows: BTreeMap::new() };
     let limit = if jobs.iter().any(|job| job.utterances.len() > 1) { SHUFFLE_FRAMES } else { 0 };
     let buffer = |set: Set| (set, ShuffleBuffer::new(limit, Random::new(work.seed, 16 + set as u64)));
     let mut buffers: BTreeMap<Set, ShuffleBuffer<FeatureRow>> = writers.keys().copied().map(buffer).collect();
@@ -99,6 +101,7 @@ pub(super) fn make(
                 Err((reason, detail)) => left_out.add(reason, set, &utterance.id, &detail),
                 Ok((row, moments, nearest)) => {
                     gathered.nearest_states += nearest;
+                    *gathered.rows.entry(set).or_default() += 1;
                     if set.is_training() {
                         gathered.moments.merge(&moments);
                     }

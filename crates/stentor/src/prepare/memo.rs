@@ -113,7 +113,3 @@ impl Memo {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-#[cfg(test)]
-#[path = "tests/memo.rs"]
-mod tests;

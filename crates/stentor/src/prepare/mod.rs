@@ -27,6 +27,7 @@ mod settings;
 mod shuffle;
 mod split;
 mod summary;
+mod words;
 mod work;
 
 pub(crate) use settings::Args;
@@ -131,11 +132,11 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
     }
     let jobs = work.jobs(|_, _| true);
     let gathered = features::make(&work, &jobs, &recipe, &mut writers, runtime, &mut bad, &mut left_out)?;
+    if gathered.rows.get(&Set::Annotated).is_none() {
+        bail!("no annotated utterance is left; left out are: {}", serde_json::to_string_pretty(&left_out)?);
+    }
     let normaliser = Normaliser::from_moments(&gathered.moments)?;
     let manifests = runtime.block_on(publish(writers, &normaliser, settings, &prepared))?;
-    if manifests.get(&Set::Annotated).is_none_or(|m| m.utterances() == 0) {
-        bail!("no annotated utterance is left: {}", serde_json::to_string_pretty(&left_out)?);
-    }
     watch.lap("features");
 
     let hours = |frames: u64| frames as f64 * f64::from(settings.features.frame_ms()) / 3.6e6;

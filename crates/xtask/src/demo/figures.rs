@@ -309,7 +309,12 @@ pub(super) mod tests {
     fn a_missing_figure_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("evaluate.json");
-        std::fs::write(&path, r#"{"fer": 1.0, "per": 2.0}"#).unwrap();
+        std::fs::write(
+            &path,
+            r#"{"fer": 1.0, "per": 2.0, "audio_hours_per_s": null, "differences": [],
+            "phones": {"reference": 1, "substitutions": 0, "insertions": 0, "deletions": 0}}"#,
+        )
+        .unwrap();
         let error = format!("{:#}", read::<Evaluation>(&path).unwrap_err());
         assert!(error.contains("evaluate.json") && error.contains("fer_speech"), "{error}");
     }

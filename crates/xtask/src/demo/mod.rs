@@ -55,27 +55,37 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<Figure
     parts.extend(options.fetched_corpus());
     setup::run(environment, &parts)?;
     let programs = progress::step("build the programs", || environment.build_programs())?;
+    let mut demo = Demo::new(environment, options, programs)?;
     let start = Instant::now();
-    let out = options.out(environment);
-    let folder = std::path::absolute(&out).with_context(|| format!("{} is no folder", out.display()))?;
-    if options.fresh && folder.join("steps").is_dir() {
-        remove_folder(&folder)?;
-    }
-    let journal = Journal::open(&folder)?;
-    let mut demo = Demo { environment, options, recipe: options.recipe(), folder, journal, programs };
-    let prepared = demo.prepare()?;
-    let sets = demo.sets()?;
-    if options.corpus.is_some() {
-        demo.recipe = demo.recipe.scaled(frames(&sets, "annotated"), frames(&sets, "unannotated"));
-    }
-    let runs = (1..=options.seeds()).map(|seed| demo.seed(seed, prepared)).collect::<Result<Vec<_>>>()?;
-    let figures = figures::figures(&runs, prepared.seconds);
-    demo.conclude(&figures, &runs, &sets)?;
+    let figures = demo.run()?;
     eprintln!("\nThe demo took {} now.", progress::duration(start.elapsed().as_secs_f64()));
     Ok(figures)
 }
 
-impl Demo<'_> {
+impl<'a> Demo<'a> {
+    fn new(environment: &'a Environment, options: &'a Options, programs: PathBuf) -> Result<Self> {
+        let out = options.out(environment);
+        let folder = std::path::absolute(&out).with_context(|| format!("{} is no folder", out.display()))?;
+        if options.fresh && folder.join("steps").is_dir() {
+            remove_folder(&folder)?;
+        }
+        let journal = Journal::open(&folder)?;
+        Ok(Self { environment, options, recipe: options.recipe(), folder, journal, programs })
+    }
+
+    fn run(&mut self) -> Result<Figures> {
+        let prepared = self.prepare()?;
+        let sets = self.sets()?;
+        if self.options.corpus.is_some() {
+            self.recipe = self.recipe.scaled(frames(&sets, "annotated"), frames(&sets, "unannotated"));
+        }
+        let seeds = 1..=self.options.seeds();
+        let runs = seeds.map(|seed| self.seed(seed, prepared)).collect::<Result<Vec<_>>>()?;
+        let figures = figures::figures(&runs, prepared.seconds);
+        self.conclude(&figures, &runs, &sets)?;
+        Ok(figures)
+    }
+
     fn prepare(&self) -> Result<Done> {
         let Options { phones, annotated, dev, test, .. } = self.options;
         let corpus = self.options.corpus_folder(self.environment)?;
@@ -90,6 +100,7 @@ impl Demo<'_> {
         command.args(["--dev", &dev.unwrap_or(self.recipe.dev).to_string()]);
         command.args(["--test", &test.unwrap_or(self.recipe.test).to_string()]);
         command.args(["--seed", &SPLIT_SEED.to_string()]);
+        command.args(["--shard-frames", &self.recipe.shard_frames.to_string()]);
         command.arg("--json").arg(self.folder.join("prepare.json"));
         let inputs = arguments(&command);
         self.step("prepare", inputs, &data, Leftovers::Resume, command)
@@ -243,3 +254,6 @@ fn frames(sets: &[(&'static str, SetSize)], name: &str) -> u64 {
 fn arguments(command: &Command) -> String {
     command.get_args().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ pub(crate) struct Recipe {
     /// Share of the annotated groups.
     pub(crate) dev: f64,
     pub(crate) test: f64,
+    /// Of a shard file: the labeler, killed, does at most one of them again.
+    pub(crate) shard_frames: u32,
     /// Senones kept per frame in soft labels.
     pub(crate) top_k: u32,
     pub(crate) teacher: Training,
@@ -117,6 +119,7 @@ impl Recipe {
             annotated: 0.10,
             dev: 0.10,
             test: 0.10,
+            shard_frames: 65_536,
             top_k: 20,
             teacher,
             baseline,
@@ -149,6 +152,7 @@ impl Recipe {
             annotated: 0.40,
             dev: 0.15,
             test: 0.15,
+            shard_frames: 8_192,
             teacher: Training { passes: 8, learning_rate: 4e-3, ..small(game.teacher) },
             baseline: Training {
                 passes: 10,

@@ -34,7 +34,7 @@ with zipfile.ZipFile(sys.argv[1]) as wheel:
 pub(super) fn fetch(accelerator: Accelerator) -> Fetch {
     match accelerator {
         Accelerator::Cpu => Fetch { what: "libtorch 2.11 for processors", from: "PyPI", megabytes: 540 },
-        Accelerator::Gpu => Fetch { what: "libtorch 2.11 with CUDA", from: "PyPI", megabytes: 2_500 },
+        Accelerator::Gpu => Fetch { what: "libtorch 2.11 with CUDA", from: "PyPI", megabytes: 2_700 },
     }
 }
 

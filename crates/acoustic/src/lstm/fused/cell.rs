@@ -1,9 +1,12 @@
 //! One time step of an LSTM cell over a batch, without the matrix products: forward and backward.
 //!
 //! Gates lie in a row as i, f, g, o, each `width` values:
+//! Each loop runs over few arrays at once: with more, the compiler gives up proving that they do not overlap, and
+//! computes one value at a time. A row stays in the first-level cache from loop to loop.
+//!
 //! i = σ(aᵢ), f = σ(a_f), g = tanh(a_g), o = σ(aₒ); c = f · c′ + i · g; h = o · tanh c, with c′ the cell one step before.
 
-use super::lanes::{Arithmetic, Fused, LANES, Lanes, Separate};
+use super::curves::{Arithmetic, Fused, Separate, sigmoid, tanh};
 
 /// Forward step of `batch` cells.
 pub(super) struct ForwardStep<'a> {
@@ -67,19 +70,13 @@ impl ForwardStep<'_> {
         for (((gates, before), cell), output) in rows {
             let (i, f, g, o) = quarters_mut(gates, width);
             let output = &mut output[self.column..self.column + width];
-            for at in (0..width).step_by(LANES) {
-                let i_now = (Lanes::load(i, at) + Lanes::load(bias_i, at)).sigmoid::<A>();
-                let f_now = (Lanes::load(f, at) + Lanes::load(bias_f, at)).sigmoid::<A>();
-                let g_now = (Lanes::load(g, at) + Lanes::load(bias_g, at)).tanh::<A>();
-                let o_now = (Lanes::load(o, at) + Lanes::load(bias_o, at)).sigmoid::<A>();
-                let c = f_now.multiply_add::<A>(Lanes::load(before, at), i_now * g_now);
-                i_now.store(i, at);
-                f_now.store(f, at);
-                g_now.store(g, at);
-                o_now.store(o, at);
-                c.store(cell, at);
-                (o_now * c.tanh::<A>()).store(output, at);
-            }
+            i.iter_mut().zip(bias_i).for_each(|(i, bias)| *i = sigmoid::<A>(*i + bias));
+            f.iter_mut().zip(bias_f).for_each(|(f, bias)| *f = sigmoid::<A>(*f + bias));
+            g.iter_mut().zip(bias_g).for_each(|(g, bias)| *g = tanh::<A>(*g + bias));
+            o.iter_mut().zip(bias_o).for_each(|(o, bias)| *o = sigmoid::<A>(*o + bias));
+            cell.iter_mut().zip(i).zip(g).for_each(|((c, i), g)| *c = *i * *g);
+            cell.iter_mut().zip(f).zip(before).for_each(|((c, f), before)| *c = A::multiply_add(*f, *before, *c));
+            output.iter_mut().zip(o).zip(cell).for_each(|((h, o), c)| *h = *o * tanh::<A>(*c));
         }
     }
 }
@@ -106,20 +103,30 @@ impl BackwardStep<'_> {
         let rows = self.gates.chunks_exact_mut(4 * width).zip(self.cell.chunks_exact(width));
         let rows = rows.zip(self.before.chunks_exact(width)).zip(self.output.chunks_exact(self.stride));
         let rows = rows.zip(self.recurrent.chunks_exact(width)).zip(self.carry.chunks_exact_mut(width));
+        let mut scratch = vec![0f32; 2 * width];
+        let (dh, tanh_c) = scratch.split_at_mut(width);
         for (((((gates, cell), before), output), recurrent), carry) in rows {
             let (i, f, g, o) = quarters_mut(gates, width);
             let output = &output[self.column..self.column + width];
-            for at in (0..width).step_by(LANES) {
-                let (i_then, f_then) = (Lanes::load(i, at), Lanes::load(f, at));
-                let (g_then, o_then) = (Lanes::load(g, at), Lanes::load(o, at));
-                let tanh_c = Lanes::load(cell, at).tanh::<A>();
-                let dh = Lanes::load(output, at) + Lanes::load(recurrent, at);
-                let dc = (dh * o_then).multiply_add::<A>((tanh_c * tanh_c).one_minus(), Lanes::load(carry, at));
-                (dc * g_then * i_then * i_then.one_minus()).store(i, at);
-                (dc * Lanes::load(before, at) * f_then * f_then.one_minus()).store(f, at);
-                (dc * i_then * (g_then * g_then).one_minus()).store(g, at);
-                (dh * tanh_c * o_then * o_then.one_minus()).store(o, at);
-                (dc * f_then).store(carry, at);
+            dh.iter_mut().zip(output).zip(recurrent).for_each(|((dh, above), after)| *dh = above + after);
+            tanh_c.iter_mut().zip(cell).for_each(|(tanh_c, c)| *tanh_c = tanh::<A>(*c));
+            // From here on `carry` is the gradient of c ...
+            for (((dc, dh), o), tanh_c) in carry.iter_mut().zip(&*dh).zip(&*o).zip(&*tanh_c) {
+                *dc = A::multiply_add(dh * o, 1.0 - tanh_c * tanh_c, *dc);
+            }
+            for ((o, dh), tanh_c) in o.iter_mut().zip(&*dh).zip(&*tanh_c) {
+                *o = dh * tanh_c * *o * (1.0 - *o);
+            }
+            for ((i, g), dc) in i.iter_mut().zip(g).zip(&*carry) {
+                let (i_then, g_then) = (*i, *g);
+                *i = dc * g_then * i_then * (1.0 - i_then);
+                *g = dc * i_then * (1.0 - g_then * g_then);
+            }
+            // ... and here it becomes that of c′.
+            for ((f, dc), before) in f.iter_mut().zip(carry).zip(before) {
+                let (f_then, dc_now) = (*f, *dc);
+                *f = dc_now * before * f_then * (1.0 - f_then);
+                *dc = dc_now * f_then;
             }
         }
     }

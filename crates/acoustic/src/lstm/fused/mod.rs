@@ -6,8 +6,8 @@
 
 mod backward;
 mod cell;
+mod curves;
 mod forward;
-mod lanes;
 mod matrix;
 mod packing;
 

@@ -1,9 +1,9 @@
 use super::{Block, Limits, Squares};
-use crate::gtc::marks::{WORD, pack_flags};
+use crate::gtc::marks::{WORD, pack_bit};
 
-/// Flags of one value, as [`pack_flags`] takes them.
-const UP: u8 = 1;
-const DOWN: u8 = 2;
+/// Bits of one value's flags.
+const UP: u32 = 0;
+const DOWN: u32 = 1;
 
 /// See [`super::threshold_blocks`].
 pub(super) fn threshold_blocks<const CLIP: bool>(
@@ -21,7 +21,7 @@ pub(super) fn threshold_blocks<const CLIP: bool>(
         for at in 0..WORD {
             let sum = residual[at] + update[at];
             let (up, down) = (sum >= limits.tau, sum <= -limits.tau);
-            flags[at] = if up { UP } else { 0 } | if down { DOWN } else { 0 };
+            flags[at] = u8::from(up) << UP | u8::from(down) << DOWN;
             // Subtracting 0.0 changes no bit of any number.
             let left = sum - (if up { limits.tau } else { 0.0 } - if down { limits.tau } else { 0.0 });
             next[at] = left;
@@ -36,8 +36,7 @@ pub(super) fn threshold_blocks<const CLIP: bool>(
                 *square += f64::from(left) * f64::from(left);
             }
         }
-        let (up, down) = pack_flags(&flags);
-        record(number, Block { up, down, clipped });
+        record(number, Block { up: pack_bit(&flags, UP), down: pack_bit(&flags, DOWN), clipped });
     }
     (squares, sum_squares)
 }

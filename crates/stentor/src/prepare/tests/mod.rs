@@ -1,0 +1,9 @@
+mod aligner;
+mod corpus;
+mod inventory;
+mod memo;
+mod ordered;
+mod shuffle;
+mod split;
+mod stories;
+mod words;
