@@ -1,4 +1,4 @@
-use crate::core::{Action, Closing, Encoding, Event, Outcome};
+use crate::core::{Action, Closing, Departure, Encoding, Event, Outcome};
 use crate::engine::{Engine, Staged, Update};
 use crate::run::Progress;
 use crate::wire;
@@ -43,9 +43,14 @@ impl Engine {
                     return Some(Outcome::Broken { reason });
                 }
             }
-            Action::Dismiss { session, slot, reason } => {
-                stentor_runtime::metrics::members_lost(1);
-                tracing::warn!(session, slot, reason, "member dismissed");
+            Action::Dismiss { session, departure, slot, reason } => {
+                match departure {
+                    Departure::Left => tracing::info!(session, slot, reason, "member left"),
+                    Departure::Lost => {
+                        stentor_runtime::metrics::members_lost(1);
+                        tracing::warn!(session, slot, reason, "member lost");
+                    }
+                }
                 let notice = v1::Notice { reason: reason.clone() };
                 if let Some(attendant) = self.attendants.remove(&session) {
                     let _ = attendant.try_send(notice);
@@ -151,7 +156,7 @@ impl Engine {
                 );
                 tracing::info!(?members, reason, "members changed");
             }
-            Event::FellBack { checkpoint, reason, lineage } => {
+            Event::FellBack { checkpoint, reason, lineage, .. } => {
                 // Whoever waits for an update of the void round joins again.
                 refuse_all(std::mem::take(&mut self.staged));
                 tracing::warn!(?checkpoint, reason, lineage, "fell back");

@@ -101,8 +101,9 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
     let mut events = EventLog::new(&run, incarnation);
     if start == Start::Resume {
         let checkpoint = newest.as_ref().map(|(name, _)| name.clone());
+        let round = newest.as_ref().map_or(0, |(_, saved)| saved.round);
         let reason = "the coordinator was started again".into();
-        events.record(&Event::FellBack { lineage: settings.first_lineage, checkpoint, reason });
+        events.record(&Event::FellBack { lineage: settings.first_lineage, round, checkpoint, reason });
     }
     let template = Manifest {
         previous: newest.as_ref().map(|(name, _)| name.clone()),

@@ -151,15 +151,11 @@ async fn the_same_rows_give_the_same_files() {
     }
     // Known bytes: a new version of a library that writes other ones would part labels made before from those after.
     let manifest = FeatureSet::open(&one).await.unwrap().manifest().clone();
-    let checksums: Vec<&str> = manifest.shards.iter().map(|shard| &shard.checksum[..16]).collect();
-    assert_eq!(checksums, KNOWN_FEATURES);
-    let checksums: Vec<String> =
-        label_shards(&manifest).iter().map(|(_, s)| s.checksum[..16].to_owned()).collect();
-    assert_eq!(checksums, KNOWN_LABELS);
+    let features = manifest.shards.iter().map(|shard| shard.checksum.clone());
+    let labels = label_shards(&manifest).into_iter().map(|(_, shard)| shard.checksum);
+    let known: Vec<String> = features.chain(labels).map(|checksum| checksum[..16].to_owned()).collect();
+    assert_eq!(known, ["e13e74dbd4ef43cd", "b1f24afc0975ee3f", "6599c543c6514a12", "2d87b5bd6a53f189"]);
 }
-
-const KNOWN_FEATURES: [&str; 2] = ["", ""];
-const KNOWN_LABELS: [&str; 2] = ["", ""];
 
 #[tokio::test]
 async fn a_writer_may_be_repeated_and_replaces_what_an_interrupted_one_left() {

@@ -1,5 +1,5 @@
 use super::boundaries::Pending;
-use super::{Action, Assignment, Core, Event, Millis, Outcome, Phase, Session, Slot};
+use super::{Action, Assignment, Core, Departure, Event, Millis, Outcome, Phase, Session, Slot};
 use std::collections::BTreeMap;
 use stentor_experiment::Membership;
 
@@ -31,7 +31,7 @@ impl Core {
             .map(|(_, session)| session)
             .collect();
         for session in old {
-            self.lost(now, session, "the same identity joined again", actions);
+            self.lost(now, session, Departure::Lost, "the same identity joined again", actions);
         }
         if matches!(self.phase, Phase::Finishing { .. } | Phase::Stopped) {
             actions.push(Action::RefuseJoin { session, reason: "the run is finishing".into() });
@@ -68,12 +68,19 @@ impl Core {
         if fatal {
             self.stop(Outcome::Broken { reason: format!("{identity}: {reason}") }, actions);
         } else {
-            self.lost(now, session, reason, actions);
+            self.lost(now, session, Departure::Left, reason, actions);
         }
     }
 
     /// A session is over: by its own will, a broken connection or a deadline.
-    pub(super) fn lost(&mut self, now: Millis, session: Session, reason: &str, actions: &mut Vec<Action>) {
+    pub(super) fn lost(
+        &mut self,
+        now: Millis,
+        session: Session,
+        departure: Departure,
+        reason: &str,
+        actions: &mut Vec<Action>,
+    ) {
         self.applicants.retain(|a| a.session != session);
         let Some((&slot, _)) = self.members.iter().find(|(_, m)| m.session == session) else {
             return;
@@ -81,7 +88,9 @@ impl Core {
         match &self.phase {
             Phase::Finishing { .. } => {
                 let done = !self.unreported().contains(&slot);
-                self.remove(slot, reason, actions);
+                // Whoever has reported has nothing left to do here.
+                let departure = if done { Departure::Left } else { departure };
+                self.remove(slot, departure, reason, actions);
                 if !done {
                     self.finish_without(now, &[slot], actions);
                 }
@@ -91,7 +100,7 @@ impl Core {
                 self.fall_back(now, &reason, actions);
             }
             Phase::Running(_) => {
-                self.remove(slot, reason, actions);
+                self.remove(slot, departure, reason, actions);
                 self.excuse(now, slot, reason, actions);
                 if self.members.is_empty() {
                     self.fall_back(now, "no member is left", actions);
@@ -99,14 +108,14 @@ impl Core {
                     self.close_if_complete(now, actions);
                 }
             }
-            Phase::Gathering { .. } | Phase::Stopped => self.remove(slot, reason, actions),
+            Phase::Gathering { .. } | Phase::Stopped => self.remove(slot, departure, reason, actions),
         }
     }
 
     /// Takes a member out and returns what it had leased (the position deals it again when slots change).
-    fn remove(&mut self, slot: Slot, reason: &str, actions: &mut Vec<Action>) {
+    fn remove(&mut self, slot: Slot, departure: Departure, reason: &str, actions: &mut Vec<Action>) {
         let Some(member) = self.members.remove(&slot) else { return };
-        actions.push(Action::Dismiss { session: member.session, slot, reason: reason.to_owned() });
+        actions.push(Action::Dismiss { session: member.session, departure, slot, reason: reason.to_owned() });
         let reason = format!("{} left: {reason}", member.identity);
         actions.push(Action::Record(Event::Members { fence: self.fence(), members: self.roll(), reason }));
     }
@@ -123,7 +132,8 @@ impl Core {
     /// Everybody goes back to the newest checkpoint; commits after it are void.
     pub(super) fn fall_back(&mut self, now: Millis, reason: &str, actions: &mut Vec<Action>) {
         for (slot, member) in std::mem::take(&mut self.members) {
-            actions.push(Action::Dismiss { session: member.session, slot, reason: reason.to_owned() });
+            let (session, departure, reason) = (member.session, Departure::Lost, reason.to_owned());
+            actions.push(Action::Dismiss { session, departure, slot, reason });
         }
         self.pending.clear();
         self.lineage += 1;
@@ -131,7 +141,8 @@ impl Core {
         self.phase = Phase::Gathering { since: now };
         let checkpoint = self.newest.as_ref().map(|(name, _)| name.clone());
         let reason = reason.to_owned();
-        actions.push(Action::Record(Event::FellBack { lineage: self.lineage, checkpoint, reason }));
+        let (lineage, round) = (self.lineage, self.round);
+        actions.push(Action::Record(Event::FellBack { lineage, round, checkpoint, reason }));
         self.gather(now, actions);
     }
 
@@ -213,7 +224,8 @@ impl Core {
             .map(|m| m.session)
             .collect();
         for session in silent {
-            self.lost(now, session, &format!("not heard of for {:.1} s", deadline as f64 / 1e3), actions);
+            let reason = format!("not heard of for {:.1} s", deadline as f64 / 1e3);
+            self.lost(now, session, Departure::Lost, &reason, actions);
         }
     }
 

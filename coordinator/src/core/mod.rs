@@ -11,7 +11,7 @@ mod types;
 mod tests;
 
 pub use types::{
-    Action, Arrival, Assignment, Boundary, Closing, DevScore, Encoding, Event, Fence, Input, Millis, Outcome,
+    Action, Arrival, Assignment, Boundary, Closing, Departure, DevScore, Encoding, Event, Fence, Input, Millis, Outcome,
     Publication, Report, Saved, Session, Slot, Written,
 };
 
@@ -109,7 +109,9 @@ impl Core {
         match input {
             Input::Join { session, identity } => self.join(now, session, identity, &mut actions),
             Input::Heard { session, doing } => self.heard(now, session, doing),
-            Input::Lost { session, reason } => self.lost(now, session, &reason, &mut actions),
+            Input::Lost { session, reason } => {
+                self.lost(now, session, Departure::Lost, &reason, &mut actions);
+            }
             Input::Leave { identity, reason, fatal } => self.leave(now, &identity, &reason, fatal, &mut actions),
             Input::Arrived(arrival) => self.arrived(now, arrival, &mut actions),
             Input::Reported(report) => self.reported(now, report, &mut actions),

@@ -1,5 +1,5 @@
 use super::membership::Assignments;
-use super::{Action, Arrival, Assignment, Boundary, Closing, Core, Encoding, Event, Millis, Outcome, Phase, Slot};
+use super::{Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Millis, Outcome, Phase, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_plan::{Lease, RoundPlan};
 
@@ -91,7 +91,7 @@ impl Core {
         let missing: Vec<_> = self.missing().iter().map(|s| self.members[s].session).collect();
         for session in missing {
             let reason = format!("its contribution was waited for {:.1} s", waited as f64 / 1e3);
-            self.lost(now, session, &reason, actions);
+            self.lost(now, session, Departure::Lost, &reason, actions);
         }
     }
 

@@ -268,6 +268,8 @@ pub enum Action {
     Dismiss {
         /// Whose membership.
         session: Session,
+        /// Whether the member wanted it.
+        departure: Departure,
         /// Whose staged payload to forget.
         slot: Slot,
         /// Words for people.
@@ -279,6 +281,15 @@ pub enum Action {
     Record(Event),
     /// The run is over.
     Stop(Outcome),
+}
+
+/// How a member goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// By its own will, or together with the run.
+    Left,
+    /// By a broken connection, a deadline or a fall-back.
+    Lost,
 }
 
 /// A round's end.
@@ -396,6 +407,8 @@ pub enum Event {
     FellBack {
         /// The new lineage.
         lineage: u64,
+        /// The first round that is done again.
+        round: u64,
         /// The checkpoint; none: the beginning.
         checkpoint: Option<String>,
         /// Why.

@@ -38,13 +38,13 @@ pub struct ParameterVector {
 }
 
 impl ParameterVector {
-    /// Lays out parameters in the order given; `initial(slot, n)` is the n-th value of a parameter.
+    /// Lays out parameters in the order given; `fill` writes a parameter's initial values over zeros.
     ///
     /// # Errors
     /// [`Error::Torch`] where the device cannot hold them.
     pub fn new(
         parameters: Vec<(String, Vec<usize>)>,
-        mut initial: impl FnMut(&ParameterSlot, usize) -> f32,
+        mut fill: impl FnMut(&ParameterSlot, &mut [f32]),
         device: Device,
     ) -> Result<Self, Error> {
         let mut offset = 0;
@@ -56,9 +56,9 @@ impl ParameterVector {
                 ParameterSlot { name, shape, offset: offset - len, len }
             })
             .collect();
-        let mut host = Vec::with_capacity(offset);
+        let mut host = vec![0f32; offset];
         for slot in &slots {
-            host.extend((0..slot.len).map(|n| initial(slot, n)));
+            fill(slot, &mut host[slot.offset..slot.offset + slot.len]);
         }
         let values = Tensor::f_from_slice(&host)?.f_to_device(device)?;
         let gradient = values.f_zeros_like()?;

@@ -16,8 +16,9 @@ pub fn checkpoint_name(lineage: u64, round: u64) -> String {
     format!("{lineage:06}-{round:010}")
 }
 
-/// Lineage and round of a name made by [`checkpoint_name`]; none of other names.
-pub(crate) fn age_of(name: &str) -> Option<(u64, u64)> {
+/// Lineage and round of a name made by [`checkpoint_name`]; none for other names.
+#[must_use]
+pub fn checkpoint_age(name: &str) -> Option<(u64, u64)> {
     let (lineage, round) = name.split_once('-')?;
     let age = (lineage.parse().ok()?, round.parse().ok()?);
     (checkpoint_name(age.0, age.1) == name).then_some(age)

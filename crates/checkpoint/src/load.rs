@@ -1,11 +1,15 @@
 use crate::layout::{CHECKPOINTS, MANIFEST, MODEL, check_name, checkpoint_store};
 use crate::{Error, Manifest, Object, digest, seal};
 use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use stentor_store::Store;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Bytes of an object that are held at once while it is verified.
 const PIECE: u64 = 8 << 20;
+/// Objects that are verified side by side: a checkpoint of many workers has as many objects, and a store far away answers
+/// each question late.
+const AT_ONCE: usize = 8;
 
 /// The newest checkpoint that is whole, and those that were passed over.
 #[derive(Debug, Default)]
@@ -121,22 +125,25 @@ pub(crate) async fn published(run: &Store) -> Result<Vec<String>, Error> {
     Ok(names.filter(|name| check_name(name).is_ok()).map(ToOwned::to_owned).collect())
 }
 
+/// The first object, in the order of the manifest, that is not as listed.
 async fn verify(folder: &Store, manifest: &Manifest) -> Result<(), Error> {
-    for object in &manifest.objects {
-        let name = &object.name;
-        let bytes = folder.size(name).await.map_err(|e| absent(folder, name, e))?;
-        // A size that is wrong is told as such, and not as a wrong digest.
-        compare(folder, object, Found { bytes, digest: object.digest })?;
-        let mut hash = Xxh3::new();
-        let mut at = 0;
-        while at < bytes {
-            let end = bytes.min(at + PIECE);
-            hash.update(&folder.get_range(name, at..end).await.map_err(|e| absent(folder, name, e))?);
-            at = end;
-        }
-        compare(folder, object, Found { bytes, digest: hash.digest() })?;
+    let checks = manifest.objects.iter().cloned().map(|object| verify_object(folder.clone(), object));
+    stream::iter(checks.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await
+}
+
+async fn verify_object(folder: Store, object: Object) -> Result<(), Error> {
+    let name = &object.name;
+    let bytes = folder.size(name).await.map_err(|e| absent(&folder, name, e))?;
+    // A size that is wrong is told as such, and not as a wrong digest.
+    compare(&folder, &object, Found { bytes, digest: object.digest })?;
+    let mut hash = Xxh3::new();
+    let mut at = 0;
+    while at < bytes {
+        let end = bytes.min(at + PIECE);
+        hash.update(&folder.get_range(name, at..end).await.map_err(|e| absent(&folder, name, e))?);
+        at = end;
     }
-    Ok(())
+    compare(&folder, &object, Found { bytes, digest: hash.digest() })
 }
 
 /// What an object turned out to be.

@@ -1,4 +1,4 @@
-use crate::layout::age_of;
+use crate::layout::checkpoint_age;
 use std::collections::BTreeSet;
 
 /// A folder among a run's checkpoints, as [`retention`] sees it.
@@ -66,7 +66,7 @@ pub fn retention(folders: &[Retained], keep: usize) -> Vec<Action> {
         Standing::Published { .. } => !kept.contains(folder.name.as_str()),
         Standing::Deployed | Standing::Damaged => false,
         Standing::Unpublished => {
-            age_of(&folder.name).zip(oldest_of_newest).is_some_and(|(age, oldest)| age < oldest)
+            checkpoint_age(&folder.name).zip(oldest_of_newest).is_some_and(|(age, oldest)| age < oldest)
         }
     };
     folders.iter().filter(goes).map(|folder| Action::Delete(folder.name.clone())).collect()
@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn deleted(folders: &[Retained], keep: usize) -> Vec<(u64, u64)> {
-        retention(folders, keep).iter().map(|Action::Delete(name)| age_of(name).unwrap()).collect()
+        retention(folders, keep).iter().map(|Action::Delete(name)| checkpoint_age(name).unwrap()).collect()
     }
 
     #[test]

@@ -6,8 +6,8 @@ mod common;
 use common::Run;
 use serde_json::json;
 use stentor_checkpoint::{
-    DeployedModel, Error, Manifest, Standing, checkpoint_name, checkpoint_store, deploy, inventory,
-    load_manifest, newest_valid, publish, read_manifest, read_object, retain,
+    DeployedModel, Error, Manifest, Standing, checkpoint_age, checkpoint_name, checkpoint_store, deploy,
+    inventory, load_manifest, newest_valid, publish, read_manifest, read_object, retain,
 };
 use stentor_store::{Put, Store};
 
@@ -22,6 +22,25 @@ async fn a_published_checkpoint_is_found_and_its_objects_are_read() {
     assert_eq!(bytes.len() as u64, manifest.objects[1].bytes);
     let error = read_object(&run.store, &manifest, "state-worker-1.safetensors").await.unwrap_err();
     assert!(matches!(error, Error::MissingObject { .. }), "{error}");
+}
+
+#[test]
+fn a_checkpoint_bears_its_age_in_its_name() {
+    let names = [checkpoint_name(0, 9), checkpoint_name(0, 10), checkpoint_name(1, 2)];
+    assert!(names.is_sorted());
+    assert_eq!(names.map(|name| checkpoint_age(&name)), [Some((0, 9)), Some((0, 10)), Some((1, 2))]);
+    for other in ["", "1-2", "000000-", "000000-0000000009-1", "000000-+000000009", "by-hand"] {
+        assert_eq!(checkpoint_age(other), None, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_looked_for_beside_other_work() {
+    let run = Run::new();
+    let manifest = run.publish(0, 10).await;
+    let store = run.store.clone();
+    let newest = tokio::spawn(async move { newest_valid(&store).await }).await.unwrap().unwrap();
+    assert_eq!(newest.manifest.unwrap(), manifest);
 }
 
 #[tokio::test]

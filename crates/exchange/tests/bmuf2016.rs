@@ -40,16 +40,16 @@ proptest! {
     ) {
         let mut numbers = Numbers(seed);
         let mut plain = numbers.gradient(300, 1.0);
-        plain[7] = -0.0;
         let mut plain_velocity = vec![0.0; 300];
+        // A parameter that never moves keeps even the sign of its zero.
+        (plain[7], plain_velocity[7]) = (-0.0, -0.0);
         let mut block = BlockMomentum::new(plain.clone(), KINDS[usize::from(nesterov)]);
         // Momentum kept: the local optimiser goes on over the blocks' ends.
-        let mut velocity = vec![0.0; 300];
+        let mut velocity = plain_velocity.clone();
         for _ in 0..5 {
             let mut model = block.start().to_vec();
             for _ in 0..10 {
                 let mut noise = numbers.gradient(300, 1.0);
-                // A parameter that never moves keeps its -0.0.
                 noise[7] = 1.0;
                 step(&mut plain, &mut plain_velocity, &noise);
                 step(&mut model, &mut velocity, &noise);
@@ -59,6 +59,7 @@ proptest! {
             block.close(&average.finish().unwrap(), 0.0, 1.0).unwrap();
             prop_assert_eq!(bits(block.deployed()), bits(&plain));
             prop_assert_eq!(bits(block.start()), bits(&plain));
+            prop_assert_eq!(plain[7].to_bits(), (-0.0f32).to_bits());
         }
     }
 }

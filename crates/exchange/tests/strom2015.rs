@@ -7,7 +7,7 @@ mod common;
 use common::{Numbers, entropy_bits};
 use proptest::prelude::*;
 use stentor_exchange::gtc::{
-    self, add_scaled, decode_add, decode_counts, decode_mean, encode, encode_counts,
+    self, Counts, add_scaled, decode_add, decode_counts, decode_mean, encode, encode_counts,
 };
 use stentor_exchange::{Encoder, EncodingSpec, Error, Phase, Reducer, Rethreshold, Tau, digest_f32};
 use stentor_experiment::Gtc;

@@ -152,7 +152,7 @@ fn a_fingerprint_changes_with_everything_that_the_plan_depends_on() {
     ];
     let number = prints.len();
     // What is learned from the data may change in mid-run.
-    assert_eq!(prints[0], base(1, &batch, &Schedule { learning_rate: 1.0, ..schedule.clone() }, None));
+    assert_eq!(prints[0], base(1, &batch, &Schedule { learning_rate: 1.0, ..schedule }, None));
     prints.sort_unstable();
     prints.dedup();
     assert_eq!(prints.len(), number);

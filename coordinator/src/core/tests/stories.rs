@@ -232,11 +232,6 @@ fn storm(seed: u64, membership: &str) -> World {
             }
             (2, _) if !calm => {
                 let newest = world.newest();
-                world.events.push(Event::FellBack {
-                    lineage: 0,
-                    checkpoint: newest.as_ref().map(|(name, _)| name.clone()),
-                    reason: "coordinator restarted".into(),
-                });
                 world.restart_coordinator(newest);
                 *world.faults.entry("restart").or_default() += 1;
             }

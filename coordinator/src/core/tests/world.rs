@@ -4,7 +4,8 @@ use crate::core::{
 };
 use std::collections::BTreeMap;
 use stentor_experiment::Experiment;
-use stentor_plan::{Catalogue, Lease, Plan, RowGroup, audit};
+use stentor_plan::audit::{Audit, Commit, Extent, FallBack, surviving};
+use stentor_plan::{Catalogue, Plan, RowGroup};
 
 /// What a pretended worker does next.
 #[derive(Debug, Clone)]
@@ -217,6 +218,12 @@ impl World {
     /// A new incarnation goes on from a checkpoint.
     pub(super) fn restart_coordinator(&mut self, newest: Option<(String, Saved)>) {
         self.settings.first_lineage += 1000;
+        self.events.push(Event::FellBack {
+            lineage: self.settings.first_lineage,
+            round: newest.as_ref().map_or(0, |(_, saved)| saved.round),
+            checkpoint: newest.as_ref().map(|(name, _)| name.clone()),
+            reason: "the coordinator was started again".into(),
+        });
         self.core = Core::new(self.settings.clone(), newest, self.now);
         let identities = self.identities();
         self.workers.clear();
@@ -229,31 +236,27 @@ impl World {
         self.core.newest.clone()
     }
 
-    /// What counted: batches of closed rounds, less those of lineages that were fallen back from.
-    pub(super) fn committed(&self) -> Vec<Lease> {
-        let mut rounds: Vec<(String, Vec<Lease>)> = Vec::new();
+    /// Each batch of each pass was committed exactly once, in what is left after all fall-backs.
+    pub(super) fn audit(&self) {
+        let mut commits = Vec::new();
+        let mut fall_backs = Vec::new();
         for event in &self.events {
             match event {
                 Event::Round { fence, leases, .. } => {
-                    rounds.push((format!("{:06}-{:010}", fence.lineage, fence.round + 1), leases.clone()));
+                    commits.push(Commit { lineage: fence.lineage, round: fence.round, leases: leases.clone() });
                 }
-                Event::FellBack { checkpoint, .. } => match checkpoint {
-                    Some(name) => {
-                        let kept = rounds.iter().position(|(n, _)| n == name).map_or(0, |p| p + 1);
-                        rounds.truncate(kept);
-                    }
-                    None => rounds.clear(),
-                },
+                Event::FellBack { lineage, round, .. } => {
+                    fall_backs.push(FallBack { lineage: *lineage, round: *round });
+                }
                 _ => {}
             }
         }
-        rounds.into_iter().flat_map(|(_, leases)| leases).collect()
-    }
-
-    /// Each batch of each pass was committed exactly once.
-    pub(super) fn audit(&self) {
-        let report = audit::audit(&self.settings.plan, &self.committed());
-        assert!(report.is_clean(), "{report:?}");
+        let mut audit = Audit::new(&self.settings.plan);
+        for commit in surviving(&commits, &fall_backs) {
+            commit.leases.iter().for_each(|lease| audit.record(lease));
+        }
+        let findings = audit.findings(Extent::WholeRun);
+        assert!(findings.is_clean(), "{findings:?}");
     }
 
     /// The last parameters, the same on all that are there.

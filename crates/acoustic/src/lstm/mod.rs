@@ -55,19 +55,21 @@ pub(crate) fn parameters_of(shape: &ModelShape) -> Vec<(String, Vec<usize>)> {
     parameters
 }
 
-/// The n-th initial value of a parameter: LSTM weights uniform within ±1/√width; the forget gate's input bias 1, so that
-/// a fresh cell remembers (Jozefowicz et al. 2015), and all other biases 0; output weights uniform within ±1/√fan-in.
-fn initial_value(shape: &ModelShape, seed: u64, slot: &ParameterSlot, n: usize) -> f32 {
+/// Initial values of a parameter: LSTM weights uniform within ±1/√width; the forget gate's input bias 1, so that a fresh
+/// cell remembers (Jozefowicz et al. 2015), and all other biases 0; output weights uniform within ±1/√fan-in.
+fn fill(shape: &ModelShape, seed: u64, slot: &ParameterSlot, values: &mut [f32]) {
     let width = shape.width();
-    let uniform = |fan: usize| Stream::new(seed, &slot.name).uniform(n as u64, 1.0 / (fan as f32).sqrt());
+    let uniform = |values: &mut [f32], fan_in: usize| {
+        let stream = Stream::new(seed, &slot.name);
+        let bound = 1.0 / (fan_in as f32).sqrt();
+        values.iter_mut().zip(0..).for_each(|(value, n)| *value = stream.uniform(n, bound));
+    };
     if slot.name == "output.weight" {
-        uniform(shape.directions() * width)
+        uniform(values, shape.directions() * width);
     } else if slot.name.ends_with("_weight") {
-        uniform(width)
-    } else if slot.name.ends_with("input_bias") && (width..2 * width).contains(&n) {
-        1.0
-    } else {
-        0.0
+        uniform(values, width);
+    } else if slot.name.ends_with("input_bias") {
+        values[width..2 * width].fill(1.0);
     }
 }
 
@@ -78,8 +80,8 @@ impl LstmModel {
     /// [`Error::Shape`] for an impossible shape, [`Error::Torch`] where the device cannot hold the model.
     pub fn new(shape: &ModelShape, seed: u64, device: Device) -> Result<Self, Error> {
         shape.validate()?;
-        let initial = |slot: &ParameterSlot, n| initial_value(shape, seed, slot, n);
-        let parameters = ParameterVector::new(parameters_of(shape), initial, device)?;
+        let fill = |slot: &ParameterSlot, values: &mut [f32]| fill(shape, seed, slot, values);
+        let parameters = ParameterVector::new(parameters_of(shape), fill, device)?;
         let engine = if device == Device::Cpu && std::env::var_os("NATIVE").is_none() { Engine::Fused } else { Engine::Native };
         Ok(Self { shape: shape.clone(), parameters, engine })
     }

@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// letters stay readable on both.
 const WIDTH: f64 = 380.0;
 const HEIGHT: f64 = 272.0;
-const PLOT: (f64, f64, f64, f64) = (36.0, 278.0, 12.0, 234.0);
+const PLOT: (f64, f64, f64, f64) = (36.0, 266.0, 12.0, 234.0);
 
 /// Most points of a line; longer curves are averaged in equal stretches.
 const POINTS: usize = 90;

@@ -89,8 +89,8 @@ fn learning(data: &ReportData) -> Option<String> {
     if panels.is_empty() {
         return None;
     }
-    let lead = "Everything runs in frames that were committed, so that the number of workers changes nothing. Axes do not \
-                begin at zero; the steep beginning may leave the panel.";
+    let lead = "Over committed frames, so that the number of workers changes nothing. Axes do not begin at zero; the \
+                steep beginning may leave the panel.";
     section("curves", "Learning curves", lead, &format!("<div class=\"panels\">{}</div>", panels.concat()))
 }
 

@@ -133,7 +133,7 @@ pub(super) fn costs(data: &ReportData) -> String {
     open(
         &mut out,
         "Cost of each system.",
-        &["System", "Parameters", "Frames trained", "Training time", "Bytes a frame", "Audio labelled, h/s"],
+        &["System", "Parameters", "Frames trained", "Training time", "Bytes a frame", "Audio labeled, h/s"],
     );
     for row in &data.rows {
         let cells = [

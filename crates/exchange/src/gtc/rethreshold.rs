@@ -1,4 +1,4 @@
-use super::counts::Counts;
+use super::counts::{ALL_LINES, Counts, fetch};
 use super::encode::EncodeStats;
 use super::forms::write_message;
 use super::kernel::{Block, Limits, Writes, threshold_blocks};
@@ -81,25 +81,9 @@ impl Rethreshold {
             self.marks.positive.par_chunks_mut(BLOCKS),
         );
         let stats =
-            tasks.into_par_iter().enumerate().map(|(task, (counts_of, residual, blocks, sent, positive))| {
-                let mut stats = EncodeStats::default();
-                let vectors = counts_of.chunks(WORD).zip(residual.chunks_mut(WORD));
-                let marks = sent.iter_mut().zip(positive);
-                for (number, ((vectors, known), (sent, positive))) in
-                    vectors.zip(blocks).zip(marks).enumerate()
-                {
-                    let mut block = Block::default();
-                    if counts.is_touched(task * BLOCKS + number) || known.largest >= tau.get() {
-                        let (counts, residual) = vectors;
-                        block = threshold_block(counts, share, residual, tau);
-                        *known = BlockResidual::of(residual);
-                    }
-                    *sent = block.up | block.down;
-                    *positive = block.up;
-                    stats.sent += u64::from(sent.count_ones());
-                    stats.positive += u64::from(positive.count_ones());
-                }
-                stats
+            tasks.into_par_iter().enumerate().map(|(task, (sums, residual, known, sent, positive))| {
+                let chunk = Chunk { counts: sums, residual, known, sent, positive };
+                chunk.threshold(|block| counts.lines(task * BLOCKS + block), share, tau)
             });
         let mut stats = stats.reduce(EncodeStats::default, |a, b| EncodeStats {
             sent: a.sent + b.sent,
@@ -111,6 +95,39 @@ impl Rethreshold {
         stats.bytes = out.len() - start;
         stats.residual_norm = self.blocks.iter().map(|block| block.squares).sum::<f64>().sqrt();
         Ok(stats)
+    }
+}
+
+/// Up to [`BLOCKS`] blocks, and what is known of them.
+struct Chunk<'a> {
+    counts: &'a [i32],
+    residual: &'a mut [f32],
+    known: &'a mut [BlockResidual],
+    sent: &'a mut [u64],
+    positive: &'a mut [u64],
+}
+
+impl Chunk<'_> {
+    /// Thresholds the blocks that may change; `lines` tells which lines of a block have been touched.
+    fn threshold(self, lines: impl Fn(usize) -> u64, share: f32, tau: Tau) -> EncodeStats {
+        let mut stats = EncodeStats::default();
+        let may_change = |number, known: &BlockResidual| lines(number) != 0 || known.largest >= tau.get();
+        fetch(self.counts, &lines);
+        fetch(self.residual, |number| if may_change(number, &self.known[number]) { ALL_LINES } else { 0 });
+        let blocks = self.counts.chunks(WORD).zip(self.residual.chunks_mut(WORD)).zip(self.known);
+        let marks = self.sent.iter_mut().zip(self.positive);
+        for (number, (((counts, residual), known), (sent, positive))) in blocks.zip(marks).enumerate() {
+            let mut block = Block::default();
+            if may_change(number, known) {
+                block = threshold_block(counts, share, residual, tau);
+                *known = BlockResidual::of(residual);
+            }
+            *sent = block.up | block.down;
+            *positive = block.up;
+            stats.sent += u64::from(sent.count_ones());
+            stats.positive += u64::from(positive.count_ones());
+        }
+        stats
     }
 }
 

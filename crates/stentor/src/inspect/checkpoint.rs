@@ -74,7 +74,9 @@ pub(super) async fn checkpoint(store: &Store) -> Result<Checkpoint> {
         dev: manifest.dev,
         previous: manifest.previous,
         parameters: parameters.tensors.values().map(|tensor| tensor.values.len() as u64).sum(),
-        tensors: tensors.map(|(name, tensor)| Tensor { name: name.clone(), shape: tensor.shape.clone() }).collect(),
+        tensors: tensors
+            .map(|(name, tensor)| Tensor { name: name.clone(), shape: tensor.shape.clone() })
+            .collect(),
         objects,
     })
 }
@@ -95,7 +97,10 @@ impl Checkpoint {
         match self.dev {
             Some(DevResult { frames, loss, frame_error }) => text.item(
                 "dev",
-                format_args!("frame error {frame_error:.2} %, loss {loss:.4} nats, {} frames", thousands(frames)),
+                format_args!(
+                    "frame error {frame_error:.2} %, loss {loss:.4} nats, {} frames",
+                    thousands(frames)
+                ),
             ),
             None => text.item("dev", "not scored"),
         }

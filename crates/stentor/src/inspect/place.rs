@@ -42,7 +42,9 @@ pub(super) async fn find(path: &str) -> Result<Place> {
         bail!("{path} does not exist, or is empty");
     }
     if objects.iter().any(|object| object.ends_with(".parquet") && !object.contains('/')) {
-        bail!("{path} holds shards but no {MANIFEST}: the set is still being written, or writing it was cut short");
+        bail!(
+            "{path} holds shards but no {MANIFEST}: the set is still being written, or writing it was cut short"
+        );
     }
     bail!("{path} is none of these: feature set, label set, shard file (.parquet), checkpoint, run");
 }

@@ -47,7 +47,8 @@ pub(super) struct Labels {
 
 pub(super) async fn features(store: &Store) -> Result<Features> {
     let manifest = FeatureManifest::load(store).await?;
-    let common = Common::of(store, &manifest.created_by, &manifest.fingerprint, &manifest.senones, &manifest.shards);
+    let common =
+        Common::of(store, &manifest.created_by, &manifest.fingerprint, &manifest.senones, &manifest.shards);
     Ok(Features {
         hours: common.frames as f64 * f64::from(manifest.settings.frame_ms()) / 3.6e6,
         inputs_fingerprint: manifest.inputs_fingerprint(),
@@ -62,7 +63,8 @@ pub(super) async fn features(store: &Store) -> Result<Features> {
 
 pub(super) async fn labels(store: &Store) -> Result<Labels> {
     let manifest = LabelManifest::load(store).await?;
-    let common = Common::of(store, &manifest.created_by, &manifest.fingerprint, &manifest.senones, &manifest.shards);
+    let common =
+        Common::of(store, &manifest.created_by, &manifest.fingerprint, &manifest.senones, &manifest.shards);
     Ok(Labels {
         top_k: manifest.top_k,
         teacher_fingerprint: manifest.teacher_fingerprint,
@@ -112,7 +114,13 @@ impl Labels {
 }
 
 impl Common {
-    fn of(store: &Store, created_by: &str, fingerprint: &str, senones: &[Senone], shards: &[ShardInfo]) -> Self {
+    fn of(
+        store: &Store,
+        created_by: &str,
+        fingerprint: &str,
+        senones: &[Senone],
+        shards: &[ShardInfo],
+    ) -> Self {
         let frames = shards.iter().map(ShardInfo::frames).sum();
         let bytes = shards.iter().map(|shard| shard.bytes).sum();
         Common {
@@ -138,11 +146,19 @@ impl Common {
 
     fn render_tail(&self, text: &mut Text) {
         let (phones, silence) = (counted(self.phones as u64, "phone"), self.silence_senones);
-        text.item("senones", format_args!("{} of {phones}, {silence} of silence", thousands(self.senones as u64)));
-        let (shards, groups) = (counted(self.shards as u64, "shard"), counted(self.row_groups as u64, "row group"));
+        text.item(
+            "senones",
+            format_args!("{} of {phones}, {silence} of silence", thousands(self.senones as u64)),
+        );
+        let (shards, groups) =
+            (counted(self.shards as u64, "shard"), counted(self.row_groups as u64, "row group"));
         text.item(
             "storage",
-            format_args!("{shards}, {groups}, {}, {:.1} bytes a frame", size(self.bytes), self.bytes_per_frame),
+            format_args!(
+                "{shards}, {groups}, {}, {:.1} bytes a frame",
+                size(self.bytes),
+                self.bytes_per_frame
+            ),
         );
         text.item("fingerprint", &self.fingerprint);
     }

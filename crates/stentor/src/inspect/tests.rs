@@ -4,8 +4,8 @@ use std::path::Path;
 use stentor_checkpoint::{Manifest, NamedTensor, Object, TensorFile, deploy, digest, publish};
 use stentor_experiment::Features;
 use stentor_shards::{
-    FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, LabelLayout, LabelManifest, LabelRow, Senone,
-    encode_label_shard, f16, publish_shard,
+    FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, LabelLayout, LabelManifest, LabelRow,
+    Senone, encode_label_shard, f16, publish_shard,
 };
 use stentor_store::Store;
 
@@ -34,7 +34,8 @@ async fn features(folder: &Path) -> FeatureManifest {
     let settings = Features { mel_bins: 8, stack: 2, ..Features::default() };
     let senone = |name: &str, silence| Senone { name: name.into(), phone: name.into(), silence, state: 0 };
     let senones = vec![senone("SIL", true), senone("A", false), senone("B", false)];
-    let options = FeatureSetOptions { row_group_frames: 3, ..FeatureSetOptions::new(settings, senones, 5512.5) };
+    let options =
+        FeatureSetOptions { row_group_frames: 3, ..FeatureSetOptions::new(settings, senones, 5512.5) };
     let mut writer = FeatureWriter::new(open(folder), options).unwrap();
     for frames in [2, 3, 4] {
         let row = FeatureRow {
@@ -53,7 +54,8 @@ async fn features(folder: &Path) -> FeatureManifest {
 async fn checkpoint(run: &Path) -> std::path::PathBuf {
     let store = open(run);
     let tensor = NamedTensor { shape: vec![2, 3], values: vec![0.5; 6] };
-    let file = TensorFile { tensors: BTreeMap::from([("output.weight".into(), tensor)]), ..TensorFile::default() };
+    let file =
+        TensorFile { tensors: BTreeMap::from([("output.weight".into(), tensor)]), ..TensorFile::default() };
     let bytes = file.to_bytes().unwrap();
     let manifest = Manifest {
         name: "000000-0000000012".into(),
@@ -62,7 +64,11 @@ async fn checkpoint(run: &Path) -> std::path::PathBuf {
         committed_frames: 250,
         total_frames: 1000,
         strategy: "gtc".into(),
-        objects: vec![Object { name: "model.safetensors".into(), bytes: bytes.len() as u64, digest: digest(&bytes) }],
+        objects: vec![Object {
+            name: "model.safetensors".into(),
+            bytes: bytes.len() as u64,
+            digest: digest(&bytes),
+        }],
         ..Manifest::default()
     };
     let folder = store.child("checkpoints").child(&manifest.name);
@@ -97,7 +103,10 @@ async fn json_says_what_kind_it_is_and_can_be_read_back() {
     features(folder.path()).await;
     let found = inspect(folder.path().to_str().unwrap()).await.unwrap();
     let json: serde_json::Value = serde_json::to_value(&found).unwrap();
-    assert_eq!((&json["kind"], &json["frames"], &json["dimension"]), (&"features".into(), &9.into(), &16.into()));
+    assert_eq!(
+        (&json["kind"], &json["frames"], &json["dimension"]),
+        (&"features".into(), &9.into(), &16.into())
+    );
 }
 
 #[tokio::test]
@@ -142,7 +151,12 @@ async fn a_checkpoint_shows_its_model_and_what_became_of_its_objects() {
     let text = seen(&path).await;
     assert_lines(
         &text,
-        &["run r1, lineage 0, gtc", "frames 250 of 1,000 committed, 25.0 %", "parameters 6", "output.weight 2 × 3"],
+        &[
+            "run r1, lineage 0, gtc",
+            "frames 250 of 1,000 committed, 25.0 %",
+            "parameters 6",
+            "output.weight 2 × 3",
+        ],
     );
     assert!(text.contains("whole"), "{text}");
 }

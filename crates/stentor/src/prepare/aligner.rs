@@ -15,6 +15,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use stentor_audio::{Micros, StateSpan};
 
@@ -29,6 +30,9 @@ const LONGEST_ANSWER: u64 = 64 << 20;
 
 /// How long a program may take to end once its input has ended.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long to listen to a program that has ended: a child of its own may hold its standard error open.
+const LISTENING: Duration = Duration::from_secs(1);
 
 /// What an aligner makes of an utterance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +84,7 @@ pub(super) struct Aligner {
     /// None once the aligner is told to end.
     questions: Option<SyncSender<Vec<u8>>>,
     answers: Receiver<std::io::Result<String>>,
+    listener: JoinHandle<()>,
     last_words: Arc<Mutex<VecDeque<String>>>,
     patience: Duration,
 }
@@ -109,8 +114,9 @@ impl Aligner {
         std::thread::spawn(move || converse(stdin, stdout, &asked, &answer));
         let last_words = Arc::new(Mutex::new(VecDeque::new()));
         let heard = Arc::clone(&last_words);
-        std::thread::spawn(move || listen(stderr, &heard));
-        Ok(Self { command: command.to_owned(), child, questions: Some(questions), answers, last_words, patience })
+        let listener = std::thread::spawn(move || listen(stderr, &heard));
+        let questions = Some(questions);
+        Ok(Self { command: command.to_owned(), child, questions, answers, listener, last_words, patience })
     }
 
     /// Aligns one utterance; `samples` at [`ALIGNER_RATE_HZ`].
@@ -143,7 +149,11 @@ impl Aligner {
             )
         })?;
         if parsed.utterance != utterance {
-            bail!("the aligner `{}` was asked for `{utterance}` and answered for `{}`", self.command, parsed.utterance);
+            bail!(
+                "the aligner `{}` was asked for `{utterance}` and answered for `{}`",
+                self.command,
+                parsed.utterance
+            );
         }
         Ok(parsed.answer)
     }
@@ -154,10 +164,19 @@ impl Aligner {
             Some(status) => status.to_string(),
             None => "closed its output".to_owned(),
         };
+        // What it said may still be on its way.
+        let deadline = Instant::now() + LISTENING;
+        while !self.listener.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let words = if words.is_empty() { "nothing".to_owned() } else { format!("\n  {}", words.join("\n  ")) };
-        anyhow!("the aligner `{}` died at utterance `{utterance}` ({end}); its last words: {words}", self.command)
+        let words =
+            if words.is_empty() { "nothing".to_owned() } else { format!("\n  {}", words.join("\n  ")) };
+        anyhow!(
+            "the aligner `{}` died at utterance `{utterance}` ({end}); its last words: {words}",
+            self.command
+        )
     }
 }
 

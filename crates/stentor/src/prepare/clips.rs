@@ -51,7 +51,9 @@ impl ClipReader {
         let from_hz = decoder.rate_hz();
         let resampler = match self.resamplers.entry(from_hz) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(new) => new.insert(Resampler::new(from_hz, self.rate_hz)?),
+            std::collections::hash_map::Entry::Vacant(new) => {
+                new.insert(Resampler::new(from_hz, self.rate_hz)?)
+            }
         };
         let segments: Vec<(u64, u64)> = utterances.iter().map(|u| samples_of(u.extent, from_hz)).collect();
         cut(&mut decoder, &segments, |i, samples| {

@@ -12,7 +12,9 @@ use super::split::Set;
 use super::summary::{LeftOut, Reason};
 use super::work::{Job, Work};
 use std::collections::BTreeMap;
-use stentor_audio::{Error, Fbank, FrameClock, Micros, Moments, StateSpan, Utterance, frame_labels, stacked_frames};
+use stentor_audio::{
+    Error, Fbank, FrameClock, Micros, Moments, StateSpan, Utterance, frame_labels, stacked_frames,
+};
 use stentor_experiment::Features;
 use stentor_shards::{FeatureRow, FeatureWriter, f16};
 use tokio::runtime::Runtime;
@@ -69,7 +71,8 @@ pub(super) fn make(
 ) -> anyhow::Result<Gathered> {
     let bar = audio_bar("features", jobs.iter().map(|job| job.duration).sum());
     let dimension = recipe.settings.dimension();
-    let mut gathered = Gathered { moments: Moments::new(dimension), nearest_states: 0, rows: BTreeMap::new() };
+    let mut gathered =
+        Gathered { moments: Moments::new(dimension), nearest_states: 0, rows: BTreeMap::new() };
     let limit = if jobs.iter().any(|job| job.utterances.len() > 1) { SHUFFLE_FRAMES } else { 0 };
     let buffer = |set: Set| (set, ShuffleBuffer::new(limit, Random::new(work.seed, 16 + set as u64)));
     let mut buffers: BTreeMap<Set, ShuffleBuffer<FeatureRow>> = writers.keys().copied().map(buffer).collect();
@@ -94,7 +97,8 @@ pub(super) fn make(
             Err(Trouble::Fatal(error)) => return Err(error),
         };
         for made in rows {
-            let (Some(set), utterance) = (work.sets[made.utterance], &work.data.utterances[made.utterance]) else {
+            let (Some(set), utterance) = (work.sets[made.utterance], &work.data.utterances[made.utterance])
+            else {
                 continue;
             };
             match made.row {
@@ -153,7 +157,11 @@ fn make_recording(
     Ok(made)
 }
 
-fn row_moments((row, nearest): (FeatureRow, u64), frames: &[f32], dimension: usize) -> (FeatureRow, Moments, u64) {
+fn row_moments(
+    (row, nearest): (FeatureRow, u64),
+    frames: &[f32],
+    dimension: usize,
+) -> (FeatureRow, Moments, u64) {
     (row, Moments::of(frames, dimension), nearest)
 }
 
@@ -196,10 +204,16 @@ fn make_row(
 }
 
 /// A senone for each frame, and how many frames had to take the nearest state.
-fn label(spans: &[StateSpan], frames: usize, recipe: &Recipe<'_>) -> Result<(Vec<u16>, u64), (Reason, String)> {
+fn label(
+    spans: &[StateSpan],
+    frames: usize,
+    recipe: &Recipe<'_>,
+) -> Result<(Vec<u16>, u64), (Reason, String)> {
     let clock = FrameClock::new(recipe.settings);
-    let places = frame_labels(spans, frames, clock, recipe.shift).map_err(|e: Error| (Reason::Misaligned, e.to_string()))?;
-    let matches: Vec<Option<Match>> = spans.iter().map(|s| recipe.inventory.find(&s.phone, s.state)).collect();
+    let places = frame_labels(spans, frames, clock, recipe.shift)
+        .map_err(|e: Error| (Reason::Misaligned, e.to_string()))?;
+    let matches: Vec<Option<Match>> =
+        spans.iter().map(|s| recipe.inventory.find(&s.phone, s.state)).collect();
     if let Some(unknown) = matches.iter().position(Option::is_none) {
         let phone = &spans[unknown].phone;
         return Err((Reason::UnknownPhone, format!("no annotated utterance has the phone `{phone}`")));

@@ -9,8 +9,11 @@ const SILENCE: &[&str] = &["SIL", "SPN", "NSN", "sil", "sp", "spn", "nsn", "pau"
 
 /// Whether a phone is silence or noise. A Kaldi position suffix (`SIL_B`) does not matter. `more` are further names.
 pub(super) fn is_silence(phone: &str, more: &[String]) -> bool {
-    let plain = ["_B", "_I", "_E", "_S"].iter().find_map(|suffix| phone.strip_suffix(suffix)).unwrap_or(phone);
-    phone.starts_with('+') || SILENCE.contains(&plain) || more.iter().any(|name| name == phone || name == plain)
+    let plain =
+        ["_B", "_I", "_E", "_S"].iter().find_map(|suffix| phone.strip_suffix(suffix)).unwrap_or(phone);
+    phone.starts_with('+')
+        || SILENCE.contains(&plain)
+        || more.iter().any(|name| name == phone || name == plain)
 }
 
 /// How a state was found in the inventory.

@@ -217,7 +217,8 @@ fn deal(settings: &Settings, data: &DataDirectory, scan: &Scan) -> anyhow::Resul
             SplitBy::Speaker => u.speaker.clone(),
             SplitBy::Utterance => None,
         };
-        let names: Vec<String> = data.utterances.iter().map(|u| group(u).unwrap_or_else(|| u.id.clone())).collect();
+        let names: Vec<String> =
+            data.utterances.iter().map(|u| group(u).unwrap_or_else(|| u.id.clone())).collect();
         let usable = || durations.iter().enumerate().filter_map(|(i, d)| d.map(|duration| (i, duration)));
         let candidates: Vec<Candidate<'_>> = usable()
             .map(|(i, duration)| Candidate {
@@ -239,7 +240,8 @@ fn deal(settings: &Settings, data: &DataDirectory, scan: &Scan) -> anyhow::Resul
         let (dealt, close) = attempt(SplitBy::Group)?;
         (SplitBy::Group, dealt, close)
     } else {
-        let by_speaker = data.utterances.iter().any(|u| u.speaker.is_some()).then(|| attempt(SplitBy::Speaker));
+        let by_speaker =
+            data.utterances.iter().any(|u| u.speaker.is_some()).then(|| attempt(SplitBy::Speaker));
         match by_speaker {
             Some(Ok((dealt, true))) => (SplitBy::Speaker, dealt, true),
             _ => {
@@ -297,7 +299,11 @@ fn align(settings: &Settings, work: &Work<'_>, bad: &mut BadFiles) -> anyhow::Re
 }
 
 /// Every state that the alignments of the annotated part hold.
-fn take_inventory(settings: &Settings, work: &Work<'_>, alignments: &Alignments) -> anyhow::Result<Inventory> {
+fn take_inventory(
+    settings: &Settings,
+    work: &Work<'_>,
+    alignments: &Alignments,
+) -> anyhow::Result<Inventory> {
     let mut states: BTreeSet<(String, u8)> = BTreeSet::new();
     let mut example = "";
     for (utterance, set) in work.data.utterances.iter().zip(work.sets) {

@@ -1,5 +1,4 @@
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use std::fmt::Write as _;
 use std::time::Duration;
 use stentor_audio::Micros;
 

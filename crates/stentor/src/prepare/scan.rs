@@ -31,16 +31,24 @@ impl Scan {
     pub(super) fn run(data: &DataDirectory, threads: usize, bad: &mut BadFiles) -> anyhow::Result<Self> {
         let mut headers = Vec::with_capacity(data.recordings.len());
         let read = |(): &mut (), recording: &stentor_audio::Recording| read_header(&recording.path);
-        ordered(&data.recordings, threads, 1_024, || (), read, |recording, header| {
-            match header {
-                Ok(header) => headers.push(Some(header)),
-                Err(error) => {
-                    bad.add(&recording.id, error.to_string())?;
-                    headers.push(None);
+        ordered(
+            &data.recordings,
+            threads,
+            1_024,
+            || (),
+            read,
+            |recording, header| {
+                match header {
+                    Ok(header) => headers.push(Some(header)),
+                    Err(error) => {
+                        bad.note(&recording.id, error.to_string());
+                        headers.push(None);
+                    }
                 }
-            }
-            anyhow::Ok(())
-        })?;
+                anyhow::Ok(())
+            },
+        )?;
+        bad.check()?;
         Ok(Self { headers })
     }
 

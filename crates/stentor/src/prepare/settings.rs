@@ -163,7 +163,10 @@ impl Settings {
             test: args.test,
             unannotated: match args.unannotated.as_str() {
                 "rest" => None,
-                text => Some(text.parse().with_context(|| format!("--unannotated {text}: expected a fraction or `rest`"))?),
+                text => Some(
+                    text.parse()
+                        .with_context(|| format!("--unannotated {text}: expected a fraction or `rest`"))?,
+                ),
             },
         };
         check_fractions(&fractions, args.max_bad)?;
@@ -261,7 +264,8 @@ fn features(experiment: Option<&Path>, flags: &FeatureArgs) -> anyhow::Result<Fe
     let mut whole = match experiment {
         None => Experiment::parse(SMALLEST)?,
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
             Experiment::parse(&text).with_context(|| path.display().to_string())?
         }
     };

@@ -104,7 +104,8 @@ impl Split {
             let wanted = wanted * self.scale * total as f64;
             wanted == 0.0 || (0.5..=1.5).contains(&(time as f64 / wanted))
         };
-        let [annotated, dev, test] = [Set::Annotated, Set::Dev, Set::Test].map(|set| self.time(set, candidates));
+        let [annotated, dev, test] =
+            [Set::Annotated, Set::Dev, Set::Test].map(|set| self.time(set, candidates));
         close(annotated + dev, fractions.annotated)
             && close(test, fractions.test)
             && (fractions.dev == 0.0 || dev > 0 && dev <= annotated)
@@ -138,29 +139,26 @@ pub(super) fn split(candidates: &[Candidate<'_>], fractions: &Fractions, seed: u
     let mut groups: Vec<Group<'_>> = by_name.into_values().collect();
     Random::new(seed, 1).shuffle(&mut groups);
     let (mut texted, untexted): (Vec<_>, Vec<_>) = groups.into_iter().partition(|g| g.texted > 0);
-    let test = take(&mut texted, target(fractions.test), |g| g.texted);
-    let mut annotated = take(&mut texted, target(fractions.annotated), |g| g.texted);
+    let test = take(&mut texted, target(fractions.test), 1, |g| g.texted);
+    let mut annotated = take(&mut texted, target(fractions.annotated), 0, |g| g.texted);
     if annotated.is_empty() {
         bail!(
-            "nothing is left to be annotated: {} groups have texts and {} of them are in the test set; lower --test or raise --annotated",
+            "nothing is left to be annotated: {} groups have texts, {} of them are in the test set; --annotated needs texts and at least two groups",
             texted.len() + test.len(),
             test.len()
         );
     }
     let annotated_time: Micros = annotated.iter().map(|g| g.texted).sum();
-    let dev = if annotated.len() > 1 {
-        take(&mut annotated, fractions.dev * annotated_time as f64, |g| g.texted)
-    } else {
-        Vec::new()
-    };
+    let dev = take(&mut annotated, fractions.dev * annotated_time as f64, 1, |g| g.texted);
     let mut rest: Vec<Group<'_>> = texted.into_iter().chain(untexted).collect();
     Random::new(seed, 2).shuffle(&mut rest);
     let unannotated = match fractions.unannotated {
-        Some(fraction) => take(&mut rest, fraction * total as f64, |g| g.time),
+        Some(fraction) => take(&mut rest, fraction * total as f64, 0, |g| g.time),
         None => rest,
     };
 
-    let dealt = [(Set::Annotated, annotated), (Set::Dev, dev), (Set::Test, test), (Set::Unannotated, unannotated)];
+    let dealt =
+        [(Set::Annotated, annotated), (Set::Dev, dev), (Set::Test, test), (Set::Unannotated, unannotated)];
     let of_group: BTreeMap<&str, Set> =
         dealt.iter().flat_map(|(set, groups)| groups.iter().map(|g| (g.name, *set))).collect();
     let mut split = Split { sets: Vec::new(), groups: BTreeMap::new(), held_out_without_text: 0, scale };
@@ -182,19 +180,28 @@ pub(super) fn split(candidates: &[Candidate<'_>], fractions: &Fractions, seed: u
 }
 
 /// Moves groups out of `groups`, in order, as long as each brings the sum closer to `target`; at least the smallest.
-fn take<'a>(groups: &mut Vec<Group<'a>>, target: f64, time: impl Fn(&Group<'_>) -> Micros) -> Vec<Group<'a>> {
-    if target <= 0.0 {
+/// `keep` groups stay in any case.
+fn take<'a>(
+    groups: &mut Vec<Group<'a>>,
+    target: f64,
+    keep: usize,
+    time: impl Fn(&Group<'_>) -> Micros,
+) -> Vec<Group<'a>> {
+    if target <= 0.0 || groups.len() <= keep {
         return Vec::new();
     }
-    let mut sum = 0.0;
+    let (mut sum, mut left) = (0.0, groups.len());
     let closer = |g: &mut Group<'_>| {
         let own = time(g) as f64;
-        let helps = sum + own / 2.0 <= target;
-        sum += if helps { own } else { 0.0 };
+        let helps = left > keep && sum + own / 2.0 <= target;
+        if helps {
+            sum += own;
+            left -= 1;
+        }
         helps
     };
     let taken: Vec<Group<'a>> = groups.extract_if(.., closer).collect();
-    if !taken.is_empty() || groups.len() < 2 {
+    if !taken.is_empty() {
         return taken;
     }
     let smallest = (0..groups.len()).min_by_key(|&i| time(&groups[i]));

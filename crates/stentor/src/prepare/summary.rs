@@ -122,7 +122,11 @@ impl fmt::Display for Summary {
             SplitBy::Utterance => "utterance: the speakers are too few, or not known",
         };
         writeln!(f, "split by {by}; seed {}", self.seed)?;
-        writeln!(f, "{} senones of {} phones, mel range up to {} Hz", self.senones, self.phones, self.corpus_nyquist_hz)?;
+        writeln!(
+            f,
+            "{} senones of {} phones, mel range up to {} Hz",
+            self.senones, self.phones, self.corpus_nyquist_hz
+        )?;
         for (reason, tally) in &self.left_out.0 {
             let sets: Vec<String> = tally.by_set.iter().map(|(set, n)| format!("{n} {set}")).collect();
             let sets = if sets.is_empty() { String::new() } else { format!(" ({})", sets.join(", ")) };
@@ -135,7 +139,11 @@ impl fmt::Display for Summary {
             writeln!(f, "left out: {} more recordings that cannot be used", self.bad_files.len() - 20)?;
         }
         if self.nearest_state_frames > 0 {
-            writeln!(f, "{} frames are labelled with the nearest state of their phone", self.nearest_state_frames)?;
+            writeln!(
+                f,
+                "{} frames are labelled with the nearest state of their phone",
+                self.nearest_state_frames
+            )?;
         }
         if !self.dead_dimensions.is_empty() {
             writeln!(f, "{} dead dimensions: {:?}", self.dead_dimensions.len(), self.dead_dimensions)?;

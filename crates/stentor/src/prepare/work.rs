@@ -40,7 +40,8 @@ impl<'a> Work<'a> {
             .enumerate()
             .filter(|(_, utterances)| !utterances.is_empty())
             .map(|(recording, utterances)| {
-                let durations = utterances.iter().filter_map(|&i| self.scan.duration(&self.data.utterances[i]));
+                let durations =
+                    utterances.iter().filter_map(|&i| self.scan.duration(&self.data.utterances[i]));
                 Job { recording, duration: durations.sum(), utterances }
             })
             .collect();

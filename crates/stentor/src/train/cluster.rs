@@ -13,6 +13,9 @@ use tokio::process::ChildStdout;
 /// How long a child may take to stop in good order.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// How long a worker may take to say good-bye by itself.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// The processes of a run on one machine.
 pub(super) struct Cluster {
     coordinator: Option<(Child, Lines<BufReader<ChildStdout>>)>,
@@ -185,18 +188,23 @@ impl Cluster {
         Ok(())
     }
 
+    /// Lets workers that are ending end, asks the others to, and kills whoever does not.
     async fn stop_workers(&mut self) {
-        for worker in &self.workers {
-            if let Some(child) = &worker.child {
+        for worker in &mut self.workers {
+            if let Some(child) = &mut worker.child
+                && tokio::time::timeout(FAREWELL, child.wait()).await.is_err()
+            {
                 // Asked all at once; whoever has ended meanwhile is no error.
                 let _ = child.terminate();
             }
         }
         for worker in &mut self.workers {
-            if let Some(mut child) = worker.child.take()
-                && let Err(error) = child.stop(GRACE).await
-            {
-                tracing::warn!(%error, identity = worker.identity, "not stopped");
+            let Some(mut child) = worker.child.take() else { continue };
+            if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+                tracing::warn!(identity = worker.identity, "did not stop when asked");
+                if let Err(error) = child.kill().await {
+                    tracing::warn!(%error, identity = worker.identity, "not stopped");
+                }
             }
         }
     }

@@ -29,8 +29,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-/// A model of the quick demo that stays above this frame error rate, percent, has learned no more than what silence is.
-pub(crate) const QUICK_FER_BOUND: f64 = 75.0;
+/// Above this frame error rate, percent, a model of the quick demo has not learned: always saying "silence" gives 87,
+/// and a run that went well below 40.
+pub(crate) const QUICK_FER_BOUND: f64 = 60.0;
 
 /// The split of the data has a seed of its own: several training seeds are tested on the same data.
 const SPLIT_SEED: u64 = 1;
@@ -227,6 +228,10 @@ impl<'a> Demo<'a> {
     fn stentor(&self, subcommand: &str) -> Command {
         let mut command = Command::new(self.programs.join("stentor"));
         command.arg(subcommand).current_dir(&self.environment.root);
+        // Progress bars and tables say enough, unless somebody asks for more.
+        if std::env::var_os("STENTOR_LOG").is_none() {
+            command.env("STENTOR_LOG", "warn");
+        }
         command
     }
 

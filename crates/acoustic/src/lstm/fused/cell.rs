@@ -1,12 +1,11 @@
 //! One time step of an LSTM cell over a batch, without the matrix products: forward and backward.
 //!
 //! Gates lie in a row as i, f, g, o, each `width` values:
-//! Each loop runs over few arrays at once: with more, the compiler gives up proving that they do not overlap, and
-//! computes one value at a time. A row stays in the first-level cache from loop to loop.
-//!
 //! i = σ(aᵢ), f = σ(a_f), g = tanh(a_g), o = σ(aₒ); c = f · c′ + i · g; h = o · tanh c, with c′ the cell one step before.
 
-use super::curves::{Arithmetic, Fused, Separate, sigmoid, tanh};
+#[cfg(target_arch = "x86_64")]
+use super::vector::Wide;
+use super::vector::{Single, Vector, sigmoid, tanh};
 
 /// Forward step of `batch` cells.
 pub(super) struct ForwardStep<'a> {
@@ -52,31 +51,30 @@ impl ForwardStep<'_> {
             // SAFETY: the CPU has the two features that the function is compiled for.
             return unsafe { self.run_wide() };
         }
-        self.run_with::<Separate>();
+        self.run_with::<Single<false>, Single<false>>();
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     fn run_wide(self) {
-        self.run_with::<Fused>();
+        self.run_with::<Wide, Single<true>>();
     }
 
+    /// Runs with `V` as far as whole vectors go, and with `T` for the rest of a row.
     #[inline(always)]
-    fn run_with<A: Arithmetic>(self) {
+    fn run_with<V: Vector, T: Vector>(self) {
         let width = self.width;
         let rows = self.gates.chunks_exact_mut(4 * width).zip(self.before.chunks_exact(width));
         let rows = rows.zip(self.cell.chunks_exact_mut(width)).zip(self.output.chunks_exact_mut(self.stride));
-        let (bias_i, bias_f, bias_g, bias_o) = quarters(self.bias, width);
         for (((gates, before), cell), output) in rows {
-            let (i, f, g, o) = quarters_mut(gates, width);
             let output = &mut output[self.column..self.column + width];
-            i.iter_mut().zip(bias_i).for_each(|(i, bias)| *i = sigmoid::<A>(*i + bias));
-            f.iter_mut().zip(bias_f).for_each(|(f, bias)| *f = sigmoid::<A>(*f + bias));
-            g.iter_mut().zip(bias_g).for_each(|(g, bias)| *g = tanh::<A>(*g + bias));
-            o.iter_mut().zip(bias_o).for_each(|(o, bias)| *o = sigmoid::<A>(*o + bias));
-            cell.iter_mut().zip(i).zip(g).for_each(|((c, i), g)| *c = *i * *g);
-            cell.iter_mut().zip(f).zip(before).for_each(|((c, f), before)| *c = A::multiply_add(*f, *before, *c));
-            output.iter_mut().zip(o).zip(cell).for_each(|((h, o), c)| *h = *o * tanh::<A>(*c));
+            let mut row = ForwardRow { gates: quarters_mut(gates, width), bias: quarters(self.bias, width), before, cell, output };
+            for at in starts::<V>(width) {
+                row.step::<V>(at);
+            }
+            for at in width / V::LANES * V::LANES..width {
+                row.step::<T>(at);
+            }
         }
     }
 }
@@ -88,61 +86,108 @@ impl BackwardStep<'_> {
             // SAFETY: the CPU has the two features that the function is compiled for.
             return unsafe { self.run_wide() };
         }
-        self.run_with::<Separate>();
+        self.run_with::<Single<false>, Single<false>>();
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     fn run_wide(self) {
-        self.run_with::<Fused>();
+        self.run_with::<Wide, Single<true>>();
     }
 
+    /// Runs with `V` as far as whole vectors go, and with `T` for the rest of a row.
     #[inline(always)]
-    fn run_with<A: Arithmetic>(self) {
+    fn run_with<V: Vector, T: Vector>(self) {
         let width = self.width;
         let rows = self.gates.chunks_exact_mut(4 * width).zip(self.cell.chunks_exact(width));
         let rows = rows.zip(self.before.chunks_exact(width)).zip(self.output.chunks_exact(self.stride));
         let rows = rows.zip(self.recurrent.chunks_exact(width)).zip(self.carry.chunks_exact_mut(width));
-        let mut scratch = vec![0f32; 2 * width];
-        let (dh, tanh_c) = scratch.split_at_mut(width);
         for (((((gates, cell), before), output), recurrent), carry) in rows {
-            let (i, f, g, o) = quarters_mut(gates, width);
             let output = &output[self.column..self.column + width];
-            dh.iter_mut().zip(output).zip(recurrent).for_each(|((dh, above), after)| *dh = above + after);
-            tanh_c.iter_mut().zip(cell).for_each(|(tanh_c, c)| *tanh_c = tanh::<A>(*c));
-            // From here on `carry` is the gradient of c ...
-            for (((dc, dh), o), tanh_c) in carry.iter_mut().zip(&*dh).zip(&*o).zip(&*tanh_c) {
-                *dc = A::multiply_add(dh * o, 1.0 - tanh_c * tanh_c, *dc);
+            let mut row = BackwardRow { gates: quarters_mut(gates, width), cell, before, output, recurrent, carry };
+            for at in starts::<V>(width) {
+                row.step::<V>(at);
             }
-            for ((o, dh), tanh_c) in o.iter_mut().zip(&*dh).zip(&*tanh_c) {
-                *o = dh * tanh_c * *o * (1.0 - *o);
-            }
-            for ((i, g), dc) in i.iter_mut().zip(g).zip(&*carry) {
-                let (i_then, g_then) = (*i, *g);
-                *i = dc * g_then * i_then * (1.0 - i_then);
-                *g = dc * i_then * (1.0 - g_then * g_then);
-            }
-            // ... and here it becomes that of c′.
-            for ((f, dc), before) in f.iter_mut().zip(carry).zip(before) {
-                let (f_then, dc_now) = (*f, *dc);
-                *f = dc_now * before * f_then * (1.0 - f_then);
-                *dc = dc_now * f_then;
+            for at in width / V::LANES * V::LANES..width {
+                row.step::<T>(at);
             }
         }
     }
 }
 
+/// One sequence of a forward step.
+struct ForwardRow<'a> {
+    gates: [&'a mut [f32]; 4],
+    bias: [&'a [f32]; 4],
+    before: &'a [f32],
+    cell: &'a mut [f32],
+    output: &'a mut [f32],
+}
+
+impl ForwardRow<'_> {
+    #[inline(always)]
+    fn step<V: Vector>(&mut self, at: usize) {
+        let sum = |n: usize| V::load(self.gates[n], at).add(V::load(self.bias[n], at));
+        let (i, f, g, o) = (sigmoid(sum(0)), sigmoid(sum(1)), tanh(sum(2)), sigmoid(sum(3)));
+        let c = f.multiply_add(V::load(self.before, at), i.multiply(g));
+        for (gate, value) in self.gates.iter_mut().zip([i, f, g, o]) {
+            value.store(gate, at);
+        }
+        c.store(self.cell, at);
+        o.multiply(tanh(c)).store(self.output, at);
+    }
+}
+
+/// One sequence of a backward step.
+struct BackwardRow<'a> {
+    gates: [&'a mut [f32]; 4],
+    cell: &'a [f32],
+    before: &'a [f32],
+    output: &'a [f32],
+    recurrent: &'a [f32],
+    carry: &'a mut [f32],
+}
+
+impl BackwardRow<'_> {
+    #[inline(always)]
+    fn step<V: Vector>(&mut self, at: usize) {
+        let one = V::splat(1.0);
+        let [i, f, g, o] = std::array::from_fn(|n| V::load(self.gates[n], at));
+        let tanh_c = tanh(V::load(self.cell, at));
+        let dh = V::load(self.output, at).add(V::load(self.recurrent, at));
+        let tanh_slope = one.subtract(tanh_c.multiply(tanh_c));
+        let dc = dh.multiply(o).multiply_add(tanh_slope, V::load(self.carry, at));
+        let sigmoid_slope = |x: V| x.multiply(one.subtract(x));
+        let gradients = [
+            dc.multiply(g).multiply(sigmoid_slope(i)),
+            dc.multiply(V::load(self.before, at)).multiply(sigmoid_slope(f)),
+            dc.multiply(i).multiply(one.subtract(g.multiply(g))),
+            dh.multiply(tanh_c).multiply(sigmoid_slope(o)),
+        ];
+        for (gate, value) in self.gates.iter_mut().zip(gradients) {
+            value.store(gate, at);
+        }
+        dc.multiply(f).store(self.carry, at);
+    }
+}
+
+/// Where the whole vectors of a row of `width` values start.
 #[inline(always)]
-fn quarters(row: &[f32], width: usize) -> (&[f32], &[f32], &[f32], &[f32]) {
-    (&row[..width], &row[width..2 * width], &row[2 * width..3 * width], &row[3 * width..4 * width])
+fn starts<V: Vector>(width: usize) -> impl Iterator<Item = usize> {
+    (0..width / V::LANES).map(|n| n * V::LANES)
 }
 
 #[inline(always)]
-fn quarters_mut(row: &mut [f32], width: usize) -> (&mut [f32], &mut [f32], &mut [f32], &mut [f32]) {
+fn quarters(row: &[f32], width: usize) -> [&[f32]; 4] {
+    [&row[..width], &row[width..2 * width], &row[2 * width..3 * width], &row[3 * width..4 * width]]
+}
+
+#[inline(always)]
+fn quarters_mut(row: &mut [f32], width: usize) -> [&mut [f32]; 4] {
     let (first, second) = row.split_at_mut(2 * width);
     let (i, f) = first.split_at_mut(width);
     let (g, o) = second.split_at_mut(width);
-    (i, f, g, o)
+    [i, f, g, o]
 }
 
 #[cfg(test)]
@@ -237,7 +282,7 @@ mod tests {
             stride: width,
             column: 0,
         };
-        forward.run_with::<Separate>();
+        forward.run_with::<Single<false>, Single<false>>();
         for (a, b) in cell.iter().zip(&cell2).chain(output.iter().zip(&output2)) {
             assert!((a - b).abs() < 2e-6, "{a} {b}");
         }

@@ -6,10 +6,10 @@
 
 mod backward;
 mod cell;
-mod curves;
 mod forward;
 mod matrix;
 mod packing;
+mod vector;
 
 pub(super) use forward::forward;
 

@@ -48,8 +48,11 @@ impl Corpus {
         let [mut scp, mut text, mut groups, mut speakers, mut ctm] = [const { String::new() }; 5];
         for i in 0..utterances {
             let id = format!("u{i:03}");
-            std::fs::write(corpus.data().join(format!("{id}.wav")), wav(rate_hz, &two_tones(rate_hz, milliseconds(i))))
-                .unwrap();
+            std::fs::write(
+                corpus.data().join(format!("{id}.wav")),
+                wav(rate_hz, &two_tones(rate_hz, milliseconds(i))),
+            )
+            .unwrap();
             writeln!(scp, "{id} {id}.wav").unwrap();
             writeln!(groups, "{id} g{:02}", i / 4).unwrap();
             writeln!(speakers, "{id} s{}", i % 2).unwrap();
@@ -59,7 +62,8 @@ impl Corpus {
             let half = milliseconds(i) as f64 / 2_000.0;
             writeln!(ctm, "{id} 1 0 {half} LOW\n{id} 1 {half} {half} HIGH").unwrap();
         }
-        for (name, table) in [("wav.scp", scp), ("text", text), ("utt2group", groups), ("utt2spk", speakers)] {
+        for (name, table) in [("wav.scp", scp), ("text", text), ("utt2group", groups), ("utt2spk", speakers)]
+        {
             corpus.write(name, &table);
         }
         std::fs::write(corpus.ctm(), ctm).unwrap();

@@ -7,7 +7,8 @@ fn states(list: &[(&str, u8)]) -> BTreeSet<(String, u8)> {
 
 #[test]
 fn ids_follow_phone_and_state() {
-    let inventory = Inventory::new(&states(&[("SIL", 0), ("AH", 2), ("AH", 0), ("+BREATH+", 1)]), &[]).unwrap();
+    let inventory =
+        Inventory::new(&states(&[("SIL", 0), ("AH", 2), ("AH", 0), ("+BREATH+", 1)]), &[]).unwrap();
     let names: Vec<&str> = inventory.senones().iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["+BREATH+.1", "AH.0", "AH.2", "SIL.0"]);
     let silent: Vec<bool> = inventory.senones().iter().map(|s| s.silence).collect();

@@ -59,10 +59,17 @@ fn each_thread_keeps_its_tools() {
     let made = AtomicUsize::new(0);
     let equip = || made.fetch_add(1, Ordering::SeqCst);
     let jobs = [(); 500];
-    ordered(&jobs, 3, 10, equip, |tool, ()| *tool, |(), tool| {
-        assert!(tool < 3);
-        Ok::<(), ()>(())
-    })
+    ordered(
+        &jobs,
+        3,
+        10,
+        equip,
+        |tool, ()| *tool,
+        |(), tool| {
+            assert!(tool < 3);
+            Ok::<(), ()>(())
+        },
+    )
     .unwrap();
     assert!(made.into_inner() <= 3);
 }

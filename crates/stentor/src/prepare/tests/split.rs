@@ -104,7 +104,10 @@ fn few_texts_are_shared_between_annotated_and_test() {
     let dealt = split(&candidates, &TENTHS, 1).unwrap();
     assert!((dealt.scale - 0.5).abs() < 1e-9);
     let count = |set| dealt.sets.iter().filter(|s| **s == Some(set)).count();
-    assert_eq!([count(Set::Annotated) + count(Set::Dev), count(Set::Test), count(Set::Unannotated)], [5, 5, 90]);
+    assert_eq!(
+        [count(Set::Annotated) + count(Set::Dev), count(Set::Test), count(Set::Unannotated)],
+        [5, 5, 90]
+    );
 }
 
 #[test]
@@ -132,4 +135,12 @@ fn one_large_speaker_is_far_from_the_wanted_fractions() {
     let candidates = candidates(&names, &groups);
     let dealt = split(&candidates, &TENTHS, 1).unwrap();
     assert!(!dealt.is_close(&TENTHS, &candidates));
+}
+
+#[test]
+fn two_groups_are_a_test_set_and_a_training_set() {
+    let names = names(2);
+    let candidates = candidates(&names, &[vec![(100, true)], vec![(90, true)]]);
+    let dealt = split(&candidates, &TENTHS, 1).unwrap();
+    assert_eq!(dealt.sets, [Some(Set::Annotated), Some(Set::Test)]);
 }

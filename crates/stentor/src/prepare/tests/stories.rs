@@ -26,7 +26,12 @@ fn run(corpus: &Corpus, out: &Path, flags: &[&str]) -> anyhow::Result<Summary> {
 /// A run with the corpus's own CTM file.
 fn run_ctm(corpus: &Corpus, out: &Path, flags: &[&str]) -> anyhow::Result<Summary> {
     let ctm = corpus.ctm();
-    run(corpus, out, &[&["--phones", ctm.to_str().unwrap(), "--annotated", "0.3", "--test", "0.2", "--dev", "0.3"], flags].concat())
+    run(
+        corpus,
+        out,
+        &[&["--phones", ctm.to_str().unwrap(), "--annotated", "0.3", "--test", "0.2", "--dev", "0.3"], flags]
+            .concat(),
+    )
 }
 
 #[test]
@@ -36,7 +41,8 @@ fn a_corpus_becomes_four_sets_without_a_common_group() {
     let summary = run_ctm(&corpus, &out, &[]).unwrap();
     assert_eq!(summary.split_by, SplitBy::Group);
     assert_eq!((summary.senones, summary.phones), (6, 2));
-    let [annotated, dev, test, unannotated] = ["annotated", "dev", "test", "unannotated"].map(|set| rows(&out, set));
+    let [annotated, dev, test, unannotated] =
+        ["annotated", "dev", "test", "unannotated"].map(|set| rows(&out, set));
     let written = annotated.len() + dev.len() + test.len() + unannotated.len();
     assert_eq!(written as u64 + summary.left_out.count(Reason::HeldOutWithoutText), 80);
 
@@ -50,12 +56,15 @@ fn a_corpus_becomes_four_sets_without_a_common_group() {
         assert_eq!(ids.len(), ((milliseconds(i) - 15) / 10) / 3, "{}", row.utterance);
         assert_eq!(row.text.as_deref(), Some(format!("LOW HIGH {i}").as_str()));
         // The labels change where the sound does: bin 8 is near 300 Hz, bin 40 near 2 kHz.
-        for (frame, id) in row.features.chunks_exact(192).zip(ids) {
-            assert_eq!(frame[64 + 8] > frame[64 + 40], *id >= 3, "{}", row.utterance);
+        // The window at the change itself holds both.
+        let change = ids.iter().position(|id| *id < 3).unwrap();
+        for (j, frame) in row.features.chunks_exact(192).enumerate().filter(|(j, _)| j.abs_diff(change) > 1) {
+            assert_eq!(frame[64 + 8] > frame[64 + 40], j < change, "{}, frame {j}", row.utterance);
         }
     }
     assert!(unannotated.iter().all(|row| row.alignment.is_none() && row.text.is_none()));
-    let groups = |rows: &[stentor_shards::FeatureRow]| rows.iter().map(|r| r.group.clone()).collect::<BTreeSet<_>>();
+    let groups =
+        |rows: &[stentor_shards::FeatureRow]| rows.iter().map(|r| r.group.clone()).collect::<BTreeSet<_>>();
     let training: BTreeSet<String> = groups(&annotated).union(&groups(&unannotated)).cloned().collect();
     assert!(groups(&test).is_disjoint(&training) && groups(&dev).is_disjoint(&training));
     assert!(groups(&test).is_disjoint(&groups(&dev)));
@@ -151,12 +160,16 @@ fn clips_too_short_and_alignments_that_do_not_fit_are_counted() {
     for i in 0..60 {
         std::fs::write(corpus.data().join(format!("u{i:03}.wav")), wav(16_000, &[5; 600])).unwrap();
         if i % 2 == 0 {
-            std::fs::write(corpus.data().join(format!("u{i:03}.wav")), wav(16_000, &[5; 16_000 * 3])).unwrap();
+            std::fs::write(corpus.data().join(format!("u{i:03}.wav")), wav(16_000, &[5; 16_000 * 3]))
+                .unwrap();
         }
     }
     let error = run_ctm(&corpus, &corpus.out("out"), &[]).unwrap_err().to_string();
     assert!(error.contains("no annotated utterance is left"), "{error}");
-    assert!(error.contains("too_short") && error.contains("misaligned") && error.contains("it ends early"), "{error}");
+    assert!(
+        error.contains("too_short") && error.contains("misaligned") && error.contains("it ends early"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -168,7 +181,8 @@ fn without_groups_and_with_two_speakers_the_split_is_by_utterance_and_with_many_
     corpus.write("utt2spk", &many);
     let out = corpus.out("many");
     assert_eq!(run_ctm(&corpus, &out, &[]).unwrap().split_by, SplitBy::Speaker);
-    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("split.json")).unwrap()).unwrap();
+    let record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("split.json")).unwrap()).unwrap();
     assert_eq!(record["by"], "speaker");
     assert_eq!(record["seed"], 1);
     assert!(record["sets"]["test"]["groups"].as_array().unwrap().len() > 1);
@@ -199,7 +213,11 @@ fn segments_of_one_recording_are_cut_and_mixed() {
     for row in rows(&out, "annotated") {
         let i: usize = row.utterance[1..].parse().unwrap();
         let frames = row.alignment.unwrap().len();
-        assert!(frames.abs_diff(((milliseconds(i) - 15) / 10) / 3) <= 1, "{} has {frames} frames", row.utterance);
+        assert!(
+            frames.abs_diff(((milliseconds(i) - 15) / 10) / 3) <= 1,
+            "{} has {frames} frames",
+            row.utterance
+        );
     }
 }
 
@@ -223,7 +241,8 @@ fn an_aligner_is_asked_for_annotated_dev_and_test_alone_and_only_once() {
     let asked: Vec<String> = std::fs::read_to_string(&log).unwrap().lines().map(str::to_owned).collect();
     let distinct: BTreeSet<&String> = asked.iter().collect();
     assert_eq!(distinct.len(), asked.len(), "nothing is asked twice");
-    let aligned: u64 = [Set::Annotated, Set::Dev, Set::Test].iter().map(|set| summary.sets[set].utterances).sum();
+    let aligned: u64 =
+        [Set::Annotated, Set::Dev, Set::Test].iter().map(|set| summary.sets[set].utterances).sum();
     assert_eq!(asked.len() as u64, aligned + summary.left_out.count(Reason::NotAligned));
     let unknown = ["u003", "u013"].iter().filter(|id| asked.iter().any(|a| a == *id)).count() as u64;
     assert_eq!(summary.left_out.count(Reason::NotAligned), unknown);
@@ -252,7 +271,8 @@ fn a_phone_that_only_the_test_part_has_leaves_its_utterance_out() {
     run_ctm(&corpus, &corpus.out("before"), &[]).unwrap();
     let victim = rows(&corpus.out("before"), "test").remove(0).utterance;
     let ctm = std::fs::read_to_string(corpus.ctm()).unwrap();
-    let strange = |line: &str| if line.starts_with(&victim) { line.replace("LOW", "ZH") } else { line.to_owned() };
+    let strange =
+        |line: &str| if line.starts_with(&victim) { line.replace("LOW", "ZH") } else { line.to_owned() };
     std::fs::write(corpus.ctm(), ctm.lines().map(strange).collect::<Vec<_>>().join("\n")).unwrap();
     let summary = run_ctm(&corpus, &corpus.out("after"), &[]).unwrap();
     assert_eq!(summary.left_out.count(Reason::UnknownPhone), 1);
