@@ -112,7 +112,8 @@ impl Engine {
             Command::Contribution(staged) => {
                 // The core refuses a second contribution of the same slot; its payload must not displace the first.
                 if self.staged.contains_key(&staged.arrival.slot) {
-                    let refusal = Status::failed_precondition("a contribution of this slot is already waiting");
+                    let refusal =
+                        Status::failed_precondition("a contribution of this slot is already waiting");
                     let _ = staged.reply.send(Err(refusal));
                     return None;
                 }

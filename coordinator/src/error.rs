@@ -30,7 +30,9 @@ pub enum Error {
     #[error(transparent)]
     Checkpoint(#[from] stentor_checkpoint::Error),
     /// The output already holds a run.
-    #[error("{output}: expected an empty output, found run `{run}`; continue it with --resume or name another output")]
+    #[error(
+        "{output}: expected an empty output, found run `{run}`; continue it with --resume or name another output"
+    )]
     Occupied {
         /// `run.output`.
         output: String,
@@ -38,7 +40,9 @@ pub enum Error {
         run: String,
     },
     /// A checkpoint belongs to another experiment.
-    #[error("{output}: expected a checkpoint of {expected}, found one of {found}; resume with the run's own data")]
+    #[error(
+        "{output}: expected a checkpoint of {expected}, found one of {found}; resume with the run's own data"
+    )]
     OtherRun {
         /// `run.output`.
         output: String,
@@ -77,7 +81,9 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Error::Read { .. } | Error::Experiment { .. } | Error::Occupied { .. } => ExitStatus::Config,
-            Error::Data(_) | Error::OtherRun { .. } | Error::State { .. } | Error::Checkpoint(_) => ExitStatus::Data,
+            Error::Data(_) | Error::OtherRun { .. } | Error::State { .. } | Error::Checkpoint(_) => {
+                ExitStatus::Data
+            }
             Error::LostQuorum(_) => ExitStatus::LostQuorum,
             Error::Broken(_) => ExitStatus::NonFinite,
             Error::Interrupted => ExitStatus::Stopped,

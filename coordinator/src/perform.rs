@@ -60,7 +60,7 @@ impl Engine {
             }
             Action::Publish(publication) => {
                 self.publisher.publish(publication, &self.tally, &mut self.events, &self.commands);
-            },
+            }
             Action::Record(event) => self.record(event),
             Action::Stop(outcome) => {
                 self.staged.clear();

@@ -111,7 +111,8 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
     };
     let started = Instant::now();
     let (commands, inbox) = mpsc::channel(256);
-    let rethresholds = strategy == Strategy::Gtc && experiment.exchange.gtc.downlink == GtcDownlink::Rethreshold;
+    let rethresholds =
+        strategy == Strategy::Gtc && experiment.exchange.gtc.downlink == GtcDownlink::Rethreshold;
     let engine = Engine {
         core: Core::new(settings, newest, 0),
         run_id: run_id.clone(),
@@ -158,7 +159,12 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
     conclude(outcome, &run, &experiment, &tally).await
 }
 
-async fn conclude(outcome: Outcome, run: &Store, experiment: &Experiment, tally: &Tally) -> Result<Summary, Error> {
+async fn conclude(
+    outcome: Outcome,
+    run: &Store,
+    experiment: &Experiment,
+    tally: &Tally,
+) -> Result<Summary, Error> {
     let checkpoint = match outcome {
         Outcome::Finished { checkpoint } => checkpoint,
         Outcome::LostQuorum { reason } => return Err(Error::LostQuorum(reason)),
@@ -226,7 +232,8 @@ async fn newest_state(
     if manifest.strategy != expected.strategy {
         return Err(other(expected.strategy, manifest.strategy));
     }
-    let state = |reason: String| Error::State { output: output.clone(), checkpoint: manifest.name.clone(), reason };
+    let state =
+        |reason: String| Error::State { output: output.clone(), checkpoint: manifest.name.clone(), reason };
     let both: crate::publish::State =
         serde_json::from_value(manifest.coordinator.clone()).map_err(|e| state(e.to_string()))?;
     both.core.position.check(dataset.plan()).map_err(|e| state(e.to_string()))?;

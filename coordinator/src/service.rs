@@ -62,7 +62,9 @@ impl Coordinator for Service {
         // It becomes part of object names and of messages.
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if !(1..=128).contains(&request.identity.len()) || !request.identity.chars().all(plain) {
-            return Err(Status::invalid_argument("expected an identity of 1 to 128 letters, digits, `-`, `_` or `.`"));
+            return Err(Status::invalid_argument(
+                "expected an identity of 1 to 128 letters, digits, `-`, `_` or `.`",
+            ));
         }
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
@@ -80,26 +82,33 @@ impl Coordinator for Service {
         request: Request<Streaming<v1::ContributionPart>>,
     ) -> Result<Response<Self::ExchangeStream>, Status> {
         let mut stream = request.into_inner();
-        let Some(v1::contribution_part::Part::Header(header)) = next(&mut stream).await?.and_then(|p| p.part) else {
+        let Some(v1::contribution_part::Part::Header(header)) = next(&mut stream).await?.and_then(|p| p.part)
+        else {
             return Err(Status::invalid_argument("expected a contribution's header first"));
         };
         let (announced, digest) = (header.payload_bytes, header.payload_digest);
         let header_bytes = stentor_proto::encoded_len(&header);
         let arrival = wire::arrival(&self.run_id, header).map_err(Status::failed_precondition)?;
-        let mut payload =
-            PayloadAssembler::new(announced, self.payload_limit).map_err(|e| Status::out_of_range(e.to_string()))?;
+        let mut payload = PayloadAssembler::new(announced, self.payload_limit)
+            .map_err(|e| Status::out_of_range(e.to_string()))?;
         while let Some(part) = next(&mut stream).await? {
             match part.part {
                 Some(v1::contribution_part::Part::Payload(bytes)) => {
                     payload.push(&bytes).map_err(|e| Status::out_of_range(e.to_string()))?;
                 }
-                _ => return Err(Status::invalid_argument("expected payload after the header, found another one")),
+                _ => {
+                    return Err(Status::invalid_argument(
+                        "expected payload after the header, found another one",
+                    ));
+                }
             }
         }
         let payload = payload.finish().map_err(|e| Status::data_loss(e.to_string()))?;
         let found = stentor_exchange::digest(&payload);
         if found != digest {
-            return Err(Status::data_loss(format!("expected payload digest {digest:016x}, found {found:016x}")));
+            return Err(Status::data_loss(format!(
+                "expected payload digest {digest:016x}, found {found:016x}"
+            )));
         }
         let (reply, answer) = oneshot::channel();
         self.tell(Command::Contribution(Staged { arrival, payload, header_bytes, reply })).await?;
@@ -110,7 +119,10 @@ impl Coordinator for Service {
         Ok(Response::new(Box::pin(tokio_stream::iter(std::iter::once(header).chain(payload).map(Ok)))))
     }
 
-    async fn report(&self, request: Request<v1::BoundaryReport>) -> Result<Response<v1::ReportReply>, Status> {
+    async fn report(
+        &self,
+        request: Request<v1::BoundaryReport>,
+    ) -> Result<Response<v1::ReportReply>, Status> {
         let report = request.into_inner();
         let peak_rss_mb = report.peak_rss_mb;
         let report = wire::report(&self.run_id, report).map_err(Status::failed_precondition)?;
@@ -130,7 +142,10 @@ impl Coordinator for Service {
         };
         if first.run_id != *self.run_id {
             let found = first.run_id;
-            return Err(Status::failed_precondition(format!("expected run `{}`, found `{found}`", self.run_id)));
+            return Err(Status::failed_precondition(format!(
+                "expected run `{}`, found `{found}`",
+                self.run_id
+            )));
         }
         let session = first.session;
         let (notices, receiver) = mpsc::channel(4);
@@ -153,13 +168,19 @@ impl Coordinator for Service {
     async fn leave(&self, request: Request<v1::LeaveRequest>) -> Result<Response<v1::LeaveReply>, Status> {
         let v1::LeaveRequest { run_id, identity, reason, fatal } = request.into_inner();
         if run_id != *self.run_id {
-            return Err(Status::failed_precondition(format!("expected run `{}`, found `{run_id}`", self.run_id)));
+            return Err(Status::failed_precondition(format!(
+                "expected run `{}`, found `{run_id}`",
+                self.run_id
+            )));
         }
         self.tell(Command::Leave { identity, reason, fatal }).await?;
         Ok(Response::new(v1::LeaveReply {}))
     }
 
-    async fn status(&self, _request: Request<v1::StatusRequest>) -> Result<Response<v1::StatusReply>, Status> {
+    async fn status(
+        &self,
+        _request: Request<v1::StatusRequest>,
+    ) -> Result<Response<v1::StatusReply>, Status> {
         let (reply, answer) = oneshot::channel();
         self.tell(Command::Status(reply)).await?;
         Ok(Response::new(answer.await.map_err(|_| over())?))

@@ -78,7 +78,9 @@ impl Tally {
 
 /// A closed round's figures for `/metrics`.
 pub(crate) fn measure(event: &Event, parameters: usize, strategy: Strategy) {
-    let Event::Round { source, frames, loss, frame_error, contributors, values_sent, bytes_up, encoding, .. } = event
+    let Event::Round {
+        source, frames, loss, frame_error, contributors, values_sent, bytes_up, encoding, ..
+    } = event
     else {
         return;
     };

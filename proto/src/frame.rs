@@ -117,7 +117,10 @@ mod tests {
 
     #[test]
     fn lies_about_the_length_are_refused() {
-        assert!(matches!(PayloadAssembler::new(11, 10), Err(FrameError::TooLarge { announced: 11, limit: 10 })));
+        assert!(matches!(
+            PayloadAssembler::new(11, 10),
+            Err(FrameError::TooLarge { announced: 11, limit: 10 })
+        ));
         let mut short = PayloadAssembler::new(4, 10).unwrap();
         assert_eq!(short.push(&[0; 5]), Err(FrameError::Overrun { announced: 4, found: 5 }));
         short.push(&[0; 3]).unwrap();

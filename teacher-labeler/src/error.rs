@@ -21,7 +21,9 @@ pub enum Error {
         source: Box<stentor_checkpoint::Error>,
     },
     /// The model's description is not one of a model that this program knows.
-    #[error("{model}: expected a description of a known model, found {reason}; use the program that wrote it")]
+    #[error(
+        "{model}: expected a description of a known model, found {reason}; use the program that wrote it"
+    )]
     Description {
         /// As given.
         model: String,
@@ -44,7 +46,9 @@ pub enum Error {
         found: String,
     },
     /// The output holds another job's labels.
-    #[error("{out}: expected an empty folder or this job's own output, found labels of {found}; name another folder")]
+    #[error(
+        "{out}: expected an empty folder or this job's own output, found labels of {found}; name another folder"
+    )]
     OtherJob {
         /// The output.
         out: String,
@@ -79,7 +83,10 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Error::Options { .. } | Error::OtherJob { .. } | Error::Acoustic(_) => ExitStatus::Config,
-            Error::Model { .. } | Error::Description { .. } | Error::OtherFeatures { .. } | Error::Shards(_) => ExitStatus::Data,
+            Error::Model { .. }
+            | Error::Description { .. }
+            | Error::OtherFeatures { .. }
+            | Error::Shards(_) => ExitStatus::Data,
             Error::Store(_) | Error::Figures { .. } => ExitStatus::Retryable,
             Error::Stopped => ExitStatus::Stopped,
         }

@@ -1,1 +1,240 @@
-//! Under construction.
+//! What the stories across crates share: where the programs are, a small synthetic corpus, runs of `stentor`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use stentor_experiment::{Experiment, Features};
+use stentor_plan::audit::{Audit, Commit, Extent, FallBack, Findings, surviving};
+use stentor_plan::{Catalogue, Lease, Plan, RowGroup};
+use stentor_shards::{
+    FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, Normalisation, Senone, f16,
+};
+use stentor_store::Store;
+
+/// A program of the project, as `cargo xtask test` has built it.
+///
+/// # Panics
+/// Where `STENTOR_BIN` does not name the folder of the programs.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let folder = std::env::var("STENTOR_BIN").expect("STENTOR_BIN: run these tests by `cargo xtask test`");
+    let path = PathBuf::from(folder).join(name);
+    assert!(path.is_file(), "{} is not built", path.display());
+    path
+}
+
+const SENONES: usize = 6;
+
+/// Writes an annotated feature set of pretended speech: a random walk through senones, each with features of its own.
+///
+/// # Panics
+/// Where the folder cannot be written.
+pub async fn write_features(folder: &Path, utterances: usize, seed: u64) -> FeatureManifest {
+    let settings = Features { mel_bins: 8, ..Features::default() };
+    let dimension = settings.dimension();
+    let senones = (0..SENONES)
+        .map(|i| Senone {
+            name: format!("P{}.{}", i / 3, i % 3),
+            phone: format!("P{}", i / 3),
+            silence: i < 3,
+            state: (i % 3) as u8,
+        })
+        .collect();
+    let options = FeatureSetOptions {
+        row_group_frames: 400,
+        shard_frames: 4000,
+        ..FeatureSetOptions::new(settings, senones, 8000.0)
+    };
+    let mut writer =
+        FeatureWriter::new(Store::open(&folder.display().to_string()).unwrap(), options).unwrap();
+    let mut random = seed;
+    let mut draw = || {
+        // Numerical Recipes' linear congruential generator: pretended speech needs no better one.
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as f32 / (1u64 << 31) as f32
+    };
+    for number in 0..utterances {
+        let frames = 60 + (draw() * 80.0) as usize;
+        let mut senone = 0usize;
+        let (mut features, mut alignment) = (Vec::new(), Vec::new());
+        for _ in 0..frames {
+            if draw() < 0.3 {
+                senone = (draw() * SENONES as f32) as usize % SENONES;
+            }
+            alignment.push(senone as u16);
+            let value = |d: usize, noise: f32| if d % SENONES == senone { 1.0 } else { 0.0 } + noise;
+            features.extend((0..dimension).map(|d| f16::from_f32(value(d, draw() - 0.5))));
+        }
+        let row = FeatureRow {
+            utterance: format!("u{number:04}"),
+            speaker: "s".into(),
+            group: format!("g{}", number / 4),
+            features,
+            alignment: Some(alignment),
+            text: None,
+        };
+        writer.push(row).await.unwrap();
+    }
+    let normalisation = Normalisation { mean: vec![0.2; dimension], std: vec![0.5; dimension] };
+    writer.finish(Some(normalisation), BTreeMap::new()).await.unwrap()
+}
+
+/// An experiment on the pretended speech below `folder` (`data/annotated`, `data/dev`), with `sections` added.
+///
+/// # Panics
+/// Where the file cannot be written.
+#[must_use]
+pub fn write_experiment(folder: &Path, name: &str, sections: &str) -> PathBuf {
+    let text = format!(
+        "[run]\nname = \"{name}\"\noutput = \"{name}\"\n\
+         [data]\nannotated = \"data/annotated\"\ndev = \"data/dev\"\n[features]\nmel_bins = 8\n\
+         [model]\nlayers = 1\nwidth = 16\n[batch]\nchunk_frames = 20\nleft_context = 5\nchunks = 4\nunit_batches = 4\n\
+         {sections}"
+    );
+    let path = folder.join(format!("{name}.toml"));
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// `stentor train` on an experiment file, its messages in a file beside it.
+///
+/// # Panics
+/// Where it cannot be started.
+#[must_use]
+pub fn start_training(experiment: &Path, options: &[&str]) -> Child {
+    let log =
+        std::fs::OpenOptions::new().create(true).append(true).open(experiment.with_extension("log")).unwrap();
+    Command::new(program("stentor"))
+        .arg("train")
+        .arg(experiment)
+        .args(options)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until `child` ends, at most two minutes; asserts that it ended well.
+///
+/// # Panics
+/// Where it does not end, or ends badly; the message shows its log.
+pub fn assert_finishes(mut child: Child, experiment: &Path) {
+    let started = Instant::now();
+    loop {
+        let log = || std::fs::read_to_string(experiment.with_extension("log")).unwrap_or_default();
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "{status}\n{}", log());
+            return;
+        }
+        if started.elapsed() > Duration::from_secs(120) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("not finished in two minutes\n{}", log());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until `condition` holds, at most a minute.
+///
+/// # Panics
+/// Where it never does.
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(60), "waited a minute for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Process ids of the children of `parent` whose command line holds all of `words`.
+///
+/// # Panics
+/// Where /proc cannot be read.
+#[must_use]
+pub fn children(parent: u32, words: &[&str]) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(id) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // The name in parentheses may hold spaces; the parent is the second field after it.
+        let own_parent =
+            stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if own_parent == Some(parent) && words.iter().all(|word| line.contains(word)) {
+            found.push(id);
+        }
+    }
+    found
+}
+
+/// SIGKILL by process id.
+///
+/// # Panics
+/// Where the process is not there.
+pub fn kill(id: u32) {
+    assert!(Command::new("kill").args(["-9", &id.to_string()]).status().unwrap().success());
+}
+
+/// The parameters that a finished run deploys, as bytes.
+///
+/// # Panics
+/// Where the run has none.
+#[must_use]
+pub fn deployed_bytes(run: &Path) -> Vec<u8> {
+    let text = std::fs::read(run.join("final.json")).unwrap();
+    let named: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let checkpoint = named["checkpoint"].as_str().unwrap();
+    std::fs::read(run.join("checkpoints").join(checkpoint).join("model.safetensors")).unwrap()
+}
+
+/// A run's summary.
+///
+/// # Panics
+/// Where the run has none.
+#[must_use]
+pub fn summary(run: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(run.join("summary.json")).unwrap()).unwrap()
+}
+
+/// Proves from a run's event log that each batch of each pass counted exactly once.
+///
+/// # Panics
+/// Where the log cannot be read.
+#[must_use]
+pub fn audit(run: &Path, manifest: &FeatureManifest) -> Findings {
+    let text = std::fs::read_to_string(run.join("experiment.toml")).unwrap();
+    let experiment = Experiment::parse(&text).unwrap();
+    let groups = manifest.shards.iter().flat_map(|s| &s.row_groups);
+    let row_groups = groups.map(|g| RowGroup { frames: g.frames, utterances: g.rows }).collect();
+    let seed = experiment.run.seed;
+    let plan =
+        Plan::new(Catalogue { row_groups }, None, &experiment.batch, &experiment.schedule, seed).unwrap();
+    let (mut commits, mut fall_backs) = (Vec::new(), Vec::new());
+    let mut segments: Vec<_> =
+        std::fs::read_dir(run.join("events")).unwrap().flatten().map(|e| e.path()).collect();
+    segments.sort();
+    for segment in segments {
+        for line in std::fs::read_to_string(segment).unwrap().lines() {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            let number = |key: &str| event[key].as_u64().unwrap();
+            match event["event"].as_str().unwrap() {
+                "round" => {
+                    let leases: Vec<Lease> = serde_json::from_value(event["leases"].clone()).unwrap();
+                    commits.push(Commit { lineage: number("lineage"), round: number("round"), leases });
+                }
+                "fell-back" => {
+                    fall_backs.push(FallBack { lineage: number("lineage"), round: number("round") })
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut audit = Audit::new(&plan);
+    surviving(&commits, &fall_backs)
+        .for_each(|commit| commit.leases.iter().for_each(|lease| audit.record(lease)));
+    audit.findings(Extent::WholeRun)
+}

@@ -30,7 +30,11 @@ const DEV_BATCH: usize = 32;
 
 impl Duties<'_> {
     /// Does them and says so.
-    pub(crate) async fn fulfil(&self, fence: v1::Fence, boundary: &v1::Boundary) -> Result<v1::BoundaryReport, Error> {
+    pub(crate) async fn fulfil(
+        &self,
+        fence: v1::Fence,
+        boundary: &v1::Boundary,
+    ) -> Result<v1::BoundaryReport, Error> {
         let Surroundings { identity, run, .. } = self.around;
         let written =
             state::save(self.replica, run, &boundary.checkpoint, identity, boundary.writes_model).await?;

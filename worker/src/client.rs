@@ -43,7 +43,9 @@ impl Client {
     /// A connection that is made when it is first used.
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
         let endpoint = Endpoint::from_shared(url.to_owned())
-            .map_err(|e| Error::Refused(format!("expected a URL such as http://host:7400, found `{url}`: {e}")))?
+            .map_err(|e| {
+                Error::Refused(format!("expected a URL such as http://host:7400, found `{url}`: {e}"))
+            })?
             .connect_timeout(Duration::from_secs(5))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(5))
@@ -76,7 +78,11 @@ impl Client {
             let waited = started.elapsed();
             if waited > patience {
                 let reason = status.message().to_owned();
-                return Err(Error::Unreachable { url: self.url.clone(), seconds: waited.as_secs_f64(), reason });
+                return Err(Error::Unreachable {
+                    url: self.url.clone(),
+                    seconds: waited.as_secs_f64(),
+                    reason,
+                });
             }
             let delay = Duration::from_millis(100 << attempt.min(5));
             tracing::info!(reason = status.message(), ?delay, "joining again");
@@ -97,7 +103,8 @@ impl Client {
         let template = first.clone();
         // The channel has room: nothing has been sent on it yet.
         let _ = beats.try_send(first);
-        let mut notices = self.grpc.attend(ReceiverStream::new(outbound)).await.map_err(session_over)?.into_inner();
+        let mut notices =
+            self.grpc.attend(ReceiverStream::new(outbound)).await.map_err(session_over)?.into_inner();
         tokio::spawn(async move {
             let mut clock = tokio::time::interval(every);
             loop {
@@ -145,14 +152,18 @@ impl Client {
         while let Some(part) = inbound.next().await.transpose().map_err(session_over)? {
             match part.part {
                 Some(v1::update_part::Part::Payload(bytes)) => payload.push(&bytes).map_err(protocol)?,
-                _ => return Err(Error::Protocol("expected an update's payload, found another header".into())),
+                _ => {
+                    return Err(Error::Protocol("expected an update's payload, found another header".into()));
+                }
             }
         }
         let payload = payload.finish().map_err(protocol)?;
         let found = stentor_exchange::digest(&payload);
         if found != header.payload_digest {
             let expected = header.payload_digest;
-            return Err(Error::Protocol(format!("expected update digest {expected:016x}, found {found:016x}")));
+            return Err(Error::Protocol(format!(
+                "expected update digest {expected:016x}, found {found:016x}"
+            )));
         }
         Ok(Update { header, payload })
     }
@@ -182,5 +193,6 @@ fn session_over(status: Status) -> Error {
 }
 
 fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "unknown".into(), |h| h.trim().to_owned())
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "unknown".into(), |h| h.trim().to_owned())
 }

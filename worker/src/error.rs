@@ -5,7 +5,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// The coordinator cannot be reached.
-    #[error("{url}: no coordinator reached for {seconds:.0} s: {reason}; is it running, and is the URL right?")]
+    #[error(
+        "{url}: no coordinator reached for {seconds:.0} s: {reason}; is it running, and is the URL right?"
+    )]
     Unreachable {
         /// As given.
         url: String,

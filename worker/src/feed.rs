@@ -55,9 +55,9 @@ impl Feed {
         let span = plan.unit(lease.source, lease.unit).map_err(stentor_dataset::Error::from)?;
         let data = match self.units.remove(&key) {
             Some(Loading::Done(data)) => data,
-            Some(Loading::Under(task)) => task
-                .await
-                .map_err(|e| Error::Protocol(format!("reading {lease} was cut short: {e}")))??,
+            Some(Loading::Under(task)) => {
+                task.await.map_err(|e| Error::Protocol(format!("reading {lease} was cut short: {e}")))??
+            }
             None => load(Arc::clone(&self.dataset), key.0, key.1).await?,
         };
         let current = self.cut.as_ref().is_some_and(|(source, pass, unit, _)| {
@@ -71,7 +71,8 @@ impl Feed {
         }
         let number = (lease.first_batch + index) as usize;
         let chunks = self.cut.as_ref().and_then(|(.., chunks)| chunks.get(number)).cloned();
-        let chunks = chunks.ok_or_else(|| Error::Protocol(format!("the plan has no batch {number} in {lease}")))?;
+        let chunks =
+            chunks.ok_or_else(|| Error::Protocol(format!("the plan has no batch {number} in {lease}")))?;
         let batch = if chunks.is_empty() { Ok(None) } else { data.batch(&chunks, shape, device).map(Some) };
         self.units.insert(key, Loading::Done(data));
         batch.map_err(|source| Error::BadBatch { lease: lease.to_string(), source })

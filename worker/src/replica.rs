@@ -1,8 +1,8 @@
 use crate::Error;
 use bytes::Bytes;
 use stentor_acoustic::{
-    AcousticModel, Batch, Objective, Optimizer, Score, Tensor, annotated_objective, build_optimizer, clip_to_norm,
-    machine_labeled_objective, mean_gradient,
+    AcousticModel, Batch, Objective, Optimizer, Score, Tensor, annotated_objective, build_optimizer,
+    clip_to_norm, machine_labeled_objective, mean_gradient,
 };
 use stentor_exchange::gtc::{Encoder, decode_mean, suggest_tau};
 use stentor_exchange::{BlockMomentum, Tau, decode_dense, digest_f32, encode_dense};
@@ -119,7 +119,12 @@ impl Replica {
 
     /// Goes forward and backward over a batch; returns its score and the gradient's norm before clipping.
     /// `learning_rate` is used where the worker steps alone.
-    pub(crate) fn learn(&mut self, batch: &Batch, source: Source, learning_rate: f64) -> Result<(Score, f64), Error> {
+    pub(crate) fn learn(
+        &mut self,
+        batch: &Batch,
+        source: Source,
+        learning_rate: f64,
+    ) -> Result<(Score, f64), Error> {
         let score = mean_gradient(self.model.as_ref(), batch, self.objective(source))?;
         let gradient = self.model.parameters().gradient();
         let norm = clip_to_norm(gradient, self.clip_norm)?;
@@ -152,7 +157,11 @@ impl Replica {
             return Ok(Coded::default());
         }
         let Exchange::Gtc(residual) = &mut self.exchange else {
-            return Ok(Coded { payload: encode_dense(&vector).into(), values_sent: values, ..Coded::default() });
+            return Ok(Coded {
+                payload: encode_dense(&vector).into(),
+                values_sent: values,
+                ..Coded::default()
+            });
         };
         residual.contribute(&vector, encoding)
     }
@@ -213,7 +222,10 @@ impl Replica {
     }
 
     /// Runs `f` with the parameters to deploy in the model.
-    pub(crate) fn with_deployed<T>(&self, f: impl FnOnce(&dyn AcousticModel) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn with_deployed<T>(
+        &self,
+        f: impl FnOnce(&dyn AcousticModel) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let Exchange::Bmuf { filter, .. } = &self.exchange else { return f(self.model.as_ref()) };
         self.model.parameters().load_host(filter.deployed())?;
         let result = f(self.model.as_ref());

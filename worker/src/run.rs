@@ -27,7 +27,8 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
         };
         let run_id = reply.assignment.as_ref().and_then(|a| a.fence.as_ref()).map(|f| f.run_id.clone());
         let run_id = run_id.unwrap_or_default();
-        let result = Session::train(&mut client, &options.identity, reply, chosen.device, &doing, shutdown).await;
+        let result =
+            Session::train(&mut client, &options.identity, reply, chosen.device, &doing, shutdown).await;
         match result {
             Ok(End::Finished) => {
                 client.leave(&run_id, &options.identity, "the run is finished", false).await;
@@ -41,7 +42,8 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
             Err(Error::SessionOver(reason)) => tracing::warn!(reason, "session over; joining again"),
             Err(error) => {
                 // Another worker would fail at the same place: the run stops and says why.
-                let fatal = matches!(error, Error::NonFinite { .. } | Error::BadBatch { .. } | Error::Data(_));
+                let fatal =
+                    matches!(error, Error::NonFinite { .. } | Error::BadBatch { .. } | Error::Data(_));
                 client.leave(&run_id, &options.identity, &error.to_string(), fatal).await;
                 return Err(error);
             }

@@ -57,7 +57,8 @@ impl<'a> Session<'a> {
         doing: &'a Doing,
         shutdown: &Shutdown,
     ) -> Result<End, Error> {
-        let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment").map_err(protocol)?;
+        let mut assignment =
+            stentor_proto::required(reply.assignment.clone(), "assignment").map_err(protocol)?;
         let fence = stentor_proto::required(assignment.fence.clone(), "fence").map_err(protocol)?;
         let first = v1::Heartbeat {
             run_id: fence.run_id,
@@ -110,13 +111,24 @@ impl<'a> Session<'a> {
         let feed = Feed::new(Arc::clone(&dataset), Arc::clone(&experiment));
         let two_sources = dataset.part(Source::MachineLabeled).is_some();
         let around = Surroundings { identity: identity.to_owned(), run, dataset, experiment };
-        Ok(Self { client, doing, replica, feed, shape, device, around, two_sources, finished: Arc::default() })
+        Ok(Self {
+            client,
+            doing,
+            replica,
+            feed,
+            shape,
+            device,
+            around,
+            two_sources,
+            finished: Arc::default(),
+        })
     }
 
     /// One round: batches, exchange, update, boundary. The next assignment, or none where the run is finished.
     async fn round(&mut self, assignment: v1::Assignment) -> Result<Option<v1::Assignment>, Error> {
         let fence = stentor_proto::required(assignment.fence.clone(), "fence").map_err(protocol)?;
-        let kind = stentor_proto::required(assignment.encoding.and_then(|e| e.kind), "encoding").map_err(protocol)?;
+        let kind = stentor_proto::required(assignment.encoding.and_then(|e| e.kind), "encoding")
+            .map_err(protocol)?;
         let leases = self.checked(&assignment.leases)?;
         let ahead = self.checked(&assignment.ahead)?;
         self.feed.expect(&leases, &ahead);
@@ -159,7 +171,8 @@ impl<'a> Session<'a> {
         metrics::phase_time(started.elapsed(), metrics::Phase::Wait);
         metrics::exchanged(payload.len() as u64, metrics::Direction::In);
 
-        let kind = stentor_proto::required(header.encoding.and_then(|e| e.kind), "encoding").map_err(protocol)?;
+        let kind =
+            stentor_proto::required(header.encoding.and_then(|e| e.kind), "encoding").map_err(protocol)?;
         let source = stentor_proto::source(header.source).map_err(protocol)?;
         let counted = learned.frames > 0 && header.contributors.contains(&assignment.slot);
         let learning_rate = self.learning_rate(source, assignment.committed_frames, assignment.total_frames);
@@ -208,7 +221,8 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         self.doing.now(format!("writing checkpoint {}", boundary.checkpoint));
-        let duties = Duties { replica: &self.replica, shape: &self.shape, device: self.device, around: &self.around };
+        let duties =
+            Duties { replica: &self.replica, shape: &self.shape, device: self.device, around: &self.around };
         let report = duties.fulfil(fence, boundary).await?;
         self.client.report(report).await
     }

@@ -45,7 +45,12 @@ pub(crate) async fn save(
 }
 
 /// Loads checkpoint `name` into a fresh replica. A newcomer takes a peer's optimiser and starts without a residual.
-pub(crate) async fn load(replica: &mut Replica, run: &Store, name: &str, identity: &str) -> Result<(), Error> {
+pub(crate) async fn load(
+    replica: &mut Replica,
+    run: &Store,
+    name: &str,
+    identity: &str,
+) -> Result<(), Error> {
     let manifest = load_manifest(run, name).await?;
     let folder = checkpoint_store(run, name);
     let read = async |object: &str| -> Result<TensorFile, Error> {

@@ -79,7 +79,9 @@ impl UnitData {
         let (left, right) = (chunk.left as usize, chunk.right as usize);
         let spans = |of: usize| from * of..to * of;
         Some(Piece {
-            features: utterance.features.get((from - left) * self.dimension..(to + right) * self.dimension)?,
+            features: utterance
+                .features
+                .get((from - left) * self.dimension..(to + right) * self.dimension)?,
             left,
             right,
             // A short alignment becomes an empty one, which the batch refuses with both lengths.
@@ -128,10 +130,8 @@ mod tests {
             log_probs: vec![-256; 2 * n],
             residual: vec![6554; n],
         };
-        let rows = UnitRows {
-            features: vec![row("a", 5), row("b", 3)],
-            labels: vec![label("a", 5), label("b", 3)],
-        };
+        let rows =
+            UnitRows { features: vec![row("a", 5), row("b", 3)], labels: vec![label("a", 5), label("b", 3)] };
         let normalisation = Normalisation { mean: vec![1.0, 1.0], std: vec![2.0, 0.5] };
         UnitData::new(&rows, 2, Some(&normalisation))
     }
@@ -148,7 +148,9 @@ mod tests {
         ];
         let batch = unit().batch(&chunks, &shape(), Device::Cpu).unwrap();
         assert_eq!(batch.lengths, [4, 3]);
-        let flat = |t: &stentor_acoustic::Tensor| Vec::<f64>::try_from(t.flatten(0, -1).to_kind(stentor_acoustic::tch::Kind::Double)).unwrap();
+        let flat = |t: &stentor_acoustic::Tensor| {
+            Vec::<f64>::try_from(t.flatten(0, -1).to_kind(stentor_acoustic::tch::Kind::Double)).unwrap()
+        };
         assert_eq!(flat(&batch.targets.mask), [0., 1., 1., 0., 1., 1., 1., 0.]);
         assert_eq!(flat(batch.targets.hard.as_ref().unwrap()), [0., 2., 3., 0., 0., 1., 2., 0.]);
         // Frame 1 of utterance a is (2, 3); its normalised form stands in the first cell.

@@ -1,5 +1,7 @@
 use super::membership::Assignments;
-use super::{Action, Core, DevScore, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot};
+use super::{
+    Action, Core, DevScore, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A checkpoint that members are writing.
@@ -85,7 +87,8 @@ impl Core {
     }
 
     pub(super) fn reported(&mut self, now: Millis, report: Report, actions: &mut Vec<Action>) {
-        let Some((&slot, member)) = self.members.iter_mut().find(|(_, m)| m.identity == report.identity) else {
+        let Some((&slot, member)) = self.members.iter_mut().find(|(_, m)| m.identity == report.identity)
+        else {
             return;
         };
         member.heard_ms = now;
@@ -99,7 +102,10 @@ impl Core {
 
     fn publish_if_complete(&mut self, name: &str, actions: &mut Vec<Action>) {
         let Some(pending) = self.pending.get_mut(name) else { return };
-        if pending.publishing || !pending.expected.is_empty() || !pending.reports.contains_key(&pending.writer) {
+        if pending.publishing
+            || !pending.expected.is_empty()
+            || !pending.reports.contains_key(&pending.writer)
+        {
             return;
         }
         pending.publishing = true;
@@ -145,7 +151,8 @@ impl Core {
         self.newest = Some((name.to_owned(), pending.saved));
         let mut assignments = pending.assignments;
         for (slot, session) in pending.newcomers {
-            if let (Some(assignment), Some(member)) = (assignments.remove(&slot), self.members.get_mut(&slot)) {
+            if let (Some(assignment), Some(member)) = (assignments.remove(&slot), self.members.get_mut(&slot))
+            {
                 member.heard_ms = now;
                 let checkpoint = Some(name.to_owned());
                 actions.push(Action::Admit { session, assignment, checkpoint });

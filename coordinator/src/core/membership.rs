@@ -20,7 +20,13 @@ pub(super) struct Applicant {
 }
 
 impl Core {
-    pub(super) fn join(&mut self, now: Millis, session: Session, identity: String, actions: &mut Vec<Action>) {
+    pub(super) fn join(
+        &mut self,
+        now: Millis,
+        session: Session,
+        identity: String,
+        actions: &mut Vec<Action>,
+    ) {
         // A restarted process may come before its old connection is seen to break.
         let old: Vec<Session> = self
             .members

@@ -11,8 +11,8 @@ mod types;
 mod tests;
 
 pub use types::{
-    Action, Arrival, Assignment, Boundary, Closing, Departure, DevScore, Encoding, Event, Fence, Input, Millis, Outcome,
-    Publication, Report, Saved, Session, Slot, Written,
+    Action, Arrival, Assignment, Boundary, Closing, Departure, DevScore, Encoding, Event, Fence, Input,
+    Millis, Outcome, Publication, Report, Saved, Session, Slot, Written,
 };
 
 use boundaries::Pending;
@@ -112,7 +112,9 @@ impl Core {
             Input::Lost { session, reason } => {
                 self.lost(now, session, Departure::Lost, &reason, &mut actions);
             }
-            Input::Leave { identity, reason, fatal } => self.leave(now, &identity, &reason, fatal, &mut actions),
+            Input::Leave { identity, reason, fatal } => {
+                self.leave(now, &identity, &reason, fatal, &mut actions)
+            }
             Input::Arrived(arrival) => self.arrived(now, arrival, &mut actions),
             Input::Reported(report) => self.reported(now, report, &mut actions),
             Input::Published { checkpoint } => self.published(now, &checkpoint, &mut actions),

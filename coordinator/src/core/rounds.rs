@@ -1,5 +1,8 @@
 use super::membership::Assignments;
-use super::{Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Millis, Outcome, Phase, Slot};
+use super::{
+    Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Millis, Outcome, Phase,
+    Slot,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_plan::{Lease, RoundPlan};
 
@@ -44,7 +47,8 @@ impl Core {
     pub(super) fn arrived(&mut self, now: Millis, arrival: Arrival, actions: &mut Vec<Action>) {
         let fence = self.fence();
         let (identity, slot) = (arrival.identity.clone(), arrival.slot);
-        let mut refuse = |reason: String| actions.push(Action::Refuse { identity: identity.clone(), slot, reason });
+        let mut refuse =
+            |reason: String| actions.push(Action::Refuse { identity: identity.clone(), slot, reason });
         let Phase::Running(round) = &mut self.phase else {
             return refuse("no round is open".into());
         };
@@ -96,7 +100,9 @@ impl Core {
     }
 
     pub(super) fn close_if_complete(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        if matches!(&self.phase, Phase::Running(round) if !round.arrivals.is_empty()) && self.missing().is_empty() {
+        if matches!(&self.phase, Phase::Running(round) if !round.arrivals.is_empty())
+            && self.missing().is_empty()
+        {
             self.close(now, actions);
         }
     }
@@ -117,7 +123,10 @@ impl Core {
         let before = self.progress();
         if let Err(error) = self.position.commit(&self.settings.plan, &plan, &committed) {
             // Only a bug can do this: the plan of the round came from this position.
-            self.stop(Outcome::Broken { reason: format!("the ledger refused round {}: {error}", self.round) }, actions);
+            self.stop(
+                Outcome::Broken { reason: format!("the ledger refused round {}: {error}", self.round) },
+                actions,
+            );
             return;
         }
         self.follow_suggestions(&arrivals);
@@ -131,12 +140,17 @@ impl Core {
         }
         if !newcomers.is_empty() {
             let reason = "newcomers".into();
-            actions.push(Action::Record(Event::Members { fence: self.fence(), members: self.roll(), reason }));
+            actions.push(Action::Record(Event::Members {
+                fence: self.fence(),
+                members: self.roll(),
+                reason,
+            }));
         }
         let mut assignments = if self.is_stale() { None } else { self.open_round(now) };
         let finished = assignments.is_none();
         let regular = finished || self.crosses_checkpoint(before);
-        let old: Vec<Slot> = slots.iter().copied().filter(|s| !newcomers.iter().any(|(n, _)| n == s)).collect();
+        let old: Vec<Slot> =
+            slots.iter().copied().filter(|s| !newcomers.iter().any(|(n, _)| n == s)).collect();
         let checkpoint = self.prepare_checkpoint(&old, &newcomers, regular, finished, &mut assignments);
         let next = (0u32..)
             .zip(&old)
@@ -179,7 +193,12 @@ impl Core {
             fence: self.fence(),
             source: plan.source,
             contributors: arrivals.keys().copied().collect(),
-            leases: plan.leases.iter().filter(|(s, _)| arrivals.contains_key(s)).flat_map(|(_, l)| l.clone()).collect(),
+            leases: plan
+                .leases
+                .iter()
+                .filter(|(s, _)| arrivals.contains_key(s))
+                .flat_map(|(_, l)| l.clone())
+                .collect(),
             frames,
             committed_frames: self.position.committed_frames(),
             loss: loss * per_frame,

@@ -1,7 +1,7 @@
 use super::{Arrival, Core, Encoding, Slot};
 use std::collections::BTreeMap;
-use stentor_exchange::gtc::{self, Phase};
 use stentor_exchange::Tau;
+use stentor_exchange::gtc::{self, Phase};
 use stentor_experiment::Strategy;
 
 impl Core {

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use stentor_experiment::Source;
 use stentor_plan::{Lease, Position};
-use std::collections::BTreeMap;
 
 /// Milliseconds since the coordinator started. The core has no clock: every input brings the time.
 pub type Millis = u64;

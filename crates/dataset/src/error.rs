@@ -12,7 +12,9 @@ pub enum Error {
         source: Box<stentor_shards::Error>,
     },
     /// Two things that must be equal are not.
-    #[error("{what} of {location} differ from {other}: expected {expected}, found {found}; prepare or label again")]
+    #[error(
+        "{what} of {location} differ from {other}: expected {expected}, found {found}; prepare or label again"
+    )]
     Mismatch {
         /// What differs.
         what: &'static str,
@@ -35,7 +37,9 @@ pub enum Error {
     #[error(transparent)]
     Plan(#[from] stentor_plan::Error),
     /// A row group's labels do not belong to its features.
-    #[error("{location}, row group {row_group}: labels of `{labels}` stand at the place of `{features}`; label again")]
+    #[error(
+        "{location}, row group {row_group}: labels of `{labels}` stand at the place of `{features}`; label again"
+    )]
     Misplaced {
         /// The feature set.
         location: String,

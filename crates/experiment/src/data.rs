@@ -55,10 +55,15 @@ impl Data {
     pub(crate) fn validate(&self) -> Result<(), Error> {
         require(!self.annotated.is_empty(), "data.annotated", "a folder or URL", "nothing")?;
         match (&self.unannotated, &self.labels) {
-            (Some(_), None) => require(false, "data.labels", "the label shards of `data.unannotated`", "nothing"),
-            (None, Some(_)) => {
-                require(false, "data.unannotated", "the feature shards that `data.labels` belong to", "nothing")
+            (Some(_), None) => {
+                require(false, "data.labels", "the label shards of `data.unannotated`", "nothing")
             }
+            (None, Some(_)) => require(
+                false,
+                "data.unannotated",
+                "the feature shards that `data.labels` belong to",
+                "nothing",
+            ),
             _ => Ok(()),
         }
     }

@@ -194,7 +194,12 @@ impl Exchange {
             "a number above 0",
             tau.unwrap_or_default(),
         )?;
-        require(fraction(self.gtc.warmup_dense), "exchange.gtc.warmup_dense", "0 to 1", self.gtc.warmup_dense)?;
+        require(
+            fraction(self.gtc.warmup_dense),
+            "exchange.gtc.warmup_dense",
+            "0 to 1",
+            self.gtc.warmup_dense,
+        )?;
         require(
             fraction(self.gtc.warmup_falling),
             "exchange.gtc.warmup_falling",
@@ -213,7 +218,12 @@ impl Exchange {
             "0, or at least 1",
             self.gtc.residual_clip,
         )?;
-        require((1..=10_000).contains(&self.bmuf.block), "exchange.bmuf.block", "1 to 10000", self.bmuf.block)?;
+        require(
+            (1..=10_000).contains(&self.bmuf.block),
+            "exchange.bmuf.block",
+            "1 to 10000",
+            self.bmuf.block,
+        )?;
         require(
             self.bmuf.momentum.is_none_or(|m| (0.0..1.0).contains(&m)),
             "exchange.bmuf.momentum",

@@ -24,7 +24,15 @@ pub struct Features {
 
 impl Default for Features {
     fn default() -> Self {
-        Self { sample_rate_hz: 16_000, mel_bins: 64, window_ms: 25, hop_ms: 10, low_hz: 20.0, high_hz: 0.0, stack: 3 }
+        Self {
+            sample_rate_hz: 16_000,
+            mel_bins: 64,
+            window_ms: 25,
+            hop_ms: 10,
+            low_hz: 20.0,
+            high_hz: 0.0,
+            stack: 3,
+        }
     }
 }
 

@@ -31,7 +31,14 @@ pub enum OptimizerKind {
 
 impl Default for Optimizer {
     fn default() -> Self {
-        Self { kind: OptimizerKind::Adam, momentum: 0.0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clip_norm: 5.0 }
+        Self {
+            kind: OptimizerKind::Adam,
+            momentum: 0.0,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            clip_norm: 5.0,
+        }
     }
 }
 

@@ -70,8 +70,18 @@ impl Schedule {
     pub(crate) fn validate(&self) -> Result<(), Error> {
         let fraction = |v: f64| (0.0..=1.0).contains(&v);
         require((1..=10_000).contains(&self.passes), "schedule.passes", "1 to 10000", self.passes)?;
-        require(self.annotated_passes <= 1000, "schedule.annotated_passes", "0 to 1000", self.annotated_passes)?;
-        require(self.sub_epoch_batches >= 1, "schedule.sub_epoch_batches", "at least 1", self.sub_epoch_batches)?;
+        require(
+            self.annotated_passes <= 1000,
+            "schedule.annotated_passes",
+            "0 to 1000",
+            self.annotated_passes,
+        )?;
+        require(
+            self.sub_epoch_batches >= 1,
+            "schedule.sub_epoch_batches",
+            "at least 1",
+            self.sub_epoch_batches,
+        )?;
         require(
             self.learning_rate > 0.0 && self.learning_rate.is_finite(),
             "schedule.learning_rate",

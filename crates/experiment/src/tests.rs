@@ -52,7 +52,8 @@ fn the_published_sizes_override_layers_and_width() {
 
 #[test]
 fn the_learning_rate_rises_then_falls_linearly() {
-    let schedule = Schedule { warmup_fraction: 0.1, final_fraction: 0.0, learning_rate: 1.0, ..Schedule::default() };
+    let schedule =
+        Schedule { warmup_fraction: 0.1, final_fraction: 0.0, learning_rate: 1.0, ..Schedule::default() };
     assert!((schedule.learning_rate_at(0.05) - 0.5 * 0.95).abs() < 1e-12);
     assert!((schedule.learning_rate_at(0.5) - 0.5).abs() < 1e-12);
     assert!(schedule.learning_rate_at(1.0).abs() < 1e-12);

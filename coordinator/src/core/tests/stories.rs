@@ -55,7 +55,8 @@ fn whoever_is_silent_beyond_the_deadline_is_dropped_by_name() {
     world.settle();
     assert!(finished(&world));
     world.audit();
-    let dropped = world.events.iter().any(|e| matches!(e, Event::Members { reason, .. } if reason.contains("b left")));
+    let dropped =
+        world.events.iter().any(|e| matches!(e, Event::Members { reason, .. } if reason.contains("b left")));
     assert!(dropped, "{:?}", world.events);
 }
 
@@ -68,7 +69,10 @@ fn a_newcomer_starts_from_a_checkpoint_written_for_it_and_takes_part() {
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);
     world.audit();
-    let both = world.events.iter().any(|e| matches!(e, Event::Round { contributors, .. } if contributors.len() == 2));
+    let both = world
+        .events
+        .iter()
+        .any(|e| matches!(e, Event::Round { contributors, .. } if contributors.len() == 2));
     assert!(both);
 }
 
@@ -95,7 +99,11 @@ fn in_fixed_membership_a_death_ends_in_the_same_bits_as_an_undisturbed_run() {
         let identity = world.kill(victim).unwrap();
         world.settle();
         if world.outcome.is_none() {
-            assert!(world.core.view(world.now).waiting.contains("1 of 2"), "{}", world.core.view(world.now).waiting);
+            assert!(
+                world.core.view(world.now).waiting.contains("1 of 2"),
+                "{}",
+                world.core.view(world.now).waiting
+            );
             world.join(&identity);
             world.settle();
         }
@@ -162,7 +170,10 @@ fn replicas_that_disagree_stop_the_run_with_names() {
     }
     world.feed(Input::Arrived(super::world::arrival("b", 99, &assignment.unwrap())));
     let Some(Outcome::Broken { reason }) = &world.outcome else { panic!("{:?}", world.outcome) };
-    assert!(reason.contains("parameters differ before round 0: a (") && reason.contains("against b ("), "{reason}");
+    assert!(
+        reason.contains("parameters differ before round 0: a (") && reason.contains("against b ("),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -189,7 +200,8 @@ fn training_stops_when_dev_stops_improving() {
 
 #[test]
 fn gtc_begins_dense_then_follows_the_suggested_threshold() {
-    let sections = "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.2\nwarmup_falling = 0.3\n";
+    let sections =
+        "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.2\nwarmup_falling = 0.3\n";
     let mut world = World::new(settings("workers = 2", sections), 1);
     world.join("a");
     world.join("b");

@@ -1,6 +1,6 @@
 use crate::core::{
-    Action, Arrival, Assignment, Boundary, Core, DevScore, Event, Input, Outcome, Report, Saved, Session, Settings,
-    Slot, Written,
+    Action, Arrival, Assignment, Boundary, Core, DevScore, Event, Input, Outcome, Report, Saved, Session,
+    Settings, Slot, Written,
 };
 use std::collections::BTreeMap;
 use stentor_experiment::Experiment;
@@ -55,9 +55,12 @@ pub(super) fn settings(cluster: &str, sections: &str) -> Settings {
     );
     let experiment = Experiment::parse(&text).unwrap();
     let catalogue = |groups: usize| Catalogue {
-        row_groups: (0..groups).map(|i| RowGroup { frames: 150 + 37 * i as u64, utterances: 2 + i as u32 % 3 }).collect(),
+        row_groups: (0..groups)
+            .map(|i| RowGroup { frames: 150 + 37 * i as u64, utterances: 2 + i as u32 % 3 })
+            .collect(),
     };
-    let plan = Plan::new(catalogue(5), Some(catalogue(11)), &experiment.batch, &experiment.schedule, 7).unwrap();
+    let plan =
+        Plan::new(catalogue(5), Some(catalogue(11)), &experiment.batch, &experiment.schedule, 7).unwrap();
     Settings { experiment, plan, has_dev: true, first_lineage: 1000 }
 }
 
@@ -140,7 +143,8 @@ impl World {
                     if boundary.writes_model {
                         self.models.insert(checkpoint.clone(), parameters);
                     }
-                    let dev = boundary.dev_share.map(|_| DevScore { frames: 10, loss_sum: 1.0, correct_frames: 5 });
+                    let dev =
+                        boundary.dev_share.map(|_| DevScore { frames: 10, loss_sum: 1.0, correct_frames: 5 });
                     let written = vec![Written { name: format!("state-{identity}"), bytes: 1, digest: 1 }];
                     self.feed(Input::Reported(Report { identity, checkpoint, written, dev }));
                 }
@@ -190,7 +194,8 @@ impl World {
                     if assignment.fence != closing.fence {
                         continue;
                     }
-                    let update = closing.contributors.iter().fold(closing.fence.round, |h, s| h * 31 + u64::from(*s));
+                    let update =
+                        closing.contributors.iter().fold(closing.fence.round, |h, s| h * 31 + u64::from(*s));
                     worker.parameters = worker.parameters.wrapping_mul(1_000_003).wrapping_add(update);
                     worker.work = Work::Reporting(boundary.clone(), next.clone());
                 }
@@ -243,7 +248,11 @@ impl World {
         for event in &self.events {
             match event {
                 Event::Round { fence, leases, .. } => {
-                    commits.push(Commit { lineage: fence.lineage, round: fence.round, leases: leases.clone() });
+                    commits.push(Commit {
+                        lineage: fence.lineage,
+                        round: fence.round,
+                        leases: leases.clone(),
+                    });
                 }
                 Event::FellBack { lineage, round, .. } => {
                     fall_backs.push(FallBack { lineage: *lineage, round: *round });

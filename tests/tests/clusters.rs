@@ -1,0 +1,129 @@
+//! Stories of real clusters: a real coordinator and real workers in processes of their own, over real gRPC, killed for
+//! real. The data is synthetic, so that they take seconds; the demo loop runs on recorded speech.
+
+use std::path::Path;
+use stentor_shards::FeatureManifest;
+use stentor_tests::{
+    assert_finishes, audit, children, deployed_bytes, kill, start_training, summary, wait_for,
+    write_experiment, write_features,
+};
+use tempfile::TempDir;
+
+fn corpus() -> (TempDir, FeatureManifest) {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let manifest = runtime.block_on(async {
+        write_features(&folder.path().join("data/dev"), 12, 2).await;
+        write_features(&folder.path().join("data/annotated"), 60, 1).await
+    });
+    (folder, manifest)
+}
+
+fn trained(folder: &Path, name: &str, sections: &str) -> Vec<u8> {
+    let experiment = write_experiment(folder, name, sections);
+    assert_finishes(start_training(&experiment, &[]), &experiment);
+    deployed_bytes(&folder.join(name))
+}
+
+#[test]
+fn one_word_toggles_the_strategy_and_all_of_them_learn() {
+    let (folder, manifest) = corpus();
+    for strategy in ["dense", "gtc", "bmuf"] {
+        let sections = format!(
+            "[schedule]\npasses = 6\nlearning_rate = 0.01\n[exchange]\nstrategy = \"{strategy}\"\n\
+             [exchange.bmuf]\nblock = 4\n[exchange.gtc]\ndensity = 0.1\n"
+        );
+        trained(folder.path(), strategy, &sections);
+        let summary = summary(&folder.path().join(strategy));
+        let error = summary["dev_frame_error"].as_f64().unwrap();
+        assert!(error < 30.0, "{strategy}: {error} % where guessing gives 83 %");
+        let findings = audit(&folder.path().join(strategy), &manifest);
+        assert!(findings.is_clean(), "{strategy}: {findings:?}");
+    }
+}
+
+#[test]
+fn bmuf_of_one_worker_without_momentum_is_plain_sgd_bit_for_bit() {
+    let (folder, _) = corpus();
+    let common = "[schedule]\npasses = 2\nlearning_rate = 0.05\n[optimizer]\nkind = \"sgd\"\nmomentum = 0.9\n\
+                  [cluster]\nworkers = 1\n[exchange]\n";
+    let dense = trained(folder.path(), "plain", &format!("{common}strategy = \"dense\"\n"));
+    let bmuf = "strategy = \"bmuf\"\n[exchange.bmuf]\nblock = 3\nmomentum = 0.0\nlearning_rate = 1.0\n";
+    let bmuf = trained(folder.path(), "block", &format!("{common}{bmuf}"));
+    assert!(dense == bmuf, "the deployed parameters differ");
+}
+
+#[test]
+fn a_worker_killed_in_the_middle_of_a_gtc_run_does_not_stop_the_others() {
+    let (folder, manifest) = corpus();
+    let sections = "[schedule]\npasses = 20\nlearning_rate = 0.01\n[exchange]\nstrategy = \"gtc\"\n[cluster]\nworkers = 3\n\
+                    restarts = 0\nround_deadline_s = 10.0\n";
+    let experiment = write_experiment(folder.path(), "killed", sections);
+    let training = start_training(&experiment, &["--threads", "1"]);
+    let run = folder.path().join("killed");
+    wait_for("the first checkpoint", || run.join("checkpoints").is_dir());
+    let victims = children(training.id(), &["--identity=worker-1"]);
+    assert_eq!(victims.len(), 1);
+    kill(victims[0]);
+    assert_finishes(training, &experiment);
+    let findings = audit(&run, &manifest);
+    assert!(findings.is_clean(), "{findings:?}");
+    let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
+    assert!(log.contains("worker-1 ended"), "{log}");
+}
+
+#[test]
+fn a_worker_that_is_started_again_takes_part_again() {
+    let (folder, manifest) = corpus();
+    let sections = "[schedule]\npasses = 30\nlearning_rate = 0.01\n[exchange]\nstrategy = \"bmuf\"\n[exchange.bmuf]\nblock = 2\n";
+    let experiment = write_experiment(folder.path(), "again", sections);
+    let training = start_training(&experiment, &["--threads", "1"]);
+    let run = folder.path().join("again");
+    wait_for("the first checkpoint", || run.join("checkpoints").is_dir());
+    kill(children(training.id(), &["--identity=worker-0"])[0]);
+    assert_finishes(training, &experiment);
+    let findings = audit(&run, &manifest);
+    assert!(findings.is_clean(), "{findings:?}");
+}
+
+#[test]
+fn a_run_that_was_killed_whole_resumes_and_ends_in_the_same_bits() {
+    let (folder, manifest) = corpus();
+    for strategy in ["dense", "gtc", "bmuf"] {
+        let sections = format!(
+            "[schedule]\npasses = 12\nlearning_rate = 0.01\n[exchange]\nstrategy = \"{strategy}\"\n\
+             [exchange.bmuf]\nblock = 3\n[cluster]\nmembership = \"fixed\"\n"
+        );
+        let undisturbed = trained(folder.path(), &format!("{strategy}-undisturbed"), &sections);
+
+        let name = format!("{strategy}-killed");
+        let experiment = write_experiment(folder.path(), &name, &sections);
+        let mut training = start_training(&experiment, &[]);
+        let run = folder.path().join(&name);
+        let manifests = || {
+            let folders = std::fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
+            folders.filter(|f| f.path().join("manifest.json").is_file()).count()
+        };
+        wait_for("two checkpoints", || manifests() >= 2);
+        // Coordinator and workers die with their parent.
+        training.kill().unwrap();
+        training.wait().unwrap();
+        assert!(!run.join("final.json").exists(), "it was killed too late to prove anything");
+        assert_finishes(start_training(&experiment, &["--resume"]), &experiment);
+        assert!(deployed_bytes(&run) == undisturbed, "{strategy}: the deployed parameters differ");
+        let findings = audit(&run, &manifest);
+        assert!(findings.is_clean(), "{strategy}: {findings:?}");
+    }
+}
+
+#[test]
+fn a_second_run_in_the_same_output_is_refused_with_what_to_do() {
+    let (folder, _) = corpus();
+    let sections = "[schedule]\npasses = 1\n[cluster]\nworkers = 1\n";
+    trained(folder.path(), "once", sections);
+    let experiment = folder.path().join("once.toml");
+    let status = start_training(&experiment, &[]).wait().unwrap();
+    assert!(!status.success());
+    let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
+    assert!(log.contains("continue it with --resume or name another output"), "{log}");
+}
