@@ -5,7 +5,9 @@ fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     println!("cargo::rerun-if-env-changed=LIBTORCH_LIB");
     // torch-sys looks for `lib` in the same two places.
-    let Some(root) = std::env::var_os("LIBTORCH_LIB").or_else(|| std::env::var_os("LIBTORCH")) else { return };
+    let Some(root) = std::env::var_os("LIBTORCH_LIB").or_else(|| std::env::var_os("LIBTORCH")) else {
+        return;
+    };
     // An absolute path: the programs are started from any folder.
     match std::path::Path::new(&root).join("lib").canonicalize() {
         Ok(lib) => println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display()),

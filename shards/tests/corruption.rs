@@ -1,4 +1,5 @@
 //! Bytes from outside may be anything: the answer is an error, never a panic and never wrong rows.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

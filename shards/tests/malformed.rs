@@ -1,4 +1,5 @@
 //! Each way in which a set can be malformed has an error of its own.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

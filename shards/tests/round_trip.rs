@@ -1,4 +1,5 @@
 //! What is written is what is read.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! Other people's readers are the judges of our shards: pyarrow and DuckDB must find in them what we wrote.
 //!
 //! `cargo xtask test` names a Python that has both in `STENTOR_PYTHON`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

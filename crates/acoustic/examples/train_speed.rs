@@ -1,9 +1,10 @@
-//! How many frames a second a student and a teacher train and infer, on this device and number of threads:
+//! How many frames a second a student and a teacher train and label, on this device and number of threads:
 //!
 //! `cargo run -p stentor-acoustic --example train_speed -- [threads] [device]` (1 thread and the CPU unless given)
 //!
-//! One line per figure: model, what was done, frames a second. Training is the whole step: forward, soft-label objective
-//! with k = 20, backward, clipping, Adam.
+//! One line per figure: model, what was done, valid frames a second. `train` takes batches of 32 chunks of 60 frames,
+//! `train-mixed` chunks of 20 to 60 frames as utterances' ends make them; both are whole steps: forward, soft labels with
+//! k = 20, backward, clipping, Adam. `label` is top-20 posteriors of whole utterances.
 
 use std::time::{Duration, Instant};
 use stentor_acoustic::random::Stream;
@@ -26,32 +27,33 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     set_threads(threads)?;
     let student = Model { layers: 3, width: 192, bidirectional: false, ..Model::default() };
     let teacher = Model { layers: 3, width: 256, bidirectional: true, ..Model::default() };
+    let full = vec![FRAMES; CHUNKS];
+    let mixed: Vec<usize> = (0..CHUNKS).map(|n| 20 + 17 * n % 41).collect();
     for (name, model) in [("student-3x192", student), ("teacher-3x256-bidirectional", teacher)] {
         let shape = ModelShape::new(&model, INPUTS, SENONES)?;
-        println!("{name} train {:.0}", training(&shape, device)?);
+        println!("{name} train {:.0}", training(&shape, &full, device)?);
+        println!("{name} train-mixed {:.0}", training(&shape, &mixed, device)?);
         println!("{name} label {:.0}", labeling(&shape, device)?);
     }
     Ok(())
 }
 
-/// Frames a second of whole training steps.
-fn training(shape: &ModelShape, device: Device) -> Result<f64, Error> {
+/// Frames a second of whole training steps on chunks of these lengths.
+fn training(shape: &ModelShape, lengths: &[usize], device: Device) -> Result<f64, Error> {
     let model = build(shape, 1, device)?;
     let settings = Optimizer::default();
     let mut optimizer = build_optimizer(&settings, model.parameters().len(), device);
     let objective = machine_labeled_objective(&Objective::default());
-    let features = noise(CHUNKS * FRAMES * INPUTS);
+    let features = noise(FRAMES * INPUTS);
     let ids: Vec<u16> = (0..FRAMES * K).map(|n| ((n / K * 7 + n % K) % SENONES) as u16).collect();
     let probabilities: Vec<f32> = (0..FRAMES * K).map(|n| 0.5f32.powi((n % K) as i32 + 1)).collect();
-    let chunks: Vec<Chunk<'_>> = features
-        .chunks(FRAMES * INPUTS)
-        .map(|features| {
-            let soft = SoftLabels { k: K, ids: &ids, probabilities: &probabilities };
-            Chunk { features, left: 0, right: 0, hard: None, soft: Some(soft) }
-        })
-        .collect();
+    let chunk = |&frames: &usize| {
+        let soft = SoftLabels { k: K, ids: &ids[..frames * K], probabilities: &probabilities[..frames * K] };
+        Chunk { features: &features[..frames * INPUTS], left: 0, right: 0, hard: None, soft: Some(soft) }
+    };
+    let chunks: Vec<Chunk<'_>> = lengths.iter().map(chunk).collect();
     let batch = Batch::pack(&chunks, shape, device)?;
-    rate(CHUNKS * FRAMES, || {
+    rate(lengths.iter().sum(), || {
         mean_gradient(model.as_ref(), &batch, objective.as_ref())?;
         clip_to_norm(model.parameters().gradient(), settings.clip_norm)?;
         let step = optimizer.update(model.parameters().gradient(), 1e-3)?;
@@ -59,7 +61,7 @@ fn training(shape: &ModelShape, device: Device) -> Result<f64, Error> {
     })
 }
 
-/// Frames a second of top-k posteriors of whole utterances.
+/// Frames a second of top-k posteriors of whole utterances, 30 to 225 frames long.
 fn labeling(shape: &ModelShape, device: Device) -> Result<f64, Error> {
     let model = build(shape, 1, device)?;
     let lengths: Vec<usize> = (0..40).map(|n| 30 + 5 * n).collect();

@@ -50,7 +50,8 @@ impl Batch {
         for (index, chunk) in chunks.iter().enumerate() {
             lengths.push(checked_frames(index, chunk, shape)?);
         }
-        let frames = lengths.iter().copied().max().ok_or_else(|| Error::shape("batch", "at least 1 chunk", 0))?;
+        let frames =
+            lengths.iter().copied().max().ok_or_else(|| Error::shape("batch", "at least 1 chunk", 0))?;
         let rows = chunks.len() * frames;
 
         let mut features = vec![0f32; rows * shape.inputs];
@@ -143,6 +144,83 @@ fn check_labels(index: usize, labels: &[u16], shape: &ModelShape) -> Result<(), 
     }
 }
 
-pub(crate) fn tensor<T: tch::kind::Element>(values: &[T], size: &[i64], device: Device) -> Result<Tensor, Error> {
+pub(crate) fn tensor<T: tch::kind::Element>(
+    values: &[T],
+    size: &[i64],
+    device: Device,
+) -> Result<Tensor, Error> {
     Ok(Tensor::f_from_slice(values)?.f_view(size)?.f_to_device(device)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_experiment::Model;
+
+    fn shape() -> ModelShape {
+        ModelShape::new(&Model::default(), 2, 5).unwrap()
+    }
+
+    fn flat(tensor: &Tensor) -> Vec<f64> {
+        Vec::<f64>::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
+    }
+
+    #[test]
+    fn labels_stand_at_the_frames_that_count_and_the_rest_is_masked() {
+        // One frame of warm-up, two that count, one of look-ahead; beside it a chunk of a single frame.
+        let long: Vec<f32> = (1..=8).map(|n| n as f32).collect();
+        let soft = |ids, probabilities| Some(SoftLabels { k: 2, ids, probabilities });
+        let chunks = [
+            Chunk {
+                features: &long,
+                left: 1,
+                right: 1,
+                hard: Some(&[3, 4]),
+                soft: soft(&[3, 1, 4, 0], &[0.6, 0.3, 0.7, 0.1]),
+            },
+            Chunk {
+                features: &long[..2],
+                left: 0,
+                right: 0,
+                hard: Some(&[2]),
+                soft: soft(&[2, 0], &[0.9, 0.05]),
+            },
+        ];
+        let batch = Batch::pack(&chunks, &shape(), Device::Cpu).unwrap();
+        assert_eq!((batch.lengths.as_slice(), batch.frames()), (&[4, 1][..], 3));
+        assert_eq!(batch.features.size(), [2, 4, 2]);
+        assert_eq!(flat(&batch.features)[6..12], [7.0, 8.0, 1.0, 2.0, 0.0, 0.0]);
+        assert_eq!(flat(&batch.targets.mask), [0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(flat(&batch.targets.hard.unwrap()), [0.0, 3.0, 4.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
+        let soft = batch.targets.soft.unwrap();
+        assert_eq!(flat(&soft.ids)[..10], [0.0, 0.0, 3.0, 1.0, 4.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
+        assert!((flat(&soft.probabilities)[4] - 0.7).abs() < 1e-6);
+    }
+
+    #[test]
+    fn slices_that_disagree_are_errors_that_name_the_chunk() {
+        let features = [0f32; 6];
+        let good = Chunk { features: &features, left: 1, right: 0, hard: Some(&[1, 2]), soft: None };
+        let soft = |k, ids, probabilities| Some(SoftLabels { k, ids, probabilities });
+        let bad = [
+            (Chunk { features: &features[..5], ..good }, "features of chunk 1"),
+            (Chunk { left: 2, right: 1, ..good }, "frames of chunk 1"),
+            (Chunk { left: usize::MAX, right: 1, ..good }, "frames of chunk 1"),
+            (Chunk { hard: Some(&[1]), ..good }, "hard labels of chunk 1"),
+            (Chunk { hard: Some(&[1, 5]), ..good }, "label 5 of chunk 1"),
+            (Chunk { hard: None, ..good }, "chunk 1 with others"),
+            (Chunk { soft: soft(1, &[1, 2], &[0.5, 0.5]), ..good }, "chunk 1 with others"),
+            (Chunk { soft: soft(0, &[], &[]), ..good }, "kept in a frame of chunk 1"),
+            (Chunk { soft: soft(6, &[], &[]), ..good }, "kept in a frame of chunk 1"),
+            (Chunk { soft: soft(1, &[1], &[0.5, 0.5]), ..good }, "soft labels of chunk 1"),
+            (Chunk { soft: soft(1, &[1, 2], &[0.5]), ..good }, "probabilities of chunk 1"),
+        ];
+        for (chunk, expected) in bad {
+            let error = Batch::pack(&[good, chunk], &shape(), Device::Cpu).unwrap_err().to_string();
+            assert!(error.contains(expected), "expected `{expected}` in `{error}`");
+        }
+        assert!(Batch::pack(&[], &shape(), Device::Cpu).is_err());
+        let wild = Chunk { soft: soft(1, &[1, 9], &[0.5, 0.5]), ..good };
+        assert!(matches!(Batch::pack(&[wild], &shape(), Device::Cpu), Err(Error::Label { found: 9, .. })));
+    }
 }

@@ -32,13 +32,15 @@ pub fn choose_device(request: &str) -> Result<ChosenDevice, Error> {
     };
     let gpus = find_gpus();
     match (wanted, gpus) {
-        (None, Ok(count)) => {
-            Ok(ChosenDevice { device: Device::Cuda(0), why: format!("the first of {count} GPUs, chosen by auto") })
-        }
+        (None, Ok(count)) => Ok(ChosenDevice {
+            device: Device::Cuda(0),
+            why: format!("the first of {count} GPUs, chosen by auto"),
+        }),
         (None, Err(reason)) => Ok(ChosenDevice { device: Device::Cpu, why: format!("no GPU: {reason}") }),
-        (Some(index), Ok(count)) if index < count => {
-            Ok(ChosenDevice { device: Device::Cuda(index), why: format!("GPU {index} of {count} was asked for") })
-        }
+        (Some(index), Ok(count)) if index < count => Ok(ChosenDevice {
+            device: Device::Cuda(index),
+            why: format!("GPU {index} of {count} was asked for"),
+        }),
         (Some(_), Ok(count)) => {
             let reason = format!("this machine has {count} GPUs, numbered from 0");
             Err(Error::DeviceUnavailable { requested: request.to_owned(), reason })
@@ -88,7 +90,10 @@ fn load_cuda() -> Result<PathBuf, String> {
 fn torch_folder() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let path = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
-    path.map(Path::new).find(|p| p.file_name().is_some_and(|n| n == "libtorch_cpu.so"))?.parent().map(Path::to_owned)
+    path.map(Path::new)
+        .find(|p| p.file_name().is_some_and(|n| n == "libtorch_cpu.so"))?
+        .parent()
+        .map(Path::to_owned)
 }
 
 /// Loads a shared library for the rest of the process's life.

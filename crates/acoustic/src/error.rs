@@ -41,7 +41,9 @@ pub enum Error {
         name: String,
     },
     /// A parameter of the file has another shape than the model's.
-    #[error("parameter `{name}`: expected shape {expected:?}, found {found:?}: the file is of a model of another size")]
+    #[error(
+        "parameter `{name}`: expected shape {expected:?}, found {found:?}: the file is of a model of another size"
+    )]
     ParameterShape {
         /// Its name.
         name: String,
@@ -59,7 +61,9 @@ pub enum Error {
         missing: &'static str,
     },
     /// A label names a senone that the model does not have.
-    #[error("label {found} of chunk {chunk}: the model has {senones} senones; the labels are of another senone set")]
+    #[error(
+        "label {found} of chunk {chunk}: the model has {senones} senones; the labels are of another senone set"
+    )]
     Label {
         /// The senone's id.
         found: u16,

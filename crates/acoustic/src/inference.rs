@@ -29,7 +29,7 @@ pub struct TopKLabels {
 /// [`Error::Shape`] for an utterance that is not a whole number of frames.
 pub fn log_posteriors(model: &dyn AcousticModel, utterances: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
     let mut posteriors = vec![Vec::new(); utterances.len()];
-    each_utterance(model, utterances, |utterance, logits| {
+    each_utterance(model, utterances, batch_frames(model.shape()), |utterance, logits| {
         let log_p = logits.f_log_softmax(-1, None)?.f_to_device(Device::Cpu)?.f_contiguous()?;
         posteriors[utterance].extend(host::<f32>(&log_p)?);
         Ok(())
@@ -48,7 +48,7 @@ pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Resu
     }
     let empty = TopKLabels { ids: Vec::new(), log_probs: Vec::new(), residual: Vec::new() };
     let mut labels = vec![empty; utterances.len()];
-    each_utterance(model, utterances, |utterance, logits| {
+    each_utterance(model, utterances, batch_frames(model.shape()), |utterance, logits| {
         // Normalised over all senones before the choice, so that 1 − Σp is what the others hold.
         let (log_probs, ids) = logits.f_log_softmax(-1, None)?.f_topk(k as i64, -1, true, true)?;
         let (log_probs, ids) = (host::<f32>(&log_probs)?, host::<i64>(&ids)?);
@@ -72,10 +72,12 @@ impl TopKLabels {
     }
 }
 
-/// Hands each utterance's logits, `[frames, senones]`, to `take`, in one or more pieces from first frame to last.
+/// Hands each utterance's logits, `[frames, senones]`, to `take`, in one or more pieces from first frame to last. At most
+/// `limit` frames, padding included, are in work at a time where the model allows it.
 fn each_utterance(
     model: &dyn AcousticModel,
     utterances: &[&[f32]],
+    limit: usize,
     mut take: impl FnMut(usize, &Tensor) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let _guard = tch::no_grad_guard();
@@ -88,7 +90,6 @@ fn each_utterance(
         }
         lengths.push(utterance.len() / shape.inputs);
     }
-    let limit = batch_frames(shape);
     for group in groups(&lengths, limit) {
         let longest = lengths[group[0]];
         if longest > limit && !shape.model.bidirectional {
@@ -135,11 +136,19 @@ fn groups(lengths: &[usize], limit: usize) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for utterance in order {
         match groups.last_mut() {
-            Some(group) if lengths[group[0]] * (group.len() + 1) <= limit => group.push(utterance),
+            Some(group) if fits(group.len(), lengths[group[0]], lengths[utterance], limit) => {
+                group.push(utterance)
+            }
             _ => groups.push(vec![utterance]),
         }
     }
     groups
+}
+
+/// Whether one more utterance may join `count` others. A few utterances of any length together are faster than one alone;
+/// from 16 on, little is gained by more, and padding costs.
+fn fits(count: usize, longest: usize, length: usize, limit: usize) -> bool {
+    longest.saturating_mul(count + 1) <= limit && (count < 16 || 4 * length >= 3 * longest)
 }
 
 /// Frames of a batch, padding included, that fit the working memory.

@@ -32,7 +32,8 @@ pub use inference::{TopKLabels, log_posteriors, top_k};
 pub use lstm::LstmModel;
 pub use model::{AcousticModel, InnerLayers, Outputs, StreamState, build};
 pub use objective::{
-    HardLabels, LossSum, Mixed, Objective, Soft, Targets, TopK, annotated_objective, machine_labeled_objective,
+    HardLabels, LossSum, Mixed, Objective, Soft, Targets, TopK, annotated_objective,
+    machine_labeled_objective,
 };
 pub use optimizer::{Adam, Optimizer, OptimizerState, Sgd, build_optimizer, clip_to_norm};
 pub use parameters::{NamedParameter, ParameterSlot, ParameterVector};

@@ -40,7 +40,10 @@ impl Outputs {
 
 impl std::fmt::Debug for Outputs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outputs").field("logits", &self.logits).field("hidden", &self.hidden).finish_non_exhaustive()
+        f.debug_struct("Outputs")
+            .field("logits", &self.logits)
+            .field("hidden", &self.hidden)
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,7 +88,9 @@ pub trait AcousticModel: Send {
         let parameters = self.parameters();
         match outputs.tape {
             Some(tape) => tape.backward(parameters, loss),
-            None => parameters.accumulate(&Tensor::f_run_backward(&[loss], parameters.views(), false, false)?),
+            None => {
+                parameters.accumulate(&Tensor::f_run_backward(&[loss], parameters.views(), false, false)?)
+            }
         }
     }
 

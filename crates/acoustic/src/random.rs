@@ -22,7 +22,8 @@ impl Stream {
     /// The stream of this seed and name.
     #[must_use]
     pub fn new(seed: u64, name: &str) -> Self {
-        let key = name.bytes().fold(mix(seed ^ 0x7374_656e_746f_7221), |key, byte| mix(key ^ u64::from(byte)));
+        let key =
+            name.bytes().fold(mix(seed ^ 0x7374_656e_746f_7221), |key, byte| mix(key ^ u64::from(byte)));
         Self { key }
     }
 

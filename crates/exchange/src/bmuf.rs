@@ -2,8 +2,8 @@ use crate::error::{Error, same_length};
 use rayon::prelude::*;
 use stentor_experiment::BmufMomentum;
 
-/// Blockwise model-update filtering (Chen & Huo 2016): the mean of the workers' models after a block passes through a
-/// momentum filter.
+/// Blockwise model-update filtering (Chen & Huo 2016): the mean of the workers' models after a block passes
+/// through a momentum filter.
 ///
 /// Workers start a block at [`start`](Self::start) S and end it at θᵢ. Then, with G = mean(θᵢ) − S,
 ///
@@ -11,8 +11,9 @@ use stentor_experiment::BmufMomentum;
 /// Δ ← ηΔ + ζG      W ← W + Δ      next S = W (classical) or W + ηΔ (Nesterov)
 /// ```
 ///
-/// W, which is [deployed](Self::deployed), and the look-ahead point S are kept apart: fed back as W, the look-ahead would
-/// make the steady gain (1 + η)·N instead of N. G is measured from where the workers started, not from W.
+/// W, which is [deployed](Self::deployed), and the look-ahead point S are kept apart: fed back as W, the
+/// look-ahead would make the steady gain (1 + η)·N instead of N. G is measured from where the workers
+/// started, not from W.
 ///
 /// Each replica runs this on the same mean and gets the same bits.
 #[derive(Debug, Clone)]
@@ -91,15 +92,15 @@ impl BlockMomentum {
         &self.delta
     }
 
-    /// Closes a block whose workers ended at `mean` on average, with block momentum `eta` and block learning rate `zeta`,
-    /// and looks ahead with the same `eta`.
+    /// Closes a block whose workers ended at `mean` on average, with block momentum `eta` and block learning
+    /// rate `zeta`, and looks ahead with the same `eta`.
     ///
-    /// With ζ = 1 the sum W + (mean − S) is taken as `mean` + (what S left out), for in floats the sum differs: N = 1, η = 0,
-    /// ζ = 1 then equals plain training bit for bit.
+    /// With ζ = 1 the sum W + (mean − S) is taken as `mean` + (what S left out), for in floats the sum
+    /// differs: N = 1, η = 0, ζ = 1 then equals plain training bit for bit.
     ///
     /// # Errors
-    /// [`Error::Length`] and [`Error::BlockRate`] for η outside 0 to 1 (1 excluded) or ζ not above 0; the state is then
-    /// as before.
+    /// [`Error::Length`] and [`Error::BlockRate`] for η outside 0 to 1 (1 excluded) or ζ not above 0; the
+    /// state is then as before.
     pub fn close(&mut self, mean: &[f32], eta: f64, zeta: f64) -> Result<(), Error> {
         same_length("mean of models", self.w.len(), mean.len())?;
         check_eta(eta)?;
@@ -132,8 +133,8 @@ impl BlockMomentum {
         self.look_ahead(eta)
     }
 
-    /// Looks ahead with another η than the last block's: when the number of workers changes, before the next block starts.
-    /// Does nothing with classical momentum.
+    /// Looks ahead with another η than the last block's: when the number of workers changes, before the next
+    /// block starts. Does nothing with classical momentum.
     ///
     /// # Errors
     /// [`Error::BlockRate`] for η outside 0 to 1 (1 excluded).

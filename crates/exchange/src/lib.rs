@@ -2,13 +2,13 @@
 //!
 //! Three ways, all pure functions on slices of `f32` (no clock, socket, file or random number in this crate):
 //!
-//! - [`gtc`]: gradient threshold compression (Strom 2015). A worker sends signs of ±τ and keeps the rest as a residual; the
-//!   sum of signs is an integer, so the order of arrival cannot change it.
+//! - [`gtc`]: gradient threshold compression (Strom 2015). A worker sends signs of ±τ and keeps the rest as a
+//!   residual; the sum of signs is an integer, so the order of arrival cannot change it.
 //! - dense: [`WeightedMean`] of whole vectors, taken in slot order.
 //! - [`BlockMomentum`]: blockwise model-update filtering (Chen & Huo 2016) on the mean of whole models.
 //!
-//! [`Reducer`] is the coordinator's side of all three. Everything that decodes bytes takes hostile ones: it returns an
-//! [`Error`], never panics, and never holds more memory than the caller's own vector needs.
+//! [`Reducer`] is the coordinator's side of all three. Everything that decodes bytes takes hostile ones: it
+//! returns an [`Error`], never panics, and never holds more memory than the caller's own vector needs.
 
 mod bmuf;
 mod dense;

@@ -2,10 +2,12 @@ use crate::dense::{BYTES, check_dense, floats};
 use crate::error::{Error, first_non_finite, same_length};
 use rayon::prelude::*;
 
-/// Mean of vectors weighted by whole numbers (frames): `Σ wᵢ·vᵢ / Σ wᵢ`, each sum in `f64` and rounded once to `f32`.
+/// Mean of vectors weighted by whole numbers (frames): `Σ wᵢ·vᵢ / Σ wᵢ`, each sum in `f64` and rounded once
+/// to `f32`.
 ///
-/// The same vectors in the same order give the same bits whatever the number of threads; so add them in slot order. The mean
-/// of one vector is that vector bit for bit, for `w·v/w` errs by far less than half a unit in the last place of an `f32`.
+/// The same vectors in the same order give the same bits whatever the number of threads; so add them in slot
+/// order. The mean of one vector is that vector bit for bit, for `w·v/w` errs by far less than half a unit in
+/// the last place of an `f32`.
 #[derive(Debug, Clone)]
 pub struct WeightedMean {
     sums: Vec<f64>,

@@ -22,11 +22,12 @@ pub enum EncodingSpec {
 
 /// The coordinator's side of a round: contributions in, one update out.
 ///
-/// A contribution without frames counts for nothing: it has weight 0 in a mean and is not among the c contributors of a sum
-/// of signs. Its payload is not read, and the worker behind it must keep its old residual.
+/// A contribution without frames counts for nothing: it has weight 0 in a mean and is not among the c
+/// contributors of a sum of signs. Its payload is not read, and the worker behind it must keep its old
+/// residual.
 ///
-/// The payload of the update is, for `Dense`, the mean gradient; for `Threshold`, the message of the counts, which carries τ
-/// and c; for `Block`, the mean model.
+/// The payload of the update is, for `Dense`, the mean gradient; for `Threshold`, the message of the counts,
+/// which carries τ and c; for `Block`, the mean model.
 #[derive(Debug, Clone)]
 pub struct Reducer {
     parameters: usize,
@@ -91,12 +92,12 @@ impl Reducer {
         (self.last_slot, self.contributors, self.frames) = (None, 0, 0);
     }
 
-    /// Adds the contribution of `slot`, made of `frames` valid frames. Slots come in ascending order, each at most once: a
-    /// sum of floats depends on it.
+    /// Adds the contribution of `slot`, made of `frames` valid frames. Slots come in ascending order, each at
+    /// most once: a sum of floats depends on it.
     ///
     /// # Errors
-    /// [`Error::SlotOrder`], [`Error::TauMismatch`], and what is wrong with the payload. The round is then as before, so
-    /// that the member can be dropped and the others go on.
+    /// [`Error::SlotOrder`], [`Error::TauMismatch`], and what is wrong with the payload. The round is then as
+    /// before, so that the member can be dropped and the others go on.
     pub fn add(&mut self, slot: u32, frames: u64, payload: &[u8]) -> Result<(), Error> {
         if let Some(previous) = self.last_slot
             && slot <= previous

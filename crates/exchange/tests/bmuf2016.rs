@@ -1,5 +1,6 @@
-//! Chen & Huo 2016, "Scalable training of deep learning machines by incremental block training with intra-block parallel
-//! optimization and blockwise model-update filtering": its equations and limits, told as stories.
+//! Chen & Huo 2016, "Scalable training of deep learning machines by incremental block training with
+//! intra-block parallel optimization and blockwise model-update filtering": its equations and limits, told as
+//! stories.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -105,7 +106,8 @@ fn under_a_constant_gradient_the_steady_gain_is_n() {
 
 #[test]
 fn the_look_ahead_fed_back_as_the_model_would_gain_1_plus_eta_times_n() {
-    // The mistake of several public versions, done by hand, so that the test above is known to tell the two apart.
+    // The mistake of several public versions, done by hand, so that the test above is known to tell the two
+    // apart.
     let (workers, eta) = (8.0, 1.0 - 1.0 / 8.0);
     let (mut w, mut delta, mut gained) = (0f64, 0f64, 0f64);
     for _ in 0..500 {
@@ -127,8 +129,8 @@ fn the_model_and_the_look_ahead_are_kept_apart() {
         }
         (block.deployed()[0], block.delta()[0], block.start()[0])
     };
-    // Δ: 1, then 1.5. Classical: W = 1, then 2.5, which is where the next block starts. Nesterov: W is the same, for G is measured
-    // from where the workers started; the next block starts 0.5 · 1.5 ahead of it.
+    // Δ: 1, then 1.5. Classical: W = 1, then 2.5, which is where the next block starts. Nesterov: W is the
+    // same, for G is measured from where the workers started; the next block starts 0.5 · 1.5 ahead of it.
     assert_eq!(close_all(BmufMomentum::Classical), (2.5, 1.5, 2.5));
     assert_eq!(close_all(BmufMomentum::Nesterov), (2.5, 1.5, 3.25));
 }
@@ -183,7 +185,11 @@ fn a_block_learning_rate_scales_what_the_block_brought() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn replicas_and_a_restored_one_hold_the_same_bits(seed in any::<u64>(), nesterov in any::<bool>(), saved_at in 0usize..6) {
+    fn replicas_and_a_restored_one_hold_the_same_bits(
+        seed in any::<u64>(),
+        nesterov in any::<bool>(),
+        saved_at in 0usize..6,
+    ) {
         let kind = KINDS[usize::from(nesterov)];
         let mut numbers = Numbers(seed);
         let initial = numbers.gradient(40_000, 1.0);

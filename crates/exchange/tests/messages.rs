@@ -136,7 +136,11 @@ proptest! {
     }
 
     #[test]
-    fn a_message_cut_short_or_continued_is_refused((counts, divisor) in any_counts(), at in any::<prop::sample::Index>(), more in 1usize..20) {
+    fn a_message_cut_short_or_continued_is_refused(
+        (counts, divisor) in any_counts(),
+        at in any::<prop::sample::Index>(),
+        more in 1usize..20,
+    ) {
         let bytes = message(&counts, divisor);
         let cut = &bytes[..at.index(bytes.len())];
         prop_assert!(decode_counts(cut, counts.len()).is_err());

@@ -31,7 +31,10 @@ fn finite() -> impl Strategy<Value = f32> {
 
 proptest! {
     #[test]
-    fn the_mean_of_one_contribution_is_itself_bit_for_bit(values in prop::collection::vec(finite(), 0..100), frames in 1u64..) {
+    fn the_mean_of_one_contribution_is_itself_bit_for_bit(
+        values in prop::collection::vec(finite(), 0..100),
+        frames in 1u64..,
+    ) {
         let specs = [
             EncodingSpec::Dense,
             EncodingSpec::Block { weights: BmufWeights::Equal },

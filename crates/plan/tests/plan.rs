@@ -158,6 +158,25 @@ fn a_fingerprint_changes_with_everything_that_the_plan_depends_on() {
     assert_eq!(prints.len(), number);
 }
 
+#[test]
+fn each_seed_source_and_pass_has_its_own_order_of_units() {
+    let order = |seed, source, pass| -> Vec<u64> {
+        let units = || catalogue(&[(200, 1); 20]);
+        let plan = Plan::new(units(), Some(units()), &small(), &Schedule::default(), seed).unwrap();
+        (0..20).map(|place| plan.unit_at(source, pass, place).unwrap()).collect()
+    };
+    let one = order(1, Source::Annotated, 0);
+    assert_eq!(one, order(1, Source::Annotated, 0));
+    for other in [
+        order(2, Source::Annotated, 0),
+        order(1, Source::MachineLabeled, 0),
+        order(1, Source::Annotated, 1),
+        (0..20).collect(),
+    ] {
+        assert_ne!(one, other);
+    }
+}
+
 proptest! {
     #[test]
     fn units_cover_all_row_groups_once_and_in_order(

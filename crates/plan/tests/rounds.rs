@@ -142,6 +142,22 @@ fn a_lost_contribution_returns_and_counts_once() {
 }
 
 #[test]
+fn what_returns_in_pieces_is_put_together_again() {
+    let plan = plan(1, 0, &one_pass());
+    let mut position = Position::new(&plan);
+    let round = position.assign(&plan, &[0, 1, 2], 1).unwrap();
+    position.commit(&plan, &round, &BTreeSet::new()).unwrap();
+    assert!(position.open(A).len() > 1);
+
+    // All are gone; slot 9 takes the whole unit as one, and keeps three batches of it when its first one is lost.
+    let round = position.assign(&plan, &[9], 1).unwrap();
+    position.commit(&plan, &round, &BTreeSet::new()).unwrap();
+    let whole = Lease { source: A, pass: 0, unit: 0, first_batch: 0, batches: 4 };
+    let (lost, kept) = (Lease { batches: 1, ..whole }, Lease { first_batch: 1, batches: 3, ..whole });
+    assert_eq!(position.open(A), [lost, kept]);
+}
+
+#[test]
 fn nobody_contributed_and_nothing_changed_but_the_owners() {
     let plan = plan(3, 0, &one_pass());
     let mut position = Position::new(&plan);

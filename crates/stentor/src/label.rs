@@ -13,7 +13,9 @@ pub(crate) struct Args {
 pub(crate) fn run(arguments: &Args) -> ExitCode {
     let program = crate::siblings::path("teacher-labeler");
     match std::process::Command::new(&program).args(&arguments.options).status() {
-        Ok(status) => status.code().and_then(|c| u8::try_from(c).ok()).map_or(ExitCode::FAILURE, ExitCode::from),
+        Ok(status) => {
+            status.code().and_then(|c| u8::try_from(c).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+        }
         Err(error) => {
             eprintln!("stentor: {}: {error}; install teacher-labeler beside stentor", program.display());
             ExitCode::FAILURE

@@ -1,4 +1,5 @@
 //! One suite for every kind of store: each promise of `Store` holds on local folders and in memory.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use bytes::Bytes;
 use stentor_store::{Error, Put, Store};

@@ -164,16 +164,16 @@ pub(super) fn byte_range(
     size: u64,
 ) -> Result<std::ops::Range<usize>, Error> {
     guarded(file, || {
-        let mut range = u64::MAX..0u64;
+        let (mut start, mut end) = (u64::MAX, 0u64);
         for column in footer.metadata().row_group(index).columns() {
             let (first, length) = column.byte_range();
-            range.start = range.start.min(first);
-            range.end = range.end.max(first.saturating_add(length));
+            start = start.min(first);
+            end = end.max(first.saturating_add(length));
         }
-        if range.start > range.end || range.end > size {
+        if start > end || end > size {
             return Err(ParquetError::EOF(format!("row group {index} lies outside of the file")));
         }
-        Ok(range.start as usize..range.end as usize)
+        Ok(start as usize..end as usize)
     })
 }
 

@@ -1,5 +1,5 @@
 //! Small sets for the tests.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, reason = "helpers of tests")]
 
 use bytes::Bytes;
 use std::collections::BTreeMap;

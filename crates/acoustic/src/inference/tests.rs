@@ -1,1 +1,153 @@
+use super::*;
+use crate::model::build;
+use crate::random::Stream;
+use proptest::prelude::*;
+use stentor_experiment::Model;
 
+const INPUTS: usize = 4;
+const SENONES: usize = 9;
+
+fn model(bidirectional: bool) -> Box<dyn AcousticModel> {
+    let settings = Model { layers: 2, width: 8, bidirectional, ..Model::default() };
+    build(&ModelShape::new(&settings, INPUTS, SENONES).unwrap(), 3, Device::Cpu).unwrap()
+}
+
+fn utterances(lengths: &[usize]) -> Vec<Vec<f32>> {
+    let stream = Stream::new(1, "utterances");
+    let noise = |u: usize, n: usize| stream.uniform((u * 10_000 + n) as u64, 1.7);
+    lengths.iter().enumerate().map(|(u, &len)| (0..len * INPUTS).map(|n| noise(u, n)).collect()).collect()
+}
+
+fn slices(utterances: &[Vec<f32>]) -> Vec<&[f32]> {
+    utterances.iter().map(Vec::as_slice).collect()
+}
+
+fn assert_close(a: &[f32], b: &[f32]) {
+    assert_eq!(a.len(), b.len());
+    let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-5, "{worst}");
+}
+
+#[test]
+fn utterances_together_have_the_posteriors_that_each_has_alone() {
+    let utterances = utterances(&[7, 1, 12, 0, 7, 3]);
+    for bidirectional in [false, true] {
+        let model = model(bidirectional);
+        let together = log_posteriors(model.as_ref(), &slices(&utterances)).unwrap();
+        for (utterance, posteriors) in utterances.iter().zip(&together) {
+            assert_eq!(posteriors.len(), utterance.len() / INPUTS * SENONES);
+            let alone = log_posteriors(model.as_ref(), &[utterance]).unwrap();
+            assert_close(posteriors, &alone[0]);
+            for frame in posteriors.chunks_exact(SENONES) {
+                let sum: f64 = frame.iter().map(|&log_p| f64::from(log_p).exp()).sum();
+                assert!((sum - 1.0).abs() < 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_student_takes_an_utterance_beyond_the_limit_in_pieces_that_join_up() {
+    let utterances = utterances(&[23, 4]);
+    for bidirectional in [false, true] {
+        let model = model(bidirectional);
+        let run = |limit| {
+            let (mut all, mut pieces) = (vec![Vec::new(); 2], [0; 2]);
+            each_utterance(model.as_ref(), &slices(&utterances), limit, |utterance, logits| {
+                pieces[utterance] += 1;
+                all[utterance].extend(host::<f32>(logits)?);
+                Ok(())
+            })
+            .unwrap();
+            (all, pieces)
+        };
+        let (whole, one) = run(100);
+        let (parts, count) = run(5);
+        assert_eq!(one, [1, 1]);
+        // A teacher needs the whole utterance, whatever it costs.
+        assert_eq!(count, if bidirectional { [1, 1] } else { [5, 1] });
+        assert_close(&whole[0], &parts[0]);
+        assert_close(&whole[1], &parts[1]);
+    }
+}
+
+#[test]
+fn top_k_keeps_the_most_probable_senones_in_order_and_says_what_the_others_hold() {
+    let utterances = utterances(&[5, 2]);
+    let model = model(true);
+    let posteriors = log_posteriors(model.as_ref(), &slices(&utterances)).unwrap();
+    let k = 4;
+    let labels = top_k(model.as_ref(), &slices(&utterances), k).unwrap();
+    for (posteriors, labels) in posteriors.iter().zip(&labels) {
+        let frames = posteriors.len() / SENONES;
+        assert_eq!(
+            (labels.ids.len(), labels.log_probs.len(), labels.residual.len()),
+            (frames * k, frames * k, frames)
+        );
+        for (t, log_p) in posteriors.chunks_exact(SENONES).enumerate() {
+            let mut order: Vec<usize> = (0..SENONES).collect();
+            order.sort_by(|&a, &b| log_p[b].total_cmp(&log_p[a]));
+            for (n, &senone) in order[..k].iter().enumerate() {
+                assert_eq!(usize::from(labels.ids[t * k + n]), senone);
+                assert_eq!(labels.log_probs[t * k + n], log_p[senone]);
+            }
+            let others: f64 = order[k..].iter().map(|&senone| f64::from(log_p[senone]).exp()).sum();
+            assert!((f64::from(labels.residual[t]) - others).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn keeping_all_senones_leaves_no_residual_and_never_a_negative_one() {
+    let utterances = utterances(&[40]);
+    let labels = top_k(model(false).as_ref(), &slices(&utterances), SENONES).unwrap();
+    assert!(labels[0].residual.iter().all(|&residual| (0.0..1e-6).contains(&residual)));
+}
+
+#[test]
+fn equal_probabilities_stand_in_the_order_of_their_ids() {
+    let mut labels = TopKLabels { ids: Vec::new(), log_probs: Vec::new(), residual: Vec::new() };
+    let quarter = 0.25f32.ln();
+    labels.push(&[0.5f32.ln(), quarter, quarter], &[3, 8, 1]);
+    assert_eq!(labels.ids, [3, 1, 8]);
+    assert!(labels.residual[0] < 1e-6);
+}
+
+#[test]
+fn what_cannot_be_labeled_is_an_error_that_says_why() {
+    let model = model(false);
+    let uneven = vec![0f32; INPUTS + 1];
+    let error = log_posteriors(model.as_ref(), &[&uneven[..INPUTS], &uneven]).unwrap_err();
+    assert!(error.to_string().contains("utterance 1"), "{error}");
+    for k in [0, SENONES + 1] {
+        assert!(top_k(model.as_ref(), &[], k).unwrap_err().to_string().contains("1 to 9"));
+    }
+}
+
+#[test]
+fn the_working_memory_of_a_batch_is_bounded_for_small_and_large_models() {
+    let student = ModelShape::new(&Model { layers: 3, width: 192, ..Model::default() }, 192, 126).unwrap();
+    let teacher = Model { layers: 5, width: 832, bidirectional: true, ..Model::default() };
+    let teacher = ModelShape::new(&teacher, 192, 3000).unwrap();
+    assert!(batch_frames(&student) > 10_000);
+    assert!((1_000..5_000).contains(&batch_frames(&teacher)));
+}
+
+proptest! {
+    #[test]
+    fn each_utterance_is_in_one_group_that_keeps_within_the_limit(
+        lengths in proptest::collection::vec(0usize..50, 0..80),
+        limit in 1usize..400,
+    ) {
+        let mut seen = vec![0; lengths.len()];
+        for group in groups(&lengths, limit) {
+            let longest = group.iter().map(|&u| lengths[u]).max().unwrap();
+            prop_assert_eq!(longest, lengths[group[0]]);
+            prop_assert!(group.len() == 1 || longest * group.len() <= limit);
+            group.iter().for_each(|&u| seen[u] += 1);
+        }
+        for (&length, &seen) in lengths.iter().zip(&seen) {
+            prop_assert_eq!(seen, usize::from(length > 0));
+        }
+    }
+}

@@ -82,7 +82,7 @@ impl LstmModel {
         shape.validate()?;
         let fill = |slot: &ParameterSlot, values: &mut [f32]| fill(shape, seed, slot, values);
         let parameters = ParameterVector::new(parameters_of(shape), fill, device)?;
-        let engine = if device == Device::Cpu && std::env::var_os("NATIVE").is_none() { Engine::Fused } else { Engine::Native };
+        let engine = if device == Device::Cpu { Engine::Fused } else { Engine::Native };
         Ok(Self { shape: shape.clone(), parameters, engine })
     }
 
@@ -95,7 +95,9 @@ impl LstmModel {
     /// Logits of the top layer's output.
     fn output(&self, hidden: &Tensor) -> Result<Tensor, Error> {
         let views = self.parameters.views();
-        let [weight, bias] = &views[views.len() - 2..] else { unreachable!("the layout ends with the output layer") };
+        let [weight, bias] = &views[views.len() - 2..] else {
+            unreachable!("the layout ends with the output layer")
+        };
         Ok(hidden.f_linear(weight, Some(bias))?)
     }
 
@@ -155,9 +157,15 @@ impl AcousticModel for LstmModel {
         }
         let (batch, _) = self.check_features(features)?;
         let expected = [1, batch, self.shape.width() as i64];
-        if state.tensors.len() != 2 * self.shape.layers() || state.tensors.iter().any(|t| t.size() != expected) {
+        if state.tensors.len() != 2 * self.shape.layers()
+            || state.tensors.iter().any(|t| t.size() != expected)
+        {
             let found = state.tensors.first().map_or_else(Vec::new, Tensor::size);
-            return Err(Error::shape("stream state", format!("{expected:?} per layer"), format!("{found:?}")));
+            return Err(Error::shape(
+                "stream state",
+                format!("{expected:?} per layer"),
+                format!("{found:?}"),
+            ));
         }
         let hidden = native::stream(self, features, state)?;
         self.output(&hidden)

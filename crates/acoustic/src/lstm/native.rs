@@ -47,7 +47,11 @@ fn zero_state(model: &LstmModel, batch: i64) -> Result<[Tensor; 2], Error> {
     Ok([zeros()?, zeros()?])
 }
 
-fn run(input: &Tensor, state: &[Tensor; 2], parameters: &[Tensor]) -> Result<(Tensor, Tensor, Tensor), Error> {
+fn run(
+    input: &Tensor,
+    state: &[Tensor; 2],
+    parameters: &[Tensor],
+) -> Result<(Tensor, Tensor, Tensor), Error> {
     let (layers, dropout) = (1, 0.0);
     Ok(input.f_lstm(state, parameters, true, layers, dropout, true, false, true)?)
 }

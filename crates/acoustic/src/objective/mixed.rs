@@ -15,8 +15,10 @@ impl Objective for Mixed {
     fn loss(&self, outputs: &Outputs, targets: &Targets) -> Result<LossSum, Error> {
         let hard = HardLabels.loss(outputs, targets)?;
         let soft = self.soft.loss(outputs, targets)?;
-        let loss =
-            hard.loss.f_mul_scalar(self.hard_weight)?.f_add(&soft.loss.f_mul_scalar(1.0 - self.hard_weight)?)?;
+        let loss = hard
+            .loss
+            .f_mul_scalar(self.hard_weight)?
+            .f_add(&soft.loss.f_mul_scalar(1.0 - self.hard_weight)?)?;
         Ok(LossSum { loss, ..hard })
     }
 }

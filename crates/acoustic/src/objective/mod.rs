@@ -59,7 +59,10 @@ pub trait Objective: Send {
 #[must_use]
 pub fn annotated_objective(settings: &stentor_experiment::Objective) -> Box<dyn Objective> {
     if settings.hard_weight < 1.0 {
-        Box::new(Mixed { hard_weight: settings.hard_weight, soft: TopK { residual_mass: settings.residual_mass } })
+        Box::new(Mixed {
+            hard_weight: settings.hard_weight,
+            soft: TopK { residual_mass: settings.residual_mass },
+        })
     } else {
         Box::new(HardLabels)
     }
@@ -74,7 +77,8 @@ pub fn machine_labeled_objective(settings: &stentor_experiment::Objective) -> Bo
 /// Sums the masked per-frame losses and counts hits; all `[batch, frames]`, `best` being the expected senone.
 fn masked_sum(loss: &Tensor, logits: &Tensor, best: &Tensor, mask: &Tensor) -> Result<LossSum, Error> {
     let sum = loss.f_mul(mask)?.f_sum(Kind::Float)?;
-    let hits = tch::no_grad(|| logits.f_argmax(-1, false)?.f_eq_tensor(best)?.f_to_kind(Kind::Float)?.f_mul(mask))?;
+    let hits =
+        tch::no_grad(|| logits.f_argmax(-1, false)?.f_eq_tensor(best)?.f_to_kind(Kind::Float)?.f_mul(mask))?;
     let count = |t: &Tensor| Ok::<i64, Error>(t.f_sum(Kind::Double)?.f_double_value(&[])? as i64);
     Ok(LossSum { loss: sum, frames: count(mask)?, correct: count(&hits)? })
 }
@@ -91,7 +95,11 @@ fn check_sizes(outputs: &Outputs, targets: &Targets) -> Result<(i64, i64, i64), 
 
 fn check_size(what: &str, tensor: &Tensor, expected: &[i64]) -> Result<(), Error> {
     let found = tensor.size();
-    if found == expected { Ok(()) } else { Err(Error::shape(what, format!("{expected:?}"), format!("{found:?}"))) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(Error::shape(what, format!("{expected:?}"), format!("{found:?}")))
+    }
 }
 
 #[cfg(test)]

@@ -33,13 +33,18 @@ impl Objective for TopK {
         let kept_log_q = log_q.f_gather(-1, &soft.ids, false)?;
         let kept_mass = soft.probabilities.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Float)?;
         // Padding frames hold zeros, and quantised labels may sum to a little more than one.
-        let scaled = |mass: &tch::Tensor| soft.probabilities.f_div(&mass.f_clamp_min(f64::from(f32::MIN_POSITIVE))?);
+        let scaled =
+            |mass: &tch::Tensor| soft.probabilities.f_div(&mass.f_clamp_min(f64::from(f32::MIN_POSITIVE))?);
         let sum = [-1i64];
         let loss = if self.residual_mass == ResidualMass::Renormalise || k == senones {
-            scaled(&kept_mass)?.f_mul(&kept_log_q)?.f_sum_dim_intlist(sum.as_slice(), false, Kind::Float)?.f_neg()?
+            scaled(&kept_mass)?
+                .f_mul(&kept_log_q)?
+                .f_sum_dim_intlist(sum.as_slice(), false, Kind::Float)?
+                .f_neg()?
         } else {
             let p = scaled(&kept_mass.f_clamp_min(1.0)?)?;
-            let share = kept_mass.f_neg()?.f_add_scalar(1.0)?.f_clamp_min(0.0)?.f_div_scalar((senones - k) as f64)?;
+            let share =
+                kept_mass.f_neg()?.f_add_scalar(1.0)?.f_clamp_min(0.0)?.f_div_scalar((senones - k) as f64)?;
             let kept = p.f_sub(&share)?.f_mul(&kept_log_q)?;
             let kept = kept.f_sum_dim_intlist(sum.as_slice(), false, Kind::Float)?;
             let all = log_q.f_sum_dim_intlist(sum.as_slice(), false, Kind::Float)?;

@@ -43,7 +43,11 @@ pub trait Optimizer: Send {
 
 /// The optimiser of an experiment for a parameter vector of `len` values.
 #[must_use]
-pub fn build_optimizer(settings: &stentor_experiment::Optimizer, len: usize, device: Device) -> Box<dyn Optimizer> {
+pub fn build_optimizer(
+    settings: &stentor_experiment::Optimizer,
+    len: usize,
+    device: Device,
+) -> Box<dyn Optimizer> {
     match settings.kind {
         OptimizerKind::Sgd => Box::new(Sgd::new(settings.momentum, len, device)),
         OptimizerKind::Adam => {
@@ -78,7 +82,11 @@ fn vectors<'a, const N: usize>(
 
 fn check_gradient(gradient: &Tensor, len: i64) -> Result<(), Error> {
     let found = gradient.size();
-    if found == [len] { Ok(()) } else { Err(Error::shape("gradient", format!("[{len}]"), format!("{found:?}"))) }
+    if found == [len] {
+        Ok(())
+    } else {
+        Err(Error::shape("gradient", format!("[{len}]"), format!("{found:?}")))
+    }
 }
 
 fn to_host(vector: &Tensor) -> Vec<f32> {

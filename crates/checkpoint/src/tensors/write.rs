@@ -42,8 +42,9 @@ pub(super) fn write(file: &TensorFile) -> Result<Bytes, Malformed> {
     for tensor in file.tensors.values() {
         let start = bytes.len();
         bytes.resize(start + size_of_val(tensor.values.as_slice()), 0);
-        for (place, value) in bytes[start..].chunks_exact_mut(size_of::<f32>()).zip(&tensor.values) {
-            place.copy_from_slice(&value.to_le_bytes());
+        let (words, _) = bytes[start..].as_chunks_mut::<{ size_of::<f32>() }>();
+        for (word, value) in words.iter_mut().zip(&tensor.values) {
+            *word = value.to_le_bytes();
         }
     }
     Ok(bytes.into())

@@ -1,7 +1,7 @@
 //! What becomes of a message: added to counts, made a mean, or applied to parameters.
 
-use super::forms::Message;
 use super::header::Header;
+use super::read::Message;
 use super::tau::Tau;
 use crate::error::Error;
 
@@ -60,11 +60,13 @@ pub fn decode_mean(bytes: &[u8], mean: &mut [f32]) -> Result<Header, Error> {
     outcome.map(|()| message.header)
 }
 
-/// Adds `factor · mean` to `parameters`, touching only what arrived: plain SGD with `factor` = −learning rate, to the same
-/// bits as [`decode_mean`] followed by `parameters[i] += factor * mean[i]` (but for a −0.0, which that would make 0.0).
+/// Adds `factor · mean` to `parameters`, touching only what arrived: plain SGD with `factor` = −learning
+/// rate, to the same bits as [`decode_mean`] followed by `parameters[i] += factor * mean[i]` (but for a −0.0,
+/// which that would make 0.0).
 ///
 /// # Errors
-/// All of [`Error`] that concerns a message. `parameters` are then as before: the message is read to its end first.
+/// All of [`Error`] that concerns a message. `parameters` are then as before: the message is read to its end
+/// first.
 pub fn add_scaled(bytes: &[u8], parameters: &mut [f32], factor: f32) -> Result<Header, Error> {
     let message = Message::parse(bytes, parameters.len())?;
     message.for_each(|_, _| {})?;

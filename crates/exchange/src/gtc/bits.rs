@@ -91,8 +91,8 @@ impl<'a> BitReader<'a> {
         }
     }
 
-    /// Zero bits before the next one, where all of them and the one are at hand together with `after` more bits; takes the
-    /// zeros and the one.
+    /// Zero bits before the next one, where all of them and the one are at hand together with `after` more
+    /// bits; takes the zeros and the one.
     #[inline(always)]
     pub(super) fn unary_at_hand(&mut self, after: u32) -> Option<u32> {
         let zeros = self.pending.trailing_zeros();
@@ -103,7 +103,8 @@ impl<'a> BitReader<'a> {
         Some(zeros)
     }
 
-    /// Zero bits before the next one, of any number; takes the zeros and the one. Above `limit` it stops counting.
+    /// Zero bits before the next one, of any number; takes the zeros and the one. Above `limit` it stops
+    /// counting.
     #[cold]
     pub(super) fn unary_slow(&mut self, limit: u64) -> Result<u64, Error> {
         let mut zeros = 0u64;

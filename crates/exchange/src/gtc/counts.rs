@@ -1,7 +1,8 @@
-use super::forms::{Magnitudes, write_message};
+use super::choose::Magnitudes;
 use super::header::{Header, MAX_CONTRIBUTORS};
 use super::marks::{Marks, WORD, pack_bit};
 use super::tau::Tau;
+use super::write::write_message;
 use crate::error::Error;
 use rayon::prelude::*;
 
@@ -14,8 +15,8 @@ const LINES: usize = WORD / LINE;
 
 /// The sum of signs of a round: Σn of each value.
 ///
-/// It knows which lines of 16 values a message has touched, and later looks only at these. At the densities of GTC most stay
-/// untouched, and passing over all counts would cost more than all messages.
+/// It knows which lines of 16 values a message has touched, and later looks only at these. At the densities
+/// of GTC most stay untouched, and passing over all counts would cost more than all messages.
 #[derive(Debug, Clone)]
 pub struct Counts {
     values: Vec<i32>,
@@ -94,14 +95,16 @@ fn lines_of(touched: &[u64], block: usize) -> u64 {
     touched[first / WORD] >> (first % WORD) & ALL_LINES
 }
 
-/// Appends the message of a sum of signs: `counts[i]` is Σn of value i over `divisor` contributors, each count in units of `tau`.
+/// Appends the message of a sum of signs: `counts[i]` is Σn of value i over `divisor` contributors, each
+/// count in units of `tau`.
 ///
-/// Returns the number of counts that are not zero. The shortest of four forms is taken: gaps, a bitmap, ternary or dense
-/// codes; so the message of many workers' sum, where hardly a value is zero, stays near its entropy too.
+/// Returns the number of counts that are not zero. The shortest of four forms is taken: gaps, a bitmap,
+/// ternary or dense codes; so the message of many workers' sum, where hardly a value is zero, stays near its
+/// entropy too.
 ///
 /// # Errors
-/// [`Error::CountOutOfBounds`] for a magnitude above `divisor`, [`Error::Header`] for a divisor of zero or above
-/// [`MAX_CONTRIBUTORS`], [`Error::TooLong`]. `out` is then as before.
+/// [`Error::CountOutOfBounds`] for a magnitude above `divisor`, [`Error::Header`] for a divisor of zero or
+/// above [`MAX_CONTRIBUTORS`], [`Error::TooLong`]. `out` is then as before.
 pub fn encode_counts(counts: &[i32], tau: Tau, divisor: u32, out: &mut Vec<u8>) -> Result<u64, Error> {
     encode_marked(counts, |_| ALL_LINES, &mut CountMarks::default(), tau, divisor, out)
 }
@@ -155,8 +158,8 @@ fn encode_marked(
     Ok(sum.nonzero)
 }
 
-/// Reads the ends of each line that will be looked at. Alone in a loop, many of these misses of the caches are waited for at once;
-/// between the work on the lines, each would be waited for by itself.
+/// Reads the ends of each line that will be looked at. Alone in a loop, many of these misses of the caches
+/// are waited for at once; between the work on the lines, each would be waited for by itself.
 pub(super) fn fetch<T: Copy>(values: &[T], lines: impl Fn(usize) -> u64) {
     for word in 0..values.len().div_ceil(WORD) {
         let mut left = lines(word);
@@ -181,8 +184,8 @@ struct Sum {
 }
 
 impl Sum {
-    /// Marks of the values of one block that are not zero, that are above zero, and whose magnitude is above one. Looks
-    /// only at some of its lines.
+    /// Marks of the values of one block that are not zero, that are above zero, and whose magnitude is above
+    /// one. Looks only at some of its lines.
     fn mark(&mut self, values: &[i32], lines: u64) -> [u64; 3] {
         const SENT: u32 = 0;
         const POSITIVE: u32 = 1;

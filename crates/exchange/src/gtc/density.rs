@@ -1,13 +1,14 @@
 /// Values that are looked at, at most.
 const SAMPLE: usize = 1 << 16;
 
-/// The threshold that would send about `density` (a share, 0 to 1) of `residual + update`: a quantile of the magnitudes of at most 65,536
-/// values, one from each of as many equal stretches of the vector.
+/// The threshold that would send about `density` (a share, 0 to 1) of `residual + update`: a quantile of the
+/// magnitudes of at most 65,536 values, one from each of as many equal stretches of the vector.
 ///
-/// `None` where there is no such threshold: nothing to look at, or too many zeros. The same input gives the same threshold
-/// everywhere. At density d the share really sent scatters by about `1/√(65,536·d)` of itself.
+/// `None` where there is no such threshold: nothing to look at, or too many zeros. The same input gives the
+/// same threshold everywhere. At density d the share really sent scatters by about `1/√(65,536·d)` of itself.
 ///
-/// Values that are not finite are left out, and so is the longer slice's rest: encoding will name both as errors.
+/// Values that are not finite are left out, and so is the longer slice's rest: encoding will name both as
+/// errors.
 #[must_use]
 pub fn suggest_tau(update: &[f32], residual: &[f32], density: f64) -> Option<f32> {
     let values = update.len().min(residual.len());

@@ -1,7 +1,7 @@
-use super::forms::write_message;
 use super::kernel::{Block, Limits, Squares, Writes, threshold_blocks};
 use super::marks::{Marks, WORD};
 use super::tau::Tau;
+use super::write::write_message;
 use crate::error::{Error, first_non_finite, same_length};
 use rayon::prelude::*;
 
@@ -20,13 +20,15 @@ pub struct EncodeStats {
     pub bytes: usize,
 }
 
-/// Thresholds updates of one length again and again, and keeps its working memory (1/16 of the vector's) in between.
+/// Thresholds updates of one length again and again, and keeps its working memory (1/16 of the vector's) in
+/// between.
 #[derive(Debug, Clone, Default)]
 pub struct Encoder {
     marks: Marks,
 }
 
-/// Values from which on the next residual is written past the caches: twice this in bytes, 64 MiB, is more than most of them.
+/// Values from which on the next residual is written past the caches: 32 MiB in each of three buffers is more
+/// than most hold.
 const STREAM_FROM: usize = 1 << 23;
 
 /// Values that one task works on: all three of its buffers stay in a second-level cache.
@@ -40,18 +42,19 @@ impl Encoder {
         Self::default()
     }
 
-    /// Thresholds `residual + update` (any length, all the same), appends the message to `out` and writes the residual to
-    /// keep if the message counts to `next_residual`.
+    /// Thresholds `residual + update` (any length, all the same), appends the message to `out` and writes the
+    /// residual to keep if the message counts to `next_residual`.
     ///
-    /// At most one τ of each value is sent: `r′ = fl(r + g) − τ·n` with n of −1, 0, 1. Bit for bit, `τ·n + r′` is `fl(r + g)`
-    /// while that is below 2¹⁶·τ; beyond, the subtraction rounds. `clip` (off: `None`) bounds |r′| to that many τ and
-    /// forgets what is above.
+    /// At most one τ of each value is sent: `r′ = fl(r + g) − τ·n` with n of −1, 0, 1. Bit for bit, `τ·n +
+    /// r′` is `fl(r + g)` while that is below 2¹⁶·τ; beyond, the subtraction rounds. `clip` (off: `None`)
+    /// bounds |r′| to that many τ and forgets what is above.
     ///
     /// Deterministic whatever the number of threads.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::ClipOutOfRange`], [`Error::TooLong`], and [`Error::NonFinite`] naming the first index at
-    /// which `residual + update` is not finite. `out` is then as before, `next_residual` is not.
+    /// [`Error::Length`], [`Error::ClipOutOfRange`], [`Error::TooLong`], and [`Error::NonFinite`] naming the
+    /// first index at which `residual + update` is not finite. `out` is then as before, `next_residual` is
+    /// not.
     pub fn encode(
         &mut self,
         update: &[f32],

@@ -7,14 +7,15 @@ pub const MAX_CONTRIBUTORS: u32 = 1 << 20;
 
 /// What a message of signs or counts says about itself.
 ///
-/// On the wire: form (1 byte, with the version in its high half), τ (4 bytes), then divisor, values and nonzero as LEB128 and the
-/// form's parameters (1 byte each): 13 bytes or so, for a message at density 0.01 % is short.
+/// On the wire: form (1 byte, with the version in its high half), τ (4 bytes), then divisor, values and
+/// nonzero as LEB128 and the form's parameters (1 byte each): 13 bytes or so, for a message at density 0.01 %
+/// is short.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Header {
     /// Threshold that one count stands for.
     pub tau: Tau,
-    /// Contributors c behind the sum, by which the mean divides: the mean is `(τ/c)·n`. 1 in a contribution and in a sum
-    /// that was thresholded again. No count is larger.
+    /// Contributors c behind the sum, by which the mean divides: the mean is `(τ/c)·n`. 1 in a contribution
+    /// and in a sum that was thresholded again. No count is larger.
     pub divisor: u32,
     /// Values of the vector.
     pub values: usize,
@@ -34,6 +35,9 @@ pub(super) enum Form {
     /// Rice(2n, or −2n − 1 where n is negative) of every value.
     Dense { parameter: u8 },
 }
+
+/// Values to a byte of [`Form::Ternary`]: 3⁵ = 243.
+pub(super) const TRITS: usize = 5;
 
 const VERSION: u8 = 0x10;
 const ALL_ONE: u8 = 0xff;

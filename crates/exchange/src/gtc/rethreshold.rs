@@ -1,23 +1,24 @@
 use super::counts::{ALL_LINES, Counts, fetch};
 use super::encode::EncodeStats;
-use super::forms::write_message;
 use super::kernel::{Block, Limits, Writes, threshold_blocks};
 use super::marks::{Marks, WORD};
 use super::tau::Tau;
+use super::write::write_message;
 use crate::error::{Error, same_length};
 use rayon::prelude::*;
 
-/// The coordinator's threshold on the way down: the mean of all contributions is thresholded again with a residual of its own,
-/// so that the update has the size of one contribution however many workers there are.
+/// The coordinator's threshold on the way down: the mean of all contributions is thresholded again with a
+/// residual of its own, so that the update has the size of one contribution however many workers there are.
 ///
 /// ```text
 /// v = fl(R + (τ/c)·Σn)      m = +1 where v ≥ τ, −1 where v ≤ −τ, else 0      R′ = v − τ·m
 /// ```
 ///
-/// What a worker sends is not lost but late: R holds it until it reaches τ. Every worker gets the same message, so replicas stay
-/// bit-identical. R belongs to the run: it is part of a checkpoint.
+/// What a worker sends is not lost but late: R holds it until it reaches τ. Every worker gets the same
+/// message, so replicas stay bit-identical. R belongs to the run: it is part of a checkpoint.
 ///
-/// A block of 64 values that no contribution touched and whose residual stays below τ comes out as it was, and is passed over.
+/// A block of 64 values that no contribution touched and whose residual stays below τ comes out as it was,
+/// and is passed over.
 #[derive(Debug, Clone)]
 pub struct Rethreshold {
     residual: Vec<f32>,
@@ -55,7 +56,8 @@ impl Rethreshold {
         &self.residual
     }
 
-    /// Thresholds the mean of `counts` over `divisor` contributors and appends its message, with divisor 1, to `out`.
+    /// Thresholds the mean of `counts` over `divisor` contributors and appends its message, with divisor 1,
+    /// to `out`.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::TooLong`].

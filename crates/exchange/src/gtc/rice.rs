@@ -1,18 +1,20 @@
 //! Golomb-Rice codes: a number n with parameter k is n >> k in unary (zeros, then a one) and its k low bits.
 //!
-//! Gaps between values sent at random are geometric, for which a Golomb code is the best prefix code (Gallager & Van
-//! Voorhis 1975); tests/strom2015.rs holds the restriction to powers of two to within 2 % of entropy.
+//! Gaps between values sent at random are geometric, for which a Golomb code is the best prefix code
+//! (Gallager & Van Voorhis 1975); tests/strom2015.rs holds the restriction to powers of two to within 2 % of
+//! entropy.
 
 /// Largest parameter: gaps fit 32 bits.
 pub(super) const MAX_PARAMETER: u8 = 31;
 
-/// Parameters tried below and above the one that suits a geometric distribution of the same mean. Updates cluster: the
-/// best parameter is then smaller than the mean suggests.
+/// Parameters tried below and above the one that suits a geometric distribution of the same mean. Updates
+/// cluster: the best parameter is then smaller than the mean suggests.
 const BELOW: u8 = 4;
 const ABOVE: u8 = 1;
 const CANDIDATES: usize = (BELOW + ABOVE + 1) as usize;
 
-/// Finds the parameter with the shortest code for numbers seen one by one, among those near what their mean suggests.
+/// Finds the parameter with the shortest code for numbers seen one by one, among those near what their mean
+/// suggests.
 pub(super) struct Chooser {
     first: u8,
     quotients: [u64; CANDIDATES],
@@ -63,7 +65,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_bits_of_the_best_parameter_are_the_bits_of_its_codes(numbers in prop::collection::vec(0u64..5000, 1..200)) {
+        fn the_bits_of_the_best_parameter_are_the_bits_of_its_codes(
+            numbers in prop::collection::vec(0u64..5000, 1..200),
+        ) {
             let mut chooser = Chooser::new(numbers.len() as u64, numbers.iter().sum());
             numbers.iter().for_each(|&n| chooser.see(n));
             let (best, bits) = chooser.best(numbers.len() as u64);

@@ -2,8 +2,9 @@ use crate::error::Error;
 
 /// A threshold τ, in units of what is thresholded: finite, above 0, at most 8 significant bits.
 ///
-/// With 24 bits in a float's significand and 8 in τ's, `v − τ` is exact while `τ ≤ |v| < 2¹⁶·τ`: both are then multiples
-/// of one unit of which the result holds fewer than 2²⁴. So `τ·n + r′` equals `fl(r + g)` bit for bit.
+/// With 24 bits in a float's significand and 8 in τ's, `v − τ` is exact while `τ ≤ |v| < 2¹⁶·τ`: both are
+/// then multiples of one unit of which the result holds fewer than 2²⁴. So `τ·n + r′` equals `fl(r + g)` bit
+/// for bit.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Tau(f32);
 
@@ -14,7 +15,8 @@ impl Tau {
     /// The threshold nearest to `value`, ties to the even one.
     ///
     /// # Errors
-    /// [`Error::TauOutOfRange`] where `value` is not finite, below the smallest normal `f32` or would round to infinity.
+    /// [`Error::TauOutOfRange`] where `value` is not finite, below the smallest normal `f32` or would round
+    /// to infinity.
     pub fn nearest(value: f32) -> Result<Self, Error> {
         if !is_in_range(value) {
             return Err(Error::TauOutOfRange { found: value });
@@ -40,8 +42,8 @@ impl Tau {
         }
     }
 
-    /// The threshold that a round takes from its members' suggestions: their median, which no single member can move far.
-    /// `None` without a usable one. The order of the suggestions does not matter.
+    /// The threshold that a round takes from its members' suggestions: their median, which no single member
+    /// can move far. `None` without a usable one. The order of the suggestions does not matter.
     #[must_use]
     pub fn agreed(suggestions: &[f32]) -> Option<Self> {
         let mut usable: Vec<f32> =
@@ -85,7 +87,9 @@ mod tests {
         }
 
         #[test]
-        fn the_agreed_threshold_does_not_depend_on_order(mut suggestions in prop::collection::vec(1e-6f32..10.0, 1..9)) {
+        fn the_agreed_threshold_does_not_depend_on_order(
+            mut suggestions in prop::collection::vec(1e-6f32..10.0, 1..9),
+        ) {
             let agreed = Tau::agreed(&suggestions);
             suggestions.reverse();
             prop_assert_eq!(Tau::agreed(&suggestions), agreed);

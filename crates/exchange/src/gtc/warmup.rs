@@ -30,8 +30,9 @@ impl Phase {
 
 /// The phase at `progress`, the share of the run's frames that are committed (0 to 1).
 ///
-/// Dense for the first `warmup_dense`, then a density that falls from `warmup_density` to `density` by the same factor in each
-/// frame over `warmup_falling`, then `density`. A fixed τ has no fall: its density is what the gradients make it.
+/// Dense for the first `warmup_dense`, then a density that falls from `warmup_density` to `density` by the
+/// same factor in each frame over `warmup_falling`, then `density`. A fixed τ has no fall: its density is
+/// what the gradients make it.
 ///
 /// # Errors
 /// [`Error::TauOutOfRange`] for a fixed τ that cannot be one.

@@ -68,7 +68,12 @@ impl Cluster {
                 own.push(format!("--metrics={}", SocketAddr::new(metrics.ip(), port)));
             }
             let child = Some(spawn("worker", &identity, &own).await?);
-            workers.push(Worker { child, identity, arguments: own, restarts_left: experiment.cluster.restarts });
+            workers.push(Worker {
+                child,
+                identity,
+                arguments: own,
+                restarts_left: experiment.cluster.restarts,
+            });
         }
         Ok(Self { coordinator, workers, bar, json: arguments.json.clone() })
     }
@@ -155,11 +160,14 @@ impl Cluster {
                     return Some(known);
                 }
             }
-            _ if worker.restarts_left == 0 => self.bar.say(&format!("{identity} ended ({status}) once too often")),
+            _ if worker.restarts_left == 0 => {
+                self.bar.say(&format!("{identity} ended ({status}) once too often"))
+            }
             _ => {
                 worker.restarts_left -= 1;
                 let (arguments, left) = (worker.arguments.clone(), worker.restarts_left);
-                self.bar.say(&format!("{identity} ended ({status}); starting it again, {left} restarts left"));
+                self.bar
+                    .say(&format!("{identity} ended ({status}); starting it again, {left} restarts left"));
                 match spawn("worker", &identity, &arguments).await {
                     Ok(child) => self.workers[index].child = Some(child),
                     Err(error) => self.bar.say(&format!("stentor: {error:#}")),
@@ -180,10 +188,14 @@ impl Cluster {
             number("frames"),
             number("seconds"),
             number("bytes_per_frame"),
-            summary["dev_frame_error"].as_f64().map(|e| format!(", dev frame error {e:.2} %")).unwrap_or_default(),
+            summary["dev_frame_error"]
+                .as_f64()
+                .map(|e| format!(", dev frame error {e:.2} %"))
+                .unwrap_or_default(),
         );
         if let Some(path) = &self.json {
-            std::fs::write(path, serde_json::to_vec_pretty(summary)?).with_context(|| path.display().to_string())?;
+            std::fs::write(path, serde_json::to_vec_pretty(summary)?)
+                .with_context(|| path.display().to_string())?;
         }
         Ok(())
     }
@@ -234,7 +246,10 @@ async fn spawn(program: &str, name: &str, arguments: &[String]) -> Result<Child>
 
 async fn start_coordinator(arguments: &Args) -> Result<(Child, Lines<BufReader<ChildStdout>>, String)> {
     let mut command = siblings::command("coordinator");
-    command.arg(&arguments.experiment).args(["--listen", "127.0.0.1:0", "--json-lines"]).stdout(Stdio::piped());
+    command
+        .arg(&arguments.experiment)
+        .args(["--listen", "127.0.0.1:0", "--json-lines"])
+        .stdout(Stdio::piped());
     if arguments.resume {
         command.arg("--resume");
     }

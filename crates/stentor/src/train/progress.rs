@@ -37,7 +37,9 @@ impl Bar {
         let bar = ProgressBar::new(0);
         let template = "{bar:32} {percent:>3} %  {per_sec} frames  {eta} left  {msg}";
         // The template is a constant; should it be wrong, the default style serves.
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         Self { bar, losses: BTreeMap::new() }
     }
 

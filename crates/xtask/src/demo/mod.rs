@@ -9,6 +9,7 @@ mod options;
 mod recipe;
 mod report;
 mod sets;
+mod summaries;
 
 pub(crate) use figures::Figures;
 #[cfg(test)]
@@ -21,13 +22,14 @@ use crate::progress;
 use crate::setup::{self, Accelerator, Part, create_folder, remove_folder};
 use anyhow::{Context, Result, ensure};
 use experiment_file::System;
-use figures::{Evaluation, LabelSummary, SeedRun, TrainSummary, Trained};
+use figures::{SeedRun, Trained};
 use journal::{Done, Journal, Leftovers, Step};
 use recipe::Recipe;
 use sets::SetSize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
+use summaries::{Evaluation, LabelSummary, TrainSummary};
 
 /// Above this frame error rate, percent, a model of the quick demo has not learned: always saying "silence" gives 87,
 /// and a run that went well below 40.
@@ -139,7 +141,7 @@ impl<'a> Demo<'a> {
             baseline.get_or_insert(done);
             systems.push(trained);
         }
-        let label: LabelSummary = figures::read(&json)?;
+        let label: LabelSummary = summaries::read(&json)?;
         Ok(SeedRun { seed, systems, label, label_seconds: labeled.seconds })
     }
 
@@ -182,8 +184,8 @@ impl<'a> Demo<'a> {
         let inputs = format!("{}\nafter {} and {before}", arguments(&command), trained.token);
         let title = format!("seed {seed} evaluate {name}");
         let done = self.step(&title, inputs, &json(system), Leftovers::Discard, command)?;
-        let train: TrainSummary = figures::read(&home.join(format!("{name}.train.json")))?;
-        let evaluation: Evaluation = figures::read(&json(system))?;
+        let train: TrainSummary = summaries::read(&home.join(format!("{name}.train.json")))?;
+        let evaluation: Evaluation = summaries::read(&json(system))?;
         Ok((Trained { system, train, evaluation, seconds: trained.seconds }, done))
     }
 

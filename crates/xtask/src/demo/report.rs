@@ -2,9 +2,10 @@
 
 use super::curves::{self, Curves};
 use super::experiment_file::System;
-use super::figures::{Figures, PhoneErrors, SeedRun, Trained};
+use super::figures::{Figures, SeedRun, Trained};
 use super::recipe::Recipe;
 use super::sets::SetSize;
+use super::summaries::PhoneErrors;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Sizes of feature sets, from their manifests.
 
-use super::figures::read;
+use super::summaries::read;
 use anyhow::Result;
 use serde::Deserialize;
 use std::path::Path;

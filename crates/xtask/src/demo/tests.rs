@@ -114,8 +114,10 @@ fn every_step_is_done_once_and_the_figures_are_written() {
     assert_eq!(stage.commands(), ALL);
     assert_eq!((figures.teacher.fer, figures.students.gtc.bytes_per_frame), (50.0, 8.0));
     let out = stage.home.path().join("out");
-    let written: Figures = figures::read(&out.join("figures.json")).unwrap();
-    assert_eq!(written, figures);
+    let written: Figures = summaries::read(&out.join("figures.json")).unwrap();
+    // Not the measured seconds: JSON's decimals may differ from them in the last bit.
+    assert_eq!((written.teacher, written.students), (figures.teacher, figures.students));
+    assert_eq!(written.seeds.len(), 1);
     assert!(out.join("report.html").is_file());
     stage.demo().run().unwrap();
     assert_eq!(stage.commands(), ["report"], "a finished demo only shows its table again");

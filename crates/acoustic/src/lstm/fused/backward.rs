@@ -17,7 +17,8 @@ impl model::Tape for Tape {
         parameters.accumulate(&gradients.split_off(leaves.len()))?;
 
         let _guard = tch::no_grad_guard();
-        let mut arrived: Vec<(usize, Tensor)> = leaves.iter().map(|(layer, _)| *layer).zip(gradients).collect();
+        let mut arrived: Vec<(usize, Tensor)> =
+            leaves.iter().map(|(layer, _)| *layer).zip(gradients).collect();
         let mut from_above: Option<Matrix> = None;
         while let Some(mut layer) = layers.pop() {
             let index = layers.len();
@@ -139,13 +140,19 @@ fn add_weight_gradients(
 }
 
 /// For each row, h of the row that it goes on from, or zeros.
-fn states_before(output: &Matrix, direction: usize, width: usize, packing: &Packing) -> Result<Matrix, Error> {
+fn states_before(
+    output: &Matrix,
+    direction: usize,
+    width: usize,
+    packing: &Packing,
+) -> Result<Matrix, Error> {
     let mut states = Matrix::zeros(packing.rows(), width)?;
     let stride = output.columns();
     for step in packing.steps(direction) {
         let from = output.values(step.before()).chunks_exact(stride);
         let to = states.values_mut(step.continuing()).chunks_exact_mut(width);
-        to.zip(from).for_each(|(to, from)| to.copy_from_slice(&from[direction * width..(direction + 1) * width]));
+        to.zip(from)
+            .for_each(|(to, from)| to.copy_from_slice(&from[direction * width..(direction + 1) * width]));
     }
     Ok(states)
 }

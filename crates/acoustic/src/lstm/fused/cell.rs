@@ -68,7 +68,13 @@ impl ForwardStep<'_> {
         let rows = rows.zip(self.cell.chunks_exact_mut(width)).zip(self.output.chunks_exact_mut(self.stride));
         for (((gates, before), cell), output) in rows {
             let output = &mut output[self.column..self.column + width];
-            let mut row = ForwardRow { gates: quarters_mut(gates, width), bias: quarters(self.bias, width), before, cell, output };
+            let mut row = ForwardRow {
+                gates: quarters_mut(gates, width),
+                bias: quarters(self.bias, width),
+                before,
+                cell,
+                output,
+            };
             for at in starts::<V>(width) {
                 row.step::<V>(at);
             }
@@ -104,7 +110,8 @@ impl BackwardStep<'_> {
         let rows = rows.zip(self.recurrent.chunks_exact(width)).zip(self.carry.chunks_exact_mut(width));
         for (((((gates, cell), before), output), recurrent), carry) in rows {
             let output = &output[self.column..self.column + width];
-            let mut row = BackwardRow { gates: quarters_mut(gates, width), cell, before, output, recurrent, carry };
+            let mut row =
+                BackwardRow { gates: quarters_mut(gates, width), cell, before, output, recurrent, carry };
             for at in starts::<V>(width) {
                 row.step::<V>(at);
             }

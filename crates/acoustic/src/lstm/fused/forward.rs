@@ -14,8 +14,7 @@ pub(in crate::lstm) fn forward(
     lengths: &[i64],
     inner: InnerLayers,
 ) -> Result<Outputs, Error> {
-    // A view of a parameter wants a gradient exactly where gradients are being recorded.
-    let recording = model.parameters.views()[0].f_narrow(0, 0, 1)?.requires_grad();
+    let recording = is_recording(model)?;
     let packing = Packing::new(lengths, features.size()[1])?;
     let (input, layers) = tch::no_grad(|| run_layers(model, features, &packing, recording, inner))?;
 
@@ -36,6 +35,13 @@ pub(in crate::lstm) fn forward(
         outputs.tape = Some(Box::new(Tape { packing, input, layers, leaves }));
     }
     Ok(outputs)
+}
+
+/// Whether libtorch records gradients here. It does not tell, but what is computed from a parameter does: not a view of
+/// it, which always wants a gradient, so the smallest parameter, negated.
+fn is_recording(model: &LstmModel) -> Result<bool, Error> {
+    let output_bias = model.parameters.views().last().expect("the layout ends with the output layer");
+    Ok(output_bias.f_neg()?.requires_grad())
 }
 
 /// The packed features and the layers' values. Where nothing is recorded, what the outputs do not need is dropped early.
@@ -66,7 +72,9 @@ fn run_layer(model: &LstmModel, index: usize, below: &Matrix, packing: &Packing)
     let (width, directions) = (model.shape.width(), model.shape.directions());
     let mut output = Matrix::unset(packing.rows(), directions * width)?;
     let directions = (0..directions)
-        .map(|direction| run_direction(model.direction(index, direction), direction, below, &mut output, packing))
+        .map(|direction| {
+            run_direction(model.direction(index, direction), direction, below, &mut output, packing)
+        })
         .collect::<Result<_, _>>()?;
     Ok(Layer { output, directions })
 }
@@ -100,14 +108,16 @@ fn run_direction(
             let (before, cell) = cell.values_and_mut(step.before(), continuing.clone());
             let output = output.values_mut(continuing.clone());
             let gates = gates.values_mut(continuing);
-            ForwardStep { width, gates, bias: &bias, before, cell, output, stride, column: columns.start }.run();
+            ForwardStep { width, gates, bias: &bias, before, cell, output, stride, column: columns.start }
+                .run();
         }
         if !starting.is_empty() {
             let before = &zero_state[..starting.len() * width];
             let cell = cell.values_mut(starting.clone());
             let output = output.values_mut(starting.clone());
             let gates = gates.values_mut(starting);
-            ForwardStep { width, gates, bias: &bias, before, cell, output, stride, column: columns.start }.run();
+            ForwardStep { width, gates, bias: &bias, before, cell, output, stride, column: columns.start }
+                .run();
         }
     }
     Ok(Direction { gates, cell })

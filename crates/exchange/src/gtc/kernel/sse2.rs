@@ -22,8 +22,8 @@ pub(super) fn threshold_blocks(
     record: impl FnMut(usize, Block),
 ) -> Squares {
     let aligned = next.as_ptr().addr().is_multiple_of(align_of::<__m128>());
-    // SAFETY: every x86-64 has SSE2. `STREAMED` is true only where `next` is aligned to 16 bytes; each of its blocks is then
-    // too, for a block has 256.
+    // SAFETY: every x86-64 has SSE2. `STREAMED` is true only where `next` is aligned to 16 bytes; each of its
+    // blocks is then too, for a block has 256.
     unsafe {
         if writes == Writes::Streamed && aligned {
             pass::<true>(update, residual, next, tau, record)
