@@ -61,7 +61,7 @@ impl Engine {
             Action::Publish(publication) => {
                 self.publisher.publish(publication, &self.tally, &mut self.events, &self.commands);
             }
-            Action::Record(event) => self.record(event),
+            Action::Record(event) => self.record(&event),
             Action::Stop(outcome) => {
                 self.staged.clear();
                 return Some(outcome);
@@ -129,11 +129,11 @@ impl Engine {
         Ok(())
     }
 
-    fn record(&mut self, event: Event) {
-        match &event {
+    fn record(&mut self, event: &Event) {
+        match event {
             Event::Round { source, frames, loss, committed_frames, .. } => {
                 self.tally.round(*source, *frames, *loss, self.started);
-                crate::summary::measure(&event, self.parameters, self.strategy);
+                crate::summary::measure(event, self.parameters, self.strategy);
                 if let Some(progress) = &self.progress {
                     let _ = progress.send(Progress {
                         committed_frames: *committed_frames,
@@ -166,7 +166,7 @@ impl Engine {
                 tracing::warn!(checkpoint, reason, "checkpoint abandoned");
             }
         }
-        self.events.record(&event);
+        self.events.record(event);
     }
 }
 

@@ -89,7 +89,7 @@ mod tests {
         ) {
             let source = if annotated { Source::Annotated } else { Source::MachineLabeled };
             let lease = Lease { source, pass, unit, first_batch, batches };
-            prop_assert_eq!(Lease::try_from(v1::Lease::from(lease.clone())).unwrap(), lease);
+            prop_assert_eq!(Lease::try_from(v1::Lease::from(lease)).unwrap(), lease);
         }
     }
 

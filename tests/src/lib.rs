@@ -1,5 +1,8 @@
 //! What the stories across crates share: where the programs are, a small synthetic corpus, runs of `stentor`.
 
+// A harness of tests: whatever goes wrong here is the test's failure, and says where.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,6 +1,9 @@
 //! Stories of real clusters: a real coordinator and real workers in processes of their own, over real gRPC, killed for
 //! real. The data is synthetic, so that they take seconds; the demo loop runs on recorded speech.
 
+// Failing is how a test speaks.
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use stentor_shards::FeatureManifest;
 use stentor_tests::{

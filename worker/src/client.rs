@@ -185,6 +185,7 @@ impl Client {
 }
 
 /// Every failure of a call within a session ends the session: state is only safe after joining again.
+#[allow(clippy::needless_pass_by_value)] // `map_err` gives it away.
 fn session_over(status: Status) -> Error {
     match status.code() {
         Code::InvalidArgument | Code::OutOfRange => Error::Protocol(status.message().to_owned()),

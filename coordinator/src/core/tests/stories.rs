@@ -222,8 +222,7 @@ fn storm(seed: u64, membership: &str) -> World {
     let names = if membership == "fixed" { vec!["a", "b"] } else { vec!["a", "b", "c", "d"] };
     world.join("a");
     world.join("b");
-    let mut quiet = 0;
-    for _ in 0..3_000 {
+    for turn in 0..3_000 {
         if world.outcome.is_some() {
             break;
         }
@@ -231,8 +230,7 @@ fn storm(seed: u64, membership: &str) -> World {
         let pick = world.draw(sessions.len() as u64) as usize;
         let fault = world.draw(100);
         // Storms pass: later on faults become rare, so that the run ends.
-        let calm = quiet > 1_000;
-        quiet += 1;
+        let calm = turn > 1_000;
         match (fault, sessions.get(pick)) {
             (0, Some(&session)) if !calm => {
                 world.kill(session);

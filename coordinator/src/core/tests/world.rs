@@ -157,7 +157,7 @@ impl World {
     pub(super) fn settle(&mut self) {
         while self.outcome.is_none() {
             let sessions = self.sessions();
-            let moved = sessions.into_iter().fold(false, |moved, s| self.act(s) || moved);
+            let moved = sessions.into_iter().filter(|s| self.act(*s)).count() > 0;
             if !moved {
                 break;
             }

@@ -140,6 +140,21 @@ fn every_parameter_s_gradient_is_the_slope_of_the_loss() {
 }
 
 #[test]
+fn a_loss_on_a_lower_layer_alone_reaches_that_layer_and_those_below() {
+    let shape = shape(3, 8, true, 3, 4);
+    let gradient = |engine| {
+        let model = model(&shape, engine);
+        let outputs = model.forward_with(&noise(&[2, 4, 3], 1), &[4, 4], InnerLayers::Keep).unwrap();
+        let loss = outputs.hidden[1].square().sum(Kind::Float);
+        model.backward(outputs, &loss).unwrap();
+        model.parameters().gradient().copy()
+    };
+    let (native, fused) = (gradient(Engine::Native), gradient(Engine::Fused));
+    assert!(native.abs().max().double_value(&[]) > 0.01);
+    assert!(difference(&native, &fused) < 1e-5);
+}
+
+#[test]
 fn an_objective_that_looks_at_weights_differentiates_through_their_views() {
     let model = model(&shape(1, 8, false, 3, 4), Engine::Fused);
     let weight = model.parameters().view("layer.0.forward.recurrent_weight").unwrap();

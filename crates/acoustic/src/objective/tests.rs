@@ -35,6 +35,7 @@ fn loss_and_gradient(objective: &dyn Objective, logits: &Tensor, targets: &Targe
     (sum.loss.double_value(&[]), gradient)
 }
 
+#[allow(clippy::needless_pass_by_value)] // Always a temporary.
 fn largest(difference: Tensor) -> f64 {
     difference.abs().max().double_value(&[])
 }

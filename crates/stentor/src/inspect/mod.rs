@@ -26,7 +26,8 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What was found at a place.
+/// What was found at a place. One lives at a time: its size is of no account.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Found {

@@ -35,8 +35,8 @@ impl Text {
         });
         let names = names.max().unwrap_or(0);
         let mut out = String::new();
-        let mut tables = self.lines.chunk_by(|a, b| matches!((a, b), (Line::Row(_), Line::Row(_))));
-        while let Some(lines) = tables.next() {
+        let tables = self.lines.chunk_by(|a, b| matches!((a, b), (Line::Row(_), Line::Row(_))));
+        for lines in tables {
             let columns = columns(lines);
             for line in lines {
                 // Writing to a String cannot fail.

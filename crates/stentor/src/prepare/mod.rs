@@ -132,7 +132,7 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
     }
     let jobs = work.jobs(|_, _| true);
     let gathered = features::make(&work, &jobs, &recipe, &mut writers, runtime, &mut bad, &mut left_out)?;
-    if gathered.rows.get(&Set::Annotated).is_none() {
+    if !gathered.rows.contains_key(&Set::Annotated) {
         bail!("no annotated utterance is left; left out are: {}", serde_json::to_string_pretty(&left_out)?);
     }
     let normaliser = Normaliser::from_moments(&gathered.moments)?;

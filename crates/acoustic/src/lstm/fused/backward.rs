@@ -22,10 +22,11 @@ impl model::Tape for Tape {
         let mut from_above: Option<Matrix> = None;
         while let Some(mut layer) = layers.pop() {
             let index = layers.len();
-            if let Some((_, gradient)) = arrived.pop_if(|(layer, g)| *layer == index && g.defined()) {
+            let here = arrived.pop_if(|(layer, _)| *layer == index);
+            if let Some((_, gradient)) = here.filter(|(_, gradient)| gradient.defined()) {
                 from_above = Some(sum(from_above, &gradient)?);
             }
-            // Where nothing above depends on this layer, those below do not matter either, unless an objective sees them.
+            // The loss may depend on a lower layer only.
             let Some(gradient) = from_above.take() else { continue };
             let below = layers.last().map_or(&input, |layer| &layer.output);
             for direction in 0..layer.directions.len() {

@@ -75,11 +75,14 @@ impl ForwardStep<'_> {
                 cell,
                 output,
             };
-            for at in starts::<V>(width) {
+            let mut at = 0;
+            while at + V::LANES <= width {
                 row.step::<V>(at);
+                at += V::LANES;
             }
-            for at in width / V::LANES * V::LANES..width {
+            while at < width {
                 row.step::<T>(at);
+                at += T::LANES;
             }
         }
     }
@@ -112,11 +115,14 @@ impl BackwardStep<'_> {
             let output = &output[self.column..self.column + width];
             let mut row =
                 BackwardRow { gates: quarters_mut(gates, width), cell, before, output, recurrent, carry };
-            for at in starts::<V>(width) {
+            let mut at = 0;
+            while at + V::LANES <= width {
                 row.step::<V>(at);
+                at += V::LANES;
             }
-            for at in width / V::LANES * V::LANES..width {
+            while at < width {
                 row.step::<T>(at);
+                at += T::LANES;
             }
         }
     }
@@ -134,14 +140,19 @@ struct ForwardRow<'a> {
 impl ForwardRow<'_> {
     #[inline(always)]
     fn step<V: Vector>(&mut self, at: usize) {
-        let sum = |n: usize| V::load(self.gates[n], at).add(V::load(self.bias[n], at));
-        let (i, f, g, o) = (sigmoid(sum(0)), sigmoid(sum(1)), tanh(sum(2)), sigmoid(sum(3)));
-        let c = f.multiply_add(V::load(self.before, at), i.multiply(g));
-        for (gate, value) in self.gates.iter_mut().zip([i, f, g, o]) {
-            value.store(gate, at);
-        }
+        let [i, f, g, o] = &mut self.gates;
+        let [bias_i, bias_f, bias_g, bias_o] = self.bias;
+        let i_now = sigmoid(V::load(i, at).add(V::load(bias_i, at)));
+        let f_now = sigmoid(V::load(f, at).add(V::load(bias_f, at)));
+        let g_now = tanh(V::load(g, at).add(V::load(bias_g, at)));
+        let o_now = sigmoid(V::load(o, at).add(V::load(bias_o, at)));
+        let c = f_now.multiply_add(V::load(self.before, at), i_now.multiply(g_now));
+        i_now.store(i, at);
+        f_now.store(f, at);
+        g_now.store(g, at);
+        o_now.store(o, at);
         c.store(self.cell, at);
-        o.multiply(tanh(c)).store(self.output, at);
+        o_now.multiply(tanh(c)).store(self.output, at);
     }
 }
 
@@ -159,29 +170,19 @@ impl BackwardRow<'_> {
     #[inline(always)]
     fn step<V: Vector>(&mut self, at: usize) {
         let one = V::splat(1.0);
-        let [i, f, g, o] = std::array::from_fn(|n| V::load(self.gates[n], at));
+        let [i, f, g, o] = &mut self.gates;
+        let (i_then, f_then, g_then, o_then) =
+            (V::load(i, at), V::load(f, at), V::load(g, at), V::load(o, at));
         let tanh_c = tanh(V::load(self.cell, at));
         let dh = V::load(self.output, at).add(V::load(self.recurrent, at));
         let tanh_slope = one.subtract(tanh_c.multiply(tanh_c));
-        let dc = dh.multiply(o).multiply_add(tanh_slope, V::load(self.carry, at));
-        let sigmoid_slope = |x: V| x.multiply(one.subtract(x));
-        let gradients = [
-            dc.multiply(g).multiply(sigmoid_slope(i)),
-            dc.multiply(V::load(self.before, at)).multiply(sigmoid_slope(f)),
-            dc.multiply(i).multiply(one.subtract(g.multiply(g))),
-            dh.multiply(tanh_c).multiply(sigmoid_slope(o)),
-        ];
-        for (gate, value) in self.gates.iter_mut().zip(gradients) {
-            value.store(gate, at);
-        }
-        dc.multiply(f).store(self.carry, at);
+        let dc = dh.multiply(o_then).multiply_add(tanh_slope, V::load(self.carry, at));
+        dc.multiply(g_then).multiply(i_then).multiply(one.subtract(i_then)).store(i, at);
+        dc.multiply(V::load(self.before, at)).multiply(f_then).multiply(one.subtract(f_then)).store(f, at);
+        dc.multiply(i_then).multiply(one.subtract(g_then.multiply(g_then))).store(g, at);
+        dh.multiply(tanh_c).multiply(o_then).multiply(one.subtract(o_then)).store(o, at);
+        dc.multiply(f_then).store(self.carry, at);
     }
-}
-
-/// Where the whole vectors of a row of `width` values start.
-#[inline(always)]
-fn starts<V: Vector>(width: usize) -> impl Iterator<Item = usize> {
-    (0..width / V::LANES).map(|n| n * V::LANES)
 }
 
 #[inline(always)]

@@ -1,7 +1,8 @@
 //! A few f32 that go through the same arithmetic at once, and the two curves of an LSTM cell over them.
 //!
 //! The compiler's own vectorisation gives up on a cell step, which touches nine arrays at once, so the wide form is written
-//! with intrinsics. All of it is inlined into functions compiled for the instructions that it uses (see `cell`).
+//! with intrinsics. All of it is inlined into functions compiled for the instructions that it uses (see `cell`), without
+//! closures and iterators on the way, so that this holds at low optimisation levels too.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use wide::Wide;
@@ -61,10 +62,10 @@ fn exp<V: Vector>(x: V) -> V {
     let n = shifted.subtract(V::splat(SHIFT));
     let r = n.multiply_add(V::splat(-LN2_HIGH), x);
     let r = n.multiply_add(V::splat(-LN2_LOW), r);
-    let mut sum = V::splat(1.0 / 5040.0);
-    for term in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        sum = sum.multiply_add(r, V::splat(term));
-    }
+    let sum = V::splat(1.0 / 5040.0).multiply_add(r, V::splat(1.0 / 720.0));
+    let sum = sum.multiply_add(r, V::splat(1.0 / 120.0)).multiply_add(r, V::splat(1.0 / 24.0));
+    let sum = sum.multiply_add(r, V::splat(1.0 / 6.0)).multiply_add(r, V::splat(0.5));
+    let sum = sum.multiply_add(r, V::splat(1.0)).multiply_add(r, V::splat(1.0));
     sum.multiply(shifted.power_of_two())
 }
 
@@ -223,7 +224,10 @@ mod tests {
         values[0]
     }
 
-    fn curves<V: Vector>() -> [(Box<dyn Fn(f32) -> f32>, fn(f64) -> f64, f64); 2] {
+    /// A curve of ours, the exact one, and the largest difference allowed.
+    type Curve = (Box<dyn Fn(f32) -> f32>, fn(f64) -> f64, f64);
+
+    fn curves<V: Vector>() -> [Curve; 2] {
         let exact: fn(f64) -> f64 = |x| 1.0 / (1.0 + (-x).exp());
         [
             (Box::new(|x| over::<V>(sigmoid, x)), exact, 2e-7),
@@ -231,7 +235,7 @@ mod tests {
         ]
     }
 
-    fn all_forms() -> Vec<[(Box<dyn Fn(f32) -> f32>, fn(f64) -> f64, f64); 2]> {
+    fn all_forms() -> Vec<[Curve; 2]> {
         let mut forms = vec![curves::<Single<false>>(), curves::<Single<true>>()];
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
