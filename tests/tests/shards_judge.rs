@@ -94,7 +94,7 @@ async fn write_features(store: &Store, settings: Features) -> FeatureManifest {
     let dimension = settings.dimension();
     let options = FeatureSetOptions {
         row_group_frames: 10,
-        shard_frames: 45,
+        shard_frames: 40,
         ..FeatureSetOptions::new(settings, senones(), 8000.0)
     };
     let mut writer = FeatureWriter::new(store.clone(), options).unwrap();

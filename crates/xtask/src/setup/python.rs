@@ -29,7 +29,7 @@ pub(super) const ALIGNER: Requirements = Requirements {
 /// Programs of others that judge our features and files in the tests.
 pub(super) const JUDGES: Requirements = Requirements {
     name: "judges",
-    packages: &["kaldi-native-fbank", "numpy", "pyarrow", "duckdb"],
+    packages: &["kaldi-native-fbank==1.21.1", "numpy", "pyarrow", "duckdb"],
     imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb",
     fetch: Fetch {
         what: "the tests' outside judges (kaldi-native-fbank, pyarrow, duckdb)",
