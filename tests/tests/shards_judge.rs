@@ -20,7 +20,7 @@ const SENONES: usize = 300;
 
 /// Prints all rows of a set, as JSON: once as pyarrow reads them, once as DuckDB does.
 const READER: &str = r#"
-import glob, json, sys
+import glob, json, struct, sys
 import pyarrow.parquet as parquet
 import duckdb
 
@@ -29,7 +29,13 @@ folder, columns = sys.argv[1], sys.argv[2].split(",")
 duck_columns = [c for c in columns if c != "features"]
 
 def plain(value):
-    return [plain(v) for v in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    if isinstance(value, float):
+        # The bits of the half, for not every reader of JSON rounds decimals alike; -1 if it is no half at all.
+        half = struct.pack("<e", value)
+        return int.from_bytes(half, "little") if struct.unpack("<e", half)[0] == value else -1
+    return value
 
 files = sorted(glob.glob(folder + "/part-*.parquet"))
 by_arrow = [[plain(row[c]) for c in columns] for f in files for row in parquet.read_table(f).to_pylist()]
@@ -122,7 +128,7 @@ async fn pyarrow_and_duckdb_read_features() {
         .enumerate()
         .map(|(index, frames)| {
             let row = feature_row(index, frames, dimension);
-            let features: Vec<f64> = row.features.iter().map(|half| half.to_f64()).collect();
+            let features: Vec<u16> = row.features.iter().map(|half| half.to_bits()).collect();
             json!([row.utterance, row.speaker, row.group, frames, features, row.alignment, row.text])
         })
         .collect();

@@ -88,14 +88,17 @@ impl Environment {
             .with_context(|| format!("no libtorch at {}; `cargo xtask setup` fetches it", folder.display()))
     }
 
-    /// Cargo in the checkout, with `LIBTORCH` and `CARGO_TARGET_DIR` set.
-    pub(crate) fn cargo(&self, arguments: &[&str]) -> Result<Command> {
+    /// Cargo in the checkout, for what builds nothing: needs no set-up.
+    pub(crate) fn plain_cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target).args(arguments);
         command
-            .current_dir(&self.root)
-            .env("CARGO_TARGET_DIR", &self.target)
-            .env("LIBTORCH", self.libtorch_folder()?)
-            .args(arguments);
+    }
+
+    /// Cargo in the checkout, with libtorch to link: set-up must have laid it.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = self.plain_cargo(arguments);
+        command.env("LIBTORCH", self.libtorch_folder()?);
         Ok(command)
     }
 
