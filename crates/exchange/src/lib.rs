@@ -20,7 +20,7 @@ mod reducer;
 
 pub use bmuf::{BlockMomentum, BlockParts, short_block_momentum};
 pub use dense::{decode_dense, encode_dense};
-pub use digest::{digest, digest_f32};
+pub use digest::{Digest, digest, digest_f32};
 pub use error::Error;
 pub use gtc::{EncodeStats, Encoder, Phase, Rethreshold, Tau};
 pub use mean::WeightedMean;
