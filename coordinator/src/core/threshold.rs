@@ -11,7 +11,7 @@ impl Core {
         match exchange.strategy {
             Strategy::Dense => Encoding::Dense { density: 0.0 },
             Strategy::Bmuf => Encoding::Block {
-                momentum: exchange.bmuf.momentum_for(self.members.len()),
+                momentum: exchange.bmuf.momentum_for(self.members.len(), self.progress()),
                 learning_rate: exchange.bmuf.learning_rate,
             },
             Strategy::Gtc => match gtc::phase(&exchange.gtc, self.progress()) {
