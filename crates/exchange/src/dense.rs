@@ -29,15 +29,20 @@ pub(crate) fn check_dense(bytes: &[u8], len: usize) -> Result<(), Error> {
     if !bytes.len().is_multiple_of(BYTES) {
         return Err(Error::Trailing { found: bytes.len() });
     }
-    // A finite value times zero is zero; anything else makes the sum NaN. This form runs without branches.
     const STEP: usize = 1024;
     for (block, chunk) in bytes.chunks(STEP * BYTES).enumerate() {
-        let all_finite = floats(chunk).fold(true, |fine, value| fine & value.is_finite());
-        if !all_finite && let Some(error) = first_non_finite("payload", floats(chunk)) {
+        if let Some(error) = first_bad(floats(chunk)) {
             return Err(shifted(error, block * STEP));
         }
     }
     Ok(())
+}
+
+/// The first value that is not finite. A first look at all of them, without branches, keeps this quick where
+/// there is none.
+pub(crate) fn first_bad(values: impl Iterator<Item = f32> + Clone) -> Option<Error> {
+    let all_finite = values.clone().fold(true, |fine, value| fine & value.is_finite());
+    if all_finite { None } else { first_non_finite("payload", values) }
 }
 
 pub(crate) fn shifted(error: Error, by: usize) -> Error {
@@ -47,7 +52,7 @@ pub(crate) fn shifted(error: Error, by: usize) -> Error {
     }
 }
 
-pub(crate) fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+pub(crate) fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + Clone + '_ {
     bytes.chunks_exact(BYTES).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
 }
 

@@ -23,7 +23,8 @@ pub use cluster::{Cluster, Membership};
 pub use data::{Data, Source};
 pub use error::Error;
 pub use exchange::{
-    BlockMoments, Bmuf, BmufMomentum, BmufWeights, Exchange, Gtc, GtcApply, GtcDownlink, Strategy,
+    BlockDeltas, BlockMoments, BlockPreset, Bmuf, BmufMomentum, BmufWeights, Exchange, Gtc, GtcApply,
+    GtcDownlink, Strategy,
 };
 pub use features::Features;
 pub use model::{Family, Model, Preset};

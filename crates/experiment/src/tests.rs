@@ -74,3 +74,63 @@ fn relative_locations_are_meant_from_the_experiment_file() {
     assert_eq!(experiment.data.annotated, "/x");
     assert_eq!(experiment.data.dev.as_deref(), Some("s3://b/dev"));
 }
+
+fn bmuf(table: &str) -> Result<Bmuf, Error> {
+    Experiment::parse(&format!("{SMALL}[exchange.bmuf]\n{table}")).map(|e| e.exchange.bmuf)
+}
+
+#[test]
+fn a_preset_gives_defaults_and_keys_set_by_hand_win() {
+    assert_eq!(bmuf("").unwrap(), Bmuf::default());
+    let diloco = bmuf("preset = \"diloco\"\n").unwrap();
+    assert_eq!(diloco, BlockPreset::Diloco.settings());
+    assert_eq!((diloco.block, diloco.momentum, diloco.learning_rate), (500, Some(0.9), 0.7));
+    let slowmo = bmuf("preset = \"slowmo\"\nblock = 12\nmoments = \"keep\"\n").unwrap();
+    let expected = Bmuf { block: 12, moments: BlockMoments::Keep, ..BlockPreset::Slowmo.settings() };
+    assert_eq!(slowmo, expected);
+    assert_eq!((slowmo.kind, slowmo.momentum), (BmufMomentum::Classical, Some(0.7)));
+}
+
+#[test]
+fn what_config_show_prints_of_a_preset_is_every_value_and_reads_back_the_same() {
+    for preset in ["bmuf", "slowmo", "diloco"] {
+        let text = format!("{SMALL}[exchange.bmuf]\npreset = \"{preset}\"\nwarmup = 0.1\n");
+        let experiment = Experiment::parse(&text).unwrap();
+        let shown = experiment.to_toml();
+        assert_eq!(Experiment::parse(&shown).unwrap(), experiment);
+        for key in ["preset", "block", "learning_rate", "kind", "moments", "weights", "deltas"] {
+            assert!(shown.contains(&format!("\n{key} = ")), "{key} in {shown}");
+        }
+    }
+}
+
+#[test]
+fn unknown_keys_and_impossible_values_of_a_block_are_still_named() {
+    let error = bmuf("preset = \"slowmo\"\nmomentom = 0.5\n").unwrap_err();
+    assert_eq!(
+        error,
+        Error::UnknownKey { line: 8, key: "momentom".into(), nearest: Some("momentum".into()) }
+    );
+    for (table, key) in [
+        ("warmup = 1.5\n", "exchange.bmuf.warmup"),
+        ("delta_density = 0.0\n", "exchange.bmuf.delta_density"),
+        ("momentum = 1.0\n", "exchange.bmuf.momentum"),
+        ("block = 0\n", "exchange.bmuf.block"),
+    ] {
+        let error = bmuf(table).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{key}`")), "{error}");
+    }
+    let error = bmuf("deltas = \"f16\"\n").unwrap_err().to_string();
+    assert!(error.contains("f16") && error.contains("bf16") && error.starts_with("line 7"), "{error}");
+}
+
+#[test]
+fn block_momentum_follows_the_members_and_is_zero_in_the_warm_up() {
+    let rule = Bmuf { warmup: 0.2, ..Bmuf::default() };
+    assert_eq!(
+        (rule.momentum_for(4, 0.1), rule.momentum_for(4, 0.2), rule.momentum_for(2, 1.0)),
+        (0.0, 0.75, 0.5)
+    );
+    assert_eq!((rule.momentum_for(1, 0.5), rule.momentum_for(0, 0.5)), (0.0, 0.0));
+    assert_eq!(BlockPreset::Diloco.settings().momentum_for(64, 0.0), 0.9);
+}
