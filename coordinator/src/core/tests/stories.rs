@@ -1,5 +1,6 @@
 use super::world::{World, settings};
-use crate::core::{Encoding, Event, Input, Outcome};
+use crate::core::{Assignment, Company, Encoding, Event, Input, Outcome};
+use stentor_experiment::Strategy;
 
 fn finished(world: &World) -> bool {
     matches!(world.outcome, Some(Outcome::Finished { .. }))
@@ -140,6 +141,9 @@ fn a_contribution_of_an_old_round_changes_nothing() {
         committed_frames: 0,
         total_frames: 0,
         encoding: Encoding::Dense { density: 0.0 },
+        strategy: Strategy::Dense,
+        company: Company::default(),
+        digest: true,
     };
     world.feed(Input::Arrived(super::world::arrival("a", 0, &assignment)));
     assert_eq!(world.events.len(), before);
@@ -166,9 +170,16 @@ fn replicas_that_disagree_stop_the_run_with_names() {
             committed_frames: 0,
             total_frames: 0,
             encoding: Encoding::Dense { density: 0.0 },
+            strategy: Strategy::Dense,
+            company: Company::default(),
+            digest: true,
         });
     }
-    world.feed(Input::Arrived(super::world::arrival("b", 99, &assignment.unwrap())));
+    world.act(a);
+    let assignment = assignment.unwrap();
+    world.feed(Input::Arrived(super::world::arrival("b", 99, &assignment)));
+    let Assignment { fence, slot, .. } = assignment;
+    world.feed(Input::Staged { fence, identity: "b".into(), slot });
     let Some(Outcome::Broken { reason }) = &world.outcome else { panic!("{:?}", world.outcome) };
     assert!(
         reason.contains("parameters differ before round 0: a (") && reason.contains("against b ("),
