@@ -63,7 +63,7 @@ impl Replica {
         let settings = &experiment.exchange;
         let exchange = match settings.strategy {
             Strategy::Dense => Exchange::Dense,
-            Strategy::Gtc => Exchange::Gtc(Residual {
+            Strategy::Gtc | Strategy::TwoTier => Exchange::Gtc(Residual {
                 apply: match (settings.gtc.apply, experiment.optimizer.kind) {
                     (GtcApply::Auto, OptimizerKind::Sgd) => GtcApply::Gradient,
                     (GtcApply::Auto, OptimizerKind::Adam) => GtcApply::Update,

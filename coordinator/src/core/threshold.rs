@@ -14,7 +14,7 @@ impl Core {
                 momentum: exchange.bmuf.momentum_for(self.members.len(), self.progress()),
                 learning_rate: exchange.bmuf.learning_rate,
             },
-            Strategy::Gtc => match gtc::phase(&exchange.gtc, self.progress()) {
+            Strategy::Gtc | Strategy::TwoTier => match gtc::phase(&exchange.gtc, self.progress()) {
                 Ok(Phase::Fixed(tau)) => Encoding::Threshold { tau: tau.get(), density: 0.0 },
                 Ok(Phase::Density(density)) => match self.suggested_tau {
                     Some(tau) => Encoding::Threshold { tau, density },

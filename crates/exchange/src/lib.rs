@@ -19,6 +19,7 @@ mod error;
 pub mod gtc;
 mod mean;
 mod precision;
+mod ranges;
 mod reducer;
 
 pub use bf16::{decode_bf16, encode_bf16};
@@ -29,4 +30,5 @@ pub use error::Error;
 pub use gtc::{EncodeStats, Encoder, Phase, Rethreshold, Tau};
 pub use mean::WeightedMean;
 pub use precision::Precision;
+pub use ranges::{RANGE_ALIGNMENT, ranges};
 pub use reducer::{EncodingSpec, Reducer, Reduction};
