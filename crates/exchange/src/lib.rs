@@ -19,7 +19,9 @@ mod error;
 pub mod gtc;
 mod mean;
 mod precision;
+mod ranges;
 mod reducer;
+mod streaming;
 
 pub use bf16::{decode_bf16, encode_bf16};
 pub use bmuf::{BlockMomentum, BlockParts, short_block_momentum};
@@ -29,4 +31,6 @@ pub use error::Error;
 pub use gtc::{EncodeStats, Encoder, Phase, Rethreshold, Tau};
 pub use mean::WeightedMean;
 pub use precision::Precision;
+pub use ranges::{RANGE_ALIGNMENT, ranges};
+pub use streaming::StreamingMean;
 pub use reducer::{EncodingSpec, Reducer, Reduction};

@@ -1,24 +1,32 @@
 mod block_preset;
 mod bmuf;
 mod gtc;
+mod two_tier;
 
 pub use block_preset::BlockPreset;
 pub use bmuf::{BlockDeltas, BlockMoments, Bmuf, BmufMomentum, BmufWeights};
 pub use gtc::{Gtc, GtcApply, GtcDownlink};
+pub use two_tier::TwoTier;
 
-use crate::error::Error;
+use crate::error::{Error, require};
 use serde::{Deserialize, Serialize};
 
 /// `[exchange]`: how the workers agree. `strategy` toggles with one word; the tables of the others may stay in the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Exchange {
-    /// `dense` (default), `gtc` or `bmuf`.
+    /// `dense` (default), `gtc`, `bmuf` or `two-tier`.
     pub strategy: Strategy,
+    /// Reducers, each of which sums one contiguous range of the parameter vector, so that no single link carries
+    /// everything: `["http://10.0.0.1:7500", …]`, at most 1024. The first sums the first range, and so on.
+    /// Empty (default): the coordinator sums everything in its own process.
+    pub reducers: Vec<String>,
     /// Settings of gradient threshold compression.
     pub gtc: Gtc,
     /// Settings of blockwise model-update filtering.
     pub bmuf: Bmuf,
+    /// Settings of GTC inside groups with BMUF across them.
+    pub two_tier: TwoTier,
 }
 
 /// Strategies of exchange.
@@ -31,6 +39,8 @@ pub enum Strategy {
     Gtc,
     /// Blockwise model-update filtering (Chen & Huo 2016), every `block` batches.
     Bmuf,
+    /// GTC inside groups of workers, every batch; BMUF across groups, every `block` batches (Interspeech 2019).
+    TwoTier,
 }
 
 impl Strategy {
@@ -41,13 +51,20 @@ impl Strategy {
             Strategy::Dense => "dense",
             Strategy::Gtc => "gtc",
             Strategy::Bmuf => "bmuf",
+            Strategy::TwoTier => "two-tier",
         }
     }
 }
 
 impl Default for Exchange {
     fn default() -> Self {
-        Self { strategy: Strategy::Dense, gtc: Gtc::default(), bmuf: Bmuf::default() }
+        Self {
+            strategy: Strategy::Dense,
+            reducers: Vec::new(),
+            gtc: Gtc::default(),
+            bmuf: Bmuf::default(),
+            two_tier: TwoTier::default(),
+        }
     }
 }
 
@@ -56,13 +73,31 @@ impl Exchange {
     #[must_use]
     pub fn batches_per_round(&self) -> u32 {
         match self.strategy {
-            Strategy::Dense | Strategy::Gtc => 1,
+            Strategy::Dense | Strategy::Gtc | Strategy::TwoTier => 1,
             Strategy::Bmuf => self.bmuf.block,
         }
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
         self.gtc.validate()?;
-        self.bmuf.validate()
+        self.bmuf.validate()?;
+        self.two_tier.validate()?;
+        require(self.reducers.len() <= 1024, "exchange.reducers", "at most 1024", self.reducers.len())?;
+        for (index, reducer) in self.reducers.iter().enumerate() {
+            let address = reducer.strip_prefix("http://").or_else(|| reducer.strip_prefix("https://"));
+            require(
+                address.is_some_and(|a| !a.is_empty()),
+                "exchange.reducers",
+                "URLs that begin with http:// or https://",
+                format_args!("`{reducer}`"),
+            )?;
+            require(
+                !self.reducers[..index].contains(reducer),
+                "exchange.reducers",
+                "each reducer once",
+                format_args!("`{reducer}` twice"),
+            )?;
+        }
+        Ok(())
     }
 }

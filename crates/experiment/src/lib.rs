@@ -24,7 +24,7 @@ pub use data::{Data, Source};
 pub use error::Error;
 pub use exchange::{
     BlockDeltas, BlockMoments, BlockPreset, Bmuf, BmufMomentum, BmufWeights, Exchange, Gtc, GtcApply,
-    GtcDownlink, Strategy,
+    GtcDownlink, Strategy, TwoTier,
 };
 pub use features::Features;
 pub use model::{Family, Model, Preset};

@@ -134,3 +134,49 @@ fn block_momentum_follows_the_members_and_is_zero_in_the_warm_up() {
     assert_eq!((rule.momentum_for(1, 0.5), rule.momentum_for(0, 0.5)), (0.0, 0.0));
     assert_eq!(BlockPreset::Diloco.settings().momentum_for(64, 0.0), 0.9);
 }
+
+#[test]
+fn two_tiers_are_one_word_and_take_the_tables_of_both() {
+    let text = format!("{SMALL}[exchange]\nstrategy = \"two-tier\"\n[exchange.two_tier]\ngroup = 8\n");
+    let exchange = Experiment::parse(&text).unwrap().exchange;
+    assert_eq!((exchange.strategy, exchange.strategy.name()), (Strategy::TwoTier, "two-tier"));
+    assert_eq!((exchange.two_tier.group, exchange.batches_per_round()), (8, 1));
+    let error = Experiment::parse(&text.replace('8', "0")).unwrap_err();
+    assert_eq!(error.to_string(), "`exchange.two_tier.group`: expected 1 to 1024, found 0");
+}
+
+#[test]
+fn workers_are_dealt_to_groups_evenly_and_each_to_one() {
+    let tiers = TwoTier { group: 4 };
+    let sizes =
+        |workers| (0..tiers.groups(workers)).map(|g| tiers.members(g, workers).len()).collect::<Vec<_>>();
+    assert_eq!((sizes(8), sizes(6), sizes(5), sizes(3)), (vec![4, 4], vec![3, 3], vec![2, 3], vec![3]));
+    for workers in 0..40 {
+        let all = (0..tiers.groups(workers)).flat_map(|g| tiers.members(g, workers));
+        assert!(all.eq(0..workers), "{workers} workers");
+        for position in 0..workers {
+            assert!(tiers.members(tiers.group_of(position, workers), workers).contains(&position));
+        }
+        assert!(sizes(workers).iter().all(|&size| size <= 4), "{workers} workers");
+    }
+}
+
+#[test]
+fn reducers_are_urls_each_once() {
+    let of = |list: &str| {
+        Experiment::parse(&format!("{SMALL}[exchange]\nreducers = {list}\n")).map(|e| e.exchange.reducers)
+    };
+    assert_eq!(of("[]").unwrap(), Vec::<String>::new());
+    assert_eq!(of("[\"http://a:1\", \"https://b:2\"]").unwrap(), ["http://a:1", "https://b:2"]);
+    let error = of("[\"http://a:1\", \"a:2\"]").unwrap_err().to_string();
+    assert_eq!(error, "`exchange.reducers`: expected URLs that begin with http:// or https://, found `a:2`");
+    let error = of("[\"http://a:1\", \"http://a:1\"]").unwrap_err().to_string();
+    assert_eq!(error, "`exchange.reducers`: expected each reducer once, found `http://a:1` twice");
+}
+
+#[test]
+fn replicas_are_compared_every_16_rounds_unless_the_file_says_otherwise() {
+    assert_eq!(Experiment::parse(SMALL).unwrap().cluster.digest_every, 16);
+    let error = Experiment::parse(&format!("{SMALL}[cluster]\ndigest_every = 0\n")).unwrap_err();
+    assert_eq!(error.to_string(), "`cluster.digest_every`: expected 1 to 10000 rounds, found 0");
+}
