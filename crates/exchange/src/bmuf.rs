@@ -80,6 +80,12 @@ impl BlockMomentum {
         }
     }
 
+    /// η of the look-ahead point: S = W + ηΔ. 0 with classical momentum.
+    #[must_use]
+    pub fn look_ahead_eta(&self) -> f64 {
+        self.look_ahead_eta
+    }
+
     /// W: the model to evaluate, to save and to deploy.
     #[must_use]
     pub fn deployed(&self) -> &[f32] {

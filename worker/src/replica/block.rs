@@ -122,7 +122,7 @@ impl Block {
 
     /// Moves the start of the next block to where its own η looks ahead: it is another one where members have changed.
     pub(crate) fn look_ahead(&mut self, eta: f64, parameters: &ParameterVector) -> Result<(), Error> {
-        if self.kind == BmufMomentum::Nesterov && self.filter.parts_eta() != eta {
+        if self.kind == BmufMomentum::Nesterov && self.filter.look_ahead_eta() != eta {
             self.filter.look_ahead(eta)?;
             parameters.load_host(self.filter.start())?;
         }

@@ -3,7 +3,7 @@ use crate::core::{
     Outcome, Report, Saved, Session, Settings, Slot, Written,
 };
 use std::collections::BTreeMap;
-use stentor_experiment::Experiment;
+use stentor_experiment::{Experiment, Strategy};
 use stentor_plan::audit::{Audit, Commit, Extent, FallBack, surviving};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 
@@ -85,6 +85,12 @@ impl World {
             faults: BTreeMap::new(),
             random: seed,
         }
+    }
+
+    /// Begins anew with another strategy, before anybody has joined.
+    pub(super) fn start_with(&mut self, strategy: Strategy) {
+        self.settings.experiment.exchange.strategy = strategy;
+        self.core = Core::new(self.settings.clone(), None, self.now);
     }
 
     /// Splitmix64 (Steele et al. 2014).
@@ -169,6 +175,12 @@ impl World {
                 true
             }
         }
+    }
+
+    /// A worker computes its round and brings its payload.
+    pub(super) fn contribute(&mut self, session: Session) {
+        self.act(session);
+        self.act(session);
     }
 
     /// Everybody works in turn until the run is over or nobody can.
