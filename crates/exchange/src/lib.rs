@@ -21,7 +21,6 @@ mod mean;
 mod precision;
 mod ranges;
 mod reducer;
-mod streaming;
 
 pub use bf16::{decode_bf16, encode_bf16};
 pub use bmuf::{BlockMomentum, BlockParts, short_block_momentum};
@@ -32,5 +31,4 @@ pub use gtc::{EncodeStats, Encoder, Phase, Rethreshold, Tau};
 pub use mean::WeightedMean;
 pub use precision::Precision;
 pub use ranges::{RANGE_ALIGNMENT, ranges};
-pub use streaming::StreamingMean;
 pub use reducer::{EncodingSpec, Reducer, Reduction};
