@@ -4,7 +4,8 @@
 //!
 //! - [`gtc`]: gradient threshold compression (Strom 2015). A worker sends signs of ±τ and keeps the rest as a
 //!   residual; the sum of signs is an integer, so the order of arrival cannot change it.
-//! - dense: [`WeightedMean`] of whole vectors, taken in slot order.
+//! - dense: [`WeightedMean`] of whole vectors, taken in slot order; [`StreamingMean`] is the same, part by part
+//!   as they come in.
 //! - [`BlockMomentum`]: blockwise model-update filtering (Chen & Huo 2016) on the mean of
 //!   whole models, or of what they moved: as `f32`, as bfloat16 with error feedback, or as signs.
 //!
@@ -21,6 +22,7 @@ mod mean;
 mod precision;
 mod ranges;
 mod reducer;
+mod streaming;
 
 pub use bf16::{decode_bf16, encode_bf16};
 pub use bmuf::{BlockMomentum, BlockParts, short_block_momentum};
@@ -32,3 +34,4 @@ pub use mean::WeightedMean;
 pub use precision::Precision;
 pub use ranges::{RANGE_ALIGNMENT, ranges};
 pub use reducer::{EncodingSpec, Reducer, Reduction};
+pub use streaming::StreamingMean;

@@ -1,0 +1,94 @@
+//! Measurements, each a command that prints a table and writes its figures to `--json FILE`.
+
+mod arithmetic;
+
+use crate::environment::Environment;
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// The exchange against the limits of memory, entropy and the wire.
+    Exchange(Exchange),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Exchange {
+    /// File for the figures.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only what needs no network: encode, decode, sizes, on one core.
+    #[arg(long)]
+    arithmetic: bool,
+}
+
+/// Figures of one bench; each of its parts adds its own.
+type Figures = Map<String, Value>;
+
+/// A part of `bench exchange`: prints its table and adds its figures.
+type Part = fn(&Environment, &mut Figures) -> Result<()>;
+
+impl Exchange {
+    /// The parts to run. What needs a network comes after the arithmetic, and not with `--arithmetic`.
+    fn parts(&self) -> Vec<Part> {
+        const NETWORK: [Part; 0] = [];
+        let network = if self.arithmetic { &[][..] } else { &NETWORK[..] };
+        std::iter::once(arithmetic::run as Part).chain(network.iter().copied()).collect()
+    }
+}
+
+pub(crate) fn run(environment: &Environment, bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Exchange(options) => {
+            let mut figures = Figures::new();
+            for part in options.parts() {
+                part(environment, &mut figures)?;
+            }
+            write(options.json.as_deref(), &figures)
+        }
+    }
+}
+
+fn write(file: Option<&Path>, figures: &Figures) -> Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    let text = serde_json::to_string_pretty(figures)? + "\n";
+    std::fs::write(file, text).with_context(|| format!("cannot write the figures to {}", file.display()))
+}
+
+/// Builds an example of `stentor-exchange` with full optimisation, runs it and returns what it printed as JSON.
+fn example(environment: &Environment, name: &str) -> Result<Value> {
+    use crate::process::{self, Deadline};
+    let arguments = ["--release", "--package", "stentor-exchange", "--example", name];
+    let cargo = |verb: &'static str| {
+        let mut command = environment.plain_cargo(&[verb]);
+        command.args(arguments);
+        command
+    };
+    process::run(&mut cargo("build"), Deadline::minutes(20))?;
+    let text = process::output(cargo("run").arg("--quiet"))?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("the example `{name}` printed something else than JSON"))
+}
+
+/// A number somewhere in a tree of figures, by keys joined with slashes.
+fn number(figures: &Value, path: &str) -> Result<f64> {
+    let found = path.split('/').try_fold(figures, |value, key| value.get(key));
+    found.and_then(Value::as_f64).with_context(|| format!("the figures hold no number at `{path}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn figures_are_found_by_path_and_a_missing_one_is_named() {
+        let figures = json!({"bits_vs_entropy": {"0.001": 1.01}});
+        assert_eq!(number(&figures, "bits_vs_entropy/0.001").unwrap(), 1.01);
+        let error = number(&figures, "bits_vs_entropy/0.1").unwrap_err().to_string();
+        assert!(error.contains("bits_vs_entropy/0.1"), "{error}");
+    }
+}
