@@ -4,8 +4,8 @@ use crate::wire;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use stentor_proto::v1::coordinator_server::Coordinator;
 use stentor_proto::v1;
+use stentor_proto::v1::coordinator_server::Coordinator;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
@@ -95,7 +95,9 @@ impl Coordinator for Service {
         match staged {
             Some(Note::Staged(v1::Staged {})) => {}
             Some(Note::Header(_)) => {
-                return Err(Status::invalid_argument("expected word that all is staged, found another header"));
+                return Err(Status::invalid_argument(
+                    "expected word that all is staged, found another header",
+                ));
             }
             None => return Err(Status::cancelled("the contribution was broken off")),
         }

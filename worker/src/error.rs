@@ -74,11 +74,11 @@ impl Error {
             Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => ExitStatus::Config,
             Error::Data(_) | Error::BadBatch { .. } | Error::Checkpoint(_) => ExitStatus::Data,
             Error::NonFinite { .. } | Error::Exchange(_) => ExitStatus::NonFinite,
-            Error::Unreachable { .. } | Error::SessionOver(_) | Error::Store(_)
+            Error::Unreachable { .. }
+            | Error::SessionOver(_)
+            | Error::Store(_)
             | Error::Protocol(_)
-            | Error::Message(_) => {
-                ExitStatus::Retryable
-            }
+            | Error::Message(_) => ExitStatus::Retryable,
         }
     }
 }

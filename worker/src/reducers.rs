@@ -100,7 +100,8 @@ impl Reducers {
 
     /// Fetches the sums of a round that has closed, every digest checked.
     pub(crate) async fn fetch(&self, fence: &v1::Fence, group: u32) -> Result<Vec<RangeSum>, Error> {
-        let all = self.ranges.iter().map(|(range, client)| fetch(client.clone(), range.clone(), fence, group));
+        let all =
+            self.ranges.iter().map(|(range, client)| fetch(client.clone(), range.clone(), fence, group));
         try_join_all(all).await
     }
 
@@ -144,7 +145,9 @@ async fn fetch(
     let payload = payload.finish().map_err(protocol)?;
     let (expected, found) = (header.payload_digest, stentor_exchange::digest(&payload));
     if found != expected {
-        return Err(Error::Protocol(format!("expected a sum with digest {expected:016x}, found {found:016x}")));
+        return Err(Error::Protocol(format!(
+            "expected a sum with digest {expected:016x}, found {found:016x}"
+        )));
     }
     let received_bytes = stentor_proto::encoded_len(&header) + payload.len() as u64;
     Ok(RangeSum { range, payload, digest: found, received_bytes })

@@ -60,8 +60,7 @@ impl<'a> Session<'a> {
         doing: &'a Doing,
         shutdown: &Shutdown,
     ) -> Result<End, Error> {
-        let mut assignment =
-            stentor_proto::required(reply.assignment.clone(), "assignment")?;
+        let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment")?;
         let fence = stentor_proto::required(assignment.fence.clone(), "fence")?;
         let first = v1::Heartbeat {
             run_id: fence.run_id,

@@ -61,8 +61,7 @@ impl Core {
         let course = &self.course;
         let over = self.position.finished(&self.settings.plan) || self.is_stale();
         let leaving = course.asked.is_some() && course.flushed;
-        course.apart > 0
-            && (over || leaving || course.apart >= self.settings.experiment.exchange.bmuf.block)
+        course.apart > 0 && (over || leaving || course.apart >= self.settings.experiment.exchange.bmuf.block)
     }
 
     /// Batches of a member's next round.

@@ -11,8 +11,8 @@ mod types;
 mod tests;
 
 pub use types::{
-    Action, Arrival, Assignment, Boundary, Closing, Company, Deltas, Departure, DevScore, Encoding, Event, Fence,
-    Input, Millis, Next, Outcome, Publication, Report, Saved, Session, Slot, Written,
+    Action, Arrival, Assignment, Boundary, Closing, Company, Deltas, Departure, DevScore, Encoding, Event,
+    Fence, Input, Millis, Next, Outcome, Publication, Report, Saved, Session, Slot, Written,
 };
 
 use boundaries::Pending;

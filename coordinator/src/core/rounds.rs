@@ -234,7 +234,8 @@ impl Core {
                     finished,
                 };
                 let contributors = companies.get(&slot).cloned().unwrap_or_default();
-                let frames = contributors.iter().filter_map(|s| round.arrivals.get(s)).map(|a| a.frames).sum();
+                let frames =
+                    contributors.iter().filter_map(|s| round.arrivals.get(s)).map(|a| a.frames).sum();
                 let assignment = assignments.as_mut().and_then(|a| a.remove(&slot));
                 (slot, Next { contributors, frames, boundary, assignment })
             })
@@ -297,8 +298,7 @@ impl Core {
                 }
             }
             let round = self.round;
-            (!others.is_empty())
-                .then(|| format!("{what} differ before round {round}: {}", others.join(", ")))
+            (!others.is_empty()).then(|| format!("{what} differ before round {round}: {}", others.join(", ")))
         })
     }
 }

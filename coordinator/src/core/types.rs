@@ -525,7 +525,9 @@ mod roll {
         to.collect_seq(roll.iter().map(|(&slot, identity)| Entry { slot, identity: identity.clone() }))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Slot, String>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<Slot, String>, D::Error> {
         let entries = Vec::<Entry>::deserialize(from)?;
         Ok(entries.into_iter().map(|entry| (entry.slot, entry.identity)).collect())
     }

@@ -3,9 +3,9 @@ use super::state::Kept;
 use crate::core::{Fence, Slot};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use stentor_exchange::{EncodingSpec, StreamingMean, Tau};
+use stentor_exchange::{EncodingSpec, Precision, StreamingMean, Tau};
 use stentor_experiment::BmufWeights;
-use stentor_proto::v1::{self, encoding::Kind};
+use stentor_proto::v1::{self, encoding::Deltas, encoding::Kind};
 
 /// The sum of a round over one company of members, in the making.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Sum {
 #[derive(Debug)]
 enum Form {
     /// Floats, summed while they come.
-    Mean(Box<StreamingMean>),
+    Mean { mean: Box<StreamingMean>, precision: Precision },
     /// Messages of signs, by slot: frames behind them, and their bytes. None until all of a message is there.
     Signs { tau: Tau, messages: BTreeMap<Slot, (u64, Vec<u8>, bool)> },
 }
@@ -38,17 +38,20 @@ impl Sum {
     ) -> Result<Self, String> {
         let encoding = header.encoding.ok_or("expected an encoding, found none")?;
         let sections = header.sections.clamp(1, MOST_SECTIONS);
-        if !company.slots.is_sorted_by(|a, b| a < b) || company.slots.is_empty() {
-            return Err(format!("expected slots in ascending order, found {:?}", company.slots));
-        }
         let values = values * sections as usize;
+        let words = |e: stentor_exchange::Error| e.to_string();
+        let signs = |tau: f32| {
+            Ok::<_, String>(Form::Signs { tau: Tau::exact(tau).map_err(words)?, messages: BTreeMap::new() })
+        };
+        let mean = |precision| {
+            let mean = Box::new(StreamingMean::new(values, &company.slots).map_err(words)?);
+            Ok::<_, String>(Form::Mean { mean, precision })
+        };
         let form = match encoding.kind {
-            Some(Kind::Threshold(v1::encoding::Threshold { tau, .. })) => {
-                Form::Signs { tau: Tau::exact(tau).map_err(|e| e.to_string())?, messages: BTreeMap::new() }
-            }
-            Some(Kind::Dense(_) | Kind::Block(_)) => {
-                Form::Mean(Box::new(StreamingMean::new(values, &company.slots)))
-            }
+            Some(Kind::Threshold(threshold)) => signs(threshold.tau)?,
+            Some(Kind::Block(block)) if block.deltas() == Deltas::Threshold => signs(block.tau)?,
+            Some(Kind::Block(block)) if block.deltas() == Deltas::Bf16 => mean(Precision::Bf16)?,
+            Some(Kind::Dense(_) | Kind::Block(_)) => mean(Precision::F32)?,
             None => return Err("expected a kind of encoding, found none".into()),
         };
         Ok(Self { fence, company: company.clone(), encoding, sections, weights, values, form })
@@ -76,7 +79,7 @@ impl Sum {
         }
         let equal = self.weights == BmufWeights::Equal && matches!(self.encoding.kind, Some(Kind::Block(_)));
         match &mut self.form {
-            Form::Mean(mean) => {
+            Form::Mean { mean, .. } => {
                 let weight = if equal { frames.min(1) } else { frames };
                 mean.open(slot, weight).map_err(|e| e.to_string())
             }
@@ -93,19 +96,21 @@ impl Sum {
     /// Whether bytes up to `end` of a member's payload may be added now.
     pub(super) fn is_turn_of(&self, slot: Slot, end: usize) -> bool {
         match &self.form {
-            // Nothing is held back that would be refused anyway.
-            Form::Mean(mean) => end.div_ceil(4) <= mean.ready(slot) || end.div_ceil(4) > self.values,
+            Form::Mean { mean, precision } => {
+                let end = end.div_ceil(precision.bytes());
+                let free = mean.next(slot).and_then(|next| Ok(next + mean.ready(slot)?));
+                // Nothing is held back that would be refused anyway.
+                free.is_ok_and(|free| end <= free) || end > self.values
+            }
             Form::Signs { .. } => true,
         }
     }
 
     pub(super) fn add(&mut self, slot: Slot, offset: usize, part: &Bytes) -> Result<(), String> {
         match &mut self.form {
-            Form::Mean(mean) => {
-                if !offset.is_multiple_of(4) || !part.len().is_multiple_of(4) {
-                    return Err(format!("expected parts of whole values, found {} bytes at {offset}", part.len()));
-                }
-                mean.add(slot, offset / 4, part).map_err(|e| e.to_string())
+            Form::Mean { mean, precision } => {
+                // A part that begins within a value follows one that was refused for ending there.
+                mean.add(slot, offset / precision.bytes(), part, *precision).map_err(|e| e.to_string())
             }
             Form::Signs { messages, .. } => {
                 let (_, message, _) = messages.get_mut(&slot).ok_or("expected a header first")?;
@@ -126,7 +131,7 @@ impl Sum {
 
     pub(super) fn is_complete(&self) -> bool {
         match &self.form {
-            Form::Mean(mean) => mean.is_complete(),
+            Form::Mean { mean, .. } => mean.is_complete(),
             Form::Signs { messages, .. } => {
                 messages.len() == self.company.slots.len() && messages.values().all(|(_, _, whole)| *whole)
             }
@@ -136,7 +141,7 @@ impl Sum {
     /// The update. Empty where nobody had a frame: it changes nothing.
     pub(super) fn finish(self, kept: &mut Kept) -> Result<Done, String> {
         let payload = match self.form {
-            Form::Mean(mean) => match mean.finish_payload() {
+            Form::Mean { mean, .. } => match mean.finish_payload() {
                 Ok(mut payload) => {
                     if matches!(self.encoding.kind, Some(Kind::Dense(_))) {
                         kept.flush_into(&mut payload);

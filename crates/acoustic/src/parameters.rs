@@ -144,7 +144,8 @@ impl ParameterVector {
         }
         // SAFETY: a contiguous f32 tensor on the CPU of `len` values, owned by `self` and shared only with its views,
         // which nobody reads while `f` runs: `self` is not `Sync`, and `f` does not see them.
-        let values = unsafe { std::slice::from_raw_parts_mut(self.values.data_ptr().cast::<f32>(), self.len()) };
+        let values =
+            unsafe { std::slice::from_raw_parts_mut(self.values.data_ptr().cast::<f32>(), self.len()) };
         let result = f(values);
         // libtorch did not see the change. An operation in place that changes no bit counts it, so that a gradient of
         // values that are gone is still caught.

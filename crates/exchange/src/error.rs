@@ -161,17 +161,6 @@ pub enum Error {
         /// Values needed.
         expected: usize,
     },
-    /// Part of a contribution that is worth nothing is in the sum, and cannot be taken out.
-    #[error(
-        "the sum is spoiled: the contribution of slot {slot} broke off or is not finite at index {index}; \
-             ask for the round's contributions again without it"
-    )]
-    Spoiled {
-        /// Whose contribution.
-        slot: u32,
-        /// Index of the value that is missing or not finite.
-        index: usize,
-    },
     /// No contribution with frames behind it was added.
     #[error("nothing to reduce: no contribution holds a frame")]
     NothingToReduce,

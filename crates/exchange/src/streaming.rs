@@ -14,54 +14,62 @@ use std::ops::Range;
 /// Memory: sums of 8 bytes a value, and 4 more for the mean: 3 × the model.
 ///
 /// What has gone into the sum cannot be taken out again. A member that breaks off, or sends something not
-/// finite, spoils the sum: whatever is asked of it then is answered with [`Error::Spoiled`] by name, and the
-/// round's contributions must be asked for again. A member of which nothing has come yet can still be
-/// [left out](Self::leave_out).
+/// finite, leaves a sum that never completes; the others are then summed anew.
 #[derive(Debug, Clone)]
 pub struct StreamingMean {
     sums: Vec<f64>,
     members: Vec<Member>,
-    spoiled: Option<Error>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Member {
     slot: u32,
-    weight: u64,
+    /// None until it is known.
+    weight: Option<u64>,
     /// Values in the sum.
     added: usize,
 }
 
 impl StreamingMean {
-    /// The mean of nothing yet, over vectors of `len` values, of members given as slot and weight in ascending
-    /// order of slots. Who has a weight of zero has nothing to send, and is complete at once.
+    /// The mean of nothing yet, over vectors of `len` values, of the members at `slots` in ascending order.
     ///
     /// # Errors
-    /// [`Error::SlotOrder`], [`Error::Overflow`] where the weights cannot be counted together, and
-    /// [`Error::NothingToReduce`] where all are zero.
-    pub fn new(len: usize, members: &[(u32, u64)]) -> Result<Self, Error> {
-        if let Some(pair) = members.windows(2).find(|pair| pair[0].0 >= pair[1].0) {
-            return Err(Error::SlotOrder { previous: pair[0].0, found: pair[1].0 });
+    /// [`Error::SlotOrder`].
+    pub fn new(len: usize, slots: &[u32]) -> Result<Self, Error> {
+        if let Some(pair) = slots.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return Err(Error::SlotOrder { previous: pair[0], found: pair[1] });
         }
-        let mut total = 0u64;
-        for &(_, weight) in members {
-            total = total.checked_add(weight).ok_or(Error::Overflow { what: "weights", found: weight })?;
-        }
-        if total == 0 {
-            return Err(Error::NothingToReduce);
-        }
-        let member = |&(slot, weight)| Member { slot, weight, added: if weight == 0 { len } else { 0 } };
+        let member = |&slot| Member { slot, weight: None, added: 0 };
         // −0.0 is the neutral element of addition: 0.0 would turn a lone −0.0 into 0.0.
-        Ok(Self { sums: vec![-0.0; len], members: members.iter().map(member).collect(), spoiled: None })
+        Ok(Self { sums: vec![-0.0; len], members: slots.iter().map(member).collect() })
+    }
+
+    /// Says what the contribution of `slot` weighs; it begins. Who has a weight of zero has nothing to send, and is
+    /// complete at once.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSlot`]; [`Error::SlotOrder`] for a second beginning; [`Error::Overflow`] where the weights
+    /// cannot be counted together.
+    pub fn open(&mut self, slot: u32, weight: u64) -> Result<(), Error> {
+        let place = self.place(slot)?;
+        if self.members[place].weight.is_some() {
+            return Err(Error::SlotOrder { previous: slot, found: slot });
+        }
+        if self.weight().checked_add(weight).is_none() {
+            return Err(Error::Overflow { what: "weights", found: weight });
+        }
+        let len = self.sums.len();
+        let member = &mut self.members[place];
+        (member.weight, member.added) = (Some(weight), if weight == 0 { len } else { 0 });
+        Ok(())
     }
 
     /// How many values `slot` may add now, beginning at its [`next`](Self::next): 0 where it must wait for the
     /// slots before it, or is complete.
     ///
     /// # Errors
-    /// [`Error::UnknownSlot`], [`Error::Spoiled`].
+    /// [`Error::UnknownSlot`].
     pub fn ready(&self, slot: u32) -> Result<usize, Error> {
-        self.check()?;
         let place = self.place(slot)?;
         Ok(self.limit(place) - self.members[place].added)
     }
@@ -77,16 +85,15 @@ impl StreamingMean {
     /// Adds part of the contribution of `slot`: its values from index `at` on.
     ///
     /// # Errors
-    /// [`Error::UnknownSlot`]; [`Error::Gap`] for another index than the slot's next; [`Error::Ahead`] for more
-    /// than is [ready](Self::ready); [`Error::Length`] beyond the vector's end; [`Error::Trailing`] for a part
-    /// that ends within a value; [`Error::Spoiled`]. Nothing is then added, and the part may come again.
-    ///
-    /// [`Error::NonFinite`] with the value's index in the vector: the contribution is worth nothing, but parts of
-    /// it may be in the sum. Where none is, the member is left out and the round goes on.
+    /// [`Error::UnknownSlot`], also for one that is not [open](Self::open); [`Error::Gap`] for another index than
+    /// the slot's next; [`Error::Ahead`] for more than is [ready](Self::ready); [`Error::Length`] beyond the
+    /// vector's end; [`Error::Trailing`] for a part that ends within a value; [`Error::NonFinite`] with the value's
+    /// index in the vector. Nothing of the part is then added.
     pub fn add(&mut self, slot: u32, at: usize, bytes: &[u8], precision: Precision) -> Result<(), Error> {
-        self.check()?;
         let place = self.place(slot)?;
-        let added = self.members[place].added;
+        let Member { added, weight: Some(weight), .. } = self.members[place] else {
+            return Err(Error::UnknownSlot { found: slot });
+        };
         if at != added {
             return Err(Error::Gap { slot, expected: added, found: at });
         }
@@ -105,13 +112,9 @@ impl StreamingMean {
             Precision::Bf16 => first_bad(bf16::floats(bytes)),
         };
         if let Some(error) = bad {
-            let error = shifted(error, at);
-            if let Error::NonFinite { index, .. } = error {
-                self.withdraw(place, index);
-            }
-            return Err(error);
+            return Err(shifted(error, at));
         }
-        let factor = self.members[place].weight as f64;
+        let factor = weight as f64;
         let sums = &mut self.sums[at..at + count];
         match precision {
             Precision::F32 => accumulate(sums, factor, floats(bytes)),
@@ -119,20 +122,6 @@ impl StreamingMean {
         }
         self.members[place].added += count;
         Ok(())
-    }
-
-    /// Goes on without a member, dead or refused. True where nothing of it was in the sum yet; else the sum is
-    /// spoiled.
-    ///
-    /// # Errors
-    /// [`Error::UnknownSlot`], [`Error::Spoiled`] where somebody spoiled it before.
-    pub fn leave_out(&mut self, slot: u32) -> Result<bool, Error> {
-        self.check()?;
-        let place = self.place(slot)?;
-        if self.members[place].weight > 0 {
-            self.withdraw(place, self.members[place].added);
-        }
-        Ok(self.spoiled.is_none())
     }
 
     /// Values that every member has added, from the first on: their means are final, and can be
@@ -145,34 +134,28 @@ impl StreamingMean {
     /// Whether every member has added everything.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.spoiled.is_none() && self.complete() == self.sums.len()
+        self.complete() == self.sums.len() && self.members.iter().all(|member| member.weight.is_some())
     }
 
-    /// The slots whose values are still missing, and from which index on, for a wait that names whom it waits for.
-    pub fn missing(&self) -> impl Iterator<Item = (u32, usize)> + '_ {
-        let len = self.sums.len();
-        self.members.iter().filter(move |m| m.added < len).map(|m| (m.slot, m.added))
-    }
-
-    /// Sum of the members' weights; those left out do not count.
+    /// Sum of the members' weights, as far as they are known.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        self.members.iter().map(|member| member.weight).sum()
+        self.members.iter().filter_map(|member| member.weight).sum()
     }
 
     /// Appends the means of `values`, all of which are [`complete`](Self::complete), as a dense payload.
     ///
     /// # Errors
-    /// [`Error::Spoiled`], [`Error::NothingToReduce`] where all members were left out, [`Error::Incomplete`]
-    /// naming a slot whose values are missing.
+    /// [`Error::Incomplete`] naming a slot whose values are missing, [`Error::NothingToReduce`] where all weights are
+    /// zero.
     pub fn write_mean(&self, values: Range<usize>, out: &mut Vec<u8>) -> Result<(), Error> {
-        self.check()?;
+        let is_late = |member: &&Member| member.added < values.end || member.weight.is_none();
+        if let Some(late) = self.members.iter().find(is_late) {
+            return Err(Error::Incomplete { slot: late.slot, found: late.added, expected: values.end });
+        }
         let weight = self.weight();
         if weight == 0 {
             return Err(Error::NothingToReduce);
-        }
-        if let Some(late) = self.members.iter().find(|member| member.added < values.end) {
-            return Err(Error::Incomplete { slot: late.slot, found: late.added, expected: values.end });
         }
         let (divisor, start) = (weight as f64, out.len());
         out.resize(start + values.len() * BYTES, 0);
@@ -193,7 +176,7 @@ impl StreamingMean {
         Ok(out)
     }
 
-    /// Up to where a member may add: where the slots before it stand. Who was left out stands at the end.
+    /// Up to where a member may add: where the slots before it stand.
     fn limit(&self, place: usize) -> usize {
         let before = self.members[..place].iter().map(|member| member.added);
         before.min().unwrap_or(self.sums.len()).max(self.members[place].added)
@@ -203,21 +186,6 @@ impl StreamingMean {
         self.members
             .binary_search_by_key(&slot, |member| member.slot)
             .map_err(|_| Error::UnknownSlot { found: slot })
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        self.spoiled.clone().map_or(Ok(()), Err)
-    }
-
-    /// Takes a member out whose contribution ends before the value at `index`.
-    fn withdraw(&mut self, place: usize, index: usize) {
-        let len = self.sums.len();
-        let member = &mut self.members[place];
-        if member.added == 0 || len == 0 {
-            (member.weight, member.added) = (0, len);
-        } else {
-            self.spoiled = Some(Error::Spoiled { slot: member.slot, index });
-        }
     }
 }
 

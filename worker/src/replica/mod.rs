@@ -48,7 +48,11 @@ enum Vector {
 }
 
 impl Replica {
-    pub(crate) fn new(model: Box<dyn AcousticModel>, experiment: &Arc<Experiment>, strategy: Strategy) -> Self {
+    pub(crate) fn new(
+        model: Box<dyn AcousticModel>,
+        experiment: &Arc<Experiment>,
+        strategy: Strategy,
+    ) -> Self {
         let parameters = model.parameters();
         let mut replica = Self {
             optimizer: build_optimizer(&experiment.optimizer, parameters.len(), parameters.device()),

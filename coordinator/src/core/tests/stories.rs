@@ -250,9 +250,10 @@ fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_stra
     let last_threshold = kinds.iter().rposition(|e| matches!(e, Encoding::Threshold { .. })).unwrap();
     assert!(matches!(kinds[last_threshold + 1], Encoding::Dense { .. }), "{kinds:?}");
     assert!(kinds[last_threshold + 2..].iter().all(|e| matches!(e, Encoding::Block { .. })), "{kinds:?}");
-    let switched = world.events.iter().filter(|e| {
-        matches!(e, Event::Switched { from: Strategy::Gtc, to: Strategy::Bmuf, .. })
-    });
+    let switched = world
+        .events
+        .iter()
+        .filter(|e| matches!(e, Event::Switched { from: Strategy::Gtc, to: Strategy::Bmuf, .. }));
     assert_eq!(switched.count(), 1);
     assert_eq!(world.newest().unwrap().1.strategy, Strategy::Bmuf, "a checkpoint remembers it");
 }
@@ -266,7 +267,9 @@ const TWO_TIER: &str = "[exchange]\nstrategy = \"two-tier\"\n[exchange.two_tier]
 #[test]
 fn in_two_tier_groups_meet_after_every_block_and_before_the_end() {
     let mut world = World::new(settings("workers = 4", TWO_TIER), 1);
-    ["a", "b", "c", "d"].into_iter().for_each(|name| drop(world.join(name)));
+    for name in ["a", "b", "c", "d"] {
+        world.join(name);
+    }
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);
     world.audit();
@@ -286,8 +289,8 @@ fn a_group_that_dies_whole_between_meetings_takes_the_run_back_to_a_checkpoint()
     let mut world = World::new(settings("workers = 4", TWO_TIER), 1);
     let sessions: Vec<_> = ["a", "b", "c", "d"].into_iter().map(|name| world.join(name)).collect();
     // One round is over: the groups are apart.
-    for _ in 0..3 {
-        sessions.iter().for_each(|s| drop(world.act(*s)));
+    for session in sessions.iter().cycle().take(3 * sessions.len()) {
+        world.act(*session);
     }
     world.kill(sessions[2]);
     assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })), "d has what c had");
@@ -405,5 +408,8 @@ fn through_five_hundred_storms_each_batch_counts_exactly_once() {
         }
     }
     assert!(over > 900, "only {over} of 1000 runs came to their end");
-    assert!(["kill", "freeze", "restart", "join", "switch", "again"].iter().all(|k| faults[k] > 100), "{faults:?}");
+    assert!(
+        ["kill", "freeze", "restart", "join", "switch", "again"].iter().all(|k| faults[k] > 100),
+        "{faults:?}"
+    );
 }
