@@ -136,21 +136,15 @@ impl ParameterVector {
     /// # Errors
     /// [`Error::Torch`] where libtorch refuses.
     pub fn change_host<T>(&self, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error> {
-        if self.values.device() != Device::Cpu || self.is_empty() {
-            let mut host = self.to_host();
-            let result = f(&mut host);
-            self.load_host(&host)?;
-            return Ok(result);
-        }
-        // SAFETY: a contiguous f32 tensor on the CPU of `len` values, owned by `self` and shared only with its views,
-        // which nobody reads while `f` runs: `self` is not `Sync`, and `f` does not see them.
-        let values =
-            unsafe { std::slice::from_raw_parts_mut(self.values.data_ptr().cast::<f32>(), self.len()) };
-        let result = f(values);
-        // libtorch did not see the change. An operation in place that changes no bit counts it, so that a gradient of
-        // values that are gone is still caught.
-        let _ = tch::no_grad(|| self.values.f_narrow(0, 0, 1)?.f_mul_scalar_(1.0))?;
-        Ok(result)
+        changed(&self.values, f)
+    }
+
+    /// Lets `f` change the gradient in place, as [`change_host`](Self::change_host) does the values.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] where libtorch refuses.
+    pub fn change_host_gradient<T>(&self, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error> {
+        changed(&self.gradient, f)
     }
 
     /// A copy of the gradient.
@@ -271,6 +265,23 @@ fn shown<T>(flat: &Tensor, f: impl FnOnce(&[f32]) -> T) -> T {
     // SAFETY: a contiguous f32 tensor on the CPU of so many values, which is not written while `f` runs: its owner is not
     // `Sync`, and `f` does not see it.
     f(unsafe { std::slice::from_raw_parts(flat.data_ptr().cast::<f32>(), flat.numel()) })
+}
+
+fn changed<T>(flat: &Tensor, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error> {
+    if flat.device() != Device::Cpu || flat.numel() == 0 {
+        let mut host = copy_to_host(flat);
+        let result = f(&mut host);
+        tch::no_grad(|| flat.shallow_clone().f_copy_(&Tensor::f_from_slice(&host)?))?;
+        return Ok(result);
+    }
+    // SAFETY: a contiguous f32 tensor on the CPU of so many values, shared only with its views, which nobody reads while
+    // `f` runs: its owner is not `Sync`, and `f` does not see them.
+    let values = unsafe { std::slice::from_raw_parts_mut(flat.data_ptr().cast::<f32>(), flat.numel()) };
+    let result = f(values);
+    // libtorch did not see the change. An operation in place that changes no bit counts it, so that a gradient of values
+    // that are gone is still caught.
+    let _ = tch::no_grad(|| flat.f_narrow(0, 0, 1)?.f_mul_scalar_(1.0))?;
+    Ok(result)
 }
 
 fn copy_to_host(flat: &Tensor) -> Vec<f32> {

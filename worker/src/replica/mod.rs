@@ -147,6 +147,12 @@ impl Replica {
         Ok((score, norm))
     }
 
+    /// Takes a given gradient as if a batch had come to it.
+    pub(crate) fn pretend(&mut self, fill: impl FnOnce(&mut [f32])) -> Result<(), Error> {
+        self.vector = Vector::Gradient;
+        Ok(self.model.parameters().change_host_gradient(fill)?)
+    }
+
     /// Codes what the round's batches came to. Nothing of it is adopted before [`apply`](Self::apply).
     pub(crate) fn contribute(&mut self, encoding: &Kind, ranges: &[Range<usize>]) -> Result<Coded, Error> {
         let parameters = self.model.parameters();
