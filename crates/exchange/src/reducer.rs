@@ -65,8 +65,17 @@ pub struct Reducer {
 
 #[derive(Debug, Clone)]
 enum Sum {
-    Mean { mean: WeightedMean, weights: BmufWeights, precision: Precision },
-    Counts { counts: Counts, tau: Tau },
+    Mean {
+        mean: WeightedMean,
+        weights: BmufWeights,
+        precision: Precision,
+    },
+    /// `signs`: how many have been sent, in all contributions together.
+    Counts {
+        counts: Counts,
+        tau: Tau,
+        signs: u64,
+    },
 }
 
 /// What a round came to.
@@ -89,7 +98,7 @@ impl Reducer {
     #[must_use]
     pub fn new(spec: &EncodingSpec, parameters: usize) -> Self {
         let sum = match spec.way() {
-            Way::Count(tau) => Sum::Counts { counts: Counts::new(parameters), tau },
+            Way::Count(tau) => Sum::Counts { counts: Counts::new(parameters), tau, signs: 0 },
             Way::Average(weights, precision) => {
                 Sum::Mean { mean: WeightedMean::new(parameters), weights, precision }
             }
@@ -100,9 +109,9 @@ impl Reducer {
     /// Empties the round for another one, and keeps the memory where the encoding allows.
     pub fn restart(&mut self, spec: &EncodingSpec) {
         match (&mut self.sum, spec.way()) {
-            (Sum::Counts { counts, tau }, Way::Count(next)) => {
+            (Sum::Counts { counts, tau, signs }, Way::Count(next)) => {
                 counts.clear();
-                *tau = next;
+                (*tau, *signs) = (next, 0);
             }
             (Sum::Mean { mean, weights, precision }, Way::Average(next_weights, next_precision)) => {
                 mean.clear();
@@ -147,7 +156,8 @@ impl Reducer {
         self.reduce(None)
     }
 
-    /// Closes the round; a sum of signs is thresholded again, anything else is as with [`Reducer::finish`].
+    /// Closes the round; a sum of signs is thresholded again, so that as many values go down as came up from one
+    /// contributor on average; anything else is as with [`Reducer::finish`].
     ///
     /// # Errors
     /// [`Error::NothingToReduce`], [`Error::Length`]. The residual is then as before.
@@ -157,9 +167,10 @@ impl Reducer {
 
     fn accumulate(&mut self, slot: u32, frames: u64, payload: &[u8]) -> Result<(), Error> {
         match &mut self.sum {
-            Sum::Counts { counts, tau } => {
+            Sum::Counts { counts, tau, signs } => {
                 check_contribution(Header::read(payload, self.parameters)?, slot, *tau)?;
-                counts.add(payload).map(|_| ())
+                *signs += counts.add(payload)?.nonzero;
+                Ok(())
             }
             Sum::Mean { mean, weights, precision } => {
                 let weight = match weights {
@@ -179,9 +190,11 @@ impl Reducer {
         let mut payload = Vec::new();
         let mut residual_norm = None;
         let nonzero = match (&mut self.sum, rethreshold) {
-            (Sum::Counts { counts, tau }, None) => counts.encode(*tau, contributors, &mut payload)?,
-            (Sum::Counts { counts, tau }, Some(rethreshold)) => {
-                let stats = rethreshold.encode(counts, *tau, contributors, &mut payload)?;
+            (Sum::Counts { counts, tau, .. }, None) => counts.encode(*tau, contributors, &mut payload)?,
+            (Sum::Counts { counts, tau, signs }, Some(rethreshold)) => {
+                let values = u64::from(contributors) * self.parameters.max(1) as u64;
+                let density = *signs as f64 / values as f64;
+                let stats = rethreshold.encode(counts, *tau, contributors, density, &mut payload)?;
                 residual_norm = Some(stats.residual_norm);
                 stats.sent
             }

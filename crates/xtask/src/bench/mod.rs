@@ -1,6 +1,8 @@
 //! Measurements, each a command that prints a table and writes its figures to `--json FILE`.
 
 mod arithmetic;
+mod chart;
+mod scale;
 
 use crate::environment::Environment;
 use anyhow::{Context, Result};
@@ -13,6 +15,8 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Bench {
     /// The exchange against the limits of memory, entropy and the wire.
     Exchange(Exchange),
+    /// 16, 64 and 256 workers in one process: gain, density, bytes, loss; a table and a picture for the docs.
+    Scale(scale::Scale),
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +53,7 @@ pub(crate) fn run(environment: &Environment, bench: &Bench) -> Result<()> {
             }
             write(options.json.as_deref(), &figures)
         }
+        Bench::Scale(options) => write(options.json.as_deref(), &scale::run(environment, options)?),
     }
 }
 
