@@ -34,6 +34,8 @@ pub struct Round {
     pub bytes_out: u64,
     /// See `bytes_out`.
     pub bytes_in: u64,
+    /// User and system time of the process so far.
+    pub cpu_s: f64,
 }
 
 /// Where gradients come from.
@@ -108,6 +110,7 @@ pub async fn measure(
             apply_s: since(applying),
             bytes_out: traffic.sent_bytes,
             bytes_in: traffic.received_bytes,
+            cpu_s: stentor_runtime::cpu_seconds(),
         });
         match header.next {
             Some(next) => assignment = next,

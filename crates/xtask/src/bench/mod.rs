@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod chart;
+mod link;
 mod scale;
 
 use crate::environment::Environment;
@@ -27,29 +28,35 @@ pub(crate) struct Exchange {
     /// Only what needs no network: encode, decode, sizes, on one core.
     #[arg(long)]
     arithmetic: bool,
+    /// Only the shaped lines between network namespaces (needs root, `ip` and `tc`).
+    #[arg(long, conflicts_with = "arithmetic")]
+    link: bool,
+    /// Install torch (3 GB from PyPI) where it is missing, to compare with its all-reduce over Gloo.
+    #[arg(long)]
+    gloo: bool,
+    /// Workers of each measured cluster.
+    #[arg(long, value_delimiter = ',', default_values_t = [2, 4, 8], value_name = "N,…")]
+    workers: Vec<usize>,
+    /// Only this line: 100mbit or 1gbit.
+    #[arg(long, value_parser = ["100mbit", "1gbit"])]
+    rate: Option<String>,
+    /// Rounds that count; of exchanges that take seconds on a slow line, 5 at most.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
 }
 
 /// Figures of one bench; each of its parts adds its own.
 type Figures = Map<String, Value>;
 
-/// A part of `bench exchange`: prints its table and adds its figures.
-type Part = fn(&Environment, &mut Figures) -> Result<()>;
-
-impl Exchange {
-    /// The parts to run. What needs a network comes after the arithmetic, and not with `--arithmetic`.
-    fn parts(&self) -> Vec<Part> {
-        const NETWORK: [Part; 0] = [];
-        let network = if self.arithmetic { &[][..] } else { &NETWORK[..] };
-        std::iter::once(arithmetic::run as Part).chain(network.iter().copied()).collect()
-    }
-}
-
 pub(crate) fn run(environment: &Environment, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Exchange(options) => {
             let mut figures = Figures::new();
-            for part in options.parts() {
-                part(environment, &mut figures)?;
+            if !options.link {
+                arithmetic::run(environment, &mut figures)?;
+            }
+            if !options.arithmetic {
+                link::run(environment, options, &mut figures)?;
             }
             write(options.json.as_deref(), &figures)
         }
