@@ -85,6 +85,12 @@ impl PayloadAssembler {
         Ok(())
     }
 
+    /// What has come, where only a bound was announced.
+    #[must_use]
+    pub fn finish_early(self) -> Bytes {
+        self.bytes.freeze()
+    }
+
     /// The whole payload.
     ///
     /// # Errors
@@ -117,6 +123,9 @@ mod tests {
 
     #[test]
     fn lies_about_the_length_are_refused() {
+        let mut bounded = PayloadAssembler::new(10, 10).unwrap();
+        bounded.push(&[7; 3]).unwrap();
+        assert_eq!(bounded.finish_early(), [7; 3].as_slice());
         assert!(matches!(
             PayloadAssembler::new(11, 10),
             Err(FrameError::TooLarge { announced: 11, limit: 10 })

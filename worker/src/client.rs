@@ -186,7 +186,7 @@ pub(crate) fn connection(url: &str) -> Result<Channel, Error> {
         .keep_alive_timeout(Duration::from_secs(10))
         // hyper's default of 64 KiB a stream would cap a transfer at window / round trip.
         .initial_stream_window_size(4 << 20)
-        .initial_connection_window_size(8 << 20);
+        .initial_connection_window_size(4 << 20);
     Ok(endpoint.connect_lazy())
 }
 

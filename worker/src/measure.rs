@@ -76,7 +76,7 @@ pub async fn measure(
     let mut replica = Replica::new(model, &experiment, stentor_proto::strategy(assignment.strategy)?);
     let reducers = Reducers::new(url, &experiment.exchange.reducers, replica.len())?;
     let ranges: Vec<_> = reducers.ranges().collect();
-    let mut exchange = Exchange::new(client, reducers, &reply.checkpoint);
+    let mut exchange = Exchange::new(client, reducers, &experiment, &reply.checkpoint);
     let rate = experiment.schedule.learning_rate;
     for round in 0..rounds {
         let kind = stentor_proto::required(assignment.encoding.and_then(|e| e.kind), "encoding")?;

@@ -98,11 +98,10 @@ impl Reducers {
         Ok(sent.map_or(Staged::Overtaken, |sent| Staged::Whole { sent_bytes: sent.iter().sum() }))
     }
 
-    /// Fetches the sums of a round that has closed, every digest checked.
-    pub(crate) async fn fetch(&self, fence: &v1::Fence, group: u32) -> Result<Vec<RangeSum>, Error> {
-        let all =
-            self.ranges.iter().map(|(range, client)| fetch(client.clone(), range.clone(), fence, group));
-        try_join_all(all).await
+    /// Fetches the sums of a round, every digest checked; none where the members have changed meanwhile.
+    pub(crate) async fn fetch(&self, fence: &v1::Fence, group: u32) -> Result<Option<Vec<RangeSum>>, Error> {
+        let all = self.ranges.iter().map(|(range, client)| fetch(client.clone(), range.clone(), fence, group));
+        Ok(try_join_all(all).await?.into_iter().collect())
     }
 
     /// Has every reducer write what it keeps for a checkpoint.
@@ -125,32 +124,43 @@ async fn fetch(
     range: Range<usize>,
     fence: &v1::Fence,
     group: u32,
-) -> Result<RangeSum, Error> {
+) -> Result<Option<RangeSum>, Error> {
     use v1::sum_part::Part;
     let request = v1::FetchRequest { fence: Some(fence.clone()), group };
-    let mut inbound = client.fetch(request).await.map_err(session_over)?.into_inner();
-    let part = inbound.next().await.transpose().map_err(session_over)?.and_then(|p| p.part);
-    let Some(Part::Header(header)) = part else {
-        return Err(Error::Protocol("expected a sum's header first".into()));
+    let overtaken = |status: &tonic::Status| status.code() == Code::Aborted;
+    let mut inbound = match client.fetch(request).await {
+        Ok(stream) => stream.into_inner(),
+        Err(status) if overtaken(&status) => return Ok(None),
+        Err(status) => return Err(session_over(status)),
     };
-    let protocol = |e: stentor_proto::FrameError| Error::Protocol(e.to_string());
+    // Values, an optimiser's vectors, and room for a message's header.
     let limit = 4 * 4 * range.len() as u64 + 4096;
-    let mut payload = PayloadAssembler::new(header.payload_bytes, limit).map_err(protocol)?;
-    while let Some(part) = inbound.next().await.transpose().map_err(session_over)? {
-        match part.part {
-            Some(Part::Payload(bytes)) => payload.push(&bytes).map_err(protocol)?,
-            _ => return Err(Error::Protocol("expected a sum's payload, found another header".into())),
+    let protocol = |e: stentor_proto::FrameError| Error::Protocol(e.to_string());
+    let mut payload = PayloadAssembler::new(limit, limit).map_err(protocol)?;
+    let mut digest = stentor_exchange::Digest::default();
+    loop {
+        match inbound.next().await.transpose() {
+            Ok(Some(v1::SumPart { part: Some(Part::Payload(bytes)) })) => {
+                digest.update(&bytes);
+                payload.push(&bytes).map_err(protocol)?;
+            }
+            Ok(Some(v1::SumPart { part: Some(Part::End(end)) })) => {
+                let payload = payload.finish_early();
+                let (expected, found) = (end.payload_digest, digest.finish());
+                if payload.len() as u64 != end.payload_bytes || found != expected {
+                    let (bytes, came) = (end.payload_bytes, payload.len());
+                    return Err(Error::Protocol(format!(
+                        "expected a sum of {bytes} bytes with digest {expected:016x}, found {came} with {found:016x}"
+                    )));
+                }
+                let received_bytes = stentor_proto::encoded_len(&end) + payload.len() as u64;
+                return Ok(Some(RangeSum { range, payload, digest: found, received_bytes }));
+            }
+            Err(status) if overtaken(&status) => return Ok(None),
+            Err(status) => return Err(session_over(status)),
+            Ok(_) => return Err(Error::Protocol("expected a sum's end, found the stream's".into())),
         }
     }
-    let payload = payload.finish().map_err(protocol)?;
-    let (expected, found) = (header.payload_digest, stentor_exchange::digest(&payload));
-    if found != expected {
-        return Err(Error::Protocol(format!(
-            "expected a sum with digest {expected:016x}, found {found:016x}"
-        )));
-    }
-    let received_bytes = stentor_proto::encoded_len(&header) + payload.len() as u64;
-    Ok(RangeSum { range, payload, digest: found, received_bytes })
 }
 
 /// One digest of a whole update, the same on every member that fetched the same sums.

@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
             tracing::info!(checkpoint = reply.checkpoint, "loaded");
         }
         let reducers = Reducers::new(client.url(), &experiment.exchange.reducers, replica.len())?;
-        let exchange = Exchange::new(client.clone(), reducers, &reply.checkpoint);
+        let exchange = Exchange::new(client.clone(), reducers, &experiment, &reply.checkpoint);
         let feed = Feed::new(Arc::clone(&dataset), Arc::clone(&experiment));
         let two_sources = dataset.part(Source::MachineLabeled).is_some();
         let around = Surroundings { identity: identity.to_owned(), run, dataset, experiment };

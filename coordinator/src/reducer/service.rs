@@ -1,9 +1,11 @@
-use super::{Place, RangeReducer, Refusal};
+use super::{Place, RangeReducer, Ready, Refusal};
 use crate::core::Fence;
 use std::pin::Pin;
 use std::sync::Arc;
 use stentor_exchange::Digest;
-use stentor_proto::{MAX_PART_BYTES, parts, v1};
+use stentor_proto::{MAX_PART_BYTES, v1};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -41,7 +43,7 @@ impl From<Refusal> for Status {
         let words = refusal.to_string();
         match refusal {
             Refusal::Stale { .. } => Status::aborted(words),
-            Refusal::Unknown { .. } | Refusal::Store(_) => Status::unavailable(words),
+            Refusal::Store(_) => Status::unavailable(words),
             Refusal::Payload { .. } => Status::invalid_argument(words),
             Refusal::Checkpoint(_) => Status::internal(words),
         }
@@ -99,11 +101,36 @@ impl v1::reducer_server::Reducer for ReducerService {
     async fn fetch(&self, request: Request<v1::FetchRequest>) -> Result<Response<Self::FetchStream>, Status> {
         use v1::sum_part::Part;
         let v1::FetchRequest { fence, group } = request.into_inner();
-        let done = self.reducer.fetch(self.fence(fence)?, group).await?;
-        let header = v1::SumHeader { payload_bytes: done.payload.len() as u64, payload_digest: done.digest };
-        let payload = parts(&done.payload).map(Part::Payload);
-        let all = std::iter::once(Part::Header(header)).chain(payload);
-        Ok(Response::new(Box::pin(tokio_stream::iter(all.map(|part| Ok(v1::SumPart { part: Some(part) }))))))
+        let (fence, reducer) = (self.fence(fence)?, Arc::clone(&self.reducer));
+        let (sender, receiver) = mpsc::channel(2);
+        tokio::spawn(async move {
+            let mut from = 0;
+            loop {
+                // Whoever does not listen any more waits for nothing.
+                let ready = tokio::select! {
+                    ready = reducer.fetch(fence, group, from) => ready,
+                    () = sender.closed() => return,
+                };
+                let (parts, end) = match ready {
+                    Ok(Ready { parts, end }) => (parts, end),
+                    Err(refusal) => {
+                        let _ = sender.send(Err(refusal.into())).await;
+                        return;
+                    }
+                };
+                from += parts.len();
+                let is_over = end.is_some();
+                for part in parts.into_iter().map(Part::Payload).chain(end.map(Part::End)) {
+                    if sender.send(Ok(v1::SumPart { part: Some(part) })).await.is_err() {
+                        return;
+                    }
+                }
+                if is_over {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
     async fn save(&self, request: Request<v1::SaveRequest>) -> Result<Response<v1::SaveReply>, Status> {

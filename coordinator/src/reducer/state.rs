@@ -47,6 +47,11 @@ impl Kept {
         Ok(())
     }
 
+    /// Whether something was held back on the way down, which a round that is exchanged whole takes along.
+    pub(super) fn holds(&self) -> bool {
+        self.residual.is_some()
+    }
+
     /// Memory for a sum of signs, emptied.
     pub(super) fn reducer(&mut self, spec: &EncodingSpec, values: usize) -> &mut Reducer {
         let reducer = self.reducer.get_or_insert_with(|| Reducer::new(spec, values));

@@ -23,6 +23,17 @@ pub fn decode_dense(bytes: &[u8], len: usize) -> Result<Vec<f32>, Error> {
     Ok(floats(bytes).collect())
 }
 
+/// Adds `factor · values` of a dense payload to `parameters`, to the same bits as decoding it, multiplying, rounding, and
+/// adding.
+///
+/// # Errors
+/// As [`decode_dense`]; `parameters` are then as before.
+pub fn add_scaled_dense(bytes: &[u8], parameters: &mut [f32], factor: f32) -> Result<(), Error> {
+    check_dense(bytes, parameters.len())?;
+    parameters.iter_mut().zip(floats(bytes)).for_each(|(parameter, value)| *parameter += factor * value);
+    Ok(())
+}
+
 /// Checks length and finiteness without making a copy.
 pub(crate) fn check_dense(bytes: &[u8], len: usize) -> Result<(), Error> {
     same_length("payload (bytes / 4)", len, bytes.len() / BYTES)?;
@@ -77,6 +88,18 @@ mod tests {
                 prop_assert_eq!(encode_dense(&values), bytes);
             }
         }
+    }
+
+    #[test]
+    fn adding_a_multiple_is_decoding_multiplying_and_adding() {
+        let values: Vec<f32> = (0..3000).map(|i| (i as f32).sin()).collect();
+        let mut parameters: Vec<f32> = values.iter().rev().copied().collect();
+        let expected: Vec<f32> = parameters.iter().zip(&values).map(|(p, v)| p + -0.3 * v).collect();
+        add_scaled_dense(&encode_dense(&values), &mut parameters, -0.3).unwrap();
+        assert_eq!(parameters, expected);
+        let refused = add_scaled_dense(&encode_dense(&[1.0, f32::NAN]), &mut parameters[..2], 1.0);
+        assert!(refused.is_err());
+        assert_eq!(parameters, expected);
     }
 
     #[test]

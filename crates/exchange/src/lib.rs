@@ -26,7 +26,7 @@ mod streaming;
 
 pub use bf16::{decode_bf16, encode_bf16};
 pub use bmuf::{BlockMomentum, BlockParts, short_block_momentum};
-pub use dense::{decode_dense, encode_dense};
+pub use dense::{add_scaled_dense, decode_dense, encode_dense};
 pub use digest::{Digest, digest, digest_f32};
 pub use error::Error;
 pub use gtc::{EncodeStats, Encoder, Phase, Rethreshold, Tau};

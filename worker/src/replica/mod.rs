@@ -214,12 +214,16 @@ impl Replica {
             block.frames += frames;
         }
         let updates = self.residual.is_some() && residual::applied(&self.experiment) == GtcApply::Update;
-        // Where a step is nothing but a multiple of the mean, signs touch only what they name.
+        // A step that is nothing but a multiple of the mean is taken in one pass, and of signs only where they are.
         let factor = if updates { Some(1.0) } else { self.optimizer.plain_factor(learning_rate) };
-        if let (Kind::Threshold(_), Some(factor)) = (encoding, factor) {
+        if let Some(factor) = factor {
             return parameters.change_host(|values| {
                 for (range, payload) in &sums {
-                    gtc::add_scaled(payload, &mut values[range.clone()], factor)?;
+                    let part = &mut values[range.clone()];
+                    match encoding {
+                        Kind::Threshold(_) => drop(gtc::add_scaled(payload, part, factor)?),
+                        _ => stentor_exchange::add_scaled_dense(payload, part, factor)?,
+                    }
                 }
                 Ok(())
             })?;
@@ -233,8 +237,7 @@ impl Replica {
             }
         }
         let mean = device_vector(&mean, self.model.as_ref())?;
-        let step = if updates { mean } else { self.optimizer.update(&mean, learning_rate)? };
-        parameters.add(&step)?;
+        parameters.add(&self.optimizer.update(&mean, learning_rate)?)?;
         Ok(())
     }
 
