@@ -4,6 +4,7 @@ mod config;
 mod evaluate;
 mod inspect;
 mod label;
+mod plan;
 mod prepare;
 mod report;
 mod siblings;
@@ -34,6 +35,8 @@ enum Command {
     Report(report::Args),
     /// Show what is in a shard, set, checkpoint or run.
     Inspect(inspect::Args),
+    /// Forecast the cost of a batch for each strategy of exchange on a given network.
+    Plan(plan::Args),
     /// Check an experiment file, or show it with every default.
     Config(config::Args),
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
     };
     match result {
