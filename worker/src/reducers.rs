@@ -100,7 +100,8 @@ impl Reducers {
 
     /// Fetches the sums of a round, every digest checked; none where the members have changed meanwhile.
     pub(crate) async fn fetch(&self, fence: &v1::Fence, group: u32) -> Result<Option<Vec<RangeSum>>, Error> {
-        let all = self.ranges.iter().map(|(range, client)| fetch(client.clone(), range.clone(), fence, group));
+        let all =
+            self.ranges.iter().map(|(range, client)| fetch(client.clone(), range.clone(), fence, group));
         Ok(try_join_all(all).await?.into_iter().collect())
     }
 

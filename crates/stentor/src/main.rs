@@ -5,6 +5,7 @@ mod config;
 mod evaluate;
 mod inspect;
 mod label;
+mod plan;
 mod prepare;
 mod report;
 mod siblings;
@@ -39,6 +40,8 @@ enum Command {
     Status(cluster::Status),
     /// Change the exchange strategy of a running cluster at the next boundary.
     Switch(cluster::Switch),
+    /// Forecast the cost of a batch for each strategy of exchange on a given network.
+    Plan(plan::Args),
     /// Check an experiment file, or show it with every default.
     Config(config::Args),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Status(arguments) => arguments.run(),
         Command::Switch(arguments) => arguments.run(),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
     };
     match result {
