@@ -1,8 +1,9 @@
-use crate::teacher::Teacher;
+use crate::lanes::Lanes;
 use crate::{Error, Options};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
+use stentor_acoustic::Device;
 use stentor_runtime::{Shutdown, metrics};
 use stentor_shards::{
     FeatureSet, LabelLayout, LabelManifest, ShardInfo, encode_label_shard, publish_shard, shard_file,
@@ -55,16 +56,19 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
         threads => threads,
     };
     let chosen = stentor_acoustic::choose_device(&options.device)?;
-    stentor_acoustic::set_threads(threads)?;
-    tracing::info!(device = ?chosen.device, why = chosen.why, threads, "ready");
+    // Row groups are the parallelism: arithmetic on one thread each wants no barriers, and gives the same bytes however
+    // many there are. A GPU is one lane.
+    let lanes = if chosen.device == Device::Cpu { threads } else { 1 };
+    stentor_acoustic::set_threads(1)?;
+    tracing::info!(device = ?chosen.device, why = chosen.why, lanes, "ready");
 
     let features = FeatureSet::open(&Store::open(&options.features)?).await?;
     let manifest = features.manifest();
-    let teacher = Teacher::load(&options.model, manifest, &options.features, chosen.device).await?;
+    let mut teacher = Lanes::load(lanes, &options.model, manifest, &options.features, chosen.device).await?;
     let top_k = options.top_k.min(teacher.senones());
     let out = Store::open(&options.out)?;
     let ticket =
-        Ticket { teacher: teacher.fingerprint.clone(), features: manifest.fingerprint.clone(), top_k };
+        Ticket { teacher: teacher.fingerprint().to_owned(), features: manifest.fingerprint.clone(), top_k };
     claim(&out, &options.out, &ticket).await?;
 
     let started = Instant::now();
@@ -78,7 +82,7 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
         if shutdown.is_requested() {
             return Err(Error::Stopped);
         }
-        let info = label_shard(&features, shard, &teacher, top_k, &out).await?;
+        let info = label_shard(&features, shard, &mut teacher, top_k, &out).await?;
         frames += info.frames();
         metrics::labeled_frames(info.frames());
         metrics::labeling_progress((shard + 1) as f64 / total as f64);
@@ -88,7 +92,7 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     let bytes = infos.iter().map(|i| i.bytes).sum();
     let published: u64 = infos.iter().map(ShardInfo::frames).sum();
     if infos.len() == total {
-        let (fingerprint, senones) = (teacher.fingerprint.clone(), manifest.senones.clone());
+        let (fingerprint, senones) = (teacher.fingerprint().to_owned(), manifest.senones.clone());
         LabelManifest::new(fingerprint, manifest, top_k, senones, infos)?.publish(&out).await?;
         tracing::info!(out = options.out, "label set complete");
     }
@@ -136,15 +140,18 @@ async fn claim(out: &Store, location: &str, ticket: &Ticket) -> Result<(), Error
 async fn label_shard(
     features: &FeatureSet,
     shard: usize,
-    teacher: &Teacher,
+    teacher: &mut Lanes,
     top_k: usize,
     out: &Store,
 ) -> Result<ShardInfo, Error> {
     let groups = features.manifest().shards[shard].row_groups.len();
     let mut labeled = Vec::with_capacity(groups);
-    for group in 0..groups {
-        let rows = features.read(shard, group).await?;
-        labeled.push(tokio::task::block_in_place(|| teacher.label(&rows, top_k))?);
+    while labeled.len() < groups {
+        let mut wave = Vec::with_capacity(teacher.len());
+        for group in (labeled.len()..groups).take(teacher.len()) {
+            wave.push(features.read(shard, group).await?);
+        }
+        labeled.extend(tokio::task::block_in_place(|| teacher.label(&wave, top_k))?);
     }
     let layout = LabelLayout { top_k, senones: teacher.senones() };
     let (bytes, info) = encode_label_shard(&shard_file(shard), &labeled, layout)?;

@@ -6,6 +6,7 @@
 
 mod error;
 mod job;
+mod lanes;
 mod options;
 mod teacher;
 

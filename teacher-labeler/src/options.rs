@@ -27,7 +27,7 @@ pub struct Options {
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, env = "STENTOR_DEVICE", default_value = "auto")]
     pub device: String,
-    /// Threads for arithmetic; 0 means all cores.
+    /// Row groups that are labeled side by side on the CPU, one thread each; 0 means as many as there are cores.
     #[arg(long, env = "STENTOR_THREADS", default_value_t = 0)]
     pub threads: usize,
     /// Address for /metrics and /healthz.

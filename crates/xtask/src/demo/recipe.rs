@@ -76,8 +76,10 @@ const MOST_PASSES: f64 = 40.0;
 impl Recipe {
     /// The talking game in ten minutes on two cores.
     pub(crate) fn game() -> Self {
+        // Most utterances are shorter than a chunk of 3 s, so that little is computed outside the loss; and the larger
+        // the batch, the fewer exchanges.
         let teacher = Training {
-            layers: 2,
+            layers: 3,
             width: 192,
             bidirectional: true,
             passes: 12,
@@ -86,32 +88,36 @@ impl Recipe {
             final_fraction: 0.05,
             annotated_multiplier: 1.0,
             sub_epoch_batches: 64,
-            chunk_frames: 50,
+            chunk_frames: 100,
             left_context: 10,
             right_context: 10,
             chunks: 8,
             unit_batches: 8,
-            checkpoints: 8,
+            checkpoints: 6,
             patience: 0,
         };
         let student = Training {
             layers: 2,
             width: 192,
             bidirectional: false,
-            passes: 2,
+            passes: 4,
             annotated_passes: 2,
+            learning_rate: 3e-3,
             annotated_multiplier: 2.0,
             right_context: 0,
             chunks: 16,
-            checkpoints: 6,
+            checkpoints: 8,
             ..teacher
         };
+        // Dev is at its best after 10 to 14 passes; the rate has come down by then. Twice as many passes, larger batches
+        // and higher rates all end within half a point of this.
         let baseline = Training {
-            passes: 20,
+            passes: 14,
             annotated_passes: 1,
+            learning_rate: 2e-3,
             annotated_multiplier: 1.0,
-            chunks: 8,
-            checkpoints: 20,
+            chunks: 4,
+            checkpoints: 14,
             patience: 4,
             ..student
         };
@@ -124,20 +130,21 @@ impl Recipe {
             teacher,
             baseline,
             student,
-            gtc: Gtc { density: 0.03, warmup_dense: 0.05, warmup_falling: 0.10 },
+            gtc: Gtc { density: 0.10, warmup_dense: 0.05, warmup_falling: 0.0 },
             bmuf: Bmuf { block: 10 },
-            budget: Budget { teacher: 500_000.0, baseline: 1_000_000.0, student: 1_200_000.0 },
+            budget: Budget { teacher: 560_000.0, baseline: 650_000.0, student: 2_100_000.0 },
         }
     }
 
     /// The talking game for the best figures, as long as it takes.
     pub(crate) fn full() -> Self {
         let game = Self::game();
+        // Not deeper students: with three layers they need far more passes to get as far.
         Self {
-            teacher: Training { layers: 3, width: 256, passes: 20, checkpoints: 20, ..game.teacher },
-            baseline: Training { layers: 3, passes: 40, checkpoints: 40, patience: 6, ..game.baseline },
-            student: Training { layers: 3, passes: 6, annotated_passes: 3, checkpoints: 12, ..game.student },
-            budget: Budget { teacher: 1_000_000.0, baseline: 2_000_000.0, student: 3_500_000.0 },
+            teacher: Training { width: 256, passes: 16, checkpoints: 16, ..game.teacher },
+            baseline: Training { patience: 5, ..game.baseline },
+            student: Training { passes: 8, checkpoints: 16, ..game.student },
+            budget: Budget { teacher: 750_000.0, baseline: 650_000.0, student: 4_200_000.0 },
             ..game
         }
     }
@@ -145,8 +152,15 @@ impl Recipe {
     /// The small corpus in two minutes: proves that the loop works, not what it is worth.
     pub(crate) fn quick() -> Self {
         let game = Self::game();
-        let small =
-            |training: Training| Training { layers: 1, width: 96, chunks: 4, checkpoints: 3, ..training };
+        // There is so little data that small batches matter more than speed.
+        let small = |training: Training| Training {
+            layers: 1,
+            width: 96,
+            chunk_frames: 50,
+            chunks: 4,
+            checkpoints: 3,
+            ..training
+        };
         Self {
             // A tenth of the small corpus would be two minutes of speech.
             annotated: 0.40,
@@ -168,6 +182,7 @@ impl Recipe {
                 learning_rate: 4e-3,
                 ..small(game.student)
             },
+            gtc: Gtc { density: 0.03, warmup_dense: 0.05, warmup_falling: 0.10 },
             bmuf: Bmuf { block: 5 },
             budget: Budget { teacher: 120_000.0, baseline: 150_000.0, student: 150_000.0 },
             ..game
@@ -196,7 +211,7 @@ mod tests {
     #[test]
     fn a_large_corpus_gets_fewer_passes_and_a_tiny_one_not_too_many() {
         let passes = |recipe: &Recipe| [recipe.teacher.passes, recipe.baseline.passes, recipe.student.passes];
-        assert_eq!(passes(&Recipe::game().scaled(100_000, 400_000)), [5, 10, 2]);
+        assert_eq!(passes(&Recipe::game().scaled(100_000, 400_000)), [6, 7, 4]);
         assert_eq!(passes(&Recipe::game().scaled(1_000_000_000, 1_000_000_000)), [1, 1, 1]);
         assert_eq!(passes(&Recipe::game().scaled(0, 0)), [40, 40, 40]);
     }
