@@ -283,7 +283,8 @@ impl Core {
 
     /// Names the members whose parameters, or whose last updates, differ from those of the first of their replicas.
     fn disagreement(&self, arrivals: &BTreeMap<Slot, Arrival>) -> Option<String> {
-        let digests: [(&str, fn(&Arrival) -> Option<u64>); 2] =
+        type DigestOf = fn(&Arrival) -> Option<u64>;
+        let digests: [(&str, DigestOf); 2] =
             [("parameters", |a| a.parameters_digest), ("updates", |a| a.update_digest)];
         let replicas = |slot: Slot| if self.course.apart > 0 { self.group_of(slot) } else { 0 };
         digests.into_iter().find_map(|(what, digest)| {

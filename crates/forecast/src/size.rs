@@ -31,14 +31,14 @@ fn sum_bits(counts: &[f64]) -> f64 {
     let reach = (counts.len() / 2) as i64;
     let shares = || (-reach..).zip(counts.iter().copied());
     let zero = counts[counts.len() / 2];
-    let magnitudes = rice(shares().filter(|&(n, _)| n != 0).map(|(n, p)| (n.unsigned_abs() - 1, p)));
+    let magnitudes = rice(&shares().filter(|&(n, _)| n != 0).map(|(n, p)| (n.unsigned_abs() - 1, p)));
     let sparse = entropy(&[zero, 1.0 - zero]) + (1.0 - zero) + magnitudes;
-    let dense = rice(shares().map(|(n, p)| (2 * n.unsigned_abs() - u64::from(n < 0), p)));
+    let dense = rice(&shares().map(|(n, p)| (2 * n.unsigned_abs() - u64::from(n < 0), p)));
     sparse.min(dense)
 }
 
 /// Bits of the best Rice code for numbers with these shares.
-fn rice(numbers: impl Iterator<Item = (u64, f64)> + Clone) -> f64 {
+fn rice(numbers: &(impl Iterator<Item = (u64, f64)> + Clone)) -> f64 {
     let bits =
         |k: u32| -> f64 { numbers.clone().map(|(n, p)| p * ((n >> k) + 1 + u64::from(k)) as f64).sum() };
     (0..16).map(bits).fold(f64::INFINITY, f64::min)

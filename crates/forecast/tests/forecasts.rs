@@ -144,11 +144,11 @@ proptest! {
         factor in 1.01f64..10.0,
     ) {
         let base = Scenario { density, rtt: RoundTrip::of_seconds(rtt_ms / 1e3), ..scenario(workers, mbit) };
-        let slower = Scenario { bandwidth: Bandwidth::bits_per_s(mbit * 1e6 / factor), ..base.clone() };
-        let farther = Scenario { rtt: RoundTrip::of_seconds(rtt_ms * factor / 1e3), ..base.clone() };
-        let larger = Scenario { parameters: (base.parameters as f64 * factor) as usize, ..base.clone() };
-        let busier = Scenario { batch_s: base.batch_s * factor, ..base.clone() };
-        let more = Scenario { workers: workers + 1, ..base.clone() };
+        let slower = Scenario { bandwidth: Bandwidth::bits_per_s(mbit * 1e6 / factor), ..base };
+        let farther = Scenario { rtt: RoundTrip::of_seconds(rtt_ms * factor / 1e3), ..base };
+        let larger = Scenario { parameters: (base.parameters as f64 * factor) as usize, ..base };
+        let busier = Scenario { batch_s: base.batch_s * factor, ..base };
+        let more = Scenario { workers: workers + 1, ..base };
         let before = forecast(&base);
         for (what, after) in [("slower", slower), ("farther", farther), ("larger", larger), ("busier", busier), ("more", more)] {
             for (before, after) in before.iter().zip(forecast(&after)) {
