@@ -129,7 +129,7 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         progress,
         started,
     };
-    let service = Service::new(commands, &run_id);
+    let service = Service::new(commands, &run_id, experiment.clone());
     let (stop, stopped) = oneshot::channel::<()>();
     // Without reducers of their own, this process sums all.
     let reducer = experiment.exchange.reducers.is_empty().then(|| {

@@ -4,6 +4,7 @@ use crate::wire;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use stentor_experiment::{Experiment, Strategy};
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_server::Coordinator;
 use tokio::sync::{mpsc, oneshot};
@@ -16,14 +17,20 @@ use tonic::{Request, Response, Status, Streaming};
 pub(crate) struct Service {
     engine: mpsc::Sender<Command>,
     run_id: Arc<str>,
+    experiment: Arc<Experiment>,
     sessions: Arc<AtomicU64>,
 }
 
 type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Service {
-    pub(crate) fn new(engine: mpsc::Sender<Command>, run_id: &str) -> Self {
-        Self { engine, run_id: run_id.into(), sessions: Arc::new(AtomicU64::new(1)) }
+    pub(crate) fn new(engine: mpsc::Sender<Command>, run_id: &str, experiment: Experiment) -> Self {
+        Self {
+            engine,
+            run_id: run_id.into(),
+            experiment: Arc::new(experiment),
+            sessions: Arc::new(AtomicU64::new(1)),
+        }
     }
 
     async fn tell(&self, command: Command) -> Result<(), Status> {
@@ -175,6 +182,9 @@ impl Coordinator for Service {
     async fn switch(&self, request: Request<v1::SwitchRequest>) -> Result<Response<v1::SwitchReply>, Status> {
         let strategy = stentor_proto::strategy(request.into_inner().strategy)
             .map_err(|e| Status::invalid_argument(e.to_string()))?;
+        if strategy == Strategy::TwoTier {
+            self.experiment.validate_two_tier().map_err(|e| Status::failed_precondition(e.to_string()))?;
+        }
         let (reply, answer) = oneshot::channel();
         self.tell(Command::Switch { strategy, reply }).await?;
         let from = answer.await.map_err(|_| over())?;

@@ -137,7 +137,7 @@ async fn fetch(
     // Values, an optimiser's vectors, and room for a message's header.
     let limit = 4 * 4 * range.len() as u64 + 4096;
     let protocol = |e: stentor_proto::FrameError| Error::Protocol(e.to_string());
-    let mut payload = PayloadAssembler::new(limit, limit).map_err(protocol)?;
+    let mut payload = PayloadAssembler::new(limit);
     let mut digest = stentor_exchange::Digest::default();
     loop {
         match inbound.next().await.transpose() {
@@ -146,7 +146,7 @@ async fn fetch(
                 payload.push(&bytes).map_err(protocol)?;
             }
             Ok(Some(v1::SumPart { part: Some(Part::End(end)) })) => {
-                let payload = payload.finish_early();
+                let payload = payload.finish();
                 let (expected, found) = (end.payload_digest, digest.finish());
                 if payload.len() as u64 != end.payload_bytes || found != expected {
                     let (bytes, came) = (end.payload_bytes, payload.len());

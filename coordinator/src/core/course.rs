@@ -142,10 +142,22 @@ impl Core {
     }
 
     pub(super) fn group_of(&self, slot: Slot) -> u32 {
-        match self.course.strategy {
-            Strategy::TwoTier => slot / self.settings.experiment.exchange.two_tier.group.max(1),
-            _ => 0,
+        self.dealt.get(&slot).copied().unwrap_or(0)
+    }
+
+    /// Deals the members to groups, evenly, while all replicas are one. Until the groups meet again they stay as they are,
+    /// whoever goes.
+    pub(super) fn deal_groups(&mut self) {
+        if self.course.apart > 0 {
+            return;
         }
+        let tiers = &self.settings.experiment.exchange.two_tier;
+        let count = self.members.len();
+        let group = |position| match self.course.strategy {
+            Strategy::TwoTier => tiers.group_of(position, count) as u32,
+            _ => 0,
+        };
+        self.dealt = self.members.keys().copied().enumerate().map(|(n, slot)| (slot, group(n))).collect();
     }
 
     /// Whose contributions to a round of this encoding are summed with those of `slot`.

@@ -63,6 +63,8 @@ pub struct Core {
     /// Identities that a fixed run consists of, once it has started.
     roster: BTreeSet<String>,
     course: Course,
+    /// Group of replicas of each member.
+    dealt: BTreeMap<Slot, u32>,
     suggested_tau: Option<f32>,
     suggested_block_tau: Option<f32>,
     checkpoints: u32,
@@ -88,6 +90,7 @@ impl Core {
             applicants: Vec::new(),
             roster: BTreeSet::new(),
             course: Course::new(settings.experiment.exchange.strategy),
+            dealt: BTreeMap::new(),
             suggested_tau: None,
             suggested_block_tau: None,
             checkpoints: 0,

@@ -28,6 +28,7 @@ const SLOWEST_LINE: u64 = 10_000_000;
 impl Core {
     /// Opens `self.round` for the present members; none where nothing is left to do.
     pub(super) fn open_round(&mut self) -> Option<Assignments> {
+        self.deal_groups();
         let slots: Vec<Slot> = self.members.keys().copied().collect();
         let work = match self.groups_meet() {
             true => None,

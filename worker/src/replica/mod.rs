@@ -99,7 +99,7 @@ impl Replica {
 
     /// Whether what is thresholded are updates of the own optimiser.
     fn thresholds_updates(&self) -> bool {
-        self.residual.is_some() && residual::applied(&self.experiment) == GtcApply::Update
+        self.residual.is_some() && self.experiment.thresholds() == GtcApply::Update
     }
 
     /// Whether the optimiser's state is one of this worker's own, rather than the same on every replica.
@@ -213,7 +213,7 @@ impl Replica {
         if let Some(block) = &mut self.block {
             block.frames += frames;
         }
-        let updates = self.residual.is_some() && residual::applied(&self.experiment) == GtcApply::Update;
+        let updates = self.thresholds_updates();
         // A step that is nothing but a multiple of the mean is taken in one pass, and of signs only where they are.
         let factor = if updates { Some(1.0) } else { self.optimizer.plain_factor(learning_rate) };
         if let Some(factor) = factor {

@@ -3,7 +3,6 @@ use bytes::Bytes;
 use std::ops::Range;
 use stentor_exchange::gtc::{Encoder, suggest_tau};
 use stentor_exchange::{Tau, encode_dense};
-use stentor_experiment::{Experiment, GtcApply, OptimizerKind};
 
 /// What was kept back so far: r of gradient threshold compression, or of a block's compressed differences.
 #[derive(Debug)]
@@ -109,14 +108,5 @@ impl Residual {
         }
         coded.residual_norm = self.next.iter().map(|r| f64::from(*r).powi(2)).sum::<f64>().sqrt();
         Ok(coded)
-    }
-}
-
-/// Whether gradients, or the own optimiser's updates, are thresholded.
-pub(crate) fn applied(experiment: &Experiment) -> GtcApply {
-    match (experiment.exchange.gtc.apply, experiment.optimizer.kind) {
-        (GtcApply::Auto, OptimizerKind::Sgd) => GtcApply::Gradient,
-        (GtcApply::Auto, OptimizerKind::Adam) => GtcApply::Update,
-        (apply, _) => apply,
     }
 }

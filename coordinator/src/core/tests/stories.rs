@@ -285,6 +285,23 @@ fn in_two_tier_groups_meet_after_every_block_and_before_the_end() {
 }
 
 #[test]
+fn six_workers_make_two_groups_of_three_and_groups_stay_when_somebody_goes_between_meetings() {
+    let sections = TWO_TIER.replace("group = 2", "group = 4");
+    let mut world = World::new(settings("workers = 6", &sections), 1);
+    let sessions: Vec<_> = ["a", "b", "c", "d", "e", "f"].into_iter().map(|name| world.join(name)).collect();
+    for session in sessions.iter().cycle().take(3 * sessions.len()) {
+        world.act(*session);
+    }
+    // Two would now be enough for one group of four: but they hold another model than the rest.
+    world.kill(sessions[0]);
+    world.kill(sessions[1]);
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })));
+    world.audit();
+}
+
+#[test]
 fn a_group_that_dies_whole_between_meetings_takes_the_run_back_to_a_checkpoint() {
     let mut world = World::new(settings("workers = 4", TWO_TIER), 1);
     let sessions: Vec<_> = ["a", "b", "c", "d"].into_iter().map(|name| world.join(name)).collect();

@@ -55,7 +55,7 @@ pub(super) fn settings(cluster: &str, sections: &str) -> Settings {
     let text = format!(
         "[run]\nname = \"w\"\noutput = \"o\"\n[data]\nannotated = \"a\"\nunannotated = \"u\"\nlabels = \"l\"\n\
          [schedule]\npasses = 2\nannotated_passes = 1\nsub_epoch_batches = 8\n[batch]\nchunks = 2\nunit_batches = 3\n\
-         [checkpoint]\ncount = 4\n[cluster]\nround_deadline_s = 5.0\njoin_deadline_s = 20.0\n{cluster}\n{sections}\n"
+         [checkpoint]\ncount = 4\n[cluster]\ndigest_every = 1\nround_deadline_s = 5.0\njoin_deadline_s = 20.0\n{cluster}\n{sections}\n"
     );
     let experiment = Experiment::parse(&text).unwrap();
     let catalogue = |groups: usize| Catalogue {
