@@ -105,8 +105,8 @@ fn reducers(forecasts: &[Forecast], method: Method) -> Option<String> {
 
 fn full_name(forecast: &Forecast) -> String {
     let place = match forecast.reducers {
-        Reducers::Coordinator => "summed by the coordinator",
-        Reducers::EachWorker => "summed on the workers' hosts",
+        Reducers::Coordinator => "through the coordinator",
+        Reducers::EachWorker => "through reducers on the workers' hosts",
     };
     format!("{} {place}", forecast.method.name())
 }

@@ -166,16 +166,19 @@ fn signs(scenario: &Scenario, reducers: Reducers, members: usize, update: Down) 
     let cuts = cuts(scenario, reducers);
     let up = cuts * signs_bytes(values / cuts, density);
     let rates = &scenario.rates;
-    let (down, sent, rethreshold_s) = match update {
+    let (down, sent, close_s) = match update {
         Down::Exact => {
-            (cuts * sum_bytes(values / cuts, density, members), sum_density(density, members), 0.0)
+            let down = cuts * sum_bytes(values / cuts, density, members);
+            (down, sum_density(density, members), values * rates.exact)
         }
         Down::Rethresholded => (up, density, values * rates.rethreshold),
     };
+    // Each group has a sum of its own.
+    let groups = scenario.workers.div_ceil(members) as f64;
     Exchange {
         encode_s: values * rates.threshold,
         streamed_s: 0.0,
-        reduce_s: scenario.workers as f64 * values * density * rates.count + rethreshold_s,
+        reduce_s: scenario.workers as f64 * values * density * rates.count + groups * close_s,
         apply_s: match scenario.applied {
             Applied::Sparse => values * sent * rates.apply,
             Applied::Whole => values * (sent * rates.apply + rates.step),
@@ -207,7 +210,7 @@ fn block(scenario: &Scenario, reducers: Reducers, senders: usize) -> Exchange {
             Exchange {
                 encode_s: values * rates.threshold,
                 streamed_s: 0.0,
-                reduce_s: n * values * density * rates.count,
+                reduce_s: n * values * density * rates.count + values * rates.exact,
                 apply_s: values * (sent * rates.apply + rates.step),
                 up: cuts * signs_bytes(values / cuts, density),
                 down: cuts * sum_bytes(values / cuts, density, senders),

@@ -16,9 +16,11 @@ pub struct Rates {
     pub bf16: f64,
     /// An update thresholded with its residual, and a threshold suggested.
     pub threshold: f64,
-    /// Per sign: a message added to the counts, and its share of the counts' own message.
+    /// Per sign: a message added to the counts.
     pub count: f64,
-    /// The counts thresholded again.
+    /// The message made of the counts.
+    pub exact: f64,
+    /// The message made of the counts thresholded again.
     pub rethreshold: f64,
     /// Per sign or count: a message applied to the parameters.
     pub apply: f64,
@@ -34,6 +36,7 @@ impl Rates {
         bf16: 0.0,
         threshold: 0.0,
         count: 0.0,
+        exact: 0.0,
         rethreshold: 0.0,
         apply: 0.0,
     };

@@ -20,6 +20,7 @@ const RATES: Rates = Rates {
     bf16: 1e-9,
     threshold: 1.3e-9,
     count: 8e-9,
+    exact: 0.2e-9,
     rethreshold: 0.4e-9,
     apply: 8e-9,
 };

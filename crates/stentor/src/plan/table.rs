@@ -43,6 +43,9 @@ pub(super) fn render(scenario: &Scenario, forecasts: &[Forecast], words: &[Strin
         out.push('\n');
     }
     out.push('\n');
-    words.iter().for_each(|sentence| out = format!("{out}{sentence}\n"));
+    for sentence in words {
+        out.push_str(sentence);
+        out.push('\n');
+    }
     out
 }
