@@ -44,7 +44,7 @@ pub struct Forecast {
     pub up_s: f64,
     /// At the reducers, as far as it does not go on while contributions come in.
     pub reduce_s: f64,
-    /// On the wire, down, with one round trip.
+    /// On the wire, down, with one round trip; of means only what does not go down while others come up.
     pub down_s: f64,
     /// The update decoded and applied.
     pub apply_s: f64,
@@ -112,6 +112,9 @@ struct Exchange {
     up: f64,
     down: f64,
     senders: f64,
+    /// Whether parts of the update go down while later parts of contributions come up: means do, sums of signs are made
+    /// at the end.
+    overlaps: bool,
 }
 
 fn one(scenario: &Scenario, method: Method, reducers: Reducers) -> Forecast {
@@ -157,6 +160,7 @@ fn dense(scenario: &Scenario) -> Exchange {
         up: 4.0 * values,
         down: 4.0 * values,
         senders: *workers as f64,
+        overlaps: true,
     }
 }
 
@@ -186,6 +190,7 @@ fn signs(scenario: &Scenario, reducers: Reducers, members: usize, update: Down) 
         up,
         down,
         senders: scenario.workers as f64,
+        overlaps: false,
     }
 }
 
@@ -200,6 +205,7 @@ fn block(scenario: &Scenario, reducers: Reducers, senders: usize) -> Exchange {
         up: 4.0 * values,
         down: 4.0 * values,
         senders: n,
+        overlaps: true,
     };
     match scenario.deltas {
         BlockDeltas::F32 => whole,
@@ -215,6 +221,7 @@ fn block(scenario: &Scenario, reducers: Reducers, senders: usize) -> Exchange {
                 up: cuts * signs_bytes(values / cuts, density),
                 down: cuts * sum_bytes(values / cuts, density, senders),
                 senders: n,
+                overlaps: false,
             }
         }
     }
@@ -241,7 +248,10 @@ struct Phases {
 
 impl Phases {
     fn of(scenario: &Scenario, reducers: Reducers, exchange: Exchange) -> Self {
-        let Exchange { encode_s, streamed_s, reduce_s, apply_s, up, down, senders } = exchange;
+        let Exchange { encode_s, streamed_s, reduce_s, apply_s, up, down, senders, overlaps } = exchange;
+        // All workers code at the same time.
+        let shared = f64::from(scenario.per_host.max(1));
+        let (encode_s, apply_s) = (encode_s * shared, apply_s * shared);
         let workers = scenario.workers as f64;
         // Payload through the busiest link, and the work of the busiest reducer.
         let (in_bytes, out_bytes, work) = match reducers {
@@ -249,16 +259,22 @@ impl Phases {
             Reducers::EachWorker => {
                 let others = (workers - 1.0) / workers;
                 // Who sends has the whole to send; a reducer receives its range from everybody who does.
-                (others * up, others * down, 1.0 / workers)
+                (others * up, others * down, shared / workers)
             }
         };
-        let in_s = scenario.bandwidth.seconds(in_bytes);
+        let (in_s, out_s) = (scenario.bandwidth.seconds(in_bytes), scenario.bandwidth.seconds(out_bytes));
         let rtt_s = scenario.rtt.seconds();
+        let (reduce_s, left_s) = if overlaps {
+            // Links carry both directions at once.
+            (((streamed_s + reduce_s) * work - in_s).max(0.0), (out_s - in_s).max(0.0))
+        } else {
+            ((streamed_s * work - in_s).max(0.0) + reduce_s * work, out_s)
+        };
         Self {
             encode_s,
             up_s: in_s + rtt_s,
-            reduce_s: (streamed_s * work - in_s).max(0.0) + reduce_s * work,
-            down_s: scenario.bandwidth.seconds(out_bytes) + rtt_s,
+            reduce_s,
+            down_s: left_s + rtt_s,
             apply_s,
             bytes_up: up * senders / workers,
             bytes_down: down,

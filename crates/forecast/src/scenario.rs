@@ -29,6 +29,8 @@ pub struct Scenario {
     pub delta_density: f64,
     /// Workers of a group with two tiers.
     pub group: u32,
+    /// Workers that share a host's cores, on which the rates were measured by one alone.
+    pub per_host: u32,
 }
 
 /// How an update of signs reaches the parameters.
@@ -73,6 +75,7 @@ impl Scenario {
             deltas: exchange.bmuf.deltas,
             delta_density: exchange.bmuf.delta_density,
             group: exchange.two_tier.group,
+            per_host: 1,
         }
     }
 

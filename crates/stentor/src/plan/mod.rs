@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// Values of the model. Default: counted from `[model]` and the features of `data.annotated`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
     parameters: Option<u64>,
+    /// Workers that share the cores of each host, if it is more than one.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    per_host: u32,
     /// File for the figures.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -59,8 +62,10 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     let workers = arguments.workers.unwrap_or(experiment.cluster.workers) as usize;
     eprintln!("measuring the arithmetic of the exchange on this machine ...");
     let rates = calibrate::rates(parameters, experiment.exchange.gtc.density)?;
-    let scenario =
-        Scenario::new(&experiment, parameters, workers, arguments.bandwidth, arguments.rtt, batch_s, rates);
+    let scenario = Scenario {
+        per_host: arguments.per_host,
+        ..Scenario::new(&experiment, parameters, workers, arguments.bandwidth, arguments.rtt, batch_s, rates)
+    };
     let forecasts = forecast(&scenario);
     let words = advice(&scenario, &forecasts);
     print!("{}", table::render(&scenario, &forecasts, &words));

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod network;
+mod planner;
 
 use super::{Exchange, Figures};
 use crate::environment::Environment;
@@ -42,13 +43,13 @@ pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut F
     }
     let bench = Bench { programs, folder, python, rounds: options.rounds };
     let mut link = Map::new();
-    let mut goodputs = Vec::new();
+    let (mut goodputs, mut errors) = (Vec::new(), Vec::new());
     println!("\n{HEAD}");
     for rate in RATES.into_iter().filter(|rate| options.rate.as_deref().is_none_or(|only| only == rate.name))
     {
         let mut by_workers = Map::new();
         for &workers in &options.workers {
-            let figures = bench.compare(rate, workers, &mut goodputs)?;
+            let figures = bench.compare(rate, workers, &mut goodputs, &mut errors)?;
             by_workers.insert(workers.to_string(), Value::Object(figures));
         }
         link.insert(rate.name.to_owned(), Value::Object(by_workers));
@@ -60,6 +61,11 @@ pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut F
             "goodput of the dense exchange, share of the shaped line, worst: {goodput:.3} (aim: at least 0.9)"
         );
         figures.insert("goodput".to_owned(), json!(goodput));
+    }
+    if !errors.is_empty() {
+        let error = median(errors);
+        println!("planner against measurement, total time, median error: {:.0} % (aim: 30 %)", 100.0 * error);
+        figures.insert("planner_error".to_owned(), json!(error));
     }
     bench.memory(figures)
 }
@@ -77,7 +83,13 @@ struct Bench {
 
 impl Bench {
     /// One row of the table.
-    fn compare(&self, rate: Rate, workers: usize, goodputs: &mut Vec<f64>) -> Result<Map<String, Value>> {
+    fn compare(
+        &self,
+        rate: Rate,
+        workers: usize,
+        goodputs: &mut Vec<f64>,
+        errors: &mut Vec<f64>,
+    ) -> Result<Map<String, Value>> {
         let network = Network::lay(workers + 1, rate)?;
         // A dense exchange takes seconds: fewer of them tell as much.
         let slow = if rate.megabits < 1000 { self.rounds.min(5) } else { self.rounds };
@@ -119,6 +131,10 @@ impl Bench {
             gtc.cpu_seconds(),
             shown(ratio(bmuf_s)),
         );
+        let measured =
+            [("dense", dense.seconds()), ("gtc-rethresholded", gtc.seconds()), ("bmuf", bmuf.seconds())];
+        let planned = planner::totals(&self.programs, &self.folder, rate, workers, BLOCK)?;
+        errors.extend(planner::compare(&planned, &measured));
         let mut figures = Map::new();
         if let Some((seconds, bytes)) = gloo {
             figures.insert("gloo_s".to_owned(), json!(seconds));
