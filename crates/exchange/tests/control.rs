@@ -169,3 +169,29 @@ fn of_one_worker_or_two_everything_goes_down_at_once() {
         }
     }
 }
+
+#[test]
+fn values_that_all_grow_alike_do_not_wait_for_ever() {
+    // Four workers send the same signs, each at its own places, again and again: every touched value of the mean is the
+    // same, and as much too many of them as there are workers.
+    const LEN: usize = 40_000;
+    let spec = EncodingSpec::Threshold { tau: tau(TAU) };
+    let mut rethreshold = Rethreshold::new(LEN);
+    let (mut sent, mut rounds_with) = (0, 0);
+    for _ in 0..40 {
+        let mut reducer = Reducer::new(&spec, LEN);
+        for slot in 0..4 {
+            let update: Vec<f32> = (0..LEN).map(|i| if i % 400 == slot { TAU } else { 0.0 }).collect();
+            let (mut next, mut message) = (vec![0.0; LEN], Vec::new());
+            encode(&update, &vec![0.0; LEN], tau(TAU), None, &mut next, &mut message).unwrap();
+            reducer.add(slot as u32, 1, &message).unwrap();
+        }
+        let down = reducer.finish_rethresholded(&mut rethreshold).unwrap();
+        sent += down.nonzero;
+        rounds_with += u32::from(down.nonzero > 0);
+    }
+    // 100 signs came up from each worker in each round.
+    assert!((3000..=8000).contains(&sent) && rounds_with >= 10, "{sent} values in {rounds_with} rounds");
+    let largest = rethreshold.residual().iter().fold(0f32, |m, r| m.max(r.abs()));
+    assert!(largest <= TAU, "nothing waits that a worker would have sent: {largest}");
+}

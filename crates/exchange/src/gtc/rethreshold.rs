@@ -15,7 +15,8 @@ use rayon::prelude::*;
 /// v = fl(R + (τ/c)·Σn)      m = +1 where v ≥ τ′, −1 where v ≤ −τ′, else 0      R′ = v − τ′·m
 /// ```
 ///
-/// τ′ is the threshold that sends about a density asked for, found anew in each round. The workers' own τ would
+/// τ′ is the threshold that sends about a density asked for, found anew in each round, and τ at most: with that,
+/// no more goes down on average than one worker sends up. The workers' own τ would
 /// not do: in the mean of many, noise cancels, hardly a value reaches τ, and R would hold what workers have
 /// sent for many rounds.
 ///
@@ -85,8 +86,9 @@ impl Rethreshold {
         let share = tau.share(divisor);
         let value = |index: usize| self.residual[index] + share * counts.values()[index] as f32;
         let cut = cut(values, value, density).or_else(|| Tau::at_most(share).ok());
-        // A share too small for a threshold of its own: the workers' is not.
-        let tau = cut.unwrap_or(tau);
+        // Not above the workers' τ, or values that all grow alike could wait for ever, each below a threshold that
+        // grows with them. (A share can be too small for a threshold of its own.)
+        let tau = cut.filter(|cut| *cut < tau).unwrap_or(tau);
         let tasks = (
             counts.values().par_chunks(BLOCKS * WORD),
             self.residual.par_chunks_mut(BLOCKS * WORD),
