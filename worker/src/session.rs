@@ -145,6 +145,7 @@ impl<'a> Session<'a> {
         let started = Instant::now();
         let mut learned = self.learn(&assignment, &leases).await?;
         let compute = started.elapsed();
+        let trained = learned.frames;
 
         let started = Instant::now();
         let coded = self.code(&assignment, &kind, &mut learned)?;
@@ -188,7 +189,7 @@ impl<'a> Session<'a> {
         phases.into_iter().for_each(|(time, phase)| metrics::phase_time(time, phase));
         metrics::residual_norm(coded.residual_norm);
         metrics::gradient_norm(learned.gradient_norm);
-        metrics::frames(learned.frames, source);
+        metrics::frames(trained, source);
         metrics::learning_rate(learning_rate, source);
         self.finished.store(header.next.is_none(), Ordering::Relaxed);
         if let Some(boundary) = header.boundary {
