@@ -264,11 +264,14 @@ impl Phases {
         };
         let (in_s, out_s) = (scenario.bandwidth.seconds(in_bytes), scenario.bandwidth.seconds(out_bytes));
         let rtt_s = scenario.rtt.seconds();
-        let (reduce_s, left_s) = if overlaps {
-            // Links carry both directions at once.
-            (((streamed_s + reduce_s) * work - in_s).max(0.0), (out_s - in_s).max(0.0))
-        } else {
-            ((streamed_s * work - in_s).max(0.0) + reduce_s * work, out_s)
+        let (reduce_s, left_s) = match (overlaps, reducers) {
+            // The coordinator's link carries both directions at once.
+            (true, Reducers::Coordinator) => {
+                (((streamed_s + reduce_s) * work - in_s).max(0.0), (out_s - in_s).max(0.0))
+            }
+            // A worker's link carries contributions and sums in both directions anyway: nothing is won but the arithmetic.
+            (true, Reducers::EachWorker) => (((streamed_s + reduce_s) * work - in_s - out_s).max(0.0), out_s),
+            (false, _) => ((streamed_s * work - in_s).max(0.0) + reduce_s * work, out_s),
         };
         Self {
             encode_s,

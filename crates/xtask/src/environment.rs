@@ -97,6 +97,7 @@ impl Environment {
 
     /// Cargo in the checkout, with libtorch to link: set-up must have laid it.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Result<Command> {
+        claim(&self.target, &self.root)?;
         let mut command = self.plain_cargo(arguments);
         command.env("LIBTORCH", self.libtorch_folder()?);
         Ok(command)
@@ -121,6 +122,28 @@ impl Environment {
     }
 }
 
+/// Makes `checkout` the one that builds in `target`.
+///
+/// Cargo compares the sources' times with those of what was built, and does not see that they are another checkout's: an
+/// older clone would be given the programs of a newer one. So whatever was built here of ours for another checkout is forgotten;
+/// what we depend on stays.
+fn claim(target: &Path, checkout: &Path) -> Result<()> {
+    let stamp = target.join("checkout");
+    let own = checkout.display().to_string();
+    if std::fs::read_to_string(&stamp).is_ok_and(|last| last == own) {
+        return Ok(());
+    }
+    for profile in ["debug", "release"] {
+        let Ok(entries) = std::fs::read_dir(target.join(profile).join(".fingerprint")) else { continue };
+        for entry in entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with("stentor")) {
+            let path = entry.path();
+            std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    std::fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
+    std::fs::write(&stamp, own).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
 /// The checkout: what cargo says, or the nearest folder upwards with a workspace in it.
 fn find_root() -> Result<PathBuf> {
     let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
@@ -140,4 +163,31 @@ fn is_workspace(folder: &Path) -> bool {
 /// A variable that names an absolute folder; a relative one is ignored, as the XDG specification wants it.
 fn folder_variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_checkout_does_not_get_what_was_built_for_this_one() {
+        let target = tempfile::tempdir().unwrap();
+        let built = |name: &str| target.path().join("debug/.fingerprint").join(name);
+        let make = || {
+            for name in ["stentor-plan-0123", "serde-0123"] {
+                std::fs::create_dir_all(built(name)).unwrap();
+            }
+        };
+        make();
+        claim(target.path(), Path::new("/one")).unwrap();
+        assert!(
+            !built("stentor-plan-0123").exists() && built("serde-0123").exists(),
+            "nobody knows whose it was"
+        );
+        make();
+        claim(target.path(), Path::new("/one")).unwrap();
+        assert!(built("stentor-plan-0123").exists());
+        claim(target.path(), Path::new("/two")).unwrap();
+        assert!(!built("stentor-plan-0123").exists() && built("serde-0123").exists());
+    }
 }

@@ -111,10 +111,10 @@ impl Bench {
         let block = format!("strategy = \"bmuf\"\n[exchange.bmuf]\nblock = {BLOCK}\n");
         let bmuf = run(setting(&block, true, 1, slow, 2.0))?;
 
-        let remote = MODEL_BYTES * (workers - 1) as f64 / workers as f64;
-        let line = |seconds: f64| remote * 8.0 / seconds / (f64::from(rate.megabits) * 1e6);
-        // The busiest direction of a worker's line, while it is busy.
-        goodputs.push(line(dense.mean(|r| r.send_s)).min(1.0));
+        // Each direction of a worker's line carries its contributions to others' reducers, and its reducer's sums.
+        let remote = 2.0 * MODEL_BYTES * (workers - 1) as f64 / workers as f64;
+        let exchanging = dense.mean(|r| r.total_s - r.encode_s - r.apply_s);
+        goodputs.push(remote * 8.0 / exchanging / (f64::from(rate.megabits) * 1e6));
         let bmuf_s = bmuf.seconds() / f64::from(BLOCK);
         let ratio = |ours: f64| gloo.map(|(gloo, _)| gloo / ours);
         let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));

@@ -82,7 +82,7 @@ impl Drop for Network {
 
 fn shape(namespace: &str, device: &str, rate: Rate) -> Result<()> {
     let (rate_word, burst) = (format!("{}mbit", rate.megabits), rate.burst.to_string());
-    let queue = ["root", "tbf", "rate", &rate_word, "burst", &burst, "latency", "200ms"];
+    let queue = ["root", "tbf", "rate", &rate_word, "burst", &burst, "latency", "50ms"];
     let words = [&["netns", "exec", namespace, "tc", "qdisc", "add", "dev", device][..], &queue].concat();
     ip(&words)
 }
