@@ -28,7 +28,7 @@ pub(crate) struct Convergence {
     /// File for the figures.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Figures of an earlier run, to draw again; default: train, a quarter of an hour on two idle cores.
+    /// Figures of an earlier run, to draw again; default: train, some minutes on 2 idle cores.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     figures: Option<PathBuf>,
     /// Folder for the runs. Default: runs/convergence.
@@ -85,7 +85,7 @@ fn train_all(environment: &Environment, options: &Convergence) -> Result<Vec<Tra
         Ok(())
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..options.jobs).map(|_| scope.spawn(&work)).collect();
+        let threads: Vec<_> = (0..options.jobs).map(|_| scope.spawn(work)).collect();
         threads.into_iter().try_for_each(|thread| match thread.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),

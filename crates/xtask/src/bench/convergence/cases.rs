@@ -107,7 +107,7 @@ impl Case {
             strategy: self.strategy.key(),
             gtc: Recipe::game().gtc,
             bmuf: Bmuf { block: 10 },
-            group: (self.strategy == Strategy::TwoTier).then(|| self.workers / GROUPS),
+            group: (self.strategy == Strategy::TwoTier).then_some(self.workers / GROUPS),
             workers: self.workers,
         })
     }
