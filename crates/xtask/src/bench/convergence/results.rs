@@ -224,8 +224,8 @@ mod tests {
     fn the_table_has_a_row_for_each_run_and_a_missing_run_is_named() {
         let table = table(&all()).unwrap();
         assert_eq!(table.lines().count(), 2 + cases::all().len());
-        assert!(table.contains("| dense | 1 | 0.0010 | 40 | 2.000 |  | 65.0 | 12 |"), "{table}");
-        assert!(table.contains("| two tiers | 4 | 0.0020 | 40 | 2.000 | +0.000 | 65.0 | 12 |"), "{table}");
+        assert!(table.contains("| dense | 1 | 0.0030 | 40 | 2.000 |  | 65.0 | 12 |"), "{table}");
+        assert!(table.contains("| two tiers | 4 | 0.0060 | 40 | 2.000 | +0.000 | 65.0 | 12 |"), "{table}");
         let error = super::table(&json!({"runs": []})).unwrap_err().to_string();
         assert!(error.contains("dense-1"), "{error}");
     }
