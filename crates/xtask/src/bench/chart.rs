@@ -1,4 +1,4 @@
-//! Line charts side by side, as SVG: both axes logarithmic.
+//! Line charts side by side, as SVG: both axes logarithmic, or both linear.
 
 use std::fmt::Write;
 
@@ -10,7 +10,8 @@ pub(super) struct Panel {
     pub(super) lines: Vec<Line>,
 }
 
-/// Points of a line, left to right.
+/// Points of a line, left to right. One without points is not drawn, and leaves its colour free: so a name can have the same
+/// colour in all panels.
 pub(super) struct Line {
     pub(super) name: &'static str,
     pub(super) points: Vec<(f64, f64)>,
@@ -27,9 +28,26 @@ const LEGEND: f64 = 16.0;
 /// Told apart also by those who do not see red and green apart (Okabe & Ito).
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
-/// The panels in a row, each with its legend below; `across` names the horizontal axis of all.
+/// How values become places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Axes {
+    Logarithmic,
+    Linear,
+}
+
+/// The panels in a row, each with its legend below; `across` names the horizontal axis of all. Both axes are logarithmic,
+/// every point is marked, and every panel has its own scale.
 pub(super) fn svg(panels: &[Panel], across: &str) -> String {
-    let legend = panels.iter().map(|panel| panel.lines.len()).max().unwrap_or(0) as f64 * LEGEND;
+    drawn(panels, across, Axes::Logarithmic)
+}
+
+/// The same for curves of many points: both axes linear, on one scale for all panels.
+pub(super) fn curves(panels: &[Panel], across: &str) -> String {
+    drawn(panels, across, Axes::Linear)
+}
+
+fn drawn(panels: &[Panel], across: &str, axes: Axes) -> String {
+    let legend = panels.iter().map(|panel| panel.shown().count()).max().unwrap_or(0) as f64 * LEGEND;
     let (width, height) = (WIDTH * panels.len() as f64, HEIGHT + legend + 10.0);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
@@ -38,10 +56,18 @@ pub(super) fn svg(panels: &[Panel], across: &str) -> String {
     for (number, panel) in panels.iter().enumerate() {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "<g transform=\"translate({} 0)\">", number as f64 * WIDTH);
-        draw(&mut out, panel, across);
+        let scaled = if axes == Axes::Linear { panels } else { std::slice::from_ref(panel) };
+        draw(&mut out, panel, scaled, across, axes);
         out.push_str("</g>\n");
     }
     out + "</svg>\n"
+}
+
+impl Panel {
+    /// Lines with points, each with its colour.
+    fn shown(&self) -> impl Iterator<Item = (&Line, &'static str)> {
+        self.lines.iter().zip(COLOURS.into_iter().cycle()).filter(|(line, _)| !line.points.is_empty())
+    }
 }
 
 /// From values to places, along one axis.
@@ -50,55 +76,93 @@ struct Scale {
     high: f64,
     from: f64,
     to: f64,
+    axes: Axes,
 }
 
 impl Scale {
-    /// Over all `values`, with the round numbers around them as ends.
-    fn new(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64) -> Self {
+    /// Over all `values`, with some room around them.
+    fn new(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64, axes: Axes) -> Self {
         let low = values.clone().fold(f64::INFINITY, f64::min);
-        let high = values.fold(f64::MIN_POSITIVE, f64::max);
-        let (low, high) = if low.is_finite() && low > 0.0 { (low, high) } else { (0.1, 1.0) };
-        let margin = (high / low).powf(0.06).max(1.05);
-        Self { low: low / margin, high: high * margin, from, to }
+        let high = values.fold(f64::NEG_INFINITY, f64::max);
+        let (low, high) = match axes {
+            Axes::Logarithmic => {
+                let (low, high) = if low.is_finite() && low > 0.0 { (low, high) } else { (0.1, 1.0) };
+                let margin = (high / low).powf(0.06).max(1.05);
+                (low / margin, high * margin)
+            }
+            Axes::Linear => {
+                let (low, high) = if low < high { (low, high) } else { (0.0, 1.0) };
+                let margin = (high - low) * 0.04;
+                (low - margin, high + margin)
+            }
+        };
+        Self { low, high, from, to, axes }
     }
 
     fn place(&self, value: f64) -> f64 {
-        let share = (value / self.low).ln() / (self.high / self.low).ln();
+        let share = match self.axes {
+            Axes::Logarithmic => (value / self.low).ln() / (self.high / self.low).ln(),
+            Axes::Linear => (value - self.low) / (self.high - self.low),
+        };
         self.from + share * (self.to - self.from)
     }
 
-    /// 1, 2 and 5 times powers of ten within the scale; of many, only the powers.
-    fn ticks(&self) -> Vec<f64> {
-        let powers = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
-        let of = |steps: &[f64]| -> Vec<f64> {
-            let all = powers.clone().flat_map(|p| steps.iter().map(move |s| s * 10f64.powi(p)));
-            all.filter(|tick| (self.low..=self.high).contains(tick)).collect()
-        };
-        let fine = of(&[1.0, 2.0, 5.0]);
-        if fine.len() > 8 { of(&[1.0]) } else { fine }
+    /// Values and their names. Logarithmic: 1, 2 and 5 times powers of ten within the scale; of many, only the powers.
+    /// Linear: multiples of such a number, eight at most.
+    fn ticks(&self) -> Vec<(f64, String)> {
+        match self.axes {
+            Axes::Logarithmic => {
+                let powers = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+                let of = |steps: &[f64]| -> Vec<f64> {
+                    let all = powers.clone().flat_map(|p| steps.iter().map(move |s| s * 10f64.powi(p)));
+                    all.filter(|tick| (self.low..=self.high).contains(tick)).collect()
+                };
+                let fine = of(&[1.0, 2.0, 5.0]);
+                let chosen = if fine.len() > 8 { of(&[1.0]) } else { fine };
+                chosen.into_iter().map(|tick| (tick, tick.to_string())).collect()
+            }
+            Axes::Linear => {
+                let least = (self.high - self.low) / 8.0;
+                let power = least.log10().floor();
+                let ten = 10f64.powf(power);
+                let step = [1.0, 2.0, 5.0, 10.0].map(|s| s * ten).into_iter().find(|s| *s >= least);
+                let step = step.unwrap_or(10.0 * ten);
+                let decimals = (-step.log10().floor()).max(0.0) as usize;
+                let multiples = (self.low / step).ceil() as i64..=(self.high / step).floor() as i64;
+                multiples.map(|n| n as f64 * step).map(|tick| (tick, format!("{tick:.decimals$}"))).collect()
+            }
+        }
     }
 }
 
-fn draw(out: &mut String, panel: &Panel, across: &str) {
-    let points = || panel.lines.iter().flat_map(|line| line.points.iter().copied());
-    let horizontal = Scale::new(points().map(|p| p.0), LEFT, WIDTH - RIGHT);
-    let vertical = Scale::new(points().map(|p| p.1), HEIGHT - BOTTOM, TOP);
+/// Draws a panel; `scaled` are those whose points its scales span.
+fn draw(out: &mut String, panel: &Panel, scaled: &[Panel], across: &str, axes: Axes) {
+    let points = || scaled.iter().flat_map(|panel| &panel.lines).flat_map(|line| line.points.iter().copied());
+    let horizontal = Scale::new(points().map(|p| p.0), LEFT, WIDTH - RIGHT, axes);
+    let vertical = Scale::new(points().map(|p| p.1), HEIGHT - BOTTOM, TOP, axes);
     let mut text = |x: f64, y: f64, anchor: &str, what: &str| {
         let _ = writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{what}</text>");
     };
     text(LEFT, 16.0, "start", &format!("<tspan font-weight=\"bold\">{}</tspan>", panel.title));
     text(LEFT, 28.0, "start", panel.axis);
     text((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 8.0, "middle", across);
-    for tick in vertical.ticks() {
-        text(LEFT - 6.0, vertical.place(tick) + 4.0, "end", &format!("{tick}"));
+    for (tick, name) in vertical.ticks() {
+        text(LEFT - 6.0, vertical.place(tick) + 4.0, "end", &name);
     }
-    let mut columns: Vec<f64> = points().map(|p| p.0).collect();
-    columns.sort_by(f64::total_cmp);
-    columns.dedup();
-    for &column in &columns {
-        text(horizontal.place(column), HEIGHT - BOTTOM + 14.0, "middle", &format!("{column}"));
+    let columns = match axes {
+        // Few, and each of them means something.
+        Axes::Logarithmic => {
+            let mut columns: Vec<f64> = points().map(|p| p.0).collect();
+            columns.sort_by(f64::total_cmp);
+            columns.dedup();
+            columns.into_iter().map(|column| (column, column.to_string())).collect()
+        }
+        Axes::Linear => horizontal.ticks(),
+    };
+    for (column, name) in &columns {
+        text(horizontal.place(*column), HEIGHT - BOTTOM + 14.0, "middle", name);
     }
-    for tick in vertical.ticks() {
+    for (tick, _) in vertical.ticks() {
         let y = vertical.place(tick);
         let _ = writeln!(
             out,
@@ -106,7 +170,7 @@ fn draw(out: &mut String, panel: &Panel, across: &str) {
             WIDTH - RIGHT
         );
     }
-    for (number, (line, colour)) in panel.lines.iter().zip(COLOURS.iter().cycle()).enumerate() {
+    for (number, (line, colour)) in panel.shown().enumerate() {
         let place = |&(x, y): &(f64, f64)| format!("{:.1} {:.1}", horizontal.place(x), vertical.place(y));
         let path: Vec<String> = line.points.iter().map(place).collect();
         let _ = writeln!(
@@ -114,7 +178,7 @@ fn draw(out: &mut String, panel: &Panel, across: &str) {
             "<path d=\"M{}\" stroke=\"{colour}\" stroke-width=\"2\" fill=\"none\"/>",
             path.join("L")
         );
-        for &(x, y) in &line.points {
+        for &(x, y) in line.points.iter().filter(|_| axes == Axes::Logarithmic) {
             let (x, y) = (horizontal.place(x), vertical.place(y));
             let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
         }
@@ -142,8 +206,25 @@ mod tests {
             assert!(drawn.contains(word), "{word} in {drawn}");
         }
         assert_eq!(drawn.matches("<circle").count(), 3);
-        let scale = Scale::new([1.0, 100.0].into_iter(), 260.0, 34.0);
+        let scale = Scale::new([1.0, 100.0].into_iter(), 260.0, 34.0, Axes::Logarithmic);
         assert!(scale.place(100.0) < scale.place(10.0) && scale.place(10.0) < scale.place(1.0));
-        assert_eq!(scale.ticks(), [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
+        let ticks: Vec<f64> = scale.ticks().into_iter().map(|tick| tick.0).collect();
+        assert_eq!(ticks, [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
+    }
+
+    #[test]
+    fn curves_share_a_linear_scale_and_a_missing_line_leaves_its_colour_free() {
+        let line = |name, points: &[(f64, f64)]| Line { name, points: points.to_vec() };
+        let full = vec![line("one", &[(0.0, 2.3), (400.0, 2.5)]), line("two", &[(0.0, 2.4)])];
+        let sparse = vec![line("one", &[]), line("two", &[(400.0, 2.9)])];
+        let panels = [full, sparse].map(|lines| Panel { title: "loss", axis: "nats", lines });
+        let drawn = curves(&panels, "frames");
+        assert_eq!(drawn.matches(">2.8<").count(), 2, "both panels reach to 2.9: {drawn}");
+        assert_eq!((drawn.matches(">one<").count(), drawn.matches(">two<").count()), (1, 2));
+        assert_eq!(drawn.matches(COLOURS[1]).count(), 4, "line and legend, in both panels");
+        assert!(!drawn.contains("<circle"));
+        let ticks = Scale::new([2.3, 2.9].into_iter(), 0.0, 1.0, Axes::Linear).ticks();
+        let names: Vec<String> = ticks.into_iter().map(|tick| tick.1).collect();
+        assert_eq!(names, ["2.3", "2.4", "2.5", "2.6", "2.7", "2.8", "2.9"]);
     }
 }

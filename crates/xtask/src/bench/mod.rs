@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod chart;
+mod convergence;
 mod link;
 mod scale;
 
@@ -18,6 +19,8 @@ pub(crate) enum Bench {
     Exchange(Exchange),
     /// 16, 64 and 256 workers in one process: gain, density, bytes, loss; a table and a picture for the docs.
     Scale(scale::Scale),
+    /// Loss against frames on the demo's corpus, each strategy with 1 to 8 workers; a table and a picture for the docs.
+    Convergence(convergence::Convergence),
 }
 
 #[derive(Debug, Args)]
@@ -61,6 +64,9 @@ pub(crate) fn run(environment: &Environment, bench: &Bench) -> Result<()> {
             write(options.json.as_deref(), &figures)
         }
         Bench::Scale(options) => write(options.json.as_deref(), &scale::run(environment, options)?),
+        Bench::Convergence(options) => {
+            write(options.json.as_deref(), &convergence::run(environment, options)?)
+        }
     }
 }
 

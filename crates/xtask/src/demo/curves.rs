@@ -24,6 +24,9 @@ enum Event {
         source: String,
         committed_frames: f64,
         loss: f64,
+        /// Of this round; none where groups of workers meet between two batches.
+        #[serde(default)]
+        frames: Option<u64>,
     },
     Dev {
         committed_frames: f64,
@@ -59,7 +62,9 @@ pub(crate) fn read(folder: &Path) -> Result<Curves> {
 impl Curves {
     fn add(&mut self, event: Event) {
         match event {
-            Event::Round { source, committed_frames, loss } => {
+            // Nothing was computed, so its loss says nothing.
+            Event::Round { frames: Some(0), .. } => {}
+            Event::Round { source, committed_frames, loss, .. } => {
                 for points in self.loss.values_mut() {
                     forget_after(points, committed_frames);
                 }
@@ -120,6 +125,15 @@ mod tests {
         assert_eq!(curves.dev, [(20.0, 70.0)]);
         assert_eq!(curves.loss["annotated"], [(10.0, 4.0)]);
         assert_eq!(curves.loss["machine-labeled"], [(20.0, 3.0), (30.0, 2.5)]);
+    }
+
+    #[test]
+    fn a_round_in_which_groups_only_meet_is_no_point() {
+        let rounds = r#"{"event":"round","source":"machine-labeled","committed_frames":20,"loss":3.0,"frames":20}
+{"event":"round","source":"machine-labeled","committed_frames":20,"loss":-0.0,"frames":0}
+"#;
+        let (_folder, curves) = log(&[("1.jsonl", rounds)]);
+        assert_eq!(curves.unwrap().loss["machine-labeled"], [(20.0, 3.0)]);
     }
 
     #[test]

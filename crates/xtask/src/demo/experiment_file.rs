@@ -1,6 +1,7 @@
-//! The experiment files that the demo writes: what a user would write by hand, and may edit and run again.
+//! The experiment files that the demo and `bench convergence` write: what a user would write by hand, and may edit and run
+//! again.
 
-use super::recipe::{Recipe, Training};
+use super::recipe::{Bmuf, Gtc, Recipe, Training};
 use std::fmt::Write;
 
 /// A model that the demo trains. Its name is that of its folder, its experiment file and its row in the table.
@@ -57,15 +58,48 @@ impl System {
     }
 }
 
+/// All that a file says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Contents<'a> {
+    /// Of the run, its folder and its file.
+    pub(crate) name: &'a str,
+    pub(crate) seed: u64,
+    /// The folder of the parts `annotated`, `dev` and `unannotated`; relative to the file, or absolute.
+    pub(crate) data: &'a str,
+    /// The folder of the teacher's labels, if they take part.
+    pub(crate) labels: Option<&'a str>,
+    pub(crate) training: &'a Training,
+    pub(crate) strategy: &'a str,
+    pub(crate) gtc: Gtc,
+    pub(crate) bmuf: Bmuf,
+    /// Most workers of a group where two tiers exchange.
+    pub(crate) group: Option<u32>,
+    pub(crate) workers: u32,
+}
+
 /// The file for a system. Folders are relative to the file: `../data` and, beside it, the labels.
 pub(crate) fn toml(system: System, recipe: &Recipe, seed: u64, workers: u32) -> String {
-    let name = system.name();
-    let training = system.training(recipe);
-    let machine_labeled = if system.is_semi_supervised() {
-        "unannotated = \"../data/unannotated\"\nlabels = \"labels\"\n"
-    } else {
-        ""
-    };
+    text(&Contents {
+        name: system.name(),
+        seed,
+        data: "../data",
+        labels: system.is_semi_supervised().then_some("labels"),
+        training: system.training(recipe),
+        strategy: system.strategy(),
+        gtc: recipe.gtc,
+        bmuf: recipe.bmuf,
+        group: None,
+        workers,
+    })
+}
+
+/// The file with these contents.
+pub(crate) fn text(contents: &Contents<'_>) -> String {
+    let Contents { name, seed, data, labels, training, strategy, gtc, bmuf, group, workers } = *contents;
+    let machine_labeled = labels
+        .map(|labels| format!("unannotated = \"{data}/unannotated\"\nlabels = \"{labels}\"\n"))
+        .unwrap_or_default();
+    let two_tier = group.map(|group| format!("[exchange.two_tier]\ngroup = {group}\n\n")).unwrap_or_default();
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write!(
@@ -76,8 +110,8 @@ seed = {seed}
 output = "{name}"
 
 [data]
-annotated = "../data/annotated"
-dev = "../data/dev"
+annotated = "{data}/annotated"
+dev = "{data}/dev"
 {machine_labeled}
 [model]
 layers = {layers}
@@ -111,13 +145,12 @@ warmup_falling = {warmup_falling:?}
 [exchange.bmuf]
 block = {block}
 
-[cluster]
+{two_tier}[cluster]
 workers = {workers}
 
 [checkpoint]
 count = {checkpoints}
 "#,
-        strategy = system.strategy(),
         layers = training.layers,
         width = training.width,
         bidirectional = training.bidirectional,
@@ -134,10 +167,10 @@ count = {checkpoints}
         annotated_multiplier = training.annotated_multiplier,
         patience = training.patience,
         checkpoints = training.checkpoints,
-        density = recipe.gtc.density,
-        warmup_dense = recipe.gtc.warmup_dense,
-        warmup_falling = recipe.gtc.warmup_falling,
-        block = recipe.bmuf.block,
+        density = gtc.density,
+        warmup_dense = gtc.warmup_dense,
+        warmup_falling = gtc.warmup_falling,
+        block = bmuf.block,
     );
     text
 }

@@ -1,15 +1,15 @@
 //! `cargo xtask demo`: the main job, end to end, on real recorded speech. Every step is one command of `stentor`, shown as
 //! it is run; this only decides which ones, keeps what is done, and collects the figures.
 
-mod curves;
-mod experiment_file;
+pub(crate) mod curves;
+pub(crate) mod experiment_file;
 mod figures;
-mod journal;
+pub(crate) mod journal;
 mod options;
-mod recipe;
+pub(crate) mod recipe;
 mod report;
 mod sets;
-mod summaries;
+pub(crate) mod summaries;
 
 pub(crate) use figures::Figures;
 #[cfg(test)]

@@ -1,0 +1,164 @@
+//! What is trained: strategies, numbers of workers, and the settings that all share.
+
+use crate::demo::experiment_file::{self, Contents};
+use crate::demo::recipe::{Bmuf, Recipe, Training};
+use std::path::Path;
+
+/// How the workers agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strategy {
+    Dense,
+    Gtc,
+    Bmuf,
+    TwoTier,
+}
+
+impl Strategy {
+    pub(super) const ALL: [Strategy; 4] = [Strategy::Dense, Strategy::Gtc, Strategy::Bmuf, Strategy::TwoTier];
+
+    /// As the experiment file has it.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Strategy::Dense => "dense",
+            Strategy::Gtc => "gtc",
+            Strategy::Bmuf => "bmuf",
+            Strategy::TwoTier => "two-tier",
+        }
+    }
+
+    /// For people.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Strategy::Dense => "dense",
+            Strategy::Gtc => "GTC",
+            Strategy::Bmuf => "BMUF",
+            Strategy::TwoTier => "two tiers",
+        }
+    }
+}
+
+/// Numbers of workers, and their names.
+pub(super) const WORKERS: [(u32, &str); 4] =
+    [(1, "1 worker"), (2, "2 workers"), (4, "4 workers"), (8, "8 workers")];
+
+/// One run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Case {
+    pub(super) strategy: Strategy,
+    pub(super) workers: u32,
+}
+
+/// Two tiers need two groups of two workers at least: with fewer they are one of the other strategies.
+const GROUPS: u32 = 2;
+const SEED: u64 = 1;
+/// Peak, with one worker.
+const LEARNING_RATE: f64 = 3e-3;
+
+/// All runs, in the order of the table.
+pub(super) fn all() -> Vec<Case> {
+    let of = |strategy| WORKERS.map(|(workers, _)| Case { strategy, workers });
+    Strategy::ALL.into_iter().flat_map(of).filter(Case::is_possible).collect()
+}
+
+impl Case {
+    /// What all others are compared with.
+    pub(super) const REFERENCE: Case = Case { strategy: Strategy::Dense, workers: 1 };
+
+    fn is_possible(&self) -> bool {
+        self.strategy != Strategy::TwoTier || self.workers >= 2 * GROUPS
+    }
+
+    /// Name of the run, its folder and its files.
+    pub(super) fn name(&self) -> String {
+        format!("{}-{}", self.strategy.key(), self.workers)
+    }
+
+    /// The batch of a worker is the same in all runs, as it is when a cluster grows: the more workers, the fewer steps.
+    /// The rate makes up for it as far as Adam lets it, with the root of the frames behind a step; it is the same for all
+    /// strategies, so that with as many workers nothing differs but the exchange.
+    pub(super) fn learning_rate(&self) -> f64 {
+        LEARNING_RATE * f64::from(self.workers).sqrt()
+    }
+
+    fn training(&self) -> Training {
+        Training {
+            layers: 1,
+            width: 128,
+            passes: 1,
+            annotated_passes: 1,
+            learning_rate: self.learning_rate(),
+            // Small batches, so that 8 workers have some hundred steps in one pass.
+            chunks: 4,
+            // Long stretches of a source, the same for all: a block of 8 workers is 80 batches.
+            sub_epoch_batches: 320,
+            checkpoints: 4,
+            ..Recipe::game().student
+        }
+    }
+
+    /// The experiment file, on the data of the demo in `demo`.
+    pub(super) fn experiment(&self, demo: &Path) -> String {
+        experiment_file::text(&Contents {
+            name: &self.name(),
+            seed: SEED,
+            data: &demo.join("data").to_string_lossy(),
+            labels: Some(&demo.join("seed-1/labels").to_string_lossy()),
+            training: &self.training(),
+            strategy: self.strategy.key(),
+            gtc: Recipe::game().gtc,
+            bmuf: Bmuf { block: 10 },
+            group: (self.strategy == Strategy::TwoTier).then_some(self.workers / GROUPS),
+            workers: self.workers,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_experiment::Experiment;
+
+    fn experiment(case: &Case) -> Experiment {
+        Experiment::parse(&case.experiment(Path::new("/demo"))).unwrap()
+    }
+
+    #[test]
+    fn every_run_is_a_valid_experiment_of_its_strategy() {
+        let cases = all();
+        assert_eq!(cases.len(), 4 + 4 + 4 + 2);
+        assert_eq!(cases[0], Case::REFERENCE);
+        for case in &cases {
+            let experiment = experiment(case);
+            assert_eq!(experiment.run.name, case.name());
+            assert_eq!(experiment.exchange.strategy.name(), case.strategy.key());
+            assert_eq!(experiment.cluster.workers, case.workers);
+            if case.strategy == Strategy::TwoTier {
+                assert_eq!(experiment.exchange.two_tier.groups(case.workers as usize), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn all_see_the_same_data_in_the_same_batches() {
+        let reference = experiment(&Case::REFERENCE);
+        for case in all() {
+            let mut experiment = experiment(&case);
+            assert_eq!(experiment.batch, reference.batch);
+            experiment.schedule.learning_rate = reference.schedule.learning_rate;
+            assert_eq!(experiment.schedule, reference.schedule);
+            assert_eq!((experiment.data, experiment.run.seed), (reference.data.clone(), SEED));
+        }
+    }
+
+    #[test]
+    fn the_rate_follows_the_number_of_workers_alone() {
+        for case in all() {
+            let rate = experiment(&case).schedule.learning_rate;
+            assert!(
+                ((rate / LEARNING_RATE).powi(2) - f64::from(case.workers)).abs() < 1e-9,
+                "{}",
+                case.name()
+            );
+        }
+    }
+}
