@@ -14,9 +14,7 @@ pub(super) struct Round {
     pub(super) round: u64,
     pub(super) total_s: f64,
     #[serde(default)]
-    pub(super) encode_s: f64,
-    #[serde(default)]
-    pub(super) apply_s: f64,
+    pub(super) send_s: f64,
     pub(super) bytes_out: u64,
     #[serde(default)]
     pub(super) bytes_in: u64,
