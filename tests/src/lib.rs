@@ -14,6 +14,7 @@ use stentor_shards::{
     FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, Normalisation, Senone, f16,
 };
 use stentor_store::Store;
+use tempfile::TempDir;
 
 /// A program of the project, as `cargo xtask test` has built it.
 ///
@@ -81,6 +82,21 @@ pub async fn write_features(folder: &Path, utterances: usize, seed: u64) -> Feat
     }
     let normalisation = Normalisation { mean: vec![0.2; dimension], std: vec![0.5; dimension] };
     writer.finish(Some(normalisation), BTreeMap::new()).await.unwrap()
+}
+
+/// A folder with `data/annotated` (60 utterances) and `data/dev` (12), and the annotated set's manifest.
+///
+/// # Panics
+/// Where the folder cannot be written.
+#[must_use]
+pub fn corpus() -> (TempDir, FeatureManifest) {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let manifest = runtime.block_on(async {
+        write_features(&folder.path().join("data/dev"), 12, 2).await;
+        write_features(&folder.path().join("data/annotated"), 60, 1).await
+    });
+    (folder, manifest)
 }
 
 /// An experiment on the pretended speech below `folder` (`data/annotated`, `data/dev`), with `sections` added.

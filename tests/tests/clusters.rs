@@ -5,22 +5,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use stentor_shards::FeatureManifest;
 use stentor_tests::{
-    assert_finishes, audit, children, deployed_bytes, kill, start_training, summary, wait_for,
-    write_experiment, write_features,
+    assert_finishes, audit, children, corpus, deployed_bytes, kill, start_training, summary, wait_for,
+    write_experiment,
 };
-use tempfile::TempDir;
-
-fn corpus() -> (TempDir, FeatureManifest) {
-    let folder = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let manifest = runtime.block_on(async {
-        write_features(&folder.path().join("data/dev"), 12, 2).await;
-        write_features(&folder.path().join("data/annotated"), 60, 1).await
-    });
-    (folder, manifest)
-}
 
 fn trained(folder: &Path, name: &str, sections: &str) -> Vec<u8> {
     let experiment = write_experiment(folder, name, sections);

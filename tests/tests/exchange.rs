@@ -8,20 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use stentor_shards::FeatureManifest;
 use stentor_tests::{
-    assert_finishes, audit, children, deployed_bytes, program, start_training, summary, wait_for,
-    write_experiment, write_features,
+    assert_finishes, audit, children, corpus, deployed_bytes, program, start_training, summary, wait_for,
+    write_experiment,
 };
-use tempfile::TempDir;
-
-fn corpus() -> (TempDir, FeatureManifest) {
-    let folder = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let manifest = runtime.block_on(async {
-        write_features(&folder.path().join("data/dev"), 12, 2).await;
-        write_features(&folder.path().join("data/annotated"), 60, 1).await
-    });
-    (folder, manifest)
-}
 
 /// Trains to the end; the run's events as text.
 fn trained(folder: &Path, manifest: &FeatureManifest, name: &str, sections: &str) -> String {

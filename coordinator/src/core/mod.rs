@@ -3,6 +3,8 @@
 
 mod boundaries;
 mod course;
+mod event;
+mod io;
 mod membership;
 mod rounds;
 mod types;
@@ -10,9 +12,11 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use event::Event;
+pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication};
 pub use types::{
-    Action, Arrival, Assignment, Boundary, Closing, Company, Deltas, Departure, DevScore, Encoding, Event,
-    Fence, Input, Millis, Next, Outcome, Publication, Report, Saved, Session, Slot, Written,
+    Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Millis, Report, Saved,
+    Session, Slot, Written,
 };
 
 use boundaries::Pending;

@@ -1,4 +1,6 @@
 //! Stories of runs, told to the core alone: a world of pretended workers answers its actions, and may die.
 
+mod course;
 mod stories;
+mod storms;
 mod world;

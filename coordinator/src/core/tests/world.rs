@@ -350,3 +350,16 @@ pub(super) fn arrival(identity: &str, parameters: u64, assignment: &Assignment) 
         compute_s: 0.0,
     }
 }
+
+pub(super) fn finished(world: &World) -> bool {
+    matches!(world.outcome, Some(Outcome::Finished { .. }))
+}
+
+/// Encoding and frames of every closed round.
+pub(super) fn rounds(world: &World) -> Vec<(Encoding, u64)> {
+    let rounds = world.events.iter().filter_map(|event| match event {
+        Event::Round { encoding, frames, .. } => Some((*encoding, *frames)),
+        _ => None,
+    });
+    rounds.collect()
+}

@@ -1,0 +1,117 @@
+use super::types::{Encoding, Fence, Millis, Slot};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use stentor_experiment::{Source, Strategy};
+use stentor_plan::Lease;
+
+/// A line of the event log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A round closed.
+    Round {
+        /// Where.
+        #[serde(flatten)]
+        fence: Fence,
+        /// Source of its batches.
+        source: Source,
+        /// Slots that contributed.
+        contributors: Vec<Slot>,
+        /// Batches committed, as the ledger knows them.
+        leases: Vec<Lease>,
+        /// Valid frames.
+        frames: u64,
+        /// Frames committed after it, as planned.
+        committed_frames: u64,
+        /// Nats a frame.
+        loss: f64,
+        /// Percent of frames.
+        frame_error: f64,
+        /// Norm of the first contributor's gradient.
+        gradient_norm: f64,
+        /// Share of values sent.
+        values_sent: u64,
+        /// Payload bytes of all contributions.
+        bytes_up: u64,
+        /// Seconds that the slowest member spent in forward and backward passes.
+        compute_s: f64,
+        /// How they were coded.
+        encoding: Encoding,
+        /// Since the coordinator's start.
+        at_ms: Millis,
+    },
+    /// Members changed.
+    Members {
+        /// Where.
+        #[serde(flatten)]
+        fence: Fence,
+        /// Who are members now.
+        #[serde(with = "roll")]
+        members: BTreeMap<Slot, String>,
+        /// Why.
+        reason: String,
+    },
+    /// Another strategy is in force from here on.
+    Switched {
+        /// The first round of it.
+        #[serde(flatten)]
+        fence: Fence,
+        /// Before.
+        from: Strategy,
+        /// Now.
+        to: Strategy,
+    },
+    /// The dev data was scored.
+    Dev {
+        /// The checkpoint.
+        checkpoint: String,
+        /// Frames committed.
+        committed_frames: u64,
+        /// Nats a frame.
+        loss: f64,
+        /// Percent of frames, over senones.
+        frame_error: f64,
+    },
+    /// The run fell back to a checkpoint; commits after it are void.
+    FellBack {
+        /// The new lineage.
+        lineage: u64,
+        /// The first round that is done again.
+        round: u64,
+        /// The checkpoint; none: the beginning.
+        checkpoint: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// A checkpoint was given up.
+    Abandoned {
+        /// Its name.
+        checkpoint: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Members as `[{"slot": …, "identity": …}]`: within a tagged enum, serde reads no map back whose keys are numbers.
+mod roll {
+    use super::Slot;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    #[derive(Serialize, Deserialize)]
+    struct Entry {
+        slot: Slot,
+        identity: String,
+    }
+
+    pub(super) fn serialize<S: Serializer>(roll: &BTreeMap<Slot, String>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(roll.iter().map(|(&slot, identity)| Entry { slot, identity: identity.clone() }))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<Slot, String>, D::Error> {
+        let entries = Vec::<Entry>::deserialize(from)?;
+        Ok(entries.into_iter().map(|entry| (entry.slot, entry.identity)).collect())
+    }
+}

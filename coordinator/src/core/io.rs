@@ -1,0 +1,203 @@
+use super::event::Event;
+use super::types::{
+    Arrival, Assignment, Boundary, Company, DevScore, Encoding, Fence, Report, Saved, Session, Slot, Written,
+};
+use std::collections::BTreeMap;
+use stentor_experiment::{Source, Strategy};
+
+/// What happens to the core.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A process asks for membership.
+    Join {
+        /// Given by the shell, never used twice.
+        session: Session,
+        /// Stable across restarts.
+        identity: String,
+    },
+    /// A member says what it is doing.
+    Heard {
+        /// Its membership.
+        session: Session,
+        /// Words for people.
+        doing: String,
+    },
+    /// A member's connection broke.
+    Lost {
+        /// Its membership.
+        session: Session,
+        /// Words for people.
+        reason: String,
+    },
+    /// A member leaves by its own will.
+    Leave {
+        /// Who.
+        identity: String,
+        /// Words for people.
+        reason: String,
+        /// Whether the run is to stop.
+        fatal: bool,
+    },
+    /// A contribution is computed.
+    Arrived(Arrival),
+    /// Every reducer has a contribution's payload.
+    Staged {
+        /// The round and membership that it was staged for.
+        fence: Fence,
+        /// Who.
+        identity: String,
+        /// The sender's place in sums.
+        slot: Slot,
+    },
+    /// Somebody wants another strategy.
+    Switch {
+        /// Which.
+        strategy: Strategy,
+    },
+    /// A member did its boundary's duties.
+    Reported(Report),
+    /// The shell published a checkpoint's manifest.
+    Published {
+        /// Its name.
+        checkpoint: String,
+    },
+    /// The shell could not.
+    PublishFailed {
+        /// Its name.
+        checkpoint: String,
+        /// Words for people.
+        reason: String,
+    },
+    /// Time passes.
+    Tick,
+}
+
+/// What the shell must do, in the order given.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Answer a join.
+    Admit {
+        /// Whose.
+        session: Session,
+        /// First round.
+        assignment: Assignment,
+        /// State to load; none: start from the seed.
+        checkpoint: Option<String>,
+    },
+    /// Answer a join with a refusal.
+    RefuseJoin {
+        /// Whose.
+        session: Session,
+        /// Words for people.
+        reason: String,
+    },
+    /// Answer a contribution with a refusal; it changed nothing.
+    Refuse {
+        /// Whose.
+        identity: String,
+        /// The slot it named.
+        slot: Slot,
+        /// Words for people.
+        reason: String,
+    },
+    /// Ask a member to stage its contribution to the open round once more: members have changed since.
+    Again {
+        /// Its place in sums.
+        slot: Slot,
+        /// The round, with the membership epoch of today.
+        fence: Fence,
+        /// Whose contributions are summed with its own.
+        company: Company,
+    },
+    /// Tell every slot in `next` that the round has closed; the reducers have its sum.
+    Close(Closing),
+    /// End a session: its pending call is answered with "join again".
+    Dismiss {
+        /// Whose membership.
+        session: Session,
+        /// Whether the member wanted it.
+        departure: Departure,
+        /// Its place in sums.
+        slot: Slot,
+        /// Words for people.
+        reason: String,
+    },
+    /// Publish a checkpoint's manifest.
+    Publish(Publication),
+    /// Write an event to the log.
+    Record(Event),
+    /// The run is over.
+    Stop(Outcome),
+}
+
+/// How a member goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// By its own will, or together with the run.
+    Left,
+    /// By a broken connection, a deadline or a fall-back.
+    Lost,
+}
+
+/// A round's end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Closing {
+    /// The round.
+    pub fence: Fence,
+    /// Source of the round's batches.
+    pub source: Source,
+    /// How the payloads are coded.
+    pub encoding: Encoding,
+    /// What each member is told.
+    pub next: BTreeMap<Slot, Next>,
+}
+
+/// A round's end for one member.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Next {
+    /// Slots whose payloads are in the member's sum, ascending.
+    pub contributors: Vec<Slot>,
+    /// Frames behind the sum.
+    pub frames: u64,
+    /// What to do before the next round.
+    pub boundary: Boundary,
+    /// The next round; none where the run is finished.
+    pub assignment: Option<Assignment>,
+}
+
+/// A checkpoint whose objects are all in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publication {
+    /// Its name.
+    pub name: String,
+    /// The objects.
+    pub objects: Vec<Written>,
+    /// The core's own state.
+    pub saved: Saved,
+    /// Where it stands.
+    pub fence: Fence,
+    /// Frames committed.
+    pub committed_frames: u64,
+    /// The whole dev data's score.
+    pub dev: Option<DevScore>,
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// All data seen, or no improvement any more.
+    Finished {
+        /// The checkpoint to deploy.
+        checkpoint: String,
+    },
+    /// Too few members came or stayed.
+    LostQuorum {
+        /// Who was waited for, and how long.
+        reason: String,
+    },
+    /// Replicas disagree, or a value is not finite.
+    Broken {
+        /// What, and whose.
+        reason: String,
+    },
+}
