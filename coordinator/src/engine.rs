@@ -1,14 +1,12 @@
-use crate::core::{Arrival, Core, Input, Millis, Outcome, Report, Session, Slot};
+use crate::core::{Arrival, Core, Fence, Input, Millis, Outcome, Report, Session, Slot};
 use crate::events::EventLog;
 use crate::publish::Publisher;
 use crate::run::Progress;
 use crate::summary::Tally;
 use crate::wire;
-use bytes::Bytes;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
-use stentor_exchange::Rethreshold;
-use stentor_experiment::{BmufWeights, Strategy};
+use stentor_experiment::Strategy;
 use stentor_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
@@ -17,13 +15,15 @@ use tonic::Status;
 #[derive(Debug)]
 pub(crate) enum Command {
     Join(Joining),
-    Contribution(Staged),
-    Report { report: Report, peak_rss_mb: f64 },
+    Arrived(Contribution),
+    Staged { fence: Fence, identity: String, slot: Slot },
+    Report { report: Report, peak_rss_mb: f64, traffic: v1::Traffic },
     Attend { session: Session, notices: mpsc::Sender<v1::Notice> },
     Heard { session: Session, doing: String },
     Lost { session: Session, reason: String },
     Leave { identity: String, reason: String, fatal: bool },
     Status(oneshot::Sender<v1::StatusReply>),
+    Switch { strategy: Strategy, reply: oneshot::Sender<Strategy> },
     Published { checkpoint: String },
     PublishFailed { checkpoint: String, reason: String },
 }
@@ -36,20 +36,13 @@ pub(crate) struct Joining {
     pub(crate) reply: oneshot::Sender<Result<v1::JoinReply, Status>>,
 }
 
-/// A contribution that waits for its round's update.
+/// A contribution that waits for its round's end.
 #[derive(Debug)]
-pub(crate) struct Staged {
+pub(crate) struct Contribution {
     pub(crate) arrival: Arrival,
-    pub(crate) payload: Bytes,
     pub(crate) header_bytes: u64,
-    pub(crate) reply: oneshot::Sender<Result<Update, Status>>,
-}
-
-/// A round's update for one member.
-#[derive(Debug)]
-pub(crate) struct Update {
-    pub(crate) header: v1::UpdateHeader,
-    pub(crate) payload: Bytes,
+    pub(crate) traffic: v1::Traffic,
+    pub(crate) reply: oneshot::Sender<Result<v1::RoundReply, Status>>,
 }
 
 /// Owns the core and does what it says.
@@ -59,12 +52,10 @@ pub(crate) struct Engine {
     pub(crate) run_id: String,
     pub(crate) run_url: String,
     pub(crate) experiment_toml: String,
-    pub(crate) strategy: Strategy,
     pub(crate) parameters: usize,
-    pub(crate) block_weights: BmufWeights,
-    pub(crate) rethreshold: Option<Rethreshold>,
     pub(crate) joins: HashMap<Session, oneshot::Sender<Result<v1::JoinReply, Status>>>,
-    pub(crate) staged: HashMap<Slot, Staged>,
+    /// Members that wait for the round's end.
+    pub(crate) waiting: HashMap<Slot, oneshot::Sender<Result<v1::RoundReply, Status>>>,
     pub(crate) attendants: HashMap<Session, mpsc::Sender<v1::Notice>>,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) publisher: Publisher,
@@ -90,7 +81,7 @@ impl Engine {
             let Some(input) = input else { continue };
             let now = self.now();
             for action in self.core.step(now, input) {
-                if let Some(outcome) = self.perform(action).await {
+                if let Some(outcome) = self.perform(action) {
                     return (outcome, self.events, self.tally);
                 }
             }
@@ -109,20 +100,22 @@ impl Engine {
                 self.joins.insert(session, reply);
                 Input::Join { session, identity: request.identity }
             }
-            Command::Contribution(staged) => {
-                // The core refuses a second contribution of the same slot; its payload must not displace the first.
-                if self.staged.contains_key(&staged.arrival.slot) {
+            Command::Arrived(Contribution { arrival, header_bytes, traffic, reply }) => {
+                // The core refuses a second contribution of the same slot; it must not displace the first.
+                if self.waiting.get(&arrival.slot).is_some_and(|first| !first.is_closed()) {
                     let refusal =
                         Status::failed_precondition("a contribution of this slot is already waiting");
-                    let _ = staged.reply.send(Err(refusal));
+                    let _ = reply.send(Err(refusal));
                     return None;
                 }
-                let arrival = staged.arrival.clone();
-                self.staged.insert(arrival.slot, staged);
+                self.tally.wires(header_bytes, traffic);
+                self.waiting.insert(arrival.slot, reply);
                 Input::Arrived(arrival)
             }
-            Command::Report { report, peak_rss_mb } => {
+            Command::Staged { fence, identity, slot } => Input::Staged { fence, identity, slot },
+            Command::Report { report, peak_rss_mb, traffic } => {
                 self.tally.worker_peak_rss_mb = self.tally.worker_peak_rss_mb.max(peak_rss_mb);
+                self.tally.wires(0, traffic);
                 Input::Reported(report)
             }
             Command::Attend { session, notices } => {
@@ -138,8 +131,13 @@ impl Engine {
             Command::Leave { identity, reason, fatal } => Input::Leave { identity, reason, fatal },
             Command::Status(reply) => {
                 let view = self.core.view(self.now());
-                let _ = reply.send(wire::status(&self.run_id, self.strategy.name(), view));
+                let _ = reply.send(wire::status(&self.run_id, view));
                 return None;
+            }
+            Command::Switch { strategy, reply } => {
+                let _ = reply.send(self.core.view(self.now()).strategy);
+                tracing::info!(to = strategy.name(), "a switch was asked for");
+                Input::Switch { strategy }
             }
             Command::Published { checkpoint } => Input::Published { checkpoint },
             Command::PublishFailed { checkpoint, reason } => Input::PublishFailed { checkpoint, reason },

@@ -61,6 +61,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A reducer of a number that the experiment has not.
+    #[error("expected a reducer from 0 to {}, found {index}; `exchange.reducers` lists {reducers}", reducers.saturating_sub(1))]
+    NoSuchReducer {
+        /// As asked for.
+        index: usize,
+        /// Those of the experiment.
+        reducers: usize,
+    },
     /// The listener or server failed.
     #[error("gRPC server: {0}")]
     Server(#[from] tonic::transport::Error),
@@ -80,7 +88,10 @@ impl Error {
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Error::Read { .. } | Error::Experiment { .. } | Error::Occupied { .. } => ExitStatus::Config,
+            Error::Read { .. }
+            | Error::Experiment { .. }
+            | Error::Occupied { .. }
+            | Error::NoSuchReducer { .. } => ExitStatus::Config,
             Error::Data(_) | Error::OtherRun { .. } | Error::State { .. } | Error::Checkpoint(_) => {
                 ExitStatus::Data
             }

@@ -1,7 +1,8 @@
 //! The coordinator: membership, work ledger, rounds, reduction. It links no libtorch and reads no audio.
 //!
 //! [`core`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the core and carries out what it
-//! says, `publish` and `events` write to the object store. [`serve`] starts all of it on a listener that is passed in.
+//! says, `publish` and `events` write to the object store. `reducer` is the data plane: it sums and decides nothing.
+//! [`serve`] starts all of it on a listener that is passed in; [`serve_reducer`] starts a reducer alone.
 
 pub mod core;
 mod engine;
@@ -9,11 +10,12 @@ mod error;
 mod events;
 mod perform;
 mod publish;
+mod reducer;
 mod run;
 mod service;
 mod summary;
 mod wire;
 
 pub use error::Error;
-pub use run::{Options, Progress, Start, read_experiment, serve};
+pub use run::{Options, Progress, Start, read_experiment, serve, serve_reducer};
 pub use summary::Summary;

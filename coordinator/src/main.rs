@@ -4,7 +4,7 @@ use clap::Parser;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use stentor_coordinator::{Error, Options, Start, read_experiment, serve};
+use stentor_coordinator::{Error, Options, Start, read_experiment, serve, serve_reducer};
 use stentor_runtime::{ExitStatus, Shutdown, telemetry};
 
 /// Serves an experiment to workers and holds their rounds together.
@@ -22,6 +22,9 @@ struct Arguments {
     /// Go on from the newest valid checkpoint in the run's output.
     #[arg(long)]
     resume: bool,
+    /// Be one of the experiment's `exchange.reducers`, by its place in the list from 0, instead of the coordinator.
+    #[arg(long, value_name = "INDEX", conflicts_with_all = ["resume", "json_lines"])]
+    reducer: Option<usize>,
     /// Print the address, progress and the summary as JSON lines on standard output, for a program that reads them.
     #[arg(long)]
     json_lines: bool,
@@ -54,6 +57,9 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
     let listener = tokio::net::TcpListener::bind(address).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
     tracing::info!(%address, "listening for workers");
+    if let Some(index) = arguments.reducer {
+        return serve_reducer(&experiment, index, listener, &Shutdown::listen()).await;
+    }
     let start = if arguments.resume { Start::Resume } else { Start::Fresh };
     let (progress, mut told) = tokio::sync::mpsc::unbounded_channel();
     let progress = arguments.json_lines.then_some(progress);

@@ -3,17 +3,20 @@ use crate::core::{Core, Event, Outcome, Saved, Settings};
 use crate::engine::Engine;
 use crate::events::EventLog;
 use crate::publish::Publisher;
+use crate::reducer::{RangeReducer, ReducerService};
 use crate::service::Service;
 use crate::summary::{Summary, Tally};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stentor_checkpoint::{Manifest, ModelDescription, Normalisation};
 use stentor_dataset::Dataset;
-use stentor_exchange::Rethreshold;
-use stentor_experiment::{Experiment, GtcDownlink, Strategy};
+use stentor_exchange::ranges;
+use stentor_experiment::Experiment;
 use stentor_proto::v1::coordinator_server::CoordinatorServer;
+use stentor_proto::v1::reducer_server::ReducerServer;
 use stentor_runtime::Shutdown;
 use stentor_store::{Put, Store};
 use tokio::net::TcpListener;
@@ -90,7 +93,6 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
     let manifest = dataset.manifest();
     let (inputs, senones) = (manifest.dimension, manifest.senones.len());
     let parameters = experiment.model.parameters(inputs, senones);
-    let strategy = experiment.exchange.strategy;
     let run_id = format!("{}-{incarnation}", experiment.run.name);
     let settings = Settings {
         plan: dataset.plan().clone(),
@@ -111,19 +113,14 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
     };
     let started = Instant::now();
     let (commands, inbox) = mpsc::channel(256);
-    let rethresholds =
-        strategy == Strategy::Gtc && experiment.exchange.gtc.downlink == GtcDownlink::Rethreshold;
     let engine = Engine {
         core: Core::new(settings, newest, 0),
         run_id: run_id.clone(),
         run_url: experiment.run.output.clone(),
         experiment_toml,
-        strategy,
         parameters,
-        block_weights: experiment.exchange.bmuf.weights,
-        rethreshold: rethresholds.then(|| Rethreshold::new(parameters)),
         joins: HashMap::new(),
-        staged: HashMap::new(),
+        waiting: HashMap::new(),
         attendants: HashMap::new(),
         commands: commands.clone(),
         publisher: Publisher { run: run.clone(), template, keep: experiment.checkpoint.keep as usize },
@@ -132,15 +129,16 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         progress,
         started,
     };
-    let service = Service::new(commands, &run_id, parameters);
+    let service = Service::new(commands, &run_id, experiment.clone());
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tonic::transport::Server::builder()
-        .tcp_nodelay(true)
-        .initial_stream_window_size(4 << 20)
-        .initial_connection_window_size(8 << 20)
-        .http2_keepalive_interval(Some(Duration::from_secs(5)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+    // Without reducers of their own, this process sums all.
+    let reducer = experiment.exchange.reducers.is_empty().then(|| {
+        let reducer = RangeReducer::new(&experiment, run.clone(), 0, 0..parameters);
+        reducer_server(reducer, &experiment.run.name)
+    });
+    let server = server()
         .add_service(CoordinatorServer::new(service).max_decoding_message_size(2 << 20))
+        .add_optional_service(reducer)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
             let _ = stopped.await;
         });
@@ -157,6 +155,48 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         ended?;
     }
     conclude(outcome, &run, &experiment, &tally).await
+}
+
+/// Runs reducer number `index` of the experiment's `exchange.reducers` on `listener` until a signal asks for the end.
+///
+/// # Errors
+/// [`Error::NoSuchReducer`]; [`Error::Data`] where the features, which tell the model's size, cannot be read.
+pub async fn serve_reducer(
+    experiment: &Experiment,
+    index: usize,
+    listener: TcpListener,
+    shutdown: &Shutdown,
+) -> Result<(), Error> {
+    let reducers = experiment.exchange.reducers.len();
+    if index >= reducers {
+        return Err(Error::NoSuchReducer { index, reducers });
+    }
+    let dataset = Dataset::open(experiment).await?;
+    let manifest = dataset.manifest();
+    let parameters = experiment.model.parameters(manifest.dimension, manifest.senones.len());
+    let range = ranges(parameters, reducers).swap_remove(index);
+    tracing::info!(index, ?range, "summing");
+    let run = Store::open(&experiment.run.output)?;
+    let reducer = RangeReducer::new(experiment, run, index, range);
+    server()
+        .add_service(reducer_server(reducer, &experiment.run.name))
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.requested())
+        .await?;
+    Ok(())
+}
+
+/// What every gRPC server of a run has in common.
+fn server() -> tonic::transport::Server {
+    tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(4 << 20)
+        .http2_keepalive_interval(Some(Duration::from_secs(5)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+}
+
+fn reducer_server(reducer: RangeReducer, run: &str) -> ReducerServer<ReducerService> {
+    ReducerServer::new(ReducerService::new(Arc::new(reducer), run)).max_decoding_message_size(2 << 20)
 }
 
 async fn conclude(

@@ -1,11 +1,12 @@
 use crate::core::Session;
-use crate::engine::{Command, Joining, Staged};
+use crate::engine::{Command, Contribution, Joining};
 use crate::wire;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use stentor_experiment::{Experiment, Strategy};
+use stentor_proto::v1;
 use stentor_proto::v1::coordinator_server::Coordinator;
-use stentor_proto::{PayloadAssembler, parts, v1};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
@@ -16,17 +17,20 @@ use tonic::{Request, Response, Status, Streaming};
 pub(crate) struct Service {
     engine: mpsc::Sender<Command>,
     run_id: Arc<str>,
-    /// Largest payload of a contribution: a whole model and some room for a header.
-    payload_limit: u64,
+    experiment: Arc<Experiment>,
     sessions: Arc<AtomicU64>,
 }
 
 type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Service {
-    pub(crate) fn new(engine: mpsc::Sender<Command>, run_id: &str, parameters: usize) -> Self {
-        let payload_limit = 4 * parameters as u64 + 4096;
-        Self { engine, run_id: run_id.into(), payload_limit, sessions: Arc::new(AtomicU64::new(1)) }
+    pub(crate) fn new(engine: mpsc::Sender<Command>, run_id: &str, experiment: Experiment) -> Self {
+        Self {
+            engine,
+            run_id: run_id.into(),
+            experiment: Arc::new(experiment),
+            sessions: Arc::new(AtomicU64::new(1)),
+        }
     }
 
     async fn tell(&self, command: Command) -> Result<(), Status> {
@@ -75,48 +79,37 @@ impl Coordinator for Service {
         Ok(Response::new(reply))
     }
 
-    type ExchangeStream = Parts<v1::UpdatePart>;
-
-    async fn exchange(
+    async fn contribute(
         &self,
-        request: Request<Streaming<v1::ContributionPart>>,
-    ) -> Result<Response<Self::ExchangeStream>, Status> {
-        let mut stream = request.into_inner();
-        let Some(v1::contribution_part::Part::Header(header)) = next(&mut stream).await?.and_then(|p| p.part)
-        else {
+        request: Request<Streaming<v1::ContributionNote>>,
+    ) -> Result<Response<v1::RoundReply>, Status> {
+        use v1::contribution_note::Note;
+        let mut notes = request.into_inner();
+        let Some(Note::Header(header)) = next(&mut notes).await?.and_then(|n| n.note) else {
             return Err(Status::invalid_argument("expected a contribution's header first"));
         };
-        let (announced, digest) = (header.payload_bytes, header.payload_digest);
         let header_bytes = stentor_proto::encoded_len(&header);
+        let traffic = header.traffic.unwrap_or_default();
         let arrival = wire::arrival(&self.run_id, header).map_err(Status::failed_precondition)?;
-        let mut payload = PayloadAssembler::new(announced, self.payload_limit)
-            .map_err(|e| Status::out_of_range(e.to_string()))?;
-        while let Some(part) = next(&mut stream).await? {
-            match part.part {
-                Some(v1::contribution_part::Part::Payload(bytes)) => {
-                    payload.push(&bytes).map_err(|e| Status::out_of_range(e.to_string()))?;
-                }
-                _ => {
-                    return Err(Status::invalid_argument(
-                        "expected payload after the header, found another one",
-                    ));
-                }
+        let (fence, identity, slot) = (arrival.fence, arrival.identity.clone(), arrival.slot);
+        let (reply, mut answer) = oneshot::channel();
+        self.tell(Command::Arrived(Contribution { arrival, header_bytes, traffic, reply })).await?;
+        // The round may be over for this member before its payload is staged.
+        let staged = tokio::select! {
+            answer = &mut answer => return answer.map_err(|_| over())?.map(Response::new),
+            note = next(&mut notes) => note?.and_then(|n| n.note),
+        };
+        match staged {
+            Some(Note::Staged(v1::Staged {})) => {}
+            Some(Note::Header(_)) => {
+                return Err(Status::invalid_argument(
+                    "expected word that all is staged, found another header",
+                ));
             }
+            None => return Err(Status::cancelled("the contribution was broken off")),
         }
-        let payload = payload.finish().map_err(|e| Status::data_loss(e.to_string()))?;
-        let found = stentor_exchange::digest(&payload);
-        if found != digest {
-            return Err(Status::data_loss(format!(
-                "expected payload digest {digest:016x}, found {found:016x}"
-            )));
-        }
-        let (reply, answer) = oneshot::channel();
-        self.tell(Command::Contribution(Staged { arrival, payload, header_bytes, reply })).await?;
-        let update = answer.await.map_err(|_| over())??;
-        let header = v1::UpdatePart { part: Some(v1::update_part::Part::Header(update.header)) };
-        let payload = parts(&update.payload)
-            .map(|bytes| v1::UpdatePart { part: Some(v1::update_part::Part::Payload(bytes)) });
-        Ok(Response::new(Box::pin(tokio_stream::iter(std::iter::once(header).chain(payload).map(Ok)))))
+        self.tell(Command::Staged { fence, identity, slot }).await?;
+        answer.await.map_err(|_| over())?.map(Response::new)
     }
 
     async fn report(
@@ -124,9 +117,9 @@ impl Coordinator for Service {
         request: Request<v1::BoundaryReport>,
     ) -> Result<Response<v1::ReportReply>, Status> {
         let report = request.into_inner();
-        let peak_rss_mb = report.peak_rss_mb;
+        let (peak_rss_mb, traffic) = (report.peak_rss_mb, report.traffic.unwrap_or_default());
         let report = wire::report(&self.run_id, report).map_err(Status::failed_precondition)?;
-        self.tell(Command::Report { report, peak_rss_mb }).await?;
+        self.tell(Command::Report { report, peak_rss_mb, traffic }).await?;
         Ok(Response::new(v1::ReportReply {}))
     }
 
@@ -184,6 +177,18 @@ impl Coordinator for Service {
         let (reply, answer) = oneshot::channel();
         self.tell(Command::Status(reply)).await?;
         Ok(Response::new(answer.await.map_err(|_| over())?))
+    }
+
+    async fn switch(&self, request: Request<v1::SwitchRequest>) -> Result<Response<v1::SwitchReply>, Status> {
+        let strategy = stentor_proto::strategy(request.into_inner().strategy)
+            .map_err(|e| Status::invalid_argument(e.to_string()))?;
+        if strategy == Strategy::TwoTier {
+            self.experiment.validate_two_tier().map_err(|e| Status::failed_precondition(e.to_string()))?;
+        }
+        let (reply, answer) = oneshot::channel();
+        self.tell(Command::Switch { strategy, reply }).await?;
+        let from = answer.await.map_err(|_| over())?;
+        Ok(Response::new(v1::SwitchReply { from: v1::Strategy::from(from).into() }))
     }
 }
 

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 use stentor_experiment::{Source, Strategy};
+use stentor_proto::v1;
 use stentor_runtime::metrics;
 
 /// What a run came to; `summary.json` in its folder.
@@ -10,7 +11,7 @@ use stentor_runtime::metrics;
 pub struct Summary {
     /// Name of the run.
     pub run: String,
-    /// `dense`, `gtc` or `bmuf`.
+    /// The word in the experiment file.
     pub strategy: String,
     /// The checkpoint to deploy.
     pub checkpoint: String,
@@ -47,6 +48,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// What went over a member's wires.
+    pub(crate) fn wires(&mut self, header_bytes: u64, traffic: v1::Traffic) {
+        self.bytes_up += header_bytes + traffic.sent_bytes;
+        self.bytes_down += traffic.received_bytes;
+    }
+
     pub(crate) fn round(&mut self, source: Source, frames: u64, loss: f64, started: Instant) {
         self.rounds += 1;
         self.frames += frames;
@@ -97,7 +104,7 @@ pub(crate) fn measure(event: &Event, parameters: usize, strategy: Strategy) {
             metrics::density(*values_sent as f64 / values);
             metrics::compression(4.0 * values / (*bytes_up).max(1) as f64);
         }
-        Encoding::Block { momentum, learning_rate } => {
+        Encoding::Block { momentum, learning_rate, .. } => {
             metrics::block_momentum(*momentum);
             metrics::block_learning_rate(*learning_rate);
         }

@@ -1,6 +1,9 @@
 //! The core's types on the wire.
 
-use crate::core::{Arrival, Assignment, Boundary, DevScore, Encoding, Fence, Report, View, Written};
+use crate::core::{
+    Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Report, View, Written,
+};
+use stentor_experiment::Strategy;
 use stentor_proto::{required, v1};
 
 pub(crate) fn fence(run_id: &str, fence: Fence) -> v1::Fence {
@@ -26,7 +29,14 @@ pub(crate) fn encoding(encoding: Encoding) -> v1::Encoding {
     let kind = match encoding {
         Encoding::Dense { density } => Kind::Dense(Dense { density }),
         Encoding::Threshold { tau, density } => Kind::Threshold(Threshold { tau, density }),
-        Encoding::Block { momentum, learning_rate } => Kind::Block(Block { momentum, learning_rate }),
+        Encoding::Block { momentum, learning_rate, deltas, density } => {
+            let (deltas, tau) = match deltas {
+                Deltas::Model => (v1::encoding::Deltas::Model, 0.0),
+                Deltas::Bf16 => (v1::encoding::Deltas::Bf16, 0.0),
+                Deltas::Threshold { tau } => (v1::encoding::Deltas::Threshold, tau),
+            };
+            Kind::Block(Block { momentum, learning_rate, deltas: deltas.into(), tau, density })
+        }
     };
     v1::Encoding { kind: Some(kind) }
 }
@@ -41,7 +51,14 @@ pub(crate) fn assignment(run_id: &str, assignment: Assignment) -> v1::Assignment
         committed_frames: assignment.committed_frames,
         total_frames: assignment.total_frames,
         encoding: Some(encoding(assignment.encoding)),
+        strategy: v1::Strategy::from(assignment.strategy).into(),
+        company: Some(company(assignment.company)),
+        digest: assignment.digest,
     }
+}
+
+pub(crate) fn company(company: Company) -> v1::Company {
+    v1::Company { slots: company.slots, group: company.group, speaks: company.speaks }
 }
 
 pub(crate) fn boundary(boundary: Boundary) -> v1::Boundary {
@@ -69,6 +86,7 @@ pub(crate) fn arrival(run_id: &str, header: v1::ContributionHeader) -> Result<Ar
         residual_norm: header.residual_norm,
         payload_bytes: header.payload_bytes,
         parameters_digest: header.parameters_digest,
+        update_digest: header.update_digest,
         compute_s: header.compute_s,
     })
 }
@@ -91,7 +109,7 @@ pub(crate) fn report(run_id: &str, report: v1::BoundaryReport) -> Result<Report,
     })
 }
 
-pub(crate) fn status(run_id: &str, strategy: &str, view: View) -> v1::StatusReply {
+pub(crate) fn status(run_id: &str, view: View) -> v1::StatusReply {
     v1::StatusReply {
         run_id: run_id.to_owned(),
         lineage: view.fence.lineage,
@@ -111,7 +129,8 @@ pub(crate) fn status(run_id: &str, strategy: &str, view: View) -> v1::StatusRepl
         waiting: view.waiting,
         committed_frames: view.committed_frames,
         total_frames: view.total_frames,
-        strategy: strategy.to_owned(),
+        strategy: view.strategy.name().to_owned(),
         newest_checkpoint: view.newest_checkpoint.unwrap_or_default(),
+        switching_to: view.switching_to.map(Strategy::name).unwrap_or_default().to_owned(),
     }
 }

@@ -1,5 +1,5 @@
 use crate::v1;
-use stentor_experiment::Source;
+use stentor_experiment::{Source, Strategy};
 use stentor_plan::Lease;
 use thiserror::Error;
 
@@ -40,6 +40,33 @@ pub fn source(number: i32) -> Result<Source, ConvertError> {
         Ok(v1::Source::Annotated) => Ok(Source::Annotated),
         Ok(v1::Source::MachineLabeled) => Ok(Source::MachineLabeled),
         Ok(v1::Source::Unspecified) | Err(_) => Err(ConvertError::Unknown { field: "source", found: number }),
+    }
+}
+
+impl From<Strategy> for v1::Strategy {
+    fn from(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::Dense => v1::Strategy::Dense,
+            Strategy::Gtc => v1::Strategy::Gtc,
+            Strategy::Bmuf => v1::Strategy::Bmuf,
+            Strategy::TwoTier => v1::Strategy::TwoTier,
+        }
+    }
+}
+
+/// The strategy behind a wire number.
+///
+/// # Errors
+/// [`ConvertError::Unknown`] for anything but the four.
+pub fn strategy(number: i32) -> Result<Strategy, ConvertError> {
+    match v1::Strategy::try_from(number) {
+        Ok(v1::Strategy::Dense) => Ok(Strategy::Dense),
+        Ok(v1::Strategy::Gtc) => Ok(Strategy::Gtc),
+        Ok(v1::Strategy::Bmuf) => Ok(Strategy::Bmuf),
+        Ok(v1::Strategy::TwoTier) => Ok(Strategy::TwoTier),
+        Ok(v1::Strategy::Unspecified) | Err(_) => {
+            Err(ConvertError::Unknown { field: "strategy", found: number })
+        }
     }
 }
 
@@ -98,5 +125,6 @@ mod tests {
         let error = source(9).unwrap_err();
         assert_eq!(error.to_string(), "expected a known `source`, found 9");
         assert!(source(0).is_err());
+        assert_eq!(strategy(7).unwrap_err().to_string(), "expected a known `strategy`, found 7");
     }
 }

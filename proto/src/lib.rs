@@ -5,7 +5,7 @@
 mod convert;
 mod frame;
 
-pub use convert::{ConvertError, required, source};
+pub use convert::{ConvertError, required, source, strategy};
 pub use frame::{FrameError, MAX_PART_BYTES, PayloadAssembler, parts};
 
 /// Generated from `stentor/v1/coordinator.proto`.

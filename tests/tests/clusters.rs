@@ -92,14 +92,19 @@ fn a_worker_that_is_started_again_takes_part_again() {
 #[test]
 fn a_run_that_was_killed_whole_resumes_and_ends_in_the_same_bits() {
     let (folder, manifest) = corpus();
-    for strategy in ["dense", "gtc", "bmuf"] {
+    for (title, strategy, gtc) in [
+        ("dense", "dense", ""),
+        ("gtc", "gtc", ""),
+        ("rethreshold", "gtc", "downlink = \"rethreshold\"\n"),
+        ("bmuf", "bmuf", ""),
+    ] {
         let sections = format!(
             "[schedule]\npasses = 12\nlearning_rate = 0.01\n[exchange]\nstrategy = \"{strategy}\"\n\
-             [exchange.bmuf]\nblock = 3\n[cluster]\nmembership = \"fixed\"\n"
+             [exchange.bmuf]\nblock = 3\n[exchange.gtc]\n{gtc}[cluster]\nmembership = \"fixed\"\n"
         );
-        let undisturbed = trained(folder.path(), &format!("{strategy}-undisturbed"), &sections);
+        let undisturbed = trained(folder.path(), &format!("{title}-undisturbed"), &sections);
 
-        let name = format!("{strategy}-killed");
+        let name = format!("{title}-killed");
         let experiment = write_experiment(folder.path(), &name, &sections);
         let mut training = start_training(&experiment, &[]);
         let run = folder.path().join(&name);

@@ -50,6 +50,7 @@ impl Duties<'_> {
             written,
             dev,
             peak_rss_mb: stentor_runtime::peak_rss_mb(),
+            traffic: None,
         })
     }
 

@@ -1,10 +1,10 @@
 use crate::Error;
-use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use stentor_proto::v1;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
-use stentor_proto::{PayloadAssembler, parts, v1};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
@@ -32,29 +32,45 @@ impl Doing {
     }
 }
 
-/// A round's update as received, digest checked.
+/// A contribution that the coordinator knows of.
 #[derive(Debug)]
-pub(crate) struct Update {
-    pub(crate) header: v1::UpdateHeader,
-    pub(crate) payload: Bytes,
+pub(crate) struct Contributing {
+    notes: mpsc::Sender<v1::ContributionNote>,
+    reply: JoinHandle<Result<v1::RoundReply, Status>>,
+}
+
+impl Contributing {
+    /// Every reducer has the payload.
+    pub(crate) async fn staged(&self) {
+        let note = v1::contribution_note::Note::Staged(v1::Staged {});
+        // A call that is over has its reason in its answer.
+        let _ = self.notes.send(v1::ContributionNote { note: Some(note) }).await;
+    }
+
+    /// The round's end, or the demand to stage once more. Safe to call again after it was cancelled.
+    pub(crate) async fn reply(&mut self) -> Result<v1::round_reply::Reply, Error> {
+        let reply = (&mut self.reply).await.map_err(|e| Error::Protocol(e.to_string()))?;
+        let reply = reply.map_err(session_over)?.reply;
+        reply.ok_or_else(|| Error::Protocol("expected an update or a demand, found neither".into()))
+    }
+}
+
+impl Drop for Contributing {
+    fn drop(&mut self) {
+        self.reply.abort();
+    }
 }
 
 impl Client {
     /// A connection that is made when it is first used.
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
-        let endpoint = Endpoint::from_shared(url.to_owned())
-            .map_err(|e| {
-                Error::Refused(format!("expected a URL such as http://host:7400, found `{url}`: {e}"))
-            })?
-            .connect_timeout(Duration::from_secs(5))
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(5))
-            .keep_alive_timeout(Duration::from_secs(10))
-            // hyper's default of 64 KiB a stream would cap a round at window / round trip.
-            .initial_stream_window_size(4 << 20)
-            .initial_connection_window_size(8 << 20);
-        let grpc = CoordinatorClient::new(endpoint.connect_lazy()).max_decoding_message_size(2 << 20);
+        let grpc = CoordinatorClient::new(connection(url)?).max_decoding_message_size(2 << 20);
         Ok(Self { grpc, url: url.to_owned() })
+    }
+
+    /// The coordinator's address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Asks for membership until it is granted, refused, or `patience` is over.
@@ -131,41 +147,17 @@ impl Client {
         Ok(ended)
     }
 
-    /// Sends a contribution and waits for the round's update.
-    pub(crate) async fn exchange(
-        &mut self,
-        header: v1::ContributionHeader,
-        payload: Bytes,
-        limit: u64,
-    ) -> Result<Update, Error> {
-        let first = v1::ContributionPart { part: Some(v1::contribution_part::Part::Header(header)) };
-        let rest = parts(&payload)
-            .map(|bytes| v1::ContributionPart { part: Some(v1::contribution_part::Part::Payload(bytes)) });
-        let outbound = tokio_stream::iter(std::iter::once(first).chain(rest));
-        let mut inbound = self.grpc.exchange(outbound).await.map_err(session_over)?.into_inner();
-        let part = inbound.next().await.transpose().map_err(session_over)?.and_then(|p| p.part);
-        let Some(v1::update_part::Part::Header(header)) = part else {
-            return Err(Error::Protocol("expected an update's header first".into()));
-        };
-        let protocol = |e: stentor_proto::FrameError| Error::Protocol(e.to_string());
-        let mut payload = PayloadAssembler::new(header.payload_bytes, limit).map_err(protocol)?;
-        while let Some(part) = inbound.next().await.transpose().map_err(session_over)? {
-            match part.part {
-                Some(v1::update_part::Part::Payload(bytes)) => payload.push(&bytes).map_err(protocol)?,
-                _ => {
-                    return Err(Error::Protocol("expected an update's payload, found another header".into()));
-                }
-            }
-        }
-        let payload = payload.finish().map_err(protocol)?;
-        let found = stentor_exchange::digest(&payload);
-        if found != header.payload_digest {
-            let expected = header.payload_digest;
-            return Err(Error::Protocol(format!(
-                "expected update digest {expected:016x}, found {found:016x}"
-            )));
-        }
-        Ok(Update { header, payload })
+    /// Tells the coordinator that a contribution is computed.
+    pub(crate) fn contribute(&self, header: v1::ContributionHeader) -> Contributing {
+        let (notes, outbound) = mpsc::channel(2);
+        let note = v1::contribution_note::Note::Header(header);
+        // The channel has room: nothing has been sent on it yet.
+        let _ = notes.try_send(v1::ContributionNote { note: Some(note) });
+        let mut grpc = self.grpc.clone();
+        let reply = tokio::spawn(async move {
+            grpc.contribute(ReceiverStream::new(outbound)).await.map(tonic::Response::into_inner)
+        });
+        Contributing { notes, reply }
     }
 
     /// Reports what was done at a boundary.
@@ -184,9 +176,23 @@ impl Client {
     }
 }
 
+/// A connection that is made when it is first used, and again when it broke.
+pub(crate) fn connection(url: &str) -> Result<Channel, Error> {
+    let endpoint = Endpoint::from_shared(url.to_owned())
+        .map_err(|e| Error::Refused(format!("expected a URL such as http://host:7400, found `{url}`: {e}")))?
+        .connect_timeout(Duration::from_secs(5))
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(5))
+        .keep_alive_timeout(Duration::from_secs(10))
+        // hyper's default of 64 KiB a stream would cap a transfer at window / round trip.
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(4 << 20);
+    Ok(endpoint.connect_lazy())
+}
+
 /// Every failure of a call within a session ends the session: state is only safe after joining again.
 #[allow(clippy::needless_pass_by_value)] // `map_err` gives it away.
-fn session_over(status: Status) -> Error {
+pub(crate) fn session_over(status: Status) -> Error {
     match status.code() {
         Code::InvalidArgument | Code::OutOfRange => Error::Protocol(status.message().to_owned()),
         _ => Error::SessionOver(status.message().to_owned()),

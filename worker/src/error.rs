@@ -22,6 +22,9 @@ pub enum Error {
     /// The coordinator's messages make no sense.
     #[error("unexpected message from the coordinator: {0}")]
     Protocol(String),
+    /// A message of the coordinator's lacks something.
+    #[error("unexpected message from the coordinator: {0}")]
+    Message(#[from] stentor_proto::ConvertError),
     /// This member was dismissed or the coordinator went away; it joins again.
     #[error("session over: {0}")]
     SessionOver(String),
@@ -71,9 +74,11 @@ impl Error {
             Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => ExitStatus::Config,
             Error::Data(_) | Error::BadBatch { .. } | Error::Checkpoint(_) => ExitStatus::Data,
             Error::NonFinite { .. } | Error::Exchange(_) => ExitStatus::NonFinite,
-            Error::Unreachable { .. } | Error::SessionOver(_) | Error::Store(_) | Error::Protocol(_) => {
-                ExitStatus::Retryable
-            }
+            Error::Unreachable { .. }
+            | Error::SessionOver(_)
+            | Error::Store(_)
+            | Error::Protocol(_)
+            | Error::Message(_) => ExitStatus::Retryable,
         }
     }
 }

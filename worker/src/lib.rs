@@ -1,14 +1,18 @@
 //! The worker: reads the batches that the coordinator leases to it, computes gradients, and exchanges them.
 //!
 //! [`run`] joins, trains and joins again after it was dismissed. `feed` reads data ahead, `unit` lays it out, `replica` goes
-//! forward and backward and is the worker's side of each exchange strategy, `boundary` does what a round's
-//! end asks for. Everything about the experiment comes from the coordinator; the command line holds local matters only.
+//! forward and backward and is the worker's side of each exchange strategy, `exchange` brings contributions to the
+//! reducers and updates back, `boundary` does what a round's end asks for.
+//! [`measure`] exchanges without computing. Everything about the experiment comes from the coordinator; the command line holds local matters only.
 
 mod boundary;
 mod client;
 mod error;
+mod exchange;
 mod feed;
+pub mod measure;
 mod options;
+mod reducers;
 mod replica;
 mod run;
 mod session;

@@ -1,8 +1,10 @@
 use crate::Error;
 use crate::boundary::{Duties, Surroundings};
-use crate::client::{Client, Doing, Update};
+use crate::client::{Client, Doing};
+use crate::exchange::{Exchange, Update};
 use crate::feed::Feed;
-use crate::replica::Replica;
+use crate::reducers::Reducers;
+use crate::replica::{Coded, Replica};
 use crate::state;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +13,7 @@ use stentor_acoustic::{Device, ModelShape, Score};
 use stentor_dataset::Dataset;
 use stentor_experiment::{Experiment, Source};
 use stentor_plan::Lease;
-use stentor_proto::v1;
+use stentor_proto::v1::{self, encoding::Kind};
 use stentor_runtime::{Shutdown, metrics};
 use stentor_store::Store;
 
@@ -27,6 +29,7 @@ pub(crate) enum End {
 /// From joining to dismissal: the rounds of one membership.
 pub(crate) struct Session<'a> {
     client: &'a mut Client,
+    exchange: Exchange,
     doing: &'a Doing,
     replica: Replica,
     feed: Feed,
@@ -57,9 +60,8 @@ impl<'a> Session<'a> {
         doing: &'a Doing,
         shutdown: &Shutdown,
     ) -> Result<End, Error> {
-        let mut assignment =
-            stentor_proto::required(reply.assignment.clone(), "assignment").map_err(protocol)?;
-        let fence = stentor_proto::required(assignment.fence.clone(), "fence").map_err(protocol)?;
+        let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment")?;
+        let fence = stentor_proto::required(assignment.fence.clone(), "fence")?;
         let first = v1::Heartbeat {
             run_id: fence.run_id,
             identity: identity.to_owned(),
@@ -102,17 +104,22 @@ impl<'a> Session<'a> {
         let shape =
             ModelShape::new(&experiment.model, dataset.manifest().dimension, dataset.senones().len())?;
         let model = stentor_acoustic::build(&shape, experiment.run.seed, device)?;
-        let mut replica = Replica::new(model, &experiment);
+        let assignment = stentor_proto::required(reply.assignment.as_ref(), "assignment")?;
+        let strategy = stentor_proto::strategy(assignment.strategy)?;
+        let mut replica = Replica::new(model, &experiment, strategy);
         let run = Store::open(&reply.run_url)?;
         if !reply.checkpoint.is_empty() {
             state::load(&mut replica, &run, &reply.checkpoint, identity).await?;
             tracing::info!(checkpoint = reply.checkpoint, "loaded");
         }
+        let reducers = Reducers::new(client.url(), &experiment.exchange.reducers, replica.len())?;
+        let exchange = Exchange::new(client.clone(), reducers, &experiment, &reply.checkpoint);
         let feed = Feed::new(Arc::clone(&dataset), Arc::clone(&experiment));
         let two_sources = dataset.part(Source::MachineLabeled).is_some();
         let around = Surroundings { identity: identity.to_owned(), run, dataset, experiment };
         Ok(Self {
             client,
+            exchange,
             doing,
             replica,
             feed,
@@ -126,25 +133,25 @@ impl<'a> Session<'a> {
 
     /// One round: batches, exchange, update, boundary. The next assignment, or none where the run is finished.
     async fn round(&mut self, assignment: v1::Assignment) -> Result<Option<v1::Assignment>, Error> {
-        let fence = stentor_proto::required(assignment.fence.clone(), "fence").map_err(protocol)?;
-        let kind = stentor_proto::required(assignment.encoding.and_then(|e| e.kind), "encoding")
-            .map_err(protocol)?;
+        let fence = stentor_proto::required(assignment.fence.clone(), "fence")?;
+        let kind = stentor_proto::required(assignment.encoding.and_then(|e| e.kind), "encoding")?;
         let leases = self.checked(&assignment.leases)?;
         let ahead = self.checked(&assignment.ahead)?;
         self.feed.expect(&leases, &ahead);
-        // A replica's digest is of the parameters that the round starts from.
-        let parameters_digest = self.replica.digest();
+        self.replica.begin(stentor_proto::strategy(assignment.strategy)?, &kind)?;
+        // Of the parameters that the round starts from.
+        let parameters_digest = assignment.digest.then(|| self.replica.digest());
 
         let started = Instant::now();
-        let learned = self.learn(&assignment, &leases).await?;
+        let mut learned = self.learn(&assignment, &leases).await?;
         let compute = started.elapsed();
+        let trained = learned.frames;
 
         let started = Instant::now();
-        let coded = if learned.frames > 0 { self.replica.contribute(&kind)? } else { Default::default() };
+        let coded = self.code(&assignment, &kind, &mut learned)?;
         let encode = started.elapsed();
         self.doing.now(format!("waiting for the update of round {}", fence.round));
         let header = v1::ContributionHeader {
-            fence: Some(fence.clone()),
             identity: self.around.identity.clone(),
             slot: assignment.slot,
             frames: learned.frames,
@@ -154,38 +161,61 @@ impl<'a> Session<'a> {
             suggested_tau: coded.suggested_tau,
             values_sent: coded.values_sent,
             residual_norm: coded.residual_norm,
-            payload_bytes: coded.payload.len() as u64,
-            payload_digest: stentor_exchange::digest(&coded.payload),
             parameters_digest,
             compute_s: compute.as_secs_f64(),
             encode_s: encode.as_secs_f64(),
+            ..Default::default()
         };
-        metrics::phase_time(compute, metrics::Phase::Compute);
-        metrics::phase_time(encode, metrics::Phase::Encode);
-        metrics::exchanged(coded.payload.len() as u64, metrics::Direction::Out);
-        metrics::residual_norm(coded.residual_norm);
-        metrics::gradient_norm(learned.gradient_norm);
-        let started = Instant::now();
-        let limit = 4 * self.replica.len() as u64 + 4096;
-        let Update { header, payload } = self.client.exchange(header, coded.payload, limit).await?;
-        metrics::phase_time(started.elapsed(), metrics::Phase::Wait);
-        metrics::exchanged(payload.len() as u64, metrics::Direction::In);
+        let Update { header, sums, send, wait, fetch } =
+            self.exchange.run(&assignment, header, &coded).await?;
 
-        let kind =
-            stentor_proto::required(header.encoding.and_then(|e| e.kind), "encoding").map_err(protocol)?;
-        let source = stentor_proto::source(header.source).map_err(protocol)?;
-        let counted = learned.frames > 0 && header.contributors.contains(&assignment.slot);
+        let kind = stentor_proto::required(header.encoding.and_then(|e| e.kind), "encoding")?;
+        let source = stentor_proto::source(header.source)?;
+        let counted = !coded.payloads.is_empty() && header.contributors.contains(&assignment.slot);
         let learning_rate = self.learning_rate(source, assignment.committed_frames, assignment.total_frames);
         let started = Instant::now();
-        self.replica.apply(&kind, &payload, counted, learning_rate)?;
-        metrics::phase_time(started.elapsed(), metrics::Phase::Apply);
-        metrics::frames(learned.frames, source);
+        tokio::task::block_in_place(|| {
+            self.replica.apply(&kind, &sums, counted, header.frames, learning_rate)
+        })?;
+        drop(sums);
+        let phases = [
+            (compute, metrics::Phase::Compute),
+            (encode, metrics::Phase::Encode),
+            (send, metrics::Phase::Send),
+            (wait, metrics::Phase::Wait),
+            (fetch, metrics::Phase::Fetch),
+            (started.elapsed(), metrics::Phase::Apply),
+        ];
+        phases.into_iter().for_each(|(time, phase)| metrics::phase_time(time, phase));
+        metrics::residual_norm(coded.residual_norm);
+        metrics::gradient_norm(learned.gradient_norm);
+        metrics::frames(trained, source);
         metrics::learning_rate(learning_rate, source);
         self.finished.store(header.next.is_none(), Ordering::Relaxed);
         if let Some(boundary) = header.boundary {
             self.boundary(fence, &boundary).await?;
         }
         Ok(header.next)
+    }
+
+    /// Codes what the round's batches came to. Where groups meet, one member of each speaks for what all of it has
+    /// learned since.
+    fn code(
+        &mut self,
+        assignment: &v1::Assignment,
+        kind: &Kind,
+        learned: &mut Learned,
+    ) -> Result<Coded, Error> {
+        let meeting = assignment.leases.is_empty() && matches!(kind, Kind::Block(_));
+        if let (true, Some(block)) = (meeting, &self.replica.block) {
+            let speaks = assignment.company.as_ref().is_some_and(|company| company.speaks);
+            learned.frames = if speaks { block.frames } else { 0 };
+        }
+        if learned.frames == 0 {
+            return Ok(Coded::default());
+        }
+        let ranges: Vec<_> = self.exchange.reducers().ranges().collect();
+        tokio::task::block_in_place(|| self.replica.contribute(kind, &ranges))
     }
 
     /// The batches of the leases, one after the other.
@@ -223,7 +253,11 @@ impl<'a> Session<'a> {
         self.doing.now(format!("writing checkpoint {}", boundary.checkpoint));
         let duties =
             Duties { replica: &self.replica, shape: &self.shape, device: self.device, around: &self.around };
-        let report = duties.fulfil(fence, boundary).await?;
+        let mut report = duties.fulfil(fence.clone(), boundary).await?;
+        if boundary.writes_model {
+            report.written.extend(self.exchange.reducers().save(&fence, &boundary.checkpoint).await?);
+        }
+        report.traffic = Some(self.exchange.take_traffic());
         self.client.report(report).await
     }
 
@@ -231,7 +265,7 @@ impl<'a> Session<'a> {
         leases
             .iter()
             .map(|lease| {
-                let lease = Lease::try_from(*lease).map_err(protocol)?;
+                let lease = Lease::try_from(*lease)?;
                 self.around.dataset.plan().check_lease(&lease).map_err(|e| Error::Protocol(e.to_string()))?;
                 Ok(lease)
             })
@@ -251,9 +285,4 @@ impl Learned {
         self.gradient_norm = norm;
         Ok(())
     }
-}
-
-#[allow(clippy::needless_pass_by_value)]
-fn protocol(error: stentor_proto::ConvertError) -> Error {
-    Error::Protocol(error.to_string())
 }

@@ -1,9 +1,9 @@
 //! A replica's state as objects of a checkpoint: what is deployed, what all replicas share, what is this worker's own.
 
 use crate::Error;
-use crate::replica::{Exchange, Replica};
+use crate::replica::Replica;
 use stentor_acoustic::OptimizerState;
-use stentor_checkpoint::{Manifest, NamedTensor, TensorFile, checkpoint_store, load_manifest};
+use stentor_checkpoint::{Manifest, NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object};
 use stentor_exchange::{BlockMomentum, BlockParts};
 use stentor_proto::v1::WrittenObject;
 use stentor_store::Store;
@@ -51,11 +51,10 @@ pub(crate) async fn load(
     name: &str,
     identity: &str,
 ) -> Result<(), Error> {
-    let manifest = load_manifest(run, name).await?;
-    let folder = checkpoint_store(run, name);
+    // Only what this worker needs is read, and verified while it is.
+    let manifest = read_manifest(run, name).await?;
     let read = async |object: &str| -> Result<TensorFile, Error> {
-        let bytes = folder.get(object).await?;
-        Ok(TensorFile::from_bytes(&bytes)?)
+        Ok(TensorFile::from_bytes(&read_object(run, &manifest, object).await?)?)
     };
     let parameters = read(MODEL).await?;
     let named = parameters.tensors.iter().map(|(n, t)| (n.as_str(), t.shape.as_slice(), t.values.as_slice()));
@@ -71,12 +70,14 @@ pub(crate) async fn load(
         tracing::info!(peer, "no state of this worker's own: taking a peer's optimiser, no residual");
         let mut state = read(peer).await?;
         state.tensors.remove(RESIDUAL);
+        state.tensors.remove(BLOCK_RESIDUAL);
         restore_own(replica, &state)?;
     }
     Ok(())
 }
 
 const RESIDUAL: &str = "residual";
+const BLOCK_RESIDUAL: &str = "block.residual";
 const BLOCK_DELTA: &str = "block.delta";
 const OPTIMIZER: &str = "optimizer.";
 const STEPS: &str = "optimizer.steps";
@@ -101,8 +102,8 @@ fn replicated(replica: &Replica) -> TensorFile {
     if !replica.steps_alone() {
         put_optimizer(&mut file, &replica.optimizer.state());
     }
-    if let Exchange::Bmuf { filter, .. } = &replica.exchange {
-        let parts = filter.parts();
+    if let Some(block) = &replica.block {
+        let parts = block.filter.parts();
         put(&mut file, BLOCK_DELTA, parts.delta);
         // Hexadecimal bits: a checkpoint gives back the same number, not a close one.
         file.metadata.insert(LOOK_AHEAD.into(), format!("{:016x}", parts.look_ahead_eta.to_bits()));
@@ -115,8 +116,11 @@ fn own(replica: &Replica) -> TensorFile {
     if replica.steps_alone() {
         put_optimizer(&mut file, &replica.optimizer.state());
     }
-    if let Exchange::Gtc(residual) = &replica.exchange {
+    if let Some(residual) = &replica.residual {
         put(&mut file, RESIDUAL, residual.kept.clone());
+    }
+    if let Some(residual) = replica.block.as_ref().and_then(|block| block.residual.as_ref()) {
+        put(&mut file, BLOCK_RESIDUAL, residual.kept.clone());
     }
     file
 }
@@ -146,7 +150,7 @@ fn restore_shared(replica: &mut Replica, file: &TensorFile) -> Result<(), Error>
     if !replica.steps_alone() {
         restore_optimizer(replica, file)?;
     }
-    let Exchange::Bmuf { filter, kind, .. } = &mut replica.exchange else { return Ok(()) };
+    let Some(block) = &mut replica.block else { return Ok(()) };
     let w = replica.model.parameters().to_host();
     let missing = || Error::Protocol(format!("expected `{BLOCK_DELTA}` in {REPLICATED}, found nothing"));
     let delta = file.tensors.get(BLOCK_DELTA).ok_or_else(missing)?.values.clone();
@@ -156,8 +160,8 @@ fn restore_shared(replica: &mut Replica, file: &TensorFile) -> Result<(), Error>
         .and_then(|bits| u64::from_str_radix(bits, 16).ok())
         .map(f64::from_bits)
         .ok_or_else(missing)?;
-    **filter = BlockMomentum::from_parts(BlockParts { w, delta, look_ahead_eta }, *kind)?;
-    replica.model.parameters().load_host(filter.start())?;
+    block.filter = BlockMomentum::from_parts(BlockParts { w, delta, look_ahead_eta }, block.kind)?;
+    replica.model.parameters().load_host(block.filter.start())?;
     Ok(())
 }
 
@@ -166,12 +170,15 @@ fn restore_own(replica: &mut Replica, file: &TensorFile) -> Result<(), Error> {
         restore_optimizer(replica, file)?;
     }
     let len = replica.len();
-    if let Exchange::Gtc(residual) = &mut replica.exchange
-        && let Some(kept) = file.tensors.get(RESIDUAL)
-    {
+    let own = [
+        (RESIDUAL, replica.residual.as_mut()),
+        (BLOCK_RESIDUAL, replica.block.as_mut().and_then(|block| block.residual.as_mut())),
+    ];
+    for (name, residual) in own {
+        let (Some(residual), Some(kept)) = (residual, file.tensors.get(name)) else { continue };
         if kept.values.len() != len {
             let found = kept.values.len();
-            return Err(Error::Protocol(format!("expected a residual of {len} values, found {found}")));
+            return Err(Error::Protocol(format!("expected `{name}` of {len} values, found {found}")));
         }
         residual.kept.clone_from(&kept.values);
     }

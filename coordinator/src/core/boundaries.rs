@@ -79,10 +79,12 @@ impl Core {
             round: self.round,
             position: self.position.clone(),
             suggested_tau: self.suggested_tau,
+            suggested_block_tau: self.suggested_block_tau,
             checkpoints: self.checkpoints,
             best: self.best.clone(),
             stale_evaluations: self.stale_evaluations,
             roster: self.roll(),
+            strategy: self.course.strategy,
         }
     }
 

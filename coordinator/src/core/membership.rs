@@ -106,12 +106,17 @@ impl Core {
                 self.fall_back(now, &reason, actions);
             }
             Phase::Running(_) => {
+                let group = self.group_of(slot);
                 self.remove(slot, departure, reason, actions);
                 self.excuse(now, slot, reason, actions);
                 if self.members.is_empty() {
                     self.fall_back(now, "no member is left", actions);
+                } else if self.course.apart > 0 && !self.groups().contains_key(&group) {
+                    // Batches that count are in nobody's model any more.
+                    let reason = format!("group {group} is lost with all that it did since the groups met");
+                    self.fall_back(now, &reason, actions);
                 } else {
-                    self.close_if_complete(now, actions);
+                    self.regroup(actions);
                 }
             }
             Phase::Gathering { .. } | Phase::Stopped => self.remove(slot, departure, reason, actions),
@@ -189,7 +194,7 @@ impl Core {
         self.membership_epoch += 1;
         let reason = "all have joined".into();
         actions.push(Action::Record(Event::Members { fence: self.fence(), members: self.roll(), reason }));
-        let Some(mut assignments) = self.open_round(now) else {
+        let Some(mut assignments) = self.open_round() else {
             let checkpoint = self.newest.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
             self.stop(Outcome::Finished { checkpoint }, actions);
             return;
@@ -243,7 +248,7 @@ impl Core {
             self.excuse(now, *slot, "its checkpoint was given up", actions);
         }
         if !pending.newcomers.is_empty() {
-            self.close_if_complete(now, actions);
+            self.regroup(actions);
         }
     }
 }

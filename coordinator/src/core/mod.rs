@@ -2,24 +2,25 @@
 //! actions come out in the order in which the shell must do them. No clock, socket, thread or store.
 
 mod boundaries;
+mod course;
 mod membership;
 mod rounds;
-mod threshold;
 mod types;
 
 #[cfg(test)]
 mod tests;
 
 pub use types::{
-    Action, Arrival, Assignment, Boundary, Closing, Departure, DevScore, Encoding, Event, Fence, Input,
-    Millis, Outcome, Publication, Report, Saved, Session, Slot, Written,
+    Action, Arrival, Assignment, Boundary, Closing, Company, Deltas, Departure, DevScore, Encoding, Event,
+    Fence, Input, Millis, Next, Outcome, Publication, Report, Saved, Session, Slot, Written,
 };
 
 use boundaries::Pending;
+use course::Course;
 use membership::{Applicant, Member};
 use rounds::Round;
 use std::collections::{BTreeMap, BTreeSet};
-use stentor_experiment::Experiment;
+use stentor_experiment::{Experiment, Strategy};
 use stentor_plan::{Plan, Position};
 
 /// What the core needs to know about a run.
@@ -61,8 +62,14 @@ pub struct Core {
     applicants: Vec<Applicant>,
     /// Identities that a fixed run consists of, once it has started.
     roster: BTreeSet<String>,
+    course: Course,
+    /// Group of replicas of each member.
+    dealt: BTreeMap<Slot, u32>,
     suggested_tau: Option<f32>,
+    suggested_block_tau: Option<f32>,
     checkpoints: u32,
+    /// A checkpoint's place in the schedule was passed while replicas were apart.
+    checkpoint_due: bool,
     best: Option<(String, f64)>,
     stale_evaluations: u32,
     pending: BTreeMap<String, Pending>,
@@ -82,8 +89,12 @@ impl Core {
             members: BTreeMap::new(),
             applicants: Vec::new(),
             roster: BTreeSet::new(),
+            course: Course::new(settings.experiment.exchange.strategy),
+            dealt: BTreeMap::new(),
             suggested_tau: None,
+            suggested_block_tau: None,
             checkpoints: 0,
+            checkpoint_due: false,
             best: None,
             stale_evaluations: 0,
             pending: BTreeMap::new(),
@@ -116,6 +127,10 @@ impl Core {
                 self.leave(now, &identity, &reason, fatal, &mut actions)
             }
             Input::Arrived(arrival) => self.arrived(now, arrival, &mut actions),
+            Input::Staged { fence, identity, slot } => {
+                self.staged(now, fence, &identity, slot, &mut actions);
+            }
+            Input::Switch { strategy } => self.ask(strategy),
             Input::Reported(report) => self.reported(now, report, &mut actions),
             Input::Published { checkpoint } => self.published(now, &checkpoint, &mut actions),
             Input::PublishFailed { checkpoint, reason } => {
@@ -153,7 +168,14 @@ impl Core {
     fn restore(&mut self) {
         let saved = self.newest.as_ref().map(|(_, saved)| saved.clone());
         self.round = saved.as_ref().map_or(0, |s| s.round);
+        let asked = self.course.asked;
+        let configured = self.settings.experiment.exchange.strategy;
+        self.course = Course::new(saved.as_ref().map_or(configured, |s| s.strategy));
+        // What somebody asked for stays asked for.
+        asked.into_iter().for_each(|strategy| self.ask(strategy));
+        self.checkpoint_due = false;
         self.suggested_tau = saved.as_ref().and_then(|s| s.suggested_tau);
+        self.suggested_block_tau = saved.as_ref().and_then(|s| s.suggested_block_tau);
         self.checkpoints = saved.as_ref().map_or(0, |s| s.checkpoints);
         self.best = saved.as_ref().and_then(|s| s.best.clone());
         self.stale_evaluations = saved.as_ref().map_or(0, |s| s.stale_evaluations);
@@ -186,6 +208,8 @@ impl Core {
             waiting: self.waiting(now),
             committed_frames: self.position.committed_frames(),
             total_frames: self.settings.plan.total_frames(),
+            strategy: self.course.strategy,
+            switching_to: self.course.asked,
             newest_checkpoint: self.newest.as_ref().map(|(name, _)| name.clone()),
         }
     }
@@ -233,6 +257,10 @@ pub struct View {
     pub committed_frames: u64,
     /// Its end.
     pub total_frames: u64,
+    /// The strategy in force.
+    pub strategy: Strategy,
+    /// The one that somebody asked for.
+    pub switching_to: Option<Strategy>,
     /// The newest published checkpoint.
     pub newest_checkpoint: Option<String>,
 }

@@ -1,106 +1,174 @@
 use super::membership::Assignments;
 use super::{
-    Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Millis, Outcome, Phase,
-    Slot,
+    Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Fence, Millis, Next,
+    Outcome, Phase, Slot,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use stentor_experiment::Source;
 use stentor_plan::{Lease, RoundPlan};
 
 /// An open round.
 #[derive(Debug)]
 pub(super) struct Round {
-    pub(super) plan: RoundPlan,
+    /// Who computes what; none where groups only exchange models.
+    pub(super) work: Option<RoundPlan>,
+    pub(super) source: Source,
     pub(super) encoding: Encoding,
+    /// Contributions that are computed.
     pub(super) arrivals: BTreeMap<Slot, Arrival>,
-    /// When the first contribution came: the deadline counts from here.
+    /// Those whose payload is with the reducers.
+    pub(super) staged: BTreeSet<Slot>,
+    /// When the first of them was computed: the deadline counts from here.
     pub(super) first_ms: Option<Millis>,
 }
 
+/// Bits a second that a line must carry at least: how long a payload may be under way beyond the round's deadline.
+const SLOWEST_LINE: u64 = 10_000_000;
+
 impl Core {
-    /// Opens `self.round` for the present members; none where no data is left.
-    pub(super) fn open_round(&mut self, _now: Millis) -> Option<Assignments> {
+    /// Opens `self.round` for the present members; none where nothing is left to do.
+    pub(super) fn open_round(&mut self) -> Option<Assignments> {
+        self.deal_groups();
         let slots: Vec<Slot> = self.members.keys().copied().collect();
-        let batches = self.settings.experiment.exchange.batches_per_round();
-        let plan = self.position.assign(&self.settings.plan, &slots, batches)?;
-        let encoding = self.encoding();
+        let work = match self.groups_meet() {
+            true => None,
+            false => Some(self.position.assign(&self.settings.plan, &slots, self.batches_per_round())?),
+        };
+        let encoding = self.encoding(work.as_ref());
+        let source = work.as_ref().map_or(self.course.source, |work| work.source);
+        self.course.source = source;
+        let every = u64::from(self.settings.experiment.cluster.digest_every);
         let assignments = slots
             .iter()
             .map(|&slot| {
-                let leases = |of: &BTreeMap<Slot, Vec<Lease>>| of.get(&slot).cloned().unwrap_or_default();
+                let leases = |of: fn(&RoundPlan) -> &BTreeMap<Slot, Vec<Lease>>| {
+                    work.as_ref().and_then(|work| of(work).get(&slot).cloned()).unwrap_or_default()
+                };
                 let assignment = Assignment {
                     fence: self.fence(),
                     slot,
                     members: slots.len() as u32,
-                    leases: leases(&plan.leases),
-                    ahead: leases(&plan.ahead),
+                    leases: leases(|work| &work.leases),
+                    ahead: leases(|work| &work.ahead),
                     committed_frames: self.position.committed_frames(),
                     total_frames: self.settings.plan.total_frames(),
                     encoding,
+                    strategy: self.course.strategy,
+                    company: self.company(slot, encoding),
+                    digest: self.round.is_multiple_of(every),
                 };
                 (slot, assignment)
             })
             .collect();
-        self.phase = Phase::Running(Round { plan, encoding, arrivals: BTreeMap::new(), first_ms: None });
+        let (arrivals, staged) = (BTreeMap::new(), BTreeSet::new());
+        self.phase = Phase::Running(Round { work, source, encoding, arrivals, staged, first_ms: None });
         Some(assignments)
     }
 
     pub(super) fn arrived(&mut self, now: Millis, arrival: Arrival, actions: &mut Vec<Action>) {
-        let fence = self.fence();
         let (identity, slot) = (arrival.identity.clone(), arrival.slot);
         let mut refuse =
             |reason: String| actions.push(Action::Refuse { identity: identity.clone(), slot, reason });
-        let Phase::Running(round) = &mut self.phase else {
-            return refuse("no round is open".into());
-        };
-        if arrival.fence != fence {
+        let fence = self.fence();
+        let Phase::Running(round) = &mut self.phase else { return refuse("no round is open".into()) };
+        let same_round = |f: Fence| (f.lineage, f.round) == (fence.lineage, fence.round);
+        if !same_round(arrival.fence) || arrival.fence.membership_epoch > fence.membership_epoch {
             return refuse(format!("expected a contribution to {fence:?}, found {:?}", arrival.fence));
         }
-        match self.members.get_mut(&arrival.slot) {
-            Some(member) if member.identity == arrival.identity => member.heard_ms = now,
-            _ => return refuse(format!("`{}` is not the member at slot {}", arrival.identity, arrival.slot)),
+        match self.members.get_mut(&slot) {
+            Some(member) if member.identity == identity => member.heard_ms = now,
+            _ => return refuse(format!("`{identity}` is not the member at slot {slot}")),
         }
-        if round.arrivals.contains_key(&arrival.slot) {
+        if round.arrivals.contains_key(&slot) {
             return refuse("a contribution to this round has already come".into());
         }
         if !(arrival.loss_sum.is_finite() && arrival.gradient_norm.is_finite()) {
+            let leases = round.work.as_ref().and_then(|work| work.leases.get(&slot));
             let reason = format!(
-                "{identity} found a loss of {} and a gradient norm of {} in {:?}",
-                arrival.loss_sum,
-                arrival.gradient_norm,
-                round.plan.leases.get(&arrival.slot)
+                "{identity} found a loss of {} and a gradient norm of {} in {leases:?}",
+                arrival.loss_sum, arrival.gradient_norm,
             );
             return self.stop(Outcome::Broken { reason }, actions);
         }
         round.first_ms.get_or_insert(now);
-        round.arrivals.insert(arrival.slot, arrival);
-        self.close_if_complete(now, actions);
+        if arrival.fence != fence {
+            // It was computed for members of whom one is gone: what it holds is as good as ever.
+            let company = self.company_now(slot);
+            return actions.push(Action::Again { slot, fence, company });
+        }
+        round.arrivals.insert(slot, arrival);
     }
 
-    /// Slots whose contribution has not come.
+    pub(super) fn staged(
+        &mut self,
+        now: Millis,
+        fence: Fence,
+        identity: &str,
+        slot: Slot,
+        actions: &mut Vec<Action>,
+    ) {
+        let today = self.fence();
+        let known = self.members.get(&slot).is_some_and(|m| m.identity == identity);
+        let Phase::Running(round) = &mut self.phase else { return };
+        // Word of a membership that has changed meanwhile: it is already asked to stage once more.
+        if fence == today && known && round.arrivals.contains_key(&slot) {
+            round.staged.insert(slot);
+            self.close_if_complete(now, actions);
+        }
+    }
+
+    /// Whose contributions to the open round are summed with those of `slot`.
+    fn company_now(&self, slot: Slot) -> super::Company {
+        match &self.phase {
+            Phase::Running(round) => self.company(slot, round.encoding),
+            _ => super::Company::default(),
+        }
+    }
+
+    /// Members have gone while a round is open. Sums are made for one membership: whoever has contributed stages once
+    /// more, and nothing of the old sum counts.
+    pub(super) fn regroup(&mut self, actions: &mut Vec<Action>) {
+        self.membership_epoch += 1;
+        let fence = self.fence();
+        let Phase::Running(round) = &mut self.phase else { return };
+        round.staged.clear();
+        round.first_ms = None;
+        let arrived: Vec<Slot> = std::mem::take(&mut round.arrivals).into_keys().collect();
+        for slot in arrived.into_iter().filter(|slot| self.members.contains_key(slot)) {
+            actions.push(Action::Again { slot, fence, company: self.company_now(slot) });
+        }
+    }
+
+    /// Slots whose contribution is not with the reducers.
     pub(super) fn missing(&self) -> Vec<Slot> {
         match &self.phase {
             Phase::Running(round) => {
-                self.members.keys().copied().filter(|s| !round.arrivals.contains_key(s)).collect()
+                self.members.keys().copied().filter(|s| !round.staged.contains(s)).collect()
             }
             _ => Vec::new(),
         }
     }
 
     pub(super) fn enforce_deadline(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        let Phase::Running(Round { first_ms: Some(first), .. }) = self.phase else { return };
-        let waited = now.saturating_sub(first);
-        if waited <= self.deadline_ms() {
-            return;
-        }
-        let missing: Vec<_> = self.missing().iter().map(|s| self.members[s].session).collect();
-        for session in missing {
+        let Phase::Running(Round { first_ms: Some(first), arrivals, .. }) = &self.phase else { return };
+        let bytes: u64 = arrivals.values().map(|a| a.payload_bytes).sum();
+        let under_way_ms = bytes.saturating_mul(8_000) / SLOWEST_LINE;
+        let waited = now.saturating_sub(*first);
+        let is_late = |slot: &Slot| {
+            // Who has computed has the time that its payload may take beside the others'.
+            let more = if arrivals.contains_key(slot) { under_way_ms } else { 0 };
+            waited > self.deadline_ms() + more
+        };
+        let late: Vec<_> =
+            self.missing().into_iter().filter(is_late).map(|s| self.members[&s].session).collect();
+        for session in late {
             let reason = format!("its contribution was waited for {:.1} s", waited as f64 / 1e3);
             self.lost(now, session, Departure::Lost, &reason, actions);
         }
     }
 
     pub(super) fn close_if_complete(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        if matches!(&self.phase, Phase::Running(round) if !round.arrivals.is_empty())
+        if matches!(&self.phase, Phase::Running(round) if !round.staged.is_empty())
             && self.missing().is_empty()
         {
             self.close(now, actions);
@@ -108,20 +176,23 @@ impl Core {
     }
 
     fn close(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        let Phase::Running(Round { plan, encoding, arrivals, .. }) =
-            std::mem::replace(&mut self.phase, Phase::Finishing { since: now })
+        let Phase::Running(round) = std::mem::replace(&mut self.phase, Phase::Finishing { since: now })
         else {
             return;
         };
-        if let Some(reason) = disagreement(&arrivals) {
+        if let Some(reason) = self.disagreement(&round.arrivals) {
             self.stop(Outcome::Broken { reason }, actions);
             return;
         }
         let fence = self.fence();
-        let contributors: Vec<Slot> = arrivals.keys().copied().collect();
-        let committed: BTreeSet<Slot> = contributors.iter().copied().collect();
+        // Whoever left within the round has not contributed: all who are members have.
+        let contributors: BTreeSet<Slot> = round.arrivals.keys().copied().collect();
+        let companies: BTreeMap<Slot, Vec<Slot>> =
+            contributors.iter().map(|&slot| (slot, self.company(slot, round.encoding).slots)).collect();
         let before = self.progress();
-        if let Err(error) = self.position.commit(&self.settings.plan, &plan, &committed) {
+        if let Some(work) = &round.work
+            && let Err(error) = self.position.commit(&self.settings.plan, work, &contributors)
+        {
             // Only a bug can do this: the plan of the round came from this position.
             self.stop(
                 Outcome::Broken { reason: format!("the ledger refused round {}: {error}", self.round) },
@@ -129,26 +200,28 @@ impl Core {
             );
             return;
         }
-        self.follow_suggestions(&arrivals);
-        actions.push(Action::Record(self.summary(now, &plan, encoding, &arrivals)));
+        self.follow_suggestions(round.encoding, &round.arrivals);
+        actions.push(Action::Record(self.summary(now, &round)));
         self.round += 1;
-        // In `fixed` newcomers come after a fall-back only.
-        let newcomers = if self.is_fixed() { Vec::new() } else { self.take_in(now) };
+        self.checkpoint_due |= self.crosses_checkpoint(before);
+        if let Some(from) = self.course.closed(round.encoding) {
+            (self.suggested_tau, self.suggested_block_tau) = (None, None);
+            let to = self.course.strategy;
+            actions.push(Action::Record(Event::Switched { fence: self.fence(), from, to }));
+        }
+        // Between meetings the groups hold different models: no checkpoint, no newcomer. In `fixed` newcomers come after
+        // a fall-back only.
+        let one_model = self.course.apart == 0;
+        let newcomers = if self.is_fixed() || !one_model { Vec::new() } else { self.take_in(now) };
         let slots: BTreeSet<Slot> = self.members.keys().copied().collect();
-        if !newcomers.is_empty() || slots != committed {
-            self.membership_epoch += 1;
-        }
         if !newcomers.is_empty() {
-            let reason = "newcomers".into();
-            actions.push(Action::Record(Event::Members {
-                fence: self.fence(),
-                members: self.roll(),
-                reason,
-            }));
+            self.membership_epoch += 1;
+            let (members, reason) = (self.roll(), "newcomers".into());
+            actions.push(Action::Record(Event::Members { fence: self.fence(), members, reason }));
         }
-        let mut assignments = if self.is_stale() { None } else { self.open_round(now) };
+        let mut assignments = if self.is_stale() && one_model { None } else { self.open_round() };
         let finished = assignments.is_none();
-        let regular = finished || self.crosses_checkpoint(before);
+        let regular = finished || (one_model && std::mem::take(&mut self.checkpoint_due));
         let old: Vec<Slot> =
             slots.iter().copied().filter(|s| !newcomers.iter().any(|(n, _)| n == s)).collect();
         let checkpoint = self.prepare_checkpoint(&old, &newcomers, regular, finished, &mut assignments);
@@ -161,13 +234,14 @@ impl Core {
                     writes_model: share == 0,
                     finished,
                 };
-                (slot, (boundary, assignments.as_mut().and_then(|a| a.remove(&slot))))
+                let contributors = companies.get(&slot).cloned().unwrap_or_default();
+                let frames =
+                    contributors.iter().filter_map(|s| round.arrivals.get(s)).map(|a| a.frames).sum();
+                let assignment = assignments.as_mut().and_then(|a| a.remove(&slot));
+                (slot, Next { contributors, frames, boundary, assignment })
             })
             .collect();
-        let weights: Vec<u64> = arrivals.values().map(|a| a.frames).collect();
-        let frames = weights.iter().sum();
-        let source = plan.source;
-        actions.push(Action::Close(Closing { fence, contributors, weights, frames, source, encoding, next }));
+        actions.push(Action::Close(Closing { fence, source: round.source, encoding: round.encoding, next }));
         if finished {
             self.phase = Phase::Finishing { since: now };
         }
@@ -178,26 +252,22 @@ impl Core {
         self.position.progress(&self.settings.plan)
     }
 
-    fn summary(
-        &self,
-        now: Millis,
-        plan: &RoundPlan,
-        encoding: Encoding,
-        arrivals: &BTreeMap<Slot, Arrival>,
-    ) -> Event {
-        let frames: u64 = arrivals.values().map(|a| a.frames).sum();
-        let correct: u64 = arrivals.values().map(|a| a.correct_frames).sum();
-        let loss: f64 = arrivals.values().map(|a| a.loss_sum).sum();
+    fn summary(&self, now: Millis, round: &Round) -> Event {
+        let arrivals = &round.arrivals;
+        // Where groups only exchange models, frames are weights of what was counted before.
+        let counted = || arrivals.values().filter(|_| round.work.is_some());
+        let frames: u64 = counted().map(|a| a.frames).sum();
+        let correct: u64 = counted().map(|a| a.correct_frames).sum();
+        let loss: f64 = counted().map(|a| a.loss_sum).sum();
         let per_frame = 1.0 / frames.max(1) as f64;
+        let leases = round.work.iter().flat_map(|work| &work.leases);
         Event::Round {
             fence: self.fence(),
-            source: plan.source,
+            source: round.source,
             contributors: arrivals.keys().copied().collect(),
-            leases: plan
-                .leases
-                .iter()
+            leases: leases
                 .filter(|(s, _)| arrivals.contains_key(s))
-                .flat_map(|(_, l)| l.clone())
+                .flat_map(|(_, l)| l.iter().copied())
                 .collect(),
             frames,
             committed_frames: self.position.committed_frames(),
@@ -206,27 +276,31 @@ impl Core {
             gradient_norm: arrivals.values().next().map_or(0.0, |a| a.gradient_norm),
             values_sent: arrivals.values().map(|a| a.values_sent).sum(),
             bytes_up: arrivals.values().map(|a| a.payload_bytes).sum(),
-            encoding,
+            compute_s: arrivals.values().map(|a| a.compute_s).fold(0.0, f64::max),
+            encoding: round.encoding,
             at_ms: now,
         }
     }
-}
 
-/// Names the members whose parameters differ from the first one's.
-fn disagreement(arrivals: &BTreeMap<Slot, Arrival>) -> Option<String> {
-    let first = arrivals.values().next()?;
-    let others: Vec<_> = arrivals
-        .values()
-        .filter(|a| a.parameters_digest != first.parameters_digest)
-        .map(|a| format!("{} ({:016x})", a.identity, a.parameters_digest))
-        .collect();
-    (!others.is_empty()).then(|| {
-        format!(
-            "parameters differ before round {}: {} ({:016x}) against {}",
-            first.fence.round,
-            first.identity,
-            first.parameters_digest,
-            others.join(", ")
-        )
-    })
+    /// Names the members whose parameters, or whose last updates, differ from those of the first of their replicas.
+    fn disagreement(&self, arrivals: &BTreeMap<Slot, Arrival>) -> Option<String> {
+        type DigestOf = fn(&Arrival) -> Option<u64>;
+        let digests: [(&str, DigestOf); 2] =
+            [("parameters", |a| a.parameters_digest), ("updates", |a| a.update_digest)];
+        let replicas = |slot: Slot| if self.course.apart > 0 { self.group_of(slot) } else { 0 };
+        digests.into_iter().find_map(|(what, digest)| {
+            let mut first = BTreeMap::<u32, (&Arrival, u64)>::new();
+            let mut others = Vec::new();
+            for (&slot, arrival) in arrivals {
+                let Some(found) = digest(arrival) else { continue };
+                let (one, expected) = *first.entry(replicas(slot)).or_insert((arrival, found));
+                if found != expected {
+                    let (name, other) = (&one.identity, &arrival.identity);
+                    others.push(format!("{name} ({expected:016x}) against {other} ({found:016x})"));
+                }
+            }
+            let round = self.round;
+            (!others.is_empty()).then(|| format!("{what} differ before round {round}: {}", others.join(", ")))
+        })
+    }
 }

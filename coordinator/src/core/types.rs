@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use stentor_experiment::Source;
+use stentor_experiment::{Source, Strategy};
 use stentor_plan::{Lease, Position};
 
 /// Milliseconds since the coordinator started. The core has no clock: every input brings the time.
@@ -39,12 +39,31 @@ pub enum Encoding {
         /// Share of values the next threshold aims at.
         density: f64,
     },
-    /// Models after a block of batches.
+    /// What a block of batches came to.
     Block {
         /// η of this round.
         momentum: f64,
         /// ζ.
         learning_rate: f64,
+        /// How it goes up.
+        deltas: Deltas,
+        /// Share of values that the next threshold aims at; 0 where none follows.
+        density: f64,
+    },
+}
+
+/// How a block goes up.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Deltas {
+    /// The whole model as f32.
+    Model,
+    /// The difference to the block's start as bf16.
+    Bf16,
+    /// The difference to the block's start as signs of ±τ.
+    Threshold {
+        /// The threshold, of at most 8 significant bits.
+        tau: f32,
     },
 }
 
@@ -67,6 +86,23 @@ pub struct Assignment {
     pub total_frames: u64,
     /// How to code the contribution.
     pub encoding: Encoding,
+    /// The strategy in force.
+    pub strategy: Strategy,
+    /// Whose contributions are summed with this member's.
+    pub company: Company,
+    /// Whether the contribution is to carry a digest of the parameters.
+    pub digest: bool,
+}
+
+/// Members whose contributions make one sum.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Company {
+    /// All of them, ascending: the order of the sum.
+    pub slots: Vec<Slot>,
+    /// Tells the sums of a round apart.
+    pub group: u32,
+    /// Whether the member sends values: of replicas that hold the same model, one does.
+    pub speaks: bool,
 }
 
 /// What a member does after an update and before its next contribution.
@@ -82,7 +118,7 @@ pub struct Boundary {
     pub finished: bool,
 }
 
-/// A contribution's facts. Its payload stays with the shell.
+/// A contribution's facts: it is computed. Its payload goes to the reducers, and [`Input::Staged`] says when it is there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
     /// The round it belongs to.
@@ -107,8 +143,10 @@ pub struct Arrival {
     pub residual_norm: f64,
     /// Length of the payload.
     pub payload_bytes: u64,
-    /// Digest of the sender's parameters before the round.
-    pub parameters_digest: u64,
+    /// Digest of the sender's parameters before the round, where it was asked for.
+    pub parameters_digest: Option<u64>,
+    /// Digest of the update that the sender applied last, if it has.
+    pub update_digest: Option<u64>,
     /// Seconds in forward and backward passes.
     pub compute_s: f64,
 }
@@ -171,6 +209,9 @@ pub struct Saved {
     pub position: Position,
     /// τ suggested by the last round's contributions.
     pub suggested_tau: Option<f32>,
+    /// The same of the last block's.
+    #[serde(default)]
+    pub suggested_block_tau: Option<f32>,
     /// Regular checkpoints so far.
     pub checkpoints: u32,
     /// The best checkpoint on dev and its frame error, percent.
@@ -179,6 +220,8 @@ pub struct Saved {
     pub stale_evaluations: u32,
     /// Identities of the run, by slot, at the boundary.
     pub roster: BTreeMap<Slot, String>,
+    /// The strategy in force from here on.
+    pub strategy: Strategy,
 }
 
 /// What happens to the core.
@@ -214,8 +257,22 @@ pub enum Input {
         /// Whether the run is to stop.
         fatal: bool,
     },
-    /// A contribution is complete.
+    /// A contribution is computed.
     Arrived(Arrival),
+    /// Every reducer has a contribution's payload.
+    Staged {
+        /// The round and membership that it was staged for.
+        fence: Fence,
+        /// Who.
+        identity: String,
+        /// The sender's place in sums.
+        slot: Slot,
+    },
+    /// Somebody wants another strategy.
+    Switch {
+        /// Which.
+        strategy: Strategy,
+    },
     /// A member did its boundary's duties.
     Reported(Report),
     /// The shell published a checkpoint's manifest.
@@ -262,7 +319,16 @@ pub enum Action {
         /// Words for people.
         reason: String,
     },
-    /// Reduce the staged payloads of `contributors`, send every slot in `next` its update, and forget the payloads.
+    /// Ask a member to stage its contribution to the open round once more: members have changed since.
+    Again {
+        /// Its place in sums.
+        slot: Slot,
+        /// The round, with the membership epoch of today.
+        fence: Fence,
+        /// Whose contributions are summed with its own.
+        company: Company,
+    },
+    /// Tell every slot in `next` that the round has closed; the reducers have its sum.
     Close(Closing),
     /// End a session: its pending call is answered with "join again".
     Dismiss {
@@ -270,7 +336,7 @@ pub enum Action {
         session: Session,
         /// Whether the member wanted it.
         departure: Departure,
-        /// Whose staged payload to forget.
+        /// Its place in sums.
         slot: Slot,
         /// Words for people.
         reason: String,
@@ -297,18 +363,25 @@ pub enum Departure {
 pub struct Closing {
     /// The round.
     pub fence: Fence,
-    /// Slots whose payloads are summed, ascending.
-    pub contributors: Vec<Slot>,
-    /// Frames behind each contributor's payload, in the same order.
-    pub weights: Vec<u64>,
-    /// Their sum.
-    pub frames: u64,
     /// Source of the round's batches.
     pub source: Source,
     /// How the payloads are coded.
     pub encoding: Encoding,
-    /// Each remaining member's boundary and next round; no assignment where the run is finished.
-    pub next: BTreeMap<Slot, (Boundary, Option<Assignment>)>,
+    /// What each member is told.
+    pub next: BTreeMap<Slot, Next>,
+}
+
+/// A round's end for one member.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Next {
+    /// Slots whose payloads are in the member's sum, ascending.
+    pub contributors: Vec<Slot>,
+    /// Frames behind the sum.
+    pub frames: u64,
+    /// What to do before the next round.
+    pub boundary: Boundary,
+    /// The next round; none where the run is finished.
+    pub assignment: Option<Assignment>,
 }
 
 /// A checkpoint whose objects are all in the store.
@@ -377,6 +450,8 @@ pub enum Event {
         values_sent: u64,
         /// Payload bytes of all contributions.
         bytes_up: u64,
+        /// Seconds that the slowest member spent in forward and backward passes.
+        compute_s: f64,
         /// How they were coded.
         encoding: Encoding,
         /// Since the coordinator's start.
@@ -388,9 +463,20 @@ pub enum Event {
         #[serde(flatten)]
         fence: Fence,
         /// Who are members now.
+        #[serde(with = "roll")]
         members: BTreeMap<Slot, String>,
         /// Why.
         reason: String,
+    },
+    /// Another strategy is in force from here on.
+    Switched {
+        /// The first round of it.
+        #[serde(flatten)]
+        fence: Fence,
+        /// Before.
+        from: Strategy,
+        /// Now.
+        to: Strategy,
     },
     /// The dev data was scored.
     Dev {
@@ -421,4 +507,28 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+}
+
+/// Members as `[{"slot": …, "identity": …}]`: within a tagged enum, serde reads no map back whose keys are numbers.
+mod roll {
+    use super::Slot;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    #[derive(Serialize, Deserialize)]
+    struct Entry {
+        slot: Slot,
+        identity: String,
+    }
+
+    pub(super) fn serialize<S: Serializer>(roll: &BTreeMap<Slot, String>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(roll.iter().map(|(&slot, identity)| Entry { slot, identity: identity.clone() }))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<Slot, String>, D::Error> {
+        let entries = Vec::<Entry>::deserialize(from)?;
+        Ok(entries.into_iter().map(|entry| (entry.slot, entry.identity)).collect())
+    }
 }

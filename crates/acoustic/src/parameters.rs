@@ -121,6 +121,32 @@ impl ParameterVector {
         copy_to_host(&self.values)
     }
 
+    /// Shows all values to `f`: where they are on the CPU without a copy.
+    pub fn with_host<T>(&self, f: impl FnOnce(&[f32]) -> T) -> T {
+        shown(&self.values, f)
+    }
+
+    /// Shows the gradient to `f`: where it is on the CPU without a copy.
+    pub fn with_host_gradient<T>(&self, f: impl FnOnce(&[f32]) -> T) -> T {
+        shown(&self.gradient, f)
+    }
+
+    /// Lets `f` change the values in place; on another device than the CPU, in a copy that is then loaded.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] where libtorch refuses.
+    pub fn change_host<T>(&self, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error> {
+        changed(&self.values, f)
+    }
+
+    /// Lets `f` change the gradient in place, as [`change_host`](Self::change_host) does the values.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] where libtorch refuses.
+    pub fn change_host_gradient<T>(&self, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error> {
+        changed(&self.gradient, f)
+    }
+
     /// A copy of the gradient.
     ///
     /// # Panics
@@ -232,6 +258,32 @@ fn leaf(values: &Tensor, slot: &ParameterSlot) -> Result<Tensor, Error> {
     Ok(view.f_detach()?.f_set_requires_grad(true)?)
 }
 
+fn shown<T>(flat: &Tensor, f: impl FnOnce(&[f32]) -> T) -> T {
+    if flat.device() != Device::Cpu || flat.numel() == 0 {
+        return f(&copy_to_host(flat));
+    }
+    // SAFETY: a contiguous f32 tensor on the CPU of so many values, which is not written while `f` runs: its owner is not
+    // `Sync`, and `f` does not see it.
+    f(unsafe { std::slice::from_raw_parts(flat.data_ptr().cast::<f32>(), flat.numel()) })
+}
+
+fn changed<T>(flat: &Tensor, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error> {
+    if flat.device() != Device::Cpu || flat.numel() == 0 {
+        let mut host = copy_to_host(flat);
+        let result = f(&mut host);
+        tch::no_grad(|| flat.shallow_clone().f_copy_(&Tensor::f_from_slice(&host)?))?;
+        return Ok(result);
+    }
+    // SAFETY: a contiguous f32 tensor on the CPU of so many values, shared only with its views, which nobody reads while
+    // `f` runs: its owner is not `Sync`, and `f` does not see them.
+    let values = unsafe { std::slice::from_raw_parts_mut(flat.data_ptr().cast::<f32>(), flat.numel()) };
+    let result = f(values);
+    // libtorch did not see the change. An operation in place that changes no bit counts it, so that a gradient of values
+    // that are gone is still caught.
+    let _ = tch::no_grad(|| flat.f_narrow(0, 0, 1)?.f_mul_scalar_(1.0))?;
+    Ok(result)
+}
+
 fn copy_to_host(flat: &Tensor) -> Vec<f32> {
     let len = flat.numel();
     let mut host = vec![0f32; len];
@@ -283,6 +335,19 @@ mod tests {
         let loss = parameters.view("weight").unwrap().square().sum(Kind::Float);
         parameters.add(&Tensor::from_slice(&[1f32; 8])).unwrap();
         assert!(Tensor::f_run_backward(&[loss], parameters.views(), false, false).is_err());
+    }
+
+    #[test]
+    fn values_changed_in_place_are_seen_by_the_views_and_the_change_is_caught_by_libtorch() {
+        let parameters = vector();
+        let loss = parameters.view("weight").unwrap().square().sum(Kind::Float);
+        let before = parameters.with_host(<[f32]>::to_vec);
+        assert_eq!(before, parameters.to_host());
+        parameters.change_host(|values| values[7] = -0.0).unwrap();
+        assert_eq!(parameters.view("bias").unwrap().double_value(&[1]).to_bits(), (-0.0f64).to_bits());
+        assert!(parameters.with_host(|values| values[7].is_sign_negative()));
+        assert!(Tensor::f_run_backward(&[loss], parameters.views(), false, false).is_err());
+        parameters.with_host_gradient(|gradient| assert_eq!(gradient, [0.0; 8]));
     }
 
     #[test]

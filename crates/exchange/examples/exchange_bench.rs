@@ -13,7 +13,8 @@ use std::hint::black_box;
 use std::time::Instant;
 use stentor_exchange::gtc::{add_scaled, decode_add, suggest_tau};
 use stentor_exchange::{
-    Encoder, EncodingSpec, Error, Reducer, Rethreshold, Tau, WeightedMean, digest_f32, encode_dense,
+    Encoder, EncodingSpec, Error, Precision, Reducer, Rethreshold, Tau, WeightedMean, digest_f32,
+    encode_dense,
 };
 use stentor_experiment::BmufWeights;
 
@@ -211,7 +212,7 @@ fn dense_figures(update: &[f32]) -> Result<Value, Error> {
     let payload = encode_dense(update);
     let mut mean = WeightedMean::new(update.len());
     let add_s = median(|| {
-        mean.add_payload(32, black_box(&payload)).expect("finite");
+        mean.add_payload(32, black_box(&payload), Precision::F32).expect("finite");
     });
     let finish_s = median(|| {
         black_box(mean.finish_payload()).expect("it has weight");

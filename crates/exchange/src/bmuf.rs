@@ -80,6 +80,12 @@ impl BlockMomentum {
         }
     }
 
+    /// η of the look-ahead point: S = W + ηΔ. 0 with classical momentum.
+    #[must_use]
+    pub fn look_ahead_eta(&self) -> f64 {
+        self.look_ahead_eta
+    }
+
     /// W: the model to evaluate, to save and to deploy.
     #[must_use]
     pub fn deployed(&self) -> &[f32] {
@@ -104,13 +110,7 @@ impl BlockMomentum {
     pub fn close(&mut self, mean: &[f32], eta: f64, zeta: f64) -> Result<(), Error> {
         same_length("mean of models", self.w.len(), mean.len())?;
         check_eta(eta)?;
-        if !(zeta > 0.0 && zeta.is_finite()) {
-            return Err(Error::BlockRate {
-                what: "learning rate",
-                found: zeta,
-                expected: "a number above 0",
-            });
-        }
+        check_zeta(zeta)?;
         let carried = eta - self.look_ahead_eta;
         let look_ahead_eta = self.look_ahead_eta;
         let steps = (self.w.par_chunks_mut(CHUNK), self.delta.par_chunks_mut(CHUNK), mean.par_chunks(CHUNK));
@@ -131,6 +131,40 @@ impl BlockMomentum {
             }
         });
         self.look_ahead(eta)
+    }
+
+    /// Closes a block whose workers moved by `mean_moved` on average: G itself, where differences went up instead
+    /// of models. Otherwise as [`close`](Self::close).
+    ///
+    /// In floats S + G is not the mean of models, so the bits are not those of [`close`](Self::close), but the
+    /// same on every replica.
+    ///
+    /// # Errors
+    /// As [`close`](Self::close).
+    pub fn close_delta(&mut self, mean_moved: &[f32], eta: f64, zeta: f64) -> Result<(), Error> {
+        same_length("mean of differences", self.w.len(), mean_moved.len())?;
+        check_eta(eta)?;
+        check_zeta(zeta)?;
+        let steps =
+            (self.w.par_chunks_mut(CHUNK), self.delta.par_chunks_mut(CHUNK), mean_moved.par_chunks(CHUNK));
+        steps.into_par_iter().for_each(|(w, delta, moved)| {
+            for ((w, delta), &moved) in w.iter_mut().zip(delta).zip(moved) {
+                let filtered = eta * f64::from(*delta) + zeta * f64::from(moved);
+                *delta = filtered as f32;
+                *w = (f64::from(*w) + filtered) as f32;
+            }
+        });
+        self.look_ahead(eta)
+    }
+
+    /// What a worker that ends the block at `end` moved: G = θ − S.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn moved(&self, end: &[f32]) -> Result<Vec<f32>, Error> {
+        let start = self.start();
+        same_length("model", start.len(), end.len())?;
+        Ok(start.par_iter().zip(end).map(|(s, e)| e - s).collect())
     }
 
     /// Looks ahead with another η than the last block's: when the number of workers changes, before the next
@@ -164,6 +198,14 @@ pub fn short_block_momentum(eta: f64, frames: u64, full_block_frames: u64) -> f6
 /// W + ηΔ. With η = 0 it is W itself: adding 0·Δ would turn −0.0 into 0.0.
 fn look_ahead_value(w: f32, delta: f32, eta: f64) -> f32 {
     if eta == 0.0 { w } else { (f64::from(w) + eta * f64::from(delta)) as f32 }
+}
+
+fn check_zeta(zeta: f64) -> Result<(), Error> {
+    if zeta > 0.0 && zeta.is_finite() {
+        Ok(())
+    } else {
+        Err(Error::BlockRate { what: "learning rate", found: zeta, expected: "a number above 0" })
+    }
 }
 
 fn check_eta(eta: f64) -> Result<(), Error> {

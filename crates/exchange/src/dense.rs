@@ -23,21 +23,37 @@ pub fn decode_dense(bytes: &[u8], len: usize) -> Result<Vec<f32>, Error> {
     Ok(floats(bytes).collect())
 }
 
+/// Adds `factor · values` of a dense payload to `parameters`, to the same bits as decoding it, multiplying, rounding, and
+/// adding.
+///
+/// # Errors
+/// As [`decode_dense`]; `parameters` are then as before.
+pub fn add_scaled_dense(bytes: &[u8], parameters: &mut [f32], factor: f32) -> Result<(), Error> {
+    check_dense(bytes, parameters.len())?;
+    parameters.iter_mut().zip(floats(bytes)).for_each(|(parameter, value)| *parameter += factor * value);
+    Ok(())
+}
+
 /// Checks length and finiteness without making a copy.
 pub(crate) fn check_dense(bytes: &[u8], len: usize) -> Result<(), Error> {
     same_length("payload (bytes / 4)", len, bytes.len() / BYTES)?;
     if !bytes.len().is_multiple_of(BYTES) {
         return Err(Error::Trailing { found: bytes.len() });
     }
-    // A finite value times zero is zero; anything else makes the sum NaN. This form runs without branches.
     const STEP: usize = 1024;
     for (block, chunk) in bytes.chunks(STEP * BYTES).enumerate() {
-        let all_finite = floats(chunk).fold(true, |fine, value| fine & value.is_finite());
-        if !all_finite && let Some(error) = first_non_finite("payload", floats(chunk)) {
+        if let Some(error) = first_bad(floats(chunk)) {
             return Err(shifted(error, block * STEP));
         }
     }
     Ok(())
+}
+
+/// The first value that is not finite. A first look at all of them, without branches, keeps this quick where
+/// there is none.
+pub(crate) fn first_bad(values: impl Iterator<Item = f32> + Clone) -> Option<Error> {
+    let all_finite = values.clone().fold(true, |fine, value| fine & value.is_finite());
+    if all_finite { None } else { first_non_finite("payload", values) }
 }
 
 pub(crate) fn shifted(error: Error, by: usize) -> Error {
@@ -47,7 +63,7 @@ pub(crate) fn shifted(error: Error, by: usize) -> Error {
     }
 }
 
-pub(crate) fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+pub(crate) fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + Clone + '_ {
     bytes.chunks_exact(BYTES).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
 }
 
@@ -72,6 +88,18 @@ mod tests {
                 prop_assert_eq!(encode_dense(&values), bytes);
             }
         }
+    }
+
+    #[test]
+    fn adding_a_multiple_is_decoding_multiplying_and_adding() {
+        let values: Vec<f32> = (0..3000).map(|i| (i as f32).sin()).collect();
+        let mut parameters: Vec<f32> = values.iter().rev().copied().collect();
+        let expected: Vec<f32> = parameters.iter().zip(&values).map(|(p, v)| p + -0.3 * v).collect();
+        add_scaled_dense(&encode_dense(&values), &mut parameters, -0.3).unwrap();
+        assert_eq!(parameters, expected);
+        let refused = add_scaled_dense(&encode_dense(&[1.0, f32::NAN]), &mut parameters[..2], 1.0);
+        assert!(refused.is_err());
+        assert_eq!(parameters, expected);
     }
 
     #[test]

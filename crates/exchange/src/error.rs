@@ -123,6 +123,44 @@ pub enum Error {
         /// Slot out of order.
         found: u32,
     },
+    /// A slot that is no member of the round.
+    #[error("slot {found} is not a member of this sum")]
+    UnknownSlot {
+        /// The slot.
+        found: u32,
+    },
+    /// A part of a contribution does not begin where the last one ended.
+    #[error("slot {slot} sent values from index {found} on, expected those from {expected} on")]
+    Gap {
+        /// Whose part.
+        slot: u32,
+        /// Index of the value that comes next.
+        expected: usize,
+        /// Index sent.
+        found: usize,
+    },
+    /// A part of a contribution runs ahead of the slots before it, and the float sum would depend on arrival.
+    #[error(
+        "slot {slot} sent {found} values while {ready} may be added: it must wait for the slots before it"
+    )]
+    Ahead {
+        /// Whose part.
+        slot: u32,
+        /// Values that may be added now.
+        ready: usize,
+        /// Values sent.
+        found: usize,
+    },
+    /// A mean was asked for before all values were in.
+    #[error("slot {slot} has added {found} of {expected} values: the mean is not complete")]
+    Incomplete {
+        /// A slot whose values are missing.
+        slot: u32,
+        /// Values it has added.
+        found: usize,
+        /// Values needed.
+        expected: usize,
+    },
     /// No contribution with frames behind it was added.
     #[error("nothing to reduce: no contribution holds a frame")]
     NothingToReduce,

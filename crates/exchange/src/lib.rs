@@ -4,24 +4,34 @@
 //!
 //! - [`gtc`]: gradient threshold compression (Strom 2015). A worker sends signs of ±τ and keeps the rest as a
 //!   residual; the sum of signs is an integer, so the order of arrival cannot change it.
-//! - dense: [`WeightedMean`] of whole vectors, taken in slot order.
-//! - [`BlockMomentum`]: blockwise model-update filtering (Chen & Huo 2016) on the mean of whole models.
+//! - dense: [`WeightedMean`] of whole vectors, taken in slot order; [`StreamingMean`] is the same, part by part
+//!   as they come in.
+//! - [`BlockMomentum`]: blockwise model-update filtering (Chen & Huo 2016) on the mean of
+//!   whole models, or of what they moved: as `f32`, as bfloat16 with error feedback, or as signs.
 //!
 //! [`Reducer`] is the coordinator's side of all three. Everything that decodes bytes takes hostile ones: it
 //! returns an [`Error`], never panics, and never holds more memory than the caller's own vector needs.
 
+mod bf16;
 mod bmuf;
 mod dense;
 mod digest;
 mod error;
 pub mod gtc;
 mod mean;
+mod precision;
+mod ranges;
 mod reducer;
+mod streaming;
 
+pub use bf16::{decode_bf16, encode_bf16};
 pub use bmuf::{BlockMomentum, BlockParts, short_block_momentum};
-pub use dense::{decode_dense, encode_dense};
-pub use digest::{digest, digest_f32};
+pub use dense::{add_scaled_dense, decode_dense, encode_dense};
+pub use digest::{Digest, digest, digest_f32};
 pub use error::Error;
 pub use gtc::{EncodeStats, Encoder, Phase, Rethreshold, Tau};
 pub use mean::WeightedMean;
+pub use precision::Precision;
+pub use ranges::{RANGE_ALIGNMENT, ranges};
 pub use reducer::{EncodingSpec, Reducer, Reduction};
+pub use streaming::StreamingMean;

@@ -1,5 +1,7 @@
-use crate::dense::{BYTES, check_dense, floats};
+use crate::bf16;
+use crate::dense::{BYTES, floats};
 use crate::error::{Error, first_non_finite, same_length};
+use crate::precision::Precision;
 use rayon::prelude::*;
 
 /// Mean of vectors weighted by whole numbers (frames): `Σ wᵢ·vᵢ / Σ wᵢ`, each sum in `f64` and rounded once
@@ -39,14 +41,18 @@ impl WeightedMean {
         Ok(())
     }
 
-    /// Adds a dense payload (see [`crate::encode_dense`]) with `weight` without decoding it into memory.
+    /// Adds a dense payload with `weight` without decoding it into memory.
     ///
     /// # Errors
     /// As [`WeightedMean::add`].
-    pub fn add_payload(&mut self, weight: u64, payload: &[u8]) -> Result<(), Error> {
-        check_dense(payload, self.sums.len())?;
+    pub fn add_payload(&mut self, weight: u64, payload: &[u8], precision: Precision) -> Result<(), Error> {
+        precision.check(payload, self.sums.len())?;
         let total = self.total_with(weight)?;
-        self.accumulate(weight, total, payload.par_chunks(CHUNK * BYTES), floats);
+        let chunks = payload.par_chunks(CHUNK * precision.bytes());
+        match precision {
+            Precision::F32 => self.accumulate(weight, total, chunks, floats),
+            Precision::Bf16 => self.accumulate(weight, total, chunks, bf16::floats),
+        }
         Ok(())
     }
 

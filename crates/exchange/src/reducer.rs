@@ -1,6 +1,7 @@
 use crate::error::Error;
 use crate::gtc::{Counts, Header, MAX_CONTRIBUTORS, Rethreshold, Tau};
 use crate::mean::WeightedMean;
+use crate::precision::Precision;
 use stentor_experiment::BmufWeights;
 
 /// How the contributions of one round are encoded, as the coordinator announced it.
@@ -18,6 +19,31 @@ pub enum EncodingSpec {
         /// How they are weighted.
         weights: BmufWeights,
     },
+    /// What each model moved in a block, θᵢ − S.
+    Delta {
+        /// How they are weighted.
+        weights: BmufWeights,
+        /// How they are laid out.
+        precision: Precision,
+    },
+}
+
+/// What is done with the contributions of an encoding.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Average(BmufWeights, Precision),
+    Count(Tau),
+}
+
+impl EncodingSpec {
+    fn way(self) -> Way {
+        match self {
+            EncodingSpec::Dense => Way::Average(BmufWeights::Frames, Precision::F32),
+            EncodingSpec::Threshold { tau } => Way::Count(tau),
+            EncodingSpec::Block { weights } => Way::Average(weights, Precision::F32),
+            EncodingSpec::Delta { weights, precision } => Way::Average(weights, precision),
+        }
+    }
 }
 
 /// The coordinator's side of a round: contributions in, one update out.
@@ -27,7 +53,7 @@ pub enum EncodingSpec {
 /// residual.
 ///
 /// The payload of the update is, for `Dense`, the mean gradient; for `Threshold`, the message of the counts,
-/// which carries τ and c; for `Block`, the mean model.
+/// which carries τ and c; for `Block`, the mean model; for `Delta`, the mean difference, always as `f32`.
 #[derive(Debug, Clone)]
 pub struct Reducer {
     parameters: usize,
@@ -39,8 +65,17 @@ pub struct Reducer {
 
 #[derive(Debug, Clone)]
 enum Sum {
-    Mean { mean: WeightedMean, weights: BmufWeights },
-    Counts { counts: Counts, tau: Tau },
+    Mean {
+        mean: WeightedMean,
+        weights: BmufWeights,
+        precision: Precision,
+    },
+    /// `signs`: how many have been sent, in all contributions together.
+    Counts {
+        counts: Counts,
+        tau: Tau,
+        signs: u64,
+    },
 }
 
 /// What a round came to.
@@ -62,32 +97,27 @@ impl Reducer {
     /// An empty round over vectors of `parameters` values.
     #[must_use]
     pub fn new(spec: &EncodingSpec, parameters: usize) -> Self {
-        let sum = match *spec {
-            EncodingSpec::Threshold { tau } => Sum::Counts { counts: Counts::new(parameters), tau },
-            EncodingSpec::Dense => {
-                Sum::Mean { mean: WeightedMean::new(parameters), weights: BmufWeights::Frames }
+        let sum = match spec.way() {
+            Way::Count(tau) => Sum::Counts { counts: Counts::new(parameters), tau, signs: 0 },
+            Way::Average(weights, precision) => {
+                Sum::Mean { mean: WeightedMean::new(parameters), weights, precision }
             }
-            EncodingSpec::Block { weights } => Sum::Mean { mean: WeightedMean::new(parameters), weights },
         };
         Self { parameters, sum, last_slot: None, contributors: 0, frames: 0 }
     }
 
     /// Empties the round for another one, and keeps the memory where the encoding allows.
     pub fn restart(&mut self, spec: &EncodingSpec) {
-        match (&mut self.sum, *spec) {
-            (Sum::Counts { counts, tau }, EncodingSpec::Threshold { tau: next }) => {
+        match (&mut self.sum, spec.way()) {
+            (Sum::Counts { counts, tau, signs }, Way::Count(next)) => {
                 counts.clear();
-                *tau = next;
+                (*tau, *signs) = (next, 0);
             }
-            (Sum::Mean { mean, weights }, EncodingSpec::Dense) => {
+            (Sum::Mean { mean, weights, precision }, Way::Average(next_weights, next_precision)) => {
                 mean.clear();
-                *weights = BmufWeights::Frames;
+                (*weights, *precision) = (next_weights, next_precision);
             }
-            (Sum::Mean { mean, weights }, EncodingSpec::Block { weights: next }) => {
-                mean.clear();
-                *weights = next;
-            }
-            (_, other) => *self = Self::new(&other, self.parameters),
+            _ => *self = Self::new(spec, self.parameters),
         }
         (self.last_slot, self.contributors, self.frames) = (None, 0, 0);
     }
@@ -126,7 +156,8 @@ impl Reducer {
         self.reduce(None)
     }
 
-    /// Closes the round; a sum of signs is thresholded again, anything else is as with [`Reducer::finish`].
+    /// Closes the round; a sum of signs is thresholded again, so that as many values go down as came up from one
+    /// contributor on average; anything else is as with [`Reducer::finish`].
     ///
     /// # Errors
     /// [`Error::NothingToReduce`], [`Error::Length`]. The residual is then as before.
@@ -136,12 +167,18 @@ impl Reducer {
 
     fn accumulate(&mut self, slot: u32, frames: u64, payload: &[u8]) -> Result<(), Error> {
         match &mut self.sum {
-            Sum::Counts { counts, tau } => {
+            Sum::Counts { counts, tau, signs } => {
                 check_contribution(Header::read(payload, self.parameters)?, slot, *tau)?;
-                counts.add(payload).map(|_| ())
+                *signs += counts.add(payload)?.nonzero;
+                Ok(())
             }
-            Sum::Mean { mean, weights: BmufWeights::Frames } => mean.add_payload(frames, payload),
-            Sum::Mean { mean, weights: BmufWeights::Equal } => mean.add_payload(1, payload),
+            Sum::Mean { mean, weights, precision } => {
+                let weight = match weights {
+                    BmufWeights::Frames => frames,
+                    BmufWeights::Equal => 1,
+                };
+                mean.add_payload(weight, payload, *precision)
+            }
         }
     }
 
@@ -153,9 +190,11 @@ impl Reducer {
         let mut payload = Vec::new();
         let mut residual_norm = None;
         let nonzero = match (&mut self.sum, rethreshold) {
-            (Sum::Counts { counts, tau }, None) => counts.encode(*tau, contributors, &mut payload)?,
-            (Sum::Counts { counts, tau }, Some(rethreshold)) => {
-                let stats = rethreshold.encode(counts, *tau, contributors, &mut payload)?;
+            (Sum::Counts { counts, tau, .. }, None) => counts.encode(*tau, contributors, &mut payload)?,
+            (Sum::Counts { counts, tau, signs }, Some(rethreshold)) => {
+                let values = u64::from(contributors) * self.parameters.max(1) as u64;
+                let density = *signs as f64 / values as f64;
+                let stats = rethreshold.encode(counts, *tau, contributors, density, &mut payload)?;
                 residual_norm = Some(stats.residual_norm);
                 stats.sent
             }

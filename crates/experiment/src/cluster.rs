@@ -16,6 +16,9 @@ pub struct Cluster {
     pub join_deadline_s: f64,
     /// Restarts of each worker by `stentor train` after it died. Default 3.
     pub restarts: u32,
+    /// Rounds between two comparisons of the replicas' parameters; their updates are compared every round. Default 16;
+    /// 1 to 10000. A comparison reads the whole model once on each worker.
+    pub digest_every: u32,
 }
 
 /// What a member's death means.
@@ -36,6 +39,7 @@ impl Default for Cluster {
             round_deadline_s: 60.0,
             join_deadline_s: 300.0,
             restarts: 3,
+            digest_every: 16,
         }
     }
 }
@@ -44,6 +48,12 @@ impl Cluster {
     pub(crate) fn validate(&self) -> Result<(), Error> {
         let seconds = |v: f64| v > 0.0 && v <= 86_400.0;
         require((1..=1024).contains(&self.workers), "cluster.workers", "1 to 1024", self.workers)?;
+        require(
+            (1..=10_000).contains(&self.digest_every),
+            "cluster.digest_every",
+            "1 to 10000 rounds",
+            self.digest_every,
+        )?;
         require(
             seconds(self.round_deadline_s),
             "cluster.round_deadline_s",

@@ -23,7 +23,8 @@ pub use cluster::{Cluster, Membership};
 pub use data::{Data, Source};
 pub use error::Error;
 pub use exchange::{
-    BlockMoments, Bmuf, BmufMomentum, BmufWeights, Exchange, Gtc, GtcApply, GtcDownlink, Strategy,
+    BlockDeltas, BlockMoments, BlockPreset, Bmuf, BmufMomentum, BmufWeights, Exchange, Gtc, GtcApply,
+    GtcDownlink, Strategy, TwoTier,
 };
 pub use features::Features;
 pub use model::{Family, Model, Preset};
@@ -32,6 +33,7 @@ pub use optimizer::{Optimizer, OptimizerKind};
 pub use run::Run;
 pub use schedule::{Interleave, Schedule};
 
+use error::require;
 use serde::{Deserialize, Serialize};
 
 /// A whole experiment, validated. Every worker of a run holds the same one.
@@ -98,7 +100,41 @@ impl Experiment {
         self.objective.validate()?;
         self.exchange.validate()?;
         self.cluster.validate()?;
-        self.checkpoint.validate()
+        self.checkpoint.validate()?;
+        if self.exchange.strategy == Strategy::TwoTier { self.validate_two_tier() } else { Ok(()) }
+    }
+
+    /// Whether the settings serve two tiers: also asked when a run is to switch to them.
+    ///
+    /// # Errors
+    /// [`Error::Value`]: replicas of a group share an optimiser that remembers, so when groups are dealt anew after they
+    /// met, all must remember the same; and sums inside a group go down as they are.
+    pub fn validate_two_tier(&self) -> Result<(), Error> {
+        let remembers = self.optimizer.kind == OptimizerKind::Adam || self.optimizer.momentum > 0.0;
+        let shared = self.thresholds() == GtcApply::Gradient;
+        let moments = self.exchange.bmuf.moments;
+        require(
+            !(shared && remembers && moments == BlockMoments::Keep),
+            "exchange.bmuf.moments",
+            "\"reset\" or \"average\" in two tiers that threshold gradients and step with an optimiser that remembers",
+            "\"keep\"",
+        )?;
+        require(
+            self.exchange.gtc.downlink == GtcDownlink::Exact,
+            "exchange.gtc.downlink",
+            "\"exact\" in two tiers: a group is small",
+            "\"rethreshold\"",
+        )
+    }
+
+    /// Whether GTC thresholds gradients or the own optimiser's updates: `auto` resolved.
+    #[must_use]
+    pub fn thresholds(&self) -> GtcApply {
+        match (self.exchange.gtc.apply, self.optimizer.kind) {
+            (GtcApply::Auto, OptimizerKind::Sgd) => GtcApply::Gradient,
+            (GtcApply::Auto, OptimizerKind::Adam) => GtcApply::Update,
+            (apply, _) => apply,
+        }
     }
 
     /// The experiment with relative folders meant from `base`, the experiment file's own folder.

@@ -74,3 +74,124 @@ fn relative_locations_are_meant_from_the_experiment_file() {
     assert_eq!(experiment.data.annotated, "/x");
     assert_eq!(experiment.data.dev.as_deref(), Some("s3://b/dev"));
 }
+
+fn bmuf(table: &str) -> Result<Bmuf, Error> {
+    Experiment::parse(&format!("{SMALL}[exchange.bmuf]\n{table}")).map(|e| e.exchange.bmuf)
+}
+
+#[test]
+fn a_preset_gives_defaults_and_keys_set_by_hand_win() {
+    assert_eq!(bmuf("").unwrap(), Bmuf::default());
+    let diloco = bmuf("preset = \"diloco\"\n").unwrap();
+    assert_eq!(diloco, BlockPreset::Diloco.settings());
+    assert_eq!((diloco.block, diloco.momentum, diloco.learning_rate), (500, Some(0.9), 0.7));
+    let slowmo = bmuf("preset = \"slowmo\"\nblock = 12\nmoments = \"keep\"\n").unwrap();
+    let expected = Bmuf { block: 12, moments: BlockMoments::Keep, ..BlockPreset::Slowmo.settings() };
+    assert_eq!(slowmo, expected);
+    assert_eq!((slowmo.kind, slowmo.momentum), (BmufMomentum::Classical, Some(0.7)));
+}
+
+#[test]
+fn what_config_show_prints_of_a_preset_is_every_value_and_reads_back_the_same() {
+    for preset in ["bmuf", "slowmo", "diloco"] {
+        let text = format!("{SMALL}[exchange.bmuf]\npreset = \"{preset}\"\nwarmup = 0.1\n");
+        let experiment = Experiment::parse(&text).unwrap();
+        let shown = experiment.to_toml();
+        assert_eq!(Experiment::parse(&shown).unwrap(), experiment);
+        for key in ["preset", "block", "learning_rate", "kind", "moments", "weights", "deltas"] {
+            assert!(shown.contains(&format!("\n{key} = ")), "{key} in {shown}");
+        }
+    }
+}
+
+#[test]
+fn unknown_keys_and_impossible_values_of_a_block_are_still_named() {
+    let error = bmuf("preset = \"slowmo\"\nmomentom = 0.5\n").unwrap_err();
+    assert_eq!(
+        error,
+        Error::UnknownKey { line: 8, key: "momentom".into(), nearest: Some("momentum".into()) }
+    );
+    for (table, key) in [
+        ("warmup = 1.5\n", "exchange.bmuf.warmup"),
+        ("delta_density = 0.0\n", "exchange.bmuf.delta_density"),
+        ("momentum = 1.0\n", "exchange.bmuf.momentum"),
+        ("block = 0\n", "exchange.bmuf.block"),
+    ] {
+        let error = bmuf(table).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{key}`")), "{error}");
+    }
+    let error = bmuf("deltas = \"f16\"\n").unwrap_err().to_string();
+    assert!(error.contains("f16") && error.contains("bf16") && error.starts_with("line 7"), "{error}");
+}
+
+#[test]
+fn block_momentum_follows_the_members_and_is_zero_in_the_warm_up() {
+    let rule = Bmuf { warmup: 0.2, ..Bmuf::default() };
+    assert_eq!(
+        (rule.momentum_for(4, 0.1), rule.momentum_for(4, 0.2), rule.momentum_for(2, 1.0)),
+        (0.0, 0.75, 0.5)
+    );
+    assert_eq!((rule.momentum_for(1, 0.5), rule.momentum_for(0, 0.5)), (0.0, 0.0));
+    assert_eq!(BlockPreset::Diloco.settings().momentum_for(64, 0.0), 0.9);
+}
+
+#[test]
+fn two_tiers_are_one_word_and_take_the_tables_of_both() {
+    let text = format!("{SMALL}[exchange]\nstrategy = \"two-tier\"\n[exchange.two_tier]\ngroup = 8\n");
+    let exchange = Experiment::parse(&text).unwrap().exchange;
+    assert_eq!((exchange.strategy, exchange.strategy.name()), (Strategy::TwoTier, "two-tier"));
+    assert_eq!((exchange.two_tier.group, exchange.batches_per_round()), (8, 1));
+    let error = Experiment::parse(&text.replace('8', "0")).unwrap_err();
+    assert_eq!(error.to_string(), "`exchange.two_tier.group`: expected 1 to 1024, found 0");
+}
+
+#[test]
+fn workers_are_dealt_to_groups_evenly_and_each_to_one() {
+    let tiers = TwoTier { group: 4 };
+    let sizes =
+        |workers| (0..tiers.groups(workers)).map(|g| tiers.members(g, workers).len()).collect::<Vec<_>>();
+    assert_eq!((sizes(8), sizes(6), sizes(5), sizes(3)), (vec![4, 4], vec![3, 3], vec![2, 3], vec![3]));
+    for workers in 0..40 {
+        let all = (0..tiers.groups(workers)).flat_map(|g| tiers.members(g, workers));
+        assert!(all.eq(0..workers), "{workers} workers");
+        for position in 0..workers {
+            assert!(tiers.members(tiers.group_of(position, workers), workers).contains(&position));
+        }
+        assert!(sizes(workers).iter().all(|&size| size <= 4), "{workers} workers");
+    }
+}
+
+#[test]
+fn two_tiers_refuse_what_would_let_replicas_of_a_group_drift_apart() {
+    let parse = |more: &str| {
+        Experiment::parse(&format!("{SMALL}[exchange]\nstrategy = \"two-tier\"\n{more}")).map(drop)
+    };
+    let heavy = "[optimizer]\nkind = \"sgd\"\nmomentum = 0.9\n";
+    let error = parse(heavy).unwrap_err().to_string();
+    assert!(error.starts_with("`exchange.bmuf.moments`: expected \"reset\" or \"average\""), "{error}");
+    assert!(parse(&format!("{heavy}[exchange.bmuf]\nmoments = \"average\"\n")).is_ok());
+    assert!(parse("[optimizer]\nkind = \"sgd\"\n").is_ok(), "plain SGD remembers nothing");
+    assert!(parse("").is_ok(), "with Adam each worker thresholds its own updates");
+    let error = parse("[exchange.gtc]\ndownlink = \"rethreshold\"\n").unwrap_err().to_string();
+    assert!(error.starts_with("`exchange.gtc.downlink`: expected \"exact\""), "{error}");
+}
+
+#[test]
+fn reducers_are_urls_each_once() {
+    let of = |list: &str| {
+        Experiment::parse(&format!("{SMALL}[exchange]\nreducers = {list}\n")).map(|e| e.exchange.reducers)
+    };
+    assert_eq!(of("[]").unwrap(), Vec::<String>::new());
+    assert_eq!(of("[\"http://a:1\", \"https://b:2\"]").unwrap(), ["http://a:1", "https://b:2"]);
+    let error = of("[\"http://a:1\", \"a:2\"]").unwrap_err().to_string();
+    assert_eq!(error, "`exchange.reducers`: expected URLs that begin with http:// or https://, found `a:2`");
+    let error = of("[\"http://a:1\", \"http://a:1\"]").unwrap_err().to_string();
+    assert_eq!(error, "`exchange.reducers`: expected each reducer once, found `http://a:1` twice");
+}
+
+#[test]
+fn replicas_are_compared_every_16_rounds_unless_the_file_says_otherwise() {
+    assert_eq!(Experiment::parse(SMALL).unwrap().cluster.digest_every, 16);
+    let error = Experiment::parse(&format!("{SMALL}[cluster]\ndigest_every = 0\n")).unwrap_err();
+    assert_eq!(error.to_string(), "`cluster.digest_every`: expected 1 to 10000 rounds, found 0");
+}

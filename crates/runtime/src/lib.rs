@@ -33,7 +33,7 @@ pub mod telemetry;
 pub use child::Child;
 pub use error::Error;
 pub use exit::ExitStatus;
-pub use memory::{peak_rss_bytes, peak_rss_mb};
+pub use memory::{cpu_seconds, peak_rss_bytes, peak_rss_mb};
 pub use retry::{Retry, Verdict};
 pub use shutdown::{Shutdown, Trigger};
 pub use telemetry::{Telemetry, TelemetryOptions};

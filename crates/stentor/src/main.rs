@@ -1,9 +1,11 @@
 //! `stentor`: the front door. It links no libtorch; what needs it is done by the sibling programs that it starts.
 
+mod cluster;
 mod config;
 mod evaluate;
 mod inspect;
 mod label;
+mod plan;
 mod prepare;
 mod report;
 mod siblings;
@@ -34,6 +36,12 @@ enum Command {
     Report(report::Args),
     /// Show what is in a shard, set, checkpoint or run.
     Inspect(inspect::Args),
+    /// Show who is a member of a running cluster, which round is open, and who is waited for.
+    Status(cluster::Status),
+    /// Change the exchange strategy of a running cluster at the next boundary.
+    Switch(cluster::Switch),
+    /// Forecast the cost of a batch for each strategy of exchange on a given network.
+    Plan(plan::Args),
     /// Check an experiment file, or show it with every default.
     Config(config::Args),
 }
@@ -49,6 +57,9 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Status(arguments) => arguments.run(),
+        Command::Switch(arguments) => arguments.run(),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
     };
     match result {

@@ -2,6 +2,7 @@
 //!
 //! Runs before anything else is there, so it links none of the project's crates: it fetches, builds and starts programs.
 
+mod bench;
 mod corpora;
 mod demo;
 mod environment;
@@ -39,6 +40,9 @@ enum Chore {
     Demo(demo::Options),
     /// All checks: formatting, licences, lints, tests, documentation, the demo loop on the small corpus.
     Test(test::Options),
+    /// Measurements of the exchange.
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -66,5 +70,6 @@ fn run(chore: Chore) -> Result<()> {
         }
         Chore::Demo(options) => demo::run(&environment, &options).map(drop),
         Chore::Test(options) => test::run(&environment, &options),
+        Chore::Bench(bench) => bench::run(&environment, &bench),
     }
 }

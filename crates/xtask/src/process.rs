@@ -40,8 +40,13 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// True where a program can be started under this name.
 pub(crate) fn is_there(program: &str) -> bool {
+    is_there_with(program, "--version")
+}
+
+/// True where a program can be started with this option, which makes it tell its version.
+pub(crate) fn is_there_with(program: &str, option: &str) -> bool {
     let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg(option).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok()
 }
 

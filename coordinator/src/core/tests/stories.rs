@@ -1,5 +1,6 @@
 use super::world::{World, settings};
-use crate::core::{Encoding, Event, Input, Outcome};
+use crate::core::{Assignment, Company, Encoding, Event, Input, Outcome};
+use stentor_experiment::Strategy;
 
 fn finished(world: &World) -> bool {
     matches!(world.outcome, Some(Outcome::Finished { .. }))
@@ -34,8 +35,8 @@ fn a_worker_dies_in_the_middle_and_the_others_finish_its_work() {
     let mut world = World::new(settings("workers = 3", ""), 1);
     let dying = world.join("a");
     let (b, c) = (world.join("b"), world.join("c"));
-    world.act(b);
-    world.act(c);
+    world.contribute(b);
+    world.contribute(c);
     world.kill(dying);
     world.settle();
     assert!(finished(&world));
@@ -47,7 +48,7 @@ fn whoever_is_silent_beyond_the_deadline_is_dropped_by_name() {
     let mut world = World::new(settings("workers = 2", ""), 1);
     let (a, b) = (world.join("a"), world.join("b"));
     world.freeze(b);
-    world.act(a);
+    world.contribute(a);
     world.now += 4_900;
     world.feed(Input::Heard { session: a, doing: "waiting".into() });
     assert_eq!(world.core.view(world.now).waiting, "round 0 waits for b since 4.9 s");
@@ -64,7 +65,7 @@ fn whoever_is_silent_beyond_the_deadline_is_dropped_by_name() {
 fn a_newcomer_starts_from_a_checkpoint_written_for_it_and_takes_part() {
     let mut world = World::new(settings("workers = 1", ""), 1);
     let a = world.join("a");
-    world.act(a);
+    world.contribute(a);
     world.join("b");
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);
@@ -125,7 +126,7 @@ fn a_stranger_cannot_enter_a_fixed_run() {
 fn a_contribution_of_an_old_round_changes_nothing() {
     let mut world = World::new(settings("workers = 1", ""), 1);
     let a = world.join("a");
-    world.act(a);
+    world.contribute(a);
     let before = world.events.len();
     let mut stale = None;
     if let Some(Event::Round { fence, .. }) = world.events.iter().find(|e| matches!(e, Event::Round { .. })) {
@@ -140,6 +141,9 @@ fn a_contribution_of_an_old_round_changes_nothing() {
         committed_frames: 0,
         total_frames: 0,
         encoding: Encoding::Dense { density: 0.0 },
+        strategy: Strategy::Dense,
+        company: Company::default(),
+        digest: true,
     };
     world.feed(Input::Arrived(super::world::arrival("a", 0, &assignment)));
     assert_eq!(world.events.len(), before);
@@ -155,7 +159,7 @@ fn replicas_that_disagree_stop_the_run_with_names() {
     let a = world.join("a");
     world.join("b");
     let mut assignment = None;
-    world.act(a);
+    world.contribute(a);
     if let Some(member) = world.core.view(0).members.get(1) {
         assignment = Some(crate::core::Assignment {
             fence: world.core.view(0).fence,
@@ -166,9 +170,16 @@ fn replicas_that_disagree_stop_the_run_with_names() {
             committed_frames: 0,
             total_frames: 0,
             encoding: Encoding::Dense { density: 0.0 },
+            strategy: Strategy::Dense,
+            company: Company::default(),
+            digest: true,
         });
     }
-    world.feed(Input::Arrived(super::world::arrival("b", 99, &assignment.unwrap())));
+    world.contribute(a);
+    let assignment = assignment.unwrap();
+    world.feed(Input::Arrived(super::world::arrival("b", 99, &assignment)));
+    let Assignment { fence, slot, .. } = assignment;
+    world.feed(Input::Staged { fence, identity: "b".into(), slot });
     let Some(Outcome::Broken { reason }) = &world.outcome else { panic!("{:?}", world.outcome) };
     assert!(
         reason.contains("parameters differ before round 0: a (") && reason.contains("against b ("),
@@ -198,6 +209,120 @@ fn training_stops_when_dev_stops_improving() {
     assert!(world.core.view(0).committed_frames < world.core.view(0).total_frames);
 }
 
+fn rounds(world: &World) -> Vec<(Encoding, u64)> {
+    let rounds = world.events.iter().filter_map(|event| match event {
+        Event::Round { encoding, frames, .. } => Some((*encoding, *frames)),
+        _ => None,
+    });
+    rounds.collect()
+}
+
+#[test]
+fn a_worker_that_dies_while_the_others_stage_has_them_stage_once_more_and_nobody_compute_again() {
+    let mut world = World::new(settings("workers = 3", ""), 1);
+    let (a, b, c) = (world.join("a"), world.join("b"), world.join("c"));
+    world.contribute(a);
+    world.act(b);
+    world.kill(c);
+    assert_eq!(world.faults["again"], 2, "whoever had computed is asked");
+    world.settle();
+    assert!(finished(&world));
+    world.audit();
+}
+
+#[test]
+fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_strategy_begins() {
+    let sections = "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n\
+                    [exchange.bmuf]\nblock = 2\n";
+    let mut world = World::new(settings("workers = 2", sections), 1);
+    let (a, b) = (world.join("a"), world.join("b"));
+    for _ in 0..3 {
+        for session in [a, b, a, b, a, b] {
+            world.act(session);
+        }
+    }
+    world.feed(Input::Switch { strategy: Strategy::Bmuf });
+    assert_eq!(world.core.view(0).switching_to, Some(Strategy::Bmuf));
+    world.settle();
+    assert!(finished(&world));
+    world.audit();
+    let kinds: Vec<Encoding> = rounds(&world).into_iter().map(|(encoding, _)| encoding).collect();
+    let last_threshold = kinds.iter().rposition(|e| matches!(e, Encoding::Threshold { .. })).unwrap();
+    assert!(matches!(kinds[last_threshold + 1], Encoding::Dense { .. }), "{kinds:?}");
+    assert!(kinds[last_threshold + 2..].iter().all(|e| matches!(e, Encoding::Block { .. })), "{kinds:?}");
+    let switched = world
+        .events
+        .iter()
+        .filter(|e| matches!(e, Event::Switched { from: Strategy::Gtc, to: Strategy::Bmuf, .. }));
+    assert_eq!(switched.count(), 1);
+    assert_eq!(world.newest().unwrap().1.strategy, Strategy::Bmuf, "a checkpoint remembers it");
+}
+
+/// One worker in a group: meetings are frequent, and so are groups that die.
+const TWO_TIER_SMALL: &str = "[exchange.two_tier]\ngroup = 1\n[exchange.bmuf]\nblock = 2\n";
+
+const TWO_TIER: &str = "[exchange]\nstrategy = \"two-tier\"\n[exchange.two_tier]\ngroup = 2\n[exchange.bmuf]\n\
+                        block = 3\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n";
+
+#[test]
+fn in_two_tier_groups_meet_after_every_block_and_before_the_end() {
+    let mut world = World::new(settings("workers = 4", TWO_TIER), 1);
+    for name in ["a", "b", "c", "d"] {
+        world.join(name);
+    }
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
+    let rounds = rounds(&world);
+    let blocks: Vec<usize> =
+        (0..rounds.len()).filter(|i| matches!(rounds[*i].0, Encoding::Block { .. })).collect();
+    assert!(blocks.windows(2).all(|pair| pair[1] - pair[0] <= 4), "{blocks:?}");
+    assert_eq!(blocks.last(), Some(&(rounds.len() - 1)));
+    assert!(blocks.iter().all(|i| rounds[*i].1 == 0), "a meeting counts no frame twice");
+    // Two models are averaged, whatever the number of workers.
+    let Encoding::Block { momentum, .. } = rounds[blocks[0]].0 else { panic!("{rounds:?}") };
+    assert_eq!(momentum, 0.5);
+}
+
+#[test]
+fn six_workers_make_two_groups_of_three_and_groups_stay_when_somebody_goes_between_meetings() {
+    let sections = TWO_TIER.replace("group = 2", "group = 4");
+    let mut world = World::new(settings("workers = 6", &sections), 1);
+    let sessions: Vec<_> = ["a", "b", "c", "d", "e", "f"].into_iter().map(|name| world.join(name)).collect();
+    for session in sessions.iter().cycle().take(3 * sessions.len()) {
+        world.act(*session);
+    }
+    // Two would now be enough for one group of four: but they hold another model than the rest.
+    world.kill(sessions[0]);
+    world.kill(sessions[1]);
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })));
+    world.audit();
+}
+
+#[test]
+fn a_group_that_dies_whole_between_meetings_takes_the_run_back_to_a_checkpoint() {
+    let mut world = World::new(settings("workers = 4", TWO_TIER), 1);
+    let sessions: Vec<_> = ["a", "b", "c", "d"].into_iter().map(|name| world.join(name)).collect();
+    // One round is over: the groups are apart.
+    for session in sessions.iter().cycle().take(3 * sessions.len()) {
+        world.act(*session);
+    }
+    world.kill(sessions[2]);
+    assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })), "d has what c had");
+    world.kill(sessions[3]);
+    let fell_back = world.events.iter().find_map(|e| match e {
+        Event::FellBack { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(fell_back.unwrap(), "group 1 is lost with all that it did since the groups met");
+    world.wait(20_100);
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
+}
+
 #[test]
 fn gtc_begins_dense_then_follows_the_suggested_threshold() {
     let sections =
@@ -206,19 +331,18 @@ fn gtc_begins_dense_then_follows_the_suggested_threshold() {
     world.join("a");
     world.join("b");
     world.settle();
-    let encodings: Vec<Encoding> = world
-        .events
-        .iter()
-        .filter_map(|e| if let Event::Round { encoding, .. } = e { Some(*encoding) } else { None })
-        .collect();
+    let encodings: Vec<Encoding> = rounds(&world).into_iter().map(|(encoding, _)| encoding).collect();
     assert!(matches!(encodings.first(), Some(Encoding::Dense { .. })));
     let Some(Encoding::Threshold { tau, density }) = encodings.last() else { panic!("{encodings:?}") };
     assert!((tau - 0.01).abs() < 1e-4 && (density - 0.03).abs() < 1e-9);
 }
 
-/// Random deaths, freezes, joins, coordinator restarts and orders of arrival.
+/// Random deaths, freezes, joins, coordinator restarts, switches and orders of arrival.
 fn storm(seed: u64, membership: &str) -> World {
-    let mut world = World::new(settings(&format!("workers = 2\nmembership = \"{membership}\""), ""), seed);
+    let mut world =
+        World::new(settings(&format!("workers = 2\nmembership = \"{membership}\""), TWO_TIER_SMALL), seed);
+    let start = [Strategy::Dense, Strategy::Gtc, Strategy::Bmuf, Strategy::TwoTier][seed as usize % 4];
+    world.start_with(start);
     let names = if membership == "fixed" { vec!["a", "b"] } else { vec!["a", "b", "c", "d"] };
     world.join("a");
     world.join("b");
@@ -244,6 +368,12 @@ fn storm(seed: u64, membership: &str) -> World {
                 let newest = world.newest();
                 world.restart_coordinator(newest);
                 *world.faults.entry("restart").or_default() += 1;
+            }
+            (9, _) if !calm => {
+                let to = [Strategy::Dense, Strategy::Gtc, Strategy::Bmuf, Strategy::TwoTier];
+                let strategy = to[world.draw(4) as usize];
+                world.feed(Input::Switch { strategy });
+                *world.faults.entry("switch").or_default() += 1;
             }
             (3..6, _) => {
                 let there = world.identities();
@@ -295,5 +425,8 @@ fn through_five_hundred_storms_each_batch_counts_exactly_once() {
         }
     }
     assert!(over > 900, "only {over} of 1000 runs came to their end");
-    assert!(["kill", "freeze", "restart", "join"].iter().all(|k| faults[k] > 100), "{faults:?}");
+    assert!(
+        ["kill", "freeze", "restart", "join", "switch", "again"].iter().all(|k| faults[k] > 100),
+        "{faults:?}"
+    );
 }

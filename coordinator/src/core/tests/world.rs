@@ -1,9 +1,9 @@
 use crate::core::{
-    Action, Arrival, Assignment, Boundary, Core, DevScore, Event, Input, Outcome, Report, Saved, Session,
-    Settings, Slot, Written,
+    Action, Arrival, Assignment, Boundary, Closing, Core, DevScore, Encoding, Event, Fence, Input, Next,
+    Outcome, Report, Saved, Session, Settings, Slot, Written,
 };
 use std::collections::BTreeMap;
-use stentor_experiment::Experiment;
+use stentor_experiment::{Experiment, Strategy};
 use stentor_plan::audit::{Audit, Commit, Extent, FallBack, surviving};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 
@@ -14,6 +14,8 @@ enum Work {
     Joining,
     /// Has a round to contribute to.
     Computing(Assignment),
+    /// Has said so, and brings its payload to the reducers.
+    Staging(Assignment),
     /// Waits for the round's update.
     Waiting(Assignment),
     /// Has a boundary to report, then perhaps a round.
@@ -40,6 +42,8 @@ pub(super) struct World {
     pub(super) outcome: Option<Outcome>,
     pub(super) events: Vec<Event>,
     pub(super) refusals: Vec<String>,
+    /// What the reducers hold, by round and group.
+    staged: BTreeMap<(Fence, u32), BTreeMap<Slot, u64>>,
     /// Parameters as they were at each written checkpoint.
     models: BTreeMap<String, u64>,
     pub(super) published: Vec<String>,
@@ -51,7 +55,7 @@ pub(super) fn settings(cluster: &str, sections: &str) -> Settings {
     let text = format!(
         "[run]\nname = \"w\"\noutput = \"o\"\n[data]\nannotated = \"a\"\nunannotated = \"u\"\nlabels = \"l\"\n\
          [schedule]\npasses = 2\nannotated_passes = 1\nsub_epoch_batches = 8\n[batch]\nchunks = 2\nunit_batches = 3\n\
-         [checkpoint]\ncount = 4\n[cluster]\nround_deadline_s = 5.0\njoin_deadline_s = 20.0\n{cluster}\n{sections}\n"
+         [checkpoint]\ncount = 4\n[cluster]\ndigest_every = 1\nround_deadline_s = 5.0\njoin_deadline_s = 20.0\n{cluster}\n{sections}\n"
     );
     let experiment = Experiment::parse(&text).unwrap();
     let catalogue = |groups: usize| Catalogue {
@@ -75,11 +79,18 @@ impl World {
             outcome: None,
             events: Vec::new(),
             refusals: Vec::new(),
+            staged: BTreeMap::new(),
             models: BTreeMap::new(),
             published: Vec::new(),
             faults: BTreeMap::new(),
             random: seed,
         }
+    }
+
+    /// Begins anew with another strategy, before anybody has joined.
+    pub(super) fn start_with(&mut self, strategy: Strategy) {
+        self.settings.experiment.exchange.strategy = strategy;
+        self.core = Core::new(self.settings.clone(), None, self.now);
     }
 
     /// Splitmix64 (Steele et al. 2014).
@@ -131,9 +142,22 @@ impl World {
         match worker.work.clone() {
             Work::Joining | Work::Waiting(_) | Work::Done => false,
             Work::Computing(assignment) => {
-                worker.work = Work::Waiting(assignment.clone());
+                worker.work = Work::Staging(assignment.clone());
                 let arrival = arrival(&worker.identity, worker.parameters, &assignment);
                 self.feed(Input::Arrived(arrival));
+                true
+            }
+            Work::Staging(assignment) => {
+                worker.work = Work::Waiting(assignment.clone());
+                let Assignment { fence, slot, company, encoding, .. } = assignment;
+                let payload = match encoding {
+                    Encoding::Block { .. } if !company.speaks => 0,
+                    Encoding::Block { .. } => worker.parameters + u64::from(slot),
+                    _ => fence.round * 31 + u64::from(slot),
+                };
+                let identity = worker.identity.clone();
+                self.staged.entry((fence, company.group)).or_default().insert(slot, payload);
+                self.feed(Input::Staged { fence, identity, slot });
                 true
             }
             Work::Reporting(boundary, next) => {
@@ -151,6 +175,12 @@ impl World {
                 true
             }
         }
+    }
+
+    /// A worker computes its round and brings its payload.
+    pub(super) fn contribute(&mut self, session: Session) {
+        self.act(session);
+        self.act(session);
     }
 
     /// Everybody works in turn until the run is over or nobody can.
@@ -186,20 +216,21 @@ impl World {
                 self.refusals.push(reason);
             }
             Action::Refuse { reason, .. } => self.refusals.push(reason),
-            Action::Close(closing) => {
-                assert!(closing.frames > 0 || closing.weights.iter().all(|w| *w == 0));
-                for worker in self.workers.values_mut() {
-                    let Work::Waiting(assignment) = &worker.work else { continue };
-                    let Some((boundary, next)) = closing.next.get(&assignment.slot) else { continue };
-                    if assignment.fence != closing.fence {
-                        continue;
+            Action::Again { slot, fence, company } => {
+                let asked = self.workers.values_mut().find_map(|worker| match &worker.work {
+                    Work::Staging(a) | Work::Waiting(a)
+                        if (a.slot, a.fence.lineage, a.fence.round) == (slot, fence.lineage, fence.round) =>
+                    {
+                        Some((a.clone(), worker))
                     }
-                    let update =
-                        closing.contributors.iter().fold(closing.fence.round, |h, s| h * 31 + u64::from(*s));
-                    worker.parameters = worker.parameters.wrapping_mul(1_000_003).wrapping_add(update);
-                    worker.work = Work::Reporting(boundary.clone(), next.clone());
+                    _ => None,
+                });
+                if let Some((assignment, worker)) = asked {
+                    worker.work = Work::Computing(Assignment { fence, company, ..assignment });
+                    *self.faults.entry("again").or_default() += 1;
                 }
             }
+            Action::Close(closing) => self.close(closing),
             Action::Dismiss { session, .. } => {
                 // Whoever still lives joins again.
                 if let Some(worker) = self.workers.remove(&session) {
@@ -218,6 +249,30 @@ impl World {
             Action::Record(event) => self.events.push(event),
             Action::Stop(outcome) => self.outcome = Some(outcome),
         }
+    }
+
+    /// Every member fetches its sum: all who are said to be in it have staged for this very membership.
+    fn close(&mut self, closing: Closing) {
+        let Closing { fence, encoding, next, .. } = closing;
+        for worker in self.workers.values_mut() {
+            let Work::Waiting(assignment) = &worker.work else { continue };
+            let Some(Next { contributors, boundary, assignment: after, .. }) = next.get(&assignment.slot)
+            else {
+                continue;
+            };
+            if assignment.fence != fence {
+                continue;
+            }
+            let sum = &self.staged[&(fence, assignment.company.group)];
+            assert_eq!(contributors, &sum.keys().copied().collect::<Vec<_>>(), "{fence:?}");
+            let update = sum.values().fold(fence.round, |h, p| h.wrapping_mul(31).wrapping_add(*p));
+            worker.parameters = match encoding {
+                Encoding::Block { .. } => update,
+                _ => worker.parameters.wrapping_mul(1_000_003).wrapping_add(update),
+            };
+            worker.work = Work::Reporting(boundary.clone(), after.clone());
+        }
+        self.staged.retain(|(of, _), _| of.lineage >= fence.lineage && of.round + 2 > fence.round);
     }
 
     /// A new incarnation goes on from a checkpoint.
@@ -290,7 +345,8 @@ pub(super) fn arrival(identity: &str, parameters: u64, assignment: &Assignment) 
         values_sent: 1,
         residual_norm: 0.0,
         payload_bytes: 1,
-        parameters_digest: parameters,
+        parameters_digest: assignment.digest.then_some(parameters),
+        update_digest: None,
         compute_s: 0.0,
     }
 }

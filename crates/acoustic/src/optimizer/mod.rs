@@ -30,6 +30,12 @@ pub trait Optimizer: Send {
     /// [`Error::Shape`] for a gradient of another length.
     fn update(&mut self, gradient: &Tensor, learning_rate: f64) -> Result<Tensor, Error>;
 
+    /// The factor f where the next step is f·g for any gradient g, which then counts as taken: plain SGD's −lr. None, and
+    /// nothing counted, for an optimiser that remembers.
+    fn plain_factor(&mut self, _learning_rate: f64) -> Option<f32> {
+        None
+    }
+
     /// A copy of the state.
     fn state(&self) -> OptimizerState;
 

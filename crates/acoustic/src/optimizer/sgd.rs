@@ -34,6 +34,14 @@ impl Optimizer for Sgd {
         }
     }
 
+    fn plain_factor(&mut self, learning_rate: f64) -> Option<f32> {
+        if self.velocity.is_some() {
+            return None;
+        }
+        self.steps += 1;
+        Some(-learning_rate as f32)
+    }
+
     fn state(&self) -> OptimizerState {
         let vectors = self.velocity.iter().map(|v| ("velocity".to_owned(), to_host(v))).collect();
         OptimizerState { steps: self.steps, vectors }

@@ -1,4 +1,5 @@
 use super::counts::{ALL_LINES, Counts, fetch};
+use super::density::cut;
 use super::encode::EncodeStats;
 use super::kernel::{Block, Limits, Writes, threshold_blocks};
 use super::marks::{Marks, WORD};
@@ -11,13 +12,18 @@ use rayon::prelude::*;
 /// residual of its own, so that the update has the size of one contribution however many workers there are.
 ///
 /// ```text
-/// v = fl(R + (τ/c)·Σn)      m = +1 where v ≥ τ, −1 where v ≤ −τ, else 0      R′ = v − τ·m
+/// v = fl(R + (τ/c)·Σn)      m = +1 where v ≥ τ′, −1 where v ≤ −τ′, else 0      R′ = v − τ′·m
 /// ```
 ///
-/// What a worker sends is not lost but late: R holds it until it reaches τ. Every worker gets the same
+/// τ′ is the threshold that sends about a density asked for, found anew in each round, and τ at most: with that,
+/// no more goes down on average than one worker sends up. The workers' own τ would
+/// not do: in the mean of many, noise cancels, hardly a value reaches τ, and R would hold what workers have
+/// sent for many rounds.
+///
+/// What a worker sends is not lost but late: R holds it until it reaches τ′. Every worker gets the same
 /// message, so replicas stay bit-identical. R belongs to the run: it is part of a checkpoint.
 ///
-/// A block of 64 values that no contribution touched and whose residual stays below τ comes out as it was,
+/// A block of 64 values that no contribution touched and whose residual stays below τ′ comes out as it was,
 /// and is passed over.
 #[derive(Debug, Clone)]
 pub struct Rethreshold {
@@ -56,8 +62,10 @@ impl Rethreshold {
         &self.residual
     }
 
-    /// Thresholds the mean of `counts` over `divisor` contributors and appends its message, with divisor 1,
-    /// to `out`.
+    /// Thresholds the mean of `counts` in units of `tau` over `divisor` contributors, so that about `density` of
+    /// the values are sent, and appends the message, with its own threshold and divisor 1, to `out`.
+    ///
+    /// Where there is less to send than that, all of it goes that is not smaller than one count.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::TooLong`].
@@ -66,6 +74,7 @@ impl Rethreshold {
         counts: &Counts,
         tau: Tau,
         divisor: u32,
+        density: f64,
         out: &mut Vec<u8>,
     ) -> Result<EncodeStats, Error> {
         let values = self.residual.len();
@@ -75,6 +84,11 @@ impl Rethreshold {
         }
         self.marks.resize(values);
         let share = tau.share(divisor);
+        let value = |index: usize| self.residual[index] + share * counts.values()[index] as f32;
+        let cut = cut(values, value, density).or_else(|| Tau::at_most(share).ok());
+        // Not above the workers' τ, or values that all grow alike could wait for ever, each below a threshold that
+        // grows with them. (A share can be too small for a threshold of its own.)
+        let tau = cut.filter(|cut| *cut < tau).unwrap_or(tau);
         let tasks = (
             counts.values().par_chunks(BLOCKS * WORD),
             self.residual.par_chunks_mut(BLOCKS * WORD),
@@ -162,7 +176,7 @@ impl BlockResidual {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gtc::{decode_counts, encode, encode_counts};
+    use crate::gtc::{Header, decode_counts, encode, encode_counts};
     use proptest::prelude::*;
 
     proptest! {
@@ -171,6 +185,7 @@ mod tests {
             rounds in prop::collection::vec((prop::collection::vec((0usize..1000, -3i32..4), 0..30), -3i32..3), 1..8),
             // One large residual, which takes many rounds to go down, and one that a lower threshold reaches.
             large in -9f32..9.0,
+            density in 0.0005f64..0.05,
         ) {
             let mut residual = vec![0.0; 1000];
             (residual[500], residual[999]) = (large, 0.4);
@@ -183,11 +198,12 @@ mod tests {
                 encode_counts(&sum, tau, 3, &mut message).unwrap();
                 let mut counts = Counts::new(1000);
                 counts.add(&message).unwrap();
-                // The definition: the mean is an update like any other.
+                // The definition: the mean is an update like any other, with the threshold that was found.
                 let mean: Vec<f32> = sum.iter().map(|&n| tau.share(3) * n as f32).collect();
                 let (mut next, mut expected, mut found) = (vec![0.0; 1000], Vec::new(), Vec::new());
-                let wanted = encode(&mean, &residual, tau, None, &mut next, &mut expected).unwrap();
-                let stats = rethreshold.encode(&counts, tau, 3, &mut found).unwrap();
+                let stats = rethreshold.encode(&counts, tau, 3, density, &mut found).unwrap();
+                let cut = Header::read(&found, 1000).unwrap().tau;
+                let wanted = encode(&mean, &residual, cut, None, &mut next, &mut expected).unwrap();
                 prop_assert_eq!(decode_counts(&found, 1000).unwrap(), decode_counts(&expected, 1000).unwrap());
                 prop_assert_eq!(rethreshold.residual(), &next);
                 prop_assert_eq!((stats.sent, stats.positive), (wanted.sent, wanted.positive));

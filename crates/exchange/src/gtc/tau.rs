@@ -29,6 +29,23 @@ impl Tau {
         if is_in_range(rounded) { Ok(Self(rounded)) } else { Err(Error::TauOutOfRange { found: value }) }
     }
 
+    /// The largest threshold that is not above `value`.
+    ///
+    /// # Errors
+    /// [`Error::TauOutOfRange`].
+    pub(super) fn at_most(value: f32) -> Result<Self, Error> {
+        Self::nearest(f32::from_bits(value.to_bits() >> UNUSED_BITS << UNUSED_BITS))
+    }
+
+    /// The smallest threshold above `value`.
+    ///
+    /// # Errors
+    /// [`Error::TauOutOfRange`].
+    pub(super) fn above(value: f32) -> Result<Self, Error> {
+        // Beyond the largest of an exponent, the carry leads to the next one.
+        Self::nearest(f32::from_bits(((value.to_bits() >> UNUSED_BITS) + 1) << UNUSED_BITS))
+    }
+
     /// `value` itself as a threshold.
     ///
     /// # Errors
@@ -84,6 +101,13 @@ mod tests {
             prop_assert_eq!(Tau::exact(tau.get()).unwrap(), tau);
             prop_assert_eq!(tau.get().to_bits().trailing_zeros().min(16), 16);
             prop_assert!((f64::from(tau.get()) - f64::from(value)).abs() <= f64::from(value) / 256.0);
+        }
+
+        #[test]
+        fn thresholds_on_both_sides_of_a_value_are_neighbours(value in f32::MIN_POSITIVE..1e38) {
+            let (below, above) = (Tau::at_most(value).unwrap(), Tau::above(value).unwrap());
+            prop_assert!(below.get() <= value && value < above.get());
+            prop_assert_eq!(below.get().to_bits() + (1 << UNUSED_BITS), above.get().to_bits());
         }
 
         #[test]

@@ -15,13 +15,13 @@ pub enum Phase {
     Compute,
     /// Contribution into bytes.
     Encode,
-    /// Bytes to the coordinator.
+    /// Payloads to the reducers; whoever is early waits there for its predecessors.
     Send,
-    /// For the others.
+    /// Until the round closes.
     Wait,
-    /// Update out of bytes.
-    Decode,
-    /// Update into the parameters.
+    /// Sums from the reducers.
+    Fetch,
+    /// Update out of bytes and into the parameters.
     Apply,
 }
 
@@ -73,7 +73,7 @@ macro_rules! words {
 
 words! {
     Phase {
-        Compute = "compute", Encode = "encode", Send = "send", Wait = "wait", Decode = "decode", Apply = "apply"
+        Compute = "compute", Encode = "encode", Send = "send", Wait = "wait", Fetch = "fetch", Apply = "apply"
     }
     Direction { In = "in", Out = "out" }
     MemberState { Joining = "joining", Computing = "computing", Contributed = "contributed", Lost = "lost" }

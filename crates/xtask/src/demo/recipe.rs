@@ -140,8 +140,8 @@ impl Recipe {
         Self {
             teacher: Training { width: 256, passes: 16, checkpoints: 16, ..game.teacher },
             baseline: Training { patience: 5, ..game.baseline },
-            student: Training { passes: 8, checkpoints: 16, ..game.student },
-            budget: Budget { teacher: 750_000.0, baseline: 650_000.0, student: 4_200_000.0 },
+            student: Training { passes: 10, checkpoints: 10, ..game.student },
+            budget: Budget { teacher: 750_000.0, baseline: 650_000.0, student: 5_200_000.0 },
             ..game
         }
     }

@@ -1,0 +1,260 @@
+//! The data plane: sums one range of the parameter vector, round after round. It decides nothing: whose contributions
+//! belong together is told by the members themselves, who have it from the coordinator, and nobody uses a sum before the
+//! coordinator has closed its round.
+//!
+//! Means of floats are made while values come, in the order of slots, so that memory does not grow with the members, and
+//! go out while later values still come in. Sums of signs are small and do not depend on any order: their messages are kept
+//! until all are there.
+
+mod service;
+mod state;
+mod sum;
+
+pub(crate) use service::ReducerService;
+
+use crate::core::{Fence, Slot};
+use bytes::Bytes;
+use state::Kept;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use stentor_experiment::{BmufWeights, Experiment, GtcDownlink};
+use stentor_proto::v1;
+use stentor_store::Store;
+use sum::{Progress, Sum};
+use thiserror::Error;
+use tokio::sync::watch;
+
+/// Why a payload or a request was not taken.
+#[derive(Debug, Error)]
+pub(crate) enum Refusal {
+    /// The round is over, or its members have changed.
+    #[error("{found:?} is past: the reducer is at {newest:?}")]
+    Stale { found: Fence, newest: Fence },
+    /// The payload cannot be summed.
+    #[error("slot {slot}: {reason}")]
+    Payload { slot: Slot, reason: String },
+    /// What was kept for a checkpoint cannot be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] stentor_checkpoint::Error),
+    /// The object store failed.
+    #[error(transparent)]
+    Store(#[from] stentor_store::Error),
+}
+
+/// Sums one range of the parameter vector.
+#[derive(Debug)]
+pub(crate) struct RangeReducer {
+    /// Its number among the reducers.
+    index: usize,
+    range: Range<usize>,
+    weights: BmufWeights,
+    run: Store,
+    kept: tokio::sync::Mutex<Kept>,
+    sums: Mutex<Sums>,
+    /// Changes with every step of a sum, to wake whoever waits for its turn.
+    moved: watch::Sender<u64>,
+}
+
+/// The sums of the newest round, one for each group, and those of the round before, which slow members still fetch.
+#[derive(Debug, Default)]
+struct Sums {
+    newest: Option<Fence>,
+    open: HashMap<u32, Sum>,
+    before: HashMap<u32, Sum>,
+}
+
+/// Which sum, and whose part in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) fence: Fence,
+    pub(crate) group: u32,
+    pub(crate) slot: Slot,
+}
+
+/// What there is of a sum beyond what was fetched before.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) parts: Vec<Bytes>,
+    /// All of it is final.
+    pub(crate) end: Option<v1::SumEnd>,
+}
+
+impl RangeReducer {
+    /// A reducer for `range`, the `index`-th of the run's.
+    pub(crate) fn new(experiment: &Experiment, run: Store, index: usize, range: Range<usize>) -> Self {
+        let exchange = &experiment.exchange;
+        Self {
+            index,
+            weights: exchange.bmuf.weights,
+            kept: tokio::sync::Mutex::new(Kept::new(exchange.gtc.downlink == GtcDownlink::Rethreshold)),
+            range,
+            run,
+            sums: Mutex::default(),
+            moved: watch::Sender::new(0),
+        }
+    }
+
+    pub(crate) fn values(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Prepares for a member's payload: opens its sum, or joins the one that is open.
+    pub(crate) async fn expect(&self, header: &v1::StageHeader, fence: Fence) -> Result<(), Refusal> {
+        let holds = {
+            let mut kept = self.kept.lock().await;
+            kept.follow(&self.run, self.index, fence.lineage, &header.lineage_start).await?;
+            kept.holds()
+        };
+        let refuse = |reason: String| Refusal::Payload { slot: header.slot, reason };
+        let company = header.company.as_ref().ok_or_else(|| refuse("expected a company".into()))?;
+        let mut sums = self.lock();
+        sums.advance(fence)?;
+        let sum = match sums.open.get_mut(&company.group) {
+            Some(sum) => sum,
+            None => {
+                let sum = Sum::new(fence, header, company, self.values(), self.weights, holds);
+                sums.open.entry(company.group).or_insert(sum.map_err(refuse)?)
+            }
+        };
+        sum.check(header, company).map_err(refuse)?;
+        sum.begin(header.slot, header.frames).map_err(refuse)?;
+        drop(sums);
+        self.wake();
+        Ok(())
+    }
+
+    /// Adds the part of a payload that begins at byte `offset`, as soon as it is the member's turn.
+    pub(crate) async fn add(&self, at: &Place, offset: usize, part: &Bytes) -> Result<(), Refusal> {
+        let mut moved = self.moved.subscribe();
+        loop {
+            let added = {
+                let mut sums = self.lock();
+                let sum = sums.open_sum(at)?;
+                let turn = sum.is_turn_of(at.slot, offset + part.len());
+                if turn {
+                    sum.add(at.slot, offset, part)
+                        .map_err(|reason| Refusal::Payload { slot: at.slot, reason })?;
+                }
+                turn
+            };
+            if added {
+                self.wake();
+                return Ok(());
+            }
+            // The sender lives as long as the reducer.
+            let _ = moved.changed().await;
+        }
+    }
+
+    /// All of a payload is there, and its digest was right.
+    pub(crate) fn end(&self, at: &Place) {
+        if let Ok(sum) = self.lock().open_sum(at) {
+            sum.end(at.slot);
+        }
+        self.wake();
+    }
+
+    /// A payload turned out to be damaged after it was summed: nothing of the sum can be used.
+    pub(crate) fn spoil(&self, at: &Place) {
+        let mut sums = self.lock();
+        if sums.open_sum(at).is_ok() {
+            sums.open.remove(&at.group);
+        }
+        drop(sums);
+        self.wake();
+    }
+
+    /// What is final of a sum from part number `from` on; waits until there is something.
+    pub(crate) async fn fetch(&self, fence: Fence, group: u32, from: usize) -> Result<Ready, Refusal> {
+        let mut moved = self.moved.subscribe();
+        loop {
+            let progress = {
+                let mut sums = self.lock();
+                match sums.find(fence, group)? {
+                    Some(sum) => sum.progress(from),
+                    None => Progress::Nothing,
+                }
+            };
+            match progress {
+                Progress::Ready(ready) => return Ok(ready),
+                Progress::Finish(sum) => self.finish(fence, group, *sum).await?,
+                Progress::Nothing => {
+                    // The sender lives as long as the reducer.
+                    let _ = moved.changed().await;
+                }
+            }
+        }
+    }
+
+    /// Makes a sum that is only made when everything is there.
+    async fn finish(&self, fence: Fence, group: u32, sum: sum::Whole) -> Result<(), Refusal> {
+        let mut kept = self.kept.lock().await;
+        let started = std::time::Instant::now();
+        let mut taken = std::mem::take(&mut *kept);
+        let finished = tokio::task::spawn_blocking(move || (sum.finish(&mut taken), taken)).await;
+        let failed = |reason: String| Refusal::Payload { slot: 0, reason };
+        let (payload, taken) = finished.map_err(|e| failed(format!("the reduction failed: {e}")))?;
+        *kept = taken;
+        stentor_runtime::metrics::reduction_time(started.elapsed());
+        let payload = payload.map_err(failed)?;
+        if let Some(sum) = self.lock().find(fence, group)? {
+            sum.publish(payload);
+        }
+        self.wake();
+        Ok(())
+    }
+
+    /// Writes what is kept between rounds as part of checkpoint `name`.
+    pub(crate) async fn save(&self, name: &str) -> Result<Vec<v1::WrittenObject>, Refusal> {
+        self.kept.lock().await.save(&self.run, self.index, name).await
+    }
+
+    fn wake(&self) {
+        self.moved.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sums> {
+        // A panic within a sum leaves it incomplete: it is never fetched.
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sums {
+    /// Goes on to `fence`, where it is a newer one.
+    fn advance(&mut self, fence: Fence) -> Result<(), Refusal> {
+        let newest = *self.newest.get_or_insert(fence);
+        if fence < newest {
+            return Err(Refusal::Stale { found: fence, newest });
+        }
+        if fence > newest {
+            let open = std::mem::take(&mut self.open);
+            // The sums of other members of the same round, or of another lineage, are void. Whoever waits within one is
+            // woken and told so.
+            if (fence.lineage, fence.round) != (newest.lineage, newest.round) {
+                self.before = open.into_iter().filter(|(_, sum)| sum.is_final()).collect();
+            }
+            self.newest = Some(fence);
+        }
+        Ok(())
+    }
+
+    fn open_sum(&mut self, at: &Place) -> Result<&mut Sum, Refusal> {
+        let newest = self.newest.unwrap_or(at.fence);
+        match self.open.get_mut(&at.group) {
+            Some(sum) if sum.fence == at.fence => Ok(sum),
+            _ => Err(Refusal::Stale { found: at.fence, newest }),
+        }
+    }
+
+    /// The sum of `fence`; none where nothing is known of it yet.
+    fn find(&mut self, fence: Fence, group: u32) -> Result<Option<&mut Sum>, Refusal> {
+        let newest = self.newest.unwrap_or(fence);
+        let sums = if fence < newest { &mut self.before } else { &mut self.open };
+        match sums.get_mut(&group).filter(|sum| sum.fence == fence) {
+            Some(sum) => Ok(Some(sum)),
+            None if fence < newest => Err(Refusal::Stale { found: fence, newest }),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+use super::Ready;
+use super::state::Kept;
+use crate::core::{Fence, Slot};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use stentor_exchange::{Digest, EncodingSpec, Precision, StreamingMean, Tau};
+use stentor_experiment::BmufWeights;
+use stentor_proto::v1::{self, encoding::Deltas, encoding::Kind};
+
+/// Values of a mean that go out together: 1 MiB.
+const PART: usize = 1 << 18;
+
+/// The sum of a round over one company of members, in the making.
+#[derive(Debug)]
+pub(super) struct Sum {
+    pub(super) fence: Fence,
+    company: v1::Company,
+    encoding: v1::Encoding,
+    sections: u32,
+    weights: BmufWeights,
+    values: usize,
+    form: Form,
+    /// What is final, from the beginning on.
+    parts: Vec<Bytes>,
+    digest: Digest,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// Floats, summed while they come. `held`: nothing is final before all is there.
+    Mean { mean: Box<StreamingMean>, precision: Precision, held: bool },
+    /// Messages of signs, by slot.
+    Signs { tau: Tau, messages: BTreeMap<Slot, Message> },
+    /// All is there, and somebody makes the sum.
+    Finishing,
+    /// All is in `parts`.
+    Final,
+}
+
+/// A message of signs.
+#[derive(Debug)]
+struct Message {
+    frames: u64,
+    bytes: Vec<u8>,
+    /// All of it is there.
+    whole: bool,
+}
+
+/// A sum that is made when everything is there.
+#[derive(Debug)]
+pub(super) struct Whole {
+    form: Form,
+    values: usize,
+}
+
+/// How far a sum is, for somebody who fetches it.
+#[derive(Debug)]
+pub(super) enum Progress {
+    Nothing,
+    Ready(Ready),
+    /// Everything is there: make the sum and publish it.
+    Finish(Box<Whole>),
+}
+
+impl Sum {
+    /// An empty sum as a first member describes it, over a range of `values`.
+    pub(super) fn new(
+        fence: Fence,
+        header: &v1::StageHeader,
+        company: &v1::Company,
+        values: usize,
+        weights: BmufWeights,
+        holds: bool,
+    ) -> Result<Self, String> {
+        let encoding = header.encoding.ok_or("expected an encoding, found none")?;
+        let sections = header.sections.clamp(1, MOST_SECTIONS);
+        let values = values * sections as usize;
+        let words = |e: stentor_exchange::Error| e.to_string();
+        let signs = |tau: f32| {
+            Ok::<_, String>(Form::Signs { tau: Tau::exact(tau).map_err(words)?, messages: BTreeMap::new() })
+        };
+        let mean = |precision| {
+            let mean = Box::new(StreamingMean::new(values, &company.slots).map_err(words)?);
+            let held = holds && matches!(encoding.kind, Some(Kind::Dense(_)));
+            Ok::<_, String>(Form::Mean { mean, precision, held })
+        };
+        let form = match encoding.kind {
+            Some(Kind::Threshold(threshold)) => signs(threshold.tau)?,
+            Some(Kind::Block(block)) if block.deltas() == Deltas::Threshold => signs(block.tau)?,
+            Some(Kind::Block(block)) if block.deltas() == Deltas::Bf16 => mean(Precision::Bf16)?,
+            Some(Kind::Dense(_) | Kind::Block(_)) => mean(Precision::F32)?,
+            None => return Err("expected a kind of encoding, found none".into()),
+        };
+        let (parts, digest) = (Vec::new(), Digest::default());
+        Ok(Self { fence, company: company.clone(), encoding, sections, weights, values, form, parts, digest })
+    }
+
+    /// All members must describe the same sum.
+    pub(super) fn check(&self, header: &v1::StageHeader, company: &v1::Company) -> Result<(), String> {
+        let same = self.company.slots == company.slots
+            && header.encoding == Some(self.encoding)
+            && header.sections.clamp(1, MOST_SECTIONS) == self.sections;
+        if same {
+            Ok(())
+        } else {
+            Err(format!(
+                "expected a contribution to the sum of slots {:?} as {:?}, found one to {:?} as {:?}",
+                self.company.slots, self.encoding, company.slots, header.encoding
+            ))
+        }
+    }
+
+    /// A member's payload begins; one without frames is empty, and complete.
+    pub(super) fn begin(&mut self, slot: Slot, frames: u64) -> Result<(), String> {
+        if !self.company.slots.contains(&slot) {
+            return Err(format!("expected one of slots {:?}", self.company.slots));
+        }
+        let equal = self.weights == BmufWeights::Equal && matches!(self.encoding.kind, Some(Kind::Block(_)));
+        match &mut self.form {
+            Form::Mean { mean, .. } => {
+                let weight = if equal { frames.min(1) } else { frames };
+                mean.open(slot, weight).map_err(|e| e.to_string())
+            }
+            Form::Signs { messages, .. } => {
+                let message = Message { frames, bytes: Vec::new(), whole: frames == 0 };
+                match messages.insert(slot, message) {
+                    None => Ok(()),
+                    Some(_) => Err("its payload was already here".into()),
+                }
+            }
+            Form::Finishing | Form::Final => Err("the sum is made already".into()),
+        }?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Whether bytes up to `end` of a member's payload may be added now.
+    pub(super) fn is_turn_of(&self, slot: Slot, end: usize) -> bool {
+        match &self.form {
+            Form::Mean { mean, precision, .. } => {
+                let end = end.div_ceil(precision.bytes());
+                let free = mean.next(slot).and_then(|next| Ok(next + mean.ready(slot)?));
+                // Nothing is held back that would be refused anyway.
+                free.is_ok_and(|free| end <= free) || end > self.values
+            }
+            Form::Signs { .. } | Form::Finishing | Form::Final => true,
+        }
+    }
+
+    pub(super) fn add(&mut self, slot: Slot, offset: usize, part: &Bytes) -> Result<(), String> {
+        match &mut self.form {
+            // A part that begins within a value follows one that was refused for ending there.
+            Form::Mean { mean, precision, .. } => {
+                mean.add(slot, offset / precision.bytes(), part, *precision).map_err(|e| e.to_string())?;
+            }
+            Form::Signs { messages, .. } => {
+                messages.get_mut(&slot).ok_or("expected a header first")?.bytes.extend_from_slice(part);
+            }
+            Form::Finishing | Form::Final => return Err("the sum is made already".into()),
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// All of a member's payload is there, and its digest was right.
+    pub(super) fn end(&mut self, slot: Slot) {
+        if let Form::Signs { messages, .. } = &mut self.form
+            && let Some(message) = messages.get_mut(&slot)
+        {
+            message.whole = true;
+        }
+    }
+
+    /// Moves what has become final of a mean to the parts that go out.
+    fn settle(&mut self) {
+        let Form::Mean { mean, held: false, .. } = &self.form else { return };
+        let all = mean.is_complete();
+        let complete = mean.complete();
+        let mut from = self.parts.len() * PART;
+        while from < complete && (all || from + PART <= complete) {
+            let to = (from + PART).min(complete);
+            let mut part = Vec::with_capacity(4 * (to - from));
+            // Where nobody has a frame nothing is sent: the update changes nothing.
+            if mean.write_mean(from..to, &mut part).is_err() {
+                break;
+            }
+            self.digest.update(&part);
+            self.parts.push(part.into());
+            from = to;
+        }
+        if all {
+            self.form = Form::Final;
+        }
+    }
+
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self.form, Form::Final)
+    }
+
+    /// What there is from part `from` on.
+    pub(super) fn progress(&mut self, from: usize) -> Progress {
+        let everything = match &self.form {
+            Form::Mean { mean, held, .. } => *held && mean.is_complete(),
+            Form::Signs { messages, .. } => {
+                messages.len() == self.company.slots.len() && messages.values().all(|m| m.whole)
+            }
+            Form::Finishing | Form::Final => false,
+        };
+        if everything {
+            let form = std::mem::replace(&mut self.form, Form::Finishing);
+            return Progress::Finish(Box::new(Whole { form, values: self.values }));
+        }
+        let parts = self.parts.get(from..).unwrap_or_default().to_vec();
+        let end = self.is_final().then(|| v1::SumEnd {
+            payload_bytes: self.parts.iter().map(|p| p.len() as u64).sum(),
+            payload_digest: self.digest.finish(),
+        });
+        if parts.is_empty() && end.is_none() {
+            Progress::Nothing
+        } else {
+            Progress::Ready(Ready { parts, end })
+        }
+    }
+
+    /// The sum that somebody made.
+    pub(super) fn publish(&mut self, payload: Vec<u8>) {
+        self.digest.update(&payload);
+        self.parts = stentor_proto::parts(&payload.into()).collect();
+        self.form = Form::Final;
+    }
+}
+
+impl Whole {
+    /// The update. Empty where nobody had a frame: it changes nothing.
+    pub(super) fn finish(self, kept: &mut Kept) -> Result<Vec<u8>, String> {
+        match self.form {
+            Form::Mean { mean, .. } => match mean.finish_payload() {
+                Ok(mut payload) => {
+                    kept.flush_into(&mut payload);
+                    Ok(payload)
+                }
+                Err(stentor_exchange::Error::NothingToReduce) => Ok(Vec::new()),
+                Err(error) => Err(error.to_string()),
+            },
+            Form::Signs { tau, messages } => {
+                let reducer = kept.reducer(&EncodingSpec::Threshold { tau }, self.values);
+                for (slot, Message { frames, bytes, .. }) in &messages {
+                    reducer.add(*slot, *frames, bytes).map_err(|e| format!("slot {slot}: {e}"))?;
+                }
+                kept.reduce(self.values)
+            }
+            Form::Finishing | Form::Final => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Values, and as many vectors as any optimiser keeps.
+const MOST_SECTIONS: u32 = 4;

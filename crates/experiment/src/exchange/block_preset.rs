@@ -1,0 +1,76 @@
+use super::bmuf::{BlockDeltas, BlockMoments, Bmuf, BmufMomentum, BmufWeights};
+use serde::{Deserialize, Serialize};
+
+/// Published methods that are settings of one filter. A preset gives defaults; keys set by hand win.
+///
+/// With G = mean(θᵢ) − S, the filter is Δ ← ηΔ + ζG; W ← W + Δ; the next S is W or W + ηΔ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockPreset {
+    /// Chen & Huo 2016: η = 1 − 1/N, ζ = 1, Nesterov, weighted by frames, W deployed.
+    Bmuf,
+    /// SlowMo, Wang et al. 2020 ("SlowMo: improving communication-efficient distributed SGD with slow momentum"),
+    /// algorithm 1 with local SGD, whose β is η and whose α is ζ:
+    ///
+    /// ```text
+    /// u ← βu + (x − mean(xᵢ)) / γ      x ← x − αγu
+    /// ```
+    ///
+    /// Equal to it while the learning rate γ stands still: then Δ = −αγu and S = W = x at every block. The same too are
+    /// the unweighted mean, β = 0.7, α = 1, and the reset of the local optimisers' buffers (the paper resets them for
+    /// SGD; it keeps those of Adam: `moments = "keep"`).
+    ///
+    /// Not equal where γ changes: u is in units of gradients, so the paper's momentum is rescaled by the rate of the day,
+    /// Δ ← β(γ/γ′)Δ + αG with γ′ of the block before; here it is not. With a rate that falls slowly the difference is
+    /// the fall within 1/(1 − β) = 3.3 blocks. `block` is 50, and no rule of the paper: it used 12 to 48 by task.
+    Slowmo,
+    /// DiLoCo, Douillard et al. 2023 ("DiLoCo: distributed low-communication training of language models"), algorithm 1
+    /// with Nesterov's momentum as the outer optimiser, whose μ is η and whose λ is ζ:
+    ///
+    /// ```text
+    /// g ← θ − mean(θᵢ)      b ← μb + g      θ ← θ − λ(g + μb)
+    /// ```
+    ///
+    /// Equal to it while η stands still: Δ = −λb, and S, where workers start, is θ at every block. The same too are
+    /// μ = 0.9, λ = 0.7, 500 batches a block, an unweighted mean, and local optimisers that keep their moments.
+    ///
+    /// Not equal is what is deployed: DiLoCo deploys θ, the look-ahead point; here it is W = θ − ηΔ, as with BMUF. The
+    /// published runs used AdamW as the local optimiser; there is no weight decay here.
+    Diloco,
+}
+
+impl BlockPreset {
+    /// Every key as this preset sets it.
+    #[must_use]
+    pub fn settings(self) -> Bmuf {
+        let bmuf = Bmuf {
+            preset: self,
+            block: 50,
+            momentum: None,
+            learning_rate: 1.0,
+            kind: BmufMomentum::Nesterov,
+            moments: BlockMoments::Keep,
+            weights: BmufWeights::Frames,
+            warmup: 0.0,
+            deltas: BlockDeltas::F32,
+            delta_density: 0.03,
+        };
+        match self {
+            BlockPreset::Bmuf => bmuf,
+            BlockPreset::Slowmo => Bmuf {
+                momentum: Some(0.7),
+                kind: BmufMomentum::Classical,
+                moments: BlockMoments::Reset,
+                weights: BmufWeights::Equal,
+                ..bmuf
+            },
+            BlockPreset::Diloco => Bmuf {
+                block: 500,
+                momentum: Some(0.9),
+                learning_rate: 0.7,
+                weights: BmufWeights::Equal,
+                ..bmuf
+            },
+        }
+    }
+}

@@ -1,0 +1,307 @@
+use crate::scenario::{Applied, Scenario};
+use crate::size::{signs_bytes, sum_bytes, sum_density};
+use serde::Serialize;
+use stentor_experiment::BlockDeltas;
+
+/// Strategies, told apart as far as the cost of a batch goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Whole gradients.
+    Dense,
+    /// Signs up, their exact sum down.
+    Gtc,
+    /// Signs up, their sum thresholded again down.
+    GtcRethresholded,
+    /// Models every block.
+    Bmuf,
+    /// GTC inside groups, with the exact sum down, and models across groups every block.
+    TwoTier,
+}
+
+/// Where contributions are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reducers {
+    /// In the coordinator's process: one link carries all.
+    Coordinator,
+    /// One on each worker's host, each for a range of the vector.
+    EachWorker,
+}
+
+/// What a batch costs a worker. Strategies that exchange every block are charged its share of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Forecast {
+    /// Which strategy.
+    pub method: Method,
+    /// With reducers where.
+    pub reducers: Reducers,
+    /// Forward and backward pass, seconds.
+    pub compute_s: f64,
+    /// Coding of the contribution.
+    pub encode_s: f64,
+    /// On the wire, up, with one round trip.
+    pub up_s: f64,
+    /// At the reducers, as far as it does not go on while contributions come in.
+    pub reduce_s: f64,
+    /// On the wire, down, with one round trip; of means only what does not go down while others come up.
+    pub down_s: f64,
+    /// The update decoded and applied.
+    pub apply_s: f64,
+    /// All of it.
+    pub total_s: f64,
+    /// Payload of a worker's contribution.
+    pub bytes_up: f64,
+    /// Payload of the update.
+    pub bytes_down: f64,
+    /// Batches per second of the whole cluster, over those of one worker alone.
+    pub speedup: f64,
+}
+
+impl Method {
+    /// In the order of the table.
+    pub const ALL: [Method; 5] =
+        [Method::Dense, Method::Gtc, Method::GtcRethresholded, Method::Bmuf, Method::TwoTier];
+
+    /// For people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Dense => "dense",
+            Method::Gtc => "GTC, exact sum",
+            Method::GtcRethresholded => "GTC, re-thresholded",
+            Method::Bmuf => "BMUF",
+            Method::TwoTier => "two tiers",
+        }
+    }
+
+    /// Whether all workers hold the same model after every batch.
+    #[must_use]
+    pub fn agrees_every_batch(self) -> bool {
+        matches!(self, Method::Dense | Method::Gtc | Method::GtcRethresholded)
+    }
+}
+
+impl Reducers {
+    /// Both, in the order of the table.
+    pub const ALL: [Reducers; 2] = [Reducers::Coordinator, Reducers::EachWorker];
+}
+
+/// Every strategy with reducers in both places.
+#[must_use]
+pub fn forecast(scenario: &Scenario) -> Vec<Forecast> {
+    let methods = Method::ALL.into_iter();
+    methods.flat_map(|m| Reducers::ALL.map(|r| one(scenario, m, r))).collect()
+}
+
+/// What goes down of a sum of signs.
+#[derive(Debug, Clone, Copy)]
+enum Down {
+    Exact,
+    Rethresholded,
+}
+
+/// One exchange: seconds of its phases, bytes of a contribution and of an update, and who takes part.
+#[derive(Debug, Clone, Copy, Default)]
+struct Exchange {
+    encode_s: f64,
+    /// While contributions come in, and after.
+    streamed_s: f64,
+    reduce_s: f64,
+    apply_s: f64,
+    up: f64,
+    down: f64,
+    senders: f64,
+    /// Whether parts of the update go down while later parts of contributions come up: means do, sums of signs are made
+    /// at the end.
+    overlaps: bool,
+}
+
+fn one(scenario: &Scenario, method: Method, reducers: Reducers) -> Forecast {
+    let every_block = 1.0 / f64::from(scenario.block.max(1));
+    let batch = |exchange| Phases::of(scenario, reducers, exchange);
+    let phases = match method {
+        Method::Dense => batch(dense(scenario)),
+        Method::Gtc => batch(signs(scenario, reducers, scenario.workers, Down::Exact)),
+        Method::GtcRethresholded => batch(signs(scenario, reducers, scenario.workers, Down::Rethresholded)),
+        Method::Bmuf => batch(block(scenario, reducers, scenario.workers)).times(every_block),
+        Method::TwoTier => {
+            let inside = batch(signs(scenario, reducers, scenario.members(), Down::Exact));
+            inside.plus(batch(block(scenario, reducers, scenario.groups())).times(every_block))
+        }
+    };
+    let Phases { encode_s, up_s, reduce_s, down_s, apply_s, bytes_up, bytes_down } = phases;
+    let total_s = scenario.batch_s + encode_s + up_s + reduce_s + down_s + apply_s;
+    let speedup = scenario.workers as f64 * scenario.batch_s / total_s;
+    Forecast {
+        method,
+        reducers,
+        compute_s: scenario.batch_s,
+        encode_s,
+        up_s,
+        reduce_s,
+        down_s,
+        apply_s,
+        total_s,
+        bytes_up,
+        bytes_down,
+        speedup: if total_s > 0.0 { speedup } else { scenario.workers as f64 },
+    }
+}
+
+fn dense(scenario: &Scenario) -> Exchange {
+    let Scenario { rates, workers, .. } = scenario;
+    let values = scenario.parameters as f64;
+    Exchange {
+        encode_s: values * rates.copy,
+        streamed_s: *workers as f64 * values * rates.sum,
+        reduce_s: values * rates.mean,
+        apply_s: values * (rates.copy + rates.step),
+        up: 4.0 * values,
+        down: 4.0 * values,
+        senders: *workers as f64,
+        overlaps: true,
+    }
+}
+
+/// GTC among `members` workers; all groups do it at once.
+fn signs(scenario: &Scenario, reducers: Reducers, members: usize, update: Down) -> Exchange {
+    let (values, density) = (scenario.parameters as f64, scenario.density);
+    let cuts = cuts(scenario, reducers);
+    let up = cuts * signs_bytes(values / cuts, density);
+    let rates = &scenario.rates;
+    let (down, sent, close_s) = match update {
+        Down::Exact => {
+            let down = cuts * sum_bytes(values / cuts, density, members);
+            (down, sum_density(density, members), values * rates.exact)
+        }
+        Down::Rethresholded => (up, density, values * rates.rethreshold),
+    };
+    // Each group has a sum of its own.
+    let groups = scenario.workers.div_ceil(members) as f64;
+    Exchange {
+        encode_s: values * rates.threshold,
+        streamed_s: 0.0,
+        reduce_s: scenario.workers as f64 * values * density * rates.count + groups * close_s,
+        apply_s: match scenario.applied {
+            Applied::Sparse => values * sent * rates.apply,
+            Applied::Whole => values * (sent * rates.apply + rates.step),
+        },
+        up,
+        down,
+        senders: scenario.workers as f64,
+        overlaps: false,
+    }
+}
+
+/// A block whose models come from `senders` workers or groups.
+fn block(scenario: &Scenario, reducers: Reducers, senders: usize) -> Exchange {
+    let (values, rates, n) = (scenario.parameters as f64, &scenario.rates, senders as f64);
+    let whole = Exchange {
+        encode_s: values * rates.copy,
+        streamed_s: n * values * rates.sum,
+        reduce_s: values * rates.mean,
+        apply_s: values * (rates.copy + rates.step),
+        up: 4.0 * values,
+        down: 4.0 * values,
+        senders: n,
+        overlaps: true,
+    };
+    match scenario.deltas {
+        BlockDeltas::F32 => whole,
+        BlockDeltas::Bf16 => Exchange { encode_s: values * rates.bf16, up: 2.0 * values, ..whole },
+        BlockDeltas::Threshold => {
+            let (cuts, density) = (cuts(scenario, reducers), scenario.delta_density);
+            let sent = sum_density(density, senders);
+            Exchange {
+                encode_s: values * rates.threshold,
+                streamed_s: 0.0,
+                reduce_s: n * values * density * rates.count + values * rates.exact,
+                apply_s: values * (sent * rates.apply + rates.step),
+                up: cuts * signs_bytes(values / cuts, density),
+                down: cuts * sum_bytes(values / cuts, density, senders),
+                senders: n,
+                overlaps: false,
+            }
+        }
+    }
+}
+
+/// Messages into which a vector is cut.
+fn cuts(scenario: &Scenario, reducers: Reducers) -> f64 {
+    match reducers {
+        Reducers::Coordinator => 1.0,
+        Reducers::EachWorker => scenario.workers as f64,
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Phases {
+    encode_s: f64,
+    up_s: f64,
+    reduce_s: f64,
+    down_s: f64,
+    apply_s: f64,
+    bytes_up: f64,
+    bytes_down: f64,
+}
+
+impl Phases {
+    fn of(scenario: &Scenario, reducers: Reducers, exchange: Exchange) -> Self {
+        let Exchange { encode_s, streamed_s, reduce_s, apply_s, up, down, senders, overlaps } = exchange;
+        // All workers code at the same time.
+        let shared = f64::from(scenario.per_host.max(1));
+        let (encode_s, apply_s) = (encode_s * shared, apply_s * shared);
+        let workers = scenario.workers as f64;
+        // Payload through the busiest link, and the work of the busiest reducer.
+        let (in_bytes, out_bytes, work) = match reducers {
+            Reducers::Coordinator => (senders * up, workers * down, 1.0),
+            Reducers::EachWorker => {
+                let others = (workers - 1.0) / workers;
+                // Who sends has the whole to send; a reducer receives its range from everybody who does.
+                (others * up, others * down, shared / workers)
+            }
+        };
+        let (in_s, out_s) = (scenario.bandwidth.seconds(in_bytes), scenario.bandwidth.seconds(out_bytes));
+        let rtt_s = scenario.rtt.seconds();
+        let (reduce_s, left_s) = if overlaps {
+            // Links carry both directions at once.
+            (((streamed_s + reduce_s) * work - in_s).max(0.0), (out_s - in_s).max(0.0))
+        } else {
+            ((streamed_s * work - in_s).max(0.0) + reduce_s * work, out_s)
+        };
+        Self {
+            encode_s,
+            up_s: in_s + rtt_s,
+            reduce_s,
+            down_s: left_s + rtt_s,
+            apply_s,
+            bytes_up: up * senders / workers,
+            bytes_down: down,
+        }
+    }
+
+    fn times(self, share: f64) -> Self {
+        Self {
+            encode_s: self.encode_s * share,
+            up_s: self.up_s * share,
+            reduce_s: self.reduce_s * share,
+            down_s: self.down_s * share,
+            apply_s: self.apply_s * share,
+            bytes_up: self.bytes_up * share,
+            bytes_down: self.bytes_down * share,
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            encode_s: self.encode_s + other.encode_s,
+            up_s: self.up_s + other.up_s,
+            reduce_s: self.reduce_s + other.reduce_s,
+            down_s: self.down_s + other.down_s,
+            apply_s: self.apply_s + other.apply_s,
+            bytes_up: self.bytes_up + other.bytes_up,
+            bytes_down: self.bytes_down + other.bytes_down,
+        }
+    }
+}

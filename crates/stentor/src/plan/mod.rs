@@ -1,0 +1,107 @@
+//! `stentor plan`: what a batch will cost with each strategy of exchange on a given network, before anything runs.
+
+mod calibrate;
+mod compute;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use crate::config;
+use anyhow::{Context, Result};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use stentor_experiment::Experiment;
+use stentor_forecast::{Bandwidth, RoundTrip, Scenario, advice, forecast};
+use stentor_shards::FeatureManifest;
+use stentor_store::Store;
+
+/// Forecast the time and the bytes of a batch for each strategy of exchange, and say which wins and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The experiment file: model, densities, blocks, groups.
+    experiment: PathBuf,
+    /// Workers. Default: `cluster.workers` of the file.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    workers: Option<u32>,
+    /// Each host's link, in each direction: 100mbit, 1gbit, 25gbit.
+    #[arg(long, value_name = "RATE")]
+    bandwidth: Bandwidth,
+    /// Time of a small message between two hosts, there and back: 2ms, 150us.
+    #[arg(long, value_name = "TIME")]
+    rtt: RoundTrip,
+    /// Seconds of one worker for forward and backward pass of one batch.
+    #[arg(long, value_name = "S", value_parser = positive, required_unless_present = "run")]
+    batch_seconds: Option<f64>,
+    /// A run of the same model and batch on such a machine, whose event log tells the same.
+    #[arg(long, value_name = "RUN", conflicts_with = "batch_seconds")]
+    run: Option<String>,
+    /// Values of the model. Default: counted from `[model]` and the features of `data.annotated`.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
+    parameters: Option<u64>,
+    /// Workers that share the cores of each host, if it is more than one.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    per_host: u32,
+    /// File for the figures.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Args) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the I/O runtime")?;
+    let experiment = config::read(&arguments.experiment)?;
+    let parameters = match arguments.parameters {
+        Some(parameters) => parameters as usize,
+        None => runtime.block_on(count_parameters(&experiment, &arguments.experiment))?,
+    };
+    let batch_s = match (&arguments.run, arguments.batch_seconds) {
+        (Some(run), _) => runtime.block_on(compute::batch_seconds(run))?,
+        (None, given) => given.context("expected --batch-seconds or --run")?,
+    };
+    let workers = arguments.workers.unwrap_or(experiment.cluster.workers) as usize;
+    eprintln!("measuring the arithmetic of the exchange on this machine ...");
+    let rates = calibrate::rates(parameters, experiment.exchange.gtc.density)?;
+    let scenario = Scenario {
+        per_host: arguments.per_host,
+        ..Scenario::new(&experiment, parameters, workers, arguments.bandwidth, arguments.rtt, batch_s, rates)
+    };
+    let forecasts = forecast(&scenario);
+    let words = advice(&scenario, &forecasts);
+    print!("{}", table::render(&scenario, &forecasts, &words));
+    if let Some(file) = &arguments.json {
+        let figures = json!({
+            "parameters": parameters,
+            "workers": workers,
+            "batch_s": batch_s,
+            "density": scenario.density,
+            "block": scenario.block,
+            "group": scenario.group,
+            "rates_s_per_value": rates,
+            "forecasts": forecasts,
+            "advice": words,
+        });
+        let text = serde_json::to_string_pretty(&figures)? + "\n";
+        std::fs::write(file, text).with_context(|| file.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// From the layers of `[model]`, and the inputs and outputs that the features have.
+async fn count_parameters(experiment: &Experiment, file: &Path) -> Result<usize> {
+    let base = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let location = experiment.clone().rebased(&base.to_string_lossy()).data.annotated;
+    let manifest =
+        async { FeatureManifest::load(&Store::open(&location)?).await.map_err(anyhow::Error::from) };
+    let manifest = manifest.await.with_context(|| {
+        format!("the features at {location} tell how many inputs and senones the model has; without them, give --parameters")
+    })?;
+    Ok(experiment.model.parameters(manifest.dimension, manifest.senones.len()))
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err(format!("expected a number of seconds above 0, found `{text}`")),
+    }
+}

@@ -1,0 +1,251 @@
+//! The exchange over shaped lines: real programs in network namespaces, 24 million parameters, no computing. Beside it, in
+//! the same namespaces, torch's all-reduce over Gloo.
+
+mod cluster;
+mod network;
+mod planner;
+
+use super::{Exchange, Figures};
+use crate::environment::Environment;
+use crate::process::{self, Deadline};
+use crate::setup::{self, Accelerator, Part};
+use anyhow::{Context, Result};
+use cluster::{Measured, Round, Setting, median};
+use network::{Network, RATES, Rate};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// Of `student-24m` with 192 inputs and 3,000 senones.
+const VALUES: u64 = 24_161_208;
+const MODEL_BYTES: f64 = 4.0 * VALUES as f64;
+/// Batches between two exchanges of BMUF.
+const BLOCK: u32 = 50;
+/// Rounds until the coordinator's residual stands where it stays.
+const GTC_WARM_UP: u64 = 25;
+const GLOO: &str = include_str!("gloo.py");
+
+const DENSE: &str = "strategy = \"dense\"\n";
+const GTC: &str =
+    "strategy = \"gtc\"\n[exchange.gtc]\ntau = 0.01\nwarmup_dense = 0.0\ndownlink = \"rethreshold\"\n";
+
+pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut Figures) -> Result<()> {
+    setup::run(environment, &[Part::Libtorch(Accelerator::Cpu)])?;
+    let python = gloo_python(environment, options)?;
+    let programs = build(environment)?;
+    let folder = environment.target.join("bench-link");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let data = folder.join("data");
+    if !data.join("manifest.json").is_file() {
+        let mut write = std::process::Command::new(programs.join("examples/link"));
+        process::run(write.arg("data").arg(&data), Deadline::minutes(5))?;
+    }
+    let bench = Bench { programs, folder, python, rounds: options.rounds };
+    let mut link = Map::new();
+    let (mut goodputs, mut errors) = (Vec::new(), Vec::new());
+    println!("\n{HEAD}");
+    for rate in RATES.into_iter().filter(|rate| options.rate.as_deref().is_none_or(|only| only == rate.name))
+    {
+        let mut by_workers = Map::new();
+        for &workers in &options.workers {
+            let figures = bench.compare(rate, workers, &mut goodputs, &mut errors)?;
+            by_workers.insert(workers.to_string(), Value::Object(figures));
+        }
+        link.insert(rate.name.to_owned(), Value::Object(by_workers));
+    }
+    figures.insert("link".to_owned(), Value::Object(link));
+    let goodput = goodputs.iter().copied().fold(f64::INFINITY, f64::min);
+    if goodput.is_finite() {
+        println!(
+            "goodput of the dense exchange, share of the shaped line, worst: {goodput:.3} (aim: at least 0.9)"
+        );
+        figures.insert("goodput".to_owned(), json!(goodput));
+    }
+    if !errors.is_empty() {
+        let error = median(errors);
+        println!("planner against measurement, total time, median error: {:.0} % (aim: 30 %)", 100.0 * error);
+        figures.insert("planner_error".to_owned(), json!(error));
+    }
+    bench.memory(figures)
+}
+
+const HEAD: &str =
+    "line     workers   Gloo s  dense s   ratio |    GTC s  ratio  KB up  down   CPU s | BMUF s/batch  ratio";
+
+struct Bench {
+    programs: PathBuf,
+    folder: PathBuf,
+    /// With torch; none where it is not installed.
+    python: Option<PathBuf>,
+    rounds: u64,
+}
+
+impl Bench {
+    /// One row of the table.
+    fn compare(
+        &self,
+        rate: Rate,
+        workers: usize,
+        goodputs: &mut Vec<f64>,
+        errors: &mut Vec<f64>,
+    ) -> Result<Map<String, Value>> {
+        let network = Network::lay(workers + 1, rate)?;
+        // A dense exchange takes seconds: fewer of them tell as much.
+        let slow = if rate.megabits < 1000 { self.rounds.min(5) } else { self.rounds };
+        let setting = |exchange, own_reducers, warm_up, rounds, every| Setting {
+            workers,
+            own_reducers,
+            exchange,
+            warm_up,
+            rounds,
+            every: Duration::from_secs_f64(every),
+        };
+        let run = |setting: Setting<'_>| cluster::run(&network, &self.programs, &self.folder, &setting);
+        let gloo = match &self.python {
+            Some(python) => Some(self.gloo(python, &network, workers, slow)?),
+            None => None,
+        };
+        let dense = run(setting(DENSE, true, 1, slow, 2.0))?;
+        let gtc = run(setting(GTC, false, GTC_WARM_UP, self.rounds, 1.0))?;
+        let block = format!("strategy = \"bmuf\"\n[exchange.bmuf]\nblock = {BLOCK}\n");
+        let bmuf = run(setting(&block, true, 1, slow, 2.0))?;
+
+        let remote = MODEL_BYTES * (workers - 1) as f64 / workers as f64;
+        let line = |seconds: f64| remote * 8.0 / seconds / (f64::from(rate.megabits) * 1e6);
+        // The busiest direction of a worker's line, while it is busy.
+        goodputs.push(line(dense.mean(|r| r.send_s)).min(1.0));
+        let bmuf_s = bmuf.seconds() / f64::from(BLOCK);
+        let ratio = |ours: f64| gloo.map(|(gloo, _)| gloo / ours);
+        let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
+        println!(
+            "{:8} {workers:>7} {:>8} {:>8.2} {:>7} | {:>8.3} {:>6} {:>6.0} {:>5.0} {:>7.2} | {bmuf_s:>12.3} {:>6}",
+            rate.name,
+            shown(gloo.map(|(seconds, _)| seconds)),
+            dense.seconds(),
+            shown(ratio(dense.seconds())),
+            gtc.seconds(),
+            shown(ratio(gtc.seconds())),
+            gtc.mean(|r| r.bytes_out as f64 / 1e3),
+            gtc.mean(|r| r.bytes_in as f64 / 1e3),
+            gtc.cpu_seconds(),
+            shown(ratio(bmuf_s)),
+        );
+        let measured =
+            [("dense", dense.seconds()), ("gtc-rethresholded", gtc.seconds()), ("bmuf", bmuf.seconds())];
+        let planned = planner::totals(&self.programs, &self.folder, rate, workers, BLOCK)?;
+        errors.extend(planner::compare(&planned, &measured));
+        let mut figures = Map::new();
+        if let Some((seconds, bytes)) = gloo {
+            figures.insert("gloo_s".to_owned(), json!(seconds));
+            figures.insert("gloo_bytes".to_owned(), json!(bytes));
+        }
+        let traffic = |m: &Measured| m.mean(|r| (r.bytes_out + r.bytes_in) as f64);
+        for (key, value) in [
+            ("dense_s", dense.seconds()),
+            ("dense_bytes", traffic(&dense)),
+            ("dense_cpu_s", dense.cpu_seconds()),
+            ("gtc_s", gtc.seconds()),
+            ("gtc_cpu_s", gtc.cpu_seconds()),
+            ("gtc_bytes", traffic(&gtc)),
+            ("gtc_coordinator_cpu_s", gtc.coordinator_cpu_s / (GTC_WARM_UP + self.rounds) as f64),
+            ("bmuf_per_batch_s", bmuf_s),
+        ] {
+            figures.insert(key.to_owned(), json!(value));
+        }
+        Ok(figures)
+    }
+
+    /// Median seconds of an all-reduce, and bytes out of rank 0.
+    fn gloo(&self, python: &Path, network: &Network, workers: usize, rounds: u64) -> Result<(f64, f64)> {
+        let script = self.folder.join("gloo.py");
+        std::fs::write(&script, GLOO).with_context(|| format!("cannot write {}", script.display()))?;
+        let mut ranks = Vec::new();
+        for rank in 0..workers {
+            let mut command = network.command(rank + 1, python);
+            command
+                .arg(&script)
+                .args([rank.to_string(), workers.to_string(), network.address(1)])
+                .args([VALUES.to_string(), (rounds + 1).to_string()])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped());
+            ranks.push(command.spawn().context("cannot start Python")?);
+        }
+        let outputs: Vec<_> = ranks.into_iter().map(std::process::Child::wait_with_output).collect();
+        let mut first = Vec::new();
+        for (rank, output) in outputs.into_iter().enumerate() {
+            let output = output.context("cannot wait for Python")?;
+            anyhow::ensure!(output.status.success(), "Gloo's rank {rank} ended with {}", output.status);
+            if rank == 0 {
+                first = output.stdout;
+            }
+        }
+        let rounds: Vec<Round> = String::from_utf8_lossy(&first)
+            .lines()
+            .skip(1)
+            .map(|line| serde_json::from_str(line).context("expected a round's figures of Gloo"))
+            .collect::<Result<_>>()?;
+        let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
+        Ok((of(|r| r.total_s), of(|r| r.bytes_out as f64)))
+    }
+
+    /// What the coordinator holds when it sums whole models of many workers.
+    fn memory(&self, figures: &mut Figures) -> Result<()> {
+        const WORKERS: usize = 8;
+        let network = Network::lay(WORKERS + 1, RATES[1])?;
+        let setting = Setting {
+            workers: WORKERS,
+            own_reducers: false,
+            exchange: DENSE,
+            warm_up: 0,
+            rounds: 2,
+            every: Duration::from_secs(2),
+        };
+        let measured = cluster::run(&network, &self.programs, &self.folder, &setting)?;
+        let over = measured.coordinator_peak_bytes as f64 / MODEL_BYTES;
+        let allowed = 3.0 + (WORKERS as f64 * f64::from(4 << 20)) / MODEL_BYTES;
+        println!(
+            "coordinator's peak memory, dense, {WORKERS} workers: {over:.2} models (aim: below {allowed:.2})"
+        );
+        figures.insert("coordinator_rss_over_model".to_owned(), json!(over));
+        Ok(())
+    }
+}
+
+fn build(environment: &Environment) -> Result<PathBuf> {
+    let words = [
+        "build",
+        "--package",
+        "stentor-coordinator",
+        "--package",
+        "stentor-worker",
+        "--bins",
+        "--example",
+        "link",
+    ];
+    process::run(&mut environment.cargo(&words)?, Deadline::minutes(60))?;
+    Ok(environment.target.join("debug"))
+}
+
+/// Python with torch: where it is, or where `--gloo` puts it.
+fn gloo_python(environment: &Environment, options: &Exchange) -> Result<Option<PathBuf>> {
+    let folder = environment.cache.join("venv-gloo");
+    let python = folder.join("bin/python");
+    let works = |python: &Path| {
+        process::output(std::process::Command::new(python).args(["-c", "import torch, numpy"])).is_ok()
+    };
+    if python.is_file() && works(&python) {
+        return Ok(Some(python));
+    }
+    if !options.gloo {
+        println!("torch is not installed: no figures of Gloo. `--gloo` installs it (3 GB from PyPI).");
+        return Ok(None);
+    }
+    println!("installing torch with CUDA's libraries, without which its wheel does not load: 3 GB from PyPI");
+    let mut make = std::process::Command::new("python3");
+    process::run(make.args(["-m", "venv"]).arg(&folder), Deadline::minutes(5))?;
+    let mut install = std::process::Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "torch==2.11.0", "numpy"]);
+    process::run(&mut install, Deadline::minutes(60))?;
+    Ok(Some(python))
+}

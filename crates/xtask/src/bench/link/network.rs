@@ -1,0 +1,92 @@
+//! Hosts on one machine: network namespaces on a switch of their own, every line shaped to one rate in both directions.
+
+use crate::process;
+use anyhow::{Context, Result, ensure};
+use std::process::Command;
+
+/// A line's rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rate {
+    /// As in the figures.
+    pub(super) name: &'static str,
+    pub(super) megabits: u32,
+    /// Bytes that may pass at once: few, so that small messages are shaped too; at a high rate more, or timers cannot
+    /// reach it.
+    burst: u32,
+}
+
+/// All that are measured.
+pub(super) const RATES: [Rate; 2] = [
+    Rate { name: "100mbit", megabits: 100, burst: 16 << 10 },
+    Rate { name: "1gbit", megabits: 1000, burst: 256 << 10 },
+];
+
+/// Namespaces that vanish when dropped.
+#[derive(Debug)]
+pub(super) struct Network {
+    prefix: String,
+    hosts: usize,
+}
+
+impl Network {
+    /// `hosts` hosts and the switch between them.
+    pub(super) fn lay(hosts: usize, rate: Rate) -> Result<Self> {
+        ensure!(
+            process::is_there_with("ip", "-V") && process::is_there_with("tc", "-V"),
+            "expected `ip` and `tc`, found none; install them: sudo apt-get install iproute2"
+        );
+        let network = Self { prefix: format!("stentor-{}", std::process::id()), hosts };
+        let switch = network.name(None);
+        ip(&["netns", "add", &switch]).context("network namespaces need root")?;
+        ip(&["-n", &switch, "link", "add", "bridge", "type", "bridge"])?;
+        ip(&["-n", &switch, "link", "set", "bridge", "up"])?;
+        for host in 0..hosts {
+            let (name, port) = (network.name(Some(host)), format!("port{host}"));
+            ip(&["netns", "add", &name])?;
+            ip(&["-n", &name, "link", "set", "lo", "up"])?;
+            let peer = ["type", "veth", "peer", "name", &port, "netns", &switch];
+            ip(&[&["-n", &name, "link", "add", "line"][..], &peer].concat())?;
+            ip(&["-n", &switch, "link", "set", &port, "master", "bridge", "up"])?;
+            ip(&["-n", &name, "addr", "add", &format!("{}/24", network.address(host)), "dev", "line"])?;
+            ip(&["-n", &name, "link", "set", "line", "up"])?;
+            shape(&name, "line", rate)?;
+            shape(&switch, &port, rate)?;
+        }
+        Ok(network)
+    }
+
+    pub(super) fn address(&self, host: usize) -> String {
+        format!("10.77.0.{}", host + 1)
+    }
+
+    /// A program on a host.
+    pub(super) fn command(&self, host: usize, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name(Some(host))]).arg(program);
+        command
+    }
+
+    fn name(&self, host: Option<usize>) -> String {
+        host.map_or_else(|| format!("{}-switch", self.prefix), |host| format!("{}-{host}", self.prefix))
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for host in (0..self.hosts).map(Some).chain([None]) {
+            // One that was never made need not be deleted.
+            let _ = Command::new("ip").args(["netns", "del", &self.name(host)]).output();
+        }
+    }
+}
+
+fn shape(namespace: &str, device: &str, rate: Rate) -> Result<()> {
+    let (rate_word, burst) = (format!("{}mbit", rate.megabits), rate.burst.to_string());
+    let queue = ["root", "tbf", "rate", &rate_word, "burst", &burst, "latency", "200ms"];
+    let words = [&["netns", "exec", namespace, "tc", "qdisc", "add", "dev", device][..], &queue].concat();
+    ip(&words)
+}
+
+fn ip(words: &[&str]) -> Result<()> {
+    process::output(Command::new("ip").args(words)).map(drop)
+}

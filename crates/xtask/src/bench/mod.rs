@@ -1,0 +1,106 @@
+//! Measurements, each a command that prints a table and writes its figures to `--json FILE`.
+
+mod arithmetic;
+mod chart;
+mod link;
+mod scale;
+
+use crate::environment::Environment;
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// The exchange against the limits of memory, entropy and the wire.
+    Exchange(Exchange),
+    /// 16, 64 and 256 workers in one process: gain, density, bytes, loss; a table and a picture for the docs.
+    Scale(scale::Scale),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Exchange {
+    /// File for the figures.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only what needs no network: encode, decode, sizes, on one core.
+    #[arg(long)]
+    arithmetic: bool,
+    /// Only the shaped lines between network namespaces (needs root, `ip` and `tc`).
+    #[arg(long, conflicts_with = "arithmetic")]
+    link: bool,
+    /// Install torch (3 GB from PyPI) where it is missing, to compare with its all-reduce over Gloo.
+    #[arg(long)]
+    gloo: bool,
+    /// Workers of each measured cluster.
+    #[arg(long, value_delimiter = ',', default_values_t = [2, 4, 8], value_name = "N,…")]
+    workers: Vec<usize>,
+    /// Only this line: 100mbit or 1gbit.
+    #[arg(long, value_parser = ["100mbit", "1gbit"])]
+    rate: Option<String>,
+    /// Rounds that count; of exchanges that take seconds on a slow line, 5 at most.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
+}
+
+/// Figures of one bench; each of its parts adds its own.
+type Figures = Map<String, Value>;
+
+pub(crate) fn run(environment: &Environment, bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Exchange(options) => {
+            let mut figures = Figures::new();
+            if !options.link {
+                arithmetic::run(environment, &mut figures)?;
+            }
+            if !options.arithmetic {
+                link::run(environment, options, &mut figures)?;
+            }
+            write(options.json.as_deref(), &figures)
+        }
+        Bench::Scale(options) => write(options.json.as_deref(), &scale::run(environment, options)?),
+    }
+}
+
+fn write(file: Option<&Path>, figures: &Figures) -> Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    let text = serde_json::to_string_pretty(figures)? + "\n";
+    std::fs::write(file, text).with_context(|| format!("cannot write the figures to {}", file.display()))
+}
+
+/// Builds an example of `stentor-exchange` with full optimisation, runs it and returns what it printed as JSON.
+fn example(environment: &Environment, name: &str) -> Result<Value> {
+    use crate::process::{self, Deadline};
+    let arguments = ["--release", "--package", "stentor-exchange", "--example", name];
+    let cargo = |verb: &'static str| {
+        let mut command = environment.plain_cargo(&[verb]);
+        command.args(arguments);
+        command
+    };
+    process::run(&mut cargo("build"), Deadline::minutes(20))?;
+    let text = process::output(cargo("run").arg("--quiet"))?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("the example `{name}` printed something else than JSON"))
+}
+
+/// A number somewhere in a tree of figures, by keys joined with slashes.
+fn number(figures: &Value, path: &str) -> Result<f64> {
+    let found = path.split('/').try_fold(figures, |value, key| value.get(key));
+    found.and_then(Value::as_f64).with_context(|| format!("the figures hold no number at `{path}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn figures_are_found_by_path_and_a_missing_one_is_named() {
+        let figures = json!({"bits_vs_entropy": {"0.001": 1.01}});
+        assert_eq!(number(&figures, "bits_vs_entropy/0.001").unwrap(), 1.01);
+        let error = number(&figures, "bits_vs_entropy/0.1").unwrap_err().to_string();
+        assert!(error.contains("bits_vs_entropy/0.1"), "{error}");
+    }
+}

@@ -1,0 +1,178 @@
+//! Stories of the exchange between real processes: every way to code a contribution, groups, a switch while training runs,
+//! reducers of their own.
+
+// Failing is how a test speaks.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use stentor_shards::FeatureManifest;
+use stentor_tests::{
+    assert_finishes, audit, children, deployed_bytes, program, start_training, summary, wait_for,
+    write_experiment, write_features,
+};
+use tempfile::TempDir;
+
+fn corpus() -> (TempDir, FeatureManifest) {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let manifest = runtime.block_on(async {
+        write_features(&folder.path().join("data/dev"), 12, 2).await;
+        write_features(&folder.path().join("data/annotated"), 60, 1).await
+    });
+    (folder, manifest)
+}
+
+/// Trains to the end; the run's events as text.
+fn trained(folder: &Path, manifest: &FeatureManifest, name: &str, sections: &str) -> String {
+    let experiment = write_experiment(folder, name, sections);
+    assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
+    let run = folder.join(name);
+    let findings = audit(&run, manifest);
+    assert!(findings.is_clean(), "{name}: {findings:?}");
+    let error = summary(&run)["dev_frame_error"].as_f64().unwrap();
+    assert!(error < 30.0, "{name}: {error} % where guessing gives 83 %");
+    events(&run)
+}
+
+fn events(run: &Path) -> String {
+    let mut segments: Vec<_> =
+        std::fs::read_dir(run.join("events")).unwrap().map(|e| e.unwrap().path()).collect();
+    segments.sort();
+    segments.into_iter().map(|segment| std::fs::read_to_string(segment).unwrap()).collect()
+}
+
+#[test]
+fn blocks_go_up_whole_or_as_differences_and_moments_are_kept_or_averaged() {
+    let (folder, manifest) = corpus();
+    for (name, table) in [
+        ("bf16", "deltas = \"bf16\"\n"),
+        ("threshold", "deltas = \"threshold\"\ndelta_density = 0.2\n"),
+        ("average", "moments = \"average\"\n"),
+        ("slowmo", "preset = \"slowmo\"\nmoments = \"keep\"\n"),
+    ] {
+        let sections = format!(
+            "[schedule]\npasses = 8\nlearning_rate = 0.01\n[exchange]\nstrategy = \"bmuf\"\n[exchange.bmuf]\nblock = 4\n{table}"
+        );
+        let events = trained(folder.path(), &manifest, name, &sections);
+        let coded = match name {
+            "bf16" => "\"deltas\":{\"kind\":\"bf16\"}",
+            "threshold" => "\"deltas\":{\"kind\":\"threshold\"",
+            _ => "\"deltas\":{\"kind\":\"model\"}",
+        };
+        assert!(events.contains(coded), "{name}: {events}");
+    }
+}
+
+#[test]
+fn two_groups_threshold_inside_and_average_across() {
+    let (folder, manifest) = corpus();
+    let sections = "[schedule]\npasses = 10\nlearning_rate = 0.01\n[cluster]\nworkers = 4\n[exchange]\nstrategy = \"two-tier\"\n\
+                    [exchange.two_tier]\ngroup = 2\n[exchange.bmuf]\nblock = 4\n[exchange.gtc]\ndensity = 0.2\n";
+    let events = trained(folder.path(), &manifest, "two-tier", sections);
+    assert!(events.contains("\"kind\":\"threshold\"") && events.contains("\"kind\":\"block\""), "{events}");
+}
+
+/// The coordinator's address, from a worker's command line.
+fn coordinator_of(training: &Child) -> String {
+    let mut url = None;
+    wait_for("a worker", || {
+        let worker = children(training.id(), &["--identity=worker-0"]).first().copied();
+        let line =
+            worker.and_then(|id| std::fs::read(format!("/proc/{id}/cmdline")).ok()).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        url = line.split('\0').find_map(|word| word.strip_prefix("--coordinator=").map(ToOwned::to_owned));
+        url.is_some()
+    });
+    url.unwrap()
+}
+
+#[test]
+fn a_run_that_averages_blocks_switches_to_thresholds_while_it_trains() {
+    let (folder, manifest) = corpus();
+    let sections = "[schedule]\npasses = 30\nlearning_rate = 0.01\n[exchange]\nstrategy = \"bmuf\"\n[exchange.bmuf]\nblock = 2\n\
+                    [exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\ndensity = 0.2\n";
+    let experiment = write_experiment(folder.path(), "switched", sections);
+    let training = start_training(&experiment, &["--threads", "1"]);
+    let url = coordinator_of(&training);
+    let run = folder.path().join("switched");
+    wait_for("the first checkpoint", || run.join("checkpoints").is_dir());
+    let stentor = |words: &[&str]| {
+        let output =
+            Command::new(program("stentor")).args(words).args(["--coordinator", &url]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(stentor(&["status"]).contains("bmuf"));
+    assert!(stentor(&["switch", "--strategy", "gtc"]).starts_with("from bmuf to gtc"));
+    assert_finishes(training, &experiment);
+    let events = events(&run);
+    assert!(
+        events.contains("\"event\":\"switched\"") && events.contains("\"kind\":\"threshold\""),
+        "{events}"
+    );
+    let findings = audit(&run, &manifest);
+    assert!(findings.is_clean(), "{findings:?}");
+    let error = summary(&run)["dev_frame_error"].as_f64().unwrap();
+    assert!(error < 30.0, "{error} % where guessing gives 83 %");
+}
+
+#[test]
+fn a_switch_to_an_unknown_strategy_or_without_a_coordinator_says_what_was_expected() {
+    let switch = |url: &str, strategy: &str| {
+        let words = ["switch", "--coordinator", url, "--strategy", strategy];
+        let output = Command::new(program("stentor")).args(words).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = switch("http://127.0.0.1:9", "ring");
+    assert!(said.contains("expected one of dense, gtc, bmuf, two-tier, found `ring`"), "{said}");
+    let said = switch("http://127.0.0.1:9", "gtc");
+    assert!(said.contains("no coordinator answers at http://127.0.0.1:9"), "{said}");
+}
+
+struct Reducer(Child);
+
+impl Drop for Reducer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn reducers_of_their_own_sum_their_ranges_to_the_bits_of_one_alone() {
+    let (folder, _) = corpus();
+    // Each address is free a moment before it is used.
+    let addresses: Vec<String> = (0..3)
+        .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string())
+        .collect();
+    let urls: Vec<String> = addresses.iter().map(|address| format!("\"http://{address}\"")).collect();
+    for (strategy, more) in
+        [("dense", ""), ("gtc", "[exchange.gtc]\ndensity = 0.2\n"), ("bmuf", "[exchange.bmuf]\nblock = 3\n")]
+    {
+        let sections = |reducers: &str| {
+            format!(
+                "[schedule]\npasses = 2\nlearning_rate = 0.01\n[exchange]\nstrategy = \"{strategy}\"\nreducers = [{reducers}]\n{more}"
+            )
+        };
+        let train = |name: &str, reducers: &str| {
+            let experiment = write_experiment(folder.path(), name, &sections(reducers));
+            let _reducers: Vec<Reducer> = addresses
+                .iter()
+                .enumerate()
+                .filter(|_| !reducers.is_empty())
+                .map(|(index, address)| {
+                    let mut command = Command::new(program("coordinator"));
+                    command.arg(&experiment).args(["--listen", address, "--reducer", &index.to_string()]);
+                    Reducer(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+                })
+                .collect();
+            assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
+            deployed_bytes(&folder.path().join(name))
+        };
+        let alone = train(&format!("{strategy}-alone"), "");
+        let many = train(&format!("{strategy}-many"), &urls.join(", "));
+        assert!(alone == many, "{strategy}: the deployed parameters differ");
+    }
+}

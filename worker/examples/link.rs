@@ -1,0 +1,106 @@
+//! One member of a measured cluster; `cargo xtask bench exchange` starts it in a network of its own.
+//!
+//!     link data FOLDER                              writes features that the experiment's model is sized by
+//!     link worker URL IDENTITY ROUNDS EVERY_S       takes part in rounds without computing; prints a JSON line for each
+//!
+//! Gradients: 5 % of the parameters are busy; in each round each worker has 0.1 % of all, at random places among them, just
+//! above the threshold of 0.01, and the rest far below. A parameter's sign is the same for all workers: gradients of
+//! different data mostly agree on where they are large.
+
+use half::f16;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use stentor_experiment::Features;
+use stentor_shards::{FeatureRow, FeatureSetOptions, FeatureWriter, Normalisation, Senone};
+use stentor_store::Store;
+use stentor_worker::measure::{Gradients, measure};
+
+const SENONES: usize = 3000;
+const DENSITY: f64 = 0.001;
+const BUSY: u64 = 20;
+const TAU: f32 = 0.01;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["data", folder] => write_features(folder).await,
+        ["worker", url, identity, rounds, every] => {
+            let every = Duration::from_secs_f64(every.parse()?);
+            let seed = identity.bytes().fold(7, |h: u64, b| h.wrapping_mul(31).wrapping_add(u64::from(b)));
+            let mut spikes = Spikes { random: seed, places: Vec::new() };
+            let tell = |round| println!("{}", serde_json::to_string(&round).expect("plain numbers"));
+            Ok(measure(url, identity, rounds.parse()?, every, &mut spikes, tell).await?)
+        }
+        _ => Err("expected `data FOLDER` or `worker URL IDENTITY ROUNDS EVERY_S`".into()),
+    }
+}
+
+/// Few large values in a vector of tiny ones.
+struct Spikes {
+    random: u64,
+    /// Where the last ones were.
+    places: Vec<usize>,
+}
+
+impl Spikes {
+    /// SplitMix64.
+    fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.random)
+    }
+}
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+impl Gradients for Spikes {
+    fn fill(&mut self, _round: u64, gradient: &mut [f32]) {
+        for place in self.places.drain(..) {
+            gradient[place] = 1e-9;
+        }
+        let len = gradient.len() as u64;
+        for _ in 0..(len as f64 * DENSITY) as u64 {
+            // One of twenty places in a row is busy; which one is scattered.
+            let row = self.draw() % (len / BUSY);
+            let place = (row * BUSY + mix(row) % BUSY) as usize;
+            gradient[place] = if mix(place as u64) & 1 == 0 { 1.001 * TAU } else { -1.001 * TAU };
+            self.places.push(place);
+        }
+    }
+}
+
+async fn write_features(folder: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let settings = Features::default();
+    let dimension = settings.dimension();
+    let senones = (0..SENONES)
+        .map(|i| Senone {
+            name: format!("s{i}"),
+            phone: format!("p{}", i / 3),
+            silence: i < 3,
+            state: (i % 3) as u8,
+        })
+        .collect();
+    let options = FeatureSetOptions::new(settings, senones, 8000.0);
+    let mut writer = FeatureWriter::new(Store::open(folder)?, options)?;
+    for number in 0..64 {
+        let frames = 200;
+        writer
+            .push(FeatureRow {
+                utterance: format!("u{number}"),
+                speaker: "s".into(),
+                group: "g".into(),
+                features: vec![f16::ZERO; frames * dimension],
+                alignment: Some(vec![0; frames]),
+                text: None,
+            })
+            .await?;
+    }
+    let normalisation = Normalisation { mean: vec![0.0; dimension], std: vec![1.0; dimension] };
+    writer.finish(Some(normalisation), BTreeMap::new()).await?;
+    Ok(())
+}

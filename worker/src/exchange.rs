@@ -1,0 +1,167 @@
+use crate::Error;
+use crate::client::Client;
+use crate::reducers::{RangeSum, Reducers, Staged, Staging, received_bytes, update_digest};
+use crate::replica::Coded;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+use stentor_experiment::{Experiment, GtcDownlink};
+use stentor_proto::required;
+use stentor_proto::v1::{self, round_reply::Reply};
+use stentor_runtime::metrics;
+
+/// A worker's way to the others: a contribution goes up, and the update that it became part of comes down.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    client: Client,
+    reducers: Reducers,
+    /// Whether sums are fetched only once their round has closed.
+    late_fetch: bool,
+    /// Checkpoint that this member's lineage started from.
+    lineage_start: String,
+    /// Of the update that was fetched last.
+    update_digest: Option<u64>,
+    /// What went over the wires and is not reported yet.
+    traffic: v1::Traffic,
+}
+
+/// A round's update.
+#[derive(Debug)]
+pub(crate) struct Update {
+    pub(crate) header: v1::UpdateHeader,
+    pub(crate) sums: Vec<RangeSum>,
+    /// Until all payloads were staged, from there until the round closed, and from there until its sums were here.
+    pub(crate) send: Duration,
+    pub(crate) wait: Duration,
+    pub(crate) fetch: Duration,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        client: Client,
+        reducers: Reducers,
+        experiment: &Experiment,
+        lineage_start: &str,
+    ) -> Self {
+        Self {
+            client,
+            reducers,
+            late_fetch: experiment.exchange.gtc.downlink == GtcDownlink::Rethreshold,
+            lineage_start: lineage_start.to_owned(),
+            update_digest: None,
+            traffic: v1::Traffic::default(),
+        }
+    }
+
+    pub(crate) fn reducers(&self) -> &Reducers {
+        &self.reducers
+    }
+
+    /// What went over the wires since this was asked last.
+    pub(crate) fn take_traffic(&mut self) -> v1::Traffic {
+        std::mem::take(&mut self.traffic)
+    }
+
+    /// Contributes to the round of `assignment` and fetches its sum when it has closed. The payload is staged once more
+    /// whenever the members change meanwhile: nothing is computed again.
+    ///
+    /// `header`: the contribution's facts; fence, payload's size, digest of the last update and traffic are filled in here.
+    pub(crate) async fn run(
+        &mut self,
+        assignment: &v1::Assignment,
+        header: v1::ContributionHeader,
+        coded: &Coded,
+    ) -> Result<Update, Error> {
+        let mut staging = Staging {
+            fence: required(assignment.fence.clone(), "fence")?,
+            slot: assignment.slot,
+            frames: if coded.payloads.is_empty() { 0 } else { header.frames },
+            company: required(assignment.company.clone(), "company")?,
+            encoding: required(assignment.encoding, "encoding")?,
+            sections: coded.sections.max(1),
+            lineage_start: self.lineage_start.clone(),
+        };
+        loop {
+            let header = v1::ContributionHeader {
+                fence: Some(staging.fence.clone()),
+                payload_bytes: coded.bytes(),
+                update_digest: self.update_digest,
+                traffic: Some(self.take_traffic()),
+                ..header.clone()
+            };
+            match self.attempt(&staging, header, coded).await? {
+                Attempt::Done(update) => {
+                    self.update_digest = Some(update_digest(&update.sums));
+                    let received = received_bytes(&update.sums);
+                    self.traffic.received_bytes += received;
+                    metrics::exchanged(received, metrics::Direction::In);
+                    return Ok(*update);
+                }
+                Attempt::Again(again) => {
+                    tracing::info!(round = staging.fence.round, "members have changed: staging once more");
+                    staging.fence = required(again.fence, "fence")?;
+                    staging.company = required(again.company, "company")?;
+                }
+            }
+        }
+    }
+
+    /// Contributes for one membership. Payloads go up and sums come down at the same time; sums are only given out once the
+    /// coordinator has closed the round for this very membership.
+    async fn attempt(
+        &mut self,
+        staging: &Staging,
+        header: v1::ContributionHeader,
+        coded: &Coded,
+    ) -> Result<Attempt, Error> {
+        let started = Instant::now();
+        let mut contributing = self.client.contribute(header);
+        // One for each range also where there is nothing to say: the others' sums wait for it.
+        let silence = vec![bytes::Bytes::new(); self.reducers.ranges().count()];
+        let payloads = if coded.payloads.is_empty() { &silence } else { &coded.payloads };
+        let mut stage = pin!(self.reducers.stage(staging, payloads));
+        let mut fetch = pin!(self.reducers.fetch(&staging.fence, staging.company.group));
+        let (mut send, mut header, mut sums) = (None, None, None);
+        let mut wait = Duration::ZERO;
+        // Where a fetch changes what the reducer keeps, it must not run ahead of the round's end.
+        let early = !self.late_fetch;
+        loop {
+            tokio::select! {
+                staged = &mut stage, if send.is_none() => {
+                    send = Some(started.elapsed());
+                    if let Staged::Whole { sent_bytes } = staged? {
+                        self.traffic.sent_bytes += sent_bytes;
+                        metrics::exchanged(sent_bytes, metrics::Direction::Out);
+                        contributing.staged().await;
+                    }
+                }
+                fetched = &mut fetch, if sums.is_none() && (early || header.is_some()) => match fetched? {
+                    Some(fetched) => sums = Some(fetched),
+                    // The demand to stage once more is under way.
+                    None => sums = Some(Vec::new()),
+                },
+                reply = contributing.reply(), if header.is_none() => match reply? {
+                    Reply::Again(again) => return Ok(Attempt::Again(again)),
+                    Reply::Update(update) => {
+                        wait = started.elapsed().saturating_sub(send.unwrap_or_default());
+                        header = Some(update);
+                    }
+                },
+            }
+            if let (Some(send), Some(_), Some(found)) = (send, &header, &sums) {
+                if found.is_empty() {
+                    return Err(Error::SessionOver("a reducer has gone on without this member".into()));
+                }
+                let fetch = started.elapsed().saturating_sub(send + wait);
+                if let (Some(header), Some(sums)) = (header.take(), sums.take()) {
+                    return Ok(Attempt::Done(Box::new(Update { header, sums, send, wait, fetch })));
+                }
+            }
+        }
+    }
+}
+
+/// How an attempt ended.
+enum Attempt {
+    Done(Box<Update>),
+    Again(v1::Again),
+}
