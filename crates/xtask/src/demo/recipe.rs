@@ -140,7 +140,14 @@ impl Recipe {
         Self {
             teacher: Training { width: 256, passes: 16, checkpoints: 16, ..game.teacher },
             baseline: Training { patience: 5, ..game.baseline },
-            student: Training { passes: 10, checkpoints: 10, ..game.student },
+            // With so many passes there are rounds enough, even if each is large.
+            student: Training {
+                passes: 10,
+                chunks: 16,
+                learning_rate: 3e-3,
+                checkpoints: 10,
+                ..game.student
+            },
             budget: Budget { teacher: 750_000.0, baseline: 650_000.0, student: 5_200_000.0 },
             ..game
         }
