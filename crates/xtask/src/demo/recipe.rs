@@ -96,7 +96,8 @@ impl Recipe {
             checkpoints: 6,
             patience: 0,
         };
-        // Rounds of twice the size at a higher rate cost dense nothing, but GTC almost a point.
+        // Rounds of twice the size at a higher rate cost dense nothing; GTC was 0.9 points behind dense with them, and 0.2
+        // with these on another split (docs/benchmarks.md).
         let student = Training {
             layers: 2,
             bidirectional: false,
