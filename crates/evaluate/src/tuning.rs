@@ -19,7 +19,7 @@ impl Default for Grid {
         Self {
             // Coarse but wide: the error changes little from one value to the next, and models that were trained on
             // soft labels, on little data or on states want quite different ones.
-            acoustic_scales: vec![0.5, 0.75, 1.1, 1.6, 2.3, 3.3],
+            acoustic_scales: vec![0.5, 0.75, 1.1, 1.6, 2.3, 3.3, 4.7],
             phone_bonuses: vec![-1.0, 0.0, 1.0, 2.0, 3.0, 4.5],
             prior_exponents: vec![0.0, 0.3, 0.6, 0.9, 1.2],
         }

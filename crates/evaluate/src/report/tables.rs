@@ -127,23 +127,24 @@ pub(super) fn comparisons(data: &ReportData) -> Option<String> {
     Some(out)
 }
 
-/// What each system cost.
+/// What each system cost. A column of which nothing is known is left out.
 pub(super) fn costs(data: &ReportData) -> String {
+    type Column = (&'static str, fn(&Row) -> Option<String>);
+    let all: [Column; 5] = [
+        ("Parameters", |row| row.parameters.map(count)),
+        ("Frames trained", |row| row.frames.map(count)),
+        ("Training time", |row| row.seconds.map(duration)),
+        ("Bytes a frame", |row| row.bytes_per_frame.map(three_digits)),
+        ("Audio labeled, h/s", |row| row.hours_per_second.map(three_digits)),
+    ];
+    let known: Vec<Column> =
+        all.into_iter().filter(|(_, of)| data.rows.iter().any(|row| of(row).is_some())).collect();
+    let titles: Vec<&str> = std::iter::once("System").chain(known.iter().map(|(title, _)| *title)).collect();
     let mut out = String::new();
-    open(
-        &mut out,
-        "Cost of each system.",
-        &["System", "Parameters", "Frames trained", "Training time", "Bytes a frame", "Audio labeled, h/s"],
-    );
+    open(&mut out, "Cost of each system.", &titles);
     for row in &data.rows {
-        let cells = [
-            row.parameters.map(count),
-            row.frames.map(count),
-            row.seconds.map(duration),
-            row.bytes_per_frame.map(three_digits),
-            row.hours_per_second.map(three_digits),
-        ];
-        let _ = write!(out, "<tr>{}{}</tr>", system(data, row, ""), cells.map(cell).concat());
+        let cells: String = known.iter().map(|(_, of)| cell(of(row))).collect();
+        let _ = write!(out, "<tr>{}{cells}</tr>", system(data, row, ""));
     }
     close(&mut out);
     out
