@@ -96,15 +96,16 @@ impl Recipe {
             checkpoints: 6,
             patience: 0,
         };
-        // Rounds of twice the size at a higher rate cost dense nothing; GTC was 0.9 points behind dense with them, and 0.2
-        // with these on another split (docs/benchmarks.md).
         let student = Training {
             layers: 2,
+            width: 192,
             bidirectional: false,
             passes: 4,
             annotated_passes: 2,
+            learning_rate: 3e-3,
             annotated_multiplier: 2.0,
             right_context: 0,
+            chunks: 16,
             checkpoints: 8,
             ..teacher
         };
@@ -113,6 +114,7 @@ impl Recipe {
         let baseline = Training {
             passes: 14,
             annotated_passes: 1,
+            learning_rate: 2e-3,
             annotated_multiplier: 1.0,
             chunks: 4,
             checkpoints: 14,
@@ -141,14 +143,7 @@ impl Recipe {
         Self {
             teacher: Training { width: 256, passes: 16, checkpoints: 16, ..game.teacher },
             baseline: Training { patience: 5, ..game.baseline },
-            // With so many passes there are rounds enough, even if each is large.
-            student: Training {
-                passes: 10,
-                chunks: 16,
-                learning_rate: 3e-3,
-                checkpoints: 10,
-                ..game.student
-            },
+            student: Training { passes: 10, checkpoints: 10, ..game.student },
             budget: Budget { teacher: 750_000.0, baseline: 650_000.0, student: 5_200_000.0 },
             ..game
         }
