@@ -23,6 +23,8 @@ const LEFT: f64 = 56.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 40.0;
+/// Panels in a row at most; more would be too small to read on a page.
+const IN_A_ROW: usize = 3;
 /// Height of a line of the legend.
 const LEGEND: f64 = 16.0;
 /// Told apart also by those who do not see red and green apart (Okabe & Ito).
@@ -35,7 +37,7 @@ enum Axes {
     Linear,
 }
 
-/// The panels in a row, each with its legend below; `across` names the horizontal axis of all. Both axes are logarithmic,
+/// The panels in even rows, each with its legend below; `across` names the horizontal axis of all. Both axes are logarithmic,
 /// every point is marked, and every panel has its own scale.
 pub(super) fn svg(panels: &[Panel], across: &str) -> String {
     drawn(panels, across, Axes::Logarithmic)
@@ -48,14 +50,18 @@ pub(super) fn curves(panels: &[Panel], across: &str) -> String {
 
 fn drawn(panels: &[Panel], across: &str, axes: Axes) -> String {
     let legend = panels.iter().map(|panel| panel.shown().count()).max().unwrap_or(0) as f64 * LEGEND;
-    let (width, height) = (WIDTH * panels.len() as f64, HEIGHT + legend + 10.0);
+    let rows = panels.len().div_ceil(IN_A_ROW).max(1);
+    let columns = panels.len().div_ceil(rows);
+    let row_height = HEIGHT + legend + 10.0;
+    let (width, height) = (WIDTH * columns as f64, row_height * rows as f64);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
          font-size=\"11\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n"
     );
     for (number, panel) in panels.iter().enumerate() {
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "<g transform=\"translate({} 0)\">", number as f64 * WIDTH);
+        let (x, y) = ((number % columns) as f64 * WIDTH, (number / columns) as f64 * row_height);
+        let _ = writeln!(out, "<g transform=\"translate({x} {y})\">");
         let scaled = if axes == Axes::Linear { panels } else { std::slice::from_ref(panel) };
         draw(&mut out, panel, scaled, across, axes);
         out.push_str("</g>\n");
@@ -108,7 +114,7 @@ impl Scale {
     }
 
     /// Values and their names. Logarithmic: 1, 2 and 5 times powers of ten within the scale; of many, only the powers.
-    /// Linear: multiples of such a number, eight at most.
+    /// Linear: multiples of such a number, ten at most.
     fn ticks(&self) -> Vec<(f64, String)> {
         match self.axes {
             Axes::Logarithmic => {
@@ -122,7 +128,7 @@ impl Scale {
                 chosen.into_iter().map(|tick| (tick, tick.to_string())).collect()
             }
             Axes::Linear => {
-                let least = (self.high - self.low) / 8.0;
+                let least = (self.high - self.low) / 10.0;
                 let power = least.log10().floor();
                 let ten = 10f64.powf(power);
                 let step = [1.0, 2.0, 5.0, 10.0].map(|s| s * ten).into_iter().find(|s| *s >= least);

@@ -15,6 +15,18 @@ pub(crate) struct Curves {
     pub(crate) dev: Vec<(f64, f64)>,
     /// Loss per source of data, nats a frame, averaged over stretches.
     pub(crate) loss: BTreeMap<String, Vec<(f64, f64)>>,
+    /// What `loss` is averaged from, per source: every round that computed something.
+    pub(crate) rounds: BTreeMap<String, Vec<Round>>,
+}
+
+/// A round, as far as its loss goes.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub(crate) struct Round {
+    pub(crate) committed_frames: f64,
+    /// Of this round: the weight of its loss.
+    pub(crate) frames: f64,
+    /// Nats a frame.
+    pub(crate) loss: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -22,11 +34,8 @@ pub(crate) struct Curves {
 enum Event {
     Round {
         source: String,
-        committed_frames: f64,
-        loss: f64,
-        /// Of this round; none where groups of workers meet between two batches.
-        #[serde(default)]
-        frames: Option<u64>,
+        #[serde(flatten)]
+        round: Round,
     },
     Dev {
         committed_frames: f64,
@@ -55,23 +64,23 @@ pub(crate) fn read(folder: &Path) -> Result<Curves> {
             curves.add(event);
         }
     }
-    curves.loss = curves.loss.into_iter().map(|(source, points)| (source, thinned(&points))).collect();
+    curves.loss = curves.rounds.iter().map(|(source, rounds)| (source.clone(), thinned(rounds))).collect();
     Ok(curves)
 }
 
 impl Curves {
     fn add(&mut self, event: Event) {
         match event {
-            // Nothing was computed, so its loss says nothing.
-            Event::Round { frames: Some(0), .. } => {}
-            Event::Round { source, committed_frames, loss, .. } => {
-                for points in self.loss.values_mut() {
-                    forget_after(points, committed_frames);
+            // Groups of workers met between two batches: nothing was computed, so the loss says nothing.
+            Event::Round { round, .. } if round.frames == 0.0 => {}
+            Event::Round { source, round } => {
+                for rounds in self.rounds.values_mut() {
+                    forget_after(rounds, round.committed_frames, |round| round.committed_frames);
                 }
-                self.loss.entry(source).or_default().push((committed_frames, loss));
+                self.rounds.entry(source).or_default().push(round);
             }
             Event::Dev { committed_frames, frame_error } => {
-                forget_after(&mut self.dev, committed_frames);
+                forget_after(&mut self.dev, committed_frames, |point| point.0);
                 self.dev.push((committed_frames, frame_error));
             }
             Event::Other => {}
@@ -80,19 +89,27 @@ impl Curves {
 }
 
 /// After a fall back to a checkpoint training comes by the same frames again: what was there before is void.
-fn forget_after(points: &mut Vec<(f64, f64)>, frames: f64) {
-    while points.last().is_some_and(|(last, _)| *last >= frames) {
+fn forget_after<T>(points: &mut Vec<T>, frames: f64, at: fn(&T) -> f64) {
+    while points.last().is_some_and(|last| at(last) >= frames) {
         points.pop();
     }
 }
 
-/// Means over stretches of equally many points.
-fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let stretch = points.len().div_ceil(POINTS).max(1);
-    let mean = |points: &[(f64, f64)], of: fn(&(f64, f64)) -> f64| {
-        points.iter().map(of).sum::<f64>() / points.len() as f64
+/// Means over stretches of equally many rounds, each at the middle of its rounds.
+fn thinned(rounds: &[Round]) -> Vec<(f64, f64)> {
+    let stretch = rounds.len().div_ceil(POINTS).max(1);
+    let middle = |rounds: &[Round]| {
+        rounds.iter().map(|round| round.committed_frames).sum::<f64>() / rounds.len() as f64
     };
-    points.chunks(stretch).map(|points| (mean(points, |p| p.0), mean(points, |p| p.1))).collect()
+    rounds.chunks(stretch).filter_map(|rounds| Some((middle(rounds), mean_loss(rounds)?))).collect()
+}
+
+/// Loss of all frames of these rounds together, nats a frame; none of nothing.
+pub(crate) fn mean_loss<'a>(rounds: impl IntoIterator<Item = &'a Round>) -> Option<f64> {
+    let add =
+        |(sum, frames): (f64, f64), round: &Round| (sum + round.loss * round.frames, frames + round.frames);
+    let (sum, frames) = rounds.into_iter().fold((0.0, 0.0), add);
+    (frames > 0.0).then(|| sum / frames)
 }
 
 #[cfg(test)]
@@ -113,18 +130,25 @@ mod tests {
     fn sources_are_apart_and_a_fall_back_voids_what_came_after_the_checkpoint() {
         let first = r#"{"event":"round","source":"annotated","committed_frames":10,"loss":4.0,"frames":10}
 {"event":"members","members":{},"reason":"joined"}
-{"event":"round","source":"machine-labeled","committed_frames":20,"loss":3.0}
+{"event":"round","source":"machine-labeled","committed_frames":20,"loss":3.0,"frames":10}
 {"event":"dev","checkpoint":"a","committed_frames":20,"loss":1.0,"frame_error":70.0}
-{"event":"round","source":"annotated","committed_frames":30,"loss":2.0}
+{"event":"round","source":"annotated","committed_frames":30,"loss":2.0,"frames":10}
 "#;
         let second = r#"{"event":"fell-back","lineage":2,"checkpoint":"a","reason":"killed"}
-{"event":"round","source":"machine-labeled","committed_frames":30,"loss":2.5}
+{"event":"round","source":"machine-labeled","committed_frames":30,"loss":2.5,"frames":10}
 "#;
         let (_folder, curves) = log(&[("000002-000000.jsonl", second), ("000001-000000.jsonl", first)]);
         let curves = curves.unwrap();
         assert_eq!(curves.dev, [(20.0, 70.0)]);
         assert_eq!(curves.loss["annotated"], [(10.0, 4.0)]);
         assert_eq!(curves.loss["machine-labeled"], [(20.0, 3.0), (30.0, 2.5)]);
+    }
+
+    #[test]
+    fn a_short_round_counts_less() {
+        let round = |frames, loss| Round { committed_frames: 0.0, frames, loss };
+        assert_eq!(mean_loss(&[round(30.0, 2.0), round(10.0, 4.0)]), Some(2.5));
+        assert_eq!(mean_loss(&[]), None);
     }
 
     #[test]
@@ -141,7 +165,7 @@ mod tests {
         let lines: String = (0..960)
             .map(|n| {
                 format!(
-                    "{{\"event\":\"round\",\"source\":\"annotated\",\"committed_frames\":{n},\"loss\":{}}}\n",
+                    "{{\"event\":\"round\",\"source\":\"annotated\",\"committed_frames\":{n},\"loss\":{},\"frames\":9}}\n",
                     n % 2
                 )
             })

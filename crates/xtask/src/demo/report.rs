@@ -154,7 +154,8 @@ mod tests {
         let home = folder.path().join("seed-1");
         let events = home.join("gtc/events");
         std::fs::create_dir_all(&events).unwrap();
-        let round = r#"{"event":"round","source":"machine-labeled","committed_frames":20,"loss":3.0}"#;
+        let round =
+            r#"{"event":"round","source":"machine-labeled","committed_frames":20,"loss":3.0,"frames":20}"#;
         std::fs::write(events.join("1.jsonl"), round).unwrap();
         for system in [System::Teacher].into_iter().chain(System::STUDENTS) {
             std::fs::write(home.join(format!("{}.toml", system.name())), "[run]").unwrap();

@@ -3,7 +3,8 @@
 use super::cases::{Case, Strategy, WORKERS};
 use crate::bench::chart::{self, Line, Panel};
 use crate::bench::number;
-use crate::demo::{curves, summaries};
+use crate::demo::curves::{self, Round, mean_loss};
+use crate::demo::summaries;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,8 +28,8 @@ const POINTS: usize = 19;
 pub(super) struct Trained {
     pub(super) case: Case,
     summary: Summary,
-    /// Committed frames and nats a frame, machine-labeled batches alone.
-    loss: Vec<(f64, f64)>,
+    /// Those of machine-labeled batches.
+    rounds: Vec<Round>,
     /// Committed frames and frame error, percent.
     dev: Vec<(f64, f64)>,
 }
@@ -48,17 +49,18 @@ impl Trained {
         let name = case.name();
         let run = folder.join(&name);
         let mut curves = curves::read(&run)?;
-        let loss = curves.loss.remove("machine-labeled");
+        let rounds = curves.rounds.remove("machine-labeled");
         Ok(Self {
             case,
             summary: summaries::read(&folder.join(format!("{name}.json")))?,
-            loss: loss.with_context(|| format!("{} has no machine-labeled round", run.display()))?,
+            rounds: rounds.with_context(|| format!("{} has no machine-labeled round", run.display()))?,
             dev: curves.dev,
         })
     }
 
     fn figures(&self) -> Value {
-        let Self { case, summary: Summary { frames, rounds, bytes_per_frame }, loss, dev } = self;
+        let Self { case, summary: Summary { frames, rounds: exchanges, bytes_per_frame }, rounds, dev } =
+            self;
         let total = *frames as f64;
         let after = total * (1.0 - LAST);
         json!({
@@ -66,29 +68,23 @@ impl Trained {
             "workers": case.workers,
             "learning_rate": case.learning_rate(),
             "frames": frames,
-            "rounds": rounds,
+            "rounds": exchanges,
             "bytes_per_frame": bytes_per_frame,
-            "loss": mean(loss.iter().filter(|(at, _)| *at >= after)),
+            "loss": mean_loss(rounds.iter().filter(|round| round.committed_frames > after)),
             "dev_frame_error": dev.last().map(|(_, error)| error),
-            "loss_curve": drawn(loss, total),
+            "loss_curve": drawn(rounds, total),
             "dev_curve": dev,
         })
     }
 }
 
-/// Mean of the values; none of nothing.
-fn mean<'a>(points: impl Iterator<Item = &'a (f64, f64)>) -> Option<f64> {
-    let (sum, count) = points.fold((0.0, 0), |(sum, count), (_, value)| (sum + value, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
-}
-
 /// Means over equal stretches of frames, at their middles: the same stretches for every run.
-fn drawn(loss: &[(f64, f64)], total: f64) -> Vec<(f64, f64)> {
+fn drawn(rounds: &[Round], total: f64) -> Vec<(f64, f64)> {
     let width = total * (1.0 - FIRST) / POINTS as f64;
     let stretch = |number: usize| {
         let from = total * FIRST + number as f64 * width;
-        let inside = loss.iter().filter(|(at, _)| *at > from && *at <= from + width);
-        mean(inside).map(|mean| (from + width / 2.0, mean))
+        let inside = |round: &&Round| round.committed_frames > from && round.committed_frames <= from + width;
+        mean_loss(rounds.iter().filter(inside)).map(|loss| (from + width / 2.0, loss))
     };
     (0..POINTS).filter_map(stretch).collect()
 }
@@ -183,9 +179,18 @@ mod tests {
 
     /// Loss 3 in the first half, 2 in the second, a point every thousandth of 100,000 frames.
     fn trained(case: Case) -> Trained {
-        let loss = (1..=1000).map(|n| (f64::from(n) * 100.0, if n <= 500 { 3.0 } else { 2.0 })).collect();
+        let round = |n: u32| Round {
+            committed_frames: f64::from(n) * 100.0,
+            frames: 100.0,
+            loss: if n <= 500 { 3.0 } else { 2.0 },
+        };
         let summary = Summary { frames: 100_000, rounds: 40, bytes_per_frame: 12.4 };
-        Trained { case, summary, loss, dev: vec![(50_000.0, 70.0), (100_000.0, 65.04)] }
+        Trained {
+            case,
+            summary,
+            rounds: (1..=1000).map(round).collect(),
+            dev: vec![(50_000.0, 70.0), (100_000.0, 65.04)],
+        }
     }
 
     fn all() -> Value {
@@ -197,15 +202,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let events = folder.path().join("dense-1/events");
         std::fs::create_dir_all(&events).unwrap();
-        let log = r#"{"event":"round","source":"machine-labeled","committed_frames":10,"loss":3.0}
-{"event":"round","source":"annotated","committed_frames":20,"loss":9.0}
+        let log = r#"{"event":"round","source":"machine-labeled","committed_frames":10,"loss":3.0,"frames":10}
+{"event":"round","source":"annotated","committed_frames":20,"loss":9.0,"frames":10}
 {"event":"dev","committed_frames":20,"frame_error":61.5}
 "#;
         std::fs::write(events.join("1.jsonl"), log).unwrap();
         let summary = r#"{"frames": 20, "rounds": 2, "bytes_per_frame": 8.0, "seconds": 1.0}"#;
         std::fs::write(folder.path().join("dense-1.json"), summary).unwrap();
         let trained = Trained::read(Case::REFERENCE, folder.path()).unwrap();
-        assert_eq!((trained.loss, trained.dev), (vec![(10.0, 3.0)], vec![(20.0, 61.5)]));
+        assert_eq!(trained.rounds, [Round { committed_frames: 10.0, frames: 10.0, loss: 3.0 }]);
+        assert_eq!(trained.dev, [(20.0, 61.5)]);
         assert_eq!(trained.summary.rounds, 2);
     }
 
