@@ -5,6 +5,10 @@ use thiserror::Error;
 /// flow control has something to hold back. A multiple of every value's size, so that no part ends within a value.
 pub const MAX_PART_BYTES: usize = 1 << 20;
 
+/// What senders cut payloads into. Whoever comes next in a sum waits for a whole part of its predecessor: small ones keep all
+/// lines busy.
+pub const PART_BYTES: usize = 256 << 10;
+
 /// What can be wrong with a streamed payload.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum FrameError {
@@ -24,12 +28,12 @@ pub enum FrameError {
     },
 }
 
-/// Cuts a payload into parts of at most [`MAX_PART_BYTES`] without copying it.
+/// Cuts a payload into parts of at most [`PART_BYTES`] without copying it.
 pub fn parts(payload: &Bytes) -> impl Iterator<Item = Bytes> + Send + use<> {
     let payload = payload.clone();
     (0..payload.len())
-        .step_by(MAX_PART_BYTES)
-        .map(move |start| payload.slice(start..payload.len().min(start + MAX_PART_BYTES)))
+        .step_by(PART_BYTES)
+        .map(move |start| payload.slice(start..payload.len().min(start + PART_BYTES)))
 }
 
 /// Puts a streamed payload together, never holding more than a limit.

@@ -6,7 +6,7 @@ mod convert;
 mod frame;
 
 pub use convert::{ConvertError, required, source, strategy};
-pub use frame::{FrameError, MAX_PART_BYTES, PayloadAssembler, parts};
+pub use frame::{FrameError, MAX_PART_BYTES, PART_BYTES, PayloadAssembler, parts};
 
 /// Generated from `stentor/v1/coordinator.proto`.
 #[allow(missing_docs, clippy::all, clippy::needless_pass_by_value)]

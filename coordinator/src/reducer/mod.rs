@@ -135,6 +135,7 @@ impl RangeReducer {
                 if turn {
                     sum.add(at.slot, offset, part)
                         .map_err(|reason| Refusal::Payload { slot: at.slot, reason })?;
+                    sums.forget();
                 }
                 turn
             };
@@ -237,6 +238,14 @@ impl Sums {
             self.newest = Some(fence);
         }
         Ok(())
+    }
+
+    /// Drops sums of the round before that nobody needs any more: whoever contributes to this round has fetched them.
+    fn forget(&mut self) {
+        let Self { open, before, .. } = self;
+        let contributes =
+            |slot| open.values().any(|sum| sum.has_begun() && sum.slots().binary_search(slot).is_ok());
+        before.retain(|_, sum| !sum.slots().iter().all(contributes));
     }
 
     fn open_sum(&mut self, at: &Place) -> Result<&mut Sum, Refusal> {

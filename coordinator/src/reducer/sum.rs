@@ -7,8 +7,8 @@ use stentor_exchange::{Digest, EncodingSpec, Precision, StreamingMean, Tau};
 use stentor_experiment::BmufWeights;
 use stentor_proto::v1::{self, encoding::Deltas, encoding::Kind};
 
-/// Values of a mean that go out together: 1 MiB.
-const PART: usize = 1 << 18;
+/// Values of a mean that go out together.
+const PART: usize = stentor_proto::PART_BYTES / 4;
 
 /// The sum of a round over one company of members, in the making.
 #[derive(Debug)]
@@ -191,6 +191,16 @@ impl Sum {
         if all {
             self.form = Form::Final;
         }
+    }
+
+    /// Members of the sum.
+    pub(super) fn slots(&self) -> &[Slot] {
+        &self.company.slots
+    }
+
+    /// Whether something is final: then every member has begun to contribute.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.parts.is_empty() || self.is_final()
     }
 
     pub(super) fn is_final(&self) -> bool {
