@@ -244,7 +244,7 @@ impl Sums {
     fn forget(&mut self) {
         let Self { open, before, .. } = self;
         let contributes =
-            |slot| open.values().any(|sum| sum.has_begun() && sum.slots().binary_search(slot).is_ok());
+            |slot: &Slot| open.values().any(|sum| sum.has_begun() && sum.slots().binary_search(slot).is_ok());
         before.retain(|_, sum| !sum.slots().iter().all(contributes));
     }
 

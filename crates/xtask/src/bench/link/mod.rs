@@ -218,6 +218,8 @@ fn build(environment: &Environment) -> Result<PathBuf> {
         "stentor-coordinator",
         "--package",
         "stentor-worker",
+        "--package",
+        "stentor",
         "--bins",
         "--example",
         "link",
