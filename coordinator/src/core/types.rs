@@ -118,7 +118,8 @@ pub struct Boundary {
     pub finished: bool,
 }
 
-/// A contribution's facts: it is computed. Its payload goes to the reducers, and [`Input::Staged`] says when it is there.
+/// A contribution's facts: it is computed. Its payload goes to the reducers, and [`Input::Staged`](super::Input::Staged) says when it is
+/// there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
     /// The round it belongs to.
