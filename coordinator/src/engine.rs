@@ -1,4 +1,4 @@
-use crate::core::{Arrival, Core, Fence, Input, Millis, Outcome, Report, Session, Slot};
+use crate::core::{Arrival, BadRowGroup, Core, Fence, Input, Millis, Outcome, Report, Session, Slot};
 use crate::events::EventLog;
 use crate::publish::Publisher;
 use crate::run::Progress;
@@ -15,6 +15,7 @@ use tonic::Status;
 #[derive(Debug)]
 pub(crate) enum Command {
     Join(Joining),
+    Bad { identity: String, row_groups: Vec<BadRowGroup> },
     Arrived(Contribution),
     Staged { fence: Fence, identity: String, slot: Slot },
     Report { report: Report, peak_rss_mb: f64, traffic: v1::Traffic },
@@ -100,6 +101,7 @@ impl Engine {
                 self.joins.insert(session, reply);
                 Input::Join { session, identity: request.identity }
             }
+            Command::Bad { identity, row_groups } => Input::Bad { identity, row_groups },
             Command::Arrived(Contribution { arrival, header_bytes, traffic, reply }) => {
                 // The core refuses a second contribution of the same slot; it must not displace the first.
                 if self.waiting.get(&arrival.slot).is_some_and(|first| !first.is_closed()) {

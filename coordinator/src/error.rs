@@ -61,6 +61,18 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A line of an event log is none.
+    #[error(
+        "{segment}, line {line}: expected an event, found {reason}; restore the file from the run's store"
+    )]
+    EventLog {
+        /// Its object.
+        segment: String,
+        /// Counted from 1.
+        line: usize,
+        /// The parser's own words.
+        reason: String,
+    },
     /// A reducer of a number that the experiment has not.
     #[error("expected a reducer from 0 to {}, found {index}; `exchange.reducers` lists {reducers}", reducers.saturating_sub(1))]
     NoSuchReducer {
@@ -75,6 +87,9 @@ pub enum Error {
     /// Too few members.
     #[error("lost quorum: {0}")]
     LostQuorum(String),
+    /// More of the data is unusable than is allowed.
+    #[error("{0}")]
+    BadData(String),
     /// Replicas disagree or a value is not finite.
     #[error("stopped: {0}")]
     Broken(String),
@@ -92,9 +107,12 @@ impl Error {
             | Error::Experiment { .. }
             | Error::Occupied { .. }
             | Error::NoSuchReducer { .. } => ExitStatus::Config,
-            Error::Data(_) | Error::OtherRun { .. } | Error::State { .. } | Error::Checkpoint(_) => {
-                ExitStatus::Data
-            }
+            Error::Data(_)
+            | Error::BadData(_)
+            | Error::OtherRun { .. }
+            | Error::State { .. }
+            | Error::EventLog { .. }
+            | Error::Checkpoint(_) => ExitStatus::Data,
             Error::LostQuorum(_) => ExitStatus::LostQuorum,
             Error::Broken(_) => ExitStatus::NonFinite,
             Error::Interrupted => ExitStatus::Stopped,

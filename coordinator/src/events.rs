@@ -1,6 +1,10 @@
+use crate::Error;
 use crate::core::Event;
 use bytes::Bytes;
 use stentor_store::Store;
+
+/// Folder of a run.
+const FOLDER: &str = "events";
 
 /// The run's event log: JSON lines, written to the store in segments, because an object store cannot append.
 #[derive(Debug)]
@@ -11,9 +15,36 @@ pub(crate) struct EventLog {
     lines: Vec<u8>,
 }
 
+/// The event log of `run`, in the order of time.
+///
+/// # Errors
+/// [`Error::EventLog`] with segment and line; [`Error::Store`].
+pub async fn read_events(run: &Store) -> Result<Vec<Event>, Error> {
+    let mut events = Vec::new();
+    for segment in run.list(&format!("{FOLDER}/")).await? {
+        let bytes = run.get(&segment).await?;
+        let text = std::str::from_utf8(&bytes).map_err(|e| unreadable(&segment, 1, &e))?;
+        events.extend(parse_events(&segment, text)?);
+    }
+    Ok(events)
+}
+
+/// The events in the text of one segment of a log, an event a line; `segment` is for messages.
+///
+/// # Errors
+/// [`Error::EventLog`] with the line.
+pub fn parse_events(segment: &str, text: &str) -> Result<Vec<Event>, Error> {
+    let lines = (1..).zip(text.lines());
+    lines.map(|(n, line)| serde_json::from_str(line).map_err(|e| unreadable(segment, n, &e))).collect()
+}
+
+fn unreadable(segment: &str, line: usize, reason: &dyn std::fmt::Display) -> Error {
+    Error::EventLog { segment: segment.to_owned(), line, reason: reason.to_string() }
+}
+
 impl EventLog {
     pub(crate) fn new(run: &Store, incarnation: u64) -> Self {
-        Self { store: run.child("events"), incarnation, segment: 0, lines: Vec::new() }
+        Self { store: run.child(FOLDER), incarnation, segment: 0, lines: Vec::new() }
     }
 
     pub(crate) fn record(&mut self, event: &Event) {

@@ -17,5 +17,7 @@ mod summary;
 mod wire;
 
 pub use error::Error;
+pub use events::{parse_events, read_events};
+pub use publish::saved_state;
 pub use run::{Options, Progress, Start, read_experiment, serve, serve_reducer};
 pub use summary::Summary;

@@ -141,6 +141,10 @@ impl Engine {
             Event::Switched { from, to, .. } => {
                 tracing::info!(from = from.name(), to = to.name(), "switched");
             }
+            Event::Quarantined { source, file, row_group, frames, reason, worker } => {
+                stentor_runtime::metrics::quarantined_row_groups(1, *source);
+                tracing::warn!(source = source.name(), file, row_group, frames, reason, worker, "set aside");
+            }
             Event::Abandoned { checkpoint, reason } => {
                 stentor_runtime::metrics::checkpoints(1, stentor_runtime::metrics::CheckpointEnd::Abandoned);
                 tracing::warn!(checkpoint, reason, "checkpoint abandoned");

@@ -1,3 +1,4 @@
+use crate::Error;
 use crate::core::{Publication, Saved};
 use crate::engine::Command;
 use crate::events::EventLog;
@@ -13,6 +14,19 @@ use tokio::sync::mpsc;
 pub(crate) struct State {
     pub(crate) core: Saved,
     pub(crate) tally: Tally,
+}
+
+/// The core's state in a checkpoint's manifest.
+///
+/// # Errors
+/// [`Error::State`] where it is none, or of another age.
+pub fn saved_state(manifest: &Manifest) -> Result<Saved, Error> {
+    let state = serde_json::from_value::<State>(manifest.coordinator.clone()).map_err(|e| Error::State {
+        output: manifest.run_id.clone(),
+        checkpoint: manifest.name.clone(),
+        reason: e.to_string(),
+    })?;
+    Ok(state.core)
 }
 
 /// Publishes checkpoints beside the training: manifest last, then what is no longer kept is deleted.

@@ -78,7 +78,7 @@ pub fn read_experiment(path: &Path) -> Result<Experiment, Error> {
 /// Any [`Error`]; [`Error::Interrupted`] after a signal.
 pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown) -> Result<Summary, Error> {
     let Options { experiment, start, progress } = options;
-    let dataset = Dataset::open(&experiment).await?;
+    let dataset = Arc::new(Dataset::open(&experiment).await?);
     let run = Store::open(&experiment.run.output)?;
     let (newest, tally) = match start {
         Start::Fresh => {
@@ -130,7 +130,7 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         progress,
         started,
     };
-    let service = Service::new(commands, &run_id, experiment.clone());
+    let service = Service::new(commands, &run_id, experiment.clone(), Arc::clone(&dataset));
     let (stop, stopped) = oneshot::channel::<()>();
     // Without reducers of their own, this process sums all.
     let reducer = experiment.exchange.reducers.is_empty().then(|| {
@@ -218,6 +218,7 @@ async fn conclude(
     let checkpoint = match outcome {
         Outcome::Finished { checkpoint } => checkpoint,
         Outcome::LostQuorum { reason } => return Err(Error::LostQuorum(reason)),
+        Outcome::BadData { reason } => return Err(Error::BadData(reason)),
         Outcome::Broken { reason } => return Err(Error::Broken(reason)),
     };
     stentor_checkpoint::deploy(run, &checkpoint).await?;

@@ -4,6 +4,7 @@ use crate::wire;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use stentor_dataset::Dataset;
 use stentor_experiment::{Experiment, Strategy};
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_server::Coordinator;
@@ -18,17 +19,24 @@ pub(crate) struct Service {
     engine: mpsc::Sender<Command>,
     run_id: Arc<str>,
     experiment: Arc<Experiment>,
+    dataset: Arc<Dataset>,
     sessions: Arc<AtomicU64>,
 }
 
 type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Service {
-    pub(crate) fn new(engine: mpsc::Sender<Command>, run_id: &str, experiment: Experiment) -> Self {
+    pub(crate) fn new(
+        engine: mpsc::Sender<Command>,
+        run_id: &str,
+        experiment: Experiment,
+        dataset: Arc<Dataset>,
+    ) -> Self {
         Self {
             engine,
             run_id: run_id.into(),
             experiment: Arc::new(experiment),
+            dataset,
             sessions: Arc::new(AtomicU64::new(1)),
         }
     }
@@ -85,14 +93,19 @@ impl Coordinator for Service {
     ) -> Result<Response<v1::RoundReply>, Status> {
         use v1::contribution_note::Note;
         let mut notes = request.into_inner();
-        let Some(Note::Header(header)) = next(&mut notes).await?.and_then(|n| n.note) else {
+        let Some(Note::Header(mut header)) = next(&mut notes).await?.and_then(|n| n.note) else {
             return Err(Status::invalid_argument("expected a contribution's header first"));
         };
         let header_bytes = stentor_proto::encoded_len(&header);
         let traffic = header.traffic.unwrap_or_default();
+        let bad = wire::bad_row_groups(&self.dataset, std::mem::take(&mut header.bad_row_groups))
+            .map_err(Status::invalid_argument)?;
         let arrival = wire::arrival(&self.run_id, header).map_err(Status::failed_precondition)?;
         let (fence, identity, slot) = (arrival.fence, arrival.identity.clone(), arrival.slot);
         let (reply, mut answer) = oneshot::channel();
+        if !bad.is_empty() {
+            self.tell(Command::Bad { identity: identity.clone(), row_groups: bad }).await?;
+        }
         self.tell(Command::Arrived(Contribution { arrival, header_bytes, traffic, reply })).await?;
         // The round may be over for this member before its payload is staged.
         let staged = tokio::select! {

@@ -94,8 +94,11 @@ pub(crate) fn measure(event: &Event, parameters: usize, strategy: Strategy) {
     metrics::rounds(1, strategy, *source);
     metrics::last_round_timestamp(SystemTime::now());
     metrics::frames(*frames, *source);
-    metrics::loss(*loss, *source);
-    metrics::frame_error(frame_error / 100.0, *source);
+    // A round of nothing but empty batches has neither.
+    if *frames > 0 {
+        metrics::loss(*loss, *source);
+        metrics::frame_error(frame_error / 100.0, *source);
+    }
     metrics::exchanged(*bytes_up, metrics::Direction::In);
     let values = (parameters * contributors.len()).max(1) as f64;
     match encoding {

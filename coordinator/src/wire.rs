@@ -1,10 +1,13 @@
 //! The core's types on the wire.
 
 use crate::core::{
-    Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Report, View, Written,
+    Arrival, Assignment, BadRowGroup, Boundary, Company, Deltas, DevScore, Encoding, Fence, Report, View,
+    Written,
 };
+use stentor_dataset::{Dataset, Place};
 use stentor_experiment::Strategy;
 use stentor_proto::{required, v1};
+use stentor_shards::Kind;
 
 pub(crate) fn fence(run_id: &str, fence: Fence) -> v1::Fence {
     v1::Fence {
@@ -89,6 +92,26 @@ pub(crate) fn arrival(run_id: &str, header: v1::ContributionHeader) -> Result<Ar
         update_digest: header.update_digest,
         compute_s: header.compute_s,
     })
+}
+
+/// Row groups that a member set aside, found in the data of this run.
+pub(crate) fn bad_row_groups(
+    dataset: &Dataset,
+    messages: Vec<v1::BadRowGroup>,
+) -> Result<Vec<BadRowGroup>, String> {
+    let found = stentor_proto::bad_row_groups(messages).map_err(|e| e.to_string())?.into_iter();
+    let place = |(source, set, message): (_, v1::SetKind, v1::BadRowGroup)| {
+        let kind = if set == v1::SetKind::Labels { Kind::Labels } else { Kind::Features };
+        let v1::BadRowGroup { row_group: place, reason, .. } = message;
+        let found = usize::try_from(place).ok().and_then(|place| dataset.part(source)?.place(place, kind));
+        match found {
+            Some(Place { file, row_group, frames }) => {
+                Ok(BadRowGroup { source, place, file, row_group: row_group as u64, frames, reason })
+            }
+            None => Err(format!("expected a row group of the {} data, found number {place}", source.name())),
+        }
+    };
+    found.map(place).collect()
 }
 
 pub(crate) fn report(run_id: &str, report: v1::BoundaryReport) -> Result<Report, String> {

@@ -20,7 +20,24 @@ pub enum ConvertError {
         /// As received.
         found: i32,
     },
+    /// More than a message may hold.
+    #[error("expected at most {most} {of} in `{field}`, found {found}")]
+    TooMany {
+        /// The field's name.
+        field: &'static str,
+        /// What is counted.
+        of: &'static str,
+        /// The bound.
+        most: usize,
+        /// As received.
+        found: usize,
+    },
 }
+
+/// Most bad row groups that a contribution names.
+pub const MAX_BAD_ROW_GROUPS: usize = 4096;
+/// Most bytes of the words about one of them.
+pub const MAX_REASON_BYTES: usize = 1000;
 
 impl From<Source> for v1::Source {
     fn from(source: Source) -> Self {
@@ -96,6 +113,38 @@ impl TryFrom<v1::Lease> for Lease {
     }
 }
 
+impl v1::BadRowGroup {
+    /// A message with as many of the words as it may hold.
+    #[must_use]
+    pub fn new(source: Source, row_group: u64, set: v1::SetKind, reason: &str) -> Self {
+        let reason = reason[..reason.floor_char_boundary(MAX_REASON_BYTES)].to_owned();
+        Self { source: v1::Source::from(source).into(), row_group, set: set.into(), reason }
+    }
+}
+
+/// Checks the bad row groups of a contribution against what a message may hold, and returns the source and the set of each.
+///
+/// # Errors
+/// [`ConvertError::TooMany`] row groups or bytes, [`ConvertError::Unknown`] source or set.
+pub fn bad_row_groups(
+    messages: Vec<v1::BadRowGroup>,
+) -> Result<Vec<(Source, v1::SetKind, v1::BadRowGroup)>, ConvertError> {
+    let at_most = |of, most, found| {
+        let error = ConvertError::TooMany { field: "bad_row_groups", of, most, found };
+        if found <= most { Ok(()) } else { Err(error) }
+    };
+    at_most("row groups", MAX_BAD_ROW_GROUPS, messages.len())?;
+    let check = |message: v1::BadRowGroup| {
+        at_most("bytes of words", MAX_REASON_BYTES, message.reason.len())?;
+        let source = source(message.source)?;
+        match message.set() {
+            v1::SetKind::Unspecified => Err(ConvertError::Unknown { field: "set", found: message.set }),
+            set => Ok((source, set, message)),
+        }
+    };
+    messages.into_iter().map(check).collect()
+}
+
 /// A field that must be there.
 ///
 /// # Errors
@@ -117,6 +166,28 @@ mod tests {
             let source = if annotated { Source::Annotated } else { Source::MachineLabeled };
             let lease = Lease { source, pass, unit, first_batch, batches };
             prop_assert_eq!(Lease::try_from(v1::Lease::from(lease)).unwrap(), lease);
+        }
+    }
+
+    #[test]
+    fn bad_row_groups_are_bounded_in_number_and_words() {
+        let long = "é".repeat(MAX_REASON_BYTES);
+        let good = v1::BadRowGroup::new(Source::MachineLabeled, 7, v1::SetKind::Labels, &long);
+        assert_eq!(good.reason.len(), MAX_REASON_BYTES);
+        let read = bad_row_groups(vec![good.clone()]).unwrap();
+        assert_eq!((read[0].0, read[0].1), (Source::MachineLabeled, v1::SetKind::Labels));
+
+        let wordy = v1::BadRowGroup { reason: long, ..good.clone() };
+        let unknown = v1::BadRowGroup { set: 9, ..good.clone() };
+        let nobodys = v1::BadRowGroup { source: 0, ..good.clone() };
+        for (messages, expected) in [
+            (vec![wordy], "at most 1000 bytes of words in `bad_row_groups`, found 2000"),
+            (vec![unknown], "a known `set`, found 9"),
+            (vec![nobodys], "a known `source`, found 0"),
+            (vec![good; MAX_BAD_ROW_GROUPS + 1], "at most 4096 row groups"),
+        ] {
+            let error = bad_row_groups(messages).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
         }
     }
 

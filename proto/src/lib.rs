@@ -5,7 +5,9 @@
 mod convert;
 mod frame;
 
-pub use convert::{ConvertError, required, source, strategy};
+pub use convert::{
+    ConvertError, MAX_BAD_ROW_GROUPS, MAX_REASON_BYTES, bad_row_groups, required, source, strategy,
+};
 pub use frame::{FrameError, MAX_PART_BYTES, PART_BYTES, PayloadAssembler, parts};
 
 /// Generated from `stentor/v1/coordinator.proto`.

@@ -271,6 +271,8 @@ pub enum Part {
     RowGroup(usize),
     /// Everything after the last row group.
     Footer,
+    /// All of it, where no part of it differs: the bytes in front of the first row group do.
+    File,
 }
 
 impl fmt::Display for Part {
@@ -278,11 +280,41 @@ impl fmt::Display for Part {
         match self {
             Part::RowGroup(index) => write!(f, "row group {index}"),
             Part::Footer => f.write_str("footer"),
+            Part::File => f.write_str("file"),
         }
     }
 }
 
 impl Error {
+    /// Whether the bytes at rest are at fault, so that reading them anywhere else or later gives the same verdict: a row
+    /// group that is to be set aside. A file that is not there, or a store that does not answer, is none.
+    #[must_use]
+    pub fn is_bad_data(&self) -> bool {
+        match self {
+            Error::ShardSize { .. }
+            | Error::Checksum { .. }
+            | Error::Parquet { .. }
+            | Error::Columns { .. }
+            | Error::Count { .. }
+            | Error::Row { .. } => true,
+            // The file has become shorter since its footer was read.
+            Error::Store(error) => matches!(error, stentor_store::Error::Range { .. }),
+            _ => false,
+        }
+    }
+
+    /// Whether a file simply is not there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Error::Store(error) if error.is_not_found())
+    }
+
+    /// Whether the same read may succeed in a moment: the store did not answer, or has not yet what it was given.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Error::Store(error) if error.is_retryable() || error.is_not_found())
+    }
+
     pub(crate) fn parquet(file: &str, reason: impl fmt::Display) -> Self {
         Error::Parquet { file: file.to_owned(), reason: reason.to_string() }
     }

@@ -48,6 +48,14 @@ impl FeatureSet {
     pub async fn read(&self, shard: usize, row_group: usize) -> Result<Vec<FeatureRow>, Error> {
         self.shards.read(shard, row_group, self.manifest.layout()).await
     }
+
+    /// Reads a whole shard: every byte and every row is checked. All that is wrong with it; nothing where it is whole.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRowGroup`] for a shard that the set does not have, [`Error::Store`] where the store does not answer.
+    pub async fn verify(&self, shard: usize) -> Result<Vec<Error>, Error> {
+        self.shards.verify::<FeatureRow>(shard, self.manifest.layout()).await
+    }
 }
 
 impl LabelSet {
@@ -87,6 +95,14 @@ impl LabelSet {
     pub async fn read(&self, shard: usize, row_group: usize) -> Result<Vec<LabelRow>, Error> {
         self.shards.read(shard, row_group, self.manifest.layout()).await
     }
+
+    /// As [`FeatureSet::verify`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn verify(&self, shard: usize) -> Result<Vec<Error>, Error> {
+        self.shards.verify::<LabelRow>(shard, self.manifest.layout()).await
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -117,5 +133,13 @@ impl Shards {
             }
             _ => Err(Error::NoSuchRowGroup { location: self.store.location().to_owned(), shard, row_group }),
         }
+    }
+
+    async fn verify<R: ShardRow>(&self, shard: usize, layout: R::Layout) -> Result<Vec<Error>, Error> {
+        let location = || self.store.location().to_owned();
+        let reader = self.readers.get(shard);
+        let reader =
+            reader.ok_or_else(|| Error::NoSuchRowGroup { location: location(), shard, row_group: 0 })?;
+        reader.verify::<R>(&self.store, layout).await
     }
 }

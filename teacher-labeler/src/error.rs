@@ -55,6 +55,16 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// Features whose bytes have changed. Labels stand row by row beside their features, so that none can be left out; and
+    /// labels of frames that nobody can read would be invented.
+    #[error(
+        "{} row groups cannot be labeled, everything else is; restore these files or prepare the features again, then \
+         start again for the rest:\n  {}", .row_groups.len(), .row_groups.join("\n  ")
+    )]
+    BadFeatures {
+        /// What is wrong with each.
+        row_groups: Vec<String>,
+    },
     /// Shards cannot be read or written.
     #[error(transparent)]
     Shards(#[from] stentor_shards::Error),
@@ -86,7 +96,9 @@ impl Error {
             Error::Model { .. }
             | Error::Description { .. }
             | Error::OtherFeatures { .. }
-            | Error::Shards(_) => ExitStatus::Data,
+            | Error::BadFeatures { .. } => ExitStatus::Data,
+            Error::Shards(error) if error.may_pass() => ExitStatus::Retryable,
+            Error::Shards(_) => ExitStatus::Data,
             Error::Store(_) | Error::Figures { .. } => ExitStatus::Retryable,
             Error::Stopped => ExitStatus::Stopped,
         }

@@ -73,6 +73,7 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
 
     let started = Instant::now();
     let (mut frames, mut found) = (0, 0);
+    let mut bad = Vec::new();
     let total = manifest.shards.len();
     for shard in (options.index..total).step_by(options.of) {
         if out.exists(&record(shard)).await? {
@@ -82,11 +83,21 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
         if shutdown.is_requested() {
             return Err(Error::Stopped);
         }
-        let info = label_shard(&features, shard, &mut teacher, top_k, &out).await?;
+        let info = match label_shard(&features, shard, &mut teacher, top_k, &out).await? {
+            Ok(info) => info,
+            Err(found) => {
+                tracing::error!(shard, of = total, bad = found.len(), "shard left unlabeled");
+                bad.extend(found);
+                continue;
+            }
+        };
         frames += info.frames();
         metrics::labeled_frames(info.frames());
         metrics::labeling_progress((shard + 1) as f64 / total as f64);
         tracing::info!(shard, of = total, frames = info.frames(), bytes = info.bytes, "shard labeled");
+    }
+    if !bad.is_empty() {
+        return Err(Error::BadFeatures { row_groups: bad });
     }
     let infos = complete(&out, total).await?;
     let bytes = infos.iter().map(|i| i.bytes).sum();
@@ -137,21 +148,32 @@ async fn claim(out: &Store, location: &str, ticket: &Ticket) -> Result<(), Error
     Err(Error::OtherJob { out: location.to_owned(), found })
 }
 
+/// Labels a shard, or says which of its row groups cannot be labeled: then nothing of it is published.
 async fn label_shard(
     features: &FeatureSet,
     shard: usize,
     teacher: &mut Lanes,
     top_k: usize,
     out: &Store,
-) -> Result<ShardInfo, Error> {
+) -> Result<Result<ShardInfo, Vec<String>>, Error> {
     let groups = features.manifest().shards[shard].row_groups.len();
-    let mut labeled = Vec::with_capacity(groups);
-    while labeled.len() < groups {
+    let (mut labeled, mut bad) = (Vec::with_capacity(groups), Vec::new());
+    for first in (0..groups).step_by(teacher.len()) {
         let mut wave = Vec::with_capacity(teacher.len());
-        for group in (labeled.len()..groups).take(teacher.len()) {
-            wave.push(features.read(shard, group).await?);
+        for group in (first..groups).take(teacher.len()) {
+            match features.read(shard, group).await {
+                Ok(rows) => wave.push(rows),
+                // The others are still looked at: whoever repairs the set wants to know all that is wrong with it.
+                Err(problem) if problem.is_bad_data() => bad.push(problem.to_string()),
+                Err(problem) => return Err(problem.into()),
+            }
         }
-        labeled.extend(tokio::task::block_in_place(|| teacher.label(&wave, top_k))?);
+        if bad.is_empty() {
+            labeled.extend(tokio::task::block_in_place(|| teacher.label(&wave, top_k))?);
+        }
+    }
+    if !bad.is_empty() {
+        return Ok(Err(bad));
     }
     let layout = LabelLayout { top_k, senones: teacher.senones() };
     let (bytes, info) = encode_label_shard(&shard_file(shard), &labeled, layout)?;
@@ -159,7 +181,7 @@ async fn label_shard(
     let json = serde_json::to_vec(&info).unwrap_or_default();
     // The record comes last: a shard without it is labeled again, to the same bytes.
     out.put(&record(shard), json.into()).await?;
-    Ok(info)
+    Ok(Ok(info))
 }
 
 /// The records of all shards, by whichever job; fewer than `total` while others are at work.

@@ -219,6 +219,19 @@ pub fn summary(run: &Path) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(run.join("summary.json")).unwrap()).unwrap()
 }
 
+/// A run's event log, as the coordinator wrote it.
+///
+/// # Panics
+/// Where the log cannot be read.
+#[must_use]
+pub fn events(run: &Path) -> Vec<serde_json::Value> {
+    let mut segments: Vec<_> =
+        std::fs::read_dir(run.join("events")).unwrap().flatten().map(|e| e.path()).collect();
+    segments.sort();
+    let text = segments.iter().map(|segment| std::fs::read_to_string(segment).unwrap()).collect::<String>();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 /// Proves from a run's event log that each batch of each pass counted exactly once.
 ///
 /// # Panics
@@ -233,23 +246,15 @@ pub fn audit(run: &Path, manifest: &FeatureManifest) -> Findings {
     let plan =
         Plan::new(Catalogue { row_groups }, None, &experiment.batch, &experiment.schedule, seed).unwrap();
     let (mut commits, mut fall_backs) = (Vec::new(), Vec::new());
-    let mut segments: Vec<_> =
-        std::fs::read_dir(run.join("events")).unwrap().flatten().map(|e| e.path()).collect();
-    segments.sort();
-    for segment in segments {
-        for line in std::fs::read_to_string(segment).unwrap().lines() {
-            let event: serde_json::Value = serde_json::from_str(line).unwrap();
-            let number = |key: &str| event[key].as_u64().unwrap();
-            match event["event"].as_str().unwrap() {
-                "round" => {
-                    let leases: Vec<Lease> = serde_json::from_value(event["leases"].clone()).unwrap();
-                    commits.push(Commit { lineage: number("lineage"), round: number("round"), leases });
-                }
-                "fell-back" => {
-                    fall_backs.push(FallBack { lineage: number("lineage"), round: number("round") })
-                }
-                _ => {}
+    for event in events(run) {
+        let number = |key: &str| event[key].as_u64().unwrap();
+        match event["event"].as_str().unwrap() {
+            "round" => {
+                let leases: Vec<Lease> = serde_json::from_value(event["leases"].clone()).unwrap();
+                commits.push(Commit { lineage: number("lineage"), round: number("round"), leases });
             }
+            "fell-back" => fall_backs.push(FallBack { lineage: number("lineage"), round: number("round") }),
+            _ => {}
         }
     }
     let mut audit = Audit::new(&plan);

@@ -71,7 +71,7 @@ impl Duties<'_> {
                     index += 1;
                     (index - 1) % shares == share
                 });
-                let rows = UnitRows { features, labels: Vec::new() };
+                let rows = UnitRows { features, ..UnitRows::default() };
                 let data = UnitData::new(&rows, manifest.dimension, manifest.normalisation.as_ref());
                 let part = tokio::task::block_in_place(|| self.score(&data))?;
                 total.frames += part.frames;

@@ -71,6 +71,7 @@ impl Error {
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
+            Error::Data(error) if error.is_unreachable() => ExitStatus::Retryable,
             Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => ExitStatus::Config,
             Error::Data(_) | Error::BadBatch { .. } | Error::Checkpoint(_) => ExitStatus::Data,
             Error::NonFinite { .. } | Error::Exchange(_) => ExitStatus::NonFinite,

@@ -2,11 +2,20 @@ use crate::Error;
 use crate::unit::UnitData;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use stentor_acoustic::{Batch, Device, ModelShape};
 use stentor_dataset::Dataset;
 use stentor_experiment::{Experiment, Source};
 use stentor_plan::{Chunk, Lease, unit_batches};
+use stentor_proto::{MAX_BAD_ROW_GROUPS, v1};
+use stentor_runtime::{Retry, Verdict};
+use stentor_shards::Kind;
 use tokio::task::JoinHandle;
+
+/// How long a store that does not answer, or lacks a file, is asked again: six seconds or so, well within a round's
+/// deadline.
+const READING: Retry =
+    Retry { attempts: 6, first: Duration::from_millis(250), longest: Duration::from_secs(4), seed: 0 };
 
 /// Reads work units ahead of their use and lays out their batches. Holds the units of the leases at hand and of those
 /// announced, nothing else.
@@ -77,6 +86,27 @@ impl Feed {
         self.units.insert(key, Loading::Done(data));
         batch.map_err(|source| Error::BadBatch { lease: lease.to_string(), source })
     }
+
+    /// The row groups that were set aside in the units of `leases`, as far as they have been read.
+    pub(crate) fn bad(&self, leases: &[Lease]) -> Vec<v1::BadRowGroup> {
+        let mut units: Vec<_> = leases.iter().map(|lease| (lease.source, lease.unit)).collect();
+        units.sort_unstable();
+        units.dedup();
+        let mut bad = Vec::new();
+        for key in units {
+            let Some(Loading::Done(data)) = self.units.get(&key) else { continue };
+            bad.extend(data.bad.iter().map(|group| {
+                let set = match group.kind {
+                    Kind::Features => v1::SetKind::Features,
+                    Kind::Labels => v1::SetKind::Labels,
+                };
+                v1::BadRowGroup::new(key.0, group.row_group as u64, set, &group.reason)
+            }));
+        }
+        // Whatever is left out is said with another contribution from the same unit, or in the next pass.
+        bad.truncate(MAX_BAD_ROW_GROUPS);
+        bad
+    }
 }
 
 impl Drop for Feed {
@@ -92,7 +122,15 @@ impl Drop for Feed {
 async fn load(dataset: Arc<Dataset>, source: Source, unit: u64) -> Result<UnitData, Error> {
     let span = dataset.plan().unit(source, unit).map_err(stentor_dataset::Error::from)?;
     let part = dataset.part(source).ok_or_else(|| Error::Protocol(format!("no {} data", source.name())))?;
-    let rows = part.read(span.row_groups).await?;
+    let judge = |error: &stentor_dataset::Error| match error.may_pass() {
+        true => Verdict::TryAgain,
+        false => Verdict::GiveUp,
+    };
+    let retry = Retry { seed: unit, ..READING };
+    let rows = retry.run("read a unit", judge, || part.read(span.row_groups.clone())).await?;
+    for bad in &rows.bad {
+        tracing::warn!(source = source.name(), row_group = bad.row_group, reason = bad.reason, "set aside");
+    }
     let manifest = dataset.manifest();
     Ok(UnitData::new(&rows, manifest.dimension, manifest.normalisation.as_ref()))
 }

@@ -41,9 +41,13 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
             }
             Err(Error::SessionOver(reason)) => tracing::warn!(reason, "session over; joining again"),
             Err(error) => {
-                // Another worker would fail at the same place: the run stops and says why.
-                let fatal =
-                    matches!(error, Error::NonFinite { .. } | Error::BadBatch { .. } | Error::Data(_));
+                // Another worker would fail at the same place: the run stops and says why. A store that this worker
+                // cannot reach may well answer others.
+                let fatal = match &error {
+                    Error::NonFinite { .. } | Error::BadBatch { .. } => true,
+                    Error::Data(error) => !error.is_unreachable(),
+                    _ => false,
+                };
                 client.leave(&run_id, &options.identity, &error.to_string(), fatal).await;
                 return Err(error);
             }

@@ -164,6 +164,7 @@ impl<'a> Session<'a> {
             parameters_digest,
             compute_s: compute.as_secs_f64(),
             encode_s: encode.as_secs_f64(),
+            bad_row_groups: self.feed.bad(&leases),
             ..Default::default()
         };
         let Update { header, sums, send, wait, fetch } =

@@ -1,6 +1,6 @@
 use half::f16;
 use stentor_acoustic::{Batch, Chunk as Piece, Device, ModelShape, SoftLabels};
-use stentor_dataset::UnitRows;
+use stentor_dataset::{BadRowGroup, UnitRows};
 use stentor_plan::Chunk;
 use stentor_shards::Normalisation;
 
@@ -10,6 +10,8 @@ pub(crate) struct UnitData {
     /// Width of a frame.
     dimension: usize,
     utterances: Vec<Utterance>,
+    /// Row groups that are not in it although they are the unit's.
+    pub(crate) bad: Vec<BadRowGroup>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +47,7 @@ impl UnitData {
                 soft: soft.next(),
             })
             .collect();
-        Self { dimension: dimension.max(1), utterances }
+        Self { dimension: dimension.max(1), utterances, bad: rows.bad.clone() }
     }
 
     /// Frames of each utterance.
@@ -130,8 +132,11 @@ mod tests {
             log_probs: vec![-256; 2 * n],
             residual: vec![6554; n],
         };
-        let rows =
-            UnitRows { features: vec![row("a", 5), row("b", 3)], labels: vec![label("a", 5), label("b", 3)] };
+        let rows = UnitRows {
+            features: vec![row("a", 5), row("b", 3)],
+            labels: vec![label("a", 5), label("b", 3)],
+            bad: Vec::new(),
+        };
         let normalisation = Normalisation { mean: vec![1.0, 1.0], std: vec![2.0, 0.5] };
         UnitData::new(&rows, 2, Some(&normalisation))
     }

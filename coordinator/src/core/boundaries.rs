@@ -85,6 +85,7 @@ impl Core {
             stale_evaluations: self.stale_evaluations,
             roster: self.roll(),
             strategy: self.course.strategy,
+            quarantined: self.quarantine.list(),
         }
     }
 

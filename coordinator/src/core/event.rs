@@ -19,6 +19,9 @@ pub enum Event {
         contributors: Vec<Slot>,
         /// Batches committed, as the ledger knows them.
         leases: Vec<Lease>,
+        /// How many of them are each contributor's, in the order of `contributors`. Logs of older programs do not say.
+        #[serde(default)]
+        shares: Vec<u32>,
         /// Valid frames.
         frames: u64,
         /// Frames committed after it, as planned.
@@ -82,6 +85,21 @@ pub enum Event {
         checkpoint: Option<String>,
         /// Why.
         reason: String,
+    },
+    /// A row group was set aside: from here on nobody learns from it.
+    Quarantined {
+        /// Whose it is.
+        source: Source,
+        /// The shard.
+        file: String,
+        /// Counted within the shard.
+        row_group: u64,
+        /// Frames of its utterances.
+        frames: u64,
+        /// What is wrong with it.
+        reason: String,
+        /// Who met it first.
+        worker: String,
     },
     /// A checkpoint was given up.
     Abandoned {

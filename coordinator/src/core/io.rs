@@ -1,4 +1,5 @@
 use super::event::Event;
+use super::quarantine::BadRowGroup;
 use super::types::{
     Arrival, Assignment, Boundary, Company, DevScore, Encoding, Fence, Report, Saved, Session, Slot, Written,
 };
@@ -40,6 +41,13 @@ pub enum Input {
     },
     /// A contribution is computed.
     Arrived(Arrival),
+    /// A member could not use some of the data.
+    Bad {
+        /// Who.
+        identity: String,
+        /// What it set aside.
+        row_groups: Vec<BadRowGroup>,
+    },
     /// Every reducer has a contribution's payload.
     Staged {
         /// The round and membership that it was staged for.
@@ -193,6 +201,11 @@ pub enum Outcome {
     /// Too few members came or stayed.
     LostQuorum {
         /// Who was waited for, and how long.
+        reason: String,
+    },
+    /// More of the data is unusable than `data.max_bad_fraction` allows.
+    BadData {
+        /// How much, and which row groups.
         reason: String,
     },
     /// Replicas disagree, or a value is not finite.

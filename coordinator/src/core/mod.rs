@@ -6,6 +6,7 @@ mod course;
 mod event;
 mod io;
 mod membership;
+mod quarantine;
 mod rounds;
 mod types;
 
@@ -14,6 +15,7 @@ mod tests;
 
 pub use event::Event;
 pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication};
+pub use quarantine::BadRowGroup;
 pub use types::{
     Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Millis, Report, Saved,
     Session, Slot, Written,
@@ -22,6 +24,7 @@ pub use types::{
 use boundaries::Pending;
 use course::Course;
 use membership::{Applicant, Member};
+use quarantine::Quarantine;
 use rounds::Round;
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::{Experiment, Strategy};
@@ -78,6 +81,7 @@ pub struct Core {
     stale_evaluations: u32,
     pending: BTreeMap<String, Pending>,
     newest: Option<(String, Saved)>,
+    quarantine: Quarantine,
 }
 
 impl Core {
@@ -102,6 +106,7 @@ impl Core {
             best: None,
             stale_evaluations: 0,
             pending: BTreeMap::new(),
+            quarantine: Quarantine::new(newest.as_ref().map_or(&[], |(_, saved)| &saved.quarantined)),
             newest,
             settings,
         };
@@ -130,6 +135,7 @@ impl Core {
             Input::Leave { identity, reason, fatal } => {
                 self.leave(now, &identity, &reason, fatal, &mut actions)
             }
+            Input::Bad { identity, row_groups } => self.set_aside(&identity, row_groups, &mut actions),
             Input::Arrived(arrival) => self.arrived(now, arrival, &mut actions),
             Input::Staged { fence, identity, slot } => {
                 self.staged(now, fence, &identity, slot, &mut actions);

@@ -261,6 +261,8 @@ impl Core {
         let loss: f64 = counted().map(|a| a.loss_sum).sum();
         let per_frame = 1.0 / frames.max(1) as f64;
         let leases = round.work.iter().flat_map(|work| &work.leases);
+        let share =
+            |slot: &Slot| round.work.as_ref().and_then(|work| work.leases.get(slot)).map_or(0, Vec::len);
         Event::Round {
             fence: self.fence(),
             source: round.source,
@@ -269,6 +271,7 @@ impl Core {
                 .filter(|(s, _)| arrivals.contains_key(s))
                 .flat_map(|(_, l)| l.iter().copied())
                 .collect(),
+            shares: arrivals.keys().map(|slot| share(slot) as u32).collect(),
             frames,
             committed_frames: self.position.committed_frames(),
             loss: loss * per_frame,

@@ -1,5 +1,6 @@
 //! Stories of runs, told to the core alone: a world of pretended workers answers its actions, and may die.
 
+mod bad_data;
 mod course;
 mod stories;
 mod storms;

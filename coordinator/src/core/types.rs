@@ -1,3 +1,4 @@
+use super::quarantine::BadRowGroup;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_experiment::Strategy;
@@ -223,4 +224,7 @@ pub struct Saved {
     pub roster: BTreeMap<Slot, String>,
     /// The strategy in force from here on.
     pub strategy: Strategy,
+    /// Row groups that were set aside so far.
+    #[serde(default)]
+    pub quarantined: Vec<BadRowGroup>,
 }

@@ -125,6 +125,22 @@ pub(crate) async fn published(run: &Store) -> Result<Vec<String>, Error> {
     Ok(names.filter(|name| check_name(name).is_ok()).map(ToOwned::to_owned).collect())
 }
 
+/// Verifies the checkpoint in `folder` whole, whatever the folder's name, and says of every object what is wrong with it.
+///
+/// # Errors
+/// As [`read_manifest`]; [`Error::Store`] where the store does not answer.
+pub async fn verify_objects(folder: &Store) -> Result<Vec<(Object, Option<Error>)>, Error> {
+    let manifest = read_manifest_in(folder).await?;
+    let checks = manifest.objects.into_iter().map(async |object| {
+        match verify_object(folder.clone(), object.clone()).await {
+            Ok(()) => Ok((object, None)),
+            Err(error) if error.is_damage() => Ok((object, Some(error))),
+            Err(error) => Err(error),
+        }
+    });
+    stream::iter(checks.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await
+}
+
 /// The first object, in the order of the manifest, that is not as listed.
 async fn verify(folder: &Store, manifest: &Manifest) -> Result<(), Error> {
     let checks = manifest.objects.iter().cloned().map(|object| verify_object(folder.clone(), object));

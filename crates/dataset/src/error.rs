@@ -51,3 +51,22 @@ pub enum Error {
         labels: String,
     },
 }
+
+impl Error {
+    /// Whether the same read may succeed in a moment; see [`stentor_shards::Error::may_pass`].
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Error::Shards { source, .. } if source.may_pass())
+    }
+
+    /// Whether the store could not be reached, so that the data themselves are as good as ever.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Error::Shards { source, .. } => {
+                matches!(&**source, stentor_shards::Error::Store(error) if error.is_retryable())
+            }
+            _ => false,
+        }
+    }
+}

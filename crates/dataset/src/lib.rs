@@ -7,7 +7,7 @@ mod error;
 mod rows;
 
 pub use error::Error;
-pub use rows::{Part, UnitRows};
+pub use rows::{BadRowGroup, Part, Place, UnitRows};
 
 use stentor_experiment::{Experiment, Source};
 use stentor_plan::{Catalogue, Plan, RowGroup};

@@ -1,6 +1,6 @@
 use crate::Error;
 use std::ops::Range;
-use stentor_shards::{FeatureRow, FeatureSet, LabelRow, LabelSet};
+use stentor_shards::{FeatureRow, FeatureSet, Kind, LabelRow, LabelSet};
 
 /// The data of one source: features, and the teacher's labels where there are any.
 #[derive(Debug, Clone)]
@@ -11,13 +11,37 @@ pub struct Part {
     places: Vec<(usize, usize)>,
 }
 
-/// The utterances of a work unit, in the order of the shards.
+/// The utterances of a work unit, in the order of the shards: those of its good row groups.
 #[derive(Debug, Clone, Default)]
 pub struct UnitRows {
     /// Features and alignments.
     pub features: Vec<FeatureRow>,
     /// The teacher's labels, one row per utterance, or none at all.
     pub labels: Vec<LabelRow>,
+    /// Row groups that were set aside, ascending.
+    pub bad: Vec<BadRowGroup>,
+}
+
+/// A row group that nobody can use: its bytes are not those that the manifest describes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRowGroup {
+    /// Counted over all shards of its source.
+    pub row_group: usize,
+    /// Whether the features are at fault or the labels; where both are, the features are named.
+    pub kind: Kind,
+    /// What is wrong with it, and where it is.
+    pub reason: String,
+}
+
+/// Where a row group is, and how much is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The shard's full location.
+    pub file: String,
+    /// Counted within the shard.
+    pub row_group: usize,
+    /// Frames of its utterances.
+    pub frames: u64,
 }
 
 impl Part {
@@ -44,24 +68,68 @@ impl Part {
         self.labels.as_ref()
     }
 
-    /// Reads the utterances of `row_groups`, counted over all shards.
+    /// Where row group `row_group`, counted over all shards, of features or labels is.
+    #[must_use]
+    pub fn place(&self, row_group: usize, kind: Kind) -> Option<Place> {
+        let &(shard, group) = self.places.get(row_group)?;
+        let (location, shards) = match kind {
+            Kind::Features => (self.features.location(), &self.features.manifest().shards),
+            Kind::Labels => {
+                let labels = self.labels.as_ref()?;
+                (labels.location(), &labels.manifest().shards)
+            }
+        };
+        let shard = shards.get(shard)?;
+        let frames = shard.row_groups.get(group)?.frames;
+        Some(Place { file: format!("{location}/{}", shard.file), row_group: group, frames })
+    }
+
+    /// Reads the utterances of `row_groups`, counted over all shards. A row group whose bytes are not those that the
+    /// manifest describes is left out with its labels and named in [`UnitRows::bad`]: whoever reads the same bytes gets
+    /// the same rows.
     ///
     /// # Errors
-    /// [`Error::Shards`] where bytes are missing or corrupt, [`Error::Misplaced`] where labels are another utterance's.
+    /// [`Error::Shards`] where a file is missing or the store does not answer, [`Error::Misplaced`] where labels are
+    /// another utterance's.
     pub async fn read(&self, row_groups: Range<usize>) -> Result<UnitRows, Error> {
         let mut rows = UnitRows::default();
         for row_group in row_groups {
             let Some(&(shard, group)) = self.places.get(row_group) else { continue };
-            let at = |source| Error::Shards { location: self.location(), source: Box::new(source) };
-            let features = self.features.read(shard, group).await.map_err(at)?;
+            let features = match self.features.read(shard, group).await {
+                Ok(features) => features,
+                Err(problem) => {
+                    rows.bad.push(self.set_aside(row_group, Kind::Features, problem)?);
+                    continue;
+                }
+            };
             if let Some(labels) = &self.labels {
-                let labels = labels.read(shard, group).await.map_err(at)?;
-                self.check(row_group, &features, &labels)?;
-                rows.labels.extend(labels);
+                match labels.read(shard, group).await {
+                    Ok(labels) => {
+                        self.check(row_group, &features, &labels)?;
+                        rows.labels.extend(labels);
+                    }
+                    Err(problem) => {
+                        rows.bad.push(self.set_aside(row_group, Kind::Labels, problem)?);
+                        continue;
+                    }
+                }
             }
             rows.features.extend(features);
         }
         Ok(rows)
+    }
+
+    fn set_aside(
+        &self,
+        row_group: usize,
+        kind: Kind,
+        problem: stentor_shards::Error,
+    ) -> Result<BadRowGroup, Error> {
+        if problem.is_bad_data() {
+            Ok(BadRowGroup { row_group, kind, reason: problem.to_string() })
+        } else {
+            Err(Error::Shards { location: self.location(), source: Box::new(problem) })
+        }
     }
 
     fn check(&self, row_group: usize, features: &[FeatureRow], labels: &[LabelRow]) -> Result<(), Error> {

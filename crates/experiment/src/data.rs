@@ -19,6 +19,14 @@ pub struct Data {
     /// Annotated shards that steer early stopping and choose the final checkpoint; never trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dev: Option<String>,
+    /// Share of a source's frames that may be set aside because their row groups do not match their checksums or cannot
+    /// be decoded, before the run stops with the list. Default 0.01; 0 (stop at the first) to 1 (never stop).
+    #[serde(default = "max_bad_fraction")]
+    pub max_bad_fraction: f64,
+}
+
+fn max_bad_fraction() -> f64 {
+    0.01
 }
 
 /// Where a batch's targets come from.
@@ -54,6 +62,12 @@ impl Source {
 impl Data {
     pub(crate) fn validate(&self) -> Result<(), Error> {
         require(!self.annotated.is_empty(), "data.annotated", "a folder or URL", "nothing")?;
+        require(
+            (0.0..=1.0).contains(&self.max_bad_fraction),
+            "data.max_bad_fraction",
+            "0 to 1",
+            self.max_bad_fraction,
+        )?;
         match (&self.unannotated, &self.labels) {
             (Some(_), None) => {
                 require(false, "data.labels", "the label shards of `data.unannotated`", "nothing")

@@ -145,6 +145,12 @@ impl Plan {
         units.batches_of_a_pass * u64::from(units.passes)
     }
 
+    /// Frames of one pass over a source; 0 where it is not used.
+    #[must_use]
+    pub fn frames_of_a_pass(&self, source: Source) -> u64 {
+        self.of(source).frames_of_a_pass
+    }
+
     /// Frames of the whole run: all passes over both sources.
     #[must_use]
     pub fn total_frames(&self) -> u64 {

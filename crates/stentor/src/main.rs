@@ -3,13 +3,18 @@
 mod cluster;
 mod config;
 mod evaluate;
+mod exit;
 mod inspect;
 mod label;
+mod ledger;
+mod place;
 mod plan;
 mod prepare;
 mod report;
 mod siblings;
+mod text;
 mod train;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -36,6 +41,11 @@ enum Command {
     Report(report::Args),
     /// Show what is in a shard, set, checkpoint or run.
     Inspect(inspect::Args),
+    /// Check every byte of sets, checkpoints and runs against their manifests.
+    Verify(verify::Args),
+    /// Prove from a run's event log that each batch counted exactly once.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
     /// Show who is a member of a running cluster, which round is open, and who is waited for.
     Status(cluster::Status),
     /// Change the exchange strategy of a running cluster at the next boundary.
@@ -57,6 +67,8 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Verify(arguments) => return verify::run(&arguments),
+        Command::Ledger(ledger) => return ledger::run(&ledger),
         Command::Status(arguments) => arguments.run(),
         Command::Switch(arguments) => arguments.run(),
         Command::Plan(arguments) => plan::run(&arguments),

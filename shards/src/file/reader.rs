@@ -2,7 +2,9 @@ use super::sparse::SparseFile;
 use super::{ShardRow, decode, decode::RowGroupBytes};
 use crate::manifest::{ShardInfo, checksum};
 use crate::{Error, Part};
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use std::ops::Range;
 use stentor_store::Store;
 use tokio::sync::OnceCell;
 
@@ -29,8 +31,52 @@ impl ShardReader {
     ) -> Result<Vec<R>, Error> {
         let footer = self.footer.get_or_try_init(|| self.fetch_footer::<R>(store)).await?;
         let group = &self.info.row_groups[index];
-        let bytes = store.get_range(&self.info.file, group.offset..group.offset + group.bytes).await?;
-        self.verify(&bytes, Part::RowGroup(index), &group.checksum)?;
+        let range = group.offset..group.offset + group.bytes;
+        let bytes = self.fetch(store, range, Part::RowGroup(index), &group.checksum).await?;
+        self.decode(footer, index, bytes, layout)
+    }
+
+    /// Reads every byte of the file once and decodes every row group. All that is wrong with it, in file order.
+    pub(crate) async fn verify<R: ShardRow>(
+        &self,
+        store: &Store,
+        layout: R::Layout,
+    ) -> Result<Vec<Error>, Error> {
+        let footer = match self.footer.get_or_try_init(|| self.fetch_footer::<R>(store)).await {
+            Err(error) if error.is_bad_data() || error.is_missing() => return Ok(vec![error]),
+            other => other?,
+        };
+        let mut whole = blake3::Hasher::new();
+        let mut faults = Vec::new();
+        let first = self.info.row_groups.first().map_or(0, |group| group.offset);
+        whole.update(&store.get_range(&self.info.file, 0..first).await?);
+        for (index, group) in self.info.row_groups.iter().enumerate() {
+            let range = group.offset..group.offset + group.bytes;
+            let bytes = store.get_range(&self.info.file, range).await?;
+            whole.update(&bytes);
+            let sound = self
+                .check(&bytes, Part::RowGroup(index), &group.checksum)
+                .and_then(|()| self.decode::<R>(footer, index, bytes, layout));
+            faults.extend(sound.err());
+        }
+        let end = self.info.footer_offset()..self.info.bytes;
+        whole.update(&store.get_range(&self.info.file, end).await?);
+        let found = whole.finalize().to_hex().to_string();
+        if faults.is_empty() && found != self.info.checksum {
+            let (file, expected) = (self.file.clone(), self.info.checksum.clone());
+            faults.push(Error::Checksum { file, part: Part::File, expected, found });
+        }
+        Ok(faults)
+    }
+
+    fn decode<R: ShardRow>(
+        &self,
+        footer: &ArrowReaderMetadata,
+        index: usize,
+        bytes: Bytes,
+        layout: R::Layout,
+    ) -> Result<Vec<R>, Error> {
+        let group = &self.info.row_groups[index];
         let bytes = SparseFile { size: self.info.bytes, offset: group.offset, bytes };
         let rows = decode::row_group::<R>(&self.file, &RowGroupBytes { footer, index, bytes }, layout)?;
         let frames = rows.iter().map(|row| row.frames(layout) as u64).sum();
@@ -44,8 +90,8 @@ impl ShardReader {
         if found != self.info.bytes {
             return Err(Error::ShardSize { file: self.file.clone(), expected: self.info.bytes, found });
         }
-        let bytes = store.get_range(&self.info.file, self.info.footer_offset()..self.info.bytes).await?;
-        self.verify(&bytes, Part::Footer, &self.info.footer_checksum)?;
+        let range = self.info.footer_offset()..self.info.bytes;
+        let bytes = self.fetch(store, range, Part::Footer, &self.info.footer_checksum).await?;
         let footer = decode::footer(&self.file, &bytes)?;
         decode::check_columns::<R>(&self.file, &footer)?;
         let groups = footer.metadata().num_row_groups() as u64;
@@ -53,7 +99,25 @@ impl ShardReader {
         Ok(footer)
     }
 
-    fn verify(&self, bytes: &[u8], part: Part, expected: &str) -> Result<(), Error> {
+    /// Bytes of the file, checked. Those that do not match are fetched once more: what was damaged on the way is not bad
+    /// data, and nobody else would find it so.
+    async fn fetch(
+        &self,
+        store: &Store,
+        range: Range<u64>,
+        part: Part,
+        checksum: &str,
+    ) -> Result<Bytes, Error> {
+        let first = store.get_range(&self.info.file, range.clone()).await?;
+        if self.check(&first, part, checksum).is_ok() {
+            return Ok(first);
+        }
+        let second = store.get_range(&self.info.file, range).await?;
+        self.check(&second, part, checksum)?;
+        Ok(second)
+    }
+
+    fn check(&self, bytes: &[u8], part: Part, expected: &str) -> Result<(), Error> {
         let found = checksum(bytes);
         if found == expected {
             return Ok(());

@@ -1,4 +1,4 @@
-use super::text::{Text, size, thousands};
+use crate::text::{Text, size, thousands};
 use anyhow::Result;
 use serde::Serialize;
 use stentor_checkpoint::{DeployedModel, DevResult, ModelDescription};

@@ -1,20 +1,18 @@
 //! `stentor inspect`: what is in a set, a shard file, a checkpoint or a run, readable or as JSON.
 
 mod checkpoint;
-mod place;
 mod run_folder;
 mod set;
 mod shard;
-mod text;
 
 #[cfg(test)]
 mod tests;
 
+use crate::place::{self, Place};
+use crate::text::Text;
 use anyhow::{Context, Result};
-use place::Place;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
-use text::Text;
 
 /// Show what is in a feature set, label set, shard file, checkpoint or run.
 #[derive(Debug, clap::Args)]

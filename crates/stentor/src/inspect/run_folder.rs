@@ -1,4 +1,4 @@
-use super::text::{Text, thousands};
+use crate::text::{Text, thousands};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;

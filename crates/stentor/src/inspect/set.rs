@@ -1,4 +1,4 @@
-use super::text::{Text, counted, per_frame, size, thousands};
+use crate::text::{Text, counted, per_frame, size, thousands};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-use super::text::{Text, per_frame, size, thousands};
+use crate::text::{Text, per_frame, size, thousands};
 use anyhow::{Result, bail};
 use serde::Serialize;
 use stentor_shards::{Kind, ShardSummary, examine_shard};

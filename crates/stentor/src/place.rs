@@ -3,7 +3,7 @@ use stentor_shards::{Kind, MANIFEST};
 use stentor_store::Store;
 
 /// What a path leads to.
-pub(super) enum Place {
+pub(crate) enum Place {
     Features(Store),
     Labels(Store),
     /// A file in its folder.
@@ -16,7 +16,7 @@ pub(super) enum Place {
 const OF_A_RUN: [&str; 3] = ["experiment.toml", "final.json", "summary.json"];
 
 /// Looks what is there, by the names of objects and by the manifest's `kind`.
-pub(super) async fn find(path: &str) -> Result<Place> {
+pub(crate) async fn find(path: &str) -> Result<Place> {
     let trimmed = path.trim_end_matches('/');
     // A file comes first: a folder's objects cannot be looked for below it.
     if let Some((folder, file)) = split(trimmed) {

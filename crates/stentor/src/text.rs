@@ -2,7 +2,7 @@ use std::fmt::{Display, Write};
 
 /// A readable summary: headings, and under them names with values in one column.
 #[derive(Debug, Default)]
-pub(super) struct Text {
+pub(crate) struct Text {
     lines: Vec<Line>,
 }
 
@@ -14,20 +14,20 @@ enum Line {
 }
 
 impl Text {
-    pub(super) fn heading(&mut self, what: impl Display) {
+    pub(crate) fn heading(&mut self, what: impl Display) {
         self.lines.push(Line::Heading(what.to_string()));
     }
 
-    pub(super) fn item(&mut self, name: impl Display, value: impl Display) {
+    pub(crate) fn item(&mut self, name: impl Display, value: impl Display) {
         self.lines.push(Line::Item(name.to_string(), value.to_string()));
     }
 
     /// A row of a table; rows that follow each other share their columns.
-    pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.lines.push(Line::Row(cells.into()));
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         let width = |text: &String| text.chars().count();
         let names = self.lines.iter().filter_map(|line| match line {
             Line::Item(name, _) => Some(width(name)),
@@ -69,7 +69,7 @@ fn columns(lines: &[Line]) -> Vec<usize> {
 }
 
 /// `1234567` → `1,234,567`.
-pub(super) fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -82,7 +82,7 @@ pub(super) fn thousands(number: u64) -> String {
 }
 
 /// Bytes in the unit that leaves one to three digits before the point.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} bytes"),
         1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
@@ -92,11 +92,11 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// `1 shard`, `2 shards`.
-pub(super) fn counted(number: u64, one: &str) -> String {
+pub(crate) fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
 /// Bytes divided by frames.
-pub(super) fn per_frame(bytes: u64, frames: u64) -> f64 {
+pub(crate) fn per_frame(bytes: u64, frames: u64) -> f64 {
     bytes as f64 / frames.max(1) as f64
 }

@@ -1,0 +1,105 @@
+use super::{Action, Core, Event, Outcome};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use stentor_experiment::Source;
+
+/// A row group that nobody can use: its bytes are not those that the manifest describes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadRowGroup {
+    /// Whose it is.
+    pub source: Source,
+    /// Counted over all shards of the source.
+    pub place: u64,
+    /// The shard.
+    pub file: String,
+    /// Counted within the shard.
+    pub row_group: u64,
+    /// Frames of its utterances.
+    pub frames: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Row groups that a message lists; more are only counted.
+const LISTED: usize = 20;
+
+/// The row groups that were set aside. Workers judge by the bytes alone, so that all of them come to the same verdict;
+/// here it is kept, counted and bounded. It is a fact about the data: no fall-back makes it undone.
+#[derive(Debug, Default)]
+pub(super) struct Quarantine {
+    bad: BTreeMap<(Source, u64), BadRowGroup>,
+}
+
+impl Quarantine {
+    pub(super) fn new(list: &[BadRowGroup]) -> Self {
+        Self { bad: list.iter().map(|bad| ((bad.source, bad.place), bad.clone())).collect() }
+    }
+
+    pub(super) fn list(&self) -> Vec<BadRowGroup> {
+        self.bad.values().cloned().collect()
+    }
+
+    /// Whether it is news.
+    fn add(&mut self, bad: &BadRowGroup) -> bool {
+        self.bad.insert((bad.source, bad.place), bad.clone()).is_none()
+    }
+
+    fn of(&self, source: Source) -> impl Iterator<Item = &BadRowGroup> {
+        self.bad.values().filter(move |bad| bad.source == source)
+    }
+}
+
+impl Core {
+    /// A member found row groups that it could not use. Each is recorded once; the run stops where they are too many.
+    pub(super) fn set_aside(
+        &mut self,
+        identity: &str,
+        row_groups: Vec<BadRowGroup>,
+        actions: &mut Vec<Action>,
+    ) {
+        if !self.members.values().any(|member| member.identity == identity) {
+            return;
+        }
+        for bad in row_groups {
+            if !self.quarantine.add(&bad) {
+                continue;
+            }
+            let BadRowGroup { source, file, row_group, frames, reason, .. } = bad;
+            let worker = identity.to_owned();
+            let event = Event::Quarantined { source, file, row_group, frames, reason, worker };
+            actions.push(Action::Record(event));
+        }
+        if let Some(reason) = Source::ALL.into_iter().find_map(|source| self.too_much(source)) {
+            self.stop(Outcome::BadData { reason }, actions);
+        }
+    }
+
+    /// Why a source is too bad to go on with, if it is.
+    fn too_much(&self, source: Source) -> Option<String> {
+        let allowed = self.settings.experiment.data.max_bad_fraction;
+        let frames: u64 = self.quarantine.of(source).map(|bad| bad.frames).sum();
+        let all = self.settings.plan.frames_of_a_pass(source).max(1);
+        let share = frames as f64 / all as f64;
+        if frames == 0 || share <= allowed {
+            return None;
+        }
+        let listed = self.quarantine.of(source).take(LISTED);
+        let listed: Vec<_> = listed
+            .map(|bad| {
+                format!("{}, row group {} ({} frames): {}", bad.file, bad.row_group, bad.frames, bad.reason)
+            })
+            .collect();
+        let more = match self.quarantine.of(source).count().saturating_sub(LISTED) {
+            0 => String::new(),
+            more => format!("\n  and {more} more; the event log names them"),
+        };
+        Some(format!(
+            "expected at most {:.2} % of the {} frames unusable (data.max_bad_fraction), found {:.2} % so far:\n  {}{more}\n\
+             restore these files, or prepare or label again; `stentor verify` looks at all of them",
+            100.0 * allowed,
+            source.name(),
+            100.0 * share,
+            listed.join("\n  ")
+        ))
+    }
+}

@@ -1,0 +1,257 @@
+use super::history::{History, Quarantined};
+use anyhow::{Context, Result};
+use serde::Serialize;
+use stentor_checkpoint::newest_valid;
+use stentor_coordinator::core::Saved;
+use stentor_coordinator::saved_state;
+use stentor_experiment::Source;
+use stentor_plan::audit::{Audit, Commit, Exceptions, Extent, surviving};
+use stentor_plan::{Lease, Plan};
+use stentor_store::Store;
+
+/// What the audit of a run came to.
+#[derive(Debug, Serialize)]
+pub(super) struct Verdict {
+    pub(super) run: String,
+    /// `finished`, `stopped early` or `under way`.
+    pub(super) state: &'static str,
+    pub(super) clean: bool,
+    /// The checkpoint that the audit reaches to, and the round after it; none where there is none yet.
+    pub(super) checkpoint: Option<String>,
+    pub(super) round: u64,
+    /// Share of the run's frames.
+    pub(super) progress: f64,
+    pub(super) sources: Vec<OfSource>,
+    pub(super) void: Vec<Void>,
+    /// Batches of rounds after the checkpoint: they may still become void.
+    pub(super) not_judged: u64,
+    pub(super) quarantined: Vec<Quarantined>,
+    /// Newer checkpoints that cannot be used: no batch is lost by them, but nothing could be resumed from them.
+    pub(super) broken: Vec<String>,
+    pub(super) missing: Listed,
+    pub(super) twice: Listed,
+    pub(super) unexpected: Listed,
+    /// Leases that the plan does not know, and other contradictions.
+    pub(super) contradictions: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct OfSource {
+    pub(super) source: &'static str,
+    pub(super) passes: u32,
+    pub(super) committed: u64,
+    pub(super) of: u64,
+}
+
+/// What a return to a checkpoint made undone.
+#[derive(Debug, Serialize)]
+pub(super) struct Void {
+    pub(super) lineage: u64,
+    pub(super) round: u64,
+    pub(super) rounds: u64,
+    pub(super) batches: u64,
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Listed {
+    pub(super) batches: u64,
+    /// The first of them.
+    pub(super) leases: Vec<Lease>,
+}
+
+pub(super) async fn judge(run: &Store, plan: &Plan, history: &History) -> Result<Verdict> {
+    let newest = newest_valid(run).await?;
+    let broken: Vec<String> =
+        newest.broken.iter().map(|broken| format!("checkpoint {}: {}", broken.name, broken.error)).collect();
+    let saved = newest.manifest.as_ref().map(saved_state).transpose()?;
+    if let Some(saved) = &saved {
+        saved.position.check(plan).context("the data or the plan are not those of the run")?;
+    }
+    let over = run.exists("final.json").await?;
+    let reach = newest.manifest.map(|manifest| manifest.name).zip(saved);
+    let mut verdict = verdict(run.location(), plan, history, reach, over);
+    verdict.broken = broken;
+    Ok(verdict)
+}
+
+/// `reach`: the newest checkpoint and the core's state in it. `over`: whether the run has a result.
+fn verdict(run: &str, plan: &Plan, history: &History, reach: Option<(String, Saved)>, over: bool) -> Verdict {
+    let (checkpoint, saved) = reach.unzip();
+    let round = saved.as_ref().map_or(0, |saved| saved.round);
+    let position = saved.map(|saved| saved.position);
+    let finished = position.as_ref().is_some_and(|position| position.finished(plan));
+    let fall_backs = history.fall_backs();
+    let (judged, later): (Vec<&Commit>, Vec<&Commit>) =
+        surviving(&history.commits, &fall_backs).partition(|commit| commit.round < round);
+    let mut audit = Audit::new(plan);
+    judged.iter().for_each(|commit| commit.leases.iter().for_each(|lease| audit.record(lease)));
+    let start = stentor_plan::Position::new(plan);
+    // The whole plan, where all of it is done, is judged without asking the ledger how far it is.
+    let extent = match &position {
+        Some(_) if finished => Extent::WholeRun,
+        Some(position) => Extent::UpTo(position),
+        None => Extent::UpTo(&start),
+    };
+    let findings = audit.findings(extent);
+    let mut contradictions: Vec<String> = findings.unknown.iter().map(ToString::to_string).collect();
+    if finished && !later.is_empty() {
+        contradictions.push(format!("{} rounds closed after everything was committed", later.len()));
+    }
+    let sources = Source::ALL.into_iter().filter(|&source| plan.passes(source) > 0).map(|source| OfSource {
+        source: source.name(),
+        passes: plan.passes(source),
+        committed: findings.committed[source.index()],
+        of: plan.total_batches(source),
+    });
+    let void = history.returns.iter().zip(history.void()).map(|(there, commits)| Void {
+        lineage: there.back.lineage,
+        round: there.back.round,
+        rounds: commits.len() as u64,
+        batches: commits.into_iter().map(batches).sum(),
+        reason: there.reason.clone(),
+    });
+    Verdict {
+        run: run.to_owned(),
+        state: match (finished, over) {
+            (true, _) => "finished",
+            (false, true) => "stopped early",
+            (false, false) => "under way",
+        },
+        clean: findings.is_clean() && contradictions.is_empty(),
+        checkpoint,
+        round,
+        progress: position.map_or(0.0, |position| position.progress(plan)),
+        sources: sources.collect(),
+        void: void.collect(),
+        not_judged: later.into_iter().map(batches).sum(),
+        quarantined: history.quarantined.clone(),
+        broken: Vec::new(),
+        missing: findings.missing.into(),
+        twice: findings.repeated.into(),
+        unexpected: findings.unexpected.into(),
+        contradictions,
+    }
+}
+
+fn batches(commit: &Commit) -> u64 {
+    commit.leases.iter().map(|lease| u64::from(lease.batches)).sum()
+}
+
+impl From<Exceptions> for Listed {
+    fn from(exceptions: Exceptions) -> Self {
+        let leases = exceptions.leases.into_iter().take(Self::MOST).collect();
+        Listed { batches: exceptions.batches, leases }
+    }
+}
+
+impl Listed {
+    /// Stretches that are shown; all are counted.
+    const MOST: usize = 20;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{history::Return, render};
+    use std::collections::{BTreeMap, BTreeSet};
+    use stentor_experiment::{Batch, Schedule, Strategy};
+    use stentor_plan::audit::FallBack;
+    use stentor_plan::{Catalogue, Position, RowGroup};
+
+    fn plan() -> Plan {
+        let row_groups = (0..7).map(|i| RowGroup { frames: 300 + 40 * i, utterances: 4 }).collect();
+        let batch = Batch { chunks: 2, unit_batches: 3, ..Batch::default() };
+        let schedule = Schedule { passes: 2, ..Schedule::default() };
+        Plan::new(Catalogue { row_groups }, None, &batch, &schedule, 7).unwrap()
+    }
+
+    /// Rounds of two slots from `position` on, until `rounds` more have closed or nothing is left.
+    fn go(plan: &Plan, position: &mut Position, lineage: u64, from: u64, rounds: u64) -> Vec<Commit> {
+        let mut commits = Vec::new();
+        for round in from..from + rounds {
+            let Some(work) = position.assign(plan, &[0, 1], 1) else { break };
+            let leases = position.commit(plan, &work, &BTreeSet::from([0, 1])).unwrap().leases;
+            commits.push(Commit { lineage, round, leases });
+        }
+        commits
+    }
+
+    fn saved(round: u64, position: &Position) -> Option<(String, Saved)> {
+        let saved = Saved {
+            round,
+            position: position.clone(),
+            suggested_tau: None,
+            suggested_block_tau: None,
+            checkpoints: 1,
+            best: None,
+            stale_evaluations: 0,
+            roster: BTreeMap::new(),
+            strategy: Strategy::Gtc,
+            quarantined: Vec::new(),
+        };
+        Some(("c".to_owned(), saved))
+    }
+
+    /// Five rounds, a return to round 3, and on to the end.
+    fn fallen_back(plan: &Plan) -> (History, Option<(String, Saved)>) {
+        let mut position = Position::new(plan);
+        let mut commits = go(plan, &mut position, 1000, 0, 3);
+        let there = position.clone();
+        commits.extend(go(plan, &mut position, 1000, 3, 2));
+        let mut position = there;
+        let rest = go(plan, &mut position, 1001, 3, 10_000);
+        let round = 3 + rest.len() as u64;
+        commits.extend(rest);
+        let back = FallBack { lineage: 1001, round: 3 };
+        let returns = vec![Return { back, reason: "worker-1 is lost".into() }];
+        (History { commits, returns, quarantined: Vec::new() }, saved(round, &position))
+    }
+
+    #[test]
+    fn a_run_that_fell_back_is_clean_and_tells_what_was_void() {
+        let plan = plan();
+        let (history, reach) = fallen_back(&plan);
+        let verdict = verdict("r", &plan, &history, reach, true);
+        assert!(verdict.clean, "{verdict:?}");
+        assert_eq!(
+            (verdict.state, verdict.sources[0].committed),
+            ("finished", plan.total_batches(Source::Annotated))
+        );
+        assert_eq!((verdict.void[0].rounds, verdict.void[0].batches), (2, 4));
+        let text = render::text(&verdict);
+        assert!(
+            text.contains("each batch counted exactly once") && text.contains("back to round 3"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_run_under_way_is_judged_as_far_as_its_newest_checkpoint() {
+        let plan = plan();
+        let mut position = Position::new(&plan);
+        let mut commits = go(&plan, &mut position, 1000, 0, 4);
+        let reach = saved(4, &position);
+        commits.extend(go(&plan, &mut position, 1000, 4, 3));
+        let history = History { commits, ..History::default() };
+        let verdict = verdict("r", &plan, &history, reach, false);
+        assert!(verdict.clean, "{verdict:?}");
+        assert_eq!((verdict.state, verdict.sources[0].committed, verdict.not_judged), ("under way", 8, 6));
+        let nothing = super::verdict("r", &plan, &history, None, false);
+        assert!(nothing.clean && nothing.not_judged == 14 && nothing.progress == 0.0, "{nothing:?}");
+    }
+
+    #[test]
+    fn a_commit_that_is_lost_or_doubled_in_the_log_is_an_exception_with_its_lease() {
+        let plan = plan();
+        let (mut history, reach) = fallen_back(&plan);
+        let doubled = history.commits[0].leases[0];
+        let lost = history.commits.pop().unwrap().leases;
+        history.commits[1].leases.push(doubled);
+        let verdict = verdict("r", &plan, &history, reach, true);
+        assert!(!verdict.clean);
+        assert_eq!((verdict.twice.batches, &verdict.twice.leases[..]), (1, &[doubled][..]));
+        assert_eq!(verdict.missing.batches, lost.iter().map(|lease| u64::from(lease.batches)).sum::<u64>());
+        assert!(render::text(&verdict).contains("NOT CLEAN"), "{verdict:?}");
+    }
+}

@@ -1,0 +1,54 @@
+//! `stentor ledger audit`: the proof from a run's event log that each batch of each pass counted exactly once.
+
+mod history;
+mod judge;
+mod render;
+
+use crate::exit;
+use clap::Subcommand;
+use history::History;
+use std::io::Write;
+use std::process::ExitCode;
+use stentor_dataset::Dataset;
+use stentor_experiment::Experiment;
+use stentor_runtime::ExitStatus;
+use stentor_store::Store;
+
+/// What is done with the ledger.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ledger {
+    /// Prove from the event log and the plan that each batch was committed exactly once per pass in what is left after all
+    /// fall-backs, and list the exceptions.
+    ///
+    /// Ends with 0 where there are none (a run that is under way: as far as its newest checkpoint), with 3 where there are.
+    Audit {
+        /// Folder or URL of the run.
+        run: String,
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(crate) fn run(ledger: &Ledger) -> ExitCode {
+    let Ledger::Audit { run, json } = ledger;
+    exit::with(async {
+        let verdict = audit(run).await?;
+        let text = match json {
+            true => serde_json::to_string_pretty(&verdict)? + "\n",
+            false => render::text(&verdict),
+        };
+        // A reader that has seen enough changes no verdict.
+        let _ = std::io::stdout().write_all(text.as_bytes());
+        Ok(if verdict.clean { ExitStatus::Ok } else { ExitStatus::Data })
+    })
+}
+
+async fn audit(location: &str) -> anyhow::Result<judge::Verdict> {
+    let run = Store::open(location)?;
+    let text = run.get("experiment.toml").await?;
+    let experiment = Experiment::parse(&String::from_utf8_lossy(&text))?;
+    let dataset = Dataset::open(&experiment).await?;
+    let history = History::read(&run).await?;
+    judge::judge(&run, dataset.plan(), &history).await
+}

@@ -1,0 +1,73 @@
+use super::judge::{Listed, Verdict};
+use crate::text::{Text, counted, thousands};
+
+pub(super) fn text(verdict: &Verdict) -> String {
+    let mut text = Text::default();
+    let clean = if verdict.clean { "each batch counted exactly once" } else { "NOT CLEAN" };
+    text.heading(format_args!("run {}: {}, {clean}", verdict.run, verdict.state));
+    match &verdict.checkpoint {
+        Some(name) => {
+            let share = 100.0 * verdict.progress;
+            let round = thousands(verdict.round);
+            text.item(
+                "judged",
+                format_args!("up to checkpoint {name}, before round {round}, {share:.1} % of all frames"),
+            );
+        }
+        None => text.item("judged", "nothing: there is no checkpoint yet, all may still become void"),
+    }
+    for source in &verdict.sources {
+        let (committed, of) = (thousands(source.committed), thousands(source.of));
+        let passes = if source.passes == 1 { "one pass".into() } else { format!("{} passes", source.passes) };
+        text.item(source.source, format_args!("{committed} of {of} batches of {passes}"));
+    }
+    if verdict.not_judged > 0 {
+        text.item(
+            "not judged yet",
+            format_args!("{} batches committed since", thousands(verdict.not_judged)),
+        );
+    }
+    if !verdict.void.is_empty() {
+        text.heading("made void by a return to a checkpoint");
+        for void in &verdict.void {
+            text.row([
+                format!("lineage {}", void.lineage),
+                format!("back to round {}", thousands(void.round)),
+                counted(void.rounds, "round"),
+                format!("{} batches", thousands(void.batches)),
+                void.reason.clone(),
+            ]);
+        }
+    }
+    if !verdict.quarantined.is_empty() {
+        text.heading("set aside: these batches counted without them");
+        for bad in &verdict.quarantined {
+            text.row([
+                bad.source.to_owned(),
+                bad.file.clone(),
+                format!("row group {}", bad.row_group),
+                counted(bad.frames, "frame"),
+                bad.reason.clone(),
+            ]);
+        }
+    }
+    for (title, Listed { batches, leases }) in [
+        ("missing: expected and not committed", &verdict.missing),
+        ("twice: committed again after they were committed", &verdict.twice),
+        ("unexpected: committed, although the ledger says that they are not", &verdict.unexpected),
+    ] {
+        if *batches > 0 {
+            text.heading(format_args!("{title}: {} batches", thousands(*batches)));
+            leases.iter().for_each(|lease| text.row([lease.to_string()]));
+        }
+    }
+    if !verdict.broken.is_empty() {
+        text.heading("newer checkpoints that cannot be used");
+        verdict.broken.iter().for_each(|words| text.row([words.clone()]));
+    }
+    if !verdict.contradictions.is_empty() {
+        text.heading("contradictions");
+        verdict.contradictions.iter().for_each(|words| text.row([words.clone()]));
+    }
+    text.finish()
+}

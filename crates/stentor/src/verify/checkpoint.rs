@@ -1,0 +1,27 @@
+use super::Object;
+use anyhow::Result;
+use stentor_checkpoint::verify_objects;
+use stentor_store::Store;
+
+/// The objects of the checkpoint in `folder`, named with `prefix` in front. A manifest that is damaged is an object of its
+/// own.
+pub(super) async fn objects(folder: &Store, prefix: &str) -> Result<Vec<Object>> {
+    match verify_objects(folder).await {
+        Ok(objects) => Ok(objects
+            .into_iter()
+            .map(|(object, fault)| Object {
+                name: format!("{prefix}{}", object.name),
+                bytes: Some(object.bytes),
+                row_groups: None,
+                faults: fault.iter().map(ToString::to_string).collect(),
+            })
+            .collect()),
+        Err(error) if error.is_damage() => Ok(vec![Object {
+            name: format!("{prefix}{}", stentor_checkpoint::MANIFEST),
+            bytes: None,
+            row_groups: None,
+            faults: vec![error.to_string()],
+        }]),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,133 @@
+//! `stentor verify`: every byte of sets, checkpoints and runs against what their manifests say.
+
+mod checkpoint;
+mod run_folder;
+mod set;
+
+#[cfg(test)]
+mod tests;
+
+use crate::exit;
+use crate::place::{self, Place};
+use crate::text::{Text, counted, size, thousands};
+use anyhow::{Result, bail};
+use serde::Serialize;
+use std::io::Write;
+use std::process::ExitCode;
+use stentor_runtime::ExitStatus;
+
+/// Check every byte of sets, checkpoints and runs against their manifests.
+///
+/// Ends with 0 where all is whole, 3 where something is damaged, missing or not of these kinds, 75 where a store does not
+/// answer.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folders or URLs of feature sets, label sets, checkpoints or runs.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found at a path.
+#[derive(Debug, Serialize)]
+struct Verified {
+    path: String,
+    kind: &'static str,
+    whole: bool,
+    objects: Vec<Object>,
+}
+
+/// An object, and all that is wrong with it.
+#[derive(Debug, Serialize)]
+struct Object {
+    name: String,
+    /// As the manifest says; none for objects without one.
+    bytes: Option<u64>,
+    row_groups: Option<usize>,
+    faults: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Args) -> ExitCode {
+    exit::with(async { Ok(verify_all(arguments).await) })
+}
+
+/// Goes through all paths, whatever is wrong with some of them; the worst of their verdicts.
+async fn verify_all(arguments: &Args) -> ExitStatus {
+    let (mut found, mut status) = (Vec::new(), ExitStatus::Ok);
+    for path in &arguments.paths {
+        match verify(path).await {
+            Ok(verified) => {
+                if !verified.whole && status == ExitStatus::Ok {
+                    status = ExitStatus::Data;
+                }
+                found.push(verified);
+            }
+            Err(error) => {
+                eprintln!("stentor: {path}: {error:#}");
+                status = exit::of(&error);
+            }
+        }
+    }
+    let text = match arguments.json {
+        true => serde_json::to_string_pretty(&found).unwrap_or_default() + "\n",
+        false => render(&found),
+    };
+    // A reader that has seen enough changes no verdict.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    status
+}
+
+async fn verify(path: &str) -> Result<Verified> {
+    let (kind, objects) = match place::find(path).await? {
+        Place::Features(store) => ("feature set", set::features(&store).await?),
+        Place::Labels(store) => ("label set", set::labels(&store).await?),
+        Place::Checkpoint(store) => ("checkpoint", checkpoint::objects(&store, "").await?),
+        Place::Run(store) => ("run", run_folder::objects(&store).await?),
+        Place::Shard(store, file) => {
+            bail!("the checksums of {file} are in its set's manifest: name the folder {}", store.location())
+        }
+    };
+    let whole = objects.iter().all(|object| object.faults.is_empty());
+    Ok(Verified { path: path.to_owned(), kind, whole, objects })
+}
+
+fn render(found: &[Verified]) -> String {
+    let mut text = Text::default();
+    for Verified { path, kind, objects, .. } in found {
+        let bad = objects.iter().filter(|object| !object.faults.is_empty()).count() as u64;
+        let all = counted(objects.len() as u64, "object");
+        let verdict = if bad == 0 { "all whole".to_owned() } else { format!("{} not whole", thousands(bad)) };
+        text.heading(format_args!("{kind} {path}: {all}, {verdict}"));
+        for Object { name, bytes, row_groups, faults } in objects {
+            let state = if faults.is_empty() { "whole" } else { "NOT WHOLE" };
+            text.row([
+                name.clone(),
+                bytes.map(size).unwrap_or_default(),
+                row_groups.map(|groups| counted(groups as u64, "row group")).unwrap_or_default(),
+                state.to_owned(),
+            ]);
+        }
+        for Object { name, faults, .. } in objects {
+            for fault in faults {
+                text.heading(format_args!("{name}: {fault}"));
+            }
+        }
+    }
+    text.finish()
+}
+
+/// Text of an object that has no manifest, and what is wrong with it where it is no `T`.
+fn parsed<T, E: std::fmt::Display>(
+    name: &str,
+    text: &[u8],
+    parse: impl FnOnce(&str) -> std::result::Result<T, E>,
+) -> Object {
+    let fault = match std::str::from_utf8(text) {
+        Ok(text) => parse(text).err().map(|error| error.to_string()),
+        Err(error) => Some(error.to_string()),
+    };
+    let bytes = Some(text.len() as u64);
+    Object { name: name.to_owned(), bytes, row_groups: None, faults: fault.into_iter().collect() }
+}

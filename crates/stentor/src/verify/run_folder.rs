@@ -1,0 +1,49 @@
+use super::{Object, checkpoint, parsed};
+use anyhow::Result;
+use stentor_checkpoint::{Standing, checkpoint_store, inventory};
+use stentor_coordinator::parse_events;
+use stentor_experiment::Experiment;
+use stentor_store::Store;
+
+/// All that a run keeps: experiment, event log, every published checkpoint. What a checkpoint's folder holds without a
+/// manifest was never published, and is passed over.
+pub(super) async fn objects(run: &Store) -> Result<Vec<Object>> {
+    let mut objects = Vec::new();
+    if run.exists(EXPERIMENT).await? {
+        objects.push(parsed(EXPERIMENT, &run.get(EXPERIMENT).await?, Experiment::parse));
+    }
+    for segment in run.list("events/").await? {
+        let bytes = run.get(&segment).await?;
+        objects.push(parsed(&segment, &bytes, |text| parse_events(&segment, text)));
+    }
+    for folder in inventory(run).await? {
+        if folder.standing != Standing::Unpublished {
+            let prefix = format!("checkpoints/{}/", folder.name);
+            objects.extend(checkpoint::objects(&checkpoint_store(run, &folder.name), &prefix).await?);
+        }
+    }
+    for name in [FINAL, SUMMARY] {
+        if run.exists(name).await? {
+            let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).map(drop);
+            let mut object = parsed(name, &run.get(name).await?, json);
+            if name == FINAL && object.faults.is_empty() {
+                object.faults.extend(deployed_fault(run).await?);
+            }
+            objects.push(object);
+        }
+    }
+    Ok(objects)
+}
+
+const EXPERIMENT: &str = "experiment.toml";
+const FINAL: &str = "final.json";
+const SUMMARY: &str = "summary.json";
+
+/// What is wrong with the checkpoint that a finished run names as its result.
+async fn deployed_fault(run: &Store) -> Result<Option<String>> {
+    match stentor_checkpoint::DeployedModel::load(run).await {
+        Ok(_) => Ok(None),
+        Err(error) if error.is_damage() => Ok(Some(format!("the run's result cannot be used: {error}"))),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,31 @@
+use super::Object;
+use anyhow::Result;
+use stentor_shards::{FeatureSet, LabelSet, ShardInfo};
+use stentor_store::Store;
+
+pub(super) async fn features(store: &Store) -> Result<Vec<Object>> {
+    let set = FeatureSet::open(store).await?;
+    let mut objects = Vec::new();
+    for (index, shard) in set.manifest().shards.iter().enumerate() {
+        objects.push(object(shard, &set.verify(index).await?));
+    }
+    Ok(objects)
+}
+
+pub(super) async fn labels(store: &Store) -> Result<Vec<Object>> {
+    let set = LabelSet::open(store).await?;
+    let mut objects = Vec::new();
+    for (index, shard) in set.manifest().shards.iter().enumerate() {
+        objects.push(object(shard, &set.verify(index).await?));
+    }
+    Ok(objects)
+}
+
+fn object(shard: &ShardInfo, faults: &[stentor_shards::Error]) -> Object {
+    Object {
+        name: shard.file.clone(),
+        bytes: Some(shard.bytes),
+        row_groups: Some(shard.row_groups.len()),
+        faults: faults.iter().map(ToString::to_string).collect(),
+    }
+}
