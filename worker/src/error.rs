@@ -16,6 +16,9 @@ pub enum Error {
         /// The last answer.
         reason: String,
     },
+    /// The command line asks for something that is not there.
+    #[error("{0}")]
+    Request(String),
     /// The coordinator refused.
     #[error("the coordinator refused: {0}")]
     Refused(String),
@@ -72,7 +75,9 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Error::Data(error) if error.is_unreachable() => ExitStatus::Retryable,
-            Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => ExitStatus::Config,
+            Error::Request(_) | Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => {
+                ExitStatus::Config
+            }
             Error::Data(_) | Error::BadBatch { .. } | Error::Checkpoint(_) => ExitStatus::Data,
             Error::NonFinite { .. } | Error::Exchange(_) => ExitStatus::NonFinite,
             Error::Unreachable { .. }

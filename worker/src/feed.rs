@@ -1,5 +1,6 @@
 use crate::Error;
 use crate::unit::UnitData;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,16 @@ pub(crate) struct Feed {
     units: HashMap<(Source, u64), Loading>,
     /// The batches of the unit in use.
     cut: Option<(Source, u32, u64, Vec<Vec<Chunk>>)>,
+}
+
+/// A stretch of an utterance that is a row of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Piece {
+    pub(crate) utterance: String,
+    /// First frame that counts.
+    pub(crate) start: u32,
+    /// Frames that count.
+    pub(crate) frames: u32,
 }
 
 #[derive(Debug)]
@@ -85,6 +96,23 @@ impl Feed {
         let batch = if chunks.is_empty() { Ok(None) } else { data.batch(&chunks, shape, device).map(Some) };
         self.units.insert(key, Loading::Done(data));
         batch.map_err(|source| Error::BadBatch { lease: lease.to_string(), source })
+    }
+
+    /// What is in one batch that [`Feed::batch`] has laid out, in the order of its rows.
+    pub(crate) fn pieces(&self, batch: &Lease) -> Vec<Piece> {
+        let Some(Loading::Done(data)) = self.units.get(&(batch.source, batch.unit)) else {
+            return Vec::new();
+        };
+        let cut = self.cut.as_ref().filter(|(source, pass, unit, _)| {
+            (*source, *pass, *unit) == (batch.source, batch.pass, batch.unit)
+        });
+        let chunks = cut.and_then(|(.., chunks)| chunks.get(batch.first_batch as usize));
+        let piece = |chunk: &Chunk| Piece {
+            utterance: data.name(chunk.utterance).to_owned(),
+            start: chunk.start,
+            frames: chunk.frames,
+        };
+        chunks.into_iter().flatten().map(piece).collect()
     }
 
     /// The row groups that were set aside in the units of `leases`, as far as they have been read.

@@ -3,6 +3,7 @@
 //! [`run`] joins, trains and joins again after it was dismissed. `feed` reads data ahead, `unit` lays it out, `replica` goes
 //! forward and backward and is the worker's side of each exchange strategy, `exchange` brings contributions to the
 //! reducers and updates back, `boundary` does what a round's end asks for.
+//! [`replay`] computes a closed round's batches again, `poison` keeps a batch that was not finite for study.
 //! [`measure`] exchanges without computing. Everything about the experiment comes from the coordinator; the command line holds local matters only.
 
 mod boundary;
@@ -12,7 +13,9 @@ mod exchange;
 mod feed;
 pub mod measure;
 mod options;
+mod poison;
 mod reducers;
+mod replay;
 mod replica;
 mod run;
 mod session;
@@ -20,5 +23,6 @@ mod state;
 mod unit;
 
 pub use error::Error;
-pub use options::Options;
+pub use options::{CommandLine, Options, Study};
+pub use replay::{Figure, Replay, Replayed, ReplayedBatch, replay};
 pub use run::run;

@@ -1,10 +1,11 @@
-//! `worker --coordinator URL`: one member of a training cluster.
+//! `worker --coordinator URL`: one member of a training cluster. `worker replay`: a closed round's batches again.
 
 use clap::Parser;
 use stentor_runtime::{ExitStatus, Shutdown, telemetry};
+use stentor_worker::{CommandLine, Error, Study};
 
 fn main() -> ExitStatus {
-    let options = stentor_worker::Options::parse();
+    let line = CommandLine::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -13,7 +14,10 @@ fn main() -> ExitStatus {
         }
     };
     runtime.block_on(async {
-        let telemetry = telemetry::TelemetryOptions { program: "worker", metrics: options.metrics };
+        let telemetry = telemetry::TelemetryOptions {
+            program: "worker",
+            metrics: line.options.as_ref().and_then(|options| options.metrics),
+        };
         let _telemetry = match telemetry::init(telemetry) {
             Ok(telemetry) => telemetry,
             Err(error) => {
@@ -21,7 +25,7 @@ fn main() -> ExitStatus {
                 return ExitStatus::Config;
             }
         };
-        match stentor_worker::run(&options, &Shutdown::listen()).await {
+        match act(&line).await {
             Ok(()) => ExitStatus::Ok,
             Err(error) => {
                 tracing::error!("{error}");
@@ -29,4 +33,17 @@ fn main() -> ExitStatus {
             }
         }
     })
+}
+
+async fn act(line: &CommandLine) -> Result<(), Error> {
+    match (&line.study, &line.options) {
+        (Some(Study::Replay(replay)), _) => {
+            let replayed = stentor_worker::replay(replay).await?;
+            let json = serde_json::to_string(&replayed).map_err(|e| Error::Request(e.to_string()))?;
+            println!("{json}");
+            Ok(())
+        }
+        (None, Some(options)) => stentor_worker::run(options, &Shutdown::listen()).await,
+        (None, None) => Err(Error::Request("expected --coordinator and --identity, found neither".into())),
+    }
 }

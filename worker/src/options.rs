@@ -1,9 +1,28 @@
-use clap::Parser;
+use crate::Replay;
+use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 
 /// A member of a training cluster: joins the coordinator, which tells it everything about the experiment.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "worker", version, about)]
+#[command(name = "worker", version, about, subcommand_negates_reqs = true)]
+pub struct CommandLine {
+    /// Something else than to join.
+    #[command(subcommand)]
+    pub study: Option<Study>,
+    /// How to join.
+    #[command(flatten)]
+    pub options: Option<Options>,
+}
+
+/// What a worker does by itself.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Study {
+    /// Computes one member's batches of a closed round again; `stentor replay` finds out which.
+    Replay(Replay),
+}
+
+/// How a worker joins a cluster.
+#[derive(Debug, Clone, Args)]
 pub struct Options {
     /// The coordinator, `http://HOST:PORT`.
     #[arg(long, env = "STENTOR_COORDINATOR", value_name = "URL")]
@@ -23,4 +42,22 @@ pub struct Options {
     /// Longest time without a reachable coordinator before giving up, seconds.
     #[arg(long, env = "STENTOR_PATIENCE", default_value_t = 300.0, value_name = "SECONDS")]
     pub patience_s: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_joins_or_studies_and_each_has_its_own_demands() {
+        let parsed = |words: &[&str]| {
+            CommandLine::try_parse_from(std::iter::once("worker").chain(words.iter().copied()))
+        };
+        let joins = parsed(&["--coordinator=http://c:1", "--identity=w"]).unwrap();
+        assert!(joins.study.is_none() && joins.options.is_some_and(|options| options.identity == "w"));
+        assert!(parsed(&["--identity=w"]).unwrap_err().to_string().contains("--coordinator"));
+        let studies = parsed(&["replay", "--run=r", "--leases=[]", "--strategy=gtc"]).unwrap();
+        let Some(Study::Replay(replay)) = studies.study else { panic!("{studies:?}") };
+        assert_eq!((replay.run.as_str(), replay.members, replay.checkpoint), ("r", 1, None));
+    }
 }

@@ -9,10 +9,7 @@ use stentor_runtime::Shutdown;
 /// # Errors
 /// Any [`Error`] that joining again cannot mend.
 pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
-    let threads = match options.threads {
-        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        threads => threads,
-    };
+    let threads = threads(options.threads);
     let chosen = stentor_acoustic::choose_device(&options.device)?;
     stentor_acoustic::set_threads(threads)?;
     tracing::info!(device = ?chosen.device, why = chosen.why, threads, identity = options.identity, "ready");
@@ -52,5 +49,13 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
                 return Err(error);
             }
         }
+    }
+}
+
+/// Threads for arithmetic; 0 stands for all cores.
+pub(crate) fn threads(asked: usize) -> usize {
+    match asked {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads,
     }
 }

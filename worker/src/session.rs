@@ -3,6 +3,7 @@ use crate::boundary::{Duties, Surroundings};
 use crate::client::{Client, Doing};
 use crate::exchange::{Exchange, Update};
 use crate::feed::Feed;
+use crate::poison::{self, Poison};
 use crate::reducers::Reducers;
 use crate::replica::{Coded, Replica};
 use crate::state;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use stentor_acoustic::{Device, ModelShape, Score};
 use stentor_dataset::Dataset;
-use stentor_experiment::{Experiment, Source};
+use stentor_experiment::{Experiment, Schedule, Source};
 use stentor_plan::Lease;
 use stentor_proto::v1::{self, encoding::Kind};
 use stentor_runtime::{Shutdown, metrics};
@@ -234,6 +235,23 @@ impl<'a> Session<'a> {
                 let Some(batch) = batch else { continue };
                 let (score, norm) =
                     tokio::task::block_in_place(|| self.replica.learn(&batch, lease.source, learning_rate))?;
+                if !(score.is_finite() && norm.is_finite()) {
+                    let (lineage, round) = poison::place(assignment);
+                    let poison = Poison {
+                        worker: &self.around.identity,
+                        lineage,
+                        round,
+                        slot: assignment.slot,
+                        lease: one,
+                        leases,
+                        pieces: self.feed.pieces(&one),
+                        loss: score.mean_loss().into(),
+                        gradient_norm: norm.into(),
+                        learning_rate,
+                        parameters_digest: format!("{:016x}", self.replica.digest()),
+                    };
+                    poison.keep(&self.around).await;
+                }
                 learned.add(&one, score, norm)?;
             }
         }
@@ -241,10 +259,7 @@ impl<'a> Session<'a> {
     }
 
     fn learning_rate(&self, source: Source, committed: u64, total: u64) -> f64 {
-        let schedule = &self.around.experiment.schedule;
-        let rate = schedule.learning_rate_at(committed as f64 / total.max(1) as f64);
-        let multiplied = self.two_sources && source == Source::Annotated;
-        if multiplied { rate * schedule.annotated_multiplier } else { rate }
+        learning_rate(&self.around.experiment.schedule, self.two_sources, source, committed, total)
     }
 
     async fn boundary(&mut self, fence: v1::Fence, boundary: &v1::Boundary) -> Result<(), Error> {
@@ -272,6 +287,19 @@ impl<'a> Session<'a> {
             })
             .collect()
     }
+}
+
+/// The rate for a batch of `source` when `committed` of `total` frames are.
+pub(crate) fn learning_rate(
+    schedule: &Schedule,
+    two_sources: bool,
+    source: Source,
+    committed: u64,
+    total: u64,
+) -> f64 {
+    let rate = schedule.learning_rate_at(committed as f64 / total.max(1) as f64);
+    let multiplied = two_sources && source == Source::Annotated;
+    if multiplied { rate * schedule.annotated_multiplier } else { rate }
 }
 
 impl Learned {

@@ -16,6 +16,7 @@ pub(crate) struct UnitData {
 
 #[derive(Debug, Default)]
 struct Utterance {
+    name: String,
     /// Flat `[frames × dimension]`.
     features: Vec<f32>,
     alignment: Option<Vec<u16>>,
@@ -42,6 +43,7 @@ impl UnitData {
             .features
             .iter()
             .map(|row| Utterance {
+                name: row.utterance.clone(),
                 features: normalise(&row.features, dimension, normalisation),
                 alignment: row.alignment.clone(),
                 soft: soft.next(),
@@ -53,6 +55,11 @@ impl UnitData {
     /// Frames of each utterance.
     pub(crate) fn lengths(&self) -> Vec<u32> {
         self.utterances.iter().map(|u| (u.features.len() / self.dimension) as u32).collect()
+    }
+
+    /// Name of an utterance; empty for one that is not there.
+    pub(crate) fn name(&self, utterance: usize) -> &str {
+        self.utterances.get(utterance).map_or("", |utterance| &utterance.name)
     }
 
     /// Whole utterances as chunks without context, for evaluation.

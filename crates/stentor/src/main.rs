@@ -10,6 +10,7 @@ mod ledger;
 mod place;
 mod plan;
 mod prepare;
+mod replay;
 mod report;
 mod siblings;
 mod text;
@@ -46,6 +47,8 @@ enum Command {
     /// Prove from a run's event log that each batch counted exactly once.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// Compute a closed round's batches again, as the event log tells them.
+    Replay(replay::Args),
     /// Show who is a member of a running cluster, which round is open, and who is waited for.
     Status(cluster::Status),
     /// Change the exchange strategy of a running cluster at the next boundary.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Verify(arguments) => return verify::run(&arguments),
         Command::Ledger(ledger) => return ledger::run(&ledger),
+        Command::Replay(arguments) => return replay::run(&arguments),
         Command::Status(arguments) => arguments.run(),
         Command::Switch(arguments) => arguments.run(),
         Command::Plan(arguments) => plan::run(&arguments),

@@ -1,0 +1,177 @@
+use crate::Error;
+use crate::feed::Feed;
+use crate::replica::Replica;
+use crate::session::learning_rate;
+use crate::state;
+use clap::Args;
+use serde::Serialize;
+use std::sync::Arc;
+use stentor_acoustic::ModelShape;
+use stentor_dataset::Dataset;
+use stentor_exchange::digest_f32;
+use stentor_experiment::{Experiment, Source, Strategy};
+use stentor_plan::Lease;
+use stentor_proto::v1::encoding::{Block, Dense, Kind};
+use stentor_store::Store;
+
+/// One member's batches of a closed round, to be computed again without a coordinator.
+#[derive(Debug, Clone, Args)]
+pub struct Replay {
+    /// Folder or URL of the run.
+    #[arg(long, value_name = "RUN")]
+    pub run: String,
+    /// Checkpoint whose parameters are used; without it those that the seed gives.
+    #[arg(long, value_name = "NAME")]
+    pub checkpoint: Option<String>,
+    /// Member whose optimiser is used, where each has its own.
+    #[arg(long, default_value = "nobody", value_name = "NAME")]
+    pub identity: String,
+    /// The batches, as the event log writes leases: a JSON list.
+    #[arg(long, value_name = "JSON")]
+    pub leases: String,
+    /// Strategy in force: `dense`, `gtc`, `bmuf` or `two-tier`.
+    #[arg(long, value_name = "STRATEGY")]
+    pub strategy: String,
+    /// Block momentum of the round, from which the block looks ahead.
+    #[arg(long, value_name = "ETA")]
+    pub block_momentum: Option<f64>,
+    /// Frames committed before the round: the schedule's clock.
+    #[arg(long, default_value_t = 0, value_name = "FRAMES")]
+    pub committed_frames: u64,
+    /// Members of the round.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub members: u32,
+    /// `auto`, `cpu` or `cuda:N`.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Threads for arithmetic; bits depend on their number. 0 means all cores.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+}
+
+/// What the batches came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Replayed {
+    /// Digest of the parameters before the first batch, hexadecimal.
+    pub parameters_digest: String,
+    /// One after the other.
+    pub batches: Vec<ReplayedBatch>,
+    /// Frames of all batches.
+    pub frames: u64,
+    /// Sum over frames of the loss, nats.
+    pub loss_sum: f64,
+    /// Row groups of the batches' units that were set aside, and why.
+    pub set_aside: Vec<String>,
+}
+
+/// What one batch came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReplayedBatch {
+    /// The batch.
+    pub lease: Lease,
+    /// Utterances that it has pieces of, in the order of its rows.
+    pub utterances: Vec<String>,
+    /// Frames that count; an empty batch has none.
+    pub frames: u64,
+    /// Nats a frame; JSON has no number for one that is not finite, so these are words then.
+    pub loss: Figure,
+    /// 2-norm of the gradient before clipping.
+    pub gradient_norm: Figure,
+    /// Digest of the gradient after clipping, hexadecimal.
+    pub gradient_digest: String,
+}
+
+/// A number, or the words for one that JSON cannot write.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Figure {
+    /// Finite.
+    Number(f64),
+    /// `NaN`, `inf` or `-inf`.
+    Words(String),
+}
+
+impl From<f64> for Figure {
+    fn from(value: f64) -> Self {
+        if value.is_finite() { Figure::Number(value) } else { Figure::Words(value.to_string()) }
+    }
+}
+
+/// Computes the batches again, one after the other, as the member did: from the same parameters, with the same clock.
+/// Nothing is exchanged and nothing written.
+///
+/// # Errors
+/// Any [`Error`] but those of a connection; a loss that is not finite is none.
+pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
+    let chosen = stentor_acoustic::choose_device(&replay.device)?;
+    stentor_acoustic::set_threads(crate::run::threads(replay.threads))?;
+    let leases: Vec<Lease> = serde_json::from_str(&replay.leases)
+        .map_err(|e| Error::Request(format!("--leases: expected a JSON list of leases: {e}")))?;
+    let strategy: Strategy = serde_json::from_value(replay.strategy.clone().into())
+        .map_err(|e| Error::Request(format!("--strategy: {e}")))?;
+    let run = Store::open(&replay.run)?;
+    let text = run.get("experiment.toml").await?;
+    let experiment = Arc::new(Experiment::parse(&String::from_utf8_lossy(&text))?);
+    let dataset = Arc::new(Dataset::open(&experiment).await?);
+    for lease in &leases {
+        dataset.plan().check_lease(lease).map_err(|e| Error::Request(e.to_string()))?;
+    }
+    let shape = ModelShape::new(&experiment.model, dataset.manifest().dimension, dataset.senones().len())?;
+    let model = stentor_acoustic::build(&shape, experiment.run.seed, chosen.device)?;
+    let mut replica = Replica::new(model, &experiment, strategy);
+    if let Some(checkpoint) = &replay.checkpoint {
+        state::load(&mut replica, &run, checkpoint, &replay.identity).await?;
+    }
+    replica.begin(strategy, &kind(replay.block_momentum))?;
+    let mut replayed = Replayed {
+        parameters_digest: hexadecimal(replica.digest()),
+        batches: Vec::new(),
+        frames: 0,
+        loss_sum: 0.0,
+        set_aside: Vec::new(),
+    };
+    let mut feed = Feed::new(Arc::clone(&dataset), Arc::clone(&experiment));
+    feed.expect(&leases, &[]);
+    let two_sources = dataset.part(Source::MachineLabeled).is_some();
+    let total = dataset.plan().total_frames();
+    let mut clock = replay.committed_frames;
+    for lease in &leases {
+        for index in 0..lease.batches {
+            let one = Lease { first_batch: lease.first_batch + index, batches: 1, ..*lease };
+            let rate = learning_rate(&experiment.schedule, two_sources, lease.source, clock, total);
+            let batch = feed.batch(lease, index, &shape, chosen.device).await?;
+            clock += u64::from(replay.members) * dataset.plan().planned_frames(&one);
+            let (mut frames, mut loss, mut norm) = (0, 0.0, 0.0);
+            let mut gradient_digest = String::new();
+            if let Some(batch) = batch {
+                let (score, gradient) = replica.learn(&batch, lease.source, rate)?;
+                (frames, loss, norm) = (score.frames as u64, score.loss, gradient);
+                gradient_digest = hexadecimal(replica.model.parameters().with_host_gradient(digest_f32));
+            }
+            replayed.frames += frames;
+            replayed.loss_sum += loss;
+            replayed.batches.push(ReplayedBatch {
+                lease: one,
+                utterances: feed.pieces(&one).into_iter().map(|piece| piece.utterance).collect(),
+                frames,
+                loss: (loss / frames.max(1) as f64).into(),
+                gradient_norm: norm.into(),
+                gradient_digest,
+            });
+        }
+    }
+    replayed.set_aside = feed.bad(&leases).into_iter().map(|bad| bad.reason).collect();
+    Ok(replayed)
+}
+
+/// What the round asked for, as far as it matters before the batches: a block looks ahead with its own momentum.
+fn kind(block_momentum: Option<f64>) -> Kind {
+    match block_momentum {
+        Some(momentum) => Kind::Block(Block { momentum, ..Block::default() }),
+        None => Kind::Dense(Dense::default()),
+    }
+}
+
+fn hexadecimal(digest: u64) -> String {
+    format!("{digest:016x}")
+}
