@@ -6,6 +6,7 @@ mod bench;
 mod corpora;
 mod demo;
 mod environment;
+mod fuzz;
 mod licences;
 mod process;
 mod progress;
@@ -43,6 +44,8 @@ enum Chore {
     /// Measurements of the exchange.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Made-up inputs for every decoder of bytes from network and disk.
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +73,7 @@ fn run(chore: Chore) -> Result<()> {
         }
         Chore::Demo(options) => demo::run(&environment, &options).map(drop),
         Chore::Test(options) => test::run(&environment, &options),
+        Chore::Fuzz(options) => fuzz::run(&environment, &options),
         Chore::Bench(bench) => bench::run(&environment, &bench),
     }
 }

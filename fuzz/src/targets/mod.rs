@@ -1,0 +1,33 @@
+//! What is fuzzed: a decoder each, with valid examples to start from.
+
+mod at_rest;
+mod messages;
+mod tables;
+mod wire;
+
+/// A decoder of bytes from outside.
+pub(crate) struct Target {
+    /// As on the command line.
+    pub(crate) name: &'static str,
+    /// Decodes, and uses what comes out as the programs do. Must not panic, hang or eat memory, whatever the bytes.
+    pub(crate) run: fn(&[u8]),
+    /// Valid examples.
+    pub(crate) seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub(crate) const TARGETS: &[Target] = &[
+    Target { name: "gtc", run: messages::signs, seeds: messages::sign_seeds },
+    Target { name: "dense", run: messages::floats, seeds: messages::float_seeds },
+    Target { name: "reducer", run: messages::reducer, seeds: messages::reducer_seeds },
+    Target { name: "wire", run: wire::run, seeds: wire::seeds },
+    Target { name: "shard", run: at_rest::shard, seeds: at_rest::shard_seeds },
+    Target { name: "shard-manifest", run: at_rest::shard_manifest, seeds: at_rest::shard_manifest_seeds },
+    Target { name: "checkpoint-manifest", run: at_rest::checkpoint, seeds: at_rest::checkpoint_seeds },
+    Target { name: "tensors", run: at_rest::tensors, seeds: at_rest::tensor_seeds },
+    Target { name: "state", run: at_rest::state, seeds: at_rest::state_seeds },
+    Target { name: "events", run: at_rest::events, seeds: at_rest::event_seeds },
+    Target { name: "experiment", run: tables::experiment, seeds: tables::experiment_seeds },
+    Target { name: "kaldi", run: tables::kaldi, seeds: tables::kaldi_seeds },
+    Target { name: "ctm", run: tables::ctm, seeds: tables::ctm_seeds },
+];

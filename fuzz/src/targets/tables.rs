@@ -1,0 +1,89 @@
+use std::path::Path;
+use std::sync::OnceLock;
+use stentor_audio::{Ctm, CtmKind, DataDirectory};
+use stentor_experiment::Experiment;
+use tempfile::TempDir;
+
+/// An experiment file: what passes can be written out, and reads the same again.
+pub(crate) fn experiment(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(experiment) = Experiment::parse(text) {
+        let again = Experiment::parse(&experiment.to_toml()).expect("the experiment with its defaults");
+        assert_eq!(again, experiment);
+        let _ = (experiment.model.parameters(192, 100), experiment.thresholds());
+        let _ = experiment.rebased("/base");
+    }
+}
+
+pub(crate) fn experiment_seeds() -> Vec<Vec<u8>> {
+    let short = "[run]\nname = \"r\"\noutput = \"o\"\n[data]\nannotated = \"a\"\n";
+    let long = Experiment::parse(&format!(
+        "{short}unannotated = \"u\"\nlabels = \"l\"\n[exchange]\nstrategy = \"two-tier\"\n[optimizer]\nkind = \"sgd\"\n"
+    ));
+    vec![short.into(), long.expect("a valid experiment").to_toml().into_bytes()]
+}
+
+/// The only place that this process writes to.
+fn scratch() -> &'static Path {
+    static SCRATCH: OnceLock<TempDir> = OnceLock::new();
+    SCRATCH.get_or_init(|| tempfile::tempdir().expect("a folder for scratch files")).path()
+}
+
+const TABLES: [&str; 5] = ["wav.scp", "segments", "text", "utt2spk", "utt2group"];
+
+/// A data directory: the tables one after the other, with a line of `---` between them.
+pub(crate) fn kaldi(data: &[u8]) {
+    let mut parts = split(data).into_iter();
+    for table in TABLES {
+        let path = scratch().join(table);
+        match parts.next() {
+            Some(part) => std::fs::write(path, part).expect("a scratch file"),
+            None => drop(std::fs::remove_file(path)),
+        }
+    }
+    if let Ok(directory) = DataDirectory::read(scratch()) {
+        assert!(directory.utterances.iter().all(|u| u.recording < directory.recordings.len()));
+    }
+}
+
+/// Parts between lines of `---`.
+fn split(data: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    let mut rest = data;
+    while let Some(at) = rest.windows(4).position(|window| window == b"---\n") {
+        parts.push(&rest[..at]);
+        rest = &rest[at + 4..];
+    }
+    parts.push(rest);
+    parts
+}
+
+pub(crate) fn kaldi_seeds() -> Vec<Vec<u8>> {
+    vec![
+        b"r1 a.wav\nr2 /b.flac\n---\nu1 r1 0.5 1.25\nu2 r2 0 -1\n---\nu1 some words\n---\nu1 s1\n---\nu2 g\n"
+            .to_vec(),
+        b"r1 a.wav\n".to_vec(),
+    ]
+}
+
+/// Alignments of phones and of states.
+pub(crate) fn ctm(data: &[u8]) {
+    let path = scratch().join("ctm");
+    std::fs::write(&path, data).expect("a scratch file");
+    for kind in [CtmKind::Phones, CtmKind::States] {
+        let Ok(ctm) = Ctm::open(&path, kind) else { continue };
+        let first = data.split(|b| b.is_ascii_whitespace()).find(|word| !word.is_empty()).unwrap_or_default();
+        for utterance in [std::str::from_utf8(first).unwrap_or_default(), "u1"] {
+            let spans = ctm.spans(utterance).expect("a file that has not changed");
+            assert_eq!(spans.is_some(), ctm.contains(utterance));
+            assert!(spans.is_none_or(|spans| spans.iter().all(|span| span.start <= span.end)));
+        }
+    }
+}
+
+pub(crate) fn ctm_seeds() -> Vec<Vec<u8>> {
+    vec![
+        b"u1 1 0.00 0.12 SIL\nu1 1 0.12 0.08 AH0\nu2 1 0 0.5 T\n".to_vec(),
+        b";; states\nu1 1 0.00 0.12 SIL.0\nu1 1 0.12 0.08 AH0.2\nu2 1 0 0.5 T.255\nu1 1 0.3 0 B.1\n".to_vec(),
+    ]
+}
