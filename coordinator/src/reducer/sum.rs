@@ -173,20 +173,18 @@ impl Sum {
 
     /// Moves what has become final of a mean to the parts that go out.
     fn settle(&mut self) {
-        let Form::Mean { mean, held: false, .. } = &self.form else { return };
+        let Form::Mean { mean, held: false, .. } = &mut self.form else { return };
         let all = mean.is_complete();
         let complete = mean.complete();
-        let mut from = self.parts.len() * PART;
-        while from < complete && (all || from + PART <= complete) {
-            let to = (from + PART).min(complete);
-            let mut part = Vec::with_capacity(4 * (to - from));
+        while mean.taken() < complete && (all || mean.taken() + PART <= complete) {
+            let to = (mean.taken() + PART).min(complete);
+            let mut part = Vec::new();
             // Where nobody has a frame nothing is sent: the update changes nothing.
-            if mean.write_mean(from..to, &mut part).is_err() {
+            if mean.take_mean(to, &mut part).is_err() {
                 break;
             }
             self.digest.update(&part);
             self.parts.push(part.into());
-            from = to;
         }
         if all {
             self.form = Form::Final;

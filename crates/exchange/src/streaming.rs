@@ -11,15 +11,23 @@ use std::ops::Range;
 /// when the slots before it have added theirs. [`ready`](Self::ready) says how far it may go; who is faster
 /// than its predecessor waits, and its stream with it.
 ///
-/// Memory: sums of 8 bytes a value, and 4 more for the mean: 3 × the model.
+/// Memory: 8 bytes a value between the first member's part and the moment at which the mean is taken: 2 × the model where
+/// nobody takes anything before the end, and little where members keep pace.
 ///
 /// What has gone into the sum cannot be taken out again. A member that breaks off, or sends something not
 /// finite, leaves a sum that never completes; the others are then summed anew.
 #[derive(Debug, Clone)]
 pub struct StreamingMean {
-    sums: Vec<f64>,
+    len: usize,
+    /// Sums of [`SEGMENT`] values each: empty before the first of them comes, and after the last of them is taken.
+    sums: Vec<Vec<f64>>,
+    /// Values whose mean was taken.
+    taken: usize,
     members: Vec<Member>,
 }
+
+/// Values whose sums come and go together.
+const SEGMENT: usize = 1 << 16;
 
 #[derive(Debug, Clone, Copy)]
 struct Member {
@@ -40,8 +48,8 @@ impl StreamingMean {
             return Err(Error::SlotOrder { previous: pair[0], found: pair[1] });
         }
         let member = |&slot| Member { slot, weight: None, added: 0 };
-        // −0.0 is the neutral element of addition: 0.0 would turn a lone −0.0 into 0.0.
-        Ok(Self { sums: vec![-0.0; len], members: slots.iter().map(member).collect() })
+        let sums = vec![Vec::new(); len.div_ceil(SEGMENT)];
+        Ok(Self { len, sums, taken: 0, members: slots.iter().map(member).collect() })
     }
 
     /// Says what the contribution of `slot` weighs; it begins. Who has a weight of zero has nothing to send, and is
@@ -58,7 +66,7 @@ impl StreamingMean {
         if self.weight().checked_add(weight).is_none() {
             return Err(Error::Overflow { what: "weights", found: weight });
         }
-        let len = self.sums.len();
+        let len = self.len;
         let member = &mut self.members[place];
         (member.weight, member.added) = (Some(weight), if weight == 0 { len } else { 0 });
         Ok(())
@@ -101,8 +109,8 @@ impl StreamingMean {
             return Err(Error::Trailing { found: bytes.len() });
         }
         let count = bytes.len() / precision.bytes();
-        if count > self.sums.len() - at {
-            return Err(Error::Length { what: "contribution", expected: self.sums.len(), found: at + count });
+        if count > self.len - at {
+            return Err(Error::Length { what: "contribution", expected: self.len, found: at + count });
         }
         if count > self.limit(place) - at {
             return Err(Error::Ahead { slot, ready: self.limit(place) - at, found: count });
@@ -115,26 +123,46 @@ impl StreamingMean {
             return Err(shifted(error, at));
         }
         let factor = weight as f64;
-        let sums = &mut self.sums[at..at + count];
         match precision {
-            Precision::F32 => accumulate(sums, factor, floats(bytes)),
-            Precision::Bf16 => accumulate(sums, factor, bf16::floats(bytes)),
+            Precision::F32 => self.accumulate(at, factor, count, floats(bytes)),
+            Precision::Bf16 => self.accumulate(at, factor, count, bf16::floats(bytes)),
         }
         self.members[place].added += count;
         Ok(())
     }
 
+    /// Adds `count` values from index `at` on.
+    fn accumulate(&mut self, at: usize, factor: f64, count: usize, mut values: impl Iterator<Item = f32>) {
+        for (segment, within) in segments(at..at + count) {
+            let size = SEGMENT.min(self.len - segment * SEGMENT);
+            let sums = &mut self.sums[segment];
+            if sums.is_empty() {
+                // −0.0 is the neutral element of addition: 0.0 would turn a lone −0.0 into 0.0.
+                sums.resize(size, -0.0);
+            }
+            for (sum, value) in sums[within].iter_mut().zip(values.by_ref()) {
+                *sum += factor * f64::from(value);
+            }
+        }
+    }
+
     /// Values that every member has added, from the first on: their means are final, and can be
-    /// [sent](Self::write_mean) while the rest is still coming in.
+    /// [taken](Self::take_mean) while the rest is still coming in.
     #[must_use]
     pub fn complete(&self) -> usize {
         self.members.iter().map(|member| member.added).min().unwrap_or_default()
     }
 
+    /// Values whose mean was taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
     /// Whether every member has added everything.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.complete() == self.sums.len() && self.members.iter().all(|member| member.weight.is_some())
+        self.complete() == self.len && self.members.iter().all(|member| member.weight.is_some())
     }
 
     /// Sum of the members' weights, as far as they are known.
@@ -143,43 +171,49 @@ impl StreamingMean {
         self.members.iter().filter_map(|member| member.weight).sum()
     }
 
-    /// Appends the means of `values`, all of which are [`complete`](Self::complete), as a dense payload.
+    /// Appends the means of the values from [`taken`](Self::taken) up to `to`, all of which are
+    /// [`complete`](Self::complete), as a dense payload. Their sums are then gone.
     ///
     /// # Errors
     /// [`Error::Incomplete`] naming a slot whose values are missing, [`Error::NothingToReduce`] where all weights are
-    /// zero.
-    pub fn write_mean(&self, values: Range<usize>, out: &mut Vec<u8>) -> Result<(), Error> {
-        let is_late = |member: &&Member| member.added < values.end || member.weight.is_none();
+    /// zero. Nothing is then taken.
+    pub fn take_mean(&mut self, to: usize, out: &mut Vec<u8>) -> Result<(), Error> {
+        let is_late = |member: &&Member| member.added < to || member.weight.is_none();
         if let Some(late) = self.members.iter().find(is_late) {
-            return Err(Error::Incomplete { slot: late.slot, found: late.added, expected: values.end });
+            return Err(Error::Incomplete { slot: late.slot, found: late.added, expected: to });
         }
         let weight = self.weight();
         if weight == 0 {
             return Err(Error::NothingToReduce);
         }
-        let (divisor, start) = (weight as f64, out.len());
-        out.resize(start + values.len() * BYTES, 0);
-        let places = out[start..].as_chunks_mut::<BYTES>().0;
-        for (four, sum) in places.iter_mut().zip(&self.sums[values]) {
-            *four = ((sum / divisor) as f32).to_le_bytes();
+        let divisor = weight as f64;
+        let from = self.taken.min(to);
+        out.reserve((to - from) * BYTES);
+        for (segment, within) in segments(from..to) {
+            let means = self.sums[segment][within.clone()].iter().map(|sum| (sum / divisor) as f32);
+            means.for_each(|mean| out.extend_from_slice(&mean.to_le_bytes()));
+            if within.end == SEGMENT {
+                self.sums[segment] = Vec::new();
+            }
         }
+        self.taken = self.taken.max(to);
         Ok(())
     }
 
-    /// The whole mean as a dense payload.
+    /// The whole mean as a dense payload, where nothing of it was taken before.
     ///
     /// # Errors
-    /// As [`write_mean`](Self::write_mean).
-    pub fn finish_payload(&self) -> Result<Vec<u8>, Error> {
+    /// As [`take_mean`](Self::take_mean).
+    pub fn finish_payload(mut self) -> Result<Vec<u8>, Error> {
         let mut out = Vec::new();
-        self.write_mean(0..self.sums.len(), &mut out)?;
+        self.take_mean(self.len, &mut out)?;
         Ok(out)
     }
 
     /// Up to where a member may add: where the slots before it stand.
     fn limit(&self, place: usize) -> usize {
         let before = self.members[..place].iter().map(|member| member.added);
-        before.min().unwrap_or(self.sums.len()).max(self.members[place].added)
+        before.min().unwrap_or(self.len).max(self.members[place].added)
     }
 
     fn place(&self, slot: u32) -> Result<usize, Error> {
@@ -189,8 +223,12 @@ impl StreamingMean {
     }
 }
 
-fn accumulate(sums: &mut [f64], factor: f64, values: impl Iterator<Item = f32>) {
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += factor * f64::from(value);
-    }
+/// A range of values cut where segments end: number of the segment, and the values within it.
+fn segments(values: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+    let Range { start, end } = values;
+    let touched = if start < end { start / SEGMENT..end.div_ceil(SEGMENT) } else { 0..0 };
+    touched.map(move |segment| {
+        let first = segment * SEGMENT;
+        (segment, start.max(first) - first..end.min(first + SEGMENT) - first)
+    })
 }

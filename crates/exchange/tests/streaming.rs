@@ -82,15 +82,33 @@ proptest! {
             }
             // What is complete can go out as soon as all weights are known.
             if opened.len() == members.len() {
-                mean.write_mean(sent.len() / 4..mean.complete(), &mut sent).unwrap();
+                mean.take_mean(mean.complete(), &mut sent).unwrap();
+                prop_assert_eq!(sent.len(), 4 * mean.taken());
             }
         }
-        mean.write_mean(sent.len() / 4..len, &mut sent).unwrap();
-        let expected = at_once(len, &members);
-        prop_assert_eq!(&mean.finish_payload().unwrap(), &expected);
-        prop_assert_eq!(&sent, &expected);
+        mean.take_mean(len, &mut sent).unwrap();
+        prop_assert_eq!(&sent, &at_once(len, &members));
         prop_assert_eq!(mean.weight(), weights.iter().sum::<u64>());
     }
+}
+
+#[test]
+fn sums_longer_than_what_is_kept_together_are_taken_piece_by_piece() {
+    let len = 200_000;
+    let mut numbers = Numbers(5);
+    let members = members(&mut numbers, len, &[3, 1]);
+    let mut mean = streaming(len, &members);
+    members.iter().for_each(|m| mean.open(m.slot, m.weight).unwrap());
+    let mut sent = Vec::new();
+    for part in (0..len).step_by(50_001).map(|at| at..(at + 50_001).min(len)) {
+        for Member { slot, precision, payload, .. } in &members {
+            let bytes = &payload[part.start * precision.bytes()..part.end * precision.bytes()];
+            mean.add(*slot, part.start, bytes, *precision).unwrap();
+        }
+        mean.take_mean(mean.complete(), &mut sent).unwrap();
+        assert_eq!((mean.taken(), sent.len()), (part.end, 4 * part.end));
+    }
+    assert_eq!(sent, at_once(len, &members));
 }
 
 const ONES: [u8; 16] = [0, 0, 0x80, 0x3f, 0, 0, 0x80, 0x3f, 0, 0, 0x80, 0x3f, 0, 0, 0x80, 0x3f];
@@ -112,7 +130,7 @@ fn a_slot_waits_for_the_one_before_it() {
     mean.add(5, 0, &ONES[..8], Precision::F32).unwrap();
     assert_eq!((mean.ready(5), mean.complete()), (Ok(1), 2));
     let late = Error::Incomplete { slot: 2, found: 3, expected: 4 };
-    assert_eq!(mean.finish_payload(), Err(late));
+    assert_eq!(mean.take_mean(4, &mut Vec::new()), Err(late));
 }
 
 #[test]
@@ -130,9 +148,9 @@ fn gaps_repetitions_and_overruns_are_refused_and_change_nothing() {
     assert_eq!(mean.next(2), Ok(2));
     mean.add(2, 2, &ONES[..8], Precision::F32).unwrap();
     mean.add(5, 0, &ONES, Precision::F32).unwrap();
-    assert_eq!(mean.finish_payload().unwrap(), ONES);
     let more = mean.add(5, 4, &ONES[..4], Precision::F32);
     assert!(matches!(more, Err(Error::Length { expected: 4, found: 5, .. })));
+    assert_eq!(mean.finish_payload().unwrap(), ONES);
 }
 
 #[test]
