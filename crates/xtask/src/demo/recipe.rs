@@ -143,7 +143,13 @@ impl Recipe {
         Self {
             teacher: Training { width: 256, passes: 16, checkpoints: 16, ..game.teacher },
             baseline: Training { width: 256, patience: 5, ..game.baseline },
-            student: Training { width: 256, passes: 10, learning_rate: 2.5e-3, checkpoints: 10, ..game.student },
+            student: Training {
+                width: 256,
+                passes: 10,
+                learning_rate: 2.5e-3,
+                checkpoints: 10,
+                ..game.student
+            },
             gtc: Gtc { density: 0.15, ..game.gtc },
             budget: Budget { teacher: 750_000.0, baseline: 650_000.0, student: 5_200_000.0 },
             ..game

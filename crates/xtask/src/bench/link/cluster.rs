@@ -14,7 +14,11 @@ pub(super) struct Round {
     pub(super) round: u64,
     pub(super) total_s: f64,
     #[serde(default)]
+    pub(super) encode_s: f64,
+    #[serde(default)]
     pub(super) send_s: f64,
+    #[serde(default)]
+    pub(super) apply_s: f64,
     pub(super) bytes_out: u64,
     #[serde(default)]
     pub(super) bytes_in: u64,
@@ -198,6 +202,14 @@ impl Measured {
     pub(super) fn seconds(&self) -> f64 {
         let rounds = self.members.first().map_or(0, Vec::len);
         let slowest = |r: usize| self.members.iter().map(|m| m[r].total_s).fold(0.0, f64::max);
+        median((0..rounds).map(slowest).collect())
+    }
+
+    /// Median over rounds of the longest time between a coded contribution and the sum's arrival.
+    pub(super) fn under_way_seconds(&self) -> f64 {
+        let rounds = self.members.first().map_or(0, Vec::len);
+        let own = |r: &Round| r.total_s - r.encode_s - r.apply_s;
+        let slowest = |r: usize| self.members.iter().map(|m| own(&m[r])).fold(0.0, f64::max);
         median((0..rounds).map(slowest).collect())
     }
 

@@ -8,14 +8,40 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Seconds of an exchange by method, as planned. All workers of the bench share this machine's cores.
-pub(super) fn totals(
+/// Seconds of an exchange.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seconds {
+    /// From a coded contribution until the sum's arrival: the wire, and the reducers as far as they are waited for.
+    pub(super) under_way: f64,
+    pub(super) total: f64,
+}
+
+/// How far the plan is off, relative to what was measured.
+#[derive(Debug, Default)]
+pub(super) struct Errors {
+    pub(super) under_way: Vec<f64>,
+    pub(super) total: Vec<f64>,
+}
+
+impl Errors {
+    /// Takes in what `planned` says of each measured method.
+    pub(super) fn compare(&mut self, planned: &BTreeMap<String, Seconds>, measured: &[(&str, Seconds)]) {
+        for (method, found) in measured {
+            let Some(said) = planned.get(*method) else { continue };
+            self.under_way.push((said.under_way - found.under_way).abs() / found.under_way);
+            self.total.push((said.total - found.total).abs() / found.total);
+        }
+    }
+}
+
+/// What is planned, by method. All workers of the bench share this machine's cores.
+pub(super) fn plan(
     programs: &Path,
     folder: &Path,
     rate: Rate,
     workers: usize,
     block: u32,
-) -> Result<BTreeMap<String, f64>> {
+) -> Result<BTreeMap<String, Seconds>> {
     /// Nothing is computed in the bench; the planner wants a number above 0.
     const NO_BATCH_S: f64 = 1e-6;
     let json = folder.join("plan.json");
@@ -26,22 +52,18 @@ pub(super) fn totals(
     process::output(&mut command)?;
     let text = std::fs::read_to_string(&json).with_context(|| format!("cannot read {}", json.display()))?;
     let plan: Value = serde_json::from_str(&text).context("a plan is JSON")?;
-    let mut totals = BTreeMap::new();
+    let mut methods = BTreeMap::new();
     for forecast in plan["forecasts"].as_array().into_iter().flatten() {
         let method = forecast["method"].as_str().unwrap_or_default();
         // As they are measured: signs through the coordinator, whole vectors through reducers beside the workers.
         let measured = if method.starts_with("gtc") { "coordinator" } else { "each-worker" };
         if forecast["reducers"] == measured {
             let batches = if method == "bmuf" { f64::from(block) } else { 1.0 };
-            let total = forecast["total_s"].as_f64().unwrap_or(f64::NAN) - NO_BATCH_S;
-            totals.insert(method.to_owned(), total * batches);
+            let of = |key: &str| forecast[key].as_f64().unwrap_or(f64::NAN) * batches;
+            let under_way = of("up_s") + of("reduce_s") + of("down_s");
+            let total = under_way + of("encode_s") + of("apply_s");
+            methods.insert(method.to_owned(), Seconds { under_way, total });
         }
     }
-    Ok(totals)
-}
-
-/// Relative errors of the plan, in the order of what was measured.
-pub(super) fn compare(planned: &BTreeMap<String, f64>, measured: &[(&str, f64)]) -> Vec<f64> {
-    let error = |(method, seconds): &(&str, f64)| Some((planned.get(*method)? - seconds).abs() / seconds);
-    measured.iter().filter_map(error).collect()
+    Ok(methods)
 }
