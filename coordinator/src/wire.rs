@@ -91,6 +91,7 @@ pub(crate) fn arrival(run_id: &str, header: v1::ContributionHeader) -> Result<Ar
         parameters_digest: header.parameters_digest,
         update_digest: header.update_digest,
         compute_s: header.compute_s,
+        leaving: header.leaving,
     })
 }
 

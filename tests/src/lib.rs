@@ -198,6 +198,14 @@ pub fn kill(id: u32) {
     assert!(Command::new("kill").args(["-9", &id.to_string()]).status().unwrap().success());
 }
 
+/// SIGTERM by process id.
+///
+/// # Panics
+/// Where the process is not there.
+pub fn terminate(id: u32) {
+    assert!(Command::new("kill").arg(id.to_string()).status().unwrap().success());
+}
+
 /// The parameters that a finished run deploys, as bytes.
 ///
 /// # Panics

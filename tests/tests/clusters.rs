@@ -6,8 +6,8 @@
 
 use std::path::Path;
 use stentor_tests::{
-    assert_finishes, audit, children, corpus, deployed_bytes, kill, start_training, summary, wait_for,
-    write_experiment,
+    assert_finishes, audit, children, corpus, deployed_bytes, events, kill, start_training, summary,
+    terminate, wait_for, write_experiment,
 };
 
 fn trained(folder: &Path, name: &str, sections: &str) -> Vec<u8> {
@@ -61,6 +61,33 @@ fn a_worker_killed_in_the_middle_of_a_gtc_run_does_not_stop_the_others() {
     assert!(findings.is_clean(), "{findings:?}");
     let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
     assert!(log.contains("worker-1 ended"), "{log}");
+}
+
+#[test]
+fn a_worker_that_is_asked_to_stop_leaves_what_its_residual_holds_with_the_others() {
+    let (folder, manifest) = corpus();
+    let sections = "[schedule]\npasses = 20\nlearning_rate = 0.01\n[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\n\
+                    warmup_dense = 0.0\nwarmup_falling = 0.0\ndensity = 0.2\n[cluster]\nworkers = 3\n";
+    let experiment = write_experiment(folder.path(), "asked", sections);
+    let training = start_training(&experiment, &["--threads", "1"]);
+    let run = folder.path().join("asked");
+    wait_for("the first checkpoint", || run.join("checkpoints").is_dir());
+    terminate(children(training.id(), &["--identity=worker-1"])[0]);
+    assert_finishes(training, &experiment);
+    let findings = audit(&run, &manifest);
+    assert!(findings.is_clean(), "{findings:?}");
+    let events = events(&run);
+    // Its whole residual was exchanged: otherwise it would have named the norm that goes with it.
+    let left = events.iter().position(|e| e["reason"] == "worker-1 left: asked to stop by a signal").unwrap();
+    let rounds = |events: &[serde_json::Value]| {
+        let rounds = events.iter().filter(|e| e["event"] == "round");
+        rounds.map(|e| e["encoding"]["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(rounds(&events[..left]).last().map(String::as_str), Some("dense"));
+    assert!(rounds(&events[..left]).iter().any(|kind| kind == "threshold"));
+    assert_eq!(rounds(&events[left..]).last().map(String::as_str), Some("threshold"));
+    let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
+    assert!(!log.contains("worker-1 ended"), "it ended well: {log}");
 }
 
 #[test]

@@ -31,9 +31,14 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
                 client.leave(&run_id, &options.identity, "the run is finished", false).await;
                 return Ok(());
             }
-            Ok(End::Shutdown) => {
-                client.leave(&run_id, &options.identity, "asked to stop by a signal", false).await;
-                tracing::info!("left by request");
+            Ok(End::Shutdown { lost_norm }) => {
+                let reason = if lost_norm == 0.0 {
+                    "asked to stop by a signal".to_owned()
+                } else {
+                    format!("asked to stop by a signal; a residual of norm {lost_norm:e} goes with it")
+                };
+                client.leave(&run_id, &options.identity, &reason, false).await;
+                tracing::info!(lost_norm, "left by request");
                 return Ok(());
             }
             Err(Error::SessionOver(reason)) => tracing::warn!(reason, "session over; joining again"),

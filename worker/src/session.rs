@@ -12,20 +12,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use stentor_acoustic::{Device, ModelShape, Score};
 use stentor_dataset::Dataset;
-use stentor_experiment::{Experiment, Schedule, Source};
+use stentor_experiment::{Experiment, Membership, Schedule, Source};
 use stentor_plan::Lease;
 use stentor_proto::v1::{self, encoding::Kind};
 use stentor_runtime::{Shutdown, metrics};
 use stentor_store::Store;
 
 /// How a session ends well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum End {
     /// The coordinator said so.
     Finished,
-    /// A signal asked for it.
-    Shutdown,
+    /// A signal asked for it. What residuals hold that is in nobody's model now, as a 2-norm.
+    Shutdown { lost_norm: f64 },
 }
+
+/// Rounds that a member stays after it was asked to stop, until its residual is in the model: one that may be under way, one
+/// in which it says so, one that is exchanged whole.
+const FAREWELL_ROUNDS: u32 = 3;
 
 /// From joining to dismissal: the rounds of one membership.
 pub(crate) struct Session<'a> {
@@ -40,6 +44,7 @@ pub(crate) struct Session<'a> {
     two_sources: bool,
     /// Set once the coordinator has said that the run is finished.
     finished: Arc<AtomicBool>,
+    shutdown: Shutdown,
 }
 
 /// What the round's batches came to.
@@ -72,8 +77,9 @@ impl<'a> Session<'a> {
         let every = Duration::from_secs_f64(reply.heartbeat_s.clamp(0.05, 60.0));
         let mut dismissed = client.attend(first, every, doing.clone()).await?;
         doing.now("loading data and model".into());
-        let mut session = Self::prepare(client, identity, &reply, device, doing).await?;
+        let mut session = Self::prepare(client, identity, &reply, device, doing, shutdown).await?;
         let finished = Arc::clone(&session.finished);
+        let mut farewell_rounds = 0;
         loop {
             let round = tokio::select! {
                 round = session.round(assignment) => round,
@@ -87,8 +93,14 @@ impl<'a> Session<'a> {
             }
             match round? {
                 None => return Ok(End::Finished),
-                Some(_) if shutdown.is_requested() => return Ok(End::Shutdown),
                 Some(next) => assignment = next,
+            }
+            if shutdown.is_requested() {
+                farewell_rounds += 1;
+                let lost_norm = session.lost_norm();
+                if lost_norm == 0.0 || farewell_rounds == FAREWELL_ROUNDS {
+                    return Ok(End::Shutdown { lost_norm });
+                }
             }
         }
     }
@@ -99,6 +111,7 @@ impl<'a> Session<'a> {
         reply: &v1::JoinReply,
         device: Device,
         doing: &'a Doing,
+        shutdown: &Shutdown,
     ) -> Result<Self, Error> {
         let experiment = Arc::new(Experiment::parse(&reply.experiment_toml)?);
         let dataset = Arc::new(Dataset::open(&experiment).await?);
@@ -129,6 +142,7 @@ impl<'a> Session<'a> {
             around,
             two_sources,
             finished: Arc::default(),
+            shutdown: shutdown.clone(),
         })
     }
 
@@ -166,6 +180,7 @@ impl<'a> Session<'a> {
             compute_s: compute.as_secs_f64(),
             encode_s: encode.as_secs_f64(),
             bad_row_groups: self.feed.bad(&leases),
+            leaving: self.shutdown.is_requested(),
             ..Default::default()
         };
         let Update { header, sums, send, wait, fetch } =
@@ -275,6 +290,15 @@ impl<'a> Session<'a> {
         }
         report.traffic = Some(self.exchange.take_traffic());
         self.client.report(report).await
+    }
+
+    /// What goes with this member if it leaves now, as a 2-norm. In `fixed` nothing does: the run goes back to a checkpoint,
+    /// where its residual is.
+    fn lost_norm(&self) -> f64 {
+        match self.around.experiment.cluster.membership {
+            Membership::Fixed => 0.0,
+            Membership::Elastic => self.replica.kept_norm(),
+        }
     }
 
     fn checked(&self, leases: &[v1::Lease]) -> Result<Vec<Lease>, Error> {

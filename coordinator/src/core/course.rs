@@ -83,12 +83,19 @@ impl Core {
                 self.block(self.members.len(), batches, full * self.members.len() as u64)
             }
             (Strategy::TwoTier, None) => self.block(self.groups().len(), u64::from(self.course.apart), full),
-            // What residuals hold goes into the model before another strategy begins.
-            (Strategy::Gtc | Strategy::TwoTier, _) if self.course.asked.is_some() => {
+            // What residuals hold goes into the model before another strategy begins, or somebody takes one away.
+            (Strategy::Gtc | Strategy::TwoTier, _)
+                if self.course.asked.is_some() || self.loses_residual() =>
+            {
                 Encoding::Dense { density: 0.0 }
             }
             (Strategy::Gtc | Strategy::TwoTier, _) => self.threshold(),
         }
+    }
+
+    /// Whether a member takes its residual away for good. In `fixed` it comes back to what its checkpoint holds.
+    fn loses_residual(&self) -> bool {
+        !self.is_fixed() && self.members.values().any(|member| member.leaving)
     }
 
     /// `models`: how many are averaged; `batches`: behind them, of `full` in a block that is not cut short.

@@ -10,6 +10,8 @@ pub(super) struct Member {
     pub(super) session: Session,
     pub(super) heard_ms: Millis,
     pub(super) doing: String,
+    /// Asked to stop: its residual goes into the model first.
+    pub(super) leaving: bool,
 }
 
 /// Somebody who asks for membership; admitted at a round's boundary.
@@ -209,7 +211,8 @@ impl Core {
 
     pub(super) fn enroll(&mut self, now: Millis, slot: Slot, applicant: Applicant) {
         let Applicant { identity, session } = applicant;
-        self.members.insert(slot, Member { identity, session, heard_ms: now, doing: "joining".into() });
+        let doing = "joining".into();
+        self.members.insert(slot, Member { identity, session, heard_ms: now, doing, leaving: false });
     }
 
     /// Applicants become members at a boundary, each in the lowest free slot.

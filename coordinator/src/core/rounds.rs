@@ -76,7 +76,10 @@ impl Core {
             return refuse(format!("expected a contribution to {fence:?}, found {:?}", arrival.fence));
         }
         match self.members.get_mut(&slot) {
-            Some(member) if member.identity == identity => member.heard_ms = now,
+            Some(member) if member.identity == identity => {
+                member.heard_ms = now;
+                member.leaving |= arrival.leaving;
+            }
             _ => return refuse(format!("`{identity}` is not the member at slot {slot}")),
         }
         if round.arrivals.contains_key(&slot) {

@@ -151,6 +151,8 @@ pub struct Arrival {
     pub update_digest: Option<u64>,
     /// Seconds in forward and backward passes.
     pub compute_s: f64,
+    /// Whether the sender is asked to stop, and stays until what its residual holds is in the model.
+    pub leaving: bool,
 }
 
 /// What a member did at a boundary.

@@ -117,6 +117,12 @@ impl Replica {
         self.model.parameters().with_host(digest_f32)
     }
 
+    /// 2-norm of what this worker alone keeps back: it is in no replica's parameters.
+    pub(crate) fn kept_norm(&self) -> f64 {
+        let of_blocks = self.block.as_ref().and_then(|block| block.residual.as_ref());
+        self.residual.iter().chain(of_blocks).map(|r| r.norm().powi(2)).sum::<f64>().sqrt()
+    }
+
     /// Goes forward and backward over a batch; returns its score and the gradient's norm before clipping.
     /// `learning_rate` is used where the worker steps alone.
     pub(crate) fn learn(

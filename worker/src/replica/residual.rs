@@ -62,6 +62,11 @@ impl Residual {
         std::mem::swap(&mut self.kept, &mut self.next);
     }
 
+    /// 2-norm of what is kept back.
+    pub(crate) fn norm(&self) -> f64 {
+        self.kept.iter().map(|r| f64::from(*r).powi(2)).sum::<f64>().sqrt()
+    }
+
     /// τ that would send `density` of `vector` and what was kept; 0 says that none was asked for, or that there is none.
     pub(crate) fn suggest(&self, vector: &[f32], density: f64) -> f32 {
         if density > 0.0 { suggest_tau(vector, &self.kept, density).unwrap_or(0.0) } else { 0.0 }

@@ -32,6 +32,46 @@ fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_stra
     assert_eq!(world.newest().unwrap().1.strategy, Strategy::Bmuf, "a checkpoint remembers it");
 }
 
+#[test]
+fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds() {
+    let sections =
+        "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n";
+    for (membership, kinds_after) in
+        [("elastic", ["dense", "threshold"]), ("fixed", ["threshold", "threshold"])]
+    {
+        let cluster = format!("workers = 3\nmembership = \"{membership}\"");
+        let mut world = World::new(settings(&cluster, sections), 1);
+        let sessions = ["a", "b", "c"].map(|name| world.join(name));
+        let round = |world: &mut World| {
+            // Computed, staged, and the boundary done.
+            for session in sessions.iter().cycle().take(3 * sessions.len()) {
+                world.act(*session);
+            }
+        };
+        round(&mut world);
+        round(&mut world);
+        world.leaving.insert("b".into());
+        round(&mut world);
+        let before = rounds(&world).len();
+        round(&mut world);
+        world.leaving.clear();
+        world.feed(Input::Leave { identity: "b".into(), reason: "asked to stop".into(), fatal: false });
+        world.join("b");
+        world.settle();
+        assert!(finished(&world), "{membership}: {:?}", world.outcome);
+        world.audit();
+        let kinds: Vec<&str> = rounds(&world)[before..]
+            .iter()
+            .map(|(encoding, _)| match encoding {
+                Encoding::Dense { .. } => "dense",
+                Encoding::Threshold { .. } => "threshold",
+                Encoding::Block { .. } => "block",
+            })
+            .collect();
+        assert_eq!(kinds[..2], kinds_after, "{membership}: {kinds:?}");
+    }
+}
+
 const TWO_TIER: &str = "[exchange]\nstrategy = \"two-tier\"\n[exchange.two_tier]\ngroup = 2\n[exchange.bmuf]\n\
                         block = 3\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n";
 

@@ -2,7 +2,7 @@ use crate::core::{
     Action, Arrival, Assignment, Boundary, Closing, Core, DevScore, Encoding, Event, Fence, Input, Next,
     Outcome, Report, Saved, Session, Settings, Slot, Written,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::{Experiment, Strategy};
 use stentor_plan::audit::{Audit, Commit, Extent, FallBack, surviving};
 use stentor_plan::{Catalogue, Plan, RowGroup};
@@ -48,6 +48,8 @@ pub(super) struct World {
     models: BTreeMap<String, u64>,
     pub(super) published: Vec<String>,
     pub(super) faults: BTreeMap<&'static str, u32>,
+    /// Identities that were asked to stop.
+    pub(super) leaving: BTreeSet<String>,
     random: u64,
 }
 
@@ -83,6 +85,7 @@ impl World {
             models: BTreeMap::new(),
             published: Vec::new(),
             faults: BTreeMap::new(),
+            leaving: BTreeSet::new(),
             random: seed,
         }
     }
@@ -143,7 +146,9 @@ impl World {
             Work::Joining | Work::Waiting(_) | Work::Done => false,
             Work::Computing(assignment) => {
                 worker.work = Work::Staging(assignment.clone());
-                let arrival = arrival(&worker.identity, worker.parameters, &assignment);
+                let leaving = self.leaving.contains(&worker.identity);
+                let arrival =
+                    Arrival { leaving, ..arrival(&worker.identity, worker.parameters, &assignment) };
                 self.feed(Input::Arrived(arrival));
                 true
             }
@@ -348,6 +353,7 @@ pub(super) fn arrival(identity: &str, parameters: u64, assignment: &Assignment) 
         parameters_digest: assignment.digest.then_some(parameters),
         update_digest: None,
         compute_s: 0.0,
+        leaving: false,
     }
 }
 
