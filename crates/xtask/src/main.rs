@@ -3,6 +3,7 @@
 //! Runs before anything else is there, so it links none of the project's crates: it fetches, builds and starts programs.
 
 mod bench;
+mod chaos;
 mod corpora;
 mod demo;
 mod environment;
@@ -41,6 +42,8 @@ enum Chore {
     Demo(demo::Options),
     /// All checks: formatting, licences, lints, tests, documentation, the demo loop on the small corpus.
     Test(test::Options),
+    /// Training and labeling under kills: real programs, real speech, every strategy.
+    Chaos(chaos::Options),
     /// Measurements of the exchange.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -74,6 +77,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Demo(options) => demo::run(&environment, &options).map(drop),
         Chore::Test(options) => test::run(&environment, &options),
         Chore::Fuzz(options) => fuzz::run(&environment, &options),
+        Chore::Chaos(options) => chaos::run(&environment, &options),
         Chore::Bench(bench) => bench::run(&environment, &bench),
     }
 }

@@ -1,0 +1,170 @@
+//! A coordinator and its workers as processes of their own, started again when they have died.
+
+use super::Place;
+use super::case::Case;
+use super::watch::Watch;
+use anyhow::{Context, Result, bail};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// From a death to the next start: what a supervisor takes.
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
+
+/// Processes that die with this one's variable.
+pub(super) struct Cluster {
+    programs: PathBuf,
+    experiment: PathBuf,
+    log: PathBuf,
+    address: String,
+    coordinator: Slot,
+    workers: Vec<Slot>,
+    pub(super) watch: Watch,
+}
+
+/// A program's place: what runs there now, or since when nothing does.
+struct Slot {
+    name: String,
+    child: Option<Child>,
+    died: Instant,
+    /// It has ended well: nothing is started here again.
+    done: bool,
+}
+
+/// Who is hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Victim {
+    Coordinator,
+    Worker(usize),
+}
+
+impl Cluster {
+    /// Starts everything for the first time.
+    pub(super) fn start(place: &Place, case: Case, experiment: &Path) -> Result<Self> {
+        let free = TcpListener::bind("127.0.0.1:0").context("no free port on loopback")?;
+        let address = free.local_addr().context("a bound socket has an address")?.to_string();
+        drop(free);
+        let slot = |name: String| Slot { name, child: None, died: Instant::now(), done: false };
+        let mut cluster = Self {
+            programs: place.programs.clone(),
+            experiment: experiment.to_owned(),
+            log: experiment.with_extension("log"),
+            address,
+            coordinator: slot("coordinator".into()),
+            workers: (0..case.workers()).map(|n| slot(format!("worker-{n}"))).collect(),
+            watch: Watch::new(&experiment.with_extension("")),
+        };
+        cluster.start_coordinator()?;
+        for index in 0..cluster.workers.len() {
+            cluster.start_worker(index)?;
+        }
+        Ok(cluster)
+    }
+
+    /// Takes note of who has died, and starts whoever has been dead for long enough. True when the run is over.
+    pub(super) fn tend(&mut self) -> Result<bool> {
+        self.watch.look();
+        if let Some(status) = self.coordinator.ended()? {
+            if status.success() {
+                self.coordinator.done = true;
+            } else if status.code().is_some() {
+                bail!("the coordinator ended with {status} by itself; see {}", self.log.display());
+            }
+        }
+        for slot in &mut self.workers {
+            if let Some(status) = slot.ended()? {
+                slot.done = status.success();
+                // Whoever finds no coordinator for long, or is told to, ends with a code that asks for another start.
+                if let Some(code @ (2..=4 | 6)) = status.code() {
+                    bail!("{} ended with {code} by itself; see {}", slot.name, self.log.display());
+                }
+            }
+        }
+        if self.coordinator.done {
+            return Ok(true);
+        }
+        if self.coordinator.is_due() {
+            self.start_coordinator()?;
+        }
+        for index in 0..self.workers.len() {
+            if self.workers[index].is_due() {
+                self.start_worker(index)?;
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether everybody is there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.workers.iter().chain([&self.coordinator]).all(|slot| slot.child.is_some())
+    }
+
+    pub(super) fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Sends a signal; false where nobody is there.
+    pub(super) fn signal(&self, victim: Victim, signal: &str) -> bool {
+        let slot = match victim {
+            Victim::Coordinator => &self.coordinator,
+            Victim::Worker(index) => &self.workers[index],
+        };
+        let Some(child) = &slot.child else { return false };
+        let words = [format!("-{signal}"), child.id().to_string()];
+        Command::new("kill").args(words).status().is_ok_and(|status| status.success())
+    }
+
+    fn start_coordinator(&mut self) -> Result<()> {
+        let mut command = Command::new(self.programs.join("coordinator"));
+        command.arg(&self.experiment).args(["--listen", &self.address, "--json-lines", "--resume"]);
+        let child = self.spawn(command.stdout(Stdio::piped()))?;
+        let child = self.coordinator.child.insert(child);
+        self.watch.listen(child.stdout.take().context("the coordinator's output is piped")?);
+        Ok(())
+    }
+
+    fn start_worker(&mut self, index: usize) -> Result<()> {
+        let mut command = Command::new(self.programs.join("worker"));
+        command.args([&format!("--coordinator=http://{}", self.address)]);
+        command.arg(format!("--identity={}", self.workers[index].name)).arg("--threads=1");
+        let child = self.spawn(command.stdout(Stdio::null()))?;
+        self.workers[index].child = Some(child);
+        Ok(())
+    }
+
+    fn spawn(&self, command: &mut Command) -> Result<Child> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log);
+        let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
+        command.stdin(Stdio::null()).stderr(log).env("STENTOR_LOG", "warn");
+        let program = command.get_program().to_string_lossy().into_owned();
+        command.spawn().with_context(|| format!("cannot start `{program}`"))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for slot in self.workers.iter_mut().chain([&mut self.coordinator]) {
+            if let Some(child) = &mut slot.child {
+                // One that has ended is as good. A stopped one dies of this too.
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+    }
+}
+
+impl Slot {
+    fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        let Some(child) = &mut self.child else { return Ok(None) };
+        let status = child.try_wait().with_context(|| format!("cannot wait for {}", self.name))?;
+        if status.is_some() {
+            (self.child, self.died) = (None, Instant::now());
+        }
+        Ok(status)
+    }
+
+    fn is_due(&self) -> bool {
+        self.child.is_none() && !self.done && self.died.elapsed() >= PAUSE
+    }
+}

@@ -1,0 +1,224 @@
+//! A run under kills, and the one that nobody disturbs.
+
+use super::case::{Case, DEADLINE_S, Membership};
+use super::cluster::{Cluster, PAUSE, Victim};
+use super::{Place, read_json};
+use crate::process;
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A run to compare with.
+#[derive(Debug)]
+pub(super) struct Undisturbed {
+    pub(super) run: PathBuf,
+    model: Vec<u8>,
+    /// From the programs' start to the first closed round.
+    start: Duration,
+}
+
+/// What came of a run under kills.
+#[derive(Debug, Serialize)]
+pub(super) struct Disturbed {
+    pub(super) name: String,
+    pub(super) worker_kills: u64,
+    pub(super) coordinator_kills: u64,
+    /// A worker was stopped by SIGSTOP for longer than the deadline, then woken.
+    pub(super) stops: u64,
+    /// Closed rounds, those done again included.
+    pub(super) rounds: u64,
+    /// Whether the deployed parameters have the bits of the undisturbed run; only in `fixed`.
+    pub(super) digest_equal: Option<bool>,
+    pub(super) batches_lost: u64,
+    pub(super) batches_repeated: u64,
+    pub(super) ledger_clean: bool,
+    pub(super) longest_stall_s: f64,
+    pub(super) stall_bound_s: f64,
+    /// Told by the programs' logs.
+    pub(super) invariant_violations: u64,
+    pub(super) seconds: f64,
+}
+
+impl Disturbed {
+    pub(super) const HEAD: &'static str =
+        "run                workers coordinator  stops rounds  same bits   lost  twice  longest stall";
+
+    /// Whether every promise held.
+    pub(super) fn holds(&self) -> bool {
+        self.digest_equal != Some(false)
+            && self.ledger_clean
+            && self.invariant_violations == 0
+            && self.longest_stall_s <= self.stall_bound_s
+    }
+}
+
+impl fmt::Display for Disturbed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let same = match self.digest_equal {
+            Some(true) => "yes",
+            Some(false) => "NO",
+            None => "-",
+        };
+        let Self {
+            name, worker_kills, coordinator_kills, stops, rounds, batches_lost, batches_repeated, ..
+        } = self;
+        write!(
+            f,
+            "{name:18} {worker_kills:>7} {coordinator_kills:>11} {stops:>6} {rounds:>6} {same:>10} {batches_lost:>6} \
+             {batches_repeated:>6}  {:.1} s of {:.1}",
+            self.longest_stall_s, self.stall_bound_s
+        )
+    }
+}
+
+/// Longest that one run may take.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+const TICK: Duration = Duration::from_millis(10);
+
+impl Case {
+    /// Trains without any disturbance.
+    pub(super) fn undisturbed(self, place: &Place) -> Result<Undisturbed> {
+        let name = format!("{}-undisturbed", self.name());
+        let mut cluster = fresh(place, self, &name)?;
+        let begun = Instant::now();
+        while !cluster.tend()? {
+            check(begun, &name)?;
+            std::thread::sleep(TICK);
+        }
+        let run = place.folder.join(&name);
+        Ok(Undisturbed { model: deployed(&run)?, start: cluster.watch.first(), run })
+    }
+}
+
+/// Trains under `kills` kills, each after a new checkpoint, so that the run gets on.
+pub(super) fn run(
+    place: &Place,
+    case: Case,
+    kills: u32,
+    seed: u64,
+    undisturbed: &Undisturbed,
+) -> Result<Disturbed> {
+    let name = case.name();
+    let mut cluster = fresh(place, case, &name)?;
+    let mut random = Random(seed);
+    let (mut worker_kills, mut coordinator_kills, mut stops) = (0, 0, 0);
+    let (begun, mut hit_at): (Instant, Option<String>) = (Instant::now(), None);
+    let mut planned: Option<Instant> = None;
+    let mut asleep: Option<(usize, Instant)> = None;
+    while !cluster.tend()? {
+        check(begun, &name)?;
+        std::thread::sleep(TICK);
+        if let Some((worker, until)) = asleep {
+            if Instant::now() >= until {
+                cluster.signal(Victim::Worker(worker), "CONT");
+                asleep = None;
+            }
+            continue;
+        }
+        let newest = cluster.watch.newest_checkpoint();
+        if worker_kills + coordinator_kills >= u64::from(kills) || !cluster.is_whole() || newest <= hit_at {
+            continue;
+        }
+        // At any point of a round, an exchange, a checkpoint.
+        let moment =
+            *planned.get_or_insert_with(|| Instant::now() + Duration::from_millis(random.below(1500)));
+        if Instant::now() < moment {
+            continue;
+        }
+        (planned, hit_at) = (None, newest);
+        let worker = random.below(cluster.workers() as u64) as usize;
+        let turn = worker_kills + coordinator_kills + stops;
+        if turn % 3 == 2 {
+            coordinator_kills += u64::from(cluster.signal(Victim::Coordinator, "KILL"));
+        } else if turn % 8 == 4 && cluster.signal(Victim::Worker(worker), "STOP") {
+            stops += 1;
+            asleep = Some((worker, Instant::now() + Duration::from_secs_f64(DEADLINE_S + 1.0)));
+        } else {
+            worker_kills += u64::from(cluster.signal(Victim::Worker(worker), "KILL"));
+        }
+    }
+    if worker_kills + coordinator_kills < u64::from(kills) {
+        bail!("{name} was over after {} of {kills} kills: give it fewer", worker_kills + coordinator_kills);
+    }
+    let run = place.folder.join(&name);
+    let ledger = audit(place, &run)?;
+    let number = |key: &str| ledger[key]["batches"].as_u64();
+    let log = std::fs::read_to_string(run.with_extension("log")).unwrap_or_default();
+    // A dead coordinator and a silent worker at once: the deadline passes, then all start.
+    let bound = Duration::from_secs_f64(DEADLINE_S) + PAUSE + 2 * undisturbed.start;
+    Ok(Disturbed {
+        digest_equal: match case.membership {
+            Membership::Fixed => Some(deployed(&run)? == undisturbed.model),
+            Membership::Elastic => None,
+        },
+        name,
+        worker_kills,
+        coordinator_kills,
+        stops,
+        rounds: cluster.watch.rounds(),
+        batches_lost: number("missing").context("the audit names missing batches")?,
+        batches_repeated: number("twice").context("the audit names repeated batches")?,
+        ledger_clean: ledger["clean"].as_bool().unwrap_or(false),
+        longest_stall_s: cluster.watch.longest().as_secs_f64(),
+        stall_bound_s: bound.as_secs_f64(),
+        invariant_violations: log.matches("invariant").count() as u64,
+        seconds: begun.elapsed().as_secs_f64(),
+    })
+}
+
+/// The cluster of a run that begins.
+fn fresh(place: &Place, case: Case, name: &str) -> Result<Cluster> {
+    let experiment = place.folder.join(format!("{name}.toml"));
+    let run = place.folder.join(name);
+    if run.exists() {
+        std::fs::remove_dir_all(&run).with_context(|| format!("cannot remove {}", run.display()))?;
+    }
+    let log = experiment.with_extension("log");
+    for (file, text) in
+        [(&experiment, case.experiment(&place.folder.join("data"), name)), (&log, String::new())]
+    {
+        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Cluster::start(place, case, &experiment)
+}
+
+fn check(begun: Instant, name: &str) -> Result<()> {
+    if begun.elapsed() > LIMIT {
+        bail!("{name} did not end within {} minutes", LIMIT.as_secs() / 60);
+    }
+    Ok(())
+}
+
+/// The parameters that a finished run deploys.
+fn deployed(run: &Path) -> Result<Vec<u8>> {
+    let checkpoint = read_json(&run.join("final.json"))?["checkpoint"].as_str().map(ToOwned::to_owned);
+    let checkpoint = checkpoint.with_context(|| format!("{} names no checkpoint", run.display()))?;
+    let file = run.join("checkpoints").join(checkpoint).join("model.safetensors");
+    std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// What the front door says of a run's ledger; clean or not, it says it.
+fn audit(place: &Place, run: &Path) -> Result<serde_json::Value> {
+    let json = run.with_extension("ledger.json");
+    let mut command = place.stentor("ledger");
+    command.arg("audit").arg(run).arg("--json").arg(&json);
+    match process::output(&mut command) {
+        Ok(_) => read_json(&json),
+        Err(error) => read_json(&json).context(error),
+    }
+}
+
+/// SplitMix64 (Steele et al. 2014).
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound.max(1)
+    }
+}

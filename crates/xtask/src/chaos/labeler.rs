@@ -1,0 +1,69 @@
+//! The labeler, killed and started again until it comes to its end: the same bytes as of one that nobody disturbed.
+
+use super::Place;
+use super::disturbance::Random;
+use crate::process::{self, Deadline};
+use crate::setup::remove_folder;
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Labels the unannotated data by the model of `run` under `kills` kills. True where the bytes are the same.
+pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bool> {
+    let label = |out: &Path| -> Command {
+        let mut command = Command::new(place.programs.join("teacher-labeler"));
+        command.arg("--model").arg(run).arg("--features").arg(place.folder.join("data/unannotated"));
+        command.arg("--out").arg(out).stdin(Stdio::null()).stdout(Stdio::null()).env("STENTOR_LOG", "error");
+        command
+    };
+    let (calm, out) = (place.folder.join("labels-undisturbed"), place.folder.join("labels"));
+    for folder in [&calm, &out] {
+        remove_folder(folder)?;
+    }
+    let begun = Instant::now();
+    process::run(&mut label(&calm), Deadline::minutes(10))?;
+    let takes = begun.elapsed();
+    let mut random = Random(seed);
+    let mut killed = 0;
+    while killed < kills {
+        let mut child = label(&out).spawn().context("cannot start `teacher-labeler`")?;
+        let lives = Duration::from_micros(random.below(takes.as_micros() as u64));
+        std::thread::sleep(lives);
+        if child.try_wait().context("cannot wait for the labeler")?.is_none() {
+            child.kill().context("cannot kill the labeler")?;
+            killed += 1;
+        }
+        child.wait().context("cannot wait for the labeler")?;
+        if out.join("manifest.json").is_file() {
+            // It came to its end between two kills: what is left of them is spent on another set.
+            if files(&out)? != files(&calm)? {
+                return Ok(false);
+            }
+            remove_folder(&out)?;
+        }
+    }
+    process::run(&mut label(&out), Deadline::minutes(10))?;
+    Ok(files(&out)? == files(&calm)?)
+}
+
+/// Every file below a folder with its bytes.
+fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        let entries = std::fs::read_dir(&next).with_context(|| format!("cannot read {}", next.display()))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes =
+                    std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                let name = path.strip_prefix(folder).unwrap_or(&path).to_owned();
+                found.insert(name, bytes);
+            }
+        }
+    }
+    Ok(found)
+}
