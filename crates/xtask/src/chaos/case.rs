@@ -111,6 +111,6 @@ mod tests {
                 assert_eq!(experiment.cluster.workers, case.workers());
             }
         }
-        assert!(PARAMETERS > 1_000_000);
+        const { assert!(PARAMETERS > 1_000_000) };
     }
 }
