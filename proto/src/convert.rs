@@ -177,7 +177,7 @@ mod tests {
         let read = bad_row_groups(vec![good.clone()]).unwrap();
         assert_eq!((read[0].0, read[0].1), (Source::MachineLabeled, v1::SetKind::Labels));
 
-        let wordy = v1::BadRowGroup { reason: long, ..good.clone() };
+        let wordy = v1::BadRowGroup { reason: long, ..good };
         let unknown = v1::BadRowGroup { set: 9, ..good.clone() };
         let nobodys = v1::BadRowGroup { source: 0, ..good.clone() };
         for (messages, expected) in [
