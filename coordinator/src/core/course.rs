@@ -93,9 +93,9 @@ impl Core {
         }
     }
 
-    /// Whether a member takes its residual away for good. In `fixed` it comes back to what its checkpoint holds.
+    /// Whether a member would take its residual away for good. In `fixed` it comes back to what its checkpoint holds.
     fn loses_residual(&self) -> bool {
-        !self.is_fixed() && self.members.values().any(|member| member.leaving)
+        !self.is_fixed() && !self.course.flushed && self.members.values().any(|member| member.leaving)
     }
 
     /// `models`: how many are averaged; `batches`: behind them, of `full` in a block that is not cut short.
