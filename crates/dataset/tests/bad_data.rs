@@ -19,7 +19,7 @@ fn open(folder: &Path) -> Store {
 }
 
 fn settings() -> Features {
-    Features { mel_bins: 4, stack: 1, ..Features::default() }
+    Features { mel_bins: 8, stack: 1, ..Features::default() }
 }
 
 /// Ten utterances of three frames, two to a row group, two row groups to a shard: three shards, five row groups.
@@ -36,7 +36,7 @@ async fn write_features(folder: &Path, kind: &str) -> FeatureManifest {
             utterance: format!("{kind}-{number}"),
             speaker: "s".into(),
             group: "g".into(),
-            features: (0..12).map(|i| f16::from_f32(f32::from(number * 12 + i))).collect(),
+            features: (0..24).map(|i| f16::from_f32(f32::from(number * 24 + i))).collect(),
             alignment: Some(vec![number % 3; 3]),
             text: None,
         };
@@ -85,7 +85,7 @@ async fn sets() -> Sets {
     let unannotated = write_features(&at("unannotated"), "u").await;
     let labels = write_labels(&at("labels"), &unannotated).await;
     let text = "[run]\nname = \"r\"\noutput = \"r\"\n[data]\nannotated = \"annotated\"\n\
-                unannotated = \"unannotated\"\nlabels = \"labels\"\n[features]\nmel_bins = 4\nstack = 1\n";
+                unannotated = \"unannotated\"\nlabels = \"labels\"\n[features]\nmel_bins = 8\nstack = 1\n";
     let experiment = Experiment::parse(text).unwrap().rebased(folder.path().to_str().unwrap());
     Sets { folder, experiment, unannotated, labels }
 }
