@@ -25,6 +25,7 @@ pub(crate) enum Command {
     Leave { identity: String, reason: String, fatal: bool },
     Status(oneshot::Sender<v1::StatusReply>),
     Switch { strategy: Strategy, reply: oneshot::Sender<Strategy> },
+    Logged { segments: u64 },
     Published { checkpoint: String },
     PublishFailed { checkpoint: String, reason: String },
 }
@@ -140,6 +141,10 @@ impl Engine {
                 let _ = reply.send(self.core.view(self.now()).strategy);
                 tracing::info!(to = strategy.name(), "a switch was asked for");
                 Input::Switch { strategy }
+            }
+            Command::Logged { segments } => {
+                self.events.saved(segments);
+                return None;
             }
             Command::Published { checkpoint } => Input::Published { checkpoint },
             Command::PublishFailed { checkpoint, reason } => Input::PublishFailed { checkpoint, reason },

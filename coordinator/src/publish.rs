@@ -69,14 +69,13 @@ impl Publisher {
             previous: self.template.previous.replace(name.clone()),
             ..self.template.clone()
         };
-        let segment = events.cut();
+        let segments = events.cut();
         let (run, keep, commands) = (self.run.clone(), self.keep, commands.clone());
         tokio::spawn(async move {
             let done = async {
                 // The log first: a checkpoint without its events could not be audited.
-                if let Some((store, name, lines)) = segment {
-                    store.put(&name, lines).await?;
-                }
+                segments.put().await?;
+                let _ = commands.send(Command::Logged { segments: segments.until }).await;
                 stentor_checkpoint::publish(&run, &manifest).await?;
                 Ok::<_, stentor_checkpoint::Error>(())
             };
