@@ -27,6 +27,7 @@ pub(crate) enum Command {
     Switch { strategy: Strategy, reply: oneshot::Sender<Strategy> },
     Logged { segments: u64 },
     Published { checkpoint: String },
+    Replaced { by: u64 },
     PublishFailed { checkpoint: String, reason: String },
 }
 
@@ -147,6 +148,7 @@ impl Engine {
                 return None;
             }
             Command::Published { checkpoint } => Input::Published { checkpoint },
+            Command::Replaced { by } => Input::Replaced { by },
             Command::PublishFailed { checkpoint, reason } => Input::PublishFailed { checkpoint, reason },
         })
     }

@@ -10,6 +10,7 @@ mod licences;
 mod process;
 mod progress;
 mod setup;
+mod simulate;
 mod test;
 
 use anyhow::Result;
@@ -40,6 +41,8 @@ enum Chore {
     Demo(demo::Options),
     /// All checks: formatting, licences, lints, tests, documentation, the demo loop on the small corpus.
     Test(test::Options),
+    /// Simulated clusters from seeds: thousands of runs through faults of every kind, each checked.
+    Simulate(simulate::Options),
     /// Measurements of the exchange.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -70,6 +73,7 @@ fn run(chore: Chore) -> Result<()> {
         }
         Chore::Demo(options) => demo::run(&environment, &options).map(drop),
         Chore::Test(options) => test::run(&environment, &options),
+        Chore::Simulate(options) => simulate::run(&environment, &options),
         Chore::Bench(bench) => bench::run(&environment, &bench),
     }
 }

@@ -16,7 +16,7 @@ fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_stra
         }
     }
     world.feed(Input::Switch { strategy: Strategy::Bmuf });
-    assert_eq!(world.core.view(0).switching_to, Some(Strategy::Bmuf));
+    assert_eq!(world.view().switching_to, Some(Strategy::Bmuf));
     world.settle();
     assert!(finished(&world));
     world.audit();
