@@ -25,7 +25,9 @@ pub(crate) enum Command {
     Leave { identity: String, reason: String, fatal: bool },
     Status(oneshot::Sender<v1::StatusReply>),
     Switch { strategy: Strategy, reply: oneshot::Sender<Strategy> },
+    Logged { segments: u64 },
     Published { checkpoint: String },
+    Replaced { by: u64 },
     PublishFailed { checkpoint: String, reason: String },
 }
 
@@ -141,7 +143,12 @@ impl Engine {
                 tracing::info!(to = strategy.name(), "a switch was asked for");
                 Input::Switch { strategy }
             }
+            Command::Logged { segments } => {
+                self.events.saved(segments);
+                return None;
+            }
             Command::Published { checkpoint } => Input::Published { checkpoint },
+            Command::Replaced { by } => Input::Replaced { by },
             Command::PublishFailed { checkpoint, reason } => Input::PublishFailed { checkpoint, reason },
         })
     }

@@ -93,6 +93,12 @@ pub enum Error {
     /// Replicas disagree or a value is not finite.
     #[error("stopped: {0}")]
     Broken(String),
+    /// Another coordinator has claimed the run.
+    #[error("stopped: incarnation {by} has taken over; this process was taken for dead")]
+    Replaced {
+        /// Its incarnation.
+        by: u64,
+    },
     /// A signal asked for the end.
     #[error("stopped by a signal; continue with --resume")]
     Interrupted,
@@ -115,7 +121,7 @@ impl Error {
             | Error::Checkpoint(_) => ExitStatus::Data,
             Error::LostQuorum(_) => ExitStatus::LostQuorum,
             Error::Broken(_) => ExitStatus::NonFinite,
-            Error::Interrupted => ExitStatus::Stopped,
+            Error::Interrupted | Error::Replaced { .. } => ExitStatus::Stopped,
             Error::Store(_) | Error::Server(_) => ExitStatus::Retryable,
         }
     }

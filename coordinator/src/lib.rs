@@ -13,6 +13,8 @@ mod publish;
 mod reducer;
 mod run;
 mod service;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 mod summary;
 mod wire;
 

@@ -59,6 +59,11 @@ impl Engine {
                 self.publisher.publish(publication, &self.tally, &mut self.events, &self.commands);
             }
             Action::Record(event) => self.record(&event),
+            Action::Violated(violation) => {
+                stentor_runtime::metrics::violations(1, violation.invariant.id());
+                tracing::error!(id = violation.invariant.id(), %violation, "an invariant does not hold: this is a bug");
+                debug_assert!(false, "{violation}");
+            }
             Action::Stop(outcome) => {
                 self.waiting.clear();
                 return Some(outcome);
@@ -124,6 +129,10 @@ impl Engine {
                 stentor_runtime::metrics::dev_loss(*loss);
                 stentor_runtime::metrics::dev_frame_error(frame_error / 100.0);
                 tracing::info!(loss, frame_error, committed_frames, "dev data scored");
+            }
+            Event::Unscored { checkpoint, identity, loss } => {
+                stentor_runtime::metrics::non_finite(1, "dev loss");
+                tracing::warn!(checkpoint, identity, loss, "dev data cannot be scored");
             }
             Event::Members { fence, members, reason } => {
                 stentor_runtime::metrics::membership_epoch(fence.membership_epoch);

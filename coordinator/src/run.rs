@@ -24,6 +24,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, StreamExt};
 
+/// Folder of the claims on a run.
+const INCARNATIONS: &str = "incarnations";
+
 /// How far a run is; sent at every round's end.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Progress {
@@ -100,6 +103,8 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         has_dev: dataset.dev().is_some(),
         first_lineage: incarnation * 1000,
         experiment: experiment.clone(),
+        #[cfg(any(test, feature = "simulation"))]
+        bug: None,
     };
     let mut events = EventLog::new(&run, incarnation);
     if start == Start::Resume {
@@ -124,7 +129,12 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         waiting: HashMap::new(),
         attendants: HashMap::new(),
         commands: commands.clone(),
-        publisher: Publisher { run: run.clone(), template, keep: experiment.checkpoint.keep as usize },
+        publisher: Publisher {
+            run: run.clone(),
+            template,
+            keep: experiment.checkpoint.keep as usize,
+            incarnation,
+        },
         events,
         tally,
         progress,
@@ -219,6 +229,7 @@ async fn conclude(
         Outcome::Finished { checkpoint } => checkpoint,
         Outcome::LostQuorum { reason } => return Err(Error::LostQuorum(reason)),
         Outcome::BadData { reason } => return Err(Error::BadData(reason)),
+        Outcome::Replaced { by } => return Err(Error::Replaced { by }),
         Outcome::Broken { reason } => return Err(Error::Broken(reason)),
     };
     stentor_checkpoint::deploy(run, &checkpoint).await?;
@@ -233,7 +244,7 @@ async fn conclude(
 
 /// A fresh run needs an output of its own.
 async fn refuse_occupied(run: &Store, experiment: &Experiment) -> Result<(), Error> {
-    if run.list("incarnations").await?.is_empty() {
+    if run.list(INCARNATIONS).await?.is_empty() {
         return Ok(());
     }
     let output = experiment.run.output.clone();
@@ -242,11 +253,16 @@ async fn refuse_occupied(run: &Store, experiment: &Experiment) -> Result<(), Err
     Err(Error::Occupied { output, run: found.map_or_else(|_| "unknown".into(), |e| e.run.name) })
 }
 
+/// The highest incarnation that has claimed the run; 0: none.
+pub(crate) async fn newest_claim(run: &Store) -> Result<u64, stentor_store::Error> {
+    let taken = run.child(INCARNATIONS).list("").await?;
+    Ok(taken.iter().filter_map(|name| name.parse::<u64>().ok()).max().unwrap_or(0))
+}
+
 /// Makes this process the only coordinator of the run: an epoch object is created once, by one of them.
 async fn claim(run: &Store) -> Result<u64, Error> {
-    let epochs = run.child("incarnations");
-    let taken = epochs.list("").await?;
-    let mut incarnation = taken.iter().filter_map(|name| name.parse::<u64>().ok()).max().unwrap_or(0) + 1;
+    let mut incarnation = newest_claim(run).await? + 1;
+    let epochs = run.child(INCARNATIONS);
     loop {
         let claim = Bytes::from(format!("process {}\n", std::process::id()));
         match epochs.put_once(&format!("{incarnation:06}"), claim).await? {

@@ -75,6 +75,15 @@ pub enum Event {
         /// Percent of frames, over senones.
         frame_error: f64,
     },
+    /// A share of the dev data had a loss that is not finite: the checkpoint is published without a score.
+    Unscored {
+        /// The checkpoint.
+        checkpoint: String,
+        /// Whose share.
+        identity: String,
+        /// In words: JSON has no such number.
+        loss: String,
+    },
     /// The run fell back to a checkpoint; commits after it are void.
     FellBack {
         /// The new lineage.

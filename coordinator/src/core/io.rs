@@ -1,4 +1,5 @@
 use super::event::Event;
+use super::invariant::Violation;
 use super::quarantine::BadRowGroup;
 use super::types::{
     Arrival, Assignment, Boundary, Company, DevScore, Encoding, Fence, Report, Saved, Session, Slot, Written,
@@ -76,6 +77,11 @@ pub enum Input {
         /// Words for people.
         reason: String,
     },
+    /// Another coordinator has claimed the run.
+    Replaced {
+        /// Its incarnation.
+        by: u64,
+    },
     /// Time passes.
     Tick,
 }
@@ -134,6 +140,8 @@ pub enum Action {
     Publish(Publication),
     /// Write an event to the log.
     Record(Event),
+    /// Tell people: the core is not in a state that it ought to be in.
+    Violated(Violation),
     /// The run is over.
     Stop(Outcome),
 }
@@ -207,6 +215,11 @@ pub enum Outcome {
     BadData {
         /// How much, and which row groups.
         reason: String,
+    },
+    /// Another coordinator has taken over.
+    Replaced {
+        /// Its incarnation.
+        by: u64,
     },
     /// Replicas disagree, or a value is not finite.
     Broken {

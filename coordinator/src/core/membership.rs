@@ -3,6 +3,9 @@ use super::{Action, Assignment, Core, Departure, Event, Millis, Outcome, Phase, 
 use std::collections::BTreeMap;
 use stentor_experiment::Membership;
 
+/// Most members and applicants together; as many as `cluster.workers` may ask for.
+pub(super) const MOST_MEMBERS: usize = 1024;
+
 /// Somebody whose contribution is waited for.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -48,6 +51,11 @@ impl Core {
         if self.is_fixed() && !self.roster.is_empty() && !self.roster.contains(&identity) {
             let members = self.roster.iter().cloned().collect::<Vec<_>>().join(", ");
             let reason = format!("membership is fixed: expected one of {members}, found `{identity}`");
+            actions.push(Action::RefuseJoin { session, reason });
+            return;
+        }
+        if self.members.len() + self.applicants.len() >= MOST_MEMBERS {
+            let reason = format!("the run has room for {MOST_MEMBERS} workers, and all of it is taken");
             actions.push(Action::RefuseJoin { session, reason });
             return;
         }

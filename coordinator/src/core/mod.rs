@@ -2,8 +2,11 @@
 //! actions come out in the order in which the shell must do them. No clock, socket, thread or store.
 
 mod boundaries;
+#[cfg(any(test, feature = "simulation"))]
+mod bug;
 mod course;
 mod event;
+mod invariant;
 mod io;
 mod membership;
 mod quarantine;
@@ -13,7 +16,10 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, feature = "simulation"))]
+pub use bug::Bug;
 pub use event::Event;
+pub use invariant::{Invariant, Violation};
 pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication};
 pub use quarantine::BadRowGroup;
 pub use types::{
@@ -41,6 +47,17 @@ pub struct Settings {
     pub has_dev: bool,
     /// First lineage of this incarnation; higher than any of earlier ones.
     pub first_lineage: u64,
+    /// A mistake to make, where somebody looks whether it is found.
+    #[cfg(any(test, feature = "simulation"))]
+    pub bug: Option<Bug>,
+}
+
+#[cfg(any(test, feature = "simulation"))]
+impl Settings {
+    /// Whether this mistake is to be made.
+    fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
 }
 
 /// Where a run stands.
@@ -120,35 +137,44 @@ impl Core {
     /// Feeds one input at time `now` and returns what the shell must do.
     pub fn step(&mut self, now: Millis, input: Input) -> Vec<Action> {
         let mut actions = Vec::new();
+        let before = self.fence();
+        let is_tick = matches!(input, Input::Tick);
+        self.decide(now, input, &mut actions);
+        self.examine(before, &mut actions);
+        if is_tick {
+            self.examine_waits(now, &mut actions);
+        }
+        actions
+    }
+
+    fn decide(&mut self, now: Millis, input: Input, actions: &mut Vec<Action>) {
         if matches!(self.phase, Phase::Stopped) {
             if let Input::Join { session, .. } = input {
                 actions.push(Action::RefuseJoin { session, reason: "the run is over".into() });
             }
-            return actions;
+            return;
         }
         match input {
-            Input::Join { session, identity } => self.join(now, session, identity, &mut actions),
+            Input::Join { session, identity } => self.join(now, session, identity, actions),
             Input::Heard { session, doing } => self.heard(now, session, doing),
             Input::Lost { session, reason } => {
-                self.lost(now, session, Departure::Lost, &reason, &mut actions);
+                self.lost(now, session, Departure::Lost, &reason, actions);
             }
-            Input::Leave { identity, reason, fatal } => {
-                self.leave(now, &identity, &reason, fatal, &mut actions)
-            }
-            Input::Bad { identity, row_groups } => self.set_aside(&identity, row_groups, &mut actions),
-            Input::Arrived(arrival) => self.arrived(now, arrival, &mut actions),
+            Input::Leave { identity, reason, fatal } => self.leave(now, &identity, &reason, fatal, actions),
+            Input::Bad { identity, row_groups } => self.set_aside(&identity, row_groups, actions),
+            Input::Arrived(arrival) => self.arrived(now, arrival, actions),
             Input::Staged { fence, identity, slot } => {
-                self.staged(now, fence, &identity, slot, &mut actions);
+                self.staged(now, fence, &identity, slot, actions);
             }
             Input::Switch { strategy } => self.ask(strategy),
-            Input::Reported(report) => self.reported(now, report, &mut actions),
-            Input::Published { checkpoint } => self.published(now, &checkpoint, &mut actions),
+            Input::Reported(report) => self.reported(now, report, actions),
+            Input::Published { checkpoint } => self.published(now, &checkpoint, actions),
             Input::PublishFailed { checkpoint, reason } => {
-                self.abandon(now, &checkpoint, &reason, &mut actions);
+                self.abandon(now, &checkpoint, &reason, actions);
             }
-            Input::Tick => self.tick(now, &mut actions),
+            Input::Replaced { by } => self.stop(Outcome::Replaced { by }, actions),
+            Input::Tick => self.tick(now, actions),
         }
-        actions
     }
 
     fn tick(&mut self, now: Millis, actions: &mut Vec<Action>) {
@@ -189,6 +215,10 @@ impl Core {
         self.checkpoints = saved.as_ref().map_or(0, |s| s.checkpoints);
         self.best = saved.as_ref().and_then(|s| s.best.clone());
         self.stale_evaluations = saved.as_ref().map_or(0, |s| s.stale_evaluations);
+        #[cfg(any(test, feature = "simulation"))]
+        if self.settings.has(Bug::FallBackKeepsVoid) && self.lineage > self.settings.first_lineage {
+            return;
+        }
         self.position = saved.map_or_else(|| Position::new(&self.settings.plan), |s| s.position);
     }
 

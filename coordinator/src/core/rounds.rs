@@ -1,3 +1,6 @@
+#[cfg(any(test, feature = "simulation"))]
+use super::Bug;
+use super::boundaries::MOST_PENDING;
 use super::membership::Assignments;
 use super::{
     Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Fence, Millis, Next,
@@ -24,6 +27,14 @@ pub(super) struct Round {
 
 /// Bits a second that a line must carry at least: how long a payload may be under way beyond the round's deadline.
 const SLOWEST_LINE: u64 = 10_000_000;
+
+impl Round {
+    /// How long the payloads that are announced may be under way.
+    pub(super) fn under_way_ms(&self) -> Millis {
+        let bytes: u64 = self.arrivals.values().map(|a| a.payload_bytes).sum();
+        bytes.saturating_mul(8_000) / SLOWEST_LINE
+    }
+}
 
 impl Core {
     /// Opens `self.round` for the present members; none where nothing is left to do.
@@ -71,6 +82,15 @@ impl Core {
             |reason: String| actions.push(Action::Refuse { identity: identity.clone(), slot, reason });
         let fence = self.fence();
         let Phase::Running(round) = &mut self.phase else { return refuse("no round is open".into()) };
+        #[cfg(any(test, feature = "simulation"))]
+        let arrival = match arrival {
+            late if self.settings.has(Bug::LateContributionCounted)
+                && late.fence.round + 1 == fence.round =>
+            {
+                Arrival { fence, ..late }
+            }
+            arrival => arrival,
+        };
         let same_round = |f: Fence| (f.lineage, f.round) == (fence.lineage, fence.round);
         if !same_round(arrival.fence) || arrival.fence.membership_epoch > fence.membership_epoch {
             return refuse(format!("expected a contribution to {fence:?}, found {:?}", arrival.fence));
@@ -111,6 +131,13 @@ impl Core {
         actions: &mut Vec<Action>,
     ) {
         let today = self.fence();
+        #[cfg(any(test, feature = "simulation"))]
+        let fence = match fence {
+            Fence { lineage, round, .. } if self.settings.has(Bug::StaleEpochAccepted) => {
+                Fence { lineage, round, ..today }
+            }
+            fence => fence,
+        };
         let known = self.members.get(&slot).is_some_and(|m| m.identity == identity);
         let Phase::Running(round) = &mut self.phase else { return };
         // Word of a membership that has changed meanwhile: it is already asked to stage once more.
@@ -153,9 +180,13 @@ impl Core {
     }
 
     pub(super) fn enforce_deadline(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        let Phase::Running(Round { first_ms: Some(first), arrivals, .. }) = &self.phase else { return };
-        let bytes: u64 = arrivals.values().map(|a| a.payload_bytes).sum();
-        let under_way_ms = bytes.saturating_mul(8_000) / SLOWEST_LINE;
+        #[cfg(any(test, feature = "simulation"))]
+        if self.settings.has(Bug::DeadlineIgnored) {
+            return;
+        }
+        let Phase::Running(round) = &self.phase else { return };
+        let Round { first_ms: Some(first), arrivals, .. } = round else { return };
+        let under_way_ms = round.under_way_ms();
         let waited = now.saturating_sub(*first);
         let is_late = |slot: &Slot| {
             // Who has computed has the time that its payload may take beside the others'.
@@ -193,8 +224,14 @@ impl Core {
         let companies: BTreeMap<Slot, Vec<Slot>> =
             contributors.iter().map(|&slot| (slot, self.company(slot, round.encoding).slots)).collect();
         let before = self.progress();
+        let committed = contributors;
+        #[cfg(any(test, feature = "simulation"))]
+        let committed = match &round.work {
+            Some(work) if self.settings.has(Bug::LostLease) => work.leases.keys().copied().collect(),
+            _ => committed,
+        };
         if let Some(work) = &round.work
-            && let Err(error) = self.position.commit(&self.settings.plan, work, &contributors)
+            && let Err(error) = self.position.commit(&self.settings.plan, work, &committed)
         {
             // Only a bug can do this: the plan of the round came from this position.
             self.stop(
@@ -215,7 +252,8 @@ impl Core {
         // Between meetings the groups hold different models: no checkpoint, no newcomer. In `fixed` newcomers come after
         // a fall-back only.
         let one_model = self.course.apart == 0;
-        let newcomers = if self.is_fixed() || !one_model { Vec::new() } else { self.take_in(now) };
+        let room = self.pending.len() < MOST_PENDING;
+        let newcomers = if self.is_fixed() || !one_model || !room { Vec::new() } else { self.take_in(now) };
         let slots: BTreeSet<Slot> = self.members.keys().copied().collect();
         if !newcomers.is_empty() {
             self.membership_epoch += 1;
@@ -224,7 +262,7 @@ impl Core {
         }
         let mut assignments = if self.is_stale() && one_model { None } else { self.open_round() };
         let finished = assignments.is_none();
-        let regular = finished || (one_model && std::mem::take(&mut self.checkpoint_due));
+        let regular = finished || (one_model && room && std::mem::take(&mut self.checkpoint_due));
         let old: Vec<Slot> =
             slots.iter().copied().filter(|s| !newcomers.iter().any(|(n, _)| n == s)).collect();
         let checkpoint = self.prepare_checkpoint(&old, &newcomers, regular, finished, &mut assignments);

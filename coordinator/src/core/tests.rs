@@ -3,5 +3,4 @@
 mod bad_data;
 mod course;
 mod stories;
-mod storms;
 mod world;

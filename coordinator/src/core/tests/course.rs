@@ -16,7 +16,7 @@ fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_stra
         }
     }
     world.feed(Input::Switch { strategy: Strategy::Bmuf });
-    assert_eq!(world.core.view(0).switching_to, Some(Strategy::Bmuf));
+    assert_eq!(world.view().switching_to, Some(Strategy::Bmuf));
     world.settle();
     assert!(finished(&world));
     world.audit();
@@ -50,12 +50,11 @@ fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds() {
         };
         round(&mut world);
         round(&mut world);
-        world.leaving.insert("b".into());
+        world.ask_to_stop(sessions[1]);
         round(&mut world);
         let before = rounds(&world).len();
         round(&mut world);
-        world.leaving.clear();
-        world.feed(Input::Leave { identity: "b".into(), reason: "asked to stop".into(), fatal: false });
+        world.sign_off(sessions[1]);
         world.join("b");
         world.settle();
         assert!(finished(&world), "{membership}: {:?}", world.outcome);

@@ -145,6 +145,8 @@ catalogue! {
 
     // The program itself.
 
+    /// Invariants of the coordinator that did not hold, by their id (docs/reliability.md). Each is a bug.
+    Counter violations(u64, invariant: &'static str) in Count;
     /// Values that were not finite, by where they came up: a tensor, or the metric that would have shown them.
     Counter non_finite(u64, origin: &'static str) in Count;
     /// Passing failures that were tried again, by what was tried.

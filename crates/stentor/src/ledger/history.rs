@@ -1,7 +1,8 @@
 use anyhow::Result;
+use stentor_checkpoint::checkpoint_age;
 use stentor_coordinator::core::Event;
 use stentor_coordinator::read_events;
-use stentor_plan::audit::{Commit, FallBack};
+use stentor_plan::audit::{Commit, FallBack, surviving};
 use stentor_store::Store;
 
 /// What an event log tells about the ledger.
@@ -42,8 +43,9 @@ impl History {
                 Event::Round { fence, leases, .. } => {
                     history.commits.push(Commit { lineage: fence.lineage, round: fence.round, leases });
                 }
-                Event::FellBack { lineage, round, reason, .. } => {
-                    history.returns.push(Return { back: FallBack { lineage, round }, reason });
+                Event::FellBack { lineage, round, checkpoint, reason } => {
+                    let from = checkpoint.as_deref().and_then(checkpoint_age).map(|(lineage, _)| lineage);
+                    history.returns.push(Return { back: FallBack { lineage, round, from }, reason });
                 }
                 Event::Quarantined { source, file, row_group, frames, reason, worker } => {
                     let source = source.name();
@@ -66,7 +68,10 @@ impl History {
     /// The commits that each return made void, by [`History::returns`].
     pub(super) fn void(&self) -> Vec<Vec<&Commit>> {
         let mut void = vec![Vec::new(); self.returns.len()];
-        for commit in &self.commits {
+        let fall_backs = self.fall_backs();
+        let counts: Vec<&Commit> = surviving(&self.commits, &fall_backs).collect();
+        let is_void = |commit: &&Commit| !counts.iter().any(|counted| std::ptr::eq(*counted, *commit));
+        for commit in self.commits.iter().filter(is_void) {
             let voids = |back: &FallBack| back.lineage > commit.lineage && back.round <= commit.round;
             // The first return that reaches behind a commit makes it void; later ones find it so.
             let first = (0..).zip(&self.returns).filter(|(_, there)| voids(&there.back));

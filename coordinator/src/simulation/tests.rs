@@ -1,0 +1,75 @@
+use super::{Bug, Invariant, run};
+use crate::core::Outcome;
+use std::collections::BTreeMap;
+
+/// Seeds that found a bug, and what it was. A seed that fails goes here.
+const LESSONS: [(u64, &str); 1] = [(18, "I7")];
+
+#[test]
+fn through_five_hundred_storms_nothing_that_must_hold_is_broken() {
+    let mut faults = BTreeMap::<&str, u64>::new();
+    let mut finished = 0;
+    for seed in 0..500 {
+        let report = run(seed, None).unwrap();
+        let violation = report.violations.first();
+        assert!(violation.is_none(), "seed {seed}: {}", violation.unwrap());
+        match report.outcome {
+            Some(Outcome::Finished { .. }) => finished += 1,
+            // Somebody was gone for longer than the deadline: an honest end.
+            Some(Outcome::LostQuorum { .. }) => {}
+            other => panic!("seed {seed}: {other:?}"),
+        }
+        for (kind, count) in report.faults {
+            *faults.entry(kind).or_default() += count;
+        }
+    }
+    assert!(finished > 400, "only {finished} of 500 runs came to their end");
+    let kinds = [
+        "crash",
+        "freeze",
+        "replaced",
+        "partition",
+        "leave",
+        "join",
+        "restart",
+        "duplicate",
+        "again",
+        "switch",
+        "coordinator crash",
+        "coordinator freeze",
+        "two coordinators",
+        "publication fails",
+    ];
+    assert!(kinds.iter().all(|kind| faults.get(kind).is_some_and(|n| *n > 100)), "{faults:?}");
+}
+
+#[test]
+fn seeds_that_found_a_bug_find_none_any_more() {
+    for (seed, lesson) in LESSONS {
+        let report = run(seed, None).unwrap();
+        assert!(report.violations.is_empty(), "seed {seed}, {lesson}: {:?}", report.violations);
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in [3, 4] {
+        assert_eq!(run(seed, None).unwrap(), run(seed, None).unwrap());
+    }
+}
+
+#[test]
+fn every_planted_bug_is_found() {
+    for bug in Bug::ALL {
+        let found = (0..300).find(|&seed| !run(seed, Some(bug)).unwrap().violations.is_empty());
+        assert!(found.is_some(), "{bug} was not found in 300 seeds");
+    }
+}
+
+#[test]
+fn invariants_have_ids_in_order_and_bugs_have_names() {
+    for (number, invariant) in (1..).zip(Invariant::ALL) {
+        assert_eq!(invariant.id(), format!("I{number}"));
+    }
+    assert!(Bug::ALL.into_iter().all(|bug| Bug::named(bug.name()) == Some(bug)));
+}
