@@ -137,7 +137,7 @@ pub(super) fn run(
     Ok(Measured { members, coordinator_peak_bytes: peak, coordinator_cpu_s: cpu })
 }
 
-fn experiment_file(setting: &Setting<'_>, reducers: &str) -> String {
+pub(super) fn experiment_file(setting: &Setting<'_>, reducers: &str) -> String {
     format!(
         "[run]\nname = \"link\"\noutput = \"run\"\n[data]\nannotated = \"data\"\n[model]\npreset = \"student-24m\"\n\
          [batch]\nchunks = 1\n[schedule]\npasses = 10000\n[optimizer]\nkind = \"sgd\"\n[cluster]\nworkers = {}\n\

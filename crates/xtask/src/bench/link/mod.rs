@@ -31,6 +31,10 @@ const DENSE: &str = "strategy = \"dense\"\n";
 const GTC: &str =
     "strategy = \"gtc\"\n[exchange.gtc]\ntau = 0.01\nwarmup_dense = 0.0\ndownlink = \"rethreshold\"\n";
 
+/// The density and the block that are measured, for the planner.
+const PLANNED: &str = "strategy = \"gtc\"\n[exchange.gtc]\ndensity = 0.001\nwarmup_dense = 0.0\ndownlink = \"rethreshold\"\n\
+                       [exchange.bmuf]\nblock = 50\n";
+
 pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut Figures) -> Result<()> {
     setup::run(environment, &[Part::Libtorch(Accelerator::Cpu)])?;
     let python = gloo_python(environment, options)?;
@@ -127,7 +131,8 @@ impl Bench {
         let seconds = |m: &Measured| Seconds { under_way: m.under_way_seconds(), total: m.seconds() };
         let measured =
             [("dense", seconds(&dense)), ("gtc-rethresholded", seconds(&gtc)), ("bmuf", seconds(&bmuf))];
-        let planned = planner::plan(&self.programs, &self.folder, rate, workers, BLOCK)?;
+        let text = cluster::experiment_file(&setting(PLANNED, false, 0, 0, 0.0), "");
+        let planned = planner::plan(&self.programs, &self.folder, &text, rate, workers, BLOCK)?;
         errors.compare(&planned, &measured);
         let mut figures = Map::new();
         if let Some((seconds, bytes)) = gloo {

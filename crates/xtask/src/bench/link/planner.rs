@@ -34,19 +34,21 @@ impl Errors {
     }
 }
 
-/// What is planned, by method. All workers of the bench share this machine's cores.
+/// What is planned for an experiment, by method. All workers of the bench share this machine's cores.
 pub(super) fn plan(
     programs: &Path,
     folder: &Path,
+    experiment: &str,
     rate: Rate,
     workers: usize,
     block: u32,
 ) -> Result<BTreeMap<String, Seconds>> {
     /// Nothing is computed in the bench; the planner wants a number above 0.
     const NO_BATCH_S: f64 = 1e-6;
-    let json = folder.join("plan.json");
+    let (file, json) = (folder.join("plan.toml"), folder.join("plan.json"));
+    std::fs::write(&file, experiment).with_context(|| format!("cannot write {}", file.display()))?;
     let mut command = Command::new(programs.join("stentor"));
-    command.arg("plan").arg(folder.join("link.toml")).arg("--json").arg(&json);
+    command.arg("plan").arg(&file).arg("--json").arg(&json);
     command.args(["--workers", &workers.to_string(), "--per-host", &workers.to_string()]);
     command.args(["--bandwidth", rate.name, "--rtt", "200us", "--batch-seconds", &NO_BATCH_S.to_string()]);
     process::output(&mut command)?;
