@@ -54,16 +54,6 @@ pub enum Error {
     /// A contribution or update cannot be coded.
     #[error(transparent)]
     Exchange(#[from] stentor_exchange::Error),
-    /// Loss or gradient is not finite.
-    #[error("{lease}: loss {loss}, gradient norm {norm}; lower schedule.learning_rate or look at the data")]
-    NonFinite {
-        /// The batch.
-        lease: String,
-        /// Mean loss, nats.
-        loss: f64,
-        /// 2-norm.
-        norm: f64,
-    },
 }
 
 impl Error {
@@ -74,7 +64,7 @@ impl Error {
             Error::Data(error) if error.is_unreachable() => ExitStatus::Retryable,
             Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => ExitStatus::Config,
             Error::Data(_) | Error::BadBatch { .. } | Error::Checkpoint(_) => ExitStatus::Data,
-            Error::NonFinite { .. } | Error::Exchange(_) => ExitStatus::NonFinite,
+            Error::Exchange(_) => ExitStatus::NonFinite,
             Error::Unreachable { .. }
             | Error::SessionOver(_)
             | Error::Store(_)
