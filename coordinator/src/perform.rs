@@ -130,6 +130,10 @@ impl Engine {
                 stentor_runtime::metrics::dev_frame_error(frame_error / 100.0);
                 tracing::info!(loss, frame_error, committed_frames, "dev data scored");
             }
+            Event::Refused { identity, leases, loss, gradient_norm, .. } => {
+                stentor_runtime::metrics::refused_contributions(1, "not finite");
+                tracing::error!(identity, ?leases, loss, gradient_norm, "contribution is not finite");
+            }
             Event::Unscored { checkpoint, identity, loss } => {
                 stentor_runtime::metrics::non_finite(1, "dev loss");
                 tracing::warn!(checkpoint, identity, loss, "dev data cannot be scored");

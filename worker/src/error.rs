@@ -57,16 +57,6 @@ pub enum Error {
     /// A contribution or update cannot be coded.
     #[error(transparent)]
     Exchange(#[from] stentor_exchange::Error),
-    /// Loss or gradient is not finite.
-    #[error("{lease}: loss {loss}, gradient norm {norm}; lower schedule.learning_rate or look at the data")]
-    NonFinite {
-        /// The batch.
-        lease: String,
-        /// Mean loss, nats.
-        loss: f64,
-        /// 2-norm.
-        norm: f64,
-    },
 }
 
 impl Error {
@@ -79,7 +69,7 @@ impl Error {
                 ExitStatus::Config
             }
             Error::Data(_) | Error::BadBatch { .. } | Error::Checkpoint(_) => ExitStatus::Data,
-            Error::NonFinite { .. } | Error::Exchange(_) => ExitStatus::NonFinite,
+            Error::Exchange(_) => ExitStatus::NonFinite,
             Error::Unreachable { .. }
             | Error::SessionOver(_)
             | Error::Store(_)

@@ -267,7 +267,9 @@ impl<'a> Session<'a> {
                     };
                     poison.keep(&self.around).await;
                 }
-                learned.add(&one, score, norm)?;
+                if !learned.add(&one, score, norm) {
+                    return Ok(learned);
+                }
             }
         }
         Ok(learned)
@@ -327,15 +329,20 @@ pub(crate) fn learning_rate(
 }
 
 impl Learned {
-    fn add(&mut self, lease: &Lease, score: Score, norm: f64) -> Result<(), Error> {
+    /// False where a loss or gradient is not finite: then nothing that was learned is worth anything. The coordinator is told,
+    /// refuses it, and decides what that means.
+    fn add(&mut self, lease: &Lease, score: Score, norm: f64) -> bool {
         if !(score.is_finite() && norm.is_finite()) {
             metrics::non_finite(1, "loss");
-            return Err(Error::NonFinite { lease: lease.to_string(), loss: score.mean_loss(), norm });
+            let loss = score.mean_loss();
+            tracing::error!(%lease, loss, norm, "not finite: lower schedule.learning_rate, or look at the data");
+            *self = Self { loss_sum: f64::NAN, gradient_norm: norm, ..Self::default() };
+            return false;
         }
         self.frames += score.frames as u64;
         self.loss_sum += score.loss;
         self.correct_frames += score.correct as u64;
         self.gradient_norm = norm;
-        Ok(())
+        true
     }
 }

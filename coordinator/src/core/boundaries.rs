@@ -175,6 +175,7 @@ impl Core {
 
     pub(super) fn published(&mut self, now: Millis, name: &str, actions: &mut Vec<Action>) {
         let Some(pending) = self.pending.remove(name) else { return };
+        pending.reports.values().for_each(|report| self.budget.progressed(&report.identity));
         // Now it exists, and so does what it calls the best.
         self.best = pending.saved.best.clone();
         self.stale_evaluations = pending.saved.stale_evaluations;

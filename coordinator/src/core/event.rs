@@ -84,6 +84,20 @@ pub enum Event {
         /// In words: JSON has no such number.
         loss: String,
     },
+    /// A contribution was refused: its loss or gradient is not finite. Nothing of it is in any sum.
+    Refused {
+        /// The round.
+        #[serde(flatten)]
+        fence: Fence,
+        /// Who sent it.
+        identity: String,
+        /// What it had computed.
+        leases: Vec<Lease>,
+        /// Nats, in words: JSON has no number for what is not finite.
+        loss: String,
+        /// 2-norm, in words.
+        gradient_norm: String,
+    },
     /// The run fell back to a checkpoint; commits after it are void.
     FellBack {
         /// The new lineage.

@@ -48,6 +48,11 @@ impl Core {
             actions.push(Action::RefuseJoin { session, reason: "the run is finishing".into() });
             return;
         }
+        let restarts = self.settings.experiment.cluster.restarts;
+        if let Some(reason) = self.budget.refusal(&identity, restarts) {
+            actions.push(Action::RefuseJoin { session, reason });
+            return;
+        }
         if self.is_fixed() && !self.roster.is_empty() && !self.roster.contains(&identity) {
             let members = self.roster.iter().cloned().collect::<Vec<_>>().join(", ");
             let reason = format!("membership is fixed: expected one of {members}, found `{identity}`");
@@ -98,9 +103,12 @@ impl Core {
         actions: &mut Vec<Action>,
     ) {
         self.applicants.retain(|a| a.session != session);
-        let Some((&slot, _)) = self.members.iter().find(|(_, m)| m.session == session) else {
+        let Some((&slot, member)) = self.members.iter().find(|(_, m)| m.session == session) else {
             return;
         };
+        if departure == Departure::Lost {
+            self.budget.lost(&member.identity);
+        }
         match &self.phase {
             Phase::Finishing { .. } => {
                 let done = !self.unreported().contains(&slot);
@@ -180,8 +188,13 @@ impl Core {
         if self.applicants.len() < wanted {
             if late && (self.is_fixed() || self.applicants.is_empty()) {
                 let there: Vec<_> = self.applicants.iter().map(|a| a.identity.as_str()).collect();
+                let spent = self.budget.spent(cluster.restarts);
+                let refused = match spent.is_empty() {
+                    true => String::new(),
+                    false => format!("; refused, for they were lost too often: {}", spent.join(", ")),
+                };
                 let reason = format!(
-                    "{wanted} workers expected within {} s, {} came ({})",
+                    "{wanted} workers expected within {} s, {} came ({}){refused}",
                     cluster.join_deadline_s,
                     there.len(),
                     there.join(", ")

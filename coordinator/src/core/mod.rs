@@ -2,13 +2,16 @@
 //! actions come out in the order in which the shell must do them. No clock, socket, thread or store.
 
 mod boundaries;
+mod budget;
 #[cfg(any(test, feature = "simulation"))]
 mod bug;
 mod course;
+mod deadline;
 mod event;
 mod invariant;
 mod io;
 mod membership;
+mod poison;
 mod quarantine;
 mod rounds;
 mod types;
@@ -28,8 +31,11 @@ pub use types::{
 };
 
 use boundaries::Pending;
+use budget::Budget;
 use course::Course;
+use deadline::Lags;
 use membership::{Applicant, Member};
+use poison::Suspects;
 use quarantine::Quarantine;
 use rounds::Round;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,6 +104,9 @@ pub struct Core {
     stale_evaluations: u32,
     pending: BTreeMap<String, Pending>,
     newest: Option<(String, Saved)>,
+    lags: Lags,
+    budget: Budget,
+    suspects: Suspects,
     quarantine: Quarantine,
 }
 
@@ -126,6 +135,9 @@ impl Core {
             quarantine: Quarantine::new(newest.as_ref().map_or(&[], |(_, saved)| &saved.quarantined)),
             newest,
             settings,
+            lags: Lags::default(),
+            budget: Budget::default(),
+            suspects: Suspects::default(),
         };
         core.restore();
         if let Some((_, saved)) = &core.newest {
@@ -210,6 +222,7 @@ impl Core {
         // What somebody asked for stays asked for.
         asked.into_iter().for_each(|strategy| self.ask(strategy));
         self.checkpoint_due = false;
+        self.lags.forget();
         self.suggested_tau = saved.as_ref().and_then(|s| s.suggested_tau);
         self.suggested_block_tau = saved.as_ref().and_then(|s| s.suggested_block_tau);
         self.checkpoints = saved.as_ref().map_or(0, |s| s.checkpoints);

@@ -23,6 +23,10 @@ pub(super) struct Round {
     pub(super) staged: BTreeSet<Slot>,
     /// When the first of them was computed: the deadline counts from here.
     pub(super) first_ms: Option<Millis>,
+    /// How far each contribution came behind the first.
+    lags: Vec<Millis>,
+    /// Whether the round is like most: nobody has just loaded, written or scored anything, and nobody went.
+    usual: bool,
 }
 
 /// Bits a second that a line must carry at least: how long a payload may be under way beyond the round's deadline.
@@ -72,7 +76,16 @@ impl Core {
             })
             .collect();
         let (arrivals, staged) = (BTreeMap::new(), BTreeSet::new());
-        self.phase = Phase::Running(Round { work, source, encoding, arrivals, staged, first_ms: None });
+        self.phase = Phase::Running(Round {
+            work,
+            source,
+            encoding,
+            arrivals,
+            staged,
+            first_ms: None,
+            lags: Vec::new(),
+            usual: false,
+        });
         Some(assignments)
     }
 
@@ -106,19 +119,15 @@ impl Core {
             return refuse("a contribution to this round has already come".into());
         }
         if !(arrival.loss_sum.is_finite() && arrival.gradient_norm.is_finite()) {
-            let leases = round.work.as_ref().and_then(|work| work.leases.get(&slot));
-            let reason = format!(
-                "{identity} found a loss of {} and a gradient norm of {} in {leases:?}",
-                arrival.loss_sum, arrival.gradient_norm,
-            );
-            return self.stop(Outcome::Broken { reason }, actions);
+            return self.refuse_poison(now, &arrival, actions);
         }
-        round.first_ms.get_or_insert(now);
+        let first = *round.first_ms.get_or_insert(now);
         if arrival.fence != fence {
             // It was computed for members of whom one is gone: what it holds is as good as ever.
             let company = self.company_now(slot);
             return actions.push(Action::Again { slot, fence, company });
         }
+        round.lags.push(now.saturating_sub(first));
         round.arrivals.insert(slot, arrival);
     }
 
@@ -163,6 +172,8 @@ impl Core {
         let Phase::Running(round) = &mut self.phase else { return };
         round.staged.clear();
         round.first_ms = None;
+        round.lags.clear();
+        round.usual = false;
         let arrived: Vec<Slot> = std::mem::take(&mut round.arrivals).into_keys().collect();
         for slot in arrived.into_iter().filter(|slot| self.members.contains_key(slot)) {
             actions.push(Action::Again { slot, fence, company: self.company_now(slot) });
@@ -188,10 +199,15 @@ impl Core {
         let Round { first_ms: Some(first), arrivals, .. } = round else { return };
         let under_way_ms = round.under_way_ms();
         let waited = now.saturating_sub(*first);
+        let longest = self.deadline_ms();
+        let usual = if round.usual {
+            self.lags.deadline(&self.settings.experiment.cluster, longest)
+        } else {
+            longest
+        };
         let is_late = |slot: &Slot| {
             // Who has computed has the time that its payload may take beside the others'.
-            let more = if arrivals.contains_key(slot) { under_way_ms } else { 0 };
-            waited > self.deadline_ms() + more
+            waited > if arrivals.contains_key(slot) { longest + under_way_ms } else { usual }
         };
         let late: Vec<_> =
             self.missing().into_iter().filter(is_late).map(|s| self.members[&s].session).collect();
@@ -240,19 +256,25 @@ impl Core {
             );
             return;
         }
+        if round.usual {
+            round.lags.iter().for_each(|lag| self.lags.record(*lag));
+        }
         self.follow_suggestions(round.encoding, &round.arrivals);
         actions.push(Action::Record(self.summary(now, &round)));
         self.round += 1;
         self.checkpoint_due |= self.crosses_checkpoint(before);
-        if let Some(from) = self.course.closed(round.encoding) {
+        let left = self.course.closed(round.encoding);
+        if let Some(from) = left {
             (self.suggested_tau, self.suggested_block_tau) = (None, None);
+            self.lags.forget();
             let to = self.course.strategy;
             actions.push(Action::Record(Event::Switched { fence: self.fence(), from, to }));
         }
         // Between meetings the groups hold different models: no checkpoint, no newcomer. In `fixed` newcomers come after
         // a fall-back only.
         let one_model = self.course.apart == 0;
-        let room = self.pending.len() < MOST_PENDING;
+        // At a switch the replicas still hold what the strategy before kept: a checkpoint of it would not load in the next.
+        let room = self.pending.len() < MOST_PENDING && left.is_none();
         let newcomers = if self.is_fixed() || !one_model || !room { Vec::new() } else { self.take_in(now) };
         let slots: BTreeSet<Slot> = self.members.keys().copied().collect();
         if !newcomers.is_empty() {
@@ -266,6 +288,9 @@ impl Core {
         let old: Vec<Slot> =
             slots.iter().copied().filter(|s| !newcomers.iter().any(|(n, _)| n == s)).collect();
         let checkpoint = self.prepare_checkpoint(&old, &newcomers, regular, finished, &mut assignments);
+        if let Phase::Running(round) = &mut self.phase {
+            round.usual = checkpoint.is_none();
+        }
         let next = (0u32..)
             .zip(&old)
             .map(|(share, &slot)| {

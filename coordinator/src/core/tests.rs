@@ -2,5 +2,6 @@
 
 mod bad_data;
 mod course;
+mod decisions;
 mod stories;
 mod world;

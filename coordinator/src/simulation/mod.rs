@@ -63,7 +63,11 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Result<Report, Error> {
     let strategy = random.pick(&["dense", "gtc", "bmuf", "two-tier"]).copied().unwrap_or("dense");
     let kind = if random.one_in(2) { "classical" } else { "nesterov" };
     let (workers, group) = (random.between(1, 3), random.between(1, 2));
-    let cluster = format!("workers = {workers}\nmembership = \"{membership}\"");
+    let (restarts, poison) = (random.between(2, 12), if random.one_in(8) { "stop" } else { "drop" });
+    let cluster = format!(
+        "workers = {workers}\nmembership = \"{membership}\"\nrestarts = {restarts}\npoison = \"{poison}\"\n\
+         deadline_mads = 4.0\ndeadline_floor_s = 1.5"
+    );
     let sections = format!(
         "[exchange]\nstrategy = \"{strategy}\"\n[exchange.two_tier]\ngroup = {group}\n\
          [exchange.bmuf]\nblock = 2\nkind = \"{kind}\"\n[exchange.gtc]\nwarmup_dense = 0.1\nwarmup_falling = 0.1\n"

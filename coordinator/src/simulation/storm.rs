@@ -208,17 +208,24 @@ impl World {
             self.workers.values().filter(|w| matches!(w.work, Work::Done)).map(|w| w.process).collect();
         // Whoever has finished says so and ends.
         done.into_iter().for_each(|process| self.sign_off(process));
-        let wanted = self.settings.experiment.cluster.workers as usize;
-        let there = self.identities();
-        let own = &NAMES[..wanted];
-        let missing = own.iter().find(|name| !there.iter().any(|t| t == *name));
-        if let Some(name) = missing
-            && (self.is_fixed() || there.len() < wanted)
+        if let Some(name) = self.missing()
             && !self.outcome_is_near()
         {
             self.count("restart");
             self.start_worker(name);
         }
+    }
+
+    /// Whom to start: in a fixed run one of its own; in an elastic one anybody, for somebody may be refused by now.
+    fn missing(&mut self) -> Option<&'static str> {
+        let wanted = self.settings.experiment.cluster.workers as usize;
+        let there = self.identities();
+        let absent = |name: &&'static str| !there.iter().any(|t| t == name);
+        if self.is_fixed() {
+            return NAMES[..wanted].iter().copied().find(|name| absent(name));
+        }
+        let absent: Vec<&'static str> = NAMES.into_iter().filter(absent).collect();
+        if there.len() < wanted { self.random.pick(&absent).copied() } else { None }
     }
 
     /// The last update is out: whoever ended has done so for good.

@@ -72,6 +72,9 @@ pub(super) enum Step {
     Over(String),
 }
 
+/// Whose arithmetic fails at times.
+const POISONED: &str = "b";
+
 /// How the score on dev data and the sizes of losses are pretended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pretence {
@@ -183,7 +186,7 @@ impl Worker {
             identity: self.identity.clone(),
             slot: assignment.slot,
             frames: coded.frames,
-            loss_sum: coded.frames as f64 * pretence.loss,
+            loss_sum: if self.identity == POISONED { coded.frames as f64 * pretence.loss } else { 1.0 },
             correct_frames: 0,
             gradient_norm: 1.0,
             suggested_tau: 4.0,

@@ -213,7 +213,8 @@ impl World {
             Pace::Random => {
                 let loss_sum = if self.random.one_in(40) { f64::NAN } else { 1.0 };
                 let dev = DevScore { frames: 10, loss_sum, correct_frames: self.random.below(10) };
-                Pretence { dev, loss: 0.1 }
+                let fails = !self.is_calm() && self.random.one_in(60);
+                Pretence { dev, loss: if fails { f64::NAN } else { 0.1 } }
             }
         }
     }
@@ -247,6 +248,9 @@ impl World {
                 self.answer_join(incarnation, shell, session, reply);
             }
             Action::RefuseJoin { session, reason } => {
+                if reason.contains("cluster.restarts") {
+                    self.count("budget spent");
+                }
                 self.answer_join(incarnation, shell, session, Reply::Refused);
                 self.refusals.push(reason);
             }
@@ -277,6 +281,9 @@ impl World {
                 self.publish(incarnation, publication);
             }
             Action::Record(event) => {
+                if let Event::Refused { .. } = event {
+                    self.count("poison");
+                }
                 if let Event::FellBack { .. } = event {
                     self.answer_all(incarnation, shell);
                 }
