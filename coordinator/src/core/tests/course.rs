@@ -36,8 +36,8 @@ fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_stra
 fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds() {
     let sections =
         "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n";
-    for (membership, kinds_after) in
-        [("elastic", ["dense", "threshold"]), ("fixed", ["threshold", "threshold"])]
+    // In `fixed` the run goes back to a checkpoint, where the residual is.
+    for (membership, kinds_after) in [("elastic", &["dense", "threshold"][..]), ("fixed", &["threshold"][..])]
     {
         let cluster = format!("workers = 3\nmembership = \"{membership}\"");
         let mut world = World::new(settings(&cluster, sections), 1);
@@ -68,7 +68,7 @@ fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds() {
                 Encoding::Block { .. } => "block",
             })
             .collect();
-        assert_eq!(kinds[..2], kinds_after, "{membership}: {kinds:?}");
+        assert_eq!(kinds[..kinds_after.len()], *kinds_after, "{membership}: {kinds:?}");
     }
 }
 
