@@ -116,6 +116,8 @@ fn prepare(environment: &Environment, place: &Place) -> Result<()> {
         "0.15",
         "--seed",
         "1",
+        "--row-group-frames",
+        "512",
         "--shard-frames",
         "1024",
     ]);
