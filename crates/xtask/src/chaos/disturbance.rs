@@ -3,7 +3,6 @@
 use super::case::{Case, DEADLINE_S, Membership};
 use super::cluster::{Cluster, PAUSE, Victim};
 use super::{Place, read_json};
-use crate::process;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use std::fmt;
@@ -201,13 +200,11 @@ fn deployed(run: &Path) -> Result<Vec<u8>> {
 
 /// What the front door says of a run's ledger; clean or not, it says it.
 fn audit(place: &Place, run: &Path) -> Result<serde_json::Value> {
-    let json = run.with_extension("ledger.json");
-    let mut command = place.stentor("ledger");
-    command.arg("audit").arg(run).arg("--json").arg(&json);
-    match process::output(&mut command) {
-        Ok(_) => read_json(&json),
-        Err(error) => read_json(&json).context(error),
-    }
+    let output = place.stentor("ledger").arg("audit").arg(run).arg("--json").output();
+    let output = output.context("cannot start `stentor ledger audit`")?;
+    serde_json::from_slice(&output.stdout).with_context(|| {
+        format!("expected an audit as JSON, found: {}", String::from_utf8_lossy(&output.stderr).trim())
+    })
 }
 
 /// SplitMix64 (Steele et al. 2014).
