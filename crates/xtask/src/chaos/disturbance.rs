@@ -75,6 +75,8 @@ impl fmt::Display for Disturbed {
 /// Longest that one run may take.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 const TICK: Duration = Duration::from_millis(10);
+/// How long a stopped worker sleeps: a second longer than the deadline.
+const ASLEEP: Duration = Duration::from_secs(DEADLINE_S as u64 + 1);
 
 impl Case {
     /// Trains without any disturbance.
@@ -133,7 +135,7 @@ pub(super) fn run(
             coordinator_kills += u64::from(cluster.signal(Victim::Coordinator, "KILL"));
         } else if turn % 8 == 4 && cluster.signal(Victim::Worker(worker), "STOP") {
             stops += 1;
-            asleep = Some((worker, Instant::now() + Duration::from_secs_f64(DEADLINE_S + 1.0)));
+            asleep = Some((worker, Instant::now() + ASLEEP));
         } else {
             worker_kills += u64::from(cluster.signal(Victim::Worker(worker), "KILL"));
         }
@@ -145,8 +147,8 @@ pub(super) fn run(
     let ledger = audit(place, &run)?;
     let number = |key: &str| ledger[key]["batches"].as_u64();
     let log = std::fs::read_to_string(run.with_extension("log")).unwrap_or_default();
-    // A dead coordinator and a silent worker at once: the deadline passes, then all start.
-    let bound = Duration::from_secs_f64(DEADLINE_S) + PAUSE + 2 * undisturbed.start;
+    // In `fixed` a sleeper is waited for until it wakes; then, at worst, everybody starts twice.
+    let bound = ASLEEP + PAUSE + 2 * undisturbed.start;
     Ok(Disturbed {
         digest_equal: match case.membership {
             Membership::Fixed => Some(deployed(&run)? == undisturbed.model),
