@@ -8,24 +8,11 @@ use common::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stentor_shards::{
-    Error, FeatureLayout, FeatureManifest, FeatureRow, FeatureSet, FeatureWriter, LabelLayout, LabelManifest,
-    LabelRow, LabelSet, Normalisation, Part, decode_feature_shard, decode_label_shard, encode_feature_shard,
-    encode_label_shard, examine_shard, f16, publish_shard,
+    Error, FeatureLayout, FeatureManifest, FeatureSet, FeatureWriter, LabelManifest, LabelSet, Part,
+    decode_feature_shard, decode_label_shard, encode_feature_shard, encode_label_shard, examine_shard,
+    publish_shard,
 };
 use stentor_store::Store;
-
-/// Checks the variant, and that the message says these things.
-macro_rules! assert_error {
-    ($error:expr, $pattern:pat, [$($says:expr),* $(,)?]) => {{
-        let error = $error;
-        assert!(matches!(error, $pattern), "{error:?}");
-        let message = error.to_string();
-        let says: &[&str] = &[$($says),*];
-        for words in says {
-            assert!(message.contains(words), "`{words}` is not in `{message}`");
-        }
-    }};
-}
 
 async fn features() -> (Store, FeatureManifest) {
     let store = Store::in_memory();
@@ -318,123 +305,4 @@ fn features_of_another_width_than_expected() {
             decode_feature_shard("f.parquet", &bytes, FeatureLayout { dimension, ..FEATURES }).unwrap_err();
         assert_error!(error, Error::Parquet { .. }, ["f.parquet", "32 values"]);
     }
-}
-
-fn written(row: FeatureRow) -> Error {
-    encode_feature_shard("f.parquet", &[vec![feature_row(0, 2)], vec![row]], FEATURES).unwrap_err()
-}
-
-fn labeled(row: LabelRow) -> Error {
-    encode_label_shard("l.parquet", &[vec![label_row(0, 2)], vec![row]], LABELS).unwrap_err()
-}
-
-/// What is wrong with the row, after a look at where it is.
-fn row_problem(error: Error) -> Error {
-    match error {
-        Error::Row { row_group: 1, problem, file } if file.ends_with(".parquet") => *problem,
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn an_utterance_without_frames() {
-    let error = written(FeatureRow { features: Vec::new(), ..feature_row(1, 1) });
-    assert_error!(row_problem(error), Error::EmptyUtterance { .. }, ["utterance-1"]);
-    assert_error!(row_problem(labeled(label_row(1, 0))), Error::EmptyUtterance { .. }, ["utterance-1"]);
-}
-
-#[test]
-fn features_that_are_no_whole_frames() {
-    let mut row = feature_row(1, 2);
-    row.features.pop();
-    let error = row_problem(written(row));
-    assert_error!(error, Error::FeatureLength { values: 31, dimension: 16, .. }, ["utterance-1", "31"]);
-}
-
-#[test]
-fn features_that_are_not_finite() {
-    for bad in [f16::NAN, f16::INFINITY, f16::NEG_INFINITY] {
-        let mut row = feature_row(1, 3);
-        row.features[2 * DIMENSION + 5] = bad;
-        assert_error!(
-            row_problem(written(row)),
-            Error::NotFinite { frame: 2, index: 5, .. },
-            ["utterance-1"]
-        );
-    }
-}
-
-#[test]
-fn an_alignment_of_another_length() {
-    let row = FeatureRow { alignment: Some(vec![0; 4]), ..feature_row(2, 3) };
-    let error = row_problem(written(row));
-    assert_error!(error, Error::AlignmentLength { expected: 3, found: 4, .. }, ["utterance-2"]);
-}
-
-#[test]
-fn a_senone_outside_of_the_inventory() {
-    let row = FeatureRow { alignment: Some(vec![0, 6, 1]), ..feature_row(2, 3) };
-    let error = row_problem(written(row));
-    assert_error!(error, Error::SenoneOutOfRange { frame: 1, id: 6, senones: 6, .. }, ["utterance-2"]);
-    let mut row = label_row(2, 3);
-    row.ids[2 * TOP_K] = 700;
-    assert_error!(row_problem(labeled(row)), Error::SenoneOutOfRange { frame: 2, id: 700, .. }, ["700"]);
-    // The same at reading, where the inventory is the manifest's.
-    let (bytes, _) = encode_label_shard("l.parquet", &[vec![label_row(0, 6)]], LABELS).unwrap();
-    let error = decode_label_shard("l.parquet", &bytes, LabelLayout { senones: 4, ..LABELS }).unwrap_err();
-    assert_error!(error, Error::Row { row_group: 0, .. }, ["l.parquet, row group 0", "senone 4"]);
-}
-
-#[test]
-fn labels_whose_columns_are_of_different_lengths() {
-    let mut row = label_row(1, 4);
-    row.ids.pop();
-    let error = row_problem(labeled(row));
-    assert_error!(
-        error,
-        Error::LabelLength { column: "ids", expected: 12, found: 11, .. },
-        ["4 frames of 3"]
-    );
-    let mut row = label_row(1, 4);
-    row.log_probs.push(-5000);
-    let error = row_problem(labeled(row));
-    assert_error!(error, Error::LabelLength { column: "log_probs", expected: 12, found: 13, .. }, []);
-    let mut row = label_row(1, 4);
-    row.residual.pop();
-    let error = row_problem(labeled(row));
-    assert_error!(error, Error::LabelLength { column: "ids", expected: 9, found: 12, .. }, []);
-}
-
-#[test]
-fn probabilities_that_rise_or_exceed_one() {
-    let mut row = label_row(1, 2);
-    row.log_probs[TOP_K + 2] = -499;
-    assert_error!(row_problem(labeled(row)), Error::LogProbability { frame: 1, .. }, ["utterance-1"]);
-    let mut row = label_row(1, 2);
-    row.log_probs[0] = 1;
-    assert_error!(row_problem(labeled(row)), Error::LogProbability { frame: 0, .. }, []);
-}
-
-#[test]
-fn a_senone_twice_in_a_frame() {
-    let mut row = label_row(1, 2);
-    row.ids[TOP_K + 1] = row.ids[TOP_K];
-    assert_error!(row_problem(labeled(row)), Error::DuplicateSenone { frame: 1, id: 2, .. }, []);
-}
-
-#[test]
-fn an_empty_row_group_and_an_empty_shard() {
-    let error = row_problem(
-        encode_feature_shard("f.parquet", &[vec![feature_row(0, 1)], vec![]], FEATURES).unwrap_err(),
-    );
-    assert_error!(error, Error::RowGroupSize { rows: 0, .. }, []);
-    assert_error!(encode_label_shard("l.parquet", &[], LABELS).unwrap_err(), Error::RowGroupSize { .. }, []);
-}
-
-#[tokio::test]
-async fn a_normalisation_of_another_width() {
-    let writer = FeatureWriter::new(Store::in_memory(), options()).unwrap();
-    let short = Normalisation { mean: vec![0.0; 3], std: vec![1.0; 3] };
-    let error = writer.finish(Some(short), BTreeMap::new()).await.unwrap_err();
-    assert_error!(error, Error::ManifestContent { .. }, ["3 means"]);
 }

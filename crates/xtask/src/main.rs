@@ -12,6 +12,7 @@ mod licences;
 mod process;
 mod progress;
 mod setup;
+mod strategy;
 mod test;
 
 use anyhow::Result;

@@ -106,3 +106,19 @@ pub async fn write_labels(store: &Store, features: &FeatureManifest) -> LabelMan
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
+
+/// Checks the variant, and that the message says these things.
+#[allow(unused_macros, reason = "helpers of tests")]
+macro_rules! assert_error {
+    ($error:expr, $pattern:pat, [$($says:expr),* $(,)?]) => {{
+        let error = $error;
+        assert!(matches!(error, $pattern), "{error:?}");
+        let message = error.to_string();
+        let says: &[&str] = &[$($says),*];
+        for words in says {
+            assert!(message.contains(words), "`{words}` is not in `{message}`");
+        }
+    }};
+}
+#[allow(unused_imports, reason = "helpers of tests")]
+pub(crate) use assert_error;

@@ -4,6 +4,7 @@ mod arithmetic;
 mod chart;
 mod convergence;
 mod link;
+mod page;
 mod scale;
 
 use crate::environment::Environment;

@@ -1,7 +1,7 @@
 //! Many workers, simulated in one process: `crates/exchange/examples/scale`, as a table and a picture.
 
 use super::chart::{Line, Panel, svg};
-use super::{Figures, example, number};
+use super::{Figures, example, number, page};
 use crate::environment::Environment;
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -29,12 +29,6 @@ const STRATEGIES: [(&str, &str); 7] = [
     ("two_tier_momentum_0", "two tiers, η = 0"),
 ];
 
-const PICTURE: &str = "docs/scale.svg";
-const PAGE: &str = "docs/experiments.md";
-/// The table stands between these lines of the page.
-const BEGIN: &str = "<!-- cargo xtask bench scale -->\n";
-const END: &str = "<!-- end -->\n";
-
 pub(super) fn run(environment: &Environment, options: &Scale) -> Result<Figures> {
     let figures = match &options.figures {
         Some(file) => {
@@ -44,16 +38,7 @@ pub(super) fn run(environment: &Environment, options: &Scale) -> Result<Figures>
         None => example(environment, "scale")?,
     };
     let table = table(&figures)?;
-    println!("{table}");
-    let picture = environment.root.join(PICTURE);
-    std::fs::write(&picture, svg(&panels(&figures)?, "workers"))
-        .with_context(|| format!("cannot write {}", picture.display()))?;
-    let page = environment.root.join(PAGE);
-    let text = std::fs::read_to_string(&page).with_context(|| page.display().to_string())?;
-    let text = replaced(&text, &table)
-        .with_context(|| format!("{PAGE} has no lines `{}` and `{}`", BEGIN.trim(), END.trim()))?;
-    std::fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
-    eprintln!("written: {PICTURE}, and the table in {PAGE}");
+    page::publish(&environment.root, "scale", &svg(&panels(&figures)?, "workers"), &table)?;
     let Value::Object(figures) = figures else { bail!("the figures are no JSON object") };
     Ok(figures)
 }
@@ -121,13 +106,6 @@ fn panels(figures: &Value) -> Result<[Panel; 3]> {
     ])
 }
 
-/// The page with another table.
-fn replaced(page: &str, table: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,14 +134,5 @@ mod tests {
         assert_eq!(drawn.matches("<circle").count(), 2 + 4 + STRATEGIES.len());
         let error = panels(&json!({})).map(drop).unwrap_err().to_string();
         assert!(error.contains("runs"), "{error}");
-    }
-
-    #[test]
-    fn only_the_table_of_the_page_is_replaced() {
-        let page = format!("# Experiments\n{BEGIN}old\n{END}rest\n");
-        let new = replaced(&page, "new\n").unwrap();
-        assert_eq!(new, format!("# Experiments\n{BEGIN}\nnew\n\n{END}rest\n"));
-        assert_eq!(replaced(&new, "new\n").unwrap(), new);
-        assert_eq!(replaced("no marks", "new"), None);
     }
 }

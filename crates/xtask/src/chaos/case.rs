@@ -1,30 +1,7 @@
 //! What is trained while it is disturbed.
 
-use clap::ValueEnum;
+use crate::strategy::Strategy;
 use std::path::Path;
-
-/// How the workers agree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Strategy {
-    Dense,
-    Gtc,
-    Bmuf,
-    TwoTier,
-}
-
-impl Strategy {
-    pub(super) const ALL: [Strategy; 4] = [Strategy::Dense, Strategy::Gtc, Strategy::Bmuf, Strategy::TwoTier];
-
-    /// As the experiment file has it.
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Strategy::Dense => "dense",
-            Strategy::Gtc => "gtc",
-            Strategy::Bmuf => "bmuf",
-            Strategy::TwoTier => "two-tier",
-        }
-    }
-}
 
 /// What a death means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,40 +2,8 @@
 
 use crate::demo::experiment_file::{self, Contents};
 use crate::demo::recipe::{Bmuf, Recipe, Training};
+use crate::strategy::Strategy;
 use std::path::Path;
-
-/// How the workers agree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Strategy {
-    Dense,
-    Gtc,
-    Bmuf,
-    TwoTier,
-}
-
-impl Strategy {
-    pub(super) const ALL: [Strategy; 4] = [Strategy::Dense, Strategy::Gtc, Strategy::Bmuf, Strategy::TwoTier];
-
-    /// As the experiment file has it.
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Strategy::Dense => "dense",
-            Strategy::Gtc => "gtc",
-            Strategy::Bmuf => "bmuf",
-            Strategy::TwoTier => "two-tier",
-        }
-    }
-
-    /// For people.
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Strategy::Dense => "dense",
-            Strategy::Gtc => "GTC",
-            Strategy::Bmuf => "BMUF",
-            Strategy::TwoTier => "two tiers",
-        }
-    }
-}
 
 /// Numbers of workers, and their names.
 pub(super) const WORKERS: [(u32, &str); 4] =

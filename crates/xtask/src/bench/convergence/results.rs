@@ -1,20 +1,16 @@
 //! What came out: figures, the table, the picture, and their place in the docs.
 
-use super::cases::{Case, Strategy, WORKERS};
+use super::super::page;
+use super::cases::{Case, WORKERS};
 use crate::bench::chart::{self, Line, Panel};
 use crate::bench::number;
 use crate::demo::curves::{self, Round, mean_loss};
 use crate::demo::summaries;
+use crate::strategy::Strategy;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
-
-const PICTURE: &str = "docs/convergence.svg";
-const PAGE: &str = "docs/experiments.md";
-/// The table stands between these lines of the page.
-const BEGIN: &str = "<!-- cargo xtask bench convergence -->\n";
-const END: &str = "<!-- end -->\n";
 
 /// The loss at the end is that of this last share of the frames: many batches, seen for the first time.
 const LAST: f64 = 0.2;
@@ -96,17 +92,8 @@ pub(super) fn figures(trained: &[Trained]) -> Value {
 /// Prints the table, and puts table and picture into the docs.
 pub(super) fn publish(root: &Path, figures: &Value) -> Result<()> {
     let table = table(figures)?;
-    println!("{table}");
-    let picture = root.join(PICTURE);
-    std::fs::write(&picture, chart::curves(&panels(figures)?, "committed frames, thousands"))
-        .with_context(|| format!("cannot write {}", picture.display()))?;
-    let page = root.join(PAGE);
-    let text = std::fs::read_to_string(&page).with_context(|| page.display().to_string())?;
-    let text = replaced(&text, &table)
-        .with_context(|| format!("{PAGE} has no lines `{}` and `{}`", BEGIN.trim(), END.trim()))?;
-    std::fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
-    eprintln!("written: {PICTURE}, and the table in {PAGE}");
-    Ok(())
+    let picture = chart::curves(&panels(figures)?, "committed frames, thousands");
+    page::publish(root, "convergence", &picture, &table)
 }
 
 /// The figures of a run.
@@ -163,13 +150,6 @@ fn panels(figures: &Value) -> Result<Vec<Panel>> {
         Ok(Panel { title: strategy.title(), axis: "loss of machine-labeled batches, nats a frame", lines })
     };
     Strategy::ALL.into_iter().map(panel).collect()
-}
-
-/// The page with another table.
-fn replaced(page: &str, table: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
 }
 
 #[cfg(test)]
@@ -242,13 +222,5 @@ mod tests {
         let lines = |panel: &Panel| panel.lines.iter().filter(|line| !line.points.is_empty()).count();
         assert_eq!(panels.iter().map(lines).collect::<Vec<_>>(), [4, 5, 5, 3]);
         assert!(panels.iter().all(|panel| panel.lines[0].name == "dense, 1 worker"));
-    }
-
-    #[test]
-    fn only_the_table_of_the_page_is_replaced() {
-        let page = format!("<!-- other -->\nkept\n<!-- end -->\n{BEGIN}old\n{END}rest\n");
-        let new = replaced(&page, "new\n").unwrap();
-        assert_eq!(new, format!("<!-- other -->\nkept\n<!-- end -->\n{BEGIN}\nnew\n\n{END}rest\n"));
-        assert_eq!(replaced("no marks", "new"), None);
     }
 }
