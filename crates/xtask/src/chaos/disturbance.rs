@@ -1,10 +1,11 @@
 //! A run under kills, and the one that nobody disturbs.
 
+use super::Place;
 use super::case::{Case, DEADLINE_S, Membership};
 use super::cluster::{Cluster, PAUSE, Victim};
-use super::{Place, read_json};
+use crate::demo::summaries;
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -194,8 +195,11 @@ fn check(begun: Instant, name: &str) -> Result<()> {
 
 /// The parameters that a finished run deploys.
 fn deployed(run: &Path) -> Result<Vec<u8>> {
-    let checkpoint = read_json(&run.join("final.json"))?["checkpoint"].as_str().map(ToOwned::to_owned);
-    let checkpoint = checkpoint.with_context(|| format!("{} names no checkpoint", run.display()))?;
+    #[derive(Deserialize)]
+    struct Final {
+        checkpoint: String,
+    }
+    let Final { checkpoint } = summaries::read(&run.join("final.json"))?;
     let file = run.join("checkpoints").join(checkpoint).join("model.safetensors");
     std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
 }

@@ -18,7 +18,7 @@ use case::{Case, Membership};
 use clap::Args;
 use disturbance::{Disturbed, Undisturbed};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// What to kill, and how often.
@@ -148,10 +148,4 @@ fn figures(runs: &[Disturbed], of_labeler: u32, labeled: bool) -> Value {
         "params": case::PARAMETERS,
         "runs": runs,
     })
-}
-
-/// Reads a JSON file.
-fn read_json(path: &Path) -> Result<Value> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))
 }
