@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::environment::Libtorch;
-use std::os::unix::fs::PermissionsExt;
 
 /// Writes what the real program would write, and its arguments to a log. Ends with 1 at the command named in `fail`.
 const STAND_IN: &str = r#"#!/bin/sh
@@ -51,9 +50,13 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let program = home.path().join("stentor");
-        std::fs::write(&program, STAND_IN).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let text = home.path().join("stand-in");
+        std::fs::write(&text, STAND_IN).unwrap();
+        // A file that this process had open for writing cannot be run while another test's thread forks: the copy is made
+        // by another process.
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(&text).arg(home.path().join("stentor"));
+        process::run(&mut install, Deadline::minutes(1)).unwrap();
         let cache = home.path().join("cache");
         let environment = Environment {
             root: home.path().to_owned(),
