@@ -122,17 +122,21 @@ pub(crate) fn checkpoint(data: &[u8]) {
 
 pub(crate) fn checkpoint_seeds() -> Vec<Vec<u8>> {
     let run = Store::in_memory();
+    let model: &[u8] = b"the model";
+    let digest = stentor_checkpoint::digest(model);
     let manifest = Manifest {
         name: CHECKPOINT.into(),
         run_id: "r-1".into(),
         lineage: 1,
         round: 7,
         model: ModelDescription { inputs: 4, senones: 3, ..ModelDescription::default() },
-        objects: vec![Object { name: "model.safetensors".into(), bytes: 9, digest: 7 }],
+        objects: vec![Object { name: "model.safetensors".into(), bytes: model.len() as u64, digest }],
         coordinator: serde_json::json!({ "core": saved(), "tally": {} }),
         ..Manifest::default()
     };
     block_on(async {
+        let folder = stentor_checkpoint::checkpoint_store(&run, CHECKPOINT);
+        folder.put("model.safetensors", Bytes::from_static(model)).await.expect("a store in memory takes all");
         stentor_checkpoint::publish(&run, &manifest).await.expect("a store in memory takes all");
         let name = format!("checkpoints/{CHECKPOINT}/manifest.json");
         vec![run.get(&name).await.expect("just written").to_vec()]
