@@ -78,7 +78,9 @@ fn a_worker_that_is_asked_to_stop_leaves_what_its_residual_holds_with_the_others
     assert!(findings.is_clean(), "{findings:?}");
     let events = events(&run);
     // Its whole residual was exchanged: otherwise it would have named the norm that goes with it.
-    let left = events.iter().position(|e| e["reason"] == "worker-1 left: asked to stop by a signal").unwrap();
+    let left = events.iter().position(|e| e["reason"] == "worker-1 left: asked to stop by a signal");
+    let reasons: Vec<_> = events.iter().filter_map(|e| e["reason"].as_str()).collect();
+    let left = left.unwrap_or_else(|| panic!("{reasons:?}"));
     let rounds = |events: &[serde_json::Value]| {
         let rounds = events.iter().filter(|e| e["event"] == "round");
         rounds.map(|e| e["encoding"]["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()

@@ -2,6 +2,7 @@ use crate::client::{Client, Doing};
 use crate::session::{End, Session};
 use crate::{Error, Options};
 use std::time::Duration;
+use stentor_proto::v1;
 use stentor_runtime::Shutdown;
 
 /// Joins, trains, and joins again after a dismissal, until the run is finished or a signal asks for the end.
@@ -22,10 +23,27 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
             reply = client.join(&options.identity, patience) => reply?,
             () = shutdown.requested() => return Ok(()),
         };
-        let run_id = reply.assignment.as_ref().and_then(|a| a.fence.as_ref()).map(|f| f.run_id.clone());
-        let run_id = run_id.unwrap_or_default();
-        let result =
-            Session::train(&mut client, &options.identity, reply, chosen.device, &doing, shutdown).await;
+        let assignment = stentor_proto::required(reply.assignment.as_ref(), "assignment")?;
+        let run_id = stentor_proto::required(assignment.fence.as_ref(), "fence")?.run_id.clone();
+        let first = v1::Heartbeat {
+            run_id: run_id.clone(),
+            identity: options.identity.clone(),
+            session: reply.session,
+            doing: "loading".into(),
+        };
+        let every = Duration::from_secs_f64(reply.heartbeat_s.clamp(0.05, 60.0));
+        // It lasts until the good-bye is said: where it ends first, the coordinator takes this for a death, and the
+        // good-bye, with its reason, for nobody's.
+        let mut attendance;
+        let result = match client.attend(first, every, doing.clone()).await {
+            Ok(begun) => {
+                attendance = begun;
+                let dismissed = &mut attendance;
+                let identity = &options.identity;
+                Session::train(&mut client, identity, reply, chosen.device, &doing, dismissed, shutdown).await
+            }
+            Err(error) => Err(error),
+        };
         match result {
             Ok(End::Finished) => {
                 client.leave(&run_id, &options.identity, "the run is finished", false).await;

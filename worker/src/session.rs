@@ -9,7 +9,7 @@ use crate::replica::{Coded, Replica};
 use crate::state;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use stentor_acoustic::{Device, ModelShape, Score};
 use stentor_dataset::Dataset;
 use stentor_experiment::{Experiment, Membership, Schedule, Source};
@@ -17,6 +17,7 @@ use stentor_plan::Lease;
 use stentor_proto::v1::{self, encoding::Kind};
 use stentor_runtime::{Shutdown, metrics};
 use stentor_store::Store;
+use tokio::sync::mpsc;
 
 /// How a session ends well.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,18 +65,10 @@ impl<'a> Session<'a> {
         reply: v1::JoinReply,
         device: Device,
         doing: &'a Doing,
+        dismissed: &mut mpsc::Receiver<String>,
         shutdown: &Shutdown,
     ) -> Result<End, Error> {
         let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment")?;
-        let fence = stentor_proto::required(assignment.fence.clone(), "fence")?;
-        let first = v1::Heartbeat {
-            run_id: fence.run_id,
-            identity: identity.to_owned(),
-            session: reply.session,
-            doing: "loading".into(),
-        };
-        let every = Duration::from_secs_f64(reply.heartbeat_s.clamp(0.05, 60.0));
-        let mut dismissed = client.attend(first, every, doing.clone()).await?;
         doing.now("loading data and model".into());
         let mut session = Self::prepare(client, identity, &reply, device, doing, shutdown).await?;
         let finished = Arc::clone(&session.finished);
