@@ -1,5 +1,6 @@
 use crate::core::{Arrival, BadRowGroup, Core, Fence, Input, Millis, Outcome, Report, Session, Slot};
 use crate::events::EventLog;
+use crate::page::{Arrived, Feed, Note, Wires};
 use crate::publish::Publisher;
 use crate::run::Progress;
 use crate::summary::Tally;
@@ -63,6 +64,7 @@ pub(crate) struct Engine {
     pub(crate) events: EventLog,
     pub(crate) tally: Tally,
     pub(crate) progress: Option<mpsc::UnboundedSender<Progress>>,
+    pub(crate) page: Feed,
     pub(crate) started: Instant,
 }
 
@@ -81,15 +83,29 @@ impl Engine {
             };
             let Some(input) = input else { continue };
             let now = self.now();
+            let tick = input == Input::Tick;
             for action in self.core.step(now, input) {
                 if let Some(outcome) = self.perform(action) {
+                    self.page.tell(|| Note::Ended(outcome.words()));
                     return (outcome, self.events, self.tally);
                 }
+            }
+            if tick {
+                self.show(now);
             }
         }
     }
 
-    fn now(&self) -> Millis {
+    /// Tells the page where the run stands.
+    fn show(&self, now: Millis) {
+        self.page.tell(|| {
+            let Tally { bytes_up, bytes_down, frames, .. } = self.tally;
+            let wires = Wires { bytes: bytes_up + bytes_down, frames };
+            Note::View(Box::new(self.core.view(now)), wires, now)
+        });
+    }
+
+    pub(crate) fn now(&self) -> Millis {
         self.started.elapsed().as_millis() as Millis
     }
 
@@ -98,6 +114,8 @@ impl Engine {
         Some(match command {
             Command::Join(Joining { session, request, reply }) => {
                 tracing::info!(identity = request.identity, host = request.host, "asks for membership");
+                let v1::JoinRequest { identity, host, .. } = &request;
+                self.page.tell(|| Note::Joining { identity: identity.clone(), host: host.clone() });
                 self.joins.insert(session, reply);
                 Input::Join { session, identity: request.identity }
             }
@@ -111,6 +129,7 @@ impl Engine {
                     return None;
                 }
                 self.tally.wires(header_bytes, traffic);
+                self.page.tell(|| Note::Arrived(Arrived::of(&arrival, self.now())));
                 self.waiting.insert(arrival.slot, reply);
                 Input::Arrived(arrival)
             }
@@ -141,7 +160,11 @@ impl Engine {
                 tracing::info!(to = strategy.name(), "a switch was asked for");
                 Input::Switch { strategy }
             }
-            Command::Published { checkpoint } => Input::Published { checkpoint },
+            Command::Published { checkpoint } => {
+                let at_ms = self.now();
+                self.page.tell(|| Note::Published { checkpoint: checkpoint.clone(), at_ms });
+                Input::Published { checkpoint }
+            }
             Command::PublishFailed { checkpoint, reason } => Input::PublishFailed { checkpoint, reason },
         })
     }

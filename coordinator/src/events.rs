@@ -21,12 +21,27 @@ pub(crate) struct EventLog {
 /// [`Error::EventLog`] with segment and line; [`Error::Store`].
 pub async fn read_events(run: &Store) -> Result<Vec<Event>, Error> {
     let mut events = Vec::new();
+    replay(run, None, |event| events.push(event)).await?;
+    Ok(events)
+}
+
+/// Gives `take` the events of `run` in the order of time, segment by segment; those of incarnations before `until` only, if it
+/// is given.
+pub(crate) async fn replay(
+    run: &Store,
+    until: Option<u64>,
+    mut take: impl FnMut(Event),
+) -> Result<(), Error> {
+    let end = until.map(|incarnation| format!("{FOLDER}/{incarnation:06}-"));
     for segment in run.list(&format!("{FOLDER}/")).await? {
+        if end.as_ref().is_some_and(|end| segment >= *end) {
+            break;
+        }
         let bytes = run.get(&segment).await?;
         let text = std::str::from_utf8(&bytes).map_err(|e| unreadable(&segment, 1, &e))?;
-        events.extend(parse_events(&segment, text)?);
+        parse_events(&segment, text)?.into_iter().for_each(&mut take);
     }
-    Ok(events)
+    Ok(())
 }
 
 /// The events in the text of one segment of a log, an event a line; `segment` is for messages.

@@ -2,12 +2,13 @@
 //!
 //! [`core`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the core and carries out what it
 //! says, `publish` and `events` write to the object store. `reducer` is the data plane: it sums and decides nothing.
-//! [`serve`] starts all of it on a listener that is passed in; [`serve_reducer`] starts a reducer alone.
+//! `page` shows it all to people. [`serve`] starts all of it on a listener that is passed in; [`serve_reducer`] starts a reducer alone.
 
 pub mod core;
 mod engine;
 mod error;
 mod events;
+mod page;
 mod perform;
 mod publish;
 mod reducer;
@@ -18,6 +19,7 @@ mod wire;
 
 pub use error::Error;
 pub use events::{parse_events, read_events};
+pub use page::Page;
 pub use publish::saved_state;
 pub use run::{Options, Progress, Start, read_experiment, serve, serve_reducer};
 pub use summary::Summary;

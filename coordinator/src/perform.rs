@@ -1,5 +1,6 @@
 use crate::core::{Action, Closing, Departure, Event, Next, Outcome};
 use crate::engine::Engine;
+use crate::page::Note;
 use crate::run::Progress;
 use crate::wire;
 use stentor_proto::v1::{self, round_reply::Reply};
@@ -150,6 +151,7 @@ impl Engine {
                 tracing::warn!(checkpoint, reason, "checkpoint abandoned");
             }
         }
+        self.page.tell(|| Note::Event(event.clone(), self.now()));
         self.events.record(event);
     }
 }

@@ -2,6 +2,7 @@ use crate::Error;
 use crate::core::{Core, Event, Outcome, Saved, Settings};
 use crate::engine::Engine;
 use crate::events::EventLog;
+use crate::page::{self, Note, Page};
 use crate::publish::Publisher;
 use crate::reducer::{RangeReducer, ReducerService};
 use crate::service::Service;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use stentor_checkpoint::{Manifest, ModelDescription, Normalisation};
 use stentor_dataset::Dataset;
 use stentor_exchange::ranges;
-use stentor_experiment::Experiment;
+use stentor_experiment::{Experiment, Source};
 use stentor_proto::v1::coordinator_server::CoordinatorServer;
 use stentor_proto::v1::reducer_server::ReducerServer;
 use stentor_runtime::Shutdown;
@@ -55,6 +56,8 @@ pub struct Options {
     pub start: Start,
     /// Where rounds' ends are told, if anywhere.
     pub progress: Option<mpsc::UnboundedSender<Progress>>,
+    /// The page that shows the run, if one does.
+    pub page: Option<Page>,
 }
 
 /// Reads an experiment file; relative locations in it are meant from its own folder.
@@ -77,7 +80,7 @@ pub fn read_experiment(path: &Path) -> Result<Experiment, Error> {
 /// # Errors
 /// Any [`Error`]; [`Error::Interrupted`] after a signal.
 pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown) -> Result<Summary, Error> {
-    let Options { experiment, start, progress } = options;
+    let Options { experiment, start, progress, page } = options;
     let dataset = Arc::new(Dataset::open(&experiment).await?);
     let run = Store::open(&experiment.run.output)?;
     let (newest, tally) = match start {
@@ -101,12 +104,25 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         first_lineage: incarnation * 1000,
         experiment: experiment.clone(),
     };
+    let setting = page::Setting {
+        run_id: run_id.clone(),
+        experiment: experiment.clone(),
+        parameters,
+        pass_frames: Source::ALL.map(|source| settings.plan.frames_of_a_pass(source)),
+    };
+    let page = page.map(|page| page.open(setting, run.clone(), incarnation)).unwrap_or_default();
     let mut events = EventLog::new(&run, incarnation);
     if start == Start::Resume {
-        let checkpoint = newest.as_ref().map(|(name, _)| name.clone());
-        let round = newest.as_ref().map_or(0, |(_, saved)| saved.round);
-        let reason = "the coordinator was started again".into();
-        events.record(&Event::FellBack { lineage: settings.first_lineage, round, checkpoint, reason });
+        let saved = newest.as_ref().map(|(_, saved)| saved);
+        let event = Event::FellBack {
+            lineage: settings.first_lineage,
+            round: saved.map_or(0, |saved| saved.round),
+            checkpoint: newest.as_ref().map(|(name, _)| name.clone()),
+            committed_frames: Some(saved.map_or(0, |saved| saved.position.committed_frames())),
+            reason: "the coordinator was started again".into(),
+        };
+        events.record(&event);
+        page.tell(|| Note::Event(event, 0));
     }
     let template = Manifest {
         previous: newest.as_ref().map(|(name, _)| name.clone()),
@@ -128,6 +144,7 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         events,
         tally,
         progress,
+        page,
         started,
     };
     let service = Service::new(commands, &run_id, experiment.clone(), Arc::clone(&dataset));

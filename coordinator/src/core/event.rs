@@ -83,6 +83,9 @@ pub enum Event {
         round: u64,
         /// The checkpoint; none: the beginning.
         checkpoint: Option<String>,
+        /// Frames committed there. Logs of older programs do not say.
+        #[serde(default)]
+        committed_frames: Option<u64>,
         /// Why.
         reason: String,
     },

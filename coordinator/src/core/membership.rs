@@ -154,8 +154,9 @@ impl Core {
         self.phase = Phase::Gathering { since: now };
         let checkpoint = self.newest.as_ref().map(|(name, _)| name.clone());
         let reason = reason.to_owned();
-        let (lineage, round) = (self.lineage, self.round);
-        actions.push(Action::Record(Event::FellBack { lineage, round, checkpoint, reason }));
+        let (lineage, round, committed_frames) =
+            (self.lineage, self.round, Some(self.position.committed_frames()));
+        actions.push(Action::Record(Event::FellBack { lineage, round, checkpoint, committed_frames, reason }));
         self.gather(now, actions);
     }
 

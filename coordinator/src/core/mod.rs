@@ -26,6 +26,7 @@ use course::Course;
 use membership::{Applicant, Member};
 use quarantine::Quarantine;
 use rounds::Round;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::{Experiment, Strategy};
 use stentor_plan::{Plan, Position};
@@ -205,6 +206,7 @@ impl Core {
     pub fn view(&self, now: Millis) -> View {
         View {
             fence: self.fence(),
+            stage: self.stage(now),
             members: self
                 .members
                 .iter()
@@ -213,14 +215,39 @@ impl Core {
                     identity: m.identity.clone(),
                     doing: m.doing.clone(),
                     silent_ms: now.saturating_sub(m.heard_ms),
+                    owes: self.owes(slot),
+                    leaving: m.leaving,
                 })
                 .collect(),
+            applicants: self.applicants.iter().map(|a| a.identity.clone()).collect(),
             waiting: self.waiting(now),
             committed_frames: self.position.committed_frames(),
             total_frames: self.settings.plan.total_frames(),
             strategy: self.course.strategy,
             switching_to: self.course.asked,
             newest_checkpoint: self.newest.as_ref().map(|(name, _)| name.clone()),
+        }
+    }
+
+    fn stage(&self, now: Millis) -> Stage {
+        match &self.phase {
+            Phase::Gathering { since } => Stage::Gathering { for_ms: now.saturating_sub(*since) },
+            Phase::Running(round) => {
+                Stage::Round { waited_ms: round.first_ms.map(|first| now.saturating_sub(first)) }
+            }
+            Phase::Finishing { since } => Stage::Finishing { for_ms: now.saturating_sub(*since) },
+            Phase::Stopped => Stage::Over,
+        }
+    }
+
+    /// What is waited for from the member at `slot`.
+    fn owes(&self, slot: Slot) -> Owes {
+        match &self.phase {
+            Phase::Running(round) if round.staged.contains(&slot) => Owes::Nothing,
+            Phase::Running(round) if round.arrivals.contains_key(&slot) => Owes::Payload,
+            Phase::Running(_) => Owes::Contribution,
+            Phase::Finishing { .. } if self.unreported().contains(&slot) => Owes::Report,
+            _ => Owes::Nothing,
         }
     }
 
@@ -259,8 +286,12 @@ impl Core {
 pub struct View {
     /// The open round.
     pub fence: Fence,
+    /// What is going on.
+    pub stage: Stage,
     /// Everybody in it.
     pub members: Vec<MemberView>,
+    /// Who asks for membership.
+    pub applicants: Vec<String>,
     /// Why nothing moves; empty while all move.
     pub waiting: String,
     /// The schedule's clock.
@@ -286,4 +317,44 @@ pub struct MemberView {
     pub doing: String,
     /// Since it was last heard of.
     pub silent_ms: Millis,
+    /// What is waited for from it.
+    pub owes: Owes,
+    /// Asked to stop.
+    pub leaving: bool,
+}
+
+/// What is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Workers are waited for.
+    Gathering {
+        /// Since it began.
+        for_ms: Millis,
+    },
+    /// A round is open.
+    Round {
+        /// Since its first contribution came.
+        waited_ms: Option<Millis>,
+    },
+    /// The last update is out, the last reports are waited for.
+    Finishing {
+        /// Since it began.
+        for_ms: Millis,
+    },
+    /// Nothing more will happen.
+    Over,
+}
+
+/// What is waited for from a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owes {
+    /// It computes.
+    Contribution,
+    /// It has computed; its payload is on its way to the reducers.
+    Payload,
+    /// Word of its last duties.
+    Report,
+    /// The others are waited for.
+    Nothing,
 }

@@ -247,7 +247,13 @@ pub(crate) fn event_seeds() -> Vec<Vec<u8>> {
         },
         Event::Members { fence, members: BTreeMap::from([(0, "a".into())]), reason: "joined".into() },
         Event::Dev { checkpoint: "c".into(), committed_frames: 9, loss: 1.0, frame_error: 50.0 },
-        Event::FellBack { lineage: 1001, round: 1, checkpoint: Some("c".into()), reason: "r".into() },
+        Event::FellBack {
+            lineage: 1001,
+            round: 1,
+            checkpoint: Some("c".into()),
+            committed_frames: Some(8),
+            reason: "r".into(),
+        },
         Event::Abandoned { checkpoint: "c".into(), reason: "r".into() },
         Event::Switched { fence, from: Strategy::Gtc, to: Strategy::Bmuf },
     ];

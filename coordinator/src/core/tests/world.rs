@@ -287,6 +287,7 @@ impl World {
             lineage: self.settings.first_lineage,
             round: newest.as_ref().map_or(0, |(_, saved)| saved.round),
             checkpoint: newest.as_ref().map(|(name, _)| name.clone()),
+            committed_frames: newest.as_ref().map(|(_, saved)| saved.position.committed_frames()),
             reason: "the coordinator was started again".into(),
         });
         self.core = Core::new(self.settings.clone(), newest, self.now);

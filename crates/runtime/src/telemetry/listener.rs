@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
-/// Serves `/metrics` and `/healthz` from a thread of its own until dropped.
+/// Serves `/metrics`, `/healthz` and what the program adds from a thread of its own until dropped.
 #[derive(Debug)]
 pub(super) struct Listener {
     address: SocketAddr,
@@ -19,7 +19,11 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn start(listener: TcpListener, registry: prometheus::Registry) -> io::Result<Listener> {
+    pub(super) fn start(
+        listener: TcpListener,
+        registry: prometheus::Registry,
+        more: Router,
+    ) -> io::Result<Listener> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let (stop, stopped) = oneshot::channel();
@@ -34,7 +38,7 @@ impl Listener {
                 match tokio::net::TcpListener::from_std(listener) {
                     Ok(listener) => {
                         drop(started.send(Ok(())));
-                        serve(listener, registry, stopped).await;
+                        serve(listener, registry, more, stopped).await;
                     }
                     Err(error) => drop(started.send(Err(error))),
                 }
@@ -64,11 +68,13 @@ impl Drop for Listener {
 async fn serve(
     listener: tokio::net::TcpListener,
     registry: prometheus::Registry,
+    more: Router,
     stopped: oneshot::Receiver<()>,
 ) {
     let router = Router::new()
         .route("/metrics", get(move || async move { exposition(&registry) }))
-        .route("/healthz", get(|| async { "ok\n" }));
+        .route("/healthz", get(|| async { "ok\n" }))
+        .merge(more);
     tokio::select! {
         _ = stopped => {}
         outcome = axum::serve(listener, router).into_future() => {

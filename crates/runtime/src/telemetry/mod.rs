@@ -8,6 +8,7 @@ mod logs;
 mod pipeline;
 
 use crate::error::Error;
+use axum::Router;
 use listener::Listener;
 use std::io::{self, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
@@ -51,6 +52,14 @@ impl Telemetry {
 /// # Errors
 /// A filter or format in the environment that cannot be read, an address that cannot be had, or a second call.
 pub fn init(options: TelemetryOptions) -> Result<Telemetry, Error> {
+    init_with_routes(options, Router::new())
+}
+
+/// As [`init`], with routes of the program's own beside `/metrics` and `/healthz`. They are answered on the listener's thread.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_with_routes(options: TelemetryOptions, routes: Router) -> Result<Telemetry, Error> {
     let listener = match options.metrics {
         Some(address) => {
             let bound =
@@ -59,7 +68,7 @@ pub fn init(options: TelemetryOptions) -> Result<Telemetry, Error> {
         }
         None => None,
     };
-    init_with(options.program, listener)
+    init_with(options.program, listener, routes)
 }
 
 /// As [`init`], with a listener that is already bound.
@@ -67,10 +76,14 @@ pub fn init(options: TelemetryOptions) -> Result<Telemetry, Error> {
 /// # Errors
 /// As [`init`].
 pub fn init_on(program: &'static str, metrics: TcpListener) -> Result<Telemetry, Error> {
-    init_with(program, Some(metrics))
+    init_with(program, Some(metrics), Router::new())
 }
 
-fn init_with(program: &'static str, metrics: Option<TcpListener>) -> Result<Telemetry, Error> {
+fn init_with(
+    program: &'static str,
+    metrics: Option<TcpListener>,
+    routes: Router,
+) -> Result<Telemetry, Error> {
     let terminal = io::stderr().is_terminal();
     let format = LogFormat::choose(environment("STENTOR_LOG_FORMAT").as_deref(), terminal)?;
     let directives = environment("STENTOR_LOG").unwrap_or_else(|| "info".to_owned());
@@ -94,7 +107,7 @@ fn init_with(program: &'static str, metrics: Option<TcpListener>) -> Result<Tele
 
     let listener = match (metrics, registry) {
         (Some(bound), Some(registry)) => {
-            Some(Listener::start(bound, registry).map_err(Error::MetricsListener)?)
+            Some(Listener::start(bound, registry, routes).map_err(Error::MetricsListener)?)
         }
         _ => None,
     };

@@ -1,0 +1,406 @@
+//! What the page shows, gathered from what the engine tells. Pure: every note brings its time.
+
+use super::curves::Curve;
+use super::pace::Pace;
+use crate::core::{Arrival, Encoding, Event, Millis, View};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use stentor_experiment::{Experiment, Source};
+
+/// Entries of each list at most.
+const LISTED: usize = 20;
+
+/// What is fixed for the whole run.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    pub(crate) run_id: String,
+    pub(crate) experiment: Experiment,
+    /// Values of the model.
+    pub(crate) parameters: usize,
+    /// Of a pass, by source.
+    pub(crate) pass_frames: [u64; 2],
+}
+
+/// What the engine tells.
+#[derive(Debug, Clone)]
+pub(crate) enum Note {
+    /// An entry of the event log.
+    Event(Event, Millis),
+    /// A process asks for membership.
+    Joining { identity: String, host: String },
+    /// A contribution is computed.
+    Arrived(Arrived),
+    /// A checkpoint's manifest is in the store.
+    Published { checkpoint: String, at_ms: Millis },
+    /// Where the run stands.
+    View(Box<View>, Wires, Millis),
+    /// How it ended.
+    Ended(String),
+}
+
+/// A contribution's arrival.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrived {
+    pub(crate) identity: String,
+    pub(crate) lineage: u64,
+    pub(crate) round: u64,
+    pub(crate) payload_bytes: u64,
+    pub(crate) residual_norm: f64,
+    pub(crate) at_ms: Millis,
+}
+
+impl Arrived {
+    pub(crate) fn of(arrival: &Arrival, at_ms: Millis) -> Self {
+        Self {
+            identity: arrival.identity.clone(),
+            lineage: arrival.fence.lineage,
+            round: arrival.fence.round,
+            payload_bytes: arrival.payload_bytes,
+            residual_norm: arrival.residual_norm,
+            at_ms,
+        }
+    }
+}
+
+/// What has gone over all members' wires, over the whole run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wires {
+    pub(crate) bytes: u64,
+    pub(crate) frames: u64,
+}
+
+/// The state behind the page. Its size does not grow with the run.
+#[derive(Debug)]
+pub(crate) struct Board {
+    pub(crate) setting: Setting,
+    pub(crate) curves: Curves,
+    pub(crate) pace: Pace,
+    pub(crate) view: Option<View>,
+    pub(crate) wires: Wires,
+    pub(crate) now_ms: Millis,
+    pub(crate) last: Option<LastRound>,
+    /// Encodings of the newest rounds of signs and of blocks: with two tiers there are both.
+    pub(crate) signs: Option<Signs>,
+    pub(crate) block: Option<Encoding>,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) hosts: BTreeMap<String, String>,
+    pub(crate) checkpoints: VecDeque<Checkpoint>,
+    pub(crate) quarantined: Quarantined,
+    /// The newest last.
+    pub(crate) happenings: VecDeque<Happening>,
+    pub(crate) ended: Option<String>,
+}
+
+/// Figures by committed frames.
+#[derive(Debug, Default, serde::Serialize)]
+pub(crate) struct Curves {
+    /// Loss, nats a frame.
+    pub(crate) annotated: Curve,
+    pub(crate) machine_labeled: Curve,
+    pub(crate) dev: Curve,
+    /// Percent of the dev data's frames.
+    pub(crate) dev_frame_error: Curve,
+    pub(crate) tau: Curve,
+    /// Share of values.
+    pub(crate) density: Curve,
+    /// Payload up per frame.
+    pub(crate) bytes_per_frame: Curve,
+}
+
+/// The newest round.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LastRound {
+    pub(crate) source: Source,
+    pub(crate) encoding: Encoding,
+    pub(crate) at_ms: Millis,
+}
+
+/// A round of thresholded values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signs {
+    pub(crate) tau: f32,
+    /// Share of values sent, and the one that τ aims at.
+    pub(crate) density: f64,
+    pub(crate) aim: f64,
+}
+
+/// When the members' contributions came, relative to the first of the round.
+#[derive(Debug, Default)]
+pub(crate) struct Arrivals {
+    lineage: u64,
+    round: u64,
+    first_ms: Millis,
+    pub(crate) members: BTreeMap<String, Lag>,
+}
+
+/// A member's contributions.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Lag {
+    pub(crate) last_s: f64,
+    /// Over about the newest ten.
+    pub(crate) mean_s: f64,
+    pub(crate) payload_bytes: u64,
+    pub(crate) residual_norm: f64,
+}
+
+/// A checkpoint that was scored, published or given up.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Checkpoint {
+    pub(crate) name: String,
+    pub(crate) standing: Standing,
+    pub(crate) committed_frames: Option<u64>,
+    pub(crate) dev_loss: Option<f64>,
+    /// Percent.
+    pub(crate) dev_frame_error: Option<f64>,
+    /// Where it came to its standing while this process ran.
+    pub(crate) at_ms: Option<Millis>,
+}
+
+/// How far a checkpoint has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Standing {
+    #[default]
+    Scored,
+    Published,
+    Abandoned,
+}
+
+/// Row groups that were set aside.
+#[derive(Debug, Default)]
+pub(crate) struct Quarantined {
+    pub(crate) count: u64,
+    pub(crate) frames: [u64; 2],
+    /// The first of them.
+    pub(crate) listed: Vec<SetAside>,
+    /// All of them, by file and row group. The core keeps them too.
+    known: BTreeSet<(String, u64)>,
+}
+
+/// A row group that was set aside.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(crate) struct SetAside {
+    source: &'static str,
+    file: String,
+    row_group: u64,
+    frames: u64,
+    reason: String,
+    worker: String,
+}
+
+/// Something that whoever is on call wants to know.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Happening {
+    /// None: before this process was started.
+    pub(crate) at_ms: Option<Millis>,
+    pub(crate) words: String,
+}
+
+impl Board {
+    pub(crate) fn new(setting: Setting) -> Self {
+        Self {
+            setting,
+            curves: Curves::default(),
+            pace: Pace::default(),
+            view: None,
+            wires: Wires::default(),
+            now_ms: 0,
+            last: None,
+            signs: None,
+            block: None,
+            arrivals: Arrivals::default(),
+            hosts: BTreeMap::new(),
+            checkpoints: VecDeque::new(),
+            quarantined: Quarantined::default(),
+            happenings: VecDeque::new(),
+            ended: None,
+        }
+    }
+
+    /// An entry that an earlier incarnation of the coordinator wrote.
+    pub(crate) fn remember(&mut self, event: &Event) {
+        self.event(event, None);
+        // Publication follows the score, and what came of it otherwise is in the log: given up, or behind a fall-back.
+        if let Event::Dev { checkpoint, .. } = event {
+            self.checkpoint(checkpoint).standing = Standing::Published;
+        }
+    }
+
+    /// What the engine tells.
+    pub(crate) fn take(&mut self, note: Note) {
+        match note {
+            Note::Event(event, at_ms) => {
+                self.pace.take(&event);
+                self.event(&event, Some(at_ms));
+            }
+            Note::Joining { identity, host } => {
+                self.hosts.insert(identity, host);
+            }
+            Note::Arrived(arrived) => self.arrivals.take(arrived),
+            Note::Published { checkpoint, at_ms } => {
+                let entry = self.checkpoint(&checkpoint);
+                (entry.standing, entry.at_ms) = (Standing::Published, Some(at_ms));
+            }
+            Note::View(view, wires, now_ms) => {
+                let here = |name: &str| {
+                    view.members.iter().any(|m| m.identity == name)
+                        || view.applicants.iter().any(|a| a == name)
+                };
+                self.hosts.retain(|name, _| here(name));
+                self.arrivals.members.retain(|name, _| here(name));
+                (self.view, self.wires, self.now_ms) = (Some(*view), wires, now_ms);
+            }
+            Note::Ended(words) => self.ended = Some(words),
+        }
+    }
+
+    fn event(&mut self, event: &Event, at_ms: Option<Millis>) {
+        match event {
+            Event::Round { .. } => self.round(event),
+            Event::Members { members, reason, .. } => {
+                let names: Vec<&str> = members.values().map(String::as_str).collect();
+                let now = if names.is_empty() { "nobody is left".into() } else { names.join(", ") };
+                self.happened(at_ms, format!("Members: {reason}. Now: {now}."));
+            }
+            Event::Switched { from, to, .. } => {
+                self.pace.clear();
+                self.happened(at_ms, format!("The strategy changed from {} to {}.", from.name(), to.name()));
+            }
+            Event::Dev { checkpoint, committed_frames, loss, frame_error } => {
+                self.curves.dev.push(*committed_frames, *loss, 1.0);
+                self.curves.dev_frame_error.push(*committed_frames, *frame_error, 1.0);
+                let entry = self.checkpoint(checkpoint);
+                entry.committed_frames = Some(*committed_frames);
+                (entry.dev_loss, entry.dev_frame_error) = (Some(*loss), Some(*frame_error));
+            }
+            Event::FellBack { checkpoint, committed_frames, reason, .. } => {
+                self.pace.clear();
+                if let Some(frames) = committed_frames {
+                    self.curves.cut(*frames);
+                    self.checkpoints.retain(|c| c.committed_frames.is_none_or(|of| of <= *frames));
+                }
+                if let Some(name) = checkpoint {
+                    self.checkpoint(name).standing = Standing::Published;
+                }
+                let to = checkpoint.as_deref().map_or("the beginning".into(), |c| format!("checkpoint {c}"));
+                self.happened(at_ms, format!("The run fell back to {to}: {reason}."));
+            }
+            Event::Quarantined { source, file, row_group, frames, reason, worker } => {
+                let worker = worker.clone();
+                let source = *source;
+                self.quarantined.add(
+                    source,
+                    SetAside {
+                        source: source.name(),
+                        file: file.clone(),
+                        row_group: *row_group,
+                        frames: *frames,
+                        reason: reason.clone(),
+                        worker,
+                    },
+                );
+                self.happened(at_ms, format!("Row group {row_group} of {file} was set aside: {reason}."));
+            }
+            Event::Abandoned { checkpoint, reason } => {
+                let entry = self.checkpoint(checkpoint);
+                (entry.standing, entry.at_ms) = (Standing::Abandoned, at_ms);
+                self.happened(at_ms, format!("Checkpoint {checkpoint} was given up: {reason}."));
+            }
+        }
+    }
+
+    fn round(&mut self, event: &Event) {
+        let &Event::Round {
+            source,
+            ref contributors,
+            frames,
+            committed_frames,
+            loss,
+            values_sent,
+            bytes_up,
+            encoding,
+            at_ms,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let weight = frames as f64;
+        let curve = match source {
+            Source::Annotated => &mut self.curves.annotated,
+            Source::MachineLabeled => &mut self.curves.machine_labeled,
+        };
+        curve.push(committed_frames, loss, weight);
+        self.curves.bytes_per_frame.push(committed_frames, bytes_up as f64 / weight.max(1.0), weight);
+        match encoding {
+            Encoding::Threshold { tau, density: aim } => {
+                let values = (self.setting.parameters * contributors.len()).max(1);
+                let density = values_sent as f64 / values as f64;
+                self.curves.tau.push(committed_frames, tau.into(), 1.0);
+                self.curves.density.push(committed_frames, density, 1.0);
+                self.signs = Some(Signs { tau, density, aim });
+            }
+            Encoding::Block { .. } => self.block = Some(encoding),
+            Encoding::Dense { .. } => {}
+        }
+        self.last = Some(LastRound { source, encoding, at_ms });
+    }
+
+    /// The entry of a checkpoint, made where there is none.
+    fn checkpoint(&mut self, name: &str) -> &mut Checkpoint {
+        let place = match self.checkpoints.iter().position(|c| c.name == name) {
+            Some(place) => place,
+            None => {
+                if self.checkpoints.len() == LISTED {
+                    self.checkpoints.pop_front();
+                }
+                let name = name.to_owned();
+                self.checkpoints.push_back(Checkpoint { name, ..Checkpoint::default() });
+                self.checkpoints.len() - 1
+            }
+        };
+        &mut self.checkpoints[place]
+    }
+
+    fn happened(&mut self, at_ms: Option<Millis>, words: String) {
+        if self.happenings.len() == LISTED {
+            self.happenings.pop_front();
+        }
+        self.happenings.push_back(Happening { at_ms, words });
+    }
+}
+
+impl Curves {
+    fn cut(&mut self, frames: u64) {
+        let Self { annotated, machine_labeled, dev, dev_frame_error, tau, density, bytes_per_frame } = self;
+        [annotated, machine_labeled, dev, dev_frame_error, tau, density, bytes_per_frame]
+            .into_iter()
+            .for_each(|curve| curve.cut(frames));
+    }
+}
+
+impl Arrivals {
+    fn take(&mut self, arrived: Arrived) {
+        let Arrived { identity, lineage, round, payload_bytes, residual_norm, at_ms } = arrived;
+        if (self.lineage, self.round) != (lineage, round) || self.members.is_empty() {
+            (self.lineage, self.round, self.first_ms) = (lineage, round, at_ms);
+        }
+        let last_s = at_ms.saturating_sub(self.first_ms) as f64 / 1e3;
+        let lag = self.members.entry(identity).or_insert(Lag { mean_s: last_s, ..Lag::default() });
+        let mean_s = lag.mean_s + 0.1 * (last_s - lag.mean_s);
+        *lag = Lag { last_s, mean_s, payload_bytes, residual_norm };
+    }
+}
+
+impl Quarantined {
+    fn add(&mut self, source: Source, one: SetAside) {
+        // A coordinator that was started again from an older checkpoint may meet the same row group anew.
+        if !self.known.insert((one.file.clone(), one.row_group)) {
+            return;
+        }
+        self.count += 1;
+        self.frames[source.index()] += one.frames;
+        if self.listed.len() < LISTED {
+            self.listed.push(one);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Over HTTP. The static files are open to everybody who can reach the listener; figures are for whoever has the token.
+
+use super::Page;
+use super::snapshot::Snapshot;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+/// The static files: path, type, content.
+const FILES: [(&str, &str, &str); 8] = [
+    ("/", "text/html; charset=utf-8", include_str!("../../page/index.html")),
+    ("/page.css", "text/css; charset=utf-8", include_str!("../../page/page.css")),
+    ("/icon.svg", "image/svg+xml", include_str!("../../page/icon.svg")),
+    ("/page.js", SCRIPT, include_str!("../../page/page.js")),
+    ("/render.js", SCRIPT, include_str!("../../page/render.js")),
+    ("/chart.js", SCRIPT, include_str!("../../page/chart.js")),
+    ("/format.js", SCRIPT, include_str!("../../page/format.js")),
+    ("/dom.js", SCRIPT, include_str!("../../page/dom.js")),
+];
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Nothing from anywhere else, no code in the page itself, and no other page around it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(super) fn routes(page: Page) -> Router {
+    let router = Router::new().route("/api/status", get(status)).with_state(page);
+    FILES.into_iter().fold(router, |router, (path, kind, content)| {
+        router.route(path, get(move || async move { answer(kind, content.to_owned()) }))
+    })
+}
+
+async fn status(State(page): State<Page>, headers: HeaderMap) -> Response {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if let Some(token) = &page.token
+        && !bearer.is_some_and(|bearer| token.matches_bearer(bearer))
+    {
+        let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
+        let words = "expected the coordinator's token as `Authorization: Bearer TOKEN`\n".to_owned();
+        return (StatusCode::UNAUTHORIZED, challenge, answer("text/plain; charset=utf-8", words))
+            .into_response();
+    }
+    let json = match page.lock().as_ref() {
+        Some(board) => serde_json::to_string(&Snapshot::of(board)),
+        None => Ok("{}".to_owned()),
+    };
+    match json {
+        Ok(json) => answer("application/json", json),
+        Err(error) => {
+            tracing::error!(%error, "the page's figures cannot be written as JSON");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// With what a browser must know: it keeps nothing, guesses no types, and fetches nothing from elsewhere.
+fn answer(kind: &'static str, body: String) -> Response {
+    let fixed = |name: HeaderName, value: &'static str| (name, HeaderValue::from_static(value));
+    let headers = [
+        fixed(header::CONTENT_TYPE, kind),
+        fixed(header::CONTENT_SECURITY_POLICY, POLICY),
+        fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        fixed(header::REFERRER_POLICY, "no-referrer"),
+        fixed(header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, body).into_response()
+}

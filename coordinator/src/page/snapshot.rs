@@ -1,0 +1,328 @@
+//! The board as JSON: what `/api/status` answers.
+
+use super::board::{Arrivals, Board, Curves, Lag, SetAside, Standing};
+use super::curves::short;
+use super::forecast::Costs;
+use super::waiting::Waiting;
+use super::words;
+use crate::core::{Deltas, Encoding, Fence, MemberView, Millis, Owes, View};
+use serde::Serialize;
+use stentor_experiment::{Source, Strategy};
+
+/// All that the page shows.
+#[derive(Debug, Serialize)]
+pub(crate) struct Snapshot<'a> {
+    run: Run<'a>,
+    /// Seconds since the coordinator was started.
+    uptime_s: f64,
+    waiting: Waiting,
+    progress: Option<Progress>,
+    members: Vec<Member<'a>>,
+    applicants: Vec<Applicant<'a>>,
+    curves: &'a Curves,
+    exchange: Exchange,
+    gtc: Option<Gtc>,
+    bmuf: Option<Bmuf>,
+    checkpoints: Checkpoints<'a>,
+    quarantined: Quarantined<'a>,
+    costs: Option<Costs>,
+    /// The newest first.
+    happenings: Vec<Happened<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Run<'a> {
+    name: &'a str,
+    id: &'a str,
+    output: &'a str,
+    strategy: &'static str,
+    switching_to: Option<&'static str>,
+    parameters: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Progress {
+    committed_frames: u64,
+    total_frames: u64,
+    share: f64,
+    #[serde(flatten)]
+    fence: Fence,
+    source: Option<&'static str>,
+    rounds_per_minute: Option<f64>,
+    frames_per_second: Option<f64>,
+    /// Until all frames are committed, at the newest rounds' pace.
+    seconds_left: Option<f64>,
+    /// In force for the next round, by source.
+    learning_rates: Vec<(&'static str, f64)>,
+    last_round_s_ago: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Member<'a> {
+    identity: &'a str,
+    host: &'a str,
+    slot: u32,
+    owes: Owes,
+    doing: &'a str,
+    leaving: bool,
+    heard_s_ago: f64,
+    /// How long after the round's first contribution its own came: the last one, and about the newest ten.
+    lag_s: Option<f64>,
+    mean_lag_s: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Applicant<'a> {
+    identity: &'a str,
+    host: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Exchange {
+    /// `dense`, `threshold` or `block`: how the newest round was coded.
+    last_round: Option<&'static str>,
+    /// Up and down, whole run, headers included.
+    bytes_per_frame: Option<f64>,
+    /// Payload up, newest rounds.
+    payload_per_frame: Option<f64>,
+    /// What dense would have sent up for the newest rounds' batches, over what was sent.
+    compression: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Gtc {
+    tau: Option<f64>,
+    /// Share of values sent, and aimed at.
+    density: Option<f64>,
+    aim: Option<f64>,
+    /// Mean over the members, 2-norm.
+    residual_norm: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Bmuf {
+    block: u32,
+    momentum: Option<f64>,
+    learning_rate: Option<f64>,
+    /// `f32`, `bf16` or `threshold`, with its τ.
+    deltas: Option<&'static str>,
+    tau: Option<f64>,
+    /// Groups that meet, with two tiers.
+    groups: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Checkpoints<'a> {
+    newest: Option<&'a str>,
+    /// Of those listed, by dev frame error.
+    best: Option<&'a str>,
+    /// The newest first.
+    list: Vec<CheckpointRow<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckpointRow<'a> {
+    name: &'a str,
+    standing: Standing,
+    committed_frames: Option<u64>,
+    dev_loss: Option<f64>,
+    dev_frame_error: Option<f64>,
+    s_ago: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Quarantined<'a> {
+    count: u64,
+    allowed_share: f64,
+    /// Share of a pass's frames, by source.
+    shares: Vec<(&'static str, f64)>,
+    /// The first of them.
+    list: &'a [SetAside],
+}
+
+#[derive(Debug, Serialize)]
+struct Happened<'a> {
+    s_ago: Option<f64>,
+    words: &'a str,
+}
+
+impl<'a> Snapshot<'a> {
+    pub(crate) fn of(board: &'a Board) -> Self {
+        let view = board.view.as_ref();
+        let experiment = &board.setting.experiment;
+        let strategy = view.map_or(experiment.exchange.strategy, |view| view.strategy);
+        let ago = |at: Millis| board.now_ms.saturating_sub(at) as f64 / 1e3;
+        Self {
+            run: Run {
+                name: &experiment.run.name,
+                id: &board.setting.run_id,
+                output: &experiment.run.output,
+                strategy: strategy.name(),
+                switching_to: view.and_then(|view| view.switching_to).map(Strategy::name),
+                parameters: board.setting.parameters,
+            },
+            uptime_s: board.now_ms as f64 / 1e3,
+            waiting: Waiting::of(board),
+            progress: view.map(|view| progress(board, view)),
+            members: view.map(|view| members(board, view)).unwrap_or_default(),
+            applicants: view.map(|view| applicants(board, view)).unwrap_or_default(),
+            curves: &board.curves,
+            exchange: exchange(board),
+            gtc: matches!(strategy, Strategy::Gtc | Strategy::TwoTier).then(|| gtc(board)),
+            bmuf: matches!(strategy, Strategy::Bmuf | Strategy::TwoTier).then(|| bmuf(board, strategy)),
+            checkpoints: checkpoints(board, ago),
+            quarantined: quarantined(board),
+            costs: Costs::of(board),
+            happenings: board
+                .happenings
+                .iter()
+                .rev()
+                .map(|h| Happened { s_ago: h.at_ms.map(ago), words: &h.words })
+                .collect(),
+        }
+    }
+}
+
+fn progress(board: &Board, view: &View) -> Progress {
+    let &View { committed_frames, total_frames, fence, .. } = view;
+    let schedule = &board.setting.experiment.schedule;
+    let share = committed_frames as f64 / total_frames.max(1) as f64;
+    let rate = short(schedule.learning_rate_at(share));
+    let two_sources = board.setting.experiment.data.unannotated.is_some();
+    let learning_rates = match two_sources {
+        true => vec![
+            (Source::Annotated.name(), short(rate * schedule.annotated_multiplier)),
+            (Source::MachineLabeled.name(), rate),
+        ],
+        false => vec![(Source::Annotated.name(), rate)],
+    };
+    let frames_per_second = board.pace.frames_per_second();
+    let left = total_frames.saturating_sub(committed_frames) as f64;
+    Progress {
+        committed_frames,
+        total_frames,
+        share,
+        fence,
+        source: board.last.map(|last| last.source.name()),
+        rounds_per_minute: board.pace.seconds_per_round().filter(|s| *s > 0.0).map(|s| short(60.0 / s)),
+        frames_per_second: frames_per_second.map(short),
+        seconds_left: frames_per_second.map(|rate| short(left / rate)),
+        learning_rates,
+        last_round_s_ago: board.last.map(|last| board.now_ms.saturating_sub(last.at_ms) as f64 / 1e3),
+    }
+}
+
+fn members<'a>(board: &'a Board, view: &'a View) -> Vec<Member<'a>> {
+    let row = |member: &'a MemberView| {
+        let lag = board.arrivals.members.get(&member.identity);
+        Member {
+            identity: &member.identity,
+            host: host(board, &member.identity),
+            slot: member.slot,
+            owes: member.owes,
+            doing: words::beginning(&member.doing),
+            leaving: member.leaving,
+            heard_s_ago: member.silent_ms as f64 / 1e3,
+            lag_s: lag.map(|lag| short(lag.last_s)),
+            mean_lag_s: lag.map(|lag| short(lag.mean_s)),
+        }
+    };
+    view.members.iter().map(row).collect()
+}
+
+fn applicants<'a>(board: &'a Board, view: &'a View) -> Vec<Applicant<'a>> {
+    let row = |identity: &'a String| Applicant { identity, host: host(board, identity) };
+    view.applicants.iter().map(row).collect()
+}
+
+fn host<'a>(board: &'a Board, identity: &str) -> &'a str {
+    board.hosts.get(identity).map_or("", |host| words::beginning(host))
+}
+
+fn exchange(board: &Board) -> Exchange {
+    let whole = board.wires;
+    Exchange {
+        last_round: board.last.map(|last| match last.encoding {
+            Encoding::Dense { .. } => "dense",
+            Encoding::Threshold { .. } => "threshold",
+            Encoding::Block { .. } => "block",
+        }),
+        bytes_per_frame: (whole.frames > 0).then(|| short(whole.bytes as f64 / whole.frames as f64)),
+        payload_per_frame: board.pace.bytes_up_per_frame().map(short),
+        compression: board.pace.compression(board.setting.parameters).map(short),
+    }
+}
+
+fn gtc(board: &Board) -> Gtc {
+    let Arrivals { members, .. } = &board.arrivals;
+    let norms: f64 = members.values().map(|Lag { residual_norm, .. }| residual_norm).sum();
+    let signs = board.signs;
+    Gtc {
+        tau: signs.map(|signs| short(signs.tau.into())),
+        density: signs.map(|signs| short(signs.density)),
+        aim: signs.map(|signs| short(signs.aim)),
+        residual_norm: (!members.is_empty()).then(|| short(norms / members.len() as f64)),
+    }
+}
+
+fn bmuf(board: &Board, strategy: Strategy) -> Bmuf {
+    let exchange = &board.setting.experiment.exchange;
+    let members = board.view.as_ref().map_or(0, |view| view.members.len());
+    let groups = (strategy == Strategy::TwoTier).then(|| exchange.two_tier.groups(members));
+    let block = exchange.bmuf.block;
+    let Some(Encoding::Block { momentum, learning_rate, deltas, .. }) = board.block else {
+        return Bmuf { block, momentum: None, learning_rate: None, deltas: None, tau: None, groups };
+    };
+    let (deltas, tau) = match deltas {
+        Deltas::Model => ("f32", None),
+        Deltas::Bf16 => ("bf16", None),
+        Deltas::Threshold { tau } => ("threshold", Some(short(tau.into()))),
+    };
+    Bmuf {
+        block,
+        momentum: Some(short(momentum)),
+        learning_rate: Some(short(learning_rate)),
+        deltas: Some(deltas),
+        tau,
+        groups,
+    }
+}
+
+fn checkpoints(board: &Board, ago: impl Fn(Millis) -> f64) -> Checkpoints<'_> {
+    let scored = board.checkpoints.iter().filter(|c| c.standing == Standing::Published);
+    let scored = scored.filter_map(|c| Some((c.dev_frame_error?, c)));
+    // Of equals the newest, as the core chooses.
+    let best = scored.min_by(|(a, x), (b, y)| a.total_cmp(b).then_with(|| y.name.cmp(&x.name)));
+
+    Checkpoints {
+        newest: board.view.as_ref().and_then(|view| view.newest_checkpoint.as_deref()),
+        best: best.map(|(_, checkpoint)| checkpoint.name.as_str()),
+        list: board
+            .checkpoints
+            .iter()
+            .rev()
+            .map(|checkpoint| CheckpointRow {
+                    name: &checkpoint.name,
+                    standing: checkpoint.standing,
+                    committed_frames: checkpoint.committed_frames,
+                    dev_loss: checkpoint.dev_loss.map(short),
+                    dev_frame_error: checkpoint.dev_frame_error.map(short),
+                    s_ago: checkpoint.at_ms.map(&ago),
+            })
+            .collect(),
+    }
+}
+
+fn quarantined(board: &Board) -> Quarantined<'_> {
+    let found = &board.quarantined;
+    let share = |source: Source| {
+        let all = board.setting.pass_frames[source.index()].max(1) as f64;
+        (source.name(), short(found.frames[source.index()] as f64 / all))
+    };
+    Quarantined {
+        count: found.count,
+        allowed_share: board.setting.experiment.data.max_bad_fraction,
+        shares: Source::ALL.into_iter().map(share).filter(|(_, share)| *share > 0.0).collect(),
+        list: &found.listed,
+    }
+}

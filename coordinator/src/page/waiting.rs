@@ -1,0 +1,174 @@
+//! Who is waited for, and why, in words for whoever is on call.
+
+use super::board::Board;
+use super::words;
+use crate::core::{MemberView, Millis, Owes, Stage, View};
+use serde::Serialize;
+use stentor_experiment::Membership;
+
+/// A wait shorter than this is no news, seconds.
+const SHORT_S: f64 = 2.0;
+
+/// What is going on, and who keeps it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Waiting {
+    /// One word for the page's head.
+    pub(crate) state: State,
+    /// A sentence or two.
+    pub(crate) words: String,
+    /// How long already.
+    pub(crate) since_s: Option<f64>,
+    /// Whose turn it is.
+    pub(crate) members: Vec<WaitedFor>,
+}
+
+/// What is going on, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// Nothing is known yet.
+    Starting,
+    /// Workers are waited for.
+    Gathering,
+    /// Rounds close at their usual pace.
+    Training,
+    /// A round takes much longer than the ones before.
+    Waiting,
+    /// The last reports are waited for.
+    Finishing,
+    /// The run is over.
+    Over,
+}
+
+/// Somebody who is waited for.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct WaitedFor {
+    pub(crate) identity: String,
+    pub(crate) why: String,
+}
+
+impl Waiting {
+    pub(crate) fn of(board: &Board) -> Self {
+        if let Some(words) = &board.ended {
+            return Self { state: State::Over, words: words.clone(), since_s: None, members: Vec::new() };
+        }
+        let Some(view) = &board.view else {
+            let words = "The coordinator opens the data and looks for earlier state.".to_owned();
+            return Self { state: State::Starting, words, since_s: None, members: Vec::new() };
+        };
+        match view.stage {
+            Stage::Gathering { for_ms } => gathering(board, view, for_ms),
+            Stage::Round { waited_ms } => round(board, view, waited_ms),
+            Stage::Finishing { for_ms } => finishing(board, view, for_ms),
+            Stage::Over => {
+                let words = "The run is over.".to_owned();
+                Self { state: State::Over, words, since_s: None, members: Vec::new() }
+            }
+        }
+    }
+}
+
+fn gathering(board: &Board, view: &View, for_ms: Millis) -> Waiting {
+    let cluster = &board.setting.experiment.cluster;
+    let (here, since_s) = (view.applicants.len(), seconds(for_ms));
+    let names = if here == 0 { "none".to_owned() } else { view.applicants.join(", ") };
+    let left = (cluster.join_deadline_s - since_s).max(0.0);
+    let then = match (cluster.membership, here) {
+        (Membership::Elastic, 1..) => format!("In {left:.0} s training begins with those that are here."),
+        _ => format!("In {left:.0} s the run is given up for lack of workers."),
+    };
+    Waiting {
+        state: State::Gathering,
+        words: format!("Workers are waited for: {} are expected, {names} came. {then}", cluster.workers),
+        since_s: Some(since_s),
+        members: Vec::new(),
+    }
+}
+
+fn round(board: &Board, view: &View, waited_ms: Option<Millis>) -> Waiting {
+    let number = view.fence.round;
+    let owing: Vec<&MemberView> = view.members.iter().filter(|m| m.owes != Owes::Nothing).collect();
+    let Some(waited_ms) = waited_ms else {
+        // Nobody has computed yet: nobody is later than anybody else, unless all of it takes too long.
+        let quiet_s = board.last.map(|last| seconds(board.now_ms.saturating_sub(last.at_ms)));
+        let stalled = quiet_s.zip(usual(board)).is_some_and(|(quiet, usual)| quiet > usual);
+        let words = match quiet_s {
+            Some(quiet) if stalled => {
+                format!("All members compute round {number}; the round before closed {quiet:.0} s ago.")
+            }
+            _ => format!("All members compute round {number}."),
+        };
+        let (state, members) = match stalled {
+            true => (State::Waiting, owing.into_iter().map(|m| waited_for(board, m)).collect()),
+            false => (State::Training, Vec::new()),
+        };
+        return Waiting { state, words, since_s: quiet_s.filter(|_| stalled), members };
+    };
+    let since_s = seconds(waited_ms);
+    let cluster = &board.setting.experiment.cluster;
+    let names: Vec<&str> = owing.iter().map(|m| m.identity.as_str()).collect();
+    let names = names.join(", ");
+    let stalled = since_s > usual(board).unwrap_or(SHORT_S);
+    let mut said = format!("Round {number} waits for {names} since {since_s:.1} s.");
+    if stalled {
+        let left = (cluster.round_deadline_s - since_s).max(0.0);
+        said += &match cluster.membership {
+            Membership::Elastic => format!(" In {left:.0} s whoever still computes is dropped, and the others go on."),
+            Membership::Fixed => {
+                format!(" In {left:.0} s the run goes back to its newest checkpoint and waits until all are here again.")
+            }
+        };
+    }
+    Waiting {
+        state: if stalled { State::Waiting } else { State::Training },
+        words: said,
+        since_s: Some(since_s),
+        members: owing.into_iter().map(|m| waited_for(board, m)).collect(),
+    }
+}
+
+fn finishing(board: &Board, view: &View, for_ms: Millis) -> Waiting {
+    let owing: Vec<&MemberView> = view.members.iter().filter(|m| m.owes == Owes::Report).collect();
+    let words = match owing.is_empty() {
+        true => "All data is seen; the last checkpoint is being published.",
+        false => "All data is seen; the members write the last checkpoint and score it.",
+    };
+    Waiting {
+        state: State::Finishing,
+        words: words.to_owned(),
+        since_s: Some(seconds(for_ms)),
+        members: owing.into_iter().map(|m| waited_for(board, m)).collect(),
+    }
+}
+
+/// Beyond this a round takes unusually long, seconds.
+fn usual(board: &Board) -> Option<f64> {
+    board.pace.seconds_per_round().map(|usual| (3.0 * usual).max(SHORT_S))
+}
+
+fn waited_for(board: &Board, member: &MemberView) -> WaitedFor {
+    let owed = match member.owes {
+        Owes::Contribution => "its batches are not computed yet".to_owned(),
+        Owes::Payload => match board.arrivals.members.get(&member.identity) {
+            Some(lag) => format!(
+                "it has computed, and its payload of {} is on the way to the reducers",
+                words::bytes(lag.payload_bytes as f64)
+            ),
+            None => "it has computed, and its payload is on the way to the reducers".to_owned(),
+        },
+        Owes::Report => "its last words are missing".to_owned(),
+        Owes::Nothing => "nothing is missing".to_owned(),
+    };
+    let leaving = if member.leaving { "; it was asked to stop, and leaves after this" } else { "" };
+    let says = if member.doing.is_empty() { String::new() } else { format!("; it says “{}”", words::beginning(&member.doing)) };
+    let silent_s = seconds(member.silent_ms);
+    let heard = match silent_s {
+        s if s < 3.0 => String::new(),
+        s => format!("; nothing was heard of it for {s:.0} s"),
+    };
+    WaitedFor { identity: member.identity.clone(), why: format!("{owed}{says}{heard}{leaving}.") }
+}
+
+fn seconds(ms: Millis) -> f64 {
+    ms as f64 / 1e3
+}
