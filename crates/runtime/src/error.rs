@@ -1,5 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// What can go wrong here.
 #[derive(Debug, thiserror::Error)]
@@ -57,5 +58,24 @@ pub enum Error {
         name: String,
         /// The system's reason.
         source: io::Error,
+    },
+    /// A token's file cannot be read.
+    #[error("{}: expected a token for people's endpoints, found: {source}; name a readable file of one line", path.display())]
+    TokenFile {
+        /// As given.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A setting holds something else than one token. What it holds is not repeated.
+    #[error(
+        "{place}: expected one token of at least 16 printable ASCII characters without white space, found {found}; make one \
+         with `openssl rand -hex 32`"
+    )]
+    Token {
+        /// File or variable.
+        place: String,
+        /// What is wrong with it, in words that tell nothing of it.
+        found: String,
     },
 }

@@ -29,6 +29,7 @@ pub mod metrics;
 mod retry;
 mod shutdown;
 pub mod telemetry;
+mod token;
 
 pub use child::Child;
 pub use error::Error;
@@ -37,3 +38,4 @@ pub use memory::{cpu_seconds, peak_rss_bytes, peak_rss_mb};
 pub use retry::{Retry, Verdict};
 pub use shutdown::{Shutdown, Trigger};
 pub use telemetry::{Telemetry, TelemetryOptions};
+pub use token::Token;
