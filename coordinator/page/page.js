@@ -45,7 +45,7 @@ function accept(status, token) {
   show(at("main"), true);
   run = status.run.output;
   all(status);
-  say(at("seen"), `As of ${answered.toLocaleTimeString()}; asked again every ${EVERY_MS / 1000} seconds.`);
+  say(at("seen"), `As of ${answered.toLocaleTimeString("en-GB")}; asked again every ${EVERY_MS / 1000} seconds.`);
 }
 
 function lost(error) {

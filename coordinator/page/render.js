@@ -79,7 +79,7 @@ function progress({ progress, checkpoints, uptime_s }) {
   const round = progress ? `rounds a minute; round ${count(progress.round)} is open` : "rounds a minute";
   say(at("round-of"), round);
   const best = checkpoints.list.find((c) => c.name === checkpoints.best);
-  say(at("best"), best ? `${best.dev_frame_error.toFixed(1)} %` : "–");
+  say(at("best"), best ? percent(best.dev_frame_error / 100) : "–");
   say(at("best-of"), best ? `best frame error on dev, after ${short(best.committed_frames)} frames` : "best frame error on dev");
 }
 
@@ -112,7 +112,8 @@ function members({ members, applicants, waiting }) {
       say(does.children[0], mark);
       say(does.children[1], m.leaving ? `${word}, leaves` : word);
       const silent = m.heard_s_ago >= 3 ? `, silent for ${duration(m.heard_s_ago)}` : "";
-      say(does.children[2], `${m.doing}${silent}`);
+      // Its own words may be a second old.
+      say(does.children[2], `${m.owes === "nothing" ? "waits for the others" : m.doing}${silent}`);
       set(does, "data-state", m.heard_s_ago >= 3 || waiting.members.some((w) => w.identity === m.identity && waiting.state === "waiting") ? "waiting" : m.owes);
       say(late.children[0], known(m.lag_s) ? (m.lag_s === 0 ? "first" : duration(m.lag_s)) : "–");
       say(late.children[1], known(m.mean_lag_s) ? `mean ${duration(m.mean_lag_s)}` : "");
@@ -125,7 +126,7 @@ function exchange({ run, exchange, gtc, bmuf, progress, curves }) {
   const source = progress?.source ? ` of ${progress.source} batches` : "";
   say(at("exchange-lead"), last ? `The last round${source} ${last}.` : "No round has closed yet.");
   const figures = [
-    ["times less than dense", known(exchange.compression) ? `${digits(exchange.compression, 3)} ×` : "–", "payload up, newest rounds"],
+    ["times less than dense", known(exchange.compression) ? `${digits(exchange.compression, 3)}\u00a0×` : "–", "payload up, newest rounds"],
     ["payload a frame", bytes(exchange.payload_per_frame), "up, newest rounds", curves.bytes_per_frame],
     ["on the wire a frame", bytes(exchange.bytes_per_frame), "up and down, whole run"],
   ];
@@ -239,7 +240,7 @@ function checkpoints({ checkpoints }) {
       say(name.children[1], `${best}${standing}${known(c.s_ago) ? ` ${ago(c.s_ago)}` : ""}`);
       say(frames, short(c.committed_frames));
       say(dev, digits(c.dev_loss, 4));
-      say(errors, known(c.dev_frame_error) ? `${c.dev_frame_error.toFixed(1)} %` : "–");
+      say(errors, known(c.dev_frame_error) ? percent(c.dev_frame_error / 100) : "–");
     },
   );
 }

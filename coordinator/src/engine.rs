@@ -3,6 +3,7 @@ use crate::events::EventLog;
 use crate::page::{Arrived, Feed, Note, Wires};
 use crate::publish::Publisher;
 use crate::run::Progress;
+use crate::scalars::Scalars;
 use crate::summary::Tally;
 use crate::wire;
 use std::collections::HashMap;
@@ -65,6 +66,8 @@ pub(crate) struct Engine {
     pub(crate) tally: Tally,
     pub(crate) progress: Option<mpsc::UnboundedSender<Progress>>,
     pub(crate) page: Feed,
+    /// None where nobody wants them.
+    pub(crate) scalars: Option<Scalars>,
     pub(crate) started: Instant,
 }
 
@@ -87,11 +90,17 @@ impl Engine {
             for action in self.core.step(now, input) {
                 if let Some(outcome) = self.perform(action) {
                     self.page.tell(|| Note::Ended(outcome.words()));
+                    if let Some(cut) = self.scalars.as_mut().and_then(Scalars::cut) {
+                        cut.write().await;
+                    }
                     return (outcome, self.events, self.tally);
                 }
             }
             if tick {
                 self.show(now);
+                if let Some(cut) = self.scalars.as_mut().and_then(|scalars| scalars.cut_if_due(now)) {
+                    tokio::spawn(cut.write());
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The coordinator: membership, work ledger, rounds, reduction. It links no libtorch and reads no audio.
 //!
 //! [`core`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the core and carries out what it
-//! says, `publish` and `events` write to the object store. `reducer` is the data plane: it sums and decides nothing.
+//! says, `publish`, `events` and `scalars` write to the object store. `reducer` is the data plane: it sums and decides nothing.
 //! `page` shows it all to people. [`serve`] starts all of it on a listener that is passed in; [`serve_reducer`] starts a reducer alone.
 
 pub mod core;
@@ -13,6 +13,7 @@ mod perform;
 mod publish;
 mod reducer;
 mod run;
+mod scalars;
 mod service;
 mod summary;
 mod wire;

@@ -4,8 +4,8 @@ use clap::Parser;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use stentor_coordinator::{Error, Options, Start, read_experiment, serve, serve_reducer};
-use stentor_runtime::{ExitStatus, Shutdown, telemetry};
+use stentor_coordinator::{Error, Options, Page, Start, read_experiment, serve, serve_reducer};
+use stentor_runtime::{ExitStatus, Shutdown, Telemetry, Token, telemetry};
 
 /// Serves an experiment to workers and holds their rounds together.
 #[derive(Debug, Parser)]
@@ -16,7 +16,10 @@ struct Arguments {
     /// Address for workers; port 0 takes a free one.
     #[arg(long, env = "STENTOR_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT")]
     listen: SocketAddr,
-    /// Address for /metrics and /healthz.
+    /// File with the token by which people may look and steer without a certificate; or STENTOR_TOKEN holds the token.
+    #[arg(long, env = "STENTOR_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Address for the live page, /metrics and /healthz. Where there is a token, the page asks for it.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT")]
     metrics: Option<SocketAddr>,
     /// Go on from the newest valid checkpoint in the run's output.
@@ -33,15 +36,14 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitStatus {
     let arguments = Arguments::parse();
-    let telemetry = telemetry::TelemetryOptions { program: "coordinator", metrics: arguments.metrics };
-    let _telemetry = match telemetry::init(telemetry) {
-        Ok(telemetry) => telemetry,
+    let (page, _telemetry) = match tell(&arguments) {
+        Ok(told) => told,
         Err(error) => {
             eprintln!("coordinator: {error}");
             return ExitStatus::Config;
         }
     };
-    match run(arguments).await {
+    match run(arguments, page).await {
         Ok(()) => ExitStatus::Ok,
         Err(error) => {
             tracing::error!("{error}");
@@ -50,7 +52,15 @@ async fn main() -> ExitStatus {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), Error> {
+/// Logs, metrics, and the page beside them.
+fn tell(arguments: &Arguments) -> Result<(Page, Telemetry), stentor_runtime::Error> {
+    let page = Page::new(Token::from_environment(arguments.token_file.as_deref())?);
+    let options = telemetry::TelemetryOptions { program: "coordinator", metrics: arguments.metrics };
+    let telemetry = telemetry::init_with_routes(options, page.routes())?;
+    Ok((page, telemetry))
+}
+
+async fn run(arguments: Arguments, page: Page) -> Result<(), Error> {
     let experiment = read_experiment(&arguments.experiment)?;
     let address = arguments.listen;
     let listening = |source| Error::Read { path: address.to_string(), source };
@@ -71,7 +81,10 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
             }
         });
     }
-    let summary = serve(Options { experiment, start, progress }, listener, &Shutdown::listen()).await?;
+    // Only where somebody can look at it.
+    let page = arguments.metrics.map(|_| page);
+    let options = Options { experiment, start, progress, page };
+    let summary = serve(options, listener, &Shutdown::listen()).await?;
     if arguments.json_lines {
         print(&serde_json::json!({ "summary": summary }));
     }

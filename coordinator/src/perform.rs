@@ -2,7 +2,9 @@ use crate::core::{Action, Closing, Departure, Event, Next, Outcome};
 use crate::engine::Engine;
 use crate::page::Note;
 use crate::run::Progress;
+use crate::scalars::Scalars;
 use crate::wire;
+use std::time::SystemTime;
 use stentor_proto::v1::{self, round_reply::Reply};
 use tonic::Status;
 
@@ -57,7 +59,8 @@ impl Engine {
                 self.answer(slot, Err(Status::aborted(reason)));
             }
             Action::Publish(publication) => {
-                self.publisher.publish(publication, &self.tally, &mut self.events, &self.commands);
+                let scalars = self.scalars.as_mut().and_then(Scalars::cut);
+                self.publisher.publish(publication, &self.tally, &mut self.events, scalars, &self.commands);
             }
             Action::Record(event) => self.record(&event),
             Action::Stop(outcome) => {
@@ -150,6 +153,9 @@ impl Engine {
                 stentor_runtime::metrics::checkpoints(1, stentor_runtime::metrics::CheckpointEnd::Abandoned);
                 tracing::warn!(checkpoint, reason, "checkpoint abandoned");
             }
+        }
+        if let Some(scalars) = &mut self.scalars {
+            scalars.record(event, SystemTime::now());
         }
         self.page.tell(|| Note::Event(event.clone(), self.now()));
         self.events.record(event);

@@ -2,6 +2,7 @@ use crate::Error;
 use crate::core::{Publication, Saved};
 use crate::engine::Command;
 use crate::events::EventLog;
+use crate::scalars::Cut;
 use crate::summary::Tally;
 use serde::{Deserialize, Serialize};
 use stentor_checkpoint::{DevResult, Manifest, Object};
@@ -45,6 +46,7 @@ impl Publisher {
         publication: Publication,
         tally: &Tally,
         events: &mut EventLog,
+        scalars: Option<Cut>,
         commands: &mpsc::Sender<Command>,
     ) {
         let Publication { name, objects, saved, fence, committed_frames, dev } = publication;
@@ -76,6 +78,9 @@ impl Publisher {
                 // The log first: a checkpoint without its events could not be audited.
                 if let Some((store, name, lines)) = segment {
                     store.put(&name, lines).await?;
+                }
+                if let Some(cut) = scalars {
+                    cut.write().await;
                 }
                 stentor_checkpoint::publish(&run, &manifest).await?;
                 Ok::<_, stentor_checkpoint::Error>(())

@@ -5,13 +5,14 @@ use crate::events::EventLog;
 use crate::page::{self, Note, Page};
 use crate::publish::Publisher;
 use crate::reducer::{RangeReducer, ReducerService};
+use crate::scalars::Scalars;
 use crate::service::Service;
 use crate::summary::{Summary, Tally};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use stentor_checkpoint::{Manifest, ModelDescription, Normalisation};
 use stentor_dataset::Dataset;
 use stentor_exchange::ranges;
@@ -111,6 +112,11 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         pass_frames: Source::ALL.map(|source| settings.plan.frames_of_a_pass(source)),
     };
     let page = page.map(|page| page.open(setting, run.clone(), incarnation)).unwrap_or_default();
+    let mut scalars = experiment.run.tensorboard.then(|| {
+        let two_sources = experiment.data.unannotated.is_some();
+        let (total_frames, schedule) = (settings.plan.total_frames(), &experiment.schedule);
+        Scalars::new(&run, incarnation, parameters, total_frames, schedule, two_sources)
+    });
     let mut events = EventLog::new(&run, incarnation);
     if start == Start::Resume {
         let saved = newest.as_ref().map(|(_, saved)| saved);
@@ -122,6 +128,9 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
             reason: "the coordinator was started again".into(),
         };
         events.record(&event);
+        if let Some(scalars) = &mut scalars {
+            scalars.record(&event, SystemTime::now());
+        }
         page.tell(|| Note::Event(event, 0));
     }
     let template = Manifest {
@@ -145,6 +154,7 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         tally,
         progress,
         page,
+        scalars,
         started,
     };
     let service = Service::new(commands, &run_id, experiment.clone(), Arc::clone(&dataset));

@@ -3,6 +3,9 @@
 // A harness of tests: whatever goes wrong here is the test's failure, and says where.
 #![allow(clippy::unwrap_used)]
 
+pub mod browser;
+pub mod cluster;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -195,7 +198,7 @@ pub fn children(parent: u32, words: &[&str]) -> Vec<u32> {
 /// # Panics
 /// Where the process is not there.
 pub fn kill(id: u32) {
-    assert!(Command::new("kill").args(["-9", &id.to_string()]).status().unwrap().success());
+    signal(id, "KILL");
 }
 
 /// SIGTERM by process id.
@@ -203,7 +206,15 @@ pub fn kill(id: u32) {
 /// # Panics
 /// Where the process is not there.
 pub fn terminate(id: u32) {
-    assert!(Command::new("kill").arg(id.to_string()).status().unwrap().success());
+    signal(id, "TERM");
+}
+
+/// A signal, `STOP` for example, by process id.
+///
+/// # Panics
+/// Where the process is not there.
+pub fn signal(id: u32, name: &str) {
+    assert!(Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status().unwrap().success());
 }
 
 /// The parameters that a finished run deploys, as bytes.

@@ -220,9 +220,13 @@ impl Outcome {
     #[must_use]
     pub fn words(&self) -> String {
         match self {
-            Outcome::Finished { checkpoint } => format!("The run is finished; it deploys checkpoint {checkpoint}."),
+            Outcome::Finished { checkpoint } => {
+                format!("The run is finished; it deploys checkpoint {checkpoint}.")
+            }
             Outcome::LostQuorum { reason } => format!("The run is given up: {reason}."),
-            Outcome::BadData { reason } | Outcome::Broken { reason } => format!("The run has stopped: {reason}"),
+            Outcome::BadData { reason } | Outcome::Broken { reason } => {
+                format!("The run has stopped: {reason}")
+            }
         }
     }
 }

@@ -156,7 +156,13 @@ impl Core {
         let reason = reason.to_owned();
         let (lineage, round, committed_frames) =
             (self.lineage, self.round, Some(self.position.committed_frames()));
-        actions.push(Action::Record(Event::FellBack { lineage, round, checkpoint, committed_frames, reason }));
+        actions.push(Action::Record(Event::FellBack {
+            lineage,
+            round,
+            checkpoint,
+            committed_frames,
+            reason,
+        }));
         self.gather(now, actions);
     }
 

@@ -5,9 +5,7 @@ use super::board::Board;
 use super::curves::short;
 use serde::Serialize;
 use stentor_experiment::{GtcDownlink, Strategy};
-use stentor_forecast::{
-    Bandwidth, Forecast, Method, Rates, Reducers, RoundTrip, Scenario, advice, forecast,
-};
+use stentor_forecast::{Bandwidth, Forecast, Method, Rates, Reducers, RoundTrip, Scenario, advice, forecast};
 
 /// Lines to choose from, bits a second in each direction.
 const LINES: [(&str, f64); 4] =

@@ -302,12 +302,12 @@ fn checkpoints(board: &Board, ago: impl Fn(Millis) -> f64) -> Checkpoints<'_> {
             .iter()
             .rev()
             .map(|checkpoint| CheckpointRow {
-                    name: &checkpoint.name,
-                    standing: checkpoint.standing,
-                    committed_frames: checkpoint.committed_frames,
-                    dev_loss: checkpoint.dev_loss.map(short),
-                    dev_frame_error: checkpoint.dev_frame_error.map(short),
-                    s_ago: checkpoint.at_ms.map(&ago),
+                name: &checkpoint.name,
+                standing: checkpoint.standing,
+                committed_frames: checkpoint.committed_frames,
+                dev_loss: checkpoint.dev_loss.map(short),
+                dev_frame_error: checkpoint.dev_frame_error.map(short),
+                s_ago: checkpoint.at_ms.map(&ago),
             })
             .collect(),
     }

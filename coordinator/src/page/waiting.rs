@@ -113,9 +113,13 @@ fn round(board: &Board, view: &View, waited_ms: Option<Millis>) -> Waiting {
     if stalled {
         let left = (cluster.round_deadline_s - since_s).max(0.0);
         said += &match cluster.membership {
-            Membership::Elastic => format!(" In {left:.0} s whoever still computes is dropped, and the others go on."),
+            Membership::Elastic => {
+                format!(" In {left:.0} s whoever still computes is dropped, and the others go on.")
+            }
             Membership::Fixed => {
-                format!(" In {left:.0} s the run goes back to its newest checkpoint and waits until all are here again.")
+                format!(
+                    " In {left:.0} s the run goes back to its newest checkpoint and waits until all are here again."
+                )
             }
         };
     }
@@ -160,7 +164,11 @@ fn waited_for(board: &Board, member: &MemberView) -> WaitedFor {
         Owes::Nothing => "nothing is missing".to_owned(),
     };
     let leaving = if member.leaving { "; it was asked to stop, and leaves after this" } else { "" };
-    let says = if member.doing.is_empty() { String::new() } else { format!("; it says “{}”", words::beginning(&member.doing)) };
+    let says = if member.doing.is_empty() {
+        String::new()
+    } else {
+        format!("; it says “{}”", words::beginning(&member.doing))
+    };
     let silent_s = seconds(member.silent_ms);
     let heard = match silent_s {
         s if s < 3.0 => String::new(),

@@ -12,6 +12,13 @@ pub struct Run {
     pub seed: u64,
     /// Folder or URL that receives checkpoints, events and the final model.
     pub output: String,
+    /// Whether figures are also written for TensorBoard, to `tensorboard` in that folder. Default true.
+    #[serde(default = "yes")]
+    pub tensorboard: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one() -> u64 {

@@ -70,11 +70,13 @@ fn compression(dense: &Forecast, gtc: &Forecast) -> String {
     let (saved, spent) = (wire(dense) - wire(gtc), work(gtc) - work(dense));
     if gtc.total_s < dense.total_s {
         let coding = match spent {
-            more if more > 0.0 => format!("costs {} more of arithmetic", time(more)),
-            less => format!("saves {} of arithmetic too", time(-less)),
+            // Where arithmetic is free.
+            0.0 => String::new(),
+            more if more > 0.0 => format!(" and costs {} more of arithmetic", time(more)),
+            less => format!(" and saves {} of arithmetic too", time(-less)),
         };
         format!(
-            "Compression pays: GTC takes {} off the wire and {coding}, {:.1} times faster than dense.",
+            "Compression pays: GTC takes {} off the wire{coding}, {:.1} times faster than dense.",
             time(saved),
             dense.total_s / gtc.total_s,
         )

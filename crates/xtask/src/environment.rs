@@ -68,6 +68,11 @@ impl Environment {
         self.cache.join("venv/bin/python")
     }
 
+    /// The headless browser that looks at the live page.
+    pub(crate) fn browser(&self) -> PathBuf {
+        self.cache.join("debian").join(crate::setup::BROWSER_FOLDER).join("start")
+    }
+
     /// The command line that aligns, for `stentor prepare --aligner`; quoted, for a home may have a blank in its name.
     pub(crate) fn aligner(&self) -> String {
         format!("'{}' '{}'", self.python().display(), self.root.join("deploy/aligner/align.py").display())

@@ -9,6 +9,7 @@ mod demo;
 mod environment;
 mod fuzz;
 mod licences;
+mod page;
 mod process;
 mod progress;
 mod setup;
@@ -48,6 +49,8 @@ enum Chore {
     /// Measurements of the exchange.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Pictures of the live page of a small real run.
+    Page(page::Options),
     /// Made-up inputs for every decoder of bytes from network and disk.
     Fuzz(fuzz::Options),
 }
@@ -78,6 +81,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Demo(options) => demo::run(&environment, &options).map(drop),
         Chore::Test(options) => test::run(&environment, &options),
         Chore::Fuzz(options) => fuzz::run(&environment, &options),
+        Chore::Page(options) => page::run(&environment, &options),
         Chore::Chaos(options) => chaos::run(&environment, &options),
         Chore::Bench(bench) => bench::run(&environment, &bench),
     }

@@ -92,18 +92,26 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
 fn set_up(environment: &Environment) -> Result<()> {
     setup::run(
         environment,
-        &[Part::Python, Part::Judges, Part::Libtorch(Accelerator::Cpu), Part::Asterisk, Part::Game],
+        &[
+            Part::Python,
+            Part::Judges,
+            Part::Libtorch(Accelerator::Cpu),
+            Part::Asterisk,
+            Part::Game,
+            Part::Browser,
+        ],
     )
 }
 
-/// The stories start programs, read real speech and ask outside judges: they are told where all of that is.
+/// The stories start programs, read real speech, ask outside judges and look at pages: they are told where all of that is.
 fn tests(environment: &Environment) -> Result<()> {
     let programs = environment.build_programs()?;
     let mut command: Command = environment.cargo(&["test", "--workspace"])?;
     command
         .env("STENTOR_BIN", programs)
         .env("STENTOR_PYTHON", environment.python())
-        .env("STENTOR_CORPORA", environment.corpora());
+        .env("STENTOR_CORPORA", environment.corpora())
+        .env("STENTOR_BROWSER", environment.browser());
     process::run(&mut command, Deadline::minutes(60))
 }
 

@@ -192,7 +192,13 @@ mod tests {
     }
 
     fn back(lineage: u64, round: u64) -> Event {
-        Event::FellBack { lineage, round, checkpoint: None, committed_frames: None, reason: "b is lost".into() }
+        Event::FellBack {
+            lineage,
+            round,
+            checkpoint: None,
+            committed_frames: None,
+            reason: "b is lost".into(),
+        }
     }
 
     fn members(names: &[&str]) -> Event {

@@ -3,11 +3,13 @@
 //! Every part is built beside its place and moved there when it is whole, or ends with a stamp: an interrupted set-up goes
 //! on with the part that it was in, and a finished one does nothing.
 
+mod browser;
 mod corpora;
 mod debian;
 mod libtorch;
 mod python;
 
+pub(crate) use browser::PACKAGE as BROWSER_FOLDER;
 pub(crate) use libtorch::FOLDER as LIBTORCH_FOLDER;
 
 use crate::environment::Environment;
@@ -29,6 +31,8 @@ pub(crate) enum Part {
     Asterisk,
     /// The demo's corpus: the talking game.
     Game,
+    /// A headless browser for the tests of the live page.
+    Browser,
 }
 
 /// Which libtorch is wanted.
@@ -57,6 +61,7 @@ impl Part {
             Part::Libtorch(accelerator) => libtorch::is_ready(environment, accelerator),
             Part::Asterisk => corpora::is_ready(environment, &corpora::ASTERISK),
             Part::Game => corpora::is_ready(environment, &corpora::GAME),
+            Part::Browser => browser::is_ready(environment),
         }
     }
 
@@ -67,6 +72,7 @@ impl Part {
             Part::Libtorch(accelerator) => libtorch::fetch(accelerator),
             Part::Asterisk => corpora::ASTERISK.fetch,
             Part::Game => corpora::GAME.fetch,
+            Part::Browser => browser::FETCH,
         }
     }
 
@@ -77,6 +83,7 @@ impl Part {
             Part::Libtorch(accelerator) => libtorch::make(environment, accelerator),
             Part::Asterisk => corpora::make(environment, &corpora::ASTERISK),
             Part::Game => corpora::make(environment, &corpora::GAME),
+            Part::Browser => browser::make(environment),
         }
     }
 }

@@ -29,12 +29,12 @@ pub(super) const ALIGNER: Requirements = Requirements {
 /// Programs of others that judge our features and files in the tests.
 pub(super) const JUDGES: Requirements = Requirements {
     name: "judges",
-    packages: &["kaldi-native-fbank==1.21.1", "numpy", "pyarrow", "duckdb"],
-    imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb",
+    packages: &["kaldi-native-fbank==1.21.1", "numpy", "pyarrow", "duckdb", "tensorboard==2.21.0"],
+    imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb, tensorboard",
     fetch: Fetch {
-        what: "the tests' outside judges (kaldi-native-fbank, pyarrow, duckdb)",
+        what: "the tests' outside judges (kaldi-native-fbank, pyarrow, duckdb, tensorboard)",
         from: "PyPI",
-        megabytes: 90,
+        megabytes: 125,
     },
 };
 

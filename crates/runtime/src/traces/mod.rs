@@ -1,0 +1,126 @@
+//! Spans for a collector of OpenTelemetry, where `STENTOR_OTLP` names one (`http://HOST:4317`, gRPC).
+//!
+//! All that happens in a round is one trace, whichever process it happens in. Nobody tells anybody about it: trace and root
+//! are named after run, lineage and round, which every process knows.
+
+mod export;
+
+pub(crate) use export::Exporter;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+/// Where spans go; unset: nowhere.
+static SPANS: OnceLock<mpsc::Sender<Span>> = OnceLock::new();
+
+/// A figure or a word of a span.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Attribute {
+    /// A whole number.
+    Count(u64),
+    /// A measured one.
+    Number(f64),
+    /// A word.
+    Text(String),
+}
+
+/// A round, as a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoundTrace {
+    trace: [u8; 16],
+    root: [u8; 8],
+}
+
+/// A span on its way out.
+#[derive(Debug)]
+pub(crate) struct Span {
+    round: RoundTrace,
+    id: [u8; 8],
+    name: &'static str,
+    start: SystemTime,
+    took: Duration,
+    attributes: Vec<(&'static str, Attribute)>,
+}
+
+impl RoundTrace {
+    /// The trace of a round of `run`; none where spans go nowhere. `run` is the run's name, with or without the number of the
+    /// coordinator's incarnation behind it.
+    #[must_use]
+    pub fn of(run: &str, lineage: u64, round: u64) -> Option<Self> {
+        SPANS.get()?;
+        let incarnation = |number: &str| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        let name = match run.rsplit_once('-') {
+            Some((name, number)) if incarnation(number) => name,
+            _ => run,
+        };
+        Some(Self::named(&format!("{name}/{lineage}/{round}")))
+    }
+
+    fn named(name: &str) -> Self {
+        Self { trace: xxh3_128(name.as_bytes()).to_be_bytes(), root: xxh3_64(name.as_bytes()).to_be_bytes() }
+    }
+
+    /// The round itself: the span that holds all others. Its one coordinator tells it.
+    pub fn whole(
+        self,
+        start: SystemTime,
+        took: Duration,
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) {
+        self.send(self.root, "round", start, took, attributes);
+    }
+
+    /// A part of the round in this process.
+    pub fn part(
+        self,
+        name: &'static str,
+        start: SystemTime,
+        took: Duration,
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let since = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // Unlike any other process's: no two have this id at this time.
+        let own = format!("{}/{}/{number}/{name}", std::process::id(), since.as_nanos());
+        self.send(xxh3_64(own.as_bytes()).to_be_bytes(), name, start, took, attributes);
+    }
+
+    fn send(
+        self,
+        id: [u8; 8],
+        name: &'static str,
+        start: SystemTime,
+        took: Duration,
+        attributes: impl IntoIterator<Item = (&'static str, Attribute)>,
+    ) {
+        if let Some(spans) = SPANS.get() {
+            let attributes = attributes.into_iter().collect();
+            // A collector that is slow or gone costs spans, never rounds.
+            let _ = spans.try_send(Span { round: self, id, name, start, took, attributes });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_have_traces_of_their_own_and_everybody_makes_the_same() {
+        let one = RoundTrace::named("run/1000/7");
+        assert_eq!(one, RoundTrace::named("run/1000/7"));
+        for other in ["run/1000/8", "run/2000/7", "other/1000/7"] {
+            let other = RoundTrace::named(other);
+            assert!(one.trace != other.trace && one.root != other.root);
+        }
+    }
+
+    #[test]
+    fn without_a_collector_there_are_no_traces() {
+        assert_eq!(RoundTrace::of("run-1", 1000, 7), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! A headless Chromium, which looks at the live page in the tests: Debian's, unpacked into the cache together with the
+//! libraries that the system lacks.
+
+use super::{Fetch, debian};
+use crate::environment::Environment;
+use crate::process;
+use anyhow::{Context, Result};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+pub(crate) const PACKAGE: &str = "chromium-headless-shell";
+
+pub(super) const FETCH: Fetch = Fetch {
+    what: "a headless browser for the tests of the live page (Chromium)",
+    from: "Debian",
+    megabytes: 100,
+};
+
+/// Starts the browser with what was unpacked beside it: libraries, and fonts where the system has none.
+const LAUNCHER: &str = r#"#!/bin/sh
+here=$(dirname "$0")
+for folder in "$here"/usr/lib/*-linux-gnu "$here"/usr/lib/*-linux-gnu/pulseaudio "$here"/lib/*-linux-gnu; do
+    [ -d "$folder" ] && LD_LIBRARY_PATH="$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+done
+export LD_LIBRARY_PATH
+if [ -f "$here/etc/fonts/fonts.conf" ]; then
+    export FONTCONFIG_FILE="$here/etc/fonts/fonts.conf" XDG_DATA_HOME="$here/usr/share"
+fi
+exec "$here/usr/lib/chromium/chromium-headless-shell" "$@"
+"#;
+
+/// True where it can tell its version, which needs all of its libraries.
+pub(super) fn is_ready(environment: &Environment) -> bool {
+    let launcher = environment.browser();
+    let current = std::fs::read_to_string(&launcher).is_ok_and(|text| text == LAUNCHER);
+    current && process::output(Command::new(launcher).arg("--version")).is_ok()
+}
+
+pub(super) fn make(environment: &Environment) -> Result<()> {
+    debian::unpacked_with_needs(environment, PACKAGE)?;
+    let launcher = environment.browser();
+    let cannot = || format!("cannot write {}", launcher.display());
+    std::fs::write(&launcher, LAUNCHER).with_context(cannot)?;
+    std::fs::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755)).with_context(cannot)?;
+    process::output(Command::new(&launcher).arg("--version")).map(drop)
+}

@@ -1,0 +1,142 @@
+//! A coordinator and its workers as processes of their own, each to be stopped and started by itself.
+
+use crate::program;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Processes that are killed when this is dropped.
+#[derive(Debug)]
+pub struct Cluster {
+    experiment: PathBuf,
+    /// For workers.
+    listen: SocketAddr,
+    /// For people.
+    pub http: SocketAddr,
+    settings: Vec<(String, String)>,
+    coordinator: Child,
+    workers: Vec<Child>,
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    /// 200 where all is well.
+    pub status: u16,
+    /// Status line and headers, in lower case.
+    pub head: String,
+    /// What follows.
+    pub body: String,
+}
+
+impl Cluster {
+    /// Starts a coordinator for `experiment`, with `settings` in its environment, and `workers` workers.
+    ///
+    /// # Panics
+    /// Where one cannot be started.
+    #[must_use]
+    pub fn start(experiment: &Path, workers: usize, settings: &[(&str, &str)]) -> Self {
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (listen, http) = (free(), free());
+        let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let coordinator = coordinator(experiment, listen, http, &settings);
+        let workers = (0..workers).map(|number| worker(experiment, listen, number)).collect();
+        Self { experiment: experiment.to_owned(), listen, http, settings, coordinator, workers }
+    }
+
+    /// Kills the coordinator.
+    ///
+    /// # Panics
+    /// Where it cannot be waited for.
+    pub fn kill_coordinator(&mut self) {
+        self.coordinator.kill().unwrap();
+        self.coordinator.wait().unwrap();
+    }
+
+    /// Starts the coordinator again, to go on from the newest checkpoint.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn restart_coordinator(&mut self) {
+        self.coordinator = coordinator(&self.experiment, self.listen, self.http, &self.settings);
+    }
+
+    /// The process of worker number `number`.
+    #[must_use]
+    pub fn worker(&self, number: usize) -> u32 {
+        self.workers[number].id()
+    }
+
+    /// Asks the coordinator over HTTP; none where it does not answer.
+    #[must_use]
+    pub fn ask(&self, path: &str, headers: &str) -> Option<Answer> {
+        let mut stream = TcpStream::connect(self.http).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", self.http)
+            .ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
+    }
+
+    /// `/api/status`, once `condition` holds for it, within a minute.
+    ///
+    /// # Panics
+    /// Where it never does; the message shows the newest answer and the log.
+    #[must_use]
+    pub fn status_when(&self, what: &str, headers: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let mut newest = Value::Null;
+        let started = std::time::Instant::now();
+        while started.elapsed() < Duration::from_secs(60) {
+            if let Some(answer) = self.ask("/api/status", headers)
+                && let Ok(status) = serde_json::from_str(&answer.body)
+            {
+                newest = status;
+                if condition(&newest) {
+                    return newest;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let log = std::fs::read_to_string(self.experiment.with_extension("log")).unwrap_or_default();
+        panic!("waited a minute for {what}\n{newest:#}\n{log}");
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for child in self.workers.iter_mut().chain([&mut self.coordinator]) {
+            // One that has ended is as good.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn coordinator(
+    experiment: &Path,
+    listen: SocketAddr,
+    http: SocketAddr,
+    settings: &[(String, String)],
+) -> Child {
+    let mut command = Command::new(program("coordinator"));
+    command.arg(experiment).arg(format!("--listen={listen}")).arg(format!("--metrics={http}"));
+    spawn(command.arg("--resume").envs(settings.iter().cloned()), experiment)
+}
+
+fn worker(experiment: &Path, listen: SocketAddr, number: usize) -> Child {
+    let mut command = Command::new(program("worker"));
+    command.arg(format!("--coordinator=http://{listen}")).arg(format!("--identity=worker-{number}"));
+    spawn(command.arg("--threads=1"), experiment)
+}
+
+fn spawn(command: &mut Command, experiment: &Path) -> Child {
+    let log =
+        std::fs::OpenOptions::new().create(true).append(true).open(experiment.with_extension("log")).unwrap();
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+}

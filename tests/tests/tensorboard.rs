@@ -1,0 +1,131 @@
+//! TensorBoard is pointed at a run: its own reader finds the figures of the event log, before and after a fall-back.
+
+// Failing is how a test speaks.
+#![allow(clippy::unwrap_used)]
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use stentor_tests::cluster::Cluster;
+use stentor_tests::{assert_finishes, corpus, events, start_training, wait_for, write_experiment};
+
+/// Step and value of each scalar, by tag, as TensorBoard's own reader gives them.
+type Scalars = BTreeMap<String, Vec<(u64, f64)>>;
+
+const READER: &str = "
+import json, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+found = EventAccumulator(sys.argv[1], size_guidance={'scalars': 0})
+found.Reload()
+print(json.dumps({tag: [(e.step, e.value) for e in found.Scalars(tag)] for tag in found.Tags()['scalars']}))
+";
+
+fn read_back(run: &Path) -> Scalars {
+    let python = std::env::var("STENTOR_PYTHON")
+        .expect("STENTOR_PYTHON, an interpreter with tensorboard: run these tests by `cargo xtask test`");
+    let output =
+        Command::new(python).args(["-c", READER]).arg(run.join("tensorboard")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Some of the same figures from the event log, without what fall-backs made void.
+fn logged(run: &Path, parameters: f64) -> Scalars {
+    let mut found = Scalars::new();
+    for event in events(run) {
+        let number = |key: &str| event[key].as_f64().unwrap();
+        let step = || event["committed_frames"].as_u64().unwrap();
+        let mut add = |tag: &str, value: f64| found.entry(tag.to_owned()).or_default().push((step(), value));
+        match event["event"].as_str().unwrap() {
+            "round" => {
+                add(&format!("loss/{}", event["source"].as_str().unwrap()), number("loss"));
+                add("exchange/bytes_per_frame", number("bytes_up") / number("frames"));
+                if event["encoding"]["kind"] == "threshold" {
+                    let values = parameters * event["contributors"].as_array().unwrap().len() as f64;
+                    add("exchange/tau", event["encoding"]["tau"].as_f64().unwrap());
+                    add("exchange/density", number("values_sent") / values);
+                }
+            }
+            "dev" => {
+                add("loss/dev", number("loss"));
+                add("frame_error/dev", number("frame_error"));
+            }
+            "fell-back" => {
+                let kept = step();
+                found.values_mut().for_each(|points| points.retain(|(step, _)| *step <= kept));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// TensorBoard keeps values as f32.
+fn assert_same(read: &Scalars, logged: &Scalars) {
+    for (tag, expected) in logged {
+        let found = read.get(tag).unwrap_or_else(|| panic!("{tag} is not among {:?}", read.keys()));
+        let steps = |points: &[(u64, f64)]| points.iter().map(|p| p.0).collect::<Vec<_>>();
+        assert_eq!(steps(found), steps(expected), "{tag}");
+        for ((step, found), (_, expected)) in found.iter().zip(expected) {
+            assert_eq!(*found as f32, *expected as f32, "{tag} at {step}");
+        }
+    }
+}
+
+fn parameters(run: &Path) -> f64 {
+    let named: Value = serde_json::from_slice(&std::fs::read(run.join("final.json")).unwrap()).unwrap();
+    let checkpoint = run.join("checkpoints").join(named["checkpoint"].as_str().unwrap());
+    // The model's own header, before its values: every tensor is of f32.
+    let bytes = std::fs::read(checkpoint.join("model.safetensors")).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    (bytes.len() - 8 - header) as f64 / 4.0
+}
+
+#[test]
+fn tensorboard_reads_the_figures_of_a_run() {
+    let (folder, _) = corpus();
+    let sections = "[schedule]\npasses = 6\nlearning_rate = 0.01\nwarmup_fraction = 0.0\nfinal_fraction = 1.0\n\
+                    [exchange]\nstrategy = \"gtc\"\n";
+    let experiment = write_experiment(folder.path(), "curves", sections);
+    assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
+    let run = folder.path().join("curves");
+    let read = read_back(&run);
+    let logged = logged(&run, parameters(&run));
+    for tag in ["loss/annotated", "loss/dev", "frame_error/dev", "exchange/tau", "exchange/density"] {
+        assert!(logged.contains_key(tag), "{tag} is not among {:?}", logged.keys());
+    }
+    assert_same(&read, &logged);
+    assert!(read["learning_rate/annotated"].iter().all(|(_, rate)| (rate - 0.01).abs() < 1e-8));
+}
+
+#[test]
+fn after_a_fall_back_tensorboard_shows_only_what_counts() {
+    let (folder, _) = corpus();
+    let sections = "[schedule]\npasses = 30\nlearning_rate = 0.01\n[exchange]\nstrategy = \"bmuf\"\n\
+                    [exchange.bmuf]\nblock = 2\n[cluster]\nworkers = 2\n[checkpoint]\ncount = 10\n";
+    let experiment = write_experiment(folder.path(), "back", sections);
+    let run = folder.path().join("back");
+    let mut cluster = Cluster::start(&experiment, 2, &[]);
+    let segments = || {
+        let files = std::fs::read_dir(run.join("tensorboard")).into_iter().flatten().flatten();
+        files.filter(|f| f.file_name().to_string_lossy().starts_with("events.out.tfevents.")).count()
+    };
+    wait_for("figures while the run goes on", || segments() > 0);
+    cluster.kill_coordinator();
+    cluster.restart_coordinator();
+    wait_for("the end of the run", || run.join("summary.json").exists());
+    let fell_back = events(&run).iter().any(|event| event["event"] == "fell-back");
+    assert!(fell_back, "it was not disturbed");
+    assert_same(&read_back(&run), &logged(&run, parameters(&run)));
+}
+
+#[test]
+fn who_wants_no_files_for_tensorboard_gets_none() {
+    let (folder, _) = corpus();
+    let experiment = write_experiment(folder.path(), "plain", "[schedule]\npasses = 1\n");
+    let text = std::fs::read_to_string(&experiment).unwrap();
+    std::fs::write(&experiment, text.replace("[data]", "tensorboard = false\n[data]")).unwrap();
+    assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
+    assert!(!folder.path().join("plain/tensorboard").exists());
+}
