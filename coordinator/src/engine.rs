@@ -4,6 +4,7 @@ use crate::page::{Arrived, Feed, Note, Wires};
 use crate::publish::Publisher;
 use crate::run::Progress;
 use crate::scalars::Scalars;
+use crate::spans::RoundSpans;
 use crate::summary::Tally;
 use crate::wire;
 use std::collections::HashMap;
@@ -66,6 +67,7 @@ pub(crate) struct Engine {
     pub(crate) tally: Tally,
     pub(crate) progress: Option<mpsc::UnboundedSender<Progress>>,
     pub(crate) page: Feed,
+    pub(crate) spans: RoundSpans,
     /// None where nobody wants them.
     pub(crate) scalars: Option<Scalars>,
     pub(crate) started: Instant,
@@ -139,6 +141,7 @@ impl Engine {
                 }
                 self.tally.wires(header_bytes, traffic);
                 self.page.tell(|| Note::Arrived(Arrived::of(&arrival, self.now())));
+                self.spans.arrived(arrival.fence);
                 self.waiting.insert(arrival.slot, reply);
                 Input::Arrived(arrival)
             }

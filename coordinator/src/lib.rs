@@ -15,6 +15,7 @@ mod reducer;
 mod run;
 mod scalars;
 mod service;
+mod spans;
 mod summary;
 mod wire;
 

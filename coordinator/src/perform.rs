@@ -114,6 +114,7 @@ impl Engine {
         match event {
             Event::Round { source, frames, loss, committed_frames, .. } => {
                 self.tally.round(*source, *frames, *loss, self.started);
+                self.spans.closed(event);
                 crate::summary::measure(event, self.parameters, self.core.view(0).strategy);
                 if let Some(progress) = &self.progress {
                     let _ = progress.send(Progress {

@@ -7,6 +7,7 @@ use crate::publish::Publisher;
 use crate::reducer::{RangeReducer, ReducerService};
 use crate::scalars::Scalars;
 use crate::service::Service;
+use crate::spans::RoundSpans;
 use crate::summary::{Summary, Tally};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -154,6 +155,7 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         tally,
         progress,
         page,
+        spans: RoundSpans::new(&experiment.run.name),
         scalars,
         started,
     };

@@ -121,7 +121,8 @@ impl Scalars {
         let mut figures = Vec::new();
         // Where groups only exchange models, and in a round of nothing but empty batches, nothing was learned.
         if frames > 0 {
-            let mut of_source = |figure: &str, value| figures.push((format!("{figure}/{}", source.name()), value));
+            let mut of_source =
+                |figure: &str, value| figures.push((format!("{figure}/{}", source.name()), value));
             of_source("loss", loss);
             of_source("frame_error", frame_error);
             of_source("learning_rate", self.learning_rate(source, committed_frames));

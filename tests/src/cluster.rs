@@ -33,7 +33,7 @@ pub struct Answer {
 }
 
 impl Cluster {
-    /// Starts a coordinator for `experiment`, with `settings` in its environment, and `workers` workers.
+    /// Starts a coordinator for `experiment`, and `workers` workers, with `settings` in their environment.
     ///
     /// # Panics
     /// Where one cannot be started.
@@ -43,7 +43,7 @@ impl Cluster {
         let (listen, http) = (free(), free());
         let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let coordinator = coordinator(experiment, listen, http, &settings);
-        let workers = (0..workers).map(|number| worker(experiment, listen, number)).collect();
+        let workers = (0..workers).map(|number| worker(experiment, listen, number, &settings)).collect();
         Self { experiment: experiment.to_owned(), listen, http, settings, coordinator, workers }
     }
 
@@ -129,10 +129,10 @@ fn coordinator(
     spawn(command.arg("--resume").envs(settings.iter().cloned()), experiment)
 }
 
-fn worker(experiment: &Path, listen: SocketAddr, number: usize) -> Child {
+fn worker(experiment: &Path, listen: SocketAddr, number: usize, settings: &[(String, String)]) -> Child {
     let mut command = Command::new(program("worker"));
     command.arg(format!("--coordinator=http://{listen}")).arg(format!("--identity=worker-{number}"));
-    spawn(command.arg("--threads=1"), experiment)
+    spawn(command.arg("--threads=1").envs(settings.iter().cloned()), experiment)
 }
 
 fn spawn(command: &mut Command, experiment: &Path) -> Child {

@@ -18,8 +18,9 @@ fn long(folder: &Path, name: &str, strategy: &str, cluster: &str) -> std::path::
     write_experiment(folder, name, &sections)
 }
 
+/// None before the coordinator has opened the data.
 fn points(status: &Value, curve: &str) -> Vec<(u64, f64)> {
-    let points = status["curves"][curve].as_array().unwrap().iter();
+    let points = status["curves"][curve].as_array().into_iter().flatten();
     points.map(|p| (p[0].as_u64().unwrap(), p[1].as_f64().unwrap())).collect()
 }
 

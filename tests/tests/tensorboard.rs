@@ -24,8 +24,7 @@ print(json.dumps({tag: [(e.step, e.value) for e in found.Scalars(tag)] for tag i
 fn read_back(run: &Path) -> Scalars {
     let python = std::env::var("STENTOR_PYTHON")
         .expect("STENTOR_PYTHON, an interpreter with tensorboard: run these tests by `cargo xtask test`");
-    let output =
-        Command::new(python).args(["-c", READER]).arg(run.join("tensorboard")).output().unwrap();
+    let output = Command::new(python).args(["-c", READER]).arg(run.join("tensorboard")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -9,12 +9,13 @@ use crate::replica::{Coded, Replica};
 use crate::state;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 use stentor_acoustic::{Device, ModelShape, Score};
 use stentor_dataset::Dataset;
 use stentor_experiment::{Experiment, Membership, Schedule, Source};
 use stentor_plan::Lease;
 use stentor_proto::v1::{self, encoding::Kind};
+use stentor_runtime::traces::{Attribute, RoundTrace};
 use stentor_runtime::{Shutdown, metrics};
 use stentor_store::Store;
 use tokio::sync::mpsc;
@@ -150,7 +151,7 @@ impl<'a> Session<'a> {
         // Of the parameters that the round starts from.
         let parameters_digest = assignment.digest.then(|| self.replica.digest());
 
-        let started = Instant::now();
+        let (began, started) = (SystemTime::now(), Instant::now());
         let mut learned = self.learn(&assignment, &leases).await?;
         let compute = started.elapsed();
         let trained = learned.frames;
@@ -197,6 +198,7 @@ impl<'a> Session<'a> {
             (started.elapsed(), metrics::Phase::Apply),
         ];
         phases.into_iter().for_each(|(time, phase)| metrics::phase_time(time, phase));
+        self.trace(&fence, began, &phases);
         metrics::residual_norm(coded.residual_norm);
         metrics::gradient_norm(learned.gradient_norm);
         metrics::frames(trained, source);
@@ -206,6 +208,19 @@ impl<'a> Session<'a> {
             self.boundary(fence, &boundary).await?;
         }
         Ok(header.next)
+    }
+
+    /// The phases of a round, one after the other, as spans of the round's trace.
+    fn trace(&self, fence: &v1::Fence, began: SystemTime, phases: &[(Duration, metrics::Phase)]) {
+        let Some(trace) = RoundTrace::of(&self.around.experiment.run.name, fence.lineage, fence.round) else {
+            return;
+        };
+        let mut start = began;
+        for (took, phase) in phases {
+            let identity = Attribute::Text(self.around.identity.clone());
+            trace.part(phase.name(), start, *took, [("stentor.identity", identity)]);
+            start += *took;
+        }
     }
 
     /// Codes what the round's batches came to. Where groups meet, one member of each speaks for what all of it has

@@ -133,10 +133,16 @@ fn a_payload_under_way_is_told_with_its_size() {
 fn before_the_first_round_it_is_told_who_came_and_what_happens_without_the_others() {
     let mut board = board("[cluster]\nworkers = 3\njoin_deadline_s = 60.0\n");
     board.take(Note::Joining { identity: "worker-0".into(), host: "node-7".into() });
-    let gathering = View { applicants: vec!["worker-0".into()], ..view(0, Stage::Gathering { for_ms: 20_000 }, Vec::new()) };
+    let gathering = View {
+        applicants: vec!["worker-0".into()],
+        ..view(0, Stage::Gathering { for_ms: 20_000 }, Vec::new())
+    };
     let status = looked(&mut board, gathering, 20_000);
     let words = status["waiting"]["words"].as_str().unwrap();
-    assert!(words.contains("3 are expected, worker-0 came") && words.contains("In 40 s training begins"), "{words}");
+    assert!(
+        words.contains("3 are expected, worker-0 came") && words.contains("In 40 s training begins"),
+        "{words}"
+    );
     assert_eq!(status["applicants"][0]["host"], "node-7");
     assert!(status["costs"].is_null() && status["progress"]["seconds_left"].is_null());
 }
@@ -166,7 +172,12 @@ fn what_a_fall_back_made_void_is_shown_no_more() {
     let status = looked(&mut board, view(4, Stage::Round { waited_ms: None }, Vec::new()), 5000);
     assert_eq!(status["curves"]["annotated"].as_array().unwrap().len(), 4);
     assert_eq!(status["curves"]["dev"].as_array().unwrap().len(), 1);
-    let names: Vec<_> = status["checkpoints"]["list"].as_array().unwrap().iter().map(|c| &c["name"]).collect();
+    let names: Vec<_> = status["checkpoints"]["list"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["name"].as_str().unwrap())
+        .collect();
     assert_eq!((names, &status["checkpoints"]["best"]), (vec!["first"], &"first".into()));
     let words = status["happenings"][0]["words"].as_str().unwrap();
     assert!(words.contains("fell back to checkpoint first: worker-1 is lost"), "{words}");

@@ -20,6 +20,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use stentor_experiment::{BmufWeights, Experiment, GtcDownlink};
 use stentor_proto::v1;
+use stentor_runtime::traces::{Attribute, RoundTrace};
 use stentor_store::Store;
 use sum::{Progress, Sum};
 use thiserror::Error;
@@ -49,6 +50,8 @@ pub(crate) struct RangeReducer {
     index: usize,
     range: Range<usize>,
     weights: BmufWeights,
+    /// The run's name, and its folder.
+    name: String,
     run: Store,
     kept: tokio::sync::Mutex<Kept>,
     sums: Mutex<Sums>,
@@ -87,6 +90,7 @@ impl RangeReducer {
         Self {
             index,
             weights: exchange.bmuf.weights,
+            name: experiment.run.name.clone(),
             kept: tokio::sync::Mutex::new(Kept::new(exchange.gtc.downlink == GtcDownlink::Rethreshold)),
             range,
             run,
@@ -191,13 +195,17 @@ impl RangeReducer {
     /// Makes a sum that is only made when everything is there.
     async fn finish(&self, fence: Fence, group: u32, sum: sum::Whole) -> Result<(), Refusal> {
         let mut kept = self.kept.lock().await;
-        let started = std::time::Instant::now();
+        let (began, started) = (std::time::SystemTime::now(), std::time::Instant::now());
         let mut taken = std::mem::take(&mut *kept);
         let finished = tokio::task::spawn_blocking(move || (sum.finish(&mut taken), taken)).await;
         let failed = |reason: String| Refusal::Payload { slot: 0, reason };
         let (payload, taken) = finished.map_err(|e| failed(format!("the reduction failed: {e}")))?;
         *kept = taken;
-        stentor_runtime::metrics::reduction_time(started.elapsed());
+        let took = started.elapsed();
+        stentor_runtime::metrics::reduction_time(took);
+        if let Some(trace) = RoundTrace::of(&self.name, fence.lineage, fence.round) {
+            trace.part("reduce", began, took, [("stentor.reducer", Attribute::Count(self.index as u64))]);
+        }
         let payload = payload.map_err(failed)?;
         if let Some(sum) = self.lock().find(fence, group)? {
             sum.publish(payload);

@@ -36,6 +36,16 @@ pub enum Error {
     /// The metrics pipeline refused its settings.
     #[error("cannot set up metrics: {0}")]
     MetricsPipeline(String),
+    /// `STENTOR_OTLP` names no collector.
+    #[error(
+        "STENTOR_OTLP must be a collector's gRPC address such as http://host:4317, found `{found}`: {reason}"
+    )]
+    Collector {
+        /// The variable's value.
+        found: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Telemetry belongs to the process and is set up once.
     #[error("telemetry is already set up in this process; call telemetry::init once, in main")]
     AlreadyInitialised,

@@ -30,6 +30,7 @@ mod retry;
 mod shutdown;
 pub mod telemetry;
 mod token;
+pub mod traces;
 
 pub use child::Child;
 pub use error::Error;

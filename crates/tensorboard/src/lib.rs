@@ -21,7 +21,8 @@ pub struct Segment {
 impl Segment {
     /// Adds figures of one step. `wall_s` is the time, seconds since 1970.
     pub fn scalars<'a>(&mut self, wall_s: f64, step: u64, figures: impl IntoIterator<Item = (&'a str, f64)>) {
-        let value = |(tag, value): (&str, f64)| Value { tag: tag.to_owned(), simple_value: Some(value as f32) };
+        let value =
+            |(tag, value): (&str, f64)| Value { tag: tag.to_owned(), simple_value: Some(value as f32) };
         let value: Vec<Value> = figures.into_iter().map(value).collect();
         if !value.is_empty() {
             self.push(wall_s, step, What::Summary(Summary { value }));

@@ -61,11 +61,17 @@ macro_rules! words {
         impl $type {
             /// All of them.
             pub const ALL: &[$type] = &[$($type::$value),+];
+
+            /// Its word.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $($type::$value => $word),+ }
+            }
         }
 
         impl Label for $type {
             fn text(&self) -> Cow<'_, str> {
-                Cow::Borrowed(match self { $($type::$value => $word),+ })
+                Cow::Borrowed(self.name())
             }
         }
     )+};

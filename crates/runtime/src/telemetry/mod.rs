@@ -8,6 +8,7 @@ mod logs;
 mod pipeline;
 
 use crate::error::Error;
+use crate::traces::Exporter;
 use axum::Router;
 use listener::Listener;
 use std::io::{self, IsTerminal};
@@ -22,6 +23,7 @@ pub use logs::LogFormat;
 ///
 /// - `STENTOR_LOG`: what is logged, `info` by default; a level or a list like `warn,stentor_worker=debug`.
 /// - `STENTOR_LOG_FORMAT`: `human` or `json` (one object a line). By default `human` on a terminal, else `json`.
+/// - `STENTOR_OTLP`: a collector of OpenTelemetry that spans go to, `http://HOST:4317`; none by default. See [`traces`](crate::traces).
 /// - `NO_COLOR`: no colours on a terminal either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TelemetryOptions {
@@ -31,11 +33,13 @@ pub struct TelemetryOptions {
     pub metrics: Option<SocketAddr>,
 }
 
-/// Telemetry in force. Dropped, the metrics listener closes; logs go on.
+/// Telemetry in force. Dropped, the metrics listener closes and the last spans go out; logs go on.
 #[derive(Debug)]
 #[must_use = "the metrics listener closes when this is dropped"]
 pub struct Telemetry {
     listener: Option<Listener>,
+    /// Sends what is left when it is dropped.
+    _exporter: Option<Exporter>,
 }
 
 impl Telemetry {
@@ -114,7 +118,8 @@ fn init_with(
     if let Some(listener) = &listener {
         tracing::info!(address = %listener.address(), "serving /metrics and /healthz");
     }
-    Ok(Telemetry { listener })
+    let exporter = environment("STENTOR_OTLP").map(|url| Exporter::start(program, &url)).transpose()?;
+    Ok(Telemetry { listener, _exporter: exporter })
 }
 
 /// Empty counts as unset.

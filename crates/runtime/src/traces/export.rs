@@ -107,8 +107,7 @@ async fn send(
 
 /// What has come, as far as one message takes it.
 fn batch(program: &'static str, inbox: &mut mpsc::Receiver<Span>) -> Option<ExportTraceServiceRequest> {
-    let spans: Vec<Message> =
-        std::iter::from_fn(|| inbox.try_recv().ok()).take(BATCH).map(message).collect();
+    let spans: Vec<Message> = std::iter::from_fn(|| inbox.try_recv().ok()).take(BATCH).map(message).collect();
     if spans.is_empty() {
         return None;
     }

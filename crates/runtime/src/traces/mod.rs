@@ -46,17 +46,12 @@ pub(crate) struct Span {
 }
 
 impl RoundTrace {
-    /// The trace of a round of `run`; none where spans go nowhere. `run` is the run's name, with or without the number of the
-    /// coordinator's incarnation behind it.
+    /// The trace of a round of the run named `run`; none where spans go nowhere. Without the number of the coordinator's
+    /// incarnation: reducers do not know it, and lineages tell incarnations apart.
     #[must_use]
     pub fn of(run: &str, lineage: u64, round: u64) -> Option<Self> {
         SPANS.get()?;
-        let incarnation = |number: &str| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-        let name = match run.rsplit_once('-') {
-            Some((name, number)) if incarnation(number) => name,
-            _ => run,
-        };
-        Some(Self::named(&format!("{name}/{lineage}/{round}")))
+        Some(Self::named(&format!("{run}/{lineage}/{round}")))
     }
 
     fn named(name: &str) -> Self {
@@ -121,6 +116,6 @@ mod tests {
 
     #[test]
     fn without_a_collector_there_are_no_traces() {
-        assert_eq!(RoundTrace::of("run-1", 1000, 7), None);
+        assert_eq!(RoundTrace::of("run", 1000, 7), None);
     }
 }
