@@ -87,7 +87,9 @@ export class Chart {
       this.lines.replaceChildren();
       return;
     }
-    const right = 10 + Math.max(...this.series.map((s) => s.name.length)) * 7.2;
+    // Where there is little room, names stand above their curves' ends and not beside them.
+    this.narrow = width < 480;
+    const right = this.narrow ? 8 : 12 + Math.max(...this.series.map((s) => s.name.length)) * 7.8;
     const low = Math.min(...values), high = Math.max(...values), room = (high - low || high || 1) * 0.06;
     this.last = Math.max(...this.series.map((s) => s.points.at(-1)[0]), 1);
     const inner = width - LEFT - right;
@@ -96,7 +98,7 @@ export class Chart {
     this.y = (value) => TOP + (1 - (value - low + room) / (high - low + 2 * room)) * (height - TOP - BOTTOM);
     this.bottom = height - BOTTOM;
     this.axes(low - room, high + room, width, right, height);
-    this.lines.replaceChildren(...this.names(height), ...this.series.flatMap((s) => this.curve(s)));
+    this.lines.replaceChildren(...this.series.flatMap((s) => this.curve(s)), ...this.names(height));
     if (this.looked !== null) this.look(this.looked);
   }
 
@@ -129,7 +131,9 @@ export class Chart {
     for (let i = 1; i < ends.length; i++) ends[i].y = Math.max(ends[i].y, ends[i - 1].y + 16);
     const over = (ends.at(-1)?.y ?? 0) - (height - BOTTOM);
     if (over > 0) for (const end of ends) end.y -= over;
-    return ends.map((end) => draw("text", { class: `name ${end.style}`, x: this.x(this.last) + 9, y: end.y + 4 }, end.name));
+    const place = this.narrow ? { x: this.x(this.last), "text-anchor": "end" } : { x: this.x(this.last) + 9 };
+    const drop = this.narrow ? -8 : 4;
+    return ends.map((end) => draw("text", { class: `name ${end.style}`, ...place, y: end.y + drop }, end.name));
   }
 
   /** Shows the values at so many frames; null: none. */

@@ -121,7 +121,7 @@ function members({ members, applicants, waiting }) {
   );
 }
 
-function exchange({ run, exchange, gtc, bmuf, progress, curves }) {
+function exchange({ exchange, gtc, bmuf, progress, curves }) {
   const last = { dense: "went whole, as dense", threshold: "went as signs", block: "closed a block" }[exchange.last_round];
   const source = progress?.source ? ` of ${progress.source} batches` : "";
   say(at("exchange-lead"), last ? `The last round${source} ${last}.` : "No round has closed yet.");
@@ -166,7 +166,6 @@ function exchange({ run, exchange, gtc, bmuf, progress, curves }) {
       if (points) spark(node.children[3], points);
     },
   );
-  set(at("exchange-title").parentElement, "data-strategy", run.strategy);
 }
 
 function costs(costs) {

@@ -92,16 +92,16 @@ impl Engine {
             for action in self.core.step(now, input) {
                 if let Some(outcome) = self.perform(action) {
                     self.page.tell(|| Note::Ended(outcome.words()));
-                    if let Some(cut) = self.scalars.as_mut().and_then(Scalars::cut) {
-                        cut.write().await;
+                    if let Some(scalars) = &mut self.scalars {
+                        scalars.finish().await;
                     }
                     return (outcome, self.events, self.tally);
                 }
             }
             if tick {
                 self.show(now);
-                if let Some(cut) = self.scalars.as_mut().and_then(|scalars| scalars.cut_if_due(now)) {
-                    tokio::spawn(cut.write());
+                if let Some(scalars) = &mut self.scalars {
+                    scalars.write_if_due(now);
                 }
             }
         }

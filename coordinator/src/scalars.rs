@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use stentor_experiment::{Schedule, Source};
 use stentor_store::Store;
 use stentor_tensorboard::{PREFIX, Segment};
+use tokio::task::JoinSet;
 
 /// Folder of a run.
 const FOLDER: &str = "tensorboard";
@@ -23,6 +24,7 @@ pub(crate) struct Scalars {
     number: u64,
     segment: Segment,
     cut_ms: Millis,
+    writes: JoinSet<()>,
     /// Values of the model.
     parameters: usize,
     total_frames: u64,
@@ -54,6 +56,7 @@ impl Scalars {
             number: 0,
             segment: Segment::default(),
             cut_ms: 0,
+            writes: JoinSet::new(),
             parameters,
             total_frames,
             schedule: schedule.clone(),
@@ -81,8 +84,23 @@ impl Scalars {
         }
     }
 
-    /// What came since the last segment, if it is time for another one.
-    pub(crate) fn cut_if_due(&mut self, now_ms: Millis) -> Option<Cut> {
+    /// Begins to write what came since the last segment, if it is time for another one.
+    pub(crate) fn write_if_due(&mut self, now_ms: Millis) {
+        while self.writes.try_join_next().is_some() {}
+        if let Some(cut) = self.cut_if_due(now_ms) {
+            self.writes.spawn(cut.write());
+        }
+    }
+
+    /// Writes what is left, and waits for what is under way.
+    pub(crate) async fn finish(&mut self) {
+        if let Some(cut) = self.cut() {
+            cut.write().await;
+        }
+        while self.writes.join_next().await.is_some() {}
+    }
+
+    fn cut_if_due(&mut self, now_ms: Millis) -> Option<Cut> {
         let due = self.cut_ms + SHORTEST_MS.max(now_ms / SHARE_OF_AGE);
         if now_ms < due {
             return None;

@@ -1,72 +1,13 @@
 //! What the page shows, gathered from what the engine tells. Pure: every note brings its time.
 
+use super::arrivals::Arrivals;
 use super::curves::Curve;
+use super::lists::{Checkpoint, Happening, LISTED, Quarantined, SetAside, Standing};
+use super::note::{Note, Setting, Wires};
 use super::pace::Pace;
-use crate::core::{Arrival, Encoding, Event, Millis, View};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use stentor_experiment::{Experiment, Source};
-
-/// Entries of each list at most.
-const LISTED: usize = 20;
-
-/// What is fixed for the whole run.
-#[derive(Debug, Clone)]
-pub(crate) struct Setting {
-    pub(crate) run_id: String,
-    pub(crate) experiment: Experiment,
-    /// Values of the model.
-    pub(crate) parameters: usize,
-    /// Of a pass, by source.
-    pub(crate) pass_frames: [u64; 2],
-}
-
-/// What the engine tells.
-#[derive(Debug, Clone)]
-pub(crate) enum Note {
-    /// An entry of the event log.
-    Event(Event, Millis),
-    /// A process asks for membership.
-    Joining { identity: String, host: String },
-    /// A contribution is computed.
-    Arrived(Arrived),
-    /// A checkpoint's manifest is in the store.
-    Published { checkpoint: String, at_ms: Millis },
-    /// Where the run stands.
-    View(Box<View>, Wires, Millis),
-    /// How it ended.
-    Ended(String),
-}
-
-/// A contribution's arrival.
-#[derive(Debug, Clone)]
-pub(crate) struct Arrived {
-    pub(crate) identity: String,
-    pub(crate) lineage: u64,
-    pub(crate) round: u64,
-    pub(crate) payload_bytes: u64,
-    pub(crate) residual_norm: f64,
-    pub(crate) at_ms: Millis,
-}
-
-impl Arrived {
-    pub(crate) fn of(arrival: &Arrival, at_ms: Millis) -> Self {
-        Self {
-            identity: arrival.identity.clone(),
-            lineage: arrival.fence.lineage,
-            round: arrival.fence.round,
-            payload_bytes: arrival.payload_bytes,
-            residual_norm: arrival.residual_norm,
-            at_ms,
-        }
-    }
-}
-
-/// What has gone over all members' wires, over the whole run.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Wires {
-    pub(crate) bytes: u64,
-    pub(crate) frames: u64,
-}
+use crate::core::{Encoding, Event, Millis, View};
+use std::collections::{BTreeMap, VecDeque};
+use stentor_experiment::Source;
 
 /// The state behind the page. Its size does not grow with the run.
 #[derive(Debug)]
@@ -121,78 +62,6 @@ pub(crate) struct Signs {
     /// Share of values sent, and the one that τ aims at.
     pub(crate) density: f64,
     pub(crate) aim: f64,
-}
-
-/// When the members' contributions came, relative to the first of the round.
-#[derive(Debug, Default)]
-pub(crate) struct Arrivals {
-    lineage: u64,
-    round: u64,
-    first_ms: Millis,
-    pub(crate) members: BTreeMap<String, Lag>,
-}
-
-/// A member's contributions.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Lag {
-    pub(crate) last_s: f64,
-    /// Over about the newest ten.
-    pub(crate) mean_s: f64,
-    pub(crate) payload_bytes: u64,
-    pub(crate) residual_norm: f64,
-}
-
-/// A checkpoint that was scored, published or given up.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Checkpoint {
-    pub(crate) name: String,
-    pub(crate) standing: Standing,
-    pub(crate) committed_frames: Option<u64>,
-    pub(crate) dev_loss: Option<f64>,
-    /// Percent.
-    pub(crate) dev_frame_error: Option<f64>,
-    /// Where it came to its standing while this process ran.
-    pub(crate) at_ms: Option<Millis>,
-}
-
-/// How far a checkpoint has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Standing {
-    #[default]
-    Scored,
-    Published,
-    Abandoned,
-}
-
-/// Row groups that were set aside.
-#[derive(Debug, Default)]
-pub(crate) struct Quarantined {
-    pub(crate) count: u64,
-    pub(crate) frames: [u64; 2],
-    /// The first of them.
-    pub(crate) listed: Vec<SetAside>,
-    /// All of them, by file and row group. The core keeps them too.
-    known: BTreeSet<(String, u64)>,
-}
-
-/// A row group that was set aside.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub(crate) struct SetAside {
-    source: &'static str,
-    file: String,
-    row_group: u64,
-    frames: u64,
-    reason: String,
-    worker: String,
-}
-
-/// Something that whoever is on call wants to know.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Happening {
-    /// None: before this process was started.
-    pub(crate) at_ms: Option<Millis>,
-    pub(crate) words: String,
 }
 
 impl Board {
@@ -375,32 +244,5 @@ impl Curves {
         [annotated, machine_labeled, dev, dev_frame_error, tau, density, bytes_per_frame]
             .into_iter()
             .for_each(|curve| curve.cut(frames));
-    }
-}
-
-impl Arrivals {
-    fn take(&mut self, arrived: Arrived) {
-        let Arrived { identity, lineage, round, payload_bytes, residual_norm, at_ms } = arrived;
-        if (self.lineage, self.round) != (lineage, round) || self.members.is_empty() {
-            (self.lineage, self.round, self.first_ms) = (lineage, round, at_ms);
-        }
-        let last_s = at_ms.saturating_sub(self.first_ms) as f64 / 1e3;
-        let lag = self.members.entry(identity).or_insert(Lag { mean_s: last_s, ..Lag::default() });
-        let mean_s = lag.mean_s + 0.1 * (last_s - lag.mean_s);
-        *lag = Lag { last_s, mean_s, payload_bytes, residual_norm };
-    }
-}
-
-impl Quarantined {
-    fn add(&mut self, source: Source, one: SetAside) {
-        // A coordinator that was started again from an older checkpoint may meet the same row group anew.
-        if !self.known.insert((one.file.clone(), one.row_group)) {
-            return;
-        }
-        self.count += 1;
-        self.frames[source.index()] += one.frames;
-        if self.listed.len() < LISTED {
-            self.listed.push(one);
-        }
     }
 }

@@ -3,9 +3,13 @@
 //! The engine tells ([`Feed`]) and never waits; a task of its own keeps the [`Board`](board::Board); the listener of `/metrics`
 //! answers from it, on a thread of its own.
 
+mod arrivals;
 mod board;
 mod curves;
+mod figures;
 mod forecast;
+mod lists;
+mod note;
 mod pace;
 mod serve;
 mod snapshot;
@@ -15,7 +19,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use board::{Arrived, Note, Setting, Wires};
+pub(crate) use note::{Arrived, Note, Setting, Wires};
 
 use crate::events;
 use board::Board;

@@ -1,11 +1,13 @@
 //! The board as JSON: what `/api/status` answers.
 
-use super::board::{Arrivals, Board, Curves, Lag, SetAside, Standing};
+use super::board::{Board, Curves};
 use super::curves::short;
+use super::figures::{Bmuf, Exchange, Gtc};
 use super::forecast::Costs;
+use super::lists::{SetAside, Standing};
 use super::waiting::Waiting;
 use super::words;
-use crate::core::{Deltas, Encoding, Fence, MemberView, Millis, Owes, View};
+use crate::core::{Fence, MemberView, Millis, Owes, View};
 use serde::Serialize;
 use stentor_experiment::{Source, Strategy};
 
@@ -78,40 +80,6 @@ struct Applicant<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Exchange {
-    /// `dense`, `threshold` or `block`: how the newest round was coded.
-    last_round: Option<&'static str>,
-    /// Up and down, whole run, headers included.
-    bytes_per_frame: Option<f64>,
-    /// Payload up, newest rounds.
-    payload_per_frame: Option<f64>,
-    /// What dense would have sent up for the newest rounds' batches, over what was sent.
-    compression: Option<f64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Gtc {
-    tau: Option<f64>,
-    /// Share of values sent, and aimed at.
-    density: Option<f64>,
-    aim: Option<f64>,
-    /// Mean over the members, 2-norm.
-    residual_norm: Option<f64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Bmuf {
-    block: u32,
-    momentum: Option<f64>,
-    learning_rate: Option<f64>,
-    /// `f32`, `bf16` or `threshold`, with its τ.
-    deltas: Option<&'static str>,
-    tau: Option<f64>,
-    /// Groups that meet, with two tiers.
-    groups: Option<usize>,
-}
-
-#[derive(Debug, Serialize)]
 struct Checkpoints<'a> {
     newest: Option<&'a str>,
     /// Of those listed, by dev frame error.
@@ -167,9 +135,9 @@ impl<'a> Snapshot<'a> {
             members: view.map(|view| members(board, view)).unwrap_or_default(),
             applicants: view.map(|view| applicants(board, view)).unwrap_or_default(),
             curves: &board.curves,
-            exchange: exchange(board),
-            gtc: matches!(strategy, Strategy::Gtc | Strategy::TwoTier).then(|| gtc(board)),
-            bmuf: matches!(strategy, Strategy::Bmuf | Strategy::TwoTier).then(|| bmuf(board, strategy)),
+            exchange: Exchange::of(board),
+            gtc: matches!(strategy, Strategy::Gtc | Strategy::TwoTier).then(|| Gtc::of(board)),
+            bmuf: matches!(strategy, Strategy::Bmuf | Strategy::TwoTier).then(|| Bmuf::of(board, strategy)),
             checkpoints: checkpoints(board, ago),
             quarantined: quarantined(board),
             costs: Costs::of(board),
@@ -237,55 +205,6 @@ fn applicants<'a>(board: &'a Board, view: &'a View) -> Vec<Applicant<'a>> {
 
 fn host<'a>(board: &'a Board, identity: &str) -> &'a str {
     board.hosts.get(identity).map_or("", |host| words::beginning(host))
-}
-
-fn exchange(board: &Board) -> Exchange {
-    let whole = board.wires;
-    Exchange {
-        last_round: board.last.map(|last| match last.encoding {
-            Encoding::Dense { .. } => "dense",
-            Encoding::Threshold { .. } => "threshold",
-            Encoding::Block { .. } => "block",
-        }),
-        bytes_per_frame: (whole.frames > 0).then(|| short(whole.bytes as f64 / whole.frames as f64)),
-        payload_per_frame: board.pace.bytes_up_per_frame().map(short),
-        compression: board.pace.compression(board.setting.parameters).map(short),
-    }
-}
-
-fn gtc(board: &Board) -> Gtc {
-    let Arrivals { members, .. } = &board.arrivals;
-    let norms: f64 = members.values().map(|Lag { residual_norm, .. }| residual_norm).sum();
-    let signs = board.signs;
-    Gtc {
-        tau: signs.map(|signs| short(signs.tau.into())),
-        density: signs.map(|signs| short(signs.density)),
-        aim: signs.map(|signs| short(signs.aim)),
-        residual_norm: (!members.is_empty()).then(|| short(norms / members.len() as f64)),
-    }
-}
-
-fn bmuf(board: &Board, strategy: Strategy) -> Bmuf {
-    let exchange = &board.setting.experiment.exchange;
-    let members = board.view.as_ref().map_or(0, |view| view.members.len());
-    let groups = (strategy == Strategy::TwoTier).then(|| exchange.two_tier.groups(members));
-    let block = exchange.bmuf.block;
-    let Some(Encoding::Block { momentum, learning_rate, deltas, .. }) = board.block else {
-        return Bmuf { block, momentum: None, learning_rate: None, deltas: None, tau: None, groups };
-    };
-    let (deltas, tau) = match deltas {
-        Deltas::Model => ("f32", None),
-        Deltas::Bf16 => ("bf16", None),
-        Deltas::Threshold { tau } => ("threshold", Some(short(tau.into()))),
-    };
-    Bmuf {
-        block,
-        momentum: Some(short(momentum)),
-        learning_rate: Some(short(learning_rate)),
-        deltas: Some(deltas),
-        tau,
-        groups,
-    }
 }
 
 fn checkpoints(board: &Board, ago: impl Fn(Millis) -> f64) -> Checkpoints<'_> {

@@ -1,6 +1,7 @@
 //! The board and its snapshot, fed by hand.
 
-use super::board::{Arrived, Board, Note, Setting, Wires};
+use super::board::Board;
+use super::note::{Arrived, Note, Setting, Wires};
 use super::snapshot::Snapshot;
 use crate::core::{Encoding, Event, Fence, MemberView, Millis, Owes, Stage, View};
 use serde_json::Value;
