@@ -59,7 +59,7 @@ impl Gauges {
     /// The open round has closed with these.
     pub(crate) fn closed(&mut self, contributors: &[Slot]) {
         let came: Vec<_> = contributors.iter().filter_map(|s| Some((*s, *self.arrivals.get(s)?))).collect();
-        let Some(first) = came.iter().map(|(_, at)| *at).min() else { return };
+        let first = came.iter().map(|(_, at)| *at).min().unwrap_or_default();
         for (slot, at) in came {
             let member = self.roll.get(&slot).map_or("", String::as_str);
             metrics::arrival_lag(Duration::from_millis(at - first), slot, member);
