@@ -8,6 +8,7 @@ pub mod core;
 mod engine;
 mod error;
 mod events;
+mod gauges;
 mod page;
 mod perform;
 mod publish;

