@@ -43,7 +43,6 @@ impl Page {
     }
 
     /// `/` and what belongs to it, and `/api/status`.
-    #[must_use]
     pub fn routes(&self) -> axum::Router {
         serve::routes(self.clone())
     }
