@@ -1,13 +1,17 @@
-use crate::core::{Arrival, BadRowGroup, Core, Fence, Input, Millis, Outcome, Report, Session, Slot};
+use crate::core::{
+    Arrival, BadRowGroup, Core, Fence, Input, Invariant, Millis, Outcome, Report, Session, Slot,
+};
 use crate::events::EventLog;
 use crate::publish::Publisher;
 use crate::run::Progress;
 use crate::summary::Tally;
+use crate::watch::Watch;
 use crate::wire;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use stentor_experiment::Strategy;
 use stentor_proto::v1;
+use stentor_runtime::metrics;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 
@@ -25,7 +29,9 @@ pub(crate) enum Command {
     Leave { identity: String, reason: String, fatal: bool },
     Status(oneshot::Sender<v1::StatusReply>),
     Switch { strategy: Strategy, reply: oneshot::Sender<Strategy> },
+    Logged { segments: u64 },
     Published { checkpoint: String },
+    Replaced { by: u64 },
     PublishFailed { checkpoint: String, reason: String },
 }
 
@@ -63,12 +69,15 @@ pub(crate) struct Engine {
     pub(crate) events: EventLog,
     pub(crate) tally: Tally,
     pub(crate) progress: Option<mpsc::UnboundedSender<Progress>>,
+    pub(crate) watch: Watch,
     pub(crate) started: Instant,
 }
 
 impl Engine {
     /// Runs until the core stops.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) -> (Outcome, EventLog, Tally) {
+        // So that an alert sees the first one rise.
+        Invariant::ALL.into_iter().for_each(|invariant| metrics::violations(0, invariant.id()));
         let mut clock = tokio::time::interval(Duration::from_millis(100));
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -86,6 +95,7 @@ impl Engine {
                     return (outcome, self.events, self.tally);
                 }
             }
+            self.watch.look(now, &self.core);
         }
     }
 
@@ -141,7 +151,12 @@ impl Engine {
                 tracing::info!(to = strategy.name(), "a switch was asked for");
                 Input::Switch { strategy }
             }
+            Command::Logged { segments } => {
+                self.events.saved(segments);
+                return None;
+            }
             Command::Published { checkpoint } => Input::Published { checkpoint },
+            Command::Replaced { by } => Input::Replaced { by },
             Command::PublishFailed { checkpoint, reason } => Input::PublishFailed { checkpoint, reason },
         })
     }

@@ -13,7 +13,10 @@ mod publish;
 mod reducer;
 mod run;
 mod service;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 mod summary;
+mod watch;
 mod wire;
 
 pub use error::Error;

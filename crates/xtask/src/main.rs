@@ -9,9 +9,11 @@ mod demo;
 mod environment;
 mod fuzz;
 mod licences;
+mod network;
 mod process;
 mod progress;
 mod setup;
+mod simulate;
 mod strategy;
 mod test;
 
@@ -45,6 +47,8 @@ enum Chore {
     Test(test::Options),
     /// Training and labeling under kills: real programs, real speech, every strategy.
     Chaos(chaos::Options),
+    /// Simulated clusters from seeds: thousands of runs through faults of every kind, each checked.
+    Simulate(simulate::Options),
     /// Measurements of the exchange.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -79,6 +83,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Test(options) => test::run(&environment, &options),
         Chore::Fuzz(options) => fuzz::run(&environment, &options),
         Chore::Chaos(options) => chaos::run(&environment, &options),
+        Chore::Simulate(options) => simulate::run(&environment, &options),
         Chore::Bench(bench) => bench::run(&environment, &bench),
     }
 }
