@@ -8,6 +8,7 @@ pub mod core;
 mod engine;
 mod error;
 mod events;
+mod gauges;
 mod perform;
 mod publish;
 mod reducer;

@@ -22,6 +22,10 @@ struct Arguments {
     /// Go on from the newest valid checkpoint in the run's output.
     #[arg(long)]
     resume: bool,
+    /// When the run is over, or nothing but a person can help, stay until a signal comes: for supervisors that start again
+    /// whatever ends.
+    #[arg(long)]
+    stay: bool,
     /// Be one of the experiment's `exchange.reducers`, by its place in the list from 0, instead of the coordinator.
     #[arg(long, value_name = "INDEX", conflicts_with_all = ["resume", "json_lines"])]
     reducer: Option<usize>,
@@ -41,16 +45,22 @@ async fn main() -> ExitStatus {
             return ExitStatus::Config;
         }
     };
-    match run(arguments).await {
+    let (stay, shutdown) = (arguments.stay, Shutdown::listen());
+    let status = match run(arguments, &shutdown).await {
         Ok(()) => ExitStatus::Ok,
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!(id = error.id(), "{error}");
             error.exit_status()
         }
+    };
+    if stay && !status.may_succeed_again() {
+        tracing::info!(code = status.code(), "nothing is left to do; staying until a signal comes");
+        shutdown.requested().await;
     }
+    status
 }
 
-async fn run(arguments: Arguments) -> Result<(), Error> {
+async fn run(arguments: Arguments, shutdown: &Shutdown) -> Result<(), Error> {
     let experiment = read_experiment(&arguments.experiment)?;
     let address = arguments.listen;
     let listening = |source| Error::Read { path: address.to_string(), source };
@@ -58,7 +68,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
     let address = listener.local_addr().map_err(listening)?;
     tracing::info!(%address, "listening for workers");
     if let Some(index) = arguments.reducer {
-        return serve_reducer(&experiment, index, listener, &Shutdown::listen()).await;
+        return serve_reducer(&experiment, index, listener, shutdown).await;
     }
     let start = if arguments.resume { Start::Resume } else { Start::Fresh };
     let (progress, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -71,7 +81,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
             }
         });
     }
-    let summary = serve(Options { experiment, start, progress }, listener, &Shutdown::listen()).await?;
+    let summary = serve(Options { experiment, start, progress }, listener, shutdown).await?;
     if arguments.json_lines {
         print(&serde_json::json!({ "summary": summary }));
     }

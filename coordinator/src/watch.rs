@@ -1,6 +1,6 @@
-use crate::core::{Core, Millis, Reason, Standing, Wait};
+use crate::core::{Core, Millis, Reason, Wait};
 use std::collections::BTreeMap;
-use stentor_runtime::metrics::{self, MemberState};
+use stentor_runtime::metrics;
 
 /// Tells people who is waited for, and why: in gauges once a second, in the log when a wait is long.
 #[derive(Debug, Default)]
@@ -33,11 +33,6 @@ impl Watch {
             let waited = wait.map_or(0, |wait| now.saturating_sub(wait.since));
             metrics::waiting(std::time::Duration::from_millis(waited), reason.name());
         }
-        let Standing { joining, computing, contributed, lost } = core.standing();
-        metrics::members(joining, MemberState::Joining);
-        metrics::members(computing, MemberState::Computing);
-        metrics::members(contributed, MemberState::Contributed);
-        metrics::members(lost, MemberState::Lost);
         for line in self.lines(now, &waits) {
             tracing::warn!("{line}");
         }

@@ -24,13 +24,13 @@ mod tests;
 pub use bug::Bug;
 pub use event::Event;
 pub use invariant::{Invariant, Violation};
-pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication};
+pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refusal};
 pub use quarantine::BadRowGroup;
 pub use types::{
     Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Millis, Report, Saved,
     Session, Slot, Written,
 };
-pub use waits::{Reason, Standing, Wait};
+pub use waits::{Reason, Wait};
 
 use boundaries::Pending;
 use budget::Budget;

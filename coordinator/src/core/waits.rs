@@ -137,43 +137,6 @@ impl Core {
     }
 }
 
-/// How many are where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Standing {
-    /// Ask for membership, and wait for a boundary.
-    pub joining: u64,
-    /// Members whose contribution to the open round is awaited.
-    pub computing: u64,
-    /// Members whose contribution to the open round is there.
-    pub contributed: u64,
-    /// Gone, and awaited again by name: in a fixed run only.
-    pub lost: u64,
-}
-
-impl Core {
-    /// How many are where.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
-        let contributed = match &self.phase {
-            Phase::Running(round) => round.arrivals.len(),
-            Phase::Finishing { .. } => self.members.len(),
-            Phase::Gathering { .. } | Phase::Stopped => 0,
-        };
-        let there = |name: &&String| {
-            let mut members = self.members.values().map(|m| &m.identity);
-            members.any(|m| m == *name) || self.applicants.iter().any(|a| a.identity == **name)
-        };
-        let is_awaited = self.is_fixed() && !matches!(self.phase, Phase::Stopped);
-        let lost = if is_awaited { self.roster.iter().filter(|name| !there(name)).count() } else { 0 };
-        Standing {
-            joining: self.applicants.len() as u64,
-            computing: self.members.len().saturating_sub(contributed) as u64,
-            contributed: contributed as u64,
-            lost: lost as u64,
-        }
-    }
-}
-
 impl Wait {
     /// For people.
     #[must_use]

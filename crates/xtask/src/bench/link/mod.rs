@@ -211,7 +211,7 @@ impl Bench {
     /// What the coordinator holds when it sums whole models of many workers.
     fn memory(&self, figures: &mut Figures) -> Result<()> {
         const WORKERS: usize = 8;
-        let network = Network::lay(WORKERS + 1, RATES[1])?;
+        let network = Network::lay(WORKERS + 1, Some(RATES[1]))?;
         let setting = Setting {
             workers: WORKERS,
             own_reducers: false,
