@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
+use stentor_runtime::metrics::{CATALOGUE, Kind};
 use stentor_tests::observe::{filled_in, in_checkout, panels, rules};
 use stentor_tests::prometheus::{Prometheus, free_port, get, prometheus_program};
 use stentor_tests::{
@@ -169,6 +170,12 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
         .collect();
     println!("{} panels, {} queries without data", panels.len(), empty.len());
     assert!(empty.is_empty(), "without data:\n{}", empty.join("\n"));
+
+    for metric in CATALOGUE {
+        let part = if metric.kind == Kind::Histogram { "_count" } else { "" };
+        let series = metric.exposed_name() + part;
+        assert!(!prometheus.numbers(&series, from, to).is_empty(), "no program has told {series}");
+    }
 
     let groups = prometheus.ask("rules");
     let evaluated: Vec<_> = groups["groups"]
