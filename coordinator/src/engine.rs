@@ -1,5 +1,5 @@
 use crate::core::{
-    Arrival, BadRowGroup, Core, Fence, Input, Millis, Outcome, Refusal, Report, Session, Slot,
+    Arrival, BadRowGroup, Core, Fence, Input, Invariant, Millis, Outcome, Refusal, Report, Session, Slot,
 };
 use crate::events::EventLog;
 use crate::gauges::Gauges;
@@ -9,11 +9,13 @@ use crate::run::Progress;
 use crate::scalars::Scalars;
 use crate::spans::RoundSpans;
 use crate::summary::Tally;
+use crate::watch::Watch;
 use crate::wire;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use stentor_experiment::Strategy;
 use stentor_proto::v1;
+use stentor_runtime::metrics;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 
@@ -31,7 +33,9 @@ pub(crate) enum Command {
     Leave { identity: String, reason: String, fatal: bool },
     Status(oneshot::Sender<v1::StatusReply>),
     Switch { strategy: Strategy, reply: oneshot::Sender<Strategy> },
+    Logged { segments: u64 },
     Published { checkpoint: String },
+    Replaced { by: u64 },
     PublishFailed { checkpoint: String, reason: String },
 }
 
@@ -74,12 +78,15 @@ pub(crate) struct Engine {
     pub(crate) spans: RoundSpans,
     /// None where nobody wants them.
     pub(crate) scalars: Option<Scalars>,
+    pub(crate) watch: Watch,
     pub(crate) started: Instant,
 }
 
 impl Engine {
     /// Runs until the core stops.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) -> (Outcome, EventLog, Tally) {
+        // So that an alert sees the first one rise.
+        Invariant::ALL.into_iter().for_each(|invariant| metrics::violations(0, invariant.id()));
         let mut clock = tokio::time::interval(Duration::from_millis(100));
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -111,6 +118,7 @@ impl Engine {
                     scalars.write_if_due(now);
                 }
             }
+            self.watch.look(now, &self.core);
         }
     }
 
@@ -181,11 +189,16 @@ impl Engine {
                 tracing::info!(to = strategy.name(), "a switch was asked for");
                 Input::Switch { strategy }
             }
+            Command::Logged { segments } => {
+                self.events.saved(segments);
+                return None;
+            }
             Command::Published { checkpoint } => {
                 let at_ms = self.now();
                 self.page.tell(|| Note::Published { checkpoint: checkpoint.clone(), at_ms });
                 Input::Published { checkpoint }
             }
+            Command::Replaced { by } => Input::Replaced { by },
             Command::PublishFailed { checkpoint, reason } => Input::PublishFailed { checkpoint, reason },
         })
     }

@@ -87,12 +87,24 @@ pub enum Error {
     /// Too few members.
     #[error("lost quorum: {0}")]
     LostQuorum(String),
-    /// More of the data is unusable than is allowed.
+    /// More of the data is unusable than is allowed, or a worker found some that nobody could use.
     #[error("{0}")]
     BadData(String),
-    /// Replicas disagree or a value is not finite.
-    #[error("stopped: {0}")]
+    /// Replicas that ought to be one are not.
+    #[error("stopped: {0}; continue with --resume from the checkpoint before")]
+    Disagreement(String),
+    /// A loss or gradient is not finite.
+    #[error("stopped: {0}; lower schedule.learning_rate, or look at the batch in the run's folder `poison`")]
+    NonFinite(String),
+    /// The ledger contradicts itself.
+    #[error("stopped: {0}; this is a bug")]
     Broken(String),
+    /// Another coordinator has claimed the run.
+    #[error("stopped: incarnation {by} has taken over; this process was taken for dead")]
+    Replaced {
+        /// Its incarnation.
+        by: u64,
+    },
     /// A signal asked for the end.
     #[error("stopped by a signal; continue with --resume")]
     Interrupted,
@@ -116,8 +128,11 @@ impl Error {
             Error::Server(_) => "E0507",
             Error::LostQuorum(_) => "E0508",
             Error::BadData(_) => "E0509",
-            Error::Broken(_) => "E0510",
+            Error::Disagreement(_) => "E0510",
             Error::Interrupted => "E0511",
+            Error::NonFinite(_) => "E0512",
+            Error::Broken(_) => "E0513",
+            Error::Replaced { .. } => "E0514",
         }
     }
 
@@ -125,6 +140,8 @@ impl Error {
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
+            // The store is at fault, not what is in it: a full disk, a line that is cut.
+            Error::Checkpoint(error) if !error.is_damage() => ExitStatus::Retryable,
             Error::Read { .. }
             | Error::Experiment { .. }
             | Error::Occupied { .. }
@@ -136,8 +153,10 @@ impl Error {
             | Error::EventLog { .. }
             | Error::Checkpoint(_) => ExitStatus::Data,
             Error::LostQuorum(_) => ExitStatus::LostQuorum,
-            Error::Broken(_) => ExitStatus::NonFinite,
-            Error::Interrupted => ExitStatus::Stopped,
+            Error::Disagreement(_) => ExitStatus::Disagreement,
+            Error::NonFinite(_) => ExitStatus::NonFinite,
+            Error::Broken(_) => ExitStatus::Failure,
+            Error::Interrupted | Error::Replaced { .. } => ExitStatus::Stopped,
             Error::Store(_) | Error::Server(_) => ExitStatus::Retryable,
         }
     }

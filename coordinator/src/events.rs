@@ -1,6 +1,7 @@
 use crate::Error;
 use crate::core::Event;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use stentor_store::Store;
 
 /// Folder of a run.
@@ -11,8 +12,21 @@ const FOLDER: &str = "events";
 pub(crate) struct EventLog {
     store: Store,
     incarnation: u64,
+    /// Number of the next segment.
     segment: u64,
     lines: Vec<u8>,
+    /// Segments that are cut, and not known to be in the store: one that could not be put goes with the next.
+    unsaved: BTreeMap<u64, Bytes>,
+}
+
+/// Segments on their way to the store.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    store: Store,
+    /// By name: sorted names are the order of time.
+    lines: Vec<(String, Bytes)>,
+    /// Below this number all is in the store once these are.
+    pub(crate) until: u64,
 }
 
 /// The event log of `run`, in the order of time.
@@ -59,7 +73,8 @@ fn unreadable(segment: &str, line: usize, reason: &dyn std::fmt::Display) -> Err
 
 impl EventLog {
     pub(crate) fn new(run: &Store, incarnation: u64) -> Self {
-        Self { store: run.child(FOLDER), incarnation, segment: 0, lines: Vec::new() }
+        let store = run.child(FOLDER);
+        Self { store, incarnation, segment: 0, lines: Vec::new(), unsaved: BTreeMap::new() }
     }
 
     pub(crate) fn record(&mut self, event: &Event) {
@@ -70,21 +85,71 @@ impl EventLog {
         }
     }
 
-    /// What has come since the last segment, with its name: sorted names are the order of time.
-    pub(crate) fn cut(&mut self) -> Option<(Store, String, Bytes)> {
-        if self.lines.is_empty() {
-            return None;
+    /// All that is not known to be in the store.
+    pub(crate) fn cut(&mut self) -> Segments {
+        if !self.lines.is_empty() {
+            self.unsaved.insert(self.segment, std::mem::take(&mut self.lines).into());
+            self.segment += 1;
         }
-        let name = format!("{:06}-{:06}.jsonl", self.incarnation, self.segment);
-        self.segment += 1;
-        Some((self.store.clone(), name, std::mem::take(&mut self.lines).into()))
+        let name = |number: &u64| format!("{:06}-{number:06}.jsonl", self.incarnation);
+        let lines = self.unsaved.iter().map(|(number, lines)| (name(number), lines.clone())).collect();
+        Segments { store: self.store.clone(), lines, until: self.segment }
+    }
+
+    /// Segments below `until` are in the store.
+    pub(crate) fn saved(&mut self, until: u64) {
+        self.unsaved = self.unsaved.split_off(&until);
     }
 
     /// Writes what is left.
     pub(crate) async fn flush(&mut self) -> Result<(), stentor_store::Error> {
-        if let Some((store, name, lines)) = self.cut() {
-            store.put(&name, lines).await?;
+        let segments = self.cut();
+        segments.put().await?;
+        self.saved(segments.until);
+        Ok(())
+    }
+}
+
+impl Segments {
+    /// Puts them all. Safe to do again: a segment never changes.
+    pub(crate) async fn put(&self) -> Result<(), stentor_store::Error> {
+        for (name, lines) in &self.lines {
+            self.store.put(name, lines.clone()).await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Fence;
+
+    fn event(round: u64) -> Event {
+        let fence = Fence { lineage: 1, membership_epoch: 1, round };
+        Event::Members { fence, members: BTreeMap::new(), reason: "test".into() }
+    }
+
+    #[tokio::test]
+    async fn a_segment_that_could_not_be_put_goes_with_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = Store::open(folder.path().to_str().unwrap()).unwrap();
+        let mut log = EventLog::new(&run, 7);
+        log.record(&event(0));
+        drop(log.cut());
+        log.record(&event(1));
+        let segments = log.cut();
+        segments.put().await.unwrap();
+        log.saved(segments.until);
+        log.record(&event(2));
+        log.flush().await.unwrap();
+        let mut names = run.list("events").await.unwrap();
+        names.sort();
+        assert_eq!(names.len(), 3, "{names:?}");
+        for (round, name) in names.iter().enumerate() {
+            let lines = run.child("events").get(&format!("000007-{round:06}.jsonl")).await.unwrap();
+            let found: Event = serde_json::from_slice(&lines).unwrap();
+            assert_eq!(found, event(round as u64), "{name}");
+        }
     }
 }

@@ -17,7 +17,10 @@ mod run;
 mod scalars;
 mod service;
 mod spans;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 mod summary;
+mod watch;
 mod wire;
 
 pub use error::Error;

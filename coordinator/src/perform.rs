@@ -31,6 +31,10 @@ impl Engine {
                 tracing::warn!(reason, "join refused");
                 self.answer_join(session, Err(Status::failed_precondition(reason)));
             }
+            Action::PutOff { session, reason } => {
+                tracing::info!(session, reason, "join put off");
+                self.answer_join(session, Err(Status::unavailable(reason)));
+            }
             Action::Refuse { identity, slot, refusal, reason } => {
                 tracing::warn!(identity, slot, reason, "contribution refused");
                 stentor_runtime::metrics::refused_contributions(1, refusal.word());
@@ -59,9 +63,14 @@ impl Engine {
             }
             Action::Publish(publication) => {
                 let scalars = self.scalars.as_mut().and_then(Scalars::cut);
-                self.publisher.publish(publication, &self.tally, &mut self.events, scalars, &self.commands);
+                self.publisher.publish(*publication, &self.tally, &mut self.events, scalars, &self.commands);
             }
             Action::Record(event) => self.record(&event),
+            Action::Violated(violation) => {
+                stentor_runtime::metrics::violations(1, violation.invariant.id());
+                tracing::error!(id = violation.invariant.id(), %violation, "an invariant does not hold: this is a bug");
+                debug_assert!(false, "{violation}");
+            }
             Action::Stop(outcome) => {
                 self.waiting.clear();
                 return Some(outcome);
@@ -133,6 +142,14 @@ impl Engine {
                 stentor_runtime::metrics::dev_loss(*loss);
                 stentor_runtime::metrics::dev_frame_error(frame_error / 100.0);
                 tracing::info!(loss, frame_error, committed_frames, "dev data scored");
+            }
+            Event::Refused { identity, leases, loss, gradient_norm, .. } => {
+                stentor_runtime::metrics::refused_contributions(1, "not finite");
+                tracing::error!(identity, ?leases, loss, gradient_norm, "contribution is not finite");
+            }
+            Event::Unscored { checkpoint, identity, loss } => {
+                stentor_runtime::metrics::non_finite(1, "dev loss");
+                tracing::warn!(checkpoint, identity, loss, "dev data cannot be scored");
             }
             Event::Members { fence, members, reason } => {
                 stentor_runtime::metrics::membership_epoch(fence.membership_epoch);

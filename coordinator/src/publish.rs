@@ -37,6 +37,8 @@ pub(crate) struct Publisher {
     /// All that is the same in every manifest of the run.
     pub(crate) template: Manifest,
     pub(crate) keep: usize,
+    /// Of this coordinator.
+    pub(crate) incarnation: u64,
 }
 
 impl Publisher {
@@ -49,7 +51,7 @@ impl Publisher {
         scalars: Option<Cut>,
         commands: &mpsc::Sender<Command>,
     ) {
-        let Publication { name, objects, saved, fence, committed_frames, dev } = publication;
+        let Publication { name, objects, saved, fence, committed_frames, dev, needed } = publication;
         let coordinator = match serde_json::to_value(State { core: saved, tally: tally.clone() }) {
             Ok(value) => value,
             Err(error) => {
@@ -71,22 +73,28 @@ impl Publisher {
             previous: self.template.previous.replace(name.clone()),
             ..self.template.clone()
         };
-        let segment = events.cut();
+        let segments = events.cut();
         let (run, keep, commands) = (self.run.clone(), self.keep, commands.clone());
+        let incarnation = self.incarnation;
         tokio::spawn(async move {
             let done = async {
                 // The log first: a checkpoint without its events could not be audited.
-                if let Some((store, name, lines)) = segment {
-                    store.put(&name, lines).await?;
+                segments.put().await?;
+                let _ = commands.send(Command::Logged { segments: segments.until }).await;
+                // Whoever was taken for dead must not publish beside its successor.
+                let newest = crate::run::newest_claim(&run).await?;
+                if newest > incarnation {
+                    return Ok(Some(newest));
                 }
                 if let Some(cut) = scalars {
                     cut.write().await;
                 }
                 stentor_checkpoint::publish(&run, &manifest).await?;
-                Ok::<_, stentor_checkpoint::Error>(())
+                Ok::<_, stentor_checkpoint::Error>(None)
             };
             let command = match done.await {
-                Ok(()) => {
+                Ok(Some(by)) => Command::Replaced { by },
+                Ok(None) => {
                     metrics::checkpoints(1, metrics::CheckpointEnd::Published);
                     metrics::last_checkpoint_timestamp(std::time::SystemTime::now());
                     tracing::info!(checkpoint = name, "published");
@@ -97,7 +105,7 @@ impl Publisher {
             let published = matches!(command, Command::Published { .. });
             // The engine may have ended meanwhile; the checkpoint stands all the same.
             let _ = commands.send(command).await;
-            if published && let Err(error) = stentor_checkpoint::retain(&run, keep).await {
+            if published && let Err(error) = stentor_checkpoint::retain(&run, keep, &needed).await {
                 tracing::warn!(%error, "old checkpoints could not be deleted");
             }
         });

@@ -10,6 +10,7 @@ use crate::scalars::Scalars;
 use crate::service::Service;
 use crate::spans::RoundSpans;
 use crate::summary::{Summary, Tally};
+use crate::watch::Watch;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::path::Path;
@@ -27,6 +28,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, StreamExt};
+
+/// Folder of the claims on a run.
+const INCARNATIONS: &str = "incarnations";
 
 /// How far a run is; sent at every round's end.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -114,6 +118,8 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         has_dev: dataset.dev().is_some(),
         first_lineage: incarnation * 1000,
         experiment: experiment.clone(),
+        #[cfg(any(test, feature = "simulation"))]
+        bug: None,
     };
     let setting = page::Setting {
         run_id: run_id.clone(),
@@ -159,7 +165,12 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         waiting: HashMap::new(),
         attendants: HashMap::new(),
         commands: commands.clone(),
-        publisher: Publisher { run: run.clone(), template, keep: experiment.checkpoint.keep as usize },
+        publisher: Publisher {
+            run: run.clone(),
+            template,
+            keep: experiment.checkpoint.keep as usize,
+            incarnation,
+        },
         events,
         tally,
         gauges: Gauges::new(),
@@ -167,6 +178,7 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
         page,
         spans: RoundSpans::new(&experiment.run.name),
         scalars,
+        watch: Watch::default(),
         started,
     };
     let service = Service::new(commands, &run_id, experiment.clone(), Arc::clone(&dataset));
@@ -258,6 +270,9 @@ async fn conclude(
         Outcome::Finished { checkpoint } => checkpoint,
         Outcome::LostQuorum { reason } => return Err(Error::LostQuorum(reason)),
         Outcome::BadData { reason } => return Err(Error::BadData(reason)),
+        Outcome::Replaced { by } => return Err(Error::Replaced { by }),
+        Outcome::Disagreement { reason } => return Err(Error::Disagreement(reason)),
+        Outcome::NonFinite { reason } => return Err(Error::NonFinite(reason)),
         Outcome::Broken { reason } => return Err(Error::Broken(reason)),
     };
     stentor_checkpoint::deploy(run, &checkpoint).await?;
@@ -285,7 +300,7 @@ async fn concluded(run: &Store, experiment: &Experiment) -> Result<Option<Summar
 
 /// A fresh run needs an output of its own.
 async fn refuse_occupied(run: &Store, experiment: &Experiment) -> Result<(), Error> {
-    if run.list("incarnations").await?.is_empty() {
+    if run.list(INCARNATIONS).await?.is_empty() {
         return Ok(());
     }
     let output = experiment.run.output.clone();
@@ -294,11 +309,16 @@ async fn refuse_occupied(run: &Store, experiment: &Experiment) -> Result<(), Err
     Err(Error::Occupied { output, run: found.map_or_else(|_| "unknown".into(), |e| e.run.name) })
 }
 
+/// The highest incarnation that has claimed the run; 0: none.
+pub(crate) async fn newest_claim(run: &Store) -> Result<u64, stentor_store::Error> {
+    let taken = run.child(INCARNATIONS).list("").await?;
+    Ok(taken.iter().filter_map(|name| name.parse::<u64>().ok()).max().unwrap_or(0))
+}
+
 /// Makes this process the only coordinator of the run: an epoch object is created once, by one of them.
 async fn claim(run: &Store) -> Result<u64, Error> {
-    let epochs = run.child("incarnations");
-    let taken = epochs.list("").await?;
-    let mut incarnation = taken.iter().filter_map(|name| name.parse::<u64>().ok()).max().unwrap_or(0) + 1;
+    let mut incarnation = newest_claim(run).await? + 1;
+    let epochs = run.child(INCARNATIONS);
     loop {
         let claim = Bytes::from(format!("process {}\n", std::process::id()));
         match epochs.put_once(&format!("{incarnation:06}"), claim).await? {
@@ -337,9 +357,16 @@ async fn newest_state(
     }
     let state =
         |reason: String| Error::State { output: output.clone(), checkpoint: manifest.name.clone(), reason };
-    let both: crate::publish::State =
+    let mut both: crate::publish::State =
         serde_json::from_value(manifest.coordinator.clone()).map_err(|e| state(e.to_string()))?;
     both.core.position.check(dataset.plan()).map_err(|e| state(e.to_string()))?;
+    if let Some((best, _)) = both.core.best.clone().filter(|(best, _)| *best != manifest.name) {
+        match stentor_checkpoint::load_manifest(run, &best).await {
+            Ok(_) => {}
+            Err(error) if error.is_damage() => both.core.forget_best(),
+            Err(error) => return Err(error.into()),
+        }
+    }
     tracing::info!(checkpoint = manifest.name, committed_frames = manifest.committed_frames, "resuming");
     Ok((Some((manifest.name.clone(), both.core)), both.tally))
 }

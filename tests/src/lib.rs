@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use stentor_checkpoint::checkpoint_age;
 use stentor_experiment::{Experiment, Features};
 use stentor_plan::audit::{Audit, Commit, Extent, FallBack, Findings, surviving};
 use stentor_plan::{Catalogue, Lease, Plan, RowGroup};
@@ -275,7 +276,10 @@ pub fn audit(run: &Path, manifest: &FeatureManifest) -> Findings {
                 let leases: Vec<Lease> = serde_json::from_value(event["leases"].clone()).unwrap();
                 commits.push(Commit { lineage: number("lineage"), round: number("round"), leases });
             }
-            "fell-back" => fall_backs.push(FallBack { lineage: number("lineage"), round: number("round") }),
+            "fell-back" => {
+                let from = event["checkpoint"].as_str().and_then(checkpoint_age).map(|(lineage, _)| lineage);
+                fall_backs.push(FallBack { lineage: number("lineage"), round: number("round"), from });
+            }
             _ => {}
         }
     }

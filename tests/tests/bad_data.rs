@@ -105,6 +105,19 @@ fn too_much_bad_data_ends_the_run_as_a_data_error_with_the_list() {
     assert_eq!(quarantined(&folder.path().join("stopped")).len(), 1);
 }
 
+/// Nobody could go on without it, so the run stops; and the worker's verdict is the run's.
+#[test]
+fn a_data_file_that_is_gone_ends_the_run_as_a_data_error_with_its_name() {
+    let (folder, manifest) = corpus();
+    let gone = &manifest.shards[1].file;
+    std::fs::remove_file(folder.path().join("data/annotated").join(gone)).unwrap();
+    let experiment = write_experiment(folder.path(), "gone", "[schedule]\npasses = 2\n");
+    let status = start_training(&experiment, &["--threads", "1"]).wait().unwrap();
+    let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
+    assert_eq!(status.code(), Some(3), "{log}");
+    assert!(log.contains(gone), "`{gone}` is not in\n{log}");
+}
+
 /// Labels stand beside their features row by row, and frames that nobody can read have none: the labeler labels all it
 /// can, names the rest, and goes on from there when the features are restored.
 #[test]

@@ -57,16 +57,6 @@ pub enum Error {
     /// A contribution or update cannot be coded.
     #[error(transparent)]
     Exchange(#[from] stentor_exchange::Error),
-    /// Loss or gradient is not finite.
-    #[error("{lease}: loss {loss}, gradient norm {norm}; lower schedule.learning_rate or look at the data")]
-    NonFinite {
-        /// The batch.
-        lease: String,
-        /// Mean loss, nats.
-        loss: f64,
-        /// 2-norm.
-        norm: f64,
-    },
 }
 
 impl Error {
@@ -87,7 +77,6 @@ impl Error {
             Error::Store(error) => error.id(),
             Error::Acoustic(_) => "E0608",
             Error::Exchange(_) => "E0609",
-            Error::NonFinite { .. } => "E0610",
         }
     }
 
@@ -96,11 +85,13 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Error::Data(error) if error.is_unreachable() => ExitStatus::Retryable,
+            // The store is at fault, not what is in it: a full disk, a line that is cut.
+            Error::Checkpoint(error) if !error.is_damage() => ExitStatus::Retryable,
             Error::Request(_) | Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => {
                 ExitStatus::Config
             }
             Error::Data(_) | Error::BadBatch { .. } | Error::Checkpoint(_) => ExitStatus::Data,
-            Error::NonFinite { .. } | Error::Exchange(_) => ExitStatus::NonFinite,
+            Error::Exchange(_) => ExitStatus::NonFinite,
             Error::Unreachable { .. }
             | Error::SessionOver(_)
             | Error::Store(_)

@@ -29,6 +29,8 @@ pub(crate) struct Exchange {
 pub(crate) struct Update {
     pub(crate) header: v1::UpdateHeader,
     pub(crate) sums: Vec<RangeSum>,
+    /// Whether this member's values are among those that were staged.
+    pub(crate) spoke: bool,
     /// Until all payloads were staged, from there until the round closed, and from there until its sums were here.
     pub(crate) send: Duration,
     pub(crate) wait: Duration,
@@ -74,21 +76,29 @@ impl Exchange {
         let mut staging = Staging {
             fence: required(assignment.fence.clone(), "fence")?,
             slot: assignment.slot,
-            frames: if coded.payloads.is_empty() { 0 } else { header.frames },
+            frames: 0,
             company: required(assignment.company.clone(), "company")?,
             encoding: required(assignment.encoding, "encoding")?,
             sections: coded.sections.max(1),
             lineage_start: self.lineage_start.clone(),
         };
+        // One for each range also where there is nothing to say: the others' sums wait for it.
+        let silence = vec![bytes::Bytes::new(); self.reducers.ranges().count()];
         loop {
+            // Of members that hold the same, one speaks; another one where that one has gone meanwhile.
+            let speaks = staging.company.speaks && !coded.payloads.is_empty();
+            staging.frames = if speaks { header.frames } else { 0 };
             let header = v1::ContributionHeader {
                 fence: Some(staging.fence.clone()),
-                payload_bytes: coded.bytes(),
+                frames: staging.frames,
+                payload_bytes: if speaks { coded.bytes() } else { 0 },
+                values_sent: if speaks { header.values_sent } else { 0 },
                 update_digest: self.update_digest,
                 traffic: Some(self.take_traffic()),
                 ..header.clone()
             };
-            match self.attempt(&staging, header, coded).await? {
+            let payloads = if speaks { &coded.payloads } else { &silence };
+            match self.attempt(&staging, header, payloads).await? {
                 Attempt::Done(update) => {
                     self.update_digest = Some(update_digest(&update.sums));
                     let received = received_bytes(&update.sums);
@@ -111,13 +121,10 @@ impl Exchange {
         &mut self,
         staging: &Staging,
         header: v1::ContributionHeader,
-        coded: &Coded,
+        payloads: &[bytes::Bytes],
     ) -> Result<Attempt, Error> {
         let started = Instant::now();
         let mut contributing = self.client.contribute(header);
-        // One for each range also where there is nothing to say: the others' sums wait for it.
-        let silence = vec![bytes::Bytes::new(); self.reducers.ranges().count()];
-        let payloads = if coded.payloads.is_empty() { &silence } else { &coded.payloads };
         let mut stage = pin!(self.reducers.stage(staging, payloads));
         let mut fetch = pin!(self.reducers.fetch(&staging.fence, staging.company.group));
         let (mut send, mut header, mut sums) = (None, None, None);
@@ -153,7 +160,9 @@ impl Exchange {
                 }
                 let fetch = started.elapsed().saturating_sub(send + wait);
                 if let (Some(header), Some(sums)) = (header.take(), sums.take()) {
-                    return Ok(Attempt::Done(Box::new(Update { header, sums, send, wait, fetch })));
+                    let spoke = staging.frames > 0;
+                    let update = Update { header, sums, spoke, send, wait, fetch };
+                    return Ok(Attempt::Done(Box::new(update)));
                 }
             }
         }

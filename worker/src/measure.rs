@@ -96,9 +96,10 @@ pub async fn measure(
             suggested_tau: coded.suggested_tau,
             ..Default::default()
         };
-        let Update { header, sums, send, wait, fetch } = exchange.run(&assignment, header, &coded).await?;
+        let Update { header, sums, spoke, send, wait, fetch } =
+            exchange.run(&assignment, header, &coded).await?;
         let applying = SystemTime::now();
-        tokio::task::block_in_place(|| replica.apply(&kind, &sums, true, header.frames, rate))?;
+        tokio::task::block_in_place(|| replica.apply(&kind, &sums, spoke, header.frames, rate))?;
         let traffic = exchange.take_traffic();
         tell(Round {
             round,

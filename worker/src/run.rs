@@ -64,7 +64,7 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
                 // Another worker would fail at the same place: the run stops and says why. A store that this worker
                 // cannot reach may well answer others.
                 let fatal = match &error {
-                    Error::NonFinite { .. } | Error::BadBatch { .. } => true,
+                    Error::BadBatch { .. } => true,
                     Error::Data(error) => !error.is_unreachable(),
                     _ => false,
                 };

@@ -180,12 +180,12 @@ impl<'a> Session<'a> {
             leaving: self.shutdown.is_requested(),
             ..Default::default()
         };
-        let Update { header, sums, send, wait, fetch } =
+        let Update { header, sums, spoke, send, wait, fetch } =
             self.exchange.run(&assignment, header, &coded).await?;
 
         let kind = stentor_proto::required(header.encoding.and_then(|e| e.kind), "encoding")?;
         let source = stentor_proto::source(header.source)?;
-        let counted = !coded.payloads.is_empty() && header.contributors.contains(&assignment.slot);
+        let counted = spoke && header.contributors.contains(&assignment.slot);
         let learning_rate = self.learning_rate(source, assignment.committed_frames, assignment.total_frames);
         let started = Instant::now();
         tokio::task::block_in_place(|| {
@@ -227,7 +227,7 @@ impl<'a> Session<'a> {
     }
 
     /// Codes what the round's batches came to. Where groups meet, one member of each speaks for what all of it has
-    /// learned since.
+    /// learned since; the others code the same, for they may have to speak when that one goes.
     fn code(
         &mut self,
         assignment: &v1::Assignment,
@@ -236,8 +236,7 @@ impl<'a> Session<'a> {
     ) -> Result<Coded, Error> {
         let meeting = assignment.leases.is_empty() && matches!(kind, Kind::Block(_));
         if let (true, Some(block)) = (meeting, &self.replica.block) {
-            let speaks = assignment.company.as_ref().is_some_and(|company| company.speaks);
-            learned.frames = if speaks { block.frames } else { 0 };
+            learned.frames = block.frames;
         }
         if learned.frames == 0 {
             return Ok(Coded::default());
@@ -278,7 +277,9 @@ impl<'a> Session<'a> {
                     };
                     poison.keep(&self.around).await;
                 }
-                learned.add(&one, score, norm)?;
+                if !learned.add(&one, score, norm) {
+                    return Ok(learned);
+                }
             }
         }
         Ok(learned)
@@ -338,15 +339,20 @@ pub(crate) fn learning_rate(
 }
 
 impl Learned {
-    fn add(&mut self, lease: &Lease, score: Score, norm: f64) -> Result<(), Error> {
+    /// False where a loss or gradient is not finite: then nothing that was learned is worth anything. The coordinator is told,
+    /// refuses it, and decides what that means.
+    fn add(&mut self, lease: &Lease, score: Score, norm: f64) -> bool {
         if !(score.is_finite() && norm.is_finite()) {
             metrics::non_finite(1, "loss");
-            return Err(Error::NonFinite { lease: lease.to_string(), loss: score.mean_loss(), norm });
+            let loss = score.mean_loss();
+            tracing::error!(%lease, loss, norm, "not finite: lower schedule.learning_rate, or look at the data");
+            *self = Self { loss_sum: f64::NAN, gradient_norm: norm, ..Self::default() };
+            return false;
         }
         self.frames += score.frames as u64;
         self.loss_sum += score.loss;
         self.correct_frames += score.correct as u64;
         self.gradient_norm = norm;
-        Ok(())
+        true
     }
 }

@@ -1,11 +1,18 @@
+#[cfg(any(test, feature = "simulation"))]
+use super::Bug;
 use super::membership::Assignments;
 use super::{
-    Action, Core, DevScore, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot,
+    Action, Core, Departure, DevScore, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved,
+    Session, Slot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Checkpoints in the making, written or being published, at which another one waits: a store that is slow must not fill the
+/// coordinator's memory.
+pub(super) const MOST_PENDING: usize = 4;
+
 /// A checkpoint that members are writing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pending {
     fence: Fence,
     saved: Saved,
@@ -75,6 +82,14 @@ impl Core {
     }
 
     fn saved(&self) -> Saved {
+        #[cfg(any(test, feature = "simulation"))]
+        if self.settings.has(Bug::CheckpointForgetsLedger) {
+            return Saved { position: stentor_plan::Position::new(&self.settings.plan), ..self.snapshot() };
+        }
+        self.snapshot()
+    }
+
+    fn snapshot(&self) -> Saved {
         Saved {
             round: self.round,
             position: self.position.clone(),
@@ -95,8 +110,20 @@ impl Core {
             return;
         };
         member.heard_ms = now;
+        let mut report = report;
         let name = report.checkpoint.clone();
+        if let Some(score) = report.dev.take_if(|score| !score.loss_sum.is_finite()) {
+            let (checkpoint, identity, loss) =
+                (name.clone(), report.identity.clone(), score.loss_sum.to_string());
+            actions.push(Action::Record(Event::Unscored { checkpoint, identity, loss }));
+        }
         let Some(pending) = self.pending.get_mut(&name) else { return };
+        #[cfg(any(test, feature = "simulation"))]
+        if self.settings.has(Bug::DuplicateReportCompletes) && pending.reports.contains_key(&slot) {
+            pending.expected.pop_first();
+            self.publish_if_complete(&name, actions);
+            return;
+        }
         if pending.expected.remove(&slot) {
             pending.reports.insert(slot, report);
             self.publish_if_complete(&name, actions);
@@ -104,14 +131,15 @@ impl Core {
     }
 
     fn publish_if_complete(&mut self, name: &str, actions: &mut Vec<Action>) {
+        // One at a time: whether the one before came to the store decides what this one calls the best, and what is newest.
+        let busy = self.pending.values().any(|pending| pending.publishing);
         let Some(pending) = self.pending.get_mut(name) else { return };
-        if pending.publishing
-            || !pending.expected.is_empty()
-            || !pending.reports.contains_key(&pending.writer)
-        {
+        if busy || !pending.expected.is_empty() || !pending.reports.contains_key(&pending.writer) {
             return;
         }
         pending.publishing = true;
+        pending.saved.best = self.best.clone();
+        pending.saved.stale_evaluations = self.stale_evaluations;
         let shares: Vec<DevScore> = pending.reports.values().filter_map(|r| r.dev).collect();
         let complete = pending.dev_shares > 0 && shares.len() == pending.dev_shares;
         let dev = complete.then(|| {
@@ -126,12 +154,9 @@ impl Core {
             let best = self.best.as_ref().map_or(f64::INFINITY, |(_, best)| *best);
             // Of equals the newest is deployed, but only a better one is an improvement.
             if error <= best {
-                self.best = Some((name.to_owned(), error));
+                pending.saved.best = Some((name.to_owned(), error));
             }
-            self.stale_evaluations = if error < best { 0 } else { self.stale_evaluations + 1 };
-            // The checkpoint remembers its own score.
-            pending.saved.best = self.best.clone();
-            pending.saved.stale_evaluations = self.stale_evaluations;
+            pending.saved.stale_evaluations = if error < best { 0 } else { self.stale_evaluations + 1 };
             actions.push(Action::Record(Event::Dev {
                 checkpoint: name.to_owned(),
                 committed_frames: pending.committed_frames,
@@ -139,18 +164,29 @@ impl Core {
                 frame_error: error,
             }));
         }
-        actions.push(Action::Publish(Publication {
+        // If this one comes to nothing, the run goes back to the newest there is, and to what that calls the best.
+        let newest = self.newest.iter().flat_map(|(name, saved)| {
+            [Some(name.clone()), saved.best.as_ref().map(|(best, _)| best.clone())]
+        });
+        let best = pending.saved.best.as_ref().map(|(best, _)| best.clone());
+        let publication = Publication {
+            needed: newest.chain([best]).flatten().collect(),
             name: name.to_owned(),
             objects: pending.reports.values().flat_map(|r| r.written.clone()).collect(),
             saved: pending.saved.clone(),
             fence: pending.fence,
             committed_frames: pending.committed_frames,
             dev,
-        }));
+        };
+        actions.push(Action::Publish(Box::new(publication)));
     }
 
     pub(super) fn published(&mut self, now: Millis, name: &str, actions: &mut Vec<Action>) {
         let Some(pending) = self.pending.remove(name) else { return };
+        pending.reports.values().for_each(|report| self.budget.progressed(&report.identity));
+        // Now it exists, and so does what it calls the best.
+        self.best = pending.saved.best.clone();
+        self.stale_evaluations = pending.saved.stale_evaluations;
         self.newest = Some((name.to_owned(), pending.saved));
         let mut assignments = pending.assignments;
         for (slot, session) in pending.newcomers {
@@ -164,7 +200,15 @@ impl Core {
         if pending.finished {
             let checkpoint = self.best.as_ref().map_or(name, |(best, _)| best).to_owned();
             self.stop(Outcome::Finished { checkpoint }, actions);
+        } else {
+            self.publish_next(actions);
         }
+    }
+
+    /// Publishes the oldest checkpoint that is complete.
+    fn publish_next(&mut self, actions: &mut Vec<Action>) {
+        let names: Vec<String> = self.pending.keys().cloned().collect();
+        names.iter().for_each(|name| self.publish_if_complete(name, actions));
     }
 
     /// A checkpoint cannot be completed: newcomers that were to start from it wait for the next one.
@@ -177,6 +221,7 @@ impl Core {
             self.fall_back(now, reason, actions);
         } else {
             self.put_back(now, &pending, actions);
+            self.publish_next(actions);
         }
     }
 
@@ -200,11 +245,23 @@ impl Core {
         self.pending.values().filter(|p| p.finished).flat_map(|p| p.expected.iter().copied()).collect()
     }
 
-    /// The run ends without the reports of `slots`.
-    pub(super) fn finish_without(&mut self, now: Millis, slots: &[Slot], actions: &mut Vec<Action>) {
-        for &slot in slots {
-            self.excuse(now, slot, "lost at the end", actions);
+    /// Whoever has not sent its last report in time is dropped.
+    pub(super) fn enforce_last_deadline(&mut self, now: Millis, since: Millis, actions: &mut Vec<Action>) {
+        let waited = now.saturating_sub(since);
+        if waited <= self.deadline_ms() {
+            return;
         }
+        let late: Vec<Session> =
+            self.unreported().iter().filter_map(|slot| self.members.get(slot)).map(|m| m.session).collect();
+        for session in late {
+            let reason = format!("its last report was waited for {:.1} s", waited as f64 / 1e3);
+            self.lost(now, session, Departure::Lost, &reason, actions);
+        }
+    }
+
+    /// The run ends without the report of `slot`.
+    pub(super) fn finish_without(&mut self, now: Millis, slot: Slot, actions: &mut Vec<Action>) {
+        self.excuse(now, slot, "lost at the end", actions);
         if self.pending.values().all(|p| !p.finished) && matches!(self.phase, Phase::Finishing { .. }) {
             self.fall_back(now, "the final checkpoint could not be written", actions);
         }

@@ -75,6 +75,29 @@ pub enum Event {
         /// Percent of frames, over senones.
         frame_error: f64,
     },
+    /// A share of the dev data had a loss that is not finite: the checkpoint is published without a score.
+    Unscored {
+        /// The checkpoint.
+        checkpoint: String,
+        /// Whose share.
+        identity: String,
+        /// In words: JSON has no such number.
+        loss: String,
+    },
+    /// A contribution was refused: its loss or gradient is not finite. Nothing of it is in any sum.
+    Refused {
+        /// The round.
+        #[serde(flatten)]
+        fence: Fence,
+        /// Who sent it.
+        identity: String,
+        /// What it had computed.
+        leases: Vec<Lease>,
+        /// Nats, in words: JSON has no number for what is not finite.
+        loss: String,
+        /// 2-norm, in words.
+        gradient_norm: String,
+    },
     /// The run fell back to a checkpoint; commits after it are void.
     FellBack {
         /// The new lineage.

@@ -1,9 +1,10 @@
 use super::event::Event;
+use super::invariant::Violation;
 use super::quarantine::BadRowGroup;
 use super::types::{
     Arrival, Assignment, Boundary, Company, DevScore, Encoding, Fence, Report, Saved, Session, Slot, Written,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::{Source, Strategy};
 
 /// What happens to the core.
@@ -36,7 +37,7 @@ pub enum Input {
         identity: String,
         /// Words for people.
         reason: String,
-        /// Whether the run is to stop.
+        /// Whether data are the cause: then another member would fail at the same place, and the run stops.
         fatal: bool,
     },
     /// A contribution is computed.
@@ -76,6 +77,11 @@ pub enum Input {
         /// Words for people.
         reason: String,
     },
+    /// Another coordinator has claimed the run.
+    Replaced {
+        /// Its incarnation.
+        by: u64,
+    },
     /// Time passes.
     Tick,
 }
@@ -94,6 +100,13 @@ pub enum Action {
     },
     /// Answer a join with a refusal.
     RefuseJoin {
+        /// Whose.
+        session: Session,
+        /// Words for people.
+        reason: String,
+    },
+    /// Answer a join with "join again".
+    PutOff {
         /// Whose.
         session: Session,
         /// Words for people.
@@ -133,9 +146,11 @@ pub enum Action {
         reason: String,
     },
     /// Publish a checkpoint's manifest.
-    Publish(Publication),
+    Publish(Box<Publication>),
     /// Write an event to the log.
     Record(Event),
+    /// Tell people: the core is not in a state that it ought to be in.
+    Violated(Violation),
     /// The run is over.
     Stop(Outcome),
 }
@@ -223,6 +238,8 @@ pub struct Publication {
     pub committed_frames: u64,
     /// The whole dev data's score.
     pub dev: Option<DevScore>,
+    /// Older checkpoints that the run would go back to, or deploy: not to be deleted.
+    pub needed: BTreeSet<String>,
 }
 
 /// How a run ends.
@@ -238,14 +255,29 @@ pub enum Outcome {
         /// Who was waited for, and how long.
         reason: String,
     },
-    /// More of the data is unusable than `data.max_bad_fraction` allows.
+    /// More of the data is unusable than `data.max_bad_fraction` allows, or a member found some that no other could use either.
     BadData {
-        /// How much, and which row groups.
+        /// Which, how much, and what is wrong with it.
         reason: String,
     },
-    /// Replicas disagree, or a value is not finite.
+    /// Another coordinator has taken over.
+    Replaced {
+        /// Its incarnation.
+        by: u64,
+    },
+    /// Replicas that ought to be one are not.
+    Disagreement {
+        /// What differs, and whose.
+        reason: String,
+    },
+    /// A loss or gradient is not finite, and no other member would find another one.
+    NonFinite {
+        /// Whose, and in which batches.
+        reason: String,
+    },
+    /// The ledger contradicts itself: a bug of ours.
     Broken {
-        /// What, and whose.
+        /// How.
         reason: String,
     },
 }

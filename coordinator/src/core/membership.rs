@@ -3,8 +3,11 @@ use super::{Action, Assignment, Core, Departure, Event, Millis, Outcome, Phase, 
 use std::collections::BTreeMap;
 use stentor_experiment::Membership;
 
+/// Most members and applicants together; as many as `cluster.workers` may ask for.
+pub(super) const MOST_MEMBERS: usize = 1024;
+
 /// Somebody whose contribution is waited for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Member {
     pub(super) identity: String,
     pub(super) session: Session,
@@ -29,25 +32,33 @@ impl Core {
         identity: String,
         actions: &mut Vec<Action>,
     ) {
-        // A restarted process may come before its old connection is seen to break.
-        let old: Vec<Session> = self
-            .members
-            .values()
-            .map(|m| (&m.identity, m.session))
-            .chain(self.applicants.iter().map(|a| (&a.identity, a.session)))
-            .filter(|(name, _)| **name == identity)
-            .map(|(_, session)| session)
-            .collect();
-        for session in old {
-            self.lost(now, session, Departure::Lost, "the same identity joined again", actions);
+        // A restarted process may come before its old connection is seen to break; or what the old one said comes late, and then
+        // it is the living one that has to ask once more.
+        let reason = "the same identity joined again";
+        for applicant in self.applicants.extract_if(.., |applicant| applicant.identity == identity) {
+            actions.push(Action::PutOff { session: applicant.session, reason: reason.to_owned() });
+        }
+        let member = self.members.values().find(|m| m.identity == identity).map(|m| m.session);
+        if let Some(session) = member {
+            self.lost(now, session, Departure::Lost, reason, actions);
         }
         if matches!(self.phase, Phase::Finishing { .. } | Phase::Stopped) {
             actions.push(Action::RefuseJoin { session, reason: "the run is finishing".into() });
             return;
         }
+        let restarts = self.settings.experiment.cluster.restarts;
+        if let Some(reason) = self.budget.refusal(&identity, restarts) {
+            actions.push(Action::RefuseJoin { session, reason });
+            return;
+        }
         if self.is_fixed() && !self.roster.is_empty() && !self.roster.contains(&identity) {
             let members = self.roster.iter().cloned().collect::<Vec<_>>().join(", ");
             let reason = format!("membership is fixed: expected one of {members}, found `{identity}`");
+            actions.push(Action::RefuseJoin { session, reason });
+            return;
+        }
+        if self.members.len() + self.applicants.len() >= MOST_MEMBERS {
+            let reason = format!("the run has room for {MOST_MEMBERS} workers, and all of it is taken");
             actions.push(Action::RefuseJoin { session, reason });
             return;
         }
@@ -74,7 +85,7 @@ impl Core {
             return;
         };
         if fatal {
-            self.stop(Outcome::Broken { reason: format!("{identity}: {reason}") }, actions);
+            self.stop(Outcome::BadData { reason: format!("{identity}: {reason}") }, actions);
         } else {
             self.lost(now, session, Departure::Left, reason, actions);
         }
@@ -90,9 +101,12 @@ impl Core {
         actions: &mut Vec<Action>,
     ) {
         self.applicants.retain(|a| a.session != session);
-        let Some((&slot, _)) = self.members.iter().find(|(_, m)| m.session == session) else {
+        let Some((&slot, member)) = self.members.iter().find(|(_, m)| m.session == session) else {
             return;
         };
+        if departure == Departure::Lost {
+            self.budget.lost(&member.identity);
+        }
         match &self.phase {
             Phase::Finishing { .. } => {
                 let done = !self.unreported().contains(&slot);
@@ -100,7 +114,7 @@ impl Core {
                 let departure = if done { Departure::Left } else { departure };
                 self.remove(slot, departure, reason, actions);
                 if !done {
-                    self.finish_without(now, &[slot], actions);
+                    self.finish_without(now, slot, actions);
                 }
             }
             _ if self.is_fixed() => {
@@ -112,7 +126,7 @@ impl Core {
                 self.remove(slot, departure, reason, actions);
                 self.excuse(now, slot, reason, actions);
                 if self.members.is_empty() {
-                    self.fall_back(now, "no member is left", actions);
+                    self.go_back_where_nobody_is_left(now, actions);
                 } else if self.course.apart > 0 && !self.groups().contains_key(&group) {
                     // Batches that count are in nobody's model any more.
                     let reason = format!("group {group} is lost with all that it did since the groups met");
@@ -122,6 +136,13 @@ impl Core {
                 }
             }
             Phase::Gathering { .. } | Phase::Stopped => self.remove(slot, departure, reason, actions),
+        }
+    }
+
+    /// A round of nobody would never close.
+    pub(super) fn go_back_where_nobody_is_left(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        if matches!(self.phase, Phase::Running(_)) && self.members.is_empty() {
+            self.fall_back(now, "no member is left", actions);
         }
     }
 
@@ -170,17 +191,18 @@ impl Core {
     pub(super) fn gather(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let Phase::Gathering { since } = self.phase else { return };
         let cluster = &self.settings.experiment.cluster;
-        let wanted = if self.is_fixed() && !self.roster.is_empty() {
-            self.roster.len()
-        } else {
-            cluster.workers as usize
-        };
+        let wanted = self.wanted();
         let late = now.saturating_sub(since) as f64 / 1e3 > cluster.join_deadline_s;
         if self.applicants.len() < wanted {
             if late && (self.is_fixed() || self.applicants.is_empty()) {
                 let there: Vec<_> = self.applicants.iter().map(|a| a.identity.as_str()).collect();
+                let spent = self.budget.spent(cluster.restarts);
+                let refused = match spent.is_empty() {
+                    true => String::new(),
+                    false => format!("; refused, for they were lost too often: {}", spent.join(", ")),
+                };
                 let reason = format!(
-                    "{wanted} workers expected within {} s, {} came ({})",
+                    "{wanted} workers expected within {} s, {} came ({}){refused}",
                     cluster.join_deadline_s,
                     there.len(),
                     there.join(", ")

@@ -2,28 +2,42 @@
 //! actions come out in the order in which the shell must do them. No clock, socket, thread or store.
 
 mod boundaries;
+mod budget;
+#[cfg(any(test, feature = "simulation"))]
+mod bug;
 mod course;
+mod deadline;
 mod event;
+mod invariant;
 mod io;
 mod membership;
+mod poison;
 mod quarantine;
 mod rounds;
 mod types;
+mod waits;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, feature = "simulation"))]
+pub use bug::Bug;
 pub use event::Event;
+pub use invariant::{Invariant, Violation};
 pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refusal};
 pub use quarantine::BadRowGroup;
 pub use types::{
     Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Millis, Report, Saved,
     Session, Slot, Written,
 };
+pub use waits::{Reason, Wait};
 
 use boundaries::Pending;
+use budget::Budget;
 use course::Course;
+use deadline::Lags;
 use membership::{Applicant, Member};
+use poison::Suspects;
 use quarantine::Quarantine;
 use rounds::Round;
 use serde::Serialize;
@@ -42,10 +56,21 @@ pub struct Settings {
     pub has_dev: bool,
     /// First lineage of this incarnation; higher than any of earlier ones.
     pub first_lineage: u64,
+    /// A mistake to make, where somebody looks whether it is found.
+    #[cfg(any(test, feature = "simulation"))]
+    pub bug: Option<Bug>,
+}
+
+#[cfg(any(test, feature = "simulation"))]
+impl Settings {
+    /// Whether this mistake is to be made.
+    fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
 }
 
 /// Where a run stands.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Phase {
     /// Waiting for members; the first round after it starts from `Core::newest`.
     Gathering { since: Millis },
@@ -58,7 +83,7 @@ enum Phase {
 }
 
 /// The coordinator's state machine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Core {
     settings: Settings,
     phase: Phase,
@@ -82,6 +107,9 @@ pub struct Core {
     stale_evaluations: u32,
     pending: BTreeMap<String, Pending>,
     newest: Option<(String, Saved)>,
+    lags: Lags,
+    budget: Budget,
+    suspects: Suspects,
     quarantine: Quarantine,
 }
 
@@ -110,6 +138,9 @@ impl Core {
             quarantine: Quarantine::new(newest.as_ref().map_or(&[], |(_, saved)| &saved.quarantined)),
             newest,
             settings,
+            lags: Lags::default(),
+            budget: Budget::default(),
+            suspects: Suspects::default(),
         };
         core.restore();
         if let Some((_, saved)) = &core.newest {
@@ -121,35 +152,45 @@ impl Core {
     /// Feeds one input at time `now` and returns what the shell must do.
     pub fn step(&mut self, now: Millis, input: Input) -> Vec<Action> {
         let mut actions = Vec::new();
+        let before = self.fence();
+        let is_tick = matches!(input, Input::Tick);
+        self.decide(now, input, &mut actions);
+        self.examine(before, &mut actions);
+        if is_tick {
+            self.examine_waits(now, &mut actions);
+        }
+        actions
+    }
+
+    fn decide(&mut self, now: Millis, input: Input, actions: &mut Vec<Action>) {
         if matches!(self.phase, Phase::Stopped) {
             if let Input::Join { session, .. } = input {
                 actions.push(Action::RefuseJoin { session, reason: "the run is over".into() });
             }
-            return actions;
+            return;
         }
         match input {
-            Input::Join { session, identity } => self.join(now, session, identity, &mut actions),
+            Input::Join { session, identity } => self.join(now, session, identity, actions),
             Input::Heard { session, doing } => self.heard(now, session, doing),
             Input::Lost { session, reason } => {
-                self.lost(now, session, Departure::Lost, &reason, &mut actions);
+                self.lost(now, session, Departure::Lost, &reason, actions);
             }
-            Input::Leave { identity, reason, fatal } => {
-                self.leave(now, &identity, &reason, fatal, &mut actions)
-            }
-            Input::Bad { identity, row_groups } => self.set_aside(&identity, row_groups, &mut actions),
-            Input::Arrived(arrival) => self.arrived(now, arrival, &mut actions),
+            Input::Leave { identity, reason, fatal } => self.leave(now, &identity, &reason, fatal, actions),
+            Input::Bad { identity, row_groups } => self.set_aside(&identity, row_groups, actions),
+            Input::Arrived(arrival) => self.arrived(now, arrival, actions),
             Input::Staged { fence, identity, slot } => {
-                self.staged(now, fence, &identity, slot, &mut actions);
+                self.staged(now, fence, &identity, slot, actions);
             }
             Input::Switch { strategy } => self.ask(strategy),
-            Input::Reported(report) => self.reported(now, report, &mut actions),
-            Input::Published { checkpoint } => self.published(now, &checkpoint, &mut actions),
+            Input::Reported(report) => self.reported(now, report, actions),
+            Input::Published { checkpoint } => self.published(now, &checkpoint, actions),
             Input::PublishFailed { checkpoint, reason } => {
-                self.abandon(now, &checkpoint, &reason, &mut actions);
+                self.abandon(now, &checkpoint, &reason, actions);
+                self.go_back_where_nobody_is_left(now, actions);
             }
-            Input::Tick => self.tick(now, &mut actions),
+            Input::Replaced { by } => self.stop(Outcome::Replaced { by }, actions),
+            Input::Tick => self.tick(now, actions),
         }
-        actions
     }
 
     fn tick(&mut self, now: Millis, actions: &mut Vec<Action>) {
@@ -157,12 +198,7 @@ impl Core {
         match &self.phase {
             Phase::Gathering { .. } => self.gather(now, actions),
             Phase::Running(_) => self.enforce_deadline(now, actions),
-            Phase::Finishing { since } => {
-                if now.saturating_sub(*since) > self.deadline_ms() {
-                    let missing = self.unreported();
-                    self.finish_without(now, &missing, actions);
-                }
-            }
+            Phase::Finishing { since } => self.enforce_last_deadline(now, *since, actions),
             Phase::Stopped => {}
         }
     }
@@ -185,11 +221,16 @@ impl Core {
         // What somebody asked for stays asked for.
         asked.into_iter().for_each(|strategy| self.ask(strategy));
         self.checkpoint_due = false;
+        self.lags.forget();
         self.suggested_tau = saved.as_ref().and_then(|s| s.suggested_tau);
         self.suggested_block_tau = saved.as_ref().and_then(|s| s.suggested_block_tau);
         self.checkpoints = saved.as_ref().map_or(0, |s| s.checkpoints);
         self.best = saved.as_ref().and_then(|s| s.best.clone());
         self.stale_evaluations = saved.as_ref().map_or(0, |s| s.stale_evaluations);
+        #[cfg(any(test, feature = "simulation"))]
+        if self.settings.has(Bug::FallBackKeepsVoid) && self.lineage > self.settings.first_lineage {
+            return;
+        }
         self.position = saved.map_or_else(|| Position::new(&self.settings.plan), |s| s.position);
     }
 
@@ -220,7 +261,7 @@ impl Core {
                 })
                 .collect(),
             applicants: self.applicants.iter().map(|a| a.identity.clone()).collect(),
-            waiting: self.waiting(now),
+            waiting: self.waits().iter().map(|wait| wait.words(now)).collect::<Vec<_>>().join("; "),
             committed_frames: self.position.committed_frames(),
             total_frames: self.settings.plan.total_frames(),
             strategy: self.course.strategy,
@@ -248,31 +289,6 @@ impl Core {
             Phase::Running(_) => Owes::Contribution,
             Phase::Finishing { .. } if self.unreported().contains(&slot) => Owes::Report,
             _ => Owes::Nothing,
-        }
-    }
-
-    /// Why nothing moves and who is waited for; empty while all move.
-    fn waiting(&self, now: Millis) -> String {
-        match &self.phase {
-            Phase::Gathering { since } => format!(
-                "{} of {} workers have joined since {:.0} s",
-                self.applicants.len(),
-                self.settings.experiment.cluster.workers,
-                now.saturating_sub(*since) as f64 / 1e3
-            ),
-            Phase::Running(round) => match round.first_ms {
-                Some(first) => format!(
-                    "round {} waits for {} since {:.1} s",
-                    self.round,
-                    self.names(&self.missing()).join(", "),
-                    now.saturating_sub(first) as f64 / 1e3
-                ),
-                None => String::new(),
-            },
-            Phase::Finishing { .. } => {
-                format!("the last reports of {}", self.names(&self.unreported()).join(", "))
-            }
-            Phase::Stopped => "the run is over".into(),
         }
     }
 

@@ -25,7 +25,7 @@ const LISTED: usize = 20;
 
 /// The row groups that were set aside. Workers judge by the bytes alone, so that all of them come to the same verdict;
 /// here it is kept, counted and bounded. It is a fact about the data: no fall-back makes it undone.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Quarantine {
     bad: BTreeMap<(Source, u64), BadRowGroup>,
 }

@@ -1,3 +1,6 @@
+#[cfg(any(test, feature = "simulation"))]
+use super::Bug;
+use super::boundaries::MOST_PENDING;
 use super::membership::Assignments;
 use super::{
     Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Fence, Millis, Next,
@@ -8,7 +11,7 @@ use stentor_experiment::Source;
 use stentor_plan::{Lease, RoundPlan};
 
 /// An open round.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Round {
     /// Who computes what; none where groups only exchange models.
     pub(super) work: Option<RoundPlan>,
@@ -20,10 +23,22 @@ pub(super) struct Round {
     pub(super) staged: BTreeSet<Slot>,
     /// When the first of them was computed: the deadline counts from here.
     pub(super) first_ms: Option<Millis>,
+    /// How far each contribution came behind the first.
+    lags: Vec<Millis>,
+    /// Whether the round is like most: nobody has just loaded, written or scored anything, and nobody went.
+    usual: bool,
 }
 
 /// Bits a second that a line must carry at least: how long a payload may be under way beyond the round's deadline.
 const SLOWEST_LINE: u64 = 10_000_000;
+
+impl Round {
+    /// How long the payloads that are announced may be under way.
+    pub(super) fn under_way_ms(&self) -> Millis {
+        let bytes: u64 = self.arrivals.values().map(|a| a.payload_bytes).sum();
+        bytes.saturating_mul(8_000) / SLOWEST_LINE
+    }
+}
 
 impl Core {
     /// Opens `self.round` for the present members; none where nothing is left to do.
@@ -61,7 +76,16 @@ impl Core {
             })
             .collect();
         let (arrivals, staged) = (BTreeMap::new(), BTreeSet::new());
-        self.phase = Phase::Running(Round { work, source, encoding, arrivals, staged, first_ms: None });
+        self.phase = Phase::Running(Round {
+            work,
+            source,
+            encoding,
+            arrivals,
+            staged,
+            first_ms: None,
+            lags: Vec::new(),
+            usual: false,
+        });
         Some(assignments)
     }
 
@@ -73,6 +97,15 @@ impl Core {
         let fence = self.fence();
         let Phase::Running(round) = &mut self.phase else {
             return refuse(Refusal::NoRound, "no round is open".into());
+        };
+        #[cfg(any(test, feature = "simulation"))]
+        let arrival = match arrival {
+            late if self.settings.has(Bug::LateContributionCounted)
+                && late.fence.round + 1 == fence.round =>
+            {
+                Arrival { fence, ..late }
+            }
+            arrival => arrival,
         };
         let same_round = |f: Fence| (f.lineage, f.round) == (fence.lineage, fence.round);
         if !same_round(arrival.fence) || arrival.fence.membership_epoch > fence.membership_epoch {
@@ -93,19 +126,15 @@ impl Core {
             return refuse(Refusal::Twice, "a contribution to this round has already come".into());
         }
         if !(arrival.loss_sum.is_finite() && arrival.gradient_norm.is_finite()) {
-            let leases = round.work.as_ref().and_then(|work| work.leases.get(&slot));
-            let reason = format!(
-                "{identity} found a loss of {} and a gradient norm of {} in {leases:?}",
-                arrival.loss_sum, arrival.gradient_norm,
-            );
-            return self.stop(Outcome::Broken { reason }, actions);
+            return self.refuse_poison(now, &arrival, actions);
         }
-        round.first_ms.get_or_insert(now);
+        let first = *round.first_ms.get_or_insert(now);
         if arrival.fence != fence {
             // It was computed for members of whom one is gone: what it holds is as good as ever.
             let company = self.company_now(slot);
             return actions.push(Action::Again { slot, fence, company });
         }
+        round.lags.push(now.saturating_sub(first));
         round.arrivals.insert(slot, arrival);
     }
 
@@ -118,6 +147,13 @@ impl Core {
         actions: &mut Vec<Action>,
     ) {
         let today = self.fence();
+        #[cfg(any(test, feature = "simulation"))]
+        let fence = match fence {
+            Fence { lineage, round, .. } if self.settings.has(Bug::StaleEpochAccepted) => {
+                Fence { lineage, round, ..today }
+            }
+            fence => fence,
+        };
         let known = self.members.get(&slot).is_some_and(|m| m.identity == identity);
         let Phase::Running(round) = &mut self.phase else { return };
         // Word of a membership that has changed meanwhile: it is already asked to stage once more.
@@ -143,6 +179,8 @@ impl Core {
         let Phase::Running(round) = &mut self.phase else { return };
         round.staged.clear();
         round.first_ms = None;
+        round.lags.clear();
+        round.usual = false;
         let arrived: Vec<Slot> = std::mem::take(&mut round.arrivals).into_keys().collect();
         for slot in arrived.into_iter().filter(|slot| self.members.contains_key(slot)) {
             actions.push(Action::Again { slot, fence, company: self.company_now(slot) });
@@ -160,14 +198,23 @@ impl Core {
     }
 
     pub(super) fn enforce_deadline(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        let Phase::Running(Round { first_ms: Some(first), arrivals, .. }) = &self.phase else { return };
-        let bytes: u64 = arrivals.values().map(|a| a.payload_bytes).sum();
-        let under_way_ms = bytes.saturating_mul(8_000) / SLOWEST_LINE;
+        #[cfg(any(test, feature = "simulation"))]
+        if self.settings.has(Bug::DeadlineIgnored) {
+            return;
+        }
+        let Phase::Running(round) = &self.phase else { return };
+        let Round { first_ms: Some(first), arrivals, .. } = round else { return };
+        let under_way_ms = round.under_way_ms();
         let waited = now.saturating_sub(*first);
+        let longest = self.deadline_ms();
+        let usual = if round.usual {
+            self.lags.deadline(&self.settings.experiment.cluster, longest)
+        } else {
+            longest
+        };
         let is_late = |slot: &Slot| {
             // Who has computed has the time that its payload may take beside the others'.
-            let more = if arrivals.contains_key(slot) { under_way_ms } else { 0 };
-            waited > self.deadline_ms() + more
+            waited > if arrivals.contains_key(slot) { longest + under_way_ms } else { usual }
         };
         let late: Vec<_> =
             self.missing().into_iter().filter(is_late).map(|s| self.members[&s].session).collect();
@@ -191,7 +238,7 @@ impl Core {
             return;
         };
         if let Some(reason) = self.disagreement(&round.arrivals) {
-            self.stop(Outcome::Broken { reason }, actions);
+            self.stop(Outcome::Disagreement { reason }, actions);
             return;
         }
         let fence = self.fence();
@@ -200,8 +247,14 @@ impl Core {
         let companies: BTreeMap<Slot, Vec<Slot>> =
             contributors.iter().map(|&slot| (slot, self.company(slot, round.encoding).slots)).collect();
         let before = self.progress();
+        let committed = contributors;
+        #[cfg(any(test, feature = "simulation"))]
+        let committed = match &round.work {
+            Some(work) if self.settings.has(Bug::LostLease) => work.leases.keys().copied().collect(),
+            _ => committed,
+        };
         if let Some(work) = &round.work
-            && let Err(error) = self.position.commit(&self.settings.plan, work, &contributors)
+            && let Err(error) = self.position.commit(&self.settings.plan, work, &committed)
         {
             // Only a bug can do this: the plan of the round came from this position.
             self.stop(
@@ -210,19 +263,26 @@ impl Core {
             );
             return;
         }
+        if round.usual {
+            round.lags.iter().for_each(|lag| self.lags.record(*lag));
+        }
         self.follow_suggestions(round.encoding, &round.arrivals);
         actions.push(Action::Record(self.summary(now, &round)));
         self.round += 1;
         self.checkpoint_due |= self.crosses_checkpoint(before);
-        if let Some(from) = self.course.closed(round.encoding) {
+        let left = self.course.closed(round.encoding);
+        if let Some(from) = left {
             (self.suggested_tau, self.suggested_block_tau) = (None, None);
+            self.lags.forget();
             let to = self.course.strategy;
             actions.push(Action::Record(Event::Switched { fence: self.fence(), from, to }));
         }
         // Between meetings the groups hold different models: no checkpoint, no newcomer. In `fixed` newcomers come after
         // a fall-back only.
         let one_model = self.course.apart == 0;
-        let newcomers = if self.is_fixed() || !one_model { Vec::new() } else { self.take_in(now) };
+        // At a switch the replicas still hold what the strategy before kept: a checkpoint of it would not load in the next.
+        let room = self.pending.len() < MOST_PENDING && left.is_none();
+        let newcomers = if self.is_fixed() || !one_model || !room { Vec::new() } else { self.take_in(now) };
         let slots: BTreeSet<Slot> = self.members.keys().copied().collect();
         if !newcomers.is_empty() {
             self.membership_epoch += 1;
@@ -231,10 +291,13 @@ impl Core {
         }
         let mut assignments = if self.is_stale() && one_model { None } else { self.open_round() };
         let finished = assignments.is_none();
-        let regular = finished || (one_model && std::mem::take(&mut self.checkpoint_due));
+        let regular = finished || (one_model && room && std::mem::take(&mut self.checkpoint_due));
         let old: Vec<Slot> =
             slots.iter().copied().filter(|s| !newcomers.iter().any(|(n, _)| n == s)).collect();
         let checkpoint = self.prepare_checkpoint(&old, &newcomers, regular, finished, &mut assignments);
+        if let Phase::Running(round) = &mut self.phase {
+            round.usual = checkpoint.is_none();
+        }
         let next = (0u32..)
             .zip(&old)
             .map(|(share, &slot)| {

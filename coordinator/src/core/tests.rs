@@ -2,6 +2,7 @@
 
 mod bad_data;
 mod course;
+mod decisions;
+mod small_worlds;
 mod stories;
-mod storms;
 mod world;

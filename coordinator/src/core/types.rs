@@ -204,6 +204,13 @@ impl DevScore {
     }
 }
 
+impl Saved {
+    /// For where the best checkpoint is not there any more: it was superseded, before the run went back behind that.
+    pub(crate) fn forget_best(&mut self) {
+        (self.best, self.stale_evaluations) = (None, 0);
+    }
+}
+
 /// The core's state at a boundary: all that a later incarnation needs to go on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Saved {

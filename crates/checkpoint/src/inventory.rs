@@ -39,13 +39,13 @@ pub async fn inventory(run: &Store) -> Result<Vec<Retained>, Error> {
 }
 
 /// Deletes what [`retention`] says and returns the names of the deleted folders. To be called by the run's one
-/// coordinator.
+/// coordinator; `needed`: checkpoints that it would go back to, or deploy.
 ///
 /// # Errors
 /// [`Error::Store`]; what was deleted until then stays deleted, and a later call goes on.
-pub async fn retain(run: &Store, keep: usize) -> Result<Vec<String>, Error> {
+pub async fn retain(run: &Store, keep: usize, needed: &BTreeSet<String>) -> Result<Vec<String>, Error> {
     let mut deleted = Vec::new();
-    for Action::Delete(name) in retention(&inventory(run).await?, keep) {
+    for Action::Delete(name) in retention(&inventory(run).await?, keep, needed) {
         let folder = checkpoint_store(run, &name);
         folder.delete(MANIFEST).await?;
         for object in folder.list("").await? {

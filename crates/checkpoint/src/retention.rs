@@ -38,30 +38,24 @@ pub enum Action {
     Delete(String),
 }
 
-/// What to delete so that the newest `keep` (at least 1) checkpoints remain, and the best on dev; of equally good ones
-/// the newest. Folders without a manifest are abandoned, and deleted, when they are older than all of the newest `keep`:
-/// a younger one may be in the making.
+/// What to delete so that the newest `keep` (at least 1) checkpoints remain, and those of the names `needed`: only the run
+/// knows which one it would go back to, and which it calls the best; a better score may stand in one that has become void.
+/// Folders without a manifest are abandoned, and deleted, when they are older than all of the newest `keep`: a younger one may
+/// be in the making.
 #[must_use]
-pub fn retention(folders: &[Retained], keep: usize) -> Vec<Action> {
+pub fn retention(folders: &[Retained], keep: usize, needed: &BTreeSet<String>) -> Vec<Action> {
     let mut published: Vec<_> = folders
         .iter()
         .filter_map(|folder| match folder.standing {
-            Standing::Published { lineage, round, dev } => {
-                Some(((lineage, round), folder.name.as_str(), dev))
-            }
+            Standing::Published { lineage, round, .. } => Some(((lineage, round), folder.name.as_str())),
             _ => None,
         })
         .collect();
-    published.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+    published.sort_by(|a, b| b.cmp(a));
     let newest = &published[..published.len().min(keep.max(1))];
-    // Newest first, and min_by takes the first of equals.
-    let best = published
-        .iter()
-        .filter_map(|(_, name, dev)| Some((*name, dev.filter(|error| !error.is_nan())?)))
-        .min_by(|a, b| a.1.total_cmp(&b.1));
     let kept: BTreeSet<&str> =
-        newest.iter().map(|(_, name, _)| *name).chain(best.map(|(name, _)| name)).collect();
-    let oldest_of_newest = newest.last().map(|(age, ..)| *age);
+        newest.iter().map(|(_, name)| *name).chain(needed.iter().map(String::as_str)).collect();
+    let oldest_of_newest = newest.last().map(|(age, _)| *age);
     let goes = |folder: &&Retained| match folder.standing {
         Standing::Published { .. } => !kept.contains(folder.name.as_str()),
         Standing::Deployed | Standing::Damaged => false,
@@ -90,11 +84,19 @@ mod tests {
     }
 
     fn deleted(folders: &[Retained], keep: usize) -> Vec<(u64, u64)> {
-        retention(folders, keep).iter().map(|Action::Delete(name)| checkpoint_age(name).unwrap()).collect()
+        deleted_but(folders, keep, &[])
+    }
+
+    fn deleted_but(folders: &[Retained], keep: usize, needed: &[(u64, u64)]) -> Vec<(u64, u64)> {
+        let needed = needed.iter().map(|(lineage, round)| checkpoint_name(*lineage, *round)).collect();
+        retention(folders, keep, &needed)
+            .iter()
+            .map(|Action::Delete(name)| checkpoint_age(name).unwrap())
+            .collect()
     }
 
     #[test]
-    fn the_newest_and_the_best_stay() {
+    fn the_newest_and_those_that_are_needed_stay() {
         let folders = [
             published(0, 10, Some(50.0)),
             published(0, 20, Some(40.0)),
@@ -102,8 +104,9 @@ mod tests {
             published(0, 40, Some(46.0)),
             published(0, 50, Some(47.0)),
         ];
-        assert_eq!(deleted(&folders, 2), [(0, 10), (0, 30)]);
-        assert_eq!(deleted(&folders, 1), [(0, 10), (0, 30), (0, 40)]);
+        assert_eq!(deleted_but(&folders, 2, &[(0, 20)]), [(0, 10), (0, 30)]);
+        assert_eq!(deleted_but(&folders, 1, &[(0, 20), (0, 50)]), [(0, 10), (0, 30), (0, 40)]);
+        assert_eq!(deleted(&folders, 1), [(0, 10), (0, 20), (0, 30), (0, 40)], "a score alone keeps none");
         assert_eq!(deleted(&folders, 9), []);
         assert_eq!(deleted(&[], 2), []);
     }
@@ -111,18 +114,6 @@ mod tests {
     #[test]
     fn the_newest_stays_even_where_none_should() {
         assert_eq!(deleted(&[published(0, 1, None), published(0, 2, None)], 0), [(0, 1)]);
-    }
-
-    #[test]
-    fn of_equally_good_ones_the_newest_stays() {
-        let folders = [published(0, 1, Some(9.0)), published(0, 2, Some(9.0)), published(0, 3, Some(10.0))];
-        assert_eq!(deleted(&folders, 1), [(0, 1)]);
-    }
-
-    #[test]
-    fn a_score_that_is_no_number_is_not_the_best() {
-        let folders = [published(0, 1, Some(f64::NAN)), published(0, 2, Some(9.0)), published(0, 3, None)];
-        assert_eq!(deleted(&folders, 1), [(0, 1)]);
     }
 
     #[test]
@@ -162,7 +153,9 @@ mod tests {
         fn whatever_there_is_the_newest_remain_and_a_second_look_finds_nothing(
             folders in prop::collection::vec((0_u64..3, 0_u64..50, prop::option::of(0.0_f64..100.0), 0_u8..4), 0..30),
             keep in 0_usize..5,
+            needed in prop::collection::btree_set((0_u64..3, 0_u64..50), 0..3),
         ) {
+            let needed: BTreeSet<String> = needed.into_iter().map(|(l, r)| checkpoint_name(l, r)).collect();
             let mut folders: Vec<Retained> = folders.into_iter().map(|(lineage, round, dev, kind)| match kind {
                 0 | 1 => published(lineage, round, dev),
                 2 => other(lineage, round, Standing::Unpublished),
@@ -171,13 +164,15 @@ mod tests {
             folders.sort_by(|a, b| a.name.cmp(&b.name));
             folders.dedup_by(|a, b| a.name == b.name);
             let gone: BTreeSet<String> =
-                retention(&folders, keep).into_iter().map(|Action::Delete(name)| name).collect();
+                retention(&folders, keep, &needed).into_iter().map(|Action::Delete(name)| name).collect();
             let is_published = |f: &&Retained| matches!(f.standing, Standing::Published { .. });
             let newest: Vec<_> = folders.iter().rev().filter(is_published).take(keep.max(1)).collect();
             prop_assert!(newest.iter().all(|f| !gone.contains(&f.name)));
+            let is_gone = |name: &String| gone.contains(name) && folders.iter().any(|f| f.name == *name && is_published(&f));
+            prop_assert!(!needed.iter().any(is_gone));
             folders.retain(|f| !gone.contains(&f.name));
-            prop_assert!(folders.iter().filter(is_published).count() <= keep.max(1) + 1);
-            prop_assert_eq!(retention(&folders, keep), vec![]);
+            prop_assert!(folders.iter().filter(is_published).count() <= keep.max(1) + needed.len());
+            prop_assert_eq!(retention(&folders, keep, &needed), vec![]);
         }
     }
 }

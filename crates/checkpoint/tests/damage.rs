@@ -5,7 +5,7 @@ mod common;
 
 use common::Run;
 use std::path::Path;
-use stentor_checkpoint::{Error, Manifest, newest_valid};
+use stentor_checkpoint::{DeployedModel, Error, Manifest, deploy, newest_valid};
 
 /// Two checkpoints; the newer one is damaged by `damage`, given its folder. Returns the complaint.
 async fn complaint(damage: impl FnOnce(&Path)) -> Error {
@@ -68,6 +68,22 @@ async fn a_manifest_cut_off_at_any_class_of_offset_is_named() {
         .await;
         assert!(matches!(error, Error::Manifest { .. }), "{end}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_result_cut_off_at_any_offset_is_named_and_can_be_told_anew() {
+    let run = Run::new();
+    let manifest = run.publish(0, 10).await;
+    deploy(&run.store, &manifest.name).await.unwrap();
+    let whole = run.store.get("final.json").await.unwrap();
+    for end in 0..whole.len() {
+        run.store.put("final.json", whole.slice(..end)).await.unwrap();
+        let error = DeployedModel::load(&run.store).await.unwrap_err();
+        let is_named = matches!(&error, Error::Manifest { location, .. } if location.ends_with("final.json"));
+        assert!(is_named, "{end}: {error}");
+    }
+    deploy(&run.store, &manifest.name).await.unwrap();
+    assert_eq!(DeployedModel::load(&run.store).await.unwrap().manifest, manifest);
 }
 
 #[tokio::test]

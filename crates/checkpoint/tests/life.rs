@@ -5,6 +5,7 @@ mod common;
 
 use common::Run;
 use serde_json::json;
+use std::collections::BTreeSet;
 use stentor_checkpoint::{
     DeployedModel, Error, Manifest, Standing, checkpoint_age, checkpoint_name, checkpoint_store, deploy,
     inventory, load_manifest, newest_valid, publish, read_manifest, read_object, retain,
@@ -137,20 +138,21 @@ async fn names_from_elsewhere_do_not_lead_out_of_the_folder() {
 async fn old_checkpoints_and_abandoned_ones_are_deleted() {
     let run = Run::new();
     run.write(0, 5).await;
-    for (round, frame_error) in [(10, 50.0), (20, 40.0), (30, 45.0), (40, 46.0), (50, 47.0)] {
-        run.publish_scored(0, round, frame_error).await;
+    for round in [10, 20, 30, 40, 50] {
+        run.publish(0, round).await;
     }
     run.write(0, 60).await;
     let damaged = run.publish(0, 45).await;
     std::fs::write(run.path(&damaged.name, "manifest.json"), "{").unwrap();
     let of = |rounds: &[u64]| rounds.iter().map(|&r| checkpoint_name(0, r)).collect::<Vec<_>>();
-    assert_eq!(retain(&run.store, 2).await.unwrap(), of(&[5, 10, 30]));
+    let needed = of(&[20]).into_iter().collect();
+    assert_eq!(retain(&run.store, 2, &needed).await.unwrap(), of(&[5, 10, 30]));
 
     let left = inventory(&run.store).await.unwrap();
     assert_eq!(left.iter().map(|f| f.name.clone()).collect::<Vec<_>>(), of(&[20, 40, 45, 50, 60]));
     assert_eq!(left[2].standing, Standing::Damaged);
     assert_eq!(left[4].standing, Standing::Unpublished);
-    assert_eq!(retain(&run.store, 2).await.unwrap(), Vec::<String>::new());
+    assert_eq!(retain(&run.store, 2, &needed).await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -160,7 +162,7 @@ async fn what_is_deployed_is_not_deleted() {
         run.publish(0, round).await;
     }
     deploy(&run.store, &checkpoint_name(0, 10)).await.unwrap();
-    assert_eq!(retain(&run.store, 1).await.unwrap(), [checkpoint_name(0, 20)]);
+    assert_eq!(retain(&run.store, 1, &BTreeSet::new()).await.unwrap(), [checkpoint_name(0, 20)]);
     DeployedModel::load(&run.store).await.unwrap();
 }
 

@@ -20,7 +20,7 @@ mod schedule;
 
 pub use batch::Batch;
 pub use checkpoint::Checkpoint;
-pub use cluster::{Cluster, Membership};
+pub use cluster::{Cluster, Membership, Poison};
 pub use data::{Data, Source};
 pub use error::Error;
 pub use exchange::{

@@ -195,3 +195,15 @@ fn replicas_are_compared_every_16_rounds_unless_the_file_says_otherwise() {
     let error = Experiment::parse(&format!("{SMALL}[cluster]\ndigest_every = 0\n")).unwrap_err();
     assert_eq!(error.to_string(), "`cluster.digest_every`: expected 1 to 10000 rounds, found 0");
 }
+
+#[test]
+fn a_deadline_that_follows_lags_has_bounds_and_a_poison_policy_has_two_words() {
+    let of = |keys: &str| Experiment::parse(&format!("{SMALL}[cluster]\n{keys}\n")).map(|e| e.cluster);
+    let cluster = of("deadline_mads = 0\npoison = \"stop\"").unwrap();
+    assert_eq!((cluster.deadline_mads, cluster.poison), (0.0, crate::Poison::Stop));
+    let error = of("deadline_mads = -1.0").unwrap_err().to_string();
+    assert_eq!(error, "`cluster.deadline_mads`: expected 0 to 1000, found -1");
+    let error = of("deadline_floor_s = 0.0").unwrap_err().to_string();
+    assert_eq!(error, "`cluster.deadline_floor_s`: expected above 0, at most a day, found 0");
+    assert!(of("poison = \"ignore\"").unwrap_err().to_string().contains("`drop` or `stop`"));
+}

@@ -25,16 +25,32 @@ pub struct FallBack {
     pub lineage: u64,
     /// The first round that is done again.
     pub round: u64,
+    /// The lineage of the checkpoint; none: the beginning.
+    pub from: Option<u64>,
 }
 
 /// The commits that still count after all `fall_backs`.
+///
+/// Lineages are a tree: each goes on from a checkpoint of another one. What counts is the way from the beginning to the newest
+/// lineage. One beside that way, such as that of a coordinator which was replaced and did not know it yet, makes nothing void.
 pub fn surviving<'a>(
-    commits: impl IntoIterator<Item = &'a Commit>,
+    commits: impl IntoIterator<Item = &'a Commit> + Clone,
     fall_backs: &[FallBack],
 ) -> impl Iterator<Item = &'a Commit> {
-    commits.into_iter().filter(|commit| {
-        !fall_backs.iter().any(|back| back.lineage > commit.lineage && back.round <= commit.round)
-    })
+    let begun = fall_backs.iter().map(|back| back.lineage);
+    let newest = commits.clone().into_iter().map(|commit| commit.lineage).chain(begun).max();
+    let mut lineage = newest.unwrap_or_default();
+    // Rounds below the bound count, by lineage.
+    let mut bounds = BTreeMap::from([(lineage, u64::MAX)]);
+    while let Some(back) = fall_backs.iter().find(|back| back.lineage == lineage)
+        && let Some(parent) = back.from.filter(|parent| *parent < lineage)
+    {
+        bounds.insert(parent, back.round);
+        lineage = parent;
+    }
+    commits
+        .into_iter()
+        .filter(move |commit| bounds.get(&commit.lineage).is_some_and(|bound| commit.round < *bound))
 }
 
 /// How far the commits ought to reach.

@@ -67,6 +67,7 @@ fn record_everything() {
     }
     metrics::members_lost(1);
     metrics::membership_epoch(4);
+    metrics::waiting(Duration::from_secs(3), "computing");
     metrics::refused_contributions(1, "old round");
     metrics::leases(7, Source::Annotated);
     metrics::checkpoints(1, CheckpointEnd::Published);
@@ -75,6 +76,7 @@ fn record_everything() {
     metrics::labeling_progress(0.5);
     metrics::quarantined_row_groups(1, Source::Annotated);
     metrics::queue_depth(3, "prefetch");
+    metrics::violations(0, "I1");
     metrics::non_finite(2, "update");
     metrics::retries(1, "get shard");
     metrics::disk_free(1 << 30, "run");

@@ -11,9 +11,11 @@ mod fuzz;
 mod licences;
 mod manifests;
 mod page;
+mod network;
 mod process;
 mod progress;
 mod setup;
+mod simulate;
 mod strategy;
 mod test;
 
@@ -47,6 +49,8 @@ enum Chore {
     Test(test::Options),
     /// Training and labeling under kills: real programs, real speech, every strategy.
     Chaos(chaos::Options),
+    /// Simulated clusters from seeds: thousands of runs through faults of every kind, each checked.
+    Simulate(simulate::Options),
     /// Measurements of the exchange.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -87,6 +91,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Page(options) => page::run(&environment, &options),
         Chore::Manifests(options) => manifests::run(&environment, &options),
         Chore::Chaos(options) => chaos::run(&environment, &options),
+        Chore::Simulate(options) => simulate::run(&environment, &options),
         Chore::Bench(bench) => bench::run(&environment, &bench),
     }
 }

@@ -50,8 +50,7 @@ fn a_later_incarnation_remembers_what_was_set_aside() {
     while world.published.is_empty() {
         assert!(world.act(session) || world.outcome.is_none());
     }
-    let newest = world.newest();
-    world.restart_coordinator(newest);
+    world.restart_coordinator();
     world.feed(met("a", &[bad(3, 261)]));
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);

@@ -16,7 +16,7 @@ fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_stra
         }
     }
     world.feed(Input::Switch { strategy: Strategy::Bmuf });
-    assert_eq!(world.core.view(0).switching_to, Some(Strategy::Bmuf));
+    assert_eq!(world.view().switching_to, Some(Strategy::Bmuf));
     world.settle();
     assert!(finished(&world));
     world.audit();
@@ -50,12 +50,11 @@ fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds() {
         };
         round(&mut world);
         round(&mut world);
-        world.leaving.insert("b".into());
+        world.ask_to_stop(sessions[1]);
         round(&mut world);
         let before = rounds(&world).len();
         round(&mut world);
-        world.leaving.clear();
-        world.feed(Input::Leave { identity: "b".into(), reason: "asked to stop".into(), fatal: false });
+        world.sign_off(sessions[1]);
         world.join("b");
         world.settle();
         assert!(finished(&world), "{membership}: {:?}", world.outcome);
@@ -109,6 +108,29 @@ fn six_workers_make_two_groups_of_three_and_groups_stay_when_somebody_goes_betwe
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);
     assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })));
+    world.audit();
+}
+
+#[test]
+fn whoever_speaks_for_its_group_goes_at_the_meeting_and_another_one_speaks() {
+    let mut world = World::new(settings("workers = 4", TWO_TIER), 1);
+    let sessions: Vec<_> = ["a", "b", "c", "d"].into_iter().map(|name| world.join(name)).collect();
+    while !world.core().groups_meet() {
+        for session in &sessions {
+            world.act(*session);
+        }
+    }
+    let before = rounds(&world).len();
+    // All have coded what they come to the meeting with, and the one that speaks for a and b goes.
+    for session in &sessions {
+        world.act(*session);
+    }
+    world.kill(sessions[0]);
+    world.settle();
+    assert!(matches!(rounds(&world)[before].0, Encoding::Block { .. }));
+    assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })), "b has what a had");
+    assert!(finished(&world), "{:?}", world.outcome);
+    // That no group's model is missing is among what must hold.
     world.audit();
 }
 

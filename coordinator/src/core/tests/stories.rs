@@ -6,7 +6,7 @@ use stentor_experiment::Strategy;
 fn two_workers_join_train_and_finish() {
     let mut world = World::new(settings("workers = 2", ""), 1);
     world.join("a");
-    assert!(world.core.view(0).waiting.contains("1 of 2 workers"));
+    assert!(world.view().waiting.contains("1 of 2 workers"));
     world.join("b");
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);
@@ -46,8 +46,8 @@ fn whoever_is_silent_beyond_the_deadline_is_dropped_by_name() {
     world.freeze(b);
     world.contribute(a);
     world.now += 4_900;
-    world.feed(Input::Heard { session: a, doing: "waiting".into() });
-    assert_eq!(world.core.view(world.now).waiting, "round 0 waits for b since 4.9 s");
+    world.hear_of(a);
+    assert_eq!(world.view().waiting, "round 0 waits for contributions: b since 4.9 s");
     world.wait(200);
     world.settle();
     assert!(finished(&world));
@@ -96,11 +96,7 @@ fn in_fixed_membership_a_death_ends_in_the_same_bits_as_an_undisturbed_run() {
         let identity = world.kill(victim).unwrap();
         world.settle();
         if world.outcome.is_none() {
-            assert!(
-                world.core.view(world.now).waiting.contains("1 of 2"),
-                "{}",
-                world.core.view(world.now).waiting
-            );
+            assert!(world.view().waiting.contains("1 of 2"), "{}", world.view().waiting);
             world.join(&identity);
             world.settle();
         }
@@ -156,9 +152,9 @@ fn replicas_that_disagree_stop_the_run_with_names() {
     world.join("b");
     let mut assignment = None;
     world.contribute(a);
-    if let Some(member) = world.core.view(0).members.get(1) {
+    if let Some(member) = world.view().members.get(1) {
         assignment = Some(crate::core::Assignment {
-            fence: world.core.view(0).fence,
+            fence: world.view().fence,
             slot: member.slot,
             members: 2,
             leases: vec![],
@@ -176,7 +172,7 @@ fn replicas_that_disagree_stop_the_run_with_names() {
     world.feed(Input::Arrived(super::world::arrival("b", 99, &assignment)));
     let Assignment { fence, slot, .. } = assignment;
     world.feed(Input::Staged { fence, identity: "b".into(), slot });
-    let Some(Outcome::Broken { reason }) = &world.outcome else { panic!("{:?}", world.outcome) };
+    let Some(Outcome::Disagreement { reason }) = &world.outcome else { panic!("{:?}", world.outcome) };
     assert!(
         reason.contains("parameters differ before round 0: a (") && reason.contains("against b ("),
         "{reason}"
@@ -202,7 +198,42 @@ fn training_stops_when_dev_stops_improving() {
     assert!(finished(&world));
     // The pretended score never improves after the first: two stale evaluations, then one more round ends it.
     assert_eq!(world.published.len(), 4);
-    assert!(world.core.view(0).committed_frames < world.core.view(0).total_frames);
+    assert!(world.view().committed_frames < world.view().total_frames);
+}
+
+#[test]
+fn a_newcomer_that_is_left_alone_without_its_checkpoint_begins_from_the_one_before() {
+    let mut world = World::new(settings("workers = 1", ""), 1);
+    let a = world.join("a");
+    world.join("b");
+    world.contribute(a);
+    // The checkpoint for b is on its way to the store when a goes, and does not come to be.
+    world.turn(a);
+    world.advance();
+    world.input(Input::Leave { identity: "a".into(), reason: "asked to stop".into(), fatal: false });
+    let (checkpoint, reason) = ("001000-0000000001".to_owned(), "the store does not answer".to_owned());
+    world.feed(Input::PublishFailed { checkpoint, reason });
+    let reasons = world.events.iter().filter_map(|e| match e {
+        Event::FellBack { reason, .. } => Some(reason.as_str()),
+        _ => None,
+    });
+    assert_eq!(reasons.collect::<Vec<_>>(), ["no member is left"]);
+    world.freeze(a);
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
+}
+
+#[test]
+fn a_join_of_a_dead_process_that_comes_late_has_the_living_one_ask_once_more() {
+    let mut world = World::new(settings("workers = 2", ""), 1);
+    world.join("a");
+    world.feed(Input::Join { session: 77, identity: "a".into() });
+    world.feed(Input::Lost { session: 77, reason: "its connection broke".into() });
+    world.join("b");
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
 }
 
 #[test]
@@ -229,5 +260,5 @@ fn gtc_begins_dense_then_follows_the_suggested_threshold() {
     let encodings: Vec<Encoding> = rounds(&world).into_iter().map(|(encoding, _)| encoding).collect();
     assert!(matches!(encodings.first(), Some(Encoding::Dense { .. })));
     let Some(Encoding::Threshold { tau, density }) = encodings.last() else { panic!("{encodings:?}") };
-    assert!((tau - 0.01).abs() < 1e-4 && (density - 0.03).abs() < 1e-9);
+    assert!(*tau == 4.0 && (density - 0.03).abs() < 1e-9);
 }

@@ -2,8 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use stentor_checkpoint::{
-    DevResult, MODEL, Manifest, NamedTensor, Object, TensorFile, checkpoint_name, checkpoint_store, digest,
-    publish,
+    MODEL, Manifest, NamedTensor, Object, TensorFile, checkpoint_name, checkpoint_store, digest, publish,
 };
 use stentor_store::Store;
 
@@ -36,13 +35,6 @@ impl Run {
 
     pub(crate) async fn publish(&self, lineage: u64, round: u64) -> Manifest {
         let manifest = self.write(lineage, round).await;
-        publish(&self.store, &manifest).await.unwrap();
-        manifest
-    }
-
-    pub(crate) async fn publish_scored(&self, lineage: u64, round: u64, frame_error: f64) -> Manifest {
-        let dev = Some(DevResult { frames: 10, loss: 1.0, frame_error });
-        let manifest = Manifest { dev, ..self.write(lineage, round).await };
         publish(&self.store, &manifest).await.unwrap();
         manifest
     }

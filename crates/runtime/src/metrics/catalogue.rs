@@ -120,6 +120,8 @@ catalogue! {
     Gauge members(u64, state: MemberState) in Count;
     /// Members that died or were dropped after their deadline.
     Counter members_lost(u64) in Count;
+    /// How long the coordinator has waited, by what for; 0 where it does not. `stentor status` and its log say for whom.
+    Gauge waiting(Duration, reason: &'static str) in Seconds;
     /// Rises with every change of members.
     Gauge membership_epoch(u64) in Count;
     /// Contributions that were refused.
@@ -147,6 +149,8 @@ catalogue! {
 
     // The program itself.
 
+    /// Invariants of the coordinator that did not hold, by their id (docs/reliability.md). Each is a bug.
+    Counter violations(u64, invariant: &'static str) in Count;
     /// Values that were not finite, by where they came up: a tensor, or the metric that would have shown them.
     Counter non_finite(u64, origin: &'static str) in Count;
     /// Passing failures that were tried again, by what was tried.

@@ -1,7 +1,8 @@
 use anyhow::Result;
+use stentor_checkpoint::checkpoint_age;
 use stentor_coordinator::core::Event;
 use stentor_coordinator::read_events;
-use stentor_plan::audit::{Commit, FallBack};
+use stentor_plan::audit::{Commit, FallBack, surviving};
 use stentor_store::Store;
 
 /// What an event log tells about the ledger.
@@ -42,8 +43,9 @@ impl History {
                 Event::Round { fence, leases, .. } => {
                     history.commits.push(Commit { lineage: fence.lineage, round: fence.round, leases });
                 }
-                Event::FellBack { lineage, round, reason, .. } => {
-                    history.returns.push(Return { back: FallBack { lineage, round }, reason });
+                Event::FellBack { lineage, round, checkpoint, reason } => {
+                    let from = checkpoint.as_deref().and_then(checkpoint_age).map(|(lineage, _)| lineage);
+                    history.returns.push(Return { back: FallBack { lineage, round, from }, reason });
                 }
                 Event::Quarantined { source, file, row_group, frames, reason, worker } => {
                     let source = source.name();
@@ -66,15 +68,47 @@ impl History {
     /// The commits that each return made void, by [`History::returns`].
     pub(super) fn void(&self) -> Vec<Vec<&Commit>> {
         let mut void = vec![Vec::new(); self.returns.len()];
+        let mut by_lineage: Vec<usize> = (0..self.returns.len()).collect();
+        by_lineage.sort_by_key(|&index| self.returns[index].back.lineage);
+        let fall_backs = self.fall_backs();
+        // In the order of `commits`.
+        let mut counted = surviving(&self.commits, &fall_backs).peekable();
         for commit in &self.commits {
-            let voids = |back: &FallBack| back.lineage > commit.lineage && back.round <= commit.round;
-            // The first return that reaches behind a commit makes it void; later ones find it so.
-            let first = (0..).zip(&self.returns).filter(|(_, there)| voids(&there.back));
-            if let Some((index, _)) = first.min_by_key(|(_, there)| there.back.lineage) {
-                let index: usize = index;
+            if counted.next_if(|next| std::ptr::eq(*next, commit)).is_some() {
+                continue;
+            }
+            let begun =
+                by_lineage.partition_point(|&index| self.returns[index].back.lineage <= commit.lineage);
+            let later = &by_lineage[begun..];
+            // The first return that reaches behind it. A lineage that nothing went on from was void when the next one began.
+            let reaches = |index: &&usize| self.returns[**index].back.round <= commit.round;
+            if let Some(&index) = later.iter().find(reaches).or(later.first()) {
                 void[index].push(commit);
             }
         }
         void
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(lineage: u64, round: u64) -> Commit {
+        Commit { lineage, round, leases: Vec::new() }
+    }
+
+    #[test]
+    fn each_void_commit_is_told_once_with_the_return_that_made_it_so() {
+        let back = |lineage, round, from| Return {
+            back: FallBack { lineage, round, from: Some(from) },
+            reason: String::new(),
+        };
+        // 2 goes on from 0 at round 3; 1, of a coordinator that was replaced, from 0 at round 1, and nothing from it.
+        let returns = vec![back(2, 3, 0), back(1, 1, 0)];
+        let commits = [(0, 0), (0, 1), (1, 1), (0, 2), (0, 3), (2, 3)].map(|(l, r)| commit(l, r)).to_vec();
+        let history = History { commits, returns, quarantined: Vec::new() };
+        let void = history.void();
+        assert_eq!(void, [vec![&commit(1, 1)], vec![&commit(0, 3)]]);
     }
 }

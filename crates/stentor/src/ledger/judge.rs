@@ -203,7 +203,7 @@ mod tests {
         let rest = go(plan, &mut position, 1001, 3, 10_000);
         let round = 3 + rest.len() as u64;
         commits.extend(rest);
-        let back = FallBack { lineage: 1001, round: 3 };
+        let back = FallBack { lineage: 1001, round: 3, from: Some(1000) };
         let returns = vec![Return { back, reason: "worker-1 is lost".into() }];
         (History { commits, returns, quarantined: Vec::new() }, saved(round, &position))
     }

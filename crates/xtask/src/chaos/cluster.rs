@@ -3,7 +3,9 @@
 use super::Place;
 use super::case::Case;
 use super::watch::Watch;
+use crate::network::Network;
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -18,10 +20,17 @@ pub(super) struct Cluster {
     experiment: PathBuf,
     log: PathBuf,
     address: String,
+    /// The coordinator's host is 0, and worker n's n + 1; without a network all share this machine's loopback.
+    network: Option<Network>,
     coordinator: Slot,
     workers: Vec<Slot>,
     pub(super) watch: Watch,
+    /// Codes other than 0 that programs ended with by themselves.
+    pub(super) codes: BTreeSet<i32>,
 }
+
+/// The code that asks for another start, later.
+const PASSING: i32 = 75;
 
 /// A program's place: what runs there now, or since when nothing does.
 struct Slot {
@@ -41,19 +50,30 @@ pub(super) enum Victim {
 
 impl Cluster {
     /// Starts everything for the first time.
-    pub(super) fn start(place: &Place, case: Case, experiment: &Path) -> Result<Self> {
-        let free = TcpListener::bind("127.0.0.1:0").context("no free port on loopback")?;
-        let address = free.local_addr().context("a bound socket has an address")?.to_string();
-        drop(free);
+    pub(super) fn start(
+        place: &Place,
+        case: Case,
+        experiment: &Path,
+        network: Option<Network>,
+    ) -> Result<Self> {
+        let address = match &network {
+            Some(network) => format!("{}:7400", network.address(0)),
+            None => {
+                let free = TcpListener::bind("127.0.0.1:0").context("no free port on loopback")?;
+                free.local_addr().context("a bound socket has an address")?.to_string()
+            }
+        };
         let slot = |name: String| Slot { name, child: None, died: Instant::now(), done: false };
         let mut cluster = Self {
             programs: place.programs.clone(),
             experiment: experiment.to_owned(),
             log: experiment.with_extension("log"),
             address,
+            network,
             coordinator: slot("coordinator".into()),
             workers: (0..case.workers()).map(|n| slot(format!("worker-{n}"))).collect(),
             watch: Watch::new(&experiment.with_extension("")),
+            codes: BTreeSet::new(),
         };
         cluster.start_coordinator()?;
         for index in 0..cluster.workers.len() {
@@ -68,13 +88,17 @@ impl Cluster {
         if let Some(status) = self.coordinator.ended()? {
             if status.success() {
                 self.coordinator.done = true;
-            } else if status.code().is_some() {
-                bail!("the coordinator ended with {status} by itself; see {}", self.log.display());
+            } else if let Some(code) = status.code() {
+                self.codes.insert(code);
+                if code != PASSING {
+                    bail!("the coordinator ended with {status} by itself; see {}", self.log.display());
+                }
             }
         }
         for slot in &mut self.workers {
             if let Some(status) = slot.ended()? {
                 slot.done = status.success();
+                self.codes.extend(status.code().filter(|code| *code != 0));
                 // Whoever finds no coordinator for long, or is told to, ends with a code that asks for another start.
                 if let Some(code @ (2..=4 | 6)) = status.code() {
                     bail!("{} ended with {code} by itself; see {}", slot.name, self.log.display());
@@ -115,8 +139,25 @@ impl Cluster {
         Command::new("kill").args(words).status().is_ok_and(|status| status.success())
     }
 
+    /// Cuts a worker's line.
+    pub(super) fn cut(&self, worker: usize) -> Result<()> {
+        self.network.as_ref().context("lines are cut on a network of their own")?.cut(worker + 1)
+    }
+
+    /// Mends it.
+    pub(super) fn mend(&self, worker: usize) -> Result<()> {
+        self.network.as_ref().context("lines are mended on a network of their own")?.mend(worker + 1)
+    }
+
+    fn command(&self, host: usize, program: &str) -> Command {
+        let program = self.programs.join(program);
+        self.network
+            .as_ref()
+            .map_or_else(|| Command::new(&program), |network| network.command(host, &program))
+    }
+
     fn start_coordinator(&mut self) -> Result<()> {
-        let mut command = Command::new(self.programs.join("coordinator"));
+        let mut command = self.command(0, "coordinator");
         command.arg(&self.experiment).args(["--listen", &self.address, "--json-lines", "--resume"]);
         let child = self.spawn(command.stdout(Stdio::piped()))?;
         let child = self.coordinator.child.insert(child);
@@ -125,7 +166,7 @@ impl Cluster {
     }
 
     fn start_worker(&mut self, index: usize) -> Result<()> {
-        let mut command = Command::new(self.programs.join("worker"));
+        let mut command = self.command(index + 1, "worker");
         command.args([&format!("--coordinator=http://{}", self.address)]);
         command.arg(format!("--identity={}", self.workers[index].name)).arg("--threads=1");
         let child = self.spawn(command.stdout(Stdio::null()))?;

@@ -1,9 +1,10 @@
-//! A run under kills, and the one that nobody disturbs.
+//! A run under kills or with lines that are cut, and the one that nobody disturbs.
 
 use super::Place;
 use super::case::{Case, DEADLINE_S, Membership};
 use super::cluster::{Cluster, PAUSE, Victim};
 use crate::demo::summaries;
+use crate::network::Network;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Undisturbed {
     pub(super) run: PathBuf,
-    model: Vec<u8>,
+    pub(super) model: Vec<u8>,
     /// From the programs' start to the first closed round.
     start: Duration,
 }
@@ -27,6 +28,8 @@ pub(super) struct Disturbed {
     pub(super) coordinator_kills: u64,
     /// A worker was stopped by SIGSTOP for longer than the deadline, then woken.
     pub(super) stops: u64,
+    /// A worker's line was cut, then mended: for less than the deadline, and for longer, in turn.
+    pub(super) cuts: u64,
     /// Closed rounds, those done again included.
     pub(super) rounds: u64,
     /// Whether the deployed parameters have the bits of the undisturbed run; only in `fixed`.
@@ -43,7 +46,7 @@ pub(super) struct Disturbed {
 
 impl Disturbed {
     pub(super) const HEAD: &'static str =
-        "run                workers coordinator  stops rounds  same bits   lost  twice  longest stall";
+        "run                workers coordinator  stops   cuts rounds  same bits   lost  twice  longest stall";
 
     /// Whether every promise held.
     pub(super) fn holds(&self) -> bool {
@@ -62,11 +65,19 @@ impl fmt::Display for Disturbed {
             None => "-",
         };
         let Self {
-            name, worker_kills, coordinator_kills, stops, rounds, batches_lost, batches_repeated, ..
+            name,
+            worker_kills,
+            coordinator_kills,
+            stops,
+            cuts,
+            rounds,
+            batches_lost,
+            batches_repeated,
+            ..
         } = self;
         write!(
             f,
-            "{name:18} {worker_kills:>7} {coordinator_kills:>11} {stops:>6} {rounds:>6} {same:>10} {batches_lost:>6} \
+            "{name:18} {worker_kills:>7} {coordinator_kills:>11} {stops:>6} {cuts:>6} {rounds:>6} {same:>10} {batches_lost:>6} \
              {batches_repeated:>6}  {:.1} s of {:.1}",
             self.longest_stall_s, self.stall_bound_s
         )
@@ -75,15 +86,34 @@ impl fmt::Display for Disturbed {
 
 /// Longest that one run may take.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 /// How long a stopped worker sleeps: a second longer than the deadline.
 const ASLEEP: Duration = Duration::from_secs(DEADLINE_S as u64 + 1);
+/// How long a line stays cut, in turn: the connection lives on, or the worker is dropped.
+const CUTS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(DEADLINE_S as u64 + 3)];
+/// Until a worker sees that its connection is gone, when nothing comes through: keepalive and its patience.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// What is done to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Processes are killed so often; some are stopped for a while besides.
+    Kills(u32),
+    /// Workers' lines are cut so often.
+    Cuts(u32),
+}
+
+/// A worker that cannot do anything for a while.
+enum Hindered {
+    Asleep(usize),
+    Cut(usize),
+}
 
 impl Case {
     /// Trains without any disturbance.
     pub(super) fn undisturbed(self, place: &Place) -> Result<Undisturbed> {
         let name = format!("{}-undisturbed", self.name());
-        let mut cluster = fresh(place, self, &name)?;
+        let mut cluster = fresh(place, self, &name, None)?;
         let begun = Instant::now();
         while !cluster.tend()? {
             check(begun, &name)?;
@@ -94,33 +124,45 @@ impl Case {
     }
 }
 
-/// Trains under `kills` kills, each after a new checkpoint, so that the run gets on.
+/// Trains under what is planned, each harm after a new checkpoint, so that the run gets on.
 pub(super) fn run(
     place: &Place,
     case: Case,
-    kills: u32,
+    plan: Plan,
     seed: u64,
     undisturbed: &Undisturbed,
 ) -> Result<Disturbed> {
-    let name = case.name();
-    let mut cluster = fresh(place, case, &name)?;
+    let (name, network) = match plan {
+        Plan::Kills(_) => (case.name(), None),
+        Plan::Cuts(_) => {
+            (format!("{}-cut", case.name()), Some(Network::lay(case.workers() as usize + 1, None)?))
+        }
+    };
+    let mut cluster = fresh(place, case, &name, network)?;
     let mut random = Random(seed);
-    let (mut worker_kills, mut coordinator_kills, mut stops) = (0, 0, 0);
+    let (mut worker_kills, mut coordinator_kills, mut stops, mut cuts) = (0, 0, 0, 0);
     let (begun, mut hit_at): (Instant, Option<String>) = (Instant::now(), None);
     let mut planned: Option<Instant> = None;
-    let mut asleep: Option<(usize, Instant)> = None;
+    let mut hindered: Option<(Hindered, Instant)> = None;
     while !cluster.tend()? {
         check(begun, &name)?;
         std::thread::sleep(TICK);
-        if let Some((worker, until)) = asleep {
-            if Instant::now() >= until {
-                cluster.signal(Victim::Worker(worker), "CONT");
-                asleep = None;
+        if let Some((harm, until)) = &hindered {
+            if Instant::now() >= *until {
+                match *harm {
+                    Hindered::Asleep(worker) => drop(cluster.signal(Victim::Worker(worker), "CONT")),
+                    Hindered::Cut(worker) => cluster.mend(worker)?,
+                }
+                hindered = None;
             }
             continue;
         }
         let newest = cluster.watch.newest_checkpoint();
-        if worker_kills + coordinator_kills >= u64::from(kills) || !cluster.is_whole() || newest <= hit_at {
+        let left = match plan {
+            Plan::Kills(kills) => u64::from(kills).saturating_sub(worker_kills + coordinator_kills),
+            Plan::Cuts(times) => u64::from(times).saturating_sub(cuts),
+        };
+        if left == 0 || !cluster.is_whole() || newest <= hit_at {
             continue;
         }
         // At any point of a round, an exchange, a checkpoint.
@@ -132,24 +174,37 @@ pub(super) fn run(
         (planned, hit_at) = (None, newest);
         let worker = random.below(cluster.workers() as u64) as usize;
         let turn = worker_kills + coordinator_kills + stops;
-        if turn % 3 == 2 {
+        if let Plan::Cuts(_) = plan {
+            cluster.cut(worker)?;
+            let lasts = CUTS[cuts as usize % CUTS.len()];
+            hindered = Some((Hindered::Cut(worker), Instant::now() + lasts));
+            cuts += 1;
+        } else if turn % 3 == 2 {
             coordinator_kills += u64::from(cluster.signal(Victim::Coordinator, "KILL"));
         } else if turn % 8 == 4 && cluster.signal(Victim::Worker(worker), "STOP") {
             stops += 1;
-            asleep = Some((worker, Instant::now() + ASLEEP));
+            hindered = Some((Hindered::Asleep(worker), Instant::now() + ASLEEP));
         } else {
             worker_kills += u64::from(cluster.signal(Victim::Worker(worker), "KILL"));
         }
     }
-    if worker_kills + coordinator_kills < u64::from(kills) {
-        bail!("{name} was over after {} of {kills} kills: give it fewer", worker_kills + coordinator_kills);
+    let (done, wanted) = match plan {
+        Plan::Kills(kills) => (worker_kills + coordinator_kills, kills),
+        Plan::Cuts(times) => (cuts, times),
+    };
+    if done < u64::from(wanted) {
+        bail!("{name} was over after {done} of {wanted} disturbances: give it fewer");
     }
     let run = place.folder.join(&name);
     let ledger = audit(place, &run)?;
     let number = |key: &str| ledger[key]["batches"].as_u64();
     let log = std::fs::read_to_string(run.with_extension("log")).unwrap_or_default();
     // In `fixed` a sleeper is waited for until it wakes; then, at worst, everybody starts twice.
-    let bound = ASLEEP + PAUSE + 2 * undisturbed.start;
+    let harm = match plan {
+        Plan::Kills(_) => ASLEEP + PAUSE,
+        Plan::Cuts(_) => CUTS[1] + KEEPALIVE,
+    };
+    let bound = harm + 2 * undisturbed.start;
     Ok(Disturbed {
         digest_equal: match case.membership {
             Membership::Fixed => Some(deployed(&run)? == undisturbed.model),
@@ -159,6 +214,7 @@ pub(super) fn run(
         worker_kills,
         coordinator_kills,
         stops,
+        cuts,
         rounds: cluster.watch.rounds(),
         batches_lost: number("missing").context("the audit names missing batches")?,
         batches_repeated: number("twice").context("the audit names repeated batches")?,
@@ -171,7 +227,7 @@ pub(super) fn run(
 }
 
 /// The cluster of a run that begins.
-fn fresh(place: &Place, case: Case, name: &str) -> Result<Cluster> {
+pub(super) fn fresh(place: &Place, case: Case, name: &str, network: Option<Network>) -> Result<Cluster> {
     let experiment = place.folder.join(format!("{name}.toml"));
     let run = place.folder.join(name);
     if run.exists() {
@@ -183,10 +239,10 @@ fn fresh(place: &Place, case: Case, name: &str) -> Result<Cluster> {
     {
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    Cluster::start(place, case, &experiment)
+    Cluster::start(place, case, &experiment, network)
 }
 
-fn check(begun: Instant, name: &str) -> Result<()> {
+pub(super) fn check(begun: Instant, name: &str) -> Result<()> {
     if begun.elapsed() > LIMIT {
         bail!("{name} did not end within {} minutes", LIMIT.as_secs() / 60);
     }
@@ -194,7 +250,7 @@ fn check(begun: Instant, name: &str) -> Result<()> {
 }
 
 /// The parameters that a finished run deploys.
-fn deployed(run: &Path) -> Result<Vec<u8>> {
+pub(super) fn deployed(run: &Path) -> Result<Vec<u8>> {
     #[derive(Deserialize)]
     struct Final {
         checkpoint: String,
@@ -205,7 +261,7 @@ fn deployed(run: &Path) -> Result<Vec<u8>> {
 }
 
 /// What the front door says of a run's ledger; clean or not, it says it.
-fn audit(place: &Place, run: &Path) -> Result<serde_json::Value> {
+pub(super) fn audit(place: &Place, run: &Path) -> Result<serde_json::Value> {
     let output = place.stentor("ledger").arg("audit").arg(run).arg("--json").output();
     let output = output.context("cannot start `stentor ledger audit`")?;
     serde_json::from_slice(&output.stdout).with_context(|| {

@@ -10,14 +10,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// A labeler of the unannotated data by the model of `run`.
+pub(super) fn command(place: &Place, run: &Path, out: &Path) -> Command {
+    let mut command = Command::new(place.programs.join("teacher-labeler"));
+    command.arg("--model").arg(run).arg("--features").arg(place.folder.join("data/unannotated"));
+    command.arg("--out").arg(out).stdin(Stdio::null()).stdout(Stdio::null()).env("STENTOR_LOG", "error");
+    command
+}
+
 /// Labels the unannotated data by the model of `run` under `kills` kills. True where the bytes are the same.
 pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bool> {
-    let label = |out: &Path| -> Command {
-        let mut command = Command::new(place.programs.join("teacher-labeler"));
-        command.arg("--model").arg(run).arg("--features").arg(place.folder.join("data/unannotated"));
-        command.arg("--out").arg(out).stdin(Stdio::null()).stdout(Stdio::null()).env("STENTOR_LOG", "error");
-        command
-    };
+    let label = |out: &Path| command(place, run, out);
     let (calm, out) = (place.folder.join("labels-undisturbed"), place.folder.join("labels"));
     for folder in [&calm, &out] {
         remove_folder(folder)?;
@@ -49,7 +52,7 @@ pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bo
 }
 
 /// Every file below a folder with its bytes.
-fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+pub(super) fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {

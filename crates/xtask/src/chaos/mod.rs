@@ -1,8 +1,10 @@
-//! `cargo xtask chaos`: real programs on real speech, killed again and again. In `fixed` the parameters must end with the bits of
-//! a run that nobody disturbed, in `elastic` the ledger must be clean; the labeler must write the same bytes.
+//! `cargo xtask chaos`: real programs on real speech, killed again and again, with lines that are cut and disks that are full. In
+//! `fixed` the parameters must end with the bits of a run that nobody disturbed, in `elastic` the ledger must be clean; the
+//! labeler must write the same bytes.
 
 mod case;
 mod cluster;
+mod disk;
 mod disturbance;
 mod labeler;
 mod watch;
@@ -15,8 +17,9 @@ use crate::setup::{self, Accelerator, Part};
 use crate::strategy::Strategy;
 use anyhow::{Context, Result, ensure};
 use case::{Case, Membership};
-use clap::Args;
-use disturbance::{Disturbed, Undisturbed};
+use clap::{Args, ValueEnum};
+use disk::{FullDisk, Whose};
+use disturbance::{Disturbed, Plan, Undisturbed};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -27,6 +30,12 @@ pub(crate) struct Options {
     /// Kills in all: a fifth of them hit the labeler; of the rest a third the coordinator, the others workers.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     kills: u32,
+    /// How often a worker's line is cut in each run that is for it, briefly and for longer than the deadline in turn.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    cuts: u32,
+    /// Only this kind of harm; may be given several times. Default: all. Cuts and full disks need root.
+    #[arg(long, value_enum, value_name = "HARM")]
+    only: Vec<Harm>,
     /// Decides whom, when and how.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
@@ -39,6 +48,17 @@ pub(crate) struct Options {
     /// Folder for data and runs. Default: runs/chaos.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+/// What is done to programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Harm {
+    /// Killed, or stopped for a while
+    Kills,
+    /// Cut off from the others for a while
+    Cuts,
+    /// A full disk for a while
+    FullDisks,
 }
 
 /// Where everything is.
@@ -65,40 +85,101 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let place = Place { programs, folder };
     prepare(environment, &place)?;
 
-    let of_labeler = options.kills.div_ceil(5);
-    let strategies: Vec<Strategy> =
-        Strategy::ALL.into_iter().filter(|s| options.strategy.is_none_or(|only| only == *s)).collect();
-    let cases = strategies.len() as u32 * Membership::ALL.len() as u32;
-    let of_runs = options.kills.saturating_sub(of_labeler);
-    let mut shares = (0..cases).map(|n| (of_runs + n) / cases);
-    println!("\n{}", Disturbed::HEAD);
-    let (mut undisturbed_run, mut runs) = (None, Vec::new());
-    for strategy in strategies {
-        let fixed = Case { strategy, membership: Membership::Fixed };
-        let undisturbed =
-            progress::step(&format!("{} undisturbed", fixed.name()), || fixed.undisturbed(&place))?;
-        for membership in Membership::ALL {
-            let case = Case { strategy, membership };
-            let kills = shares.next().unwrap_or(0);
-            let seed = options.seed.wrapping_mul(1000).wrapping_add(runs.len() as u64);
-            let disturbed = disturbance::run(&place, case, kills, seed, &undisturbed)?;
-            println!("{disturbed}");
-            runs.push(disturbed);
-        }
-        undisturbed_run.get_or_insert(undisturbed);
+    let is_wanted = |harm| options.only.is_empty() || options.only.contains(&harm);
+    let mut found = Found::default();
+    if is_wanted(Harm::Kills) {
+        kills(&place, options, &mut found)?;
     }
-    let labeled = match &undisturbed_run {
-        Some(Undisturbed { run, .. }) => labeler::run(&place, run, of_labeler, options.seed)?,
-        None => false,
-    };
-    println!("labeler: {of_labeler} kills, {}", if labeled { "the same bytes" } else { "OTHER BYTES" });
+    if is_wanted(Harm::Cuts) {
+        cuts(&place, options, &mut found)?;
+    }
+    if is_wanted(Harm::FullDisks) {
+        full_disks(&place, options, &mut found)?;
+    }
     if let Some(file) = &options.json {
-        let text = serde_json::to_string_pretty(&figures(&runs, of_labeler, labeled))? + "\n";
+        let text = serde_json::to_string_pretty(&found.figures())? + "\n";
         std::fs::write(file, text)
             .with_context(|| format!("cannot write the figures to {}", file.display()))?;
     }
-    let broken: Vec<&str> = runs.iter().filter(|run| !run.holds()).map(|run| run.name.as_str()).collect();
-    ensure!(broken.is_empty() && labeled, "a promise was broken: {}", broken.join(", "));
+    found.judge()
+}
+
+/// What came of everything.
+#[derive(Debug, Default)]
+struct Found {
+    /// Under kills.
+    runs: Vec<Disturbed>,
+    labeler_kills: u32,
+    /// Whether the labels are those of a labeler that nobody killed.
+    labels_equal: Option<bool>,
+    cut: Vec<Disturbed>,
+    full_disks: Vec<FullDisk>,
+}
+
+fn strategies(options: &Options) -> impl Iterator<Item = Strategy> {
+    Strategy::ALL.into_iter().filter(|s| options.strategy.is_none_or(|only| only == *s))
+}
+
+fn undisturbed(place: &Place, strategy: Strategy) -> Result<Undisturbed> {
+    let fixed = Case { strategy, membership: Membership::Fixed };
+    progress::step(&format!("{} undisturbed", fixed.name()), || fixed.undisturbed(place))
+}
+
+fn kills(place: &Place, options: &Options, found: &mut Found) -> Result<()> {
+    let of_labeler = options.kills.div_ceil(5);
+    let cases = (strategies(options).count() * Membership::ALL.len()) as u32;
+    let of_runs = options.kills.saturating_sub(of_labeler);
+    let mut shares = (0..cases).map(|n| (of_runs + n) / cases);
+    println!("\n{}", Disturbed::HEAD);
+    let mut teacher = None;
+    for strategy in strategies(options) {
+        let undisturbed = undisturbed(place, strategy)?;
+        for membership in Membership::ALL {
+            let case = Case { strategy, membership };
+            let plan = Plan::Kills(shares.next().unwrap_or(0));
+            let seed = options.seed.wrapping_mul(1000).wrapping_add(found.runs.len() as u64);
+            let disturbed = disturbance::run(place, case, plan, seed, &undisturbed)?;
+            println!("{disturbed}");
+            found.runs.push(disturbed);
+        }
+        teacher.get_or_insert(undisturbed.run);
+    }
+    let teacher = teacher.context("at least one strategy is trained")?;
+    let same = labeler::run(place, &teacher, of_labeler, options.seed)?;
+    println!("labeler: {of_labeler} kills, {}", if same { "the same bytes" } else { "OTHER BYTES" });
+    (found.labeler_kills, found.labels_equal) = (of_labeler, Some(same));
+    Ok(())
+}
+
+/// A strategy for which residuals matter, unless another one is asked for.
+fn one_strategy(options: &Options) -> Strategy {
+    options.strategy.unwrap_or(Strategy::Gtc)
+}
+
+fn cuts(place: &Place, options: &Options, found: &mut Found) -> Result<()> {
+    let strategy = one_strategy(options);
+    let undisturbed = undisturbed(place, strategy)?;
+    println!("\n{}", Disturbed::HEAD);
+    for membership in Membership::ALL {
+        let case = Case { strategy, membership };
+        let disturbed = disturbance::run(place, case, Plan::Cuts(options.cuts), options.seed, &undisturbed)?;
+        println!("{disturbed}");
+        found.cut.push(disturbed);
+    }
+    Ok(())
+}
+
+fn full_disks(place: &Place, options: &Options, found: &mut Found) -> Result<()> {
+    let strategy = one_strategy(options);
+    let undisturbed = undisturbed(place, strategy)?;
+    for membership in Membership::ALL {
+        for whose in [Whose::Worker, Whose::Coordinator] {
+            let case = Case { strategy, membership };
+            found.full_disks.push(disk::train(place, case, whose, &undisturbed)?);
+        }
+    }
+    found.full_disks.push(disk::label(place, &undisturbed.run)?);
+    found.full_disks.iter().for_each(|full| println!("{full}"));
     Ok(())
 }
 
@@ -128,24 +209,38 @@ fn prepare(environment: &Environment, place: &Place) -> Result<()> {
     Ok(())
 }
 
-fn figures(runs: &[Disturbed], of_labeler: u32, labeled: bool) -> Value {
-    let total = |of: fn(&Disturbed) -> u64| runs.iter().map(of).sum::<u64>();
-    let longest = runs.iter().map(|r| r.longest_stall_s).fold(0.0, f64::max);
-    json!({
-        "kills": {
-            "worker": total(|r| r.worker_kills),
-            "coordinator": total(|r| r.coordinator_kills),
-            "labeler": of_labeler,
-        },
-        "stops": total(|r| r.stops),
-        "digest_equal": runs.iter().all(|r| r.digest_equal != Some(false)),
-        "labels_equal": labeled,
-        "batches_lost": total(|r| r.batches_lost),
-        "batches_repeated": total(|r| r.batches_repeated),
-        "longest_stall_s": longest,
-        "stall_bound_s": runs.iter().map(|r| r.stall_bound_s).fold(0.0, f64::max),
-        "invariant_violations": total(|r| r.invariant_violations),
-        "params": case::PARAMETERS,
-        "runs": runs,
-    })
+impl Found {
+    fn figures(&self) -> Value {
+        let all = || self.runs.iter().chain(&self.cut);
+        let total = |of: fn(&Disturbed) -> u64| all().map(of).sum::<u64>();
+        json!({
+            "kills": {
+                "worker": total(|r| r.worker_kills),
+                "coordinator": total(|r| r.coordinator_kills),
+                "labeler": self.labeler_kills,
+            },
+            "stops": total(|r| r.stops),
+            "cuts": total(|r| r.cuts),
+            "digest_equal": all().all(|r| r.digest_equal != Some(false)),
+            "labels_equal": self.labels_equal,
+            "batches_lost": total(|r| r.batches_lost),
+            "batches_repeated": total(|r| r.batches_repeated),
+            "longest_stall_s": all().map(|r| r.longest_stall_s).fold(0.0, f64::max),
+            "stall_bound_s": all().map(|r| r.stall_bound_s).fold(0.0, f64::max),
+            "invariant_violations": total(|r| r.invariant_violations),
+            "params": case::PARAMETERS,
+            "runs": self.runs,
+            "cut": self.cut,
+            "full_disks": self.full_disks,
+        })
+    }
+
+    fn judge(&self) -> Result<()> {
+        let runs = self.runs.iter().chain(&self.cut).filter(|run| !run.holds()).map(|run| run.name.as_str());
+        let disks = self.full_disks.iter().filter(|full| !full.holds()).map(|full| full.name.as_str());
+        let labels = (self.labels_equal == Some(false)).then_some("labels");
+        let broken: Vec<&str> = runs.chain(disks).chain(labels).collect();
+        ensure!(broken.is_empty(), "a promise was broken: {}", broken.join(", "));
+        Ok(())
+    }
 }

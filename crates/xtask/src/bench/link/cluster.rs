@@ -1,6 +1,6 @@
 //! Real programs on the hosts of a [`Network`]: a coordinator, reducers, and members that exchange without computing.
 
-use super::network::Network;
+use crate::network::Network;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::io::{BufRead, BufReader, Read};

@@ -2,16 +2,15 @@
 //! the same namespaces, torch's all-reduce over Gloo.
 
 mod cluster;
-mod network;
 mod planner;
 
 use super::{Exchange, Figures};
 use crate::environment::Environment;
+use crate::network::{Network, RATES, Rate};
 use crate::process::{self, Deadline};
 use crate::setup::{self, Accelerator, Part};
 use anyhow::{Context, Result};
 use cluster::{Measured, Round, Setting, median};
-use network::{Network, RATES, Rate};
 use planner::{Errors, Seconds};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -91,7 +90,7 @@ struct Bench {
 impl Bench {
     /// One row of the table.
     fn compare(&self, rate: Rate, workers: usize, errors: &mut Errors) -> Result<Map<String, Value>> {
-        let network = Network::lay(workers + 1, rate)?;
+        let network = Network::lay(workers + 1, Some(rate))?;
         // A dense exchange takes seconds: fewer of them tell as much.
         let slow = if rate.megabits < 1000 { self.rounds.min(5) } else { self.rounds };
         let setting = |exchange, own_reducers, warm_up, rounds, every| Setting {
@@ -197,7 +196,7 @@ impl Bench {
     /// How much of a line one whole contribution fills on its way to the coordinator.
     fn goodput(&self, figures: &mut Figures) -> Result<()> {
         let rate = RATES[0];
-        let network = Network::lay(2, rate)?;
+        let network = Network::lay(2, Some(rate))?;
         let every = Duration::from_secs(2);
         let setting =
             Setting { workers: 1, own_reducers: false, exchange: DENSE, warm_up: 1, rounds: 3, every };
@@ -212,7 +211,7 @@ impl Bench {
     /// What the coordinator holds when it sums whole models of many workers.
     fn memory(&self, figures: &mut Figures) -> Result<()> {
         const WORKERS: usize = 8;
-        let network = Network::lay(WORKERS + 1, RATES[1])?;
+        let network = Network::lay(WORKERS + 1, Some(RATES[1]))?;
         let setting = Setting {
             workers: WORKERS,
             own_reducers: false,

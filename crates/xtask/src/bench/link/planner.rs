@@ -1,6 +1,6 @@
 //! What `stentor plan` says of the same cluster.
 
-use super::network::Rate;
+use crate::network::Rate;
 use crate::process;
 use anyhow::{Context, Result};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Hosts on one machine: network namespaces on a switch of their own, every line shaped to one rate in both directions.
+//! Hosts on one machine: network namespaces on a switch of their own. Lines can be shaped to one rate in both directions, and cut.
 
 use crate::process;
 use anyhow::{Context, Result, ensure};
@@ -6,31 +6,31 @@ use std::process::Command;
 
 /// A line's rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     /// As in the figures.
-    pub(super) name: &'static str,
-    pub(super) megabits: u32,
+    pub(crate) name: &'static str,
+    pub(crate) megabits: u32,
     /// Bytes that may pass at once: few, so that small messages are shaped too; at a high rate more, or timers cannot
     /// reach it.
     burst: u32,
 }
 
 /// All that are measured.
-pub(super) const RATES: [Rate; 2] = [
+pub(crate) const RATES: [Rate; 2] = [
     Rate { name: "100mbit", megabits: 100, burst: 16 << 10 },
     Rate { name: "1gbit", megabits: 1000, burst: 256 << 10 },
 ];
 
 /// Namespaces that vanish when dropped.
 #[derive(Debug)]
-pub(super) struct Network {
+pub(crate) struct Network {
     prefix: String,
     hosts: usize,
 }
 
 impl Network {
-    /// `hosts` hosts and the switch between them.
-    pub(super) fn lay(hosts: usize, rate: Rate) -> Result<Self> {
+    /// `hosts` hosts and the switch between them; without a rate, lines as fast as the machine is.
+    pub(crate) fn lay(hosts: usize, rate: Option<Rate>) -> Result<Self> {
         ensure!(
             process::is_there_with("ip", "-V") && process::is_there_with("tc", "-V"),
             "expected `ip` and `tc`, found none; install them: sudo apt-get install iproute2"
@@ -49,18 +49,34 @@ impl Network {
             ip(&["-n", &switch, "link", "set", &port, "master", "bridge", "up"])?;
             ip(&["-n", &name, "addr", "add", &format!("{}/24", network.address(host)), "dev", "line"])?;
             ip(&["-n", &name, "link", "set", "line", "up"])?;
-            shape(&name, "line", rate)?;
-            shape(&switch, &port, rate)?;
+            if let Some(rate) = rate {
+                shape(&name, "line", rate)?;
+                shape(&switch, &port, rate)?;
+            }
         }
         Ok(network)
     }
 
-    pub(super) fn address(&self, host: usize) -> String {
+    pub(crate) fn address(&self, host: usize) -> String {
         format!("10.77.0.{}", host + 1)
     }
 
-    /// A program on a host.
-    pub(super) fn command(&self, host: usize, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    /// Cuts a host's line: packets are lost without a word.
+    pub(crate) fn cut(&self, host: usize) -> Result<()> {
+        self.set_line(host, "down")
+    }
+
+    /// Mends it.
+    pub(crate) fn mend(&self, host: usize) -> Result<()> {
+        self.set_line(host, "up")
+    }
+
+    fn set_line(&self, host: usize, state: &str) -> Result<()> {
+        ip(&["-n", &self.name(None), "link", "set", &format!("port{host}"), state])
+    }
+
+    /// A program on a host. The process that is started becomes the program.
+    pub(crate) fn command(&self, host: usize, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name(Some(host))]).arg(program);
         command

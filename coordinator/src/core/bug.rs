@@ -1,0 +1,80 @@
+use std::fmt;
+
+/// Mistakes that can be planted, to see that the simulation finds them. Each stands where the real mistake would: seven in the
+/// core, the others in what is pretended around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// A contribution to the round before is taken into the open one.
+    LateContributionCounted,
+    /// Word that a payload is staged is believed whatever membership it was staged for.
+    StaleEpochAccepted,
+    /// The ledger commits what a dropped member had leased.
+    LostLease,
+    /// A fall-back takes the round back, and not the ledger.
+    FallBackKeepsVoid,
+    /// A checkpoint is saved with a ledger at its beginning.
+    CheckpointForgetsLedger,
+    /// A member's second report is taken for another member's.
+    DuplicateReportCompletes,
+    /// Nobody looks at the round's deadline.
+    DeadlineIgnored,
+    /// The look-ahead point of block momentum becomes the model.
+    LookAheadFedBack,
+    /// A worker takes its new residual whether or not it was counted.
+    ResidualAdoptedUncounted,
+    /// A worker reports before its objects are in the store.
+    ManifestBeforeData,
+    /// A worker believes an update of a coordinator that was replaced.
+    StaleIncarnationBelieved,
+    /// A segment of the event log that could not be put is gone.
+    FailedSegmentForgotten,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Bug; 12] = [
+        Bug::LateContributionCounted,
+        Bug::StaleEpochAccepted,
+        Bug::LostLease,
+        Bug::FallBackKeepsVoid,
+        Bug::CheckpointForgetsLedger,
+        Bug::DuplicateReportCompletes,
+        Bug::DeadlineIgnored,
+        Bug::LookAheadFedBack,
+        Bug::ResidualAdoptedUncounted,
+        Bug::ManifestBeforeData,
+        Bug::StaleIncarnationBelieved,
+        Bug::FailedSegmentForgotten,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Bug::LateContributionCounted => "late-contribution-counted",
+            Bug::StaleEpochAccepted => "stale-epoch-accepted",
+            Bug::LostLease => "lost-lease",
+            Bug::FallBackKeepsVoid => "fall-back-keeps-void",
+            Bug::CheckpointForgetsLedger => "checkpoint-forgets-ledger",
+            Bug::DuplicateReportCompletes => "duplicate-report-completes",
+            Bug::DeadlineIgnored => "deadline-ignored",
+            Bug::LookAheadFedBack => "look-ahead-fed-back",
+            Bug::ResidualAdoptedUncounted => "residual-adopted-uncounted",
+            Bug::ManifestBeforeData => "manifest-before-data",
+            Bug::StaleIncarnationBelieved => "stale-incarnation-believed",
+            Bug::FailedSegmentForgotten => "failed-segment-forgotten",
+        }
+    }
+
+    /// The bug of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|bug| bug.name() == name)
+    }
+}
+
+impl fmt::Display for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,94 @@
+use super::Millis;
+use std::collections::VecDeque;
+use stentor_experiment::Cluster;
+
+/// How far contributions came behind the first one of their rounds: what a member may be expected to need.
+///
+/// The deadline is the median of what was seen plus `cluster.deadline_mads` times its median absolute deviation: neither is
+/// moved far by a member that hangs. Only usual rounds are looked at and judged so: not the first ones, none behind a boundary with
+/// duties, none with newcomers, and none whose members changed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lags {
+    recent: VecDeque<Millis>,
+}
+
+/// Contributions that are remembered.
+const REMEMBERED: usize = 256;
+/// Before so many nothing is known.
+const ENOUGH: usize = 32;
+
+impl Lags {
+    pub(super) fn record(&mut self, lag: Millis) {
+        if self.recent.len() == REMEMBERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(lag);
+    }
+
+    /// What came before says nothing about what comes now.
+    pub(super) fn forget(&mut self) {
+        self.recent.clear();
+    }
+
+    /// How long a usual round's missing contributions are waited for; `at_most` where too little is known.
+    pub(super) fn deadline(&self, cluster: &Cluster, at_most: Millis) -> Millis {
+        if cluster.deadline_mads == 0.0 || self.recent.len() < ENOUGH {
+            return at_most;
+        }
+        let mut lags: Vec<Millis> = self.recent.iter().copied().collect();
+        let median = median(&mut lags);
+        let mut deviations: Vec<Millis> = self.recent.iter().map(|lag| lag.abs_diff(median)).collect();
+        let spread = self::median(&mut deviations) as f64;
+        let floor = (cluster.deadline_floor_s * 1e3) as Millis;
+        let adapted = median.saturating_add((cluster.deadline_mads * spread) as Millis);
+        adapted.max(floor).min(at_most)
+    }
+}
+
+/// The upper one of an even number: rather too long a wait.
+fn median(values: &mut [Millis]) -> Millis {
+    let middle = values.len() / 2;
+    *values.select_nth_unstable(middle).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lags(values: impl IntoIterator<Item = Millis>) -> Lags {
+        let mut lags = Lags::default();
+        values.into_iter().for_each(|lag| lags.record(lag));
+        lags
+    }
+
+    fn cluster(deadline_mads: f64, deadline_floor_s: f64) -> Cluster {
+        Cluster { deadline_mads, deadline_floor_s, ..Cluster::default() }
+    }
+
+    #[test]
+    fn the_deadline_follows_what_was_seen_between_its_floor_and_the_longest_wait() {
+        let seen = lags((0..40).map(|n| 1_000 + 100 * (n % 5)));
+        assert_eq!(seen.deadline(&cluster(10.0, 0.1), 60_000), 1_200 + 10 * 100);
+        assert_eq!(seen.deadline(&cluster(10.0, 5.0), 60_000), 5_000);
+        assert_eq!(seen.deadline(&cluster(10.0, 5.0), 3_000), 3_000, "never beyond round_deadline_s");
+        assert_eq!(seen.deadline(&cluster(0.0, 0.1), 60_000), 60_000, "switched off");
+    }
+
+    #[test]
+    fn one_that_hung_does_not_lengthen_the_wait_for_the_next() {
+        let usual = || (0..40).map(|n| 1_000 + 100 * (n % 5));
+        let hung = lags(usual().chain([50_000, 50_000]));
+        let expected = lags(usual()).deadline(&cluster(10.0, 0.1), 60_000);
+        assert!(hung.deadline(&cluster(10.0, 0.1), 60_000) <= expected + 100);
+    }
+
+    #[test]
+    fn little_is_known_at_first_and_after_forgetting() {
+        let mut few = lags([10; ENOUGH - 1]);
+        assert_eq!(few.deadline(&cluster(10.0, 0.1), 60_000), 60_000);
+        few.record(10);
+        assert_eq!(few.deadline(&cluster(10.0, 0.1), 60_000), 100);
+        few.forget();
+        assert_eq!(few.deadline(&cluster(10.0, 0.1), 60_000), 60_000);
+    }
+}

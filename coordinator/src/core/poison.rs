@@ -1,0 +1,82 @@
+use super::{Action, Arrival, Core, Departure, Event, Fence, Millis, Outcome, Phase, Slot};
+use std::collections::BTreeMap;
+use stentor_experiment::{Poison, Source};
+use stentor_plan::Lease;
+
+/// What was refused because a loss or norm was not finite: batches with who computed them, and who was refused in a round.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Suspects {
+    batches: BTreeMap<(Source, u32, u64, u32), String>,
+    /// Lineage and round of the last refusal, and whose contribution it was.
+    last: Option<((u64, u64), String)>,
+}
+
+/// Batches that are remembered; when there are more, the oldest passes are forgotten first.
+const REMEMBERED: usize = 1 << 14;
+
+impl Suspects {
+    /// Takes note that `identity` found no finite loss in one of `leases`. Returns why no other member would fare better, if
+    /// that is known: a batch of them was refused before, or another member was in the same round, from the same parameters.
+    fn suspect(&mut self, fence: Fence, identity: &str, leases: &[Lease]) -> Option<String> {
+        let mut again = None;
+        for lease in leases {
+            for batch in lease.first_batch..lease.first_batch + lease.batches {
+                let key = (lease.source, lease.pass, lease.unit, batch);
+                if let Some(before) = self.batches.insert(key, identity.to_owned()) {
+                    let one = Lease { first_batch: batch, batches: 1, ..*lease };
+                    again.get_or_insert_with(|| format!("{before} found none in {one} before"));
+                }
+                if self.batches.len() > REMEMBERED {
+                    self.batches.pop_first();
+                }
+            }
+        }
+        let round = (fence.lineage, fence.round);
+        let last = self.last.replace((round, identity.to_owned()));
+        let beside = last.filter(|(then, who)| *then == round && who != identity);
+        again.or_else(|| beside.map(|(_, who)| format!("{who} found none in the same round")))
+    }
+}
+
+impl Core {
+    /// A contribution whose loss or norm is not finite. Nothing of it is in any sum: its round cannot close before whoever sent
+    /// it is gone.
+    pub(super) fn refuse_poison(&mut self, now: Millis, arrival: &Arrival, actions: &mut Vec<Action>) {
+        let Arrival { identity, slot, loss_sum, gradient_norm, .. } = arrival;
+        let leases = self.leases_of(*slot);
+        let shown: Vec<String> = leases.iter().map(ToString::to_string).collect();
+        let words = format!(
+            "{identity} found a loss of {loss_sum} and a gradient norm of {gradient_norm} in {}",
+            shown.join(", ")
+        );
+        actions.push(Action::Record(Event::Refused {
+            fence: self.fence(),
+            identity: identity.clone(),
+            leases: leases.clone(),
+            loss: loss_sum.to_string(),
+            gradient_norm: gradient_norm.to_string(),
+        }));
+        let known = self.suspects.suspect(self.fence(), identity, &leases);
+        let policy = self.settings.experiment.cluster.poison;
+        match (policy, known) {
+            (_, Some(known)) => {
+                let reason = format!("{words}, and {known}: the data or the model is the cause");
+                self.stop(Outcome::NonFinite { reason }, actions);
+            }
+            (Poison::Stop, None) => self.stop(Outcome::NonFinite { reason: words }, actions),
+            (Poison::Drop, None) => {
+                let Some(session) = self.members.get(slot).map(|m| m.session) else { return };
+                self.lost(now, session, Departure::Lost, &words, actions);
+            }
+        }
+    }
+
+    fn leases_of(&self, slot: Slot) -> Vec<Lease> {
+        match &self.phase {
+            Phase::Running(round) => {
+                round.work.as_ref().and_then(|work| work.leases.get(&slot).cloned()).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `cargo xtask simulate`: whole clusters from seeds, by the thousand: `coordinator/examples/simulate.rs`.
+
+use crate::environment::Environment;
+use crate::process::{self, Deadline};
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde_json::Value;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Simulated runs without a bug.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    from: u64,
+    /// Only plant this bug and look for it; may be given several times. Without it, each of them is looked for after the runs
+    /// without a bug.
+    #[arg(long, value_name = "NAME")]
+    bug: Vec<String>,
+    /// Print each step of the run of seed `--from`, with the bug that is named, if one is.
+    #[arg(long)]
+    trace: bool,
+    /// File for the figures.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Runs in which a planted bug must be found.
+const HUNT: u64 = 2000;
+
+/// Builds the simulation with full optimisation and runs it; fails where an invariant was broken, or a planted bug not found.
+pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
+    let cargo = |verb: &str| {
+        let mut command = environment.plain_cargo(&[verb]);
+        let what = ["--release", "--package", "stentor-coordinator"];
+        command.args(what).args(["--features", "simulation", "--example", "simulate"]);
+        command
+    };
+    process::run(&mut cargo("build"), Deadline::minutes(20))?;
+    let mut run = cargo("run");
+    run.args(["--quiet", "--"]).args(arguments(options));
+    let said = process::output(&mut run)?;
+    if options.trace {
+        print!("{said}");
+        return Ok(());
+    }
+    let figures: Value =
+        serde_json::from_str(&said).context("the simulation printed something else than JSON")?;
+    if let Some(file) = &options.json {
+        let text = serde_json::to_string_pretty(&figures)? + "\n";
+        std::fs::write(file, text)
+            .with_context(|| format!("cannot write the figures to {}", file.display()))?;
+    }
+    print!("{}", table(&figures));
+    judge(&figures)
+}
+
+fn arguments(options: &Options) -> Vec<String> {
+    let seeds = if options.bug.is_empty() { options.seeds } else { 0 };
+    let all = (options.bug.is_empty() && !options.trace).then(|| "all".to_owned());
+    let bugs = options.bug.iter().cloned().chain(all).map(|bug| format!("--bug={bug}"));
+    let numbers = [("seeds", seeds), ("from", options.from), ("hunt", HUNT)];
+    let numbers = numbers.into_iter().map(|(name, n)| format!("--{name}={n}"));
+    numbers.chain(bugs).chain(options.trace.then(|| "--trace".to_owned())).collect()
+}
+
+/// For people.
+fn table(figures: &Value) -> String {
+    let mut out = String::new();
+    for key in ["seeds", "events", "events_per_s", "violations"] {
+        out += &format!("{key:<24}{}\n", figures[key]);
+    }
+    for group in ["outcomes", "faults"] {
+        for (kind, count) in figures[group].as_object().into_iter().flatten() {
+            out += &format!("{:<24}{count}\n", format!("{group}: {kind}"));
+        }
+    }
+    for (bug, found) in figures["bugs"].as_object().into_iter().flatten() {
+        let words = match found["found_at_seed"].as_u64() {
+            Some(seed) => format!("found at seed {seed}, by {}", found["by"].as_str().unwrap_or_default()),
+            None => "not found".to_owned(),
+        };
+        out += &format!("{bug:<34}{words}\n");
+    }
+    for failed in figures["failed"].as_array().into_iter().flatten() {
+        let (seed, found) = (&failed["seed"], failed["found"].as_str().unwrap_or_default());
+        // The second line goes into LESSONS of coordinator/src/simulation/tests.rs.
+        out += &format!("seed {seed}: {found}\n    ({seed}, {}),\n", failed["id"]);
+    }
+    out
+}
+
+fn judge(figures: &Value) -> Result<()> {
+    let violations = figures["violations"].as_u64().context("the figures hold no `violations`")?;
+    ensure!(violations == 0, "expected no violation, found {violations}; each is a bug");
+    let faults = figures["faults"].as_object().into_iter().flatten();
+    let absent: Vec<&str> =
+        faults.filter(|(_, n)| figures["seeds"] != 0 && **n == 0).map(|(kind, _)| kind.as_str()).collect();
+    ensure!(
+        absent.is_empty(),
+        "expected faults of every kind, and {} never came: run more seeds",
+        absent.join(", ")
+    );
+    let bugs = figures["bugs"].as_object().into_iter().flatten();
+    let missed: Vec<&str> =
+        bugs.filter(|(_, found)| found["found_at_seed"].is_null()).map(|(name, _)| name.as_str()).collect();
+    ensure!(missed.is_empty(), "expected every planted bug to be found, and missed {}", missed.join(", "));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_violation_and_a_bug_that_was_missed_are_failures() {
+        judge(&json!({"violations": 0, "bugs": {"x": {"found_at_seed": 3}}})).unwrap();
+        let error = judge(&json!({"violations": 2, "bugs": {}})).unwrap_err().to_string();
+        assert!(error.contains("found 2"), "{error}");
+        let error =
+            judge(&json!({"seeds": 3, "violations": 0, "faults": {"crash": 0}})).unwrap_err().to_string();
+        assert!(error.contains("crash never came"), "{error}");
+        let never = json!({"violations": 0, "bugs": {"x": {"found_at_seed": null}}});
+        let error = judge(&never).unwrap_err().to_string();
+        assert!(error.contains("missed x"), "{error}");
+    }
+
+    #[test]
+    fn a_failed_seed_is_shown_with_a_line_for_the_tests() {
+        let figures = json!({"failed": [{"seed": 7, "id": "I3", "found": "I3 (once): twice"}]});
+        assert!(table(&figures).contains("    (7, \"I3\"),\n"), "{}", table(&figures));
+    }
+}
