@@ -291,7 +291,11 @@ impl Outcome {
                 format!("The run is finished; it deploys checkpoint {checkpoint}.")
             }
             Outcome::LostQuorum { reason } => format!("The run is given up: {reason}."),
-            Outcome::BadData { reason } | Outcome::Broken { reason } => {
+            Outcome::Replaced { by } => format!("Another coordinator, incarnation {by}, has taken over."),
+            Outcome::BadData { reason }
+            | Outcome::Disagreement { reason }
+            | Outcome::NonFinite { reason }
+            | Outcome::Broken { reason } => {
                 format!("The run has stopped: {reason}")
             }
         }

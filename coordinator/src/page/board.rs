@@ -169,6 +169,21 @@ impl Board {
                 );
                 self.happened(at_ms, format!("Row group {row_group} of {file} was set aside: {reason}."));
             }
+            Event::Unscored { checkpoint, identity, loss } => {
+                self.happened(
+                    at_ms,
+                    format!("Checkpoint {checkpoint} has no score on dev: {identity} found a loss of {loss}."),
+                );
+            }
+            Event::Refused { fence, identity, loss, gradient_norm, .. } => {
+                let round = fence.round;
+                self.happened(
+                    at_ms,
+                    format!(
+                        "{identity}'s contribution to round {round} was refused: a loss of {loss}, a gradient norm of {gradient_norm}."
+                    ),
+                );
+            }
             Event::Abandoned { checkpoint, reason } => {
                 let entry = self.checkpoint(checkpoint);
                 (entry.standing, entry.at_ms) = (Standing::Abandoned, at_ms);

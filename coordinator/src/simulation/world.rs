@@ -459,6 +459,7 @@ fn fell_back(lineage: u64, newest: Option<&(String, Saved)>) -> Event {
         lineage,
         round: newest.map_or(0, |(_, saved)| saved.round),
         checkpoint: newest.map(|(name, _)| name.clone()),
+        committed_frames: Some(newest.map_or(0, |(_, saved)| saved.position.committed_frames())),
         reason: "the coordinator was started again".into(),
     }
 }
