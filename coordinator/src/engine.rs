@@ -1,5 +1,6 @@
 use crate::core::{Arrival, BadRowGroup, Core, Fence, Input, Millis, Outcome, Report, Session, Slot};
 use crate::events::EventLog;
+use crate::limits::MOST_MEMBERS;
 use crate::publish::Publisher;
 use crate::run::Progress;
 use crate::summary::Tally;
@@ -97,6 +98,12 @@ impl Engine {
     fn translate(&mut self, command: Command) -> Option<Input> {
         Some(match command {
             Command::Join(Joining { session, request, reply }) => {
+                // A session is in the one or in the other, and for a moment in both.
+                if self.joins.len() + self.attendants.len() >= MOST_MEMBERS {
+                    let refusal = format!("expected at most {MOST_MEMBERS} members, found as many already");
+                    let _ = reply.send(Err(Status::resource_exhausted(refusal)));
+                    return None;
+                }
                 tracing::info!(identity = request.identity, host = request.host, "asks for membership");
                 self.joins.insert(session, reply);
                 Input::Join { session, identity: request.identity }

@@ -81,6 +81,12 @@ pub enum Error {
         /// Those of the experiment.
         reducers: usize,
     },
+    /// The certificates cannot be used, or the listener would be open to everybody.
+    #[error(transparent)]
+    Tls(#[from] stentor_runtime::tls::Error),
+    /// A setting of the program itself cannot be used.
+    #[error(transparent)]
+    Setting(#[from] stentor_runtime::Error),
     /// The listener or server failed.
     #[error("gRPC server: {0}")]
     Server(#[from] tonic::transport::Error),
@@ -106,7 +112,9 @@ impl Error {
             Error::Read { .. }
             | Error::Experiment { .. }
             | Error::Occupied { .. }
+            | Error::Setting(_)
             | Error::NoSuchReducer { .. } => ExitStatus::Config,
+            Error::Tls(error) => error.exit_status(),
             Error::Data(_)
             | Error::BadData(_)
             | Error::OtherRun { .. }

@@ -2,12 +2,14 @@
 //!
 //! [`core`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the core and carries out what it
 //! says, `publish` and `events` write to the object store. `reducer` is the data plane: it sums and decides nothing.
-//! [`serve`] starts all of it on a listener that is passed in; [`serve_reducer`] starts a reducer alone.
+//! `access` decides who may call what. [`serve`] starts all of it on a listener that is passed in; [`serve_reducer`] starts a reducer alone.
 
+mod access;
 pub mod core;
 mod engine;
 mod error;
 mod events;
+mod limits;
 mod perform;
 mod publish;
 mod reducer;
@@ -19,5 +21,5 @@ mod wire;
 pub use error::Error;
 pub use events::{parse_events, read_events};
 pub use publish::saved_state;
-pub use run::{Options, Progress, Start, read_experiment, serve, serve_reducer};
+pub use run::{Gate, Options, Progress, Start, read_experiment, serve, serve_reducer};
 pub use summary::Summary;

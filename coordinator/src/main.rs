@@ -4,8 +4,9 @@ use clap::Parser;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use stentor_coordinator::{Error, Options, Start, read_experiment, serve, serve_reducer};
-use stentor_runtime::{ExitStatus, Shutdown, telemetry};
+use stentor_coordinator::{Error, Gate, Options, Start, read_experiment, serve, serve_reducer};
+use stentor_runtime::tls::{Strangers, Tls, check_listener};
+use stentor_runtime::{ExitStatus, Shutdown, Token, telemetry};
 
 /// Serves an experiment to workers and holds their rounds together.
 #[derive(Debug, Parser)]
@@ -16,6 +17,15 @@ struct Arguments {
     /// Address for workers; port 0 takes a free one.
     #[arg(long, env = "STENTOR_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT")]
     listen: SocketAddr,
+    /// Folder with ca.crt, tls.crt and tls.key: workers and people must show certificates of the same cluster.
+    #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
+    tls: Option<PathBuf>,
+    /// Listen on a network without certificates: everybody on it may join the training and read it.
+    #[arg(long, env = "STENTOR_INSECURE", value_parser = clap::builder::FalseyValueParser::new())]
+    insecure: bool,
+    /// File with the token by which people may look and steer without a certificate; or STENTOR_TOKEN holds the token.
+    #[arg(long, env = "STENTOR_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Address for /metrics and /healthz.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT")]
     metrics: Option<SocketAddr>,
@@ -52,30 +62,44 @@ async fn main() -> ExitStatus {
 
 async fn run(arguments: Arguments) -> Result<(), Error> {
     let experiment = read_experiment(&arguments.experiment)?;
-    let address = arguments.listen;
-    let listening = |source| Error::Read { path: address.to_string(), source };
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(listening)?;
-    let address = listener.local_addr().map_err(listening)?;
-    tracing::info!(%address, "listening for workers");
+    let gate = open_gate(&arguments).await?;
+    let address = gate.listener.local_addr().map_err(|source| unbound(arguments.listen, source))?;
+    let scheme = if gate.tls.is_some() { "https" } else { "http" };
+    tracing::info!(%address, scheme, "listening for workers");
     if let Some(index) = arguments.reducer {
-        return serve_reducer(&experiment, index, listener, &Shutdown::listen()).await;
+        return serve_reducer(&experiment, index, gate, &Shutdown::listen()).await;
     }
     let start = if arguments.resume { Start::Resume } else { Start::Fresh };
     let (progress, mut told) = tokio::sync::mpsc::unbounded_channel();
     let progress = arguments.json_lines.then_some(progress);
     if arguments.json_lines {
-        print(&serde_json::json!({ "listening": format!("http://{address}") }));
+        print(&serde_json::json!({ "listening": format!("{scheme}://{address}") }));
         tokio::spawn(async move {
             while let Some(progress) = told.recv().await {
                 print(&serde_json::json!({ "progress": progress }));
             }
         });
     }
-    let summary = serve(Options { experiment, start, progress }, listener, &Shutdown::listen()).await?;
+    let summary = serve(Options { experiment, start, progress }, gate, &Shutdown::listen()).await?;
     if arguments.json_lines {
         print(&serde_json::json!({ "summary": summary }));
     }
     Ok(())
+}
+
+/// Nothing is bound before it is known that not everybody could come in.
+async fn open_gate(arguments: &Arguments) -> Result<Gate, Error> {
+    let token = Token::from_environment(arguments.token_file.as_deref())?;
+    let strangers = if token.is_some() { Strangers::Heard } else { Strangers::Refused };
+    let tls = arguments.tls.as_deref().map(|folder| Tls::for_server(folder, strangers)).transpose()?;
+    check_listener(arguments.listen, tls.as_ref(), arguments.insecure)?;
+    let listener = tokio::net::TcpListener::bind(arguments.listen).await;
+    let listener = listener.map_err(|source| unbound(arguments.listen, source))?;
+    Ok(Gate { listener, tls, token })
+}
+
+fn unbound(address: SocketAddr, source: std::io::Error) -> Error {
+    Error::Read { path: address.to_string(), source }
 }
 
 /// One JSON line. A reader that is gone must not stop the training.

@@ -29,6 +29,7 @@ pub mod metrics;
 mod retry;
 mod shutdown;
 pub mod telemetry;
+pub mod tls;
 mod token;
 
 pub use child::Child;
