@@ -6,6 +6,7 @@ use stentor_proto::v1::coordinator_client::CoordinatorClient;
 use stentor_proto::v1::reducer_client::ReducerClient;
 use stentor_runtime::tls::{Tls, channel, explain};
 use stentor_tests::{audit, corpus, wait_for, write_experiment};
+use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 
 /// What comes of calls with the certificates of `folder`.
@@ -137,7 +138,8 @@ fn a_worker_with_the_wrong_certificates_or_url_ends_with_words_that_help() {
         assert_eq!(found, code, "{case}: {said}");
         assert!(said.contains(words), "{case}: {said}");
     }
-    assert_eq!((coordinator.refused("connections", "plain"), coordinator.told("plain").len()), (1, 1));
+    assert!(coordinator.refused("connections", "plain") >= 1);
+    assert_eq!(coordinator.told("plain").len(), 1);
     assert_eq!(coordinator.refused("connections", "refused-by-peer"), 1);
 }
 
@@ -161,12 +163,12 @@ fn stale_and_oversized_messages_are_refused_and_the_run_goes_on() {
     let stolen = tls.join("worker");
     let (contribute, stage, oversized) = calling(&coordinator, &stolen, async |mut calls, mut reducer| {
         let status = calls.status(v1::StatusRequest {}).await.unwrap().into_inner();
-        // The membership epoch before the workers joined, in the name of a member.
+        // What a member may have said in the first round, before there was a first membership of two.
         let fence = v1::Fence {
             run_id: status.run_id.clone(),
             lineage: status.lineage,
             membership_epoch: status.membership_epoch - 1,
-            round: status.round,
+            round: 0,
         };
         let header = v1::ContributionHeader {
             fence: Some(fence.clone()),
@@ -175,7 +177,8 @@ fn stale_and_oversized_messages_are_refused_and_the_run_goes_on() {
             ..v1::ContributionHeader::default()
         };
         let note = v1::ContributionNote { note: Some(v1::contribution_note::Note::Header(header)) };
-        let contribute = calls.contribute(tokio_stream::iter([note])).await.unwrap_err();
+        let open_ended = tokio_stream::iter([note]).chain(tokio_stream::pending());
+        let contribute = calls.contribute(open_ended).await.unwrap_err();
         let company = v1::Company { slots: vec![0, 1], group: 0, speaks: true };
         let header = v1::StageHeader {
             fence: Some(fence),

@@ -26,6 +26,7 @@ fn a_cluster_trains_over_mutual_tls_and_replaced_certificates_count_from_the_nex
         Running::start("worker", &[&url, &identity, &of("worker"), "--device=cpu"], &log(name))
     };
     let first = worker("worker-0");
+    wait_for("the first worker", || coordinator.running.log().contains("asks for membership"));
 
     // While the first worker waits for the second: new certificates, from the same CA.
     let shown = || knock(coordinator.address, &tls, Some(&pair(&tls.join("worker")))).unwrap();
@@ -37,7 +38,7 @@ fn a_cluster_trains_over_mutual_tls_and_replaced_certificates_count_from_the_nex
 
     let (code, said) = life("stentor", &["status", &url, &of("admin")], &log("status"));
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("run secure-1") && said.contains("worker-0"), "{said}");
+    assert!(said.contains("run secure-1") && said.contains("1 of 2 workers have joined"), "{said}");
     let (code, said) = life("stentor", &["switch", &url, &of("worker"), "--strategy=bmuf"], &log("switch"));
     assert!(
         code != 0 && said.contains("for the role admin, found one for stentor://speech/worker"),

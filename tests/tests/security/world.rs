@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use stentor_tests::{program, wait_for};
 
-pub const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 /// `stentor certs` for programs on 127.0.0.1.
-pub fn certs(out: &Path, cluster: &str) {
+pub(crate) fn certs(out: &Path, cluster: &str) {
     let output = Command::new(program("stentor"))
         .args(["certs", "--cluster", cluster, "--host", "127.0.0.1", "--out"])
         .arg(out)
@@ -24,7 +24,7 @@ pub fn certs(out: &Path, cluster: &str) {
 }
 
 /// A certificate as no `stentor certs` would issue it, by the CA in `certs`: for any name, at any time. Certificate, key.
-pub fn forged(certs: &Path, uri: &str, from: SystemTime, until: SystemTime) -> (String, String) {
+pub(crate) fn forged(certs: &Path, uri: &str, from: SystemTime, until: SystemTime) -> (String, String) {
     let read = |name: &str| std::fs::read_to_string(certs.join("ca").join(name)).unwrap();
     let issuer =
         Issuer::from_ca_cert_pem(&read("ca.crt"), KeyPair::from_pem(&read("ca.key")).unwrap()).unwrap();
@@ -36,7 +36,7 @@ pub fn forged(certs: &Path, uri: &str, from: SystemTime, until: SystemTime) -> (
 }
 
 /// A folder such as programs take, from its three files.
-pub fn folder(path: &Path, ca: &Path, (certificate, key): &(String, String)) -> PathBuf {
+pub(crate) fn folder(path: &Path, ca: &Path, (certificate, key): &(String, String)) -> PathBuf {
     std::fs::create_dir_all(path).unwrap();
     std::fs::copy(ca.join("ca/ca.crt"), path.join("ca.crt")).unwrap();
     std::fs::write(path.join("tls.crt"), certificate).unwrap();
@@ -45,19 +45,19 @@ pub fn folder(path: &Path, ca: &Path, (certificate, key): &(String, String)) -> 
 }
 
 /// Certificate and key of a folder that `stentor certs` made.
-pub fn pair(folder: &Path) -> (String, String) {
+pub(crate) fn pair(folder: &Path) -> (String, String) {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     (read("tls.crt"), read("tls.key"))
 }
 
 /// A program with its log in a file; killed when dropped.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     log: PathBuf,
 }
 
 impl Running {
-    pub fn start(name: &str, arguments: &[&str], log: &Path) -> Self {
+    pub(crate) fn start(name: &str, arguments: &[&str], log: &Path) -> Self {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
         let child = Command::new(program(name))
             .args(arguments)
@@ -69,12 +69,12 @@ impl Running {
         Self { child, log: log.to_owned() }
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// Waits for its end: how it ended, and all it said.
-    pub fn ended(mut self) -> (ExitStatus, String) {
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let mut status = None;
         wait_for("a program's end", || {
             status = self.child.try_wait().unwrap();
@@ -83,7 +83,7 @@ impl Running {
         (status.unwrap(), self.log())
     }
 
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 }
@@ -96,25 +96,25 @@ impl Drop for Running {
 }
 
 /// A program's whole life: its exit code, and what it said.
-pub fn life(name: &str, arguments: &[&str], log: &Path) -> (i32, String) {
+pub(crate) fn life(name: &str, arguments: &[&str], log: &Path) -> (i32, String) {
     let (status, said) = Running::start(name, arguments, log).ended();
     (status.code().unwrap(), said)
 }
 
 /// A coordinator, its address and that of its metrics.
-pub struct Coordinator {
-    pub running: Running,
-    pub address: SocketAddr,
-    pub metrics: SocketAddr,
+pub(crate) struct Coordinator {
+    pub(crate) running: Running,
+    pub(crate) address: SocketAddr,
+    pub(crate) metrics: SocketAddr,
 }
 
 impl Coordinator {
-    pub fn start(experiment: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(experiment: &Path, arguments: &[&str]) -> Self {
         Self::start_on("127.0.0.1", experiment, arguments)
     }
 
     /// Listens on `host` instead of this machine's loopback.
-    pub fn start_on(host: &str, experiment: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start_on(host: &str, experiment: &Path, arguments: &[&str]) -> Self {
         let (address, metrics) = (free(), free());
         let (listen, serve) = (format!("--listen={host}:{}", address.port()), format!("--metrics={metrics}"));
         let mut all = vec![experiment.to_str().unwrap(), &listen, &serve];
@@ -124,12 +124,12 @@ impl Coordinator {
         Self { running, address, metrics }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{}", self.address)
     }
 
     /// How often connections or calls were refused for `reason`.
-    pub fn refused(&self, what: &str, reason: &str) -> u64 {
+    pub(crate) fn refused(&self, what: &str, reason: &str) -> u64 {
         let mut stream = TcpStream::connect(self.metrics).unwrap();
         stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
         let mut text = String::new();
@@ -141,20 +141,24 @@ impl Coordinator {
     }
 
     /// Lines of its log that tell of a refusal for `reason`.
-    pub fn told(&self, reason: &str) -> Vec<String> {
+    pub(crate) fn told(&self, reason: &str) -> Vec<String> {
         let mark = format!("\"reason\":\"{reason}\"");
         self.running.log().lines().filter(|line| line.contains(&mark)).map(ToOwned::to_owned).collect()
     }
 }
 
 /// An address that is free a moment before it is used.
-pub fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Shakes hands as a program might that is not ours, and reads what the server says first: the server's certificate, or why
 /// it hung up.
-pub fn knock(address: SocketAddr, ca: &Path, own: Option<&(String, String)>) -> Result<Vec<u8>, String> {
+pub(crate) fn knock(
+    address: SocketAddr,
+    ca: &Path,
+    own: Option<&(String, String)>,
+) -> Result<Vec<u8>, String> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca.join("ca/ca.crt")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
