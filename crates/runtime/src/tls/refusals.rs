@@ -45,8 +45,10 @@ mod tests {
         let refusals = Refusals::default();
         let first = IpAddr::from([10, 0, 0, 1]);
         assert!(refusals.is_new(first, "expired"));
-        assert!(!refusals.clone().is_new(first, "expired"));
+        let clone = refusals.clone();
+        assert!(!clone.is_new(first, "expired"));
         assert!(refusals.is_new(first, "unknown-ca"));
+        assert!(!clone.is_new(first, "unknown-ca"));
         let new = (0..5000u32).filter(|i| refusals.is_new(Ipv4Addr::from(*i).into(), "expired")).count();
         assert_eq!(new, TOLD - 2);
     }
