@@ -1,5 +1,8 @@
-use crate::core::{Arrival, BadRowGroup, Core, Fence, Input, Millis, Outcome, Report, Session, Slot};
+use crate::core::{
+    Arrival, BadRowGroup, Core, Fence, Input, Millis, Outcome, Refusal, Report, Session, Slot,
+};
 use crate::events::EventLog;
+use crate::gauges::Gauges;
 use crate::limits::MOST_MEMBERS;
 use crate::publish::Publisher;
 use crate::run::Progress;
@@ -63,6 +66,7 @@ pub(crate) struct Engine {
     pub(crate) publisher: Publisher,
     pub(crate) events: EventLog,
     pub(crate) tally: Tally,
+    pub(crate) gauges: Gauges,
     pub(crate) progress: Option<mpsc::UnboundedSender<Progress>>,
     pub(crate) started: Instant,
 }
@@ -78,7 +82,10 @@ impl Engine {
                     Some(command) => self.translate(command),
                     None => Some(Input::Tick),
                 },
-                _ = clock.tick() => Some(Input::Tick),
+                _ = clock.tick() => {
+                    self.gauges.show(self.joins.len(), self.waiting.keys().copied(), inbox.len());
+                    Some(Input::Tick)
+                }
             };
             let Some(input) = input else { continue };
             let now = self.now();
@@ -115,9 +122,11 @@ impl Engine {
                     let refusal =
                         Status::failed_precondition("a contribution of this slot is already waiting");
                     let _ = reply.send(Err(refusal));
+                    stentor_runtime::metrics::refused_contributions(1, Refusal::Twice.word());
                     return None;
                 }
                 self.tally.wires(header_bytes, traffic);
+                self.gauges.arrived(self.now(), arrival.fence, arrival.slot);
                 self.waiting.insert(arrival.slot, reply);
                 Input::Arrived(arrival)
             }

@@ -105,6 +105,30 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Error::Read { .. } => "E0501",
+            Error::Experiment { source, .. } => source.id(),
+            Error::Data(error) => error.id(),
+            Error::Store(error) => error.id(),
+            Error::Checkpoint(error) => error.id(),
+            Error::Occupied { .. } => "E0502",
+            Error::OtherRun { .. } => "E0503",
+            Error::State { .. } => "E0504",
+            Error::EventLog { .. } => "E0505",
+            Error::NoSuchReducer { .. } => "E0506",
+            Error::Tls(error) => error.id(),
+            Error::Setting(_) => "E0512",
+            Error::Server(_) => "E0507",
+            Error::LostQuorum(_) => "E0508",
+            Error::BadData(_) => "E0509",
+            Error::Broken(_) => "E0510",
+            Error::Interrupted => "E0511",
+        }
+    }
+
     /// The exit code that tells a supervisor what to do.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {

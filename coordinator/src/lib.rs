@@ -9,6 +9,7 @@ pub mod core;
 mod engine;
 mod error;
 mod events;
+mod gauges;
 mod limits;
 mod perform;
 mod publish;

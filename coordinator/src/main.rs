@@ -32,6 +32,10 @@ struct Arguments {
     /// Go on from the newest valid checkpoint in the run's output.
     #[arg(long)]
     resume: bool,
+    /// When the run is over, or nothing but a person can help, stay until a signal comes: for supervisors that start again
+    /// whatever ends.
+    #[arg(long)]
+    stay: bool,
     /// Be one of the experiment's `exchange.reducers`, by its place in the list from 0, instead of the coordinator.
     #[arg(long, value_name = "INDEX", conflicts_with_all = ["resume", "json_lines"])]
     reducer: Option<usize>,
@@ -51,23 +55,29 @@ async fn main() -> ExitStatus {
             return ExitStatus::Config;
         }
     };
-    match run(arguments).await {
+    let (stay, shutdown) = (arguments.stay, Shutdown::listen());
+    let status = match run(arguments, &shutdown).await {
         Ok(()) => ExitStatus::Ok,
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!(id = error.id(), "{error}");
             error.exit_status()
         }
+    };
+    if stay && !status.may_succeed_again() {
+        tracing::info!(code = status.code(), "nothing is left to do; staying until a signal comes");
+        shutdown.requested().await;
     }
+    status
 }
 
-async fn run(arguments: Arguments) -> Result<(), Error> {
+async fn run(arguments: Arguments, shutdown: &Shutdown) -> Result<(), Error> {
     let experiment = read_experiment(&arguments.experiment)?;
     let gate = open_gate(&arguments).await?;
     let address = gate.listener.local_addr().map_err(|source| unbound(arguments.listen, source))?;
     let scheme = if gate.tls.is_some() { "https" } else { "http" };
     tracing::info!(%address, scheme, "listening for workers");
     if let Some(index) = arguments.reducer {
-        return serve_reducer(&experiment, index, gate, &Shutdown::listen()).await;
+        return serve_reducer(&experiment, index, gate, shutdown).await;
     }
     let start = if arguments.resume { Start::Resume } else { Start::Fresh };
     let (progress, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -80,7 +90,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
             }
         });
     }
-    let summary = serve(Options { experiment, start, progress }, gate, &Shutdown::listen()).await?;
+    let summary = serve(Options { experiment, start, progress }, gate, shutdown).await?;
     if arguments.json_lines {
         print(&serde_json::json!({ "summary": summary }));
     }

@@ -13,6 +13,7 @@ impl Engine {
     pub(crate) fn perform(&mut self, action: Action) -> Option<Outcome> {
         match action {
             Action::Admit { session, assignment, checkpoint } => {
+                self.gauges.assigned(assignment.slot, &assignment);
                 let reply = v1::JoinReply {
                     experiment_toml: self.experiment_toml.clone(),
                     assignment: Some(wire::assignment(&self.run_id, assignment)),
@@ -27,9 +28,9 @@ impl Engine {
                 tracing::warn!(reason, "join refused");
                 self.answer_join(session, Err(Status::failed_precondition(reason)));
             }
-            Action::Refuse { identity, slot, reason } => {
+            Action::Refuse { identity, slot, refusal, reason } => {
                 tracing::warn!(identity, slot, reason, "contribution refused");
-                stentor_runtime::metrics::refused_contributions(1, "fence");
+                stentor_runtime::metrics::refused_contributions(1, refusal.word());
                 self.answer(slot, Err(Status::failed_precondition(reason)));
             }
             Action::Again { slot, fence, company } => {
@@ -43,11 +44,9 @@ impl Engine {
             Action::Dismiss { session, departure, slot, reason } => {
                 match departure {
                     Departure::Left => tracing::info!(session, slot, reason, "member left"),
-                    Departure::Lost => {
-                        stentor_runtime::metrics::members_lost(1);
-                        tracing::warn!(session, slot, reason, "member lost");
-                    }
+                    Departure::Lost => tracing::warn!(session, slot, reason, "member lost"),
                 }
+                self.gauges.dismissed(slot, departure);
                 let notice = v1::Notice { reason: reason.clone() };
                 if let Some(attendant) = self.attendants.remove(&session) {
                     let _ = attendant.try_send(notice);
@@ -85,6 +84,9 @@ impl Engine {
     fn close(&mut self, closing: Closing) {
         let Closing { fence, source, encoding, next } = closing;
         for (slot, Next { contributors, frames, boundary, assignment }) in next {
+            if let Some(assignment) = &assignment {
+                self.gauges.assigned(slot, assignment);
+            }
             let header = v1::UpdateHeader {
                 fence: Some(wire::fence(&self.run_id, fence)),
                 contributors,
@@ -108,13 +110,15 @@ impl Engine {
 
     fn record(&mut self, event: &Event) {
         match event {
-            Event::Round { source, frames, loss, committed_frames, .. } => {
+            Event::Round { source, frames, loss, committed_frames, contributors, .. } => {
                 self.tally.round(*source, *frames, *loss, self.started);
-                crate::summary::measure(event, self.parameters, self.core.view(0).strategy);
+                let view = self.core.view(0);
+                crate::summary::measure(event, self.parameters, &view);
+                self.gauges.closed(contributors);
                 if let Some(progress) = &self.progress {
                     let _ = progress.send(Progress {
                         committed_frames: *committed_frames,
-                        total_frames: self.core.view(0).total_frames,
+                        total_frames: view.total_frames,
                         source: source.name(),
                         loss: *loss,
                     });
@@ -127,10 +131,7 @@ impl Engine {
             }
             Event::Members { fence, members, reason } => {
                 stentor_runtime::metrics::membership_epoch(fence.membership_epoch);
-                stentor_runtime::metrics::members(
-                    members.len() as u64,
-                    stentor_runtime::metrics::MemberState::Computing,
-                );
+                self.gauges.members(members);
                 tracing::info!(?members, reason, "members changed");
             }
             Event::FellBack { checkpoint, reason, lineage, .. } => {

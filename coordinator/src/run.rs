@@ -3,6 +3,7 @@ use crate::access::{Access, Guarded};
 use crate::core::{Core, Event, Outcome, Saved, Settings};
 use crate::engine::Engine;
 use crate::events::EventLog;
+use crate::gauges::Gauges;
 use crate::publish::Publisher;
 use crate::reducer::{RangeReducer, ReducerService};
 use crate::service::Service;
@@ -19,7 +20,7 @@ use stentor_experiment::Experiment;
 use stentor_proto::v1::coordinator_server::CoordinatorServer;
 use stentor_proto::v1::reducer_server::ReducerServer;
 use stentor_runtime::tls::{Listening, Refusals, Tls, incoming};
-use stentor_runtime::{Shutdown, Token};
+use stentor_runtime::{Shutdown, Token, metrics};
 use stentor_store::{Put, Store};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -101,6 +102,14 @@ pub async fn serve(options: Options, gate: Gate, shutdown: &Shutdown) -> Result<
     let Options { experiment, start, progress } = options;
     let dataset = Arc::new(Dataset::open(&experiment).await?);
     let run = Store::open(&experiment.run.output)?;
+    if start == Start::Resume
+        && let Some(summary) = concluded(&run, &experiment).await?
+    {
+        metrics::finished(1);
+        tracing::info!(checkpoint = summary.checkpoint, "the run is finished; its output is left as it is");
+        return Ok(summary);
+    }
+    stentor_runtime::watch_disk("run", &experiment.run.output);
     let (newest, tally) = match start {
         Start::Fresh => {
             refuse_occupied(&run, &experiment).await?;
@@ -148,6 +157,7 @@ pub async fn serve(options: Options, gate: Gate, shutdown: &Shutdown) -> Result<
         publisher: Publisher { run: run.clone(), template, keep: experiment.checkpoint.keep as usize },
         events,
         tally,
+        gauges: Gauges::new(),
         progress,
         started,
     };
@@ -251,11 +261,24 @@ async fn conclude(
     stentor_checkpoint::deploy(run, &checkpoint).await?;
     let manifest = stentor_checkpoint::load_manifest(run, &checkpoint).await?;
     let dev = manifest.dev.map(|d| d.frame_error);
+    metrics::finished(1);
     let summary = tally.summary(&experiment.run.name, experiment.exchange.strategy.name(), &checkpoint, dev);
     if let Ok(json) = serde_json::to_vec_pretty(&summary) {
         run.put("summary.json", json.into()).await?;
     }
     Ok(summary)
+}
+
+/// The summary of a run that is finished, and of this very experiment: a longer one goes on.
+async fn concluded(run: &Store, experiment: &Experiment) -> Result<Option<Summary>, Error> {
+    for name in ["experiment.toml", "summary.json"] {
+        if !run.exists(name).await? {
+            return Ok(None);
+        }
+    }
+    let same = run.get("experiment.toml").await? == experiment.to_toml();
+    let summary = serde_json::from_slice(&run.get("summary.json").await?);
+    Ok(summary.ok().filter(|_| same))
 }
 
 /// A fresh run needs an output of its own.

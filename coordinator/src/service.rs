@@ -1,4 +1,4 @@
-use crate::core::Session;
+use crate::core::{Refusal, Session};
 use crate::engine::{Command, Contribution, Joining};
 use crate::{limits, wire};
 use std::pin::Pin;
@@ -8,6 +8,7 @@ use stentor_dataset::Dataset;
 use stentor_experiment::{Experiment, Strategy};
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_server::Coordinator;
+use stentor_runtime::metrics;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
@@ -102,7 +103,10 @@ impl Coordinator for Service {
         let traffic = header.traffic.unwrap_or_default();
         let bad = wire::bad_row_groups(&self.dataset, std::mem::take(&mut header.bad_row_groups))
             .map_err(Status::invalid_argument)?;
-        let arrival = wire::arrival(&self.run_id, header).map_err(Status::failed_precondition)?;
+        let arrival = wire::arrival(&self.run_id, header).map_err(|reason| {
+            metrics::refused_contributions(1, Refusal::OtherRun.word());
+            Status::failed_precondition(reason)
+        })?;
         let (fence, identity, slot) = (arrival.fence, arrival.identity.clone(), arrival.slot);
         let (reply, mut answer) = oneshot::channel();
         if !bad.is_empty() {

@@ -1,8 +1,8 @@
-use crate::core::{Encoding, Event};
+use crate::core::{Encoding, Event, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
-use stentor_experiment::{Source, Strategy};
+use stentor_experiment::Source;
 use stentor_proto::v1;
 use stentor_runtime::metrics;
 
@@ -84,14 +84,24 @@ impl Tally {
 }
 
 /// A closed round's figures for `/metrics`.
-pub(crate) fn measure(event: &Event, parameters: usize, strategy: Strategy) {
+pub(crate) fn measure(event: &Event, parameters: usize, view: &View) {
     let Event::Round {
-        source, frames, loss, frame_error, contributors, values_sent, bytes_up, encoding, ..
+        source,
+        frames,
+        committed_frames,
+        loss,
+        frame_error,
+        contributors,
+        values_sent,
+        bytes_up,
+        encoding,
+        ..
     } = event
     else {
         return;
     };
-    metrics::rounds(1, strategy, *source);
+    metrics::rounds(1, view.strategy, *source);
+    metrics::progress(*committed_frames as f64 / view.total_frames.max(1) as f64);
     metrics::last_round_timestamp(SystemTime::now());
     metrics::frames(*frames, *source);
     // A round of nothing but empty batches has neither.

@@ -88,6 +88,24 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Error::Options { .. } => "E0701",
+            Error::Model { source, .. } => source.id(),
+            Error::Description { .. } => "E0702",
+            Error::OtherFeatures { .. } => "E0703",
+            Error::OtherJob { .. } => "E0704",
+            Error::BadFeatures { .. } => "E0705",
+            Error::Shards(_) => "E0706",
+            Error::Store(error) => error.id(),
+            Error::Acoustic(_) => "E0707",
+            Error::Figures { .. } => "E0708",
+            Error::Stopped => "E0709",
+        }
+    }
+
     /// The exit code that tells a supervisor what to do.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {

@@ -71,6 +71,8 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
         Ticket { teacher: teacher.fingerprint().to_owned(), features: manifest.fingerprint.clone(), top_k };
     claim(&out, &options.out, &ticket).await?;
 
+    stentor_runtime::watch_disk("labels", &options.out);
+    metrics::labeled_frames(0);
     let started = Instant::now();
     let (mut frames, mut found) = (0, 0);
     let mut bad = Vec::new();

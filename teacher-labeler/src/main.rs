@@ -26,7 +26,7 @@ async fn main() -> ExitStatus {
             ExitStatus::Ok
         }
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!(id = error.id(), "{error}");
             error.exit_status()
         }
     }

@@ -3,6 +3,10 @@
 // A harness of tests: whatever goes wrong here is the test's failure, and says where.
 #![allow(clippy::unwrap_used)]
 
+pub mod docs;
+pub mod observe;
+pub mod prometheus;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

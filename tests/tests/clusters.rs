@@ -152,3 +152,31 @@ fn a_second_run_in_the_same_output_is_refused_with_what_to_do() {
     let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
     assert!(log.contains("continue it with --resume or name another output"), "{log}");
 }
+
+/// As in Kubernetes, where a StatefulSet starts again whatever ends.
+#[test]
+fn a_finished_run_is_left_as_it_is_by_who_resumes_it_and_who_is_to_stay_stays() {
+    let (folder, _) = corpus();
+    let experiment = write_experiment(folder.path(), "over", "[schedule]\npasses = 1\n");
+    assert_finishes(start_training(&experiment, &[]), &experiment);
+    let run = folder.path().join("over");
+    let incarnations = || std::fs::read_dir(run.join("incarnations")).unwrap().count();
+    let before = (deployed_bytes(&run), summary(&run), incarnations());
+
+    let mut coordinator = std::process::Command::new(stentor_tests::program("coordinator"));
+    coordinator.arg(&experiment).args(["--listen=127.0.0.1:0", "--resume", "--json-lines"]);
+    let output = coordinator.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("\"summary\""));
+
+    let log = folder.path().join("stays.log");
+    let file = std::fs::File::create(&log).unwrap();
+    let mut stays = coordinator.arg("--stay").stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+    wait_for("the word that it stays", || {
+        std::fs::read_to_string(&log).unwrap().contains("staying until a signal")
+    });
+    assert!(stays.try_wait().unwrap().is_none(), "it has gone");
+    terminate(stays.id());
+    assert!(stays.wait().unwrap().success());
+    assert_eq!((deployed_bytes(&run), summary(&run), incarnations()), before);
+}

@@ -76,6 +76,29 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Error::Unreachable { .. } => "E0601",
+            Error::Request(_) => "E0602",
+            Error::Refused(_) => "E0603",
+            Error::Unauthorised(_) => "E0611",
+            Error::Tls(error) => error.id(),
+            Error::Protocol(_) => "E0604",
+            Error::Message(_) => "E0605",
+            Error::SessionOver(_) => "E0606",
+            Error::Experiment(error) => error.id(),
+            Error::Data(error) => error.id(),
+            Error::BadBatch { .. } => "E0607",
+            Error::Checkpoint(error) => error.id(),
+            Error::Store(error) => error.id(),
+            Error::Acoustic(_) => "E0608",
+            Error::Exchange(_) => "E0609",
+            Error::NonFinite { .. } => "E0610",
+        }
+    }
+
     /// The exit code that tells a supervisor what to do.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {

@@ -9,7 +9,7 @@ use stentor_dataset::Dataset;
 use stentor_experiment::{Experiment, Source};
 use stentor_plan::{Chunk, Lease, unit_batches};
 use stentor_proto::{MAX_BAD_ROW_GROUPS, v1};
-use stentor_runtime::{Retry, Verdict};
+use stentor_runtime::{Retry, Verdict, metrics};
 use stentor_shards::Kind;
 use tokio::task::JoinHandle;
 
@@ -17,6 +17,9 @@ use tokio::task::JoinHandle;
 /// deadline.
 const READING: Retry =
     Retry { attempts: 6, first: Duration::from_millis(250), longest: Duration::from_secs(4), seed: 0 };
+
+/// What is tried again, in logs and metrics.
+pub(crate) const READ: &str = "read a unit";
 
 /// Reads work units ahead of their use and lays out their batches. Holds the units of the leases at hand and of those
 /// announced, nothing else.
@@ -60,6 +63,7 @@ impl Feed {
                 .entry(key)
                 .or_insert_with(|| Loading::Under(tokio::spawn(load(Arc::clone(dataset), key.0, key.1))));
         }
+        metrics::queue_depth(self.units.len() as u64, "units");
     }
 
     /// Batch `index` (from 0) of a lease; none where no chunk fell into it.
@@ -155,7 +159,7 @@ async fn load(dataset: Arc<Dataset>, source: Source, unit: u64) -> Result<UnitDa
         false => Verdict::GiveUp,
     };
     let retry = Retry { seed: unit, ..READING };
-    let rows = retry.run("read a unit", judge, || part.read(span.row_groups.clone())).await?;
+    let rows = retry.run(READ, judge, || part.read(span.row_groups.clone())).await?;
     for bad in &rows.bad {
         tracing::warn!(source = source.name(), row_group = bad.row_group, reason = bad.reason, "set aside");
     }

@@ -28,7 +28,7 @@ fn main() -> ExitStatus {
         match act(&line).await {
             Ok(()) => ExitStatus::Ok,
             Err(error) => {
-                tracing::error!("{error}");
+                tracing::error!(id = error.id(), "{error}");
                 error.exit_status()
             }
         }

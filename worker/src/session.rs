@@ -2,7 +2,7 @@ use crate::Error;
 use crate::boundary::{Duties, Surroundings};
 use crate::client::{Client, Doing};
 use crate::exchange::{Exchange, Update};
-use crate::feed::Feed;
+use crate::feed::{self, Feed};
 use crate::poison::{self, Poison};
 use crate::reducers::Reducers;
 use crate::replica::{Coded, Replica};
@@ -68,6 +68,9 @@ impl<'a> Session<'a> {
         dismissed: &mut mpsc::Receiver<String>,
         shutdown: &Shutdown,
     ) -> Result<End, Error> {
+        // Counters appear with their first record: with a 0, so that their first step is seen.
+        metrics::non_finite(0, "loss");
+        metrics::retries(0, feed::READ);
         let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment")?;
         doing.now("loading data and model".into());
         let mut session = Self::prepare(client, identity, &reply, device, doing, shutdown).await?;

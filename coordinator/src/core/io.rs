@@ -105,6 +105,8 @@ pub enum Action {
         identity: String,
         /// The slot it named.
         slot: Slot,
+        /// For figures.
+        refusal: Refusal,
         /// Words for people.
         reason: String,
     },
@@ -136,6 +138,39 @@ pub enum Action {
     Record(Event),
     /// The run is over.
     Stop(Outcome),
+}
+
+/// Why a contribution is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is of another run.
+    OtherRun,
+    /// No round is open.
+    NoRound,
+    /// It is to another round than the open one, or of another lineage or membership.
+    OtherRound,
+    /// Its sender is not the member at the slot that it names.
+    OtherMember,
+    /// The slot has contributed already.
+    Twice,
+}
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Refusal; 5] =
+        [Refusal::OtherRun, Refusal::NoRound, Refusal::OtherRound, Refusal::OtherMember, Refusal::Twice];
+
+    /// The word in metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Refusal::OtherRun => "other run",
+            Refusal::NoRound => "no round",
+            Refusal::OtherRound => "other round",
+            Refusal::OtherMember => "other member",
+            Refusal::Twice => "twice",
+        }
+    }
 }
 
 /// How a member goes.

@@ -14,7 +14,7 @@ mod types;
 mod tests;
 
 pub use event::Event;
-pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication};
+pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refusal};
 pub use quarantine::BadRowGroup;
 pub use types::{
     Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Millis, Report, Saved,

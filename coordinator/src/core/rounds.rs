@@ -1,7 +1,7 @@
 use super::membership::Assignments;
 use super::{
     Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Fence, Millis, Next,
-    Outcome, Phase, Slot,
+    Outcome, Phase, Refusal, Slot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Source;
@@ -67,23 +67,30 @@ impl Core {
 
     pub(super) fn arrived(&mut self, now: Millis, arrival: Arrival, actions: &mut Vec<Action>) {
         let (identity, slot) = (arrival.identity.clone(), arrival.slot);
-        let mut refuse =
-            |reason: String| actions.push(Action::Refuse { identity: identity.clone(), slot, reason });
+        let mut refuse = |refusal, reason: String| {
+            actions.push(Action::Refuse { identity: identity.clone(), slot, refusal, reason });
+        };
         let fence = self.fence();
-        let Phase::Running(round) = &mut self.phase else { return refuse("no round is open".into()) };
+        let Phase::Running(round) = &mut self.phase else {
+            return refuse(Refusal::NoRound, "no round is open".into());
+        };
         let same_round = |f: Fence| (f.lineage, f.round) == (fence.lineage, fence.round);
         if !same_round(arrival.fence) || arrival.fence.membership_epoch > fence.membership_epoch {
-            return refuse(format!("expected a contribution to {fence:?}, found {:?}", arrival.fence));
+            let reason = format!("expected a contribution to {fence:?}, found {:?}", arrival.fence);
+            return refuse(Refusal::OtherRound, reason);
         }
         match self.members.get_mut(&slot) {
             Some(member) if member.identity == identity => {
                 member.heard_ms = now;
                 member.leaving |= arrival.leaving;
             }
-            _ => return refuse(format!("`{identity}` is not the member at slot {slot}")),
+            _ => {
+                let reason = format!("`{identity}` is not the member at slot {slot}");
+                return refuse(Refusal::OtherMember, reason);
+            }
         }
         if round.arrivals.contains_key(&slot) {
-            return refuse("a contribution to this round has already come".into());
+            return refuse(Refusal::Twice, "a contribution to this round has already come".into());
         }
         if !(arrival.loss_sum.is_finite() && arrival.gradient_norm.is_finite()) {
             let leases = round.work.as_ref().and_then(|work| work.leases.get(&slot));

@@ -116,6 +116,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Error::Store(error) => error.id(),
+            Error::Tensors(_) => "E0401",
+            Error::Name { .. } => "E0402",
+            Error::Manifest { .. } => "E0403",
+            Error::ManifestDigest { .. } => "E0404",
+            Error::SchemaVersion { .. } => "E0405",
+            Error::Misplaced { .. } => "E0406",
+            Error::MissingObject { .. } => "E0407",
+            Error::ObjectSize { .. } => "E0408",
+            Error::ObjectDigest { .. } => "E0409",
+            Error::NameTaken { .. } => "E0410",
+            Error::Unloadable { .. } => "E0411",
+            Error::NoModel { .. } => "E0412",
+        }
+    }
+
     /// Whether the checkpoint itself is at fault, so that an older one may serve; else the store is, and the same
     /// checkpoint may load in a while.
     #[must_use]

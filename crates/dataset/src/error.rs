@@ -53,6 +53,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Error::Shards { .. } => "E0301",
+            Error::Mismatch { .. } => "E0302",
+            Error::Unannotated { .. } => "E0303",
+            Error::Plan(_) => "E0304",
+            Error::Misplaced { .. } => "E0305",
+        }
+    }
+
     /// Whether the same read may succeed in a moment; see [`stentor_shards::Error::may_pass`].
     #[must_use]
     pub fn may_pass(&self) -> bool {

@@ -1,8 +1,9 @@
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[batch]`: utterances are cut into chunks, and chunks make batches.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Batch {
     /// Frames of a chunk that count in the loss. Default 50 (1.5 s); 1 to 10000.

@@ -1,8 +1,9 @@
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[cluster]`: who takes part and how long anybody is waited for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cluster {
     /// Workers that the first round waits for. Default 2; 1 to 1024.
@@ -22,7 +23,7 @@ pub struct Cluster {
 }
 
 /// What a member's death means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Membership {
     /// Survivors pause until the same identity is back, then all go on from the newest checkpoint: same bits in the end.

@@ -36,6 +36,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Error::Syntax { .. } => "E0101",
+            Error::UnknownKey { .. } => "E0102",
+            Error::Value { .. } => "E0103",
+        }
+    }
+
     pub(crate) fn from_toml(error: &toml::de::Error, text: &str) -> Self {
         let offset = error.span().map_or(0, |s| s.start).min(text.len());
         let before = &text[..offset];

@@ -9,10 +9,11 @@ pub use gtc::{Gtc, GtcApply, GtcDownlink};
 pub use two_tier::TwoTier;
 
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[exchange]`: how the workers agree. `strategy` toggles with one word; the tables of the others may stay in the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Exchange {
     /// `dense` (default), `gtc`, `bmuf` or `two-tier`.
@@ -30,7 +31,7 @@ pub struct Exchange {
 }
 
 /// Strategies of exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     /// All-reduce of whole gradients, every batch.
@@ -44,6 +45,9 @@ pub enum Strategy {
 }
 
 impl Strategy {
+    /// All of them.
+    pub const ALL: [Strategy; 4] = [Strategy::Dense, Strategy::Gtc, Strategy::Bmuf, Strategy::TwoTier];
+
     /// The word in the config file.
     #[must_use]
     pub fn name(self) -> &'static str {

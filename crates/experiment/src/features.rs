@@ -1,8 +1,9 @@
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[features]`: Kaldi-compatible log-mel filter bank, then stacking.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Features {
     /// Rate to which audio is resampled, Hz. Default 16000.

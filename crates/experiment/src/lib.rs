@@ -14,6 +14,7 @@ mod features;
 mod model;
 mod objective;
 mod optimizer;
+mod reference;
 mod run;
 mod schedule;
 
@@ -30,14 +31,16 @@ pub use features::Features;
 pub use model::{Family, Model, Preset};
 pub use objective::{Objective, ResidualMass};
 pub use optimizer::{Optimizer, OptimizerKind};
+pub use reference::{Key, Section, Word, reference};
 pub use run::Run;
 pub use schedule::{Interleave, Schedule};
 
 use error::require;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A whole experiment, validated. Every worker of a run holds the same one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// Name, seed and output of the run.

@@ -1,8 +1,9 @@
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[model]`: family and size. The number of outputs comes from the data (its senones).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Model {
     /// Model family. Default `lstm`.
@@ -19,7 +20,7 @@ pub struct Model {
 }
 
 /// Model families.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
     /// A stack of LSTM layers and a linear output layer.
@@ -27,7 +28,7 @@ pub enum Family {
 }
 
 /// Published sizes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Preset {
     /// 5 LSTM layers of 768 units, unidirectional: 24.16 M parameters with 192 inputs and 3,000 senones.
     #[serde(rename = "student-24m")]

@@ -1,8 +1,9 @@
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[objective]`: cross entropy against hard labels, soft labels or both.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Objective {
     /// What becomes of the probability outside the kept top-k. Default `renormalise`.
@@ -13,7 +14,7 @@ pub struct Objective {
 }
 
 /// What becomes of the teacher's probability outside the kept top-k.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResidualMass {
     /// The kept probabilities are scaled to sum to one.

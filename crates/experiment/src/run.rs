@@ -1,8 +1,9 @@
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[run]`: identity of the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
     /// Name of the run; letters, digits, `-`, `_` and `.`.

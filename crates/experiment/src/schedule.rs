@@ -1,9 +1,10 @@
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[schedule]`: what is seen when, and at which learning rate. All of it runs in committed frames, not rounds, so that
 /// the number of workers changes nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
     /// Passes over the unannotated data, or over the annotated data where there is no other. Default 4; 1 to 10000.
@@ -27,7 +28,7 @@ pub struct Schedule {
 }
 
 /// How annotated and machine-labeled data alternate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Interleave {
     /// A stretch of `sub_epoch_batches` machine-labeled batches, then the annotated data's share.

@@ -22,6 +22,7 @@
 //! Libraries of ours only emit `tracing` events and call [`metrics`]; what becomes of both is decided here.
 
 pub mod child;
+mod disk;
 mod error;
 mod exit;
 mod memory;
@@ -33,6 +34,7 @@ pub mod tls;
 mod token;
 
 pub use child::Child;
+pub use disk::watch_disk;
 pub use error::Error;
 pub use exit::ExitStatus;
 pub use memory::{cpu_seconds, peak_rss_bytes, peak_rss_mb};

@@ -42,6 +42,7 @@ fn record_everything() {
     metrics::last_round_timestamp(SystemTime::now());
     metrics::frames(4096, Source::MachineLabeled);
     metrics::progress(0.25);
+    metrics::finished(0);
     metrics::loss(2.5, Source::Annotated);
     metrics::frame_error(0.5, Source::Annotated);
     metrics::dev_loss(2.25);
@@ -76,6 +77,8 @@ fn record_everything() {
     metrics::queue_depth(3, "prefetch");
     metrics::non_finite(2, "update");
     metrics::retries(1, "get shard");
+    metrics::disk_free(1 << 30, "run");
+    metrics::disk_size(1 << 40, "run");
     metrics::peak_memory(1 << 20);
 }
 
@@ -179,6 +182,16 @@ fn the_listener_says_who_it_is_and_that_it_is_well() {
 fn the_peak_of_memory_is_measured_at_every_scrape() {
     let peak = scrape()["stentor_peak_memory_bytes"].value(&[]).unwrap();
     assert!(peak >= (1 << 20) as f64, "{peak}");
+}
+
+#[test]
+fn the_room_on_a_disk_is_measured_at_every_scrape() {
+    address();
+    stentor_runtime::watch_disk("labels", env!("CARGO_MANIFEST_DIR"));
+    let families = scrape();
+    let of = |name: &str| families[name].value(&[("folder", "labels")]).unwrap();
+    let (free, size) = (of("stentor_disk_free_bytes"), of("stentor_disk_size_bytes"));
+    assert!(0.0 < free && free <= size, "{free} of {size}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use stentor_runtime::ExitStatus;
 pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> ExitCode {
     let status = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work).unwrap_or_else(|error| {
-            eprintln!("stentor: {error:#}");
+            tell(&error);
             of(&error)
         }),
         Err(error) => {
@@ -16,6 +16,24 @@ pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> Ex
         }
     };
     ExitCode::from(status.code())
+}
+
+/// Says why nothing came of it, with the id under which docs/errors.md says more.
+pub(crate) fn tell(error: &anyhow::Error) {
+    match error.chain().filter_map(id).last() {
+        Some(id) => eprintln!("stentor: {error:#} [{id}]"),
+        None => eprintln!("stentor: {error:#}"),
+    }
+}
+
+/// Of an error that has one.
+fn id(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    None.or_else(|| cause.downcast_ref().map(stentor_experiment::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_store::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_dataset::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_checkpoint::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_coordinator::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_runtime::tls::Error::id))
 }
 
 /// What an error means to whoever started the program.

@@ -5,6 +5,7 @@ mod cluster;
 mod config;
 mod evaluate;
 mod exit;
+mod init;
 mod inspect;
 mod label;
 mod ledger;
@@ -13,12 +14,13 @@ mod plan;
 mod prepare;
 mod replay;
 mod report;
+mod shell;
 mod siblings;
 mod text;
 mod train;
 mod verify;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Trains acoustic models from a little annotated audio and a lot of unannotated audio.
@@ -31,6 +33,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write an experiment file with every key, its meaning and its default.
+    Init(init::Args),
     /// Turn a Kaldi-style data directory into feature shards: annotated, unannotated, dev, test.
     Prepare(prepare::Args),
     /// Train the model of an experiment file: coordinator and workers as child processes.
@@ -60,6 +64,10 @@ enum Command {
     Plan(plan::Args),
     /// Check an experiment file, or show it with every default.
     Config(config::Args),
+    /// Print a shell's completions.
+    Completions(shell::Completions),
+    /// Write manual pages.
+    Man(shell::Man),
 }
 
 fn main() -> ExitCode {
@@ -67,6 +75,7 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::new(filter);
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let result = match Arguments::parse().command {
+        Command::Init(arguments) => init::run(&arguments),
         Command::Prepare(arguments) => prepare::run(arguments),
         Command::Train(arguments) => return train::run(&arguments),
         Command::Label(arguments) => return label::run(&arguments),
@@ -81,11 +90,13 @@ fn main() -> ExitCode {
         Command::Certs(arguments) => certs::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Completions(arguments) => arguments.run(Arguments::command()),
+        Command::Man(arguments) => arguments.run(Arguments::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("stentor: {error:#}");
+            exit::tell(&error);
             ExitCode::FAILURE
         }
     }

@@ -64,6 +64,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Error::Location { .. } => "E0201",
+            Error::Name { .. } => "E0202",
+            Error::NotFound { .. } => "E0203",
+            Error::Range { .. } => "E0204",
+            Error::Denied { .. } => "E0205",
+            Error::Unavailable { .. } => "E0206",
+        }
+    }
+
     /// Whether the object is simply not there.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

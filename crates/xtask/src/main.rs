@@ -9,6 +9,7 @@ mod demo;
 mod environment;
 mod fuzz;
 mod licences;
+mod manifests;
 mod process;
 mod progress;
 mod setup;
@@ -50,6 +51,8 @@ enum Chore {
     Bench(bench::Bench),
     /// Made-up inputs for every decoder of bytes from network and disk.
     Fuzz(fuzz::Options),
+    /// The Kubernetes manifests, rendered and judged without a cluster.
+    Manifests(manifests::Options),
 }
 
 fn main() -> ExitCode {
@@ -78,6 +81,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Demo(options) => demo::run(&environment, &options).map(drop),
         Chore::Test(options) => test::run(&environment, &options),
         Chore::Fuzz(options) => fuzz::run(&environment, &options),
+        Chore::Manifests(options) => manifests::run(&environment, &options),
         Chore::Chaos(options) => chaos::run(&environment, &options),
         Chore::Bench(bench) => bench::run(&environment, &bench),
     }

@@ -4,8 +4,8 @@ use crate::demo::{self, Figures};
 use crate::environment::Environment;
 use crate::process::{self, Deadline};
 use crate::setup::{self, Accelerator, Part};
-use crate::{licences, progress};
-use anyhow::{Result, ensure};
+use crate::{licences, manifests, progress};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use std::process::Command;
 
@@ -23,6 +23,8 @@ enum Check {
     Format,
     /// Licences of all dependencies
     Licences,
+    /// Kubernetes manifests against the schemas
+    Manifests,
     /// clippy, warnings are errors
     Lints,
     /// Unit tests, property tests and stories
@@ -34,13 +36,21 @@ enum Check {
 }
 
 impl Check {
-    const ALL: [Check; 6] =
-        [Check::Format, Check::Licences, Check::Lints, Check::Tests, Check::Docs, Check::Demo];
+    const ALL: [Check; 7] = [
+        Check::Format,
+        Check::Licences,
+        Check::Manifests,
+        Check::Lints,
+        Check::Tests,
+        Check::Docs,
+        Check::Demo,
+    ];
 
     fn title(self) -> &'static str {
         match self {
             Check::Format => "formatting",
             Check::Licences => "licences",
+            Check::Manifests => "Kubernetes manifests",
             Check::Lints => "lints",
             Check::Tests => "tests",
             Check::Docs => "documentation",
@@ -55,6 +65,7 @@ impl Check {
                 process::run(&mut environment.plain_cargo(&["fmt", "--all", "--check"]), Deadline::minutes(2))
             }
             Check::Licences => licences::check(environment),
+            Check::Manifests => manifests::check(environment),
             Check::Lints => process::run(
                 &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?,
                 Deadline::minutes(60),
@@ -92,7 +103,14 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
 fn set_up(environment: &Environment) -> Result<()> {
     setup::run(
         environment,
-        &[Part::Python, Part::Judges, Part::Libtorch(Accelerator::Cpu), Part::Asterisk, Part::Game],
+        &[
+            Part::Python,
+            Part::Judges,
+            Part::Prometheus,
+            Part::Libtorch(Accelerator::Cpu),
+            Part::Asterisk,
+            Part::Game,
+        ],
     )
 }
 
@@ -103,7 +121,9 @@ fn tests(environment: &Environment) -> Result<()> {
     command
         .env("STENTOR_BIN", programs)
         .env("STENTOR_PYTHON", environment.python())
-        .env("STENTOR_CORPORA", environment.corpora());
+        .env("STENTOR_CORPORA", environment.corpora())
+        .env("STENTOR_XTASK", std::env::current_exe().context("this program does not know where it is")?)
+        .env("STENTOR_PROMETHEUS", setup::prometheus_programs(environment));
     process::run(&mut command, Deadline::minutes(60))
 }
 

@@ -1,10 +1,11 @@
 use super::bmuf::{BlockDeltas, BlockMoments, Bmuf, BmufMomentum, BmufWeights};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Published methods that are settings of one filter. A preset gives defaults; keys set by hand win.
 ///
 /// With G = mean(θᵢ) − S, the filter is Δ ← ηΔ + ζG; W ← W + Δ; the next S is W or W + ηΔ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockPreset {
     /// Chen & Huo 2016: η = 1 − 1/N, ζ = 1, Nesterov, weighted by frames, W deployed.

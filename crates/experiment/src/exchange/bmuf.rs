@@ -1,5 +1,6 @@
 use super::block_preset::BlockPreset;
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[exchange.bmuf]`: blockwise model-update filtering. `preset` gives defaults, and keys set by hand win; in memory every
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Workers start a block at S and end it at θᵢ. Every `block` batches, with G = mean(θᵢ) − S:
 /// Δ ← ηΔ + ζG; W ← W + Δ; the next S is W (classical) or W + ηΔ (Nesterov). W is deployed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Keys")]
 pub struct Bmuf {
     /// Whose defaults the other keys have. Default `bmuf`.
@@ -35,7 +36,7 @@ pub struct Bmuf {
 }
 
 /// Where a worker starts its next block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BmufMomentum {
     /// At W.
@@ -45,7 +46,7 @@ pub enum BmufMomentum {
 }
 
 /// What becomes of a worker's own optimiser state at a block's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockMoments {
     /// It stays.
@@ -58,7 +59,7 @@ pub enum BlockMoments {
 }
 
 /// How models are weighted in the mean of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BmufWeights {
     /// By the frames each has seen in the block.
@@ -69,7 +70,7 @@ pub enum BmufWeights {
 
 /// How a worker's block goes up. With anything but `f32`, what comes down is the mean of the differences Gᵢ = θᵢ − S;
 /// what a worker could not send it keeps and adds to its next block's difference, if the block counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockDeltas {
     /// The whole model θᵢ, 4 bytes a value, and nothing is rounded.
@@ -82,7 +83,7 @@ pub enum BlockDeltas {
 }
 
 /// The table as written: what is absent comes from the preset.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     preset: Option<BlockPreset>,

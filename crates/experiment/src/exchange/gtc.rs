@@ -1,8 +1,9 @@
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[exchange.gtc]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gtc {
     /// What is thresholded. Default `auto`.
@@ -25,7 +26,7 @@ pub struct Gtc {
 }
 
 /// What is thresholded and where the optimiser stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GtcApply {
     /// `gradient` with SGD, `update` with an adaptive optimiser.
@@ -37,7 +38,7 @@ pub enum GtcApply {
 }
 
 /// What the coordinator sends down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GtcDownlink {
     /// The sum of all contributions.

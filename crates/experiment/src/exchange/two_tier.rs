@@ -1,4 +1,5 @@
 use crate::error::{Error, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -7,7 +8,7 @@ use std::ops::Range;
 ///
 /// All workers of a group hold the same model; the model that a group ends a block with stands for one "worker" of the
 /// block filter, so its N is the number of groups.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TwoTier {
     /// Most workers of a group. Default 4; 1 to 1024. The workers are dealt evenly: 6 make two groups of 3. At least as

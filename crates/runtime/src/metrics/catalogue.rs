@@ -76,6 +76,8 @@ catalogue! {
     Counter frames(u64, source: Source) in Count;
     /// Share of the run's frames that are committed.
     Gauge progress(f64) in Ratio;
+    /// 1 once the run is over and its model is chosen, 0 before.
+    Gauge finished(u64) in Count;
     /// Loss per frame in the last round.
     Gauge loss(f64, source: Source) in Nats;
     /// Share of frames classified wrongly in the last round.
@@ -122,7 +124,7 @@ catalogue! {
     Gauge membership_epoch(u64) in Count;
     /// Contributions that were refused.
     Counter refused_contributions(u64, reason: &'static str) in Count;
-    /// Leases on batches that are out.
+    /// Batches of the open round that members hold leases on.
     Gauge leases(u64, source: Source) in Count;
 
     // Checkpoints.
@@ -158,6 +160,10 @@ catalogue! {
     Counter non_finite(u64, origin: &'static str) in Count;
     /// Passing failures that were tried again, by what was tried.
     Counter retries(u64, operation: &'static str) in Count;
+    /// Bytes that may still be written to the disk of a folder, by what the folder is for.
+    Gauge disk_free(u64, folder: &'static str) in Bytes;
+    /// Size of that disk.
+    Gauge disk_size(u64, folder: &'static str) in Bytes;
     /// Most memory that the process has held at once.
     Gauge peak_memory(u64) in Bytes;
 }

@@ -1,4 +1,4 @@
-use crate::{memory, metrics};
+use crate::{disk, memory, metrics};
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -83,6 +83,7 @@ fn exposition(registry: &prometheus::Registry) -> Response {
     if let Some(bytes) = memory::peak_rss_bytes() {
         metrics::peak_memory(bytes);
     }
+    disk::measure();
     let mut text = Vec::new();
     let encoder = TextEncoder::new();
     match encoder.encode(&registry.gather(), &mut text) {

@@ -93,6 +93,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Error::Read { .. } => "E0801",
+            Error::Content { .. } => "E0802",
+            Error::Nameless { .. } => "E0803",
+            Error::OtherRole { .. } => "E0804",
+            Error::OtherKey { .. } => "E0805",
+            Error::Invalid { .. } => "E0806",
+            Error::Url { .. } => "E0807",
+            Error::Exposed { .. } => "E0808",
+            Error::Refused { .. } => "E0809",
+        }
+    }
+
     /// The exit code that tells a supervisor what to do.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {

@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
         match Cluster::start(arguments).await {
             Ok(cluster) => cluster.attend(&Shutdown::listen()).await,
             Err(error) => {
-                eprintln!("stentor: {error:#}");
+                crate::exit::tell(&error);
                 ExitStatus::Config
             }
         }

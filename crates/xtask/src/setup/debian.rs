@@ -7,9 +7,14 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The folder of a package's files, whether they are there or not.
+pub(super) fn folder(environment: &Environment, package: &str) -> PathBuf {
+    environment.cache.join("debian").join(package)
+}
+
 /// The folder with a package's files, fetched and unpacked first where it is not there yet.
 pub(super) fn unpacked(environment: &Environment, package: &str) -> Result<PathBuf> {
-    let folder = environment.cache.join("debian").join(package);
+    let folder = folder(environment, package);
     if folder.is_dir() {
         return Ok(folder);
     }

@@ -14,7 +14,15 @@ use crate::environment::Environment;
 use crate::{process, progress};
 use anyhow::{Context, Result, bail};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Debian's package of Prometheus.
+const PROMETHEUS: &str = "prometheus";
+
+/// The folder of Prometheus' programs, once they are set up.
+pub(crate) fn prometheus_programs(environment: &Environment) -> PathBuf {
+    debian::folder(environment, PROMETHEUS).join("usr/bin")
+}
 
 /// A part of the set-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +31,8 @@ pub(crate) enum Part {
     Python,
     /// The outside judges of the tests, in the same Python environment.
     Judges,
+    /// Prometheus and `promtool`, who judge alerts and dashboards in the tests.
+    Prometheus,
     /// libtorch and the link `.libtorch` in the checkout.
     Libtorch(Accelerator),
     /// The small corpus: telephone prompts.
@@ -54,6 +64,7 @@ impl Part {
         match self {
             Part::Python => python::is_ready(environment, &python::ALIGNER),
             Part::Judges => python::is_ready(environment, &python::JUDGES),
+            Part::Prometheus => prometheus_programs(environment).join("promtool").is_file(),
             Part::Libtorch(accelerator) => libtorch::is_ready(environment, accelerator),
             Part::Asterisk => corpora::is_ready(environment, &corpora::ASTERISK),
             Part::Game => corpora::is_ready(environment, &corpora::GAME),
@@ -64,6 +75,11 @@ impl Part {
         match self {
             Part::Python => python::ALIGNER.fetch,
             Part::Judges => python::JUDGES.fetch,
+            Part::Prometheus => Fetch {
+                what: "Prometheus, for tests of alerts and dashboards",
+                from: "Debian",
+                megabytes: 19,
+            },
             Part::Libtorch(accelerator) => libtorch::fetch(accelerator),
             Part::Asterisk => corpora::ASTERISK.fetch,
             Part::Game => corpora::GAME.fetch,
@@ -74,6 +90,7 @@ impl Part {
         match self {
             Part::Python => python::make(environment, &python::ALIGNER),
             Part::Judges => python::make(environment, &python::JUDGES),
+            Part::Prometheus => debian::unpacked(environment, PROMETHEUS).map(drop),
             Part::Libtorch(accelerator) => libtorch::make(environment, accelerator),
             Part::Asterisk => corpora::make(environment, &corpora::ASTERISK),
             Part::Game => corpora::make(environment, &corpora::GAME),

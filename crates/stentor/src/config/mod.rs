@@ -1,3 +1,5 @@
+mod reference;
+
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -22,6 +24,8 @@ enum Action {
         /// The experiment file.
         experiment: PathBuf,
     },
+    /// Print the page about every table and key, in Markdown.
+    Reference,
 }
 
 pub(crate) fn run(arguments: &Args) -> Result<()> {
@@ -30,6 +34,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
             read(experiment)?;
             println!("{}: valid", experiment.display());
         }
+        Action::Reference => print!("{}", reference::page()),
         Action::Show { experiment } => print!("{}", read(experiment)?.to_toml()),
     }
     Ok(())

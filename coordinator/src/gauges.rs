@@ -1,0 +1,185 @@
+use crate::core::{Assignment, Departure, Fence, Millis, Refusal, Slot};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use stentor_experiment::Source;
+use stentor_runtime::metrics::{self, CheckpointEnd, MemberState};
+
+/// Figures of a cluster that only `/metrics` wants: who is there, who came late, what is leased.
+#[derive(Debug, Default)]
+pub(crate) struct Gauges {
+    roll: BTreeMap<Slot, String>,
+    lost: BTreeSet<String>,
+    /// The newest round that somebody was assigned to: lineage and number.
+    open: (u64, u64),
+    /// When the contributions to it came.
+    arrivals: BTreeMap<Slot, Millis>,
+    /// Batches of it, by who computes them.
+    leased: BTreeMap<Slot, Vec<(Source, u64)>>,
+    shown: Option<Figures>,
+}
+
+/// What was last shown.
+#[derive(Debug, PartialEq, Eq)]
+struct Figures {
+    members: Vec<(MemberState, u64)>,
+    leases: Vec<(Source, u64)>,
+    queued: u64,
+}
+
+impl Gauges {
+    /// Counters appear with their first record: with a 0, so that their first step is seen.
+    pub(crate) fn new() -> Self {
+        metrics::finished(0);
+        metrics::members_lost(0);
+        Refusal::ALL.iter().for_each(|refusal| metrics::refused_contributions(0, refusal.word()));
+        Source::ALL.iter().for_each(|source| metrics::quarantined_row_groups(0, *source));
+        CheckpointEnd::ALL.iter().for_each(|end| metrics::checkpoints(0, *end));
+        Self::default()
+    }
+
+    /// A member was told what to compute.
+    pub(crate) fn assigned(&mut self, slot: Slot, assignment: &Assignment) {
+        let Fence { lineage, round, .. } = assignment.fence;
+        if self.open != (lineage, round) {
+            self.open = (lineage, round);
+            self.arrivals.clear();
+            self.leased.clear();
+        }
+        let leases = assignment.leases.iter().map(|lease| (lease.source, u64::from(lease.batches)));
+        self.leased.insert(slot, leases.collect());
+    }
+
+    /// A contribution came; one to another round than the open one says nothing.
+    pub(crate) fn arrived(&mut self, now: Millis, fence: Fence, slot: Slot) {
+        if self.open == (fence.lineage, fence.round) {
+            self.arrivals.entry(slot).or_insert(now);
+        }
+    }
+
+    /// The open round has closed with these.
+    pub(crate) fn closed(&mut self, contributors: &[Slot]) {
+        let came: Vec<_> = contributors.iter().filter_map(|s| Some((*s, *self.arrivals.get(s)?))).collect();
+        let first = came.iter().map(|(_, at)| *at).min().unwrap_or_default();
+        for (slot, at) in came {
+            let member = self.roll.get(&slot).map_or("", String::as_str);
+            metrics::arrival_lag(Duration::from_millis(at - first), slot, member);
+        }
+        self.arrivals.clear();
+        self.leased.clear();
+    }
+
+    pub(crate) fn members(&mut self, roll: &BTreeMap<Slot, String>) {
+        self.roll.clone_from(roll);
+        self.lost.retain(|identity| !roll.values().any(|member| member == identity));
+    }
+
+    pub(crate) fn dismissed(&mut self, slot: Slot, departure: Departure) {
+        self.leased.remove(&slot);
+        let Some(identity) = self.roll.remove(&slot) else { return };
+        if departure == Departure::Lost {
+            metrics::members_lost(1);
+            self.lost.insert(identity);
+        }
+    }
+
+    /// Records what has changed. `joining` wait for admission, `waiting` for a round's end, `queued` in front of the engine.
+    pub(crate) fn show(&mut self, joining: usize, waiting: impl Iterator<Item = Slot>, queued: usize) {
+        let contributed = waiting.filter(|slot| self.roll.contains_key(slot)).count();
+        let count = |state| match state {
+            MemberState::Joining => joining,
+            MemberState::Computing => self.roll.len() - contributed,
+            MemberState::Contributed => contributed,
+            MemberState::Lost => self.lost.len(),
+        };
+        let out = |source| {
+            self.leased.values().flatten().filter(|(of, _)| *of == source).map(|(_, batches)| batches).sum()
+        };
+        let figures = Figures {
+            members: MemberState::ALL.iter().map(|&state| (state, count(state) as u64)).collect(),
+            leases: Source::ALL.iter().map(|&source| (source, out(source))).collect(),
+            queued: queued as u64,
+        };
+        if self.shown.as_ref() == Some(&figures) {
+            return;
+        }
+        figures.members.iter().for_each(|&(state, count)| metrics::members(count, state));
+        figures.leases.iter().for_each(|&(source, batches)| metrics::leases(batches, source));
+        metrics::queue_depth(figures.queued, "engine");
+        self.shown = Some(figures);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{Company, Encoding};
+    use stentor_experiment::Strategy;
+    use stentor_plan::Lease;
+
+    fn assignment(round: u64, batches: u32) -> Assignment {
+        let lease = Lease { source: Source::Annotated, pass: 0, unit: 0, first_batch: 0, batches };
+        Assignment {
+            fence: Fence { lineage: 1, membership_epoch: 1, round },
+            slot: 0,
+            members: 2,
+            leases: vec![lease],
+            ahead: Vec::new(),
+            committed_frames: 0,
+            total_frames: 100,
+            encoding: Encoding::Dense { density: 1.0 },
+            strategy: Strategy::Dense,
+            company: Company::default(),
+            digest: false,
+        }
+    }
+
+    fn two_members() -> Gauges {
+        let mut gauges = Gauges::new();
+        gauges.members(&BTreeMap::from([(0, "a".to_owned()), (1, "b".to_owned())]));
+        gauges
+    }
+
+    fn shown(gauges: &mut Gauges, joining: usize, waiting: &[Slot]) -> Vec<u64> {
+        gauges.show(joining, waiting.iter().copied(), 0);
+        let figures = gauges.shown.as_ref().unwrap();
+        figures
+            .members
+            .iter()
+            .map(|(_, count)| *count)
+            .chain(figures.leases.iter().map(|(_, n)| *n))
+            .collect()
+    }
+
+    #[test]
+    fn members_are_counted_by_what_they_do_and_leases_by_their_source() {
+        let mut gauges = two_members();
+        gauges.assigned(0, &assignment(5, 3));
+        gauges.assigned(1, &assignment(5, 2));
+        assert_eq!(shown(&mut gauges, 1, &[0]), [1, 1, 1, 0, 5, 0]);
+        gauges.closed(&[0, 1]);
+        assert_eq!(shown(&mut gauges, 0, &[]), [0, 2, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn who_is_lost_counts_as_lost_until_it_is_back_and_who_left_does_not() {
+        let mut gauges = two_members();
+        gauges.dismissed(0, Departure::Lost);
+        gauges.dismissed(1, Departure::Left);
+        assert_eq!(shown(&mut gauges, 0, &[]), [0, 0, 0, 1, 0, 0]);
+        gauges.members(&BTreeMap::from([(0, "a".to_owned())]));
+        assert_eq!(shown(&mut gauges, 0, &[]), [0, 1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_contribution_to_another_round_is_no_arrival_and_the_first_of_a_slot_counts() {
+        let mut gauges = two_members();
+        gauges.assigned(0, &assignment(5, 1));
+        let fence = assignment(5, 1).fence;
+        gauges.arrived(70, Fence { round: 4, ..fence }, 0);
+        gauges.arrived(100, fence, 0);
+        gauges.arrived(900, fence, 0);
+        assert_eq!(gauges.arrivals, BTreeMap::from([(0, 100)]));
+        gauges.assigned(0, &assignment(6, 1));
+        assert!(gauges.arrivals.is_empty());
+    }
+}

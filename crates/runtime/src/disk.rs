@@ -1,0 +1,73 @@
+//! Room on the disks that a program writes to: a run that cannot write its checkpoints is better told of before.
+
+use crate::metrics;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Folders whose disks are looked at with every scrape, by what they are for.
+static WATCHED: Mutex<Vec<(&'static str, PathBuf)>> = Mutex::new(Vec::new());
+
+/// Lets `/metrics` show how much room is left where `location` is: a folder, which need not exist yet, or a `file://`
+/// URL. Object stores have no end: of them nothing is shown. `what` becomes the label.
+pub fn watch_disk(what: &'static str, location: &str) {
+    let Some(folder) = local(location) else { return };
+    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    watched.retain(|(name, _)| *name != what);
+    watched.push((what, folder));
+}
+
+/// Looks at all of them.
+pub(crate) fn measure() {
+    let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    for (what, folder) in watched.iter() {
+        if let Some(Room { free, size }) = room(folder) {
+            metrics::disk_free(free, what);
+            metrics::disk_size(size, what);
+        }
+    }
+}
+
+fn local(location: &str) -> Option<PathBuf> {
+    match location.split_once("://") {
+        Some(("file", path)) => Some(path.into()),
+        Some(_) => None,
+        None => Some(location.into()),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Room {
+    /// Bytes that may still be written without root.
+    free: u64,
+    /// Bytes of the whole file system.
+    size: u64,
+}
+
+/// Of the file system of `folder`, or of the nearest folder above it that exists.
+fn room(folder: &Path) -> Option<Room> {
+    let folder = std::path::absolute(folder).ok()?;
+    let there = folder.ancestors().find(|folder| folder.exists())?;
+    let found = rustix::fs::statvfs(there).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+    Some(Room { free: bytes(found.f_bavail), size: bytes(found.f_blocks) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_found_where_a_folder_is_or_will_be() {
+        let here = room(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+        assert!(here.free <= here.size && here.size > 1 << 20, "{here:?}");
+        let later = room(&Path::new(env!("CARGO_MANIFEST_DIR")).join("not/there/yet")).unwrap();
+        assert_eq!(later.size, here.size);
+    }
+
+    #[test]
+    fn folders_and_file_urls_have_disks_and_object_stores_have_none() {
+        assert_eq!(local("runs/student"), Some("runs/student".into()));
+        assert_eq!(local("file:///runs/student"), Some("/runs/student".into()));
+        assert_eq!(local("s3://bucket/student"), None);
+    }
+}

@@ -1,0 +1,138 @@
+use anyhow::{Context, Result};
+use clap::Parser;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use stentor_experiment::{Key, reference};
+
+/// Write an experiment file with every key, its meaning and its default.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// The file; it must not be there yet. Without it: to standard output.
+    file: Option<PathBuf>,
+}
+
+/// Keys that a first experiment sets; the others stand there as comments.
+const SET: [&str; 6] = [
+    "data.unannotated",
+    "data.labels",
+    "data.dev",
+    "schedule.passes",
+    "exchange.strategy",
+    "cluster.workers",
+];
+
+pub(crate) fn run(arguments: &Args) -> Result<()> {
+    match &arguments.file {
+        None => print!("{}", text()),
+        Some(file) => write_new(file)?,
+    }
+    Ok(())
+}
+
+fn write_new(path: &Path) -> Result<()> {
+    let shown = path.display();
+    let mut file = std::fs::File::create_new(path)
+        .with_context(|| format!("{shown}: expected to make a new file; remove it or name another"))?;
+    file.write_all(text().as_bytes()).with_context(|| format!("{shown} cannot be written"))?;
+    println!("{shown}: mend [run] and [data], then `stentor config check {shown}`");
+    Ok(())
+}
+
+/// The whole file.
+fn text() -> String {
+    let mut text = String::from(
+        "# An experiment of Stentor. What stands here as a comment is the default, or may be absent.\n\
+         # Relative locations are meant from this file's folder.\n",
+    );
+    for section in reference() {
+        let _ = write!(text, "\n\n{}[{}]\n", comment(&section.doc), section.name);
+        for key in &section.keys {
+            let path = format!("{}.{}", section.name, key.name);
+            let mark = if key.required || SET.contains(&path.as_str()) { "" } else { "#" };
+            let _ = write!(text, "\n{}{mark}{} = {}\n", comment(&described(key)), key.name, key.example);
+        }
+    }
+    text
+}
+
+fn described(key: &Key) -> String {
+    let words = key.words.iter().map(|word| {
+        let doc = word.doc.split("\n\n").next().unwrap_or_default();
+        format!("\n\"{}\": {doc}", word.word)
+    });
+    key.doc.clone() + &words.collect::<String>()
+}
+
+/// Comment lines of at most 100 characters; paragraphs and words of a key begin lines of their own.
+fn comment(doc: &str) -> String {
+    let mut comment = String::new();
+    // In a doc comment a single line's end is no end; before a word of a key it is.
+    let mut paragraphs: Vec<String> = vec![String::new()];
+    for line in doc.lines() {
+        if (line.starts_with('"') || line.trim().is_empty())
+            && paragraphs.last().is_some_and(|p| !p.is_empty())
+        {
+            paragraphs.push(String::new());
+        }
+        if let Some(last) = paragraphs.last_mut() {
+            last.push_str(line.trim());
+            last.push(' ');
+        }
+    }
+    for paragraph in paragraphs {
+        let mut line = String::from("#");
+        for word in paragraph.split_whitespace() {
+            if line.chars().count() + word.chars().count() + 1 > 100 {
+                comment.push_str(&line);
+                line = String::from("\n#");
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        if line != "#" {
+            comment.push_str(&line);
+            comment.push('\n');
+        }
+    }
+    comment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_experiment::Experiment;
+
+    #[test]
+    fn the_file_is_an_experiment_with_every_key_at_its_default() {
+        let written = Experiment::parse(&text()).unwrap();
+        let minimal = "[run]\nname = \"student\"\noutput = \"runs/student\"\n[data]\nannotated = \"data/annotated\"\n\
+                       unannotated = \"data/unannotated\"\nlabels = \"labels\"\ndev = \"data/dev\"\n";
+        assert_eq!(written, Experiment::parse(minimal).unwrap());
+    }
+
+    /// Whoever takes the mark away from a key gets what the key says.
+    #[test]
+    fn every_key_that_is_a_comment_can_be_set() {
+        let text = text();
+        let is_key = |line: &str| line.starts_with('#') && !line.starts_with("# ");
+        let keys: Vec<&str> = text.lines().filter(|line| is_key(line)).collect();
+        assert!(keys.len() > 40, "{}", keys.len());
+        for key in keys {
+            let with = text.replacen(&format!("\n{key}\n"), &format!("\n{}\n", &key[1..]), 1);
+            assert_ne!(with, text, "{key}");
+            Experiment::parse(&with).unwrap_or_else(|error| panic!("{key}: {error}"));
+        }
+    }
+
+    #[test]
+    fn lines_are_short_and_a_file_that_is_there_stays() {
+        assert!(text().lines().all(|line| line.chars().count() <= 100));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("experiment.toml");
+        write_new(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text());
+        let error = format!("{:#}", write_new(&path).unwrap_err());
+        assert!(error.contains("expected to make a new file"), "{error}");
+    }
+}

@@ -1,0 +1,147 @@
+//! A real Prometheus and its `promtool`, from Debian's package.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A program of Debian's package `prometheus`.
+///
+/// # Panics
+/// Where `STENTOR_PROMETHEUS` does not name the folder of the programs.
+#[must_use]
+pub fn prometheus_program(name: &str) -> PathBuf {
+    let folder = std::env::var("STENTOR_PROMETHEUS")
+        .expect("STENTOR_PROMETHEUS: run these tests by `cargo xtask test`");
+    let path = PathBuf::from(folder).join(name);
+    assert!(path.is_file(), "{} is not there", path.display());
+    path
+}
+
+/// A port of this machine that nobody listened on a moment ago.
+///
+/// # Panics
+/// Where there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Body of a GET. An answer of another status than 200, or none, in words.
+///
+/// # Errors
+/// As above.
+pub fn get(port: u16, path: &str) -> Result<String, String> {
+    let exchange = || {
+        let mut connection = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+        connection.set_read_timeout(Some(Duration::from_secs(30)))?;
+        // Version 1.0: the answer ends with the connection, and comes in one piece.
+        write!(connection, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    let answer = exchange().map_err(|error| format!("port {port}: {error}"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("no answer: {answer}"))?;
+    let status = head.lines().next().unwrap_or_default();
+    if status.split(' ').nth(1) == Some("200") {
+        Ok(body.to_owned())
+    } else {
+        Err(format!("{status}\n{body}"))
+    }
+}
+
+/// A running Prometheus; killed when dropped.
+#[derive(Debug)]
+pub struct Prometheus {
+    process: Child,
+    port: u16,
+    log: PathBuf,
+}
+
+impl Prometheus {
+    /// Starts one in `folder` that scrapes `targets` (job and port) twice a second and evaluates the rules in `rules`.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    #[must_use]
+    pub fn start(folder: &Path, targets: &[(&str, u16)], rules: &Path) -> Prometheus {
+        let mut config = format!(
+            "global:\n  scrape_interval: 500ms\n  scrape_timeout: 500ms\n  evaluation_interval: 1s\nrule_files: ['{}']\nscrape_configs:\n",
+            rules.display()
+        );
+        let mut jobs: Vec<&str> = targets.iter().map(|(job, _)| *job).collect();
+        jobs.dedup();
+        for job in jobs {
+            let of_job = targets.iter().filter(|(name, _)| *name == job);
+            let ports: Vec<_> = of_job.map(|(_, port)| format!("'127.0.0.1:{port}'")).collect();
+            let ports = ports.join(", ");
+            config += &format!("  - job_name: {job}\n    static_configs: [{{ targets: [{ports}] }}]\n");
+        }
+        let file = folder.join("prometheus.yml");
+        std::fs::write(&file, config).unwrap();
+        let (port, log) = (free_port(), folder.join("prometheus.log"));
+        let process = Command::new(prometheus_program("prometheus"))
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Prometheus { process, port, log }
+    }
+
+    /// Whether it scrapes this many targets: it takes them up some seconds after it has begun to answer.
+    #[must_use]
+    pub fn scrapes(&self, targets: usize) -> bool {
+        get(self.port, "/-/ready").is_ok()
+            && self.ask("targets")["activeTargets"].as_array().is_some_and(|active| active.len() == targets)
+    }
+
+    /// The `data` of an answer of its interface: `path` below `/api/v1/`.
+    ///
+    /// # Panics
+    /// Where it does not answer, or with an error.
+    #[must_use]
+    pub fn ask(&self, path: &str) -> serde_json::Value {
+        let body = get(self.port, &format!("/api/v1/{path}")).unwrap_or_else(|problem| {
+            panic!("{path}: {problem}\n{}", std::fs::read_to_string(&self.log).unwrap_or_default())
+        });
+        let mut answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(answer["status"], "success", "{path}: {answer}");
+        answer["data"].take()
+    }
+
+    /// Values of a query over a stretch of time, one a second, all series together; those that are numbers.
+    ///
+    /// # Panics
+    /// As [`Prometheus::ask`].
+    #[must_use]
+    pub fn numbers(&self, query: &str, from: f64, to: f64) -> Vec<f64> {
+        let answer = self.ask(&format!("query_range?query={}&start={from}&end={to}&step=1", encoded(query)));
+        let series = answer["result"].as_array().unwrap().iter();
+        let values = series.flat_map(|series| series["values"].as_array().unwrap());
+        let numbers = values.map(|value| value[1].as_str().unwrap().parse::<f64>().unwrap());
+        numbers.filter(|number| number.is_finite()).collect()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// With everything escaped that is not a letter or digit.
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b if b.is_ascii_alphanumeric() => char::from(b).to_string(),
+        b => format!("%{b:02X}"),
+    };
+    text.bytes().map(one).collect()
+}

@@ -1,0 +1,121 @@
+//! Comfort of the command line, with real shells.
+
+// Failing is how a test speaks.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use stentor_tests::observe::in_checkout;
+use stentor_tests::program;
+
+fn stentor(arguments: &[&str]) -> String {
+    let output = Command::new(program("stentor")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Commands that `stentor --help` lists.
+fn commands() -> BTreeSet<String> {
+    let help = stentor(&["--help"]);
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = lines.take_while(|line| line.starts_with("  "));
+    // Longer words about a command go on in lines that are further in.
+    let names =
+        commands.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_commands_options_and_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("stentor");
+    std::fs::write(&file, stentor(&["completions", "bash"])).unwrap();
+    let complete = |words: &[&str]| -> BTreeSet<String> {
+        let script = format!(
+            "source '{}'\nCOMP_WORDS=({})\nCOMP_CWORD={}\n_stentor stentor \"${{COMP_WORDS[COMP_CWORD]}}\" \"\"\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            file.display(),
+            words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
+            words.len() - 1
+        );
+        let output = Command::new("bash").args(["--norc", "-c", &script]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().split_whitespace().map(str::to_owned).collect()
+    };
+    assert_eq!(complete(&["stentor", "trai"]), ["train".to_owned()].into());
+    assert!(complete(&["stentor", "train", "--re"]).contains("--resume"));
+    assert!(
+        complete(&["stentor", "completions", ""])
+            .is_superset(&["bash", "zsh", "fish"].map(str::to_owned).into())
+    );
+    assert!(complete(&["stentor", ""]).is_superset(&commands()));
+}
+
+#[test]
+fn zsh_and_fish_get_scripts_that_name_every_command() {
+    for shell in ["zsh", "fish"] {
+        let script = stentor(&["completions", shell]);
+        for command in commands() {
+            assert!(script.contains(&command), "{shell}: {command}");
+        }
+    }
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    stentor(&["man", &folder.path().display().to_string()]);
+    let commands = commands();
+    assert!(commands.len() >= 15, "{commands:?}");
+    for command in commands {
+        let page = std::fs::read_to_string(folder.path().join(format!("stentor-{command}.1")));
+        let page = page.unwrap_or_else(|problem| panic!("{command}: {problem}"));
+        assert!(page.contains(".TH") && page.contains("SYNOPSIS"), "{command}: {page}");
+    }
+    let train = std::fs::read_to_string(folder.path().join("stentor-train.1")).unwrap();
+    assert!(train.contains("resume"), "{train}");
+}
+
+/// Ids of errors: in the code `=> "E0101"`, on the page `` `E0101` `` at the beginning of a line of a table.
+#[test]
+fn every_error_has_an_id_of_its_own_and_a_line_on_the_page() {
+    let mut in_code = BTreeSet::new();
+    for crate_ in [
+        "crates/experiment",
+        "crates/store",
+        "crates/dataset",
+        "crates/checkpoint",
+        "coordinator",
+        "worker",
+        "teacher-labeler",
+    ] {
+        let text = std::fs::read_to_string(in_checkout(crate_).join("src/error.rs")).unwrap();
+        for line in text.lines() {
+            if let Some(id) = line.split("=> \"E").nth(1).and_then(|rest| rest.split('"').next()) {
+                assert!(in_code.insert(format!("E{id}")), "{crate_}: E{id} is given twice");
+            }
+        }
+    }
+    let page = std::fs::read_to_string(in_checkout("docs/errors.md")).unwrap();
+    let lines = page.lines().filter_map(|line| line.strip_prefix("| `E")?.split('`').next());
+    let on_page: BTreeSet<String> = lines.map(|id| format!("E{id}")).collect();
+    assert!(in_code.len() > 50);
+    assert_eq!(on_page, in_code, "docs/errors.md against the code");
+}
+
+#[test]
+fn whoever_meets_an_error_is_told_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wrong.toml");
+    std::fs::write(
+        &file,
+        "[run]\nname = \"a\"\noutput = \"b\"\n[data]\nannotated = \"c\"\n[schedule]\npases = 1\n",
+    )
+    .unwrap();
+    let stentor = Command::new(program("stentor")).args(["config", "check"]).arg(&file).output().unwrap();
+    let coordinator =
+        Command::new(program("coordinator")).arg(&file).args(["--listen", "127.0.0.1:0"]).output().unwrap();
+    for output in [stentor, coordinator] {
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(words.contains("E0102") && words.contains("`passes`"), "{words}");
+    }
+}

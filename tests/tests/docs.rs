@@ -1,0 +1,157 @@
+//! The documents are true: every command in them is understood, every link leads somewhere, and the tutorial works.
+
+// Failing is how a test speaks.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use stentor_tests::docs::{command_lines, documents, understood};
+use stentor_tests::observe::in_checkout;
+use stentor_tests::program;
+
+fn all() -> Vec<PathBuf> {
+    let mut found = ["README.md", "CONTRIBUTING.md", DRAWINGS].map(in_checkout).to_vec();
+    found.extend(documents(&in_checkout("docs")));
+    found.extend(documents(&in_checkout("deploy")));
+    found
+}
+
+/// Its blocks are drawings and hold no commands.
+const DRAWINGS: &str = "ARCHITECTURE.md";
+
+fn name(path: &Path) -> String {
+    path.strip_prefix(in_checkout("")).unwrap().display().to_string()
+}
+
+#[test]
+fn every_command_in_the_documents_is_understood_by_its_program() {
+    let (mut checked, mut problems) = (0, Vec::new());
+    for path in all().into_iter().filter(|path| !path.ends_with(DRAWINGS)) {
+        for line in command_lines(&name(&path), &std::fs::read_to_string(&path).unwrap()) {
+            checked += 1;
+            if let Err(words) = understood(&line.words) {
+                problems.push(format!("{}: {}\n{words}", line.place, line.words.join(" ")));
+            }
+        }
+    }
+    println!("{checked} commands");
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert!(checked > 50, "{checked} commands only: are they still found?");
+}
+
+#[test]
+fn a_command_with_a_wrong_option_value_or_name_is_noticed() {
+    for wrong in [
+        "stentor train FILE --resum",
+        "stentor status --coordinater http://HOST:7400",
+        "stentor label --model RUN --topk 3",
+        "stentor plan FILE --bandwidth fast --rtt 2ms",
+        "worker --coordinator http://HOST:7400 --threads many",
+        "coordinator FILE --listen nowhere",
+        "cargo xtask tset",
+    ] {
+        let words: Vec<String> = wrong.split(' ').map(str::to_owned).collect();
+        assert!(understood(&words).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut problems = Vec::new();
+    for path in all() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (target, anchor) in links(&text) {
+            let file = if target.is_empty() { path.clone() } else { path.parent().unwrap().join(&target) };
+            let found = match anchor {
+                _ if !file.exists() => false,
+                Some(anchor) => anchors(&std::fs::read_to_string(&file).unwrap()).contains(&anchor),
+                None => true,
+            };
+            if !found {
+                problems.push(format!("{}: {target}", name(&path)));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "these lead nowhere:\n{}", problems.join("\n"));
+}
+
+/// File and anchor of the links of a text that stay in the checkout.
+fn links(text: &str) -> Vec<(String, Option<String>)> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let ours = targets.filter(|target| !target.contains("://"));
+    ours.map(|target| match target.split_once('#') {
+        Some((file, anchor)) => (file.to_owned(), Some(anchor.to_owned())),
+        None => (target.to_owned(), None),
+    })
+    .collect()
+}
+
+/// As GitHub makes them of headings.
+fn anchors(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let kept = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let anchor = |line: &str| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        title.chars().filter(|c| kept(*c)).collect::<String>().replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+/// What a reader of `docs/tutorial.md` types, in order: files as they stand there, commands in one shell.
+fn script(text: &str) -> String {
+    let mut script = String::from("set -euo pipefail\n");
+    let (mut file, mut block) = (None, None::<(String, Vec<&str>)>);
+    for line in text.lines() {
+        match (&mut block, line.strip_prefix("```")) {
+            (None, Some(language)) => block = Some((language.to_owned(), Vec::new())),
+            (Some(_), Some(_)) => {
+                let Some((language, lines)) = block.take() else { continue };
+                let lines = lines.join("\n");
+                match (language.as_str(), file.take()) {
+                    ("sh", _) => script += &format!("{lines}\n"),
+                    (_, Some(file)) => script += &format!("cat > {file} <<'END'\n{lines}\nEND\n"),
+                    (other, None) => panic!("a block of `{other}` that is neither a file nor typed"),
+                }
+            }
+            (Some((_, lines)), None) => lines.push(line),
+            (None, None) => {
+                if let Some(name) = line.strip_prefix("<!-- file: ") {
+                    file = Some(name.trim_end_matches(" -->").to_owned());
+                }
+            }
+        }
+    }
+    script
+}
+
+#[test]
+fn the_tutorial_leads_from_audio_to_a_deployed_student() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(in_checkout("deploy").canonicalize().unwrap(), folder.path().join("deploy"))
+        .unwrap();
+    let python =
+        std::env::var("STENTOR_PYTHON").expect("STENTOR_PYTHON: run these tests by `cargo xtask test`");
+    std::env::var("STENTOR_CORPORA").expect("STENTOR_CORPORA: run these tests by `cargo xtask test`");
+    let programs = program("stentor");
+    let folders = [programs.parent().unwrap(), Path::new(&python).parent().unwrap()];
+    let path = folders.map(|folder| folder.display().to_string()).join(":");
+    let script = script(&std::fs::read_to_string(in_checkout("docs/tutorial.md")).unwrap());
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .env("PATH", format!("{path}:{}", std::env::var("PATH").unwrap()))
+        .output()
+        .unwrap();
+    let words =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
+
+    let text = std::fs::read_to_string(folder.path().join("tutorial/student.json")).unwrap();
+    let figures: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rate = |key: &str| figures[key].as_f64().unwrap();
+    let (frames, phones) = (rate("fer"), rate("per"));
+    println!("the tutorial's student: {frames:.1} % of frames and {phones:.1} % of phones wrong");
+    assert!(frames < 60.0, "{frames} % of frames wrong, where guessing silence gives 87 %");
+    assert!(folder.path().join("tutorial/deployed/student").is_dir());
+    assert!(folder.path().join("tutorial/posteriors/manifest.json").is_file());
+}

@@ -1,0 +1,177 @@
+//! The Kubernetes manifests: valid as they are, and a mistake in them does not pass. `cargo xtask manifests` asks the same
+//! judge.
+
+// Failing is how a test speaks.
+#![allow(clippy::unwrap_used)]
+
+use serde::Deserialize;
+use serde_yaml_ng::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use stentor_experiment::Experiment;
+use stentor_runtime::ExitStatus;
+use stentor_tests::docs::understood;
+use stentor_tests::observe::in_checkout;
+
+#[derive(Debug, Deserialize)]
+struct Verdict {
+    objects: usize,
+    valid: usize,
+    problems: Vec<String>,
+}
+
+fn python() -> PathBuf {
+    let python =
+        std::env::var("STENTOR_PYTHON").expect("STENTOR_PYTHON: run these tests by `cargo xtask test`");
+    python.into()
+}
+
+fn judge(kubernetes: &Path, overlay: &str) -> Verdict {
+    let output = Command::new(python())
+        .arg(in_checkout("tests/manifests/judge.py"))
+        .arg(kubernetes.join("overlays").join(overlay))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A copy of all manifests, in which a mistake can be made.
+fn copy() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let status = Command::new("cp")
+        .arg("-r")
+        .arg(in_checkout("deploy/kubernetes/."))
+        .arg(folder.path())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    folder
+}
+
+fn overlays() -> Vec<String> {
+    let entries = std::fs::read_dir(in_checkout("deploy/kubernetes/overlays")).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_object_of_every_overlay_is_valid() {
+    assert_eq!(overlays(), ["gpu", "local", "s3"]);
+    for overlay in overlays() {
+        let verdict = judge(&in_checkout("deploy/kubernetes"), &overlay);
+        assert_eq!(verdict.problems, Vec::<String>::new(), "{overlay}");
+        assert!(verdict.valid == verdict.objects && verdict.objects >= 20, "{overlay}: {verdict:?}");
+    }
+}
+
+#[test]
+fn a_mistake_is_found_and_named() {
+    let mistakes = [
+        ("base/worker.yaml", "completionMode: Indexed", "completionsMode: Indexed", "completionsMode"),
+        ("base/worker.yaml", "backoffLimitPerIndex: 5", "backoffLimitPerIndex: many", "'many'"),
+        ("base/coordinator.yaml", "replicas: 1", "replicas: one", "'one'"),
+        (
+            "base/coordinator.yaml",
+            "name: stentor-experiment",
+            "name: stentor-experimant",
+            "no ConfigMap `stentor-experimant`",
+        ),
+        (
+            "base/coordinator.yaml",
+            "secretName: stentor-token",
+            "secretName: stentor-tokens",
+            "a Secret `stentor-tokens`",
+        ),
+        ("base/worker.yaml", "containerName: worker", "containerName: wroker", "no container `wroker`"),
+        ("base/worker.yaml", "completions: 4", "completions: 5", "parallelism equals completions"),
+        ("base/network.yaml", "values: [worker, admin]", "values: [wroker]", "no pod has the labels"),
+        ("components/monitoring/service-monitor.yaml", "interval: 15s", "interval: soon", "'soon'"),
+        ("components/monitoring/service-monitor.yaml", "jobLabel:", "jobLable:", "jobLable"),
+        ("components/monitoring/service-monitor.yaml", "port: metrics", "port: metric", "no port `metric`"),
+    ];
+    for (file, right, wrong, found) in mistakes {
+        let folder = copy();
+        let path = folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(right), "{file} has no `{right}`");
+        std::fs::write(&path, text.replacen(right, wrong, 1)).unwrap();
+        let verdict = judge(folder.path(), "s3");
+        assert!(verdict.valid < verdict.objects, "{wrong}: {verdict:?}");
+        assert!(verdict.problems.iter().any(|problem| problem.contains(found)), "{wrong}: {verdict:?}");
+    }
+}
+
+fn documents(file: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(in_checkout("deploy/kubernetes").join(file)).unwrap();
+    serde_yaml_ng::Deserializer::from_str(&text).map(|one| Value::deserialize(one).unwrap()).collect()
+}
+
+fn of_kind(file: &str, kind: &str) -> Value {
+    documents(file).into_iter().find(|document| document["kind"] == kind).unwrap()
+}
+
+/// What a supervisor does with a code is what `ExitStatus` says of it.
+#[test]
+fn jobs_start_again_whoever_may_succeed_and_nobody_else() {
+    for file in ["base/worker.yaml", "base/teacher-labeler.yaml"] {
+        let job = of_kind(file, "Job");
+        let rules = job["spec"]["podFailurePolicy"]["rules"].as_sequence().unwrap();
+        let codes = |action: &str| -> BTreeSet<u64> {
+            let of_action = rules.iter().filter(|rule| rule["action"] == action);
+            let values = of_action.filter_map(|rule| rule["onExitCodes"]["values"].as_sequence());
+            values.flatten().map(|code| code.as_u64().unwrap()).collect()
+        };
+        let of = |wanted: fn(&ExitStatus) -> bool| -> BTreeSet<u64> {
+            ExitStatus::ALL
+                .iter()
+                .filter(|status| wanted(status))
+                .map(|status| status.code().into())
+                .collect()
+        };
+        // 0 is no failure, and 1 counts against the limit.
+        let hopeless = of(|status| *status != ExitStatus::Ok && !status.may_succeed_again());
+        let hopeful = of(|status| *status != ExitStatus::Failure && status.may_succeed_again());
+        assert_eq!((codes("FailJob"), codes("Ignore")), (hopeless, hopeful), "{file}");
+    }
+}
+
+/// One number in two places: the round that is waited for and the job's size; the labeler's parts and its job's size.
+#[test]
+fn the_experiments_are_experiments_and_sizes_agree() {
+    let workers = of_kind("base/worker.yaml", "Job")["spec"]["completions"].as_u64().unwrap();
+    for file in ["base/experiment.toml", "overlays/s3/experiment.toml"] {
+        let text = std::fs::read_to_string(in_checkout("deploy/kubernetes").join(file)).unwrap();
+        let experiment = Experiment::parse(&text).unwrap();
+        assert_eq!(u64::from(experiment.cluster.workers), workers, "{file}");
+        let located = [Some(experiment.run.output), Some(experiment.data.annotated), experiment.data.labels];
+        assert!(
+            located.iter().flatten().all(|l| l.starts_with('/') || l.contains("://")),
+            "{file}: {located:?}"
+        );
+    }
+    let parts = of_kind("base/teacher-labeler.yaml", "Job")["spec"]["completions"].as_u64().unwrap();
+    let settings = std::fs::read_to_string(in_checkout("deploy/kubernetes/base/kustomization.yaml")).unwrap();
+    assert!(settings.contains(&format!("- STENTOR_OF={parts}\n")));
+}
+
+/// Program and arguments of every container, with the number that Kubernetes puts in.
+#[test]
+fn every_container_is_started_with_options_that_its_program_has() {
+    for (file, kind) in [
+        ("base/coordinator.yaml", "StatefulSet"),
+        ("base/worker.yaml", "Job"),
+        ("base/teacher-labeler.yaml", "Job"),
+    ] {
+        let containers = of_kind(file, kind)["spec"]["template"]["spec"]["containers"].clone();
+        for container in containers.as_sequence().unwrap() {
+            let mut words = vec![container["name"].as_str().unwrap().to_owned()];
+            let arguments =
+                container["args"].as_sequence().unwrap().iter().map(|word| word.as_str().unwrap());
+            words.extend(arguments.map(|word| word.replace("$(JOB_COMPLETION_INDEX)", "3")));
+            understood(&words).unwrap_or_else(|problem| panic!("{file}: {words:?}\n{problem}"));
+        }
+    }
+}
