@@ -3,6 +3,7 @@ use crate::core::{
 };
 use crate::events::EventLog;
 use crate::gauges::Gauges;
+use crate::limits::MOST_MEMBERS;
 use crate::page::{Arrived, Feed, Note, Wires};
 use crate::publish::Publisher;
 use crate::run::Progress;
@@ -139,6 +140,12 @@ impl Engine {
     fn translate(&mut self, command: Command) -> Option<Input> {
         Some(match command {
             Command::Join(Joining { session, request, reply }) => {
+                // A session is in the one or in the other, and for a moment in both.
+                if self.joins.len() + self.attendants.len() >= MOST_MEMBERS {
+                    let refusal = format!("expected at most {MOST_MEMBERS} members, found as many already");
+                    let _ = reply.send(Err(Status::resource_exhausted(refusal)));
+                    return None;
+                }
                 tracing::info!(identity = request.identity, host = request.host, "asks for membership");
                 let v1::JoinRequest { identity, host, .. } = &request;
                 self.page.tell(|| Note::Joining { identity: identity.clone(), host: host.clone() });

@@ -81,6 +81,12 @@ pub enum Error {
         /// Those of the experiment.
         reducers: usize,
     },
+    /// The certificates cannot be used, or the listener would be open to everybody.
+    #[error(transparent)]
+    Tls(#[from] stentor_runtime::tls::Error),
+    /// A setting of the program itself cannot be used.
+    #[error(transparent)]
+    Setting(#[from] stentor_runtime::Error),
     /// The listener or server failed.
     #[error("gRPC server: {0}")]
     Server(#[from] tonic::transport::Error),
@@ -125,6 +131,8 @@ impl Error {
             Error::State { .. } => "E0504",
             Error::EventLog { .. } => "E0505",
             Error::NoSuchReducer { .. } => "E0506",
+            Error::Tls(error) => error.id(),
+            Error::Setting(_) => "E0515",
             Error::Server(_) => "E0507",
             Error::LostQuorum(_) => "E0508",
             Error::BadData(_) => "E0509",
@@ -145,7 +153,9 @@ impl Error {
             Error::Read { .. }
             | Error::Experiment { .. }
             | Error::Occupied { .. }
+            | Error::Setting(_)
             | Error::NoSuchReducer { .. } => ExitStatus::Config,
+            Error::Tls(error) => error.exit_status(),
             Error::Data(_)
             | Error::BadData(_)
             | Error::OtherRun { .. }

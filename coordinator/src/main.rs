@@ -4,7 +4,8 @@ use clap::Parser;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use stentor_coordinator::{Error, Options, Page, Start, read_experiment, serve, serve_reducer};
+use stentor_coordinator::{Error, Gate, Options, Page, Start, read_experiment, serve, serve_reducer};
+use stentor_runtime::tls::{Strangers, Tls, check_listener};
 use stentor_runtime::{ExitStatus, Shutdown, Telemetry, Token, telemetry};
 
 /// Serves an experiment to workers and holds their rounds together.
@@ -16,6 +17,12 @@ struct Arguments {
     /// Address for workers; port 0 takes a free one.
     #[arg(long, env = "STENTOR_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT")]
     listen: SocketAddr,
+    /// Folder with ca.crt, tls.crt and tls.key: workers and people must show certificates of the same cluster.
+    #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
+    tls: Option<PathBuf>,
+    /// Listen on a network without certificates: everybody on it may join the training and read it.
+    #[arg(long, env = "STENTOR_INSECURE", value_parser = clap::builder::FalseyValueParser::new())]
+    insecure: bool,
     /// File with the token by which people may look and steer without a certificate; or STENTOR_TOKEN holds the token.
     #[arg(long, env = "STENTOR_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -72,19 +79,18 @@ fn tell(arguments: &Arguments) -> Result<(Page, Telemetry), stentor_runtime::Err
 
 async fn run(arguments: Arguments, page: Page, shutdown: &Shutdown) -> Result<(), Error> {
     let experiment = read_experiment(&arguments.experiment)?;
-    let address = arguments.listen;
-    let listening = |source| Error::Read { path: address.to_string(), source };
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(listening)?;
-    let address = listener.local_addr().map_err(listening)?;
-    tracing::info!(%address, "listening for workers");
+    let gate = open_gate(&arguments).await?;
+    let address = gate.listener.local_addr().map_err(|source| unbound(arguments.listen, source))?;
+    let scheme = if gate.tls.is_some() { "https" } else { "http" };
+    tracing::info!(%address, scheme, "listening for workers");
     if let Some(index) = arguments.reducer {
-        return serve_reducer(&experiment, index, listener, shutdown).await;
+        return serve_reducer(&experiment, index, gate, shutdown).await;
     }
     let start = if arguments.resume { Start::Resume } else { Start::Fresh };
     let (progress, mut told) = tokio::sync::mpsc::unbounded_channel();
     let progress = arguments.json_lines.then_some(progress);
     if arguments.json_lines {
-        print(&serde_json::json!({ "listening": format!("http://{address}") }));
+        print(&serde_json::json!({ "listening": format!("{scheme}://{address}") }));
         tokio::spawn(async move {
             while let Some(progress) = told.recv().await {
                 print(&serde_json::json!({ "progress": progress }));
@@ -94,11 +100,26 @@ async fn run(arguments: Arguments, page: Page, shutdown: &Shutdown) -> Result<()
     // Only where somebody can look at it.
     let page = arguments.metrics.map(|_| page);
     let options = Options { experiment, start, progress, page };
-    let summary = serve(options, listener, shutdown).await?;
+    let summary = serve(options, gate, shutdown).await?;
     if arguments.json_lines {
         print(&serde_json::json!({ "summary": summary }));
     }
     Ok(())
+}
+
+/// Nothing is bound before it is known that not everybody could come in.
+async fn open_gate(arguments: &Arguments) -> Result<Gate, Error> {
+    let token = Token::from_environment(arguments.token_file.as_deref())?;
+    let strangers = if token.is_some() { Strangers::Heard } else { Strangers::Refused };
+    let tls = arguments.tls.as_deref().map(|folder| Tls::for_server(folder, strangers)).transpose()?;
+    check_listener(arguments.listen, tls.as_ref(), arguments.insecure)?;
+    let listener = tokio::net::TcpListener::bind(arguments.listen).await;
+    let listener = listener.map_err(|source| unbound(arguments.listen, source))?;
+    Ok(Gate { listener, tls, token })
+}
+
+fn unbound(address: SocketAddr, source: std::io::Error) -> Error {
+    Error::Read { path: address.to_string(), source }
 }
 
 /// One JSON line. A reader that is gone must not stop the training.

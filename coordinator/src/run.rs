@@ -1,4 +1,5 @@
 use crate::Error;
+use crate::access::{Access, Guarded};
 use crate::core::{Core, Event, Outcome, Saved, Settings};
 use crate::engine::Engine;
 use crate::events::EventLog;
@@ -22,12 +23,11 @@ use stentor_exchange::ranges;
 use stentor_experiment::{Experiment, Source};
 use stentor_proto::v1::coordinator_server::CoordinatorServer;
 use stentor_proto::v1::reducer_server::ReducerServer;
-use stentor_runtime::{Shutdown, metrics};
+use stentor_runtime::tls::{Listening, Refusals, Tls, incoming};
+use stentor_runtime::{Shutdown, Token, metrics};
 use stentor_store::{Put, Store};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio_stream::wrappers::TcpListenerStream;
-use tokio_stream::{Stream, StreamExt};
 
 /// Folder of the claims on a run.
 const INCARNATIONS: &str = "incarnations";
@@ -67,6 +67,27 @@ pub struct Options {
     pub page: Option<Page>,
 }
 
+/// A server's door: where it listens, and who may come in.
+#[derive(Debug)]
+pub struct Gate {
+    /// Bound already.
+    pub listener: TcpListener,
+    /// None: everybody who reaches the listener may train.
+    pub tls: Option<Tls>,
+    /// Opens what is for people to who has no admin's certificate; without certificates, it is demanded there.
+    pub token: Option<Token>,
+}
+
+impl Gate {
+    /// What judges calls, and how connections are made.
+    fn split(self) -> (Access, TcpListener, Listening) {
+        let refusals = Refusals::default();
+        let cluster = self.tls.as_ref().and_then(Tls::identity).map(|own| own.cluster);
+        let access = Access::new(cluster, self.token, refusals.clone());
+        (access, self.listener, Listening { tls: self.tls, refusals })
+    }
+}
+
 /// Reads an experiment file; relative locations in it are meant from its own folder.
 ///
 /// # Errors
@@ -82,11 +103,11 @@ pub fn read_experiment(path: &Path) -> Result<Experiment, Error> {
     Ok(experiment.rebased(&folder))
 }
 
-/// Runs a coordinator on `listener` until the run is over.
+/// Runs a coordinator behind `gate` until the run is over.
 ///
 /// # Errors
 /// Any [`Error`]; [`Error::Interrupted`] after a signal.
-pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown) -> Result<Summary, Error> {
+pub async fn serve(options: Options, gate: Gate, shutdown: &Shutdown) -> Result<Summary, Error> {
     let Options { experiment, start, progress, page } = options;
     let dataset = Arc::new(Dataset::open(&experiment).await?);
     let run = Store::open(&experiment.run.output)?;
@@ -183,15 +204,17 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
     };
     let service = Service::new(commands, &run_id, experiment.clone(), Arc::clone(&dataset));
     let (stop, stopped) = oneshot::channel::<()>();
+    let (access, listener, listening) = gate.split();
     // Without reducers of their own, this process sums all.
     let reducer = experiment.exchange.reducers.is_empty().then(|| {
         let reducer = RangeReducer::new(&experiment, run.clone(), 0, 0..parameters);
-        reducer_server(reducer, &experiment.run.name)
+        reducer_server(reducer, &experiment.run.name, &access)
     });
+    let service = CoordinatorServer::new(service).max_decoding_message_size(MOST_MESSAGE_BYTES);
     let server = server()
-        .add_service(CoordinatorServer::new(service).max_decoding_message_size(2 << 20))
+        .add_service(access.guard(service))
         .add_optional_service(reducer)
-        .serve_with_incoming_shutdown(connections(listener), async {
+        .serve_with_incoming_shutdown(incoming(listener, listening), async {
             let _ = stopped.await;
         });
     let server = tokio::spawn(server);
@@ -209,14 +232,14 @@ pub async fn serve(options: Options, listener: TcpListener, shutdown: &Shutdown)
     conclude(outcome, &run, &experiment, &tally).await
 }
 
-/// Runs reducer number `index` of the experiment's `exchange.reducers` on `listener` until a signal asks for the end.
+/// Runs reducer number `index` of the experiment's `exchange.reducers` behind `gate` until a signal asks for the end.
 ///
 /// # Errors
 /// [`Error::NoSuchReducer`]; [`Error::Data`] where the features, which tell the model's size, cannot be read.
 pub async fn serve_reducer(
     experiment: &Experiment,
     index: usize,
-    listener: TcpListener,
+    gate: Gate,
     shutdown: &Shutdown,
 ) -> Result<(), Error> {
     let reducers = experiment.exchange.reducers.len();
@@ -230,34 +253,38 @@ pub async fn serve_reducer(
     tracing::info!(index, ?range, "summing");
     let run = Store::open(&experiment.run.output)?;
     let reducer = RangeReducer::new(experiment, run, index, range);
+    let (access, listener, listening) = gate.split();
     server()
-        .add_service(reducer_server(reducer, &experiment.run.name))
-        .serve_with_incoming_shutdown(connections(listener), shutdown.requested())
+        .add_service(reducer_server(reducer, &experiment.run.name, &access))
+        .serve_with_incoming_shutdown(incoming(listener, listening), shutdown.requested())
         .await?;
     Ok(())
 }
 
-/// Connections whose small messages are sent at once. tonic's own setting does not reach a listener that is passed in, and
-/// without it an answer waits for the acknowledgement of the one before, which the other side delays by 40 ms.
-fn connections(listener: TcpListener) -> impl Stream<Item = std::io::Result<TcpStream>> {
-    TcpListenerStream::new(listener).map(|connection| {
-        let connection = connection?;
-        connection.set_nodelay(true)?;
-        Ok(connection)
-    })
-}
+/// Larger messages are refused before they are read. Parts of payloads have half of it.
+const MOST_MESSAGE_BYTES: usize = 2 << 20;
+
+/// Calls that are open at once on a connection. A worker has five at most.
+const MOST_STREAMS: u32 = 64;
 
 /// What every gRPC server of a run has in common.
 fn server() -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .initial_stream_window_size(4 << 20)
         .initial_connection_window_size(4 << 20)
+        .max_concurrent_streams(MOST_STREAMS)
+        .http2_max_header_list_size(16 << 10)
         .http2_keepalive_interval(Some(Duration::from_secs(5)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
 }
 
-fn reducer_server(reducer: RangeReducer, run: &str) -> ReducerServer<ReducerService> {
-    ReducerServer::new(ReducerService::new(Arc::new(reducer), run)).max_decoding_message_size(2 << 20)
+fn reducer_server(
+    reducer: RangeReducer,
+    run: &str,
+    access: &Access,
+) -> Guarded<ReducerServer<ReducerService>> {
+    let service = ReducerService::new(Arc::new(reducer), run);
+    access.guard(ReducerServer::new(service).max_decoding_message_size(MOST_MESSAGE_BYTES))
 }
 
 async fn conclude(

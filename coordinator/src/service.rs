@@ -1,6 +1,6 @@
 use crate::core::{Refusal, Session};
 use crate::engine::{Command, Contribution, Joining};
-use crate::wire;
+use crate::{limits, wire};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,6 +79,7 @@ impl Coordinator for Service {
                 "expected an identity of 1 to 128 letters, digits, `-`, `_` or `.`",
             ));
         }
+        limits::name("host", &request.host)?;
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         let mut guard = Guard { engine: self.engine.clone(), session, armed: true };
@@ -97,6 +98,7 @@ impl Coordinator for Service {
         let Some(Note::Header(mut header)) = next(&mut notes).await?.and_then(|n| n.note) else {
             return Err(Status::invalid_argument("expected a contribution's header first"));
         };
+        limits::name("identity", &header.identity)?;
         let header_bytes = stentor_proto::encoded_len(&header);
         let traffic = header.traffic.unwrap_or_default();
         let bad = wire::bad_row_groups(&self.dataset, std::mem::take(&mut header.bad_row_groups))
@@ -134,6 +136,7 @@ impl Coordinator for Service {
         request: Request<v1::BoundaryReport>,
     ) -> Result<Response<v1::ReportReply>, Status> {
         let report = request.into_inner();
+        limits::report(&report)?;
         let (peak_rss_mb, traffic) = (report.peak_rss_mb, report.traffic.unwrap_or_default());
         let report = wire::report(&self.run_id, report).map_err(Status::failed_precondition)?;
         self.tell(Command::Report { report, peak_rss_mb, traffic }).await?;
@@ -165,7 +168,7 @@ impl Coordinator for Service {
             let _guard = Guard { engine: engine.clone(), session, armed: true };
             let mut beat = Some(first);
             while let Some(heartbeat) = beat {
-                let heard = Command::Heard { session, doing: heartbeat.doing };
+                let heard = Command::Heard { session, doing: limits::cut(heartbeat.doing) };
                 if engine.send(heard).await.is_err() {
                     return;
                 }
@@ -177,13 +180,15 @@ impl Coordinator for Service {
 
     async fn leave(&self, request: Request<v1::LeaveRequest>) -> Result<Response<v1::LeaveReply>, Status> {
         let v1::LeaveRequest { run_id, identity, reason, fatal } = request.into_inner();
+        limits::name("run_id", &run_id)?;
+        limits::name("identity", &identity)?;
         if run_id != *self.run_id {
             return Err(Status::failed_precondition(format!(
                 "expected run `{}`, found `{run_id}`",
                 self.run_id
             )));
         }
-        self.tell(Command::Leave { identity, reason, fatal }).await?;
+        self.tell(Command::Leave { identity, reason: limits::cut(reason), fatal }).await?;
         Ok(Response::new(v1::LeaveReply {}))
     }
 

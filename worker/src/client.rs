@@ -3,11 +3,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
+use stentor_runtime::tls::{self, Tls};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 /// The connection to the coordinator.
@@ -15,6 +16,7 @@ use tonic::{Code, Status};
 pub(crate) struct Client {
     grpc: CoordinatorClient<Channel>,
     url: String,
+    tls: Option<Tls>,
 }
 
 /// What the member says it is doing; heartbeats carry the newest words.
@@ -63,14 +65,20 @@ impl Drop for Contributing {
 
 impl Client {
     /// A connection that is made when it is first used.
-    pub(crate) fn new(url: &str) -> Result<Self, Error> {
-        let grpc = CoordinatorClient::new(connection(url)?).max_decoding_message_size(2 << 20);
-        Ok(Self { grpc, url: url.to_owned() })
+    pub(crate) fn new(url: &str, tls: Option<Tls>) -> Result<Self, Error> {
+        let grpc =
+            CoordinatorClient::new(tls::channel(url, tls.as_ref())?).max_decoding_message_size(2 << 20);
+        Ok(Self { grpc, url: url.to_owned(), tls })
     }
 
     /// The coordinator's address.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// By which it and the reducers are known, and this worker to them.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// Asks for membership until it is granted, refused, or `patience` is over.
@@ -88,12 +96,15 @@ impl Client {
                 Ok(reply) => return Ok(reply.into_inner()),
                 Err(status) => status,
             };
+            let (reason, denied) = tls::explain(&status);
+            if denied {
+                return Err(Error::Unauthorised(reason));
+            }
             if !matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Aborted) {
                 return Err(Error::Refused(status.message().to_owned()));
             }
             let waited = started.elapsed();
             if waited > patience {
-                let reason = status.message().to_owned();
                 return Err(Error::Unreachable {
                     url: self.url.clone(),
                     seconds: waited.as_secs_f64(),
@@ -101,7 +112,7 @@ impl Client {
                 });
             }
             let delay = Duration::from_millis(100 << attempt.min(5));
-            tracing::info!(reason = status.message(), ?delay, "joining again");
+            tracing::info!(reason, ?delay, "joining again");
             tokio::time::sleep(delay).await;
             attempt += 1;
         }
@@ -176,26 +187,14 @@ impl Client {
     }
 }
 
-/// A connection that is made when it is first used, and again when it broke.
-pub(crate) fn connection(url: &str) -> Result<Channel, Error> {
-    let endpoint = Endpoint::from_shared(url.to_owned())
-        .map_err(|e| Error::Refused(format!("expected a URL such as http://host:7400, found `{url}`: {e}")))?
-        .connect_timeout(Duration::from_secs(5))
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(Duration::from_secs(5))
-        .keep_alive_timeout(Duration::from_secs(10))
-        // hyper's default of 64 KiB a stream would cap a transfer at window / round trip.
-        .initial_stream_window_size(4 << 20)
-        .initial_connection_window_size(4 << 20);
-    Ok(endpoint.connect_lazy())
-}
-
 /// Every failure of a call within a session ends the session: state is only safe after joining again.
 #[allow(clippy::needless_pass_by_value)] // `map_err` gives it away.
 pub(crate) fn session_over(status: Status) -> Error {
+    let (words, denied) = tls::explain(&status);
     match status.code() {
+        _ if denied => Error::Unauthorised(words),
         Code::InvalidArgument | Code::OutOfRange => Error::Protocol(status.message().to_owned()),
-        _ => Error::SessionOver(status.message().to_owned()),
+        _ => Error::SessionOver(words),
     }
 }
 

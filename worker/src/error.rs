@@ -22,6 +22,12 @@ pub enum Error {
     /// The coordinator refused.
     #[error("the coordinator refused: {0}")]
     Refused(String),
+    /// One side does not believe that the other is who it says.
+    #[error("not let in: {0}")]
+    Unauthorised(String),
+    /// This worker's own certificates, or its URLs, cannot be used.
+    #[error(transparent)]
+    Tls(#[from] stentor_runtime::tls::Error),
     /// The coordinator's messages make no sense.
     #[error("unexpected message from the coordinator: {0}")]
     Protocol(String),
@@ -67,6 +73,8 @@ impl Error {
             Error::Unreachable { .. } => "E0601",
             Error::Request(_) => "E0602",
             Error::Refused(_) => "E0603",
+            Error::Unauthorised(_) => "E0611",
+            Error::Tls(error) => error.id(),
             Error::Protocol(_) => "E0604",
             Error::Message(_) => "E0605",
             Error::SessionOver(_) => "E0606",
@@ -90,6 +98,8 @@ impl Error {
             Error::Request(_) | Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => {
                 ExitStatus::Config
             }
+            Error::Unauthorised(_) => ExitStatus::Auth,
+            Error::Tls(error) => error.exit_status(),
             Error::Data(_) | Error::BadBatch { .. } | Error::Checkpoint(_) => ExitStatus::Data,
             Error::Exchange(_) => ExitStatus::NonFinite,
             Error::Unreachable { .. }

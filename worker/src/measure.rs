@@ -58,7 +58,7 @@ pub async fn measure(
     mut tell: impl FnMut(Round),
 ) -> Result<(), Error> {
     stentor_acoustic::set_threads(1)?;
-    let mut client = Client::new(url)?;
+    let mut client = Client::new(url, None)?;
     let reply = client.join(identity, Duration::from_secs(120)).await?;
     let experiment = Arc::new(Experiment::parse(&reply.experiment_toml)?);
     let dataset = Dataset::open(&experiment).await?;
@@ -74,7 +74,7 @@ pub async fn measure(
     };
     let _dismissed = client.attend(first, Duration::from_secs(1), Doing::default()).await?;
     let mut replica = Replica::new(model, &experiment, stentor_proto::strategy(assignment.strategy)?);
-    let reducers = Reducers::new(url, &experiment.exchange.reducers, replica.len())?;
+    let reducers = Reducers::new(url, &experiment.exchange.reducers, None, replica.len())?;
     let ranges: Vec<_> = reducers.ranges().collect();
     let mut exchange = Exchange::new(client, reducers, &experiment, &reply.checkpoint);
     let rate = experiment.schedule.learning_rate;

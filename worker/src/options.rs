@@ -1,6 +1,7 @@
 use crate::Replay;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// A member of a training cluster: joins the coordinator, which tells it everything about the experiment.
 #[derive(Debug, Clone, Parser)]
@@ -24,7 +25,7 @@ pub enum Study {
 /// How a worker joins a cluster.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The coordinator, `http://HOST:PORT`.
+    /// The coordinator, `http://HOST:PORT`, or `https://HOST:PORT` with --tls.
     #[arg(long, env = "STENTOR_COORDINATOR", value_name = "URL")]
     pub coordinator: String,
     /// Name that stays the same across restarts; it owns the residual and local optimiser state.
@@ -36,6 +37,9 @@ pub struct Options {
     /// Threads for arithmetic; 0 means all cores.
     #[arg(long, env = "STENTOR_THREADS", default_value_t = 1)]
     pub threads: usize,
+    /// Folder with ca.crt, tls.crt and tls.key of a worker: coordinator and reducers must be of the same cluster.
+    #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
+    pub tls: Option<PathBuf>,
     /// Address for /metrics and /healthz.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT")]
     pub metrics: Option<SocketAddr>,

@@ -1,10 +1,11 @@
 use crate::Error;
-use crate::client::{connection, session_over};
+use crate::client::session_over;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use std::ops::Range;
 use stentor_proto::v1::reducer_client::ReducerClient;
 use stentor_proto::{PayloadAssembler, parts, v1};
+use stentor_runtime::tls::{self, Tls};
 use tokio_stream::StreamExt;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -52,13 +53,18 @@ pub(crate) enum Staged {
 
 impl Reducers {
     /// Connections to `urls` for a vector of `values`; without URLs, to the coordinator's own reducer.
-    pub(crate) fn new(coordinator: &str, urls: &[String], values: usize) -> Result<Self, Error> {
+    pub(crate) fn new(
+        coordinator: &str,
+        urls: &[String],
+        tls: Option<&Tls>,
+        values: usize,
+    ) -> Result<Self, Error> {
         let own = [coordinator.to_owned()];
         let urls = if urls.is_empty() { &own } else { urls };
         let ranges = stentor_exchange::ranges(values, urls.len()).into_iter().zip(urls);
         let ranges = ranges
             .map(|(range, url)| {
-                let client = ReducerClient::new(connection(url)?).max_decoding_message_size(2 << 20);
+                let client = ReducerClient::new(tls::channel(url, tls)?).max_decoding_message_size(2 << 20);
                 Ok((range, client))
             })
             .collect::<Result<_, Error>>()?;

@@ -4,6 +4,7 @@ use crate::{Error, Options};
 use std::time::Duration;
 use stentor_proto::v1;
 use stentor_runtime::Shutdown;
+use stentor_runtime::tls::{Role, Tls};
 
 /// Joins, trains, and joins again after a dismissal, until the run is finished or a signal asks for the end.
 ///
@@ -14,7 +15,8 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
     let chosen = stentor_acoustic::choose_device(&options.device)?;
     stentor_acoustic::set_threads(threads)?;
     tracing::info!(device = ?chosen.device, why = chosen.why, threads, identity = options.identity, "ready");
-    let mut client = Client::new(&options.coordinator)?;
+    let tls = options.tls.as_deref().map(|folder| Tls::for_client(folder, Role::Worker)).transpose()?;
+    let mut client = Client::new(&options.coordinator, tls)?;
     let patience = Duration::from_secs_f64(options.patience_s.clamp(0.0, 1e6));
     loop {
         let doing = Doing::default();

@@ -123,7 +123,8 @@ impl<'a> Session<'a> {
             state::load(&mut replica, &run, &reply.checkpoint, identity).await?;
             tracing::info!(checkpoint = reply.checkpoint, "loaded");
         }
-        let reducers = Reducers::new(client.url(), &experiment.exchange.reducers, replica.len())?;
+        let reducers =
+            Reducers::new(client.url(), &experiment.exchange.reducers, client.tls(), replica.len())?;
         let exchange = Exchange::new(client.clone(), reducers, &experiment, &reply.checkpoint);
         let feed = Feed::new(Arc::clone(&dataset), Arc::clone(&experiment));
         let two_sources = dataset.part(Source::MachineLabeled).is_some();

@@ -1,5 +1,6 @@
 use super::{Place, RangeReducer, Ready, Refusal};
 use crate::core::Fence;
+use crate::limits;
 use std::pin::Pin;
 use std::sync::Arc;
 use stentor_exchange::Digest;
@@ -67,6 +68,7 @@ impl v1::reducer_server::Reducer for ReducerService {
             return Err(Status::out_of_range(words));
         }
         let fence = self.fence(header.fence.clone())?;
+        header.company.as_ref().map_or(Ok(()), limits::company)?;
         let group = header.company.as_ref().map_or(0, |c| c.group);
         let place = Place { fence, group, slot: header.slot };
         self.reducer.expect(&header, fence).await?;
@@ -76,7 +78,8 @@ impl v1::reducer_server::Reducer for ReducerService {
                 return Err(Status::invalid_argument("expected payload after the header, found another one"));
             };
             let end = offset as u64 + bytes.len() as u64;
-            if bytes.len() > MAX_PART_BYTES || end > announced {
+            // Without empty parts a stream is no longer than what it announced.
+            if bytes.is_empty() || bytes.len() > MAX_PART_BYTES || end > announced {
                 let words = format!("part of {} bytes at {offset} of {announced} announced", bytes.len());
                 self.reducer.spoil(&place);
                 return Err(Status::out_of_range(words));

@@ -30,6 +30,7 @@ pub mod metrics;
 mod retry;
 mod shutdown;
 pub mod telemetry;
+pub mod tls;
 mod token;
 pub mod traces;
 

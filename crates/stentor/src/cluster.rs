@@ -1,17 +1,35 @@
 //! `stentor status` and `stentor switch`: a look at a running coordinator, and a word to it.
 
 use anyhow::{Context, Result, anyhow, bail};
-use clap::Parser;
+use clap::{Args, Parser};
+use std::path::PathBuf;
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
-use tonic::transport::{Channel, Endpoint};
+use stentor_runtime::Token;
+use stentor_runtime::tls::{self, Tls};
+use tonic::Request;
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+
+/// Which coordinator, and by what it knows us.
+#[derive(Debug, Args)]
+struct Target {
+    /// The coordinator, `http://HOST:PORT`, or `https://HOST:PORT` with --tls.
+    #[arg(long, env = "STENTOR_COORDINATOR", value_name = "URL")]
+    coordinator: String,
+    /// Folder with ca.crt, tls.crt and tls.key of an admin; with a token ca.crt is enough.
+    #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
+    tls: Option<PathBuf>,
+    /// File with the coordinator's token for people; or STENTOR_TOKEN holds the token.
+    #[arg(long, env = "STENTOR_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
 
 /// Show who is a member of a running cluster, which round is open, and who is waited for.
 #[derive(Debug, Parser)]
 pub(crate) struct Status {
-    /// The coordinator, `http://HOST:PORT`.
-    #[arg(long, env = "STENTOR_COORDINATOR", value_name = "URL")]
-    coordinator: String,
+    #[command(flatten)]
+    target: Target,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -20,9 +38,8 @@ pub(crate) struct Status {
 /// Change the exchange strategy of a running cluster at the next boundary.
 #[derive(Debug, Parser)]
 pub(crate) struct Switch {
-    /// The coordinator, `http://HOST:PORT`.
-    #[arg(long, env = "STENTOR_COORDINATOR", value_name = "URL")]
-    coordinator: String,
+    #[command(flatten)]
+    target: Target,
     /// `dense`, `gtc`, `bmuf` or `two-tier`; its table in the experiment file says how.
     #[arg(long, value_name = "STRATEGY")]
     strategy: String,
@@ -33,7 +50,9 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl Status {
     pub(crate) fn run(&self) -> Result<()> {
-        let reply = ask(&self.coordinator, async |mut client| client.status(v1::StatusRequest {}).await)?;
+        let reply = self
+            .target
+            .ask(v1::StatusRequest {}, async |mut client, request| client.status(request).await)?;
         let share = 100.0 * reply.committed_frames as f64 / reply.total_frames.max(1) as f64;
         if self.json {
             let members: Vec<_> = reply
@@ -84,7 +103,7 @@ impl Switch {
             bail!("expected one of {}, found `{}`", words.join(", "), self.strategy);
         };
         let request = v1::SwitchRequest { strategy: strategies[place].into() };
-        let reply = ask(&self.coordinator, async |mut client| client.switch(request).await)?;
+        let reply = self.target.ask(request, async |mut client, request| client.switch(request).await)?;
         let from = strategies.iter().position(|s| *s == reply.from()).map_or("another", |place| words[place]);
         if from == self.strategy {
             println!("{from} is in force already");
@@ -95,18 +114,52 @@ impl Switch {
     }
 }
 
-fn ask<T>(
-    url: &str,
-    question: impl AsyncFnOnce(CoordinatorClient<Channel>) -> Result<tonic::Response<T>, tonic::Status>,
-) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let endpoint = Endpoint::from_shared(url.to_owned())
-            .with_context(|| format!("expected a URL such as http://host:7400, found `{url}`"))?
-            .connect_timeout(PATIENCE)
-            .timeout(PATIENCE);
-        let channel = endpoint.connect().await.with_context(|| format!("no coordinator answers at {url}"))?;
-        let answer = question(CoordinatorClient::new(channel)).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| anyhow!("{url}: {}", status.message()))
-    })
+impl Target {
+    fn ask<Q, A>(
+        &self,
+        question: Q,
+        call: impl AsyncFnOnce(
+            CoordinatorClient<Channel>,
+            Request<Q>,
+        ) -> Result<tonic::Response<A>, tonic::Status>,
+    ) -> Result<A> {
+        let url = &self.coordinator;
+        let token = Token::from_environment(self.token_file.as_deref())?;
+        let open = if token.is_some() { Tls::for_token_bearer } else { Tls::for_person };
+        let tls = self.tls.as_deref().map(open).transpose()?;
+        let mut request = Request::new(question);
+        if let Some(token) = &token {
+            if tls.is_none() && !is_local(url) {
+                bail!(
+                    "{url}: expected --tls with a token, found none: everybody on the way could read the token"
+                );
+            }
+            let mut value: MetadataValue<_> =
+                token.bearer().parse().context("the token cannot be a header")?;
+            value.set_sensitive(true);
+            request.metadata_mut().insert("authorization", value);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let client = CoordinatorClient::new(tls::channel(url, tls.as_ref())?);
+            let silent = || anyhow!("no coordinator answers at {url} within {} s", PATIENCE.as_secs());
+            let answer = tokio::time::timeout(PATIENCE, call(client, request)).await.map_err(|_| silent())?;
+            answer.map(tonic::Response::into_inner).map_err(|status| {
+                let (words, denied) = tls::explain(&status);
+                match status.code() {
+                    _ if denied => anyhow!("not let in: {words}"),
+                    tonic::Code::Unavailable => anyhow!("no coordinator answers at {url}: {words}"),
+                    _ => anyhow!("{url}: {words}"),
+                }
+            })
+        })
+    }
+}
+
+/// Whether a URL names this very machine.
+fn is_local(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

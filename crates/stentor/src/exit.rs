@@ -33,6 +33,7 @@ fn id(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         .or_else(|| cause.downcast_ref().map(stentor_dataset::Error::id))
         .or_else(|| cause.downcast_ref().map(stentor_checkpoint::Error::id))
         .or_else(|| cause.downcast_ref().map(stentor_coordinator::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_runtime::tls::Error::id))
 }
 
 /// What an error means to whoever started the program.

@@ -1,5 +1,6 @@
 //! `stentor`: the front door. It links no libtorch; what needs it is done by the sibling programs that it starts.
 
+mod certs;
 mod cluster;
 mod config;
 mod evaluate;
@@ -57,6 +58,8 @@ enum Command {
     Status(cluster::Status),
     /// Change the exchange strategy of a running cluster at the next boundary.
     Switch(cluster::Switch),
+    /// Make a CA for a cluster and certificates for its programs.
+    Certs(certs::Args),
     /// Forecast the cost of a batch for each strategy of exchange on a given network.
     Plan(plan::Args),
     /// Check an experiment file, or show it with every default.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => return replay::run(&arguments),
         Command::Status(arguments) => arguments.run(),
         Command::Switch(arguments) => arguments.run(),
+        Command::Certs(arguments) => certs::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => arguments.run(Arguments::command()),

@@ -147,6 +147,15 @@ catalogue! {
     /// Entries waiting in a queue inside the program.
     Gauge queue_depth(u64, queue: &'static str) in Count;
 
+    // Who is let in.
+
+    /// Connections that were not let in.
+    Counter refused_connections(u64, reason: &'static str) in Count;
+    /// Calls that were refused for who made them, or because too many were under way.
+    Counter refused_calls(u64, reason: &'static str) in Count;
+    /// When the program's own certificate expires.
+    Gauge certificate_expiry_timestamp(SystemTime) in Seconds;
+
     // The program itself.
 
     /// Invariants of the coordinator that did not hold, by their id (docs/reliability.md). Each is a bug.

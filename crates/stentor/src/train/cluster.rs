@@ -63,6 +63,9 @@ impl Cluster {
                 format!("--threads={threads}"),
                 format!("--device={}", arguments.device),
             ];
+            if let Some(tls) = arguments.tls.as_deref().filter(|_| arguments.coordinator.is_some()) {
+                own.push(format!("--tls={}", tls.display()));
+            }
             if let Some(metrics) = arguments.metrics {
                 let port = metrics.port().saturating_add(1 + number as u16);
                 own.push(format!("--metrics={}", SocketAddr::new(metrics.ip(), port)));
@@ -237,7 +240,7 @@ fn known(status: std::process::ExitStatus) -> ExitStatus {
 
 async fn spawn(program: &str, name: &str, arguments: &[String]) -> Result<Child> {
     let mut command = siblings::command(program);
-    command.args(arguments);
+    command.args(arguments).env_remove("STENTOR_TLS");
     if std::env::var_os("STENTOR_LOG").is_none() {
         command.env("STENTOR_LOG", "warn");
     }
@@ -249,6 +252,8 @@ async fn start_coordinator(arguments: &Args) -> Result<(Child, Lines<BufReader<C
     command
         .arg(&arguments.experiment)
         .args(["--listen", "127.0.0.1:0", "--json-lines"])
+        // On this machine's own loopback nobody needs certificates.
+        .env_remove("STENTOR_TLS")
         .stdout(Stdio::piped());
     if arguments.resume {
         command.arg("--resume");

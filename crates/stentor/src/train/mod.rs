@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// Start workers only, and let them join this coordinator.
     #[arg(long, value_name = "URL")]
     coordinator: Option<String>,
+    /// Folder with ca.crt, tls.crt and tls.key of a worker, for workers that join a coordinator elsewhere.
+    #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
+    tls: Option<PathBuf>,
     /// Workers to start; default: `cluster.workers` of the experiment.
     #[arg(long, value_name = "N")]
     workers: Option<u32>,

@@ -99,10 +99,15 @@ pub(super) fn run(
     let file = experiment.display().to_string();
     for (index, host) in hosts.clone().enumerate().filter(|_| setting.own_reducers) {
         let (listen, index) = (format!("{}:7500", network.address(host)), index.to_string());
-        start(host, &coordinator, &[&file, "--listen", &listen, "--reducer", &index], Stdio::null())?;
+        start(
+            host,
+            &coordinator,
+            &[&file, "--insecure", "--listen", &listen, "--reducer", &index],
+            Stdio::null(),
+        )?;
     }
     let listen = format!("{}:7400", network.address(0));
-    let centre = start(0, &coordinator, &[&file, "--listen", &listen], Stdio::null())?;
+    let centre = start(0, &coordinator, &[&file, "--insecure", "--listen", &listen], Stdio::null())?;
     std::thread::sleep(Duration::from_secs(1));
     let url = format!("http://{listen}");
     let (rounds, every) =

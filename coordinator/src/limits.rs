@@ -1,0 +1,74 @@
+//! What a message may hold beyond what its size allows. A member that is wrong, or another program in its name, must not make
+//! the coordinator keep, log or repeat whatever it sends.
+
+use stentor_proto::v1;
+use tonic::Status;
+
+/// Members and those who wait to be members; `cluster.workers` goes to 1024.
+pub(crate) const MOST_MEMBERS: usize = 4096;
+/// Objects that a member writes at a boundary.
+const MOST_OBJECTS: usize = 4096;
+/// Bytes of a name.
+const MOST_NAME_BYTES: usize = 256;
+/// Bytes of words for people.
+const MOST_WORD_BYTES: usize = 2000;
+
+/// Words for people, cut to what is kept of them.
+pub(crate) fn cut(mut words: String) -> String {
+    words.truncate(words.floor_char_boundary(MOST_WORD_BYTES));
+    words
+}
+
+/// A name that is not longer than any of ours.
+pub(crate) fn name(field: &str, name: &str) -> Result<(), Status> {
+    at_most(field, "bytes", MOST_NAME_BYTES, name.len())
+}
+
+pub(crate) fn company(company: &v1::Company) -> Result<(), Status> {
+    at_most("company", "slots", MOST_MEMBERS, company.slots.len())
+}
+
+pub(crate) fn report(report: &v1::BoundaryReport) -> Result<(), Status> {
+    at_most("written", "objects", MOST_OBJECTS, report.written.len())?;
+    name("identity", &report.identity)?;
+    name("checkpoint", &report.checkpoint)?;
+    report.written.iter().try_for_each(|object| name("written", &object.name))
+}
+
+fn at_most(field: &str, of: &str, most: usize, found: usize) -> Result<(), Status> {
+    if found <= most {
+        return Ok(());
+    }
+    Err(Status::out_of_range(format!("expected at most {most} {of} in `{field}`, found {found}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bound_is_named_with_what_was_found() {
+        let object = v1::WrittenObject { name: "x".repeat(257), ..v1::WrittenObject::default() };
+        let one = v1::BoundaryReport { written: vec![object], ..v1::BoundaryReport::default() };
+        let many = v1::BoundaryReport {
+            written: vec![v1::WrittenObject::default(); MOST_OBJECTS + 1],
+            ..v1::BoundaryReport::default()
+        };
+        let crowd = v1::Company { slots: vec![0; MOST_MEMBERS + 1], ..v1::Company::default() };
+        for (verdict, expected) in [
+            (report(&one), "expected at most 256 bytes in `written`, found 257"),
+            (report(&many), "expected at most 4096 objects in `written`, found 4097"),
+            (company(&crowd), "expected at most 4096 slots in `company`, found 4097"),
+        ] {
+            assert_eq!(verdict.unwrap_err().message(), expected);
+        }
+        assert!(report(&v1::BoundaryReport::default()).is_ok());
+    }
+
+    #[test]
+    fn words_are_cut_between_characters() {
+        assert_eq!(cut("é".repeat(MOST_WORD_BYTES)).len(), MOST_WORD_BYTES);
+        assert_eq!(cut(format!("x{}", "é".repeat(MOST_WORD_BYTES))).len(), MOST_WORD_BYTES - 1);
+        assert_eq!(cut("short".into()), "short");
+    }
+}

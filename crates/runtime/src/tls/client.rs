@@ -1,0 +1,169 @@
+use super::identity::{Identity, Role, read_leaf};
+use super::{CA, CERTIFICATE, Error, Tls, words};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::codegen::Service;
+use tonic::codegen::http::Uri;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+/// A connection to the server at `url`, made when it is first used and again when it broke. With `tls` the server must be a
+/// coordinator or reducer of the own cluster.
+///
+/// # Errors
+/// [`Error::Url`] where `url` is none, or does not go with `tls`.
+pub fn channel(url: &str, tls: Option<&Tls>) -> Result<Channel, Error> {
+    let refuse = |reason| Error::Url { url: url.to_owned(), reason };
+    let uri: Uri = url.parse().map_err(|_| refuse("expected a URL such as http://host:7400"))?;
+    let (scheme, Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(refuse("expected a URL such as http://host:7400"));
+    };
+    let secure = match (scheme, tls) {
+        (Some("http"), None) => None,
+        (Some("https"), Some(tls)) => Some(tls),
+        (Some("https"), None) => {
+            return Err(refuse(
+                "expected --tls DIR with an https:// URL, found none; `stentor certs` makes the folder",
+            ));
+        }
+        (Some("http"), Some(_)) => {
+            return Err(refuse(
+                "expected an https:// URL with --tls, found http://; write https:// or leave --tls out",
+            ));
+        }
+        _ => return Err(refuse("expected a URL such as http://host:7400")),
+    };
+    // tonic's own TLS knows neither roles nor certificates that are replaced: its connector below does what the scheme says,
+    // and tonic sees a plain connection.
+    let endpoint = Endpoint::from_shared(format!("http://{authority}"))
+        .map_err(|_| refuse("expected a URL such as http://host:7400"))?
+        .connect_timeout(Duration::from_secs(5))
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(5))
+        .keep_alive_timeout(Duration::from_secs(10))
+        // hyper's default of 64 KiB a stream would cap a transfer at window / round trip.
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(4 << 20);
+    let Some(tls) = secure else { return Ok(endpoint.connect_lazy()) };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let server = ServerName::try_from(host.clone())
+        .map_err(|_| refuse("expected the name or address of a host in the URL"))?;
+    let target = Target { url: url.to_owned(), host, port: authority.port_u16().unwrap_or(443), server };
+    Ok(endpoint.connect_with_connector_lazy(Connector { tls: tls.clone(), target: Arc::new(target) }))
+}
+
+/// What a failed call says, and whether it failed because one side does not believe the other: then another try helps
+/// nobody.
+#[must_use]
+pub fn explain(status: &Status) -> (String, bool) {
+    let causes = || std::iter::successors(std::error::Error::source(status), |error| error.source());
+    if let Some(error) = causes().find_map(|cause| cause.downcast_ref::<Error>()) {
+        return (error.to_string(), true);
+    }
+    let denied = matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated);
+    // Where the transport failed, its outermost words say little, and its innermost the reason.
+    let words = causes().last().map_or_else(|| status.message().to_owned(), ToString::to_string);
+    (words, denied)
+}
+
+#[derive(Debug)]
+struct Target {
+    url: String,
+    host: String,
+    port: u16,
+    server: ServerName<'static>,
+}
+
+/// Connects, shakes hands and looks who answers.
+#[derive(Debug, Clone)]
+struct Connector {
+    tls: Tls,
+    target: Arc<Target>,
+}
+
+type Stream = TokioIo<BufReader<TlsStream<TcpStream>>>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _uri: Uri) -> Self::Future {
+        let Connector { tls, target } = self.clone();
+        Box::pin(async move { connect(&tls, &target).await })
+    }
+}
+
+async fn connect(tls: &Tls, target: &Target) -> Result<Stream, BoxError> {
+    let loaded = tls.current();
+    let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
+    stream.set_nodelay(true)?;
+    let connector = TlsConnector::from(Arc::clone(&loaded.client));
+    let shaken = connector.connect(target.server.clone(), stream).await;
+    let stream = shaken.map_err(|error| refusal(error, tls, target))?;
+    check_server(&stream, loaded.identity.as_ref(), target)?;
+    // In TLS 1.3 this side is done before the other has looked at our certificate. Its first bytes (a server of HTTP/2
+    // speaks first), or its alert, tell what it thinks of it.
+    let mut stream = BufReader::with_capacity(16 << 10, stream);
+    stream.fill_buf().await.map_err(|error| refusal(error, tls, target))?;
+    Ok(TokioIo::new(stream))
+}
+
+fn check_server(stream: &TlsStream<TcpStream>, own: Option<&Identity>, target: &Target) -> Result<(), Error> {
+    let refused = |reason| Err(Error::Refused { url: target.url.clone(), reason });
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let identity =
+        shown.map_or(Err("none".to_owned()), |shown| read_leaf(shown).and_then(|leaf| leaf.identity));
+    match (identity, own) {
+        (Err(found), _) => refused(format!(
+            "expected a server's certificate with the name `stentor://CLUSTER/coordinator`, found {found}"
+        )),
+        (Ok(found), _) if found.role != Role::Coordinator => refused(format!(
+            "expected a server of the role coordinator, found {found}; is this the right port?"
+        )),
+        (Ok(found), Some(own)) if found.cluster != own.cluster => {
+            refused(format!("expected a server of cluster `{}`, found {found}", own.cluster))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a broken handshake means. A connection that merely broke may be tried again.
+fn refusal(error: io::Error, tls: &Tls, target: &Target) -> BoxError {
+    let folder = tls.folder();
+    let reason = match words::of_io(&error) {
+        Some(rustls::Error::InvalidCertificate(problem)) => match words::certificate(problem) {
+            ("unknown-ca", words) => {
+                format!("the server's certificate {words} {}", folder.join(CA).display())
+            }
+            ("other-host", words) => format!(
+                "the server's certificate {words}, not to `{}`; name all its hosts when you issue it: `stentor certs --host`",
+                target.host
+            ),
+            (_, words) => format!("the server's certificate {words}"),
+        },
+        Some(rustls::Error::AlertReceived(alert)) => match words::alert(*alert) {
+            Some(words) => format!("the certificate {} {words}", folder.join(CERTIFICATE).display()),
+            None => return error.into(),
+        },
+        Some(rustls::Error::InvalidMessage(_)) => {
+            "the server does not speak TLS; start it with --tls, or use an http:// URL".to_owned()
+        }
+        _ => return error.into(),
+    };
+    Error::Refused { url: target.url.clone(), reason }.into()
+}

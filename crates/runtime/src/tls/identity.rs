@@ -1,0 +1,135 @@
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// What a program is in its cluster; says which calls it may make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Coordinator or reducer: what the others connect to.
+    Coordinator,
+    /// A member of the training.
+    Worker,
+    /// A labeling job.
+    Labeler,
+    /// A person, or a program that acts for one.
+    Admin,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Role; 4] = [Role::Coordinator, Role::Worker, Role::Labeler, Role::Admin];
+
+    /// As it stands in certificates, folders and messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Coordinator => "coordinator",
+            Role::Worker => "worker",
+            Role::Labeler => "labeler",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Who a certificate says its holder is: the URI `stentor://CLUSTER/ROLE` among its alternative names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// Programs of another cluster are strangers, whoever signed their certificates.
+    pub cluster: String,
+    /// What it is there.
+    pub role: Role,
+}
+
+const SCHEME: &str = "stentor://";
+
+impl Identity {
+    /// An identity; none where `cluster` cannot be the name of one: 1 to 63 letters, digits, dots, hyphens, underscores.
+    #[must_use]
+    pub fn new(cluster: &str, role: Role) -> Option<Identity> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let named = (1..=63).contains(&cluster.len()) && cluster.bytes().all(plain);
+        named.then(|| Identity { cluster: cluster.to_owned(), role })
+    }
+
+    /// The identity that an URI stands for.
+    fn from_uri(uri: &str) -> Option<Identity> {
+        let (cluster, role) = uri.strip_prefix(SCHEME)?.split_once('/')?;
+        Identity::new(cluster, Role::ALL.into_iter().find(|known| known.name() == role)?)
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{SCHEME}{}/{}", self.cluster, self.role)
+    }
+}
+
+/// What Stentor reads in a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Leaf {
+    /// Or, in words, what was found instead.
+    pub(super) identity: Result<Identity, String>,
+    pub(super) not_before: SystemTime,
+    pub(super) not_after: SystemTime,
+}
+
+/// Reads a certificate, or says why it cannot be read.
+pub(super) fn read_leaf(der: &[u8]) -> Result<Leaf, String> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+    let names = certificate.subject_alternative_name().map_err(|error| error.to_string())?;
+    let names = names.iter().flat_map(|extension| &extension.value.general_names);
+    let uris: Vec<&str> = names
+        .filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None })
+        .filter(|uri| uri.starts_with(SCHEME))
+        .collect();
+    let identity = match uris.as_slice() {
+        [] => Err("no such name".to_owned()),
+        [uri] => Identity::from_uri(uri).ok_or_else(|| format!("`{uri}`")),
+        several => Err(format!("{} of them", several.len())),
+    };
+    let time = |seconds: i64| match u64::try_from(seconds) {
+        Ok(seconds) => UNIX_EPOCH + Duration::from_secs(seconds),
+        Err(_) => UNIX_EPOCH,
+    };
+    let validity = certificate.validity();
+    let (not_before, not_after) =
+        (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
+    Ok(Leaf { identity, not_before, not_after })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_is_read_back_from_its_uri_and_nothing_else_is_one() {
+        for role in Role::ALL {
+            let identity = Identity::new("speech-1.test", role).unwrap();
+            assert_eq!(Identity::from_uri(&identity.to_string()), Some(identity));
+        }
+        for uri in [
+            "stentor://speech",
+            "stentor:///worker",
+            "stentor://speech/king",
+            "stentor://speech/worker/",
+            "stentor://a b/worker",
+            "https://speech/worker",
+        ] {
+            assert_eq!(Identity::from_uri(uri), None, "{uri}");
+        }
+        assert_eq!(Identity::new(&"x".repeat(64), Role::Worker), None);
+    }
+
+    #[test]
+    fn bytes_that_are_no_certificate_are_an_error() {
+        assert!(read_leaf(b"").is_err());
+        assert!(read_leaf(&[0x30; 400]).is_err());
+    }
+}

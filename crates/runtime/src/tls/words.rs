@@ -1,0 +1,85 @@
+//! What rustls finds wrong, in words, and in one word for metrics.
+
+use rustls::{AlertDescription, CertificateError, Error};
+use std::io;
+use std::time::{Duration, SystemTime};
+
+/// The error of rustls in an I/O error, if there is one.
+pub(super) fn of_io(error: &io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref::<Error>()
+}
+
+/// Why a certificate is not valid: a word, and a clause that goes on from "the certificate ...".
+pub(super) fn certificate(error: &CertificateError) -> (&'static str, String) {
+    use CertificateError as E;
+    match error {
+        E::UnknownIssuer | E::BadSignature => ("unknown-ca", "is not signed by the CA in".to_owned()),
+        E::Expired | E::ExpiredContext { .. } => ("expired", "has expired".to_owned()),
+        E::NotValidYet | E::NotValidYetContext { .. } => ("not-yet-valid", "is not valid yet".to_owned()),
+        E::NotValidForName => ("other-host", "is made out to another host".to_owned()),
+        E::NotValidForNameContext { presented, .. } => {
+            // Their names come as `DnsName("host")` or `IpAddress(127.0.0.1)`: readable enough.
+            ("other-host", format!("is made out to {}", presented.join(", ")))
+        }
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
+            ("purpose", "is not made for this end of a connection".to_owned())
+        }
+        other => ("certificate", format!("cannot be used ({other:?})")),
+    }
+}
+
+/// What the other side found wrong with our certificate, as a clause that goes on from "the certificate in DIR ...". None
+/// for an alert that is not about it.
+pub(super) fn alert(alert: AlertDescription) -> Option<&'static str> {
+    use AlertDescription as A;
+    match alert {
+        A::UnknownCA | A::DecryptError => Some("is not signed by the CA that the other side trusts"),
+        A::CertificateExpired => Some("has expired, by the other side's clock"),
+        A::CertificateRequired => Some("is missing, and the other side demands one"),
+        A::BadCertificate | A::UnsupportedCertificate | A::CertificateUnknown | A::AccessDenied => {
+            Some("is refused by the other side")
+        }
+        A::CertificateRevoked => Some("has been revoked"),
+        _ => None,
+    }
+}
+
+/// How long ago a moment was: "3 days ago".
+pub(super) fn ago(moment: SystemTime) -> String {
+    format!("{} ago", span(SystemTime::now().duration_since(moment).unwrap_or_default()))
+}
+
+/// How far a moment is ahead: "3 days".
+pub(super) fn ahead(moment: SystemTime) -> String {
+    span(moment.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "seconds"),
+        120..7200 => (seconds / 60, "minutes"),
+        7200..172_800 => (seconds / 3600, "hours"),
+        _ => (seconds / 86_400, "days"),
+    };
+    format!("{count} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_told_in_the_unit_that_fits() {
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7200, "2 hours"),
+            (864_000, "10 days"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), words);
+        }
+        assert_eq!(ago(SystemTime::now() - Duration::from_secs(3 * 86_400 + 60)), "3 days ago");
+    }
+}

@@ -1,0 +1,100 @@
+use anyhow::{Context, Result, bail, ensure};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
+};
+use std::time::{Duration, SystemTime};
+use stentor_runtime::tls::{Identity, Role};
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// How long a CA is valid.
+const CA_DAYS: u32 = 3650;
+/// Clocks of machines that have just started may be this much behind.
+const LENIENCE: Duration = Duration::from_secs(3600);
+
+/// Who signs a cluster's certificates.
+pub(super) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: String,
+}
+
+/// A certificate and its key, as PEM.
+pub(super) struct Leaf {
+    pub(super) certificate: String,
+    pub(super) key: String,
+    /// As people write a day.
+    pub(super) expires: String,
+}
+
+impl Authority {
+    /// A new one, with its key as PEM.
+    pub(super) fn new(cluster: &str) -> Result<(Self, String)> {
+        let key = KeyPair::generate()?;
+        let secret = key.serialize_pem();
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name.push(DnType::OrganizationName, "Stentor");
+        parameters.distinguished_name.push(DnType::CommonName, common_name(cluster));
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        validity(&mut parameters, CA_DAYS);
+        let certificate = parameters.self_signed(&key)?.pem();
+        Ok((Self { issuer: Issuer::new(parameters, key), certificate }, secret))
+    }
+
+    /// One from its PEM files.
+    pub(super) fn read(cluster: &str, certificate: String, key: &str) -> Result<Self> {
+        let key = KeyPair::from_pem(key).context("ca.key: expected a private key in PEM form")?;
+        let public = key.public_key_raw().to_vec();
+        let (_, pem) = x509_parser::pem::parse_x509_pem(certificate.as_bytes())
+            .context("ca.crt: expected a certificate in PEM form")?;
+        let parsed = pem.parse_x509().context("ca.crt: expected a certificate")?;
+        let names: Vec<_> =
+            parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok()).collect();
+        if names != [common_name(cluster)] {
+            bail!("ca.crt is of {}; name that cluster, or another folder", names.join(", "));
+        }
+        ensure!(
+            parsed.public_key().subject_public_key.data.as_ref() == public,
+            "ca.key is not the key of ca.crt; restore the pair"
+        );
+        let issuer = Issuer::from_ca_cert_pem(&certificate, key).context("ca.crt cannot sign")?;
+        Ok(Self { issuer, certificate })
+    }
+
+    /// Its own certificate, as PEM.
+    pub(super) fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// A certificate that says that its holder is `identity`, and answers at `hosts`.
+    pub(super) fn issue(&self, identity: &Identity, hosts: &[String], days: u32) -> Result<Leaf> {
+        let mut parameters = CertificateParams::new(hosts).with_context(|| {
+            format!("--host: expected names or addresses of hosts, found {}", hosts.join(", "))
+        })?;
+        parameters.subject_alt_names.push(SanType::URI(identity.to_string().try_into()?));
+        parameters.distinguished_name = rcgen::DistinguishedName::new();
+        parameters.distinguished_name.push(DnType::OrganizationName, "Stentor");
+        parameters.distinguished_name.push(DnType::CommonName, identity.role.name());
+        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        if identity.role == Role::Coordinator {
+            parameters.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+        }
+        parameters.use_authority_key_identifier_extension = true;
+        validity(&mut parameters, days);
+        let expires = parameters.not_after.date().to_string();
+        let key = KeyPair::generate()?;
+        let certificate = parameters.signed_by(&key, &self.issuer)?.pem();
+        Ok(Leaf { certificate, key: key.serialize_pem(), expires })
+    }
+}
+
+fn common_name(cluster: &str) -> String {
+    format!("Stentor cluster {cluster}")
+}
+
+fn validity(parameters: &mut CertificateParams, days: u32) {
+    let now = SystemTime::now();
+    parameters.not_before = (now - LENIENCE).into();
+    parameters.not_after = (now + DAY * days).into();
+}

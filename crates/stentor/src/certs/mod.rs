@@ -1,0 +1,96 @@
+//! `stentor certs`: a CA for a cluster, and certificates that say what each of its programs is.
+
+mod issue;
+mod place;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use issue::{Authority, Leaf};
+use std::path::{Path, PathBuf};
+use stentor_runtime::tls::{Identity, Role};
+
+/// Make a CA for a cluster, or take the one that is there, and issue certificates for its programs.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// Folder for the CA and one folder for each role. A CA that is there is kept; certificates are issued anew.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Name of the cluster; programs of another one are strangers.
+    #[arg(long, value_name = "NAME")]
+    cluster: String,
+    /// Name or address by which others reach the coordinator or a reducer; give each of them.
+    #[arg(long, value_name = "NAME_OR_IP", required = true)]
+    host: Vec<String>,
+    /// How long the certificates are valid. The CA's is valid for ten years.
+    #[arg(long, default_value_t = 90, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: u32,
+}
+
+pub(crate) fn run(arguments: &Args) -> Result<()> {
+    let Args { out, cluster, host, days } = arguments;
+    let expected = "1 to 63 letters, digits, dots, hyphens or underscores";
+    if Identity::new(cluster, Role::Admin).is_none() {
+        bail!("--cluster: expected {expected}, found `{cluster}`");
+    }
+    let (authority, is_new) = authority(&out.join("ca"), cluster)?;
+    let made = if is_new { "a new CA" } else { "the CA that was there" };
+    println!("cluster `{cluster}`, {made}: {}", out.join("ca").display());
+    println!("  ca.key signs whatever it is used for: keep it offline, no program needs it");
+    for role in Role::ALL {
+        let identity =
+            Identity::new(cluster, role).with_context(|| format!("--cluster: expected {expected}"))?;
+        let hosts: &[String] = if role == Role::Coordinator { host } else { &[] };
+        let Leaf { certificate, key, expires } = authority.issue(&identity, hosts, *days)?;
+        let folder = out.join(role.name());
+        // The key first: a program that looks in between keeps its old pair until both are there.
+        place::secret(&folder.join("tls.key"), &key)?;
+        place::public(&folder.join("tls.crt"), &certificate)?;
+        place::public(&folder.join("ca.crt"), authority.certificate())?;
+        println!("{}: for {}, until {expires}", folder.display(), whom(role));
+    }
+    println!(
+        "each program takes its folder with --tls or STENTOR_TLS; replaced files count from the next connection on"
+    );
+    Ok(())
+}
+
+fn whom(role: Role) -> &'static str {
+    match role {
+        Role::Coordinator => "coordinator and reducers",
+        Role::Worker => "every worker",
+        Role::Labeler => "labeling jobs",
+        Role::Admin => "people: stentor status, stentor switch",
+    }
+}
+
+/// The CA in `folder`, or a new one where there is none.
+fn authority(folder: &Path, cluster: &str) -> Result<(Authority, bool)> {
+    let (certificate, key) = (folder.join("ca.crt"), folder.join("ca.key"));
+    match (certificate.exists(), key.exists()) {
+        (false, false) => {
+            let (authority, secret) = Authority::new(cluster)?;
+            place::secret(&key, &secret)?;
+            place::public(&certificate, authority.certificate())?;
+            Ok((authority, true))
+        }
+        (true, true) => {
+            let read =
+                |path: &Path| std::fs::read_to_string(path).with_context(|| path.display().to_string());
+            let (text, secret) = (read(&certificate)?, read(&key)?);
+            let authority = Authority::read(cluster, text, &secret)
+                .with_context(|| format!("{}: expected the CA of cluster `{cluster}`", folder.display()))?;
+            Ok((authority, false))
+        }
+        (_, has_key) => {
+            let (there, missing) = if has_key { (&key, &certificate) } else { (&certificate, &key) };
+            bail!(
+                "{}: expected {} beside it, found none; restore it, or name another folder",
+                there.display(),
+                missing.display()
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+use super::*;
+use std::os::unix::fs::PermissionsExt;
+use stentor_runtime::tls::{Strangers, Tls};
+
+fn arguments(out: &Path, cluster: &str) -> Args {
+    let words = [
+        "certs",
+        "--cluster",
+        cluster,
+        "--host",
+        "localhost",
+        "--host",
+        "127.0.0.1",
+        "--days",
+        "30",
+        "--out",
+    ];
+    Args::try_parse_from(words.iter().map(std::ffi::OsStr::new).chain([out.as_os_str()])).unwrap()
+}
+
+#[test]
+fn every_role_gets_a_folder_that_its_programs_accept_and_keys_are_their_owners_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&arguments(folder.path(), "speech")).unwrap();
+    let of = |role: Role| folder.path().join(role.name());
+    let server = Tls::for_server(&of(Role::Coordinator), Strangers::Refused).unwrap();
+    assert_eq!(server.identity().unwrap().to_string(), "stentor://speech/coordinator");
+    for role in [Role::Worker, Role::Labeler, Role::Admin] {
+        let identity = Tls::for_client(&of(role), role).unwrap().identity();
+        assert_eq!(identity, Identity::new("speech", role));
+    }
+    for role in Role::ALL {
+        let mode = of(role).join("tls.key").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{role}");
+    }
+    let error = Tls::for_client(&of(Role::Labeler), Role::Worker).unwrap_err().to_string();
+    assert!(error.contains("expected a certificate for the role worker, found one for labeler"), "{error}");
+}
+
+#[test]
+fn a_second_run_keeps_the_ca_and_issues_new_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&arguments(folder.path(), "speech")).unwrap();
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let names = ["ca/ca.crt", "ca/ca.key", "worker/ca.crt", "worker/tls.crt", "worker/tls.key"];
+    let before = names.map(read);
+    run(&arguments(folder.path(), "speech")).unwrap();
+    let after = names.map(read);
+    assert_eq!(before[..3], after[..3]);
+    assert!(before[3] != after[3] && before[4] != after[4], "the same certificate again");
+    assert!(Tls::for_client(&folder.path().join("worker"), Role::Worker).is_ok());
+}
+
+#[test]
+fn another_clusters_ca_is_not_used_and_half_a_ca_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&arguments(folder.path(), "speech")).unwrap();
+    let error = format!("{:#}", run(&arguments(folder.path(), "music")).unwrap_err());
+    assert!(error.contains("Stentor cluster speech") && error.contains("`music`"), "{error}");
+
+    let other = tempfile::tempdir().unwrap();
+    run(&arguments(other.path(), "speech")).unwrap();
+    std::fs::copy(other.path().join("ca/ca.key"), folder.path().join("ca/ca.key")).unwrap();
+    let error = format!("{:#}", run(&arguments(folder.path(), "speech")).unwrap_err());
+    assert!(error.contains("ca.key is not the key of ca.crt"), "{error}");
+
+    std::fs::remove_file(folder.path().join("ca/ca.key")).unwrap();
+    let error = format!("{:#}", run(&arguments(folder.path(), "speech")).unwrap_err());
+    assert!(error.contains("restore it"), "{error}");
+}
+
+#[test]
+fn a_cluster_or_host_that_cannot_be_named_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = run(&arguments(folder.path(), "a b")).unwrap_err().to_string();
+    assert!(error.contains("--cluster: expected 1 to 63") && !folder.path().join("ca").exists(), "{error}");
+    let mut odd = arguments(folder.path(), "speech");
+    odd.host = vec!["höst".into()];
+    let error = format!("{:#}", run(&odd).unwrap_err());
+    assert!(error.contains("--host: expected names or addresses"), "{error}");
+}
