@@ -92,8 +92,7 @@ impl Bench {
     /// One row of the table.
     fn compare(&self, rate: Rate, workers: usize, errors: &mut Errors) -> Result<Map<String, Value>> {
         let network = Network::lay(workers + 1, rate)?;
-        // A dense exchange takes seconds: fewer of them tell as much.
-        let slow = if rate.megabits < 1000 { self.rounds.min(5) } else { self.rounds };
+        let rounds = self.rounds;
         let setting = |exchange, own_reducers, warm_up, rounds, every| Setting {
             workers,
             own_reducers,
@@ -104,13 +103,13 @@ impl Bench {
         };
         let run = |setting: Setting<'_>| cluster::run(&network, &self.programs, &self.folder, &setting);
         let gloo = match &self.python {
-            Some(python) => Some(self.gloo(python, &network, workers, slow)?),
+            Some(python) => Some(self.gloo(python, &network, workers, rounds)?),
             None => None,
         };
-        let dense = run(setting(DENSE, true, 1, slow, 2.0))?;
-        let gtc = run(setting(GTC, false, GTC_WARM_UP, self.rounds, 1.0))?;
+        let dense = run(setting(DENSE, true, 1, rounds, 2.0))?;
+        let gtc = run(setting(GTC, false, GTC_WARM_UP, rounds, 1.0))?;
         let block = format!("strategy = \"bmuf\"\n[exchange.bmuf]\nblock = {BLOCK}\n");
-        let bmuf = run(setting(&block, true, 1, slow, 2.0))?;
+        let bmuf = run(setting(&block, true, 1, rounds, 2.0))?;
 
         let bmuf_s = bmuf.seconds() / f64::from(BLOCK);
         let ratio = |ours: f64| gloo.map(|(gloo, _)| gloo / ours);
