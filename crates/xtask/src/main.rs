@@ -4,6 +4,7 @@
 
 mod bench;
 mod chaos;
+mod compose;
 mod corpora;
 mod demo;
 mod environment;
@@ -45,6 +46,8 @@ enum Chore {
     Test(test::Options),
     /// Training and labeling under kills: real programs, real speech, every strategy.
     Chaos(chaos::Options),
+    /// The small corpus through the compose stack, on a Docker engine, with failures.
+    ComposeTest(compose::Options),
     /// Measurements of the exchange.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -79,6 +82,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Test(options) => test::run(&environment, &options),
         Chore::Fuzz(options) => fuzz::run(&environment, &options),
         Chore::Chaos(options) => chaos::run(&environment, &options),
+        Chore::ComposeTest(options) => compose::run(&environment, &options),
         Chore::Bench(bench) => bench::run(&environment, &bench),
     }
 }

@@ -1,7 +1,7 @@
 //! What happens to the student's workers while they train.
 
-use super::stack::Stack;
 use super::WORKERS;
+use super::stack::Stack;
 use crate::progress;
 use anyhow::{Context, Result};
 use std::time::Duration;
@@ -26,14 +26,16 @@ pub(super) fn both(stack: &Stack) -> Result<Survived> {
     };
     let before = stack.status()?;
     progress::step("kill a worker", || stack.kill(killed))?;
-    let kill = stack.wait(PATIENCE, |status| status.epoch > before.epoch && status.members == WORKERS as usize)?
+    let kill = stack
+        .wait(PATIENCE, |status| status.epoch > before.epoch && status.members == WORKERS as usize)?
         && moves(stack)?;
     let before = stack.status()?;
     progress::step("cut a worker's network", || stack.disconnect(cut))?;
     // Longer than the deadline: the others go on without it.
     let gone = stack.wait(PATIENCE, |status| status.members < WORKERS as usize)? && moves(stack)?;
     stack.connect(cut, "worker").context("heal the network")?;
-    let back = stack.wait(PATIENCE, |status| status.epoch > before.epoch && status.members == WORKERS as usize)?;
+    let back =
+        stack.wait(PATIENCE, |status| status.epoch > before.epoch && status.members == WORKERS as usize)?;
     Ok(Survived { kill, cut: gone && back && moves(stack)? })
 }
 

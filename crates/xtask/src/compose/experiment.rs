@@ -29,14 +29,12 @@ impl Training {
     pub(super) fn text(self) -> String {
         let name = self.name();
         let rest = match self {
-            Training::Teacher => {
-                "[model]\nlayers = 1\nwidth = 96\nbidirectional = true\n\
+            Training::Teacher => "[model]\nlayers = 1\nwidth = 96\nbidirectional = true\n\
                  [schedule]\npasses = 4\nlearning_rate = 0.004\n\
                  [exchange]\nstrategy = \"dense\"\n\
                  [checkpoint]\ncount = 3\n\
                  [cluster]\nworkers = 2\n"
-                    .to_owned()
-            }
+                .to_owned(),
             Training::Student => format!(
                 "unannotated = \"{BUCKET}/data/unannotated\"\nlabels = \"{BUCKET}/labels\"\n\
                  [model]\nlayers = 2\nwidth = 192\n\
@@ -63,7 +61,8 @@ mod tests {
     #[test]
     fn both_are_valid_experiments() {
         for training in Training::ALL {
-            let experiment = Experiment::parse(&training.text()).unwrap_or_else(|e| panic!("{training:?}: {e}"));
+            let experiment =
+                Experiment::parse(&training.text()).unwrap_or_else(|e| panic!("{training:?}: {e}"));
             assert_eq!(experiment.run.name, training.name());
             assert_eq!(experiment.data.labels.is_some(), training == Training::Student);
         }

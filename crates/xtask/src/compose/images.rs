@@ -29,7 +29,10 @@ pub(super) fn make(environment: &Environment) -> Result<Images> {
         rust: "rust:1.95-slim-bookworm".into(),
         prometheus: "prom/prometheus:v2.53.5".into(),
     };
-    if [&public.base, &public.rust, &public.prometheus].into_iter().all(|image| is_there(image) || pull(image)) {
+    if [&public.base, &public.rust, &public.prometheus]
+        .into_iter()
+        .all(|image| is_there(image) || pull(image))
+    {
         return Ok(public);
     }
     eprintln!("no images can be pulled: a Debian is made by debootstrap, with this machine's toolchain");
@@ -38,7 +41,8 @@ pub(super) fn make(environment: &Environment) -> Result<Images> {
     }
     if !is_there(RUST) {
         toolchain()?;
-        let install = "apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev ca-certificates";
+        let install =
+            "apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev ca-certificates";
         build(RUST, &format!("FROM {BASE}\nRUN {install}\nCOPY --from={TOOLCHAIN} / /usr/local/\n"))?;
     }
     if !is_there(PROMETHEUS) {
@@ -77,7 +81,8 @@ fn debian(environment: &Environment) -> Result<()> {
         let mut update = Command::new("chroot");
         process::run(update.arg(&folder).arg("update-ca-certificates"), Deadline::minutes(1))?;
     }
-    for excess in ["var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"] {
+    for excess in ["var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"]
+    {
         remove_folder(&folder.join(excess))?;
         create_folder(&folder.join(excess))?;
     }
@@ -98,7 +103,10 @@ fn import(folder: &Path, excess: &[&str], image: &str) -> Result<()> {
     let mut packing = pack.spawn().context("cannot start tar")?;
     let packed = packing.stdout.take().context("tar's output is piped")?;
     let mut take = Command::new("docker");
-    process::run(take.args(["import", "-", image]).stdin(packed).stdout(Stdio::null()), Deadline::minutes(20))?;
+    process::run(
+        take.args(["import", "-", image]).stdin(packed).stdout(Stdio::null()),
+        Deadline::minutes(20),
+    )?;
     let status = packing.wait().context("cannot wait for tar")?;
     ensure!(status.success(), "tar ended with {status} over {}", folder.display());
     Ok(())
@@ -115,4 +123,21 @@ fn build(image: &str, dockerfile: &str) -> Result<()> {
     let status = building.wait().context("cannot wait for docker")?;
     ensure!(status.success(), "image {image} cannot be built: docker ended with {status}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    const WORKER: &str = include_str!("../../../../deploy/docker/worker.Dockerfile");
+    const LABELER: &str = include_str!("../../../../deploy/docker/teacher-labeler.Dockerfile");
+
+    /// Docker does a step once for both where everything up to it is the same.
+    #[test]
+    fn worker_and_labeler_are_built_by_the_same_steps() {
+        let steps = |file: &'static str| {
+            let from = file.find("ARG RUST_IMAGE").unwrap();
+            let to = file.find("COPY --from=build").unwrap();
+            &file[from..to]
+        };
+        assert_eq!(steps(WORKER), steps(LABELER));
+    }
 }

@@ -49,8 +49,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     setup::create_folder(&experiments)?;
     for training in Training::ALL {
         let file = experiments.join(training.file());
-        std::fs::write(&file, training.text())
-            .with_context(|| format!("cannot write {}", file.display()))?;
+        std::fs::write(&file, training.text()).with_context(|| format!("cannot write {}", file.display()))?;
     }
     let stack = Stack::new(environment, &experiments, &images, options.keep)?;
     progress::step("build the stack's images", || stack.build())?;
@@ -83,10 +82,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     })?;
     let (stack_up_s, survived, panels, ended) = student;
     let run = format!("{BUCKET}/runs/{}", Training::Student.name());
-    let audited = process::run(
-        stentor(&programs, "ledger").args(["audit", &run]),
-        Deadline::minutes(2),
-    );
+    let audited = process::run(stentor(&programs, "ledger").args(["audit", &run]), Deadline::minutes(2));
     let trained = ended == Ended::with(0) && audited.is_ok();
     let alerts = dashboards::alerts(environment, &images)?;
 
