@@ -1,20 +1,36 @@
 #!/bin/sh
-# libtorch.sh FOLDER: lays FOLDER/include and FOLDER/lib with what a program for the processor needs, out of PyPI's wheels.
+# libtorch.sh FOLDER cpu|gpu: lays FOLDER/include and FOLDER/lib with what a program needs, out of PyPI's wheels.
 # The versions are those of `cargo xtask setup`.
 set -eu
 folder=$1
+accelerator=$2
 wheels=$(mktemp --directory)
-python3 -m pip install --no-cache-dir --no-deps --no-compile --target "$wheels" \
-  torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85
+install() {
+  python3 -m pip install --no-cache-dir --no-compile --target "$wheels" "$@"
+}
 mkdir --parents "$folder/lib"
+case $accelerator in
+  cpu)
+    install --no-deps torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85
+    for library in libtorch_cpu.so libc10.so libgomp.so.1; do
+      cp "$wheels/torch/lib/$library" "$folder/lib/"
+    done
+    # `libtorch_cpu.so` of these wheels names both, even where there is no GPU.
+    for library in libcudart.so.13 libcupti.so.13; do
+      cp "$wheels/nvidia/cu13/lib/$library" "$folder/lib/"
+    done
+    ;;
+  gpu)
+    install torch==2.11.0
+    # Side by side: each library looks for the others in its own folder first.
+    find "$wheels/torch/lib" "$wheels/nvidia" -name '*.so*' -exec cp {} "$folder/lib/" \;
+    ;;
+  *)
+    echo "libtorch.sh: expected cpu or gpu, found '$accelerator'" >&2
+    exit 2
+    ;;
+esac
 cp --recursive "$wheels/torch/include" "$folder/include"
-for library in libtorch_cpu.so libc10.so libgomp.so.1; do
-  cp "$wheels/torch/lib/$library" "$folder/lib/"
-done
-# `libtorch_cpu.so` of these wheels names both, even where there is no GPU.
-for library in libcudart.so.13 libcupti.so.13; do
-  cp "$wheels/nvidia/cu13/lib/$library" "$folder/lib/"
-done
 # In place of the real one, which would want CUDA when linking.
 echo 'INPUT ( libtorch_cpu.so libc10.so )' > "$folder/lib/libtorch.so"
 rm --recursive "$wheels"

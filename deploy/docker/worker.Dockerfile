@@ -1,25 +1,29 @@
-# A worker: trains with libtorch on the processor. From the top of the checkout:
+# A worker: trains with libtorch. From the top of the checkout:
 #   docker build --file deploy/docker/worker.Dockerfile --tag stentor-worker .
+# For a GPU: --build-arg ACCELERATOR=gpu, and the NVIDIA container runtime on the host.
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim
 
+# Until "build" ends, worker.Dockerfile and teacher-labeler.Dockerfile are the same line by line, so that Docker does it once.
 FROM ${BASE_IMAGE} AS libtorch
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates python3-pip \
  && rm --recursive /var/lib/apt/lists/*
 COPY deploy/docker/libtorch.sh /
-RUN sh /libtorch.sh /opt/libtorch
+# cpu, or gpu: with CUDA, 2.7 GB.
+ARG ACCELERATOR=cpu
+RUN sh /libtorch.sh /opt/libtorch "${ACCELERATOR}"
 
 FROM ${RUST_IMAGE} AS build
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends g++ \
  && rm --recursive /var/lib/apt/lists/*
 COPY --from=libtorch /opt/libtorch /opt/libtorch
-# The build writes this path into the program, which looks there for the libraries when it starts.
+# The build writes this path into the programs, which look there for the libraries when they start.
 ENV LIBTORCH=/opt/libtorch
 WORKDIR /source
 COPY . .
-RUN cargo build --locked --release --package stentor-worker --bin worker
+RUN cargo build --locked --release --package stentor-worker --package stentor-teacher-labeler --bins
 
 FROM ${BASE_IMAGE}
 RUN install --directory --owner=10001 --group=10001 /data

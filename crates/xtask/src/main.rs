@@ -4,6 +4,7 @@
 
 mod bench;
 mod chaos;
+mod compose;
 mod corpora;
 mod demo;
 mod environment;
@@ -51,6 +52,8 @@ enum Chore {
     Chaos(chaos::Options),
     /// Simulated clusters from seeds: thousands of runs through faults of every kind, each checked.
     Simulate(simulate::Options),
+    /// The small corpus through the compose stack, on a Docker engine, with failures.
+    ComposeTest(compose::Options),
     /// Measurements of the exchange.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -92,6 +95,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Manifests(options) => manifests::run(&environment, &options),
         Chore::Chaos(options) => chaos::run(&environment, &options),
         Chore::Simulate(options) => simulate::run(&environment, &options),
+        Chore::ComposeTest(options) => compose::run(&environment, &options),
         Chore::Bench(bench) => bench::run(&environment, &bench),
     }
 }

@@ -91,8 +91,9 @@ impl Bench {
     /// One row of the table.
     fn compare(&self, rate: Rate, workers: usize, errors: &mut Errors) -> Result<Map<String, Value>> {
         let network = Network::lay(workers + 1, Some(rate))?;
+        let rounds = self.rounds;
         // A dense exchange takes seconds: fewer of them tell as much.
-        let slow = if rate.megabits < 1000 { self.rounds.min(5) } else { self.rounds };
+        let slow = if rate.megabits < 1000 { rounds.min(5) } else { rounds };
         let setting = |exchange, own_reducers, warm_up, rounds, every| Setting {
             workers,
             own_reducers,
@@ -107,7 +108,7 @@ impl Bench {
             None => None,
         };
         let dense = run(setting(DENSE, true, 1, slow, 2.0))?;
-        let gtc = run(setting(GTC, false, GTC_WARM_UP, self.rounds, 1.0))?;
+        let gtc = run(setting(GTC, false, GTC_WARM_UP, rounds, 1.0))?;
         let block = format!("strategy = \"bmuf\"\n[exchange.bmuf]\nblock = {BLOCK}\n");
         let bmuf = run(setting(&block, true, 1, slow, 2.0))?;
 

@@ -1,0 +1,46 @@
+//! What happens to the student's workers while they train.
+
+use super::WORKERS;
+use super::stack::Stack;
+use crate::progress;
+use anyhow::{Context, Result};
+use std::time::Duration;
+
+/// What the cluster came through.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Survived {
+    /// A worker's process was killed, as by a kernel that is out of memory.
+    pub(super) kill: bool,
+    /// A worker's network was cut for longer than the deadline, then healed.
+    pub(super) cut: bool,
+}
+
+/// Longest wait until a member is gone, or back.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// One worker dies, another one is cut off. Each is over when all are members again and rounds go on.
+pub(super) fn both(stack: &Stack) -> Result<Survived> {
+    let workers = stack.containers("worker")?;
+    let [killed, cut, ..] = workers.as_slice() else {
+        anyhow::bail!("expected {WORKERS} workers, found {}", workers.len())
+    };
+    let before = stack.status()?;
+    progress::step("kill a worker", || stack.kill(killed))?;
+    let kill = stack
+        .wait(PATIENCE, |status| status.epoch > before.epoch && status.members == WORKERS as usize)?
+        && moves(stack)?;
+    let before = stack.status()?;
+    progress::step("cut a worker's network", || stack.disconnect(cut))?;
+    // Longer than the deadline: the others go on without it.
+    let gone = stack.wait(PATIENCE, |status| status.members < WORKERS as usize)? && moves(stack)?;
+    stack.connect(cut, "worker").context("heal the network")?;
+    let back =
+        stack.wait(PATIENCE, |status| status.epoch > before.epoch && status.members == WORKERS as usize)?;
+    Ok(Survived { kill, cut: gone && back && moves(stack)? })
+}
+
+/// Whether another round closes.
+fn moves(stack: &Stack) -> Result<bool> {
+    let round = stack.status()?.round;
+    stack.wait(PATIENCE, |status| status.round > round + 2)
+}
