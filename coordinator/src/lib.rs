@@ -19,9 +19,9 @@ mod reducer;
 mod run;
 mod scalars;
 mod service;
-mod spans;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
+mod spans;
 mod summary;
 mod watch;
 mod wire;

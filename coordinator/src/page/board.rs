@@ -172,7 +172,9 @@ impl Board {
             Event::Unscored { checkpoint, identity, loss } => {
                 self.happened(
                     at_ms,
-                    format!("Checkpoint {checkpoint} has no score on dev: {identity} found a loss of {loss}."),
+                    format!(
+                        "Checkpoint {checkpoint} has no score on dev: {identity} found a loss of {loss}."
+                    ),
                 );
             }
             Event::Refused { fence, identity, loss, gradient_norm, .. } => {
