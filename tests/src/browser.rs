@@ -69,12 +69,12 @@ impl Browser {
         let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let (session, complaints) = (None, Vec::new());
         let mut browser = Self { child, to, from, calls: 0, session, complaints, _profile: profile };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        let attached = browser.call("Target.attachToTarget", attach);
+        let attached = browser.call("Target.attachToTarget", &attach);
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         for domain in ["Page", "Runtime", "Log"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
+            browser.call(&format!("{domain}.enable"), &json!({}));
         }
         browser
     }
@@ -88,11 +88,11 @@ impl Browser {
         let mobile = width < 600;
         self.call(
             "Emulation.setDeviceMetricsOverride",
-            json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile }),
+            &json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile }),
         );
         let value = if dark { "dark" } else { "light" };
         let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
-        self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
+        self.call("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
     /// Code that runs before each page's own.
@@ -100,7 +100,7 @@ impl Browser {
     /// # Panics
     /// Where the browser is gone.
     pub fn inject(&mut self, script: &str) {
-        self.call("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script }));
+        self.call("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script }));
     }
 
     /// Opens a page.
@@ -109,7 +109,7 @@ impl Browser {
     /// Where it cannot be loaded within a minute.
     pub fn open(&mut self, url: &str) {
         self.complaints.clear();
-        let answer = self.call("Page.navigate", json!({ "url": url }));
+        let answer = self.call("Page.navigate", &json!({ "url": url }));
         assert!(answer.get("errorText").is_none(), "{url}: {answer}");
         self.wait_for("the page to load", "document.readyState === 'complete'");
     }
@@ -120,7 +120,7 @@ impl Browser {
     /// Where it throws.
     pub fn value(&mut self, expression: &str) -> Value {
         let arguments = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let answer = self.call("Runtime.evaluate", arguments);
+        let answer = self.call("Runtime.evaluate", &arguments);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
@@ -165,13 +165,13 @@ impl Browser {
         self.look(Look { height: height as u32, ..look });
         // Transitions end, and curves follow the window.
         std::thread::sleep(Duration::from_millis(800));
-        let shot = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        let shot = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
         let data = shot["data"].as_str().unwrap();
         let bytes = base64::engine::general_purpose::STANDARD.decode(data).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    fn call(&mut self, method: &str, params: &Value) -> Value {
         self.calls += 1;
         let mut message = json!({ "id": self.calls, "method": method, "params": params });
         if let Some(session) = &self.session {
