@@ -43,7 +43,7 @@ impl History {
                 Event::Round { fence, leases, .. } => {
                     history.commits.push(Commit { lineage: fence.lineage, round: fence.round, leases });
                 }
-                Event::FellBack { lineage, round, checkpoint, reason } => {
+                Event::FellBack { lineage, round, checkpoint, reason, .. } => {
                     let from = checkpoint.as_deref().and_then(checkpoint_age).map(|(lineage, _)| lineage);
                     history.returns.push(Return { back: FallBack { lineage, round, from }, reason });
                 }
