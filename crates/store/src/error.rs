@@ -4,7 +4,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// The location of a store that this build cannot open.
-    #[error("cannot open the store `{location}`: {reason}; expected a folder or a file:// URL")]
+    #[error(
+        "cannot open the store `{location}`: {reason}; expected a folder, or a URL of file://, s3://, gs:// or az://"
+    )]
     Location {
         /// As given.
         location: String,

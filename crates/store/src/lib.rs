@@ -34,7 +34,8 @@ pub enum Put {
 }
 
 impl Store {
-    /// Opens `location`: a relative or absolute folder, or a `file://` URL. Reads and writes nothing; a local folder
+    /// Opens `location`: a relative or absolute folder, or a URL of `file://`, `s3://`, `gs://` or `az://`. Credentials and
+    /// endpoints are those that the providers' usual environment variables name. Reads and writes nothing; a local folder
     /// appears with the first object put into it.
     ///
     /// # Errors
