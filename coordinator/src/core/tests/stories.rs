@@ -210,6 +210,7 @@ fn a_newcomer_that_is_left_alone_without_its_checkpoint_begins_from_the_one_befo
     // The checkpoint for b is on its way to the store when a goes, and does not come to be.
     world.turn(a);
     world.advance();
+    world.freeze(a);
     world.input(Input::Leave { identity: "a".into(), reason: "asked to stop".into(), fatal: false });
     let (checkpoint, reason) = ("001000-0000000001".to_owned(), "the store does not answer".to_owned());
     world.feed(Input::PublishFailed { checkpoint, reason });
@@ -218,7 +219,6 @@ fn a_newcomer_that_is_left_alone_without_its_checkpoint_begins_from_the_one_befo
         _ => None,
     });
     assert_eq!(reasons.collect::<Vec<_>>(), ["no member is left"]);
-    world.freeze(a);
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);
     world.audit();
