@@ -1,5 +1,8 @@
 //! Features, runs and checkpoints on a real S3 server, which this process serves on loopback, and which fails now and then.
 
+// A harness of tests: whatever goes wrong here is the test's failure, and says where.
+#![allow(clippy::unwrap_used)]
+
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
