@@ -76,6 +76,9 @@ fn record_everything() {
     metrics::labeling_progress(0.5);
     metrics::quarantined_row_groups(1, Source::Annotated);
     metrics::queue_depth(3, "prefetch");
+    metrics::refused_connections(1, "handshake-timeout");
+    metrics::refused_calls(1, "role");
+    metrics::certificate_expiry_timestamp(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
     metrics::violations(0, "I1");
     metrics::non_finite(2, "update");
     metrics::retries(1, "get shard");
