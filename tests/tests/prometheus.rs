@@ -130,11 +130,16 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
     let text = std::fs::read_to_string(&student).unwrap();
     let both = "dev = \"data/dev\"\nunannotated = \"data/unannotated\"\nlabels = \"labels\"\n";
     std::fs::write(&student, text.replace("dev = \"data/dev\"\n", both)).unwrap();
-    let url = format!("http://{}", local(coordinator));
+    let tls = folder.join("tls");
+    let out = tls.display().to_string();
+    let certs = ["certs", "--out", &out, "--cluster", "speech", "--host", "127.0.0.1"];
+    assert!(Command::new(program("stentor")).args(certs).output().unwrap().status.success());
+    let of = |role: &str| format!("--tls={}", tls.join(role).display());
+    let url = format!("https://{}", local(coordinator));
     let mut run = vec![Running::start(
         folder,
         "coordinator",
-        Command::new(program("coordinator")).arg(&student).args([
+        Command::new(program("coordinator")).arg(&student).arg(of("coordinator")).args([
             "--listen",
             &local(coordinator),
             "--metrics",
@@ -144,6 +149,7 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
     for (identity, metrics) in [("worker-0", first), ("worker-1", second)] {
         let mut worker = Command::new(program("worker"));
         worker.args(["--coordinator", &url, "--identity", identity, "--metrics", &local(metrics)]);
+        worker.arg(of("worker"));
         run.push(Running::start(folder, identity, &mut worker));
     }
     let told = |name: &str| {
@@ -152,10 +158,13 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
         line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
     };
     wait_for("half of the run", || told("stentor_progress_ratio").is_some_and(|share| share > 0.5));
-    let switched = Command::new(program("stentor"))
-        .args(["switch", "--coordinator", &url, "--strategy", "bmuf"])
-        .output()
-        .unwrap();
+    // Who has the wrong certificate, and who has none, are turned away and counted.
+    let stentor = |words: &[&str]| Command::new(program("stentor")).args(words).output().unwrap();
+    let plain = format!("http://{}", local(coordinator));
+    let (worker, admin) = (of("worker"), of("admin"));
+    assert!(!stentor(&["switch", "--coordinator", &url, &worker, "--strategy", "gtc"]).status.success());
+    assert!(!stentor(&["status", "--coordinator", &plain]).status.success());
+    let switched = stentor(&["switch", "--coordinator", &url, &admin, "--strategy", "bmuf"]);
     assert!(switched.status.success(), "{switched:?}");
     wait_for("the run's end", || run.iter_mut().all(Running::has_ended_well));
 

@@ -5,12 +5,9 @@ use stentor_store::{Error, Store};
 
 #[test]
 fn a_location_that_cannot_be_opened_says_why() {
-    for (location, reason) in [
-        ("", "empty"),
-        ("gopher://x/y", "gopher"),
-        ("file://otherhost/x", "no local path"),
-        ("s3://bucket/prefix", "feature"),
-    ] {
+    for (location, reason) in
+        [("", "empty"), ("gopher://x/y", "gopher"), ("file://otherhost/x", "no local path")]
+    {
         let error = Store::open(location).unwrap_err();
         assert!(matches!(error, Error::Location { .. }), "{location}");
         assert!(error.to_string().to_lowercase().contains(reason), "{location}: {error}");
