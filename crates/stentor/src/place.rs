@@ -18,8 +18,10 @@ const OF_A_RUN: [&str; 3] = ["experiment.toml", "final.json", "summary.json"];
 /// Looks what is there, by the names of objects and by the manifest's `kind`.
 pub(crate) async fn find(path: &str) -> Result<Place> {
     let trimmed = path.trim_end_matches('/');
-    // A file comes first: a folder's objects cannot be looked for below it.
-    if let Some((folder, file)) = split(trimmed) {
+    // A file comes first: a folder's objects cannot be looked for below it. In an object store a shard's name tells enough,
+    // and not every S3 server says plainly that a folder is no object.
+    let may_be_a_file = |file: &str| !path.contains("://") || file.ends_with(".parquet");
+    if let Some((folder, file)) = split(trimmed).filter(|(_, file)| may_be_a_file(file)) {
         let folder = Store::open(folder)?;
         if folder.exists(file).await? {
             return Ok(Place::Shard(folder, file.to_owned()));
