@@ -72,6 +72,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let filter = std::env::var("STENTOR_LOG").unwrap_or_else(|_| "warn".into());
+    // Metric events are no words for people.
+    let filter = format!("{filter},{}=off", stentor_runtime::metrics::TARGET);
     let filter = tracing_subscriber::EnvFilter::new(filter);
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let result = match Arguments::parse().command {
