@@ -1,5 +1,5 @@
 use crate::client::{Client, Doing};
-use crate::session::{End, Session};
+use crate::session::{End, Own, Session};
 use crate::{Error, Options};
 use std::time::Duration;
 use stentor_proto::v1;
@@ -16,6 +16,7 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
     stentor_acoustic::set_threads(threads)?;
     tracing::info!(device = ?chosen.device, why = chosen.why, threads, identity = options.identity, "ready");
     let tls = options.tls.as_deref().map(|folder| Tls::for_client(folder, Role::Worker)).transpose()?;
+    let cache = options.cache();
     let mut client = Client::new(&options.coordinator, tls)?;
     let patience = Duration::from_secs_f64(options.patience_s.clamp(0.0, 1e6));
     loop {
@@ -41,8 +42,9 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
             Ok(begun) => {
                 attendance = begun;
                 let dismissed = &mut attendance;
-                let identity = &options.identity;
-                Session::train(&mut client, identity, reply, chosen.device, &doing, dismissed, shutdown).await
+                let (identity, device) = (options.identity.as_str(), chosen.device);
+                let own = Own { identity, device, cache: cache.as_ref() };
+                Session::train(&mut client, own, reply, &doing, dismissed, shutdown).await
             }
             Err(error) => Err(error),
         };

@@ -16,8 +16,17 @@ use stentor_experiment::{Experiment, Membership, Schedule, Source};
 use stentor_plan::Lease;
 use stentor_proto::v1::{self, encoding::Kind};
 use stentor_runtime::{Shutdown, metrics};
-use stentor_store::Store;
+use stentor_store::{Cache, Store};
 use tokio::sync::mpsc;
+
+/// What a worker is and has, whatever run it takes part in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Own<'a> {
+    pub(crate) identity: &'a str,
+    pub(crate) device: Device,
+    /// Of what is read from stores on the network.
+    pub(crate) cache: Option<&'a Cache>,
+}
 
 /// How a session ends well.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,9 +70,8 @@ impl<'a> Session<'a> {
     /// Trains until the run is finished, a signal comes, or the membership ends.
     pub(crate) async fn train(
         client: &'a mut Client,
-        identity: &str,
+        own: Own<'_>,
         reply: v1::JoinReply,
-        device: Device,
         doing: &'a Doing,
         dismissed: &mut mpsc::Receiver<String>,
         shutdown: &Shutdown,
@@ -73,7 +81,7 @@ impl<'a> Session<'a> {
         metrics::retries(0, feed::READ);
         let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment")?;
         doing.now("loading data and model".into());
-        let mut session = Self::prepare(client, identity, &reply, device, doing, shutdown).await?;
+        let mut session = Self::prepare(client, own, &reply, doing, shutdown).await?;
         let finished = Arc::clone(&session.finished);
         let mut farewell_rounds = 0;
         loop {
@@ -103,14 +111,14 @@ impl<'a> Session<'a> {
 
     async fn prepare(
         client: &'a mut Client,
-        identity: &str,
+        own: Own<'_>,
         reply: &v1::JoinReply,
-        device: Device,
         doing: &'a Doing,
         shutdown: &Shutdown,
     ) -> Result<Self, Error> {
+        let Own { identity, device, cache } = own;
         let experiment = Arc::new(Experiment::parse(&reply.experiment_toml)?);
-        let dataset = Arc::new(Dataset::open(&experiment).await?);
+        let dataset = Arc::new(Dataset::open_through(&experiment, cache).await?);
         let shape =
             ModelShape::new(&experiment.model, dataset.manifest().dimension, dataset.senones().len())?;
         let model = stentor_acoustic::build(&shape, experiment.run.seed, device)?;

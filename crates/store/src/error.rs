@@ -3,8 +3,10 @@ use thiserror::Error;
 /// What can go wrong in a store; every variant names the full location.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The location of a store that this build cannot open.
-    #[error("cannot open the store `{location}`: {reason}; expected a folder or a file:// URL")]
+    /// The location of a store that cannot be opened.
+    #[error(
+        "cannot open the store `{location}`: {reason}; expected a folder, or a URL that begins with file://, s3://, gs:// or az://"
+    )]
     Location {
         /// As given.
         location: String,

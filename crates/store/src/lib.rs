@@ -2,18 +2,26 @@
 //!
 //! Shards, labels and checkpoints are all kept through [`Store`]. Every write appears whole or not at all;
 //! [`Store::put_once`] makes publication idempotent on every kind of store, for it is the one conditional write
-//! that all of them know.
+//! that all of them know. What is read from stores on the network may be kept in a [`Cache`].
 
+mod cache;
 mod error;
 mod location;
+mod remote;
 
+pub use cache::{Cache, parse_size};
 pub use error::Error;
 
 use bytes::Bytes;
+use cache::Key;
 use futures::TryStreamExt;
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
+use object_store::{
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path,
+};
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A folder in an object store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,7 +30,25 @@ pub struct Store {
     /// Path within `objects`, without slashes at its ends; validated with each name.
     prefix: String,
     location: String,
+    /// Only for stores on the network.
+    cache: Option<Cache>,
+    /// Of objects whose ranges were read through the cache.
+    versions: Arc<Mutex<HashMap<String, Version>>>,
+    is_remote: bool,
 }
+
+/// What tells an object from another one that had its name before.
+#[derive(Debug, Clone)]
+struct Version {
+    /// The store's own tag, by which it can be asked for this very object. Some stores have none.
+    tag: Option<String>,
+    /// The tag, or what stands for it.
+    name: String,
+}
+
+/// Pauses before a write whose outcome is unknown is tried again.
+const UNKNOWN_OUTCOME: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5)];
 
 /// What [`Store::put_once`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,24 +60,49 @@ pub enum Put {
 }
 
 impl Store {
-    /// Opens `location`: a relative or absolute folder, or a `file://` URL. Reads and writes nothing; a local folder
-    /// appears with the first object put into it.
+    /// Opens `location`: a relative or absolute folder, or a URL: `file://`, `s3://`, `gs://`, `az://`. Reads and writes
+    /// nothing; a local folder appears with the first object put into it. Credentials and endpoints of stores on the network
+    /// come from the variables and services from which the provider's own programs take them.
     ///
     /// # Errors
-    /// [`Error::Location`] when the location cannot be understood or its scheme is not in this build.
+    /// [`Error::Location`] when the location cannot be understood, or a setting is missing.
     pub fn open(location: &str) -> Result<Store, Error> {
-        let (objects, path) = location::open(location)?;
+        let settings: Vec<_> = std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .collect();
+        Store::open_with(location, &settings)
+    }
+
+    /// As [`Store::open`], with `settings` in place of the process's environment.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(location: &str, settings: &[(String, String)]) -> Result<Store, Error> {
+        let location::Opened { objects, path, is_remote } = location::open(location, settings)?;
         let shown = match location.trim_end_matches('/') {
             "" => "/",
             trimmed => trimmed,
         };
-        Ok(Store { objects, prefix: path.into(), location: shown.to_owned() })
+        Ok(Store { prefix: path.into(), is_remote, ..Store::over(objects, shown) })
     }
 
     /// A store over `objects`, for tests and for stores opened elsewhere; `location` is used in messages only.
     #[must_use]
     pub fn over(objects: Arc<dyn ObjectStore>, location: &str) -> Store {
-        Store { objects, prefix: String::new(), location: location.to_owned() }
+        Store {
+            objects,
+            prefix: String::new(),
+            location: location.to_owned(),
+            cache: None,
+            versions: Arc::default(),
+            is_remote: false,
+        }
+    }
+
+    /// This store, with ranges read through `cache` where it is on the network.
+    #[must_use]
+    pub fn through(self, cache: Option<&Cache>) -> Store {
+        Store { cache: cache.filter(|_| self.is_remote).cloned(), ..self }
     }
 
     /// An empty store that lives in memory, for tests.
@@ -70,11 +121,7 @@ impl Store {
     #[must_use]
     pub fn child(&self, name: &str) -> Store {
         let name = name.trim_matches('/');
-        Store {
-            objects: Arc::clone(&self.objects),
-            prefix: join(&self.prefix, name),
-            location: join(&self.location, name),
-        }
+        Store { prefix: join(&self.prefix, name), location: join(&self.location, name), ..self.clone() }
     }
 
     /// All bytes of an object.
@@ -98,6 +145,72 @@ impl Store {
     /// # Errors
     /// [`Error::Range`] when the object is too short, else as [`Store::get`].
     pub async fn get_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, Error> {
+        match &self.cache {
+            Some(cache) if range.start < range.end => {
+                let version = self.version(name).await?;
+                let key = Key::new(&self.place(name), &version.name, &range);
+                match cache.get(&key).await {
+                    Some(bytes) if bytes.len() as u64 == range.end - range.start => Ok(bytes),
+                    _ => self.fetch_into(cache, name, range).await,
+                }
+            }
+            _ => self.fetch(name, range, None).await,
+        }
+    }
+
+    /// As [`Store::get_range`], but from the store itself, whatever a cache holds.
+    ///
+    /// # Errors
+    /// As [`Store::get_range`].
+    pub async fn get_range_afresh(&self, name: &str, range: Range<u64>) -> Result<Bytes, Error> {
+        match &self.cache {
+            Some(cache) if range.start < range.end => {
+                self.forget_version(name)?;
+                self.fetch_into(cache, name, range).await
+            }
+            _ => self.fetch(name, range, None).await,
+        }
+    }
+
+    /// Fetches a range and keeps it. What comes is of the version under which it is kept, or nothing comes.
+    async fn fetch_into(&self, cache: &Cache, name: &str, range: Range<u64>) -> Result<Bytes, Error> {
+        let mut version = self.version(name).await?;
+        let mut fetched = self.fetch(name, range.clone(), version.tag.clone()).await;
+        if fetched.is_err() {
+            // Replaced meanwhile, or gone: its version tells.
+            self.forget_version(name)?;
+            version = self.version(name).await?;
+            fetched = self.fetch(name, range.clone(), version.tag.clone()).await;
+        }
+        let bytes = fetched?;
+        cache.put(&Key::new(&self.place(name), &version.name, &range), bytes.clone()).await;
+        Ok(bytes)
+    }
+
+    async fn version(&self, name: &str) -> Result<Version, Error> {
+        let path = self.path(name)?;
+        if let Some(known) = self.versions().get(path.as_ref()) {
+            return Ok(known.clone());
+        }
+        let found = self.objects.head(&path).await.map_err(|e| self.error("read", name, &e))?;
+        let name = found.e_tag.clone().unwrap_or_else(|| format!("{} {}", found.last_modified, found.size));
+        let version = Version { tag: found.e_tag, name };
+        self.versions().insert(path.into(), version.clone());
+        Ok(version)
+    }
+
+    fn forget_version(&self, name: &str) -> Result<(), Error> {
+        self.versions().remove(self.path(name)?.as_ref());
+        Ok(())
+    }
+
+    fn versions(&self) -> std::sync::MutexGuard<'_, HashMap<String, Version>> {
+        // A poisoned lock still holds a whole map.
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From the store itself; only of the object with `tag`, where there is one.
+    async fn fetch(&self, name: &str, range: Range<u64>, tag: Option<String>) -> Result<Bytes, Error> {
         let path = self.path(name)?;
         let beyond =
             |size| Error::Range { location: self.place(name), start: range.start, end: range.end, size };
@@ -110,7 +223,16 @@ impl Store {
                 Err(beyond(size))
             };
         }
-        let problem = match self.objects.get_range(&path, range.clone()).await {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range.clone())),
+            if_match: tag,
+            ..GetOptions::default()
+        };
+        let got = match self.objects.get_opts(&path, options).await {
+            Ok(answer) => answer.bytes().await,
+            Err(problem) => Err(problem),
+        };
+        let problem = match got {
             Ok(bytes) if bytes.len() as u64 == range.end - range.start => return Ok(bytes),
             Ok(_) => None,
             Err(problem) => Some(problem),
@@ -144,19 +266,31 @@ impl Store {
     }
 
     /// Writes an object unless there is one of this name: atomic, and safe to repeat. In a race one caller gets
-    /// [`Put::Created`] and all others [`Put::AlreadyThere`].
+    /// [`Put::Created`] and all others [`Put::AlreadyThere`]. Where a store on the network does not say what came of it, it is
+    /// tried again: the object may then be there already.
     ///
     /// # Errors
     /// [`Error::Name`], [`Error::Denied`], [`Error::Unavailable`].
     pub async fn put_once(&self, name: &str, bytes: Bytes) -> Result<Put, Error> {
         let path = self.path(name)?;
-        let create = PutOptions::from(PutMode::Create);
-        match self.objects.put_opts(&path, PutPayload::from_bytes(bytes), create).await {
-            Ok(_) => Ok(Put::Created),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Ok(Put::AlreadyThere)
+        let mut pauses = UNKNOWN_OUTCOME.iter().filter(|_| self.is_remote);
+        loop {
+            let create = PutOptions::from(PutMode::Create);
+            let problem =
+                match self.objects.put_opts(&path, PutPayload::from_bytes(bytes.clone()), create).await {
+                    Ok(_) => return Ok(Put::Created),
+                    Err(
+                        object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
+                    ) => return Ok(Put::AlreadyThere),
+                    Err(problem) => self.error("write", name, &problem),
+                };
+            match pauses.next().filter(|_| problem.is_retryable()) {
+                Some(pause) => {
+                    tracing::warn!(%problem, ?pause, "trying again");
+                    tokio::time::sleep(*pause).await;
+                }
+                None => return Err(problem),
             }
-            Err(problem) => Err(self.error("write", name, &problem)),
         }
     }
 

@@ -1,11 +1,18 @@
-use crate::Error;
+use crate::{Error, remote};
 use object_store::{ObjectStore, local::LocalFileSystem, path::Path};
 use std::path::{Component, PathBuf};
 use std::sync::Arc;
 use url::Url;
 
 /// The object store that a location names, and the path in it.
-pub(crate) fn open(location: &str) -> Result<(Arc<dyn ObjectStore>, Path), Error> {
+pub(crate) struct Opened {
+    pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) path: Path,
+    pub(crate) is_remote: bool,
+}
+
+/// Finds out what a location means. `settings` are for stores on the network.
+pub(crate) fn open(location: &str, settings: &[(String, String)]) -> Result<Opened, Error> {
     let refuse = |reason: String| Error::Location { location: location.to_owned(), reason };
     if location.is_empty() {
         return Err(refuse("it is empty".to_owned()));
@@ -18,17 +25,16 @@ pub(crate) fn open(location: &str) -> Result<(Arc<dyn ObjectStore>, Path), Error
         let folder = url.to_file_path().map_err(|()| refuse("the URL names no local path".to_owned()))?;
         return local(folder).map_err(refuse);
     }
-    // Providers take credentials and endpoints from their usual environment variables; keys of others are ignored.
-    let (objects, path) =
-        object_store::parse_url_opts(&url, std::env::vars()).map_err(|e| refuse(e.to_string()))?;
-    Ok((Arc::from(objects), path))
+    let (objects, path) = remote::open(&url, settings).map_err(refuse)?;
+    Ok(Opened { objects, path, is_remote: true })
 }
 
-fn local(folder: PathBuf) -> Result<(Arc<dyn ObjectStore>, Path), String> {
+fn local(folder: PathBuf) -> Result<Opened, String> {
     let path = Path::from_absolute_path(folder).map_err(|e| e.to_string())?;
     // A manifest may only be on disk when the objects that it names are: without the sync a power cut can
     // turn "published last" around.
-    Ok((Arc::new(LocalFileSystem::new().with_fsync(true)), path))
+    let objects = Arc::new(LocalFileSystem::new().with_fsync(true));
+    Ok(Opened { objects, path, is_remote: false })
 }
 
 /// The absolute form without `.` and `..`, whether or not the folder exists yet.

@@ -1,11 +1,19 @@
-//! One suite for every kind of store: each promise of `Store` holds on local folders and in memory.
+//! One suite for every kind of store: each promise of `Store` holds on local folders, in memory, and on an S3 server, with and
+//! without a cache.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use bytes::Bytes;
-use stentor_store::{Error, Put, Store};
+use stentor_store::{Cache, Error, Put, Store};
+use support::{BUCKET, S3, settings};
 
-/// Every kind of store, empty; the folder lives as long as the returned guard.
-fn stores() -> (tempfile::TempDir, Vec<Store>) {
+mod support;
+
+/// Every kind of store, empty; they live as long as the returned guard.
+fn stores() -> ((tempfile::TempDir, S3), Vec<Store>) {
+    let server = S3::start();
+    let remote = |folder: &str| {
+        Store::open_with(&format!("s3://{BUCKET}/{folder}"), &settings(server.address)).unwrap()
+    };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     let stores = vec![
@@ -13,8 +21,10 @@ fn stores() -> (tempfile::TempDir, Vec<Store>) {
         Store::open(&format!("file://{path}/by%20url")).unwrap(),
         Store::in_memory(),
         Store::in_memory().child("deep/inside"),
+        remote("plain"),
+        remote("cached").through(Some(&Cache::new(&folder.path().join("cache"), 1 << 20))),
     ];
-    (folder, stores)
+    ((folder, server), stores)
 }
 
 fn bytes(text: &'static str) -> Bytes {

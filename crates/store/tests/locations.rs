@@ -9,7 +9,8 @@ fn a_location_that_cannot_be_opened_says_why() {
         ("", "empty"),
         ("gopher://x/y", "gopher"),
         ("file://otherhost/x", "no local path"),
-        ("s3://bucket/prefix", "feature"),
+        ("http://host/x", "no store for `http://`"),
+        ("gs://bucket/x?", "account"),
     ] {
         let error = Store::open(location).unwrap_err();
         assert!(matches!(error, Error::Location { .. }), "{location}");

@@ -112,7 +112,7 @@ impl ShardReader {
         if self.check(&first, part, checksum).is_ok() {
             return Ok(first);
         }
-        let second = store.get_range(&self.info.file, range).await?;
+        let second = store.get_range_afresh(&self.info.file, range).await?;
         self.check(&second, part, checksum)?;
         Ok(second)
     }
