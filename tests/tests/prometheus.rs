@@ -157,13 +157,14 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
         let line = text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
         line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
     };
-    wait_for("half of the run", || told("stentor_progress_ratio").is_some_and(|share| share > 0.5));
-    // Who has the wrong certificate, and who has none, are turned away and counted.
+    // Early, so that a rate has two scrapes: who has the wrong certificate, and who has none, are turned away and counted.
+    wait_for("the first rounds", || told("stentor_progress_ratio").is_some_and(|share| share > 0.0));
     let stentor = |words: &[&str]| Command::new(program("stentor")).args(words).output().unwrap();
     let plain = format!("http://{}", local(coordinator));
     let (worker, admin) = (of("worker"), of("admin"));
     assert!(!stentor(&["switch", "--coordinator", &url, &worker, "--strategy", "gtc"]).status.success());
     assert!(!stentor(&["status", "--coordinator", &plain]).status.success());
+    wait_for("half of the run", || told("stentor_progress_ratio").is_some_and(|share| share > 0.5));
     let switched = stentor(&["switch", "--coordinator", &url, &admin, "--strategy", "bmuf"]);
     assert!(switched.status.success(), "{switched:?}");
     wait_for("the run's end", || run.iter_mut().all(Running::has_ended_well));
