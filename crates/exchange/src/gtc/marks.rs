@@ -29,17 +29,48 @@ impl Marks {
     }
 
     /// [`for_each`](Self::for_each) of the values in some of the words.
+    ///
+    /// In two steps, for how many marks a word has cannot be foretold: a batch of indices is gathered without asking,
+    /// then visited in one run.
     #[inline(always)]
     pub(super) fn for_each_in(&self, words: Range<usize>, mut visit: impl FnMut(usize, bool)) {
-        let marks = self.sent[words.clone()].iter().zip(&self.positive[words.clone()]);
-        for (word, (&sent, &positive)) in words.zip(marks) {
-            let mut left = sent;
-            while left != 0 {
-                let bit = left.trailing_zeros();
-                visit(word * WORD + bit as usize, positive >> bit & 1 == 1);
-                left &= left - 1;
+        /// Marks of a word that are gathered without asking whether there are as many.
+        const UNASKED: usize = 3;
+        /// Words that are passed over together where they have no mark.
+        const GROUP: usize = 4;
+        /// Indices at which a batch is visited.
+        const FULL: usize = 512;
+        // Twice the index, plus one where it is positive.
+        let mut batch = [0; FULL + GROUP * WORD];
+        let mut count = 0;
+        for start in words.clone().step_by(GROUP) {
+            let group = start..words.end.min(start + GROUP);
+            // Most groups of a sparse vector.
+            if self.sent[group.clone()].iter().all(|&sent| sent == 0) {
+                continue;
+            }
+            for word in group {
+                let (mut left, positive) = (self.sent[word], self.positive[word]);
+                let mut gather = |left: u64| {
+                    // Of no bit at all, the place is overwritten by the next.
+                    let bit = left.trailing_zeros() % WORD as u32;
+                    batch[count] = (word * WORD + bit as usize) << 1 | (positive >> bit & 1) as usize;
+                    count += usize::from(left != 0);
+                    left & left.wrapping_sub(1)
+                };
+                for _ in 0..UNASKED {
+                    left = gather(left);
+                }
+                while left != 0 {
+                    left = gather(left);
+                }
+            }
+            if count >= FULL {
+                batch[..count].iter().for_each(|mark| visit(mark >> 1, mark & 1 == 1));
+                count = 0;
             }
         }
+        batch[..count].iter().for_each(|mark| visit(mark >> 1, mark & 1 == 1));
     }
 }
 
@@ -74,11 +105,16 @@ mod tests {
         fn packed_flags_are_marks_that_come_back_in_order(flags in prop::collection::vec(0u8..4, WORD)) {
             let flags: [u8; WORD] = flags.try_into().unwrap();
             let (sent, positive) = (pack_bit(&flags, 0), pack_bit(&flags, 1));
-            let marks = Marks { sent: vec![sent], positive: vec![positive] };
+            // As many words as fill more than a batch.
+            let words = 40;
+            let marks = Marks { sent: vec![sent; words], positive: vec![positive; words] };
             let mut found = Vec::new();
             marks.for_each(|index, is_positive| found.push((index, is_positive)));
-            let expected: Vec<_> =
-                (0..WORD).filter(|&i| flags[i] & 1 == 1).map(|i| (i, flags[i] & 2 == 2)).collect();
+            let expected: Vec<_> = (0..words * WORD)
+                .map(|i| (i, flags[i % WORD]))
+                .filter(|(_, flags)| flags & 1 == 1)
+                .map(|(i, flags)| (i, flags & 2 == 2))
+                .collect();
             prop_assert_eq!(found, expected);
         }
     }

@@ -26,13 +26,13 @@ pub(super) fn threshold_blocks<const CLIP: bool>(
             let left = sum - (if up { limits.tau } else { 0.0 } - if down { limits.tau } else { 0.0 });
             next[at] = left;
             if CLIP {
-                sum_squares.0[at % 4] += f64::from(sum) * f64::from(sum);
+                sum_squares.0[at % 8] += f64::from(sum) * f64::from(sum);
                 clipped += u32::from(left.abs() > limits.clip);
                 next[at] = left.clamp(-limits.clip, limits.clip);
             }
         }
-        for four in next.as_chunks::<4>().0 {
-            for (square, &left) in squares.0.iter_mut().zip(four) {
+        for eight in next.as_chunks::<8>().0 {
+            for (square, &left) in squares.0.iter_mut().zip(eight) {
                 *square += f64::from(left) * f64::from(left);
             }
         }
