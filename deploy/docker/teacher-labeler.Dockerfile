@@ -4,7 +4,7 @@
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim
 
-# Until "build" ends, worker.Dockerfile and teacher-labeler.Dockerfile are the same line by line, so that Docker does it once.
+# Until "build" ends, the Dockerfiles of all programs are the same line by line, so that Docker does it once.
 FROM ${BASE_IMAGE} AS libtorch
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates python3-pip \
@@ -14,21 +14,35 @@ COPY deploy/docker/libtorch.sh /
 ARG ACCELERATOR=cpu
 RUN sh /libtorch.sh /opt/libtorch "${ACCELERATOR}"
 
+# The workspace without code: while its manifests stay as they are, what we depend on is not compiled again.
+FROM ${RUST_IMAGE} AS manifests
+WORKDIR /source
+COPY . .
+RUN find . -type f ! -name '*.rs' ! -name Cargo.toml ! -name Cargo.lock -delete \
+ && find . -path '*/src/*.rs' ! -name lib.rs ! -name main.rs -delete \
+ && find . -name '*.rs' -exec sh -c 'echo "fn main() { }" > "$1"' sh {} \; \
+ && find . -type d -empty -delete
+
 FROM ${RUST_IMAGE} AS build
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends g++ \
  && rm --recursive /var/lib/apt/lists/*
 COPY --from=libtorch /opt/libtorch /opt/libtorch
-# The build writes this path into the programs, which look there for the libraries when they start.
-ENV LIBTORCH=/opt/libtorch
+# The build writes this path into worker and labeler, which look there for the libraries when they start.
+ENV LIBTORCH=/opt/libtorch CARGO_TARGET_DIR=/target
+ENV PACKAGES="--package stentor --package stentor-coordinator --package stentor-worker --package stentor-teacher-labeler"
 WORKDIR /source
+COPY --from=manifests /source .
+RUN cargo build --locked --release ${PACKAGES} --bins
 COPY . .
-RUN cargo build --locked --release --package stentor-worker --package stentor-teacher-labeler --bins
+# Touched, for to cargo they would be older than what was compiled in their place.
+RUN find . -name '*.rs' -exec touch {} + \
+ && cargo build --locked --release ${PACKAGES} --bins
 
 FROM ${BASE_IMAGE}
 RUN install --directory --owner=10001 --group=10001 /data
 COPY --from=libtorch /opt/libtorch/lib /opt/libtorch/lib
-COPY --from=build /source/target/release/teacher-labeler /usr/local/bin/teacher-labeler
+COPY --from=build /target/release/teacher-labeler /usr/local/bin/teacher-labeler
 # Numbers, not names: Kubernetes can only check `runAsNonRoot` on a number.
 USER 10001:10001
 WORKDIR /data

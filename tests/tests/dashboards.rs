@@ -50,7 +50,7 @@ fn values(label: &str) -> Option<BTreeSet<String>> {
         "end" => texts(CheckpointEnd::ALL),
         "source" => texts(&Source::ALL),
         "strategy" => texts(&Strategy::ALL),
-        "job" => Some(["coordinator", "worker", "teacher-labeler"].map(str::to_owned).into()),
+        "job" => Some(["coordinator", "reducer", "worker", "teacher-labeler"].map(str::to_owned).into()),
         _ => None,
     }
 }

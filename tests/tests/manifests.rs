@@ -59,7 +59,7 @@ fn overlays() -> Vec<String> {
 
 #[test]
 fn every_object_of_every_overlay_is_valid() {
-    assert_eq!(overlays(), ["gpu", "local", "s3"]);
+    assert_eq!(overlays(), ["gpu", "local", "reducers", "s3"]);
     for overlay in overlays() {
         let verdict = judge(&in_checkout("deploy/kubernetes"), &overlay);
         assert_eq!(verdict.problems, Vec::<String>::new(), "{overlay}");
@@ -138,13 +138,17 @@ fn jobs_start_again_whoever_may_succeed_and_nobody_else() {
     }
 }
 
+fn experiment(file: &str) -> Experiment {
+    let text = std::fs::read_to_string(in_checkout("deploy/kubernetes").join(file)).unwrap();
+    Experiment::parse(&text).unwrap()
+}
+
 /// One number in two places: the round that is waited for and the job's size; the labeler's parts and its job's size.
 #[test]
 fn the_experiments_are_experiments_and_sizes_agree() {
     let workers = of_kind("base/worker.yaml", "Job")["spec"]["completions"].as_u64().unwrap();
-    for file in ["base/experiment.toml", "overlays/s3/experiment.toml"] {
-        let text = std::fs::read_to_string(in_checkout("deploy/kubernetes").join(file)).unwrap();
-        let experiment = Experiment::parse(&text).unwrap();
+    for file in ["base/experiment.toml", "overlays/s3/experiment.toml", "overlays/reducers/experiment.toml"] {
+        let experiment = experiment(file);
         assert_eq!(u64::from(experiment.cluster.workers), workers, "{file}");
         let located = [Some(experiment.run.output), Some(experiment.data.annotated), experiment.data.labels];
         assert!(
@@ -157,6 +161,23 @@ fn the_experiments_are_experiments_and_sizes_agree() {
     assert!(settings.contains(&format!("- STENTOR_OF={parts}\n")));
 }
 
+/// The experiment lists the pods of the StatefulSet in the order of their numbers, which are told to them as places in that list.
+#[test]
+fn the_experiment_with_reducers_lists_their_pods() {
+    let file = "components/reducers/reducer.yaml";
+    let (set, service) = (of_kind(file, "StatefulSet"), of_kind(file, "Service"));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (pods, domain) = (text(&set["metadata"]["name"]), text(&service["metadata"]["name"]));
+    assert_eq!(text(&set["spec"]["serviceName"]), domain);
+    let port = service["spec"]["ports"][0]["port"].as_u64().unwrap();
+    let expected: Vec<String> = (0..set["spec"]["replicas"].as_u64().unwrap())
+        .map(|index| format!("https://{pods}-{index}.{domain}:{port}"))
+        .collect();
+    assert_eq!(experiment("overlays/reducers/experiment.toml").exchange.reducers, expected);
+    let overlay = documents("overlays/reducers/kustomization.yaml").remove(0);
+    assert_eq!(overlay["replicas"][0]["count"].as_u64().unwrap(), expected.len() as u64);
+}
+
 /// Program and arguments of every container, with the number that Kubernetes puts in.
 #[test]
 fn every_container_is_started_with_options_that_its_program_has() {
@@ -164,13 +185,16 @@ fn every_container_is_started_with_options_that_its_program_has() {
         ("base/coordinator.yaml", "StatefulSet"),
         ("base/worker.yaml", "Job"),
         ("base/teacher-labeler.yaml", "Job"),
+        ("components/reducers/reducer.yaml", "StatefulSet"),
     ] {
         let containers = of_kind(file, kind)["spec"]["template"]["spec"]["containers"].clone();
         for container in containers.as_sequence().unwrap() {
-            let mut words = vec![container["name"].as_str().unwrap().to_owned()];
+            let image = container["image"].as_str().unwrap();
+            let mut words = vec![image.strip_prefix("stentor-").unwrap().to_owned()];
             let arguments =
                 container["args"].as_sequence().unwrap().iter().map(|word| word.as_str().unwrap());
-            words.extend(arguments.map(|word| word.replace("$(JOB_COMPLETION_INDEX)", "3")));
+            let number = |word: &str| word.replace("$(JOB_COMPLETION_INDEX)", "3").replace("$(INDEX)", "1");
+            words.extend(arguments.map(number));
             understood(&words).unwrap_or_else(|problem| panic!("{file}: {words:?}\n{problem}"));
         }
     }

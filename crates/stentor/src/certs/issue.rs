@@ -33,7 +33,7 @@ impl Authority {
         let secret = key.serialize_pem();
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name.push(DnType::OrganizationName, "Stentor");
-        parameters.distinguished_name.push(DnType::CommonName, common_name(cluster));
+        parameters.distinguished_name.push(DnType::CommonName, name_of(cluster));
         parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         validity(&mut parameters, CA_DAYS);
@@ -50,7 +50,7 @@ impl Authority {
         let parsed = pem.parse_x509().context("ca.crt: expected a certificate")?;
         let names: Vec<_> =
             parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok()).collect();
-        if names != [common_name(cluster)] {
+        if names != [name_of(cluster)] {
             bail!("ca.crt is of {}; name that cluster, or another folder", names.join(", "));
         }
         ensure!(
@@ -66,15 +66,21 @@ impl Authority {
         &self.certificate
     }
 
-    /// A certificate that says that its holder is `identity`, and answers at `hosts`.
-    pub(super) fn issue(&self, identity: &Identity, hosts: &[String], days: u32) -> Result<Leaf> {
+    /// A certificate that says that its holder is `identity`, and answers at `hosts`. The common name is for people's eyes.
+    pub(super) fn issue(
+        &self,
+        identity: &Identity,
+        common_name: &str,
+        hosts: &[String],
+        days: u32,
+    ) -> Result<Leaf> {
         let mut parameters = CertificateParams::new(hosts).with_context(|| {
             format!("--host: expected names or addresses of hosts, found {}", hosts.join(", "))
         })?;
         parameters.subject_alt_names.push(SanType::URI(identity.to_string().try_into()?));
         parameters.distinguished_name = rcgen::DistinguishedName::new();
         parameters.distinguished_name.push(DnType::OrganizationName, "Stentor");
-        parameters.distinguished_name.push(DnType::CommonName, identity.role.name());
+        parameters.distinguished_name.push(DnType::CommonName, common_name);
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         if identity.role == Role::Coordinator {
@@ -89,7 +95,7 @@ impl Authority {
     }
 }
 
-fn common_name(cluster: &str) -> String {
+fn name_of(cluster: &str) -> String {
     format!("Stentor cluster {cluster}")
 }
 

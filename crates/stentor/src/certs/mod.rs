@@ -21,13 +21,20 @@ pub(crate) struct Args {
     /// Name or address by which others reach the coordinator or a reducer; give each of them.
     #[arg(long, value_name = "NAME_OR_IP", required = true)]
     host: Vec<String>,
+    /// Issue a certificate for each of N workers, in folders worker-0, worker-1 and so on, instead of one for all: then no key
+    /// is on two machines.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_WORKERS))]
+    workers: Option<u32>,
     /// How long the certificates are valid. The CA's is valid for ten years.
     #[arg(long, default_value_t = 90, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
 }
 
+/// As many as may be members.
+const MOST_WORKERS: i64 = 4096;
+
 pub(crate) fn run(arguments: &Args) -> Result<()> {
-    let Args { out, cluster, host, days } = arguments;
+    let Args { out, cluster, host, workers, days } = arguments;
     let expected = "1 to 63 letters, digits, dots, hyphens or underscores";
     if Identity::new(cluster, Role::Admin).is_none() {
         bail!("--cluster: expected {expected}, found `{cluster}`");
@@ -36,22 +43,37 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     let made = if is_new { "a new CA" } else { "the CA that was there" };
     println!("cluster `{cluster}`, {made}: {}", out.join("ca").display());
     println!("  ca.key signs whatever it is used for: keep it offline, no program needs it");
-    for role in Role::ALL {
+    for (role, name) in holders(*workers) {
         let identity =
             Identity::new(cluster, role).with_context(|| format!("--cluster: expected {expected}"))?;
         let hosts: &[String] = if role == Role::Coordinator { host } else { &[] };
-        let Leaf { certificate, key, expires } = authority.issue(&identity, hosts, *days)?;
-        let folder = out.join(role.name());
+        let Leaf { certificate, key, expires } = authority.issue(&identity, &name, hosts, *days)?;
+        let folder = out.join(&name);
         // The key first: a program that looks in between keeps its old pair until both are there.
         place::secret(&folder.join("tls.key"), &key)?;
         place::public(&folder.join("tls.crt"), &certificate)?;
         place::public(&folder.join("ca.crt"), authority.certificate())?;
-        println!("{}: for {}, until {expires}", folder.display(), whom(role));
+        let whom = if role == Role::Worker && workers.is_some() { &name } else { whom(role) };
+        println!("{}: for {whom}, until {expires}", folder.display());
     }
     println!(
         "each program takes its folder with --tls or STENTOR_TLS; replaced files count from the next connection on"
     );
     Ok(())
+}
+
+/// Whose certificates are issued, with the names of their folders.
+fn holders(workers: Option<u32>) -> Vec<(Role, String)> {
+    let mut holders = Vec::new();
+    for role in Role::ALL {
+        match workers {
+            Some(workers) if role == Role::Worker => {
+                holders.extend((0..workers).map(|index| (role, format!("{role}-{index}"))));
+            }
+            _ => holders.push((role, role.to_string())),
+        }
+    }
+    holders
 }
 
 fn whom(role: Role) -> &'static str {

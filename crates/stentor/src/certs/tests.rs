@@ -38,6 +38,26 @@ fn every_role_gets_a_folder_that_its_programs_accept_and_keys_are_their_owners_a
 }
 
 #[test]
+fn each_of_several_workers_gets_a_key_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut several = arguments(folder.path(), "speech");
+    several.workers = Some(3);
+    run(&several).unwrap();
+    let keys: std::collections::BTreeSet<_> = (0..3)
+        .map(|index| {
+            let of_one = folder.path().join(format!("worker-{index}"));
+            let identity = Tls::for_client(&of_one, Role::Worker).unwrap().identity();
+            assert_eq!(identity, Identity::new("speech", Role::Worker));
+            std::fs::read(of_one.join("tls.key")).unwrap()
+        })
+        .collect();
+    assert_eq!(keys.len(), 3);
+    assert!(!folder.path().join("worker").exists() && !folder.path().join("worker-3").exists());
+    let folders: Vec<_> = holders(None).into_iter().map(|(_, name)| name).collect();
+    assert_eq!(folders, Role::ALL.map(Role::name));
+}
+
+#[test]
 fn a_second_run_keeps_the_ca_and_issues_new_certificates() {
     let folder = tempfile::tempdir().unwrap();
     run(&arguments(folder.path(), "speech")).unwrap();

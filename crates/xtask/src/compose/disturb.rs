@@ -1,9 +1,10 @@
-//! What happens to the student's workers while they train.
+//! What happens to the student's cluster while it trains.
 
 use super::WORKERS;
+use super::coordinator::Caller;
 use super::stack::Stack;
 use crate::progress;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 
 /// What the cluster came through.
@@ -17,6 +18,24 @@ pub(super) struct Survived {
 
 /// Longest wait until a member is gone, or back.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Who has another role's certificate, and who has none, is turned away.
+pub(super) fn strangers(stack: &Stack) -> Result<()> {
+    for (caller, words) in
+        [(Caller::Worker, ["switch", "--strategy=dense"].as_slice()), (Caller::Stranger, &["status"])]
+    {
+        ensure!(stack.ask(caller, words).is_err(), "the coordinator heard a {caller:?}: {}", words.join(" "));
+    }
+    Ok(())
+}
+
+/// From GTC to BMUF, as a person does it.
+pub(super) fn switch(stack: &Stack) -> Result<()> {
+    progress::step("switch to BMUF", || stack.ask(Caller::Admin, &["switch", "--strategy=bmuf"]))?;
+    let switched = stack.wait(PATIENCE, |status| status.strategy == "bmuf")?;
+    ensure!(switched && moves(stack)?, "no block of BMUF closed within {} s", PATIENCE.as_secs());
+    Ok(())
+}
 
 /// One worker dies, another one is cut off. Each is over when all are members again and rounds go on.
 pub(super) fn both(stack: &Stack) -> Result<Survived> {

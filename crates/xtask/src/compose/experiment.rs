@@ -29,7 +29,7 @@ impl Training {
     pub(super) fn text(self) -> String {
         let name = self.name();
         let rest = match self {
-            Training::Teacher => "[model]\nlayers = 1\nwidth = 96\nbidirectional = true\n\
+            Training::Teacher => "[model]\nlayers = 1\nwidth = 192\nbidirectional = true\n\
                  [schedule]\npasses = 4\nlearning_rate = 0.004\n\
                  [exchange]\nstrategy = \"dense\"\n\
                  [checkpoint]\ncount = 3\n\
@@ -41,6 +41,7 @@ impl Training {
                  [schedule]\npasses = 12\nlearning_rate = 0.002\n\
                  [exchange]\nstrategy = \"gtc\"\n\
                  [exchange.gtc]\ndensity = 0.02\nwarmup_dense = 0.02\n\
+                 [exchange.bmuf]\nblock = 5\n\
                  [checkpoint]\ncount = 12\n\
                  [cluster]\nworkers = 3\nround_deadline_s = 5.0\n"
             ),

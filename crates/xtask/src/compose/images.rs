@@ -127,17 +127,20 @@ fn build(image: &str, dockerfile: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    const WORKER: &str = include_str!("../../../../deploy/docker/worker.Dockerfile");
-    const LABELER: &str = include_str!("../../../../deploy/docker/teacher-labeler.Dockerfile");
+    const PROGRAMS: [&str; 3] = [
+        include_str!("../../../../deploy/docker/coordinator.Dockerfile"),
+        include_str!("../../../../deploy/docker/worker.Dockerfile"),
+        include_str!("../../../../deploy/docker/teacher-labeler.Dockerfile"),
+    ];
 
-    /// Docker does a step once for both where everything up to it is the same.
+    /// Docker does a step once for all where everything up to it is the same.
     #[test]
-    fn worker_and_labeler_are_built_by_the_same_steps() {
-        let steps = |file: &'static str| {
+    fn all_programs_are_compiled_by_the_same_steps() {
+        let steps = PROGRAMS.map(|file| {
             let from = file.find("ARG RUST_IMAGE").unwrap();
-            let to = file.find("COPY --from=build").unwrap();
+            let to = file.rfind("FROM ${BASE_IMAGE}").unwrap();
             &file[from..to]
-        };
-        assert_eq!(steps(WORKER), steps(LABELER));
+        });
+        assert!(steps[0].contains("AS build") && steps.iter().all(|of_one| *of_one == steps[0]));
     }
 }

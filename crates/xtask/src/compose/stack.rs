@@ -37,14 +37,6 @@ pub(super) struct Ended {
     code: i64,
 }
 
-/// The coordinator's own words on the run.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Status {
-    pub(super) epoch: u64,
-    pub(super) round: u64,
-    pub(super) members: usize,
-}
-
 /// Fails, with docker's own words, where there is no engine.
 pub(super) fn engine() -> Result<()> {
     process::output(Command::new("docker").args(["info", "--format", "{{.ServerVersion}}"])).map(drop)?;
@@ -79,6 +71,8 @@ impl Stack {
                 ("BASE_IMAGE", images.base.clone()),
                 ("RUST_IMAGE", images.rust.clone()),
                 ("PROMETHEUS_IMAGE", images.prometheus.clone()),
+                // Its second of work takes half a minute then, in which Prometheus looks at it several times.
+                ("STENTOR_LABELER_CPUS", "0.04".to_owned()),
             ],
             keep,
         };
@@ -103,6 +97,16 @@ impl Stack {
             sizes.insert(program.trim_start_matches("teacher-").to_owned(), json!((bytes / 1e6).round()));
         }
         Ok(Value::Object(sizes))
+    }
+
+    /// Takes `stentor` out of its image, for this machine to bring data and to look at runs. Nothing is compiled for it again.
+    pub(super) fn front_door(&self, folder: &Path) -> Result<PathBuf> {
+        let container = process::output(Command::new("docker").args(["create", "stentor-coordinator"]))?;
+        let (container, program) = (container.trim(), folder.join("stentor"));
+        let from = format!("{container}:/usr/local/bin/stentor");
+        let copied = process::output(Command::new("docker").args(["cp", &from]).arg(&program));
+        process::output(Command::new("docker").args(["rm", container]))?;
+        copied.map(|_| program)
     }
 
     /// Starts services and what they depend on; `workers` above 0 is how many containers of `worker`.
@@ -151,35 +155,6 @@ impl Stack {
         list.args(["ps", "--all", "--quiet", "--filter", &label("project", PROJECT)]);
         let ids = process::output(list.args(["--filter", &label("service", service)]))?;
         Ok(ids.split_whitespace().map(ToOwned::to_owned).collect())
-    }
-
-    /// What `stentor status` says within the coordinator's container, with the certificate of an administrator.
-    pub(super) fn status(&self) -> Result<Status> {
-        let containers = self.containers("coordinator")?;
-        let container = containers.first().context("no container of the coordinator")?;
-        let mut ask = Command::new("docker");
-        ask.args(["exec", "--env", "STENTOR_TLS=/certs/admin", container]);
-        ask.args(["stentor", "status", "--coordinator", "https://localhost:7400", "--json"]);
-        let status: Value = serde_json::from_str(&process::output(&mut ask)?).context("a status is JSON")?;
-        let number = |key: &str| status[key].as_u64().unwrap_or_default();
-        Ok(Status {
-            epoch: number("membership_epoch"),
-            round: number("round"),
-            members: status["members"].as_array().map_or(0, Vec::len),
-        })
-    }
-
-    /// Waits until the coordinator says something; false where it did not in time.
-    pub(super) fn wait(&self, patience: Duration, until: impl Fn(&Status) -> bool) -> Result<bool> {
-        let started = Instant::now();
-        while started.elapsed() < patience {
-            // It may not listen yet.
-            if self.status().is_ok_and(|status| until(&status)) {
-                return Ok(true);
-            }
-            std::thread::sleep(Duration::from_millis(300));
-        }
-        Ok(false)
     }
 
     /// Kills a container's first process as the kernel would. `docker kill` counts as the owner's wish, after which nothing is
