@@ -6,6 +6,7 @@
 //! [`serve_reducer`] starts a reducer alone.
 
 mod access;
+mod claim;
 pub mod core;
 mod engine;
 mod error;
@@ -16,6 +17,7 @@ mod page;
 mod perform;
 mod publish;
 mod reducer;
+mod resume;
 mod run;
 mod scalars;
 mod service;

@@ -82,7 +82,7 @@ impl Publisher {
                 segments.put().await?;
                 let _ = commands.send(Command::Logged { segments: segments.until }).await;
                 // Whoever was taken for dead must not publish beside its successor.
-                let newest = crate::run::newest_claim(&run).await?;
+                let newest = crate::claim::newest_claim(&run).await?;
                 if newest > incarnation {
                     return Ok(Some(newest));
                 }

@@ -1,12 +1,14 @@
 use crate::Error;
 use crate::access::{Access, Guarded};
-use crate::core::{Core, Event, Outcome, Saved, Settings};
+use crate::claim::{claim, refuse_occupied};
+use crate::core::{Core, Event, Settings};
 use crate::engine::Engine;
 use crate::events::EventLog;
 use crate::gauges::Gauges;
 use crate::page::{self, Note, Page};
 use crate::publish::Publisher;
 use crate::reducer::{RangeReducer, ReducerService};
+use crate::resume::{conclude, concluded, newest_state, template};
 use crate::scalars::Scalars;
 use crate::service::Service;
 use crate::spans::RoundSpans;
@@ -17,7 +19,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use stentor_checkpoint::{Manifest, ModelDescription, Normalisation};
+use stentor_checkpoint::Manifest;
 use stentor_dataset::Dataset;
 use stentor_exchange::ranges;
 use stentor_experiment::{Experiment, Source};
@@ -25,12 +27,9 @@ use stentor_proto::v1::coordinator_server::CoordinatorServer;
 use stentor_proto::v1::reducer_server::ReducerServer;
 use stentor_runtime::tls::{Listening, Refusals, Tls, incoming};
 use stentor_runtime::{Shutdown, Token, metrics};
-use stentor_store::{Put, Store};
+use stentor_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-
-/// Folder of the claims on a run.
-const INCARNATIONS: &str = "incarnations";
 
 /// How far a run is; sent at every round's end.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -285,139 +284,4 @@ fn reducer_server(
 ) -> Guarded<ReducerServer<ReducerService>> {
     let service = ReducerService::new(Arc::new(reducer), run);
     access.guard(ReducerServer::new(service).max_decoding_message_size(MOST_MESSAGE_BYTES))
-}
-
-async fn conclude(
-    outcome: Outcome,
-    run: &Store,
-    experiment: &Experiment,
-    tally: &Tally,
-) -> Result<Summary, Error> {
-    let checkpoint = match outcome {
-        Outcome::Finished { checkpoint } => checkpoint,
-        Outcome::LostQuorum { reason } => return Err(Error::LostQuorum(reason)),
-        Outcome::BadData { reason } => return Err(Error::BadData(reason)),
-        Outcome::Replaced { by } => return Err(Error::Replaced { by }),
-        Outcome::Disagreement { reason } => return Err(Error::Disagreement(reason)),
-        Outcome::NonFinite { reason } => return Err(Error::NonFinite(reason)),
-        Outcome::Broken { reason } => return Err(Error::Broken(reason)),
-    };
-    stentor_checkpoint::deploy(run, &checkpoint).await?;
-    let manifest = stentor_checkpoint::load_manifest(run, &checkpoint).await?;
-    let dev = manifest.dev.map(|d| d.frame_error);
-    metrics::finished(1);
-    let summary = tally.summary(&experiment.run.name, experiment.exchange.strategy.name(), &checkpoint, dev);
-    if let Ok(json) = serde_json::to_vec_pretty(&summary) {
-        run.put("summary.json", json.into()).await?;
-    }
-    Ok(summary)
-}
-
-/// The summary of a run that is finished, and of this very experiment: a longer one goes on.
-async fn concluded(run: &Store, experiment: &Experiment) -> Result<Option<Summary>, Error> {
-    for name in ["experiment.toml", "summary.json"] {
-        if !run.exists(name).await? {
-            return Ok(None);
-        }
-    }
-    let same = run.get("experiment.toml").await? == experiment.to_toml();
-    let summary = serde_json::from_slice(&run.get("summary.json").await?);
-    Ok(summary.ok().filter(|_| same))
-}
-
-/// A fresh run needs an output of its own.
-async fn refuse_occupied(run: &Store, experiment: &Experiment) -> Result<(), Error> {
-    if run.list(INCARNATIONS).await?.is_empty() {
-        return Ok(());
-    }
-    let output = experiment.run.output.clone();
-    let text = run.get("experiment.toml").await.unwrap_or_default();
-    let found = Experiment::parse(&String::from_utf8_lossy(&text));
-    Err(Error::Occupied { output, run: found.map_or_else(|_| "unknown".into(), |e| e.run.name) })
-}
-
-/// The highest incarnation that has claimed the run; 0: none.
-pub(crate) async fn newest_claim(run: &Store) -> Result<u64, stentor_store::Error> {
-    let taken = run.child(INCARNATIONS).list("").await?;
-    Ok(taken.iter().filter_map(|name| name.parse::<u64>().ok()).max().unwrap_or(0))
-}
-
-/// Makes this process the only coordinator of the run: an epoch object is created once, by one of them.
-async fn claim(run: &Store) -> Result<u64, Error> {
-    let mut incarnation = newest_claim(run).await? + 1;
-    let epochs = run.child(INCARNATIONS);
-    loop {
-        let claim = Bytes::from(format!("process {}\n", std::process::id()));
-        match epochs.put_once(&format!("{incarnation:06}"), claim).await? {
-            Put::Created => return Ok(incarnation),
-            Put::AlreadyThere => incarnation += 1,
-        }
-    }
-}
-
-/// The newest valid checkpoint of this very run.
-async fn newest_state(
-    run: &Store,
-    experiment: &Experiment,
-    dataset: &Dataset,
-) -> Result<(Option<(String, Saved)>, Tally), Error> {
-    let newest = stentor_checkpoint::newest_valid(run).await?;
-    for broken in &newest.broken {
-        tracing::warn!(checkpoint = broken.name, reason = %broken.error, "checkpoint passed over");
-    }
-    let Some(manifest) = newest.manifest else {
-        tracing::info!("no checkpoint to resume from: starting at the beginning");
-        return Ok((None, Tally::default()));
-    };
-    let output = experiment.run.output.clone();
-    let expected = template(experiment, dataset, "");
-    let other = |expected: String, found: String| Error::OtherRun { output: output.clone(), expected, found };
-    if manifest.model != expected.model {
-        return Err(other(format!("{:?}", expected.model), format!("{:?}", manifest.model)));
-    }
-    if manifest.features_fingerprint != expected.features_fingerprint {
-        let named = |fingerprint: &str| format!("features {fingerprint}");
-        return Err(other(named(&expected.features_fingerprint), named(&manifest.features_fingerprint)));
-    }
-    if manifest.strategy != expected.strategy {
-        return Err(other(expected.strategy, manifest.strategy));
-    }
-    let state =
-        |reason: String| Error::State { output: output.clone(), checkpoint: manifest.name.clone(), reason };
-    let mut both: crate::publish::State =
-        serde_json::from_value(manifest.coordinator.clone()).map_err(|e| state(e.to_string()))?;
-    both.core.position.check(dataset.plan()).map_err(|e| state(e.to_string()))?;
-    if let Some((best, _)) = both.core.best.clone().filter(|(best, _)| *best != manifest.name) {
-        match stentor_checkpoint::load_manifest(run, &best).await {
-            Ok(_) => {}
-            Err(error) if error.is_damage() => both.core.forget_best(),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    tracing::info!(checkpoint = manifest.name, committed_frames = manifest.committed_frames, "resuming");
-    Ok((Some((manifest.name.clone(), both.core)), both.tally))
-}
-
-/// All that is the same in every manifest of a run.
-fn template(experiment: &Experiment, dataset: &Dataset, run_id: &str) -> Manifest {
-    let features = dataset.manifest();
-    Manifest {
-        schema_version: stentor_checkpoint::SCHEMA_VERSION,
-        run_id: run_id.to_owned(),
-        total_frames: dataset.plan().total_frames(),
-        strategy: experiment.exchange.strategy.name().to_owned(),
-        model: ModelDescription {
-            model: serde_json::to_value(experiment.model.resolved()).unwrap_or_default(),
-            inputs: features.dimension,
-            senones: features.senones.len(),
-        },
-        features_fingerprint: features.inputs_fingerprint(),
-        features: serde_json::to_value(&features.settings).unwrap_or_default(),
-        senones: serde_json::to_value(&features.senones).unwrap_or_default(),
-        normalisation: features
-            .normalisation
-            .as_ref()
-            .map(|n| Normalisation { mean: n.mean.clone(), std: n.std.clone() }),
-        ..Manifest::default()
-    }
 }

@@ -11,7 +11,9 @@
 
 #[cfg(test)]
 mod by_hand;
+mod coordinators;
 mod delivery;
+mod members;
 mod network;
 mod oracle;
 mod random;

@@ -136,7 +136,10 @@ pub(crate) fn checkpoint_seeds() -> Vec<Vec<u8>> {
     };
     block_on(async {
         let folder = stentor_checkpoint::checkpoint_store(&run, CHECKPOINT);
-        folder.put("model.safetensors", Bytes::from_static(model)).await.expect("a store in memory takes all");
+        folder
+            .put("model.safetensors", Bytes::from_static(model))
+            .await
+            .expect("a store in memory takes all");
         stentor_checkpoint::publish(&run, &manifest).await.expect("a store in memory takes all");
         let name = format!("checkpoints/{CHECKPOINT}/manifest.json");
         vec![run.get(&name).await.expect("just written").to_vec()]

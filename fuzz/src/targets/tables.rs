@@ -23,10 +23,12 @@ pub(crate) fn experiment_seeds() -> Vec<Vec<u8>> {
     vec![short.into(), long.expect("a valid experiment").to_toml().into_bytes()]
 }
 
-/// The only place that this process writes to.
+/// The only place that this process writes to: in memory where the system has such a folder, for a disk has hundreds of inputs a
+/// second only.
 fn scratch() -> &'static Path {
     static SCRATCH: OnceLock<TempDir> = OnceLock::new();
-    SCRATCH.get_or_init(|| tempfile::tempdir().expect("a folder for scratch files")).path()
+    let make = || tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    SCRATCH.get_or_init(|| make().expect("a folder for scratch files")).path()
 }
 
 const TABLES: [&str; 5] = ["wav.scp", "segments", "text", "utt2spk", "utt2group"];

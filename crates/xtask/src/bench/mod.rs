@@ -44,9 +44,12 @@ pub(crate) struct Exchange {
     /// Only this line: 100mbit or 1gbit.
     #[arg(long, value_parser = ["100mbit", "1gbit"])]
     rate: Option<String>,
-    /// Rounds that count; of exchanges that take seconds on a slow line, 5 at most.
+    /// Rounds that count.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
+    /// Of whole models at 100 Mbit/s, which take many seconds each, as many as this at most.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    slow_rounds: u64,
 }
 
 /// Figures of one bench; each of its parts adds its own.

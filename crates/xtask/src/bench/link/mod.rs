@@ -45,7 +45,7 @@ pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut F
         let mut write = std::process::Command::new(programs.join("examples/link"));
         process::run(write.arg("data").arg(&data), Deadline::minutes(5))?;
     }
-    let bench = Bench { programs, folder, python, rounds: options.rounds };
+    let bench = Bench { programs, folder, python, rounds: options.rounds, slow_rounds: options.slow_rounds };
     let mut link = Map::new();
     let mut errors = Errors::default();
     println!("\n{HEAD}");
@@ -85,6 +85,7 @@ struct Bench {
     /// With torch; none where it is not installed.
     python: Option<PathBuf>,
     rounds: u64,
+    slow_rounds: u64,
 }
 
 impl Bench {
@@ -92,8 +93,7 @@ impl Bench {
     fn compare(&self, rate: Rate, workers: usize, errors: &mut Errors) -> Result<Map<String, Value>> {
         let network = Network::lay(workers + 1, Some(rate))?;
         let rounds = self.rounds;
-        // A dense exchange takes seconds: fewer of them tell as much.
-        let slow = if rate.megabits < 1000 { rounds.min(5) } else { rounds };
+        let slow = if rate.megabits < 1000 { rounds.min(self.slow_rounds) } else { rounds };
         let setting = |exchange, own_reducers, warm_up, rounds, every| Setting {
             workers,
             own_reducers,

@@ -1,0 +1,116 @@
+//! A run's beginning and end at its output: what an earlier process left there, and what the last one leaves.
+
+use crate::Error;
+use crate::core::{Outcome, Saved};
+use crate::summary::{Summary, Tally};
+use stentor_checkpoint::{Manifest, ModelDescription, Normalisation};
+use stentor_dataset::Dataset;
+use stentor_experiment::Experiment;
+use stentor_runtime::metrics;
+use stentor_store::Store;
+
+/// The summary of a run that is finished, and of this very experiment: a longer one goes on.
+pub(crate) async fn concluded(run: &Store, experiment: &Experiment) -> Result<Option<Summary>, Error> {
+    for name in ["experiment.toml", "summary.json"] {
+        if !run.exists(name).await? {
+            return Ok(None);
+        }
+    }
+    let same = run.get("experiment.toml").await? == experiment.to_toml();
+    let summary = serde_json::from_slice(&run.get("summary.json").await?);
+    Ok(summary.ok().filter(|_| same))
+}
+
+/// The newest valid checkpoint of this very run.
+pub(crate) async fn newest_state(
+    run: &Store,
+    experiment: &Experiment,
+    dataset: &Dataset,
+) -> Result<(Option<(String, Saved)>, Tally), Error> {
+    let newest = stentor_checkpoint::newest_valid(run).await?;
+    for broken in &newest.broken {
+        tracing::warn!(checkpoint = broken.name, reason = %broken.error, "checkpoint passed over");
+    }
+    let Some(manifest) = newest.manifest else {
+        tracing::info!("no checkpoint to resume from: starting at the beginning");
+        return Ok((None, Tally::default()));
+    };
+    let output = experiment.run.output.clone();
+    let expected = template(experiment, dataset, "");
+    let other = |expected: String, found: String| Error::OtherRun { output: output.clone(), expected, found };
+    if manifest.model != expected.model {
+        return Err(other(format!("{:?}", expected.model), format!("{:?}", manifest.model)));
+    }
+    if manifest.features_fingerprint != expected.features_fingerprint {
+        let named = |fingerprint: &str| format!("features {fingerprint}");
+        return Err(other(named(&expected.features_fingerprint), named(&manifest.features_fingerprint)));
+    }
+    if manifest.strategy != expected.strategy {
+        return Err(other(expected.strategy, manifest.strategy));
+    }
+    let state =
+        |reason: String| Error::State { output: output.clone(), checkpoint: manifest.name.clone(), reason };
+    let mut both: crate::publish::State =
+        serde_json::from_value(manifest.coordinator.clone()).map_err(|e| state(e.to_string()))?;
+    both.core.position.check(dataset.plan()).map_err(|e| state(e.to_string()))?;
+    if let Some((best, _)) = both.core.best.clone().filter(|(best, _)| *best != manifest.name) {
+        match stentor_checkpoint::load_manifest(run, &best).await {
+            Ok(_) => {}
+            Err(error) if error.is_damage() => both.core.forget_best(),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    tracing::info!(checkpoint = manifest.name, committed_frames = manifest.committed_frames, "resuming");
+    Ok((Some((manifest.name.clone(), both.core)), both.tally))
+}
+
+/// All that is the same in every manifest of a run.
+pub(crate) fn template(experiment: &Experiment, dataset: &Dataset, run_id: &str) -> Manifest {
+    let features = dataset.manifest();
+    Manifest {
+        schema_version: stentor_checkpoint::SCHEMA_VERSION,
+        run_id: run_id.to_owned(),
+        total_frames: dataset.plan().total_frames(),
+        strategy: experiment.exchange.strategy.name().to_owned(),
+        model: ModelDescription {
+            model: serde_json::to_value(experiment.model.resolved()).unwrap_or_default(),
+            inputs: features.dimension,
+            senones: features.senones.len(),
+        },
+        features_fingerprint: features.inputs_fingerprint(),
+        features: serde_json::to_value(&features.settings).unwrap_or_default(),
+        senones: serde_json::to_value(&features.senones).unwrap_or_default(),
+        normalisation: features
+            .normalisation
+            .as_ref()
+            .map(|n| Normalisation { mean: n.mean.clone(), std: n.std.clone() }),
+        ..Manifest::default()
+    }
+}
+
+/// Publishes the result of a run that is over.
+pub(crate) async fn conclude(
+    outcome: Outcome,
+    run: &Store,
+    experiment: &Experiment,
+    tally: &Tally,
+) -> Result<Summary, Error> {
+    let checkpoint = match outcome {
+        Outcome::Finished { checkpoint } => checkpoint,
+        Outcome::LostQuorum { reason } => return Err(Error::LostQuorum(reason)),
+        Outcome::BadData { reason } => return Err(Error::BadData(reason)),
+        Outcome::Replaced { by } => return Err(Error::Replaced { by }),
+        Outcome::Disagreement { reason } => return Err(Error::Disagreement(reason)),
+        Outcome::NonFinite { reason } => return Err(Error::NonFinite(reason)),
+        Outcome::Broken { reason } => return Err(Error::Broken(reason)),
+    };
+    stentor_checkpoint::deploy(run, &checkpoint).await?;
+    let manifest = stentor_checkpoint::load_manifest(run, &checkpoint).await?;
+    let dev = manifest.dev.map(|d| d.frame_error);
+    metrics::finished(1);
+    let summary = tally.summary(&experiment.run.name, experiment.exchange.strategy.name(), &checkpoint, dev);
+    if let Ok(json) = serde_json::to_vec_pretty(&summary) {
+        run.put("summary.json", json.into()).await?;
+    }
+    Ok(summary)
+}
