@@ -57,7 +57,8 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_cached(location: &str, cache: Option<&Cache>) -> Result<Store, Error> {
         // Names and values that are no text are nobody's settings.
-        let variables = std::env::vars_os().filter_map(|(k, v)| k.into_string().ok().zip(v.into_string().ok()));
+        let variables =
+            std::env::vars_os().filter_map(|(k, v)| k.into_string().ok().zip(v.into_string().ok()));
         Self::open_with(location, variables, cache)
     }
 
