@@ -1,14 +1,15 @@
 //! A coordinator and its workers as processes of their own, each to be stopped and started by itself.
 
 use crate::program;
+use crate::running::{Running, free_address};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-/// Processes that are killed when this is dropped.
+/// Killed when it is dropped.
 #[derive(Debug)]
 pub struct Cluster {
     experiment: PathBuf,
@@ -17,8 +18,8 @@ pub struct Cluster {
     /// For people.
     pub http: SocketAddr,
     settings: Vec<(String, String)>,
-    coordinator: Child,
-    workers: Vec<Child>,
+    coordinator: Running,
+    workers: Vec<Running>,
 }
 
 /// An answer over HTTP.
@@ -39,8 +40,7 @@ impl Cluster {
     /// Where one cannot be started.
     #[must_use]
     pub fn start(experiment: &Path, workers: usize, settings: &[(&str, &str)]) -> Self {
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (listen, http) = (free(), free());
+        let (listen, http) = (free_address(), free_address());
         let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let coordinator = coordinator(experiment, listen, http, &settings);
         let workers = (0..workers).map(|number| worker(experiment, listen, number, &settings)).collect();
@@ -52,8 +52,7 @@ impl Cluster {
     /// # Panics
     /// Where it cannot be waited for.
     pub fn kill_coordinator(&mut self) {
-        self.coordinator.kill().unwrap();
-        self.coordinator.wait().unwrap();
+        self.coordinator.kill();
     }
 
     /// Starts the coordinator again, to go on from the newest checkpoint.
@@ -108,35 +107,22 @@ impl Cluster {
     }
 }
 
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        for child in self.workers.iter_mut().chain([&mut self.coordinator]) {
-            // One that has ended is as good.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
 fn coordinator(
     experiment: &Path,
     listen: SocketAddr,
     http: SocketAddr,
     settings: &[(String, String)],
-) -> Child {
+) -> Running {
     let mut command = Command::new(program("coordinator"));
     command.arg(experiment).arg(format!("--listen={listen}")).arg(format!("--metrics={http}"));
-    spawn(command.arg("--resume").envs(settings.iter().cloned()), experiment)
+    Running::start(command.arg("--resume").envs(settings.iter().cloned()), &experiment.with_extension("log"))
 }
 
-fn worker(experiment: &Path, listen: SocketAddr, number: usize, settings: &[(String, String)]) -> Child {
+fn worker(experiment: &Path, listen: SocketAddr, number: usize, settings: &[(String, String)]) -> Running {
     let mut command = Command::new(program("worker"));
     command.arg(format!("--coordinator=http://{listen}")).arg(format!("--identity=worker-{number}"));
-    spawn(command.arg("--threads=1").envs(settings.iter().cloned()), experiment)
-}
-
-fn spawn(command: &mut Command, experiment: &Path) -> Child {
-    let log =
-        std::fs::OpenOptions::new().create(true).append(true).open(experiment.with_extension("log")).unwrap();
-    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+    Running::start(
+        command.arg("--threads=1").envs(settings.iter().cloned()),
+        &experiment.with_extension("log"),
+    )
 }

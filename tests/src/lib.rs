@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod docs;
 pub mod observe;
 pub mod prometheus;
+pub mod running;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

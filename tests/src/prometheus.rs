@@ -1,9 +1,10 @@
 //! A real Prometheus and its `promtool`, from Debian's package.
 
+use crate::running::{Running, free_address};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 /// A program of Debian's package `prometheus`.
@@ -17,15 +18,6 @@ pub fn prometheus_program(name: &str) -> PathBuf {
     let path = PathBuf::from(folder).join(name);
     assert!(path.is_file(), "{} is not there", path.display());
     path
-}
-
-/// A port of this machine that nobody listened on a moment ago.
-///
-/// # Panics
-/// Where there is none.
-#[must_use]
-pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// Body of a GET. An answer of another status than 200, or none, in words.
@@ -55,9 +47,8 @@ pub fn get(port: u16, path: &str) -> Result<String, String> {
 /// A running Prometheus; killed when dropped.
 #[derive(Debug)]
 pub struct Prometheus {
-    process: Child,
+    process: Running,
     port: u16,
-    log: PathBuf,
 }
 
 impl Prometheus {
@@ -81,17 +72,15 @@ impl Prometheus {
         }
         let file = folder.join("prometheus.yml");
         std::fs::write(&file, config).unwrap();
-        let (port, log) = (free_port(), folder.join("prometheus.log"));
-        let process = Command::new(prometheus_program("prometheus"))
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Prometheus { process, port, log }
+        let port = free_address().port();
+        let process = Running::start(
+            Command::new(prometheus_program("prometheus"))
+                .arg(format!("--config.file={}", file.display()))
+                .arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()))
+                .arg(format!("--web.listen-address=127.0.0.1:{port}")),
+            &folder.join("prometheus.log"),
+        );
+        Prometheus { process, port }
     }
 
     /// Whether it scrapes this many targets: it takes them up some seconds after it has begun to answer.
@@ -107,9 +96,8 @@ impl Prometheus {
     /// Where it does not answer, or with an error.
     #[must_use]
     pub fn ask(&self, path: &str) -> serde_json::Value {
-        let body = get(self.port, &format!("/api/v1/{path}")).unwrap_or_else(|problem| {
-            panic!("{path}: {problem}\n{}", std::fs::read_to_string(&self.log).unwrap_or_default())
-        });
+        let body = get(self.port, &format!("/api/v1/{path}"))
+            .unwrap_or_else(|problem| panic!("{path}: {problem}\n{}", self.process.log()));
         let mut answer: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(answer["status"], "success", "{path}: {answer}");
         answer["data"].take()
@@ -126,13 +114,6 @@ impl Prometheus {
         let values = series.flat_map(|series| series["values"].as_array().unwrap());
         let numbers = values.map(|value| value[1].as_str().unwrap().parse::<f64>().unwrap());
         numbers.filter(|number| number.is_finite()).collect()
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -5,8 +5,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use stentor_shards::FeatureManifest;
+use stentor_tests::running::{Running, free_address};
 use stentor_tests::{
     assert_finishes, audit, children, corpus, deployed_bytes, program, start_training, summary, wait_for,
     write_experiment,
@@ -120,22 +121,10 @@ fn a_switch_to_an_unknown_strategy_or_without_a_coordinator_says_what_was_expect
     assert!(said.contains("no coordinator answers at http://127.0.0.1:9"), "{said}");
 }
 
-struct Reducer(Child);
-
-impl Drop for Reducer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn reducers_of_their_own_sum_their_ranges_to_the_bits_of_one_alone() {
     let (folder, _) = corpus();
-    // Each address is free a moment before it is used.
-    let addresses: Vec<String> = (0..3)
-        .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string())
-        .collect();
+    let addresses: Vec<String> = (0..3).map(|_| free_address().to_string()).collect();
     let urls: Vec<String> = addresses.iter().map(|address| format!("\"http://{address}\"")).collect();
     for (strategy, more) in
         [("dense", ""), ("gtc", "[exchange.gtc]\ndensity = 0.2\n"), ("bmuf", "[exchange.bmuf]\nblock = 3\n")]
@@ -147,14 +136,14 @@ fn reducers_of_their_own_sum_their_ranges_to_the_bits_of_one_alone() {
         };
         let train = |name: &str, reducers: &str| {
             let experiment = write_experiment(folder.path(), name, &sections(reducers));
-            let _reducers: Vec<Reducer> = addresses
+            let _reducers: Vec<Running> = addresses
                 .iter()
                 .enumerate()
                 .filter(|_| !reducers.is_empty())
                 .map(|(index, address)| {
                     let mut command = Command::new(program("coordinator"));
                     command.arg(&experiment).args(["--listen", address, "--reducer", &index.to_string()]);
-                    Reducer(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+                    Running::start(&mut command, &folder.path().join(format!("{name}-reducer-{index}.log")))
                 })
                 .collect();
             assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);

@@ -3,12 +3,12 @@
 // Failing is how a test speaks.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 use stentor_runtime::metrics::{CATALOGUE, Kind};
 use stentor_tests::observe::{filled_in, in_checkout, panels, rules};
-use stentor_tests::prometheus::{Prometheus, free_port, get, prometheus_program};
+use stentor_tests::prometheus::{Prometheus, get, prometheus_program};
+use stentor_tests::running::{Running, free_address};
 use stentor_tests::{
     assert_finishes, corpus, program, start_training, wait_for, write_experiment, write_features,
 };
@@ -46,36 +46,6 @@ fn promtool_notices_an_alert_that_does_not_fire() {
     assert!(words.contains("StentorStuck"), "{words}");
 }
 
-/// A program with its messages in a file; killed when dropped.
-struct Running {
-    process: Child,
-    name: String,
-    log: std::path::PathBuf,
-}
-
-impl Running {
-    fn start(folder: &Path, name: &str, command: &mut Command) -> Running {
-        let log = folder.join(format!("{name}.log"));
-        let file = std::fs::File::create(&log).unwrap();
-        let process =
-            command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-        Running { process, name: name.to_owned(), log }
-    }
-
-    fn has_ended_well(&mut self) -> bool {
-        let Some(status) = self.process.try_wait().unwrap() else { return false };
-        assert!(status.success(), "{}: {status}\n{}", self.name, std::fs::read_to_string(&self.log).unwrap());
-        true
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
@@ -99,7 +69,7 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
     std::fs::write(&teacher, text.replace("layers = 1\nwidth = 16", "layers = 2\nwidth = 256")).unwrap();
     assert_finishes(start_training(&teacher, &[]), &teacher);
 
-    let [coordinator, coordinator_metrics, first, second, labeler] = [(); 5].map(|()| free_port());
+    let [coordinator, coordinator_metrics, first, second, labeler] = [(); 5].map(|()| free_address().port());
     let targets = [
         ("coordinator", coordinator_metrics),
         ("worker", first),
@@ -111,13 +81,12 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
     let from = now();
 
     let mut labeling = Running::start(
-        folder,
-        "labeler",
         Command::new(program("teacher-labeler"))
             .arg(format!("--model={}", folder.join("teacher").display()))
             .arg(format!("--features={}", folder.join("data/unannotated").display()))
             .arg(format!("--out={}", folder.join("labels").display()))
             .args(["--threads=1", "--metrics", &local(labeler)]),
+        &folder.join("labeler.log"),
     );
     wait_for("the labels", || labeling.has_ended_well());
 
@@ -137,20 +106,19 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
     let of = |role: &str| format!("--tls={}", tls.join(role).display());
     let url = format!("https://{}", local(coordinator));
     let mut run = vec![Running::start(
-        folder,
-        "coordinator",
         Command::new(program("coordinator")).arg(&student).arg(of("coordinator")).args([
             "--listen",
             &local(coordinator),
             "--metrics",
             &local(coordinator_metrics),
         ]),
+        &folder.join("coordinator.log"),
     )];
     for (identity, metrics) in [("worker-0", first), ("worker-1", second)] {
         let mut worker = Command::new(program("worker"));
         worker.args(["--coordinator", &url, "--identity", identity, "--metrics", &local(metrics)]);
         worker.arg(of("worker"));
-        run.push(Running::start(folder, identity, &mut worker));
+        run.push(Running::start(&mut worker, &folder.join(format!("{identity}.log"))));
     }
     let told = |name: &str| {
         let text = get(coordinator_metrics, "/metrics").unwrap_or_default();

@@ -235,6 +235,10 @@ fn cuts(scenario: &Scenario, reducers: Reducers) -> f64 {
     }
 }
 
+/// What is used of a line on which contributions and means go both ways at once: they wait for each other in slot order.
+/// Measured with 4 workers (`cargo xtask bench exchange --link`).
+const BOTH_WAYS: f64 = 0.85;
+
 #[derive(Debug, Clone, Copy)]
 struct Phases {
     encode_s: f64,
@@ -262,7 +266,9 @@ impl Phases {
                 (others * up, others * down, shared / workers)
             }
         };
-        let (in_s, out_s) = (scenario.bandwidth.seconds(in_bytes), scenario.bandwidth.seconds(out_bytes));
+        let used = if overlaps && reducers == Reducers::EachWorker { BOTH_WAYS } else { 1.0 };
+        let seconds = |bytes: f64| scenario.bandwidth.seconds(bytes) / used;
+        let (in_s, out_s) = (seconds(in_bytes), seconds(out_bytes));
         let rtt_s = scenario.rtt.seconds();
         let (reduce_s, left_s) = match (overlaps, reducers) {
             // The coordinator's link carries both directions at once.

@@ -108,12 +108,13 @@ impl Environment {
         Ok(command)
     }
 
-    /// Builds the programs and returns the folder that holds them.
+    /// Builds the programs, and the worker that computes nothing (`examples/link`), and returns the folder that holds them.
+    ///
+    /// Whatever of the workspace is built with an example has its dependencies with the features that tests ask for: so
+    /// they are built once, not once for programs and once for tests.
     pub(crate) fn build_programs(&self) -> Result<PathBuf> {
-        let mut arguments = vec!["build", "--bins"];
-        for (package, _) in PROGRAMS {
-            arguments.extend(["--package", package]);
-        }
+        // Not this very program, which runs.
+        let arguments = ["build", "--workspace", "--exclude", "xtask", "--bins", "--example", "link"];
         process::run(&mut self.cargo(&arguments)?, process::Deadline::minutes(60))?;
         let folder = self.target.join("debug");
         for (package, program) in PROGRAMS {

@@ -67,11 +67,11 @@ fn arguments(options: &Options) -> Vec<String> {
 fn table(figures: &Value) -> String {
     let mut out = String::new();
     for key in ["seeds", "events", "events_per_s", "violations"] {
-        out += &format!("{key:<24}{}\n", figures[key]);
+        out += &format!("{key:<30} {}\n", figures[key]);
     }
     for group in ["outcomes", "faults"] {
         for (kind, count) in figures[group].as_object().into_iter().flatten() {
-            out += &format!("{:<24}{count}\n", format!("{group}: {kind}"));
+            out += &format!("{:<30} {count}\n", format!("{group}: {kind}"));
         }
     }
     for (bug, found) in figures["bugs"].as_object().into_iter().flatten() {
@@ -79,7 +79,7 @@ fn table(figures: &Value) -> String {
             Some(seed) => format!("found at seed {seed}, by {}", found["by"].as_str().unwrap_or_default()),
             None => "not found".to_owned(),
         };
-        out += &format!("{bug:<34}{words}\n");
+        out += &format!("{bug:<30} {words}\n");
     }
     for failed in figures["failed"].as_array().into_iter().flatten() {
         let (seed, found) = (&failed["seed"], failed["found"].as_str().unwrap_or_default());

@@ -1,4 +1,4 @@
-use crate::world::{Coordinator, DAY, Running, certs, folder, forged, knock, life, pair};
+use crate::world::{Coordinator, DAY, certs, folder, forged, knock, life, pair, start};
 use std::path::Path;
 use std::time::SystemTime;
 use stentor_proto::v1;
@@ -47,7 +47,7 @@ fn strangers_are_refused_with_a_reason_logged_once_and_the_run_goes_on() {
     let url = format!("--coordinator={}", coordinator.url());
     let worker = |name: &str, tls: &str| {
         let (identity, tls) = (format!("--identity={name}"), format!("--tls={tls}"));
-        Running::start("worker", &[&url, &identity, &tls, "--device=cpu"], &at(&format!("{name}.log")))
+        start("worker", &[&url, &identity, &tls, "--device=cpu"], &at(&format!("{name}.log")))
     };
     let own = ours.join("worker").display().to_string();
     let first = worker("worker-0", &own);
@@ -156,7 +156,7 @@ fn stale_and_oversized_messages_are_refused_and_the_run_goes_on() {
     let own = format!("--tls={}", tls.join("worker").display());
     let workers = ["worker-0", "worker-1"].map(|name| {
         let identity = format!("--identity={name}");
-        Running::start("worker", &[&url, &identity, &own, "--device=cpu"], &at(&format!("{name}.log")))
+        start("worker", &[&url, &identity, &own, "--device=cpu"], &at(&format!("{name}.log")))
     });
     wait_for("the first checkpoint", || at("fenced/checkpoints").is_dir());
 

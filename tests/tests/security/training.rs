@@ -1,6 +1,7 @@
-use crate::world::{Coordinator, Running, certs, free, knock, life, pair};
+use crate::world::{Coordinator, certs, knock, life, pair, start};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use stentor_tests::running::free_address;
 use stentor_tests::{audit, corpus, summary, wait_for, write_experiment};
 
 #[test]
@@ -9,7 +10,7 @@ fn a_cluster_trains_over_mutual_tls_and_replaced_certificates_count_from_the_nex
     let tls = folder.path().join("tls");
     certs(&tls, "speech");
     let of = |role: &str| format!("--tls={}", tls.join(role).display());
-    let reducer = free();
+    let reducer = free_address();
     let sections = format!(
         "[schedule]\npasses = 12\nlearning_rate = 0.01\n[exchange]\nstrategy = \"gtc\"\nreducers = [\"https://{reducer}\"]\n"
     );
@@ -18,12 +19,12 @@ fn a_cluster_trains_over_mutual_tls_and_replaced_certificates_count_from_the_nex
     let file = experiment.to_str().unwrap();
     let log = |name: &str| folder.path().join(format!("{name}.log"));
     let server = of("coordinator");
-    let mut sums = Running::start("coordinator", &[file, &listen, "--reducer=0", &server], &log("reducer"));
+    let mut sums = start("coordinator", &[file, &listen, "--reducer=0", &server], &log("reducer"));
     let coordinator = Coordinator::start(&experiment, &[&server]);
     let url = format!("--coordinator={}", coordinator.url());
     let worker = |name: &str| {
         let identity = format!("--identity={name}");
-        Running::start("worker", &[&url, &identity, &of("worker"), "--device=cpu"], &log(name))
+        start("worker", &[&url, &identity, &of("worker"), "--device=cpu"], &log(name))
     };
     let first = worker("worker-0");
     wait_for("the first worker", || coordinator.running.log().contains("asks for membership"));

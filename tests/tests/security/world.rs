@@ -4,11 +4,12 @@ use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use stentor_tests::running::{Running, free_address};
 use stentor_tests::{program, wait_for};
 
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
@@ -50,54 +51,14 @@ pub(crate) fn pair(folder: &Path) -> (String, String) {
     (read("tls.crt"), read("tls.key"))
 }
 
-/// A program with its log in a file; killed when dropped.
-pub(crate) struct Running {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Running {
-    pub(crate) fn start(name: &str, arguments: &[&str], log: &Path) -> Self {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let child = Command::new(program(name))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
-            .spawn()
-            .unwrap();
-        Self { child, log: log.to_owned() }
-    }
-
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-
-    /// Waits for its end: how it ended, and all it said.
-    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
-        let mut status = None;
-        wait_for("a program's end", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        (status.unwrap(), self.log())
-    }
-
-    pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A program of the project with these arguments.
+pub(crate) fn start(name: &str, arguments: &[&str], log: &Path) -> Running {
+    Running::start(Command::new(program(name)).args(arguments), log)
 }
 
 /// A program's whole life: its exit code, and what it said.
 pub(crate) fn life(name: &str, arguments: &[&str], log: &Path) -> (i32, String) {
-    let (status, said) = Running::start(name, arguments, log).ended();
+    let (status, said) = start(name, arguments, log).ended();
     (status.code().unwrap(), said)
 }
 
@@ -115,11 +76,11 @@ impl Coordinator {
 
     /// Listens on `host` instead of this machine's loopback.
     pub(crate) fn start_on(host: &str, experiment: &Path, arguments: &[&str]) -> Self {
-        let (address, metrics) = (free(), free());
+        let (address, metrics) = (free_address(), free_address());
         let (listen, serve) = (format!("--listen={host}:{}", address.port()), format!("--metrics={metrics}"));
         let mut all = vec![experiment.to_str().unwrap(), &listen, &serve];
         all.extend(arguments);
-        let running = Running::start("coordinator", &all, &experiment.with_extension("coordinator.log"));
+        let running = start("coordinator", &all, &experiment.with_extension("coordinator.log"));
         wait_for("the coordinator", || running.log().contains("listening for workers"));
         Self { running, address, metrics }
     }
@@ -145,11 +106,6 @@ impl Coordinator {
         let mark = format!("\"reason\":\"{reason}\"");
         self.running.log().lines().filter(|line| line.contains(&mark)).map(ToOwned::to_owned).collect()
     }
-}
-
-/// An address that is free a moment before it is used.
-pub(crate) fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Shakes hands as a program might that is not ours, and reads what the server says first: the server's certificate, or why

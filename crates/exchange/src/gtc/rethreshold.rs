@@ -163,13 +163,18 @@ fn threshold_block(counts: &[i32], share: f32, residual: &mut [f32], tau: Tau) -
 }
 
 impl BlockResidual {
+    /// In lanes, so that a value need not wait for the one before it.
     fn of(residual: &[f32]) -> Self {
-        let mut known = Self::default();
-        for &r in residual {
-            known.largest = known.largest.max(r.abs());
-            known.squares += f64::from(r) * f64::from(r);
-        }
-        known
+        const LANES: usize = 8;
+        let (mut largest, mut squares) = ([0f32; LANES], [0f64; LANES]);
+        let (eights, rest) = residual.as_chunks::<LANES>();
+        let mut see = |lane: usize, r: f32| {
+            largest[lane] = largest[lane].max(r.abs());
+            squares[lane] += f64::from(r) * f64::from(r);
+        };
+        eights.iter().for_each(|eight| (0..LANES).for_each(|lane| see(lane, eight[lane])));
+        rest.iter().enumerate().for_each(|(lane, &r)| see(lane, r));
+        Self { largest: largest.into_iter().fold(0.0, f32::max), squares: squares.iter().sum() }
     }
 }
 

@@ -37,7 +37,7 @@ const PLANNED: &str = "strategy = \"gtc\"\n[exchange.gtc]\ndensity = 0.001\nwarm
 pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut Figures) -> Result<()> {
     setup::run(environment, &[Part::Libtorch(Accelerator::Cpu)])?;
     let python = gloo_python(environment, options)?;
-    let programs = build(environment)?;
+    let programs = environment.build_programs()?;
     let folder = environment.target.join("bench-link");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let data = folder.join("data");
@@ -135,6 +135,15 @@ impl Bench {
         let planned = planner::plan(&self.programs, &self.folder, &text, rate, workers, BLOCK)?;
         errors.compare(&planned, &measured);
         let mut figures = Map::new();
+        for (method, found) in &measured {
+            if let Some(said) = planned.get(*method) {
+                let both = json!({
+                    "planned": {"under_way_s": said.under_way, "total_s": said.total},
+                    "measured": {"under_way_s": found.under_way, "total_s": found.total},
+                });
+                figures.insert(format!("{method} by the planner"), both);
+            }
+        }
         if let Some((seconds, bytes)) = gloo {
             figures.insert("gloo_s".to_owned(), json!(seconds));
             figures.insert("gloo_bytes".to_owned(), json!(bytes));
@@ -149,12 +158,6 @@ impl Bench {
             ("gtc_bytes", traffic(&gtc)),
             ("gtc_coordinator_cpu_s", gtc.coordinator_cpu_s / (GTC_WARM_UP + self.rounds) as f64),
             ("bmuf_per_batch_s", bmuf_s),
-            ("dense_planned_s", planned.get("dense").map_or(f64::NAN, |p| p.total)),
-            ("gtc_planned_s", planned.get("gtc-rethresholded").map_or(f64::NAN, |p| p.total)),
-            (
-                "bmuf_planned_per_batch_s",
-                planned.get("bmuf").map_or(f64::NAN, |p| p.total) / f64::from(BLOCK),
-            ),
         ] {
             figures.insert(key.to_owned(), json!(value));
         }
@@ -230,23 +233,6 @@ impl Bench {
         figures.insert("coordinator_rss_over_model".to_owned(), json!(over));
         Ok(())
     }
-}
-
-fn build(environment: &Environment) -> Result<PathBuf> {
-    let words = [
-        "build",
-        "--package",
-        "stentor-coordinator",
-        "--package",
-        "stentor-worker",
-        "--package",
-        "stentor",
-        "--bins",
-        "--example",
-        "link",
-    ];
-    process::run(&mut environment.cargo(&words)?, Deadline::minutes(60))?;
-    Ok(environment.target.join("debug"))
 }
 
 /// Python with torch: where it is, or where `--gloo` puts it.
