@@ -90,12 +90,14 @@ fn a_run_lives_in_a_bucket_where_every_ninth_request_goes_wrong() {
     assert_eq!(again, None, "workers have kept it");
 
     // What looks behind sets and runs looks there; and the place is taken.
-    for place in ["speech/runs/far", "speech/labels", "speech/dev", "speech/dev/part-00000.parquet"] {
-        let looked = stentor(&["verify", &format!("s3://{place}")]);
-        assert!(looked.status.success(), "{place}: {}", words(&looked));
+    for look in [
+        ["verify", "s3://speech/runs/far", "s3://speech/labels", "s3://speech/dev"].as_slice(),
+        &["inspect", "s3://speech/dev/part-00000.parquet"],
+        &["ledger", "audit", "s3://speech/runs/far"],
+    ] {
+        let looked = stentor(look);
+        assert!(looked.status.success(), "{look:?}: {}", words(&looked));
     }
-    let audited = stentor(&["ledger", "audit", "s3://speech/runs/far"]);
-    assert!(audited.status.success(), "{}", words(&audited));
     let again = stentor(&["train", file]);
     assert_eq!(again.status.code(), Some(2), "{}", words(&again));
     assert!(words(&again).contains("s3://speech/runs/far"), "{}", words(&again));
