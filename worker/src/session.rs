@@ -8,8 +8,7 @@ use crate::reducers::Reducers;
 use crate::replica::{Coded, Replica};
 use crate::run::Own;
 use crate::state;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 use stentor_acoustic::{Device, ModelShape, Score};
 use stentor_dataset::Dataset;
@@ -24,7 +23,7 @@ use tokio::sync::mpsc;
 /// How a session ends well.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum End {
-    /// The coordinator said so.
+    /// The run's last checkpoint is published.
     Finished,
     /// A signal asked for it. What residuals hold that is in nobody's model now, as a 2-norm.
     Shutdown { lost_norm: f64 },
@@ -33,6 +32,10 @@ pub(crate) enum End {
 /// Rounds that a member stays after it was asked to stop, until its residual is in the model: one that may be under way, one
 /// in which it says so, one that is exchanged whole.
 const FAREWELL_ROUNDS: u32 = 3;
+
+/// Between two looks for the last checkpoint, and how long it is looked for after the coordinator has gone.
+const LOOK: Duration = Duration::from_millis(200);
+const GRACE: Duration = Duration::from_secs(3);
 
 /// From joining to dismissal: the rounds of one membership.
 pub(crate) struct Session<'a> {
@@ -45,8 +48,8 @@ pub(crate) struct Session<'a> {
     device: Device,
     around: Surroundings,
     two_sources: bool,
-    /// Set once the coordinator has said that the run is finished.
-    finished: Arc<AtomicBool>,
+    /// The run's last checkpoint, once the coordinator has said that no round follows.
+    last: Arc<OnceLock<String>>,
     shutdown: Shutdown,
 }
 
@@ -75,7 +78,7 @@ impl<'a> Session<'a> {
         let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment")?;
         doing.now("loading data and model".into());
         let mut session = Self::prepare(client, own, &reply, doing, shutdown).await?;
-        let finished = Arc::clone(&session.finished);
+        let last = Arc::clone(&session.last);
         let mut farewell_rounds = 0;
         loop {
             let round = tokio::select! {
@@ -85,8 +88,8 @@ impl<'a> Session<'a> {
                 }
             };
             // The coordinator may be gone before the last call is answered.
-            if matches!(round, Err(Error::SessionOver(_))) && finished.load(Ordering::Relaxed) {
-                return Ok(End::Finished);
+            if let (Some(last), Ok(None) | Err(Error::SessionOver(_))) = (last.get(), &round) {
+                return session.conclude(last, round.err(), dismissed).await;
             }
             match round? {
                 None => return Ok(End::Finished),
@@ -139,9 +142,38 @@ impl<'a> Session<'a> {
             device,
             around,
             two_sources,
-            finished: Arc::default(),
+            last: Arc::default(),
             shutdown: shutdown.clone(),
         })
+    }
+
+    /// Waits until the run's last checkpoint is published. Until then the run may have to go back, and needs its members: who
+    /// had ended well would not be started again. `over`: the session ended before its last call was answered.
+    async fn conclude(
+        &self,
+        last: &str,
+        mut over: Option<Error>,
+        dismissed: &mut mpsc::Receiver<String>,
+    ) -> Result<End, Error> {
+        self.doing.now(format!("waiting until {last} is published"));
+        let mut deadline = over.is_some().then(|| Instant::now() + GRACE);
+        loop {
+            if stentor_checkpoint::is_published(&self.around.run, last).await? {
+                return Ok(End::Finished);
+            }
+            if let Some(error) = over.take_if(|_| deadline.is_some_and(|deadline| Instant::now() >= deadline))
+            {
+                return Err(error);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                reason = dismissed.recv(), if over.is_none() => {
+                    over = Some(Error::SessionOver(reason.unwrap_or_else(|| "dismissed".into())));
+                    deadline = Some(Instant::now() + GRACE);
+                }
+                () = self.shutdown.requested() => return Ok(End::Shutdown { lost_norm: 0.0 }),
+            }
+        }
     }
 
     /// One round: batches, exchange, update, boundary. The next assignment, or none where the run is finished.
@@ -207,7 +239,10 @@ impl<'a> Session<'a> {
         metrics::gradient_norm(learned.gradient_norm);
         metrics::frames(trained, source);
         metrics::learning_rate(learning_rate, source);
-        self.finished.store(header.next.is_none(), Ordering::Relaxed);
+        if let (None, Some(boundary)) = (&header.next, &header.boundary) {
+            // Once in a session.
+            let _ = self.last.set(boundary.checkpoint.clone());
+        }
         if let Some(boundary) = header.boundary {
             self.boundary(fence, &boundary).await?;
         }

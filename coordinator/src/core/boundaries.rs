@@ -66,7 +66,7 @@ impl Core {
             .collect();
         let pending = Pending {
             fence: self.fence(),
-            saved: self.saved(),
+            saved: Saved { finished, ..self.saved() },
             committed_frames: self.position.committed_frames(),
             expected: old.iter().copied().collect(),
             reports: BTreeMap::new(),
@@ -98,6 +98,7 @@ impl Core {
             checkpoints: self.checkpoints,
             best: self.best.clone(),
             stale_evaluations: self.stale_evaluations,
+            finished: false,
             roster: self.roll(),
             strategy: self.course.strategy,
             quarantined: self.quarantine.list(),
@@ -198,11 +199,24 @@ impl Core {
             }
         }
         if pending.finished {
-            let checkpoint = self.best.as_ref().map_or(name, |(best, _)| best).to_owned();
-            self.stop(Outcome::Finished { checkpoint }, actions);
+            self.finish(actions);
         } else {
             self.publish_next(actions);
         }
+    }
+
+    /// Whether the run was over with the newest checkpoint, for the schedule as it is now.
+    pub(super) fn is_over(&self) -> bool {
+        let was_finished = self.newest.as_ref().is_some_and(|(_, saved)| saved.finished);
+        was_finished && (self.position.finished(&self.settings.plan) || self.is_stale())
+    }
+
+    /// Training is over: the best checkpoint is deployed, the newest one where none was scored.
+    pub(super) fn finish(&mut self, actions: &mut Vec<Action>) {
+        let newest = self.newest.as_ref().map(|(name, _)| name);
+        let best = self.best.as_ref().map(|(name, _)| name);
+        let checkpoint = best.or(newest).cloned().unwrap_or_default();
+        self.stop(Outcome::Finished { checkpoint }, actions);
     }
 
     /// Publishes the oldest checkpoint that is complete.

@@ -28,11 +28,13 @@ pub enum Bug {
     StaleIncarnationBelieved,
     /// A segment of the event log that could not be put is gone.
     FailedSegmentForgotten,
+    /// A worker ends well when it has sent its last report, whatever becomes of the last checkpoint.
+    LeavesBeforePublished,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 12] = [
+    pub const ALL: [Bug; 13] = [
         Bug::LateContributionCounted,
         Bug::StaleEpochAccepted,
         Bug::LostLease,
@@ -45,6 +47,7 @@ impl Bug {
         Bug::ManifestBeforeData,
         Bug::StaleIncarnationBelieved,
         Bug::FailedSegmentForgotten,
+        Bug::LeavesBeforePublished,
     ];
 
     /// Its name on the command line.
@@ -63,6 +66,7 @@ impl Bug {
             Bug::ManifestBeforeData => "manifest-before-data",
             Bug::StaleIncarnationBelieved => "stale-incarnation-believed",
             Bug::FailedSegmentForgotten => "failed-segment-forgotten",
+            Bug::LeavesBeforePublished => "leaves-before-published",
         }
     }
 

@@ -190,6 +190,12 @@ impl Core {
     /// Starts the first round after a beginning or a fall-back once everybody is there.
     pub(super) fn gather(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let Phase::Gathering { since } = self.phase else { return };
+        if self.is_over() {
+            // An earlier incarnation got as far as the last checkpoint, and died before it said so. Nobody is needed, and those
+            // who were members may have ended.
+            self.finish(actions);
+            return;
+        }
         let cluster = &self.settings.experiment.cluster;
         let wanted = self.wanted();
         let late = now.saturating_sub(since) as f64 / 1e3 > cluster.join_deadline_s;
@@ -226,8 +232,7 @@ impl Core {
         let reason = "all have joined".into();
         actions.push(Action::Record(Event::Members { fence: self.fence(), members: self.roll(), reason }));
         let Some(mut assignments) = self.open_round() else {
-            let checkpoint = self.newest.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
-            self.stop(Outcome::Finished { checkpoint }, actions);
+            self.finish(actions);
             return;
         };
         let checkpoint = self.newest.as_ref().map(|(name, _)| name.clone());

@@ -229,6 +229,9 @@ pub struct Saved {
     pub best: Option<(String, f64)>,
     /// Evaluations since the best one.
     pub stale_evaluations: u32,
+    /// Whether training is over with it.
+    #[serde(default)]
+    pub finished: bool,
     /// Identities of the run, by slot, at the boundary.
     pub roster: BTreeMap<Slot, String>,
     /// The strategy in force from here on.

@@ -105,6 +105,10 @@ impl Store {
         self.manifests.keys().next_back()
     }
 
+    pub(super) fn is_published(&self, name: &str) -> bool {
+        self.manifests.contains_key(name)
+    }
+
     /// Whether a checkpoint has a manifest and all of its objects; else what is missing.
     pub(super) fn loads(&self, name: &str) -> Result<(), String> {
         let manifest =

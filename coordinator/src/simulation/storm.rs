@@ -3,7 +3,8 @@ use super::delivery::CONNECTION_LIVES;
 use super::network::{Copy, Happening, Request};
 use super::worker::{Work, Worker};
 use super::world::{Pace, World};
-use crate::core::{Input, Invariant, Millis, Outcome};
+use crate::core::{Bug, Input, Invariant, Millis, Outcome};
+use std::collections::BTreeSet;
 use stentor_experiment::{Membership, Strategy};
 
 /// Storms pass: from here on nothing fails any more, so that the run must come to its end.
@@ -209,10 +210,18 @@ impl World {
     pub(super) fn operate(&mut self) {
         let next = self.random.between(300, 4_000);
         self.network.at(self.now + next, Happening::Operator);
-        let done: Vec<Process> =
-            self.workers.values().filter(|w| matches!(w.work, Work::Done)).map(|w| w.process).collect();
-        // Whoever has finished says so and ends.
-        done.into_iter().for_each(|process| self.sign_off(process));
+        // Whoever has finished says so and ends, and is not started again.
+        let waits = self.bug() != Some(Bug::LeavesBeforePublished);
+        let is_published = |last: &String| self.store.is_published(last);
+        let ends = |w: &&Worker| {
+            matches!(w.work, Work::Done) && (!waits || w.last.as_ref().is_some_and(is_published))
+        };
+        let done: Vec<_> =
+            self.workers.values().filter(ends).map(|w| (w.process, w.identity.clone())).collect();
+        for (process, identity) in done {
+            self.sign_off(process);
+            self.ended.insert(identity);
+        }
         if let Some(name) = self.missing()
             && !self.outcome_is_near()
         {
@@ -224,8 +233,8 @@ impl World {
     /// Whom to start: in a fixed run one of its own; in an elastic one anybody, for somebody may be refused by now.
     fn missing(&mut self) -> Option<&'static str> {
         let wanted = self.settings.experiment.cluster.workers as usize;
-        let there = self.identities();
-        let absent = |name: &&'static str| !there.iter().any(|t| t == name);
+        let there: BTreeSet<String> = self.identities().into_iter().chain(self.ended.clone()).collect();
+        let absent = |name: &&'static str| !there.contains(*name);
         if self.is_fixed() {
             return NAMES[..wanted].iter().copied().find(|name| absent(name));
         }

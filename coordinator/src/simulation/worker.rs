@@ -37,6 +37,8 @@ pub(super) struct Worker {
     pub(super) asked_to_stop: bool,
     /// Rounds that it has been in since.
     farewell_rounds: u32,
+    /// The run's last checkpoint, once its last update has come.
+    pub(super) last: Option<String>,
     /// Objects that are still to be written though they are reported already: a planted bug.
     pub(super) late_objects: Vec<(String, String, Object)>,
 }
@@ -58,7 +60,7 @@ pub(super) enum Work {
     Waiting(Assignment, Coded),
     /// Has a boundary's duties, then perhaps a round.
     Reporting(Boundary, Option<Assignment>),
-    /// The run is finished.
+    /// Has sent its last report, and waits until the last checkpoint is published.
     Done,
 }
 
@@ -107,6 +109,7 @@ impl Worker {
             connection_breaks: false,
             asked_to_stop: false,
             farewell_rounds: 0,
+            last: None,
             late_objects: Vec::new(),
         }
     }
@@ -130,6 +133,7 @@ impl Worker {
         self.session = None;
         self.replica = None;
         self.book = None;
+        self.last = None;
         self.work = Work::Outside;
     }
 
@@ -175,6 +179,9 @@ impl Worker {
                 Step::Stage { company, payload, word }
             }
             Work::Reporting(boundary, next) => {
+                if next.is_none() {
+                    self.last.clone_from(&boundary.checkpoint);
+                }
                 self.work = next.map_or(Work::Done, Work::Computing);
                 self.farewell_rounds += u32::from(self.asked_to_stop);
                 let Some(checkpoint) = boundary.checkpoint.clone() else { return Step::Nothing };

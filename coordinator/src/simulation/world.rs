@@ -6,7 +6,7 @@ use super::store::Store;
 use super::worker::Worker;
 use super::{FAULTS, Process};
 use crate::core::{Bug, Core, Event, Millis, Outcome, Saved, Settings};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who moves things on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(super) current: u64,
     pub(super) workers: BTreeMap<Process, Worker>,
     pub(super) next_process: Process,
+    /// Workers that ended well: nobody starts them again.
+    pub(super) ended: BTreeSet<String>,
     pub(super) store: Store,
     pub(super) network: Network,
     pub(super) oracle: Oracle,
@@ -57,6 +59,7 @@ impl World {
             current: 0,
             workers: BTreeMap::new(),
             next_process: 1,
+            ended: BTreeSet::new(),
             store: Store::default(),
             network: Network::default(),
             random: Random::new(seed),

@@ -34,7 +34,9 @@ pub use deployed::{DeployedModel, deploy};
 pub use error::Error;
 pub use inventory::{inventory, retain};
 pub use layout::{MANIFEST, MODEL, checkpoint_age, checkpoint_name, checkpoint_store};
-pub use load::{Broken, Newest, load_manifest, newest_valid, read_manifest, read_object, verify_objects};
+pub use load::{
+    Broken, Newest, is_published, load_manifest, newest_valid, read_manifest, read_object, verify_objects,
+};
 pub use manifest::{DevResult, Manifest, ModelDescription, Normalisation, Object, SCHEMA_VERSION};
 pub use publish::publish;
 pub use retention::{Action, Retained, Standing, retention};

@@ -45,6 +45,15 @@ pub async fn read_manifest(run: &Store, name: &str) -> Result<Manifest, Error> {
     Ok(manifest)
 }
 
+/// Whether checkpoint `name` is published: it then stays whole until retention deletes it.
+///
+/// # Errors
+/// [`Error::Name`]; [`Error::Store`] where the store does not answer.
+pub async fn is_published(run: &Store, name: &str) -> Result<bool, Error> {
+    check_name(name)?;
+    Ok(checkpoint_store(run, name).exists(MANIFEST).await?)
+}
+
 /// The manifest of the checkpoint in `folder`, whatever the folder's name.
 pub(crate) async fn read_manifest_in(folder: &Store) -> Result<Manifest, Error> {
     let bytes = folder.get(MANIFEST).await?;

@@ -190,6 +190,7 @@ fn saved() -> Saved {
         checkpoints: 1,
         best: Some(("c".into(), 50.0)),
         stale_evaluations: 0,
+        finished: false,
         roster: BTreeMap::from([(0, "a".into()), (1, "b".into())]),
         strategy: Strategy::Gtc,
         quarantined: Vec::new(),

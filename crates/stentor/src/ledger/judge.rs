@@ -186,6 +186,7 @@ mod tests {
             checkpoints: 1,
             best: None,
             stale_evaluations: 0,
+            finished: false,
             roster: BTreeMap::new(),
             strategy: Strategy::Gtc,
             quarantined: Vec::new(),
