@@ -5,6 +5,7 @@ use super::case::{Case, DEADLINE_S, Membership};
 use super::cluster::{Cluster, PAUSE, Victim};
 use crate::demo::summaries;
 use crate::network::Network;
+use crate::setup::remove_folder;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -113,6 +114,7 @@ impl Case {
     /// Trains without any disturbance.
     pub(super) fn undisturbed(self, place: &Place) -> Result<Undisturbed> {
         let name = format!("{}-undisturbed", self.name());
+        remove_folder(&place.folder.join(&name))?;
         let mut cluster = fresh(place, self, &name, None)?;
         let begun = Instant::now();
         while !cluster.tend()? {
@@ -138,6 +140,7 @@ pub(super) fn run(
             (format!("{}-cut", case.name()), Some(Network::lay(case.workers() as usize + 1, None)?))
         }
     };
+    remove_folder(&place.folder.join(&name))?;
     let mut cluster = fresh(place, case, &name, network)?;
     let mut random = Random(seed);
     let (mut worker_kills, mut coordinator_kills, mut stops, mut cuts) = (0, 0, 0, 0);
@@ -226,13 +229,9 @@ pub(super) fn run(
     })
 }
 
-/// The cluster of a run that begins.
+/// The cluster of a run that begins; its output is not there yet, or empty.
 pub(super) fn fresh(place: &Place, case: Case, name: &str, network: Option<Network>) -> Result<Cluster> {
     let experiment = place.folder.join(format!("{name}.toml"));
-    let run = place.folder.join(name);
-    if run.exists() {
-        std::fs::remove_dir_all(&run).with_context(|| format!("cannot remove {}", run.display()))?;
-    }
     let log = experiment.with_extension("log");
     for (file, text) in
         [(&experiment, case.experiment(&place.folder.join("data"), name)), (&log, String::new())]
