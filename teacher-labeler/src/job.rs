@@ -62,7 +62,8 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     stentor_acoustic::set_threads(1)?;
     tracing::info!(device = ?chosen.device, why = chosen.why, lanes, "ready");
 
-    let features = FeatureSet::open(&Store::open(&options.features)?).await?;
+    let cache = options.cache();
+    let features = FeatureSet::open(&Store::open_cached(&options.features, cache.as_ref())?).await?;
     let manifest = features.manifest();
     let mut teacher = Lanes::load(lanes, &options.model, manifest, &options.features, chosen.device).await?;
     let top_k = options.top_k.min(teacher.senones());

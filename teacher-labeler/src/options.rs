@@ -1,6 +1,7 @@
 use clap::Parser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use stentor_store::{Cache, parse_size};
 
 /// Runs a model over feature shards and writes the most probable senones of every frame.
 #[derive(Debug, Clone, Parser)]
@@ -30,10 +31,24 @@ pub struct Options {
     /// Row groups that are labeled side by side on the CPU, one thread each; 0 means as many as there are cores.
     #[arg(long, env = "STENTOR_THREADS", default_value_t = 0)]
     pub threads: usize,
+    /// Folder of this machine that keeps what is read from stores on the network; programs may share it.
+    #[arg(long, env = "STENTOR_CACHE", value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Most bytes in that folder: `500MB`, `20GiB`.
+    #[arg(long, env = "STENTOR_CACHE_SIZE", default_value = "20GB", value_name = "SIZE", value_parser = parse_size)]
+    pub cache_size: u64,
     /// Address for /metrics and /healthz.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT")]
     pub metrics: Option<SocketAddr>,
     /// File for the job's figures.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+impl Options {
+    /// Keeps what is read from stores on the network, where a folder for it is named.
+    #[must_use]
+    pub fn cache(&self) -> Option<Cache> {
+        self.cache.as_deref().map(|folder| Cache::new(folder, self.cache_size))
+    }
 }

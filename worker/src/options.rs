@@ -2,6 +2,7 @@ use crate::Replay;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use stentor_store::{Cache, parse_size};
 
 /// A member of a training cluster: joins the coordinator, which tells it everything about the experiment.
 #[derive(Debug, Clone, Parser)]
@@ -40,12 +41,26 @@ pub struct Options {
     /// Folder with ca.crt, tls.crt and tls.key of a worker: coordinator and reducers must be of the same cluster.
     #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
     pub tls: Option<PathBuf>,
+    /// Folder of this machine that keeps what is read from stores on the network; programs may share it.
+    #[arg(long, env = "STENTOR_CACHE", value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Most bytes in that folder: `500MB`, `20GiB`.
+    #[arg(long, env = "STENTOR_CACHE_SIZE", default_value = "20GB", value_name = "SIZE", value_parser = parse_size)]
+    pub cache_size: u64,
     /// Address for /metrics and /healthz.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT")]
     pub metrics: Option<SocketAddr>,
     /// Longest time without a reachable coordinator before giving up, seconds.
     #[arg(long, env = "STENTOR_PATIENCE", default_value_t = 300.0, value_name = "SECONDS")]
     pub patience_s: f64,
+}
+
+impl Options {
+    /// Keeps what is read from stores on the network, where a folder for it is named.
+    #[must_use]
+    pub fn cache(&self) -> Option<Cache> {
+        self.cache.as_deref().map(|folder| Cache::new(folder, self.cache_size))
+    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,20 @@ use crate::client::{Client, Doing};
 use crate::session::{End, Session};
 use crate::{Error, Options};
 use std::time::Duration;
+use stentor_acoustic::Device;
 use stentor_proto::v1;
 use stentor_runtime::Shutdown;
 use stentor_runtime::tls::{Role, Tls};
+use stentor_store::Cache;
+
+/// What a worker is and has, whatever run it takes part in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Own<'a> {
+    pub(crate) identity: &'a str,
+    pub(crate) device: Device,
+    /// Of what is read from stores on the network.
+    pub(crate) cache: Option<&'a Cache>,
+}
 
 /// Joins, trains, and joins again after a dismissal, until the run is finished or a signal asks for the end.
 ///
@@ -16,6 +27,8 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
     stentor_acoustic::set_threads(threads)?;
     tracing::info!(device = ?chosen.device, why = chosen.why, threads, identity = options.identity, "ready");
     let tls = options.tls.as_deref().map(|folder| Tls::for_client(folder, Role::Worker)).transpose()?;
+    let cache = options.cache();
+    let own = Own { identity: &options.identity, device: chosen.device, cache: cache.as_ref() };
     let mut client = Client::new(&options.coordinator, tls)?;
     let patience = Duration::from_secs_f64(options.patience_s.clamp(0.0, 1e6));
     loop {
@@ -40,9 +53,7 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
         let result = match client.attend(first, every, doing.clone()).await {
             Ok(begun) => {
                 attendance = begun;
-                let dismissed = &mut attendance;
-                let identity = &options.identity;
-                Session::train(&mut client, identity, reply, chosen.device, &doing, dismissed, shutdown).await
+                Session::train(&mut client, own, reply, &doing, &mut attendance, shutdown).await
             }
             Err(error) => Err(error),
         };

@@ -6,6 +6,7 @@ use crate::feed::{self, Feed};
 use crate::poison::{self, Poison};
 use crate::reducers::Reducers;
 use crate::replica::{Coded, Replica};
+use crate::run::Own;
 use crate::state;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -65,9 +66,8 @@ impl<'a> Session<'a> {
     /// Trains until the run is finished, a signal comes, or the membership ends.
     pub(crate) async fn train(
         client: &'a mut Client,
-        identity: &str,
+        own: Own<'_>,
         reply: v1::JoinReply,
-        device: Device,
         doing: &'a Doing,
         dismissed: &mut mpsc::Receiver<String>,
         shutdown: &Shutdown,
@@ -77,7 +77,7 @@ impl<'a> Session<'a> {
         metrics::retries(0, feed::READ);
         let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment")?;
         doing.now("loading data and model".into());
-        let mut session = Self::prepare(client, identity, &reply, device, doing, shutdown).await?;
+        let mut session = Self::prepare(client, own, &reply, doing, shutdown).await?;
         let last = Arc::clone(&session.last);
         let mut farewell_rounds = 0;
         loop {
@@ -107,14 +107,14 @@ impl<'a> Session<'a> {
 
     async fn prepare(
         client: &'a mut Client,
-        identity: &str,
+        own: Own<'_>,
         reply: &v1::JoinReply,
-        device: Device,
         doing: &'a Doing,
         shutdown: &Shutdown,
     ) -> Result<Self, Error> {
         let experiment = Arc::new(Experiment::parse(&reply.experiment_toml)?);
-        let dataset = Arc::new(Dataset::open(&experiment).await?);
+        let Own { identity, device, cache } = own;
+        let dataset = Arc::new(Dataset::open_cached(&experiment, cache).await?);
         let shape =
             ModelShape::new(&experiment.model, dataset.manifest().dimension, dataset.senones().len())?;
         let model = stentor_acoustic::build(&shape, experiment.run.seed, device)?;

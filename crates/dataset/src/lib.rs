@@ -12,7 +12,7 @@ pub use rows::{BadRowGroup, Part, Place, UnitRows};
 use stentor_experiment::{Experiment, Source};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 use stentor_shards::{FeatureManifest, FeatureSet, LabelSet, Senone};
-use stentor_store::Store;
+use stentor_store::{Cache, Store};
 
 /// The shard sets of an experiment and the plan over them.
 #[derive(Debug)]
@@ -30,29 +30,37 @@ impl Dataset {
     /// [`Error::Shards`] where a set cannot be read; [`Error::Mismatch`] where features, senones or labels of two sets
     /// differ, or differ from `[features]`; [`Error::Unannotated`]; [`Error::Plan`].
     pub async fn open(experiment: &Experiment) -> Result<Self, Error> {
+        Self::open_cached(experiment, None).await
+    }
+
+    /// As [`Dataset::open`]; row groups of stores on the network are read through `cache`.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub async fn open_cached(experiment: &Experiment, cache: Option<&Cache>) -> Result<Self, Error> {
         let data = &experiment.data;
-        let annotated = open_features(&data.annotated).await?;
+        let annotated = open_features(&data.annotated, cache).await?;
         let manifest = annotated.manifest();
         check_settings(experiment, manifest, &data.annotated)?;
         if manifest.senones.is_empty() {
             return Err(Error::Unannotated { location: data.annotated.clone() });
         }
         let annotated_labels = match &data.annotated_labels {
-            Some(location) => Some(open_labels(location, manifest).await?),
+            Some(location) => Some(open_labels(location, manifest, cache).await?),
             None => None,
         };
         let machine_labeled = match (&data.unannotated, &data.labels) {
             (Some(unannotated), Some(labels)) => {
-                let features = open_features(unannotated).await?;
+                let features = open_features(unannotated, cache).await?;
                 check_same(manifest, &data.annotated, features.manifest(), unannotated)?;
-                let labels = open_labels(labels, features.manifest()).await?;
+                let labels = open_labels(labels, features.manifest(), cache).await?;
                 Some(Part::new(features, Some(labels)))
             }
             _ => None,
         };
         let dev = match &data.dev {
             Some(location) => {
-                let dev = open_features(location).await?;
+                let dev = open_features(location, cache).await?;
                 check_same(manifest, &data.annotated, dev.manifest(), location)?;
                 Some(dev)
             }
@@ -103,15 +111,19 @@ impl Dataset {
     }
 }
 
-async fn open_features(location: &str) -> Result<FeatureSet, Error> {
+async fn open_features(location: &str, cache: Option<&Cache>) -> Result<FeatureSet, Error> {
     let at = |source| Error::Shards { location: location.to_owned(), source: Box::new(source) };
-    let store = Store::open(location).map_err(|e| at(e.into()))?;
+    let store = Store::open_cached(location, cache).map_err(|e| at(e.into()))?;
     FeatureSet::open(&store).await.map_err(at)
 }
 
-async fn open_labels(location: &str, features: &FeatureManifest) -> Result<LabelSet, Error> {
+async fn open_labels(
+    location: &str,
+    features: &FeatureManifest,
+    cache: Option<&Cache>,
+) -> Result<LabelSet, Error> {
     let at = |source| Error::Shards { location: location.to_owned(), source: Box::new(source) };
-    let store = Store::open(location).map_err(|e| at(e.into()))?;
+    let store = Store::open_cached(location, cache).map_err(|e| at(e.into()))?;
     let labels = LabelSet::open(&store).await.map_err(at)?;
     labels.check_pairs(features).map_err(at)?;
     if labels.manifest().senones != features.senones {

@@ -17,16 +17,6 @@ const OF_A_RUN: [&str; 3] = ["experiment.toml", "final.json", "summary.json"];
 
 /// Looks what is there, by the names of objects and by the manifest's `kind`.
 pub(crate) async fn find(path: &str) -> Result<Place> {
-    let trimmed = path.trim_end_matches('/');
-    // A file comes first: a folder's objects cannot be looked for below it. In an object store a shard's name tells enough,
-    // and not every S3 server says plainly that a folder is no object.
-    let may_be_a_file = |file: &str| !path.contains("://") || file.ends_with(".parquet");
-    if let Some((folder, file)) = split(trimmed).filter(|(_, file)| may_be_a_file(file)) {
-        let folder = Store::open(folder)?;
-        if folder.exists(file).await? {
-            return Ok(Place::Shard(folder, file.to_owned()));
-        }
-    }
     let store = Store::open(path)?;
     if store.exists(MANIFEST).await? {
         return Ok(by_manifest(store).await?);
@@ -41,6 +31,13 @@ pub(crate) async fn find(path: &str) -> Result<Place> {
         return Ok(Place::Run(store));
     }
     if objects.is_empty() {
+        // Nothing is below it. A folder is never asked for as an object: not every S3 server says plainly that it is none.
+        if let Some((folder, file)) = split(path.trim_end_matches('/')) {
+            let folder = Store::open(folder)?;
+            if folder.exists(file).await? {
+                return Ok(Place::Shard(folder, file.to_owned()));
+            }
+        }
         bail!("{path} does not exist, or is empty");
     }
     if objects.iter().any(|object| object.ends_with(".parquet") && !object.contains('/')) {

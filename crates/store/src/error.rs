@@ -1,9 +1,10 @@
+use object_store::client::{HttpError, HttpErrorKind};
 use thiserror::Error;
 
 /// What can go wrong in a store; every variant names the full location.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The location of a store that this build cannot open.
+    /// The location of a store that cannot be opened.
     #[error(
         "cannot open the store `{location}`: {reason}; expected a folder, or a URL of file://, s3://, gs:// or az://"
     )]
@@ -105,6 +106,10 @@ impl Error {
             _ if io_kind(error) == Some(std::io::ErrorKind::PermissionDenied) => {
                 Error::Denied { operation, location, reason: innermost(error) }
             }
+            // An object of a local folder is a file, and nothing is below a file.
+            _ if operation != "write" && io_kind(error) == Some(std::io::ErrorKind::NotADirectory) => {
+                Error::NotFound { location }
+            }
             _ => Error::Unavailable { operation, location, reason: innermost(error) },
         }
     }
@@ -114,6 +119,13 @@ fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |e| e.source())
+}
+
+/// Whether a request may have been carried out though it failed: the line broke, or nothing came for too long, after it was
+/// sent.
+pub(crate) fn is_answer_lost(error: &object_store::Error) -> bool {
+    let broken = chain(error).find_map(|e| e.downcast_ref::<HttpError>());
+    broken.is_some_and(|line| line.kind() != HttpErrorKind::Connect)
 }
 
 /// The outer layers repeat path and operation, which our own message already names.

@@ -2,15 +2,20 @@
 //!
 //! Shards, labels and checkpoints are all kept through [`Store`]. Every write appears whole or not at all;
 //! [`Store::put_once`] makes publication idempotent on every kind of store, for it is the one conditional write
-//! that all of them know.
+//! that all of them know. What is read again and again from stores on the network may be kept in a [`Cache`].
 
+mod cache;
 mod error;
+mod insist;
 mod location;
 
+pub use cache::{Cache, parse_size};
 pub use error::Error;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use insist::insist;
+use location::Opened;
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,6 +27,8 @@ pub struct Store {
     /// Path within `objects`, without slashes at its ends; validated with each name.
     prefix: String,
     location: String,
+    /// Only of stores on the network.
+    cache: Option<Cache>,
 }
 
 /// What [`Store::put_once`] found.
@@ -35,24 +42,48 @@ pub enum Put {
 
 impl Store {
     /// Opens `location`: a relative or absolute folder, or a URL of `file://`, `s3://`, `gs://` or `az://`. Credentials and
-    /// endpoints are those that the providers' usual environment variables name. Reads and writes nothing; a local folder
+    /// endpoints are those that the provider's usual environment variables name. Reads and writes nothing; a local folder
     /// appears with the first object put into it.
     ///
     /// # Errors
-    /// [`Error::Location`] when the location cannot be understood or its scheme is not in this build.
+    /// [`Error::Location`] when the location cannot be understood, or a setting of its provider is wrong or missing.
     pub fn open(location: &str) -> Result<Store, Error> {
-        let (objects, path) = location::open(location)?;
+        Self::open_cached(location, None)
+    }
+
+    /// As [`Store::open`]; where the store is on the network, what [`Store::get_known`] reads goes through `cache`.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_cached(location: &str, cache: Option<&Cache>) -> Result<Store, Error> {
+        // Names and values that are no text are nobody's settings.
+        let variables =
+            std::env::vars_os().filter_map(|(k, v)| k.into_string().ok().zip(v.into_string().ok()));
+        Self::open_with(location, variables, cache)
+    }
+
+    /// As [`Store::open_cached`], with `settings` in place of the process's environment.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(
+        location: &str,
+        settings: impl IntoIterator<Item = (String, String)>,
+        cache: Option<&Cache>,
+    ) -> Result<Store, Error> {
+        let Opened { objects, path, is_remote } = location::open(location, settings)?;
         let shown = match location.trim_end_matches('/') {
             "" => "/",
             trimmed => trimmed,
         };
-        Ok(Store { objects, prefix: path.into(), location: shown.to_owned() })
+        let cache = cache.filter(|_| is_remote).cloned();
+        Ok(Store { objects, prefix: path.into(), location: shown.to_owned(), cache })
     }
 
     /// A store over `objects`, for tests and for stores opened elsewhere; `location` is used in messages only.
     #[must_use]
     pub fn over(objects: Arc<dyn ObjectStore>, location: &str) -> Store {
-        Store { objects, prefix: String::new(), location: location.to_owned() }
+        Store { objects, prefix: String::new(), location: location.to_owned(), cache: None }
     }
 
     /// An empty store that lives in memory, for tests.
@@ -71,11 +102,7 @@ impl Store {
     #[must_use]
     pub fn child(&self, name: &str) -> Store {
         let name = name.trim_matches('/');
-        Store {
-            objects: Arc::clone(&self.objects),
-            prefix: join(&self.prefix, name),
-            location: join(&self.location, name),
-        }
+        Store { prefix: join(&self.prefix, name), location: join(&self.location, name), ..self.clone() }
     }
 
     /// All bytes of an object.
@@ -123,6 +150,27 @@ impl Store {
         }
     }
 
+    /// As [`Store::get_range`], of bytes whose digest (blake3, hexadecimal) is known: those that a cache keeps need not come
+    /// again. What comes from the store is kept if it has the digest, and is given in either case.
+    ///
+    /// # Errors
+    /// As [`Store::get_range`].
+    pub async fn get_known(&self, name: &str, range: Range<u64>, digest: &str) -> Result<Bytes, Error> {
+        let Some((cache, digest)) = self.cache.as_ref().zip(blake3::Hash::from_hex(digest).ok()) else {
+            return self.get_range(name, range).await;
+        };
+        if let Some(bytes) = cache.get(digest).await
+            && bytes.len() as u64 == range.end.saturating_sub(range.start)
+        {
+            return Ok(bytes);
+        }
+        let bytes = self.get_range(name, range).await?;
+        if blake3::hash(&bytes) == digest {
+            cache.put(digest, bytes.clone()).await;
+        }
+        Ok(bytes)
+    }
+
     /// An object's size in bytes.
     ///
     /// # Errors
@@ -145,14 +193,18 @@ impl Store {
     }
 
     /// Writes an object unless there is one of this name: atomic, and safe to repeat. In a race one caller gets
-    /// [`Put::Created`] and all others [`Put::AlreadyThere`].
+    /// [`Put::Created`] and all others [`Put::AlreadyThere`]. So does, perhaps, the one who wrote it, where the store's first
+    /// answer was lost: nobody can tell then whose object it is.
     ///
     /// # Errors
     /// [`Error::Name`], [`Error::Denied`], [`Error::Unavailable`].
     pub async fn put_once(&self, name: &str, bytes: Bytes) -> Result<Put, Error> {
         let path = self.path(name)?;
-        let create = PutOptions::from(PutMode::Create);
-        match self.objects.put_opts(&path, PutPayload::from_bytes(bytes), create).await {
+        let put = || {
+            let payload = PutPayload::from_bytes(bytes.clone());
+            self.objects.put_opts(&path, payload, PutOptions::from(PutMode::Create))
+        };
+        match insist(put).await {
             Ok(_) => Ok(Put::Created),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Ok(Put::AlreadyThere)
@@ -180,11 +232,10 @@ impl Store {
         // Object stores list by whole path segments; what follows the last slash is ours to filter.
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         let folder = Path::parse(join(&self.prefix, folder)).map_err(|e| self.bad_name(prefix, &e))?;
-        let listing = self.objects.list(Some(&folder)).try_collect::<Vec<_>>().await;
-        let found = match listing {
-            Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => Vec::new(),
-            Err(problem) => return Err(self.error("list", prefix, &problem)),
+        let listing = insist(|| self.objects.list(Some(&folder)).try_collect::<Vec<_>>()).await;
+        let found = match listing.map_err(|e| self.error("list", prefix, &e)) {
+            Err(problem) if !problem.is_not_found() => return Err(problem),
+            listing => listing.unwrap_or_default(),
         };
         let own = if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
         let mut names: Vec<String> = found
@@ -203,9 +254,9 @@ impl Store {
     /// [`Error::Name`], [`Error::Denied`], [`Error::Unavailable`].
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
         let path = self.path(name)?;
-        match self.objects.delete(&path).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(problem) => Err(self.error("delete", name, &problem)),
+        match insist(|| self.objects.delete(&path)).await.map_err(|e| self.error("delete", name, &e)) {
+            Err(problem) if !problem.is_not_found() => Err(problem),
+            _ => Ok(()),
         }
     }
 

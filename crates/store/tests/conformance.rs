@@ -1,11 +1,22 @@
-//! One suite for every kind of store: each promise of `Store` holds on local folders and in memory.
+//! One suite for every kind of store: each promise of `Store` holds on local folders, in memory, and on a real S3 server.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod s3;
+
 use bytes::Bytes;
+use s3::{BUCKET, SECRET, settings};
 use stentor_store::{Error, Put, Store};
 
 /// Every kind of store, empty; the folder lives as long as the returned guard.
 fn stores() -> (tempfile::TempDir, Vec<Store>) {
+    let (folder, mut stores) = stores_of_this_machine();
+    let address = s3::start(&folder.path().join("s3"));
+    let location = format!("s3://{BUCKET}/deep/inside");
+    stores.push(Store::open_with(&location, settings(address, SECRET), None).unwrap());
+    (folder, stores)
+}
+
+fn stores_of_this_machine() -> (tempfile::TempDir, Vec<Store>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     let stores = vec![
@@ -32,8 +43,31 @@ async fn what_was_put_is_got_whole_and_in_ranges() {
         assert_eq!(store.get_range("a/b.bin", 10..10).await.unwrap(), "");
         assert_eq!(store.size("a/b.bin").await.unwrap(), 10);
         assert!(store.exists("a/b.bin").await.unwrap());
-        assert!(!store.exists("a").await.unwrap(), "a folder is no object");
         assert_eq!(store.child("a").get("b.bin").await.unwrap(), "0123456789");
+    }
+}
+
+/// S3 itself is of the same mind. s3s-fs is not: it has nothing to say on folders but that something went wrong inside it.
+#[tokio::test]
+async fn a_folder_is_no_object() {
+    let (_folder, stores) = stores_of_this_machine();
+    for store in stores {
+        store.put("a/b.bin", bytes("0123")).await.unwrap();
+        assert!(!store.exists("a").await.unwrap());
+        assert!(store.get("a").await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_below_an_object() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        store.put("a/b.bin", bytes("0123")).await.unwrap();
+        let below = store.child("a/b.bin");
+        assert!(!below.exists("c.json").await.unwrap());
+        assert!(below.get("c.json").await.unwrap_err().is_not_found());
+        assert_eq!(below.list("").await.unwrap(), [""; 0]);
+        assert_eq!(below.list("c/d").await.unwrap(), [""; 0]);
     }
 }
 

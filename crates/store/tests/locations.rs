@@ -5,13 +5,30 @@ use stentor_store::{Error, Store};
 
 #[test]
 fn a_location_that_cannot_be_opened_says_why() {
-    for (location, reason) in
-        [("", "empty"), ("gopher://x/y", "gopher"), ("file://otherhost/x", "no local path")]
-    {
-        let error = Store::open(location).unwrap_err();
+    for (location, reason) in [
+        ("", "empty"),
+        ("gopher://x/y", "gopher"),
+        ("https://host/x", "https"),
+        ("file://otherhost/x", "no local path"),
+        ("az://container/x", "account"),
+    ] {
+        let error = Store::open_with(location, [], None).unwrap_err();
         assert!(matches!(error, Error::Location { .. }), "{location}");
         assert!(error.to_string().to_lowercase().contains(reason), "{location}: {error}");
     }
+}
+
+#[test]
+fn only_settings_of_the_provider_count() {
+    let open = |name: &str, value: &str| {
+        Store::open_with("s3://bucket/x", [(name.to_owned(), value.to_owned())], None)
+    };
+    for others in ["TIMEOUT", "timeout", "GOOGLE_TIMEOUT"] {
+        open(others, "soon").unwrap();
+    }
+    open("AWS_TIMEOUT", "10 minutes").unwrap();
+    let error = open("AWS_TIMEOUT", "soon").unwrap_err().to_string();
+    assert!(error.contains("s3://bucket/x") && error.contains("soon"), "{error}");
 }
 
 #[tokio::test]

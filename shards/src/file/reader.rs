@@ -108,11 +108,11 @@ impl ShardReader {
         part: Part,
         checksum: &str,
     ) -> Result<Bytes, Error> {
-        let first = store.get_range(&self.info.file, range.clone()).await?;
+        let first = store.get_known(&self.info.file, range.clone(), checksum).await?;
         if self.check(&first, part, checksum).is_ok() {
             return Ok(first);
         }
-        let second = store.get_range(&self.info.file, range).await?;
+        let second = store.get_known(&self.info.file, range, checksum).await?;
         self.check(&second, part, checksum)?;
         Ok(second)
     }
