@@ -159,6 +159,10 @@ impl Cluster {
     fn start_coordinator(&mut self) -> Result<()> {
         let mut command = self.command(0, "coordinator");
         command.arg(&self.experiment).args(["--listen", &self.address, "--json-lines", "--resume"]);
+        if self.network.is_some() {
+            // Nobody else is on that network.
+            command.arg("--insecure");
+        }
         let child = self.spawn(command.stdout(Stdio::piped()))?;
         let child = self.coordinator.child.insert(child);
         self.watch.listen(child.stdout.take().context("the coordinator's output is piped")?);
