@@ -13,11 +13,12 @@ use crate::summary::Tally;
 use crate::watch::Watch;
 use crate::wire;
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use stentor_experiment::Strategy;
 use stentor_proto::v1;
 use stentor_runtime::metrics;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tonic::Status;
 
 /// What the service asks of the engine.

@@ -2,8 +2,8 @@
 //!
 //! [`core`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the core and carries out what it
 //! says, `publish`, `events` and `scalars` write to the object store. `reducer` is the data plane: it sums and decides nothing.
-//! `access` decides who may call what, `page` shows the run to people. [`serve`] starts all of it on a listener that is passed in;
-//! [`serve_reducer`] starts a reducer alone.
+//! `access` decides who may call what, `page` shows the run to people. [`serve`] starts all of it on a listener that is passed in,
+//! [`serve_over`] on connections from elsewhere; [`serve_reducer`] starts a reducer alone.
 
 mod access;
 mod claim;
@@ -11,6 +11,7 @@ pub mod core;
 mod engine;
 mod error;
 mod events;
+mod gate;
 mod gauges;
 mod limits;
 mod page;
@@ -30,7 +31,8 @@ mod wire;
 
 pub use error::Error;
 pub use events::{parse_events, read_events};
+pub use gate::Gate;
 pub use page::Page;
 pub use publish::saved_state;
-pub use run::{Gate, Options, Progress, Start, read_experiment, serve, serve_reducer};
+pub use run::{Options, Progress, Start, read_experiment, serve, serve_over, serve_reducer};
 pub use summary::Summary;

@@ -4,6 +4,7 @@ use crate::claim::{claim, refuse_occupied};
 use crate::core::{Core, Event, Settings};
 use crate::engine::Engine;
 use crate::events::EventLog;
+use crate::gate::{Gate, MOST_MESSAGE_BYTES, server};
 use crate::gauges::Gauges;
 use crate::page::{self, Note, Page};
 use crate::publish::Publisher;
@@ -16,20 +17,24 @@ use crate::summary::{Summary, Tally};
 use crate::watch::Watch;
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 use stentor_checkpoint::Manifest;
 use stentor_dataset::Dataset;
 use stentor_exchange::ranges;
 use stentor_experiment::{Experiment, Source};
 use stentor_proto::v1::coordinator_server::CoordinatorServer;
 use stentor_proto::v1::reducer_server::ReducerServer;
-use stentor_runtime::tls::{Listening, Refusals, Tls, incoming};
-use stentor_runtime::{Shutdown, Token, metrics};
+use stentor_runtime::tls::Refusals;
+use stentor_runtime::{Shutdown, metrics};
 use stentor_store::Store;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_stream::Stream;
+use tonic::transport::server::Connected;
 
 /// How far a run is; sent at every round's end.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -66,27 +71,6 @@ pub struct Options {
     pub page: Option<Page>,
 }
 
-/// A server's door: where it listens, and who may come in.
-#[derive(Debug)]
-pub struct Gate {
-    /// Bound already.
-    pub listener: TcpListener,
-    /// None: everybody who reaches the listener may train.
-    pub tls: Option<Tls>,
-    /// Opens what is for people to who has no admin's certificate; without certificates, it is demanded there.
-    pub token: Option<Token>,
-}
-
-impl Gate {
-    /// What judges calls, and how connections are made.
-    fn split(self) -> (Access, TcpListener, Listening) {
-        let refusals = Refusals::default();
-        let cluster = self.tls.as_ref().and_then(Tls::identity).map(|own| own.cluster);
-        let access = Access::new(cluster, self.token, refusals.clone());
-        (access, self.listener, Listening { tls: self.tls, refusals })
-    }
-}
-
 /// Reads an experiment file; relative locations in it are meant from its own folder.
 ///
 /// # Errors
@@ -107,6 +91,35 @@ pub fn read_experiment(path: &Path) -> Result<Experiment, Error> {
 /// # Errors
 /// Any [`Error`]; [`Error::Interrupted`] after a signal.
 pub async fn serve(options: Options, gate: Gate, shutdown: &Shutdown) -> Result<Summary, Error> {
+    serve_behind(|| gate.open(), options, shutdown).await
+}
+
+/// The same on `connections` from another network than the machine's own. Whoever has one may train.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_over<C>(
+    connections: impl Stream<Item = io::Result<C>> + Send + 'static,
+    options: Options,
+    shutdown: &Shutdown,
+) -> Result<Summary, Error>
+where
+    C: Connected + AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let everybody = Access::new(None, None, Refusals::default());
+    serve_behind(|| (everybody, connections), options, shutdown).await
+}
+
+/// `open` is called when everything is ready for workers.
+async fn serve_behind<C, I>(
+    open: impl FnOnce() -> (Access, I),
+    options: Options,
+    shutdown: &Shutdown,
+) -> Result<Summary, Error>
+where
+    C: Connected + AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    I: Stream<Item = io::Result<C>> + Send + 'static,
+{
     let Options { experiment, start, progress, page } = options;
     let dataset = Arc::new(Dataset::open(&experiment).await?);
     let run = Store::open(&experiment.run.output)?;
@@ -203,7 +216,7 @@ pub async fn serve(options: Options, gate: Gate, shutdown: &Shutdown) -> Result<
     };
     let service = Service::new(commands, &run_id, experiment.clone(), Arc::clone(&dataset));
     let (stop, stopped) = oneshot::channel::<()>();
-    let (access, listener, listening) = gate.split();
+    let (access, connections) = open();
     // Without reducers of their own, this process sums all.
     let reducer = experiment.exchange.reducers.is_empty().then(|| {
         let reducer = RangeReducer::new(&experiment, run.clone(), 0, 0..parameters);
@@ -213,7 +226,7 @@ pub async fn serve(options: Options, gate: Gate, shutdown: &Shutdown) -> Result<
     let server = server()
         .add_service(access.guard(service))
         .add_optional_service(reducer)
-        .serve_with_incoming_shutdown(incoming(listener, listening), async {
+        .serve_with_incoming_shutdown(connections, async {
             let _ = stopped.await;
         });
     let server = tokio::spawn(server);
@@ -252,29 +265,12 @@ pub async fn serve_reducer(
     tracing::info!(index, ?range, "summing");
     let run = Store::open(&experiment.run.output)?;
     let reducer = RangeReducer::new(experiment, run, index, range);
-    let (access, listener, listening) = gate.split();
+    let (access, connections) = gate.open();
     server()
         .add_service(reducer_server(reducer, &experiment.run.name, &access))
-        .serve_with_incoming_shutdown(incoming(listener, listening), shutdown.requested())
+        .serve_with_incoming_shutdown(connections, shutdown.requested())
         .await?;
     Ok(())
-}
-
-/// Larger messages are refused before they are read. Parts of payloads have half of it.
-const MOST_MESSAGE_BYTES: usize = 2 << 20;
-
-/// Calls that are open at once on a connection. A worker has five at most.
-const MOST_STREAMS: u32 = 64;
-
-/// What every gRPC server of a run has in common.
-fn server() -> tonic::transport::Server {
-    tonic::transport::Server::builder()
-        .initial_stream_window_size(4 << 20)
-        .initial_connection_window_size(4 << 20)
-        .max_concurrent_streams(MOST_STREAMS)
-        .http2_max_header_list_size(16 << 10)
-        .http2_keepalive_interval(Some(Duration::from_secs(5)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
 }
 
 fn reducer_server(

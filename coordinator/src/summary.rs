@@ -1,10 +1,11 @@
 use crate::core::{Encoding, Event, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 use stentor_experiment::Source;
 use stentor_proto::v1;
 use stentor_runtime::metrics;
+use tokio::time::Instant;
 
 /// What a run came to; `summary.json` in its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -73,7 +73,7 @@ impl Duties<'_> {
                 });
                 let rows = UnitRows { features, ..UnitRows::default() };
                 let data = UnitData::new(&rows, manifest.dimension, manifest.normalisation.as_ref());
-                let part = tokio::task::block_in_place(|| self.score(&data))?;
+                let part = stentor_runtime::busy(|| self.score(&data))?;
                 total.frames += part.frames;
                 total.loss_sum += part.loss_sum;
                 total.correct_frames += part.correct_frames;

@@ -1,11 +1,12 @@
-use crate::Error;
+use crate::{Error, Lines};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
-use stentor_runtime::tls::{self, Tls};
+use stentor_runtime::tls;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -16,7 +17,7 @@ use tonic::{Code, Status};
 pub(crate) struct Client {
     grpc: CoordinatorClient<Channel>,
     url: String,
-    tls: Option<Tls>,
+    lines: Lines,
 }
 
 /// What the member says it is doing; heartbeats carry the newest words.
@@ -65,10 +66,9 @@ impl Drop for Contributing {
 
 impl Client {
     /// A connection that is made when it is first used.
-    pub(crate) fn new(url: &str, tls: Option<Tls>) -> Result<Self, Error> {
-        let grpc =
-            CoordinatorClient::new(tls::channel(url, tls.as_ref())?).max_decoding_message_size(2 << 20);
-        Ok(Self { grpc, url: url.to_owned(), tls })
+    pub(crate) fn new(url: &str, lines: Lines) -> Result<Self, Error> {
+        let grpc = CoordinatorClient::new(lines.to(url)?).max_decoding_message_size(2 << 20);
+        Ok(Self { grpc, url: url.to_owned(), lines })
     }
 
     /// The coordinator's address.
@@ -76,9 +76,9 @@ impl Client {
         &self.url
     }
 
-    /// By which it and the reducers are known, and this worker to them.
-    pub(crate) fn tls(&self) -> Option<&Tls> {
-        self.tls.as_ref()
+    /// To it and to the reducers.
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     /// Asks for membership until it is granted, refused, or `patience` is over.

@@ -3,11 +3,12 @@ use crate::client::Client;
 use crate::reducers::{RangeSum, Reducers, Staged, Staging, received_bytes, update_digest};
 use crate::replica::Coded;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use stentor_experiment::{Experiment, GtcDownlink};
 use stentor_proto::required;
 use stentor_proto::v1::{self, round_reply::Reply};
 use stentor_runtime::metrics;
+use tokio::time::Instant;
 
 /// A worker's way to the others: a contribution goes up, and the update that it became part of comes down.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //!
 //! [`run`] joins, trains and joins again after it was dismissed. `feed` reads data ahead, `unit` lays it out, `replica` goes
 //! forward and backward and is the worker's side of each exchange strategy, `exchange` brings contributions to the
-//! reducers and updates back, `boundary` does what a round's end asks for.
+//! reducers and updates back, `boundary` does what a round's end asks for, `lines` says how others are reached.
 //! [`replay`] computes a closed round's batches again, `poison` keeps a batch that was not finite for study.
 //! [`measure`] exchanges without computing. Everything about the experiment comes from the coordinator; the command line holds local matters only.
 
@@ -11,6 +11,7 @@ mod client;
 mod error;
 mod exchange;
 mod feed;
+mod lines;
 pub mod measure;
 mod options;
 mod poison;
@@ -23,6 +24,7 @@ mod state;
 mod unit;
 
 pub use error::Error;
+pub use lines::Lines;
 pub use options::{CommandLine, Options, Study};
 pub use replay::{Figure, Replay, Replayed, ReplayedBatch, replay};
-pub use run::run;
+pub use run::{run, run_over};

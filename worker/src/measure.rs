@@ -1,11 +1,11 @@
 //! Rounds without computing, to measure the exchange by itself: a member that joins a real coordinator, takes given
 //! gradients instead of computing some, and tells when each round's update was applied.
 
-use crate::Error;
 use crate::client::{Client, Doing};
 use crate::exchange::{Exchange, Update};
 use crate::reducers::Reducers;
 use crate::replica::Replica;
+use crate::{Error, Lines};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stentor_acoustic::{Device, ModelShape};
@@ -58,7 +58,7 @@ pub async fn measure(
     mut tell: impl FnMut(Round),
 ) -> Result<(), Error> {
     stentor_acoustic::set_threads(1)?;
-    let mut client = Client::new(url, None)?;
+    let mut client = Client::new(url, Lines::default())?;
     let reply = client.join(identity, Duration::from_secs(120)).await?;
     let experiment = Arc::new(Experiment::parse(&reply.experiment_toml)?);
     let dataset = Dataset::open(&experiment).await?;
@@ -74,7 +74,7 @@ pub async fn measure(
     };
     let _dismissed = client.attend(first, Duration::from_secs(1), Doing::default()).await?;
     let mut replica = Replica::new(model, &experiment, stentor_proto::strategy(assignment.strategy)?);
-    let reducers = Reducers::new(url, &experiment.exchange.reducers, None, replica.len())?;
+    let reducers = Reducers::new(url, &experiment.exchange.reducers, client.lines(), replica.len())?;
     let ranges: Vec<_> = reducers.ranges().collect();
     let mut exchange = Exchange::new(client, reducers, &experiment, &reply.checkpoint);
     let rate = experiment.schedule.learning_rate;
@@ -86,7 +86,7 @@ pub async fn measure(
         tokio::time::sleep(start.duration_since(SystemTime::now()).unwrap_or_default()).await;
         let since = |moment: SystemTime| moment.elapsed().unwrap_or_default().as_secs_f64();
 
-        let coded = tokio::task::block_in_place(|| replica.contribute(&kind, &ranges))?;
+        let coded = stentor_runtime::busy(|| replica.contribute(&kind, &ranges))?;
         let encode_s = since(start);
         let header = v1::ContributionHeader {
             identity: identity.to_owned(),
@@ -99,7 +99,7 @@ pub async fn measure(
         let Update { header, sums, spoke, send, wait, fetch } =
             exchange.run(&assignment, header, &coded).await?;
         let applying = SystemTime::now();
-        tokio::task::block_in_place(|| replica.apply(&kind, &sums, spoke, header.frames, rate))?;
+        stentor_runtime::busy(|| replica.apply(&kind, &sums, spoke, header.frames, rate))?;
         let traffic = exchange.take_traffic();
         tell(Round {
             round,

@@ -1,11 +1,10 @@
-use crate::Error;
 use crate::client::session_over;
+use crate::{Error, Lines};
 use bytes::Bytes;
 use futures::future::try_join_all;
 use std::ops::Range;
 use stentor_proto::v1::reducer_client::ReducerClient;
 use stentor_proto::{PayloadAssembler, parts, v1};
-use stentor_runtime::tls::{self, Tls};
 use tokio_stream::StreamExt;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -56,7 +55,7 @@ impl Reducers {
     pub(crate) fn new(
         coordinator: &str,
         urls: &[String],
-        tls: Option<&Tls>,
+        lines: &Lines,
         values: usize,
     ) -> Result<Self, Error> {
         let own = [coordinator.to_owned()];
@@ -64,7 +63,7 @@ impl Reducers {
         let ranges = stentor_exchange::ranges(values, urls.len()).into_iter().zip(urls);
         let ranges = ranges
             .map(|(range, url)| {
-                let client = ReducerClient::new(tls::channel(url, tls)?).max_decoding_message_size(2 << 20);
+                let client = ReducerClient::new(lines.to(url)?).max_decoding_message_size(2 << 20);
                 Ok((range, client))
             })
             .collect::<Result<_, Error>>()?;

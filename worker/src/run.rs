@@ -1,6 +1,6 @@
 use crate::client::{Client, Doing};
 use crate::session::{End, Session};
-use crate::{Error, Options};
+use crate::{Error, Lines, Options};
 use std::time::Duration;
 use stentor_acoustic::Device;
 use stentor_proto::v1;
@@ -22,14 +22,22 @@ pub(crate) struct Own<'a> {
 /// # Errors
 /// Any [`Error`] that joining again cannot mend.
 pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
+    let tls = options.tls.as_deref().map(|folder| Tls::for_client(folder, Role::Worker)).transpose()?;
+    run_over(&Lines::of(tls), options, shutdown).await
+}
+
+/// The same over `lines` of another network than the machine's own.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_over(lines: &Lines, options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
     let threads = threads(options.threads);
     let chosen = stentor_acoustic::choose_device(&options.device)?;
     stentor_acoustic::set_threads(threads)?;
     tracing::info!(device = ?chosen.device, why = chosen.why, threads, identity = options.identity, "ready");
-    let tls = options.tls.as_deref().map(|folder| Tls::for_client(folder, Role::Worker)).transpose()?;
     let cache = options.cache();
     let own = Own { identity: &options.identity, device: chosen.device, cache: cache.as_ref() };
-    let mut client = Client::new(&options.coordinator, tls)?;
+    let mut client = Client::new(&options.coordinator, lines.clone())?;
     let patience = Duration::from_secs_f64(options.patience_s.clamp(0.0, 1e6));
     loop {
         let doing = Doing::default();

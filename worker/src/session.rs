@@ -9,7 +9,7 @@ use crate::replica::{Coded, Replica};
 use crate::run::Own;
 use crate::state;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 use stentor_acoustic::{Device, ModelShape, Score};
 use stentor_dataset::Dataset;
 use stentor_experiment::{Experiment, Membership, Schedule, Source};
@@ -19,6 +19,7 @@ use stentor_runtime::traces::{Attribute, RoundTrace};
 use stentor_runtime::{Shutdown, metrics};
 use stentor_store::Store;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// How a session ends well.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -127,7 +128,7 @@ impl<'a> Session<'a> {
             tracing::info!(checkpoint = reply.checkpoint, "loaded");
         }
         let reducers =
-            Reducers::new(client.url(), &experiment.exchange.reducers, client.tls(), replica.len())?;
+            Reducers::new(client.url(), &experiment.exchange.reducers, client.lines(), replica.len())?;
         let exchange = Exchange::new(client.clone(), reducers, &experiment, &reply.checkpoint);
         let feed = Feed::new(Arc::clone(&dataset), Arc::clone(&experiment));
         let two_sources = dataset.part(Source::MachineLabeled).is_some();
@@ -221,9 +222,7 @@ impl<'a> Session<'a> {
         let counted = spoke && header.contributors.contains(&assignment.slot);
         let learning_rate = self.learning_rate(source, assignment.committed_frames, assignment.total_frames);
         let started = Instant::now();
-        tokio::task::block_in_place(|| {
-            self.replica.apply(&kind, &sums, counted, header.frames, learning_rate)
-        })?;
+        stentor_runtime::busy(|| self.replica.apply(&kind, &sums, counted, header.frames, learning_rate))?;
         drop(sums);
         let phases = [
             (compute, metrics::Phase::Compute),
@@ -278,7 +277,7 @@ impl<'a> Session<'a> {
             return Ok(Coded::default());
         }
         let ranges: Vec<_> = self.exchange.reducers().ranges().collect();
-        tokio::task::block_in_place(|| self.replica.contribute(kind, &ranges))
+        stentor_runtime::busy(|| self.replica.contribute(kind, &ranges))
     }
 
     /// The batches of the leases, one after the other.
@@ -295,7 +294,7 @@ impl<'a> Session<'a> {
                 clock += u64::from(assignment.members) * self.around.dataset.plan().planned_frames(&one);
                 let Some(batch) = batch else { continue };
                 let (score, norm) =
-                    tokio::task::block_in_place(|| self.replica.learn(&batch, lease.source, learning_rate))?;
+                    stentor_runtime::busy(|| self.replica.learn(&batch, lease.source, learning_rate))?;
                 if !(score.is_finite() && norm.is_finite()) {
                     let (lineage, round) = poison::place(assignment);
                     let poison = Poison {

@@ -21,6 +21,7 @@
 //!
 //! Libraries of ours only emit `tracing` events and call [`metrics`]; what becomes of both is decided here.
 
+mod busy;
 pub mod child;
 mod disk;
 mod error;
@@ -34,6 +35,7 @@ pub mod tls;
 mod token;
 pub mod traces;
 
+pub use busy::busy;
 pub use child::Child;
 pub use disk::watch_disk;
 pub use error::Error;

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -44,8 +44,33 @@ pub fn channel(url: &str, tls: Option<&Tls>) -> Result<Channel, Error> {
     };
     // tonic's own TLS knows neither roles nor certificates that are replaced: its connector below does what the scheme says,
     // and tonic sees a plain connection.
-    let endpoint = Endpoint::from_shared(format!("http://{authority}"))
-        .map_err(|_| refuse("expected a URL such as http://host:7400"))?
+    let endpoint = endpoint(&format!("http://{authority}"))?;
+    let Some(tls) = secure else { return Ok(endpoint.connect_lazy()) };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let server = ServerName::try_from(host.clone())
+        .map_err(|_| refuse("expected the name or address of a host in the URL"))?;
+    let target = Target { url: url.to_owned(), host, port: authority.port_u16().unwrap_or(443), server };
+    Ok(endpoint.connect_with_connector_lazy(Connector { tls: tls.clone(), target: Arc::new(target) }))
+}
+
+/// The same without TLS over whatever `connect` brings about: another network than the machine's own.
+///
+/// # Errors
+/// [`Error::Url`] where `url` is none.
+pub fn channel_by<C, F, S>(url: &str, connect: C) -> Result<Channel, Error>
+where
+    C: Fn(Uri) -> F + Send + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    Ok(endpoint(url)?.connect_with_connector_lazy(By(connect)))
+}
+
+/// What all connections have in common.
+fn endpoint(url: &str) -> Result<Endpoint, Error> {
+    let reason = "expected a URL such as http://host:7400";
+    let endpoint = Endpoint::from_shared(url.to_owned())
+        .map_err(|_| Error::Url { url: url.to_owned(), reason })?
         .connect_timeout(Duration::from_secs(5))
         .tcp_nodelay(true)
         .http2_keep_alive_interval(Duration::from_secs(5))
@@ -53,12 +78,7 @@ pub fn channel(url: &str, tls: Option<&Tls>) -> Result<Channel, Error> {
         // hyper's default of 64 KiB a stream would cap a transfer at window / round trip.
         .initial_stream_window_size(4 << 20)
         .initial_connection_window_size(4 << 20);
-    let Some(tls) = secure else { return Ok(endpoint.connect_lazy()) };
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-    let server = ServerName::try_from(host.clone())
-        .map_err(|_| refuse("expected the name or address of a host in the URL"))?;
-    let target = Target { url: url.to_owned(), host, port: authority.port_u16().unwrap_or(443), server };
-    Ok(endpoint.connect_with_connector_lazy(Connector { tls: tls.clone(), target: Arc::new(target) }))
+    Ok(endpoint)
 }
 
 /// What a failed call says, and whether it failed because one side does not believe the other: then another try helps
@@ -88,6 +108,28 @@ struct Target {
 struct Connector {
     tls: Tls,
     target: Arc<Target>,
+}
+
+/// Connects by a function.
+struct By<C>(C);
+
+impl<C, F, S> Service<Uri> for By<C>
+where
+    C: Fn(Uri) -> F,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+{
+    type Response = TokioIo<S>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<S>>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connected = (self.0)(uri);
+        Box::pin(async move { connected.await.map(TokioIo::new) })
+    }
 }
 
 type Stream = TokioIo<BufReader<TlsStream<TcpStream>>>;

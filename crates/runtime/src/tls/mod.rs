@@ -16,7 +16,7 @@ mod refusals;
 mod stream;
 mod words;
 
-pub use client::{channel, explain};
+pub use client::{channel, channel_by, explain};
 pub use error::Error;
 pub use folder::Strangers;
 pub use identity::{Identity, Role};

@@ -1,0 +1,42 @@
+use std::fmt;
+use std::sync::Arc;
+use stentor_runtime::tls::{self, Tls};
+use tonic::transport::Channel;
+
+/// How a worker reaches coordinator and reducers. Cheap to clone.
+#[derive(Clone)]
+pub struct Lines(Arc<Open>);
+
+type Open = dyn Fn(&str) -> Result<Channel, tls::Error> + Send + Sync;
+
+impl Lines {
+    /// Over TCP; with TLS where there are certificates.
+    #[must_use]
+    pub fn of(tls: Option<Tls>) -> Self {
+        Self::by(move |url| tls::channel(url, tls.as_ref()))
+    }
+
+    /// As `open` opens them, by URL.
+    #[must_use]
+    pub fn by(open: impl Fn(&str) -> Result<Channel, tls::Error> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(open))
+    }
+
+    /// A connection that is made when it is first used, and again when it broke.
+    pub(crate) fn to(&self, url: &str) -> Result<Channel, tls::Error> {
+        (self.0)(url)
+    }
+}
+
+impl Default for Lines {
+    /// Over TCP, without certificates.
+    fn default() -> Self {
+        Self::of(None)
+    }
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Lines")
+    }
+}

@@ -1,0 +1,108 @@
+//! Faults of every kind on lines and hosts, drawn from a seed.
+
+use crate::world::{COORDINATOR, WORKERS, World};
+use std::time::Duration;
+use turmoil::Sim;
+
+/// How often a message takes the whole line down with it, until the next one.
+const FAIL_RATE: f64 = 5e-4;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Everything on a worker's line is lost.
+    Cut(&'static str),
+    /// Everything in one direction is.
+    Deaf { from: &'static str, to: &'static str },
+    /// Everything is late.
+    Stall(&'static str),
+    /// The program dies.
+    Death(&'static str),
+}
+
+/// Numbers from a seed (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+
+    fn between(&mut self, least_ms: u64, most_ms: u64) -> Duration {
+        Duration::from_millis(least_ms + self.below(most_ms - least_ms))
+    }
+
+    /// With how long it lasts: below or above what a round waits, or what a connection lives without a word.
+    fn fault(&mut self) -> (Fault, Duration) {
+        let worker = WORKERS[self.below(3) as usize];
+        match self.below(6) {
+            0 => (Fault::Cut(worker), self.between(500, 25_000)),
+            1 => (Fault::Deaf { from: worker, to: COORDINATOR }, self.between(500, 25_000)),
+            2 => (Fault::Deaf { from: COORDINATOR, to: worker }, self.between(500, 25_000)),
+            3 => (Fault::Stall(worker), self.between(500, 12_000)),
+            4 => (Fault::Death(worker), self.between(500, 8_000)),
+            _ => (Fault::Death(COORDINATOR), self.between(500, 8_000)),
+        }
+    }
+}
+
+impl Fault {
+    /// A line has one fault at a time, and so has a program.
+    fn meets(self, other: Fault) -> bool {
+        let line = |fault| match fault {
+            Fault::Cut(worker) | Fault::Stall(worker) => Some(worker),
+            Fault::Deaf { from, to } => Some(if from == COORDINATOR { to } else { from }),
+            Fault::Death(_) => None,
+        };
+        self == other || (line(self).is_some() && line(self) == line(other))
+    }
+
+    fn strike(self, sim: &mut Sim<'_>) {
+        match self {
+            Fault::Cut(worker) => sim.partition(worker, COORDINATOR),
+            Fault::Deaf { from, to } => sim.partition_oneway(from, to),
+            Fault::Stall(worker) => sim.hold(worker, COORDINATOR),
+            Fault::Death(host) => sim.crash(host),
+        }
+    }
+
+    fn mend(self, sim: &mut Sim<'_>) {
+        match self {
+            Fault::Cut(worker) => sim.repair(worker, COORDINATOR),
+            Fault::Deaf { from, to } => sim.repair_oneway(from, to),
+            Fault::Stall(worker) => sim.release(worker, COORDINATOR),
+            Fault::Death(host) => sim.bounce(host),
+        }
+    }
+}
+
+/// Lets the storm of `seed` pass over a run, for `lasts`; then all is as it was before.
+pub(crate) fn storm(world: &mut World<'_>, seed: u64, lasts: Duration) {
+    let mut random = Random(seed);
+    let mut open: Vec<(Duration, Fault)> = Vec::new();
+    let end = world.sim.elapsed() + lasts;
+    let mut next = world.sim.elapsed();
+    world.sim.set_fail_rate(FAIL_RATE);
+    while world.sim.elapsed() < end {
+        let now = world.sim.elapsed();
+        open.extract_if(.., |(until, _)| *until <= now).for_each(|(_, fault)| fault.mend(&mut world.sim));
+        if now >= next {
+            next = now + random.between(1_000, 8_000);
+            let (fault, lasts) = random.fault();
+            // Whoever has finished needs no second life.
+            let over = matches!(fault, Fault::Death(host) if !world.sim.is_host_running(host));
+            if !over && !open.iter().any(|(_, other)| fault.meets(*other)) {
+                fault.strike(&mut world.sim);
+                open.push((now + lasts, fault));
+            }
+        }
+        world.step();
+    }
+    world.sim.set_fail_rate(0.0);
+    open.into_iter().for_each(|(_, fault)| fault.mend(&mut world.sim));
+    // A line that the last message took down would stay so.
+    WORKERS.into_iter().for_each(|worker| world.sim.release(worker, COORDINATOR));
+}
