@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use stentor_store::Store;
 
 /// Folder of a run.
-const FOLDER: &str = "events";
+pub(crate) const FOLDER: &str = "events";
 
 /// The run's event log: JSON lines, written to the store in segments, because an object store cannot append.
 #[derive(Debug)]

@@ -3,7 +3,7 @@ use crate::access::{Access, Guarded};
 use crate::claim::{claim, refuse_occupied};
 use crate::core::{Core, Event, Settings};
 use crate::engine::Engine;
-use crate::events::EventLog;
+use crate::events::{self, EventLog};
 use crate::gate::{Gate, MOST_MESSAGE_BYTES, server};
 use crate::gauges::Gauges;
 use crate::page::{self, Note, Page};
@@ -139,6 +139,8 @@ where
         Start::Resume => newest_state(&run, &experiment, &dataset).await?,
     };
     let incarnation = claim(&run).await?;
+    stentor_checkpoint::sweep(&run).await;
+    run.child(events::FOLDER).sweep("").await;
     let experiment_toml = experiment.to_toml();
     run.put("experiment.toml", Bytes::from(experiment_toml.clone())).await?;
 

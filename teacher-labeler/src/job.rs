@@ -71,6 +71,7 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     let ticket =
         Ticket { teacher: teacher.fingerprint().to_owned(), features: manifest.fingerprint.clone(), top_k };
     claim(&out, &options.out, &ticket).await?;
+    out.sweep("part-").await;
 
     stentor_runtime::watch_disk("labels", &options.out);
     metrics::labeled_frames(0);

@@ -92,8 +92,8 @@ class Folder:
             found += self.of_service(spec)
         if thing["kind"] == "PodDisruptionBudget":
             found += self.nobody(spec["selector"])
-        if thing["kind"] == "NetworkPolicy" and spec["podSelector"].get("matchExpressions"):
-            found += self.nobody(spec["podSelector"])
+        if thing["kind"] == "NetworkPolicy":
+            found += self.of_policy(spec)
         if thing["kind"] == "ServiceMonitor":
             found += self.of_monitor(spec)
         if thing["kind"] == "Job":
@@ -135,6 +135,25 @@ class Folder:
         there = {port["name"] for pod in taken for container in pod["spec"]["containers"] for port in container["ports"]}
         wanted = {port["targetPort"] for port in spec["ports"]}
         return found + [f"no pod has a port `{port}`" for port in sorted(wanted - there)]
+
+    def of_policy(self, spec):
+        """A line that no policy opens stays closed, and nothing says so."""
+        found = self.nobody(spec["podSelector"])
+        for rule in spec.get("ingress", []):
+            found += self.closed(spec["podSelector"], rule)
+        for rule in spec.get("egress", []):
+            # Pods of other namespaces are not ours to know.
+            for peer in [peer for peer in rule.get("to", []) if "namespaceSelector" not in peer]:
+                found += self.nobody(peer["podSelector"]) + self.closed(peer["podSelector"], rule)
+        return found
+
+    def closed(self, selector, rule):
+        """Ports of a rule that pods do not have."""
+        taken = [pod for pod in self.pods if selects(selector, pod["metadata"]["labels"])]
+        ports = [port for pod in taken for container in pod["spec"]["containers"] for port in container["ports"]]
+        there = {port["name"] for port in ports} | {port["containerPort"] for port in ports}
+        wanted = [port["port"] for port in rule.get("ports", [])]
+        return [f"no pod that {selector} takes has a port `{port}`" for port in wanted if taken and port not in there]
 
     def of_monitor(self, spec):
         taken = [service for service in self.services if selects(spec["selector"], service["metadata"]["labels"])]

@@ -91,6 +91,26 @@ fn a_mistake_is_found_and_named() {
         ("components/monitoring/service-monitor.yaml", "interval: 15s", "interval: soon", "'soon'"),
         ("components/monitoring/service-monitor.yaml", "jobLabel:", "jobLable:", "jobLable"),
         ("components/monitoring/service-monitor.yaml", "port: metrics", "port: metric", "no port `metric`"),
+        (
+            "components/reducers/reducer.yaml",
+            "serviceName: stentor-reducer",
+            "serviceName: stentor-reducers",
+            "no Service `stentor-reducers`",
+        ),
+        (
+            "components/reducers/reducer.yaml",
+            "targetPort: grpc",
+            "targetPort: grcp",
+            "no pod has a port `grcp`",
+        ),
+        ("components/reducers/network.yaml", "port: grpc", "port: grcp", "has a port `grcp`"),
+        ("components/reducers/network.yaml", "port: 7500", "port: 7400", "has a port `7400`"),
+        (
+            "components/reducers/network.yaml",
+            "component: reducer",
+            "component: reduce",
+            "'app.kubernetes.io/component': 'reduce'",
+        ),
     ];
     for (file, right, wrong, found) in mistakes {
         let folder = copy();
@@ -98,7 +118,9 @@ fn a_mistake_is_found_and_named() {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(right), "{file} has no `{right}`");
         std::fs::write(&path, text.replacen(right, wrong, 1)).unwrap();
-        let verdict = judge(folder.path(), "s3");
+        // The one overlay that has all components of them.
+        let overlay = if file.starts_with("components/reducers") { "reducers" } else { "s3" };
+        let verdict = judge(folder.path(), overlay);
         assert!(verdict.valid < verdict.objects, "{wrong}: {verdict:?}");
         assert!(verdict.problems.iter().any(|problem| problem.contains(found)), "{wrong}: {verdict:?}");
     }

@@ -55,3 +55,8 @@ pub async fn retain(run: &Store, keep: usize, needed: &BTreeSet<String>) -> Resu
     }
     Ok(deleted)
 }
+
+/// Removes what programs that died while they wrote to checkpoints of `run` have left unfinished: [`Store::sweep`].
+pub async fn sweep(run: &Store) {
+    run.child(CHECKPOINTS).sweep("").await;
+}

@@ -32,7 +32,7 @@ mod tensors;
 
 pub use deployed::{DeployedModel, deploy};
 pub use error::Error;
-pub use inventory::{inventory, retain};
+pub use inventory::{inventory, retain, sweep};
 pub use layout::{MANIFEST, MODEL, checkpoint_age, checkpoint_name, checkpoint_store};
 pub use load::{
     Broken, Newest, is_published, load_manifest, newest_valid, read_manifest, read_object, verify_objects,

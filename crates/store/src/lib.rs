@@ -8,6 +8,7 @@ mod cache;
 mod error;
 mod insist;
 mod location;
+mod unfinished;
 
 pub use cache::{Cache, parse_size};
 pub use error::Error;
@@ -27,6 +28,8 @@ pub struct Store {
     /// Path within `objects`, without slashes at its ends; validated with each name.
     prefix: String,
     location: String,
+    /// A folder of this machine, or one that is mounted here.
+    is_local: bool,
     /// Only of stores on the network.
     cache: Option<Cache>,
 }
@@ -77,13 +80,13 @@ impl Store {
             trimmed => trimmed,
         };
         let cache = cache.filter(|_| is_remote).cloned();
-        Ok(Store { objects, prefix: path.into(), location: shown.to_owned(), cache })
+        Ok(Store { objects, prefix: path.into(), location: shown.to_owned(), is_local: !is_remote, cache })
     }
 
     /// A store over `objects`, for tests and for stores opened elsewhere; `location` is used in messages only.
     #[must_use]
     pub fn over(objects: Arc<dyn ObjectStore>, location: &str) -> Store {
-        Store { objects, prefix: String::new(), location: location.to_owned(), cache: None }
+        Store { objects, prefix: String::new(), location: location.to_owned(), is_local: false, cache: None }
     }
 
     /// An empty store that lives in memory, for tests.
@@ -257,6 +260,26 @@ impl Store {
         match insist(|| self.objects.delete(&path)).await.map_err(|e| self.error("delete", name, &e)) {
             Err(problem) if !problem.is_not_found() => Err(problem),
             _ => Ok(()),
+        }
+    }
+
+    /// Removes what writers that died more than an hour ago have left unfinished in this folder and below, of files whose own
+    /// names begin with `prefix`. For whoever is about to write such objects. Object stores have rules of their own for that.
+    /// That it fails is no reason to stop: the log says so.
+    pub async fn sweep(&self, prefix: &str) {
+        if !self.is_local {
+            return;
+        }
+        let (folder, prefix) = (self.prefix.clone(), prefix.to_owned());
+        let swept = tokio::task::spawn_blocking(move || unfinished::sweep(&folder, &prefix)).await;
+        match swept.map_err(std::io::Error::other).flatten() {
+            Ok(0) => {}
+            Ok(removed) => {
+                tracing::info!(folder = self.location, removed, "removed what dead writers had left")
+            }
+            Err(problem) => {
+                tracing::warn!(folder = self.location, %problem, "cannot remove what dead writers left")
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::process;
 use anyhow::{Context, Result, ensure};
+use std::path::Path;
 use std::process::Command;
 
 /// A line's rate.
@@ -35,6 +36,7 @@ impl Network {
             process::is_there_with("ip", "-V") && process::is_there_with("tc", "-V"),
             "expected `ip` and `tc`, found none; install them: sudo apt-get install iproute2"
         );
+        clear_abandoned()?;
         let network = Self { prefix: format!("stentor-{}", std::process::id()), hosts };
         let switch = network.name(None);
         ip(&["netns", "add", &switch]).context("network namespaces need root")?;
@@ -94,6 +96,28 @@ impl Drop for Network {
             let _ = Command::new("ip").args(["netns", "del", &self.name(host)]).output();
         }
     }
+}
+
+/// Removes the hosts of commands that were killed, and ends the programs on them.
+fn clear_abandoned() -> Result<()> {
+    let list = process::output(Command::new("ip").args(["netns", "list"]))?;
+    for name in list.lines().filter_map(|line| line.split_whitespace().next()) {
+        if owner(name).is_none_or(|owner| Path::new("/proc").join(owner.to_string()).exists()) {
+            continue;
+        }
+        let programs = process::output(Command::new("ip").args(["netns", "pids", name]))?;
+        for program in programs.split_whitespace() {
+            // One that has ended meanwhile is as good.
+            let _ = Command::new("kill").args(["-9", program]).output();
+        }
+        ip(&["netns", "del", name])?;
+    }
+    Ok(())
+}
+
+/// The process that laid a host of this name; none where nobody of ours did.
+fn owner(name: &str) -> Option<u32> {
+    name.strip_prefix("stentor-")?.split_once('-')?.0.parse().ok()
 }
 
 fn shape(namespace: &str, device: &str, rate: Rate) -> Result<()> {

@@ -203,6 +203,7 @@ async fn clear(store: &Store) -> anyhow::Result<()> {
         for name in folder.list("part-").await?.iter().filter(|name| name.ends_with(".parquet")) {
             folder.delete(name).await?;
         }
+        folder.sweep("part-").await;
     }
     Ok(())
 }
