@@ -1,6 +1,7 @@
 //! The worker: reads the batches that the coordinator leases to it, computes gradients, and exchanges them.
 //!
-//! [`run`] joins, trains and joins again after it was dismissed. `feed` reads data ahead, `unit` lays it out, `replica` goes
+//! [`run`] joins, trains (`session`, and what came of it in `learned`), and joins again after it was dismissed; `end` waits for the
+//! last checkpoint. `feed` reads data ahead, `unit` lays it out, `replica` goes
 //! forward and backward and is the worker's side of each exchange strategy, `exchange` brings contributions to the
 //! reducers and updates back, `boundary` does what a round's end asks for, `lines` says how others are reached.
 //! [`replay`] computes a closed round's batches again, `poison` keeps a batch that was not finite for study.
@@ -8,9 +9,11 @@
 
 mod boundary;
 mod client;
+mod end;
 mod error;
 mod exchange;
 mod feed;
+mod learned;
 mod lines;
 pub mod measure;
 mod options;

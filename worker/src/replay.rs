@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::feed::Feed;
+use crate::learned::learning_rate;
 use crate::replica::Replica;
-use crate::session::learning_rate;
 use crate::state;
 use clap::Args;
 use serde::Serialize;

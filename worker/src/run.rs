@@ -1,5 +1,6 @@
 use crate::client::{Client, Doing};
-use crate::session::{End, Session};
+use crate::end::End;
+use crate::session::Session;
 use crate::{Error, Lines, Options};
 use std::time::Duration;
 use stentor_acoustic::Device;

@@ -1,8 +1,10 @@
 use crate::Error;
 use crate::boundary::{Duties, Surroundings};
 use crate::client::{Client, Doing};
+use crate::end::{End, conclude};
 use crate::exchange::{Exchange, Update};
 use crate::feed::{self, Feed};
+use crate::learned::{Learned, learning_rate};
 use crate::poison::{self, Poison};
 use crate::reducers::Reducers;
 use crate::replica::{Coded, Replica};
@@ -10,9 +12,9 @@ use crate::run::Own;
 use crate::state;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
-use stentor_acoustic::{Device, ModelShape, Score};
+use stentor_acoustic::{Device, ModelShape};
 use stentor_dataset::Dataset;
-use stentor_experiment::{Experiment, Membership, Schedule, Source};
+use stentor_experiment::{Experiment, Membership, Source};
 use stentor_plan::Lease;
 use stentor_proto::v1::{self, encoding::Kind};
 use stentor_runtime::traces::{Attribute, RoundTrace};
@@ -21,22 +23,9 @@ use stentor_store::Store;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// How a session ends well.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum End {
-    /// The run's last checkpoint is published.
-    Finished,
-    /// A signal asked for it. What residuals hold that is in nobody's model now, as a 2-norm.
-    Shutdown { lost_norm: f64 },
-}
-
 /// Rounds that a member stays after it was asked to stop, until its residual is in the model: one that may be under way, one
 /// in which it says so, one that is exchanged whole.
 const FAREWELL_ROUNDS: u32 = 3;
-
-/// Between two looks for the last checkpoint, and how long it is looked for after the coordinator has gone.
-const LOOK: Duration = Duration::from_millis(200);
-const GRACE: Duration = Duration::from_secs(3);
 
 /// From joining to dismissal: the rounds of one membership.
 pub(crate) struct Session<'a> {
@@ -52,15 +41,6 @@ pub(crate) struct Session<'a> {
     /// The run's last checkpoint, once the coordinator has said that no round follows.
     last: Arc<OnceLock<String>>,
     shutdown: Shutdown,
-}
-
-/// What the round's batches came to.
-#[derive(Debug, Default)]
-struct Learned {
-    frames: u64,
-    loss_sum: f64,
-    correct_frames: u64,
-    gradient_norm: f64,
 }
 
 impl<'a> Session<'a> {
@@ -90,7 +70,8 @@ impl<'a> Session<'a> {
             };
             // The coordinator may be gone before the last call is answered.
             if let (Some(last), Ok(None) | Err(Error::SessionOver(_))) = (last.get(), &round) {
-                return session.conclude(last, round.err(), dismissed).await;
+                session.doing.now(format!("waiting until {last} is published"));
+                return conclude(&session.around.run, last, round.err(), dismissed, shutdown).await;
             }
             match round? {
                 None => return Ok(End::Finished),
@@ -146,35 +127,6 @@ impl<'a> Session<'a> {
             last: Arc::default(),
             shutdown: shutdown.clone(),
         })
-    }
-
-    /// Waits until the run's last checkpoint is published. Until then the run may have to go back, and needs its members: who
-    /// had ended well would not be started again. `over`: the session ended before its last call was answered.
-    async fn conclude(
-        &self,
-        last: &str,
-        mut over: Option<Error>,
-        dismissed: &mut mpsc::Receiver<String>,
-    ) -> Result<End, Error> {
-        self.doing.now(format!("waiting until {last} is published"));
-        let mut deadline = over.is_some().then(|| Instant::now() + GRACE);
-        loop {
-            if stentor_checkpoint::is_published(&self.around.run, last).await? {
-                return Ok(End::Finished);
-            }
-            if let Some(error) = over.take_if(|_| deadline.is_some_and(|deadline| Instant::now() >= deadline))
-            {
-                return Err(error);
-            }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
-                reason = dismissed.recv(), if over.is_none() => {
-                    over = Some(Error::SessionOver(reason.unwrap_or_else(|| "dismissed".into())));
-                    deadline = Some(Instant::now() + GRACE);
-                }
-                () = self.shutdown.requested() => return Ok(End::Shutdown { lost_norm: 0.0 }),
-            }
-        }
     }
 
     /// One round: batches, exchange, update, boundary. The next assignment, or none where the run is finished.
@@ -357,37 +309,5 @@ impl<'a> Session<'a> {
                 Ok(lease)
             })
             .collect()
-    }
-}
-
-/// The rate for a batch of `source` when `committed` of `total` frames are.
-pub(crate) fn learning_rate(
-    schedule: &Schedule,
-    two_sources: bool,
-    source: Source,
-    committed: u64,
-    total: u64,
-) -> f64 {
-    let rate = schedule.learning_rate_at(committed as f64 / total.max(1) as f64);
-    let multiplied = two_sources && source == Source::Annotated;
-    if multiplied { rate * schedule.annotated_multiplier } else { rate }
-}
-
-impl Learned {
-    /// False where a loss or gradient is not finite: then nothing that was learned is worth anything. The coordinator is told,
-    /// refuses it, and decides what that means.
-    fn add(&mut self, lease: &Lease, score: Score, norm: f64) -> bool {
-        if !(score.is_finite() && norm.is_finite()) {
-            metrics::non_finite(1, "loss");
-            let loss = score.mean_loss();
-            tracing::error!(%lease, loss, norm, "not finite: lower schedule.learning_rate, or look at the data");
-            *self = Self { loss_sum: f64::NAN, gradient_norm: norm, ..Self::default() };
-            return false;
-        }
-        self.frames += score.frames as u64;
-        self.loss_sum += score.loss;
-        self.correct_frames += score.correct as u64;
-        self.gradient_norm = norm;
-        true
     }
 }

@@ -1,0 +1,46 @@
+use stentor_acoustic::Score;
+use stentor_experiment::{Schedule, Source};
+use stentor_plan::Lease;
+use stentor_runtime::metrics;
+
+/// What the round's batches came to.
+#[derive(Debug, Default)]
+pub(crate) struct Learned {
+    pub(crate) frames: u64,
+    pub(crate) loss_sum: f64,
+    pub(crate) correct_frames: u64,
+    /// Of the last batch.
+    pub(crate) gradient_norm: f64,
+}
+
+impl Learned {
+    /// False where a loss or gradient is not finite: then nothing that was learned is worth anything. The coordinator is told,
+    /// refuses it, and decides what that means.
+    pub(crate) fn add(&mut self, lease: &Lease, score: Score, norm: f64) -> bool {
+        if !(score.is_finite() && norm.is_finite()) {
+            metrics::non_finite(1, "loss");
+            let loss = score.mean_loss();
+            tracing::error!(%lease, loss, norm, "not finite: lower schedule.learning_rate, or look at the data");
+            *self = Self { loss_sum: f64::NAN, gradient_norm: norm, ..Self::default() };
+            return false;
+        }
+        self.frames += score.frames as u64;
+        self.loss_sum += score.loss;
+        self.correct_frames += score.correct as u64;
+        self.gradient_norm = norm;
+        true
+    }
+}
+
+/// The rate for a batch of `source` when `committed` of `total` frames are.
+pub(crate) fn learning_rate(
+    schedule: &Schedule,
+    two_sources: bool,
+    source: Source,
+    committed: u64,
+    total: u64,
+) -> f64 {
+    let rate = schedule.learning_rate_at(committed as f64 / total.max(1) as f64);
+    let multiplied = two_sources && source == Source::Annotated;
+    if multiplied { rate * schedule.annotated_multiplier } else { rate }
+}
