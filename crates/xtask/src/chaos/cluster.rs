@@ -48,6 +48,16 @@ pub(super) enum Victim {
     Worker(usize),
 }
 
+impl Victim {
+    /// In the cluster's network.
+    fn host(self) -> usize {
+        match self {
+            Victim::Coordinator => 0,
+            Victim::Worker(index) => index + 1,
+        }
+    }
+}
+
 impl Cluster {
     /// Starts everything for the first time.
     pub(super) fn start(
@@ -134,19 +144,17 @@ impl Cluster {
             Victim::Coordinator => &self.coordinator,
             Victim::Worker(index) => &self.workers[index],
         };
-        let Some(child) = &slot.child else { return false };
-        let words = [format!("-{signal}"), child.id().to_string()];
-        Command::new("kill").args(words).status().is_ok_and(|status| status.success())
+        slot.child.as_ref().is_some_and(|child| send(signal, child))
     }
 
-    /// Cuts a worker's line.
-    pub(super) fn cut(&self, worker: usize) -> Result<()> {
-        self.network.as_ref().context("lines are cut on a network of their own")?.cut(worker + 1)
+    /// Cuts somebody's line; the coordinator's is the way to everybody.
+    pub(super) fn cut(&self, victim: Victim) -> Result<()> {
+        self.network.as_ref().context("lines are cut on a network of their own")?.cut(victim.host())
     }
 
     /// Mends it.
-    pub(super) fn mend(&self, worker: usize) -> Result<()> {
-        self.network.as_ref().context("lines are mended on a network of their own")?.mend(worker + 1)
+    pub(super) fn mend(&self, victim: Victim) -> Result<()> {
+        self.network.as_ref().context("lines are mended on a network of their own")?.mend(victim.host())
     }
 
     fn command(&self, host: usize, program: &str) -> Command {
@@ -185,6 +193,12 @@ impl Cluster {
         let program = command.get_program().to_string_lossy().into_owned();
         command.spawn().with_context(|| format!("cannot start `{program}`"))
     }
+}
+
+/// Sends a signal; whether somebody got it.
+pub(super) fn send(signal: &str, child: &Child) -> bool {
+    let words = [format!("-{signal}"), child.id().to_string()];
+    Command::new("kill").args(words).status().is_ok_and(|status| status.success())
 }
 
 impl Drop for Cluster {

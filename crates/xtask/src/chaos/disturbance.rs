@@ -27,9 +27,9 @@ pub(super) struct Disturbed {
     pub(super) name: String,
     pub(super) worker_kills: u64,
     pub(super) coordinator_kills: u64,
-    /// A worker was stopped by SIGSTOP for longer than the deadline, then woken.
+    /// A worker or, in turn, the coordinator was stopped by SIGSTOP for longer than the deadline, then woken.
     pub(super) stops: u64,
-    /// A worker's line was cut, then mended: for less than the deadline, and for longer, in turn.
+    /// A line was cut, then mended: a worker's for less than the deadline, one for longer, then twice the coordinator's.
     pub(super) cuts: u64,
     /// Closed rounds, those done again included.
     pub(super) rounds: u64,
@@ -100,14 +100,14 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 pub(super) enum Plan {
     /// Processes are killed so often; some are stopped for a while besides.
     Kills(u32),
-    /// Workers' lines are cut so often.
+    /// Lines are cut so often.
     Cuts(u32),
 }
 
-/// A worker that cannot do anything for a while.
+/// Who cannot do anything for a while.
 enum Hindered {
-    Asleep(usize),
-    Cut(usize),
+    Asleep(Victim),
+    Cut(Victim),
 }
 
 impl Case {
@@ -153,8 +153,8 @@ pub(super) fn run(
         if let Some((harm, until)) = &hindered {
             if Instant::now() >= *until {
                 match *harm {
-                    Hindered::Asleep(worker) => drop(cluster.signal(Victim::Worker(worker), "CONT")),
-                    Hindered::Cut(worker) => cluster.mend(worker)?,
+                    Hindered::Asleep(victim) => drop(cluster.signal(victim, "CONT")),
+                    Hindered::Cut(victim) => cluster.mend(victim)?,
                 }
                 hindered = None;
             }
@@ -175,20 +175,24 @@ pub(super) fn run(
             continue;
         }
         (planned, hit_at) = (None, newest);
-        let worker = random.below(cluster.workers() as u64) as usize;
+        let worker = Victim::Worker(random.below(cluster.workers() as u64) as usize);
         let turn = worker_kills + coordinator_kills + stops;
         if let Plan::Cuts(_) = plan {
-            cluster.cut(worker)?;
+            let victim = if cuts / CUTS.len() as u64 % 2 == 1 { Victim::Coordinator } else { worker };
+            cluster.cut(victim)?;
             let lasts = CUTS[cuts as usize % CUTS.len()];
-            hindered = Some((Hindered::Cut(worker), Instant::now() + lasts));
+            hindered = Some((Hindered::Cut(victim), Instant::now() + lasts));
             cuts += 1;
-        } else if turn % 3 == 2 {
+            continue;
+        }
+        let sleeper = if stops % 2 == 1 { Victim::Coordinator } else { worker };
+        if turn % 3 == 2 {
             coordinator_kills += u64::from(cluster.signal(Victim::Coordinator, "KILL"));
-        } else if turn % 8 == 4 && cluster.signal(Victim::Worker(worker), "STOP") {
+        } else if turn % 8 == 4 && cluster.signal(sleeper, "STOP") {
             stops += 1;
-            hindered = Some((Hindered::Asleep(worker), Instant::now() + ASLEEP));
+            hindered = Some((Hindered::Asleep(sleeper), Instant::now() + ASLEEP));
         } else {
-            worker_kills += u64::from(cluster.signal(Victim::Worker(worker), "KILL"));
+            worker_kills += u64::from(cluster.signal(worker, "KILL"));
         }
     }
     let (done, wanted) = match plan {

@@ -1,6 +1,7 @@
 //! The labeler, killed and started again until it comes to its end: the same bytes as of one that nobody disturbed.
 
 use super::Place;
+use super::cluster::send;
 use super::disturbance::Random;
 use crate::process::{self, Deadline};
 use crate::setup::remove_folder;
@@ -9,6 +10,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// How long one that is stopped by SIGSTOP sleeps.
+const ASLEEP: Duration = Duration::from_secs(1);
 
 /// A labeler of the unannotated data by the model of `run`.
 pub(super) fn command(place: &Place, run: &Path, out: &Path) -> Command {
@@ -32,8 +36,14 @@ pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bo
     let mut killed = 0;
     while killed < kills {
         let mut child = label(&out).spawn().context("cannot start `teacher-labeler`")?;
-        let lives = Duration::from_micros(random.below(takes.as_micros() as u64));
-        std::thread::sleep(lives);
+        let mut lives = || Duration::from_micros(random.below(takes.as_micros() as u64));
+        std::thread::sleep(lives());
+        // Every other one sleeps first, and goes on for a while.
+        if killed % 2 == 1 && send("STOP", &child) {
+            std::thread::sleep(ASLEEP);
+            send("CONT", &child);
+            std::thread::sleep(lives() / 4);
+        }
         if child.try_wait().context("cannot wait for the labeler")?.is_none() {
             child.kill().context("cannot kill the labeler")?;
             killed += 1;

@@ -30,7 +30,8 @@ pub(crate) struct Options {
     /// Kills in all: a fifth of them hit the labeler; of the rest a third the coordinator, the others workers.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     kills: u32,
-    /// How often a worker's line is cut in each run that is for it, briefly and for longer than the deadline in turn.
+    /// How often a line is cut in each run that is for it: a worker's briefly, one for longer than the deadline, then the
+    /// coordinator's in the same way, and so on.
     #[arg(long, value_name = "N", default_value_t = 4)]
     cuts: u32,
     /// Only this kind of harm; may be given several times. Default: all. Cuts and full disks need root.
