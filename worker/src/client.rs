@@ -100,7 +100,14 @@ impl Client {
             if denied {
                 return Err(Error::Unauthorised(reason));
             }
-            if !matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Aborted) {
+            // What the coordinator says has no source; what has one was made here, of a connection that broke.
+            let broke = std::error::Error::source(&status).is_some();
+            if !broke
+                && !matches!(
+                    status.code(),
+                    Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Aborted
+                )
+            {
                 return Err(Error::Refused(status.message().to_owned()));
             }
             let waited = started.elapsed();
