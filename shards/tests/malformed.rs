@@ -83,7 +83,7 @@ async fn the_wrong_kind_of_set() {
 #[tokio::test]
 async fn another_schema_version() {
     let newer = opened_after(|m| m["schema_version"] = json!(99)).await;
-    assert_error!(newer.unwrap_err(), Error::WrongSchemaVersion { found: 99, .. }, ["99", "version 1"]);
+    assert_error!(newer.unwrap_err(), Error::WrongSchemaVersion { found: 99, .. }, ["99", "version 2"]);
 }
 
 #[tokio::test]

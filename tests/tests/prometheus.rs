@@ -10,7 +10,7 @@ use stentor_tests::observe::{filled_in, in_checkout, panels, rules};
 use stentor_tests::prometheus::{Prometheus, get, prometheus_program};
 use stentor_tests::running::{Running, free_address};
 use stentor_tests::{
-    assert_finishes, corpus, program, start_training, wait_for, write_experiment, write_features,
+    assert_finishes, corpus, program, signal, start_training, wait_for, write_experiment, write_features,
 };
 
 /// Runs `promtool` in `deploy/prometheus`; its words where it is content.
@@ -135,6 +135,12 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
     wait_for("half of the run", || told("stentor_progress_ratio").is_some_and(|share| share > 0.5));
     let switched = stentor(&["switch", "--coordinator", &url, &admin, "--strategy", "bmuf"]);
     assert!(switched.status.success(), "{switched:?}");
+    // A fast machine would end the run between two scrapes; while a worker sleeps the coordinator's figures stay.
+    let momentum = "stentor_block_momentum";
+    wait_for("a round of BMUF", || told(momentum).is_some());
+    signal(run[1].id(), "STOP");
+    wait_for("a scrape of it", || !prometheus.numbers(momentum, from, now()).is_empty());
+    signal(run[1].id(), "CONT");
     wait_for("the run's end", || run.iter_mut().all(Running::has_ended_well));
 
     let to = now();

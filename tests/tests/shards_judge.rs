@@ -147,7 +147,7 @@ async fn pyarrow_and_duckdb_read_features() {
         let found = read["schema"][column].as_str().unwrap_or_default();
         assert!(found.contains(expected), "{column} is {found}, expected {expected}");
     }
-    assert_eq!(read["created_by"], "stentor-shards version 1");
+    assert_eq!(read["created_by"], "stentor-shards version 2");
 }
 
 #[tokio::test]

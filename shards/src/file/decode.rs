@@ -1,5 +1,5 @@
 use super::sparse::SparseFile;
-use super::{ShardRow, halves};
+use super::{ShardRow, halves, pages};
 use crate::Error;
 use crate::manifest::{RowGroupInfo, ShardInfo, checksum};
 use arrow_array::RecordBatch;
@@ -30,6 +30,7 @@ pub(super) fn footer(file: &str, bytes: &[u8]) -> Result<ArrowReaderMetadata, Er
     }
     let metadata = &rest[rest.len() - length..];
     guarded(file, || {
+        pages::check_footer(metadata)?;
         let metadata = ParquetMetaDataReader::decode_metadata(metadata)?;
         ArrowReaderMetadata::try_new(
             Arc::new(metadata),
@@ -71,6 +72,7 @@ impl RowGroupBytes<'_> {
 
     /// The columns of these places in the schema.
     pub(super) fn batches(&self, columns: &[usize]) -> Result<Vec<RecordBatch>, ParquetError> {
+        columns.iter().try_for_each(|column| self.check_pages(*column))?;
         // Bounds what is allocated ahead of the data: a row takes some bits of the file at the least.
         let batch_size = self.rows().min(self.bytes.bytes.len() as u64 * 8).max(1) as usize;
         let mask = ProjectionMask::roots(self.footer.parquet_schema(), columns.iter().copied());
@@ -85,8 +87,13 @@ impl RowGroupBytes<'_> {
 
     /// The values of the list of half floats at this place in the schema.
     pub(super) fn halves(&self, column: usize) -> Result<Vec<f16>, ParquetError> {
-        // No column before a list has more than one leaf, so places in the schema are places in the file.
+        self.check_pages(column)?;
         halves::read(&self.bytes, self.footer.metadata().row_group(self.index).column(column))
+    }
+
+    /// No column has more than one leaf, so places in the schema are places in the file.
+    fn check_pages(&self, column: usize) -> Result<(), ParquetError> {
+        pages::check_column(&self.bytes, self.footer.metadata().row_group(self.index), column)
     }
 }
 

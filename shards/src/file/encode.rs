@@ -5,6 +5,7 @@ use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::Encoding;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use std::marker::PhantomData;
 
@@ -31,13 +32,15 @@ impl<R: ShardRow> ShardEncoder<R> {
     pub(crate) fn new(file: &str, layout: R::Layout) -> Result<Self, Error> {
         let schema = R::schema();
         // Nothing that depends on time or on the version of a library may get into the file. The Arrow schema adds
-        // nothing to Parquet's own for our types; statistics and indexes serve queries that nobody makes here.
+        // nothing to Parquet's own for our types; statistics and indexes serve queries that nobody makes here. Encodings
+        // without a count of their own let a reader know what decoding will take (`pages`).
         let builder = WriterProperties::builder()
             .set_created_by(format!("stentor-shards version {SCHEMA_VERSION}"))
             .set_writer_version(WriterVersion::PARQUET_2_0)
             .set_max_row_group_row_count(None)
             .set_max_row_group_bytes(None)
             .set_dictionary_enabled(false)
+            .set_encoding(Encoding::PLAIN)
             .set_statistics_enabled(EnabledStatistics::None)
             .set_offset_index_disabled(true);
         let options = ArrowWriterOptions::new()

@@ -1,12 +1,11 @@
-use super::decode::{self, footer};
+use super::decode::{self, RowGroupBytes, footer};
 use super::{ShardRow, sparse::SparseFile};
 use crate::manifest::Kind;
 use crate::{Error, FeatureRow, LabelRow};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
 use serde::Serialize;
 
 /// What a single shard file tells without its manifest.
@@ -57,19 +56,11 @@ pub fn examine_shard(file: &str, bytes: &Bytes) -> Result<ShardSummary, Error> {
         },
     };
     let whole = SparseFile { size: bytes.len() as u64, offset: 0, bytes: bytes.clone() };
-    let frames = decode::guarded(file, || {
-        let only_frames = ProjectionMask::columns(footer.parquet_schema(), ["frames"]);
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(whole, footer.clone())
-            .with_projection(only_frames)
-            .build()?;
-        let mut frames = 0u64;
-        for batch in reader {
-            let batch = batch?;
-            let column = batch.columns().first().and_then(|column| column.as_primitive_opt::<UInt32Type>());
-            frames += column.map_or(0, |column| column.values().iter().map(|f| u64::from(*f)).sum());
-        }
-        Ok(frames)
-    })?;
+    let mut frames = 0u64;
+    for index in 0..footer.metadata().num_row_groups() {
+        let group = RowGroupBytes { footer: &footer, index, bytes: whole.clone() };
+        frames += decode::guarded(file, || frames_of(&group))?;
+    }
     let columns = columns(&footer);
     let values = columns.iter().find(|column| column.name == wide).map_or(0, |column| column.values);
     Ok(ShardSummary {
@@ -81,6 +72,14 @@ pub fn examine_shard(file: &str, bytes: &Bytes) -> Result<ShardSummary, Error> {
         values_per_frame: values.checked_div(frames).unwrap_or(0),
         columns,
     })
+}
+
+fn frames_of(group: &RowGroupBytes<'_>) -> Result<u64, ParquetError> {
+    let place = group.footer.schema().index_of("frames")?;
+    let batches = group.batches(&[place])?;
+    let columns = batches.iter().flat_map(|batch| batch.columns());
+    let frames = columns.filter_map(|column| column.as_primitive_opt::<UInt32Type>());
+    Ok(frames.flat_map(|column| column.values()).map(|frames| u64::from(*frames)).sum())
 }
 
 fn neither(file: &str, found: &arrow_schema::Schema) -> Error {

@@ -31,9 +31,11 @@ impl ShardRow for FeatureRow {
     }
 
     fn properties(builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
-        builder
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_column_encoding(values_of("features"), Encoding::BYTE_STREAM_SPLIT)
+        ["features", "alignment"]
+            .iter()
+            .fold(builder.set_compression(Compression::ZSTD(ZstdLevel::default())), |builder, column| {
+                builder.set_column_encoding(values_of(column), Encoding::BYTE_STREAM_SPLIT)
+            })
     }
 
     fn check(&self, layout: FeatureLayout) -> Result<(), Error> {

@@ -6,8 +6,10 @@ mod examine;
 mod features;
 mod halves;
 mod labels;
+mod pages;
 mod reader;
 mod sparse;
+mod thrift;
 
 pub(crate) use encode::ShardEncoder;
 pub(crate) use reader::ShardReader;

@@ -14,7 +14,7 @@ use std::fmt;
 use stentor_store::{Put, Store};
 
 /// Version of manifest and columns together; raised with every change of either.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Name of the object that makes a folder a published set.
 pub const MANIFEST: &str = "manifest.json";

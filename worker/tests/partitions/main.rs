@@ -174,7 +174,7 @@ fn who_is_cut_off_while_it_writes_the_last_checkpoint_does_not_leave_the_run_wit
 }
 
 /// Storms of several seeds over each strategy in each membership.
-fn storms(seeds: std::ops::Range<u64>) {
+fn storms(seeds: impl IntoIterator<Item = u64>) {
     let corpus = corpus();
     for seed in seeds {
         for setup in ["fixed", "elastic"].into_iter().flat_map(each_strategy) {
@@ -188,7 +188,8 @@ fn storms(seeds: std::ops::Range<u64>) {
 
 #[test]
 fn whatever_the_network_does_each_batch_counts_once() {
-    storms(0..1);
+    // Of the second, one storm (seed 41) broke a connection in the middle of a frame while a worker joined over it.
+    storms([0, 4]);
 }
 
 #[test]
