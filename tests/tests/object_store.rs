@@ -45,16 +45,18 @@ fn words(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
+/// How a request can go wrong.
+const WAYS: [Fault; 6] = [
+    Fault::Status(503),
+    Fault::LoseAnswer,
+    Fault::CutAnswer,
+    Fault::Slow(Duration::from_millis(100)),
+    Fault::CutRequest,
+    Fault::Status(500),
+];
+
 /// Every ninth request goes wrong, each in another way.
 fn now_and_then(number: usize) -> Option<Fault> {
-    const WAYS: [Fault; 6] = [
-        Fault::Status(503),
-        Fault::LoseAnswer,
-        Fault::CutAnswer,
-        Fault::Slow(Duration::from_millis(100)),
-        Fault::CutRequest,
-        Fault::Status(500),
-    ];
     number.is_multiple_of(9).then(|| WAYS[number / 9 % WAYS.len()])
 }
 
@@ -68,7 +70,8 @@ fn a_run_lives_in_a_bucket_where_every_ninth_request_goes_wrong() {
     let stentor = |words: &[&str]| run(line.address, SECRET, &cache, "stentor", words);
     let trained = stentor(&["train", file]);
     assert!(trained.status.success(), "{}", words(&trained));
-    assert!(line.faults() > 20, "{} faults only", line.faults());
+    // A run that takes longer makes more requests; each fault was met twice at the least.
+    assert!(line.faults() >= 2 * WAYS.len(), "{} faults only", line.faults());
 
     // All of it is in the bucket, and nothing beside the experiment file but what workers keep for the next pass.
     let run_folder = objects.join("speech/runs/far");
