@@ -44,6 +44,11 @@ enum Chore {
         #[arg(long)]
         gpu: bool,
     },
+    /// Builds `stentor`, `coordinator`, `worker` and `teacher-labeler`, and prints the folder that holds them.
+    ///
+    /// Put it on the path: `export PATH="$PATH:$(cargo xtask programs)"`. They are the ones that `demo` and `test` use, built
+    /// once for all.
+    Programs,
     /// The main job, end to end: real speech, a teacher, its labels, students of three strategies, a table, a report.
     Demo(demo::Options),
     /// All checks: formatting, licences, lints, tests, documentation, the demo loop on the small corpus.
@@ -86,6 +91,14 @@ fn run(chore: Chore) -> Result<()> {
             let parts = [Part::Python, Part::Libtorch(accelerator), Part::Asterisk, Part::Game];
             setup::run(&environment, &parts)?;
             eprintln!("\nAll is set up. Next: `cargo xtask demo`");
+            Ok(())
+        }
+        Chore::Programs => {
+            // Whoever has a libtorch, with CUDA perhaps, keeps it.
+            if environment.libtorch_folder().is_err() {
+                setup::run(&environment, &[Part::Libtorch(Accelerator::Cpu)])?;
+            }
+            println!("{}", environment.build_programs()?.display());
             Ok(())
         }
         Chore::Demo(options) => demo::run(&environment, &options).map(drop),
