@@ -41,7 +41,7 @@ pub enum Error {
     },
     /// A checkpoint belongs to another experiment.
     #[error(
-        "{output}: expected a checkpoint of {expected}, found one of {found}; resume with the run's own data"
+        "{output}: expected a checkpoint of {expected}, found one of {found}; resume with the run's own experiment file and data, or name another output"
     )]
     OtherRun {
         /// `run.output`.
@@ -74,7 +74,9 @@ pub enum Error {
         reason: String,
     },
     /// A reducer of a number that the experiment has not.
-    #[error("expected a reducer from 0 to {}, found {index}; `exchange.reducers` lists {reducers}", reducers.saturating_sub(1))]
+    #[error(
+        "expected the place of a reducer in `exchange.reducers`, from 0, found {index}; the experiment file lists {reducers} reducers"
+    )]
     NoSuchReducer {
         /// As asked for.
         index: usize,

@@ -82,10 +82,11 @@ async fn run(arguments: Arguments, page: Page, shutdown: &Shutdown) -> Result<()
     let gate = open_gate(&arguments).await?;
     let address = gate.listener.local_addr().map_err(|source| unbound(arguments.listen, source))?;
     let scheme = if gate.tls.is_some() { "https" } else { "http" };
-    tracing::info!(%address, scheme, "listening for workers");
     if let Some(index) = arguments.reducer {
+        tracing::info!(%address, scheme, "listening for members");
         return serve_reducer(&experiment, index, gate, shutdown).await;
     }
+    tracing::info!(%address, scheme, "listening for workers");
     let start = if arguments.resume { Start::Resume } else { Start::Fresh };
     let (progress, mut told) = tokio::sync::mpsc::unbounded_channel();
     let progress = arguments.json_lines.then_some(progress);

@@ -154,12 +154,14 @@ impl Engine {
             Event::Members { fence, members, reason } => {
                 stentor_runtime::metrics::membership_epoch(fence.membership_epoch);
                 self.gauges.members(members);
-                tracing::info!(?members, reason, "members changed");
+                let members = members.values().map(String::as_str).collect::<Vec<_>>().join(", ");
+                tracing::info!(members, reason, "members changed");
             }
             Event::FellBack { checkpoint, reason, lineage, .. } => {
                 // Whoever waits for an update of the void round joins again.
                 self.answer_all("the round is void; join again");
-                tracing::warn!(?checkpoint, reason, lineage, "fell back");
+                let checkpoint = checkpoint.as_deref().unwrap_or("none, to the beginning");
+                tracing::warn!(checkpoint, reason, lineage, "fell back");
             }
             Event::Switched { from, to, .. } => {
                 tracing::info!(from = from.name(), to = to.name(), "switched");

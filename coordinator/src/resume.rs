@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::core::{Outcome, Saved};
 use crate::summary::{Summary, Tally};
+use std::collections::BTreeSet;
 use stentor_checkpoint::{Manifest, ModelDescription, Normalisation};
 use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
@@ -32,14 +33,20 @@ pub(crate) async fn newest_state(
         tracing::warn!(checkpoint = broken.name, reason = %broken.error, "checkpoint passed over");
     }
     let Some(manifest) = newest.manifest else {
-        tracing::info!("no checkpoint to resume from: starting at the beginning");
+        tracing::warn!(
+            run = experiment.run.output,
+            "no checkpoint to resume from: starting at the beginning"
+        );
         return Ok((None, Tally::default()));
     };
     let output = experiment.run.output.clone();
     let expected = template(experiment, dataset, "");
     let other = |expected: String, found: String| Error::OtherRun { output: output.clone(), expected, found };
     if manifest.model != expected.model {
-        return Err(other(format!("{:?}", expected.model), format!("{:?}", manifest.model)));
+        return Err(other(
+            difference(&expected.model, &manifest.model),
+            difference(&manifest.model, &expected.model),
+        ));
     }
     if manifest.features_fingerprint != expected.features_fingerprint {
         let named = |fingerprint: &str| format!("features {fingerprint}");
@@ -62,6 +69,21 @@ pub(crate) async fn newest_state(
     }
     tracing::info!(checkpoint = manifest.name, committed_frames = manifest.committed_frames, "resuming");
     Ok((Some((manifest.name.clone(), both.core)), both.tally))
+}
+
+/// What a model has that another one has not.
+fn difference(model: &ModelDescription, other: &ModelDescription) -> String {
+    let keys = model.model.as_object().into_iter().flatten();
+    let keys = keys.filter(|(key, value)| other.model.get(key) != Some(value));
+    let mut words: Vec<String> = keys.map(|(key, value)| format!("model.{key} = {value}")).collect();
+    for (what, own, others) in
+        [("inputs", model.inputs, other.inputs), ("senones", model.senones, other.senones)]
+    {
+        if own != others {
+            words.push(format!("{own} {what}"));
+        }
+    }
+    words.join(", ")
 }
 
 /// All that is the same in every manifest of a run.
@@ -112,5 +134,11 @@ pub(crate) async fn conclude(
     if let Ok(json) = serde_json::to_vec_pretty(&summary) {
         run.put("summary.json", json.into()).await?;
     }
+    // The deletions that followed the last publication may have been cut short by the run's end.
+    let (keep, needed) = (experiment.checkpoint.keep as usize, BTreeSet::from([checkpoint]));
+    if let Err(error) = stentor_checkpoint::retain(run, keep, &needed).await {
+        tracing::warn!(%error, "old checkpoints could not be deleted");
+    }
+    tracing::info!(checkpoint = summary.checkpoint, frames = summary.frames, "the run is finished");
     Ok(summary)
 }

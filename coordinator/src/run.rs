@@ -127,7 +127,10 @@ where
         && let Some(summary) = concluded(&run, &experiment).await?
     {
         metrics::finished(1);
-        tracing::info!(checkpoint = summary.checkpoint, "the run is finished; its output is left as it is");
+        tracing::warn!(
+            checkpoint = summary.checkpoint,
+            "the run was finished before; its output is left as it is"
+        );
         return Ok(summary);
     }
     stentor_runtime::watch_disk("run", &experiment.run.output);

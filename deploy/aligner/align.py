@@ -22,6 +22,7 @@ the work.
 """
 
 import json
+import os
 import re
 import sys
 
@@ -100,6 +101,23 @@ class Aligner:
             self.decoder.end_utt()
 
 
+def with_pocketsphinx():
+    """Goes on under the Python that `cargo xtask setup` made, where this one has no `pocketsphinx`."""
+    try:
+        import pocketsphinx  # noqa: F401
+    except ImportError:
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        prepared = os.path.join(cache, "stentor", "venv", "bin", "python")
+        # A virtual environment's `python` is a link to the one outside of it: only its prefix tells them apart.
+        inside = os.path.dirname(os.path.dirname(prepared))
+        if os.path.exists(prepared) and os.path.realpath(sys.prefix) != os.path.realpath(inside):
+            os.execv(prepared, [prepared, *sys.argv])
+        sys.exit(
+            f"align.py: {sys.executable} has no `pocketsphinx`, and there is no {prepared}: "
+            "`cargo xtask setup` makes it, or `pip install pocketsphinx==5.1.1`"
+        )
+
+
 def read_exactly(stream, size):
     data = stream.read(size)
     if len(data) != size:
@@ -137,4 +155,5 @@ def main():
 
 
 if __name__ == "__main__":
+    with_pocketsphinx()
     sys.exit(main())

@@ -11,7 +11,9 @@ pub enum Error {
 
     // The manifest.
     /// Nothing was published here, or not yet.
-    #[error("{location} holds no published feature or label set: there is no manifest.json")]
+    #[error(
+        "{location} holds no published feature or label set: there is no manifest.json (a location in an experiment file is relative to the file)"
+    )]
     NoManifest {
         /// Of the folder.
         location: String,
@@ -81,7 +83,9 @@ pub enum Error {
         location: String,
     },
     /// Labels and features that do not belong together.
-    #[error("these labels do not belong to these features: {reason}")]
+    #[error(
+        "these labels do not belong to these features: {reason}; label these features again, or name those that were labeled"
+    )]
     NotAPair {
         /// The first difference.
         reason: String,

@@ -207,12 +207,12 @@ impl Core {
                     true => String::new(),
                     false => format!("; refused, for they were lost too often: {}", spent.join(", ")),
                 };
-                let reason = format!(
-                    "{wanted} workers expected within {} s, {} came ({}){refused}",
-                    cluster.join_deadline_s,
-                    there.len(),
-                    there.join(", ")
-                );
+                let came = match there.len() {
+                    0 => "none came".to_owned(),
+                    count => format!("{count} came ({})", there.join(", ")),
+                };
+                let seconds = cluster.join_deadline_s;
+                let reason = format!("{wanted} workers expected within {seconds} s, {came}{refused}");
                 self.stop(Outcome::LostQuorum { reason }, actions);
                 return;
             }

@@ -4,7 +4,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// A shard set cannot be opened or read.
-    #[error("{location}: {source}")]
+    #[error("{}", once(location, source))]
     Shards {
         /// As in the experiment.
         location: String,
@@ -50,6 +50,12 @@ pub enum Error {
         /// Utterance of the labels.
         labels: String,
     },
+}
+
+/// What happened with a location, which is not named twice.
+fn once(location: &str, source: &stentor_shards::Error) -> String {
+    let words = source.to_string();
+    if words.contains(location) { words } else { format!("{location}: {words}") }
 }
 
 impl Error {

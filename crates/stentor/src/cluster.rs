@@ -1,12 +1,13 @@
 //! `stentor status` and `stentor switch`: a look at a running coordinator, and a word to it.
 
+use crate::exit::Meaning;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser};
 use std::path::PathBuf;
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
-use stentor_runtime::Token;
 use stentor_runtime::tls::{self, Tls};
+use stentor_runtime::{ExitStatus, Token};
 use tonic::Request;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
@@ -126,7 +127,12 @@ impl Target {
         let url = &self.coordinator;
         let token = Token::from_environment(self.token_file.as_deref())?;
         let open = if token.is_some() { Tls::for_token_bearer } else { Tls::for_person };
-        let tls = self.tls.as_deref().map(open).transpose()?;
+        let tls = self.tls.as_deref().map(open).transpose();
+        let tls = tls.with_context(|| match token {
+            Some(_) => "the folder of --tls, of which a token needs ca.crt alone",
+            None => "the folder of --tls; people with ca.crt alone give a token as well, by --token-file",
+        });
+        let tls = tls.meaning(ExitStatus::Config)?;
         let mut request = Request::new(question);
         if let Some(token) = &token {
             if tls.is_none() && !is_local(url) {
@@ -143,15 +149,20 @@ impl Target {
         runtime.block_on(async {
             let client = CoordinatorClient::new(tls::channel(url, tls.as_ref())?);
             let silent = || anyhow!("no coordinator answers at {url} within {} s", PATIENCE.as_secs());
-            let answer = tokio::time::timeout(PATIENCE, call(client, request)).await.map_err(|_| silent())?;
-            answer.map(tonic::Response::into_inner).map_err(|status| {
-                let (words, denied) = tls::explain(&status);
-                match status.code() {
-                    _ if denied => anyhow!("not let in: {words}"),
-                    tonic::Code::Unavailable => anyhow!("no coordinator answers at {url}: {words}"),
-                    _ => anyhow!("{url}: {words}"),
+            let answer = tokio::time::timeout(PATIENCE, call(client, request)).await;
+            let answer = answer.map_err(|_| silent()).meaning(ExitStatus::Retryable)?;
+            let status = match answer {
+                Ok(reply) => return Ok(reply.into_inner()),
+                Err(status) => status,
+            };
+            let (words, denied) = tls::explain(&status);
+            match status.code() {
+                _ if denied => Err(anyhow!("not let in: {words}")).meaning(ExitStatus::Auth),
+                tonic::Code::Unavailable => {
+                    Err(anyhow!("no coordinator answers at {url}: {words}")).meaning(ExitStatus::Retryable)
                 }
-            })
+                _ => Err(anyhow!("{url}: {words}")),
+            }
         })
     }
 }

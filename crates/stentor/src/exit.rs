@@ -1,5 +1,6 @@
-//! Ends of the subcommands whose exit code is a verdict.
+//! How subcommands end: what an error says, and the exit code that follows from it.
 
+use std::fmt;
 use std::process::ExitCode;
 use stentor_runtime::ExitStatus;
 
@@ -20,9 +21,53 @@ pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> Ex
 
 /// Says why nothing came of it, with the id under which docs/errors.md says more.
 pub(crate) fn tell(error: &anyhow::Error) {
+    let words = words(error);
     match error.chain().filter_map(id).last() {
-        Some(id) => eprintln!("stentor: {error:#} [{id}]"),
-        None => eprintln!("stentor: {error:#}"),
+        Some(id) => eprintln!("stentor: {words} [{id}]"),
+        None => eprintln!("stentor: {words}"),
+    }
+}
+
+/// An error and its causes; a cause that the words before end with is not said twice.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !words.ends_with(&cause) {
+            words += if words.is_empty() { "" } else { ": " };
+            words += &cause;
+        }
+    }
+    words
+}
+
+/// An error of which is known what it means to whoever started the program.
+#[derive(Debug)]
+struct Meant {
+    status: ExitStatus,
+    error: anyhow::Error,
+}
+
+impl fmt::Display for Meant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Meant {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.error.as_ref())
+    }
+}
+
+/// Gives an error its exit code.
+pub(crate) trait Meaning<T> {
+    /// The same, with an error that ends the program with `status`.
+    fn meaning(self, status: ExitStatus) -> anyhow::Result<T>;
+}
+
+impl<T> Meaning<T> for anyhow::Result<T> {
+    fn meaning(self, status: ExitStatus) -> anyhow::Result<T> {
+        self.map_err(|error| Meant { status, error }.into())
     }
 }
 
@@ -36,9 +81,20 @@ fn id(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         .or_else(|| cause.downcast_ref().map(stentor_runtime::tls::Error::id))
 }
 
-/// What an error means to whoever started the program.
+/// What an error means to whoever started the program, where nothing else is known: the data are not as they must be.
 pub(crate) fn of(error: &anyhow::Error) -> ExitStatus {
-    if error.chain().any(is_passing) { ExitStatus::Retryable } else { ExitStatus::Data }
+    of_or(error, ExitStatus::Data)
+}
+
+/// What an error means to whoever started the program; `otherwise` where it does not tell.
+pub(crate) fn of_or(error: &anyhow::Error, otherwise: ExitStatus) -> ExitStatus {
+    let is_config = |cause: &(dyn std::error::Error + 'static)| cause.is::<stentor_experiment::Error>();
+    match error.chain().find_map(|cause| cause.downcast_ref::<Meant>()) {
+        Some(meant) => meant.status,
+        None if error.chain().any(is_passing) => ExitStatus::Retryable,
+        None if error.chain().any(is_config) => ExitStatus::Config,
+        None => otherwise,
+    }
 }
 
 /// Whether a store did not answer, so that nothing is known of what is in it.
@@ -56,4 +112,20 @@ fn is_passing(cause: &(dyn std::error::Error + 'static)) -> bool {
     };
     let data = cause.downcast_ref::<Data>();
     store.is_some_and(Store::is_retryable) || data.is_some_and(Data::is_unreachable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_system_error_is_said_once_and_its_meaning_survives_what_is_said_around_it() {
+        let missing = || std::io::Error::from_raw_os_error(2);
+        let inner = anyhow::Error::new(missing()).context(format!("cannot read x: {}", missing()));
+        let error = Err::<(), _>(inner).meaning(ExitStatus::Config).context("the corpus").unwrap_err();
+        assert_eq!(words(&error), "the corpus: cannot read x: No such file or directory (os error 2)");
+        assert_eq!(of(&error), ExitStatus::Config);
+        assert_eq!(of_or(&anyhow::anyhow!("anything"), ExitStatus::Failure), ExitStatus::Failure);
+    }
 }

@@ -21,7 +21,9 @@ mod train;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use std::io::IsTerminal;
 use std::process::ExitCode;
+use stentor_runtime::ExitStatus;
 
 /// Trains acoustic models from a little annotated audio and a lot of unannotated audio.
 #[derive(Debug, Parser)]
@@ -75,31 +77,36 @@ fn main() -> ExitCode {
     // Metric events are no words for people.
     let filter = format!("{filter},{}=off", stentor_runtime::metrics::TARGET);
     let filter = tracing_subscriber::EnvFilter::new(filter);
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let result = match Arguments::parse().command {
-        Command::Init(arguments) => init::run(&arguments),
-        Command::Prepare(arguments) => prepare::run(arguments),
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    // What an error of each means that does not tell itself.
+    let (result, otherwise) = match Arguments::parse().command {
+        Command::Init(arguments) => (init::run(&arguments), ExitStatus::Config),
+        Command::Prepare(arguments) => (prepare::run(arguments), ExitStatus::Data),
         Command::Train(arguments) => return train::run(&arguments),
         Command::Label(arguments) => return label::run(&arguments),
-        Command::Evaluate(arguments) => evaluate::run(arguments),
-        Command::Report(arguments) => report::run(&arguments),
-        Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Evaluate(arguments) => (evaluate::run(arguments), ExitStatus::Data),
+        Command::Report(arguments) => (report::run(&arguments), ExitStatus::Data),
+        Command::Inspect(arguments) => (inspect::run(arguments), ExitStatus::Data),
         Command::Verify(arguments) => return verify::run(&arguments),
         Command::Ledger(ledger) => return ledger::run(&ledger),
         Command::Replay(arguments) => return replay::run(&arguments),
-        Command::Status(arguments) => arguments.run(),
-        Command::Switch(arguments) => arguments.run(),
-        Command::Certs(arguments) => certs::run(&arguments),
-        Command::Plan(arguments) => plan::run(&arguments),
-        Command::Config(arguments) => config::run(&arguments),
-        Command::Completions(arguments) => arguments.run(Arguments::command()),
-        Command::Man(arguments) => arguments.run(Arguments::command()),
+        Command::Status(arguments) => (arguments.run(), ExitStatus::Failure),
+        Command::Switch(arguments) => (arguments.run(), ExitStatus::Failure),
+        Command::Certs(arguments) => (certs::run(&arguments), ExitStatus::Config),
+        Command::Plan(arguments) => (plan::run(&arguments), ExitStatus::Data),
+        Command::Config(arguments) => (config::run(&arguments), ExitStatus::Config),
+        Command::Completions(arguments) => (arguments.run(Arguments::command()), ExitStatus::Failure),
+        Command::Man(arguments) => (arguments.run(Arguments::command()), ExitStatus::Failure),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             exit::tell(&error);
-            ExitCode::FAILURE
+            exit::of_or(&error, otherwise).into()
         }
     }
 }

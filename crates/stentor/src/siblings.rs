@@ -13,3 +13,8 @@ pub(crate) fn path(program: &str) -> PathBuf {
     let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(program)));
     beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(program))
 }
+
+/// What is said where the sibling `program` cannot be started.
+pub(crate) fn expected(program: &str) -> String {
+    format!("expected the program `{program}` beside `stentor` or on the PATH")
+}

@@ -49,7 +49,7 @@ enum Chore {
     /// Put it on the path: `export PATH="$PATH:$(cargo xtask programs)"`. They are the ones that `demo` and `test` use, built
     /// once for all.
     Programs,
-    /// The main job, end to end: real speech, a teacher, its labels, students of three strategies, a table, a report.
+    /// The main job, end to end: real speech, a teacher, its labels, four students, a table, a report.
     Demo(demo::Options),
     /// All checks: formatting, licences, lints, tests, documentation, the demo loop on the small corpus.
     Test(test::Options),
@@ -90,7 +90,9 @@ fn run(chore: Chore) -> Result<()> {
             let accelerator = if gpu { Accelerator::Gpu } else { Accelerator::Cpu };
             let parts = [Part::Python, Part::Libtorch(accelerator), Part::Asterisk, Part::Game];
             setup::run(&environment, &parts)?;
-            eprintln!("\nAll is set up. Next: `cargo xtask demo`");
+            eprintln!(
+                "\nAll is set up. Next: `cargo xtask demo`; or, by hand, `export PATH=\"$PATH:$(cargo xtask programs)\"`"
+            );
             Ok(())
         }
         Chore::Programs => {

@@ -4,6 +4,9 @@ use anyhow::{Context, Result, bail};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// What our programs exit with when a signal stopped them in good order.
+const STOPPED: i32 = 8;
+
 /// The longest that a program may run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(Duration);
@@ -24,7 +27,11 @@ pub(crate) fn run(command: &mut Command, deadline: Deadline) -> Result<()> {
     let words = describe(command);
     let mut child = command.spawn().with_context(|| format!("cannot start `{words}`"))?;
     let status = wait(&mut child, deadline, &words)?;
-    if status.success() { Ok(()) } else { bail!("`{words}` ended with {status}") }
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(STOPPED) => bail!("`{words}` was asked to stop; call this again, and it goes on from there"),
+        _ => bail!("`{words}` ended with {status}"),
+    }
 }
 
 /// Runs a program and returns what it wrote to its standard output; its errors become part of ours.

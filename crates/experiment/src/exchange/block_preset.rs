@@ -11,7 +11,9 @@ pub enum BlockPreset {
     /// Chen & Huo 2016: η = 1 − 1/N, ζ = 1, Nesterov, weighted by frames, W deployed.
     Bmuf,
     /// SlowMo, Wang et al. 2020 ("SlowMo: improving communication-efficient distributed SGD with slow momentum"),
-    /// algorithm 1 with local SGD, whose β is η and whose α is ζ:
+    /// algorithm 1 with local SGD; its β is η here, and its α is ζ.
+    ///
+    /// In the paper's letters:
     ///
     /// ```text
     /// u ← βu + (x − mean(xᵢ)) / γ      x ← x − αγu
@@ -26,7 +28,9 @@ pub enum BlockPreset {
     /// the fall within 1/(1 − β) = 3.3 blocks. `block` is 50, and no rule of the paper: it used 12 to 48 by task.
     Slowmo,
     /// DiLoCo, Douillard et al. 2023 ("DiLoCo: distributed low-communication training of language models"), algorithm 1
-    /// with Nesterov's momentum as the outer optimiser, whose μ is η and whose λ is ζ:
+    /// with Nesterov's momentum as the outer optimiser; its μ is η here, and its λ is ζ.
+    ///
+    /// In the paper's letters:
     ///
     /// ```text
     /// g ← θ − mean(θᵢ)      b ← μb + g      θ ← θ − λ(g + μb)

@@ -23,10 +23,12 @@ use tonic::{Code, Status};
 /// [`Error::Url`] where `url` is none, or does not go with `tls`.
 pub fn channel(url: &str, tls: Option<&Tls>) -> Result<Channel, Error> {
     let refuse = |reason| Error::Url { url: url.to_owned(), reason };
-    let uri: Uri = url.parse().map_err(|_| refuse("expected a URL such as http://host:7400"))?;
-    let (scheme, Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Err(refuse("expected a URL such as http://host:7400"));
+    let example = match tls {
+        Some(_) => "expected a URL such as https://host:7400",
+        None => "expected a URL such as http://host:7400",
     };
+    let uri: Uri = url.parse().map_err(|_| refuse(example))?;
+    let (scheme, Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(refuse(example)) };
     let secure = match (scheme, tls) {
         (Some("http"), None) => None,
         (Some("https"), Some(tls)) => Some(tls),
@@ -40,7 +42,7 @@ pub fn channel(url: &str, tls: Option<&Tls>) -> Result<Channel, Error> {
                 "expected an https:// URL with --tls, found http://; write https:// or leave --tls out",
             ));
         }
-        _ => return Err(refuse("expected a URL such as http://host:7400")),
+        _ => return Err(refuse(example)),
     };
     // tonic's own TLS knows neither roles nor certificates that are replaced: its connector below does what the scheme says,
     // and tonic sees a plain connection.

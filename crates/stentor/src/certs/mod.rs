@@ -57,7 +57,8 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
         println!("{}: for {whom}, until {expires}", folder.display());
     }
     println!(
-        "each program takes its folder with --tls or STENTOR_TLS; replaced files count from the next connection on"
+        "programs and people take their folder with --tls or STENTOR_TLS (a labeler needs none: it speaks to the store \
+         alone); replaced files count from the next connection on"
     );
     Ok(())
 }

@@ -41,7 +41,7 @@ impl Job<'_> {
             .stdout(Stdio::null());
         let mut labeler = Child::spawn("teacher-labeler", command)
             .await
-            .context("install teacher-labeler beside stentor")?;
+            .with_context(|| crate::siblings::expected("teacher-labeler"))?;
         let shutdown = Shutdown::listen();
         let status = tokio::select! {
             status = labeler.wait() => status?,

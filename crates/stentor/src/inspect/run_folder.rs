@@ -2,7 +2,7 @@ use crate::text::{Text, thousands};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
-use stentor_checkpoint::{Retained, Standing, inventory};
+use stentor_checkpoint::{Retained, Standing, inventory, load_manifest};
 use stentor_experiment::Experiment;
 use stentor_store::Store;
 
@@ -16,6 +16,9 @@ pub(super) struct RunFolder {
     checkpoints: Vec<Checkpoint>,
 }
 
+/// Standing of the checkpoint that a finished run deploys.
+const RESULT: &str = "the run's result";
+
 #[derive(Debug, Serialize)]
 struct Checkpoint {
     name: String,
@@ -27,12 +30,18 @@ struct Checkpoint {
 pub(super) async fn run_folder(store: &Store) -> Result<RunFolder> {
     let experiment = text_of(store, "experiment.toml").await?.and_then(|text| Experiment::parse(&text).ok());
     let summary = text_of(store, "summary.json").await?.and_then(|text| serde_json::from_str(&text).ok());
-    let checkpoints = inventory(store).await?;
+    let mut checkpoints: Vec<_> = inventory(store).await?.into_iter().map(Checkpoint::from).collect();
+    for result in checkpoints.iter_mut().filter(|checkpoint| checkpoint.standing == RESULT) {
+        // `stentor verify` is for what is wrong with it.
+        let Ok(manifest) = load_manifest(store, &result.name).await else { continue };
+        result.round = Some(manifest.round);
+        result.dev_frame_error = manifest.dev.map(|dev| dev.frame_error);
+    }
     Ok(RunFolder {
         location: store.location().to_owned(),
         experiment,
         summary: summary.unwrap_or_default(),
-        checkpoints: checkpoints.into_iter().map(Checkpoint::from).collect(),
+        checkpoints,
     })
 }
 
@@ -49,7 +58,7 @@ impl From<Retained> for Checkpoint {
         let of = |standing, round, dev_frame_error| Checkpoint { name, standing, round, dev_frame_error };
         match standing {
             Standing::Published { round, dev, .. } => of("published", Some(round), dev),
-            Standing::Deployed => of("the run's result", None, None),
+            Standing::Deployed => of(RESULT, None, None),
             Standing::Damaged => of("damaged", None, None),
             Standing::Unpublished => of("not published", None, None),
         }
@@ -67,7 +76,7 @@ impl RunFolder {
             }
             None => text.item("experiment", "no readable experiment.toml"),
         }
-        let finished = self.checkpoints.iter().any(|checkpoint| checkpoint.standing == "the run's result");
+        let finished = self.checkpoints.iter().any(|checkpoint| checkpoint.standing == RESULT);
         text.item("state", if finished { "finished" } else { "not finished" });
         if let Value::Object(summary) = &self.summary {
             text.heading("summary");

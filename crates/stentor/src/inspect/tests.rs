@@ -169,7 +169,7 @@ async fn a_run_lists_its_checkpoints_and_its_result() {
     assert_lines(&text, &["state not finished", "checkpoints: 1", "000000-0000000012 published round 12"]);
     deploy(&open(folder.path()), "000000-0000000012").await.unwrap();
     let text = seen(folder.path()).await;
-    assert_lines(&text, &["state finished", "000000-0000000012 the run's result"]);
+    assert_lines(&text, &["state finished", "000000-0000000012 the run's result round 12"]);
 }
 
 #[tokio::test]

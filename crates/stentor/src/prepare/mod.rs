@@ -32,8 +32,9 @@ mod work;
 
 pub(crate) use settings::Args;
 
+use crate::exit::Meaning;
 use alignments::{AlignerRun, Alignments, Found};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use bad::BadFiles;
 use inventory::Inventory;
 use scan::Scan;
@@ -43,6 +44,7 @@ use split::{Candidate, Set, Split, SplitBy, split};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 use stentor_audio::{Ctm, DataDirectory, Fbank, Normaliser};
+use stentor_runtime::ExitStatus;
 use stentor_shards::{FeatureManifest, FeatureSetOptions, FeatureWriter, MANIFEST, Normalisation};
 use stentor_store::Store;
 use summary::{LeftOut, Reason, SetSummary, Summary};
@@ -57,7 +59,7 @@ const SUMMARY: &str = "prepare.json";
 /// # Errors
 /// Whatever is wrong with arguments, corpus, aligner or output folder.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    let settings = Settings::resolve(args)?;
+    let settings = Settings::resolve(args).meaning(ExitStatus::Config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let summary = prepare(&settings, &runtime)?;
     println!("{summary}");
@@ -91,8 +93,15 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
     let out = settings.out.to_str().context("the output folder's name is not Unicode")?;
     let store = Store::open(out)?;
     if let Some(summary) = runtime.block_on(finished(&store, &prepared)) {
-        tracing::info!(out, "this corpus is prepared already, with these settings");
+        eprintln!("{out}: this corpus was prepared before, with these settings; nothing is left to do");
         return Ok(summary);
+    }
+    if !settings.replace && runtime.block_on(holds_others(&store, &prepared)) {
+        let problem = anyhow!(
+            "{out} holds sets that were prepared from another corpus, with other settings or by another version; \
+             labels and runs may depend on them. Choose another --out, or replace them with --replace"
+        );
+        return Err(problem).meaning(ExitStatus::Config);
     }
     runtime.block_on(clear(&store))?;
 
@@ -192,6 +201,12 @@ async fn finished(store: &Store, prepared: &str) -> Option<Summary> {
         }
     }
     Some(summary)
+}
+
+/// Whether other inputs were prepared here, to the end.
+async fn holds_others(store: &Store, prepared: &str) -> bool {
+    let Ok(bytes) = store.get(SUMMARY).await else { return false };
+    serde_json::from_slice::<Summary>(&bytes).is_ok_and(|summary| summary.prepared != prepared)
 }
 
 /// Removes what an earlier run wrote, and nothing else: manifests first, so that no half-deleted set looks whole.

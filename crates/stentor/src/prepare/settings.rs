@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Folder that receives the sets `annotated`, `unannotated`, `dev` and `test`, and `split.json`.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Replace sets that are in the output folder already, made from another corpus or with other settings.
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     alignment: AlignmentArgs,
     /// Added to the alignment's times, in milliseconds. Default: 0 for a CTM file; 10 for an aligner, which calls a
@@ -121,6 +124,7 @@ pub(super) enum Source {
 pub(super) struct Settings {
     pub(super) corpus: PathBuf,
     pub(super) out: PathBuf,
+    pub(super) replace: bool,
     pub(super) source: Source,
     pub(super) shift: Micros,
     pub(super) patience: Duration,
@@ -189,6 +193,7 @@ impl Settings {
         Ok(Self {
             corpus: args.corpus,
             out: args.out,
+            replace: args.replace,
             source,
             shift: shift_ms * 1_000,
             patience: Duration::from_secs(args.aligner_timeout_s.max(1)),

@@ -172,7 +172,7 @@ fn by_worker(arguments: &Args, round: &Round, identity: &str, leases: &[Lease]) 
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .with_context(|| format!("{}: install worker beside stentor", program.display()))?;
+        .with_context(|| crate::siblings::expected("worker"))?;
     ensure!(output.status.success(), "worker ended with {}; its own words are above", output.status);
     // Its log goes to the same place; what it found is the last line.
     let text = String::from_utf8_lossy(&output.stdout);

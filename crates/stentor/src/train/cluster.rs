@@ -22,6 +22,8 @@ pub(super) struct Cluster {
     workers: Vec<Worker>,
     bar: Bar,
     json: Option<PathBuf>,
+    /// A round has closed.
+    is_under_way: bool,
 }
 
 struct Worker {
@@ -46,8 +48,18 @@ impl Cluster {
         let count = arguments.workers.unwrap_or(experiment.cluster.workers);
         let bar = Bar::new();
         let (coordinator, url) = match &arguments.coordinator {
-            Some(url) => (None, url.clone()),
+            Some(url) => {
+                bar.say(&format!("{count} workers join {url}; it tells how the run gets on"));
+                (None, url.clone())
+            }
             None => {
+                if count < experiment.cluster.workers {
+                    let wanted = experiment.cluster.workers;
+                    let key = "cluster.workers";
+                    bar.say(&format!(
+                        "{count} workers are started here, and the run begins with {wanted} ({key})"
+                    ));
+                }
                 let (child, lines, url) = start_coordinator(arguments).await?;
                 (Some((child, lines)), url)
             }
@@ -78,14 +90,17 @@ impl Cluster {
                 restarts_left: experiment.cluster.restarts,
             });
         }
-        Ok(Self { coordinator, workers, bar, json: arguments.json.clone() })
+        Ok(Self { coordinator, workers, bar, json: arguments.json.clone(), is_under_way: false })
     }
 
     /// Looks after the processes until the run is over. Dead workers are started again within their budget.
     pub(super) async fn attend(mut self, shutdown: &Shutdown) -> ExitStatus {
         loop {
             match self.next(shutdown).await {
-                Happened::Said(Line::Progress(progress)) => self.bar.advance(progress),
+                Happened::Said(Line::Progress(progress)) => {
+                    self.is_under_way = true;
+                    self.bar.advance(progress);
+                }
                 Happened::Said(Line::Summary(summary)) => {
                     if let Err(error) = self.conclude(&summary) {
                         self.bar.say(&format!("stentor: {error:#}"));
@@ -158,7 +173,9 @@ impl Cluster {
             // It said why on standard error, and the coordinator will end the run where it must.
             Some(known) if !known.may_succeed_again() => {
                 self.bar.say(&format!("{identity} ended ({status}) and cannot be helped by another start"));
-                if self.workers.iter().all(|w| w.child.is_none()) {
+                // Before the first round nobody goes on without it.
+                if !self.is_under_way || self.workers.iter().all(|w| w.child.is_none()) {
+                    self.stop_workers().await;
                     self.stop_coordinator().await;
                     return Some(known);
                 }
@@ -244,7 +261,7 @@ async fn spawn(program: &str, name: &str, arguments: &[String]) -> Result<Child>
     if std::env::var_os("STENTOR_LOG").is_none() {
         command.env("STENTOR_LOG", "warn");
     }
-    Child::spawn(name, command).await.with_context(|| format!("cannot start `{program}`"))
+    Child::spawn(name, command).await.with_context(|| siblings::expected(program))
 }
 
 async fn start_coordinator(arguments: &Args) -> Result<(Child, Lines<BufReader<ChildStdout>>, String)> {
@@ -264,7 +281,8 @@ async fn start_coordinator(arguments: &Args) -> Result<(Child, Lines<BufReader<C
     if std::env::var_os("STENTOR_LOG").is_none() {
         command.env("STENTOR_LOG", "warn");
     }
-    let mut child = Child::spawn("coordinator", command).await.context("cannot start `coordinator`")?;
+    let child = Child::spawn("coordinator", command).await;
+    let mut child = child.with_context(|| siblings::expected("coordinator"))?;
     let stdout = child.take_stdout().context("the coordinator has no standard output")?;
     let mut lines = BufReader::new(stdout).lines();
     let Some(line) = lines.next_line().await? else {

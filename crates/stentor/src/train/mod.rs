@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
     tls: Option<PathBuf>,
     /// Workers to start; default: `cluster.workers` of the experiment.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     workers: Option<u32>,
     /// Threads of each worker; default: all cores shared out evenly.
     #[arg(long, value_name = "N")]

@@ -203,6 +203,7 @@ fn prepare(environment: &Environment, place: &Place) -> Result<()> {
         "512",
         "--shard-frames",
         "1024",
+        "--replace",
     ]);
     let inputs = format!("{command:?}");
     let step = Step { name: "prepare", inputs, output: &data, leftovers: Leftovers::Resume };

@@ -102,7 +102,8 @@ impl<'a> Demo<'a> {
         command.args(["--annotated", &annotated.unwrap_or(self.recipe.annotated).to_string()]);
         command.args(["--dev", &dev.unwrap_or(self.recipe.dev).to_string()]);
         command.args(["--test", &test.unwrap_or(self.recipe.test).to_string()]);
-        command.args(["--seed", &SPLIT_SEED.to_string()]);
+        // The folder is the demo's own.
+        command.args(["--seed", &SPLIT_SEED.to_string(), "--replace"]);
         command.args(["--shard-frames", &self.recipe.shard_frames.to_string()]);
         command.arg("--json").arg(self.folder.join("prepare.json"));
         let inputs = arguments(&command);

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// Which demo to run, and where.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// The small corpus and tiny models, about two minutes: shows that everything works.
+    /// The small corpus and tiny models, a minute or two: shows that everything works.
     #[arg(long, conflicts_with = "full")]
     quick: bool,
     /// The best figures, three seeds, as long as it takes.

@@ -101,7 +101,7 @@ fn what_is_withheld_from_the_unannotated_set_is_not_used_at_all() {
 }
 
 #[test]
-fn a_second_run_finds_its_work_done_and_a_third_with_other_settings_does_it_again() {
+fn a_second_run_finds_its_work_done_and_a_third_with_other_settings_replaces_nothing_unasked() {
     let corpus = Corpus::new(40, 16_000);
     let out = corpus.out("out");
     let first = run_ctm(&corpus, &out, &[]).unwrap();
@@ -110,7 +110,11 @@ fn a_second_run_finds_its_work_done_and_a_third_with_other_settings_does_it_agai
     assert_eq!(run_ctm(&corpus, &out, &[]).unwrap(), first);
     assert_eq!(std::fs::metadata(&shard).unwrap().modified().unwrap(), written);
 
-    let third = run_ctm(&corpus, &out, &["--mel-bins", "40"]).unwrap();
+    let refused = run_ctm(&corpus, &out, &["--mel-bins", "40"]).unwrap_err().to_string();
+    assert!(refused.contains("--replace") && refused.contains(out.to_str().unwrap()), "{refused}");
+    assert_eq!(run_ctm(&corpus, &out, &[]).unwrap(), first);
+
+    let third = run_ctm(&corpus, &out, &["--mel-bins", "40", "--replace"]).unwrap();
     assert_ne!(third.sets, first.sets);
     assert_eq!(rows(&out, "annotated")[0].features.len() % 120, 0);
 }
