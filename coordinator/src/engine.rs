@@ -3,6 +3,7 @@ use crate::core::{
 };
 use crate::events::EventLog;
 use crate::gauges::Gauges;
+use crate::holders::{Holders, Process};
 use crate::limits::MOST_MEMBERS;
 use crate::page::{Arrived, Feed, Note, Wires};
 use crate::publish::Publisher;
@@ -67,6 +68,7 @@ pub(crate) struct Engine {
     pub(crate) experiment_toml: String,
     pub(crate) parameters: usize,
     pub(crate) joins: HashMap<Session, oneshot::Sender<Result<v1::JoinReply, Status>>>,
+    pub(crate) holders: Holders,
     /// Members that wait for the round's end.
     pub(crate) waiting: HashMap<Slot, oneshot::Sender<Result<v1::RoundReply, Status>>>,
     pub(crate) attendants: HashMap<Session, mpsc::Sender<v1::Notice>>,
@@ -147,8 +149,17 @@ impl Engine {
                     let _ = reply.send(Err(Status::resource_exhausted(refusal)));
                     return None;
                 }
-                tracing::info!(identity = request.identity, host = request.host, "asks for membership");
-                let v1::JoinRequest { identity, host, .. } = &request;
+                let v1::JoinRequest { identity, host, process_id, .. } = &request;
+                tracing::info!(identity, host, process_id, "asks for membership");
+                let process = Process { host: host.clone(), id: *process_id };
+                let is_here = |other| self.joins.contains_key(&other) || self.attendants.contains_key(&other);
+                if let Err(Process { host, id }) = self.holders.claim(identity, session, process, is_here) {
+                    let refusal = format!(
+                        "process {id} on {host} goes by the identity `{identity}` as well, and came later; give each its own"
+                    );
+                    let _ = reply.send(Err(Status::failed_precondition(refusal)));
+                    return None;
+                }
                 self.page.tell(|| Note::Joining { identity: identity.clone(), host: host.clone() });
                 self.joins.insert(session, reply);
                 Input::Join { session, identity: request.identity }

@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod gate;
 mod gauges;
+mod holders;
 mod limits;
 mod page;
 mod perform;

@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::events::{self, EventLog};
 use crate::gate::{Gate, MOST_MESSAGE_BYTES, server};
 use crate::gauges::Gauges;
+use crate::holders::Holders;
 use crate::page::{self, Note, Page};
 use crate::publish::Publisher;
 use crate::reducer::{RangeReducer, ReducerService};
@@ -200,6 +201,7 @@ where
         experiment_toml,
         parameters,
         joins: HashMap::new(),
+        holders: Holders::default(),
         waiting: HashMap::new(),
         attendants: HashMap::new(),
         commands: commands.clone(),

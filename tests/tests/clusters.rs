@@ -5,8 +5,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
+use std::process::Command;
+use stentor_tests::running::{Running, free_address};
 use stentor_tests::{
-    assert_finishes, audit, children, corpus, deployed_bytes, events, kill, start_training, summary,
+    assert_finishes, audit, children, corpus, deployed_bytes, events, kill, program, start_training, summary,
     terminate, wait_for, write_experiment,
 };
 
@@ -102,6 +104,35 @@ fn a_worker_that_is_started_again_takes_part_again() {
     wait_for("the first checkpoint", || run.join("checkpoints").is_dir());
     kill(children(training.id(), &["--identity=worker-0"])[0]);
     assert_finishes(training, &experiment);
+    let findings = audit(&run, &manifest);
+    assert!(findings.is_clean(), "{findings:?}");
+}
+
+#[test]
+fn of_two_processes_with_one_identity_the_newer_one_goes_on_and_the_older_one_says_why_it_ends() {
+    let (folder, manifest) = corpus();
+    let sections = "[schedule]\npasses = 60\nlearning_rate = 0.01\n[exchange]\nstrategy = \"gtc\"\n";
+    let experiment = write_experiment(folder.path(), "twins", sections);
+    let address = free_address().to_string();
+    let start = |name: &str, arguments: &[&str], log: &str| {
+        Running::start(Command::new(program(name)).args(arguments), &folder.path().join(log))
+    };
+    let file = experiment.to_str().unwrap();
+    let mut coordinator = start("coordinator", &[file, "--listen", &address], "coordinator.log");
+    let url = format!("http://{address}");
+    let worker = |identity: &str, log: &str| {
+        start("worker", &["--coordinator", &url, "--identity", identity, "--threads", "1"], log)
+    };
+    let mut other = worker("worker-0", "other.log");
+    let older = worker("worker-1", "older.log");
+    let run = folder.path().join("twins");
+    wait_for("the first checkpoint", || run.join("checkpoints").is_dir());
+    let mut newer = worker("worker-1", "newer.log");
+    let (status, words) = older.ended();
+    assert_eq!(status.code(), Some(2), "{words}");
+    assert!(words.contains("goes by the identity `worker-1` as well"), "{words}");
+    let mut living = [&mut coordinator, &mut other, &mut newer];
+    wait_for("the run's end", || living.iter_mut().all(|program| program.has_ended_well()));
     let findings = audit(&run, &manifest);
     assert!(findings.is_clean(), "{findings:?}");
 }

@@ -34,8 +34,7 @@ impl Budget {
         (times > restarts).then(|| {
             format!(
                 "`{identity}` was lost {times} times without getting into a checkpoint, and `cluster.restarts` allows {restarts}; \
-                 see what ends it (two processes of one identity end each other), then start it under another identity or \
-                 resume the run"
+                 see what ends it, then start it under another identity or resume the run"
             )
         })
     }
