@@ -28,11 +28,11 @@ pub(crate) fn tell(error: &anyhow::Error) {
     }
 }
 
-/// An error and its causes; a cause that the words before end with is not said twice.
+/// An error and its causes; what a cause says that was said before is not said twice.
 fn words(error: &anyhow::Error) -> String {
     let mut words = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if !words.ends_with(&cause) {
+        if !words.contains(&cause) {
             words += if words.is_empty() { "" } else { ": " };
             words += &cause;
         }
