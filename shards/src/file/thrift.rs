@@ -87,7 +87,17 @@ impl Walker<'_> {
             Shape::Bool | Shape::I8 => self.byte().map(drop),
             Shape::I16 | Shape::I32 | Shape::I64 => {
                 let zigzag = self.varint()?;
-                (self.visit)(&self.path, (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64));
+                let number = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+                // The crate cuts off what is too large, and would read another number than is checked here.
+                let fits = match shape {
+                    Shape::I16 => i16::try_from(number).is_ok(),
+                    Shape::I32 => i32::try_from(number).is_ok(),
+                    _ => true,
+                };
+                if !fits {
+                    return Err(self.unexpected("a number that is too large for its field"));
+                }
+                (self.visit)(&self.path, number);
                 Ok(())
             }
             Shape::Binary => {
@@ -189,5 +199,7 @@ mod tests {
         refused(&[0x15, 0x02, 0x05, 0x02, 0x02, 0], "an unknown field");
         refused(&[0x15, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01], "over 64 bits");
         refused(&[0x15], "ends early");
+        // 2^32: the number that the crate would take for 0.
+        refused(&[0x15, 0x80, 0x80, 0x80, 0x80, 0x20, 0], "too large");
     }
 }

@@ -173,8 +173,9 @@ impl Cluster {
             // It said why on standard error, and the coordinator will end the run where it must.
             Some(known) if !known.may_succeed_again() => {
                 self.bar.say(&format!("{identity} ended ({status}) and cannot be helped by another start"));
-                // Before the first round nobody goes on without it.
-                if !self.is_under_way || self.workers.iter().all(|w| w.child.is_none()) {
+                // Before the first round of a coordinator of ours nobody goes on without it.
+                let is_waited_for = self.coordinator.is_some() && !self.is_under_way;
+                if is_waited_for || self.workers.iter().all(|w| w.child.is_none()) {
                     self.stop_workers().await;
                     self.stop_coordinator().await;
                     return Some(known);
