@@ -152,10 +152,14 @@ impl<'a> Demo<'a> {
         let file = home.join(format!("{name}.toml"));
         std::fs::write(&file, &toml).with_context(|| format!("cannot write {}", file.display()))?;
         let mut command = self.stentor("train");
-        // Without a checkpoint it begins; with one it goes on.
-        command.arg(&file).arg("--resume").arg("--json").arg(home.join(format!("{name}.train.json")));
+        command.arg(&file).arg("--json").arg(home.join(format!("{name}.train.json")));
         let inputs = format!("{}\n{toml}\nafter {}", arguments(&command), after.token);
-        self.step(&format!("seed {seed} train {name}"), inputs, &home.join(name), Leftovers::Resume, command)
+        let run = home.join(name);
+        // What an interrupted call has left is gone on with.
+        if run.exists() {
+            command.arg("--resume");
+        }
+        self.step(&format!("seed {seed} train {name}"), inputs, &run, Leftovers::Resume, command)
     }
 
     /// Looks at the test data, once for each model.
