@@ -52,6 +52,15 @@ pub(crate) async fn newest_state(
         let named = |fingerprint: &str| format!("features {fingerprint}");
         return Err(other(named(&expected.features_fingerprint), named(&manifest.features_fingerprint)));
     }
+    // The members normalise with the set's, the model goes on with its own: they must be the same.
+    if manifest.normalisation != expected.normalisation {
+        let model = match manifest.normalisation {
+            Some(_) => "other means and deviations",
+            None => "features without means and deviations",
+        };
+        let set = format!("the means and deviations of {}", experiment.data.annotated);
+        return Err(other(set, model.to_owned()));
+    }
     if manifest.strategy != expected.strategy {
         return Err(other(expected.strategy, manifest.strategy));
     }
@@ -88,7 +97,7 @@ fn difference(model: &ModelDescription, other: &ModelDescription) -> String {
 
 /// All that is the same in every manifest of a run.
 pub(crate) fn template(experiment: &Experiment, dataset: &Dataset, run_id: &str) -> Manifest {
-    let features = dataset.manifest();
+    let (features, normalisation) = (dataset.manifest(), dataset.normalisation());
     Manifest {
         schema_version: stentor_checkpoint::SCHEMA_VERSION,
         run_id: run_id.to_owned(),
@@ -102,10 +111,10 @@ pub(crate) fn template(experiment: &Experiment, dataset: &Dataset, run_id: &str)
         features_fingerprint: features.inputs_fingerprint(),
         features: serde_json::to_value(&features.settings).unwrap_or_default(),
         senones: serde_json::to_value(&features.senones).unwrap_or_default(),
-        normalisation: features
-            .normalisation
-            .as_ref()
-            .map(|n| Normalisation { mean: n.mean.clone(), std: n.std.clone() }),
+        normalisation: Some(Normalisation {
+            mean: normalisation.mean.clone(),
+            std: normalisation.std.clone(),
+        }),
         ..Manifest::default()
     }
 }

@@ -161,22 +161,14 @@ impl LabelRow {
         &self.ids[frame * k..(frame + 1) * k]
     }
 
-    /// ln p of label `j` of a frame, nats.
-    #[must_use]
-    pub fn log_probability(&self, frame: usize, j: usize) -> f32 {
-        f32::from(self.log_probs[frame * self.top_k() + j]) / Self::UNITS_PER_NAT
+    /// ln p of all kept labels, nats, `[frames × k]`.
+    pub fn log_probabilities(&self) -> impl Iterator<Item = f32> {
+        self.log_probs.iter().map(|&units| f32::from(units) / Self::UNITS_PER_NAT)
     }
 
-    /// p of label `j` of a frame.
-    #[must_use]
-    pub fn probability(&self, frame: usize, j: usize) -> f32 {
-        self.log_probability(frame, j).exp()
-    }
-
-    /// Probability of all senones that were not kept, 1 − Σp.
-    #[must_use]
-    pub fn residual_mass(&self, frame: usize) -> f32 {
-        f32::from(self.residual[frame]) / Self::UNITS_PER_MASS
+    /// Probability of all senones of a frame that were not kept, 1 − Σp, `[frames]`.
+    pub fn residual_masses(&self) -> impl Iterator<Item = f32> {
+        self.residual.iter().map(|&units| f32::from(units) / Self::UNITS_PER_MASS)
     }
 
     /// Checks the row's rules.

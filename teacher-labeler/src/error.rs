@@ -45,6 +45,17 @@ pub enum Error {
         /// The set's.
         found: String,
     },
+    /// The checkpoint does not say how the model's frames are normalised; a set's own means would be another model's.
+    #[error(
+        "{model}: expected means and deviations of the model's training features in its checkpoint, found {found}; train \
+         it again on features that `stentor prepare` has written"
+    )]
+    NotNormalised {
+        /// The model.
+        model: String,
+        /// In words.
+        found: String,
+    },
     /// The output holds another job's labels.
     #[error(
         "{out}: expected an empty folder or this job's own output, found labels of {found}; name another folder"
@@ -103,6 +114,7 @@ impl Error {
             Error::Acoustic(_) => "E0707",
             Error::Figures { .. } => "E0708",
             Error::Stopped => "E0709",
+            Error::NotNormalised { .. } => "E0710",
         }
     }
 
@@ -114,6 +126,7 @@ impl Error {
             Error::Model { .. }
             | Error::Description { .. }
             | Error::OtherFeatures { .. }
+            | Error::NotNormalised { .. }
             | Error::BadFeatures { .. } => ExitStatus::Data,
             Error::Shards(error) if error.may_pass() => ExitStatus::Retryable,
             Error::Shards(_) => ExitStatus::Data,

@@ -2,7 +2,7 @@ use crate::Error;
 use stentor_acoustic::{AcousticModel, Device, ModelShape, top_k};
 use stentor_checkpoint::DeployedModel;
 use stentor_experiment::Model;
-use stentor_shards::{FeatureManifest, FeatureRow, LabelRow, f16};
+use stentor_shards::{FeatureManifest, FeatureRow, LabelRow, Normalisation};
 use stentor_store::Store;
 
 /// A trained model that labels utterances.
@@ -10,9 +10,8 @@ pub(crate) struct Teacher {
     model: Box<dyn AcousticModel>,
     /// Identifies its parameters.
     pub(crate) fingerprint: String,
-    /// 1 / standard deviation and mean, by feature.
-    scale: Vec<f32>,
-    mean: Vec<f32>,
+    /// Its own, whatever the manifest of the labeled set says.
+    normalisation: Normalisation,
 }
 
 impl Teacher {
@@ -44,11 +43,9 @@ impl Teacher {
             parameters.tensors.iter().map(|(n, t)| (n.as_str(), t.shape.as_slice(), t.values.as_slice()));
         model.parameters().load_named(named)?;
         let fingerprint = format!("{:016x}", stentor_checkpoint::digest(&parameters.to_bytes().map_err(at)?));
-        let (mean, std) = features.normalisation.as_ref().map_or_else(
-            || (vec![0.0; shape.inputs], vec![1.0; shape.inputs]),
-            |n| (n.mean.clone(), n.std.clone()),
-        );
-        Ok(Self { model, fingerprint, scale: std.iter().map(|s| 1.0 / s).collect(), mean })
+        let normalisation = own_normalisation(manifest.normalisation, shape.inputs)
+            .map_err(|found| Error::NotNormalised { model: location.to_owned(), found })?;
+        Ok(Self { model, fingerprint, normalisation })
     }
 
     /// The model's outputs.
@@ -58,7 +55,8 @@ impl Teacher {
 
     /// The `k` most probable senones of every frame of `rows`.
     pub(crate) fn label(&self, rows: &[FeatureRow], k: usize) -> Result<Vec<LabelRow>, Error> {
-        let normalised: Vec<Vec<f32>> = rows.iter().map(|row| self.normalise(&row.features)).collect();
+        let normalised: Vec<Vec<f32>> =
+            rows.iter().map(|row| self.normalisation.apply(&row.features)).collect();
         let utterances: Vec<&[f32]> = normalised.iter().map(Vec::as_slice).collect();
         let labels = top_k(self.model.as_ref(), &utterances, k)?;
         let pairs = rows.iter().zip(labels);
@@ -66,14 +64,33 @@ impl Teacher {
             .map(|(row, l)| LabelRow::quantise(row.utterance.clone(), l.ids, &l.log_probs, &l.residual))
             .collect())
     }
+}
 
-    fn normalise(&self, features: &[f16]) -> Vec<f32> {
-        let mut normalised = Vec::with_capacity(features.len());
-        for frame in features.chunks_exact(self.mean.len().max(1)) {
-            let scaled =
-                frame.iter().zip(&self.mean).zip(&self.scale).map(|((x, m), s)| (x.to_f32() - m) * s);
-            normalised.extend(scaled);
-        }
-        normalised
+/// The normalisation that a checkpoint holds for frames of `inputs` values, or what was found instead.
+fn own_normalisation(
+    stored: Option<stentor_checkpoint::Normalisation>,
+    inputs: usize,
+) -> Result<Normalisation, String> {
+    let stored = stored.ok_or("none")?;
+    let normalisation = Normalisation { mean: stored.mean, std: stored.std };
+    match normalisation.flaw(inputs) {
+        Some(flaw) => Err(flaw),
+        None => Ok(normalisation),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_checkpoint::Normalisation as Stored;
+
+    #[test]
+    fn a_checkpoint_without_usable_means_is_no_teacher() {
+        let stored = |mean: &[f32], std: &[f32]| Some(Stored { mean: mean.to_vec(), std: std.to_vec() });
+        assert_eq!(own_normalisation(None, 2), Err("none".to_owned()));
+        assert!(own_normalisation(stored(&[0.0], &[1.0]), 2).unwrap_err().contains("expected 2"));
+        assert!(own_normalisation(stored(&[0.0; 2], &[0.0; 2]), 2).unwrap_err().contains("above 0"));
+        let usable = own_normalisation(stored(&[1.0, 2.0], &[3.0, 4.0]), 2).unwrap();
+        assert_eq!(usable, Normalisation { mean: vec![1.0, 2.0], std: vec![3.0, 4.0] });
     }
 }

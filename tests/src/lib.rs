@@ -43,6 +43,19 @@ const SENONES: usize = 6;
 /// # Panics
 /// Where the folder cannot be written.
 pub async fn write_features(folder: &Path, utterances: usize, seed: u64) -> FeatureManifest {
+    write_features_saying(folder, utterances, seed, |_| (0.2, 0.5)).await
+}
+
+/// As [`write_features`], with the mean and deviation of each value of a frame that the manifest says.
+///
+/// # Panics
+/// Where the folder cannot be written.
+pub async fn write_features_saying(
+    folder: &Path,
+    utterances: usize,
+    seed: u64,
+    moments: impl Fn(usize) -> (f32, f32),
+) -> FeatureManifest {
     let settings = Features { mel_bins: 8, ..Features::default() };
     let dimension = settings.dimension();
     let senones = (0..SENONES)
@@ -88,7 +101,8 @@ pub async fn write_features(folder: &Path, utterances: usize, seed: u64) -> Feat
         };
         writer.push(row).await.unwrap();
     }
-    let normalisation = Normalisation { mean: vec![0.2; dimension], std: vec![0.5; dimension] };
+    let (mean, std) = (0..dimension).map(moments).unzip();
+    let normalisation = Normalisation { mean, std };
     writer.finish(Some(normalisation), BTreeMap::new()).await.unwrap()
 }
 

@@ -72,7 +72,7 @@ impl Duties<'_> {
                     (index - 1) % shares == share
                 });
                 let rows = UnitRows { features, ..UnitRows::default() };
-                let data = UnitData::new(&rows, manifest.dimension, manifest.normalisation.as_ref());
+                let data = UnitData::new(&rows, self.around.dataset.normalisation());
                 let part = stentor_runtime::busy(|| self.score(&data))?;
                 total.frames += part.frames;
                 total.loss_sum += part.loss_sum;

@@ -12,6 +12,7 @@ use stentor_exchange::digest_f32;
 use stentor_experiment::{Experiment, Source, Strategy};
 use stentor_plan::Lease;
 use stentor_proto::v1::encoding::{Block, Dense, Kind};
+use stentor_shards::Normalisation;
 use stentor_store::Store;
 
 /// One member's batches of a closed round, to be computed again without a coordinator.
@@ -112,7 +113,7 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     let run = Store::open(&replay.run)?;
     let text = run.get("experiment.toml").await?;
     let experiment = Arc::new(Experiment::parse(&String::from_utf8_lossy(&text))?);
-    let dataset = Arc::new(Dataset::open(&experiment).await?);
+    let dataset = Arc::new(seen_by_the_model(Dataset::open(&experiment).await?, &run, replay).await?);
     for lease in &leases {
         dataset.plan().check_lease(lease).map_err(|e| Error::Request(e.to_string()))?;
     }
@@ -162,6 +163,18 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     }
     replayed.set_aside = feed.bad(&leases).into_iter().map(|bad| bad.reason).collect();
     Ok(replayed)
+}
+
+/// The data as the run's model sees them: with the normalisation of its checkpoints, where there is one yet.
+async fn seen_by_the_model(dataset: Dataset, run: &Store, replay: &Replay) -> Result<Dataset, Error> {
+    let manifest = match &replay.checkpoint {
+        Some(name) => Some(stentor_checkpoint::read_manifest(run, name).await?),
+        None => stentor_checkpoint::newest_valid(run).await?.manifest,
+    };
+    Ok(match manifest.and_then(|manifest| manifest.normalisation) {
+        Some(own) => dataset.seen_with(Normalisation { mean: own.mean, std: own.std }),
+        None => dataset,
+    })
 }
 
 /// What the round asked for, as far as it matters before the batches: a block looks ahead with its own momentum.

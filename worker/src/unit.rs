@@ -1,4 +1,3 @@
-use half::f16;
 use stentor_acoustic::{Batch, Chunk as Piece, Device, ModelShape, SoftLabels};
 use stentor_dataset::{BadRowGroup, UnitRows};
 use stentor_plan::Chunk;
@@ -33,23 +32,23 @@ struct Soft {
 
 impl UnitData {
     /// Normalises and widens the rows of a unit.
-    pub(crate) fn new(rows: &UnitRows, dimension: usize, normalisation: Option<&Normalisation>) -> Self {
+    pub(crate) fn new(rows: &UnitRows, normalisation: &Normalisation) -> Self {
         let mut soft = rows.labels.iter().map(|row| Soft {
-            k: row.ids.len() / row.residual.len().max(1),
+            k: row.top_k(),
             ids: row.ids.clone(),
-            probabilities: row.log_probs.iter().map(|&q| (f32::from(q) / 256.0).exp()).collect(),
+            probabilities: row.log_probabilities().map(f32::exp).collect(),
         });
         let utterances = rows
             .features
             .iter()
             .map(|row| Utterance {
                 name: row.utterance.clone(),
-                features: normalise(&row.features, dimension, normalisation),
+                features: normalisation.apply(&row.features),
                 alignment: row.alignment.clone(),
                 soft: soft.next(),
             })
             .collect();
-        Self { dimension: dimension.max(1), utterances, bad: rows.bad.clone() }
+        Self { dimension: normalisation.mean.len().max(1), utterances, bad: rows.bad.clone() }
     }
 
     /// Frames of each utterance.
@@ -104,22 +103,10 @@ impl UnitData {
     }
 }
 
-/// `(x − mean) / std`, flat `[frames × dimension]`.
-fn normalise(features: &[f16], dimension: usize, normalisation: Option<&Normalisation>) -> Vec<f32> {
-    let Some(Normalisation { mean, std }) = normalisation else {
-        return features.iter().map(|x| x.to_f32()).collect();
-    };
-    let scale: Vec<f32> = std.iter().map(|s| 1.0 / s).collect();
-    let mut normalised = Vec::with_capacity(features.len());
-    for frame in features.chunks_exact(dimension.max(1)) {
-        normalised.extend(frame.iter().zip(mean).zip(&scale).map(|((x, m), s)| (x.to_f32() - m) * s));
-    }
-    normalised
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::f16;
     use stentor_experiment::Model;
     use stentor_shards::{FeatureRow, LabelRow};
 
@@ -145,7 +132,7 @@ mod tests {
             bad: Vec::new(),
         };
         let normalisation = Normalisation { mean: vec![1.0, 1.0], std: vec![2.0, 0.5] };
-        UnitData::new(&rows, 2, Some(&normalisation))
+        UnitData::new(&rows, &normalisation)
     }
 
     fn shape() -> ModelShape {

@@ -97,13 +97,4 @@ impl Normaliser {
             std: std.into_iter().map(|s| s.max(STD_FLOOR)).collect(),
         })
     }
-
-    /// Normalises `frames`, `[frames, dimension]` row-major, in place.
-    pub fn apply(&self, frames: &mut [f32]) {
-        for frame in frames.chunks_exact_mut(self.mean.len().max(1)) {
-            for ((x, mean), std) in frame.iter_mut().zip(&self.mean).zip(&self.std) {
-                *x = (*x - mean) / std;
-            }
-        }
-    }
 }

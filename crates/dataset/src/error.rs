@@ -33,6 +33,15 @@ pub enum Error {
         /// As in the experiment.
         location: String,
     },
+    /// The annotated set's manifest does not say how frames are normalised.
+    #[error(
+        "{location}: expected means and deviations in the manifest, found none; prepare the set again: frames that are \
+         not normalised train no model"
+    )]
+    NotNormalised {
+        /// As in the experiment.
+        location: String,
+    },
     /// No plan can be made of the data.
     #[error(transparent)]
     Plan(#[from] stentor_plan::Error),
@@ -68,6 +77,7 @@ impl Error {
             Error::Unannotated { .. } => "E0303",
             Error::Plan(_) => "E0304",
             Error::Misplaced { .. } => "E0305",
+            Error::NotNormalised { .. } => "E0306",
         }
     }
 

@@ -11,7 +11,7 @@ pub use rows::{BadRowGroup, Part, Place, UnitRows};
 
 use stentor_experiment::{Experiment, Source};
 use stentor_plan::{Catalogue, Plan, RowGroup};
-use stentor_shards::{FeatureManifest, FeatureSet, LabelSet, Senone};
+use stentor_shards::{FeatureManifest, FeatureSet, LabelSet, Normalisation, Senone};
 use stentor_store::{Cache, Store};
 
 /// The shard sets of an experiment and the plan over them.
@@ -20,6 +20,7 @@ pub struct Dataset {
     annotated: Part,
     machine_labeled: Option<Part>,
     dev: Option<FeatureSet>,
+    normalisation: Normalisation,
     plan: Plan,
 }
 
@@ -28,7 +29,7 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Shards`] where a set cannot be read; [`Error::Mismatch`] where features, senones or labels of two sets
-    /// differ, or differ from `[features]`; [`Error::Unannotated`]; [`Error::Plan`].
+    /// differ, or differ from `[features]`; [`Error::Unannotated`]; [`Error::NotNormalised`]; [`Error::Plan`].
     pub async fn open(experiment: &Experiment) -> Result<Self, Error> {
         Self::open_cached(experiment, None).await
     }
@@ -45,6 +46,9 @@ impl Dataset {
         if manifest.senones.is_empty() {
             return Err(Error::Unannotated { location: data.annotated.clone() });
         }
+        let Some(normalisation) = manifest.normalisation.clone() else {
+            return Err(Error::NotNormalised { location: data.annotated.clone() });
+        };
         let annotated_labels = match &data.annotated_labels {
             Some(location) => Some(open_labels(location, manifest, cache).await?),
             None => None,
@@ -74,7 +78,20 @@ impl Dataset {
             experiment.run.seed,
         )?;
         let annotated = Part::new(annotated, annotated_labels);
-        Ok(Self { annotated, machine_labeled, dev, plan })
+        Ok(Self { annotated, machine_labeled, dev, normalisation, plan })
+    }
+
+    /// The same data as a model with another normalisation sees them.
+    #[must_use]
+    pub fn seen_with(self, normalisation: Normalisation) -> Self {
+        Self { normalisation, ..self }
+    }
+
+    /// What the run's model does to the frames of every set, dev data too: means and deviations of the annotated set,
+    /// which become the model's own. What the manifests of other sets say of it does not matter.
+    #[must_use]
+    pub fn normalisation(&self) -> &Normalisation {
+        &self.normalisation
     }
 
     /// Units, batches and their order.
@@ -98,7 +115,7 @@ impl Dataset {
         self.dev.as_ref()
     }
 
-    /// The annotated set's manifest: settings, senones, normalisation.
+    /// The annotated set's manifest: settings and senones.
     #[must_use]
     pub fn manifest(&self) -> &FeatureManifest {
         self.annotated.features().manifest()
@@ -151,7 +168,7 @@ fn check_settings(experiment: &Experiment, manifest: &FeatureManifest, location:
     })
 }
 
-/// Two feature sets of one experiment share settings, senones and normalisation.
+/// Two feature sets of one experiment share settings and senones. Their means may differ: the model's own count.
 fn check_same(
     first: &FeatureManifest,
     first_location: &str,
@@ -172,9 +189,6 @@ fn check_same(
     if first.senones != second.senones {
         let count = |m: &FeatureManifest| format!("{} senones", m.senones.len());
         return Err(differ("senones", count(second), count(first)));
-    }
-    if first.normalisation != second.normalisation {
-        return Err(differ("normalisation", "other means".into(), "the same means and deviations".into()));
     }
     Ok(())
 }

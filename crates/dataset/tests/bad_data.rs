@@ -7,7 +7,7 @@ use stentor_dataset::{Dataset, UnitRows};
 use stentor_experiment::{Experiment, Features, Source};
 use stentor_shards::{
     FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, Kind, LabelLayout, LabelManifest,
-    LabelRow, RowGroupInfo, Senone, encode_label_shard, f16, publish_shard, shard_file,
+    LabelRow, Normalisation, RowGroupInfo, Senone, encode_label_shard, f16, publish_shard, shard_file,
 };
 use stentor_store::Store;
 use tempfile::TempDir;
@@ -42,7 +42,8 @@ async fn write_features(folder: &Path, kind: &str) -> FeatureManifest {
         };
         writer.push(row).await.unwrap();
     }
-    writer.finish(None, BTreeMap::new()).await.unwrap()
+    let normalisation = Normalisation { mean: vec![0.0; 8], std: vec![1.0; 8] };
+    writer.finish(Some(normalisation), BTreeMap::new()).await.unwrap()
 }
 
 async fn write_labels(folder: &Path, features: &FeatureManifest) -> LabelManifest {

@@ -1,20 +1,9 @@
-use super::{Kind, Senone, ShardInfo, contradiction, fingerprint, load, publish};
+use super::{Kind, Normalisation, Senone, ShardInfo, contradiction, fingerprint, load, publish};
 use crate::{Error, FeatureLayout};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_experiment::Features;
 use stentor_store::Store;
-
-/// Mean and standard deviation of each value of a frame over the training set, applied by the reader's user:
-/// (x − mean) / std.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Normalisation {
-    /// `[dimension]`
-    pub mean: Vec<f32>,
-    /// `[dimension]`, above 0.
-    pub std: Vec<f32>,
-}
 
 /// The manifest of a feature set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +21,8 @@ pub struct FeatureManifest {
     pub settings: Features,
     /// Values in a frame.
     pub dimension: usize,
-    /// `None` where it was not computed: not a training set.
+    /// Over the training set that was prepared with this one; a model trained here takes it for its own. `None` where it
+    /// was not computed: not a training set.
     pub normalisation: Option<Normalisation>,
     /// The inventory; an id is a place in it.
     pub senones: Vec<Senone>,
@@ -129,21 +119,10 @@ impl FeatureManifest {
         if self.dimension != expected || self.dimension == 0 {
             return Err(Error::Dimension { expected, found: self.dimension });
         }
-        match contradiction(&self.senones, &self.shards).or_else(|| self.bad_normalisation()) {
+        let bad_normalisation = || self.normalisation.as_ref()?.flaw(self.dimension);
+        match contradiction(&self.senones, &self.shards).or_else(bad_normalisation) {
             Some(reason) => Err(Error::ManifestContent { location: location.to_owned(), reason }),
             None => Ok(()),
         }
-    }
-
-    fn bad_normalisation(&self) -> Option<String> {
-        let Normalisation { mean, std } = self.normalisation.as_ref()?;
-        if mean.len() != self.dimension || std.len() != self.dimension {
-            let (means, stds, dimension) = (mean.len(), std.len(), self.dimension);
-            return Some(format!(
-                "the normalisation has {means} means and {stds} deviations, expected {dimension}"
-            ));
-        }
-        let sound = mean.iter().all(|m| m.is_finite()) && std.iter().all(|s| s.is_finite() && *s > 0.0);
-        (!sound).then(|| "the normalisation must be finite, with deviations above 0".to_owned())
     }
 }

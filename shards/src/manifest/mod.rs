@@ -2,9 +2,11 @@
 
 mod features;
 mod labels;
+mod normalisation;
 
-pub use features::{FeatureManifest, Normalisation};
+pub use features::FeatureManifest;
 pub use labels::LabelManifest;
+pub use normalisation::Normalisation;
 
 use crate::Error;
 use bytes::Bytes;

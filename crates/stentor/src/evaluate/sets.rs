@@ -71,10 +71,10 @@ fn places(shards: &[ShardInfo]) -> Vec<(usize, usize)> {
 
 /// The posteriors of one utterance, in numbers.
 pub(super) fn posteriors(labels: LabelRow, senones: usize) -> Result<Posteriors> {
-    let name = labels.utterance;
-    let nats: Vec<f32> = labels.log_probs.iter().map(|&l| f32::from(l) / LabelRow::UNITS_PER_NAT).collect();
-    let mass: Vec<f32> = labels.residual.iter().map(|&r| f32::from(r) / LabelRow::UNITS_PER_MASS).collect();
-    Posteriors::new(senones, labels.ids, &nats, &mass).with_context(|| format!("labels of {name}"))
+    let nats: Vec<f32> = labels.log_probabilities().collect();
+    let mass: Vec<f32> = labels.residual_masses().collect();
+    Posteriors::new(senones, labels.ids, &nats, &mass)
+        .with_context(|| format!("labels of {}", labels.utterance))
 }
 
 /// Bigram, durations and priors from the annotated utterances of a feature set.
