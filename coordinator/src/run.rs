@@ -122,6 +122,7 @@ where
     I: Stream<Item = io::Result<C>> + Send + 'static,
 {
     let Options { experiment, start, progress, page } = options;
+    experiment.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let dataset = Arc::new(Dataset::open(&experiment).await?);
     let run = Store::open(&experiment.run.output)?;
     if start == Start::Resume

@@ -104,6 +104,24 @@ fn every_error_has_an_id_of_its_own_and_a_line_on_the_page() {
 }
 
 #[test]
+fn a_bidirectional_model_whose_chunks_have_nothing_after_them_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("teacher.toml");
+    let words = |right_context: u32| {
+        let text = format!(
+            "[run]\nname = \"a\"\noutput = \"b\"\n[data]\nannotated = \"c\"\n[model]\npreset = \"teacher-78m\"\n\
+             [batch]\nright_context = {right_context}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let check = Command::new(program("stentor")).args(["config", "check"]).arg(&file).output().unwrap();
+        assert!(check.status.success());
+        String::from_utf8(check.stderr).unwrap()
+    };
+    assert!(words(0).contains("warning: `batch.right_context` is 0"), "{}", words(0));
+    assert_eq!(words(10), "");
+}
+
+#[test]
 fn whoever_meets_an_error_is_told_its_id() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wrong.toml");

@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Batch {
-    /// Frames of a chunk that count in the loss. Default 50 (1.5 s); 1 to 10000.
+    /// Frames of a chunk that count in the loss; an utterance's first and last chunk have fewer, and where it is cut changes
+    /// from pass to pass. Default 50 (1.5 s); 1 to 10000.
     pub chunk_frames: u32,
     /// Warm-up frames before a chunk, from the same utterance, outside the loss. Default 10; 0 to 1000.
     pub left_context: u32,
-    /// Frames after a chunk, from the same utterance, outside the loss: for bidirectional models. Default 0; 0 to 1000.
+    /// Frames after a chunk, from the same utterance, outside the loss: for bidirectional models, where 0 is warned
+    /// of. Default 0; 0 to 1000.
     pub right_context: u32,
     /// Chunks of a batch of one worker. Default 32; 1 to 4096.
     pub chunks: u32,

@@ -17,6 +17,7 @@ mod optimizer;
 mod reference;
 mod run;
 mod schedule;
+mod warning;
 
 pub use batch::Batch;
 pub use checkpoint::Checkpoint;
@@ -34,6 +35,7 @@ pub use optimizer::{Optimizer, OptimizerKind};
 pub use reference::{Key, Section, Word, reference};
 pub use run::Run;
 pub use schedule::{Interleave, Schedule};
+pub use warning::Warning;
 
 use error::require;
 use schemars::JsonSchema;

@@ -207,3 +207,18 @@ fn a_deadline_that_follows_lags_has_bounds_and_a_poison_policy_has_two_words() {
     assert_eq!(error, "`cluster.deadline_floor_s`: expected above 0, at most a day, found 0");
     assert!(of("poison = \"ignore\"").unwrap_err().to_string().contains("`drop` or `stop`"));
 }
+
+#[test]
+fn a_backward_direction_without_frames_to_start_from_is_warned_of() {
+    let read = |model: &str, batch: &str| {
+        let text = format!(
+            "[run]\nname = \"a\"\noutput = \"o\"\n[data]\nannotated = \"a\"\n[model]\n{model}\n[batch]\n{batch}\n"
+        );
+        Experiment::parse(&text).unwrap().warnings()
+    };
+    assert_eq!(read("bidirectional = true", ""), [Warning::NoRightContext]);
+    assert_eq!(read("preset = \"teacher-78m\"", "right_context = 0"), [Warning::NoRightContext]);
+    assert_eq!(read("bidirectional = true", "right_context = 1"), []);
+    assert_eq!(read("", ""), []);
+    assert_eq!(read("preset = \"student-24m\"\nbidirectional = true", ""), [], "the preset decides");
+}

@@ -16,9 +16,13 @@ pub struct Chunk {
     pub right: u32,
 }
 
-/// The batches of a unit: every utterance is cut into chunks of `chunk_frames` (the last one is shorter), the chunks of
+/// The batches of a unit: every utterance is cut into as few chunks of at most `chunk_frames` as it takes, the chunks of
 /// all utterances are shuffled and dealt evenly over exactly `batches` batches, so that their sizes differ by one at
 /// most. Each frame is in one chunk. Where there are fewer chunks than batches, some batches are empty.
+///
+/// All chunks of an utterance are full but the first and the last. How many frames these two leave out together follows
+/// from its length; how many of them the first leaves out is drawn anew for each pass. So a recurrent model, which starts
+/// from nothing at each chunk, does not start at the same frames in every pass.
 ///
 /// `lengths` are the frames of each utterance of the unit, in order. `batches` (at least 1) is what
 /// [`Plan::unit`](crate::Plan::unit) says. The answer depends on nothing else than the arguments.
@@ -32,12 +36,12 @@ pub fn unit_batches(
     lengths: &[u32],
     settings: &Batch,
 ) -> Vec<Vec<Chunk>> {
-    let mut chunks: Vec<Chunk> = lengths
-        .iter()
-        .enumerate()
-        .flat_map(|(utterance, &frames)| cut(utterance, frames, settings))
-        .collect();
     let parts = [source.index() as u64, u64::from(pass), unit];
+    let mut places = Stream::new(key(seed, Purpose::PlacesOfCuts, parts));
+    let mut chunks: Vec<Chunk> = Vec::new();
+    for (utterance, &frames) in lengths.iter().enumerate() {
+        chunks.extend(cut(utterance, frames, settings, &mut places));
+    }
     Stream::new(key(seed, Purpose::ShuffleOfChunks, parts)).shuffle(&mut chunks);
 
     let batches = batches.max(1) as usize;
@@ -45,19 +49,44 @@ pub fn unit_batches(
     (0..batches).map(|batch| chunks[bound(batch)..bound(batch + 1)].to_vec()).collect()
 }
 
-fn cut(utterance: usize, length: u32, settings: &Batch) -> impl Iterator<Item = Chunk> {
+/// Draws once for each utterance, whatever its length, so that cuts in one do not depend on the others.
+fn cut(
+    utterance: usize,
+    length: u32,
+    settings: &Batch,
+    places: &mut Stream,
+) -> impl Iterator<Item = Chunk> + use<> {
     let (left, right) = (settings.left_context, settings.right_context);
-    let step = settings.chunk_frames.max(1);
-    (0..length).step_by(step as usize).map(move |start| {
-        let frames = step.min(length - start);
+    let full = settings.chunk_frames.max(1);
+    let count = length.div_ceil(full);
+    let first = first_chunk(length, full, places);
+    (0..count).map(move |place| {
+        let before =
+            |place: u32| (u64::from(first) + u64::from(place) * u64::from(full)).min(u64::from(length));
+        let start = if place == 0 { 0 } else { before(place - 1) as u32 };
+        let frames = before(place) as u32 - start;
         Chunk { utterance, start, frames, left: left.min(start), right: right.min(length - start - frames) }
     })
+}
+
+/// Frames of an utterance's first chunk. Where there are several chunks, neither the first nor the last has less than a
+/// quarter of a full one.
+fn first_chunk(length: u32, full: u32, places: &mut Stream) -> u32 {
+    let count = length.div_ceil(full);
+    // What remains for the last chunk where all others are full.
+    let rest = length - count.saturating_sub(1) * full;
+    let least = full / 4;
+    // Frames that the first chunk leaves to the last one.
+    let (fewest, most) = (least.saturating_sub(rest), (full - rest).min(full - least));
+    let left_out = fewest + places.below((most - fewest) as usize + 1) as u32;
+    if count > 1 { full - left_out } else { length }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn settings() -> impl Strategy<Value = Batch> {
         (1_u32..80, 0_u32..30, 0_u32..30).prop_map(|(chunk_frames, left_context, right_context)| Batch {
@@ -84,11 +113,15 @@ mod tests {
                 let length = lengths[chunk.utterance];
                 let end = chunk.start + chunk.frames;
                 prop_assert!(chunk.frames >= 1 && chunk.frames <= settings.chunk_frames);
+                prop_assert!(chunk.frames >= length.min(settings.chunk_frames / 4), "{:?} of {}", chunk, length);
                 prop_assert_eq!(chunk.left, settings.left_context.min(chunk.start));
                 prop_assert_eq!(chunk.right, settings.right_context.min(length - end));
                 counted[chunk.utterance][chunk.start as usize..end as usize].iter_mut().for_each(|c| *c += 1);
             }
             prop_assert!(counted.iter().flatten().all(|&times| times == 1));
+
+            let fewest: u32 = lengths.iter().map(|length| length.div_ceil(settings.chunk_frames)).sum();
+            prop_assert_eq!(dealt.iter().flatten().count(), fewest as usize);
 
             let sizes: Vec<usize> = dealt.iter().map(Vec::len).collect();
             let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
@@ -110,11 +143,26 @@ mod tests {
     }
 
     #[test]
+    fn an_utterance_is_cut_at_other_places_in_each_pass_and_each_utterance_at_its_own() {
+        let settings = Batch { chunk_frames: 50, ..Batch::default() };
+        let cuts = |pass, utterance| -> BTreeSet<u32> {
+            let batches = unit_batches(3, Source::Annotated, pass, 0, 4, &[480, 480], &settings);
+            let own = batches.into_iter().flatten().filter(|chunk| chunk.utterance == utterance);
+            own.map(|chunk| chunk.start).collect()
+        };
+        assert_ne!(cuts(0, 0), cuts(0, 1));
+        // 480 frames leave 20 of ten chunks' frames open: 21 places of the first cut, all of them taken some day.
+        let firsts: BTreeSet<u32> = (0..200).filter_map(|pass| cuts(pass, 0).into_iter().nth(1)).collect();
+        assert_eq!(firsts, (30..=50).collect());
+        assert!((0..200).all(|pass| cuts(pass, 0).len() == 10));
+    }
+
+    #[test]
     fn a_batch_mixes_utterances_and_places_in_them() {
         let lengths = [500_u32; 32];
         let batches = unit_batches(11, Source::MachineLabeled, 0, 0, 10, &lengths, &Batch::default());
         for batch in &batches {
-            let utterances: std::collections::BTreeSet<usize> = batch.iter().map(|c| c.utterance).collect();
+            let utterances: BTreeSet<usize> = batch.iter().map(|c| c.utterance).collect();
             // 32 draws out of 32 utterances: about 20 different ones expected.
             assert!(batch.len() == 32 && utterances.len() > 12, "{utterances:?}");
         }
@@ -122,12 +170,12 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_batches_in_every_version() {
-        // Runs are resumed by later versions of the program: this must never change.
+        // Runs are resumed by later versions of the program: whoever changes this raises `Plan`'s format.
         let batches = unit_batches(42, Source::Annotated, 1, 5, 2, &[120, 30], &Batch::default());
         let places: Vec<Vec<(usize, u32)>> =
             batches.iter().map(|b| b.iter().map(|c| (c.utterance, c.start)).collect()).collect();
         assert_eq!(places, GOLDEN);
     }
 
-    const GOLDEN: [[(usize, u32); 2]; 2] = [[(0, 50), (0, 0)], [(0, 100), (1, 0)]];
+    const GOLDEN: [[(usize, u32); 2]; 2] = [[(0, 23), (0, 0)], [(0, 73), (1, 0)]];
 }

@@ -60,6 +60,12 @@ pub enum Error {
         /// Fingerprint in the position.
         found: u64,
     },
+    /// A position of a plan over the same data with the same settings, made by a version with other batches.
+    #[error(
+        "the run was begun by an earlier version, which cut utterances at the same places in every pass; expected one \
+         whose cuts move: finish it with the version that began it, or start a new run"
+    )]
+    EarlierVersion,
     /// A position that contradicts itself, so that some batch would be lost or counted twice.
     #[error("the position's ledger of {} data is inconsistent: {what}", source_name(.data))]
     Inconsistent {

@@ -9,6 +9,11 @@ use xxhash_rust::xxh3::Xxh3;
 /// A unit with more batches than this comes from a manifest that is wrong or made to hurt.
 const MAX_UNIT_BATCHES: u64 = 1 << 20;
 
+/// Version of the rules by which batches are made, part of the fingerprint. 2: cuts move from pass to pass.
+const FORMAT: u64 = 2;
+/// 1: an utterance is cut at the same places in every pass.
+const EARLIER_FORMAT: u64 = 1;
+
 /// A work unit: the batches made from a few neighbouring row groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitSpan {
@@ -31,6 +36,8 @@ pub struct Plan {
     machine_labeled: Units,
     total_frames: u64,
     fingerprint: u64,
+    /// [`Plan::fingerprint`] as the versions wrote it that made other batches of the same.
+    earlier_fingerprint: u64,
 }
 
 /// The units of a source.
@@ -75,7 +82,8 @@ impl Plan {
                 return Err(Error::Zero { key });
             }
         }
-        let fingerprint = fingerprint(&annotated, machine_labeled.as_ref(), batch, schedule, seed);
+        let [fingerprint, earlier_fingerprint] = [FORMAT, EARLIER_FORMAT]
+            .map(|format| fingerprint(format, &annotated, machine_labeled.as_ref(), batch, schedule, seed));
         let annotated_passes = match machine_labeled {
             None => Some(schedule.passes),
             Some(_) => schedule.passes.checked_mul(schedule.annotated_passes),
@@ -100,14 +108,20 @@ impl Plan {
             machine_labeled,
             total_frames,
             fingerprint,
+            earlier_fingerprint,
         })
     }
 
-    /// Identifies all that the plan depends on: the row groups' sizes, the seed, `[batch]`, and passes and interleaving
-    /// of `[schedule]`. A run may be resumed only with an equal one.
+    /// Identifies all that the plan depends on: the row groups' sizes, the seed, `[batch]`, passes and interleaving of
+    /// `[schedule]`, and the version of the rules that make batches of them. A run may be resumed only with an equal one.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// Whether `fingerprint` is of the same data and settings, but of a version that cut utterances at other places.
+    pub(crate) fn is_of_earlier_version(&self, fingerprint: u64) -> bool {
+        self.earlier_fingerprint == fingerprint
     }
 
     /// Number of units of a source.
@@ -305,6 +319,7 @@ fn too_large(data: Source, what: &'static str, limit: u64) -> Error {
 }
 
 fn fingerprint(
+    format: u64,
     annotated: &Catalogue,
     machine_labeled: Option<&Catalogue>,
     batch: &Batch,
@@ -314,7 +329,6 @@ fn fingerprint(
     let mut hash = Xxh3::new();
     let mut add = |number: u64| hash.update(&number.to_le_bytes());
     let Batch { chunk_frames, left_context, right_context, chunks, unit_batches } = *batch;
-    let format = 1;
     add(format);
     add(seed);
     for number in [chunk_frames, left_context, right_context, chunks, unit_batches] {

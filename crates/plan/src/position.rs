@@ -162,9 +162,12 @@ impl Position {
     /// committed batches. Takes time in proportion to the units of one pass.
     ///
     /// # Errors
-    /// [`Error::OtherPlan`] where data, seed or settings have changed, [`Error::Inconsistent`] (or an error about a
-    /// lease) where a batch would be lost or counted twice.
+    /// [`Error::OtherPlan`] where data, seed or settings have changed, [`Error::EarlierVersion`] where only the rules that
+    /// make batches have, [`Error::Inconsistent`] (or an error about a lease) where a batch would be lost or counted twice.
     pub fn check(&self, plan: &Plan) -> Result<(), Error> {
+        if plan.is_of_earlier_version(self.plan) {
+            return Err(Error::EarlierVersion);
+        }
         if self.plan != plan.fingerprint() {
             return Err(Error::OtherPlan { expected: plan.fingerprint(), found: self.plan });
         }

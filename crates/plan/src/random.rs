@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(crate) enum Purpose {
     OrderOfUnits = 1,
     ShuffleOfChunks = 2,
+    PlacesOfCuts = 3,
 }
 
 /// A key from the run's seed, a purpose and whatever else tells the uses apart.
@@ -43,7 +44,7 @@ impl Stream {
     }
 
     /// A number below `bound`, which is above 0. Its bias is below `bound / 2^64`.
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 

@@ -278,6 +278,17 @@ fn a_position_goes_through_json_and_is_checked_against_its_plan() {
 }
 
 #[test]
+fn a_run_that_an_earlier_version_began_is_not_gone_on_with_by_other_batches() {
+    // As written before cuts moved from pass to pass.
+    let saved = r#"{"plan":7081050536268165042,"annotated":{"turn":0,"holds":[],"returned":[],"committed":0,"committed_frames":0},
+        "machine_labeled":{"turn":0,"holds":[],"returned":[],"committed":0,"committed_frames":0}}"#;
+    let position: Position = serde_json::from_str(saved).unwrap();
+    let error = position.check(&plan(5, 0, &one_pass())).unwrap_err();
+    assert_eq!(error, Error::EarlierVersion);
+    assert!(error.to_string().contains("finish it with the version that began it"), "{error}");
+}
+
+#[test]
 fn a_position_that_would_lose_or_double_a_batch_is_found_out() {
     let plan = plan(5, 0, &one_pass());
     let mut position = Position::new(&plan);

@@ -14,7 +14,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Say whether the file is valid.
+    /// Say whether the file is valid, and warn of what is valid and hardly meant.
     Check {
         /// The experiment file.
         experiment: PathBuf,
@@ -31,7 +31,8 @@ enum Action {
 pub(crate) fn run(arguments: &Args) -> Result<()> {
     match &arguments.action {
         Action::Check { experiment } => {
-            read(experiment)?;
+            let read = read(experiment)?;
+            read.warnings().iter().for_each(|warning| eprintln!("stentor: warning: {warning}"));
             println!("{}: valid", experiment.display());
         }
         Action::Reference => print!("{}", reference::page()),
