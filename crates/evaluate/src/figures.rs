@@ -95,12 +95,11 @@ impl Figures {
     /// Fills `differences` with all measures in which this system can be compared with `baseline`.
     #[must_use]
     pub fn against(mut self, baseline: &Figures, resamples: u32, seed: u64) -> Self {
-        let measures = [Measure::Frames, Measure::SpeechFrames, Measure::Phones];
         let compare = |measure| {
             let difference = self.by_group.compare(&baseline.by_group, measure, resamples, seed)?;
             Some(MeasuredDifference { measure, difference })
         };
-        self.differences = measures.into_iter().filter_map(compare).collect();
+        self.differences = Measure::ALL.into_iter().filter_map(compare).collect();
         self
     }
 

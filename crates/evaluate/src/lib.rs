@@ -17,7 +17,7 @@ mod score;
 mod seeds;
 mod tuning;
 
-pub use bootstrap::{Difference, PairedErrors, paired_bootstrap};
+pub use bootstrap::{Difference, PairedErrors, paired_bootstrap, paired_bootstrap_over_seeds};
 pub use decoder::{Decoder, DecoderSettings, Decoding};
 pub use edit::PhoneErrors;
 pub use error::Error;
@@ -27,6 +27,6 @@ pub use phone_model::{PhoneModel, PhoneStatistics};
 pub use phones::{Phone, PhoneSet, SenoneLabel, State};
 pub use posteriors::Posteriors;
 pub use report::ReportData;
-pub use score::{Measure, Score, Scoreboard};
+pub use score::{Measure, PairedRuns, Score, Scoreboard};
 pub use seeds::Spread;
 pub use tuning::{DevUtterance, Grid, Tuned, tune};

@@ -1,6 +1,8 @@
 //! A system's errors on a test set, kept apart by group so that two systems can be compared.
 
-use crate::{Difference, FrameErrors, PairedErrors, PhoneErrors, paired_bootstrap};
+use crate::{
+    Difference, FrameErrors, PairedErrors, PhoneErrors, paired_bootstrap, paired_bootstrap_over_seeds,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -41,6 +43,9 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// In the order of tables.
+    pub const ALL: [Measure; 3] = [Measure::Frames, Measure::SpeechFrames, Measure::Phones];
+
     /// The name in tables.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -84,16 +89,42 @@ impl Scoreboard {
         resamples: u32,
         seed: u64,
     ) -> Option<Difference> {
+        paired_bootstrap(&self.pieces(baseline, measure)?, resamples, seed)
+    }
+
+    /// Errors of both by group, in the order of names; `None` as for [`Scoreboard::compare`].
+    fn pieces(&self, baseline: &Scoreboard, measure: Measure) -> Option<Vec<PairedErrors>> {
         let pair = |(name, score): (&String, &Score)| {
             let (system, total) = measure.of(score);
             let (errors, same) = measure.of(baseline.groups.get(name)?);
             (same == total).then_some(PairedErrors { total, baseline: errors, system })
         };
         let pieces: Vec<PairedErrors> = self.groups.iter().map(pair).collect::<Option<_>>()?;
-        if pieces.len() != baseline.groups.len() {
-            return None;
-        }
-        paired_bootstrap(&pieces, resamples, seed)
+        (pieces.len() == baseline.groups.len()).then_some(pieces)
+    }
+}
+
+/// Two systems that were trained with the same seeds, on the same test set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PairedRuns {
+    /// Name of the system.
+    pub system: String,
+    /// Name of the system it is compared with.
+    pub baseline: String,
+    /// Errors of system and baseline, one pair a seed.
+    pub seeds: Vec<(Scoreboard, Scoreboard)>,
+}
+
+impl PairedRuns {
+    /// The difference over all seeds: see [`paired_bootstrap_over_seeds`]. `None` where not all were scored on the same
+    /// groups and references.
+    #[must_use]
+    pub fn compare(&self, measure: Measure, resamples: u32, seed: u64) -> Option<Difference> {
+        let pieces = |(system, baseline): &(Scoreboard, Scoreboard)| system.pieces(baseline, measure);
+        let runs: Vec<Vec<PairedErrors>> = self.seeds.iter().map(pieces).collect::<Option<_>>()?;
+        let same =
+            |(board, _): &(Scoreboard, Scoreboard)| board.groups.keys().eq(self.seeds[0].0.groups.keys());
+        self.seeds.iter().all(same).then(|| paired_bootstrap_over_seeds(&runs, resamples, seed))?
     }
 }
 
@@ -119,6 +150,17 @@ mod tests {
             system.compare(&board(&[("a", 40), ("a", 40), ("b", 50)]), Measure::Frames, 100, 1).unwrap();
         assert_eq!(found.pieces, 2);
         assert!((found.points + 40.0 / 3.0).abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
+    fn over_seeds_the_difference_is_that_of_all_and_knows_their_number() {
+        let pair = |own: u64| (board(&[("a", own), ("b", own)]), board(&[("a", 50), ("b", 50)]));
+        let runs = |seeds| PairedRuns { system: "gtc".into(), baseline: "annotated".into(), seeds };
+        let found = runs(vec![pair(40), pair(44)]).compare(Measure::Frames, 1000, 1).unwrap();
+        assert_eq!((found.points, found.low, found.high, found.seeds), (-8.0, -10.0, -6.0, 2));
+        let stranger = (board(&[("a", 1), ("c", 1)]), board(&[("a", 1), ("c", 1)]));
+        assert_eq!(runs(vec![pair(40), stranger]).compare(Measure::Frames, 1000, 1), None);
+        assert_eq!(runs(vec![]).compare(Measure::Frames, 1000, 1), None);
     }
 
     #[test]

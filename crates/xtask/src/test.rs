@@ -170,7 +170,7 @@ mod tests {
 
     fn figures(fer: f64, gtc_bytes: f64) -> Figures {
         let rates = Rates { fer, fer_speech: fer, per: fer };
-        let student = |bytes_per_frame| Student { rates, bytes_per_frame };
+        let student = |bytes_per_frame| Student { rates, bytes_per_frame, ..Student::default() };
         Figures {
             teacher: rates,
             students: Students {

@@ -15,7 +15,7 @@ pub use format::{bytes, count, decimal, duration};
 pub use page::html;
 pub use terminal::{Align, TextTable, terminal_table};
 
-use crate::{Difference, Measure, PhoneErrors, Spread};
+use crate::{Difference, Measure, PairedRuns, PhoneErrors, Spread};
 use serde::{Deserialize, Serialize};
 
 /// All that a report shows.
@@ -32,6 +32,8 @@ pub struct ReportData {
     pub rows: Vec<Row>,
     /// Differences between systems with their uncertainty.
     pub comparisons: Vec<Comparison>,
+    /// Systems with several seeds, still to be compared: see [`ReportData::compare_seeds`].
+    pub paired: Vec<PairedRuns>,
     /// Learning curves; several seeds of a system share its name.
     pub curves: Vec<Curve>,
     /// Time of each stage, in order.
@@ -94,6 +96,9 @@ pub struct Row {
     pub runs: Vec<Rates>,
     /// Phone errors on the test set, summed over the seeds.
     pub phone_errors: Option<PhoneErrors>,
+    /// Frame error rate on dev of the model that was kept, percent, over senones, mean over the seeds: what a choice
+    /// among systems may look at.
+    pub dev_fer: Option<f64>,
     /// Parameters of the model.
     pub parameters: Option<u64>,
     /// Frames trained on, all passes together, one run.
@@ -102,6 +107,8 @@ pub struct Row {
     pub seconds: Option<f64>,
     /// Bytes sent and received by all workers for each frame trained on.
     pub bytes_per_frame: Option<f64>,
+    /// Values that a worker sent in an exchange, share of the parameters; mean over all exchanges.
+    pub density: Option<f64>,
     /// Hours of audio that the model can label in a second.
     pub hours_per_second: Option<f64>,
 }
@@ -187,7 +194,25 @@ pub struct Settings {
     pub toml: String,
 }
 
+/// Draws of the bootstrap over seeds, and the seed of all of them.
+const RESAMPLES: u32 = 10_000;
+const SEED: u64 = 1;
+
 impl ReportData {
+    /// Adds the differences of all `paired` systems, in every rate that they have, to the comparisons.
+    #[must_use]
+    pub fn compare_seeds(mut self) -> Self {
+        for runs in &self.paired {
+            let compare = |measure| {
+                let difference = runs.compare(measure, RESAMPLES, SEED)?;
+                let (system, baseline) = (runs.system.clone(), runs.baseline.clone());
+                Some(Comparison { system, baseline, measure, difference })
+            };
+            self.comparisons.extend(Measure::ALL.into_iter().filter_map(compare));
+        }
+        self
+    }
+
     /// Place of a system's colour in the palette; the teacher has none of it.
     fn palette(&self, system: &str) -> Palette {
         let students = || self.rows.iter().filter(|r| r.role != Role::Teacher).map(|r| r.name.as_str());

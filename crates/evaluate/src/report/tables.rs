@@ -104,8 +104,12 @@ pub(super) fn phone_errors(data: &ReportData) -> Option<String> {
 pub(super) fn comparisons(data: &ReportData) -> Option<String> {
     let first = data.comparisons.first()?;
     let mut out = String::new();
+    let seeds = match first.difference.seeds {
+        1 => "; seeds other than the one shown are not in the interval".to_owned(),
+        n => format!(" and {n} seeds, drawn together, so that the interval holds the spread of both"),
+    };
     let caption = format!(
-        "Differences in points; negative is better. Paired bootstrap over {} groups of the test set.",
+        "Differences in points; negative is better. Paired bootstrap over {} groups of the test set{seeds}.",
         first.difference.pieces
     );
     open(&mut out, &caption, &["Comparison", "Difference", "95 % interval", "p"]);
@@ -130,11 +134,12 @@ pub(super) fn comparisons(data: &ReportData) -> Option<String> {
 /// What each system cost. A column of which nothing is known is left out.
 pub(super) fn costs(data: &ReportData) -> String {
     type Column = (&'static str, fn(&Row) -> Option<String>);
-    let all: [Column; 5] = [
+    let all: [Column; 6] = [
         ("Parameters", |row| row.parameters.map(count)),
         ("Frames trained", |row| row.frames.map(count)),
         ("Training time", |row| row.seconds.map(duration)),
         ("Bytes a frame", |row| row.bytes_per_frame.map(three_digits)),
+        ("Values sent, %", |row| row.density.map(|share| three_digits(100.0 * share))),
         ("Audio labeled, h/s", |row| row.hours_per_second.map(three_digits)),
     ];
     let known: Vec<Column> =

@@ -78,6 +78,7 @@ pub fn terminal_table(data: &ReportData) -> String {
         ("frames", Right),
         ("train", Right),
         ("bytes/frame", Right),
+        ("values sent %", Right),
         ("audio h/s", Right),
     ]);
     let rate = |spread: Option<Spread>| match spread {
@@ -97,6 +98,7 @@ pub fn terminal_table(data: &ReportData) -> String {
             row.frames.map(count).map(plain).unwrap_or_default(),
             row.seconds.map(duration).map(plain).unwrap_or_default(),
             row.bytes_per_frame.map(three_digits).unwrap_or_default(),
+            row.density.map(|share| three_digits(100.0 * share)).unwrap_or_default(),
             row.hours_per_second.map(three_digits).unwrap_or_default(),
         ]);
     }

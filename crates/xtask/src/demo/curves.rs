@@ -1,5 +1,6 @@
 //! Learning curves out of a run's event log: JSON lines in `events/`, in files whose sorted names are the order of time.
 
+use super::density::Sent;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -17,6 +18,10 @@ pub(crate) struct Curves {
     pub(crate) loss: BTreeMap<String, Vec<(f64, f64)>>,
     /// What `loss` is averaged from, per source: every round that computed something.
     pub(crate) rounds: BTreeMap<String, Vec<Round>>,
+    /// What went up in all rounds, those that a fall back made void too.
+    pub(crate) sent: Sent,
+    /// The part of it that went up as signs.
+    pub(crate) signs: Sent,
 }
 
 /// A round, as far as its loss goes.
@@ -36,6 +41,11 @@ enum Event {
         source: String,
         #[serde(flatten)]
         round: Round,
+        #[serde(default)]
+        contributors: Vec<u64>,
+        #[serde(default)]
+        values_sent: u64,
+        encoding: Option<Encoding>,
     },
     Dev {
         committed_frames: f64,
@@ -43,6 +53,34 @@ enum Event {
     },
     #[serde(other)]
     Other,
+}
+
+/// How a round's contributions were coded, as far as it matters here.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Encoding {
+    Threshold,
+    /// Deltas of a block.
+    Block {
+        deltas: Deltas,
+    },
+    #[serde(other)]
+    Whole,
+}
+
+#[derive(Debug, Deserialize)]
+struct Deltas {
+    kind: String,
+}
+
+impl Encoding {
+    fn is_signs(&self) -> bool {
+        match self {
+            Encoding::Threshold => true,
+            Encoding::Block { deltas } => deltas.kind == "threshold",
+            Encoding::Whole => false,
+        }
+    }
 }
 
 /// Reads the curves of the run in `folder`; a run without events has none.
@@ -70,10 +108,16 @@ pub(crate) fn read(folder: &Path) -> Result<Curves> {
 
 impl Curves {
     fn add(&mut self, event: Event) {
+        if let Event::Round { contributors, values_sent, encoding, .. } = &event {
+            self.sent.add(contributors.len(), *values_sent);
+            if encoding.as_ref().is_some_and(Encoding::is_signs) {
+                self.signs.add(contributors.len(), *values_sent);
+            }
+        }
         match event {
             // Groups of workers met between two batches: nothing was computed, so the loss says nothing.
             Event::Round { round, .. } if round.frames == 0.0 => {}
-            Event::Round { source, round } => {
+            Event::Round { source, round, .. } => {
                 for rounds in self.rounds.values_mut() {
                     forget_after(rounds, round.committed_frames, |round| round.committed_frames);
                 }

@@ -1,8 +1,11 @@
 //! What a demo came to: the JSON of `--json`, from what each program wrote.
 
+use super::density::Density;
 use super::experiment_file::System;
 use super::summaries::{Evaluation, LabelSummary, TrainMemory, TrainSummary};
+use super::test_set::PrepareSummary;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The figures of a demo: means over the seeds, and each seed's own.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -12,6 +15,12 @@ pub(crate) struct Figures {
     pub(crate) labels: Labels,
     pub(crate) seconds: Seconds,
     pub(crate) peak_rss_mb: PeakMemory,
+    /// Utterances meant for the test set that are not in it, by reason.
+    #[serde(default)]
+    pub(crate) test_left_out: BTreeMap<String, u64>,
+    /// Share of the test set's time by speakers who are heard in training too; nothing where it is not known.
+    #[serde(default)]
+    pub(crate) test_heard_in_training: Option<f64>,
     /// Each seed's figures; empty within a seed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) seeds: Vec<Figures>,
@@ -43,6 +52,8 @@ pub(crate) struct Student {
     pub(crate) rates: Rates,
     /// Sent and received by all workers, per frame trained on.
     pub(crate) bytes_per_frame: f64,
+    #[serde(flatten)]
+    pub(crate) density: Density,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -74,6 +85,7 @@ pub(crate) struct Trained {
     pub(crate) system: System,
     pub(crate) train: TrainSummary,
     pub(crate) evaluation: Evaluation,
+    pub(crate) density: Density,
     /// Wall-clock time of the whole training command.
     pub(crate) seconds: f64,
 }
@@ -93,10 +105,15 @@ impl SeedRun {
     }
 
     fn figures(&self, prepare: f64) -> Figures {
+        let density = |system| self.of(system).map(|t| t.density).unwrap_or_default();
         let rates = |system| self.of(system).map(|t| t.evaluation.rates).unwrap_or_default();
         let bytes = |system| self.of(system).map_or(0.0, |t| t.train.bytes_per_frame);
         let seconds = |system| self.of(system).map_or(0.0, |t| t.seconds);
-        let student = |system| Student { rates: rates(system), bytes_per_frame: bytes(system) };
+        let student = |system| Student {
+            rates: rates(system),
+            bytes_per_frame: bytes(system),
+            density: density(system),
+        };
         let peak = |of: fn(TrainMemory) -> f64| {
             self.systems.iter().map(|t| of(t.train.peak_rss_mb)).fold(0.0, f64::max)
         };
@@ -123,13 +140,13 @@ impl SeedRun {
                 worker: peak(|memory| memory.worker),
                 labeler: self.label.peak_rss_mb,
             },
-            seeds: Vec::new(),
+            ..Figures::default()
         }
     }
 }
 
 /// Means over the seeds (memory: maxima), with each seed's own figures.
-pub(crate) fn figures(runs: &[SeedRun], prepare_seconds: f64) -> Figures {
+pub(crate) fn figures(runs: &[SeedRun], prepare_seconds: f64, prepared: &PrepareSummary) -> Figures {
     let seeds: Vec<Figures> = runs.iter().map(|run| run.figures(prepare_seconds)).collect();
     let mean = |of: &dyn Fn(&Figures) -> f64| seeds.iter().map(of).sum::<f64>() / seeds.len().max(1) as f64;
     let most = |of: &dyn Fn(&Figures) -> f64| seeds.iter().map(of).fold(0.0, f64::max);
@@ -138,22 +155,22 @@ pub(crate) fn figures(runs: &[SeedRun], prepare_seconds: f64) -> Figures {
         fer_speech: mean(&|f| of(f).fer_speech),
         per: mean(&|f| of(f).per),
     };
+    let student = |of: fn(&Figures) -> Student| Student {
+        rates: Rates {
+            fer: mean(&|f| of(f).rates.fer),
+            fer_speech: mean(&|f| of(f).rates.fer_speech),
+            per: mean(&|f| of(f).rates.per),
+        },
+        bytes_per_frame: mean(&|f| of(f).bytes_per_frame),
+        density: Density::mean(&seeds.iter().map(|f| of(f).density).collect::<Vec<_>>()),
+    };
     Figures {
         teacher: rates(|f| f.teacher),
         students: Students {
             annotated: rates(|f| f.students.annotated),
-            gtc: Student {
-                rates: rates(|f| f.students.gtc.rates),
-                bytes_per_frame: mean(&|f| f.students.gtc.bytes_per_frame),
-            },
-            bmuf: Student {
-                rates: rates(|f| f.students.bmuf.rates),
-                bytes_per_frame: mean(&|f| f.students.bmuf.bytes_per_frame),
-            },
-            dense: Student {
-                rates: rates(|f| f.students.dense.rates),
-                bytes_per_frame: mean(&|f| f.students.dense.bytes_per_frame),
-            },
+            gtc: student(|f| f.students.gtc),
+            bmuf: student(|f| f.students.bmuf),
+            dense: student(|f| f.students.dense),
         },
         labels: Labels {
             bytes_per_frame: mean(&|f| f.labels.bytes_per_frame),
@@ -170,6 +187,8 @@ pub(crate) fn figures(runs: &[SeedRun], prepare_seconds: f64) -> Figures {
             worker: most(&|f| f.peak_rss_mb.worker),
             labeler: most(&|f| f.peak_rss_mb.labeler),
         },
+        test_left_out: prepared.test_left_out(),
+        test_heard_in_training: prepared.test_heard_in_training,
         seeds,
     }
 }
@@ -186,11 +205,13 @@ pub(super) mod tests {
                 seconds: 9.0,
                 bytes_per_frame: 100.0 * seed as f64,
                 peak_rss_mb: TrainMemory { coordinator: 50.0, worker: 300.0 + fer },
+                dev_frame_error: Some(fer + 1.0),
             },
             evaluation: Evaluation {
                 rates: Rates { fer, fer_speech: fer + 5.0, per: fer - 5.0 },
                 ..Evaluation::default()
             },
+            density: Density { density: Some(0.1 * seed as f64), density_of_signs: Some(0.05) },
             seconds: 10.0,
         };
         let all = [System::Teacher].into_iter().chain(System::STUDENTS);
@@ -204,7 +225,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_json_has_the_agreed_keys() {
-        let json = serde_json::to_value(figures(&[run(1, 50.0)], 30.0)).unwrap();
+        let json = serde_json::to_value(figures(&[run(1, 50.0)], 30.0, &PrepareSummary::default())).unwrap();
         let at = |path: &str| json.pointer(path).and_then(serde_json::Value::as_f64);
         for (path, value) in [
             ("/teacher/fer", 50.0),
@@ -212,6 +233,8 @@ pub(super) mod tests {
             ("/students/gtc/per", 45.0),
             ("/students/bmuf/bytes_per_frame", 100.0),
             ("/students/dense/fer", 50.0),
+            ("/students/gtc/density", 0.1),
+            ("/students/bmuf/density_of_signs", 0.05),
             ("/labels/bytes_per_frame", 50.0),
             ("/labels/frames_per_s", 9000.0),
             ("/seconds/prepare", 30.0),
@@ -229,7 +252,8 @@ pub(super) mod tests {
 
     #[test]
     fn rates_are_means_over_seeds_and_memory_the_maximum() {
-        let figures = figures(&[run(1, 40.0), run(3, 60.0)], 1.0);
+        let figures = figures(&[run(1, 40.0), run(3, 60.0)], 1.0, &PrepareSummary::default());
+        assert_eq!(figures.students.dense.density.density, Some(0.2));
         assert_eq!((figures.teacher.fer, figures.students.gtc.bytes_per_frame), (50.0, 200.0));
         assert_eq!(figures.peak_rss_mb.worker, 360.0);
         assert_eq!(figures.seeds.len(), 2);

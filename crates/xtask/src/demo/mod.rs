@@ -2,6 +2,7 @@
 //! it is run; this only decides which ones, keeps what is done, and collects the figures.
 
 pub(crate) mod curves;
+pub(crate) mod density;
 pub(crate) mod experiment_file;
 mod figures;
 pub(crate) mod journal;
@@ -10,6 +11,7 @@ pub(crate) mod recipe;
 mod report;
 mod sets;
 pub(crate) mod summaries;
+mod test_set;
 
 pub(crate) use figures::Figures;
 #[cfg(test)]
@@ -30,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 use summaries::{Evaluation, LabelSummary, TrainSummary};
+use test_set::PrepareSummary;
 
 /// Above this frame error rate, percent, a model of the quick demo has not learned: always saying "silence" gives 87,
 /// and a run that went well below 40.
@@ -84,8 +87,9 @@ impl<'a> Demo<'a> {
         }
         let seeds = 1..=self.options.seeds();
         let runs = seeds.map(|seed| self.seed(seed, prepared)).collect::<Result<Vec<_>>>()?;
-        let figures = figures::figures(&runs, prepared.seconds);
-        self.conclude(&figures, &runs, &sets)?;
+        let summary: PrepareSummary = summaries::read(&self.folder.join("prepare.json"))?;
+        let figures = figures::figures(&runs, prepared.seconds, &summary);
+        self.conclude(&figures, &runs, &sets, &summary)?;
         Ok(figures)
     }
 
@@ -191,11 +195,18 @@ impl<'a> Demo<'a> {
         let done = self.step(&title, inputs, &json(system), Leftovers::Discard, command)?;
         let train: TrainSummary = summaries::read(&home.join(format!("{name}.train.json")))?;
         let evaluation: Evaluation = summaries::read(&json(system))?;
-        Ok((Trained { system, train, evaluation, seconds: trained.seconds }, done))
+        let density = density::read(&home.join(name))?;
+        Ok((Trained { system, train, evaluation, density, seconds: trained.seconds }, done))
     }
 
     /// Writes the figures and the report, and prints the table.
-    fn conclude(&self, figures: &Figures, runs: &[SeedRun], sets: &[(&'static str, SetSize)]) -> Result<()> {
+    fn conclude(
+        &self,
+        figures: &Figures,
+        runs: &[SeedRun],
+        sets: &[(&'static str, SetSize)],
+        prepared: &PrepareSummary,
+    ) -> Result<()> {
         let mut files = vec![self.folder.join("figures.json")];
         files.extend(self.options.json.clone());
         for file in files {
@@ -209,6 +220,7 @@ impl<'a> Demo<'a> {
             sets,
             runs,
             figures,
+            prepared,
             folder: &self.folder,
         };
         let (data, page) = (self.folder.join("report.json"), self.folder.join("report.html"));

@@ -6,6 +6,7 @@ use super::figures::{Figures, SeedRun, Trained};
 use super::recipe::Recipe;
 use super::sets::SetSize;
 use super::summaries::PhoneErrors;
+use super::test_set::PrepareSummary;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -20,6 +21,7 @@ pub(crate) struct Material<'a> {
     pub(crate) sets: &'a [(&'static str, SetSize)],
     pub(crate) runs: &'a [SeedRun],
     pub(crate) figures: &'a Figures,
+    pub(crate) prepared: &'a PrepareSummary,
     /// The demo's folder.
     pub(crate) folder: &'a Path,
 }
@@ -62,17 +64,19 @@ pub(crate) fn data(material: &Material<'_>) -> Result<Value> {
             material.recipe.top_k, labels.bytes_per_frame, labels.frames_per_s
         ),
     ];
-    if material.runs.len() > 1 {
-        notes.push(
-            "Differences with their intervals are those of the first seed; the rates are means.".to_owned(),
-        );
-    }
+    notes.extend(material.prepared.notes());
+    notes.push(
+        "Values sent: the share of the parameters that a worker sends in an exchange, mean over all exchanges, the dense ones \
+         of GTC's warm-up included. Times and bytes of other densities are those of other training."
+            .to_owned(),
+    );
     Ok(json!({
         "title": format!("Semi-supervised acoustic models: {}", material.corpus),
         "subtitle": subtitle(material),
         "facts": facts.collect::<Vec<_>>(),
         "rows": systems().map(|system| row(system, material)).collect::<Vec<_>>(),
         "comparisons": comparisons(material),
+        "paired": paired(material),
         "curves": curves,
         "stages": stages.map(|(name, seconds)| json!({ "name": name, "seconds": seconds })),
         "memory": programs.map(|(program, peak)| json!({ "program": program, "peak_mb": peak })),
@@ -83,7 +87,8 @@ pub(crate) fn data(material: &Material<'_>) -> Result<Value> {
 
 fn subtitle(material: &Material<'_>) -> String {
     let seeds = match material.runs.len() {
-        1 => "One seed: differences below a point may be luck.".to_owned(),
+        1 => "One seed: differences below a point may be luck, and no interval holds the spread of seeds."
+            .to_owned(),
         n => format!("Means over {n} seeds."),
     };
     format!(
@@ -111,6 +116,8 @@ fn row(system: System, material: &Material<'_>) -> Value {
         "role": role,
         "strategy": system.strategy(),
         "runs": trained.iter().map(|trained| trained.evaluation.rates).collect::<Vec<_>>(),
+        "dev_fer": mean_of(trained.iter().map(|trained| trained.train.dev_frame_error)),
+        "density": mean_of(trained.iter().map(|trained| trained.density.density)),
         "phone_errors": trained.iter().map(|trained| trained.evaluation.phones).sum::<PhoneErrors>(),
         "frames": trained.first().map(|trained| trained.train.frames),
         "seconds": mean(&|trained| trained.train.seconds),
@@ -119,9 +126,16 @@ fn row(system: System, material: &Material<'_>) -> Value {
     })
 }
 
-/// Each student against the one that saw annotated audio alone.
+/// The mean where all are known.
+fn mean_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Vec<f64> = values.collect::<Option<_>>()?;
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Each student against the one that saw annotated audio alone; with several seeds by [`paired`].
 fn comparisons(material: &Material<'_>) -> Vec<Value> {
-    let systems = material.runs.first().map_or(&[][..], |run| &run.systems);
+    let [run] = material.runs else { return Vec::new() };
+    let systems = &run.systems;
     let all = systems.iter().flat_map(|trained| {
         trained.evaluation.differences.iter().map(|difference| {
             json!({
@@ -133,6 +147,24 @@ fn comparisons(material: &Material<'_>) -> Vec<Value> {
         })
     });
     all.collect()
+}
+
+/// With several seeds, each student's errors by group beside those of the one that saw annotated audio alone, a pair for each
+/// seed: the report draws from groups and seeds together.
+fn paired(material: &Material<'_>) -> Vec<Value> {
+    if material.runs.len() < 2 {
+        return Vec::new();
+    }
+    let students = System::STUDENTS.into_iter().filter(|system| system.is_semi_supervised());
+    let pairs = |system: System| {
+        let pair = |run: &SeedRun| {
+            let by_group = |system| run.of(system).map(|trained| trained.evaluation.by_group.clone());
+            Some([by_group(system)?, by_group(System::Annotated)?])
+        };
+        let seeds: Option<Vec<_>> = material.runs.iter().map(pair).collect();
+        Some(json!({ "system": system.name(), "baseline": System::Annotated.name(), "seeds": seeds? }))
+    };
+    students.filter_map(pairs).collect()
 }
 
 fn lines(system: System, curves: &Curves) -> Vec<Value> {
@@ -170,7 +202,8 @@ mod tests {
             workers: 2,
             sets: &[("annotated", SetSize { utterances: 3, frames: 120_000, frame_ms: 30 })],
             runs: &runs,
-            figures: &figures(&runs, 30.0),
+            figures: &figures(&runs, 30.0, &PrepareSummary::default()),
+            prepared: &PrepareSummary::default(),
             folder: folder.path(),
         };
         let data: ReportData = serde_json::from_value(data(&material).unwrap()).unwrap();
@@ -183,7 +216,47 @@ mod tests {
             (data.comparisons[0].system.as_str(), data.comparisons[0].difference.points),
             ("gtc", -5.0)
         );
+        assert_eq!((data.rows[2].density, data.rows[2].dev_fer), (Some(0.1), Some(51.0)));
+        assert!(data.paired.is_empty() && data.notes.iter().any(|note| note.contains("left out")));
         assert_eq!(data.facts[0].value, "3 utterances, 1.00 h");
         assert_eq!((data.stages.len(), data.memory.len(), data.settings.len()), (4, 3, 5));
+    }
+
+    #[test]
+    fn with_several_seeds_the_interval_is_drawn_from_all_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let by_group = |errors: u64| {
+            let frames = json!({ "frames": 100, "errors": errors, "speech_frames": 0, "speech_errors": 0 });
+            let phones = json!({ "reference": 0, "substitutions": 0, "insertions": 0, "deletions": 0 });
+            let score = json!({ "frames": frames, "phones": phones });
+            json!({ "groups": { "a": score, "b": score } })
+        };
+        let mut runs = [run(1, 50.0), run(2, 52.0)];
+        for (run, gain) in runs.iter_mut().zip([4, 10]) {
+            std::fs::create_dir_all(folder.path().join(format!("seed-{}", run.seed))).unwrap();
+            for trained in &mut run.systems {
+                let toml = format!("seed-{}/{}.toml", run.seed, trained.system.name());
+                std::fs::write(folder.path().join(toml), "[run]").unwrap();
+                let gain = if trained.system.is_semi_supervised() { gain } else { 0 };
+                trained.evaluation.by_group = by_group(50 - gain);
+            }
+        }
+        let material = Material {
+            corpus: "game",
+            recipe: &Recipe::game(),
+            workers: 2,
+            sets: &[],
+            runs: &runs,
+            figures: &figures(&runs, 30.0, &PrepareSummary::default()),
+            prepared: &PrepareSummary::default(),
+            folder: folder.path(),
+        };
+        let data: ReportData = serde_json::from_value(data(&material).unwrap()).unwrap();
+        assert!(data.comparisons.is_empty());
+        let data = data.compare_seeds();
+        let compared: Vec<&str> = data.comparisons.iter().map(|c| c.system.as_str()).collect();
+        assert_eq!(compared, ["gtc", "bmuf", "dense"]);
+        let found = data.comparisons[0].difference;
+        assert_eq!((found.points, found.low, found.high, found.seeds), (-7.0, -10.0, -4.0, 2));
     }
 }

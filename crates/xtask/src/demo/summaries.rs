@@ -12,6 +12,9 @@ pub(crate) struct TrainSummary {
     pub(crate) seconds: f64,
     pub(crate) bytes_per_frame: f64,
     pub(crate) peak_rss_mb: TrainMemory,
+    /// Of the model that was kept, percent of frames, over senones.
+    #[serde(default)]
+    pub(crate) dev_frame_error: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
@@ -38,6 +41,8 @@ pub(crate) struct Evaluation {
     pub(crate) phones: PhoneErrors,
     /// To the baseline, in each error rate, as the report shows them.
     pub(crate) differences: Vec<Difference>,
+    /// Errors by group of the test set: passed on as they came.
+    pub(crate) by_group: serde_json::Value,
 }
 
 /// Counts behind the phone error rate.
@@ -84,7 +89,7 @@ mod tests {
         let path = folder.path().join("evaluate.json");
         std::fs::write(
             &path,
-            r#"{"fer": 1.0, "per": 2.0, "audio_hours_per_s": null, "differences": [],
+            r#"{"fer": 1.0, "per": 2.0, "audio_hours_per_s": null, "differences": [], "by_group": {"groups": {}},
             "phones": {"reference": 1, "substitutions": 0, "insertions": 0, "deletions": 0}}"#,
         )
         .unwrap();

@@ -23,7 +23,8 @@ case $command in
             echo '{"settings": {"hop_ms": 10, "stack": 3}, "shards": [{"row_groups": [{"rows": 5, "frames": 50000}]}]}' \
                 > "$out/$set/manifest.json"
         done
-        echo '{}' > "$json" ;;
+        echo '{"left_out": {"not_aligned": {"utterances": 2, "by_set": {"test": 2}}}, "test_heard_in_training": 0.25}' \
+            > "$json" ;;
     train)
         mkdir -p "${file%.toml}"
         echo '{"frames": 100, "seconds": 1.5, "bytes_per_frame": 8.0, "peak_rss_mb": {"coordinator": 40, "worker": 200}}' \
@@ -32,7 +33,7 @@ case $command in
         mkdir -p "$out"
         echo '{"bytes_per_frame": 50, "frames_per_s": 9000, "peak_rss_mb": 300}' > "$json" ;;
     evaluate)
-        echo '{"fer": 50.0, "fer_speech": 60.0, "per": 45.0, "audio_hours_per_s": 0.1, "differences": [],
+        echo '{"fer": 50.0, "fer_speech": 60.0, "per": 45.0, "audio_hours_per_s": 0.1, "differences": [], "by_group": {"groups": {}},
             "phones": {"reference": 9, "substitutions": 1, "insertions": 1, "deletions": 1}}' > "$json" ;;
     report)
         echo '<html>' > "$out" ;;
@@ -121,6 +122,7 @@ fn every_step_is_done_once_and_the_figures_are_written() {
     // Not the measured seconds: JSON's decimals may differ from them in the last bit.
     assert_eq!((written.teacher, written.students), (figures.teacher, figures.students));
     assert_eq!(written.seeds.len(), 1);
+    assert_eq!((written.test_left_out["not_aligned"], written.test_heard_in_training), (2, Some(0.25)));
     assert!(out.join("report.html").is_file());
     stage.demo().run().unwrap();
     assert_eq!(stage.commands(), ["report"], "a finished demo only shows its table again");
