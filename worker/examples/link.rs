@@ -1,10 +1,11 @@
 //! One member of a measured cluster; `cargo xtask bench exchange` starts it in a network of its own.
 //!
 //!     link data FOLDER                              writes features that the experiment's model is sized by
-//!     link worker URL IDENTITY ROUNDS EVERY_S       takes part in rounds without computing; prints a JSON line for each
+//!     link worker URL IDENTITY ROUNDS EVERY_S DENSITY
+//!                                                   takes part in rounds without computing; prints a JSON line for each
 //!
-//! Gradients: 5 % of the parameters are busy; in each round each worker has 0.1 % of all, at random places among them, just
-//! above the threshold of 0.01, and the rest far below. A parameter's sign is the same for all workers: gradients of
+//! Gradients: 5 % of the parameters are busy, and five times the density where that is more; in each round each worker has
+//! DENSITY of all, a share of 1, at random places among them, just above the threshold of 0.01, and the rest far below. A parameter's sign is the same for all workers: gradients of
 //! different data mostly agree on where they are large.
 
 use half::f16;
@@ -16,8 +17,8 @@ use stentor_store::Store;
 use stentor_worker::measure::{Gradients, measure};
 
 const SENONES: usize = 3000;
-const DENSITY: f64 = 0.001;
-const BUSY: u64 = 20;
+/// Places in a row of which one is busy, at most.
+const ROW: u64 = 20;
 const TAU: f32 = 0.01;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -26,19 +27,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["data", folder] => write_features(folder).await,
-        ["worker", url, identity, rounds, every] => {
+        ["worker", url, identity, rounds, every, density] => {
             let every = Duration::from_secs_f64(every.parse()?);
             let seed = identity.bytes().fold(7, |h: u64, b| h.wrapping_mul(31).wrapping_add(u64::from(b)));
-            let mut spikes = Spikes { random: seed, places: Vec::new() };
+            let mut spikes = Spikes { density: density.parse()?, random: seed, places: Vec::new() };
             let tell = |round| println!("{}", serde_json::to_string(&round).expect("plain numbers"));
             Ok(measure(url, identity, rounds.parse()?, every, &mut spikes, tell).await?)
         }
-        _ => Err("expected `data FOLDER` or `worker URL IDENTITY ROUNDS EVERY_S`".into()),
+        _ => Err("expected `data FOLDER` or `worker URL IDENTITY ROUNDS EVERY_S DENSITY`".into()),
     }
 }
 
 /// Few large values in a vector of tiny ones.
 struct Spikes {
+    /// Share of the large ones.
+    density: f64,
     random: u64,
     /// Where the last ones were.
     places: Vec<usize>,
@@ -64,10 +67,15 @@ impl Gradients for Spikes {
             gradient[place] = 1e-9;
         }
         let len = gradient.len() as u64;
-        for _ in 0..(len as f64 * DENSITY) as u64 {
-            // One of twenty places in a row is busy; which one is scattered.
-            let row = self.draw() % (len / BUSY);
-            let place = (row * BUSY + mix(row) % BUSY) as usize;
+        let width = ((0.2 / self.density) as u64).clamp(1, ROW);
+        let wanted = (len as f64 * self.density) as usize;
+        while self.places.len() < wanted {
+            // One place in a row is busy; which one is scattered.
+            let row = self.draw() % (len / width);
+            let place = (row * width + mix(row) % width) as usize;
+            if gradient[place].abs() >= TAU {
+                continue;
+            }
             gradient[place] = if mix(place as u64) & 1 == 0 { 1.001 * TAU } else { -1.001 * TAU };
             self.places.push(place);
         }

@@ -44,12 +44,22 @@ pub(crate) struct Exchange {
     /// Only this line: 100mbit or 1gbit.
     #[arg(long, value_parser = ["100mbit", "1gbit"])]
     rate: Option<String>,
+    /// Densities at which GTC is measured, percent of the values; the first is the one that the other methods are held
+    /// against.
+    #[arg(long, value_delimiter = ',', default_values_t = [0.1, 1.0, 3.0, 10.0], value_name = "PERCENT,…", value_parser = density)]
+    densities: Vec<f64>,
     /// Rounds that count.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
     /// Of whole models at 100 Mbit/s, which take many seconds each, as many as this at most.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     slow_rounds: u64,
+}
+
+/// Percent of the values that a worker sends; above 20 the made-up gradients have no room for more large values.
+fn density(text: &str) -> Result<f64, String> {
+    let expected = || format!("expected a percentage above 0 and at most 20, found `{text}`");
+    text.parse().ok().filter(|percent| *percent > 0.0 && *percent <= 20.0).ok_or_else(expected)
 }
 
 /// Figures of one bench; each of its parts adds its own.
@@ -105,6 +115,14 @@ fn number(figures: &Value, path: &str) -> Result<f64> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn densities_are_percentages_that_the_made_up_gradients_have_room_for() {
+        assert_eq!(density("0.1"), Ok(0.1));
+        for bad in ["0", "-1", "21", "NaN", "many"] {
+            assert!(density(bad).unwrap_err().contains(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn figures_are_found_by_path_and_a_missing_one_is_named() {

@@ -34,6 +34,8 @@ pub(super) struct Setting<'a> {
     /// On the workers' hosts, one each; else the coordinator sums.
     pub(super) own_reducers: bool,
     pub(super) exchange: &'a str,
+    /// Share of the values that a member's gradient has above the threshold.
+    pub(super) density: f64,
     /// Rounds that do not count, and those that do.
     pub(super) warm_up: u64,
     pub(super) rounds: u64,
@@ -112,9 +114,10 @@ pub(super) fn run(
     let url = format!("http://{listen}");
     let (rounds, every) =
         ((setting.warm_up + setting.rounds).to_string(), setting.every.as_secs_f64().to_string());
+    let density = setting.density.to_string();
     let mut members = Vec::new();
     for host in hosts {
-        let words = ["worker", &url, &format!("worker-{host:02}"), &rounds, &every];
+        let words = ["worker", &url, &format!("worker-{host:02}"), &rounds, &every, &density];
         members.push(start(host, &member, &words, Stdio::piped())?);
     }
     let outputs: Vec<_> = members.iter().filter_map(|&m| processes.0[m].stdout.take()).collect();

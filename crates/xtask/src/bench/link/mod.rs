@@ -30,9 +30,13 @@ const DENSE: &str = "strategy = \"dense\"\n";
 const GTC: &str =
     "strategy = \"gtc\"\n[exchange.gtc]\ntau = 0.01\nwarmup_dense = 0.0\ndownlink = \"rethreshold\"\n";
 
-/// The density and the block that are measured, for the planner.
-const PLANNED: &str = "strategy = \"gtc\"\n[exchange.gtc]\ndensity = 0.001\nwarmup_dense = 0.0\ndownlink = \"rethreshold\"\n\
-                       [exchange.bmuf]\nblock = 50\n";
+/// A density and the block that are measured, for the planner.
+fn planned_exchange(density: f64) -> String {
+    format!(
+        "strategy = \"gtc\"\n[exchange.gtc]\ndensity = {density}\nwarmup_dense = 0.0\ndownlink = \"rethreshold\"\n\
+         [exchange.bmuf]\nblock = {BLOCK}\n"
+    )
+}
 
 pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut Figures) -> Result<()> {
     setup::run(environment, &[Part::Libtorch(Accelerator::Cpu)])?;
@@ -45,7 +49,19 @@ pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut F
         let mut write = std::process::Command::new(programs.join("examples/link"));
         process::run(write.arg("data").arg(&data), Deadline::minutes(5))?;
     }
-    let bench = Bench { programs, folder, python, rounds: options.rounds, slow_rounds: options.slow_rounds };
+    let shares: Vec<f64> = options.densities.iter().map(|percent| percent / 100.0).collect();
+    let Some((&density, others)) = shares.split_first() else {
+        anyhow::bail!("--densities: expected at least one, found none");
+    };
+    let bench = Bench {
+        programs,
+        folder,
+        python,
+        density,
+        other_densities: others.to_vec(),
+        rounds: options.rounds,
+        slow_rounds: options.slow_rounds,
+    };
     let mut link = Map::new();
     let mut errors = Errors::default();
     println!("\n{HEAD}");
@@ -84,6 +100,9 @@ struct Bench {
     folder: PathBuf,
     /// With torch; none where it is not installed.
     python: Option<PathBuf>,
+    /// Of GTC where methods are compared, and those at which it is measured besides.
+    density: f64,
+    other_densities: Vec<f64>,
     rounds: u64,
     slow_rounds: u64,
 }
@@ -98,6 +117,7 @@ impl Bench {
             workers,
             own_reducers,
             exchange,
+            density: self.density,
             warm_up,
             rounds,
             every: Duration::from_secs_f64(every),
@@ -131,7 +151,8 @@ impl Bench {
         let seconds = |m: &Measured| Seconds { under_way: m.under_way_seconds(), total: m.seconds() };
         let measured =
             [("dense", seconds(&dense)), ("gtc-rethresholded", seconds(&gtc)), ("bmuf", seconds(&bmuf))];
-        let text = cluster::experiment_file(&setting(PLANNED, false, 0, 0, 0.0), "");
+        let planned_exchange = planned_exchange(self.density);
+        let text = cluster::experiment_file(&setting(&planned_exchange, false, 0, 0, 0.0), "");
         let planned = planner::plan(&self.programs, &self.folder, &text, rate, workers, BLOCK)?;
         errors.compare(&planned, &measured);
         let mut figures = Map::new();
@@ -161,6 +182,24 @@ impl Bench {
         ] {
             figures.insert(key.to_owned(), json!(value));
         }
+        let mut by_density = Map::new();
+        let at = |m: &Measured| json!({"s": m.seconds(), "bytes": traffic(m), "cpu_s": m.cpu_seconds()});
+        by_density.insert(self.density.to_string(), at(&gtc));
+        for &density in &self.other_densities {
+            let found = run(Setting { density, ..setting(GTC, false, GTC_WARM_UP, rounds, 1.0) })?;
+            println!(
+                "{:36} GTC at {:4.1} % | {:>8.3} {:>6} {:>6.0} {:>5.0} {:>7.2} |",
+                "",
+                100.0 * density,
+                found.seconds(),
+                shown(ratio(found.seconds())),
+                found.mean(|r| r.bytes_out as f64 / 1e3),
+                found.mean(|r| r.bytes_in as f64 / 1e3),
+                found.cpu_seconds(),
+            );
+            by_density.insert(density.to_string(), at(&found));
+        }
+        figures.insert("gtc_by_density".to_owned(), Value::Object(by_density));
         Ok(figures)
     }
 
@@ -202,8 +241,15 @@ impl Bench {
         let rate = RATES[0];
         let network = Network::lay(2, Some(rate))?;
         let every = Duration::from_secs(2);
-        let setting =
-            Setting { workers: 1, own_reducers: false, exchange: DENSE, warm_up: 1, rounds: 3, every };
+        let setting = Setting {
+            workers: 1,
+            own_reducers: false,
+            exchange: DENSE,
+            density: self.density,
+            warm_up: 1,
+            rounds: 3,
+            every,
+        };
         let measured = cluster::run(&network, &self.programs, &self.folder, &setting)?;
         let bits = MODEL_BYTES * 8.0 / measured.mean(|r| r.send_s);
         let share = bits / (f64::from(rate.megabits) * 1e6);
@@ -220,6 +266,7 @@ impl Bench {
             workers: WORKERS,
             own_reducers: false,
             exchange: DENSE,
+            density: self.density,
             warm_up: 0,
             rounds: 2,
             every: Duration::from_secs(2),
