@@ -123,8 +123,8 @@ impl Engine {
 
     fn record(&mut self, event: &Event) {
         match event {
-            Event::Round { source, frames, loss, committed_frames, contributors, .. } => {
-                self.tally.round(*source, *frames, *loss, self.started);
+            Event::Round { source, loss, committed_frames, contributors, .. } => {
+                self.tally.round(event, self.started);
                 self.spans.closed(event);
                 let view = self.core.view(0);
                 crate::summary::measure(event, self.parameters, &view);

@@ -44,9 +44,9 @@ pub struct Progress {
     pub committed_frames: u64,
     /// Its end.
     pub total_frames: u64,
-    /// Source of the closed round.
+    /// Source of most of the closed round's batches.
     pub source: &'static str,
-    /// Its loss, nats a frame.
+    /// The round's loss, nats a frame.
     pub loss: f64,
 }
 

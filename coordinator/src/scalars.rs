@@ -1,6 +1,6 @@
 //! The run's figures for TensorBoard, beside the event log and from the same events.
 
-use crate::core::{Encoding, Event, Millis};
+use crate::core::{Encoding, Event, Millis, OfSource};
 use bytes::Bytes;
 use std::time::{SystemTime, UNIX_EPOCH};
 use stentor_experiment::{Schedule, Source};
@@ -120,12 +120,9 @@ impl Scalars {
 
     fn round(&self, event: &Event) -> Vec<(String, f64)> {
         let &Event::Round {
-            source,
             ref contributors,
             frames,
             committed_frames,
-            loss,
-            frame_error,
             gradient_norm,
             values_sent,
             bytes_up,
@@ -139,11 +136,13 @@ impl Scalars {
         let mut figures = Vec::new();
         // Where groups only exchange models, and in a round of nothing but empty batches, nothing was learned.
         if frames > 0 {
-            let mut of_source =
-                |figure: &str, value| figures.push((format!("{figure}/{}", source.name()), value));
-            of_source("loss", loss);
-            of_source("frame_error", frame_error);
-            of_source("learning_rate", self.learning_rate(source, committed_frames));
+            for OfSource { source, loss, frame_error, .. } in event.by_source() {
+                let mut of_source =
+                    |figure: &str, value| figures.push((format!("{figure}/{}", source.name()), value));
+                of_source("loss", loss);
+                of_source("frame_error", frame_error);
+                of_source("learning_rate", self.learning_rate(source, committed_frames));
+            }
             figures.push(("gradient_norm".to_owned(), gradient_norm));
             figures.push(("exchange/bytes_per_frame".to_owned(), bytes_up as f64 / frames as f64));
             figures.push(("seconds/compute".to_owned(), compute_s));

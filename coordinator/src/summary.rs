@@ -1,8 +1,7 @@
-use crate::core::{Encoding, Event, View};
+use crate::core::{Encoding, Event, OfSource, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
-use stentor_experiment::Source;
 use stentor_proto::v1;
 use stentor_runtime::metrics;
 use tokio::time::Instant;
@@ -55,12 +54,15 @@ impl Tally {
         self.bytes_down += traffic.received_bytes;
     }
 
-    pub(crate) fn round(&mut self, source: Source, frames: u64, loss: f64, started: Instant) {
+    /// A round has closed.
+    pub(crate) fn round(&mut self, event: &Event, started: Instant) {
         self.rounds += 1;
-        self.frames += frames;
-        *self.frames_by_source.entry(source.name().to_owned()).or_default() += frames;
+        for OfSource { source, frames, loss, .. } in event.by_source() {
+            self.frames += frames;
+            *self.frames_by_source.entry(source.name().to_owned()).or_default() += frames;
+            tracing::debug!(source = source.name(), frames, loss, "round closed");
+        }
         self.seconds = started.elapsed().as_secs_f64();
-        tracing::debug!(source = source.name(), frames, loss, "round closed");
     }
 
     pub(crate) fn summary(&self, run: &str, strategy: &str, checkpoint: &str, dev: Option<f64>) -> Summary {
@@ -86,29 +88,18 @@ impl Tally {
 
 /// A closed round's figures for `/metrics`.
 pub(crate) fn measure(event: &Event, parameters: usize, view: &View) {
-    let Event::Round {
-        source,
-        frames,
-        committed_frames,
-        loss,
-        frame_error,
-        contributors,
-        values_sent,
-        bytes_up,
-        encoding,
-        ..
-    } = event
+    let Event::Round { source, committed_frames, contributors, values_sent, bytes_up, encoding, .. } = event
     else {
         return;
     };
     metrics::rounds(1, view.strategy, *source);
     metrics::progress(*committed_frames as f64 / view.total_frames.max(1) as f64);
     metrics::last_round_timestamp(SystemTime::now());
-    metrics::frames(*frames, *source);
-    // A round of nothing but empty batches has neither.
-    if *frames > 0 {
-        metrics::loss(*loss, *source);
-        metrics::frame_error(frame_error / 100.0, *source);
+    // A round of nothing but empty batches has none of these.
+    for OfSource { source, frames, loss, frame_error } in event.by_source() {
+        metrics::frames(frames, source);
+        metrics::loss(loss, source);
+        metrics::frame_error(frame_error / 100.0, source);
     }
     metrics::exchanged(*bytes_up, metrics::Direction::In);
     let values = (parameters * contributors.len()).max(1) as f64;

@@ -1,11 +1,12 @@
 //! The core's types on the wire.
 
 use crate::core::{
-    Arrival, Assignment, BadRowGroup, Boundary, Company, Deltas, DevScore, Encoding, Fence, Report, View,
-    Written,
+    Arrival, Assignment, BadRowGroup, Boundary, Company, Deltas, DevScore, Encoding, Fence, Learned, Report,
+    View, Written,
 };
+use std::collections::BTreeMap;
 use stentor_dataset::{Dataset, Place};
-use stentor_experiment::Strategy;
+use stentor_experiment::{Source, Strategy};
 use stentor_proto::{required, v1};
 use stentor_shards::Kind;
 
@@ -76,6 +77,7 @@ pub(crate) fn boundary(boundary: Boundary) -> v1::Boundary {
 }
 
 pub(crate) fn arrival(run_id: &str, header: v1::ContributionHeader) -> Result<Arrival, String> {
+    let by_source = by_source(&header)?;
     Ok(Arrival {
         fence: checked_fence(run_id, header.fence)?,
         identity: header.identity,
@@ -83,6 +85,7 @@ pub(crate) fn arrival(run_id: &str, header: v1::ContributionHeader) -> Result<Ar
         frames: header.frames,
         loss_sum: header.loss_sum,
         correct_frames: header.correct_frames,
+        by_source,
         gradient_norm: header.gradient_norm,
         suggested_tau: header.suggested_tau,
         values_sent: header.values_sent,
@@ -93,6 +96,26 @@ pub(crate) fn arrival(run_id: &str, header: v1::ContributionHeader) -> Result<Ar
         compute_s: header.compute_s,
         leaving: header.leaving,
     })
+}
+
+/// A contribution's figures for each source. Where there are any, they must come to those of the whole.
+fn by_source(header: &v1::ContributionHeader) -> Result<BTreeMap<Source, Learned>, String> {
+    let mut by_source = BTreeMap::new();
+    for &v1::SourceFigures { source, frames, loss_sum, correct_frames } in &header.by_source {
+        let source = stentor_proto::source(source).map_err(|e| e.to_string())?;
+        if by_source.insert(source, Learned { frames, loss_sum, correct_frames }).is_some() {
+            return Err(format!("expected figures of the {} data once, found them twice", source.name()));
+        }
+    }
+    let sum = |of: fn(&Learned) -> u64| by_source.values().map(of).fold(0, u64::saturating_add);
+    let found = (sum(|learned| learned.frames), sum(|learned| learned.correct_frames));
+    let expected = (header.frames, header.correct_frames);
+    if !by_source.is_empty() && found != expected {
+        return Err(format!(
+            "expected sources' (frames, correct frames) that add up to {expected:?}, found {found:?}"
+        ));
+    }
+    Ok(by_source)
 }
 
 /// Row groups that a member set aside, found in the data of this run.

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
 use stentor_acoustic::Score;
 use stentor_experiment::{Schedule, Source};
 use stentor_plan::Lease;
+use stentor_proto::v1;
 use stentor_runtime::metrics;
 
 /// What the round's batches came to.
@@ -9,8 +11,18 @@ pub(crate) struct Learned {
     pub(crate) frames: u64,
     pub(crate) loss_sum: f64,
     pub(crate) correct_frames: u64,
+    /// The three by source of the batches.
+    pub(crate) by_source: BTreeMap<Source, OfSource>,
     /// Of the last batch.
     pub(crate) gradient_norm: f64,
+}
+
+/// What the batches of one source came to.
+#[derive(Debug, Default)]
+pub(crate) struct OfSource {
+    pub(crate) frames: u64,
+    pub(crate) loss_sum: f64,
+    pub(crate) correct_frames: u64,
 }
 
 impl Learned {
@@ -28,7 +40,22 @@ impl Learned {
         self.loss_sum += score.loss;
         self.correct_frames += score.correct as u64;
         self.gradient_norm = norm;
+        let of = self.by_source.entry(lease.source).or_default();
+        of.frames += score.frames as u64;
+        of.loss_sum += score.loss;
+        of.correct_frames += score.correct as u64;
         true
+    }
+
+    /// As the coordinator is told.
+    pub(crate) fn figures(&self) -> Vec<v1::SourceFigures> {
+        let figures = |(&source, of): (&Source, &OfSource)| v1::SourceFigures {
+            source: v1::Source::from(source).into(),
+            frames: of.frames,
+            loss_sum: of.loss_sum,
+            correct_frames: of.correct_frames,
+        };
+        self.by_source.iter().map(figures).collect()
     }
 }
 

@@ -143,7 +143,6 @@ impl<'a> Session<'a> {
         let (began, started) = (SystemTime::now(), Instant::now());
         let mut learned = self.learn(&assignment, &leases).await?;
         let compute = started.elapsed();
-        let trained = learned.frames;
 
         let started = Instant::now();
         let coded = self.code(&assignment, &kind, &mut learned)?;
@@ -164,6 +163,7 @@ impl<'a> Session<'a> {
             encode_s: encode.as_secs_f64(),
             bad_row_groups: self.feed.bad(&leases),
             leaving: self.shutdown.is_requested(),
+            by_source: learned.figures(),
             ..Default::default()
         };
         let Update { header, sums, spoke, send, wait, fetch } =
@@ -188,8 +188,11 @@ impl<'a> Session<'a> {
         self.trace(&fence, began, &phases);
         metrics::residual_norm(coded.residual_norm);
         metrics::gradient_norm(learned.gradient_norm);
-        metrics::frames(trained, source);
-        metrics::learning_rate(learning_rate, source);
+        for (&source, of) in &learned.by_source {
+            metrics::frames(of.frames, source);
+            let (committed, total) = (assignment.committed_frames, assignment.total_frames);
+            metrics::learning_rate(self.learning_rate(source, committed, total), source);
+        }
         if let (None, Some(boundary)) = (&header.next, &header.boundary) {
             // Once in a session.
             let _ = self.last.set(boundary.checkpoint.clone());

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use stentor_exchange::gtc::{self, Phase};
 use stentor_exchange::{Tau, short_block_momentum};
 use stentor_experiment::{BlockDeltas, Source, Strategy};
-use stentor_plan::RoundPlan;
+use stentor_plan::{RoundPlan, RoundSize};
 
 /// The strategy in force and what is under way in it.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub(super) struct Course {
     flushed: bool,
     /// Rounds inside groups since all replicas were one (two-tier).
     pub(super) apart: u32,
-    /// Source of the last batches.
+    /// Source of most batches of the last round that had any.
     pub(super) source: Source,
 }
 
@@ -65,10 +65,10 @@ impl Core {
     }
 
     /// Batches of a member's next round.
-    pub(super) fn batches_per_round(&self) -> u32 {
+    pub(super) fn round_size(&self) -> RoundSize {
         match self.course.strategy {
-            Strategy::Bmuf => self.settings.experiment.exchange.bmuf.block,
-            Strategy::Dense | Strategy::Gtc | Strategy::TwoTier => 1,
+            Strategy::Bmuf => RoundSize::Block(self.settings.experiment.exchange.bmuf.block),
+            Strategy::Dense | Strategy::Gtc | Strategy::TwoTier => RoundSize::Batch,
         }
     }
 

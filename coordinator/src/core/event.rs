@@ -1,4 +1,4 @@
-use super::types::{Encoding, Fence, Millis, Slot};
+use super::types::{Encoding, Fence, Learned, Millis, Slot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_experiment::{Source, Strategy};
@@ -13,7 +13,7 @@ pub enum Event {
         /// Where.
         #[serde(flatten)]
         fence: Fence,
-        /// Source of its batches.
+        /// Source of most of its batches.
         source: Source,
         /// Slots that contributed.
         contributors: Vec<Slot>,
@@ -30,6 +30,9 @@ pub enum Event {
         loss: f64,
         /// Percent of frames.
         frame_error: f64,
+        /// The same for each source that it had frames of. Logs of older programs do not say: their rounds had one source.
+        #[serde(default)]
+        by_source: Vec<OfSource>,
         /// Norm of the first contributor's gradient.
         gradient_norm: f64,
         /// Share of values sent.
@@ -134,6 +137,43 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+}
+
+/// What a round's batches of one source came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OfSource {
+    /// Which.
+    pub source: Source,
+    /// Valid frames.
+    pub frames: u64,
+    /// Nats a frame.
+    pub loss: f64,
+    /// Percent of frames.
+    pub frame_error: f64,
+}
+
+impl OfSource {
+    pub(super) fn new(source: Source, learned: Learned) -> Self {
+        let Learned { frames, loss_sum, correct_frames } = learned;
+        let per_frame = 1.0 / frames.max(1) as f64;
+        let frame_error = 100.0 * (1.0 - correct_frames as f64 * per_frame);
+        Self { source, frames, loss: loss_sum * per_frame, frame_error }
+    }
+}
+
+impl Event {
+    /// What a closed round's batches came to, source by source; empty where it had no frames. In the log of an older program,
+    /// whose rounds had one source each, it is what the round as a whole came to.
+    #[must_use]
+    pub fn by_source(&self) -> Vec<OfSource> {
+        match *self {
+            Event::Round { ref by_source, .. } if !by_source.is_empty() => by_source.clone(),
+            Event::Round { source, frames, loss, frame_error, .. } if frames > 0 => {
+                vec![OfSource { source, frames, loss, frame_error }]
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Members as `[{"slot": …, "identity": …}]`: within a tagged enum, serde reads no map back whose keys are numbers.

@@ -131,7 +131,9 @@ impl Core {
         for action in actions.iter() {
             if let Action::Record(event @ Event::Round { loss, frame_error, gradient_norm, compute_s, .. }) =
                 action
-                && ![loss, frame_error, gradient_norm, compute_s].into_iter().all(|value| value.is_finite())
+                && !(event.by_source().iter().flat_map(|of| [of.loss, of.frame_error]))
+                    .chain([*loss, *frame_error, *gradient_norm, *compute_s])
+                    .all(f64::is_finite)
             {
                 found(Invariant::Finite, format!("{event:?}"));
             }

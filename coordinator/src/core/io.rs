@@ -202,7 +202,7 @@ pub enum Departure {
 pub struct Closing {
     /// The round.
     pub fence: Fence,
-    /// Source of the round's batches.
+    /// Source of most of the round's batches: of all, but in a block.
     pub source: Source,
     /// How the payloads are coded.
     pub encoding: Encoding,

@@ -22,13 +22,13 @@ mod tests;
 
 #[cfg(any(test, feature = "simulation"))]
 pub use bug::Bug;
-pub use event::Event;
+pub use event::{Event, OfSource};
 pub use invariant::{Invariant, Violation};
 pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refusal};
 pub use quarantine::BadRowGroup;
 pub use types::{
-    Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Millis, Report, Saved,
-    Session, Slot, Written,
+    Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Learned, Millis, Report,
+    Saved, Session, Slot, Written,
 };
 pub use waits::{Reason, Wait};
 

@@ -3,8 +3,8 @@ use super::Bug;
 use super::boundaries::MOST_PENDING;
 use super::membership::Assignments;
 use super::{
-    Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Fence, Millis, Next,
-    Outcome, Phase, Refusal, Slot,
+    Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Fence, Learned, Millis,
+    Next, OfSource, Outcome, Phase, Refusal, Slot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Source;
@@ -15,6 +15,7 @@ use stentor_plan::{Lease, RoundPlan};
 pub(super) struct Round {
     /// Who computes what; none where groups only exchange models.
     pub(super) work: Option<RoundPlan>,
+    /// Of most of its batches; a block may have some of the other one, too.
     pub(super) source: Source,
     pub(super) encoding: Encoding,
     /// Contributions that are computed.
@@ -27,6 +28,34 @@ pub(super) struct Round {
     lags: Vec<Millis>,
     /// Whether the round is like most: nobody has just loaded, written or scored anything, and nobody went.
     usual: bool,
+}
+
+/// Source of most of a round's batches; none where it has no batches.
+fn main_source(work: &RoundPlan) -> Option<Source> {
+    let batches = |source: Source| -> u64 {
+        let leases = work.leases.values().flatten().filter(|lease| lease.source == source);
+        leases.map(|lease| u64::from(lease.batches)).sum()
+    };
+    Source::ALL.into_iter().filter(|&source| batches(source) > 0).max_by_key(|&source| batches(source))
+}
+
+/// What the batches of `source` came to in a round's contributions. A worker of before blocks had batches of both sources
+/// only tells of all of its batches, which are the round's.
+fn learned_from<'a>(source: Source, round: &Round, arrivals: impl Iterator<Item = &'a Arrival>) -> Learned {
+    let of_one = |arrival: &Arrival| match arrival.by_source.get(&source) {
+        Some(learned) => *learned,
+        None if arrival.by_source.is_empty() && source == round.source => Learned {
+            frames: arrival.frames,
+            loss_sum: arrival.loss_sum,
+            correct_frames: arrival.correct_frames,
+        },
+        None => Learned::default(),
+    };
+    arrivals.map(of_one).fold(Learned::default(), |sum, one| Learned {
+        frames: sum.frames + one.frames,
+        loss_sum: sum.loss_sum + one.loss_sum,
+        correct_frames: sum.correct_frames + one.correct_frames,
+    })
 }
 
 /// Bits a second that a line must carry at least: how long a payload may be under way beyond the round's deadline.
@@ -47,10 +76,10 @@ impl Core {
         let slots: Vec<Slot> = self.members.keys().copied().collect();
         let work = match self.groups_meet() {
             true => None,
-            false => Some(self.position.assign(&self.settings.plan, &slots, self.batches_per_round())?),
+            false => Some(self.position.assign(&self.settings.plan, &slots, self.round_size())?),
         };
         let encoding = self.encoding(work.as_ref());
-        let source = work.as_ref().map_or(self.course.source, |work| work.source);
+        let source = work.as_ref().and_then(main_source).unwrap_or(self.course.source);
         self.course.source = source;
         let every = u64::from(self.settings.experiment.cluster.digest_every);
         let assignments = slots
@@ -125,7 +154,8 @@ impl Core {
         if round.arrivals.contains_key(&slot) {
             return refuse(Refusal::Twice, "a contribution to this round has already come".into());
         }
-        if !(arrival.loss_sum.is_finite() && arrival.gradient_norm.is_finite()) {
+        let mut losses = arrival.by_source.values().map(|learned| learned.loss_sum).chain([arrival.loss_sum]);
+        if !(losses.all(f64::is_finite) && arrival.gradient_norm.is_finite()) {
             return self.refuse_poison(now, &arrival, actions);
         }
         let first = *round.first_ms.get_or_insert(now);
@@ -332,6 +362,8 @@ impl Core {
         let frames: u64 = counted().map(|a| a.frames).sum();
         let correct: u64 = counted().map(|a| a.correct_frames).sum();
         let loss: f64 = counted().map(|a| a.loss_sum).sum();
+        let by_source = Source::ALL.map(|source| (source, learned_from(source, round, counted())));
+        let by_source = by_source.into_iter().filter(|(_, learned)| learned.frames > 0);
         let per_frame = 1.0 / frames.max(1) as f64;
         let leases = round.work.iter().flat_map(|work| &work.leases);
         let share =
@@ -349,6 +381,7 @@ impl Core {
             committed_frames: self.position.committed_frames(),
             loss: loss * per_frame,
             frame_error: 100.0 * (1.0 - correct as f64 * per_frame),
+            by_source: by_source.map(|(source, learned)| OfSource::new(source, learned)).collect(),
             gradient_norm: arrivals.values().next().map_or(0.0, |a| a.gradient_norm),
             values_sent: arrivals.values().map(|a| a.values_sent).sum(),
             bytes_up: arrivals.values().map(|a| a.payload_bytes).sum(),

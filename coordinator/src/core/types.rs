@@ -1,7 +1,7 @@
 use super::quarantine::BadRowGroup;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use stentor_experiment::Strategy;
+use stentor_experiment::{Source, Strategy};
 use stentor_plan::{Lease, Position};
 
 /// Milliseconds since the coordinator started. The core has no clock: every input brings the time.
@@ -135,6 +135,8 @@ pub struct Arrival {
     pub loss_sum: f64,
     /// Frames whose most likely output was the target's.
     pub correct_frames: u64,
+    /// The three by source of the batches; empty from a worker that does not tell.
+    pub by_source: BTreeMap<Source, Learned>,
     /// 2-norm of the mean gradient.
     pub gradient_norm: f64,
     /// τ that would have sent the asked density; 0 where none was asked.
@@ -153,6 +155,17 @@ pub struct Arrival {
     pub compute_s: f64,
     /// Whether the sender is asked to stop, and stays until what its residual holds is in the model.
     pub leaving: bool,
+}
+
+/// Sums over frames that were learned from.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Learned {
+    /// Valid frames.
+    pub frames: u64,
+    /// Sum of the loss, nats.
+    pub loss_sum: f64,
+    /// Frames whose most likely output was the target's.
+    pub correct_frames: u64,
 }
 
 /// What a member did at a boundary.

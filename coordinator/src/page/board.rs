@@ -5,7 +5,7 @@ use super::curves::Curve;
 use super::lists::{Checkpoint, Happening, LISTED, Quarantined, SetAside, Standing};
 use super::note::{Note, Setting, Wires};
 use super::pace::Pace;
-use crate::core::{Encoding, Event, Millis, View};
+use crate::core::{Encoding, Event, Millis, OfSource, View};
 use std::collections::{BTreeMap, VecDeque};
 use stentor_experiment::Source;
 
@@ -50,6 +50,7 @@ pub(crate) struct Curves {
 /// The newest round.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LastRound {
+    /// Of most of its batches.
     pub(crate) source: Source,
     pub(crate) encoding: Encoding,
     pub(crate) at_ms: Millis,
@@ -200,7 +201,6 @@ impl Board {
             ref contributors,
             frames,
             committed_frames,
-            loss,
             values_sent,
             bytes_up,
             encoding,
@@ -211,11 +211,13 @@ impl Board {
             return;
         };
         let weight = frames as f64;
-        let curve = match source {
-            Source::Annotated => &mut self.curves.annotated,
-            Source::MachineLabeled => &mut self.curves.machine_labeled,
-        };
-        curve.push(committed_frames, loss, weight);
+        for OfSource { source, frames, loss, .. } in event.by_source() {
+            let curve = match source {
+                Source::Annotated => &mut self.curves.annotated,
+                Source::MachineLabeled => &mut self.curves.machine_labeled,
+            };
+            curve.push(committed_frames, loss, frames as f64);
+        }
         self.curves.bytes_per_frame.push(committed_frames, bytes_up as f64 / weight.max(1.0), weight);
         match encoding {
             Encoding::Threshold { tau, density: aim } => {

@@ -33,6 +33,7 @@ fn round(round: u64, loss: f64, at_ms: Millis) -> Event {
         committed_frames: (round + 1) * 200,
         loss,
         frame_error: 50.0,
+        by_source: Vec::new(),
         gradient_norm: 1.0,
         values_sent: 60,
         bytes_up: 100,

@@ -7,6 +7,7 @@ use crate::core::{
     Arrival, Assignment, Boundary, Bug, Closing, Company, DevScore, Encoding, Fence, Millis, Next, Report,
     Session,
 };
+use std::collections::BTreeMap;
 use stentor_experiment::BmufMomentum;
 
 /// A pretended worker process. It does what `worker/src/session.rs` does, one step at a time.
@@ -215,6 +216,7 @@ impl Worker {
             frames,
             loss_sum: if self.identity == POISONED { frames as f64 * pretence.loss } else { 1.0 },
             correct_frames: 0,
+            by_source: BTreeMap::new(),
             gradient_norm: 1.0,
             suggested_tau: 4.0,
             values_sent: 1,

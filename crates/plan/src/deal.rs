@@ -1,67 +1,85 @@
 use crate::interleave::Stretch;
-use crate::position::Ledger;
+use crate::position::{Ledger, RoundSize};
 use crate::{Lease, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Source;
 
 /// What a round hands out, and the ledgers after it.
 pub(crate) struct Deal {
-    pub(crate) source: Source,
+    /// Source of the batch that was dealt last.
+    source: Source,
     pub(crate) leases: BTreeMap<u32, Vec<Lease>>,
     /// By source. The round's leases are in no ledger: they are committed or given back.
     pub(crate) ledgers: [Ledger; 2],
 }
 
 impl Deal {
-    /// Deals `stretch` batch by batch, slot by slot in ascending order, until each slot has `batches_per_slot` or
-    /// nothing is left. So a block of many batches is dealt as so many rounds of one batch would have been, and a short
-    /// round is shared evenly: the slots' numbers of batches differ by one at most.
+    /// Deals `stretch` and, in a block, what follows it, batch by batch, slot by slot in ascending order, until each slot
+    /// has what `size` says or nothing is left. So a block is dealt as so many rounds of one batch would have been, but
+    /// that no slot goes without where a stretch has too few batches for all: it takes one of the next stretch. The slots'
+    /// numbers of batches differ by one at most, and by none before the run's last round.
     pub(crate) fn new(
         plan: &Plan,
         mut ledgers: [Ledger; 2],
-        stretch: Stretch,
+        mut stretch: Stretch,
         members: &BTreeSet<u32>,
-        batches_per_slot: u32,
+        size: RoundSize,
     ) -> Self {
         for ledger in &mut ledgers {
             ledger.take_back_from_all_but(members);
         }
-        let ledger = &mut ledgers[stretch.source.index()];
         let mut leases: BTreeMap<u32, Vec<Lease>> = members.iter().map(|&slot| (slot, Vec::new())).collect();
-        let mut left = stretch.batches;
-        'steps: for _ in 0..batches_per_slot.max(1) {
+        let mut gone = ledgers.each_ref().map(|ledger| ledger.committed);
+        let mut source = stretch.source;
+        'steps: for step in 0..size.batches() {
             let mut dealt_any = false;
+            if step > 0 {
+                // As the next round of one batch would begin.
+                let Some(next) = plan.stretch(gone) else { break };
+                stretch = next;
+            }
             for (&slot, of_slot) in &mut leases {
-                if left == 0 {
-                    break 'steps;
+                if stretch.batches == 0 {
+                    match (size, plan.stretch(gone)) {
+                        (RoundSize::Block(_), Some(next)) => stretch = next,
+                        (RoundSize::Batch, _) | (_, None) => break 'steps,
+                    }
                 }
-                let Some(batch) = ledger.take_batch(plan, stretch.source, slot) else { continue };
+                let ledger = &mut ledgers[stretch.source.index()];
+                let batch = match size {
+                    RoundSize::Batch => ledger.take_batch(plan, stretch.source, slot),
+                    RoundSize::Block(_) => {
+                        ledger.take_batch(plan, stretch.source, slot).or_else(|| ledger.take_last(slot))
+                    }
+                };
+                let Some(batch) = batch else { continue };
                 let previous = of_slot.last().copied();
                 match previous.and_then(|p| p.joined(batch)) {
                     Some(joined) => *of_slot.last_mut().expect("joined with the last one") = joined,
                     None => of_slot.push(batch),
                 }
-                left -= 1;
+                source = batch.source;
+                stretch.batches -= 1;
+                gone[source.index()] += 1;
                 dealt_any = true;
             }
             if !dealt_any {
                 break;
             }
         }
-        Deal { source: stretch.source, leases, ledgers }
+        Deal { source, leases, ledgers }
     }
 
-    /// What each slot is likely to need after this round, soonest first: the rest of its unit and the unit after it, then
-    /// the same of the other source. A unit that is not begun is left out where the other source's turn is far away.
-    pub(crate) fn ahead(&self, plan: &Plan, batches_per_slot: u32) -> BTreeMap<u32, Vec<Lease>> {
+    /// What each slot is likely to need after this round, soonest first: the rest of its unit and the unit after it, of the
+    /// source that was dealt last, then the same of the other source. A unit that is not begun is left out where the other source's turn is far away.
+    pub(crate) fn ahead(&self, plan: &Plan, size: RoundSize) -> BTreeMap<u32, Vec<Lease>> {
         let mut ahead: BTreeMap<u32, Vec<Lease>> =
             self.leases.keys().map(|&slot| (slot, Vec::new())).collect();
         self.foresee(plan, self.source, Foresight::NextUnit, &mut ahead);
 
-        let mut committed = [0, 1].map(|s| self.ledgers[s].committed);
-        committed[self.source.index()] += self.batches();
-        let reach = ahead.len() as u64 * u64::from(batches_per_slot.max(plan.unit_batches()));
-        let next = plan.stretch(committed);
+        let gone = Source::ALL.map(|source| self.ledgers[source.index()].committed + self.batches(source));
+        let reach = ahead.len() as u64 * u64::from(size.batches().max(plan.unit_batches()));
+        let next = plan.stretch(gone);
         let is_near = next.is_some_and(|next| next.source != self.source || next.batches <= reach);
         let foresight = if is_near { Foresight::NextUnit } else { Foresight::RestOfUnit };
         let other = match self.source {
@@ -97,9 +115,9 @@ impl Deal {
         }
     }
 
-    /// Batches of the round.
-    pub(crate) fn batches(&self) -> u64 {
-        self.leases.values().flatten().map(|lease| u64::from(lease.batches)).sum()
+    fn batches(&self, source: Source) -> u64 {
+        let of_source = self.leases.values().flatten().filter(|lease| lease.source == source);
+        of_source.map(|lease| u64::from(lease.batches)).sum()
     }
 }
 

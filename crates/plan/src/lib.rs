@@ -32,4 +32,4 @@ pub use catalogue::{Catalogue, RowGroup};
 pub use error::Error;
 pub use lease::Lease;
 pub use plan::{Plan, UnitSpan};
-pub use position::{Committed, Position, RoundPlan};
+pub use position::{Committed, Position, RoundPlan, RoundSize};

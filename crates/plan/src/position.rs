@@ -33,13 +33,33 @@ pub(crate) struct Ledger {
     committed_frames: u64,
 }
 
+/// How much each member computes in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoundSize {
+    /// One batch, all members' of the same source, for their gradients are summed and applied at one learning rate. Where
+    /// a stretch has fewer batches left than there are members, some go without.
+    Batch,
+    /// So many batches of whatever sources come, for each member applies its own at their learning rates. Only the run's
+    /// last block is smaller. 0 counts as 1.
+    Block(u32),
+}
+
+impl RoundSize {
+    /// Batches of a member at most.
+    #[must_use]
+    pub fn batches(self) -> u32 {
+        match self {
+            RoundSize::Batch => 1,
+            RoundSize::Block(batches) => batches.max(1),
+        }
+    }
+}
+
 /// What the members do in one round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoundPlan {
-    /// A round never mixes sources.
-    pub source: Source,
-    /// Batches that a slot computes at most.
-    pub batches_per_slot: u32,
+    /// What it was dealt as.
+    pub size: RoundSize,
     /// Each member's batches, in the order of computation. Empty where too little is left for all.
     pub leases: BTreeMap<u32, Vec<Lease>>,
     /// What each member is likely to need after this round, soonest first: the rest of its unit, the unit after it, then
@@ -70,14 +90,13 @@ impl Position {
         }
     }
 
-    /// What the slots in `members` do next, `batches_per_slot` (at least 1) batches each; `None` when the run is
-    /// finished. The same arguments give the same answer, and nothing changes until [`Position::commit`].
+    /// What the slots in `members` do next; `None` when the run is finished. The same arguments give the same answer, and nothing changes until [`Position::commit`].
     #[must_use]
-    pub fn assign(&self, plan: &Plan, members: &[u32], batches_per_slot: u32) -> Option<RoundPlan> {
+    pub fn assign(&self, plan: &Plan, members: &[u32], size: RoundSize) -> Option<RoundPlan> {
         let members = members.iter().copied().collect();
-        let deal = self.deal(plan, &members, batches_per_slot)?;
-        let ahead = deal.ahead(plan, batches_per_slot);
-        Some(RoundPlan { source: deal.source, batches_per_slot, leases: deal.leases, ahead })
+        let deal = self.deal(plan, &members, size)?;
+        let ahead = deal.ahead(plan, size);
+        Some(RoundPlan { size, leases: deal.leases, ahead })
     }
 
     /// Closes a round: leases of the slots in `contributed` are committed, the others' return and will be dealt before
@@ -97,31 +116,32 @@ impl Position {
         if let Some(&slot) = contributed.difference(&members).next() {
             return Err(Error::UnknownSlot { slot });
         }
-        let deal = self.deal(plan, &members, round.batches_per_slot).ok_or(Error::StaleRound)?;
-        if deal.source != round.source || deal.leases != round.leases {
+        let deal = self.deal(plan, &members, round.size).ok_or(Error::StaleRound)?;
+        if deal.leases != round.leases {
             return Err(Error::StaleRound);
         }
         let [annotated, machine_labeled] = deal.ledgers;
         (self.annotated, self.machine_labeled) = (annotated, machine_labeled);
-        let ledger = match deal.source {
-            Source::Annotated => &mut self.annotated,
-            Source::MachineLabeled => &mut self.machine_labeled,
-        };
         let mut committed = Committed::default();
         for (slot, leases) in deal.leases {
             for lease in leases {
+                let ledger = match lease.source {
+                    Source::Annotated => &mut self.annotated,
+                    Source::MachineLabeled => &mut self.machine_labeled,
+                };
                 if contributed.contains(&slot) {
-                    committed.batches += u64::from(lease.batches);
-                    committed.frames += plan.planned_frames(&lease);
+                    let (batches, frames) = (u64::from(lease.batches), plan.planned_frames(&lease));
+                    ledger.committed += batches;
+                    ledger.committed_frames += frames;
+                    committed.batches += batches;
+                    committed.frames += frames;
                     committed.leases.push(lease);
                 } else {
                     ledger.give_back(lease);
                 }
             }
         }
-        ledger.committed += committed.batches;
-        ledger.committed_frames += committed.frames;
-        debug_assert!(ledger.committed <= plan.total_batches(deal.source));
+        debug_assert!(Source::ALL.iter().all(|&s| self.committed(s) <= plan.total_batches(s)));
         Ok(committed)
     }
 
@@ -186,10 +206,10 @@ impl Position {
         }
     }
 
-    fn deal(&self, plan: &Plan, members: &BTreeSet<u32>, batches_per_slot: u32) -> Option<Deal> {
+    fn deal(&self, plan: &Plan, members: &BTreeSet<u32>, size: RoundSize) -> Option<Deal> {
         let stretch = plan.stretch(Source::ALL.map(|source| self.committed(source)))?;
         let ledgers = Source::ALL.map(|source| self.ledger(source).clone());
-        Some(Deal::new(plan, ledgers, stretch, members, batches_per_slot))
+        Some(Deal::new(plan, ledgers, stretch, members, size))
     }
 }
 
@@ -239,6 +259,13 @@ impl Ledger {
             self.holds.remove(&holder);
         }
         Some(taken)
+    }
+
+    /// The single batch that the last of the other slots holds, where there is nothing else: in a block a slot that is left
+    /// out here would bring less than the others.
+    pub(crate) fn take_last(&mut self, slot: u32) -> Option<Lease> {
+        let (&holder, _) = self.holds.iter().rev().find(|(holder, _)| **holder != slot)?;
+        self.holds.remove(&holder)
     }
 
     /// Puts a lease among the returned ones, joined with its neighbours: what was dealt batch by batch returns as one.

@@ -3,7 +3,7 @@
 
 use stentor_experiment::{Batch, Schedule, Source};
 use stentor_plan::audit::{Audit, Commit, Extent, FallBack, Findings, surviving};
-use stentor_plan::{Catalogue, Error, Lease, Plan, Position, RowGroup};
+use stentor_plan::{Catalogue, Error, Lease, Plan, Position, RoundSize, RowGroup};
 
 /// Three units of 4 batches, two passes, no machine-labeled data.
 fn plan() -> Plan {
@@ -80,7 +80,7 @@ fn a_batch_that_the_plan_does_not_have_is_reported() {
 fn commits_and_ledger_are_held_against_each_other() {
     let plan = plan();
     let mut position = Position::new(&plan);
-    let first = position.assign(&plan, &[0, 1], 3).unwrap();
+    let first = position.assign(&plan, &[0, 1], RoundSize::Block(3)).unwrap();
     position.commit(&plan, &first, &[0].into()).unwrap();
     let done = first.leases[&0][0];
     assert!(audit(&[done], Extent::UpTo(&position)).is_clean());

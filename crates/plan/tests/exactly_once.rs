@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use stentor_experiment::{Batch, Interleave, Schedule, Source};
 use stentor_plan::audit::{Audit, Extent};
-use stentor_plan::{Catalogue, Plan, Position, RowGroup};
+use stentor_plan::{Catalogue, Plan, Position, RoundSize, RowGroup};
 
 /// One round of a made-up life: who is there and whose contribution is lost, as bit masks over ten slot numbers.
 type Weather = (u16, u16);
@@ -55,8 +55,12 @@ fn plans() -> impl Strategy<Value = (Plan, Schedule)> {
     )
 }
 
-/// Rounds of `full` batches that a run takes at least, stretch by stretch as the schedule has them.
-fn fewest_rounds(plan: &Plan, schedule: &Schedule, full: u64) -> u64 {
+/// Rounds that a run of so many slots takes at least: of blocks, as many as hold all batches; of single batches, stretch by
+/// stretch as the schedule has them.
+fn fewest_rounds(plan: &Plan, schedule: &Schedule, slots: u64, size: RoundSize) -> u64 {
+    if let RoundSize::Block(batches) = size {
+        return total(plan).div_ceil(slots * u64::from(batches));
+    }
     let [annotated, machine] = Source::ALL.map(|source| plan.total_batches(source));
     let sub_epochs = match schedule.interleave {
         Interleave::SubEpoch if annotated > 0 => {
@@ -66,9 +70,13 @@ fn fewest_rounds(plan: &Plan, schedule: &Schedule, full: u64) -> u64 {
     };
     let rounds = |total: u64| -> u64 {
         let share = |s: u64| total * s / sub_epochs;
-        (0..sub_epochs).map(|s| (share(s + 1) - share(s)).div_ceil(full)).sum()
+        (0..sub_epochs).map(|s| (share(s + 1) - share(s)).div_ceil(slots)).sum()
     };
     rounds(annotated) + rounds(machine)
+}
+
+fn sizes() -> impl Strategy<Value = RoundSize> {
+    prop_oneof![Just(RoundSize::Batch), (1_u32..30).prop_map(RoundSize::Block)]
 }
 
 fn total(plan: &Plan) -> u64 {
@@ -82,7 +90,7 @@ proptest! {
     fn each_batch_counts_once_whatever_the_weather(
         (plan, _) in plans(),
         weather in prop::collection::vec(any::<Weather>(), 0..60),
-        batches_per_slot in prop_oneof![Just(1_u32), 1_u32..30],
+        size in sizes(),
         restart_every in 1_usize..20,
     ) {
         let mut position = Position::new(&plan);
@@ -96,7 +104,7 @@ proptest! {
             let (there, lost) = weather.get(round_number).copied().unwrap_or(calm);
             let members = chosen(there);
             let list: Vec<u32> = members.iter().copied().rev().collect();
-            let Some(round) = position.assign(&plan, &list, batches_per_slot) else { break };
+            let Some(round) = position.assign(&plan, &list, size) else { break };
             rounds += 1;
             prop_assert!(rounds <= bound, "the run does not end");
 
@@ -105,10 +113,12 @@ proptest! {
             for lease in round.leases.values().chain(round.ahead.values()).flatten() {
                 prop_assert_eq!(plan.check_lease(lease), Ok(()));
             }
-            prop_assert!(round.leases.values().flatten().all(|lease| lease.source == round.source));
+            let mut sources = round.leases.values().flatten().map(|lease| lease.source);
+            let first = sources.next();
+            prop_assert!(size != RoundSize::Batch || sources.all(|source| Some(source) == first));
             let sizes: Vec<u32> =
                 round.leases.values().map(|l| l.iter().map(|lease| lease.batches).sum()).collect();
-            prop_assert!(sizes.iter().all(|&size| size <= batches_per_slot));
+            prop_assert!(sizes.iter().all(|&batches| batches <= size.batches()));
             if !members.is_empty() {
                 let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
                 prop_assert!(most - least <= 1 && *most >= 1, "{:?}", sizes);
@@ -117,11 +127,13 @@ proptest! {
             let contributed = members.difference(&chosen(lost)).copied().collect();
             let committed = position.commit(&plan, &round, &contributed).unwrap();
             committed.leases.iter().for_each(|lease| audit.record(lease));
-            committed_batches[round.source.index()] += committed.batches;
-            prop_assert_eq!(position.committed(round.source), committed_batches[round.source.index()]);
+            for lease in &committed.leases {
+                committed_batches[lease.source.index()] += u64::from(lease.batches);
+            }
+            prop_assert_eq!(Source::ALL.map(|source| position.committed(source)), committed_batches);
             prop_assert_eq!(position.check(&plan), Ok(()));
             prop_assert!((0.0..=1.0).contains(&position.progress(&plan)));
-            prop_assert_eq!(position.finished(&plan), position.assign(&plan, &list, 1).is_none());
+            prop_assert_eq!(position.finished(&plan), position.assign(&plan, &list, RoundSize::Batch).is_none());
 
             if round_number % restart_every == 0 {
                 let json = serde_json::to_string(&position).unwrap();
@@ -143,17 +155,16 @@ proptest! {
     fn in_calm_weather_a_run_takes_no_more_rounds_than_it_must(
         (plan, schedule) in plans(),
         slots in 1_usize..=10,
-        batches_per_slot in 1_u32..30,
+        size in sizes(),
     ) {
         let members = &SLOTS[..slots];
         let everybody: BTreeSet<u32> = members.iter().copied().collect();
         let mut position = Position::new(&plan);
         let mut rounds = 0;
-        while let Some(round) = position.assign(&plan, members, batches_per_slot) {
+        while let Some(round) = position.assign(&plan, members, size) {
             position.commit(&plan, &round, &everybody).unwrap();
             rounds += 1;
         }
-        let full = slots as u64 * u64::from(batches_per_slot);
-        prop_assert_eq!(rounds, fewest_rounds(&plan, &schedule, full));
+        prop_assert_eq!(rounds, fewest_rounds(&plan, &schedule, slots as u64, size));
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::{Batch, Interleave, Schedule, Source};
 use stentor_plan::audit::{Audit, Extent};
-use stentor_plan::{Catalogue, Error, Lease, Plan, Position, RoundPlan, RowGroup};
+use stentor_plan::{Catalogue, Error, Lease, Plan, Position, RoundPlan, RoundSize, RowGroup};
 
 const A: Source = Source::Annotated;
 const M: Source = Source::MachineLabeled;
@@ -22,12 +22,12 @@ fn one_pass() -> Schedule {
 }
 
 /// Runs to the end without losses and returns each round.
-fn run(plan: &Plan, members: &[u32], batches_per_slot: u32) -> Vec<RoundPlan> {
+fn run(plan: &Plan, members: &[u32], size: RoundSize) -> Vec<RoundPlan> {
     let mut position = Position::new(plan);
     let everybody = members.iter().copied().collect();
     let mut rounds = Vec::new();
     let mut audit = Audit::new(plan);
-    while let Some(round) = position.assign(plan, members, batches_per_slot) {
+    while let Some(round) = position.assign(plan, members, size) {
         let committed = position.commit(plan, &round, &everybody).unwrap();
         committed.leases.iter().for_each(|lease| audit.record(lease));
         rounds.push(round);
@@ -38,6 +38,11 @@ fn run(plan: &Plan, members: &[u32], batches_per_slot: u32) -> Vec<RoundPlan> {
     rounds
 }
 
+/// Of a round of one batch each: all its batches'.
+fn source(round: &RoundPlan) -> Source {
+    round.leases.values().flatten().next().unwrap().source
+}
+
 fn batches(leases: &[Lease]) -> u32 {
     leases.iter().map(|lease| lease.batches).sum()
 }
@@ -45,7 +50,7 @@ fn batches(leases: &[Lease]) -> u32 {
 #[test]
 fn a_slot_works_through_its_unit_before_it_takes_another() {
     let plan = plan(6, 0, &one_pass());
-    let rounds = run(&plan, &[0, 7], 1);
+    let rounds = run(&plan, &[0, 7], RoundSize::Batch);
     assert_eq!(rounds.len(), 12);
     let first_unit = |slot: u32, round: usize| rounds[round].leases[&slot][0].unit;
     for slot in [0, 7] {
@@ -61,8 +66,8 @@ fn a_slot_works_through_its_unit_before_it_takes_another() {
 #[test]
 fn a_block_is_dealt_as_so_many_rounds_of_one_batch() {
     let plan = plan(9, 0, &one_pass());
-    let singles = run(&plan, &[1, 2, 3], 1);
-    let blocks = run(&plan, &[1, 2, 3], 6);
+    let singles = run(&plan, &[1, 2, 3], RoundSize::Batch);
+    let blocks = run(&plan, &[1, 2, 3], RoundSize::Block(6));
     assert_eq!(blocks.len(), 2);
     for slot in [1, 2, 3] {
         let units = |rounds: &[RoundPlan]| {
@@ -76,33 +81,106 @@ fn a_block_is_dealt_as_so_many_rounds_of_one_batch() {
     assert_eq!(blocks[0].leases[&1].iter().map(|l| l.batches).collect::<Vec<_>>(), [4, 2]);
 }
 
+/// Batch by batch, a slot's work in the order of computation.
+fn work(rounds: &[RoundPlan], slot: u32) -> Vec<Lease> {
+    let one = |lease: &Lease| {
+        let lease = *lease;
+        (lease.first_batch..lease.first_batch + lease.batches).map(move |first_batch| Lease {
+            first_batch,
+            batches: 1,
+            ..lease
+        })
+    };
+    rounds.iter().flat_map(|round| &round.leases[&slot]).flat_map(one).collect()
+}
+
+const INTERLEAVES: [Interleave; 3] = [Interleave::SubEpoch, Interleave::Batch, Interleave::Segregated];
+
 #[test]
-fn a_short_round_is_shared_evenly() {
-    // 5 units of 4 batches, sub-epochs of 10 batches: each ends with a short round of blocks of 4.
+fn a_block_spans_sources_and_is_dealt_as_so_many_rounds_of_one_batch() {
+    // Stretches of 12 and 6 batches, which two or three slots share without a rest; blocks of 5 begin and end anywhere.
+    for (interleave, members) in INTERLEAVES.into_iter().flat_map(|i| [(i, &[0, 1][..]), (i, &[2, 3, 9])]) {
+        let plan = plan(6, 12, &Schedule { interleave, sub_epoch_batches: 12, ..one_pass() });
+        let singles = run(&plan, members, RoundSize::Batch);
+        let blocks = run(&plan, members, RoundSize::Block(5));
+        for &slot in members {
+            assert_eq!(work(&blocks, slot), work(&singles, slot), "{interleave:?}, {members:?}, slot {slot}");
+        }
+        let both = |round: &&RoundPlan| {
+            Source::ALL.iter().all(|&s| round.leases.values().flatten().any(|lease| lease.source == s))
+        };
+        assert!(blocks.iter().filter(both).count() > 0, "{interleave:?}: no block has both sources");
+    }
+}
+
+#[test]
+fn every_block_is_full_but_the_last_one_also_where_stretches_have_too_few_batches_for_all() {
+    // A sub-epoch is 10 machine-labeled batches and one or two annotated ones, for up to 7 slots.
+    for (interleave, slots) in INTERLEAVES.into_iter().flat_map(|i| (1..=7).map(move |n| (i, n))) {
+        let plan = plan(2, 15, &Schedule { interleave, sub_epoch_batches: 10, ..one_pass() });
+        let members: Vec<u32> = (0..slots).collect();
+        let rounds = run(&plan, &members, RoundSize::Block(4));
+        let (last, full) = rounds.split_last().unwrap();
+        for round in full {
+            assert!(round.leases.values().all(|l| batches(l) == 4), "{interleave:?}, {slots}: {round:?}");
+        }
+        let sizes = last.leases.values().map(|l| batches(l));
+        assert!(
+            sizes.clone().max().unwrap() - sizes.min().unwrap() <= 1,
+            "{interleave:?}, {slots}: {last:?}"
+        );
+    }
+}
+
+#[test]
+fn a_round_of_one_batch_each_never_mixes_sources() {
+    // 10 machine-labeled batches, then 2 annotated ones, for 4 slots: the rest of a stretch is a round of its own.
     let schedule = Schedule { sub_epoch_batches: 10, ..one_pass() };
-    let rounds = run(&plan(1, 5, &schedule), &[0, 1], 4);
-    let shape: Vec<(Source, u32, u32)> =
-        rounds.iter().map(|r| (r.source, batches(&r.leases[&0]), batches(&r.leases[&1]))).collect();
-    assert_eq!(shape, [(M, 4, 4), (M, 1, 1), (A, 1, 1), (M, 4, 4), (M, 1, 1), (A, 1, 1)]);
+    let shape: Vec<(Source, usize)> = run(&plan(1, 5, &schedule), &[0, 1, 2, 3], RoundSize::Batch)
+        .iter()
+        .map(|round| (source(round), round.leases.values().filter(|l| !l.is_empty()).count()))
+        .collect();
+    assert_eq!(shape, [(M, 4), (M, 4), (M, 2), (A, 2), (M, 4), (M, 4), (M, 2), (A, 2)]);
+}
+
+#[test]
+fn a_lost_block_of_both_sources_returns_to_both_ledgers() {
+    let schedule = Schedule { sub_epoch_batches: 4, ..one_pass() };
+    let plan = plan(2, 4, &schedule);
+    let mut position = Position::new(&plan);
+    let round = position.assign(&plan, &[0, 1], RoundSize::Block(6)).unwrap();
+    let committed = position.commit(&plan, &round, &BTreeSet::from([1])).unwrap();
+    assert_eq!(committed.leases, round.leases[&1]);
+    let of = |leases: &[Lease], source| -> u32 {
+        leases.iter().filter(|lease| lease.source == source).map(|lease| lease.batches).sum()
+    };
+    for source in Source::ALL {
+        let mine = of(&round.leases[&1], source);
+        assert!(mine > 0);
+        assert_eq!(position.committed(source), u64::from(mine));
+        assert!(of(&position.open(source), source) >= of(&round.leases[&0], source));
+    }
+    position.check(&plan).unwrap();
 }
 
 #[test]
 fn batches_alternate_in_proportion() {
     let schedule = Schedule { interleave: Interleave::Batch, ..one_pass() };
-    let sources: Vec<Source> = run(&plan(1, 3, &schedule), &[4, 9], 1).iter().map(|r| r.source).collect();
+    let sources: Vec<Source> =
+        run(&plan(1, 3, &schedule), &[4, 9], RoundSize::Batch).iter().map(source).collect();
     assert_eq!(sources, [M, A, M, M, M, A, M, M]);
 }
 
 #[test]
 fn slots_idle_only_when_no_batch_is_left_for_them() {
     // One unit of 4 batches for 3 slots: the idle take over from the busy.
-    let rounds = run(&plan(1, 0, &one_pass()), &[0, 1, 2], 1);
+    let rounds = run(&plan(1, 0, &one_pass()), &[0, 1, 2], RoundSize::Batch);
     let sizes: Vec<Vec<u32>> =
         rounds.iter().map(|r| r.leases.values().map(|l| batches(l)).collect()).collect();
     assert_eq!(sizes, [[1, 1, 1], [1, 0, 0]]);
 
     // More slots than batches.
-    let rounds = run(&plan(1, 0, &one_pass()), &(0..9).collect::<Vec<_>>(), 50);
+    let rounds = run(&plan(1, 0, &one_pass()), &(0..9).collect::<Vec<_>>(), RoundSize::Block(50));
     assert_eq!(rounds.len(), 1);
     assert_eq!(rounds[0].leases.len(), 9);
     assert_eq!(rounds[0].leases.values().filter(|l| l.is_empty()).count(), 5);
@@ -112,12 +190,12 @@ fn slots_idle_only_when_no_batch_is_left_for_them() {
 fn what_a_vanished_slot_held_is_dealt_before_new_units() {
     let plan = plan(6, 0, &one_pass());
     let mut position = Position::new(&plan);
-    let round = position.assign(&plan, &[0, 1], 3).unwrap();
+    let round = position.assign(&plan, &[0, 1], RoundSize::Block(3)).unwrap();
     let unit_of_1 = round.leases[&1][0].unit;
     position.commit(&plan, &round, &BTreeSet::from([0, 1])).unwrap();
 
     // Slot 1 is gone with one batch of its unit left. Slot 0 ends its own unit, takes the rest, then a new one.
-    let round = position.assign(&plan, &[0], 3).unwrap();
+    let round = position.assign(&plan, &[0], RoundSize::Block(3)).unwrap();
     let held_by_1 = Lease { source: A, pass: 0, unit: unit_of_1, first_batch: 3, batches: 1 };
     assert_eq!(round.leases[&0][1], held_by_1);
     assert_eq!(round.leases[&0].len(), 3);
@@ -128,29 +206,29 @@ fn what_a_vanished_slot_held_is_dealt_before_new_units() {
 fn a_lost_contribution_returns_and_counts_once() {
     let plan = plan(3, 0, &one_pass());
     let mut position = Position::new(&plan);
-    let round = position.assign(&plan, &[0, 1], 4).unwrap();
+    let round = position.assign(&plan, &[0, 1], RoundSize::Block(4)).unwrap();
     let committed = position.commit(&plan, &round, &BTreeSet::from([0])).unwrap();
     assert_eq!((committed.batches, committed.frames), (4, 390));
     assert_eq!(committed.leases, round.leases[&0]);
     assert_eq!(position.open(A), round.leases[&1]);
 
-    let again = position.assign(&plan, &[0, 1], 4).unwrap();
+    let again = position.assign(&plan, &[0, 1], RoundSize::Block(4)).unwrap();
     assert_eq!(again.leases[&0], round.leases[&1], "what was lost comes first");
     position.commit(&plan, &again, &BTreeSet::from([0, 1])).unwrap();
     assert!(position.finished(&plan));
-    assert_eq!(position.assign(&plan, &[0, 1], 4), None);
+    assert_eq!(position.assign(&plan, &[0, 1], RoundSize::Block(4)), None);
 }
 
 #[test]
 fn what_returns_in_pieces_is_put_together_again() {
     let plan = plan(1, 0, &one_pass());
     let mut position = Position::new(&plan);
-    let round = position.assign(&plan, &[0, 1, 2], 1).unwrap();
+    let round = position.assign(&plan, &[0, 1, 2], RoundSize::Batch).unwrap();
     position.commit(&plan, &round, &BTreeSet::new()).unwrap();
     assert!(position.open(A).len() > 1);
 
     // All are gone; slot 9 takes the whole unit as one, and keeps three batches of it when its first one is lost.
-    let round = position.assign(&plan, &[9], 1).unwrap();
+    let round = position.assign(&plan, &[9], RoundSize::Batch).unwrap();
     position.commit(&plan, &round, &BTreeSet::new()).unwrap();
     let whole = Lease { source: A, pass: 0, unit: 0, first_batch: 0, batches: 4 };
     let (lost, kept) = (Lease { batches: 1, ..whole }, Lease { first_batch: 1, batches: 3, ..whole });
@@ -161,7 +239,7 @@ fn what_returns_in_pieces_is_put_together_again() {
 fn nobody_contributed_and_nothing_changed_but_the_owners() {
     let plan = plan(3, 0, &one_pass());
     let mut position = Position::new(&plan);
-    let round = position.assign(&plan, &[0, 1], 2).unwrap();
+    let round = position.assign(&plan, &[0, 1], RoundSize::Block(2)).unwrap();
     let committed = position.commit(&plan, &round, &BTreeSet::new()).unwrap();
     assert_eq!((committed.batches, committed.frames, position.committed_frames()), (0, 0, 0));
     position.check(&plan).unwrap();
@@ -171,7 +249,7 @@ fn nobody_contributed_and_nothing_changed_but_the_owners() {
 fn a_round_counts_only_once() {
     let plan = plan(3, 0, &one_pass());
     let mut position = Position::new(&plan);
-    let round = position.assign(&plan, &[0, 1], 1).unwrap();
+    let round = position.assign(&plan, &[0, 1], RoundSize::Batch).unwrap();
     position.commit(&plan, &round, &BTreeSet::from([0, 1])).unwrap();
     let before = position.clone();
     assert_eq!(position.commit(&plan, &round, &BTreeSet::from([0, 1])), Err(Error::StaleRound));
@@ -182,7 +260,7 @@ fn a_round_counts_only_once() {
 fn a_contribution_from_outside_the_round_is_refused() {
     let plan = plan(3, 0, &one_pass());
     let mut position = Position::new(&plan);
-    let round = position.assign(&plan, &[0, 1], 1).unwrap();
+    let round = position.assign(&plan, &[0, 1], RoundSize::Batch).unwrap();
     let error = position.commit(&plan, &round, &BTreeSet::from([0, 2]));
     assert_eq!(error, Err(Error::UnknownSlot { slot: 2 }));
     assert_eq!(position, Position::new(&plan));
@@ -199,12 +277,12 @@ fn without_disturbance_every_new_unit_was_named_in_the_round_before() {
     ];
     for (machine_labeled, schedule) in schedules {
         let plan = plan(9, machine_labeled, &schedule);
-        let rounds = run(&plan, &[0, 1, 2], 1);
+        let rounds = run(&plan, &[0, 1, 2], RoundSize::Batch);
         let mut committed = [0_u64; 2];
         for pair in rounds.windows(2) {
-            committed[pair[0].source.index()] +=
+            committed[source(&pair[0]).index()] +=
                 u64::from(pair[0].leases.values().map(|l| batches(l)).sum::<u32>());
-            let source = pair[1].source;
+            let source = source(&pair[1]);
             // When every unit of a source is dealt, idle slots take over from others: that is not foretold.
             let at_the_end = committed[source.index()] + 3 * 4 > plan.total_batches(source);
             for (slot, leases) in &pair[1].leases {
@@ -227,12 +305,12 @@ fn a_unit_of_the_other_source_is_kept_at_hand_while_it_is_begun_but_not_fetched_
     // 40 machine-labeled batches, then 3 annotated ones: a unit of 4 is left begun.
     let schedule = Schedule { sub_epoch_batches: 40, annotated_passes: 3, ..one_pass() };
     let plan = plan(1, 40, &schedule);
-    let rounds = run(&plan, &[0], 1);
+    let rounds = run(&plan, &[0], RoundSize::Batch);
     let annotated_ahead = |round: usize| rounds[round].ahead[&0].iter().filter(|l| l.source == A).count();
-    assert_eq!(rounds[0].source, M);
+    assert_eq!(source(&rounds[0]), M);
     assert_eq!(annotated_ahead(0), 0, "40 rounds too early");
     assert_eq!(annotated_ahead(38), 1);
-    assert_eq!((rounds[40].source, rounds[43].source), (A, M));
+    assert_eq!((source(&rounds[40]), source(&rounds[43])), (A, M));
     assert!((43..83).all(|round| annotated_ahead(round) >= 1), "begun");
 }
 
@@ -240,19 +318,19 @@ fn a_unit_of_the_other_source_is_kept_at_hand_while_it_is_begun_but_not_fetched_
 fn the_same_batches_are_done_whatever_the_number_of_slots() {
     let schedule = Schedule { sub_epoch_batches: 16, passes: 2, ..one_pass() };
     let plan = plan(3, 9, &schedule);
-    let multiset = |members: &[u32], k| {
+    let multiset = |members: &[u32], size| {
         let mut done = BTreeMap::<(Source, u32, u64, u32), u32>::new();
-        for lease in run(&plan, members, k).iter().flat_map(|r| r.leases.values().flatten()) {
+        for lease in run(&plan, members, size).iter().flat_map(|r| r.leases.values().flatten()) {
             for batch in lease.first_batch..lease.first_batch + lease.batches {
                 *done.entry((lease.source, lease.pass, lease.unit, batch)).or_default() += 1;
             }
         }
         done
     };
-    let alone = multiset(&[0], 1);
+    let alone = multiset(&[0], RoundSize::Batch);
     assert_eq!(alone.len() as u64, Source::ALL.map(|s| plan.total_batches(s)).iter().sum::<u64>());
-    assert_eq!(alone, multiset(&[3, 17], 1));
-    assert_eq!(alone, multiset(&(0..64).collect::<Vec<_>>(), 5));
+    assert_eq!(alone, multiset(&[3, 17], RoundSize::Batch));
+    assert_eq!(alone, multiset(&(0..64).collect::<Vec<_>>(), RoundSize::Block(5)));
 }
 
 #[test]
@@ -260,7 +338,7 @@ fn a_position_goes_through_json_and_is_checked_against_its_plan() {
     let plan_of_run = plan(5, 0, &one_pass());
     let mut position = Position::new(&plan_of_run);
     for contributed in [&[0, 4][..], &[4], &[]] {
-        let round = position.assign(&plan_of_run, &[0, 4], 3).unwrap();
+        let round = position.assign(&plan_of_run, &[0, 4], RoundSize::Block(3)).unwrap();
         position.commit(&plan_of_run, &round, &contributed.iter().copied().collect()).unwrap();
     }
     let json = serde_json::to_string(&position).unwrap();
@@ -292,7 +370,7 @@ fn a_run_that_an_earlier_version_began_is_not_gone_on_with_by_other_batches() {
 fn a_position_that_would_lose_or_double_a_batch_is_found_out() {
     let plan = plan(5, 0, &one_pass());
     let mut position = Position::new(&plan);
-    let round = position.assign(&plan, &[0, 4], 3).unwrap();
+    let round = position.assign(&plan, &[0, 4], RoundSize::Block(3)).unwrap();
     position.commit(&plan, &round, &BTreeSet::from([0])).unwrap();
     position.check(&plan).unwrap();
     let json = serde_json::to_value(&position).unwrap();
@@ -334,7 +412,7 @@ fn a_position_stays_small_however_large_the_data() {
     let mut position = Position::new(&plan);
     let members: Vec<u32> = (0..8).collect();
     for round in 0..3000_u32 {
-        let next = position.assign(&plan, &members, 1).unwrap();
+        let next = position.assign(&plan, &members, RoundSize::Batch).unwrap();
         // One contribution is lost every time.
         let contributed = members.iter().copied().filter(|slot| *slot != round % 8).collect();
         position.commit(&plan, &next, &contributed).unwrap();
@@ -348,7 +426,7 @@ fn a_position_stays_small_however_large_the_data() {
 fn a_round_without_members_does_nothing() {
     let plan = plan(2, 0, &one_pass());
     let mut position = Position::new(&plan);
-    let round = position.assign(&plan, &[], 1).unwrap();
+    let round = position.assign(&plan, &[], RoundSize::Batch).unwrap();
     assert!(round.leases.is_empty());
     position.commit(&plan, &round, &BTreeSet::new()).unwrap();
     assert_eq!(position, Position::new(&plan));

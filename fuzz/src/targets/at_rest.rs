@@ -5,7 +5,7 @@ use stentor_checkpoint::{Manifest, ModelDescription, NamedTensor, Object, Tensor
 use stentor_coordinator::core::{Encoding, Event, Fence, Saved};
 use stentor_coordinator::parse_events;
 use stentor_experiment::{Batch, Features, Schedule, Source, Strategy};
-use stentor_plan::{Catalogue, Plan, Position, RowGroup};
+use stentor_plan::{Catalogue, Plan, Position, RoundSize, RowGroup};
 use stentor_shards::{
     FeatureLayout, FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelLayout,
     LabelManifest, LabelRow, LabelSet, Normalisation, Senone, decode_feature_shard, decode_label_shard,
@@ -179,7 +179,7 @@ fn saved() -> Saved {
     let plan = plan();
     let mut position = Position::new(&plan);
     for _ in 0..3 {
-        let work = position.assign(&plan, &[0, 1], 1).expect("work is left");
+        let work = position.assign(&plan, &[0, 1], RoundSize::Batch).expect("work is left");
         position.commit(&plan, &work, &[0].into()).expect("the round just dealt");
     }
     Saved {
@@ -206,7 +206,7 @@ pub(crate) fn state(data: &[u8]) {
     }
     let mut position = saved.position;
     for _ in 0..4 {
-        let Some(work) = position.assign(&plan, &[0, 1, 2], 2) else { break };
+        let Some(work) = position.assign(&plan, &[0, 1, 2], RoundSize::Block(2)) else { break };
         position.commit(&plan, &work, &[1].into()).expect("the round just dealt");
         position.check(&plan).expect("a round leads from one sound position to another");
     }
@@ -268,6 +268,6 @@ pub(crate) fn event_seeds() -> Vec<Vec<u8>> {
 
 fn position_leases() -> Vec<stentor_plan::Lease> {
     let plan = plan();
-    let work = Position::new(&plan).assign(&plan, &[0, 1], 1).expect("work is left");
+    let work = Position::new(&plan).assign(&plan, &[0, 1], RoundSize::Batch).expect("work is left");
     work.leases.into_values().flatten().collect()
 }

@@ -98,6 +98,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         loss_sum: 3.5,
         parameters_digest: Some(9),
         bad_row_groups: vec![v1::BadRowGroup { source: 1, row_group: 4, set: 1, reason: "checksum".into() }],
+        by_source: vec![v1::SourceFigures { source: 2, frames: 500, loss_sum: 3.5, correct_frames: 0 }],
         ..Default::default()
     };
     let update = v1::UpdateHeader {

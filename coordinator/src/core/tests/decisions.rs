@@ -3,6 +3,7 @@
 use super::world::{World, finished, settings};
 use crate::core::{Arrival, Event, Input, Outcome};
 use crate::simulation::Process;
+use std::collections::BTreeMap;
 
 /// A contribution to the open round, with a loss that is no number.
 fn poisoned(world: &World, identity: &str) -> Input {
@@ -15,6 +16,7 @@ fn poisoned(world: &World, identity: &str) -> Input {
         frames: 0,
         loss_sum: f64::NAN,
         correct_frames: 0,
+        by_source: BTreeMap::new(),
         gradient_norm: f64::INFINITY,
         suggested_tau: 0.0,
         values_sent: 0,

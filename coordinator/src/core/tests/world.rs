@@ -2,6 +2,7 @@
 
 use crate::core::{Arrival, Assignment, Encoding, Event, Input, Outcome, Saved, Session, Settings, View};
 use crate::simulation::{Pace, Process};
+use std::collections::BTreeMap;
 use stentor_plan::audit::Extent;
 
 pub(super) use crate::simulation::World;
@@ -119,6 +120,7 @@ pub(super) fn arrival(identity: &str, parameters: u64, assignment: &Assignment) 
         frames: u64::from(batches) * 10,
         loss_sum: f64::from(batches),
         correct_frames: 0,
+        by_source: BTreeMap::new(),
         gradient_norm: 1.0,
         suggested_tau: 4.0,
         values_sent: 1,

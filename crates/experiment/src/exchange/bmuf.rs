@@ -127,7 +127,7 @@ impl Bmuf {
     /// committed (0 to 1): 0 within `warmup`, then as set, or 1 − 1/N (Chen & Huo 2016, §3), with which the steady gain
     /// is N. It follows the number of members at once.
     ///
-    /// A block that is shorter than the others, the last one of a pass, brings less and must not be filtered with the
+    /// A block that is shorter than the others, the run's last one, brings less and must not be filtered with the
     /// momentum of a full one: its η is in proportion to its frames (`short_block_momentum` of `stentor-exchange`).
     #[must_use]
     pub fn momentum_for(&self, workers: usize, progress: f64) -> f64 {

@@ -157,7 +157,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use stentor_experiment::{Batch, Schedule, Strategy};
     use stentor_plan::audit::FallBack;
-    use stentor_plan::{Catalogue, Position, RowGroup};
+    use stentor_plan::{Catalogue, Position, RoundSize, RowGroup};
 
     fn plan() -> Plan {
         let row_groups = (0..7).map(|i| RowGroup { frames: 300 + 40 * i, utterances: 4 }).collect();
@@ -170,7 +170,7 @@ mod tests {
     fn go(plan: &Plan, position: &mut Position, lineage: u64, from: u64, rounds: u64) -> Vec<Commit> {
         let mut commits = Vec::new();
         for round in from..from + rounds {
-            let Some(work) = position.assign(plan, &[0, 1], 1) else { break };
+            let Some(work) = position.assign(plan, &[0, 1], RoundSize::Batch) else { break };
             let leases = position.commit(plan, &work, &BTreeSet::from([0, 1])).unwrap().leases;
             commits.push(Commit { lineage, round, leases });
         }

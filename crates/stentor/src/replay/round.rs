@@ -182,6 +182,7 @@ mod tests {
             committed_frames: 30 * (round + 1),
             loss,
             frame_error: 50.0,
+            by_source: Vec::new(),
             gradient_norm: 1.5,
             values_sent: 1,
             bytes_up: 1,

@@ -46,6 +46,9 @@ enum Event {
         #[serde(default)]
         values_sent: u64,
         encoding: Option<Encoding>,
+        /// Absent in the logs of older programs, whose rounds had one source each.
+        #[serde(default)]
+        by_source: Vec<OfSource>,
     },
     Dev {
         committed_frames: f64,
@@ -83,6 +86,14 @@ impl Encoding {
     }
 }
 
+/// A round's batches of one source.
+#[derive(Debug, Deserialize)]
+struct OfSource {
+    source: String,
+    frames: f64,
+    loss: f64,
+}
+
 /// Reads the curves of the run in `folder`; a run without events has none.
 pub(crate) fn read(folder: &Path) -> Result<Curves> {
     let events = folder.join("events");
@@ -117,11 +128,18 @@ impl Curves {
         match event {
             // Groups of workers met between two batches: nothing was computed, so the loss says nothing.
             Event::Round { round, .. } if round.frames == 0.0 => {}
-            Event::Round { source, round, .. } => {
+            Event::Round { source, round, by_source, .. } => {
+                let Round { committed_frames, frames, loss } = round;
                 for rounds in self.rounds.values_mut() {
-                    forget_after(rounds, round.committed_frames, |round| round.committed_frames);
+                    forget_after(rounds, committed_frames, |round| round.committed_frames);
                 }
-                self.rounds.entry(source).or_default().push(round);
+                let parts = match by_source.is_empty() {
+                    true => vec![OfSource { source, frames, loss }],
+                    false => by_source,
+                };
+                for OfSource { source, frames, loss } in parts {
+                    self.rounds.entry(source).or_default().push(Round { committed_frames, frames, loss });
+                }
             }
             Event::Dev { committed_frames, frame_error } => {
                 forget_after(&mut self.dev, committed_frames, |point| point.0);
