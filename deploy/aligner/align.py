@@ -16,6 +16,7 @@ without stress), `SIL`, or a filler such as `+NSN+`. States follow each other wi
 cannot be aligned is an answer, not a failure: the program ends with 0 at the end of its input, and with 1 only where
 the stream itself is broken.
 
+Marks such as `[noise]`, `<unk>`, `(laughs)` are no words and refused: the dictionary has `noise` and `laughs` as speech.
 Words are taken as they are where the dictionary has them; else outer apostrophes are dropped and hyphens split.
 Every utterance is aligned by itself: the answer does not depend on what came before, so several aligners may share
 the work.
@@ -52,6 +53,9 @@ class Aligner:
     def words(self, text):
         """The dictionary's words for a text."""
         found = []
+        mark = re.search(r"[\[\]<>(){}+%&*#@]", text)
+        if mark:
+            raise NotAligned(f"`{mark[0]}` is no part of a word: `{text}`")
         for word in re.sub(r"[^\w' -]", " ", text.lower().replace("\u2019", "'")).split():
             for spelling in (word, word.strip("'-")):
                 if spelling and self.decoder.lookup_word(spelling) is not None:

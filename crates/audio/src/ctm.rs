@@ -1,9 +1,11 @@
 use crate::Error;
 use crate::alignment::{Micros, StateSpan, thirds};
-use crate::kaldi::shorten;
-use std::collections::HashMap;
+use crate::kaldi::{Extent, Unmatched};
+use crate::lines::{IDENTIFIER, Lines, is_visible, shorten};
+use crate::{DataDirectory, Utterance};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -16,96 +18,139 @@ pub enum CtmKind {
     States,
 }
 
-/// A CTM file, `utterance channel start duration symbol [confidence]` with times in seconds from the utterance's start.
+/// Lines that are read at once where a few of many are wanted: a segment's of an hour's recording.
+const LINES_OF_A_PLACE: usize = 256;
+
+/// A CTM file, `id channel start duration symbol [confidence]`, times in seconds.
 ///
-/// Only the places of the utterances are held in memory; their spans are read when asked for.
+/// An `id` is an utterance's, and times count from its start; or, as Kaldi writes where there are segments, a recording's,
+/// and times count from the recording's start. Only places in the file are held in memory; spans are read when asked for.
 #[derive(Debug)]
 pub struct Ctm {
     path: PathBuf,
     kind: CtmKind,
     file: Mutex<File>,
-    /// Byte ranges of each utterance's lines.
+    /// Where each identifier's lines are.
     places: HashMap<String, Vec<Place>>,
+    /// Phones of no duration, which are left out.
+    pub empty_spans: usize,
 }
 
+/// Some consecutive lines of one identifier.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     offset: u64,
     bytes: u64,
     first_line: usize,
+    lines: usize,
+    /// Earliest start and latest end of them.
+    start: Micros,
+    end: Micros,
 }
 
 impl Ctm {
-    /// Reads the file once, checks every line and notes where each utterance is.
+    /// Reads the file once, checks every line and notes where each identifier's are.
     ///
     /// # Errors
-    /// [`Error::Read`] and [`Error::Line`].
+    /// [`Error::Read`], [`Error::Encoding`] and [`Error::Line`].
     pub fn open(path: &Path, kind: CtmKind) -> Result<Self, Error> {
-        let read_error = |source| Error::Read { path: path.to_owned(), source };
-        let file = File::open(path).map_err(read_error)?;
-        let mut reader = BufReader::new(&file);
+        let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let mut lines = Lines::new(path, &file);
         let mut places: HashMap<String, Vec<Place>> = HashMap::new();
-        let mut current: Option<(String, Place)> = None;
-        let (mut text, mut offset, mut line) = (String::new(), 0u64, 0usize);
-        loop {
-            text.clear();
-            let bytes = reader.read_line(&mut text).map_err(read_error)? as u64;
-            line += 1;
-            let parsed =
-                parse_line(&text, kind).map_err(|expected| line_error(path, line, expected, &text))?;
-            if let Some(parsed) = parsed {
-                match &mut current {
-                    Some((utterance, place)) if utterance == parsed.utterance => {
-                        place.bytes = offset + bytes - place.offset;
-                    }
-                    _ => {
-                        let place = Place { offset, bytes, first_line: line };
-                        if let Some((utterance, place)) =
-                            current.replace((parsed.utterance.to_owned(), place))
-                        {
-                            places.entry(utterance).or_default().push(place);
-                        }
-                    }
+        let (mut last, mut empty_spans) = (String::new(), 0);
+        while let Some(raw) = lines.next_line()? {
+            let parsed = parse_line(raw.text, kind)
+                .map_err(|expected| line_error(path, raw.number, expected, raw.text))?;
+            let Some(parsed) = parsed else { continue };
+            if parsed.start == parsed.end {
+                empty_spans += 1;
+            }
+            let line = Place {
+                offset: raw.offset,
+                bytes: raw.bytes,
+                first_line: raw.number,
+                lines: 1,
+                start: parsed.start,
+                end: parsed.end,
+            };
+            let follows = last == parsed.id;
+            if !follows {
+                last.clear();
+                last.push_str(parsed.id);
+            }
+            let known = match places.get_mut(&last) {
+                Some(known) => known,
+                None => places.entry(last.clone()).or_default(),
+            };
+            match known.last_mut().filter(|place| follows && place.lines < LINES_OF_A_PLACE) {
+                Some(place) => {
+                    place.bytes = line.offset + line.bytes - place.offset;
+                    place.lines += 1;
+                    place.start = place.start.min(line.start);
+                    place.end = place.end.max(line.end);
                 }
+                None => known.push(line),
             }
-            if bytes == 0 {
-                break;
-            }
-            offset += bytes;
         }
-        if let Some((utterance, place)) = current {
-            places.entry(utterance).or_default().push(place);
-        }
-        drop(reader);
-        Ok(Self { path: path.to_owned(), kind, file: Mutex::new(file), places })
+        drop(lines);
+        Ok(Self { path: path.to_owned(), kind, file: Mutex::new(file), places, empty_spans })
     }
 
-    /// Whether the file has an alignment for this utterance.
+    /// Whether the file has lines with this identifier.
     #[must_use]
-    pub fn contains(&self, utterance: &str) -> bool {
-        self.places.contains_key(utterance)
+    pub fn contains(&self, id: &str) -> bool {
+        self.places.contains_key(id)
     }
 
-    /// Number of utterances in the file.
+    /// Number of identifiers in the file.
     #[must_use]
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether the file has no utterances.
+    /// Whether the file has no lines.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// The states of an utterance in order of time; `None` if the file does not have it.
+    /// Identifiers that are neither an utterance's nor a recording's.
+    #[must_use]
+    pub fn unmatched(&self, data: &DataDirectory) -> Unmatched {
+        let utterances = data.utterances.iter().map(|u| u.id.as_str());
+        let known: HashSet<&str> = utterances.chain(data.recordings.iter().map(|r| r.id.as_str())).collect();
+        let mut strangers: Vec<&str> =
+            self.places.keys().map(String::as_str).filter(|id| !known.contains(id)).collect();
+        strangers.sort_unstable();
+        let mut unmatched = Unmatched::default();
+        strangers.into_iter().for_each(|id| unmatched.add(id));
+        unmatched
+    }
+
+    /// The states of an utterance in order of time, from its start; `None` if the file does not have it. Lines with its
+    /// own identifier go before those of its recording.
     ///
     /// # Errors
     /// [`Error::Read`], and [`Error::Line`] if the file has changed since it was opened.
-    pub fn spans(&self, utterance: &str) -> Result<Option<Vec<StateSpan>>, Error> {
-        let Some(places) = self.places.get(utterance) else { return Ok(None) };
+    pub fn spans(
+        &self,
+        utterance: &Utterance,
+        data: &DataDirectory,
+    ) -> Result<Option<Vec<StateSpan>>, Error> {
+        if let Some(places) = self.places.get(&utterance.id) {
+            return self.within(places, 0, Micros::MAX).map(Some);
+        }
+        let Extent::Segment { start, end } = utterance.extent else { return Ok(None) };
+        let recording = &data.recordings[utterance.recording].id;
+        let Some(places) = self.places.get(recording) else { return Ok(None) };
+        let spans = self.within(places, start, end.unwrap_or(Micros::MAX))?;
+        Ok(if spans.is_empty() { None } else { Some(spans) })
+    }
+
+    /// What is between two times, counted from the first; what reaches over them is cut there.
+    fn within(&self, places: &[Place], from: Micros, to: Micros) -> Result<Vec<StateSpan>, Error> {
         let mut spans = Vec::new();
-        for place in places {
+        for place in places.iter().filter(|place| place.end > from && place.start < to) {
             let text = self.read(*place).map_err(|source| Error::Read { path: self.path.clone(), source })?;
             for (i, line) in text.lines().enumerate() {
                 let parsed = parse_line(line, self.kind)
@@ -121,8 +166,13 @@ impl Ctm {
                 }
             }
         }
+        for span in &mut spans {
+            (span.start, span.end) = (span.start.max(from) - from, span.end.min(to) - from);
+        }
+        // Also a phone of no duration: it holds no sound.
+        spans.retain(|span| span.start < span.end);
         spans.sort_by_key(|span| (span.start, span.end));
-        Ok(Some(spans))
+        Ok(spans)
     }
 
     fn read(&self, place: Place) -> std::io::Result<String> {
@@ -135,7 +185,7 @@ impl Ctm {
 }
 
 struct Line<'a> {
-    utterance: &'a str,
+    id: &'a str,
     phone: &'a str,
     state: Option<u8>,
     start: Micros,
@@ -144,13 +194,16 @@ struct Line<'a> {
 
 /// `None` for blank lines and comments; the error is what was expected.
 fn parse_line(text: &str, kind: CtmKind) -> Result<Option<Line<'_>>, &'static str> {
-    let mut fields = text.split_whitespace();
-    let Some(utterance) = fields.next().filter(|first| !first.starts_with(";;")) else { return Ok(None) };
+    let mut fields = text.split_ascii_whitespace();
+    let Some(id) = fields.next().filter(|first| !first.starts_with(";;")) else { return Ok(None) };
     let (Some(_channel), Some(start), Some(duration), Some(symbol)) =
         (fields.next(), fields.next(), fields.next(), fields.next())
     else {
-        return Err("`utterance channel start duration symbol`");
+        return Err("`id channel start duration symbol`");
     };
+    if !is_visible(id) || !is_visible(symbol) {
+        return Err(IDENTIFIER);
+    }
     let start = seconds(start).ok_or("a start in seconds")?;
     let duration = seconds(duration).ok_or("a duration in seconds")?;
     let (phone, state) = match kind {
@@ -160,7 +213,7 @@ fn parse_line(text: &str, kind: CtmKind) -> Result<Option<Line<'_>>, &'static st
             (phone, Some(state.parse().map_err(|_| "a state, `PHONE.k` with k from 0 to 255")?))
         }
     };
-    Ok(Some(Line { utterance, phone, state, start, end: start + duration }))
+    Ok(Some(Line { id, phone, state, start, end: start + duration }))
 }
 
 /// Seconds as written, to microseconds; `None` unless finite, not negative and below a year.

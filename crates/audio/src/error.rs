@@ -120,4 +120,16 @@ pub enum Error {
         /// How much would have been accepted.
         limit_ms: i64,
     },
+    /// A table is in another encoding than UTF-8.
+    #[error(
+        "{path}, line {line}: expected UTF-8 text, found {found}; save the file as UTF-8 (`iconv -t utf-8`)"
+    )]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// 1-based.
+        line: usize,
+        /// In words.
+        found: &'static str,
+    },
 }

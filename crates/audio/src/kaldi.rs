@@ -1,7 +1,7 @@
 use crate::ctm::seconds;
+use crate::lines::{IDENTIFIER, Lines, is_visible, shorten};
 use crate::{Error, Micros};
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// A file of audio.
@@ -32,6 +32,8 @@ pub enum Extent {
 pub struct Utterance {
     /// From `segments`, or the recording's.
     pub id: String,
+    /// Of the file that names it, `segments` or else `wav.scp`; 1-based.
+    pub line: usize,
     /// Place in [`DataDirectory::recordings`].
     pub recording: usize,
     /// Which part of it.
@@ -53,19 +55,39 @@ pub struct DataDirectory {
     pub recordings: Vec<Recording>,
     /// In the order of `segments`, else of `wav.scp`.
     pub utterances: Vec<Utterance>,
-    /// Lines of `text`, `utt2spk` and `utt2group` for utterances that are not there.
-    pub unknown_lines: usize,
+    /// Lines of `text`, `utt2spk` and `utt2group` for utterances that are not there, by table.
+    pub unmatched: BTreeMap<String, Unmatched>,
+}
+
+/// Identifiers in a table that no utterance has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unmatched {
+    /// How many.
+    pub ids: usize,
+    /// The first few.
+    pub examples: Vec<String>,
+}
+
+impl Unmatched {
+    const EXAMPLES: usize = 5;
+
+    pub(crate) fn add(&mut self, id: &str) {
+        self.ids += 1;
+        if self.examples.len() < Self::EXAMPLES {
+            self.examples.push(id.to_owned());
+        }
+    }
 }
 
 impl DataDirectory {
     /// Reads the tables; audio is not opened.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::Line`], [`Error::Pipe`], [`Error::Duplicate`], [`Error::UnknownRecording`] and
-    /// [`Error::Empty`].
+    /// [`Error::Read`], [`Error::Encoding`], [`Error::Line`], [`Error::Pipe`], [`Error::Duplicate`],
+    /// [`Error::UnknownRecording`] and [`Error::Empty`].
     pub fn read(directory: &Path) -> Result<Self, Error> {
         let mut places = HashMap::new();
-        let mut recordings = Vec::new();
+        let (mut recordings, mut lines) = (Vec::new(), Vec::new());
         let scp = directory.join("wav.scp");
         each_line(&scp, |line, id, rest| {
             if rest.ends_with('|') || rest.starts_with('|') {
@@ -75,6 +97,7 @@ impl DataDirectory {
                 return Err(malformed(&scp, line, "`recording path`", id));
             }
             insert(&mut places, id, recordings.len(), &scp, line)?;
+            lines.push(line);
             recordings.push(Recording { id: id.to_owned(), path: directory.join(rest) });
             Ok(())
         })?;
@@ -86,13 +109,15 @@ impl DataDirectory {
         let mut utterances = if segments.exists() {
             read_segments(&segments, &places)?
         } else {
-            let whole = |(recording, r): (usize, &Recording)| Utterance::new(&r.id, recording, Extent::Whole);
+            let whole = |(recording, r): (usize, &Recording)| {
+                Utterance::new(&r.id, lines[recording], recording, Extent::Whole)
+            };
             recordings.iter().enumerate().map(whole).collect()
         };
         let by_id: HashMap<String, usize> =
             utterances.iter().enumerate().map(|(i, u)| (u.id.clone(), i)).collect();
-        let mut unknown_lines = 0;
-        for (table, set) in TABLES {
+        let mut unmatched: BTreeMap<String, Unmatched> = BTreeMap::new();
+        for (table, names, set) in TABLES {
             let path = directory.join(table);
             if !path.exists() {
                 continue;
@@ -100,29 +125,33 @@ impl DataDirectory {
             let mut seen = HashMap::new();
             each_line(&path, |line, id, rest| {
                 insert(&mut seen, id, line, &path, line)?;
+                if names && !rest.split_ascii_whitespace().all(is_visible) {
+                    return Err(malformed(&path, line, IDENTIFIER, rest));
+                }
                 match by_id.get(id) {
                     Some(&i) if !rest.is_empty() => set(&mut utterances[i], rest),
                     Some(_) => {}
-                    None => unknown_lines += 1,
+                    None => unmatched.entry(table.to_owned()).or_default().add(id),
                 }
                 Ok(())
             })?;
         }
-        Ok(Self { recordings, utterances, unknown_lines })
+        Ok(Self { recordings, utterances, unmatched })
     }
 }
 
 impl Utterance {
-    fn new(id: &str, recording: usize, extent: Extent) -> Self {
-        Self { id: id.to_owned(), recording, extent, text: None, speaker: None, group: None }
+    fn new(id: &str, line: usize, recording: usize, extent: Extent) -> Self {
+        Self { id: id.to_owned(), line, recording, extent, text: None, speaker: None, group: None }
     }
 }
 
 type Set = fn(&mut Utterance, &str);
-const TABLES: [(&str, Set); 3] = [
-    ("text", |u, text| u.text = Some(text.to_owned())),
-    ("utt2spk", |u, speaker| u.speaker = Some(speaker.to_owned())),
-    ("utt2group", |u, group| u.group = Some(group.to_owned())),
+/// Each table's name, whether its second column is one identifier, and where that goes.
+const TABLES: [(&str, bool, Set); 3] = [
+    ("text", false, |u, text| u.text = Some(text.to_owned())),
+    ("utt2spk", true, |u, speaker| u.speaker = Some(speaker.to_owned())),
+    ("utt2group", true, |u, group| u.group = Some(group.to_owned())),
 ];
 
 fn read_segments(path: &Path, recordings: &HashMap<String, usize>) -> Result<Vec<Utterance>, Error> {
@@ -131,7 +160,7 @@ fn read_segments(path: &Path, recordings: &HashMap<String, usize>) -> Result<Vec
     let mut seen = HashMap::new();
     let mut utterances = Vec::new();
     each_line(path, |line, id, rest| {
-        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let &[recording, start, end] = &fields[..] else { return Err(malformed(path, line, EXPECTED, rest)) };
         let Some(&place) = recordings.get(recording) else {
             return Err(Error::UnknownRecording { path: path.to_owned(), line, id: recording.to_owned() });
@@ -145,7 +174,7 @@ fn read_segments(path: &Path, recordings: &HashMap<String, usize>) -> Result<Vec
             Some(after_start.ok_or_else(|| malformed(path, line, "an end after the start", rest))?)
         };
         insert(&mut seen, id, line, path, line)?;
-        utterances.push(Utterance::new(id, place, Extent::Segment { start, end }));
+        utterances.push(Utterance::new(id, line, place, Extent::Segment { start, end }));
         Ok(())
     })?;
     if utterances.is_empty() { Err(Error::Empty(path.to_owned())) } else { Ok(utterances) }
@@ -153,15 +182,18 @@ fn read_segments(path: &Path, recordings: &HashMap<String, usize>) -> Result<Vec
 
 /// Calls `each` with line number, first word and the rest; skips blank lines.
 fn each_line(path: &Path, mut each: impl FnMut(usize, &str, &str) -> Result<(), Error>) -> Result<(), Error> {
-    let read_error = |source| Error::Read { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(read_error)?;
-    for (i, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(read_error)?;
-        let line = line.trim();
-        if !line.is_empty() {
-            let (id, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-            each(i + 1, id, rest.trim_start())?;
+    let file = std::fs::File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let mut lines = Lines::new(path, &file);
+    while let Some(line) = lines.next_line()? {
+        let text = line.text.trim_ascii();
+        if text.is_empty() {
+            continue;
         }
+        let (id, rest) = text.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((text, ""));
+        if !is_visible(id) {
+            return Err(malformed(path, line.number, IDENTIFIER, id));
+        }
+        each(line.number, id, rest.trim_ascii_start())?;
     }
     Ok(())
 }
@@ -181,13 +213,4 @@ fn insert(
 
 fn malformed(path: &Path, line: usize, expected: &'static str, found: &str) -> Error {
     Error::Line { path: path.to_owned(), line, expected, found: shorten(found) }
-}
-
-/// So that a binary file given by mistake does not fill the terminal.
-pub(crate) fn shorten(text: &str) -> String {
-    let text = text.trim_end();
-    match text.char_indices().nth(80) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text.to_owned(),
-    }
 }

@@ -22,6 +22,7 @@ mod decode;
 mod error;
 mod fbank;
 mod kaldi;
+mod lines;
 mod mel;
 mod normalise;
 mod resample;
@@ -32,7 +33,7 @@ pub use cut::cut;
 pub use decode::{Audio, Decoder, FULL_SCALE, decode};
 pub use error::Error;
 pub use fbank::{Fbank, stacked_frames};
-pub use kaldi::{DataDirectory, Extent, Recording, Utterance};
+pub use kaldi::{DataDirectory, Extent, Recording, Unmatched, Utterance};
 pub use normalise::{Moments, Normaliser, STD_FLOOR};
 pub use resample::{Resampler, resampled_length};
 

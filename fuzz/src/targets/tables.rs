@@ -1,6 +1,7 @@
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use stentor_audio::{Ctm, CtmKind, DataDirectory};
+use stentor_audio::{Ctm, CtmKind, DataDirectory, Extent, Recording, Utterance};
 use stentor_experiment::Experiment;
 use tempfile::TempDir;
 
@@ -75,10 +76,25 @@ pub(crate) fn ctm(data: &[u8]) {
     for kind in [CtmKind::Phones, CtmKind::States] {
         let Ok(ctm) = Ctm::open(&path, kind) else { continue };
         let first = data.split(|b| b.is_ascii_whitespace()).find(|word| !word.is_empty()).unwrap_or_default();
-        for utterance in [std::str::from_utf8(first).unwrap_or_default(), "u1"] {
-            let spans = ctm.spans(utterance).expect("a file that has not changed");
-            assert_eq!(spans.is_some(), ctm.contains(utterance));
-            assert!(spans.is_none_or(|spans| spans.iter().all(|span| span.start <= span.end)));
+        for name in [std::str::from_utf8(first).unwrap_or_default(), "u1"] {
+            // Looked up by its own name, and as a segment of the recording of that name.
+            let utterance = |id: &str, extent| Utterance {
+                id: id.to_owned(),
+                line: 1,
+                recording: 0,
+                extent,
+                text: None,
+                speaker: None,
+                group: None,
+            };
+            let recordings = vec![Recording { id: name.to_owned(), path: PathBuf::new() }];
+            let corpus = DataDirectory { recordings, utterances: Vec::new(), unmatched: BTreeMap::new() };
+            let spans = |utterance| ctm.spans(&utterance, &corpus).expect("a file that has not changed");
+            let (whole, end) = (spans(utterance(name, Extent::Whole)), Some(200_000));
+            assert_eq!(whole.is_some(), ctm.contains(name));
+            let part = spans(utterance("no such name", Extent::Segment { start: 100_000, end }));
+            assert!(whole.iter().chain(&part).flatten().all(|span| span.start < span.end));
+            assert!(part.iter().flatten().all(|span| span.start >= 0 && span.end <= 100_000));
         }
     }
 }

@@ -46,7 +46,12 @@ fn segments_cut_recordings_into_utterances() {
     assert_eq!(data.utterances[0].extent, Extent::Segment { start: 3_500_000, end: None });
     assert_eq!(data.utterances[1].extent, Extent::Segment { start: 0, end: Some(3_250_000) });
     assert_eq!(data.utterances[1].text.as_deref(), Some("yes"));
-    assert_eq!(data.unknown_lines, 1);
+    assert_eq!((data.utterances[1].line, data.utterances[1].recording), (2, 0));
+    assert_eq!(data.unmatched.keys().collect::<Vec<_>>(), ["text"]);
+    assert_eq!(
+        (data.unmatched["text"].ids, &data.unmatched["text"].examples[..]),
+        (1, &["call-9".to_owned()][..])
+    );
 }
 
 #[test]
@@ -74,6 +79,54 @@ fn each_other_fault_is_an_error_that_names_the_line() {
     ];
     for (error, words) in faults {
         assert!(error.to_string().contains(words), "{error} does not say `{words}`");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_at_the_head_of_any_table_is_ignored() {
+    let folder = directory(&[
+        ("wav.scp", "\u{feff}a a.wav\n"),
+        ("segments", "\u{feff}u a 0 1\n"),
+        ("text", "\u{feff}u hello\n"),
+        ("utt2spk", "\u{feff}u ann\n"),
+        ("utt2group", "\u{feff}u tea\n"),
+    ]);
+    let data = DataDirectory::read(folder.path()).unwrap();
+    let u = &data.utterances[0];
+    assert_eq!((data.recordings[0].id.as_str(), u.id.as_str()), ("a", "u"));
+    let columns = [u.text.as_deref(), u.speaker.as_deref(), u.group.as_deref()];
+    assert_eq!((columns, data.unmatched.len()), ([Some("hello"), Some("ann"), Some("tea")], 0));
+}
+
+#[test]
+fn other_encodings_are_refused_by_name() {
+    let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain("a a.wav\n".bytes().flat_map(|b| [b, 0])).collect();
+    let cases: [(&[u8], &str); 4] = [
+        (&utf16, "line 1: expected UTF-8 text, found UTF-16"),
+        (b"\xfe\xff\0a\0 \0b", "line 1: expected UTF-8 text, found UTF-16"),
+        (b"a a.wav\nb\0 b.wav\n", "line 2: expected UTF-8 text, found zero bytes"),
+        (b"a a.wav\nm\xfcller b.wav\n", "line 2: expected UTF-8 text, found bytes that are not UTF-8"),
+    ];
+    for (bytes, words) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("wav.scp"), bytes).unwrap();
+        let error = DataDirectory::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("iconv"), "{error} does not say `{words}`");
+    }
+}
+
+#[test]
+fn a_blank_that_separates_nothing_is_shown_with_its_line() {
+    let scp = ("wav.scp", "b b.wav\na a.wav\n");
+    let faults = [
+        (refusal(&[("wav.scp", "b b.wav\ns0\u{a0}u00 a.wav\n")]), r"wav.scp, line 2", r"s0\u{a0}u00"),
+        (refusal(&[scp, ("text", "a yes\nb\u{200b} no\n")]), "text, line 2", r"b\u{200b}"),
+        (refusal(&[scp, ("utt2spk", "a ann\u{a0}lee\n")]), "utt2spk, line 1", r"ann\u{a0}lee"),
+        (refusal(&[scp, ("segments", "u\u{3000}1 a 0 1\n")]), "segments, line 1", r"u\u{3000}1"),
+    ];
+    for (error, place, found) in faults {
+        let error = error.to_string();
+        assert!(error.contains(place) && error.contains(found), "{error} does not show {found} in {place}");
     }
 }
 

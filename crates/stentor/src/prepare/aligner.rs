@@ -62,6 +62,22 @@ impl Answer {
     }
 }
 
+/// What tells one aligner from another: the command line, and the contents of the files that it names.
+pub(super) fn identity(command: &str) -> anyhow::Result<String> {
+    let mut hash = blake3::Hasher::new();
+    hash.update(command.as_bytes());
+    for word in words(command)? {
+        if let Ok(mut file) = std::fs::File::open(&word)
+            && file.metadata().is_ok_and(|file| file.is_file())
+        {
+            let mut content = blake3::Hasher::new();
+            std::io::copy(&mut file, &mut content).with_context(|| format!("cannot read {word}"))?;
+            hash.update(content.finalize().as_bytes());
+        }
+    }
+    Ok(hash.finalize().to_hex().to_string())
+}
+
 #[derive(Serialize)]
 struct Question<'a> {
     utterance: &'a str,

@@ -1,15 +1,16 @@
 //! Where alignments come from: a CTM file, or an aligner that is run over the annotated, dev and test utterances.
 
-use super::aligner::{ALIGNER_RATE_HZ, Aligner};
+use super::aligner::{ALIGNER_RATE_HZ, Aligner, identity};
 use super::bad::BadFiles;
 use super::clips::{ClipReader, Trouble};
 use super::memo::Memo;
 use super::ordered::ordered;
 use super::progress::{audio_bar, milliseconds};
+use super::spoken::{Spoken, spoken};
 use super::work::{Job, Work};
 use std::path::Path;
 use std::time::Duration;
-use stentor_audio::{Ctm, StateSpan, Utterance};
+use stentor_audio::{Ctm, DataDirectory, StateSpan, Utterance};
 
 /// An alignment looked up.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,17 +35,31 @@ impl Alignments {
     ///
     /// # Errors
     /// When the file behind cannot be read.
-    pub(super) fn find(&self, utterance: &str) -> anyhow::Result<Found> {
-        Ok(match self {
-            Alignments::Ctm(ctm) => ctm.spans(utterance)?.map_or(Found::Nothing, Found::States),
-            Alignments::Memo(memo) => match memo.recall(utterance)? {
-                None => Found::Nothing,
-                Some(answer) => match answer.spans() {
-                    Ok(spans) => Found::States(spans),
-                    Err(reason) => Found::Refused(reason.to_owned()),
-                },
+    pub(super) fn find(&self, utterance: &Utterance, data: &DataDirectory) -> anyhow::Result<Found> {
+        let memo = match self {
+            Alignments::Ctm(ctm) => {
+                return Ok(ctm.spans(utterance, data)?.map_or(Found::Nothing, Found::States));
+            }
+            Alignments::Memo(memo) => memo,
+        };
+        if let Some(Err(reason)) = utterance.text.as_deref().map(spoken) {
+            return Ok(Found::Refused(reason));
+        }
+        Ok(match memo.recall(&utterance.id)? {
+            None => Found::Nothing,
+            Some(answer) => match answer.spans() {
+                Ok(spans) => Found::States(spans),
+                Err(reason) => Found::Refused(reason.to_owned()),
             },
         })
+    }
+
+    /// Phones of no duration, which hold no sound.
+    pub(super) fn empty_phones(&self) -> u64 {
+        match self {
+            Alignments::Ctm(ctm) => ctm.empty_spans as u64,
+            Alignments::Memo(_) => 0,
+        }
     }
 }
 
@@ -74,13 +89,14 @@ pub(super) fn align(
     bad: &mut BadFiles,
 ) -> anyhow::Result<Memo> {
     let memo = Memo::open(folder)?;
+    let identity = identity(run.command)?;
     let bar = audio_bar("aligning", jobs.iter().map(|job| job.duration).sum());
     let equip = || Tools { clips: ClipReader::new(ALIGNER_RATE_HZ), aligner: None };
     let align_job = |tools: &mut Tools, job: &Job| {
         let utterances = work.utterances(job);
         let Tools { clips, aligner } = tools;
         clips.read(&work.data.recordings[job.recording].path, &utterances, |i, samples| {
-            align_clip(utterances[i], &samples, &memo, run, aligner)
+            align_clip(utterances[i], &samples, &memo, run, &identity, aligner)
         })
     };
     ordered(jobs, run.processes, 16 * run.processes, equip, align_job, |job, result| {
@@ -100,14 +116,16 @@ fn align_clip(
     samples: &[f32],
     memo: &Memo,
     run: &AlignerRun<'_>,
+    identity: &str,
     aligner: &mut Option<Aligner>,
 ) -> Result<(), Trouble> {
-    let Some(text) = &utterance.text else { return Ok(()) };
+    // Whose text is not all speech is not asked for; the reason is found with the answers.
+    let Some(Ok(Spoken { words: text, .. })) = utterance.text.as_deref().map(spoken) else { return Ok(()) };
     let samples: Vec<i16> = samples.iter().map(|s| s.round() as i16).collect();
     if samples.is_empty() {
         return Ok(());
     }
-    let key = key(run.command, text, &samples);
+    let key = key(identity, &text, &samples);
     if memo.knows(&utterance.id, &key) {
         return Ok(());
     }
@@ -115,14 +133,14 @@ fn align_clip(
         Some(running) => running,
         None => aligner.insert(Aligner::start(run.command, run.patience)?),
     };
-    let answer = aligner.align(&utterance.id, text, &samples)?;
+    let answer = aligner.align(&utterance.id, &text, &samples)?;
     Ok(memo.keep(&utterance.id, &key, answer)?)
 }
 
 /// What an answer depends on.
-fn key(command: &str, text: &str, samples: &[i16]) -> String {
+fn key(aligner: &str, text: &str, samples: &[i16]) -> String {
     let mut hash = blake3::Hasher::new();
-    for part in [command, text] {
+    for part in [aligner, text] {
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }

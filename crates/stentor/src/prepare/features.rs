@@ -9,11 +9,12 @@ use super::progress::{audio_bar, milliseconds};
 use super::random::Random;
 use super::shuffle::ShuffleBuffer;
 use super::split::Set;
-use super::summary::{LeftOut, Reason};
+use super::summary::{LeftOut, Named, Reason};
 use super::work::{Job, Work};
 use std::collections::BTreeMap;
 use stentor_audio::{
-    Error, Fbank, FrameClock, Micros, Moments, StateSpan, Utterance, frame_labels, stacked_frames,
+    DataDirectory, Error, Extent, Fbank, FrameClock, Micros, Moments, StateSpan, Utterance, frame_labels,
+    stacked_frames,
 };
 use stentor_experiment::Features;
 use stentor_shards::{FeatureRow, FeatureWriter, f16};
@@ -41,11 +42,17 @@ pub(super) struct Gathered {
     pub(super) nearest_states: u64,
     /// Rows written to each set; a set without any is not there.
     pub(super) rows: BTreeMap<Set, u64>,
+    /// Segments that reach over the end of their recording.
+    pub(super) cut_segments: Named,
+    /// Frames of the annotated set that each senone labels.
+    pub(super) annotated_frames: Vec<u64>,
 }
 
 /// One utterance's row, or why there is none.
 struct Made {
     utterance: usize,
+    /// The recording ends before the segment does.
+    is_cut: bool,
     row: Result<(FeatureRow, Moments, u64), (Reason, String)>,
 }
 
@@ -71,8 +78,13 @@ pub(super) fn make(
 ) -> anyhow::Result<Gathered> {
     let bar = audio_bar("features", jobs.iter().map(|job| job.duration).sum());
     let dimension = recipe.settings.dimension();
-    let mut gathered =
-        Gathered { moments: Moments::new(dimension), nearest_states: 0, rows: BTreeMap::new() };
+    let mut gathered = Gathered {
+        moments: Moments::new(dimension),
+        nearest_states: 0,
+        rows: BTreeMap::new(),
+        cut_segments: Named::default(),
+        annotated_frames: vec![0; recipe.inventory.senones().len()],
+    };
     let limit = if jobs.iter().any(|job| job.utterances.len() > 1) { SHUFFLE_FRAMES } else { 0 };
     let buffer = |set: Set| (set, ShuffleBuffer::new(limit, Random::new(work.seed, 16 + set as u64)));
     let mut buffers: BTreeMap<Set, ShuffleBuffer<FeatureRow>> = writers.keys().copied().map(buffer).collect();
@@ -93,7 +105,12 @@ pub(super) fn make(
         bar.inc(milliseconds(job.duration));
         let rows = match result {
             Ok(rows) => rows,
-            Err(Trouble::Bad(reason)) => return bad.add(&work.data.recordings[job.recording].id, reason),
+            Err(Trouble::Bad(reason)) => {
+                for &i in &job.utterances {
+                    left_out.add(Reason::BadRecording, work.sets[i], &work.data.utterances[i].id, &reason);
+                }
+                return bad.add(&work.data.recordings[job.recording].id, reason);
+            }
             Err(Trouble::Fatal(error)) => return Err(error),
         };
         for made in rows {
@@ -101,9 +118,19 @@ pub(super) fn make(
             else {
                 continue;
             };
+            if made.is_cut {
+                let words = format!("{}: {}", utterance.id, work.scan.beyond(utterance, work.data));
+                tracing::warn!("cut: {words}");
+                gathered.cut_segments.add(&words);
+            }
             match made.row {
-                Err((reason, detail)) => left_out.add(reason, set, &utterance.id, &detail),
+                Err((reason, detail)) => left_out.add(reason, Some(set), &utterance.id, &detail),
                 Ok((row, moments, nearest)) => {
+                    if set == Set::Annotated {
+                        for &id in row.alignment.iter().flatten() {
+                            gathered.annotated_frames[usize::from(id)] += 1;
+                        }
+                    }
                     gathered.nearest_states += nearest;
                     *gathered.rows.entry(set).or_default() += 1;
                     if set.is_training() {
@@ -148,13 +175,26 @@ fn make_recording(
         }
         // Unannotated is all that was not chosen to be aligned: nothing is looked up for it.
         let aligned = work.sets[utterance].is_some_and(Set::is_aligned);
-        let row = make_row(utterances[i], frames, count, aligned.then_some(recipe))?;
+        let is_cut = falls_short(utterances[i].extent, samples.len(), recipe.settings.sample_rate_hz);
+        let row = if is_cut && samples.is_empty() {
+            Err((Reason::BeyondRecording, work.scan.beyond(utterances[i], work.data)))
+        } else {
+            make_row(utterances[i], frames, count, aligned.then_some((recipe, work.data)))?
+        };
         let moments = |row| row_moments(row, frames, recipe.settings.dimension());
-        made.push(Made { utterance, row: row.map(moments) });
+        made.push(Made { utterance, is_cut, row: row.map(moments) });
         Ok(())
     })?;
     made.sort_by_key(|m| m.utterance);
     Ok(made)
+}
+
+/// Whether a recording had less for a segment than it asks for; what rounding and resampling take away is not counted.
+fn falls_short(extent: Extent, samples: usize, rate_hz: u32) -> bool {
+    const ROUNDING: Micros = 10_000;
+    let Extent::Segment { start, end: Some(end) } = extent else { return false };
+    let found = samples as i128 * 1_000_000 / i128::from(rate_hz);
+    i128::from(end - start) - found > i128::from(ROUNDING)
 }
 
 fn row_moments(
@@ -172,15 +212,15 @@ fn make_row(
     utterance: &Utterance,
     frames: &[f32],
     count: usize,
-    labels: Option<&Recipe<'_>>,
+    labels: Option<(&Recipe<'_>, &DataDirectory)>,
 ) -> anyhow::Result<Outcome> {
     if count == 0 {
         return Ok(Err((Reason::TooShort, "less than one frame".to_owned())));
     }
     let (alignment, nearest) = match labels {
         None => (None, 0),
-        Some(recipe) => {
-            let spans = match recipe.alignments.find(&utterance.id)? {
+        Some((recipe, data)) => {
+            let spans = match recipe.alignments.find(utterance, data)? {
                 Found::States(spans) => spans,
                 Found::Refused(reason) => return Ok(Err((Reason::NotAligned, reason))),
                 Found::Nothing => return Ok(Err((Reason::NotAligned, "there is no alignment".to_owned()))),
@@ -212,21 +252,20 @@ fn label(
     let clock = FrameClock::new(recipe.settings);
     let places = frame_labels(spans, frames, clock, recipe.shift)
         .map_err(|e: Error| (Reason::Misaligned, e.to_string()))?;
-    let matches: Vec<Option<Match>> =
-        spans.iter().map(|s| recipe.inventory.find(&s.phone, s.state)).collect();
-    if let Some(unknown) = matches.iter().position(Option::is_none) {
-        let phone = &spans[unknown].phone;
-        return Err((Reason::UnknownPhone, format!("no annotated utterance has the phone `{phone}`")));
+    let (mut ids, mut nearest) = (Vec::with_capacity(frames), 0);
+    for place in places {
+        let span = &spans[place];
+        ids.push(match recipe.inventory.find(&span.phone, span.state) {
+            Some(Match::Exact(id)) => id,
+            Some(Match::Nearest(id)) => {
+                nearest += 1;
+                id
+            }
+            None => {
+                let detail = format!("no annotated utterance has the phone `{}`", span.phone);
+                return Err((Reason::UnknownPhone, detail));
+            }
+        });
     }
-    let mut nearest = 0;
-    let ids = places.into_iter().filter_map(|place| match matches[place] {
-        Some(Match::Exact(id)) => Some(id),
-        Some(Match::Nearest(id)) => {
-            nearest += 1;
-            Some(id)
-        }
-        None => None,
-    });
-    let ids = ids.collect();
     Ok((ids, nearest))
 }

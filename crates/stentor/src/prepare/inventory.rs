@@ -4,14 +4,15 @@ use anyhow::bail;
 use std::collections::{BTreeSet, HashMap};
 use stentor_shards::{MAX_SENONES, Senone};
 
-/// Names that dictionaries and aligners give to silence and noise; so are all names that start with `+`.
+/// Names that dictionaries and aligners give to silence and noise; so are all names that start with `+` or a bracket, as
+/// `+BREATH+`, `[noise]` and `<unk>` do.
 const SILENCE: &[&str] = &["SIL", "SPN", "NSN", "sil", "sp", "spn", "nsn", "pau", "<sil>", "<eps>", "h#"];
 
 /// Whether a phone is silence or noise. A Kaldi position suffix (`SIL_B`) does not matter. `more` are further names.
 pub(super) fn is_silence(phone: &str, more: &[String]) -> bool {
     let plain =
         ["_B", "_I", "_E", "_S"].iter().find_map(|suffix| phone.strip_suffix(suffix)).unwrap_or(phone);
-    phone.starts_with('+')
+    phone.starts_with(['+', '[', '<', '(', '{'])
         || SILENCE.contains(&plain)
         || more.iter().any(|name| name == phone || name == plain)
 }

@@ -16,8 +16,11 @@ mod aligner;
 mod alignments;
 mod bad;
 mod clips;
+mod deal;
 mod features;
+mod identical;
 mod inventory;
+mod lock;
 mod memo;
 mod ordered;
 mod progress;
@@ -26,6 +29,7 @@ mod scan;
 mod settings;
 mod shuffle;
 mod split;
+mod spoken;
 mod summary;
 mod words;
 mod work;
@@ -36,23 +40,29 @@ use crate::exit::Meaning;
 use alignments::{AlignerRun, Alignments, Found};
 use anyhow::{Context, anyhow, bail};
 use bad::BadFiles;
+use deal::deal;
+use identical::Identical;
 use inventory::Inventory;
+use lock::Lock;
 use scan::Scan;
-use serde_json::json;
 use settings::{Settings, Source};
-use split::{Candidate, Set, Split, SplitBy, split};
+use split::Set;
+use spoken::{Spoken, spoken};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
-use stentor_audio::{Ctm, DataDirectory, Fbank, Normaliser};
+use stentor_audio::{Ctm, DataDirectory, Fbank, FrameClock, Normaliser, frame_labels};
 use stentor_runtime::ExitStatus;
-use stentor_shards::{FeatureManifest, FeatureSetOptions, FeatureWriter, MANIFEST, Normalisation};
+use stentor_shards::{FeatureManifest, FeatureSetOptions, FeatureWriter, MANIFEST, Normalisation, Senone};
 use stentor_store::Store;
-use summary::{LeftOut, Reason, SetSummary, Summary};
+use summary::{LeftOut, Named, Reason, SetSummary, Summary};
 use tokio::runtime::Runtime;
 use work::Work;
 
 /// Published when all sets are: the summary of the run.
 const SUMMARY: &str = "prepare.json";
+
+/// Written once it is decided who goes where.
+const SPLIT: &str = "split.json";
 
 /// Prepares a corpus; prints a summary.
 ///
@@ -62,11 +72,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings::resolve(args).meaning(ExitStatus::Config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let summary = prepare(&settings, &runtime)?;
-    println!("{summary}");
     if let Some(path) = &settings.json {
         std::fs::write(path, serde_json::to_vec_pretty(&summary)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
+    stentor_runtime::outln!("{summary}");
     Ok(())
 }
 
@@ -86,20 +96,22 @@ impl Stopwatch {
 fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
     let mut watch = Stopwatch { last: Instant::now(), seconds: BTreeMap::new() };
     let data = DataDirectory::read(&settings.corpus)?;
-    if data.unknown_lines > 0 {
-        tracing::warn!(lines = data.unknown_lines, "lines of the tables name utterances that are not there");
-    }
     let prepared = settings.fingerprint(&data)?;
     let out = settings.out.to_str().context("the output folder's name is not Unicode")?;
     let store = Store::open(out)?;
-    if let Some(summary) = runtime.block_on(finished(&store, &prepared)) {
-        eprintln!("{out}: this corpus was prepared before, with these settings; nothing is left to do");
+    let _lock = Lock::take(&settings.out)?;
+    if !settings.replace
+        && let Some(summary) = runtime.block_on(finished(&store, &prepared))
+    {
+        stentor_runtime::errln!(
+            "{out}: this corpus was prepared before, with these settings; nothing is left to do"
+        );
         return Ok(summary);
     }
     if !settings.replace && runtime.block_on(holds_others(&store, &prepared)) {
         let problem = anyhow!(
-            "{out} holds sets that were prepared from another corpus, with other settings or by another version; \
-             labels and runs may depend on them. Choose another --out, or replace them with --replace"
+            "{out} holds sets that were prepared from another corpus, from other audio or an older state of it, with other \
+             settings or by another version; labels and runs may depend on them. Choose another --out, or replace them with --replace"
         );
         return Err(problem).meaning(ExitStatus::Config);
     }
@@ -112,12 +124,17 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
     let fbank = Fbank::new(&settings.features, nyquist_hz)?;
     watch.lap("scan");
 
-    let (split_by, split) = deal(settings, &data, &scan)?;
-    left_out.add_many(Reason::HeldOutWithoutText, split.held_out_without_text as u64);
-    runtime.block_on(record_split(&store, settings, split_by, &split, &data, &scan))?;
+    let identical = Identical::find(&data);
+    let dealt = deal(settings, &data, &scan, &identical, &mut left_out)?;
+    for &(i, set) in &dealt.split.held_out_without_text {
+        left_out.add(Reason::HeldOutWithoutText, Some(set), &data.utterances[i].id, "");
+    }
+    runtime.block_on(deal::record(&store, settings, &dealt, &data, &scan, &identical))?;
+    let split = &dealt.split;
     let work = Work { data: &data, scan: &scan, sets: &split.sets, seed: settings.seed };
 
     let alignments = align(settings, &work, &mut bad)?;
+    let unmatched = unmatched(&data, &alignments);
     let inventory = take_inventory(settings, &work, &alignments)?;
     watch.lap("align");
 
@@ -141,8 +158,8 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
     }
     let jobs = work.jobs(|_, _| true);
     let gathered = features::make(&work, &jobs, &recipe, &mut writers, runtime, &mut bad, &mut left_out)?;
-    if !gathered.rows.contains_key(&Set::Annotated) {
-        bail!("no annotated utterance is left; left out are: {}", serde_json::to_string_pretty(&left_out)?);
+    if let Some(set) = writers.keys().find(|set| set.is_aligned() && !gathered.rows.contains_key(set)) {
+        bail!("no {set} utterance is left: {}", left_out.of(*set));
     }
     let normaliser = Normaliser::from_moments(&gathered.moments)?;
     let manifests = runtime.block_on(publish(writers, &normaliser, settings, &prepared))?;
@@ -159,7 +176,11 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
     let seconds_by_rate_hz = scan.seconds_by_rate();
     let corpus_hours = seconds_by_rate_hz.values().sum::<f64>() / 3_600.0;
     let made_hours: f64 = manifests.values().map(|m| hours(m.frames())).sum();
-    let phones: BTreeSet<&str> = inventory.senones().iter().map(|s| s.phone.as_str()).collect();
+    let phones_of = |wanted: fn(&Senone) -> bool| -> BTreeSet<&str> {
+        inventory.senones().iter().filter(|s| wanted(s)).map(|s| s.phone.as_str()).collect()
+    };
+    let unused =
+        inventory.senones().iter().zip(&gathered.annotated_frames).filter(|(_, frames)| **frames == 0);
     let summary = Summary {
         prepared,
         recordings: data.recordings.len(),
@@ -167,13 +188,22 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
         corpus_hours,
         seconds_by_rate_hz,
         corpus_nyquist_hz: nyquist_hz.min(fbank_high_hz),
-        split_by,
+        split_by: dealt.by,
         seed: settings.seed,
         sets: manifests.iter().map(|(set, m)| (*set, written(m))).collect(),
+        alone: dealt.alone,
+        test_heard_in_training: dealt.test_heard_in_training,
+        identical_audio: identical.named(&data),
         left_out,
+        unmatched,
+        cut_segments: gathered.cut_segments,
+        dropped_marks: dropped_marks(settings, &work),
+        empty_phones: alignments.empty_phones(),
+        silence_phones: phones_of(|s| s.silence).len(),
+        unused_senones: unused.map(|(s, _)| s.name.clone()).collect(),
         bad_files: bad.reasons().clone(),
         senones: inventory.senones().len(),
-        phones: phones.len(),
+        phones: phones_of(|_| true).len(),
         nearest_state_frames: gathered.nearest_states,
         dead_dimensions: normaliser.dead,
         audio_hours_per_second: made_hours / watch.seconds["features"].max(1e-9),
@@ -203,15 +233,17 @@ async fn finished(store: &Store, prepared: &str) -> Option<Summary> {
     Some(summary)
 }
 
-/// Whether other inputs were prepared here, to the end.
+/// Whether other inputs were prepared here, to the end; by whichever version.
 async fn holds_others(store: &Store, prepared: &str) -> bool {
     let Ok(bytes) = store.get(SUMMARY).await else { return false };
-    serde_json::from_slice::<Summary>(&bytes).is_ok_and(|summary| summary.prepared != prepared)
+    let summary: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    summary["prepared"] != prepared
 }
 
 /// Removes what an earlier run wrote, and nothing else: manifests first, so that no half-deleted set looks whole.
 async fn clear(store: &Store) -> anyhow::Result<()> {
     store.delete(SUMMARY).await?;
+    store.delete(SPLIT).await?;
     for set in Set::ALL {
         let folder = store.child(set.name());
         folder.delete(MANIFEST).await?;
@@ -220,86 +252,6 @@ async fn clear(store: &Store) -> anyhow::Result<()> {
         }
         folder.sweep("part-").await;
     }
-    Ok(())
-}
-
-/// Deals utterances to sets: by group where groups are named, else by speaker if that comes close to the wanted
-/// fractions, else one by one.
-fn deal(settings: &Settings, data: &DataDirectory, scan: &Scan) -> anyhow::Result<(SplitBy, Split)> {
-    let durations: Vec<_> = data.utterances.iter().map(|u| scan.duration(u)).collect();
-    let attempt = |by: SplitBy| {
-        let group = |u: &'_ stentor_audio::Utterance| match by {
-            SplitBy::Group => u.group.clone(),
-            SplitBy::Speaker => u.speaker.clone(),
-            SplitBy::Utterance => None,
-        };
-        let names: Vec<String> =
-            data.utterances.iter().map(|u| group(u).unwrap_or_else(|| u.id.clone())).collect();
-        let usable = || durations.iter().enumerate().filter_map(|(i, d)| d.map(|duration| (i, duration)));
-        let candidates: Vec<Candidate<'_>> = usable()
-            .map(|(i, duration)| Candidate {
-                group: &names[i],
-                duration,
-                has_text: data.utterances[i].text.is_some(),
-            })
-            .collect();
-        let mut dealt = split(&candidates, &settings.fractions, settings.seed)?;
-        let close = dealt.is_close(&settings.fractions, &candidates);
-        let mut sets = vec![None; data.utterances.len()];
-        for ((i, _), set) in usable().zip(&dealt.sets) {
-            sets[i] = *set;
-        }
-        dealt.sets = sets;
-        anyhow::Ok((dealt, close))
-    };
-    let (by, dealt, close) = if data.utterances.iter().any(|u| u.group.is_some()) {
-        let (dealt, close) = attempt(SplitBy::Group)?;
-        (SplitBy::Group, dealt, close)
-    } else {
-        let by_speaker =
-            data.utterances.iter().any(|u| u.speaker.is_some()).then(|| attempt(SplitBy::Speaker));
-        match by_speaker {
-            Some(Ok((dealt, true))) => (SplitBy::Speaker, dealt, true),
-            _ => {
-                tracing::info!("too few speakers, or none known: the split is by utterance");
-                let (dealt, close) = attempt(SplitBy::Utterance)?;
-                (SplitBy::Utterance, dealt, close)
-            }
-        }
-    };
-    if dealt.scale < 1.0 {
-        tracing::warn!(scale = dealt.scale, "too few texts: annotated and test are scaled down");
-    }
-    if !close {
-        tracing::warn!("the sets differ from the wanted fractions: the groups are few or large");
-    }
-    Ok((by, dealt))
-}
-
-/// Writes `split.json`: seed, wanted and actual shares, and which group is where.
-async fn record_split(
-    store: &Store,
-    settings: &Settings,
-    by: SplitBy,
-    split: &Split,
-    data: &DataDirectory,
-    scan: &Scan,
-) -> anyhow::Result<()> {
-    let of = |set: Set| {
-        let members = data.utterances.iter().zip(&split.sets).filter(move |(_, s)| **s == Some(set));
-        let micros: i64 = members.clone().filter_map(|(u, _)| scan.duration(u)).sum();
-        let groups = split.groups.get(&set);
-        (set.name(), json!({"utterances": members.count(), "hours": micros as f64 / 3.6e9, "groups": groups}))
-    };
-    let record = json!({
-        "seed": settings.seed,
-        "by": by,
-        "wanted": settings.fractions,
-        "scale": split.scale,
-        "sets": Set::ALL.map(of).into_iter().collect::<BTreeMap<_, _>>(),
-        "held_out_without_text": split.held_out_without_text,
-    });
-    store.put("split.json", serde_json::to_vec_pretty(&record)?.into()).await?;
     Ok(())
 }
 
@@ -314,12 +266,14 @@ fn align(settings: &Settings, work: &Work<'_>, bad: &mut BadFiles) -> anyhow::Re
     }
 }
 
-/// Every state that the alignments of the annotated part hold.
+/// Every state that labels a frame of the annotated part. One that is too short for any frame would be an output of the
+/// model that never learns.
 fn take_inventory(
     settings: &Settings,
     work: &Work<'_>,
     alignments: &Alignments,
 ) -> anyhow::Result<Inventory> {
+    let clock = FrameClock::new(&settings.features);
     let mut states: BTreeSet<(String, u8)> = BTreeSet::new();
     let mut example = "";
     for (utterance, set) in work.data.utterances.iter().zip(work.sets) {
@@ -327,12 +281,45 @@ fn take_inventory(
             continue;
         }
         example = &utterance.id;
-        if let Found::States(spans) = alignments.find(&utterance.id)? {
-            states.extend(spans.into_iter().map(|span| (span.phone, span.state)));
+        if let Found::States(spans) = alignments.find(utterance, work.data)? {
+            let end = spans.last().map_or(0, |span| span.end) + settings.shift;
+            let frames = (0..).take_while(|&j| clock.centre(j) < end).count();
+            // One that does not fit is left out later, and said.
+            for place in frame_labels(&spans, frames, clock, settings.shift).unwrap_or_default() {
+                let span = &spans[place];
+                states.insert((span.phone.clone(), span.state));
+            }
         }
     }
     Inventory::new(&states, &settings.silence_phones)
         .with_context(|| format!("looking up alignments of the annotated utterances, `{example}` for one"))
+}
+
+/// Identifiers that only a table or the CTM file has.
+fn unmatched(data: &DataDirectory, alignments: &Alignments) -> BTreeMap<String, Named> {
+    let mut unmatched: BTreeMap<String, Named> =
+        data.unmatched.iter().map(|(table, names)| (table.clone(), names.into())).collect();
+    if let Alignments::Ctm(ctm) = alignments {
+        unmatched.insert("alignments".to_owned(), (&ctm.unmatched(data)).into());
+        unmatched.retain(|_, named| named.count > 0);
+    }
+    for (table, named) in &unmatched {
+        tracing::warn!(table, names = named.count, examples = ?named.examples, "names that no utterance has");
+    }
+    unmatched
+}
+
+/// How often each mark was taken out of the texts that an aligner was to be given.
+fn dropped_marks(settings: &Settings, work: &Work<'_>) -> BTreeMap<String, u64> {
+    let mut marks = BTreeMap::new();
+    if matches!(settings.source, Source::Aligner(_)) {
+        let aligned =
+            work.data.utterances.iter().zip(work.sets).filter(|(_, set)| set.is_some_and(Set::is_aligned));
+        for Spoken { dropped, .. } in aligned.filter_map(|(u, _)| spoken(u.text.as_deref()?).ok()) {
+            dropped.into_iter().for_each(|mark| *marks.entry(mark).or_default() += 1);
+        }
+    }
+    marks
 }
 
 async fn publish(

@@ -61,6 +61,24 @@ impl Scan {
         })
     }
 
+    /// A segment that reaches over the end of its recording, in words.
+    pub(super) fn beyond(&self, utterance: &Utterance, data: &DataDirectory) -> String {
+        let seconds = |time: Micros| time as f64 / 1e6;
+        let whole = self.headers[utterance.recording].map_or(0, |header| header.duration);
+        let (start, end) = match utterance.extent {
+            Extent::Segment { start, end } => (start, end.unwrap_or(whole)),
+            Extent::Whole => (0, whole),
+        };
+        format!(
+            "segments, line {}: from {} to {} s, but the recording `{}` is {} s long",
+            utterance.line,
+            seconds(start),
+            seconds(end),
+            data.recordings[utterance.recording].id,
+            seconds(whole)
+        )
+    }
+
     /// Seconds of audio at each rate.
     pub(super) fn seconds_by_rate(&self) -> BTreeMap<u32, f64> {
         let mut seconds = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! The command line, checked and completed.
 
-use super::split::Fractions;
+use super::aligner;
+use super::split::{Fractions, SplitBy};
 use anyhow::{Context, bail};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub(crate) struct Args {
     /// Folder that receives the sets `annotated`, `unannotated`, `dev` and `test`, and `split.json`.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Replace sets that are in the output folder already, made from another corpus or with other settings.
+    /// Prepare anew what is in the output folder already, also if it was made from another corpus or with other settings.
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
@@ -43,6 +44,10 @@ pub(crate) struct Args {
     /// Share of the corpus's time to be unannotated, or `rest`: everything else.
     #[arg(long, value_name = "FRACTION|rest", default_value = "rest")]
     unannotated: String,
+    /// What must not be in two sets. `speaker` and `group` are strict: who has none is refused. Default: groups where
+    /// `utt2group` has any; else speakers, where all are known and the sets come near the wanted shares; else nothing.
+    #[arg(long, value_name = "WHAT")]
+    split_by: Option<SplitBy>,
     /// Seed of the split and of the order of utterances; recorded in `split.json`.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -129,6 +134,7 @@ pub(super) struct Settings {
     pub(super) shift: Micros,
     pub(super) patience: Duration,
     pub(super) fractions: Fractions,
+    pub(super) split_by: Option<SplitBy>,
     pub(super) seed: u64,
     pub(super) threads: usize,
     pub(super) json: Option<PathBuf>,
@@ -145,6 +151,7 @@ struct Inputs<'a> {
     version: &'static str,
     features: &'a Features,
     fractions: &'a Fractions,
+    split_by: Option<SplitBy>,
     seed: u64,
     alignments: String,
     shift: Micros,
@@ -152,7 +159,8 @@ struct Inputs<'a> {
     row_group_frames: u64,
     shard_frames: u64,
     tables: Vec<Option<String>>,
-    audio_bytes: Vec<Option<u64>>,
+    /// Bytes and time of the last change, in nanoseconds.
+    audio: Vec<Option<(u64, Option<u64>)>>,
 }
 
 impl Settings {
@@ -198,6 +206,7 @@ impl Settings {
             shift: shift_ms * 1_000,
             patience: Duration::from_secs(args.aligner_timeout_s.max(1)),
             fractions,
+            split_by: args.split_by,
             seed: args.seed,
             threads: args.jobs.unwrap_or_else(cores).clamp(1, 1_024),
             json: args.json,
@@ -209,8 +218,8 @@ impl Settings {
         })
     }
 
-    /// A hash over settings, tables, alignments and the sizes of the audio files: what was prepared with the same one
-    /// need not be prepared again.
+    /// A hash over settings, tables, alignments, and sizes and times of the audio files: what was prepared with the same
+    /// one need not be prepared again.
     ///
     /// # Errors
     /// When a table cannot be read.
@@ -224,17 +233,18 @@ impl Settings {
             version: env!("CARGO_PKG_VERSION"),
             features: &self.features,
             fractions: &self.fractions,
+            split_by: self.split_by,
             seed: self.seed,
             alignments: match &self.source {
                 Source::Ctm(path, kind) => format!("{kind:?} {}", hash_file(path)?),
-                Source::Aligner(command) => format!("aligner {command}"),
+                Source::Aligner(command) => format!("aligner {}", aligner::identity(command)?),
             },
             shift: self.shift,
             silence_phones: &self.silence_phones,
             row_group_frames: self.row_group_frames,
             shard_frames: self.shard_frames,
             tables: TABLES.iter().map(table).collect::<Result<_, _>>()?,
-            audio_bytes: data.recordings.iter().map(|r| r.path.metadata().ok().map(|m| m.len())).collect(),
+            audio: data.recordings.iter().map(|r| stamp(&r.path)).collect(),
         };
         Ok(blake3::hash(&serde_json::to_vec(&inputs)?).to_hex().to_string())
     }
@@ -285,6 +295,13 @@ fn features(experiment: Option<&Path>, flags: &FeatureArgs) -> anyhow::Result<Fe
     features.high_hz = flags.high_hz.unwrap_or(features.high_hz);
     whole.validate()?;
     Ok(whole.features)
+}
+
+/// What changes when a file is replaced.
+fn stamp(path: &Path) -> Option<(u64, Option<u64>)> {
+    let file = path.metadata().ok()?;
+    let changed = file.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    Some((file.len(), changed.map(|time| time.as_nanos() as u64)))
 }
 
 fn hash_file(path: &Path) -> anyhow::Result<String> {

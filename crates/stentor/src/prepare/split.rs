@@ -49,15 +49,25 @@ impl fmt::Display for Set {
 }
 
 /// What must not be split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum SplitBy {
     /// Groups of `utt2group`.
     Group,
     /// Speakers of `utt2spk`.
     Speaker,
-    /// Nothing: too few speakers, or none known.
+    /// Nothing: each utterance by itself.
     Utterance,
+}
+
+impl fmt::Display for SplitBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            SplitBy::Group => "group",
+            SplitBy::Speaker => "speaker",
+            SplitBy::Utterance => "utterance",
+        })
+    }
 }
 
 /// Wanted shares of the corpus's time; `dev` is a share of the annotated part.
@@ -86,7 +96,7 @@ pub(super) struct Split {
     pub(super) groups: BTreeMap<Set, BTreeSet<String>>,
     /// Utterances without text in test or dev groups: they are left out, for in the unannotated set they would bring
     /// speech of a held-out group into training.
-    pub(super) held_out_without_text: usize,
+    pub(super) held_out_without_text: Vec<(usize, Set)>,
     /// By which annotated and test were scaled down because there are too few texts; 1 if they were not.
     pub(super) scale: f64,
 }
@@ -161,12 +171,13 @@ pub(super) fn split(candidates: &[Candidate<'_>], fractions: &Fractions, seed: u
         [(Set::Annotated, annotated), (Set::Dev, dev), (Set::Test, test), (Set::Unannotated, unannotated)];
     let of_group: BTreeMap<&str, Set> =
         dealt.iter().flat_map(|(set, groups)| groups.iter().map(|g| (g.name, *set))).collect();
-    let mut split = Split { sets: Vec::new(), groups: BTreeMap::new(), held_out_without_text: 0, scale };
-    for c in candidates {
+    let mut split =
+        Split { sets: Vec::new(), groups: BTreeMap::new(), held_out_without_text: Vec::new(), scale };
+    for (i, c) in candidates.iter().enumerate() {
         let set = match of_group.get(c.group) {
             Some(Set::Annotated) if !c.has_text => Some(Set::Unannotated),
-            Some(Set::Dev | Set::Test) if !c.has_text => {
-                split.held_out_without_text += 1;
+            Some(set @ (Set::Dev | Set::Test)) if !c.has_text => {
+                split.held_out_without_text.push((i, *set));
                 None
             }
             other => other.copied(),

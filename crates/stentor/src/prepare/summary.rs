@@ -4,11 +4,16 @@ use super::split::{Set, SplitBy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use stentor_audio::Unmatched;
 
 /// Why an utterance is in no set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reason {
+    /// Its recording cannot be used.
+    BadRecording,
+    /// Its segment starts where the recording has ended.
+    BeyondRecording,
     /// Less than one frame.
     TooShort,
     /// The aligner could not (an unknown word, say), or the CTM file lacks it.
@@ -24,6 +29,8 @@ pub(super) enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Reason::BadRecording => "of recordings that cannot be used",
+            Reason::BeyondRecording => "that start behind the end of their recording",
             Reason::TooShort => "shorter than one frame",
             Reason::NotAligned => "not aligned (an unknown word, say)",
             Reason::Misaligned => "alignment and audio differ in length",
@@ -33,42 +40,72 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Utterances left out, counted by reason, with examples.
+/// How many, and the names of the first few.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct LeftOut(BTreeMap<Reason, Tally>);
-
-/// How many, of which sets, and the first few.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Tally {
-    pub(super) utterances: u64,
-    pub(super) by_set: BTreeMap<Set, u64>,
+pub(super) struct Named {
+    pub(super) count: u64,
     pub(super) examples: Vec<String>,
 }
 
-impl LeftOut {
-    /// Examples kept for each reason.
+impl Named {
+    /// Names kept.
     const EXAMPLES: usize = 20;
+    /// Names shown on a line.
+    const SHOWN: usize = 3;
 
-    pub(super) fn add(&mut self, reason: Reason, set: Set, utterance: &str, detail: &str) {
-        tracing::debug!(utterance, detail, "left out: {reason}");
-        let tally = self.0.entry(reason).or_default();
-        tally.utterances += 1;
-        *tally.by_set.entry(set).or_default() += 1;
-        if tally.examples.len() < Self::EXAMPLES {
-            tally.examples.push(format!("{utterance}: {detail}"));
+    pub(super) fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.examples.len() < Self::EXAMPLES {
+            self.examples.push(name.to_owned());
         }
     }
+}
 
-    /// Counts utterances that no set was meant for.
-    pub(super) fn add_many(&mut self, reason: Reason, utterances: u64) {
-        if utterances > 0 {
-            self.0.entry(reason).or_default().utterances += utterances;
-        }
+impl From<&Unmatched> for Named {
+    fn from(unmatched: &Unmatched) -> Self {
+        Self { count: unmatched.ids as u64, examples: unmatched.examples.clone() }
+    }
+}
+
+impl fmt::Display for Named {
+    /// The first few names, and whether there are more.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.examples.len().min(Self::SHOWN);
+        f.write_str(&self.examples[..shown].join("; "))?;
+        if self.count > shown as u64 { f.write_str("; …") } else { Ok(()) }
+    }
+}
+
+/// Utterances left out, counted by set and reason, with examples.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LeftOut {
+    /// Of each set; `unassigned` are those that were left out before there were sets.
+    #[serde(rename = "left_out")]
+    by_set: BTreeMap<String, BTreeMap<Reason, u64>>,
+    /// Names and details.
+    #[serde(rename = "left_out_examples")]
+    by_reason: BTreeMap<Reason, Named>,
+}
+
+impl LeftOut {
+    pub(super) fn add(&mut self, reason: Reason, set: Option<Set>, utterance: &str, detail: &str) {
+        tracing::debug!(utterance, detail, "left out: {reason}");
+        let set = set.map_or("unassigned", Set::name);
+        *self.by_set.entry(set.to_owned()).or_default().entry(reason).or_default() += 1;
+        let separator = if detail.is_empty() { "" } else { ": " };
+        self.by_reason.entry(reason).or_default().add(&format!("{utterance}{separator}{detail}"));
+    }
+
+    /// What was left out of a set, in words.
+    pub(super) fn of(&self, set: Set) -> String {
+        let reasons = self.by_set.get(set.name()).into_iter().flatten();
+        let lines = reasons.map(|(reason, n)| format!("{n} {reason} ({})", self.by_reason[reason]));
+        lines.collect::<Vec<_>>().join("; ")
     }
 
     #[cfg(test)]
     pub(super) fn count(&self, reason: Reason) -> u64 {
-        self.0.get(&reason).map_or(0, |tally| tally.utterances)
+        self.by_reason.get(&reason).map_or(0, |named| named.count)
     }
 }
 
@@ -96,7 +133,26 @@ pub(super) struct Summary {
     pub(super) split_by: SplitBy,
     pub(super) seed: u64,
     pub(super) sets: BTreeMap<Set, SetSummary>,
+    /// Utterances without the group or speaker that others have.
+    pub(super) alone: Named,
+    /// Share of the test's time by speakers of the training sets; none where the speakers are not known.
+    pub(super) test_heard_in_training: Option<f64>,
+    /// Recordings that are the same sound, put into the same set.
+    pub(super) identical_audio: Named,
+    #[serde(flatten)]
     pub(super) left_out: LeftOut,
+    /// Identifiers in tables that no utterance has, by table.
+    pub(super) unmatched: BTreeMap<String, Named>,
+    /// Segments that reach over the end of their recording and were cut there.
+    pub(super) cut_segments: Named,
+    /// Marks in texts that are not speech, such as `[noise]`, and were not given to the aligner; how often each.
+    pub(super) dropped_marks: BTreeMap<String, u64>,
+    /// Phones of no duration in the alignments.
+    pub(super) empty_phones: u64,
+    /// Of `phones`, those that are silence or noise.
+    pub(super) silence_phones: usize,
+    /// Senones that no frame of the annotated set has.
+    pub(super) unused_senones: Vec<String>,
     pub(super) bad_files: BTreeMap<String, String>,
     pub(super) senones: usize,
     pub(super) phones: usize,
@@ -116,21 +172,57 @@ impl fmt::Display for Summary {
         for (set, s) in &self.sets {
             writeln!(f, "{set:<12} {:>10} {:>12} {:>8.3} {:>7}", s.utterances, s.frames, s.hours, s.shards)?;
         }
-        let by = match self.split_by {
-            SplitBy::Group => "group",
-            SplitBy::Speaker => "speaker",
-            SplitBy::Utterance => "utterance: the speakers are too few, or not known",
-        };
-        writeln!(f, "split by {by}; seed {}", self.seed)?;
+        writeln!(f, "split by {}; seed {}", self.split_by, self.seed)?;
+        if self.alone.count > 0 {
+            writeln!(f, "{} utterances have no group or speaker: {}", self.alone.count, self.alone)?;
+        }
+        if self.identical_audio.count > 0 {
+            let same = &self.identical_audio;
+            writeln!(
+                f,
+                "{} recordings are there under several names, put into the same set: {same}",
+                same.count
+            )?;
+        }
+        match self.test_heard_in_training {
+            Some(share) => {
+                writeln!(f, "{:.1} % of the test's time is by speakers of the training sets", 100.0 * share)?;
+            }
+            None => writeln!(f, "how much of the test is by speakers of the training sets is not known")?,
+        }
         writeln!(
             f,
             "{} senones of {} phones, mel range up to {} Hz",
             self.senones, self.phones, self.corpus_nyquist_hz
         )?;
-        for (reason, tally) in &self.left_out.0 {
-            let sets: Vec<String> = tally.by_set.iter().map(|(set, n)| format!("{n} {set}")).collect();
-            let sets = if sets.is_empty() { String::new() } else { format!(" ({})", sets.join(", ")) };
-            writeln!(f, "left out: {} utterances {reason}{sets}", tally.utterances)?;
+        for (set, reasons) in &self.left_out.by_set {
+            for (reason, n) in reasons {
+                writeln!(f, "left out: {n} utterances of {set} {reason}")?;
+            }
+        }
+        for (reason, named) in &self.left_out.by_reason {
+            writeln!(f, "left out {reason}: {named}")?;
+        }
+        for (table, named) in &self.unmatched {
+            writeln!(f, "{table}: {} names that no utterance has: {named}", named.count)?;
+        }
+        if self.cut_segments.count > 0 {
+            writeln!(f, "{} segments were cut: {}", self.cut_segments.count, self.cut_segments)?;
+        }
+        if !self.dropped_marks.is_empty() {
+            let marks: Vec<String> =
+                self.dropped_marks.iter().map(|(mark, n)| format!("{n} {mark}")).collect();
+            writeln!(f, "not spoken, and taken out of texts: {}", marks.join(", "))?;
+        }
+        if self.empty_phones > 0 {
+            writeln!(f, "{} phones of the alignments have no duration: left out", self.empty_phones)?;
+        }
+        if self.silence_phones == 0 {
+            writeln!(f, "no phone is silence or noise: if one is, name it by --silence-phones")?;
+        }
+        if !self.unused_senones.is_empty() {
+            let unused = &self.unused_senones;
+            writeln!(f, "{} senones have no frame in the annotated set: {}", unused.len(), unused.join(" "))?;
         }
         for (recording, reason) in self.bad_files.iter().take(20) {
             writeln!(f, "left out: recording {recording}: {reason}")?;

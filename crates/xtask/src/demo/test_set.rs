@@ -7,25 +7,17 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct PrepareSummary {
-    /// By reason.
-    left_out: BTreeMap<String, LeftOut>,
+    /// Utterances by set and reason.
+    left_out: BTreeMap<String, BTreeMap<String, u64>>,
     /// Share of the test set's time by speakers who are heard in training too.
     pub(crate) test_heard_in_training: Option<f64>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-struct LeftOut {
-    by_set: BTreeMap<String, u64>,
 }
 
 impl PrepareSummary {
     /// Utterances that were meant for the test set and are not in it, by reason.
     pub(crate) fn test_left_out(&self) -> BTreeMap<String, u64> {
-        let of_test = |(reason, left_out): (&String, &LeftOut)| {
-            Some((reason.clone(), *left_out.by_set.get("test").filter(|utterances| **utterances > 0)?))
-        };
-        self.left_out.iter().filter_map(of_test).collect()
+        let of_test = self.left_out.get("test").into_iter().flatten();
+        of_test.filter(|(_, utterances)| **utterances > 0).map(|(reason, n)| (reason.clone(), *n)).collect()
     }
 
     /// What a reader of the report must know of it, in sentences.
@@ -58,9 +50,8 @@ mod tests {
     #[test]
     fn what_fell_out_of_the_test_set_is_counted_by_reason_and_other_sets_are_not() {
         let json = r#"{"recordings": 9, "test_heard_in_training": 0.34, "left_out": {
-            "not_aligned": {"utterances": 5, "by_set": {"test": 3, "annotated": 2}, "examples": ["a: b"]},
-            "unknown_phone": {"utterances": 1, "by_set": {"dev": 1}, "examples": []},
-            "held_out_without_text": {"utterances": 2, "by_set": {"test": 2}, "examples": []}}}"#;
+            "test": {"not_aligned": 3, "held_out_without_text": 2, "unknown_phone": 0},
+            "annotated": {"not_aligned": 2}, "dev": {"unknown_phone": 1}}}"#;
         let summary: PrepareSummary = serde_json::from_str(json).unwrap();
         let expected = [("held_out_without_text".to_owned(), 2), ("not_aligned".to_owned(), 3)];
         assert_eq!(summary.test_left_out(), BTreeMap::from(expected));

@@ -23,7 +23,7 @@ case $command in
             echo '{"settings": {"hop_ms": 10, "stack": 3}, "shards": [{"row_groups": [{"rows": 5, "frames": 50000}]}]}' \
                 > "$out/$set/manifest.json"
         done
-        echo '{"left_out": {"not_aligned": {"utterances": 2, "by_set": {"test": 2}}}, "test_heard_in_training": 0.25}' \
+        echo '{"left_out": {"test": {"not_aligned": 2}}, "test_heard_in_training": 0.25}' \
             > "$json" ;;
     train)
         mkdir -p "${file%.toml}"

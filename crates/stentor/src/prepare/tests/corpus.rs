@@ -28,14 +28,14 @@ pub(super) fn wav(rate_hz: u32, samples: &[i16]) -> Vec<u8> {
     bytes
 }
 
-/// A low tone, then a high one; the switch is in the middle.
-fn two_tones(rate_hz: u32, milliseconds: usize) -> Vec<i16> {
+/// A low tone, then a high one; the switch is in the middle. No two `clip`s are the same.
+fn two_tones(rate_hz: u32, milliseconds: usize, clip: usize) -> Vec<i16> {
     let samples = rate_hz as usize * milliseconds / 1_000;
     let tone = |i: usize| {
         let hz = if i < samples / 2 { 300.0 } else { 2_000.0 };
         let wave = (std::f64::consts::TAU * hz * i as f64 / f64::from(rate_hz)).sin();
         // A little roughness, or most bins would hold nothing but rounding.
-        (8_000.0 * wave) as i16 + ((i * 7_919) % 61) as i16
+        (8_000.0 * wave) as i16 + ((i * 7_919 + clip) % 61) as i16
     };
     (0..samples).map(tone).collect()
 }
@@ -50,7 +50,7 @@ impl Corpus {
             let id = format!("u{i:03}");
             std::fs::write(
                 corpus.data().join(format!("{id}.wav")),
-                wav(rate_hz, &two_tones(rate_hz, milliseconds(i))),
+                wav(rate_hz, &two_tones(rate_hz, milliseconds(i), i)),
             )
             .unwrap();
             writeln!(scp, "{id} {id}.wav").unwrap();

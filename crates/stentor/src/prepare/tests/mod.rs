@@ -5,5 +5,7 @@ mod memo;
 mod ordered;
 mod shuffle;
 mod split;
+mod spoken;
 mod stories;
+mod tables;
 mod words;

@@ -1,0 +1,218 @@
+//! The split of a corpus: by what, with which groups put together, and what it means for the test.
+
+use super::identical::Identical;
+use super::scan::Scan;
+use super::settings::Settings;
+use super::split::{Candidate, Set, Split, SplitBy, split};
+use super::summary::{LeftOut, Named, Reason};
+use crate::exit::Meaning;
+use anyhow::{anyhow, bail};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use stentor_audio::{DataDirectory, Extent, Micros, Utterance};
+use stentor_runtime::ExitStatus;
+use stentor_store::Store;
+
+/// Who goes where, and why.
+#[derive(Debug)]
+pub(super) struct Dealt {
+    pub(super) by: SplitBy,
+    pub(super) split: Split,
+    /// Utterances whose group is not known, so that each stood alone.
+    pub(super) alone: Named,
+    /// Share of the test's time by speakers of the training sets; none where the speakers are not known.
+    pub(super) test_heard_in_training: Option<f64>,
+}
+
+/// Deals utterances to sets: as asked for; else by group where groups are named, by speaker where all are known and come
+/// close to the wanted fractions, and one by one where not.
+///
+/// # Errors
+/// When there is too little text, and when what was asked for cannot be had.
+pub(super) fn deal(
+    settings: &Settings,
+    data: &DataDirectory,
+    scan: &Scan,
+    identical: &Identical,
+    left_out: &mut LeftOut,
+) -> anyhow::Result<Dealt> {
+    let mut durations: Vec<Option<Micros>> = data.utterances.iter().map(|u| scan.duration(u)).collect();
+    for (utterance, duration) in data.utterances.iter().zip(&mut durations) {
+        // Nothing is left of it, and a set of such would look like a set.
+        if let (Extent::Segment { .. }, Some(0)) = (utterance.extent, *duration) {
+            left_out.add(Reason::BeyondRecording, None, &utterance.id, &scan.beyond(utterance, data));
+            *duration = None;
+        }
+    }
+    let attempt = |by| attempt(settings, data, &durations, identical, by);
+    let unknown = |by: SplitBy| data.utterances.iter().filter(move |u| by.name(u).is_none()).count();
+    let named = |by: SplitBy| unknown(by) < data.utterances.len() && by != SplitBy::Utterance;
+    let (by, (split, close)) = match settings.split_by {
+        Some(by) => {
+            refuse_missing(data, by)?;
+            let (split, close) = attempt(by)?;
+            refuse_empty(settings, &split, by)?;
+            (by, (split, close))
+        }
+        None if named(SplitBy::Group) => (SplitBy::Group, attempt(SplitBy::Group)?),
+        None => match (unknown(SplitBy::Speaker) == 0).then(|| attempt(SplitBy::Speaker)) {
+            Some(Ok((split, true))) => (SplitBy::Speaker, (split, true)),
+            _ => (SplitBy::Utterance, attempt(SplitBy::Utterance)?),
+        },
+    };
+    let mut alone = Named::default();
+    let asked = if by == SplitBy::Utterance { SplitBy::Speaker } else { by };
+    if named(asked) {
+        data.utterances.iter().filter(|u| asked.name(u).is_none()).for_each(|u| alone.add(&u.id));
+    }
+    if alone.count > 0 {
+        tracing::warn!(
+            utterances = alone.count, examples = ?alone.examples,
+            "utterances without a {asked}: the split is by {by}, and each of them stands alone"
+        );
+    }
+    if split.scale < 1.0 {
+        tracing::warn!(scale = split.scale, "too few texts: annotated and test are scaled down");
+    }
+    if !close {
+        tracing::warn!("the sets differ from the wanted fractions: the groups are few or large");
+    }
+    for (set, wanted) in [(Set::Test, settings.fractions.test), (Set::Dev, settings.fractions.dev)] {
+        if wanted > 0.0 && !split.sets.contains(&Some(set)) {
+            tracing::warn!("there is no {set} set: the groups with texts are too few or too large");
+        }
+    }
+    let test_heard_in_training = heard_in_training(data, &split.sets, &durations);
+    Ok(Dealt { by, split, alone, test_heard_in_training })
+}
+
+/// A split, and whether it comes close to the wanted fractions.
+fn attempt(
+    settings: &Settings,
+    data: &DataDirectory,
+    durations: &[Option<Micros>],
+    identical: &Identical,
+    by: SplitBy,
+) -> anyhow::Result<(Split, bool)> {
+    let names: Vec<String> = data.utterances.iter().map(|u| by.name(u).unwrap_or(&u.id).to_owned()).collect();
+    let joined = identical.join(data, &names);
+    let usable: Vec<(usize, Micros)> =
+        durations.iter().enumerate().filter_map(|(i, d)| d.map(|duration| (i, duration))).collect();
+    let candidate = |&(i, duration): &(usize, Micros)| Candidate {
+        group: joined[i],
+        duration,
+        has_text: data.utterances[i].text.is_some(),
+    };
+    let candidates: Vec<Candidate<'_>> = usable.iter().map(candidate).collect();
+    let mut split = split(&candidates, &settings.fractions, settings.seed)?;
+    let close = split.is_close(&settings.fractions, &candidates);
+    // From places among the candidates to places in the corpus, and back to the groups' own names.
+    let mut sets = vec![None; data.utterances.len()];
+    split.groups.clear();
+    for (&(i, _), &set) in usable.iter().zip(&split.sets) {
+        sets[i] = set;
+        if let Some(set) = set {
+            split.groups.entry(set).or_insert_with(BTreeSet::new).insert(names[i].clone());
+        }
+    }
+    split.sets = sets;
+    for (place, _) in &mut split.held_out_without_text {
+        *place = usable[*place].0;
+    }
+    Ok((split, close))
+}
+
+fn refuse_missing(data: &DataDirectory, by: SplitBy) -> anyhow::Result<()> {
+    let mut missing = Named::default();
+    if by != SplitBy::Utterance {
+        data.utterances.iter().filter(|u| by.name(u).is_none()).for_each(|u| missing.add(&u.id));
+    }
+    if missing.count == 0 {
+        return Ok(());
+    }
+    let table = if by == SplitBy::Group { "utt2group" } else { "utt2spk" };
+    let problem = anyhow!(
+        "--split-by {by}: {} of {} utterances have no line in {table} ({missing}); complete it, or split by something else",
+        missing.count,
+        data.utterances.len()
+    );
+    Err(problem).meaning(ExitStatus::Config)
+}
+
+fn refuse_empty(settings: &Settings, split: &Split, by: SplitBy) -> anyhow::Result<()> {
+    let wanted =
+        [(Set::Test, settings.fractions.test, "--test 0"), (Set::Dev, settings.fractions.dev, "--dev 0")];
+    for (set, fraction, without) in wanted {
+        if fraction > 0.0 && !split.sets.contains(&Some(set)) {
+            bail!(
+                "--split-by {by}: too few of them have texts, so that none is left for the {set} set; {without} does without"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn heard_in_training(
+    data: &DataDirectory,
+    sets: &[Option<Set>],
+    durations: &[Option<Micros>],
+) -> Option<f64> {
+    let members = || data.utterances.iter().zip(sets).zip(durations);
+    let trained: HashSet<&str> = members()
+        .filter(|((_, set), _)| set.is_some_and(Set::is_training))
+        .filter_map(|((u, _), _)| u.speaker.as_deref())
+        .collect();
+    let (mut heard, mut total) = (0, 0);
+    for ((utterance, set), duration) in members() {
+        if let (Some(speaker), Some(Set::Test), Some(duration)) = (&utterance.speaker, set, duration) {
+            total += duration;
+            heard += if trained.contains(speaker.as_str()) { *duration } else { 0 };
+        }
+    }
+    (total > 0).then(|| heard as f64 / total as f64)
+}
+
+impl SplitBy {
+    /// What an utterance belongs to.
+    fn name(self, utterance: &Utterance) -> Option<&str> {
+        match self {
+            SplitBy::Group => utterance.group.as_deref(),
+            SplitBy::Speaker => utterance.speaker.as_deref(),
+            SplitBy::Utterance => Some(&utterance.id),
+        }
+    }
+}
+
+/// Writes `split.json`: seed, wanted and actual shares, and which group is where.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub(super) async fn record(
+    store: &Store,
+    settings: &Settings,
+    dealt: &Dealt,
+    data: &DataDirectory,
+    scan: &Scan,
+    identical: &Identical,
+) -> anyhow::Result<()> {
+    let split = &dealt.split;
+    let of = |set: Set| {
+        let members = data.utterances.iter().zip(&split.sets).filter(move |(_, s)| **s == Some(set));
+        let micros: i64 = members.clone().filter_map(|(u, _)| scan.duration(u)).sum();
+        let groups = split.groups.get(&set);
+        (set.name(), json!({"utterances": members.count(), "hours": micros as f64 / 3.6e9, "groups": groups}))
+    };
+    let record = json!({
+        "seed": settings.seed,
+        "by": dealt.by,
+        "alone": dealt.alone.count,
+        "wanted": settings.fractions,
+        "scale": split.scale,
+        "sets": Set::ALL.map(of).into_iter().collect::<BTreeMap<_, _>>(),
+        "held_out_without_text": split.held_out_without_text.len(),
+        "identical_audio": identical.named(data).examples,
+        "test_heard_in_training": dealt.test_heard_in_training,
+    });
+    store.put(super::SPLIT, serde_json::to_vec_pretty(&record)?.into()).await?;
+    Ok(())
+}
