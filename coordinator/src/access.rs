@@ -22,7 +22,7 @@ struct Rule {
     people: bool,
 }
 
-/// Every method of both services. One that is not here is nobody's.
+/// Every method of both services. One that is not here is denied.
 const RULES: &[Rule] = {
     const WORKERS: &[Role] = &[Role::Worker];
     const fn member(method: &'static str) -> Rule {

@@ -1,12 +1,11 @@
 //! `coordinator EXPERIMENT.toml`: serves an experiment to workers and holds their rounds together.
 
 use clap::Parser;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use stentor_coordinator::{Error, Gate, Options, Page, Start, read_experiment, serve, serve_reducer};
 use stentor_runtime::tls::{Strangers, Tls, check_listener};
-use stentor_runtime::{ExitStatus, Shutdown, Telemetry, Token, telemetry};
+use stentor_runtime::{ExitStatus, Shutdown, Telemetry, Token, errln, outln, telemetry};
 
 /// Serves an experiment to workers and holds their rounds together.
 #[derive(Debug, Parser)]
@@ -32,8 +31,7 @@ struct Arguments {
     /// Go on from the newest valid checkpoint in the run's output.
     #[arg(long)]
     resume: bool,
-    /// When the run is over, or nothing but a person can help, stay until a signal comes: for supervisors that start again
-    /// whatever ends.
+    /// Stay alive after completion or a permanent error, until a signal comes: for supervisors that restart whatever exits.
     #[arg(long)]
     stay: bool,
     /// Be one of the experiment's `exchange.reducers`, by its place in the list from 0, instead of the coordinator.
@@ -50,7 +48,7 @@ async fn main() -> ExitStatus {
     let (page, _telemetry) = match tell(&arguments) {
         Ok(told) => told,
         Err(error) => {
-            eprintln!("coordinator: {error}");
+            errln!("coordinator: {error}");
             return ExitStatus::Config;
         }
     };
@@ -91,10 +89,10 @@ async fn run(arguments: Arguments, page: Page, shutdown: &Shutdown) -> Result<()
     let (progress, mut told) = tokio::sync::mpsc::unbounded_channel();
     let progress = arguments.json_lines.then_some(progress);
     if arguments.json_lines {
-        print(&serde_json::json!({ "listening": format!("{scheme}://{address}") }));
+        outln!("{}", serde_json::json!({ "listening": format!("{scheme}://{address}") }));
         tokio::spawn(async move {
             while let Some(progress) = told.recv().await {
-                print(&serde_json::json!({ "progress": progress }));
+                outln!("{}", serde_json::json!({ "progress": progress }));
             }
         });
     }
@@ -103,7 +101,7 @@ async fn run(arguments: Arguments, page: Page, shutdown: &Shutdown) -> Result<()
     let options = Options { experiment, start, progress, page };
     let summary = serve(options, gate, shutdown).await?;
     if arguments.json_lines {
-        print(&serde_json::json!({ "summary": summary }));
+        outln!("{}", serde_json::json!({ "summary": summary }));
     }
     Ok(())
 }
@@ -121,9 +119,4 @@ async fn open_gate(arguments: &Arguments) -> Result<Gate, Error> {
 
 fn unbound(address: SocketAddr, source: std::io::Error) -> Error {
     Error::Read { path: address.to_string(), source }
-}
-
-/// One JSON line. A reader that is gone must not stop the training.
-fn print(line: &serde_json::Value) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

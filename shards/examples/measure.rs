@@ -5,6 +5,9 @@
 //! Without a folder it makes up features like log-mel energies and posteriors as peaked as a trained teacher's; with
 //! one it reads the labels that are there.
 
+// Nobody works with it but us; what it prints is all that it does.
+#![allow(clippy::print_stdout)]
+
 use stentor_shards::{
     FeatureLayout, FeatureRow, LabelLayout, LabelRow, LabelSet, decode_feature_shard, decode_label_shard,
     encode_feature_shard, encode_label_shard, examine_shard, f16,

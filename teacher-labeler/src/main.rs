@@ -11,7 +11,7 @@ async fn main() -> ExitStatus {
     let _telemetry = match telemetry::init(telemetry) {
         Ok(telemetry) => telemetry,
         Err(error) => {
-            eprintln!("teacher-labeler: {error}");
+            stentor_runtime::errln!("teacher-labeler: {error}");
             return ExitStatus::Config;
         }
     };

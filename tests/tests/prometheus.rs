@@ -1,5 +1,7 @@
 //! A real Prometheus reads a real run: every panel of the dashboards shows something, every alert can be evaluated.
 
+// Figures for whoever runs the test.
+#![allow(clippy::print_stdout)]
 // Failing is how a test speaks.
 #![allow(clippy::unwrap_used)]
 

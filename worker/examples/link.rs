@@ -8,6 +8,9 @@
 //! DENSITY of all, a share of 1, at random places among them, just above the threshold of 0.01, and the rest far below. A parameter's sign is the same for all workers: gradients of
 //! different data mostly agree on where they are large.
 
+// Nobody works with it but us; what it prints is all that it does.
+#![allow(clippy::print_stdout)]
+
 use half::f16;
 use std::collections::BTreeMap;
 use std::time::Duration;

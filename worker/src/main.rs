@@ -9,7 +9,7 @@ fn main() -> ExitStatus {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("worker: {error}");
+            stentor_runtime::errln!("worker: {error}");
             return ExitStatus::Failure;
         }
     };
@@ -21,7 +21,7 @@ fn main() -> ExitStatus {
         let _telemetry = match telemetry::init(telemetry) {
             Ok(telemetry) => telemetry,
             Err(error) => {
-                eprintln!("worker: {error}");
+                stentor_runtime::errln!("worker: {error}");
                 return ExitStatus::Config;
             }
         };
@@ -40,7 +40,7 @@ async fn act(line: &CommandLine) -> Result<(), Error> {
         (Some(Study::Replay(replay)), _) => {
             let replayed = stentor_worker::replay(replay).await?;
             let json = serde_json::to_string(&replayed).map_err(|e| Error::Request(e.to_string()))?;
-            println!("{json}");
+            stentor_runtime::outln!("{json}");
             Ok(())
         }
         (None, Some(options)) => stentor_worker::run(options, &Shutdown::listen()).await,

@@ -6,6 +6,9 @@
 //! `train-mixed` chunks of 20 to 60 frames as utterances' ends make them; both are whole steps: forward, soft labels with
 //! k = 20, backward, clipping, Adam. `label` is top-20 posteriors of whole utterances.
 
+// Nobody works with it but us; what it prints is all that it does.
+#![allow(clippy::print_stdout)]
+
 use std::time::{Duration, Instant};
 use stentor_acoustic::random::Stream;
 use stentor_acoustic::{

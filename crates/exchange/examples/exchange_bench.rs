@@ -4,6 +4,9 @@
 //! Encoding and a copy of the same vector take turns, so that a busy machine slows both; figures are medians.
 //! Buffers are each at least four times the last cache.
 
+// Nobody works with it but us; what it prints is all that it does.
+#![allow(clippy::print_stdout)]
+
 #[path = "../tests/common/mod.rs"]
 mod common;
 

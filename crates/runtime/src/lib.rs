@@ -10,7 +10,7 @@
 //!     let _telemetry = match telemetry::init(options) {
 //!         Ok(telemetry) => telemetry,
 //!         Err(error) => {
-//!             eprintln!("worker: {error}");
+//!             stentor_runtime::errln!("worker: {error}");
 //!             return ExitStatus::Config;
 //!         }
 //!     };
@@ -28,6 +28,7 @@ mod error;
 mod exit;
 mod memory;
 pub mod metrics;
+pub mod print;
 mod retry;
 mod shutdown;
 pub mod telemetry;

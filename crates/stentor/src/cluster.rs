@@ -70,27 +70,31 @@ impl Status {
                 "committed_frames": reply.committed_frames, "total_frames": reply.total_frames,
                 "newest_checkpoint": reply.newest_checkpoint, "waiting": reply.waiting, "members": members,
             });
-            println!("{json:#}");
+            stentor_runtime::outln!("{json:#}");
             return Ok(());
         }
         let switching = match reply.switching_to.as_str() {
             "" => String::new(),
             to => format!(", switching to {to}"),
         };
-        println!(
+        stentor_runtime::outln!(
             "run {}: {}{switching}, round {}, {share:.1} % of all frames",
-            reply.run_id, reply.strategy, reply.round
+            reply.run_id,
+            reply.strategy,
+            reply.round
         );
         match reply.newest_checkpoint.as_str() {
-            "" => println!("no checkpoint yet"),
-            name => println!("newest checkpoint {name}"),
+            "" => stentor_runtime::outln!("no checkpoint yet"),
+            name => stentor_runtime::outln!("newest checkpoint {name}"),
         }
         if !reply.waiting.is_empty() {
-            println!("waiting: {}", reply.waiting);
+            stentor_runtime::outln!("waiting: {}", reply.waiting);
         }
         for member in reply.members {
             let v1::MemberStatus { slot, identity, doing, seconds_since_heard, .. } = member;
-            println!("{slot:>4}  {identity:<20}  {doing}  (heard {seconds_since_heard:.1} s ago)");
+            stentor_runtime::outln!(
+                "{slot:>4}  {identity:<20}  {doing}  (heard {seconds_since_heard:.1} s ago)"
+            );
         }
         Ok(())
     }
@@ -107,9 +111,12 @@ impl Switch {
         let reply = self.target.ask(request, async |mut client, request| client.switch(request).await)?;
         let from = strategies.iter().position(|s| *s == reply.from()).map_or("another", |place| words[place]);
         if from == self.strategy {
-            println!("{from} is in force already");
+            stentor_runtime::outln!("{from} is in force already");
         } else {
-            println!("from {from} to {} at the next boundary; `stentor status` shows when", self.strategy);
+            stentor_runtime::outln!(
+                "from {from} to {} at the next boundary; `stentor status` shows when",
+                self.strategy
+            );
         }
         Ok(())
     }

@@ -12,19 +12,28 @@ pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> Ex
             of(&error)
         }),
         Err(error) => {
-            eprintln!("stentor: cannot start the I/O runtime: {error}");
+            stentor_runtime::errln!("stentor: cannot start the I/O runtime: {error}");
             ExitStatus::Failure
         }
     };
-    ExitCode::from(status.code())
+    ExitCode::from(printed(status).code())
+}
+
+/// The status of a command that has printed what it was asked for: a failure where that was lost, lest an empty file be
+/// taken for the answer.
+pub(crate) fn printed(status: ExitStatus) -> ExitStatus {
+    match status {
+        ExitStatus::Ok if stentor_runtime::print::is_output_lost() => ExitStatus::Failure,
+        status => status,
+    }
 }
 
 /// Says why nothing came of it, with the id under which docs/errors.md says more.
 pub(crate) fn tell(error: &anyhow::Error) {
     let words = words(error);
     match error.chain().filter_map(id).last() {
-        Some(id) => eprintln!("stentor: {words} [{id}]"),
-        None => eprintln!("stentor: {words}"),
+        Some(id) => stentor_runtime::errln!("stentor: {words} [{id}]"),
+        None => stentor_runtime::errln!("stentor: {words}"),
     }
 }
 

@@ -24,7 +24,7 @@ const SET: [&str; 6] = [
 
 pub(crate) fn run(arguments: &Args) -> Result<()> {
     match &arguments.file {
-        None => print!("{}", text()),
+        None => stentor_runtime::out!("{}", text()),
         Some(file) => write_new(file)?,
     }
     Ok(())
@@ -35,7 +35,7 @@ fn write_new(path: &Path) -> Result<()> {
     let mut file = std::fs::File::create_new(path)
         .with_context(|| format!("{shown}: expected to make a new file; remove it or name another"))?;
     file.write_all(text().as_bytes()).with_context(|| format!("{shown} cannot be written"))?;
-    println!("{shown}: mend [run] and [data], then `stentor config check {shown}`");
+    stentor_runtime::outln!("{shown}: mend [run] and [data], then `stentor config check {shown}`");
     Ok(())
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
             status.code().and_then(|c| u8::try_from(c).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
         }
         Err(error) => {
-            eprintln!("stentor: {}: {error}", crate::siblings::expected("teacher-labeler"));
+            stentor_runtime::errln!("stentor: {}: {error}", crate::siblings::expected("teacher-labeler"));
             ExitCode::FAILURE
         }
     }

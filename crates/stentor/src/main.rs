@@ -81,6 +81,8 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        // It tells them with `eprintln!`, which panics where the log could not be written.
+        .log_internal_errors(false)
         .init();
     // What an error of each means that does not tell itself.
     let (result, otherwise) = match Arguments::parse().command {
@@ -103,7 +105,7 @@ fn main() -> ExitCode {
         Command::Man(arguments) => (arguments.run(Arguments::command()), ExitStatus::Failure),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => exit::printed(ExitStatus::Ok).into(),
         Err(error) => {
             exit::tell(&error);
             exit::of_or(&error, otherwise).into()

@@ -19,9 +19,9 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     let text = std::fs::read(data).with_context(|| data.display().to_string())?;
     let figures: ReportData = serde_json::from_slice(&text).with_context(|| data.display().to_string())?;
     let figures = figures.compare_seeds();
-    print!("{}", stentor_evaluate::report::terminal_table(&figures));
     std::fs::write(&arguments.out, stentor_evaluate::report::html(&figures))
         .with_context(|| arguments.out.display().to_string())?;
-    println!("{}", arguments.out.display());
+    stentor_runtime::out!("{}", stentor_evaluate::report::terminal_table(&figures));
+    stentor_runtime::outln!("{}", arguments.out.display());
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result};
 use clap::{Command, Parser};
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Print a shell's completions, for its own folder of them.
@@ -24,7 +23,8 @@ impl Completions {
     pub(crate) fn run(&self, mut stentor: Command) -> Result<()> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut stentor, "stentor", &mut script);
-        std::io::stdout().write_all(&script).context("cannot write the completions")
+        stentor_runtime::out!("{}", String::from_utf8(script).context("completions that are no text")?);
+        Ok(())
     }
 }
 
@@ -34,7 +34,7 @@ impl Man {
         std::fs::create_dir_all(&self.folder).with_context(|| format!("cannot make {shown}"))?;
         clap_mangen::generate_to(stentor, &self.folder)
             .with_context(|| format!("cannot write to {shown}"))?;
-        println!("manual pages in {shown}");
+        stentor_runtime::outln!("manual pages in {shown}");
         Ok(())
     }
 }

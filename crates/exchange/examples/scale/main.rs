@@ -5,6 +5,9 @@
 //! see the same batches, and each takes the best of the same learning rates: what is compared is what they make
 //! of the data, not who had the luckier rate.
 
+// Nobody works with it but us; what it prints is all that it does.
+#![allow(clippy::print_stdout)]
+
 mod clouds;
 mod cluster;
 mod gain;

@@ -43,7 +43,7 @@ pub enum MemberState {
     Computing,
     /// Its contribution to the open round is there.
     Contributed,
-    /// Gone without a good-bye, and not back yet.
+    /// Disconnected without leaving, and not back yet.
     Lost,
 }
 

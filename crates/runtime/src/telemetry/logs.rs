@@ -45,7 +45,7 @@ where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let filter = filter(directives)?;
-    let base = tracing_subscriber::fmt::layer().with_writer(writer);
+    let base = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false);
     Ok(match format {
         LogFormat::Human => base
             .with_ansi(colours)

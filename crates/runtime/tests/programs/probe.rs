@@ -1,5 +1,8 @@
 //! A program for the tests of this crate to start, signal and kill. It says on standard output what it is doing.
 
+// Nobody works with it but us; what it prints is all that it does.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Stdio;

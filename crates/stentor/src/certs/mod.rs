@@ -41,8 +41,8 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     }
     let (authority, is_new) = authority(&out.join("ca"), cluster)?;
     let made = if is_new { "a new CA" } else { "the CA that was there" };
-    println!("cluster `{cluster}`, {made}: {}", out.join("ca").display());
-    println!("  ca.key signs whatever it is used for: keep it offline, no program needs it");
+    stentor_runtime::outln!("cluster `{cluster}`, {made}: {}", out.join("ca").display());
+    stentor_runtime::outln!("  ca.key signs whatever it is used for: keep it offline, no program needs it");
     for (role, name) in holders(*workers) {
         let identity =
             Identity::new(cluster, role).with_context(|| format!("--cluster: expected {expected}"))?;
@@ -54,9 +54,9 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
         place::public(&folder.join("tls.crt"), &certificate)?;
         place::public(&folder.join("ca.crt"), authority.certificate())?;
         let whom = if role == Role::Worker && workers.is_some() { &name } else { whom(role) };
-        println!("{}: for {whom}, until {expires}", folder.display());
+        stentor_runtime::outln!("{}: for {whom}, until {expires}", folder.display());
     }
-    println!(
+    stentor_runtime::outln!(
         "programs and people take their folder with --tls or STENTOR_TLS (a labeler needs none: it speaks to the store \
          alone); replaced files count from the next connection on"
     );

@@ -32,11 +32,11 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     match &arguments.action {
         Action::Check { experiment } => {
             let read = read(experiment)?;
-            read.warnings().iter().for_each(|warning| eprintln!("stentor: warning: {warning}"));
-            println!("{}: valid", experiment.display());
+            read.warnings().iter().for_each(|warning| stentor_runtime::errln!("stentor: warning: {warning}"));
+            stentor_runtime::outln!("{}: valid", experiment.display());
         }
-        Action::Reference => print!("{}", reference::page()),
-        Action::Show { experiment } => print!("{}", read(experiment)?.to_toml()),
+        Action::Reference => stentor_runtime::out!("{}", reference::page()),
+        Action::Show { experiment } => stentor_runtime::out!("{}", read(experiment)?.to_toml()),
     }
     Ok(())
 }

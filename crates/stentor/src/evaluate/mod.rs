@@ -64,10 +64,12 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
         }
         figures = figures.against(&baseline, RESAMPLES, SEED);
     }
-    print!("{}", figures.to_text());
-    let Some(path) = &arguments.json else { return Ok(()) };
-    let json = serde_json::to_vec_pretty(&figures).context("cannot write the figures as JSON")?;
-    std::fs::write(path, json).with_context(|| path.display().to_string())
+    if let Some(path) = &arguments.json {
+        let json = serde_json::to_vec_pretty(&figures).context("cannot write the figures as JSON")?;
+        std::fs::write(path, json).with_context(|| path.display().to_string())?;
+    }
+    stentor_runtime::out!("{}", figures.to_text());
+    Ok(())
 }
 
 /// One call of the command.

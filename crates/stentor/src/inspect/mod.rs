@@ -12,7 +12,6 @@ use crate::place::{self, Place};
 use crate::text::Text;
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::io::{ErrorKind, Write};
 
 /// Show what is in a feature set, label set, shard file, checkpoint or run.
 #[derive(Debug, clap::Args)]
@@ -43,11 +42,8 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
     let mut text = if json { serde_json::to_string_pretty(&found)? } else { render(&found) };
     text.truncate(text.trim_end().len());
     text.push('\n');
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // The reader has seen enough: `stentor inspect RUN | head`.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("cannot write to the terminal"),
-    }
+    stentor_runtime::out!("{text}");
+    Ok(())
 }
 
 async fn inspect(path: &str) -> Result<Found> {

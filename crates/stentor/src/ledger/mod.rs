@@ -7,7 +7,6 @@ mod render;
 use crate::exit;
 use clap::Subcommand;
 use history::History;
-use std::io::Write;
 use std::process::ExitCode;
 use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
@@ -38,8 +37,7 @@ pub(crate) fn run(ledger: &Ledger) -> ExitCode {
             true => serde_json::to_string_pretty(&verdict)? + "\n",
             false => render::text(&verdict),
         };
-        // A reader that has seen enough changes no verdict.
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        stentor_runtime::out!("{text}");
         Ok(if verdict.clean { ExitStatus::Ok } else { ExitStatus::Data })
     })
 }

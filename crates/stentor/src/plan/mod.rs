@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
         (None, given) => given.context("expected --batch-seconds or --run")?,
     };
     let workers = arguments.workers.unwrap_or(experiment.cluster.workers) as usize;
-    eprintln!("measuring the arithmetic of the exchange on this machine ...");
+    stentor_runtime::errln!("measuring the arithmetic of the exchange on this machine ...");
     let rates = calibrate::rates(parameters, experiment.exchange.gtc.density)?;
     let scenario = Scenario {
         per_host: arguments.per_host,
@@ -68,7 +68,6 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     };
     let forecasts = forecast(&scenario);
     let words = advice(&scenario, &forecasts);
-    print!("{}", table::render(&scenario, &forecasts, &words));
     if let Some(file) = &arguments.json {
         let figures = json!({
             "parameters": parameters,
@@ -84,6 +83,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
         let text = serde_json::to_string_pretty(&figures)? + "\n";
         std::fs::write(file, text).with_context(|| file.display().to_string())?;
     }
+    stentor_runtime::out!("{}", table::render(&scenario, &forecasts, &words));
     Ok(())
 }
 

@@ -8,7 +8,6 @@ use crate::{exit, siblings};
 use anyhow::{Context, Result, bail, ensure};
 use round::Round;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::process::{ExitCode, Stdio};
 use stentor_plan::Lease;
 use stentor_runtime::ExitStatus;
@@ -103,8 +102,7 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
             true => serde_json::to_string_pretty(&answer)? + "\n",
             false => render::text(&answer),
         };
-        // A reader that has seen enough changes nothing.
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        stentor_runtime::out!("{text}");
         Ok(ExitStatus::Ok)
     })
 }

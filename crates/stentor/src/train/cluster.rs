@@ -200,9 +200,13 @@ impl Cluster {
     }
 
     fn conclude(&self, summary: &serde_json::Value) -> Result<()> {
+        if let Some(path) = &self.json {
+            std::fs::write(path, serde_json::to_vec_pretty(summary)?)
+                .with_context(|| path.display().to_string())?;
+        }
         self.bar.end();
         let number = |key: &str| summary[key].as_f64().unwrap_or_default();
-        println!(
+        stentor_runtime::outln!(
             "{}: checkpoint {}, {:.0} frames in {:.1} s, {:.1} bytes a frame on the wire{}",
             summary["run"].as_str().unwrap_or_default(),
             summary["checkpoint"].as_str().unwrap_or_default(),
@@ -214,10 +218,6 @@ impl Cluster {
                 .map(|e| format!(", dev frame error {e:.2} %"))
                 .unwrap_or_default(),
         );
-        if let Some(path) = &self.json {
-            std::fs::write(path, serde_json::to_vec_pretty(summary)?)
-                .with_context(|| path.display().to_string())?;
-        }
         Ok(())
     }
 

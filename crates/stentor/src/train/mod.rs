@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("stentor: {error}");
+            stentor_runtime::errln!("stentor: {error}");
             return ExitCode::FAILURE;
         }
     };

@@ -57,7 +57,7 @@ impl Bar {
         let tenths = 10 * committed_frames / total_frames.max(1);
         if self.bar.is_hidden() && tenths > self.told {
             self.told = tenths;
-            eprintln!("{:>3} %  {words}", 10 * tenths);
+            stentor_runtime::errln!("{:>3} %  {words}", 10 * tenths);
         }
         self.bar.set_length(total_frames);
         self.bar.set_position(committed_frames);
@@ -65,7 +65,7 @@ impl Bar {
     }
 
     pub(crate) fn say(&self, words: &str) {
-        if self.bar.is_hidden() { eprintln!("{words}") } else { self.bar.println(words) }
+        if self.bar.is_hidden() { stentor_runtime::errln!("{words}") } else { self.bar.println(words) }
     }
 
     pub(crate) fn end(&self) {

@@ -12,7 +12,6 @@ use crate::place::{self, Place};
 use crate::text::{Text, counted, size, thousands};
 use anyhow::{Result, bail};
 use serde::Serialize;
-use std::io::Write;
 use std::process::ExitCode;
 use stentor_runtime::ExitStatus;
 
@@ -65,7 +64,7 @@ async fn verify_all(arguments: &Args) -> ExitStatus {
                 found.push(verified);
             }
             Err(error) => {
-                eprintln!("stentor: {path}: {error:#}");
+                stentor_runtime::errln!("stentor: {path}: {error:#}");
                 status = exit::of(&error);
             }
         }
@@ -74,8 +73,7 @@ async fn verify_all(arguments: &Args) -> ExitStatus {
         true => serde_json::to_string_pretty(&found).unwrap_or_default() + "\n",
         false => render(&found),
     };
-    // A reader that has seen enough changes no verdict.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    stentor_runtime::out!("{text}");
     status
 }
 

@@ -1,0 +1,94 @@
+//! Stories of output that cannot be written: full disks, readers that have gone. What was asked for is done all the same.
+
+// Failing is how a test speaks.
+#![allow(clippy::unwrap_used)]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use stentor_tests::{corpus, program, write_experiment};
+
+fn stentor(arguments: &[&str]) -> Command {
+    let mut command = Command::new(program("stentor"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn full_disk() -> File {
+    File::options().write(true).open("/dev/full").unwrap()
+}
+
+/// The end of a pipe to write into that nobody reads.
+fn closed_pipe() -> std::io::PipeWriter {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Trains on pretended speech; `stentor train` and all that it starts write to what `streams` gives them.
+fn train(folder: &Path, streams: impl FnOnce(&mut Command)) -> (PathBuf, PathBuf) {
+    let experiment = write_experiment(folder, "run", "[schedule]\npasses = 2\n[cluster]\nworkers = 2\n");
+    let json = folder.join("train.json");
+    let mut command = stentor(&["train", experiment.to_str().unwrap(), "--threads", "1"]);
+    command.arg("--json").arg(&json);
+    streams(&mut command);
+    let status = command.status().unwrap();
+    assert!(status.success(), "{status}");
+    (folder.join("run"), json)
+}
+
+fn assert_is_json(path: &Path, key: &str) {
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert!(!json[key].is_null(), "{json}");
+}
+
+#[test]
+fn a_run_whose_messages_nobody_reads_finishes_and_leaves_its_figures() {
+    let (folder, _) = corpus();
+    let (_, json) = train(folder.path(), |command| {
+        command.stdout(closed_pipe()).stderr(closed_pipe());
+    });
+    assert_is_json(&json, "checkpoint");
+}
+
+#[test]
+fn a_full_disk_under_the_messages_ends_no_run_and_no_command_loses_its_files() {
+    let (folder, _) = corpus();
+    let (run, json) = train(folder.path(), |command| {
+        command.stdout(full_disk()).stderr(full_disk());
+    });
+    assert_is_json(&json, "checkpoint");
+    let (run, dev) = (run.to_str().unwrap(), folder.path().join("data/dev"));
+    let figures = folder.path().join("figures.json");
+    let evaluate =
+        ["evaluate", "--features", dev.to_str().unwrap(), "--model", run, "--threads", "1", "--json"];
+    let evaluate = [&evaluate[..], &[figures.to_str().unwrap()]].concat();
+    for command in [&["inspect", run][..], &["ledger", "audit", run], &["verify", run], &evaluate] {
+        // What was asked for is lost: an empty file must not pass for the answer.
+        let output = stentor(command).stdout(full_disk()).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {}", said(&output));
+        let words = said(&output);
+        assert!(words.contains("cannot write to standard output: No space left"), "{command:?}: {words}");
+        // Messages are lost, and nothing else.
+        let output = stentor(command).stdout(Stdio::piped()).stderr(full_disk()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command:?}");
+        assert!(!output.stdout.is_empty(), "{command:?}");
+        // `| head`, which has seen enough.
+        let output = stentor(command).stdout(closed_pipe()).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((output.status.code(), said(&output).contains("standard output")), (Some(0), false));
+        if command[0] == "evaluate" {
+            assert_is_json(&figures, "fer");
+            std::fs::remove_file(&figures).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_error_that_cannot_be_told_keeps_its_exit_code() {
+    let output = stentor(&["config", "check", "/not/there.toml"]).stderr(full_disk()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
