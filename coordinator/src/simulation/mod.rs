@@ -13,6 +13,7 @@
 mod by_hand;
 mod coordinators;
 mod delivery;
+pub mod gain;
 mod members;
 mod network;
 mod oracle;

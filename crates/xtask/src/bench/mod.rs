@@ -3,6 +3,7 @@
 mod arithmetic;
 mod chart;
 mod convergence;
+mod gain;
 mod link;
 mod page;
 mod scale;
@@ -20,6 +21,8 @@ pub(crate) enum Bench {
     Exchange(Exchange),
     /// 16, 64 and 256 workers in one process: gain, density, bytes, loss; a table and a picture for the docs.
     Scale(scale::Scale),
+    /// The steady gain of block momentum, and batches between exchanges, over plan, coordinator and filter; N and `block` are right.
+    Gain(gain::Gain),
     /// Loss against frames on the demo's corpus, each strategy with 1 to 8 workers; a table and a picture for the docs.
     Convergence(convergence::Convergence),
 }
@@ -78,6 +81,7 @@ pub(crate) fn run(environment: &Environment, bench: &Bench) -> Result<()> {
             write(options.json.as_deref(), &figures)
         }
         Bench::Scale(options) => write(options.json.as_deref(), &scale::run(environment, options)?),
+        Bench::Gain(options) => write(options.json.as_deref(), &gain::run(environment)?),
         Bench::Convergence(options) => {
             write(options.json.as_deref(), &convergence::run(environment, options)?)
         }

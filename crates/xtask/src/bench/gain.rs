@@ -1,0 +1,66 @@
+//! The steady gain of block momentum over plan, core and filter: `coordinator/examples/gain.rs`, as a table.
+
+use super::{Figures, number};
+use crate::environment::Environment;
+use crate::process::{self, Deadline};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Command;
+
+#[derive(Debug, Args)]
+pub(crate) struct Gain {
+    /// File for the figures.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+}
+
+/// Builds the example with the tests' settings, as the simulation, and runs it.
+pub(super) fn run(environment: &Environment) -> Result<Figures> {
+    let features = ["--features", "stentor-coordinator/simulation"];
+    let mut build = environment.plain_cargo(&["build", "--workspace", "--example", "gain"]);
+    process::run(build.args(features), Deadline::minutes(60))?;
+    let said = process::output(&mut Command::new(environment.target.join("debug/examples/gain")))?;
+    let figures =
+        serde_json::from_str(&said).context("the example `gain` printed something else than JSON")?;
+    print!("{}", table(&figures)?);
+    let Value::Object(figures) = figures else { bail!("the figures are no JSON object") };
+    Ok(figures)
+}
+
+/// Markdown: a row for each number of workers, block and interleaving, a column for each share.
+fn table(figures: &Value) -> Result<String> {
+    let cases = figures.get("cases").and_then(Value::as_array).context("the figures hold no `cases`")?;
+    let mut out = "| workers | block | interleave | annotated % | gain | batches per exchange |\n|---|---|---|---|---|---|\n"
+        .to_owned();
+    for case in cases {
+        let interleave = case.get("interleave").and_then(Value::as_str);
+        out += &format!(
+            "| {} | {} | {} | {:.0} | {:.2} | {:.2} |\n",
+            number(case, "workers")?,
+            number(case, "block")?,
+            interleave.context("a case has no `interleave`")?,
+            100.0 * number(case, "annotated_share")?,
+            number(case, "gain")?,
+            number(case, "batches_per_exchange")?,
+        );
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_table_has_a_row_for_each_case_and_names_what_is_missing() {
+        let case = json!({"interleave": "batch", "workers": 4, "annotated_share": 0.05, "block": 50, "gain": 3.99,
+            "batches_per_exchange": 50.0});
+        let shown = table(&json!({"cases": [case]})).unwrap();
+        assert!(shown.ends_with("| 4 | 50 | batch | 5 | 3.99 | 50.00 |\n"), "{shown}");
+        let error = table(&json!({"cases": [{"workers": 4}]})).unwrap_err().to_string();
+        assert!(error.contains("block") || error.contains("interleave"), "{error}");
+    }
+}
