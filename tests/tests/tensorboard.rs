@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use stentor_tests::cluster::Cluster;
-use stentor_tests::{assert_finishes, corpus, events, start_training, wait_for, write_experiment};
+use stentor_tests::{
+    assert_finishes, corpus, events, program, start_training, summary, wait_for, write_experiment,
+    write_features,
+};
 
 /// Step and value of each scalar, by tag, as TensorBoard's own reader gives them.
 type Scalars = BTreeMap<String, Vec<(u64, f64)>>;
@@ -38,7 +41,9 @@ fn logged(run: &Path, parameters: f64) -> Scalars {
         let mut add = |tag: &str, value: f64| found.entry(tag.to_owned()).or_default().push((step(), value));
         match event["event"].as_str().unwrap() {
             "round" => {
-                add(&format!("loss/{}", event["source"].as_str().unwrap()), number("loss"));
+                for of in event["by_source"].as_array().unwrap() {
+                    add(&format!("loss/{}", of["source"].as_str().unwrap()), of["loss"].as_f64().unwrap());
+                }
                 add("exchange/bytes_per_frame", number("bytes_up") / number("frames"));
                 if event["encoding"]["kind"] == "threshold" {
                     let values = parameters * event["contributors"].as_array().unwrap().len() as f64;
@@ -96,6 +101,66 @@ fn tensorboard_reads_the_figures_of_a_run() {
     }
     assert_same(&read, &logged);
     assert!(read["learning_rate/annotated"].iter().all(|(_, rate)| (rate - 0.01).abs() < 1e-8));
+}
+
+/// A teacher and its labels of 30 other utterances, in `data/unannotated` and `labels`.
+fn label(folder: &Path) {
+    let teacher = write_experiment(folder, "teacher", "[schedule]\npasses = 2\nlearning_rate = 0.01\n");
+    assert_finishes(start_training(&teacher, &["--threads", "1"]), &teacher);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(write_features(&folder.join("data/unannotated"), 30, 7));
+    let mut command = Command::new(program("stentor"));
+    command.args(["label", "--threads", "1", "--model"]).arg(folder.join("teacher"));
+    command.arg("--features").arg(folder.join("data/unannotated")).arg("--out").arg(folder.join("labels"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_figures_of_a_block_of_both_sources_stand_under_the_source_that_they_are_of() {
+    let (folder, _) = corpus();
+    label(folder.path());
+    let sections = "[schedule]\npasses = 3\ninterleave = \"batch\"\nlearning_rate = 0.01\nannotated_multiplier = 2.0\n\
+                    warmup_fraction = 0.0\nfinal_fraction = 1.0\n\
+                    [exchange]\nstrategy = \"bmuf\"\n[exchange.bmuf]\nblock = 6\n[cluster]\nworkers = 2\n";
+    let experiment = write_experiment(folder.path(), "mixed", sections);
+    let text = std::fs::read_to_string(&experiment).unwrap();
+    let sets = "[data]\nunannotated = \"data/unannotated\"\nlabels = \"labels\"\n";
+    std::fs::write(&experiment, text.replace("[data]\n", sets)).unwrap();
+    assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
+    let run = folder.path().join("mixed");
+
+    // In the event log the parts of a block add up to the whole.
+    let events = events(&run);
+    let rounds: Vec<&Value> = events.iter().filter(|event| event["event"] == "round").collect();
+    let mut frames = BTreeMap::<String, u64>::new();
+    let mut mixed = 0;
+    for round in &rounds {
+        let parts = round["by_source"].as_array().unwrap();
+        mixed += usize::from(parts.len() == 2);
+        let of = |part: &Value| part["frames"].as_u64().unwrap();
+        assert_eq!(parts.iter().map(of).sum::<u64>(), round["frames"].as_u64().unwrap());
+        let nats = |part: &Value| part["loss"].as_f64().unwrap() * of(part) as f64;
+        let (sum, whole) = (parts.iter().map(nats).sum::<f64>(), nats(round));
+        assert!((sum - whole).abs() <= 1e-9 * whole.abs().max(1.0), "{sum} against {whole}");
+        for part in parts {
+            *frames.entry(part["source"].as_str().unwrap().to_owned()).or_default() += of(part);
+        }
+    }
+    assert!(mixed * 2 > rounds.len(), "only {mixed} of {} blocks have both sources", rounds.len());
+
+    // The summary has the sums, and TensorBoard a point of each source for each block.
+    let summary = summary(&run);
+    for (source, frames) in &frames {
+        assert_eq!(summary["frames_by_source"][source].as_u64(), Some(*frames), "{source}");
+    }
+    let read = read_back(&run);
+    let logged = logged(&run, parameters(&run));
+    assert!(logged["loss/annotated"].len().min(logged["loss/machine-labeled"].len()) >= mixed);
+    assert_same(&read, &logged);
+    let rates = |source: &str| read[&format!("learning_rate/{source}")].iter().map(|(_, rate)| *rate);
+    assert!(rates("machine-labeled").all(|rate| (rate - 0.01).abs() < 1e-8));
+    assert!(rates("annotated").all(|rate| (rate - 0.02).abs() < 1e-8));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::board::Board;
 use super::note::{Arrived, Note, Setting, Wires};
 use super::snapshot::Snapshot;
-use crate::core::{Encoding, Event, Fence, MemberView, Millis, Owes, Stage, View};
-use serde_json::Value;
+use crate::core::{Encoding, Event, Fence, MemberView, Millis, OfSource, Owes, Stage, View};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stentor_experiment::{Experiment, Source, Strategy};
 
@@ -89,6 +89,25 @@ fn pace_end_and_figures_follow_from_the_newest_rounds() {
     assert_eq!((&exchange["payload_per_frame"], &exchange["bytes_per_frame"]), (&0.5.into(), &10.0.into()));
     assert_eq!(status["costs"]["batch_s"], 0.25);
     assert_eq!(status["costs"]["measured_s"], 1.0);
+}
+
+#[test]
+fn a_block_of_both_sources_is_a_point_of_either_curve_and_one_of_an_older_log_a_point_of_its_own() {
+    let mut board = gtc();
+    let mut mixed = round(0, 3.5, 1000);
+    if let Event::Round { by_source, .. } = &mut mixed {
+        *by_source = vec![
+            OfSource { source: Source::Annotated, frames: 50, loss: 2.0, frame_error: 40.0 },
+            OfSource { source: Source::MachineLabeled, frames: 150, loss: 4.0, frame_error: 60.0 },
+        ];
+    }
+    let mut older = serde_json::to_value(round(1, 5.0, 2000)).unwrap();
+    older.as_object_mut().unwrap().remove("by_source");
+    board.take(Note::Event(mixed, 1000));
+    board.take(Note::Event(serde_json::from_value(older).unwrap(), 2000));
+    let status = looked(&mut board, view(2, Stage::Round { waited_ms: None }, Vec::new()), 2_000);
+    assert_eq!(status["curves"]["annotated"], json!([[200, 2.0], [400, 5.0]]));
+    assert_eq!(status["curves"]["machine_labeled"], json!([[200, 4.0]]));
 }
 
 #[test]
