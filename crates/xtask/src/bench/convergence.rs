@@ -8,6 +8,7 @@ use super::Figures;
 use crate::demo::journal::{Journal, Leftovers, Step};
 use crate::environment::Environment;
 use crate::process::{self, Deadline};
+use crate::programs::{self, Build};
 use crate::progress;
 use crate::setup::{self, Accelerator, Part};
 use anyhow::{Context, Result, bail, ensure};
@@ -66,7 +67,7 @@ fn train_all(environment: &Environment, options: &Convergence) -> Result<Vec<Tra
         Some(folder) => std::path::absolute(folder).with_context(|| folder.display().to_string())?,
         None => {
             setup::run(environment, &[Part::Libtorch(Accelerator::Cpu)])?;
-            progress::step("build the programs", || environment.build_programs())?
+            progress::step("build the programs", || programs::build(environment, Build::Demo))?
         }
     };
     let out = options.out.clone().unwrap_or_else(|| environment.root.join("runs/convergence"));

@@ -1,7 +1,7 @@
 //! What is trained: strategies, numbers of workers, and the settings that all share.
 
 use crate::demo::experiment_file::{self, Contents};
-use crate::demo::recipe::{Bmuf, Recipe, Training};
+use crate::demo::recipe::{Bmuf, Gtc, Recipe, Training};
 use crate::strategy::Strategy;
 use std::path::Path;
 
@@ -14,6 +14,8 @@ pub(super) const WORKERS: [(u32, &str); 4] =
 pub(super) struct Case {
     pub(super) strategy: Strategy,
     pub(super) workers: u32,
+    /// Thousandths of the values that GTC sends after its warm-up, where that is not the demo's share.
+    pub(super) sent_per_mille: Option<u32>,
 }
 
 /// Two tiers need two groups of two workers at least: with fewer they are one of the other strategies.
@@ -22,15 +24,29 @@ const SEED: u64 = 1;
 /// Peak, with one worker.
 const LEARNING_RATE: f64 = 3e-3;
 
+/// Densities of `bench exchange` besides the demo's own 10 %, thousandths.
+const DENSITIES: [u32; 3] = [1, 10, 30];
+/// Workers with which these are trained, as in the link bench's table of densities.
+const DENSITIES_WORKERS: u32 = 4;
+
 /// All runs, in the order of the table.
 pub(super) fn all() -> Vec<Case> {
-    let of = |strategy| WORKERS.map(|(workers, _)| Case { strategy, workers });
-    Strategy::ALL.into_iter().flat_map(of).filter(Case::is_possible).collect()
+    let of = |strategy| WORKERS.map(|(workers, _)| Case::new(strategy, workers));
+    let at = |thousandths| Case {
+        sent_per_mille: Some(thousandths),
+        ..Case::new(Strategy::Gtc, DENSITIES_WORKERS)
+    };
+    let strategies = Strategy::ALL.into_iter().flat_map(of).filter(Case::is_possible);
+    strategies.chain(DENSITIES.map(at)).collect()
 }
 
 impl Case {
     /// What all others are compared with.
-    pub(super) const REFERENCE: Case = Case { strategy: Strategy::Dense, workers: 1 };
+    pub(super) const REFERENCE: Case = Case::new(Strategy::Dense, 1);
+
+    pub(super) const fn new(strategy: Strategy, workers: u32) -> Self {
+        Self { strategy, workers, sent_per_mille: None }
+    }
 
     fn is_possible(&self) -> bool {
         self.strategy != Strategy::TwoTier || self.workers >= 2 * GROUPS
@@ -38,7 +54,19 @@ impl Case {
 
     /// Name of the run, its folder and its files.
     pub(super) fn name(&self) -> String {
-        format!("{}-{}", self.strategy.key(), self.workers)
+        let density = self.density_percent().map(|percent| format!("-at-{percent}")).unwrap_or_default();
+        format!("{}-{}{density}", self.strategy.key(), self.workers)
+    }
+
+    /// For the table.
+    pub(super) fn title(&self) -> String {
+        let density = self.density_percent().map(|percent| format!(" at {percent} %")).unwrap_or_default();
+        format!("{}{density}", self.strategy.title())
+    }
+
+    /// Where it is not the demo's.
+    pub(super) fn density_percent(&self) -> Option<f64> {
+        self.sent_per_mille.map(|thousandths| f64::from(thousandths) / 10.0)
     }
 
     /// The batch of a worker is the same in all runs, as it is when a cluster grows: the more workers, the fewer steps.
@@ -64,6 +92,12 @@ impl Case {
         }
     }
 
+    fn gtc(&self) -> Gtc {
+        let demo = Recipe::game().gtc;
+        let density = self.density_percent().map_or(demo.density, |percent| percent / 100.0);
+        Gtc { density, ..demo }
+    }
+
     /// The experiment file, on the data of the demo in `demo`.
     pub(super) fn experiment(&self, demo: &Path) -> String {
         experiment_file::text(&Contents {
@@ -73,7 +107,7 @@ impl Case {
             labels: Some(&demo.join("seed-1/labels").to_string_lossy()),
             training: &self.training(),
             strategy: self.strategy.key(),
-            gtc: Recipe::game().gtc,
+            gtc: self.gtc(),
             bmuf: Bmuf { block: 10 },
             group: (self.strategy == Strategy::TwoTier).then_some(self.workers / GROUPS),
             workers: self.workers,
@@ -93,7 +127,7 @@ mod tests {
     #[test]
     fn every_run_is_a_valid_experiment_of_its_strategy() {
         let cases = all();
-        assert_eq!(cases.len(), 4 + 4 + 4 + 2);
+        assert_eq!(cases.len(), 4 + 4 + 4 + 2 + 3);
         assert_eq!(cases[0], Case::REFERENCE);
         for case in &cases {
             let experiment = experiment(case);
@@ -104,6 +138,14 @@ mod tests {
                 assert_eq!(experiment.exchange.two_tier.groups(case.workers as usize), 2);
             }
         }
+    }
+
+    #[test]
+    fn gtc_is_trained_at_each_density_of_the_link_bench() {
+        let gtc = all().into_iter().filter(|case| case.strategy == Strategy::Gtc && case.workers == 4);
+        let mut densities: Vec<f64> = gtc.map(|case| experiment(&case).exchange.gtc.density).collect();
+        densities.sort_by(f64::total_cmp);
+        assert_eq!(densities, [0.001, 0.01, 0.03, 0.10]);
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl Trained {
         json!({
             "strategy": case.strategy.key(),
             "workers": case.workers,
+            "gtc_density_percent": case.density_percent(),
             "learning_rate": case.learning_rate(),
             "frames": frames,
             "rounds": exchanges,
@@ -102,11 +103,12 @@ fn run_of<'a>(figures: &'a Value, case: &Case) -> Result<&'a Value> {
     let is_it = |run: &&Value| {
         run.get("strategy").and_then(Value::as_str) == Some(case.strategy.key())
             && run.get("workers").and_then(Value::as_u64) == Some(u64::from(case.workers))
+            && run.get("gtc_density_percent").and_then(Value::as_f64) == case.density_percent()
     };
     runs.iter().find(is_it).with_context(|| format!("the figures hold no run {}", case.name()))
 }
 
-/// Markdown: one row for each strategy and number of workers.
+/// Markdown: one row for each strategy and number of workers, and for GTC's other densities.
 fn table(figures: &Value) -> Result<String> {
     let mut out =
         "| strategy | workers | peak rate | exchanges | loss | to dense, 1 worker | dev frame error % | bytes a frame |\n\
@@ -121,7 +123,7 @@ fn table(figures: &Value) -> Result<String> {
             if case == Case::REFERENCE { String::new() } else { format!("{:+.3}", loss - reference) };
         out += &format!(
             "| {} | {} | {:.4} | {:.0} | {loss:.3} | {difference} | {:.1} | {:.0} |\n",
-            case.strategy.title(),
+            case.title(),
             case.workers,
             figure("learning_rate")?,
             figure("rounds")?,
@@ -143,7 +145,7 @@ fn panels(figures: &Value) -> Result<Vec<Panel>> {
     let panel = |strategy: Strategy| {
         let mut lines = vec![line("dense, 1 worker", &Case::REFERENCE)?];
         for (workers, name) in WORKERS {
-            let case = Case { strategy, workers };
+            let case = Case::new(strategy, workers);
             let is_drawn = case != Case::REFERENCE && super::cases::all().contains(&case);
             lines.push(if is_drawn { line(name, &case)? } else { Line { name, points: Vec::new() } });
         }
@@ -212,6 +214,7 @@ mod tests {
         assert_eq!(table.lines().count(), 2 + cases::all().len());
         assert!(table.contains("| dense | 1 | 0.0030 | 40 | 2.000 |  | 65.0 | 12 |"), "{table}");
         assert!(table.contains("| two tiers | 4 | 0.0060 | 40 | 2.000 | +0.000 | 65.0 | 12 |"), "{table}");
+        assert!(table.contains("| GTC at 0.1 % | 4 | 0.0060 | 40 | 2.000 | +0.000 | 65.0 | 12 |"), "{table}");
         let error = super::table(&json!({"runs": []})).unwrap_err().to_string();
         assert!(error.contains("dense-1"), "{error}");
     }
