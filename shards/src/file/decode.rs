@@ -2,8 +2,8 @@ use super::sparse::SparseFile;
 use super::{ShardRow, halves, pages};
 use crate::Error;
 use crate::manifest::{RowGroupInfo, ShardInfo, checksum};
-use arrow_array::RecordBatch;
-use arrow_schema::Schema;
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use bytes::Bytes;
 use half::f16;
 use parquet::arrow::ProjectionMask;
@@ -50,7 +50,7 @@ pub(super) fn check_columns<R: ShardRow>(file: &str, footer: &ArrowReaderMetadat
 }
 
 pub(super) fn describe(schema: &Schema) -> String {
-    let column = |field: &Arc<arrow_schema::Field>| {
+    let column = |field: &Arc<arrow::datatypes::Field>| {
         let optional = if field.is_nullable() { "?" } else { "" };
         format!("{}: {}{optional}", field.name(), field.data_type())
     };

@@ -1,7 +1,7 @@
 use super::ShardRow;
 use crate::Error;
 use crate::manifest::{RowGroupInfo, SCHEMA_VERSION, ShardInfo, checksum};
-use arrow_schema::SchemaRef;
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;

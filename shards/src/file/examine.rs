@@ -2,8 +2,8 @@ use super::decode::{self, RowGroupBytes, footer};
 use super::{ShardRow, sparse::SparseFile};
 use crate::manifest::Kind;
 use crate::{Error, FeatureRow, LabelRow};
-use arrow_array::cast::AsArray;
-use arrow_array::types::UInt32Type;
+use arrow::array::cast::AsArray;
+use arrow::datatypes::UInt32Type;
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use serde::Serialize;
@@ -82,7 +82,7 @@ fn frames_of(group: &RowGroupBytes<'_>) -> Result<u64, ParquetError> {
     Ok(frames.flat_map(|column| column.values()).map(|frames| u64::from(*frames)).sum())
 }
 
-fn neither(file: &str, found: &arrow_schema::Schema) -> Error {
+fn neither(file: &str, found: &arrow::datatypes::Schema) -> Error {
     let expected =
         format!("{}) or ({}", decode::describe(&FeatureRow::schema()), decode::describe(&LabelRow::schema()));
     Error::Columns { file: file.to_owned(), expected, found: decode::describe(found) }

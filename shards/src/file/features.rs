@@ -1,11 +1,11 @@
 use super::decode::RowGroupBytes;
 use super::{ShardRow, element, list, values_of};
 use crate::{Error, FeatureLayout, FeatureRow};
-use arrow_array::builder::{Float16Builder, ListBuilder, StringBuilder, UInt16Builder, UInt32Builder};
-use arrow_array::cast::AsArray;
-use arrow_array::types::UInt16Type;
-use arrow_array::{Array, ListArray, RecordBatch, StringArray, UInt32Array};
-use arrow_schema::{DataType, Field, SchemaRef};
+use arrow::array::builder::{Float16Builder, ListBuilder, StringBuilder, UInt16Builder, UInt32Builder};
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, ListArray, RecordBatch, StringArray, UInt32Array};
+use arrow::datatypes::UInt16Type;
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use half::f16;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;

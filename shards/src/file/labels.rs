@@ -1,11 +1,11 @@
 use super::decode::RowGroupBytes;
 use super::{ShardRow, element, list, values_of};
 use crate::{Error, LabelLayout, LabelRow};
-use arrow_array::builder::{Int16Builder, ListBuilder, StringBuilder, UInt16Builder, UInt32Builder};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int16Type, UInt16Type, UInt32Type};
-use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
-use arrow_schema::{DataType, Field, SchemaRef};
+use arrow::array::builder::{Int16Builder, ListBuilder, StringBuilder, UInt16Builder, UInt32Builder};
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, ArrowPrimitiveType, RecordBatch};
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::datatypes::{Int16Type, UInt16Type, UInt32Type};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;

@@ -17,8 +17,8 @@ pub(crate) use reader::ShardReader;
 pub use examine::{ColumnSummary, ShardSummary, examine_shard};
 
 use crate::{Error, FeatureLayout, FeatureRow, LabelLayout, LabelRow, ShardInfo};
-use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use decode::RowGroupBytes;
 use parquet::errors::ParquetError;
