@@ -9,7 +9,7 @@ use stentor_runtime::{ExitStatus, Shutdown, Telemetry, Token, errln, outln, tele
 
 /// Serves an experiment to workers and holds their rounds together.
 #[derive(Debug, Parser)]
-#[command(name = "coordinator", version, about)]
+#[command(name = "coordinator", version = stentor_runtime::VERSION, about)]
 struct Arguments {
     /// The experiment file.
     experiment: PathBuf,

@@ -5,7 +5,7 @@ use stentor_store::{Cache, parse_size};
 
 /// Runs a model over feature shards and writes the most probable senones of every frame.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "teacher-labeler", version, about)]
+#[command(name = "teacher-labeler", version = stentor_runtime::VERSION, about)]
 pub struct Options {
     /// The model: folder or URL of a run or of one of its checkpoints.
     #[arg(long, env = "STENTOR_MODEL", value_name = "RUN")]

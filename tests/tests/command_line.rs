@@ -138,3 +138,14 @@ fn whoever_meets_an_error_is_told_its_id() {
         assert!(words.contains("E0102") && words.contains("`passes`"), "{words}");
     }
 }
+
+#[test]
+fn a_build_with_debug_assertions_says_so_and_how_to_get_one_without() {
+    for name in ["stentor", "coordinator", "worker", "teacher-labeler"] {
+        let output = Command::new(program(name)).arg("--version").output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(said.trim(), format!("{name} {}", stentor_runtime::VERSION));
+        // These tests run the same kind of build as the programs that they start.
+        assert!(said.contains("debug assertions") && said.contains("programs --release"), "{said}");
+    }
+}

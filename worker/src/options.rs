@@ -6,7 +6,7 @@ use stentor_store::{Cache, parse_size};
 
 /// A member of a training cluster: joins the coordinator, which tells it everything about the experiment.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "worker", version, about, subcommand_negates_reqs = true)]
+#[command(name = "worker", version = stentor_runtime::VERSION, about, subcommand_negates_reqs = true)]
 pub struct CommandLine {
     /// Something else than to join.
     #[command(subcommand)]

@@ -46,3 +46,13 @@ pub use retry::{Retry, Verdict};
 pub use shutdown::{Shutdown, Trigger};
 pub use telemetry::{Telemetry, TelemetryOptions};
 pub use token::Token;
+
+/// What `--version` says: which release it is, and whether checks are in it that cost time.
+pub const VERSION: &str = if cfg!(debug_assertions) {
+    concat!(
+        env!("CARGO_PKG_VERSION"),
+        " (with debug assertions; for long runs: cargo xtask programs --release)"
+    )
+} else {
+    env!("CARGO_PKG_VERSION")
+};

@@ -27,7 +27,7 @@ use stentor_runtime::ExitStatus;
 
 /// Trains acoustic models from a little annotated audio and a lot of unannotated audio.
 #[derive(Debug, Parser)]
-#[command(name = "stentor", version, about)]
+#[command(name = "stentor", version = stentor_runtime::VERSION, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -1,4 +1,3 @@
-use object_store::client::{HttpError, HttpErrorKind};
 use thiserror::Error;
 
 /// What can go wrong in a store; every variant names the full location.
@@ -115,17 +114,10 @@ impl Error {
     }
 }
 
-fn chain<'a>(
+pub(crate) fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |e| e.source())
-}
-
-/// Whether a request may have been carried out though it failed: the line broke, or nothing came for too long, after it was
-/// sent.
-pub(crate) fn is_answer_lost(error: &object_store::Error) -> bool {
-    let broken = chain(error).find_map(|e| e.downcast_ref::<HttpError>());
-    broken.is_some_and(|line| line.kind() != HttpErrorKind::Connect)
 }
 
 /// The outer layers repeat path and operation, which our own message already names.

@@ -1,4 +1,4 @@
-use crate::error;
+use crate::remote;
 use std::time::Duration;
 
 /// Pauses before a request is sent again.
@@ -16,7 +16,7 @@ where
             Ok(answer) => return Ok(answer),
             Err(problem) => problem,
         };
-        let Some(pause) = pauses.next().filter(|_| error::is_answer_lost(&problem)) else {
+        let Some(pause) = pauses.next().filter(|_| remote::is_answer_lost(&problem)) else {
             return Err(problem);
         };
         tracing::warn!(%problem, ?pause, "the answer was lost; trying again");

@@ -8,6 +8,7 @@ mod cache;
 mod error;
 mod insist;
 mod location;
+mod remote;
 mod unfinished;
 
 pub use cache::{Cache, parse_size};

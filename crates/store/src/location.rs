@@ -1,4 +1,4 @@
-use crate::Error;
+use crate::{Error, remote};
 use object_store::{ObjectStore, local::LocalFileSystem, path::Path};
 use std::path::{Component, PathBuf};
 use std::sync::Arc;
@@ -10,10 +10,6 @@ pub(crate) struct Opened {
     pub(crate) path: Path,
     pub(crate) is_remote: bool,
 }
-
-/// How long one request may take, body and all; `AWS_TIMEOUT`, `GOOGLE_TIMEOUT` and `AZURE_TIMEOUT` beat it. A large model
-/// on a narrow line takes longer than the 30 seconds that are object_store's own.
-const TIMEOUT: (&str, &str) = ("timeout", "2 minutes");
 
 /// Finds out what a location means. `settings` are for stores on the network.
 pub(crate) fn open(
@@ -32,23 +28,7 @@ pub(crate) fn open(
         let folder = url.to_file_path().map_err(|()| refuse("the URL names no local path".to_owned()))?;
         return local(folder).map_err(refuse);
     }
-    remote(&url, settings).map_err(refuse)
-}
-
-/// A store on the network, with those of `settings` that are its provider's: a variable `TOKEN` is somebody else's.
-fn remote(url: &Url, settings: impl IntoIterator<Item = (String, String)>) -> Result<Opened, String> {
-    let owned: &[&str] = match url.scheme() {
-        "s3" | "s3a" => &["AWS_"],
-        "gs" => &["GOOGLE_", "SERVICE_ACCOUNT"],
-        "az" | "adl" | "azure" | "abfs" | "abfss" => &["AZURE_", "IDENTITY_ENDPOINT"],
-        other => return Err(format!("there is no kind of store for `{other}://`")),
-    };
-    let settings =
-        settings.into_iter().filter(|(name, _)| owned.iter().any(|prefix| name.starts_with(prefix)));
-    let (name, value) = TIMEOUT;
-    let settings = std::iter::once((name.to_owned(), value.to_owned())).chain(settings);
-    let (objects, path) = object_store::parse_url_opts(url, settings).map_err(|e| e.to_string())?;
-    Ok(Opened { objects: Arc::from(objects), path, is_remote: true })
+    remote::open(&url, settings).map_err(refuse)
 }
 
 fn local(folder: PathBuf) -> Result<Opened, String> {

@@ -1,4 +1,5 @@
 //! Stories of the cache: what comes over the line once, what again, and what is never served.
+#![cfg(feature = "cloud")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod s3;

@@ -1,4 +1,5 @@
 //! One suite for every kind of store: each promise of `Store` holds on local folders, in memory, and on a real S3 server.
+#![cfg(feature = "cloud")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod s3;

@@ -1,4 +1,5 @@
 //! Stories of a line to an object store that breaks: what is tried again, how often, and what is never half there.
+#![cfg(feature = "cloud")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod s3;

@@ -10,7 +10,10 @@ fn a_location_that_cannot_be_opened_says_why() {
         ("gopher://x/y", "gopher"),
         ("https://host/x", "https"),
         ("file://otherhost/x", "no local path"),
+        #[cfg(feature = "cloud")]
         ("az://container/x", "account"),
+        #[cfg(not(feature = "cloud"))]
+        ("az://container/x", "feature `cloud`"),
     ] {
         let error = Store::open_with(location, [], None).unwrap_err();
         assert!(matches!(error, Error::Location { .. }), "{location}");
@@ -18,6 +21,7 @@ fn a_location_that_cannot_be_opened_says_why() {
     }
 }
 
+#[cfg(feature = "cloud")]
 #[test]
 fn only_settings_of_the_provider_count() {
     let open = |name: &str, value: &str| {

@@ -1,17 +1,8 @@
 //! Where things are: the checkout, the user's cache folder, the build folder, libtorch.
 
-use crate::process;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// Packages whose programs the demo and the stories start, with the programs' names.
-const PROGRAMS: [(&str, &str); 4] = [
-    ("stentor-coordinator", "coordinator"),
-    ("stentor-worker", "worker"),
-    ("stentor-teacher-labeler", "teacher-labeler"),
-    ("stentor", "stentor"),
-];
 
 /// Folders that every command shares.
 #[derive(Debug, Clone)]
@@ -106,25 +97,6 @@ impl Environment {
         let mut command = self.plain_cargo(arguments);
         command.env("LIBTORCH", self.libtorch_folder()?);
         Ok(command)
-    }
-
-    /// Builds the programs, and the worker that computes nothing (`examples/link`), and returns the folder that holds them.
-    ///
-    /// Whatever of the workspace is built with an example has its dependencies with the features that tests ask for: so
-    /// they are built once, not once for programs and once for tests.
-    pub(crate) fn build_programs(&self) -> Result<PathBuf> {
-        // Not this very program, which runs.
-        let arguments = ["build", "--workspace", "--exclude", "xtask", "--bins", "--example", "link"];
-        process::run(&mut self.cargo(&arguments)?, process::Deadline::minutes(60))?;
-        let folder = self.target.join("debug");
-        for (package, program) in PROGRAMS {
-            ensure!(
-                folder.join(program).is_file(),
-                "package `{package}` was built, but {} holds no program `{program}`",
-                folder.display()
-            );
-        }
-        Ok(folder)
     }
 }
 

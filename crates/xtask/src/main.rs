@@ -17,6 +17,7 @@ mod manifests;
 mod network;
 mod page;
 mod process;
+mod programs;
 mod progress;
 mod setup;
 mod simulate;
@@ -26,6 +27,7 @@ mod test;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use environment::Environment;
+use programs::Build;
 use setup::{Accelerator, Part};
 use std::process::ExitCode;
 
@@ -49,9 +51,13 @@ enum Chore {
     },
     /// Builds `stentor`, `coordinator`, `worker` and `teacher-labeler`, and prints the folder that holds them.
     ///
-    /// Put it on the path: `export PATH="$PATH:$(cargo xtask programs)"`. They are the ones that `demo` and `test` use, built
-    /// once for all.
-    Programs,
+    /// Put it on the path: `export PATH="$PATH:$(cargo xtask programs)"`. These are the demo's: quickly built, with debug
+    /// assertions, without S3, GCS and Azure. For runs of days and weeks: `cargo xtask programs --release`.
+    Programs {
+        /// Optimised, without debug assertions, with S3, GCS and Azure; building takes some three times as long.
+        #[arg(long)]
+        release: bool,
+    },
     /// The main job, end to end: real speech, a teacher, its labels, four students, a table, a report.
     Demo(demo::Options),
     /// All checks: formatting, licences, lints, tests, documentation, the demo loop on the small corpus.
@@ -98,12 +104,13 @@ fn run(chore: Chore) -> Result<()> {
             );
             Ok(())
         }
-        Chore::Programs => {
+        Chore::Programs { release } => {
             // Whoever has a libtorch, with CUDA perhaps, keeps it.
             if environment.libtorch_folder().is_err() {
                 setup::run(&environment, &[Part::Libtorch(Accelerator::Cpu)])?;
             }
-            println!("{}", environment.build_programs()?.display());
+            let build = if release { Build::Release } else { Build::Demo };
+            println!("{}", programs::build(&environment, build)?.display());
             Ok(())
         }
         Chore::Demo(options) => demo::run(&environment, &options).map(drop),

@@ -2,6 +2,7 @@
 
 use crate::environment::Environment;
 use crate::process::{self, Deadline};
+use crate::programs::{self, Build};
 use crate::progress;
 use crate::setup::{self, Accelerator, Part};
 use anyhow::{Context, Result};
@@ -19,7 +20,7 @@ pub(crate) struct Options {
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let parts = [Part::Libtorch(Accelerator::Cpu), Part::Python, Part::Asterisk, Part::Browser];
     setup::run(environment, &parts)?;
-    let programs = progress::step("build the programs", || environment.build_programs())?;
+    let programs = progress::step("build the programs", || programs::build(environment, Build::Tests))?;
     let out = std::path::absolute(&options.screenshots)
         .with_context(|| format!("{} is no folder", options.screenshots.display()))?;
     let mut command =

@@ -1,7 +1,9 @@
 //! Other programs: started with a deadline, and named with their whole command line when they fail.
 
 use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// What our programs exit with when a signal stopped them in good order.
@@ -26,7 +28,41 @@ impl Deadline {
 pub(crate) fn run(command: &mut Command, deadline: Deadline) -> Result<()> {
     let words = describe(command);
     let mut child = command.spawn().with_context(|| format!("cannot start `{words}`"))?;
-    let status = wait(&mut child, deadline, &words)?;
+    judge(wait(&mut child, deadline, &words)?, &words)
+}
+
+/// As [`run`], and hands on each line of the program's standard output as it comes, and nothing once a second where none does.
+pub(crate) fn follow(
+    command: &mut Command,
+    deadline: Deadline,
+    mut heard: impl FnMut(Option<&str>),
+) -> Result<()> {
+    let words = describe(command);
+    let spawned = command.stdout(Stdio::piped()).spawn();
+    let mut child = spawned.with_context(|| format!("cannot start `{words}`"))?;
+    let (sender, lines) = mpsc::channel();
+    let output = child.stdout.take().with_context(|| format!("cannot read what `{words}` prints"))?;
+    std::thread::spawn(move || {
+        // Ends with the program, or with the deadline: then nobody receives any more.
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let start = Instant::now();
+    while start.elapsed() < deadline.0 {
+        match lines.recv_timeout(Duration::from_secs(1)) {
+            Ok(line) => heard(Some(&line)),
+            Err(mpsc::RecvTimeoutError::Timeout) => heard(None),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let left = Deadline(deadline.0.saturating_sub(start.elapsed()));
+    judge(wait(&mut child, left, &words)?, &words)
+}
+
+fn judge(status: ExitStatus, words: &str) -> Result<()> {
     match status.code() {
         Some(0) => Ok(()),
         Some(STOPPED) => bail!("`{words}` was asked to stop; call this again, and it goes on from there"),
@@ -143,6 +179,21 @@ mod tests {
             std::thread::sleep(Duration::from_millis(20));
         }
         assert!(!alive(), "the child {child} lives on");
+    }
+
+    #[test]
+    fn lines_are_handed_on_as_they_come_and_the_end_is_judged_as_ever() {
+        let mut heard = Vec::new();
+        let mut silent = 0;
+        let script = "echo one; sleep 1.5; echo two; exit 3";
+        let result = follow(&mut shell(script), Deadline::minutes(1), |line| match line {
+            Some(line) => heard.push(line.to_owned()),
+            None => silent += 1,
+        });
+        assert_eq!(heard, ["one", "two"]);
+        assert!(silent > 0, "a second went by between the lines");
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("exit 3"), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::demo::{self, Figures};
 use crate::environment::Environment;
 use crate::process::{self, Deadline};
+use crate::programs::{self, Build};
 use crate::setup::{self, Accelerator, Part};
 use crate::{licences, manifests, progress};
 use anyhow::{Context, Result, ensure};
@@ -117,7 +118,7 @@ fn set_up(environment: &Environment) -> Result<()> {
 
 /// The stories start programs, read real speech, ask outside judges and look at pages: they are told where all of that is.
 fn tests(environment: &Environment) -> Result<()> {
-    let programs = environment.build_programs()?;
+    let programs = programs::build(environment, Build::Tests)?;
     let mut command: Command = environment.cargo(&["test", "--workspace"])?;
     command
         .env("STENTOR_BIN", programs)

@@ -12,6 +12,7 @@ mod watch;
 use crate::demo::journal::{Journal, Leftovers, Step};
 use crate::environment::Environment;
 use crate::process::{self, Deadline};
+use crate::programs::{self, Build};
 use crate::progress;
 use crate::setup::{self, Accelerator, Part};
 use crate::strategy::Strategy;
@@ -79,7 +80,7 @@ impl Place {
 
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     setup::run(environment, &[Part::Libtorch(Accelerator::Cpu), Part::Python, Part::Asterisk])?;
-    let programs = progress::step("build the programs", || environment.build_programs())?;
+    let programs = progress::step("build the programs", || programs::build(environment, Build::Tests))?;
     let default = || environment.root.join("runs/chaos");
     let out = options.out.clone().unwrap_or_else(default);
     let folder = std::path::absolute(&out).with_context(|| format!("{} is no folder", out.display()))?;

@@ -20,6 +20,7 @@ pub(crate) use options::Options;
 
 use crate::environment::Environment;
 use crate::process::{self, Deadline};
+use crate::programs::{self, Build};
 use crate::progress;
 use crate::setup::{self, Accelerator, Part, create_folder, remove_folder};
 use anyhow::{Context, Result, ensure};
@@ -60,7 +61,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<Figure
     parts.extend(options.phones.is_none().then_some(Part::Python));
     parts.extend(options.fetched_corpus());
     setup::run(environment, &parts)?;
-    let programs = progress::step("build the programs", || environment.build_programs())?;
+    let programs = progress::step("build the programs", || programs::build(environment, Build::Demo))?;
     let mut demo = Demo::new(environment, options, programs)?;
     let start = Instant::now();
     let figures = demo.run()?;

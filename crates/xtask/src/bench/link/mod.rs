@@ -8,6 +8,7 @@ use super::{Exchange, Figures};
 use crate::environment::Environment;
 use crate::network::{Network, RATES, Rate};
 use crate::process::{self, Deadline};
+use crate::programs::{self, Build};
 use crate::setup::{self, Accelerator, Part};
 use anyhow::{Context, Result};
 use cluster::{Measured, Round, Setting, median};
@@ -41,7 +42,7 @@ fn planned_exchange(density: f64) -> String {
 pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut Figures) -> Result<()> {
     setup::run(environment, &[Part::Libtorch(Accelerator::Cpu)])?;
     let python = gloo_python(environment, options)?;
-    let programs = environment.build_programs()?;
+    let programs = programs::build(environment, Build::Tests)?;
     let folder = environment.target.join("bench-link");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let data = folder.join("data");

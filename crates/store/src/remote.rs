@@ -1,0 +1,63 @@
+//! Stores on the network. Their clients, with HTTP and TLS, are a third of what a program is built from, and the demo runs on
+//! local folders: the feature `cloud` has them.
+
+use crate::location::Opened;
+use url::Url;
+
+/// Variables that are a provider's, by the beginnings of their names; none where the scheme is nobody's.
+fn variables(scheme: &str) -> Option<&'static [&'static str]> {
+    match scheme {
+        "s3" | "s3a" => Some(&["AWS_"]),
+        "gs" => Some(&["GOOGLE_", "SERVICE_ACCOUNT"]),
+        "az" | "adl" | "azure" | "abfs" | "abfss" => Some(&["AZURE_", "IDENTITY_ENDPOINT"]),
+        _ => None,
+    }
+}
+
+/// A store on the network, with those of `settings` that are its provider's: a variable `TOKEN` is somebody else's.
+pub(crate) fn open(
+    url: &Url,
+    settings: impl IntoIterator<Item = (String, String)>,
+) -> Result<Opened, String> {
+    let scheme = url.scheme();
+    let owned = variables(scheme).ok_or_else(|| format!("there is no kind of store for `{scheme}://`"))?;
+    let is_theirs = |(name, _): &(String, String)| owned.iter().any(|prefix| name.starts_with(prefix));
+    client(url, settings.into_iter().filter(is_theirs))
+}
+
+/// How long one request may take, body and all; `AWS_TIMEOUT`, `GOOGLE_TIMEOUT` and `AZURE_TIMEOUT` beat it. A large model
+/// on a narrow line takes longer than the 30 seconds that are object_store's own.
+#[cfg(feature = "cloud")]
+const TIMEOUT: (&str, &str) = ("timeout", "2 minutes");
+
+#[cfg(feature = "cloud")]
+fn client(url: &Url, settings: impl Iterator<Item = (String, String)>) -> Result<Opened, String> {
+    let (name, value) = TIMEOUT;
+    let settings = std::iter::once((name.to_owned(), value.to_owned())).chain(settings);
+    let (objects, path) = object_store::parse_url_opts(url, settings).map_err(|e| e.to_string())?;
+    Ok(Opened { objects: std::sync::Arc::from(objects), path, is_remote: true })
+}
+
+#[cfg(not(feature = "cloud"))]
+fn client(url: &Url, _: impl Iterator<Item = (String, String)>) -> Result<Opened, String> {
+    Err(format!(
+        "this program was built without stores on the network, as the demo needs none, and `{}://` is one; build it with the \
+         feature `cloud`, as `cargo xtask programs --release` does",
+        url.scheme()
+    ))
+}
+
+/// Whether a request may have been carried out though it failed: the line broke, or nothing came for too long, after it was
+/// sent.
+#[cfg(feature = "cloud")]
+pub(crate) fn is_answer_lost(error: &object_store::Error) -> bool {
+    use object_store::client::{HttpError, HttpErrorKind};
+    let broken = crate::error::chain(error).find_map(|e| e.downcast_ref::<HttpError>());
+    broken.is_some_and(|line| line.kind() != HttpErrorKind::Connect)
+}
+
+/// A folder answers at once.
+#[cfg(not(feature = "cloud"))]
+pub(crate) fn is_answer_lost(_: &object_store::Error) -> bool {
+    false
+}

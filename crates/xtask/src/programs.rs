@@ -1,0 +1,199 @@
+//! The four programs: which builds of them there are, and how long one will take.
+
+use crate::environment::Environment;
+use crate::process::{self, Deadline};
+use crate::progress;
+use anyhow::{Result, ensure};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Packages, and the programs that they hold.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("stentor-coordinator", "coordinator"),
+    ("stentor-worker", "worker"),
+    ("stentor-teacher-labeler", "teacher-labeler"),
+    ("stentor", "stentor"),
+];
+
+/// What the programs are built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// The demo: nothing but what it runs, so without stores on the network, quickly built, with debug assertions.
+    Demo,
+    /// Tests and benches: everything, with the features that tests ask for, so that dependencies are built once and not once
+    /// for programs and once for tests; and the worker that computes nothing (`examples/link`).
+    Tests,
+    /// Runs of days and weeks: optimised, without debug assertions, with stores on the network.
+    Release,
+}
+
+impl Build {
+    /// What of the workspace is built, and how; the same words select packages for `cargo tree`.
+    fn selection(self) -> Vec<&'static str> {
+        let packages = PROGRAMS.into_iter().flat_map(|(package, _)| ["--package", package]);
+        match self {
+            Build::Demo => packages.chain(["--no-default-features"]).collect(),
+            // Not this very program, which runs.
+            Build::Tests => vec!["--workspace", "--exclude", "xtask"],
+            Build::Release => packages.collect(),
+        }
+    }
+
+    fn targets(self) -> &'static [&'static str] {
+        match self {
+            Build::Demo => &["--bins"],
+            Build::Tests => &["--bins", "--example", "link"],
+            Build::Release => &["--bins", "--release"],
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Build::Demo | Build::Tests => "debug",
+            Build::Release => "release",
+        }
+    }
+
+    fn dependencies(self) -> &'static str {
+        match self {
+            Build::Demo | Build::Release => "normal,build",
+            Build::Tests => "all",
+        }
+    }
+}
+
+/// Builds the programs, saying how much is left, and returns the folder that holds them.
+pub(crate) fn build(environment: &Environment, build: Build) -> Result<PathBuf> {
+    let packages = count(environment, build)?;
+    // Cargo's own lines name what it is at and not how much is left. Errors and warnings still come.
+    let arguments = ["build", "--quiet", "--message-format=json-render-diagnostics"];
+    let mut command = environment.cargo(&arguments)?;
+    command.args(build.selection()).args(build.targets());
+    let mut left = Left::new(packages, Instant::now());
+    process::follow(&mut command, Deadline::minutes(120), |line| {
+        line.into_iter().for_each(|line| left.built(line));
+        if let Some(words) = left.words(Instant::now()) {
+            eprintln!("   {words}");
+        }
+    })?;
+    let folder = environment.target.join(build.folder());
+    for (package, program) in PROGRAMS {
+        ensure!(
+            folder.join(program).is_file(),
+            "package `{package}` was built, but {} holds no program `{program}`",
+            folder.display()
+        );
+    }
+    Ok(folder)
+}
+
+/// Packages that a build is made of.
+fn count(environment: &Environment, build: Build) -> Result<usize> {
+    let arguments = ["tree", "--prefix", "none", "--format", "{p}", "--edges", build.dependencies()];
+    let tree = process::output(environment.plain_cargo(&arguments).args(build.selection()))?;
+    // A package that was shown before ends in a mark.
+    let packages = tree.lines().map(|line| line.trim_end_matches(" (*)")).filter(|line| !line.is_empty());
+    Ok(packages.collect::<BTreeSet<_>>().len())
+}
+
+/// Between two words about what is left.
+const PAUSE: Duration = Duration::from_secs(15);
+
+/// How much of a build is left.
+#[derive(Debug)]
+struct Left {
+    packages: usize,
+    /// Those that are ready.
+    ready: BTreeSet<String>,
+    /// Of those, what an earlier build had left.
+    fresh: usize,
+    started: Instant,
+    said: Instant,
+}
+
+/// The part of a message of cargo's that is used here.
+#[derive(Debug, Deserialize)]
+struct Message {
+    reason: String,
+    #[serde(default)]
+    package_id: String,
+    #[serde(default)]
+    fresh: bool,
+}
+
+impl Left {
+    fn new(packages: usize, now: Instant) -> Self {
+        Self { packages, ready: BTreeSet::new(), fresh: 0, started: now, said: now }
+    }
+
+    /// Takes in a line of `cargo build --message-format=json`.
+    fn built(&mut self, line: &str) {
+        let Ok(message) = serde_json::from_str::<Message>(line) else { return };
+        if message.reason == "compiler-artifact" && self.ready.insert(message.package_id) && message.fresh {
+            self.fresh += 1;
+        }
+    }
+
+    /// A line for people, every now and then.
+    fn words(&mut self, now: Instant) -> Option<String> {
+        if now.duration_since(self.said) < PAUSE {
+            return None;
+        }
+        self.said = now;
+        let (ready, packages) = (self.ready.len(), self.packages.max(self.ready.len()));
+        let built = ready - self.fresh;
+        let elapsed = now.duration_since(self.started).as_secs_f64();
+        // Packages differ in size, so this is a guess, and none at all after the first few.
+        let left = (built >= 10).then(|| elapsed / built as f64 * (packages - ready) as f64);
+        let left = left.map(|seconds| format!(", about {} left", progress::duration(seconds)));
+        Some(format!("{ready} of {packages} packages built{}", left.unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn artifact(package: &str, fresh: bool) -> String {
+        format!(r#"{{"reason":"compiler-artifact","package_id":"{package}","fresh":{fresh},"target":{{}}}}"#)
+    }
+
+    #[test]
+    fn the_time_left_follows_from_what_was_built_and_not_from_what_was_there() {
+        let start = Instant::now();
+        let mut left = Left::new(100, start);
+        (0..40).for_each(|n| left.built(&artifact(&format!("there-{n}"), true)));
+        assert_eq!(left.words(start + Duration::from_secs(1)), None, "not every second");
+        (0..20).for_each(|n| left.built(&artifact(&format!("built-{n}"), false)));
+        // A package's build script and its library are one package.
+        left.built(&artifact("built-0", false));
+        left.built("warning: not JSON");
+        let said = left.words(start + Duration::from_secs(60));
+        assert_eq!(said.as_deref(), Some("60 of 100 packages built, about 2 min 00 s left"));
+        assert_eq!(left.words(start + Duration::from_secs(70)), None);
+    }
+
+    #[test]
+    fn nothing_is_guessed_from_the_first_few() {
+        let start = Instant::now();
+        let mut left = Left::new(100, start);
+        left.built(&artifact("one", false));
+        assert_eq!(left.words(start + Duration::from_secs(20)).as_deref(), Some("1 of 100 packages built"));
+    }
+
+    #[test]
+    fn the_demos_build_leaves_out_what_the_demo_does_not_run() {
+        let environment = Environment::find().unwrap();
+        let [demo, release, tests] =
+            [Build::Demo, Build::Release, Build::Tests].map(|build| count(&environment, build).unwrap());
+        assert!(demo < release && release < tests, "{demo}, {release}, {tests} packages");
+        let arguments = ["tree", "--prefix", "none", "--format", "{p}", "--edges", "normal,build"];
+        let tree =
+            process::output(environment.plain_cargo(&arguments).args(Build::Demo.selection())).unwrap();
+        for package in ["reqwest", "quick-xml", "turmoil"] {
+            assert!(!tree.contains(&format!("\n{package} v")), "the demo runs without {package}");
+        }
+    }
+}
