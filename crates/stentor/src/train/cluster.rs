@@ -1,7 +1,8 @@
 use super::Args;
 use super::progress::{Bar, Line};
+use crate::exit::Meaning;
 use crate::{config, siblings};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -288,7 +289,8 @@ async fn start_coordinator(arguments: &Args) -> Result<(Child, Lines<BufReader<C
     let mut lines = BufReader::new(stdout).lines();
     let Some(line) = lines.next_line().await? else {
         let status = child.wait().await?;
-        bail!("the coordinator ended before it listened ({status}); its message is above");
+        let ended = anyhow!("the coordinator ended before it listened ({status}); its message is above");
+        return Err(ended).meaning(known(status));
     };
     let Line::Listening(url) = serde_json::from_str(&line).with_context(|| line.clone())? else {
         bail!("expected the coordinator's address, found {line}");

@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
             Ok(cluster) => cluster.attend(&Shutdown::listen()).await,
             Err(error) => {
                 crate::exit::tell(&error);
-                ExitStatus::Config
+                crate::exit::of_or(&error, ExitStatus::Config)
             }
         }
     });
