@@ -61,6 +61,33 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// The model to start from is not one that this run could have trained.
+    #[error("{location}: `model.start`: expected a model with {expected}, found {found}; {remedy}")]
+    StartMisfit {
+        /// `model.start`.
+        location: String,
+        /// The run's, in words.
+        expected: String,
+        /// The model's, in words.
+        found: String,
+        /// In words.
+        remedy: &'static str,
+    },
+    /// The run started from another model than the one that is there now.
+    #[error(
+        "{location}: `model.start`: expected {expected}, which the run started from, found {found}; put that model back, \
+         or name the run's own copy, {copy}"
+    )]
+    OtherStart {
+        /// `model.start`.
+        location: String,
+        /// Where the run keeps what it started from.
+        copy: String,
+        /// The run's.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// A line of an event log is none.
     #[error(
         "{segment}, line {line}: expected an event, found {reason}; restore the file from the run's store"
@@ -143,6 +170,8 @@ impl Error {
             Error::NonFinite(_) => "E0512",
             Error::Broken(_) => "E0513",
             Error::Replaced { .. } => "E0514",
+            Error::StartMisfit { .. } => "E0516",
+            Error::OtherStart { .. } => "E0517",
         }
     }
 
@@ -161,6 +190,8 @@ impl Error {
             Error::Data(_)
             | Error::BadData(_)
             | Error::OtherRun { .. }
+            | Error::StartMisfit { .. }
+            | Error::OtherStart { .. }
             | Error::State { .. }
             | Error::EventLog { .. }
             | Error::Checkpoint(_) => ExitStatus::Data,

@@ -26,6 +26,7 @@ mod service;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;
 mod spans;
+mod start;
 mod summary;
 mod watch;
 mod wire;

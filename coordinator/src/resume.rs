@@ -3,8 +3,9 @@
 use crate::Error;
 use crate::core::{Outcome, Saved};
 use crate::summary::{Summary, Tally};
+use serde_json::Value;
 use std::collections::BTreeSet;
-use stentor_checkpoint::{Manifest, ModelDescription, Normalisation};
+use stentor_checkpoint::{Manifest, ModelDescription, Normalisation, Origin};
 use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
 use stentor_runtime::metrics;
@@ -27,6 +28,7 @@ pub(crate) async fn newest_state(
     run: &Store,
     experiment: &Experiment,
     dataset: &Dataset,
+    origin: Option<&Origin>,
 ) -> Result<(Option<(String, Saved)>, Tally), Error> {
     let newest = stentor_checkpoint::newest_valid(run).await?;
     for broken in &newest.broken {
@@ -40,7 +42,7 @@ pub(crate) async fn newest_state(
         return Ok((None, Tally::default()));
     };
     let output = experiment.run.output.clone();
-    let expected = template(experiment, dataset, "");
+    let expected = template(experiment, dataset, "", origin);
     let other = |expected: String, found: String| Error::OtherRun { output: output.clone(), expected, found };
     if manifest.model != expected.model {
         return Err(other(
@@ -52,13 +54,21 @@ pub(crate) async fn newest_state(
         let named = |fingerprint: &str| format!("features {fingerprint}");
         return Err(other(named(&expected.features_fingerprint), named(&manifest.features_fingerprint)));
     }
-    // The members normalise with the set's, the model goes on with its own: they must be the same.
+    if manifest.origin != expected.origin {
+        let named = |origin: &Option<Origin>| match origin {
+            Some(origin) => format!("a run that started from {origin}"),
+            None => "a run that started from weights of its seed".to_owned(),
+        };
+        return Err(other(named(&expected.origin), named(&manifest.origin)));
+    }
+    // The members normalise with the set's, or the start's, and the model goes on with its own: they must be the same.
     if manifest.normalisation != expected.normalisation {
         let model = match manifest.normalisation {
             Some(_) => "other means and deviations",
             None => "features without means and deviations",
         };
-        let set = format!("the means and deviations of {}", experiment.data.annotated);
+        let of = experiment.model.start.as_ref().unwrap_or(&experiment.data.annotated);
+        let set = format!("the means and deviations of {of}");
         return Err(other(set, model.to_owned()));
     }
     if manifest.strategy != expected.strategy {
@@ -80,11 +90,17 @@ pub(crate) async fn newest_state(
     Ok((Some((manifest.name.clone(), both.core)), both.tally))
 }
 
+/// What `one` has under `section` that `other` has not, in words.
+pub(crate) fn described(section: &str, one: &Value, other: &Value) -> String {
+    let keys = one.as_object().into_iter().flatten();
+    let keys = keys.filter(|(key, value)| other.get(key) != Some(value));
+    let words: Vec<String> = keys.map(|(key, value)| format!("{section}.{key} = {value}")).collect();
+    words.join(", ")
+}
+
 /// What a model has that another one has not.
-fn difference(model: &ModelDescription, other: &ModelDescription) -> String {
-    let keys = model.model.as_object().into_iter().flatten();
-    let keys = keys.filter(|(key, value)| other.model.get(key) != Some(value));
-    let mut words: Vec<String> = keys.map(|(key, value)| format!("model.{key} = {value}")).collect();
+pub(crate) fn difference(model: &ModelDescription, other: &ModelDescription) -> String {
+    let mut words = vec![described("model", &model.model, &other.model)];
     for (what, own, others) in
         [("inputs", model.inputs, other.inputs), ("senones", model.senones, other.senones)]
     {
@@ -92,11 +108,17 @@ fn difference(model: &ModelDescription, other: &ModelDescription) -> String {
             words.push(format!("{own} {what}"));
         }
     }
+    words.retain(|words| !words.is_empty());
     words.join(", ")
 }
 
 /// All that is the same in every manifest of a run.
-pub(crate) fn template(experiment: &Experiment, dataset: &Dataset, run_id: &str) -> Manifest {
+pub(crate) fn template(
+    experiment: &Experiment,
+    dataset: &Dataset,
+    run_id: &str,
+    origin: Option<&Origin>,
+) -> Manifest {
     let (features, normalisation) = (dataset.manifest(), dataset.normalisation());
     Manifest {
         schema_version: stentor_checkpoint::SCHEMA_VERSION,
@@ -115,6 +137,7 @@ pub(crate) fn template(experiment: &Experiment, dataset: &Dataset, run_id: &str)
             mean: normalisation.mean.clone(),
             std: normalisation.std.clone(),
         }),
+        origin: origin.cloned(),
         ..Manifest::default()
     }
 }

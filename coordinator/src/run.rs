@@ -14,6 +14,7 @@ use crate::resume::{conclude, concluded, newest_state, template};
 use crate::scalars::Scalars;
 use crate::service::Service;
 use crate::spans::RoundSpans;
+use crate::start::Started;
 use crate::summary::{Summary, Tally};
 use crate::watch::Watch;
 use bytes::Bytes;
@@ -123,7 +124,7 @@ where
 {
     let Options { experiment, start, progress, page } = options;
     experiment.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    let dataset = Arc::new(Dataset::open(&experiment).await?);
+    let dataset = Dataset::open(&experiment).await?;
     let run = Store::open(&experiment.run.output)?;
     if start == Start::Resume
         && let Some(summary) = concluded(&run, &experiment).await?
@@ -136,14 +137,23 @@ where
         return Ok(summary);
     }
     stentor_runtime::watch_disk("run", &experiment.run.output);
+    if start == Start::Fresh {
+        refuse_occupied(&run, &experiment).await?;
+    }
+    let started_from = Started::open(&run, start, &experiment, &dataset).await?;
+    let dataset = Arc::new(match &started_from {
+        Some(model) => dataset.seen_with(model.normalisation.clone()),
+        None => dataset,
+    });
+    let origin = started_from.as_ref().map(|model| &model.origin);
     let (newest, tally) = match start {
-        Start::Fresh => {
-            refuse_occupied(&run, &experiment).await?;
-            (None, Tally::default())
-        }
-        Start::Resume => newest_state(&run, &experiment, &dataset).await?,
+        Start::Fresh => (None, Tally::default()),
+        Start::Resume => newest_state(&run, &experiment, &dataset, origin).await?,
     };
     let incarnation = claim(&run).await?;
+    if let Some(model) = &started_from {
+        model.keep(&run).await?;
+    }
     stentor_checkpoint::sweep(&run).await;
     run.child(events::FOLDER).sweep("").await;
     let experiment_toml = experiment.to_toml();
@@ -191,7 +201,7 @@ where
     }
     let template = Manifest {
         previous: newest.as_ref().map(|(name, _)| name.clone()),
-        ..template(&experiment, &dataset, &run_id)
+        ..template(&experiment, &dataset, &run_id, origin)
     };
     let started = Instant::now();
     let (commands, inbox) = mpsc::channel(256);

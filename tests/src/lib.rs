@@ -57,8 +57,23 @@ pub async fn write_features_saying(
     moments: impl Fn(usize) -> (f32, f32),
 ) -> FeatureManifest {
     let settings = Features { mel_bins: 8, ..Features::default() };
+    write_features_of(folder, utterances, seed, moments, settings, SENONES).await
+}
+
+/// As [`write_features_saying`], made with `settings` and of as many senones as `count` says.
+///
+/// # Panics
+/// Where the folder cannot be written.
+pub async fn write_features_of(
+    folder: &Path,
+    utterances: usize,
+    seed: u64,
+    moments: impl Fn(usize) -> (f32, f32),
+    settings: Features,
+    count: usize,
+) -> FeatureManifest {
     let dimension = settings.dimension();
-    let senones = (0..SENONES)
+    let senones = (0..count)
         .map(|i| Senone {
             name: format!("P{}.{}", i / 3, i % 3),
             phone: format!("P{}", i / 3),
@@ -85,10 +100,10 @@ pub async fn write_features_saying(
         let (mut features, mut alignment) = (Vec::new(), Vec::new());
         for _ in 0..frames {
             if draw() < 0.3 {
-                senone = (draw() * SENONES as f32) as usize % SENONES;
+                senone = (draw() * count as f32) as usize % count;
             }
             alignment.push(senone as u16);
-            let value = |d: usize, noise: f32| if d % SENONES == senone { 1.0 } else { 0.0 } + noise;
+            let value = |d: usize, noise: f32| if d % count == senone { 1.0 } else { 0.0 } + noise;
             features.extend((0..dimension).map(|d| f16::from_f32(value(d, draw() - 0.5))));
         }
         let row = FeatureRow {

@@ -3,7 +3,7 @@
 //! [`run`] joins, trains (`session`, and what came of it in `learned`), and joins again after it was dismissed; `end` waits for the
 //! last checkpoint. `feed` reads data ahead, `unit` lays it out, `replica` goes
 //! forward and backward and is the worker's side of each exchange strategy, `exchange` brings contributions to the
-//! reducers and updates back, `boundary` does what a round's end asks for, `lines` says how others are reached.
+//! reducers and updates back, `boundary` does what a round's end asks for, `start` loads the model that a run starts from, `lines` says how others are reached.
 //! [`replay`] computes a closed round's batches again, `poison` keeps a batch that was not finite for study.
 //! [`measure`] exchanges without computing. Everything about the experiment comes from the coordinator; the command line holds local matters only.
 
@@ -23,6 +23,7 @@ mod replay;
 mod replica;
 mod run;
 mod session;
+mod start;
 mod state;
 mod unit;
 

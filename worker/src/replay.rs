@@ -2,7 +2,7 @@ use crate::Error;
 use crate::feed::Feed;
 use crate::learned::learning_rate;
 use crate::replica::Replica;
-use crate::state;
+use crate::{start, state};
 use clap::Args;
 use serde::Serialize;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub struct Replay {
     /// Folder or URL of the run.
     #[arg(long, value_name = "RUN")]
     pub run: String,
-    /// Checkpoint whose parameters are used; without it those that the seed gives.
+    /// Checkpoint whose parameters are used; without it those that the run started from.
     #[arg(long, value_name = "NAME")]
     pub checkpoint: Option<String>,
     /// Member whose optimiser is used, where each has its own.
@@ -113,12 +113,16 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     let run = Store::open(&replay.run)?;
     let text = run.get("experiment.toml").await?;
     let experiment = Arc::new(Experiment::parse(&String::from_utf8_lossy(&text))?);
-    let dataset = Arc::new(seen_by_the_model(Dataset::open(&experiment).await?, &run, replay).await?);
+    let dataset = Dataset::open(&experiment).await?;
+    let dataset = Arc::new(seen_by_the_model(dataset, &run, &experiment, replay).await?);
     for lease in &leases {
         dataset.plan().check_lease(lease).map_err(|e| Error::Request(e.to_string()))?;
     }
     let shape = ModelShape::new(&experiment.model, dataset.manifest().dimension, dataset.senones().len())?;
     let model = stentor_acoustic::build(&shape, experiment.run.seed, chosen.device)?;
+    if replay.checkpoint.is_none() {
+        start::load(model.as_ref(), &run, &experiment).await?;
+    }
     let mut replica = Replica::new(model, &experiment, strategy);
     if let Some(checkpoint) = &replay.checkpoint {
         state::load(&mut replica, &run, checkpoint, &replay.identity).await?;
@@ -165,16 +169,22 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     Ok(replayed)
 }
 
-/// The data as the run's model sees them: with the normalisation of its checkpoints, where there is one yet.
-async fn seen_by_the_model(dataset: Dataset, run: &Store, replay: &Replay) -> Result<Dataset, Error> {
+/// The data as the run's model sees them: with the normalisation of its checkpoints, where there is one yet, else of the
+/// model that it started from.
+async fn seen_by_the_model(
+    dataset: Dataset,
+    run: &Store,
+    experiment: &Experiment,
+    replay: &Replay,
+) -> Result<Dataset, Error> {
     let manifest = match &replay.checkpoint {
         Some(name) => Some(stentor_checkpoint::read_manifest(run, name).await?),
         None => stentor_checkpoint::newest_valid(run).await?.manifest,
     };
-    Ok(match manifest.and_then(|manifest| manifest.normalisation) {
-        Some(own) => dataset.seen_with(Normalisation { mean: own.mean, std: own.std }),
-        None => dataset,
-    })
+    match manifest.and_then(|manifest| manifest.normalisation) {
+        Some(own) => Ok(dataset.seen_with(Normalisation { mean: own.mean, std: own.std })),
+        None => start::seen_by_the_model(dataset, run, experiment).await,
+    }
 }
 
 /// What the round asked for, as far as it matters before the batches: a block looks ahead with its own momentum.

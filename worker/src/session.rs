@@ -9,7 +9,7 @@ use crate::poison::{self, Poison};
 use crate::reducers::Reducers;
 use crate::replica::{Coded, Replica};
 use crate::run::Own;
-use crate::state;
+use crate::{start, state};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use stentor_acoustic::{Device, ModelShape};
@@ -96,14 +96,19 @@ impl<'a> Session<'a> {
     ) -> Result<Self, Error> {
         let experiment = Arc::new(Experiment::parse(&reply.experiment_toml)?);
         let Own { identity, device, cache } = own;
-        let dataset = Arc::new(Dataset::open_cached(&experiment, cache).await?);
+        let run = Store::open(&reply.run_url)?;
+        let dataset = Dataset::open_cached(&experiment, cache).await?;
+        let dataset = Arc::new(start::seen_by_the_model(dataset, &run, &experiment).await?);
         let shape =
             ModelShape::new(&experiment.model, dataset.manifest().dimension, dataset.senones().len())?;
         let model = stentor_acoustic::build(&shape, experiment.run.seed, device)?;
         let assignment = stentor_proto::required(reply.assignment.as_ref(), "assignment")?;
         let strategy = stentor_proto::strategy(assignment.strategy)?;
+        if reply.checkpoint.is_empty() {
+            // Before the replica is made: block momentum begins with the parameters it finds.
+            start::load(model.as_ref(), &run, &experiment).await?;
+        }
         let mut replica = Replica::new(model, &experiment, strategy);
-        let run = Store::open(&reply.run_url)?;
         if !reply.checkpoint.is_empty() {
             state::load(&mut replica, &run, &reply.checkpoint, identity).await?;
             tracing::info!(checkpoint = reply.checkpoint, "loaded");

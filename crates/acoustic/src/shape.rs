@@ -63,6 +63,14 @@ impl ModelShape {
         }
     }
 
+    /// Whether the parameter of this name is of the output layer: the only one whose sizes depend on the senones.
+    #[must_use]
+    pub fn is_output(&self, name: &str) -> bool {
+        match self.model.family {
+            Family::Lstm => name.starts_with("output."),
+        }
+    }
+
     /// Number of values in all parameters.
     #[must_use]
     pub fn parameter_count(&self) -> usize {

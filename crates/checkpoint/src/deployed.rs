@@ -1,6 +1,6 @@
 use crate::layout::{FINAL, MANIFEST, MODEL, check_name, checkpoint_store};
-use crate::load::{published, read_manifest_in, read_object_in};
-use crate::{Error, Manifest, TensorFile, read_manifest, read_object};
+use crate::load::{published, read_manifest_in};
+use crate::{Error, Manifest, ModelCopy, TensorFile, read_manifest, read_object};
 use serde::{Deserialize, Serialize};
 use stentor_store::Store;
 
@@ -44,6 +44,18 @@ pub(crate) async fn deployed_name(run: &Store) -> Result<Option<String>, Error> 
     Ok(Some(named.checkpoint))
 }
 
+/// The folder of the checkpoint that `store` stands for: itself, or the one that its run deploys.
+pub(crate) async fn model_folder(store: &Store) -> Result<Store, Error> {
+    match deployed_name(store).await? {
+        Some(name) => Ok(checkpoint_store(store, &name)),
+        None if store.exists(MANIFEST).await? => Ok(store.clone()),
+        None => {
+            let checkpoints = published(store).await?;
+            Err(Error::NoModel { location: store.location().to_owned(), checkpoints })
+        }
+    }
+}
+
 impl DeployedModel {
     /// Loads the model of a finished run or of a checkpoint, whichever folder `store` is. Parameters are verified.
     ///
@@ -51,18 +63,17 @@ impl DeployedModel {
     /// [`Error::NoModel`] where it is neither, with the checkpoints it could have been; else what is wrong with the
     /// checkpoint.
     pub async fn load(store: &Store) -> Result<Self, Error> {
-        let folder = match deployed_name(store).await? {
-            Some(name) => checkpoint_store(store, &name),
-            None if store.exists(MANIFEST).await? => store.clone(),
-            None => {
-                let checkpoints = published(store).await?;
-                return Err(Error::NoModel { location: store.location().to_owned(), checkpoints });
-            }
-        };
-        let manifest = read_manifest_in(&folder).await?;
-        let bytes = read_object_in(&folder, &manifest, MODEL).await?;
-        let parameters = TensorFile::from_bytes(&bytes)?;
-        Ok(DeployedModel { manifest, parameters })
+        let copy = ModelCopy::read(store).await?;
+        let parameters = TensorFile::from_bytes(copy.bytes())?;
+        Ok(DeployedModel { manifest: copy.into_manifest(), parameters })
+    }
+
+    /// The manifest of what [`DeployedModel::load`] loads, without its parameters.
+    ///
+    /// # Errors
+    /// As there, but for the parameters.
+    pub async fn describe(store: &Store) -> Result<Manifest, Error> {
+        read_manifest_in(&model_folder(store).await?).await
     }
 
     /// Tells models apart: the digest of the parameters' file and the features they were trained on.

@@ -9,6 +9,8 @@ pub const MANIFEST: &str = "manifest.json";
 pub(crate) const FINAL: &str = "final.json";
 /// Folder of a run.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
+/// Folder of a run that holds the model it started from.
+pub(crate) const START: &str = "start";
 
 /// The name of the checkpoint before `round` of `lineage`. Names sort by age.
 #[must_use]

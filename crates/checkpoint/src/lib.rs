@@ -17,6 +17,8 @@
 //! **Invariant:** nothing is believed unread. Each object's size and xxh3 digest stand in the manifest, the manifest's own
 //! digest stands in front of it, and [`newest_valid`] passes over what does not match and says why.
 //!
+//! A run that starts from another model keeps a copy of it in `start/`, laid out like a checkpoint ([`ModelCopy`]).
+//!
 //! No pickle and no code in any file: [`TensorFile`] holds numbers and nothing else.
 
 mod deployed;
@@ -28,6 +30,7 @@ mod manifest;
 mod publish;
 mod retention;
 mod seal;
+mod start;
 mod tensors;
 
 pub use deployed::{DeployedModel, deploy};
@@ -37,9 +40,10 @@ pub use layout::{MANIFEST, MODEL, checkpoint_age, checkpoint_name, checkpoint_st
 pub use load::{
     Broken, Newest, is_published, load_manifest, newest_valid, read_manifest, read_object, verify_objects,
 };
-pub use manifest::{DevResult, Manifest, ModelDescription, Normalisation, Object, SCHEMA_VERSION};
+pub use manifest::{DevResult, Manifest, ModelDescription, Normalisation, Object, Origin, SCHEMA_VERSION};
 pub use publish::publish;
 pub use retention::{Action, Retained, Standing, retention};
+pub use start::{ModelCopy, start_store};
 pub use tensors::{Malformed, NamedTensor, TensorFile};
 
 /// The digest by which objects are told apart: 64-bit xxh3. It finds accidents, not forgeries.

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 
 /// Version of the manifest's layout.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -44,6 +45,32 @@ pub struct Manifest {
     pub coordinator: Value,
     /// The checkpoint published before it.
     pub previous: Option<String>,
+    /// The model that the run started from; none where its weights were drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// A model that a run started from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The run that trained it.
+    pub run_id: String,
+    /// Its checkpoint in that run.
+    pub checkpoint: String,
+    /// Of its parameters' object.
+    #[serde(with = "hexadecimal")]
+    pub digest: u64,
+    /// Whether its output layer was left out, and drawn anew.
+    pub new_output: bool,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Origin { run_id, checkpoint, digest, new_output } = self;
+        let output = if *new_output { ", with a new output layer" } else { "" };
+        write!(f, "checkpoint {checkpoint} of run {run_id} (digest {digest:016x}){output}")
+    }
 }
 
 /// All that is needed to build a model whose parameters are then loaded.
@@ -116,6 +143,7 @@ impl Default for Manifest {
             objects: Vec::new(),
             coordinator: Value::Null,
             previous: None,
+            origin: None,
         }
     }
 }

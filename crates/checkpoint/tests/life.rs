@@ -7,8 +7,9 @@ use common::Run;
 use serde_json::json;
 use std::collections::BTreeSet;
 use stentor_checkpoint::{
-    DeployedModel, Error, Manifest, Standing, checkpoint_age, checkpoint_name, checkpoint_store, deploy,
-    inventory, load_manifest, newest_valid, publish, read_manifest, read_object, retain,
+    DeployedModel, Error, MODEL, Manifest, ModelCopy, Origin, Standing, checkpoint_age, checkpoint_name,
+    checkpoint_store, deploy, inventory, load_manifest, newest_valid, publish, read_manifest, read_object,
+    retain, start_store, verify_objects,
 };
 use stentor_store::{Put, Store};
 
@@ -221,4 +222,25 @@ async fn a_checkpoint_whose_model_is_damaged_is_not_deployed() {
     run.store.put("final.json", format!(r#"{{"checkpoint": "{}"}}"#, manifest.name).into()).await.unwrap();
     let error = DeployedModel::load(&run.store).await.unwrap_err();
     assert!(matches!(error, Error::ObjectDigest { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_run_keeps_the_model_it_started_from_whatever_becomes_of_the_place_it_came_from() {
+    let (other, run) = (Run::new(), Run::new());
+    let published = other.publish(0, 10).await;
+    other.publish(0, 20).await;
+    deploy(&other.store, &published.name).await.unwrap();
+    let copy = ModelCopy::read(&other.store).await.unwrap();
+    copy.write(&start_store(&run.store)).await.unwrap();
+    let before = DeployedModel::load(&other.store).await.unwrap();
+    std::fs::remove_dir_all(other.folder.path()).unwrap();
+
+    let kept = DeployedModel::load(&start_store(&run.store)).await.unwrap();
+    assert_eq!((&kept.parameters, kept.fingerprint()), (&before.parameters, before.fingerprint()));
+    let names: Vec<_> = kept.manifest.objects.iter().map(|object| object.name.as_str()).collect();
+    assert_eq!(names, [MODEL], "a run's state does not come along");
+    assert!(verify_objects(&start_store(&run.store)).await.unwrap().iter().all(|(_, fault)| fault.is_none()));
+    assert_eq!(Origin::of(&kept.manifest, true), Origin::of(&published, true));
+    assert_ne!(Origin::of(&kept.manifest, true), Origin::of(&published, false));
+    assert!(inventory(&run.store).await.unwrap().is_empty(), "it is no checkpoint of this run");
 }

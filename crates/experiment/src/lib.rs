@@ -142,11 +142,17 @@ impl Experiment {
         }
     }
 
-    /// The experiment with relative folders meant from `base`, the experiment file's own folder.
+    /// The experiment with relative locations, of data, output and start alike, meant from `base`, the experiment file's own folder.
     #[must_use]
     pub fn rebased(mut self, base: &str) -> Self {
         let data = &mut self.data;
-        let optional = [&mut data.unannotated, &mut data.labels, &mut data.annotated_labels, &mut data.dev];
+        let optional = [
+            &mut data.unannotated,
+            &mut data.labels,
+            &mut data.annotated_labels,
+            &mut data.dev,
+            &mut self.model.start,
+        ];
         let locations = optional.into_iter().flatten().chain([&mut data.annotated, &mut self.run.output]);
         for location in locations {
             if !location.contains("://") && !location.starts_with('/') {

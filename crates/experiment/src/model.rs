@@ -17,6 +17,15 @@ pub struct Model {
     pub width: u32,
     /// Runs in both directions: a teacher. Default false: a student, fit for streaming.
     pub bidirectional: bool,
+    /// Folder or URL of a model that the run starts from: a finished run, or one checkpoint of any. Its sizes, its features'
+    /// settings and its senones must be this run's own; its means and deviations become this run's. A copy of it is kept in
+    /// `start` of the run's folder. Absent: weights are drawn from `run.seed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// Of the model that `start` names the output layer is left out and drawn anew from `run.seed`: its senones may then be
+    /// others, and more or fewer. Default false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub new_output: bool,
 }
 
 /// Model families.
@@ -40,12 +49,21 @@ pub enum Preset {
 
 impl Default for Model {
     fn default() -> Self {
-        Self { family: Family::Lstm, preset: None, layers: 3, width: 192, bidirectional: false }
+        Self {
+            family: Family::Lstm,
+            preset: None,
+            layers: 3,
+            width: 192,
+            bidirectional: false,
+            start: None,
+            new_output: false,
+        }
     }
 }
 
 impl Model {
-    /// The model with its preset, if any, written out as layers, width and direction.
+    /// What the model is: its preset, if any, written out as layers, width and direction. Where its weights came from is
+    /// not part of it.
     #[must_use]
     pub fn resolved(&self) -> Model {
         let (layers, width, bidirectional) = match self.preset {
@@ -53,7 +71,15 @@ impl Model {
             Some(Preset::Student24M) => (5, 768, false),
             Some(Preset::Teacher78M) => (5, 832, true),
         };
-        Model { family: self.family, preset: None, layers, width, bidirectional }
+        Model {
+            family: self.family,
+            preset: None,
+            layers,
+            width,
+            bidirectional,
+            start: None,
+            new_output: false,
+        }
     }
 
     /// Number of parameters with `inputs` features a frame and `senones` outputs. Each LSTM layer and direction has four
@@ -69,6 +95,12 @@ impl Model {
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
         require((1..=16).contains(&self.layers), "model.layers", "1 to 16", self.layers)?;
-        require((8..=4096).contains(&self.width), "model.width", "8 to 4096", self.width)
+        require((8..=4096).contains(&self.width), "model.width", "8 to 4096", self.width)?;
+        require(
+            self.start.as_deref() != Some(""),
+            "model.start",
+            "the folder or URL of a finished run or of a checkpoint",
+            "nothing",
+        )
     }
 }

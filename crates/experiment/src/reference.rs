@@ -88,6 +88,8 @@ fn everything() -> Experiment {
     data.annotated_labels = Some("labels-annotated".into());
     data.dev = Some("data/dev".into());
     experiment.model.preset = Some(Preset::Student24M);
+    experiment.model.start = Some("runs/earlier".into());
+    experiment.model.new_output = true;
     experiment.exchange.gtc.tau = Some(0.5);
     experiment.exchange.bmuf.preset = BlockPreset::Bmuf;
     experiment.exchange.bmuf.momentum = Some(0.75);

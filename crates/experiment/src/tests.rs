@@ -68,11 +68,31 @@ fn the_presets_have_the_published_numbers_of_parameters() {
 
 #[test]
 fn relative_locations_are_meant_from_the_experiment_file() {
-    let text = "[run]\nname = \"a\"\noutput = \"runs/a\"\n[data]\nannotated = \"/x\"\ndev = \"s3://b/dev\"\n";
+    let text = "[run]\nname = \"a\"\noutput = \"runs/a\"\n[data]\nannotated = \"/x\"\ndev = \"s3://b/dev\"\n\
+                [model]\nstart = \"runs/b/checkpoints/1\"\n";
     let experiment = Experiment::parse(text).unwrap().rebased("/base");
+    assert_eq!(experiment.model.start.as_deref(), Some("/base/runs/b/checkpoints/1"));
     assert_eq!(experiment.run.output, "/base/runs/a");
     assert_eq!(experiment.data.annotated, "/x");
     assert_eq!(experiment.data.dev.as_deref(), Some("s3://b/dev"));
+}
+
+#[test]
+fn a_model_that_started_from_another_is_described_as_itself_and_a_fresh_one_as_ever() {
+    let read = |keys: &str| Experiment::parse(&format!("{SMALL}[model]\nwidth = 32\n{keys}"));
+    let (fresh, started) = (read("").unwrap(), read("start = \"runs/b\"\nnew_output = true\n").unwrap());
+    assert_eq!(started.model.resolved(), fresh.model.resolved());
+    assert_eq!((started.model.start.as_deref(), started.model.new_output), (Some("runs/b"), true));
+    let written = fresh.to_toml();
+    assert!(!written.contains("start = ") && !written.contains("new_output"), "{written}");
+    assert_eq!(Experiment::parse(&started.to_toml()).unwrap(), started);
+    let error = read("start = \"\"\n").unwrap_err().to_string();
+    assert!(error.starts_with("`model.start`: expected the folder or URL of a finished run"), "{error}");
+    let error = read("strat = \"runs/b\"\n").unwrap_err().to_string();
+    assert_eq!(error, "line 8: unknown key `strat`; did you mean `start`?");
+    let alone = read("new_output = true\n").unwrap();
+    assert_eq!(alone.warnings(), [Warning::NewOutputOfNothing], "a word where it does nothing");
+    assert_eq!(started.warnings(), []);
 }
 
 fn bmuf(table: &str) -> Result<Bmuf, Error> {

@@ -10,6 +10,12 @@ pub enum Warning {
          frame of each chunk, and learn from that; expected some frames after the chunk (10, say) that do not count"
     )]
     NoRightContext,
+    /// There is no layer that is not drawn.
+    #[error(
+        "`model.new_output` is set and `model.start` is not: every layer is drawn from the seed; expected a model to \
+         start from beside it"
+    )]
+    NewOutputOfNothing,
 }
 
 impl Experiment {
@@ -17,6 +23,10 @@ impl Experiment {
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         let no_right_context = self.model.resolved().bidirectional && self.batch.right_context == 0;
-        no_right_context.then_some(Warning::NoRightContext).into_iter().collect()
+        let new_output_of_nothing = self.model.new_output && self.model.start.is_none();
+        [(no_right_context, Warning::NoRightContext), (new_output_of_nothing, Warning::NewOutputOfNothing)]
+            .into_iter()
+            .filter_map(|(holds, warning)| holds.then_some(warning))
+            .collect()
     }
 }

@@ -95,12 +95,19 @@ impl FeatureManifest {
     /// belongs to the model.
     #[must_use]
     pub fn inputs_fingerprint(&self) -> String {
+        self.inputs_fingerprint_with(&self.senones)
+    }
+
+    /// What [`FeatureManifest::inputs_fingerprint`] would be with other senones: whether two sets' frames are made alike is
+    /// so told apart from whether their senones are the same.
+    #[must_use]
+    pub fn inputs_fingerprint_with(&self, senones: &[Senone]) -> String {
         let mut settings = self.settings.clone();
         if settings.high_hz == 0.0 {
             // 0 stands for the corpus's own Nyquist frequency: other corpora may have other mel bins.
             settings.high_hz = self.corpus_nyquist_hz.min(settings.sample_rate_hz as f32 / 2.0);
         }
-        fingerprint(&Inputs { settings, senones: &self.senones })
+        fingerprint(&Inputs { settings, senones })
     }
 
     pub(crate) fn compute_fingerprint(&self) -> String {

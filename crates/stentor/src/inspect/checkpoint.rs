@@ -1,7 +1,7 @@
 use crate::text::{Text, size, thousands};
 use anyhow::Result;
 use serde::Serialize;
-use stentor_checkpoint::{DeployedModel, DevResult, ModelDescription};
+use stentor_checkpoint::{DeployedModel, DevResult, ModelDescription, Origin};
 use stentor_experiment::Model;
 use stentor_store::Store;
 
@@ -22,6 +22,7 @@ pub(super) struct Checkpoint {
     normalised: bool,
     dev: Option<DevResult>,
     previous: Option<String>,
+    origin: Option<Origin>,
     parameters: u64,
     tensors: Vec<Tensor>,
     objects: Vec<Object>,
@@ -73,6 +74,7 @@ pub(super) async fn checkpoint(store: &Store) -> Result<Checkpoint> {
         normalised: manifest.normalisation.is_some(),
         dev: manifest.dev,
         previous: manifest.previous,
+        origin: manifest.origin,
         parameters: parameters.tensors.values().map(|tensor| tensor.values.len() as u64).sum(),
         tensors: tensors
             .map(|(name, tensor)| Tensor { name: name.clone(), shape: tensor.shape.clone() })
@@ -105,6 +107,10 @@ impl Checkpoint {
             None => text.item("dev", "not scored"),
         }
         text.item("previous", self.previous.as_deref().unwrap_or("none"));
+        match &self.origin {
+            Some(origin) => text.item("started from", origin),
+            None => text.item("started from", "weights of its seed"),
+        }
         text.item("fingerprint", &self.fingerprint);
         text.item("of features", &self.features_fingerprint);
         text.heading("objects");

@@ -44,7 +44,7 @@ struct Answer {
     run: String,
     round: u64,
     lineage: u64,
-    /// Whose parameters were used; none: those of the seed.
+    /// Whose parameters were used; none: those that the run began with, drawn or of `model.start`.
     checkpoint: Option<String>,
     /// Rounds that closed between the checkpoint and this round: with none of them the figures are the member's own.
     rounds_since: u64,

@@ -12,7 +12,7 @@ pub(super) fn text(answer: &Answer) -> String {
         answer.run,
         answer.lineage
     ));
-    let from = answer.checkpoint.as_deref().unwrap_or("the seed");
+    let from = answer.checkpoint.as_deref().unwrap_or("the run's beginning");
     text.item("parameters", format_args!("of {from}"));
     let standing = match (answer.rounds_since, answer.reproduced) {
         (0, Some(true)) => "exact, and as in the log".to_owned(),

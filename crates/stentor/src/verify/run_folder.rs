@@ -1,11 +1,11 @@
 use super::{Object, checkpoint, parsed};
 use anyhow::Result;
-use stentor_checkpoint::{Standing, checkpoint_store, inventory};
+use stentor_checkpoint::{MANIFEST, Standing, checkpoint_store, inventory, start_store};
 use stentor_coordinator::parse_events;
 use stentor_experiment::Experiment;
 use stentor_store::Store;
 
-/// All that a run keeps: experiment, event log, every published checkpoint. What a checkpoint's folder holds without a
+/// All that a run keeps: experiment, event log, the model it started from, every published checkpoint. What a checkpoint's folder holds without a
 /// manifest was never published, and is passed over.
 pub(super) async fn objects(run: &Store) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
@@ -15,6 +15,10 @@ pub(super) async fn objects(run: &Store) -> Result<Vec<Object>> {
     for segment in run.list("events/").await? {
         let bytes = run.get(&segment).await?;
         objects.push(parsed(&segment, &bytes, |text| parse_events(&segment, text)));
+    }
+    let start = start_store(run);
+    if start.exists(MANIFEST).await? {
+        objects.extend(checkpoint::objects(&start, "start/").await?);
     }
     for folder in inventory(run).await? {
         if folder.standing != Standing::Unpublished {

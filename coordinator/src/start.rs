@@ -1,0 +1,171 @@
+//! The model that a run starts from (`model.start`): checked against what is to be trained before anybody works, and kept
+//! with the run.
+
+use crate::resume::{described, difference};
+use crate::{Error, Start};
+use stentor_checkpoint::{DeployedModel, Manifest, ModelCopy, ModelDescription, Origin, start_store};
+use stentor_dataset::Dataset;
+use stentor_experiment::Experiment;
+use stentor_shards::{Normalisation, Senone};
+use stentor_store::Store;
+
+/// A model that fits the run.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) origin: Origin,
+    pub(crate) normalisation: Normalisation,
+    /// Where the run does not keep it yet.
+    copy: Option<ModelCopy>,
+}
+
+impl Started {
+    /// The model that `experiment` names: the run's own copy where it keeps one, which what lies at that place must be
+    /// still. None where weights are drawn.
+    pub(crate) async fn open(
+        run: &Store,
+        start: Start,
+        experiment: &Experiment,
+        dataset: &Dataset,
+    ) -> Result<Option<Self>, Error> {
+        let Some(location) = &experiment.model.start else { return Ok(None) };
+        let place = Store::open(location)?;
+        let kept = match start {
+            Start::Fresh => None,
+            Start::Resume => kept(run).await?,
+        };
+        let (manifest, copy) = match kept {
+            Some(kept) => {
+                refuse_another(run, &kept, &place).await?;
+                (kept, None)
+            }
+            None => {
+                let copy = ModelCopy::read(&place).await?;
+                (copy.manifest().clone(), Some(copy))
+            }
+        };
+        let normalisation = fit(&manifest, experiment, dataset).map_err(|misfit| {
+            let Misfit { expected, found, remedy } = misfit;
+            Error::StartMisfit { location: location.clone(), expected, found, remedy }
+        })?;
+        let origin = Origin::of(&manifest, experiment.model.new_output);
+        tracing::info!(location, %origin, "weights are those of a trained model");
+        Ok(Some(Self { origin, normalisation, copy }))
+    }
+
+    /// Puts a copy into the run's folder, unless it is there.
+    pub(crate) async fn keep(&self, run: &Store) -> Result<(), Error> {
+        match &self.copy {
+            Some(copy) => Ok(copy.write(&start_store(run)).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The copy in the run's folder; none where there is none that can be read.
+async fn kept(run: &Store) -> Result<Option<Manifest>, Error> {
+    let folder = start_store(run);
+    match ModelCopy::read(&folder).await {
+        Ok(copy) => Ok(Some(copy.manifest().clone())),
+        Err(stentor_checkpoint::Error::NoModel { .. }) => Ok(None),
+        Err(error) if error.is_damage() => {
+            tracing::warn!(%error, "the copy of the model that the run started from is made anew");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A place that holds another model now is not what the run started from; one that is gone is no longer needed.
+async fn refuse_another(run: &Store, kept: &Manifest, place: &Store) -> Result<(), Error> {
+    let there = match DeployedModel::describe(place).await {
+        Ok(there) => there,
+        Err(error) => {
+            tracing::info!(%error, "the start cannot be read where it came from; the run goes on with its copy");
+            return Ok(());
+        }
+    };
+    let (expected, found) = (Origin::of(kept, false), Origin::of(&there, false));
+    if expected.digest == found.digest && kept.features_fingerprint == there.features_fingerprint {
+        return Ok(());
+    }
+    Err(Error::OtherStart {
+        location: place.location().to_owned(),
+        copy: start_store(run).location().to_owned(),
+        expected: expected.to_string(),
+        found: found.to_string(),
+    })
+}
+
+/// What of a model does not fit a run.
+#[derive(Debug, PartialEq)]
+struct Misfit {
+    expected: String,
+    found: String,
+    remedy: &'static str,
+}
+
+/// Compares a model with what is to be trained: features first, for sizes follow from them, then layers, then outputs.
+/// Gives what the model does to its frames.
+fn fit(manifest: &Manifest, experiment: &Experiment, dataset: &Dataset) -> Result<Normalisation, Misfit> {
+    let misfit = |expected, found, remedy| Err(Misfit { expected, found, remedy });
+    let (own, new_output) = (dataset.manifest(), experiment.model.new_output);
+    let outputs: Option<Vec<Senone>> = serde_json::from_value(manifest.senones.clone()).ok();
+    let same_outputs = manifest.features_fingerprint == own.inputs_fingerprint();
+    let same_frames =
+        |outputs: &Vec<Senone>| own.inputs_fingerprint_with(outputs) == manifest.features_fingerprint;
+    if !same_outputs && !outputs.as_ref().is_some_and(same_frames) {
+        let settings = serde_json::to_value(&own.settings).unwrap_or_default();
+        let of = |words: String, fingerprint: &str| match words.is_empty() {
+            // 0 as the highest frequency stands for each corpus's own.
+            true => format!("features {fingerprint}, other mel bins or senones"),
+            false => words,
+        };
+        let prepare = "prepare the data with the settings of the model's run, or start from another model";
+        return misfit(
+            of(described("features", &settings, &manifest.features), &own.inputs_fingerprint()),
+            of(described("features", &manifest.features, &settings), &manifest.features_fingerprint),
+            prepare,
+        );
+    }
+    let expected = ModelDescription {
+        model: serde_json::to_value(experiment.model.resolved()).unwrap_or_default(),
+        inputs: own.dimension,
+        senones: manifest.model.senones,
+    };
+    if manifest.model != expected {
+        return misfit(
+            difference(&expected, &manifest.model),
+            difference(&manifest.model, &expected),
+            "give `[model]` the sizes of that model, or start from another",
+        );
+    }
+    if !same_outputs && !new_output {
+        let (expected, found) = unlike(&own.senones, &outputs.unwrap_or_default());
+        return misfit(
+            expected,
+            found,
+            "set `model.new_output = true` to draw a new output layer, or train on data with the model's senones",
+        );
+    }
+    let stored = manifest.normalisation.clone();
+    let normalisation = stored.map(|stored| Normalisation { mean: stored.mean, std: stored.std });
+    let flaw = normalisation.as_ref().map_or(Some("none".to_owned()), |n| n.flaw(own.dimension));
+    match (normalisation, flaw) {
+        (Some(normalisation), None) => Ok(normalisation),
+        (_, flaw) => misfit(
+            "means and deviations of its training features".to_owned(),
+            flaw.unwrap_or_default(),
+            "start from a model that was trained on features of `stentor prepare`",
+        ),
+    }
+}
+
+/// Words for two inventories that differ.
+fn unlike(own: &[Senone], others: &[Senone]) -> (String, String) {
+    if own.len() != others.len() {
+        return (format!("{} senones", own.len()), format!("{} senones", others.len()));
+    }
+    let first = own.iter().zip(others).position(|(own, other)| own != other).unwrap_or_default();
+    let name = |senones: &[Senone]| senones.get(first).map_or_else(String::new, |senone| senone.name.clone());
+    (format!("senone {first} to be `{}`", name(own)), format!("`{}`", name(others)))
+}

@@ -1,0 +1,47 @@
+//! The model that a run starts from, as the coordinator keeps it in the run's folder.
+
+use crate::Error;
+use stentor_acoustic::{AcousticModel, NamedParameter};
+use stentor_checkpoint::{DeployedModel, start_store};
+use stentor_dataset::Dataset;
+use stentor_experiment::Experiment;
+use stentor_shards::Normalisation;
+use stentor_store::Store;
+
+/// The data as the run's model sees them: a run that starts from a model keeps its means and deviations.
+pub(crate) async fn seen_by_the_model(
+    dataset: Dataset,
+    run: &Store,
+    experiment: &Experiment,
+) -> Result<Dataset, Error> {
+    if experiment.model.start.is_none() {
+        return Ok(dataset);
+    }
+    let own = DeployedModel::describe(&start_store(run)).await?.normalisation;
+    Ok(match own {
+        Some(own) => dataset.seen_with(Normalisation { mean: own.mean, std: own.std }),
+        None => dataset,
+    })
+}
+
+/// Gives a freshly drawn model the parameters that the run starts from: all, or all below the output layer. Without
+/// `model.start` it stays as it was drawn.
+pub(crate) async fn load(
+    model: &dyn AcousticModel,
+    run: &Store,
+    experiment: &Experiment,
+) -> Result<(), Error> {
+    if experiment.model.start.is_none() {
+        return Ok(());
+    }
+    let start = DeployedModel::load(&start_store(run)).await?;
+    let is_left_out = |name: &str| experiment.model.new_output && model.shape().is_output(name);
+    let drawn: Vec<NamedParameter> =
+        model.parameters().tensors().into_iter().filter(|p| is_left_out(&p.name)).collect();
+    let drawn = drawn.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), p.values.as_slice()));
+    let learned = start.parameters.tensors.iter().filter(|(name, _)| !is_left_out(name));
+    let learned = learned.map(|(name, t)| (name.as_str(), t.shape.as_slice(), t.values.as_slice()));
+    model.parameters().load_named(learned.chain(drawn))?;
+    tracing::info!(run = start.manifest.run_id, checkpoint = start.manifest.name, "started from");
+    Ok(())
+}
