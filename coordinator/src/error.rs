@@ -179,28 +179,27 @@ impl Error {
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            // The store is at fault, not what is in it: a full disk, a line that is cut.
-            Error::Checkpoint(error) if !error.is_damage() => ExitStatus::Retryable,
+            Error::Store(error) => error.into(),
+            Error::Data(error) => error.store().map_or(ExitStatus::Data, Into::into),
+            Error::Checkpoint(error) => error.store().map_or(ExitStatus::Data, Into::into),
             Error::Read { .. }
             | Error::Experiment { .. }
             | Error::Occupied { .. }
             | Error::Setting(_)
             | Error::NoSuchReducer { .. } => ExitStatus::Config,
             Error::Tls(error) => error.exit_status(),
-            Error::Data(_)
-            | Error::BadData(_)
+            Error::BadData(_)
             | Error::OtherRun { .. }
             | Error::StartMisfit { .. }
             | Error::OtherStart { .. }
             | Error::State { .. }
-            | Error::EventLog { .. }
-            | Error::Checkpoint(_) => ExitStatus::Data,
+            | Error::EventLog { .. } => ExitStatus::Data,
             Error::LostQuorum(_) => ExitStatus::LostQuorum,
             Error::Disagreement(_) => ExitStatus::Disagreement,
             Error::NonFinite(_) => ExitStatus::NonFinite,
             Error::Broken(_) => ExitStatus::Failure,
             Error::Interrupted | Error::Replaced { .. } => ExitStatus::Stopped,
-            Error::Store(_) | Error::Server(_) => ExitStatus::Retryable,
+            Error::Server(_) => ExitStatus::Retryable,
         }
     }
 }

@@ -307,16 +307,25 @@ impl Error {
         }
     }
 
+    /// The store's own error, where the store is at fault rather than what is in it.
+    #[must_use]
+    pub fn store(&self) -> Option<&stentor_store::Error> {
+        match self {
+            Error::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// Whether a file simply is not there.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        matches!(self, Error::Store(error) if error.is_not_found())
+        self.store().is_some_and(stentor_store::Error::is_not_found)
     }
 
     /// Whether the same read may succeed in a moment: the store did not answer, or has not yet what it was given.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Error::Store(error) if error.is_retryable() || error.is_not_found())
+        self.store().is_some_and(|error| error.is_retryable() || error.is_not_found())
     }
 
     pub(crate) fn parquet(file: &str, reason: impl fmt::Display) -> Self {

@@ -1,4 +1,5 @@
 use stentor_runtime::ExitStatus;
+use stentor_store::Fault;
 use thiserror::Error;
 
 /// Why a labeling job cannot start or go on.
@@ -123,14 +124,14 @@ impl Error {
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Error::Options { .. } | Error::OtherJob { .. } | Error::Acoustic(_) => ExitStatus::Config,
-            Error::Model { .. }
-            | Error::Description { .. }
+            Error::Model { source, .. } => source.store().map_or(ExitStatus::Data, Into::into),
+            Error::Description { .. }
             | Error::OtherFeatures { .. }
             | Error::NotNormalised { .. }
             | Error::BadFeatures { .. } => ExitStatus::Data,
-            Error::Shards(error) if error.may_pass() => ExitStatus::Retryable,
-            Error::Shards(_) => ExitStatus::Data,
-            Error::Store(_) | Error::Figures { .. } => ExitStatus::Retryable,
+            Error::Shards(error) => error.store().map_or(ExitStatus::Data, Into::into),
+            Error::Store(error) => error.into(),
+            Error::Figures { source, .. } => Fault::of_io("write", source).into(),
             Error::Stopped => ExitStatus::Stopped,
         }
     }

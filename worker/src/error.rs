@@ -92,21 +92,19 @@ impl Error {
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Error::Data(error) if error.is_unreachable() => ExitStatus::Retryable,
-            // The store is at fault, not what is in it: a full disk, a line that is cut.
-            Error::Checkpoint(error) if !error.is_damage() => ExitStatus::Retryable,
+            Error::Store(error) => error.into(),
+            Error::Data(error) => error.store().map_or(ExitStatus::Data, Into::into),
+            Error::Checkpoint(error) => error.store().map_or(ExitStatus::Data, Into::into),
             Error::Request(_) | Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => {
                 ExitStatus::Config
             }
             Error::Unauthorised(_) => ExitStatus::Auth,
             Error::Tls(error) => error.exit_status(),
-            Error::Data(_) | Error::BadBatch { .. } | Error::Checkpoint(_) => ExitStatus::Data,
+            Error::BadBatch { .. } => ExitStatus::Data,
             Error::Exchange(_) => ExitStatus::NonFinite,
-            Error::Unreachable { .. }
-            | Error::SessionOver(_)
-            | Error::Store(_)
-            | Error::Protocol(_)
-            | Error::Message(_) => ExitStatus::Retryable,
+            Error::Unreachable { .. } | Error::SessionOver(_) | Error::Protocol(_) | Error::Message(_) => {
+                ExitStatus::Retryable
+            }
         }
     }
 }

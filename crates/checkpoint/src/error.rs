@@ -1,4 +1,5 @@
 use crate::Malformed;
+use stentor_store::Fault;
 use thiserror::Error;
 
 /// What can be wrong with a checkpoint, or prevent one.
@@ -136,15 +137,19 @@ impl Error {
         }
     }
 
+    /// The store's own error, where the store is at fault rather than what is in it.
+    #[must_use]
+    pub fn store(&self) -> Option<&stentor_store::Error> {
+        match self {
+            Error::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// Whether the checkpoint itself is at fault, so that an older one may serve; else the store is, and the same
     /// checkpoint may load in a while.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        match self {
-            Error::Store(error) => {
-                matches!(error, stentor_store::Error::NotFound { .. } | stentor_store::Error::Range { .. })
-            }
-            _ => true,
-        }
+        self.store().is_none_or(|store| matches!(store.fault(), Fault::NotFound | Fault::Range))
     }
 }

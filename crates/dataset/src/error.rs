@@ -87,14 +87,18 @@ impl Error {
         matches!(self, Error::Shards { source, .. } if source.may_pass())
     }
 
+    /// The store's own error, where the store is at fault rather than what is in it.
+    #[must_use]
+    pub fn store(&self) -> Option<&stentor_store::Error> {
+        match self {
+            Error::Shards { source, .. } => source.store(),
+            _ => None,
+        }
+    }
+
     /// Whether the store could not be reached, so that the data themselves are as good as ever.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        match self {
-            Error::Shards { source, .. } => {
-                matches!(&**source, stentor_shards::Error::Store(error) if error.is_retryable())
-            }
-            _ => false,
-        }
+        self.store().is_some_and(stentor_store::Error::is_retryable)
     }
 }

@@ -1,4 +1,5 @@
 use std::process::{ExitCode, Termination};
+use stentor_store::Fault;
 
 /// How a program of Stentor ends. The codes are an interface: supervisors (compose, Kubernetes' `podFailurePolicy`,
 /// `stentor train` for its children) decide by them whether starting again can help.
@@ -7,7 +8,7 @@ use std::process::{ExitCode, Termination};
 /// |---|---|---|
 /// | 0 | the work is done | no |
 /// | 1 | an unexpected failure: a defect or the machine | yes, a few times |
-/// | 2 | command line or experiment file is wrong | no, mend it |
+/// | 2 | command line or experiment file is wrong, or names a place that can hold nothing | no, mend it |
 /// | 3 | data are missing, malformed or do not belong together | no, mend them |
 /// | 4 | refused: not authenticated or not allowed | no, mend the credentials |
 /// | 5 | too few members, for longer than the deadline | yes, with `--resume` |
@@ -24,7 +25,7 @@ pub enum ExitStatus {
     Ok = 0,
     /// A defect, or the machine's fault.
     Failure = 1,
-    /// Command line or experiment file is wrong. Also what clap exits with.
+    /// Command line or experiment file is wrong, or names a place that can hold nothing. Also what clap exits with.
     Config = 2,
     /// Data are missing, malformed or do not belong together.
     Data = 3,
@@ -99,6 +100,24 @@ impl Termination for ExitStatus {
     }
 }
 
+impl From<Fault> for ExitStatus {
+    /// What a store's fault means to whoever started the program.
+    fn from(fault: Fault) -> ExitStatus {
+        match fault {
+            Fault::Location | Fault::Name | Fault::Unusable => ExitStatus::Config,
+            Fault::Denied => ExitStatus::Auth,
+            Fault::NotFound | Fault::Range => ExitStatus::Data,
+            Fault::Unavailable => ExitStatus::Retryable,
+        }
+    }
+}
+
+impl From<&stentor_store::Error> for ExitStatus {
+    fn from(error: &stentor_store::Error) -> ExitStatus {
+        error.fault().into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +132,22 @@ mod tests {
         }
         assert_eq!(ExitStatus::from_code(137), None);
         assert_eq!(ExitStatus::from_code(-1), None);
+    }
+
+    #[test]
+    fn only_a_fault_of_a_store_that_may_pass_is_worth_another_start() {
+        for fault in [
+            Fault::Location,
+            Fault::Name,
+            Fault::Unusable,
+            Fault::Denied,
+            Fault::NotFound,
+            Fault::Range,
+            Fault::Unavailable,
+        ] {
+            let status = ExitStatus::from(fault);
+            assert_eq!(status.may_succeed_again(), fault == Fault::Unavailable, "{fault:?}");
+        }
     }
 
     #[test]

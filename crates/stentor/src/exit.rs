@@ -4,7 +4,8 @@ use std::fmt;
 use std::process::ExitCode;
 use stentor_runtime::ExitStatus;
 
-/// Does `work` on a runtime for I/O. An error is told, and ends with 75 where a store did not answer, else with 3.
+/// Does `work` on a runtime for I/O. An error is told, and ends with the code of a store's fault where one is behind it, else
+/// with 3.
 pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> ExitCode {
     let status = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work).unwrap_or_else(|error| {
@@ -100,33 +101,54 @@ pub(crate) fn of_or(error: &anyhow::Error, otherwise: ExitStatus) -> ExitStatus 
     let is_config = |cause: &(dyn std::error::Error + 'static)| cause.is::<stentor_experiment::Error>();
     match error.chain().find_map(|cause| cause.downcast_ref::<Meant>()) {
         Some(meant) => meant.status,
-        None if error.chain().any(is_passing) => ExitStatus::Retryable,
-        None if error.chain().any(is_config) => ExitStatus::Config,
-        None => otherwise,
+        None => match error.chain().find_map(of_a_store) {
+            Some(store) => store.into(),
+            None if error.chain().any(is_config) => ExitStatus::Config,
+            None => otherwise,
+        },
     }
 }
 
-/// Whether a store did not answer, so that nothing is known of what is in it.
-fn is_passing(cause: &(dyn std::error::Error + 'static)) -> bool {
-    use stentor_checkpoint::Error as Checkpoint;
-    use stentor_coordinator::Error as Coordinator;
-    use stentor_dataset::Error as Data;
-    use stentor_shards::Error as Shards;
-    use stentor_store::Error as Store;
-    let store = match (cause.downcast_ref(), cause.downcast_ref(), cause.downcast_ref()) {
-        (Some(Shards::Store(store)), _, _)
-        | (_, Some(Checkpoint::Store(store)), _)
-        | (_, _, Some(Coordinator::Store(store))) => Some(store),
-        _ => cause.downcast_ref::<Store>(),
+/// The store's own error, where a store is at fault rather than what is in it.
+fn of_a_store<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a stentor_store::Error> {
+    let coordinator = || match cause.downcast_ref()? {
+        stentor_coordinator::Error::Store(error) => Some(error),
+        stentor_coordinator::Error::Data(error) => error.store(),
+        stentor_coordinator::Error::Checkpoint(error) => error.store(),
+        _ => None,
     };
-    let data = cause.downcast_ref::<Data>();
-    store.is_some_and(Store::is_retryable) || data.is_some_and(Data::is_unreachable)
+    cause
+        .downcast_ref::<stentor_store::Error>()
+        .or_else(|| cause.downcast_ref::<stentor_shards::Error>()?.store())
+        .or_else(|| cause.downcast_ref::<stentor_checkpoint::Error>()?.store())
+        .or_else(|| cause.downcast_ref::<stentor_dataset::Error>()?.store())
+        .or_else(coordinator)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use anyhow::Context;
+
+    #[test]
+    fn a_fault_of_a_store_decides_however_deep_it_lies() {
+        let nowhere = || stentor_store::Error::NotFound { location: "x".into() };
+        let shards = || stentor_shards::Error::Store(nowhere());
+        let data = || stentor_dataset::Error::Shards { location: "x".into(), source: Box::new(shards()) };
+        let of = |error: anyhow::Error| of_or(&error.context("reading"), ExitStatus::Failure);
+        assert_eq!(of(nowhere().into()), ExitStatus::Data);
+        assert_eq!(of(shards().into()), ExitStatus::Data);
+        assert_eq!(of(data().into()), ExitStatus::Data);
+        assert_eq!(of(stentor_coordinator::Error::Data(data()).into()), ExitStatus::Data);
+        let cut = stentor_store::Error::Unavailable {
+            operation: "read",
+            location: "x".into(),
+            reason: "cut".into(),
+        };
+        assert_eq!(of(stentor_checkpoint::Error::Store(cut).into()), ExitStatus::Retryable);
+        let nothing = stentor_store::Store::open("foo://x").unwrap_err();
+        assert_eq!(of(nothing.into()), ExitStatus::Config);
+    }
 
     #[test]
     fn a_system_error_is_said_once_and_its_meaning_survives_what_is_said_around_it() {

@@ -1,3 +1,4 @@
+use std::io;
 use thiserror::Error;
 
 /// What can go wrong in a store; every variant names the full location.
@@ -53,6 +54,17 @@ pub enum Error {
         /// The store's own words.
         reason: String,
     },
+    /// Nothing can be kept there, whoever tries and however often: a file stands where a folder must be, the file system is
+    /// read-only, a name is too long for it, the bucket does not exist.
+    #[error("cannot {operation} {location}: {reason}; name a place that can hold files")]
+    Unusable {
+        /// `read`, `write`, `list` or `delete`.
+        operation: &'static str,
+        /// Of the object.
+        location: String,
+        /// The store's own words.
+        reason: String,
+    },
     /// Everything else: network, disk full, server trouble. Trying again may help.
     #[error("cannot {operation} {location}: {reason}")]
     Unavailable {
@@ -76,19 +88,34 @@ impl Error {
             Error::Range { .. } => "E0204",
             Error::Denied { .. } => "E0205",
             Error::Unavailable { .. } => "E0206",
+            Error::Unusable { .. } => "E0207",
+        }
+    }
+
+    /// What kind of fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Error::Location { .. } => Fault::Location,
+            Error::Name { .. } => Fault::Name,
+            Error::Unusable { .. } => Fault::Unusable,
+            Error::Denied { .. } => Fault::Denied,
+            Error::NotFound { .. } => Fault::NotFound,
+            Error::Range { .. } => Fault::Range,
+            Error::Unavailable { .. } => Fault::Unavailable,
         }
     }
 
     /// Whether the object is simply not there.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Error::NotFound { .. })
+        self.fault() == Fault::NotFound
     }
 
     /// Whether the same call may succeed later without anybody repairing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Error::Unavailable { .. })
+        self.fault() == Fault::Unavailable
     }
 
     pub(crate) fn from_objects(
@@ -96,23 +123,85 @@ impl Error {
         location: String,
         error: &object_store::Error,
     ) -> Self {
-        use object_store::Error as E;
-        match error {
-            E::NotFound { .. } => Error::NotFound { location },
-            E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
-                Error::Denied { operation, location, reason: innermost(error) }
+        match Fault::of(operation, error) {
+            Fault::NotFound => Error::NotFound { location },
+            Fault::Denied => Error::Denied { operation, location, reason: innermost(error) },
+            Fault::Location | Fault::Name | Fault::Unusable => {
+                Error::Unusable { operation, location, reason: innermost(error) }
             }
-            _ if io_kind(error) == Some(std::io::ErrorKind::PermissionDenied) => {
-                Error::Denied { operation, location, reason: innermost(error) }
+            Fault::Range | Fault::Unavailable => {
+                Error::Unavailable { operation, location, reason: innermost(error) }
             }
-            // An object of a local folder is a file, and nothing is below a file.
-            _ if operation != "write" && io_kind(error) == Some(std::io::ErrorKind::NotADirectory) => {
-                Error::NotFound { location }
-            }
-            _ => Error::Unavailable { operation, location, reason: innermost(error) },
         }
     }
 }
+
+/// Kinds of fault, told apart by who can mend them. Programs choose their exit codes by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Whoever named the store: there is none of this kind, or its settings are wrong.
+    Location,
+    /// Whoever named the object.
+    Name,
+    /// Whoever named the place: nothing can be kept there.
+    Unusable,
+    /// Whoever gives permissions or credentials.
+    Denied,
+    /// Whoever ought to have written the object.
+    NotFound,
+    /// Whoever has cut the object short.
+    Range,
+    /// Nobody, or whoever looks after network, disk and server: the same call may succeed later.
+    Unavailable,
+}
+
+impl Fault {
+    /// Of what `object_store` says of an operation.
+    fn of(operation: &str, error: &object_store::Error) -> Self {
+        use object_store::Error as E;
+        match error {
+            // No folder and no object is needed for a write: what is missing is the bucket.
+            E::NotFound { .. } if operation == WRITE => Fault::Unusable,
+            E::NotFound { .. } => Fault::NotFound,
+            E::PermissionDenied { .. } | E::Unauthenticated { .. } => Fault::Denied,
+            E::InvalidPath { .. } => Fault::Name,
+            E::UnknownConfigurationKey { .. } => Fault::Location,
+            E::NotSupported { .. } | E::NotImplemented { .. } => Fault::Unusable,
+            _ => {
+                let io = chain(error).find_map(|e| e.downcast_ref::<io::Error>());
+                io.map_or(Fault::Unavailable, |io| Self::of_io(operation, io))
+            }
+        }
+    }
+
+    /// Of what the system says of a file when it is to be `read`, `write`, `list` or `delete`.
+    #[must_use]
+    pub fn of_io(operation: &str, error: &io::Error) -> Self {
+        use io::ErrorKind as K;
+        match error.kind() {
+            K::PermissionDenied => Fault::Denied,
+            // An object of a local folder is a file: nothing is below a file.
+            K::NotFound | K::NotADirectory if operation != WRITE => Fault::NotFound,
+            K::NotFound
+            | K::NotADirectory
+            | K::IsADirectory
+            | K::DirectoryNotEmpty
+            | K::AlreadyExists
+            | K::ReadOnlyFilesystem
+            | K::InvalidFilename
+            | K::Unsupported => Fault::Unusable,
+            _ if error.raw_os_error() == Some(LINKS_IN_A_CIRCLE) => Fault::Unusable,
+            K::InvalidInput => Fault::Name,
+            _ => Fault::Unavailable,
+        }
+    }
+}
+
+/// The operation for which nothing need be there yet.
+const WRITE: &str = "write";
+
+/// `ELOOP` of Linux; the standard library's kind of it is not stable.
+const LINKS_IN_A_CIRCLE: i32 = 40;
 
 pub(crate) fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
@@ -125,6 +214,59 @@ fn innermost(error: &object_store::Error) -> String {
     chain(error).last().map_or_else(String::new, ToString::to_string)
 }
 
-fn io_kind(error: &object_store::Error) -> Option<std::io::ErrorKind> {
-    chain(error).find_map(|e| e.downcast_ref::<std::io::Error>()).map(std::io::Error::kind)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn what_the_system_says_of_a_file_is_told_apart_by_who_can_mend_it() {
+        let of = |operation, kind: ErrorKind| Fault::of_io(operation, &io::Error::from(kind));
+        for kind in [
+            ErrorKind::NotADirectory,
+            ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::InvalidFilename,
+            ErrorKind::IsADirectory,
+            ErrorKind::NotFound,
+        ] {
+            assert_eq!(of("write", kind), Fault::Unusable, "{kind:?}");
+        }
+        assert_eq!(of("read", ErrorKind::NotADirectory), Fault::NotFound);
+        assert_eq!(of("list", ErrorKind::NotFound), Fault::NotFound);
+        assert_eq!(of("read", ErrorKind::InvalidFilename), Fault::Unusable);
+        for operation in ["read", "write", "list", "delete"] {
+            assert_eq!(of(operation, ErrorKind::PermissionDenied), Fault::Denied);
+            for kind in [
+                ErrorKind::StorageFull,
+                ErrorKind::QuotaExceeded,
+                ErrorKind::TimedOut,
+                ErrorKind::ConnectionReset,
+                ErrorKind::ResourceBusy,
+                ErrorKind::Other,
+            ] {
+                assert_eq!(of(operation, kind), Fault::Unavailable, "{operation} {kind:?}");
+            }
+        }
+        // Numbers of Linux: EROFS, ENAMETOOLONG, ELOOP, EIO.
+        for (number, fault) in
+            [(30, Fault::Unusable), (36, Fault::Unusable), (40, Fault::Unusable), (5, Fault::Unavailable)]
+        {
+            assert_eq!(Fault::of_io("write", &io::Error::from_raw_os_error(number)), fault, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_is_told_apart_too() {
+        let missing = |path: &str| object_store::Error::NotFound { path: path.into(), source: "gone".into() };
+        assert_eq!(Fault::of("read", &missing("x")), Fault::NotFound);
+        assert_eq!(Fault::of("write", &missing("bucket/x")), Fault::Unusable);
+        let denied = object_store::Error::Unauthenticated { path: "x".into(), source: "who?".into() };
+        assert_eq!(Fault::of("list", &denied), Fault::Denied);
+        let broken = |source: io::Error| object_store::Error::Generic { store: "S3", source: source.into() };
+        assert_eq!(Fault::of("write", &broken(io::Error::other("503"))), Fault::Unavailable);
+        let full = broken(ErrorKind::ReadOnlyFilesystem.into());
+        let error = Error::from_objects("write", "runs/x".into(), &full);
+        assert_eq!((error.id(), error.fault()), ("E0207", Fault::Unusable));
+        assert!(error.to_string().starts_with("cannot write runs/x: "), "{error}");
+    }
 }

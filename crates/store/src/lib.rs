@@ -12,7 +12,7 @@ mod remote;
 mod unfinished;
 
 pub use cache::{Cache, parse_size};
-pub use error::Error;
+pub use error::{Error, Fault};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -112,7 +112,7 @@ impl Store {
     /// All bytes of an object.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Denied`], [`Error::Unavailable`].
+    /// [`Error::NotFound`], [`Error::Denied`], [`Error::Unusable`], [`Error::Unavailable`].
     pub async fn get(&self, name: &str) -> Result<Bytes, Error> {
         let path = self.path(name)?;
         let reading = |e| self.error("read", name, &e);
@@ -201,7 +201,7 @@ impl Store {
     /// answer was lost: nobody can tell then whose object it is.
     ///
     /// # Errors
-    /// [`Error::Name`], [`Error::Denied`], [`Error::Unavailable`].
+    /// [`Error::Name`], [`Error::Denied`], [`Error::Unusable`], [`Error::Unavailable`].
     pub async fn put_once(&self, name: &str, bytes: Bytes) -> Result<Put, Error> {
         let path = self.path(name)?;
         let put = || {
@@ -231,7 +231,7 @@ impl Store {
     /// A folder that does not exist has no objects.
     ///
     /// # Errors
-    /// [`Error::Name`], [`Error::Denied`], [`Error::Unavailable`].
+    /// [`Error::Name`], [`Error::Denied`], [`Error::Unusable`], [`Error::Unavailable`].
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
         // Object stores list by whole path segments; what follows the last slash is ours to filter.
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -255,7 +255,7 @@ impl Store {
     /// Removes an object; one that is not there is as good as removed.
     ///
     /// # Errors
-    /// [`Error::Name`], [`Error::Denied`], [`Error::Unavailable`].
+    /// [`Error::Name`], [`Error::Denied`], [`Error::Unusable`], [`Error::Unavailable`].
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
         let path = self.path(name)?;
         match insist(|| self.objects.delete(&path)).await.map_err(|e| self.error("delete", name, &e)) {

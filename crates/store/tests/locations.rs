@@ -61,8 +61,18 @@ async fn a_file_where_a_folder_should_be_is_reported_with_its_place() {
     std::fs::write(folder.path().join("file"), b"x").unwrap();
     let store = Store::open(folder.path().join("file").to_str().unwrap()).unwrap();
     let error = store.put("x", Bytes::from_static(b"1")).await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable { operation: "write", .. }), "{error:?}");
+    assert!(matches!(error, Error::Unusable { operation: "write", .. }), "{error:?}");
     assert!(error.to_string().contains("file/x"), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_that_is_too_long_for_the_file_system_is_told_apart_from_trouble_that_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("n".repeat(300)).to_str().unwrap()).unwrap();
+    let write = store.put("x", Bytes::from_static(b"1")).await.unwrap_err();
+    assert!(matches!(write, Error::Unusable { operation: "write", .. }), "{write:?}");
+    let read = store.get("x").await.unwrap_err();
+    assert!(matches!(read, Error::Unusable { operation: "read", .. }), "{read:?}");
 }
 
 #[tokio::test]
