@@ -65,6 +65,42 @@ fn a_worker_killed_in_the_middle_of_a_gtc_run_does_not_stop_the_others() {
     assert!(log.contains("worker-1 ended"), "{log}");
 }
 
+/// The coordinator's own deadline is a day: who waited for it would wait for ever.
+#[test]
+fn a_run_that_would_wait_for_workers_without_restarts_ends_at_once_and_names_them() {
+    let (folder, _) = corpus();
+    for (name, membership, killed) in
+        [("fixed", "fixed", &["worker-1"][..]), ("alone", "elastic", &["worker-0", "worker-1"])]
+    {
+        let sections = format!(
+            "[schedule]\npasses = 60\nlearning_rate = 0.01\n[cluster]\nmembership = \"{membership}\"\nrestarts = 0\n\
+             join_deadline_s = 86400.0\n"
+        );
+        let experiment = write_experiment(folder.path(), name, &sections);
+        let mut training = start_training(&experiment, &["--threads", "1"]);
+        let run = folder.path().join(name);
+        wait_for("the first checkpoint", || run.join("checkpoints").is_dir());
+        for identity in killed {
+            kill(children(training.id(), &[&format!("--identity={identity}")])[0]);
+        }
+        let mut status = None;
+        wait_for("the end", || {
+            status = training.try_wait().unwrap();
+            status.is_some()
+        });
+        let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
+        assert_eq!(status.unwrap().code(), Some(5), "{log}");
+        let last = log.lines().find(|line| line.contains("would wait in vain for "));
+        let last = last.unwrap_or_else(|| panic!("{log}"));
+        for identity in ["worker-0", "worker-1"] {
+            assert_eq!(last.contains(identity), killed.contains(&identity), "{identity}: {log}");
+        }
+        assert!(last.contains("signal: 9") && last.contains("continue with --resume"), "{log}");
+        // And so it does.
+        assert_finishes(start_training(&experiment, &["--resume", "--threads", "1"]), &experiment);
+    }
+}
+
 #[test]
 fn a_worker_that_is_asked_to_stop_leaves_what_its_residual_holds_with_the_others() {
     let (folder, manifest) = corpus();

@@ -197,6 +197,10 @@ impl Core {
             return;
         }
         let cluster = &self.settings.experiment.cluster;
+        if let Some(reason) = self.waits_in_vain() {
+            self.stop(Outcome::LostQuorum { reason }, actions);
+            return;
+        }
         let wanted = self.wanted();
         let late = now.saturating_sub(since) as f64 / 1e3 > cluster.join_deadline_s;
         if self.applicants.len() < wanted {
@@ -211,8 +215,13 @@ impl Core {
                     0 => "none came".to_owned(),
                     count => format!("{count} came ({})", there.join(", ")),
                 };
+                let missing = match self.roster_is_closed() {
+                    true => format!("; missing: {}", self.absent().join(", ")),
+                    false => String::new(),
+                };
                 let seconds = cluster.join_deadline_s;
-                let reason = format!("{wanted} workers expected within {seconds} s, {came}{refused}");
+                let reason =
+                    format!("{wanted} workers expected within {seconds} s, {came}{missing}{refused}");
                 self.stop(Outcome::LostQuorum { reason }, actions);
                 return;
             }
@@ -241,6 +250,22 @@ impl Core {
                 actions.push(Action::Admit { session, assignment, checkpoint: checkpoint.clone() });
             }
         }
+    }
+
+    /// Why nobody need be waited for: in `fixed` a member that was lost too often has no successor.
+    fn waits_in_vain(&self) -> Option<String> {
+        if !self.roster_is_closed() {
+            return None;
+        }
+        let restarts = self.settings.experiment.cluster.restarts;
+        let spent = self.budget.spent(restarts);
+        let needed: Vec<&str> = spent.into_iter().filter(|name| self.roster.contains(*name)).collect();
+        (!needed.is_empty()).then(|| {
+            format!(
+                "membership is fixed, and these were lost too often to be taken in again (`cluster.restarts` allows {restarts}): {}",
+                needed.join(", ")
+            )
+        })
     }
 
     pub(super) fn enroll(&mut self, now: Millis, slot: Slot, applicant: Applicant) {

@@ -120,16 +120,21 @@ impl Core {
 
     /// Members that a start needs.
     pub(super) fn wanted(&self) -> usize {
-        match self.is_fixed() && !self.roster.is_empty() {
+        match self.roster_is_closed() {
             true => self.roster.len(),
             false => self.settings.experiment.cluster.workers as usize,
         }
     }
 
+    /// Whether the members are known by name and no others are taken.
+    pub(super) fn roster_is_closed(&self) -> bool {
+        self.is_fixed() && !self.roster.is_empty()
+    }
+
     /// Whom a start waits for: by name where the names are known.
-    fn absent(&self) -> Vec<String> {
+    pub(super) fn absent(&self) -> Vec<String> {
         let there = |name: &String| self.applicants.iter().any(|a| a.identity == *name);
-        if self.is_fixed() && !self.roster.is_empty() {
+        if self.roster_is_closed() {
             return self.roster.iter().filter(|name| !there(name)).cloned().collect();
         }
         let more = self.wanted().saturating_sub(self.applicants.len());

@@ -1,5 +1,6 @@
 use super::Args;
 use super::progress::{Bar, Line};
+use super::standing::{Standing, waits_in_vain};
 use crate::exit::Meaning;
 use crate::{config, siblings};
 use anyhow::{Context, Result, anyhow, bail};
@@ -7,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
+use stentor_experiment::Membership;
 use stentor_runtime::{Child, ExitStatus, Shutdown};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStdout;
@@ -17,12 +19,18 @@ const GRACE: Duration = Duration::from_secs(20);
 /// How long a worker may take to say good-bye by itself.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How long a coordinator without workers may take to end by itself: it may be publishing the last checkpoint.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// The processes of a run on one machine.
 pub(super) struct Cluster {
     coordinator: Option<(Child, Lines<BufReader<ChildStdout>>)>,
     workers: Vec<Worker>,
     bar: Bar,
     json: Option<PathBuf>,
+    membership: Membership,
+    /// Of each worker, at first.
+    restarts: u32,
     /// A round has closed.
     is_under_way: bool,
 }
@@ -30,6 +38,7 @@ pub(super) struct Cluster {
 struct Worker {
     /// None once it has ended for good.
     child: Option<Child>,
+    standing: Standing,
     identity: String,
     arguments: Vec<String>,
     restarts_left: u32,
@@ -86,12 +95,15 @@ impl Cluster {
             let child = Some(spawn("worker", &identity, &own).await?);
             workers.push(Worker {
                 child,
+                standing: Standing::Running,
                 identity,
                 arguments: own,
                 restarts_left: experiment.cluster.restarts,
             });
         }
-        Ok(Self { coordinator, workers, bar, json: arguments.json.clone(), is_under_way: false })
+        let (membership, restarts) = (experiment.cluster.membership, experiment.cluster.restarts);
+        let json = arguments.json.clone();
+        Ok(Self { coordinator, workers, bar, json, membership, restarts, is_under_way: false })
     }
 
     /// Looks after the processes until the run is over. Dead workers are started again within their budget.
@@ -170,20 +182,15 @@ impl Cluster {
         let verdict = status.code().and_then(ExitStatus::from_code);
         let identity = worker.identity.clone();
         match verdict {
-            Some(ExitStatus::Ok) => {}
+            Some(ExitStatus::Ok) => worker.standing = Standing::Done,
             // It said why on standard error, and the coordinator will end the run where it must.
             Some(known) if !known.may_succeed_again() => {
+                worker.standing = Standing::Lost(status.to_string());
                 self.bar.say(&format!("{identity} ended ({status}) and cannot be helped by another start"));
-                // Before the first round of a coordinator of ours nobody goes on without it.
-                let is_waited_for = self.coordinator.is_some() && !self.is_under_way;
-                if is_waited_for || self.workers.iter().all(|w| w.child.is_none()) {
-                    self.stop_workers().await;
-                    self.stop_coordinator().await;
-                    return Some(known);
-                }
             }
             _ if worker.restarts_left == 0 => {
-                self.bar.say(&format!("{identity} ended ({status}) once too often"))
+                worker.standing = Standing::Lost(status.to_string());
+                self.bar.say(&format!("{identity} ended ({status}) once too often"));
             }
             _ => {
                 worker.restarts_left -= 1;
@@ -192,12 +199,53 @@ impl Cluster {
                     .say(&format!("{identity} ended ({status}); starting it again, {left} restarts left"));
                 match spawn("worker", &identity, &arguments).await {
                     Ok(child) => self.workers[index].child = Some(child),
-                    Err(error) => self.bar.say(&format!("stentor: {error:#}")),
+                    Err(error) => {
+                        self.bar.say(&format!("stentor: {error:#}"));
+                        self.workers[index].standing = Standing::Lost("it could not be started again".into());
+                    }
                 }
             }
         }
-        let alone = self.coordinator.is_none() && self.workers.iter().all(|w| w.child.is_none());
+        let helpless = verdict.filter(|known| *known != ExitStatus::Ok && !known.may_succeed_again());
+        if self.coordinator.is_some() {
+            return self.give_up_in_vain(helpless).await;
+        }
+        let alone = self.workers.iter().all(|w| w.child.is_none());
         alone.then_some(verdict.unwrap_or(ExitStatus::Failure))
+    }
+
+    /// Ends a run whose coordinator would wait for workers that will not come, with their names. `helpless`: the status of a
+    /// worker that another start would not have helped; the run's is no other.
+    async fn give_up_in_vain(&mut self, helpless: Option<ExitStatus>) -> Option<ExitStatus> {
+        let standings: Vec<Standing> = self.workers.iter().map(|w| w.standing.clone()).collect();
+        if !waits_in_vain(&standings, self.membership, self.is_under_way) {
+            return None;
+        }
+        if let Some((child, _)) = &mut self.coordinator
+            && tokio::time::timeout(LAST_WORDS, child.wait()).await.is_ok()
+        {
+            // What it said is still to be read.
+            return None;
+        }
+        let named = |w: &Worker| match &w.standing {
+            Standing::Lost(how) => Some(format!("{} ({how})", w.identity)),
+            Standing::Running | Standing::Done => None,
+        };
+        let lost: Vec<String> = self.workers.iter().filter_map(named).collect();
+        let why = match (self.membership, self.is_under_way) {
+            (_, false) => "the first round waits for all",
+            (Membership::Fixed, true) => "membership is fixed, so that the run waits for all",
+            (Membership::Elastic, true) => "nobody else is left",
+        };
+        self.bar.say(&format!(
+            "stopping: the run would wait in vain for {}; {why}, and `cluster.restarts` allows {} restarts of each. See what \
+             ended them, then continue with --resume",
+            lost.join(", "),
+            self.restarts,
+        ));
+        self.stop_workers().await;
+        self.stop_coordinator().await;
+        Some(helpless.unwrap_or(ExitStatus::LostQuorum))
     }
 
     fn conclude(&self, summary: &serde_json::Value) -> Result<()> {

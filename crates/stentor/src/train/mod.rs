@@ -2,6 +2,7 @@
 
 mod cluster;
 mod progress;
+mod standing;
 
 use clap::Parser;
 use cluster::Cluster;
