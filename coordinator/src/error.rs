@@ -51,8 +51,8 @@ pub enum Error {
         /// There.
         found: String,
     },
-    /// A checkpoint's record cannot be understood.
-    #[error("{output}: the coordinator's state in checkpoint `{checkpoint}` cannot be read: {reason}")]
+    /// A checkpoint's record cannot be understood, or gone on from.
+    #[error("{output}: the coordinator's state in checkpoint `{checkpoint}` cannot be used: {reason}")]
     State {
         /// `run.output`.
         output: String,

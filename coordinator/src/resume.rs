@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use stentor_checkpoint::{Manifest, ModelDescription, Normalisation, Origin};
 use stentor_dataset::Dataset;
-use stentor_experiment::Experiment;
+use stentor_experiment::{Experiment, Source, Strategy};
 use stentor_runtime::metrics;
 use stentor_store::Store;
 
@@ -79,6 +79,8 @@ pub(crate) async fn newest_state(
     let mut both: crate::publish::State =
         serde_json::from_value(manifest.coordinator.clone()).map_err(|e| state(e.to_string()))?;
     both.core.position.check(dataset.plan()).map_err(|e| state(e.to_string()))?;
+    let two_sources = dataset.part(Source::MachineLabeled).is_some();
+    check_residuals(&both.core, experiment, two_sources).map_err(state)?;
     if let Some((best, _)) = both.core.best.clone().filter(|(best, _)| *best != manifest.name) {
         match stentor_checkpoint::load_manifest(run, &best).await {
             Ok(_) => {}
@@ -96,6 +98,22 @@ pub(crate) fn described(section: &str, one: &Value, other: &Value) -> String {
     let keys = keys.filter(|(key, value)| other.get(key) != Some(value));
     let words: Vec<String> = keys.map(|(key, value)| format!("{section}.{key} = {value}")).collect();
     words.join(", ")
+}
+
+/// Versions before [`Saved::scaled_residuals`] kept gradients as they were, and applied the sum at the whole rate of the round's
+/// source. Nobody knows of which source's batches such a residual is.
+fn check_residuals(saved: &Saved, experiment: &Experiment, two_sources: bool) -> Result<(), String> {
+    let multiplier = experiment.schedule.annotated_multiplier;
+    let thresholds = matches!(saved.strategy, Strategy::Gtc | Strategy::TwoTier);
+    let scales = thresholds && experiment.scales_gradients() && two_sources && multiplier != 1.0;
+    if saved.scaled_residuals || !scales {
+        return Ok(());
+    }
+    Err(format!(
+        "expected residuals of gradients times their source's factor on the learning rate \
+         (`schedule.annotated_multiplier` = {multiplier}), found those of gradients as they were, of an earlier version of this \
+         program; finish the run with the version that began it, or start a new one"
+    ))
 }
 
 /// What a model has that another one has not.
@@ -173,4 +191,50 @@ pub(crate) async fn conclude(
     }
     tracing::info!(checkpoint = summary.checkpoint, frames = summary.frames, "the run is finished");
     Ok(summary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_plan::Position;
+
+    /// What a checkpoint of an earlier version holds: it does not say that residuals are scaled.
+    fn written_before(strategy: &str) -> Saved {
+        let settings = crate::simulation::settings("", "").unwrap();
+        let position = serde_json::to_value(Position::new(&settings.plan)).unwrap();
+        serde_json::from_value(serde_json::json!({
+            "round": 3, "position": position, "suggested_tau": 0.5, "checkpoints": 1, "best": null,
+            "stale_evaluations": 0, "roster": {"0": "a"}, "strategy": strategy,
+        }))
+        .unwrap()
+    }
+
+    fn experiment(sections: &str) -> Experiment {
+        crate::simulation::settings("", sections).unwrap().experiment
+    }
+
+    const SGD: &str = "[optimizer]\nkind = \"sgd\"\n[exchange]\nstrategy = \"gtc\"";
+
+    #[test]
+    fn a_run_with_unscaled_residuals_of_gradients_is_refused_with_the_multiplier_and_what_to_do() {
+        for strategy in ["gtc", "two-tier"] {
+            let reason = check_residuals(&written_before(strategy), &experiment(SGD), true).unwrap_err();
+            assert!(reason.contains("annotated_multiplier` = 2"), "{reason}");
+            assert!(reason.contains("finish the run with the version that began it"), "{reason}");
+        }
+        let written_now = Saved { scaled_residuals: true, ..written_before("gtc") };
+        let again: Saved = serde_json::from_value(serde_json::to_value(written_now).unwrap()).unwrap();
+        assert_eq!(check_residuals(&again, &experiment(SGD), true), Ok(()));
+    }
+
+    #[test]
+    fn a_run_of_before_goes_on_where_scaling_changes_nothing() {
+        let adam = experiment("[exchange]\nstrategy = \"gtc\"");
+        assert_eq!(check_residuals(&written_before("gtc"), &adam, true), Ok(()));
+        assert_eq!(check_residuals(&written_before("dense"), &experiment(SGD), true), Ok(()));
+        assert_eq!(check_residuals(&written_before("gtc"), &experiment(SGD), false), Ok(()));
+        let mut one = experiment(SGD);
+        one.schedule.annotated_multiplier = 1.0;
+        assert_eq!(check_residuals(&written_before("gtc"), &one, true), Ok(()));
+    }
 }

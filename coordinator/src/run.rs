@@ -163,14 +163,8 @@ where
     let (inputs, senones) = (manifest.dimension, manifest.senones.len());
     let parameters = experiment.model.parameters(inputs, senones);
     let run_id = format!("{}-{incarnation}", experiment.run.name);
-    let settings = Settings {
-        plan: dataset.plan().clone(),
-        has_dev: dataset.dev().is_some(),
-        first_lineage: incarnation * 1000,
-        experiment: experiment.clone(),
-        #[cfg(any(test, feature = "simulation"))]
-        bug: None,
-    };
+    let (plan, has_dev) = (dataset.plan().clone(), dataset.dev().is_some());
+    let settings = Settings::new(experiment.clone(), plan, has_dev, incarnation * 1000);
     let setting = page::Setting {
         run_id: run_id.clone(),
         experiment: experiment.clone(),

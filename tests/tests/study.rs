@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used)]
 
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use stentor_tests::{
-    assert_finishes, children, corpus, kill, program, start_training, wait_for, write_experiment,
+    assert_finishes, children, corpus, events, kill, program, start_training, wait_for, write_experiment,
+    write_features,
 };
 
 /// Exit code and JSON of `stentor` with these words about a run.
@@ -125,6 +127,51 @@ fn a_round_right_after_a_checkpoint_is_computed_again_to_the_same_figures() {
         let (code, refused) = replay(rounds[1], &["--slot=7"]);
         assert!(code == Some(3) && refused.as_str().unwrap().contains("contributed"), "{refused:#}");
     }
+}
+
+#[test]
+fn rounds_of_both_sources_of_gtc_on_gradients_are_computed_again_to_the_same_figures() {
+    let (folder, _) = corpus();
+    let at = |name: &str| folder.path().join(name);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(write_features(&at("data/unannotated"), 60, 3));
+    let teacher =
+        write_experiment(folder.path(), "teacher", "[schedule]\npasses = 1\nlearning_rate = 0.01\n");
+    assert_finishes(start_training(&teacher, &["--threads", "1"]), &teacher);
+    let mut label = Command::new(program("stentor"));
+    label.args(["label", "--threads", "1", "--model"]).arg(at("teacher"));
+    label.arg("--features").arg(at("data/unannotated")).arg("--out").arg(at("labels"));
+    assert!(label.status().unwrap().success());
+
+    let sections = "[schedule]\npasses = 1\nannotated_passes = 1\ninterleave = \"batch\"\nlearning_rate = 0.05\n\
+                    [optimizer]\nkind = \"sgd\"\n[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.0\n\
+                    warmup_falling = 0.0\n[checkpoint]\ncount = 8\nkeep = 8\n";
+    let experiment = write_experiment(folder.path(), "student", sections);
+    let text = std::fs::read_to_string(&experiment).unwrap();
+    let sets = "[data]\nunannotated = \"data/unannotated\"\nlabels = \"labels\"\n";
+    std::fs::write(&experiment, text.replace("[data]\n", sets)).unwrap();
+    assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
+
+    let run = at("student");
+    let rounds = events(&run).into_iter().filter(|event| event["event"] == "round");
+    let sources: BTreeMap<u64, String> = rounds
+        .map(|event| (event["round"].as_u64().unwrap(), event["source"].as_str().unwrap().to_owned()))
+        .collect();
+    let mut seen = BTreeSet::new();
+    for checkpoint in std::fs::read_dir(run.join("checkpoints")).unwrap().flatten() {
+        let name = checkpoint.file_name().to_string_lossy().into_owned();
+        let round: u64 = name.rsplit('-').next().unwrap().parse().unwrap();
+        // The last checkpoint has no round after it.
+        let Some(source) = sources.get(&round) else { continue };
+        let (code, answer) = stentor(&["replay"], &run, &[&format!("--round={round}")]);
+        assert_eq!((code, &answer["reproduced"]), (Some(0), &true.into()), "{source}: {answer:#}");
+        seen.insert(source.clone());
+    }
+    assert_eq!(
+        seen.len(),
+        2,
+        "rounds of both sources must be among those right after a checkpoint: {sources:?}"
+    );
 }
 
 #[test]

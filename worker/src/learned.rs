@@ -59,15 +59,31 @@ impl Learned {
     }
 }
 
-/// The rate for a batch of `source` when `committed` of `total` frames are.
-pub(crate) fn learning_rate(
-    schedule: &Schedule,
-    two_sources: bool,
-    source: Source,
-    committed: u64,
-    total: u64,
-) -> f64 {
-    let rate = schedule.learning_rate_at(committed as f64 / total.max(1) as f64);
-    let multiplied = two_sources && source == Source::Annotated;
-    if multiplied { rate * schedule.annotated_multiplier } else { rate }
+/// A learning rate, in the two factors that it is made of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rate {
+    /// The schedule's.
+    pub(crate) base: f64,
+    /// The source's factor on it.
+    pub(crate) multiplier: f64,
+}
+
+impl Rate {
+    /// The rate for a batch of `source` when `committed` of `total` frames are.
+    pub(crate) fn at(
+        schedule: &Schedule,
+        two_sources: bool,
+        source: Source,
+        committed: u64,
+        total: u64,
+    ) -> Self {
+        let base = schedule.learning_rate_at(committed as f64 / total.max(1) as f64);
+        let multiplied = two_sources && source == Source::Annotated;
+        Self { base, multiplier: if multiplied { schedule.annotated_multiplier } else { 1.0 } }
+    }
+
+    /// The product.
+    pub(crate) fn whole(self) -> f64 {
+        self.base * self.multiplier
+    }
 }

@@ -3,6 +3,7 @@
 
 use crate::client::{Client, Doing};
 use crate::exchange::{Exchange, Update};
+use crate::learned::Rate;
 use crate::reducers::Reducers;
 use crate::replica::Replica;
 use crate::{Error, Lines};
@@ -77,11 +78,11 @@ pub async fn measure(
     let reducers = Reducers::new(url, &experiment.exchange.reducers, client.lines(), replica.len())?;
     let ranges: Vec<_> = reducers.ranges().collect();
     let mut exchange = Exchange::new(client, reducers, &experiment, &reply.checkpoint);
-    let rate = experiment.schedule.learning_rate;
+    let rate = Rate { base: experiment.schedule.learning_rate, multiplier: 1.0 };
     for round in 0..rounds {
         let kind = stentor_proto::required(assignment.encoding.and_then(|e| e.kind), "encoding")?;
         replica.begin(stentor_proto::strategy(assignment.strategy)?, &kind)?;
-        replica.pretend(|gradient| gradients.fill(round, gradient))?;
+        replica.pretend(|gradient| gradients.fill(round, gradient), rate)?;
         let start = next_multiple(every);
         tokio::time::sleep(start.duration_since(SystemTime::now()).unwrap_or_default()).await;
         let since = |moment: SystemTime| moment.elapsed().unwrap_or_default().as_secs_f64();

@@ -26,6 +26,14 @@ pub(crate) struct RangeSum {
     received_bytes: u64,
 }
 
+#[cfg(test)]
+impl RangeSum {
+    /// The sum of one reducer of everything.
+    pub(crate) fn whole(values: usize, payload: Bytes) -> Self {
+        Self { range: 0..values, payload, digest: 0, received_bytes: 0 }
+    }
+}
+
 /// What all payloads of a contribution have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Staging {

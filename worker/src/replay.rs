@@ -1,6 +1,6 @@
 use crate::Error;
 use crate::feed::Feed;
-use crate::learned::learning_rate;
+use crate::learned::Rate;
 use crate::replica::Replica;
 use crate::{start, state};
 use clap::Args;
@@ -78,7 +78,7 @@ pub struct ReplayedBatch {
     pub loss: Figure,
     /// 2-norm of the gradient before clipping.
     pub gradient_norm: Figure,
-    /// Digest of the gradient after clipping, hexadecimal.
+    /// Digest of the gradient after clipping, and times its source's factor where it is thresholded so; hexadecimal.
     pub gradient_digest: String,
 }
 
@@ -143,7 +143,7 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     for lease in &leases {
         for index in 0..lease.batches {
             let one = Lease { first_batch: lease.first_batch + index, batches: 1, ..*lease };
-            let rate = learning_rate(&experiment.schedule, two_sources, lease.source, clock, total);
+            let rate = Rate::at(&experiment.schedule, two_sources, lease.source, clock, total);
             let batch = feed.batch(lease, index, &shape, chosen.device).await?;
             clock += u64::from(replay.members) * dataset.plan().planned_frames(&one);
             let (mut frames, mut loss, mut norm) = (0, 0.0, 0.0);

@@ -4,7 +4,7 @@ use crate::client::{Client, Doing};
 use crate::end::{End, conclude};
 use crate::exchange::{Exchange, Update};
 use crate::feed::{self, Feed};
-use crate::learned::{Learned, learning_rate};
+use crate::learned::{Learned, Rate};
 use crate::poison::{self, Poison};
 use crate::reducers::Reducers;
 use crate::replica::{Coded, Replica};
@@ -177,9 +177,9 @@ impl<'a> Session<'a> {
         let kind = stentor_proto::required(header.encoding.and_then(|e| e.kind), "encoding")?;
         let source = stentor_proto::source(header.source)?;
         let counted = spoke && header.contributors.contains(&assignment.slot);
-        let learning_rate = self.learning_rate(source, assignment.committed_frames, assignment.total_frames);
+        let rate = self.rate(source, assignment.committed_frames, assignment.total_frames);
         let started = Instant::now();
-        stentor_runtime::busy(|| self.replica.apply(&kind, &sums, counted, header.frames, learning_rate))?;
+        stentor_runtime::busy(|| self.replica.apply(&kind, &sums, counted, header.frames, rate))?;
         drop(sums);
         let phases = [
             (compute, metrics::Phase::Compute),
@@ -196,7 +196,7 @@ impl<'a> Session<'a> {
         for (&source, of) in &learned.by_source {
             metrics::frames(of.frames, source);
             let (committed, total) = (assignment.committed_frames, assignment.total_frames);
-            metrics::learning_rate(self.learning_rate(source, committed, total), source);
+            metrics::learning_rate(self.rate(source, committed, total).whole(), source);
         }
         if let (None, Some(boundary)) = (&header.next, &header.boundary) {
             // Once in a session.
@@ -249,12 +249,11 @@ impl<'a> Session<'a> {
             for index in 0..lease.batches {
                 let one = Lease { first_batch: lease.first_batch + index, batches: 1, ..*lease };
                 self.doing.now(format!("computing {one}"));
-                let learning_rate = self.learning_rate(lease.source, clock, assignment.total_frames);
+                let rate = self.rate(lease.source, clock, assignment.total_frames);
                 let batch = self.feed.batch(lease, index, &self.shape, self.device).await?;
                 clock += u64::from(assignment.members) * self.around.dataset.plan().planned_frames(&one);
                 let Some(batch) = batch else { continue };
-                let (score, norm) =
-                    stentor_runtime::busy(|| self.replica.learn(&batch, lease.source, learning_rate))?;
+                let (score, norm) = stentor_runtime::busy(|| self.replica.learn(&batch, lease.source, rate))?;
                 if !(score.is_finite() && norm.is_finite()) {
                     let (lineage, round) = poison::place(assignment);
                     let poison = Poison {
@@ -267,7 +266,7 @@ impl<'a> Session<'a> {
                         pieces: self.feed.pieces(&one),
                         loss: score.mean_loss().into(),
                         gradient_norm: norm.into(),
-                        learning_rate,
+                        learning_rate: rate.whole(),
                         parameters_digest: format!("{:016x}", self.replica.digest()),
                     };
                     poison.keep(&self.around).await;
@@ -280,8 +279,8 @@ impl<'a> Session<'a> {
         Ok(learned)
     }
 
-    fn learning_rate(&self, source: Source, committed: u64, total: u64) -> f64 {
-        learning_rate(&self.around.experiment.schedule, self.two_sources, source, committed, total)
+    fn rate(&self, source: Source, committed: u64, total: u64) -> Rate {
+        Rate::at(&self.around.experiment.schedule, self.two_sources, source, committed, total)
     }
 
     async fn boundary(&mut self, fence: v1::Fence, boundary: &v1::Boundary) -> Result<(), Error> {

@@ -102,6 +102,7 @@ impl Core {
             roster: self.roll(),
             strategy: self.course.strategy,
             quarantined: self.quarantine.list(),
+            scaled_residuals: true,
         }
     }
 

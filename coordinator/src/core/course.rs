@@ -15,7 +15,7 @@ pub(super) struct Course {
     flushed: bool,
     /// Rounds inside groups since all replicas were one (two-tier).
     pub(super) apart: u32,
-    /// Source of most batches of the last round that had any.
+    /// Source of most batches of the open round, or of the last one that had any.
     pub(super) source: Source,
 }
 
@@ -120,9 +120,9 @@ impl Core {
     fn threshold(&self) -> Encoding {
         match gtc::phase(&self.settings.experiment.exchange.gtc, self.progress()) {
             Ok(Phase::Fixed(tau)) => Encoding::Threshold { tau: tau.get(), density: 0.0 },
-            Ok(Phase::Density(density)) => match self.suggested_tau {
+            Ok(Phase::Density(density)) => match self.suggested_tau.of(self.course.source) {
                 Some(tau) => Encoding::Threshold { tau, density },
-                // A first round shows how large the values are.
+                // A source's first round shows how large its values are.
                 None => Encoding::Dense { density },
             },
             // A fixed threshold out of range was refused when the experiment was read.
@@ -131,13 +131,18 @@ impl Core {
         }
     }
 
-    /// τ of the next round: the median of what the contributors' quantiles ask for.
-    pub(super) fn follow_suggestions(&mut self, encoding: Encoding, arrivals: &BTreeMap<Slot, Arrival>) {
+    /// τ of the next round of `source`: the median of what the contributors' quantiles ask for.
+    pub(super) fn follow_suggestions(
+        &mut self,
+        source: Source,
+        encoding: Encoding,
+        arrivals: &BTreeMap<Slot, Arrival>,
+    ) {
         let asked: Vec<f32> = arrivals.values().map(|a| a.suggested_tau).collect();
         let Some(tau) = Tau::agreed(&asked) else { return };
         match encoding {
             Encoding::Block { .. } => self.suggested_block_tau = Some(tau.get()),
-            _ => self.suggested_tau = Some(tau.get()),
+            _ => self.suggested_tau.set(source, tau.get()),
         }
     }
 

@@ -14,6 +14,7 @@ mod membership;
 mod poison;
 mod quarantine;
 mod rounds;
+mod suggested_tau;
 mod types;
 mod waits;
 
@@ -26,6 +27,7 @@ pub use event::{Event, OfSource};
 pub use invariant::{Invariant, Violation};
 pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refusal};
 pub use quarantine::BadRowGroup;
+pub use suggested_tau::SuggestedTau;
 pub use types::{
     Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Learned, Millis, Report,
     Saved, Session, Slot, Written,
@@ -59,6 +61,21 @@ pub struct Settings {
     /// A mistake to make, where somebody looks whether it is found.
     #[cfg(any(test, feature = "simulation"))]
     pub bug: Option<Bug>,
+}
+
+impl Settings {
+    /// Those of a run that is done without planted mistakes.
+    #[must_use]
+    pub fn new(experiment: Experiment, plan: Plan, has_dev: bool, first_lineage: u64) -> Self {
+        Self {
+            experiment,
+            plan,
+            has_dev,
+            first_lineage,
+            #[cfg(any(test, feature = "simulation"))]
+            bug: None,
+        }
+    }
 }
 
 #[cfg(any(test, feature = "simulation"))]
@@ -98,7 +115,7 @@ pub struct Core {
     course: Course,
     /// Group of replicas of each member.
     dealt: BTreeMap<Slot, u32>,
-    suggested_tau: Option<f32>,
+    suggested_tau: SuggestedTau,
     suggested_block_tau: Option<f32>,
     checkpoints: u32,
     /// A checkpoint's place in the schedule was passed while replicas were apart.
@@ -128,7 +145,7 @@ impl Core {
             roster: BTreeSet::new(),
             course: Course::new(settings.experiment.exchange.strategy),
             dealt: BTreeMap::new(),
-            suggested_tau: None,
+            suggested_tau: SuggestedTau::default(),
             suggested_block_tau: None,
             checkpoints: 0,
             checkpoint_due: false,
@@ -222,7 +239,7 @@ impl Core {
         asked.into_iter().for_each(|strategy| self.ask(strategy));
         self.checkpoint_due = false;
         self.lags.forget();
-        self.suggested_tau = saved.as_ref().and_then(|s| s.suggested_tau);
+        self.suggested_tau = saved.as_ref().map(|s| s.suggested_tau).unwrap_or_default();
         self.suggested_block_tau = saved.as_ref().and_then(|s| s.suggested_block_tau);
         self.checkpoints = saved.as_ref().map_or(0, |s| s.checkpoints);
         self.best = saved.as_ref().and_then(|s| s.best.clone());

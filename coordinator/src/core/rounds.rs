@@ -4,7 +4,7 @@ use super::boundaries::MOST_PENDING;
 use super::membership::Assignments;
 use super::{
     Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Encoding, Event, Fence, Learned, Millis,
-    Next, OfSource, Outcome, Phase, Refusal, Slot,
+    Next, OfSource, Outcome, Phase, Refusal, Slot, SuggestedTau,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Source;
@@ -78,9 +78,10 @@ impl Core {
             true => None,
             false => Some(self.position.assign(&self.settings.plan, &slots, self.round_size())?),
         };
-        let encoding = self.encoding(work.as_ref());
         let source = work.as_ref().and_then(main_source).unwrap_or(self.course.source);
+        // Before the encoding: a threshold is its source's.
         self.course.source = source;
+        let encoding = self.encoding(work.as_ref());
         let every = u64::from(self.settings.experiment.cluster.digest_every);
         let assignments = slots
             .iter()
@@ -296,13 +297,13 @@ impl Core {
         if round.usual {
             round.lags.iter().for_each(|lag| self.lags.record(*lag));
         }
-        self.follow_suggestions(round.encoding, &round.arrivals);
+        self.follow_suggestions(round.source, round.encoding, &round.arrivals);
         actions.push(Action::Record(self.summary(now, &round)));
         self.round += 1;
         self.checkpoint_due |= self.crosses_checkpoint(before);
         let left = self.course.closed(round.encoding);
         if let Some(from) = left {
-            (self.suggested_tau, self.suggested_block_tau) = (None, None);
+            (self.suggested_tau, self.suggested_block_tau) = (SuggestedTau::default(), None);
             self.lags.forget();
             let to = self.course.strategy;
             actions.push(Action::Record(Event::Switched { fence: self.fence(), from, to }));

@@ -1,4 +1,5 @@
 use super::quarantine::BadRowGroup;
+use super::suggested_tau::SuggestedTau;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_experiment::{Source, Strategy};
@@ -231,8 +232,9 @@ pub struct Saved {
     pub round: u64,
     /// Plan position and exceptions.
     pub position: Position,
-    /// τ suggested by the last round's contributions.
-    pub suggested_tau: Option<f32>,
+    /// τ suggested by the last contributions of each source.
+    #[serde(default)]
+    pub suggested_tau: SuggestedTau,
     /// The same of the last block's.
     #[serde(default)]
     pub suggested_block_tau: Option<f32>,
@@ -252,4 +254,9 @@ pub struct Saved {
     /// Row groups that were set aside so far.
     #[serde(default)]
     pub quarantined: Vec<BadRowGroup>,
+    /// Whether residuals of gradients hold them times their source's factor on the learning rate, as
+    /// [`Experiment::scales_gradients`](stentor_experiment::Experiment::scales_gradients) asks for. Versions that did not scale do
+    /// not say.
+    #[serde(default)]
+    pub scaled_residuals: bool,
 }

@@ -35,7 +35,7 @@ pub use objective::{
     HardLabels, LossSum, Mixed, Objective, Soft, Targets, TopK, annotated_objective,
     machine_labeled_objective,
 };
-pub use optimizer::{Adam, Optimizer, OptimizerState, Sgd, build_optimizer, clip_to_norm};
+pub use optimizer::{Adam, Optimizer, OptimizerState, Sgd, build_optimizer, clip_to_norm, scale_gradient};
 pub use parameters::{NamedParameter, ParameterSlot, ParameterVector};
 pub use shape::ModelShape;
 

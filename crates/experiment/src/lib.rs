@@ -142,6 +142,16 @@ impl Experiment {
         }
     }
 
+    /// Whether GTC takes each gradient times its source's factor on the learning rate, and the sum at the rate without it: what a
+    /// residual keeps of a batch is then released at that batch's factor, whatever source the round is of that releases it.
+    ///
+    /// With SGD, whose step is as long as the gradient. Adam on gradients divides the factor out again: there the sum is taken
+    /// at the whole rate of the round's source.
+    #[must_use]
+    pub fn scales_gradients(&self) -> bool {
+        self.thresholds() == GtcApply::Gradient && self.optimizer.kind == OptimizerKind::Sgd
+    }
+
     /// The experiment with relative locations, of data, output and start alike, meant from `base`, the experiment file's own folder.
     #[must_use]
     pub fn rebased(mut self, base: &str) -> Self {

@@ -21,7 +21,8 @@ pub struct Schedule {
     pub final_fraction: f64,
     /// Share of all frames over which the rate rises from 0 to its peak. Default 0.02; 0 to 1.
     pub warmup_fraction: f64,
-    /// Factor on the learning rate of annotated batches where two sources alternate. Default 2; above 0.
+    /// Factor on the learning rate of annotated batches where two sources alternate; GTC on gradients with SGD multiplies
+    /// them with it before they are thresholded. Default 2; above 0.
     pub annotated_multiplier: f64,
     /// Evaluations on the dev data without improvement after which training stops. Default 0: never.
     pub patience: u32,

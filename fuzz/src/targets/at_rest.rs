@@ -185,7 +185,7 @@ fn saved() -> Saved {
     Saved {
         round: 3,
         position,
-        suggested_tau: Some(0.5),
+        suggested_tau: Default::default(),
         suggested_block_tau: None,
         checkpoints: 1,
         best: Some(("c".into(), 50.0)),
@@ -194,6 +194,7 @@ fn saved() -> Saved {
         roster: BTreeMap::from([(0, "a".into()), (1, "b".into())]),
         strategy: Strategy::Gtc,
         quarantined: Vec::new(),
+        scaled_residuals: true,
     }
 }
 

@@ -2,17 +2,20 @@
 
 mod block;
 mod residual;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use block::Block;
 pub(crate) use residual::{Coded, Residual};
 
 use crate::Error;
+use crate::learned::Rate;
 use crate::reducers::RangeSum;
 use std::ops::Range;
 use std::sync::Arc;
 use stentor_acoustic::{
     AcousticModel, Batch, Objective, Optimizer, Score, Tensor, annotated_objective, build_optimizer,
-    clip_to_norm, machine_labeled_objective, mean_gradient,
+    clip_to_norm, machine_labeled_objective, mean_gradient, scale_gradient,
 };
 use stentor_exchange::{decode_dense, digest_f32, gtc};
 use stentor_experiment::{Experiment, GtcApply, Source, Strategy};
@@ -102,6 +105,11 @@ impl Replica {
         self.residual.is_some() && self.experiment.thresholds() == GtcApply::Update
     }
 
+    /// Whether what is thresholded are gradients times their source's factor on the learning rate.
+    fn scales_gradients(&self) -> bool {
+        self.residual.is_some() && self.experiment.scales_gradients()
+    }
+
     /// Whether the optimiser's state is one of this worker's own, rather than the same on every replica.
     pub(crate) fn steps_alone(&self) -> bool {
         self.block.is_some() || self.thresholds_updates()
@@ -123,14 +131,9 @@ impl Replica {
         self.residual.iter().chain(of_blocks).map(|r| r.norm().powi(2)).sum::<f64>().sqrt()
     }
 
-    /// Goes forward and backward over a batch; returns its score and the gradient's norm before clipping.
-    /// `learning_rate` is used where the worker steps alone.
-    pub(crate) fn learn(
-        &mut self,
-        batch: &Batch,
-        source: Source,
-        learning_rate: f64,
-    ) -> Result<(Score, f64), Error> {
+    /// Goes forward and backward over a batch; returns its score and the gradient's norm before clipping. The whole `rate` is used
+    /// where the worker steps alone, its multiplier alone where gradients are thresholded with it.
+    pub(crate) fn learn(&mut self, batch: &Batch, source: Source, rate: Rate) -> Result<(Score, f64), Error> {
         let objective = match source {
             Source::Annotated => &self.annotated,
             Source::MachineLabeled => &self.machine_labeled,
@@ -142,21 +145,30 @@ impl Replica {
             return Ok((score, norm));
         }
         if self.thresholds_updates() {
-            let step = self.optimizer.update(gradient, learning_rate)?;
+            let step = self.optimizer.update(gradient, rate.whole())?;
             self.vector = Vector::Step(host(&step));
         } else if self.strategy == Strategy::Bmuf {
-            let step = self.optimizer.update(gradient, learning_rate)?;
+            let step = self.optimizer.update(gradient, rate.whole())?;
             self.model.parameters().add(&step)?;
         } else {
-            self.vector = Vector::Gradient;
+            self.take_gradient(rate)?;
         }
         Ok((score, norm))
     }
 
     /// Takes a given gradient as if a batch had come to it.
-    pub(crate) fn pretend(&mut self, fill: impl FnOnce(&mut [f32])) -> Result<(), Error> {
+    pub(crate) fn pretend(&mut self, fill: impl FnOnce(&mut [f32]), rate: Rate) -> Result<(), Error> {
+        self.model.parameters().change_host_gradient(fill)?;
+        self.take_gradient(rate)
+    }
+
+    /// The model's gradient is what the round contributes.
+    fn take_gradient(&mut self, rate: Rate) -> Result<(), Error> {
+        if self.scales_gradients() && rate.multiplier != 1.0 {
+            scale_gradient(self.model.parameters().gradient(), rate.multiplier)?;
+        }
         self.vector = Vector::Gradient;
-        Ok(self.model.parameters().change_host_gradient(fill)?)
+        Ok(())
     }
 
     /// Codes what the round's batches came to. Nothing of it is adopted before [`apply`](Self::apply).
@@ -188,15 +200,15 @@ impl Replica {
 
     /// Takes a round's update in: the same bits on every replica.
     ///
-    /// `counted`: whether this worker's contribution is in it. `frames`: behind the update. `learning_rate` is used where
-    /// the optimiser is replicated.
+    /// `counted`: whether this worker's contribution is in it. `frames`: behind the update. `rate`: of the round's source, used where
+    /// the optimiser is replicated; where gradients were thresholded with their own multiplier, its base alone.
     pub(crate) fn apply(
         &mut self,
         encoding: &Kind,
         sums: &[RangeSum],
         counted: bool,
         frames: u64,
-        learning_rate: f64,
+        rate: Rate,
     ) -> Result<(), Error> {
         let residual = match encoding {
             Kind::Block(block) if block.deltas() != stentor_proto::v1::encoding::Deltas::Model => {
@@ -220,6 +232,7 @@ impl Replica {
             block.frames += frames;
         }
         let updates = self.thresholds_updates();
+        let learning_rate = if self.scales_gradients() { rate.base } else { rate.whole() };
         // A step that is nothing but a multiple of the mean is taken in one pass, and of signs only where they are.
         let factor = if updates { Some(1.0) } else { self.optimizer.plain_factor(learning_rate) };
         if let Some(factor) = factor {

@@ -15,3 +15,13 @@ pub fn clip_to_norm(gradient: &Tensor, max_norm: f64) -> Result<f64, Error> {
     }
     Ok(norm)
 }
+
+/// Multiplies a gradient by `factor`, in place.
+///
+/// # Errors
+/// [`Error::Torch`] where libtorch refuses.
+pub fn scale_gradient(gradient: &Tensor, factor: f64) -> Result<(), Error> {
+    let _guard = tch::no_grad_guard();
+    let _ = gradient.shallow_clone().f_mul_scalar_(factor)?;
+    Ok(())
+}

@@ -6,7 +6,7 @@ mod clip;
 mod sgd;
 
 pub use adam::Adam;
-pub use clip::clip_to_norm;
+pub use clip::{clip_to_norm, scale_gradient};
 pub use sgd::Sgd;
 
 use crate::error::Error;

@@ -31,7 +31,8 @@ pub struct Gtc {
 pub enum GtcApply {
     /// `gradient` with SGD, `update` with an adaptive optimiser.
     Auto,
-    /// Each worker's gradient; one replicated optimiser after the sum (Strom 2015).
+    /// Each worker's gradient, with SGD times its source's factor on the learning rate; one replicated optimiser after the sum
+    /// (Strom 2015).
     Gradient,
     /// Each worker's own optimiser's update.
     Update,

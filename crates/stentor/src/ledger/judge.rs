@@ -181,7 +181,7 @@ mod tests {
         let saved = Saved {
             round,
             position: position.clone(),
-            suggested_tau: None,
+            suggested_tau: Default::default(),
             suggested_block_tau: None,
             checkpoints: 1,
             best: None,
@@ -190,6 +190,7 @@ mod tests {
             roster: BTreeMap::new(),
             strategy: Strategy::Gtc,
             quarantined: Vec::new(),
+            scaled_residuals: true,
         };
         Some(("c".to_owned(), saved))
     }

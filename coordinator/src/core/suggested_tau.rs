@@ -1,0 +1,64 @@
+use serde::{Deserialize, Serialize};
+use stentor_experiment::Source;
+
+/// τ of the next round of each source: gradients of annotated and of machine-labeled batches are of different lengths, so that the
+/// threshold which sends the asked density of the one would send another density of the other.
+///
+/// States of older programs hold one number, or `null`, for both.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(from = "Written")]
+pub struct SuggestedTau {
+    annotated: Option<f32>,
+    machine_labeled: Option<f32>,
+}
+
+/// As it stands in a checkpoint.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    OfEach { annotated: Option<f32>, machine_labeled: Option<f32> },
+    OfBoth(Option<f32>),
+}
+
+impl From<Written> for SuggestedTau {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::OfEach { annotated, machine_labeled } => Self { annotated, machine_labeled },
+            Written::OfBoth(tau) => Self { annotated: tau, machine_labeled: tau },
+        }
+    }
+}
+
+impl SuggestedTau {
+    /// What the last round of `source` has asked for; none before the first.
+    pub(super) fn of(self, source: Source) -> Option<f32> {
+        match source {
+            Source::Annotated => self.annotated,
+            Source::MachineLabeled => self.machine_labeled,
+        }
+    }
+
+    pub(super) fn set(&mut self, source: Source, tau: f32) {
+        match source {
+            Source::Annotated => self.annotated = Some(tau),
+            Source::MachineLabeled => self.machine_labeled = Some(tau),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_source_keeps_its_own_and_a_state_written_before_that_gives_both_the_one_it_has() {
+        let mut tau = SuggestedTau::default();
+        tau.set(Source::MachineLabeled, 0.5);
+        assert_eq!((tau.of(Source::Annotated), tau.of(Source::MachineLabeled)), (None, Some(0.5)));
+        let read = |text: &str| serde_json::from_str::<SuggestedTau>(text).unwrap();
+        assert_eq!(read(&serde_json::to_string(&tau).unwrap()), tau);
+        assert_eq!(read("null"), SuggestedTau::default());
+        let both = read("0.25");
+        assert_eq!((both.of(Source::Annotated), both.of(Source::MachineLabeled)), (Some(0.25), Some(0.25)));
+    }
+}
