@@ -3,7 +3,7 @@ use crate::teacher::Teacher;
 use stentor_acoustic::Device;
 use stentor_shards::{FeatureManifest, FeatureRow, LabelRow};
 
-/// Copies of one teacher that label row groups side by side, one thread each.
+/// Handles on one teacher that label row groups side by side, one thread each; all of them read the same parameters in memory.
 ///
 /// Not one teacher with many threads: its matrices are small, so that threads which share a product mostly wait for each
 /// other, and burn a core at it where other programs want one too.
@@ -12,7 +12,7 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// Loads the teacher `count` times; 0 counts as 1.
+    /// Loads the teacher, once, for `count` lanes; 0 counts as 1.
     pub(crate) async fn load(
         count: usize,
         location: &str,
@@ -20,9 +20,13 @@ impl Lanes {
         features_location: &str,
         device: Device,
     ) -> Result<Self, Error> {
-        let mut teachers = Vec::new();
-        for _ in 0..count.max(1) {
-            teachers.push(Teacher::load(location, features, features_location, device).await?);
+        Self::of(Teacher::load(location, features, features_location, device).await?, count)
+    }
+
+    fn of(teacher: Teacher, count: usize) -> Result<Self, Error> {
+        let mut teachers = vec![teacher];
+        while teachers.len() < count {
+            teachers.push(teachers[0].share()?);
         }
         Ok(Self { teachers })
     }
@@ -54,5 +58,46 @@ impl Lanes {
             };
             threads.into_iter().map(join).collect()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_acoustic::ModelShape;
+    use stentor_experiment::Model;
+    use stentor_shards::f16;
+
+    fn rows(seed: usize) -> Vec<FeatureRow> {
+        let value = |n: usize| f16::from_f32(((n * 7 + seed) % 13) as f32 / 6.0 - 1.0);
+        let row = |(index, frames): (usize, usize)| FeatureRow {
+            utterance: format!("u{index}"),
+            speaker: "s".into(),
+            group: "g".into(),
+            features: (0..frames * 4).map(|n| value(n + index)).collect(),
+            alignment: None,
+            text: None,
+        };
+        [20, 9, 31].into_iter().enumerate().map(row).collect()
+    }
+
+    #[test]
+    fn lanes_share_one_set_of_parameters_without_gradients_and_label_as_one_alone_does() {
+        let settings = Model { layers: 2, width: 8, bidirectional: true, ..Model::default() };
+        let shape = ModelShape::new(&settings, 4, 9).unwrap();
+        let mut lanes = Lanes::of(Teacher::untrained(&shape), 4).unwrap();
+        let first = lanes.teachers[0].parameters().values().data_ptr();
+        for teacher in &lanes.teachers {
+            let parameters = teacher.parameters();
+            assert_eq!(parameters.values().data_ptr(), first);
+            assert!(!parameters.gradient().defined());
+            assert!(parameters.views().iter().all(|view| !view.requires_grad()));
+        }
+        let wave: Vec<Vec<FeatureRow>> = (0..4).map(rows).collect();
+        let labels = lanes.label(&wave, 3).unwrap();
+        let alone = Teacher::untrained(&shape);
+        for (rows, labels) in wave.iter().zip(&labels) {
+            assert_eq!(&alone.label(rows, 3).unwrap(), labels);
+        }
     }
 }

@@ -38,14 +38,20 @@ impl Teacher {
         let settings: Model = serde_json::from_value(manifest.model.model.clone())
             .map_err(|e| Error::Description { model: location.to_owned(), reason: e.to_string() })?;
         let shape = ModelShape::new(&settings, manifest.model.inputs, manifest.model.senones)?;
-        let model = stentor_acoustic::build(&shape, 0, device)?;
+        // Before there is a model: the bytes are as large as it.
+        let fingerprint = format!("{:016x}", stentor_checkpoint::digest(&parameters.to_bytes().map_err(at)?));
         let named =
             parameters.tensors.iter().map(|(n, t)| (n.as_str(), t.shape.as_slice(), t.values.as_slice()));
-        model.parameters().load_named(named)?;
-        let fingerprint = format!("{:016x}", stentor_checkpoint::digest(&parameters.to_bytes().map_err(at)?));
+        let model = stentor_acoustic::load(&shape, named, device)?;
         let normalisation = own_normalisation(manifest.normalisation, shape.inputs)
             .map_err(|found| Error::NotNormalised { model: location.to_owned(), found })?;
         Ok(Self { model, fingerprint, normalisation })
+    }
+
+    /// The same teacher for another thread, on the same parameters.
+    pub(crate) fn share(&self) -> Result<Self, Error> {
+        let (model, fingerprint) = (self.model.share()?, self.fingerprint.clone());
+        Ok(Self { model, fingerprint, normalisation: self.normalisation.clone() })
     }
 
     /// The model's outputs.
@@ -76,6 +82,23 @@ fn own_normalisation(
     match normalisation.flaw(inputs) {
         Some(flaw) => Err(flaw),
         None => Ok(normalisation),
+    }
+}
+
+#[cfg(test)]
+impl Teacher {
+    /// A teacher of this shape with parameters from a seed.
+    pub(crate) fn untrained(shape: &ModelShape) -> Self {
+        let learning = stentor_acoustic::build(shape, 1, Device::Cpu).unwrap();
+        let tensors = learning.parameters().tensors();
+        let named = tensors.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), p.values.as_slice()));
+        let model = stentor_acoustic::load(shape, named, Device::Cpu).unwrap();
+        let normalisation = Normalisation { mean: vec![0.0; shape.inputs], std: vec![1.0; shape.inputs] };
+        Self { model, fingerprint: "untrained".into(), normalisation }
+    }
+
+    pub(crate) fn parameters(&self) -> &stentor_acoustic::ParameterVector {
+        self.model.parameters()
     }
 }
 

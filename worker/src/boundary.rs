@@ -3,7 +3,7 @@ use crate::replica::Replica;
 use crate::state;
 use crate::unit::UnitData;
 use std::sync::Arc;
-use stentor_acoustic::{Device, HardLabels, ModelShape, score};
+use stentor_acoustic::score;
 use stentor_dataset::{Dataset, UnitRows};
 use stentor_experiment::Experiment;
 use stentor_proto::v1;
@@ -20,13 +20,8 @@ pub(crate) struct Surroundings {
 /// What a member does at a round's boundary: write its state, evaluate its share of the dev data.
 pub(crate) struct Duties<'a> {
     pub(crate) replica: &'a Replica,
-    pub(crate) shape: &'a ModelShape,
-    pub(crate) device: Device,
     pub(crate) around: &'a Surroundings,
 }
-
-/// Utterances of the dev data that are scored at once.
-const DEV_BATCH: usize = 32;
 
 impl Duties<'_> {
     /// Does them and says so.
@@ -83,20 +78,12 @@ impl Duties<'_> {
     }
 
     fn score(&self, data: &UnitData) -> Result<v1::DevScore, Error> {
-        let mut chunks = data.whole();
-        // Utterances of similar lengths side by side: little padding.
-        chunks.sort_by_key(|chunk| chunk.frames);
-        let mut total = v1::DevScore::default();
-        self.replica.with_deployed(|model| {
-            for chunks in chunks.chunks(DEV_BATCH) {
-                let batch = data.batch(chunks, self.shape, self.device)?;
-                let part = score(model, &batch, &HardLabels)?;
-                total.frames += part.frames as u64;
-                total.loss_sum += part.loss;
-                total.correct_frames += part.correct as u64;
-            }
-            Ok(())
-        })?;
-        Ok(total)
+        let utterances = data.aligned()?;
+        let score = self.replica.with_deployed(|model| Ok(score(model, &utterances)?))?;
+        Ok(v1::DevScore {
+            frames: score.frames as u64,
+            loss_sum: score.loss,
+            correct_frames: score.correct as u64,
+        })
     }
 }

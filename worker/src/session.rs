@@ -288,8 +288,7 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         self.doing.now(format!("writing checkpoint {}", boundary.checkpoint));
-        let duties =
-            Duties { replica: &self.replica, shape: &self.shape, device: self.device, around: &self.around };
+        let duties = Duties { replica: &self.replica, around: &self.around };
         let mut report = duties.fulfil(fence.clone(), boundary).await?;
         if boundary.writes_model {
             report.written.extend(self.exchange.reducers().save(&fence, &boundary.checkpoint).await?);

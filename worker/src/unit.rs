@@ -61,10 +61,19 @@ impl UnitData {
         self.utterances.get(utterance).map_or("", |utterance| &utterance.name)
     }
 
-    /// Whole utterances as chunks without context, for evaluation.
-    pub(crate) fn whole(&self) -> Vec<Chunk> {
-        let whole = |(utterance, frames)| Chunk { utterance, start: 0, frames, left: 0, right: 0 };
-        self.lengths().into_iter().enumerate().filter(|(_, frames)| *frames > 0).map(whole).collect()
+    /// Features and alignment of each utterance, for evaluation.
+    ///
+    /// # Errors
+    /// [`MissingTargets`](stentor_acoustic::Error::MissingTargets) where an utterance has no alignment.
+    pub(crate) fn aligned(&self) -> Result<Vec<(&[f32], &[u16])>, stentor_acoustic::Error> {
+        let aligned = |utterance: &'_ Utterance| match &utterance.alignment {
+            Some(alignment) => Ok((utterance.features.as_slice(), alignment.as_slice())),
+            None => Err(stentor_acoustic::Error::MissingTargets {
+                objective: "hard labels",
+                missing: "an alignment",
+            }),
+        };
+        self.utterances.iter().map(aligned).collect()
     }
 
     /// Lays out chunks as a batch on `device`.

@@ -140,7 +140,7 @@ fn checked_frames(index: usize, chunk: &Chunk<'_>, shape: &ModelShape) -> Result
 fn check_labels(index: usize, labels: &[u16], shape: &ModelShape) -> Result<(), Error> {
     match labels.iter().find(|&&label| usize::from(label) >= shape.senones) {
         None => Ok(()),
-        Some(&found) => Err(Error::Label { found, chunk: index, senones: shape.senones }),
+        Some(&found) => Err(Error::Label { found, place: format!("chunk {index}"), senones: shape.senones }),
     }
 }
 

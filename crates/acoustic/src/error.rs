@@ -62,19 +62,27 @@ pub enum Error {
     },
     /// A label names a senone that the model does not have.
     #[error(
-        "label {found} of chunk {chunk}: the model has {senones} senones; the labels are of another senone set"
+        "label {found} of {place}: the model has {senones} senones; the labels are of another senone set"
     )]
     Label {
         /// The senone's id.
         found: u16,
-        /// The chunk's place in the batch.
-        chunk: usize,
+        /// The chunk of the batch, or the utterance.
+        place: String,
         /// Outputs of the model.
         senones: usize,
     },
     /// Frame-by-frame work was asked of a model that needs the whole utterance.
     #[error("a bidirectional model needs whole utterances: it cannot run frame by frame")]
     NotStreaming,
+    /// A change was asked for of parameters that are frozen.
+    #[error(
+        "the parameters are frozen: a model that was loaded to infer does not learn; build one and load them into it"
+    )]
+    Frozen,
+    /// Parameters that may still change cannot be shared.
+    #[error("the parameters may still change: only a model that was loaded to infer shares them")]
+    NotFrozen,
     /// libtorch refused.
     #[error("libtorch: {0}")]
     Torch(String),

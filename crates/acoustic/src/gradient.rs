@@ -50,17 +50,6 @@ pub fn mean_gradient(
     Ok(score)
 }
 
-/// The batch's score, without a gradient.
-///
-/// # Errors
-/// As the model's and the objective's.
-pub fn score(model: &dyn AcousticModel, batch: &Batch, objective: &dyn Objective) -> Result<Score, Error> {
-    tch::no_grad(|| {
-        let outputs = model.forward(&batch.features, &batch.lengths)?;
-        Score::of(&objective.loss(&outputs, &batch.targets)?)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,22 +146,10 @@ mod tests {
         // A small step down the gradient lowers the mean loss by its squared length times the step.
         let rate = 1e-2;
         model.parameters().add(&(model.parameters().gradient() * -rate)).unwrap();
-        let after = score(model.as_ref(), &batch, &HardLabels).unwrap();
+        let after = mean_gradient(model.as_ref(), &batch, &HardLabels).unwrap();
         let square: f64 = gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
         let ratio = (first.mean_loss() - after.mean_loss()) / (rate * square);
         assert!((ratio - 1.0).abs() < 0.05, "{ratio}");
-    }
-
-    #[test]
-    fn scoring_leaves_the_gradient_alone() {
-        let shape = shape(true);
-        let model = build(&shape, 1, Device::Cpu).unwrap();
-        let batch = example(&shape, 1);
-        let trained = mean_gradient(model.as_ref(), &batch, &HardLabels).unwrap();
-        let gradient = model.parameters().gradient_host();
-        let scored = score(model.as_ref(), &batch, &HardLabels).unwrap();
-        assert!((trained.loss - scored.loss).abs() < 1e-4 && trained.correct == scored.correct);
-        assert_eq!(model.parameters().gradient_host(), gradient);
     }
 
     #[test]

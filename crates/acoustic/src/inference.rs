@@ -1,8 +1,10 @@
-//! Posteriors of whole utterances. Utterances of like length go through the model together, so that little is padding;
-//! how many is bounded by memory, not by their number.
+//! Posteriors of whole utterances, and what they come to against an alignment. Utterances of like length go through the inner
+//! layers together, so that little is padding; how many is bounded by memory, not by their number. Of the output layer, which can
+//! be the widest by far, never more than a piece is in work.
 
 use crate::batch::tensor;
 use crate::error::Error;
+use crate::gradient::Score;
 use crate::model::AcousticModel;
 use crate::shape::ModelShape;
 use tch::{Device, Kind, Tensor};
@@ -10,6 +12,24 @@ use tch::{Device, Kind, Tensor};
 /// Working memory of a batch, in f32 values: 256 MiB. One utterance longer than that goes alone, in pieces if the model
 /// can run frame by frame.
 const BATCH_VALUES: usize = 64 << 20;
+
+/// Logits that are in work at a time, in f32 values: 16 MiB, and as much again for what is made of them.
+const PIECE_VALUES: usize = 4 << 20;
+
+/// How much is in work at a time.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Frames that go through the inner layers together, padding included.
+    layers: usize,
+    /// Frames that go through the output layer together.
+    output: usize,
+}
+
+impl Limits {
+    fn of(shape: &ModelShape) -> Self {
+        Self { layers: batch_frames(shape), output: (PIECE_VALUES / shape.senones).max(1) }
+    }
+}
 
 /// The k most probable senones of each frame of an utterance, by descending probability.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +49,7 @@ pub struct TopKLabels {
 /// [`Error::Shape`] for an utterance that is not a whole number of frames.
 pub fn log_posteriors(model: &dyn AcousticModel, utterances: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
     let mut posteriors = vec![Vec::new(); utterances.len()];
-    each_utterance(model, utterances, batch_frames(model.shape()), |utterance, logits| {
+    each_utterance(model, utterances, Limits::of(model.shape()), |utterance, logits| {
         let log_p = logits.f_log_softmax(-1, None)?.f_to_device(Device::Cpu)?.f_contiguous()?;
         posteriors[utterance].extend(host::<f32>(&log_p)?);
         Ok(())
@@ -48,7 +68,7 @@ pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Resu
     }
     let empty = TopKLabels { ids: Vec::new(), log_probs: Vec::new(), residual: Vec::new() };
     let mut labels = vec![empty; utterances.len()];
-    each_utterance(model, utterances, batch_frames(model.shape()), |utterance, logits| {
+    each_utterance(model, utterances, Limits::of(model.shape()), |utterance, logits| {
         // Normalised over all senones before the choice, so that 1 − Σp is what the others hold.
         let (log_probs, ids) = logits.f_log_softmax(-1, None)?.f_topk(k as i64, -1, true, true)?;
         let (log_probs, ids) = (host::<f32>(&log_probs)?, host::<i64>(&ids)?);
@@ -58,6 +78,52 @@ pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Resu
         Ok(())
     })?;
     Ok(labels)
+}
+
+/// The cross entropy of whole utterances against their alignments, and their hits: what training's own score comes to, within
+/// rounding, without a gradient. `utterances`: normalised features, row-major, and the senone of each frame.
+///
+/// # Errors
+/// [`Error::Shape`] for an utterance that is not a whole number of frames, or an alignment of another length; [`Error::Label`] for a
+/// senone that the model does not have.
+pub fn score(model: &dyn AcousticModel, utterances: &[(&[f32], &[u16])]) -> Result<Score, Error> {
+    score_within(model, utterances, Limits::of(model.shape()))
+}
+
+fn score_within(
+    model: &dyn AcousticModel,
+    utterances: &[(&[f32], &[u16])],
+    limits: Limits,
+) -> Result<Score, Error> {
+    let shape = model.shape();
+    for (index, (features, senones)) in utterances.iter().enumerate() {
+        if features.len() != senones.len() * shape.inputs {
+            let (what, frames) = (format!("alignment of utterance {index}"), features.len() / shape.inputs);
+            return Err(Error::shape(what, format!("{frames} senones"), senones.len()));
+        }
+        if let Some(&found) = senones.iter().find(|senone| usize::from(**senone) >= shape.senones) {
+            let place = format!("utterance {index}");
+            return Err(Error::Label { found, place, senones: shape.senones });
+        }
+    }
+    let features: Vec<&[f32]> = utterances.iter().map(|(features, _)| *features).collect();
+    let mut scored = vec![0; utterances.len()];
+    let mut score = Score { loss: 0.0, frames: 0, correct: 0 };
+    each_utterance(model, &features, limits, |utterance, logits| {
+        let frames = logits.size()[0] as usize;
+        let done = &mut scored[utterance];
+        let senones = utterances[utterance].1[*done..*done + frames].iter().map(|&s| i64::from(s));
+        *done += frames;
+        let senones = tensor(&senones.collect::<Vec<i64>>(), &[frames as i64], logits.device())?;
+        let right = logits.f_log_softmax(-1, None)?.f_gather(-1, &senones.f_unsqueeze(-1)?, false)?;
+        // Frames' losses are f32, their sum is not.
+        score.loss -= right.f_sum(Kind::Double)?.f_double_value(&[])?;
+        score.correct +=
+            logits.f_argmax(-1, false)?.f_eq_tensor(&senones)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+        score.frames += frames as i64;
+        Ok(())
+    })?;
+    Ok(score)
 }
 
 impl TopKLabels {
@@ -72,12 +138,12 @@ impl TopKLabels {
     }
 }
 
-/// Hands each utterance's logits, `[frames, senones]`, to `take`, in one or more pieces from first frame to last. At most
-/// `limit` frames, padding included, are in work at a time where the model allows it.
+/// Hands each utterance's logits, `[frames, senones]`, to `take`, in one or more pieces from first frame to last. The `limits` are
+/// kept where the model allows it: one that needs whole utterances runs its inner layers over a longer one all the same.
 fn each_utterance(
     model: &dyn AcousticModel,
     utterances: &[&[f32]],
-    limit: usize,
+    limits: Limits,
     mut take: impl FnMut(usize, &Tensor) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let _guard = tch::no_grad_guard();
@@ -90,10 +156,11 @@ fn each_utterance(
         }
         lengths.push(utterance.len() / shape.inputs);
     }
-    for group in groups(&lengths, limit) {
+    for group in groups(&lengths, limits.layers) {
         let longest = lengths[group[0]];
-        if longest > limit && !shape.model.bidirectional {
-            in_pieces(model, utterances[group[0]], limit, |logits| take(group[0], logits))?;
+        if longest > limits.layers && !shape.model.bidirectional {
+            let piece = limits.layers.min(limits.output);
+            in_pieces(model, utterances[group[0]], piece, |logits| take(group[0], logits))?;
             continue;
         }
         let mut features = vec![0f32; group.len() * longest * shape.inputs];
@@ -103,9 +170,13 @@ fn each_utterance(
         let size = [group.len() as i64, longest as i64, shape.inputs as i64];
         let features = tensor(&features, &size, model.parameters().device())?;
         let group_lengths: Vec<i64> = group.iter().map(|&u| lengths[u] as i64).collect();
-        let outputs = model.forward(&features, &group_lengths)?;
+        let top = model.top_layer(&features, &group_lengths)?;
         for (row, &utterance) in group.iter().enumerate() {
-            take(utterance, &outputs.logits.f_get(row as i64)?.f_narrow(0, 0, group_lengths[row])?)?;
+            let top = top.f_get(row as i64)?;
+            for first in (0..group_lengths[row]).step_by(limits.output) {
+                let frames = (group_lengths[row] - first).min(limits.output as i64);
+                take(utterance, &model.logits(&top.f_narrow(0, first, frames)?)?)?;
+            }
         }
     }
     Ok(())
@@ -151,11 +222,10 @@ fn fits(count: usize, longest: usize, length: usize, limit: usize) -> bool {
     longest.saturating_mul(count + 1) <= limit && (count < 16 || 4 * length >= 3 * longest)
 }
 
-/// Frames of a batch, padding included, that fit the working memory.
+/// Frames of a batch, padding included, whose inner layers fit the working memory.
 fn batch_frames(shape: &ModelShape) -> usize {
-    // Logits and their normalised copy, the layers' outputs, and the gates of one layer.
-    let per_frame =
-        shape.inputs + 2 * shape.senones + shape.directions() * shape.width() * (shape.layers() + 8);
+    // The layers' outputs, and the gates of one layer.
+    let per_frame = shape.inputs + shape.directions() * shape.width() * (shape.layers() + 8);
     (BATCH_VALUES / per_frame).max(1)
 }
 

@@ -27,10 +27,10 @@ mod shape;
 pub use batch::{Batch, Chunk, SoftLabels};
 pub use device::{ChosenDevice, choose_device, set_threads};
 pub use error::Error;
-pub use gradient::{Score, mean_gradient, score};
-pub use inference::{TopKLabels, log_posteriors, top_k};
+pub use gradient::{Score, mean_gradient};
+pub use inference::{TopKLabels, log_posteriors, score, top_k};
 pub use lstm::LstmModel;
-pub use model::{AcousticModel, InnerLayers, Outputs, StreamState, build};
+pub use model::{AcousticModel, InnerLayers, Outputs, StreamState, build, load};
 pub use objective::{
     HardLabels, LossSum, Mixed, Objective, Soft, Targets, TopK, annotated_objective,
     machine_labeled_objective,

@@ -94,6 +94,26 @@ pub trait AcousticModel: Send {
         }
     }
 
+    /// The top inner layer's output, `[batch, frames, directions × width]`, of `features` as [`forward_with`](Self::forward_with)
+    /// takes them, without gradients: what [`logits`](Self::logits) makes logits of, a few frames at a time where all of them
+    /// would be large.
+    ///
+    /// # Errors
+    /// As there.
+    fn top_layer(&self, features: &Tensor, lengths: &[i64]) -> Result<Tensor, Error>;
+
+    /// Logits, `[.., senones]`, of outputs of the top inner layer, `[.., directions × width]`.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] where libtorch refuses.
+    fn logits(&self, top_layer: &Tensor) -> Result<Tensor, Error>;
+
+    /// The same model on the same parameters, for another thread.
+    ///
+    /// # Errors
+    /// [`Error::NotFrozen`] for a model that can still learn.
+    fn share(&self) -> Result<Box<dyn AcousticModel>, Error>;
+
     /// The state before the first frame, for `batch` sequences at a time.
     ///
     /// # Errors
@@ -115,5 +135,21 @@ pub trait AcousticModel: Send {
 pub fn build(shape: &ModelShape, seed: u64, device: Device) -> Result<Box<dyn AcousticModel>, Error> {
     match shape.model.family {
         Family::Lstm => Ok(Box::new(LstmModel::new(shape, seed, device)?)),
+    }
+}
+
+/// A model with given parameters, by name in any order, that only infers: it holds no gradient, its parameters are frozen, and
+/// any number of threads may [`share`](AcousticModel::share) them.
+///
+/// # Errors
+/// [`Error::Shape`] for an impossible shape, [`Error::UnknownParameter`], [`Error::ParameterShape`] and
+/// [`Error::MissingParameter`] where the parameters are another model's, [`Error::Torch`] where the device cannot hold them.
+pub fn load<'a>(
+    shape: &ModelShape,
+    parameters: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
+    device: Device,
+) -> Result<Box<dyn AcousticModel>, Error> {
+    match shape.model.family {
+        Family::Lstm => Ok(Box::new(LstmModel::load(shape, parameters, device)?)),
     }
 }

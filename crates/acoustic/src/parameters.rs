@@ -29,11 +29,15 @@ pub struct NamedParameter {
 ///
 /// The named parameters are leaf views into the flat vector's storage: a step added to the vector is seen by the model
 /// at once, and no copy is made on the way to the optimiser, the exchange or a checkpoint.
+///
+/// A frozen vector, for models that only infer, has no gradient, its values stay as they are, and any number of threads may have
+/// one on the same storage ([`share`](Self::share)).
 #[derive(Debug)]
 pub struct ParameterVector {
     slots: Vec<ParameterSlot>,
     values: Tensor,
     views: Vec<Tensor>,
+    /// Undefined where the vector is frozen.
     gradient: Tensor,
 }
 
@@ -47,23 +51,55 @@ impl ParameterVector {
         mut fill: impl FnMut(&ParameterSlot, &mut [f32]),
         device: Device,
     ) -> Result<Self, Error> {
-        let mut offset = 0;
-        let slots: Vec<ParameterSlot> = parameters
-            .into_iter()
-            .map(|(name, shape)| {
-                let len = shape.iter().product();
-                offset += len;
-                ParameterSlot { name, shape, offset: offset - len, len }
-            })
-            .collect();
-        let mut host = vec![0f32; offset];
+        let slots = laid_out(parameters);
+        let mut host = vec![0f32; slots.last().map_or(0, |slot| slot.offset + slot.len)];
         for slot in &slots {
             fill(slot, &mut host[slot.offset..slot.offset + slot.len]);
         }
         let values = Tensor::f_from_slice(&host)?.f_to_device(device)?;
         let gradient = values.f_zeros_like()?;
-        let views = slots.iter().map(|slot| leaf(&values, slot)).collect::<Result<_, _>>()?;
+        let views = slots.iter().map(|slot| leaf(&values, slot, true)).collect::<Result<_, _>>()?;
         Ok(Self { slots, values, views, gradient })
+    }
+
+    /// A frozen vector of given values, by name in any order.
+    ///
+    /// # Errors
+    /// As [`load_named`](Self::load_named); [`Error::Torch`] where the device cannot hold them.
+    pub fn frozen<'a>(
+        parameters: Vec<(String, Vec<usize>)>,
+        tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
+        device: Device,
+    ) -> Result<Self, Error> {
+        let slots = laid_out(parameters);
+        let values = Tensor::f_from_slice(&by_name(&slots, tensors)?)?.f_to_device(device)?;
+        Self::frozen_on(slots, &values)
+    }
+
+    /// The same values in the same storage once more, for another thread.
+    ///
+    /// # Errors
+    /// [`Error::NotFrozen`] where somebody may still change them.
+    pub fn share(&self) -> Result<Self, Error> {
+        if !self.is_frozen() {
+            return Err(Error::NotFrozen);
+        }
+        Self::frozen_on(self.slots.clone(), &self.values)
+    }
+
+    fn frozen_on(slots: Vec<ParameterSlot>, values: &Tensor) -> Result<Self, Error> {
+        let views = slots.iter().map(|slot| leaf(values, slot, false)).collect::<Result<_, _>>()?;
+        Ok(Self { slots, values: values.f_detach()?, views, gradient: Tensor::new() })
+    }
+
+    /// Whether the values can never change, and there is no gradient.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        !self.gradient.defined()
+    }
+
+    fn check_not_frozen(&self) -> Result<(), Error> {
+        if self.is_frozen() { Err(Error::Frozen) } else { Ok(()) }
     }
 
     /// Number of values.
@@ -95,7 +131,8 @@ impl ParameterVector {
         &self.values
     }
 
-    /// The flat gradient, `[len]`: what backward passes have added since [`zero_grad`](Self::zero_grad).
+    /// The flat gradient, `[len]`: what backward passes have added since [`zero_grad`](Self::zero_grad). Undefined where the vector is
+    /// frozen.
     pub fn gradient(&self) -> &Tensor {
         &self.gradient
     }
@@ -134,16 +171,18 @@ impl ParameterVector {
     /// Lets `f` change the values in place; on another device than the CPU, in a copy that is then loaded.
     ///
     /// # Errors
-    /// [`Error::Torch`] where libtorch refuses.
+    /// [`Error::Torch`] where libtorch refuses, [`Error::Frozen`].
     pub fn change_host<T>(&self, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error> {
+        self.check_not_frozen()?;
         changed(&self.values, f)
     }
 
     /// Lets `f` change the gradient in place, as [`change_host`](Self::change_host) does the values.
     ///
     /// # Errors
-    /// [`Error::Torch`] where libtorch refuses.
+    /// [`Error::Torch`] where libtorch refuses, [`Error::Frozen`].
     pub fn change_host_gradient<T>(&self, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error> {
+        self.check_not_frozen()?;
         changed(&self.gradient, f)
     }
 
@@ -159,8 +198,9 @@ impl ParameterVector {
     /// Overwrites all values.
     ///
     /// # Errors
-    /// [`Error::Shape`] for another length.
+    /// [`Error::Shape`] for another length, [`Error::Frozen`].
     pub fn load_host(&self, values: &[f32]) -> Result<(), Error> {
+        self.check_not_frozen()?;
         if values.len() != self.len() {
             return Err(Error::shape("parameter vector", self.len(), values.len()));
         }
@@ -172,41 +212,21 @@ impl ParameterVector {
     /// Overwrites all values by name, in any order. Nothing changes unless every name and shape fits.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`], [`Error::ParameterShape`], [`Error::MissingParameter`] naming the first misfit.
+    /// [`Error::UnknownParameter`], [`Error::ParameterShape`], [`Error::MissingParameter`] naming the first misfit;
+    /// [`Error::Frozen`].
     pub fn load_named<'a>(
         &self,
         tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
     ) -> Result<(), Error> {
-        let mut host = vec![0f32; self.len()];
-        let mut seen = vec![false; self.slots.len()];
-        for (name, shape, values) in tensors {
-            let index = self
-                .slots
-                .iter()
-                .position(|slot| slot.name == name)
-                .ok_or_else(|| Error::UnknownParameter { name: name.to_owned() })?;
-            let slot = &self.slots[index];
-            if slot.shape != shape {
-                let (expected, found) = (slot.shape.clone(), shape.to_vec());
-                return Err(Error::ParameterShape { name: name.to_owned(), expected, found });
-            }
-            if values.len() != slot.len {
-                return Err(Error::shape(format!("values of parameter `{name}`"), slot.len, values.len()));
-            }
-            host[slot.offset..slot.offset + slot.len].copy_from_slice(values);
-            seen[index] = true;
-        }
-        if let Some(missing) = seen.iter().position(|seen| !seen) {
-            return Err(Error::MissingParameter { name: self.slots[missing].name.clone() });
-        }
-        self.load_host(&host)
+        self.load_host(&by_name(&self.slots, tensors)?)
     }
 
     /// Adds a step `[len]` to all values: what an optimiser or an exchange returns.
     ///
     /// # Errors
-    /// [`Error::Shape`] for another length.
+    /// [`Error::Shape`] for another length, [`Error::Frozen`].
     pub fn add(&self, step: &Tensor) -> Result<(), Error> {
+        self.check_not_frozen()?;
         if step.size() != [self.len() as i64] {
             return Err(Error::shape("step", self.len(), format!("{:?}", step.size())));
         }
@@ -214,9 +234,11 @@ impl ParameterVector {
         Ok(())
     }
 
-    /// Sets the gradient to zero.
+    /// Sets the gradient to zero, where there is one.
     pub fn zero_grad(&self) {
-        let _ = tch::no_grad(|| self.gradient.shallow_clone().zero_());
+        if self.gradient.defined() {
+            let _ = tch::no_grad(|| self.gradient.shallow_clone().zero_());
+        }
     }
 
     /// Copies of all parameters with their names, in the order of the flat vector.
@@ -233,6 +255,7 @@ impl ParameterVector {
 
     /// The place of the parameter of this index in the flat gradient, in the parameter's shape.
     pub(crate) fn gradient_view(&self, index: usize) -> Result<Tensor, Error> {
+        self.check_not_frozen()?;
         let slot = &self.slots[index];
         let place = self.gradient.f_narrow(0, slot.offset as i64, slot.len as i64)?;
         Ok(place.f_view(self.views[index].size().as_slice())?)
@@ -240,6 +263,7 @@ impl ParameterVector {
 
     /// Adds the gradients of the views, in their order, to the flat gradient; an undefined one counts as zero.
     pub(crate) fn accumulate(&self, gradients: &[Tensor]) -> Result<(), Error> {
+        self.check_not_frozen()?;
         let _guard = tch::no_grad_guard();
         for (slot, gradient) in self.slots.iter().zip(gradients) {
             if gradient.defined() {
@@ -251,19 +275,62 @@ impl ParameterVector {
     }
 }
 
+/// Places one behind the other, in the order given.
+fn laid_out(parameters: Vec<(String, Vec<usize>)>) -> Vec<ParameterSlot> {
+    let mut offset = 0;
+    let slot = |(name, shape): (String, Vec<usize>)| {
+        let len = shape.iter().product();
+        offset += len;
+        ParameterSlot { name, shape, offset: offset - len, len }
+    };
+    parameters.into_iter().map(slot).collect()
+}
+
+/// The flat vector of values that are given by name, in any order: each name once, with the shape of its place.
+fn by_name<'a>(
+    slots: &[ParameterSlot],
+    tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
+) -> Result<Vec<f32>, Error> {
+    let mut host = vec![0f32; slots.last().map_or(0, |slot| slot.offset + slot.len)];
+    let mut seen = vec![false; slots.len()];
+    for (name, shape, values) in tensors {
+        let index = slots
+            .iter()
+            .position(|slot| slot.name == name)
+            .ok_or_else(|| Error::UnknownParameter { name: name.to_owned() })?;
+        let slot = &slots[index];
+        if slot.shape != shape {
+            let (expected, found) = (slot.shape.clone(), shape.to_vec());
+            return Err(Error::ParameterShape { name: name.to_owned(), expected, found });
+        }
+        if values.len() != slot.len {
+            return Err(Error::shape(format!("values of parameter `{name}`"), slot.len, values.len()));
+        }
+        host[slot.offset..slot.offset + slot.len].copy_from_slice(values);
+        seen[index] = true;
+    }
+    match seen.iter().position(|seen| !seen) {
+        Some(missing) => Err(Error::MissingParameter { name: slots[missing].name.clone() }),
+        None => Ok(host),
+    }
+}
+
 /// A leaf of the autograd graph that shares the flat vector's storage.
-fn leaf(values: &Tensor, slot: &ParameterSlot) -> Result<Tensor, Error> {
+fn leaf(values: &Tensor, slot: &ParameterSlot, learns: bool) -> Result<Tensor, Error> {
     let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
     let view = values.f_narrow(0, slot.offset as i64, slot.len as i64)?.f_view(shape.as_slice())?;
-    Ok(view.f_detach()?.f_set_requires_grad(true)?)
+    Ok(view.f_detach()?.f_set_requires_grad(learns)?)
 }
 
 fn shown<T>(flat: &Tensor, f: impl FnOnce(&[f32]) -> T) -> T {
+    if !flat.defined() {
+        return f(&[]);
+    }
     if flat.device() != Device::Cpu || flat.numel() == 0 {
         return f(&copy_to_host(flat));
     }
     // SAFETY: a contiguous f32 tensor on the CPU of so many values, which is not written while `f` runs: its owner is not
-    // `Sync`, and `f` does not see it.
+    // `Sync`, and `f` does not see it; what other threads share is frozen, and never written.
     f(unsafe { std::slice::from_raw_parts(flat.data_ptr().cast::<f32>(), flat.numel()) })
 }
 
@@ -275,7 +342,7 @@ fn changed<T>(flat: &Tensor, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error
         return Ok(result);
     }
     // SAFETY: a contiguous f32 tensor on the CPU of so many values, shared only with its views, which nobody reads while
-    // `f` runs: its owner is not `Sync`, and `f` does not see them.
+    // `f` runs: its owner is not `Sync`, `f` does not see them, and callers have made sure that it is not frozen.
     let values = unsafe { std::slice::from_raw_parts_mut(flat.data_ptr().cast::<f32>(), flat.numel()) };
     let result = f(values);
     // libtorch did not see the change. An operation in place that changes no bit counts it, so that a gradient of values
@@ -285,6 +352,9 @@ fn changed<T>(flat: &Tensor, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error
 }
 
 fn copy_to_host(flat: &Tensor) -> Vec<f32> {
+    if !flat.defined() {
+        return Vec::new();
+    }
     let len = flat.numel();
     let mut host = vec![0f32; len];
     flat.to_device(Device::Cpu).to_kind(Kind::Float).copy_data(&mut host, len);
@@ -385,5 +455,40 @@ mod tests {
         assert!(parameters.load_host(&[0.0; 7]).is_err());
         assert!(parameters.add(&Tensor::from_slice(&[0f32; 9])).is_err());
         assert_eq!((parameters.len(), parameters.is_empty()), (8, false));
+    }
+
+    #[test]
+    fn a_frozen_vector_is_shared_without_a_copy_has_no_gradient_and_refuses_every_change() {
+        let parameters = || vec![("weight".to_owned(), vec![2, 3]), ("bias".to_owned(), vec![2])];
+        let named =
+            [("bias", &[2][..], &[6f32, 7.0][..]), ("weight", &[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0])];
+        let frozen = ParameterVector::frozen(parameters(), named, Device::Cpu).unwrap();
+        let shared = frozen.share().unwrap();
+        assert_eq!(shared.to_host(), vector().to_host());
+        for (one, other) in frozen.views().iter().zip(shared.views()) {
+            assert_eq!(one.data_ptr(), other.data_ptr());
+            assert!(!one.requires_grad() && !other.requires_grad());
+        }
+        assert!(!frozen.gradient().defined() && !shared.gradient().defined());
+        assert!(shared.gradient_host().is_empty() && shared.with_host_gradient(<[f32]>::is_empty));
+        shared.zero_grad();
+        let step = Tensor::from_slice(&[1f32; 8]);
+        let refusals = [
+            shared.add(&step),
+            shared.load_host(&[0.0; 8]),
+            shared.load_named(named),
+            shared.change_host(|_| ()),
+            shared.change_host_gradient(|_| ()),
+            shared.accumulate(&[step]),
+        ];
+        assert!(refusals.iter().all(|refusal| matches!(refusal, Err(Error::Frozen))), "{refusals:?}");
+        assert_eq!(frozen.to_host(), vector().to_host());
+        // Somebody may still change the other sort.
+        assert!(matches!(vector().share(), Err(Error::NotFrozen)));
+        let none: [(&str, &[usize], &[f32]); 0] = [];
+        assert!(matches!(
+            ParameterVector::frozen(parameters(), none, Device::Cpu),
+            Err(Error::MissingParameter { name }) if name == "weight"
+        ));
     }
 }

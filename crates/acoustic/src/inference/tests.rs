@@ -1,5 +1,8 @@
 use super::*;
-use crate::model::build;
+use crate::batch::{Batch, Chunk};
+use crate::gradient::mean_gradient;
+use crate::model::{build, load};
+use crate::objective::HardLabels;
 use crate::random::Stream;
 use proptest::prelude::*;
 use stentor_experiment::Model;
@@ -51,9 +54,10 @@ fn a_student_takes_an_utterance_beyond_the_limit_in_pieces_that_join_up() {
     let utterances = utterances(&[23, 4]);
     for bidirectional in [false, true] {
         let model = model(bidirectional);
-        let run = |limit| {
+        let run = |layers| {
+            let limits = Limits { layers, output: 100 };
             let (mut all, mut pieces) = (vec![Vec::new(); 2], [0; 2]);
-            each_utterance(model.as_ref(), &slices(&utterances), limit, |utterance, logits| {
+            each_utterance(model.as_ref(), &slices(&utterances), limits, |utterance, logits| {
                 pieces[utterance] += 1;
                 all[utterance].extend(host::<f32>(logits)?);
                 Ok(())
@@ -69,6 +73,76 @@ fn a_student_takes_an_utterance_beyond_the_limit_in_pieces_that_join_up() {
         assert_close(&whole[0], &parts[0]);
         assert_close(&whole[1], &parts[1]);
     }
+}
+
+/// A senone for each frame.
+fn alignments(utterances: &[Vec<f32>]) -> Vec<Vec<u16>> {
+    let senone = |frame: usize| (frame * 5 % SENONES) as u16;
+    utterances.iter().map(|utterance| (0..utterance.len() / INPUTS).map(senone).collect()).collect()
+}
+
+#[test]
+fn a_score_in_pieces_is_that_of_a_batch_as_a_whole_whatever_is_in_work_at_a_time() {
+    let utterances = utterances(&[23, 4, 0, 9, 23]);
+    let alignments = alignments(&utterances);
+    let pairs: Vec<(&[f32], &[u16])> =
+        utterances.iter().zip(&alignments).map(|(u, a)| (u.as_slice(), a.as_slice())).collect();
+    let chunk = |(features, hard)| Chunk { features, left: 0, right: 0, hard: Some(hard), soft: None };
+    let chunks: Vec<Chunk<'_>> =
+        pairs.iter().copied().filter(|(features, _)| !features.is_empty()).map(chunk).collect();
+    for bidirectional in [false, true] {
+        let model = model(bidirectional);
+        let batch = Batch::pack(&chunks, model.shape(), Device::Cpu).unwrap();
+        let whole = mean_gradient(model.as_ref(), &batch, &HardLabels).unwrap();
+        let gradient = model.parameters().gradient_host();
+        for (layers, output) in [(1000, 1000), (1000, 7), (30, 4), (5, 1)] {
+            let pieces = score_within(model.as_ref(), &pairs, Limits { layers, output }).unwrap();
+            assert_eq!((pieces.frames, pieces.correct), (whole.frames, whole.correct), "{layers}, {output}");
+            assert!((pieces.loss / whole.loss - 1.0).abs() < 1e-6, "{pieces:?} {whole:?}");
+        }
+        assert_eq!(score(model.as_ref(), &pairs).unwrap().correct, whole.correct);
+        assert_eq!(model.parameters().gradient_host(), gradient);
+    }
+}
+
+#[test]
+fn an_alignment_that_does_not_fit_is_an_error_that_names_the_utterance() {
+    let model = model(false);
+    let features = vec![0f32; 2 * INPUTS];
+    let message = |senones: &[u16]| {
+        score(model.as_ref(), &[(&features, &[0, 1]), (&features, senones)]).unwrap_err().to_string()
+    };
+    assert!(
+        message(&[0]).contains("alignment of utterance 1: expected 2 senones, found 1"),
+        "{}",
+        message(&[0])
+    );
+    assert!(message(&[0, 9]).contains("label 9 of utterance 1"), "{}", message(&[0, 9]));
+}
+
+#[test]
+fn models_that_share_parameters_label_side_by_side_as_one_alone_does() {
+    let utterances = utterances(&[40, 17]);
+    let settings = Model { layers: 2, width: 8, bidirectional: true, ..Model::default() };
+    let shape = ModelShape::new(&settings, INPUTS, SENONES).unwrap();
+    let learning = build(&shape, 3, Device::Cpu).unwrap();
+    let expected = top_k(learning.as_ref(), &slices(&utterances), 3).unwrap();
+    assert!(matches!(learning.share(), Err(Error::NotFrozen)));
+    let named = learning.parameters().tensors();
+    let named = named.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), p.values.as_slice()));
+    let first = load(&shape, named, Device::Cpu).unwrap();
+    let others = [first.share().unwrap(), first.share().unwrap()];
+    for other in &others {
+        assert_eq!(other.parameters().values().data_ptr(), first.parameters().values().data_ptr());
+    }
+    std::thread::scope(|scope| {
+        let label = |model: Box<dyn AcousticModel>| {
+            let utterances = &utterances;
+            scope.spawn(move || top_k(model.as_ref(), &slices(utterances), 3).unwrap())
+        };
+        let threads: Vec<_> = others.into_iter().chain([first]).map(label).collect();
+        threads.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), expected));
+    });
 }
 
 #[test]

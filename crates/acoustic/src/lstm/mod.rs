@@ -36,6 +36,12 @@ enum Engine {
     Fused,
 }
 
+impl Engine {
+    fn on(device: Device) -> Self {
+        if device == Device::Cpu { Engine::Fused } else { Engine::Native }
+    }
+}
+
 /// Names and shapes in the order of the flat vector.
 pub(crate) fn parameters_of(shape: &ModelShape) -> Vec<(String, Vec<usize>)> {
     let gates = 4 * shape.width();
@@ -82,8 +88,21 @@ impl LstmModel {
         shape.validate()?;
         let fill = |slot: &ParameterSlot, values: &mut [f32]| fill(shape, seed, slot, values);
         let parameters = ParameterVector::new(parameters_of(shape), fill, device)?;
-        let engine = if device == Device::Cpu { Engine::Fused } else { Engine::Native };
-        Ok(Self { shape: shape.clone(), parameters, engine })
+        Ok(Self { shape: shape.clone(), parameters, engine: Engine::on(device) })
+    }
+
+    /// A model with given parameters, by name in any order, that only infers.
+    ///
+    /// # Errors
+    /// As [`load`](crate::load).
+    pub fn load<'a>(
+        shape: &ModelShape,
+        parameters: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
+        device: Device,
+    ) -> Result<Self, Error> {
+        shape.validate()?;
+        let parameters = ParameterVector::frozen(parameters_of(shape), parameters, device)?;
+        Ok(Self { shape: shape.clone(), parameters, engine: Engine::on(device) })
     }
 
     /// The four parameters of a layer and direction.
@@ -99,6 +118,15 @@ impl LstmModel {
             unreachable!("the layout ends with the output layer")
         };
         Ok(hidden.f_linear(weight, Some(bias))?)
+    }
+
+    fn check_input(&self, features: &Tensor, lengths: &[i64]) -> Result<(), Error> {
+        let (batch, frames) = self.check_features(features)?;
+        if lengths.len() as i64 != batch || lengths.iter().any(|n| !(0..=frames).contains(n)) {
+            let expected = format!("{batch} lengths of 0 to {frames} frames");
+            return Err(Error::shape("lengths", expected, format!("{lengths:?}")));
+        }
+        Ok(())
     }
 
     fn check_features(&self, features: &Tensor) -> Result<(i64, i64), Error> {
@@ -127,11 +155,7 @@ impl AcousticModel for LstmModel {
     }
 
     fn forward_with(&self, features: &Tensor, lengths: &[i64], inner: InnerLayers) -> Result<Outputs, Error> {
-        let (batch, frames) = self.check_features(features)?;
-        if lengths.len() as i64 != batch || lengths.iter().any(|n| !(0..=frames).contains(n)) {
-            let expected = format!("{batch} lengths of 0 to {frames} frames");
-            return Err(Error::shape("lengths", expected, format!("{lengths:?}")));
-        }
+        self.check_input(features, lengths)?;
         if self.engine == Engine::Fused {
             return fused::forward(self, features, lengths, inner);
         }
@@ -139,6 +163,26 @@ impl AcousticModel for LstmModel {
         let logits = self.output(hidden.last().expect("a model has at least one layer"))?;
         let hidden = if inner == InnerLayers::Keep { hidden } else { Vec::new() };
         Ok(Outputs::new(logits, hidden))
+    }
+
+    fn top_layer(&self, features: &Tensor, lengths: &[i64]) -> Result<Tensor, Error> {
+        self.check_input(features, lengths)?;
+        match self.engine {
+            Engine::Fused => fused::top_layer(self, features, lengths),
+            Engine::Native => tch::no_grad(|| {
+                let mut layers = native::forward(self, features, lengths)?;
+                Ok(layers.pop().expect("a model has at least one layer"))
+            }),
+        }
+    }
+
+    fn logits(&self, top_layer: &Tensor) -> Result<Tensor, Error> {
+        self.output(top_layer)
+    }
+
+    fn share(&self) -> Result<Box<dyn AcousticModel>, Error> {
+        let (shape, parameters) = (self.shape.clone(), self.parameters.share()?);
+        Ok(Box::new(Self { shape, parameters, engine: self.engine }))
     }
 
     fn start_stream(&self, batch: usize) -> Result<StreamState, Error> {

@@ -5,6 +5,7 @@ mod chart;
 mod convergence;
 mod gain;
 mod link;
+mod memory;
 mod page;
 mod scale;
 
@@ -25,6 +26,8 @@ pub(crate) enum Bench {
     Gain(gain::Gain),
     /// Loss against frames on the demo's corpus, each strategy with 1 to 8 workers; a table and a picture for the docs.
     Convergence(convergence::Convergence),
+    /// Peak memory of dev evaluation and of the teacher-labeler's lanes, as it was and as it is.
+    Memory(memory::Memory),
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +88,7 @@ pub(crate) fn run(environment: &Environment, bench: &Bench) -> Result<()> {
         Bench::Convergence(options) => {
             write(options.json.as_deref(), &convergence::run(environment, options)?)
         }
+        Bench::Memory(options) => write(options.json.as_deref(), &memory::run(environment)?),
     }
 }
 

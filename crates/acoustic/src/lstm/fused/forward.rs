@@ -37,6 +37,20 @@ pub(in crate::lstm) fn forward(
     Ok(outputs)
 }
 
+/// The top layer's output, `[batch, frames, ..]`, and nothing else, without gradients.
+pub(in crate::lstm) fn top_layer(
+    model: &LstmModel,
+    features: &Tensor,
+    lengths: &[i64],
+) -> Result<Tensor, Error> {
+    tch::no_grad(|| {
+        let packing = Packing::new(lengths, features.size()[1])?;
+        let (_, layers) = run_layers(model, features, &packing, false, InnerLayers::Skip)?;
+        let top = layers.last().expect("a model has at least one layer");
+        packing.unpack(top.output.tensor())
+    })
+}
+
 /// Whether libtorch records gradients here. It does not tell, but what is computed from a parameter does: not a view of
 /// it, which always wants a gradient, so the smallest parameter, negated.
 fn is_recording(model: &LstmModel) -> Result<bool, Error> {

@@ -11,7 +11,7 @@ mod matrix;
 mod packing;
 mod vector;
 
-pub(super) use forward::forward;
+pub(super) use forward::{forward, top_layer};
 
 use matrix::Matrix;
 use packing::Packing;

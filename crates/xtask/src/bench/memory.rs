@@ -1,0 +1,86 @@
+//! Peak memory of evaluation and of labeling lanes, each way: `crates/acoustic/examples/memory.rs`.
+
+use super::{Figures, number};
+use crate::environment::Environment;
+use crate::process::{self, Deadline};
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde_json::Value;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct Memory {
+    /// File for the figures.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+}
+
+/// What is compared: the way before, and the way now.
+const PAIRS: [(&str, &str, &str); 2] = [
+    ("32 utterances of 30 s scored, 3,000 senones, LSTM 5 × 768", "evaluate-whole", "evaluate-pieces"),
+    ("a teacher of 78 M parameters in 4 lanes", "lanes-copied", "lanes-shared"),
+];
+
+pub(super) fn run(environment: &Environment) -> Result<Figures> {
+    let arguments = ["build", "--workspace", "--example", "memory"];
+    process::run(&mut environment.cargo(&arguments)?, Deadline::minutes(60))?;
+    let mut figures = Figures::new();
+    for work in PAIRS.iter().flat_map(|(_, before, now)| [before, now]) {
+        let mut command = std::process::Command::new(environment.target.join("debug/examples/memory"));
+        let text = process::output(command.arg(work))?;
+        let found = serde_json::from_str(&text)
+            .with_context(|| format!("the example `memory` printed no JSON for `{work}`: {text}"))?;
+        figures.insert((*work).to_owned(), found);
+    }
+    let figures = Value::Object(figures);
+    println!("{}", table(&figures)?);
+    ensure!(same_score(&figures)?, "the scores of `evaluate-whole` and `evaluate-pieces` differ: {figures}");
+    match figures {
+        Value::Object(figures) => Ok(figures),
+        _ => unreachable!("it was made of a map"),
+    }
+}
+
+/// Markdown: peak memory of each work, and what it was before the work began.
+fn table(figures: &Value) -> Result<String> {
+    let mut out = "| peak memory, MB | before it | as it was | now |\n|---|---|---|---|\n".to_owned();
+    for (what, before, now) in PAIRS {
+        let figure = |work: &str, key: &str| number(figures, &format!("{work}/{key}"));
+        out += &format!(
+            "| {what} | {:.0} | {:.0} | {:.0} |\n",
+            figure(now, "before_mb")?,
+            figure(before, "peak_mb")?,
+            figure(now, "peak_mb")?
+        );
+    }
+    Ok(out)
+}
+
+/// The same hits, and the same loss within rounding: sums are made in another order.
+fn same_score(figures: &Value) -> Result<bool> {
+    let of = |work: &str, key: &str| number(figures, &format!("{work}/score/{key}"));
+    let (whole, pieces) = (of("evaluate-whole", "loss")?, of("evaluate-pieces", "loss")?);
+    let hits = of("evaluate-whole", "correct")? == of("evaluate-pieces", "correct")?;
+    Ok(hits && (whole / pieces - 1.0).abs() < 1e-4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn figures(pieces_loss: f64) -> Value {
+        let of = |peak: u32, loss: f64| json!({"peak_mb": peak, "before_mb": 1, "score": {"loss": loss, "correct": 3}});
+        json!({
+            "evaluate-whole": of(4000, 8.0), "evaluate-pieces": of(500, pieces_loss),
+            "lanes-copied": of(30, 0.0), "lanes-shared": of(20, 0.0),
+        })
+    }
+
+    #[test]
+    fn the_table_holds_both_ways_and_scores_that_differ_are_noticed() {
+        let text = table(&figures(8.0)).unwrap();
+        assert!(text.contains("| 1 | 4000 | 500 |") && text.contains("| 1 | 30 | 20 |"), "{text}");
+        assert!(same_score(&figures(8.0)).unwrap() && !same_score(&figures(8.1)).unwrap());
+    }
+}
