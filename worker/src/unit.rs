@@ -1,4 +1,4 @@
-use stentor_acoustic::{Batch, Chunk as Piece, Device, ModelShape, SoftLabels};
+use stentor_acoustic::{Aligned, Batch, Chunk as Piece, Device, ModelShape, SoftLabels};
 use stentor_dataset::{BadRowGroup, UnitRows};
 use stentor_plan::Chunk;
 use stentor_shards::Normalisation;
@@ -65,15 +65,14 @@ impl UnitData {
     ///
     /// # Errors
     /// [`MissingTargets`](stentor_acoustic::Error::MissingTargets) where an utterance has no alignment.
-    pub(crate) fn aligned(&self) -> Result<Vec<(&[f32], &[u16])>, stentor_acoustic::Error> {
-        let aligned = |utterance: &'_ Utterance| match &utterance.alignment {
-            Some(alignment) => Ok((utterance.features.as_slice(), alignment.as_slice())),
-            None => Err(stentor_acoustic::Error::MissingTargets {
-                objective: "hard labels",
-                missing: "an alignment",
-            }),
-        };
-        self.utterances.iter().map(aligned).collect()
+    pub(crate) fn aligned(&self) -> Result<Vec<Aligned<'_>>, stentor_acoustic::Error> {
+        let missing =
+            || stentor_acoustic::Error::MissingTargets { objective: "hard labels", missing: "an alignment" };
+        let pairs = self.utterances.iter().map(|utterance| {
+            let alignment = utterance.alignment.as_ref().ok_or_else(missing)?;
+            Ok((utterance.features.as_slice(), alignment.as_slice()))
+        });
+        pairs.collect()
     }
 
     /// Lays out chunks as a batch on `device`.

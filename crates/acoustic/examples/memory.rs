@@ -15,8 +15,8 @@
 
 use stentor_acoustic::random::Stream;
 use stentor_acoustic::{
-    AcousticModel, Batch, Chunk, Device, HardLabels, ModelShape, Objective, build, load, score, set_threads,
-    tch, top_k,
+    AcousticModel, Aligned, Batch, Chunk, Device, HardLabels, ModelShape, Objective, build, load, score,
+    set_threads, tch, top_k,
 };
 use stentor_experiment::{Model, Preset};
 
@@ -46,24 +46,21 @@ fn main() -> Result<(), Anything> {
     Ok(())
 }
 
-/// An utterance's features and senones.
-type Data<'a> = [(&'a [f32], &'a [u16])];
-
 /// What `work` says the score is, and the peak before it.
 fn evaluate(
-    work: impl FnOnce(&dyn AcousticModel, &Data<'_>) -> Result<(f64, i64), Anything>,
+    work: impl FnOnce(&dyn AcousticModel, &[Aligned<'_>]) -> Result<(f64, i64), Anything>,
 ) -> Result<(String, f64), Anything> {
     let model = build(&shape(Preset::Student24M)?, 1, Device::Cpu)?;
     let noise = noise(UTTERANCES * FRAMES * INPUTS);
     let senones: Vec<u16> = (0..FRAMES).map(|frame| (frame * 7 % SENONES) as u16).collect();
-    let data: Vec<(&[f32], &[u16])> =
+    let data: Vec<Aligned<'_>> =
         noise.chunks_exact(FRAMES * INPUTS).map(|features| (features, senones.as_slice())).collect();
     let before = peak_mb()?;
     let (loss, correct) = work(model.as_ref(), &data)?;
     Ok((format!("{{\"loss\": {loss}, \"correct\": {correct}}}"), before))
 }
 
-fn whole(model: &dyn AcousticModel, data: &Data<'_>) -> Result<(f64, i64), Anything> {
+fn whole(model: &dyn AcousticModel, data: &[Aligned<'_>]) -> Result<(f64, i64), Anything> {
     let chunk = |&(features, hard)| Chunk { features, left: 0, right: 0, hard: Some(hard), soft: None };
     let chunks: Vec<Chunk<'_>> = data.iter().map(chunk).collect();
     let batch = Batch::pack(&chunks, model.shape(), Device::Cpu)?;

@@ -80,19 +80,22 @@ pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Resu
     Ok(labels)
 }
 
+/// An utterance to score: its normalised features, row-major, and the senone of each frame.
+pub type Aligned<'a> = (&'a [f32], &'a [u16]);
+
 /// The cross entropy of whole utterances against their alignments, and their hits: what training's own score comes to, within
-/// rounding, without a gradient. `utterances`: normalised features, row-major, and the senone of each frame.
+/// rounding, without a gradient.
 ///
 /// # Errors
 /// [`Error::Shape`] for an utterance that is not a whole number of frames, or an alignment of another length; [`Error::Label`] for a
 /// senone that the model does not have.
-pub fn score(model: &dyn AcousticModel, utterances: &[(&[f32], &[u16])]) -> Result<Score, Error> {
+pub fn score(model: &dyn AcousticModel, utterances: &[Aligned<'_>]) -> Result<Score, Error> {
     score_within(model, utterances, Limits::of(model.shape()))
 }
 
 fn score_within(
     model: &dyn AcousticModel,
-    utterances: &[(&[f32], &[u16])],
+    utterances: &[Aligned<'_>],
     limits: Limits,
 ) -> Result<Score, Error> {
     let shape = model.shape();

@@ -28,7 +28,7 @@ pub use batch::{Batch, Chunk, SoftLabels};
 pub use device::{ChosenDevice, choose_device, set_threads};
 pub use error::Error;
 pub use gradient::{Score, mean_gradient};
-pub use inference::{TopKLabels, log_posteriors, score, top_k};
+pub use inference::{Aligned, TopKLabels, log_posteriors, score, top_k};
 pub use lstm::LstmModel;
 pub use model::{AcousticModel, InnerLayers, Outputs, StreamState, build, load};
 pub use objective::{

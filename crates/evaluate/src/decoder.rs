@@ -1,4 +1,4 @@
-//! The most likely phone sequence of an utterance: Viterbi search over left-to-right phone models joined by a bigram.
+//! The most likely phone sequence of an utterance: Viterbi search over phone models joined by a bigram.
 
 use crate::{Error, PhoneModel, PhoneSet, Posteriors};
 use serde::{Deserialize, Serialize};
@@ -168,10 +168,10 @@ impl<'d> Search<'d> {
             let from = self.leave_state[self.enter_from[index] as usize] | NEW_PHONE;
             for state in phone.states.clone() {
                 let mut best = (self.enter[index] + model.entry[state], from);
-                for earlier in phone.states.start..=state {
-                    let value = self.score[earlier] + model.moves[earlier * model.reach + (state - earlier)];
+                for &(before, log) in &model.moves[state] {
+                    let value = self.score[usize::from(before)] + log;
                     if value > best.0 {
-                        best = (value, earlier as u32);
+                        best = (value, u32::from(before));
                     }
                 }
                 self.next[state] = best.0 + self.emission[state];

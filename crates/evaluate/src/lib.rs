@@ -9,6 +9,7 @@ mod edit;
 mod error;
 mod figures;
 mod frames;
+mod order;
 mod phone_model;
 mod phones;
 mod posteriors;

@@ -1,6 +1,7 @@
 //! What the decoder knows beside the acoustics, estimated from annotated alignments: which phone follows which, how long
 //! a phone stays in its states, and how often each state occurs.
 
+use crate::order::{StateOrder, Steps};
 use crate::{Error, PhoneSet};
 
 /// Pseudo-count that keeps every event of a phone's model possible.
@@ -12,12 +13,12 @@ pub struct PhoneStatistics<'a> {
     phones: &'a PhoneSet,
     frames: u64,
     occupancy: Vec<u64>,
-    /// `[states]`: phones that began in this state.
+    /// `[states]`: phones that began in this state after another phone.
     entries: Vec<u64>,
-    /// `[states]`: phones that ended in this state.
+    /// `[states]`: phones that ended in this state before another phone.
     exits: Vec<u64>,
-    /// `[states × states]`: from a state to the same or a later one of the same phone, a frame later.
-    moves: Vec<u64>,
+    /// Within stretches of one phone, which may be spoken more than once in them.
+    steps: Steps,
     /// `[phones + 1 × phones + 1]`: the last row is the utterance's start, the last column its end.
     follows: Vec<u64>,
 }
@@ -33,14 +34,9 @@ impl<'a> PhoneStatistics<'a> {
             occupancy: vec![0; states],
             entries: vec![0; states],
             exits: vec![0; states],
-            moves: vec![0; states * Self::reach(phones)],
+            steps: Steps::new(),
             follows: vec![0; edges * edges],
         }
-    }
-
-    /// Most states that a phone has: the width of a row of `moves`, counted in steps ahead.
-    fn reach(phones: &PhoneSet) -> usize {
-        phones.phones().iter().map(|p| p.states.len()).max().unwrap_or(1)
     }
 
     /// Counts one utterance's alignment, senone ids `[frames]`.
@@ -49,28 +45,31 @@ impl<'a> PhoneStatistics<'a> {
     /// [`Error::UnknownSenone`] with the frame; then nothing was counted.
     pub fn add(&mut self, alignment: &[u16]) -> Result<(), Error> {
         let states = self.phones.states_of(alignment)?;
-        if states.is_empty() {
-            return Ok(());
-        }
+        let (Some(&first), Some(&last)) = (states.first(), states.last()) else { return Ok(()) };
         self.frames += states.len() as u64;
-        let (reach, edges) = (Self::reach(self.phones), self.phones.phones().len() + 1);
-        let mut previous = edges - 1;
-        for segment in self.phones.segments(&states) {
-            let (first, last) = (usize::from(segment[0]), usize::from(segment[segment.len() - 1]));
-            let phone = usize::from(self.phones.states()[first].phone);
-            self.follows[previous * edges + phone] += 1;
-            self.entries[first] += 1;
-            self.exits[last] += 1;
-            for &state in segment {
-                self.occupancy[usize::from(state)] += 1;
+        states.iter().for_each(|&state| self.occupancy[usize::from(state)] += 1);
+        self.begins(None, first);
+        for step in states.windows(2) {
+            let (from, to) = (step[0], step[1]);
+            if self.phones.phone_of(from) == self.phones.phone_of(to) {
+                *self.steps.entry((from, to)).or_default() += 1;
+            } else {
+                self.exits[usize::from(from)] += 1;
+                self.begins(Some(from), to);
             }
-            for step in segment.windows(2) {
-                self.moves[usize::from(step[0]) * reach + usize::from(step[1] - step[0])] += 1;
-            }
-            previous = phone;
         }
-        self.follows[previous * edges + edges - 1] += 1;
+        self.exits[usize::from(last)] += 1;
+        let (phone, edges) = (usize::from(self.phones.phone_of(last)), self.phones.phones().len() + 1);
+        self.follows[phone * edges + edges - 1] += 1;
         Ok(())
+    }
+
+    /// A phone begins in `state` after one that ended in `before`; none: the utterance begins.
+    fn begins(&mut self, before: Option<u16>, state: u16) {
+        let edges = self.phones.phones().len() + 1;
+        let row = before.map_or(edges - 1, |before| usize::from(self.phones.phone_of(before)));
+        self.follows[row * edges + usize::from(self.phones.phone_of(state))] += 1;
+        self.entries[usize::from(state)] += 1;
     }
 
     /// Turns the counts into probabilities.
@@ -81,35 +80,57 @@ impl<'a> PhoneStatistics<'a> {
         if self.frames == 0 {
             return Err(Error::NoReference);
         }
-        let reach = Self::reach(self.phones);
         let states = self.phones.states().len();
+        let order = StateOrder::new(states, &self.steps);
+        let counted = self.with_repetitions(&order);
+        let smooth = |count: u64| count as f64 + PSEUDO_COUNT;
         let mut model = PhoneModel {
             phones: self.phones.phones().len(),
-            reach,
-            follows: self.bigram(),
+            follows: counted.bigram(),
             entry: vec![0.0; states],
             exit: vec![0.0; states],
-            moves: vec![f32::NEG_INFINITY; states * reach],
+            moves: vec![Vec::new(); states],
+            order,
             prior: Vec::new(),
         };
         for phone in self.phones.phones() {
-            let smooth = |count: u64| count as f64 + PSEUDO_COUNT;
-            let begun: f64 = phone.states.clone().map(|s| smooth(self.entries[s])).sum();
+            let begun: f64 = phone.states.clone().map(|s| smooth(counted.entries[s])).sum();
             for state in phone.states.clone() {
-                model.entry[state] = (smooth(self.entries[state]) / begun).ln() as f32;
-                let ahead = state * reach..state * reach + (phone.states.end - state);
-                let left: f64 = smooth(self.exits[state])
-                    + self.moves[ahead.clone()].iter().map(|&n| smooth(n)).sum::<f64>();
-                model.exit[state] = (smooth(self.exits[state]) / left).ln() as f32;
-                for step in ahead {
-                    model.moves[step] = (smooth(self.moves[step]) / left).ln() as f32;
-                }
+                model.entry[state] = (smooth(counted.entries[state]) / begun).ln() as f32;
             }
+        }
+        let mut left: Vec<f64> = counted.exits.iter().map(|&count| smooth(count)).collect();
+        counted.steps.iter().for_each(|(&(from, _), &count)| left[usize::from(from)] += smooth(count));
+        for (state, &count) in counted.exits.iter().enumerate() {
+            model.exit[state] = (smooth(count) / left[state]).ln() as f32;
+        }
+        for (&(from, to), &count) in &counted.steps {
+            model.moves[usize::from(to)].push((from, (smooth(count) / left[usize::from(from)]).ln() as f32));
         }
         let total = self.frames as f64 + PSEUDO_COUNT * states as f64;
         model.prior =
             self.occupancy.iter().map(|&n| ((n as f64 + PSEUDO_COUNT) / total).ln() as f32).collect();
         Ok(model)
+    }
+
+    /// The counts with each step back as what it is: the end of a phone, and the same phone once more. Staying is among the steps of
+    /// every state.
+    fn with_repetitions(&self, order: &StateOrder) -> Self {
+        let mut counted = Self { steps: Steps::new(), ..self.clone() };
+        for state in 0..self.phones.states().len() as u32 {
+            counted.steps.insert((state as u16, state as u16), 0);
+        }
+        for (&(from, to), &count) in &self.steps {
+            if order.goes_back(from, to) {
+                let (phone, edges) = (usize::from(self.phones.phone_of(to)), self.phones.phones().len() + 1);
+                counted.follows[phone * edges + phone] += count;
+                counted.exits[usize::from(from)] += count;
+                counted.entries[usize::from(to)] += count;
+            } else {
+                *counted.steps.entry((from, to)).or_default() += count;
+            }
+        }
+        counted
     }
 
     /// Bigram with the smoothing of Witten & Bell 1991 (method C), interpolated with a unigram:
@@ -132,27 +153,40 @@ impl<'a> PhoneStatistics<'a> {
     }
 }
 
-/// Phone bigram, left-to-right phone models that may skip states, and state priors; natural logarithms.
+/// Phone bigram, models of phones, and state priors; natural logarithms.
 ///
-/// States may be skipped, and a phone may begin and end in any of them: with frames of 30 ms most phones are shorter
-/// than three frames.
+/// Which states of a phone follow which is taken from annotated speech: a state may be left for one that was seen after it, states
+/// may be skipped, and a phone may begin and end in any of them: with frames of 30 ms most phones are shorter than three frames.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PhoneModel {
     pub(crate) phones: usize,
-    pub(crate) reach: usize,
     /// `[phones + 1 × phones + 1]`: last row from the start, last column to the end.
     pub(crate) follows: Vec<f32>,
     /// `[states]`: a phone begins here.
     pub(crate) entry: Vec<f32>,
     /// `[states]`: a phone ends here.
     pub(crate) exit: Vec<f32>,
-    /// `[states × reach]`: to the state so many steps ahead; minus infinity past the phone's end.
-    pub(crate) moves: Vec<f32>,
+    /// `[states]`: the states of the same phone that it may be reached from, itself among them, ascending.
+    pub(crate) moves: Vec<Vec<(u16, f32)>>,
+    order: StateOrder,
     /// `[states]`: share of all frames.
     pub(crate) prior: Vec<f32>,
 }
 
 impl PhoneModel {
+    /// The phones of an alignment, silence included, one entry for each time a phone is spoken: one begins where the phone
+    /// changes, or where the same phone steps back to a state that comes before. `phones`: as this model was estimated for.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSenone`] with the frame.
+    pub fn phones_of(&self, phones: &PhoneSet, alignment: &[u16]) -> Result<Vec<u16>, Error> {
+        let states = phones.states_of(alignment)?;
+        let goes_on = |&from: &u16, &to: &u16| {
+            phones.phone_of(from) == phones.phone_of(to) && !self.order.goes_back(from, to)
+        };
+        Ok(states.chunk_by(goes_on).map(|segment| phones.phone_of(segment[0])).collect())
+    }
+
     /// ln P(`next` | `previous`) of two phones; `None` stands for the utterance's start or end. Phones beyond the
     /// last one have no probability.
     #[must_use]
@@ -194,11 +228,24 @@ mod tests {
         assert!(model.bigram(Some(0), None) > model.bigram(Some(2), None), "and ended in it");
         assert!(model.bigram(Some(2), Some(1)).is_finite(), "B then A was never seen");
         assert!(model.entry[1] > model.entry[2], "A began in its first state");
-        assert!(
-            model.moves[3 + 2].is_finite() && model.moves[5 * 3 + 1] == f32::NEG_INFINITY,
-            "skip, but not out"
-        );
+        let from = |state: usize| model.moves[state].iter().map(|(from, _)| *from).collect::<Vec<u16>>();
+        assert_eq!(from(3), [1, 2, 3], "from its beginning, its middle, and on; not from another phone");
         assert!(model.prior[0] > model.prior[5]);
+    }
+
+    #[test]
+    fn a_phone_that_goes_back_to_its_beginning_is_spoken_twice_whatever_its_states_are_called() {
+        // The same speech with the states of A numbered in three ways; B and silence are between.
+        for [first, middle, last] in [[1, 2, 3], [3, 1, 2], [2, 3, 1]] {
+            let spoken = [0, first, first, middle, last, first, middle, last, last, 4, 5, 0];
+            let plain = [0, first, middle, last, 4, 5, 0];
+            let model = estimate(&[&spoken, &plain]);
+            let found = model.phones_of(&phones(), &spoken).unwrap();
+            assert_eq!(found, [0, 1, 1, 2, 0], "{first} {middle} {last}");
+            assert_eq!(phones().spoken(&found), [1, 1, 2]);
+            assert!(model.bigram(Some(1), Some(1)) > model.bigram(Some(2), Some(2)), "A followed itself");
+            assert!(model.entry[usize::from(first)] > model.entry[usize::from(last)]);
+        }
     }
 
     #[test]
@@ -223,7 +270,8 @@ mod tests {
             for phone in phones().phones() {
                 prop_assert!((sum(&model.entry[phone.states.clone()]) - 1.0).abs() < 1e-5);
                 for state in phone.states.clone() {
-                    let leave = sum(&model.moves[state * 3..state * 3 + 3]) + f64::from(model.exit[state].exp());
+                    let away = model.moves.iter().flatten().filter(|(from, _)| usize::from(*from) == state);
+                    let leave = sum(&away.map(|(_, log)| *log).collect::<Vec<f32>>()) + f64::from(model.exit[state].exp());
                     prop_assert!((leave - 1.0).abs() < 1e-5);
                 }
             }

@@ -1,4 +1,4 @@
-//! Which phone and which state of its hidden Markov model each output of an acoustic model stands for.
+//! Which phone and which of its states each output of an acoustic model stands for.
 
 use crate::Error;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::ops::Range;
 pub struct SenoneLabel<'a> {
     /// Name of the phone.
     pub phone: &'a str,
-    /// Position in the phone's left-to-right model, from 0.
+    /// Tells the states of a phone apart. It says nothing about their order: of tied states it is a name.
     pub state: u8,
     /// Silence, breath or noise: left out of phone sequences and of speech-only rates.
     pub silence: bool,
@@ -22,11 +22,11 @@ pub struct Phone {
     pub name: String,
     /// Silence, breath or noise.
     pub silence: bool,
-    /// Its states' indices in [`PhoneSet::states`], left to right.
+    /// Its states' indices in [`PhoneSet::states`], in the order of their numbers.
     pub states: Range<usize>,
 }
 
-/// One state of a phone's left-to-right model; several senones may be tied to it.
+/// One state of a phone; several senones may be tied to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State {
     /// Index in [`PhoneSet::phones`].
@@ -90,7 +90,7 @@ impl PhoneSet {
         &self.phones
     }
 
-    /// States, ordered by phone and then left to right.
+    /// States, ordered by phone and then by number.
     #[must_use]
     pub fn states(&self) -> &[State] {
         &self.states
@@ -125,26 +125,15 @@ impl PhoneSet {
         alignment.iter().enumerate().map(of).collect()
     }
 
-    /// The phones of an alignment, silence included, one entry for each time a phone is spoken.
-    ///
-    /// # Errors
-    /// [`Error::UnknownSenone`] with the frame.
-    pub fn phones_of(&self, alignment: &[u16]) -> Result<Vec<u16>, Error> {
-        let states = self.states_of(alignment)?;
-        Ok(self.segments(&states).map(|segment| self.states[usize::from(segment[0])].phone).collect())
-    }
-
     /// A sequence of phones without silence: what phone error rates compare.
     #[must_use]
     pub fn spoken(&self, phones: &[u16]) -> Vec<u16> {
         phones.iter().copied().filter(|&p| !self.is_silence(p)).collect()
     }
 
-    /// Cuts a sequence of states where a phone begins: where the phone changes, or where the same phone's model
-    /// falls back to an earlier state, for then it is spoken twice.
-    pub(crate) fn segments<'s>(&'s self, states: &'s [u16]) -> impl Iterator<Item = &'s [u16]> {
-        let phone = |s: u16| self.states[usize::from(s)].phone;
-        states.chunk_by(move |&a, &b| phone(a) == phone(b) && b >= a)
+    /// Phone of a state of this set.
+    pub(crate) fn phone_of(&self, state: u16) -> u16 {
+        self.states[usize::from(state)].phone
     }
 }
 
@@ -177,17 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_that_falls_back_to_its_beginning_is_spoken_twice() {
-        let set = PhoneSet::new([senone("SIL", 0), senone("A", 0), senone("A", 1), senone("A", 2)]).unwrap();
-        let phones = set.phones_of(&[0, 0, 1, 1, 3, 3, 1, 2, 2, 0]).unwrap();
-        assert_eq!(phones, [0, 1, 1, 0]);
-        assert_eq!(set.spoken(&phones), [1, 1]);
-    }
-
-    #[test]
     fn an_alignment_with_an_unknown_senone_names_the_frame() {
         let set = PhoneSet::new([senone("A", 0)]).unwrap();
-        assert_eq!(set.phones_of(&[0, 7]), Err(Error::UnknownSenone { frame: 1, id: 7, senones: 1 }));
+        assert_eq!(set.states_of(&[0, 7]), Err(Error::UnknownSenone { frame: 1, id: 7, senones: 1 }));
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn alignments(utterances: &[Vec<f32>]) -> Vec<Vec<u16>> {
 fn a_score_in_pieces_is_that_of_a_batch_as_a_whole_whatever_is_in_work_at_a_time() {
     let utterances = utterances(&[23, 4, 0, 9, 23]);
     let alignments = alignments(&utterances);
-    let pairs: Vec<(&[f32], &[u16])> =
+    let pairs: Vec<Aligned<'_>> =
         utterances.iter().zip(&alignments).map(|(u, a)| (u.as_slice(), a.as_slice())).collect();
     let chunk = |(features, hard)| Chunk { features, left: 0, right: 0, hard: Some(hard), soft: None };
     let chunks: Vec<Chunk<'_>> =

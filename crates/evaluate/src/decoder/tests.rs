@@ -29,8 +29,28 @@ fn clear_speech_is_recognised_phone_by_phone_even_where_a_phone_is_said_twice() 
     let model = estimate(&phones, std::slice::from_ref(&spoken));
     let decoder = Decoder::new(&phones, &model, DecoderSettings::default()).unwrap();
     let found = decoder.decode(&pointing_at(7, &spoken, 0.97)).unwrap();
-    assert_eq!(found.phones, phones.phones_of(&spoken).unwrap());
+    assert_eq!(found.phones, model.phones_of(&phones, &spoken).unwrap());
     assert_eq!(found.phones, [0, 1, 1, 2, 0]);
+}
+
+#[test]
+fn tied_states_are_followed_as_speech_has_them_and_not_by_their_numbers() {
+    // A begins in its state 7 or 4, has 9 or 1 in the middle and ends in 2: as tied states are numbered, by no order.
+    let phones = phone_set(&[("SIL", 0), ("A", 7), ("A", 9), ("A", 2), ("A", 4), ("A", 1), ("B", 5)]);
+    let utterances = [
+        vec![0, 1, 2, 3, 6, 0],
+        vec![0, 4, 5, 3, 6, 0],
+        vec![0, 1, 1, 2, 2, 3, 0],
+        vec![6, 4, 5, 5, 3, 3, 0],
+    ];
+    let model = estimate(&phones, &utterances);
+    let decoder = Decoder::new(&phones, &model, DecoderSettings::default()).unwrap();
+    for spoken in utterances.iter().chain([&vec![0, 1, 2, 3, 4, 5, 3, 6]]) {
+        let found = decoder.decode(&pointing_at(7, spoken, 0.97)).unwrap().phones;
+        assert_eq!(found, model.phones_of(&phones, spoken).unwrap(), "{spoken:?}");
+    }
+    let twice = model.phones_of(&phones, &[0, 1, 2, 3, 4, 5, 3, 6]).unwrap();
+    assert_eq!(twice, [0, 1, 1, 2], "the end of A and its other beginning: A is spoken twice");
 }
 
 #[test]
@@ -114,9 +134,10 @@ fn all_paths(decoder: &Decoder, posteriors: &Posteriors) -> Vec<(f64, Vec<u16>)>
                 let mut renewed = spoken.clone();
                 renewed.push(phone_of(state));
                 longer.push((here + jump, state, renewed));
-                if phone_of(state) == phone_of(*last) && state >= *last {
-                    let stay = f64::from(model.moves[last * model.reach + (state - last)]);
-                    longer.push((here + stay, state, spoken.clone()));
+                if let Some((_, stay)) =
+                    model.moves[state].iter().find(|(from, _)| usize::from(*from) == *last)
+                {
+                    longer.push((here + f64::from(*stay), state, spoken.clone()));
                 }
             }
         }

@@ -154,7 +154,7 @@ impl Evaluation {
         let (dev_labels, _) = self.labels(location, dev_labels.as_deref(), "dev").await?;
         let dev = sets::Labeled::open(location, &dev_labels).await?;
         sets::check_same_senones(location, dev.features(), test)?;
-        let utterances = scoring::dev_utterances(&dev, phones).await?;
+        let utterances = scoring::dev_utterances(&dev, phones, model).await?;
         let tuned = tune(phones, model, &utterances, &Grid::default()).with_context(|| location.clone())?;
         Ok(DecoderFigures { settings: tuned.settings, tried: tuned.tried, dev_per: tuned.errors.rate() })
     }

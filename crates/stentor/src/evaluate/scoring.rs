@@ -26,6 +26,7 @@ pub(super) async fn score(
     decoding: Option<(&PhoneModel, DecoderSettings)>,
 ) -> Result<Scored> {
     let decoder = decoding.map(|(model, settings)| Decoder::new(phones, model, settings)).transpose()?;
+    let decoder = decoding.map(|(model, _)| model).zip(decoder.as_ref());
     let mut scored = Scored::default();
     for place in set.places() {
         let rows = set.read(place).await?;
@@ -33,7 +34,7 @@ pub(super) async fn score(
             .into_par_iter()
             .map(|(features, labels)| {
                 let group = features.group.clone();
-                score_utterance(phones, decoder.as_ref(), features, labels).map(|score| (group, score))
+                score_utterance(phones, decoder, features, labels).map(|score| (group, score))
             })
             .collect::<Result<_>>()
             .with_context(|| set.location().to_owned())?;
@@ -52,7 +53,7 @@ pub(super) async fn score(
 
 fn score_utterance(
     phones: &PhoneSet,
-    decoder: Option<&Decoder>,
+    decoder: Option<(&PhoneModel, &Decoder)>,
     features: FeatureRow,
     labels: LabelRow,
 ) -> Result<Option<Score>> {
@@ -60,8 +61,8 @@ fn score_utterance(
     let posteriors = posteriors(labels, phones.senones())?;
     let frames = FrameErrors::score(phones, &posteriors, &reference).context(features.utterance)?;
     let phone_errors = match decoder {
-        Some(decoder) => {
-            let spoken = phones.spoken(&phones.phones_of(&reference)?);
+        Some((model, decoder)) => {
+            let spoken = phones.spoken(&model.phones_of(phones, &reference)?);
             PhoneErrors::compare(&spoken, &phones.spoken(&decoder.decode(&posteriors)?.phones))
         }
         None => PhoneErrors::default(),
@@ -70,14 +71,18 @@ fn score_utterance(
 }
 
 /// The annotated utterances on which settings are chosen.
-pub(super) async fn dev_utterances(set: &Labeled, phones: &PhoneSet) -> Result<Vec<DevUtterance>> {
+pub(super) async fn dev_utterances(
+    set: &Labeled,
+    phones: &PhoneSet,
+    model: &PhoneModel,
+) -> Result<Vec<DevUtterance>> {
     let mut utterances = Vec::new();
     let mut frames = 0;
     for place in set.places() {
         for (features, labels) in set.read(place).await? {
             let Some(alignment) = features.alignment else { continue };
             frames += alignment.len();
-            let reference = phones.spoken(&phones.phones_of(&alignment).context(features.utterance)?);
+            let reference = phones.spoken(&model.phones_of(phones, &alignment).context(features.utterance)?);
             let posteriors = posteriors(labels, phones.senones())?;
             utterances.push(DevUtterance { posteriors, reference });
         }
