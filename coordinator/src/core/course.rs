@@ -122,7 +122,7 @@ impl Core {
             Ok(Phase::Fixed(tau)) => Encoding::Threshold { tau: tau.get(), density: 0.0 },
             Ok(Phase::Density(density)) => match self.suggested_tau.of(self.course.source) {
                 Some(tau) => Encoding::Threshold { tau, density },
-                // A source's first round shows how large its values are.
+                // A first round shows how large the values are.
                 None => Encoding::Dense { density },
             },
             // A fixed threshold out of range was refused when the experiment was read.

@@ -30,11 +30,11 @@ impl From<Written> for SuggestedTau {
 }
 
 impl SuggestedTau {
-    /// What the last round of `source` has asked for; none before the first.
+    /// What the last round of `source` has asked for; before its first one, what the other source's has: nearer than nothing.
     pub(super) fn of(self, source: Source) -> Option<f32> {
         match source {
-            Source::Annotated => self.annotated,
-            Source::MachineLabeled => self.machine_labeled,
+            Source::Annotated => self.annotated.or(self.machine_labeled),
+            Source::MachineLabeled => self.machine_labeled.or(self.annotated),
         }
     }
 
@@ -51,13 +51,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_source_keeps_its_own_and_a_state_written_before_that_gives_both_the_one_it_has() {
+    fn each_source_keeps_its_own_and_has_the_others_before_it_has_one() {
         let mut tau = SuggestedTau::default();
         tau.set(Source::MachineLabeled, 0.5);
-        assert_eq!((tau.of(Source::Annotated), tau.of(Source::MachineLabeled)), (None, Some(0.5)));
+        assert_eq!((tau.of(Source::Annotated), tau.of(Source::MachineLabeled)), (Some(0.5), Some(0.5)));
+        tau.set(Source::Annotated, 2.0);
+        assert_eq!((tau.of(Source::Annotated), tau.of(Source::MachineLabeled)), (Some(2.0), Some(0.5)));
         let read = |text: &str| serde_json::from_str::<SuggestedTau>(text).unwrap();
         assert_eq!(read(&serde_json::to_string(&tau).unwrap()), tau);
         assert_eq!(read("null"), SuggestedTau::default());
+        // As versions with one τ wrote it.
         let both = read("0.25");
         assert_eq!((both.of(Source::Annotated), both.of(Source::MachineLabeled)), (Some(0.25), Some(0.25)));
     }
