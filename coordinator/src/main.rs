@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use stentor_coordinator::{Error, Gate, Options, Page, Start, read_experiment, serve, serve_reducer};
 use stentor_runtime::tls::{Strangers, Tls, check_listener};
-use stentor_runtime::{ExitStatus, Shutdown, Telemetry, Token, errln, outln, telemetry};
+use stentor_runtime::{ExitStatus, Shutdown, Telemetry, Token, address, errln, outln, telemetry};
 
 /// Serves an experiment to workers and holds their rounds together.
 #[derive(Debug, Parser)]
@@ -14,7 +14,7 @@ struct Arguments {
     /// The experiment file.
     experiment: PathBuf,
     /// Address for workers; port 0 takes a free one.
-    #[arg(long, env = "STENTOR_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT")]
+    #[arg(long, env = "STENTOR_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT", value_parser = address)]
     listen: SocketAddr,
     /// Folder with ca.crt, tls.crt and tls.key: workers and people must show certificates of the same cluster.
     #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
@@ -26,7 +26,7 @@ struct Arguments {
     #[arg(long, env = "STENTOR_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Address for the live page, /metrics and /healthz. Where there is a token, the page asks for it.
-    #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT")]
+    #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     metrics: Option<SocketAddr>,
     /// Go on from the newest valid checkpoint in the run's output.
     #[arg(long)]

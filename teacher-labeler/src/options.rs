@@ -1,6 +1,7 @@
 use clap::Parser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use stentor_runtime::address;
 use stentor_store::{Cache, parse_size};
 
 /// Runs a model over feature shards and writes the most probable senones of every frame.
@@ -38,7 +39,7 @@ pub struct Options {
     #[arg(long, env = "STENTOR_CACHE_SIZE", default_value = "20GB", value_name = "SIZE", value_parser = parse_size)]
     pub cache_size: u64,
     /// Address for /metrics and /healthz.
-    #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT")]
+    #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     pub metrics: Option<SocketAddr>,
     /// File for the job's figures.
     #[arg(long, value_name = "FILE")]

@@ -137,7 +137,7 @@ fn sizes_features_and_senones_that_do_not_fit_are_refused_by_name_before_anybody
     let folder = first_run();
     let moments = |_| (0.2, 0.5);
     let eight = Features { mel_bins: 8, ..Features::default() };
-    let slow = Features { hop_ms: 20, ..eight.clone() };
+    let slow = Features { hop_ms: 20, ..eight };
     for (set, settings, senones) in [("slow", &slow, 6), ("more", &eight, 9)] {
         for (part, utterances, seed) in [("annotated", 60, 1), ("dev", 12, 2)] {
             let place = folder.path().join(format!("data-{set}")).join(part);

@@ -1,12 +1,14 @@
-//! Stories of places that no start can mend: each is refused at once, by name, with the exit code that keeps a supervisor from
-//! trying for ever.
+//! Stories of places. Those that no start can mend are refused at once, by name, with the exit code that keeps a supervisor from
+//! trying for ever; a home or a variable that no shell has read becomes no folder; blanks are letters like others; hosts
+//! have names.
 
 // Failing is how a test speaks.
 #![allow(clippy::unwrap_used)]
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use stentor_tests::{assert_finishes, corpus, program, start_training, write_experiment};
 
 const BRIEF: &str = "[schedule]\npasses = 1\n[cluster]\nworkers = 1\n";
@@ -109,5 +111,103 @@ fn who_labels_replays_or_looks_into_such_a_place_ends_with_2_too() {
         let (code, said) = ended(Command::new(program(words[0])).args(&words[1..]));
         assert_eq!(code, Some(2), "{words:?}: {said}");
         assert!(said.contains("there is no kind of store for `foo://`"), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn a_home_that_no_shell_has_read_is_refused_with_what_to_write_and_no_folder_is_made() {
+    let (folder, _) = corpus();
+    for (name, place) in [("home", "~/run"), ("variable", "$HOME/run")] {
+        let experiment = experiment(folder.path(), name, place);
+        for words in [["config", "check"].as_slice(), &["train"], &["plan"]] {
+            let (code, said) = ended(Command::new(program("stentor")).args(words).arg(&experiment));
+            assert_eq!(code, Some(2), "{words:?}, {name}: {said}");
+            let expected = format!("`{place}`");
+            assert!(said.contains("`run.output`: expected a folder") && said.contains(&expected), "{said}");
+        }
+    }
+    let mut label = Command::new(program("stentor"));
+    label.args(["label", "--model=~/model", "--features=data/dev", "--out=~/labels"]);
+    let (code, said) = ended(label.current_dir(folder.path()));
+    assert!(
+        code == Some(2) && said.contains("E0201") && said.contains("write the folder out"),
+        "{code:?}: {said}"
+    );
+    let made: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(made.iter().all(|name| !name.to_string_lossy().contains(['~', '$'])), "{made:?}");
+}
+
+#[test]
+fn blanks_in_every_place_work_from_training_to_replay() {
+    let (corpus, _) = corpus();
+    let folder = corpus.path().join("my work (100 %) at home");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::rename(corpus.path().join("data"), folder.join("the data")).unwrap();
+    let experiment = experiment(&folder, "a run", "all my runs/the first");
+    let text = std::fs::read_to_string(&experiment).unwrap();
+    let text = text.replace("name = \"a run\"", "name = \"run\"").replace("\"data/", "\"the data/");
+    std::fs::write(&experiment, &text).unwrap();
+    assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
+
+    let second = folder.join("a second run.toml");
+    let text = text.replace("the first", "the second");
+    std::fs::write(&second, text.replace("[model]\n", "[model]\nstart = \"all my runs/the first\"\n"))
+        .unwrap();
+    assert_finishes(start_training(&second, &["--threads", "1"]), &second);
+    let run = "all my runs/the second";
+    let looks: [&[&str]; 5] = [
+        &["label", "--model", run, "--features", "the data/dev", "--out", "my labels", "--threads", "1"],
+        &[
+            "evaluate",
+            "--model",
+            run,
+            "--features",
+            "the data/dev",
+            "--json",
+            "my figures.json",
+            "--threads",
+            "1",
+        ],
+        &["verify", run, "my labels", "the data/dev"],
+        &["ledger", "audit", run],
+        &["replay", run, "--round", "0"],
+    ];
+    for words in looks {
+        let (code, said) = ended(Command::new(program("stentor")).args(words).current_dir(&folder));
+        assert_eq!(code, Some(0), "{words:?}: {said}");
+    }
+    assert!(folder.join("my figures.json").is_file() && folder.join("my labels/manifest.json").is_file());
+}
+
+#[test]
+fn a_listener_takes_a_host_by_name_and_says_what_it_expects() {
+    let (folder, _) = corpus();
+    let experiment = write_experiment(folder.path(), "named", BRIEF);
+    let mut coordinator = Command::new(program("coordinator"));
+    coordinator.arg(&experiment).args([
+        "--listen",
+        "localhost:0",
+        "--metrics",
+        "localhost:0",
+        "--json-lines",
+    ]);
+    let mut coordinator = coordinator.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(coordinator.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    coordinator.kill().unwrap();
+    coordinator.wait().unwrap();
+    assert!(line.contains("http://127.0.0.1:"), "{line}");
+    for (program_name, flag) in [
+        ("coordinator", "--listen"),
+        ("coordinator", "--metrics"),
+        ("worker", "--metrics"),
+        ("teacher-labeler", "--metrics"),
+    ] {
+        for (value, found) in [("localhost", "found no port"), ("no-such-host.invalid:1", "no known host")] {
+            let (code, said) = ended(Command::new(program(program_name)).args([flag, value]));
+            assert_eq!(code, Some(2), "{program_name} {flag} {value}: {said}");
+            assert!(said.contains("expected HOST:PORT") && said.contains(found), "{program_name}: {said}");
+        }
     }
 }

@@ -2,6 +2,7 @@ use crate::Replay;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use stentor_runtime::address;
 use stentor_store::{Cache, parse_size};
 
 /// A member of a training cluster: joins the coordinator, which tells it everything about the experiment.
@@ -48,7 +49,7 @@ pub struct Options {
     #[arg(long, env = "STENTOR_CACHE_SIZE", default_value = "20GB", value_name = "SIZE", value_parser = parse_size)]
     pub cache_size: u64,
     /// Address for /metrics and /healthz.
-    #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT")]
+    #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     pub metrics: Option<SocketAddr>,
     /// Longest time without a reachable coordinator before giving up, seconds.
     #[arg(long, env = "STENTOR_PATIENCE", default_value_t = 300.0, value_name = "SECONDS")]

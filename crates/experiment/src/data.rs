@@ -62,7 +62,6 @@ impl Source {
 
 impl Data {
     pub(crate) fn validate(&self) -> Result<(), Error> {
-        require(!self.annotated.is_empty(), "data.annotated", "a folder or URL", "nothing")?;
         require(
             (0.0..=1.0).contains(&self.max_bad_fraction),
             "data.max_bad_fraction",

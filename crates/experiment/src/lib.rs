@@ -11,6 +11,7 @@ mod data;
 mod error;
 mod exchange;
 mod features;
+mod location;
 mod model;
 mod objective;
 mod optimizer;
@@ -106,6 +107,9 @@ impl Experiment {
         self.exchange.validate()?;
         self.cluster.validate()?;
         self.checkpoint.validate()?;
+        for (key, location) in self.locations() {
+            location::validate(key, location)?;
+        }
         if self.exchange.strategy == Strategy::TwoTier { self.validate_two_tier() } else { Ok(()) }
     }
 
@@ -152,18 +156,32 @@ impl Experiment {
         self.thresholds() == GtcApply::Gradient && self.optimizer.kind == OptimizerKind::Sgd
     }
 
+    /// Every folder or URL that the file names, with its key.
+    pub(crate) fn locations(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let Experiment { run, data, model, .. } = self;
+        let optional = [
+            ("data.unannotated", &data.unannotated),
+            ("data.labels", &data.labels),
+            ("data.annotated_labels", &data.annotated_labels),
+            ("data.dev", &data.dev),
+            ("model.start", &model.start),
+        ];
+        let named = optional.into_iter().filter_map(|(key, location)| Some((key, location.as_deref()?)));
+        named.chain([("run.output", &*run.output), ("data.annotated", &*data.annotated)])
+    }
+
     /// The experiment with relative locations, of data, output and start alike, meant from `base`, the experiment file's own folder.
     #[must_use]
     pub fn rebased(mut self, base: &str) -> Self {
-        let data = &mut self.data;
+        let Experiment { run, data, model, .. } = &mut self;
         let optional = [
             &mut data.unannotated,
             &mut data.labels,
             &mut data.annotated_labels,
             &mut data.dev,
-            &mut self.model.start,
+            &mut model.start,
         ];
-        let locations = optional.into_iter().flatten().chain([&mut data.annotated, &mut self.run.output]);
+        let locations = optional.into_iter().flatten().chain([&mut data.annotated, &mut run.output]);
         for location in locations {
             if !location.contains("://") && !location.starts_with('/') {
                 *location = format!("{}/{location}", base.trim_end_matches('/'));

@@ -95,12 +95,6 @@ impl Model {
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
         require((1..=16).contains(&self.layers), "model.layers", "1 to 16", self.layers)?;
-        require((8..=4096).contains(&self.width), "model.width", "8 to 4096", self.width)?;
-        require(
-            self.start.as_deref() != Some(""),
-            "model.start",
-            "the folder or URL of a finished run or of a checkpoint",
-            "nothing",
-        )
+        require((8..=4096).contains(&self.width), "model.width", "8 to 4096", self.width)
     }
 }

@@ -34,7 +34,6 @@ impl Run {
             "run.name",
             "letters, digits, `-`, `_` or `.`",
             &self.name,
-        )?;
-        require(!self.output.is_empty(), "run.output", "a folder or URL", "nothing")
+        )
     }
 }

@@ -87,7 +87,7 @@ fn a_model_that_started_from_another_is_described_as_itself_and_a_fresh_one_as_e
     assert!(!written.contains("start = ") && !written.contains("new_output"), "{written}");
     assert_eq!(Experiment::parse(&started.to_toml()).unwrap(), started);
     let error = read("start = \"\"\n").unwrap_err().to_string();
-    assert!(error.starts_with("`model.start`: expected the folder or URL of a finished run"), "{error}");
+    assert!(error.starts_with("`model.start`: expected a folder or URL, found ``"), "{error}");
     let error = read("strat = \"runs/b\"\n").unwrap_err().to_string();
     assert_eq!(error, "line 8: unknown key `strat`; did you mean `start`?");
     let alone = read("new_output = true\n").unwrap();
@@ -241,4 +241,33 @@ fn a_backward_direction_without_frames_to_start_from_is_warned_of() {
     assert_eq!(read("bidirectional = true", "right_context = 1"), []);
     assert_eq!(read("", ""), []);
     assert_eq!(read("preset = \"student-24m\"\nbidirectional = true", ""), [], "the preset decides");
+}
+
+#[test]
+fn a_home_or_a_variable_in_a_location_is_refused_by_name_and_never_becomes_a_folder() {
+    let keys = ["output", "annotated", "unannotated", "labels", "annotated_labels", "dev", "start"];
+    let read = |key: &str, location: &str| {
+        let of = |name: &str| if name == key { location.to_owned() } else { format!("some/{name}") };
+        let [output, data @ .., start] = keys.map(|name| format!("{name} = \"{}\"\n", of(name)));
+        let data = data.concat();
+        Experiment::parse(&format!("[run]\nname = \"a\"\n{output}[data]\n{data}[model]\n{start}"))
+    };
+    for key in keys {
+        for location in ["~", "~/runs/a", "$HOME/runs/a", "${SCRATCH}/a", "", "  "] {
+            let error = read(key, location).unwrap_err().to_string();
+            let found = format!("found `{location}`");
+            assert!(
+                error.contains(&format!(".{key}`: expected a folder")) && error.ends_with(&found),
+                "{error}"
+            );
+        }
+        for location in ["./~/a", "a b/c d", "~a", "a$", "$1", "s3://bucket/a b", "/a~/b"] {
+            let experiment = read(key, location).unwrap_or_else(|error| panic!("{key}: {error}"));
+            assert_eq!(experiment.warnings(), [], "{location}");
+        }
+        let [Warning::Variable { key: named }] = read(key, "/scratch/$USER/a").unwrap().warnings()[..] else {
+            panic!("{key}");
+        };
+        assert!(named.ends_with(key), "{named}");
+    }
 }

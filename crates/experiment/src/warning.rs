@@ -1,4 +1,5 @@
 use crate::Experiment;
+use crate::location::variable;
 use thiserror::Error;
 
 /// Settings that are valid and still hardly what was meant: said when the experiment is read, and then followed.
@@ -16,6 +17,14 @@ pub enum Warning {
          start from beside it"
     )]
     NewOutputOfNothing,
+    /// A folder's name may hold a dollar sign, but seldom does.
+    #[error(
+        "`{key}` holds what a shell would take for a variable; it is not expanded here, and the folder has that very name"
+    )]
+    Variable {
+        /// Section and key.
+        key: &'static str,
+    },
 }
 
 impl Experiment {
@@ -24,9 +33,11 @@ impl Experiment {
     pub fn warnings(&self) -> Vec<Warning> {
         let no_right_context = self.model.resolved().bidirectional && self.batch.right_context == 0;
         let new_output_of_nothing = self.model.new_output && self.model.start.is_none();
+        let variables = self.locations().filter(|(_, location)| variable(location).is_some());
         [(no_right_context, Warning::NoRightContext), (new_output_of_nothing, Warning::NewOutputOfNothing)]
             .into_iter()
             .filter_map(|(holds, warning)| holds.then_some(warning))
+            .chain(variables.map(|(key, _)| Warning::Variable { key }))
             .collect()
     }
 }

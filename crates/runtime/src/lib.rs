@@ -21,6 +21,7 @@
 //!
 //! Libraries of ours only emit `tracing` events and call [`metrics`]; what becomes of both is decided here.
 
+mod address;
 mod busy;
 pub mod child;
 mod disk;
@@ -36,6 +37,7 @@ pub mod tls;
 mod token;
 pub mod traces;
 
+pub use address::address;
 pub use busy::busy;
 pub use child::Child;
 pub use disk::watch_disk;

@@ -20,6 +20,11 @@ pub(crate) fn open(
     if location.is_empty() {
         return Err(refuse("it is empty".to_owned()));
     }
+    if location == "~" || location.starts_with("~/") {
+        let reason = "`~` stands for a home in a shell alone, and none has read this; write the folder out, or `./~` for one of \
+                      that name";
+        return Err(refuse(reason.to_owned()));
+    }
     if !location.contains("://") {
         return local(absolute(location.as_ref()).map_err(|e| refuse(e.to_string()))?).map_err(refuse);
     }

@@ -7,6 +7,7 @@ use stentor_store::{Error, Store};
 fn a_location_that_cannot_be_opened_says_why() {
     for (location, reason) in [
         ("", "empty"),
+        ("~/runs/a", "write the folder out"),
         ("gopher://x/y", "gopher"),
         ("https://host/x", "https"),
         ("file://otherhost/x", "no local path"),

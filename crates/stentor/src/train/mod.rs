@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "auto")]
     device: String,
     /// Address for the coordinator's /metrics; workers take the ports after it.
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = stentor_runtime::address)]
     metrics: Option<std::net::SocketAddr>,
     /// File for the run's figures.
     #[arg(long, value_name = "FILE")]

@@ -1,0 +1,19 @@
+use crate::error::{Error, require};
+
+/// No shell reads the file: a home or a variable would become a folder of that very name.
+pub(crate) fn validate(key: &'static str, location: &str) -> Result<(), Error> {
+    require(!location.trim().is_empty(), key, "a folder or URL", format!("`{location}`"))?;
+    require(
+        !(location == "~" || location.starts_with("~/") || variable(location) == Some(0)),
+        key,
+        "a folder, absolute or relative to the experiment file, or a URL: `~` and variables are not expanded here, so \
+         write the folder out, or `./~` for one of that name",
+        format!("`{location}`"),
+    )
+}
+
+/// Where a location has what a shell would take for a variable: `$HOME`, `${HOME}`.
+pub(crate) fn variable(location: &str) -> Option<usize> {
+    let is_name = |c: char| c.is_ascii_alphabetic() || c == '_' || c == '{';
+    location.match_indices('$').map(|(at, _)| at).find(|at| location[at + 1..].starts_with(is_name))
+}
