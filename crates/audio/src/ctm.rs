@@ -2,6 +2,7 @@ use crate::Error;
 use crate::alignment::{Micros, StateSpan, thirds};
 use crate::kaldi::{Extent, Unmatched};
 use crate::lines::{IDENTIFIER, Lines, is_visible, shorten};
+use crate::source::open_regular;
 use crate::{DataDirectory, Utterance};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -52,9 +53,9 @@ impl Ctm {
     /// Reads the file once, checks every line and notes where each identifier's are.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::Encoding`] and [`Error::Line`].
+    /// [`Error::Read`], [`Error::NotAFile`], [`Error::Encoding`] and [`Error::Line`].
     pub fn open(path: &Path, kind: CtmKind) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let file = open_regular(path)?;
         let mut lines = Lines::new(path, &file);
         let mut places: HashMap<String, Vec<Place>> = HashMap::new();
         let (mut last, mut empty_spans) = (String::new(), 0);

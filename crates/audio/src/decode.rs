@@ -1,4 +1,5 @@
 use crate::Error;
+use crate::source::{Fault, ReadSeek, Source, open_regular};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -7,7 +8,7 @@ use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Symphonia;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
 /// The largest sample: features are computed on the range of a 16-bit integer.
@@ -44,6 +45,7 @@ pub fn decode<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Result<Audio,
 pub struct Decoder {
     format: Box<dyn FormatReader>,
     codec: Box<dyn AudioDecoder>,
+    fault: Fault,
     track: u32,
     rate_hz: u32,
     expected_samples: Option<u64>,
@@ -71,26 +73,33 @@ impl Decoder {
     /// # Errors
     /// [`Error::NotAudio`] and [`Error::Rate`].
     pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Result<Self, Error> {
-        Self::new(Box::new(Cursor::new(bytes)))
+        Self::from_source(Cursor::new(bytes))
     }
 
     /// Reads from a file.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::NotAudio`] and [`Error::Rate`].
+    /// [`Error::Read`], [`Error::NotAFile`], [`Error::Reading`], [`Error::NotAudio`] and [`Error::Rate`].
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file =
-            std::fs::File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        Self::new(Box::new(file))
+        Self::from_source(open_regular(path)?)
     }
 
-    fn new(source: Box<dyn MediaSource>) -> Result<Self, Error> {
-        guarded(|| Self::probe(source))?
+    /// Reads from whatever can be read and has a length.
+    ///
+    /// # Errors
+    /// [`Error::Reading`], [`Error::NotAudio`] and [`Error::Rate`].
+    pub fn from_source<S: ReadSeek + 'static>(source: S) -> Result<Self, Error> {
+        let source = Source::new(Box::new(source))?;
+        let fault = source.fault();
+        let opened = guarded(|| Self::probe(source))?;
+        fault.check()?;
+        opened
     }
 
-    fn probe(source: Box<dyn MediaSource>) -> Result<Self, Error> {
+    fn probe(source: Source) -> Result<Self, Error> {
         let not_audio = |e: Symphonia| Error::NotAudio(e.to_string());
-        let stream = MediaSourceStream::new(source, Default::default());
+        let fault = source.fault();
+        let stream = MediaSourceStream::new(Box::new(source), Default::default());
         let format = symphonia::default::get_probe()
             .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(not_audio)?;
@@ -114,6 +123,7 @@ impl Decoder {
         Ok(Self {
             format,
             codec,
+            fault,
             track,
             rate_hz,
             expected_samples,
@@ -148,11 +158,14 @@ impl Decoder {
     /// was cut short ends where its last whole packet ends.
     ///
     /// # Errors
-    /// [`Error::Damaged`] and [`Error::NoSamples`] once the end is reached, [`Error::RateChange`],
-    /// [`Error::DecoderPanicked`].
+    /// [`Error::Reading`] where the file cannot be read to its end, [`Error::Damaged`] and [`Error::NoSamples`] once the
+    /// end is reached, [`Error::RateChange`], [`Error::DecoderPanicked`].
     pub fn next_block(&mut self) -> Result<Option<&[f32]>, Error> {
         loop {
-            let packet = match guarded(|| self.format.next_packet())? {
+            let read = guarded(|| self.format.next_packet())?;
+            // Whatever became of it: the library takes some errors for the end, and reads ahead.
+            self.fault.check()?;
+            let packet = match read {
                 Ok(Some(packet)) if packet.track_id == self.track => packet,
                 Ok(Some(_)) => continue,
                 Ok(None) => return self.end(),

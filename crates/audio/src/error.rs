@@ -59,6 +59,24 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// What is no file has no end, or nobody who writes into it.
+    #[error(
+        "cannot read {path}: expected a regular file, found {found}; write what comes out of it into a file first"
+    )]
+    NotAFile {
+        /// Which.
+        path: PathBuf,
+        /// In words.
+        found: &'static str,
+    },
+    /// A file can be opened, but not read to its end.
+    #[error("reading failed after {at} bytes: {source}; what is left of the file is not known")]
+    Reading {
+        /// Bytes before it.
+        at: u64,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A line of a table does not parse.
     #[error("{path}, line {line}: expected {expected}, found `{found}`")]
     Line {

@@ -1,5 +1,6 @@
 use crate::ctm::seconds;
 use crate::lines::{IDENTIFIER, Lines, is_visible, shorten};
+use crate::source::open_regular;
 use crate::{Error, Micros};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -83,7 +84,7 @@ impl DataDirectory {
     /// Reads the tables; audio is not opened.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::Encoding`], [`Error::Line`], [`Error::Pipe`], [`Error::Duplicate`],
+    /// [`Error::Read`], [`Error::NotAFile`], [`Error::Encoding`], [`Error::Line`], [`Error::Pipe`], [`Error::Duplicate`],
     /// [`Error::UnknownRecording`] and [`Error::Empty`].
     pub fn read(directory: &Path) -> Result<Self, Error> {
         let mut places = HashMap::new();
@@ -182,7 +183,7 @@ fn read_segments(path: &Path, recordings: &HashMap<String, usize>) -> Result<Vec
 
 /// Calls `each` with line number, first word and the rest; skips blank lines.
 fn each_line(path: &Path, mut each: impl FnMut(usize, &str, &str) -> Result<(), Error>) -> Result<(), Error> {
-    let file = std::fs::File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let file = open_regular(path)?;
     let mut lines = Lines::new(path, &file);
     while let Some(line) = lines.next_line()? {
         let text = line.text.trim_ascii();

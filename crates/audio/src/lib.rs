@@ -26,6 +26,7 @@ mod lines;
 mod mel;
 mod normalise;
 mod resample;
+mod source;
 
 pub use alignment::{FrameClock, Micros, StateSpan, TOLERANCE_FRAMES, frame_labels, thirds};
 pub use ctm::{Ctm, CtmKind};
@@ -36,6 +37,7 @@ pub use fbank::{Fbank, stacked_frames};
 pub use kaldi::{DataDirectory, Extent, Recording, Unmatched, Utterance};
 pub use normalise::{Moments, Normaliser, STD_FLOOR};
 pub use resample::{Resampler, resampled_length};
+pub use source::{ReadSeek, open_regular};
 
 #[cfg(test)]
 mod tests;

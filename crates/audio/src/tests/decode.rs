@@ -22,9 +22,9 @@ pub(crate) fn wav(rate_hz: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
     bytes
 }
 
-const FLAC: &[u8] = include_bytes!("data/tone.flac");
-const OGG: &[u8] = include_bytes!("data/tone.ogg");
-const MP3: &[u8] = include_bytes!("data/tone.mp3");
+pub(super) const FLAC: &[u8] = include_bytes!("data/tone.flac");
+pub(super) const OGG: &[u8] = include_bytes!("data/tone.ogg");
+pub(super) const MP3: &[u8] = include_bytes!("data/tone.mp3");
 
 /// How far a clip is from the tone that the three files hold: 440 Hz, half of full scale, 16 kHz.
 fn distance_from_the_tone(audio: &Audio) -> f32 {

@@ -5,3 +5,4 @@ mod fbank;
 mod kaldi;
 mod normalise;
 mod resample;
+mod source;

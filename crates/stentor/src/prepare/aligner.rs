@@ -12,12 +12,13 @@ use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use stentor_audio::{Micros, StateSpan};
+use stentor_audio::{Micros, StateSpan, open_regular};
 
 /// Rate at which an aligner gets its audio.
 pub(super) const ALIGNER_RATE_HZ: u32 = 16_000;
@@ -67,9 +68,7 @@ pub(super) fn identity(command: &str) -> anyhow::Result<String> {
     let mut hash = blake3::Hasher::new();
     hash.update(command.as_bytes());
     for word in words(command)? {
-        if let Ok(mut file) = std::fs::File::open(&word)
-            && file.metadata().is_ok_and(|file| file.is_file())
-        {
+        if let Ok(mut file) = open_regular(Path::new(&word)) {
             let mut content = blake3::Hasher::new();
             std::io::copy(&mut file, &mut content).with_context(|| format!("cannot read {word}"))?;
             hash.update(content.finalize().as_bytes());

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use stentor_audio::{CtmKind, DataDirectory, Micros};
+use stentor_audio::{CtmKind, DataDirectory, Micros, open_regular};
 use stentor_experiment::{Experiment, Features};
 use stentor_shards::FeatureSetOptions;
 
@@ -305,10 +305,8 @@ fn stamp(path: &Path) -> Option<(u64, Option<u64>)> {
 }
 
 fn hash_file(path: &Path) -> anyhow::Result<String> {
-    let read = || {
-        let mut hash = blake3::Hasher::new();
-        std::io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
-        std::io::Result::Ok(hash.finalize().to_hex().to_string())
-    };
-    read().with_context(|| format!("cannot read {}", path.display()))
+    let mut hash = blake3::Hasher::new();
+    let copied = std::io::copy(&mut open_regular(path)?, &mut hash);
+    copied.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(hash.finalize().to_hex().to_string())
 }

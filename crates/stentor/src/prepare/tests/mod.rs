@@ -4,6 +4,7 @@ mod inventory;
 mod memo;
 mod ordered;
 mod shuffle;
+mod sound;
 mod split;
 mod spoken;
 mod stories;
