@@ -1,21 +1,18 @@
 use crate::Error;
+use crate::formats::{self, Piece, Stream};
+use crate::mix::Mixer;
 use crate::source::{Fault, ReadSeek, Source, open_regular};
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_FLAC;
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::Error as Symphonia;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
-use symphonia::core::meta::MetadataOptions;
 
 /// The largest sample: features are computed on the range of a 16-bit integer.
 pub const FULL_SCALE: f32 = 32_768.0;
 
-/// Longest silence, in samples, that stands for one damaged packet: no codec here has longer packets.
-const LONGEST_PACKET: u64 = 1 << 16;
+/// Silence that is given at once.
+const SILENT_BLOCK: u64 = 1 << 14;
+
+/// Samples that may be lost whatever the length: the first two frames of a clip that was cut out of a longer MP3.
+const EDGES: u64 = 2 * 1_152;
 
 /// A whole clip.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,45 +21,69 @@ pub struct Audio {
     pub samples: Vec<f32>,
     /// Samples per second.
     pub rate_hz: u32,
-    /// Packets that did not decode and are silent in `samples`.
-    pub damaged_packets: u64,
+    /// What else is to be said.
+    pub heard: Heard,
 }
 
-/// Decodes a whole file held in memory: WAV, FLAC, MP3 or Ogg Vorbis, told apart by content.
+/// What is to be said of a file besides its samples, as far as it was decoded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Samples per second.
+    pub rate_hz: u32,
+    /// Given so far.
+    pub samples: u64,
+    /// As many as the header states; none where it does not, or cannot know.
+    pub stated: Option<u64>,
+    /// The file ends before its sound does: there are fewer samples than stated, or the last packet is not whole.
+    pub is_cut_short: bool,
+    /// Those that did not decode and are silence of their length, so that what follows keeps its time.
+    pub lost_samples: u64,
+    /// Packets that held them.
+    pub damaged_packets: u64,
+    /// Channels that the samples are the mean of; 1 where there was one, or one was chosen.
+    pub averaged_channels: usize,
+    /// Whatever else somebody who made the file would want to know, a sentence each.
+    pub remarks: Vec<String>,
+}
+
+impl Heard {
+    /// Seconds of so many samples.
+    #[must_use]
+    pub fn seconds(&self, samples: u64) -> f64 {
+        samples as f64 / f64::from(self.rate_hz.max(1))
+    }
+}
+
+/// Decodes a whole file held in memory: WAV, NIST SPHERE, FLAC, MP3 or Ogg Vorbis, told apart by content.
 ///
 /// # Errors
-/// [`Error::NotAudio`], [`Error::Damaged`], [`Error::NoSamples`], [`Error::RateChange`] and [`Error::Rate`].
+/// As [`Decoder::from_source`] and [`Decoder::next_block`].
 pub fn decode<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Result<Audio, Error> {
     let mut decoder = Decoder::from_bytes(bytes)?;
-    let mut samples = Vec::with_capacity(decoder.expected_samples().unwrap_or(0).min(1 << 26) as usize);
+    let mut samples = Vec::new();
     while let Some(block) = decoder.next_block()? {
         samples.extend_from_slice(block);
     }
-    Ok(Audio { samples, rate_hz: decoder.rate_hz, damaged_packets: decoder.damaged })
+    Ok(Audio { samples, rate_hz: decoder.rate_hz(), heard: decoder.heard()? })
 }
 
 /// Decodes a file block by block, so that hours of audio need no hours of memory.
 pub struct Decoder {
-    format: Box<dyn FormatReader>,
-    codec: Box<dyn AudioDecoder>,
+    stream: Box<dyn Stream>,
     fault: Fault,
-    track: u32,
-    rate_hz: u32,
-    expected_samples: Option<u64>,
+    mixer: Mixer,
     interleaved: Vec<f32>,
     mono: Vec<f32>,
-    packets: u64,
-    damaged: u64,
-    samples: u64,
-    /// Timestamp at which the next packet should start; only FLAC's are exact enough to tell a gap.
-    next_start: Option<i64>,
+    /// Silence that is still to be given.
+    silence: u64,
+    heard: Heard,
 }
 
 impl std::fmt::Debug for Decoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Decoder")
-            .field("rate_hz", &self.rate_hz)
-            .field("samples", &self.samples)
+            .field("rate_hz", &self.rate_hz())
+            .field("heard", &self.heard)
             .finish_non_exhaustive()
     }
 }
@@ -71,7 +92,7 @@ impl Decoder {
     /// Reads from memory.
     ///
     /// # Errors
-    /// [`Error::NotAudio`] and [`Error::Rate`].
+    /// As [`Decoder::from_source`].
     pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Result<Self, Error> {
         Self::from_source(Cursor::new(bytes))
     }
@@ -79,7 +100,7 @@ impl Decoder {
     /// Reads from a file.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::NotAFile`], [`Error::Reading`], [`Error::NotAudio`] and [`Error::Rate`].
+    /// [`Error::Read`], [`Error::NotAFile`], and as [`Decoder::from_source`].
     pub fn open(path: &Path) -> Result<Self, Error> {
         Self::from_source(open_regular(path)?)
     }
@@ -87,151 +108,119 @@ impl Decoder {
     /// Reads from whatever can be read and has a length.
     ///
     /// # Errors
-    /// [`Error::Reading`], [`Error::NotAudio`] and [`Error::Rate`].
+    /// [`Error::Reading`], [`Error::Format`] for what is not read, [`Error::Malformed`] for what is but not so,
+    /// [`Error::Rate`] and [`Error::DecoderPanicked`].
     pub fn from_source<S: ReadSeek + 'static>(source: S) -> Result<Self, Error> {
         let source = Source::new(Box::new(source))?;
         let fault = source.fault();
-        let opened = guarded(|| Self::probe(source))?;
+        let opened = formats::open(source);
         fault.check()?;
-        opened
-    }
-
-    fn probe(source: Source) -> Result<Self, Error> {
-        let not_audio = |e: Symphonia| Error::NotAudio(e.to_string());
-        let fault = source.fault();
-        let stream = MediaSourceStream::new(Box::new(source), Default::default());
-        let format = symphonia::default::get_probe()
-            .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
-            .map_err(not_audio)?;
-        let track = format
-            .default_track(TrackType::Audio)
-            .ok_or_else(|| Error::NotAudio("no audio track of a known codec".to_owned()))?;
-        let parameters = track
-            .codec_params
-            .as_ref()
-            .and_then(|p| p.audio())
-            .ok_or_else(|| Error::NotAudio("no parameters for the audio track".to_owned()))?;
-        let rate_hz = parameters.sample_rate.ok_or_else(|| Error::NotAudio("no sample rate".to_owned()))?;
+        let stream = opened?;
+        let rate_hz = stream.rate_hz();
         if !(1_000..=768_000).contains(&rate_hz) {
             return Err(Error::Rate(rate_hz));
         }
-        let codec = symphonia::default::get_codecs()
-            .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-            .map_err(not_audio)?;
-        let next_start = (parameters.codec == CODEC_ID_FLAC).then_some(0);
-        let (track, expected_samples) = (track.id, track.num_frames);
-        Ok(Self {
-            format,
-            codec,
-            fault,
-            track,
-            rate_hz,
-            expected_samples,
-            interleaved: Vec::new(),
-            mono: Vec::new(),
-            packets: 0,
-            damaged: 0,
-            samples: 0,
-            next_start,
-        })
+        let heard = Heard { rate_hz, stated: stream.stated(), ..Heard::default() };
+        let (interleaved, mono) = (Vec::new(), Vec::new());
+        Ok(Self { stream, fault, mixer: Mixer::default(), interleaved, mono, silence: 0, heard })
+    }
+
+    /// Takes one channel of several instead of their mean: the one with this number, from 1. A file with one channel is read
+    /// as it is. To be called before anything is read.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchChannel`].
+    pub fn choosing(mut self, channel: Option<usize>) -> Result<Self, Error> {
+        let channels = self.stream.channels();
+        match channel {
+            Some(asked) if channels > 1 && !(1..=channels).contains(&asked) => {
+                Err(Error::NoSuchChannel { asked, channels })
+            }
+            _ => {
+                self.mixer = Mixer::choosing(channel);
+                Ok(self)
+            }
+        }
     }
 
     /// Samples per second.
     #[must_use]
     pub fn rate_hz(&self) -> u32 {
-        self.rate_hz
+        self.stream.rate_hz()
     }
 
-    /// Number of samples as the header tells or implies it, without decoding; an estimate for MP3 without such a header.
-    #[must_use]
-    pub fn expected_samples(&self) -> Option<u64> {
-        self.expected_samples
-    }
-
-    /// Packets so far that did not decode and were given as silence of their length, so that what follows keeps its time.
-    #[must_use]
-    pub fn damaged_packets(&self) -> u64 {
-        self.damaged
-    }
-
-    /// The next samples, mono, ±[`FULL_SCALE`]: the mean of the channels. `None` at the end of the file; a file that
-    /// was cut short ends where its last whole packet ends.
+    /// Number of samples that are there, whatever the header states. Of MP3, Ogg Vorbis and FLAC that was cut short the
+    /// packets are counted; nothing is decoded.
     ///
     /// # Errors
-    /// [`Error::Reading`] where the file cannot be read to its end, [`Error::Damaged`] and [`Error::NoSamples`] once the
-    /// end is reached, [`Error::RateChange`], [`Error::DecoderPanicked`].
+    /// [`Error::Reading`], [`Error::RateChange`], [`Error::Joined`], [`Error::Format`], [`Error::DecoderPanicked`].
+    pub fn count_samples(mut self) -> Result<u64, Error> {
+        let counted = self.stream.count();
+        self.fault.check()?;
+        counted
+    }
+
+    /// The next samples, mono, ±[`FULL_SCALE`]: the mean of the channels, or the one that was chosen. `None` at the end of
+    /// the file; a file that was cut short ends where its last whole packet ends, and [`Decoder::heard`] says so.
+    ///
+    /// # Errors
+    /// [`Error::Reading`] where the file cannot be read to its end, [`Error::RateChange`], [`Error::FloatScale`],
+    /// [`Error::Joined`], [`Error::Format`] for a stream of another codec behind the first, [`Error::NoSuchChannel`],
+    /// [`Error::DecoderPanicked`]; once the end is reached, [`Error::NoSamples`] and those of [`Decoder::heard`].
     pub fn next_block(&mut self) -> Result<Option<&[f32]>, Error> {
-        loop {
-            let read = guarded(|| self.format.next_packet())?;
-            // Whatever became of it: the library takes some errors for the end, and reads ahead.
+        self.mono.clear();
+        while self.mono.is_empty() {
+            if self.silence > 0 {
+                let block = self.silence.min(SILENT_BLOCK);
+                self.silence -= block;
+                self.mono.resize(block as usize, 0.0);
+                break;
+            }
+            let piece = self.stream.next(&mut self.interleaved);
             self.fault.check()?;
-            let packet = match read {
-                Ok(Some(packet)) if packet.track_id == self.track => packet,
-                Ok(Some(_)) => continue,
-                Ok(None) => return self.end(),
-                Err(Symphonia::IoError(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-                    return self.end();
+            match piece? {
+                Piece::Sound { channels } => {
+                    self.mixer.mix(&self.interleaved, channels, FULL_SCALE, &mut self.mono)?;
                 }
-                Err(_) => {
-                    self.packets += 1;
-                    self.damaged += 1;
-                    return self.end();
+                Piece::Lost { samples, packets } => {
+                    self.silence = samples;
+                    self.heard.lost_samples += samples;
+                    self.heard.damaged_packets += packets;
                 }
-            };
-            self.packets += 1;
-            self.mono.clear();
-            // The demuxer skips what it cannot read and leaves a gap in the timestamps, which count samples.
-            if let Some(expected) = &mut self.next_start {
-                let start = packet.pts.get();
-                let gap = start.saturating_sub(*expected).max(0) as u64;
-                *expected = start.saturating_add_unsigned(packet.dur.get());
-                if gap > 0 {
-                    self.packets += 1;
-                    self.damaged += 1;
-                    self.mono.resize(gap.min(LONGEST_PACKET) as usize, 0.0);
-                }
-            }
-            match guarded(|| self.codec.decode(&packet))? {
-                Ok(buffer) => {
-                    let (rate_hz, channels) = (buffer.spec().rate(), buffer.spec().channels().count());
-                    if rate_hz != self.rate_hz {
-                        return Err(Error::RateChange { before_hz: self.rate_hz, after_hz: rate_hz });
-                    }
-                    buffer.copy_to_vec_interleaved(&mut self.interleaved);
-                    let scale = FULL_SCALE / channels.max(1) as f32;
-                    let frames = self.interleaved.chunks_exact(channels.max(1));
-                    self.mono.extend(frames.map(|frame| frame.iter().sum::<f32>() * scale));
-                }
-                Err(_) => {
-                    self.damaged += 1;
-                    let silence = packet.dur.get().min(LONGEST_PACKET) as usize;
-                    self.mono.resize(self.mono.len() + silence, 0.0);
-                }
-            }
-            if !self.mono.is_empty() {
-                self.samples += self.mono.len() as u64;
-                return Ok(Some(&self.mono));
+                Piece::End => return self.end(),
             }
         }
+        self.heard.samples += self.mono.len() as u64;
+        Ok(Some(&self.mono))
     }
 
-    /// One or two damaged packets are normal at the edges of clips that were cut out of a longer MP3.
-    fn end(&self) -> Result<Option<&[f32]>, Error> {
-        if self.damaged > 2 && self.damaged * 10 > self.packets
-            || self.damaged > 0 && self.damaged == self.packets
-        {
-            return Err(Error::Damaged { damaged: self.damaged, packets: self.packets });
+    fn end(&mut self) -> Result<Option<&[f32]>, Error> {
+        let falls_short = self.heard.stated.is_some_and(|stated| self.heard.samples < stated);
+        self.heard.is_cut_short = falls_short || self.stream.ends_early();
+        if self.heard.samples == 0 {
+            return Err(Error::NoSamples);
         }
-        if self.samples == 0 { Err(Error::NoSamples) } else { Ok(None) }
+        self.heard()?;
+        Ok(None)
     }
-}
 
-/// Runs a step of the decoder's library, whose panics on malformed input must not end a run over millions of files.
-/// The decoder is not used again after one.
-fn guarded<T>(step: impl FnOnce() -> T) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(step)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Error::DecoderPanicked(text.unwrap_or("no message").to_owned())
-    })
+    /// What is to be said of the file as far as it was decoded.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where too much was lost, [`Error::Cancelled`] where the channels cancel.
+    pub fn heard(&self) -> Result<Heard, Error> {
+        let Heard { samples, lost_samples: lost, .. } = self.heard;
+        if lost > 0 && lost >= samples || lost > EDGES && lost * 10 > samples {
+            return Err(Error::Damaged {
+                lost_s: self.heard.seconds(lost),
+                of_s: self.heard.seconds(samples),
+            });
+        }
+        self.mixer.check()?;
+        Ok(Heard {
+            averaged_channels: self.mixer.averaged(),
+            remarks: self.stream.remarks(),
+            ..self.heard.clone()
+        })
+    }
 }

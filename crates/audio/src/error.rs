@@ -5,15 +5,66 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// The bytes are in no format that is read here.
-    #[error("expected WAV, FLAC, MP3 or Ogg Vorbis audio, found something else ({0})")]
-    NotAudio(String),
-    /// More packets than can be bridged by silence do not decode.
-    #[error("{damaged} of {packets} packets are damaged, at most a tenth may be")]
+    #[error("expected WAV, FLAC, MP3, Ogg Vorbis or NIST SPHERE audio, found {found}; {remedy}")]
+    Format {
+        /// Its name, or what it begins with.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A format that is read here, but not well formed.
+    #[error("the {format} file is not whole or not well formed: {reason}")]
+    Malformed {
+        /// Its name.
+        format: &'static str,
+        /// In words.
+        reason: String,
+    },
+    /// More sound than can be bridged by silence does not decode.
+    #[error("{lost_s:.3} of {of_s:.3} s are damaged, at most a tenth may be")]
     Damaged {
-        /// Packets that did not decode.
-        damaged: u64,
-        /// Packets read.
-        packets: u64,
+        /// Seconds that did not decode.
+        lost_s: f64,
+        /// Seconds read.
+        of_s: f64,
+    },
+    /// Another file begins within the file, and the last sound of the first one cannot be told from its head.
+    #[error(
+        "another {format} file begins {at_s:.3} s after the start: files were joined byte by byte; take them apart"
+    )]
+    Joined {
+        /// Of both.
+        format: &'static str,
+        /// Seconds of sound before it.
+        at_s: f64,
+    },
+    /// Numbers that are no samples of full scale 1.
+    #[error(
+        "expected float samples within ±1, found {found}: samples of integers, written as floats? Scale them \
+         (`ffmpeg -i FILE -af volume=1/32768 FILE.wav` for those of 16 bits)"
+    )]
+    FloatScale {
+        /// The first one.
+        found: f32,
+    },
+    /// A channel was chosen that is not there.
+    #[error("channel {asked} was chosen, and the file has {channels}; channels count from 1")]
+    NoSuchChannel {
+        /// From 1.
+        asked: usize,
+        /// Of the file.
+        channels: usize,
+    },
+    /// The mean of the channels is next to nothing.
+    #[error(
+        "its {channels} channels cancel: their mean has {percent:.2} % of their power, as that of opposite phases; choose \
+         one by --channel or `reco2file_and_channel`"
+    )]
+    Cancelled {
+        /// Of the file.
+        channels: usize,
+        /// Of the power.
+        percent: f64,
     },
     /// The decoder's library gave up in an unforeseen way.
     #[error("the decoder panicked ({0}): the file is malformed in a way it does not foresee")]

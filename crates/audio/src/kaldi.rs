@@ -12,6 +12,8 @@ pub struct Recording {
     pub id: String,
     /// Absolute, or relative to where the program runs.
     pub path: PathBuf,
+    /// From `reco2file_and_channel`: of a file with several channels the one to take, from 1.
+    pub channel: Option<usize>,
 }
 
 /// Which part of its recording an utterance is.
@@ -47,7 +49,8 @@ pub struct Utterance {
     pub group: Option<String>,
 }
 
-/// A Kaldi data directory: `wav.scp` and, if there, `segments`, `text`, `utt2spk` and our `utt2group`.
+/// A Kaldi data directory: `wav.scp` and, if there, `reco2file_and_channel`, `segments`, `text`, `utt2spk` and our
+/// `utt2group`.
 ///
 /// Paths in `wav.scp` are relative to the directory or absolute. Pipes are refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +59,8 @@ pub struct DataDirectory {
     pub recordings: Vec<Recording>,
     /// In the order of `segments`, else of `wav.scp`.
     pub utterances: Vec<Utterance>,
-    /// Lines of `text`, `utt2spk` and `utt2group` for utterances that are not there, by table.
+    /// Lines of `text`, `utt2spk` and `utt2group` for utterances that are not there, and of `reco2file_and_channel` for
+    /// recordings, by table.
     pub unmatched: BTreeMap<String, Unmatched>,
 }
 
@@ -99,13 +103,19 @@ impl DataDirectory {
             }
             insert(&mut places, id, recordings.len(), &scp, line)?;
             lines.push(line);
-            recordings.push(Recording { id: id.to_owned(), path: directory.join(rest) });
+            recordings.push(Recording { id: id.to_owned(), path: directory.join(rest), channel: None });
             Ok(())
         })?;
         if recordings.is_empty() {
             return Err(Error::Empty(scp));
         }
 
+        let mut unmatched = BTreeMap::new();
+        let channels = directory.join(CHANNELS);
+        if channels.exists() {
+            let others = read_channels(&channels, &places, &mut recordings)?;
+            unmatched.extend((others.ids > 0).then(|| (CHANNELS.to_owned(), others)));
+        }
         let segments = directory.join("segments");
         let mut utterances = if segments.exists() {
             read_segments(&segments, &places)?
@@ -117,7 +127,6 @@ impl DataDirectory {
         };
         let by_id: HashMap<String, usize> =
             utterances.iter().enumerate().map(|(i, u)| (u.id.clone(), i)).collect();
-        let mut unmatched: BTreeMap<String, Unmatched> = BTreeMap::new();
         for (table, names, set) in TABLES {
             let path = directory.join(table);
             if !path.exists() {
@@ -132,7 +141,7 @@ impl DataDirectory {
                 match by_id.get(id) {
                     Some(&i) if !rest.is_empty() => set(&mut utterances[i], rest),
                     Some(_) => {}
-                    None => unmatched.entry(table.to_owned()).or_default().add(id),
+                    None => unmatched.entry(table.to_owned()).or_insert_with(Unmatched::default).add(id),
                 }
                 Ok(())
             })?;
@@ -147,6 +156,43 @@ impl Utterance {
     }
 }
 
+/// Which channel of its file a recording is.
+const CHANNELS: &str = "reco2file_and_channel";
+
+/// Notes the channels of recordings; gives the names that no recording has.
+fn read_channels(
+    path: &Path,
+    places: &HashMap<String, usize>,
+    recordings: &mut [Recording],
+) -> Result<Unmatched, Error> {
+    const EXPECTED: &str = "`recording file channel`, the channel a number from 1 or a letter from A";
+    let (mut seen, mut others) = (HashMap::new(), Unmatched::default());
+    each_line(path, |line, id, rest| {
+        insert(&mut seen, id, line, path, line)?;
+        let channel = match rest.split_ascii_whitespace().collect::<Vec<_>>()[..] {
+            [_, channel] => channel_number(channel),
+            _ => None,
+        };
+        let channel = channel.ok_or_else(|| malformed(path, line, EXPECTED, rest))?;
+        match places.get(id) {
+            Some(&place) => recordings[place].channel = Some(channel),
+            None => others.add(id),
+        }
+        Ok(())
+    })?;
+    Ok(others)
+}
+
+/// `1` and `A` are the first.
+fn channel_number(text: &str) -> Option<usize> {
+    match text.as_bytes() {
+        [letter @ b'A'..=b'Z' | letter @ b'a'..=b'z'] => {
+            Some(usize::from(letter.to_ascii_uppercase() - b'A') + 1)
+        }
+        _ => text.parse().ok().filter(|&channel| channel > 0),
+    }
+}
+
 type Set = fn(&mut Utterance, &str);
 /// Each table's name, whether its second column is one identifier, and where that goes.
 const TABLES: [(&str, bool, Set); 3] = [
@@ -157,7 +203,7 @@ const TABLES: [(&str, bool, Set); 3] = [
 
 fn read_segments(path: &Path, recordings: &HashMap<String, usize>) -> Result<Vec<Utterance>, Error> {
     const EXPECTED: &str =
-        "`utterance recording start end`, in seconds (audio is taken as mono: no channel column)";
+        "`utterance recording start end`, in seconds (no channel: that is in `reco2file_and_channel`)";
     let mut seen = HashMap::new();
     let mut utterances = Vec::new();
     each_line(path, |line, id, rest| {

@@ -3,6 +3,7 @@
 use crate::Error;
 use std::fs::{File, FileType};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,11 +38,15 @@ pub trait ReadSeek: Read + Seek + Send + Sync {}
 
 impl<T: Read + Seek + Send + Sync> ReadSeek for T {}
 
-/// A source of known length that remembers its first error, for decoders' libraries take some errors for the end.
+/// The part of a file that holds sound. It remembers its first error, for decoders' libraries take some errors for the end.
 pub(crate) struct Source {
     inner: Box<dyn ReadSeek>,
-    length: u64,
+    /// In bytes of the file; positions of the source count from its start.
+    range: Range<u64>,
+    /// In bytes of the file.
     position: u64,
+    /// Bytes of the file that read as others, and the place of the first.
+    patch: (u64, Vec<u8>),
     fault: Fault,
 }
 
@@ -53,34 +58,110 @@ impl Source {
         let ends = inner.seek(SeekFrom::End(0)).and_then(|length| inner.rewind().map(|()| length));
         let length = ends.map_err(|error| fault.note(0, error));
         fault.check()?;
-        Ok(Self { inner, length: length.unwrap_or(0), position: 0, fault })
+        let range = 0..length.unwrap_or(0);
+        Ok(Self { inner, range, position: 0, patch: (0, Vec::new()), fault })
     }
 
     /// Where this source's first error will be found, whoever owns it then.
     pub(crate) fn fault(&self) -> Fault {
         self.fault.clone()
     }
+
+    /// Bytes from start to end.
+    pub(crate) fn len(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+
+    /// Leaves out what is outside of `range`, such as tags; the source then stands at the new start.
+    ///
+    /// # Errors
+    /// [`Error::Reading`].
+    pub(crate) fn narrow(&mut self, range: Range<u64>) -> Result<(), Error> {
+        let (start, end) = (self.range.start + range.start, self.range.start + range.end);
+        self.range = start.min(self.range.end)..end.min(self.range.end);
+        self.go_to(0)
+    }
+
+    /// Makes the bytes from `at` on read as `bytes`.
+    pub(crate) fn patch(&mut self, at: u64, bytes: Vec<u8>) {
+        self.patch = (self.range.start + at, bytes);
+    }
+
+    /// # Errors
+    /// [`Error::Reading`].
+    pub(crate) fn go_to(&mut self, at: u64) -> Result<(), Error> {
+        // Remembered, and found by the check.
+        let _ = self.seek(SeekFrom::Start(at));
+        self.fault.check()
+    }
+
+    /// Fills the buffer from here on as far as there are bytes; gives their number.
+    ///
+    /// # Errors
+    /// [`Error::Reading`].
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                // Remembered, and found by the check.
+                Err(_) => break,
+            }
+        }
+        self.fault.check()?;
+        Ok(filled)
+    }
+
+    /// Up to `length` bytes from `at` on, fewer at the end.
+    ///
+    /// # Errors
+    /// [`Error::Reading`].
+    pub(crate) fn bytes_at(&mut self, at: u64, length: usize) -> Result<Vec<u8>, Error> {
+        self.go_to(at)?;
+        let mut bytes = vec![0; length];
+        let filled = self.fill(&mut bytes)?;
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
 }
 
 impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.inner.read(buffer) {
-                Ok(read) => {
-                    self.position += read as u64;
-                    return Ok(read);
-                }
+        let room = self.range.end.saturating_sub(self.position).min(buffer.len() as u64) as usize;
+        if room == 0 {
+            return Ok(0);
+        }
+        let read = loop {
+            match self.inner.read(&mut buffer[..room]) {
+                Ok(read) => break read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.fault.note(self.position, error)),
             }
+        };
+        let (at, bytes) = &self.patch;
+        for (place, byte) in (*at..).zip(bytes) {
+            if (self.position..self.position + read as u64).contains(&place) {
+                buffer[(place - self.position) as usize] = *byte;
+            }
         }
+        self.position += read as u64;
+        Ok(read)
     }
 }
 
 impl Seek for Source {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.position = self.inner.seek(to).map_err(|error| self.fault.note(self.position, error))?;
-        Ok(self.position)
+        let place = match to {
+            SeekFrom::Start(place) => self.range.start.checked_add(place),
+            SeekFrom::End(offset) => self.range.end.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        let place = place.filter(|&place| place >= self.range.start);
+        let place = place.ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
+        self.position =
+            self.inner.seek(SeekFrom::Start(place)).map_err(|error| self.fault.note(self.position, error))?;
+        Ok(self.position - self.range.start)
     }
 }
 
@@ -90,7 +171,7 @@ impl MediaSource for Source {
     }
 
     fn byte_len(&self) -> Option<u64> {
-        Some(self.length)
+        Some(self.len())
     }
 }
 
@@ -99,7 +180,7 @@ impl MediaSource for Source {
 pub(crate) struct Fault(Arc<Mutex<Option<(u64, io::Error)>>>);
 
 impl Fault {
-    /// Keeps the first error; gives one like it for the caller's caller.
+    /// Keeps the first error; gives one like it.
     fn note(&self, at: u64, error: io::Error) -> io::Error {
         let copy = copy_of(&error);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((at, error));

@@ -32,7 +32,7 @@ fn scratch() -> &'static Path {
     SCRATCH.get_or_init(|| make().expect("a folder for scratch files")).path()
 }
 
-const TABLES: [&str; 5] = ["wav.scp", "segments", "text", "utt2spk", "utt2group"];
+const TABLES: [&str; 6] = ["wav.scp", "segments", "text", "utt2spk", "utt2group", "reco2file_and_channel"];
 
 /// A data directory: the tables one after the other, with a line of `---` between them.
 pub(crate) fn kaldi(data: &[u8]) {
@@ -87,7 +87,7 @@ pub(crate) fn ctm(data: &[u8]) {
                 speaker: None,
                 group: None,
             };
-            let recordings = vec![Recording { id: name.to_owned(), path: PathBuf::new() }];
+            let recordings = vec![Recording { id: name.to_owned(), path: PathBuf::new(), channel: None }];
             let corpus = DataDirectory { recordings, utterances: Vec::new(), unmatched: BTreeMap::new() };
             let spans = |utterance| ctm.spans(&utterance, &corpus).expect("a file that has not changed");
             let (whole, end) = (spans(utterance(name, Extent::Whole)), Some(200_000));

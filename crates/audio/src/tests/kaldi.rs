@@ -55,6 +55,22 @@ fn segments_cut_recordings_into_utterances() {
 }
 
 #[test]
+fn a_recording_may_be_a_channel_of_a_file() {
+    let scp = ("wav.scp", "call-a call.wav\ncall-b call.wav\nother other.wav\n");
+    let table = "call-b call B\ncall-a call 1\nwho what 2\n";
+    let data = DataDirectory::read(directory(&[scp, ("reco2file_and_channel", table)]).path()).unwrap();
+    let channels: Vec<_> = data.recordings.iter().map(|recording| recording.channel).collect();
+    assert_eq!(channels, [Some(1), Some(2), None]);
+    assert_eq!(data.unmatched["reco2file_and_channel"].examples, ["who"]);
+    for line in ["call-a call\n", "call-a call 0\n", "call-a call left\n", "call-a call 1 2\n"] {
+        let error = refusal(&[scp, ("reco2file_and_channel", line)]);
+        assert!(matches!(error, Error::Line { line: 1, .. }), "{line}: {error}");
+    }
+    let twice = refusal(&[scp, ("reco2file_and_channel", "call-a call 1\ncall-a call 2\n")]);
+    assert!(matches!(twice, Error::Duplicate { line: 2, .. }), "{twice}");
+}
+
+#[test]
 fn a_pipe_is_refused_with_a_way_out() {
     let error = refusal(&[("wav.scp", "a x.wav\nb sph2pipe -f wav b.sph |\n")]);
     assert!(matches!(&error, Error::Pipe { line: 2, id, .. } if id == "b"), "{error}");

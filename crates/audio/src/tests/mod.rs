@@ -1,8 +1,13 @@
 mod alignment;
+mod channels;
+mod compressed;
 mod ctm;
 mod decode;
 mod fbank;
+mod files;
+mod formats;
 mod kaldi;
 mod normalise;
 mod resample;
 mod source;
+mod wav;

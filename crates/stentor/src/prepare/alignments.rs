@@ -67,6 +67,8 @@ impl Alignments {
 pub(super) struct AlignerRun<'a> {
     pub(super) command: &'a str,
     pub(super) processes: usize,
+    /// Of recordings with several channels the one to take.
+    pub(super) channel: Option<usize>,
     pub(super) patience: Duration,
 }
 
@@ -91,18 +93,19 @@ pub(super) fn align(
     let memo = Memo::open(folder)?;
     let identity = identity(run.command)?;
     let bar = audio_bar("aligning", jobs.iter().map(|job| job.duration).sum());
-    let equip = || Tools { clips: ClipReader::new(ALIGNER_RATE_HZ), aligner: None };
+    let equip = || Tools { clips: ClipReader::new(ALIGNER_RATE_HZ, run.channel), aligner: None };
     let align_job = |tools: &mut Tools, job: &Job| {
         let utterances = work.utterances(job);
         let Tools { clips, aligner } = tools;
-        clips.read(&work.data.recordings[job.recording].path, &utterances, |i, samples| {
+        clips.read(&work.data.recordings[job.recording], &utterances, |i, samples| {
             align_clip(utterances[i], &samples, &memo, run, &identity, aligner)
         })
     };
     ordered(jobs, run.processes, 16 * run.processes, equip, align_job, |job, result| {
         bar.inc(milliseconds(job.duration));
         match result {
-            Ok(()) => Ok(()),
+            // What is to be said of it is said when its features are made.
+            Ok(_) => Ok(()),
             Err(Trouble::Bad(reason)) => bad.add(&work.data.recordings[job.recording].id, reason),
             Err(Trouble::Fatal(error)) => Err(error),
         }

@@ -1,8 +1,7 @@
 //! Utterances as samples, read one recording at a time.
 
 use std::collections::HashMap;
-use std::path::Path;
-use stentor_audio::{Decoder, Error, Extent, Micros, Resampler, Utterance, cut};
+use stentor_audio::{Decoder, Error, Extent, Heard, Micros, Recording, Resampler, Utterance, cut};
 
 /// Why a recording gave less than all its utterances.
 #[derive(Debug)]
@@ -28,26 +27,29 @@ impl From<anyhow::Error> for Trouble {
 /// Decodes recordings and brings their utterances to one rate. Keeps a resampler for each source rate it met.
 pub(super) struct ClipReader {
     rate_hz: u32,
+    channel: Option<usize>,
     resamplers: HashMap<u32, Resampler>,
 }
 
 impl ClipReader {
-    /// A reader that delivers samples at `rate_hz`.
-    pub(super) fn new(rate_hz: u32) -> Self {
-        Self { rate_hz, resamplers: HashMap::new() }
+    /// A reader that delivers samples at `rate_hz`; of recordings with several channels those of this one, where
+    /// `reco2file_and_channel` names no other, or else their mean.
+    pub(super) fn new(rate_hz: u32, channel: Option<usize>) -> Self {
+        Self { rate_hz, channel, resamplers: HashMap::new() }
     }
 
-    /// Hands each utterance of one recording to `give`, with its place in `utterances`; ±32768, mono.
+    /// Hands each utterance of one recording to `give`, with its place in `utterances`; ±32768, mono. Gives what is to be
+    /// said of the recording.
     ///
     /// # Errors
     /// [`Trouble::Bad`] if the file does not decode, perhaps after some of its utterances were given.
     pub(super) fn read(
         &mut self,
-        path: &Path,
+        recording: &Recording,
         utterances: &[&Utterance],
         mut give: impl FnMut(usize, Vec<f32>) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
-        let mut decoder = Decoder::open(path)?;
+    ) -> Result<Heard, Trouble> {
+        let mut decoder = Decoder::open(&recording.path)?.choosing(recording.channel.or(self.channel))?;
         let from_hz = decoder.rate_hz();
         let resampler = match self.resamplers.entry(from_hz) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
@@ -61,7 +63,8 @@ impl ClipReader {
                 return Err(Trouble::Bad("the samples are not finite numbers".to_owned()));
             }
             give(i, resampler.resample(samples)?)
-        })
+        })?;
+        Ok(decoder.heard()?)
     }
 }
 

@@ -8,13 +8,14 @@ use super::ordered::ordered;
 use super::progress::{audio_bar, milliseconds};
 use super::random::Random;
 use super::shuffle::ShuffleBuffer;
+use super::sound::Sound;
 use super::split::Set;
 use super::summary::{LeftOut, Named, Reason};
 use super::work::{Job, Work};
 use std::collections::BTreeMap;
 use stentor_audio::{
-    DataDirectory, Error, Extent, Fbank, FrameClock, Micros, Moments, StateSpan, Utterance, frame_labels,
-    stacked_frames,
+    DataDirectory, Error, Extent, Fbank, FrameClock, Heard, Micros, Moments, StateSpan, Utterance,
+    frame_labels, stacked_frames,
 };
 use stentor_experiment::Features;
 use stentor_shards::{FeatureRow, FeatureWriter, f16};
@@ -31,6 +32,8 @@ pub(super) struct Recipe<'a> {
     pub(super) inventory: &'a Inventory,
     /// Added to the alignments' times.
     pub(super) shift: Micros,
+    /// Of recordings with several channels the one to take.
+    pub(super) channel: Option<usize>,
     pub(super) threads: usize,
 }
 
@@ -44,6 +47,8 @@ pub(super) struct Gathered {
     pub(super) rows: BTreeMap<Set, u64>,
     /// Segments that reach over the end of their recording.
     pub(super) cut_segments: Named,
+    /// What is to be said of the recordings.
+    pub(super) sound: Sound,
     /// Frames of the annotated set that each senone labels.
     pub(super) annotated_frames: Vec<u64>,
 }
@@ -83,6 +88,7 @@ pub(super) fn make(
         nearest_states: 0,
         rows: BTreeMap::new(),
         cut_segments: Named::default(),
+        sound: Sound::default(),
         annotated_frames: vec![0; recipe.inventory.senones().len()],
     };
     let limit = if jobs.iter().any(|job| job.utterances.len() > 1) { SHUFFLE_FRAMES } else { 0 };
@@ -96,7 +102,7 @@ pub(super) fn make(
     };
 
     let equip = || Tools {
-        clips: ClipReader::new(recipe.settings.sample_rate_hz),
+        clips: ClipReader::new(recipe.settings.sample_rate_hz, recipe.channel),
         fbank: recipe.fbank.clone(),
         frames: Vec::new(),
     };
@@ -104,7 +110,10 @@ pub(super) fn make(
     ordered(jobs, recipe.threads, 8 * recipe.threads, equip, make_job, |job, result| {
         bar.inc(milliseconds(job.duration));
         let rows = match result {
-            Ok(rows) => rows,
+            Ok((rows, heard)) => {
+                gathered.sound.add(&work.data.recordings[job.recording].id, &heard);
+                rows
+            }
             Err(Trouble::Bad(reason)) => {
                 for &i in &job.utterances {
                     left_out.add(Reason::BadRecording, work.sets[i], &work.data.utterances[i].id, &reason);
@@ -161,11 +170,11 @@ fn make_recording(
     job: &Job,
     recipe: &Recipe<'_>,
     tools: &mut Tools,
-) -> Result<Vec<Made>, Trouble> {
+) -> Result<(Vec<Made>, Heard), Trouble> {
     let utterances = work.utterances(job);
     let Tools { clips, fbank, frames } = tools;
     let mut made = Vec::with_capacity(utterances.len());
-    clips.read(&work.data.recordings[job.recording].path, &utterances, |i, samples| {
+    let heard = clips.read(&work.data.recordings[job.recording], &utterances, |i, samples| {
         let utterance = job.utterances[i];
         frames.clear();
         let count = stacked_frames(fbank.compute(&samples, frames), recipe.settings.stack);
@@ -186,7 +195,7 @@ fn make_recording(
         Ok(())
     })?;
     made.sort_by_key(|m| m.utterance);
-    Ok(made)
+    Ok((made, heard))
 }
 
 /// Whether a recording had less for a segment than it asks for; what rounding and resampling take away is not counted.

@@ -33,9 +33,10 @@ impl Identical {
             .into_par_iter()
             .filter_map(|i| Some((i, digest(&data.recordings[i].path).ok()?)))
             .collect();
-        let mut by_digest: HashMap<blake3::Hash, Vec<usize>> = HashMap::new();
+        let mut by_digest: HashMap<(blake3::Hash, Option<usize>), Vec<usize>> = HashMap::new();
         for (i, digest) in digests {
-            by_digest.entry(digest).or_default().push(i);
+            // Channels of one file are different sound.
+            by_digest.entry((digest, data.recordings[i].channel)).or_default().push(i);
         }
         let mut families: Vec<Vec<usize>> = by_digest.into_values().filter(|same| same.len() > 1).collect();
         families.iter_mut().for_each(|family| family.sort_unstable());

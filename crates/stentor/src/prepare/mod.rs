@@ -2,7 +2,7 @@
 //!
 //! The stages, each streaming and on all cores:
 //!
-//! 1. *scan*: every recording's header, for rates and lengths;
+//! 1. *scan*: every recording's rate and length, of what is there and not of what its header states;
 //! 2. *split*: groups (or speakers, or utterances) are dealt to the sets by time, with a recorded seed;
 //! 3. *align*: the aligner runs over annotated, dev and test. The unannotated part is never aligned, its texts are
 //!    never read;
@@ -28,6 +28,7 @@ mod random;
 mod scan;
 mod settings;
 mod shuffle;
+mod sound;
 mod split;
 mod spoken;
 mod summary;
@@ -119,7 +120,7 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
 
     let mut bad = BadFiles::new(data.recordings.len(), settings.max_bad);
     let mut left_out = LeftOut::default();
-    let scan = Scan::run(&data, settings.threads, &mut bad)?;
+    let scan = Scan::run(&data, settings.channel, settings.threads, &mut bad)?;
     let nyquist_hz = scan.nyquist_hz().context("no recording can be read")?;
     let fbank = Fbank::new(&settings.features, nyquist_hz)?;
     watch.lap("scan");
@@ -145,6 +146,7 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
         alignments: &alignments,
         inventory: &inventory,
         shift: settings.shift,
+        channel: settings.channel,
         threads: settings.threads,
     };
     let mut writers = BTreeMap::new();
@@ -197,6 +199,7 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
         left_out,
         unmatched,
         cut_segments: gathered.cut_segments,
+        sound: gathered.sound,
         dropped_marks: dropped_marks(settings, &work),
         empty_phones: alignments.empty_phones(),
         silence_phones: phones_of(|s| s.silence).len(),
@@ -260,7 +263,12 @@ fn align(settings: &Settings, work: &Work<'_>, bad: &mut BadFiles) -> anyhow::Re
         Source::Ctm(path, kind) => Ok(Alignments::Ctm(Ctm::open(path, *kind)?)),
         Source::Aligner(command) => {
             let jobs = work.jobs(|_, set| set.is_aligned());
-            let run = AlignerRun { command, processes: settings.threads, patience: settings.patience };
+            let run = AlignerRun {
+                command,
+                processes: settings.threads,
+                channel: settings.channel,
+                patience: settings.patience,
+            };
             Ok(Alignments::Memo(alignments::align(work, &jobs, &run, &settings.out, bad)?))
         }
     }

@@ -1,19 +1,19 @@
-//! A first look at every recording's header: rate and length, before anything is decided.
+//! A first look at every recording: rate and length, before anything is decided.
 
 use super::bad::BadFiles;
 use super::ordered::ordered;
 use std::collections::BTreeMap;
-use stentor_audio::{DataDirectory, Decoder, Error, Extent, Micros, Utterance};
+use stentor_audio::{DataDirectory, Decoder, Error, Extent, Micros, Recording, Utterance};
 
 /// Share of the time that a sample rate needs before it narrows the mel range of the whole corpus. A few telephone
 /// clips in a wide-band corpus shall not cost it its upper band.
 const RATE_SHARE: f64 = 0.01;
 
-/// What a header tells.
+/// What is known of a recording before it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) rate_hz: u32,
-    /// For MP3 without a length tag an estimate.
+    /// Of what is there, whatever the header states.
     pub(super) duration: Micros,
 }
 
@@ -24,13 +24,18 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// Reads all headers.
+    /// Looks at all recordings; of files with several channels at the one with this number, if any.
     ///
     /// # Errors
     /// When more files are bad than bearable.
-    pub(super) fn run(data: &DataDirectory, threads: usize, bad: &mut BadFiles) -> anyhow::Result<Self> {
+    pub(super) fn run(
+        data: &DataDirectory,
+        channel: Option<usize>,
+        threads: usize,
+        bad: &mut BadFiles,
+    ) -> anyhow::Result<Self> {
         let mut headers = Vec::with_capacity(data.recordings.len());
-        let read = |(): &mut (), recording: &stentor_audio::Recording| read_header(&recording.path);
+        let read = |(): &mut (), recording: &Recording| look(recording, channel);
         ordered(
             &data.recordings,
             threads,
@@ -101,22 +106,13 @@ impl Scan {
     }
 }
 
-fn read_header(path: &std::path::Path) -> Result<Header, Error> {
-    let mut decoder = Decoder::open(path)?;
-    let samples = match decoder.expected_samples() {
-        Some(samples) => samples,
-        // No length in the header: count.
-        None => {
-            let mut samples = 0;
-            while let Some(block) = decoder.next_block()? {
-                samples += block.len() as u64;
-            }
-            samples
-        }
-    };
+fn look(recording: &Recording, channel: Option<usize>) -> Result<Header, Error> {
+    let decoder = Decoder::open(&recording.path)?.choosing(recording.channel.or(channel))?;
+    let rate_hz = decoder.rate_hz();
+    let samples = decoder.count_samples()?;
     if samples == 0 {
         return Err(Error::NoSamples);
     }
-    let micros = u128::from(samples) * 1_000_000 / u128::from(decoder.rate_hz());
-    Ok(Header { rate_hz: decoder.rate_hz(), duration: micros.min(1 << 50) as Micros })
+    let micros = u128::from(samples) * 1_000_000 / u128::from(rate_hz);
+    Ok(Header { rate_hz, duration: micros.min(1 << 50) as Micros })
 }

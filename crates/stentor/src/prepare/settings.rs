@@ -4,6 +4,7 @@ use super::aligner;
 use super::split::{Fractions, SplitBy};
 use anyhow::{Context, bail};
 use serde::Serialize;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stentor_audio::{CtmKind, DataDirectory, Micros, open_regular};
@@ -13,8 +14,8 @@ use stentor_shards::FeatureSetOptions;
 /// `stentor prepare`: a Kaldi-style data directory becomes feature sets: annotated, unannotated, dev and test.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
-    /// Kaldi-style data directory: `wav.scp` (paths of WAV, FLAC, MP3 or Ogg Vorbis files, no pipes) and, if there,
-    /// `segments`, `text`, `utt2spk` and `utt2group`.
+    /// Kaldi-style data directory: `wav.scp` (paths of WAV, FLAC, MP3, Ogg Vorbis or NIST SPHERE files, no pipes) and, if
+    /// there, `reco2file_and_channel`, `segments`, `text`, `utt2spk` and `utt2group`.
     #[arg(long, value_name = "DIR")]
     corpus: PathBuf,
     /// Folder that receives the sets `annotated`, `unannotated`, `dev` and `test`, and `split.json`.
@@ -48,6 +49,10 @@ pub(crate) struct Args {
     /// `utt2group` has any; else speakers, where all are known and the sets come near the wanted shares; else nothing.
     #[arg(long, value_name = "WHAT")]
     split_by: Option<SplitBy>,
+    /// Of recordings with several channels the one to take, from 1, where `reco2file_and_channel` names no other. Default:
+    /// the mean of the channels.
+    #[arg(long, value_name = "N")]
+    channel: Option<NonZero<usize>>,
     /// Seed of the split and of the order of utterances; recorded in `split.json`.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -135,6 +140,8 @@ pub(super) struct Settings {
     pub(super) patience: Duration,
     pub(super) fractions: Fractions,
     pub(super) split_by: Option<SplitBy>,
+    /// From 1.
+    pub(super) channel: Option<usize>,
     pub(super) seed: u64,
     pub(super) threads: usize,
     pub(super) json: Option<PathBuf>,
@@ -152,6 +159,7 @@ struct Inputs<'a> {
     features: &'a Features,
     fractions: &'a Fractions,
     split_by: Option<SplitBy>,
+    channel: Option<usize>,
     seed: u64,
     alignments: String,
     shift: Micros,
@@ -197,7 +205,7 @@ impl Settings {
         if args.row_group_frames == 0 || args.shard_frames < args.row_group_frames {
             bail!("--row-group-frames must be at least 1 and --shard-frames at least as much");
         }
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self {
             corpus: args.corpus,
             out: args.out,
@@ -207,6 +215,7 @@ impl Settings {
             patience: Duration::from_secs(args.aligner_timeout_s.max(1)),
             fractions,
             split_by: args.split_by,
+            channel: args.channel.map(NonZero::get),
             seed: args.seed,
             threads: args.jobs.unwrap_or_else(cores).clamp(1, 1_024),
             json: args.json,
@@ -224,7 +233,8 @@ impl Settings {
     /// # Errors
     /// When a table cannot be read.
     pub(super) fn fingerprint(&self, data: &DataDirectory) -> anyhow::Result<String> {
-        const TABLES: [&str; 5] = ["wav.scp", "segments", "text", "utt2spk", "utt2group"];
+        const TABLES: [&str; 6] =
+            ["wav.scp", "reco2file_and_channel", "segments", "text", "utt2spk", "utt2group"];
         let table = |name: &&str| {
             let path = self.corpus.join(name);
             path.exists().then(|| hash_file(&path)).transpose()
@@ -234,6 +244,7 @@ impl Settings {
             features: &self.features,
             fractions: &self.fractions,
             split_by: self.split_by,
+            channel: self.channel,
             seed: self.seed,
             alignments: match &self.source {
                 Source::Ctm(path, kind) => format!("{kind:?} {}", hash_file(path)?),

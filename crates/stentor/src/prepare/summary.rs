@@ -1,5 +1,6 @@
 //! What came of it: for the terminal, for `--json`, and for the next run.
 
+use super::sound::Sound;
 use super::split::{Set, SplitBy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -145,6 +146,8 @@ pub(super) struct Summary {
     pub(super) unmatched: BTreeMap<String, Named>,
     /// Segments that reach over the end of their recording and were cut there.
     pub(super) cut_segments: Named,
+    #[serde(flatten)]
+    pub(super) sound: Sound,
     /// Marks in texts that are not speech, such as `[noise]`, and were not given to the aligner; how often each.
     pub(super) dropped_marks: BTreeMap<String, u64>,
     /// Phones of no duration in the alignments.
@@ -209,6 +212,7 @@ impl fmt::Display for Summary {
         if self.cut_segments.count > 0 {
             writeln!(f, "{} segments were cut: {}", self.cut_segments.count, self.cut_segments)?;
         }
+        write!(f, "{}", self.sound)?;
         if !self.dropped_marks.is_empty() {
             let marks: Vec<String> =
                 self.dropped_marks.iter().map(|(mark, n)| format!("{n} {mark}")).collect();

@@ -1,0 +1,163 @@
+//! Samples one after the other, as WAV and SPHERE hold them.
+
+use super::{Piece, Stream};
+use crate::Error;
+use crate::source::Source;
+
+/// Samples of each channel that are read at once.
+const BLOCK: u64 = 1 << 14;
+
+/// Above this a sample is no sound of full scale 1, however carelessly it was mixed: 24 dB over.
+const LOUDEST: f32 = 16.0;
+
+/// How a sample is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// Unsigned, of one byte.
+    U8,
+    /// Signed, of this many bytes, 2 to 4.
+    Signed(u8),
+    F32,
+    F64,
+    ALaw,
+    MuLaw,
+}
+
+impl Encoding {
+    fn bytes(self) -> usize {
+        match self {
+            Encoding::U8 | Encoding::ALaw | Encoding::MuLaw => 1,
+            Encoding::Signed(bytes) => usize::from(bytes),
+            Encoding::F32 => 4,
+            Encoding::F64 => 8,
+        }
+    }
+
+    /// The value of a sample whose bytes are little-endian; full scale 1.
+    fn value(self, bytes: &[u8]) -> f32 {
+        let mut wide = [0; 8];
+        match self {
+            Encoding::U8 => (f32::from(bytes[0]) - 128.0) / 128.0,
+            Encoding::Signed(_) => {
+                // At the upper end, so that the sign is where it belongs.
+                wide[4 - bytes.len()..4].copy_from_slice(bytes);
+                i32::from_le_bytes([wide[0], wide[1], wide[2], wide[3]]) as f32 / 2_147_483_648.0
+            }
+            Encoding::F32 => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+            Encoding::F64 => {
+                wide.copy_from_slice(bytes);
+                f64::from_le_bytes(wide) as f32
+            }
+            Encoding::ALaw => f32::from(a_law(bytes[0])) / 32_768.0,
+            Encoding::MuLaw => f32::from(mu_law(bytes[0])) / 32_768.0,
+        }
+    }
+}
+
+/// ITU-T G.711, A-law: sign, exponent of 3 bits, mantissa of 4; even bits inverted.
+fn a_law(byte: u8) -> i16 {
+    let code = byte ^ 0x55;
+    let (exponent, mantissa) = (code >> 4 & 7, i16::from(code & 0xf) << 4);
+    let magnitude = if exponent == 0 { mantissa + 8 } else { (mantissa + 0x108) << (exponent - 1) };
+    if code & 0x80 == 0 { -magnitude } else { magnitude }
+}
+
+/// ITU-T G.711, µ-law: sign, exponent of 3 bits, mantissa of 4; all bits inverted, a bias of 132.
+fn mu_law(byte: u8) -> i16 {
+    let code = !byte;
+    let magnitude = ((i16::from(code & 0xf) << 3 | 0x84) << (code >> 4 & 7)) - 0x84;
+    if code & 0x80 == 0 { magnitude } else { -magnitude }
+}
+
+/// Where samples are in a file, and how they are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) encoding: Encoding,
+    pub(super) is_big_endian: bool,
+    /// At least one.
+    pub(super) channels: u16,
+    pub(super) rate_hz: u32,
+    /// Byte of the first sample.
+    pub(super) start: u64,
+    /// Bytes of samples that are there.
+    pub(super) bytes: u64,
+    /// Bytes of samples that the header states; none where its writer did not know.
+    pub(super) stated: Option<u64>,
+    pub(super) remarks: Vec<String>,
+}
+
+impl Layout {
+    /// Bytes of one moment.
+    pub(super) fn frame(&self) -> usize {
+        self.encoding.bytes() * usize::from(self.channels)
+    }
+}
+
+/// Reads samples.
+pub(super) struct Reader {
+    layout: Layout,
+    source: Source,
+    /// Samples of each channel that are still to be read.
+    left: u64,
+    begun: bool,
+    bytes: Vec<u8>,
+}
+
+impl Reader {
+    pub(super) fn new(layout: Layout, source: Source) -> Self {
+        let left = layout.bytes / layout.frame() as u64;
+        Self { layout, source, left, begun: false, bytes: Vec::new() }
+    }
+}
+
+impl Stream for Reader {
+    fn rate_hz(&self) -> u32 {
+        self.layout.rate_hz
+    }
+
+    fn channels(&self) -> usize {
+        usize::from(self.layout.channels)
+    }
+
+    fn stated(&self) -> Option<u64> {
+        self.layout.stated.map(|bytes| bytes / self.layout.frame() as u64)
+    }
+
+    fn next(&mut self, samples: &mut Vec<f32>) -> Result<Piece, Error> {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.source.go_to(self.layout.start)?;
+        }
+        let frame = self.layout.frame();
+        self.bytes.resize(self.left.min(BLOCK) as usize * frame, 0);
+        let whole = self.source.fill(&mut self.bytes)? / frame;
+        if whole == 0 {
+            return Ok(Piece::End);
+        }
+        self.left -= whole as u64;
+        let encoding = self.layout.encoding;
+        let written = self.bytes[..whole * frame].chunks_exact_mut(encoding.bytes());
+        samples.clear();
+        samples.extend(written.map(|sample| {
+            if self.layout.is_big_endian {
+                sample.reverse();
+            }
+            encoding.value(sample)
+        }));
+        match samples.iter().find(|sample| sample.abs() > LOUDEST && sample.is_finite()) {
+            Some(&found) => Err(Error::FloatScale { found }),
+            None => Ok(Piece::Sound { channels: usize::from(self.layout.channels) }),
+        }
+    }
+
+    fn count(&mut self) -> Result<u64, Error> {
+        Ok(self.left)
+    }
+
+    fn ends_early(&self) -> bool {
+        false
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.layout.remarks.clone()
+    }
+}
