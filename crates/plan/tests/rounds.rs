@@ -1,51 +1,12 @@
 //! Who does what, round by round.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod small;
+
+use small::{A, M, batches, one_pass, plan, run, source};
 use std::collections::{BTreeMap, BTreeSet};
-use stentor_experiment::{Batch, Interleave, Schedule, Source};
-use stentor_plan::audit::{Audit, Extent};
-use stentor_plan::{Catalogue, Error, Lease, Plan, Position, RoundPlan, RoundSize, RowGroup};
-
-const A: Source = Source::Annotated;
-const M: Source = Source::MachineLabeled;
-
-/// Units of 4 batches of 100 frames each; `annotated` and `machine_labeled` count units.
-fn plan(annotated: usize, machine_labeled: usize, schedule: &Schedule) -> Plan {
-    let batch = Batch { chunk_frames: 10, chunks: 10, unit_batches: 4, ..Batch::default() };
-    let units = |n| Catalogue { row_groups: vec![RowGroup { frames: 390, utterances: 2 }; n] };
-    let machine_labeled = (machine_labeled > 0).then(|| units(machine_labeled));
-    Plan::new(units(annotated), machine_labeled, &batch, schedule, 5).unwrap()
-}
-
-fn one_pass() -> Schedule {
-    Schedule { passes: 1, annotated_passes: 1, ..Schedule::default() }
-}
-
-/// Runs to the end without losses and returns each round.
-fn run(plan: &Plan, members: &[u32], size: RoundSize) -> Vec<RoundPlan> {
-    let mut position = Position::new(plan);
-    let everybody = members.iter().copied().collect();
-    let mut rounds = Vec::new();
-    let mut audit = Audit::new(plan);
-    while let Some(round) = position.assign(plan, members, size) {
-        let committed = position.commit(plan, &round, &everybody).unwrap();
-        committed.leases.iter().for_each(|lease| audit.record(lease));
-        rounds.push(round);
-    }
-    assert!(position.finished(plan));
-    assert_eq!(position.committed_frames(), plan.total_frames());
-    assert!(audit.findings(Extent::WholeRun).is_clean());
-    rounds
-}
-
-/// Of a round of one batch each: all its batches'.
-fn source(round: &RoundPlan) -> Source {
-    round.leases.values().flatten().next().unwrap().source
-}
-
-fn batches(leases: &[Lease]) -> u32 {
-    leases.iter().map(|lease| lease.batches).sum()
-}
+use stentor_experiment::{Interleave, Schedule, Source};
+use stentor_plan::{Error, Lease, Position, RoundSize};
 
 #[test]
 fn a_slot_works_through_its_unit_before_it_takes_another() {
@@ -64,75 +25,6 @@ fn a_slot_works_through_its_unit_before_it_takes_another() {
 }
 
 #[test]
-fn a_block_is_dealt_as_so_many_rounds_of_one_batch() {
-    let plan = plan(9, 0, &one_pass());
-    let singles = run(&plan, &[1, 2, 3], RoundSize::Batch);
-    let blocks = run(&plan, &[1, 2, 3], RoundSize::Block(6));
-    assert_eq!(blocks.len(), 2);
-    for slot in [1, 2, 3] {
-        let units = |rounds: &[RoundPlan]| {
-            let mut units: Vec<u64> = rounds.iter().flat_map(|r| &r.leases[&slot]).map(|l| l.unit).collect();
-            units.dedup();
-            units
-        };
-        assert_eq!(units(&singles), units(&blocks));
-    }
-    // Six batches: the whole of one unit and the half of the next.
-    assert_eq!(blocks[0].leases[&1].iter().map(|l| l.batches).collect::<Vec<_>>(), [4, 2]);
-}
-
-/// Batch by batch, a slot's work in the order of computation.
-fn work(rounds: &[RoundPlan], slot: u32) -> Vec<Lease> {
-    let one = |lease: &Lease| {
-        let lease = *lease;
-        (lease.first_batch..lease.first_batch + lease.batches).map(move |first_batch| Lease {
-            first_batch,
-            batches: 1,
-            ..lease
-        })
-    };
-    rounds.iter().flat_map(|round| &round.leases[&slot]).flat_map(one).collect()
-}
-
-const INTERLEAVES: [Interleave; 3] = [Interleave::SubEpoch, Interleave::Batch, Interleave::Segregated];
-
-#[test]
-fn a_block_spans_sources_and_is_dealt_as_so_many_rounds_of_one_batch() {
-    // Stretches of 12 and 6 batches, which two or three slots share without a rest; blocks of 5 begin and end anywhere.
-    for (interleave, members) in INTERLEAVES.into_iter().flat_map(|i| [(i, &[0, 1][..]), (i, &[2, 3, 9])]) {
-        let plan = plan(6, 12, &Schedule { interleave, sub_epoch_batches: 12, ..one_pass() });
-        let singles = run(&plan, members, RoundSize::Batch);
-        let blocks = run(&plan, members, RoundSize::Block(5));
-        for &slot in members {
-            assert_eq!(work(&blocks, slot), work(&singles, slot), "{interleave:?}, {members:?}, slot {slot}");
-        }
-        let both = |round: &&RoundPlan| {
-            Source::ALL.iter().all(|&s| round.leases.values().flatten().any(|lease| lease.source == s))
-        };
-        assert!(blocks.iter().filter(both).count() > 0, "{interleave:?}: no block has both sources");
-    }
-}
-
-#[test]
-fn every_block_is_full_but_the_last_one_also_where_stretches_have_too_few_batches_for_all() {
-    // A sub-epoch is 10 machine-labeled batches and one or two annotated ones, for up to 7 slots.
-    for (interleave, slots) in INTERLEAVES.into_iter().flat_map(|i| (1..=7).map(move |n| (i, n))) {
-        let plan = plan(2, 15, &Schedule { interleave, sub_epoch_batches: 10, ..one_pass() });
-        let members: Vec<u32> = (0..slots).collect();
-        let rounds = run(&plan, &members, RoundSize::Block(4));
-        let (last, full) = rounds.split_last().unwrap();
-        for round in full {
-            assert!(round.leases.values().all(|l| batches(l) == 4), "{interleave:?}, {slots}: {round:?}");
-        }
-        let sizes = last.leases.values().map(|l| batches(l));
-        assert!(
-            sizes.clone().max().unwrap() - sizes.min().unwrap() <= 1,
-            "{interleave:?}, {slots}: {last:?}"
-        );
-    }
-}
-
-#[test]
 fn a_round_of_one_batch_each_never_mixes_sources() {
     // 10 machine-labeled batches, then 2 annotated ones, for 4 slots: the rest of a stretch is a round of its own.
     let schedule = Schedule { sub_epoch_batches: 10, ..one_pass() };
@@ -141,26 +33,6 @@ fn a_round_of_one_batch_each_never_mixes_sources() {
         .map(|round| (source(round), round.leases.values().filter(|l| !l.is_empty()).count()))
         .collect();
     assert_eq!(shape, [(M, 4), (M, 4), (M, 2), (A, 2), (M, 4), (M, 4), (M, 2), (A, 2)]);
-}
-
-#[test]
-fn a_lost_block_of_both_sources_returns_to_both_ledgers() {
-    let schedule = Schedule { sub_epoch_batches: 4, ..one_pass() };
-    let plan = plan(2, 4, &schedule);
-    let mut position = Position::new(&plan);
-    let round = position.assign(&plan, &[0, 1], RoundSize::Block(6)).unwrap();
-    let committed = position.commit(&plan, &round, &BTreeSet::from([1])).unwrap();
-    assert_eq!(committed.leases, round.leases[&1]);
-    let of = |leases: &[Lease], source| -> u32 {
-        leases.iter().filter(|lease| lease.source == source).map(|lease| lease.batches).sum()
-    };
-    for source in Source::ALL {
-        let mine = of(&round.leases[&1], source);
-        assert!(mine > 0);
-        assert_eq!(position.committed(source), u64::from(mine));
-        assert!(of(&position.open(source), source) >= of(&round.leases[&0], source));
-    }
-    position.check(&plan).unwrap();
 }
 
 #[test]
@@ -331,95 +203,6 @@ fn the_same_batches_are_done_whatever_the_number_of_slots() {
     assert_eq!(alone.len() as u64, Source::ALL.map(|s| plan.total_batches(s)).iter().sum::<u64>());
     assert_eq!(alone, multiset(&[3, 17], RoundSize::Batch));
     assert_eq!(alone, multiset(&(0..64).collect::<Vec<_>>(), RoundSize::Block(5)));
-}
-
-#[test]
-fn a_position_goes_through_json_and_is_checked_against_its_plan() {
-    let plan_of_run = plan(5, 0, &one_pass());
-    let mut position = Position::new(&plan_of_run);
-    for contributed in [&[0, 4][..], &[4], &[]] {
-        let round = position.assign(&plan_of_run, &[0, 4], RoundSize::Block(3)).unwrap();
-        position.commit(&plan_of_run, &round, &contributed.iter().copied().collect()).unwrap();
-    }
-    let json = serde_json::to_string(&position).unwrap();
-    let read: Position = serde_json::from_str(&json).unwrap();
-    assert_eq!(read, position);
-    assert_eq!(
-        serde_json::from_value::<Position>(serde_json::to_value(&position).unwrap()).unwrap(),
-        position
-    );
-    read.check(&plan_of_run).unwrap();
-
-    let error = read.check(&plan(6, 0, &one_pass())).unwrap_err();
-    assert!(matches!(error, Error::OtherPlan { .. }), "{error}");
-    assert!(error.to_string().contains("start a new run"), "{error}");
-}
-
-#[test]
-fn a_run_that_an_earlier_version_began_is_not_gone_on_with_by_other_batches() {
-    // As written before cuts moved from pass to pass.
-    let saved = r#"{"plan":7081050536268165042,"annotated":{"turn":0,"holds":[],"returned":[],"committed":0,"committed_frames":0},
-        "machine_labeled":{"turn":0,"holds":[],"returned":[],"committed":0,"committed_frames":0}}"#;
-    let position: Position = serde_json::from_str(saved).unwrap();
-    let error = position.check(&plan(5, 0, &one_pass())).unwrap_err();
-    assert_eq!(error, Error::EarlierVersion);
-    assert!(error.to_string().contains("finish it with the version that began it"), "{error}");
-}
-
-#[test]
-fn a_position_that_would_lose_or_double_a_batch_is_found_out() {
-    let plan = plan(5, 0, &one_pass());
-    let mut position = Position::new(&plan);
-    let round = position.assign(&plan, &[0, 4], RoundSize::Block(3)).unwrap();
-    position.commit(&plan, &round, &BTreeSet::from([0])).unwrap();
-    position.check(&plan).unwrap();
-    let json = serde_json::to_value(&position).unwrap();
-
-    type Forgery = fn(&mut serde_json::Value);
-    let forgeries: [(&str, Forgery); 9] = [
-        ("a commit too many", |p| p["annotated"]["committed"] = 4.into()),
-        ("frames too few", |p| p["annotated"]["committed_frames"] = 1.into()),
-        ("more units taken", |p| p["annotated"]["turn"] = 3.into()),
-        ("units beyond the run", |p| p["annotated"]["turn"] = 6.into()),
-        ("a lost lease", |p| p["annotated"]["returned"] = serde_json::json!([])),
-        ("a shrunken lease", |p| p["annotated"]["returned"][0]["batches"] = 1.into()),
-        ("a lease of batches that do not exist", |p| p["annotated"]["returned"][0]["first_batch"] = 3.into()),
-        ("a lease of the other source", |p| {
-            p["annotated"]["returned"][0]["source"] = "machine-labeled".into()
-        }),
-        ("a lease twice", |p| {
-            let lease = p["annotated"]["returned"][0].clone();
-            p["annotated"]["returned"] = serde_json::json!([lease, lease]);
-        }),
-    ];
-    for (name, forge) in forgeries {
-        let mut forged = json.clone();
-        forge(&mut forged);
-        assert_ne!(forged, json, "{name}");
-        let forged: Position = serde_json::from_value(forged).unwrap();
-        assert!(forged.check(&plan).is_err(), "{name}");
-    }
-
-    let mut two_holds = json;
-    let hold = two_holds["annotated"]["holds"][0].clone();
-    two_holds["annotated"]["holds"] = serde_json::json!([hold, hold]);
-    assert!(serde_json::from_value::<Position>(two_holds).is_err());
-}
-
-#[test]
-fn a_position_stays_small_however_large_the_data() {
-    let plan = plan(20_000, 0, &one_pass());
-    let mut position = Position::new(&plan);
-    let members: Vec<u32> = (0..8).collect();
-    for round in 0..3000_u32 {
-        let next = position.assign(&plan, &members, RoundSize::Batch).unwrap();
-        // One contribution is lost every time.
-        let contributed = members.iter().copied().filter(|slot| *slot != round % 8).collect();
-        position.commit(&plan, &next, &contributed).unwrap();
-    }
-    let open = position.open(A).len();
-    assert!(open < 40, "{open}");
-    assert!(serde_json::to_string(&position).unwrap().len() < 5000);
 }
 
 #[test]

@@ -80,11 +80,11 @@ fn unusual_but_sound_headers_are_read() {
         ("a fact chunk of 8 bytes", riff(&[plain.clone(), chunk(b"fact", &[9; 8]), data.clone()])),
         ("an empty list", riff(&[plain.clone(), chunk(b"LIST", &[]), data.clone()])),
         ("a list of odd length", riff(&[plain.clone(), chunk(b"LIST", b"INFO?"), data.clone()])),
-        ("a list behind", riff(&[plain.clone(), data.clone(), chunk(b"LIST", b"INFOISFT\x04\0\0\0none")])),
+        ("a list behind", riff(&[plain, data.clone(), chunk(b"LIST", b"INFOISFT\x04\0\0\0none")])),
         ("a block of no bytes", {
             let mut format = fmt(1, 1, 16_000, 16);
             format[12..14].fill(0);
-            riff(&[chunk(b"fmt ", &format), data.clone()])
+            riff(&[chunk(b"fmt ", &format), data])
         }),
     ];
     for (what, bytes) in cases {
@@ -123,7 +123,7 @@ fn the_two_laws_of_telephony_are_those_of_the_standard() {
 fn sound_that_is_not_read_because_of_the_header_is_said() {
     let samples = noise(1_000);
     let half = chunk(b"data", &little_endian(&samples));
-    let two = riff(&[chunk(b"fmt ", &fmt(1, 1, 16_000, 16)), half.clone(), half.clone()]);
+    let two = riff(&[chunk(b"fmt ", &fmt(1, 1, 16_000, 16)), half.clone(), half]);
     let audio = read(&two).unwrap();
     assert_eq!(audio.samples.len(), 1_000);
     assert!(
