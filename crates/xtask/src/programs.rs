@@ -59,7 +59,7 @@ impl Build {
     fn dependencies(self) -> &'static str {
         match self {
             Build::Demo | Build::Release => "normal,build",
-            Build::Tests => "all",
+            Build::Tests => "normal,build,dev",
         }
     }
 }
