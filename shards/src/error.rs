@@ -82,6 +82,14 @@ pub enum Error {
         /// Of the folder.
         location: String,
     },
+    /// Phones of utterances that cannot be understood, or kept.
+    #[error("{file}: expected the phones of utterances: {reason}; prepare the set again")]
+    PhoneStrings {
+        /// Full location.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Labels and features that do not belong together.
     #[error(
         "these labels do not belong to these features: {reason}; label these features again, or name those that were labeled"
@@ -300,6 +308,7 @@ impl Error {
             | Error::Parquet { .. }
             | Error::Columns { .. }
             | Error::Count { .. }
+            | Error::PhoneStrings { .. }
             | Error::Row { .. } => true,
             // The file has become shorter since its footer was read.
             Error::Store(error) => matches!(error, stentor_store::Error::Range { .. }),

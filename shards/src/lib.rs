@@ -1,6 +1,7 @@
 //! Data at rest: feature sets and label sets as Parquet shards with a manifest, a row per utterance.
 //!
 //! A *set* is a folder of a store: `part-00000.parquet`, `part-00001.parquet`, … and `manifest.json`, published last.
+//! Beside the shards of a dev or test set lies `phones.json`, the phones of each utterance at the alignment's own resolution.
 //! Shards are written once and read a row group at a time. The manifest holds a checksum of every byte that is
 //! read, and a fingerprint that tells what was made from what. Other tools read the shards as ordinary Parquet.
 //!
@@ -23,6 +24,7 @@
 mod error;
 mod file;
 mod manifest;
+mod phones;
 mod rows;
 mod sets;
 mod writer;
@@ -37,6 +39,7 @@ pub use manifest::{
     FeatureManifest, Kind, LabelManifest, MANIFEST, MAX_SENONES, Normalisation, RowGroupInfo, SCHEMA_VERSION,
     Senone, ShardInfo, publish_shard, shard_file,
 };
+pub use phones::{FILE as PHONE_STRINGS, ObjectInfo, PhoneStrings};
 pub use rows::{FeatureLayout, FeatureRow, LabelLayout, LabelRow};
 pub use sets::{FeatureSet, LabelSet};
 pub use writer::{FeatureSetOptions, FeatureWriter};

@@ -1,6 +1,6 @@
 use crate::file::{ShardReader, ShardRow};
 use crate::manifest::ShardInfo;
-use crate::{Error, FeatureManifest, FeatureRow, LabelManifest, LabelRow};
+use crate::{Error, FeatureManifest, FeatureRow, LabelManifest, LabelRow, PhoneStrings};
 use std::sync::Arc;
 use stentor_store::Store;
 
@@ -47,6 +47,17 @@ impl FeatureSet {
     /// [`Error::Row`], [`Error::Parquet`], [`Error::Store`].
     pub async fn read(&self, shard: usize, row_group: usize) -> Result<Vec<FeatureRow>, Error> {
         self.shards.read(shard, row_group, self.manifest.layout()).await
+    }
+
+    /// What its utterances say in phones, every byte checked; none where the set does not know.
+    ///
+    /// # Errors
+    /// [`Error::ShardSize`], [`Error::Checksum`], [`Error::PhoneStrings`], [`Error::Store`].
+    pub async fn phone_strings(&self) -> Result<Option<PhoneStrings>, Error> {
+        match &self.manifest.phone_strings {
+            Some(info) => PhoneStrings::read(&self.shards.store, info).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Reads a whole shard: every byte and every row is checked. All that is wrong with it; nothing where it is whole.

@@ -2,7 +2,7 @@ use crate::file::ShardEncoder;
 use crate::manifest::{
     FeatureManifest, Kind, Normalisation, SCHEMA_VERSION, Senone, ShardInfo, publish_shard, shard_file,
 };
-use crate::{CREATED_BY, Error, FeatureLayout, FeatureRow};
+use crate::{CREATED_BY, Error, FeatureLayout, FeatureRow, ObjectInfo, PhoneStrings};
 use std::collections::BTreeMap;
 use stentor_experiment::Features;
 use stentor_store::Store;
@@ -57,6 +57,7 @@ pub struct FeatureWriter {
     group_frames: u64,
     shard: Option<ShardEncoder<FeatureRow>>,
     shards: Vec<ShardInfo>,
+    strings: PhoneStrings,
 }
 
 impl FeatureWriter {
@@ -74,9 +75,10 @@ impl FeatureWriter {
             group_frames: 0,
             shard: None,
             shards: Vec::new(),
+            strings: PhoneStrings::default(),
         };
         // Now, not after hours of work.
-        writer.manifest(Vec::new(), None, BTreeMap::new()).check(writer.store.location())?;
+        writer.manifest(Vec::new(), None, None, BTreeMap::new()).check(writer.store.location())?;
         Ok(writer)
     }
 
@@ -95,6 +97,18 @@ impl FeatureWriter {
         Ok(())
     }
 
+    /// Says what an utterance of the set says in phones; held in memory, a few bytes a phone.
+    ///
+    /// # Errors
+    /// As [`PhoneStrings::insert`].
+    pub fn say<'a>(
+        &mut self,
+        utterance: &str,
+        phones: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Error> {
+        self.strings.insert(utterance, phones)
+    }
+
     /// Writes what is left and publishes the manifest.
     ///
     /// # Errors
@@ -109,7 +123,15 @@ impl FeatureWriter {
         }
         self.close_shard().await?;
         let shards = std::mem::take(&mut self.shards);
-        let mut manifest = self.manifest(shards, normalisation, notes);
+        let strings = match self.strings.is_empty() {
+            true => None,
+            false => {
+                let (bytes, info) = self.strings.encode();
+                publish_shard(&self.store, &info.file, bytes.into()).await?;
+                Some(info)
+            }
+        };
+        let mut manifest = self.manifest(shards, strings, normalisation, notes);
         manifest.check(self.store.location())?;
         manifest.fingerprint = manifest.compute_fingerprint();
         manifest.publish(&self.store).await?;
@@ -140,6 +162,7 @@ impl FeatureWriter {
     fn manifest(
         &self,
         shards: Vec<ShardInfo>,
+        phone_strings: Option<ObjectInfo>,
         normalisation: Option<Normalisation>,
         notes: BTreeMap<String, String>,
     ) -> FeatureManifest {
@@ -154,6 +177,7 @@ impl FeatureWriter {
             senones: self.options.senones.clone(),
             corpus_nyquist_hz: self.options.corpus_nyquist_hz,
             shards,
+            phone_strings,
             notes,
         }
     }

@@ -97,6 +97,12 @@ impl Ctm {
         Ok(Self { path: path.to_owned(), kind, file: Mutex::new(file), places, empty_spans })
     }
 
+    /// What its symbols are.
+    #[must_use]
+    pub fn kind(&self) -> CtmKind {
+        self.kind
+    }
+
     /// Whether the file has lines with this identifier.
     #[must_use]
     pub fn contains(&self, id: &str) -> bool {

@@ -22,6 +22,9 @@ pub struct Figures {
     pub frames: FrameErrors,
     /// Phones behind the phone error rate.
     pub phones: PhoneErrors,
+    /// What they were compared with; absent where nothing was decoded, and in figures of before it was told: those are of frames.
+    #[serde(default)]
+    pub phone_reference: Option<PhoneReference>,
     /// Utterances scored.
     pub utterances: u64,
     /// Utterances without an alignment, which were left out.
@@ -42,6 +45,17 @@ pub struct Figures {
     pub differences: Vec<MeasuredDifference>,
     /// Errors by group.
     pub by_group: Scoreboard,
+}
+
+/// What recognised phones are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhoneReference {
+    /// The alignment's phones, at its own resolution.
+    Alignment,
+    /// The phones that the frames hold: those in which the centre of a frame lies. A phone shorter than a frame may not be among them,
+    /// so that rates come out lower than they are.
+    Frames,
 }
 
 /// Decoder settings and how they were chosen.
@@ -143,6 +157,10 @@ impl Figures {
                 whole(deletions)
             );
         }
+        if self.phone_reference == Some(PhoneReference::Frames) {
+            text += "phones are compared with those that the test set's frames hold, not with all of the alignment's: it was prepared \
+                     by an earlier version; prepare it again with --replace\n";
+        }
         if let Some(DecoderFigures { settings, tried, dev_per }) = self.decoder {
             let chosen = match dev_per {
                 Some(per) => format!("best of {tried} on dev, PER {} %", decimal(per, 2)),
@@ -198,6 +216,13 @@ mod tests {
         assert!(text.contains("frames           1,500   3,000    50.00\n"), "{text}");
         assert!(text.contains("speech frames    1,500   2,400    62.50\n"), "{text}");
         assert!(!text.contains("phones") && !text.contains("decoder") && !text.contains("speed"), "{text}");
+    }
+
+    #[test]
+    fn the_text_says_where_phones_are_compared_with_those_of_frames_only() {
+        let of = |phone_reference| Figures { phone_reference, ..figures([400, 500, 600]) }.to_text();
+        assert!(of(Some(PhoneReference::Frames)).contains("prepare it again with --replace"));
+        assert!(!of(Some(PhoneReference::Alignment)).contains("prepare") && !of(None).contains("prepare"));
     }
 
     #[test]

@@ -22,8 +22,11 @@ pub use bootstrap::{Difference, PairedErrors, paired_bootstrap, paired_bootstrap
 pub use decoder::{Decoder, DecoderSettings, Decoding};
 pub use edit::PhoneErrors;
 pub use error::Error;
-pub use figures::{DecoderFigures, FIGURES_VERSION, Figures, LabelerFigures, MeasuredDifference};
+pub use figures::{
+    DecoderFigures, FIGURES_VERSION, Figures, LabelerFigures, MeasuredDifference, PhoneReference,
+};
 pub use frames::FrameErrors;
+pub use order::{StateOrder, Steps};
 pub use phone_model::{PhoneModel, PhoneStatistics};
 pub use phones::{Phone, PhoneSet, SenoneLabel, State};
 pub use posteriors::Posteriors;

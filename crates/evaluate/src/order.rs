@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a frame of one state is followed by one of another of the same phone, `[(state, state)]`.
-pub(crate) type Steps = BTreeMap<(u16, u16), u64>;
+pub type Steps = BTreeMap<(u16, u16), u64>;
 
 /// A partial order of states.
 ///
@@ -12,13 +12,15 @@ pub(crate) type Steps = BTreeMap<(u16, u16), u64>;
 /// are stepped through in one direction than in the other, and each in turn is taken into the order unless those before it say
 /// the opposite (the ranked pairs of Tideman 1987).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StateOrder {
+pub struct StateOrder {
     /// `[states]`: all that come after it, next or later.
     after: Vec<BTreeSet<u16>>,
 }
 
 impl StateOrder {
-    pub(crate) fn new(states: usize, steps: &Steps) -> Self {
+    /// The order of states below `states` that these steps speak for.
+    #[must_use]
+    pub fn new(states: usize, steps: &Steps) -> Self {
         let count = |from, to| steps.get(&(from, to)).copied().unwrap_or(0);
         let majority = |(&(from, to), &count_of_it): (&(u16, u16), &u64)| {
             let margin =
@@ -48,7 +50,8 @@ impl StateOrder {
     }
 
     /// Whether a step between two states of one phone leads back to what comes before: then the phone is spoken again.
-    pub(crate) fn goes_back(&self, from: u16, to: u16) -> bool {
+    #[must_use]
+    pub fn goes_back(&self, from: u16, to: u16) -> bool {
         self.after.get(usize::from(to)).is_some_and(|after| after.contains(&from))
     }
 }

@@ -96,6 +96,12 @@ impl PhoneSet {
         &self.states
     }
 
+    /// The phone of this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<u16> {
+        self.phones.iter().position(|phone| phone.name == name).map(narrow)
+    }
+
     /// Number of the model's outputs.
     #[must_use]
     pub fn senones(&self) -> usize {

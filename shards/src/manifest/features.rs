@@ -1,5 +1,5 @@
 use super::{Kind, Normalisation, Senone, ShardInfo, contradiction, fingerprint, load, publish};
-use crate::{Error, FeatureLayout};
+use crate::{Error, FeatureLayout, ObjectInfo};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_experiment::Features;
@@ -15,7 +15,7 @@ pub struct FeatureManifest {
     pub schema_version: u32,
     /// Program and version that wrote it.
     pub created_by: String,
-    /// blake3 over feature settings, senones, normalisation and the list of shards with their checksums, hexadecimal.
+    /// blake3 over feature settings, senones, normalisation and the lists of objects with their checksums, hexadecimal.
     pub fingerprint: String,
     /// How the frames were made.
     pub settings: Features,
@@ -30,6 +30,9 @@ pub struct FeatureManifest {
     pub corpus_nyquist_hz: f32,
     /// Shard files, in order.
     pub shards: Vec<ShardInfo>,
+    /// Phones of the utterances ([`PhoneStrings`](crate::PhoneStrings)), where the set has them. Sets of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_strings: Option<ObjectInfo>,
     /// Whatever else the reader of a report may want to know; not part of the fingerprint.
     pub notes: BTreeMap<String, String>,
 }
@@ -42,6 +45,9 @@ struct Fingerprinted<'a> {
     senones: &'a [Senone],
     normalisation: &'a Option<Normalisation>,
     shards: &'a [ShardInfo],
+    /// Left out where there are none, as sets of earlier versions were fingerprinted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_strings: &'a Option<ObjectInfo>,
 }
 
 #[derive(Serialize)]
@@ -118,6 +124,7 @@ impl FeatureManifest {
             senones: &self.senones,
             normalisation: &self.normalisation,
             shards: &self.shards,
+            phone_strings: &self.phone_strings,
         })
     }
 
@@ -127,7 +134,8 @@ impl FeatureManifest {
             return Err(Error::Dimension { expected, found: self.dimension });
         }
         let bad_normalisation = || self.normalisation.as_ref()?.flaw(self.dimension);
-        match contradiction(&self.senones, &self.shards).or_else(bad_normalisation) {
+        let bad_object = || self.phone_strings.as_ref()?.contradiction();
+        match contradiction(&self.senones, &self.shards).or_else(bad_normalisation).or_else(bad_object) {
             Some(reason) => Err(Error::ManifestContent { location: location.to_owned(), reason }),
             None => Ok(()),
         }

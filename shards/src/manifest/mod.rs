@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use stentor_store::{Put, Store};
 
-/// Version of manifest and columns together; raised with every change of either.
+/// Version of manifest and columns together; raised with every change by which sets of before can no longer be read.
 pub const SCHEMA_VERSION: u32 = 2;
 
 /// Name of the object that makes a folder a published set.

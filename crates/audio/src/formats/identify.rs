@@ -59,13 +59,14 @@ const OTHERS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"%PDF", "PDF", NO_SOUND),
 ];
 
-/// Finds out what a file is; leaves tags before and behind FLAC and MP3 out of the source.
+/// Finds out what a file is; leaves tags before the sound, and those behind FLAC and MP3, out of the source.
 ///
 /// # Errors
 /// [`Error::Format`] and [`Error::Reading`].
 pub(super) fn identify(source: &mut Source) -> Result<Format, Error> {
     let start = leading_tags(source)?;
-    let head = source.bytes_at(start, HEAD)?;
+    source.narrow(start..source.len())?;
+    let head = source.bytes_at(0, HEAD)?;
     if head.starts_with(b"RIFF") || head.starts_with(b"RF64") || head.starts_with(b"BW64") {
         if head.get(8..12) == Some(b"WAVE") {
             return Ok(Format::Wav);
@@ -73,21 +74,21 @@ pub(super) fn identify(source: &mut Source) -> Result<Format, Error> {
     } else if head.starts_with(b"NIST_1A\n") {
         return Ok(Format::Sphere);
     } else if head.starts_with(b"OggS") {
-        return ogg::identify(&source.bytes_at(start, 1 << 16)?);
+        return ogg::identify(&source.bytes_at(0, 1 << 16)?);
     } else if head.starts_with(b"fLaC") {
-        let end = before_trailing_tags(source, start)?;
-        source.narrow(start..end)?;
+        let end = before_trailing_tags(source)?;
+        source.narrow(0..end)?;
         return Ok(Format::Flac);
     }
     if let Some((_, _, name, remedy)) = OTHERS.iter().find(|(at, magic, ..)| starts_with(&head, *at, magic)) {
         return Err(Error::Format { found: (*name).to_owned(), remedy });
     }
     // MPEG has no magic number, only frames that follow each other.
-    let end = before_trailing_tags(source, start)?;
-    let first = source.bytes_at(start, mpeg::SEARCHED)?;
-    match mpeg::search(&first, end - start == first.len() as u64) {
+    let end = before_trailing_tags(source)?;
+    let first = source.bytes_at(0, mpeg::SEARCHED.min(end as usize))?;
+    match mpeg::search(&first, end == first.len() as u64) {
         Some(at) => {
-            source.narrow(start + at as u64..end)?;
+            source.narrow(at as u64..end)?;
             Ok(Format::Mpeg)
         }
         None => Err(unknown(source, &head)),
@@ -144,7 +145,7 @@ pub(super) fn id3v2_length(head: &[u8]) -> Option<u64> {
 }
 
 /// Where the sound ends before ID3v1 and APE tags.
-fn before_trailing_tags(source: &mut Source, start: u64) -> Result<u64, Error> {
+fn before_trailing_tags(source: &mut Source) -> Result<u64, Error> {
     let mut end = source.len();
     loop {
         let tail = end.min(128);
@@ -152,7 +153,7 @@ fn before_trailing_tags(source: &mut Source, start: u64) -> Result<u64, Error> {
         let length =
             if last.len() == 128 && last.starts_with(b"TAG") { Some(128) } else { ape_length(&last) };
         match length {
-            Some(length) if start + length <= end => end -= length,
+            Some(length) if length <= end => end -= length,
             _ => return Ok(end),
         }
     }

@@ -107,6 +107,7 @@ impl Evaluation {
             per: total.phones.rate(),
             frames: total.frames,
             phones: total.phones,
+            phone_reference: model.as_ref().map(|_| test.phone_reference()),
             utterances: scored.utterances,
             unannotated: scored.unannotated,
             audio_hours: total.frames.frames as f64 * frame_hours,

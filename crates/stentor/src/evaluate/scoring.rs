@@ -34,7 +34,7 @@ pub(super) async fn score(
             .into_par_iter()
             .map(|(features, labels)| {
                 let group = features.group.clone();
-                score_utterance(phones, decoder, features, labels).map(|score| (group, score))
+                score_utterance(set, phones, decoder, features, labels).map(|score| (group, score))
             })
             .collect::<Result<_>>()
             .with_context(|| set.location().to_owned())?;
@@ -52,17 +52,19 @@ pub(super) async fn score(
 }
 
 fn score_utterance(
+    set: &Labeled,
     phones: &PhoneSet,
     decoder: Option<(&PhoneModel, &Decoder)>,
     features: FeatureRow,
     labels: LabelRow,
 ) -> Result<Option<Score>> {
-    let Some(reference) = features.alignment else { return Ok(None) };
+    let FeatureRow { utterance, alignment, .. } = features;
+    let Some(alignment) = alignment else { return Ok(None) };
     let posteriors = posteriors(labels, phones.senones())?;
-    let frames = FrameErrors::score(phones, &posteriors, &reference).context(features.utterance)?;
+    let frames = FrameErrors::score(phones, &posteriors, &alignment).with_context(|| utterance.clone())?;
     let phone_errors = match decoder {
         Some((model, decoder)) => {
-            let spoken = phones.spoken(&model.phones_of(phones, &reference)?);
+            let spoken = set.reference(&utterance, &alignment, phones, model).context(utterance)?;
             PhoneErrors::compare(&spoken, &phones.spoken(&decoder.decode(&posteriors)?.phones))
         }
         None => PhoneErrors::default(),
@@ -82,7 +84,8 @@ pub(super) async fn dev_utterances(
         for (features, labels) in set.read(place).await? {
             let Some(alignment) = features.alignment else { continue };
             frames += alignment.len();
-            let reference = phones.spoken(&model.phones_of(phones, &alignment).context(features.utterance)?);
+            let reference = set.reference(&features.utterance, &alignment, phones, model);
+            let reference = reference.context(features.utterance)?;
             let posteriors = posteriors(labels, phones.senones())?;
             utterances.push(DevUtterance { posteriors, reference });
         }

@@ -1,6 +1,8 @@
 use anyhow::{Context, Result, bail};
-use stentor_evaluate::{PhoneModel, PhoneSet, PhoneStatistics, Posteriors};
-use stentor_shards::{FeatureManifest, FeatureRow, FeatureSet, LabelManifest, LabelRow, LabelSet, ShardInfo};
+use stentor_evaluate::{PhoneModel, PhoneReference, PhoneSet, PhoneStatistics, Posteriors};
+use stentor_shards::{
+    FeatureManifest, FeatureRow, FeatureSet, LabelManifest, LabelRow, LabelSet, PhoneStrings, ShardInfo,
+};
 use stentor_store::Store;
 
 /// Frames after which a phone model is as good as it gets (30 h at 30 ms); more are not read.
@@ -10,6 +12,8 @@ const PHONE_MODEL_FRAMES: u64 = 3_600_000;
 pub(super) struct Labeled {
     features: FeatureSet,
     labels: LabelSet,
+    /// Phones at the alignment's own resolution; sets of earlier versions have none.
+    strings: Option<PhoneStrings>,
 }
 
 impl Labeled {
@@ -18,7 +22,8 @@ impl Labeled {
         let labels = LabelSet::open(&Store::open(labels)?).await?;
         let both = || format!("{} and {}", labels.location(), features.location());
         labels.check_pairs(features.manifest()).with_context(both)?;
-        Ok(Self { features, labels })
+        let strings = features.phone_strings().await?;
+        Ok(Self { features, labels, strings })
     }
 
     pub(super) fn features(&self) -> &FeatureManifest {
@@ -31,6 +36,32 @@ impl Labeled {
 
     pub(super) fn location(&self) -> &str {
         self.labels.location()
+    }
+
+    /// What phones are compared with.
+    pub(super) fn phone_reference(&self) -> PhoneReference {
+        match self.strings {
+            Some(_) => PhoneReference::Alignment,
+            None => PhoneReference::Frames,
+        }
+    }
+
+    /// The phones of an utterance without silence: those of its alignment, where the set has them, else those that its frames hold.
+    pub(super) fn reference(
+        &self,
+        utterance: &str,
+        alignment: &[u16],
+        phones: &PhoneSet,
+        model: &PhoneModel,
+    ) -> Result<Vec<u16>> {
+        let Some(strings) = &self.strings else {
+            return Ok(phones.spoken(&model.phones_of(phones, alignment)?));
+        };
+        let said = strings.of(utterance).with_context(|| {
+            format!("{}: expected the phones of every aligned utterance", self.features.location())
+        })?;
+        // One that the model does not know is an error whatever it says: its number is nobody's.
+        Ok(said.into_iter().map(|name| phones.named(name).unwrap_or(u16::MAX)).collect())
     }
 
     /// Places of all row groups, in order.

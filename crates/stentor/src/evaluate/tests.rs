@@ -1,5 +1,6 @@
 use super::*;
 use std::collections::BTreeMap;
+use stentor_evaluate::PhoneReference;
 use stentor_experiment::Features;
 use stentor_shards::{
     FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelManifest, LabelRow, Senone,
@@ -126,6 +127,35 @@ fn a_model_that_hears_everything_has_no_errors() {
     assert_eq!((found.utterances, found.unannotated, found.frames.frames), (5, 1, 40));
     assert_eq!((found.phones.reference, found.by_group.groups.len()), (10, 3));
     assert!((found.audio_hours - 40.0 * 0.01 / 3600.0).abs() < 1e-12);
+}
+
+/// What the five annotated utterances say: a C, too short for a frame, is between A and B, and nobody's output.
+async fn write_features_with_phones(folder: &str) {
+    let settings = Features { mel_bins: 8, stack: 1, ..Features::default() };
+    let mut writer =
+        FeatureWriter::new(Store::open(folder).unwrap(), FeatureSetOptions::new(settings, senones(), 8000.0))
+            .unwrap();
+    for row in rows().into_iter().take(5) {
+        writer.say(&row.utterance, ["A", "C", "B"]).unwrap();
+        writer.push(row).await.unwrap();
+    }
+    writer.finish(None, BTreeMap::new()).await.unwrap();
+}
+
+#[test]
+fn phones_are_compared_with_the_alignments_own_where_the_set_has_them() {
+    let sets = Sets::new();
+    run(sets.arguments("good")).unwrap();
+    assert_eq!(sets.figures("good").phone_reference, Some(PhoneReference::Frames), "a set of before");
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        write_features_with_phones(&sets.at("whole")).await;
+        let features = FeatureSet::open(&Store::open(&sets.at("whole")).unwrap()).await.unwrap();
+        write_labels(&sets.at("whole-labels"), &features, |_, senone| senone).await;
+    });
+    run(Args { features: sets.at("whole"), ..sets.arguments("whole-labels") }).unwrap();
+    let found = sets.figures("whole-labels");
+    assert_eq!((found.phone_reference, found.fer), (Some(PhoneReference::Alignment), Some(0.0)));
+    assert_eq!((found.phones.reference, found.phones.errors()), (15, 5), "each C is deleted");
 }
 
 #[test]

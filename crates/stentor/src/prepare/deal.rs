@@ -40,7 +40,9 @@ pub(super) fn deal(
     for (utterance, duration) in data.utterances.iter().zip(&mut durations) {
         // Nothing is left of it, and a set of such would look like a set.
         if let (Extent::Segment { .. }, Some(0)) = (utterance.extent, *duration) {
-            left_out.add(Reason::BeyondRecording, None, &utterance.id, &scan.beyond(utterance, data));
+            let beyond = scan.beyond(utterance, data);
+            tracing::warn!("left out: {}: {beyond}", utterance.id);
+            left_out.add(Reason::BeyondRecording, None, &utterance.id, &beyond);
             *duration = None;
         }
     }

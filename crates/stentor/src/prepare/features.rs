@@ -7,6 +7,7 @@ use super::inventory::{Inventory, Match};
 use super::ordered::ordered;
 use super::progress::{audio_bar, milliseconds};
 use super::random::Random;
+use super::repetitions::Repetitions;
 use super::shuffle::ShuffleBuffer;
 use super::sound::Sound;
 use super::split::Set;
@@ -30,6 +31,10 @@ pub(super) struct Recipe<'a> {
     pub(super) fbank: Fbank,
     pub(super) alignments: &'a Alignments,
     pub(super) inventory: &'a Inventory,
+    /// What tells the phones of an alignment apart.
+    pub(super) repetitions: &'a Repetitions,
+    /// Names of silence beside those that are known.
+    pub(super) silence_phones: &'a [String],
     /// Added to the alignments' times.
     pub(super) shift: Micros,
     /// Of recordings with several channels the one to take.
@@ -58,7 +63,16 @@ struct Made {
     utterance: usize,
     /// The recording ends before the segment does.
     is_cut: bool,
-    row: Result<(FeatureRow, Moments, u64), (Reason, String)>,
+    row: Result<(Row, Moments), (Reason, String)>,
+}
+
+/// A row, and what was found on the way.
+struct Row {
+    row: FeatureRow,
+    /// Labels that had to take the nearest state of their phone.
+    nearest: u64,
+    /// What is said, silence left out; empty where it is withheld.
+    phones: Vec<String>,
 }
 
 /// What a thread works with.
@@ -101,6 +115,7 @@ pub(super) fn make(
         }
     };
 
+    let mut said = Vec::new();
     let equip = || Tools {
         clips: ClipReader::new(recipe.settings.sample_rate_hz, recipe.channel),
         fbank: recipe.fbank.clone(),
@@ -134,7 +149,7 @@ pub(super) fn make(
             }
             match made.row {
                 Err((reason, detail)) => left_out.add(reason, Some(set), &utterance.id, &detail),
-                Ok((row, moments, nearest)) => {
+                Ok((Row { row, nearest, phones }, moments)) => {
                     if set == Set::Annotated {
                         for &id in row.alignment.iter().flatten() {
                             gathered.annotated_frames[usize::from(id)] += 1;
@@ -144,6 +159,9 @@ pub(super) fn make(
                     *gathered.rows.entry(set).or_default() += 1;
                     if set.is_training() {
                         gathered.moments.merge(&moments);
+                    }
+                    if set.is_held_out() {
+                        said.push((set, row.utterance.clone(), phones));
                     }
                     let frames = row.frames(dimension) as u64;
                     let Some(buffer) = buffers.get_mut(&set) else { continue };
@@ -159,6 +177,11 @@ pub(super) fn make(
     for (set, mut buffer) in buffers {
         while let Some(row) = buffer.draw() {
             push(set, row)?;
+        }
+    }
+    for (set, utterance, phones) in said {
+        if let Some(writer) = writers.get_mut(&set) {
+            writer.say(&utterance, phones.iter().map(String::as_str))?;
         }
     }
     bar.finish_and_clear();
@@ -190,7 +213,7 @@ fn make_recording(
         } else {
             make_row(utterances[i], frames, count, aligned.then_some((recipe, work.data)))?
         };
-        let moments = |row| row_moments(row, frames, recipe.settings.dimension());
+        let moments = |row| (row, Moments::of(frames, recipe.settings.dimension()));
         made.push(Made { utterance, is_cut, row: row.map(moments) });
         Ok(())
     })?;
@@ -206,15 +229,7 @@ fn falls_short(extent: Extent, samples: usize, rate_hz: u32) -> bool {
     i128::from(end - start) - found > i128::from(ROUNDING)
 }
 
-fn row_moments(
-    (row, nearest): (FeatureRow, u64),
-    frames: &[f32],
-    dimension: usize,
-) -> (FeatureRow, Moments, u64) {
-    (row, Moments::of(frames, dimension), nearest)
-}
-
-type Outcome = Result<(FeatureRow, u64), (Reason, String)>;
+type Outcome = Result<Row, (Reason, String)>;
 
 /// The row of one utterance; with a recipe it gets labels and text, without one both are withheld.
 fn make_row(
@@ -226,8 +241,8 @@ fn make_row(
     if count == 0 {
         return Ok(Err((Reason::TooShort, "less than one frame".to_owned())));
     }
-    let (alignment, nearest) = match labels {
-        None => (None, 0),
+    let (alignment, nearest, phones) = match labels {
+        None => (None, 0, Vec::new()),
         Some((recipe, data)) => {
             let spans = match recipe.alignments.find(utterance, data)? {
                 Found::States(spans) => spans,
@@ -235,7 +250,9 @@ fn make_row(
                 Found::Nothing => return Ok(Err((Reason::NotAligned, "there is no alignment".to_owned()))),
             };
             match label(&spans, count, recipe) {
-                Ok((ids, nearest)) => (Some(ids), nearest),
+                Ok((ids, nearest)) => {
+                    (Some(ids), nearest, recipe.repetitions.spoken(&spans, recipe.silence_phones))
+                }
                 Err(left_out) => return Ok(Err(left_out)),
             }
         }
@@ -249,7 +266,7 @@ fn make_row(
         text: if alignment.is_some() { utterance.text.clone() } else { None },
         alignment,
     };
-    Ok(Ok((row, nearest)))
+    Ok(Ok(Row { row, nearest, phones }))
 }
 
 /// A senone for each frame, and how many frames had to take the nearest state.

@@ -25,6 +25,7 @@ mod memo;
 mod ordered;
 mod progress;
 mod random;
+mod repetitions;
 mod scan;
 mod settings;
 mod shuffle;
@@ -45,6 +46,7 @@ use deal::deal;
 use identical::Identical;
 use inventory::Inventory;
 use lock::Lock;
+use repetitions::Repetitions;
 use scan::Scan;
 use settings::{Settings, Source};
 use split::Set;
@@ -53,7 +55,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 use stentor_audio::{Ctm, DataDirectory, Fbank, FrameClock, Normaliser, frame_labels};
 use stentor_runtime::ExitStatus;
-use stentor_shards::{FeatureManifest, FeatureSetOptions, FeatureWriter, MANIFEST, Normalisation, Senone};
+use stentor_shards::{
+    FeatureManifest, FeatureSetOptions, FeatureWriter, MANIFEST, Normalisation, PHONE_STRINGS, Senone,
+};
 use stentor_store::Store;
 use summary::{LeftOut, Named, Reason, SetSummary, Summary};
 use tokio::runtime::Runtime;
@@ -137,6 +141,7 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
     let alignments = align(settings, &work, &mut bad)?;
     let unmatched = unmatched(&data, &alignments);
     let inventory = take_inventory(settings, &work, &alignments)?;
+    let repetitions = Repetitions::learn(&work, &alignments)?;
     watch.lap("align");
 
     let fbank_high_hz = fbank.high_hz();
@@ -145,6 +150,8 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
         fbank,
         alignments: &alignments,
         inventory: &inventory,
+        repetitions: &repetitions,
+        silence_phones: &settings.silence_phones,
         shift: settings.shift,
         channel: settings.channel,
         threads: settings.threads,
@@ -227,8 +234,10 @@ async fn finished(store: &Store, prepared: &str) -> Option<Summary> {
         if manifest.fingerprint != written.fingerprint {
             return None;
         }
-        for shard in &manifest.shards {
-            if store.child(set.name()).size(&shard.file).await.ok()? != shard.bytes {
+        let shards = manifest.shards.iter().map(|shard| (&shard.file, shard.bytes));
+        let others = manifest.phone_strings.iter().map(|info| (&info.file, info.bytes));
+        for (file, bytes) in shards.chain(others) {
+            if store.child(set.name()).size(file).await.ok()? != bytes {
                 return None;
             }
         }
@@ -250,6 +259,7 @@ async fn clear(store: &Store) -> anyhow::Result<()> {
     for set in Set::ALL {
         let folder = store.child(set.name());
         folder.delete(MANIFEST).await?;
+        folder.delete(PHONE_STRINGS).await?;
         for name in folder.list("part-").await?.iter().filter(|name| name.ends_with(".parquet")) {
             folder.delete(name).await?;
         }

@@ -36,6 +36,11 @@ impl Set {
         self != Set::Unannotated
     }
 
+    /// Whether models are compared on it: what it says in phones is kept.
+    pub(super) fn is_held_out(self) -> bool {
+        matches!(self, Set::Dev | Set::Test)
+    }
+
     /// Whether mean and variance may be taken from it.
     pub(super) fn is_training(self) -> bool {
         matches!(self, Set::Annotated | Set::Unannotated)

@@ -9,6 +9,14 @@ pub(super) async fn features(store: &Store) -> Result<Vec<Object>> {
     for (index, shard) in set.manifest().shards.iter().enumerate() {
         objects.push(object(shard, &set.verify(index).await?));
     }
+    if let Some(info) = &set.manifest().phone_strings {
+        let faults = match set.phone_strings().await {
+            Ok(_) => Vec::new(),
+            Err(fault) if fault.is_bad_data() || fault.is_missing() => vec![fault.to_string()],
+            Err(error) => return Err(error.into()),
+        };
+        objects.push(Object { name: info.file.clone(), bytes: Some(info.bytes), row_groups: None, faults });
+    }
     Ok(objects)
 }
 

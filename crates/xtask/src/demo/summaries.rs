@@ -39,6 +39,9 @@ pub(crate) struct Evaluation {
     /// Hours of audio that the model labels in a second.
     pub(crate) audio_hours_per_s: Option<f64>,
     pub(crate) phones: PhoneErrors,
+    /// What phones were compared with: `alignment`, or `frames` where the test set has nothing better.
+    #[serde(default)]
+    pub(crate) phone_reference: Option<String>,
     /// To the baseline, in each error rate, as the report shows them.
     pub(crate) differences: Vec<Difference>,
     /// Errors by group of the test set: passed on as they came.

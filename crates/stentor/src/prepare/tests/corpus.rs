@@ -106,3 +106,12 @@ pub(super) fn rows(out: &Path, set: &str) -> Vec<stentor_shards::FeatureRow> {
         rows
     })
 }
+
+/// What the utterances of a published set say in phones.
+pub(super) fn phone_strings(out: &Path, set: &str) -> Option<stentor_shards::PhoneStrings> {
+    let store = stentor_store::Store::open(out.join(set).to_str().unwrap()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        stentor_shards::FeatureSet::open(&store).await.unwrap().phone_strings().await.unwrap()
+    })
+}

@@ -60,16 +60,16 @@ fn what_a_header_states_beyond_its_file_moves_nothing_in_the_split() {
 #[test]
 fn a_file_cut_short_is_listed_with_how_much_of_it_is_there() {
     let corpus = Corpus::new(40, 16_000);
-    let whole = corpus.file("u009");
-    corpus.put("u009", &whole[..44 + (whole.len() - 44) / 4 * 2]);
+    let whole = corpus.file("u012");
+    corpus.put("u012", &whole[..44 + (whole.len() - 44) / 4 * 2]);
     let summary = run_ctm(&corpus, &corpus.out("out"), &[]).unwrap();
     let samples = (whole.len() - 44) / 2;
     let cut = CutShort { read_s: (samples / 2) as f64 / 16_000.0, stated_s: Some(samples as f64 / 16_000.0) };
-    assert_eq!(summary.sound.cut_short.iter().collect::<Vec<_>>(), [(&"u009".to_owned(), &cut)]);
+    assert_eq!(summary.sound.cut_short.iter().collect::<Vec<_>>(), [(&"u012".to_owned(), &cut)]);
     let json = serde_json::to_value(&summary).unwrap();
-    assert_eq!(json["cut_short"]["u009"]["read_s"], cut.read_s);
+    assert_eq!(json["cut_short"]["u012"]["read_s"], cut.read_s);
     let text = summary.to_string();
-    assert!(text.contains(&format!("cut short: recording u009: {cut}")), "{text}");
+    assert!(text.contains(&format!("cut short: recording u012: {cut}")), "{text}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Whole runs over a small corpus.
 
 use super::aligner::shell_aligner;
-use super::corpus::{Corpus, milliseconds, rows, wav};
+use super::corpus::{Corpus, milliseconds, phone_strings, rows, wav};
 use crate::prepare::split::{Set, SplitBy};
 use crate::prepare::summary::{Reason, Summary};
 use crate::prepare::{Args, prepare, settings::Settings};
@@ -68,6 +68,41 @@ fn a_corpus_becomes_four_sets_without_a_common_group() {
     let training: BTreeSet<String> = groups(&annotated).union(&groups(&unannotated)).cloned().collect();
     assert!(groups(&test).is_disjoint(&training) && groups(&dev).is_disjoint(&training));
     assert!(groups(&test).is_disjoint(&groups(&dev)));
+}
+
+#[test]
+fn what_dev_and_test_say_is_kept_with_phones_that_are_too_short_for_any_frame() {
+    let corpus = Corpus::new(80, 16_000);
+    // 12 ms between the two tones, from the middle on: between the centres of frames in some utterances, if not in all.
+    let ctm: String = (0..80)
+        .map(|i| {
+            let half = milliseconds(i) as f64 / 2_000.0;
+            let rest = half - 0.012;
+            format!(
+                "u{i:03} 1 0 {half} LOW\nu{i:03} 1 {half} 0.012 CLICK\nu{i:03} 1 {} {rest} HIGH\n",
+                half + 0.012
+            )
+        })
+        .collect();
+    std::fs::write(corpus.ctm(), ctm).unwrap();
+    let out = corpus.out("out");
+    run_ctm(&corpus, &out, &[]).unwrap();
+    let mut without = 0;
+    for set in ["dev", "test"] {
+        let strings = phone_strings(&out, set).unwrap();
+        for row in rows(&out, set) {
+            assert_eq!(strings.of(&row.utterance), Some(vec!["LOW", "CLICK", "HIGH"]), "{}", row.utterance);
+            // CLICK, HIGH, LOW: senones of the first are below 3, if it labels a frame at all.
+            without += u32::from(row.alignment.unwrap().iter().all(|id| *id > 2));
+        }
+    }
+    assert!(without > 0, "a frame's centre lies in each of them");
+    assert_eq!((phone_strings(&out, "annotated"), phone_strings(&out, "unannotated")), (None, None));
+    // The same call finds all of it there; a set whose phones are gone is made again.
+    let first = run_ctm(&corpus, &out, &[]).unwrap();
+    std::fs::remove_file(out.join("test/phones.json")).unwrap();
+    assert_eq!(run_ctm(&corpus, &out, &[]).unwrap().sets, first.sets);
+    assert!(phone_strings(&out, "test").is_some());
 }
 
 #[test]
