@@ -73,6 +73,9 @@ impl RunFolder {
                 text.item("name", &experiment.run.name);
                 text.item("seed", experiment.run.seed);
                 text.item("strategy", experiment.exchange.strategy.name());
+                if let Some(start) = &experiment.model.start {
+                    text.item("started from", start);
+                }
             }
             None => text.item("experiment", "no readable experiment.toml"),
         }
