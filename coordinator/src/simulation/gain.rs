@@ -52,6 +52,8 @@ impl Case {
                 }
             }
         }
+        // What deploy/kubernetes ships, on a large cluster.
+        cases.push(Self { interleave: "sub-epoch", workers: 64, annotated_share: 0.1, block: 50 });
         cases
     }
 
@@ -168,8 +170,9 @@ struct Run {
     now: u64,
 }
 
+/// Slots go by the order of names.
 fn identity(slot: u32) -> String {
-    format!("worker-{slot}")
+    format!("worker-{slot:04}")
 }
 
 impl Run {
@@ -206,6 +209,7 @@ impl Run {
                     Action::Close(closing) => closed = Some(closing),
                     Action::Stop(outcome) if closed.is_none() => return Err(outcome.words().into()),
                     Action::Violated(violation) => return Err(violation.to_string().into()),
+                    Action::Refuse { reason, .. } => return Err(reason.into()),
                     _ => {}
                 }
             }
