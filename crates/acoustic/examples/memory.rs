@@ -1,4 +1,4 @@
-//! Peak memory of one piece of work, in MB, as JSON; each in a process of its own, for a peak never falls:
+//! Peak memory of one piece of work, in MB, as JSON; each in a process of its own, which has its own peak:
 //!
 //! `cargo run -p stentor-acoustic --example memory -- WORK` (`cargo xtask bench memory` runs all)
 //!
@@ -46,7 +46,7 @@ fn main() -> Result<(), Anything> {
     Ok(())
 }
 
-/// What `work` says the score is, and the peak before it.
+/// What `work` says the score is, and the memory before it.
 fn evaluate(
     work: impl FnOnce(&dyn AcousticModel, &[Aligned<'_>]) -> Result<(f64, i64), Anything>,
 ) -> Result<(String, f64), Anything> {
@@ -55,7 +55,7 @@ fn evaluate(
     let senones: Vec<u16> = (0..FRAMES).map(|frame| (frame * 7 % SENONES) as u16).collect();
     let data: Vec<Aligned<'_>> =
         noise.chunks_exact(FRAMES * INPUTS).map(|features| (features, senones.as_slice())).collect();
-    let before = peak_mb()?;
+    let before = forget_peak()?;
     let (loss, correct) = work(model.as_ref(), &data)?;
     Ok((format!("{{\"loss\": {loss}, \"correct\": {correct}}}"), before))
 }
@@ -76,7 +76,7 @@ fn lanes(shared: bool) -> Result<(String, f64), Anything> {
     // As of a file: the lanes' parameters come from it, whichever way.
     let tensors = build(&shape, 1, Device::Cpu)?.parameters().tensors();
     let named = || tensors.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), p.values.as_slice()));
-    let before = resident_mb()?;
+    let before = forget_peak()?;
     let models: Vec<Box<dyn AcousticModel>> = if shared {
         let first = load(&shape, named(), Device::Cpu)?;
         let others = (1..LANES).map(|_| first.share()).collect::<Result<Vec<_>, _>>()?;
@@ -109,7 +109,9 @@ fn peak_mb() -> Result<f64, Anything> {
     of_this_process("VmHWM:")
 }
 
-fn resident_mb() -> Result<f64, Anything> {
+/// Lets the peak begin anew, at what is resident now, and says how much that is.
+fn forget_peak() -> Result<f64, Anything> {
+    std::fs::write("/proc/self/clear_refs", "5")?;
     of_this_process("VmRSS:")
 }
 

@@ -159,11 +159,12 @@ fn each_utterance(
         }
         lengths.push(utterance.len() / shape.inputs);
     }
-    for group in groups(&lengths, limits.layers) {
+    let streams = !shape.model.bidirectional;
+    for group in groups(&lengths, limits.layers, streams) {
         let longest = lengths[group[0]];
-        if longest > limits.layers && !shape.model.bidirectional {
-            let piece = limits.layers.min(limits.output);
-            in_pieces(model, utterances[group[0]], piece, |logits| take(group[0], logits))?;
+        if streams && longest * group.len() > limits.layers {
+            let group: Vec<(usize, &[f32])> = group.iter().map(|&u| (u, utterances[u])).collect();
+            in_pieces(model, &group, limits.layers.min(limits.output), &mut take)?;
             continue;
         }
         let mut features = vec![0f32; group.len() * longest * shape.inputs];
@@ -185,32 +186,47 @@ fn each_utterance(
     Ok(())
 }
 
-/// One long utterance, `limit` frames at a time, with the state carried over.
+/// Long utterances side by side, longest first: some frames of each at a time, `limit` together, with the state carried over.
 fn in_pieces(
     model: &dyn AcousticModel,
-    utterance: &[f32],
+    group: &[(usize, &[f32])],
     limit: usize,
-    mut take: impl FnMut(&Tensor) -> Result<(), Error>,
+    take: &mut impl FnMut(usize, &Tensor) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let inputs = model.shape().inputs;
-    let mut state = model.start_stream(1)?;
-    for piece in utterance.chunks(limit * inputs) {
-        let size = [1, (piece.len() / inputs) as i64, inputs as i64];
-        let features = tensor(piece, &size, model.parameters().device())?;
-        take(&model.stream(&features, &mut state)?.f_get(0)?)?;
+    let longest = group[0].1.len() / inputs;
+    let piece = (limit / group.len()).max(1);
+    let mut state = model.start_stream(group.len())?;
+    for first in (0..longest).step_by(piece) {
+        let frames = piece.min(longest - first);
+        let mut features = vec![0f32; group.len() * frames * inputs];
+        let mut valid = Vec::with_capacity(group.len());
+        for (place, (_, utterance)) in features.chunks_exact_mut(frames * inputs).zip(group) {
+            let rest = utterance.get(first * inputs..).unwrap_or_default();
+            let rest = &rest[..rest.len().min(frames * inputs)];
+            place[..rest.len()].copy_from_slice(rest);
+            valid.push((rest.len() / inputs) as i64);
+        }
+        let size = [group.len() as i64, frames as i64, inputs as i64];
+        let features = tensor(&features, &size, model.parameters().device())?;
+        let logits = model.stream(&features, &mut state)?;
+        for (row, &(utterance, _)) in group.iter().enumerate().filter(|(row, _)| valid[*row] > 0) {
+            take(utterance, &logits.f_get(row as i64)?.f_narrow(0, 0, valid[row])?)?;
+        }
     }
     Ok(())
 }
 
 /// Utterances that go through the model together: longest first, so that neighbours are alike; at most `limit` frames,
-/// padding included, unless one alone has more. Empty utterances are in no group.
-fn groups(lengths: &[usize], limit: usize) -> Vec<Vec<usize>> {
+/// padding included, unless one alone has more, or the model `streams` and can take them in pieces. Empty utterances are in no
+/// group.
+fn groups(lengths: &[usize], limit: usize, streams: bool) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).filter(|&u| lengths[u] > 0).collect();
     order.sort_by_key(|&u| (std::cmp::Reverse(lengths[u]), u));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for utterance in order {
         match groups.last_mut() {
-            Some(group) if fits(group.len(), lengths[group[0]], lengths[utterance], limit) => {
+            Some(group) if fits(group.len(), lengths[group[0]], lengths[utterance], limit, streams) => {
                 group.push(utterance)
             }
             _ => groups.push(vec![utterance]),
@@ -219,10 +235,15 @@ fn groups(lengths: &[usize], limit: usize) -> Vec<Vec<usize>> {
     groups
 }
 
+/// Long utterances that are taken in pieces side by side: a frame of each is one product with the recurrent weights, and those are
+/// read from memory for every frame.
+const SIDE_BY_SIDE: usize = 32;
+
 /// Whether one more utterance may join `count` others. A few utterances of any length together are faster than one alone;
-/// from 16 on, little is gained by more, and padding costs.
-fn fits(count: usize, longest: usize, length: usize, limit: usize) -> bool {
-    longest.saturating_mul(count + 1) <= limit && (count < 16 || 4 * length >= 3 * longest)
+/// from 16 on, little is gained by more of other lengths, and padding costs.
+fn fits(count: usize, longest: usize, length: usize, limit: usize, streams: bool) -> bool {
+    let room = longest.saturating_mul(count + 1) <= limit || (streams && count < SIDE_BY_SIDE);
+    room && (count < 16 || 4 * length >= 3 * longest)
 }
 
 /// Frames of a batch, padding included, whose inner layers fit the working memory.
