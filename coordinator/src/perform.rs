@@ -123,7 +123,7 @@ impl Engine {
 
     fn record(&mut self, event: &Event) {
         match event {
-            Event::Round { source, loss, committed_frames, contributors, .. } => {
+            Event::Round { committed_frames, contributors, .. } => {
                 self.tally.round(event, self.started);
                 self.spans.closed(event);
                 let view = self.core.view(0);
@@ -133,8 +133,7 @@ impl Engine {
                     let _ = progress.send(Progress {
                         committed_frames: *committed_frames,
                         total_frames: view.total_frames,
-                        source: source.name(),
-                        loss: *loss,
+                        by_source: event.by_source(),
                     });
                 }
             }

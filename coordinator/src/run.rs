@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::access::{Access, Guarded};
 use crate::claim::{claim, refuse_occupied};
-use crate::core::{Core, Event, Settings};
+use crate::core::{Core, Event, OfSource, Settings};
 use crate::engine::Engine;
 use crate::events::{self, EventLog};
 use crate::gate::{Gate, MOST_MESSAGE_BYTES, server};
@@ -39,16 +39,14 @@ use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
 /// How far a run is; sent at every round's end.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Progress {
     /// The schedule's clock.
     pub committed_frames: u64,
     /// Its end.
     pub total_frames: u64,
-    /// Source of most of the closed round's batches.
-    pub source: &'static str,
-    /// The round's loss, nats a frame.
-    pub loss: f64,
+    /// What the closed round's batches came to, source by source.
+    pub by_source: Vec<OfSource>,
 }
 
 /// Whether earlier state is wanted.

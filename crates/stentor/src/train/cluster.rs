@@ -71,6 +71,9 @@ impl Cluster {
                     ));
                 }
                 let (child, lines, url) = start_coordinator(arguments).await?;
+                bar.say(&format!(
+                    "The coordinator is at {url}; `stentor status` and `stentor switch` take it as --coordinator."
+                ));
                 (Some((child, lines)), url)
             }
         };

@@ -19,7 +19,15 @@ pub(crate) enum Line {
 pub(crate) struct Progress {
     committed_frames: u64,
     total_frames: u64,
+    by_source: Vec<OfSource>,
+}
+
+/// What a round's batches of one source came to.
+#[derive(Debug, Deserialize)]
+struct OfSource {
     source: String,
+    frames: u64,
+    /// Nats a frame.
     loss: f64,
 }
 
@@ -31,8 +39,14 @@ pub(crate) struct Bar {
     told: u64,
 }
 
-/// Weight of the past in the displayed loss.
-const SMOOTHING: f64 = 0.95;
+/// After this share of the run a loss counts half in the displayed one: many rounds of a long run, and less than a block of a short one.
+const HALF_LIFE: f64 = 0.01;
+
+/// The displayed loss after a round of `share` of the run's frames.
+fn smoothed(before: f64, loss: f64, share: f64) -> f64 {
+    let past = 0.5f64.powf(share / HALF_LIFE);
+    past * before + (1.0 - past) * loss
+}
 
 impl Bar {
     pub(crate) fn new() -> Self {
@@ -48,9 +62,11 @@ impl Bar {
     }
 
     pub(crate) fn advance(&mut self, progress: Progress) {
-        let Progress { committed_frames, total_frames, source, loss } = progress;
-        let smoothed = self.losses.entry(source).or_insert(loss);
-        *smoothed = SMOOTHING * *smoothed + (1.0 - SMOOTHING) * loss;
+        let Progress { committed_frames, total_frames, by_source } = progress;
+        for OfSource { source, frames, loss } in by_source {
+            let shown = self.losses.entry(source).or_insert(loss);
+            *shown = smoothed(*shown, loss, frames as f64 / total_frames.max(1) as f64);
+        }
         let words: Vec<String> =
             self.losses.iter().map(|(source, loss)| format!("{source} loss {loss:.3}")).collect();
         let words = words.join(", ");
@@ -70,5 +86,32 @@ impl Bar {
 
     pub(crate) fn end(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shown_loss_follows_at_once_in_a_run_of_few_rounds_and_is_smooth_in_one_of_many() {
+        let few = smoothed(4.0, 2.0, 1.0 / 7.0);
+        assert!(few < 2.001, "{few}");
+        let many = smoothed(4.0, 2.0, 1e-5);
+        assert!(many > 3.99, "{many}");
+        assert!((smoothed(4.0, 2.0, HALF_LIFE) - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_block_of_both_sources_shows_the_loss_of_each() {
+        let line = r#"{"progress": {"committed_frames": 50, "total_frames": 100, "by_source": [
+            {"source": "annotated", "frames": 10, "loss": 2.0, "frame_error": 40.0},
+            {"source": "machine-labeled", "frames": 40, "loss": 3.5, "frame_error": 60.0}]}}"#;
+        let Line::Progress(progress) = serde_json::from_str(line).unwrap() else { panic!("{line}") };
+        let mut bar = Bar::new();
+        bar.advance(progress);
+        let shown: Vec<(&str, f64)> =
+            bar.losses.iter().map(|(source, loss)| (source.as_str(), *loss)).collect();
+        assert_eq!(shown, [("annotated", 2.0), ("machine-labeled", 3.5)]);
     }
 }
