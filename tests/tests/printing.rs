@@ -92,3 +92,18 @@ fn an_error_that_cannot_be_told_keeps_its_exit_code() {
     let output = stentor(&["config", "check", "/not/there.toml"]).stderr(full_disk()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn a_run_whose_figures_cannot_be_written_trains_to_its_end_and_says_so_in_words_and_code() {
+    let (folder, _) = corpus();
+    let experiment = write_experiment(folder.path(), "run", "[schedule]\npasses = 1\n");
+    let mut command = stentor(&["train", experiment.to_str().unwrap(), "--threads", "1"]);
+    let output = command.arg("--json").arg(folder.path().join("not/there.json")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("figures are lost") && said(&output).contains("not/there.json"));
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("checkpoint"),
+        "the line is printed all the same"
+    );
+    assert!(folder.path().join("run/final.json").is_file());
+}

@@ -4,12 +4,27 @@ use crate::error::{Error, require};
 pub(crate) fn validate(key: &'static str, location: &str) -> Result<(), Error> {
     require(!location.trim().is_empty(), key, "a folder or URL", format!("`{location}`"))?;
     require(
+        !lacks_a_slash(location),
+        key,
+        "a folder, or a URL with two slashes after its scheme, such as s3://BUCKET/FOLDER",
+        format!("`{location}`"),
+    )?;
+    require(
         !(location == "~" || location.starts_with("~/") || variable(location) == Some(0)),
         key,
         "a folder, absolute or relative to the experiment file, or a URL: `~` and variables are not expanded here, so \
          write the folder out, or `./~` for one of that name",
         format!("`{location}`"),
     )
+}
+
+/// A URL that would become a folder of that very name.
+fn lacks_a_slash(location: &str) -> bool {
+    const SCHEMES: [&str; 11] =
+        ["file", "s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "http", "https"];
+    location
+        .split_once(':')
+        .is_some_and(|(scheme, rest)| SCHEMES.contains(&scheme) && !rest.starts_with("//"))
 }
 
 /// Where a location has what a shell would take for a variable: `$HOME`, `${HOME}`.

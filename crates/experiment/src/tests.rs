@@ -261,7 +261,16 @@ fn a_home_or_a_variable_in_a_location_is_refused_by_name_and_never_becomes_a_fol
                 "{error}"
             );
         }
-        for location in ["./~/a", "a b/c d", "~a", "a$", "$1", "s3://bucket/a b", "/a~/b"] {
+        for location in ["s3:/bucket/x", "file:runs/x", "gs:bucket"] {
+            let error = read(key, location).unwrap_err().to_string();
+            assert!(
+                error.contains("two slashes") && error.ends_with(&format!("found `{location}`")),
+                "{error}"
+            );
+        }
+        for location in
+            ["./~/a", "./s3:/bucket", "a:b", "a b/c d", "~a", "a$", "$1", "s3://bucket/a b", "/a~/b"]
+        {
             let experiment = read(key, location).unwrap_or_else(|error| panic!("{key}: {error}"));
             assert_eq!(experiment.warnings(), [], "{location}");
         }

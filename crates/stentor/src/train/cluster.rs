@@ -111,6 +111,7 @@ impl Cluster {
 
     /// Looks after the processes until the run is over. Dead workers are started again within their budget.
     pub(super) async fn attend(mut self, shutdown: &Shutdown) -> ExitStatus {
+        let mut figures_are_lost = false;
         loop {
             match self.next(shutdown).await {
                 Happened::Said(Line::Progress(progress)) => {
@@ -119,14 +120,22 @@ impl Cluster {
                 }
                 Happened::Said(Line::Summary(summary)) => {
                     if let Err(error) = self.conclude(&summary) {
-                        self.bar.say(&format!("stentor: {error:#}"));
+                        figures_are_lost = true;
+                        self.bar.say(&format!("stentor: the run's figures are lost: {error:#}"));
                     }
                 }
                 Happened::Said(Line::Listening(_)) => {}
                 Happened::CoordinatorEnded(status) => {
+                    if status.code().is_none() {
+                        // Killed: it could not say why.
+                        self.bar.say(&format!("the coordinator ended ({status}); continue with --resume"));
+                    }
                     self.bar.end();
                     self.stop_workers().await;
-                    return known(status);
+                    return match known(status) {
+                        ExitStatus::Ok if figures_are_lost => ExitStatus::Data,
+                        status => status,
+                    };
                 }
                 Happened::WorkerEnded(index, status) => {
                     if let Some(status) = self.worker_ended(index, status).await {
@@ -252,10 +261,11 @@ impl Cluster {
     }
 
     fn conclude(&self, summary: &serde_json::Value) -> Result<()> {
-        if let Some(path) = &self.json {
-            std::fs::write(path, serde_json::to_vec_pretty(summary)?)
-                .with_context(|| path.display().to_string())?;
-        }
+        // The file first, and the line in any case.
+        let written = self.json.as_ref().map_or(Ok(()), |path| {
+            let figures = serde_json::to_vec_pretty(summary)?;
+            std::fs::write(path, figures).with_context(|| path.display().to_string())
+        });
         self.bar.end();
         let number = |key: &str| summary[key].as_f64().unwrap_or_default();
         stentor_runtime::outln!(
@@ -270,7 +280,7 @@ impl Cluster {
                 .map(|e| format!(", dev frame error {e:.2} %"))
                 .unwrap_or_default(),
         );
-        Ok(())
+        written
     }
 
     /// Lets workers that are ending end, asks the others to, and kills whoever does not.

@@ -9,8 +9,12 @@ use stentor_store::Store;
 /// manifest was never published, and is passed over.
 pub(super) async fn objects(run: &Store) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
+    let mut started_from = None;
     if run.exists(EXPERIMENT).await? {
-        objects.push(parsed(EXPERIMENT, &run.get(EXPERIMENT).await?, Experiment::parse));
+        let text = run.get(EXPERIMENT).await?;
+        objects.push(parsed(EXPERIMENT, &text, Experiment::parse));
+        let experiment = std::str::from_utf8(&text).ok().and_then(|text| Experiment::parse(text).ok());
+        started_from = experiment.and_then(|experiment| experiment.model.start);
     }
     for segment in run.list("events/").await? {
         let bytes = run.get(&segment).await?;
@@ -19,8 +23,19 @@ pub(super) async fn objects(run: &Store) -> Result<Vec<Object>> {
     let start = start_store(run);
     if start.exists(MANIFEST).await? {
         objects.extend(checkpoint::objects(&start, "start/").await?);
+        started_from = None;
     }
-    for folder in inventory(run).await? {
+    let folders = inventory(run).await?;
+    // Before its first checkpoint a run may have ended before the copy was made.
+    if let Some(source) = started_from.filter(|_| folders.iter().any(|f| f.standing != Standing::Unpublished))
+    {
+        let fault = format!(
+            "missing: the copy of `{source}`, from which the run started; resuming and replaying need it"
+        );
+        let name = format!("start/{MANIFEST}");
+        objects.push(Object { name, bytes: None, row_groups: None, faults: vec![fault] });
+    }
+    for folder in folders {
         if folder.standing != Standing::Unpublished {
             let prefix = format!("checkpoints/{}/", folder.name);
             objects.extend(checkpoint::objects(&checkpoint_store(run, &folder.name), &prefix).await?);

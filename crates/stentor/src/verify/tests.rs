@@ -116,6 +116,13 @@ async fn a_run_is_its_experiment_events_checkpoints_and_result() {
     store.put("events/000001-000000.jsonl", event.into()).await.unwrap();
     assert_eq!(faults(run).await, []);
 
+    // The model that it started from is part of it.
+    let started = format!("{experiment}[model]\nstart = \"other\"\n");
+    store.put("experiment.toml", started.into()).await.unwrap();
+    let found = faults(run).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].0 == "start/manifest.json" && found[0].1[0].contains("copy of `other`"), "{found:?}");
+
     // An object beside the model, a line of the log, a key of the experiment.
     flip(&run.join("checkpoints").join(&name).join("replicated.safetensors"), 3);
     store.put("events/000001-000001.jsonl", "{\"event\":\"unheard-of\"}\n".into()).await.unwrap();
