@@ -243,6 +243,7 @@ pub(crate) fn event_seeds() -> Vec<Vec<u8>> {
             committed_frames: 300,
             loss: 2.5,
             frame_error: 60.0,
+            by_source: Vec::new(),
             gradient_norm: 1.0,
             values_sent: 7,
             bytes_up: 99,
