@@ -9,6 +9,8 @@
 mod service;
 mod state;
 mod sum;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use service::ReducerService;
 
@@ -239,9 +241,10 @@ impl Sums {
         if fence > newest {
             let open = std::mem::take(&mut self.open);
             // The sums of other members of the same round, or of another lineage, are void. Whoever waits within one is
-            // woken and told so.
+            // woken and told so. A sum that is complete is still to be fetched, and perhaps still to be made: the members
+            // of one group may be a round ahead of those of another.
             if (fence.lineage, fence.round) != (newest.lineage, newest.round) {
-                self.before = open.into_iter().filter(|(_, sum)| sum.is_final()).collect();
+                self.before = open.into_iter().filter(|(_, sum)| sum.is_complete()).collect();
             }
             self.newest = Some(fence);
         }

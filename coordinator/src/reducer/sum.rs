@@ -205,16 +205,25 @@ impl Sum {
         matches!(self.form, Form::Final)
     }
 
-    /// What there is from part `from` on.
-    pub(super) fn progress(&mut self, from: usize) -> Progress {
-        let everything = match &self.form {
+    /// Whether every member's payload is there: the sum is made, or can be.
+    pub(super) fn is_complete(&self) -> bool {
+        self.can_be_made() || matches!(self.form, Form::Finishing | Form::Final)
+    }
+
+    /// Everything is there, and nobody makes the sum yet.
+    fn can_be_made(&self) -> bool {
+        match &self.form {
             Form::Mean { mean, held, .. } => *held && mean.is_complete(),
             Form::Signs { messages, .. } => {
                 messages.len() == self.company.slots.len() && messages.values().all(|m| m.whole)
             }
             Form::Finishing | Form::Final => false,
-        };
-        if everything {
+        }
+    }
+
+    /// What there is from part `from` on.
+    pub(super) fn progress(&mut self, from: usize) -> Progress {
+        if self.can_be_made() {
             let form = std::mem::replace(&mut self.form, Form::Finishing);
             return Progress::Finish(Box::new(Whole { form, values: self.values }));
         }
