@@ -28,6 +28,7 @@ pub mod simulation;
 mod spans;
 mod start;
 mod summary;
+mod switches;
 mod watch;
 mod wire;
 
@@ -35,6 +36,7 @@ pub use error::Error;
 pub use events::{parse_events, read_events};
 pub use gate::Gate;
 pub use page::Page;
-pub use publish::saved_state;
+pub use publish::{saved_state, saved_switches};
 pub use run::{Options, Progress, Start, read_experiment, serve, serve_over, serve_reducer};
 pub use summary::Summary;
+pub use switches::{Switch, Switches};

@@ -122,6 +122,7 @@ impl Engine {
     }
 
     fn record(&mut self, event: &Event) {
+        self.tally.switches.record(event);
         match event {
             Event::Round { committed_frames, contributors, .. } => {
                 self.tally.round(event, self.started);

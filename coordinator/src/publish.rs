@@ -4,6 +4,7 @@ use crate::engine::Command;
 use crate::events::EventLog;
 use crate::scalars::Cut;
 use crate::summary::Tally;
+use crate::switches::Switches;
 use serde::{Deserialize, Serialize};
 use stentor_checkpoint::{DevResult, Manifest, Object};
 use stentor_runtime::metrics;
@@ -17,17 +18,37 @@ pub(crate) struct State {
     pub(crate) tally: Tally,
 }
 
+impl State {
+    pub(crate) fn of(manifest: &Manifest) -> Result<Self, serde_json::Error> {
+        let mut state: Self = serde_json::from_value(manifest.coordinator.clone())?;
+        // The tally is that of the hour of publication: the run had gone on meanwhile.
+        state.tally.switches.back_to(state.core.round);
+        Ok(state)
+    }
+}
+
 /// The core's state in a checkpoint's manifest.
 ///
 /// # Errors
 /// [`Error::State`] where it is none, or of another age.
 pub fn saved_state(manifest: &Manifest) -> Result<Saved, Error> {
-    let state = serde_json::from_value::<State>(manifest.coordinator.clone()).map_err(|e| Error::State {
+    Ok(readable_state(manifest)?.core)
+}
+
+/// The changes of strategy before a checkpoint.
+///
+/// # Errors
+/// As [`saved_state`].
+pub fn saved_switches(manifest: &Manifest) -> Result<Switches, Error> {
+    Ok(readable_state(manifest)?.tally.switches)
+}
+
+fn readable_state(manifest: &Manifest) -> Result<State, Error> {
+    State::of(manifest).map_err(|e| Error::State {
         output: manifest.run_id.clone(),
         checkpoint: manifest.name.clone(),
         reason: e.to_string(),
-    })?;
-    Ok(state.core)
+    })
 }
 
 /// Publishes checkpoints beside the training: manifest last, then what is no longer kept is deleted.

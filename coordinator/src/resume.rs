@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::core::{Outcome, Saved};
+use crate::publish::State;
 use crate::summary::{Summary, Tally};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -76,8 +77,7 @@ pub(crate) async fn newest_state(
     }
     let state =
         |reason: String| Error::State { output: output.clone(), checkpoint: manifest.name.clone(), reason };
-    let mut both: crate::publish::State =
-        serde_json::from_value(manifest.coordinator.clone()).map_err(|e| state(e.to_string()))?;
+    let mut both = State::of(&manifest).map_err(|e| state(e.to_string()))?;
     both.core.position.check(dataset.plan()).map_err(|e| state(e.to_string()))?;
     let two_sources = dataset.part(Source::MachineLabeled).is_some();
     check_residuals(&both.core, experiment, two_sources).map_err(state)?;
@@ -180,7 +180,7 @@ pub(crate) async fn conclude(
     let manifest = stentor_checkpoint::load_manifest(run, &checkpoint).await?;
     let dev = manifest.dev.map(|d| d.frame_error);
     metrics::finished(1);
-    let summary = tally.summary(&experiment.run.name, experiment.exchange.strategy.name(), &checkpoint, dev);
+    let summary = tally.summary(&experiment.run.name, experiment.exchange.strategy, &checkpoint, dev);
     if let Ok(json) = serde_json::to_vec_pretty(&summary) {
         run.put("summary.json", json.into()).await?;
     }

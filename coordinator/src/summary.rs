@@ -1,7 +1,9 @@
 use crate::core::{Encoding, Event, OfSource, View};
+use crate::switches::Switches;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
+use stentor_experiment::Strategy;
 use stentor_proto::v1;
 use stentor_runtime::metrics;
 use tokio::time::Instant;
@@ -11,8 +13,11 @@ use tokio::time::Instant;
 pub struct Summary {
     /// Name of the run.
     pub run: String,
-    /// The word in the experiment file.
+    /// The strategy in force at the end, by its word in the experiment file.
     pub strategy: String,
+    /// How it came to be in force, where it is not the experiment's. Summaries of older programs do not say.
+    #[serde(default)]
+    pub switches: Switches,
     /// The checkpoint to deploy.
     pub checkpoint: String,
     /// Closed rounds.
@@ -45,6 +50,9 @@ pub(crate) struct Tally {
     pub(crate) bytes_down: u64,
     pub(crate) worker_peak_rss_mb: f64,
     pub(crate) seconds: f64,
+    /// Checkpoints of older programs do not say.
+    #[serde(default)]
+    pub(crate) switches: Switches,
 }
 
 impl Tally {
@@ -65,10 +73,18 @@ impl Tally {
         self.seconds = started.elapsed().as_secs_f64();
     }
 
-    pub(crate) fn summary(&self, run: &str, strategy: &str, checkpoint: &str, dev: Option<f64>) -> Summary {
+    /// `configured`: the experiment's strategy.
+    pub(crate) fn summary(
+        &self,
+        run: &str,
+        configured: Strategy,
+        checkpoint: &str,
+        dev: Option<f64>,
+    ) -> Summary {
         Summary {
             run: run.to_owned(),
-            strategy: strategy.to_owned(),
+            strategy: self.switches.in_force().unwrap_or(configured).name().to_owned(),
+            switches: self.switches.clone(),
             checkpoint: checkpoint.to_owned(),
             rounds: self.rounds,
             frames: self.frames,

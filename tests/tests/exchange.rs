@@ -103,7 +103,13 @@ fn a_run_that_averages_blocks_switches_to_thresholds_while_it_trains() {
     );
     let findings = audit(&run, &manifest);
     assert!(findings.is_clean(), "{findings:?}");
-    let error = summary(&run)["dev_frame_error"].as_f64().unwrap();
+    let summary = summary(&run);
+    assert_eq!((&summary["strategy"], &summary["switches"][0]["from"]), (&"gtc".into(), &"bmuf".into()));
+    let round = &summary["switches"][0]["round"];
+    let inspected = Command::new(program("stentor")).arg("inspect").arg(&run).output().unwrap();
+    let inspected = String::from_utf8(inspected.stdout).unwrap();
+    assert!(inspected.contains(&format!("bmuf until round {round}, then gtc")), "{inspected}");
+    let error = summary["dev_frame_error"].as_f64().unwrap();
     assert!(error < 30.0, "{error} % where guessing gives 83 %");
 }
 

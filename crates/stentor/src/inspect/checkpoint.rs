@@ -2,6 +2,7 @@ use crate::text::{Text, size, thousands};
 use anyhow::Result;
 use serde::Serialize;
 use stentor_checkpoint::{DeployedModel, DevResult, ModelDescription, Origin};
+use stentor_coordinator::saved_state;
 use stentor_experiment::Model;
 use stentor_store::Store;
 
@@ -57,6 +58,9 @@ pub(super) async fn checkpoint(store: &Store) -> Result<Checkpoint> {
         };
         objects.push(Object { name: object.name.clone(), bytes: object.bytes, state });
     }
+    // The manifest has the experiment's; a switch may have come before.
+    let in_force = saved_state(&manifest).map(|saved| saved.strategy.name().to_owned());
+    let strategy = in_force.unwrap_or(manifest.strategy);
     let tensors = parameters.tensors.iter();
     Ok(Checkpoint {
         location: store.location().to_owned(),
@@ -67,7 +71,7 @@ pub(super) async fn checkpoint(store: &Store) -> Result<Checkpoint> {
         round: manifest.round,
         committed_frames: manifest.committed_frames,
         total_frames: manifest.total_frames,
-        strategy: manifest.strategy,
+        strategy,
         model: manifest.model,
         fingerprint,
         features_fingerprint: manifest.features_fingerprint,

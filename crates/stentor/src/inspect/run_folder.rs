@@ -2,7 +2,8 @@ use crate::text::{Text, thousands};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
-use stentor_checkpoint::{Retained, Standing, inventory, load_manifest};
+use stentor_checkpoint::{Retained, Standing, inventory, load_manifest, read_manifest};
+use stentor_coordinator::{Switches, saved_switches};
 use stentor_experiment::Experiment;
 use stentor_store::Store;
 
@@ -11,6 +12,8 @@ pub(super) struct RunFolder {
     location: String,
     /// None where the run keeps no experiment file, or one that this program cannot read.
     experiment: Option<Experiment>,
+    /// Changes of strategy that the newest readable checkpoint knows of.
+    switches: Switches,
     /// As the coordinator left it; null before the run's end.
     summary: Value,
     checkpoints: Vec<Checkpoint>,
@@ -37,12 +40,26 @@ pub(super) async fn run_folder(store: &Store) -> Result<RunFolder> {
         result.round = Some(manifest.round);
         result.dev_frame_error = manifest.dev.map(|dev| dev.frame_error);
     }
+    let switches = switches(store, &checkpoints).await;
     Ok(RunFolder {
         location: store.location().to_owned(),
         experiment,
+        switches,
         summary: summary.unwrap_or_default(),
         checkpoints,
     })
+}
+
+async fn switches(store: &Store, checkpoints: &[Checkpoint]) -> Switches {
+    // Names sort by age.
+    for Checkpoint { name, .. } in checkpoints.iter().rev() {
+        if let Ok(manifest) = read_manifest(store, name).await
+            && let Ok(switches) = saved_switches(&manifest)
+        {
+            return switches;
+        }
+    }
+    Switches::default()
 }
 
 async fn text_of(store: &Store, name: &str) -> Result<Option<String>> {
@@ -72,7 +89,10 @@ impl RunFolder {
             Some(experiment) => {
                 text.item("name", &experiment.run.name);
                 text.item("seed", experiment.run.seed);
-                text.item("strategy", experiment.exchange.strategy.name());
+                match self.switches.in_force() {
+                    None => text.item("strategy", experiment.exchange.strategy.name()),
+                    Some(_) => text.item("strategy", &self.switches),
+                }
                 if let Some(start) = &experiment.model.start {
                     text.item("started from", start);
                 }
@@ -83,7 +103,8 @@ impl RunFolder {
         text.item("state", if finished { "finished" } else { "not finished" });
         if let Value::Object(summary) = &self.summary {
             text.heading("summary");
-            for (name, value) in summary {
+            // The switches stand above, in words.
+            for (name, value) in summary.iter().filter(|(name, _)| *name != "switches") {
                 match value {
                     Value::Object(parts) => {
                         for (part, value) in parts {
