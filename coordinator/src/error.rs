@@ -175,6 +175,12 @@ impl Error {
         }
     }
 
+    /// Whether this is what somebody asked for, and nothing went wrong.
+    #[must_use]
+    pub fn is_by_request(&self) -> bool {
+        matches!(self, Error::Interrupted)
+    }
+
     /// The exit code that tells a supervisor what to do.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {

@@ -55,6 +55,10 @@ async fn main() -> ExitStatus {
     let (stay, shutdown) = (arguments.stay, Shutdown::listen());
     let status = match run(arguments, page, &shutdown).await {
         Ok(()) => ExitStatus::Ok,
+        Err(error) if error.is_by_request() => {
+            tracing::info!("{error}");
+            error.exit_status()
+        }
         Err(error) => {
             tracing::error!(id = error.id(), "{error}");
             error.exit_status()

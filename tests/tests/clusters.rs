@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use stentor_tests::running::{Running, free_address};
 use stentor_tests::{
-    assert_finishes, audit, children, corpus, deployed_bytes, events, kill, program, start_training, summary,
-    terminate, wait_for, write_experiment,
+    assert_finishes, audit, children, corpus, deployed_bytes, events, kill, program, signal, start_training,
+    summary, terminate, wait_for, write_experiment,
 };
 
 fn trained(folder: &Path, name: &str, sections: &str) -> Vec<u8> {
@@ -136,6 +136,35 @@ fn a_worker_that_is_asked_to_stop_leaves_what_its_residual_holds_with_the_others
     assert_eq!(rounds(&events[left..]).last().map(String::as_str), Some("threshold"));
     let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
     assert!(!log.contains("worker-1 ended"), "it ended well: {log}");
+}
+
+/// As Ctrl-C does: the signal reaches the parent alone, which asks the others.
+#[test]
+fn who_asks_a_run_to_stop_hears_of_no_error_and_no_warning_and_can_go_on() {
+    let (folder, _) = corpus();
+    for membership in ["fixed", "elastic"] {
+        let sections = format!(
+            "[schedule]\npasses = 40\nlearning_rate = 0.01\n[exchange]\nstrategy = \"gtc\"\n[cluster]\n\
+             membership = \"{membership}\"\n"
+        );
+        let experiment = write_experiment(folder.path(), membership, &sections);
+        let mut training = start_training(&experiment, &["--threads", "1"]);
+        let run = folder.path().join(membership);
+        wait_for("the first checkpoint", || run.join("checkpoints").is_dir());
+        signal(training.id(), "INT");
+        let mut status = None;
+        wait_for("the end", || {
+            status = training.try_wait().unwrap();
+            status.is_some()
+        });
+        let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
+        assert_eq!(status.unwrap().code(), Some(8), "{membership}: {log}");
+        let (_, after) = log.split_once("stopping; continue with --resume").unwrap();
+        for word in ["ERROR", "WARN", "fell back"] {
+            assert!(!after.contains(word), "{membership}: {log}");
+        }
+        assert_finishes(start_training(&experiment, &["--resume", "--threads", "1"]), &experiment);
+    }
 }
 
 #[test]

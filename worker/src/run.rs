@@ -81,6 +81,11 @@ pub async fn run_over(lines: &Lines, options: &Options, shutdown: &Shutdown) -> 
                 tracing::info!(lost_norm, "left by request");
                 return Ok(());
             }
+            // The coordinator was asked to stop as well, and was faster.
+            Err(Error::SessionOver(reason)) if shutdown.is_requested() => {
+                tracing::info!(reason, "session over; left by request");
+                return Ok(());
+            }
             Err(Error::SessionOver(reason)) => tracing::warn!(reason, "session over; joining again"),
             Err(error) => {
                 // Another worker would fail at the same place: the run stops and says why. A store that this worker

@@ -145,8 +145,7 @@ impl Cluster {
                 }
                 Happened::AskedToStop => {
                     self.bar.say("stopping; continue with --resume");
-                    self.stop_workers().await;
-                    self.stop_coordinator().await;
+                    self.stop_all().await;
                     self.bar.end();
                     return ExitStatus::Stopped;
                 }
@@ -283,7 +282,7 @@ impl Cluster {
         written
     }
 
-    /// Lets workers that are ending end, asks the others to, and kills whoever does not.
+    /// Lets workers that are ending end, and asks the others to.
     async fn stop_workers(&mut self) {
         for worker in &mut self.workers {
             if let Some(child) = &mut worker.child
@@ -293,6 +292,22 @@ impl Cluster {
                 let _ = child.terminate();
             }
         }
+        self.await_workers().await;
+    }
+
+    /// Asks everybody at once. A coordinator that saw its workers leave would go back to a checkpoint with the rest, and nobody
+    /// goes on with that; workers that saw it go first would look for it.
+    async fn stop_all(&mut self) {
+        for child in self.workers.iter().filter_map(|worker| worker.child.as_ref()) {
+            // Whoever has ended meanwhile is no error.
+            let _ = child.terminate();
+        }
+        self.stop_coordinator().await;
+        self.await_workers().await;
+    }
+
+    /// Waits for workers that were asked to stop, and kills whoever does not.
+    async fn await_workers(&mut self) {
         for worker in &mut self.workers {
             let Some(mut child) = worker.child.take() else { continue };
             if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
