@@ -138,6 +138,7 @@ where
     if start == Start::Fresh {
         refuse_occupied(&run, &experiment).await?;
     }
+    dataset.warnings(&experiment).iter().for_each(|warning| tracing::warn!("{warning}"));
     let started_from = Started::open(&run, start, &experiment, &dataset).await?;
     let dataset = Arc::new(match &started_from {
         Some(model) => dataset.seen_with(model.normalisation.clone()),

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 use stentor_tests::observe::in_checkout;
-use stentor_tests::program;
+use stentor_tests::{assert_finishes, corpus, program, start_training, write_experiment};
 
 fn stentor(arguments: &[&str]) -> String {
     let output = Command::new(program("stentor")).args(arguments).output().unwrap();
@@ -119,6 +119,19 @@ fn a_bidirectional_model_whose_chunks_have_nothing_after_them_is_warned_of() {
     };
     assert!(words(0).contains("warning: `batch.right_context` is 0"), "{}", words(0));
     assert_eq!(words(10), "");
+}
+
+#[test]
+fn a_run_of_few_steps_is_warned_of_by_the_check_and_at_its_start() {
+    let (folder, _) = corpus();
+    let experiment = write_experiment(folder.path(), "few", "[schedule]\npasses = 1\n");
+    let warning = "expected at least 100 steps in the whole run";
+    let check = Command::new(program("stentor")).args(["config", "check"]).arg(&experiment).output().unwrap();
+    let said = String::from_utf8(check.stderr).unwrap();
+    assert!(check.status.success() && said.contains(warning), "{said}");
+    assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
+    let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
+    assert!(log.contains(warning), "{log}");
 }
 
 #[test]

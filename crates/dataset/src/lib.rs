@@ -5,9 +5,11 @@
 
 mod error;
 mod rows;
+mod warning;
 
 pub use error::Error;
 pub use rows::{BadRowGroup, Part, Place, UnitRows};
+pub use warning::Warning;
 
 use stentor_experiment::{Experiment, Source};
 use stentor_plan::{Catalogue, Plan, RowGroup};
@@ -79,6 +81,12 @@ impl Dataset {
         )?;
         let annotated = Part::new(annotated, annotated_labels);
         Ok(Self { annotated, machine_labeled, dev, normalisation, plan })
+    }
+
+    /// What `experiment`, with which the data were opened, makes of them and hardly means.
+    #[must_use]
+    pub fn warnings(&self, experiment: &Experiment) -> Vec<Warning> {
+        Warning::all(&self.plan, experiment)
     }
 
     /// The same data as a model with another normalisation sees them.

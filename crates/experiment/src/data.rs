@@ -1,4 +1,5 @@
 use crate::error::{Error, require};
+use crate::location;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,14 @@ impl Source {
 }
 
 impl Data {
+    /// Whether all sets are named as folders of this machine, so that no network is asked for them.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let Self { annotated, unannotated, labels, annotated_labels, dev, .. } = self;
+        let optional = [unannotated, labels, annotated_labels, dev].into_iter().flatten();
+        optional.chain([annotated]).all(|location| location::is_local(location))
+    }
+
     pub(crate) fn validate(&self) -> Result<(), Error> {
         require(
             (0.0..=1.0).contains(&self.max_bad_fraction),

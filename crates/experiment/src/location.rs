@@ -18,6 +18,11 @@ pub(crate) fn validate(key: &'static str, location: &str) -> Result<(), Error> {
     )
 }
 
+/// Whether a location is a folder of this machine.
+pub(crate) fn is_local(location: &str) -> bool {
+    location.split_once("://").is_none_or(|(scheme, _)| scheme == "file")
+}
+
 /// A URL that would become a folder of that very name.
 fn lacks_a_slash(location: &str) -> bool {
     const SCHEMES: [&str; 11] =

@@ -3,6 +3,7 @@ mod reference;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
+use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
 
 /// Check or show an experiment file.
@@ -14,7 +15,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Say whether the file is valid, and warn of what is valid and hardly meant.
+    /// Say whether the file is valid, and warn of what is valid and hardly meant, also for the data where they are there.
     Check {
         /// The experiment file.
         experiment: PathBuf,
@@ -32,7 +33,10 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     match &arguments.action {
         Action::Check { experiment } => {
             let read = read(experiment)?;
-            read.warnings().iter().for_each(|warning| stentor_runtime::errln!("stentor: warning: {warning}"));
+            let warnings = read.warnings().into_iter().map(|warning| warning.to_string());
+            for warning in warnings.chain(of_the_data(&rebased(read, experiment))?) {
+                stentor_runtime::errln!("stentor: warning: {warning}");
+            }
             stentor_runtime::outln!("{}: valid", experiment.display());
         }
         Action::Reference => stentor_runtime::out!("{}", reference::page()),
@@ -45,4 +49,25 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
 pub(crate) fn read(path: &Path) -> Result<Experiment> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     Experiment::parse(&text).with_context(|| path.display().to_string())
+}
+
+/// The experiment of `file`, its relative locations meant from the file's folder.
+pub(crate) fn rebased(experiment: Experiment, file: &Path) -> Experiment {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    experiment.rebased(&folder.to_string_lossy())
+}
+
+/// What the manifests of the data say to the experiment. Nothing where the data are still to be made, or lie on the network: a
+/// check must be quick, whatever the network does.
+fn of_the_data(experiment: &Experiment) -> Result<Vec<String>> {
+    if !experiment.data.is_local() {
+        return Ok(Vec::new());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the I/O runtime")?;
+    Ok(match runtime.block_on(Dataset::open(experiment)) {
+        Ok(dataset) => dataset.warnings(experiment).iter().map(ToString::to_string).collect(),
+        Err(error) if error.store().is_some_and(stentor_store::Error::is_not_found) => Vec::new(),
+        Err(error) => vec![error.to_string()],
+    })
 }

@@ -89,8 +89,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
 
 /// From the layers of `[model]`, and the inputs and outputs that the features have.
 async fn count_parameters(experiment: &Experiment, file: &Path) -> Result<usize> {
-    let base = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let location = experiment.clone().rebased(&base.to_string_lossy()).data.annotated;
+    let location = config::rebased(experiment.clone(), file).data.annotated;
     let manifest =
         async { FeatureManifest::load(&Store::open(&location)?).await.map_err(anyhow::Error::from) };
     let manifest = manifest.await.with_context(|| {
