@@ -67,7 +67,7 @@ fn of_the_data(experiment: &Experiment) -> Result<Vec<String>> {
     let runtime = runtime.context("cannot start the I/O runtime")?;
     Ok(match runtime.block_on(Dataset::open(experiment)) {
         Ok(dataset) => dataset.warnings(experiment).iter().map(ToString::to_string).collect(),
-        Err(error) if error.store().is_some_and(stentor_store::Error::is_not_found) => Vec::new(),
+        Err(error) if error.is_missing() => Vec::new(),
         Err(error) => vec![error.to_string()],
     })
 }

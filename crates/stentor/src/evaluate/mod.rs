@@ -10,7 +10,7 @@ use stentor_evaluate::{
     DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, LabelerFigures, PhoneModel, PhoneSet,
     SenoneLabel, tune,
 };
-use stentor_shards::FeatureManifest;
+use stentor_shards::{FeatureManifest, FeatureSet};
 
 /// Draws of the bootstrap, and the seed of all of them, so that the same figures give the same interval.
 const RESAMPLES: u32 = 10_000;
@@ -81,24 +81,31 @@ struct Evaluation {
 
 impl Evaluation {
     async fn run(&self) -> Result<Figures> {
-        let Args { features, labels, train_features, .. } = &self.arguments;
-        let (test_labels, labeler) = self.labels(features, labels.as_deref(), "test").await?;
-        let test = sets::Labeled::open(features, &test_labels).await?;
-        let phones = phone_set(test.features())?;
+        let Args { features, labels, train_features, dev_features, .. } = &self.arguments;
+        // First all that can be known without the model's labels, which may take hours.
+        let test = sets::annotated(features).await?;
+        let phones = phone_set(test.manifest())?;
         let model = match train_features {
-            Some(location) => Some(sets::phone_model(location, &phones, test.features()).await?),
+            Some(location) => Some(sets::phone_model(location, &phones, test.manifest()).await?),
             None => None,
         };
+        let dev = match dev_features {
+            Some(location) => {
+                let dev = sets::annotated(location).await?;
+                sets::check_same_senones(location, dev.manifest(), test.manifest())?;
+                Some(dev)
+            }
+            None => None,
+        };
+        let (test_labels, labeler) = self.labels(features, labels.as_deref(), "test").await?;
+        let test = sets::Labeled::open(test, &test_labels).await?;
         let decoder = match &model {
-            Some(model) => Some(self.choose_settings(&phones, model, test.features()).await?),
+            Some(model) => Some(self.choose_settings(&phones, model, dev).await?),
             None => None,
         };
         let settings = decoder.map(|d| d.settings);
         let scored = scoring::score(&test, &phones, model.as_ref().zip(settings)).await?;
         let total = scored.board.total();
-        if total.frames.frames == 0 {
-            bail!("{features}: expected annotated utterances, found none with an alignment");
-        }
         let frame_hours = f64::from(test.features().settings.frame_ms()) / 3.6e6;
         Ok(Figures {
             schema_version: FIGURES_VERSION,
@@ -146,15 +153,14 @@ impl Evaluation {
         &self,
         phones: &PhoneSet,
         model: &PhoneModel,
-        test: &FeatureManifest,
+        dev: Option<FeatureSet>,
     ) -> Result<DecoderFigures> {
         let Args { dev_features, dev_labels, .. } = &self.arguments;
-        let Some(location) = dev_features else {
+        let (Some(location), Some(dev)) = (dev_features, dev) else {
             return Ok(DecoderFigures { settings: DecoderSettings::default(), tried: 0, dev_per: None });
         };
         let (dev_labels, _) = self.labels(location, dev_labels.as_deref(), "dev").await?;
-        let dev = sets::Labeled::open(location, &dev_labels).await?;
-        sets::check_same_senones(location, dev.features(), test)?;
+        let dev = sets::Labeled::open(dev, &dev_labels).await?;
         let utterances = scoring::dev_utterances(&dev, phones, model).await?;
         let tuned = tune(phones, model, &utterances, &Grid::default()).with_context(|| location.clone())?;
         Ok(DecoderFigures { settings: tuned.settings, tried: tuned.tried, dev_per: tuned.errors.rate() })

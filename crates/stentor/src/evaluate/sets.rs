@@ -17,8 +17,7 @@ pub(super) struct Labeled {
 }
 
 impl Labeled {
-    pub(super) async fn open(features: &str, labels: &str) -> Result<Self> {
-        let features = FeatureSet::open(&Store::open(features)?).await?;
+    pub(super) async fn open(features: FeatureSet, labels: &str) -> Result<Self> {
         let labels = LabelSet::open(&Store::open(labels)?).await?;
         let both = || format!("{} and {}", labels.location(), features.location());
         labels.check_pairs(features.manifest()).with_context(both)?;
@@ -98,6 +97,20 @@ fn places(shards: &[ShardInfo]) -> Vec<(usize, usize)> {
         (0..info.row_groups.len()).map(move |row_group| (shard, row_group))
     };
     shards.iter().enumerate().flat_map(of).collect()
+}
+
+/// A feature set with annotated utterances. Read until the first one: what `stentor prepare` annotates begins with it.
+pub(super) async fn annotated(location: &str) -> Result<FeatureSet> {
+    let set = FeatureSet::open(&Store::open(location)?).await?;
+    for (shard, row_group) in places(&set.manifest().shards) {
+        if set.read(shard, row_group).await?.iter().any(|row| row.alignment.is_some()) {
+            return Ok(set);
+        }
+    }
+    bail!(
+        "{location}: expected annotated utterances, found none with an alignment; name a set that `stentor prepare` made of \
+         utterances with texts: `test`, `dev` or `annotated`"
+    )
 }
 
 /// The posteriors of one utterance, in numbers.

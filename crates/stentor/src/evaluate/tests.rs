@@ -216,7 +216,7 @@ fn what_does_not_belong_together_is_refused_before_anything_is_scored() {
 }
 
 #[test]
-fn a_test_set_without_alignments_is_an_error() {
+fn a_test_or_dev_set_without_alignments_is_refused_before_the_model_runs() {
     let sets = Sets::new();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         write_features(&sets.at("mute"), vec![row(0, None)]).await;
@@ -226,4 +226,12 @@ fn a_test_set_without_alignments_is_an_error() {
     let arguments = Args { features: sets.at("mute"), ..sets.arguments("mute-labels") };
     let error = run(arguments).unwrap_err().to_string();
     assert!(error.contains("expected annotated utterances"), "{error}");
+
+    // Nothing is computed before: there is no such model.
+    let unlabeled = || Args { model: Some("nowhere".to_owned()), labels: None, ..sets.arguments("good") };
+    let dev = Args { dev_features: Some(sets.at("mute")), ..unlabeled() };
+    for arguments in [Args { features: sets.at("mute"), ..unlabeled() }, dev] {
+        let error = run(arguments).unwrap_err().to_string();
+        assert!(error.contains("mute: expected annotated utterances"), "{error}");
+    }
 }
