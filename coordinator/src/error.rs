@@ -31,7 +31,7 @@ pub enum Error {
     Checkpoint(#[from] stentor_checkpoint::Error),
     /// The output already holds a run.
     #[error(
-        "{output}: expected an empty output, found run `{run}`; continue it with --resume or name another output"
+        "`run.output`: expected an empty folder, found run `{run}` in {output}; continue it with --resume or name another output"
     )]
     Occupied {
         /// `run.output`.
@@ -61,6 +61,9 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// The model to start from cannot be read.
+    #[error("`model.start`: {0}")]
+    StartUnread(#[source] stentor_checkpoint::Error),
     /// The model to start from is not one that this run could have trained.
     #[error("{location}: `model.start`: expected a model with {expected}, found {found}; {remedy}")]
     StartMisfit {
@@ -154,7 +157,7 @@ impl Error {
             Error::Experiment { source, .. } => source.id(),
             Error::Data(error) => error.id(),
             Error::Store(error) => error.id(),
-            Error::Checkpoint(error) => error.id(),
+            Error::Checkpoint(error) | Error::StartUnread(error) => error.id(),
             Error::Occupied { .. } => "E0502",
             Error::OtherRun { .. } => "E0503",
             Error::State { .. } => "E0504",
@@ -187,7 +190,9 @@ impl Error {
         match self {
             Error::Store(error) => error.into(),
             Error::Data(error) => error.store().map_or(ExitStatus::Data, Into::into),
-            Error::Checkpoint(error) => error.store().map_or(ExitStatus::Data, Into::into),
+            Error::Checkpoint(error) | Error::StartUnread(error) => {
+                error.store().map_or(ExitStatus::Data, Into::into)
+            }
             Error::Read { .. }
             | Error::Experiment { .. }
             | Error::Occupied { .. }

@@ -53,6 +53,7 @@ async fn main() -> ExitStatus {
         }
     };
     let (stay, shutdown) = (arguments.stay, Shutdown::listen());
+    let experiment = arguments.experiment.display().to_string();
     let status = match run(arguments, page, &shutdown).await {
         Ok(()) => ExitStatus::Ok,
         Err(error) if error.is_by_request() => {
@@ -60,7 +61,8 @@ async fn main() -> ExitStatus {
             error.exit_status()
         }
         Err(error) => {
-            tracing::error!(id = error.id(), "{error}");
+            // Keys in the words are this file's.
+            tracing::error!(id = error.id(), experiment, "{error}");
             error.exit_status()
         }
     };

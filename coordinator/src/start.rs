@@ -28,7 +28,8 @@ impl Started {
         dataset: &Dataset,
     ) -> Result<Option<Self>, Error> {
         let Some(location) = &experiment.model.start else { return Ok(None) };
-        let place = Store::open(location)?;
+        let unread = Error::StartUnread;
+        let place = Store::open(location).map_err(|error| unread(error.into()))?;
         let kept = match start {
             Start::Fresh => None,
             Start::Resume => kept(run).await?,
@@ -39,7 +40,7 @@ impl Started {
                 (kept, None)
             }
             None => {
-                let copy = ModelCopy::read(&place).await?;
+                let copy = ModelCopy::read(&place).await.map_err(unread)?;
                 (copy.manifest().clone(), Some(copy))
             }
         };

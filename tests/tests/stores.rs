@@ -115,6 +115,29 @@ fn who_labels_replays_or_looks_into_such_a_place_ends_with_2_too() {
 }
 
 #[test]
+fn a_set_or_a_start_that_is_not_there_is_named_with_its_key_and_the_experiment_file() {
+    let (folder, _) = corpus();
+    for (key, line) in [
+        ("data.annotated", "annotated = \"data/annotated\"\n"),
+        ("data.dev", "dev = \"data/dev\"\n"),
+        ("model.start", "[model]\n"),
+    ] {
+        let experiment = write_experiment(folder.path(), key, BRIEF);
+        let text = std::fs::read_to_string(&experiment).unwrap();
+        let (_, name) = key.split_once('.').unwrap();
+        let gone = format!("{name} = \"not/there\"\n");
+        let gone = if line.starts_with('[') { format!("{line}{gone}") } else { gone };
+        assert!(text.contains(line), "{text}");
+        std::fs::write(&experiment, text.replace(line, &gone)).unwrap();
+        let (code, said) = ended(Command::new(program("stentor")).arg("train").arg(&experiment));
+        assert_eq!(code, Some(3), "{key}: {said}");
+        for words in [&*format!("`{key}`: "), "not/there", &format!("{key}.toml")] {
+            assert!(said.contains(words), "{words} is not in {said}");
+        }
+    }
+}
+
+#[test]
 fn a_home_that_no_shell_has_read_is_refused_with_what_to_write_and_no_folder_is_made() {
     let (folder, _) = corpus();
     for (name, place) in [("home", "~/run"), ("variable", "$HOME/run")] {

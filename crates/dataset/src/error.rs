@@ -3,7 +3,17 @@ use thiserror::Error;
 /// Why an experiment's data cannot be used.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// A shard set cannot be opened or read.
+    /// A set that the experiment names cannot be opened.
+    #[error("`{key}`: {}", once(location, source))]
+    Set {
+        /// Section and key, `data.annotated`.
+        key: &'static str,
+        /// As in the experiment.
+        location: String,
+        /// What happened.
+        source: Box<stentor_shards::Error>,
+    },
+    /// A shard set cannot be read.
     #[error("{}", once(location, source))]
     Shards {
         /// As in the experiment.
@@ -72,7 +82,7 @@ impl Error {
     #[must_use]
     pub fn id(&self) -> &'static str {
         match self {
-            Error::Shards { .. } => "E0301",
+            Error::Set { .. } | Error::Shards { .. } => "E0301",
             Error::Mismatch { .. } => "E0302",
             Error::Unannotated { .. } => "E0303",
             Error::Plan(_) => "E0304",
@@ -84,14 +94,27 @@ impl Error {
     /// Whether the same read may succeed in a moment; see [`stentor_shards::Error::may_pass`].
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Error::Shards { source, .. } if source.may_pass())
+        self.shards().is_some_and(stentor_shards::Error::may_pass)
     }
 
     /// The store's own error, where the store is at fault rather than what is in it.
     #[must_use]
     pub fn store(&self) -> Option<&stentor_store::Error> {
+        self.shards()?.store()
+    }
+
+    /// Whether a set is still to be made, or its place is another one.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        let is_missing = |error: &stentor_shards::Error| {
+            matches!(error, stentor_shards::Error::NoManifest { .. }) || error.is_missing()
+        };
+        self.shards().is_some_and(is_missing)
+    }
+
+    fn shards(&self) -> Option<&stentor_shards::Error> {
         match self {
-            Error::Shards { source, .. } => source.store(),
+            Error::Set { source, .. } | Error::Shards { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -30,7 +30,7 @@ impl Dataset {
     /// Opens every manifest that `experiment` names and checks that they belong together.
     ///
     /// # Errors
-    /// [`Error::Shards`] where a set cannot be read; [`Error::Mismatch`] where features, senones or labels of two sets
+    /// [`Error::Set`] where a set cannot be read, with its key; [`Error::Mismatch`] where features, senones or labels of two sets
     /// differ, or differ from `[features]`; [`Error::Unannotated`]; [`Error::NotNormalised`]; [`Error::Plan`].
     pub async fn open(experiment: &Experiment) -> Result<Self, Error> {
         Self::open_cached(experiment, None).await
@@ -42,7 +42,7 @@ impl Dataset {
     /// As [`Dataset::open`].
     pub async fn open_cached(experiment: &Experiment, cache: Option<&Cache>) -> Result<Self, Error> {
         let data = &experiment.data;
-        let annotated = open_features(&data.annotated, cache).await?;
+        let annotated = open_features("data.annotated", &data.annotated, cache).await?;
         let manifest = annotated.manifest();
         check_settings(experiment, manifest, &data.annotated)?;
         if manifest.senones.is_empty() {
@@ -52,21 +52,21 @@ impl Dataset {
             return Err(Error::NotNormalised { location: data.annotated.clone() });
         };
         let annotated_labels = match &data.annotated_labels {
-            Some(location) => Some(open_labels(location, manifest, cache).await?),
+            Some(location) => Some(open_labels("data.annotated_labels", location, manifest, cache).await?),
             None => None,
         };
         let machine_labeled = match (&data.unannotated, &data.labels) {
             (Some(unannotated), Some(labels)) => {
-                let features = open_features(unannotated, cache).await?;
+                let features = open_features("data.unannotated", unannotated, cache).await?;
                 check_same(manifest, &data.annotated, features.manifest(), unannotated)?;
-                let labels = open_labels(labels, features.manifest(), cache).await?;
+                let labels = open_labels("data.labels", labels, features.manifest(), cache).await?;
                 Some(Part::new(features, Some(labels)))
             }
             _ => None,
         };
         let dev = match &data.dev {
             Some(location) => {
-                let dev = open_features(location, cache).await?;
+                let dev = open_features("data.dev", location, cache).await?;
                 check_same(manifest, &data.annotated, dev.manifest(), location)?;
                 Some(dev)
             }
@@ -136,18 +136,23 @@ impl Dataset {
     }
 }
 
-async fn open_features(location: &str, cache: Option<&Cache>) -> Result<FeatureSet, Error> {
-    let at = |source| Error::Shards { location: location.to_owned(), source: Box::new(source) };
+async fn open_features(
+    key: &'static str,
+    location: &str,
+    cache: Option<&Cache>,
+) -> Result<FeatureSet, Error> {
+    let at = |source| Error::Set { key, location: location.to_owned(), source: Box::new(source) };
     let store = Store::open_cached(location, cache).map_err(|e| at(e.into()))?;
     FeatureSet::open(&store).await.map_err(at)
 }
 
 async fn open_labels(
+    key: &'static str,
     location: &str,
     features: &FeatureManifest,
     cache: Option<&Cache>,
 ) -> Result<LabelSet, Error> {
-    let at = |source| Error::Shards { location: location.to_owned(), source: Box::new(source) };
+    let at = |source| Error::Set { key, location: location.to_owned(), source: Box::new(source) };
     let store = Store::open_cached(location, cache).map_err(|e| at(e.into()))?;
     let labels = LabelSet::open(&store).await.map_err(at)?;
     labels.check_pairs(features).map_err(at)?;

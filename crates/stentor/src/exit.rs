@@ -114,7 +114,9 @@ fn of_a_store<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a st
     let coordinator = || match cause.downcast_ref()? {
         stentor_coordinator::Error::Store(error) => Some(error),
         stentor_coordinator::Error::Data(error) => error.store(),
-        stentor_coordinator::Error::Checkpoint(error) => error.store(),
+        stentor_coordinator::Error::Checkpoint(error) | stentor_coordinator::Error::StartUnread(error) => {
+            error.store()
+        }
         _ => None,
     };
     cause
