@@ -3,7 +3,7 @@ use thiserror::Error;
 /// What can be wrong with an experiment file.
 #[derive(Debug, Error, Clone, PartialEq)]
 pub enum Error {
-    /// The text is not TOML, or a value has another type than its key.
+    /// The text is not TOML, or lacks a key that has no default.
     #[error("line {line}, column {column}: {message}")]
     Syntax {
         /// 1-based.
@@ -12,6 +12,18 @@ pub enum Error {
         column: usize,
         /// The parser's own words.
         message: String,
+    },
+    /// A value has another type than its key, or is a word that the key does not take.
+    #[error("line {line}: `{key}`: expected {expected}, found {found}")]
+    Type {
+        /// 1-based.
+        line: usize,
+        /// Section and key, `schedule.passes`.
+        key: String,
+        /// The type in words.
+        expected: String,
+        /// The value as written.
+        found: String,
     },
     /// A key that no section knows.
     #[error("line {line}: unknown key `{key}`{}", nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
@@ -43,28 +55,8 @@ impl Error {
             Error::Syntax { .. } => "E0101",
             Error::UnknownKey { .. } => "E0102",
             Error::Value { .. } => "E0103",
+            Error::Type { .. } => "E0104",
         }
-    }
-
-    pub(crate) fn from_toml(error: &toml::de::Error, text: &str) -> Self {
-        let offset = error.span().map_or(0, |s| s.start).min(text.len());
-        let before = &text[..offset];
-        let line = before.matches('\n').count() + 1;
-        let column = offset - before.rfind('\n').map_or(0, |p| p + 1) + 1;
-        let message = error.message();
-        let Some(rest) = message.strip_prefix("unknown field `") else {
-            return Error::Syntax { line, column, message: message.to_owned() };
-        };
-        let mut quoted = rest.split('`');
-        let key = quoted.next().unwrap_or_default().to_owned();
-        let nearest = quoted
-            .skip(1)
-            .step_by(2)
-            .map(|known| (strsim::jaro_winkler(known, &key), known))
-            .filter(|(similarity, _)| *similarity > 0.6)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, known)| known.to_owned());
-        Error::UnknownKey { line, key, nearest }
     }
 }
 

@@ -18,6 +18,7 @@ mod optimizer;
 mod reference;
 mod run;
 mod schedule;
+mod toml_error;
 mod warning;
 
 pub use batch::Batch;
@@ -83,8 +84,8 @@ impl Experiment {
     /// Parses and validates an experiment file.
     ///
     /// # Errors
-    /// [`Error::Syntax`] with line and column, [`Error::UnknownKey`] with the nearest known key, and
-    /// [`Error::Value`] for a value outside its bounds or in conflict with another one.
+    /// [`Error::Syntax`] with line and column, [`Error::UnknownKey`] with the nearest known key, [`Error::Type`] for a value of
+    /// another type than its key, and [`Error::Value`] for one outside its bounds or in conflict with another one.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let experiment: Experiment = toml::from_str(text).map_err(|e| Error::from_toml(&e, text))?;
         experiment.validate()?;

@@ -32,7 +32,7 @@ fn a_misspelt_key_is_named_with_its_line_and_the_nearest_known_one() {
 #[test]
 fn a_value_of_the_wrong_type_or_out_of_bounds_says_what_was_expected() {
     let wrong_type = Experiment::parse(&format!("{SMALL}[schedule]\npasses = \"two\"\n")).unwrap_err();
-    assert!(matches!(wrong_type, Error::Syntax { line: 7, .. }), "{wrong_type}");
+    assert!(matches!(wrong_type, Error::Type { line: 7, .. }), "{wrong_type}");
     let bounds = Experiment::parse(&format!("{SMALL}[exchange.gtc]\ndensity = 0.9\n")).unwrap_err();
     assert_eq!(bounds.to_string(), "`exchange.gtc.density`: expected above 0, at most 0.5, found 0.9");
 }
