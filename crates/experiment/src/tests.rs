@@ -280,3 +280,25 @@ fn a_home_or_a_variable_in_a_location_is_refused_by_name_and_never_becomes_a_fol
         assert!(named.ends_with(key), "{named}");
     }
 }
+
+#[test]
+fn two_tiers_of_which_one_is_idle_are_warned_of() {
+    let read = |strategy: &str, workers: u32, group: u32| {
+        let text = format!(
+            "{SMALL}[exchange]\nstrategy = \"{strategy}\"\n[exchange.two_tier]\ngroup = {group}\n\
+             [cluster]\nworkers = {workers}\n"
+        );
+        Experiment::parse(&text).unwrap().warnings()
+    };
+    let one = |workers, group, one_group| [Warning::OneTier { workers, group, one_group }];
+    assert_eq!(read("two-tier", 2, 4), one(2, 4, true));
+    assert_eq!(read("two-tier", 2, 1), one(2, 1, false));
+    assert_eq!(read("two-tier", 1, 1), one(1, 1, true));
+    assert_eq!(read("two-tier", 4, 2), []);
+    assert_eq!(read("two-tier", 3, 2), [], "one group of one and one of two");
+    assert_eq!(read("gtc", 2, 4), []);
+    let words = read("two-tier", 2, 4)[0].to_string();
+    assert!(words.contains("one group") && words.contains("this is \"gtc\""), "{words}");
+    let words = read("two-tier", 2, 1)[0].to_string();
+    assert!(words.contains("a group by itself") && words.contains("this is \"bmuf\""), "{words}");
+}
