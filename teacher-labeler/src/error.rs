@@ -70,7 +70,7 @@ pub enum Error {
     /// Features whose bytes have changed. Labels stand row by row beside their features, so that none can be left out; and
     /// labels of frames that nobody can read would be invented.
     #[error(
-        "{} row groups cannot be labeled, everything else is; restore these files or prepare the features again, then \
+        "row groups that cannot be labeled: {}; everything else is. Restore these files or prepare the features again, then \
          start again for the rest:\n  {}", .row_groups.len(), .row_groups.join("\n  ")
     )]
     BadFeatures {

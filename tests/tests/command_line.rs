@@ -153,6 +153,12 @@ fn whoever_meets_an_error_is_told_its_id() {
 }
 
 #[test]
+fn the_help_of_a_command_that_another_program_does_names_the_command() {
+    let help = stentor(&["label", "--help"]);
+    assert!(help.contains("Usage: stentor label ") && !help.contains("Usage: teacher-labeler"), "{help}");
+}
+
+#[test]
 fn a_build_with_debug_assertions_says_so_and_how_to_get_one_without() {
     for name in ["stentor", "coordinator", "worker", "teacher-labeler"] {
         let output = Command::new(program(name)).arg("--version").output().unwrap();

@@ -123,14 +123,14 @@ impl Figures {
         let whole = |n: u64| decimal(n as f64, 0);
         let plain = |text: String| text.replace('\u{a0}', " ");
         let mut text = format!(
-            "{} frames ({} h) in {} utterances of {} groups\n",
+            "frames: {} ({} h), utterances: {}, groups: {}\n",
             plain(count(self.frames.frames)),
             decimal(self.audio_hours, 2),
             whole(self.utterances),
             self.by_group.groups.len()
         );
         if self.unannotated > 0 {
-            text += &format!("{} utterances have no alignment and were left out\n", whole(self.unannotated));
+            text += &format!("utterances left out, without an alignment: {}\n", whole(self.unannotated));
         }
         let mut table = TextTable::new(&[
             ("", Align::Left),

@@ -1,4 +1,5 @@
 use clap::Parser;
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 /// Label a feature set with a trained teacher: starts the program `teacher-labeler`.
@@ -12,7 +13,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(arguments: &Args) -> ExitCode {
     let program = crate::siblings::path("teacher-labeler");
-    match std::process::Command::new(&program).args(&arguments.options).status() {
+    // Its help and its complaints name the command that was typed.
+    match std::process::Command::new(&program).arg0("stentor label").args(&arguments.options).status() {
         Ok(status) => {
             status.code().and_then(|c| u8::try_from(c).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
         }

@@ -91,12 +91,29 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// `1 shard`, `2 shards`.
+/// `1 shard`, `2 shards`, `2 batches`.
 pub(crate) fn counted(number: u64, one: &str) -> String {
-    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
+    let end = match number {
+        1 => "",
+        _ if one.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{} {one}{end}", thousands(number))
 }
 
 /// Bytes divided by frames.
 pub(crate) fn per_frame(bytes: u64, frames: u64) -> f64 {
     bytes as f64 / frames.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_told_from_several() {
+        let counts = [(0, "batch"), (1, "batch"), (2, "batch"), (1, "row group"), (1200, "row group")];
+        let words = counts.map(|(number, one)| counted(number, one));
+        assert_eq!(words, ["0 batches", "1 batch", "2 batches", "1 row group", "1,200 row groups"]);
+    }
 }

@@ -1,4 +1,4 @@
-//! Learning curves as SVG: one panel for each kind of curve, lines labelled at their ends, no legend to look up.
+//! Learning curves as SVG: one panel for each kind of curve, lines labeled at their ends, no legend to look up.
 
 use super::axis::{Scale, spread};
 use super::format::{Text, count, decimal};

@@ -1,4 +1,5 @@
 use super::history::{History, Quarantined};
+use crate::text::counted;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use stentor_checkpoint::newest_valid;
@@ -96,7 +97,8 @@ fn verdict(run: &str, plan: &Plan, history: &History, reach: Option<(String, Sav
     let findings = audit.findings(extent);
     let mut contradictions: Vec<String> = findings.unknown.iter().map(ToString::to_string).collect();
     if finished && !later.is_empty() {
-        contradictions.push(format!("{} rounds closed after everything was committed", later.len()));
+        let rounds = counted(later.len() as u64, "round");
+        contradictions.push(format!("{rounds} closed after everything was committed"));
     }
     let sources = Source::ALL.into_iter().filter(|&source| plan.passes(source) > 0).map(|source| OfSource {
         source: source.name(),

@@ -17,15 +17,12 @@ pub(super) fn text(verdict: &Verdict) -> String {
         None => text.item("judged", "nothing: there is no checkpoint yet, all may still become void"),
     }
     for source in &verdict.sources {
-        let (committed, of) = (thousands(source.committed), thousands(source.of));
+        let committed = thousands(source.committed);
         let passes = if source.passes == 1 { "one pass".into() } else { format!("{} passes", source.passes) };
-        text.item(source.source, format_args!("{committed} of {of} batches of {passes}"));
+        text.item(source.source, format_args!("{committed} of {} of {passes}", counted(source.of, "batch")));
     }
     if verdict.not_judged > 0 {
-        text.item(
-            "not judged yet",
-            format_args!("{} batches committed since", thousands(verdict.not_judged)),
-        );
+        text.item("not judged yet", format_args!("{} committed since", counted(verdict.not_judged, "batch")));
     }
     if !verdict.void.is_empty() {
         text.heading("made void by a return to a checkpoint");
@@ -34,7 +31,7 @@ pub(super) fn text(verdict: &Verdict) -> String {
                 format!("lineage {}", void.lineage),
                 format!("back to round {}", thousands(void.round)),
                 counted(void.rounds, "round"),
-                format!("{} batches", thousands(void.batches)),
+                counted(void.batches, "batch"),
                 void.reason.clone(),
             ]);
         }
@@ -57,7 +54,7 @@ pub(super) fn text(verdict: &Verdict) -> String {
         ("unexpected: committed, although the ledger says that they are not", &verdict.unexpected),
     ] {
         if *batches > 0 {
-            text.heading(format_args!("{title}: {} batches", thousands(*batches)));
+            text.heading(format_args!("{title}: {}", counted(*batches, "batch")));
             leases.iter().for_each(|lease| text.row([lease.to_string()]));
         }
     }

@@ -1,6 +1,7 @@
 //! What is to be said of recordings that were used although something is the matter with them.
 
 use super::summary::Named;
+use crate::text::counted;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -90,16 +91,16 @@ impl fmt::Display for Sound {
         list(f, "cut short", &self.cut_short)?;
         list(f, "damaged", &self.damaged)?;
         if self.averaged_channels.count > 0 {
-            let Named { count, .. } = &self.averaged_channels;
+            let recordings = counted(self.averaged_channels.count, "recording");
             writeln!(
                 f,
-                "{count} recordings have several channels, whose mean was taken (--channel or reco2file_and_channel choose \
+                "{recordings} with several channels, whose mean was taken (--channel or reco2file_and_channel choose \
                  one): {}",
                 self.averaged_channels
             )?;
         }
         if self.remarks.count > 0 {
-            writeln!(f, "{} remarks on recordings: {}", self.remarks.count, self.remarks)?;
+            writeln!(f, "{} on recordings: {}", counted(self.remarks.count, "remark"), self.remarks)?;
         }
         Ok(())
     }
@@ -114,7 +115,8 @@ fn list(
         writeln!(f, "{what}: recording {recording}: {words}")?;
     }
     if recordings.len() > SHOWN {
-        writeln!(f, "{what}: {} more recordings", recordings.len() - SHOWN)?;
+        let more = counted((recordings.len() - SHOWN) as u64, "more recording");
+        writeln!(f, "{what}: {more}")?;
     }
     Ok(())
 }

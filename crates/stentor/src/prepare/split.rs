@@ -2,6 +2,7 @@
 //! order of the corpus's files.
 
 use super::random::Random;
+use crate::text::counted;
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,8 +159,8 @@ pub(super) fn split(candidates: &[Candidate<'_>], fractions: &Fractions, seed: u
     let mut annotated = take(&mut texted, target(fractions.annotated), 0, |g| g.texted);
     if annotated.is_empty() {
         bail!(
-            "nothing is left to be annotated: {} groups have texts, {} of them are in the test set; --annotated needs texts and at least two groups",
-            texted.len() + test.len(),
+            "nothing is left to be annotated: {} with texts, {} of that in the test set; --annotated needs texts and at least two groups",
+            counted((texted.len() + test.len()) as u64, "group"),
             test.len()
         );
     }

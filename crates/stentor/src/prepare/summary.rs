@@ -2,6 +2,7 @@
 
 use super::sound::Sound;
 use super::split::{Set, SplitBy};
+use crate::text::counted;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -159,7 +160,7 @@ pub(super) struct Summary {
     pub(super) bad_files: BTreeMap<String, String>,
     pub(super) senones: usize,
     pub(super) phones: usize,
-    /// Frames of dev and test labelled with the nearest state, because theirs is not in the inventory.
+    /// Frames of dev and test labeled with the nearest state, because theirs is not in the inventory.
     pub(super) nearest_state_frames: u64,
     /// Values of a stacked frame that hardly move over the training audio.
     pub(super) dead_dimensions: Vec<usize>,
@@ -177,14 +178,19 @@ impl fmt::Display for Summary {
         }
         writeln!(f, "split by {}; seed {}", self.split_by, self.seed)?;
         if self.alone.count > 0 {
-            writeln!(f, "{} utterances have no group or speaker: {}", self.alone.count, self.alone)?;
+            writeln!(
+                f,
+                "{} without group or speaker: {}",
+                counted(self.alone.count, "utterance"),
+                self.alone
+            )?;
         }
         if self.identical_audio.count > 0 {
             let same = &self.identical_audio;
             writeln!(
                 f,
-                "{} recordings are there under several names, put into the same set: {same}",
-                same.count
+                "{} there under several names, put into the same set: {same}",
+                counted(same.count, "recording")
             )?;
         }
         match self.test_heard_in_training {
@@ -195,22 +201,25 @@ impl fmt::Display for Summary {
         }
         writeln!(
             f,
-            "{} senones of {} phones, mel range up to {} Hz",
-            self.senones, self.phones, self.corpus_nyquist_hz
+            "{} of {}, mel range up to {} Hz",
+            counted(self.senones as u64, "senone"),
+            counted(self.phones as u64, "phone"),
+            self.corpus_nyquist_hz
         )?;
         for (set, reasons) in &self.left_out.by_set {
             for (reason, n) in reasons {
-                writeln!(f, "left out: {n} utterances of {set} {reason}")?;
+                writeln!(f, "left out: {} of {set} {reason}", counted(*n, "utterance"))?;
             }
         }
         for (reason, named) in &self.left_out.by_reason {
             writeln!(f, "left out {reason}: {named}")?;
         }
         for (table, named) in &self.unmatched {
-            writeln!(f, "{table}: {} names that no utterance has: {named}", named.count)?;
+            writeln!(f, "{table}: {} that no utterance has: {named}", counted(named.count, "name"))?;
         }
         if self.cut_segments.count > 0 {
-            writeln!(f, "{} segments were cut: {}", self.cut_segments.count, self.cut_segments)?;
+            let cut = &self.cut_segments;
+            writeln!(f, "{} cut at the end of the recording: {cut}", counted(cut.count, "segment"))?;
         }
         write!(f, "{}", self.sound)?;
         if !self.dropped_marks.is_empty() {
@@ -219,30 +228,34 @@ impl fmt::Display for Summary {
             writeln!(f, "not spoken, and taken out of texts: {}", marks.join(", "))?;
         }
         if self.empty_phones > 0 {
-            writeln!(f, "{} phones of the alignments have no duration: left out", self.empty_phones)?;
+            let phones = counted(self.empty_phones, "phone");
+            writeln!(f, "{phones} of the alignments without duration: left out")?;
         }
         if self.silence_phones == 0 {
             writeln!(f, "no phone is silence or noise: if one is, name it by --silence-phones")?;
         }
         if !self.unused_senones.is_empty() {
             let unused = &self.unused_senones;
-            writeln!(f, "{} senones have no frame in the annotated set: {}", unused.len(), unused.join(" "))?;
+            let senones = counted(unused.len() as u64, "senone");
+            writeln!(f, "{senones} without a frame in the annotated set: {}", unused.join(" "))?;
         }
         for (recording, reason) in self.bad_files.iter().take(20) {
             writeln!(f, "left out: recording {recording}: {reason}")?;
         }
         if self.bad_files.len() > 20 {
-            writeln!(f, "left out: {} more recordings that cannot be used", self.bad_files.len() - 20)?;
+            let more = counted(self.bad_files.len() as u64 - 20, "more recording");
+            writeln!(f, "left out: {more} that cannot be used")?;
         }
         if self.nearest_state_frames > 0 {
             writeln!(
                 f,
-                "{} frames are labelled with the nearest state of their phone",
-                self.nearest_state_frames
+                "{} labeled with the nearest state of the phone",
+                counted(self.nearest_state_frames, "frame")
             )?;
         }
         if !self.dead_dimensions.is_empty() {
-            writeln!(f, "{} dead dimensions: {:?}", self.dead_dimensions.len(), self.dead_dimensions)?;
+            let dead = counted(self.dead_dimensions.len() as u64, "dead dimension");
+            writeln!(f, "{dead}: {:?}", self.dead_dimensions)?;
         }
         let stages: Vec<String> = self.seconds.iter().map(|(stage, s)| format!("{stage} {s:.1} s")).collect();
         write!(f, "{}; {:.3} h of audio a second", stages.join(", "), self.audio_hours_per_second)

@@ -2,6 +2,7 @@ use super::Args;
 use super::progress::{Bar, Line};
 use super::standing::{Standing, waits_in_vain};
 use crate::exit::Meaning;
+use crate::text::counted;
 use crate::{config, siblings};
 use anyhow::{Context, Result, anyhow, bail};
 use std::net::SocketAddr;
@@ -59,16 +60,16 @@ impl Cluster {
         let bar = Bar::new();
         let (coordinator, url) = match &arguments.coordinator {
             Some(url) => {
-                bar.say(&format!("{count} workers join {url}; it tells how the run gets on"));
+                let workers = counted(count.into(), "worker");
+                bar.say(&format!("starting {workers} for {url}; it tells how the run gets on"));
                 (None, url.clone())
             }
             None => {
                 if count < experiment.cluster.workers {
                     let wanted = experiment.cluster.workers;
                     let key = "cluster.workers";
-                    bar.say(&format!(
-                        "{count} workers are started here, and the run begins with {wanted} ({key})"
-                    ));
+                    let workers = counted(count.into(), "worker");
+                    bar.say(&format!("starting {workers} here; the run begins with {wanted} ({key})"));
                 }
                 let (child, lines, url) = start_coordinator(arguments).await?;
                 bar.say(&format!(

@@ -88,7 +88,7 @@ fn damage_is_listed_with_how_much_of_the_file_it_is() {
     assert_eq!(
         sound.to_string(),
         "damaged: recording rec: 0.050 of 2.000 s did not decode (2 packets) and are silence\n\
-         1 remarks on recordings: rec: two of something\n"
+         1 remark on recordings: rec: two of something\n"
     );
 }
 

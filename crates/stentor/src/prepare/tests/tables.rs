@@ -190,10 +190,10 @@ fn phones_without_duration_are_no_outputs_and_missing_silence_and_strange_names_
     assert_eq!((summary.silence_phones, summary.unused_senones.len()), (0, 0));
     let said = summary.to_string();
     for words in [
-        "40 phones of the alignments have no duration",
+        "40 phones of the alignments without duration",
         "no phone is silence or noise",
-        "alignments: 1 names that no utterance has: stranger",
-        "text: 1 names that no utterance has: nobody",
+        "alignments: 1 name that no utterance has: stranger",
+        "text: 1 name that no utterance has: nobody",
     ] {
         assert!(said.contains(words), "`{words}` is not in:\n{said}");
     }
