@@ -1,0 +1,48 @@
+//! Vectors that only infer: their values can never change, there is no gradient, and threads share the storage.
+
+use super::ParameterVector;
+use super::layout::{ParameterSlot, by_name, laid_out, leaf};
+use crate::error::Error;
+use tch::{Device, Tensor};
+
+impl ParameterVector {
+    /// A frozen vector of given values, by name in any order.
+    ///
+    /// # Errors
+    /// As [`load_named`](Self::load_named); [`Error::Torch`] where the device cannot hold them.
+    pub fn frozen<'a>(
+        parameters: Vec<(String, Vec<usize>)>,
+        tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
+        device: Device,
+    ) -> Result<Self, Error> {
+        let slots = laid_out(parameters);
+        let values = Tensor::f_from_slice(&by_name(&slots, tensors)?)?.f_to_device(device)?;
+        Self::frozen_on(slots, &values)
+    }
+
+    /// The same values in the same storage once more, for another thread.
+    ///
+    /// # Errors
+    /// [`Error::NotFrozen`] where somebody may still change them.
+    pub fn share(&self) -> Result<Self, Error> {
+        if !self.is_frozen() {
+            return Err(Error::NotFrozen);
+        }
+        Self::frozen_on(self.slots.clone(), &self.values)
+    }
+
+    fn frozen_on(slots: Vec<ParameterSlot>, values: &Tensor) -> Result<Self, Error> {
+        let views = slots.iter().map(|slot| leaf(values, slot, false)).collect::<Result<_, _>>()?;
+        Ok(Self { slots, values: values.f_detach()?, views, gradient: Tensor::new() })
+    }
+
+    /// Whether the values can never change, and there is no gradient.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        !self.gradient.defined()
+    }
+
+    pub(super) fn check_not_frozen(&self) -> Result<(), Error> {
+        if self.is_frozen() { Err(Error::Frozen) } else { Ok(()) }
+    }
+}
