@@ -1,19 +1,9 @@
 //! FLAC, MP3 and Ogg files that are cut, damaged, joined or oddly written.
 
 use super::decode::{FLAC, MP3, OGG};
+use super::decoded::{as_floats, read};
 use super::files::{BLOCK, flac, mp3_frames, noise, with_serial};
-use crate::{Audio, Decoder, Error, decode};
-
-/// Decodes, and checks that counting alone finds the same length.
-fn read(bytes: &[u8]) -> Result<Audio, Error> {
-    let audio = decode(bytes.to_vec())?;
-    assert_eq!(Decoder::from_bytes(bytes.to_vec())?.count_samples()?, audio.samples.len() as u64);
-    Ok(audio)
-}
-
-fn as_floats(samples: &[i16]) -> Vec<f32> {
-    samples.iter().map(|&sample| f32::from(sample)).collect()
-}
+use crate::{Error, decode};
 
 const ID3V1: &[u8; 128] = &{
     let mut tag = [b' '; 128];

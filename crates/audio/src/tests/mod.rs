@@ -3,6 +3,7 @@ mod channels;
 mod compressed;
 mod ctm;
 mod decode;
+mod decoded;
 mod fbank;
 mod files;
 mod formats;

@@ -1,19 +1,9 @@
 //! WAV, RF64 and SPHERE files as recorders, pipes and other programs leave them.
 
 use super::decode::wav;
+use super::decoded::{as_floats, read};
 use super::files::{chunk, extensible, fmt, little_endian, noise, riff};
-use crate::{Audio, Decoder, Error, decode};
-
-/// Decodes, and checks that a look at the header alone finds the same length.
-fn read(bytes: &[u8]) -> Result<Audio, Error> {
-    let audio = decode(bytes.to_vec())?;
-    assert_eq!(Decoder::from_bytes(bytes.to_vec())?.count_samples()?, audio.samples.len() as u64);
-    Ok(audio)
-}
-
-fn as_floats(samples: &[i16]) -> Vec<f32> {
-    samples.iter().map(|&sample| f32::from(sample)).collect()
-}
+use crate::{Error, decode};
 
 #[test]
 fn sizes_that_a_pipe_or_a_killed_recorder_left_mean_the_end_of_the_file() {
