@@ -18,6 +18,7 @@ mod optimizer;
 mod reference;
 mod run;
 mod schedule;
+mod store_kind;
 mod toml_error;
 mod warning;
 
@@ -37,6 +38,7 @@ pub use optimizer::{Optimizer, OptimizerKind};
 pub use reference::{Key, Section, Word, reference};
 pub use run::Run;
 pub use schedule::{Interleave, Schedule};
+pub use store_kind::StoreKind;
 pub use warning::Warning;
 
 use error::require;

@@ -1,3 +1,4 @@
+use crate::StoreKind;
 use crate::error::{Error, require};
 
 /// No shell reads the file: a home or a variable would become a folder of that very name.
@@ -20,16 +21,13 @@ pub(crate) fn validate(key: &'static str, location: &str) -> Result<(), Error> {
 
 /// Whether a location is a folder of this machine.
 pub(crate) fn is_local(location: &str) -> bool {
-    location.split_once("://").is_none_or(|(scheme, _)| scheme == "file")
+    location.split_once("://").is_none_or(|(scheme, _)| StoreKind::of(scheme) == Some(StoreKind::Folder))
 }
 
 /// A URL that would become a folder of that very name.
 fn lacks_a_slash(location: &str) -> bool {
-    const SCHEMES: [&str; 11] =
-        ["file", "s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "http", "https"];
-    location
-        .split_once(':')
-        .is_some_and(|(scheme, rest)| SCHEMES.contains(&scheme) && !rest.starts_with("//"))
+    let is_scheme = |scheme: &str| StoreKind::of(scheme).is_some() || ["http", "https"].contains(&scheme);
+    location.split_once(':').is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.starts_with("//"))
 }
 
 /// Where a location has what a shell would take for a variable: `$HOME`, `${HOME}`.

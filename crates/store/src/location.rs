@@ -2,6 +2,7 @@ use crate::{Error, remote};
 use object_store::{ObjectStore, local::LocalFileSystem, path::Path};
 use std::path::{Component, PathBuf};
 use std::sync::Arc;
+use stentor_experiment::StoreKind;
 use url::Url;
 
 /// The object store that a location names, and the path in it.
@@ -29,11 +30,14 @@ pub(crate) fn open(
         return local(absolute(location.as_ref()).map_err(|e| refuse(e.to_string()))?).map_err(refuse);
     }
     let url = Url::parse(location).map_err(|e| refuse(e.to_string()))?;
-    if url.scheme() == "file" {
-        let folder = url.to_file_path().map_err(|()| refuse("the URL names no local path".to_owned()))?;
-        return local(folder).map_err(refuse);
+    match StoreKind::of(url.scheme()) {
+        None => Err(refuse(format!("there is no kind of store for `{}://`", url.scheme()))),
+        Some(StoreKind::Folder) => {
+            let folder = url.to_file_path().map_err(|()| refuse("the URL names no local path".to_owned()))?;
+            local(folder).map_err(refuse)
+        }
+        Some(kind) => remote::open(kind, &url, settings).map_err(refuse),
     }
-    remote::open(&url, settings).map_err(refuse)
 }
 
 fn local(folder: PathBuf) -> Result<Opened, String> {

@@ -2,25 +2,26 @@
 //! local folders: the feature `cloud` has them.
 
 use crate::location::Opened;
+use stentor_experiment::StoreKind;
 use url::Url;
 
-/// Variables that are a provider's, by the beginnings of their names; none where the scheme is nobody's.
-fn variables(scheme: &str) -> Option<&'static [&'static str]> {
-    match scheme {
-        "s3" | "s3a" => Some(&["AWS_"]),
-        "gs" => Some(&["GOOGLE_", "SERVICE_ACCOUNT"]),
-        "az" | "adl" | "azure" | "abfs" | "abfss" => Some(&["AZURE_", "IDENTITY_ENDPOINT"]),
-        _ => None,
+/// Variables that are a provider's, by the beginnings of their names.
+fn variables(kind: StoreKind) -> &'static [&'static str] {
+    match kind {
+        StoreKind::Folder => &[],
+        StoreKind::S3 => &["AWS_"],
+        StoreKind::Gcs => &["GOOGLE_", "SERVICE_ACCOUNT"],
+        StoreKind::Azure => &["AZURE_", "IDENTITY_ENDPOINT"],
     }
 }
 
-/// A store on the network, with those of `settings` that are its provider's: a variable `TOKEN` is somebody else's.
+/// The store on the network at `url`, which is one of `kind`, with those of `settings` that are its provider's: a variable `TOKEN` is somebody else's.
 pub(crate) fn open(
+    kind: StoreKind,
     url: &Url,
     settings: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Opened, String> {
-    let scheme = url.scheme();
-    let owned = variables(scheme).ok_or_else(|| format!("there is no kind of store for `{scheme}://`"))?;
+    let owned = variables(kind);
     let is_theirs = |(name, _): &(String, String)| owned.iter().any(|prefix| name.starts_with(prefix));
     client(url, settings.into_iter().filter(is_theirs))
 }
