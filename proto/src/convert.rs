@@ -195,7 +195,7 @@ mod tests {
     fn an_unknown_source_is_named() {
         let error = source(9).unwrap_err();
         assert_eq!(error.to_string(), "expected a known `source`, found 9");
-        assert!(source(0).is_err());
+        assert_eq!(source(0), Err(ConvertError::Unknown { field: "source", found: 0 }));
         assert_eq!(strategy(7).unwrap_err().to_string(), "expected a known `strategy`, found 7");
     }
 }
