@@ -139,8 +139,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error() {
-        for expression in ["", "MIT OR", "(MIT", "MIT MIT", "Apache-2.0 WITH"] {
-            assert!(is_allowed(expression).is_err(), "{expression}");
+        for (expression, expected) in [
+            ("", "expected a licence, found the end"),
+            ("MIT OR", "expected a licence, found the end"),
+            ("(MIT", "expected `)`"),
+            ("MIT MIT", "unexpected `MIT` in licence `MIT MIT`"),
+            ("Apache-2.0 WITH", "expected an exception after `WITH`"),
+        ] {
+            let error = is_allowed(expression).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expression}: {error}");
         }
     }
 

@@ -63,10 +63,14 @@ mod tests {
     fn nothing_is_read_past_the_end() {
         let bytes = Bytes(&[1, 2, 3]);
         assert_eq!(bytes.u16(1).unwrap(), 0x0203);
-        let errors = [bytes.u16(2).map(drop), bytes.u32(0).map(drop), bytes.text(2, 2).map(drop)];
+        let errors = [
+            bytes.u16(2).map(drop),
+            bytes.u32(0).map(drop),
+            bytes.text(2, 2).map(drop),
+            bytes.slice(usize::MAX, 2).map(drop),
+        ];
         for error in errors.map(|result| result.unwrap_err().to_string()) {
             assert!(error.contains("found the end at 3"), "{error}");
         }
-        assert!(bytes.slice(usize::MAX, 2).is_err());
     }
 }
