@@ -219,7 +219,8 @@ mod tests {
             let error = Batch::pack(&[good, chunk], &shape(), Device::Cpu).unwrap_err().to_string();
             assert!(error.contains(expected), "expected `{expected}` in `{error}`");
         }
-        assert!(Batch::pack(&[], &shape(), Device::Cpu).is_err());
+        let nothing = Batch::pack(&[], &shape(), Device::Cpu).unwrap_err();
+        assert_eq!(nothing.to_string(), "batch: expected at least 1 chunk, found 0");
         let wild = Chunk { soft: soft(1, &[1, 9], &[0.5, 0.5]), ..good };
         assert!(matches!(Batch::pack(&[wild], &shape(), Device::Cpu), Err(Error::Label { found: 9, .. })));
     }

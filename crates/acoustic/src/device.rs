@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn zero_threads_are_refused() {
-        assert!(set_threads(0).is_err());
+        assert_eq!(set_threads(0).unwrap_err().to_string(), "threads: expected 1 to 1024, found 0");
     }
 
     #[test]

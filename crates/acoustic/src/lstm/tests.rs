@@ -256,10 +256,15 @@ fn a_teacher_refuses_to_run_frame_by_frame() {
 #[test]
 fn impossible_shapes_are_refused() {
     let model = |width| Model { layers: 1, width, ..Model::default() };
-    assert!(ModelShape::new(&model(8), 0, 4).is_err());
-    assert!(ModelShape::new(&model(8), 3, 1).is_err());
-    assert!(ModelShape::new(&model(8), 3, 65_537).is_err());
-    assert!(ModelShape::new(&model(0), 3, 4).is_err());
-    let shape = ModelShape { model: model(0), inputs: 3, senones: 4 };
-    assert!(LstmModel::new(&shape, 1, Device::Cpu).is_err());
+    for (width, inputs, senones, expected) in [
+        (8, 0, 4, "model inputs: expected at least 1, found 0"),
+        (8, 3, 1, "model senones: expected 2 to 65536, found 1"),
+        (8, 3, 65_537, "model senones: expected 2 to 65536, found 65537"),
+        (0, 3, 4, "model: expected at least 1 layer of at least 1 unit, found 1 layers of 0 units"),
+    ] {
+        assert_eq!(ModelShape::new(&model(width), inputs, senones).unwrap_err().to_string(), expected);
+        // Nor does one that was put together by hand make a model.
+        let shape = ModelShape { model: model(width), inputs, senones };
+        assert_eq!(LstmModel::new(&shape, 1, Device::Cpu).unwrap_err().to_string(), expected);
+    }
 }

@@ -127,8 +127,13 @@ mod tests {
 
     #[test]
     fn only_a_matrix_of_floats_is_taken() {
-        assert!(Matrix::of(&Tensor::zeros([2, 2], (Kind::Int64, Device::Cpu))).is_err());
-        assert!(Matrix::of(&Tensor::zeros([2], (Kind::Float, Device::Cpu))).is_err());
+        for (size, kind, expected) in [
+            (&[2i64, 2][..], Kind::Int64, "expected 32-bit floats in main memory, found Int64 on Cpu"),
+            (&[2], Kind::Float, "expected two dims, got [2]"),
+        ] {
+            let error = Matrix::of(&Tensor::zeros(size, (kind, Device::Cpu))).err().unwrap().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]
