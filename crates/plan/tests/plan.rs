@@ -110,10 +110,12 @@ fn leases_from_elsewhere_are_refused_with_what_the_plan_has() {
     assert_eq!(plan.check_lease(&good), Ok(()));
     assert_eq!(plan.planned_frames(&good), 200);
 
-    let no_unit = Error::NoSuchUnit { data: Source::Annotated, unit: 1, units: 1 };
-    assert_eq!(plan.check_lease(&Lease { unit: 1, ..good }), Err(no_unit));
-    assert!(plan.check_lease(&Lease { unit: u64::MAX, ..good }).is_err());
-    assert!(plan.check_lease(&Lease { source: Source::MachineLabeled, ..good }).is_err());
+    for (data, unit, units) in
+        [(Source::Annotated, 1, 1), (Source::Annotated, u64::MAX, 1), (Source::MachineLabeled, 0, 0)]
+    {
+        let no_unit = Error::NoSuchUnit { data, unit, units };
+        assert_eq!(plan.check_lease(&Lease { source: data, unit, ..good }), Err(no_unit));
+    }
     for bad in [
         Lease { pass: 4, ..good },
         Lease { batches: 0, ..good },

@@ -50,34 +50,37 @@ fn a_position_that_would_lose_or_double_a_batch_is_found_out() {
     let json = serde_json::to_value(&position).unwrap();
 
     type Forgery = fn(&mut serde_json::Value);
+    // Two units of 4 batches are dealt: 3 batches are committed, 3 returned, and each slot holds one.
     let forgeries: [(&str, Forgery); 9] = [
-        ("a commit too many", |p| p["annotated"]["committed"] = 4.into()),
-        ("frames too few", |p| p["annotated"]["committed_frames"] = 1.into()),
-        ("more units taken", |p| p["annotated"]["turn"] = 3.into()),
-        ("units beyond the run", |p| p["annotated"]["turn"] = 6.into()),
-        ("a lost lease", |p| p["annotated"]["returned"] = serde_json::json!([])),
-        ("a shrunken lease", |p| p["annotated"]["returned"][0]["batches"] = 1.into()),
-        ("a lease of batches that do not exist", |p| p["annotated"]["returned"][0]["first_batch"] = 3.into()),
-        ("a lease of the other source", |p| {
+        ("committed, found 4 and", |p| p["annotated"]["committed"] = 4.into()),
+        ("committed, found 3 and 1", |p| p["annotated"]["committed_frames"] = 1.into()),
+        ("expected 7 batches", |p| p["annotated"]["turn"] = 3.into()),
+        ("expected at most 5 units taken, found 6", |p| p["annotated"]["turn"] = 6.into()),
+        ("expected 6 batches", |p| p["annotated"]["returned"] = serde_json::json!([])),
+        ("expected 5 batches", |p| p["annotated"]["returned"][0]["batches"] = 1.into()),
+        ("no such batches in the plan", |p| p["annotated"]["returned"][0]["first_batch"] = 3.into()),
+        ("found a lease of the other source", |p| {
             p["annotated"]["returned"][0]["source"] = "machine-labeled".into()
         }),
-        ("a lease twice", |p| {
+        ("found batches that are open twice", |p| {
             let lease = p["annotated"]["returned"][0].clone();
             p["annotated"]["returned"] = serde_json::json!([lease, lease]);
         }),
     ];
-    for (name, forge) in forgeries {
+    for (expected, forge) in forgeries {
         let mut forged = json.clone();
         forge(&mut forged);
-        assert_ne!(forged, json, "{name}");
+        assert_ne!(forged, json, "{expected}");
         let forged: Position = serde_json::from_value(forged).unwrap();
-        assert!(forged.check(&plan).is_err(), "{name}");
+        let error = forged.check(&plan).unwrap_err().to_string();
+        assert!(error.contains(expected), "expected `{expected}` in `{error}`");
     }
 
     let mut two_holds = json;
     let hold = two_holds["annotated"]["holds"][0].clone();
     two_holds["annotated"]["holds"] = serde_json::json!([hold, hold]);
-    assert!(serde_json::from_value::<Position>(two_holds).is_err());
+    let error = serde_json::from_value::<Position>(two_holds).unwrap_err();
+    assert!(error.to_string().contains("a slot holds two leases"), "{error}");
 }
 
 #[test]
