@@ -98,7 +98,7 @@ mod tests {
         add_scaled_dense(&encode_dense(&values), &mut parameters, -0.3).unwrap();
         assert_eq!(parameters, expected);
         let refused = add_scaled_dense(&encode_dense(&[1.0, f32::NAN]), &mut parameters[..2], 1.0);
-        assert!(refused.is_err());
+        assert!(matches!(refused, Err(Error::NonFinite { what: "payload", index: 1, .. })), "{refused:?}");
         assert_eq!(parameters, expected);
     }
 

@@ -77,7 +77,8 @@ fn settings_at_their_edges_give_phases_without_gaps() {
     let fixed = Gtc { tau: Some(0.1), ..Gtc::default() };
     assert_eq!(gtc::phase(&fixed, 0.0).unwrap(), Phase::Dense { next_density: None });
     assert_eq!(gtc::phase(&fixed, 0.03).unwrap(), Phase::Fixed(Tau::nearest(0.1).unwrap()));
-    assert!(gtc::phase(&Gtc { tau: Some(f32::NAN), ..Gtc::default() }, 0.5).is_err());
+    let nan = gtc::phase(&Gtc { tau: Some(f32::NAN), ..Gtc::default() }, 0.5);
+    assert!(matches!(nan, Err(Error::TauOutOfRange { .. })), "{nan:?}");
 }
 
 #[test]

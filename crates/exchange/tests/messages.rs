@@ -62,11 +62,11 @@ fn check_harmless(bytes: &[u8], len: usize) {
     assert_eq!(format!("{outcome:?}"), format!("{mean_outcome:?}"));
     assert_eq!(format!("{outcome:?}"), format!("{applied:?}"));
     match outcome {
-        Err(_) => {
+        Err(error) => {
             assert_eq!(sums, before);
             assert!(mean.iter().all(|&m| m == 0.0));
             assert!(parameters.iter().all(|&p| p == 1.0));
-            assert!(decode_counts(bytes, len).is_err());
+            assert_eq!(format!("{:?}", decode_counts(bytes, len).unwrap_err()), format!("{error:?}"));
         }
         Ok(header) => {
             let (_, counts) = decode_counts(bytes, len).unwrap();
@@ -143,12 +143,14 @@ proptest! {
     ) {
         let bytes = message(&counts, divisor);
         let cut = &bytes[..at.index(bytes.len())];
-        prop_assert!(decode_counts(cut, counts.len()).is_err());
+        let error = decode_counts(cut, counts.len()).unwrap_err();
+        prop_assert!(matches!(error, Error::Truncated { .. }), "{}", error);
         check_harmless(cut, counts.len());
         for byte in [0, 0xff] {
             let mut longer = bytes.clone();
             longer.resize(bytes.len() + more, byte);
-            prop_assert!(decode_counts(&longer, counts.len()).is_err());
+            let error = decode_counts(&longer, counts.len()).unwrap_err();
+            prop_assert!(matches!(error, Error::Trailing { .. }), "{}", error);
             check_harmless(&longer, counts.len());
         }
     }

@@ -227,7 +227,7 @@ mod tests {
         let mut zeros = BitReader::new(&[0; 100], 100, "test");
         assert_eq!(zeros.clone().unary_slow(10_000), Err(Error::Truncated { part: "test", found: 100 }));
         assert!(zeros.unary_slow(100).unwrap() > 100, "stops early");
-        assert!(BitReader::new(&[0], 1, "test").finish().is_err());
+        assert_eq!(BitReader::new(&[0], 1, "test").finish(), Err(Error::Trailing { found: 1 }));
         let mut padded = BitReader::new(&[0b1000_0001], 1, "test");
         padded.get(3).unwrap();
         assert_eq!(padded.finish(), Err(Error::Trailing { found: 1 }));
