@@ -55,7 +55,7 @@ async fn a_folder_is_no_object() {
     for store in stores {
         store.put("a/b.bin", bytes("0123")).await.unwrap();
         assert!(!store.exists("a").await.unwrap());
-        assert!(store.get("a").await.is_err());
+        assert!(store.get("a").await.unwrap_err().is_not_found());
     }
 }
 
