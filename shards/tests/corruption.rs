@@ -72,8 +72,12 @@ proptest! {
         bytes.extend(length.to_le_bytes());
         bytes.extend(b"PAR1");
         let bytes = Bytes::from(bytes);
-        prop_assert!(decode_feature_shard("x", &bytes, FEATURES).is_err());
-        prop_assert!(decode_label_shard("x", &bytes, LABELS).is_err());
+        for error in [
+            decode_feature_shard("x", &bytes, FEATURES).unwrap_err(),
+            decode_label_shard("x", &bytes, LABELS).unwrap_err(),
+        ] {
+            prop_assert!(matches!(error, Error::Parquet { .. }), "{}", error);
+        }
     }
 
     #[test]
