@@ -68,7 +68,8 @@ fn a_second_run_keeps_the_ca_and_issues_new_certificates() {
     let after = names.map(read);
     assert_eq!(before[..3], after[..3]);
     assert!(before[3] != after[3] && before[4] != after[4], "the same certificate again");
-    assert!(Tls::for_client(&folder.path().join("worker"), Role::Worker).is_ok());
+    let worker = Tls::for_client(&folder.path().join("worker"), Role::Worker).unwrap();
+    assert_eq!(worker.identity(), Identity::new("speech", Role::Worker));
 }
 
 #[test]

@@ -72,5 +72,6 @@ async fn the_time_of_a_batch_is_the_median_round_of_a_run_over_its_batches() {
         .unwrap();
     assert_eq!(compute::batch_seconds(&run).await.unwrap(), 0.5, "2 s for a block of 4");
     let nowhere = folder.path().join("nothing").display().to_string();
-    assert!(compute::batch_seconds(&nowhere).await.is_err());
+    let error = compute::batch_seconds(&nowhere).await.unwrap_err().to_string();
+    assert!(error.contains("is no run: it has no experiment.toml"), "{error}");
 }

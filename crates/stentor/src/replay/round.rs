@@ -242,7 +242,8 @@ mod tests {
     fn a_log_that_does_not_say_whose_leases_were_whose_is_refused() {
         let Event::Round { leases, contributors, .. } = round(1, 0, 1.0) else { unreachable!() };
         for shares in [vec![], vec![1, 1], vec![3]] {
-            assert!(by_slot(&contributors, &leases, &shares).is_err(), "{shares:?}");
+            let error = by_slot(&contributors, &leases, &shares).unwrap_err().to_string();
+            assert!(error.contains("does not say whose leases were whose"), "{shares:?}: {error}");
         }
     }
 

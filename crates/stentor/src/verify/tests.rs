@@ -157,7 +157,8 @@ async fn a_checkpoint_alone_and_a_damaged_manifest_of_one() {
 #[tokio::test]
 async fn what_is_none_of_these_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(verify(folder.path().to_str().unwrap()).await.is_err());
+    let error = verify(folder.path().to_str().unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("does not exist, or is empty"), "{error}");
     features(folder.path()).await;
     let error = verify(folder.path().join("part-00000.parquet").to_str().unwrap()).await.unwrap_err();
     assert!(error.to_string().contains("name the folder"), "{error}");
