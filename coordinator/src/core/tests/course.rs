@@ -102,9 +102,12 @@ fn six_workers_make_two_groups_of_three_and_groups_stay_when_somebody_goes_betwe
     for session in sessions.iter().cycle().take(3 * sessions.len()) {
         world.act(*session);
     }
-    // Two would now be enough for one group of four: but they hold another model than the rest.
+    let sizes = |world: &World| world.core().groups().values().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(sizes(&world), [3, 3]);
+    // The four that are left would make one group: but one of them holds another model than the rest.
     world.kill(sessions[0]);
     world.kill(sessions[1]);
+    assert_eq!(sizes(&world), [1, 3]);
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);
     assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })));

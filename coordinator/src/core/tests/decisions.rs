@@ -43,6 +43,8 @@ fn whoever_finds_no_finite_loss_is_dropped_by_name_and_its_batches_go_to_others(
     });
     assert_eq!(refused, Some(("a", 1, "NaN", "inf")));
     assert_eq!(world.outcome, None);
+    let members: Vec<_> = world.view().members.into_iter().map(|member| member.identity).collect();
+    assert_eq!(members, ["b"]);
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);
     world.audit();

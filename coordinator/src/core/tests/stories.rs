@@ -59,18 +59,28 @@ fn whoever_is_silent_beyond_the_deadline_is_dropped_by_name() {
 
 #[test]
 fn a_newcomer_starts_from_a_checkpoint_written_for_it_and_takes_part() {
-    let mut world = World::new(settings("workers = 1", ""), 1);
-    let a = world.join("a");
-    world.contribute(a);
-    world.join("b");
-    world.settle();
-    assert!(finished(&world), "{:?}", world.outcome);
-    world.audit();
-    let both = world
-        .events
-        .iter()
-        .any(|e| matches!(e, Event::Round { contributors, .. } if contributors.len() == 2));
-    assert!(both);
+    let run = |newcomers: &[&str]| {
+        let mut world = World::new(settings("workers = 1", ""), 1);
+        let a = world.join("a");
+        world.contribute(a);
+        for name in newcomers {
+            world.join(name);
+        }
+        world.settle();
+        assert!(finished(&world), "{:?}", world.outcome);
+        // Also that all members of a round begin it with the same parameters.
+        world.audit();
+        world
+    };
+    let (alone, world) = (run(&[]), run(&["b"]));
+    let first_of_both = world.events.iter().find_map(|event| match event {
+        Event::Round { fence, contributors, .. } if contributors.len() == 2 => Some(fence.round),
+        _ => None,
+    });
+    // A checkpoint has the number of the round that goes on from it.
+    let checkpoint = format!("001000-{:010}", first_of_both.expect("a round of both"));
+    assert!(world.published.contains(&checkpoint), "{checkpoint}: {:?}", world.published);
+    assert!(!alone.published.contains(&checkpoint), "one that is written anyway: {checkpoint}");
 }
 
 #[test]
@@ -246,6 +256,7 @@ fn a_worker_that_dies_while_the_others_stage_has_them_stage_once_more_and_nobody
     assert_eq!(world.faults["again"], 2, "whoever had computed is asked");
     world.settle();
     assert!(finished(&world));
+    assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })), "nobody goes back");
     world.audit();
 }
 
