@@ -4,6 +4,7 @@
 // Failing is how a test speaks.
 #![allow(clippy::unwrap_used)]
 
+use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 use stentor_tests::running::{Running, free_address};
@@ -18,15 +19,30 @@ fn trained(folder: &Path, name: &str, sections: &str) -> Vec<u8> {
     deployed_bytes(&folder.join(name))
 }
 
+/// How the contributions of each closed round were coded.
+fn kinds(events: &[Value]) -> Vec<&str> {
+    let rounds = events.iter().filter(|event| event["event"] == "round");
+    rounds.map(|round| round["encoding"]["kind"].as_str().unwrap()).collect()
+}
+
+/// Where in the events a member went.
+fn departure(events: &[Value], identity: &str) -> usize {
+    let words = format!("{identity} left: ");
+    let left = |event: &Value| event["reason"].as_str().is_some_and(|reason| reason.starts_with(&words));
+    let found = events.iter().position(left);
+    found.unwrap_or_else(|| panic!("{:?}", events.iter().map(|event| &event["reason"]).collect::<Vec<_>>()))
+}
+
 #[test]
 fn one_word_toggles_the_strategy_and_all_of_them_learn() {
     let (folder, manifest) = corpus();
-    for strategy in ["dense", "gtc", "bmuf"] {
+    for (strategy, kind) in [("dense", "dense"), ("gtc", "threshold"), ("bmuf", "block")] {
         let sections = format!(
             "[schedule]\npasses = 6\nlearning_rate = 0.01\n[exchange]\nstrategy = \"{strategy}\"\n\
              [exchange.bmuf]\nblock = 4\n[exchange.gtc]\ndensity = 0.1\n"
         );
         trained(folder.path(), strategy, &sections);
+        assert_eq!(kinds(&events(&folder.path().join(strategy))).last(), Some(&kind), "{strategy}");
         let summary = summary(&folder.path().join(strategy));
         let error = summary["dev_frame_error"].as_f64().unwrap();
         assert!(error < 30.0, "{strategy}: {error} % where guessing gives 83 %");
@@ -63,6 +79,9 @@ fn a_worker_killed_in_the_middle_of_a_gtc_run_does_not_stop_the_others() {
     assert!(findings.is_clean(), "{findings:?}");
     let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
     assert!(log.contains("worker-1 ended"), "{log}");
+    let events = events(&run);
+    assert!(!kinds(&events[departure(&events, "worker-1")..]).is_empty(), "it was killed too late");
+    assert!(!events.iter().any(|event| event["event"] == "fell-back"), "the others went back");
 }
 
 /// The coordinator's own deadline is a day: who waited for it would wait for ever.
@@ -123,17 +142,12 @@ fn a_worker_that_is_asked_to_stop_leaves_what_its_residual_holds_with_the_others
     let findings = audit(&run, &manifest);
     assert!(findings.is_clean(), "{findings:?}");
     let events = events(&run);
+    let left = departure(&events, "worker-1");
     // Its whole residual was exchanged: otherwise it would have named the norm that goes with it.
-    let left = events.iter().position(|e| e["reason"] == "worker-1 left: asked to stop by a signal");
-    let reasons: Vec<_> = events.iter().filter_map(|e| e["reason"].as_str()).collect();
-    let left = left.unwrap_or_else(|| panic!("{reasons:?}"));
-    let rounds = |events: &[serde_json::Value]| {
-        let rounds = events.iter().filter(|e| e["event"] == "round");
-        rounds.map(|e| e["encoding"]["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(rounds(&events[..left]).last().map(String::as_str), Some("dense"));
-    assert!(rounds(&events[..left]).iter().any(|kind| kind == "threshold"));
-    assert_eq!(rounds(&events[left..]).last().map(String::as_str), Some("threshold"));
+    assert_eq!(events[left]["reason"], "worker-1 left: asked to stop by a signal");
+    assert_eq!(kinds(&events[..left]).last(), Some(&"dense"));
+    assert!(kinds(&events[..left]).contains(&"threshold"));
+    assert_eq!(kinds(&events[left..]).last(), Some(&"threshold"));
     let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
     assert!(!log.contains("worker-1 ended"), "it ended well: {log}");
 }
@@ -179,6 +193,17 @@ fn a_worker_that_is_started_again_takes_part_again() {
     assert_finishes(training, &experiment);
     let findings = audit(&run, &manifest);
     assert!(findings.is_clean(), "{findings:?}");
+    let events = events(&run);
+    let since = &events[departure(&events, "worker-0")..];
+    // Its place among the members that it got into again, and a round that it contributed to from there.
+    let slot = |event: &Value| {
+        let mut members = event["members"].as_array()?.iter();
+        members.find(|member| member["identity"] == "worker-0").map(|member| member["slot"].clone())
+    };
+    let back = since.iter().position(|event| slot(event).is_some()).expect("a membership after its death");
+    let slot = slot(&since[back]).unwrap();
+    let contributed = |event: &Value| event["contributors"].as_array().is_some_and(|all| all.contains(&slot));
+    assert!(since[back..].iter().any(contributed), "it came back and contributed nothing");
 }
 
 #[test]
@@ -252,8 +277,8 @@ fn a_second_run_in_the_same_output_is_refused_with_what_to_do() {
     trained(folder.path(), "once", sections);
     let experiment = folder.path().join("once.toml");
     let status = start_training(&experiment, &[]).wait().unwrap();
-    assert!(!status.success());
     let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
+    assert_eq!(status.code(), Some(2), "{log}");
     assert!(log.contains("continue it with --resume or name another output"), "{log}");
 }
 

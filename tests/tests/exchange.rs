@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::process::{Child, Command};
 use stentor_shards::FeatureManifest;
+use stentor_tests::prometheus::get;
 use stentor_tests::running::{Running, free_address};
 use stentor_tests::{
     assert_finishes, audit, children, corpus, deployed_bytes, program, start_training, summary, wait_for,
@@ -33,7 +34,7 @@ fn events(run: &Path) -> String {
 }
 
 #[test]
-fn blocks_go_up_whole_or_as_differences_and_moments_are_kept_or_averaged() {
+fn blocks_that_go_up_whole_or_as_differences_with_moments_kept_or_averaged_learn() {
     let (folder, manifest) = corpus();
     for (name, table) in [
         ("bf16", "deltas = \"bf16\"\n"),
@@ -127,6 +128,13 @@ fn a_switch_to_an_unknown_strategy_or_without_a_coordinator_says_what_was_expect
     assert!(said.contains("no coordinator answers at http://127.0.0.1:9"), "{said}");
 }
 
+/// How many sums of signs a reducer has made, by its metrics.
+fn sums_of_signs(port: u16) -> f64 {
+    let text = get(port, "/metrics").unwrap();
+    let line = text.lines().find(|line| line.starts_with("stentor_reduction_time_seconds_count"));
+    line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
 #[test]
 fn reducers_of_their_own_sum_their_ranges_to_the_bits_of_one_alone() {
     let (folder, _) = corpus();
@@ -142,17 +150,24 @@ fn reducers_of_their_own_sum_their_ranges_to_the_bits_of_one_alone() {
         };
         let train = |name: &str, reducers: &str| {
             let experiment = write_experiment(folder.path(), name, &sections(reducers));
-            let _reducers: Vec<Running> = addresses
+            let reducers: Vec<(Running, u16)> = addresses
                 .iter()
                 .enumerate()
                 .filter(|_| !reducers.is_empty())
                 .map(|(index, address)| {
+                    let metrics = free_address();
                     let mut command = Command::new(program("coordinator"));
                     command.arg(&experiment).args(["--listen", address, "--reducer", &index.to_string()]);
-                    Running::start(&mut command, &folder.path().join(format!("{name}-reducer-{index}.log")))
+                    command.arg(format!("--metrics={metrics}"));
+                    let log = folder.path().join(format!("{name}-reducer-{index}.log"));
+                    (Running::start(&mut command, &log), metrics.port())
                 })
                 .collect();
             assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
+            // Only sums of signs are timed: means are made while values come.
+            for (reducer, metrics) in reducers.iter().filter(|_| strategy == "gtc") {
+                assert!(sums_of_signs(*metrics) > 0.0, "{}", reducer.log());
+            }
             deployed_bytes(&folder.path().join(name))
         };
         let alone = train(&format!("{strategy}-alone"), "");

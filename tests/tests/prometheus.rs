@@ -132,8 +132,13 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
     let stentor = |words: &[&str]| Command::new(program("stentor")).args(words).output().unwrap();
     let plain = format!("http://{}", local(coordinator));
     let (worker, admin) = (of("worker"), of("admin"));
-    assert!(!stentor(&["switch", "--coordinator", &url, &worker, "--strategy", "gtc"]).status.success());
-    assert!(!stentor(&["status", "--coordinator", &plain]).status.success());
+    let refused = [
+        stentor(&["switch", "--coordinator", &url, &worker, "--strategy", "gtc"]),
+        stentor(&["status", "--coordinator", &plain]),
+    ];
+    for output in refused {
+        assert_eq!(output.status.code(), Some(4), "{output:?}");
+    }
     wait_for("half of the run", || told("stentor_progress_ratio").is_some_and(|share| share > 0.5));
     let switched = stentor(&["switch", "--coordinator", &url, &admin, "--strategy", "bmuf"]);
     assert!(switched.status.success(), "{switched:?}");

@@ -51,10 +51,10 @@ fn people_look_and_steer_with_a_token_that_is_never_shown() {
     let (code, said) = ask(&["switch", "--strategy=gtc"], Some("token"));
     assert_eq!(code, 0, "{said}");
     let (code, said) = ask(&["status"], Some("wrong"));
-    assert!(code != 0 && said.contains("not let in: the token"), "{said}");
+    assert!(code == 4 && said.contains("not let in: the token"), "{code}: {said}");
     // Without a token the folder must hold a certificate.
     let (code, said) = ask(&["status"], None);
-    assert!(code != 0 && said.contains("tls.crt"), "{said}");
+    assert!(code == 2 && said.contains("tls.crt"), "{code}: {said}");
 
     assert_eq!((coordinator.refused("calls", "token"), coordinator.told("token").len()), (1, 1));
     for entry in std::fs::read_dir(home.path()).unwrap().flatten() {
