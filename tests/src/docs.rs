@@ -1,6 +1,6 @@
 //! Command lines in documents, and whether the programs understand them.
 
-use crate::program;
+use crate::{program, xtask};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -79,10 +79,7 @@ fn split(line: &str) -> Vec<String> {
 /// Where the program is not built.
 pub fn understood(words: &[String]) -> Result<(), String> {
     let (path, arguments): (PathBuf, &[String]) = match words {
-        [cargo, _, rest @ ..] if cargo == "cargo" => {
-            let xtask = std::env::var("STENTOR_XTASK");
-            (xtask.expect("STENTOR_XTASK: run these tests by `cargo xtask test`").into(), rest)
-        }
+        [cargo, _, rest @ ..] if cargo == "cargo" => (xtask(), rest),
         [name, rest @ ..] => (program(name), rest),
         [] => return Err("no words".into()),
     };

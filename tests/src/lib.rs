@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod cluster;
 pub mod docs;
+pub mod help;
 pub mod observe;
 pub mod prometheus;
 pub mod running;
@@ -34,6 +35,15 @@ pub fn program(name: &str) -> PathBuf {
     let path = PathBuf::from(folder).join(name);
     assert!(path.is_file(), "{} is not built", path.display());
     path
+}
+
+/// The program behind `cargo xtask`.
+///
+/// # Panics
+/// Where `STENTOR_XTASK` does not name it.
+#[must_use]
+pub fn xtask() -> PathBuf {
+    std::env::var("STENTOR_XTASK").expect("STENTOR_XTASK: run these tests by `cargo xtask test`").into()
 }
 
 const SENONES: usize = 6;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 use stentor_tests::observe::in_checkout;
-use stentor_tests::{assert_finishes, corpus, program, start_training, write_experiment};
+use stentor_tests::{assert_finishes, corpus, help, program, start_training, write_experiment};
 
 fn stentor(arguments: &[&str]) -> String {
     let output = Command::new(program("stentor")).args(arguments).output().unwrap();
@@ -16,13 +16,7 @@ fn stentor(arguments: &[&str]) -> String {
 
 /// Commands that `stentor --help` lists.
 fn commands() -> BTreeSet<String> {
-    let help = stentor(&["--help"]);
-    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let commands = lines.take_while(|line| line.starts_with("  "));
-    // Longer words about a command go on in lines that are further in.
-    let names =
-        commands.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
-    names.filter(|name| *name != "help").map(str::to_owned).collect()
+    help::commands(&stentor(&["--help"])).into_iter().collect()
 }
 
 #[test]
