@@ -77,7 +77,7 @@ async fn publishing_twice_is_no_error_but_publishing_something_else_is() {
 }
 
 #[tokio::test]
-async fn of_two_who_publish_at_the_same_time_one_is_believed() {
+async fn of_those_who_publish_at_the_same_time_one_is_believed_and_the_others_are_told() {
     let run = Run::new();
     let manifest = run.write(0, 10).await;
     let claims = (0..8).map(|process| {
@@ -87,7 +87,10 @@ async fn of_two_who_publish_at_the_same_time_one_is_believed() {
     });
     let mut winners = Vec::new();
     for claim in claims.collect::<Vec<_>>() {
-        winners.extend(claim.await.unwrap().ok());
+        match claim.await.unwrap() {
+            Ok(mine) => winners.push(mine),
+            Err(error) => assert!(matches!(error, Error::NameTaken { .. }), "{error}"),
+        }
     }
     assert_eq!(winners.len(), 1);
     assert_eq!(load_manifest(&run.store, &manifest.name).await.unwrap(), winners[0]);
