@@ -213,6 +213,7 @@ fn what_does_not_belong_together_is_refused_before_anything_is_scored() {
     std::fs::write(&path, "{}").unwrap();
     let error = refused(Args { baseline: Some(path), ..sets.arguments("good") });
     assert!(error.contains("old.json"), "{error}");
+    assert!(!sets.folder.path().join("good.json").exists(), "figures of what was refused");
 }
 
 #[test]
