@@ -174,7 +174,8 @@ mod tests {
     fn an_interrupted_step_goes_on_where_its_program_can() {
         for (leftovers, lines) in [(Leftovers::Resume, 2), (Leftovers::Discard, 1)] {
             let trial = Trial::new();
-            trial.run("a", leftovers, true).unwrap_err();
+            let error = format!("{:#}", trial.run("a", leftovers, true).unwrap_err());
+            assert!(error.contains("killed"), "{error}");
             trial.run("a", leftovers, false).unwrap();
             assert_eq!((trial.times.get(), trial.lines()), (2, lines), "{leftovers:?}");
         }
