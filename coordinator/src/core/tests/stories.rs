@@ -21,6 +21,7 @@ fn the_work_and_its_order_of_sums_do_not_depend_on_who_joins_first() {
         world.join(first);
         world.join(second);
         world.settle();
+        assert!(finished(&world), "{:?}", world.outcome);
         world.parameters()
     };
     assert_eq!(run("a", "b"), run("b", "a"));
