@@ -156,7 +156,10 @@ fn a_coordinator_that_dies_between_the_last_round_and_its_checkpoint_finds_every
         world.sim.crash(COORDINATOR);
         world.pass(seconds(3));
         world.sim.bounce(COORDINATOR);
-        world.finish();
+        let ended = world.finish();
+        // The second coordinator goes back once, for itself, and loses nobody.
+        let returns = ended.returns();
+        assert!(matches!(returns[..], [_, (Some(_), _)]), "{}: {returns:?}", ended.name);
     }
 }
 
