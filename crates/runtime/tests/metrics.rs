@@ -185,12 +185,17 @@ fn the_listener_says_who_it_is_and_that_it_is_well() {
 
 #[test]
 fn the_peak_of_memory_is_measured_at_every_scrape() {
-    let peak = scrape()["stentor_peak_memory_bytes"].value(&[]).unwrap();
-    assert!(peak >= (1 << 20) as f64, "{peak}");
+    let peak = || scrape()["stentor_peak_memory_bytes"].value(&[]).unwrap();
+    let before = peak();
+    assert!(before >= (1 << 20) as f64, "{before}");
+    // As much as there ever was, beside what is there now.
+    drop(std::hint::black_box(vec![1u8; before as usize]));
+    let after = peak();
+    assert!(after > before, "{after} after {before}");
 }
 
 #[test]
-fn the_room_on_a_disk_is_measured_at_every_scrape() {
+fn the_room_on_a_watched_disk_is_among_the_metrics() {
     address();
     stentor_runtime::watch_disk("labels", env!("CARGO_MANIFEST_DIR"));
     let families = scrape();
