@@ -15,6 +15,7 @@ fn one_word_toggles_the_strategy_while_both_tables_stay() {
         let text = format!("{SMALL}[exchange]\nstrategy = \"{word}\"\n{tables}");
         let exchange = Experiment::parse(&text).unwrap().exchange;
         assert_eq!((exchange.strategy, exchange.batches_per_round()), (strategy, batches));
+        assert_eq!((exchange.gtc.density, exchange.bmuf.block), (0.01, 10));
     }
 }
 
