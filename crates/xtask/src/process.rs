@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_failure_names_the_command_line_and_the_exit_status() {
         let error = run(&mut shell("exit 3"), Deadline::minutes(1)).unwrap_err().to_string();
-        assert!(error.contains("sh -c exit 3") && error.contains('3'), "{error}");
+        assert!(error.contains("sh -c exit 3") && error.ends_with("ended with exit status: 3"), "{error}");
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(heard, ["one", "two"]);
         assert!(silent > 0, "a second went by between the lines");
         let error = result.unwrap_err().to_string();
-        assert!(error.contains("exit 3"), "{error}");
+        assert!(error.ends_with("ended with exit status: 3"), "{error}");
     }
 
     #[test]

@@ -166,6 +166,10 @@ fn students_are_compared_with_the_baseline_on_the_same_test_data() {
     let lines: Vec<&str> = log.lines().filter(compared).collect();
     let with_baseline = lines.iter().filter(|line| line.contains("--baseline")).count();
     assert_eq!((lines.len(), with_baseline), (4, 3), "{log}");
+    let test_data =
+        |line: &&str| line.split(' ').skip_while(|word| *word != "--features").nth(1).map(str::to_owned);
+    let sets: std::collections::BTreeSet<_> = lines.iter().map(test_data).collect();
+    assert!(sets.len() == 1 && sets.iter().flatten().all(|set| set.ends_with("/test")), "{sets:?}");
 }
 
 #[test]
