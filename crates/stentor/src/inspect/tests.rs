@@ -57,6 +57,7 @@ async fn checkpoint(run: &Path) -> std::path::PathBuf {
     let file =
         TensorFile { tensors: BTreeMap::from([("output.weight".into(), tensor)]), ..TensorFile::default() };
     let bytes = file.to_bytes().unwrap();
+    let object = |name: &str| Object { name: name.into(), bytes: bytes.len() as u64, digest: digest(&bytes) };
     let manifest = Manifest {
         name: "000000-0000000012".into(),
         run_id: "r1".into(),
@@ -64,15 +65,13 @@ async fn checkpoint(run: &Path) -> std::path::PathBuf {
         committed_frames: 250,
         total_frames: 1000,
         strategy: "gtc".into(),
-        objects: vec![Object {
-            name: "model.safetensors".into(),
-            bytes: bytes.len() as u64,
-            digest: digest(&bytes),
-        }],
+        objects: vec![object("model.safetensors"), object("replicated.safetensors")],
         ..Manifest::default()
     };
     let folder = store.child("checkpoints").child(&manifest.name);
-    folder.put("model.safetensors", bytes).await.unwrap();
+    for object in &manifest.objects {
+        folder.put(&object.name, bytes.clone()).await.unwrap();
+    }
     publish(&store, &manifest).await.unwrap();
     run.join("checkpoints").join(manifest.name)
 }
@@ -158,7 +157,15 @@ async fn a_checkpoint_shows_its_model_and_what_became_of_its_objects() {
             "output.weight 2 × 3",
         ],
     );
-    assert!(text.contains("whole"), "{text}");
+    assert_eq!(text.matches("whole").count(), 2, "{text}");
+
+    let other = path.join("replicated.safetensors");
+    std::fs::write(&other, "short").unwrap();
+    let text = seen(&path).await;
+    assert!(text.matches("whole").count() == 1 && text.contains("damaged: 5 bytes"), "{text}");
+    std::fs::remove_file(other).unwrap();
+    let text = seen(&path).await;
+    assert!(text.matches("whole").count() == 1 && text.contains("missing"), "{text}");
 }
 
 #[tokio::test]
