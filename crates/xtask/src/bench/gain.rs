@@ -61,6 +61,6 @@ mod tests {
         let shown = table(&json!({"cases": [case]})).unwrap();
         assert!(shown.ends_with("| 4 | 50 | batch | 5 | 3.99 | 50.00 |\n"), "{shown}");
         let error = table(&json!({"cases": [{"workers": 4}]})).unwrap_err().to_string();
-        assert!(error.contains("block") || error.contains("interleave"), "{error}");
+        assert!(error.contains("block"), "{error}");
     }
 }
