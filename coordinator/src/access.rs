@@ -283,17 +283,14 @@ mod tests {
         assert!(code == Code::Unauthenticated && !words.contains(SECRET), "{words}");
         let (_, words) = verdict(&access, SWITCH, &peer(None), None).unwrap_err();
         assert!(words.contains("--token-file"), "{words}");
-        let (code, words) = verdict(&access, JOIN, &peer(None), Some(&right)).unwrap_err();
-        assert!(code == Code::PermissionDenied && words.ends_with("found no certificate"), "{words}");
+        assert_eq!(verdict(&access, JOIN, &peer(None), Some(&right)).unwrap_err().0, Code::PermissionDenied);
     }
 
     #[test]
     fn without_certificates_everybody_may_train_and_a_token_still_guards_what_is_for_people() {
         let nobody = peer(None);
         let open = access(None, None);
-        for rule in RULES {
-            assert_eq!(verdict(&open, rule.method, &nobody, None), Ok(()), "{}", rule.method);
-        }
+        assert!(RULES.iter().all(|rule| verdict(&open, rule.method, &nobody, None) == Ok(())));
         let guarded = access(None, Some(SECRET));
         assert_eq!(verdict(&guarded, JOIN, &nobody, None), Ok(()));
         let (code, words) = verdict(&guarded, SWITCH, &nobody, None).unwrap_err();
