@@ -79,6 +79,14 @@ fn a_return_to_a_checkpoint_is_told_with_what_it_made_void() {
         void.len() == 1 && void[0]["reason"].as_str().unwrap().contains("worker-0 is lost"),
         "{verdict:#}"
     );
+    // All rounds before the return that it does once more.
+    let events = events(&run);
+    let back = events.iter().position(|event| event["event"] == "fell-back").unwrap();
+    let round = |event: &Value| event["round"].as_u64().unwrap();
+    let undone = |event: &&Value| event["event"] == "round" && round(event) >= round(&events[back]);
+    let undone = events[..back].iter().filter(undone).count();
+    assert_eq!(void[0]["rounds"], undone, "{verdict:#}");
+    assert_eq!(void[0]["round"], events[back]["round"], "{verdict:#}");
 }
 
 #[test]
@@ -182,7 +190,7 @@ fn a_batch_that_is_not_finite_is_kept_for_study_before_the_run_stops() {
     let experiment = write_experiment(folder.path(), "wild", sections);
     let status = start_training(&experiment, &["--threads", "1"]).wait().unwrap();
     let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
-    assert!(!status.success(), "{log}");
+    assert_eq!(status.code(), Some(6), "{log}");
     let kept: Vec<_> = std::fs::read_dir(folder.path().join("wild/poison")).unwrap().flatten().collect();
     let poison: Value = serde_json::from_slice(&std::fs::read(kept[0].path()).unwrap()).unwrap();
     assert!(poison["worker"].as_str().unwrap().starts_with("worker-"), "{poison:#}");
