@@ -1,9 +1,10 @@
 use crate::Error;
+use crate::client::Doing;
 use crate::replica::Replica;
 use crate::state;
 use crate::unit::UnitData;
 use std::sync::Arc;
-use stentor_acoustic::score;
+use stentor_acoustic::{Score, score};
 use stentor_dataset::{Dataset, UnitRows};
 use stentor_experiment::Experiment;
 use stentor_proto::v1;
@@ -21,6 +22,8 @@ pub(crate) struct Surroundings {
 pub(crate) struct Duties<'a> {
     pub(crate) replica: &'a Replica,
     pub(crate) around: &'a Surroundings,
+    /// Told of each step: whoever does not get on is waited for no longer than `cluster.boundary_deadline_s`.
+    pub(crate) doing: &'a Doing,
 }
 
 impl Duties<'_> {
@@ -31,13 +34,9 @@ impl Duties<'_> {
         boundary: &v1::Boundary,
     ) -> Result<v1::BoundaryReport, Error> {
         let Surroundings { identity, run, .. } = self.around;
-        let written =
-            state::save(self.replica, run, &boundary.checkpoint, identity, boundary.writes_model).await?;
-        let dev = if boundary.dev_shares > 0 {
-            Some(self.evaluate(boundary.dev_share, boundary.dev_shares).await?)
-        } else {
-            None
-        };
+        let (checkpoint, writes_model) = (&boundary.checkpoint, boundary.writes_model);
+        let written = state::save(self.replica, run, checkpoint, identity, writes_model, self.doing).await?;
+        let dev = if boundary.dev_shares > 0 { Some(self.evaluate(boundary).await?) } else { None };
         Ok(v1::BoundaryReport {
             fence: Some(fence),
             identity: identity.clone(),
@@ -49,12 +48,14 @@ impl Duties<'_> {
         })
     }
 
-    /// Scores every `shares`-th utterance of the dev data, whole, with the parameters to deploy.
-    async fn evaluate(&self, share: u32, shares: u32) -> Result<v1::DevScore, Error> {
+    /// Scores every `dev_shares`-th utterance of the dev data, whole, with the parameters to deploy.
+    async fn evaluate(&self, boundary: &v1::Boundary) -> Result<v1::DevScore, Error> {
+        let v1::Boundary { checkpoint, dev_share: share, dev_shares: shares, .. } = boundary;
         let mut total = v1::DevScore::default();
         let Some(dev) = self.around.dataset.dev() else { return Ok(total) };
         let manifest = dev.manifest();
-        let mut index = 0u32;
+        let all: usize = manifest.shards.iter().map(|info| info.row_groups.len()).sum();
+        let (mut index, mut begun) = (0u32, 0);
         for (shard, info) in manifest.shards.iter().enumerate() {
             for group in 0..info.row_groups.len() {
                 let at = |source| {
@@ -64,11 +65,19 @@ impl Duties<'_> {
                 let mut features = dev.read(shard, group).await.map_err(at)?;
                 features.retain(|_| {
                     index += 1;
-                    (index - 1) % shares == share
+                    (index - 1) % shares == *share
                 });
                 let rows = UnitRows { features, ..UnitRows::default() };
                 let data = UnitData::new(&rows, self.around.dataset.normalisation());
-                let part = stentor_runtime::busy(|| self.score(&data))?;
+                begun += 1;
+                let told = |frames: u64| {
+                    let done = total.frames + frames;
+                    self.doing.now(format!(
+                        "scoring dev data for checkpoint {checkpoint}: {done} frames, in row group {begun} of {all}"
+                    ));
+                };
+                told(0);
+                let part = stentor_runtime::busy(|| self.score(&data, told))?;
                 total.frames += part.frames;
                 total.loss_sum += part.loss_sum;
                 total.correct_frames += part.correct_frames;
@@ -77,9 +86,11 @@ impl Duties<'_> {
         Ok(total)
     }
 
-    fn score(&self, data: &UnitData) -> Result<v1::DevScore, Error> {
+    /// `told` hears after each piece how many frames are done.
+    fn score(&self, data: &UnitData, told: impl Fn(u64)) -> Result<v1::DevScore, Error> {
         let utterances = data.aligned()?;
-        let score = self.replica.with_deployed(|model| Ok(score(model, &utterances)?))?;
+        let told = |score: &Score| told(score.frames as u64);
+        let score = self.replica.with_deployed(|model| Ok(score(model, &utterances, told)?))?;
         Ok(v1::DevScore {
             frames: score.frames as u64,
             loss_sum: score.loss,

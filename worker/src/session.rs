@@ -287,10 +287,10 @@ impl<'a> Session<'a> {
         if boundary.checkpoint.is_empty() {
             return Ok(());
         }
-        self.doing.now(format!("writing checkpoint {}", boundary.checkpoint));
-        let duties = Duties { replica: &self.replica, around: &self.around };
+        let duties = Duties { replica: &self.replica, around: &self.around, doing: self.doing };
         let mut report = duties.fulfil(fence.clone(), boundary).await?;
         if boundary.writes_model {
+            self.doing.now(format!("having the reducers write checkpoint {}", boundary.checkpoint));
             report.written.extend(self.exchange.reducers().save(&fence, &boundary.checkpoint).await?);
         }
         report.traffic = Some(self.exchange.take_traffic());

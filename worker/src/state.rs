@@ -1,6 +1,7 @@
 //! A replica's state as objects of a checkpoint: what is deployed, what all replicas share, what is this worker's own.
 
 use crate::Error;
+use crate::client::Doing;
 use crate::replica::Replica;
 use stentor_acoustic::OptimizerState;
 use stentor_checkpoint::{Manifest, NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object};
@@ -18,13 +19,14 @@ fn own_state(identity: &str) -> String {
     format!("state-{identity}.safetensors")
 }
 
-/// Writes this member's part of checkpoint `name` and says what was written.
+/// Writes this member's part of checkpoint `name` and says what was written; `doing` is told of each object.
 pub(crate) async fn save(
     replica: &Replica,
     run: &Store,
     name: &str,
     identity: &str,
     writes_model: bool,
+    doing: &Doing,
 ) -> Result<Vec<WrittenObject>, Error> {
     let mut files = Vec::new();
     if writes_model {
@@ -34,12 +36,13 @@ pub(crate) async fn save(
     files.push((own_state(identity), own(replica)));
     let folder = checkpoint_store(run, name);
     let mut written = Vec::with_capacity(files.len());
-    for (name, file) in files {
+    for (object, file) in files {
+        doing.now(format!("writing {object} of checkpoint {name}"));
         let bytes = file.to_bytes()?;
         let (length, digest) = (bytes.len() as u64, stentor_checkpoint::digest(&bytes));
         // A round that is done again after a fall-back has another lineage, hence another folder: nothing is overwritten.
-        folder.put(&name, bytes).await?;
-        written.push(WrittenObject { name, bytes: length, digest });
+        folder.put(&object, bytes).await?;
+        written.push(WrittenObject { name: object, bytes: length, digest });
     }
     Ok(written)
 }

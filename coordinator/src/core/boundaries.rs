@@ -2,8 +2,7 @@
 use super::Bug;
 use super::membership::Assignments;
 use super::{
-    Action, Core, Departure, DevScore, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved,
-    Session, Slot,
+    Action, Core, DevScore, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -112,6 +111,10 @@ impl Core {
             return;
         };
         member.heard_ms = now;
+        // Also where nobody waits for the report any more: the checkpoint may have been given up meanwhile.
+        if member.duties.as_ref() == Some(&report.checkpoint) {
+            (member.duties, member.free_ms) = (None, now);
+        }
         let mut report = report;
         let name = report.checkpoint.clone();
         if let Some(score) = report.dev.take_if(|score| !score.loss_sum.is_finite()) {
@@ -194,7 +197,7 @@ impl Core {
         for (slot, session) in pending.newcomers {
             if let (Some(assignment), Some(member)) = (assignments.remove(&slot), self.members.get_mut(&slot))
             {
-                member.heard_ms = now;
+                (member.heard_ms, member.free_ms) = (now, now);
                 let checkpoint = Some(name.to_owned());
                 actions.push(Action::Admit { session, assignment, checkpoint });
             }
@@ -258,20 +261,6 @@ impl Core {
     /// Slots whose report on the final checkpoint has not come.
     pub(super) fn unreported(&self) -> Vec<Slot> {
         self.pending.values().filter(|p| p.finished).flat_map(|p| p.expected.iter().copied()).collect()
-    }
-
-    /// Whoever has not sent its last report in time is dropped.
-    pub(super) fn enforce_last_deadline(&mut self, now: Millis, since: Millis, actions: &mut Vec<Action>) {
-        let waited = now.saturating_sub(since);
-        if waited <= self.deadline_ms() {
-            return;
-        }
-        let late: Vec<Session> =
-            self.unreported().iter().filter_map(|slot| self.members.get(slot)).map(|m| m.session).collect();
-        for session in late {
-            let reason = format!("its last report was waited for {:.1} s", waited as f64 / 1e3);
-            self.lost(now, session, Departure::Lost, &reason, actions);
-        }
     }
 
     /// The run ends without the report of `slot`.

@@ -161,9 +161,11 @@ impl Core {
 
     /// After a tick no deadline is past, and everybody has been heard of within one.
     pub(super) fn examine_waits(&self, now: Millis, actions: &mut Vec<Action>) {
-        let of_members = self.members.values().map(|member| {
-            let until = Some(member.heard_ms + self.deadline_ms());
-            (format!("a word of {}", member.identity), vec![member.identity.clone()], until)
+        let heard = self.members.iter().filter(|(slot, _)| !self.awaits_start(**slot));
+        let of_members = heard.map(|(&slot, member)| {
+            let until = member.heard_ms + self.deadline_ms();
+            let until = self.term(slot).and_then(|term| term.until).map_or(until, |own| until.min(own));
+            (format!("a word of {}", member.identity), vec![member.identity.clone()], Some(until))
         });
         let others = self.waits().into_iter().map(|wait| (wait.what, wait.whom, wait.until));
         for (what, whom, until) in of_members.chain(others) {
@@ -193,7 +195,7 @@ impl Core {
         }
     }
 
-    /// All that decides anything, besides when members were last heard of.
+    /// All that decides anything, besides when members were last heard of, and when they got on.
     pub(crate) fn state(&self) -> String {
         let members: Vec<_> = self.members.iter().map(|(s, m)| (s, &m.identity, m.session)).collect();
         format!(

@@ -21,7 +21,7 @@ pub enum Input {
     Heard {
         /// Its membership.
         session: Session,
-        /// Words for people.
+        /// Words for people; that they change shows that it gets on.
         doing: String,
     },
     /// A member's connection broke.

@@ -13,6 +13,12 @@ pub(super) struct Member {
     pub(super) session: Session,
     pub(super) heard_ms: Millis,
     pub(super) doing: String,
+    /// When what it says it is doing last changed: it has got on.
+    pub(super) moved_ms: Millis,
+    /// Checkpoint of the boundary whose duties it has to do: its report has not come.
+    pub(super) duties: Option<String>,
+    /// Since when it has nothing to do but its batches: its start has come, or its last duties at a boundary are done.
+    pub(super) free_ms: Millis,
     /// Asked to stop: its residual goes into the model first.
     pub(super) leaving: bool,
 }
@@ -69,7 +75,9 @@ impl Core {
     pub(super) fn heard(&mut self, now: Millis, session: Session, doing: String) {
         if let Some(member) = self.members.values_mut().find(|m| m.session == session) {
             member.heard_ms = now;
-            member.doing = doing;
+            if member.doing != doing {
+                (member.moved_ms, member.doing) = (now, doing);
+            }
         }
     }
 
@@ -270,8 +278,10 @@ impl Core {
 
     pub(super) fn enroll(&mut self, now: Millis, slot: Slot, applicant: Applicant) {
         let Applicant { identity, session } = applicant;
-        let doing = "joining".into();
-        self.members.insert(slot, Member { identity, session, heard_ms: now, doing, leaving: false });
+        let (doing, duties, leaving) = ("joining".into(), None, false);
+        let (heard_ms, moved_ms, free_ms) = (now, now, now);
+        self.members
+            .insert(slot, Member { identity, session, heard_ms, doing, moved_ms, duties, free_ms, leaving });
     }
 
     /// Applicants become members at a boundary, each in the lowest free slot.
@@ -285,21 +295,6 @@ impl Core {
             self.enroll(now, slot, applicant);
         }
         taken
-    }
-
-    /// Members that have not been heard of for longer than the round's deadline.
-    pub(super) fn drop_silent(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        let deadline = self.deadline_ms();
-        let silent: Vec<Session> = self
-            .members
-            .values()
-            .filter(|m| now.saturating_sub(m.heard_ms) > deadline)
-            .map(|m| m.session)
-            .collect();
-        for session in silent {
-            let reason = format!("not heard of for {:.1} s", deadline as f64 / 1e3);
-            self.lost(now, session, Departure::Lost, &reason, actions);
-        }
     }
 
     /// Newcomers of a checkpoint that was given up go back to waiting.

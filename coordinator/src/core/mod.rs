@@ -10,6 +10,7 @@ mod deadline;
 mod event;
 mod invariant;
 mod io;
+mod late;
 mod membership;
 mod poison;
 mod quarantine;
@@ -213,10 +214,9 @@ impl Core {
 
     fn tick(&mut self, now: Millis, actions: &mut Vec<Action>) {
         self.drop_silent(now, actions);
-        match &self.phase {
+        match self.phase {
             Phase::Gathering { .. } => self.gather(now, actions),
-            Phase::Running(_) => self.enforce_deadline(now, actions),
-            Phase::Finishing { since } => self.enforce_last_deadline(now, *since, actions),
+            Phase::Running(_) | Phase::Finishing { .. } => self.drop_late(now, actions),
             Phase::Stopped => {}
         }
     }
@@ -256,10 +256,6 @@ impl Core {
         Fence { lineage: self.lineage, membership_epoch: self.membership_epoch, round: self.round }
     }
 
-    fn deadline_ms(&self) -> Millis {
-        (self.settings.experiment.cluster.round_deadline_s * 1e3) as Millis
-    }
-
     /// Where the run stands, for people.
     #[must_use]
     pub fn view(&self, now: Millis) -> View {
@@ -275,6 +271,10 @@ impl Core {
                     doing: m.doing.clone(),
                     silent_ms: now.saturating_sub(m.heard_ms),
                     owes: self.owes(slot),
+                    left_ms: self
+                        .term(slot)
+                        .and_then(|term| term.until)
+                        .map(|until| until.saturating_sub(now)),
                     leaving: m.leaving,
                 })
                 .collect(),
@@ -302,10 +302,10 @@ impl Core {
     /// What is waited for from the member at `slot`.
     fn owes(&self, slot: Slot) -> Owes {
         match &self.phase {
+            _ if self.has_duties(slot) => Owes::Report,
             Phase::Running(round) if round.staged.contains(&slot) => Owes::Nothing,
             Phase::Running(round) if round.arrivals.contains_key(&slot) => Owes::Payload,
             Phase::Running(_) => Owes::Contribution,
-            Phase::Finishing { .. } if self.unreported().contains(&slot) => Owes::Report,
             _ => Owes::Nothing,
         }
     }
@@ -353,6 +353,8 @@ pub struct MemberView {
     pub silent_ms: Millis,
     /// What is waited for from it.
     pub owes: Owes,
+    /// How long that is waited for yet; none: as long as for the others, or nobody waits.
+    pub left_ms: Option<Millis>,
     /// Asked to stop.
     pub leaving: bool,
 }
@@ -387,7 +389,7 @@ pub enum Owes {
     Contribution,
     /// It has computed; its payload is on its way to the reducers.
     Payload,
-    /// Word of its last duties.
+    /// Word of a boundary's duties: it writes a checkpoint, or scores dev data.
     Report,
     /// The others are waited for.
     Nothing,

@@ -4,8 +4,8 @@ use super::boundaries::MOST_PENDING;
 use super::membership::Assignments;
 use super::round::{Round, main_source};
 use super::{
-    Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Event, Fence, Millis, Next, Outcome,
-    Phase, Refusal, Slot, SuggestedTau,
+    Action, Arrival, Assignment, Boundary, Closing, Core, Event, Fence, Millis, Next, Outcome, Phase,
+    Refusal, Slot, SuggestedTau,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_plan::{Lease, RoundPlan};
@@ -169,33 +169,6 @@ impl Core {
         }
     }
 
-    pub(super) fn enforce_deadline(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        #[cfg(any(test, feature = "simulation"))]
-        if self.settings.has(Bug::DeadlineIgnored) {
-            return;
-        }
-        let Phase::Running(round) = &self.phase else { return };
-        let Round { first_ms: Some(first), arrivals, .. } = round else { return };
-        let under_way_ms = round.under_way_ms();
-        let waited = now.saturating_sub(*first);
-        let longest = self.deadline_ms();
-        let usual = if round.usual {
-            self.lags.deadline(&self.settings.experiment.cluster, longest)
-        } else {
-            longest
-        };
-        let is_late = |slot: &Slot| {
-            // Who has computed has the time that its payload may take beside the others'.
-            waited > if arrivals.contains_key(slot) { longest + under_way_ms } else { usual }
-        };
-        let late: Vec<_> =
-            self.missing().into_iter().filter(is_late).map(|s| self.members[&s].session).collect();
-        for session in late {
-            let reason = format!("its contribution was waited for {:.1} s", waited as f64 / 1e3);
-            self.lost(now, session, Departure::Lost, &reason, actions);
-        }
-    }
-
     pub(super) fn close_if_complete(&mut self, now: Millis, actions: &mut Vec<Action>) {
         if matches!(&self.phase, Phase::Running(round) if !round.staged.is_empty())
             && self.missing().is_empty()
@@ -269,6 +242,9 @@ impl Core {
         let checkpoint = self.prepare_checkpoint(&old, &newcomers, regular, finished, &mut assignments);
         if let Phase::Running(round) = &mut self.phase {
             round.usual = checkpoint.is_none();
+        }
+        for (_, member) in self.members.iter_mut().filter(|(slot, _)| old.contains(slot)) {
+            (member.duties, member.moved_ms) = (checkpoint.clone(), now);
         }
         let next = (0u32..)
             .zip(&old)

@@ -3,6 +3,7 @@
 mod bad_data;
 mod course;
 mod decisions;
+mod duties;
 mod small_worlds;
 mod stories;
 mod world;

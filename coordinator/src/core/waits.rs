@@ -11,7 +11,7 @@ pub enum Reason {
     Staging,
     /// Newcomers that have no checkpoint to begin with yet.
     Newcomers,
-    /// The last reports.
+    /// Reports on a checkpoint: members write it, or score dev data.
     Reports,
     /// The store, which does not have the last checkpoint yet.
     Store,
@@ -51,7 +51,7 @@ pub struct Wait {
     pub whom: Vec<String>,
     /// Since when.
     pub since: Millis,
-    /// When it ends, whoever has come by then; none: the store's own deadlines end it.
+    /// When it ends, whoever has come by then; none: others who are waited for, or the store, have deadlines of their own.
     pub until: Option<Millis>,
     /// In words, with the round or checkpoint.
     pub what: String,
@@ -84,38 +84,41 @@ impl Core {
     fn waits_of_round(&self) -> Vec<Wait> {
         let Phase::Running(round) = &self.phase else { return Vec::new() };
         let Some(since) = round.first_ms else { return Vec::new() };
-        let is_new = |slot: &Slot| self.pending.values().any(|p| p.newcomers.iter().any(|(s, _)| s == slot));
-        let reason_of = |slot: &Slot| match round.arrivals.contains_key(slot) {
-            true => Reason::Staging,
-            false if is_new(slot) => Reason::Newcomers,
-            false => Reason::Computing,
-        };
-        let missing = self.missing();
-        let of = |reason| {
-            let slots: Vec<Slot> = missing.iter().copied().filter(|slot| reason_of(slot) == reason).collect();
-            let until = Some(since + self.deadline_ms() + round.under_way_ms());
+        let reasons = [Reason::Reports, Reason::Computing, Reason::Staging, Reason::Newcomers];
+        let waits = reasons.into_iter().filter_map(|reason| {
             let what = match reason {
-                Reason::Staging => format!("round {} waits for payloads", self.round),
-                Reason::Newcomers => {
-                    format!("round {} waits for newcomers that wait for a checkpoint", self.round)
-                }
-                _ => format!("round {} waits for contributions", self.round),
+                Reason::Reports => "members that write a checkpoint or score dev data",
+                Reason::Staging => "payloads",
+                Reason::Newcomers => "newcomers that wait for a checkpoint",
+                _ => "contributions",
             };
-            Wait { reason, whom: self.names(&slots), since, until, what }
-        };
-        let reasons = [Reason::Computing, Reason::Staging, Reason::Newcomers];
-        reasons.map(of).into_iter().filter(|wait| !wait.whom.is_empty()).collect()
+            let (whom, until) = self.waited_for(reason)?;
+            Some(Wait { reason, whom, since, until, what: format!("round {} waits for {what}", self.round) })
+        });
+        waits.collect()
+    }
+
+    /// The members who are waited for with this reason, and the last of their terms; none where there are none.
+    fn waited_for(&self, reason: Reason) -> Option<(Vec<String>, Option<Millis>)> {
+        let terms = self.members.keys().filter_map(|&slot| Some((slot, self.term(slot)?)));
+        let (slots, untils): (Vec<Slot>, Vec<Option<Millis>>) =
+            terms.filter(|(_, term)| term.reason == reason).map(|(slot, term)| (slot, term.until)).unzip();
+        let until = untils.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
+        (!slots.is_empty()).then(|| (self.names(&slots), until))
     }
 
     fn wait_of_end(&self, since: Millis) -> Wait {
-        let whom = self.names(&self.unreported());
-        if whom.is_empty() {
-            let whom = vec!["the store".to_owned()];
-            let what = "the last checkpoint is being published".to_owned();
-            return Wait { reason: Reason::Store, whom, since, until: None, what };
+        match self.waited_for(Reason::Reports) {
+            Some((whom, until)) => {
+                let what = "the last checkpoint waits for reports".to_owned();
+                Wait { reason: Reason::Reports, whom, since, until, what }
+            }
+            None => {
+                let whom = vec!["the store".to_owned()];
+                let what = "the last checkpoint is being published".to_owned();
+                Wait { reason: Reason::Store, whom, since, until: None, what }
+            }
         }
-        let what = "the last checkpoint waits for reports".to_owned();
-        Wait { reason: Reason::Reports, whom, since, until: Some(since + self.deadline_ms()), what }
     }
 
     /// Members that a start needs.

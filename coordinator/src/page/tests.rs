@@ -45,7 +45,8 @@ fn round(round: u64, loss: f64, at_ms: Millis) -> Event {
 
 fn member(slot: u32, owes: Owes) -> MemberView {
     let (identity, doing) = (format!("worker-{slot}"), "computing".to_owned());
-    MemberView { slot, identity, doing, silent_ms: 100, owes, leaving: false }
+    let left_ms = (owes != Owes::Nothing).then_some(18_000);
+    MemberView { slot, identity, doing, silent_ms: 100, owes, left_ms, leaving: false }
 }
 
 fn view(round: u64, stage: Stage, members: Vec<MemberView>) -> View {

@@ -110,11 +110,11 @@ fn round(board: &Board, view: &View, waited_ms: Option<Millis>) -> Waiting {
     let names = names.join(", ");
     let stalled = since_s > usual(board).unwrap_or(SHORT_S);
     let mut said = format!("Round {number} waits for {names} since {since_s:.1} s.");
-    if stalled {
-        let left = (cluster.round_deadline_s - since_s).max(0.0);
+    let left = owing.iter().filter_map(|member| member.left_ms).min().map(seconds);
+    if let Some(left) = left.filter(|_| stalled) {
         said += &match cluster.membership {
             Membership::Elastic => {
-                format!(" In {left:.0} s whoever still computes is dropped, and the others go on.")
+                format!(" In {left:.0} s whoever has not got on is dropped, and the others go on.")
             }
             Membership::Fixed => {
                 format!(
@@ -160,7 +160,7 @@ fn waited_for(board: &Board, member: &MemberView) -> WaitedFor {
             ),
             None => "it has computed, and its payload is on the way to the reducers".to_owned(),
         },
-        Owes::Report => "its last words are missing".to_owned(),
+        Owes::Report => "it writes a checkpoint or scores dev data".to_owned(),
         Owes::Nothing => "nothing is missing".to_owned(),
     };
     let leaving = if member.leaving { "; it was asked to stop, and leaves after this" } else { "" };

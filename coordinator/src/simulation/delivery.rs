@@ -183,7 +183,7 @@ impl World {
             }
             Request::Staged { fence, identity, slot } => Input::Staged { fence, identity, slot },
             Request::Reported(report) => Input::Reported(report),
-            Request::Heard { session } => Input::Heard { session, doing: String::new() },
+            Request::Heard { session, doing } => Input::Heard { session, doing },
             Request::Leave { identity } => {
                 Input::Leave { identity, reason: "asked to stop by a signal".into(), fatal: false }
             }
@@ -194,7 +194,12 @@ impl World {
     fn beat(&mut self, process: Process) {
         let Some(worker) = self.workers.get(&process) else { return };
         if let Some(session) = worker.session {
-            self.send(process, Request::Heard { session });
+            // Whoever hangs says the same again and again.
+            let doing = match worker.hangs_until > self.now {
+                true => "hangs".to_owned(),
+                false => format!("gets on at {}", self.now),
+            };
+            self.send(process, Request::Heard { session, doing });
         }
         self.network.at(self.now + HEARTBEAT, Happening::Heartbeat { process });
     }

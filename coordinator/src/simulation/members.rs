@@ -80,7 +80,7 @@ impl World {
         let Some(worker) = self.workers.get(&process).filter(|w| w.has_turn()) else { return };
         let (most, slowest) = match worker.work {
             Work::Computing(_) => (600, 9_000),
-            Work::Reporting(Boundary { checkpoint: Some(_), .. }, _) => (200, 4_000),
+            Work::Reporting(Boundary { checkpoint: Some(_), .. }, _) => return self.plan_duties(process),
             _ => (50, 1_500),
         };
         let delay = match self.random.one_in(60) {
@@ -88,6 +88,27 @@ impl World {
             false => self.random.between(1, most),
         };
         self.network.at(self.now + delay, Happening::Turn { process });
+    }
+
+    /// A boundary's duties may take much longer than a round's deadline, and once in a while they do not end.
+    fn plan_duties(&mut self, process: Process) {
+        let kind = if self.is_calm() { 0 } else { self.random.below(40) };
+        let delay = match kind {
+            1 => {
+                self.count("hang");
+                self.random.between(30_000, 60_000)
+            }
+            2 | 3 => {
+                self.count("slow duties");
+                self.random.between(4_000, 20_000)
+            }
+            _ => self.random.between(1, 400),
+        };
+        let wakes = self.now + delay;
+        if let (1, Some(worker)) = (kind, self.workers.get_mut(&process)) {
+            worker.hangs_until = wakes;
+        }
+        self.network.at(wakes, Happening::Turn { process });
     }
 
     /// Its session is over, and it joins again; the coordinator sees the stream of its heartbeats end.

@@ -38,7 +38,7 @@ use stentor_experiment::{Error, Experiment};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 
 /// Kinds of what goes wrong, or is made to happen, in a simulated cluster.
-pub const FAULTS: [&str; 19] = [
+pub const FAULTS: [&str; 21] = [
     "again",
     "asked to stop",
     "budget spent",
@@ -48,6 +48,7 @@ pub const FAULTS: [&str; 19] = [
     "delay",
     "duplicate",
     "freeze",
+    "hang",
     "join",
     "leave",
     "partition",
@@ -56,6 +57,7 @@ pub const FAULTS: [&str; 19] = [
     "reordering",
     "replaced",
     "restart",
+    "slow duties",
     "switch",
     "two coordinators",
 ];
@@ -138,7 +140,8 @@ pub(crate) fn settings(cluster: &str, sections: &str) -> Result<Settings, Error>
     let text = format!(
         "[run]\nname = \"w\"\noutput = \"o\"\n[data]\nannotated = \"a\"\nunannotated = \"u\"\nlabels = \"l\"\n\
          [schedule]\npasses = 2\nannotated_passes = 1\nsub_epoch_batches = 8\n[batch]\nchunks = 2\nunit_batches = 3\n\
-         [checkpoint]\ncount = 4\n[cluster]\ndigest_every = 1\nround_deadline_s = 5.0\njoin_deadline_s = 20.0\n{cluster}\n{sections}\n"
+         [checkpoint]\ncount = 4\n[cluster]\ndigest_every = 1\nround_deadline_s = 5.0\nboundary_deadline_s = 12.0\n\
+         join_deadline_s = 20.0\n{cluster}\n{sections}\n"
     );
     let experiment = Experiment::parse(&text)?;
     let catalogue = |groups: u32| Catalogue {

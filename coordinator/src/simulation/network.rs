@@ -14,7 +14,7 @@ pub(super) enum Request {
     Arrived(Arrival),
     Staged { fence: Fence, identity: String, slot: Slot },
     Reported(Report),
-    Heard { session: Session },
+    Heard { session: Session, doing: String },
     Leave { identity: String },
 }
 

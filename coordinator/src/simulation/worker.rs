@@ -26,6 +26,8 @@ pub(super) struct Worker {
     pub(super) book: Option<Vec<i64>>,
     /// Stopped by a signal until then; everything that comes waits.
     pub(super) frozen_until: Millis,
+    /// Until then it does not get on, though its heartbeats do.
+    pub(super) hangs_until: Millis,
     /// Its line is cut until then.
     pub(super) cut_until: Millis,
     /// When its last message arrives: those of one connection keep their order.
@@ -104,6 +106,7 @@ impl Worker {
             replica: None,
             book: None,
             frozen_until: 0,
+            hangs_until: 0,
             cut_until: 0,
             arrives: 0,
             hears: 0,
@@ -135,6 +138,7 @@ impl Worker {
         self.replica = None;
         self.book = None;
         self.last = None;
+        self.hangs_until = 0;
         self.work = Work::Outside;
     }
 

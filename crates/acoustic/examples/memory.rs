@@ -35,7 +35,7 @@ fn main() -> Result<(), Anything> {
     let (score, before) = match work.as_str() {
         "evaluate-whole" => evaluate(whole)?,
         "evaluate-pieces" => evaluate(|model, data| {
-            let score = score(model, data)?;
+            let score = score(model, data, |_| ())?;
             Ok((score.loss, score.correct))
         })?,
         "lanes-copied" => lanes(false)?,

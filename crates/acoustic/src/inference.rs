@@ -84,19 +84,25 @@ pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Resu
 pub type Aligned<'a> = (&'a [f32], &'a [u16]);
 
 /// The cross entropy of whole utterances against their alignments, and their hits: what training's own score comes to, within
-/// rounding, without a gradient.
+/// rounding, without a gradient. `told` sees the score so far after each piece of some frames: for whoever wants to know that it
+/// gets on.
 ///
 /// # Errors
 /// [`Error::Shape`] for an utterance that is not a whole number of frames, or an alignment of another length; [`Error::Label`] for a
 /// senone that the model does not have.
-pub fn score(model: &dyn AcousticModel, utterances: &[Aligned<'_>]) -> Result<Score, Error> {
-    score_within(model, utterances, Limits::of(model.shape()))
+pub fn score(
+    model: &dyn AcousticModel,
+    utterances: &[Aligned<'_>],
+    told: impl FnMut(&Score),
+) -> Result<Score, Error> {
+    score_within(model, utterances, Limits::of(model.shape()), told)
 }
 
 fn score_within(
     model: &dyn AcousticModel,
     utterances: &[Aligned<'_>],
     limits: Limits,
+    mut told: impl FnMut(&Score),
 ) -> Result<Score, Error> {
     let shape = model.shape();
     for (index, (features, senones)) in utterances.iter().enumerate() {
@@ -124,6 +130,7 @@ fn score_within(
         score.correct +=
             logits.f_argmax(-1, false)?.f_eq_tensor(&senones)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
         score.frames += frames as i64;
+        told(&score);
         Ok(())
     })?;
     Ok(score)

@@ -10,7 +10,8 @@ pub struct Cluster {
     pub workers: u32,
     /// What a death means. Default `elastic`.
     pub membership: Membership,
-    /// Longest wait for a member's contribution after the first one of a round has come, seconds. Default 60; above 0.
+    /// Longest wait for a member's contribution after the first one of a round has come, and for a word of it at any time, seconds.
+    /// What a member has to do at a boundary is not counted. Default 60; above 0.
     pub round_deadline_s: f64,
     /// How many median absolute deviations beyond the median of past lags a missing contribution is waited for in a usual round;
     /// `round_deadline_s` stays the longest wait, and the only one while little is known. Default 20; 0 to 1000, 0: always
@@ -18,6 +19,9 @@ pub struct Cluster {
     pub deadline_mads: f64,
     /// Shortest such wait, seconds: what a pause of a sound machine may take. Default 15; above 0.
     pub deadline_floor_s: f64,
+    /// Longest wait for a sign of progress from a member that writes a checkpoint or scores dev data at a boundary, seconds. However
+    /// long that takes, it is waited for while it gets on. Default 600; above 0.
+    pub boundary_deadline_s: f64,
     /// Longest wait for `workers` members at the start and, in `fixed`, for a lost one to come back, seconds.
     /// Default 300; above 0.
     pub join_deadline_s: f64,
@@ -61,6 +65,7 @@ impl Default for Cluster {
             round_deadline_s: 60.0,
             deadline_mads: 20.0,
             deadline_floor_s: 15.0,
+            boundary_deadline_s: 600.0,
             join_deadline_s: 300.0,
             restarts: 3,
             poison: Poison::Drop,
@@ -96,6 +101,12 @@ impl Cluster {
             "cluster.deadline_floor_s",
             "above 0, at most a day",
             self.deadline_floor_s,
+        )?;
+        require(
+            seconds(self.boundary_deadline_s),
+            "cluster.boundary_deadline_s",
+            "above 0, at most a day",
+            self.boundary_deadline_s,
         )?;
         require(
             seconds(self.join_deadline_s),

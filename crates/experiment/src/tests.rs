@@ -231,6 +231,8 @@ fn a_deadline_that_follows_lags_has_bounds_and_a_poison_policy_has_two_words() {
     assert_eq!(error, "`cluster.deadline_mads`: expected 0 to 1000, found -1");
     let error = of("deadline_floor_s = 0.0").unwrap_err().to_string();
     assert_eq!(error, "`cluster.deadline_floor_s`: expected above 0, at most a day, found 0");
+    let error = of("boundary_deadline_s = -1.0").unwrap_err().to_string();
+    assert_eq!(error, "`cluster.boundary_deadline_s`: expected above 0, at most a day, found -1");
     assert!(of("poison = \"ignore\"").unwrap_err().to_string().contains("`drop` or `stop`"));
 }
 

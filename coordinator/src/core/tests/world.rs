@@ -42,8 +42,13 @@ impl World {
 
     /// The coordinator hears of somebody.
     pub(super) fn hear_of(&mut self, process: Process) {
+        self.hear_that(process, "waiting");
+    }
+
+    /// The coordinator hears what somebody does.
+    pub(super) fn hear_that(&mut self, process: Process, doing: &str) {
         let session: Session = self.session_of(process).unwrap();
-        self.feed(Input::Heard { session, doing: "waiting".into() });
+        self.feed(Input::Heard { session, doing: doing.to_owned() });
     }
 
     /// A new incarnation goes on from the newest checkpoint, and everybody joins it.

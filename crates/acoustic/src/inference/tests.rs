@@ -96,11 +96,15 @@ fn a_score_in_pieces_is_that_of_a_batch_as_a_whole_whatever_is_in_work_at_a_time
         let whole = mean_gradient(model.as_ref(), &batch, &HardLabels).unwrap();
         let gradient = model.parameters().gradient_host();
         for (layers, output) in [(1000, 1000), (1000, 7), (30, 4), (5, 1)] {
-            let pieces = score_within(model.as_ref(), &pairs, Limits { layers, output }).unwrap();
+            let mut told = Vec::new();
+            let limits = Limits { layers, output };
+            let pieces =
+                score_within(model.as_ref(), &pairs, limits, |so_far| told.push(so_far.frames)).unwrap();
+            assert!(told.is_sorted() && told.last() == Some(&whole.frames), "{told:?}");
             assert_eq!((pieces.frames, pieces.correct), (whole.frames, whole.correct), "{layers}, {output}");
             assert!((pieces.loss / whole.loss - 1.0).abs() < 1e-6, "{pieces:?} {whole:?}");
         }
-        assert_eq!(score(model.as_ref(), &pairs).unwrap().correct, whole.correct);
+        assert_eq!(score(model.as_ref(), &pairs, |_| ()).unwrap().correct, whole.correct);
         assert_eq!(model.parameters().gradient_host(), gradient);
     }
 }
@@ -110,7 +114,8 @@ fn an_alignment_that_does_not_fit_is_an_error_that_names_the_utterance() {
     let model = model(false);
     let features = vec![0f32; 2 * INPUTS];
     let message = |senones: &[u16]| {
-        score(model.as_ref(), &[(&features, &[0, 1]), (&features, senones)]).unwrap_err().to_string()
+        let utterances = [(features.as_slice(), [0, 1].as_slice()), (features.as_slice(), senones)];
+        score(model.as_ref(), &utterances, |_| ()).unwrap_err().to_string()
     };
     assert!(
         message(&[0]).contains("alignment of utterance 1: expected 2 senones, found 1"),

@@ -1,0 +1,112 @@
+//! Who is waited for, how long, and who is too late. Silence ends any wait; what a member has to do has a term of its own.
+
+#[cfg(any(test, feature = "simulation"))]
+use super::Bug;
+use super::round::Round;
+use super::{Action, Core, Departure, Millis, Phase, Reason, Session, Slot};
+
+/// A wait for one member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Term {
+    pub(super) reason: Reason,
+    /// When its own time began.
+    pub(super) since: Millis,
+    /// When it is too late; none: it waits for others, whose terms are theirs.
+    pub(super) until: Option<Millis>,
+}
+
+impl Core {
+    pub(super) fn deadline_ms(&self) -> Millis {
+        (self.settings.experiment.cluster.round_deadline_s * 1e3) as Millis
+    }
+
+    fn boundary_deadline_ms(&self) -> Millis {
+        (self.settings.experiment.cluster.boundary_deadline_s * 1e3) as Millis
+    }
+
+    /// What the open round, or the end of the run, waits for from the member at `slot`, and how long it has.
+    ///
+    /// Duties at a boundary take as long as they take: what counts is when the member last got on. Whoever has done them, or has
+    /// just been admitted, has its whole time for the batches from there. A payload has its time once all have computed: sums take
+    /// payloads in the order of slots, so that one may be held up by a member that still computes.
+    pub(super) fn term(&self, slot: Slot) -> Option<Term> {
+        let member = self.members.get(&slot)?;
+        if self.has_duties(slot) {
+            let (since, until) = (member.moved_ms, Some(member.moved_ms + self.boundary_deadline_ms()));
+            return Some(Term { reason: Reason::Reports, since, until });
+        }
+        let Phase::Running(round) = &self.phase else { return None };
+        let Round { first_ms: Some(first), arrivals, staged, .. } = round else { return None };
+        if staged.contains(&slot) {
+            return None;
+        }
+        if arrivals.contains_key(&slot) {
+            let since = first + round.lags.iter().max().copied().unwrap_or_default();
+            let all_computed = self.members.keys().all(|slot| arrivals.contains_key(slot));
+            let until = all_computed.then(|| since + self.deadline_ms() + round.under_way_ms());
+            return Some(Term { reason: Reason::Staging, since, until });
+        }
+        if self.awaits_start(slot) {
+            return Some(Term { reason: Reason::Newcomers, since: *first, until: None });
+        }
+        let since = member.free_ms.max(*first);
+        let mut longest = self.deadline_ms();
+        if round.usual {
+            longest = self.lags.deadline(&self.settings.experiment.cluster, longest);
+        }
+        Some(Term { reason: Reason::Computing, since, until: Some(since + longest) })
+    }
+
+    /// Whether the member still does a boundary's duties: neither its report on the checkpoint nor its next contribution has come.
+    pub(super) fn has_duties(&self, slot: Slot) -> bool {
+        let has_contributed =
+            matches!(&self.phase, Phase::Running(round) if round.arrivals.contains_key(&slot));
+        !has_contributed && self.members.get(&slot).is_some_and(|member| member.duties.is_some())
+    }
+
+    /// Whether the member waits for the checkpoint that it begins with. Until then it has no heartbeats: its call is open.
+    pub(super) fn awaits_start(&self, slot: Slot) -> bool {
+        self.pending.values().any(|pending| pending.newcomers.iter().any(|(newcomer, _)| *newcomer == slot))
+    }
+
+    /// Members that have not been heard of for longer than the round's deadline.
+    pub(super) fn drop_silent(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        let deadline = self.deadline_ms();
+        let is_silent = |slot, heard_ms| now.saturating_sub(heard_ms) > deadline && !self.awaits_start(slot);
+        let silent: Vec<Session> =
+            self.members.iter().filter(|(s, m)| is_silent(**s, m.heard_ms)).map(|(_, m)| m.session).collect();
+        for session in silent {
+            let reason = format!("not heard of for {:.1} s", deadline as f64 / 1e3);
+            self.lost(now, session, Departure::Lost, &reason, actions);
+        }
+    }
+
+    /// Members that are heard of, and have not done in time what is waited for.
+    pub(super) fn drop_late(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        #[cfg(any(test, feature = "simulation"))]
+        if self.settings.has(Bug::DeadlineIgnored) {
+            return;
+        }
+        let is_late = |term: &Term| term.until.is_some_and(|until| now > until);
+        let late: Vec<(Session, String)> = self
+            .members
+            .iter()
+            .filter_map(|(&slot, member)| {
+                let Term { reason, since, .. } = self.term(slot).filter(is_late)?;
+                let waited = now.saturating_sub(since) as f64 / 1e3;
+                let words = match reason {
+                    Reason::Reports => {
+                        let doing = &member.doing;
+                        format!("it did not get on at its boundary for {waited:.1} s; it said `{doing}`")
+                    }
+                    Reason::Staging => format!("its payload was waited for {waited:.1} s"),
+                    _ => format!("its contribution was waited for {waited:.1} s"),
+                };
+                Some((member.session, words))
+            })
+            .collect();
+        for (session, words) in late {
+            self.lost(now, session, Departure::Lost, &words, actions);
+        }
+    }
+}
