@@ -1,18 +1,16 @@
 use super::Args;
+use super::coordinator::{Coordinator, known};
 use super::progress::{Bar, Line};
 use super::standing::{Standing, waits_in_vain};
-use crate::exit::Meaning;
+use super::worker::Worker;
+use crate::config;
 use crate::text::counted;
-use crate::{config, siblings};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 use stentor_experiment::Membership;
-use stentor_runtime::{Child, ExitStatus, Shutdown};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::ChildStdout;
+use stentor_runtime::{ExitStatus, Shutdown};
 
 /// How long a child may take to stop in good order.
 const GRACE: Duration = Duration::from_secs(20);
@@ -25,7 +23,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// The processes of a run on one machine.
 pub(super) struct Cluster {
-    coordinator: Option<(Child, Lines<BufReader<ChildStdout>>)>,
+    coordinator: Option<Coordinator>,
     workers: Vec<Worker>,
     bar: Bar,
     json: Option<PathBuf>,
@@ -36,19 +34,11 @@ pub(super) struct Cluster {
     is_under_way: bool,
 }
 
-struct Worker {
-    /// None once it has ended for good.
-    child: Option<Child>,
-    standing: Standing,
-    identity: String,
-    arguments: Vec<String>,
-    restarts_left: u32,
-}
-
 enum Happened {
     Said(Line),
     CoordinatorEnded(std::process::ExitStatus),
     WorkerEnded(usize, std::process::ExitStatus),
+    WorkerIsDue(usize),
     AskedToStop,
 }
 
@@ -71,11 +61,11 @@ impl Cluster {
                     let workers = counted(count.into(), "worker");
                     bar.say(&format!("starting {workers} here; the run begins with {wanted} ({key})"));
                 }
-                let (child, lines, url) = start_coordinator(arguments).await?;
+                let (coordinator, url) = Coordinator::start(arguments).await?;
                 bar.say(&format!(
                     "The coordinator is at {url}; `stentor status` and `stentor switch` take it as --coordinator."
                 ));
-                (Some((child, lines)), url)
+                (Some(coordinator), url)
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -96,14 +86,7 @@ impl Cluster {
                 let port = metrics.port().saturating_add(1 + number as u16);
                 own.push(format!("--metrics={}", SocketAddr::new(metrics.ip(), port)));
             }
-            let child = Some(spawn("worker", &identity, &own).await?);
-            workers.push(Worker {
-                child,
-                standing: Standing::Running,
-                identity,
-                arguments: own,
-                restarts_left: experiment.cluster.restarts,
-            });
+            workers.push(Worker::start(identity, own, experiment.cluster.restarts).await?);
         }
         let (membership, restarts) = (experiment.cluster.membership, experiment.cluster.restarts);
         let json = arguments.json.clone();
@@ -139,7 +122,17 @@ impl Cluster {
                     };
                 }
                 Happened::WorkerEnded(index, status) => {
-                    if let Some(status) = self.worker_ended(index, status).await {
+                    if let Some(words) = self.workers[index].take_end(status) {
+                        self.bar.say(&words);
+                    }
+                    let known = status.code().and_then(ExitStatus::from_code);
+                    if let Some(status) = self.cannot_go_on(known).await {
+                        self.bar.end();
+                        return status;
+                    }
+                }
+                Happened::WorkerIsDue(index) => {
+                    if let Some(status) = self.start_again(index).await {
                         self.bar.end();
                         return status;
                     }
@@ -157,14 +150,15 @@ impl Cluster {
     async fn next(&mut self, shutdown: &Shutdown) -> Happened {
         loop {
             for (index, worker) in self.workers.iter_mut().enumerate() {
-                if let Some(child) = &mut worker.child
-                    && let Ok(Some(status)) = child.ended()
-                {
+                if let Some(status) = worker.ended() {
                     return Happened::WorkerEnded(index, status);
+                }
+                if worker.is_due() {
+                    return Happened::WorkerIsDue(index);
                 }
             }
             let tick = tokio::time::sleep(Duration::from_millis(100));
-            let Some((child, lines)) = &mut self.coordinator else {
+            let Some(Coordinator { child, lines }) = &mut self.coordinator else {
                 tokio::select! {
                     () = shutdown.requested() => return Happened::AskedToStop,
                     () = tick => continue,
@@ -187,43 +181,23 @@ impl Cluster {
         }
     }
 
-    /// Starts a dead worker again where that can help. The whole run's status where it cannot go on.
-    async fn worker_ended(&mut self, index: usize, status: std::process::ExitStatus) -> Option<ExitStatus> {
+    /// Starts a worker again whose pause is over. The whole run's status where that fails and the run cannot go on.
+    async fn start_again(&mut self, index: usize) -> Option<ExitStatus> {
         let worker = &mut self.workers[index];
-        worker.child = None;
-        let verdict = status.code().and_then(ExitStatus::from_code);
-        let identity = worker.identity.clone();
-        match verdict {
-            Some(ExitStatus::Ok) => worker.standing = Standing::Done,
-            // It said why on standard error, and the coordinator will end the run where it must.
-            Some(known) if !known.may_succeed_again() => {
-                worker.standing = Standing::Lost(status.to_string());
-                self.bar.say(&format!("{identity} ended ({status}) and cannot be helped by another start"));
-            }
-            _ if worker.restarts_left == 0 => {
-                worker.standing = Standing::Lost(status.to_string());
-                self.bar.say(&format!("{identity} ended ({status}) once too often"));
-            }
-            _ => {
-                worker.restarts_left -= 1;
-                let (arguments, left) = (worker.arguments.clone(), worker.restarts_left);
-                self.bar
-                    .say(&format!("{identity} ended ({status}); starting it again, {left} restarts left"));
-                match spawn("worker", &identity, &arguments).await {
-                    Ok(child) => self.workers[index].child = Some(child),
-                    Err(error) => {
-                        self.bar.say(&format!("stentor: {error:#}"));
-                        self.workers[index].standing = Standing::Lost("it could not be started again".into());
-                    }
-                }
-            }
-        }
-        let helpless = verdict.filter(|known| *known != ExitStatus::Ok && !known.may_succeed_again());
+        let Err(error) = worker.start_again().await else { return None };
+        worker.standing = Standing::Lost("it could not be started again".into());
+        self.bar.say(&format!("stentor: {error:#}"));
+        self.cannot_go_on(None).await
+    }
+
+    /// The whole run's status where it cannot go on now that a worker has ended, with this status if it is one of ours.
+    async fn cannot_go_on(&mut self, ended: Option<ExitStatus>) -> Option<ExitStatus> {
         if self.coordinator.is_some() {
+            let helpless = ended.filter(|known| *known != ExitStatus::Ok && !known.may_succeed_again());
             return self.give_up_in_vain(helpless).await;
         }
-        let alone = self.workers.iter().all(|w| w.child.is_none());
-        alone.then_some(verdict.unwrap_or(ExitStatus::Failure))
+        let alone = self.workers.iter().all(Worker::is_over);
+        alone.then_some(ended.unwrap_or(ExitStatus::Failure))
     }
 
     /// Ends a run whose coordinator would wait for workers that will not come, with their names. `helpless`: the status of a
@@ -233,7 +207,7 @@ impl Cluster {
         if !waits_in_vain(&standings, self.membership, self.is_under_way) {
             return None;
         }
-        if let Some((child, _)) = &mut self.coordinator
+        if let Some(Coordinator { child, .. }) = &mut self.coordinator
             && tokio::time::timeout(LAST_WORDS, child.wait()).await.is_ok()
         {
             // What it said is still to be read.
@@ -321,56 +295,10 @@ impl Cluster {
     }
 
     async fn stop_coordinator(&mut self) {
-        if let Some((mut child, _)) = self.coordinator.take()
+        if let Some(Coordinator { mut child, .. }) = self.coordinator.take()
             && let Err(error) = child.stop(GRACE).await
         {
             tracing::warn!(%error, "coordinator not stopped");
         }
     }
-}
-
-/// What a child's end means to whoever started us.
-fn known(status: std::process::ExitStatus) -> ExitStatus {
-    status.code().and_then(ExitStatus::from_code).unwrap_or(ExitStatus::Failure)
-}
-
-async fn spawn(program: &str, name: &str, arguments: &[String]) -> Result<Child> {
-    let mut command = siblings::command(program);
-    command.args(arguments).env_remove("STENTOR_TLS");
-    if std::env::var_os("STENTOR_LOG").is_none() {
-        command.env("STENTOR_LOG", "warn");
-    }
-    Child::spawn(name, command).await.with_context(|| siblings::expected(program))
-}
-
-async fn start_coordinator(arguments: &Args) -> Result<(Child, Lines<BufReader<ChildStdout>>, String)> {
-    let mut command = siblings::command("coordinator");
-    command
-        .arg(&arguments.experiment)
-        .args(["--listen", "127.0.0.1:0", "--json-lines"])
-        // On this machine's own loopback nobody needs certificates.
-        .env_remove("STENTOR_TLS")
-        .stdout(Stdio::piped());
-    if arguments.resume {
-        command.arg("--resume");
-    }
-    if let Some(metrics) = arguments.metrics {
-        command.arg(format!("--metrics={metrics}"));
-    }
-    if std::env::var_os("STENTOR_LOG").is_none() {
-        command.env("STENTOR_LOG", "warn");
-    }
-    let child = Child::spawn("coordinator", command).await;
-    let mut child = child.with_context(|| siblings::expected("coordinator"))?;
-    let stdout = child.take_stdout().context("the coordinator has no standard output")?;
-    let mut lines = BufReader::new(stdout).lines();
-    let Some(line) = lines.next_line().await? else {
-        let status = child.wait().await?;
-        let ended = anyhow!("the coordinator ended before it listened ({status}); its message is above");
-        return Err(ended).meaning(known(status));
-    };
-    let Line::Listening(url) = serde_json::from_str(&line).with_context(|| line.clone())? else {
-        bail!("expected the coordinator's address, found {line}");
-    };
-    Ok((child, lines, url))
 }

@@ -1,8 +1,11 @@
 //! `stentor train`: the embedded default. Coordinator and workers are child processes; the same binaries scale out.
 
 mod cluster;
+mod coordinator;
+mod pauses;
 mod progress;
 mod standing;
+mod worker;
 
 use clap::Parser;
 use cluster::Cluster;

@@ -1,0 +1,145 @@
+use super::pauses::Pauses;
+use super::standing::Standing;
+use crate::siblings;
+use crate::text::counted;
+use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
+use stentor_runtime::{Child, ExitStatus};
+
+/// A worker of a run on one machine: a process, and when that has ended, perhaps the next one.
+pub(super) struct Worker {
+    /// None between two processes, and after the last one.
+    pub(super) child: Option<Child>,
+    pub(super) standing: Standing,
+    pub(super) identity: String,
+    arguments: Vec<String>,
+    restarts_left: u32,
+    pauses: Pauses,
+    started: Instant,
+    /// When the next process is to be started.
+    due: Option<Instant>,
+}
+
+impl Worker {
+    /// Starts the first process.
+    pub(super) async fn start(identity: String, arguments: Vec<String>, restarts: u32) -> Result<Self> {
+        let mut worker = Self {
+            child: None,
+            standing: Standing::Running,
+            identity,
+            arguments,
+            restarts_left: restarts,
+            pauses: Pauses::default(),
+            started: Instant::now(),
+            due: None,
+        };
+        worker.start_again().await?;
+        Ok(worker)
+    }
+
+    /// Starts the next process.
+    pub(super) async fn start_again(&mut self) -> Result<()> {
+        self.due = None;
+        self.started = Instant::now();
+        let mut command = siblings::command("worker");
+        command.args(&self.arguments).env_remove("STENTOR_TLS");
+        if std::env::var_os("STENTOR_LOG").is_none() {
+            command.env("STENTOR_LOG", "warn");
+        }
+        let child = Child::spawn(&self.identity, command).await;
+        self.child = Some(child.with_context(|| siblings::expected("worker"))?);
+        Ok(())
+    }
+
+    /// How its process ended, or `None` while it runs.
+    pub(super) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.as_mut()?.ended().ok().flatten()
+    }
+
+    /// Whether it is time for the next process.
+    pub(super) fn is_due(&self) -> bool {
+        self.due.is_some_and(|due| Instant::now() >= due)
+    }
+
+    /// Whether no process runs and none will.
+    pub(super) fn is_over(&self) -> bool {
+        self.child.is_none() && self.due.is_none()
+    }
+
+    /// Its process has ended: whether and when the next one is started. In words, where somebody should know.
+    pub(super) fn take_end(&mut self, status: std::process::ExitStatus) -> Option<String> {
+        self.child = None;
+        let identity = &self.identity;
+        match status.code().and_then(ExitStatus::from_code) {
+            Some(ExitStatus::Ok) => {
+                self.standing = Standing::Done;
+                None
+            }
+            // It said why on standard error, and the coordinator will end the run where it must.
+            Some(known) if !known.may_succeed_again() => {
+                self.standing = Standing::Lost(status.to_string());
+                Some(format!("{identity} ended ({status}) and cannot be helped by another start"))
+            }
+            _ if self.restarts_left == 0 => {
+                self.standing = Standing::Lost(status.to_string());
+                Some(format!("{identity} ended ({status}) once too often"))
+            }
+            known => {
+                self.restarts_left -= 1;
+                let pause = match known {
+                    Some(ExitStatus::Retryable) => self.pauses.after(self.started.elapsed()),
+                    _ => Duration::ZERO,
+                };
+                self.due = Some(Instant::now() + pause);
+                let when = if pause.is_zero() { String::new() } else { format!(" in {} s", pause.as_secs()) };
+                let left = counted(self.restarts_left.into(), "restart");
+                Some(format!("{identity} ended ({status}); starting it again{when}, {left} left"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    fn ended(code: i32) -> std::process::ExitStatus {
+        std::process::ExitStatus::from_raw(code << 8)
+    }
+
+    fn worker(restarts: u32) -> Worker {
+        Worker {
+            child: None,
+            standing: Standing::Running,
+            identity: "worker-0".into(),
+            arguments: Vec::new(),
+            restarts_left: restarts,
+            pauses: Pauses::default(),
+            started: Instant::now(),
+            due: None,
+        }
+    }
+
+    #[test]
+    fn after_a_passing_failure_a_worker_is_started_again_later_and_later() {
+        let mut worker = worker(2);
+        let words = worker.take_end(ended(75)).unwrap();
+        assert_eq!(words, "worker-0 ended (exit status: 75); starting it again in 5 s, 1 restart left");
+        assert!(!worker.is_due() && !worker.is_over() && worker.standing == Standing::Running);
+        assert!(worker.take_end(ended(75)).unwrap().contains("again in 10 s, 0 restarts left"));
+        assert!(worker.take_end(ended(75)).unwrap().ends_with("once too often"));
+        assert!(matches!(worker.standing, Standing::Lost(_)));
+    }
+
+    #[test]
+    fn after_a_death_it_is_started_again_at_once_and_after_its_work_never() {
+        let mut worker = worker(1);
+        let killed = std::process::ExitStatus::from_raw(9);
+        assert!(worker.take_end(killed).unwrap().ends_with("starting it again, 0 restarts left"));
+        assert!(worker.is_due());
+        worker.due = None;
+        assert_eq!(worker.take_end(ended(0)), None);
+        assert!(worker.is_over() && worker.standing == Standing::Done);
+    }
+}
