@@ -10,7 +10,7 @@ const INCARNATIONS: &str = "incarnations";
 
 /// A fresh run needs an output of its own.
 pub(crate) async fn refuse_occupied(run: &Store, experiment: &Experiment) -> Result<(), Error> {
-    if run.list(INCARNATIONS).await?.is_empty() {
+    if run.child(INCARNATIONS).list("").await?.is_empty() {
         return Ok(());
     }
     let output = experiment.run.output.clone();

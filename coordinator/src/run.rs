@@ -74,16 +74,19 @@ pub struct Options {
 /// Reads an experiment file; relative locations in it are meant from its own folder.
 ///
 /// # Errors
-/// [`Error::Read`] and [`Error::Experiment`] with the path.
+/// [`Error::Read`] and [`Error::Experiment`] with the path; the latter also where the output is no folder of its own.
 pub fn read_experiment(path: &Path) -> Result<Experiment, Error> {
     let shown = path.display().to_string();
     let read = |source| Error::Read { path: shown.clone(), source };
     let text = std::fs::read_to_string(path).map_err(read)?;
     let folder = std::path::absolute(path).map_err(read)?;
     let folder = folder.parent().map(|p| p.display().to_string()).unwrap_or_default();
-    let experiment =
-        Experiment::parse(&text).map_err(|source| Error::Experiment { path: shown.clone(), source })?;
-    Ok(experiment.rebased(&folder))
+    let own_output = |experiment: Experiment| experiment.check_output().map(|()| experiment);
+    Experiment::parse(&text)
+        .and_then(own_output)
+        .map(|experiment| experiment.rebased(&folder))
+        .and_then(own_output)
+        .map_err(|source| Error::Experiment { path: shown, source })
 }
 
 /// Runs a coordinator behind `gate` until the run is over.

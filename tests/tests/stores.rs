@@ -66,6 +66,31 @@ fn an_output_that_can_hold_nothing_ends_a_run_with_2_and_the_place() {
 }
 
 #[test]
+fn an_output_that_is_no_folder_of_its_own_is_refused_by_name_and_nothing_is_written() {
+    let (folder, _) = corpus();
+    for (name, place) in [("here", "."), ("root", "/"), ("in-a-set", "data/dev/run")] {
+        let experiment = experiment(folder.path(), name, place);
+        let listening = ["--listen=127.0.0.1:0"].as_slice();
+        let programs = [
+            ("stentor", ["config", "check"].as_slice(), [].as_slice()),
+            ("stentor", &["train"], &[]),
+            ("coordinator", &[], listening),
+        ];
+        for (program_name, first, last) in programs {
+            let (code, said) =
+                ended(Command::new(program(program_name)).args(first).arg(&experiment).args(last));
+            assert_eq!(code, Some(2), "{program_name}, {name}: {said}");
+            let expected = format!("found `{place}`");
+            assert!(
+                said.contains("`run.output`: expected a folder of its own") && said.contains(&expected),
+                "{said}"
+            );
+        }
+    }
+    assert!(!folder.path().join("incarnations").exists() && !folder.path().join("data/dev/run").exists());
+}
+
+#[test]
 fn a_place_that_may_not_be_written_ends_with_4_and_data_that_are_not_there_with_3() {
     let (folder, _) = corpus();
     let closed = folder.path().join("closed");

@@ -1,5 +1,5 @@
-use crate::StoreKind;
 use crate::error::{Error, require};
+use crate::{Experiment, StoreKind};
 
 /// No shell reads the file: a home or a variable would become a folder of that very name.
 pub(crate) fn validate(key: &'static str, location: &str) -> Result<(), Error> {
@@ -34,4 +34,64 @@ fn lacks_a_slash(location: &str) -> bool {
 pub(crate) fn variable(location: &str) -> Option<usize> {
     let is_name = |c: char| c.is_ascii_alphabetic() || c == '_' || c == '{';
     location.match_indices('$').map(|(at, _)| at).find(|at| location[at + 1..].starts_with(is_name))
+}
+
+/// A location without what means nothing in it, so that places can be compared by name.
+#[derive(Debug, PartialEq, Eq)]
+struct Place<'a> {
+    /// `/`, `s3://`, or nothing where it is relative.
+    root: &'a str,
+    folders: Vec<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    fn of(location: &'a str) -> Self {
+        let path = location.strip_prefix("file://").unwrap_or(location);
+        let (root, path) = match path.find("://") {
+            Some(at) => path.split_at(at + 3),
+            None if path.starts_with('/') => path.split_at(1),
+            None => ("", path),
+        };
+        let mut folders = Vec::new();
+        for part in path.split('/') {
+            match part {
+                "" | "." => {}
+                ".." if folders.last().is_some_and(|last| *last != "..") => {
+                    folders.pop();
+                }
+                ".." if !root.is_empty() => {}
+                part => folders.push(part),
+            }
+        }
+        Self { root, folders }
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        self.root == other.root && self.folders.starts_with(&other.folders)
+    }
+
+    /// Whether it names a folder: not the root, nor the one that relative locations are meant from, nor one above that.
+    fn has_a_name(&self) -> bool {
+        self.folders.last().is_some_and(|last| *last != "..")
+    }
+}
+
+impl Experiment {
+    /// Whether the run has a folder of its own: what it writes must not lie among the files of a set, nor all over a folder of other
+    /// things. Places are compared by name, so ask again once they are [rebased](Self::rebased).
+    ///
+    /// # Errors
+    /// [`Error::Value`] for `run.output`.
+    pub fn check_output(&self) -> Result<(), Error> {
+        let output = Place::of(&self.run.output);
+        let expected = "a folder of its own for the run, outside the folders of data";
+        let found = &self.run.output;
+        require(output.has_a_name(), "run.output", expected, format!("`{found}`"))?;
+        let sets = self.locations().filter(|(key, _)| key.starts_with("data."));
+        for (key, set) in sets {
+            let within = format!("`{found}`, which lies in `{key}`, `{set}`");
+            require(!output.is_within(&Place::of(set)), "run.output", expected, within)?;
+        }
+        Ok(())
+    }
 }

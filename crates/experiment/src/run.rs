@@ -11,7 +11,7 @@ pub struct Run {
     /// Seed of initial weights, plan and everything else that is drawn. Default 1.
     #[serde(default = "one")]
     pub seed: u64,
-    /// Folder or URL that receives checkpoints, events and the final model.
+    /// Folder or URL that receives checkpoints, events and the final model: one of its own, outside the folders of data.
     pub output: String,
     /// Whether figures are also written for TensorBoard, to `tensorboard` in that folder. Default true.
     #[serde(default = "yes")]

@@ -252,6 +252,48 @@ fn a_backward_direction_without_frames_to_start_from_is_warned_of() {
 }
 
 #[test]
+fn a_run_has_a_folder_of_its_own_or_is_refused_by_name() {
+    let read = |output: &str, annotated: &str| {
+        let text =
+            format!("[run]\nname = \"a\"\noutput = \"{output}\"\n[data]\nannotated = \"{annotated}\"\n");
+        Experiment::parse(&text).unwrap()
+    };
+    for output in [".", "./", "..", "../..", "a/..", "/", "//", "/..", "file:///", "s3://"] {
+        let said = read(output, "x").check_output().unwrap_err().to_string();
+        assert_eq!(
+            said,
+            format!(
+                "`run.output`: expected a folder of its own for the run, outside the folders of data, found `{output}`"
+            )
+        );
+    }
+    let inside = [
+        ("x", "x"),
+        ("x/run", "./x/"),
+        ("y/../x/run", "x"),
+        ("runs/a", "."),
+        ("/data/x/run", "file:///data/x"),
+        ("s3://b/x/run", "s3://b/x/"),
+    ];
+    for (output, set) in inside {
+        let said = read(output, set).check_output().unwrap_err().to_string();
+        assert!(
+            said.ends_with(&format!("found `{output}`, which lies in `data.annotated`, `{set}`")),
+            "{said}"
+        );
+    }
+    let sound =
+        [("x", "x/set"), ("xs", "x"), ("../a", "b"), ("s3://b/a", "s3://c/a"), ("/x", "x"), ("s3://b", "x")];
+    for (output, set) in sound {
+        read(output, set).check_output().unwrap();
+    }
+    // Where one is written absolutely, it shows when all are.
+    let mixed = read("sets/x/run", "/home/sets/x");
+    mixed.check_output().unwrap();
+    assert!(mixed.rebased("/home").check_output().is_err());
+}
+
+#[test]
 fn a_home_or_a_variable_in_a_location_is_refused_by_name_and_never_becomes_a_folder() {
     let keys = ["output", "annotated", "unannotated", "labels", "annotated_labels", "dev", "start"];
     let read = |key: &str, location: &str| {

@@ -47,8 +47,14 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
 
 /// Reads an experiment file, as written: relative locations stay relative.
 pub(crate) fn read(path: &Path) -> Result<Experiment> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Experiment::parse(&text).with_context(|| path.display().to_string())
+    let shown = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(shown)?;
+    let experiment = Experiment::parse(&text).with_context(shown)?;
+    experiment.check_output().with_context(shown)?;
+    let folder = std::path::absolute(path).with_context(shown)?;
+    let folder = folder.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+    experiment.clone().rebased(&folder).check_output().with_context(shown)?;
+    Ok(experiment)
 }
 
 /// The experiment of `file`, its relative locations meant from the file's folder.
