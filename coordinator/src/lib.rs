@@ -6,6 +6,7 @@
 //! [`serve_over`] on connections from elsewhere; [`serve_reducer`] starts a reducer alone.
 
 mod access;
+mod block;
 mod claim;
 pub mod core;
 mod engine;

@@ -1,5 +1,6 @@
 use crate::Error;
 use crate::access::{Access, Guarded};
+use crate::block;
 use crate::claim::{claim, refuse_occupied};
 use crate::core::{Core, Event, OfSource, Settings};
 use crate::engine::Engine;
@@ -126,6 +127,7 @@ where
     let Options { experiment, start, progress, page } = options;
     experiment.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let dataset = Dataset::open(&experiment).await?;
+    block::too_long(&experiment, dataset.plan()).iter().for_each(|warning| tracing::warn!("{warning}"));
     let run = Store::open(&experiment.run.output)?;
     if start == Start::Resume
         && let Some(summary) = concluded(&run, &experiment).await?
