@@ -6,6 +6,8 @@ use crate::scalars::Cut;
 use crate::summary::Tally;
 use crate::switches::Switches;
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::time::Duration;
 use stentor_checkpoint::{DevResult, Manifest, Object};
 use stentor_runtime::metrics;
 use stentor_store::Store;
@@ -51,6 +53,21 @@ fn readable_state(manifest: &Manifest) -> Result<State, Error> {
     })
 }
 
+/// How long the program's end waits for publications and deletions that are under way: less than supervisors wait for it.
+const LAST_WRITES: Duration = Duration::from_secs(8);
+
+/// Waits until nothing that a [`Publisher`] has begun is under way, once it is gone itself. What is cut off then is whole all the
+/// same: a checkpoint has its manifest or is none, and a later deletion goes on with this one.
+pub(crate) async fn ended(mut under_way: mpsc::Receiver<Infallible>) {
+    if tokio::time::timeout(LAST_WRITES, under_way.recv()).await.is_err() {
+        let seconds = LAST_WRITES.as_secs();
+        tracing::warn!(
+            seconds,
+            "the store has not finished what was published or deleted last; not waiting any longer"
+        );
+    }
+}
+
 /// Publishes checkpoints beside the training: manifest last, then what is no longer kept is deleted.
 #[derive(Debug)]
 pub(crate) struct Publisher {
@@ -60,6 +77,8 @@ pub(crate) struct Publisher {
     pub(crate) keep: usize,
     /// Of this coordinator.
     pub(crate) incarnation: u64,
+    /// Held by all that is under way, so that the program's end can wait for it: its receiver hears of the last one's end.
+    pub(crate) under_way: mpsc::Sender<Infallible>,
 }
 
 impl Publisher {
@@ -96,7 +115,7 @@ impl Publisher {
         };
         let segments = events.cut();
         let (run, keep, commands) = (self.run.clone(), self.keep, commands.clone());
-        let incarnation = self.incarnation;
+        let (incarnation, under_way) = (self.incarnation, self.under_way.clone());
         tokio::spawn(async move {
             let done = async {
                 // The log first: a checkpoint without its events could not be audited.
@@ -129,6 +148,7 @@ impl Publisher {
             if published && let Err(error) = stentor_checkpoint::retain(&run, keep, &needed).await {
                 tracing::warn!(%error, "old checkpoints could not be deleted");
             }
+            drop(under_way);
         });
     }
 
@@ -136,5 +156,28 @@ impl Publisher {
         tokio::spawn(async move {
             let _ = commands.send(Command::PublishFailed { checkpoint, reason }).await;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_waits_for_what_is_under_way_and_not_for_ever() {
+        let (under_way, ends) = mpsc::channel(1);
+        let (work, own) = (under_way.clone(), under_way);
+        let started = tokio::time::Instant::now();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            drop(work);
+        });
+        drop(own);
+        ended(ends).await;
+        assert_eq!(started.elapsed().as_secs(), 3);
+        let (hangs, ends) = mpsc::channel(1);
+        ended(ends).await;
+        assert_eq!(started.elapsed().as_secs(), 3 + LAST_WRITES.as_secs());
+        drop(hangs);
     }
 }

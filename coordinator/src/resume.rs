@@ -184,7 +184,7 @@ pub(crate) async fn conclude(
     if let Ok(json) = serde_json::to_vec_pretty(&summary) {
         run.put("summary.json", json.into()).await?;
     }
-    // The deletions that followed the last publication may have been cut short by the run's end.
+    // The deletions that followed the last publication may have been given up at the run's end.
     let (keep, needed) = (experiment.checkpoint.keep as usize, BTreeSet::from([checkpoint]));
     if let Err(error) = stentor_checkpoint::retain(run, keep, &needed).await {
         tracing::warn!(%error, "old checkpoints could not be deleted");

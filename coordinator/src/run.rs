@@ -9,7 +9,7 @@ use crate::gate::{Gate, MOST_MESSAGE_BYTES, server};
 use crate::gauges::Gauges;
 use crate::holders::Holders;
 use crate::page::{self, Note, Page};
-use crate::publish::Publisher;
+use crate::publish::{self, Publisher};
 use crate::reducer::{RangeReducer, ReducerService};
 use crate::resume::{conclude, concluded, newest_state, template};
 use crate::scalars::Scalars;
@@ -203,6 +203,7 @@ where
     };
     let started = Instant::now();
     let (commands, inbox) = mpsc::channel(256);
+    let (under_way, last_writes) = mpsc::channel(1);
     let engine = Engine {
         core: Core::new(settings, newest, 0),
         run_id: run_id.clone(),
@@ -219,6 +220,7 @@ where
             template,
             keep: experiment.checkpoint.keep as usize,
             incarnation,
+            under_way,
         },
         events,
         tally,
@@ -251,6 +253,7 @@ where
         () = shutdown.requested() => None,
     };
     let _ = stop.send(());
+    publish::ended(last_writes).await;
     let Some((outcome, mut events, tally)) = finished else { return Err(Error::Interrupted) };
     events.flush().await?;
     // Members say good-bye on open connections; nobody is waited for long.

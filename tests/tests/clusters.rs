@@ -84,6 +84,20 @@ fn a_worker_killed_in_the_middle_of_a_gtc_run_does_not_stop_the_others() {
     assert!(!events.iter().any(|event| event["event"] == "fell-back"), "the others went back");
 }
 
+#[test]
+fn when_a_run_has_ended_no_checkpoint_is_left_that_was_to_be_deleted() {
+    let (folder, _) = corpus();
+    let sections = "[schedule]\npasses = 2\n[checkpoint]\ncount = 40\nkeep = 1\n[cluster]\nworkers = 1\n";
+    let experiment = write_experiment(folder.path(), "thinned", sections);
+    assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
+    let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
+    assert!(!log.contains("could not be deleted"), "{log}");
+    let checkpoints: Vec<_> =
+        std::fs::read_dir(folder.path().join("thinned/checkpoints")).unwrap().flatten().collect();
+    // The newest, and the best on dev.
+    assert!(checkpoints.len() <= 2, "{checkpoints:?}");
+}
+
 /// The coordinator's own deadline is a day: who waited for it would wait for ever.
 #[test]
 fn a_run_that_would_wait_for_workers_without_restarts_ends_at_once_and_names_them() {
