@@ -17,7 +17,8 @@ use stentor_store::Fault;
 /// | 8 | stopped in good order by SIGTERM or SIGINT before the work was done | yes, with `--resume` |
 /// | 75 | a passing failure (network, store), retried in vain | yes |
 ///
-/// 130 and 143 come from a second SIGINT or SIGTERM, 137 from SIGKILL: nothing was tidied up.
+/// 130 and 143 come from a second SIGINT or SIGTERM, or from the first one to a command that only looks and has nothing to tidy
+/// up; 137 comes from SIGKILL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExitStatus {

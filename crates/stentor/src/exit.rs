@@ -81,6 +81,11 @@ impl<T> Meaning<T> for anyhow::Result<T> {
     }
 }
 
+/// A signal has asked for the end before the work was done; `then`: what another start does.
+pub(crate) fn stopped(then: &str) -> anyhow::Error {
+    Meant { status: ExitStatus::Stopped, error: anyhow::anyhow!("stopped by a signal; {then}") }.into()
+}
+
 /// Of an error that has one.
 fn id(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     None.or_else(|| cause.downcast_ref().map(stentor_experiment::Error::id))

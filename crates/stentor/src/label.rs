@@ -1,6 +1,9 @@
+use crate::exit::{self, Meaning};
+use crate::siblings;
+use anyhow::{Context, Result};
 use clap::Parser;
-use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
+use stentor_runtime::{Child, ExitStatus, Shutdown};
 
 /// Label a feature set with a trained teacher: starts the program `teacher-labeler`.
 #[derive(Debug, Parser)]
@@ -12,15 +15,24 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(arguments: &Args) -> ExitCode {
-    let program = crate::siblings::path("teacher-labeler");
+    exit::with(label(arguments))
+}
+
+/// The labeler's own end is this program's. A signal is handed on to it: it finishes what it has begun, and says so.
+async fn label(arguments: &Args) -> Result<ExitStatus> {
+    let shutdown = Shutdown::listen();
+    let mut command = siblings::command("teacher-labeler");
     // Its help and its complaints name the command that was typed.
-    match std::process::Command::new(&program).arg0("stentor label").args(&arguments.options).status() {
-        Ok(status) => {
-            status.code().and_then(|c| u8::try_from(c).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+    command.arg0("stentor label").args(&arguments.options);
+    let labeler = Child::spawn("teacher-labeler", command).await;
+    let labeler = labeler.with_context(|| siblings::expected("teacher-labeler"));
+    let mut labeler = labeler.meaning(ExitStatus::Failure)?;
+    let status = tokio::select! {
+        status = labeler.wait() => status?,
+        () = shutdown.requested() => {
+            labeler.terminate()?;
+            labeler.wait().await?
         }
-        Err(error) => {
-            stentor_runtime::errln!("stentor: {}: {error}", crate::siblings::expected("teacher-labeler"));
-            ExitCode::FAILURE
-        }
-    }
+    };
+    Ok(status.code().and_then(ExitStatus::from_code).unwrap_or(ExitStatus::Failure))
 }

@@ -1,3 +1,4 @@
+use crate::exit::stopped;
 use crate::siblings;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,9 @@ use stentor_runtime::{Child, Shutdown};
 
 /// Senones kept per frame: all of them where they are phone states, and practically all of the mass elsewhere.
 const TOP_K: usize = 256;
+
+/// What another start does after a signal.
+pub(super) const AGAIN: &str = "start again: labels that are kept are not made again";
 
 /// How long the labeler may take to stop in good order.
 const GRACE: Duration = Duration::from_secs(10);
@@ -20,6 +24,7 @@ pub(super) struct Job<'a> {
     /// File for the labeler's own figures.
     pub(super) figures: &'a str,
     pub(super) threads: usize,
+    pub(super) shutdown: &'a Shutdown,
 }
 
 impl Job<'_> {
@@ -42,12 +47,11 @@ impl Job<'_> {
         let mut labeler = Child::spawn("teacher-labeler", command)
             .await
             .with_context(|| crate::siblings::expected("teacher-labeler"))?;
-        let shutdown = Shutdown::listen();
         let status = tokio::select! {
             status = labeler.wait() => status?,
-            () = shutdown.requested() => {
+            () = self.shutdown.requested() => {
                 labeler.stop(GRACE).await?;
-                bail!("stopped by a signal")
+                return Err(stopped(AGAIN));
             }
         };
         if !status.success() {

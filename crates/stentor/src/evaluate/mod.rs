@@ -4,12 +4,14 @@ mod labeler;
 mod scoring;
 mod sets;
 
+use crate::exit::stopped;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use stentor_evaluate::{
     DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, LabelerFigures, PhoneModel, PhoneSet,
     SenoneLabel, tune,
 };
+use stentor_runtime::Shutdown;
 use stentor_shards::{FeatureManifest, FeatureSet};
 
 /// Draws of the bootstrap, and the seed of all of them, so that the same figures give the same interval.
@@ -55,8 +57,12 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
     }
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O runtime")?;
-    let evaluation = Evaluation { arguments, scratch: labeler::Scratch::new()? };
+    let shutdown = Shutdown::listen();
+    let evaluation = Evaluation { arguments, scratch: labeler::Scratch::new()?, shutdown };
     let mut figures = runtime.block_on(evaluation.run())?;
+    if evaluation.shutdown.is_requested() {
+        return Err(stopped(labeler::AGAIN));
+    }
     let arguments = &evaluation.arguments;
     if let (Some(baseline), Some(path)) = (baseline, &arguments.baseline) {
         if baseline.features_fingerprint != figures.features_fingerprint {
@@ -77,6 +83,7 @@ struct Evaluation {
     arguments: Args,
     /// For labels that nobody asked to keep.
     scratch: labeler::Scratch,
+    shutdown: Shutdown,
 }
 
 impl Evaluation {
@@ -142,7 +149,8 @@ impl Evaluation {
                 let out = given.map_or_else(|| self.scratch.place(name), ToOwned::to_owned);
                 let figures = self.scratch.place(&format!("{name}.json"));
                 let threads = self.arguments.threads;
-                let job = labeler::Job { model, features, out: &out, figures: &figures, threads };
+                let shutdown = &self.shutdown;
+                let job = labeler::Job { model, features, out: &out, figures: &figures, threads, shutdown };
                 let figures = job.run().await?;
                 Ok((out, Some(figures)))
             }

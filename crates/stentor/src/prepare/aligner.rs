@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -114,6 +115,8 @@ impl Aligner {
         let (program, arguments) = words.split_first().ok_or_else(|| anyhow!("--aligner is empty"))?;
         let mut child = Command::new(program)
             .args(arguments)
+            // Ctrl-C at a terminal is for this program, which stops between two questions.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

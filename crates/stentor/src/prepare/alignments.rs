@@ -3,6 +3,7 @@
 use super::aligner::{ALIGNER_RATE_HZ, Aligner, identity};
 use super::bad::BadFiles;
 use super::clips::{ClipReader, Trouble};
+use super::interrupt::go_on;
 use super::memo::Memo;
 use super::ordered::ordered;
 use super::progress::{audio_bar, milliseconds};
@@ -11,6 +12,7 @@ use super::work::{Job, Work};
 use std::path::Path;
 use std::time::Duration;
 use stentor_audio::{Ctm, DataDirectory, StateSpan, Utterance};
+use stentor_runtime::Shutdown;
 
 /// An alignment looked up.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,6 +72,7 @@ pub(super) struct AlignerRun<'a> {
     /// Of recordings with several channels the one to take.
     pub(super) channel: Option<usize>,
     pub(super) patience: Duration,
+    pub(super) shutdown: &'a Shutdown,
 }
 
 /// What a thread of [`align`] works with.
@@ -82,7 +85,7 @@ struct Tools {
 /// Runs the aligner over every utterance of `jobs` that the memo does not know.
 ///
 /// # Errors
-/// When the aligner fails, or more files are bad than bearable.
+/// When the aligner fails, more files are bad than bearable, or a signal asks for the end.
 pub(super) fn align(
     work: &Work<'_>,
     jobs: &[Job],
@@ -122,6 +125,7 @@ fn align_clip(
     identity: &str,
     aligner: &mut Option<Aligner>,
 ) -> Result<(), Trouble> {
+    go_on(run.shutdown)?;
     // Whose text is not all speech is not asked for; the reason is found with the answers.
     let Some(Ok(Spoken { words: text, .. })) = utterance.text.as_deref().map(spoken) else { return Ok(()) };
     let samples: Vec<i16> = samples.iter().map(|s| s.round() as i16).collect();

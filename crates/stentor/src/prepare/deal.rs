@@ -215,6 +215,6 @@ pub(super) async fn record(
         "identical_audio": identical.named(data).examples,
         "test_heard_in_training": dealt.test_heard_in_training,
     });
-    store.put(super::SPLIT, serde_json::to_vec_pretty(&record)?.into()).await?;
+    store.put(super::output::SPLIT, serde_json::to_vec_pretty(&record)?.into()).await?;
     Ok(())
 }

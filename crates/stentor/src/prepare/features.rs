@@ -3,6 +3,7 @@
 use super::alignments::{Alignments, Found};
 use super::bad::BadFiles;
 use super::clips::{ClipReader, Trouble};
+use super::interrupt::go_on;
 use super::inventory::{Inventory, Match};
 use super::ordered::ordered;
 use super::progress::{audio_bar, milliseconds};
@@ -19,6 +20,7 @@ use stentor_audio::{
     frame_labels, stacked_frames,
 };
 use stentor_experiment::Features;
+use stentor_runtime::Shutdown;
 use stentor_shards::{FeatureRow, FeatureWriter, f16};
 use tokio::runtime::Runtime;
 
@@ -40,6 +42,7 @@ pub(super) struct Recipe<'a> {
     /// Of recordings with several channels the one to take.
     pub(super) channel: Option<usize>,
     pub(super) threads: usize,
+    pub(super) shutdown: &'a Shutdown,
 }
 
 /// What a run over all recordings gathered.
@@ -85,7 +88,7 @@ struct Tools {
 /// Makes the rows of all `jobs` and pushes them to `writers`.
 ///
 /// # Errors
-/// When more files are bad than bearable, or a row cannot be written.
+/// When more files are bad than bearable, a row cannot be written, or a signal asks for the end.
 pub(super) fn make(
     work: &Work<'_>,
     jobs: &[Job],
@@ -198,6 +201,7 @@ fn make_recording(
     let Tools { clips, fbank, frames } = tools;
     let mut made = Vec::with_capacity(utterances.len());
     let heard = clips.read(&work.data.recordings[job.recording], &utterances, |i, samples| {
+        go_on(recipe.shutdown)?;
         let utterance = job.utterances[i];
         frames.clear();
         let count = stacked_frames(fbank.compute(&samples, frames), recipe.settings.stack);

@@ -19,10 +19,12 @@ mod clips;
 mod deal;
 mod features;
 mod identical;
+mod interrupt;
 mod inventory;
 mod lock;
 mod memo;
 mod ordered;
+mod output;
 mod progress;
 mod random;
 mod repetitions;
@@ -44,8 +46,10 @@ use anyhow::{Context, anyhow, bail};
 use bad::BadFiles;
 use deal::deal;
 use identical::Identical;
+use interrupt::go_on;
 use inventory::Inventory;
 use lock::Lock;
+use output::{SUMMARY, clear, finished, holds_others, publish};
 use repetitions::Repetitions;
 use scan::Scan;
 use settings::{Settings, Source};
@@ -54,29 +58,21 @@ use spoken::{Spoken, spoken};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 use stentor_audio::{Ctm, DataDirectory, Fbank, FrameClock, Normaliser, frame_labels};
-use stentor_runtime::ExitStatus;
-use stentor_shards::{
-    FeatureManifest, FeatureSetOptions, FeatureWriter, MANIFEST, Normalisation, PHONE_STRINGS, Senone,
-};
+use stentor_runtime::{ExitStatus, Shutdown};
+use stentor_shards::{FeatureManifest, FeatureSetOptions, FeatureWriter, Senone};
 use stentor_store::Store;
 use summary::{LeftOut, Named, Reason, SetSummary, Summary};
 use tokio::runtime::Runtime;
 use work::Work;
 
-/// Published when all sets are: the summary of the run.
-const SUMMARY: &str = "prepare.json";
-
-/// Written once it is decided who goes where.
-const SPLIT: &str = "split.json";
-
 /// Prepares a corpus; prints a summary.
 ///
 /// # Errors
-/// Whatever is wrong with arguments, corpus, aligner or output folder.
+/// Whatever is wrong with arguments, corpus, aligner or output folder; a signal that asked for the end.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings::resolve(args).meaning(ExitStatus::Config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let summary = prepare(&settings, &runtime)?;
+    let summary = prepare(&settings, &runtime, &Shutdown::listen())?;
     if let Some(path) = &settings.json {
         std::fs::write(path, serde_json::to_vec_pretty(&summary)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -98,8 +94,7 @@ impl Stopwatch {
     }
 }
 
-fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
-    let mut watch = Stopwatch { last: Instant::now(), seconds: BTreeMap::new() };
+fn prepare(settings: &Settings, runtime: &Runtime, shutdown: &Shutdown) -> anyhow::Result<Summary> {
     let data = DataDirectory::read(&settings.corpus)?;
     let prepared = settings.fingerprint(&data)?;
     let out = settings.out.to_str().context("the output folder's name is not Unicode")?;
@@ -121,25 +116,42 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
         return Err(problem).meaning(ExitStatus::Config);
     }
     runtime.block_on(clear(&store))?;
+    let made = make(settings, runtime, shutdown, &data, &store, prepared);
+    if made.is_err() && shutdown.is_requested() {
+        // Shards without a manifest are of no use to anybody.
+        runtime.block_on(clear(&store))?;
+    }
+    made
+}
 
+/// Makes the sets and publishes them.
+fn make(
+    settings: &Settings,
+    runtime: &Runtime,
+    shutdown: &Shutdown,
+    data: &DataDirectory,
+    store: &Store,
+    prepared: String,
+) -> anyhow::Result<Summary> {
+    let mut watch = Stopwatch { last: Instant::now(), seconds: BTreeMap::new() };
     let mut bad = BadFiles::new(data.recordings.len(), settings.max_bad);
     let mut left_out = LeftOut::default();
-    let scan = Scan::run(&data, settings.channel, settings.threads, &mut bad)?;
+    let scan = Scan::run(data, settings.channel, settings.threads, &mut bad, shutdown)?;
     let nyquist_hz = scan.nyquist_hz().context("no recording can be read")?;
     let fbank = Fbank::new(&settings.features, nyquist_hz)?;
     watch.lap("scan");
 
-    let identical = Identical::find(&data);
-    let dealt = deal(settings, &data, &scan, &identical, &mut left_out)?;
+    let identical = Identical::find(data);
+    let dealt = deal(settings, data, &scan, &identical, &mut left_out)?;
     for &(i, set) in &dealt.split.held_out_without_text {
         left_out.add(Reason::HeldOutWithoutText, Some(set), &data.utterances[i].id, "");
     }
-    runtime.block_on(deal::record(&store, settings, &dealt, &data, &scan, &identical))?;
+    runtime.block_on(deal::record(store, settings, &dealt, data, &scan, &identical))?;
     let split = &dealt.split;
-    let work = Work { data: &data, scan: &scan, sets: &split.sets, seed: settings.seed };
+    let work = Work { data, scan: &scan, sets: &split.sets, seed: settings.seed };
 
-    let alignments = align(settings, &work, &mut bad)?;
-    let unmatched = unmatched(&data, &alignments);
+    let alignments = align(settings, &work, &mut bad, shutdown)?;
+    let unmatched = unmatched(data, &alignments);
     let inventory = take_inventory(settings, &work, &alignments)?;
     let repetitions = Repetitions::learn(&work, &alignments)?;
     watch.lap("align");
@@ -155,6 +167,7 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
         shift: settings.shift,
         channel: settings.channel,
         threads: settings.threads,
+        shutdown,
     };
     let mut writers = BTreeMap::new();
     for set in split.sets.iter().flatten().copied().collect::<BTreeSet<Set>>() {
@@ -171,6 +184,7 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
         bail!("no {set} utterance is left: {}", left_out.of(*set));
     }
     let normaliser = Normaliser::from_moments(&gathered.moments)?;
+    go_on(shutdown)?;
     let manifests = runtime.block_on(publish(writers, &normaliser, settings, &prepared))?;
     watch.lap("features");
 
@@ -202,7 +216,7 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
         sets: manifests.iter().map(|(set, m)| (*set, written(m))).collect(),
         alone: dealt.alone,
         test_heard_in_training: dealt.test_heard_in_training,
-        identical_audio: identical.named(&data),
+        identical_audio: identical.named(data),
         left_out,
         unmatched,
         cut_segments: gathered.cut_segments,
@@ -223,52 +237,12 @@ fn prepare(settings: &Settings, runtime: &Runtime) -> anyhow::Result<Summary> {
     Ok(summary)
 }
 
-/// The summary of an earlier run with the same inputs, if its sets are all there.
-async fn finished(store: &Store, prepared: &str) -> Option<Summary> {
-    let summary: Summary = serde_json::from_slice(&store.get(SUMMARY).await.ok()?).ok()?;
-    if summary.prepared != prepared {
-        return None;
-    }
-    for (set, written) in &summary.sets {
-        let manifest = FeatureManifest::load(&store.child(set.name())).await.ok()?;
-        if manifest.fingerprint != written.fingerprint {
-            return None;
-        }
-        let shards = manifest.shards.iter().map(|shard| (&shard.file, shard.bytes));
-        let others = manifest.phone_strings.iter().map(|info| (&info.file, info.bytes));
-        for (file, bytes) in shards.chain(others) {
-            if store.child(set.name()).size(file).await.ok()? != bytes {
-                return None;
-            }
-        }
-    }
-    Some(summary)
-}
-
-/// Whether other inputs were prepared here, to the end; by whichever version.
-async fn holds_others(store: &Store, prepared: &str) -> bool {
-    let Ok(bytes) = store.get(SUMMARY).await else { return false };
-    let summary: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    summary["prepared"] != prepared
-}
-
-/// Removes what an earlier run wrote, and nothing else: manifests first, so that no half-deleted set looks whole.
-async fn clear(store: &Store) -> anyhow::Result<()> {
-    store.delete(SUMMARY).await?;
-    store.delete(SPLIT).await?;
-    for set in Set::ALL {
-        let folder = store.child(set.name());
-        folder.delete(MANIFEST).await?;
-        folder.delete(PHONE_STRINGS).await?;
-        for name in folder.list("part-").await?.iter().filter(|name| name.ends_with(".parquet")) {
-            folder.delete(name).await?;
-        }
-        folder.sweep("part-").await;
-    }
-    Ok(())
-}
-
-fn align(settings: &Settings, work: &Work<'_>, bad: &mut BadFiles) -> anyhow::Result<Alignments> {
+fn align(
+    settings: &Settings,
+    work: &Work<'_>,
+    bad: &mut BadFiles,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Alignments> {
     match &settings.source {
         Source::Ctm(path, kind) => Ok(Alignments::Ctm(Ctm::open(path, *kind)?)),
         Source::Aligner(command) => {
@@ -278,6 +252,7 @@ fn align(settings: &Settings, work: &Work<'_>, bad: &mut BadFiles) -> anyhow::Re
                 processes: settings.threads,
                 channel: settings.channel,
                 patience: settings.patience,
+                shutdown,
             };
             Ok(Alignments::Memo(alignments::align(work, &jobs, &run, &settings.out, bad)?))
         }
@@ -338,26 +313,6 @@ fn dropped_marks(settings: &Settings, work: &Work<'_>) -> BTreeMap<String, u64> 
         }
     }
     marks
-}
-
-async fn publish(
-    writers: BTreeMap<Set, FeatureWriter>,
-    normaliser: &Normaliser,
-    settings: &Settings,
-    prepared: &str,
-) -> anyhow::Result<BTreeMap<Set, FeatureManifest>> {
-    let normalisation = Normalisation { mean: normaliser.mean.clone(), std: normaliser.std.clone() };
-    let mut manifests = BTreeMap::new();
-    for (set, writer) in writers {
-        let notes = BTreeMap::from([
-            ("set".to_owned(), set.name().to_owned()),
-            ("seed".to_owned(), settings.seed.to_string()),
-            ("prepared".to_owned(), prepared.to_owned()),
-            ("dead_dimensions".to_owned(), format!("{:?}", normaliser.dead)),
-        ]);
-        manifests.insert(set, writer.finish(Some(normalisation.clone()), notes).await?);
-    }
-    Ok(manifests)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! A first look at every recording: rate and length, before anything is decided.
 
 use super::bad::BadFiles;
+use super::interrupt::go_on;
 use super::ordered::ordered;
 use std::collections::BTreeMap;
 use stentor_audio::{DataDirectory, Decoder, Error, Extent, Micros, Recording, Utterance};
+use stentor_runtime::Shutdown;
 
 /// Share of the time that a sample rate needs before it narrows the mel range of the whole corpus. A few telephone
 /// clips in a wide-band corpus shall not cost it its upper band.
@@ -27,12 +29,13 @@ impl Scan {
     /// Looks at all recordings; of files with several channels at the one with this number, if any.
     ///
     /// # Errors
-    /// When more files are bad than bearable.
+    /// When more files are bad than bearable, or a signal asks for the end.
     pub(super) fn run(
         data: &DataDirectory,
         channel: Option<usize>,
         threads: usize,
         bad: &mut BadFiles,
+        shutdown: &Shutdown,
     ) -> anyhow::Result<Self> {
         let mut headers = Vec::with_capacity(data.recordings.len());
         let read = |(): &mut (), recording: &Recording| look(recording, channel);
@@ -50,7 +53,7 @@ impl Scan {
                         headers.push(None);
                     }
                 }
-                anyhow::Ok(())
+                go_on(shutdown)
             },
         )?;
         bad.check()?;

@@ -53,8 +53,14 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
         }
     };
     let status = runtime.block_on(async {
-        match Cluster::start(arguments).await {
-            Ok(cluster) => cluster.attend(&Shutdown::listen()).await,
+        let shutdown = Shutdown::listen();
+        let started = tokio::select! {
+            started = Cluster::start(arguments) => started,
+            // What has been started so far ends with it.
+            () = shutdown.requested() => return ExitStatus::Stopped,
+        };
+        match started {
+            Ok(cluster) => cluster.attend(&shutdown).await,
             Err(error) => {
                 crate::exit::tell(&error);
                 crate::exit::of_or(&error, ExitStatus::Config)

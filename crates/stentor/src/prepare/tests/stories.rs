@@ -8,6 +8,8 @@ use crate::prepare::{Args, prepare, settings::Settings};
 use clap::Parser;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
+use stentor_runtime::{ExitStatus, Shutdown};
 
 #[derive(Parser)]
 struct Line {
@@ -16,11 +18,15 @@ struct Line {
 }
 
 pub(super) fn run(corpus: &Corpus, out: &Path, flags: &[&str]) -> anyhow::Result<Summary> {
+    run_until(corpus, out, flags, &Shutdown::manual().1)
+}
+
+fn run_until(corpus: &Corpus, out: &Path, flags: &[&str], shutdown: &Shutdown) -> anyhow::Result<Summary> {
     let (data, out) = (corpus.data(), out.to_str().unwrap().to_owned());
     let line = ["prepare", "--corpus", data.to_str().unwrap(), "--out", &out];
     let line = Line::try_parse_from(line.iter().chain(flags))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    prepare(&Settings::resolve(line.args)?, &runtime)
+    prepare(&Settings::resolve(line.args)?, &runtime, shutdown)
 }
 
 /// A run with the corpus's own CTM file.
@@ -264,18 +270,22 @@ fn segments_of_one_recording_are_cut_and_mixed() {
     }
 }
 
-#[test]
-fn an_aligner_is_asked_for_annotated_dev_and_test_alone_and_only_once() {
-    let corpus = Corpus::new(60, 11_025);
-    let log = corpus.out("asked");
-    // As the plain one, but it keeps a list of what it was asked.
+/// As the plain one, but it keeps a list of what it was asked.
+fn listing_aligner(corpus: &Corpus, log: &Path) -> String {
     let command = shell_aligner(corpus.folder.path());
-    let script = corpus.folder.path().join("aligner.sh");
     let listing = super::aligner::SCRIPT.replace(
         "    case \"$line\" in",
         &format!("    echo \"$utterance\" >> '{}'\n    case \"$line\" in", log.display()),
     );
-    std::fs::write(&script, listing).unwrap();
+    std::fs::write(corpus.folder.path().join("aligner.sh"), listing).unwrap();
+    command
+}
+
+#[test]
+fn an_aligner_is_asked_for_annotated_dev_and_test_alone_and_only_once() {
+    let corpus = Corpus::new(60, 11_025);
+    let log = corpus.out("asked");
+    let command = listing_aligner(&corpus, &log);
     let text = corpus.read("text");
     corpus.write("text", &text.replace("u003 LOW", "u003 XYZZY").replace("u013 LOW", "u013 XYZZY"));
     let out = corpus.out("out");
@@ -296,6 +306,43 @@ fn an_aligner_is_asked_for_annotated_dev_and_test_alone_and_only_once() {
     let again = run(&corpus, &out, &flags).unwrap();
     assert_eq!(again.sets, summary.sets);
     assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), asked.len());
+}
+
+#[test]
+fn a_signal_ends_it_with_8_and_leaves_answers_but_nothing_half_written() {
+    let corpus = Corpus::new(60, 16_000);
+    let (log, out) = (corpus.out("asked"), corpus.out("out"));
+    let command = listing_aligner(&corpus, &log);
+    let flags = ["--aligner", &command, "--annotated", "0.5", "--test", "0.3", "--jobs", "1"];
+    let asked = || std::fs::read_to_string(&log).unwrap_or_default().lines().count();
+    let (trigger, shutdown) = Shutdown::manual();
+    let stopped = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let started = Instant::now();
+            while asked() < 2 && started.elapsed() < Duration::from_secs(60) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            trigger.request();
+        });
+        run_until(&corpus, &out, &flags, &shutdown).unwrap_err()
+    });
+    assert_eq!(crate::exit::of(&stopped), ExitStatus::Stopped, "{stopped:#}");
+    let mut left: Vec<String> = std::fs::read_dir(&out)
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, [".prepare.lock", "alignments.jsonl"]);
+    for set in Set::ALL {
+        let files = std::fs::read_dir(out.join(set.name())).into_iter().flatten().count();
+        assert_eq!(files, 0, "{set}");
+    }
+    run(&corpus, &out, &flags).unwrap();
+    let all = std::fs::read_to_string(&log).unwrap();
+    let distinct: BTreeSet<&str> = all.lines().collect();
+    assert_eq!(distinct.len(), asked(), "nothing is asked twice");
 }
 
 #[test]
