@@ -91,6 +91,20 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// Neither the run's copy of the model that it started from nor that model itself can be read.
+    #[error(
+        "{copy}, the run's copy of the model that it started from, is damaged: {damage}; and where it came from,          {location} (`model.start`), there is none: {source}; put either of them back"
+    )]
+    StartLost {
+        /// Where the run keeps it.
+        copy: String,
+        /// What is wrong with the copy.
+        damage: String,
+        /// `model.start`.
+        location: String,
+        /// Why it cannot be read there.
+        source: stentor_checkpoint::Error,
+    },
     /// A line of an event log is none.
     #[error(
         "{segment}, line {line}: expected an event, found {reason}; restore the file from the run's store"
@@ -175,6 +189,7 @@ impl Error {
             Error::Replaced { .. } => "E0514",
             Error::StartMisfit { .. } => "E0516",
             Error::OtherStart { .. } => "E0517",
+            Error::StartLost { .. } => "E0518",
         }
     }
 
@@ -190,7 +205,7 @@ impl Error {
         match self {
             Error::Store(error) => error.into(),
             Error::Data(error) => error.store().map_or(ExitStatus::Data, Into::into),
-            Error::Checkpoint(error) | Error::StartUnread(error) => {
+            Error::Checkpoint(error) | Error::StartUnread(error) | Error::StartLost { source: error, .. } => {
                 error.store().map_or(ExitStatus::Data, Into::into)
             }
             Error::Read { .. }

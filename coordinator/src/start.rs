@@ -31,16 +31,27 @@ impl Started {
         let unread = Error::StartUnread;
         let place = Store::open(location).map_err(|error| unread(error.into()))?;
         let kept = match start {
-            Start::Fresh => None,
-            Start::Resume => kept(run).await?,
+            Start::Fresh => Kept::Nothing,
+            Start::Resume => Kept::find(run).await?,
         };
         let (manifest, copy) = match kept {
-            Some(kept) => {
+            Kept::Whole(kept) => {
                 refuse_another(run, &kept, &place).await?;
-                (kept, None)
+                (*kept, None)
             }
-            None => {
+            Kept::Nothing => {
                 let copy = ModelCopy::read(&place).await.map_err(unread)?;
+                (copy.manifest().clone(), Some(copy))
+            }
+            Kept::Damaged(damage) => {
+                let lost = |source| Error::StartLost {
+                    copy: start_store(run).location().to_owned(),
+                    damage: damage.to_string(),
+                    location: location.clone(),
+                    source,
+                };
+                let copy = ModelCopy::read(&place).await.map_err(lost)?;
+                tracing::warn!(%damage, "the copy of the model that the run started from is made anew");
                 (copy.manifest().clone(), Some(copy))
             }
         };
@@ -62,17 +73,21 @@ impl Started {
     }
 }
 
-/// The copy in the run's folder; none where there is none that can be read.
-async fn kept(run: &Store) -> Result<Option<Manifest>, Error> {
-    let folder = start_store(run);
-    match ModelCopy::read(&folder).await {
-        Ok(copy) => Ok(Some(copy.manifest().clone())),
-        Err(stentor_checkpoint::Error::NoModel { .. }) => Ok(None),
-        Err(error) if error.is_damage() => {
-            tracing::warn!(%error, "the copy of the model that the run started from is made anew");
-            Ok(None)
+/// The copy in the run's folder.
+enum Kept {
+    Whole(Box<Manifest>),
+    Nothing,
+    Damaged(stentor_checkpoint::Error),
+}
+
+impl Kept {
+    async fn find(run: &Store) -> Result<Self, Error> {
+        match ModelCopy::read(&start_store(run)).await {
+            Ok(copy) => Ok(Kept::Whole(Box::new(copy.manifest().clone()))),
+            Err(stentor_checkpoint::Error::NoModel { .. }) => Ok(Kept::Nothing),
+            Err(error) if error.is_damage() => Ok(Kept::Damaged(error)),
+            Err(error) => Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }
 }
 

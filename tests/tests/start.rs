@@ -267,6 +267,38 @@ fn a_run_that_dies_before_its_first_checkpoint_begins_again_with_its_start() {
 }
 
 #[test]
+fn a_run_shows_what_it_started_from_and_says_so_where_neither_copy_nor_model_is_left() {
+    let folder = first_run();
+    // Another count is another file of the same batches: what is finished is looked at again.
+    let sections =
+        |count| format!("[schedule]\npasses = 1\nlearning_rate = 0.01\n[checkpoint]\ncount = {count}\n");
+    train(&experiment_from(folder.path(), "run", "first", "", &sections(1)));
+    let (run, first) = (folder.path().join("run"), model(&folder.path().join("first")).manifest);
+    let start = &json_of(&["inspect"], &run, &[])["start"];
+    assert_eq!(start["model"]["run_id"], first.run_id.as_str());
+    assert_eq!(start["model"]["checkpoint"], first.name.as_str());
+    let shown = Command::new(program("stentor")).arg("inspect").arg(&run).output().unwrap();
+    let digest = first.object("model.safetensors").unwrap().digest;
+    let words = format!("checkpoint {} of run {} (digest {digest:016x})", first.name, first.run_id);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains(&words), "{words} in {shown}");
+
+    // The copy is damaged: it is made anew from where it came from, and where that is gone, both are named.
+    let copy = run.join("start/model.safetensors");
+    let again = experiment_from(folder.path(), "run", "first", "", &sections(2));
+    std::fs::write(&copy, b"nothing").unwrap();
+    assert_finishes(start_training(&again, &["--resume", "--threads", "1"]), &again);
+    assert!(std::fs::metadata(&copy).unwrap().len() > 7, "it is not made anew");
+    std::fs::write(&copy, b"nothing").unwrap();
+    std::fs::remove_dir_all(folder.path().join("first")).unwrap();
+    let once_more = experiment_from(folder.path(), "run", "first", "", &sections(3));
+    let (code, log) = refused(&once_more, &["--resume"]);
+    let named = [run.join("start"), folder.path().join("first")];
+    let both = named.iter().all(|place| log.contains(place.to_str().unwrap()));
+    assert!(code == Some(3) && log.contains("E0518") && both, "{code:?} {log}");
+}
+
+#[test]
 fn a_run_does_not_go_on_from_another_start_than_its_own() {
     let folder = first_run();
     let sections = |passes| format!("[schedule]\npasses = {passes}\nlearning_rate = 0.01\n");

@@ -2,7 +2,9 @@ use crate::text::{Text, thousands};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
-use stentor_checkpoint::{Retained, Standing, inventory, load_manifest, read_manifest};
+use stentor_checkpoint::{
+    DeployedModel, Error, Origin, Retained, Standing, inventory, load_manifest, read_manifest, start_store,
+};
 use stentor_coordinator::{Switches, saved_switches};
 use stentor_experiment::Experiment;
 use stentor_store::Store;
@@ -17,6 +19,19 @@ pub(super) struct RunFolder {
     /// As the coordinator left it; null before the run's end.
     summary: Value,
     checkpoints: Vec<Checkpoint>,
+    /// None where the weights were drawn.
+    start: Option<Start>,
+}
+
+/// The model that a run started from.
+#[derive(Debug, Serialize)]
+struct Start {
+    /// As the experiment names it.
+    named: String,
+    /// As the run's own copy tells; null where it cannot be read.
+    model: Option<Origin>,
+    /// Why it cannot.
+    problem: Option<String>,
 }
 
 /// Standing of the checkpoint that a finished run deploys.
@@ -41,12 +56,17 @@ pub(super) async fn run_folder(store: &Store) -> Result<RunFolder> {
         result.dev_frame_error = manifest.dev.map(|dev| dev.frame_error);
     }
     let switches = switches(store, &checkpoints).await;
+    let start = match &experiment {
+        Some(experiment) => start(store, experiment).await?,
+        None => None,
+    };
     Ok(RunFolder {
         location: store.location().to_owned(),
         experiment,
         switches,
         summary: summary.unwrap_or_default(),
         checkpoints,
+        start,
     })
 }
 
@@ -60,6 +80,17 @@ async fn switches(store: &Store, checkpoints: &[Checkpoint]) -> Switches {
         }
     }
     Switches::default()
+}
+
+/// What the run started from, by its own copy: what has become of the place it came from does not matter.
+async fn start(store: &Store, experiment: &Experiment) -> Result<Option<Start>> {
+    let Some(named) = experiment.model.start.clone() else { return Ok(None) };
+    let (model, problem) = match DeployedModel::describe(&start_store(store)).await {
+        Ok(manifest) => (Some(Origin::of(&manifest, experiment.model.new_output)), None),
+        Err(Error::Store(error)) if !error.is_not_found() => return Err(error.into()),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    Ok(Some(Start { named, model, problem }))
 }
 
 async fn text_of(store: &Store, name: &str) -> Result<Option<String>> {
@@ -93,11 +124,17 @@ impl RunFolder {
                     None => text.item("strategy", experiment.exchange.strategy.name()),
                     Some(_) => text.item("strategy", &self.switches),
                 }
-                if let Some(start) = &experiment.model.start {
-                    text.item("started from", start);
-                }
             }
             None => text.item("experiment", "no readable experiment.toml"),
+        }
+        if let Some(Start { named, model, problem }) = &self.start {
+            text.item("started from", named);
+            if let Some(model) = model {
+                text.item("that is", model);
+            }
+            if let Some(problem) = problem {
+                text.item("its copy", problem);
+            }
         }
         let finished = self.checkpoints.iter().any(|checkpoint| checkpoint.standing == RESULT);
         text.item("state", if finished { "finished" } else { "not finished" });
