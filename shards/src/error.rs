@@ -26,14 +26,14 @@ pub enum Error {
         /// The parser's own words.
         reason: String,
     },
-    /// A label set where features were expected, or the other way round.
+    /// A label set or a checkpoint where features were expected, or the other way round.
     #[error("{location} holds {found}, expected {expected}")]
     WrongKind {
         /// Of the folder.
         location: String,
         /// What the caller asked for.
         expected: Kind,
-        /// `kind` in the manifest.
+        /// What the manifest is of.
         found: String,
     },
     /// Written by a program of another age.

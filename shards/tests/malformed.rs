@@ -78,6 +78,13 @@ async fn the_wrong_kind_of_set() {
         Error::WrongKind { .. },
         ["memory", "features", "labels"]
     );
+    let checkpoint = Store::in_memory();
+    checkpoint.put("manifest.json", r#"{"xxh3": "00", "manifest": {}}"#.into()).await.unwrap();
+    assert_error!(
+        FeatureSet::open(&checkpoint).await.unwrap_err(),
+        Error::WrongKind { .. },
+        ["memory", "features", "a checkpoint"]
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use crate::Malformed;
+use crate::layout::CHECKPOINTS;
 use stentor_store::Fault;
 use thiserror::Error;
 
@@ -106,7 +107,7 @@ pub enum Error {
     /// Neither a finished run nor a checkpoint.
     #[error(
         "no trained model at {location}: expected the folder of a finished run (with `final.json`) or of a checkpoint \
-         (with `manifest.json`); checkpoints found: {}", if .checkpoints.is_empty() { "none".into() } else { .checkpoints.join(", ") }
+         (with `manifest.json`); checkpoints found{}", listed(.location, .checkpoints)
     )]
     NoModel {
         /// As given.
@@ -114,6 +115,24 @@ pub enum Error {
         /// Published checkpoints of the run, any of which could be named instead.
         checkpoints: Vec<String>,
     },
+    /// A set of shards where a model was to be.
+    #[error(
+        "{location}: expected a trained model, the folder of a finished run or of one of its checkpoints, found a set of {kind}"
+    )]
+    Set {
+        /// Of its manifest.
+        location: String,
+        /// What its shards hold.
+        kind: String,
+    },
+}
+
+/// Where checkpoints are, and their names.
+fn listed(location: &str, checkpoints: &[String]) -> String {
+    match checkpoints.is_empty() {
+        true => ": none".to_owned(),
+        false => format!(" in {location}/{CHECKPOINTS}: {}", checkpoints.join(", ")),
+    }
 }
 
 impl Error {
@@ -134,6 +153,7 @@ impl Error {
             Error::NameTaken { .. } => "E0410",
             Error::Unloadable { .. } => "E0411",
             Error::NoModel { .. } => "E0412",
+            Error::Set { .. } => "E0413",
         }
     }
 

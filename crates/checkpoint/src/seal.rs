@@ -3,6 +3,7 @@
 use crate::layout::check_name;
 use crate::{Error, Manifest, SCHEMA_VERSION, digest};
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -18,6 +19,14 @@ struct SealedIn<'a> {
     xxh3: String,
     #[serde(borrow)]
     manifest: &'a RawValue,
+}
+
+/// The manifest of a set of shards, which has the same name.
+#[derive(Deserialize)]
+struct OfASet {
+    kind: String,
+    #[serde(rename = "shards")]
+    _shards: Vec<IgnoredAny>,
 }
 
 /// Read before anything else: the rest of another version's manifest may be laid out otherwise.
@@ -48,7 +57,11 @@ pub(crate) fn encode(manifest: &Manifest) -> Result<Bytes, Error> {
 pub(crate) fn decode(bytes: &[u8], location: &str) -> Result<Manifest, Error> {
     let damaged =
         |e: serde_json::Error| Error::Manifest { location: location.to_owned(), reason: e.to_string() };
-    let sealed: SealedIn<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
+    let sealed: SealedIn<'_> =
+        serde_json::from_slice(bytes).map_err(|error| match serde_json::from_slice::<OfASet>(bytes) {
+            Ok(OfASet { kind, .. }) => Error::Set { location: location.to_owned(), kind },
+            Err(_) => damaged(error),
+        })?;
     let text = sealed.manifest.get();
     let found = format!("{:016x}", digest(text.as_bytes()));
     if found != sealed.xxh3 {

@@ -206,10 +206,24 @@ async fn who_asks_for_the_model_of_an_unfinished_run_is_told_what_there_is() {
     let run = Run::new();
     let manifest = run.publish(0, 10).await;
     let error = DeployedModel::load(&run.store).await.unwrap_err();
-    assert!(matches!(&error, Error::NoModel { .. }) && error.to_string().contains(&manifest.name), "{error}");
+    let place = format!("checkpoints found in {}/checkpoints: {}", run.store.location(), manifest.name);
+    assert!(matches!(&error, Error::NoModel { .. }) && error.to_string().ends_with(&place), "{error}");
     let empty = Run::new();
     let error = DeployedModel::load(&empty.store).await.unwrap_err();
     assert!(error.to_string().ends_with("checkpoints found: none"), "{error}");
+}
+
+#[tokio::test]
+async fn a_set_of_shards_in_place_of_a_model_is_told_from_a_damaged_one() {
+    let run = Run::new();
+    let set = r#"{"schema_version": 3, "kind": "features", "shards": [], "rows": 0}"#;
+    run.store.put("manifest.json", set.into()).await.unwrap();
+    let error = DeployedModel::load(&run.store).await.unwrap_err();
+    assert_eq!(error.id(), "E0413");
+    assert!(error.to_string().ends_with("found a set of features"), "{error}");
+    run.store.put("manifest.json", r#"{"kind": "features"#.into()).await.unwrap();
+    let error = DeployedModel::load(&run.store).await.unwrap_err();
+    assert!(matches!(error, Error::Manifest { .. }), "{error}");
 }
 
 #[tokio::test]
