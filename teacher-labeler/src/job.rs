@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 use stentor_acoustic::Device;
-use stentor_runtime::{Shutdown, metrics};
+use stentor_runtime::{FiguresFile, Shutdown, metrics};
 use stentor_shards::{
     FeatureSet, LabelLayout, LabelManifest, ShardInfo, encode_label_shard, publish_shard, shard_file,
 };
@@ -51,6 +51,12 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     if options.top_k == 0 {
         return Err(Error::Options { expected: "--top-k of at least 1", found: "0".into() });
     }
+    let no_figures = |source| {
+        let path = options.json.iter().map(|path| path.display().to_string()).collect();
+        Error::Figures { path, source }
+    };
+    // Before the work: a typing error must not cost its figures.
+    let figures_file = options.json.as_deref().map(FiguresFile::at).transpose().map_err(no_figures)?;
     let threads = match options.threads {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         threads => threads,
@@ -123,10 +129,9 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
         peak_rss_mb: stentor_runtime::peak_rss_mb(),
         shards_found: found,
     };
-    if let Some(path) = &options.json {
+    if let Some(file) = &figures_file {
         let json = serde_json::to_vec_pretty(&figures).unwrap_or_default();
-        std::fs::write(path, json)
-            .map_err(|source| Error::Figures { path: path.display().to_string(), source })?;
+        file.write(&json).map_err(no_figures)?;
     }
     Ok(figures)
 }

@@ -41,7 +41,7 @@ pub struct Options {
     /// Address for /metrics and /healthz.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     pub metrics: Option<SocketAddr>,
-    /// File for the job's figures.
+    /// File for the job's figures; its place is tried before the work.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }

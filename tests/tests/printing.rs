@@ -98,12 +98,34 @@ fn a_run_whose_figures_cannot_be_written_trains_to_its_end_and_says_so_in_words_
     let (folder, _) = corpus();
     let experiment = write_experiment(folder.path(), "run", "[schedule]\npasses = 1\n");
     let mut command = stentor(&["train", experiment.to_str().unwrap(), "--threads", "1"]);
-    let output = command.arg("--json").arg(folder.path().join("not/there.json")).output().unwrap();
+    let output = command.args(["--json", "/dev/full"]).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
-    assert!(said(&output).contains("figures are lost") && said(&output).contains("not/there.json"));
+    assert!(said(&output).contains("figures are lost") && said(&output).contains("/dev/full"));
     assert!(
         String::from_utf8_lossy(&output.stdout).contains("checkpoint"),
         "the line is printed all the same"
     );
     assert!(folder.path().join("run/final.json").is_file());
+}
+
+#[test]
+fn a_place_for_figures_that_can_hold_none_is_refused_before_anybody_works() {
+    let (folder, _) = corpus();
+    let experiment = write_experiment(folder.path(), "run", "[schedule]\npasses = 1\n");
+    std::fs::write(folder.path().join("file"), b"no folder").unwrap();
+    let (json, dev) = (folder.path().join("file/figures.json"), folder.path().join("data/dev"));
+    let (experiment, dev) = (experiment.to_str().unwrap(), dev.to_str().unwrap());
+    let plan = ["plan", experiment, "--bandwidth=1gbit", "--rtt=1ms", "--batch-seconds=1"];
+    let labels = folder.path().join("labels").display().to_string();
+    let label = ["label", "--model=nowhere", "--features", dev, "--out", &labels];
+    let evaluate = ["evaluate", "--model=nowhere", "--features", dev];
+    for command in [&["train", experiment][..], &evaluate, &plan, &label] {
+        let output = stentor(command).arg("--json").arg(&json).output().unwrap();
+        let words = said(&output);
+        assert!(output.status.code() == Some(2) && words.contains("figures.json"), "{command:?}: {words}");
+    }
+    assert!(!folder.path().join("run").exists() && !folder.path().join("labels").exists());
+    let folders = folder.path().join("new/folder/figures.json");
+    assert!(stentor(&plan).arg("--json").arg(&folders).status().unwrap().success());
+    assert_is_json(&folders, "advice");
 }

@@ -7,6 +7,7 @@ mod evaluate;
 mod exit;
 mod init;
 mod inspect;
+mod json_file;
 mod label;
 mod ledger;
 mod place;

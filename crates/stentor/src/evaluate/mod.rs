@@ -5,6 +5,7 @@ mod scoring;
 mod sets;
 
 use crate::exit::stopped;
+use crate::json_file::JsonFile;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use stentor_evaluate::{
@@ -43,7 +44,7 @@ pub(crate) struct Args {
     /// Another system's figures on the same test set, as `--json` wrote them: says how sure the difference is.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// File for the figures.
+    /// File for the figures; its place is tried before the work.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Threads for the model; 0 means all cores.
@@ -56,6 +57,7 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
         bail!("expected --dev-labels beside --dev-features, or --model to make them with");
     }
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
+    let json = JsonFile::at(arguments.json.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O runtime")?;
     let shutdown = Shutdown::listen();
     let evaluation = Evaluation { arguments, scratch: labeler::Scratch::new()?, shutdown };
@@ -70,10 +72,7 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
         }
         figures = figures.against(&baseline, RESAMPLES, SEED);
     }
-    if let Some(path) = &arguments.json {
-        let json = serde_json::to_vec_pretty(&figures).context("cannot write the figures as JSON")?;
-        std::fs::write(path, json).with_context(|| path.display().to_string())?;
-    }
+    json.write(&figures)?;
     stentor_runtime::out!("{}", figures.to_text());
     Ok(())
 }

@@ -8,6 +8,7 @@ mod table;
 mod tests;
 
 use crate::config;
+use crate::json_file::JsonFile;
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the I/O runtime")?;
     let experiment = config::read(&arguments.experiment)?;
+    let json_file = JsonFile::at(arguments.json.as_deref())?;
     let parameters = match arguments.parameters {
         Some(parameters) => parameters as usize,
         None => runtime.block_on(count_parameters(&experiment, &arguments.experiment))?,
@@ -68,21 +70,17 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     };
     let forecasts = forecast(&scenario);
     let words = advice(&scenario, &forecasts);
-    if let Some(file) = &arguments.json {
-        let figures = json!({
-            "parameters": parameters,
-            "workers": workers,
-            "batch_s": batch_s,
-            "density": scenario.density,
-            "block": scenario.block,
-            "group": scenario.group,
-            "rates_s_per_value": rates,
-            "forecasts": forecasts,
-            "advice": words,
-        });
-        let text = serde_json::to_string_pretty(&figures)? + "\n";
-        std::fs::write(file, text).with_context(|| file.display().to_string())?;
-    }
+    json_file.write(&json!({
+        "parameters": parameters,
+        "workers": workers,
+        "batch_s": batch_s,
+        "density": scenario.density,
+        "block": scenario.block,
+        "group": scenario.group,
+        "rates_s_per_value": rates,
+        "forecasts": forecasts,
+        "advice": words,
+    }))?;
     stentor_runtime::out!("{}", table::render(&scenario, &forecasts, &words));
     Ok(())
 }

@@ -41,6 +41,7 @@ mod work;
 pub(crate) use settings::Args;
 
 use crate::exit::Meaning;
+use crate::json_file::JsonFile;
 use alignments::{AlignerRun, Alignments, Found};
 use anyhow::{Context, anyhow, bail};
 use bad::BadFiles;
@@ -72,11 +73,9 @@ use work::Work;
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings::resolve(args).meaning(ExitStatus::Config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let json = JsonFile::at(settings.json.as_deref())?;
     let summary = prepare(&settings, &runtime, &Shutdown::listen())?;
-    if let Some(path) = &settings.json {
-        std::fs::write(path, serde_json::to_vec_pretty(&summary)?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    json.write(&summary)?;
     stentor_runtime::outln!("{summary}");
     Ok(())
 }

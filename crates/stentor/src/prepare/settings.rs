@@ -59,7 +59,7 @@ pub(crate) struct Args {
     /// Threads, and aligners run at a time. Default: all cores.
     #[arg(long, value_name = "N", env = "STENTOR_JOBS")]
     jobs: Option<usize>,
-    /// File that receives the summary as JSON.
+    /// File that receives the summary as JSON; its place is tried before the work.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Experiment file whose `[features]` to use; flags go before it.

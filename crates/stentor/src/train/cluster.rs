@@ -4,10 +4,10 @@ use super::progress::{Bar, Line};
 use super::standing::{Standing, waits_in_vain};
 use super::worker::Worker;
 use crate::config;
+use crate::json_file::JsonFile;
 use crate::text::counted;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 use stentor_experiment::Membership;
 use stentor_runtime::{ExitStatus, Shutdown};
@@ -26,7 +26,7 @@ pub(super) struct Cluster {
     coordinator: Option<Coordinator>,
     workers: Vec<Worker>,
     bar: Bar,
-    json: Option<PathBuf>,
+    json: JsonFile,
     membership: Membership,
     /// Of each worker, at first.
     restarts: u32,
@@ -46,6 +46,7 @@ impl Cluster {
     /// Starts the coordinator, unless one is named, and the workers.
     pub(super) async fn start(arguments: &Args) -> Result<Self> {
         let experiment = config::read(&arguments.experiment)?;
+        let json = JsonFile::at(arguments.json.as_deref())?;
         let count = arguments.workers.unwrap_or(experiment.cluster.workers);
         let bar = Bar::new();
         let (coordinator, url) = match &arguments.coordinator {
@@ -89,7 +90,6 @@ impl Cluster {
             workers.push(Worker::start(identity, own, experiment.cluster.restarts).await?);
         }
         let (membership, restarts) = (experiment.cluster.membership, experiment.cluster.restarts);
-        let json = arguments.json.clone();
         Ok(Self { coordinator, workers, bar, json, membership, restarts, is_under_way: false })
     }
 
@@ -236,10 +236,7 @@ impl Cluster {
 
     fn conclude(&self, summary: &serde_json::Value) -> Result<()> {
         // The file first, and the line in any case.
-        let written = self.json.as_ref().map_or(Ok(()), |path| {
-            let figures = serde_json::to_vec_pretty(summary)?;
-            std::fs::write(path, figures).with_context(|| path.display().to_string())
-        });
+        let written = self.json.write(summary);
         self.bar.end();
         let number = |key: &str| summary[key].as_f64().unwrap_or_default();
         stentor_runtime::outln!(

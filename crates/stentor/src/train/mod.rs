@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// Address for the coordinator's /metrics; workers take the ports after it.
     #[arg(long, value_name = "HOST:PORT", value_parser = stentor_runtime::address)]
     metrics: Option<std::net::SocketAddr>,
-    /// File for the run's figures.
+    /// File for the run's figures; its place is tried before the work.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
