@@ -1,4 +1,5 @@
 use clap::Parser;
+use clap::builder::RangedU64ValueParser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use stentor_runtime::address;
@@ -29,8 +30,8 @@ pub struct Options {
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, env = "STENTOR_DEVICE", default_value = "auto")]
     pub device: String,
-    /// Row groups that are labeled side by side on the CPU, one thread each; 0 means as many as there are cores.
-    #[arg(long, env = "STENTOR_THREADS", default_value_t = 0)]
+    /// Row groups that are labeled side by side on the CPU, one thread each, at most 1024; 0 means as many as there are cores.
+    #[arg(long, env = "STENTOR_THREADS", default_value_t = 0, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
     pub threads: usize,
     /// Folder of this machine that keeps what is read from stores on the network; programs may share it.
     #[arg(long, env = "STENTOR_CACHE", value_name = "DIR")]

@@ -129,6 +129,27 @@ fn a_run_of_few_steps_is_warned_of_by_the_check_and_at_its_start() {
 }
 
 #[test]
+fn numbers_out_of_their_bounds_are_refused_with_the_bounds_before_anything_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.toml");
+    std::fs::write(&file, "[run]\nname = \"a\"\noutput = \"b\"\n[data]\nannotated = \"c\"\n").unwrap();
+    for (arguments, expected) in [
+        (["--threads", "0"], "1..=1024"),
+        (["--threads", "5000"], "1..=1024"),
+        (["--metrics", "127.0.0.1:65535"], "expected a port of 65533 at most"),
+    ] {
+        let train =
+            Command::new(program("stentor")).arg("train").arg(&file).args(arguments).output().unwrap();
+        let words = String::from_utf8_lossy(&train.stderr).into_owned();
+        assert!(train.status.code() == Some(2) && words.contains(expected), "{arguments:?}: {words}");
+    }
+    let worker = ["--coordinator", "http://127.0.0.1:1", "--identity", "a", "--threads", "5000"];
+    let worker = Command::new(program("worker")).args(worker).output().unwrap();
+    let words = String::from_utf8_lossy(&worker.stderr).into_owned();
+    assert!(worker.status.code() == Some(2) && words.contains("0..=1024"), "{words}");
+}
+
+#[test]
 fn whoever_meets_an_error_is_told_its_id() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wrong.toml");

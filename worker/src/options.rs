@@ -1,4 +1,5 @@
 use crate::Replay;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,8 +37,8 @@ pub struct Options {
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, env = "STENTOR_DEVICE", default_value = "auto")]
     pub device: String,
-    /// Threads for arithmetic; 0 means all cores.
-    #[arg(long, env = "STENTOR_THREADS", default_value_t = 1)]
+    /// Threads for arithmetic, at most 1024; 0 means all cores.
+    #[arg(long, env = "STENTOR_THREADS", default_value_t = 1, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
     pub threads: usize,
     /// Folder with ca.crt, tls.crt and tls.key of a worker: coordinator and reducers must be of the same cluster.
     #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]

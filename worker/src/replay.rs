@@ -4,6 +4,7 @@ use crate::learned::Rate;
 use crate::replica::Replica;
 use crate::{start, state};
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
 use std::sync::Arc;
 use stentor_acoustic::ModelShape;
@@ -45,8 +46,8 @@ pub struct Replay {
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, default_value = "auto")]
     pub device: String,
-    /// Threads for arithmetic; bits depend on their number. 0 means all cores.
-    #[arg(long, default_value_t = 1)]
+    /// Threads for arithmetic, at most 1024; bits depend on their number. 0 means all cores.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
     pub threads: usize,
 }
 

@@ -7,6 +7,7 @@ mod sets;
 use crate::exit::stopped;
 use crate::json_file::JsonFile;
 use anyhow::{Context, Result, bail};
+use clap::builder::RangedU64ValueParser;
 use std::path::{Path, PathBuf};
 use stentor_evaluate::{
     DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, LabelerFigures, PhoneModel, PhoneSet,
@@ -47,8 +48,8 @@ pub(crate) struct Args {
     /// File for the figures; its place is tried before the work.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Threads for the model; 0 means all cores.
-    #[arg(long, default_value_t = 0)]
+    /// Threads for the model, at most 1024; 0 means all cores.
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
     threads: usize,
 }
 

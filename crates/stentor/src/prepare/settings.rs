@@ -3,6 +3,7 @@
 use super::aligner;
 use super::split::{Fractions, SplitBy};
 use anyhow::{Context, bail};
+use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -56,8 +57,8 @@ pub(crate) struct Args {
     /// Seed of the split and of the order of utterances; recorded in `split.json`.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Threads, and aligners run at a time. Default: all cores.
-    #[arg(long, value_name = "N", env = "STENTOR_JOBS")]
+    /// Threads, and aligners run at a time, 1 to 1024. Default: all cores.
+    #[arg(long, value_name = "N", env = "STENTOR_JOBS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     jobs: Option<usize>,
     /// File that receives the summary as JSON; its place is tried before the work.
     #[arg(long, value_name = "FILE")]
@@ -217,7 +218,7 @@ impl Settings {
             split_by: args.split_by,
             channel: args.channel.map(NonZero::get),
             seed: args.seed,
-            threads: args.jobs.unwrap_or_else(cores).clamp(1, 1_024),
+            threads: args.jobs.unwrap_or_else(cores),
             json: args.json,
             features: features(args.experiment.as_deref(), &args.features)?,
             silence_phones: args.silence_phones,

@@ -6,6 +6,7 @@ mod round;
 
 use crate::{exit, siblings};
 use anyhow::{Context, Result, bail, ensure};
+use clap::builder::RangedU64ValueParser;
 use round::Round;
 use serde::{Deserialize, Serialize};
 use std::process::{ExitCode, Stdio};
@@ -27,8 +28,8 @@ pub(crate) struct Args {
     /// The member, by its place in sums; default: all that contributed.
     #[arg(long, value_name = "S")]
     slot: Option<u32>,
-    /// Threads of the worker's arithmetic; take as many as the run did.
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    /// Threads of the worker's arithmetic, at most 1024; take as many as the run did. 0 means all cores.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
     threads: usize,
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, default_value = "auto")]

@@ -1,5 +1,6 @@
 use super::Args;
 use super::coordinator::{Coordinator, known};
+use super::ports;
 use super::progress::{Bar, Line};
 use super::standing::{Standing, waits_in_vain};
 use super::worker::Worker;
@@ -7,7 +8,6 @@ use crate::config;
 use crate::json_file::JsonFile;
 use crate::text::counted;
 use anyhow::Result;
-use std::net::SocketAddr;
 use std::time::Duration;
 use stentor_experiment::Membership;
 use stentor_runtime::{ExitStatus, Shutdown};
@@ -48,6 +48,7 @@ impl Cluster {
         let experiment = config::read(&arguments.experiment)?;
         let json = JsonFile::at(arguments.json.as_deref())?;
         let count = arguments.workers.unwrap_or(experiment.cluster.workers);
+        let metrics = arguments.metrics.map(|first| ports::after(first, count)).transpose()?;
         let bar = Bar::new();
         let (coordinator, url) = match &arguments.coordinator {
             Some(url) => {
@@ -70,7 +71,7 @@ impl Cluster {
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let threads = arguments.threads.unwrap_or_else(|| (cores / count.max(1) as usize).max(1));
+        let threads = arguments.threads.unwrap_or_else(|| (cores / count.max(1) as usize).clamp(1, 1024));
         let mut workers = Vec::new();
         for number in 0..count {
             let identity = format!("worker-{number}");
@@ -83,9 +84,8 @@ impl Cluster {
             if let Some(tls) = arguments.tls.as_deref().filter(|_| arguments.coordinator.is_some()) {
                 own.push(format!("--tls={}", tls.display()));
             }
-            if let Some(metrics) = arguments.metrics {
-                let port = metrics.port().saturating_add(1 + number as u16);
-                own.push(format!("--metrics={}", SocketAddr::new(metrics.ip(), port)));
+            if let Some(address) = metrics.as_ref().and_then(|metrics| metrics.get(number as usize)) {
+                own.push(format!("--metrics={address}"));
             }
             workers.push(Worker::start(identity, own, experiment.cluster.restarts).await?);
         }

@@ -3,11 +3,13 @@
 mod cluster;
 mod coordinator;
 mod pauses;
+mod ports;
 mod progress;
 mod standing;
 mod worker;
 
 use clap::Parser;
+use clap::builder::RangedU64ValueParser;
 use cluster::Cluster;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,13 +32,13 @@ pub(crate) struct Args {
     /// Workers to start; default: `cluster.workers` of the experiment.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     workers: Option<u32>,
-    /// Threads of each worker; default: all cores shared out evenly.
-    #[arg(long, value_name = "N")]
+    /// Threads of each worker, 1 to 1024; default: all cores shared out evenly.
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     threads: Option<usize>,
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Address for the coordinator's /metrics; workers take the ports after it.
+    /// Address for the coordinator's /metrics; workers take the ports after it. With port 0 each takes any free one.
     #[arg(long, value_name = "HOST:PORT", value_parser = stentor_runtime::address)]
     metrics: Option<std::net::SocketAddr>,
     /// File for the run's figures; its place is tried before the work.
