@@ -17,7 +17,9 @@ pub(super) struct Pending {
     saved: Saved,
     committed_frames: u64,
     /// Members whose report is waited for.
-    expected: BTreeSet<Slot>,
+    pub(super) expected: BTreeSet<Slot>,
+    /// When the last of those whose report was waited for reported, or went.
+    pub(super) answered_ms: Millis,
     reports: BTreeMap<Slot, Report>,
     writer: Slot,
     /// Whether it is a regular one, with dev shares: `shares` of them.
@@ -68,6 +70,7 @@ impl Core {
             saved: Saved { finished, ..self.saved() },
             committed_frames: self.position.committed_frames(),
             expected: old.iter().copied().collect(),
+            answered_ms: 0,
             reports: BTreeMap::new(),
             writer,
             dev_shares: if regular && self.settings.has_dev { old.len() } else { 0 },
@@ -130,6 +133,7 @@ impl Core {
             return;
         }
         if pending.expected.remove(&slot) {
+            pending.answered_ms = now;
             pending.reports.insert(slot, report);
             self.publish_if_complete(&name, actions);
         }
@@ -250,6 +254,9 @@ impl Core {
             let Some(pending) = self.pending.get_mut(&name) else { continue };
             pending.newcomers.retain(|(s, _)| *s != slot);
             let waited = pending.expected.remove(&slot);
+            if waited {
+                pending.answered_ms = now;
+            }
             if waited && pending.writer == slot {
                 self.abandon(now, &name, reason, actions);
             } else {

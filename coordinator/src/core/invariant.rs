@@ -161,7 +161,7 @@ impl Core {
 
     /// After a tick no deadline is past, and everybody has been heard of within one.
     pub(super) fn examine_waits(&self, now: Millis, actions: &mut Vec<Action>) {
-        let heard = self.members.iter().filter(|(slot, _)| !self.awaits_start(**slot));
+        let heard = self.members.iter().filter(|(slot, _)| self.start_of(**slot).is_none());
         let of_members = heard.map(|(&slot, member)| {
             let until = member.heard_ms + self.deadline_ms();
             let until = self.term(slot).and_then(|term| term.until).map_or(until, |own| until.min(own));

@@ -2,6 +2,7 @@
 
 #[cfg(any(test, feature = "simulation"))]
 use super::Bug;
+use super::boundaries::Pending;
 use super::round::Round;
 use super::{Action, Core, Departure, Millis, Phase, Reason, Session, Slot};
 
@@ -28,7 +29,8 @@ impl Core {
     ///
     /// Duties at a boundary take as long as they take: what counts is when the member last got on. Whoever has done them, or has
     /// just been admitted, has its whole time for the batches from there. A payload has its time once all have computed: sums take
-    /// payloads in the order of slots, so that one may be held up by a member that still computes.
+    /// payloads in the order of slots, so that one may be held up by a member that still computes. A newcomer waits for those who
+    /// write its checkpoint, and then for the store no longer than a round waits for anybody.
     pub(super) fn term(&self, slot: Slot) -> Option<Term> {
         let member = self.members.get(&slot)?;
         if self.has_duties(slot) {
@@ -46,8 +48,10 @@ impl Core {
             let until = all_computed.then(|| since + self.deadline_ms() + round.under_way_ms());
             return Some(Term { reason: Reason::Staging, since, until });
         }
-        if self.awaits_start(slot) {
-            return Some(Term { reason: Reason::Newcomers, since: *first, until: None });
+        if let Some(start) = self.start_of(slot) {
+            let since = start.answered_ms.max(*first);
+            let until = start.expected.is_empty().then(|| since + self.deadline_ms());
+            return Some(Term { reason: Reason::Newcomers, since, until });
         }
         let since = member.free_ms.max(*first);
         let mut longest = self.deadline_ms();
@@ -64,15 +68,17 @@ impl Core {
         !has_contributed && self.members.get(&slot).is_some_and(|member| member.duties.is_some())
     }
 
-    /// Whether the member waits for the checkpoint that it begins with. Until then it has no heartbeats: its call is open.
-    pub(super) fn awaits_start(&self, slot: Slot) -> bool {
-        self.pending.values().any(|pending| pending.newcomers.iter().any(|(newcomer, _)| *newcomer == slot))
+    /// The checkpoint that the member at `slot` waits for to begin with. Until then it has no heartbeats: its call is open.
+    pub(super) fn start_of(&self, slot: Slot) -> Option<&Pending> {
+        let is_for = |pending: &&Pending| pending.newcomers.iter().any(|(newcomer, _)| *newcomer == slot);
+        self.pending.values().find(is_for)
     }
 
     /// Members that have not been heard of for longer than the round's deadline.
     pub(super) fn drop_silent(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let deadline = self.deadline_ms();
-        let is_silent = |slot, heard_ms| now.saturating_sub(heard_ms) > deadline && !self.awaits_start(slot);
+        let is_silent =
+            |slot, heard_ms| now.saturating_sub(heard_ms) > deadline && self.start_of(slot).is_none();
         let silent: Vec<Session> =
             self.members.iter().filter(|(s, m)| is_silent(**s, m.heard_ms)).map(|(_, m)| m.session).collect();
         for session in silent {
@@ -88,25 +94,31 @@ impl Core {
             return;
         }
         let is_late = |term: &Term| term.until.is_some_and(|until| now > until);
-        let late: Vec<(Session, String)> = self
+        let late: Vec<(Session, Departure, String)> = self
             .members
             .iter()
             .filter_map(|(&slot, member)| {
                 let Term { reason, since, .. } = self.term(slot).filter(is_late)?;
                 let waited = now.saturating_sub(since) as f64 / 1e3;
+                let mut departure = Departure::Lost;
                 let words = match reason {
                     Reason::Reports => {
                         let doing = &member.doing;
                         format!("it did not get on at its boundary for {waited:.1} s; it said `{doing}`")
                     }
+                    Reason::Newcomers => {
+                        // Not its fault: it may ask again.
+                        departure = Departure::Left;
+                        format!("its checkpoint was not in the store after {waited:.1} s")
+                    }
                     Reason::Staging => format!("its payload was waited for {waited:.1} s"),
                     _ => format!("its contribution was waited for {waited:.1} s"),
                 };
-                Some((member.session, words))
+                Some((member.session, departure, words))
             })
             .collect();
-        for (session, words) in late {
-            self.lost(now, session, Departure::Lost, &words, actions);
+        for (session, departure, words) in late {
+            self.lost(now, session, departure, &words, actions);
         }
     }
 }

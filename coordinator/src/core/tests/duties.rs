@@ -1,7 +1,7 @@
 //! Stories of members that write checkpoints and score dev data for longer than a round may take.
 
 use super::world::{World, finished, settings};
-use crate::core::{Event, Owes, Reason, Stage};
+use crate::core::{Event, Input, Owes, Reason, Stage};
 use crate::simulation::Process;
 
 /// Two workers at a boundary for which a checkpoint is written; neither has begun with its duties.
@@ -98,6 +98,37 @@ fn a_newcomer_waits_for_its_checkpoint_however_long_the_others_score() {
     world.audit();
     let both = |e: &Event| matches!(e, Event::Round { contributors, .. } if contributors.len() == 2);
     assert!(world.events.iter().any(both));
+}
+
+#[test]
+fn a_newcomer_whose_checkpoint_the_store_does_not_take_keeps_nobody_waiting_and_may_come_again() {
+    let mut world = World::new(settings("workers = 1\nrestarts = 0", ""), 1);
+    let a = world.join("a");
+    world.contribute(a);
+    world.join("b");
+    world.act(a);
+    world.contribute(a);
+    // The report arrives, and the next contribution; what is under way then is the manifest.
+    world.turn(a);
+    world.advance();
+    world.turn(a);
+    while world.view().members[0].owes != Owes::Payload {
+        assert!(world.advance());
+    }
+    assert_eq!(world.view().members.len(), 2);
+    for _ in 0..2 {
+        world.now += 2_600;
+        let session = world.session_of(a).unwrap();
+        world.input(Input::Heard { session, doing: "waiting".into() });
+        world.input(Input::Tick);
+    }
+    let words = "b left: its checkpoint was not in the store after 5.2 s";
+    let said = |e: &Event| matches!(e, Event::Members { reason, .. } if reason == words);
+    assert!(world.events.iter().any(said), "{:?}", world.events.last());
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
+    assert!(world.refusals.is_empty(), "{:?}", world.refusals);
 }
 
 #[test]
