@@ -70,12 +70,9 @@ fn an_output_that_is_no_folder_of_its_own_is_refused_by_name_and_nothing_is_writ
     let (folder, _) = corpus();
     for (name, place) in [("here", "."), ("root", "/"), ("in-a-set", "data/dev/run")] {
         let experiment = experiment(folder.path(), name, place);
-        let listening = ["--listen=127.0.0.1:0"].as_slice();
-        let programs = [
-            ("stentor", ["config", "check"].as_slice(), [].as_slice()),
-            ("stentor", &["train"], &[]),
-            ("coordinator", &[], listening),
-        ];
+        let (none, listening): (&[&str], &[&str]) = (&[], &["--listen=127.0.0.1:0"]);
+        let (check, train): (&[&str], &[&str]) = (&["config", "check"], &["train"]);
+        let programs = [("stentor", check, none), ("stentor", train, none), ("coordinator", none, listening)];
         for (program_name, first, last) in programs {
             let (code, said) =
                 ended(Command::new(program(program_name)).args(first).arg(&experiment).args(last));

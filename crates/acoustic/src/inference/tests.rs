@@ -114,7 +114,8 @@ fn an_alignment_that_does_not_fit_is_an_error_that_names_the_utterance() {
     let model = model(false);
     let features = vec![0f32; 2 * INPUTS];
     let message = |senones: &[u16]| {
-        let utterances = [(features.as_slice(), [0, 1].as_slice()), (features.as_slice(), senones)];
+        let (right, features): (&[u16], &[f32]) = (&[0, 1], &features);
+        let utterances = [(features, right), (features, senones)];
         score(model.as_ref(), &utterances, |_| ()).unwrap_err().to_string()
     };
     assert!(
