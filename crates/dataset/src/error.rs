@@ -16,69 +16,69 @@ pub enum Error {
     /// A shard set cannot be read.
     #[error("{}", once(location, source))]
     Shards {
-        /// As in the experiment.
+        /// As named in the experiment.
         location: String,
-        /// What happened.
+        /// What went wrong.
         source: Box<stentor_shards::Error>,
     },
-    /// Two things that must be equal are not.
+    /// Two values that must be equal differ.
     #[error(
         "{what} of {location} differ from {other}: expected {expected}, found {found}; prepare or label again"
     )]
     Mismatch {
-        /// What differs.
+        /// What differs, in the plural.
         what: &'static str,
-        /// Where.
+        /// Where the value was found.
         location: String,
         /// What it was compared with.
         other: String,
-        /// There.
+        /// The value at `location`.
         found: String,
-        /// Here.
+        /// The value of `other`.
         expected: String,
     },
     /// The annotated set has no alignments.
     #[error("{location}: expected shards with alignments, found no senones; name an annotated set")]
     Unannotated {
-        /// As in the experiment.
+        /// As named in the experiment.
         location: String,
     },
-    /// The annotated set's manifest does not say how frames are normalised.
+    /// The annotated set's manifest has no means and deviations to normalise frames with.
     #[error(
         "{location}: expected means and deviations in the manifest, found none; prepare the set again: frames that are \
          not normalised train no model"
     )]
     NotNormalised {
-        /// As in the experiment.
+        /// As named in the experiment.
         location: String,
     },
-    /// No plan can be made of the data.
+    /// No plan can be made from the data.
     #[error(transparent)]
     Plan(#[from] stentor_plan::Error),
-    /// A row group's labels do not belong to its features.
+    /// The labels of a row group belong to other utterances than its features.
     #[error(
-        "{location}, row group {row_group}: labels of `{labels}` stand at the place of `{features}`; label again"
+        "{location}, row group {row_group}: expected labels of `{features}`, found `{labels}`; label again"
     )]
     Misplaced {
         /// The feature set.
         location: String,
         /// Counted over all shards.
         row_group: usize,
-        /// Utterance of the features.
+        /// Utterance of the feature row.
         features: String,
-        /// Utterance of the labels.
+        /// Utterance of the label row.
         labels: String,
     },
 }
 
-/// What happened with a location, which is not named twice.
+/// Location and error in one message, without naming the location twice.
 fn once(location: &str, source: &stentor_shards::Error) -> String {
     let words = source.to_string();
     if words.contains(location) { words } else { format!("{location}: {words}") }
 }
 
 impl Error {
-    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    /// A stable id that does not depend on the message; docs/errors.md documents it.
     #[must_use]
     pub fn id(&self) -> &'static str {
         match self {
@@ -91,13 +91,13 @@ impl Error {
         }
     }
 
-    /// Whether the same read may succeed in a moment; see [`stentor_shards::Error::may_pass`].
+    /// Whether the same read may succeed shortly; see [`stentor_shards::Error::may_pass`].
     #[must_use]
     pub fn may_pass(&self) -> bool {
         self.shards().is_some_and(stentor_shards::Error::may_pass)
     }
 
-    /// The store's own error, where the store is at fault rather than what is in it.
+    /// The store's error, if the store failed and not the data in it.
     #[must_use]
     pub fn store(&self) -> Option<&stentor_store::Error> {
         self.shards()?.store()
@@ -119,7 +119,7 @@ impl Error {
         }
     }
 
-    /// Whether the store could not be reached, so that the data themselves are as good as ever.
+    /// Whether the store could not be reached, which says nothing about the data themselves.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         self.store().is_some_and(stentor_store::Error::is_retryable)

@@ -1,7 +1,7 @@
-//! What an experiment's `[data]` names, opened and checked against each other before any work begins.
+//! Opens the data sets that an experiment's `[data]` names, and checks them against each other before any work begins.
 //!
-//! Coordinator and workers build the same [`Dataset`] from the same experiment, hence the same plan: what is in a batch
-//! need not be sent.
+//! Coordinator and workers build the same [`Dataset`] from the same experiment, and therefore the same plan. So the
+//! content of a batch need not be sent.
 
 mod error;
 mod rows;
@@ -36,7 +36,7 @@ impl Dataset {
         Self::open_cached(experiment, None).await
     }
 
-    /// As [`Dataset::open`]; row groups of stores on the network are read through `cache`.
+    /// Like [`Dataset::open`], but reads row groups from stores on the network through `cache`.
     ///
     /// # Errors
     /// As [`Dataset::open`].
@@ -95,8 +95,9 @@ impl Dataset {
         Self { normalisation, ..self }
     }
 
-    /// What the run's model does to the frames of every set, dev data too: means and deviations of the annotated set,
-    /// which become the model's own. What the manifests of other sets say of it does not matter.
+    /// The normalisation that the run's model applies to the frames of every set, including the dev data: means and
+    /// deviations of the annotated set, which become part of the model. The means in the manifests of other sets are
+    /// ignored.
     #[must_use]
     pub fn normalisation(&self) -> &Normalisation {
         &self.normalisation
@@ -117,7 +118,7 @@ impl Dataset {
         }
     }
 
-    /// The data that steers early stopping.
+    /// The data for early stopping.
     #[must_use]
     pub fn dev(&self) -> Option<&FeatureSet> {
         self.dev.as_ref()
@@ -129,7 +130,7 @@ impl Dataset {
         self.annotated.features().manifest()
     }
 
-    /// The model's outputs.
+    /// The number of the model's outputs.
     #[must_use]
     pub fn senones(&self) -> &[Senone] {
         &self.manifest().senones
@@ -181,7 +182,8 @@ fn check_settings(experiment: &Experiment, manifest: &FeatureManifest, location:
     })
 }
 
-/// Two feature sets of one experiment share settings and senones. Their means may differ: the model's own count.
+/// Checks that two feature sets of one experiment have the same settings and senones. Their means may differ, because
+/// only the model's own are used.
 fn check_same(
     first: &FeatureManifest,
     first_location: &str,

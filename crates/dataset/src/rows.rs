@@ -2,34 +2,34 @@ use crate::Error;
 use std::ops::Range;
 use stentor_shards::{FeatureRow, FeatureSet, Kind, LabelRow, LabelSet};
 
-/// The data of one source: features, and the teacher's labels where there are any.
+/// The data of one source: features, and the teacher's labels if the source has any.
 #[derive(Debug, Clone)]
 pub struct Part {
     features: FeatureSet,
     labels: Option<LabelSet>,
-    /// Shard and row group within it, by row group counted over all shards.
+    /// For each row group, counted over all shards: its shard, and its number within the shard.
     places: Vec<(usize, usize)>,
 }
 
-/// The utterances of a work unit, in the order of the shards: those of its good row groups.
+/// The utterances of a work unit's good row groups, in the order of the shards.
 #[derive(Debug, Clone, Default)]
 pub struct UnitRows {
     /// Features and alignments.
     pub features: Vec<FeatureRow>,
-    /// The teacher's labels, one row per utterance, or none at all.
+    /// The teacher's labels, one row per utterance, or empty.
     pub labels: Vec<LabelRow>,
-    /// Row groups that were set aside, ascending.
+    /// Quarantined row groups, ascending.
     pub bad: Vec<BadRowGroup>,
 }
 
-/// A row group that nobody can use: its bytes are not those that the manifest describes.
+/// A row group that cannot be used: its bytes do not match the manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRowGroup {
     /// Counted over all shards of its source.
     pub row_group: usize,
-    /// Whether the features are at fault or the labels; where both are, the features are named.
+    /// Whether the features or the labels are bad. If both are, the features are named.
     pub kind: Kind,
-    /// What is wrong with it, and where it is.
+    /// What is wrong with it, and where.
     pub reason: String,
 }
 
@@ -68,7 +68,7 @@ impl Part {
         self.labels.as_ref()
     }
 
-    /// Where row group `row_group`, counted over all shards, of features or labels is.
+    /// Location and size of row group `row_group`, counted over all shards, of the features or the labels.
     #[must_use]
     pub fn place(&self, row_group: usize, kind: Kind) -> Option<Place> {
         let &(shard, group) = self.places.get(row_group)?;
@@ -84,13 +84,13 @@ impl Part {
         Some(Place { file: format!("{location}/{}", shard.file), row_group: group, frames })
     }
 
-    /// Reads the utterances of `row_groups`, counted over all shards. A row group whose bytes are not those that the
-    /// manifest describes is left out with its labels and named in [`UnitRows::bad`]: whoever reads the same bytes gets
-    /// the same rows.
+    /// Reads the utterances of `row_groups`, counted over all shards. A row group whose bytes do not match the
+    /// manifest is left out with its labels and listed in [`UnitRows::bad`]. The result depends on the bytes alone:
+    /// the same bytes always give the same rows.
     ///
     /// # Errors
-    /// [`Error::Shards`] where a file is missing or the store does not answer, [`Error::Misplaced`] where labels are
-    /// another utterance's.
+    /// [`Error::Shards`] if a file is missing or the store does not answer, [`Error::Misplaced`] if labels belong to
+    /// another utterance.
     pub async fn read(&self, row_groups: Range<usize>) -> Result<UnitRows, Error> {
         let mut rows = UnitRows::default();
         for row_group in row_groups {

@@ -1,4 +1,5 @@
-//! Row groups whose bytes have changed are left out the same way by everybody; what is merely out of reach is not.
+//! All readers leave out the same row groups whose bytes have changed; a file that is only unreachable is not bad
+//! data.
 #![allow(clippy::unwrap_used, reason = "failing is how a test speaks")]
 
 use std::collections::BTreeMap;
@@ -125,7 +126,7 @@ async fn a_row_group_of_changed_features_or_labels_is_left_out_with_its_counterp
     let third = &sets.labels.shards[1];
     sets.damage("labels", &third.file, &third.row_groups[0]);
 
-    // Whoever reads, and however often: the same rows, the same verdict.
+    // Every read gives the same rows and the same verdict.
     let (once, again) = (sets.read().await, sets.read().await);
     assert_eq!(names(&once), ["u-0", "u-1", "u-6", "u-7", "u-8", "u-9"]);
     assert_eq!((names(&once), &once.bad), (names(&again), &again.bad));
