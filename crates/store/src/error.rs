@@ -1,10 +1,10 @@
 use std::io;
 use thiserror::Error;
 
-/// What can go wrong in a store; every variant names the full location.
+/// Errors of a store; every variant names the full location.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The location of a store that cannot be opened.
+    /// The store's location cannot be opened.
     #[error(
         "cannot open the store `{location}`: {reason}; expected a folder, or a URL of file://, s3://, gs:// or az://"
     )]
@@ -14,71 +14,71 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A name that cannot be an object's.
-    #[error("`{name}` cannot name an object under {location}: {reason}")]
+    /// The name is not valid for an object.
+    #[error("`{name}` is not a valid name for an object under {location}: {reason}")]
     Name {
-        /// Of the store.
+        /// The store's location.
         location: String,
         /// As given.
         name: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// There is no such object. Asking again will not help until somebody writes it.
+    /// There is no such object. Trying again does not help until it has been written.
     #[error("{location} does not exist")]
     NotFound {
-        /// Of the object.
+        /// The object's location.
         location: String,
     },
-    /// The byte range does not lie within the object.
+    /// The byte range is not within the object.
     #[error(
         "{location} has {size} bytes, but bytes {start}..{end} were asked for; it is shorter than expected"
     )]
     Range {
-        /// Of the object.
+        /// The object's location.
         location: String,
-        /// First byte asked for.
+        /// First requested byte.
         start: u64,
-        /// One past the last byte asked for.
+        /// One past the last requested byte.
         end: u64,
         /// The object's size in bytes.
         size: u64,
     },
-    /// The store refuses these credentials or this user.
+    /// The store refuses access with these credentials or for this user.
     #[error("no permission to {operation} {location}: {reason}")]
     Denied {
         /// `read`, `write`, `list` or `delete`.
         operation: &'static str,
-        /// Of the object.
+        /// The object's location.
         location: String,
-        /// The store's own words.
+        /// The store's error message.
         reason: String,
     },
-    /// Nothing can be kept there, whoever tries and however often: a file stands where a folder must be, the file system is
-    /// read-only, a name is too long for it, the bucket does not exist.
+    /// This place cannot hold objects, whoever writes and however often: a file where a folder must be, a read-only
+    /// file system, a name that is too long for it, a bucket that does not exist.
     #[error("cannot {operation} {location}: {reason}; name a place that can hold files")]
     Unusable {
         /// `read`, `write`, `list` or `delete`.
         operation: &'static str,
-        /// Of the object.
+        /// The object's location.
         location: String,
-        /// The store's own words.
+        /// The store's error message.
         reason: String,
     },
-    /// Everything else: network, disk full, server trouble. Trying again may help.
+    /// Everything else: network, full disk, an error in the server. Trying again may help.
     #[error("cannot {operation} {location}: {reason}")]
     Unavailable {
         /// `read`, `write`, `list` or `delete`.
         operation: &'static str,
-        /// Of the object.
+        /// The object's location.
         location: String,
-        /// The store's own words.
+        /// The store's error message.
         reason: String,
     },
 }
 
 impl Error {
-    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    /// A stable id that does not depend on the message; docs/errors.md documents it.
     #[must_use]
     pub fn id(&self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl Error {
         }
     }
 
-    /// What kind of fault it is.
+    /// The kind of fault.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
@@ -106,13 +106,13 @@ impl Error {
         }
     }
 
-    /// Whether the object is simply not there.
+    /// Whether the object does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.fault() == Fault::NotFound
     }
 
-    /// Whether the same call may succeed later without anybody repairing anything.
+    /// Whether the same call may succeed later without a repair.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.fault() == Fault::Unavailable
@@ -136,31 +136,31 @@ impl Error {
     }
 }
 
-/// Kinds of fault, told apart by who can mend them. Programs choose their exit codes by it.
+/// Kinds of fault, by the cause that must be corrected. Programs choose their exit codes by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// Whoever named the store: there is none of this kind, or its settings are wrong.
+    /// The store's location: no such kind of store, or wrong settings.
     Location,
-    /// Whoever named the object.
+    /// The object's name.
     Name,
-    /// Whoever named the place: nothing can be kept there.
+    /// The place, which cannot hold objects.
     Unusable,
-    /// Whoever gives permissions or credentials.
+    /// Permissions or credentials.
     Denied,
-    /// Whoever ought to have written the object.
+    /// The object, which has not been written.
     NotFound,
-    /// Whoever has cut the object short.
+    /// The object, which is shorter than expected.
     Range,
-    /// Nobody, or whoever looks after network, disk and server: the same call may succeed later.
+    /// Network, disk or server; or nothing, because the same call may succeed later.
     Unavailable,
 }
 
 impl Fault {
-    /// Of what `object_store` says of an operation.
+    /// The fault of an `object_store` error in `operation`.
     fn of(operation: &str, error: &object_store::Error) -> Self {
         use object_store::Error as E;
         match error {
-            // No folder and no object is needed for a write: what is missing is the bucket.
+            // A write needs no existing folder or object, so it is the bucket that is missing.
             E::NotFound { .. } if operation == WRITE => Fault::Unusable,
             E::NotFound { .. } => Fault::NotFound,
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => Fault::Denied,
@@ -174,13 +174,13 @@ impl Fault {
         }
     }
 
-    /// Of what the system says of a file when it is to be `read`, `write`, `list` or `delete`.
+    /// The fault of a system error on a file. `operation` is `read`, `write`, `list` or `delete`.
     #[must_use]
     pub fn of_io(operation: &str, error: &io::Error) -> Self {
         use io::ErrorKind as K;
         match error.kind() {
             K::PermissionDenied => Fault::Denied,
-            // An object of a local folder is a file: nothing is below a file.
+            // An object in a local folder is a file, and nothing is below a file.
             K::NotFound | K::NotADirectory if operation != WRITE => Fault::NotFound,
             K::NotFound
             | K::NotADirectory
@@ -197,10 +197,10 @@ impl Fault {
     }
 }
 
-/// The operation for which nothing need be there yet.
+/// The operation that needs no existing object.
 const WRITE: &str = "write";
 
-/// `ELOOP` of Linux; the standard library's kind of it is not stable.
+/// `ELOOP` on Linux; the standard library's `ErrorKind` for it is not stable.
 const LINKS_IN_A_CIRCLE: i32 = 40;
 
 pub(crate) fn chain<'a>(
@@ -209,7 +209,7 @@ pub(crate) fn chain<'a>(
     std::iter::successors(Some(error), |e| e.source())
 }
 
-/// The outer layers repeat path and operation, which our own message already names.
+/// The innermost error message. The outer layers repeat path and operation, which our own message already names.
 fn innermost(error: &object_store::Error) -> String {
     chain(error).last().map_or_else(String::new, ToString::to_string)
 }
@@ -247,7 +247,7 @@ mod tests {
                 assert_eq!(of(operation, kind), Fault::Unavailable, "{operation} {kind:?}");
             }
         }
-        // Numbers of Linux: EROFS, ENAMETOOLONG, ELOOP, EIO.
+        // Error numbers on Linux: EROFS, ENAMETOOLONG, ELOOP, EIO.
         for (number, fault) in
             [(30, Fault::Unusable), (36, Fault::Unusable), (40, Fault::Unusable), (5, Fault::Unavailable)]
         {

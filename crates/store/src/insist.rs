@@ -4,8 +4,8 @@ use std::time::Duration;
 /// Pauses before a request is sent again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5)];
 
-/// Sends again what object_store gives up on because it may have been done already: its answer was lost. For requests that do
-/// no harm when they come twice.
+/// Repeats requests that object_store does not repeat because they may have taken effect: their answers were lost.
+/// Only for requests that are harmless when sent twice.
 pub(crate) async fn insist<T, F>(request: impl Fn() -> F) -> Result<T, object_store::Error>
 where
     F: Future<Output = Result<T, object_store::Error>>,

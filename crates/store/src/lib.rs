@@ -1,8 +1,8 @@
-//! Objects by name: one door to local folders and to object stores, with atomic writes.
+//! Objects by name: one interface to local folders and object stores, with atomic writes.
 //!
-//! Shards, labels and checkpoints are all kept through [`Store`]. Every write appears whole or not at all;
-//! [`Store::put_once`] makes publication idempotent on every kind of store, for it is the one conditional write
-//! that all of them know. What is read again and again from stores on the network may be kept in a [`Cache`].
+//! All shards, labels and checkpoints are kept through [`Store`]. Every write appears whole or not at all.
+//! [`Store::put_once`] makes publication idempotent on every kind of store, because it is the one conditional write
+//! that all of them support. Data that are read repeatedly from stores on the network can be kept in a [`Cache`].
 
 mod cache;
 mod error;
@@ -29,44 +29,44 @@ pub struct Store {
     /// Path within `objects`, without slashes at its ends; validated with each name.
     prefix: String,
     location: String,
-    /// A folder of this machine, or one that is mounted here.
+    /// A folder on this machine, or one that is mounted here.
     is_local: bool,
-    /// Only of stores on the network.
+    /// Only for stores on the network.
     cache: Option<Cache>,
 }
 
-/// What [`Store::put_once`] found.
+/// The result of [`Store::put_once`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
-    /// The object is new and is ours.
+    /// This call has created the object.
     Created,
-    /// Somebody, perhaps an earlier try of ours, had written it; it was left as it was.
+    /// The object existed already, perhaps from an earlier try of this call, and was left unchanged.
     AlreadyThere,
 }
 
 impl Store {
-    /// Opens `location`: a relative or absolute folder, or a URL of `file://`, `s3://`, `gs://` or `az://`. Credentials and
-    /// endpoints are those that the provider's usual environment variables name. Reads and writes nothing; a local folder
-    /// appears with the first object put into it.
+    /// Opens `location`: a relative or absolute folder, or a URL of `file://`, `s3://`, `gs://` or `az://`.
+    /// Credentials and endpoints come from the provider's usual environment variables. Reads and writes nothing; a
+    /// local folder is created with the first object put into it.
     ///
     /// # Errors
-    /// [`Error::Location`] when the location cannot be understood, or a setting of its provider is wrong or missing.
+    /// [`Error::Location`] if the location cannot be understood, or a setting of its provider is wrong or missing.
     pub fn open(location: &str) -> Result<Store, Error> {
         Self::open_cached(location, None)
     }
 
-    /// As [`Store::open`]; where the store is on the network, what [`Store::get_known`] reads goes through `cache`.
+    /// Like [`Store::open`]; if the store is on the network, [`Store::get_known`] reads through `cache`.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn open_cached(location: &str, cache: Option<&Cache>) -> Result<Store, Error> {
-        // Names and values that are no text are nobody's settings.
+        // Settings are text, so names and values that are not valid UTF-8 are ignored.
         let variables =
             std::env::vars_os().filter_map(|(k, v)| k.into_string().ok().zip(v.into_string().ok()));
         Self::open_with(location, variables, cache)
     }
 
-    /// As [`Store::open_cached`], with `settings` in place of the process's environment.
+    /// Like [`Store::open_cached`], with `settings` in place of the process's environment.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -84,25 +84,25 @@ impl Store {
         Ok(Store { objects, prefix: path.into(), location: shown.to_owned(), is_local: !is_remote, cache })
     }
 
-    /// A store over `objects`, for tests and for stores opened elsewhere; `location` is used in messages only.
+    /// A store over `objects`, for tests and for stores opened elsewhere; `location` is used only in messages.
     #[must_use]
     pub fn over(objects: Arc<dyn ObjectStore>, location: &str) -> Store {
         Store { objects, prefix: String::new(), location: location.to_owned(), is_local: false, cache: None }
     }
 
-    /// An empty store that lives in memory, for tests.
+    /// An empty store in memory, for tests.
     #[must_use]
     pub fn in_memory() -> Store {
         Self::over(Arc::new(object_store::memory::InMemory::new()), "memory")
     }
 
-    /// Where this store is, as it was named, for messages.
+    /// The store's location as it was given, for messages.
     #[must_use]
     pub fn location(&self) -> &str {
         &self.location
     }
 
-    /// The folder `name` within this one; it need not exist.
+    /// The folder `name` within this store; it need not exist.
     #[must_use]
     pub fn child(&self, name: &str) -> Store {
         let name = name.trim_matches('/');
@@ -125,16 +125,16 @@ impl Store {
             .map_err(reading)
     }
 
-    /// The bytes `range` of an object: exactly as many as asked for.
+    /// The bytes `range` of an object: exactly as many as requested.
     ///
     /// # Errors
-    /// [`Error::Range`] when the object is too short, else as [`Store::get`].
+    /// [`Error::Range`] if the object is too short; otherwise as [`Store::get`].
     pub async fn get_range(&self, name: &str, range: Range<u64>) -> Result<Bytes, Error> {
         let path = self.path(name)?;
         let beyond =
             |size| Error::Range { location: self.place(name), start: range.start, end: range.end, size };
         if range.start >= range.end {
-            // Stores disagree on empty ranges; only ask whether the object reaches so far.
+            // Stores handle empty ranges differently; only check that the object is long enough.
             let size = self.size(name).await?;
             return if range.start == range.end && range.end <= size {
                 Ok(Bytes::new())
@@ -154,8 +154,8 @@ impl Store {
         }
     }
 
-    /// As [`Store::get_range`], of bytes whose digest (blake3, hexadecimal) is known: those that a cache keeps need not come
-    /// again. What comes from the store is kept if it has the digest, and is given in either case.
+    /// Like [`Store::get_range`], for bytes whose digest (blake3, hexadecimal) is known: if the cache has them, they
+    /// are not fetched. Bytes from the store are cached if they have the digest, and are returned in either case.
     ///
     /// # Errors
     /// As [`Store::get_range`].
@@ -184,10 +184,10 @@ impl Store {
         Ok(self.objects.head(&path).await.map_err(|e| self.error("read", name, &e))?.size)
     }
 
-    /// Whether there is an object of this name; a folder is none.
+    /// Whether an object with this name exists; a folder is not an object.
     ///
     /// # Errors
-    /// As [`Store::get`], less [`Error::NotFound`].
+    /// As [`Store::get`], without [`Error::NotFound`].
     pub async fn exists(&self, name: &str) -> Result<bool, Error> {
         match self.size(name).await {
             Ok(_) => Ok(true),
@@ -196,9 +196,9 @@ impl Store {
         }
     }
 
-    /// Writes an object unless there is one of this name: atomic, and safe to repeat. In a race one caller gets
-    /// [`Put::Created`] and all others [`Put::AlreadyThere`]. So does, perhaps, the one who wrote it, where the store's first
-    /// answer was lost: nobody can tell then whose object it is.
+    /// Writes an object unless one with this name exists: atomic, and safe to repeat. In a race one caller gets
+    /// [`Put::Created`] and all others [`Put::AlreadyThere`]. If the store's first answer was lost, the caller that
+    /// wrote the object may get [`Put::AlreadyThere`] too, because it cannot be determined then whose object it is.
     ///
     /// # Errors
     /// [`Error::Name`], [`Error::Denied`], [`Error::Unusable`], [`Error::Unavailable`].
@@ -217,7 +217,7 @@ impl Store {
         }
     }
 
-    /// Writes an object, in place of an earlier one if there is one. Atomic: a reader sees the old bytes or the new.
+    /// Writes an object, and replaces an existing one. Atomic: a reader sees the old bytes or the new.
     ///
     /// # Errors
     /// As [`Store::put_once`].
@@ -233,7 +233,7 @@ impl Store {
     /// # Errors
     /// [`Error::Name`], [`Error::Denied`], [`Error::Unusable`], [`Error::Unavailable`].
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        // Object stores list by whole path segments; what follows the last slash is ours to filter.
+        // Object stores list by whole path segments, so the part after the last slash is filtered here.
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         let folder = Path::parse(join(&self.prefix, folder)).map_err(|e| self.bad_name(prefix, &e))?;
         let listing = insist(|| self.objects.list(Some(&folder)).try_collect::<Vec<_>>()).await;
@@ -252,7 +252,7 @@ impl Store {
         Ok(names)
     }
 
-    /// Removes an object; one that is not there is as good as removed.
+    /// Removes an object. If it does not exist, this succeeds.
     ///
     /// # Errors
     /// [`Error::Name`], [`Error::Denied`], [`Error::Unusable`], [`Error::Unavailable`].
@@ -264,9 +264,9 @@ impl Store {
         }
     }
 
-    /// Removes what writers that died more than an hour ago have left unfinished in this folder and below, of files whose own
-    /// names begin with `prefix`. For whoever is about to write such objects. Object stores have rules of their own for that.
-    /// That it fails is no reason to stop: the log says so.
+    /// Removes unfinished files that writers which died more than an hour ago left in this folder and below, if the
+    /// file's own name begins with `prefix`. Call it before writing such objects. Object stores have their own rules
+    /// for this. A failure is logged and otherwise ignored.
     pub async fn sweep(&self, prefix: &str) {
         if !self.is_local {
             return;
@@ -276,10 +276,14 @@ impl Store {
         match swept.map_err(std::io::Error::other).flatten() {
             Ok(0) => {}
             Ok(removed) => {
-                tracing::info!(folder = self.location, removed, "removed what dead writers had left")
+                tracing::info!(
+                    folder = self.location,
+                    removed,
+                    "removed unfinished files of writers that died"
+                )
             }
             Err(problem) => {
-                tracing::warn!(folder = self.location, %problem, "cannot remove what dead writers left")
+                tracing::warn!(folder = self.location, %problem, "cannot remove unfinished files of writers that died")
             }
         }
     }

@@ -12,7 +12,7 @@ pub(crate) struct Opened {
     pub(crate) is_remote: bool,
 }
 
-/// Finds out what a location means. `settings` are for stores on the network.
+/// Interprets a location. `settings` are for stores on the network.
 pub(crate) fn open(
     location: &str,
     settings: impl IntoIterator<Item = (String, String)>,
@@ -22,8 +22,8 @@ pub(crate) fn open(
         return Err(refuse("it is empty".to_owned()));
     }
     if location == "~" || location.starts_with("~/") {
-        let reason = "`~` stands for a home in a shell alone, and none has read this; write the folder out, or `./~` for one of \
-                      that name";
+        let reason = "only shells expand `~` to the home folder, and no shell has read this location; write the folder \
+                      out, or `./~` for a folder of that name";
         return Err(refuse(reason.to_owned()));
     }
     if !location.contains("://") {
@@ -42,8 +42,8 @@ pub(crate) fn open(
 
 fn local(folder: PathBuf) -> Result<Opened, String> {
     let path = Path::from_absolute_path(folder).map_err(|e| e.to_string())?;
-    // A manifest may only be on disk when the objects that it names are: without the sync a power cut can
-    // turn "published last" around.
+    // A manifest may be on disk only when the objects that it names are. Without the sync, a power failure could leave
+    // the manifest without its objects.
     let objects = Arc::new(LocalFileSystem::new().with_fsync(true));
     Ok(Opened { objects, path, is_remote: false })
 }

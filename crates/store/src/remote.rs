@@ -1,5 +1,5 @@
-//! Stores on the network. Their clients, with HTTP and TLS, are a third of what a program is built from, and the demo runs on
-//! local folders: the feature `cloud` has them.
+//! Stores on the network. Their clients, with HTTP and TLS, are a third of a program's code. The demo runs on local
+//! folders, so the clients are in the feature `cloud`.
 
 use crate::location::Opened;
 use stentor_experiment::StoreKind;
@@ -26,8 +26,8 @@ pub(crate) fn open(
     client(url, settings.into_iter().filter(is_theirs))
 }
 
-/// How long one request may take, body and all; `AWS_TIMEOUT`, `GOOGLE_TIMEOUT` and `AZURE_TIMEOUT` beat it. A large model
-/// on a narrow line takes longer than the 30 seconds that are object_store's own.
+/// How long one request may take, including its body; `AWS_TIMEOUT`, `GOOGLE_TIMEOUT` and `AZURE_TIMEOUT` override it.
+/// A large model on a slow link takes longer than object_store's default of 30 seconds.
 #[cfg(feature = "cloud")]
 const TIMEOUT: (&str, &str) = ("timeout", "2 minutes");
 
@@ -48,8 +48,8 @@ fn client(url: &Url, _: impl Iterator<Item = (String, String)>) -> Result<Opened
     ))
 }
 
-/// Whether a request may have been carried out though it failed: the line broke, or nothing came for too long, after it was
-/// sent.
+/// Whether a request may have taken effect although it failed: after it was sent, the connection broke or the answer
+/// timed out.
 #[cfg(feature = "cloud")]
 pub(crate) fn is_answer_lost(error: &object_store::Error) -> bool {
     use object_store::client::{HttpError, HttpErrorKind};
@@ -57,7 +57,7 @@ pub(crate) fn is_answer_lost(error: &object_store::Error) -> bool {
     broken.is_some_and(|line| line.kind() != HttpErrorKind::Connect)
 }
 
-/// A folder answers at once.
+/// A local folder always answers, so no answer is lost.
 #[cfg(not(feature = "cloud"))]
 pub(crate) fn is_answer_lost(_: &object_store::Error) -> bool {
     false

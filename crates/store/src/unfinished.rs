@@ -1,7 +1,7 @@
-//! What writers that died have left behind under way, in local folders.
+//! Unfinished files that writers which died have left in local folders.
 //!
-//! Every write there goes first to a file named `NAME#1` (or `#2`, …), which then takes the object's place. No reader
-//! sees such names, and so nobody else would ever remove them.
+//! Every write to a local folder goes first to a file named `NAME#1` (or `#2`, …), which is then renamed to the
+//! object's name. No reader lists such names, so nothing else would ever remove them.
 
 use object_store::{local::LocalFileSystem, path::Path};
 use std::ffi::OsStr;
@@ -9,11 +9,11 @@ use std::fs::DirEntry;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-/// No write takes so long.
+/// No write takes this long.
 const AGE: Duration = Duration::from_secs(3600);
 
-/// Removes such files in `folder` and below whose names begin with `prefix` and that were written last longer ago than [`AGE`];
-/// says how many.
+/// Removes such files in `folder` and below if their names begin with `prefix` and they were last written longer ago
+/// than [`AGE`]; returns how many.
 pub(crate) fn sweep(folder: &str, prefix: &str) -> io::Result<usize> {
     let folder = Path::parse(folder).map_err(io::Error::other)?;
     let folder = LocalFileSystem::new().path_to_filesystem(&folder).map_err(io::Error::other)?;
@@ -31,7 +31,8 @@ pub(crate) fn sweep(folder: &str, prefix: &str) -> io::Result<usize> {
     Ok(removed)
 }
 
-/// Removes a file that was written last longer ago than [`AGE`]; whether it did. One that is gone has been finished meanwhile.
+/// Removes a file that was last written longer ago than [`AGE`]; returns whether it did. If the file is gone, its
+/// writer has finished it meanwhile.
 fn remove_old(file: &DirEntry) -> io::Result<bool> {
     let written = unless_gone(file.metadata().and_then(|file| file.modified()))?;
     let waited = written.and_then(|written| SystemTime::now().duration_since(written).ok());
@@ -41,7 +42,7 @@ fn remove_old(file: &DirEntry) -> io::Result<bool> {
     Ok(unless_gone(std::fs::remove_file(file.path()))?.is_some())
 }
 
-/// What is not there needs no sweeping.
+/// A missing file or folder is not an error.
 fn unless_gone<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
     match outcome {
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -49,7 +50,7 @@ fn unless_gone<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Whether a name is one of an object whose name begins with `prefix`, and ends as those of writes under way do.
+/// Whether a name is that of an unfinished write, of an object whose name begins with `prefix`.
 fn is_under_way(name: &OsStr, prefix: &str) -> bool {
     let parts = name.to_str().and_then(|name| name.split_once('#'));
     parts.is_some_and(|(object, end)| {
@@ -69,7 +70,7 @@ mod tests {
     async fn what_a_dead_writer_left_is_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("file://{}/the%20labels", folder.path().display())).unwrap();
-        // A folder that is not there yet.
+        // A folder that does not exist yet.
         store.sweep("part-").await;
         store.put("part-00013.parquet", Bytes::from_static(b"whole")).await.unwrap();
         let place = |name: &str| folder.path().join("the labels").join(name);
@@ -77,9 +78,9 @@ mod tests {
         for (name, age, stays) in [
             ("part-00013.parquet#1", 2 * AGE, false),
             ("below/part-00015.parquet#12", 2 * AGE, false),
-            // Its writer may still be at it.
+            // Its writer may still be running.
             ("part-00014.parquet#1", AGE / 2, true),
-            // Somebody's own.
+            // A user's own file.
             ("part-00013.parquet#before the crash", 2 * AGE, true),
             ("take#1", 2 * AGE, true),
         ] {

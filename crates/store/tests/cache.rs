@@ -1,4 +1,4 @@
-//! Stories of the cache: what comes over the line once, what again, and what is never served.
+//! Tests of the cache: what is fetched once, what is fetched again, and what is never served.
 #![cfg(feature = "cloud")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -42,7 +42,7 @@ async fn a_range_comes_over_the_line_once_for_all_programs_that_share_the_folder
     assert!(other.get_known("shard", 100..9000, &part).await.unwrap() == whole[100..9000]);
     assert_eq!(other_line.seen(), [""; 0]);
 
-    // Somebody's disk lies: the entry is thrown away, and the range comes once more.
+    // The entry is damaged on disk: it is dropped, and the range is fetched once more.
     let entry = kept.join(&part);
     std::fs::write(&entry, &whole[..8900]).unwrap();
     for _ in 0..2 {
@@ -66,7 +66,7 @@ async fn what_is_not_what_was_asked_for_is_given_to_the_caller_and_never_kept() 
     assert_eq!(line.seen(), [SHARD; 4]);
     assert!(!kept.exists());
 
-    // Repaired, it is kept; and a replaced object is not served from the old one's bytes.
+    // Once repaired, it is cached; and a replaced object is not served from the old bytes.
     store.put("shard", Bytes::from_static(b"whole!!")).await.unwrap();
     assert_eq!(store.get_known("shard", 0..7, &digest(b"whole!!")).await.unwrap(), "whole!!");
     store.put("shard", Bytes::from_static(b"another")).await.unwrap();

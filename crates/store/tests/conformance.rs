@@ -1,4 +1,5 @@
-//! One suite for every kind of store: each promise of `Store` holds on local folders, in memory, and on a real S3 server.
+//! One test suite for every kind of store: each guarantee of `Store` holds on local folders, in memory, and on a real
+//! S3 server.
 #![cfg(feature = "cloud")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use s3::{BUCKET, SECRET, settings};
 use stentor_store::{Error, Put, Store};
 
-/// Every kind of store, empty; the folder lives as long as the returned guard.
+/// Every kind of store, empty; the folder exists as long as the returned guard.
 fn stores() -> (tempfile::TempDir, Vec<Store>) {
     let (folder, mut stores) = stores_of_this_machine();
     let address = s3::start(&folder.path().join("s3"));
@@ -48,7 +49,7 @@ async fn what_was_put_is_got_whole_and_in_ranges() {
     }
 }
 
-/// S3 itself is of the same mind. s3s-fs is not: it has nothing to say on folders but that something went wrong inside it.
+/// S3 itself behaves like this. s3s-fs does not: for folders it only reports an internal error.
 #[tokio::test]
 async fn a_folder_is_no_object() {
     let (_folder, stores) = stores_of_this_machine();

@@ -1,4 +1,5 @@
-//! Stories of a line to an object store that breaks: what is tried again, how often, and what is never half there.
+//! Tests with a connection to an object store that breaks: what is tried again, how often, and what is never half
+//! written.
 #![cfg(feature = "cloud")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 use stentor_store::{Error, Put, Store};
 use tempfile::TempDir;
 
-/// The folder of a server's buckets, a line to the server, and a store at the line's other end.
+/// The folder of a server's buckets, a connection to the server with faults, and a store that uses it.
 fn disturbed() -> (TempDir, Line, Store) {
     let folder = tempfile::tempdir().unwrap();
     let line = Line::to(s3::start(folder.path()));
@@ -65,7 +66,7 @@ async fn publication_happens_once_whatever_becomes_of_the_answer() {
     for (name, fault, expected) in [
         ("busy", Fault::Status(503), Put::Created),
         ("cut", Fault::CutRequest, Put::Created),
-        // Nobody can know who wrote it: the one safe answer is that it is there.
+        // Who wrote it is unknown; the one safe answer is that it exists.
         ("silent", Fault::LoseAnswer, Put::AlreadyThere),
         ("mumbled", Fault::CutAnswer, Put::AlreadyThere),
     ] {

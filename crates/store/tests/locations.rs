@@ -1,4 +1,4 @@
-//! How locations are read, and what only local folders do.
+//! How locations are interpreted, and what only local folders do.
 
 use bytes::Bytes;
 use stentor_store::{Error, Store};
@@ -81,7 +81,7 @@ async fn nothing_half_written_is_ever_listed() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path().to_str().unwrap()).unwrap();
     store.put("m.json", Bytes::from_static(b"1")).await.unwrap();
-    // What a writer that was killed leaves behind: its staging file.
+    // The staging file of a writer that was killed.
     std::fs::write(folder.path().join("m.json#1"), b"half").unwrap();
     assert_eq!(store.list("").await.unwrap(), ["m.json"]);
     assert!(!store.exists("m.json#1").await.unwrap_or(false));

@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// Ends the name of an entry that is not whole yet.
+/// Suffix of an entry that is not completely written yet.
 const DRAFT: &str = ".draft";
-/// A draft this old is nobody's any more.
+/// A draft older than this has been abandoned by its writer.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
-/// The entries on disk, bounded in their sum. Each is named by its digest; other files of the folder are left alone.
+/// The entries on disk, with a limit on their total size. Each is named by its digest; other files in the folder are
+/// not touched.
 #[derive(Debug)]
 pub(super) struct Files {
     folder: PathBuf,
     limit: u64,
-    /// Bytes that may be written before the folder is looked through. Other programs write there too: what is really in it
-    /// only the folder knows.
+    /// Bytes that may be written before the folder is scanned again. Other programs write there too, so only a scan
+    /// shows the real size.
     room: Mutex<u64>,
 }
 
@@ -29,21 +30,21 @@ impl Files {
         &self.folder
     }
 
-    /// The bytes of an entry that is there and whole.
+    /// The bytes of an entry, if it exists and is whole.
     pub(super) fn read(&self, digest: Hash) -> Option<Vec<u8>> {
         let path = self.path(digest);
         let bytes = fs::read(&path).ok()?;
         if blake3::hash(&bytes) != digest {
-            tracing::warn!(entry = %path.display(), "damaged in the cache: fetched again");
+            tracing::warn!(entry = %path.display(), "the cache entry is damaged and will be fetched again");
             let _ = fs::remove_file(&path);
             return None;
         }
-        // Used just now: others go first. Where this does not succeed, it may go early.
+        // Marks the entry as just used, so that others are removed first. If this fails, it may be removed early.
         let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         Some(bytes)
     }
 
-    /// Writes an entry whole or not at all, and makes room for it. One that would take most of the room is not kept.
+    /// Writes an entry atomically and makes room for it. An entry that would take most of the limit is not kept.
     pub(super) fn write(&self, digest: Hash, bytes: &[u8]) -> io::Result<()> {
         let size = bytes.len() as u64;
         if size > self.limit / 2 {
@@ -54,7 +55,7 @@ impl Files {
         let entry = self.path(digest);
         let draft = self.folder.join(format!("{digest}{DRAFT}"));
         let mut file = match File::create_new(&draft) {
-            // Somebody else is about to keep the same.
+            // Another program is writing the same entry.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
             created => created?,
         };
@@ -70,7 +71,7 @@ impl Files {
     }
 
     fn make_room(&self, size: u64) -> io::Result<()> {
-        // A poisoned lock still holds a number, and a wrong one is put right by the next look.
+        // The number is usable even if a thread panicked while holding the lock; the next scan corrects it.
         let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
         if *room < size {
             *room = self.tidy(size)?;
@@ -79,8 +80,8 @@ impl Files {
         Ok(())
     }
 
-    /// Removes what was used longest ago until `size` and a tenth of the limit are free. What may be written until the next
-    /// look: no more than that, for others write too.
+    /// Removes the least recently used entries until `size` and a tenth of the limit are free. Returns how many bytes
+    /// may be written until the next scan: only that tenth, because other programs write too.
     fn tidy(&self, size: u64) -> io::Result<u64> {
         let mut entries = self.entries()?;
         entries.sort_unstable();
@@ -96,7 +97,7 @@ impl Files {
         Ok(self.limit.saturating_sub(total).min((self.limit / 10).max(size)))
     }
 
-    /// Last use, size and path of each entry. Drafts that were given up are removed on the way.
+    /// Last use, size and path of each entry. Also removes abandoned drafts.
     fn entries(&self) -> io::Result<Vec<(SystemTime, u64, PathBuf)>> {
         let mut entries = Vec::new();
         for file in fs::read_dir(&self.folder)? {

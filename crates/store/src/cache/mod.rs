@@ -1,4 +1,4 @@
-//! A folder of this machine that keeps what was read from stores on the network.
+//! A local folder that caches what was read from stores on the network.
 
 mod files;
 mod size;
@@ -11,24 +11,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Keeps byte ranges of objects, so that each comes over the network once and not in every pass. Cheap to clone; several
-/// programs may share one folder.
+/// Caches byte ranges of objects, so that each range crosses the network once and not in every pass. Cheap to clone;
+/// several programs may share one folder.
 ///
-/// An entry is found by the digest of its bytes: what is served is what was asked for, however objects are replaced, and what
-/// was damaged on this machine's disk is dropped and fetched again. The entries that were used longest ago go where there is
-/// no room. A folder that cannot be written makes reading slower and stops nobody.
+/// An entry is found by the digest of its bytes. So an entry is never wrong, even if an object is replaced; an entry
+/// damaged on the local disk is dropped and fetched again. When the cache is full, the least recently used entries are
+/// removed. If the folder cannot be written, reading is slower, but nothing fails.
 #[derive(Debug, Clone)]
 pub struct Cache(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     files: Files,
-    /// Whether somebody was told already that the folder cannot be written.
+    /// Whether it has already been logged that the folder cannot be written.
     told: AtomicBool,
 }
 
 impl Cache {
-    /// A cache in `folder`, which appears with the first entry, of at most `limit` bytes.
+    /// A cache of at most `limit` bytes in `folder`, which is created with the first entry.
     #[must_use]
     pub fn new(folder: &Path, limit: u64) -> Self {
         Self(Arc::new(Inner { files: Files::new(folder, limit), told: AtomicBool::new(false) }))
@@ -36,12 +36,12 @@ impl Cache {
 
     pub(crate) async fn get(&self, digest: Hash) -> Option<Bytes> {
         let inner = Arc::clone(&self.0);
-        // A task that panicked found nothing.
+        // A panic in the task counts as a miss.
         let found = tokio::task::spawn_blocking(move || inner.files.read(digest)).await.ok().flatten();
         found.map(Bytes::from)
     }
 
-    /// Keeps `bytes`, which have this digest.
+    /// Stores `bytes`, which have this digest.
     pub(crate) async fn put(&self, digest: Hash, bytes: Bytes) {
         let inner = Arc::clone(&self.0);
         let written = tokio::task::spawn_blocking(move || inner.files.write(digest, &bytes)).await;
@@ -49,7 +49,7 @@ impl Cache {
             && !self.0.told.swap(true, Ordering::Relaxed)
         {
             let folder = self.0.files.folder().display();
-            tracing::warn!(%error, %folder, "the cache cannot be written: what it should keep is fetched each time");
+            tracing::warn!(%error, %folder, "cannot write to the cache; data will be fetched again each time");
         }
     }
 }

@@ -1,7 +1,7 @@
-/// Reads a number of bytes as people write it: `500MB`, `20 GiB`, `1000000`.
+/// Parses a size in bytes: `500MB`, `20 GiB`, `1000000`.
 ///
 /// # Errors
-/// In words, what was expected and what was found.
+/// A message that says what was expected and what was found.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 10] = [
         ("", 1),

@@ -5,31 +5,31 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-/// What happens to a request on its way.
+/// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The server is not asked; this status comes back.
+    /// The request does not reach the server; this status is returned.
     Status(u16),
-    /// Half of the request arrives, then the line breaks.
+    /// Half of the request arrives, then the connection breaks.
     CutRequest,
-    /// The server does it, and the line breaks before it can answer.
+    /// The server carries out the request, and the connection breaks before it can answer.
     LoseAnswer,
-    /// Half of the answer arrives, then the line breaks.
+    /// Half of the answer arrives, then the connection breaks.
     CutAnswer,
     /// The answer comes late.
     Slow(Duration),
 }
 
-/// A line to a server, one request a connection, and what goes wrong on it.
+/// A proxy to a server, with one request per connection and injected faults.
 pub(crate) struct Line {
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
-    /// What happens to a request, by its number.
+    /// The fault of each request, by its number.
     rule: Box<dyn FnMut(usize) -> Option<Fault> + Send>,
-    /// Requests since there is this rule.
+    /// Requests since this rule was set.
     requests: usize,
     faults: usize,
     /// Method and target of each request.
@@ -37,32 +37,32 @@ struct State {
 }
 
 impl Line {
-    /// A line on which nothing goes wrong yet.
+    /// A proxy without faults.
     pub(crate) fn to(server: SocketAddr) -> Line {
         let state = State { rule: Box::new(|_| None), requests: 0, faults: 0, seen: Vec::new() };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
         let address = super::serve(move |client| {
             let state = Arc::clone(&shared);
-            // Whoever is cut off sees it at the other end.
+            // The client sees a broken connection as an error of its own.
             async move { drop(carry(client, server, &state).await) }
         });
         Line { address, state }
     }
 
-    /// From now on `rule` says what happens to a request, by its number from 1.
+    /// From now on `rule` determines the fault of each request, by its number from 1.
     pub(crate) fn fail(&self, rule: impl FnMut(usize) -> Option<Fault> + Send + 'static) {
         let mut state = self.state.lock().unwrap();
         state.rule = Box::new(rule);
         state.requests = 0;
     }
 
-    /// How often something went wrong.
+    /// The number of injected faults.
     pub(crate) fn faults(&self) -> usize {
         self.state.lock().unwrap().faults
     }
 
-    /// Requests since this was asked last, `PUT /bucket/name` for example.
+    /// The requests since the last call, `PUT /bucket/name` for example.
     pub(crate) fn seen(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().unwrap().seen)
     }
@@ -79,7 +79,7 @@ impl State {
     }
 }
 
-/// One request and its answer; then the line is closed.
+/// One request and its answer; then the connection is closed.
 async fn carry(client: TcpStream, server: SocketAddr, state: &Mutex<State>) -> io::Result<()> {
     let mut client = BufReader::new(client);
     let (head, length) = read_head(&mut client).await?;
@@ -109,7 +109,7 @@ async fn carry(client: TcpStream, server: SocketAddr, state: &Mutex<State>) -> i
     client.write_all(&answer).await
 }
 
-/// A request's head, in which the line is asked to be closed afterwards, and the length of its body.
+/// A request's head, changed to ask for the connection to be closed afterwards, and the length of its body.
 async fn read_head(client: &mut BufReader<TcpStream>) -> io::Result<(String, usize)> {
     let (mut head, mut length) = (String::new(), 0);
     loop {

@@ -1,4 +1,4 @@
-//! A real S3 server on loopback, and a line to it on which things go wrong as told.
+//! A real S3 server on loopback, and a proxy to it that injects faults.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub(crate) mod line;
@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 /// The bucket that every server has.
 pub(crate) const BUCKET: &str = "speech";
-/// What the key named below opens the server with.
+/// The secret of the access key below.
 pub(crate) const SECRET: &str = "of-this-test-alone";
 const KEY: &str = "stentor";
 
@@ -33,7 +33,7 @@ pub(crate) fn start(root: &Path) -> SocketAddr {
         let answer = service_fn(move |request| answer(service.clone(), request, Arc::clone(&turn)));
         let connection = hyper::server::conn::http1::Builder::new();
         let connection = connection.serve_connection(TokioIo::new(stream), answer);
-        // A line that breaks is the test's own doing.
+        // A broken connection is caused by the test.
         async move { drop(connection.await) }
     })
 }
@@ -43,13 +43,13 @@ async fn answer(
     request: Request<Incoming>,
     turn: Arc<Mutex<()>>,
 ) -> Result<Response<s3s::Body>, s3s::HttpError> {
-    // s3s-fs looks whether an object is there, and then writes it; S3 does both at once.
+    // s3s-fs checks whether an object exists and then writes it; S3 does both in one step.
     let is_conditional = request.headers().contains_key("if-none-match");
     let _turn = if is_conditional { Some(turn.lock().await) } else { None };
     Service::call(&service, request).await
 }
 
-/// What a program needs in its environment to reach the server at `address`.
+/// The environment variables with which a program reaches the server at `address`.
 pub(crate) fn settings(address: SocketAddr, secret: &str) -> Vec<(String, String)> {
     let pairs = [
         ("AWS_ENDPOINT", format!("http://{address}")),
@@ -61,7 +61,7 @@ pub(crate) fn settings(address: SocketAddr, secret: &str) -> Vec<(String, String
     pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }
 
-/// Hands each connection to a port of loopback to `connection`, in a thread of its own.
+/// Passes each connection to a port on loopback to `connection`, in a separate thread.
 fn serve<F>(connection: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Writes an entry of 1000 bytes that was used so many seconds ago.
+/// Writes an entry of 1000 bytes that was last used `ago` seconds ago.
 fn keep(files: &Files, number: u16, ago: u64) -> Hash {
     let (digest, bytes) = entry(number);
     files.write(digest, &bytes).unwrap();
@@ -41,7 +41,7 @@ fn several_programs_share_a_folder_and_its_limit() {
         keep(&one, number, 0);
         keep(&other, 100 + number, 0);
     }
-    // Each looks through the folder after a tenth of the limit: so far they may exceed it together.
+    // Each scans the folder after writing a tenth of the limit, so together they may exceed the limit by that much.
     assert!(size(folder.path()) <= 11_000, "{}", size(folder.path()));
     let digest = keep(&one, 500, 0);
     assert_eq!(other.read(digest).unwrap(), entry(500).1);
