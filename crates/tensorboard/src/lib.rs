@@ -1,7 +1,7 @@
-//! Event files of TensorBoard: scalars by step, as bytes. Pure: it knows no file, no clock and no run.
+//! Event files of TensorBoard: scalars by step, as bytes. Pure: it uses no file and no clock.
 //!
-//! A file is a row of framed records, each an `Event` message, the first of which names the format. Object stores
-//! cannot append, so a log is made of segments, each a whole file: TensorBoard reads all files of a folder in the order of
+//! A file is a sequence of framed records, each an `Event` message; the first names the format. Object stores cannot
+//! append, so a log consists of segments, each a whole file: TensorBoard reads all files of a folder in the order of
 //! their names.
 
 mod message;
@@ -9,17 +9,17 @@ mod record;
 
 use message::{Event, SessionLog, Summary, Value, What};
 
-/// What a segment's name must begin with, for TensorBoard to take it for an event file.
+/// The prefix by which TensorBoard recognises an event file.
 pub const PREFIX: &str = "events.out.tfevents.";
 
-/// An event file under way.
+/// An event file that is being written.
 #[derive(Debug, Default)]
 pub struct Segment {
     bytes: Vec<u8>,
 }
 
 impl Segment {
-    /// Adds figures of one step. `wall_s` is the time, seconds since 1970.
+    /// Adds the figures of one step. `wall_s` is the time, in seconds since 1970.
     pub fn scalars<'a>(&mut self, wall_s: f64, step: u64, figures: impl IntoIterator<Item = (&'a str, f64)>) {
         let value =
             |(tag, value): (&str, f64)| Value { tag: tag.to_owned(), simple_value: Some(value as f32) };
@@ -29,12 +29,12 @@ impl Segment {
         }
     }
 
-    /// From here on the run goes on from `step`: what was written of it and of later steps is void.
+    /// The run continues from `step`: figures written before for it and for later steps are void.
     pub fn restart(&mut self, wall_s: f64, step: u64) {
         self.push(wall_s, step, What::SessionLog(SessionLog { status: message::START }));
     }
 
-    /// The file, if there is anything in it. The segment is empty afterwards.
+    /// The file, if it contains anything. The segment is empty afterwards.
     pub fn take(&mut self) -> Option<Vec<u8>> {
         (!self.bytes.is_empty()).then(|| std::mem::take(&mut self.bytes))
     }
@@ -44,7 +44,7 @@ impl Segment {
             let version = What::FileVersion(message::VERSION.to_owned());
             record::frame(&Event { wall_time: wall_s, step: 0, what: Some(version) }, &mut self.bytes);
         }
-        // Steps are frames: beyond 2⁶³ nobody trains.
+        // Steps are frames; no run reaches 2⁶³.
         let step = i64::try_from(step).unwrap_or(i64::MAX);
         record::frame(&Event { wall_time: wall_s, step, what: Some(what) }, &mut self.bytes);
     }

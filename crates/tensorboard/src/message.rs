@@ -2,7 +2,7 @@
 
 /// The format's name, in the first record of each file.
 pub(crate) const VERSION: &str = "brain.Event:2";
-/// `SessionLog.SessionStatus.START`: earlier records of this step and later ones do not count.
+/// `SessionLog.SessionStatus.START`: earlier records of this step and of later steps do not count.
 pub(crate) const START: i32 = 1;
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -1,8 +1,8 @@
-//! TFRecord: each record with its length before it, and a checksum of either.
+//! The TFRecord format: each record with its length before it, and a checksum of both.
 
 use prost::Message;
 
-/// Added to a checksum, so that a checksum of bytes that hold checksums is no weak one.
+/// Added to a checksum, because the checksum of bytes that themselves contain checksums is weak.
 const MASK: u32 = 0xa282_ead8;
 
 /// Appends a record.
@@ -15,7 +15,7 @@ pub(crate) fn frame(message: &impl Message, to: &mut Vec<u8>) {
     to.extend(masked(&content).to_le_bytes());
 }
 
-/// CRC32C, turned right by 15 bits and shifted.
+/// CRC32C, rotated right by 15 bits, plus [`MASK`].
 fn masked(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(MASK)
 }
@@ -26,7 +26,7 @@ mod tests {
     use crate::message::{Event, What};
     use proptest::prelude::*;
 
-    /// The records in `bytes`; none where a checksum or a length is wrong.
+    /// The records in `bytes`; `None` if a checksum or a length is wrong.
     fn records(mut bytes: &[u8]) -> Option<Vec<Event>> {
         let mut found = Vec::new();
         while !bytes.is_empty() {
@@ -43,7 +43,7 @@ mod tests {
         Some(found)
     }
 
-    /// The first record of every event file there is: its bytes are known.
+    /// The first record of every event file; its bytes are known.
     #[test]
     fn the_first_record_has_the_bytes_that_tensorflow_writes() {
         let version = What::FileVersion("brain.Event:2".into());
