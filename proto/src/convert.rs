@@ -3,29 +3,29 @@ use stentor_experiment::{Source, Strategy};
 use stentor_plan::Lease;
 use thiserror::Error;
 
-/// A message that this program cannot act on.
+/// A message with a field that is missing or not valid.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum ConvertError {
-    /// A field that must be there is not.
+    /// A required field is missing.
     #[error("expected `{field}`, found nothing")]
     Missing {
         /// Its name.
         field: &'static str,
     },
-    /// A number that no value stands for.
+    /// An enum's number that has no meaning.
     #[error("expected a known `{field}`, found {found}")]
     Unknown {
-        /// Its name.
+        /// The field's name.
         field: &'static str,
         /// As received.
         found: i32,
     },
-    /// More than a message may hold.
+    /// More elements or bytes than a message may contain.
     #[error("expected at most {most} {of} in `{field}`, found {found}")]
     TooMany {
         /// The field's name.
         field: &'static str,
-        /// What is counted.
+        /// What is counted, in the plural.
         of: &'static str,
         /// The bound.
         most: usize,
@@ -34,9 +34,9 @@ pub enum ConvertError {
     },
 }
 
-/// Most bad row groups that a contribution names.
+/// Maximum number of bad row groups in a contribution.
 pub const MAX_BAD_ROW_GROUPS: usize = 4096;
-/// Most bytes of the words about one of them.
+/// Maximum length of the reason for each of them, in bytes.
 pub const MAX_REASON_BYTES: usize = 1000;
 
 impl From<Source> for v1::Source {
@@ -48,10 +48,10 @@ impl From<Source> for v1::Source {
     }
 }
 
-/// The source behind a wire number.
+/// Converts the number of a source.
 ///
 /// # Errors
-/// [`ConvertError::Unknown`] for anything but the two.
+/// [`ConvertError::Unknown`] for any other number than the two.
 pub fn source(number: i32) -> Result<Source, ConvertError> {
     match v1::Source::try_from(number) {
         Ok(v1::Source::Annotated) => Ok(Source::Annotated),
@@ -71,10 +71,10 @@ impl From<Strategy> for v1::Strategy {
     }
 }
 
-/// The strategy behind a wire number.
+/// Converts the number of a strategy.
 ///
 /// # Errors
-/// [`ConvertError::Unknown`] for anything but the four.
+/// [`ConvertError::Unknown`] for any other number than the four.
 pub fn strategy(number: i32) -> Result<Strategy, ConvertError> {
     match v1::Strategy::try_from(number) {
         Ok(v1::Strategy::Dense) => Ok(Strategy::Dense),
@@ -114,7 +114,7 @@ impl TryFrom<v1::Lease> for Lease {
 }
 
 impl v1::BadRowGroup {
-    /// A message with as many of the words as it may hold.
+    /// A message with the reason, cut to the maximum length.
     #[must_use]
     pub fn new(source: Source, row_group: u64, set: v1::SetKind, reason: &str) -> Self {
         let reason = reason[..reason.floor_char_boundary(MAX_REASON_BYTES)].to_owned();
@@ -122,7 +122,7 @@ impl v1::BadRowGroup {
     }
 }
 
-/// Checks the bad row groups of a contribution against what a message may hold, and returns the source and the set of each.
+/// Checks the bad row groups of a contribution against the limits of a message. Returns the source and set of each.
 ///
 /// # Errors
 /// [`ConvertError::TooMany`] row groups or bytes, [`ConvertError::Unknown`] source or set.
@@ -135,7 +135,7 @@ pub fn bad_row_groups(
     };
     at_most("row groups", MAX_BAD_ROW_GROUPS, messages.len())?;
     let check = |message: v1::BadRowGroup| {
-        at_most("bytes of words", MAX_REASON_BYTES, message.reason.len())?;
+        at_most("bytes of text", MAX_REASON_BYTES, message.reason.len())?;
         let source = source(message.source)?;
         match message.set() {
             v1::SetKind::Unspecified => Err(ConvertError::Unknown { field: "set", found: message.set }),
@@ -145,10 +145,10 @@ pub fn bad_row_groups(
     messages.into_iter().map(check).collect()
 }
 
-/// A field that must be there.
+/// Unwraps a required field.
 ///
 /// # Errors
-/// [`ConvertError::Missing`] with its name.
+/// [`ConvertError::Missing`] with the field's name.
 pub fn required<T>(value: Option<T>, field: &'static str) -> Result<T, ConvertError> {
     value.ok_or(ConvertError::Missing { field })
 }
@@ -181,7 +181,7 @@ mod tests {
         let unknown = v1::BadRowGroup { set: 9, ..good.clone() };
         let nobodys = v1::BadRowGroup { source: 0, ..good.clone() };
         for (messages, expected) in [
-            (vec![wordy], "at most 1000 bytes of words in `bad_row_groups`, found 2000"),
+            (vec![wordy], "at most 1000 bytes of text in `bad_row_groups`, found 2000"),
             (vec![unknown], "a known `set`, found 9"),
             (vec![nobodys], "a known `source`, found 0"),
             (vec![good; MAX_BAD_ROW_GROUPS + 1], "at most 4096 row groups"),

@@ -1,15 +1,15 @@
 use bytes::{Bytes, BytesMut};
 use thiserror::Error;
 
-/// Largest payload of one streamed part. gRPC's default limit for a message is 4 MiB; parts stay well below it so that
-/// flow control has something to hold back. A multiple of every value's size, so that no part ends within a value.
+/// Maximum payload of one streamed part. gRPC's default limit for a message is 4 MiB; parts stay well below it so that
+/// flow control works in small enough steps. A multiple of every value's size, so that no part ends within a value.
 pub const MAX_PART_BYTES: usize = 1 << 20;
 
-/// What senders cut payloads into. Whoever comes next in a sum waits for a whole part of its predecessor: small ones keep all
-/// lines busy.
+/// Size of the parts that senders cut payloads into. In a sum, the next slot waits for a whole part of its
+/// predecessor: small parts keep all links busy.
 pub const PART_BYTES: usize = 256 << 10;
 
-/// What can be wrong with a streamed payload.
+/// Errors of a streamed payload.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum FrameError {
     /// A part was larger than [`MAX_PART_BYTES`].
@@ -18,12 +18,12 @@ pub enum FrameError {
         /// Bytes in the part.
         found: usize,
     },
-    /// More bytes came than the receiver will hold.
+    /// The payload is larger than the receiver accepts.
     #[error("payload of at least {found} bytes, at most {limit} are accepted")]
     TooLarge {
-        /// Bytes that are accepted.
+        /// Bytes accepted.
         limit: u64,
-        /// Bytes that came.
+        /// Bytes received.
         found: u64,
     },
 }
@@ -36,7 +36,7 @@ pub fn parts(payload: &Bytes) -> impl Iterator<Item = Bytes> + Send + use<> {
         .map(move |start| payload.slice(start..payload.len().min(start + PART_BYTES)))
 }
 
-/// Puts a streamed payload together, never holding more than a limit.
+/// Assembles a streamed payload, up to a size limit.
 #[derive(Debug)]
 pub struct PayloadAssembler {
     limit: u64,
@@ -44,7 +44,7 @@ pub struct PayloadAssembler {
 }
 
 impl PayloadAssembler {
-    /// An assembler for a payload of at most `limit` bytes; memory grows with what really comes.
+    /// An assembler for a payload of at most `limit` bytes; its memory grows with the bytes received.
     #[must_use]
     pub fn new(limit: u64) -> Self {
         Self { limit, bytes: BytesMut::new() }
@@ -66,7 +66,7 @@ impl PayloadAssembler {
         Ok(())
     }
 
-    /// What has come. Whether that is all of it is for a digest to tell.
+    /// The bytes received so far. A digest has to show whether they are complete.
     #[must_use]
     pub fn finish(self) -> Bytes {
         self.bytes.freeze()

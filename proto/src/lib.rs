@@ -1,4 +1,4 @@
-//! The wire and nothing else: generated messages and clients, and bounds-checked conversions.
+//! The protocol and nothing else: generated messages and clients, and bounds-checked conversions.
 //!
 //! The messages are defined and documented in `stentor/v1/coordinator.proto`.
 
@@ -16,7 +16,7 @@ pub mod v1 {
     include!("generated/stentor.v1.rs");
 }
 
-/// Bytes of a message on the wire, for accounts of traffic.
+/// The length of an encoded message in bytes, for traffic figures.
 pub fn encoded_len(message: &impl prost::Message) -> u64 {
     message.encoded_len() as u64
 }
