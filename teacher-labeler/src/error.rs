@@ -2,15 +2,15 @@ use stentor_runtime::ExitStatus;
 use stentor_store::Fault;
 use thiserror::Error;
 
-/// Why a labeling job cannot start or go on.
+/// Why a labeling job cannot start or continue.
 #[derive(Debug, Error)]
 pub enum Error {
     /// Options that contradict each other.
     #[error("expected {expected}, found {found}")]
     Options {
-        /// In words.
+        /// What was expected.
         expected: &'static str,
-        /// In words.
+        /// What was found.
         found: String,
     },
     /// The model cannot be read.
@@ -18,17 +18,17 @@ pub enum Error {
     Model {
         /// As given.
         model: String,
-        /// What happened.
+        /// What went wrong.
         source: Box<stentor_checkpoint::Error>,
     },
-    /// The model's description is not one of a model that this program knows.
+    /// The model's description cannot be understood.
     #[error(
         "{model}: expected a description of a known model, found {reason}; use the program that wrote it"
     )]
     Description {
         /// As given.
         model: String,
-        /// The parser's words.
+        /// The parser's error message.
         reason: String,
     },
     /// The model was trained on other features.
@@ -41,12 +41,13 @@ pub enum Error {
         features: String,
         /// The model.
         model: String,
-        /// The model's.
+        /// The model's features.
         expected: String,
-        /// The set's.
+        /// The set's features.
         found: String,
     },
-    /// The checkpoint does not say how the model's frames are normalised; a set's own means would be another model's.
+    /// The checkpoint has no means and deviations for the model's frames. A set's own means cannot replace them,
+    /// because they belong to another model.
     #[error(
         "{model}: expected means and deviations of the model's training features in its checkpoint, found {found}; train \
          it again on features that `stentor prepare` has written"
@@ -54,27 +55,27 @@ pub enum Error {
     NotNormalised {
         /// The model.
         model: String,
-        /// In words.
+        /// What was found instead.
         found: String,
     },
-    /// The output holds another job's labels.
+    /// The output contains another job's labels.
     #[error(
         "{out}: expected an empty folder or this job's own output, found labels of {found}; name another folder"
     )]
     OtherJob {
         /// The output.
         out: String,
-        /// What is there.
+        /// What was found there.
         found: String,
     },
-    /// Features whose bytes have changed. Labels stand row by row beside their features, so that none can be left out; and
-    /// labels of frames that nobody can read would be invented.
+    /// Features whose bytes have changed. No row group can be left out, because labels correspond to their features
+    /// row by row; and labels of unreadable frames would be invented.
     #[error(
         "row groups that cannot be labeled: {}; everything else is. Restore these files or prepare the features again, then \
          start again for the rest:\n  {}", .row_groups.len(), .row_groups.join("\n  ")
     )]
     BadFeatures {
-        /// What is wrong with each.
+        /// What is wrong with each row group.
         row_groups: Vec<String>,
     },
     /// Shards cannot be read or written.
@@ -91,16 +92,16 @@ pub enum Error {
     Figures {
         /// As given.
         path: String,
-        /// What happened.
+        /// What went wrong.
         source: std::io::Error,
     },
-    /// A signal asked for the end.
-    #[error("stopped by a signal after a whole shard; start again to go on")]
+    /// A signal stopped the program.
+    #[error("stopped by a signal after a whole shard; start again to continue")]
     Stopped,
 }
 
 impl Error {
-    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    /// A stable id that does not depend on the message; docs/errors.md documents it.
     #[must_use]
     pub fn id(&self) -> &'static str {
         match self {

@@ -10,28 +10,28 @@ use stentor_shards::{
 };
 use stentor_store::{Put, Store};
 
-/// What a job came to.
+/// The figures of a finished job.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
     /// Frames labeled by this process.
     pub frames: u64,
-    /// Time for reading, labeling and writing them.
+    /// Time for reading, labeling and writing them, in seconds.
     pub seconds: f64,
-    /// Their quotient.
+    /// `frames` divided by `seconds`.
     pub frames_per_s: f64,
     /// Hours of audio labeled in a second.
     pub audio_hours_per_s: f64,
     /// Size of the whole label set so far.
     pub bytes: u64,
-    /// The same per frame.
+    /// `bytes` divided by the frames of the whole label set so far.
     pub bytes_per_frame: f64,
-    /// Highest resident memory, MB.
+    /// Peak resident memory, MB.
     pub peak_rss_mb: f64,
-    /// Shards that an earlier process had labeled.
+    /// Shards that had been labeled before.
     pub shards_found: usize,
 }
 
-/// What a label folder is for; created once, so that two different jobs cannot share a folder.
+/// Identifies the job of a label folder; written once, so that two different jobs cannot share a folder.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Ticket {
     teacher: String,
@@ -42,7 +42,7 @@ struct Ticket {
 /// Labels this job's share of the shards.
 ///
 /// # Errors
-/// Any [`Error`]; whole shards that were published before it stay and are not done again.
+/// Any [`Error`]; shards that were published before it stay, and are not labeled again.
 pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Error> {
     if options.of == 0 || options.index >= options.of {
         let found = format!("part {} of {}", options.index, options.of);
@@ -62,8 +62,8 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
         threads => threads,
     };
     let chosen = stentor_acoustic::choose_device(&options.device)?;
-    // Row groups are the parallelism: arithmetic on one thread each wants no barriers, and gives the same bytes however
-    // many there are. A GPU is one lane.
+    // Row groups are labeled in parallel, each on one thread: this needs no barriers, and gives the same bytes for any
+    // number of threads. A GPU is one lane.
     let lanes = if chosen.device == Device::Cpu { threads } else { 1 };
     stentor_acoustic::set_threads(1)?;
     tracing::info!(device = ?chosen.device, why = chosen.why, lanes, "ready");
@@ -136,7 +136,7 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     Ok(figures)
 }
 
-/// The record beside a shard file that says that it is complete.
+/// The name of the record that says that a shard is complete.
 fn record(shard: usize) -> String {
     format!("shards/{shard:05}.json")
 }
@@ -157,7 +157,8 @@ async fn claim(out: &Store, location: &str, ticket: &Ticket) -> Result<(), Error
     Err(Error::OtherJob { out: location.to_owned(), found })
 }
 
-/// Labels a shard, or says which of its row groups cannot be labeled: then nothing of it is published.
+/// Labels and publishes a shard. If row groups of it cannot be labeled, returns what is wrong with each and publishes
+/// nothing.
 async fn label_shard(
     features: &FeatureSet,
     shard: usize,
@@ -172,7 +173,7 @@ async fn label_shard(
         for group in (first..groups).take(teacher.len()) {
             match features.read(shard, group).await {
                 Ok(rows) => wave.push(rows),
-                // The others are still looked at: whoever repairs the set wants to know all that is wrong with it.
+                // Continue with the other row groups, so that the error lists everything that must be repaired.
                 Err(problem) if problem.is_bad_data() => bad.push(problem.to_string()),
                 Err(problem) => return Err(problem.into()),
             }
@@ -188,12 +189,12 @@ async fn label_shard(
     let (bytes, info) = encode_label_shard(&shard_file(shard), &labeled, layout)?;
     publish_shard(out, &info.file, bytes).await?;
     let json = serde_json::to_vec(&info).unwrap_or_default();
-    // The record comes last: a shard without it is labeled again, to the same bytes.
+    // The record is written last: a shard without it is labeled again, to the same bytes.
     out.put(&record(shard), json.into()).await?;
     Ok(Ok(info))
 }
 
-/// The records of all shards, by whichever job; fewer than `total` while others are at work.
+/// The records of all shards, by any job; fewer than `total` while other jobs are running.
 async fn complete(out: &Store, total: usize) -> Result<Vec<ShardInfo>, Error> {
     let mut infos = Vec::with_capacity(total);
     for shard in 0..total {

@@ -3,10 +3,10 @@ use crate::teacher::Teacher;
 use stentor_acoustic::Device;
 use stentor_shards::{FeatureManifest, FeatureRow, LabelRow};
 
-/// Handles on one teacher that label row groups side by side, one thread each; all of them read the same parameters in memory.
+/// Copies of one teacher that label row groups in parallel, one thread each; they share the parameters in memory.
 ///
-/// Not one teacher with many threads: its matrices are small, so that threads which share a product mostly wait for each
-/// other, and burn a core at it where other programs want one too.
+/// One teacher with many threads would be slower: its matrices are small, so threads that share a product mostly wait
+/// for each other, and keep cores busy that other programs could use.
 pub(crate) struct Lanes {
     teachers: Vec<Teacher>,
 }
@@ -31,12 +31,12 @@ impl Lanes {
         Ok(Self { teachers })
     }
 
-    /// How many row groups are labeled at a time.
+    /// The number of row groups that are labeled at the same time.
     pub(crate) fn len(&self) -> usize {
         self.teachers.len()
     }
 
-    /// The model's outputs.
+    /// The number of the model's outputs.
     pub(crate) fn senones(&self) -> usize {
         self.teachers[0].senones()
     }

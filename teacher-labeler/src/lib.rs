@@ -1,8 +1,9 @@
-//! The labeling job: a model over feature shards, the most probable senones of every frame into label shards.
+//! The labeling job: runs a model over feature shards, and writes the most probable senones of every frame to label
+//! shards.
 //!
-//! One output per feature shard, published once. A job that was killed goes on where it stopped, and the result is the
-//! same bytes; several jobs may share the shards ([`Options::index`], [`Options::of`]). The one that completes the last
-//! shard publishes the manifest. Evaluation uses the same program with a `top_k` of all outputs.
+//! There is one output per feature shard, published once. A job that was killed continues where it stopped, and the
+//! result has the same bytes. Several jobs may share the shards ([`Options::index`], [`Options::of`]); the one that
+//! completes the last shard publishes the manifest. Evaluation uses the same program with a `top_k` of all outputs.
 
 mod error;
 mod job;

@@ -18,13 +18,13 @@ pub struct Options {
     /// Folder or URL for the label set.
     #[arg(long, env = "STENTOR_OUT", value_name = "SET")]
     pub out: String,
-    /// Senones kept per frame; more than the model has means all.
+    /// Senones kept per frame; a number above that of the model's senones keeps all.
     #[arg(long, env = "STENTOR_TOP_K", default_value_t = 20)]
     pub top_k: usize,
-    /// Which part of the job, from 0.
+    /// The part of the job to do, counted from 0.
     #[arg(long, env = "STENTOR_INDEX", default_value_t = 0)]
     pub index: usize,
-    /// Into how many parts the job is split.
+    /// Number of parts into which the job is split.
     #[arg(long, env = "STENTOR_OF", default_value_t = 1)]
     pub of: usize,
     /// `auto`, `cpu` or `cuda:N`.
@@ -33,10 +33,10 @@ pub struct Options {
     /// Row groups that are labeled side by side on the CPU, one thread each, at most 1024; 0 means as many as there are cores.
     #[arg(long, env = "STENTOR_THREADS", default_value_t = 0, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
     pub threads: usize,
-    /// Folder of this machine that keeps what is read from stores on the network; programs may share it.
+    /// Local folder that caches what is read from stores on the network; programs may share it.
     #[arg(long, env = "STENTOR_CACHE", value_name = "DIR")]
     pub cache: Option<PathBuf>,
-    /// Most bytes in that folder: `500MB`, `20GiB`.
+    /// Maximum size of that folder: `500MB`, `20GiB`.
     #[arg(long, env = "STENTOR_CACHE_SIZE", default_value = "20GB", value_name = "SIZE", value_parser = parse_size)]
     pub cache_size: u64,
     /// Address for /metrics and /healthz.
@@ -48,7 +48,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Keeps what is read from stores on the network, where a folder for it is named.
+    /// The cache for what is read from stores on the network, if a folder for it is given.
     #[must_use]
     pub fn cache(&self) -> Option<Cache> {
         self.cache.as_deref().map(|folder| Cache::new(folder, self.cache_size))

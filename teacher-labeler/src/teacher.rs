@@ -8,9 +8,9 @@ use stentor_store::Store;
 /// A trained model that labels utterances.
 pub(crate) struct Teacher {
     model: Box<dyn AcousticModel>,
-    /// Identifies its parameters.
+    /// Identifies the parameters.
     pub(crate) fingerprint: String,
-    /// Its own, whatever the manifest of the labeled set says.
+    /// The teacher's own; the one in the manifest of the labeled set is ignored.
     normalisation: Normalisation,
 }
 
@@ -38,7 +38,7 @@ impl Teacher {
         let settings: Model = serde_json::from_value(manifest.model.model.clone())
             .map_err(|e| Error::Description { model: location.to_owned(), reason: e.to_string() })?;
         let shape = ModelShape::new(&settings, manifest.model.inputs, manifest.model.senones)?;
-        // Before there is a model: the bytes are as large as it.
+        // Computed before the model is loaded, because the bytes take as much memory as the model.
         let fingerprint = format!("{:016x}", stentor_checkpoint::digest(&parameters.to_bytes().map_err(at)?));
         let named =
             parameters.tensors.iter().map(|(n, t)| (n.as_str(), t.shape.as_slice(), t.values.as_slice()));
@@ -48,13 +48,13 @@ impl Teacher {
         Ok(Self { model, fingerprint, normalisation })
     }
 
-    /// The same teacher for another thread, on the same parameters.
+    /// The same teacher for another thread, with the same parameters in memory.
     pub(crate) fn share(&self) -> Result<Self, Error> {
         let (model, fingerprint) = (self.model.share()?, self.fingerprint.clone());
         Ok(Self { model, fingerprint, normalisation: self.normalisation.clone() })
     }
 
-    /// The model's outputs.
+    /// The number of the model's outputs.
     pub(crate) fn senones(&self) -> usize {
         self.model.shape().senones
     }
@@ -72,7 +72,7 @@ impl Teacher {
     }
 }
 
-/// The normalisation that a checkpoint holds for frames of `inputs` values, or what was found instead.
+/// The checkpoint's normalisation for frames of `inputs` values, or what was found instead.
 fn own_normalisation(
     stored: Option<stentor_checkpoint::Normalisation>,
     inputs: usize,
@@ -87,7 +87,7 @@ fn own_normalisation(
 
 #[cfg(test)]
 impl Teacher {
-    /// A teacher of this shape with parameters from a seed.
+    /// A teacher of this shape with random parameters.
     pub(crate) fn untrained(shape: &ModelShape) -> Self {
         let learning = stentor_acoustic::build(shape, 1, Device::Cpu).unwrap();
         let tensors = learning.parameters().tensors();
