@@ -8,7 +8,7 @@ fn main() {
     let Some(root) = std::env::var_os("LIBTORCH_LIB").or_else(|| std::env::var_os("LIBTORCH")) else {
         return;
     };
-    // An absolute path: the programs are started from any folder.
+    // An absolute path, because the programs are started from any folder.
     match std::path::Path::new(&root).join("lib").canonicalize() {
         Ok(lib) => println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display()),
         Err(e) => println!("cargo::warning=no folder `lib` in LIBTORCH={}: {e}", root.display()),

@@ -1,14 +1,15 @@
-//! One member of a measured cluster; `cargo xtask bench exchange` starts it in a network of its own.
+//! A member of a measured cluster; `cargo xtask bench exchange` starts it in a network namespace of its own.
 //!
 //!     link data FOLDER                              writes features that the experiment's model is sized by
 //!     link worker URL IDENTITY ROUNDS EVERY_S DENSITY
 //!                                                   takes part in rounds without computing; prints a JSON line for each
 //!
-//! Gradients: 5 % of the parameters are busy, and five times the density where that is more; in each round each worker has
-//! DENSITY of all, a share of 1, at random places among them, just above the threshold of 0.01, and the rest far below. A parameter's sign is the same for all workers: gradients of
-//! different data mostly agree on where they are large.
+//! Gradients: 5 % of the parameters can be large, or five times DENSITY if that is more. In each round each worker has
+//! DENSITY (a share of 1) of all values, at random places among these, just above the threshold of 0.01, and the
+//! others far below it. A parameter's sign is the same for all workers, because gradients of different data mostly
+//! agree where they are large.
 
-// Nobody works with it but us; what it prints is all that it does.
+// Only our benchmark runs this program, and its output is its result.
 #![allow(clippy::print_stdout)]
 
 use half::f16;
@@ -20,7 +21,7 @@ use stentor_store::Store;
 use stentor_worker::measure::{Gradients, measure};
 
 const SENONES: usize = 3000;
-/// Places in a row of which one is busy, at most.
+/// One place in a row of at most this many can be large.
 const ROW: u64 = 20;
 const TAU: f32 = 0.01;
 
@@ -41,12 +42,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// Few large values in a vector of tiny ones.
+/// A few large values in a vector of tiny ones.
 struct Spikes {
-    /// Share of the large ones.
+    /// Share of the large values.
     density: f64,
     random: u64,
-    /// Where the last ones were.
+    /// Places of the large values of the previous round.
     places: Vec<usize>,
 }
 
@@ -73,7 +74,7 @@ impl Gradients for Spikes {
         let width = ((0.2 / self.density) as u64).clamp(1, ROW);
         let wanted = (len as f64 * self.density) as usize;
         while self.places.len() < wanted {
-            // One place in a row is busy; which one is scattered.
+            // One place in each row can be large; a hash determines which one.
             let row = self.draw() % (len / width);
             let place = (row * width + mix(row) % width) as usize;
             if gradient[place].abs() >= TAU {

@@ -10,7 +10,7 @@ use stentor_experiment::Experiment;
 use stentor_proto::v1;
 use stentor_store::Store;
 
-/// What a session works with, beside its model.
+/// What a session uses besides its model.
 pub(crate) struct Surroundings {
     pub(crate) identity: String,
     pub(crate) run: Store,
@@ -18,7 +18,7 @@ pub(crate) struct Surroundings {
     pub(crate) experiment: Arc<Experiment>,
 }
 
-/// What a member does at a round's boundary: write its state, evaluate its share of the dev data.
+/// The duties of a member at a round's boundary: write its state, evaluate its share of the dev data.
 pub(crate) struct Duties<'a> {
     pub(crate) replica: &'a Replica,
     pub(crate) around: &'a Surroundings,
@@ -27,7 +27,7 @@ pub(crate) struct Duties<'a> {
 }
 
 impl Duties<'_> {
-    /// Does them and says so.
+    /// Performs the duties and returns the report.
     pub(crate) async fn fulfil(
         &self,
         fence: v1::Fence,

@@ -20,13 +20,13 @@ pub(crate) struct Client {
     lines: Lines,
 }
 
-/// What the member says it is doing; heartbeats carry the newest words.
+/// What the member is doing, in words; heartbeats carry the newest text.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Doing(Arc<Mutex<String>>);
 
 impl Doing {
     pub(crate) fn now(&self, words: String) {
-        // A poisoned lock still holds a string.
+        // The string is valid even if a thread panicked while holding the lock.
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = words;
     }
 
@@ -35,7 +35,7 @@ impl Doing {
     }
 }
 
-/// A contribution that the coordinator knows of.
+/// A contribution that has been announced to the coordinator.
 #[derive(Debug)]
 pub(crate) struct Contributing {
     notes: mpsc::Sender<v1::ContributionNote>,
@@ -46,15 +46,17 @@ impl Contributing {
     /// Every reducer has the payload.
     pub(crate) async fn staged(&self) {
         let note = v1::contribution_note::Note::Staged(v1::Staged {});
-        // A call that is over has its reason in its answer.
+        // If the call is over, its reply has the reason.
         let _ = self.notes.send(v1::ContributionNote { note: Some(note) }).await;
     }
 
-    /// The round's end, or the demand to stage once more. Safe to call again after it was cancelled.
+    /// Waits for the round's end, or for the request to stage once more. Cancel-safe.
     pub(crate) async fn reply(&mut self) -> Result<v1::round_reply::Reply, Error> {
         let reply = (&mut self.reply).await.map_err(|e| Error::Protocol(e.to_string()))?;
         let reply = reply.map_err(session_over)?.reply;
-        reply.ok_or_else(|| Error::Protocol("expected an update or a demand, found neither".into()))
+        reply.ok_or_else(|| {
+            Error::Protocol("expected an update or a request to stage once more, found neither".into())
+        })
     }
 }
 
@@ -65,18 +67,18 @@ impl Drop for Contributing {
 }
 
 impl Client {
-    /// A connection that is made when it is first used.
+    /// A connection that is opened when it is first used.
     pub(crate) fn new(url: &str, lines: Lines) -> Result<Self, Error> {
         let grpc = CoordinatorClient::new(lines.to(url)?).max_decoding_message_size(2 << 20);
         Ok(Self { grpc, url: url.to_owned(), lines })
     }
 
-    /// The coordinator's address.
+    /// The coordinator's URL.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// To it and to the reducers.
+    /// The connector for coordinator and reducers.
     pub(crate) fn lines(&self) -> &Lines {
         &self.lines
     }
@@ -100,7 +102,8 @@ impl Client {
             if denied {
                 return Err(Error::Unauthorised(reason));
             }
-            // What the coordinator says has no source; what has one was made here, of a connection that broke.
+            // A status sent by the coordinator has no source; one with a source was made locally because the
+            // connection broke.
             let broke = std::error::Error::source(&status).is_some();
             if !broke
                 && !matches!(
@@ -125,7 +128,8 @@ impl Client {
         }
     }
 
-    /// Keeps saying what the member is doing. The returned channel yields why the session is over.
+    /// Sends heartbeats that say what the member is doing. The returned channel yields the reason when the session is
+    /// over.
     pub(crate) async fn attend(
         &mut self,
         first: v1::Heartbeat,
@@ -135,7 +139,7 @@ impl Client {
         let (beats, outbound) = mpsc::channel(4);
         let (over, ended) = mpsc::channel(1);
         let template = first.clone();
-        // The channel has room: nothing has been sent on it yet.
+        // The channel has room, because nothing has been sent on it yet.
         let _ = beats.try_send(first);
         let mut notices =
             self.grpc.attend(ReceiverStream::new(outbound)).await.map_err(session_over)?.into_inner();
@@ -165,11 +169,11 @@ impl Client {
         Ok(ended)
     }
 
-    /// Tells the coordinator that a contribution is computed.
+    /// Announces a computed contribution to the coordinator.
     pub(crate) fn contribute(&self, header: v1::ContributionHeader) -> Contributing {
         let (notes, outbound) = mpsc::channel(2);
         let note = v1::contribution_note::Note::Header(header);
-        // The channel has room: nothing has been sent on it yet.
+        // The channel has room, because nothing has been sent on it yet.
         let _ = notes.try_send(v1::ContributionNote { note: Some(note) });
         let mut grpc = self.grpc.clone();
         let reply = tokio::spawn(async move {
@@ -184,18 +188,18 @@ impl Client {
         Ok(())
     }
 
-    /// Says good-bye; nobody answers where the coordinator has already gone.
+    /// Leaves the run. A missing answer is ignored, because the coordinator may be gone.
     pub(crate) async fn leave(&mut self, run_id: &str, identity: &str, reason: &str, fatal: bool) {
         let (run_id, identity, reason) = (run_id.to_owned(), identity.to_owned(), reason.to_owned());
         let leaving = self.grpc.leave(v1::LeaveRequest { run_id, identity, reason, fatal });
         if let Ok(Err(status)) = tokio::time::timeout(Duration::from_secs(5), leaving).await {
-            tracing::debug!(reason = status.message(), "could not say good-bye");
+            tracing::debug!(reason = status.message(), "could not leave the run");
         }
     }
 }
 
-/// Every failure of a call within a session ends the session: state is only safe after joining again.
-#[allow(clippy::needless_pass_by_value)] // `map_err` gives it away.
+/// Every failure of a call within a session ends the session: the state is only safe after joining again.
+#[allow(clippy::needless_pass_by_value)] // The signature that `map_err` needs.
 pub(crate) fn session_over(status: Status) -> Error {
     let (words, denied) = tls::explain(&status);
     match status.code() {

@@ -5,21 +5,22 @@ use stentor_store::Store;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// How a session ends well.
+/// How a session ends without an error.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum End {
     /// The run's last checkpoint is published.
     Finished,
-    /// A signal asked for it. What residuals hold that is in nobody's model now, as a 2-norm.
+    /// A signal stopped the worker. `lost_norm` is the 2-norm of the residuals, which no model contains now.
     Shutdown { lost_norm: f64 },
 }
 
-/// Between two looks for the last checkpoint, and how long it is looked for after the coordinator has gone.
+/// Pause between two checks for the last checkpoint, and how long to check after the coordinator has gone.
 const LOOK: Duration = Duration::from_millis(200);
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Waits until checkpoint `last`, the last one of `run`, is published. Until then the run may have to go back, and needs its
-/// members: who had ended well would not be started again. `over`: the session ended before its last call was answered.
+/// Waits until checkpoint `last`, the last one of `run`, is published. Until then the run may have to fall back and
+/// needs its members, and a member that has ended without an error would not be started again. `over`: the session
+/// ended before its last call was answered.
 pub(crate) async fn conclude(
     run: &Store,
     last: &str,

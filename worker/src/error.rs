@@ -1,7 +1,7 @@
 use stentor_runtime::ExitStatus;
 use thiserror::Error;
 
-/// Why a worker cannot start or go on.
+/// Why a worker cannot start or continue.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The coordinator cannot be reached.
@@ -9,20 +9,20 @@ pub enum Error {
         "{url}: no coordinator reached for {seconds:.0} s: {reason}; is it running, and is the URL right?"
     )]
     Unreachable {
-        /// As given.
+        /// As given on the command line.
         url: String,
         /// How long it was tried.
         seconds: f64,
-        /// The last answer.
+        /// Why the last try failed.
         reason: String,
     },
-    /// The command line asks for something that is not there.
+    /// The command line asks for something that does not exist.
     #[error("{0}")]
     Request(String),
-    /// The coordinator refused.
+    /// The coordinator refused this worker.
     #[error("the coordinator refused: {0}")]
     Refused(String),
-    /// One side does not believe that the other is who it says.
+    /// Authentication failed, on either side.
     #[error("not let in: {0}")]
     Unauthorised(String),
     /// This worker's own certificates, or its URLs, cannot be used.
@@ -31,16 +31,16 @@ pub enum Error {
     /// The coordinator's messages make no sense.
     #[error("unexpected message from the coordinator: {0}")]
     Protocol(String),
-    /// A message of the coordinator's lacks something.
+    /// A message of the coordinator lacks a field, or a field is not valid.
     #[error("unexpected message from the coordinator: {0}")]
     Message(#[from] stentor_proto::ConvertError),
-    /// This member was dismissed or the coordinator went away; it joins again.
+    /// The membership ended: the member was dismissed, or the coordinator is gone. The worker joins again.
     #[error("session over: {0}")]
     SessionOver(String),
-    /// The experiment that was served is not valid for this program.
+    /// The experiment that the coordinator sent is not valid for this program.
     #[error("the coordinator's experiment: {0}")]
     Experiment(#[from] stentor_experiment::Error),
-    /// Data cannot be used.
+    /// The data cannot be used.
     #[error(transparent)]
     Data(#[from] stentor_dataset::Error),
     /// A label or feature does not fit the model.
@@ -60,13 +60,13 @@ pub enum Error {
     /// The model cannot be built or run.
     #[error(transparent)]
     Acoustic(#[from] stentor_acoustic::Error),
-    /// A contribution or update cannot be coded.
+    /// A contribution or update cannot be encoded or decoded.
     #[error(transparent)]
     Exchange(#[from] stentor_exchange::Error),
 }
 
 impl Error {
-    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    /// A stable id that does not depend on the message; docs/errors.md documents it.
     #[must_use]
     pub fn id(&self) -> &'static str {
         match self {

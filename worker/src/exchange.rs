@@ -10,18 +10,18 @@ use stentor_proto::v1::{self, round_reply::Reply};
 use stentor_runtime::metrics;
 use tokio::time::Instant;
 
-/// A worker's way to the others: a contribution goes up, and the update that it became part of comes down.
+/// A worker's communication in a round: sends its contribution, and receives the update that contains it.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     client: Client,
     reducers: Reducers,
-    /// Whether sums are fetched only once their round has closed.
+    /// Whether to fetch sums only after their round has closed.
     late_fetch: bool,
-    /// Checkpoint that this member's lineage started from.
+    /// Checkpoint from which this member's lineage started.
     lineage_start: String,
-    /// Of the update that was fetched last.
+    /// Digest of the update that was fetched last.
     update_digest: Option<u64>,
-    /// What went over the wires and is not reported yet.
+    /// Network traffic that is not reported yet.
     traffic: v1::Traffic,
 }
 
@@ -30,9 +30,10 @@ pub(crate) struct Exchange {
 pub(crate) struct Update {
     pub(crate) header: v1::UpdateHeader,
     pub(crate) sums: Vec<RangeSum>,
-    /// Whether this member's values are among those that were staged.
+    /// Whether this member staged values.
     pub(crate) spoke: bool,
-    /// Until all payloads were staged, from there until the round closed, and from there until its sums were here.
+    /// Time until all payloads were staged, from then until the round closed, and from then until its sums had
+    /// arrived.
     pub(crate) send: Duration,
     pub(crate) wait: Duration,
     pub(crate) fetch: Duration,
@@ -59,15 +60,16 @@ impl Exchange {
         &self.reducers
     }
 
-    /// What went over the wires since this was asked last.
+    /// The network traffic since the last call.
     pub(crate) fn take_traffic(&mut self) -> v1::Traffic {
         std::mem::take(&mut self.traffic)
     }
 
-    /// Contributes to the round of `assignment` and fetches its sum when it has closed. The payload is staged once more
-    /// whenever the members change meanwhile: nothing is computed again.
+    /// Contributes to the round of `assignment` and fetches its sum when it has closed. If the members change
+    /// meanwhile, the payload is staged once more; nothing is computed again.
     ///
-    /// `header`: the contribution's facts; fence, payload's size, digest of the last update and traffic are filled in here.
+    /// `header`: the facts of the contribution; fence, payload size, digest of the last update and traffic are filled
+    /// in here.
     pub(crate) async fn run(
         &mut self,
         assignment: &v1::Assignment,
@@ -83,10 +85,10 @@ impl Exchange {
             sections: coded.sections.max(1),
             lineage_start: self.lineage_start.clone(),
         };
-        // One for each range also where there is nothing to say: the others' sums wait for it.
+        // Each reducer gets a payload even from a member without values, because the others' sums wait for it.
         let silence = vec![bytes::Bytes::new(); self.reducers.ranges().count()];
         loop {
-            // Of members that hold the same, one speaks; another one where that one has gone meanwhile.
+            // If several members hold the same values, one of them sends these; if it is gone, another one does.
             let speaks = staging.company.speaks && !coded.payloads.is_empty();
             staging.frames = if speaks { header.frames } else { 0 };
             let header = v1::ContributionHeader {
@@ -116,8 +118,8 @@ impl Exchange {
         }
     }
 
-    /// Contributes for one membership. Payloads go up and sums come down at the same time; sums are only given out once the
-    /// coordinator has closed the round for this very membership.
+    /// Contributes for one membership. Payloads are sent and sums received at the same time; sums are only returned
+    /// after the coordinator has closed the round for this same membership.
     async fn attempt(
         &mut self,
         staging: &Staging,
@@ -130,7 +132,7 @@ impl Exchange {
         let mut fetch = pin!(self.reducers.fetch(&staging.fence, staging.company.group));
         let (mut send, mut header, mut sums) = (None, None, None);
         let mut wait = Duration::ZERO;
-        // Where a fetch changes what the reducer keeps, it must not run ahead of the round's end.
+        // If a fetch changes the reducer's state, it must not happen before the round's end.
         let early = !self.late_fetch;
         loop {
             tokio::select! {
@@ -144,7 +146,7 @@ impl Exchange {
                 }
                 fetched = &mut fetch, if sums.is_none() && (early || header.is_some()) => match fetched? {
                     Some(fetched) => sums = Some(fetched),
-                    // The demand to stage once more is under way.
+                    // The request to stage once more will follow.
                     None => sums = Some(Vec::new()),
                 },
                 reply = contributing.reply(), if header.is_none() => match reply? {

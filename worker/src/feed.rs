@@ -13,32 +13,32 @@ use stentor_runtime::{Retry, Verdict, metrics};
 use stentor_shards::Kind;
 use tokio::task::JoinHandle;
 
-/// How long a store that does not answer, or lacks a file, is asked again: six seconds or so, well within a round's
+/// How long a read is repeated if the store does not answer or lacks a file: about six seconds, well within a round's
 /// deadline.
 const READING: Retry =
     Retry { attempts: 6, first: Duration::from_millis(250), longest: Duration::from_secs(4), seed: 0 };
 
-/// What is tried again, in logs and metrics.
+/// Name of the repeated operation, for logs and metrics.
 pub(crate) const READ: &str = "read a unit";
 
-/// Reads work units ahead of their use and lays out their batches. Holds the units of the leases at hand and of those
-/// announced, nothing else.
+/// Reads work units before they are needed and lays out their batches. Holds only the units of the current leases and
+/// of those announced.
 #[derive(Debug)]
 pub(crate) struct Feed {
     dataset: Arc<Dataset>,
     experiment: Arc<Experiment>,
     units: HashMap<(Source, u64), Loading>,
-    /// The batches of the unit in use.
+    /// The batches of the unit in use, with source, pass and number of the unit.
     cut: Option<(Source, u32, u64, Vec<Vec<Chunk>>)>,
 }
 
-/// A stretch of an utterance that is a row of a batch.
+/// A piece of an utterance that forms a row of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Piece {
     pub(crate) utterance: String,
     /// First frame that counts.
     pub(crate) start: u32,
-    /// Frames that count.
+    /// Number of frames that count.
     pub(crate) frames: u32,
 }
 
@@ -53,7 +53,7 @@ impl Feed {
         Self { dataset, experiment, units: HashMap::new(), cut: None }
     }
 
-    /// Starts to read what `leases` and `ahead` need and forgets the rest.
+    /// Starts reading what `leases` and `ahead` need, and drops everything else.
     pub(crate) fn expect(&mut self, leases: &[Lease], ahead: &[Lease]) {
         let wanted: Vec<_> = leases.iter().chain(ahead).map(|l| (l.source, l.unit)).collect();
         self.units.retain(|key, _| wanted.contains(key));
@@ -66,7 +66,7 @@ impl Feed {
         metrics::queue_depth(self.units.len() as u64, "units");
     }
 
-    /// Batch `index` (from 0) of a lease; none where no chunk fell into it.
+    /// Batch `index` (from 0) of a lease; `None` if it contains no chunk.
     pub(crate) async fn batch(
         &mut self,
         lease: &Lease,
@@ -102,7 +102,7 @@ impl Feed {
         batch.map_err(|source| Error::BadBatch { lease: lease.to_string(), source })
     }
 
-    /// What is in one batch that [`Feed::batch`] has laid out, in the order of its rows.
+    /// The content of a batch that [`Feed::batch`] has laid out, in the order of its rows.
     pub(crate) fn pieces(&self, batch: &Lease) -> Vec<Piece> {
         let Some(Loading::Done(data)) = self.units.get(&(batch.source, batch.unit)) else {
             return Vec::new();
@@ -119,7 +119,7 @@ impl Feed {
         chunks.into_iter().flatten().map(piece).collect()
     }
 
-    /// The row groups that were set aside in the units of `leases`, as far as they have been read.
+    /// The row groups that were quarantined in the units of `leases`, as far as these have been read.
     pub(crate) fn bad(&self, leases: &[Lease]) -> Vec<v1::BadRowGroup> {
         let mut units: Vec<_> = leases.iter().map(|lease| (lease.source, lease.unit)).collect();
         units.sort_unstable();
@@ -135,7 +135,7 @@ impl Feed {
                 v1::BadRowGroup::new(key.0, group.row_group as u64, set, &group.reason)
             }));
         }
-        // Whatever is left out is said with another contribution from the same unit, or in the next pass.
+        // Row groups that do not fit are reported with another contribution from the same unit, or in the next pass.
         bad.truncate(MAX_BAD_ROW_GROUPS);
         bad
     }

@@ -5,19 +5,19 @@ use stentor_plan::Lease;
 use stentor_proto::v1;
 use stentor_runtime::metrics;
 
-/// What the round's batches came to.
+/// The figures of the round's batches.
 #[derive(Debug, Default)]
 pub(crate) struct Learned {
     pub(crate) frames: u64,
     pub(crate) loss_sum: f64,
     pub(crate) correct_frames: u64,
-    /// The three by source of the batches.
+    /// The three figures above by source of the batches.
     pub(crate) by_source: BTreeMap<Source, OfSource>,
-    /// Of the last batch.
+    /// Gradient norm of the last batch.
     pub(crate) gradient_norm: f64,
 }
 
-/// What the batches of one source came to.
+/// The figures of the batches of one source.
 #[derive(Debug, Default)]
 pub(crate) struct OfSource {
     pub(crate) frames: u64,
@@ -26,13 +26,13 @@ pub(crate) struct OfSource {
 }
 
 impl Learned {
-    /// False where a loss or gradient is not finite: then nothing that was learned is worth anything. The coordinator is told,
-    /// refuses it, and decides what that means.
+    /// Adds a batch. Returns false if its loss or gradient is not finite: then everything learned in the round is
+    /// void. The coordinator is told, refuses the contribution, and decides what to do.
     pub(crate) fn add(&mut self, lease: &Lease, score: Score, norm: f64) -> bool {
         if !(score.is_finite() && norm.is_finite()) {
             metrics::non_finite(1, "loss");
             let loss = score.mean_loss();
-            tracing::error!(%lease, loss, norm, "not finite: lower schedule.learning_rate, or look at the data");
+            tracing::error!(%lease, loss, norm, "not finite: lower schedule.learning_rate, or check the data");
             *self = Self { loss_sum: f64::NAN, gradient_norm: norm, ..Self::default() };
             return false;
         }
@@ -47,7 +47,7 @@ impl Learned {
         true
     }
 
-    /// As the coordinator is told.
+    /// The figures as they are sent to the coordinator.
     pub(crate) fn figures(&self) -> Vec<v1::SourceFigures> {
         let figures = |(&source, of): (&Source, &OfSource)| v1::SourceFigures {
             source: v1::Source::from(source).into(),
@@ -59,17 +59,17 @@ impl Learned {
     }
 }
 
-/// A learning rate, in the two factors that it is made of.
+/// A learning rate, as its two factors.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate {
-    /// The schedule's.
+    /// The rate of the schedule.
     pub(crate) base: f64,
     /// The source's factor on it.
     pub(crate) multiplier: f64,
 }
 
 impl Rate {
-    /// The rate for a batch of `source` when `committed` of `total` frames are.
+    /// The rate for a batch of `source` when `committed` of `total` frames are committed.
     pub(crate) fn at(
         schedule: &Schedule,
         two_sources: bool,
@@ -82,7 +82,7 @@ impl Rate {
         Self { base, multiplier: if multiplied { schedule.annotated_multiplier } else { 1.0 } }
     }
 
-    /// The product.
+    /// The product of the two factors.
     pub(crate) fn whole(self) -> f64 {
         self.base * self.multiplier
     }

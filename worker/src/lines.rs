@@ -3,33 +3,33 @@ use std::sync::Arc;
 use stentor_runtime::tls::{self, Tls};
 use tonic::transport::Channel;
 
-/// How a worker reaches coordinator and reducers. Cheap to clone.
+/// Opens a worker's connections to coordinator and reducers. Cheap to clone.
 #[derive(Clone)]
 pub struct Lines(Arc<Open>);
 
 type Open = dyn Fn(&str) -> Result<Channel, tls::Error> + Send + Sync;
 
 impl Lines {
-    /// Over TCP; with TLS where there are certificates.
+    /// Connects over TCP, with TLS if `tls` is given.
     #[must_use]
     pub fn of(tls: Option<Tls>) -> Self {
         Self::by(move |url| tls::channel(url, tls.as_ref()))
     }
 
-    /// As `open` opens them, by URL.
+    /// Opens connections with `open`, which gets the URL.
     #[must_use]
     pub fn by(open: impl Fn(&str) -> Result<Channel, tls::Error> + Send + Sync + 'static) -> Self {
         Self(Arc::new(open))
     }
 
-    /// A connection that is made when it is first used, and again when it broke.
+    /// A connection that is opened when it is first used, and again after it broke.
     pub(crate) fn to(&self, url: &str) -> Result<Channel, tls::Error> {
         (self.0)(url)
     }
 }
 
 impl Default for Lines {
-    /// Over TCP, without certificates.
+    /// Connects over TCP, without certificates.
     fn default() -> Self {
         Self::of(None)
     }

@@ -1,4 +1,5 @@
-//! `worker --coordinator URL`: one member of a training cluster. `worker replay`: a closed round's batches again.
+//! `worker --coordinator URL`: a member of a training cluster. `worker replay`: computes a closed round's batches
+//! again.
 
 use clap::Parser;
 use stentor_runtime::{ExitStatus, Shutdown, telemetry};

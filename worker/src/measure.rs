@@ -1,5 +1,5 @@
-//! Rounds without computing, to measure the exchange by itself: a member that joins a real coordinator, takes given
-//! gradients instead of computing some, and tells when each round's update was applied.
+//! Rounds without computation, to measure the exchange by itself: a member that joins a real coordinator, uses given
+//! gradients instead of computing them, and records when each round's update was applied.
 
 use crate::client::{Client, Doing};
 use crate::exchange::{Exchange, Update};
@@ -14,39 +14,39 @@ use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
 use stentor_proto::v1;
 
-/// What a round took, in seconds.
+/// The times of a round in seconds, and its traffic.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 pub struct Round {
-    /// The round.
+    /// Number of the round.
     pub round: u64,
-    /// From the moment at which all members had their gradients until this one had its update applied.
+    /// From the moment at which all members have their gradients until this one has applied its update.
     pub total_s: f64,
-    /// Contribution into bytes.
+    /// Time to encode the contribution.
     pub encode_s: f64,
-    /// Payloads to the reducers, waiting for predecessors included.
+    /// Time to send payloads to the reducers, including the wait for previous slots.
     pub send_s: f64,
-    /// Until the round closed.
+    /// Time until the round closed.
     pub wait_s: f64,
-    /// Sums from the reducers.
+    /// Time to fetch the sums from the reducers.
     pub fetch_s: f64,
-    /// Sums out of bytes and into the parameters.
+    /// Time to decode the sums and apply them to the parameters.
     pub apply_s: f64,
-    /// Sent and received, headers included.
+    /// Bytes sent, including headers.
     pub bytes_out: u64,
-    /// See `bytes_out`.
+    /// Bytes received, including headers.
     pub bytes_in: u64,
-    /// User and system time of the process so far.
+    /// User and system time of the process so far, in seconds.
     pub cpu_s: f64,
 }
 
-/// Where gradients come from.
+/// A source of gradients.
 pub trait Gradients {
-    /// Changes the gradient of the round before, all zeros at first, into that of `round`.
+    /// Replaces the gradient of the previous round, initially zero, by that of `round`.
     fn fill(&mut self, round: u64, gradient: &mut [f32]);
 }
 
-/// Takes part in `rounds` rounds of the run at `url` as `identity`. Every round starts at a multiple of `every` since the
-/// epoch, the same moment for all members on a machine: whoever is ready early waits for it.
+/// Takes part in `rounds` rounds of the run at `url` as `identity`. Every round starts at a multiple of `every` since
+/// the epoch, so at the same moment for all members on a machine: a member that is ready early waits.
 ///
 /// # Errors
 /// As [`crate::run`].
@@ -122,7 +122,7 @@ pub async fn measure(
     Ok(())
 }
 
-/// The first multiple of `every` since the epoch that lies far enough ahead for everybody to be ready.
+/// The first multiple of `every` since the epoch that gives all members enough time to get ready.
 fn next_multiple(every: Duration) -> SystemTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let turns = (since.as_nanos() + every.as_nanos() / 4) / every.as_nanos().max(1) + 1;

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use stentor_runtime::address;
 use stentor_store::{Cache, parse_size};
 
-/// A member of a training cluster: joins the coordinator, which tells it everything about the experiment.
+/// A member of a training cluster: joins the coordinator, which sends it the whole experiment.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "worker", version = stentor_runtime::VERSION, about, subcommand_negates_reqs = true)]
 pub struct CommandLine {
-    /// Something else than to join.
+    /// A command other than joining.
     #[command(subcommand)]
     pub study: Option<Study>,
     /// How to join.
@@ -18,20 +18,20 @@ pub struct CommandLine {
     pub options: Option<Options>,
 }
 
-/// What a worker does by itself.
+/// Commands that need no coordinator.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Study {
-    /// Computes one member's batches of a closed round again; `stentor replay` finds out which.
+    /// Compute one member's batches of a closed round again; `stentor replay` finds out which.
     Replay(Replay),
 }
 
 /// How a worker joins a cluster.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The coordinator, `http://HOST:PORT`, or `https://HOST:PORT` with --tls.
+    /// URL of the coordinator: `http://HOST:PORT`, or `https://HOST:PORT` with --tls.
     #[arg(long, env = "STENTOR_COORDINATOR", value_name = "URL")]
     pub coordinator: String,
-    /// Name that stays the same across restarts; it owns the residual and local optimiser state.
+    /// Name that stays the same across restarts; residual and local optimiser state belong to it.
     #[arg(long, env = "STENTOR_IDENTITY", value_name = "NAME")]
     pub identity: String,
     /// `auto`, `cpu` or `cuda:N`.
@@ -40,25 +40,25 @@ pub struct Options {
     /// Threads for arithmetic, at most 1024; 0 means all cores.
     #[arg(long, env = "STENTOR_THREADS", default_value_t = 1, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
     pub threads: usize,
-    /// Folder with ca.crt, tls.crt and tls.key of a worker: coordinator and reducers must be of the same cluster.
+    /// Folder with a worker's ca.crt, tls.crt and tls.key; coordinator and reducers must belong to the same cluster.
     #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
     pub tls: Option<PathBuf>,
-    /// Folder of this machine that keeps what is read from stores on the network; programs may share it.
+    /// Local folder that caches what is read from stores on the network; programs may share it.
     #[arg(long, env = "STENTOR_CACHE", value_name = "DIR")]
     pub cache: Option<PathBuf>,
-    /// Most bytes in that folder: `500MB`, `20GiB`.
+    /// Maximum size of that folder: `500MB`, `20GiB`.
     #[arg(long, env = "STENTOR_CACHE_SIZE", default_value = "20GB", value_name = "SIZE", value_parser = parse_size)]
     pub cache_size: u64,
     /// Address for /metrics and /healthz.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     pub metrics: Option<SocketAddr>,
-    /// Longest time without a reachable coordinator before giving up, seconds.
+    /// Longest time without a reachable coordinator before giving up, in seconds.
     #[arg(long, env = "STENTOR_PATIENCE", default_value_t = 300.0, value_name = "SECONDS")]
     pub patience_s: f64,
 }
 
 impl Options {
-    /// Keeps what is read from stores on the network, where a folder for it is named.
+    /// The cache for what is read from stores on the network, if a folder for it is given.
     #[must_use]
     pub fn cache(&self) -> Option<Cache> {
         self.cache.as_deref().map(|folder| Cache::new(folder, self.cache_size))

@@ -19,16 +19,16 @@ pub(crate) struct Reducers {
 #[derive(Debug)]
 pub(crate) struct RangeSum {
     pub(crate) range: Range<usize>,
-    /// Empty: nobody had a frame.
+    /// Empty: no member had a frame.
     pub(crate) payload: Bytes,
     digest: u64,
-    /// On the wire.
+    /// Size of the encoded messages.
     received_bytes: u64,
 }
 
 #[cfg(test)]
 impl RangeSum {
-    /// The sum of one reducer of everything.
+    /// The sum of a reducer for the whole vector.
     pub(crate) fn whole(values: usize, payload: Bytes) -> Self {
         Self { range: 0..values, payload, digest: 0, received_bytes: 0 }
     }
@@ -51,15 +51,15 @@ pub(crate) struct Staging {
 pub(crate) enum Staged {
     /// Every reducer has its payload.
     Whole {
-        /// On the wire.
+        /// Size of the encoded messages.
         sent_bytes: u64,
     },
-    /// The members have changed meanwhile: the coordinator says how to go on.
+    /// The members have changed meanwhile: the coordinator says how to continue.
     Overtaken,
 }
 
 impl Reducers {
-    /// Connections to `urls` for a vector of `values`; without URLs, to the coordinator's own reducer.
+    /// Connects to `urls` for a vector of `values` values; without URLs, to the coordinator's own reducer.
     pub(crate) fn new(
         coordinator: &str,
         urls: &[String],
@@ -83,7 +83,7 @@ impl Reducers {
         self.ranges.iter().map(|(range, _)| range.clone())
     }
 
-    /// Brings every reducer its payload; all at once, for each may wait for other members.
+    /// Sends every reducer its payload, all at the same time, because each may wait for other members.
     pub(crate) async fn stage(&self, staging: &Staging, payloads: &[Bytes]) -> Result<Staged, Error> {
         let all = self.ranges.iter().zip(payloads).map(async |((_, client), payload)| {
             let header = v1::StageHeader {
@@ -111,14 +111,14 @@ impl Reducers {
         Ok(sent.map_or(Staged::Overtaken, |sent| Staged::Whole { sent_bytes: sent.iter().sum() }))
     }
 
-    /// Fetches the sums of a round, every digest checked; none where the members have changed meanwhile.
+    /// Fetches the sums of a round and checks every digest; `None` if the members have changed meanwhile.
     pub(crate) async fn fetch(&self, fence: &v1::Fence, group: u32) -> Result<Option<Vec<RangeSum>>, Error> {
         let all =
             self.ranges.iter().map(|(range, client)| fetch(client.clone(), range.clone(), fence, group));
         Ok(try_join_all(all).await?.into_iter().collect())
     }
 
-    /// Has every reducer write what it keeps for a checkpoint.
+    /// Makes every reducer write its state for a checkpoint.
     pub(crate) async fn save(
         &self,
         fence: &v1::Fence,
@@ -147,7 +147,7 @@ async fn fetch(
         Err(status) if overtaken(&status) => return Ok(None),
         Err(status) => return Err(session_over(status)),
     };
-    // Values, an optimiser's vectors, and room for a message's header.
+    // Values, an optimiser's vectors, and space for a message's header.
     let limit = 4 * 4 * range.len() as u64 + 4096;
     let protocol = |e: stentor_proto::FrameError| Error::Protocol(e.to_string());
     let mut payload = PayloadAssembler::new(limit);
@@ -172,19 +172,21 @@ async fn fetch(
             }
             Err(status) if overtaken(&status) => return Ok(None),
             Err(status) => return Err(session_over(status)),
-            Ok(_) => return Err(Error::Protocol("expected a sum's end, found the stream's".into())),
+            Ok(_) => {
+                return Err(Error::Protocol("expected the end of a sum, found the end of the stream".into()));
+            }
         }
     }
 }
 
-/// One digest of a whole update, the same on every member that fetched the same sums.
+/// One digest of a whole update; it is the same for all members that fetched the same sums.
 pub(crate) fn update_digest(sums: &[RangeSum]) -> u64 {
     let mut digest = stentor_exchange::Digest::default();
     sums.iter().for_each(|sum| digest.update(&sum.digest.to_le_bytes()));
     digest.finish()
 }
 
-/// Bytes of all sums on the wire.
+/// Size of the encoded messages of all sums, in bytes.
 pub(crate) fn received_bytes(sums: &[RangeSum]) -> u64 {
     sums.iter().map(|sum| sum.received_bytes).sum()
 }

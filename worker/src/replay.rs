@@ -16,31 +16,31 @@ use stentor_proto::v1::encoding::{Block, Dense, Kind};
 use stentor_shards::Normalisation;
 use stentor_store::Store;
 
-/// One member's batches of a closed round, to be computed again without a coordinator.
+/// One member's batches of a closed round, to compute again without a coordinator.
 #[derive(Debug, Clone, Args)]
 pub struct Replay {
     /// Folder or URL of the run.
     #[arg(long, value_name = "RUN")]
     pub run: String,
-    /// Checkpoint whose parameters are used; without it those that the run started from.
+    /// Checkpoint whose parameters to use; without it, those that the run started from.
     #[arg(long, value_name = "NAME")]
     pub checkpoint: Option<String>,
-    /// Member whose optimiser is used, where each has its own.
+    /// Member whose optimiser to use, if each member has its own.
     #[arg(long, default_value = "nobody", value_name = "NAME")]
     pub identity: String,
-    /// The batches, as the event log writes leases: a JSON list.
+    /// The batches, as leases are written in the event log: a JSON list.
     #[arg(long, value_name = "JSON")]
     pub leases: String,
     /// Strategy in force: `dense`, `gtc`, `bmuf` or `two-tier`.
     #[arg(long, value_name = "STRATEGY")]
     pub strategy: String,
-    /// Block momentum of the round, from which the block looks ahead.
+    /// Block momentum of the round, which determines the look-ahead point.
     #[arg(long, value_name = "ETA")]
     pub block_momentum: Option<f64>,
-    /// Frames committed before the round: the schedule's clock.
+    /// Frames committed before the round; the learning-rate schedule depends on them.
     #[arg(long, default_value_t = 0, value_name = "FRAMES")]
     pub committed_frames: u64,
-    /// Members of the round.
+    /// Number of members of the round.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub members: u32,
     /// `auto`, `cpu` or `cuda:N`.
@@ -51,43 +51,44 @@ pub struct Replay {
     pub threads: usize,
 }
 
-/// What the batches came to.
+/// The results of the batches.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Replayed {
     /// Digest of the parameters before the first batch, hexadecimal.
     pub parameters_digest: String,
-    /// One after the other.
+    /// The batches in order.
     pub batches: Vec<ReplayedBatch>,
     /// Frames of all batches.
     pub frames: u64,
-    /// Sum over frames of the loss, nats.
+    /// Sum over frames of the loss, in nats.
     pub loss_sum: f64,
-    /// Row groups of the batches' units that were set aside, and why.
+    /// Quarantined row groups of the batches' units, and why.
     pub set_aside: Vec<String>,
 }
 
-/// What one batch came to.
+/// The result of one batch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReplayedBatch {
     /// The batch.
     pub lease: Lease,
-    /// Utterances that it has pieces of, in the order of its rows.
+    /// Utterances with pieces in the batch, in the order of its rows.
     pub utterances: Vec<String>,
-    /// Frames that count; an empty batch has none.
+    /// Number of frames that count; an empty batch has none.
     pub frames: u64,
-    /// Nats a frame; JSON has no number for one that is not finite, so these are words then.
+    /// Nats per frame. If it is not finite, JSON has no number for it, and it is text.
     pub loss: Figure,
     /// 2-norm of the gradient before clipping.
     pub gradient_norm: Figure,
-    /// Digest of the gradient after clipping, and times its source's factor where it is thresholded so; hexadecimal.
+    /// Digest of the gradient after clipping, hexadecimal; times the source's factor if it is thresholded after this
+    /// scaling.
     pub gradient_digest: String,
 }
 
-/// A number, or the words for one that JSON cannot write.
+/// A number, or text for a number that JSON cannot represent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Figure {
-    /// Finite.
+    /// A finite number.
     Number(f64),
     /// `NaN`, `inf` or `-inf`.
     Words(String),
@@ -99,11 +100,11 @@ impl From<f64> for Figure {
     }
 }
 
-/// Computes the batches again, one after the other, as the member did: from the same parameters, with the same clock.
-/// Nothing is exchanged and nothing written.
+/// Computes the batches again, one after the other, as the member did: from the same parameters, and at the same point
+/// of the schedule. Exchanges nothing and writes nothing.
 ///
 /// # Errors
-/// Any [`Error`] but those of a connection; a loss that is not finite is none.
+/// Any [`Error`] except those of a connection. A loss that is not finite is not an error.
 pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     let chosen = stentor_acoustic::choose_device(&replay.device)?;
     stentor_acoustic::set_threads(crate::run::threads(replay.threads))?;
@@ -170,8 +171,8 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     Ok(replayed)
 }
 
-/// The data as the run's model sees them: with the normalisation of its checkpoints, where there is one yet, else of the
-/// model that it started from.
+/// The data with the normalisation of the run's model: that of its checkpoints if one exists, otherwise that of the
+/// model that the run started from.
 async fn seen_by_the_model(
     dataset: Dataset,
     run: &Store,
@@ -188,7 +189,7 @@ async fn seen_by_the_model(
     }
 }
 
-/// What the round asked for, as far as it matters before the batches: a block looks ahead with its own momentum.
+/// The round's encoding, as far as it affects the batches: a block uses its own momentum for the look-ahead point.
 fn kind(block_momentum: Option<f64>) -> Kind {
     match block_momentum {
         Some(momentum) => Kind::Block(Block { momentum, ..Block::default() }),

@@ -9,25 +9,25 @@ use stentor_runtime::Shutdown;
 use stentor_runtime::tls::{Role, Tls};
 use stentor_store::Cache;
 
-/// What a worker is and has, whatever run it takes part in.
+/// The parts of a worker that do not depend on the run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Own<'a> {
     pub(crate) identity: &'a str,
     pub(crate) device: Device,
-    /// Of what is read from stores on the network.
+    /// Caches what is read from stores on the network.
     pub(crate) cache: Option<&'a Cache>,
 }
 
-/// Joins, trains, and joins again after a dismissal, until the run is finished or a signal asks for the end.
+/// Joins, trains, and joins again after a dismissal, until the run is finished or a signal stops the worker.
 ///
 /// # Errors
-/// Any [`Error`] that joining again cannot mend.
+/// Any [`Error`] that joining again does not solve.
 pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
     let tls = options.tls.as_deref().map(|folder| Tls::for_client(folder, Role::Worker)).transpose()?;
     run_over(&Lines::of(tls), options, shutdown).await
 }
 
-/// The same over `lines` of another network than the machine's own.
+/// Like [`run`], with connections opened by `lines`, for example to a simulated network.
 ///
 /// # Errors
 /// As [`run`].
@@ -56,8 +56,8 @@ pub async fn run_over(lines: &Lines, options: &Options, shutdown: &Shutdown) -> 
             doing: "loading".into(),
         };
         let every = Duration::from_secs_f64(reply.heartbeat_s.clamp(0.05, 60.0));
-        // It lasts until the good-bye is said: where it ends first, the coordinator takes this for a death, and the
-        // good-bye, with its reason, for nobody's.
+        // Must live until the leave call is answered: if it ends first, the coordinator assumes that the worker died,
+        // and ignores the leave call and its reason.
         let mut attendance;
         let result = match client.attend(first, every, doing.clone()).await {
             Ok(begun) => {
@@ -75,10 +75,10 @@ pub async fn run_over(lines: &Lines, options: &Options, shutdown: &Shutdown) -> 
                 let reason = if lost_norm == 0.0 {
                     "asked to stop by a signal".to_owned()
                 } else {
-                    format!("asked to stop by a signal; a residual of norm {lost_norm:e} goes with it")
+                    format!("asked to stop by a signal; a residual of norm {lost_norm:e} is lost")
                 };
                 client.leave(&run_id, &options.identity, &reason, false).await;
-                tracing::info!(lost_norm, "left by request");
+                tracing::info!(lost_norm, "left the run after a stop signal");
                 return Ok(());
             }
             // The coordinator was asked to stop as well, and was faster.
@@ -88,8 +88,8 @@ pub async fn run_over(lines: &Lines, options: &Options, shutdown: &Shutdown) -> 
             }
             Err(Error::SessionOver(reason)) => tracing::warn!(reason, "session over; joining again"),
             Err(error) => {
-                // Another worker would fail at the same place: the run stops and says why. A store that this worker
-                // cannot reach may well answer others.
+                // Another worker would fail at the same place, so the run must stop and say why. But a store that this
+                // worker cannot reach may answer others.
                 let fatal = match &error {
                     Error::BadBatch { .. } => true,
                     Error::Data(error) => !error.is_unreachable(),
@@ -102,7 +102,7 @@ pub async fn run_over(lines: &Lines, options: &Options, shutdown: &Shutdown) -> 
     }
 }
 
-/// Threads for arithmetic; 0 stands for all cores.
+/// Number of threads for arithmetic; 0 stands for one per core.
 pub(crate) fn threads(asked: usize) -> usize {
     match asked {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

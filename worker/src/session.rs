@@ -23,11 +23,11 @@ use stentor_store::Store;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Rounds that a member stays after it was asked to stop, until its residual is in the model: one that may be under way, one
-/// in which it says so, one that is exchanged whole.
+/// Rounds that a member stays after it was asked to stop, until its residual is in the model: one that may already
+/// have begun, one in which it announces this, and one that sends the residual whole.
 const FAREWELL_ROUNDS: u32 = 3;
 
-/// From joining to dismissal: the rounds of one membership.
+/// The rounds of one membership, from joining to dismissal.
 pub(crate) struct Session<'a> {
     client: &'a mut Client,
     exchange: Exchange,
@@ -53,7 +53,7 @@ impl<'a> Session<'a> {
         dismissed: &mut mpsc::Receiver<String>,
         shutdown: &Shutdown,
     ) -> Result<End, Error> {
-        // Counters appear with their first record: with a 0, so that their first step is seen.
+        // A counter exists only after its first record: recording 0 makes its first increase visible.
         metrics::non_finite(0, "loss");
         metrics::retries(0, feed::READ);
         let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment")?;
@@ -68,7 +68,7 @@ impl<'a> Session<'a> {
                     Err(Error::SessionOver(reason.unwrap_or_else(|| "dismissed".into())))
                 }
             };
-            // The coordinator may be gone before the last call is answered.
+            // The coordinator may have ended before the last call is answered.
             if let (Some(last), Ok(None) | Err(Error::SessionOver(_))) = (last.get(), &round) {
                 session.doing.now(format!("waiting until {last} is published"));
                 return conclude(&session.around.run, last, round.err(), dismissed, shutdown).await;
@@ -105,7 +105,7 @@ impl<'a> Session<'a> {
         let assignment = stentor_proto::required(reply.assignment.as_ref(), "assignment")?;
         let strategy = stentor_proto::strategy(assignment.strategy)?;
         if reply.checkpoint.is_empty() {
-            // Before the replica is made: block momentum begins with the parameters it finds.
+            // Before the replica is created, because block momentum starts from the parameters at that moment.
             start::load(model.as_ref(), &run, &experiment).await?;
         }
         let mut replica = Replica::new(model, &experiment, strategy);
@@ -134,7 +134,8 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// One round: batches, exchange, update, boundary. The next assignment, or none where the run is finished.
+    /// One round: batches, exchange, update, boundary. Returns the next assignment, or `None` when the run is
+    /// finished.
     async fn round(&mut self, assignment: v1::Assignment) -> Result<Option<v1::Assignment>, Error> {
         let fence = stentor_proto::required(assignment.fence.clone(), "fence")?;
         let kind = stentor_proto::required(assignment.encoding.and_then(|e| e.kind), "encoding")?;
@@ -142,7 +143,7 @@ impl<'a> Session<'a> {
         let ahead = self.checked(&assignment.ahead)?;
         self.feed.expect(&leases, &ahead);
         self.replica.begin(stentor_proto::strategy(assignment.strategy)?, &kind)?;
-        // Of the parameters that the round starts from.
+        // Digest of the parameters from which the round starts.
         let parameters_digest = assignment.digest.then(|| self.replica.digest());
 
         let (began, started) = (SystemTime::now(), Instant::now());
@@ -199,7 +200,7 @@ impl<'a> Session<'a> {
             metrics::learning_rate(self.rate(source, committed, total).whole(), source);
         }
         if let (None, Some(boundary)) = (&header.next, &header.boundary) {
-            // Once in a session.
+            // Set only once in a session.
             let _ = self.last.set(boundary.checkpoint.clone());
         }
         if let Some(boundary) = header.boundary {
@@ -208,7 +209,7 @@ impl<'a> Session<'a> {
         Ok(header.next)
     }
 
-    /// The phases of a round, one after the other, as spans of the round's trace.
+    /// Records the consecutive phases of a round as spans of the round's trace.
     fn trace(&self, fence: &v1::Fence, began: SystemTime, phases: &[(Duration, metrics::Phase)]) {
         let Some(trace) = RoundTrace::of(&self.around.experiment.run.name, fence.lineage, fence.round) else {
             return;
@@ -221,8 +222,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Codes what the round's batches came to. Where groups meet, one member of each speaks for what all of it has
-    /// learned since; the others code the same, for they may have to speak when that one goes.
+    /// Encodes the result of the round's batches. In a group exchange one member of each group sends what the whole
+    /// group has learned since the last one; the others encode the same, because they may have to send it if that
+    /// member is lost.
     fn code(
         &mut self,
         assignment: &v1::Assignment,
@@ -240,10 +242,10 @@ impl<'a> Session<'a> {
         stentor_runtime::busy(|| self.replica.contribute(kind, &ranges))
     }
 
-    /// The batches of the leases, one after the other.
+    /// Computes the batches of the leases, one after the other.
     async fn learn(&mut self, assignment: &v1::Assignment, leases: &[Lease]) -> Result<Learned, Error> {
         let mut learned = Learned::default();
-        // The schedule's clock within a block: what this worker has done stands for all members.
+        // Position in the schedule within a block: every member is assumed to have done as much as this one.
         let mut clock = assignment.committed_frames;
         for lease in leases {
             for index in 0..lease.batches {
@@ -297,8 +299,8 @@ impl<'a> Session<'a> {
         self.client.report(report).await
     }
 
-    /// What goes with this member if it leaves now, as a 2-norm. In `fixed` nothing does: the run goes back to a checkpoint,
-    /// where its residual is.
+    /// The residual that is lost if this member leaves now, as a 2-norm. In `fixed` nothing is lost: the run falls
+    /// back to a checkpoint that contains the residual.
     fn lost_norm(&self) -> f64 {
         match self.around.experiment.cluster.membership {
             Membership::Fixed => 0.0,

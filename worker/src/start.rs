@@ -1,4 +1,4 @@
-//! The model that a run starts from, as the coordinator keeps it in the run's folder.
+//! The model that a run starts from; the coordinator keeps a copy in the run's folder.
 
 use crate::Error;
 use stentor_acoustic::{AcousticModel, NamedParameter};
@@ -8,7 +8,7 @@ use stentor_experiment::Experiment;
 use stentor_shards::Normalisation;
 use stentor_store::Store;
 
-/// The data as the run's model sees them: a run that starts from a model keeps its means and deviations.
+/// The data with the normalisation of the run's model: a run that starts from a model keeps its means and deviations.
 pub(crate) async fn seen_by_the_model(
     dataset: Dataset,
     run: &Store,
@@ -24,8 +24,8 @@ pub(crate) async fn seen_by_the_model(
     })
 }
 
-/// Gives a freshly drawn model the parameters that the run starts from: all, or all below the output layer. Without
-/// `model.start` it stays as it was drawn.
+/// Loads the parameters that the run starts from into a new model: all, or all below the output layer. Without
+/// `model.start` the model is not changed.
 pub(crate) async fn load(
     model: &dyn AcousticModel,
     run: &Store,

@@ -1,4 +1,5 @@
-//! A replica's state as objects of a checkpoint: what is deployed, what all replicas share, what is this worker's own.
+//! A replica's state as objects of a checkpoint: the parameters to deploy, what all replicas share, and what is this
+//! worker's own.
 
 use crate::Error;
 use crate::client::Doing;
@@ -11,10 +12,10 @@ use stentor_store::Store;
 
 /// Parameters to deploy, by name.
 const MODEL: &str = "model.safetensors";
-/// Optimiser and block momentum, where they are the same on every replica.
+/// Optimiser and block momentum, if they are the same on every replica.
 const REPLICATED: &str = "replicated.safetensors";
 
-/// Residual and own optimiser of one identity.
+/// Name of the object with residual and own optimiser of one identity.
 fn own_state(identity: &str) -> String {
     format!("state-{identity}.safetensors")
 }
@@ -47,14 +48,15 @@ pub(crate) async fn save(
     Ok(written)
 }
 
-/// Loads checkpoint `name` into a fresh replica. A newcomer takes a peer's optimiser and starts without a residual.
+/// Loads checkpoint `name` into a new replica. A newcomer takes another member's optimiser and starts without a
+/// residual.
 pub(crate) async fn load(
     replica: &mut Replica,
     run: &Store,
     name: &str,
     identity: &str,
 ) -> Result<(), Error> {
-    // Only what this worker needs is read, and verified while it is.
+    // Only the objects that this worker needs are read, and each is verified while it is read.
     let manifest = read_manifest(run, name).await?;
     let read = async |object: &str| -> Result<TensorFile, Error> {
         Ok(TensorFile::from_bytes(&read_object(run, &manifest, object).await?)?)
@@ -70,7 +72,10 @@ pub(crate) async fn load(
     }
     let peer = manifest.objects.iter().map(|o| &o.name).find(|n| n.starts_with("state-"));
     if let Some(peer) = peer {
-        tracing::info!(peer, "no state of this worker's own: taking a peer's optimiser, no residual");
+        tracing::info!(
+            peer,
+            "the checkpoint has no state of this worker: using a peer's optimiser and no residual"
+        );
         let mut state = read(peer).await?;
         state.tensors.remove(RESIDUAL);
         state.tensors.remove(BLOCK_RESIDUAL);
@@ -108,7 +113,7 @@ fn replicated(replica: &Replica) -> TensorFile {
     if let Some(block) = &replica.block {
         let parts = block.filter.parts();
         put(&mut file, BLOCK_DELTA, parts.delta);
-        // Hexadecimal bits: a checkpoint gives back the same number, not a close one.
+        // As hexadecimal bits: loading a checkpoint gives exactly the same number.
         file.metadata.insert(LOOK_AHEAD.into(), format!("{:016x}", parts.look_ahead_eta.to_bits()));
     }
     file

@@ -6,10 +6,10 @@ use stentor_shards::Normalisation;
 /// A work unit in memory: normalised features and targets of its utterances.
 #[derive(Debug, Default)]
 pub(crate) struct UnitData {
-    /// Width of a frame.
+    /// Number of values in a frame.
     dimension: usize,
     utterances: Vec<Utterance>,
-    /// Row groups that are not in it although they are the unit's.
+    /// Quarantined row groups of the unit, which are not in it.
     pub(crate) bad: Vec<BadRowGroup>,
 }
 
@@ -31,7 +31,7 @@ struct Soft {
 }
 
 impl UnitData {
-    /// Normalises and widens the rows of a unit.
+    /// Normalises the rows of a unit and converts them to f32.
     pub(crate) fn new(rows: &UnitRows, normalisation: &Normalisation) -> Self {
         let mut soft = rows.labels.iter().map(|row| Soft {
             k: row.top_k(),
@@ -51,12 +51,12 @@ impl UnitData {
         Self { dimension: normalisation.mean.len().max(1), utterances, bad: rows.bad.clone() }
     }
 
-    /// Frames of each utterance.
+    /// Number of frames of each utterance.
     pub(crate) fn lengths(&self) -> Vec<u32> {
         self.utterances.iter().map(|u| (u.features.len() / self.dimension) as u32).collect()
     }
 
-    /// Name of an utterance; empty for one that is not there.
+    /// Id of an utterance; empty if it does not exist.
     pub(crate) fn name(&self, utterance: usize) -> &str {
         self.utterances.get(utterance).map_or("", |utterance| &utterance.name)
     }
@@ -64,7 +64,7 @@ impl UnitData {
     /// Features and alignment of each utterance, for evaluation.
     ///
     /// # Errors
-    /// [`MissingTargets`](stentor_acoustic::Error::MissingTargets) where an utterance has no alignment.
+    /// [`MissingTargets`](stentor_acoustic::Error::MissingTargets) if an utterance has no alignment.
     pub(crate) fn aligned(&self) -> Result<Vec<Aligned<'_>>, stentor_acoustic::Error> {
         let missing =
             || stentor_acoustic::Error::MissingTargets { objective: "hard labels", missing: "an alignment" };
@@ -78,7 +78,7 @@ impl UnitData {
     /// Lays out chunks as a batch on `device`.
     ///
     /// # Errors
-    /// Whatever of labels and features does not fit the model or each other.
+    /// An error if labels and features do not fit the model or each other.
     pub(crate) fn batch(
         &self,
         chunks: &[Chunk],
@@ -100,7 +100,7 @@ impl UnitData {
                 .get((from - left) * self.dimension..(to + right) * self.dimension)?,
             left,
             right,
-            // A short alignment becomes an empty one, which the batch refuses with both lengths.
+            // If the alignment is too short, this becomes empty, and the batch refuses it with both lengths.
             hard: utterance.alignment.as_ref().map(|labels| labels.get(spans(1)).unwrap_or_default()),
             soft: utterance.soft.as_ref().map(|soft| SoftLabels {
                 k: soft.k,
@@ -160,7 +160,7 @@ mod tests {
         };
         assert_eq!(flat(&batch.targets.mask), [0., 1., 1., 0., 1., 1., 1., 0.]);
         assert_eq!(flat(batch.targets.hard.as_ref().unwrap()), [0., 2., 3., 0., 0., 1., 2., 0.]);
-        // Frame 1 of utterance a is (2, 3); its normalised form stands in the first cell.
+        // Frame 1 of utterance a is (2, 3); its normalised form is in the first cell.
         assert_eq!(flat(&batch.features)[..2], [0.5, 4.0]);
         let soft = batch.targets.soft.as_ref().unwrap();
         assert_eq!(flat(&soft.ids)[2..4], [4.0, 5.0]);

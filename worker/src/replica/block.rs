@@ -6,14 +6,14 @@ use stentor_exchange::{BlockMomentum, Tau, decode_dense, gtc};
 use stentor_experiment::{BlockDeltas, BlockMoments, Bmuf, BmufMomentum};
 use stentor_proto::v1::encoding::{Block as Encoding, Deltas};
 
-/// A worker's side of blockwise model-update filtering.
+/// A worker's side of blockwise model-update filtering (BMUF).
 pub(crate) struct Block {
     pub(crate) filter: BlockMomentum,
     pub(crate) kind: BmufMomentum,
     moments: BlockMoments,
-    /// What compression of the differences kept back; none where whole models go up.
+    /// The residual of compressed differences; `None` if whole models are sent.
     pub(crate) residual: Option<Residual>,
-    /// Frames in the model since replicas were last one (two-tier).
+    /// Frames learned since the last group exchange (two-tier).
     pub(crate) frames: u64,
 }
 
@@ -29,7 +29,7 @@ impl Block {
         }
     }
 
-    /// Codes what the block came to, with the optimiser's vectors where they are averaged.
+    /// Encodes the result of the block, with the optimiser's vectors if they are averaged.
     pub(crate) fn contribute(
         &mut self,
         encoding: &Encoding,
@@ -68,7 +68,7 @@ impl Block {
         }
     }
 
-    /// Filters the mean of all blocks and puts the model where the next block starts.
+    /// Filters the mean of all blocks and moves the model to the start of the next block.
     pub(crate) fn close(
         &mut self,
         encoding: &Encoding,
@@ -120,7 +120,8 @@ impl Block {
         Ok(())
     }
 
-    /// Moves the start of the next block to where its own η looks ahead: it is another one where members have changed.
+    /// Moves the start of the next block to the look-ahead point for its own η, which changes with the number of
+    /// members.
     pub(crate) fn look_ahead(&mut self, eta: f64, parameters: &ParameterVector) -> Result<(), Error> {
         if self.kind == BmufMomentum::Nesterov && self.filter.look_ahead_eta() != eta {
             self.filter.look_ahead(eta)?;

@@ -1,4 +1,4 @@
-//! A worker's copy of the model and its side of the exchange.
+//! A worker's copy of the model, and its side of the exchange.
 
 mod block;
 mod residual;
@@ -21,32 +21,32 @@ use stentor_exchange::{decode_dense, digest_f32, gtc};
 use stentor_experiment::{Experiment, GtcApply, Source, Strategy};
 use stentor_proto::v1::encoding::Kind;
 
-/// A worker's copy of the model and its side of the exchange.
+/// A worker's copy of the model, and its side of the exchange.
 ///
-/// Between rounds all replicas hold the same bits (two-tier: those of a group, until the groups meet). What a worker has
-/// alone is its residuals and, where each worker steps by itself, its optimiser.
+/// Between rounds all replicas have the same bits (two-tier: the replicas of a group, until the group exchange). Only
+/// the residuals are a worker's own, and the optimiser if each worker makes its own steps.
 pub(crate) struct Replica {
     pub(crate) model: Box<dyn AcousticModel>,
     pub(crate) optimizer: Box<dyn Optimizer>,
     pub(crate) strategy: Strategy,
-    /// Gradients or updates that were kept back: GTC, two-tier.
+    /// Residual of gradients or updates: GTC, two-tier.
     pub(crate) residual: Option<Residual>,
     /// The block-momentum filter: BMUF, two-tier.
     pub(crate) block: Option<Block>,
     annotated: Box<dyn Objective>,
     machine_labeled: Box<dyn Objective>,
     experiment: Arc<Experiment>,
-    /// What the open round is to contribute.
+    /// The contribution to the open round.
     vector: Vector,
 }
 
 /// What a round without a block contributes.
 enum Vector {
-    /// No batch was done.
+    /// No batch was computed.
     Nothing,
     /// The model's gradient.
     Gradient,
-    /// A step of the own optimiser.
+    /// A step of the worker's own optimiser.
     Step(Vec<f32>),
 }
 
@@ -72,7 +72,7 @@ impl Replica {
         replica
     }
 
-    /// What the strategy in force keeps, from its beginning.
+    /// Initialises the state of the strategy in force.
     fn take_sides(&mut self) {
         let exchange = &self.experiment.exchange;
         let thresholds = matches!(self.strategy, Strategy::Gtc | Strategy::TwoTier);
@@ -81,8 +81,8 @@ impl Replica {
         self.block = averages.then(|| Block::new(&exchange.bmuf, self.model.parameters().to_host()));
     }
 
-    /// Prepares for a round: takes another strategy's side where it has changed, from the parameters to deploy and with a
-    /// fresh optimiser, and looks ahead with the round's own block momentum.
+    /// Prepares for a round. If the strategy has changed, initialises its state, with the parameters to deploy and a
+    /// new optimiser. Then moves to the look-ahead point for the round's block momentum.
     pub(crate) fn begin(&mut self, strategy: Strategy, encoding: &Kind) -> Result<(), Error> {
         if strategy != self.strategy {
             if let Some(block) = &self.block {
@@ -92,7 +92,7 @@ impl Replica {
             self.optimizer.load_state(&stentor_acoustic::OptimizerState::default())?;
             self.take_sides();
         }
-        // In two-tier the model is ahead of the block's start by what the group has learned since.
+        // With two tiers the model is ahead of the block's start by what the group has learned since then.
         if let (Strategy::Bmuf, Kind::Block(block), Some(side)) = (strategy, encoding, &mut self.block) {
             side.look_ahead(block.momentum, self.model.parameters())?;
         }
@@ -100,17 +100,17 @@ impl Replica {
         Ok(())
     }
 
-    /// Whether what is thresholded are updates of the own optimiser.
+    /// Whether updates of the worker's own optimiser are thresholded.
     fn thresholds_updates(&self) -> bool {
         self.residual.is_some() && self.experiment.thresholds() == GtcApply::Update
     }
 
-    /// Whether what is thresholded are gradients times their source's factor on the learning rate.
+    /// Whether gradients are thresholded after multiplication by their source's factor on the learning rate.
     fn scales_gradients(&self) -> bool {
         self.residual.is_some() && self.experiment.scales_gradients()
     }
 
-    /// Whether the optimiser's state is one of this worker's own, rather than the same on every replica.
+    /// Whether the optimiser's state is the worker's own, rather than the same on every replica.
     pub(crate) fn steps_alone(&self) -> bool {
         self.block.is_some() || self.thresholds_updates()
     }
@@ -120,19 +120,20 @@ impl Replica {
         self.model.parameters().len()
     }
 
-    /// Digest of the parameters as they are on every replica between rounds.
+    /// Digest of the model's parameters, which are the same on every replica between rounds.
     pub(crate) fn digest(&self) -> u64 {
         self.model.parameters().with_host(digest_f32)
     }
 
-    /// 2-norm of what this worker alone keeps back: it is in no replica's parameters.
+    /// 2-norm of the worker's residuals, which are part of no replica's parameters.
     pub(crate) fn kept_norm(&self) -> f64 {
         let of_blocks = self.block.as_ref().and_then(|block| block.residual.as_ref());
         self.residual.iter().chain(of_blocks).map(|r| r.norm().powi(2)).sum::<f64>().sqrt()
     }
 
-    /// Goes forward and backward over a batch; returns its score and the gradient's norm before clipping. The whole `rate` is used
-    /// where the worker steps alone, its multiplier alone where gradients are thresholded with it.
+    /// Runs the forward and backward pass over a batch; returns its score and the gradient's norm before clipping. The
+    /// whole `rate` is used if the worker makes its own steps; only its multiplier if gradients are scaled before
+    /// thresholding.
     pub(crate) fn learn(&mut self, batch: &Batch, source: Source, rate: Rate) -> Result<(Score, f64), Error> {
         let objective = match source {
             Source::Annotated => &self.annotated,
@@ -156,13 +157,13 @@ impl Replica {
         Ok((score, norm))
     }
 
-    /// Takes a given gradient as if a batch had come to it.
+    /// Uses a given gradient as if a batch had produced it.
     pub(crate) fn pretend(&mut self, fill: impl FnOnce(&mut [f32]), rate: Rate) -> Result<(), Error> {
         self.model.parameters().change_host_gradient(fill)?;
         self.take_gradient(rate)
     }
 
-    /// The model's gradient is what the round contributes.
+    /// Makes the model's gradient the round's contribution.
     fn take_gradient(&mut self, rate: Rate) -> Result<(), Error> {
         if self.scales_gradients() && rate.multiplier != 1.0 {
             scale_gradient(self.model.parameters().gradient(), rate.multiplier)?;
@@ -171,7 +172,7 @@ impl Replica {
         Ok(())
     }
 
-    /// Codes what the round's batches came to. Nothing of it is adopted before [`apply`](Self::apply).
+    /// Encodes the result of the round's batches. No state changes before [`apply`](Self::apply).
     pub(crate) fn contribute(&mut self, encoding: &Kind, ranges: &[Range<usize>]) -> Result<Coded, Error> {
         let parameters = self.model.parameters();
         if let Kind::Block(block) = encoding {
@@ -198,10 +199,11 @@ impl Replica {
         }
     }
 
-    /// Takes a round's update in: the same bits on every replica.
+    /// Applies a round's update, which gives the same bits on every replica.
     ///
-    /// `counted`: whether this worker's contribution is in it. `frames`: behind the update. `rate`: of the round's source, used where
-    /// the optimiser is replicated; where gradients were thresholded with their own multiplier, its base alone.
+    /// `counted`: whether it contains this worker's contribution. `frames`: number of frames in the update. `rate`:
+    /// that of the round's source, used if the optimiser is replicated; if gradients were scaled before thresholding,
+    /// only its base is used.
     pub(crate) fn apply(
         &mut self,
         encoding: &Kind,
@@ -233,7 +235,8 @@ impl Replica {
         }
         let updates = self.thresholds_updates();
         let learning_rate = if self.scales_gradients() { rate.base } else { rate.whole() };
-        // A step that is nothing but a multiple of the mean is taken in one pass, and of signs only where they are.
+        // A step that is a plain multiple of the mean is applied in one pass; with signs, only to the values that were
+        // sent.
         let factor = if updates { Some(1.0) } else { self.optimizer.plain_factor(learning_rate) };
         if let Some(factor) = factor {
             return parameters.change_host(|values| {
@@ -260,7 +263,7 @@ impl Replica {
         Ok(())
     }
 
-    /// The parameters to deploy: with BMUF W, not the look-ahead point that the worker trains from.
+    /// The parameters to deploy: with BMUF W, not the look-ahead point where the worker's block starts.
     pub(crate) fn deployed(&self) -> Vec<f32> {
         match &self.block {
             Some(block) => block.filter.deployed().to_vec(),
@@ -282,7 +285,10 @@ impl Replica {
 }
 
 fn unexpected(strategy: Strategy, what: &str) -> Error {
-    Error::Protocol(format!("{what} was asked for in a run that exchanges by {}", strategy.name()))
+    Error::Protocol(format!(
+        "the coordinator requested {what}, but this run exchanges by {}",
+        strategy.name()
+    ))
 }
 
 fn host(tensor: &Tensor) -> Vec<f32> {

@@ -4,28 +4,28 @@ use std::ops::Range;
 use stentor_exchange::gtc::{Encoder, suggest_tau};
 use stentor_exchange::{Tau, encode_dense};
 
-/// What was kept back so far: r of gradient threshold compression, or of a block's compressed differences.
+/// The residual: r of gradient threshold compression, or of a block's compressed differences.
 #[derive(Debug)]
 pub(crate) struct Residual {
-    /// r, in units of what is coded.
+    /// r, in the units of the encoded values.
     pub(crate) kept: Vec<f32>,
-    /// r′: adopted when an update names this worker as a contributor.
+    /// r′: it replaces r when an update names this worker as a contributor.
     next: Vec<f32>,
     clip: Option<f32>,
     /// One for each range.
     encoders: Vec<Encoder>,
 }
 
-/// A coded contribution.
+/// An encoded contribution.
 #[derive(Debug, Default)]
 pub(crate) struct Coded {
-    /// One for each range; empty where the contribution is.
+    /// One for each range; empty if the contribution is.
     pub(crate) payloads: Vec<Bytes>,
-    /// Vectors in each payload.
+    /// Number of vectors in each payload.
     pub(crate) sections: u32,
     pub(crate) values_sent: u64,
     pub(crate) residual_norm: f64,
-    /// τ that would have sent the asked density; 0 where none was asked.
+    /// τ that would have sent the requested density; 0 if none was requested.
     pub(crate) suggested_tau: f32,
 }
 
@@ -34,7 +34,8 @@ impl Coded {
         self.payloads.iter().map(|p| p.len() as u64).sum()
     }
 
-    /// Whole vectors as f32, cut into ranges; a range's part of the first comes before its part of the second.
+    /// Whole vectors as f32, cut into ranges. Within a range, the part of the first vector comes before that of the
+    /// second.
     pub(crate) fn whole(vectors: &[&[f32]], ranges: &[Range<usize>]) -> Self {
         let payload = |range: &Range<usize>| {
             let mut bytes = encode_dense(&vectors[0][range.clone()]);
@@ -57,22 +58,22 @@ impl Residual {
         }
     }
 
-    /// What counted is not kept any more.
+    /// Replaces the residual by the one after the contribution, which an update has confirmed.
     pub(crate) fn adopt(&mut self) {
         std::mem::swap(&mut self.kept, &mut self.next);
     }
 
-    /// 2-norm of what is kept back.
+    /// 2-norm of the residual.
     pub(crate) fn norm(&self) -> f64 {
         self.kept.iter().map(|r| f64::from(*r).powi(2)).sum::<f64>().sqrt()
     }
 
-    /// τ that would send `density` of `vector` and what was kept; 0 says that none was asked for, or that there is none.
+    /// τ that would send `density` of `vector` plus residual; 0 if no density was requested, or no such τ exists.
     pub(crate) fn suggest(&self, vector: &[f32], density: f64) -> f32 {
         if density > 0.0 { suggest_tau(vector, &self.kept, density).unwrap_or(0.0) } else { 0.0 }
     }
 
-    /// Signs of ±τ.
+    /// Encodes `vector` plus residual as signs of ±τ.
     pub(crate) fn threshold(
         &mut self,
         vector: &[f32],
@@ -96,14 +97,14 @@ impl Residual {
         Ok(coded)
     }
 
-    /// The whole vector and all that was kept back, as f32.
+    /// Encodes `vector` plus the whole residual as f32.
     pub(crate) fn flush(&mut self, vector: &[f32], ranges: &[Range<usize>]) -> Coded {
         let all: Vec<f32> = vector.iter().zip(&self.kept).map(|(v, r)| v + r).collect();
         self.next.fill(0.0);
         Coded::whole(&[&all], ranges)
     }
 
-    /// The vector as bfloat16.
+    /// Encodes `vector` plus residual as bfloat16.
     pub(crate) fn halve(&mut self, vector: &[f32], ranges: &[Range<usize>]) -> Result<Coded, Error> {
         let mut coded = Coded { sections: 1, values_sent: vector.len() as u64, ..Coded::default() };
         for range in ranges {

@@ -1,4 +1,5 @@
-//! Rounds through the real core with its plan and thresholds, the real replicas, codec and sum; only gradients are made up.
+//! Rounds with the real state machine, its plan and thresholds, the real replicas, codec and sum; only the gradients
+//! are generated.
 
 use super::*;
 use crate::reducers::RangeSum;
@@ -22,7 +23,7 @@ fn experiment(sections: &str) -> Arc<Experiment> {
     Arc::new(Experiment::parse(&text).unwrap())
 }
 
-/// The schedule in front of `sections`: a constant rate, a fifth of the frames annotated.
+/// The schedule section followed by `sections`: a constant rate, a fifth of the frames annotated.
 fn scheduled(interleave: &str, sections: &str) -> Arc<Experiment> {
     experiment(&format!(
         "[schedule]\npasses = 1\nannotated_passes = 1\ninterleave = \"{interleave}\"\nlearning_rate = {RATE}\n\
@@ -36,22 +37,22 @@ fn replica(experiment: &Arc<Experiment>) -> Replica {
     Replica::new(model, experiment, experiment.exchange.strategy)
 }
 
-/// One range for one reducer.
+/// One range that covers everything, for one reducer.
 fn everything(replica: &Replica) -> Vec<Range<usize>> {
     std::iter::once(0..replica.len()).collect()
 }
 
-/// Gradients with a mean in every other value, those of the other source in the others, and three times as much noise.
+/// Gradients whose mean is in every other value, depending on the source, with noise of three times the size.
 fn fill(source: Source, round: u64, slot: u32, gradient: &mut [f32]) {
     let mut state = round * 2 + u64::from(slot) + 1;
     for (n, value) in gradient.iter_mut().enumerate() {
-        // SplitMix64; four 16-bit numbers add up to a bell.
+        // SplitMix64; the sum of four 16-bit numbers is roughly normal.
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let bell: f32 = (0..4).map(|k| f32::from((mixed >> (16 * k)) as u16) / 65_535.0 - 0.5).sum();
         let own = is_annotated(n) == (source == Source::Annotated);
-        // Four uniform numbers have a deviation of 0.577 together.
+        // The sum of four uniform numbers has a deviation of 0.577.
         *value = f32::from(own) * sign(n) + 3.0 / 0.577 * bell;
     }
 }
@@ -64,7 +65,7 @@ fn sign(place: usize) -> f32 {
     if place % 4 < 2 { 1.0 } else { -1.0 }
 }
 
-/// Mean over the places of a source of how far they went against its gradients' mean.
+/// How far the values of a source moved against its gradients' mean, on average.
 fn moved(before: &[f32], after: &[f32], annotated: bool) -> f64 {
     let places = (0..before.len()).filter(|&place| is_annotated(place) == annotated);
     let (sum, count) = places.fold((0.0, 0.0), |(sum, count), place| {
@@ -73,7 +74,7 @@ fn moved(before: &[f32], after: &[f32], annotated: bool) -> f64 {
     sum / count
 }
 
-/// A run of two workers from beginning to end.
+/// A run of two workers from start to end.
 struct Run {
     experiment: Arc<Experiment>,
     core: Core,
@@ -86,7 +87,7 @@ struct Run {
     thresholds: BTreeMap<Source, Vec<f32>>,
 }
 
-/// What a member brings to a round.
+/// A member's contribution to a round.
 struct Brought {
     frames: u64,
     payload: Bytes,
@@ -127,7 +128,7 @@ impl Run {
         Rate::at(&self.experiment.schedule, true, source, committed_frames, total_frames)
     }
 
-    /// To the end; the first replica's parameters before and after.
+    /// Runs to the end; returns the first replica's parameters before and after.
     fn train(&mut self) -> (Vec<f32>, Vec<f32>) {
         let before = self.replicas[0].model.parameters().to_host();
         while !self.assignments.is_empty() {
@@ -265,7 +266,7 @@ fn each_source_has_a_threshold_of_its_own() {
     );
     let mut run = Run::new(scheduled("batch", &gtc));
     let _ = run.train();
-    // Only the first round is whole, for want of a threshold.
+    // Only the first round sends whole vectors, because no threshold is known yet.
     let thresholds: usize = run.thresholds.values().map(Vec::len).sum();
     assert_eq!(thresholds as u64 + 1, run.rounds.values().sum::<u64>());
     let median = |source| {
@@ -300,7 +301,7 @@ fn the_multiplier_goes_into_gradients_that_sgd_takes_after_a_threshold_and_into_
         )
     };
     assert_eq!(sent(&gtc("sgd")), [2.0, 1.0]);
-    // Adam would divide it out again.
+    // Adam would divide the factor out again.
     assert_eq!(sent(&gtc("adam")), [1.0, 1.0]);
     assert_eq!(sent(SGD), [1.0, 1.0]);
 }

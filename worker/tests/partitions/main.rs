@@ -1,10 +1,10 @@
-//! Stories of bad networks: the real coordinator and the real workers on a simulated network that is cut, stalls, and
-//! loses hosts. Time is simulated too: a minute of a run passes in a second. Faults and delays come from seeds; which of
-//! several things that are ready a program does first does not, so that a seed is nearly, but not always, the same run.
+//! Network simulation: the real coordinator and the real workers on a simulated network with cut and stalled links and
+//! lost hosts. Time is simulated too: a minute of a run takes a second. Faults and delays come from seeds. Which of
+//! several ready steps a program takes first does not, so a seed does not always give the same run.
 //!
-//! The store is a folder that everybody reaches at all times, and certificates are left out.
+//! The store is a folder that all programs reach at all times, and connections are without TLS.
 
-// Failing is how a test speaks.
+// A test may fail by panicking.
 #![allow(clippy::unwrap_used)]
 
 mod storm;
@@ -25,7 +25,7 @@ struct Setup {
 }
 
 impl Setup {
-    /// A round waits 3 to 6 seconds for a contribution.
+    /// Starts a run in which a round waits 3 to 6 seconds for a contribution.
     fn start<'a>(&self, corpus: &'a Corpus) -> World<'a> {
         let Self { strategy, membership, seed } = self;
         let sections = format!(
@@ -37,7 +37,7 @@ impl Setup {
         World::new(corpus, &format!("{strategy}-{membership}-{seed}"), &sections, *seed)
     }
 
-    /// The parameters of a run that nothing happens to.
+    /// The parameters of a run without faults.
     fn undisturbed(self, corpus: &Corpus) -> Vec<u8> {
         Self { seed: 0, ..self }.start(corpus).finish().deployed
     }
@@ -124,7 +124,7 @@ fn a_line_that_stalls_for_less_than_a_round_waits_costs_nobody_anything() {
 #[test]
 fn when_the_coordinator_dies_everybody_goes_on_from_the_newest_checkpoint() {
     let corpus = corpus();
-    // Nobody else is lost: so the members, and their sums, stay the same in `elastic` too.
+    // No worker is lost, so members and their sums stay the same in `elastic` too.
     for setup in ["fixed", "elastic"].into_iter().flat_map(each_strategy) {
         let mut world = setup.start(&corpus);
         for checkpoints in [1, 2] {
@@ -176,7 +176,7 @@ fn who_is_cut_off_while_it_writes_the_last_checkpoint_does_not_leave_the_run_wit
     }
 }
 
-/// Storms of several seeds over each strategy in each membership.
+/// Random faults from several seeds, for each strategy and each membership.
 fn storms(seeds: impl IntoIterator<Item = u64>) {
     let corpus = corpus();
     for seed in seeds {
@@ -191,7 +191,8 @@ fn storms(seeds: impl IntoIterator<Item = u64>) {
 
 #[test]
 fn whatever_the_network_does_each_batch_counts_once() {
-    // Of the second, one storm (seed 41) broke a connection in the middle of a frame while a worker joined over it.
+    // With the second seed, one sequence of faults (seed 41) broke a connection in the middle of a frame while a
+    // worker joined over it.
     storms([0, 4]);
 }
 

@@ -1,25 +1,25 @@
-//! Faults of every kind on lines and hosts, drawn from a seed.
+//! Random sequences of all kinds of faults on links and hosts, from a seed.
 
 use crate::world::{COORDINATOR, WORKERS, World};
 use std::time::Duration;
 use turmoil::Sim;
 
-/// How often a message takes the whole line down with it, until the next one.
+/// Probability that a message breaks its link, until the next message.
 const FAIL_RATE: f64 = 5e-4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// Everything on a worker's line is lost.
+    /// All messages on a worker's link are lost.
     Cut(&'static str),
-    /// Everything in one direction is.
+    /// All messages in one direction are lost.
     Deaf { from: &'static str, to: &'static str },
-    /// Everything is late.
+    /// All messages are delayed.
     Stall(&'static str),
     /// The program dies.
     Death(&'static str),
 }
 
-/// Numbers from a seed (SplitMix64).
+/// Pseudo-random numbers from a seed (SplitMix64).
 struct Random(u64);
 
 impl Random {
@@ -35,7 +35,8 @@ impl Random {
         Duration::from_millis(least_ms + self.below(most_ms - least_ms))
     }
 
-    /// With how long it lasts: below or above what a round waits, or what a connection lives without a word.
+    /// A random fault and its duration, which may be shorter or longer than a round waits, or than an idle connection
+    /// survives.
     fn fault(&mut self) -> (Fault, Duration) {
         let worker = WORKERS[self.below(3) as usize];
         match self.below(6) {
@@ -50,7 +51,7 @@ impl Random {
 }
 
 impl Fault {
-    /// A line has one fault at a time, and so has a program.
+    /// Whether both faults concern the same link or program, which can have only one fault at a time.
     fn meets(self, other: Fault) -> bool {
         let line = |fault| match fault {
             Fault::Cut(worker) | Fault::Stall(worker) => Some(worker),
@@ -79,7 +80,7 @@ impl Fault {
     }
 }
 
-/// Lets the storm of `seed` pass over a run, for `lasts`; then all is as it was before.
+/// Injects random faults from `seed` into a run for `lasts`; then ends all faults.
 pub(crate) fn storm(world: &mut World<'_>, seed: u64, lasts: Duration) {
     let mut random = Random(seed);
     let mut open: Vec<(Duration, Fault)> = Vec::new();
@@ -92,7 +93,7 @@ pub(crate) fn storm(world: &mut World<'_>, seed: u64, lasts: Duration) {
         if now >= next {
             next = now + random.between(1_000, 8_000);
             let (fault, lasts) = random.fault();
-            // Whoever has finished needs no second life.
+            // A program that has finished is not started again.
             let over = matches!(fault, Fault::Death(host) if !world.sim.is_host_running(host));
             if !over && !open.iter().any(|(_, other)| fault.meets(*other)) {
                 fault.strike(&mut world.sim);
@@ -103,6 +104,6 @@ pub(crate) fn storm(world: &mut World<'_>, seed: u64, lasts: Duration) {
     }
     world.sim.set_fail_rate(0.0);
     open.into_iter().for_each(|(_, fault)| fault.mend(&mut world.sim));
-    // A line that the last message took down would stay so.
+    // A link that was broken by the last message would stay broken.
     WORKERS.into_iter().for_each(|worker| world.sim.release(worker, COORDINATOR));
 }

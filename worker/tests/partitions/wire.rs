@@ -1,4 +1,4 @@
-//! Connections of the simulated network, as the real programs take them.
+//! Connections of the simulated network, in the form that the real programs use.
 
 use futures::Stream;
 use std::io;
@@ -9,15 +9,15 @@ use tonic::codegen::http::Uri;
 use tonic::transport::server::Connected;
 use turmoil::net::{TcpListener, TcpStream};
 
-/// The coordinator's.
+/// Port of the coordinator.
 pub(crate) const PORT: u16 = 7400;
 
-/// The worker's side.
+/// Opens a worker's connection to the coordinator.
 pub(crate) async fn connect(uri: Uri) -> io::Result<TcpStream> {
     TcpStream::connect((uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(PORT))).await
 }
 
-/// The coordinator's side.
+/// The connections that the coordinator accepts.
 pub(crate) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Line>> + Send {
     futures::stream::unfold(listener, async |listener| {
         let accepted = listener.accept().await.map(|(stream, _)| Line(stream));
@@ -25,7 +25,7 @@ pub(crate) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<L
     })
 }
 
-/// A connection that tells tonic nothing about its other end.
+/// A connection without information about its peer for tonic.
 pub(crate) struct Line(TcpStream);
 
 impl Connected for Line {

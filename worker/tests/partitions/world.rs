@@ -1,5 +1,5 @@
-//! A cluster on a simulated network: the real coordinator and the real workers, each a host with a clock of its own that
-//! only moves when all hosts have nothing left to do.
+//! A cluster on a simulated network: the real coordinator and the real workers, each on a host with a clock of its own
+//! that only advances when no host has anything left to do.
 
 use crate::wire;
 use serde_json::Value;
@@ -17,18 +17,18 @@ use turmoil::Sim;
 use turmoil::net::TcpListener;
 
 pub(crate) const COORDINATOR: &str = "coordinator";
-/// They join in the order of their names: so each has the slot of its number.
+/// They join in the order of their names, so each has the slot of its number.
 pub(crate) const WORKERS: [&str; 3] = ["worker-0", "worker-1", "worker-2"];
 
-/// How far all hosts go before messages are looked at again.
+/// How long all hosts run before messages are delivered again.
 const TICK: Duration = Duration::from_millis(10);
-/// What nothing takes longer than.
+/// Upper bound for any wait.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// A folder with data, runs beside them, and what the data are.
+/// A folder with data and the runs, and the manifest of the data.
 pub(crate) type Corpus = (TempDir, FeatureManifest);
 
-/// A run in the making.
+/// A run that has not ended yet.
 pub(crate) struct World<'a> {
     pub(crate) sim: Sim<'static>,
     /// For messages.
@@ -36,13 +36,13 @@ pub(crate) struct World<'a> {
     run: PathBuf,
     data: &'a FeatureManifest,
     progress: mpsc::UnboundedReceiver<Progress>,
-    /// That have closed, those that are void by now among them.
+    /// Number of closed rounds, including those that are void now.
     pub(crate) rounds: u64,
-    /// The newest of them was the last one of the run.
+    /// Whether the last round of the run has closed.
     pub(crate) is_done: bool,
 }
 
-/// A run that came to its end.
+/// A run that has ended.
 pub(crate) struct Ended {
     pub(crate) name: String,
     pub(crate) events: Vec<Value>,
@@ -51,8 +51,8 @@ pub(crate) struct Ended {
 }
 
 impl<'a> World<'a> {
-    /// A coordinator and its workers at the beginning of a run. The network's delays are drawn
-    /// from `seed`: at least 30 ms a message, 110 ms on average, 430 ms at most.
+    /// A coordinator and its workers at the start of a run. The network's delays are drawn from `seed`: at least 30 ms
+    /// per message, 110 ms on average, 430 ms at most.
     pub(crate) fn new((folder, data): &'a Corpus, name: &str, sections: &str, seed: u64) -> Self {
         let experiment = read_experiment(&write_experiment(folder.path(), name, sections)).unwrap();
         let run = folder.path().join(name);
@@ -75,7 +75,7 @@ impl<'a> World<'a> {
         Self { sim, name: format!("{name}, seed {seed}"), run, data, progress, rounds: 0, is_done: false }
     }
 
-    /// Lets a tick pass.
+    /// Advances the simulation by one tick.
     pub(crate) fn step(&mut self) {
         let stepped = self.sim.step();
         while let Ok(progress) = self.progress.try_recv() {
@@ -87,7 +87,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Lets `time` pass.
+    /// Advances the simulation by `time`.
     pub(crate) fn pass(&mut self, time: Duration) {
         let until = self.sim.elapsed() + time;
         while self.sim.elapsed() < until {
@@ -95,7 +95,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Lets time pass until `condition` holds.
+    /// Advances the simulation until `condition` holds.
     pub(crate) fn until(&mut self, what: &str, condition: impl Fn(&mut Self) -> bool) {
         let patience = self.sim.elapsed() + PATIENCE;
         while !condition(self) {
@@ -106,13 +106,13 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Checkpoints that are published.
+    /// Number of published checkpoints.
     pub(crate) fn checkpoints(&self) -> usize {
         let folders = std::fs::read_dir(self.run.join("checkpoints")).into_iter().flatten().flatten();
         folders.filter(|folder| folder.path().join("manifest.json").is_file()).count()
     }
 
-    /// Lets the run come to its end. Every program must have ended well, and each batch have counted exactly once.
+    /// Runs until the end. Every program must have ended without error, and each batch must have counted exactly once.
     pub(crate) fn finish(mut self) -> Ended {
         self.until("the end", |world| {
             let mut hosts = WORKERS.into_iter().chain([COORDINATOR]);
@@ -161,7 +161,7 @@ async fn worker(identity: &str) -> turmoil::Result {
 }
 
 impl Ended {
-    /// Slots that contributed to each round, in the order of time.
+    /// Slots that contributed to each round, in chronological order.
     pub(crate) fn contributors(&self) -> Vec<Vec<u64>> {
         let rounds = self.events.iter().filter(|event| event["event"] == "round");
         let slots = |event: &Value| {
@@ -170,7 +170,7 @@ impl Ended {
         rounds.map(slots).collect()
     }
 
-    /// Why each member went that did not finish the run, in words.
+    /// Why each member that did not finish the run was lost, in words.
     pub(crate) fn losses(&self) -> Vec<&str> {
         let changes = self.events.iter().filter(|event| event["event"] == "members");
         let reasons = changes.map(|event| event["reason"].as_str().unwrap());
@@ -179,7 +179,7 @@ impl Ended {
             .collect()
     }
 
-    /// The checkpoints that the run went back to, each with the reason; none: the beginning.
+    /// The checkpoints that the run fell back to, each with the reason; `None`: the start of the run.
     pub(crate) fn returns(&self) -> Vec<(Option<&str>, &str)> {
         let returns = self.events.iter().filter(|event| event["event"] == "fell-back");
         returns.map(|event| (event["checkpoint"].as_str(), event["reason"].as_str().unwrap())).collect()
