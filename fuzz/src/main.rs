@@ -1,7 +1,9 @@
-//! Feeds every decoder of bytes from network and disk with inputs that libFuzzer makes up, guided by the edges they reach.
+//! Feeds every decoder of bytes from network and disk with inputs that libFuzzer generates, guided by the edges that
+//! they reach.
 //!
-//! One program for all targets: `STENTOR_FUZZ_TARGET` names the one to run. With `STENTOR_FUZZ_SEEDS` it only writes the
-//! target's valid examples to that folder. `cargo xtask fuzz` builds it, sets both, and counts.
+//! One program contains all targets; `STENTOR_FUZZ_TARGET` names the one to run. If `STENTOR_FUZZ_SEEDS` is set, the
+//! program only writes the target's valid examples to that folder. `cargo xtask fuzz` builds the program, sets both
+//! variables, and counts the inputs.
 #![no_main]
 
 mod targets;
@@ -10,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::OnceLock;
 use targets::{TARGETS, Target};
 
-/// The target that was asked for.
+/// The target named in the environment.
 static CHOSEN: OnceLock<&'static Target> = OnceLock::new();
 
 fuzz_target!(init: choose(), |data: &[u8]| {
@@ -20,7 +22,7 @@ fuzz_target!(init: choose(), |data: &[u8]| {
 });
 
 fn choose() {
-    // The shard reader catches panics of the Parquet decoder, as it must; only one that comes out here is a crash.
+    // The shard reader has to catch panics of the Parquet decoder. Only a panic that reaches this program is a crash.
     std::panic::set_hook(Box::new(|_| {}));
     let name = std::env::var("STENTOR_FUZZ_TARGET").unwrap_or_default();
     let Some(target) = TARGETS.iter().find(|target| target.name == name) else {

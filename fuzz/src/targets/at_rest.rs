@@ -17,7 +17,7 @@ const DIMENSION: usize = 4;
 const FEATURES: FeatureLayout = FeatureLayout { dimension: DIMENSION, senones: 3 };
 const LABELS: LabelLayout = LabelLayout { top_k: 2, senones: 3 };
 
-/// A whole Parquet file of which nothing is known.
+/// A whole Parquet file without a manifest.
 pub(crate) fn shard(data: &[u8]) {
     let bytes = Bytes::copy_from_slice(data);
     let _ = examine_shard("x", &bytes);
@@ -53,17 +53,17 @@ fn label_row(number: u16, frames: u16) -> LabelRow {
 pub(crate) fn shard_seeds() -> Vec<Vec<u8>> {
     let features = [vec![feature_row(0, 3), feature_row(1, 2)], vec![feature_row(2, 1)]];
     let labels = [vec![label_row(0, 3), label_row(1, 2)], vec![label_row(2, 1)]];
-    let (features, _) = encode_feature_shard("x", &features, FEATURES).expect("rows as they must be");
-    let (labels, _) = encode_label_shard("x", &labels, LABELS).expect("rows as they must be");
-    let (one, _) = encode_label_shard("x", &[vec![label_row(0, 1)]], LABELS).expect("rows as they must be");
+    let (features, _) = encode_feature_shard("x", &features, FEATURES).expect("valid rows");
+    let (labels, _) = encode_label_shard("x", &labels, LABELS).expect("valid rows");
+    let (one, _) = encode_label_shard("x", &[vec![label_row(0, 1)]], LABELS).expect("valid rows");
     vec![features.to_vec(), labels.to_vec(), one.to_vec()]
 }
 
-/// A manifest of features or labels, as whoever opens a set reads it; the shards are not there.
+/// A manifest of features or labels, read as when a set is opened; the shards do not exist.
 pub(crate) fn shard_manifest(data: &[u8]) {
     let store = Store::in_memory();
     block_on(async {
-        store.put("manifest.json", Bytes::copy_from_slice(data)).await.expect("a store in memory takes all");
+        store.put("manifest.json", Bytes::copy_from_slice(data)).await.expect("a store in memory does not fail");
         if let Ok(set) = FeatureSet::open(&store).await {
             let manifest = set.manifest();
             let _ = (manifest.frames(), manifest.utterances(), manifest.inputs_fingerprint());
@@ -82,23 +82,23 @@ pub(crate) fn shard_manifest_seeds() -> Vec<Vec<u8>> {
         let senone = |i: u8| Senone { name: format!("S{i}"), phone: "P".into(), silence: i == 0, state: i };
         let settings = Features { mel_bins: 2, stack: 2, ..Features::default() };
         let options = FeatureSetOptions::new(settings, (0..3).map(senone).collect(), 8000.0);
-        let mut writer = FeatureWriter::new(features.clone(), options).expect("options as they must be");
+        let mut writer = FeatureWriter::new(features.clone(), options).expect("valid options");
         for number in 0..3 {
-            writer.push(feature_row(number, 3)).await.expect("a row as it must be");
+            writer.push(feature_row(number, 3)).await.expect("a valid row");
         }
         let normalisation = Normalisation { mean: vec![0.0; DIMENSION], std: vec![1.0; DIMENSION] };
         let manifest: FeatureManifest =
-            writer.finish(Some(normalisation), BTreeMap::new()).await.expect("a store in memory takes all");
+            writer.finish(Some(normalisation), BTreeMap::new()).await.expect("a store in memory does not fail");
         let rows = [(0..3).map(|number| label_row(number, 3)).collect()];
         let (bytes, info) =
-            encode_label_shard("part-00000.parquet", &rows, LABELS).expect("rows as they must be");
-        publish_shard(&labels, &info.file, bytes).await.expect("a store in memory takes all");
+            encode_label_shard("part-00000.parquet", &rows, LABELS).expect("valid rows");
+        publish_shard(&labels, &info.file, bytes).await.expect("a store in memory does not fail");
         let of_labels = LabelManifest::new("t".into(), &manifest, 2, manifest.senones.clone(), vec![info]);
         of_labels
             .expect("labels of these features")
             .publish(&labels)
             .await
-            .expect("a store in memory takes all");
+            .expect("a store in memory does not fail");
         let read = async |store: &Store| store.get("manifest.json").await.expect("just written").to_vec();
         vec![read(&features).await, read(&labels).await]
     })
@@ -106,12 +106,12 @@ pub(crate) fn shard_manifest_seeds() -> Vec<Vec<u8>> {
 
 const CHECKPOINT: &str = "000001-0000000007";
 
-/// A checkpoint's manifest, as whoever resumes reads it.
+/// A checkpoint's manifest, read as when a run is resumed.
 pub(crate) fn checkpoint(data: &[u8]) {
     let run = Store::in_memory();
     block_on(async {
         let folder = run.child("checkpoints").child(CHECKPOINT);
-        folder.put("manifest.json", Bytes::copy_from_slice(data)).await.expect("a store in memory takes all");
+        folder.put("manifest.json", Bytes::copy_from_slice(data)).await.expect("a store in memory does not fail");
         if let Ok(manifest) = stentor_checkpoint::read_manifest(&run, CHECKPOINT).await {
             assert_eq!(manifest.name, CHECKPOINT);
             let _ = stentor_coordinator::saved_state(&manifest);
@@ -140,7 +140,7 @@ pub(crate) fn checkpoint_seeds() -> Vec<Vec<u8>> {
         folder
             .put("model.safetensors", Bytes::from_static(model))
             .await
-            .expect("a store in memory takes all");
+            .expect("a store in memory does not fail");
         stentor_checkpoint::publish(&run, &manifest).await.expect("a store in memory takes all");
         let name = format!("checkpoints/{CHECKPOINT}/manifest.json");
         vec![run.get(&name).await.expect("just written").to_vec()]
@@ -199,7 +199,7 @@ fn saved() -> Saved {
     }
 }
 
-/// The core's state in a checkpoint: a position that passes its check can be gone on from.
+/// The state machine's state in a checkpoint: a run must be able to continue from a position that passes its check.
 pub(crate) fn state(data: &[u8]) {
     let Ok(saved) = serde_json::from_slice::<Saved>(data) else { return };
     let plan = plan();
@@ -210,7 +210,7 @@ pub(crate) fn state(data: &[u8]) {
     for _ in 0..4 {
         let Some(work) = position.assign(&plan, &[0, 1, 2], RoundSize::Block(2)) else { break };
         position.commit(&plan, &work, &[1].into()).expect("the round just dealt");
-        position.check(&plan).expect("a round leads from one sound position to another");
+        position.check(&plan).expect("a position stays valid after a round");
     }
 }
 

@@ -4,7 +4,7 @@ use stentor_exchange::{
 };
 use stentor_experiment::BmufWeights;
 
-/// Values of the vectors that messages are about: of every form's short and long paths.
+/// Length of the vectors in the messages, chosen so that every form's short and long paths occur.
 const VALUES: usize = 500;
 
 fn tau() -> Tau {
@@ -19,12 +19,12 @@ pub(crate) fn signs(data: &[u8]) {
     let added = gtc::decode_add(data, &mut counts);
     let applied = gtc::decode_mean(data, &mut mean);
     let scaled = gtc::add_scaled(data, &mut mean, 0.5);
-    // They agree about what is a message.
+    // Both functions must accept the same messages.
     assert_eq!(added.is_ok(), applied.is_ok());
     assert_eq!(added.is_ok(), scaled.is_ok());
     if let (Ok(header), Ok((_, decoded))) = (read, gtc::decode_counts(data, VALUES)) {
         assert_eq!(decoded, counts);
-        // What was read can be written, and reads the same again.
+        // A decoded message can be encoded, and decodes to the same values.
         let mut again = Vec::new();
         gtc::encode_counts(&decoded, header.tau, header.divisor, &mut again).expect("counts of a message");
         assert_eq!(gtc::decode_counts(&again, VALUES).expect("just written").1, decoded);
@@ -32,7 +32,7 @@ pub(crate) fn signs(data: &[u8]) {
 }
 
 pub(crate) fn sign_seeds() -> Vec<Vec<u8>> {
-    // Densities and magnitudes that lead to each of the four forms.
+    // Densities and magnitudes for each of the four forms.
     let pattern = |every: usize, most: i32| {
         let value = |i: usize| if i % every == 0 { (i as i32 * 7 % (2 * most + 1)) - most } else { 0 };
         (0..VALUES).map(value).collect::<Vec<i32>>()
@@ -58,7 +58,7 @@ pub(crate) fn floats(data: &[u8]) {
         let mut mean = WeightedMean::new(VALUES);
         let _ = mean.add_payload(3, data, precision);
         let _ = mean.finish_payload();
-        // The same bytes in parts of odd sizes, and at odd places.
+        // The same bytes in parts of odd sizes, and at odd offsets.
         let Ok(mut streaming) = StreamingMean::new(VALUES, &[0, 2]) else { continue };
         let _ = streaming.open(0, 3);
         let mut at = 0;
@@ -81,7 +81,7 @@ pub(crate) fn float_seeds() -> Vec<Vec<u8>> {
     vec![encode_dense(&values), halves, encode_dense(&values[..8]), Vec::new()]
 }
 
-/// Contributions of several members, one after the other: each begins with its slot, frames and length.
+/// Contributions of several members, one after the other; each begins with its slot, frames and length.
 pub(crate) fn reducer(data: &[u8]) {
     let Some((&kind, mut rest)) = data.split_first() else { return };
     let spec = match kind % 3 {

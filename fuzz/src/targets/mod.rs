@@ -1,15 +1,16 @@
-//! What is fuzzed: a decoder each, with valid examples to start from.
+//! The fuzz targets: one for each decoder, with valid examples to start from.
 
 mod at_rest;
 mod messages;
 mod tables;
 mod wire;
 
-/// A decoder of bytes from outside.
+/// A decoder of untrusted bytes.
 pub(crate) struct Target {
-    /// As on the command line.
+    /// Its name on the command line.
     pub(crate) name: &'static str,
-    /// Decodes, and uses what comes out as the programs do. Must not panic, hang or eat memory, whatever the bytes.
+    /// Decodes the bytes, and uses the result as the programs do. Must not panic, hang or use much memory, whatever
+    /// the bytes.
     pub(crate) run: fn(&[u8]),
     /// Valid examples.
     pub(crate) seeds: fn() -> Vec<Vec<u8>>,

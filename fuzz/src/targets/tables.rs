@@ -5,7 +5,7 @@ use stentor_audio::{Ctm, CtmKind, DataDirectory, Extent, Recording, Utterance};
 use stentor_experiment::Experiment;
 use tempfile::TempDir;
 
-/// An experiment file: what passes can be written out, and reads the same again.
+/// An experiment file: if it is accepted, it can be written out and reads the same again.
 pub(crate) fn experiment(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(experiment) = Experiment::parse(text) {
@@ -24,8 +24,8 @@ pub(crate) fn experiment_seeds() -> Vec<Vec<u8>> {
     vec![short.into(), long.expect("a valid experiment").to_toml().into_bytes()]
 }
 
-/// The only place that this process writes to: in memory where the system has such a folder, for a disk has hundreds of inputs a
-/// second only.
+/// The only folder that this process writes to. It is in memory if the system has such a folder, because a disk allows
+/// only hundreds of inputs a second.
 fn scratch() -> &'static Path {
     static SCRATCH: OnceLock<TempDir> = OnceLock::new();
     let make = || tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
@@ -34,7 +34,7 @@ fn scratch() -> &'static Path {
 
 const TABLES: [&str; 6] = ["wav.scp", "segments", "text", "utt2spk", "utt2group", "reco2file_and_channel"];
 
-/// A data directory: the tables one after the other, with a line of `---` between them.
+/// A data directory: its tables one after the other, separated by lines of `---`.
 pub(crate) fn kaldi(data: &[u8]) {
     let mut parts = split(data).into_iter();
     for table in TABLES {
@@ -77,7 +77,7 @@ pub(crate) fn ctm(data: &[u8]) {
         let Ok(ctm) = Ctm::open(&path, kind) else { continue };
         let first = data.split(|b| b.is_ascii_whitespace()).find(|word| !word.is_empty()).unwrap_or_default();
         for name in [std::str::from_utf8(first).unwrap_or_default(), "u1"] {
-            // Looked up by its own name, and as a segment of the recording of that name.
+            // Looked up by its own name, and as a segment of the recording with that name.
             let utterance = |id: &str, extent| Utterance {
                 id: id.to_owned(),
                 line: 1,

@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 use stentor_plan::{Catalogue, Lease, Plan, RowGroup};
 use stentor_proto::{PayloadAssembler, v1};
 
-/// A message: its first byte says of which kind. Decoded, converted, and checked as its receiver does.
+/// A message, whose first byte selects its type. It is decoded, converted, and checked as its receiver does.
 pub(crate) fn run(data: &[u8]) {
     let Some((&kind, bytes)) = data.split_first() else { return };
     match kind % 9 {
@@ -31,7 +31,7 @@ pub(crate) fn run(data: &[u8]) {
             let _ = stentor_proto::strategy(request.strategy);
         }),
         _ => {
-            // A payload in parts, against the bound that its header promised.
+            // A payload in parts, with the length that its header announced as the limit.
             let limit = u64::from(bytes.first().copied().unwrap_or(0)) * 8;
             let mut assembler = PayloadAssembler::new(limit);
             let whole = bytes.chunks(61).all(|part| assembler.push(part).is_ok());
@@ -43,7 +43,7 @@ pub(crate) fn run(data: &[u8]) {
 
 fn decode<M: Message + Default + PartialEq>(bytes: &[u8], used: impl FnOnce(M)) {
     if let Ok(message) = M::decode(bytes) {
-        // Unknown fields are dropped, and what is left says the same again.
+        // Unknown fields are dropped, and the rest encodes to the same message.
         let again = M::decode(&*message.encode_to_vec()).expect("just encoded");
         assert_eq!(message.encode_to_vec(), again.encode_to_vec());
         used(message);
