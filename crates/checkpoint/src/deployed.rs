@@ -10,19 +10,19 @@ struct Final {
     checkpoint: String,
 }
 
-/// A trained model: what it is and its parameters.
+/// A trained model: its description and its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeployedModel {
-    /// Of its checkpoint.
+    /// The manifest of its checkpoint.
     pub manifest: Manifest,
-    /// By name.
+    /// The parameters by name.
     pub parameters: TensorFile,
 }
 
-/// Makes checkpoint `name` the result of `run`: what [`DeployedModel::load`] finds there.
+/// Makes checkpoint `name` the result of `run`, which [`DeployedModel::load`] loads.
 ///
 /// # Errors
-/// An error about the checkpoint where its model cannot be read, [`Error::Store`].
+/// An error about the checkpoint if its model cannot be read, [`Error::Store`].
 pub async fn deploy(run: &Store, name: &str) -> Result<(), Error> {
     let manifest = read_manifest(run, name).await?;
     read_object(run, &manifest, MODEL).await?;
@@ -31,7 +31,7 @@ pub async fn deploy(run: &Store, name: &str) -> Result<(), Error> {
     Ok(run.put(FINAL, text.into()).await?)
 }
 
-/// The checkpoint that `final.json` names; none where the run is not finished.
+/// The checkpoint that `final.json` names; `None` if the run is not finished.
 pub(crate) async fn deployed_name(run: &Store) -> Result<Option<String>, Error> {
     let bytes = match run.get(FINAL).await {
         Err(error) if error.is_not_found() => return Ok(None),
@@ -44,7 +44,7 @@ pub(crate) async fn deployed_name(run: &Store) -> Result<Option<String>, Error> 
     Ok(Some(named.checkpoint))
 }
 
-/// The folder of the checkpoint that `store` stands for: itself, or the one that its run deploys.
+/// The folder of the checkpoint for `store`: itself if it is a checkpoint, or the one that its run deploys.
 pub(crate) async fn model_folder(store: &Store) -> Result<Store, Error> {
     match deployed_name(store).await? {
         Some(name) => Ok(checkpoint_store(store, &name)),
@@ -57,26 +57,27 @@ pub(crate) async fn model_folder(store: &Store) -> Result<Store, Error> {
 }
 
 impl DeployedModel {
-    /// Loads the model of a finished run or of a checkpoint, whichever folder `store` is. Parameters are verified.
+    /// Loads the model of a finished run or of a checkpoint; `store` may be the folder of either. Parameters are
+    /// verified.
     ///
     /// # Errors
-    /// [`Error::NoModel`] where it is neither, with the checkpoints it could have been; else what is wrong with the
-    /// checkpoint.
+    /// [`Error::NoModel`] if it is neither, with the names of checkpoints that could be used instead; otherwise what
+    /// is wrong with the checkpoint.
     pub async fn load(store: &Store) -> Result<Self, Error> {
         let copy = ModelCopy::read(store).await?;
         let parameters = TensorFile::from_bytes(copy.bytes())?;
         Ok(DeployedModel { manifest: copy.into_manifest(), parameters })
     }
 
-    /// The manifest of what [`DeployedModel::load`] loads, without its parameters.
+    /// The manifest of the model that [`DeployedModel::load`] loads, without its parameters.
     ///
     /// # Errors
-    /// As there, but for the parameters.
+    /// As [`DeployedModel::load`], except for the parameters.
     pub async fn describe(store: &Store) -> Result<Manifest, Error> {
         read_manifest_in(&model_folder(store).await?).await
     }
 
-    /// Tells models apart: the digest of the parameters' file and the features they were trained on.
+    /// Identifies the model: the digest of the parameters' file and the features it was trained on.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let digest = self.manifest.object(MODEL).map_or(0, |object| object.digest);

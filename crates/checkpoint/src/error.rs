@@ -3,18 +3,18 @@ use crate::layout::CHECKPOINTS;
 use stentor_store::Fault;
 use thiserror::Error;
 
-/// What can be wrong with a checkpoint, or prevent one.
+/// Why a checkpoint cannot be read or written.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] stentor_store::Error),
-    /// An object is not what a tensor file looks like.
+    /// An object is not a valid tensor file.
     #[error(transparent)]
     Tensors(#[from] Malformed),
-    /// A name that cannot be a checkpoint's or an object's.
+    /// A name that is not valid for a checkpoint or an object.
     #[error(
-        "`{name}` cannot name a checkpoint or an object of one: expected letters, digits and -_.@+=:, found {found}"
+        "`{name}` is not a valid name for a checkpoint or its objects: expected letters, digits and -_.@+=:, found {found}"
     )]
     Name {
         /// As given.
@@ -22,10 +22,10 @@ pub enum Error {
         /// What is wrong with it.
         found: String,
     },
-    /// A manifest that cannot be read as one.
+    /// A manifest that cannot be read.
     #[error("{location} is damaged: expected a manifest, found {reason}")]
     Manifest {
-        /// Of the manifest.
+        /// The manifest's location.
         location: String,
         /// What is wrong with it.
         reason: String,
@@ -33,37 +33,37 @@ pub enum Error {
     /// A manifest whose text does not match its digest.
     #[error("{location} is damaged: expected digest {expected}, found {found}")]
     ManifestDigest {
-        /// Of the manifest.
+        /// The manifest's location.
         location: String,
-        /// As written in front of it.
+        /// The digest written in front of the text.
         expected: String,
-        /// Of the text that is there.
+        /// The digest of the text.
         found: String,
     },
-    /// A manifest of another layout.
+    /// A manifest with another schema version.
     #[error("{location} has schema version {found}, expected {expected}: use the program that wrote it")]
     SchemaVersion {
-        /// Of the manifest.
+        /// The manifest's location.
         location: String,
-        /// This program's.
+        /// This program's version.
         expected: u32,
-        /// The file's.
+        /// The file's version.
         found: u64,
     },
     /// A manifest in the folder of another checkpoint.
     #[error("{location} is out of place: expected the manifest of {expected}, found that of {found}")]
     Misplaced {
-        /// Of the manifest.
+        /// The manifest's location.
         location: String,
-        /// The folder's name.
+        /// The name of the folder.
         expected: String,
-        /// The manifest's.
+        /// The name in the manifest.
         found: String,
     },
-    /// An object is not there, or not in the manifest.
+    /// An object does not exist, or is not in the manifest.
     #[error("{location} lacks `{object}`")]
     MissingObject {
-        /// Of the checkpoint.
+        /// The checkpoint's location.
         location: String,
         /// Name within the checkpoint.
         object: String,
@@ -71,37 +71,37 @@ pub enum Error {
     /// An object of another length than the manifest says.
     #[error("{location} is damaged: expected {expected} bytes, found {found}")]
     ObjectSize {
-        /// Of the object.
+        /// The object's location.
         location: String,
-        /// The manifest's.
+        /// The length in the manifest.
         expected: u64,
-        /// The store's.
+        /// The length in the store.
         found: u64,
     },
     /// An object with other bytes than the manifest says.
     #[error("{location} is damaged: expected digest {expected:016x}, found {found:016x}")]
     ObjectDigest {
-        /// Of the object.
+        /// The object's location.
         location: String,
-        /// The manifest's.
+        /// The digest in the manifest.
         expected: u64,
-        /// Of the bytes that are there.
+        /// The digest of the object's bytes.
         found: u64,
     },
-    /// A checkpoint of this name was published with other content.
+    /// A checkpoint with this name was published with other content.
     #[error(
         "{location} exists with other content: another coordinator writes to the same run, or a round was repeated"
     )]
     NameTaken {
-        /// Of the manifest.
+        /// The manifest's location.
         location: String,
     },
     /// A manifest that could be written but not read back.
-    #[error("checkpoint {name} cannot be published, for its manifest would not load: {reason}")]
+    #[error("checkpoint {name} cannot be published because its manifest would not load: {reason}")]
     Unloadable {
-        /// Of the checkpoint.
+        /// The checkpoint's name.
         name: String,
-        /// What would go wrong.
+        /// Why it would not load.
         reason: String,
     },
     /// Neither a finished run nor a checkpoint.
@@ -112,7 +112,7 @@ pub enum Error {
     NoModel {
         /// As given.
         location: String,
-        /// Published checkpoints of the run, any of which could be named instead.
+        /// Published checkpoints of the run, any of which could be given instead.
         checkpoints: Vec<String>,
     },
     /// A set of shards where a model was to be.
@@ -136,7 +136,7 @@ fn listed(location: &str, checkpoints: &[String]) -> String {
 }
 
 impl Error {
-    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    /// A stable id that does not depend on the message; docs/errors.md documents it.
     #[must_use]
     pub fn id(&self) -> &'static str {
         match self {
@@ -157,7 +157,7 @@ impl Error {
         }
     }
 
-    /// The store's own error, where the store is at fault rather than what is in it.
+    /// The store's error, if the store failed and not the data in it.
     #[must_use]
     pub fn store(&self) -> Option<&stentor_store::Error> {
         match self {
@@ -166,8 +166,8 @@ impl Error {
         }
     }
 
-    /// Whether the checkpoint itself is at fault, so that an older one may serve; else the store is, and the same
-    /// checkpoint may load in a while.
+    /// Whether the checkpoint itself is damaged, so that an older one may be used. Otherwise the store failed, and the
+    /// same checkpoint may load later.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         self.store().is_none_or(|store| matches!(store.fault(), Fault::NotFound | Fault::Range))

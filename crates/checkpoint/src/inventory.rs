@@ -38,11 +38,11 @@ pub async fn inventory(run: &Store) -> Result<Vec<Retained>, Error> {
     Ok(folders)
 }
 
-/// Deletes what [`retention`] says and returns the names of the deleted folders. To be called by the run's one
-/// coordinator; `needed`: checkpoints that it would go back to, or deploy.
+/// Deletes what [`retention`] selects and returns the names of the deleted folders. Only the run's one coordinator may
+/// call this. `needed`: checkpoints that the run would fall back to, or deploy.
 ///
 /// # Errors
-/// [`Error::Store`]; what was deleted until then stays deleted, and a later call goes on.
+/// [`Error::Store`]; folders deleted before the error stay deleted, and a later call continues.
 pub async fn retain(run: &Store, keep: usize, needed: &BTreeSet<String>) -> Result<Vec<String>, Error> {
     let mut deleted = Vec::new();
     for Action::Delete(name) in retention(&inventory(run).await?, keep, needed) {
@@ -56,7 +56,7 @@ pub async fn retain(run: &Store, keep: usize, needed: &BTreeSet<String>) -> Resu
     Ok(deleted)
 }
 
-/// Removes what programs that died while they wrote to checkpoints of `run` have left unfinished: [`Store::sweep`].
+/// Removes unfinished files in checkpoints of `run` whose writers died: [`Store::sweep`].
 pub async fn sweep(run: &Store) {
     run.child(CHECKPOINTS).sweep("").await;
 }

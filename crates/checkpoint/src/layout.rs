@@ -3,22 +3,22 @@ use stentor_store::Store;
 
 /// Object with the parameters to deploy.
 pub const MODEL: &str = "model.safetensors";
-/// Object that makes a folder a checkpoint.
+/// Object whose existence makes a folder a checkpoint.
 pub const MANIFEST: &str = "manifest.json";
 /// Object of a run that names the checkpoint to deploy.
 pub(crate) const FINAL: &str = "final.json";
-/// Folder of a run.
+/// Folder with the checkpoints of a run.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
-/// Folder of a run that holds the model it started from.
+/// Folder of a run with the model that it started from.
 pub(crate) const START: &str = "start";
 
-/// The name of the checkpoint before `round` of `lineage`. Names sort by age.
+/// The name of the checkpoint before `round` of `lineage`. Sorting names sorts by age.
 #[must_use]
 pub fn checkpoint_name(lineage: u64, round: u64) -> String {
     format!("{lineage:06}-{round:010}")
 }
 
-/// Lineage and round of a name made by [`checkpoint_name`]; none for other names.
+/// Lineage and round of a name made by [`checkpoint_name`]; `None` for other names.
 #[must_use]
 pub fn checkpoint_age(name: &str) -> Option<(u64, u64)> {
     let (lineage, round) = name.split_once('-')?;
@@ -32,7 +32,7 @@ pub fn checkpoint_store(run: &Store, name: &str) -> Store {
     run.child(CHECKPOINTS).child(name)
 }
 
-/// Names come from other machines and from files: none may lead out of its folder.
+/// Checks a name from another machine or a file: it must not lead out of its folder.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let wrong = |found: String| Err(Error::Name { name: name.to_owned(), found });
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.@+=:".contains(c);

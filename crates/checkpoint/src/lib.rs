@@ -1,25 +1,26 @@
-//! Checkpoints: how the state of a run is laid out, published, found again and thinned out.
+//! Checkpoints: layout, publication, search, and retention of a run's saved state.
 //!
 //! A checkpoint is a folder `checkpoints/<name>/` of the run's store:
 //!
 //! | object | |
 //! |---|---|
 //! | `model.safetensors` | parameters to deploy |
-//! | `replicated.safetensors` | what is the same on every replica beside them |
+//! | `replicated.safetensors` | other state that is the same on every replica |
 //! | `state-<identity>.safetensors` | a member's residual and own optimiser |
-//! | `manifest.json` | published last: what the checkpoint holds, with a digest of each object |
+//! | `manifest.json` | published last: the content of the checkpoint, with a digest of each object |
 //!
-//! **Invariant:** a checkpoint exists when its manifest does. A folder without a manifest is none, whatever is in it: it
-//! is being written, or was abandoned.
+//! **Invariant:** a checkpoint exists when its manifest does. A folder without a manifest is not a checkpoint,
+//! whatever it contains: it is being written, or was abandoned.
 //!
-//! **Invariant:** a published manifest never changes. [`publish`] may be repeated; with other content it is refused.
+//! **Invariant:** a published manifest never changes. [`publish`] may be repeated; it refuses other content.
 //!
-//! **Invariant:** nothing is believed unread. Each object's size and xxh3 digest stand in the manifest, the manifest's own
-//! digest stands in front of it, and [`newest_valid`] passes over what does not match and says why.
+//! **Invariant:** all content is verified. The manifest holds each object's size and xxh3 digest, its own digest is in
+//! front of it, and [`newest_valid`] skips checkpoints that do not match and returns the reason.
 //!
-//! A run that starts from another model keeps a copy of it in `start/`, laid out like a checkpoint ([`ModelCopy`]).
+//! A run that starts from another model keeps a copy of it in `start/`, with the layout of a checkpoint
+//! ([`ModelCopy`]).
 //!
-//! No pickle and no code in any file: [`TensorFile`] holds numbers and nothing else.
+//! No file contains pickle or code: [`TensorFile`] holds only numbers.
 
 mod deployed;
 mod error;
@@ -46,7 +47,7 @@ pub use retention::{Action, Retained, Standing, retention};
 pub use start::{ModelCopy, start_store};
 pub use tensors::{Malformed, NamedTensor, TensorFile};
 
-/// The digest by which objects are told apart: 64-bit xxh3. It finds accidents, not forgeries.
+/// The digest of an object: 64-bit xxh3. It detects accidental changes, not forgeries.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(bytes)

@@ -5,35 +5,35 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use stentor_store::Store;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Bytes of an object that are held at once while it is verified.
+/// Maximum number of bytes of an object that are in memory while it is verified.
 const PIECE: u64 = 8 << 20;
-/// Objects that are verified side by side: a checkpoint of many workers has as many objects, and a store far away answers
-/// each question late.
+/// Number of objects that are verified concurrently: a checkpoint of many workers has many objects, and a distant
+/// store takes long to answer each request.
 const AT_ONCE: usize = 8;
 
-/// The newest checkpoint that is whole, and those that were passed over.
+/// The newest valid checkpoint, and the damaged ones that were skipped.
 #[derive(Debug, Default)]
 pub struct Newest {
-    /// None where there is no valid checkpoint.
+    /// `None` if there is no valid checkpoint.
     pub manifest: Option<Manifest>,
-    /// Damaged checkpoints, newest first as far as that could be read. Those older than `manifest` are not looked at
-    /// beyond their manifests.
+    /// Damaged checkpoints, newest first as far as their age is known. Of those older than `manifest`, only the
+    /// manifests are checked.
     pub broken: Vec<Broken>,
 }
 
 /// A checkpoint that cannot be used.
 #[derive(Debug)]
 pub struct Broken {
-    /// Its folder.
+    /// The name of its folder.
     pub name: String,
     /// What is wrong with it.
     pub error: Error,
 }
 
-/// Reads the manifest of checkpoint `name` without looking at the objects it lists.
+/// Reads the manifest of checkpoint `name`, but not the objects that it lists.
 ///
 /// # Errors
-/// [`Error::Store`] where it is not there, else what is wrong with it.
+/// [`Error::Store`] if it does not exist, otherwise what is wrong with it.
 pub async fn read_manifest(run: &Store, name: &str) -> Result<Manifest, Error> {
     check_name(name)?;
     let folder = checkpoint_store(run, name);
@@ -45,10 +45,10 @@ pub async fn read_manifest(run: &Store, name: &str) -> Result<Manifest, Error> {
     Ok(manifest)
 }
 
-/// Whether checkpoint `name` is published: it then stays whole until retention deletes it.
+/// Whether checkpoint `name` is published. It then stays whole until retention deletes it.
 ///
 /// # Errors
-/// [`Error::Name`]; [`Error::Store`] where the store does not answer.
+/// [`Error::Name`]; [`Error::Store`] if the store does not answer.
 pub async fn is_published(run: &Store, name: &str) -> Result<bool, Error> {
     check_name(name)?;
     Ok(checkpoint_store(run, name).exists(MANIFEST).await?)
@@ -69,21 +69,21 @@ pub(crate) async fn read_manifest_in(folder: &Store) -> Result<Manifest, Error> 
 }
 
 /// Reads the manifest of checkpoint `name` and verifies size and digest of every object, in bounded memory. This reads
-/// the whole checkpoint; who needs one object only takes [`read_manifest`] and [`read_object`].
+/// the whole checkpoint; to read only one object, use [`read_manifest`] and [`read_object`].
 ///
 /// # Errors
-/// As [`read_manifest`]; [`Error::MissingObject`], [`Error::ObjectSize`], [`Error::ObjectDigest`] for the first object that
-/// is not as listed.
+/// As [`read_manifest`]; [`Error::MissingObject`], [`Error::ObjectSize`], [`Error::ObjectDigest`] for the first object
+/// that does not match the manifest.
 pub async fn load_manifest(run: &Store, name: &str) -> Result<Manifest, Error> {
     let manifest = read_manifest(run, name).await?;
     verify(&checkpoint_store(run, name), &manifest).await?;
     Ok(manifest)
 }
 
-/// Reads an object of a checkpoint, verified.
+/// Reads and verifies an object of a checkpoint.
 ///
 /// # Errors
-/// [`Error::MissingObject`] where the manifest does not list it or the store does not have it, [`Error::ObjectSize`],
+/// [`Error::MissingObject`] if the manifest does not list it or the store does not have it, [`Error::ObjectSize`],
 /// [`Error::ObjectDigest`], [`Error::Store`].
 pub async fn read_object(run: &Store, manifest: &Manifest, name: &str) -> Result<Bytes, Error> {
     read_object_in(&checkpoint_store(run, &manifest.name), manifest, name).await
@@ -97,11 +97,11 @@ pub(crate) async fn read_object_in(folder: &Store, manifest: &Manifest, name: &s
     Ok(bytes)
 }
 
-/// The newest checkpoint of `run` that is whole. Damaged ones are passed over and named in [`Newest::broken`].
+/// The newest valid checkpoint of `run`. Damaged ones are skipped and listed in [`Newest::broken`].
 ///
 /// # Errors
-/// [`Error::Store`] where the store does not answer: going back to an older checkpoint would then throw work away for a
-/// fault that may pass.
+/// [`Error::Store`] if the store does not answer: falling back to an older checkpoint would then lose work because of
+/// a temporary fault.
 pub async fn newest_valid(run: &Store) -> Result<Newest, Error> {
     let mut newest = Newest::default();
     let mut manifests = Vec::new();
@@ -134,10 +134,11 @@ pub(crate) async fn published(run: &Store) -> Result<Vec<String>, Error> {
     Ok(names.filter(|name| check_name(name).is_ok()).map(ToOwned::to_owned).collect())
 }
 
-/// Verifies the checkpoint in `folder` whole, whatever the folder's name, and says of every object what is wrong with it.
+/// Verifies every object of the checkpoint in `folder`, whatever the folder's name. Returns for each what is wrong
+/// with it.
 ///
 /// # Errors
-/// As [`read_manifest`]; [`Error::Store`] where the store does not answer.
+/// As [`read_manifest`]; [`Error::Store`] if the store does not answer.
 pub async fn verify_objects(folder: &Store) -> Result<Vec<(Object, Option<Error>)>, Error> {
     let manifest = read_manifest_in(folder).await?;
     let checks = manifest.objects.into_iter().map(async |object| {
@@ -150,7 +151,7 @@ pub async fn verify_objects(folder: &Store) -> Result<Vec<(Object, Option<Error>
     stream::iter(checks.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await
 }
 
-/// The first object, in the order of the manifest, that is not as listed.
+/// Fails with the first object, in the order of the manifest, that does not match it.
 async fn verify(folder: &Store, manifest: &Manifest) -> Result<(), Error> {
     let checks = manifest.objects.iter().cloned().map(|object| verify_object(folder.clone(), object));
     stream::iter(checks.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await
@@ -159,7 +160,7 @@ async fn verify(folder: &Store, manifest: &Manifest) -> Result<(), Error> {
 async fn verify_object(folder: Store, object: Object) -> Result<(), Error> {
     let name = &object.name;
     let bytes = folder.size(name).await.map_err(|e| absent(&folder, name, e))?;
-    // A size that is wrong is told as such, and not as a wrong digest.
+    // A wrong size is reported as such, and not as a wrong digest.
     compare(&folder, &object, Found { bytes, digest: object.digest })?;
     let mut hash = Xxh3::new();
     let mut at = 0;
@@ -171,7 +172,7 @@ async fn verify_object(folder: Store, object: Object) -> Result<(), Error> {
     compare(&folder, &object, Found { bytes, digest: hash.digest() })
 }
 
-/// What an object turned out to be.
+/// Actual length and digest of an object.
 #[derive(Clone, Copy)]
 struct Found {
     bytes: u64,

@@ -2,50 +2,50 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
-/// Version of the manifest's layout.
+/// Schema version of manifests.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// What a checkpoint holds and where it stands in its run.
+/// The content of a checkpoint and its position in its run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// [`SCHEMA_VERSION`] of the program that wrote it.
     pub schema_version: u32,
-    /// Program and version.
+    /// Name and version of the program that wrote it.
     pub created_by: String,
-    /// The folder's name.
+    /// The name of its folder.
     pub name: String,
     /// The run it belongs to.
     pub run_id: String,
     /// Rises when a run falls back to a checkpoint.
     pub lineage: u64,
-    /// The first round that is not in it.
+    /// The first round that is not part of it.
     pub round: u64,
     /// Frames committed, as planned.
     pub committed_frames: u64,
     /// Frames of the whole run.
     pub total_frames: u64,
-    /// `dense`, `gtc` or `bmuf`.
+    /// `dense`, `gtc`, `bmuf` or `two-tier`.
     pub strategy: String,
-    /// The model's shape.
+    /// The model's architecture and sizes.
     pub model: ModelDescription,
-    /// Of the features it was trained on.
+    /// Fingerprint of the features it was trained on.
     pub features_fingerprint: String,
-    /// `[features]`, as the feature set's manifest has them; null where unknown.
+    /// `[features]`, as in the feature set's manifest; null if unknown.
     pub features: Value,
-    /// The model's outputs in order, as the feature set's manifest has them; null where unknown.
+    /// The model's outputs in order, as in the feature set's manifest; null if unknown.
     pub senones: Value,
-    /// What is done to features before they enter the model.
+    /// Normalisation of features before they enter the model.
     pub normalisation: Option<Normalisation>,
-    /// Score on the dev data, where there is any.
+    /// Score on the dev data, if there are any.
     pub dev: Option<DevResult>,
-    /// Everything else in the folder.
+    /// All other objects in the folder.
     pub objects: Vec<Object>,
-    /// The coordinator's own state.
+    /// The coordinator's state.
     pub coordinator: Value,
     /// The checkpoint published before it.
     pub previous: Option<String>,
-    /// The model that the run started from; none where its weights were drawn.
+    /// The model that the run started from; `None` if its weights were drawn from the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
 }
@@ -54,14 +54,14 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// The run that trained it.
+    /// The run that trained the model.
     pub run_id: String,
-    /// Its checkpoint in that run.
+    /// The model's checkpoint in that run.
     pub checkpoint: String,
-    /// Of its parameters' object.
+    /// Digest of the object with its parameters.
     #[serde(with = "hexadecimal")]
     pub digest: u64,
-    /// Whether its output layer was left out, and drawn anew.
+    /// Whether its output layer was left out, and a new one drawn.
     pub new_output: bool,
 }
 
@@ -73,19 +73,19 @@ impl fmt::Display for Origin {
     }
 }
 
-/// All that is needed to build a model whose parameters are then loaded.
+/// What is needed to build a model, into which parameters are then loaded.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelDescription {
-    /// `[model]` of the experiment, presets written out.
+    /// `[model]` of the experiment, with presets resolved.
     pub model: Value,
-    /// Values of a frame.
+    /// Number of values in a frame.
     pub inputs: usize,
-    /// Outputs.
+    /// Number of outputs.
     pub senones: usize,
 }
 
-/// Mean and standard deviation of each value of a frame: a model sees (x − mean) / std.
+/// Mean and standard deviation of each value of a frame: the model's input is (x − mean) / std.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalisation {
@@ -99,11 +99,11 @@ pub struct Normalisation {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DevResult {
-    /// Frames scored.
+    /// Number of frames scored.
     pub frames: u64,
-    /// Nats a frame.
+    /// Nats per frame.
     pub loss: f64,
-    /// Wrong frames over senones, percent.
+    /// Share of frames whose most probable senone is wrong, in percent.
     pub frame_error: f64,
 }
 
@@ -113,16 +113,16 @@ pub struct DevResult {
 pub struct Object {
     /// Name within the folder.
     pub name: String,
-    /// Length.
+    /// Length in bytes.
     pub bytes: u64,
-    /// [`digest`](crate::digest) of its bytes; in the file as 16 hexadecimal digits, for not every reader of JSON knows
-    /// 64-bit integers.
+    /// [`digest`](crate::digest) of its bytes. In the file it is written as 16 hexadecimal digits, because not every
+    /// JSON reader supports 64-bit integers.
     #[serde(with = "hexadecimal")]
     pub digest: u64,
 }
 
 impl Default for Manifest {
-    /// A manifest by this program that describes nothing yet.
+    /// A manifest written by this program, without content.
     fn default() -> Self {
         Manifest {
             schema_version: SCHEMA_VERSION,
@@ -149,21 +149,21 @@ impl Default for Manifest {
 }
 
 impl Manifest {
-    /// The manifest with this normalisation; without one where `mean` is empty.
+    /// The manifest with this normalisation, or without one if `mean` is empty.
     #[must_use]
     pub fn with_normalisation(self, mean: Vec<f32>, std: Vec<f32>) -> Self {
         let normalisation = (!mean.is_empty()).then_some(Normalisation { mean, std });
         Manifest { normalisation, ..self }
     }
 
-    /// The entry of an object.
+    /// The entry for an object.
     #[must_use]
     pub fn object(&self, name: &str) -> Option<&Object> {
         self.objects.iter().find(|object| object.name == name)
     }
 
-    /// Newer checkpoints compare as greater. A later lineage is newer whatever its round: it began with a fall-back, which
-    /// made void what an earlier lineage had committed beyond.
+    /// Sort key: newer checkpoints compare as greater. A later lineage is newer, whatever its round: it began with a
+    /// fall-back, which made later commits of earlier lineages void.
     pub(crate) fn age(&self) -> (u64, u64, &str) {
         (self.lineage, self.round, &self.name)
     }

@@ -2,14 +2,14 @@ use crate::layout::{MANIFEST, MODEL, check_name, checkpoint_store};
 use crate::{Error, Manifest, seal};
 use stentor_store::{Put, Store};
 
-/// Makes the objects that `manifest` lists a checkpoint of `run`, by writing the manifest. The objects must be in the store
-/// already; their sizes are checked, their bytes were digested by those who wrote them.
+/// Publishes the objects that `manifest` lists as a checkpoint of `run`, by writing the manifest. The objects must
+/// already be in the store. Their sizes are checked; their digests were computed by their writers.
 ///
-/// May be repeated: publishing the same manifest again does nothing and answers [`Put::AlreadyThere`].
+/// May be repeated: publishing the same manifest again changes nothing and returns [`Put::AlreadyThere`].
 ///
 /// # Errors
-/// [`Error::MissingObject`] or [`Error::ObjectSize`] where an object is not there as listed, [`Error::NameTaken`] where a
-/// checkpoint of this name has other content, [`Error::Unloadable`] for a manifest that could not be read back,
+/// [`Error::MissingObject`] or [`Error::ObjectSize`] if an object does not match the manifest, [`Error::NameTaken`] if
+/// a checkpoint with this name has other content, [`Error::Unloadable`] for a manifest that could not be read back,
 /// [`Error::Store`].
 pub async fn publish(run: &Store, manifest: &Manifest) -> Result<Put, Error> {
     check_name(&manifest.name)?;

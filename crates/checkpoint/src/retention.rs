@@ -1,47 +1,47 @@
 use crate::layout::checkpoint_age;
 use std::collections::BTreeSet;
 
-/// A folder among a run's checkpoints, as [`retention`] sees it.
+/// A folder among a run's checkpoints; the input of [`retention`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Retained {
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its state.
     pub standing: Standing,
 }
 
-/// What a folder among the checkpoints is.
+/// The state of a folder among the checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Standing {
     /// A checkpoint.
     Published {
-        /// Of its manifest.
+        /// Lineage in the manifest.
         lineage: u64,
-        /// Of its manifest.
+        /// Round in the manifest.
         round: u64,
-        /// Frame error on the dev data, percent, where it was measured.
+        /// Frame error on the dev data, in percent, if it was measured.
         dev: Option<f64>,
     },
-    /// The checkpoint that `final.json` names: never deleted.
+    /// The checkpoint named by `final.json`; it is never deleted.
     Deployed,
-    /// A folder whose manifest cannot be read. Left alone, for somebody to look at.
+    /// A folder whose manifest cannot be read. It is left unchanged, so that a person can examine it.
     Damaged,
     /// A folder without a manifest: being written, or abandoned.
     Unpublished,
 }
 
-/// What is to be done with a checkpoint.
+/// What to do with a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
-    /// Delete the folder of this name: the manifest first, so that a deletion cut short leaves an abandoned folder and no
-    /// damaged checkpoint.
+    /// Delete the folder with this name. Its manifest is deleted first, so that an interrupted deletion leaves an
+    /// abandoned folder and not a damaged checkpoint.
     Delete(String),
 }
 
-/// What to delete so that the newest `keep` (at least 1) checkpoints remain, and those of the names `needed`: only the run
-/// knows which one it would go back to, and which it calls the best; a better score may stand in one that has become void.
-/// Folders without a manifest are abandoned, and deleted, when they are older than all of the newest `keep`: a younger one may
-/// be in the making.
+/// What to delete so that the newest `keep` (at least 1) checkpoints remain, and those in `needed`. Only the run knows
+/// which one it would fall back to, and which is the best: a checkpoint with a better score may have become void.
+/// Folders without a manifest are abandoned, and deleted, if they are older than all of the newest `keep`; a newer one
+/// may still be written.
 #[must_use]
 pub fn retention(folders: &[Retained], keep: usize, needed: &BTreeSet<String>) -> Vec<Action> {
     let mut published: Vec<_> = folders

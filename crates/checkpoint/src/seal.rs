@@ -1,4 +1,4 @@
-//! A manifest as bytes: its JSON text, and a digest of that text before it.
+//! A manifest as bytes: its JSON text, preceded by a digest of that text.
 
 use crate::layout::check_name;
 use crate::{Error, Manifest, SCHEMA_VERSION, digest};
@@ -35,7 +35,7 @@ struct Version {
     schema_version: u64,
 }
 
-/// The same manifest always gives the same bytes.
+/// Encodes a manifest; the same manifest always gives the same bytes.
 pub(crate) fn encode(manifest: &Manifest) -> Result<Bytes, Error> {
     let name = &manifest.name;
     let unloadable = |reason: String| Error::Unloadable { name: name.clone(), reason };
@@ -45,7 +45,8 @@ pub(crate) fn encode(manifest: &Manifest) -> Result<Bytes, Error> {
     let sealed = SealedOut { xxh3, manifest: &raw };
     let mut bytes = serde_json::to_vec_pretty(&sealed).map_err(|e| unloadable(e.to_string()))?;
     bytes.push(b'\n');
-    // JSON has no NaN and no infinity: better no checkpoint now than one that cannot be read when it is needed.
+    // JSON has no NaN and no infinity. It is better to fail now than to publish a checkpoint that cannot be read
+    // later.
     let read = decode(&bytes, name).map_err(|e| unloadable(e.to_string()))?;
     if read != *manifest {
         return Err(unloadable("a number in it is not finite".into()));
@@ -53,7 +54,7 @@ pub(crate) fn encode(manifest: &Manifest) -> Result<Bytes, Error> {
     Ok(bytes.into())
 }
 
-/// `location` is for messages.
+/// Decodes and verifies a manifest. `location` is for messages.
 pub(crate) fn decode(bytes: &[u8], location: &str) -> Result<Manifest, Error> {
     let damaged =
         |e: serde_json::Error| Error::Manifest { location: location.to_owned(), reason: e.to_string() };
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn a_manifest_cut_off_anywhere_is_refused() {
         let bytes = encode(&manifest()).unwrap();
-        // Without its last line feed it is still whole.
+        // Without its last line feed it is still complete.
         for end in 0..bytes.len() - 1 {
             let error = decode(&bytes[..end], "here").unwrap_err();
             assert!(matches!(error, Error::Manifest { .. }) && error.is_damage(), "cut at {end}: {error}");

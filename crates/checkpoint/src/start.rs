@@ -6,14 +6,15 @@ use bytes::Bytes;
 use serde_json::Value;
 use stentor_store::Store;
 
-/// Where a run keeps the model that it started from: a folder like a checkpoint's, with the model and nothing of its run's
-/// state. So a run can be begun again, joined and replayed whatever has become of the place the model came from.
+/// The folder in which a run keeps the model that it started from. It is laid out like a checkpoint, but contains only
+/// the model and no state of the run. So a run can be started again, joined and replayed, even if the original model
+/// is gone.
 #[must_use]
 pub fn start_store(run: &Store) -> Store {
     run.child(START)
 }
 
-/// A trained model as it lies in a store, verified, to be kept elsewhere.
+/// A copy of a trained model, verified, to be written to another store.
 #[derive(Debug, Clone)]
 pub struct ModelCopy {
     manifest: Manifest,
@@ -21,10 +22,10 @@ pub struct ModelCopy {
 }
 
 impl ModelCopy {
-    /// Reads the model of a finished run or of a checkpoint, whichever folder `store` is.
+    /// Reads the model of a finished run or of a checkpoint; `store` may be the folder of either.
     ///
     /// # Errors
-    /// [`Error::NoModel`] where it is neither; else what is wrong with the checkpoint.
+    /// [`Error::NoModel`] if it is neither; otherwise what is wrong with the checkpoint.
     pub async fn read(store: &Store) -> Result<Self, Error> {
         let folder = model_folder(store).await?;
         let manifest = read_manifest_in(&folder).await?;
@@ -32,13 +33,13 @@ impl ModelCopy {
         Ok(Self { manifest, bytes })
     }
 
-    /// Of the checkpoint.
+    /// The manifest of its checkpoint.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// The object of its parameters.
+    /// The object with its parameters.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
     }
@@ -47,7 +48,8 @@ impl ModelCopy {
         self.manifest
     }
 
-    /// Writes it to `folder`: parameters, then a manifest that names nothing else. Name, run and digest stay the model's own.
+    /// Writes it to `folder`: the parameters, then a manifest that lists only these. Name, run and digest stay those
+    /// of the model.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -61,7 +63,7 @@ impl ModelCopy {
 }
 
 impl Origin {
-    /// The model that `manifest` describes, as one to start from.
+    /// The model that `manifest` describes, as the start of a run.
     #[must_use]
     pub fn of(manifest: &Manifest, new_output: bool) -> Self {
         Self {

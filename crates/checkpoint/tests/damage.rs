@@ -1,4 +1,4 @@
-//! Whatever happens to the newest checkpoint's files, the one before it is found, and why is said.
+//! If files of the newest checkpoint are damaged, the previous one is used, and the reason is reported.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod common;
@@ -7,7 +7,7 @@ use common::Run;
 use std::path::Path;
 use stentor_checkpoint::{DeployedModel, Error, Manifest, deploy, newest_valid};
 
-/// Two checkpoints; the newer one is damaged by `damage`, given its folder. Returns the complaint.
+/// Two checkpoints, of which `damage` damages the newer one, given its folder. Returns the reported error.
 async fn complaint(damage: impl FnOnce(&Path)) -> Error {
     let run = Run::new();
     let older = run.publish(0, 10).await;
@@ -37,7 +37,8 @@ async fn an_object_cut_off_at_any_class_of_offset_is_named() {
     for object in &manifest.objects {
         let whole = std::fs::read(run.path(&manifest.name, &object.name)).unwrap();
         let header_end = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
-        // Empty, in the length, after it, in the header, after it, in the first number, after it, in the last one.
+        // Empty; within the length, after it; within the header, after it; within the first number, after it; within
+        // the last one.
         for end in [0, 3, 8, header_end / 2, header_end, header_end + 1, header_end + 4, whole.len() - 1] {
             let error = complaint(|folder| {
                 let path = folder.join(&object.name);
@@ -167,7 +168,7 @@ async fn a_store_that_fails_is_no_reason_to_fall_back() {
     let run = Run::new();
     run.publish(0, 10).await;
     let newer = run.publish(0, 20).await;
-    // A link to itself: the file may be there, but the system does not give it.
+    // A link to itself: the system fails to read the file although it may exist.
     let path = run.path(&newer.name, "state-worker-0.safetensors");
     std::fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink(&path, &path).unwrap();

@@ -1,4 +1,4 @@
-//! The life of a checkpoint: written, published, found again, thinned out, deployed.
+//! The life cycle of a checkpoint: written, published, found, deleted, deployed.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod common;
@@ -182,7 +182,7 @@ async fn a_model_is_loaded_from_a_run_and_from_a_checkpoint() {
 
     let folder = run.folder.path().join("checkpoints").join(&first.name);
     assert_eq!(DeployedModel::load(&Store::open(folder.to_str().unwrap()).unwrap()).await.unwrap(), model);
-    // A copy under another name.
+    // A copy with another name.
     let copy = run.folder.path().join("deployed");
     std::fs::rename(folder, &copy).unwrap();
     let copied = DeployedModel::load(&Store::open(copy.to_str().unwrap()).unwrap()).await.unwrap();

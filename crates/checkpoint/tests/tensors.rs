@@ -1,4 +1,5 @@
-//! Tensor files: what is written comes back, other implementations agree, and every malformed file is told apart.
+//! Tensor files: written content is read back, other implementations agree, and each kind of malformed file has its
+//! own error.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use proptest::prelude::*;
@@ -224,7 +225,7 @@ fn what_could_not_be_read_back_is_not_written() {
 }
 
 fn files() -> impl Strategy<Value = TensorFile> {
-    // Zero-sized tensors, single numbers, NaN with any payload and names of all kinds among them.
+    // Includes zero-sized tensors, single numbers, NaN with any payload, and names of all kinds.
     let tensor = prop::collection::vec(0_usize..4, 0..4).prop_flat_map(|shape| {
         let len = shape.iter().product::<usize>();
         prop::collection::vec(any::<u32>().prop_map(f32::from_bits), len)
@@ -279,7 +280,8 @@ proptest! {
             })
             .collect();
         let metadata: HashMap<String, String> = file.metadata.clone().into_iter().collect();
-        // Given an empty map instead of none, and no tensor, it writes a header that is not JSON.
+        // With an empty map and no tensor, the reference implementation writes a header that is not JSON; without a
+        // map it does not.
         let metadata = Some(metadata).filter(|m| !m.is_empty());
         let bytes = safetensors::serialize(views, metadata).unwrap();
         let read = TensorFile::from_bytes(&bytes).unwrap();
@@ -327,7 +329,7 @@ proptest! {
         let at = place.index(bytes.len());
         bytes[at] = byte;
         if let Ok(read) = TensorFile::from_bytes(&bytes) {
-            // Nothing was made up: the values are all there is in the file.
+            // No values are invented: they are as many as the file has.
             let values: usize = read.tensors.values().map(|t| t.values.len()).sum();
             prop_assert!(values * 4 <= bytes.len());
         }

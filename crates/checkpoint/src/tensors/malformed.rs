@@ -1,106 +1,106 @@
 use thiserror::Error;
 
-/// The ways in which bytes fail to be a tensor file.
+/// Why bytes are not a valid tensor file.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum Malformed {
-    /// No room for the header's length.
+    /// Too few bytes for the header's length.
     #[error("not a tensor file: expected at least 8 bytes, found {bytes}")]
     TooShort {
-        /// Of the file.
+        /// Length of the file.
         bytes: usize,
     },
-    /// A header longer than any of ours.
+    /// A header that is longer than allowed.
     #[error("not a tensor file: expected a header of at most {limit} bytes, found {length}")]
     HeaderTooLarge {
-        /// As the file says.
+        /// The length in the file.
         length: u64,
-        /// The bound.
+        /// The maximum.
         limit: u64,
     },
     /// The file ends within its header.
     #[error("the tensor file is cut off: expected a header of {length} bytes, found {available}")]
     HeaderTruncated {
-        /// As the file says.
+        /// The length in the file.
         length: u64,
         /// Bytes after the length.
         available: usize,
     },
-    /// A header that is no text.
+    /// A header that is not UTF-8 text.
     #[error("the tensor file's header is damaged: expected UTF-8, found something else at byte {at}")]
     HeaderNotUtf8 {
-        /// Within the header.
+        /// Offset within the header.
         at: usize,
     },
-    /// A header that is not JSON, or JSON of other things than tensors.
+    /// A header that is not JSON, or does not describe tensors.
     #[error("the tensor file's header is damaged: {reason}")]
     HeaderNotJson {
-        /// The parser's words.
+        /// The parser's error message.
         reason: String,
     },
-    /// More tensors than any of our models has.
+    /// More tensors than allowed.
     #[error("expected at most {limit} tensors in a file, found more")]
     TooManyTensors {
-        /// The bound.
+        /// The maximum.
         limit: usize,
     },
-    /// A name that stands twice in the header.
-    #[error("the tensor file's header is damaged: `{name}` stands in it twice")]
+    /// A name that occurs twice in the header.
+    #[error("the tensor file's header is damaged: `{name}` occurs in it twice")]
     RepeatedName {
-        /// Of the tensor, or `__metadata__`.
+        /// Name of the tensor, or `__metadata__`.
         name: String,
     },
-    /// A tensor of other numbers than f32.
+    /// A tensor of another type than f32.
     #[error("tensor `{name}`: expected type F32, found {found}")]
     Type {
-        /// Of the tensor.
+        /// Name of the tensor.
         name: String,
-        /// As the file says.
+        /// The type in the file.
         found: String,
     },
-    /// A shape whose product is beyond counting.
+    /// A shape whose product overflows.
     #[error("tensor `{name}`: the shape {shape:?} has more values than can be counted")]
     ShapeTooLarge {
-        /// Of the tensor.
+        /// Name of the tensor.
         name: String,
-        /// As the file says.
+        /// The shape in the file.
         shape: Vec<usize>,
     },
-    /// A tensor that ends before it begins.
+    /// A tensor whose end is before its start.
     #[error("tensor `{name}`: expected bytes from a lower to a higher offset, found {begin} to {end}")]
     OffsetsReversed {
-        /// Of the tensor.
+        /// Name of the tensor.
         name: String,
         /// First byte.
         begin: usize,
         /// One past the last byte.
         end: usize,
     },
-    /// Offsets and shape disagree.
+    /// Offsets and shape do not match.
     #[error("tensor `{name}`: expected {expected} bytes for its shape, found {found}")]
     WrongLength {
-        /// Of the tensor.
+        /// Name of the tensor.
         name: String,
-        /// As the shape says.
+        /// Bytes according to the shape.
         expected: usize,
-        /// As the offsets say.
+        /// Bytes according to the offsets.
         found: usize,
     },
     /// A tensor beyond the end of the file.
     #[error("the tensor file is cut off: expected {end} bytes of data for `{name}`, found {available}")]
     DataTruncated {
-        /// Of the tensor.
+        /// Name of the tensor.
         name: String,
-        /// One past its last byte.
+        /// One past the tensor's last byte.
         end: usize,
         /// Bytes after the header.
         available: usize,
     },
-    /// Two tensors in the same bytes.
-    #[error("tensor `{name}` begins at byte {begin}, before the one ahead of it ends at byte {expected}")]
+    /// Two tensors that overlap.
+    #[error("tensor `{name}` begins at byte {begin}, before the previous tensor ends at byte {expected}")]
     Overlap {
-        /// Of the tensor.
+        /// Name of the tensor.
         name: String,
-        /// Where the one before ends.
+        /// End of the previous tensor.
         expected: usize,
         /// Its first byte.
         begin: usize,
@@ -108,9 +108,9 @@ pub enum Malformed {
     /// Bytes between tensors.
     #[error("tensor `{name}`: expected it to begin at byte {expected}, found it at {begin}: there is a gap")]
     Gap {
-        /// Of the tensor.
+        /// Name of the tensor.
         name: String,
-        /// Where the one before ends.
+        /// End of the previous tensor.
         expected: usize,
         /// Its first byte.
         begin: usize,
@@ -123,34 +123,34 @@ pub enum Malformed {
         /// Bytes after the header.
         available: usize,
     },
-    /// To be written: shape and values disagree.
+    /// When writing: shape and values do not match.
     #[error("tensor `{name}`: expected as many values as its shape {shape:?} says, found {values}")]
     ValuesAndShape {
-        /// Of the tensor.
+        /// Name of the tensor.
         name: String,
         /// Its shape.
         shape: Vec<usize>,
         /// Its number of values.
         values: usize,
     },
-    /// To be written: a name that the format keeps for itself.
-    #[error("a tensor cannot be named `{name}`: the format keeps that name for the metadata")]
+    /// When writing: a name that the format reserves.
+    #[error("a tensor cannot be named `{name}`: the format reserves that name for the metadata")]
     ReservedName {
         /// The name.
         name: &'static str,
     },
-    /// A tensor that a reader asks for is not in the file.
+    /// A requested tensor is not in the file.
     #[error("the tensor file lacks `{name}`: it comes from another model or strategy")]
     NoTensor {
-        /// Of the tensor.
+        /// Name of the tensor.
         name: String,
     },
-    /// A counter that a reader asks for is not in the file.
+    /// A requested counter is not in the file.
     #[error("the tensor file's metadata: expected a whole number under `{key}`, found {}", found.as_deref().unwrap_or("nothing"))]
     NoCounter {
         /// Its key.
         key: String,
-        /// What is there instead.
+        /// The value found instead.
         found: Option<String>,
     },
 }

@@ -15,7 +15,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<TensorFile, Malformed> {
         let [begin, end] = entry.data_offsets;
         spans.push((begin, end, name, entry.shape));
     }
-    // Every byte belongs to exactly one tensor, so that nothing hides in a file and no file grows when it is read.
+    // Every byte belongs to exactly one tensor, so a file has no hidden content, and needs no more memory than its
+    // size.
     spans.sort_unstable();
     let mut expected = 0;
     for (begin, end, name, _) in &spans {
@@ -36,7 +37,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<TensorFile, Malformed> {
     Ok(TensorFile { tensors, metadata: header.metadata })
 }
 
-/// Header and data.
+/// Splits a file into header and data.
 fn split(bytes: &[u8]) -> Result<(&str, &[u8]), Malformed> {
     let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
         return Err(Malformed::TooShort { bytes: bytes.len() });
@@ -54,7 +55,7 @@ fn split(bytes: &[u8]) -> Result<(&str, &[u8]), Malformed> {
     }
 }
 
-/// Type, shape and offsets of one tensor.
+/// Checks type, shape and offsets of one tensor.
 fn check(name: &str, entry: &Entry, available: usize) -> Result<(), Malformed> {
     let name = || name.to_owned();
     if entry.dtype != F32 {
@@ -86,7 +87,7 @@ struct Entry {
     data_offsets: [usize; 2],
 }
 
-/// The header, or the reason why it is none: serde's own errors are text.
+/// The header, or why it is not valid; serde's own errors are only text.
 #[derive(Default)]
 struct Header {
     tensors: Vec<(String, Entry)>,

@@ -2,14 +2,14 @@ use super::{F32, LENGTH_BYTES, MAX_HEADER, MAX_TENSORS, METADATA, Malformed, Ten
 use bytes::Bytes;
 use serde_json::{Map, json};
 
-/// The header's end, and with it each tensor, falls on a multiple of this, so that a reader may map the file.
+/// The header is padded to end on a multiple of this, so that each value is aligned and a reader may map the file.
 const ALIGNMENT: usize = 8;
 
 pub(super) fn write(file: &TensorFile) -> Result<Bytes, Malformed> {
     if file.tensors.len() > MAX_TENSORS {
         return Err(Malformed::TooManyTensors { limit: MAX_TENSORS });
     }
-    // A map of serde_json is ordered by key, as ours is: tensors lie in the file in the order of their names.
+    // A map of serde_json is sorted by key, as ours is: tensors are in the file in the order of their names.
     let mut header = Map::new();
     let mut end = 0;
     for (name, tensor) in &file.tensors {

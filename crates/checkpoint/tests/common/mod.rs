@@ -17,7 +17,7 @@ impl Run {
         Run { store: Store::open(folder.path().to_str().unwrap()).unwrap(), folder }
     }
 
-    /// Writes objects and gives the manifest that would publish them.
+    /// Writes objects and returns the manifest that would publish them.
     pub(crate) async fn write(&self, lineage: u64, round: u64) -> Manifest {
         let name = checkpoint_name(lineage, round);
         let folder = checkpoint_store(&self.store, &name);
