@@ -1,38 +1,39 @@
-//! Proof from a list of commits, as the event log holds it, that each batch of each pass counted exactly once.
+//! Proves, from a list of commits as in the event log, that each batch of each pass counted exactly once.
 //!
-//! It shares no code with the ledger's own bookkeeping: it marks batch after batch on a map of the plan and looks for
-//! holes and double marks. Memory: one bit for each unit and pass, besides the units that are begun but not complete.
+//! The audit shares no code with the ledger: it marks batch after batch on a map of the plan and looks for missing and
+//! double marks. Memory: one bit for each unit and pass, plus the units that are begun but not complete.
 
 use crate::{Error, Lease, Plan, Position};
 use std::collections::BTreeMap;
 use stentor_experiment::Source;
 
-/// A closed round, as recorded.
+/// A closed round, as recorded in the event log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
-    /// In which lineage it closed.
+    /// The lineage in which it closed.
     pub lineage: u64,
     /// Its number within the run.
     pub round: u64,
-    /// What it committed.
+    /// The leases that it committed.
     pub leases: Vec<Lease>,
 }
 
-/// A return to a checkpoint. What was committed after the checkpoint is void.
+/// A fall-back to a checkpoint. What was committed after the checkpoint is void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FallBack {
     /// The lineage that begins with it.
     pub lineage: u64,
-    /// The first round that is done again.
+    /// The first round that is repeated.
     pub round: u64,
-    /// The lineage of the checkpoint; none: the beginning.
+    /// The lineage of the checkpoint; `None`: the run starts again from its beginning.
     pub from: Option<u64>,
 }
 
 /// The commits that still count after all `fall_backs`.
 ///
-/// Lineages are a tree: each goes on from a checkpoint of another one. What counts is the way from the beginning to the newest
-/// lineage. One beside that way, such as that of a coordinator which was replaced and did not know it yet, makes nothing void.
+/// Lineages form a tree: each continues from a checkpoint of another one. The commits that count are those on the path
+/// from the root to the newest lineage. A lineage beside this path, such as that of a coordinator that did not know
+/// yet that it had been replaced, makes nothing void.
 pub fn surviving<'a>(
     commits: impl IntoIterator<Item = &'a Commit> + Clone,
     fall_backs: &[FallBack],
@@ -40,7 +41,7 @@ pub fn surviving<'a>(
     let begun = fall_backs.iter().map(|back| back.lineage);
     let newest = commits.clone().into_iter().map(|commit| commit.lineage).chain(begun).max();
     let mut lineage = newest.unwrap_or_default();
-    // Rounds below the bound count, by lineage.
+    // For each lineage, the first round that does not count.
     let mut bounds = BTreeMap::from([(lineage, u64::MAX)]);
     while let Some(back) = fall_backs.iter().find(|back| back.lineage == lineage)
         && let Some(parent) = back.from.filter(|parent| *parent < lineage)
@@ -53,36 +54,36 @@ pub fn surviving<'a>(
         .filter(move |commit| bounds.get(&commit.lineage).is_some_and(|bound| commit.round < *bound))
 }
 
-/// How far the commits ought to reach.
+/// Which batches must be committed.
 #[derive(Debug, Clone, Copy)]
 pub enum Extent<'a> {
     /// Every batch of every pass.
     WholeRun,
-    /// Just what this position of the same plan calls committed.
+    /// Exactly those that are committed at this position of the same plan.
     UpTo(&'a Position),
 }
 
-/// Batches that ought not to be where they are.
+/// Batches that are not as expected.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exceptions {
-    /// How many.
+    /// Number of batches.
     pub batches: u64,
-    /// Where; the first [`Exceptions::LISTED`] stretches.
+    /// Their leases; at most the first [`Exceptions::LISTED`].
     pub leases: Vec<Lease>,
 }
 
-/// What an audit found.
+/// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Findings {
-    /// Different batches committed, by [`Source::index`].
+    /// Number of different committed batches, by [`Source::index`].
     pub committed: [u64; 2],
-    /// Committed again after they were committed already.
+    /// Batches that were committed more than once.
     pub repeated: Exceptions,
-    /// Expected and not committed.
+    /// Batches that are expected and not committed.
     pub missing: Exceptions,
-    /// Committed and not expected.
+    /// Batches that are committed and not expected.
     pub unexpected: Exceptions,
-    /// Committed and unknown to the plan, with the reason.
+    /// Commits that the plan does not contain, with the reason.
     pub unknown: Vec<Error>,
 }
 
@@ -95,12 +96,12 @@ pub struct Audit<'a> {
     unknown: Vec<Error>,
 }
 
-/// Marks of one pass.
+/// The marks of one pass.
 #[derive(Debug, Default)]
 struct Marks {
-    /// A bit for each unit of which every batch is marked.
+    /// A bit for each unit whose batches are all marked.
     complete: Bits,
-    /// A bit for each batch of the other units that have any mark.
+    /// A bit for each batch of all other units with a mark.
     begun: BTreeMap<u64, Bits>,
 }
 
@@ -146,7 +147,7 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// Compares the marks with what ought to be committed. Takes time in proportion to units times passes.
+    /// Compares the marks with what must be committed. Takes time proportional to units times passes.
     #[must_use]
     pub fn findings(&self, extent: Extent<'_>) -> Findings {
         let mut findings = Findings {
@@ -212,7 +213,7 @@ impl Findings {
 }
 
 impl Exceptions {
-    /// Stretches that are listed; more are only counted.
+    /// Maximum number of leases that are listed; more are only counted.
     pub const LISTED: usize = 1000;
 
     fn add(&mut self, lease: Lease) {

@@ -1,31 +1,31 @@
 use crate::random::{Purpose, Stream, key};
 use stentor_experiment::{Batch, Source};
 
-/// A stretch of an utterance that is one row of a batch.
+/// A piece of an utterance that forms one row of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Chunk {
-    /// Which utterance of the unit, from 0 in the order of its row groups.
+    /// Index of the utterance in its unit, from 0 in the order of the row groups.
     pub utterance: usize,
     /// First frame that counts in the loss.
     pub start: u32,
-    /// Frames that count in the loss, at least 1.
+    /// Number of frames that count in the loss, at least 1.
     pub frames: u32,
-    /// Warm-up frames before `start`, outside the loss.
+    /// Context frames before `start`, outside the loss.
     pub left: u32,
-    /// Frames after the last one that counts, outside the loss.
+    /// Context frames after the last frame that counts, outside the loss.
     pub right: u32,
 }
 
-/// The batches of a unit: every utterance is cut into as few chunks of at most `chunk_frames` as it takes, the chunks of
-/// all utterances are shuffled and dealt evenly over exactly `batches` batches, so that their sizes differ by one at
-/// most. Each frame is in one chunk. Where there are fewer chunks than batches, some batches are empty.
+/// The batches of a unit. Every utterance is cut into as few chunks of at most `chunk_frames` frames as possible. The
+/// chunks of all utterances are shuffled and dealt evenly over exactly `batches` batches, so that their sizes differ
+/// by one at most. Each frame is in one chunk. If there are fewer chunks than batches, some batches are empty.
 ///
-/// All chunks of an utterance are full but the first and the last. How many frames these two leave out together follows
-/// from its length; how many of them the first leaves out is drawn anew for each pass. So a recurrent model, which starts
-/// from nothing at each chunk, does not start at the same frames in every pass.
+/// All chunks of an utterance are full except the first and the last. The utterance's length determines how many
+/// frames these two lack together; how many of them the first lacks is drawn again for each pass. So a recurrent
+/// model, whose state is reset at each chunk, does not start at the same frames in every pass.
 ///
-/// `lengths` are the frames of each utterance of the unit, in order. `batches` (at least 1) is what
-/// [`Plan::unit`](crate::Plan::unit) says. The answer depends on nothing else than the arguments.
+/// `lengths` are the frames of each utterance of the unit, in order. `batches` (at least 1) is the number from
+/// [`Plan::unit`](crate::Plan::unit). The result depends only on the arguments.
 #[must_use]
 pub fn unit_batches(
     seed: u64,
@@ -49,7 +49,8 @@ pub fn unit_batches(
     (0..batches).map(|batch| chunks[bound(batch)..bound(batch + 1)].to_vec()).collect()
 }
 
-/// Draws once for each utterance, whatever its length, so that cuts in one do not depend on the others.
+/// Draws exactly one number for each utterance, whatever its length, so that the cuts of one utterance do not depend
+/// on the others.
 fn cut(
     utterance: usize,
     length: u32,
@@ -69,14 +70,14 @@ fn cut(
     })
 }
 
-/// Frames of an utterance's first chunk. Where there are several chunks, neither the first nor the last has less than a
-/// quarter of a full one.
+/// Number of frames of an utterance's first chunk. If there are several chunks, the first and the last have at least a
+/// quarter of a full one each.
 fn first_chunk(length: u32, full: u32, places: &mut Stream) -> u32 {
     let count = length.div_ceil(full);
-    // What remains for the last chunk where all others are full.
+    // Frames of the last chunk if all others are full.
     let rest = length - count.saturating_sub(1) * full;
     let least = full / 4;
-    // Frames that the first chunk leaves to the last one.
+    // Frames that the first chunk may lack, which the last one then has in addition.
     let (fewest, most) = (least.saturating_sub(rest), (full - rest).min(full - least));
     let left_out = fewest + places.below((most - fewest) as usize + 1) as u32;
     if count > 1 { full - left_out } else { length }
@@ -151,7 +152,8 @@ mod tests {
             own.map(|chunk| chunk.start).collect()
         };
         assert_ne!(cuts(0, 0), cuts(0, 1));
-        // 480 frames leave 20 of ten chunks' frames open: 21 places of the first cut, all of them taken some day.
+        // 480 frames are 20 fewer than ten full chunks: there are 21 positions of the first cut, and each occurs in
+        // some pass.
         let firsts: BTreeSet<u32> = (0..200).filter_map(|pass| cuts(pass, 0).into_iter().nth(1)).collect();
         assert_eq!(firsts, (30..=50).collect());
         assert!((0..200).all(|pass| cuts(pass, 0).len() == 10));
@@ -163,14 +165,14 @@ mod tests {
         let batches = unit_batches(11, Source::MachineLabeled, 0, 0, 10, &lengths, &Batch::default());
         for batch in &batches {
             let utterances: BTreeSet<usize> = batch.iter().map(|c| c.utterance).collect();
-            // 32 draws out of 32 utterances: about 20 different ones expected.
+            // 32 draws from 32 utterances: about 20 different ones expected.
             assert!(batch.len() == 32 && utterances.len() > 12, "{utterances:?}");
         }
     }
 
     #[test]
     fn the_same_seed_gives_the_same_batches_in_every_version() {
-        // Runs are resumed by later versions of the program: whoever changes this raises `Plan`'s format.
+        // Later versions of the program resume runs: a change of this result requires a new format number in `Plan`.
         let batches = unit_batches(42, Source::Annotated, 1, 5, 2, &[120, 30], &Batch::default());
         let places: Vec<Vec<(usize, u32)>> =
             batches.iter().map(|b| b.iter().map(|c| (c.utterance, c.start)).collect()).collect();

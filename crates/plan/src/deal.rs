@@ -4,20 +4,20 @@ use crate::{Lease, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Source;
 
-/// What a round hands out, and the ledgers after it.
+/// The leases of a round, and the ledgers after dealing them.
 pub(crate) struct Deal {
-    /// Source of the batch that was dealt last.
+    /// Source of the last batch dealt.
     source: Source,
     pub(crate) leases: BTreeMap<u32, Vec<Lease>>,
-    /// By source. The round's leases are in no ledger: they are committed or given back.
+    /// Indexed by source. The round's leases are in no ledger: they will be committed or returned.
     pub(crate) ledgers: [Ledger; 2],
 }
 
 impl Deal {
-    /// Deals `stretch` and, in a block, what follows it, batch by batch, slot by slot in ascending order, until each slot
-    /// has what `size` says or nothing is left. So a block is dealt as so many rounds of one batch would have been, but
-    /// that no slot goes without where a stretch has too few batches for all: it takes one of the next stretch. The slots'
-    /// numbers of batches differ by one at most, and by none before the run's last round.
+    /// Deals `stretch` and, in a block, the stretches after it, batch by batch and slot by slot in ascending order,
+    /// until each slot has as much as `size` says or nothing is left. So a block is dealt like as many rounds of one
+    /// batch, with one difference: if a stretch has too few batches for all slots, the other slots take a batch of the
+    /// next stretch. The slots' numbers of batches differ by one at most, and are equal before the run's last round.
     pub(crate) fn new(
         plan: &Plan,
         mut ledgers: [Ledger; 2],
@@ -34,7 +34,7 @@ impl Deal {
         'steps: for step in 0..size.batches() {
             let mut dealt_any = false;
             if step > 0 {
-                // As the next round of one batch would begin.
+                // Take the stretch with which the next round of one batch would begin.
                 let Some(next) = plan.stretch(gone) else { break };
                 stretch = next;
             }
@@ -70,8 +70,9 @@ impl Deal {
         Deal { source, leases, ledgers }
     }
 
-    /// What each slot is likely to need after this round, soonest first: the rest of its unit and the unit after it, of the
-    /// source that was dealt last, then the same of the other source. A unit that is not begun is left out where the other source's turn is far away.
+    /// What each slot will probably need after this round, soonest first: the rest of its unit and the next unit,
+    /// first of the source that was dealt last, then of the other source. If the other source's next stretch is far
+    /// away, units of it that are not begun are left out.
     pub(crate) fn ahead(&self, plan: &Plan, size: RoundSize) -> BTreeMap<u32, Vec<Lease>> {
         let mut ahead: BTreeMap<u32, Vec<Lease>> =
             self.leases.keys().map(|&slot| (slot, Vec::new())).collect();
@@ -99,7 +100,7 @@ impl Deal {
     ) {
         let mut ledger = self.ledgers[source.index()].clone();
         let held = |ledger: &Ledger, slot| ledger.holds.get(&slot).copied();
-        // Slots take a batch each in turn: who has the fewest left is the first to need another unit.
+        // Slots take one batch each in turn, so the slot with the fewest left needs another unit first.
         let mut by_need: Vec<(u32, u32)> =
             ahead.keys().map(|&slot| (held(&ledger, slot).map_or(0, |rest| rest.batches), slot)).collect();
         by_need.sort_unstable();
@@ -121,11 +122,11 @@ impl Deal {
     }
 }
 
-/// How far to look ahead in a source.
+/// How much of a source to announce.
 #[derive(Debug, Clone, Copy)]
 enum Foresight {
-    /// To what a slot has begun: it has the data at hand, and should keep it.
+    /// The rest of the unit that a slot has begun: it has these data in memory and should keep them.
     RestOfUnit,
-    /// To the unit after that.
+    /// Also the next unit.
     NextUnit,
 }

@@ -2,39 +2,39 @@ use crate::Lease;
 use stentor_experiment::Source;
 use thiserror::Error;
 
-/// Why a plan cannot be made, or a position not be used with it.
+/// Why a plan cannot be made, or a position cannot be used with it.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// A source that the schedule asks for has no frames.
+    /// A source that the schedule uses has no frames.
     #[error("the {} data holds no frames; expected at least one utterance: check the shards", source_name(.data))]
     NoFrames {
-        /// Which.
+        /// The source.
         data: Source,
     },
-    /// A setting that makes no plan.
+    /// A setting with which no plan can be made.
     #[error("`{key}`: expected at least 1, found 0")]
     Zero {
-        /// Section and key.
+        /// Section and key of the setting.
         key: &'static str,
     },
-    /// Row groups, batches or frames beyond what can be counted.
+    /// More row groups, batches or frames than can be counted.
     #[error("the {} data is too large to be counted: {what} expected below {limit}; check the shards' manifest", source_name(.data))]
     TooLarge {
-        /// Which.
+        /// The source.
         data: Source,
-        /// What overflowed.
+        /// The quantity that overflowed.
         what: &'static str,
-        /// The bound.
+        /// The limit.
         limit: u64,
     },
     /// A unit number that the plan does not have.
     #[error("the {} data has {units} units, found unit {unit}: plan and lease come from different data", source_name(.data))]
     NoSuchUnit {
-        /// Which.
+        /// The source.
         data: Source,
-        /// Asked for.
+        /// The requested unit.
         unit: u64,
-        /// How many there are.
+        /// Number of units.
         units: u64,
     },
     /// A lease on batches or passes that the plan does not have.
@@ -42,11 +42,11 @@ pub enum Error {
         "no such batches in the plan: {lease}; the unit has {batches} batches and the source {passes} passes"
     )]
     NoSuchBatches {
-        /// The lease.
+        /// The requested lease.
         lease: Lease,
-        /// Batches of its unit.
+        /// Number of batches of its unit.
         batches: u32,
-        /// Passes over its source.
+        /// Number of passes over its source.
         passes: u32,
     },
     /// A position of another plan: other data, seed, batch settings or schedule.
@@ -55,34 +55,35 @@ pub enum Error {
          changed; restore them, or start a new run"
     )]
     OtherPlan {
-        /// Fingerprint of the plan at hand.
+        /// Fingerprint of the current plan.
         expected: u64,
         /// Fingerprint in the position.
         found: u64,
     },
-    /// A position of a plan over the same data with the same settings, made by a version with other batches.
+    /// A position of a plan with the same data and settings, made by a version that cuts utterances into other
+    /// batches.
     #[error(
         "the run was begun by an earlier version, which cut utterances at the same places in every pass; expected one \
          whose cuts move: finish it with the version that began it, or start a new run"
     )]
     EarlierVersion,
-    /// A position that contradicts itself, so that some batch would be lost or counted twice.
+    /// A position that contradicts itself: some batch would be lost or counted twice.
     #[error("the position's ledger of {} data is inconsistent: {what}", source_name(.data))]
     Inconsistent {
-        /// Of which source.
+        /// The source.
         data: Source,
         /// What was expected and what was found.
         what: String,
     },
-    /// A round that was not assigned from this position.
+    /// A round that was not assigned at this position.
     #[error(
-        "the round's leases were not assigned from this position: it was committed already, or belongs elsewhere"
+        "the round's leases were not assigned from this position: it was committed already, or belongs to another position"
     )]
     StaleRound,
-    /// A contribution from a slot that had no part in the round.
-    #[error("slot {slot} contributed to a round it is no member of")]
+    /// A contribution from a slot that is not a member of the round.
+    #[error("slot {slot} contributed to a round of which it is not a member")]
     UnknownSlot {
-        /// Which.
+        /// The slot.
         slot: u32,
     },
 }

@@ -1,18 +1,19 @@
 use stentor_experiment::{Interleave, Source};
 
-/// Batches of each source, indexed by [`Source::index`].
+/// Numbers of batches, indexed by [`Source::index`].
 pub(crate) type BySource = [u64; 2];
 
-/// Which source comes next and how many of its batches at most, before the other one has its turn.
+/// The source that comes next, and how many of its batches may follow each other before the other source is next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) source: Source,
     pub(crate) batches: u64,
 }
 
-/// The stretch that begins or goes on after `committed` of `total` batches; `None` when all are committed.
+/// The stretch that starts or continues after `committed` of `total` batches; `None` when all are committed.
 ///
-/// It depends on committed batches alone: whatever was lost on the way is still wanted, and no member can shift it.
+/// It depends only on the committed batches: batches whose contribution was lost are still due, and no member can
+/// change the order.
 pub(crate) fn stretch(
     interleave: Interleave,
     sub_epoch_batches: u32,
@@ -32,7 +33,7 @@ pub(crate) fn stretch(
     Some(match interleave {
         Interleave::Segregated => all_of(Source::MachineLabeled),
         Interleave::Batch => {
-            // c_M / T_M against c_A / T_A, without division.
+            // Compares c_M / T_M with c_A / T_A without division.
             let machine = u128::from(committed[M]) * u128::from(total[A]);
             let annotated = u128::from(committed[A]) * u128::from(total[M]);
             all_of(if machine <= annotated { Source::MachineLabeled } else { Source::Annotated })
@@ -48,12 +49,12 @@ pub(crate) fn stretch(
     })
 }
 
-/// Batches that must be committed before sub-epoch number `sub_epoch` (from 0) begins: ⌊T·s/S⌋.
+/// Number of batches that must be committed before sub-epoch number `sub_epoch` (from 0) begins: ⌊T·s/S⌋.
 fn share(total: u64, sub_epoch: u64, sub_epochs: u64) -> u64 {
     (u128::from(total) * u128::from(sub_epoch) / u128::from(sub_epochs)) as u64
 }
 
-/// The largest s with ⌊T·s/S⌋ ≤ `committed` < T: ⌊T·s/S⌋ ≤ c holds just when s < (c + 1)·S/T.
+/// The largest s with ⌊T·s/S⌋ ≤ `committed` < T: ⌊T·s/S⌋ ≤ c holds exactly if s < (c + 1)·S/T.
 fn sub_epochs_done(sub_epochs: u64, total: u64, committed: u64) -> u64 {
     let done = ((u128::from(committed) + 1) * u128::from(sub_epochs)).div_ceil(u128::from(total)) - 1;
     (done as u64).min(sub_epochs)
@@ -144,7 +145,7 @@ mod tests {
             let mut committed = [0_u64, 0];
             let mut sub_epoch = 0;
             for (source, batches) in walk(Interleave::SubEpoch, sub_epoch_batches, total, round) {
-                // The definition, step by step, instead of the closed form.
+                // Step by step by the definition, in place of the closed form.
                 loop {
                     let quota = |s: usize| total[s] * (sub_epoch + 1) / sub_epochs;
                     if committed[1] < quota(1) {

@@ -5,11 +5,11 @@ use stentor_experiment::Source;
 /// The right to compute consecutive batches of a unit in one round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Lease {
-    /// Which data.
+    /// The source of the batches.
     pub source: Source,
-    /// Which pass over it, from 0.
+    /// The pass over the source, from 0.
     pub pass: u32,
-    /// Which unit, by its place in the shards (not in the pass's order).
+    /// The unit's number, by its position in the shards (not in the order of the pass).
     pub unit: u64,
     /// First batch, from 0 within the unit.
     pub first_batch: u32,
@@ -24,14 +24,14 @@ impl Lease {
         u64::from(self.first_batch) + u64::from(self.batches)
     }
 
-    /// Takes the first batch off; `None` in the place of the rest where that was the only one.
+    /// Splits off the first batch; the rest is `None` if there was only one.
     pub(crate) fn split_first(self) -> (Lease, Option<Lease>) {
         let first = Lease { batches: 1, ..self };
         let rest = Lease { first_batch: self.first_batch + 1, batches: self.batches - 1, ..self };
         (first, (rest.batches > 0).then_some(rest))
     }
 
-    /// Cuts into the first `batches - back` and the last `back` batches.
+    /// Splits into the first `batches - back` and the last `back` batches.
     pub(crate) fn split_back(self, back: u32) -> (Lease, Lease) {
         let kept = self.batches - back;
         (
@@ -40,7 +40,7 @@ impl Lease {
         )
     }
 
-    /// Both leases as one, where the one follows the other in the same unit and pass.
+    /// Both leases as one, if `other` follows `self` or precedes it in the same unit and pass.
     pub(crate) fn joined(self, other: Lease) -> Option<Lease> {
         let same = self.source == other.source && self.pass == other.pass && self.unit == other.unit;
         if !same {

@@ -1,19 +1,20 @@
-//! The batch plan: which utterances make which batch, in which order batches come, and who computes them. Pure: no
-//! file, no clock, no thread; every function of the same arguments gives the same answer on every machine.
+//! The batch plan: which utterances form which batch, in which order batches come, and which member computes them.
+//! Pure: no file, no clock, no thread; the same arguments give the same result on every machine.
 //!
 //! * A [`Catalogue`] lists the row groups of a source; [`Plan`] bundles them into work units of about
 //!   `batch.unit_batches` batches each and gives every pass its own seeded order of units.
-//! * [`unit_batches`] cuts the utterances of a unit into chunks and deals them over the unit's batches. What is in a
-//!   batch depends on (seed, source, pass, unit) and on nothing else, so anybody can compute any batch.
+//! * [`unit_batches`] cuts the utterances of a unit into chunks and deals them over the unit's batches. The content of
+//!   a batch depends only on (seed, source, pass, unit), so every program can compute every batch.
 //! * [`Position`] is the ledger: it deals [`Lease`]s on batches to slots round by round ([`Position::assign`]) and
-//!   counts what was contributed ([`Position::commit`]). Leases whose contribution was lost return and are dealt again.
+//!   counts contributions ([`Position::commit`]). Leases whose contribution was lost are returned and dealt again.
 //! * [`audit`] proves from the list of commits that each batch of each pass counted exactly once.
 //!
-//! **Invariant:** after any sequence of rounds, with any members and any losses, each batch of each pass is in exactly
-//! one of three places: not yet dealt, open (held by a slot or returned), or committed. [`Position::check`] tests it.
+//! **Invariant:** after any sequence of rounds, with any members and any losses, each batch of each pass has exactly
+//! one of three states: not yet dealt, open (held by a slot or returned), or committed. [`Position::check`] tests
+//! this.
 //!
-//! **Invariant:** a [`Position`] holds one open lease for each source and slot at most, besides the leases that
-//! returned. Its size does not grow with the data.
+//! **Invariant:** a [`Position`] has at most one open lease for each source and slot, plus the returned leases. Its
+//! size does not grow with the data.
 
 pub mod audit;
 mod batches;

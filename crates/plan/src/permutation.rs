@@ -1,10 +1,10 @@
 use crate::random::mix;
 
-/// A seeded bijection on `0..len` that is computed number by number, in constant memory: the order of millions of
-/// units costs nothing until a unit is needed.
+/// A seeded bijection on `0..len`, computed number by number in constant memory: ordering millions of units costs
+/// nothing until a unit is needed.
 ///
-/// A Feistel network permutes the smallest power of four that holds `len`; a number that falls outside is sent through
-/// again until it falls inside (cycle walking, Black & Rogaway 2002), on average less than four times.
+/// A Feistel network permutes `0..n`, where n is the smallest power of four not below `len`. A result outside `0..len`
+/// is permuted again until it is inside (cycle walking, Black & Rogaway 2002), on average less than four times.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permutation {
     len: u64,
@@ -12,8 +12,8 @@ pub(crate) struct Permutation {
     key: u64,
 }
 
-/// Four are enough for a pseudorandom permutation of wide halves (Luby & Rackoff 1988); halves of one or two bits need
-/// more to reach every order.
+/// Four rounds suffice for a pseudorandom permutation of wide halves (Luby & Rackoff 1988); halves of one or two bits
+/// need more to reach every order.
 const ROUNDS: u64 = 8;
 
 impl Permutation {
@@ -22,7 +22,7 @@ impl Permutation {
         Permutation { len, half_bits: bits.div_ceil(2).max(1), key }
     }
 
-    /// The unit at `place`.
+    /// The unit at position `place`.
     pub(crate) fn at(&self, place: u64) -> u64 {
         debug_assert!(place < self.len);
         let mut number = self.forward(place);
@@ -32,7 +32,7 @@ impl Permutation {
         number
     }
 
-    /// The place of `unit`: the inverse of [`Permutation::at`].
+    /// The position of `unit`: the inverse of [`Permutation::at`].
     pub(crate) fn place_of(&self, unit: u64) -> u64 {
         debug_assert!(unit < self.len);
         let mut number = self.backward(unit);

@@ -6,12 +6,12 @@ use std::ops::Range;
 use stentor_experiment::{Batch, Interleave, Schedule, Source};
 use xxhash_rust::xxh3::Xxh3;
 
-/// A unit with more batches than this comes from a manifest that is wrong or made to hurt.
+/// Maximum number of batches in a unit; more come from a manifest that is wrong or malicious.
 const MAX_UNIT_BATCHES: u64 = 1 << 20;
 
-/// Version of the rules by which batches are made, part of the fingerprint. 2: cuts move from pass to pass.
+/// Version of the rules that make batches; part of the fingerprint. 2: cuts move from pass to pass.
 const FORMAT: u64 = 2;
-/// 1: an utterance is cut at the same places in every pass.
+/// Version 1: an utterance is cut at the same places in every pass.
 const EARLIER_FORMAT: u64 = 1;
 
 /// A work unit: the batches made from a few neighbouring row groups.
@@ -19,13 +19,13 @@ const EARLIER_FORMAT: u64 = 1;
 pub struct UnitSpan {
     /// Its row groups, numbered as in the [`Catalogue`].
     pub row_groups: Range<usize>,
-    /// Frames of its utterances.
+    /// Number of frames of its utterances.
     pub frames: u64,
-    /// Batches made from them, at least 1.
+    /// Number of batches made from them, at least 1.
     pub batches: u32,
 }
 
-/// Work units, passes and their order for a whole run. Sixteen bytes a unit.
+/// Work units, passes and their order for a whole run. Takes sixteen bytes per unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     seed: u64,
@@ -36,7 +36,7 @@ pub struct Plan {
     machine_labeled: Units,
     total_frames: u64,
     fingerprint: u64,
-    /// [`Plan::fingerprint`] as the versions wrote it that made other batches of the same.
+    /// [`Plan::fingerprint`] as versions with [`EARLIER_FORMAT`] wrote it for the same data and settings.
     earlier_fingerprint: u64,
 }
 
@@ -44,7 +44,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Units {
     passes: u32,
-    /// The first row group of each unit, and one past the last row group of all.
+    /// The first row group of each unit, followed by one past the last row group.
     starts: Vec<u32>,
     frames: Vec<u64>,
     batches: Vec<u32>,
@@ -53,16 +53,16 @@ struct Units {
 }
 
 impl Plan {
-    /// Plans a run over `annotated` data and, where there is any, `machine_labeled` data.
+    /// Plans a run over `annotated` data and, if given, `machine_labeled` data.
     ///
-    /// With machine-labeled data the annotated data is passed over `annotated_passes × passes` times, else `passes`
-    /// times. A unit is made of consecutive row groups until they give `batch.unit_batches` batches; a row group is
-    /// never cut.
+    /// With machine-labeled data there are `annotated_passes × passes` passes over the annotated data, otherwise
+    /// `passes`. A unit consists of as many consecutive row groups as give `batch.unit_batches` batches; a row group
+    /// is never split.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] where a source that is to be passed over is empty, [`Error::Zero`] for settings that make
-    /// no batches, [`Error::TooLarge`] for frames or batches beyond what can be counted.
-    // By value, although only read: the caller has no further use for row groups of millions, and may free them.
+    /// [`Error::NoFrames`] if a source that is used is empty, [`Error::Zero`] for settings that make no batches,
+    /// [`Error::TooLarge`] for more frames or batches than can be counted.
+    // Taken by value, although it is only read, so that the caller's millions of row groups are freed.
     #[allow(clippy::needless_pass_by_value)]
     pub fn new(
         annotated: Catalogue,
@@ -112,14 +112,15 @@ impl Plan {
         })
     }
 
-    /// Identifies all that the plan depends on: the row groups' sizes, the seed, `[batch]`, passes and interleaving of
-    /// `[schedule]`, and the version of the rules that make batches of them. A run may be resumed only with an equal one.
+    /// Identifies everything that the plan depends on: the row groups' sizes, the seed, `[batch]`, passes and
+    /// interleaving of `[schedule]`, and the version of the rules that make batches. A run may be resumed only if it
+    /// is equal.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 
-    /// Whether `fingerprint` is of the same data and settings, but of a version that cut utterances at other places.
+    /// Whether `fingerprint` is that of the same data and settings with a version that cut utterances at other places.
     pub(crate) fn is_of_earlier_version(&self, fingerprint: u64) -> bool {
         self.earlier_fingerprint == fingerprint
     }
@@ -130,10 +131,10 @@ impl Plan {
         self.of(source).batches.len() as u64
     }
 
-    /// What unit number `unit` of a source consists of.
+    /// The row groups, frames and batches of unit number `unit` of a source.
     ///
     /// # Errors
-    /// [`Error::NoSuchUnit`] where the source has no unit of that number.
+    /// [`Error::NoSuchUnit`] if the source has no unit with this number.
     pub fn unit(&self, source: Source, unit: u64) -> Result<UnitSpan, Error> {
         let units = self.of(source);
         let known = usize::try_from(unit).ok().filter(|&u| u < units.batches.len());
@@ -145,36 +146,36 @@ impl Plan {
         })
     }
 
-    /// Passes over a source in the whole run; 0 where it is not used.
+    /// Number of passes over a source in the whole run; 0 if it is not used.
     #[must_use]
     pub fn passes(&self, source: Source) -> u32 {
         self.of(source).passes
     }
 
-    /// Batches of a source in all passes.
+    /// Number of batches of a source in all passes.
     #[must_use]
     pub fn total_batches(&self, source: Source) -> u64 {
         let units = self.of(source);
-        // Cannot overflow: checked when the plan was made.
+        // Cannot overflow: this was checked when the plan was made.
         units.batches_of_a_pass * u64::from(units.passes)
     }
 
-    /// Frames of one pass over a source; 0 where it is not used.
+    /// Number of frames of one pass over a source; 0 if it is not used.
     #[must_use]
     pub fn frames_of_a_pass(&self, source: Source) -> u64 {
         self.of(source).frames_of_a_pass
     }
 
-    /// Frames of the whole run: all passes over both sources.
+    /// Number of frames of the whole run: all passes over both sources.
     #[must_use]
     pub fn total_frames(&self) -> u64 {
         self.total_frames
     }
 
-    /// The unit at `place` (from 0) in the order of `pass`.
+    /// The unit at position `place` (from 0) in the order of `pass`.
     ///
     /// # Errors
-    /// [`Error::NoSuchUnit`] where the source has no more than `place` units.
+    /// [`Error::NoSuchUnit`] if the source does not have more than `place` units.
     pub fn unit_at(&self, source: Source, pass: u32, place: u64) -> Result<u64, Error> {
         let units = self.units(source);
         if place >= units {
@@ -183,9 +184,9 @@ impl Plan {
         Ok(self.order(source, pass).at(place))
     }
 
-    /// Frames that the schedule's clock counts for the batches of `lease`. Batch b (from 0) of a unit of F frames and
-    /// B batches counts ⌊F·(b+1)/B⌋ − ⌊F·b/B⌋: whatever is in the batch, the unit's batches add up to F. 0 for a lease
-    /// that [`Plan::check_lease`] refuses.
+    /// Number of frames by which the batches of `lease` advance the schedule. Batch b (from 0) of a unit of F frames
+    /// and B batches counts ⌊F·(b+1)/B⌋ − ⌊F·b/B⌋: whatever the content of each batch, the unit's batches add up to F.
+    /// 0 for a lease that [`Plan::check_lease`] refuses.
     #[must_use]
     pub fn planned_frames(&self, lease: &Lease) -> u64 {
         if self.check_lease(lease).is_err() {
@@ -197,10 +198,10 @@ impl Plan {
         before(lease.end_batch()) - before(u64::from(lease.first_batch))
     }
 
-    /// Whether the plan has the batches of `lease`. To be asked of leases from the network or from disk.
+    /// Checks that the plan contains the batches of `lease`. Call it for leases from the network or from disk.
     ///
     /// # Errors
-    /// [`Error::NoSuchUnit`] or [`Error::NoSuchBatches`] where it does not.
+    /// [`Error::NoSuchUnit`] or [`Error::NoSuchBatches`] if it does not.
     pub fn check_lease(&self, lease: &Lease) -> Result<(), Error> {
         let (batches, passes) = (self.unit(lease.source, lease.unit)?.batches, self.passes(lease.source));
         if lease.pass < passes && lease.batches >= 1 && lease.end_batch() <= u64::from(batches) {
@@ -215,12 +216,12 @@ impl Plan {
         self.unit_batches
     }
 
-    /// Batches and frames of one pass over a source.
+    /// Number of batches and frames of one pass over a source.
     pub(crate) fn of_a_pass(&self, source: Source) -> (u64, u64) {
         (self.of(source).batches_of_a_pass, self.of(source).frames_of_a_pass)
     }
 
-    /// The whole unit that comes `turn`-th (from 0) in all passes over a source; `None` after the last pass.
+    /// The whole unit number `turn` (from 0) in the sequence of all passes over a source; `None` after the last pass.
     pub(crate) fn unit_in_turn(&self, source: Source, turn: u64) -> Option<Lease> {
         let units = self.units(source);
         let pass = u32::try_from(turn.checked_div(units)?).ok().filter(|&p| p < self.passes(source))?;
@@ -234,7 +235,7 @@ impl Plan {
         u64::from(pass) * self.units(source) + self.order(source, pass).place_of(unit)
     }
 
-    /// What comes after `committed` batches of each source; `None` at the end.
+    /// The stretch after `committed` batches of each source; `None` at the end.
     pub(crate) fn stretch(&self, committed: BySource) -> Option<Stretch> {
         stretch(
             self.interleave,
@@ -304,8 +305,8 @@ impl Units {
     }
 }
 
-/// max(1, round((frames / chunk_frames + utterances / 2) / chunks)), exactly. An utterance's last chunk is half full on
-/// average, hence half a chunk more for each; so the number is known without reading the data.
+/// max(1, round((frames / chunk_frames + utterances / 2) / chunks)), exactly. An utterance's last chunk is half full
+/// on average, so each utterance adds half a chunk. In this way the number is known without reading the data.
 fn batches_of(content: RowGroup, batch: &Batch) -> u64 {
     let (chunk_frames, chunks) = (u128::from(batch.chunk_frames), u128::from(batch.chunks));
     let doubled_frames = 2 * u128::from(content.frames) + u128::from(content.utterances) * chunk_frames;
@@ -343,7 +344,7 @@ fn fingerprint(
         Interleave::Segregated => 2,
     });
     for catalogue in [Some(annotated), machine_labeled] {
-        // One more than the length, so that no catalogue differs from an empty one.
+        // One more than the length, to distinguish no catalogue from an empty one.
         add(catalogue.map_or(0, |c| c.row_groups.len() as u64 + 1));
         for row_group in catalogue.iter().flat_map(|c| &c.row_groups) {
             add(row_group.frames);

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stentor_experiment::Source;
 
-/// How far a run has come in its plan: the ledger, as a state machine. It goes into checkpoints.
+/// How far a run has come in its plan: the ledger, as a state machine. It is part of checkpoints.
 ///
-/// A slot is a member's place in sums; slots need not be dense. A slot works on one unit of a source until its batches
-/// are used up, then takes over a lease that returned, or else the next unit in the pass's order. Passes follow each
-/// other without a gap: a slot may begin a pass while others end the one before. When nothing new is left, an idle slot
-/// takes the second half of the longest lease that another one holds.
+/// A slot is a member's position in sums; slots need not be consecutive. A slot works on one unit of a source until
+/// its batches are used up. Then it takes over a returned lease, or else the next unit in the order of the pass.
+/// Passes follow each other without a gap: a slot may begin a pass while others finish the previous one. When nothing
+/// new is left, an idle slot takes the second half of the longest lease that another slot holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     plan: u64,
@@ -17,35 +17,35 @@ pub struct Position {
     machine_labeled: Ledger,
 }
 
-/// Where every batch of a source stands: in a unit whose turn has not come, held, returned, or else committed.
+/// The state of every batch of a source: in a unit that is not taken yet, held, returned, or otherwise committed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Ledger {
-    /// Units taken so far, counted through all passes.
+    /// Number of units taken so far, counted over all passes.
     turn: u64,
-    /// What each slot has left of its unit.
+    /// The rest of the unit of each slot.
     #[serde(with = "pairs")]
     pub(crate) holds: BTreeMap<u32, Lease>,
-    /// Leases whose slot vanished or whose contribution was lost, the next to be dealt first.
+    /// Leases whose slot is gone or whose contribution was lost, in the order in which they will be dealt.
     returned: VecDeque<Lease>,
-    /// Batches.
+    /// Number of committed batches.
     pub(crate) committed: u64,
-    /// As planned.
+    /// Number of committed frames, as planned.
     committed_frames: u64,
 }
 
 /// How much each member computes in a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoundSize {
-    /// One batch, all members' of the same source, for their gradients are summed and applied at one learning rate. Where
-    /// a stretch has fewer batches left than there are members, some go without.
+    /// One batch for each member, all of the same source, because their gradients are summed and applied at one
+    /// learning rate. If a stretch has fewer batches left than there are members, some members get none.
     Batch,
-    /// So many batches of whatever sources come, for each member applies its own at their learning rates. Only the run's
-    /// last block is smaller. 0 counts as 1.
+    /// This many batches for each member, of both sources as they come, because each member applies its own batches at
+    /// their learning rates. Only the run's last block is smaller. 0 counts as 1.
     Block(u32),
 }
 
 impl RoundSize {
-    /// Batches of a member at most.
+    /// Maximum number of batches of a member.
     #[must_use]
     pub fn batches(self) -> u32 {
         match self {
@@ -55,27 +55,27 @@ impl RoundSize {
     }
 }
 
-/// What the members do in one round.
+/// The work of the members in one round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoundPlan {
-    /// What it was dealt as.
+    /// The size with which it was dealt.
     pub size: RoundSize,
-    /// Each member's batches, in the order of computation. Empty where too little is left for all.
+    /// Each member's batches, in the order of computation. Empty if too few are left for all.
     pub leases: BTreeMap<u32, Vec<Lease>>,
-    /// What each member is likely to need after this round, soonest first: the rest of its unit, the unit after it, then
-    /// the same of the other source (of that, only what is begun while its turn is far away). A forecast: a change of
-    /// members or a lost contribution may send a unit elsewhere.
+    /// What each member will probably need after this round, soonest first: the rest of its unit and the next unit,
+    /// then the same of the other source (only what is begun, if that source's next stretch is far away). This is a
+    /// prediction: after a change of members or a lost contribution a unit may be dealt to another slot.
     pub ahead: BTreeMap<u32, Vec<Lease>>,
 }
 
-/// What a round added to the ledger.
+/// What a closed round added to the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Committed {
-    /// Committed leases, in slot order.
+    /// Committed leases, in the order of slots.
     pub leases: Vec<Lease>,
-    /// Their batches.
+    /// Number of their batches.
     pub batches: u64,
-    /// Their frames, as planned.
+    /// Number of their frames, as planned.
     pub frames: u64,
 }
 
@@ -90,7 +90,8 @@ impl Position {
         }
     }
 
-    /// What the slots in `members` do next; `None` when the run is finished. The same arguments give the same answer, and nothing changes until [`Position::commit`].
+    /// What the slots in `members` compute next; `None` when the run is finished. The same arguments give the same
+    /// result, and nothing changes until [`Position::commit`].
     #[must_use]
     pub fn assign(&self, plan: &Plan, members: &[u32], size: RoundSize) -> Option<RoundPlan> {
         let members = members.iter().copied().collect();
@@ -99,13 +100,13 @@ impl Position {
         Some(RoundPlan { size, leases: deal.leases, ahead })
     }
 
-    /// Closes a round: leases of the slots in `contributed` are committed, the others' return and will be dealt before
-    /// new units.
+    /// Closes a round: leases of the slots in `contributed` are committed. The leases of the others are returned, and
+    /// will be dealt before new units.
     ///
     /// # Errors
-    /// [`Error::StaleRound`] where `round` is not what [`Position::assign`] says at this position, so that nothing is
-    /// committed twice, and [`Error::UnknownSlot`] for a contribution from outside the round. The position is then
-    /// unchanged.
+    /// [`Error::StaleRound`] if `round` is not the result of [`Position::assign`] at this position, so that nothing is
+    /// committed twice; [`Error::UnknownSlot`] for a contribution of a slot that is not in the round. The position is
+    /// then unchanged.
     pub fn commit(
         &mut self,
         plan: &Plan,
@@ -145,19 +146,19 @@ impl Position {
         Ok(committed)
     }
 
-    /// Committed batches of a source.
+    /// Number of committed batches of a source.
     #[must_use]
     pub fn committed(&self, source: Source) -> u64 {
         self.ledger(source).committed
     }
 
-    /// Committed frames of both sources, as planned ([`Plan::planned_frames`]): the schedule's clock.
+    /// Number of committed frames of both sources, as planned ([`Plan::planned_frames`]); the schedule depends on it.
     #[must_use]
     pub fn committed_frames(&self) -> u64 {
         self.annotated.committed_frames + self.machine_labeled.committed_frames
     }
 
-    /// Committed share of the run's frames, 0 to 1.
+    /// Share of the run's frames that is committed, 0 to 1.
     #[must_use]
     pub fn progress(&self, plan: &Plan) -> f64 {
         self.committed_frames() as f64 / plan.total_frames().max(1) as f64
@@ -169,7 +170,7 @@ impl Position {
         Source::ALL.iter().all(|&source| self.committed(source) >= plan.total_batches(source))
     }
 
-    /// Dealt batches of a source that are not committed: held by slots or returned.
+    /// Number of batches of a source that are dealt and not committed: held by slots or returned.
     #[must_use]
     pub fn open(&self, source: Source) -> Vec<Lease> {
         let ledger = self.ledger(source);
@@ -178,12 +179,13 @@ impl Position {
         open
     }
 
-    /// Checks a position that comes from disk: it must belong to `plan`, and taken units must be the sum of open and
-    /// committed batches. Takes time in proportion to the units of one pass.
+    /// Checks a position that was read from disk: it must belong to `plan`, and the units taken must be the sum of
+    /// open and committed batches. Takes time proportional to the units of one pass.
     ///
     /// # Errors
-    /// [`Error::OtherPlan`] where data, seed or settings have changed, [`Error::EarlierVersion`] where only the rules that
-    /// make batches have, [`Error::Inconsistent`] (or an error about a lease) where a batch would be lost or counted twice.
+    /// [`Error::OtherPlan`] if data, seed or settings have changed, [`Error::EarlierVersion`] if only the rules that
+    /// make batches have changed, [`Error::Inconsistent`] (or an error about a lease) if a batch would be lost or
+    /// counted twice.
     pub fn check(&self, plan: &Plan) -> Result<(), Error> {
         if plan.is_of_earlier_version(self.plan) {
             return Err(Error::EarlierVersion);
@@ -194,7 +196,7 @@ impl Position {
         Source::ALL.iter().try_for_each(|&source| self.ledger(source).check(plan, source))
     }
 
-    /// Units taken so far from a source, through all passes.
+    /// Number of units of a source taken so far, counted over all passes.
     pub(crate) fn units_taken(&self, source: Source) -> u64 {
         self.ledger(source).turn
     }
@@ -214,7 +216,7 @@ impl Position {
 }
 
 impl Ledger {
-    /// Leases of slots that are no longer members return.
+    /// Returns the leases of slots that are not members any more.
     pub(crate) fn take_back_from_all_but(&mut self, members: &BTreeSet<u32>) {
         let gone: Vec<u32> = self.holds.keys().filter(|slot| !members.contains(slot)).copied().collect();
         for lease in gone.iter().filter_map(|slot| self.holds.remove(slot)).collect::<Vec<_>>() {
@@ -236,7 +238,7 @@ impl Ledger {
         Some(batch)
     }
 
-    /// What a slot without a lease works on next: what returned, else the next unit.
+    /// The next lease for a slot without one: a returned lease, or else the next unit.
     pub(crate) fn take_unit(&mut self, plan: &Plan, source: Source) -> Option<Lease> {
         if let Some(returned) = self.returned.pop_front() {
             return Some(returned);
@@ -246,8 +248,8 @@ impl Ledger {
         Some(unit)
     }
 
-    /// The second half of the longest lease that another slot holds. A single batch stays with its holder as long as the
-    /// holder's turn in this step is still to come: slots have theirs in ascending order.
+    /// The second half of the longest lease that another slot holds. A single batch stays with its holder if the
+    /// holder has not had its turn in this step yet; slots have their turns in ascending order.
     fn take_over(&mut self, slot: u32) -> Option<Lease> {
         let may_go = |(holder, hold): &(&u32, &Lease)| hold.batches > 1 || **holder < slot;
         let longest = self.holds.iter().filter(may_go).max_by_key(|(_, hold)| hold.batches);
@@ -261,14 +263,15 @@ impl Ledger {
         Some(taken)
     }
 
-    /// The single batch that the last of the other slots holds, where there is nothing else: in a block a slot that is left
-    /// out here would bring less than the others.
+    /// The single batch held by the last of the other slots, if nothing else is left. Used in a block, where a slot
+    /// without a batch in this step would contribute less than the others.
     pub(crate) fn take_last(&mut self, slot: u32) -> Option<Lease> {
         let (&holder, _) = self.holds.iter().rev().find(|(holder, _)| **holder != slot)?;
         self.holds.remove(&holder)
     }
 
-    /// Puts a lease among the returned ones, joined with its neighbours: what was dealt batch by batch returns as one.
+    /// Adds a lease to the returned ones, joined with its neighbours: what was dealt batch by batch is returned as one
+    /// lease.
     fn give_back(&mut self, lease: Lease) {
         let mut joined = lease;
         let mut at = self.returned.len();
@@ -297,13 +300,16 @@ impl Ledger {
             }
             plan.check_lease(lease)?;
             if plan.turn_of(source, lease.pass, lease.unit) >= self.turn {
-                return wrong(format!("found a lease on a unit whose turn has not come: {lease}"));
+                return wrong(format!("found a lease on a unit that is not taken yet: {lease}"));
             }
         }
         for pair in open.windows(2) {
             let same = (pair[0].pass, pair[0].unit) == (pair[1].pass, pair[1].unit);
             if same && pair[0].end_batch() > u64::from(pair[1].first_batch) {
-                return wrong(format!("found batches that are open twice: {} and {}", pair[0], pair[1]));
+                return wrong(format!(
+                    "found batches that are in two open leases: {} and {}",
+                    pair[0], pair[1]
+                ));
             }
         }
         let passes = self.turn.checked_div(units).unwrap_or(0);
@@ -327,7 +333,8 @@ impl Ledger {
     }
 }
 
-/// A map as a list of pairs: the keys of JSON objects are strings, and not every reader turns them back into numbers.
+/// Stores a map as a list of pairs: keys of JSON objects are strings, and not every reader converts them back to
+/// numbers.
 mod pairs {
     use super::{BTreeMap, Lease};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

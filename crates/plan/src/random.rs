@@ -1,9 +1,9 @@
-//! Seeded numbers, written here because a plan must stay the same for as long as its run: what a library's next
-//! version draws from the same seed is not ours to promise.
+//! Seeded random numbers. They are implemented here because a plan must stay the same for as long as its run, and the
+//! next version of a library may draw other numbers from the same seed.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What a key is for, so that no two uses share one.
+/// The purpose of a key, so that no two uses share a key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
     OrderOfUnits = 1,
@@ -11,7 +11,7 @@ pub(crate) enum Purpose {
     PlacesOfCuts = 3,
 }
 
-/// A key from the run's seed, a purpose and whatever else tells the uses apart.
+/// A key derived from the run's seed, a purpose, and whatever else distinguishes the uses.
 pub(crate) fn key(seed: u64, purpose: Purpose, parts: [u64; 3]) -> u64 {
     let mut bytes = [0_u8; 40];
     let numbers = [seed, purpose as u64, parts[0], parts[1], parts[2]];
@@ -28,7 +28,7 @@ pub(crate) fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// SplitMix64.
+/// The generator SplitMix64.
 pub(crate) struct Stream {
     state: u64,
 }
@@ -43,12 +43,12 @@ impl Stream {
         mix(self.state)
     }
 
-    /// A number below `bound`, which is above 0. Its bias is below `bound / 2^64`.
+    /// A number below `bound`, which must be above 0. Its bias is below `bound / 2^64`.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 
-    /// Fisher and Yates.
+    /// The Fisher-Yates shuffle.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));

@@ -1,4 +1,4 @@
-//! The audit finds what it is there to find.
+//! The audit finds every kind of error that it checks for.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use stentor_experiment::{Batch, Schedule, Source};
@@ -85,9 +85,9 @@ fn commits_and_ledger_are_held_against_each_other() {
     let done = first.leases[&0][0];
     assert!(audit(&[done], Extent::UpTo(&position)).is_clean());
 
-    // Committed in the ledger, not in the log.
+    // Committed in the ledger, but not in the log.
     assert_eq!(audit(&[], Extent::UpTo(&position)).missing.leases, [done]);
-    // The other way round: in a unit that is open, and in one whose turn has not come.
+    // Committed in the log, but not in the ledger: in a unit that is open, and in one that is not taken yet.
     let lost = first.leases[&1][0];
     assert_eq!(audit(&[done, lost], Extent::UpTo(&position)).unexpected.leases, [lost]);
     let later = Lease { pass: 1, ..done };
@@ -112,7 +112,8 @@ fn what_was_committed_after_the_checkpoint_of_a_fall_back_is_void() {
 #[test]
 fn a_lineage_that_nothing_went_on_from_makes_nothing_void() {
     let commit = |lineage, round| Commit { lineage, round, leases: vec![] };
-    // A second coordinator began at round 1 while the first one went on to round 3, from which a third one took over.
+    // A second coordinator started at round 1 while the first one continued to round 3, from which a third one took
+    // over.
     let log = [commit(0, 0), commit(0, 1), commit(1, 1), commit(0, 2), commit(2, 3)];
     let back = |lineage, round, from| FallBack { lineage, round, from: Some(from) };
     let left: Vec<(u64, u64)> =

@@ -1,4 +1,4 @@
-//! Blocks: many batches of each member, of whatever source.
+//! Blocks: many batches for each member, of both sources.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod small;
@@ -22,11 +22,11 @@ fn a_block_is_dealt_as_so_many_rounds_of_one_batch() {
         };
         assert_eq!(units(&singles), units(&blocks));
     }
-    // Six batches: the whole of one unit and the half of the next.
+    // Six batches: one whole unit and half of the next.
     assert_eq!(blocks[0].leases[&1].iter().map(|l| l.batches).collect::<Vec<_>>(), [4, 2]);
 }
 
-/// Batch by batch, a slot's work in the order of computation.
+/// A slot's work batch by batch, in the order of computation.
 fn work(rounds: &[RoundPlan], slot: u32) -> Vec<Lease> {
     let one = |lease: &Lease| {
         let lease = *lease;
@@ -43,7 +43,8 @@ const INTERLEAVES: [Interleave; 3] = [Interleave::SubEpoch, Interleave::Batch, I
 
 #[test]
 fn a_block_spans_sources_and_is_dealt_as_so_many_rounds_of_one_batch() {
-    // Stretches of 12 and 6 batches, which two or three slots share without a rest; blocks of 5 begin and end anywhere.
+    // Stretches of 12 and 6 batches, which two or three slots share evenly; blocks of 5 may begin and end within a
+    // stretch.
     for (interleave, members) in INTERLEAVES.into_iter().flat_map(|i| [(i, &[0, 1][..]), (i, &[2, 3, 9])]) {
         let plan = plan(6, 12, &Schedule { interleave, sub_epoch_batches: 12, ..one_pass() });
         let singles = run(&plan, members, RoundSize::Batch);

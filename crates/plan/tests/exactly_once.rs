@@ -1,4 +1,5 @@
-//! The promise: whoever comes, goes or fails, each batch of each pass counts exactly once, and every run ends.
+//! The guarantee: whichever members join, leave or fail, each batch of each pass counts exactly once, and every run
+//! ends.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use proptest::prelude::*;
@@ -7,7 +8,7 @@ use stentor_experiment::{Batch, Interleave, Schedule, Source};
 use stentor_plan::audit::{Audit, Extent};
 use stentor_plan::{Catalogue, Plan, Position, RoundSize, RowGroup};
 
-/// One round of a made-up life: who is there and whose contribution is lost, as bit masks over ten slot numbers.
+/// Random events of one round: which slots are present and whose contributions are lost, as bit masks over ten slots.
 type Weather = (u16, u16);
 
 const SLOTS: [u32; 10] = [0, 1, 2, 3, 5, 8, 13, 400, 70_000, u32::MAX];
@@ -17,7 +18,7 @@ fn chosen(mask: u16) -> BTreeSet<u32> {
 }
 
 fn catalogue(max: usize) -> impl Strategy<Value = Catalogue> {
-    // Tiny corpora and row groups without frames are as likely as others; one frame there must be.
+    // Tiny corpora and row groups without frames are as likely as others; at least one row group has a frame.
     prop::collection::vec((prop_oneof![Just(0), 1_u64..3000], 0_u32..30), 0..max).prop_map(|rows| {
         let mut row_groups: Vec<RowGroup> =
             rows.into_iter().map(|(frames, utterances)| RowGroup { frames, utterances }).collect();
@@ -40,7 +41,7 @@ fn schedule() -> impl Strategy<Value = Schedule> {
     )
 }
 
-/// A plan, with the schedule behind it.
+/// A plan, with its schedule.
 fn plans() -> impl Strategy<Value = (Plan, Schedule)> {
     let batch = (1_u32..60, 1_u32..12, 1_u32..12).prop_map(|(chunk_frames, chunks, unit_batches)| Batch {
         chunk_frames,
@@ -55,8 +56,8 @@ fn plans() -> impl Strategy<Value = (Plan, Schedule)> {
     )
 }
 
-/// Rounds that a run of so many slots takes at least: of blocks, as many as hold all batches; of single batches, stretch by
-/// stretch as the schedule has them.
+/// Minimum number of rounds for a run with `slots` slots: with blocks, as many as hold all batches; with single
+/// batches, counted stretch by stretch of the schedule.
 fn fewest_rounds(plan: &Plan, schedule: &Schedule, slots: u64, size: RoundSize) -> u64 {
     if let RoundSize::Block(batches) = size {
         return total(plan).div_ceil(slots * u64::from(batches));
@@ -96,7 +97,7 @@ proptest! {
         let mut position = Position::new(&plan);
         let mut audit = Audit::new(&plan);
         let mut committed_batches = [0_u64; 2];
-        // After the storm comes calm: nobody leaves and nothing is lost.
+        // After the random rounds no member leaves and no contribution is lost.
         let calm = (0b10_0110_u16, 0_u16);
         let bound = weather.len() as u64 + total(&plan);
         let mut rounds = 0;

@@ -1,4 +1,4 @@
-//! How row groups become units, and what a plan depends on.
+//! How row groups are combined into units, and what a plan depends on.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use proptest::prelude::*;
@@ -76,7 +76,7 @@ fn a_source_that_is_to_be_used_must_hold_frames() {
     assert_eq!(error, Error::NoFrames { data: Source::MachineLabeled });
     assert!(error.to_string().starts_with("the machine-labeled data holds no frames"), "{error}");
 
-    // Not used, not needed.
+    // A source that is not used may be empty.
     let schedule = Schedule { annotated_passes: 0, ..schedule };
     let plan = Plan::new(catalogue(&[]), Some(some()), &small(), &schedule, 1).unwrap();
     assert_eq!(Source::ALL.map(|s| plan.total_batches(s)), [0, 4]);
@@ -153,7 +153,7 @@ fn a_fingerprint_changes_with_everything_that_the_plan_depends_on() {
         base(1, &batch, &Schedule { interleave: Interleave::Batch, ..schedule.clone() }, None),
     ];
     let number = prints.len();
-    // What is learned from the data may change in mid-run.
+    // Settings of learning may change during a run.
     assert_eq!(prints[0], base(1, &batch, &Schedule { learning_rate: 1.0, ..schedule }, None));
     prints.sort_unstable();
     prints.dedup();
@@ -201,7 +201,7 @@ proptest! {
             prop_assert!(span.batches >= 1);
             prop_assert!(span.batches >= unit_batches || next == row_groups.len());
 
-            // The clock: one by one, the batches of a unit add up to its frames.
+            // The frames planned for the batches of a unit, one by one, add up to those of the unit.
             let of = |first_batch, batches| plan.planned_frames(&Lease {
                 source: Source::Annotated, pass: 0, unit, first_batch, batches,
             });

@@ -1,4 +1,4 @@
-//! Positions that are saved, read back, and refused.
+//! Positions are saved and read back; invalid ones are refused.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod small;
@@ -90,7 +90,7 @@ fn a_position_stays_small_however_large_the_data() {
     let members: Vec<u32> = (0..8).collect();
     for round in 0..3000_u32 {
         let next = position.assign(&plan, &members, RoundSize::Batch).unwrap();
-        // One contribution is lost every time.
+        // One contribution is lost in every round.
         let contributed = members.iter().copied().filter(|slot| *slot != round % 8).collect();
         position.commit(&plan, &next, &contributed).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Who does what, round by round.
+//! Which slot computes what, round by round.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod small;
@@ -26,7 +26,7 @@ fn a_slot_works_through_its_unit_before_it_takes_another() {
 
 #[test]
 fn a_round_of_one_batch_each_never_mixes_sources() {
-    // 10 machine-labeled batches, then 2 annotated ones, for 4 slots: the rest of a stretch is a round of its own.
+    // 10 machine-labeled batches, then 2 annotated ones, for 4 slots: the rest of a stretch is a round by itself.
     let schedule = Schedule { sub_epoch_batches: 10, ..one_pass() };
     let shape: Vec<(Source, usize)> = run(&plan(1, 5, &schedule), &[0, 1, 2, 3], RoundSize::Batch)
         .iter()
@@ -45,7 +45,7 @@ fn batches_alternate_in_proportion() {
 
 #[test]
 fn slots_idle_only_when_no_batch_is_left_for_them() {
-    // One unit of 4 batches for 3 slots: the idle take over from the busy.
+    // One unit of 4 batches for 3 slots: idle slots take over from busy ones.
     let rounds = run(&plan(1, 0, &one_pass()), &[0, 1, 2], RoundSize::Batch);
     let sizes: Vec<Vec<u32>> =
         rounds.iter().map(|r| r.leases.values().map(|l| batches(l)).collect()).collect();
@@ -66,7 +66,8 @@ fn what_a_vanished_slot_held_is_dealt_before_new_units() {
     let unit_of_1 = round.leases[&1][0].unit;
     position.commit(&plan, &round, &BTreeSet::from([0, 1])).unwrap();
 
-    // Slot 1 is gone with one batch of its unit left. Slot 0 ends its own unit, takes the rest, then a new one.
+    // Slot 1 is gone, with one batch of its unit left. Slot 0 finishes its own unit, takes that batch, then a new
+    // unit.
     let round = position.assign(&plan, &[0], RoundSize::Block(3)).unwrap();
     let held_by_1 = Lease { source: A, pass: 0, unit: unit_of_1, first_batch: 3, batches: 1 };
     assert_eq!(round.leases[&0][1], held_by_1);
@@ -99,7 +100,8 @@ fn what_returns_in_pieces_is_put_together_again() {
     position.commit(&plan, &round, &BTreeSet::new()).unwrap();
     assert!(position.open(A).len() > 1);
 
-    // All are gone; slot 9 takes the whole unit as one, and keeps three batches of it when its first one is lost.
+    // All slots are gone. Slot 9 takes the whole unit as one lease, and keeps three batches of it when its first one
+    // is lost.
     let round = position.assign(&plan, &[9], RoundSize::Batch).unwrap();
     position.commit(&plan, &round, &BTreeSet::new()).unwrap();
     let whole = Lease { source: A, pass: 0, unit: 0, first_batch: 0, batches: 4 };
@@ -155,7 +157,7 @@ fn without_disturbance_every_new_unit_was_named_in_the_round_before() {
             committed[source(&pair[0]).index()] +=
                 u64::from(pair[0].leases.values().map(|l| batches(l)).sum::<u32>());
             let source = source(&pair[1]);
-            // When every unit of a source is dealt, idle slots take over from others: that is not foretold.
+            // When every unit of a source is dealt, idle slots take over from others, which is not predicted.
             let at_the_end = committed[source.index()] + 3 * 4 > plan.total_batches(source);
             for (slot, leases) in &pair[1].leases {
                 let Some(first) = leases.first() else { continue };
@@ -174,7 +176,7 @@ fn without_disturbance_every_new_unit_was_named_in_the_round_before() {
 
 #[test]
 fn a_unit_of_the_other_source_is_kept_at_hand_while_it_is_begun_but_not_fetched_too_early() {
-    // 40 machine-labeled batches, then 3 annotated ones: a unit of 4 is left begun.
+    // 40 machine-labeled batches, then 3 annotated ones: a unit of 4 stays begun.
     let schedule = Schedule { sub_epoch_batches: 40, annotated_passes: 3, ..one_pass() };
     let plan = plan(1, 40, &schedule);
     let rounds = run(&plan, &[0], RoundSize::Batch);

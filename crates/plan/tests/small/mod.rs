@@ -1,4 +1,4 @@
-//! Small plans, and runs of them.
+//! Small plans, and runs with them.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses some of these helpers of tests")]
 
 use stentor_experiment::{Batch, Schedule, Source};
@@ -37,7 +37,7 @@ pub(crate) fn run(plan: &Plan, members: &[u32], size: RoundSize) -> Vec<RoundPla
     rounds
 }
 
-/// Of a round of one batch each: all its batches'.
+/// The source of all batches in a round of one batch each.
 pub(crate) fn source(round: &RoundPlan) -> Source {
     round.leases.values().flatten().next().unwrap().source
 }
