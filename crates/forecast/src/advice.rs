@@ -1,7 +1,7 @@
 use crate::predict::{Forecast, Method, Reducers};
 use crate::scenario::Scenario;
 
-/// What the forecasts mean, in sentences: which strategy is the fastest and why, and whether compression pays.
+/// Explains the forecasts in sentences: which strategy is the fastest and why, and whether compression pays.
 #[must_use]
 pub fn advice(scenario: &Scenario, forecasts: &[Forecast]) -> Vec<String> {
     let best = |of: &dyn Fn(&Forecast) -> bool| {
@@ -18,10 +18,10 @@ pub fn advice(scenario: &Scenario, forecasts: &[Forecast]) -> Vec<String> {
     let (Some(fastest), Some(agreeing), Some(dense), Some(gtc)) = found else { return Vec::new() };
     let mut said = Vec::new();
     if scenario.workers == 1 {
-        said.push("One worker has nobody to agree with: every exchange is overhead.".to_owned());
+        said.push("There is no other worker to exchange with, so every exchange is overhead.".to_owned());
     }
     said.push(format!(
-        "The fastest is {}: {} a batch, {} of it computing; {} workers do the work of {:.1}.",
+        "The fastest is {}: {} per batch, {} of it computing; {} workers do the work of {:.1}.",
         full_name(fastest),
         time(fastest.total_s),
         percent(fastest.compute_s, fastest.total_s),
@@ -32,7 +32,7 @@ pub fn advice(scenario: &Scenario, forecasts: &[Forecast]) -> Vec<String> {
     if !fastest.method.agrees_every_batch() {
         said.push(format!(
             "It exchanges models only every {} batches, and the models drift apart in between: compare losses, not only \
-             times. Of those that agree after every batch, the fastest is {}: {} a batch.",
+             times. Of the strategies with one model after every batch, the fastest is {}: {} per batch.",
             scenario.block,
             full_name(agreeing),
             time(agreeing.total_s),
@@ -49,12 +49,12 @@ fn why(fastest: &Forecast, dense: &Forecast) -> String {
     let wire = |f: &Forecast| f.up_s + f.down_s;
     if wire(dense) < 0.1 * dense.total_s {
         return format!(
-            "The network is fast for this model: even dense spends only {} of a batch on the wire.",
+            "The network is fast for this model: even dense spends only {} of a batch on transfers.",
             percent(wire(dense), dense.total_s)
         );
     }
     format!(
-        "Dense would spend {} of {} on the wire ({}); {} spends {} ({}).",
+        "Dense would spend {} of {} on transfers ({}); {} spends {} ({}).",
         time(wire(dense)),
         time(dense.total_s),
         size(dense.bytes_up + dense.bytes_down),
@@ -70,33 +70,34 @@ fn compression(dense: &Forecast, gtc: &Forecast) -> String {
     let (saved, spent) = (wire(dense) - wire(gtc), work(gtc) - work(dense));
     if gtc.total_s < dense.total_s {
         let coding = match spent {
-            // Where arithmetic is free.
+            // If the rates are zero.
             0.0 => String::new(),
-            more if more > 0.0 => format!(" and costs {} more of arithmetic", time(more)),
-            less => format!(" and saves {} of arithmetic too", time(-less)),
+            more if more > 0.0 => format!(" and costs {} more arithmetic", time(more)),
+            less => format!(" and also saves {} of arithmetic", time(-less)),
         };
         format!(
-            "Compression pays: GTC takes {} off the wire{coding}, {:.1} times faster than dense.",
+            "Compression pays: GTC saves {} of transfer time{coding}; it is {:.1} times faster than dense.",
             time(saved),
             dense.total_s / gtc.total_s,
         )
     } else {
         format!(
-            "Compression does not pay: GTC would take {} off the wire and cost {} more of arithmetic.",
+            "Compression does not pay: GTC would save {} of transfer time and cost {} more arithmetic.",
             time(saved.max(0.0)),
             time(spent.max(0.0)),
         )
     }
 }
 
-/// What reducers on the workers' hosts would change.
+/// The effect of reducers on the workers' hosts, in a sentence.
 fn reducers(forecasts: &[Forecast], method: Method) -> Option<String> {
     let with = |place| forecasts.iter().find(|f| f.method == method && f.reducers == place);
     let (one, each) = (with(Reducers::Coordinator)?, with(Reducers::EachWorker)?);
     let gained = one.total_s - each.total_s;
     Some(if gained > 0.05 * one.total_s {
         format!(
-            "Reducers on the workers' hosts (`exchange.reducers`) save {} a batch with {}: one link would carry all.",
+            "Reducers on the workers' hosts (`exchange.reducers`) save {} per batch with {}: otherwise one link carries \
+             everything.",
             time(gained),
             method.name(),
         )

@@ -3,19 +3,19 @@ use crate::size::{signs_bytes, sum_bytes, sum_density};
 use serde::Serialize;
 use stentor_experiment::BlockDeltas;
 
-/// Strategies, told apart as far as the cost of a batch goes.
+/// Strategies, as far as they differ in the cost of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// Whole gradients.
     Dense,
-    /// Signs up, their exact sum down.
+    /// Signs up; their exact sum down.
     Gtc,
-    /// Signs up, their sum thresholded again down.
+    /// Signs up; their sum, thresholded again, down.
     GtcRethresholded,
-    /// Models every block.
+    /// Models, every block.
     Bmuf,
-    /// GTC inside groups, with the exact sum down, and models across groups every block.
+    /// GTC within groups, with the exact sum down, and models between groups every block.
     TwoTier,
 }
 
@@ -23,47 +23,49 @@ pub enum Method {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reducers {
-    /// In the coordinator's process: one link carries all.
+    /// In the coordinator's process: one link carries everything.
     Coordinator,
     /// One on each worker's host, each for a range of the vector.
     EachWorker,
 }
 
-/// What a batch costs a worker. Strategies that exchange every block are charged its share of a block.
+/// The cost of a batch for a worker. For strategies that exchange every block it includes the batch's share of a
+/// block.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Forecast {
-    /// Which strategy.
+    /// The strategy.
     pub method: Method,
-    /// With reducers where.
+    /// The place of the reducers.
     pub reducers: Reducers,
     /// Forward and backward pass, seconds.
     pub compute_s: f64,
-    /// Coding of the contribution.
+    /// Encoding of the contribution, seconds.
     pub encode_s: f64,
-    /// On the wire, up, with one round trip.
+    /// Transfer up, with one round trip, seconds.
     pub up_s: f64,
-    /// At the reducers, as far as it does not go on while contributions come in.
+    /// Work of the reducers that does not overlap with the transfer up, seconds.
     pub reduce_s: f64,
-    /// On the wire, down, with one round trip; of means only what does not go down while others come up.
+    /// Transfer down, with one round trip, seconds; for means only the part that does not overlap with the transfer
+    /// up.
     pub down_s: f64,
-    /// The update decoded and applied.
+    /// Decoding and applying the update, seconds.
     pub apply_s: f64,
-    /// All of it.
+    /// The sum of all these times, seconds.
     pub total_s: f64,
-    /// Payload of a worker's contribution.
+    /// Payload of a worker's contribution, bytes.
     pub bytes_up: f64,
-    /// Payload of the update.
+    /// Payload of the update, bytes.
     pub bytes_down: f64,
-    /// Batches per second of the whole cluster, over those of one worker alone.
+    /// Batches per second of the whole cluster, divided by those of one worker alone.
     pub speedup: f64,
 }
 
 impl Method {
-    /// In the order of the table.
+    /// All methods, in the order of the table.
     pub const ALL: [Method; 5] =
         [Method::Dense, Method::Gtc, Method::GtcRethresholded, Method::Bmuf, Method::TwoTier];
 
-    /// For people.
+    /// The name in texts for people.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -75,7 +77,7 @@ impl Method {
         }
     }
 
-    /// Whether all workers hold the same model after every batch.
+    /// Whether all workers have the same model after every batch.
     #[must_use]
     pub fn agrees_every_batch(self) -> bool {
         matches!(self, Method::Dense | Method::Gtc | Method::GtcRethresholded)
@@ -83,37 +85,37 @@ impl Method {
 }
 
 impl Reducers {
-    /// Both, in the order of the table.
+    /// Both places, in the order of the table.
     pub const ALL: [Reducers; 2] = [Reducers::Coordinator, Reducers::EachWorker];
 }
 
-/// Every strategy with reducers in both places.
+/// Forecasts every strategy with reducers in both places.
 #[must_use]
 pub fn forecast(scenario: &Scenario) -> Vec<Forecast> {
     let methods = Method::ALL.into_iter();
     methods.flat_map(|m| Reducers::ALL.map(|r| one(scenario, m, r))).collect()
 }
 
-/// What goes down of a sum of signs.
+/// Which form of a sum of signs is sent down.
 #[derive(Debug, Clone, Copy)]
 enum Down {
     Exact,
     Rethresholded,
 }
 
-/// One exchange: seconds of its phases, bytes of a contribution and of an update, and who takes part.
+/// One exchange: seconds of its phases, bytes of a contribution and of an update, and the number of senders.
 #[derive(Debug, Clone, Copy, Default)]
 struct Exchange {
     encode_s: f64,
-    /// While contributions come in, and after.
+    /// Work of the reducers while contributions arrive; `reduce_s` is the work after that.
     streamed_s: f64,
     reduce_s: f64,
     apply_s: f64,
     up: f64,
     down: f64,
     senders: f64,
-    /// Whether parts of the update go down while later parts of contributions come up: means do, sums of signs are made
-    /// at the end.
+    /// Whether parts of the update are sent down while later parts of contributions arrive. That is so for means; sums
+    /// of signs are encoded at the end.
     overlaps: bool,
 }
 
@@ -164,7 +166,7 @@ fn dense(scenario: &Scenario) -> Exchange {
     }
 }
 
-/// GTC among `members` workers; all groups do it at once.
+/// GTC among `members` workers; all groups exchange at the same time.
 fn signs(scenario: &Scenario, reducers: Reducers, members: usize, update: Down) -> Exchange {
     let (values, density) = (scenario.parameters as f64, scenario.density);
     let cuts = cuts(scenario, reducers);
@@ -177,7 +179,7 @@ fn signs(scenario: &Scenario, reducers: Reducers, members: usize, update: Down) 
         }
         Down::Rethresholded => (up, density, values * rates.rethreshold),
     };
-    // Each group has a sum of its own.
+    // Each group has its own sum.
     let groups = scenario.workers.div_ceil(members) as f64;
     Exchange {
         encode_s: values * rates.threshold,
@@ -194,7 +196,7 @@ fn signs(scenario: &Scenario, reducers: Reducers, members: usize, update: Down) 
     }
 }
 
-/// A block whose models come from `senders` workers or groups.
+/// A block with models from `senders` workers or groups.
 fn block(scenario: &Scenario, reducers: Reducers, senders: usize) -> Exchange {
     let (values, rates, n) = (scenario.parameters as f64, &scenario.rates, senders as f64);
     let whole = Exchange {
@@ -227,7 +229,7 @@ fn block(scenario: &Scenario, reducers: Reducers, senders: usize) -> Exchange {
     }
 }
 
-/// Messages into which a vector is cut.
+/// Number of messages into which a vector is split.
 fn cuts(scenario: &Scenario, reducers: Reducers) -> f64 {
     match reducers {
         Reducers::Coordinator => 1.0,
@@ -235,8 +237,8 @@ fn cuts(scenario: &Scenario, reducers: Reducers) -> f64 {
     }
 }
 
-/// What is used of a line on which contributions and means go both ways at once: they wait for each other in slot order.
-/// Measured with 4 workers (`cargo xtask bench exchange --link`).
+/// Usable share of a link on which contributions and means are transferred in both directions at the same time: they
+/// wait for each other in the order of slots. Measured with 4 workers (`cargo xtask bench exchange --link`).
 const BOTH_WAYS: f64 = 0.85;
 
 #[derive(Debug, Clone, Copy)]
@@ -253,16 +255,16 @@ struct Phases {
 impl Phases {
     fn of(scenario: &Scenario, reducers: Reducers, exchange: Exchange) -> Self {
         let Exchange { encode_s, streamed_s, reduce_s, apply_s, up, down, senders, overlaps } = exchange;
-        // All workers code at the same time.
+        // All workers encode at the same time.
         let shared = f64::from(scenario.per_host.max(1));
         let (encode_s, apply_s) = (encode_s * shared, apply_s * shared);
         let workers = scenario.workers as f64;
-        // Payload through the busiest link, and the work of the busiest reducer.
+        // Payload on the busiest link, and the work of the busiest reducer.
         let (in_bytes, out_bytes, work) = match reducers {
             Reducers::Coordinator => (senders * up, workers * down, 1.0),
             Reducers::EachWorker => {
                 let others = (workers - 1.0) / workers;
-                // Who sends has the whole to send; a reducer receives its range from everybody who does.
+                // A sender sends all ranges; a reducer receives its range from all senders.
                 (others * up, others * down, shared / workers)
             }
         };
@@ -271,11 +273,11 @@ impl Phases {
         let (in_s, out_s) = (seconds(in_bytes), seconds(out_bytes));
         let rtt_s = scenario.rtt.seconds();
         let (reduce_s, left_s) = match (overlaps, reducers) {
-            // The coordinator's link carries both directions at once.
+            // The coordinator's link transfers in both directions at the same time.
             (true, Reducers::Coordinator) => {
                 (((streamed_s + reduce_s) * work - in_s).max(0.0), (out_s - in_s).max(0.0))
             }
-            // A worker's link carries contributions and sums in both directions anyway: nothing is won but the arithmetic.
+            // A worker's link is busy in both directions in any case: only the arithmetic overlaps.
             (true, Reducers::EachWorker) => (((streamed_s + reduce_s) * work - in_s - out_s).max(0.0), out_s),
             (false, _) => ((streamed_s * work - in_s).max(0.0) + reduce_s * work, out_s),
         };

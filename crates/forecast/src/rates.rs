@@ -1,33 +1,33 @@
 use serde::Serialize;
 
-/// How long the exchange's arithmetic takes on one worker, with all its threads. Seconds per value of the model, or
-/// per sign where it says so.
+/// Time of the exchange's arithmetic on one worker with all its threads. In seconds per value of the model, or per
+/// sign where stated.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rates {
-    /// A vector to the bytes of a dense payload, or back.
+    /// Copy a vector to the bytes of a dense payload, or back.
     pub copy: f64,
-    /// A dense contribution added to the sum.
+    /// Add a dense contribution to the sum.
     pub sum: f64,
-    /// The mean made of the sum.
+    /// Divide the sum to get the mean.
     pub mean: f64,
-    /// A step of the optimiser with a whole gradient, or the block filter's.
+    /// A step of the optimiser with a whole gradient, or of the block filter.
     pub step: f64,
-    /// A difference rounded to bfloat16 with its residual.
+    /// Round a difference to bfloat16, with its residual.
     pub bf16: f64,
-    /// An update thresholded with its residual, and a threshold suggested.
+    /// Threshold an update with its residual, and suggest a threshold.
     pub threshold: f64,
-    /// Per sign: a message added to the counts.
+    /// Per sign: add a message to the counts.
     pub count: f64,
-    /// The message made of the counts.
+    /// Encode the counts as a message.
     pub exact: f64,
-    /// The message made of the counts thresholded again.
+    /// Threshold the counts again and encode them as a message.
     pub rethreshold: f64,
-    /// Per sign or count: a message applied to the parameters.
+    /// Per sign or count: apply a message to the parameters.
     pub apply: f64,
 }
 
 impl Rates {
-    /// Arithmetic that takes no time: what is left is compute and wire.
+    /// Rates of arithmetic that takes no time, so that only computing and transfers remain.
     pub const FREE: Rates = Rates {
         copy: 0.0,
         sum: 0.0,

@@ -2,48 +2,48 @@ use crate::rates::Rates;
 use crate::units::{Bandwidth, RoundTrip};
 use stentor_experiment::{BlockDeltas, Experiment, GtcApply, OptimizerKind};
 
-/// What is to be forecast: a model, a cluster, and the settings of all strategies.
+/// The input of a forecast: a model, a cluster, and the settings of all strategies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// Values of the model.
+    /// Number of values of the model.
     pub parameters: usize,
-    /// N, at least 1.
+    /// Number of workers N, at least 1.
     pub workers: usize,
-    /// Of each host's link, in each direction.
+    /// Bandwidth of each host's link, in each direction.
     pub bandwidth: Bandwidth,
-    /// Between any two hosts.
+    /// Round-trip time between any two hosts.
     pub rtt: RoundTrip,
-    /// Seconds of a worker for forward and backward pass of one batch.
+    /// Time of a worker for the forward and backward pass of one batch, seconds.
     pub batch_s: f64,
-    /// Speed of the arithmetic.
+    /// Speed of the exchange's arithmetic.
     pub rates: Rates,
     /// Share of values that GTC sends.
     pub density: f64,
     /// How an update of signs reaches the parameters.
     pub applied: Applied,
-    /// Batches of a worker between two blocks.
+    /// Number of batches of a worker in a block.
     pub block: u32,
-    /// How a block goes up.
+    /// The form in which a block is sent up.
     pub deltas: BlockDeltas,
-    /// Share of values that a thresholded block sends.
+    /// Share of values that a block with `deltas = "threshold"` sends.
     pub delta_density: f64,
     /// Workers of a group with two tiers.
     pub group: u32,
-    /// Workers that share a host's cores, on which the rates were measured by one alone.
+    /// Number of workers that share a host's cores; the rates were measured with one worker alone.
     pub per_host: u32,
 }
 
 /// How an update of signs reaches the parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
-    /// Only the values that arrived are touched: plain SGD, or updates of the workers' own optimisers.
+    /// Changes only the values that arrived: plain SGD, or updates of the workers' own optimisers.
     Sparse,
-    /// As a whole gradient: an optimiser with momenta moves every value.
+    /// Like a whole gradient: an optimiser with momentum changes every value.
     Whole,
 }
 
 impl Scenario {
-    /// The settings of `experiment` with `workers` members.
+    /// The settings of `experiment` for `workers` members.
     #[must_use]
     pub fn new(
         experiment: &Experiment,
@@ -79,12 +79,12 @@ impl Scenario {
         }
     }
 
-    /// Workers of the largest group.
+    /// Number of workers in the largest group.
     pub(crate) fn members(&self) -> usize {
         self.workers.min(self.group.max(1) as usize)
     }
 
-    /// Groups with two tiers.
+    /// Number of groups with two tiers.
     pub(crate) fn groups(&self) -> usize {
         self.workers.div_ceil(self.group.max(1) as usize)
     }

@@ -1,20 +1,20 @@
-//! Sizes of messages, from what they hold.
+//! Sizes of messages, from their content.
 
-/// Bytes of a message beside its values: form, τ, three numbers, two parameters.
+/// Bytes of a message besides its values: form, τ, three numbers, two parameters.
 const HEADER: f64 = 15.0;
-/// What the code needs beyond entropy.
+/// Size of the code relative to the entropy.
 const OVERHEAD: f64 = 1.01;
 
-/// Bytes of a message of signs about `values` values of which a share of `density` is sent, each in its own place.
+/// Bytes of a message of signs for `values` values, of which a share of `density` is sent at independent places.
 #[must_use]
 pub fn signs_bytes(values: f64, density: f64) -> f64 {
     sum_bytes(values, density, 1)
 }
 
-/// Bytes of the exact sum of `contributors` messages of signs that know nothing of each other.
+/// Bytes of the exact sum of `contributors` messages of signs at independent places.
 ///
-/// A count is then the difference of two nearly Poisson numbers with the mean of half the signs each. Real updates
-/// point the same way here and there, so that real sums are a little smaller.
+/// A count is then the difference of two nearly Poisson numbers, each with a mean of half the signs. Real updates
+/// partly point in the same direction, so real sums are slightly smaller.
 #[must_use]
 pub fn sum_bytes(values: f64, density: f64, contributors: usize) -> f64 {
     let bits = if contributors <= 1 {
@@ -25,8 +25,8 @@ pub fn sum_bytes(values: f64, density: f64, contributors: usize) -> f64 {
     HEADER + OVERHEAD * values * bits / 8.0
 }
 
-/// Bits a value of the shorter of two forms, as the coder chooses: gaps, signs and magnitudes of what is not zero, or
-/// a number for each value. Shares are those of the counts −K to K.
+/// Bits per value in the shorter of two forms, as the encoder chooses: gaps, signs and magnitudes of the nonzero
+/// values, or a number for each value. `counts` has the shares of the counts −K to K.
 fn sum_bits(counts: &[f64]) -> f64 {
     let reach = (counts.len() / 2) as i64;
     let shares = || (-reach..).zip(counts.iter().copied());
@@ -37,14 +37,14 @@ fn sum_bits(counts: &[f64]) -> f64 {
     sparse.min(dense)
 }
 
-/// Bits of the best Rice code for numbers with these shares.
+/// Bits per number of the best Rice code for numbers with these shares.
 fn rice(numbers: &(impl Iterator<Item = (u64, f64)> + Clone)) -> f64 {
     let bits =
         |k: u32| -> f64 { numbers.clone().map(|(n, p)| p * ((n >> k) + 1 + u64::from(k)) as f64).sum() };
     (0..16).map(bits).fold(f64::INFINITY, f64::min)
 }
 
-/// Share of values that are not zero in the sum of `contributors` messages of signs.
+/// Share of nonzero values in the sum of `contributors` messages of signs.
 #[must_use]
 pub fn sum_density(density: f64, contributors: usize) -> f64 {
     match contributors {
@@ -60,8 +60,8 @@ fn entropy(shares: &[f64]) -> f64 {
     shares.iter().filter(|&&p| p > 0.0).map(|p| -p * p.log2()).sum()
 }
 
-/// Shares of the counts −K to K in a sum: binomial numbers of signs up and down are close to Poisson at GTC's
-/// densities, and always so in the sum of many.
+/// Shares of the counts −K to K in a sum. The numbers of positive and negative signs are binomial, which is close to
+/// Poisson at GTC's densities, and always in a sum of many.
 fn counts(density: f64, contributors: usize) -> Vec<f64> {
     let mean = density * contributors as f64 / 2.0;
     let reach = (mean + 8.0 * mean.sqrt() + 8.0).min(contributors as f64).ceil() as usize;

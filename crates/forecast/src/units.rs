@@ -1,51 +1,51 @@
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Speed of one link in each direction, bits per second.
+/// Bandwidth of a link in each direction, bits per second.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Bandwidth(f64);
 
-/// Time of a small message there and back, seconds.
+/// Round-trip time of a small message, seconds.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct RoundTrip(f64);
 
-/// What is wrong with a quantity as written.
+/// Why the text of a quantity is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UnitError {
-    /// No number before the unit, or none above zero.
+    /// The unit is not preceded by a number above zero.
     #[error("`{text}`: expected a number above 0 with a unit, as in `{example}`")]
     Number {
-        /// As written.
+        /// The text as given.
         text: String,
-        /// One that would do.
+        /// A valid example.
         example: &'static str,
     },
-    /// No unit, or another one.
+    /// The unit is missing or unknown.
     #[error("`{text}`: expected one of the units {known}, found {}", if found.is_empty() { "none".to_owned() } else { format!("`{found}`") })]
     Unit {
-        /// As written.
+        /// The text as given.
         text: String,
-        /// What stands in the unit's place.
+        /// The text found in place of the unit.
         found: String,
-        /// Those that are known.
+        /// The known units.
         known: &'static str,
     },
 }
 
-/// Bytes of a frame on the line that are payload: 1448 of 1514, and nine bytes of HTTP/2 in 16 KiB.
+/// Share of the bytes on the link that are payload: 1448 of 1514 in a frame, and nine bytes of HTTP/2 in 16 KiB.
 const GOODPUT: f64 = 0.955;
 
 impl Bandwidth {
-    /// Of a link without a limit.
+    /// A link without a limit.
     pub const UNLIMITED: Bandwidth = Bandwidth(f64::INFINITY);
 
-    /// Of a link of `bits` per second.
+    /// A link of `bits` per second.
     #[must_use]
     pub fn bits_per_s(bits: f64) -> Self {
         Self(bits)
     }
 
-    /// Seconds that `bytes` of payload take.
+    /// Seconds to transfer `bytes` of payload.
     #[must_use]
     pub fn seconds(self, bytes: f64) -> f64 {
         bytes * 8.0 / (self.0 * GOODPUT)
@@ -59,7 +59,7 @@ impl RoundTrip {
         Self(seconds)
     }
 
-    /// Seconds there and back.
+    /// The round-trip time in seconds.
     #[must_use]
     pub fn seconds(self) -> f64 {
         self.0
@@ -69,7 +69,7 @@ impl RoundTrip {
 impl FromStr for Bandwidth {
     type Err = UnitError;
 
-    /// Reads `100mbit`, `1gbit` or `2.5 Gbit`.
+    /// Parses `100mbit`, `1gbit` or `2.5 Gbit`.
     fn from_str(text: &str) -> Result<Self, UnitError> {
         const UNITS: [(&str, f64); 4] = [("kbit", 1e3), ("mbit", 1e6), ("gbit", 1e9), ("tbit", 1e12)];
         parse(text, &UNITS, "`kbit`, `mbit`, `gbit`, `tbit` (per second)", "1gbit").map(Self)
@@ -79,7 +79,7 @@ impl FromStr for Bandwidth {
 impl FromStr for RoundTrip {
     type Err = UnitError;
 
-    /// Reads `2ms`, `150us` or `0.1s`; `0ms` too.
+    /// Parses `2ms`, `150us` or `0.1s`, and also `0ms`.
     fn from_str(text: &str) -> Result<Self, UnitError> {
         const UNITS: [(&str, f64); 4] = [("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0)];
         if ["0", "0s", "0ms", "0us"].contains(&text) {

@@ -1,4 +1,4 @@
-//! What a forecast must say at its limits, how it must move, and what it says in words.
+//! Forecasts in limiting cases, how they depend on each input, and what the advice says.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -11,7 +11,7 @@ use stentor_forecast::{
     signs_bytes, sum_bytes, sum_density,
 };
 
-/// Rates of a core of 2020.
+/// Rates of a core from 2020.
 const RATES: Rates = Rates {
     copy: 0.5e-9,
     sum: 0.8e-9,
@@ -68,7 +68,7 @@ fn one_worker_that_sums_for_itself_sends_nothing() {
         let trips = 2.0 * alone.rtt.seconds();
         assert!(found.up_s + found.down_s <= trips * 1.03, "{found:?}");
     }
-    assert!(advice(&alone, &forecast(&alone))[0].contains("nobody to agree with"));
+    assert!(advice(&alone, &forecast(&alone))[0].contains("no other worker to exchange with"));
 }
 
 #[test]
@@ -78,9 +78,10 @@ fn dense_through_one_link_carries_every_contribution_and_every_update() {
     let bits = 4.0 * 24_161_208.0 * 32.0;
     let expected = bits / 1e8 / 0.955;
     assert!((found.up_s - slow.rtt.seconds() - expected).abs() < 1e-6, "{found:?}");
-    // Parts of the mean go down while others come up.
+    // Parts of the mean are sent down while others arrive.
     assert_eq!(found.down_s, slow.rtt.seconds());
-    // On the workers' hosts: three quarters of one contribution, on a line that carries means too and is not used in full.
+    // On the workers' hosts: three quarters of one contribution, on a link that also carries means and is not fully
+    // used.
     let spread = of(&slow, Method::Dense, Reducers::EachWorker);
     let expected = expected * 3.0 / 16.0 / 0.85;
     assert!((spread.up_s - slow.rtt.seconds() - expected).abs() < 1e-6, "{spread:?}");
@@ -99,7 +100,7 @@ fn compression_wins_on_slow_links_and_loses_on_fast_ones() {
     let (compressed, dense) = gtc(&slow);
     assert!(dense > 8.0 * compressed, "{dense} {compressed}");
     assert!(advice(&slow, &forecast(&slow)).iter().any(|s| s.starts_with("Compression pays")));
-    // A link of 400 Gbit/s, and coding dearer than the copies it saves.
+    // A link of 400 Gbit/s, and encoding that costs more than the copies that it saves.
     let fast = Scenario { rates: Rates { threshold: 8e-9, ..RATES }, ..fast };
     let (compressed, dense) = gtc(&fast);
     assert!(compressed > dense, "{compressed} {dense}");
@@ -121,7 +122,7 @@ fn a_block_is_charged_to_its_batches() {
     let (short, long) = (of_block(1), of_block(50));
     assert!((short.up_s / long.up_s - 50.0).abs() < 1e-9);
     assert!((short.total_s - short.compute_s) / (long.total_s - long.compute_s) > 49.9);
-    // One batch a block is a dense exchange of models.
+    // A block of one batch is a dense exchange of models.
     let dense = of(&scenario(4, 100.0), Method::Dense, Reducers::Coordinator);
     assert_eq!((short.bytes_up, short.up_s), (dense.bytes_up, dense.up_s));
     let half = Scenario { deltas: BlockDeltas::Bf16, ..scenario(4, 100.0) };
@@ -156,8 +157,8 @@ proptest! {
         let before = forecast(&base);
         for (what, after) in [("slower", slower), ("farther", farther), ("larger", larger), ("busier", busier), ("more", more)] {
             for (before, after) in before.iter().zip(forecast(&after)) {
-                // Another worker may make groups smaller, and brings another reducer to share the sums; but what goes
-                // over the wire grows.
+                // One more worker may make groups smaller, and adds a reducer that shares the work; but the transfers
+                // grow.
                 let seconds = |f: &Forecast| if what == "more" { f.up_s + f.down_s } else { f.total_s };
                 if what == "more" && before.method == Method::TwoTier {
                     continue;
@@ -180,7 +181,7 @@ fn predicted_sizes_are_those_of_the_coder() {
     for (density, contributors) in
         [(0.001, 1), (0.01, 1), (0.03, 1), (0.001, 16), (0.01, 4), (0.01, 64), (0.03, 256)]
     {
-        // Signs at places that know nothing of each other.
+        // Signs at independent places.
         let tau = Tau::exact(1.0).unwrap();
         let mut state = 1u64;
         let mut uniform = || {
@@ -221,7 +222,7 @@ fn the_advice_names_the_winner_its_share_of_compute_and_the_reducers() {
     assert!(text.contains("4 workers do the work of"), "{text}");
     assert!(text.contains("Dense would spend"), "{text}");
     assert!(text.contains("Reducers on the workers' hosts"), "{text}");
-    // Whoever drifts apart is not praised without the one who does not.
+    // If the fastest strategy lets models drift apart, the fastest one that does not is named too.
     if !text.contains("The fastest is GTC") {
         assert!(text.contains("compare losses") && text.contains("the fastest is GTC"), "{text}");
     }
