@@ -250,7 +250,8 @@ fn a_listener_takes_a_host_by_name_and_says_what_it_expects() {
         ("worker", "--metrics"),
         ("teacher-labeler", "--metrics"),
     ] {
-        for (value, found) in [("localhost", "found no port"), ("no-such-host.invalid:1", "no known host")] {
+        for (value, found) in [("localhost", "found no port"), ("no-such-host.invalid:1", "not a known host")]
+        {
             let (code, said) = ended(Command::new(program(program_name)).args([flag, value]));
             assert_eq!(code, Some(2), "{program_name} {flag} {value}: {said}");
             assert!(said.contains("expected HOST:PORT") && said.contains(found), "{program_name}: {said}");

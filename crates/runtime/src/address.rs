@@ -1,10 +1,10 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// An address of a command line, `HOST:PORT`: the host as a number or a name. Of the addresses of a name the first of IPv4
-/// counts, or else the first: `localhost` is then the same everywhere.
+/// Parses an address of a command line, `HOST:PORT`, whose host is a number or a name. Of a name's addresses, the
+/// first IPv4 address is used, or else the first: so `localhost` means the same everywhere.
 ///
 /// # Errors
-/// What was expected and what was found, in words.
+/// A message that says what was expected and what was found.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     let wrong = |found: &str| {
         format!("expected HOST:PORT, as in 127.0.0.1:7400, localhost:7400 or [::1]:7400, found {found}")
@@ -14,15 +14,15 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
     }
     let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong("no port"))?;
     if host.contains(':') && !host.starts_with('[') {
-        return Err(wrong("an address of IPv6 without brackets, or more than one port"));
+        return Err(wrong("an IPv6 address without brackets, or more than one port"));
     }
     let port: u16 = port.parse().map_err(|_| wrong(&format!("`{port}` for a port, which is 0 to 65535")))?;
     if host.is_empty() {
-        return Err(wrong("no host; 0.0.0.0 stands for all networks of this machine"));
+        return Err(wrong("no host; 0.0.0.0 means all networks of this machine"));
     }
     let found = (host, port).to_socket_addrs();
     let found: Vec<SocketAddr> =
-        found.map_err(|error| wrong(&format!("`{host}`, which is no known host: {error}")))?.collect();
+        found.map_err(|error| wrong(&format!("`{host}`, which is not a known host: {error}")))?.collect();
     let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
     first.copied().ok_or_else(|| wrong(&format!("`{host}`, which has no address")))
 }
@@ -52,7 +52,7 @@ mod tests {
             ("localhost:http", "found `http` for a port"),
             ("127.0.0.1:70000", "found `70000` for a port"),
             ("::1:7400:x", "without brackets"),
-            ("no-such-host.invalid:7400", "found `no-such-host.invalid`, which is no known host"),
+            ("no-such-host.invalid:7400", "found `no-such-host.invalid`, which is not a known host"),
         ] {
             let words = address(text).unwrap_err();
             assert!(words.starts_with("expected HOST:PORT") && words.contains(found), "{text}: {words}");

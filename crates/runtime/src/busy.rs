@@ -1,9 +1,9 @@
-//! Arithmetic within tasks.
+//! Long computations within async tasks.
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// Does within a task what keeps a processor busy for long. Where the runtime has other threads, its other tasks go on
-/// there meanwhile; where it has but one, as each host of a simulated network does, they wait.
+/// Runs a long computation within a task. If the runtime has other threads, its other tasks continue there meanwhile;
+/// if it has only one, as on each host of a simulated network, they wait.
 pub fn busy<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
@@ -21,7 +21,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let busy = tokio::spawn(async move {
             tokio::spawn(async move { sender.send(7) });
-            // Where nobody took the other task over, this would wait for ever.
+            // If no thread took over the other task, this would wait forever.
             busy(|| receiver.recv())
         });
         assert_eq!(busy.await.unwrap(), Ok(7));

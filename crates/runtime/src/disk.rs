@@ -1,14 +1,14 @@
-//! Room on the disks that a program writes to: a run that cannot write its checkpoints is better told of before.
+//! Free space on the disks that a program writes to, so that people see a lack of space before a checkpoint fails.
 
 use crate::metrics;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Folders whose disks are looked at with every scrape, by what they are for.
+/// Folders whose disks are measured with every scrape, with their purpose.
 static WATCHED: Mutex<Vec<(&'static str, PathBuf)>> = Mutex::new(Vec::new());
 
-/// Lets `/metrics` show how much room is left where `location` is: a folder, which need not exist yet, or a `file://`
-/// URL. Object stores have no end: of them nothing is shown. `what` becomes the label.
+/// Makes `/metrics` show the free space at `location`: a folder, which need not exist yet, or a `file://` URL. Object
+/// stores have no limit and are not shown. `what` becomes the label.
 pub fn watch_disk(what: &'static str, location: &str) {
     let Some(folder) = local(location) else { return };
     let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -16,7 +16,7 @@ pub fn watch_disk(what: &'static str, location: &str) {
     watched.push((what, folder));
 }
 
-/// Looks at all of them.
+/// Measures all watched disks.
 pub(crate) fn measure() {
     let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
     for (what, folder) in watched.iter() {
@@ -37,13 +37,13 @@ fn local(location: &str) -> Option<PathBuf> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Room {
-    /// Bytes that may still be written without root.
+    /// Bytes that can still be written without root.
     free: u64,
-    /// Bytes of the whole file system.
+    /// Size of the whole file system in bytes.
     size: u64,
 }
 
-/// Of the file system of `folder`, or of the nearest folder above it that exists.
+/// Free space and size of the file system of `folder`, or of the nearest existing folder above it.
 fn room(folder: &Path) -> Option<Room> {
     let folder = std::path::absolute(folder).ok()?;
     let there = folder.ancestors().find(|folder| folder.exists())?;

@@ -2,7 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// What can go wrong here.
+/// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// `STENTOR_LOG` cannot be read as a filter.
@@ -13,7 +13,7 @@ pub enum Error {
     LogFilter {
         /// The variable's value.
         found: String,
-        /// The parser's own words.
+        /// The parser's error message.
         reason: String,
     },
     /// `STENTOR_LOG_FORMAT` is neither `human` nor `json`.
@@ -22,12 +22,12 @@ pub enum Error {
         /// The variable's value.
         found: String,
     },
-    /// The metrics listener's address cannot be had.
+    /// The metrics listener cannot use its address.
     #[error("cannot listen for metrics on {address}: {source}; choose a free port, or port 0 for any")]
     MetricsAddress {
-        /// As asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// The metrics listener was bound but cannot be served.
@@ -36,7 +36,7 @@ pub enum Error {
     /// The metrics pipeline refused its settings.
     #[error("cannot set up metrics: {0}")]
     MetricsPipeline(String),
-    /// `STENTOR_OTLP` names no collector.
+    /// `STENTOR_OTLP` is not a collector's address.
     #[error(
         "STENTOR_OTLP must be a collector's gRPC address such as http://host:4317, found `{found}`: {reason}"
     )]
@@ -56,17 +56,17 @@ pub enum Error {
         name: String,
         /// The program that was tried.
         program: String,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// A child process could not be waited for or signalled.
     #[error("cannot {attempt} {name}: {source}")]
     Supervise {
-        /// What was tried.
+        /// The operation that failed.
         attempt: &'static str,
         /// The child's name.
         name: String,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// A token's file cannot be read.
@@ -74,18 +74,18 @@ pub enum Error {
     TokenFile {
         /// As given.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
-    /// A setting holds something else than one token. What it holds is not repeated.
+    /// A setting does not contain exactly one token. Its content is not repeated.
     #[error(
         "{place}: expected one token of at least 16 printable ASCII characters without white space, found {found}; make one \
          with `openssl rand -hex 32`"
     )]
     Token {
-        /// File or variable.
+        /// The file or variable.
         place: String,
-        /// What is wrong with it, in words that tell nothing of it.
+        /// What is wrong with it, without revealing its content.
         found: String,
     },
 }

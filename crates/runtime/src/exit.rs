@@ -1,21 +1,21 @@
 use std::process::{ExitCode, Termination};
 use stentor_store::Fault;
 
-/// How a program of Stentor ends. The codes are an interface: supervisors (compose, Kubernetes' `podFailurePolicy`,
-/// `stentor train` for its children) decide by them whether starting again can help.
+/// The exit code of a Stentor program. The codes are an interface: supervisors (compose, Kubernetes'
+/// `podFailurePolicy`, `stentor train` for its children) use them to decide whether starting again can help.
 ///
 /// | code | meaning | start again? |
 /// |---|---|---|
 /// | 0 | the work is done | no |
 /// | 1 | an unexpected failure: a defect or the machine | yes, a few times |
-/// | 2 | command line or experiment file is wrong, or names a place that can hold nothing | no, mend it |
-/// | 3 | data are missing, malformed or do not belong together | no, mend them |
-/// | 4 | refused: not authenticated or not allowed | no, mend the credentials |
+/// | 2 | command line or experiment file is wrong, or names a place that cannot hold anything | no, correct it |
+/// | 3 | data are missing, malformed or do not belong together | no, correct them |
+/// | 4 | refused: not authenticated or not allowed | no, correct the credentials |
 /// | 5 | too few members, for longer than the deadline | yes, with `--resume` |
 /// | 6 | loss or update is not finite: training has diverged | no, change the experiment |
-/// | 7 | replicas disagree about the parameters | yes, from the last checkpoint |
-/// | 8 | stopped in good order by SIGTERM or SIGINT before the work was done | yes, with `--resume` |
-/// | 75 | a passing failure (network, store), retried in vain | yes |
+/// | 7 | replicas have different parameters | yes, from the last checkpoint |
+/// | 8 | orderly stop after SIGTERM or SIGINT, before the work was done | yes, with `--resume` |
+/// | 75 | a temporary failure (network, store), after retries | yes |
 ///
 /// 130 and 143 come from a second SIGINT or SIGTERM, or from the first one to a command that only looks and has nothing to tidy
 /// up; 137 comes from SIGKILL.
@@ -24,9 +24,9 @@ use stentor_store::Fault;
 pub enum ExitStatus {
     /// The work is done.
     Ok = 0,
-    /// A defect, or the machine's fault.
+    /// A defect, or a fault of the machine.
     Failure = 1,
-    /// Command line or experiment file is wrong, or names a place that can hold nothing. Also what clap exits with.
+    /// Command line or experiment file is wrong, or names a place that cannot hold anything. Also clap's exit code.
     Config = 2,
     /// Data are missing, malformed or do not belong together.
     Data = 3,
@@ -36,16 +36,16 @@ pub enum ExitStatus {
     LostQuorum = 5,
     /// Loss or update is not finite.
     NonFinite = 6,
-    /// Replicas disagree about the parameters.
+    /// Replicas have different parameters.
     Disagreement = 7,
-    /// Stopped in good order by a signal before the work was done.
+    /// Orderly stop after a signal, before the work was done.
     Stopped = 8,
-    /// A passing failure, retried in vain. `EX_TEMPFAIL` of sysexits.
+    /// A temporary failure, after retries. `EX_TEMPFAIL` of sysexits.
     Retryable = 75,
 }
 
 impl ExitStatus {
-    /// All of them, ascending.
+    /// All codes, ascending.
     pub const ALL: [ExitStatus; 10] = [
         ExitStatus::Ok,
         ExitStatus::Failure,
@@ -59,19 +59,20 @@ impl ExitStatus {
         ExitStatus::Retryable,
     ];
 
-    /// The number that the process exits with.
+    /// The number of the exit code.
     #[must_use]
     pub const fn code(self) -> u8 {
         self as u8
     }
 
-    /// The status with this number, as a parent reads it from a child of ours. `None` for a number that is not ours.
+    /// The status with this number, for a parent that reads it from a child. `None` for a number that is not one of
+    /// ours.
     #[must_use]
     pub fn from_code(code: i32) -> Option<ExitStatus> {
         ExitStatus::ALL.into_iter().find(|status| i32::from(status.code()) == code)
     }
 
-    /// Whether the same command may succeed when started again, with nothing changed.
+    /// Whether the same command may succeed if it is started again without a change.
     #[must_use]
     pub fn may_succeed_again(self) -> bool {
         match self {
@@ -102,7 +103,7 @@ impl Termination for ExitStatus {
 }
 
 impl From<Fault> for ExitStatus {
-    /// What a store's fault means to whoever started the program.
+    /// The exit code for a fault of a store.
     fn from(fault: Fault) -> ExitStatus {
         match fault {
             Fault::Location | Fault::Name | Fault::Unusable => ExitStatus::Config,

@@ -1,4 +1,4 @@
-//! What every program of Stentor needs once: telemetry, shutdown, retries, exit codes, child processes.
+//! What every program of Stentor needs: telemetry, shutdown, retries, exit codes, child processes.
 //!
 //! A main looks like this:
 //!
@@ -19,7 +19,7 @@
 //! }
 //! ```
 //!
-//! Libraries of ours only emit `tracing` events and call [`metrics`]; what becomes of both is decided here.
+//! Our libraries only emit `tracing` events and call [`metrics`]; this crate decides what becomes of both.
 
 mod address;
 mod busy;
@@ -51,7 +51,7 @@ pub use shutdown::{Shutdown, Trigger};
 pub use telemetry::{Telemetry, TelemetryOptions};
 pub use token::Token;
 
-/// What `--version` says: which release it is, and whether checks are in it that cost time.
+/// The output of `--version`: the release, and whether the build contains debug assertions, which cost time.
 pub const VERSION: &str = if cfg!(debug_assertions) {
     concat!(
         env!("CARGO_PKG_VERSION"),

@@ -1,33 +1,34 @@
 use std::fs;
 
-/// Most memory that this process has held at once, in bytes (`VmHWM` of `/proc/self/status`).
-/// `None` where the system does not say.
+/// Peak resident memory of this process in bytes (`VmHWM` in `/proc/self/status`). `None` if the system does not
+/// report it.
 #[must_use]
 pub fn peak_rss_bytes() -> Option<u64> {
     parse_peak(&fs::read_to_string("/proc/self/status").ok()?)
 }
 
-/// [`peak_rss_bytes`] in megabytes of 10⁶ bytes, as reports give it; 0 where the system does not say.
+/// [`peak_rss_bytes`] in megabytes of 10⁶ bytes, for reports; 0 if the system does not report it.
 #[must_use]
 pub fn peak_rss_mb() -> f64 {
     peak_rss_bytes().map_or(0.0, |bytes| bytes as f64 / 1e6)
 }
 
-/// User and system time of this process so far, in seconds, counted in hundredths; 0 where the system does not say.
+/// User and system time of this process so far, in seconds, with a resolution of 0.01 s; 0 if the system does not
+/// report it.
 #[must_use]
 pub fn cpu_seconds() -> f64 {
     fs::read_to_string("/proc/self/stat").ok().and_then(|stat| parse_cpu(&stat)).unwrap_or(0.0)
 }
 
-/// `stat`: text of `/proc/<pid>/stat`. After the name in parentheses, which may hold anything, user and system time are
-/// fields 12 and 13, in ticks of which Linux has 100 a second on every architecture.
+/// `stat`: text of `/proc/<pid>/stat`. After the name in parentheses, which may contain any characters, user and
+/// system time are fields 12 and 13. They are in ticks, of which Linux has 100 per second on every architecture.
 fn parse_cpu(stat: &str) -> Option<f64> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |n: usize| fields.get(n)?.parse::<f64>().ok();
     Some((ticks(11)? + ticks(12)?) / 100.0)
 }
 
-/// `status`: text of `/proc/<pid>/status`, with a line `VmHWM:     1234 kB` (kB are 1024 bytes there).
+/// `status`: text of `/proc/<pid>/status`, with a line `VmHWM:     1234 kB` (kB means 1024 bytes there).
 fn parse_peak(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
@@ -73,7 +74,7 @@ mod tests {
         let during = peak_rss_bytes().unwrap();
         assert!(during >= before + (32 << 20), "{before} → {during} with {} bytes touched", touched.len());
         drop(touched);
-        // The kernel sums pages up per processor and only now and then: some are missing from either figure.
+        // The kernel counts pages per processor and adds them up only now and then, so both figures may miss some.
         let slack = 4 << 20;
         let after = peak_rss_bytes().unwrap();
         assert!(after + slack >= during, "{during} → {after}");

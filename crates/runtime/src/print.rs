@@ -1,12 +1,12 @@
-//! What programs print. `println!` and `eprintln!` panic when the disk is full or the reader of a pipe has gone; the macros
-//! here do not, so that printing never ends the work that it tells of:
+//! Output of programs. `println!` and `eprintln!` panic if the disk is full or the reader of a pipe has ended. The
+//! macros here do not, so that printing never ends a program's work:
 //!
-//! - [`out!`](crate::out) and [`outln!`](crate::outln) write what a command was asked for to standard output. A reader that
-//!   has seen enough (`stentor inspect RUN | head`) is no error. Any other failure is told once on standard error, and
-//!   [`is_output_lost`] lets main end with an error.
-//! - [`errln!`](crate::errln) writes a message to standard error, and nobody misses it where it cannot be written.
+//! - [`out!`](crate::out) and [`outln!`](crate::outln) write the output of a command to standard output. A reader that
+//!   ends early (`stentor inspect RUN | head`) is not an error. Any other failure is reported once on standard error,
+//!   and [`is_output_lost`] lets main end with an error.
+//! - [`errln!`](crate::errln) writes a message to standard error. If that fails, the message is lost.
 //!
-//! What goes into files is written before anything is printed.
+//! Programs write their files before they print anything.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
@@ -14,51 +14,51 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Whether text for standard output could not be written, for another reason than that its reader had gone.
+/// Whether text for standard output was lost for another reason than that the reader had ended.
 #[must_use]
 pub fn is_output_lost() -> bool {
     LOST.load(Ordering::Relaxed)
 }
 
-/// Writes text to standard output; [`out!`](crate::out) and [`outln!`](crate::outln) are short for it.
+/// Writes text to standard output; used by [`out!`](crate::out) and [`outln!`](crate::outln).
 pub fn out(text: fmt::Arguments<'_>) {
     let Some(problem) = lost(io::stdout().lock(), text) else { return };
     if !LOST.swap(true, Ordering::Relaxed) {
-        err(format_args!("cannot write to standard output: {problem}; what was to be printed is lost\n"));
+        err(format_args!("cannot write to standard output: {problem}; output was lost\n"));
     }
 }
 
-/// Writes text to standard error; [`errln!`](crate::errln) is short for it.
+/// Writes text to standard error; used by [`errln!`](crate::errln).
 pub fn err(text: fmt::Arguments<'_>) {
-    // There is no other place to tell that it failed.
+    // There is no other place to report that this failed.
     let _ = write_whole(io::stderr().lock(), text);
 }
 
-/// Why text is lost that somebody still waits for.
+/// The error if text was lost that the reader still expects.
 fn lost(to: impl Write, text: fmt::Arguments<'_>) -> Option<io::Error> {
     write_whole(to, text).err().filter(|problem| problem.kind() != ErrorKind::BrokenPipe)
 }
 
-/// In one piece: several processes write to one terminal. Flushed, for a failure must not wait for the end of the process,
-/// where nobody sees it.
+/// Writes the text in one piece, because several processes write to one terminal. It is flushed, because at the end of
+/// the process a failure would not be noticed.
 fn write_whole(mut to: impl Write, text: fmt::Arguments<'_>) -> io::Result<()> {
     to.write_all(text.to_string().as_bytes())?;
     to.flush()
 }
 
-/// As `print!`, but never panics: see [`print`](crate::print).
+/// Like `print!`, but never panics: see [`print`](crate::print).
 #[macro_export]
 macro_rules! out {
     ($($text:tt)*) => { $crate::print::out(::std::format_args!($($text)*)) };
 }
 
-/// As `println!`, but never panics: see [`print`](crate::print).
+/// Like `println!`, but never panics: see [`print`](crate::print).
 #[macro_export]
 macro_rules! outln {
     ($($text:tt)*) => { $crate::out!("{}\n", ::std::format_args!($($text)*)) };
 }
 
-/// As `eprintln!`, but never panics: see [`print`](crate::print).
+/// Like `eprintln!`, but never panics: see [`print`](crate::print).
 #[macro_export]
 macro_rules! errln {
     ($($text:tt)*) => { $crate::print::err(::std::format_args!("{}\n", ::std::format_args!($($text)*))) };

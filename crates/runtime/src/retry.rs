@@ -2,34 +2,35 @@ use crate::metrics;
 use std::fmt::Display;
 use std::time::Duration;
 
-/// How often and after which pauses a passing failure is tried again: bounded exponential backoff with jitter.
+/// How often and after which pauses an operation is tried again after a temporary failure: bounded exponential backoff
+/// with jitter.
 ///
-/// The pause after failure n (from 1) is `first · 2^(n-1)`, at most `longest`, scaled by a factor in [0.5, 1) drawn from
-/// (`seed`, n). The jitter keeps many workers from coming back at the same moment; drawing it from a seed (a hash of the
-/// worker's identity, say) keeps tests repeatable.
+/// The pause after failure n (from 1) is `first · 2^(n-1)`, at most `longest`, scaled by a factor in [0.5, 1) drawn
+/// from (`seed`, n). The jitter prevents that many workers try again at the same moment. It is drawn from a seed (a
+/// hash of the worker's identity, for example), so tests are repeatable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// Tries in all, the first one included. 0 counts as 1.
+    /// Total number of tries, including the first. 0 counts as 1.
     pub attempts: u32,
     /// Pause after the first failure, before jitter.
     pub first: Duration,
-    /// No pause is longer.
+    /// Upper bound of a pause, before jitter.
     pub longest: Duration,
-    /// Different for each of those who may fail together.
+    /// Should differ between programs that may fail at the same time.
     pub seed: u64,
 }
 
-/// What a failure asks for.
+/// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may pass.
+    /// The failure may be temporary.
     TryAgain,
-    /// It will not.
+    /// The failure is permanent.
     GiveUp,
 }
 
 impl Retry {
-    /// The pause after the `failures`-th failure in a row (from 1), or `None` when no try is left.
+    /// The pause after the `failures`-th failure in a row (from 1), or `None` if no try is left.
     #[must_use]
     pub fn delay(&self, failures: u32) -> Option<Duration> {
         if failures >= self.attempts {
@@ -42,8 +43,9 @@ impl Retry {
         Some(Duration::from_nanos((nanoseconds as f64 * factor) as u64))
     }
 
-    /// Runs `operation` until it succeeds, `judge` gives up on its error, or no try is left; then returns the last error.
-    /// Each failure that is tried again is logged with `what` ("get shard") and counted in the metric `retries`.
+    /// Runs `operation` until it succeeds, `judge` returns [`Verdict::GiveUp`] for its error, or no try is left; then
+    /// returns the last error. Each failure that is followed by another try is logged with `what` ("get shard") and
+    /// counted in the metric `retries`.
     ///
     /// # Errors
     /// The operation's last error.
@@ -78,7 +80,7 @@ impl Retry {
     }
 }
 
-/// A number in [0, 1), the same for the same arguments (SplitMix64 of Steele et al. 2014).
+/// A number in [0, 1) that depends only on the arguments (SplitMix64 of Steele et al. 2014).
 fn unit_interval(seed: u64, draw: u32) -> f64 {
     let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(u64::from(draw) + 1));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -5,26 +5,26 @@ use std::thread;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// Tells a program that it is asked to stop. Clones see the same request.
+/// Notifies a program of a request to stop. Clones see the same request.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     requested: watch::Receiver<bool>,
 }
 
-/// Asks for the shutdown that its [`Shutdown`] listens to. Dropped unused, it asks for nothing.
+/// Requests the shutdown of its [`Shutdown`]. Dropping it without use requests nothing.
 #[derive(Debug)]
 pub struct Trigger {
     request: watch::Sender<bool>,
 }
 
 impl Shutdown {
-    /// Listens for SIGTERM and SIGINT. The first asks for an orderly stop; the second, of either kind, ends the process
-    /// at once with 128 + its number, whatever the program is doing. From the return of this function on, no signal is
-    /// missed.
+    /// Listens for SIGTERM and SIGINT. The first requests an orderly stop; the second, of either kind, ends the
+    /// process at once with 128 + its number, whatever the program is doing. After this function has returned, no
+    /// signal is missed.
     ///
-    /// Needs no tokio runtime: the signals have a thread of their own, so that neither long computations nor a blocked
-    /// runtime keep anybody from stopping the program. Where the system refuses the handlers, this is logged, and the
-    /// signals end the process as they do without us.
+    /// Needs no tokio runtime: a separate thread handles the signals, so that a long computation or a blocked runtime
+    /// cannot prevent a stop. If the system refuses the handlers, this is logged, and the signals have their default
+    /// effect.
     #[must_use]
     pub fn listen() -> Shutdown {
         let (trigger, shutdown) = Shutdown::manual();
@@ -38,7 +38,7 @@ impl Shutdown {
             wait_twice(handlers, trigger);
         });
         let outcome = thread.and_then(|_| {
-            registration.recv().unwrap_or_else(|_| Err(io::Error::other("the thread of the signals ended")))
+            registration.recv().unwrap_or_else(|_| Err(io::Error::other("the signal thread ended")))
         });
         if let Err(error) = outcome {
             tracing::error!(%error, "signals will end this process without an orderly stop");
@@ -46,23 +46,23 @@ impl Shutdown {
         shutdown
     }
 
-    /// A shutdown asked for by code instead of signals: for tests, and for parts of a program.
+    /// A shutdown that code requests instead of signals: for tests, and for parts of a program.
     #[must_use]
     pub fn manual() -> (Trigger, Shutdown) {
         let (request, requested) = watch::channel(false);
         (Trigger { request }, Shutdown { requested })
     }
 
-    /// Returns once the stop is asked for; at once if it already is. Safe to drop and call again.
+    /// Returns when the stop is requested; at once if it already is. Safe to drop and call again.
     pub async fn requested(&self) {
         let mut requested = self.requested.clone();
         if requested.wait_for(|requested| *requested).await.is_err() {
-            // Nobody is left who could ask.
+            // The trigger was dropped, so no request can come any more.
             future::pending::<()>().await;
         }
     }
 
-    /// Whether the stop is asked for.
+    /// Whether the stop has been requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         *self.requested.borrow()
@@ -70,7 +70,7 @@ impl Shutdown {
 }
 
 impl Trigger {
-    /// Asks for the stop. Asking twice is asking once.
+    /// Requests the stop. Repeated requests have no further effect.
     pub fn request(&self) {
         self.request.send_replace(true);
     }
@@ -95,7 +95,7 @@ fn wait_twice(handlers: Handlers, trigger: Trigger) {
     let Handlers { runtime, mut terminate, mut interrupt } = handlers;
     runtime.block_on(async move {
         let first = next(&mut terminate, &mut interrupt).await;
-        tracing::info!(signal = name(first), "stopping in good order; a second signal stops at once");
+        tracing::info!(signal = name(first), "stopping in an orderly way; a second signal stops at once");
         trigger.request();
         let second = next(&mut terminate, &mut interrupt).await;
         tracing::warn!(signal = name(second), "second signal: stopping at once");
@@ -114,11 +114,11 @@ fn name(kind: SignalKind) -> &'static str {
     if kind == SignalKind::terminate() { "SIGTERM" } else { "SIGINT" }
 }
 
-/// Without exit handlers and destructors of static data: other threads are still at work in libraries (libtorch) that
-/// would be taken down under them, and "at once" must not hang.
+/// Ends the process without exit handlers and destructors of static data. Other threads may still be running in
+/// libraries (libtorch), which these would destroy while in use; and the exit must not hang.
 fn exit_now(code: i32) -> ! {
-    // SAFETY: `_exit` has no preconditions; it ends the process and returns to nobody. Standard error is not buffered,
-    // so no line of the log is lost.
+    // SAFETY: `_exit` has no preconditions; it ends the process and does not return. Standard error is not buffered,
+    // so no log line is lost.
     unsafe { libc::_exit(code) }
 }
 

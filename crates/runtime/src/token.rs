@@ -3,22 +3,22 @@ use std::fmt;
 use std::path::Path;
 use subtle::ConstantTimeEq;
 
-/// Fewer characters than this can be guessed.
+/// Minimum length in characters; a shorter token could be guessed.
 const SHORTEST: usize = 16;
 
-/// The secret by which a person, or their program, shows that they may look at a run and steer it.
+/// The secret with which a person, or a program that acts for one, proves that they may watch and control a run.
 ///
-/// It comes from a file or from `STENTOR_TOKEN`, never from the command line, where everybody on the machine could read
-/// it. Neither [`fmt::Debug`] nor an error shows it.
+/// It comes from a file or from `STENTOR_TOKEN`, never from the command line, which everyone on the machine can read.
+/// Neither [`fmt::Debug`] nor an error reveals it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// The token in `file` (from `--token-file` or `STENTOR_TOKEN_FILE`), else that in `value` (of `STENTOR_TOKEN`), else
-    /// none. White space around it does not count.
+    /// The token in `file` (from `--token-file` or `STENTOR_TOKEN_FILE`), otherwise the one in `value` (of
+    /// `STENTOR_TOKEN`), otherwise `None`. Surrounding white space is ignored.
     ///
     /// # Errors
-    /// [`Error::TokenFile`] where the file cannot be read; [`Error::Token`] where both are set, or one holds no token.
+    /// [`Error::TokenFile`] if the file cannot be read; [`Error::Token`] if both are set, or one is not a valid token.
     pub fn from_settings(file: Option<&Path>, value: Option<&str>) -> Result<Option<Token>, Error> {
         let (text, place) = match (file, value) {
             (None, None) => return Ok(None),
@@ -43,7 +43,7 @@ impl Token {
         Err(Error::Token { place, found })
     }
 
-    /// As [`Token::from_settings`], with `STENTOR_TOKEN` of this process; empty counts as unset.
+    /// Like [`Token::from_settings`], with `STENTOR_TOKEN` of this process; an empty value counts as unset.
     ///
     /// # Errors
     /// As [`Token::from_settings`].
@@ -52,15 +52,15 @@ impl Token {
         Token::from_settings(file, value.as_deref())
     }
 
-    /// Whether the value of an `Authorization` header carries this token: `Bearer TOKEN`. Takes the same time wherever
-    /// the first wrong character is.
+    /// Whether the value of an `Authorization` header contains this token: `Bearer TOKEN`. Takes the same time
+    /// wherever the first wrong character is.
     #[must_use]
     pub fn matches_bearer(&self, header: &str) -> bool {
         let Some((scheme, found)) = header.split_once(' ') else { return false };
         scheme.eq_ignore_ascii_case("bearer") && bool::from(self.0.as_bytes().ct_eq(found.trim().as_bytes()))
     }
 
-    /// The value of an `Authorization` header that carries this token.
+    /// The value of an `Authorization` header with this token.
     #[must_use]
     pub fn bearer(&self) -> String {
         format!("Bearer {}", self.0)

@@ -1,4 +1,4 @@
-//! Children: how they stop, and that none outlives its parent.
+//! Child processes: how they stop, and that none outlives its parent.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/processes.rs"]
@@ -13,14 +13,14 @@ use stentor_runtime::{Child, Error, ExitStatus};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-/// A child that has said its first line, and the line.
+/// A child after it has printed its first line, and this line.
 async fn start(what: &[&str]) -> (Child, String) {
     let mut command = Command::new(PROBE);
     command.args(what).stdout(Stdio::piped());
     let mut child = Child::spawn(what[0], command).await.unwrap();
     let mut lines = BufReader::new(child.take_stdout().unwrap()).lines();
     let line = lines.next_line().await.unwrap().unwrap_or_default();
-    // The pipe stays open, so that the child may go on talking.
+    // The pipe stays open, so that the child can continue to print.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     (child, line)
 }

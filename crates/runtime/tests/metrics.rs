@@ -1,5 +1,5 @@
-//! What Prometheus reads, over a real request to a real listener. Telemetry belongs to the process, so these stories
-//! share one listener; each looks at metrics or labels of its own.
+//! What Prometheus reads, with a real request to a real listener. Telemetry belongs to the process, so these tests
+//! share one listener; each checks its own metrics or labels.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/exposition.rs"]
@@ -36,7 +36,7 @@ fn scrape() -> BTreeMap<String, Family> {
     parse(&body)
 }
 
-/// A run that uses everything.
+/// Records every metric of the catalogue.
 fn record_everything() {
     metrics::rounds(1, Strategy::Gtc, Source::Annotated);
     metrics::last_round_timestamp(SystemTime::now());

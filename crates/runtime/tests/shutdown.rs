@@ -1,4 +1,4 @@
-//! What signals do to a program.
+//! The effect of signals on a program.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/processes.rs"]

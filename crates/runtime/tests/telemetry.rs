@@ -1,4 +1,4 @@
-//! What a whole program with telemetry writes, by the environment's settings.
+//! What a whole program with telemetry writes, depending on the environment.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/exposition.rs"]

@@ -3,14 +3,14 @@ use super::metric::{Kind, Metric, Reading, Unit};
 use std::time::{Duration, SystemTime};
 use stentor_experiment::{Source, Strategy};
 
-/// From a millisecond to five minutes: a small round on one machine as well as a large one across a network.
+/// From a millisecond to five minutes: for a small round on one machine and a large one across a network.
 const ROUND_PARTS: &[f64] = &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
 
-/// Coarser, for each rank has its own.
+/// Coarser, because each rank has its own histogram.
 const LAGS: &[f64] = &[0.01, 0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
 
-/// From the entries, the table and one recording function each. An entry's doc comment is the function's doc and the
-/// metric's help.
+/// Defines the entries, the table and one recording function for each entry. An entry's doc comment, of one line, is
+/// the documentation of the function and the metric's help.
 macro_rules! catalogue {
     ($(
         #[doc = $help:literal]
@@ -70,13 +70,13 @@ catalogue! {
 
     /// Rounds closed.
     Counter rounds(u64, strategy: Strategy, source: Source) in Count;
-    /// When the last round closed. Nothing moves where this stands still.
+    /// When the last round closed. If this does not change, the run does not progress.
     Gauge last_round_timestamp(SystemTime) in Seconds;
     /// Frames of 30 ms committed (coordinator) or trained on (worker).
     Counter frames(u64, source: Source) in Count;
     /// Share of the run's frames that are committed.
     Gauge progress(f64) in Ratio;
-    /// 1 once the run is over and its model is chosen, 0 before.
+    /// 1 once the run is finished and its model is chosen, 0 before.
     Gauge finished(u64) in Count;
     /// Loss per frame in the last round.
     Gauge loss(f64, source: Source) in Nats;
@@ -93,19 +93,19 @@ catalogue! {
 
     // Exchange.
 
-    /// Time in each phase of a worker's rounds.
+    /// Time of each phase of a worker's rounds.
     Histogram phase_time(Duration, phase: Phase) in Seconds, buckets ROUND_PARTS;
     /// Time that the coordinator needs to reduce a round's contributions to an update.
     Histogram reduction_time(Duration) in Seconds, buckets ROUND_PARTS;
     /// Bytes of contributions and updates.
     Counter exchanged(u64, direction: Direction) in Bytes;
-    /// Bytes that the last contribution would have had uncompressed, over those it had.
+    /// Size of the last contribution without compression, divided by its actual size.
     Gauge compression(f64) in Ratio;
     /// Threshold of gradient threshold compression.
     Gauge tau(f64) in Count;
     /// Share of values sent in the last contribution.
     Gauge density(f64) in Ratio;
-    /// Norm of what gradient threshold compression has not sent yet.
+    /// Norm of the residual of gradient threshold compression.
     Gauge residual_norm(f64) in Count;
     /// Block momentum of blockwise model-update filtering.
     Gauge block_momentum(f64) in Count;
@@ -114,61 +114,61 @@ catalogue! {
 
     // Members.
 
-    /// How long after a round's first contribution each rank's came.
+    /// Time from a round's first contribution to that of each rank.
     Histogram arrival_lag(Duration, rank: u32, member: &str) in Seconds, buckets LAGS;
-    /// Members by what the coordinator thinks of them.
+    /// Members by their state.
     Gauge members(u64, state: MemberState) in Count;
     /// Members that died or were dropped after their deadline.
     Counter members_lost(u64) in Count;
-    /// How long the coordinator has waited, by what for; 0 where it does not. `stentor status` and its log say for whom.
+    /// Time that the coordinator has been waiting, by reason; 0 if it is not. `stentor status` and its log say for whom.
     Gauge waiting(Duration, reason: &'static str) in Seconds;
-    /// Rises with every change of members.
+    /// Rises with every change of the membership.
     Gauge membership_epoch(u64) in Count;
     /// Contributions that were refused.
     Counter refused_contributions(u64, reason: &'static str) in Count;
-    /// Batches of the open round that members hold leases on.
+    /// Batches of the open round that are leased to members.
     Gauge leases(u64, source: Source) in Count;
 
     // Checkpoints.
 
-    /// Checkpoints begun, by how they ended.
+    /// Checkpoints that were started, by how they ended.
     Counter checkpoints(u64, end: CheckpointEnd) in Count;
     /// When the newest complete checkpoint was published; its age is the time now minus this.
     Gauge last_checkpoint_timestamp(SystemTime) in Seconds;
 
     // Labeling and data.
 
-    /// Frames labeled by the teacher; their rate is labels per second.
+    /// Frames labeled by the teacher; the rate is frames per second.
     Counter labeled_frames(u64) in Count;
     /// Share of the labeling job's units that are published.
     Gauge labeling_progress(f64) in Ratio;
     /// Row groups set aside because they could not be read or did not match their checksum.
     Counter quarantined_row_groups(u64, source: Source) in Count;
-    /// Entries waiting in a queue inside the program.
+    /// Number of entries that wait in a queue of the program.
     Gauge queue_depth(u64, queue: &'static str) in Count;
 
-    // Who is let in.
+    // Refused access.
 
-    /// Connections that were not let in.
+    /// Connections that were refused.
     Counter refused_connections(u64, reason: &'static str) in Count;
-    /// Calls that were refused for who made them, or because too many were under way.
+    /// Calls that were refused because of the caller, or because too many were in progress.
     Counter refused_calls(u64, reason: &'static str) in Count;
     /// When the program's own certificate expires.
     Gauge certificate_expiry_timestamp(SystemTime) in Seconds;
 
     // The program itself.
 
-    /// Invariants of the coordinator that did not hold, by their id (docs/reliability.md). Each is a bug.
+    /// Violations of the coordinator's invariants, by id (docs/reliability.md). Each is a bug.
     Counter violations(u64, invariant: &'static str) in Count;
-    /// Values that were not finite, by where they came up: a tensor, or the metric that would have shown them.
+    /// Values that were not finite, by origin: a tensor, or the metric that would have shown them.
     Counter non_finite(u64, origin: &'static str) in Count;
-    /// Passing failures that were tried again, by what was tried.
+    /// Retries after temporary failures, by operation.
     Counter retries(u64, operation: &'static str) in Count;
-    /// Bytes that may still be written to the disk of a folder, by what the folder is for.
+    /// Bytes that can still be written to the disk of a folder, by the folder's purpose.
     Gauge disk_free(u64, folder: &'static str) in Bytes;
-    /// Size of that disk.
+    /// Size of the disk of a folder, by the folder's purpose.
     Gauge disk_size(u64, folder: &'static str) in Bytes;
-    /// Most memory that the process has held at once.
+    /// Peak resident memory of the process.
     Gauge peak_memory(u64) in Bytes;
 }
 

@@ -1,31 +1,31 @@
 use std::borrow::Cow;
 use stentor_experiment::{Source, Strategy};
 
-/// A label's value. Every distinct combination of labels is a series that Prometheus keeps, so values come from small
+/// The value of a label. Prometheus keeps a series for every combination of label values, so these come from small
 /// sets: enums, words in the code, identities of members.
 pub trait Label {
     /// The text in `/metrics`.
     fn text(&self) -> Cow<'_, str>;
 }
 
-/// Part of a worker's round.
+/// A phase of a worker's round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// Forward and backward.
+    /// Forward and backward pass.
     Compute,
-    /// Contribution into bytes.
+    /// Encoding of the contribution.
     Encode,
-    /// Payloads to the reducers; whoever is early waits there for its predecessors.
+    /// Sending payloads to the reducers; includes the wait for previous slots.
     Send,
-    /// Until the round closes.
+    /// Waiting until the round closes.
     Wait,
-    /// Sums from the reducers.
+    /// Fetching sums from the reducers.
     Fetch,
-    /// Update out of bytes and into the parameters.
+    /// Decoding the update and applying it to the parameters.
     Apply,
 }
 
-/// Way of bytes, seen from the program that counts them.
+/// Direction of a transfer, as seen by the program that counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Received.
@@ -34,16 +34,16 @@ pub enum Direction {
     Out,
 }
 
-/// What the coordinator thinks of a member.
+/// State of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MemberState {
-    /// Asked to join, waits for a round's boundary.
+    /// Has asked to join and waits for a round's boundary.
     Joining,
-    /// Its contribution to the open round is awaited.
+    /// Its contribution to the open round has not arrived.
     Computing,
-    /// Its contribution to the open round is there.
+    /// Its contribution to the open round has arrived.
     Contributed,
-    /// Disconnected without leaving, and not back yet.
+    /// Disconnected without leaving, and has not joined again.
     Lost,
 }
 
@@ -52,17 +52,17 @@ pub enum MemberState {
 pub enum CheckpointEnd {
     /// Its manifest is in the store.
     Published,
-    /// Somebody's part did not come.
+    /// The part of a member did not arrive.
     Abandoned,
 }
 
 macro_rules! words {
     ($($type:ident { $($value:ident = $word:literal),+ })+) => {$(
         impl $type {
-            /// All of them.
+            /// All values.
             pub const ALL: &[$type] = &[$($type::$value),+];
 
-            /// Its word.
+            /// The label's text.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $($type::$value => $word),+ }

@@ -4,13 +4,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// An entry of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metric {
-    /// Without namespace and suffixes; the name of the function that records it.
+    /// Name without namespace and suffixes; also the name of the recording function.
     pub name: &'static str,
-    /// How values add up.
+    /// Kind of the metric.
     pub kind: Kind,
-    /// What values are measured in.
+    /// Unit of the values.
     pub unit: Unit,
-    /// One sentence or two for people.
+    /// Help text of one or two sentences.
     pub help: &'static str,
     /// Names of the labels.
     pub labels: &'static [&'static str],
@@ -18,34 +18,34 @@ pub struct Metric {
     pub buckets: &'static [f64],
 }
 
-/// How a metric's values add up.
+/// Kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Only grows; read it with `rate()`.
     Counter,
-    /// The last value.
+    /// Only the last value.
     Gauge,
-    /// Counts of values by size, their sum and number.
+    /// Number of values by size, with their sum and number.
     Histogram,
 }
 
-/// What a metric's values are measured in.
+/// Unit of a metric's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Things, or a pure number.
+    /// A count, or a number without a unit.
     Count,
-    /// Seconds; for points in time, since 1970.
+    /// Seconds; for times, seconds since 1970.
     Seconds,
     /// Bytes.
     Bytes,
-    /// A share or a quotient.
+    /// A share or another quotient.
     Ratio,
-    /// Natural logarithm of a probability.
+    /// Natural logarithms of probabilities.
     Nats,
 }
 
 impl Unit {
-    /// The unit's code in UCUM, as OpenTelemetry wants it.
+    /// The unit's UCUM code, for OpenTelemetry.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl Metric {
         format!("{NAMESPACE}_{}{}{total}", self.name, self.unit.suffix())
     }
 
-    /// The word for the kind in Prometheus' text format.
+    /// The name of the kind in Prometheus' text format.
     #[must_use]
     pub fn exposed_kind(&self) -> &'static str {
         match self.kind {
@@ -86,9 +86,9 @@ impl Metric {
     }
 }
 
-/// A value that a gauge or histogram takes.
+/// A value for a gauge or histogram.
 pub(super) trait Reading {
-    /// In the metric's unit.
+    /// The value in the metric's unit.
     fn reading(self) -> f64;
 }
 
@@ -111,7 +111,7 @@ impl Reading for Duration {
 }
 
 impl Reading for SystemTime {
-    /// Not a number before 1970: a clock that was never set is worth counting.
+    /// Not a number for times before 1970: a clock that was never set counts as a value that is not finite.
     fn reading(self) -> f64 {
         self.duration_since(UNIX_EPOCH).map_or(f64::NAN, |since| since.as_secs_f64())
     }

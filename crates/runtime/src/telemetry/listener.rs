@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
-/// Serves `/metrics`, `/healthz` and what the program adds from a thread of its own until dropped.
+/// Serves `/metrics`, `/healthz` and the program's own routes from a separate thread until it is dropped.
 #[derive(Debug)]
 pub(super) struct Listener {
     address: SocketAddr,
@@ -28,7 +28,7 @@ impl Listener {
         listener.set_nonblocking(true)?;
         let (stop, stopped) = oneshot::channel();
         let (started, start) = mpsc::channel();
-        // The runtime is made in the thread and dies there: a runtime must not be dropped within another one.
+        // The runtime is created and dropped in the thread, because a runtime must not be dropped within another one.
         let thread = thread::Builder::new().name("metrics".to_owned()).spawn(move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -44,7 +44,7 @@ impl Listener {
                 }
             });
         })?;
-        start.recv().unwrap_or_else(|_| Err(io::Error::other("the thread of the metrics listener ended")))?;
+        start.recv().unwrap_or_else(|_| Err(io::Error::other("the metrics listener's thread ended")))?;
         Ok(Listener { address, stop: Some(stop), thread: Some(thread) })
     }
 
@@ -59,12 +59,12 @@ impl Drop for Listener {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the thread of the metrics listener panicked");
+            tracing::error!("the metrics listener's thread panicked");
         }
     }
 }
 
-/// Until `stopped`: open connections are cut, for a scraper must not hold up the end of a program.
+/// Serves until `stopped`. Open connections are then closed at once, so that a scraper cannot delay the program's end.
 async fn serve(
     listener: tokio::net::TcpListener,
     registry: prometheus::Registry,

@@ -10,17 +10,17 @@ use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::{Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people at a terminal.
     Human,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl LogFormat {
-    /// The setting decides; without one, `human` on a terminal and `json` elsewhere.
+    /// Uses the setting; without one, `human` on a terminal and `json` otherwise.
     pub(super) fn choose(setting: Option<&str>, terminal: bool) -> Result<LogFormat, Error> {
         match setting {
             Some("human") => Ok(LogFormat::Human),
@@ -32,7 +32,7 @@ impl LogFormat {
     }
 }
 
-/// The layer that writes logs. `directives` as in `STENTOR_LOG`.
+/// The layer that writes logs. `directives` has the syntax of `STENTOR_LOG`.
 pub(super) fn layer<S, W>(
     program: &'static str,
     format: LogFormat,
@@ -57,7 +57,7 @@ where
     })
 }
 
-/// What `directives` say, but never metric events: they come by the thousand and are no words for people.
+/// Applies `directives`, but always excludes metric events: there are thousands, and they are not for people.
 fn filter<S: Subscriber>(directives: &str) -> Result<impl Filter<S> + use<S>, Error> {
     let directives = EnvFilter::builder()
         .parse(directives)
@@ -67,7 +67,7 @@ fn filter<S: Subscriber>(directives: &str) -> Result<impl Filter<S> + use<S>, Er
     Ok(directives.and(no_metrics))
 }
 
-/// Time of day in UTC and the program's name: several programs may write to one terminal.
+/// Writes time of day in UTC and the program's name, because several programs may write to one terminal.
 struct Clock {
     program: &'static str,
 }

@@ -1,7 +1,7 @@
-//! Logs to standard error and metrics to Prometheus, both from `tracing`. Set up once per process, in main.
+//! Logs to standard error and metrics for Prometheus, both from `tracing`. Set up once per process, in main.
 //!
-//! Two layers, each with a filter of its own: the log layer never sees metric events, the metrics layer sees nothing
-//! else, and neither's filter can silence the other.
+//! There are two layers with separate filters: the log layer never receives metric events, the metrics layer receives
+//! nothing else, and neither filter affects the other layer.
 
 mod listener;
 mod logs;
@@ -19,47 +19,50 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub use logs::LogFormat;
 
-/// What a program says about its telemetry; the rest comes from the environment:
+/// The telemetry settings that a program passes; the others come from the environment:
 ///
 /// - `STENTOR_LOG`: what is logged, `info` by default; a level or a list like `warn,stentor_worker=debug`.
-/// - `STENTOR_LOG_FORMAT`: `human` or `json` (one object a line). By default `human` on a terminal, else `json`.
-/// - `STENTOR_OTLP`: a collector of OpenTelemetry that spans go to, `http://HOST:4317`; none by default. See [`traces`](crate::traces).
-/// - `NO_COLOR`: no colours on a terminal either.
+/// - `STENTOR_LOG_FORMAT`: `human` or `json` (one object per line). By default `human` on a terminal, otherwise
+///   `json`.
+/// - `STENTOR_OTLP`: an OpenTelemetry collector to send spans to, `http://HOST:4317`; none by default. See
+///   [`traces`](crate::traces).
+/// - `NO_COLOR`: no colors on a terminal either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TelemetryOptions {
     /// The program's name, in human logs and in the metric `target_info`.
     pub program: &'static str,
-    /// Where to serve `/metrics` and `/healthz` over plain HTTP; port 0 takes a free one. `None`: metrics are off.
+    /// Address for `/metrics` and `/healthz` over plain HTTP; port 0 uses a free one. `None`: metrics are off.
     pub metrics: Option<SocketAddr>,
 }
 
-/// Telemetry in force. Dropped, the metrics listener closes and the last spans go out; logs go on.
+/// Active telemetry. When it is dropped, the metrics listener closes and the last spans are sent; logging continues.
 #[derive(Debug)]
 #[must_use = "the metrics listener closes when this is dropped"]
 pub struct Telemetry {
     listener: Option<Listener>,
-    /// Sends what is left when it is dropped.
+    /// Sends the remaining spans when it is dropped.
     _exporter: Option<Exporter>,
 }
 
 impl Telemetry {
-    /// The address that serves `/metrics`, with the port that was taken.
+    /// The address that serves `/metrics`, with the actual port.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.listener.as_ref().map(Listener::address)
     }
 }
 
-/// Sets up logs, and metrics if asked for. Works inside and outside of a tokio runtime: the listener has its own thread,
-/// so that it answers while the program computes.
+/// Sets up logs, and metrics if requested. Works inside and outside of a tokio runtime: the listener has its own
+/// thread, so that it answers while the program computes.
 ///
 /// # Errors
-/// A filter or format in the environment that cannot be read, an address that cannot be had, or a second call.
+/// A filter or format in the environment that cannot be parsed, an address that cannot be used, or a second call.
 pub fn init(options: TelemetryOptions) -> Result<Telemetry, Error> {
     init_with_routes(options, Router::new())
 }
 
-/// As [`init`], with routes of the program's own beside `/metrics` and `/healthz`. They are answered on the listener's thread.
+/// Like [`init`], with the program's own routes in addition to `/metrics` and `/healthz`. The listener's thread serves
+/// them.
 ///
 /// # Errors
 /// As [`init`].
@@ -75,7 +78,7 @@ pub fn init_with_routes(options: TelemetryOptions, routes: Router) -> Result<Tel
     init_with(options.program, listener, routes)
 }
 
-/// As [`init`], with a listener that is already bound.
+/// Like [`init`], with a listener that is already bound.
 ///
 /// # Errors
 /// As [`init`].
@@ -101,8 +104,8 @@ fn init_with(
         }
         None => (None, None),
     };
-    // The metrics layer last: what the pipeline itself logs while it takes an event would disturb the filters of the
-    // layers that are still to see that event.
+    // The metrics layer must be last: events that the pipeline itself logs while it handles an event would disturb the
+    // filters of later layers for that event.
     tracing_subscriber::registry()
         .with(logs)
         .with(layer)

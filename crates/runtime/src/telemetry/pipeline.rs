@@ -9,7 +9,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-/// From metric events to a Prometheus registry.
+/// Builds the pipeline from metric events to a Prometheus registry.
 pub(super) fn provider(program: &'static str) -> Result<(SdkMeterProvider, prometheus::Registry), Error> {
     let registry = prometheus::Registry::new();
     let exporter = opentelemetry_prometheus::exporter()
@@ -29,7 +29,8 @@ pub(super) fn provider(program: &'static str) -> Result<(SdkMeterProvider, prome
     Ok((provider, registry))
 }
 
-/// The layer that takes metric events, and only them: an event of another crate with a field `counter.x` is a log line.
+/// The layer that handles metric events and nothing else: an event of another crate with a field `counter.x` is only a
+/// log line.
 pub(super) fn layer<S>(provider: SdkMeterProvider) -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,

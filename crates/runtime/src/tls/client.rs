@@ -16,11 +16,11 @@ use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
-/// A connection to the server at `url`, made when it is first used and again when it broke. With `tls` the server must be a
-/// coordinator or reducer of the own cluster.
+/// A connection to the server at `url`, opened when it is first used, and again after it broke. With `tls` the server
+/// must be a coordinator or reducer of the same cluster.
 ///
 /// # Errors
-/// [`Error::Url`] where `url` is none, or does not go with `tls`.
+/// [`Error::Url`] if `url` is not a valid URL, or contradicts `tls`.
 pub fn channel(url: &str, tls: Option<&Tls>) -> Result<Channel, Error> {
     let refuse = |reason| Error::Url { url: url.to_owned(), reason };
     let example = match tls {
@@ -44,8 +44,8 @@ pub fn channel(url: &str, tls: Option<&Tls>) -> Result<Channel, Error> {
         }
         _ => return Err(refuse(example)),
     };
-    // tonic's own TLS knows neither roles nor certificates that are replaced: its connector below does what the scheme says,
-    // and tonic sees a plain connection.
+    // tonic's TLS supports neither roles nor the replacement of certificates. So the connector below does TLS, and
+    // tonic sees a plain connection.
     let endpoint = endpoint(&format!("http://{authority}"))?;
     let Some(tls) = secure else { return Ok(endpoint.connect_lazy()) };
     let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -55,10 +55,10 @@ pub fn channel(url: &str, tls: Option<&Tls>) -> Result<Channel, Error> {
     Ok(endpoint.connect_with_connector_lazy(Connector { tls: tls.clone(), target: Arc::new(target) }))
 }
 
-/// The same without TLS over whatever `connect` brings about: another network than the machine's own.
+/// Like [`channel`], without TLS, over connections opened by `connect`, for example to a simulated network.
 ///
 /// # Errors
-/// [`Error::Url`] where `url` is none.
+/// [`Error::Url`] if `url` is not a valid URL.
 pub fn channel_by<C, F, S>(url: &str, connect: C) -> Result<Channel, Error>
 where
     C: Fn(Uri) -> F + Send + 'static,
@@ -68,7 +68,7 @@ where
     Ok(endpoint(url)?.connect_with_connector_lazy(By(connect)))
 }
 
-/// What all connections have in common.
+/// The settings that all connections share.
 fn endpoint(url: &str) -> Result<Endpoint, Error> {
     let reason = "expected a URL such as http://host:7400";
     let endpoint = Endpoint::from_shared(url.to_owned())
@@ -77,14 +77,14 @@ fn endpoint(url: &str) -> Result<Endpoint, Error> {
         .tcp_nodelay(true)
         .http2_keep_alive_interval(Duration::from_secs(5))
         .keep_alive_timeout(Duration::from_secs(10))
-        // hyper's default of 64 KiB a stream would cap a transfer at window / round trip.
+        // hyper's default of 64 KiB per stream would limit throughput to window / round-trip time.
         .initial_stream_window_size(4 << 20)
         .initial_connection_window_size(4 << 20);
     Ok(endpoint)
 }
 
-/// What a failed call says, and whether it failed because one side does not believe the other: then another try helps
-/// nobody.
+/// The message of a failed call, and whether authentication or authorization failed, so that another try cannot
+/// succeed.
 #[must_use]
 pub fn explain(status: &Status) -> (String, bool) {
     let causes = || std::iter::successors(std::error::Error::source(status), |error| error.source());
@@ -92,7 +92,7 @@ pub fn explain(status: &Status) -> (String, bool) {
         return (error.to_string(), true);
     }
     let denied = matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated);
-    // Where the transport failed, its outermost words say little, and its innermost the reason.
+    // If the transport failed, the outermost error says little, and the innermost has the reason.
     let words = causes().last().map_or_else(|| status.message().to_owned(), ToString::to_string);
     (words, denied)
 }
@@ -105,14 +105,14 @@ struct Target {
     server: ServerName<'static>,
 }
 
-/// Connects, shakes hands and looks who answers.
+/// Connects, performs the handshake and checks the server's identity.
 #[derive(Debug, Clone)]
 struct Connector {
     tls: Tls,
     target: Arc<Target>,
 }
 
-/// Connects by a function.
+/// Connects with a function.
 struct By<C>(C);
 
 impl<C, F, S> Service<Uri> for By<C>
@@ -160,8 +160,8 @@ async fn connect(tls: &Tls, target: &Target) -> Result<Stream, BoxError> {
     let shaken = connector.connect(target.server.clone(), stream).await;
     let stream = shaken.map_err(|error| refusal(error, tls, target))?;
     check_server(&stream, loaded.identity.as_ref(), target)?;
-    // In TLS 1.3 this side is done before the other has looked at our certificate. Its first bytes (a server of HTTP/2
-    // speaks first), or its alert, tell what it thinks of it.
+    // In TLS 1.3 the client's handshake is complete before the server has checked the client's certificate. The
+    // server's first bytes (an HTTP/2 server sends first), or its alert, show whether it accepts the certificate.
     let mut stream = BufReader::with_capacity(16 << 10, stream);
     stream.fill_buf().await.map_err(|error| refusal(error, tls, target))?;
     Ok(TokioIo::new(stream))
@@ -186,7 +186,7 @@ fn check_server(stream: &TlsStream<TcpStream>, own: Option<&Identity>, target: &
     }
 }
 
-/// What a broken handshake means. A connection that merely broke may be tried again.
+/// Converts the error of a failed handshake. A connection that only broke may be tried again.
 fn refusal(error: io::Error, tls: &Tls, target: &Target) -> BoxError {
     let folder = tls.folder();
     let reason = match words::of_io(&error) {
@@ -195,7 +195,8 @@ fn refusal(error: io::Error, tls: &Tls, target: &Target) -> BoxError {
                 format!("the server's certificate {words} {}", folder.join(CA).display())
             }
             ("other-host", words) => format!(
-                "the server's certificate {words}, not to `{}`; name all its hosts when you issue it: `stentor certs --host`",
+                "the server's certificate {words}, not for `{}`; give all its hosts when you issue it: `stentor certs \
+                 --host`",
                 target.host
             ),
             (_, words) => format!("the server's certificate {words}"),

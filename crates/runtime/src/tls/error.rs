@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Why a program cannot show who it is, or does not believe who another one is.
+/// Why a program's certificates cannot be used, or authentication failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file of the folder cannot be read.
@@ -13,56 +13,56 @@ pub enum Error {
          certs` makes", path.display()
     )]
     Read {
-        /// Of the file.
+        /// Path of the file.
         path: PathBuf,
-        /// What should be in it.
+        /// What the file must contain.
         expected: &'static str,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
-    /// A file of the folder holds something else.
+    /// A file of the folder has other content.
     #[error("{}: expected {expected} in PEM form, found {found}; `stentor certs` makes one", path.display())]
     Content {
-        /// Of the file.
+        /// Path of the file.
         path: PathBuf,
-        /// What should be in it.
+        /// What the file must contain.
         expected: &'static str,
-        /// What is.
+        /// What it contains.
         found: String,
     },
-    /// A certificate of the folder does not say who its holder is.
+    /// A certificate of the folder does not contain the identity of its holder.
     #[error(
         "{}: expected one alternative name `stentor://CLUSTER/ROLE`, found {found}; `stentor certs` makes such certificates",
         path.display()
     )]
     Nameless {
-        /// Of the file.
+        /// Path of the file.
         path: PathBuf,
-        /// In words.
+        /// The names found.
         found: String,
     },
-    /// The folder is another program's.
-    #[error("{}: expected a certificate for the role {expected}, found one for {found}; take the folder of that role", path.display())]
+    /// The folder is for another role.
+    #[error("{}: expected a certificate for the role {expected}, found one for {found}; use the folder of that role", path.display())]
     OtherRole {
-        /// Of the file.
+        /// Path of the file.
         path: PathBuf,
-        /// What this program is.
+        /// The role of this program.
         expected: Role,
-        /// What the certificate says.
+        /// The role in the certificate.
         found: Role,
     },
     /// Certificate and key do not belong together.
-    #[error("{}: tls.key is not the key of tls.crt; take both from one run of `stentor certs`", folder.display())]
+    #[error("{}: tls.key is not the key of tls.crt; use both from one run of `stentor certs`", folder.display())]
     OtherKey {
-        /// With both.
+        /// The folder with both.
         folder: PathBuf,
     },
-    /// The folder's own CA has not signed its certificate, or it is out of date.
+    /// The certificate is not signed by the folder's CA, or is not valid now.
     #[error("{}: {reason}; issue a new one with `stentor certs`", path.display())]
     Invalid {
-        /// Of the certificate.
+        /// Path of the certificate.
         path: PathBuf,
-        /// In words.
+        /// Why it is not valid.
         reason: String,
     },
     /// A URL and the settings contradict each other.
@@ -70,30 +70,30 @@ pub enum Error {
     Url {
         /// As given.
         url: String,
-        /// What does not fit, and what to do.
+        /// The contradiction, and what to do.
         reason: &'static str,
     },
-    /// A listener that everybody on the network could use.
+    /// A listener that everyone on the network could use.
     #[error(
         "{address} can be reached from other machines, and without certificates anybody there could join the training and read \
          it: give --tls DIR (`stentor certs` makes the folder), or --insecure where the network itself is trusted"
     )]
     Exposed {
-        /// As asked for.
+        /// The requested address.
         address: SocketAddr,
     },
-    /// The other side is not who it should be, or does not believe us.
+    /// The other side has another identity than expected, or does not accept ours.
     #[error("{url}: {reason}")]
     Refused {
-        /// Whom we called.
+        /// The URL of the call.
         url: String,
-        /// In words, with what to do.
+        /// Why, and what to do.
         reason: String,
     },
 }
 
 impl Error {
-    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    /// A stable id that does not depend on the message; docs/errors.md documents it.
     #[must_use]
     pub fn id(&self) -> &'static str {
         match self {

@@ -11,46 +11,46 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// The file with the certificates of those who may sign others'.
+/// The file with the certificates of trusted CAs.
 pub(super) const CA: &str = "ca.crt";
-/// The program's own certificate, with intermediate ones behind it if need be.
+/// The program's own certificate, followed by intermediate certificates if needed.
 pub(super) const CERTIFICATE: &str = "tls.crt";
-/// The key of that certificate.
+/// The private key of that certificate.
 pub(super) const KEY: &str = "tls.key";
 
-/// What a program is to be on its connections.
+/// The role of a program on its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// Coordinator or reducer.
     Server(Strangers),
     /// A program that connects to them.
     Client(Role),
-    /// A person's, who may be of any role.
+    /// A person; the certificate may have any role.
     Person,
-    /// A person's who shows a token instead of a certificate; a certificate is shown where there is one.
+    /// A person who uses a token; a certificate is presented if there is one.
     TokenBearer,
 }
 
-/// Whether a server lets in who shows no certificate. What they may call is decided for each call.
+/// Whether a server accepts connections without a client certificate. Each call is then authorised separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strangers {
-    /// No.
+    /// They are refused.
     Refused,
-    /// For who shows a token with each call.
+    /// They are accepted; each call must have a token.
     Heard,
 }
 
-/// What a folder holds, checked, in the form that handshakes need.
+/// The checked content of a folder, in the form that handshakes need.
 #[derive(Debug)]
 pub(super) struct Loaded {
-    /// None where there is no certificate, which only [`Part::TokenBearer`] may be without.
+    /// `None` without a certificate, which is allowed only for [`Part::TokenBearer`].
     pub(super) identity: Option<Identity>,
     pub(super) expires: Option<SystemTime>,
     pub(super) server: Option<Arc<ServerConfig>>,
     pub(super) client: Arc<ClientConfig>,
 }
 
-/// Reads a folder and checks that everything in it belongs together and is valid now.
+/// Reads a folder and checks that its files belong together and are valid now.
 pub(super) fn load(folder: &Path, part: Part) -> Result<Loaded, Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let roots = Arc::new(roots(folder)?);
@@ -94,7 +94,7 @@ pub(super) fn load(folder: &Path, part: Part) -> Result<Loaded, Error> {
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(own);
     server.alpn_protocols = vec![b"h2".to_vec()];
-    // A resumed session would go on with a certificate that has expired or was replaced since.
+    // A resumed session would continue with a certificate that has expired or was replaced since.
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
     let server = Some(Arc::new(server));
@@ -160,7 +160,8 @@ fn certified_key(folder: &Path, provider: &CryptoProvider) -> Result<(Leaf, Cert
     Ok((leaf, key))
 }
 
-/// Checks the own certificate as the other side will, so that its state is told here, where it can be mended.
+/// Checks the program's own certificate as the other side will, so that a problem is reported where it can be
+/// corrected.
 fn verify_own(
     folder: &Path,
     key: &CertifiedKey,
@@ -188,7 +189,7 @@ fn verify_own(
             ("unknown-ca", words) => format!("the certificate {words} {}", folder.join(CA).display()),
             ("expired", words) => format!("the certificate {words} {}", words::ago(leaf.not_after)),
             ("not-yet-valid", words) => {
-                format!("the certificate {words}, its time begins in {}", words::ahead(leaf.not_before))
+                format!("the certificate {words}, it will be valid in {}", words::ahead(leaf.not_before))
             }
             (_, words) => format!("the certificate {words}"),
         },

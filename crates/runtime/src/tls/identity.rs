@@ -3,10 +3,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// What a program is in its cluster; says which calls it may make.
+/// The role of a program in its cluster; determines which calls it may make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Coordinator or reducer: what the others connect to.
+    /// Coordinator or reducer: the programs that accept connections.
     Coordinator,
     /// A member of the training.
     Worker,
@@ -17,10 +17,10 @@ pub enum Role {
 }
 
 impl Role {
-    /// All of them.
+    /// All roles.
     pub const ALL: [Role; 4] = [Role::Coordinator, Role::Worker, Role::Labeler, Role::Admin];
 
-    /// As it stands in certificates, folders and messages.
+    /// The name in certificates, folders and messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -38,19 +38,19 @@ impl fmt::Display for Role {
     }
 }
 
-/// Who a certificate says its holder is: the URI `stentor://CLUSTER/ROLE` among its alternative names.
+/// The identity of a certificate's holder: the URI `stentor://CLUSTER/ROLE` among its alternative names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// Programs of another cluster are strangers, whoever signed their certificates.
+    /// The cluster. Programs of another cluster are refused, whichever CA signed their certificates.
     pub cluster: String,
-    /// What it is there.
+    /// The role in this cluster.
     pub role: Role,
 }
 
 const SCHEME: &str = "stentor://";
 
 impl Identity {
-    /// An identity; none where `cluster` cannot be the name of one: 1 to 63 letters, digits, dots, hyphens, underscores.
+    /// An identity; `None` if `cluster` is not a valid name: 1 to 63 letters, digits, dots, hyphens, underscores.
     #[must_use]
     pub fn new(cluster: &str, role: Role) -> Option<Identity> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -58,7 +58,7 @@ impl Identity {
         named.then(|| Identity { cluster: cluster.to_owned(), role })
     }
 
-    /// The identity that an URI stands for.
+    /// Parses an identity's URI.
     fn from_uri(uri: &str) -> Option<Identity> {
         let (cluster, role) = uri.strip_prefix(SCHEME)?.split_once('/')?;
         Identity::new(cluster, Role::ALL.into_iter().find(|known| known.name() == role)?)
@@ -71,16 +71,16 @@ impl fmt::Display for Identity {
     }
 }
 
-/// What Stentor reads in a certificate.
+/// The parts of a certificate that Stentor uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Leaf {
-    /// Or, in words, what was found instead.
+    /// The identity, or the names found instead.
     pub(super) identity: Result<Identity, String>,
     pub(super) not_before: SystemTime,
     pub(super) not_after: SystemTime,
 }
 
-/// Reads a certificate, or says why it cannot be read.
+/// Parses a certificate; the error says why this failed.
 pub(super) fn read_leaf(der: &[u8]) -> Result<Leaf, String> {
     let (_, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
     let names = certificate.subject_alternative_name().map_err(|error| error.to_string())?;

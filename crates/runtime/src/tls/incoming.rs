@@ -12,25 +12,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// Connections that a server holds at once. Each worker has two.
+/// Maximum number of open connections of a server. Each worker has two.
 const MOST_CONNECTIONS: usize = 4096;
-/// Connections whose handshake is under way at once.
+/// Maximum number of handshakes in progress.
 const MOST_HANDSHAKES: usize = 256;
-/// Whoever has not shaken hands by then is let go.
+/// Time after which a connection without a complete handshake is closed.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a peer that cannot be understood may take to read why.
+/// Time for a peer without TLS to read the reason before the connection is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How a server listens.
+/// The settings of a server's listener.
 #[derive(Debug, Clone, Default)]
 pub struct Listening {
-    /// None: everybody is let in.
+    /// `None`: all connections are accepted.
     pub tls: Option<Tls>,
-    /// Where refusals are remembered.
+    /// Records refused connections and calls.
     pub refusals: Refusals,
 }
 
-/// The connections that are let in. Handshakes go on side by side, so that nobody waits for somebody else's.
+/// The accepted connections. Handshakes run concurrently, so that none delays another.
 #[must_use]
 pub fn incoming(listener: TcpListener, listening: Listening) -> ReceiverStream<io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(16);
@@ -38,7 +38,7 @@ pub fn incoming(listener: TcpListener, listening: Listening) -> ReceiverStream<i
     ReceiverStream::new(receiver)
 }
 
-/// Until nobody takes connections any more.
+/// Runs until the receiver of the connections is dropped.
 async fn accept(listener: TcpListener, listening: Listening, sender: mpsc::Sender<io::Result<Connection>>) {
     let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let handshakes = Arc::new(Semaphore::new(MOST_HANDSHAKES));
@@ -51,7 +51,7 @@ async fn accept(listener: TcpListener, listening: Listening, sender: mpsc::Sende
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Such as too many open files: it passes, and must not become a busy loop.
+                // For example too many open files. This is temporary, and must not cause a busy loop.
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
@@ -73,7 +73,7 @@ async fn accept(listener: TcpListener, listening: Listening, sender: mpsc::Sende
                     listening.refusals.connection(address.ip(), reason, &words);
                 }
                 Err(_) => {
-                    let words = format!("nothing understood for {} s", HANDSHAKE_TIMEOUT.as_secs());
+                    let words = format!("no complete handshake within {} s", HANDSHAKE_TIMEOUT.as_secs());
                     listening.refusals.connection(address.ip(), "handshake-timeout", &words);
                 }
             }
@@ -81,7 +81,7 @@ async fn accept(listener: TcpListener, listening: Listening, sender: mpsc::Sende
     }
 }
 
-/// Why a connection is not let in.
+/// Why a connection is refused.
 struct Refused {
     reason: &'static str,
     words: String,
@@ -103,12 +103,12 @@ async fn greet(
     permit: OwnedSemaphorePermit,
 ) -> Result<Connection, Refused> {
     let broken = |error: io::Error| Refused::new("broken", format!("the connection broke: {error}"));
-    // Small messages are sent at once: else an answer waits for the acknowledgement of the one before, which the other
-    // side delays by 40 ms.
+    // Send small messages at once. Otherwise an answer waits for the acknowledgement of the previous one, which the
+    // other side delays by 40 ms.
     stream.set_nodelay(true).map_err(broken)?;
     let mut first = [0];
     if stream.peek(&mut first).await.map_err(broken)? == 0 {
-        return Err(Refused::new("silent", "it was closed before anything was said"));
+        return Err(Refused::new("silent", "it was closed before any data arrived"));
     }
     let speaks_tls = first == [TLS_HANDSHAKE];
     let Some(tls) = &listening.tls else {
@@ -137,7 +137,7 @@ async fn greet(
 fn refused(error: &io::Error, tls: &Tls) -> Refused {
     match words::of_io(error) {
         Some(rustls::Error::NoCertificatesPresented) => {
-            Refused::new("no-certificate", "it shows no certificate")
+            Refused::new("no-certificate", "it presents no certificate")
         }
         Some(rustls::Error::InvalidCertificate(problem)) => match words::certificate(problem) {
             ("unknown-ca", words) => {
@@ -154,8 +154,8 @@ fn refused(error: &io::Error, tls: &Tls) -> Refused {
     }
 }
 
-/// Tells a peer that speaks plain HTTP/2 what to do, in the words that such a peer shows its people: the end of a connection
-/// (GOAWAY) for want of security, with a reason.
+/// Tells a peer that uses plain HTTP/2 what to do, in a form that it shows to its user: the end of the connection
+/// (GOAWAY) because of inadequate security, with a reason.
 async fn farewell(mut stream: TcpStream) {
     const REASON: &[u8] = b"this port speaks TLS: use an https:// URL and --tls DIR";
     const INADEQUATE_SECURITY: u32 = 0xc;
@@ -164,7 +164,8 @@ async fn farewell(mut stream: TcpStream) {
     frames.extend(0u32.to_be_bytes());
     frames.extend(INADEQUATE_SECURITY.to_be_bytes());
     frames.extend(REASON);
-    // Until the peer has read it and closed: a port that closes on unread bytes takes its own last words back.
+    // Wait until the peer has read it and closed: if a connection is closed with unread bytes, data sent before may be
+    // lost.
     let _ = tokio::time::timeout(FAREWELL, async {
         stream.write_all(&frames).await?;
         stream.shutdown().await?;
@@ -175,7 +176,7 @@ async fn farewell(mut stream: TcpStream) {
     .await;
 }
 
-/// The header of an HTTP/2 frame of the connection: length, type, no flags, stream 0 (RFC 9113, section 4.1).
+/// The header of an HTTP/2 frame for the connection: length, type, no flags, stream 0 (RFC 9113, section 4.1).
 fn frame_header(length: u32, kind: u8) -> [u8; 9] {
     let [_, a, b, c] = length.to_be_bytes();
     [a, b, c, kind, 0, 0, 0, 0, 0]

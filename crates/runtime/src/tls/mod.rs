@@ -1,11 +1,11 @@
-//! Who is who on the network: mutual TLS between the programs of a cluster.
+//! Mutual TLS between the programs of a cluster.
 //!
-//! A folder holds `ca.crt`, `tls.crt` and `tls.key` (the names of a Kubernetes TLS secret). The certificate says what its
-//! holder is, as an [`Identity`] among its alternative names; `stentor certs` makes such folders. [`Tls`] is the folder in
-//! force: its files are looked at before every handshake, so that replaced ones count from the next connection on.
+//! A folder contains `ca.crt`, `tls.crt` and `tls.key` (the file names of a Kubernetes TLS secret). The certificate
+//! holds an [`Identity`] among its alternative names; `stentor certs` makes such folders. [`Tls`] represents a folder:
+//! its files are checked before every handshake, so that replaced files take effect with the next connection.
 //!
-//! [`incoming`] is the server's side and [`channel`] the client's. A server decides by the [`Peer`] of a call, which tonic
-//! puts among the request's extensions, what the call may do.
+//! [`incoming`] is the server's side and [`channel`] the client's. A server authorises each call by its [`Peer`],
+//! which tonic adds to the request's extensions.
 
 mod client;
 mod error;
@@ -31,10 +31,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// A certificate that expires sooner than this is warned of.
+/// A certificate that expires sooner than this causes a warning.
 const SOON: Duration = Duration::from_secs(7 * 86_400);
 
-/// A program's certificates, newest first seen at the next connection. Cheap to clone.
+/// A program's certificates. Replaced files take effect with the next connection. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Tls(Arc<Folder>);
 
@@ -48,23 +48,23 @@ struct Folder {
 #[derive(Debug)]
 struct State {
     loaded: Arc<Loaded>,
-    /// Of the files that were looked at last, whether or not they could be used.
+    /// The stamp of the files that were checked last, whether or not they could be used.
     stamp: Stamp,
 }
 
-/// Length and time of change of each file, by which a replaced one is known.
+/// Length and modification time of each file, by which a replacement is detected.
 type Stamp = [Option<(u64, SystemTime)>; 3];
 
 impl Tls {
     /// The certificates of a coordinator or reducer.
     ///
     /// # Errors
-    /// [`Error`] where a file is missing, malformed, out of date, another role's, or does not fit the others.
+    /// [`Error`] if a file is missing, malformed, not valid now, for another role, or does not match the others.
     pub fn for_server(folder: &Path, strangers: Strangers) -> Result<Tls, Error> {
         Tls::open(folder, Part::Server(strangers))
     }
 
-    /// The certificates of a program that is `role` and connects to a coordinator.
+    /// The certificates of a program with `role` that connects to a coordinator.
     ///
     /// # Errors
     /// As [`Tls::for_server`].
@@ -72,7 +72,7 @@ impl Tls {
         Tls::open(folder, Part::Client(role))
     }
 
-    /// A person's certificates, of any role.
+    /// The certificates of a person, with any role.
     ///
     /// # Errors
     /// As [`Tls::for_server`].
@@ -80,7 +80,7 @@ impl Tls {
         Tls::open(folder, Part::Person)
     }
 
-    /// A person's who shows a token: the folder may hold `ca.crt` alone.
+    /// The certificates of a person who uses a token: the folder may contain only `ca.crt`.
     ///
     /// # Errors
     /// As [`Tls::for_server`].
@@ -95,22 +95,22 @@ impl Tls {
         Ok(Tls(Arc::new(Folder { path: path.to_owned(), part, state: Mutex::new(State { loaded, stamp }) })))
     }
 
-    /// Who this program is; nobody for a bearer of a token without a certificate.
+    /// The identity of this program; `None` for a person with a token and without a certificate.
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
         self.current().identity.clone()
     }
 
-    /// Where the certificates are, for messages.
+    /// The folder of the certificates, for messages.
     pub(crate) fn folder(&self) -> &Path {
         &self.0.path
     }
 
-    /// What is in force for the next handshake. New files that cannot be used are warned of once, and the old ones stay:
-    /// half of a replacement must not stop anybody.
+    /// The certificates for the next handshake. If new files cannot be used, this is logged once, and the old ones
+    /// stay in force: an incomplete replacement must not stop the program.
     fn current(&self) -> Arc<Loaded> {
         let Folder { path, part, state } = &*self.0;
-        // A poisoned lock still holds a whole state.
+        // The state is consistent even if a thread panicked while holding the lock.
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = stamp(path);
         if now != state.stamp {
@@ -121,14 +121,16 @@ impl Tls {
                     note(path, &loaded);
                     state.loaded = Arc::new(loaded);
                 }
-                Err(error) => tracing::warn!(%error, "new certificates not used; the old ones stay in force"),
+                Err(error) => {
+                    tracing::warn!(%error, "the new certificates cannot be used; the old ones stay in force")
+                }
             }
         }
         Arc::clone(&state.loaded)
     }
 }
 
-/// Tells people when the certificate expires.
+/// Publishes when the certificate expires, and warns if that is soon.
 fn note(path: &Path, loaded: &Loaded) {
     let Some(expires) = loaded.expires else { return };
     metrics::certificate_expiry_timestamp(expires);
@@ -145,7 +147,7 @@ fn stamp(folder: &Path) -> Stamp {
     })
 }
 
-/// Refuses a listener that other machines can reach and that everybody there could use. With `insecure` it is warned of.
+/// Refuses a listener that everyone on the network could use. With `insecure` it only logs a warning.
 ///
 /// # Errors
 /// [`Error::Exposed`].

@@ -3,16 +3,16 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Pairs of machine and reason that are told apart in the log. What comes beyond is counted only.
+/// Maximum number of pairs of machine and reason that are logged. Others are only counted.
 const TOLD: usize = 1024;
 
-/// Counts everybody who is turned away, and logs each machine once for each reason: whoever tries again and again must
-/// not fill the log. Cheap to clone; clones share their memory.
+/// Counts all refusals, and logs each machine once for each reason, so that repeated tries do not fill the log. Cheap
+/// to clone; clones share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Refusals(Arc<Mutex<BTreeSet<(IpAddr, &'static str)>>>);
 
 impl Refusals {
-    /// A connection was not let in. `reason` is a word for metrics, `words` are for people.
+    /// Records a refused connection. `reason` is a word for metrics, `words` is for people.
     pub fn connection(&self, from: IpAddr, reason: &'static str, words: &str) {
         metrics::refused_connections(1, reason);
         if self.is_new(from, reason) {
@@ -20,7 +20,7 @@ impl Refusals {
         }
     }
 
-    /// A call on a connection was refused.
+    /// Records a refused call on a connection.
     pub fn call(&self, from: IpAddr, reason: &'static str, words: &str) {
         metrics::refused_calls(1, reason);
         if self.is_new(from, reason) {
@@ -29,7 +29,7 @@ impl Refusals {
     }
 
     fn is_new(&self, from: IpAddr, reason: &'static str) -> bool {
-        // A poisoned lock still holds a whole set.
+        // The set is consistent even if a thread panicked while holding the lock.
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.len() < TOLD && told.insert((from, reason))
     }

@@ -9,21 +9,21 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-/// Who is at the other end of a call's connection.
+/// The other end of a call's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// Where it calls from.
+    /// The address of the caller.
     pub address: SocketAddr,
-    /// What its certificate says, or in words what was found instead. None: no certificate was shown.
+    /// The identity in its certificate, or the names found instead. `None`: no certificate was presented.
     pub identity: Option<Result<Identity, String>>,
 }
 
-/// A connection that was let in.
+/// An accepted connection.
 #[derive(Debug)]
 pub struct Connection {
     pub(super) io: Io,
     pub(super) peer: Peer,
-    /// Its share of the connections that a server holds at once.
+    /// Counts against the maximum number of open connections.
     pub(super) _permit: OwnedSemaphorePermit,
 }
 
@@ -41,7 +41,7 @@ impl Connected for Connection {
     }
 }
 
-/// Does the same with whichever stream it is.
+/// Calls the same method on whichever stream it is.
 macro_rules! either {
     ($connection:ident, $io:ident => $act:expr) => {
         match &mut $connection.get_mut().io {

@@ -1,41 +1,41 @@
-//! What rustls finds wrong, in words, and in one word for metrics.
+//! Errors of rustls as text for people, and as a word for metrics.
 
 use rustls::{AlertDescription, CertificateError, Error};
 use std::io;
 use std::time::{Duration, SystemTime};
 
-/// The error of rustls in an I/O error, if there is one.
+/// The rustls error within an I/O error, if there is one.
 pub(super) fn of_io(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref::<Error>()
 }
 
-/// Why a certificate is not valid: a word, and a clause that goes on from "the certificate ...".
+/// Why a certificate is not valid: a word, and a clause that follows "the certificate ...".
 pub(super) fn certificate(error: &CertificateError) -> (&'static str, String) {
     use CertificateError as E;
     match error {
         E::UnknownIssuer | E::BadSignature => ("unknown-ca", "is not signed by the CA in".to_owned()),
         E::Expired | E::ExpiredContext { .. } => ("expired", "has expired".to_owned()),
         E::NotValidYet | E::NotValidYetContext { .. } => ("not-yet-valid", "is not valid yet".to_owned()),
-        E::NotValidForName => ("other-host", "is made out to another host".to_owned()),
+        E::NotValidForName => ("other-host", "was issued for another host".to_owned()),
         E::NotValidForNameContext { presented, .. } => {
-            // Their names come as `DnsName("host")` or `IpAddress(127.0.0.1)`: readable enough.
-            ("other-host", format!("is made out to {}", presented.join(", ")))
+            // The names have the form `DnsName("host")` or `IpAddress(127.0.0.1)`, which is readable.
+            ("other-host", format!("was issued for {}", presented.join(", ")))
         }
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
-            ("purpose", "is not made for this end of a connection".to_owned())
+            ("purpose", "was not issued for this end of a connection".to_owned())
         }
         other => ("certificate", format!("cannot be used ({other:?})")),
     }
 }
 
-/// What the other side found wrong with our certificate, as a clause that goes on from "the certificate in DIR ...". None
-/// for an alert that is not about it.
+/// Why the other side refused our certificate, as a clause that follows "the certificate in DIR ...". `None` for an
+/// alert with another cause.
 pub(super) fn alert(alert: AlertDescription) -> Option<&'static str> {
     use AlertDescription as A;
     match alert {
         A::UnknownCA | A::DecryptError => Some("is not signed by the CA that the other side trusts"),
-        A::CertificateExpired => Some("has expired, by the other side's clock"),
-        A::CertificateRequired => Some("is missing, and the other side demands one"),
+        A::CertificateExpired => Some("has expired according to the other side's clock"),
+        A::CertificateRequired => Some("is missing, and the other side requires one"),
         A::BadCertificate | A::UnsupportedCertificate | A::CertificateUnknown | A::AccessDenied => {
             Some("is refused by the other side")
         }
@@ -44,12 +44,12 @@ pub(super) fn alert(alert: AlertDescription) -> Option<&'static str> {
     }
 }
 
-/// How long ago a moment was: "3 days ago".
+/// A time in the past, relative to now: "3 days ago".
 pub(super) fn ago(moment: SystemTime) -> String {
     format!("{} ago", span(SystemTime::now().duration_since(moment).unwrap_or_default()))
 }
 
-/// How far a moment is ahead: "3 days".
+/// The time until a future moment: "3 days".
 pub(super) fn ahead(moment: SystemTime) -> String {
     span(moment.duration_since(SystemTime::now()).unwrap_or_default())
 }

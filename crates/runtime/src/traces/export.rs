@@ -12,14 +12,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use tonic::transport::{Channel, Endpoint};
 
-/// Spans that wait for the next batch; more are lost.
+/// Maximum number of spans that wait to be sent; further ones are lost.
 const ROOM: usize = 8192;
-/// Spans of a batch.
+/// Maximum number of spans in a message.
 const BATCH: usize = 1024;
 const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Sends spans from a thread of its own until dropped; what is left goes out then.
+/// Sends spans from a separate thread until it is dropped; then it sends those that are left.
 #[derive(Debug)]
 pub(crate) struct Exporter {
     stop: Option<oneshot::Sender<()>>,
@@ -27,7 +27,7 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// For the process's one telemetry.
+    /// Starts the exporter of the process.
     pub(crate) fn start(program: &'static str, url: &str) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Collector { found: url.to_owned(), reason };
         if !url.starts_with("http://") {
@@ -40,7 +40,7 @@ impl Exporter {
         let (stop, stopped) = oneshot::channel();
         let work = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(export(program, &endpoint, inbox, stopped)),
-            Err(error) => tracing::error!(%error, "no spans are sent"),
+            Err(error) => tracing::error!(%error, "cannot send spans"),
         };
         let thread = thread::Builder::new().name("spans".to_owned()).spawn(work);
         let thread = thread.map_err(|error: io::Error| wrong(error.to_string()))?;
@@ -75,9 +75,12 @@ async fn export(
         while let Some(request) = batch(program, &mut inbox) {
             match send(&mut client, request).await {
                 Ok(()) => reached = true,
-                // Once, and not each second.
+                // Log it once, not every second.
                 Err(reason) if reached => {
-                    tracing::warn!(reason, "the collector takes no spans; they are lost until it does");
+                    tracing::warn!(
+                        reason,
+                        "the collector does not accept spans; they are lost until it does"
+                    );
                     reached = false;
                 }
                 Err(_) => {}
@@ -105,7 +108,7 @@ async fn send(
     }
 }
 
-/// What has come, as far as one message takes it.
+/// The spans that have arrived, as many as fit into one message.
 fn batch(program: &'static str, inbox: &mut mpsc::Receiver<Span>) -> Option<ExportTraceServiceRequest> {
     let spans: Vec<Message> = std::iter::from_fn(|| inbox.try_recv().ok()).take(BATCH).map(message).collect();
     if spans.is_empty() {

@@ -1,7 +1,7 @@
-//! Spans for a collector of OpenTelemetry, where `STENTOR_OTLP` names one (`http://HOST:4317`, gRPC).
+//! Spans for an OpenTelemetry collector, if `STENTOR_OTLP` is set (`http://HOST:4317`, gRPC).
 //!
-//! All that happens in a round is one trace, whichever process it happens in. Nobody tells anybody about it: trace and root
-//! are named after run, lineage and round, which every process knows.
+//! Everything in a round is one trace, in whichever process it happens. No process has to announce the trace: the ids
+//! of trace and root span are derived from run, lineage and round, which every process knows.
 
 mod export;
 
@@ -13,28 +13,28 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-/// Where spans go; unset: nowhere.
+/// Where to send spans; unset: they are discarded.
 static SPANS: OnceLock<mpsc::Sender<Span>> = OnceLock::new();
 
-/// A figure or a word of a span.
+/// The value of a span's attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attribute {
     /// A whole number.
     Count(u64),
-    /// A measured one.
+    /// A measured number.
     Number(f64),
-    /// A word.
+    /// Text.
     Text(String),
 }
 
-/// A round, as a trace.
+/// The trace of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoundTrace {
     trace: [u8; 16],
     root: [u8; 8],
 }
 
-/// A span on its way out.
+/// A span that waits to be sent.
 #[derive(Debug)]
 pub(crate) struct Span {
     round: RoundTrace,
@@ -46,8 +46,8 @@ pub(crate) struct Span {
 }
 
 impl RoundTrace {
-    /// The trace of a round of the run named `run`; none where spans go nowhere. Without the number of the coordinator's
-    /// incarnation: reducers do not know it, and lineages tell incarnations apart.
+    /// The trace of a round of the run `run`; `None` if spans are discarded. `run` does not include the number of the
+    /// coordinator's incarnation: reducers do not know it, and lineages distinguish incarnations.
     #[must_use]
     pub fn of(run: &str, lineage: u64, round: u64) -> Option<Self> {
         SPANS.get()?;
@@ -58,7 +58,7 @@ impl RoundTrace {
         Self { trace: xxh3_128(name.as_bytes()).to_be_bytes(), root: xxh3_64(name.as_bytes()).to_be_bytes() }
     }
 
-    /// The round itself: the span that holds all others. Its one coordinator tells it.
+    /// The root span of the round, which contains all others. Only the coordinator sends it.
     pub fn whole(
         self,
         start: SystemTime,
@@ -68,7 +68,7 @@ impl RoundTrace {
         self.send(self.root, "round", start, took, attributes);
     }
 
-    /// A part of the round in this process.
+    /// A span for a part of the round in this process.
     pub fn part(
         self,
         name: &'static str,
@@ -79,7 +79,7 @@ impl RoundTrace {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let since = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        // Unlike any other process's: no two have this id at this time.
+        // Unique: no other process has this id at this time.
         let own = format!("{}/{}/{number}/{name}", std::process::id(), since.as_nanos());
         self.send(xxh3_64(own.as_bytes()).to_be_bytes(), name, start, took, attributes);
     }
@@ -94,7 +94,7 @@ impl RoundTrace {
     ) {
         if let Some(spans) = SPANS.get() {
             let attributes = attributes.into_iter().collect();
-            // A collector that is slow or gone costs spans, never rounds.
+            // A slow or missing collector causes the loss of spans, never a delay of rounds.
             let _ = spans.try_send(Span { round: self, id, name, start, took, attributes });
         }
     }

@@ -1,6 +1,6 @@
-//! A program for the tests of this crate to start, signal and kill. It says on standard output what it is doing.
+//! A program that the tests of this crate start, signal and kill. It reports on standard output what it is doing.
 
-// Nobody works with it but us; what it prints is all that it does.
+// Only our tests run this program, and its output is its result.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::io::{Read, Write};
@@ -55,7 +55,7 @@ async fn report() -> ExitStatus {
         metrics::tau(0.5);
     }
     tracing::error!("words for people");
-    // Blocks the only thread of this runtime: the listener has to answer from its own.
+    // Blocks the only thread of this runtime: the listener has to answer from its own thread.
     let mut connection =
         TcpStream::connect(telemetry.metrics_address().expect("asked for")).expect("it listens");
     connection
@@ -67,7 +67,7 @@ async fn report() -> ExitStatus {
     ExitStatus::Ok
 }
 
-/// Stops in good order when asked.
+/// Stops in an orderly way when asked.
 #[tokio::main(flavor = "current_thread")]
 async fn stop() -> ExitStatus {
     let shutdown = Shutdown::listen();
@@ -77,7 +77,7 @@ async fn stop() -> ExitStatus {
     ExitStatus::Stopped
 }
 
-/// Hears the request and computes on, on every thread of its own.
+/// Receives the request to stop, but continues to compute on all its threads.
 fn stubborn() -> ExitStatus {
     let shutdown = Shutdown::listen();
     say("ready");
@@ -87,7 +87,7 @@ fn stubborn() -> ExitStatus {
     sleep("asked")
 }
 
-/// Starts a child from a thread that ends at once, and lives on.
+/// Starts a child from a thread that ends at once, and continues to run.
 fn brief_parent() -> ExitStatus {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let handle = runtime.handle().clone();

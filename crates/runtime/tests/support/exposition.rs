@@ -1,4 +1,4 @@
-//! Reads Prometheus' text format, version 0.0.4, as strictly as the stories need.
+//! A parser for Prometheus' text format, version 0.0.4, as strict as the tests need.
 #![allow(dead_code, reason = "each story uses a part")]
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ pub(crate) struct Family {
 
 #[derive(Debug)]
 pub(crate) struct Sample {
-    /// With `_bucket`, `_sum` or `_count` for histograms.
+    /// The name, with `_bucket`, `_sum` or `_count` for histograms.
     pub(crate) name: String,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) value: f64,
@@ -26,7 +26,7 @@ impl Family {
         self.samples.iter().find(|sample| sample.labels == wanted).map(|sample| sample.value)
     }
 
-    /// As [`Family::value`], of a sample of a histogram.
+    /// Like [`Family::value`], for a sample of a histogram.
     pub(crate) fn part(&self, suffix: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let wanted: BTreeMap<String, String> = owned(labels);
         let found =
@@ -39,7 +39,7 @@ fn owned(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
     labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Panics on a line that is out of order or cannot be read.
+/// Parses the text; panics on a line that is out of order or not valid.
 pub(crate) fn parse(text: &str) -> BTreeMap<String, Family> {
     let mut families: BTreeMap<String, Family> = BTreeMap::new();
     let mut current = String::new();

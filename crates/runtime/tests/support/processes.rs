@@ -1,4 +1,4 @@
-//! Shared by the stories of this crate.
+//! Helpers for the tests of this crate.
 #![allow(dead_code, reason = "each story uses a part")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) const PROBE: &str = env!("CARGO_BIN_EXE_runtime-probe");
 
-/// What a process says on standard output, line by line.
+/// The standard output of a process, line by line.
 pub(crate) struct Lines(BufReader<std::process::ChildStdout>);
 
 impl Lines {
@@ -21,7 +21,7 @@ impl Lines {
     }
 }
 
-/// Killed at the end of the test, whatever its outcome.
+/// A process that is killed at the end of the test, whatever its outcome.
 pub(crate) struct Probe(pub(crate) Child);
 
 impl Probe {
@@ -40,11 +40,11 @@ impl Drop for Probe {
 }
 
 pub(crate) fn send(process_id: u32, signal: i32) {
-    // SAFETY: `kill` touches no memory of ours; the test holds the process unreaped.
+    // SAFETY: `kill` does not access our memory; the test has not reaped the process.
     assert_eq!(unsafe { libc::kill(process_id as i32, signal) }, 0);
 }
 
-/// Neither gone nor dead and unburied.
+/// Whether the process runs: it exists and is not a zombie.
 pub(crate) fn is_alive(process_id: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(Path::new("/proc").join(process_id.to_string()).join("stat"))
     else {
@@ -65,7 +65,7 @@ pub(crate) fn dies(process_id: u32) -> bool {
     true
 }
 
-/// Status line, headers and body of a GET.
+/// Status line with headers, and body, of a GET request.
 pub(crate) fn get(address: SocketAddr, path: &str) -> (String, String) {
     let mut connection = TcpStream::connect(address).unwrap();
     connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
