@@ -1,8 +1,8 @@
-//! Pictures of the live page of a real run on the small corpus: `cargo xtask page --screenshots DIR`.
+//! Screenshots of the live page of a real run on the small corpus: `cargo xtask page --screenshots DIR`.
 
-// Nobody works with it but us; what it prints is all that it does.
+// Only xtask runs this program, and its output is only progress.
 #![allow(clippy::print_stderr)]
-// A chore that nobody but us runs: whatever goes wrong says where.
+// An internal tool: a panic shows where it failed.
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ fn main() {
     }
 }
 
-/// The small corpus, a teacher, its labels, and the student's experiment.
+/// Prepares the small corpus, a teacher, its labels, and the student's experiment.
 fn prepare(place: &Path) -> PathBuf {
     let setting =
         |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name}: run this by `cargo xtask page`"));

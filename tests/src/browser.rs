@@ -1,4 +1,4 @@
-//! A headless Chromium, spoken to over the pipe of its DevTools protocol.
+//! A headless Chromium, controlled over the pipe of its DevTools protocol.
 
 use base64::Engine;
 use serde_json::{Value, json};
@@ -8,26 +8,26 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How a page is looked at.
+/// Viewport and color scheme of a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// CSS pixels.
+    /// Width in CSS pixels.
     pub width: u32,
-    /// CSS pixels; a picture is as high as the page.
+    /// Height in CSS pixels; a screenshot is as high as the page.
     pub height: u32,
-    /// Pixels of the screen for each.
+    /// Screen pixels per CSS pixel.
     pub scale: f64,
-    /// What the system asks for.
+    /// Whether the system prefers a dark color scheme.
     pub dark: bool,
 }
 
 impl Look {
-    /// A window on a desk.
+    /// A window on a desktop.
     pub const DESK: Look = Look { width: 1280, height: 800, scale: 1.0, dark: false };
     /// A small phone.
     pub const PHONE: Look = Look { width: 360, height: 740, scale: 2.0, dark: false };
 
-    /// The same on a dark system.
+    /// The same with a dark color scheme.
     #[must_use]
     pub fn dark(self) -> Look {
         Look { dark: true, ..self }
@@ -47,17 +47,17 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts the browser that `STENTOR_BROWSER` names, as `cargo xtask test` has set it up.
+    /// Starts the browser named by `STENTOR_BROWSER`, which `cargo xtask test` sets.
     ///
     /// # Panics
-    /// Where there is none, or it does not speak.
+    /// If there is none, or it does not answer.
     #[must_use]
     pub fn start() -> Self {
         let program = std::env::var("STENTOR_BROWSER")
             .expect("STENTOR_BROWSER, a headless Chromium: run these tests by `cargo xtask test`");
         let profile = tempfile::tempdir().unwrap();
-        // It reads from descriptor 3 and writes to 4. Only our own pages are opened: within containers and as root there is no
-        // sandbox to be had.
+        // The browser reads from descriptor 3 and writes to 4. Only our own pages are opened; in containers and as
+        // root no sandbox is available.
         let mut child = Command::new("sh")
             .args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#, &program])
             .args(["--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
@@ -79,10 +79,10 @@ impl Browser {
         browser
     }
 
-    /// Sets window and colours.
+    /// Sets viewport and color scheme.
     ///
     /// # Panics
-    /// Where the browser is gone.
+    /// If the browser is gone.
     pub fn look(&mut self, look: Look) {
         let Look { width, height, scale, dark } = look;
         let mobile = width < 600;
@@ -95,10 +95,10 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
-    /// Code that runs before each page's own.
+    /// Adds code that runs before each page's own code.
     ///
     /// # Panics
-    /// Where the browser is gone.
+    /// If the browser is gone.
     pub fn inject(&mut self, script: &str) {
         self.call("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script }));
     }
@@ -106,7 +106,7 @@ impl Browser {
     /// Opens a page.
     ///
     /// # Panics
-    /// Where it cannot be loaded within a minute.
+    /// If it cannot be loaded within a minute.
     pub fn open(&mut self, url: &str) {
         self.complaints.clear();
         let answer = self.call("Page.navigate", &json!({ "url": url }));
@@ -117,7 +117,7 @@ impl Browser {
     /// The value of an expression in the page.
     ///
     /// # Panics
-    /// Where it throws.
+    /// If it throws.
     pub fn value(&mut self, expression: &str) -> Value {
         let arguments = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let answer = self.call("Runtime.evaluate", &arguments);
@@ -125,10 +125,10 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// The text of the element with this id, as it is seen.
+    /// The visible text of the element with this id.
     ///
     /// # Panics
-    /// Where there is none.
+    /// If there is none.
     pub fn text(&mut self, id: &str) -> String {
         let value = self.value(&format!("document.getElementById('{id}').innerText"));
         value.as_str().unwrap_or_else(|| panic!("{id}: {value}")).to_owned()
@@ -137,7 +137,7 @@ impl Browser {
     /// Waits until an expression is true, at most a minute.
     ///
     /// # Panics
-    /// Where it never is; the message shows the page.
+    /// If it is not true within a minute; the message shows the page.
     pub fn wait_for(&mut self, what: &str, expression: &str) {
         let started = Instant::now();
         while self.value(expression) != true {
@@ -149,21 +149,21 @@ impl Browser {
         }
     }
 
-    /// Exceptions, and what the browser complained of, since the page was opened.
+    /// Exceptions and messages of the browser's log since the page was opened.
     #[must_use]
     pub fn complaints(&self) -> &[String] {
         &self.complaints
     }
 
-    /// A picture of the whole page as PNG.
+    /// Writes a screenshot of the whole page as PNG.
     ///
     /// # Panics
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub fn picture(&mut self, look: Look, path: &Path) {
         self.look(look);
         let height = self.value("document.documentElement.scrollHeight").as_u64().unwrap();
         self.look(Look { height: height as u32, ..look });
-        // Transitions end, and curves follow the window.
+        // Wait until transitions have ended and the curves have the size of the window.
         std::thread::sleep(Duration::from_millis(800));
         let shot = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
         let data = shot["data"].as_str().unwrap();
@@ -199,7 +199,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // One that has ended is as good.
+        // An error means that it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

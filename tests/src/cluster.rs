@@ -1,4 +1,4 @@
-//! A coordinator and its workers as processes of their own, each to be stopped and started by itself.
+//! A coordinator and its workers as separate processes, each of which can be stopped and started.
 
 use crate::program;
 use crate::running::{Running, free_address};
@@ -9,27 +9,27 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// Killed when it is dropped.
+/// A cluster, whose processes are killed when it is dropped.
 #[derive(Debug)]
 pub struct Cluster {
     experiment: PathBuf,
-    /// For workers.
+    /// The coordinator's address for workers.
     listen: SocketAddr,
-    /// For people.
+    /// The coordinator's HTTP address for people.
     pub http: SocketAddr,
     settings: Vec<(String, String)>,
     coordinator: Running,
     workers: Vec<Running>,
 }
 
-/// An answer over HTTP.
+/// A response to an HTTP request.
 #[derive(Debug)]
 pub struct Answer {
-    /// 200 where all is well.
+    /// The status code; 200 without an error.
     pub status: u16,
     /// Status line and headers, in lower case.
     pub head: String,
-    /// What follows.
+    /// The body.
     pub body: String,
 }
 
@@ -37,7 +37,7 @@ impl Cluster {
     /// Starts a coordinator for `experiment`, and `workers` workers, with `settings` in their environment.
     ///
     /// # Panics
-    /// Where one cannot be started.
+    /// If a process cannot be started.
     #[must_use]
     pub fn start(experiment: &Path, workers: usize, settings: &[(&str, &str)]) -> Self {
         let (listen, http) = (free_address(), free_address());
@@ -50,15 +50,15 @@ impl Cluster {
     /// Kills the coordinator.
     ///
     /// # Panics
-    /// Where it cannot be waited for.
+    /// If waiting for it fails.
     pub fn kill_coordinator(&mut self) {
         self.coordinator.kill();
     }
 
-    /// Starts the coordinator again, to go on from the newest checkpoint.
+    /// Starts the coordinator again; it continues from the newest checkpoint.
     ///
     /// # Panics
-    /// Where it cannot be started.
+    /// If it cannot be started.
     pub fn restart_coordinator(&mut self) {
         self.coordinator = coordinator(&self.experiment, self.listen, self.http, &self.settings);
     }
@@ -69,7 +69,7 @@ impl Cluster {
         self.workers[number].id()
     }
 
-    /// Asks the coordinator over HTTP; none where it does not answer.
+    /// Sends an HTTP request to the coordinator; `None` if it does not answer.
     #[must_use]
     pub fn ask(&self, path: &str, headers: &str) -> Option<Answer> {
         let mut stream = TcpStream::connect(self.http).ok()?;
@@ -83,10 +83,10 @@ impl Cluster {
         Some(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
     }
 
-    /// `/api/status`, once `condition` holds for it, within a minute.
+    /// Waits up to a minute until `condition` holds for `/api/status`, and returns this.
     ///
     /// # Panics
-    /// Where it never does; the message shows the newest answer and the log.
+    /// If it does not hold in time; the message shows the newest answer and the log.
     #[must_use]
     pub fn status_when(&self, what: &str, headers: &str, condition: impl Fn(&Value) -> bool) -> Value {
         let mut newest = Value::Null;

@@ -1,19 +1,19 @@
-//! Command lines in documents, and whether the programs understand them.
+//! Command lines in documents, checked with the real programs.
 
 use crate::{program, xtask};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A command line, and where it stands.
+/// A command line and its place.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CommandLine {
     /// File and line.
     pub place: String,
-    /// Program and arguments, quotes taken away.
+    /// Program and arguments, without quotes.
     pub words: Vec<String>,
 }
 
-/// What a document's command lines may begin with.
+/// The programs whose command lines are checked.
 const PROGRAMS: [&str; 5] = ["stentor", "coordinator", "worker", "teacher-labeler", "cargo"];
 
 /// The command lines of our programs in the code blocks of a Markdown text, fenced or indented.
@@ -50,7 +50,7 @@ pub fn command_lines(name: &str, text: &str) -> Vec<CommandLine> {
     found
 }
 
-/// Words as a shell splits them: quotes hold together, `#` begins a comment.
+/// Splits a line into words like a shell: quotes group words, `#` starts a comment.
 fn split(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for c in line.chars() {
@@ -69,14 +69,14 @@ fn split(line: &str) -> Vec<String> {
     words
 }
 
-/// Whether the program understands a command line: it is given, with `--help` at its end, to the real program, which then reads
-/// every option before it and does nothing. What is wrong, in the program's own words.
+/// Checks that a program understands a command line. It is passed, with `--help` at its end, to the real program,
+/// which then parses every option before it and does nothing.
 ///
 /// # Errors
-/// As above.
+/// The program's error message.
 ///
 /// # Panics
-/// Where the program is not built.
+/// If the program is not built.
 pub fn understood(words: &[String]) -> Result<(), String> {
     let (path, arguments): (PathBuf, &[String]) = match words {
         [cargo, _, rest @ ..] if cargo == "cargo" => (xtask(), rest),
@@ -93,7 +93,7 @@ pub fn understood(words: &[String]) -> Result<(), String> {
 /// All Markdown files of a folder and those below it.
 ///
 /// # Panics
-/// Where it cannot be read.
+/// If it cannot be read.
 #[must_use]
 pub fn documents(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
-//! What the stories across crates share: where the programs are, a small synthetic corpus, runs of `stentor`.
+//! Helpers for tests across crates: the programs, a small synthetic corpus, runs of `stentor`.
 
-// A harness of tests: whatever goes wrong here is the test's failure, and says where.
+// These are helpers of tests: a panic fails the test and shows where.
 #![allow(clippy::unwrap_used)]
 
 pub mod browser;
@@ -25,10 +25,10 @@ use stentor_shards::{
 use stentor_store::Store;
 use tempfile::TempDir;
 
-/// A program of the project, as `cargo xtask test` has built it.
+/// The path of a program of the project, as `cargo xtask test` has built it.
 ///
 /// # Panics
-/// Where `STENTOR_BIN` does not name the folder of the programs.
+/// If `STENTOR_BIN` does not name the folder of the programs.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     let folder = std::env::var("STENTOR_BIN").expect("STENTOR_BIN: run these tests by `cargo xtask test`");
@@ -48,18 +48,18 @@ pub fn xtask() -> PathBuf {
 
 const SENONES: usize = 6;
 
-/// Writes an annotated feature set of pretended speech: a random walk through senones, each with features of its own.
+/// Writes an annotated feature set of synthetic speech: a random walk through senones, each with its own features.
 ///
 /// # Panics
-/// Where the folder cannot be written.
+/// If the folder cannot be written.
 pub async fn write_features(folder: &Path, utterances: usize, seed: u64) -> FeatureManifest {
     write_features_saying(folder, utterances, seed, |_| (0.2, 0.5)).await
 }
 
-/// As [`write_features`], with the mean and deviation of each value of a frame that the manifest says.
+/// Like [`write_features`], with given mean and deviation of each value of a frame in the manifest.
 ///
 /// # Panics
-/// Where the folder cannot be written.
+/// If the folder cannot be written.
 pub async fn write_features_saying(
     folder: &Path,
     utterances: usize,
@@ -70,10 +70,10 @@ pub async fn write_features_saying(
     write_features_of(folder, utterances, seed, moments, settings, SENONES).await
 }
 
-/// As [`write_features_saying`], made with `settings` and of as many senones as `count` says.
+/// Like [`write_features_saying`], with `settings` and `count` senones.
 ///
 /// # Panics
-/// Where the folder cannot be written.
+/// If the folder cannot be written.
 pub async fn write_features_of(
     folder: &Path,
     utterances: usize,
@@ -100,7 +100,7 @@ pub async fn write_features_of(
         FeatureWriter::new(Store::open(&folder.display().to_string()).unwrap(), options).unwrap();
     let mut random = seed;
     let mut draw = || {
-        // Numerical Recipes' linear congruential generator: pretended speech needs no better one.
+        // The linear congruential generator of Numerical Recipes is good enough for synthetic speech.
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) as f32 / (1u64 << 31) as f32
     };
@@ -131,10 +131,11 @@ pub async fn write_features_of(
     writer.finish(Some(normalisation), BTreeMap::new()).await.unwrap()
 }
 
-/// A folder with `data/annotated` (60 utterances) and `data/dev` (12), and the annotated set's manifest.
+/// Makes a folder with `data/annotated` (60 utterances) and `data/dev` (12), and returns also the annotated set's
+/// manifest.
 ///
 /// # Panics
-/// Where the folder cannot be written.
+/// If the folder cannot be written.
 #[must_use]
 pub fn corpus() -> (TempDir, FeatureManifest) {
     let folder = tempfile::tempdir().unwrap();
@@ -146,10 +147,10 @@ pub fn corpus() -> (TempDir, FeatureManifest) {
     (folder, manifest)
 }
 
-/// An experiment on the pretended speech below `folder` (`data/annotated`, `data/dev`), with `sections` added.
+/// Writes an experiment on the synthetic speech in `folder` (`data/annotated`, `data/dev`), with `sections` added.
 ///
 /// # Panics
-/// Where the file cannot be written.
+/// If the file cannot be written.
 #[must_use]
 pub fn write_experiment(folder: &Path, name: &str, sections: &str) -> PathBuf {
     let text = format!(
@@ -163,10 +164,10 @@ pub fn write_experiment(folder: &Path, name: &str, sections: &str) -> PathBuf {
     path
 }
 
-/// `stentor train` on an experiment file, its messages in a file beside it.
+/// Starts `stentor train` on an experiment file, with its output in a file beside it.
 ///
 /// # Panics
-/// Where it cannot be started.
+/// If it cannot be started.
 #[must_use]
 pub fn start_training(experiment: &Path, options: &[&str]) -> Child {
     let log =
@@ -182,10 +183,10 @@ pub fn start_training(experiment: &Path, options: &[&str]) -> Child {
         .unwrap()
 }
 
-/// Waits until `child` ends, at most two minutes; asserts that it ended well.
+/// Waits at most two minutes until `child` ends, and asserts that it succeeded.
 ///
 /// # Panics
-/// Where it does not end, or ends badly; the message shows its log.
+/// If it does not end in time, or fails; the message shows its log.
 pub fn assert_finishes(mut child: Child, experiment: &Path) {
     let started = Instant::now();
     loop {
@@ -203,10 +204,10 @@ pub fn assert_finishes(mut child: Child, experiment: &Path) {
     }
 }
 
-/// Waits until `condition` holds, at most a minute.
+/// Waits at most a minute until `condition` holds.
 ///
 /// # Panics
-/// Where it never does.
+/// If it does not hold in time.
 pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
@@ -215,17 +216,17 @@ pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Process ids of the children of `parent` whose command line holds all of `words`.
+/// Process ids of the children of `parent` whose command line contains all of `words`.
 ///
 /// # Panics
-/// Where /proc cannot be read.
+/// If /proc cannot be read.
 #[must_use]
 pub fn children(parent: u32, words: &[&str]) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Ok(id) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        // The name in parentheses may hold spaces; the parent is the second field after it.
+        // The name in parentheses may contain spaces; the parent is the second field after it.
         let own_parent =
             stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
@@ -237,34 +238,34 @@ pub fn children(parent: u32, words: &[&str]) -> Vec<u32> {
     found
 }
 
-/// SIGKILL by process id.
+/// Sends SIGKILL to a process.
 ///
 /// # Panics
-/// Where the process is not there.
+/// If the process does not exist.
 pub fn kill(id: u32) {
     signal(id, "KILL");
 }
 
-/// SIGTERM by process id.
+/// Sends SIGTERM to a process.
 ///
 /// # Panics
-/// Where the process is not there.
+/// If the process does not exist.
 pub fn terminate(id: u32) {
     signal(id, "TERM");
 }
 
-/// A signal, `STOP` for example, by process id.
+/// Sends a signal, `STOP` for example, to a process.
 ///
 /// # Panics
-/// Where the process is not there.
+/// If the process does not exist.
 pub fn signal(id: u32, name: &str) {
     assert!(Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status().unwrap().success());
 }
 
-/// The parameters that a finished run deploys, as bytes.
+/// The parameters of a finished run's result, as bytes.
 ///
 /// # Panics
-/// Where the run has none.
+/// If the run has none.
 #[must_use]
 pub fn deployed_bytes(run: &Path) -> Vec<u8> {
     let text = std::fs::read(run.join("final.json")).unwrap();
@@ -273,19 +274,19 @@ pub fn deployed_bytes(run: &Path) -> Vec<u8> {
     std::fs::read(run.join("checkpoints").join(checkpoint).join("model.safetensors")).unwrap()
 }
 
-/// A run's summary.
+/// The summary of a run.
 ///
 /// # Panics
-/// Where the run has none.
+/// If the run has none.
 #[must_use]
 pub fn summary(run: &Path) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(run.join("summary.json")).unwrap()).unwrap()
 }
 
-/// A run's event log, as the coordinator wrote it.
+/// The event log of a run, as the coordinator wrote it.
 ///
 /// # Panics
-/// Where the log cannot be read.
+/// If the log cannot be read.
 #[must_use]
 pub fn events(run: &Path) -> Vec<serde_json::Value> {
     let mut segments: Vec<_> =
@@ -295,10 +296,10 @@ pub fn events(run: &Path) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Proves from a run's event log that each batch of each pass counted exactly once.
+/// Audits a run: checks from its event log that each batch of each pass counted exactly once.
 ///
 /// # Panics
-/// Where the log cannot be read.
+/// If the log cannot be read.
 #[must_use]
 pub fn audit(run: &Path, manifest: &FeatureManifest) -> Findings {
     let text = std::fs::read_to_string(run.join("experiment.toml")).unwrap();

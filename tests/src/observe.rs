@@ -1,4 +1,4 @@
-//! The dashboards and alerts of `deploy/`, as the tests need them.
+//! Reads the dashboards and alerts of `deploy/` for tests.
 
 use promql_parser::label::Matchers;
 use promql_parser::parser::{Expr, LabelModifier, VectorMatchCardinality, VectorSelector, parse};
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// A file or folder of the checkout.
+/// The path of a file or folder of the checkout.
 #[must_use]
 pub fn in_checkout(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
@@ -16,16 +16,16 @@ pub fn in_checkout(path: &str) -> PathBuf {
 /// A panel of a dashboard.
 #[derive(Debug)]
 pub struct Panel {
-    /// File of the dashboard and title of the panel.
+    /// File name of the dashboard and title of the panel.
     pub name: String,
-    /// Its queries, with Grafana's variables in them.
+    /// Its queries, which contain Grafana's variables.
     pub queries: Vec<String>,
 }
 
 /// All panels of all dashboards.
 ///
 /// # Panics
-/// Where a dashboard cannot be read, or a panel has no title, no words for people or no query.
+/// If a dashboard cannot be read, or a panel has no title, no description or no query.
 #[must_use]
 pub fn panels() -> Vec<Panel> {
     let folder = in_checkout("deploy/grafana/dashboards");
@@ -38,7 +38,7 @@ pub fn panels() -> Vec<Panel> {
         let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
         let mut waiting: Vec<_> = dashboard["panels"].as_array().unwrap().iter().rev().collect();
         while let Some(panel) = waiting.pop() {
-            // A row that is folded up holds its panels.
+            // A collapsed row contains its panels.
             waiting.extend(panel["panels"].as_array().into_iter().flatten().rev());
             if panel["type"] == "row" {
                 continue;
@@ -58,7 +58,7 @@ pub fn panels() -> Vec<Panel> {
     panels
 }
 
-/// A query as Grafana sends it with everything selected: `window` is what `$__rate_interval` becomes.
+/// A query as Grafana sends it if everything is selected; `window` replaces `$__rate_interval`.
 #[must_use]
 pub fn filled_in(query: &str, window: &str) -> String {
     query.replace("$__rate_interval", window).replace("$namespace", ".*")
@@ -74,38 +74,38 @@ struct RuleGroup {
     rules: Vec<Rule>,
 }
 
-/// An alert or a recorded query.
+/// A rule for an alert or a recorded series.
 #[derive(Debug, Deserialize)]
 pub struct Rule {
     /// Name of the alert.
     pub alert: Option<String>,
     /// Name of the recorded series.
     pub record: Option<String>,
-    /// PromQL.
+    /// The rule's PromQL expression.
     pub expr: String,
-    /// Words for people.
+    /// The alert's annotations, for people.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
-    /// Added to the alert's own.
+    /// Labels that the rule adds.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
 }
 
 impl Rule {
-    /// Of the alert or the series.
+    /// The name of the alert or the series.
     ///
     /// # Panics
-    /// Where it has neither.
+    /// If it has neither.
     #[must_use]
     pub fn name(&self) -> &str {
         self.alert.as_deref().or(self.record.as_deref()).unwrap()
     }
 }
 
-/// All rules.
+/// All rules of `deploy/prometheus/alerts.yml`.
 ///
 /// # Panics
-/// Where the file cannot be read.
+/// If the file cannot be read.
 #[must_use]
 pub fn rules() -> Vec<Rule> {
     let text = std::fs::read_to_string(in_checkout("deploy/prometheus/alerts.yml")).unwrap();
@@ -113,19 +113,20 @@ pub fn rules() -> Vec<Rule> {
     file.groups.into_iter().flat_map(|group| group.rules).collect()
 }
 
-/// What a query refers to.
+/// The metrics and labels that a query uses.
 #[derive(Debug, Default)]
 pub struct References {
-    /// Each metric with the labels that it is selected by, and the values that are compared with `=` or listed in `=~`.
+    /// Each metric with the labels by which it is selected, and the values that are compared with `=` or listed in
+    /// `=~`.
     pub selected: Vec<(String, BTreeMap<String, BTreeSet<String>>)>,
     /// Labels of `by`, `on`, `group_left`, `without` and `ignoring`.
     pub grouped: BTreeSet<String>,
 }
 
-/// Metrics and labels in PromQL.
+/// Finds the metrics and labels in a PromQL query.
 ///
 /// # Errors
-/// Where it is none, with the parser's words.
+/// The parser's error message, if the query is not valid.
 pub fn references(query: &str) -> Result<References, String> {
     let mut references = References::default();
     walk_expr(&mut references, &parse(query)?)?;

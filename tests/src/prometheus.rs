@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// A program of Debian's package `prometheus`.
+/// The path of a program of Debian's package `prometheus`.
 ///
 /// # Panics
-/// Where `STENTOR_PROMETHEUS` does not name the folder of the programs.
+/// If `STENTOR_PROMETHEUS` does not name the folder of the programs.
 #[must_use]
 pub fn prometheus_program(name: &str) -> PathBuf {
     let folder = std::env::var("STENTOR_PROMETHEUS")
@@ -20,15 +20,15 @@ pub fn prometheus_program(name: &str) -> PathBuf {
     path
 }
 
-/// Body of a GET. An answer of another status than 200, or none, in words.
+/// Returns the body of a GET request.
 ///
 /// # Errors
-/// As above.
+/// A message, if there is no response, or its status is not 200.
 pub fn get(port: u16, path: &str) -> Result<String, String> {
     let exchange = || {
         let mut connection = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
         connection.set_read_timeout(Some(Duration::from_secs(30)))?;
-        // Version 1.0: the answer ends with the connection, and comes in one piece.
+        // With version 1.0 the response ends with the connection and is not chunked.
         write!(connection, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
         let mut answer = String::new();
         connection.read_to_string(&mut answer)?;
@@ -44,7 +44,7 @@ pub fn get(port: u16, path: &str) -> Result<String, String> {
     }
 }
 
-/// A running Prometheus; killed when dropped.
+/// A running Prometheus, which is killed when it is dropped.
 #[derive(Debug)]
 pub struct Prometheus {
     process: Running,
@@ -52,10 +52,11 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one in `folder` that scrapes `targets` (job and port) twice a second and evaluates the rules in `rules`.
+    /// Starts Prometheus in `folder`. It scrapes `targets` (job and port) twice a second and evaluates the rules in
+    /// `rules`.
     ///
     /// # Panics
-    /// Where it cannot be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn start(folder: &Path, targets: &[(&str, u16)], rules: &Path) -> Prometheus {
         let mut config = format!(
@@ -83,17 +84,17 @@ impl Prometheus {
         Prometheus { process, port }
     }
 
-    /// Whether it scrapes this many targets: it takes them up some seconds after it has begun to answer.
+    /// Whether it scrapes this many targets; it begins to do so some seconds after it has begun to answer.
     #[must_use]
     pub fn scrapes(&self, targets: usize) -> bool {
         get(self.port, "/-/ready").is_ok()
             && self.ask("targets")["activeTargets"].as_array().is_some_and(|active| active.len() == targets)
     }
 
-    /// The `data` of an answer of its interface: `path` below `/api/v1/`.
+    /// The `data` of a response of its API; `path` is below `/api/v1/`.
     ///
     /// # Panics
-    /// Where it does not answer, or with an error.
+    /// If it does not respond, or responds with an error.
     #[must_use]
     pub fn ask(&self, path: &str) -> serde_json::Value {
         let body = get(self.port, &format!("/api/v1/{path}"))
@@ -103,7 +104,8 @@ impl Prometheus {
         answer["data"].take()
     }
 
-    /// Values of a query over a stretch of time, one a second, all series together; those that are numbers.
+    /// The values of a query over a range of time, one per second, of all series together; only those that are
+    /// numbers.
     ///
     /// # Panics
     /// As [`Prometheus::ask`].
@@ -117,7 +119,7 @@ impl Prometheus {
     }
 }
 
-/// With everything escaped that is not a letter or digit.
+/// Escapes everything that is not a letter or digit for a URL.
 #[must_use]
 pub fn encoded(text: &str) -> String {
     let one = |byte: u8| match byte {

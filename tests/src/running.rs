@@ -1,11 +1,11 @@
-//! A program as a process of its own, its messages in a file.
+//! A program in a separate process, with its output in a file.
 
 use crate::wait_for;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// Killed when it is dropped.
+/// A process that is killed when it is dropped.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -13,10 +13,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `command`, which appends all it says to the file `log`.
+    /// Starts `command`, whose output is appended to the file `log`.
     ///
     /// # Panics
-    /// Where it cannot be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn start(command: &mut Command, log: &Path) -> Self {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
@@ -31,19 +31,19 @@ impl Running {
         self.child.id()
     }
 
-    /// All that the file of its messages holds.
+    /// The content of the file with its output.
     ///
     /// # Panics
-    /// Where it cannot be read.
+    /// If it cannot be read.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Kills it, and waits for its end.
+    /// Kills the process and waits for its end.
     ///
     /// # Panics
-    /// Where it cannot be waited for.
+    /// If it cannot be waited for.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -52,25 +52,25 @@ impl Running {
     /// Whether it has not ended yet.
     ///
     /// # Panics
-    /// Where the system does not tell.
+    /// If the system does not say.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Whether it has ended.
+    /// Whether it has ended without an error.
     ///
     /// # Panics
-    /// Where it has ended badly; the message shows its log.
+    /// If it has ended with an error; the message shows its log.
     pub fn has_ended_well(&mut self) -> bool {
         let Some(status) = self.child.try_wait().unwrap() else { return false };
         assert!(status.success(), "{status}\n{}", self.log());
         true
     }
 
-    /// Waits for its end, at most a minute: how it ended, and all it said.
+    /// Waits for its end, at most a minute; returns its exit status and all its output.
     ///
     /// # Panics
-    /// Where it does not end.
+    /// If it does not end.
     #[must_use]
     pub fn ended(mut self) -> (ExitStatus, String) {
         let mut status = None;
@@ -84,16 +84,16 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // One that has ended is as good.
+        // An error means that it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// An address of this machine that is free a moment before it is used.
+/// An address of this machine whose port is free, until another program takes it.
 ///
 /// # Panics
-/// Where there is none.
+/// If no port is free.
 #[must_use]
 pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
