@@ -28,9 +28,9 @@ import re
 import sys
 
 RATE = 16_000
-# Ten minutes: a length beyond it is a broken header, not an utterance.
+# Ten minutes: a longer length means a broken header, not an utterance.
 LONGEST = 600 * RATE
-# A word's shortest phone has three states of one frame each; a window takes 26 ms.
+# A word's shortest phone has three states of one frame each; a window has 26 ms.
 SHORTEST = RATE * 60 // 1000
 
 
@@ -44,8 +44,9 @@ class Aligner:
     def __init__(self):
         from pocketsphinx import Decoder
 
-        # Cepstral means of the utterance alone (`batch`), or the answer would depend on the utterances before it.
-        # Beams wider than for recognition: the words are known, so it costs little and loses fewer utterances.
+        # Cepstral means of the utterance alone (`batch`); otherwise the result would depend on earlier utterances. The
+        # beams are wider than for recognition: because the words are known, this costs little and loses fewer
+        # utterances.
         self.decoder = Decoder(
             samprate=RATE, lm=None, loglevel="FATAL", cmn="batch", beam=1e-80, pbeam=1e-80, wbeam=1e-60, bestpath=False
         )
@@ -75,13 +76,13 @@ class Aligner:
         words = self.words(text)
         if len(samples) < 2 * SHORTEST:
             raise NotAligned(f"expected at least {SHORTEST} samples, found {len(samples) // 2}")
-        # The front end keeps a little of what it heard; without this the answer depends on the order of utterances.
+        # The front end keeps some state; without a reset the result would depend on the order of utterances.
         self.decoder.reinit_feat()
         try:
-            # First pass: which words and pauses, when; of several pronunciations, which one.
+            # First pass: the times of words and pauses, and the pronunciation of each word.
             self.decoder.set_align_text(" ".join(words))
             self.listen(samples)
-            # Second pass: the phones and states within.
+            # Second pass: the phones and states within them.
             self.decoder.set_alignment()
             self.listen(samples)
             alignment = self.decoder.get_alignment()
@@ -112,7 +113,7 @@ def with_pocketsphinx():
     except ImportError:
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         prepared = os.path.join(cache, "stentor", "venv", "bin", "python")
-        # A virtual environment's `python` is a link to the one outside of it: only its prefix tells them apart.
+        # A virtual environment's `python` is a link to the one outside of it; they differ only in their prefix.
         inside = os.path.dirname(os.path.dirname(prepared))
         if os.path.exists(prepared) and os.path.realpath(sys.prefix) != os.path.realpath(inside):
             os.execv(prepared, [prepared, *sys.argv])

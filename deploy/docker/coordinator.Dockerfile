@@ -1,20 +1,20 @@
-# The coordinator, and the front door `stentor` for looking into clusters and runs. The image holds no libtorch. From the top of
-# the checkout:
+# The coordinator, and the command-line program `stentor` for inspecting clusters and runs. The image contains no
+# libtorch. Run this in the root of the checkout:
 #   docker build --file deploy/docker/coordinator.Dockerfile --tag stentor-coordinator .
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim
 
-# Until "build" ends, the Dockerfiles of all programs are the same line by line, so that Docker does it once.
+# Up to "build", the Dockerfiles of all programs have the same lines, so that Docker builds these stages once.
 FROM ${BASE_IMAGE} AS libtorch
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates python3-pip \
  && rm --recursive /var/lib/apt/lists/*
 COPY deploy/docker/libtorch.sh /
-# cpu, or gpu: with CUDA, 2.7 GB.
+# cpu, or gpu (with CUDA, 2.7 GB).
 ARG ACCELERATOR=cpu
 RUN sh /libtorch.sh /opt/libtorch "${ACCELERATOR}"
 
-# The workspace without code: while its manifests stay as they are, what we depend on is not compiled again.
+# The workspace without code: while its manifests stay the same, dependencies are not compiled again.
 FROM ${RUST_IMAGE} AS manifests
 WORKDIR /source
 COPY . .
@@ -28,19 +28,19 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends g++ \
  && rm --recursive /var/lib/apt/lists/*
 COPY --from=libtorch /opt/libtorch /opt/libtorch
-# The build writes this path into worker and labeler, which look there for the libraries when they start.
+# The build writes this path into worker and labeler, which load the libraries from there.
 ENV LIBTORCH=/opt/libtorch CARGO_TARGET_DIR=/target
 ENV PACKAGES="--package stentor --package stentor-coordinator --package stentor-worker --package stentor-teacher-labeler"
 WORKDIR /source
 COPY --from=manifests /source .
 RUN cargo build --locked --release ${PACKAGES} --bins
 COPY . .
-# Touched, for to cargo they would be older than what was compiled in their place.
+# Touched, because for cargo they would be older than what was compiled in their place.
 RUN find . -name '*.rs' -exec touch {} + \
  && cargo build --locked --release ${PACKAGES} --bins
 
 FROM ${BASE_IMAGE}
-# Numbers, not names: Kubernetes can only check `runAsNonRoot` on a number.
+# Numbers instead of names, because Kubernetes can check `runAsNonRoot` only for a number.
 RUN install --directory --owner=10001 --group=10001 /data /certs
 COPY --from=build /target/release/coordinator /target/release/stentor /usr/local/bin/
 USER 10001:10001

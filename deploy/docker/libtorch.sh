@@ -1,5 +1,5 @@
 #!/bin/sh
-# libtorch.sh FOLDER cpu|gpu: lays FOLDER/include and FOLDER/lib with what a program needs, out of PyPI's wheels.
+# libtorch.sh FOLDER cpu|gpu: makes FOLDER/include and FOLDER/lib with what a program needs, from PyPI's wheels.
 # The versions are those of `cargo xtask setup`.
 set -eu
 folder=$1
@@ -15,14 +15,14 @@ case $accelerator in
     for library in libtorch_cpu.so libc10.so libgomp.so.1; do
       cp "$wheels/torch/lib/$library" "$folder/lib/"
     done
-    # `libtorch_cpu.so` of these wheels names both, even where there is no GPU.
+    # `libtorch_cpu.so` of these wheels depends on both, even without a GPU.
     for library in libcudart.so.13 libcupti.so.13; do
       cp "$wheels/nvidia/cu13/lib/$library" "$folder/lib/"
     done
     ;;
   gpu)
     install torch==2.11.0
-    # Side by side: each library looks for the others in its own folder first.
+    # All in one folder: each library looks for the others in its own folder first.
     find "$wheels/torch/lib" "$wheels/nvidia" -name '*.so*' -exec cp {} "$folder/lib/" \;
     ;;
   *)
@@ -31,6 +31,6 @@ case $accelerator in
     ;;
 esac
 cp --recursive "$wheels/torch/include" "$folder/include"
-# In place of the real one, which would want CUDA when linking.
+# Replaces the original, which would require CUDA for linking.
 echo 'INPUT ( libtorch_cpu.so libc10.so )' > "$folder/lib/libtorch.so"
 rm --recursive "$wheels"

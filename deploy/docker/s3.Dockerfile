@@ -1,4 +1,5 @@
-# A small S3 server for a cluster on one machine: objects are files in /data, buckets its folders. Not for more than that.
+# A small S3 server for a cluster on one machine, and not for other uses: objects are files in /data, buckets its
+# folders.
 #   docker build --file deploy/docker/s3.Dockerfile --tag stentor-s3 .
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim

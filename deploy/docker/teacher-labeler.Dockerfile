@@ -1,20 +1,20 @@
-# The labeling job: a teacher's soft labels with libtorch. From the top of the checkout:
+# The labeling job, which makes a teacher's soft labels with libtorch. Run this in the root of the checkout:
 #   docker build --file deploy/docker/teacher-labeler.Dockerfile --tag stentor-teacher-labeler .
 # For a GPU: --build-arg ACCELERATOR=gpu, and the NVIDIA container runtime on the host.
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim
 
-# Until "build" ends, the Dockerfiles of all programs are the same line by line, so that Docker does it once.
+# Up to "build", the Dockerfiles of all programs have the same lines, so that Docker builds these stages once.
 FROM ${BASE_IMAGE} AS libtorch
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates python3-pip \
  && rm --recursive /var/lib/apt/lists/*
 COPY deploy/docker/libtorch.sh /
-# cpu, or gpu: with CUDA, 2.7 GB.
+# cpu, or gpu (with CUDA, 2.7 GB).
 ARG ACCELERATOR=cpu
 RUN sh /libtorch.sh /opt/libtorch "${ACCELERATOR}"
 
-# The workspace without code: while its manifests stay as they are, what we depend on is not compiled again.
+# The workspace without code: while its manifests stay the same, dependencies are not compiled again.
 FROM ${RUST_IMAGE} AS manifests
 WORKDIR /source
 COPY . .
@@ -28,14 +28,14 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends g++ \
  && rm --recursive /var/lib/apt/lists/*
 COPY --from=libtorch /opt/libtorch /opt/libtorch
-# The build writes this path into worker and labeler, which look there for the libraries when they start.
+# The build writes this path into worker and labeler, which load the libraries from there.
 ENV LIBTORCH=/opt/libtorch CARGO_TARGET_DIR=/target
 ENV PACKAGES="--package stentor --package stentor-coordinator --package stentor-worker --package stentor-teacher-labeler"
 WORKDIR /source
 COPY --from=manifests /source .
 RUN cargo build --locked --release ${PACKAGES} --bins
 COPY . .
-# Touched, for to cargo they would be older than what was compiled in their place.
+# Touched, because for cargo they would be older than what was compiled in their place.
 RUN find . -name '*.rs' -exec touch {} + \
  && cargo build --locked --release ${PACKAGES} --bins
 
@@ -43,7 +43,7 @@ FROM ${BASE_IMAGE}
 RUN install --directory --owner=10001 --group=10001 /data
 COPY --from=libtorch /opt/libtorch/lib /opt/libtorch/lib
 COPY --from=build /target/release/teacher-labeler /usr/local/bin/teacher-labeler
-# Numbers, not names: Kubernetes can only check `runAsNonRoot` on a number.
+# Numbers instead of names, because Kubernetes can check `runAsNonRoot` only for a number.
 USER 10001:10001
 WORKDIR /data
 EXPOSE 9402

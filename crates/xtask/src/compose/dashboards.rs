@@ -19,7 +19,7 @@ pub(super) struct Panels {
 }
 
 /// Panels that have nothing to show here: everything is in the bucket, and no program writes to a disk.
-const SPEECHLESS: [&str; 1] = ["Room on disks"];
+const SPEECHLESS: [&str; 1] = ["Free disk space"];
 
 impl Panels {
     /// Those that should have shown something.
