@@ -1,10 +1,10 @@
-//! Where things are: the checkout, the user's cache folder, the build folder, libtorch.
+//! The folders: checkout, the user's cache folder, build folder, libtorch.
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Folders that every command shares.
+/// The folders that all commands share.
 #[derive(Debug, Clone)]
 pub(crate) struct Environment {
     /// The checkout.
@@ -13,16 +13,16 @@ pub(crate) struct Environment {
     pub(crate) cache: PathBuf,
     /// Cargo's target folder. By default in the cache, so that several clones share what they build.
     pub(crate) target: PathBuf,
-    /// Who provides libtorch.
+    /// Where libtorch comes from.
     pub(crate) libtorch: Libtorch,
 }
 
-/// Who provides libtorch.
+/// Where libtorch comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Libtorch {
-    /// The user, by `LIBTORCH`: used as it is, nothing is fetched.
+    /// From the user, by `LIBTORCH`: it is used unchanged, and nothing is downloaded.
     Own(PathBuf),
-    /// `xtask setup`, in the cache.
+    /// From `xtask setup`, in the cache.
     Fetched(PathBuf),
 }
 
@@ -38,7 +38,7 @@ impl Environment {
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .filter(|v| !v.is_empty())
             .map_or_else(|| cache.join("target"), |v| root.join(v));
-        // `.cargo/config.toml` gives LIBTORCH a default; only another value is the user's own.
+        // `.cargo/config.toml` gives LIBTORCH a default; only another value is the user's.
         let own = std::env::var_os("LIBTORCH").map(PathBuf::from).filter(|path| {
             !path.as_os_str().is_empty() && *path != root.join(".libtorch") && !path.starts_with(&cache)
         });
@@ -49,31 +49,32 @@ impl Environment {
         Ok(Self { root, cache, target, libtorch })
     }
 
-    /// Folder of the fetched corpora, one data directory each.
+    /// Folder of the downloaded corpora, with a data directory for each.
     pub(crate) fn corpora(&self) -> PathBuf {
         self.cache.join("corpora")
     }
 
-    /// The interpreter that has `pocketsphinx` and, after `xtask test`, the outside judges.
+    /// The interpreter with `pocketsphinx` and, after `xtask test`, the reference programs of the tests.
     pub(crate) fn python(&self) -> PathBuf {
         self.cache.join("venv/bin/python")
     }
 
-    /// The headless browser that looks at the live page.
+    /// The headless browser for tests of the live page.
     pub(crate) fn browser(&self) -> PathBuf {
         self.cache.join("debian").join(crate::setup::BROWSER_FOLDER).join("start")
     }
 
-    /// The command line that aligns, for `stentor prepare --aligner`; quoted, for a home may have a blank in its name.
+    /// The command line of the aligner, for `stentor prepare --aligner`; quoted, because the home folder's name may
+    /// contain a blank.
     pub(crate) fn aligner(&self) -> String {
         format!("'{}' '{}'", self.python().display(), self.root.join("deploy/aligner/align.py").display())
     }
 
-    /// The folder that `LIBTORCH` must name: links resolved, so that all clones agree on it and share builds.
+    /// The folder for `LIBTORCH`, with links resolved, so that all clones use the same path and share builds.
     pub(crate) fn libtorch_folder(&self) -> Result<PathBuf> {
         let folder = match &self.libtorch {
             Libtorch::Own(path) => path.clone(),
-            // After `setup --gpu` the link names the larger folder.
+            // After `setup --gpu` the link points to the folder with CUDA.
             Libtorch::Fetched(path) => {
                 let link = self.root.join(".libtorch");
                 if link.exists() { link } else { path.clone() }
@@ -81,17 +82,17 @@ impl Environment {
         };
         folder
             .canonicalize()
-            .with_context(|| format!("no libtorch at {}; `cargo xtask setup` fetches it", folder.display()))
+            .with_context(|| format!("no libtorch at {}; `cargo xtask setup` downloads it", folder.display()))
     }
 
-    /// Cargo in the checkout, for what builds nothing: needs no set-up.
+    /// Cargo in the checkout, for commands that build nothing and need no set-up.
     pub(crate) fn plain_cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target).args(arguments);
         command
     }
 
-    /// Cargo in the checkout, with libtorch to link: set-up must have laid it.
+    /// Cargo in the checkout, for commands that link libtorch; set-up must have installed it.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Result<Command> {
         claim(&self.target, &self.root)?;
         let mut command = self.plain_cargo(arguments);
@@ -102,9 +103,9 @@ impl Environment {
 
 /// Makes `checkout` the one that builds in `target`.
 ///
-/// Cargo compares the sources' times with those of what was built, and does not see that they are another checkout's: an
-/// older clone would be given the programs of a newer one. So whatever was built here of ours for another checkout is forgotten;
-/// what we depend on stays.
+/// Cargo compares the modification times of sources and build outputs, and does not notice that the sources are
+/// another checkout's: an older clone would get the programs of a newer one. So our own build outputs of another
+/// checkout are deleted; those of dependencies stay.
 fn claim(target: &Path, checkout: &Path) -> Result<()> {
     let stamp = target.join("checkout");
     let own = checkout.display().to_string();
@@ -122,7 +123,7 @@ fn claim(target: &Path, checkout: &Path) -> Result<()> {
     std::fs::write(&stamp, own).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// The checkout: what cargo says, or the nearest folder upwards with a workspace in it.
+/// The checkout: the folder that cargo names, or the nearest parent folder with a workspace.
 fn find_root() -> Result<PathBuf> {
     let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let start = match told {
@@ -138,7 +139,7 @@ fn is_workspace(folder: &Path) -> bool {
     std::fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|text| text.contains("[workspace]"))
 }
 
-/// A variable that names an absolute folder; a relative one is ignored, as the XDG specification wants it.
+/// A variable that names an absolute folder; a relative one is ignored, as the XDG specification requires.
 fn folder_variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }

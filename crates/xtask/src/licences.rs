@@ -1,4 +1,4 @@
-//! Every dependency's licence must be one that fits a product under Apache-2.0.
+//! Checks that the licence of every dependency is compatible with a product under Apache-2.0.
 
 use crate::environment::Environment;
 use crate::process;
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::process::Command;
 
-/// Permissive ones, and the MPL, which asks only for changes to its own files.
+/// Permissive licences, and the MPL, which only covers changes to its own files.
 const ALLOWED: [&str; 14] = [
     "0BSD",
     "Apache-2.0",
@@ -36,7 +36,7 @@ struct Package {
     license: Option<String>,
 }
 
-/// Asks cargo for all packages that are built on this machine.
+/// Checks all packages that cargo builds on this machine.
 pub(crate) fn check(environment: &Environment) -> Result<()> {
     let version = process::output(Command::new("rustc").arg("-vV"))?;
     let host =
@@ -67,7 +67,7 @@ fn refusal(package: &Package) -> Option<String> {
     }
 }
 
-/// True where an SPDX expression can be satisfied with allowed licences. `/` is the old way to write `OR`.
+/// Whether an SPDX expression can be satisfied with allowed licences. `/` is the old form of `OR`.
 fn is_allowed(expression: &str) -> Result<bool> {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let mut words = spaced.split_whitespace().peekable();

@@ -1,8 +1,9 @@
-//! Chores of the project: `cargo xtask setup`, `cargo xtask demo`, `cargo xtask test`.
+//! Tasks of the project: `cargo xtask setup`, `cargo xtask demo`, `cargo xtask test`.
 //!
-//! Runs before anything else is there, so it links none of the project's crates: it fetches, builds and starts programs.
+//! It is built before anything else exists, so it links none of the project's crates: it downloads, builds and starts
+//! programs.
 
-// It has nothing to go on with once nobody hears it; what it starts does.
+// If its output cannot be written, xtask itself may end; the programs that it starts use other macros.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
@@ -31,7 +32,7 @@ use programs::Build;
 use setup::{Accelerator, Part};
 use std::process::ExitCode;
 
-/// Chores of the project.
+/// Tasks of the project.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version, about)]
 struct Arguments {
@@ -41,41 +42,42 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Fetches libtorch, the corpora and a Python environment into the user's cache folder.
+    /// Download libtorch, the corpora and a Python environment into the user's cache folder.
     ///
-    /// Safe to run again and to interrupt: it goes on where it stopped. `demo` and `test` do it by themselves.
+    /// May be repeated and interrupted: it continues where it stopped. `demo` and `test` do this automatically.
     Setup {
         /// libtorch with CUDA (2.7 GB instead of 540 MB).
         #[arg(long)]
         gpu: bool,
     },
-    /// Builds `stentor`, `coordinator`, `worker` and `teacher-labeler`, and prints the folder that holds them.
+    /// Build `stentor`, `coordinator`, `worker` and `teacher-labeler`, and print the folder that contains them.
     ///
-    /// Put it on the path: `export PATH="$PATH:$(cargo xtask programs)"`. These are the demo's: quickly built, with debug
-    /// assertions, without S3, GCS and Azure. For runs of days and weeks: `cargo xtask programs --release`.
+    /// Add the folder to the path: `export PATH="$PATH:$(cargo xtask programs)"`. These builds are those of the demo:
+    /// they compile quickly, with debug assertions, without S3, GCS and Azure. For runs of days and weeks:
+    /// `cargo xtask programs --release`.
     Programs {
-        /// Optimised, without debug assertions, with S3, GCS and Azure; building takes some three times as long.
+        /// Optimised, without debug assertions, with S3, GCS and Azure; building takes about three times as long.
         #[arg(long)]
         release: bool,
     },
-    /// The main job, end to end: real speech, a teacher, its labels, four students, a table, a report.
+    /// Run the main job end to end: real speech, a teacher, its labels, four students, a table, a report.
     Demo(demo::Options),
-    /// All checks: formatting, licences, lints, tests, documentation, the demo loop on the small corpus.
+    /// Run all checks: formatting, licences, lints, tests, documentation, the demo loop on the small corpus.
     Test(test::Options),
-    /// Training and labeling under kills: real programs, real speech, every strategy.
+    /// Train and label under faults: real programs, real speech, every strategy, with kills, cut links and full disks.
     Chaos(chaos::Options),
-    /// Simulated clusters from seeds: thousands of runs through faults of every kind, each checked.
+    /// Simulate clusters from seeds: thousands of runs with faults of every kind, each checked.
     Simulate(simulate::Options),
-    /// The small corpus through the compose stack, on a Docker engine, with failures.
+    /// Run the small corpus through the compose stack on a Docker engine, with failures.
     ComposeTest(compose::Options),
-    /// Measurements of the exchange.
+    /// Run a benchmark.
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Pictures of the live page of a small real run.
+    /// Make screenshots of the live page of a small real run.
     Page(page::Options),
-    /// Made-up inputs for every decoder of bytes from network and disk.
+    /// Feed generated inputs to every decoder of bytes from network and disk.
     Fuzz(fuzz::Options),
-    /// The Kubernetes manifests, rendered and judged without a cluster.
+    /// Render the Kubernetes manifests and check them without a cluster.
     Manifests(manifests::Options),
 }
 
@@ -100,12 +102,12 @@ fn run(chore: Chore) -> Result<()> {
             let parts = [Part::Python, Part::Libtorch(accelerator), Part::Asterisk, Part::Game];
             setup::run(&environment, &parts)?;
             eprintln!(
-                "\nAll is set up. Next: `cargo xtask demo`; or, by hand, `export PATH=\"$PATH:$(cargo xtask programs)\"`"
+                "\nSet-up is complete. Next: `cargo xtask demo`; or, by hand, `export PATH=\"$PATH:$(cargo xtask programs)\"`"
             );
             Ok(())
         }
         Chore::Programs { release } => {
-            // Whoever has a libtorch, with CUDA perhaps, keeps it.
+            // If the user has a libtorch, perhaps with CUDA, it is kept.
             if environment.libtorch_folder().is_err() {
                 setup::run(&environment, &[Part::Libtorch(Accelerator::Cpu)])?;
             }

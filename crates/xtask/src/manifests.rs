@@ -1,4 +1,4 @@
-//! `cargo xtask manifests`: the Kubernetes manifests, rendered as `kubectl` renders them and judged without a cluster.
+//! `cargo xtask manifests`: renders the Kubernetes manifests as `kubectl` does, and checks them without a cluster.
 
 use crate::environment::Environment;
 use crate::process;
@@ -10,26 +10,26 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Where the figures go.
+/// Options of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// File for the figures.
+    /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// What the judge prints.
+/// The output of `judge.py`.
 #[derive(Debug, Deserialize)]
 struct Verdict {
-    /// In all overlays together.
+    /// Number of objects in all overlays together.
     objects: usize,
-    /// Those with which nothing is wrong.
+    /// Number of valid objects.
     valid: usize,
     /// What is wrong with the others.
     problems: Vec<String>,
 }
 
-/// Sets up the judges, then judges.
+/// Sets up the programs that check, then checks.
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     setup::run(environment, &[Part::Python, Part::Judges])?;
     let verdict = judge(environment)?;
@@ -41,7 +41,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     content(&verdict)
 }
 
-/// All overlays; an error that lists what is wrong, if anything is. The judges are set up.
+/// Checks all overlays; the error lists everything that is wrong. The programs that check must be set up.
 pub(crate) fn check(environment: &Environment) -> Result<()> {
     content(&judge(environment)?)
 }

@@ -1,28 +1,29 @@
-//! Hosts on one machine: network namespaces on a switch of their own. Lines can be shaped to one rate in both directions, and cut.
+//! Hosts on one machine: network namespaces on a separate switch. Links can be limited to a rate in both directions,
+//! and cut.
 
 use crate::process;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::Command;
 
-/// A line's rate.
+/// The rate of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate {
-    /// As in the figures.
+    /// Name in the figures.
     pub(crate) name: &'static str,
     pub(crate) megabits: u32,
-    /// Bytes that may pass at once: few, so that small messages are shaped too; at a high rate more, or timers cannot
-    /// reach it.
+    /// Bytes that may pass at once: few, so that small messages are limited too; more at a high rate, which timers
+    /// could not reach otherwise.
     burst: u32,
 }
 
-/// All that are measured.
+/// All rates that are measured.
 pub(crate) const RATES: [Rate; 2] = [
     Rate { name: "100mbit", megabits: 100, burst: 16 << 10 },
     Rate { name: "1gbit", megabits: 1000, burst: 256 << 10 },
 ];
 
-/// Namespaces that vanish when dropped.
+/// A network whose namespaces are deleted when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Network {
     prefix: String,
@@ -30,11 +31,11 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// `hosts` hosts and the switch between them; without a rate, lines as fast as the machine is.
+    /// Makes `hosts` hosts and the switch between them; without a rate, the links are not limited.
     pub(crate) fn lay(hosts: usize, rate: Option<Rate>) -> Result<Self> {
         ensure!(
             process::is_there_with("ip", "-V") && process::is_there_with("tc", "-V"),
-            "expected `ip` and `tc`, found none; install them: sudo apt-get install iproute2"
+            "expected `ip` and `tc`, found at most one of them; install them: sudo apt-get install iproute2"
         );
         clear_abandoned()?;
         let network = Self { prefix: format!("stentor-{}", std::process::id()), hosts };
@@ -63,12 +64,12 @@ impl Network {
         format!("10.77.0.{}", host + 1)
     }
 
-    /// Cuts a host's line: packets are lost without a word.
+    /// Cuts a host's link: packets are lost silently.
     pub(crate) fn cut(&self, host: usize) -> Result<()> {
         self.set_line(host, "down")
     }
 
-    /// Mends it.
+    /// Restores the link.
     pub(crate) fn mend(&self, host: usize) -> Result<()> {
         self.set_line(host, "up")
     }
@@ -77,7 +78,7 @@ impl Network {
         ip(&["-n", &self.name(None), "link", "set", &format!("port{host}"), state])
     }
 
-    /// A program on a host. The process that is started becomes the program.
+    /// A command that runs a program on a host. The process that is started becomes the program.
     pub(crate) fn command(&self, host: usize, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name(Some(host))]).arg(program);
@@ -92,13 +93,13 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for host in (0..self.hosts).map(Some).chain([None]) {
-            // One that was never made need not be deleted.
+            // An error means that it was never made.
             let _ = Command::new("ip").args(["netns", "del", &self.name(host)]).output();
         }
     }
 }
 
-/// Removes the hosts of commands that were killed, and ends the programs on them.
+/// Removes the hosts of xtask commands that were killed, and ends the programs on them.
 fn clear_abandoned() -> Result<()> {
     let list = process::output(Command::new("ip").args(["netns", "list"]))?;
     for name in list.lines().filter_map(|line| line.split_whitespace().next()) {
@@ -107,7 +108,7 @@ fn clear_abandoned() -> Result<()> {
         }
         let programs = process::output(Command::new("ip").args(["netns", "pids", name]))?;
         for program in programs.split_whitespace() {
-            // One that has ended meanwhile is as good.
+            // An error means that it has ended meanwhile.
             let _ = Command::new("kill").args(["-9", program]).output();
         }
         ip(&["netns", "del", name])?;
@@ -115,7 +116,7 @@ fn clear_abandoned() -> Result<()> {
     Ok(())
 }
 
-/// The process that laid a host of this name; none where nobody of ours did.
+/// The process that made a host with this name; `None` if it is not one of ours.
 fn owner(name: &str) -> Option<u32> {
     name.strip_prefix("stentor-")?.split_once('-')?.0.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask page`: pictures of the live page of a small real run, light and dark, on a desk and on a phone.
+//! `cargo xtask page`: screenshots of the live page of a small real run, light and dark, for a desktop and a phone.
 
 use crate::environment::Environment;
 use crate::process::{self, Deadline};
@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Where to put them.
+/// Options of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Folder for the pictures.
+    /// Folder for the screenshots.
     #[arg(long, value_name = "DIR")]
     screenshots: PathBuf,
 }
@@ -22,7 +22,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     setup::run(environment, &parts)?;
     let programs = progress::step("build the programs", || programs::build(environment, Build::Tests))?;
     let out = std::path::absolute(&options.screenshots)
-        .with_context(|| format!("{} is no folder", options.screenshots.display()))?;
+        .with_context(|| format!("{} is not a folder", options.screenshots.display()))?;
     let mut command =
         environment.cargo(&["run", "--package", "stentor-tests", "--example", "page_pictures", "--"])?;
     command
@@ -31,5 +31,5 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
         .env("STENTOR_ALIGNER", environment.aligner())
         .env("STENTOR_CORPORA", environment.corpora())
         .env("STENTOR_BROWSER", environment.browser());
-    progress::step("take the pictures", || process::run(&mut command, Deadline::minutes(20)))
+    progress::step("make the screenshots", || process::run(&mut command, Deadline::minutes(20)))
 }

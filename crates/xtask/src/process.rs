@@ -1,4 +1,4 @@
-//! Other programs: started with a deadline, and named with their whole command line when they fail.
+//! Runs other programs, with a deadline; errors contain the whole command line.
 
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// What our programs exit with when a signal stopped them in good order.
+/// Exit code of our programs after a signal stopped them.
 const STOPPED: i32 = 8;
 
 /// The longest that a program may run.
@@ -24,14 +24,15 @@ impl Deadline {
     }
 }
 
-/// Runs a program that speaks to the terminal itself; fails unless it ends with 0 in time.
+/// Runs a program that writes to the terminal itself; fails unless it ends with 0 in time.
 pub(crate) fn run(command: &mut Command, deadline: Deadline) -> Result<()> {
     let words = describe(command);
     let mut child = command.spawn().with_context(|| format!("cannot start `{words}`"))?;
     judge(wait(&mut child, deadline, &words)?, &words)
 }
 
-/// As [`run`], and hands on each line of the program's standard output as it comes, and nothing once a second where none does.
+/// Like [`run`], and passes each line of the program's standard output to `heard` when it arrives, and `None` once a
+/// second without one.
 pub(crate) fn follow(
     command: &mut Command,
     deadline: Deadline,
@@ -43,7 +44,7 @@ pub(crate) fn follow(
     let (sender, lines) = mpsc::channel();
     let output = child.stdout.take().with_context(|| format!("cannot read what `{words}` prints"))?;
     std::thread::spawn(move || {
-        // Ends with the program, or with the deadline: then nobody receives any more.
+        // The thread ends with the program, or after the deadline, when the receiver is dropped.
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             if sender.send(line).is_err() {
                 break;
@@ -70,7 +71,7 @@ fn judge(status: ExitStatus, words: &str) -> Result<()> {
     }
 }
 
-/// Runs a program and returns what it wrote to its standard output; its errors become part of ours.
+/// Runs a program and returns its standard output; its standard error goes to ours.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let words = describe(command);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{words}`"))?;
@@ -81,12 +82,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// True where a program can be started under this name.
+/// Whether a program with this name can be started.
 pub(crate) fn is_there(program: &str) -> bool {
     is_there_with(program, "--version")
 }
 
-/// True where a program can be started with this option, which makes it tell its version.
+/// Whether a program can be started with this option, which makes it print its version.
 pub(crate) fn is_there_with(program: &str, option: &str) -> bool {
     let mut command = Command::new(program);
     command.arg(option).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -107,7 +108,7 @@ fn wait(child: &mut Child, Deadline(limit): Deadline, words: &str) -> Result<Exi
         }
         if start.elapsed() > limit {
             kill_with_descendants(child.id());
-            // It was killed: its status says nothing new, it only must not stay a zombie.
+            // It was killed, so its status is known; it only has to be reaped.
             child.wait().with_context(|| format!("cannot wait for `{words}`"))?;
             bail!("`{words}` did not end within {} minutes and was killed", limit.as_secs().div_ceil(60));
         }
@@ -115,8 +116,8 @@ fn wait(child: &mut Child, Deadline(limit): Deadline, words: &str) -> Result<Exi
     }
 }
 
-/// Kills a process and all that it started. They stay in our process group, so that Ctrl-C reaches all of them; hence
-/// the walk through `/proc` instead of one signal to a group.
+/// Kills a process and all its descendants. They stay in our process group, so that Ctrl-C reaches all of them.
+/// Therefore the descendants are found in `/proc`, and no signal is sent to a process group.
 fn kill_with_descendants(root: u32) {
     let mut family = vec![root];
     let parents = parents();
@@ -126,11 +127,11 @@ fn kill_with_descendants(root: u32) {
         next += 1;
     }
     let ids = family.iter().map(u32::to_string);
-    // A process that is gone already is what we want; nothing else can be done about a failure here.
+    // If a process has already ended, that is fine; nothing else can be done about a failure here.
     let _ = Command::new("kill").arg("-KILL").args(ids).stderr(Stdio::null()).status();
 }
 
-/// Every process with its parent.
+/// All processes, each with its parent.
 fn parents() -> Vec<(u32, u32)> {
     let Ok(folder) = std::fs::read_dir("/proc") else { return Vec::new() };
     folder
@@ -138,7 +139,7 @@ fn parents() -> Vec<(u32, u32)> {
         .filter_map(|entry| {
             let id: u32 = entry.file_name().to_str()?.parse().ok()?;
             let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            // `id (name, which may hold anything) state parent …`
+            // `id (name, which may contain any characters) state parent …`
             let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
             Some((id, parent))
         })
@@ -169,7 +170,7 @@ mod tests {
         let error = run(&mut shell(&script), Deadline::seconds(1)).unwrap_err().to_string();
         assert!(error.contains("was killed"), "{error}");
         let child: u32 = std::fs::read_to_string(id).unwrap().trim().parse().unwrap();
-        // The orphan is reaped by whoever adopts it, some time later: a zombie is dead enough.
+        // The process that adopts the orphan reaps it some time later; a zombie counts as dead.
         let deadline = Instant::now() + Duration::from_secs(10);
         let alive = || {
             std::fs::read_to_string(format!("/proc/{child}/stat"))

@@ -1,4 +1,4 @@
-//! The four programs: which builds of them there are, and how long one will take.
+//! The four programs: their builds, and how long a build will take.
 
 use crate::environment::Environment;
 use crate::process::{self, Deadline};
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Packages, and the programs that they hold.
+/// Packages, and the programs that they contain.
 const PROGRAMS: [(&str, &str); 4] = [
     ("stentor-coordinator", "coordinator"),
     ("stentor-worker", "worker"),
@@ -17,25 +17,25 @@ const PROGRAMS: [(&str, &str); 4] = [
     ("stentor", "stentor"),
 ];
 
-/// What the programs are built for.
+/// The purpose of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Build {
-    /// The demo: nothing but what it runs, so without stores on the network, quickly built, with debug assertions.
+    /// The demo: only what it runs, so without stores on the network; compiled quickly, with debug assertions.
     Demo,
-    /// Tests and benches: everything, with the features that tests ask for, so that dependencies are built once and not once
-    /// for programs and once for tests; and the worker that computes nothing (`examples/link`).
+    /// Tests and benchmarks: everything, with the features that tests need, so that dependencies are not built twice,
+    /// for programs and for tests; includes the worker that computes nothing (`examples/link`).
     Tests,
     /// Runs of days and weeks: optimised, without debug assertions, with stores on the network.
     Release,
 }
 
 impl Build {
-    /// What of the workspace is built, and how; the same words select packages for `cargo tree`.
+    /// Cargo's arguments for what is built; the same arguments select packages for `cargo tree`.
     fn selection(self) -> Vec<&'static str> {
         let packages = PROGRAMS.into_iter().flat_map(|(package, _)| ["--package", package]);
         match self {
             Build::Demo => packages.chain(["--no-default-features"]).collect(),
-            // Not this very program, which runs.
+            // Except this program, which is running.
             Build::Tests => vec!["--workspace", "--exclude", "xtask"],
             Build::Release => packages.collect(),
         }
@@ -64,10 +64,10 @@ impl Build {
     }
 }
 
-/// Builds the programs, saying how much is left, and returns the folder that holds them.
+/// Builds the programs, reports how much is left, and returns the folder that contains them.
 pub(crate) fn build(environment: &Environment, build: Build) -> Result<PathBuf> {
     let packages = count(environment, build)?;
-    // Cargo's own lines name what it is at and not how much is left. Errors and warnings still come.
+    // Cargo's own lines say what it is building but not how much is left. Errors and warnings are still printed.
     let arguments = ["build", "--quiet", "--message-format=json-render-diagnostics"];
     let mut command = environment.cargo(&arguments)?;
     command.args(build.selection()).args(build.targets());
@@ -82,38 +82,38 @@ pub(crate) fn build(environment: &Environment, build: Build) -> Result<PathBuf> 
     for (package, program) in PROGRAMS {
         ensure!(
             folder.join(program).is_file(),
-            "package `{package}` was built, but {} holds no program `{program}`",
+            "package `{package}` was built, but {} contains no program `{program}`",
             folder.display()
         );
     }
     Ok(folder)
 }
 
-/// Packages that a build is made of.
+/// Number of packages in a build.
 fn count(environment: &Environment, build: Build) -> Result<usize> {
     let arguments = ["tree", "--prefix", "none", "--format", "{p}", "--edges", build.dependencies()];
     let tree = process::output(environment.plain_cargo(&arguments).args(build.selection()))?;
-    // A package that was shown before ends in a mark.
+    // A package that was listed before is marked at its end.
     let packages = tree.lines().map(|line| line.trim_end_matches(" (*)")).filter(|line| !line.is_empty());
     Ok(packages.collect::<BTreeSet<_>>().len())
 }
 
-/// Between two words about what is left.
+/// Time between two progress lines.
 const PAUSE: Duration = Duration::from_secs(15);
 
-/// How much of a build is left.
+/// The progress of a build.
 #[derive(Debug)]
 struct Left {
     packages: usize,
-    /// Those that are ready.
+    /// Packages that are built.
     ready: BTreeSet<String>,
-    /// Of those, what an earlier build had left.
+    /// How many of these an earlier build had left.
     fresh: usize,
     started: Instant,
     said: Instant,
 }
 
-/// The part of a message of cargo's that is used here.
+/// The keys of cargo's messages that are used here.
 #[derive(Debug, Deserialize)]
 struct Message {
     reason: String,
@@ -128,7 +128,7 @@ impl Left {
         Self { packages, ready: BTreeSet::new(), fresh: 0, started: now, said: now }
     }
 
-    /// Takes in a line of `cargo build --message-format=json`.
+    /// Processes a line of `cargo build --message-format=json`.
     fn built(&mut self, line: &str) {
         let Ok(message) = serde_json::from_str::<Message>(line) else { return };
         if message.reason == "compiler-artifact" && self.ready.insert(message.package_id) && message.fresh {
@@ -136,7 +136,7 @@ impl Left {
         }
     }
 
-    /// A line for people, every now and then.
+    /// A progress line for people, at intervals.
     fn words(&mut self, now: Instant) -> Option<String> {
         if now.duration_since(self.said) < PAUSE {
             return None;
@@ -145,7 +145,7 @@ impl Left {
         let (ready, packages) = (self.ready.len(), self.packages.max(self.ready.len()));
         let built = ready - self.fresh;
         let elapsed = now.duration_since(self.started).as_secs_f64();
-        // Packages differ in size, so this is a guess, and none at all after the first few.
+        // Packages differ in size, so this is an estimate, which is omitted for the first few.
         let left = (built >= 10).then(|| elapsed / built as f64 * (packages - ready) as f64);
         let left = left.map(|seconds| format!(", about {} left", progress::duration(seconds)));
         Some(format!("{ready} of {packages} packages built{}", left.unwrap_or_default()))
@@ -167,7 +167,7 @@ mod tests {
         (0..40).for_each(|n| left.built(&artifact(&format!("there-{n}"), true)));
         assert_eq!(left.words(start + Duration::from_secs(1)), None, "not every second");
         (0..20).for_each(|n| left.built(&artifact(&format!("built-{n}"), false)));
-        // A package's build script and its library are one package.
+        // A package's build script and its library count as one package.
         left.built(&artifact("built-0", false));
         left.built("warning: not JSON");
         let said = left.words(start + Duration::from_secs(60));

@@ -1,9 +1,9 @@
-//! What a person sees: which step runs, and how long it took.
+//! Progress for people: which step runs, and how long it took.
 
 use anyhow::Result;
 use std::time::Instant;
 
-/// Announces a step, runs it, and says how long it took. A failure says in which step it happened.
+/// Announces a step, runs it, and prints how long it took. An error names the step.
 pub(crate) fn step<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     eprintln!("\n── {title}");
     let start = Instant::now();

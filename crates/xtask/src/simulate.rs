@@ -1,4 +1,4 @@
-//! `cargo xtask simulate`: whole clusters from seeds, by the thousand: `coordinator/examples/simulate.rs`.
+//! `cargo xtask simulate`: thousands of whole clusters, simulated from seeds: `coordinator/examples/simulate.rs`.
 
 use crate::environment::Environment;
 use crate::process::{self, Deadline};
@@ -10,29 +10,29 @@ use std::process::Command;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Simulated runs without a bug.
+    /// Number of simulated runs without an injected bug.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     seeds: u64,
     /// The first seed.
     #[arg(long, value_name = "S", default_value_t = 0)]
     from: u64,
-    /// Only plant this bug and look for it; may be given several times. Without it, each of them is looked for after the runs
-    /// without a bug.
+    /// Only inject this bug and search for it; may be given several times. Without this option, each bug is searched
+    /// for after the runs without a bug.
     #[arg(long, value_name = "NAME")]
     bug: Vec<String>,
-    /// Print each step of the run of seed `--from`, with the bug that is named, if one is.
+    /// Print each step of the run with the seed `--from`, with the injected bug if one is given.
     #[arg(long)]
     trace: bool,
-    /// File for the figures.
+    /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// Runs in which a planted bug must be found.
+/// Maximum number of runs in which an injected bug must be found.
 const HUNT: u64 = 2000;
 
-/// Builds the simulation, with the tests' settings and so with all assertions, and runs it; fails where an invariant was broken,
-/// or a planted bug not found.
+/// Builds the simulation with the settings of the tests, so with all assertions, and runs it. Fails if an invariant
+/// was broken, or an injected bug was not found.
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let features = ["--features", "stentor-coordinator/simulation"];
     let mut build = environment.plain_cargo(&["build", "--workspace", "--example", "simulate"]);
@@ -43,8 +43,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
         print!("{said}");
         return Ok(());
     }
-    let figures: Value =
-        serde_json::from_str(&said).context("the simulation printed something else than JSON")?;
+    let figures: Value = serde_json::from_str(&said).context("the simulation did not print JSON")?;
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&figures)? + "\n";
         std::fs::write(file, text)
@@ -63,7 +62,7 @@ fn arguments(options: &Options) -> Vec<String> {
     numbers.chain(bugs).chain(options.trace.then(|| "--trace".to_owned())).collect()
 }
 
-/// For people.
+/// The figures as a table for people.
 fn table(figures: &Value) -> String {
     let mut out = String::new();
     for key in ["seeds", "events", "events_per_s", "violations"] {
@@ -83,14 +82,14 @@ fn table(figures: &Value) -> String {
     }
     for failed in figures["failed"].as_array().into_iter().flatten() {
         let (seed, found) = (&failed["seed"], failed["found"].as_str().unwrap_or_default());
-        // The second line goes into LESSONS of coordinator/src/simulation/tests.rs.
+        // The second line must be added to LESSONS in coordinator/src/simulation/tests.rs.
         out += &format!("seed {seed}: {found}\n    ({seed}, {}),\n", failed["id"]);
     }
     out
 }
 
 fn judge(figures: &Value) -> Result<()> {
-    let violations = figures["violations"].as_u64().context("the figures hold no `violations`")?;
+    let violations = figures["violations"].as_u64().context("the figures have no `violations`")?;
     ensure!(violations == 0, "expected no violation, found {violations}; each is a bug");
     let faults = figures["faults"].as_object().into_iter().flatten();
     let absent: Vec<&str> =
@@ -103,7 +102,7 @@ fn judge(figures: &Value) -> Result<()> {
     let bugs = figures["bugs"].as_object().into_iter().flatten();
     let missed: Vec<&str> =
         bugs.filter(|(_, found)| found["found_at_seed"].is_null()).map(|(name, _)| name.as_str()).collect();
-    ensure!(missed.is_empty(), "expected every planted bug to be found, and missed {}", missed.join(", "));
+    ensure!(missed.is_empty(), "expected every injected bug to be found, did not find {}", missed.join(", "));
     Ok(())
 }
 

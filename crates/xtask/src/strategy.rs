@@ -1,8 +1,8 @@
-//! The strategies of exchange, as benchmarks and chaos run them all.
+//! The strategies of exchange, for benchmarks and chaos tests.
 
 use clap::ValueEnum;
 
-/// How the workers agree.
+/// How contributions become an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Strategy {
     Dense,
@@ -14,7 +14,7 @@ pub(crate) enum Strategy {
 impl Strategy {
     pub(crate) const ALL: [Strategy; 4] = [Strategy::Dense, Strategy::Gtc, Strategy::Bmuf, Strategy::TwoTier];
 
-    /// As the experiment file has it.
+    /// The name in the experiment file.
     pub(crate) fn key(self) -> &'static str {
         match self {
             Strategy::Dense => "dense",
@@ -24,7 +24,7 @@ impl Strategy {
         }
     }
 
-    /// For people.
+    /// The name for people.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Strategy::Dense => "dense",

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold before a change lands, in the order in which it is quick to fail.
+//! `cargo xtask test`: everything that must hold before a change is merged, the quickest checks first.
 
 use crate::demo::{self, Figures};
 use crate::environment::Environment;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use std::process::Command;
 
-/// Which checks to run.
+/// The checks to run.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Only this check; may be given several times. Default: all.
@@ -24,11 +24,11 @@ enum Check {
     Format,
     /// Licences of all dependencies
     Licences,
-    /// Kubernetes manifests against the schemas
+    /// Kubernetes manifests, checked with the schemas
     Manifests,
     /// clippy, warnings are errors
     Lints,
-    /// Unit tests, property tests and stories
+    /// Unit tests, property tests and tests of whole programs
     Tests,
     /// rustdoc, broken links are errors
     Docs,
@@ -81,14 +81,14 @@ impl Check {
     }
 }
 
-/// Runs the checks; the first failure ends it.
+/// Runs the checks; stops after the first failure.
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let checks: Vec<Check> = Check::ALL
         .into_iter()
         .filter(|check| options.only.is_empty() || options.only.contains(check))
         .collect();
     let start = std::time::Instant::now();
-    // Formatting needs nothing that must be fetched, and so fails within seconds; everything else comes after set-up.
+    // Formatting needs no download, so it fails within seconds; everything else comes after set-up.
     let mut is_set_up = false;
     for check in checks {
         if !is_set_up && check != Check::Format {
@@ -116,7 +116,8 @@ fn set_up(environment: &Environment) -> Result<()> {
     )
 }
 
-/// The stories start programs, read real speech, ask outside judges and look at pages: they are told where all of that is.
+/// Runs the tests. They start programs, read real speech, and use reference programs and a browser; environment
+/// variables tell them where these are.
 fn tests(environment: &Environment) -> Result<()> {
     let programs = programs::build(environment, Build::Tests)?;
     let mut command: Command = environment.cargo(&["test", "--workspace"])?;
@@ -135,7 +136,7 @@ fn demo_loop(environment: &Environment) -> Result<()> {
     judge(&figures)
 }
 
-/// So little data proves no gain; it does prove that everything learned, and that compression compresses.
+/// So few data cannot show a gain; but they do show that every model has learned, and that compression reduces bytes.
 fn judge(figures: &Figures) -> Result<()> {
     let students = &figures.students;
     let all = [

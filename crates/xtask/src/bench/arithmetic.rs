@@ -1,14 +1,14 @@
-//! The exchange's arithmetic on one core: `crates/exchange/examples/exchange_bench.rs`, with its aims.
+//! The exchange's arithmetic on one core: `crates/exchange/examples/exchange_bench.rs`, with targets for its figures.
 
 use super::{Figures, example, number};
 use crate::environment::Environment;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-/// Densities at which sizes are compared with entropy.
+/// Densities at which message sizes are compared with the entropy.
 const DENSITIES: [&str; 3] = ["0.0001", "0.001", "0.01"];
 
-/// What is measured, its value, and the aim.
+/// A quantity, its value, and its target.
 struct Row {
     what: String,
     value: f64,
@@ -23,8 +23,8 @@ enum Aim {
 pub(super) fn run(environment: &Environment, figures: &mut Figures) -> Result<()> {
     let measured = example(environment, "exchange_bench")?;
     println!("{}", table(&rows(&measured)?));
-    let Value::Object(measured) = measured else { bail!("the example printed JSON that is no object") };
-    // The promised figures stand at the top, everything behind them below one key.
+    let Value::Object(measured) = measured else { bail!("the example printed JSON that is not an object") };
+    // The figures with a target are at the top level, the details below one key.
     let promised = ["encode_vs_memcpy", "decode_add_per_s", "bits_vs_entropy"];
     let (top, rest): (Figures, Figures) =
         measured.into_iter().partition(|(key, _)| promised.contains(&key.as_str()));
@@ -38,7 +38,7 @@ fn rows(measured: &Value) -> Result<Vec<Row>> {
         Ok(Row { what: what.to_owned(), value: number(measured, path)? * scale, aim })
     };
     let mut rows = vec![
-        row("encode, share of memcpy's bytes per second", "encode_vs_memcpy", 1.0, Some(Aim::AtLeast(0.6)))?,
+        row("encoding speed relative to memcpy", "encode_vs_memcpy", 1.0, Some(Aim::AtLeast(0.6)))?,
         row(
             "decode and add, million values per second",
             "decode_add_per_s",
@@ -47,7 +47,7 @@ fn rows(measured: &Value) -> Result<Vec<Row>> {
         )?,
     ];
     for density in DENSITIES {
-        let what = format!("size against entropy at density {density}");
+        let what = format!("size relative to entropy at density {density}");
         rows.push(row(&what, &format!("bits_vs_entropy/{density}"), 1.0, Some(Aim::AtMost(1.05)))?);
     }
     rows.extend([

@@ -1,17 +1,17 @@
-//! Line charts side by side, as SVG: both axes logarithmic, or both linear.
+//! Line charts side by side, as SVG; both axes are logarithmic, or both are linear.
 
 use std::fmt::Write;
 
-/// One chart.
+/// A chart.
 pub(super) struct Panel {
     pub(super) title: &'static str,
-    /// What the vertical axis shows, with its unit.
+    /// Label of the vertical axis, with its unit.
     pub(super) axis: &'static str,
     pub(super) lines: Vec<Line>,
 }
 
-/// Points of a line, left to right. One without points is not drawn, and leaves its colour free: so a name can have the same
-/// colour in all panels.
+/// A line's points, from left to right. A line without points is not drawn, but keeps its color: so a name can have
+/// the same color in all panels.
 pub(super) struct Line {
     pub(super) name: &'static str,
     pub(super) points: Vec<(f64, f64)>,
@@ -23,27 +23,27 @@ const LEFT: f64 = 56.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 40.0;
-/// Panels in a row at most; more would be too small to read on a page.
+/// Maximum number of panels in a row; with more they would be too small to read.
 const IN_A_ROW: usize = 3;
-/// Height of a line of the legend.
+/// Height of an entry of the legend.
 const LEGEND: f64 = 16.0;
-/// Told apart also by those who do not see red and green apart (Okabe & Ito).
+/// Colors that people with red-green color blindness can distinguish, too (Okabe & Ito).
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
-/// How values become places.
+/// Kind of both axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Axes {
     Logarithmic,
     Linear,
 }
 
-/// The panels in even rows, each with its legend below; `across` names the horizontal axis of all. Both axes are logarithmic,
-/// every point is marked, and every panel has its own scale.
+/// Draws the panels in rows, each with its legend below; `across` is the label of all horizontal axes. Both axes are
+/// logarithmic, every point is marked, and every panel has its own scale.
 pub(super) fn svg(panels: &[Panel], across: &str) -> String {
     drawn(panels, across, Axes::Logarithmic)
 }
 
-/// The same for curves of many points: both axes linear, on one scale for all panels.
+/// Like [`svg`], for curves of many points: both axes are linear, with one scale for all panels.
 pub(super) fn curves(panels: &[Panel], across: &str) -> String {
     drawn(panels, across, Axes::Linear)
 }
@@ -70,13 +70,13 @@ fn drawn(panels: &[Panel], across: &str, axes: Axes) -> String {
 }
 
 impl Panel {
-    /// Lines with points, each with its colour.
+    /// The lines with points, each with its color.
     fn shown(&self) -> impl Iterator<Item = (&Line, &'static str)> {
         self.lines.iter().zip(COLOURS.into_iter().cycle()).filter(|(line, _)| !line.points.is_empty())
     }
 }
 
-/// From values to places, along one axis.
+/// Maps values to positions along one axis.
 struct Scale {
     low: f64,
     high: f64,
@@ -86,7 +86,7 @@ struct Scale {
 }
 
 impl Scale {
-    /// Over all `values`, with some room around them.
+    /// A scale for all `values`, with a margin around them.
     fn new(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64, axes: Axes) -> Self {
         let low = values.clone().fold(f64::INFINITY, f64::min);
         let high = values.fold(f64::NEG_INFINITY, f64::max);
@@ -113,8 +113,8 @@ impl Scale {
         self.from + share * (self.to - self.from)
     }
 
-    /// Values and their names. Logarithmic: 1, 2 and 5 times powers of ten within the scale; of many, only the powers.
-    /// Linear: multiples of such a number, ten at most.
+    /// Ticks with their labels. Logarithmic: 1, 2 and 5 times powers of ten within the scale, or only the powers if
+    /// there are many. Linear: at most ten multiples of such a number.
     fn ticks(&self) -> Vec<(f64, String)> {
         match self.axes {
             Axes::Logarithmic => {
@@ -141,7 +141,7 @@ impl Scale {
     }
 }
 
-/// Draws a panel; `scaled` are those whose points its scales span.
+/// Draws a panel; its scales cover the points of all `scaled` panels.
 fn draw(out: &mut String, panel: &Panel, scaled: &[Panel], across: &str, axes: Axes) {
     let points = || scaled.iter().flat_map(|panel| &panel.lines).flat_map(|line| line.points.iter().copied());
     let horizontal = Scale::new(points().map(|p| p.0), LEFT, WIDTH - RIGHT, axes);
@@ -156,7 +156,7 @@ fn draw(out: &mut String, panel: &Panel, scaled: &[Panel], across: &str, axes: A
         text(LEFT - 6.0, vertical.place(tick) + 4.0, "end", &name);
     }
     let columns = match axes {
-        // Few, and each of them means something.
+        // There are few points, and each is a measurement.
         Axes::Logarithmic => {
             let mut columns: Vec<f64> = points().map(|p| p.0).collect();
             columns.sort_by(f64::total_cmp);

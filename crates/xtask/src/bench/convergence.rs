@@ -1,5 +1,5 @@
-//! Convergence on the demo's corpus: loss against frames for each strategy with 1, 2, 4 and 8 workers on the same data, as
-//! a table and a picture. Every run is one `stentor train`; what is done already is not done again.
+//! Convergence on the demo's corpus: loss by frames for each strategy with 1, 2, 4 and 8 workers on the same data, as
+//! a table and a picture. Each run is one `stentor train`; runs that are finished are not repeated.
 
 mod cases;
 mod results;
@@ -26,40 +26,41 @@ pub(crate) struct Convergence {
     /// Folder of a finished `cargo xtask demo`. Default: runs/demo.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// File for the figures.
+    /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Figures of an earlier run, to draw again; default: train, some minutes on 2 idle cores.
+    /// File with the figures of an earlier run, to draw them again; without it, train, which takes some minutes on 2
+    /// idle cores.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     figures: Option<PathBuf>,
     /// Folder for the runs. Default: runs/convergence.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Folder that holds the programs; default: builds them.
+    /// Folder with the programs; without it, build them.
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
-    /// Runs at a time. A worker has one thread, and no figure here is a time.
+    /// Number of runs at the same time. A worker has one thread, and no figure is a time.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
 }
 
-/// A run may be slow: 8 workers share the cores with whatever else is there.
+/// A run may be slow, because 8 workers share the cores with other work.
 const DEADLINE: Deadline = Deadline::minutes(120);
 
 pub(super) fn run(environment: &Environment, options: &Convergence) -> Result<Figures> {
     let figures = match &options.figures {
         Some(file) => {
             let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-            serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))?
+            serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?
         }
         None => results::figures(&train_all(environment, options)?),
     };
     results::publish(&environment.root, &figures)?;
-    let Value::Object(figures) = figures else { bail!("the figures are no JSON object") };
+    let Value::Object(figures) = figures else { bail!("the figures are not a JSON object") };
     Ok(figures)
 }
 
-/// Does all runs, `jobs` at a time, and returns them in the order of the table.
+/// Trains all runs, `jobs` at the same time, and returns them in the order of the table.
 fn train_all(environment: &Environment, options: &Convergence) -> Result<Vec<Trained>> {
     let default = || environment.root.join("runs/demo");
     let data = demo_folder(&options.data.clone().unwrap_or_else(default))?;
@@ -71,13 +72,13 @@ fn train_all(environment: &Environment, options: &Convergence) -> Result<Vec<Tra
         }
     };
     let out = options.out.clone().unwrap_or_else(|| environment.root.join("runs/convergence"));
-    let out = std::path::absolute(&out).with_context(|| format!("{} is no folder", out.display()))?;
+    let out = std::path::absolute(&out).with_context(|| format!("{} is not a folder", out.display()))?;
     let runs = Runs { journal: Journal::open(&out)?, data, programs, out };
 
     let cases = cases::all();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
-    // A failure ends its own thread only: the runs under way are finished, and are not done again by the next call.
+    // A failure ends only its own thread: the other runs finish, and the next call does not repeat them.
     let work = || -> Result<()> {
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             let trained = runs.train(case)?;
@@ -97,7 +98,7 @@ fn train_all(environment: &Environment, options: &Convergence) -> Result<Vec<Tra
     Ok(done)
 }
 
-/// The folder with links resolved, when all is in it that a student's training reads.
+/// The folder with links resolved, after checking that it contains everything that a student's training reads.
 fn demo_folder(folder: &Path) -> Result<PathBuf> {
     for part in ["data/annotated", "data/unannotated", "data/dev", "seed-1/labels"] {
         ensure!(
@@ -110,7 +111,7 @@ fn demo_folder(folder: &Path) -> Result<PathBuf> {
     folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))
 }
 
-/// Where the runs are, and what they are made from.
+/// The folder of the runs, and their input.
 struct Runs {
     journal: Journal,
     data: PathBuf,
@@ -125,7 +126,7 @@ impl Runs {
         let file = self.out.join(format!("{name}.toml"));
         std::fs::write(&file, &toml).with_context(|| format!("cannot write {}", file.display()))?;
         let mut command = Command::new(self.programs.join("stentor"));
-        // One thread, so that sums inside libtorch do not depend on the machine's cores.
+        // One thread, so that sums in libtorch do not depend on the number of cores.
         command.arg("train").arg(&file).args(["--threads", "1", "--resume"]);
         command.arg("--json").arg(self.out.join(format!("{name}.json")));
         if std::env::var_os("STENTOR_LOG").is_none() {

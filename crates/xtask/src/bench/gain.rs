@@ -1,4 +1,5 @@
-//! The steady gain of block momentum over plan, core and filter: `coordinator/examples/gain.rs`, as a table.
+//! The gain of block momentum in the steady state, with the real plan, state machine and filter:
+//! `coordinator/examples/gain.rs`, as a table.
 
 use super::{Figures, number};
 use crate::environment::Environment;
@@ -11,27 +12,26 @@ use std::process::Command;
 
 #[derive(Debug, Args)]
 pub(crate) struct Gain {
-    /// File for the figures.
+    /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
 }
 
-/// Builds the example with the tests' settings, as the simulation, and runs it.
+/// Builds the example with the settings of the tests, like the simulation, and runs it.
 pub(super) fn run(environment: &Environment) -> Result<Figures> {
     let features = ["--features", "stentor-coordinator/simulation"];
     let mut build = environment.plain_cargo(&["build", "--workspace", "--example", "gain"]);
     process::run(build.args(features), Deadline::minutes(60))?;
     let said = process::output(&mut Command::new(environment.target.join("debug/examples/gain")))?;
-    let figures =
-        serde_json::from_str(&said).context("the example `gain` printed something else than JSON")?;
+    let figures = serde_json::from_str(&said).context("the example `gain` did not print JSON")?;
     print!("{}", table(&figures)?);
-    let Value::Object(figures) = figures else { bail!("the figures are no JSON object") };
+    let Value::Object(figures) = figures else { bail!("the figures are not a JSON object") };
     Ok(figures)
 }
 
-/// Markdown: a row for each number of workers, block and interleaving, a column for each share.
+/// A Markdown table: a row for each number of workers, block and interleaving, a column for each share.
 fn table(figures: &Value) -> Result<String> {
-    let cases = figures.get("cases").and_then(Value::as_array).context("the figures hold no `cases`")?;
+    let cases = figures.get("cases").and_then(Value::as_array).context("the figures have no `cases`")?;
     let mut out = "| workers | block | interleave | annotated % | gain | batches per exchange |\n|---|---|---|---|---|---|\n"
         .to_owned();
     for case in cases {

@@ -1,4 +1,5 @@
-//! Peak memory of evaluation and of labeling lanes, each way: `crates/acoustic/examples/memory.rs`.
+//! Peak memory of evaluation and of labeling lanes, with the old and the current implementation:
+//! `crates/acoustic/examples/memory.rs`.
 
 use super::{Figures, number};
 use crate::environment::Environment;
@@ -10,12 +11,12 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct Memory {
-    /// File for the figures.
+    /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
 }
 
-/// What is compared: the way before, and the way now.
+/// The jobs that are compared: with the old and the current implementation.
 const PAIRS: [(&str, &str, &str); 2] = [
     ("32 utterances of 30 s scored, 3,000 senones, LSTM 5 × 768", "evaluate-whole", "evaluate-pieces"),
     ("a teacher of 78 M parameters in 4 lanes", "lanes-copied", "lanes-shared"),
@@ -37,13 +38,13 @@ pub(super) fn run(environment: &Environment) -> Result<Figures> {
     ensure!(same_score(&figures)?, "the scores of `evaluate-whole` and `evaluate-pieces` differ: {figures}");
     match figures {
         Value::Object(figures) => Ok(figures),
-        _ => unreachable!("it was made of a map"),
+        _ => unreachable!("`figures` was made from a map"),
     }
 }
 
-/// Markdown: peak memory of each work, and what it was before the work began.
+/// A Markdown table: peak memory of each job, and memory before the job began.
 fn table(figures: &Value) -> Result<String> {
-    let mut out = "| peak memory, MB | before it | as it was | now |\n|---|---|---|---|\n".to_owned();
+    let mut out = "| peak memory, MB | before the job | old | current |\n|---|---|---|---|\n".to_owned();
     for (what, before, now) in PAIRS {
         let figure = |work: &str, key: &str| number(figures, &format!("{work}/{key}"));
         out += &format!(
@@ -56,7 +57,7 @@ fn table(figures: &Value) -> Result<String> {
     Ok(out)
 }
 
-/// The same hits, and the same loss within rounding: sums are made in another order.
+/// Whether the hits are equal, and the losses equal except for rounding: the order of sums differs.
 fn same_score(figures: &Value) -> Result<bool> {
     let of = |work: &str, key: &str| number(figures, &format!("{work}/score/{key}"));
     let (whole, pieces) = (of("evaluate-whole", "loss")?, of("evaluate-pieces", "loss")?);

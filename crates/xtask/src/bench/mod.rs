@@ -1,4 +1,4 @@
-//! Measurements, each a command that prints a table and writes its figures to `--json FILE`.
+//! Benchmarks: each is a command that prints a table and writes its figures to `--json FILE`.
 
 mod arithmetic;
 mod chart;
@@ -15,60 +15,63 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
-/// What to measure.
+/// The benchmark to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// The exchange against the limits of memory, entropy and the wire.
+    /// Exchange: arithmetic compared with memory and entropy, and transfers over rate-limited links.
     Exchange(Exchange),
-    /// 16, 64 and 256 workers in one process: gain, density, bytes, loss; a table and a picture for the docs.
+    /// 16, 64 and 256 workers simulated in one process: gain, density, bytes, loss; writes a table and a picture into
+    /// the docs.
     Scale(scale::Scale),
-    /// The steady gain of block momentum, and batches between exchanges, over plan, coordinator and filter; N and `block` are right.
+    /// Gain of block momentum in the steady state, and batches between exchanges, with the real plan, coordinator and
+    /// filter; the expected values are N and `block`.
     Gain(gain::Gain),
-    /// Loss against frames on the demo's corpus, each strategy with 1 to 8 workers; a table and a picture for the docs.
+    /// Loss by frames on the demo's corpus, for each strategy with 1 to 8 workers; writes a table and a picture into
+    /// the docs.
     Convergence(convergence::Convergence),
-    /// Peak memory of dev evaluation and of the teacher-labeler's lanes, as it was and as it is.
+    /// Peak memory of dev evaluation and of the teacher-labeler's lanes, with the old and the current implementation.
     Memory(memory::Memory),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Exchange {
-    /// File for the figures.
+    /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only what needs no network: encode, decode, sizes, on one core.
+    /// Only what needs no network: encoding, decoding and sizes, on one core.
     #[arg(long)]
     arithmetic: bool,
-    /// Only the shaped lines between network namespaces (needs root, `ip` and `tc`).
+    /// Only the rate-limited links between network namespaces (needs root, `ip` and `tc`).
     #[arg(long, conflicts_with = "arithmetic")]
     link: bool,
-    /// Install torch (3 GB from PyPI) where it is missing, to compare with its all-reduce over Gloo.
+    /// Install torch (3 GB from PyPI) if it is missing, to compare with its all-reduce over Gloo.
     #[arg(long)]
     gloo: bool,
-    /// Workers of each measured cluster.
+    /// Numbers of workers to measure.
     #[arg(long, value_delimiter = ',', default_values_t = [2, 4, 8], value_name = "N,…")]
     workers: Vec<usize>,
-    /// Only this line: 100mbit or 1gbit.
+    /// Only links with this rate: 100mbit or 1gbit.
     #[arg(long, value_parser = ["100mbit", "1gbit"])]
     rate: Option<String>,
-    /// Densities at which GTC is measured, percent of the values; the first is the one that the other methods are held
-    /// against.
+    /// Densities at which GTC is measured, in percent of the values; the other methods are compared with the first.
     #[arg(long, value_delimiter = ',', default_values_t = [0.1, 1.0, 3.0, 10.0], value_name = "PERCENT,…", value_parser = density)]
     densities: Vec<f64>,
-    /// Rounds that count.
+    /// Number of rounds that count.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
-    /// Of whole models at 100 Mbit/s, which take many seconds each, as many as this at most.
+    /// Maximum number of rounds with whole models at 100 Mbit/s, which take many seconds each.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     slow_rounds: u64,
 }
 
-/// Percent of the values that a worker sends; above 20 the made-up gradients have no room for more large values.
+/// Parses the percentage of the values that a worker sends; above 20, the generated gradients have no room for more
+/// large values.
 fn density(text: &str) -> Result<f64, String> {
     let expected = || format!("expected a percentage above 0 and at most 20, found `{text}`");
     text.parse().ok().filter(|percent| *percent > 0.0 && *percent <= 20.0).ok_or_else(expected)
 }
 
-/// Figures of one bench; each of its parts adds its own.
+/// The figures of a benchmark; each of its parts adds its own.
 type Figures = Map<String, Value>;
 
 pub(crate) fn run(environment: &Environment, bench: &Bench) -> Result<()> {
@@ -98,7 +101,7 @@ fn write(file: Option<&Path>, figures: &Figures) -> Result<()> {
     std::fs::write(file, text).with_context(|| format!("cannot write the figures to {}", file.display()))
 }
 
-/// Builds an example of `stentor-exchange` with full optimisation, runs it and returns what it printed as JSON.
+/// Builds an example of `stentor-exchange` with full optimisation, runs it and returns its output as JSON.
 fn example(environment: &Environment, name: &str) -> Result<Value> {
     use crate::process::{self, Deadline};
     let arguments = ["--release", "--package", "stentor-exchange", "--example", name];
@@ -109,14 +112,13 @@ fn example(environment: &Environment, name: &str) -> Result<Value> {
     };
     process::run(&mut cargo("build"), Deadline::minutes(20))?;
     let text = process::output(cargo("run").arg("--quiet"))?;
-    serde_json::from_str(&text)
-        .with_context(|| format!("the example `{name}` printed something else than JSON"))
+    serde_json::from_str(&text).with_context(|| format!("the example `{name}` did not print JSON"))
 }
 
-/// A number somewhere in a tree of figures, by keys joined with slashes.
+/// A number in a tree of figures; `path` has the keys joined with slashes.
 fn number(figures: &Value, path: &str) -> Result<f64> {
     let found = path.split('/').try_fold(figures, |value, key| value.get(key));
-    found.and_then(Value::as_f64).with_context(|| format!("the figures hold no number at `{path}`"))
+    found.and_then(Value::as_f64).with_context(|| format!("the figures have no number at `{path}`"))
 }
 
 #[cfg(test)]

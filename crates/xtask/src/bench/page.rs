@@ -1,13 +1,13 @@
-//! Where the benches' tables and pictures stand in the docs.
+//! Writes the benchmarks' tables and pictures into the docs.
 
 use anyhow::{Context, Result};
 use std::path::Path;
 
 const PAGE: &str = "docs/experiments.md";
-/// Ends every table.
+/// The line after every table.
 const END: &str = "<!-- end -->\n";
 
-/// Prints a bench's table and puts it into the page, and the picture beside it.
+/// Prints a benchmark's table and writes it into the page, and the picture beside the page.
 pub(super) fn publish(root: &Path, bench: &str, picture: &str, table: &str) -> Result<()> {
     println!("{table}");
     let (page, drawn) = (root.join(PAGE), root.join(format!("docs/{bench}.svg")));
@@ -16,16 +16,16 @@ pub(super) fn publish(root: &Path, bench: &str, picture: &str, table: &str) -> R
     let text = replaced(&text, bench, table)
         .with_context(|| format!("{PAGE} has no lines `{}` and `{}`", begin(bench).trim(), END.trim()))?;
     std::fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
-    eprintln!("written: {}, and the table in {PAGE}", drawn.display());
+    eprintln!("written: {} and the table in {PAGE}", drawn.display());
     Ok(())
 }
 
-/// Begins a bench's table.
+/// The line before a benchmark's table.
 fn begin(bench: &str) -> String {
     format!("<!-- cargo xtask bench {bench} -->\n")
 }
 
-/// The page with another table of this bench.
+/// The page with a new table of this benchmark; `None` if the page has no place for it.
 fn replaced(page: &str, bench: &str, table: &str) -> Option<String> {
     let begin = begin(bench);
     let (before, rest) = page.split_once(&begin)?;

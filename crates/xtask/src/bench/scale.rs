@@ -10,15 +10,15 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct Scale {
-    /// File for the figures.
+    /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Figures of an earlier run, to draw again; default: simulate, some minutes.
+    /// File with the figures of an earlier run, to draw them again; without it, simulate, which takes some minutes.
     #[arg(long, value_name = "FILE")]
     figures: Option<PathBuf>,
 }
 
-/// Key in the figures, and name.
+/// Key in the figures, and title.
 const STRATEGIES: [(&str, &str); 7] = [
     ("dense", "dense"),
     ("gtc", "GTC, exact sum down"),
@@ -33,21 +33,21 @@ pub(super) fn run(environment: &Environment, options: &Scale) -> Result<Figures>
     let figures = match &options.figures {
         Some(file) => {
             let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-            serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))?
+            serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?
         }
         None => example(environment, "scale")?,
     };
     let table = table(&figures)?;
     page::publish(&environment.root, "scale", &svg(&panels(&figures)?, "workers"), &table)?;
-    let Value::Object(figures) = figures else { bail!("the figures are no JSON object") };
+    let Value::Object(figures) = figures else { bail!("the figures are not a JSON object") };
     Ok(figures)
 }
 
 fn runs(figures: &Value) -> Result<&Vec<Value>> {
-    figures.get("runs").and_then(Value::as_array).context("the figures hold no `runs`")
+    figures.get("runs").and_then(Value::as_array).context("the figures have no `runs`")
 }
 
-/// Markdown: one row for each number of workers and strategy.
+/// A Markdown table: one row for each number of workers and strategy.
 fn table(figures: &Value) -> Result<String> {
     let mut out = "| workers | strategy | loss | bytes up | bytes down | density up % | density down % |\n\
                    |---|---|---|---|---|---|---|\n"
@@ -57,7 +57,7 @@ fn table(figures: &Value) -> Result<String> {
         let workers = number(run, "workers")?;
         for (key, name) in STRATEGIES {
             let figure = |figure: &str| number(run, &format!("strategies/{key}/{figure}"));
-            // Absent where nothing is sent as signs.
+            // Absent if no signs are sent.
             let percent = |f: &str| figure(f).map_or_else(|_| String::new(), |d| format!("{:.2}", d * 100.0));
             out += &format!(
                 "| {workers} | {name} | {:.3} | {:.0} | {:.0} | {} | {} |\n",
@@ -81,7 +81,7 @@ fn panels(figures: &Value) -> Result<[Panel; 3]> {
     let loss = |(key, name): (&str, &'static str)| line(name, &format!("strategies/{key}/loss"));
     Ok([
         Panel {
-            title: "What W gains in a block once steady",
+            title: "Gain of W in a block, steady state",
             axis: "in units of one worker's move",
             lines: vec![
                 line("block filter: N", "gain")?,
@@ -89,7 +89,7 @@ fn panels(figures: &Value) -> Result<[Panel; 3]> {
             ],
         },
         Panel {
-            title: "GTC: bytes of a worker and batch",
+            title: "GTC: bytes per worker and batch",
             axis: "bytes",
             lines: vec![
                 line("down, exact sum", "strategies/gtc/down_bytes")?,

@@ -1,9 +1,9 @@
-//! What is trained while it is disturbed.
+//! The runs that are disturbed.
 
 use crate::strategy::Strategy;
 use std::path::Path;
 
-/// What a death means.
+/// Membership: what happens when a worker is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Membership {
     Elastic,
@@ -13,7 +13,7 @@ pub(super) enum Membership {
 impl Membership {
     pub(super) const ALL: [Membership; 2] = [Membership::Elastic, Membership::Fixed];
 
-    /// As the experiment file has it.
+    /// The name in the experiment file.
     pub(super) fn key(self) -> &'static str {
         match self {
             Membership::Elastic => "elastic",
@@ -22,19 +22,19 @@ impl Membership {
     }
 }
 
-/// One run.
+/// A run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Case {
     pub(super) strategy: Strategy,
     pub(super) membership: Membership,
 }
 
-/// Cells of the one layer.
+/// Cells of the model's only layer.
 const WIDTH: u64 = 448;
-/// Weights, recurrent weights and biases of the layer (192 inputs, four gates), without the output layer, whose size the
-/// corpus decides.
+/// Number of weights, recurrent weights and biases of the layer (192 inputs, four gates). Without the output layer,
+/// whose size depends on the corpus.
 pub(super) const PARAMETERS: u64 = 4 * WIDTH * (192 + WIDTH + 1);
-/// Longest wait for a member's contribution, seconds.
+/// Longest wait for a member's contribution, in seconds.
 pub(super) const DEADLINE_S: f64 = 5.0;
 
 impl Case {
@@ -42,12 +42,12 @@ impl Case {
         format!("{}-{}", self.strategy.key(), self.membership.key())
     }
 
-    /// Two tiers need two groups of two.
+    /// Number of workers; two tiers need two groups of two.
     pub(super) fn workers(&self) -> u32 {
         if self.strategy == Strategy::TwoTier { 4 } else { 2 }
     }
 
-    /// The experiment file of a run in folder `output`, which stands beside the file.
+    /// The experiment file of a run with output in the folder `output` beside the file.
     pub(super) fn experiment(&self, data: &Path, output: &str) -> String {
         let Self { strategy, membership } = self;
         format!(

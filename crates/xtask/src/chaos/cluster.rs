@@ -1,4 +1,4 @@
-//! A coordinator and its workers as processes of their own, started again when they have died.
+//! A coordinator and its workers as separate processes, which are started again when they have died.
 
 use super::Place;
 use super::case::Case;
@@ -11,37 +11,38 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// From a death to the next start: what a supervisor takes.
+/// Time from a death to the next start, like that of a supervisor.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
-/// Processes that die with this one's variable.
+/// A cluster whose processes are killed when it is dropped.
 pub(super) struct Cluster {
     programs: PathBuf,
     experiment: PathBuf,
     log: PathBuf,
     address: String,
-    /// The coordinator's host is 0, and worker n's n + 1; without a network all share this machine's loopback.
+    /// The coordinator is on host 0, worker n on host n + 1; without a network all use this machine's loopback
+    /// interface.
     network: Option<Network>,
     coordinator: Slot,
     workers: Vec<Slot>,
     pub(super) watch: Watch,
-    /// Codes other than 0 that programs ended with by themselves.
+    /// Exit codes other than 0 of programs that were not killed.
     pub(super) codes: BTreeSet<i32>,
 }
 
-/// The code that asks for another start, later.
+/// The exit code that asks for another start later.
 const PASSING: i32 = 75;
 
-/// A program's place: what runs there now, or since when nothing does.
+/// A program to keep running: its current process, or since when there is none.
 struct Slot {
     name: String,
     child: Option<Child>,
     died: Instant,
-    /// It has ended well: nothing is started here again.
+    /// It has ended with 0, and is not started again.
     done: bool,
 }
 
-/// Who is hit.
+/// The program that is disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Victim {
     Coordinator,
@@ -49,7 +50,7 @@ pub(super) enum Victim {
 }
 
 impl Victim {
-    /// In the cluster's network.
+    /// Its host in the cluster's network.
     fn host(self) -> usize {
         match self {
             Victim::Coordinator => 0,
@@ -59,7 +60,7 @@ impl Victim {
 }
 
 impl Cluster {
-    /// Starts everything for the first time.
+    /// Starts all programs for the first time.
     pub(super) fn start(
         place: &Place,
         case: Case,
@@ -92,7 +93,8 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Takes note of who has died, and starts whoever has been dead for long enough. True when the run is over.
+    /// Notes which programs have died, and starts those again that have been dead for long enough. Returns true when
+    /// the run is over.
     pub(super) fn tend(&mut self) -> Result<bool> {
         self.watch.look();
         if let Some(status) = self.coordinator.ended()? {
@@ -109,7 +111,7 @@ impl Cluster {
             if let Some(status) = slot.ended()? {
                 slot.done = status.success();
                 self.codes.extend(status.code().filter(|code| *code != 0));
-                // Whoever finds no coordinator for long, or is told to, ends with a code that asks for another start.
+                // Other exit codes ask for another start: after a long time without a coordinator, or after a signal.
                 if let Some(code @ (2..=4 | 6)) = status.code() {
                     bail!("{} ended with {code} by itself; see {}", slot.name, self.log.display());
                 }
@@ -129,7 +131,7 @@ impl Cluster {
         Ok(false)
     }
 
-    /// Whether everybody is there.
+    /// Whether all programs are running.
     pub(super) fn is_whole(&self) -> bool {
         self.workers.iter().chain([&self.coordinator]).all(|slot| slot.child.is_some())
     }
@@ -138,7 +140,7 @@ impl Cluster {
         self.workers.len()
     }
 
-    /// Sends a signal; false where nobody is there.
+    /// Sends a signal; returns false if the program is not running.
     pub(super) fn signal(&self, victim: Victim, signal: &str) -> bool {
         let slot = match victim {
             Victim::Coordinator => &self.coordinator,
@@ -147,14 +149,14 @@ impl Cluster {
         slot.child.as_ref().is_some_and(|child| send(signal, child))
     }
 
-    /// Cuts somebody's line; the coordinator's is the way to everybody.
+    /// Cuts a program's link; a cut of the coordinator's link separates it from all workers.
     pub(super) fn cut(&self, victim: Victim) -> Result<()> {
-        self.network.as_ref().context("lines are cut on a network of their own")?.cut(victim.host())
+        self.network.as_ref().context("links can be cut only on a separate network")?.cut(victim.host())
     }
 
-    /// Mends it.
+    /// Restores the link.
     pub(super) fn mend(&self, victim: Victim) -> Result<()> {
-        self.network.as_ref().context("lines are mended on a network of their own")?.mend(victim.host())
+        self.network.as_ref().context("links can be restored only on a separate network")?.mend(victim.host())
     }
 
     fn command(&self, host: usize, program: &str) -> Command {
@@ -168,7 +170,7 @@ impl Cluster {
         let mut command = self.command(0, "coordinator");
         command.arg(&self.experiment).args(["--listen", &self.address, "--json-lines", "--resume"]);
         if self.network.is_some() {
-            // Nobody else is on that network.
+            // No other machine is on this network.
             command.arg("--insecure");
         }
         let child = self.spawn(command.stdout(Stdio::piped()))?;
@@ -195,7 +197,7 @@ impl Cluster {
     }
 }
 
-/// Sends a signal; whether somebody got it.
+/// Sends a signal; returns whether a process received it.
 pub(super) fn send(signal: &str, child: &Child) -> bool {
     let words = [format!("-{signal}"), child.id().to_string()];
     Command::new("kill").args(words).status().is_ok_and(|status| status.success())
@@ -205,7 +207,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         for slot in self.workers.iter_mut().chain([&mut self.coordinator]) {
             if let Some(child) = &mut slot.child {
-                // One that has ended is as good. A stopped one dies of this too.
+                // An error means that it has already ended. SIGKILL also ends a stopped process.
                 let _ = child.kill();
                 let _ = child.wait();
             }

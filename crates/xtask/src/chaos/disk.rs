@@ -1,4 +1,5 @@
-//! A disk that is full for a while: under a worker's objects, under the coordinator's event log, under the labeler's shards.
+//! A disk that is full for a while: the one with a worker's objects, the coordinator's event log, or the labeler's
+//! shards.
 
 use super::Place;
 use super::case::Case;
@@ -14,19 +15,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// A small disk of its own at a folder; gone when dropped.
+/// A small separate disk mounted at a folder; unmounted when dropped.
 #[derive(Debug)]
 pub(super) struct Disk {
-    /// Where all of it is.
+    /// Mount point of the whole disk.
     whole: PathBuf,
-    /// The folder that a program writes to: a part of it, so that what fills the disk is out of sight.
+    /// The folder that a program writes to: a part of the disk, so that it does not contain the file that fills the
+    /// disk.
     folder: PathBuf,
 }
 
 const FILLER: &str = "filler";
 
 impl Disk {
-    /// Lays a disk of `megabytes` at `folder`.
+    /// Mounts a disk of `megabytes` at `folder`.
     pub(super) fn lay(folder: &Path, megabytes: u32) -> Result<Self> {
         let disk = Self { whole: folder.with_extension("disk"), folder: folder.to_owned() };
         for path in [&disk.whole, &disk.folder] {
@@ -35,14 +37,14 @@ impl Disk {
         let size = format!("size={megabytes}m");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &size, "stentor-chaos"]).arg(&disk.whole);
-        process::output(&mut mount).context("a disk of its own needs root")?;
+        process::output(&mut mount).context("mounting a disk needs root")?;
         let inner = disk.whole.join("folder");
         std::fs::create_dir(&inner).with_context(|| format!("cannot make {}", inner.display()))?;
         process::output(Command::new("mount").arg("--bind").arg(&inner).arg(&disk.folder))?;
         Ok(disk)
     }
 
-    /// Fills it to the last byte.
+    /// Fills the disk to the last byte.
     pub(super) fn fill(&self) -> Result<()> {
         let path = self.whole.join(FILLER);
         let mut file =
@@ -72,14 +74,15 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         for path in [&self.folder, &self.whole] {
-            // What was not mounted need not be unmounted. A program that is still ending keeps its own view.
+            // An error means that it was not mounted. With `--lazy`, a program that is still ending keeps its own
+            // view.
             let _ = Command::new("umount").arg("--lazy").arg(path).output();
         }
         let _ = std::fs::remove_dir(&self.whole);
     }
 }
 
-/// Whose disk is full.
+/// The program whose disk is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Whose {
@@ -88,25 +91,26 @@ pub(super) enum Whose {
     Labeler,
 }
 
-/// What came of it.
+/// The result of a run with a full disk.
 #[derive(Debug, Serialize)]
 pub(super) struct FullDisk {
     pub(super) name: String,
     whose: Whose,
-    /// What programs ended with by themselves meanwhile.
+    /// Exit codes of programs that ended while the disk was full.
     codes: BTreeSet<i32>,
-    /// The system's own words are in the log.
+    /// Whether the log contains the system's error message.
     told: bool,
-    /// A checkpoint or shard set came to be while the disk was full.
+    /// Whether a checkpoint or shard set was published while the disk was full.
     published_meanwhile: bool,
-    /// Every object of what was written in the end is whole, and nothing half-written lies beside it.
+    /// Whether every object that was written in the end is whole, and no unfinished file is left.
     whole: bool,
-    /// The same parameters, or labels, as without; `elastic` promises a clean ledger instead.
+    /// Whether parameters or labels are equal to those of an undisturbed run; with `elastic`, whether the ledger is
+    /// clean.
     as_undisturbed: bool,
 }
 
 impl FullDisk {
-    /// Whether every promise held.
+    /// Whether all guarantees hold.
     pub(super) fn holds(&self) -> bool {
         let codes = self.codes.iter().all(|code| *code == 75);
         codes && self.told && !self.published_meanwhile && self.whole && self.as_undisturbed
@@ -119,7 +123,8 @@ impl fmt::Display for FullDisk {
         let word = |yes: bool| if yes { "yes" } else { "NO" };
         write!(
             f,
-            "{name:34} ended with {codes:?}, told {}, nothing published meanwhile {}, all whole {}, as undisturbed {}",
+            "{name:34} ended with {codes:?}, error logged {}, nothing published meanwhile {}, all whole {}, \
+             as undisturbed {}",
             word(*told),
             word(!published_meanwhile),
             word(*whole),
@@ -128,7 +133,7 @@ impl fmt::Display for FullDisk {
     }
 }
 
-/// How long the disk stays full: several checkpoints would have come.
+/// How long the disk stays full: the time of several checkpoints.
 const FULL: Duration = Duration::from_secs(8);
 
 /// Trains while the disk of `whose` is full for a while.
@@ -152,7 +157,7 @@ pub(super) fn train(place: &Place, case: Case, whose: Whose, undisturbed: &Undis
         match &full {
             None if !was_full && newest.is_some() => {
                 disk.fill()?;
-                // One that was under way may have had all of its room already.
+                // A checkpoint that had already begun may have had enough space.
                 std::thread::sleep(Duration::from_millis(500));
                 (was_full, full) = (true, Some((Instant::now(), cluster.watch.newest_checkpoint())));
             }
@@ -166,7 +171,7 @@ pub(super) fn train(place: &Place, case: Case, whose: Whose, undisturbed: &Undis
             None => {}
         }
     }
-    ensure!(was_full && full.is_none(), "{name} was over before its disk was full and free again");
+    ensure!(was_full && full.is_none(), "{name} finished before its disk was full and free again");
     let log = std::fs::read_to_string(run.with_extension("log")).unwrap_or_default();
     let clean = audit(place, &run)?["clean"].as_bool().unwrap_or(false);
     let same = case.membership != super::case::Membership::Fixed || deployed(&run)? == undisturbed.model;
@@ -181,7 +186,7 @@ pub(super) fn train(place: &Place, case: Case, whose: Whose, undisturbed: &Undis
     })
 }
 
-/// Labels on a full disk, and again when there is room.
+/// Labels on a full disk, and again when there is free space.
 pub(super) fn label(place: &Place, run: &Path) -> Result<FullDisk> {
     let (calm, out) = (place.folder.join("labels-undisturbed"), place.folder.join("labels-full-disk"));
     for folder in [&calm, &out] {
@@ -207,7 +212,7 @@ pub(super) fn label(place: &Place, run: &Path) -> Result<FullDisk> {
     })
 }
 
-/// Whether `stentor verify` finds every object whole, and no file has a name that only a file in the making has.
+/// Whether `stentor verify` finds every object whole, and no file has the name of an unfinished file.
 fn is_whole(place: &Place, path: &Path) -> Result<bool> {
     let verdict = place.stentor("verify").arg(path).output().context("cannot start `stentor verify`")?;
     let in_the_making = super::labeler::files(path)?.keys().any(|name| name.to_string_lossy().contains('#'));

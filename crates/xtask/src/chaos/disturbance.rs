@@ -1,4 +1,4 @@
-//! A run under kills or with lines that are cut, and the one that nobody disturbs.
+//! Runs with kills or cut links, and the undisturbed run that they are compared with.
 
 use super::Place;
 use super::case::{Case, DEADLINE_S, Membership};
@@ -12,35 +12,36 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A run to compare with.
+/// An undisturbed run, for comparison.
 #[derive(Debug)]
 pub(super) struct Undisturbed {
     pub(super) run: PathBuf,
     pub(super) model: Vec<u8>,
-    /// From the programs' start to the first closed round.
+    /// Time from the start of the programs to the first closed round.
     start: Duration,
 }
 
-/// What came of a run under kills.
+/// The result of a disturbed run.
 #[derive(Debug, Serialize)]
 pub(super) struct Disturbed {
     pub(super) name: String,
     pub(super) worker_kills: u64,
     pub(super) coordinator_kills: u64,
-    /// A worker or, in turn, the coordinator was stopped by SIGSTOP for longer than the deadline, then woken.
+    /// Number of SIGSTOPs of a worker or, in turn, the coordinator, for longer than the deadline.
     pub(super) stops: u64,
-    /// A line was cut, then mended: a worker's for less than the deadline, one for longer, then twice the coordinator's.
+    /// Number of cuts: of a worker's link for less than the deadline, of one for longer, then twice of the
+    /// coordinator's.
     pub(super) cuts: u64,
-    /// Closed rounds, those done again included.
+    /// Closed rounds, including repeated ones.
     pub(super) rounds: u64,
-    /// Whether the deployed parameters have the bits of the undisturbed run; only in `fixed`.
+    /// Whether the deployed parameters have the bits of the undisturbed run; only for `fixed`.
     pub(super) digest_equal: Option<bool>,
     pub(super) batches_lost: u64,
     pub(super) batches_repeated: u64,
     pub(super) ledger_clean: bool,
     pub(super) longest_stall_s: f64,
     pub(super) stall_bound_s: f64,
-    /// Told by the programs' logs.
+    /// Violations reported in the programs' logs.
     pub(super) invariant_violations: u64,
     pub(super) seconds: f64,
 }
@@ -49,7 +50,7 @@ impl Disturbed {
     pub(super) const HEAD: &'static str =
         "run                workers coordinator  stops   cuts rounds  same bits   lost  twice  longest stall";
 
-    /// Whether every promise held.
+    /// Whether all guarantees hold.
     pub(super) fn holds(&self) -> bool {
         self.digest_equal != Some(false)
             && self.ledger_clean
@@ -85,33 +86,33 @@ impl fmt::Display for Disturbed {
     }
 }
 
-/// Longest that one run may take.
+/// Maximum duration of one run.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 pub(super) const TICK: Duration = Duration::from_millis(10);
-/// How long a stopped worker sleeps: a second longer than the deadline.
+/// How long a worker is stopped: a second longer than the deadline.
 const ASLEEP: Duration = Duration::from_secs(DEADLINE_S as u64 + 1);
-/// How long a line stays cut, in turn: the connection lives on, or the worker is dropped.
+/// How long a link is cut, alternately: the connection survives, or the worker is dropped.
 const CUTS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(DEADLINE_S as u64 + 3)];
-/// Until a worker sees that its connection is gone, when nothing comes through: keepalive and its patience.
+/// Time until a worker notices a broken connection without traffic: keepalive interval and timeout.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// What is done to a run.
+/// The disturbances of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// Processes are killed so often; some are stopped for a while besides.
+    /// Number of kills; some processes are also stopped for a while.
     Kills(u32),
-    /// Lines are cut so often.
+    /// Number of cuts of links.
     Cuts(u32),
 }
 
-/// Who cannot do anything for a while.
+/// A program that is stopped or cut off for a while.
 enum Hindered {
     Asleep(Victim),
     Cut(Victim),
 }
 
 impl Case {
-    /// Trains without any disturbance.
+    /// Trains without disturbance.
     pub(super) fn undisturbed(self, place: &Place) -> Result<Undisturbed> {
         let name = format!("{}-undisturbed", self.name());
         remove_folder(&place.folder.join(&name))?;
@@ -126,7 +127,7 @@ impl Case {
     }
 }
 
-/// Trains under what is planned, each harm after a new checkpoint, so that the run gets on.
+/// Trains with the planned disturbances, each after a new checkpoint, so that the run makes progress.
 pub(super) fn run(
     place: &Place,
     case: Case,
@@ -168,7 +169,7 @@ pub(super) fn run(
         if left == 0 || !cluster.is_whole() || newest <= hit_at {
             continue;
         }
-        // At any point of a round, an exchange, a checkpoint.
+        // A random moment in a round, an exchange or a checkpoint.
         let moment =
             *planned.get_or_insert_with(|| Instant::now() + Duration::from_millis(random.below(1500)));
         if Instant::now() < moment {
@@ -200,13 +201,13 @@ pub(super) fn run(
         Plan::Cuts(times) => (cuts, times),
     };
     if done < u64::from(wanted) {
-        bail!("{name} was over after {done} of {wanted} disturbances: give it fewer");
+        bail!("{name} finished after {done} of {wanted} disturbances: ask for fewer");
     }
     let run = place.folder.join(&name);
     let ledger = audit(place, &run)?;
     let number = |key: &str| ledger[key]["batches"].as_u64();
     let log = std::fs::read_to_string(run.with_extension("log")).unwrap_or_default();
-    // In `fixed` a sleeper is waited for until it wakes; then, at worst, everybody starts twice.
+    // With `fixed` all wait for a stopped worker; after that, in the worst case, all programs start twice.
     let harm = match plan {
         Plan::Kills(_) => ASLEEP + PAUSE,
         Plan::Cuts(_) => CUTS[1] + KEEPALIVE,
@@ -233,7 +234,7 @@ pub(super) fn run(
     })
 }
 
-/// The cluster of a run that begins; its output is not there yet, or empty.
+/// Starts the cluster of a new run; its output does not exist yet, or is empty.
 pub(super) fn fresh(place: &Place, case: Case, name: &str, network: Option<Network>) -> Result<Cluster> {
     let experiment = place.folder.join(format!("{name}.toml"));
     let log = experiment.with_extension("log");
@@ -252,7 +253,7 @@ pub(super) fn check(begun: Instant, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The parameters that a finished run deploys.
+/// The parameters of a finished run's result.
 pub(super) fn deployed(run: &Path) -> Result<Vec<u8>> {
     #[derive(Deserialize)]
     struct Final {
@@ -263,7 +264,7 @@ pub(super) fn deployed(run: &Path) -> Result<Vec<u8>> {
     std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// What the front door says of a run's ledger; clean or not, it says it.
+/// The output of `stentor ledger audit` for a run, whether clean or not.
 pub(super) fn audit(place: &Place, run: &Path) -> Result<serde_json::Value> {
     let output = place.stentor("ledger").arg("audit").arg(run).arg("--json").output();
     let output = output.context("cannot start `stentor ledger audit`")?;

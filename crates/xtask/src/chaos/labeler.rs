@@ -1,4 +1,4 @@
-//! The labeler, killed and started again until it comes to its end: the same bytes as of one that nobody disturbed.
+//! The labeler, killed and started again until it finishes: it must write the same bytes as an undisturbed one.
 
 use super::Place;
 use super::cluster::send;
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long one that is stopped by SIGSTOP sleeps.
+/// How long it is stopped by SIGSTOP.
 const ASLEEP: Duration = Duration::from_secs(1);
 
-/// A labeler of the unannotated data by the model of `run`.
+/// A labeler of the unannotated data with the model of `run`.
 pub(super) fn command(place: &Place, run: &Path, out: &Path) -> Command {
     let mut command = Command::new(place.programs.join("teacher-labeler"));
     command.arg("--model").arg(run).arg("--features").arg(place.folder.join("data/unannotated"));
@@ -22,7 +22,7 @@ pub(super) fn command(place: &Place, run: &Path, out: &Path) -> Command {
     command
 }
 
-/// Labels the unannotated data by the model of `run` under `kills` kills. True where the bytes are the same.
+/// Labels the unannotated data with the model of `run`, with `kills` kills. Returns whether the bytes are the same.
 pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bool> {
     let label = |out: &Path| command(place, run, out);
     let (calm, out) = (place.folder.join("labels-undisturbed"), place.folder.join("labels"));
@@ -38,7 +38,7 @@ pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bo
         let mut child = label(&out).spawn().context("cannot start `teacher-labeler`")?;
         let mut lives = || Duration::from_micros(random.below(takes.as_micros() as u64));
         std::thread::sleep(lives());
-        // Every other one sleeps first, and goes on for a while.
+        // Every second one is stopped first, and continues for a while.
         if killed % 2 == 1 && send("STOP", &child) {
             std::thread::sleep(ASLEEP);
             send("CONT", &child);
@@ -50,7 +50,7 @@ pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bo
         }
         child.wait().context("cannot wait for the labeler")?;
         if out.join("manifest.json").is_file() {
-            // It came to its end between two kills: what is left of them is spent on another set.
+            // It has finished between two kills: the remaining kills are used on another set.
             if objects(&out)? != objects(&calm)? {
                 return Ok(false);
             }
@@ -61,15 +61,15 @@ pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bo
     Ok(objects(&out)? == objects(&calm)?)
 }
 
-/// Every object in a folder with its bytes: all that a reader of the store sees. What a killed writer had under way may still lie
-/// there, with a name (`…#1`) that no reader takes.
+/// Every object in a folder with its bytes: everything that a reader of the store sees. A killed writer may have left
+/// an unfinished file with a name (`…#1`) that no reader uses.
 fn objects(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = files(folder)?;
     found.retain(|name, _| !name.to_string_lossy().contains('#'));
     Ok(found)
 }
 
-/// Every file below a folder with its bytes.
+/// Every file in a folder and below, with its bytes.
 pub(super) fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];

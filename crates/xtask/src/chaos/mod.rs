@@ -1,6 +1,6 @@
-//! `cargo xtask chaos`: real programs on real speech, killed again and again, with lines that are cut and disks that are full. In
-//! `fixed` the parameters must end with the bits of a run that nobody disturbed, in `elastic` the ledger must be clean; the
-//! labeler must write the same bytes.
+//! `cargo xtask chaos`: real programs on real speech that are killed again and again, with cut links and full disks.
+//! With `fixed` the parameters must have the bits of an undisturbed run at the end, with `elastic` the ledger must be
+//! clean; the labeler must write the same bytes.
 
 mod case;
 mod cluster;
@@ -25,26 +25,26 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What to kill, and how often.
+/// What to disturb, and how often.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Kills in all: a fifth of them hit the labeler; of the rest a third the coordinator, the others workers.
+    /// Total number of kills: a fifth hit the labeler; a third of the others hit the coordinator, the rest workers.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     kills: u32,
-    /// How often a line is cut in each run that is for it: a worker's briefly, one for longer than the deadline, then the
-    /// coordinator's in the same way, and so on.
+    /// Number of cuts in each run with cut links: a worker's link for a short time, one for longer than the deadline,
+    /// then the coordinator's link in the same way, and so on.
     #[arg(long, value_name = "N", default_value_t = 4)]
     cuts: u32,
-    /// Only this kind of harm; may be given several times. Default: all. Cuts and full disks need root.
+    /// Only this kind of disturbance; may be given several times. Default: all. Cuts and full disks need root.
     #[arg(long, value_enum, value_name = "HARM")]
     only: Vec<Harm>,
-    /// Decides whom, when and how.
+    /// Seed that determines targets, times and kinds of disturbances.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
     /// Only this strategy.
     #[arg(long, value_enum, value_name = "STRATEGY")]
     strategy: Option<Strategy>,
-    /// File for the figures.
+    /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Folder for data and runs. Default: runs/chaos.
@@ -52,18 +52,18 @@ pub(crate) struct Options {
     out: Option<PathBuf>,
 }
 
-/// What is done to programs.
+/// A kind of disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Harm {
-    /// Killed, or stopped for a while
+    /// Processes are killed, or stopped for a while
     Kills,
-    /// Cut off from the others for a while
+    /// Links are cut for a while
     Cuts,
-    /// A full disk for a while
+    /// A disk is full for a while
     FullDisks,
 }
 
-/// Where everything is.
+/// The folders of the test.
 #[derive(Debug)]
 struct Place {
     programs: PathBuf,
@@ -83,7 +83,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let programs = progress::step("build the programs", || programs::build(environment, Build::Tests))?;
     let default = || environment.root.join("runs/chaos");
     let out = options.out.clone().unwrap_or_else(default);
-    let folder = std::path::absolute(&out).with_context(|| format!("{} is no folder", out.display()))?;
+    let folder = std::path::absolute(&out).with_context(|| format!("{} is not a folder", out.display()))?;
     let place = Place { programs, folder };
     prepare(environment, &place)?;
 
@@ -106,13 +106,13 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     found.judge()
 }
 
-/// What came of everything.
+/// All results.
 #[derive(Debug, Default)]
 struct Found {
-    /// Under kills.
+    /// Runs with kills.
     runs: Vec<Disturbed>,
     labeler_kills: u32,
-    /// Whether the labels are those of a labeler that nobody killed.
+    /// Whether the labels are equal to those of an undisturbed labeler.
     labels_equal: Option<bool>,
     cut: Vec<Disturbed>,
     full_disks: Vec<FullDisk>,
@@ -153,7 +153,7 @@ fn kills(place: &Place, options: &Options, found: &mut Found) -> Result<()> {
     Ok(())
 }
 
-/// A strategy for which residuals matter, unless another one is asked for.
+/// A strategy with residuals, unless another one is requested.
 fn one_strategy(options: &Options) -> Strategy {
     options.strategy.unwrap_or(Strategy::Gtc)
 }
@@ -185,7 +185,7 @@ fn full_disks(place: &Place, options: &Options, found: &mut Found) -> Result<()>
     Ok(())
 }
 
-/// The small corpus, in shards small enough for the labeler to be killed between two of them.
+/// Prepares the small corpus, with shards so small that the labeler can be killed between two of them.
 fn prepare(environment: &Environment, place: &Place) -> Result<()> {
     let data = place.folder.join("data");
     let mut command = place.stentor("prepare");
@@ -243,7 +243,7 @@ impl Found {
         let disks = self.full_disks.iter().filter(|full| !full.holds()).map(|full| full.name.as_str());
         let labels = (self.labels_equal == Some(false)).then_some("labels");
         let broken: Vec<&str> = runs.chain(disks).chain(labels).collect();
-        ensure!(broken.is_empty(), "a promise was broken: {}", broken.join(", "));
+        ensure!(broken.is_empty(), "guarantees that were broken: {}", broken.join(", "));
         Ok(())
     }
 }

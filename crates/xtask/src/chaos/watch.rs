@@ -1,4 +1,4 @@
-//! What can be seen of a run from outside: its coordinator's lines, a line for each closed round, and its checkpoints.
+//! Observes a run from outside: the output of its coordinator, with a line for each closed round, and its checkpoints.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::ChildStdout;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// An observer of one run, across the lives of its coordinator.
+/// An observer of one run, across restarts of its coordinator.
 pub(super) struct Watch {
     checkpoints: PathBuf,
     lines: (Sender<Instant>, Receiver<Instant>),
@@ -31,10 +31,10 @@ impl Watch {
         }
     }
 
-    /// Listens to another coordinator's output until it ends.
+    /// Reads the output of another coordinator process until it ends.
     pub(super) fn listen(&self, output: ChildStdout) {
         let sender = self.lines.0.clone();
-        // Ends with the coordinator, whose death closes the output.
+        // The thread ends with the coordinator, whose end closes the output.
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines() {
                 let Ok(line) = line else { return };
@@ -45,7 +45,7 @@ impl Watch {
         });
     }
 
-    /// Takes in what has been heard since.
+    /// Processes the lines that have arrived since the last call.
     pub(super) fn look(&mut self) {
         for moment in self.lines.1.try_iter() {
             self.rounds += 1;
@@ -57,12 +57,12 @@ impl Watch {
         }
     }
 
-    /// Rounds that have closed, those done again included.
+    /// Number of closed rounds, including repeated ones.
     pub(super) fn rounds(&self) -> u64 {
         self.rounds
     }
 
-    /// From the start to the first closed round.
+    /// Time from the start to the first closed round.
     pub(super) fn first(&self) -> Duration {
         self.first.unwrap_or_default()
     }
@@ -72,7 +72,7 @@ impl Watch {
         self.longest
     }
 
-    /// Name of the newest published checkpoint. Old ones are deleted, and names rise.
+    /// Name of the newest published checkpoint. Old ones are deleted, and names ascend.
     pub(super) fn newest_checkpoint(&self) -> Option<String> {
         let folders = std::fs::read_dir(&self.checkpoints).ok()?.flatten();
         let published = folders.filter(|folder| folder.path().join("manifest.json").is_file());

@@ -1,4 +1,4 @@
-//! Questions to the stack's coordinator, asked by `stentor` within its container.
+//! Queries to the stack's coordinator, sent by `stentor` in the coordinator's container.
 
 use super::stack::Stack;
 use crate::process;
@@ -7,17 +7,17 @@ use serde_json::Value;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// As whom somebody asks.
+/// The certificate that a caller presents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
     Admin,
-    /// With a certificate of the cluster, but not of a person.
+    /// A certificate of the cluster, but not a person's.
     Worker,
-    /// Without any.
+    /// None.
     Stranger,
 }
 
-/// The coordinator's own words on the run.
+/// The coordinator's report on the run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Status {
     pub(super) epoch: u64,
@@ -27,7 +27,7 @@ pub(super) struct Status {
 }
 
 impl Stack {
-    /// Runs `stentor` with these words; what it says, or an error where it is turned away.
+    /// Runs `stentor` with these arguments; returns its output, or an error if the call is refused.
     pub(super) fn ask(&self, caller: Caller, words: &[&str]) -> Result<String> {
         let containers = self.containers("coordinator")?;
         let container = containers.first().context("no container of the coordinator")?;
@@ -41,7 +41,7 @@ impl Stack {
         process::output(ask.arg("stentor").args(words))
     }
 
-    /// What `stentor status` says.
+    /// The output of `stentor status`.
     pub(super) fn status(&self) -> Result<Status> {
         let status = self.ask(Caller::Admin, &["status", "--json"])?;
         let status: Value = serde_json::from_str(&status).context("a status is JSON")?;
@@ -54,11 +54,11 @@ impl Stack {
         })
     }
 
-    /// Waits until the coordinator says something; false where it did not in time.
+    /// Waits until the status satisfies a condition; returns false if it did not in time.
     pub(super) fn wait(&self, patience: Duration, until: impl Fn(&Status) -> bool) -> Result<bool> {
         let started = Instant::now();
         while started.elapsed() < patience {
-            // It may not listen yet.
+            // The coordinator may not be listening yet.
             if self.status().is_ok_and(|status| until(&status)) {
                 return Ok(true);
             }

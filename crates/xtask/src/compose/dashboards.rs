@@ -1,4 +1,4 @@
-//! What the dashboards and the alerts would say: their own expressions, asked of the stack's Prometheus.
+//! Checks dashboards and alerts: evaluates their expressions with the stack's Prometheus.
 
 use super::http;
 use super::images::Images;
@@ -11,25 +11,25 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How many panels there are, and which of them show nothing.
+/// The number of panels, and those that show nothing.
 #[derive(Debug)]
 pub(super) struct Panels {
     pub(super) all: usize,
     pub(super) silent: Vec<String>,
 }
 
-/// Panels that have nothing to show here: everything is in the bucket, and no program writes to a disk.
+/// Panels without data in this test: everything is in the bucket, and no program writes to a disk.
 const SPEECHLESS: [&str; 1] = ["Free disk space"];
 
 impl Panels {
-    /// Those that should have shown something.
+    /// Panels that should show data and do not.
     pub(super) fn failed(&self) -> Vec<&str> {
         let silent = self.silent.iter().map(String::as_str);
         silent.filter(|title| !SPEECHLESS.contains(title)).collect()
     }
 }
 
-/// How many alerts there are, and how many of them are in `promtool`'s tests.
+/// The number of alerts, and of those with a test for `promtool`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Alerts {
     pub(super) all: usize,
@@ -43,10 +43,10 @@ struct Panel {
     expressions: Vec<String>,
 }
 
-/// A scrape comes every five seconds, and rates need two of them.
+/// A scrape takes place every five seconds, and rates need two of them.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks every panel's questions over the time of the whole test, for the labeler is gone by now.
+/// Evaluates every panel's queries over the time of the whole test, because the labeler has already ended.
 pub(super) fn ask(environment: &Environment) -> Result<Panels> {
     let panels = panels(&environment.root.join("deploy/grafana"))?;
     ensure!(!panels.is_empty(), "deploy/grafana has no dashboards");
@@ -82,7 +82,7 @@ fn has_data(expression: &str) -> Result<bool> {
     Ok(answer["data"]["result"].as_array().is_some_and(|series| !series.is_empty()))
 }
 
-/// Runs the rules' own tests with the `promtool` of the stack's Prometheus.
+/// Runs the rules' tests with the `promtool` of the stack's Prometheus.
 pub(super) fn alerts(environment: &Environment, images: &Images) -> Result<Alerts> {
     let folder = environment.root.join("deploy/prometheus");
     let mut test = Command::new("docker");
@@ -104,7 +104,7 @@ pub(super) fn alerts(environment: &Environment, images: &Images) -> Result<Alert
     Ok(Alerts { all: all.len(), tested: all.intersection(&tested).count() })
 }
 
-/// The panels of all dashboards below `folder`.
+/// The panels of all dashboards in `folder`.
 fn panels(folder: &Path) -> Result<Vec<Panel>> {
     let mut panels = Vec::new();
     let reading = || format!("cannot read {}", folder.display());
@@ -116,14 +116,14 @@ fn panels(folder: &Path) -> Result<Vec<Panel>> {
             let text =
                 std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             let dashboard: Value =
-                serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
+                serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
             collect(&dashboard, &mut panels);
         }
     }
     Ok(panels)
 }
 
-/// Rows hold panels, too.
+/// Collects panels recursively, because rows contain panels.
 fn collect(within: &Value, panels: &mut Vec<Panel>) {
     for panel in within["panels"].as_array().into_iter().flatten() {
         let expressions: Vec<String> = panel["targets"]
@@ -140,7 +140,7 @@ fn collect(within: &Value, panels: &mut Vec<Panel>) {
     }
 }
 
-/// An expression with Grafana's variables filled in: durations as a minute, everything else as "all".
+/// Replaces Grafana's variables in an expression: durations by a minute, others by a pattern that matches everything.
 fn filled(expression: &str) -> String {
     let mut text = String::new();
     let mut rest = expression;

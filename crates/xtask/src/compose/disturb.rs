@@ -1,4 +1,4 @@
-//! What happens to the student's cluster while it trains.
+//! Disturbs the student's cluster while it trains.
 
 use super::WORKERS;
 use super::coordinator::Caller;
@@ -7,29 +7,33 @@ use crate::progress;
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 
-/// What the cluster came through.
+/// The disturbances that the cluster has survived.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Survived {
-    /// A worker's process was killed, as by a kernel that is out of memory.
+    /// A worker's process was killed, like by a kernel that is out of memory.
     pub(super) kill: bool,
-    /// A worker's network was cut for longer than the deadline, then healed.
+    /// A worker's network was cut for longer than the deadline, then restored.
     pub(super) cut: bool,
 }
 
-/// Longest wait until a member is gone, or back.
+/// Longest wait until a member is lost, or has joined again.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Who has another role's certificate, and who has none, is turned away.
+/// Callers with another role's certificate, or without one, must be refused.
 pub(super) fn strangers(stack: &Stack) -> Result<()> {
     for (caller, words) in
         [(Caller::Worker, ["switch", "--strategy=dense"].as_slice()), (Caller::Stranger, &["status"])]
     {
-        ensure!(stack.ask(caller, words).is_err(), "the coordinator heard a {caller:?}: {}", words.join(" "));
+        ensure!(
+            stack.ask(caller, words).is_err(),
+            "the coordinator accepted a call from a {caller:?}: {}",
+            words.join(" ")
+        );
     }
     Ok(())
 }
 
-/// From GTC to BMUF, as a person does it.
+/// Switches from GTC to BMUF, as a person does.
 pub(super) fn switch(stack: &Stack) -> Result<()> {
     progress::step("switch to BMUF", || stack.ask(Caller::Admin, &["switch", "--strategy=bmuf"]))?;
     let switched = stack.wait(PATIENCE, |status| status.strategy == "bmuf")?;
@@ -37,7 +41,7 @@ pub(super) fn switch(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
-/// One worker dies, another one is cut off. Each is over when all are members again and rounds go on.
+/// Kills one worker and cuts off another one. Each disturbance ends when all are members again and rounds close.
 pub(super) fn both(stack: &Stack) -> Result<Survived> {
     let workers = stack.containers("worker")?;
     let [killed, cut, ..] = workers.as_slice() else {
@@ -50,9 +54,9 @@ pub(super) fn both(stack: &Stack) -> Result<Survived> {
         && moves(stack)?;
     let before = stack.status()?;
     progress::step("cut a worker's network", || stack.disconnect(cut))?;
-    // Longer than the deadline: the others go on without it.
+    // Longer than the deadline, so that the others continue without it.
     let gone = stack.wait(PATIENCE, |status| status.members < WORKERS as usize)? && moves(stack)?;
-    stack.connect(cut, "worker").context("heal the network")?;
+    stack.connect(cut, "worker").context("restore the network")?;
     let back =
         stack.wait(PATIENCE, |status| status.epoch > before.epoch && status.members == WORKERS as usize)?;
     Ok(Survived { kill, cut: gone && back && moves(stack)? })

@@ -1,8 +1,8 @@
-//! The experiment files of the stack's test: every location is one of the S3 server.
+//! The experiment files of the stack's test; all locations are on the S3 server.
 
 use super::BUCKET;
 
-/// A training of the test.
+/// A training run of the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Training {
     Teacher,
@@ -12,7 +12,7 @@ pub(super) enum Training {
 impl Training {
     pub(super) const ALL: [Training; 2] = [Training::Teacher, Training::Student];
 
-    /// Of the run.
+    /// Name of the run.
     pub(super) fn name(self) -> &'static str {
         match self {
             Training::Teacher => "teacher",
@@ -20,12 +20,13 @@ impl Training {
         }
     }
 
-    /// Of the experiment.
+    /// Name of the experiment file.
     pub(super) fn file(self) -> String {
         format!("{}.toml", self.name())
     }
 
-    /// A teacher that learns something within a minute; a student that takes long enough to be disturbed.
+    /// The experiment file: a teacher that learns something within a minute, or a student that trains long enough to
+    /// be disturbed.
     pub(super) fn text(self) -> String {
         let name = self.name();
         let rest = match self {

@@ -1,4 +1,4 @@
-//! One question over HTTP to a server on this machine.
+//! A GET request to a server on this machine.
 
 use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The body of the answer to `GET path`. HTTP/1.0: the answer ends with the connection and is not cut into chunks.
+/// The body of the response to `GET path`. With HTTP/1.0 the response ends with the connection and is not chunked.
 pub(super) fn get(port: u16, path: &str) -> Result<String> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let asking = || format!("http://{address}{path}");
@@ -18,7 +18,7 @@ pub(super) fn get(port: u16, path: &str) -> Result<String> {
     stream.read_to_end(&mut answer).with_context(asking)?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let Some((head, body)) = answer.split_once("\r\n\r\n") else {
-        bail!("{}: expected an answer with a head, found {} bytes without", asking(), answer.len())
+        bail!("{}: expected a response with headers, found {} bytes without", asking(), answer.len())
     };
     let status = head.lines().next().unwrap_or_default();
     if !status.contains(" 200 ") {
@@ -27,7 +27,7 @@ pub(super) fn get(port: u16, path: &str) -> Result<String> {
     Ok(body.to_owned())
 }
 
-/// `text` as it may stand behind `?query=`.
+/// Encodes `text` for use after `?query=`.
 pub(super) fn encoded(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
     text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()

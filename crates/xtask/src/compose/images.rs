@@ -1,5 +1,5 @@
-//! The images that the stack's images are built from: those of the public registry, or, where it cannot be reached, a Debian made
-//! by debootstrap and this machine's own toolchain.
+//! The base images of the stack: from the public registry or, if it cannot be reached, a Debian made by debootstrap
+//! and this machine's own toolchain.
 
 use crate::environment::Environment;
 use crate::process::{self, Deadline};
@@ -22,7 +22,7 @@ const TOOLCHAIN: &str = "stentor-local-toolchain";
 const RUST: &str = "stentor-local-rust";
 const PROMETHEUS: &str = "stentor-local-prometheus";
 
-/// Finds or makes them.
+/// Finds or makes the images.
 pub(super) fn make(environment: &Environment) -> Result<Images> {
     let public = Images {
         base: "debian:bookworm-slim".into(),
@@ -35,7 +35,7 @@ pub(super) fn make(environment: &Environment) -> Result<Images> {
     {
         return Ok(public);
     }
-    eprintln!("no images can be pulled: a Debian is made by debootstrap, with this machine's toolchain");
+    eprintln!("no images can be pulled; making a Debian with debootstrap and this machine's toolchain");
     if !is_there(BASE) {
         debian(environment)?;
     }
@@ -62,7 +62,8 @@ fn pull(image: &str) -> bool {
     process::run(Command::new("docker").args(["pull", "--quiet", image]), Deadline::minutes(10)).is_ok()
 }
 
-/// As small as Debian's own slim image. A machine that trusts authorities of its own (a proxy's, say) has them in the image too.
+/// A Debian as small as its own slim image. CAs that this machine trusts in addition (of a proxy, for example) are
+/// also in the image.
 fn debian(environment: &Environment) -> Result<()> {
     ensure!(
         process::is_there("debootstrap"),
@@ -90,13 +91,13 @@ fn debian(environment: &Environment) -> Result<()> {
     remove_folder(&folder)
 }
 
-/// This machine's Rust, documentation left out.
+/// This machine's Rust, without documentation.
 fn toolchain() -> Result<()> {
     let root = process::output(Command::new("rustc").args(["--print", "sysroot"]))?;
     import(&PathBuf::from(root.trim()), &["--exclude=./share", "--exclude=./etc"], TOOLCHAIN)
 }
 
-/// An image of a folder's contents.
+/// Makes an image of a folder's content.
 fn import(folder: &Path, excess: &[&str], image: &str) -> Result<()> {
     let mut pack = Command::new("tar");
     pack.arg("--directory").arg(folder).args(excess).args(["--create", "."]).stdout(Stdio::piped());
@@ -112,7 +113,7 @@ fn import(folder: &Path, excess: &[&str], image: &str) -> Result<()> {
     Ok(())
 }
 
-/// An image of a few lines without files.
+/// Builds an image from a Dockerfile without other files.
 fn build(image: &str, dockerfile: &str) -> Result<()> {
     let mut command = Command::new("docker");
     command.args(["build", "--quiet", "--tag", image, "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
@@ -133,7 +134,7 @@ mod tests {
         include_str!("../../../../deploy/docker/teacher-labeler.Dockerfile"),
     ];
 
-    /// Docker does a step once for all where everything up to it is the same.
+    /// Docker does a step only once if everything before it is the same.
     #[test]
     fn all_programs_are_compiled_by_the_same_steps() {
         let steps = PROGRAMS.map(|file| {

@@ -1,6 +1,7 @@
-//! `cargo xtask compose-test`: the small corpus through the compose stack, on a real Docker engine. Teacher, labels and student are
-//! trained by containers over TLS on an S3 server; meanwhile strangers are turned away, a worker is killed, another one's network
-//! cut, and the strategy changed; and Prometheus is asked what the dashboards would show.
+//! `cargo xtask compose-test`: the small corpus in the compose stack, on a real Docker engine. Containers train
+//! teacher and student and make labels, over TLS and with an S3 server. Meanwhile unauthorised callers are refused, a
+//! worker is killed, another one's network is cut, and the strategy is changed. Prometheus is queried for the data of
+//! the dashboards.
 
 mod coordinator;
 mod dashboards;
@@ -23,20 +24,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// What to keep.
+/// Options of the test.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// File for the figures.
+    /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Leave the stack and its data as they are at the end, to look around.
+    /// Leave the stack and its data at the end, for inspection.
     #[arg(long)]
     keep: bool,
 }
 
-/// Longest that one training may take.
+/// Maximum duration of one training run.
 const TRAINING: Duration = Duration::from_secs(20 * 60);
-/// Of the corpus.
+/// The bucket for the corpus.
 const BUCKET: &str = "s3://stentor";
 
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
@@ -56,7 +57,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     let sizes = stack.image_megabytes()?;
     let program = stack.front_door(&folder)?;
 
-    progress::step("the S3 server", || stack.up(&["s3", "certificates"], 0))?;
+    progress::step("start the S3 server", || stack.up(&["s3", "certificates"], 0))?;
     progress::step("prepare the small corpus into the S3 server", || {
         let mut command = stentor(&program, "prepare");
         command.arg("--corpus").arg(environment.corpora().join("asterisk"));
@@ -109,17 +110,17 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     audited.context("the student's ledger")?;
     ensure!(survived.kill, "the killed worker did not come back");
     ensure!(survived.cut, "the worker that was cut off did not come back");
-    // That every panel can show something is the tests' business.
+    // Other tests check that every panel can show data.
     let failed = panels.failed();
     ensure!(failed.is_empty(), "panels without data: {}", failed.join("; "));
     ensure!(alerts.tested == alerts.all, "{} of {} alerts are tested", alerts.tested, alerts.all);
     Ok(())
 }
 
-/// Of the student.
+/// Number of workers of the student.
 const WORKERS: u32 = 3;
 
-/// The front door on this machine, with the stack's S3 server as its store.
+/// The program `stentor` on this machine, with the stack's S3 server as its store.
 fn stentor(program: &Path, subcommand: &str) -> Command {
     let mut command = Command::new(program);
     command.arg(subcommand).envs(stack::OBJECTS).env("STENTOR_LOG", "warn");

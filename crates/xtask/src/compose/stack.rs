@@ -1,4 +1,4 @@
-//! The compose stack under test: `docker compose` v2 or `docker-compose` 1.29, whichever is there.
+//! The compose stack under test: `docker compose` v2 or `docker-compose` 1.29, whichever is installed.
 
 use super::experiment::Training;
 use super::images::Images;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// What this machine needs to reach the stack's S3 server. The key is compose.yaml's own default.
+/// The environment in which this machine reaches the stack's S3 server. The key is the default of compose.yaml.
 pub(super) const OBJECTS: [(&str, &str); 5] = [
     ("AWS_ENDPOINT", "http://127.0.0.1:9000"),
     ("AWS_ALLOW_HTTP", "true"),
@@ -19,12 +19,12 @@ pub(super) const OBJECTS: [(&str, &str); 5] = [
     ("AWS_SECRET_ACCESS_KEY", "not-a-secret-on-loopback"),
 ];
 
-/// Of containers, networks and volumes.
+/// Name of the compose project, for containers, networks and volumes.
 const PROJECT: &str = "stentor-compose-test";
-/// Programs of the stack with an image of their own.
+/// Programs of the stack with their own image.
 const PROGRAMS: [&str; 4] = ["s3", "coordinator", "worker", "teacher-labeler"];
 
-/// The stack; taken down with its data when dropped.
+/// The stack; it is removed with its data when dropped.
 pub(super) struct Stack {
     file: PathBuf,
     environment: Vec<(&'static str, String)>,
@@ -37,7 +37,7 @@ pub(super) struct Ended {
     code: i64,
 }
 
-/// Fails, with docker's own words, where there is no engine.
+/// Fails with docker's own message if there is no engine.
 pub(super) fn engine() -> Result<()> {
     process::output(Command::new("docker").args(["info", "--format", "{{.ServerVersion}}"])).map(drop)?;
     compose().map(drop)
@@ -71,12 +71,13 @@ impl Stack {
                 ("BASE_IMAGE", images.base.clone()),
                 ("RUST_IMAGE", images.rust.clone()),
                 ("PROMETHEUS_IMAGE", images.prometheus.clone()),
-                // Its second of work takes half a minute then, in which Prometheus looks at it several times.
+                // With this limit the labeler's second of work takes half a minute, in which Prometheus scrapes it
+                // several times.
                 ("STENTOR_LABELER_CPUS", "0.04".to_owned()),
             ],
             keep,
         };
-        // What a run that was cut off has left.
+        // Remove what an interrupted test has left.
         stack.down()?;
         Ok(stack)
     }
@@ -86,7 +87,7 @@ impl Stack {
         process::run(command.args(PROGRAMS), Deadline::minutes(90))
     }
 
-    /// Megabytes of each program's image, its base included.
+    /// Size of each program's image in megabytes, including its base.
     pub(super) fn image_megabytes(&self) -> Result<Value> {
         let mut sizes = Map::new();
         for program in PROGRAMS {
@@ -99,7 +100,8 @@ impl Stack {
         Ok(Value::Object(sizes))
     }
 
-    /// Takes `stentor` out of its image, for this machine to bring data and to look at runs. Nothing is compiled for it again.
+    /// Copies `stentor` out of its image, to write data and inspect runs from this machine. So it need not be compiled
+    /// again.
     pub(super) fn front_door(&self, folder: &Path) -> Result<PathBuf> {
         let container = process::output(Command::new("docker").args(["create", "stentor-coordinator"]))?;
         let (container, program) = (container.trim(), folder.join("stentor"));
@@ -109,7 +111,7 @@ impl Stack {
         copied.map(|_| program)
     }
 
-    /// Starts services and what they depend on; `workers` above 0 is how many containers of `worker`.
+    /// Starts services and their dependencies; `workers` above 0 is the number of containers of `worker`.
     pub(super) fn up(&self, services: &[&str], workers: u32) -> Result<()> {
         let mut command = self.compose(&["--profile", "label", "up", "--detach"])?;
         if workers > 0 {
@@ -118,7 +120,7 @@ impl Stack {
         process::run(command.args(services), Deadline::minutes(5))
     }
 
-    /// Starts a training; seconds from the start until its first round has closed.
+    /// Starts a training run; returns the seconds from the start until its first round has closed.
     pub(super) fn train(&self, training: Training, workers: u32) -> Result<f64> {
         let started = Instant::now();
         let mut command = self.compose(&["up", "--detach", "--scale", &format!("worker={workers}")])?;
@@ -148,7 +150,7 @@ impl Stack {
         }
     }
 
-    /// Ids of a service's containers, ended ones included.
+    /// Ids of a service's containers, including ended ones.
     pub(super) fn containers(&self, service: &str) -> Result<Vec<String>> {
         let label = |key: &str, value: &str| format!("label=com.docker.compose.{key}={value}");
         let mut list = Command::new("docker");
@@ -157,8 +159,8 @@ impl Stack {
         Ok(ids.split_whitespace().map(ToOwned::to_owned).collect())
     }
 
-    /// Kills a container's first process as the kernel would. `docker kill` counts as the owner's wish, after which nothing is
-    /// started again.
+    /// Kills a container's first process as the kernel would. After `docker kill`, Docker would assume that the owner
+    /// wants it stopped, and not start it again.
     pub(super) fn kill(&self, container: &str) -> Result<()> {
         let id = inspect(container, "{{.State.Pid}}")?;
         process::run(Command::new("kill").args(["-KILL", id.trim()]), Deadline::minutes(1))
@@ -169,7 +171,7 @@ impl Stack {
         process::run(command.args(["network", "disconnect", &network(), container]), Deadline::minutes(1))
     }
 
-    /// Heals what [`Stack::disconnect`] cut; the service's name leads to the container again.
+    /// Restores what [`Stack::disconnect`] cut; the service's name resolves to the container again.
     pub(super) fn connect(&self, container: &str, service: &str) -> Result<()> {
         let mut command = Command::new("docker");
         command.args(["network", "connect", "--alias", service, &network(), container]);
@@ -192,9 +194,9 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         if self.keep {
-            eprintln!("the stack `{PROJECT}` is left as it is");
+            eprintln!("the stack `{PROJECT}` was not removed");
         } else if let Err(error) = self.down() {
-            eprintln!("the stack `{PROJECT}` could not be taken down: {error:#}");
+            eprintln!("the stack `{PROJECT}` could not be removed: {error:#}");
         }
     }
 }

@@ -12,7 +12,7 @@ const SOUNDS: &str = "usr/share/asterisk/sounds/en_US_f_Allison";
 const TEXTS: &str = "usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz";
 const SPEAKER: &str = "allison";
 
-/// Makes the data directory of the package with the sounds and the package with the texts. The WAV files stay where
+/// Makes the data directory from the package with the sounds and the package with the texts. The WAV files stay where
 /// they are.
 pub(crate) fn convert(packages: &[PathBuf], destination: Destination<'_>) -> Result<Summary> {
     let [sounds, texts] = packages else {
@@ -33,7 +33,7 @@ pub(crate) fn convert(packages: &[PathBuf], destination: Destination<'_>) -> Res
     Ok(summary)
 }
 
-/// Lines `name: text`; those that start with `;` are remarks.
+/// Parses lines `name: text`; lines that start with `;` are comments.
 fn texts_by_name(content: &str) -> BTreeMap<String, String> {
     let lines = content.lines().filter(|line| !line.starts_with(';'));
     lines
@@ -51,7 +51,7 @@ fn utterances(
     let mut utterances = Vec::new();
     for (name, audio) in files {
         let text = texts.get(&name).map(|text| spoken(text));
-        // Beeps and silence: all of the text is a remark.
+        // Beeps and silence: the whole text is a comment.
         if let Some(text) = &text
             && normalise::words(text).is_none()
         {
@@ -63,7 +63,7 @@ fn utterances(
         summary.annotated += usize::from(words.is_some());
         vocabulary.extend(words.iter().flat_map(|words| words.split(' ').map(str::to_owned)));
         let id = format!("{SPEAKER}-{}", name.replace('/', "_").to_lowercase());
-        // One voice: to split by speaker would put everything in one part, so each prompt is a group.
+        // There is only one voice: splitting by speaker would put everything into one part, so each prompt is a group.
         utterances.push(Utterance { group: id.clone(), id, speaker: SPEAKER.to_owned(), audio, text: words });
     }
     summary.utterances = utterances.len();
@@ -71,18 +71,19 @@ fn utterances(
     (utterances, summary)
 }
 
-/// The keys of a telephone are written as signs and spoken as words.
+/// Replaces the signs of a telephone's keys by the words that are spoken.
 fn spoken(text: &str) -> String {
     text.replace('*', " star ").replace('#', " pound ")
 }
 
-/// All WAV files below a folder, by their path without extension.
+/// All WAV files in a folder and below, by their path without extension.
 fn find_sounds(root: &Path, folder: &Path, found: &mut BTreeMap<String, PathBuf>) -> Result<()> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
         let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
         let path = entry.path();
-        let kind = entry.file_type().with_context(|| format!("cannot look at {}", path.display()))?;
+        let kind =
+            entry.file_type().with_context(|| format!("cannot read the type of {}", path.display()))?;
         if kind.is_dir() {
             find_sounds(root, &path, found)?;
         } else if path.extension().is_some_and(|extension| extension == "wav") {

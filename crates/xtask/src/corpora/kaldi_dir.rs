@@ -3,16 +3,16 @@
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 
-/// One line of each file.
+/// An utterance: one line of each file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Utterance {
-    /// Unique; starts with the speaker, so that sorting by utterance sorts by speaker too, as Kaldi's tools expect.
+    /// Unique; begins with the speaker, so that sorting by utterance also sorts by speaker, as Kaldi's tools expect.
     pub(super) id: String,
     pub(super) speaker: String,
     /// Utterances of one group stay together when data is split.
     pub(super) group: String,
     pub(super) audio: PathBuf,
-    /// Normalised words; an utterance without is unannotated.
+    /// Normalised words; `None` for an unannotated utterance.
     pub(super) text: Option<String>,
 }
 

@@ -1,6 +1,7 @@
-//! Readers of corpora. Each makes a Kaldi-style data directory of what its Debian packages hold.
+//! Readers of corpora. Each makes a Kaldi-style data directory from the content of Debian packages.
 //!
-//! A reader is told where the directory is being built and where it will stand: files name each other by the latter.
+//! A reader gets the folder in which the directory is built, and its final place, which the paths in the files begin
+//! with.
 
 pub(crate) mod asterisk;
 mod kaldi_dir;
@@ -14,26 +15,26 @@ use std::path::Path;
 pub(crate) struct Destination<'a> {
     /// The folder to fill.
     pub(crate) partial: &'a Path,
-    /// The folder's place once it is whole: paths in `wav.scp` start with it.
+    /// The folder's final place: paths in `wav.scp` begin with it.
     pub(crate) place: &'a Path,
 }
 
-/// What a reader found.
+/// What a reader has found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
     /// Recordings in the source.
     pub(crate) clips: usize,
-    /// Those that the source gives words for.
+    /// Recordings with a text in the source.
     pub(crate) with_text: usize,
     /// Distinct words after normalisation.
     pub(crate) distinct_words: usize,
-    /// Recordings of sounds, not of speech: left out.
+    /// Recordings of sounds other than speech: left out.
     pub(crate) effects: usize,
-    /// Recordings with several different texts: kept, as unannotated.
+    /// Recordings with several different texts: kept as unannotated.
     pub(crate) ambiguous: usize,
     /// Utterances in the data directory.
     pub(crate) utterances: usize,
-    /// Utterances with words left after normalisation, which takes stage directions such as `(sigh)` away.
+    /// Utterances with words left after normalisation, which removes stage directions such as `(sigh)`.
     pub(crate) annotated: usize,
 }
 

@@ -1,14 +1,14 @@
-//! Texts as the aligner's dictionary has them: lower case, numbers spelt out, no punctuation.
+//! Converts texts to the form of the aligner's dictionary: lower case, numbers in words, no punctuation.
 //!
 //! The rules, in their order:
-//! 1. What stands in brackets `(…)`, `[…]`, `<…>` is a stage direction, not speech: taken away.
-//! 2. `.` between digits is `point`, `,` between digits is nothing; every other character that is neither a letter, a
-//!    digit nor an apostrophe separates words. Letters and digits side by side are separate words.
-//! 3. Numbers are spelt in words: cardinals; ordinals where `st`, `nd`, `rd` or `th` follows; 1100 to 1999 as years are
-//!    read (`nineteen forty eight`); decades where `s` or `'s` follows (`nineteen forties`).
-//! 4. Lower case. Apostrophes stay where they touch a letter; the aligner drops those that its dictionary does not know.
+//! 1. Text in brackets `(…)`, `[…]`, `<…>` is a stage direction, not speech, and is removed.
+//! 2. `.` between digits becomes `point`, `,` between digits is removed; every other character that is neither a
+//!    letter, a digit nor an apostrophe separates words. Adjacent letters and digits are separate words.
+//! 3. Numbers are written in words: as cardinals; as ordinals if `st`, `nd`, `rd` or `th` follows; 1100 to 1999 as
+//!    years are read (`nineteen forty eight`); as decades if `s` or `'s` follows (`nineteen forties`).
+//! 4. Lower case. Apostrophes next to a letter are kept; the aligner drops those that its dictionary does not contain.
 
-/// The words of a text, blank-separated; none where nothing speakable is left.
+/// The words of a text, separated by blanks; `None` if none is left.
 pub(super) fn words(text: &str) -> Option<String> {
     let mut words = Vec::new();
     for token in tokens(&without_stage_directions(text)) {
@@ -26,7 +26,7 @@ enum Token {
     Number { digits: String, suffix: Suffix },
 }
 
-/// What follows a number without a blank.
+/// The suffix of a number without a blank before it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Suffix {
     None,
@@ -80,7 +80,7 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// The suffix at the start of what follows a number, and its length in characters.
+/// The suffix at the start of `rest`, and its length in characters.
 fn suffix(rest: &[char]) -> (Suffix, usize) {
     let letters: String = rest.iter().take_while(|c| c.is_alphabetic() || **c == '\'').collect();
     match letters.as_str() {

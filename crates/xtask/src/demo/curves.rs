@@ -1,4 +1,5 @@
-//! Learning curves out of a run's event log: JSON lines in `events/`, in files whose sorted names are the order of time.
+//! Learning curves from a run's event log: JSON lines in `events/`, in files whose sorted names are in chronological
+//! order.
 
 use super::density::Sent;
 use anyhow::{Context, Result};
@@ -6,31 +7,31 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Points of a training curve; more could not be told apart on a screen.
+/// Maximum number of points of a training curve; more could not be distinguished on a screen.
 const POINTS: usize = 120;
 
 /// The curves of one run: committed frames and value.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Curves {
-    /// Frame error on dev, percent.
+    /// Dev frame error, in percent.
     pub(crate) dev: Vec<(f64, f64)>,
-    /// Loss per source of data, nats a frame, averaged over stretches.
+    /// Loss by source, nats per frame, averaged over stretches of rounds.
     pub(crate) loss: BTreeMap<String, Vec<(f64, f64)>>,
-    /// What `loss` is averaged from, per source: every round that computed something.
+    /// All rounds with frames, by source, from which `loss` is averaged.
     pub(crate) rounds: BTreeMap<String, Vec<Round>>,
-    /// What went up in all rounds, those that a fall back made void too.
+    /// Contributions of all rounds, including those that a fall-back made void.
     pub(crate) sent: Sent,
-    /// The part of it that went up as signs.
+    /// The contributions among them that were sent as signs.
     pub(crate) signs: Sent,
 }
 
-/// A round, as far as its loss goes.
+/// The loss of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub(crate) struct Round {
     pub(crate) committed_frames: f64,
-    /// Of this round: the weight of its loss.
+    /// Frames of this round: the weight of its loss.
     pub(crate) frames: f64,
-    /// Nats a frame.
+    /// Nats per frame.
     pub(crate) loss: f64,
 }
 
@@ -58,12 +59,12 @@ enum Event {
     Other,
 }
 
-/// How a round's contributions were coded, as far as it matters here.
+/// The encoding of a round's contributions, as far as it is needed here.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Encoding {
     Threshold,
-    /// Deltas of a block.
+    /// The differences of a block.
     Block {
         deltas: Deltas,
     },
@@ -94,7 +95,7 @@ struct OfSource {
     loss: f64,
 }
 
-/// Reads the curves of the run in `folder`; a run without events has none.
+/// Reads the curves of the run in `folder`; without events they are empty.
 pub(crate) fn read(folder: &Path) -> Result<Curves> {
     let events = folder.join("events");
     let Ok(entries) = std::fs::read_dir(&events) else { return Ok(Curves::default()) };
@@ -109,7 +110,7 @@ pub(crate) fn read(folder: &Path) -> Result<Curves> {
             std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         for (number, line) in text.lines().enumerate() {
             let event = serde_json::from_str(line)
-                .with_context(|| format!("line {} of {} is no event", number + 1, file.display()))?;
+                .with_context(|| format!("line {} of {} is not an event", number + 1, file.display()))?;
             curves.add(event);
         }
     }
@@ -126,7 +127,7 @@ impl Curves {
             }
         }
         match event {
-            // Groups of workers met between two batches: nothing was computed, so the loss says nothing.
+            // A group exchange between two batches: nothing was computed, so there is no loss.
             Event::Round { round, .. } if round.frames == 0.0 => {}
             Event::Round { source, round, by_source, .. } => {
                 let Round { committed_frames, frames, loss } = round;
@@ -150,14 +151,14 @@ impl Curves {
     }
 }
 
-/// After a fall back to a checkpoint training comes by the same frames again: what was there before is void.
+/// Removes points after `frames`: after a fall-back, training repeats these frames, and the earlier points are void.
 fn forget_after<T>(points: &mut Vec<T>, frames: f64, at: fn(&T) -> f64) {
     while points.last().is_some_and(|last| at(last) >= frames) {
         points.pop();
     }
 }
 
-/// Means over stretches of equally many rounds, each at the middle of its rounds.
+/// Means over stretches with the same number of rounds, each at the midpoint of its rounds.
 fn thinned(rounds: &[Round]) -> Vec<(f64, f64)> {
     let stretch = rounds.len().div_ceil(POINTS).max(1);
     let middle = |rounds: &[Round]| {
@@ -166,7 +167,7 @@ fn thinned(rounds: &[Round]) -> Vec<(f64, f64)> {
     rounds.chunks(stretch).filter_map(|rounds| Some((middle(rounds), mean_loss(rounds)?))).collect()
 }
 
-/// Loss of all frames of these rounds together, nats a frame; none of nothing.
+/// Loss over all frames of these rounds, nats per frame; `None` without frames.
 pub(crate) fn mean_loss<'a>(rounds: impl IntoIterator<Item = &'a Round>) -> Option<f64> {
     let add =
         |(sum, frames): (f64, f64), round: &Round| (sum + round.loss * round.frames, frames + round.frames);

@@ -1,4 +1,5 @@
-//! How much of a model each exchange of a run sent: values sent, from its event log, over contributors and parameters.
+//! The share of a model that each exchange of a run sent: values sent, from its event log, divided by contributors and
+//! parameters.
 
 use super::summaries;
 use anyhow::{Context, Result, ensure};
@@ -6,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Values that a worker sent in an exchange, share of the parameters; means over all contributions of a run.
+/// Values that a worker sent in an exchange, as a share of the parameters; means over all contributions of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Density {
-    /// Of all exchanges, the dense ones of a warm-up too; nothing for a run without a log.
+    /// For all exchanges, including the dense ones of a warm-up; `None` for a run without a log.
     #[serde(default)]
     pub(crate) density: Option<f64>,
-    /// Of those that sent signs; nothing where none did.
+    /// For the exchanges that sent signs; `None` if none did.
     #[serde(default)]
     pub(crate) density_of_signs: Option<f64>,
 }
 
-/// Contributions and the values in them.
+/// Number of contributions and of the values in them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) contributions: u64,
@@ -36,7 +37,8 @@ impl Sent {
 }
 
 impl Density {
-    /// Of `all` contributions, of which `signs` were coded as such, to a model of `parameters` values.
+    /// The densities of `all` contributions, and of those among them that were sent as `signs`, for a model with
+    /// `parameters` values.
     fn of(all: Sent, signs: Sent, parameters: u64) -> Self {
         Self { density: all.share(parameters), density_of_signs: signs.share(parameters) }
     }
@@ -70,7 +72,7 @@ struct Tensor {
     shape: Vec<u64>,
 }
 
-/// Values of the model that the run deploys, from the header of its safetensors file: eight bytes of length, then JSON.
+/// Number of values of the run's result, from the header of its safetensors file: eight bytes of length, then JSON.
 fn parameters(run: &Path) -> Result<u64> {
     let deployed: Final = summaries::read(&run.join("final.json"))?;
     let file = run.join("checkpoints").join(deployed.checkpoint).join("model.safetensors");

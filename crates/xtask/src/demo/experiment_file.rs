@@ -1,14 +1,14 @@
-//! The experiment files that the demo and `bench convergence` write: what a user would write by hand, and may edit and run
-//! again.
+//! The experiment files that the demo and `bench convergence` write. A user could write them by hand, and may edit and
+//! run them again.
 
 use super::recipe::{Bmuf, Gtc, Recipe, Training};
 use std::fmt::Write;
 
-/// A model that the demo trains. Its name is that of its folder, its experiment file and its row in the table.
+/// A model that the demo trains. Its name is used for its folder, its experiment file and its row in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum System {
     Teacher,
-    /// A student on annotated data alone.
+    /// A student trained on annotated data only.
     Annotated,
     Gtc,
     Bmuf,
@@ -36,7 +36,7 @@ impl System {
         }
     }
 
-    /// Whether the teacher's labels take part.
+    /// Whether the model is also trained on the teacher's labels.
     pub(crate) fn is_semi_supervised(self) -> bool {
         matches!(self, System::Gtc | System::Bmuf | System::Dense)
     }
@@ -49,7 +49,7 @@ impl System {
         }
     }
 
-    /// A few words for the table.
+    /// A short description for the table.
     pub(crate) fn description(self, recipe: &Recipe) -> String {
         let Training { layers, width, bidirectional, .. } = self.training(recipe);
         let family = if *bidirectional { "bidirectional LSTM" } else { "LSTM" };
@@ -58,26 +58,26 @@ impl System {
     }
 }
 
-/// All that a file says.
+/// The content of an experiment file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Contents<'a> {
-    /// Of the run, its folder and its file.
+    /// Name of the run, its folder and its file.
     pub(crate) name: &'a str,
     pub(crate) seed: u64,
-    /// The folder of the parts `annotated`, `dev` and `unannotated`; relative to the file, or absolute.
+    /// The folder of the sets `annotated`, `dev` and `unannotated`; relative to the file, or absolute.
     pub(crate) data: &'a str,
-    /// The folder of the teacher's labels, if they take part.
+    /// The folder of the teacher's labels, if they are used.
     pub(crate) labels: Option<&'a str>,
     pub(crate) training: &'a Training,
     pub(crate) strategy: &'a str,
     pub(crate) gtc: Gtc,
     pub(crate) bmuf: Bmuf,
-    /// Most workers of a group where two tiers exchange.
+    /// Maximum number of workers of a group, with two tiers.
     pub(crate) group: Option<u32>,
     pub(crate) workers: u32,
 }
 
-/// The file for a system. Folders are relative to the file: `../data` and, beside it, the labels.
+/// The experiment file for a system. Folders are relative to the file: `../data` and, beside it, the labels.
 pub(crate) fn toml(system: System, recipe: &Recipe, seed: u64, workers: u32) -> String {
     text(&Contents {
         name: system.name(),
@@ -93,7 +93,7 @@ pub(crate) fn toml(system: System, recipe: &Recipe, seed: u64, workers: u32) -> 
     })
 }
 
-/// The file with these contents.
+/// The text of the file.
 pub(crate) fn text(contents: &Contents<'_>) -> String {
     let Contents { name, seed, data, labels, training, strategy, gtc, bmuf, group, workers } = *contents;
     let machine_labeled = labels

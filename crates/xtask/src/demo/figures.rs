@@ -1,4 +1,4 @@
-//! What a demo came to: the JSON of `--json`, from what each program wrote.
+//! The results of a demo, written by `--json`, from the output of each program.
 
 use super::density::Density;
 use super::experiment_file::System;
@@ -7,7 +7,7 @@ use super::test_set::PrepareSummary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The figures of a demo: means over the seeds, and each seed's own.
+/// The figures of a demo: means over the seeds, and those of each seed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figures {
     pub(crate) teacher: Rates,
@@ -15,25 +15,25 @@ pub(crate) struct Figures {
     pub(crate) labels: Labels,
     pub(crate) seconds: Seconds,
     pub(crate) peak_rss_mb: PeakMemory,
-    /// Utterances meant for the test set that are not in it, by reason.
+    /// Utterances that were meant for the test set and are not in it, by reason.
     #[serde(default)]
     pub(crate) test_left_out: BTreeMap<String, u64>,
-    /// Share of the test set's time by speakers who are heard in training too; nothing where it is not known.
+    /// Share of the test set's time with speakers who also occur in training; `None` if unknown.
     #[serde(default)]
     pub(crate) test_heard_in_training: Option<f64>,
-    /// Each seed's figures; empty within a seed.
+    /// The figures of each seed; empty within a seed's figures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) seeds: Vec<Figures>,
 }
 
-/// Error rates on the test set, percent.
+/// Error rates on the test set, in percent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Rates {
-    /// Frames, silence included.
+    /// Of frames, including silence.
     pub(crate) fer: f64,
-    /// Frames of speech.
+    /// Of frames of speech.
     pub(crate) fer_speech: f64,
-    /// Phones.
+    /// Of phones.
     pub(crate) per: f64,
 }
 
@@ -45,12 +45,12 @@ pub(crate) struct Students {
     pub(crate) dense: Student,
 }
 
-/// A student with the cost of its exchange.
+/// A student, with the cost of its exchange.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Student {
     #[serde(flatten)]
     pub(crate) rates: Rates,
-    /// Sent and received by all workers, per frame trained on.
+    /// Bytes sent and received by all workers, per frame trained on.
     pub(crate) bytes_per_frame: f64,
     #[serde(flatten)]
     pub(crate) density: Density,
@@ -62,7 +62,7 @@ pub(crate) struct Labels {
     pub(crate) frames_per_s: f64,
 }
 
-/// Wall-clock time of each stage.
+/// Wall-clock time of each stage, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Seconds {
     pub(crate) prepare: f64,
@@ -71,7 +71,7 @@ pub(crate) struct Seconds {
     pub(crate) students: f64,
 }
 
-/// Highest resident memory of a program in any run.
+/// Peak resident memory of each program in any run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PeakMemory {
     pub(crate) coordinator: f64,
@@ -86,11 +86,11 @@ pub(crate) struct Trained {
     pub(crate) train: TrainSummary,
     pub(crate) evaluation: Evaluation,
     pub(crate) density: Density,
-    /// Wall-clock time of the whole training command.
+    /// Wall-clock time of the whole training command, in seconds.
     pub(crate) seconds: f64,
 }
 
-/// One seed's run.
+/// The run of one seed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SeedRun {
     pub(crate) seed: u64,
@@ -145,7 +145,7 @@ impl SeedRun {
     }
 }
 
-/// Means over the seeds (memory: maxima), with each seed's own figures.
+/// Means over the seeds (for memory: maxima), with the figures of each seed.
 pub(crate) fn figures(runs: &[SeedRun], prepare_seconds: f64, prepared: &PrepareSummary) -> Figures {
     let seeds: Vec<Figures> = runs.iter().map(|run| run.figures(prepare_seconds)).collect();
     let mean = |of: &dyn Fn(&Figures) -> f64| seeds.iter().map(of).sum::<f64>() / seeds.len().max(1) as f64;

@@ -1,5 +1,6 @@
-//! What of a demo is done already. Each step leaves a marker with all that its result depends on; a step whose marker
-//! says the same is not done again, and one that depends on a step done anew is done anew too.
+//! Records which steps of a demo are done. Each step leaves a marker that contains everything that its result depends
+//! on. A step with an equal marker is not repeated; if a step is repeated, the steps that depend on it are repeated,
+//! too.
 
 use crate::progress;
 use crate::setup::{create_folder, remove_folder};
@@ -19,34 +20,34 @@ pub(crate) struct Journal {
 struct Marker {
     /// Command line, files and earlier steps that the result depends on.
     inputs: String,
-    /// None while the step is being done.
+    /// `None` while the step is running.
     done: Option<Done>,
 }
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Done {
-    /// Its time; of the last part only, if it was interrupted.
+    /// Its duration; if it was interrupted, the duration of its last part only.
     pub(crate) seconds: f64,
-    /// Tells this time of doing it from others.
+    /// Distinguishes this execution of the step from others.
     pub(crate) token: u64,
 }
 
-/// What is left of an interrupted step.
+/// How to handle what an interrupted step has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leftovers {
-    /// The program goes on from them.
+    /// The program continues with it.
     Resume,
-    /// The program starts with nothing.
+    /// The program must start without it.
     Discard,
 }
 
-/// A step to be done, or known to be done.
+/// A step that is to be done, or is done already.
 #[derive(Debug)]
 pub(crate) struct Step<'a> {
-    /// For people and for the marker's file name.
+    /// Name for people, and for the marker's file name.
     pub(crate) name: &'a str,
-    /// All that its result depends on.
+    /// Everything that its result depends on.
     pub(crate) inputs: String,
     /// What it writes.
     pub(crate) output: &'a Path,
@@ -60,25 +61,25 @@ impl Journal {
         let is_empty = || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
         ensure!(
             !folder.exists() || markers.is_dir() || is_empty(),
-            "{} holds something else than a demo; name another folder with --out",
+            "{} contains something other than a demo; name another folder with --out",
             folder.display()
         );
         create_folder(&markers)?;
         Ok(Self { folder: markers })
     }
 
-    /// Does a step unless its marker says that it is done.
+    /// Runs a step unless its marker says that it is done.
     pub(crate) fn step(&self, step: &Step<'_>, work: impl FnOnce() -> Result<()>) -> Result<Done> {
         let path = self.folder.join(format!("{}.json", step.name.replace([' ', '/'], "-")));
         let marker = read(&path).filter(|marker| marker.inputs == step.inputs);
         let is_there = step.output.exists();
         match marker {
             Some(Marker { done: Some(done), .. }) if is_there => {
-                eprintln!("\n── {}: was done already", step.name);
+                eprintln!("\n── {}: done already", step.name);
                 return Ok(done);
             }
             Some(Marker { done: None, .. }) if is_there && step.leftovers == Leftovers::Resume => {
-                eprintln!("\n── {}: was interrupted; its time will be that of the rest", step.name);
+                eprintln!("\n── {}: was interrupted; its time will be that of the remaining part", step.name);
             }
             _ => discard(step.output)?,
         }
@@ -92,7 +93,7 @@ impl Journal {
     }
 }
 
-/// A marker that cannot be read counts as none: the step is done again.
+/// A marker that cannot be read counts as missing: the step is done again.
 fn read(path: &Path) -> Option<Marker> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
@@ -131,7 +132,7 @@ mod tests {
             self.home.path().join("demo/out")
         }
 
-        /// One run: the step appends a line to a file in its output folder, then ends well or not.
+        /// One run: the step appends a line to a file in its output folder, then succeeds or fails.
         fn run(&self, inputs: &str, leftovers: Leftovers, is_killed: bool) -> Result<Done> {
             let journal = Journal::open(&self.home.path().join("demo")).unwrap();
             let output = self.output();

@@ -1,5 +1,6 @@
-//! `cargo xtask demo`: the main job, end to end, on real recorded speech. Every step is one command of `stentor`, shown as
-//! it is run; this only decides which ones, keeps what is done, and collects the figures.
+//! `cargo xtask demo`: the main job, end to end, on real recorded speech. Every step is one command of `stentor`,
+//! which is printed when it runs. This module only decides which commands to run, keeps finished results, and collects
+//! the figures.
 
 pub(crate) mod curves;
 pub(crate) mod density;
@@ -35,14 +36,14 @@ use std::time::Instant;
 use summaries::{Evaluation, LabelSummary, TrainSummary};
 use test_set::PrepareSummary;
 
-/// Above this frame error rate, percent, a model of the quick demo has not learned: always saying "silence" gives 87,
-/// and a run that went well below 40.
+/// A model of the quick demo with a frame error rate above this, in percent, has not learned: always answering
+/// "silence" gives 87, and a successful run well below 40.
 pub(crate) const QUICK_FER_BOUND: f64 = 60.0;
 
-/// The split of the data has a seed of its own: several training seeds are tested on the same data.
+/// The split of the data has a separate seed, so that several training seeds are tested on the same data.
 const SPLIT_SEED: u64 = 1;
 
-/// A demo under way.
+/// A demo that is running.
 struct Demo<'a> {
     environment: &'a Environment,
     options: &'a Options,
@@ -57,7 +58,7 @@ struct Demo<'a> {
 /// Runs the demo, prints the table and returns the figures.
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<Figures> {
     let mut parts = vec![Part::Libtorch(Accelerator::Cpu)];
-    // With alignments at hand nothing must be aligned.
+    // With given alignments no aligner is needed.
     parts.extend(options.phones.is_none().then_some(Part::Python));
     parts.extend(options.fetched_corpus());
     setup::run(environment, &parts)?;
@@ -72,7 +73,8 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<Figure
 impl<'a> Demo<'a> {
     fn new(environment: &'a Environment, options: &'a Options, programs: PathBuf) -> Result<Self> {
         let out = options.out(environment);
-        let folder = std::path::absolute(&out).with_context(|| format!("{} is no folder", out.display()))?;
+        let folder =
+            std::path::absolute(&out).with_context(|| format!("{} is not a folder", out.display()))?;
         if options.fresh && folder.join("steps").is_dir() {
             remove_folder(&folder)?;
         }
@@ -107,7 +109,7 @@ impl<'a> Demo<'a> {
         command.args(["--annotated", &annotated.unwrap_or(self.recipe.annotated).to_string()]);
         command.args(["--dev", &dev.unwrap_or(self.recipe.dev).to_string()]);
         command.args(["--test", &test.unwrap_or(self.recipe.test).to_string()]);
-        // The folder is the demo's own.
+        // The folder belongs to the demo, so it may be replaced.
         command.args(["--seed", &SPLIT_SEED.to_string(), "--replace"]);
         command.args(["--shard-frames", &self.recipe.shard_frames.to_string()]);
         command.arg("--json").arg(self.folder.join("prepare.json"));
@@ -115,7 +117,7 @@ impl<'a> Demo<'a> {
         self.step("prepare", inputs, &data, Leftovers::Resume, command)
     }
 
-    /// Everything that one seed decides: the teacher, its labels, the students.
+    /// Everything that depends on a seed: the teacher, its labels, the students.
     fn seed(&self, seed: u64, prepared: Done) -> Result<SeedRun> {
         let home = self.folder.join(format!("seed-{seed}"));
         create_folder(&home)?;
@@ -143,7 +145,7 @@ impl<'a> Demo<'a> {
             let after = if system.is_semi_supervised() { labeled } else { prepared };
             let trained = self.train(system, seed, &home, after)?;
             let (trained, done) = self.evaluate(system, seed, &home, trained, baseline)?;
-            // The first of them: all others are compared with it.
+            // The first one is the baseline that all others are compared with.
             baseline.get_or_insert(done);
             systems.push(trained);
         }
@@ -160,14 +162,14 @@ impl<'a> Demo<'a> {
         command.arg(&file).arg("--json").arg(home.join(format!("{name}.train.json")));
         let inputs = format!("{}\n{toml}\nafter {}", arguments(&command), after.token);
         let run = home.join(name);
-        // What an interrupted call has left is gone on with.
+        // Continue with what an interrupted call has left.
         if run.exists() {
             command.arg("--resume");
         }
         self.step(&format!("seed {seed} train {name}"), inputs, &run, Leftovers::Resume, command)
     }
 
-    /// Looks at the test data, once for each model.
+    /// Evaluates a model on the test data, once for each model.
     fn evaluate(
         &self,
         system: System,
@@ -248,7 +250,7 @@ impl<'a> Demo<'a> {
     fn stentor(&self, subcommand: &str) -> Command {
         let mut command = Command::new(self.programs.join("stentor"));
         command.arg(subcommand).current_dir(&self.environment.root);
-        // Progress bars and tables say enough, unless somebody asks for more.
+        // Progress bars and tables are sufficient, unless the user asks for more.
         if std::env::var_os("STENTOR_LOG").is_none() {
             command.env("STENTOR_LOG", "warn");
         }
@@ -275,7 +277,7 @@ fn frames(sets: &[(&'static str, SetSize)], name: &str) -> u64 {
     sets.iter().find(|(set, _)| *set == name).map_or(0, |(_, size)| size.frames)
 }
 
-/// A command line without the program's own path.
+/// The command line without the program's path.
 fn arguments(command: &Command) -> String {
     command.get_args().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! The demo's command line.
+//! The command line of the demo.
 
 use super::recipe::Recipe;
 use crate::environment::Environment;
@@ -8,22 +8,22 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Which demo to run, and where.
+/// The size of the demo, and its folders.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
-    /// The small corpus and tiny models, a minute or two: shows that everything works.
+    /// The small corpus and tiny models, in a minute or two: shows that everything works.
     #[arg(long, conflicts_with = "full")]
     quick: bool,
-    /// The best figures, three seeds, as long as it takes.
+    /// The best figures, with three seeds, without a time limit.
     #[arg(long)]
     full: bool,
-    /// Training seeds; figures are means over them. Default: 1, with --full 3.
+    /// Number of training seeds; figures are means over them. Default: 1, with --full 3.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
     seeds: Option<u64>,
     /// A Kaldi-style data directory (wav.scp, text, utt2spk) instead of the fetched corpora.
     #[arg(long, value_name = "DIR")]
     pub(super) corpus: Option<PathBuf>,
-    /// Phone alignments of --corpus; default: the aligner, which knows US English.
+    /// Phone alignments of --corpus; without it, the aligner is used, which knows US English.
     #[arg(long, value_name = "CTM", requires = "corpus")]
     pub(super) phones: Option<PathBuf>,
     /// Share of speakers (or groups) to train on with their texts.
@@ -35,21 +35,21 @@ pub(crate) struct Options {
     /// Share of speakers (or groups) for the final test.
     #[arg(long, value_name = "SHARE")]
     pub(super) test: Option<f64>,
-    /// Worker processes.
+    /// Number of worker processes.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(super) workers: u32,
-    /// File for the figures.
+    /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Folder for all that the demo makes. Default: runs/demo, runs/demo-quick, ….
+    /// Folder for everything that the demo writes. Default: runs/demo, runs/demo-quick, ….
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Start anew, whatever --out holds of an earlier demo.
+    /// Start from the beginning, even if --out contains an earlier demo.
     #[arg(long)]
     pub(super) fresh: bool,
 }
 
-/// How much is done.
+/// The size of the demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Size {
     Quick,
@@ -58,7 +58,7 @@ enum Size {
 }
 
 impl Options {
-    /// The quick demo, from the beginning, in a folder of the tests.
+    /// Options of tests: the quick demo, from the beginning, in a given folder.
     pub(crate) fn for_tests(out: PathBuf) -> Self {
         Self {
             quick: true,

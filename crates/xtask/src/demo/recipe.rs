@@ -1,36 +1,37 @@
-//! All numbers of the demo in one place, one recipe for each size. To tune the demo, edit here.
+//! All numbers of the demo in one place, with one recipe for each size. To tune the demo, edit this file.
 
-/// What the whole demo does.
+/// The settings of a whole demo.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Recipe {
-    /// Shares of groups (dialogues, speakers): annotated, of which `dev` is held out for early stopping; `test`.
+    /// Share of the groups (dialogues, speakers) that are annotated, including those for `dev`.
     pub(crate) annotated: f64,
-    /// Share of the annotated groups.
+    /// Share of the annotated groups that is held out for early stopping.
     pub(crate) dev: f64,
+    /// Share of the groups for the final test.
     pub(crate) test: f64,
-    /// Of a shard file: the labeler, killed, does at most one of them again.
+    /// Frames of a shard file: after a kill, the labeler repeats at most one shard.
     pub(crate) shard_frames: u32,
     /// Senones kept per frame in soft labels.
     pub(crate) top_k: u32,
     pub(crate) teacher: Training,
-    /// The baseline: a student on annotated data alone, until dev stops improving.
+    /// The baseline: a student trained on annotated data only, until the dev score stops improving.
     pub(crate) baseline: Training,
-    /// The students on both kinds of data; they differ in nothing but the exchange.
+    /// The students trained on both kinds of data; they differ only in the exchange.
     pub(crate) student: Training,
     pub(crate) gtc: Gtc,
     pub(crate) bmuf: Bmuf,
     pub(crate) budget: Budget,
 }
 
-/// One model and its training.
+/// A model and its training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Training {
     pub(crate) layers: u32,
     pub(crate) width: u32,
     pub(crate) bidirectional: bool,
-    /// Over the unannotated data, or over the annotated data where there is no other.
+    /// Over the unannotated data, or over the annotated data if there are no others.
     pub(crate) passes: u32,
-    /// Annotated passes in one over the unannotated data.
+    /// Annotated passes in each pass over the unannotated data.
     pub(crate) annotated_passes: u32,
     pub(crate) learning_rate: f64,
     pub(crate) final_fraction: f64,
@@ -39,10 +40,10 @@ pub(crate) struct Training {
     pub(crate) chunk_frames: u32,
     pub(crate) left_context: u32,
     pub(crate) right_context: u32,
-    /// Of one worker.
+    /// Of each worker.
     pub(crate) chunks: u32,
     pub(crate) unit_batches: u32,
-    /// Checkpoints, with an evaluation on dev each.
+    /// Number of checkpoints, each with an evaluation on dev.
     pub(crate) checkpoints: u32,
     /// Evaluations without improvement until training stops; 0: never.
     pub(crate) patience: u32,
@@ -56,13 +57,13 @@ pub(crate) struct Gtc {
     pub(crate) warmup_falling: f64,
 }
 
-/// Blockwise model-update filtering. Block momentum follows its rule, 1 − 1/N.
+/// Blockwise model-update filtering. Block momentum is 1 − 1/N.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Bmuf {
     pub(crate) block: u32,
 }
 
-/// Frames to train on where the corpus is not the one that the passes were chosen for.
+/// Number of frames to train on for another corpus than the one for which the passes were chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Budget {
     pub(crate) teacher: f64,
@@ -70,14 +71,14 @@ pub(crate) struct Budget {
     pub(crate) student: f64,
 }
 
-/// More passes than this teach nothing new, however small the corpus.
+/// More passes than this do not improve the model, however small the corpus.
 const MOST_PASSES: f64 = 40.0;
 
 impl Recipe {
     /// The talking game in ten minutes on two cores.
     pub(crate) fn game() -> Self {
-        // Most utterances are shorter than a chunk of 3 s, so that little is computed outside the loss; and the larger
-        // the batch, the fewer exchanges.
+        // Most utterances are shorter than a chunk of 3 s, so little is computed outside the loss. Larger batches mean
+        // fewer exchanges.
         let teacher = Training {
             layers: 3,
             width: 192,
@@ -109,8 +110,8 @@ impl Recipe {
             checkpoints: 8,
             ..teacher
         };
-        // Dev is at its best after 10 to 14 passes; the rate has come down by then. Twice as many passes, larger batches
-        // and higher rates all end within half a point of this.
+        // The dev score is best after 10 to 14 passes; the learning rate has decayed by then. Twice as many passes,
+        // larger batches and higher rates all end within half a point of this.
         let baseline = Training {
             passes: 14,
             annotated_passes: 1,
@@ -136,10 +137,10 @@ impl Recipe {
         }
     }
 
-    /// The talking game for the best figures, as long as it takes.
+    /// The talking game with the best figures, without a time limit.
     pub(crate) fn full() -> Self {
         let game = Self::game();
-        // Not deeper students: with three layers they need far more passes to get as far.
+        // The students have no more layers: with three they need far more passes for the same result.
         Self {
             teacher: Training { width: 256, passes: 16, checkpoints: 16, ..game.teacher },
             baseline: Training { width: 256, patience: 5, ..game.baseline },
@@ -156,10 +157,10 @@ impl Recipe {
         }
     }
 
-    /// The small corpus in two minutes: proves that the loop works, not what it is worth.
+    /// The small corpus in two minutes: shows that the loop works, not how good its results are.
     pub(crate) fn quick() -> Self {
         let game = Self::game();
-        // There is so little data that small batches matter more than speed.
+        // There are so few data that small batches matter more than speed.
         let small = |training: Training| Training {
             layers: 1,
             width: 96,
@@ -169,7 +170,7 @@ impl Recipe {
             ..training
         };
         Self {
-            // A tenth of the small corpus would be two minutes of speech.
+            // A tenth of the small corpus would be only two minutes of speech.
             annotated: 0.40,
             dev: 0.15,
             test: 0.15,
@@ -196,7 +197,7 @@ impl Recipe {
         }
     }
 
-    /// For a corpus of another size: as many passes as give about the same number of training frames.
+    /// The recipe for a corpus of another size: with as many passes as give about the same number of training frames.
     pub(crate) fn scaled(self, annotated_frames: u64, unannotated_frames: u64) -> Self {
         let passes =
             |budget: f64, frames: f64| (budget / frames.max(1.0)).round().clamp(1.0, MOST_PASSES) as u32;

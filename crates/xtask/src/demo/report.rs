@@ -11,13 +11,13 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// What the report is made of.
+/// The input of the report.
 #[derive(Debug)]
 pub(crate) struct Material<'a> {
     pub(crate) corpus: &'a str,
     pub(crate) recipe: &'a Recipe,
     pub(crate) workers: u32,
-    /// Names and sizes of the parts of the data.
+    /// Names and sizes of the sets.
     pub(crate) sets: &'a [(&'static str, SetSize)],
     pub(crate) runs: &'a [SeedRun],
     pub(crate) figures: &'a Figures,
@@ -56,11 +56,11 @@ pub(crate) fn data(material: &Material<'_>) -> Result<Value> {
     let programs =
         [("coordinator", memory.coordinator), ("worker", memory.worker), ("labeler", memory.labeler)];
     let mut notes = vec![
-        "Error rates are against the aligner's phones, not against hand labels: only differences count.".to_owned(),
-        "Frame errors are counted on phones: the posteriors of a phone's states are added before the best is taken."
+        "Error rates are relative to the aligner's phones, not to hand labels: only differences matter.".to_owned(),
+        "Frame errors are counted on phones: the posteriors of a phone's states are added before the best is chosen."
             .to_owned(),
         format!(
-            "Soft labels: top {} per frame, {:.0} bytes a frame, written at {:.0} frames a second.",
+            "Soft labels: top {} per frame, {:.0} bytes per frame, written at {:.0} frames per second.",
             material.recipe.top_k, labels.bytes_per_frame, labels.frames_per_s
         ),
     ];
@@ -96,7 +96,7 @@ pub(crate) fn data(material: &Material<'_>) -> Result<Value> {
 
 fn subtitle(material: &Material<'_>) -> String {
     let seeds = match material.runs.len() {
-        1 => "One seed: differences below a point may be luck, and no interval holds the spread of seeds."
+        1 => "One seed: differences below a point may be due to chance, and no interval includes the spread of seeds."
             .to_owned(),
         n => format!("Means over {n} seeds."),
     };
@@ -135,13 +135,13 @@ fn row(system: System, material: &Material<'_>) -> Value {
     })
 }
 
-/// The mean where all are known.
+/// The mean, if all values are known.
 fn mean_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let values: Vec<f64> = values.collect::<Option<_>>()?;
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Each student against the one that saw annotated audio alone; with several seeds by [`paired`].
+/// Compares each student with the one trained on annotated data only; with several seeds by [`paired`].
 fn comparisons(material: &Material<'_>) -> Vec<Value> {
     let [run] = material.runs else { return Vec::new() };
     let systems = &run.systems;
@@ -158,8 +158,8 @@ fn comparisons(material: &Material<'_>) -> Vec<Value> {
     all.collect()
 }
 
-/// With several seeds, each student's errors by group beside those of the one that saw annotated audio alone, a pair for each
-/// seed: the report draws from groups and seeds together.
+/// With several seeds, each student's errors by group with those of the one trained on annotated data only, a pair for
+/// each seed: the report resamples groups and seeds together.
 fn paired(material: &Material<'_>) -> Vec<Value> {
     if material.runs.len() < 2 {
         return Vec::new();

@@ -5,7 +5,7 @@ use anyhow::Result;
 use serde::Deserialize;
 use std::path::Path;
 
-/// How much a feature set holds.
+/// The size of a feature set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SetSize {
     pub(crate) utterances: u64,

@@ -1,18 +1,18 @@
-//! What each program wrote with `--json`: the parts that are used here. Other keys are ignored, missing ones are errors.
+//! The keys that are used of what each program wrote with `--json`. Other keys are ignored; a missing key is an error.
 
 use super::figures::Rates;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// The part of `stentor train --json` that is used here.
+/// The keys of `stentor train --json` that are used here.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub(crate) struct TrainSummary {
     pub(crate) frames: u64,
     pub(crate) seconds: f64,
     pub(crate) bytes_per_frame: f64,
     pub(crate) peak_rss_mb: TrainMemory,
-    /// Of the model that was kept, percent of frames, over senones.
+    /// Frame error of the model that was kept, in percent of frames, over senones.
     #[serde(default)]
     pub(crate) dev_frame_error: Option<f64>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct TrainMemory {
     pub(crate) worker: f64,
 }
 
-/// The part of `stentor label --json` that is used here.
+/// The keys of `stentor label --json` that are used here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 pub(crate) struct LabelSummary {
     pub(crate) bytes_per_frame: f64,
@@ -31,24 +31,24 @@ pub(crate) struct LabelSummary {
     pub(crate) peak_rss_mb: f64,
 }
 
-/// The part of `stentor evaluate --json` that is used here.
+/// The keys of `stentor evaluate --json` that are used here.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub(crate) struct Evaluation {
     #[serde(flatten)]
     pub(crate) rates: Rates,
-    /// Hours of audio that the model labels in a second.
+    /// Hours of audio that the model labels per second.
     pub(crate) audio_hours_per_s: Option<f64>,
     pub(crate) phones: PhoneErrors,
-    /// What phones were compared with: `alignment`, or `frames` where the test set has nothing better.
+    /// What the phones were compared with: `alignment`, or `frames` if the test set has nothing better.
     #[serde(default)]
     pub(crate) phone_reference: Option<String>,
-    /// To the baseline, in each error rate, as the report shows them.
+    /// Differences to the baseline in each error rate, for the report.
     pub(crate) differences: Vec<Difference>,
-    /// Errors by group of the test set: passed on as they came.
+    /// Errors by group of the test set, passed on unchanged.
     pub(crate) by_group: serde_json::Value,
 }
 
-/// Counts behind the phone error rate.
+/// The counts for the phone error rate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PhoneErrors {
     pub(crate) reference: u64,
@@ -68,7 +68,7 @@ impl std::iter::Sum for PhoneErrors {
     }
 }
 
-/// A difference in one error rate, with its uncertainty: passed on as it came.
+/// A difference in one error rate, with its uncertainty, passed on unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub(crate) struct Difference {
     pub(crate) measure: String,

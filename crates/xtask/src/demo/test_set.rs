@@ -1,15 +1,15 @@
-//! What the test set lacks, and whose voices it has: from what `stentor prepare --json` says.
+//! What the test set lacks, and which of its speakers occur in training, from the output of `stentor prepare --json`.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// The part of `stentor prepare --json` that is used here. What an older program did not write is not known.
+/// The keys of `stentor prepare --json` that are used here. Those that an older program did not write are unknown.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct PrepareSummary {
-    /// Utterances by set and reason.
+    /// Utterances that were left out, by set and reason.
     left_out: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Share of the test set's time by speakers who are heard in training too.
+    /// Share of the test set's time with speakers who also occur in training.
     pub(crate) test_heard_in_training: Option<f64>,
 }
 
@@ -20,7 +20,7 @@ impl PrepareSummary {
         of_test.filter(|(_, utterances)| **utterances > 0).map(|(reason, n)| (reason.clone(), *n)).collect()
     }
 
-    /// What a reader of the report must know of it, in sentences.
+    /// What readers of the report must know about the test set, in sentences.
     pub(crate) fn notes(&self) -> Vec<String> {
         let left_out = self.test_left_out();
         let reasons: Vec<String> =

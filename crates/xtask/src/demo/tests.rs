@@ -1,9 +1,9 @@
-//! The demo with a stand-in for `stentor`: which commands it gives, in which order, and what it does not do twice.
+//! The demo with a stand-in for `stentor`: which commands it runs, in which order, and which it does not repeat.
 
 use super::*;
 use crate::environment::Libtorch;
 
-/// Writes what the real program would write, and its arguments to a log. Ends with 1 at the command named in `fail`.
+/// Writes what the real program would write, and appends its arguments to a log. Fails at the command named in `fail`.
 const STAND_IN: &str = r#"#!/bin/sh
 home=$(dirname "$0")
 echo "$*" >> "$home/log"
@@ -53,8 +53,8 @@ impl Stage {
         let home = tempfile::tempdir().unwrap();
         let text = home.path().join("stand-in");
         std::fs::write(&text, STAND_IN).unwrap();
-        // A file that this process had open for writing cannot be run while another test's thread forks: the copy is made
-        // by another process.
+        // While a thread of another test forks, a file that this process had open for writing cannot be executed. So
+        // another process makes the copy.
         let mut install = Command::new("install");
         install.args(["-m", "755"]).arg(&text).arg(home.path().join("stentor"));
         process::run(&mut install, Deadline::minutes(1)).unwrap();
@@ -74,7 +74,7 @@ impl Stage {
         Demo::new(&self.environment, &self.options, self.home.path().to_owned()).unwrap()
     }
 
-    /// The commands since the last look: each subcommand with the model that it is about.
+    /// The commands since the last call: each subcommand with its model.
     fn commands(&self) -> Vec<String> {
         let log = self.home.path().join("log");
         let text = std::fs::read_to_string(&log).unwrap_or_default();
@@ -119,7 +119,7 @@ fn every_step_is_done_once_and_the_figures_are_written() {
     assert_eq!((figures.teacher.fer, figures.students.gtc.bytes_per_frame), (50.0, 8.0));
     let out = stage.home.path().join("out");
     let written: Figures = summaries::read(&out.join("figures.json")).unwrap();
-    // Not the measured seconds: JSON's decimals may differ from them in the last bit.
+    // Compared without the measured seconds, whose last bit may differ after conversion to JSON.
     assert_eq!((written.teacher, written.students), (figures.teacher, figures.students));
     assert_eq!(written.seeds.len(), 1);
     assert_eq!((written.test_left_out["not_aligned"], written.test_heard_in_training), (2, Some(0.25)));

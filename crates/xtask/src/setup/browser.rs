@@ -1,4 +1,4 @@
-//! A headless Chromium, which looks at the live page in the tests: Debian's, unpacked into the cache together with the
+//! A headless Chromium for tests of the live page: Debian's package, unpacked into the cache together with the
 //! libraries that the system lacks.
 
 use super::{Fetch, debian};
@@ -16,7 +16,7 @@ pub(super) const FETCH: Fetch = Fetch {
     megabytes: 100,
 };
 
-/// Starts the browser with what was unpacked beside it: libraries, and fonts where the system has none.
+/// Starts the browser with the libraries that were unpacked with it, and with fonts if the system has none.
 const LAUNCHER: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 for folder in "$here"/usr/lib/*-linux-gnu "$here"/usr/lib/*-linux-gnu/pulseaudio "$here"/lib/*-linux-gnu; do
@@ -29,7 +29,7 @@ fi
 exec "$here/usr/lib/chromium/chromium-headless-shell" "$@"
 "#;
 
-/// True where it can tell its version, which needs all of its libraries.
+/// Whether the browser prints its version, for which it needs all of its libraries.
 pub(super) fn is_ready(environment: &Environment) -> bool {
     let launcher = environment.browser();
     let current = std::fs::read_to_string(&launcher).is_ok_and(|text| text == LAUNCHER);

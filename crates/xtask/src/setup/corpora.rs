@@ -1,4 +1,4 @@
-//! The two corpora: Debian packages, turned into data directories.
+//! The two corpora: Debian packages that are converted to data directories.
 
 use super::{Fetch, create_folder, debian, move_into_place, remove_folder};
 use crate::corpora::{Destination, Summary, asterisk, queen};
@@ -6,24 +6,24 @@ use crate::environment::Environment;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 
-/// A corpus that Debian has.
+/// A corpus in Debian.
 #[derive(Debug)]
 pub(super) struct Corpus {
-    /// Its folder among the corpora.
+    /// Name of its folder.
     name: &'static str,
-    /// Its packages; the licence of the first goes with the corpus.
+    /// Its packages; the licence of the first is copied into the corpus.
     packages: &'static [&'static str],
-    /// Raised whenever what is made of the packages changes: older folders are then made anew.
+    /// Changed when the conversion changes: older folders are then made again.
     version: &'static str,
-    /// Fills a folder from the unpacked packages.
+    /// Converts the unpacked packages and writes them to a folder.
     convert: fn(&Packages, Destination<'_>) -> Result<Summary>,
     pub(super) fetch: Fetch,
 }
 
-/// The unpacked packages of a corpus, in its own order.
+/// The folders of a corpus's unpacked packages, in the same order.
 type Packages = [PathBuf];
 
-/// Telephone prompts in one clear voice: small, for tests.
+/// Telephone prompts by one clear voice: a small corpus, for tests.
 pub(super) const ASTERISK: Corpus = Corpus {
     name: "asterisk",
     packages: &["asterisk-core-sounds-en-wav", "asterisk-core-sounds-en"],

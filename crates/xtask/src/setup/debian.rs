@@ -1,4 +1,5 @@
-//! Debian packages as archives: fetched with apt and unpacked into the cache, without root and without installing.
+//! Debian packages as archives: downloaded with apt and unpacked into the cache, without root and without
+//! installation.
 
 use super::{create_folder, move_into_place, remove_folder};
 use crate::environment::Environment;
@@ -7,12 +8,12 @@ use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The folder of a package's files, whether they are there or not.
+/// The folder of a package's files, which need not exist.
 pub(super) fn folder(environment: &Environment, package: &str) -> PathBuf {
     environment.cache.join("debian").join(package)
 }
 
-/// The folder with a package's files, fetched and unpacked first where it is not there yet.
+/// The folder of a package's files; downloads and unpacks the package first if necessary.
 pub(super) fn unpacked(environment: &Environment, package: &str) -> Result<PathBuf> {
     let folder = folder(environment, package);
     match folder.is_dir() {
@@ -21,12 +22,13 @@ pub(super) fn unpacked(environment: &Environment, package: &str) -> Result<PathB
     }
 }
 
-/// As [`unpacked`], anew each time, and in the same folder the packages that it needs and the system lacks.
+/// Like [`unpacked`], but downloads again each time, and unpacks the package's missing dependencies into the same
+/// folder.
 pub(super) fn unpacked_with_needs(environment: &Environment, package: &str) -> Result<PathBuf> {
     unpack(environment, package, Needs::With)
 }
 
-/// Whether a package's dependencies are unpacked beside it.
+/// Whether a package's dependencies are unpacked, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needs {
     With,
@@ -49,7 +51,7 @@ fn unpack(environment: &Environment, package: &str, needs: Needs) -> Result<Path
     Ok(folder)
 }
 
-/// With the system's package lists; where those are missing or old, with lists of our own, which needs no root.
+/// Downloads with the system's package lists; if those are missing or old, with separate lists, which needs no root.
 fn download(environment: &Environment, package: &str, needs: Needs, into: &Path) -> Result<()> {
     let fetch = |apt: &dyn Fn() -> Command| {
         let mut packages = vec![package.to_owned()];
@@ -73,13 +75,13 @@ fn download(environment: &Environment, package: &str, needs: Needs, into: &Path)
         command.arg("-o").arg(format!("Dir::Cache={}", cache.display()));
         command
     };
-    // An earlier package may have brought the lists.
+    // An earlier package may have downloaded the lists.
     if fetch(&own).is_ok() {
         return Ok(());
     }
-    eprintln!("the system's package lists do not give `{package}`; fetching lists of our own (20 MB)");
-    // Debian's container images clean apt's own cache after an update, which fails without root after all went well: only
-    // the download decides.
+    eprintln!("the system's package lists do not contain `{package}`; downloading separate lists (20 MB)");
+    // In Debian's container images `apt-get update` cleans apt's own cache at the end, which fails without root even
+    // if the update succeeded. So only the download decides.
     let update = process::output(own().arg("update"));
     fetch(&own)
         .map_err(|error| match update {
@@ -87,19 +89,19 @@ fn download(environment: &Environment, package: &str, needs: Needs, into: &Path)
             Err(update) => error.context(format!("{update:#}")),
         })
         .with_context(|| {
-            format!("Debian package `{package}` cannot be fetched; as root, `apt-get update` may help")
+            format!("Debian package `{package}` cannot be downloaded; as root, `apt-get update` may help")
         })?;
     Ok(())
 }
 
-/// Packages that a simulated installation would unpack: `Inst NAME (VERSION …)`.
+/// The packages that a simulated installation would unpack: `Inst NAME (VERSION …)`.
 fn missing(plan: &str) -> impl Iterator<Item = &str> {
     plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next())
 }
 
 fn apt(folder: &Path) -> Command {
     let mut command = Command::new("apt-get");
-    // Root's downloads would go through the user `_apt`, who may not write here.
+    // As root, apt would download as the user `_apt`, who may not write here.
     command.current_dir(folder).args(["-q", "-o", "APT::Sandbox::User=root"]);
     command
 }

@@ -1,7 +1,7 @@
-//! libtorch out of PyPI's wheels: of gigabytes, the few libraries and the headers that the build needs.
+//! libtorch from PyPI's wheels: of several gigabytes, only the libraries and headers that the build needs.
 //!
-//! The folder holds `include` and `lib`, both made of relative links into `wheels/`, and a linker script in place of
-//! `libtorch.so`: the real one would want CUDA at link time.
+//! The folder contains `include` and `lib`, both made of relative links into `wheels/`, and a linker script in place
+//! of `libtorch.so`, because the original requires CUDA at link time.
 
 use super::{Accelerator, Fetch, Part, create_folder, move_into_place, python, remove_folder};
 use crate::environment::{Environment, Libtorch};
@@ -16,7 +16,7 @@ use std::process::Command;
 pub(crate) const FOLDER: &str = "libtorch-2.11.0";
 const GPU_FOLDER: &str = "libtorch-2.11.0-gpu";
 const TORCH: &str = "torch==2.11.0";
-/// `libtorch_cpu.so` of PyPI's wheel names these two, even where there is no GPU.
+/// `libtorch_cpu.so` of PyPI's wheel depends on both, even without a GPU.
 const CPU_COMPANIONS: [&str; 2] = ["nvidia-cuda-runtime==13.0.96", "nvidia-cuda-cupti==13.0.85"];
 const CPU_LIBRARIES: [&str; 5] =
     ["libtorch_cpu.so", "libc10.so", "libgomp.so.1", "libcudart.so.13", "libcupti.so.13"];
@@ -38,7 +38,7 @@ pub(super) fn fetch(accelerator: Accelerator) -> Fetch {
     }
 }
 
-/// True where the user has a libtorch, or the folder in the cache holds every library and the headers.
+/// Whether the user has a libtorch, or the folder in the cache has every library and the headers.
 pub(super) fn is_ready(environment: &Environment, accelerator: Accelerator) -> bool {
     if matches!(environment.libtorch, Libtorch::Own(_)) {
         return true;
@@ -52,7 +52,7 @@ pub(super) fn is_ready(environment: &Environment, accelerator: Accelerator) -> b
 pub(super) fn make(environment: &Environment, accelerator: Accelerator) -> Result<()> {
     ensure!(
         cfg!(all(target_os = "linux", target_arch = "x86_64")),
-        "libtorch is fetched for Linux on x86-64 only; elsewhere set LIBTORCH to a libtorch 2.11 of your own"
+        "libtorch can be downloaded for Linux on x86-64 only; elsewhere set LIBTORCH to a libtorch 2.11 of your own"
     );
     python::pip_is_ready(environment)?;
     let folder = folder(environment, accelerator);
@@ -74,7 +74,7 @@ pub(super) fn make(environment: &Environment, accelerator: Accelerator) -> Resul
     };
     match accelerator {
         Accelerator::Cpu => {
-            // One by one, so that an interrupted set-up keeps the wheels that it has.
+            // One by one, so that an interrupted set-up keeps the wheels that it has downloaded.
             for wheel in [TORCH].iter().chain(&CPU_COMPANIONS) {
                 download(environment, &archives, &["--no-deps", wheel])?;
             }
@@ -90,7 +90,7 @@ pub(super) fn make(environment: &Environment, accelerator: Accelerator) -> Resul
     remove_folder(&archives)
 }
 
-/// Lets `.libtorch` in the checkout name the fetched folder: the default of `.cargo/config.toml`.
+/// Makes the link `.libtorch` in the checkout, the default of `.cargo/config.toml`, point to the downloaded folder.
 pub(super) fn link_checkout(environment: &Environment, parts: &[Part]) -> Result<()> {
     let wanted = parts.iter().find_map(|part| match part {
         Part::Libtorch(accelerator) => Some(*accelerator),
@@ -100,13 +100,13 @@ pub(super) fn link_checkout(environment: &Environment, parts: &[Part]) -> Result
     let link = environment.root.join(".libtorch");
     let folder = folder(environment, accelerator);
     let current = std::fs::read_link(&link);
-    // Whoever asked for the GPU once keeps it until the link is removed.
+    // If the GPU version was requested once, it stays in use until the link is removed.
     let keeps = |target: &PathBuf| *target == folder || target.ends_with(GPU_FOLDER) && target.is_dir();
     match current {
         Ok(target) if keeps(&target) => return Ok(()),
         Ok(_) => std::fs::remove_file(&link).with_context(|| format!("cannot remove {}", link.display()))?,
         Err(_) if link.exists() => {
-            eprintln!("{} is a folder of your own and stays as it is", link.display());
+            eprintln!("{} is a folder and not a link; it is not changed", link.display());
             return Ok(());
         }
         Err(_) => {}
@@ -122,7 +122,8 @@ fn folder(environment: &Environment, accelerator: Accelerator) -> PathBuf {
     }
 }
 
-/// Any Python version's wheel serves, for only C++ libraries are used; one is fixed, so that all machines get the same.
+/// The wheel of any Python version can be used, because only its C++ libraries are needed; one version is fixed, so
+/// that all machines get the same.
 fn download(environment: &Environment, into: &Path, what: &[&str]) -> Result<()> {
     let mut pip = python::pip(environment)?;
     pip.args([
@@ -132,7 +133,8 @@ fn download(environment: &Environment, into: &Path, what: &[&str]) -> Result<()>
         "--python-version=3.11",
         "--implementation=cp",
     ]);
-    // Told a platform, pip takes wheels of exactly that one: all that Debian 12 can run are named.
+    // With a given platform, pip accepts only wheels for exactly that one, so all platforms that Debian 12 can run are
+    // given.
     for glibc in 5..=28 {
         pip.arg(format!("--platform=manylinux_2_{glibc}_x86_64"));
     }
@@ -141,7 +143,7 @@ fn download(environment: &Environment, into: &Path, what: &[&str]) -> Result<()>
     process::run(&mut pip, Deadline::minutes(60))
 }
 
-/// Links every library under `wheels/` into `lib/`, the headers as `include`, and writes the linker script.
+/// Links every library under `wheels/` into `lib/` and the headers as `include`, and writes the linker script.
 fn lay_links(folder: &Path) -> Result<()> {
     let lib = folder.join("lib");
     create_folder(&lib)?;
@@ -164,13 +166,13 @@ fn lay_links(folder: &Path) -> Result<()> {
         .context("cannot write the linker script `libtorch.so`")?;
     for name in CPU_LIBRARIES {
         if !lib.join(name).is_file() {
-            bail!("the wheels hold no `{name}`; {TORCH} on PyPI may have changed");
+            bail!("the wheels contain no `{name}`; {TORCH} on PyPI may have changed");
         }
     }
     Ok(())
 }
 
-/// Names and paths of what a folder holds, sorted.
+/// Names and paths of the content of a folder, sorted.
 fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     entries

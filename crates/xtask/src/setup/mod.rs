@@ -1,7 +1,7 @@
-//! All that the commands need and the checkout does not hold: libtorch, corpora, a Python environment.
+//! Everything that the commands need and the checkout does not contain: libtorch, corpora, a Python environment.
 //!
-//! Every part is built beside its place and moved there when it is whole, or ends with a stamp: an interrupted set-up goes
-//! on with the part that it was in, and a finished one does nothing.
+//! Every part is built in a temporary place and moved when it is complete, or ends with a stamp. So an interrupted
+//! set-up continues with the part at which it stopped, and a finished one does nothing.
 
 mod browser;
 mod corpora;
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// Debian's package of Prometheus.
 const PROMETHEUS: &str = "prometheus";
 
-/// The folder of Prometheus' programs, once they are set up.
+/// The folder of Prometheus' programs after set-up.
 pub(crate) fn prometheus_programs(environment: &Environment) -> PathBuf {
     debian::folder(environment, PROMETHEUS).join("usr/bin")
 }
@@ -31,9 +31,9 @@ pub(crate) fn prometheus_programs(environment: &Environment) -> PathBuf {
 pub(crate) enum Part {
     /// A Python environment with the aligner.
     Python,
-    /// The outside judges of the tests, in the same Python environment.
+    /// The reference programs of the tests, in the same Python environment.
     Judges,
-    /// Prometheus and `promtool`, who judge alerts and dashboards in the tests.
+    /// Prometheus and `promtool`, which check alerts and dashboards in the tests.
     Prometheus,
     /// libtorch and the link `.libtorch` in the checkout.
     Libtorch(Accelerator),
@@ -41,25 +41,25 @@ pub(crate) enum Part {
     Asterisk,
     /// The demo's corpus: the talking game.
     Game,
-    /// A headless browser for the tests of the live page.
+    /// A headless browser for tests of the live page.
     Browser,
 }
 
-/// Which libtorch is wanted.
+/// The version of libtorch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accelerator {
-    /// Processors only.
+    /// For processors only.
     Cpu,
-    /// With the CUDA libraries; the same folder serves machines without a GPU.
+    /// With the CUDA libraries; also works on machines without a GPU.
     Gpu,
 }
 
-/// What a part is about to fetch.
+/// The download of a part.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fetch {
     pub(crate) what: &'static str,
     pub(crate) from: &'static str,
-    /// Download in megabytes.
+    /// Size of the download in megabytes.
     pub(crate) megabytes: u32,
 }
 
@@ -105,14 +105,14 @@ impl Part {
     }
 }
 
-/// Makes the parts that are not there yet, after saying what will be fetched.
+/// Makes the parts that do not exist yet, after printing what will be downloaded.
 pub(crate) fn run(environment: &Environment, parts: &[Part]) -> Result<()> {
     check_system()?;
     create_folder(&environment.cache)?;
     let lock_path = environment.cache.join("setup.lock");
     let lock = File::create(&lock_path).with_context(|| format!("cannot create {}", lock_path.display()))?;
     if lock.try_lock().is_err() {
-        eprintln!("another set-up is at work in {}; waiting for it", environment.cache.display());
+        eprintln!("another set-up is running in {}; waiting for it", environment.cache.display());
         lock.lock().with_context(|| format!("cannot lock {}", lock_path.display()))?;
     }
     let missing: Vec<Part> = parts.iter().copied().filter(|part| !part.is_ready(environment)).collect();
@@ -128,14 +128,14 @@ pub(crate) fn run(environment: &Environment, parts: &[Part]) -> Result<()> {
     libtorch::link_checkout(environment, parts)
 }
 
-/// Names every missing program at once, with the one command that installs all of them.
+/// Reports all missing programs in one error, with the one command that installs them.
 fn check_system() -> Result<()> {
     let compiler = std::env::var("CXX").ok().filter(|name| !name.is_empty());
     let wanted = [
         ("a C++ compiler", compiler.as_deref().unwrap_or("g++"), "g++"),
         ("Python 3", "python3", "python3"),
         ("dpkg, which unpacks corpora", "dpkg", "dpkg"),
-        ("apt-get, which fetches corpora", "apt-get", "apt"),
+        ("apt-get, which downloads corpora", "apt-get", "apt"),
     ];
     let missing: Vec<_> = wanted.iter().filter(|(_, program, _)| !process::is_there(program)).collect();
     if missing.is_empty() {
@@ -152,7 +152,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))
 }
 
-/// Removes a folder with all in it; none there is fine.
+/// Removes a folder with its content; a missing folder is not an error.
 pub(crate) fn remove_folder(path: &Path) -> Result<()> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -162,7 +162,7 @@ pub(crate) fn remove_folder(path: &Path) -> Result<()> {
     }
 }
 
-/// Moves a finished folder to its place, over what an older version left there.
+/// Moves a finished folder to its place, and replaces an older version.
 fn move_into_place(from: &Path, to: &Path) -> Result<()> {
     remove_folder(to)?;
     std::fs::rename(from, to).with_context(|| format!("cannot move {} to {}", from.display(), to.display()))

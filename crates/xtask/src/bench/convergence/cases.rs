@@ -1,4 +1,4 @@
-//! What is trained: strategies, numbers of workers, and the settings that all share.
+//! The runs: strategies, numbers of workers, and the settings that all share.
 
 use crate::demo::experiment_file::{self, Contents};
 use crate::demo::recipe::{Bmuf, Gtc, Recipe, Training};
@@ -9,24 +9,24 @@ use std::path::Path;
 pub(super) const WORKERS: [(u32, &str); 4] =
     [(1, "1 worker"), (2, "2 workers"), (4, "4 workers"), (8, "8 workers")];
 
-/// One run.
+/// A run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Case {
     pub(super) strategy: Strategy,
     pub(super) workers: u32,
-    /// Thousandths of the values that GTC sends after its warm-up, where that is not the demo's share.
+    /// Share of the values that GTC sends after its warm-up, in thousandths; `None`: the demo's share.
     pub(super) sent_per_mille: Option<u32>,
 }
 
-/// Two tiers need two groups of two workers at least: with fewer they are one of the other strategies.
+/// Two tiers need at least two groups of two workers; with fewer they are equal to another strategy.
 const GROUPS: u32 = 2;
 const SEED: u64 = 1;
-/// Peak, with one worker.
+/// Peak learning rate with one worker.
 const LEARNING_RATE: f64 = 3e-3;
 
-/// Densities of `bench exchange` besides the demo's own 10 %, thousandths.
+/// Densities of `bench exchange` other than the demo's 10 %, in thousandths.
 const DENSITIES: [u32; 3] = [1, 10, 30];
-/// Workers with which these are trained, as in the link bench's table of densities.
+/// Number of workers for these densities, as in the link bench's table of densities.
 const DENSITIES_WORKERS: u32 = 4;
 
 /// All runs, in the order of the table.
@@ -41,7 +41,7 @@ pub(super) fn all() -> Vec<Case> {
 }
 
 impl Case {
-    /// What all others are compared with.
+    /// The run that all others are compared with.
     pub(super) const REFERENCE: Case = Case::new(Strategy::Dense, 1);
 
     pub(super) const fn new(strategy: Strategy, workers: u32) -> Self {
@@ -58,20 +58,21 @@ impl Case {
         format!("{}-{}{density}", self.strategy.key(), self.workers)
     }
 
-    /// For the table.
+    /// The title in the table.
     pub(super) fn title(&self) -> String {
         let density = self.density_percent().map(|percent| format!(" at {percent} %")).unwrap_or_default();
         format!("{}{density}", self.strategy.title())
     }
 
-    /// Where it is not the demo's.
+    /// The density in percent, if it is not the demo's.
     pub(super) fn density_percent(&self) -> Option<f64> {
         self.sent_per_mille.map(|thousandths| f64::from(thousandths) / 10.0)
     }
 
-    /// The batch of a worker is the same in all runs, as it is when a cluster grows: the more workers, the fewer steps.
-    /// The rate makes up for it as far as Adam lets it, with the root of the frames behind a step; it is the same for all
-    /// strategies, so that with as many workers nothing differs but the exchange.
+    /// A worker's batch has the same size in all runs, as when a cluster grows: with more workers there are fewer
+    /// steps. The learning rate compensates for this as far as Adam permits: it grows with the square root of the
+    /// frames per step. It is the same for all strategies, so that with the same number of workers only the exchange
+    /// differs.
     pub(super) fn learning_rate(&self) -> f64 {
         LEARNING_RATE * f64::from(self.workers).sqrt()
     }
@@ -83,9 +84,9 @@ impl Case {
             passes: 1,
             annotated_passes: 1,
             learning_rate: self.learning_rate(),
-            // Small batches, so that 8 workers have some hundred steps in one pass.
+            // Small batches, so that 8 workers make some hundred steps in one pass.
             chunks: 4,
-            // Long stretches of a source, the same for all: a block of 8 workers is 80 batches.
+            // Long stretches of a source, the same for all: a block of 8 workers has 80 batches.
             sub_epoch_batches: 320,
             checkpoints: 4,
             ..Recipe::game().student
@@ -98,7 +99,7 @@ impl Case {
         Gtc { density, ..demo }
     }
 
-    /// The experiment file, on the data of the demo in `demo`.
+    /// The experiment file, with the data of the demo in `demo`.
     pub(super) fn experiment(&self, demo: &Path) -> String {
         experiment_file::text(&Contents {
             name: &self.name(),

@@ -1,4 +1,4 @@
-//! What came out: figures, the table, the picture, and their place in the docs.
+//! The results: figures, the table, the picture, and their place in the docs.
 
 use super::super::page;
 use super::cases::{Case, WORKERS};
@@ -12,31 +12,31 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// The loss at the end is that of this last share of the frames: many batches, seen for the first time.
+/// The final loss is the mean over this last share of the frames: many batches, each seen for the first time.
 const LAST: f64 = 0.2;
-/// This first share of the frames is not drawn: there the loss falls from ln(senones) to where strategies differ.
+/// This first share of the frames is not drawn: there the loss falls from ln(senones) to where the strategies differ.
 const FIRST: f64 = 0.05;
-/// Points of a curve: over fewer frames the batches differ more than the runs do.
+/// Points of a curve; with more, the batches of a point would differ more than the runs do.
 const POINTS: usize = 19;
 
-/// A run that is done.
+/// A finished run.
 #[derive(Debug)]
 pub(super) struct Trained {
     pub(super) case: Case,
     summary: Summary,
-    /// Those of machine-labeled batches.
+    /// Rounds of machine-labeled batches.
     rounds: Vec<Round>,
-    /// Committed frames and frame error, percent.
+    /// Committed frames and dev frame error in percent.
     dev: Vec<(f64, f64)>,
 }
 
-/// The part of `stentor train --json` that is used here.
+/// The keys of `stentor train --json` that are used here.
 #[derive(Debug, Deserialize)]
 struct Summary {
     frames: u64,
-    /// Exchanges: one a batch of each worker, or one a block.
+    /// Number of exchanges: one per batch of each worker, or one per block.
     rounds: u64,
-    /// Up and down, of all workers.
+    /// Bytes sent and received by all workers, per frame.
     bytes_per_frame: f64,
 }
 
@@ -49,7 +49,8 @@ impl Trained {
         Ok(Self {
             case,
             summary: summaries::read(&folder.join(format!("{name}.json")))?,
-            rounds: rounds.with_context(|| format!("{} has no machine-labeled round", run.display()))?,
+            rounds: rounds
+                .with_context(|| format!("{} has no round of machine-labeled batches", run.display()))?,
             dev: curves.dev,
         })
     }
@@ -75,7 +76,7 @@ impl Trained {
     }
 }
 
-/// Means over equal stretches of frames, at their middles: the same stretches for every run.
+/// Means over equally long stretches of frames, at their midpoints; the stretches are the same for every run.
 fn drawn(rounds: &[Round], total: f64) -> Vec<(f64, f64)> {
     let width = total * (1.0 - FIRST) / POINTS as f64;
     let stretch = |number: usize| {
@@ -90,7 +91,7 @@ pub(super) fn figures(trained: &[Trained]) -> Value {
     json!({ "runs": trained.iter().map(Trained::figures).collect::<Vec<_>>() })
 }
 
-/// Prints the table, and puts table and picture into the docs.
+/// Prints the table, and writes table and picture into the docs.
 pub(super) fn publish(root: &Path, figures: &Value) -> Result<()> {
     let table = table(figures)?;
     let picture = chart::curves(&panels(figures)?, "committed frames, thousands");
@@ -99,16 +100,16 @@ pub(super) fn publish(root: &Path, figures: &Value) -> Result<()> {
 
 /// The figures of a run.
 fn run_of<'a>(figures: &'a Value, case: &Case) -> Result<&'a Value> {
-    let runs = figures.get("runs").and_then(Value::as_array).context("the figures hold no `runs`")?;
+    let runs = figures.get("runs").and_then(Value::as_array).context("the figures have no `runs`")?;
     let is_it = |run: &&Value| {
         run.get("strategy").and_then(Value::as_str) == Some(case.strategy.key())
             && run.get("workers").and_then(Value::as_u64) == Some(u64::from(case.workers))
             && run.get("gtc_density_percent").and_then(Value::as_f64) == case.density_percent()
     };
-    runs.iter().find(is_it).with_context(|| format!("the figures hold no run {}", case.name()))
+    runs.iter().find(is_it).with_context(|| format!("the figures have no run {}", case.name()))
 }
 
-/// Markdown: one row for each strategy and number of workers, and for GTC's other densities.
+/// A Markdown table: one row for each strategy and number of workers, and for GTC's other densities.
 fn table(figures: &Value) -> Result<String> {
     let mut out =
         "| strategy | workers | peak rate | exchanges | loss | to dense, 1 worker | dev frame error % | bytes a frame |\n\
@@ -134,12 +135,12 @@ fn table(figures: &Value) -> Result<String> {
     Ok(out)
 }
 
-/// A panel for each strategy, a line for each number of workers, and in all of them dense with one worker.
+/// A panel for each strategy, with a line for each number of workers, and dense with one worker in all of them.
 fn panels(figures: &Value) -> Result<Vec<Panel>> {
     let line = |name, case: &Case| -> Result<Line> {
         let curve = run_of(figures, case)?.get("loss_curve");
         let curve: Vec<(f64, f64)> = serde_json::from_value(curve.cloned().unwrap_or_default())
-            .with_context(|| format!("the figures hold no `loss_curve` of {}", case.name()))?;
+            .with_context(|| format!("the figures have no `loss_curve` of {}", case.name()))?;
         Ok(Line { name, points: curve.into_iter().map(|(frames, loss)| (frames / 1e3, loss)).collect() })
     };
     let panel = |strategy: Strategy| {
@@ -149,7 +150,7 @@ fn panels(figures: &Value) -> Result<Vec<Panel>> {
             let is_drawn = case != Case::REFERENCE && super::cases::all().contains(&case);
             lines.push(if is_drawn { line(name, &case)? } else { Line { name, points: Vec::new() } });
         }
-        Ok(Panel { title: strategy.title(), axis: "loss of machine-labeled batches, nats a frame", lines })
+        Ok(Panel { title: strategy.title(), axis: "loss of machine-labeled batches, nats per frame", lines })
     };
     Strategy::ALL.into_iter().map(panel).collect()
 }
@@ -159,7 +160,7 @@ mod tests {
     use super::super::cases;
     use super::*;
 
-    /// Loss 3 in the first half, 2 in the second, a point every thousandth of 100,000 frames.
+    /// A run with loss 3 in the first half and 2 in the second, with a point every thousandth of 100,000 frames.
     fn trained(case: Case) -> Trained {
         let round = |n: u32| Round {
             committed_frames: f64::from(n) * 100.0,

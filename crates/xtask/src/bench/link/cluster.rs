@@ -22,55 +22,55 @@ pub(super) struct Round {
     pub(super) bytes_out: u64,
     #[serde(default)]
     pub(super) bytes_in: u64,
-    /// Since the process began.
+    /// CPU time since the process was started.
     #[serde(default)]
     pub(super) cpu_s: f64,
 }
 
-/// How a cluster is measured.
+/// The settings of a measurement.
 #[derive(Debug, Clone)]
 pub(super) struct Setting<'a> {
     pub(super) workers: usize,
-    /// On the workers' hosts, one each; else the coordinator sums.
+    /// Whether each worker's host has a reducer; otherwise the coordinator sums.
     pub(super) own_reducers: bool,
     pub(super) exchange: &'a str,
-    /// Share of the values that a member's gradient has above the threshold.
+    /// Share of the values of a member's gradient that are above the threshold.
     pub(super) density: f64,
-    /// Rounds that do not count, and those that do.
+    /// Number of rounds that do not count, and of those that do.
     pub(super) warm_up: u64,
     pub(super) rounds: u64,
-    /// Distance between two rounds' starts at least.
+    /// Minimum time between the starts of two rounds.
     pub(super) every: Duration,
 }
 
-/// What came of it.
+/// The result of a measurement.
 #[derive(Debug, Clone)]
 pub(super) struct Measured {
-    /// By member, the rounds that count.
+    /// For each member, the rounds that count.
     pub(super) members: Vec<Vec<Round>>,
     pub(super) coordinator_peak_bytes: u64,
     pub(super) coordinator_cpu_s: f64,
 }
 
-/// Processes that are killed when dropped.
+/// Processes that are killed when this is dropped.
 #[derive(Default)]
 struct Processes(Vec<Child>);
 
 impl Drop for Processes {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            // One that has ended is as good.
+            // An error means that it has already ended.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 }
 
-/// Longest that one setting may take.
+/// Maximum duration of one measurement.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// Runs one setting on `network`: the coordinator on host 0, workers on the others. `programs` holds them; `folder` is
-/// emptied.
+/// Measures one setting on `network`: the coordinator on host 0, workers on the others. `programs` is the folder of
+/// the programs; `folder` is emptied first.
 pub(super) fn run(
     network: &Network,
     programs: &Path,
@@ -154,7 +154,7 @@ pub(super) fn experiment_file(setting: &Setting<'_>, reducers: &str) -> String {
     )
 }
 
-/// JSON lines until the end.
+/// Reads JSON lines until the end of the output.
 fn lines(output: impl Read) -> Result<Vec<Round>> {
     BufReader::new(output)
         .lines()
@@ -182,38 +182,39 @@ fn wait(processes: &mut Processes, members: &[usize]) -> Result<()> {
     Ok(())
 }
 
-/// `ip netns exec` becomes the program it is given, so the child's own entry tells.
+/// `ip netns exec` is replaced by the program that it starts, so the child's own entry in /proc is the program's.
 fn peak_bytes(id: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).context("the coordinator is gone")?;
+    let status =
+        std::fs::read_to_string(format!("/proc/{id}/status")).context("the coordinator has ended")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     Ok(kilobytes.context("no VmHWM in the coordinator's status")? * 1024)
 }
 
-/// User and system time so far; the kernel counts hundredths of a second.
+/// User and system time so far; the kernel's resolution is 0.01 s.
 fn cpu_seconds(id: u32) -> Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).context("the coordinator is gone")?;
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).context("the coordinator has ended")?;
     let fields: Vec<&str> =
         stat.rsplit_once(')').map(|(_, f)| f.split_whitespace().collect()).unwrap_or_default();
     let ticks = |n: usize| fields.get(n).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
     Ok((ticks(11) + ticks(12)) / 100.0)
 }
 
-/// Middle one; the upper of two.
+/// The median; the upper one of two.
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 impl Measured {
-    /// Median over rounds of the time until the last member was done.
+    /// Median over rounds of the time until the last member had finished.
     pub(super) fn seconds(&self) -> f64 {
         let rounds = self.members.first().map_or(0, Vec::len);
         let slowest = |r: usize| self.members.iter().map(|m| m[r].total_s).fold(0.0, f64::max);
         median((0..rounds).map(slowest).collect())
     }
 
-    /// Median over rounds of the longest time between a coded contribution and the sum's arrival.
+    /// Median over rounds of the longest time between an encoded contribution and the arrival of the sum.
     pub(super) fn under_way_seconds(&self) -> f64 {
         let rounds = self.members.first().map_or(0, Vec::len);
         let own = |r: &Round| r.total_s - r.encode_s - r.apply_s;
@@ -221,7 +222,7 @@ impl Measured {
         median((0..rounds).map(slowest).collect())
     }
 
-    /// Median over rounds of a member's own figure, averaged over members.
+    /// Mean over members of the median over rounds of a figure.
     pub(super) fn mean(&self, figure: impl Fn(&Round) -> f64) -> f64 {
         let medians = self.members.iter().map(|m| median(m.iter().map(&figure).collect()));
         medians.sum::<f64>() / self.members.len().max(1) as f64

@@ -1,5 +1,5 @@
-//! The exchange over shaped lines: real programs in network namespaces, 24 million parameters, no computing. Beside it, in
-//! the same namespaces, torch's all-reduce over Gloo.
+//! The exchange over rate-limited links: real programs in network namespaces, 24 million parameters, no computing. For
+//! comparison, torch's all-reduce over Gloo in the same namespaces.
 
 mod cluster;
 mod planner;
@@ -18,12 +18,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-/// Of `student-24m` with 192 inputs and 3,000 senones.
+/// Number of parameters of `student-24m` with 192 inputs and 3,000 senones.
 const VALUES: u64 = 24_161_208;
 const MODEL_BYTES: f64 = 4.0 * VALUES as f64;
 /// Batches between two exchanges of BMUF.
 const BLOCK: u32 = 50;
-/// Rounds until the coordinator's residual stands where it stays.
+/// Number of rounds until the norm of the reducer's residual is stable.
 const GTC_WARM_UP: u64 = 25;
 const GLOO: &str = include_str!("gloo.py");
 
@@ -31,7 +31,7 @@ const DENSE: &str = "strategy = \"dense\"\n";
 const GTC: &str =
     "strategy = \"gtc\"\n[exchange.gtc]\ntau = 0.01\nwarmup_dense = 0.0\ndownlink = \"rethreshold\"\n";
 
-/// A density and the block that are measured, for the planner.
+/// The density and block to measure, for the forecast.
 fn planned_exchange(density: f64) -> String {
     format!(
         "strategy = \"gtc\"\n[exchange.gtc]\ndensity = {density}\nwarmup_dense = 0.0\ndownlink = \"rethreshold\"\n\
@@ -77,13 +77,13 @@ pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut F
     }
     figures.insert("link".to_owned(), Value::Object(link));
     for (what, key, aim, errors) in [
-        ("time under way", "planner_wire_error", 15, errors.under_way),
+        ("transfer time", "planner_wire_error", 15, errors.under_way),
         ("total time", "planner_error", 30, errors.total),
     ] {
         if !errors.is_empty() {
             let error = median(errors);
             println!(
-                "planner against measurement, {what}, median error: {:.0} % (aim: {aim} %)",
+                "forecast compared with measurement, {what}, median error: {:.0} % (aim: {aim} %)",
                 100.0 * error
             );
             figures.insert(key.to_owned(), json!(error));
@@ -94,14 +94,14 @@ pub(super) fn run(environment: &Environment, options: &Exchange, figures: &mut F
 }
 
 const HEAD: &str =
-    "line     workers   Gloo s  dense s   ratio |    GTC s  ratio  KB up  down   CPU s | BMUF s/batch  ratio";
+    "link     workers   Gloo s  dense s   ratio |    GTC s  ratio  KB up  down   CPU s | BMUF s/batch  ratio";
 
 struct Bench {
     programs: PathBuf,
     folder: PathBuf,
-    /// With torch; none where it is not installed.
+    /// Python with torch; `None` if torch is not installed.
     python: Option<PathBuf>,
-    /// Of GTC where methods are compared, and those at which it is measured besides.
+    /// GTC's density in the comparison of methods, and the other densities to measure.
     density: f64,
     other_densities: Vec<f64>,
     rounds: u64,
@@ -109,7 +109,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// One row of the table.
+    /// Measures one row of the table.
     fn compare(&self, rate: Rate, workers: usize, errors: &mut Errors) -> Result<Map<String, Value>> {
         let network = Network::lay(workers + 1, Some(rate))?;
         let rounds = self.rounds;
@@ -204,7 +204,7 @@ impl Bench {
         Ok(figures)
     }
 
-    /// Median seconds of an all-reduce, and bytes out of rank 0.
+    /// Median seconds of an all-reduce, and bytes sent by rank 0.
     fn gloo(&self, python: &Path, network: &Network, workers: usize, rounds: u64) -> Result<(f64, f64)> {
         let script = self.folder.join("gloo.py");
         std::fs::write(&script, GLOO).with_context(|| format!("cannot write {}", script.display()))?;
@@ -237,7 +237,7 @@ impl Bench {
         Ok((of(|r| r.total_s), of(|r| r.bytes_out as f64)))
     }
 
-    /// How much of a line one whole contribution fills on its way to the coordinator.
+    /// The share of a link's rate that one whole contribution reaches on its way to the coordinator.
     fn goodput(&self, figures: &mut Figures) -> Result<()> {
         let rate = RATES[0];
         let network = Network::lay(2, Some(rate))?;
@@ -254,12 +254,12 @@ impl Bench {
         let measured = cluster::run(&network, &self.programs, &self.folder, &setting)?;
         let bits = MODEL_BYTES * 8.0 / measured.mean(|r| r.send_s);
         let share = bits / (f64::from(rate.megabits) * 1e6);
-        println!("goodput of a contribution, share of the shaped line: {share:.3} (aim: at least 0.9)");
+        println!("goodput of a contribution, share of the link's rate: {share:.3} (aim: at least 0.9)");
         figures.insert("goodput".to_owned(), json!(share));
         Ok(())
     }
 
-    /// What the coordinator holds when it sums whole models of many workers.
+    /// The coordinator's peak memory when it sums whole models of many workers.
     fn memory(&self, figures: &mut Figures) -> Result<()> {
         const WORKERS: usize = 8;
         let network = Network::lay(WORKERS + 1, Some(RATES[1]))?;
@@ -283,7 +283,7 @@ impl Bench {
     }
 }
 
-/// Python with torch: where it is, or where `--gloo` puts it.
+/// The Python with torch, which `--gloo` installs.
 fn gloo_python(environment: &Environment, options: &Exchange) -> Result<Option<PathBuf>> {
     let folder = environment.cache.join("venv-gloo");
     let python = folder.join("bin/python");

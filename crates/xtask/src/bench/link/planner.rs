@@ -1,4 +1,4 @@
-//! What `stentor plan` says of the same cluster.
+//! The forecast of `stentor plan` for the same cluster.
 
 use crate::network::Rate;
 use crate::process;
@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Seconds of an exchange.
+/// Times of an exchange, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seconds {
-    /// From a coded contribution until the sum's arrival: the wire, and the reducers as far as they are waited for.
+    /// From an encoded contribution until the arrival of the sum: transfers, and the wait for the reducers.
     pub(super) under_way: f64,
     pub(super) total: f64,
 }
 
-/// How far the plan is off, relative to what was measured.
+/// Errors of the forecasts, relative to the measurements.
 #[derive(Debug, Default)]
 pub(super) struct Errors {
     pub(super) under_way: Vec<f64>,
@@ -24,7 +24,7 @@ pub(super) struct Errors {
 }
 
 impl Errors {
-    /// Takes in what `planned` says of each measured method.
+    /// Adds the errors of the forecasts for the measured methods.
     pub(super) fn compare(&mut self, planned: &BTreeMap<String, Seconds>, measured: &[(&str, Seconds)]) {
         for (method, found) in measured {
             let Some(said) = planned.get(*method) else { continue };
@@ -34,7 +34,7 @@ impl Errors {
     }
 }
 
-/// What is planned for an experiment, by method. All workers of the bench share this machine's cores.
+/// The forecast for an experiment, by method. All workers of the bench share this machine's cores.
 pub(super) fn plan(
     programs: &Path,
     folder: &Path,
@@ -43,7 +43,7 @@ pub(super) fn plan(
     workers: usize,
     block: u32,
 ) -> Result<BTreeMap<String, Seconds>> {
-    /// Nothing is computed in the bench; the planner wants a number above 0.
+    /// The bench computes nothing, but the forecast requires a number above 0.
     const NO_BATCH_S: f64 = 1e-6;
     let (file, json) = (folder.join("plan.toml"), folder.join("plan.json"));
     std::fs::write(&file, experiment).with_context(|| format!("cannot write {}", file.display()))?;
@@ -57,7 +57,8 @@ pub(super) fn plan(
     let mut methods = BTreeMap::new();
     for forecast in plan["forecasts"].as_array().into_iter().flatten() {
         let method = forecast["method"].as_str().unwrap_or_default();
-        // As they are measured: signs through the coordinator, whole vectors through reducers beside the workers.
+        // The place of the reducers in the measurement: signs go through the coordinator, whole vectors through
+        // reducers on the workers' hosts.
         let measured = if method.starts_with("gtc") { "coordinator" } else { "each-worker" };
         if forecast["reducers"] == measured {
             let batches = if method == "bmuf" { f64::from(block) } else { 1.0 };

@@ -1,4 +1,4 @@
-//! Numbers and texts at offsets, never past the end.
+//! Reads numbers and texts at offsets, never beyond the end.
 
 use anyhow::{Context, Result};
 
@@ -36,8 +36,8 @@ impl<'a> Bytes<'a> {
         Ok(array)
     }
 
-    /// A text with its length in the byte before it, and the offset of what follows. Texts are padded so that the next
-    /// thing stands at a multiple of `alignment`; an empty one is not padded.
+    /// A text whose length is in the byte before it, and the offset of what follows. Texts are padded so that the next
+    /// item is at a multiple of `alignment`; an empty text is not padded.
     pub(super) fn text(self, offset: usize, alignment: usize) -> Result<(String, usize)> {
         let length = usize::from(self.u8(offset)?);
         let start = offset + 1;

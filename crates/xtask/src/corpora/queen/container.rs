@@ -3,13 +3,13 @@
 use super::bytes::Bytes;
 use anyhow::{Context, Result, ensure};
 
-/// `QTBL`, 6 bytes of version, 2 unused.
+/// `QTBL`, then 6 bytes of version, 2 unused bytes.
 const MAGIC: &[u8] = b"QTBL";
 const COMPRESSION: usize = 12;
 const MP3: u8 = 1;
 const COUNT: usize = 13;
 const TABLE: usize = 15;
-/// 12 bytes of name, 1 unused, offset and size of 4 bytes each.
+/// 12 bytes of name, 1 unused byte, offset and size of 4 bytes each.
 const ENTRY: usize = 21;
 const NAME: usize = 12;
 
@@ -19,14 +19,14 @@ pub(super) struct Container<'a> {
     files: Vec<File<'a>>,
 }
 
-/// One of its files.
+/// A file in the container.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct File<'a> {
     pub(super) name: &'a str,
     pub(super) bytes: &'a [u8],
 }
 
-/// An MP3 file; its name without extension.
+/// An MP3 file, with its name without extension.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clip<'a> {
     pub(super) name: &'a str,
@@ -68,7 +68,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Names become file names: nothing that could lead out of a folder.
+/// Names become file names, so they must not lead out of a folder.
 fn is_plain(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)

@@ -16,7 +16,7 @@ pub(super) fn read(file: &[u8], stem: &str, texts: &mut Texts) -> Result<()> {
     for index in 0..=count {
         let (text, next) = bytes.text(offset, 2).with_context(|| format!("text {index} of {count}"))?;
         offset = next;
-        // The first is no line.
+        // The first text is not spoken.
         if index > 0 {
             texts.add(&format!("{stem:_<5}{index:02}"), &text);
         }
@@ -28,10 +28,10 @@ pub(super) fn read(file: &[u8], stem: &str, texts: &mut Texts) -> Result<()> {
 pub(super) mod tests {
     use super::*;
 
-    /// A cut-scene with these texts, the first of which is no line.
+    /// A cut-scene with these texts, the first of which is not spoken.
     pub(in super::super) fn file(lines: &[&str]) -> Vec<u8> {
         let mut content = vec![0; 10];
-        // Some files have minus the count.
+        // Some files store the negative count.
         let count = 1 - i16::try_from(lines.len()).unwrap();
         content[COUNT..COUNT + 2].copy_from_slice(&count.to_be_bytes());
         content[TEXTS..TEXTS + 2].copy_from_slice(&10_u16.to_be_bytes());

@@ -1,17 +1,18 @@
-//! What the hero says about things (`QUEEN.JAS` holds counts, `QUEEN2.JAS` lines): clips `JOE` and a number.
+//! What the hero says about things (`QUEEN.JAS` has counts, `QUEEN2.JAS` lines): clips `JOE` and a number.
 
 use super::bytes::Bytes;
 use super::segments::Texts;
 use anyhow::{Result, ensure};
 
-/// Four counts stand here: rooms, names, objects, descriptions.
+/// Offset of four counts: rooms, names, objects, descriptions.
 const COUNTS: usize = 20;
-/// Lines between the names of rooms and the responses: verbs and the like.
+/// Number of lines between the names of rooms and the responses: verbs and similar.
 const VERBS: usize = 12;
 /// Clips 1 to 40 are responses such as "it's closed"; descriptions follow.
 const RESPONSES: usize = 40;
 
-/// Reads descriptions and responses. The lines are: descriptions, names, rooms, verbs, responses, and more.
+/// Reads descriptions and responses. The lines are, in this order: descriptions, names, rooms, verbs, responses, and
+/// more.
 pub(super) fn read(counts: &[u8], lines: &[u8], texts: &mut Texts) -> Result<()> {
     let counts = Bytes(counts);
     let rooms = usize::from(counts.u16(COUNTS)?);

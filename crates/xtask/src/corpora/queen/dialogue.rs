@@ -4,7 +4,7 @@ use super::bytes::Bytes;
 use super::segments::Texts;
 use anyhow::{Context, Result};
 
-/// Bytes before the content.
+/// Length of the header.
 pub(super) const HEADER: usize = 20;
 const LEVELS: usize = 0;
 const NUMBER: usize = 4;
@@ -12,7 +12,7 @@ const HERO_LINES: usize = 6;
 const PERSON_LINES: usize = 8;
 const PERSON_OFFSET: usize = 22;
 const GOODBYE_OFFSET: usize = 26;
-/// The tree of choices stands between here and the hero's lines.
+/// The tree of choices is between this offset and the hero's lines.
 const TREE: usize = 32;
 const LEVEL: usize = 96;
 
@@ -25,7 +25,7 @@ pub(super) fn read(file: &[u8], texts: &mut Texts) -> Result<i16> {
     let hero = TREE + usize::from(bytes.i16(LEVELS)?.unsigned_abs()) * LEVEL;
     let count = bytes.i16(HERO_LINES)?;
     lines(bytes, hero, count, number, 'J', texts).context("the hero's lines")?;
-    // A first line with the identity 0 is his greeting.
+    // A first line with the identity 0 is the hero's greeting.
     if count > 0 && bytes.u16(hero + 2)? == 0 {
         let (greeting, _) = bytes.text(hero + 4, 4).context("the hero's greeting")?;
         texts.add(&format!("{number:02}SSSSJ"), &greeting);
@@ -90,7 +90,7 @@ pub(super) mod tests {
             content.resize(padded, 0);
         }
         let count = |lines: &[(u16, &str)]| i16::try_from(lines.len()).unwrap().to_be_bytes();
-        // Some files have minus the number of levels.
+        // Some files store the negative number of levels.
         content[LEVELS..LEVELS + 2].copy_from_slice(&(-1_i16).to_be_bytes());
         content[NUMBER..NUMBER + 2].copy_from_slice(&number.to_be_bytes());
         content[HERO_LINES..HERO_LINES + 2].copy_from_slice(&count(hero));

@@ -1,8 +1,8 @@
-//! The talking game: one container file with thousands of MP3 clips, and their texts scattered over dialogue, cut-scene
-//! and description files inside it.
+//! The talking game: one container file with thousands of MP3 clips, and their texts in dialogue, cut-scene and
+//! description files inside it.
 //!
-//! All numbers in the files are big-endian. What is read here was written by nobody we know: every offset is checked, and
-//! a file that does not fit is an error that says where.
+//! All numbers in the files are big-endian. The files are untrusted: every offset is checked, and the error for an
+//! invalid file says where the problem is.
 
 mod bytes;
 mod container;
@@ -21,10 +21,10 @@ use std::path::PathBuf;
 
 const CONTAINER: &str = "usr/share/scummvm/flight-of-the-amazon-queen/queen.1c";
 
-/// The hero, in dialogues and descriptions: one actor.
+/// The hero's speaker name in dialogues and descriptions: one actor.
 const HERO: &str = "joe";
 
-/// Writes the clips as files and the data directory beside them.
+/// Writes the clips as files, and the data directory beside them.
 pub(crate) fn convert(packages: &[PathBuf], destination: Destination<'_>) -> Result<Summary> {
     let [package] = packages else { bail!("expected one package, found {}", packages.len()) };
     let path = package.join(CONTAINER);
@@ -49,7 +49,7 @@ pub(crate) fn convert(packages: &[PathBuf], destination: Destination<'_>) -> Res
     Ok(summary)
 }
 
-/// The clips of speech with what is known about them.
+/// The clips of speech, with their texts and speakers.
 #[derive(Debug)]
 struct Corpus<'a> {
     clips: Vec<Clip<'a>>,
@@ -94,7 +94,7 @@ impl<'a> Corpus<'a> {
         let mut vocabulary = BTreeSet::new();
         for clip in &all {
             summary.ambiguous += usize::from(texts.is_ambiguous(clip.name));
-            // Counted as the container has them, before stage directions go.
+            // Counted before stage directions are removed.
             if let Some(text) = texts.of(clip.name) {
                 summary.with_text += 1;
                 vocabulary
@@ -119,7 +119,7 @@ impl<'a> Corpus<'a> {
         }
     }
 
-    /// Dialogues name both their speakers; who speaks in a cut-scene is not written anywhere.
+    /// Dialogues name both speakers; the speakers of cut-scenes are not recorded anywhere.
     fn speaker(&self, name: &str) -> String {
         if name.starts_with(HERO) {
             return HERO.to_owned();
@@ -134,7 +134,7 @@ impl<'a> Corpus<'a> {
     }
 }
 
-/// Clips that are never split between sets: a dialogue, a cut-scene, ten descriptions. `name` in lower case.
+/// The clips that must stay in one set: a dialogue, a cut-scene, ten descriptions. `name` is in lower case.
 fn group(name: &str) -> &str {
     let length = match name {
         _ if name.starts_with(HERO) => 6,
@@ -144,7 +144,7 @@ fn group(name: &str) -> &str {
     name.get(..length).unwrap_or(name)
 }
 
-/// Sound effects carry `SSSS` in place of a line's number, but no letter of a speaker.
+/// Names of sound effects have `SSSS` in place of a line's number, and no letter for a speaker.
 fn is_effect(name: &str) -> bool {
     name.get(4..8).is_some_and(|end| end == "SSSS")
 }
@@ -230,7 +230,7 @@ mod tests {
     fn no_cut_or_flipped_byte_makes_the_reader_panic() {
         let bytes = small();
         for length in 0..bytes.len() {
-            // An error or a smaller corpus, either is an answer.
+            // Both an error and a smaller corpus are acceptable.
             let _ =
                 Container::parse(&bytes[..length]).and_then(|container| Corpus::read(&container).map(drop));
         }

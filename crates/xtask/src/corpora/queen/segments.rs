@@ -1,23 +1,23 @@
-//! Texts hold commands for the figures on the screen, `*` and two characters. At each the spoken line is cut, and every
-//! segment that is spoken has a clip of its own.
+//! Texts contain commands for the figures on the screen: `*` and two characters. The spoken line is cut at each
+//! command, and every spoken segment has its own clip.
 
 use std::collections::BTreeMap;
 
-/// `*XY` moves a figure: eleven more characters belong to it.
+/// `*XY` moves a figure; eleven more characters belong to it.
 const MOVE: &str = "XY";
 const MOVE_LENGTH: usize = 11;
-/// What follows these is not text.
+/// What follows these commands is not text.
 const SILENT: [&str; 2] = ["GD", "GM"];
 
 /// The texts of all clips, by the clip's name without extension.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// None where several different texts claim the same clip: none of them is to be trusted.
+    /// `None` if several different texts belong to the same clip: then none of them can be trusted.
     by_clip: BTreeMap<String, Option<String>>,
 }
 
 impl Texts {
-    /// Adds the segments of a line. A clip's name is `line`, then the segment's number in hexadecimal.
+    /// Adds the segments of a line. A clip's name is `line`, followed by the segment's number in hexadecimal.
     pub(super) fn add(&mut self, line: &str, text: &str) {
         for (number, segment) in segments(text) {
             if segment.trim().is_empty() {
@@ -36,13 +36,13 @@ impl Texts {
         self.by_clip.get(clip)?.as_deref()
     }
 
-    /// True where several different texts claim the clip.
+    /// Whether several different texts belong to the clip.
     pub(super) fn is_ambiguous(&self, clip: &str) -> bool {
         self.by_clip.get(clip).is_some_and(Option::is_none)
     }
 }
 
-/// The spoken segments with their numbers, which count from 1 and include the silent ones.
+/// The spoken segments with their numbers, which count from 1 and include silent segments.
 fn segments(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -61,7 +61,7 @@ fn segments(text: &str) -> Vec<(usize, &str)> {
     }
 }
 
-/// What stands before the next command, the command without its star, and what follows it.
+/// The text before the next command, the command without its star, and the text after it.
 fn next_command(text: &str) -> Option<(&str, &str, &str)> {
     for (star, _) in text.match_indices('*') {
         let command = text.get(star + 1..star + 3);
