@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Forced alignment of phones and their states with PyPI's `pocketsphinx`, spoken to over pipes.
+"""Forced alignment of phones and their states with PyPI's `pocketsphinx`. Input and output are pipes.
 
 Input, per utterance: one line of JSON and then the samples,
 
@@ -12,14 +12,14 @@ Output, per utterance, in the same order: one line of JSON, either
     {"utterance": ID, "error": WHY}
 
 START and FRAMES count frames of 10 ms; STATE is 0, 1 or 2; PHONE is a phone of the US-English model (39 of them,
-without stress), `SIL`, or a filler such as `+NSN+`. States follow each other without gaps from frame 0. An utterance that
-cannot be aligned is an answer, not a failure: the program ends with 0 at the end of its input, and with 1 only where
-the stream itself is broken.
+without stress), `SIL`, or a filler such as `+NSN+`. States follow each other without gaps from frame 0. If an utterance
+cannot be aligned, the program answers with an error and continues: it ends with 0 at the end of its input, and with 1
+only if the input stream is broken.
 
-Marks such as `[noise]`, `<unk>`, `(laughs)` are no words and refused: the dictionary has `noise` and `laughs` as speech.
-Words are taken as they are where the dictionary has them; else outer apostrophes are dropped and hyphens split.
-Every utterance is aligned by itself: the answer does not depend on what came before, so several aligners may share
-the work.
+Texts with marks such as `[noise]`, `<unk>`, `(laughs)` are refused, because the dictionary contains `noise` and
+`laughs` as spoken words. A word that is in the dictionary is used unchanged; otherwise outer apostrophes are removed,
+and the word is split at hyphens. Every utterance is aligned by itself and does not depend on earlier ones, so several
+aligners may share the work.
 """
 
 import json
@@ -39,7 +39,7 @@ class NotAligned(Exception):
 
 
 class Aligner:
-    """A decoder that is told the words and answers with states."""
+    """A decoder that finds the states of given words."""
 
     def __init__(self):
         from pocketsphinx import Decoder
@@ -56,7 +56,7 @@ class Aligner:
         found = []
         mark = re.search(r"[\[\]<>(){}+%&*#@]", text)
         if mark:
-            raise NotAligned(f"`{mark[0]}` is no part of a word: `{text}`")
+            raise NotAligned(f"`{mark[0]}` is not part of a word: `{text}`")
         for word in re.sub(r"[^\w' -]", " ", text.lower().replace("\u2019", "'")).split():
             for spelling in (word, word.strip("'-")):
                 if spelling and self.decoder.lookup_word(spelling) is not None:
@@ -72,7 +72,7 @@ class Aligner:
         return found
 
     def states(self, text, samples):
-        """`[phone, state, start, frames]` of every state, fillers included."""
+        """`[phone, state, start, frames]` of every state, including fillers."""
         words = self.words(text)
         if len(samples) < 2 * SHORTEST:
             raise NotAligned(f"expected at least {SHORTEST} samples, found {len(samples) // 2}")
@@ -87,15 +87,15 @@ class Aligner:
             self.listen(samples)
             alignment = self.decoder.get_alignment()
         except RuntimeError as error:
-            raise NotAligned(f"the words do not fit the sound: {error}") from None
+            raise NotAligned(f"the words do not match the audio: {error}") from None
         if alignment is None:
-            raise NotAligned("the words do not fit the sound")
+            raise NotAligned("the words do not match the audio")
         rows = []
         for phone in alignment.phones():
             for position, state in enumerate(phone):
                 rows.append([phone.name, position, state.start, state.duration])
         if not rows:
-            raise NotAligned("the words do not fit the sound")
+            raise NotAligned("the words do not match the audio")
         return rows
 
     def listen(self, samples):
@@ -107,7 +107,7 @@ class Aligner:
 
 
 def with_pocketsphinx():
-    """Goes on under the Python that `cargo xtask setup` made, where this one has no `pocketsphinx`."""
+    """Continues with the Python that `cargo xtask setup` made, if this one has no `pocketsphinx`."""
     try:
         import pocketsphinx  # noqa: F401
     except ImportError:

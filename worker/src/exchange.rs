@@ -159,7 +159,7 @@ impl Exchange {
             }
             if let (Some(send), Some(_), Some(found)) = (send, &header, &sums) {
                 if found.is_empty() {
-                    return Err(Error::SessionOver("a reducer has gone on without this member".into()));
+                    return Err(Error::SessionOver("a reducer has continued without this member".into()));
                 }
                 let fetch = started.elapsed().saturating_sub(send + wait);
                 if let (Some(header), Some(sums)) = (header.take(), sums.take()) {

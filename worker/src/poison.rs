@@ -38,10 +38,10 @@ impl Poison<'_> {
         };
         match written {
             Ok(()) => {
-                tracing::error!(lease = %self.lease, file = name, "loss or gradient is not finite; the batch was saved for study")
+                tracing::error!(lease = %self.lease, file = name, "loss or gradient not finite; batch saved")
             }
             Err(reason) => {
-                tracing::error!(lease = %self.lease, reason, "loss or gradient is not finite; the batch cannot be saved for study")
+                tracing::error!(lease = %self.lease, reason, "loss or gradient not finite; cannot save the batch")
             }
         }
     }

@@ -36,7 +36,7 @@ pub(crate) struct Summary {
 pub(crate) struct Value {
     #[prost(string, tag = "1")]
     pub(crate) tag: String,
-    /// Within a oneof of the original, where presence counts: written even where it is 0.
+    /// Part of a oneof in the original message, whose presence matters: it is written even if it is 0.
     #[prost(float, optional, tag = "2")]
     pub(crate) simple_value: Option<f32>,
 }

@@ -66,7 +66,7 @@ pub(crate) fn follow(
 fn judge(status: ExitStatus, words: &str) -> Result<()> {
     match status.code() {
         Some(0) => Ok(()),
-        Some(STOPPED) => bail!("`{words}` was asked to stop; call this again, and it goes on from there"),
+        Some(STOPPED) => bail!("`{words}` was stopped by a signal; run the command again to continue"),
         _ => bail!("`{words}` ended with {status}"),
     }
 }

@@ -1,4 +1,4 @@
-//! A run with checkpoints in a folder of its own.
+//! A run with checkpoints in a temporary folder.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use stentor_checkpoint::{

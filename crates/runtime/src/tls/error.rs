@@ -75,7 +75,7 @@ pub enum Error {
     },
     /// A listener that everyone on the network could use.
     #[error(
-        "{address} can be reached from other machines, and without certificates anybody there could join the training and read \
+        "{address} can be reached from other machines, and without certificates anyone there could join the training and read \
          it: give --tls DIR (`stentor certs` makes the folder), or --insecure where the network itself is trusted"
     )]
     Exposed {

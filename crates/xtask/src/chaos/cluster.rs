@@ -33,7 +33,7 @@ pub(super) struct Cluster {
 /// The exit code that asks for another start later.
 const PASSING: i32 = 75;
 
-/// A program to keep running: its current process, or since when there is none.
+/// A program to keep running: its current process, or since when it has none.
 struct Slot {
     name: String,
     child: Option<Child>,

@@ -28,14 +28,14 @@ impl PrepareSummary {
         let mut notes = vec![match left_out.values().sum::<u64>() {
             0 => "No utterance of the test groups was left out of the test set.".to_owned(),
             n => format!(
-                "{n} utterances of the test groups are not in the test set, and in no figure: {}.",
+                "{n} utterances of the test groups are not in the test set, and so not in the figures: {}.",
                 reasons.join(", ")
             ),
         }];
         notes.extend(self.test_heard_in_training.map(|share| {
             format!(
-                "{:.0} % of the test set's time is by speakers who are heard in training too: for unknown voices the error \
-                 rates are too low.",
+                "{:.0} % of the test set's time is by speakers who also occur in training: for other speakers the error rates \
+                 would be higher.",
                 100.0 * share
             )
         }));
