@@ -81,7 +81,7 @@ impl Files {
     }
 
     /// Removes the least recently used entries until `size` and a tenth of the limit are free. Returns how many bytes
-    /// may be written until the next scan: only that tenth, because other programs write too.
+    /// may be written until the next scan: no more than that, because other programs write too.
     fn tidy(&self, size: u64) -> io::Result<u64> {
         let mut entries = self.entries()?;
         entries.sort_unstable();
