@@ -306,10 +306,7 @@ impl Ledger {
         for pair in open.windows(2) {
             let same = (pair[0].pass, pair[0].unit) == (pair[1].pass, pair[1].unit);
             if same && pair[0].end_batch() > u64::from(pair[1].first_batch) {
-                return wrong(format!(
-                    "found batches that are in two open leases: {} and {}",
-                    pair[0], pair[1]
-                ));
+                return wrong(format!("found batches that are open twice: {} and {}", pair[0], pair[1]));
             }
         }
         let passes = self.turn.checked_div(units).unwrap_or(0);
