@@ -100,7 +100,7 @@ impl UnitData {
                 .get((from - left) * self.dimension..(to + right) * self.dimension)?,
             left,
             right,
-            // If the alignment is too short, this becomes empty, and the batch refuses it with both lengths.
+            // If the alignment is too short for the chunk, this becomes empty, and the batch refuses it.
             hard: utterance.alignment.as_ref().map(|labels| labels.get(spans(1)).unwrap_or_default()),
             soft: utterance.soft.as_ref().map(|soft| SoftLabels {
                 k: soft.k,
