@@ -92,10 +92,12 @@ fn when_a_run_has_ended_no_checkpoint_is_left_that_was_to_be_deleted() {
     assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
     let log = std::fs::read_to_string(experiment.with_extension("log")).unwrap();
     assert!(!log.contains("could not be deleted"), "{log}");
-    let checkpoints: Vec<_> =
-        std::fs::read_dir(folder.path().join("thinned/checkpoints")).unwrap().flatten().collect();
+    let folders = std::fs::read_dir(folder.path().join("thinned/checkpoints")).unwrap().flatten();
+    // Empty folders stay on a disk: what is deleted are objects.
+    let is_empty = |folder: &std::fs::DirEntry| std::fs::read_dir(folder.path()).unwrap().next().is_none();
+    let checkpoints: Vec<_> = folders.filter(|folder| !is_empty(folder)).collect();
     // The newest, and the best on dev.
-    assert!(checkpoints.len() <= 2, "{checkpoints:?}");
+    assert!(checkpoints.len() <= 2, "{checkpoints:?}\n{log}");
 }
 
 /// The coordinator's own deadline is a day: who waited for it would wait for ever.

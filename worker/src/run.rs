@@ -86,6 +86,11 @@ pub async fn run_over(lines: &Lines, options: &Options, shutdown: &Shutdown) -> 
                 tracing::info!(reason, "session over; left by request");
                 return Ok(());
             }
+            Err(Error::SessionOver(reason)) if shutdown.is_requested() => {
+                // The coordinator was asked to stop, too, and was quicker.
+                tracing::info!(reason, "session over; asked to stop");
+                return Ok(());
+            }
             Err(Error::SessionOver(reason)) => tracing::warn!(reason, "session over; joining again"),
             Err(error) => {
                 // Another worker would fail at the same place, so the run must stop and say why. But a store that this

@@ -199,7 +199,10 @@ mod tests {
     fn only_what_is_required_is_required() {
         for (line, key) in MINIMAL.lines().filter_map(|line| Some((line, line.split_once(" = ")?.0))) {
             let error = Experiment::parse(&MINIMAL.replace(line, "")).unwrap_err().to_string();
-            assert!(error.contains(&format!("missing field `{key}`")), "without {line}: {error}");
+            assert!(
+                error.contains(&format!(".{key}` is missing, which has no default")),
+                "without {line}: {error}"
+            );
         }
         let required: Vec<_> = reference()
             .into_iter()
