@@ -93,7 +93,8 @@ pub enum Error {
     },
     /// Neither the run's copy of the model that it started from nor that model itself can be read.
     #[error(
-        "{copy}, the run's copy of the model that it started from, is damaged: {damage}; and where it came from,          {location} (`model.start`), there is none: {source}; put either of them back"
+        "{copy}, the run's copy of the model that it started from, is damaged ({damage}), and the original cannot be read \
+         from `model.start`, {location} ({source}); restore one of them"
     )]
     StartLost {
         /// Where the run keeps it.
@@ -103,7 +104,7 @@ pub enum Error {
         /// `model.start`.
         location: String,
         /// Why it cannot be read there.
-        source: stentor_checkpoint::Error,
+        source: Box<stentor_checkpoint::Error>,
     },
     /// A line of an event log is none.
     #[error(
@@ -205,9 +206,10 @@ impl Error {
         match self {
             Error::Store(error) => error.into(),
             Error::Data(error) => error.store().map_or(ExitStatus::Data, Into::into),
-            Error::Checkpoint(error) | Error::StartUnread(error) | Error::StartLost { source: error, .. } => {
+            Error::Checkpoint(error) | Error::StartUnread(error) => {
                 error.store().map_or(ExitStatus::Data, Into::into)
             }
+            Error::StartLost { source, .. } => source.store().map_or(ExitStatus::Data, Into::into),
             Error::Read { .. }
             | Error::Experiment { .. }
             | Error::Occupied { .. }

@@ -48,7 +48,7 @@ impl Started {
                     copy: start_store(run).location().to_owned(),
                     damage: damage.to_string(),
                     location: location.clone(),
-                    source,
+                    source: Box::new(source),
                 };
                 let copy = ModelCopy::read(&place).await.map_err(lost)?;
                 tracing::warn!(%damage, "the copy of the model that the run started from is made anew");
