@@ -9,6 +9,10 @@ use stentor_runtime::Shutdown;
 use stentor_runtime::tls::{Role, Tls};
 use stentor_store::Cache;
 
+/// Pause before joining again. A signal to stop that reached this worker and its coordinator at the same time is handled
+/// meanwhile.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// The parts of a worker that do not depend on the run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Own<'a> {
@@ -86,12 +90,14 @@ pub async fn run_over(lines: &Lines, options: &Options, shutdown: &Shutdown) -> 
                 tracing::info!(reason, "session over; left by request");
                 return Ok(());
             }
-            Err(Error::SessionOver(reason)) if shutdown.is_requested() => {
-                // The coordinator was asked to stop, too, and was quicker.
-                tracing::info!(reason, "session over; asked to stop");
-                return Ok(());
-            }
-            Err(Error::SessionOver(reason)) => tracing::warn!(reason, "session over; joining again"),
+            Err(Error::SessionOver(reason)) => tokio::select! {
+                biased;
+                () = shutdown.requested() => {
+                    tracing::info!(reason, "session over; asked to stop");
+                    return Ok(());
+                }
+                () = tokio::time::sleep(PAUSE) => tracing::warn!(reason, "session over; joining again"),
+            },
             Err(error) => {
                 // Another worker would fail at the same place, so the run must stop and say why. But a store that this
                 // worker cannot reach may answer others.
