@@ -14,6 +14,11 @@ fn stentor(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+#[test]
+fn the_forecast_is_still_found_under_its_old_name() {
+    assert_eq!(stentor(&["plan", "--help"]), stentor(&["forecast", "--help"]));
+}
+
 /// Commands that `stentor --help` lists.
 fn commands() -> BTreeSet<String> {
     help::commands(&stentor(&["--help"])).into_iter().collect()

@@ -47,7 +47,7 @@ fn a_command_with_a_wrong_option_value_or_name_is_noticed() {
         ("stentor train FILE --resum", "unexpected argument '--resum'"),
         ("stentor status --coordinater http://HOST:7400", "unexpected argument '--coordinater'"),
         ("stentor label --model RUN --topk 3", "unexpected argument '--topk'"),
-        ("stentor plan FILE --bandwidth fast --rtt 2ms", "invalid value 'fast' for '--bandwidth"),
+        ("stentor forecast FILE --bandwidth fast --rtt 2ms", "invalid value 'fast' for '--bandwidth"),
         ("worker --coordinator http://HOST:7400 --threads many", "invalid value 'many' for '--threads"),
         ("coordinator FILE --listen nowhere", "invalid value 'nowhere' for '--listen"),
         ("cargo xtask tset", "unrecognized subcommand 'tset'"),

@@ -115,17 +115,17 @@ fn a_place_for_figures_that_can_hold_none_is_refused_before_anybody_works() {
     std::fs::write(folder.path().join("file"), b"no folder").unwrap();
     let (json, dev) = (folder.path().join("file/figures.json"), folder.path().join("data/dev"));
     let (experiment, dev) = (experiment.to_str().unwrap(), dev.to_str().unwrap());
-    let plan = ["plan", experiment, "--bandwidth=1gbit", "--rtt=1ms", "--batch-seconds=1"];
+    let forecast = ["forecast", experiment, "--bandwidth=1gbit", "--rtt=1ms", "--batch-seconds=1"];
     let labels = folder.path().join("labels").display().to_string();
     let label = ["label", "--model=nowhere", "--features", dev, "--out", &labels];
     let evaluate = ["evaluate", "--model=nowhere", "--features", dev];
-    for command in [&["train", experiment][..], &evaluate, &plan, &label] {
+    for command in [&["train", experiment][..], &evaluate, &forecast, &label] {
         let output = stentor(command).arg("--json").arg(&json).output().unwrap();
         let words = said(&output);
         assert!(output.status.code() == Some(2) && words.contains("figures.json"), "{command:?}: {words}");
     }
     assert!(!folder.path().join("run").exists() && !folder.path().join("labels").exists());
     let folders = folder.path().join("new/folder/figures.json");
-    assert!(stentor(&plan).arg("--json").arg(&folders).status().unwrap().success());
+    assert!(stentor(&forecast).arg("--json").arg(&folders).status().unwrap().success());
     assert_is_json(&folders, "advice");
 }

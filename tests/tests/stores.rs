@@ -164,8 +164,8 @@ fn a_home_that_no_shell_has_read_is_refused_with_what_to_write_and_no_folder_is_
     let (folder, _) = corpus();
     for (name, place) in [("home", "~/run"), ("variable", "$HOME/run")] {
         let experiment = experiment(folder.path(), name, place);
-        let plan = ["plan", "--bandwidth=1gbit", "--rtt=1ms", "--batch-seconds=1"];
-        for words in [["config", "check"].as_slice(), &["train"], &plan] {
+        let forecast = ["forecast", "--bandwidth=1gbit", "--rtt=1ms", "--batch-seconds=1"];
+        for words in [["config", "check"].as_slice(), &["train"], &forecast] {
             let (code, said) = ended(Command::new(program("stentor")).args(words).arg(&experiment));
             assert_eq!(code, Some(2), "{words:?}, {name}: {said}");
             let expected = format!("`{place}`");

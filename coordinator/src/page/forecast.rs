@@ -113,7 +113,8 @@ fn assumed(board: &Board, workers: usize, batch_s: f64, reducers: Reducers) -> V
             exchange.bmuf.block,
             exchange.two_tier.group,
         ),
-        "The arithmetic of coding, summing and applying is left out; `stentor plan` measures it.".to_owned(),
+        "The arithmetic of coding, summing and applying is left out; `stentor forecast` measures it."
+            .to_owned(),
         "Time alone is compared: what a strategy does to the loss, only curves tell.".to_owned(),
     ]
 }

@@ -5,13 +5,13 @@ mod cluster;
 mod config;
 mod evaluate;
 mod exit;
+mod forecast;
 mod init;
 mod inspect;
 mod json_file;
 mod label;
 mod ledger;
 mod place;
-mod plan;
 mod prepare;
 mod replay;
 mod report;
@@ -64,7 +64,8 @@ enum Command {
     /// Make a CA for a cluster and certificates for its programs.
     Certs(certs::Args),
     /// Forecast the cost of a batch for each strategy of exchange on a given network.
-    Plan(plan::Args),
+    #[command(alias = "plan")]
+    Forecast(forecast::Args),
     /// Check an experiment file, or show it with every default.
     Config(config::Args),
     /// Print a shell's completions.
@@ -100,7 +101,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => (arguments.run(), ExitStatus::Failure),
         Command::Switch(arguments) => (arguments.run(), ExitStatus::Failure),
         Command::Certs(arguments) => (certs::run(&arguments), ExitStatus::Config),
-        Command::Plan(arguments) => (plan::run(&arguments), ExitStatus::Data),
+        Command::Forecast(arguments) => (forecast::run(&arguments), ExitStatus::Data),
         Command::Config(arguments) => (config::run(&arguments), ExitStatus::Config),
         Command::Completions(arguments) => (arguments.run(Arguments::command()), ExitStatus::Failure),
         Command::Man(arguments) => (arguments.run(Arguments::command()), ExitStatus::Failure),

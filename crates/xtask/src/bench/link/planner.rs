@@ -1,4 +1,4 @@
-//! The forecast of `stentor plan` for the same cluster.
+//! The forecast of `stentor forecast` for the same cluster.
 
 use crate::network::Rate;
 use crate::process;
@@ -48,7 +48,7 @@ pub(super) fn plan(
     let (file, json) = (folder.join("plan.toml"), folder.join("plan.json"));
     std::fs::write(&file, experiment).with_context(|| format!("cannot write {}", file.display()))?;
     let mut command = Command::new(programs.join("stentor"));
-    command.arg("plan").arg(&file).arg("--json").arg(&json);
+    command.arg("forecast").arg(&file).arg("--json").arg(&json);
     command.args(["--workers", &workers.to_string(), "--per-host", &workers.to_string()]);
     command.args(["--bandwidth", rate.name, "--rtt", "200us", "--batch-seconds", &NO_BATCH_S.to_string()]);
     process::output(&mut command)?;

@@ -11,7 +11,7 @@ struct Line {
 }
 
 fn parsed(words: &str) -> Result<Args, String> {
-    let line = std::iter::once("plan").chain(words.split_whitespace());
+    let line = std::iter::once("forecast").chain(words.split_whitespace());
     Line::try_parse_from(line).map(|l| l.args).map_err(|e| e.to_string())
 }
 
@@ -24,7 +24,7 @@ fn in_folder() -> (tempfile::TempDir, String) {
 }
 
 #[test]
-fn a_plan_needs_a_network_and_the_time_of_a_batch() {
+fn a_forecast_needs_a_network_and_the_time_of_a_batch() {
     assert!(parsed("e.toml --rtt 2ms --batch-seconds 0.3").unwrap_err().contains("--bandwidth"));
     assert!(parsed("e.toml --bandwidth 1gbit --rtt 2ms").unwrap_err().contains("--batch-seconds"));
     let wrong = parsed("e.toml --bandwidth 100 --rtt 2ms --batch-seconds 0.3").unwrap_err();
@@ -36,9 +36,9 @@ fn a_plan_needs_a_network_and_the_time_of_a_batch() {
 }
 
 #[test]
-fn a_plan_is_a_table_of_all_strategies_advice_and_figures() {
+fn a_forecast_is_a_table_of_all_strategies_advice_and_figures() {
     let (folder, file) = in_folder();
-    let json = folder.path().join("plan.json");
+    let json = folder.path().join("forecast.json");
     let words = format!(
         "{file} --workers 4 --bandwidth 100mbit --rtt 2ms --batch-seconds 0.3 --parameters 200000 --json {}",
         json.display()

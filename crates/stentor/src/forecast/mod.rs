@@ -1,4 +1,4 @@
-//! `stentor plan`: what a batch will cost with each strategy of exchange on a given network, before anything runs.
+//! `stentor forecast`: what a batch will cost with each strategy of exchange on a given network, before anything runs.
 
 mod calibrate;
 mod compute;
