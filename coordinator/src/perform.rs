@@ -107,7 +107,7 @@ impl Engine {
                 source: v1::Source::from(source).into(),
                 boundary: Some(wire::boundary(boundary)),
                 next: assignment.map(|a| wire::assignment(&self.run_id, a)),
-                encoding: Some(wire::encoding(encoding)),
+                encoding: Some(encoding.into()),
             };
             self.tally.bytes_down += stentor_proto::encoded_len(&header);
             self.answer(slot, Ok(Reply::Update(header)));

@@ -1,8 +1,7 @@
 //! The core's types on the wire.
 
 use crate::core::{
-    Arrival, Assignment, BadRowGroup, Boundary, Company, Deltas, DevScore, Encoding, Fence, Learned, Report,
-    View, Written,
+    Arrival, Assignment, BadRowGroup, Boundary, Company, DevScore, Fence, Learned, Report, View, Written,
 };
 use std::collections::BTreeMap;
 use stentor_dataset::{Dataset, Place};
@@ -28,23 +27,6 @@ pub(crate) fn checked_fence(run_id: &str, fence: Option<v1::Fence>) -> Result<Fe
     Ok(Fence { lineage: fence.lineage, membership_epoch: fence.membership_epoch, round: fence.round })
 }
 
-pub(crate) fn encoding(encoding: Encoding) -> v1::Encoding {
-    use v1::encoding::{Block, Dense, Kind, Threshold};
-    let kind = match encoding {
-        Encoding::Dense { density } => Kind::Dense(Dense { density }),
-        Encoding::Threshold { tau, density } => Kind::Threshold(Threshold { tau, density }),
-        Encoding::Block { momentum, learning_rate, deltas, density } => {
-            let (deltas, tau) = match deltas {
-                Deltas::Model => (v1::encoding::Deltas::Model, 0.0),
-                Deltas::Bf16 => (v1::encoding::Deltas::Bf16, 0.0),
-                Deltas::Threshold { tau } => (v1::encoding::Deltas::Threshold, tau),
-            };
-            Kind::Block(Block { momentum, learning_rate, deltas: deltas.into(), tau, density })
-        }
-    };
-    v1::Encoding { kind: Some(kind) }
-}
-
 pub(crate) fn assignment(run_id: &str, assignment: Assignment) -> v1::Assignment {
     v1::Assignment {
         fence: Some(fence(run_id, assignment.fence)),
@@ -54,7 +36,7 @@ pub(crate) fn assignment(run_id: &str, assignment: Assignment) -> v1::Assignment
         ahead: assignment.ahead.into_iter().map(Into::into).collect(),
         committed_frames: assignment.committed_frames,
         total_frames: assignment.total_frames,
-        encoding: Some(encoding(assignment.encoding)),
+        encoding: Some(assignment.encoding.into()),
         strategy: v1::Strategy::from(assignment.strategy).into(),
         company: Some(company(assignment.company)),
         digest: assignment.digest,

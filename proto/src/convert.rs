@@ -1,4 +1,5 @@
 use crate::v1;
+use stentor_exchange::{Deltas, Encoding};
 use stentor_experiment::{Source, Strategy};
 use stentor_plan::Lease;
 use thiserror::Error;
@@ -87,6 +88,49 @@ pub fn strategy(number: i32) -> Result<Strategy, ConvertError> {
     }
 }
 
+impl From<Encoding> for v1::Encoding {
+    fn from(encoding: Encoding) -> Self {
+        use v1::encoding::{Block, Dense, Kind, Threshold};
+        let kind = match encoding {
+            Encoding::Dense { density } => Kind::Dense(Dense { density }),
+            Encoding::Threshold { tau, density } => Kind::Threshold(Threshold { tau, density }),
+            Encoding::Block { momentum, learning_rate, deltas, density } => {
+                let (deltas, tau) = match deltas {
+                    Deltas::Model => (v1::encoding::Deltas::Model, 0.0),
+                    Deltas::Bf16 => (v1::encoding::Deltas::Bf16, 0.0),
+                    Deltas::Threshold { tau } => (v1::encoding::Deltas::Threshold, tau),
+                };
+                Kind::Block(Block { momentum, learning_rate, deltas: deltas.into(), tau, density })
+            }
+        };
+        Self { kind: Some(kind) }
+    }
+}
+
+/// The encoding that a message must hold.
+///
+/// # Errors
+/// [`ConvertError::Missing`] where there is none, [`ConvertError::Unknown`] for a block that goes up in no known way.
+pub fn encoding(message: Option<v1::Encoding>) -> Result<Encoding, ConvertError> {
+    use v1::encoding::{Block, Dense, Kind, Threshold};
+    Ok(match required(message.and_then(|message| message.kind), "encoding")? {
+        Kind::Dense(Dense { density }) => Encoding::Dense { density },
+        Kind::Threshold(Threshold { tau, density }) => Encoding::Threshold { tau, density },
+        Kind::Block(block) => {
+            let Block { momentum, learning_rate, tau, density, .. } = block;
+            let deltas = match block.deltas() {
+                v1::encoding::Deltas::Model => Deltas::Model,
+                v1::encoding::Deltas::Bf16 => Deltas::Bf16,
+                v1::encoding::Deltas::Threshold => Deltas::Threshold { tau },
+                v1::encoding::Deltas::Unspecified => {
+                    return Err(ConvertError::Unknown { field: "deltas", found: block.deltas });
+                }
+            };
+            Encoding::Block { momentum, learning_rate, deltas, density }
+        }
+    })
+}
+
 impl From<Lease> for v1::Lease {
     fn from(lease: Lease) -> Self {
         Self {
@@ -167,6 +211,24 @@ mod tests {
             let lease = Lease { source, pass, unit, first_batch, batches };
             prop_assert_eq!(Lease::try_from(v1::Lease::from(lease)).unwrap(), lease);
         }
+    }
+
+    #[test]
+    fn an_encoding_survives_the_wire() {
+        let block = |deltas| Encoding::Block { momentum: 0.75, learning_rate: 1.0, deltas, density: 0.01 };
+        for sent in [
+            Encoding::Dense { density: 0.1 },
+            Encoding::Threshold { tau: 0.5, density: 0.03 },
+            block(Deltas::Model),
+            block(Deltas::Bf16),
+            block(Deltas::Threshold { tau: 0.25 }),
+        ] {
+            assert_eq!(encoding(Some(sent.into())).unwrap(), sent);
+        }
+        let unknown = v1::encoding::Kind::Block(v1::encoding::Block { deltas: 9, ..Default::default() });
+        let refused = |kind| encoding(Some(v1::Encoding { kind })).unwrap_err().to_string();
+        assert_eq!(refused(Some(unknown)), "expected a known `deltas`, found 9");
+        assert_eq!(refused(None), "expected `encoding`, found nothing");
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod convert;
 mod frame;
 
 pub use convert::{
-    ConvertError, MAX_BAD_ROW_GROUPS, MAX_REASON_BYTES, bad_row_groups, required, source, strategy,
+    ConvertError, MAX_BAD_ROW_GROUPS, MAX_REASON_BYTES, bad_row_groups, encoding, required, source, strategy,
 };
 pub use frame::{FrameError, MAX_PART_BYTES, PART_BYTES, PayloadAssembler, parts};
 

@@ -1,6 +1,7 @@
-use super::types::{Encoding, Fence, Learned, Millis, Slot};
+use super::types::{Fence, Learned, Millis, Slot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};
 use stentor_plan::Lease;
 

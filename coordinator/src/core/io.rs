@@ -2,9 +2,10 @@ use super::event::Event;
 use super::invariant::Violation;
 use super::quarantine::BadRowGroup;
 use super::types::{
-    Arrival, Assignment, Boundary, Company, DevScore, Encoding, Fence, Report, Saved, Session, Slot, Written,
+    Arrival, Assignment, Boundary, Company, DevScore, Fence, Report, Saved, Session, Slot, Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};
 
 /// What happens to the core.

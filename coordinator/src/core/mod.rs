@@ -16,7 +16,6 @@ mod poison;
 mod quarantine;
 mod round;
 mod rounds;
-mod suggested_tau;
 mod types;
 mod waits;
 
@@ -29,10 +28,11 @@ pub use event::{Event, OfSource};
 pub use invariant::{Invariant, Violation};
 pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refusal};
 pub use quarantine::BadRowGroup;
-pub use suggested_tau::SuggestedTau;
+pub use stentor_exchange::strategy::SuggestedTau;
+pub use stentor_exchange::{Deltas, Encoding};
 pub use types::{
-    Arrival, Assignment, Boundary, Company, Deltas, DevScore, Encoding, Fence, Learned, Millis, Report,
-    Saved, Session, Slot, Written,
+    Arrival, Assignment, Boundary, Company, DevScore, Fence, Learned, Millis, Report, Saved, Session, Slot,
+    Written,
 };
 pub use waits::{Reason, Wait};
 

@@ -1,7 +1,8 @@
 use super::quarantine::BadRowGroup;
-use super::suggested_tau::SuggestedTau;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use stentor_exchange::Encoding;
+use stentor_exchange::strategy::SuggestedTau;
 use stentor_experiment::{Source, Strategy};
 use stentor_plan::{Lease, Position};
 
@@ -23,50 +24,6 @@ pub struct Fence {
     pub membership_epoch: u64,
     /// Rises by one per closed round within a lineage.
     pub round: u64,
-}
-
-/// How contributions of a round are coded.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Encoding {
-    /// Whole vectors; `density` is what a later threshold aims at, 0 where none follows.
-    Dense {
-        /// Share of values.
-        density: f64,
-    },
-    /// Signs of ±τ.
-    Threshold {
-        /// The threshold, of at most 8 significant bits.
-        tau: f32,
-        /// Share of values the next threshold aims at.
-        density: f64,
-    },
-    /// What a block of batches came to.
-    Block {
-        /// η of this round.
-        momentum: f64,
-        /// ζ.
-        learning_rate: f64,
-        /// How it goes up.
-        deltas: Deltas,
-        /// Share of values that the next threshold aims at; 0 where none follows.
-        density: f64,
-    },
-}
-
-/// How a block goes up.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Deltas {
-    /// The whole model as f32.
-    Model,
-    /// The difference to the block's start as bf16.
-    Bf16,
-    /// The difference to the block's start as signs of ±τ.
-    Threshold {
-        /// The threshold, of at most 8 significant bits.
-        tau: f32,
-    },
 }
 
 /// What one member does in the round of `fence`.

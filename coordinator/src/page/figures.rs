@@ -45,11 +45,7 @@ impl Exchange {
     pub(super) fn of(board: &Board) -> Self {
         let whole = board.wires;
         Self {
-            last_round: board.last.map(|last| match last.encoding {
-                Encoding::Dense { .. } => "dense",
-                Encoding::Threshold { .. } => "threshold",
-                Encoding::Block { .. } => "block",
-            }),
+            last_round: board.last.map(|last| last.encoding.name()),
             bytes_per_frame: (whole.frames > 0).then(|| short(whole.bytes as f64 / whole.frames as f64)),
             payload_per_frame: board.pace.bytes_up_per_frame().map(short),
             compression: board.pace.compression(board.setting.parameters).map(short),

@@ -1,6 +1,6 @@
 use super::Refusal;
 use stentor_checkpoint::{NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object};
-use stentor_exchange::{EncodingSpec, Error, Reducer, Rethreshold};
+use stentor_exchange::{Error, Reducer, Rethreshold, Summation};
 use stentor_proto::v1::WrittenObject;
 use stentor_store::Store;
 
@@ -53,9 +53,9 @@ impl Kept {
     }
 
     /// Memory for a sum of signs, emptied.
-    pub(super) fn reducer(&mut self, spec: &EncodingSpec, values: usize) -> &mut Reducer {
-        let reducer = self.reducer.get_or_insert_with(|| Reducer::new(spec, values));
-        reducer.restart(spec);
+    pub(super) fn reducer(&mut self, summation: &Summation, values: usize) -> &mut Reducer {
+        let reducer = self.reducer.get_or_insert_with(|| Reducer::new(summation, values));
+        reducer.restart(summation);
         reducer
     }
 

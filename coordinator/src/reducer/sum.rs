@@ -3,9 +3,9 @@ use super::state::Kept;
 use crate::core::{Fence, Slot};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use stentor_exchange::{Digest, EncodingSpec, Precision, StreamingMean, Tau};
+use stentor_exchange::{Digest, Encoding, Precision, StreamingMean, Summation, Tau};
 use stentor_experiment::BmufWeights;
-use stentor_proto::v1::{self, encoding::Deltas, encoding::Kind};
+use stentor_proto::v1;
 
 /// Values of a mean that go out together.
 const PART: usize = stentor_proto::PART_BYTES / 4;
@@ -15,9 +15,8 @@ const PART: usize = stentor_proto::PART_BYTES / 4;
 pub(super) struct Sum {
     pub(super) fence: Fence,
     company: v1::Company,
-    encoding: v1::Encoding,
+    encoding: Encoding,
     sections: u32,
-    weights: BmufWeights,
     values: usize,
     form: Form,
     /// What is final, from the beginning on.
@@ -28,7 +27,7 @@ pub(super) struct Sum {
 #[derive(Debug)]
 enum Form {
     /// Floats, summed while they come. `held`: nothing is final before all is there.
-    Mean { mean: Box<StreamingMean>, precision: Precision, held: bool },
+    Mean { mean: Box<StreamingMean>, weights: BmufWeights, precision: Precision, held: bool },
     /// Messages of signs, by slot.
     Signs { tau: Tau, messages: BTreeMap<Slot, Message> },
     /// All is there, and somebody makes the sum.
@@ -72,33 +71,25 @@ impl Sum {
         weights: BmufWeights,
         holds: bool,
     ) -> Result<Self, String> {
-        let encoding = header.encoding.ok_or("expected an encoding, found none")?;
+        let words = |e: stentor_exchange::Error| e.to_string();
+        let encoding = stentor_proto::encoding(header.encoding).map_err(|e| e.to_string())?;
         let sections = header.sections.clamp(1, MOST_SECTIONS);
         let values = values * sections as usize;
-        let words = |e: stentor_exchange::Error| e.to_string();
-        let signs = |tau: f32| {
-            Ok::<_, String>(Form::Signs { tau: Tau::exact(tau).map_err(words)?, messages: BTreeMap::new() })
-        };
-        let mean = |precision| {
-            let mean = Box::new(StreamingMean::new(values, &company.slots).map_err(words)?);
-            let held = holds && matches!(encoding.kind, Some(Kind::Dense(_)));
-            Ok::<_, String>(Form::Mean { mean, precision, held })
-        };
-        let form = match encoding.kind {
-            Some(Kind::Threshold(threshold)) => signs(threshold.tau)?,
-            Some(Kind::Block(block)) if block.deltas() == Deltas::Threshold => signs(block.tau)?,
-            Some(Kind::Block(block)) if block.deltas() == Deltas::Bf16 => mean(Precision::Bf16)?,
-            Some(Kind::Dense(_) | Kind::Block(_)) => mean(Precision::F32)?,
-            None => return Err("expected a kind of encoding, found none".into()),
+        let form = match encoding.summation(weights).map_err(words)? {
+            Summation::Signs { tau } => Form::Signs { tau, messages: BTreeMap::new() },
+            Summation::Mean { weights, precision } => {
+                let mean = Box::new(StreamingMean::new(values, &company.slots).map_err(words)?);
+                Form::Mean { mean, weights, precision, held: holds && encoding.is_whole() }
+            }
         };
         let (parts, digest) = (Vec::new(), Digest::default());
-        Ok(Self { fence, company: company.clone(), encoding, sections, weights, values, form, parts, digest })
+        Ok(Self { fence, company: company.clone(), encoding, sections, values, form, parts, digest })
     }
 
     /// All members must describe the same sum.
     pub(super) fn check(&self, header: &v1::StageHeader, company: &v1::Company) -> Result<(), String> {
         let same = self.company.slots == company.slots
-            && header.encoding == Some(self.encoding)
+            && stentor_proto::encoding(header.encoding).as_ref() == Ok(&self.encoding)
             && header.sections.clamp(1, MOST_SECTIONS) == self.sections;
         if same {
             Ok(())
@@ -115,11 +106,9 @@ impl Sum {
         if !self.company.slots.contains(&slot) {
             return Err(format!("expected one of slots {:?}", self.company.slots));
         }
-        let equal = self.weights == BmufWeights::Equal && matches!(self.encoding.kind, Some(Kind::Block(_)));
         match &mut self.form {
-            Form::Mean { mean, .. } => {
-                let weight = if equal { frames.min(1) } else { frames };
-                mean.open(slot, weight).map_err(|e| e.to_string())
+            Form::Mean { mean, weights, .. } => {
+                mean.open(slot, weights.of(frames)).map_err(|e| e.to_string())
             }
             Form::Signs { messages, .. } => {
                 let message = Message { frames, bytes: Vec::new(), whole: frames == 0 };
@@ -260,7 +249,7 @@ impl Whole {
                 Err(error) => Err(error.to_string()),
             },
             Form::Signs { tau, messages } => {
-                let reducer = kept.reducer(&EncodingSpec::Threshold { tau }, self.values);
+                let reducer = kept.reducer(&Summation::Signs { tau }, self.values);
                 for (slot, Message { frames, bytes, .. }) in &messages {
                     reducer.add(*slot, *frames, bytes).map_err(|e| format!("slot {slot}: {e}"))?;
                 }

@@ -16,8 +16,7 @@ use std::hint::black_box;
 use std::time::Instant;
 use stentor_exchange::gtc::{add_scaled, decode_add, suggest_tau};
 use stentor_exchange::{
-    Encoder, EncodingSpec, Error, Precision, Reducer, Rethreshold, Tau, WeightedMean, digest_f32,
-    encode_dense,
+    Encoder, Error, Precision, Reducer, Rethreshold, Summation, Tau, WeightedMean, digest_f32, encode_dense,
 };
 use stentor_experiment::BmufWeights;
 
@@ -179,7 +178,7 @@ fn sum_figures(update: &[f32], next: &mut [f32]) -> Result<Value, Error> {
         Encoder::new().encode(&moved, &moved, tau, None, next, &mut message)?;
         messages.push(message);
     }
-    let spec = EncodingSpec::Threshold { tau };
+    let spec = Summation::Signs { tau };
     let mut reducer = Reducer::new(&spec, update.len());
     let mut bytes = 0;
     let round_s = median(|| {
@@ -226,7 +225,7 @@ fn dense_figures(update: &[f32]) -> Result<Value, Error> {
     let digest_s = median(|| {
         black_box(digest_f32(black_box(update)));
     });
-    let spec = EncodingSpec::Block { weights: BmufWeights::Frames };
+    let spec = Summation::mean(BmufWeights::Frames);
     let mut reducer = Reducer::new(&spec, update.len());
     let round_s = median(|| {
         reducer.restart(&spec);

@@ -22,6 +22,7 @@ mod mean;
 mod precision;
 mod ranges;
 mod reducer;
+pub mod strategy;
 mod streaming;
 
 pub use bf16::{decode_bf16, encode_bf16};
@@ -33,5 +34,6 @@ pub use gtc::{EncodeStats, Encoder, Phase, Rethreshold, Tau};
 pub use mean::WeightedMean;
 pub use precision::Precision;
 pub use ranges::{RANGE_ALIGNMENT, ranges};
-pub use reducer::{EncodingSpec, Reducer, Reduction};
+pub use reducer::{Reducer, Reduction, Summation};
+pub use strategy::{Deltas, Encoding};
 pub use streaming::StreamingMean;

@@ -4,45 +4,28 @@ use crate::mean::WeightedMean;
 use crate::precision::Precision;
 use stentor_experiment::BmufWeights;
 
-/// How the contributions of one round are encoded, as the coordinator announced it.
+/// What kind of sum the contributions of a round make.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum EncodingSpec {
-    /// Mean gradients (or updates) as `f32`, weighted by frames.
-    Dense,
-    /// Signs of ±τ.
-    Threshold {
-        /// The round's threshold, the same for all.
-        tau: Tau,
-    },
-    /// Whole models after a block.
-    Block {
-        /// How they are weighted.
-        weights: BmufWeights,
-    },
-    /// What each model moved in a block, θᵢ − S.
-    Delta {
+pub enum Summation {
+    /// The mean of vectors of floats.
+    Mean {
         /// How they are weighted.
         weights: BmufWeights,
         /// How they are laid out.
         precision: Precision,
     },
+    /// Signs of ±τ, which are counted.
+    Signs {
+        /// The round's threshold, the same for all.
+        tau: Tau,
+    },
 }
 
-/// What is done with the contributions of an encoding.
-#[derive(Debug, Clone, Copy)]
-enum Way {
-    Average(BmufWeights, Precision),
-    Count(Tau),
-}
-
-impl EncodingSpec {
-    fn way(self) -> Way {
-        match self {
-            EncodingSpec::Dense => Way::Average(BmufWeights::Frames, Precision::F32),
-            EncodingSpec::Threshold { tau } => Way::Count(tau),
-            EncodingSpec::Block { weights } => Way::Average(weights, Precision::F32),
-            EncodingSpec::Delta { weights, precision } => Way::Average(weights, precision),
-        }
+impl Summation {
+    /// The mean of vectors of `f32`.
+    #[must_use]
+    pub fn mean(weights: BmufWeights) -> Self {
+        Summation::Mean { weights, precision: Precision::F32 }
     }
 }
 
@@ -52,8 +35,8 @@ impl EncodingSpec {
 /// contributors of a sum of signs. Its payload is not read, and the worker behind it must keep its old
 /// residual.
 ///
-/// The payload of the update is, for `Dense`, the mean gradient; for `Threshold`, the message of the counts,
-/// which carries τ and c; for `Block`, the mean model; for `Delta`, the mean difference, always as `f32`.
+/// The payload of the update is, for a mean, that mean, always as `f32`; for signs, the message of the counts, which
+/// carries τ and c.
 #[derive(Debug, Clone)]
 pub struct Reducer {
     parameters: usize,
@@ -96,10 +79,10 @@ pub struct Reduction {
 impl Reducer {
     /// An empty round over vectors of `parameters` values.
     #[must_use]
-    pub fn new(spec: &EncodingSpec, parameters: usize) -> Self {
-        let sum = match spec.way() {
-            Way::Count(tau) => Sum::Counts { counts: Counts::new(parameters), tau, signs: 0 },
-            Way::Average(weights, precision) => {
+    pub fn new(summation: &Summation, parameters: usize) -> Self {
+        let sum = match *summation {
+            Summation::Signs { tau } => Sum::Counts { counts: Counts::new(parameters), tau, signs: 0 },
+            Summation::Mean { weights, precision } => {
                 Sum::Mean { mean: WeightedMean::new(parameters), weights, precision }
             }
         };
@@ -107,17 +90,20 @@ impl Reducer {
     }
 
     /// Empties the round for another one, and keeps the memory where the encoding allows.
-    pub fn restart(&mut self, spec: &EncodingSpec) {
-        match (&mut self.sum, spec.way()) {
-            (Sum::Counts { counts, tau, signs }, Way::Count(next)) => {
+    pub fn restart(&mut self, summation: &Summation) {
+        match (&mut self.sum, *summation) {
+            (Sum::Counts { counts, tau, signs }, Summation::Signs { tau: next }) => {
                 counts.clear();
                 (*tau, *signs) = (next, 0);
             }
-            (Sum::Mean { mean, weights, precision }, Way::Average(next_weights, next_precision)) => {
+            (
+                Sum::Mean { mean, weights, precision },
+                Summation::Mean { weights: next, precision: laid_out },
+            ) => {
                 mean.clear();
-                (*weights, *precision) = (next_weights, next_precision);
+                (*weights, *precision) = (next, laid_out);
             }
-            _ => *self = Self::new(spec, self.parameters),
+            _ => *self = Self::new(summation, self.parameters),
         }
         (self.last_slot, self.contributors, self.frames) = (None, 0, 0);
     }
@@ -173,11 +159,7 @@ impl Reducer {
                 Ok(())
             }
             Sum::Mean { mean, weights, precision } => {
-                let weight = match weights {
-                    BmufWeights::Frames => frames,
-                    BmufWeights::Equal => 1,
-                };
-                mean.add_payload(weight, payload, *precision)
+                mean.add_payload(weights.of(frames), payload, *precision)
             }
         }
     }

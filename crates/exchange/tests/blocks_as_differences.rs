@@ -9,8 +9,8 @@ use common::Numbers;
 use proptest::prelude::*;
 use stentor_exchange::gtc::{decode_mean, suggest_tau};
 use stentor_exchange::{
-    BlockMomentum, Encoder, EncodingSpec, Error, Precision, Reducer, Tau, decode_dense, digest_f32,
-    encode_bf16, encode_dense,
+    BlockMomentum, Encoder, Error, Precision, Reducer, Summation, Tau, decode_dense, digest_f32, encode_bf16,
+    encode_dense,
 };
 use stentor_experiment::{BmufMomentum, BmufWeights};
 
@@ -52,7 +52,7 @@ impl Run {
     }
 
     fn whole_models(&mut self) {
-        let mut reducer = Reducer::new(&EncodingSpec::Block { weights: BmufWeights::Equal }, VALUES);
+        let mut reducer = Reducer::new(&Summation::mean(BmufWeights::Equal), VALUES);
         for worker in 0..WORKERS {
             reducer.add(worker as u32, 9, &encode_dense(&self.end(worker))).unwrap();
         }
@@ -61,7 +61,7 @@ impl Run {
     }
 
     fn bf16(&mut self) {
-        let spec = EncodingSpec::Delta { weights: BmufWeights::Frames, precision: Precision::Bf16 };
+        let spec = Summation::Mean { weights: BmufWeights::Frames, precision: Precision::Bf16 };
         let mut reducer = Reducer::new(&spec, VALUES);
         for worker in 0..WORKERS {
             let moved = self.filter.moved(&self.end(worker)).unwrap();
@@ -79,7 +79,7 @@ impl Run {
         let asked: Vec<f32> =
             moved.iter().zip(&self.kept).filter_map(|(m, k)| suggest_tau(m, k, density)).collect();
         let tau = Tau::agreed(&asked).unwrap();
-        let mut reducer = Reducer::new(&EncodingSpec::Threshold { tau }, VALUES);
+        let mut reducer = Reducer::new(&Summation::Signs { tau }, VALUES);
         let mut bytes = 0;
         for (worker, moved) in moved.iter().enumerate() {
             let (mut next, mut payload) = (vec![0.0; VALUES], Vec::new());
@@ -169,7 +169,7 @@ proptest! {
 
     #[test]
     fn bytes_from_nowhere_leave_the_block_as_it_was(payload in prop::collection::vec(any::<u8>(), 0..30)) {
-        let spec = EncodingSpec::Delta { weights: BmufWeights::Frames, precision: Precision::Bf16 };
+        let spec = Summation::Mean { weights: BmufWeights::Frames, precision: Precision::Bf16 };
         let mut reducer = Reducer::new(&spec, 9);
         let good = encode_bf16(&[1.5; 9], &[0.0; 9], &mut [0.0; 9]).unwrap();
         reducer.add(0, 5, &good).unwrap();
@@ -187,7 +187,7 @@ proptest! {
 fn differences_are_weighted_by_frames_or_all_alike() {
     for (weights, expected) in [(BmufWeights::Frames, 4.0), (BmufWeights::Equal, 3.0)] {
         for precision in [Precision::F32, Precision::Bf16] {
-            let mut reducer = Reducer::new(&EncodingSpec::Delta { weights, precision }, 1);
+            let mut reducer = Reducer::new(&Summation::Mean { weights, precision }, 1);
             for (slot, frames, moved) in [(0, 100, 1.0), (1, 300, 5.0)] {
                 let payload = match precision {
                     Precision::F32 => encode_dense(&[moved]),

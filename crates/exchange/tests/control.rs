@@ -6,7 +6,7 @@ mod common;
 
 use common::Numbers;
 use stentor_exchange::gtc::{self, Counts, decode_mean, encode, encode_counts};
-use stentor_exchange::{EncodingSpec, Error, Phase, Reducer, Rethreshold, Tau};
+use stentor_exchange::{Error, Phase, Reducer, Rethreshold, Summation, Tau};
 use stentor_experiment::Gtc;
 
 const TAU: f32 = 0.75;
@@ -90,7 +90,7 @@ fn thresholded_again_the_way_down_stays_as_small_as_one_way_up() {
     let mut next = vec![0f32; LEN];
     let mut rethreshold = Rethreshold::new(LEN);
     let tau = tau(8.0);
-    let spec = EncodingSpec::Threshold { tau };
+    let spec = Summation::Signs { tau };
     let (mut up, mut exact, mut down, mut delay) = (0, 0, 0, 0f64);
     let (mut means, mut sent) = (vec![0f64; LEN], vec![0f64; LEN]);
     for _ in 0..30 {
@@ -149,7 +149,7 @@ fn of_one_worker_or_two_everything_goes_down_at_once() {
     for members in [1, 2] {
         let mut numbers = Numbers(12);
         let mut rethreshold = Rethreshold::new(LEN);
-        let spec = EncodingSpec::Threshold { tau: tau(6.0) };
+        let spec = Summation::Signs { tau: tau(6.0) };
         for _ in 0..5 {
             let mut reducer = Reducer::new(&spec, LEN);
             for slot in 0..members {
@@ -176,7 +176,7 @@ fn values_that_all_grow_alike_do_not_wait_for_ever() {
     // Four workers send the same signs, each at its own places, again and again: every touched value of the mean is the
     // same, and as much too many of them as there are workers.
     const LEN: usize = 40_000;
-    let spec = EncodingSpec::Threshold { tau: tau(TAU) };
+    let spec = Summation::Signs { tau: tau(TAU) };
     let mut rethreshold = Rethreshold::new(LEN);
     let (mut sent, mut rounds_with) = (0, 0);
     for _ in 0..40 {

@@ -7,13 +7,13 @@ mod common;
 use common::Numbers;
 use proptest::prelude::*;
 use stentor_exchange::gtc::{decode_counts, encode};
-use stentor_exchange::{EncodingSpec, Error, Reducer, Tau, WeightedMean, decode_dense, encode_dense};
+use stentor_exchange::{Error, Reducer, Summation, Tau, WeightedMean, decode_dense, encode_dense};
 use stentor_experiment::BmufWeights;
 
 const TAU: f32 = 0.5;
 
-fn threshold() -> EncodingSpec {
-    EncodingSpec::Threshold { tau: Tau::exact(TAU).unwrap() }
+fn threshold() -> Summation {
+    Summation::Signs { tau: Tau::exact(TAU).unwrap() }
 }
 
 /// A contribution that sends the signs of `signs`.
@@ -36,9 +36,9 @@ proptest! {
         frames in 1u64..,
     ) {
         let specs = [
-            EncodingSpec::Dense,
-            EncodingSpec::Block { weights: BmufWeights::Equal },
-            EncodingSpec::Block { weights: BmufWeights::Frames },
+            Summation::mean(BmufWeights::Frames),
+            Summation::mean(BmufWeights::Equal),
+            Summation::mean(BmufWeights::Frames),
         ];
         for spec in specs {
             let mut reducer = Reducer::new(&spec, values.len());
@@ -52,7 +52,7 @@ proptest! {
         payload in prop::collection::vec(any::<u8>(), 0..60),
         block in any::<bool>(),
     ) {
-        let spec = if block { EncodingSpec::Dense } else { threshold() };
+        let spec = if block { Summation::mean(BmufWeights::Frames) } else { threshold() };
         let good = if block { encode_dense(&[1.0; 9]) } else { signs(&[1; 9], TAU) };
         let mut reducer = Reducer::new(&spec, 9);
         reducer.add(0, 5, &good).unwrap();
@@ -67,7 +67,7 @@ proptest! {
 
 #[test]
 fn gradients_are_weighted_by_frames() {
-    let mut reducer = Reducer::new(&EncodingSpec::Dense, 2);
+    let mut reducer = Reducer::new(&Summation::mean(BmufWeights::Frames), 2);
     reducer.add(0, 100, &encode_dense(&[1.0, -3.0])).unwrap();
     reducer.add(1, 300, &encode_dense(&[5.0, 1.0])).unwrap();
     let reduction = reducer.finish().unwrap();
@@ -79,7 +79,7 @@ fn gradients_are_weighted_by_frames() {
 #[test]
 fn models_are_weighted_by_frames_or_all_alike() {
     for (weights, expected) in [(BmufWeights::Frames, 4.0), (BmufWeights::Equal, 3.0)] {
-        let mut reducer = Reducer::new(&EncodingSpec::Block { weights }, 1);
+        let mut reducer = Reducer::new(&Summation::mean(weights), 1);
         reducer.add(0, 100, &encode_dense(&[1.0])).unwrap();
         reducer.add(1, 300, &encode_dense(&[5.0])).unwrap();
         assert_eq!(decode_dense(&reducer.finish().unwrap().payload, 1).unwrap(), [expected], "{weights:?}");
@@ -99,7 +99,7 @@ fn signs_are_summed_and_their_contributors_counted() {
 
 #[test]
 fn a_slot_without_frames_counts_for_nothing() {
-    for spec in [EncodingSpec::Dense, EncodingSpec::Block { weights: BmufWeights::Equal }] {
+    for spec in [Summation::mean(BmufWeights::Frames), Summation::mean(BmufWeights::Equal)] {
         let mut reducer = Reducer::new(&spec, 1);
         reducer.add(0, 7, &encode_dense(&[2.0])).unwrap();
         reducer.add(1, 0, &encode_dense(&[9.0])).unwrap();
@@ -117,7 +117,7 @@ fn a_slot_without_frames_counts_for_nothing() {
 
 #[test]
 fn a_round_without_a_frame_has_no_update() {
-    for spec in [EncodingSpec::Dense, threshold()] {
+    for spec in [Summation::mean(BmufWeights::Frames), threshold()] {
         let mut reducer = Reducer::new(&spec, 3);
         assert_eq!(reducer.finish(), Err(Error::NothingToReduce));
         reducer.add(0, 0, &[]).unwrap();
@@ -127,7 +127,7 @@ fn a_round_without_a_frame_has_no_update() {
 
 #[test]
 fn slots_come_in_order_and_once() {
-    let mut reducer = Reducer::new(&EncodingSpec::Dense, 1);
+    let mut reducer = Reducer::new(&Summation::mean(BmufWeights::Frames), 1);
     reducer.add(2, 1, &encode_dense(&[1.0])).unwrap();
     for slot in [0, 1, 2] {
         let refused = reducer.add(slot, 1, &encode_dense(&[1.0]));
@@ -139,7 +139,7 @@ fn slots_come_in_order_and_once() {
 
 #[test]
 fn a_gradient_that_is_not_finite_is_named_and_leaves_the_round_as_it_was() {
-    let mut reducer = Reducer::new(&EncodingSpec::Dense, 100_000);
+    let mut reducer = Reducer::new(&Summation::mean(BmufWeights::Frames), 100_000);
     reducer.add(0, 1, &encode_dense(&vec![1.0; 100_000])).unwrap();
     let mut bad = vec![5.0; 100_000];
     bad[99_999] = f32::NAN;
@@ -161,9 +161,9 @@ fn a_contribution_of_another_threshold_or_somebodys_sum_is_refused() {
 
 #[test]
 fn a_round_can_be_started_again_with_any_encoding() {
-    let specs = [EncodingSpec::Dense, threshold(), EncodingSpec::Block { weights: BmufWeights::Equal }];
-    let payload = |spec: &EncodingSpec| match spec {
-        EncodingSpec::Threshold { .. } => signs(&[1, -1], TAU),
+    let specs = [Summation::mean(BmufWeights::Frames), threshold(), Summation::mean(BmufWeights::Equal)];
+    let payload = |spec: &Summation| match spec {
+        Summation::Signs { .. } => signs(&[1, -1], TAU),
         _ => encode_dense(&[0.5, -0.0]),
     };
     for first in &specs {
@@ -182,7 +182,7 @@ fn a_round_can_be_started_again_with_any_encoding() {
 
 #[test]
 fn frames_beyond_counting_are_refused() {
-    let mut reducer = Reducer::new(&EncodingSpec::Dense, 1);
+    let mut reducer = Reducer::new(&Summation::mean(BmufWeights::Frames), 1);
     reducer.add(0, u64::MAX, &encode_dense(&[1.0])).unwrap();
     assert!(matches!(reducer.add(1, 1, &encode_dense(&[1.0])), Err(Error::Overflow { .. })));
     assert_eq!(decode_dense(&reducer.finish().unwrap().payload, 1).unwrap(), [1.0]);

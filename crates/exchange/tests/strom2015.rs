@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use stentor_exchange::gtc::{
     self, add_scaled, decode_add, decode_counts, decode_mean, encode, encode_counts,
 };
-use stentor_exchange::{Encoder, EncodingSpec, Error, Reducer, Tau, digest_f32};
+use stentor_exchange::{Encoder, Error, Reducer, Summation, Tau, digest_f32};
 
 const TAU: f32 = 0.75;
 
@@ -150,7 +150,7 @@ fn replicas_hold_the_same_bits_after_every_round_with_1_2_3_and_8_workers() {
             .collect();
         let distance = |w: &Worker| w.parameters.iter().zip(&target).map(|(p, t)| (p - t).abs()).sum::<f32>();
         let at_first = distance(&workers[0]);
-        let spec = EncodingSpec::Threshold { tau: tau(0.5) };
+        let spec = Summation::Signs { tau: tau(0.5) };
         let mut reducer = Reducer::new(&spec, LEN);
         for _round in 0..200 {
             reducer.restart(&spec);

@@ -1,5 +1,5 @@
 use stentor_exchange::{
-    EncodingSpec, Precision, Reducer, Rethreshold, StreamingMean, Tau, WeightedMean, add_scaled_dense,
+    Summation, Precision, Reducer, Rethreshold, StreamingMean, Tau, WeightedMean, add_scaled_dense,
     decode_bf16, decode_dense, encode_bf16, encode_dense, gtc,
 };
 use stentor_experiment::BmufWeights;
@@ -85,9 +85,9 @@ pub(crate) fn float_seeds() -> Vec<Vec<u8>> {
 pub(crate) fn reducer(data: &[u8]) {
     let Some((&kind, mut rest)) = data.split_first() else { return };
     let spec = match kind % 3 {
-        0 => EncodingSpec::Dense,
-        1 => EncodingSpec::Threshold { tau: tau() },
-        _ => EncodingSpec::Delta { weights: BmufWeights::Frames, precision: Precision::Bf16 },
+        0 => Summation::mean(BmufWeights::Frames),
+        1 => Summation::Signs { tau: tau() },
+        _ => Summation::Mean { weights: BmufWeights::Frames, precision: Precision::Bf16 },
     };
     let mut reducer = Reducer::new(&spec, VALUES);
     while let [slot, frames, low, high, tail @ ..] = rest {

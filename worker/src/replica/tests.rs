@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use stentor_acoustic::{Device, ModelShape};
 use stentor_coordinator::core::{self, Action, Arrival, Assignment, Closing, Core, Input, Settings};
-use stentor_exchange::{EncodingSpec, Reducer, Tau};
+use stentor_exchange::Reducer;
 use stentor_plan::{Catalogue, Plan, RowGroup};
 use stentor_proto::v1::encoding::{Dense, Threshold};
 
@@ -155,7 +155,8 @@ impl Run {
             }
         }
         let Closing { source, encoding, next, .. } = closing.expect("all have contributed");
-        let mut reducer = Reducer::new(&spec(encoding), self.replicas[0].len());
+        let summation = encoding.summation(self.experiment.exchange.bmuf.weights).unwrap();
+        let mut reducer = Reducer::new(&summation, self.replicas[0].len());
         for (slot, Brought { frames, payload }) in &brought {
             reducer.add(*slot, *frames, payload).unwrap();
         }
@@ -219,13 +220,6 @@ fn kind(encoding: core::Encoding) -> Kind {
         core::Encoding::Dense { density } => Kind::Dense(Dense { density }),
         core::Encoding::Threshold { tau, density } => Kind::Threshold(Threshold { tau, density }),
         core::Encoding::Block { .. } => panic!("no blocks here"),
-    }
-}
-
-fn spec(encoding: core::Encoding) -> EncodingSpec {
-    match encoding {
-        core::Encoding::Threshold { tau, .. } => EncodingSpec::Threshold { tau: Tau::exact(tau).unwrap() },
-        _ => EncodingSpec::Dense,
     }
 }
 

@@ -8,10 +8,10 @@ use crate::network::{Network, add_scaled};
 use rayon::prelude::*;
 use stentor_exchange::gtc::{self, suggest_tau};
 use stentor_exchange::{
-    BlockMomentum, Encoder, EncodingSpec, Error, Reducer, Rethreshold, Tau, WeightedMean, decode_dense,
+    BlockMomentum, Encoder, Error, Reducer, Rethreshold, Summation, Tau, WeightedMean, decode_dense,
     encode_dense,
 };
-use stentor_experiment::{Bmuf, BmufMomentum};
+use stentor_experiment::{Bmuf, BmufMomentum, BmufWeights};
 
 /// Share of all rounds that GTC exchanges dense at the start.
 const WARM_UP: f64 = 0.02;
@@ -155,7 +155,7 @@ impl Group {
         Self {
             parameters: initial.to_vec(),
             residuals: if signs { vec![vec![0.0; values]; members] } else { Vec::new() },
-            reducer: Reducer::new(&EncodingSpec::Dense, values),
+            reducer: Reducer::new(&Summation::mean(BmufWeights::Frames), values),
             rethreshold: again.then(|| Rethreshold::new(values)),
             tau: None,
             up: Traffic::default(),
@@ -195,7 +195,7 @@ impl Group {
 
     fn exchange_dense(&mut self, gradients: &[Vec<f32>], rate: f32, counted: bool) -> Result<(), Error> {
         let values = self.parameters.len();
-        self.reducer.restart(&EncodingSpec::Dense);
+        self.reducer.restart(&Summation::mean(BmufWeights::Frames));
         for (slot, gradient) in (0..).zip(gradients) {
             self.reducer.add(slot, 1, &encode_dense(gradient))?;
         }
@@ -213,7 +213,7 @@ impl Group {
 
     fn exchange_signs(&mut self, gradients: &[Vec<f32>], tau: Tau, rate: f32) -> Result<(), Error> {
         let (values, members) = (self.parameters.len(), gradients.len());
-        self.reducer.restart(&EncodingSpec::Threshold { tau });
+        self.reducer.restart(&Summation::Signs { tau });
         for ((slot, gradient), residual) in (0..).zip(gradients).zip(&mut self.residuals) {
             let (mut next, mut message) = (vec![0.0; values], Vec::new());
             let sent = Encoder::new().encode(gradient, residual, tau, None, &mut next, &mut message)?;

@@ -68,6 +68,17 @@ pub enum BmufWeights {
     Equal,
 }
 
+impl BmufWeights {
+    /// What a model weighs that has seen so many frames: nothing where it has seen none.
+    #[must_use]
+    pub fn of(self, frames: u64) -> u64 {
+        match self {
+            BmufWeights::Frames => frames,
+            BmufWeights::Equal => frames.min(1),
+        }
+    }
+}
+
 /// How a worker's block goes up. With anything but `f32`, what comes down is the mean of the differences Gᵢ = θᵢ − S;
 /// what a worker could not send it keeps and adds to its next block's difference, if the block counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

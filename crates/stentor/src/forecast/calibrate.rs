@@ -5,8 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 use stentor_exchange::gtc::{self, suggest_tau};
 use stentor_exchange::{
-    Encoder, EncodingSpec, Error, Precision, Reducer, Rethreshold, Tau, WeightedMean, encode_bf16,
-    encode_dense,
+    Encoder, Error, Precision, Reducer, Rethreshold, Summation, Tau, WeightedMean, encode_bf16, encode_dense,
 };
 use stentor_forecast::Rates;
 
@@ -64,7 +63,7 @@ pub(super) fn rates(parameters: usize, density: f64) -> Result<Rates, Error> {
         encoder.encode(&moved, &moved, tau, None, &mut next, &mut message)?;
         messages.push(message);
     }
-    let spec = EncodingSpec::Threshold { tau };
+    let spec = Summation::Signs { tau };
     let mut reducer = Reducer::new(&spec, values);
     let mut rethreshold = Rethreshold::new(values);
     let count = median(|| {

@@ -31,14 +31,16 @@ impl From<Written> for SuggestedTau {
 
 impl SuggestedTau {
     /// What the last round of `source` has asked for; before its first one, what the other source's has: nearer than nothing.
-    pub(super) fn of(self, source: Source) -> Option<f32> {
+    #[must_use]
+    pub fn of(self, source: Source) -> Option<f32> {
         match source {
             Source::Annotated => self.annotated.or(self.machine_labeled),
             Source::MachineLabeled => self.machine_labeled.or(self.annotated),
         }
     }
 
-    pub(super) fn set(&mut self, source: Source, tau: f32) {
+    /// Takes note of what a round of `source` has asked for.
+    pub fn set(&mut self, source: Source, tau: f32) {
         match source {
             Source::Annotated => self.annotated = Some(tau),
             Source::MachineLabeled => self.machine_labeled = Some(tau),
