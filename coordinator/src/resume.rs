@@ -8,7 +8,8 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use stentor_checkpoint::{Manifest, ModelDescription, Normalisation, Origin};
 use stentor_dataset::Dataset;
-use stentor_experiment::{Experiment, Source, Strategy};
+use stentor_exchange::strategy::decision;
+use stentor_experiment::{Experiment, Source};
 use stentor_runtime::metrics;
 use stentor_store::Store;
 
@@ -104,8 +105,10 @@ pub(crate) fn described(section: &str, one: &Value, other: &Value) -> String {
 /// source. Nobody knows of which source's batches such a residual is.
 fn check_residuals(saved: &Saved, experiment: &Experiment, two_sources: bool) -> Result<(), String> {
     let multiplier = experiment.schedule.annotated_multiplier;
-    let thresholds = matches!(saved.strategy, Strategy::Gtc | Strategy::TwoTier);
-    let scales = thresholds && experiment.scales_gradients() && two_sources && multiplier != 1.0;
+    let scales = decision(saved.strategy).keeps_residual()
+        && experiment.scales_gradients()
+        && two_sources
+        && multiplier != 1.0;
     if saved.scaled_residuals || !scales {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use stentor_dataset::Dataset;
-use stentor_experiment::{Experiment, Strategy};
+use stentor_experiment::Experiment;
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_server::Coordinator;
 use stentor_runtime::metrics;
@@ -204,9 +204,7 @@ impl Coordinator for Service {
     async fn switch(&self, request: Request<v1::SwitchRequest>) -> Result<Response<v1::SwitchReply>, Status> {
         let strategy = stentor_proto::strategy(request.into_inner().strategy)
             .map_err(|e| Status::invalid_argument(e.to_string()))?;
-        if strategy == Strategy::TwoTier {
-            self.experiment.validate_two_tier().map_err(|e| Status::failed_precondition(e.to_string()))?;
-        }
+        self.experiment.validate_for(strategy).map_err(|e| Status::failed_precondition(e.to_string()))?;
         let (reply, answer) = oneshot::channel();
         self.tell(Command::Switch { strategy, reply }).await?;
         let from = answer.await.map_err(|_| over())?;

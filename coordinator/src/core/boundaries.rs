@@ -95,8 +95,8 @@ impl Core {
         Saved {
             round: self.round,
             position: self.position.clone(),
-            suggested_tau: self.suggested_tau,
-            suggested_block_tau: self.suggested_block_tau,
+            suggested_tau: self.course.memory.tau,
+            suggested_block_tau: self.course.memory.block_tau,
             checkpoints: self.checkpoints,
             best: self.best.clone(),
             stale_evaluations: self.stale_evaluations,

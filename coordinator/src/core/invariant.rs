@@ -208,7 +208,7 @@ impl Core {
                 &self.applicants,
                 &self.course,
                 &self.dealt,
-                (self.suggested_tau, self.suggested_block_tau, self.checkpoints, self.checkpoint_due),
+                (self.checkpoints, self.checkpoint_due),
                 (&self.best, self.stale_evaluations, &self.pending),
             )
         )

@@ -135,7 +135,7 @@ impl Core {
                 self.excuse(now, slot, reason, actions);
                 if self.members.is_empty() {
                     self.go_back_where_nobody_is_left(now, actions);
-                } else if self.course.apart > 0 && !self.groups().contains_key(&group) {
+                } else if self.course.is_apart() && !self.groups().contains_key(&group) {
                     // Batches that count are in nobody's model any more.
                     let reason = format!("group {group} is lost with all that it did since the groups met");
                     self.fall_back(now, &reason, actions);

@@ -46,6 +46,7 @@ use quarantine::Quarantine;
 use round::Round;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use stentor_exchange::strategy::Memory;
 use stentor_experiment::{Experiment, Strategy};
 use stentor_plan::{Plan, Position};
 
@@ -117,8 +118,6 @@ pub struct Core {
     course: Course,
     /// Group of replicas of each member.
     dealt: BTreeMap<Slot, u32>,
-    suggested_tau: SuggestedTau,
-    suggested_block_tau: Option<f32>,
     checkpoints: u32,
     /// A checkpoint's place in the schedule was passed while replicas were apart.
     checkpoint_due: bool,
@@ -145,10 +144,8 @@ impl Core {
             members: BTreeMap::new(),
             applicants: Vec::new(),
             roster: BTreeSet::new(),
-            course: Course::new(settings.experiment.exchange.strategy),
+            course: Course::new(settings.experiment.exchange.strategy, Memory::default()),
             dealt: BTreeMap::new(),
-            suggested_tau: SuggestedTau::default(),
-            suggested_block_tau: None,
             checkpoints: 0,
             checkpoint_due: false,
             best: None,
@@ -235,13 +232,14 @@ impl Core {
         self.round = saved.as_ref().map_or(0, |s| s.round);
         let asked = self.course.asked;
         let configured = self.settings.experiment.exchange.strategy;
-        self.course = Course::new(saved.as_ref().map_or(configured, |s| s.strategy));
+        self.course = match &saved {
+            Some(saved) => Course::new(saved.strategy, saved.memory()),
+            None => Course::new(configured, Memory::default()),
+        };
         // What somebody asked for stays asked for.
         asked.into_iter().for_each(|strategy| self.ask(strategy));
         self.checkpoint_due = false;
         self.lags.forget();
-        self.suggested_tau = saved.as_ref().map(|s| s.suggested_tau).unwrap_or_default();
-        self.suggested_block_tau = saved.as_ref().and_then(|s| s.suggested_block_tau);
         self.checkpoints = saved.as_ref().map_or(0, |s| s.checkpoints);
         self.best = saved.as_ref().and_then(|s| s.best.clone());
         self.stale_evaluations = saved.as_ref().map_or(0, |s| s.stale_evaluations);

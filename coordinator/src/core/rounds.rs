@@ -4,8 +4,8 @@ use super::boundaries::MOST_PENDING;
 use super::membership::Assignments;
 use super::round::{Round, main_source};
 use super::{
-    Action, Arrival, Assignment, Boundary, Closing, Core, Event, Fence, Millis, Next, Outcome, Phase,
-    Refusal, Slot, SuggestedTau,
+    Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Event, Fence, Millis, Next, Outcome,
+    Phase, Refusal, Slot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_plan::{Lease, RoundPlan};
@@ -217,14 +217,13 @@ impl Core {
         self.checkpoint_due |= self.crosses_checkpoint(before);
         let left = self.course.closed(round.encoding);
         if let Some(from) = left {
-            (self.suggested_tau, self.suggested_block_tau) = (SuggestedTau::default(), None);
             self.lags.forget();
             let to = self.course.strategy;
             actions.push(Action::Record(Event::Switched { fence: self.fence(), from, to }));
         }
         // Between meetings the groups hold different models: no checkpoint, no newcomer. In `fixed` newcomers come after
         // a fall-back only.
-        let one_model = self.course.apart == 0;
+        let one_model = !self.course.is_apart();
         // At a switch the replicas still hold what the strategy before kept: a checkpoint of it would not load in the next.
         let room = self.pending.len() < MOST_PENDING && left.is_none();
         let newcomers = if self.is_fixed() || !one_model || !room { Vec::new() } else { self.take_in(now) };
@@ -278,7 +277,7 @@ impl Core {
         type DigestOf = fn(&Arrival) -> Option<u64>;
         let digests: [(&str, DigestOf); 2] =
             [("parameters", |a| a.parameters_digest), ("updates", |a| a.update_digest)];
-        let replicas = |slot: Slot| if self.course.apart > 0 { self.group_of(slot) } else { 0 };
+        let replicas = |slot: Slot| if self.course.is_apart() { self.group_of(slot) } else { 0 };
         digests.into_iter().find_map(|(what, digest)| {
             let mut first = BTreeMap::<u32, (&Arrival, u64)>::new();
             let mut others = Vec::new();

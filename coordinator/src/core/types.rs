@@ -2,7 +2,7 @@ use super::quarantine::BadRowGroup;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_exchange::Encoding;
-use stentor_exchange::strategy::SuggestedTau;
+use stentor_exchange::strategy::{Memory, SuggestedTau};
 use stentor_experiment::{Source, Strategy};
 use stentor_plan::{Lease, Position};
 
@@ -176,6 +176,11 @@ impl DevScore {
 }
 
 impl Saved {
+    /// What is known at a boundary of the strategy's earlier rounds; there replicas are one.
+    pub(super) fn memory(&self) -> Memory {
+        Memory { tau: self.suggested_tau, block_tau: self.suggested_block_tau, ..Memory::default() }
+    }
+
     /// For where the best checkpoint is not there any more: it was superseded, before the run went back behind that.
     pub(crate) fn forget_best(&mut self) {
         (self.best, self.stale_evaluations) = (None, 0);

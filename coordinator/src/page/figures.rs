@@ -5,7 +5,7 @@ use super::board::Board;
 use super::curves::short;
 use crate::core::{Deltas, Encoding};
 use serde::Serialize;
-use stentor_experiment::Strategy;
+use stentor_exchange::strategy::Decision;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Exchange {
@@ -68,10 +68,10 @@ impl Gtc {
 }
 
 impl Bmuf {
-    pub(super) fn of(board: &Board, strategy: Strategy) -> Self {
+    pub(super) fn of(board: &Board, decision: &dyn Decision) -> Self {
         let exchange = &board.setting.experiment.exchange;
         let members = board.view.as_ref().map_or(0, |view| view.members.len());
-        let groups = (strategy == Strategy::TwoTier).then(|| exchange.two_tier.groups(members));
+        let groups = decision.groups(exchange).map(|groups| groups.groups(members));
         let block = exchange.bmuf.block;
         let Some(Encoding::Block { momentum, learning_rate, deltas, .. }) = board.block else {
             return Self { block, momentum: None, learning_rate: None, deltas: None, tau: None, groups };

@@ -9,6 +9,7 @@ use super::waiting::Waiting;
 use super::words;
 use crate::core::{Fence, MemberView, Millis, Owes, View};
 use serde::Serialize;
+use stentor_exchange::strategy::decision;
 use stentor_experiment::{Source, Strategy};
 
 /// All that the page shows.
@@ -119,6 +120,7 @@ impl<'a> Snapshot<'a> {
         let view = board.view.as_ref();
         let experiment = &board.setting.experiment;
         let strategy = view.map_or(experiment.exchange.strategy, |view| view.strategy);
+        let decision = decision(strategy);
         let ago = |at: Millis| board.now_ms.saturating_sub(at) as f64 / 1e3;
         Self {
             run: Run {
@@ -136,8 +138,8 @@ impl<'a> Snapshot<'a> {
             applicants: view.map(|view| applicants(board, view)).unwrap_or_default(),
             curves: &board.curves,
             exchange: Exchange::of(board),
-            gtc: matches!(strategy, Strategy::Gtc | Strategy::TwoTier).then(|| Gtc::of(board)),
-            bmuf: matches!(strategy, Strategy::Bmuf | Strategy::TwoTier).then(|| Bmuf::of(board, strategy)),
+            gtc: decision.keeps_residual().then(|| Gtc::of(board)),
+            bmuf: decision.keeps_filter().then(|| Bmuf::of(board, decision)),
             checkpoints: checkpoints(board, ago),
             quarantined: quarantined(board),
             costs: Costs::of(board),

@@ -1,6 +1,7 @@
 use super::random::mix;
 use super::store::{Object, Store};
 use crate::core::{Assignment, Bug, Encoding};
+use stentor_exchange::strategy::decision;
 use stentor_exchange::{BlockMomentum, BlockParts};
 use stentor_experiment::{BmufMomentum, Strategy};
 use stentor_plan::Lease;
@@ -74,11 +75,11 @@ impl Replica {
     }
 
     fn take_sides(&mut self) {
-        let thresholds = matches!(self.strategy, Strategy::Gtc | Strategy::TwoTier);
-        let averages = matches!(self.strategy, Strategy::Bmuf | Strategy::TwoTier);
+        let decision = decision(self.strategy);
         let none = vec![0; VALUES];
-        self.residual = thresholds.then(|| Residual { kept: none.clone(), next: none });
-        self.block = averages.then(|| BlockMomentum::new(self.parameters.clone(), self.momentum));
+        self.residual = decision.keeps_residual().then(|| Residual { kept: none.clone(), next: none });
+        self.block =
+            decision.keeps_filter().then(|| BlockMomentum::new(self.parameters.clone(), self.momentum));
     }
 
     /// Loads a checkpoint; whoever finds no state of its own begins without a residual.

@@ -113,15 +113,18 @@ impl Experiment {
         for (key, location) in self.locations() {
             location::validate(key, location)?;
         }
-        if self.exchange.strategy == Strategy::TwoTier { self.validate_two_tier() } else { Ok(()) }
+        self.validate_for(self.exchange.strategy)
     }
 
-    /// Whether the settings serve two tiers: also asked when a run is to switch to them.
+    /// Whether the settings serve a strategy: also asked when a run is to switch to it.
     ///
     /// # Errors
-    /// [`Error::Value`]: replicas of a group share an optimiser that remembers, so when groups are dealt anew after they
-    /// met, all must remember the same; and sums inside a group go down as they are.
-    pub fn validate_two_tier(&self) -> Result<(), Error> {
+    /// [`Error::Value`], in two tiers: replicas of a group share an optimiser that remembers, so when groups are dealt anew
+    /// after they met, all must remember the same; and sums inside a group go down as they are.
+    pub fn validate_for(&self, strategy: Strategy) -> Result<(), Error> {
+        if strategy != Strategy::TwoTier {
+            return Ok(());
+        }
         let remembers = self.optimizer.kind == OptimizerKind::Adam || self.optimizer.momentum > 0.0;
         let shared = self.thresholds() == GtcApply::Gradient;
         let moments = self.exchange.bmuf.moments;
