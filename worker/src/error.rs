@@ -62,7 +62,17 @@ pub enum Error {
     Acoustic(#[from] stentor_acoustic::Error),
     /// A contribution or update cannot be encoded or decoded.
     #[error(transparent)]
-    Exchange(#[from] stentor_exchange::Error),
+    Exchange(stentor_exchange::Error),
+}
+
+impl From<stentor_exchange::Error> for Error {
+    fn from(error: stentor_exchange::Error) -> Self {
+        use stentor_exchange::Error as Exchange;
+        match error {
+            Exchange::OtherEncoding { .. } | Exchange::NotSaved { .. } => Error::Protocol(error.to_string()),
+            error => Error::Exchange(error),
+        }
+    }
 }
 
 impl Error {

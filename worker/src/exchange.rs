@@ -1,9 +1,9 @@
 use crate::Error;
 use crate::client::Client;
 use crate::reducers::{RangeSum, Reducers, Staged, Staging, received_bytes, update_digest};
-use crate::replica::Coded;
 use std::pin::pin;
 use std::time::Duration;
+use stentor_exchange::strategy::Coded;
 use stentor_experiment::{Experiment, GtcDownlink};
 use stentor_proto::required;
 use stentor_proto::v1::{self, round_reply::Reply};

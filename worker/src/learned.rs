@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use stentor_acoustic::Score;
-use stentor_experiment::{Schedule, Source};
+use stentor_experiment::Source;
 use stentor_plan::Lease;
 use stentor_proto::v1;
 use stentor_runtime::metrics;
@@ -56,34 +56,5 @@ impl Learned {
             correct_frames: of.correct_frames,
         };
         self.by_source.iter().map(figures).collect()
-    }
-}
-
-/// A learning rate, as its two factors.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Rate {
-    /// The rate of the schedule.
-    pub(crate) base: f64,
-    /// The source's factor on it.
-    pub(crate) multiplier: f64,
-}
-
-impl Rate {
-    /// The rate for a batch of `source` when `committed` of `total` frames are committed.
-    pub(crate) fn at(
-        schedule: &Schedule,
-        two_sources: bool,
-        source: Source,
-        committed: u64,
-        total: u64,
-    ) -> Self {
-        let base = schedule.learning_rate_at(committed as f64 / total.max(1) as f64);
-        let multiplied = two_sources && source == Source::Annotated;
-        Self { base, multiplier: if multiplied { schedule.annotated_multiplier } else { 1.0 } }
-    }
-
-    /// The product of the two factors.
-    pub(crate) fn whole(self) -> f64 {
-        self.base * self.multiplier
     }
 }

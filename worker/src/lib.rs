@@ -1,12 +1,11 @@
 //! The worker: reads the batches that the coordinator leases to it, computes gradients, and exchanges them.
 //!
-//! [`run`] joins, trains (`session`, with the round's figures in `learned`), and joins again after a dismissal; `end`
-//! waits for the last checkpoint. `feed` reads data ahead, and `unit` lays them out. `replica` runs the forward and
-//! backward passes and is the worker's side of each exchange strategy. `exchange` sends contributions to the reducers
-//! and receives updates. `boundary` performs the duties at a round's end, `start` loads the model that a run starts
-//! from, and `lines` opens connections. [`replay`] computes a closed round's batches again, `poison` saves a batch
-//! that was not finite for study, and [`measure`] exchanges without computing. All settings of the experiment come
-//! from the coordinator; the command line has only local settings.
+//! [`run`] joins, trains (`session`, and what came of it in `learned`), and joins again after it was dismissed; `end` waits for the
+//! last checkpoint. `feed` reads data ahead, `unit` lays it out, `replica` goes
+//! forward and backward and gives the strategy in force its model and optimiser, `exchange` brings contributions to the
+//! reducers and updates back, `boundary` does what a round's end asks for, `start` loads the model that a run starts from, `lines` says how others are reached.
+//! [`replay`] computes a closed round's batches again, `poison` keeps a batch that was not finite for study.
+//! [`measure`] exchanges without computing. Everything about the experiment comes from the coordinator; the command line holds local matters only.
 
 mod boundary;
 mod client;

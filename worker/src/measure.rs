@@ -3,7 +3,6 @@
 
 use crate::client::{Client, Doing};
 use crate::exchange::{Exchange, Update};
-use crate::learned::Rate;
 use crate::reducers::Reducers;
 use crate::replica::Replica;
 use crate::{Error, Lines};
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stentor_acoustic::{Device, ModelShape};
 use stentor_dataset::Dataset;
+use stentor_exchange::strategy::Rate;
 use stentor_experiment::Experiment;
 use stentor_proto::v1;
 
@@ -80,14 +80,14 @@ pub async fn measure(
     let mut exchange = Exchange::new(client, reducers, &experiment, &reply.checkpoint);
     let rate = Rate { base: experiment.schedule.learning_rate, multiplier: 1.0 };
     for round in 0..rounds {
-        let kind = stentor_proto::required(assignment.encoding.and_then(|e| e.kind), "encoding")?;
-        replica.begin(stentor_proto::strategy(assignment.strategy)?, &kind)?;
+        let encoding = stentor_proto::encoding(assignment.encoding)?;
+        replica.begin(stentor_proto::strategy(assignment.strategy)?, &encoding)?;
         replica.pretend(|gradient| gradients.fill(round, gradient), rate)?;
         let start = next_multiple(every);
         tokio::time::sleep(start.duration_since(SystemTime::now()).unwrap_or_default()).await;
         let since = |moment: SystemTime| moment.elapsed().unwrap_or_default().as_secs_f64();
 
-        let coded = stentor_runtime::busy(|| replica.contribute(&kind, &ranges))?;
+        let coded = stentor_runtime::busy(|| replica.contribute(&encoding, &ranges))?;
         let encode_s = since(start);
         let header = v1::ContributionHeader {
             identity: identity.to_owned(),
@@ -100,7 +100,7 @@ pub async fn measure(
         let Update { header, sums, spoke, send, wait, fetch } =
             exchange.run(&assignment, header, &coded).await?;
         let applying = SystemTime::now();
-        stentor_runtime::busy(|| replica.apply(&kind, &sums, spoke, header.frames, rate))?;
+        stentor_runtime::busy(|| replica.apply(encoding, &sums, spoke, header.frames, rate))?;
         let traffic = exchange.take_traffic();
         tell(Round {
             round,

@@ -1,6 +1,5 @@
 use crate::Error;
 use crate::feed::Feed;
-use crate::learned::Rate;
 use crate::replica::Replica;
 use crate::{start, state};
 use clap::Args;
@@ -9,10 +8,10 @@ use serde::Serialize;
 use std::sync::Arc;
 use stentor_acoustic::ModelShape;
 use stentor_dataset::Dataset;
-use stentor_exchange::digest_f32;
+use stentor_exchange::strategy::Rate;
+use stentor_exchange::{Deltas, Encoding, digest_f32};
 use stentor_experiment::{Experiment, Source, Strategy};
 use stentor_plan::Lease;
-use stentor_proto::v1::encoding::{Block, Dense, Kind};
 use stentor_shards::Normalisation;
 use stentor_store::Store;
 
@@ -129,7 +128,7 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     if let Some(checkpoint) = &replay.checkpoint {
         state::load(&mut replica, &run, checkpoint, &replay.identity).await?;
     }
-    replica.begin(strategy, &kind(replay.block_momentum))?;
+    replica.begin(strategy, &encoding(replay.block_momentum))?;
     let mut replayed = Replayed {
         parameters_digest: hexadecimal(replica.digest()),
         batches: Vec::new(),
@@ -153,7 +152,7 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
             if let Some(batch) = batch {
                 let (score, gradient) = replica.learn(&batch, lease.source, rate)?;
                 (frames, loss, norm) = (score.frames as u64, score.loss, gradient);
-                gradient_digest = hexadecimal(replica.model.parameters().with_host_gradient(digest_f32));
+                gradient_digest = hexadecimal(replica.parameters().with_host_gradient(digest_f32));
             }
             replayed.frames += frames;
             replayed.loss_sum += loss;
@@ -189,11 +188,13 @@ async fn seen_by_the_model(
     }
 }
 
-/// The round's encoding, as far as it affects the batches: a block uses its own momentum for the look-ahead point.
-fn kind(block_momentum: Option<f64>) -> Kind {
+/// What the round asked for, as far as it matters before the batches: a block looks ahead with its own momentum.
+fn encoding(block_momentum: Option<f64>) -> Encoding {
     match block_momentum {
-        Some(momentum) => Kind::Block(Block { momentum, ..Block::default() }),
-        None => Kind::Dense(Dense::default()),
+        Some(momentum) => {
+            Encoding::Block { momentum, learning_rate: 1.0, deltas: Deltas::Model, density: 0.0 }
+        }
+        None => Encoding::Dense { density: 0.0 },
     }
 }
 

@@ -4,19 +4,21 @@ use crate::client::{Client, Doing};
 use crate::end::{End, conclude};
 use crate::exchange::{Exchange, Update};
 use crate::feed::{self, Feed};
-use crate::learned::{Learned, Rate};
+use crate::learned::Learned;
 use crate::poison::{self, Poison};
 use crate::reducers::Reducers;
-use crate::replica::{Coded, Replica};
+use crate::replica::Replica;
 use crate::run::Own;
 use crate::{start, state};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use stentor_acoustic::{Device, ModelShape};
 use stentor_dataset::Dataset;
+use stentor_exchange::Encoding;
+use stentor_exchange::strategy::{Coded, Rate};
 use stentor_experiment::{Experiment, Membership, Source};
 use stentor_plan::Lease;
-use stentor_proto::v1::{self, encoding::Kind};
+use stentor_proto::v1;
 use stentor_runtime::traces::{Attribute, RoundTrace};
 use stentor_runtime::{Shutdown, metrics};
 use stentor_store::Store;
@@ -138,12 +140,12 @@ impl<'a> Session<'a> {
     /// finished.
     async fn round(&mut self, assignment: v1::Assignment) -> Result<Option<v1::Assignment>, Error> {
         let fence = stentor_proto::required(assignment.fence.clone(), "fence")?;
-        let kind = stentor_proto::required(assignment.encoding.and_then(|e| e.kind), "encoding")?;
+        let encoding = stentor_proto::encoding(assignment.encoding)?;
         let leases = self.checked(&assignment.leases)?;
         let ahead = self.checked(&assignment.ahead)?;
         self.feed.expect(&leases, &ahead);
-        self.replica.begin(stentor_proto::strategy(assignment.strategy)?, &kind)?;
-        // Digest of the parameters from which the round starts.
+        self.replica.begin(stentor_proto::strategy(assignment.strategy)?, &encoding)?;
+        // Of the parameters that the round starts from.
         let parameters_digest = assignment.digest.then(|| self.replica.digest());
 
         let (began, started) = (SystemTime::now(), Instant::now());
@@ -151,7 +153,7 @@ impl<'a> Session<'a> {
         let compute = started.elapsed();
 
         let started = Instant::now();
-        let coded = self.code(&assignment, &kind, &mut learned)?;
+        let coded = self.code(&assignment, &encoding, &mut learned)?;
         let encode = started.elapsed();
         self.doing.now(format!("waiting for the update of round {}", fence.round));
         let header = v1::ContributionHeader {
@@ -175,12 +177,12 @@ impl<'a> Session<'a> {
         let Update { header, sums, spoke, send, wait, fetch } =
             self.exchange.run(&assignment, header, &coded).await?;
 
-        let kind = stentor_proto::required(header.encoding.and_then(|e| e.kind), "encoding")?;
+        let encoding = stentor_proto::encoding(header.encoding)?;
         let source = stentor_proto::source(header.source)?;
         let counted = spoke && header.contributors.contains(&assignment.slot);
         let rate = self.rate(source, assignment.committed_frames, assignment.total_frames);
         let started = Instant::now();
-        stentor_runtime::busy(|| self.replica.apply(&kind, &sums, counted, header.frames, rate))?;
+        stentor_runtime::busy(|| self.replica.apply(encoding, &sums, counted, header.frames, rate))?;
         drop(sums);
         let phases = [
             (compute, metrics::Phase::Compute),
@@ -228,18 +230,17 @@ impl<'a> Session<'a> {
     fn code(
         &mut self,
         assignment: &v1::Assignment,
-        kind: &Kind,
+        encoding: &Encoding,
         learned: &mut Learned,
     ) -> Result<Coded, Error> {
-        let meeting = assignment.leases.is_empty() && matches!(kind, Kind::Block(_));
-        if let (true, Some(block)) = (meeting, &self.replica.block) {
-            learned.frames = block.frames;
+        if assignment.leases.is_empty() {
+            learned.frames = self.replica.member.brings(encoding);
         }
         if learned.frames == 0 {
             return Ok(Coded::default());
         }
         let ranges: Vec<_> = self.exchange.reducers().ranges().collect();
-        stentor_runtime::busy(|| self.replica.contribute(kind, &ranges))
+        stentor_runtime::busy(|| self.replica.contribute(encoding, &ranges))
     }
 
     /// Computes the batches of the leases, one after the other.

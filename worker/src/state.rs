@@ -6,7 +6,7 @@ use crate::client::Doing;
 use crate::replica::Replica;
 use stentor_acoustic::OptimizerState;
 use stentor_checkpoint::{Manifest, NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object};
-use stentor_exchange::{BlockMomentum, BlockParts};
+use stentor_exchange::strategy::Shared;
 use stentor_proto::v1::WrittenObject;
 use stentor_store::Store;
 
@@ -63,33 +63,23 @@ pub(crate) async fn load(
     };
     let parameters = read(MODEL).await?;
     let named = parameters.tensors.iter().map(|(n, t)| (n.as_str(), t.shape.as_slice(), t.values.as_slice()));
-    replica.model.parameters().load_named(named)?;
-    let shared = read(REPLICATED).await?;
-    restore_shared(replica, &shared)?;
+    replica.parameters().load_named(named)?;
+    restore_shared(replica, read(REPLICATED).await?)?;
     let mine = own_state(identity);
     if has(&manifest, &mine) {
         return restore_own(replica, &read(&mine).await?);
     }
     let peer = manifest.objects.iter().map(|o| &o.name).find(|n| n.starts_with("state-"));
     if let Some(peer) = peer {
-        tracing::info!(
-            peer,
-            "the checkpoint has no state of this worker: using a peer's optimiser and no residual"
-        );
-        let mut state = read(peer).await?;
-        state.tensors.remove(RESIDUAL);
-        state.tensors.remove(BLOCK_RESIDUAL);
-        restore_own(replica, &state)?;
+        tracing::info!(peer, "no state of this worker's own: taking a peer's optimiser, no residual");
+        let state = read(peer).await?;
+        restore_optimizer(replica, &state, true)?;
     }
     Ok(())
 }
 
-const RESIDUAL: &str = "residual";
-const BLOCK_RESIDUAL: &str = "block.residual";
-const BLOCK_DELTA: &str = "block.delta";
 const OPTIMIZER: &str = "optimizer.";
 const STEPS: &str = "optimizer.steps";
-const LOOK_AHEAD: &str = "block.look_ahead_eta";
 
 fn has(manifest: &Manifest, object: &str) -> bool {
     manifest.objects.iter().any(|o| o.name == object)
@@ -98,7 +88,7 @@ fn has(manifest: &Manifest, object: &str) -> bool {
 fn model(replica: &Replica) -> TensorFile {
     let mut file = TensorFile::default();
     let deployed = replica.deployed();
-    for slot in replica.model.parameters().slots() {
+    for slot in replica.parameters().slots() {
         let values = deployed[slot.offset..slot.offset + slot.len].to_vec();
         file.tensors.insert(slot.name.clone(), NamedTensor { shape: slot.shape.clone(), values });
     }
@@ -107,29 +97,19 @@ fn model(replica: &Replica) -> TensorFile {
 
 fn replicated(replica: &Replica) -> TensorFile {
     let mut file = TensorFile::default();
-    if !replica.steps_alone() {
-        put_optimizer(&mut file, &replica.optimizer.state());
-    }
-    if let Some(block) = &replica.block {
-        let parts = block.filter.parts();
-        put(&mut file, BLOCK_DELTA, parts.delta);
-        // As hexadecimal bits: loading a checkpoint gives exactly the same number.
-        file.metadata.insert(LOOK_AHEAD.into(), format!("{:016x}", parts.look_ahead_eta.to_bits()));
-    }
+    put_optimizer(&mut file, replica, false);
+    let Shared { vectors, numbers } = replica.member.shared();
+    vectors.into_iter().for_each(|(name, values)| put(&mut file, &name, values));
+    // Hexadecimal bits: a checkpoint gives back the same number, not a close one.
+    let numbers = numbers.into_iter().map(|(name, number)| (name, format!("{:016x}", number.to_bits())));
+    file.metadata.extend(numbers);
     file
 }
 
 fn own(replica: &Replica) -> TensorFile {
     let mut file = TensorFile::default();
-    if replica.steps_alone() {
-        put_optimizer(&mut file, &replica.optimizer.state());
-    }
-    if let Some(residual) = &replica.residual {
-        put(&mut file, RESIDUAL, residual.kept.clone());
-    }
-    if let Some(residual) = replica.block.as_ref().and_then(|block| block.residual.as_ref()) {
-        put(&mut file, BLOCK_RESIDUAL, residual.kept.clone());
-    }
+    put_optimizer(&mut file, replica, true);
+    replica.member.own().into_iter().for_each(|(name, kept)| put(&mut file, name, kept.to_vec()));
     file
 }
 
@@ -137,58 +117,49 @@ fn put(file: &mut TensorFile, name: &str, values: Vec<f32>) {
     file.tensors.insert(name.to_owned(), NamedTensor { shape: vec![values.len()], values });
 }
 
-fn put_optimizer(file: &mut TensorFile, state: &OptimizerState) {
-    for (name, values) in &state.vectors {
-        put(file, &format!("{OPTIMIZER}{name}"), values.clone());
+/// The optimiser goes with the worker's own state where it steps alone, else with the replicated one.
+fn put_optimizer(file: &mut TensorFile, replica: &Replica, alone: bool) {
+    if replica.member.steps_alone() != alone {
+        return;
     }
-    file.metadata.insert(STEPS.into(), state.steps.to_string());
+    let OptimizerState { steps, vectors } = replica.trainer.optimizer.state();
+    vectors.into_iter().for_each(|(name, values)| put(file, &format!("{OPTIMIZER}{name}"), values));
+    file.metadata.insert(STEPS.into(), steps.to_string());
 }
 
-fn restore_optimizer(replica: &mut Replica, file: &TensorFile) -> Result<(), Error> {
+/// As [`put_optimizer`].
+fn restore_optimizer(replica: &mut Replica, file: &TensorFile, alone: bool) -> Result<(), Error> {
+    if replica.member.steps_alone() != alone {
+        return Ok(());
+    }
     let vectors = file
         .tensors
         .iter()
         .filter_map(|(name, t)| Some((name.strip_prefix(OPTIMIZER)?.to_owned(), t.values.clone())))
         .collect();
     let steps = file.metadata.get(STEPS).and_then(|s| s.parse().ok()).unwrap_or(0);
-    Ok(replica.optimizer.load_state(&OptimizerState { steps, vectors })?)
+    Ok(replica.trainer.optimizer.load_state(&OptimizerState { steps, vectors })?)
 }
 
-fn restore_shared(replica: &mut Replica, file: &TensorFile) -> Result<(), Error> {
-    if !replica.steps_alone() {
-        restore_optimizer(replica, file)?;
-    }
-    let Some(block) = &mut replica.block else { return Ok(()) };
-    let w = replica.model.parameters().to_host();
-    let missing = || Error::Protocol(format!("expected `{BLOCK_DELTA}` in {REPLICATED}, found nothing"));
-    let delta = file.tensors.get(BLOCK_DELTA).ok_or_else(missing)?.values.clone();
-    let look_ahead_eta = file
-        .metadata
-        .get(LOOK_AHEAD)
-        .and_then(|bits| u64::from_str_radix(bits, 16).ok())
-        .map(f64::from_bits)
-        .ok_or_else(missing)?;
-    block.filter = BlockMomentum::from_parts(BlockParts { w, delta, look_ahead_eta }, block.kind)?;
-    replica.model.parameters().load_host(block.filter.start())?;
-    Ok(())
+fn restore_shared(replica: &mut Replica, file: TensorFile) -> Result<(), Error> {
+    restore_optimizer(replica, &file, false)?;
+    let number = |bits: String| u64::from_str_radix(&bits, 16).ok().map(f64::from_bits);
+    let mut shared = Shared {
+        vectors: file.tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect(),
+        numbers: file.metadata.into_iter().filter_map(|(name, bits)| Some((name, number(bits)?))).collect(),
+    };
+    replica.member.restore(&mut shared, &mut replica.trainer)
 }
 
 fn restore_own(replica: &mut Replica, file: &TensorFile) -> Result<(), Error> {
-    if replica.steps_alone() {
-        restore_optimizer(replica, file)?;
-    }
-    let len = replica.len();
-    let own = [
-        (RESIDUAL, replica.residual.as_mut()),
-        (BLOCK_RESIDUAL, replica.block.as_mut().and_then(|block| block.residual.as_mut())),
-    ];
-    for (name, residual) in own {
-        let (Some(residual), Some(kept)) = (residual, file.tensors.get(name)) else { continue };
-        if kept.values.len() != len {
-            let found = kept.values.len();
-            return Err(Error::Protocol(format!("expected `{name}` of {len} values, found {found}")));
+    restore_optimizer(replica, file, true)?;
+    for (name, kept) in replica.member.own_mut() {
+        let Some(saved) = file.tensors.get(name) else { continue };
+        if saved.values.len() != kept.len() {
+            let (expected, found) = (kept.len(), saved.values.len());
+            return Err(Error::Protocol(format!("expected `{name}` of {expected} values, found {found}")));
         }
-        residual.kept.clone_from(&kept.values);
+        kept.copy_from_slice(&saved.values);
     }
     Ok(())
 }

@@ -172,6 +172,22 @@ pub enum Error {
         /// What was to be added.
         found: u64,
     },
+    /// A round is coded as the strategy in force codes none.
+    #[error(
+        "expected {expected}, found a round coded as `{found}`: coordinator and worker differ about the strategy"
+    )]
+    OtherEncoding {
+        /// What the strategy exchanges.
+        expected: &'static str,
+        /// The encoding's name.
+        found: &'static str,
+    },
+    /// A checkpoint lacks what all replicas keep.
+    #[error("expected `{name}` in the checkpoint, found nothing")]
+    NotSaved {
+        /// Its name.
+        name: &'static str,
+    },
     /// A block's momentum or learning rate out of its bounds.
     #[error("block {what} of {found}: expected {expected}")]
     BlockRate {

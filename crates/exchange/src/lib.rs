@@ -9,7 +9,9 @@
 //! - [`BlockMomentum`]: blockwise model-update filtering (Chen & Huo 2016) on the mean of
 //!   whole models, or of what they moved: as `f32`, as bfloat16 with error feedback, or as signs.
 //!
-//! [`Reducer`] is the coordinator's side of all three. Everything that decodes bytes takes hostile ones: it
+//! [`strategy`] makes strategies of them: a file each, with its decisions, its member's side and its reduction.
+//!
+//! [`Reducer`] makes the sums of all three. Everything that decodes bytes takes hostile ones: it
 //! returns an [`Error`], never panics, and never holds more memory than the caller's own vector needs.
 
 mod bf16;

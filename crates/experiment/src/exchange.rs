@@ -73,15 +73,6 @@ impl Default for Exchange {
 }
 
 impl Exchange {
-    /// Batches that a worker computes for one round.
-    #[must_use]
-    pub fn batches_per_round(&self) -> u32 {
-        match self.strategy {
-            Strategy::Dense | Strategy::Gtc | Strategy::TwoTier => 1,
-            Strategy::Bmuf => self.bmuf.block,
-        }
-    }
-
     pub(crate) fn validate(&self) -> Result<(), Error> {
         self.gtc.validate()?;
         self.bmuf.validate()?;

@@ -6,10 +6,9 @@ use crate::reducers::RangeSum;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use stentor_acoustic::{Device, ModelShape};
-use stentor_coordinator::core::{self, Action, Arrival, Assignment, Closing, Core, Input, Settings};
-use stentor_exchange::Reducer;
+use stentor_coordinator::core::{Action, Arrival, Assignment, Closing, Core, Input, Settings};
+use stentor_exchange::{Reducer, decode_dense};
 use stentor_plan::{Catalogue, Plan, RowGroup};
-use stentor_proto::v1::encoding::{Dense, Threshold};
 
 const MULTIPLIER: f64 = 2.0;
 const RATE: f64 = 1e-3;
@@ -130,11 +129,11 @@ impl Run {
 
     /// Runs to the end; returns the first replica's parameters before and after.
     fn train(&mut self) -> (Vec<f32>, Vec<f32>) {
-        let before = self.replicas[0].model.parameters().to_host();
+        let before = self.replicas[0].parameters().to_host();
         while !self.assignments.is_empty() {
             self.round();
         }
-        let [first, second] = [0, 1].map(|replica| self.replicas[replica].model.parameters().to_host());
+        let [first, second] = [0, 1].map(|replica| self.replicas[replica].parameters().to_host());
         assert_eq!(first, second);
         (before, first)
     }
@@ -166,26 +165,26 @@ impl Run {
             let rate = self.rate(source, &assignments[&slot]);
             let sum = RangeSum::whole(self.replicas[0].len(), payload.clone());
             let replica = &mut self.replicas[slot as usize];
-            replica.apply(&kind(encoding), &[sum], counted, next.frames, rate).unwrap();
+            replica.apply(encoding, &[sum], counted, next.frames, rate).unwrap();
             next.assignment.into_iter().for_each(|next| drop(self.assignments.insert(slot, next)));
         }
         *self.rounds.entry(source).or_default() += 1;
-        if let core::Encoding::Threshold { tau, .. } = encoding {
+        if let Encoding::Threshold { tau, .. } = encoding {
             self.thresholds.entry(source).or_default().push(tau);
         }
     }
 
     fn contribute(&mut self, slot: u32, assignment: &Assignment) -> (Brought, Vec<Action>) {
-        let kind = kind(assignment.encoding);
+        let encoding = assignment.encoding;
         let rate = assignment.leases.first().map(|lease| (lease.source, self.rate(lease.source, assignment)));
         let replica = &mut self.replicas[slot as usize];
-        replica.begin(assignment.strategy, &kind).unwrap();
+        replica.begin(assignment.strategy, &encoding).unwrap();
         let parameters_digest = assignment.digest.then(|| replica.digest());
         let mut coded = Coded::default();
         if let Some((source, rate)) = rate {
             let round = assignment.fence.round;
             replica.pretend(|gradient| fill(source, round, slot, gradient), rate).unwrap();
-            coded = replica.contribute(&kind, &everything(replica)).unwrap();
+            coded = replica.contribute(&encoding, &everything(replica)).unwrap();
         }
         self.values_sent += coded.values_sent;
         let frames = if rate.is_some() { 10 } else { 0 };
@@ -212,14 +211,6 @@ impl Run {
         actions.extend(self.core.step(0, Input::Staged { fence: assignment.fence, identity, slot }));
         let payload = coded.payloads.into_iter().next().unwrap_or_default();
         (Brought { frames, payload }, actions)
-    }
-}
-
-fn kind(encoding: core::Encoding) -> Kind {
-    match encoding {
-        core::Encoding::Dense { density } => Kind::Dense(Dense { density }),
-        core::Encoding::Threshold { tau, density } => Kind::Threshold(Threshold { tau, density }),
-        core::Encoding::Block { .. } => panic!("no blocks here"),
     }
 }
 
@@ -277,12 +268,12 @@ fn sent(sections: &str) -> [f32; 2] {
     let experiment = scheduled("batch", sections);
     Source::ALL.map(|source| {
         let mut replica = replica(&experiment);
-        let kind = Kind::Dense(Dense::default());
-        replica.begin(experiment.exchange.strategy, &kind).unwrap();
+        let whole = Encoding::Dense { density: 0.0 };
+        replica.begin(experiment.exchange.strategy, &whole).unwrap();
         let rate = Rate::at(&experiment.schedule, true, source, 0, 1);
         replica.pretend(|gradient| gradient.fill(1.0), rate).unwrap();
         let len = replica.len();
-        let coded = replica.contribute(&kind, &everything(&replica)).unwrap();
+        let coded = replica.contribute(&whole, &everything(&replica)).unwrap();
         decode_dense(&coded.payloads[0], len).unwrap()[len / 2]
     })
 }

@@ -1,12 +1,17 @@
 //! Blockwise model-update filtering (Chen & Huo 2016): each member trains by itself for a block of batches, and the mean of the
 //! models passes through a momentum filter.
 
-use super::{Decision, Deltas, Encoding, Memory, Standing, gtc};
-use crate::bmuf::short_block_momentum;
+use super::residual::Residual;
+use super::{
+    Coded, Decision, Deltas, Encoding, Learner, Member, Memory, Rate, Shared, Standing, Update, gtc,
+};
+use crate::bmuf::{BlockMomentum, BlockParts, short_block_momentum};
+use crate::dense::decode_dense;
 use crate::error::Error;
 use crate::precision::Precision;
 use crate::reducer::Summation;
-use stentor_experiment::{BlockDeltas, BmufWeights, Exchange};
+use std::ops::Range;
+use stentor_experiment::{BlockDeltas, BlockMoments, BmufMomentum, BmufWeights, Exchange, Experiment};
 
 #[derive(Debug)]
 pub(super) struct Bmuf;
@@ -56,4 +61,177 @@ pub(super) fn summation(deltas: Deltas, weights: BmufWeights) -> Result<Summatio
         Deltas::Bf16 => Ok(Summation::Mean { weights, precision: Precision::Bf16 }),
         Deltas::Threshold { tau } => gtc::summation(tau),
     }
+}
+
+pub(super) struct BmufMember {
+    filter: BlockMomentum,
+    kind: BmufMomentum,
+    moments: BlockMoments,
+    /// What compression of the differences kept back; none where whole models go up.
+    residual: Option<Residual>,
+}
+
+impl BmufMember {
+    /// Block momentum begins with the parameters that it finds.
+    pub(super) fn new<L: Learner>(experiment: &Experiment, learner: &L) -> Self {
+        let settings = &experiment.exchange.bmuf;
+        let initial = learner.with_parameters(<[f32]>::to_vec);
+        Self {
+            filter: BlockMomentum::new(initial, settings.kind),
+            kind: settings.kind,
+            moments: settings.moments,
+            residual: (settings.deltas != BlockDeltas::F32).then(|| Residual::new(learner.values(), 0.0)),
+        }
+    }
+
+    /// Filters the mean of models; where it is averaged too, optimisers go on from the mean of what they remember.
+    fn close_models<L: Learner>(
+        &mut self,
+        update: &Update<'_>,
+        (eta, zeta): (f64, f64),
+        learner: &mut L,
+    ) -> Result<(), L::Error> {
+        let mut vectors = sections(update, learner.values())?;
+        self.filter.close(&vectors[0], eta, zeta)?;
+        if self.moments == BlockMoments::Average {
+            learner.load_moments(vectors.split_off(1))?;
+        }
+        Ok(())
+    }
+}
+
+const EXPECTED: &str = "blocks as `exchange.bmuf.deltas` says";
+
+impl<L: Learner> Member<L> for BmufMember {
+    fn steps_alone(&self) -> bool {
+        true
+    }
+
+    /// Moves the start of the block to where its own η looks ahead: it is another one where members have changed.
+    fn begin(&mut self, encoding: &Encoding, learner: &mut L) -> Result<(), L::Error> {
+        if let Encoding::Block { momentum, .. } = *encoding
+            && self.kind == BmufMomentum::Nesterov
+            && self.filter.look_ahead_eta() != momentum
+        {
+            self.filter.look_ahead(momentum)?;
+            learner.load_parameters(self.filter.start())?;
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, learner: &mut L, rate: Rate) -> Result<(), L::Error> {
+        learner.descend(rate.whole())
+    }
+
+    /// With the optimiser's vectors where they are averaged.
+    fn contribute(
+        &mut self,
+        encoding: &Encoding,
+        learner: &L,
+        ranges: &[Range<usize>],
+    ) -> Result<Coded, L::Error> {
+        let Encoding::Block { deltas, density, .. } = *encoding else {
+            return Err(encoding.unexpected(EXPECTED).into());
+        };
+        let filter = &self.filter;
+        let moved = || learner.with_parameters(|end| filter.moved(end));
+        match (deltas, &mut self.residual) {
+            (Deltas::Model, residual) => {
+                let moments = match self.moments {
+                    BlockMoments::Average => learner.moments(),
+                    BlockMoments::Keep | BlockMoments::Reset => Vec::new(),
+                };
+                let mut coded = learner.with_parameters(|end| {
+                    let moments = moments.iter().map(Vec::as_slice);
+                    let vectors: Vec<&[f32]> = std::iter::once(end).chain(moments).collect();
+                    Coded::whole(&vectors, ranges)
+                });
+                if let Some(residual) = residual.as_mut().filter(|_| density > 0.0) {
+                    coded.suggested_tau = residual.suggest(&moved()?, density);
+                }
+                Ok(coded)
+            }
+            (Deltas::Bf16, Some(residual)) => Ok(residual.halve(&moved()?, ranges)?),
+            (Deltas::Threshold { tau }, Some(residual)) => {
+                let moved = moved()?;
+                let suggested_tau = residual.suggest(&moved, density);
+                Ok(Coded { suggested_tau, ..residual.threshold(&moved, tau, ranges)? })
+            }
+            (Deltas::Bf16 | Deltas::Threshold { .. }, None) => Err(encoding.unexpected(EXPECTED).into()),
+        }
+    }
+
+    /// Filters the mean of all blocks and puts the model where the next block starts.
+    fn apply(&mut self, update: &Update<'_>, learner: &mut L) -> Result<(), L::Error> {
+        let Encoding::Block { momentum, learning_rate, deltas, .. } = update.encoding else {
+            return Err(update.encoding.unexpected(EXPECTED).into());
+        };
+        if let Some(residual) = self.residual.as_mut().filter(|_| update.counted && deltas != Deltas::Model) {
+            residual.adopt();
+        }
+        if update.is_empty() {
+            return Ok(());
+        }
+        match deltas {
+            Deltas::Model => self.close_models(update, (momentum, learning_rate), learner)?,
+            Deltas::Bf16 | Deltas::Threshold { .. } => {
+                self.filter.close_delta(&update.mean(learner.values())?, momentum, learning_rate)?;
+            }
+        }
+        learner.load_parameters(self.filter.start())?;
+        if self.moments == BlockMoments::Reset {
+            learner.reset_optimizer()?;
+        }
+        Ok(())
+    }
+
+    /// W, not the look-ahead point that the worker trains from.
+    fn deployed(&self) -> Option<&[f32]> {
+        Some(self.filter.deployed())
+    }
+
+    fn start(&self) -> Option<&[f32]> {
+        Some(self.filter.start())
+    }
+
+    fn own(&self) -> Vec<(&'static str, &[f32])> {
+        self.residual.iter().map(|residual| (RESIDUAL, residual.kept.as_slice())).collect()
+    }
+
+    fn own_mut(&mut self) -> Vec<(&'static str, &mut [f32])> {
+        self.residual.iter_mut().map(|residual| (RESIDUAL, residual.kept.as_mut_slice())).collect()
+    }
+
+    fn shared(&self) -> Shared {
+        Shared {
+            vectors: [(DELTA.to_owned(), self.filter.delta().to_vec())].into(),
+            numbers: [(LOOK_AHEAD.to_owned(), self.filter.look_ahead_eta())].into(),
+        }
+    }
+
+    fn restore(&mut self, shared: &mut Shared, learner: &mut L) -> Result<(), L::Error> {
+        let w = learner.with_parameters(<[f32]>::to_vec);
+        let (delta, look_ahead_eta) = (shared.take_vector(DELTA)?, shared.number(LOOK_AHEAD)?);
+        self.filter = BlockMomentum::from_parts(BlockParts { w, delta, look_ahead_eta }, self.kind)?;
+        learner.load_parameters(self.filter.start())
+    }
+}
+
+/// In checkpoints.
+const RESIDUAL: &str = "block.residual";
+const DELTA: &str = "block.delta";
+const LOOK_AHEAD: &str = "block.look_ahead_eta";
+
+/// The means of models, and of the vectors that came with them: in each payload one behind the other.
+fn sections(update: &Update<'_>, values: usize) -> Result<Vec<Vec<f32>>, Error> {
+    let mut vectors = vec![vec![0.0; values]];
+    for (range, payload) in update.sums {
+        let sections = payload.len() / 4 / range.len().max(1);
+        vectors.resize_with(sections.max(1), || vec![0.0; values]);
+        let decoded = decode_dense(payload, sections * range.len())?;
+        for (vector, part) in vectors.iter_mut().zip(decoded.chunks_exact(range.len().max(1))) {
+            vector[range.clone()].copy_from_slice(part);
+        }
+    }
+    Ok(vectors)
 }

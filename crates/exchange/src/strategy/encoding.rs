@@ -82,6 +82,11 @@ impl Encoding {
         }
     }
 
+    /// The error of a round that is coded as a member does not code it.
+    pub(super) fn unexpected(&self, expected: &'static str) -> Error {
+        Error::OtherEncoding { expected, found: self.name() }
+    }
+
     /// What kind of sum the contributions make; `weights`: how models are weighted in the mean of a block.
     ///
     /// # Errors

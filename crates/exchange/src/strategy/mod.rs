@@ -1,31 +1,67 @@
 //! The strategies of exchange, a file each: how contributions become one update.
 //!
-//! A strategy's [`Decision`] is the coordinator's side: how the next round is coded, how many batches it has, how members are
-//! grouped, and when another strategy may begin. Its reduction, [`Encoding::summation`], is what kind of sum the reducers make
-//! of its contributions. They speak of a round in terms of its [`Encoding`], which is also what goes over the wire and into the
-//! event log.
+//! A strategy has three roles, which stand together in its file:
+//!
+//! - [`Decision`], the coordinator's: how the next round is coded, how many batches it has, how members are grouped, and when
+//!   another strategy may begin.
+//! - [`Member`], a worker's: what it learns by itself, what it contributes, how it takes the sum in. It sees the worker's
+//!   model and optimiser as a [`Learner`], so that nothing here knows libtorch.
+//! - its reduction, [`Encoding::summation`]: what kind of sum the reducers make of its contributions.
+//!
+//! They speak of a round in terms of its [`Encoding`], which is also what goes over the wire and into the event log.
+//!
+//! Another strategy is another file, and its line in the registry below.
 
 mod bmuf;
+mod coded;
 mod decision;
 mod dense;
 mod encoding;
 mod gtc;
+mod learner;
+mod member;
+mod rate;
+mod residual;
 mod suggested_tau;
 mod two_tier;
 
+pub use coded::Coded;
 pub use decision::{Decision, Memory, Standing};
 pub use encoding::{Deltas, Encoding};
+pub use learner::Learner;
+pub use member::{Member, Shared, Update};
+pub use rate::Rate;
 pub use suggested_tau::SuggestedTau;
 
-use stentor_experiment::Strategy;
+use stentor_experiment::{Experiment, Strategy};
 
-/// The coordinator's side of a strategy.
-#[must_use]
-pub fn decision(strategy: Strategy) -> &'static dyn Decision {
-    match strategy {
-        Strategy::Dense => &dense::Dense,
-        Strategy::Gtc => &gtc::Gtc,
-        Strategy::Bmuf => &bmuf::Bmuf,
-        Strategy::TwoTier => &two_tier::TwoTier,
-    }
+macro_rules! registry {
+    ($($strategy:ident: $decision:expr, $member:ty;)+) => {
+        /// The coordinator's side of a strategy.
+        #[must_use]
+        pub fn decision(strategy: Strategy) -> &'static dyn Decision {
+            match strategy {
+                $(Strategy::$strategy => &$decision,)+
+            }
+        }
+
+        /// A worker's side of a strategy from its beginning, with the learner's parameters.
+        #[must_use]
+        pub fn member<L: Learner>(
+            strategy: Strategy,
+            experiment: &Experiment,
+            learner: &L,
+        ) -> Box<dyn Member<L>> {
+            match strategy {
+                $(Strategy::$strategy => Box::new(<$member>::new(experiment, learner)),)+
+            }
+        }
+    };
+}
+
+registry! {
+    Dense: dense::Dense, dense::DenseMember;
+    Gtc: gtc::Gtc, gtc::GtcMember;
+    Bmuf: bmuf::Bmuf, bmuf::BmufMember;
+    TwoTier: two_tier::TwoTier, two_tier::TwoTierMember;
 }

@@ -1,10 +1,11 @@
 //! Two tiers (Interspeech 2019): GTC inside groups of members, every batch; BMUF across the groups, every block, with the model
 //! that a group ends it with as one model of the block.
 
-use super::bmuf::{self, Bmuf};
-use super::gtc::Gtc;
-use super::{Decision, Encoding, Memory, Standing};
-use stentor_experiment::{Exchange, TwoTier as Groups};
+use super::bmuf::{self, Bmuf, BmufMember};
+use super::gtc::{Gtc, GtcMember};
+use super::{Coded, Decision, Encoding, Learner, Member, Memory, Rate, Shared, Standing, Update};
+use std::ops::Range;
+use stentor_experiment::{Exchange, Experiment, TwoTier as Groups};
 
 #[derive(Debug)]
 pub(super) struct TwoTier;
@@ -46,5 +47,87 @@ impl Decision for TwoTier {
         Gtc.closed(encoding, memory);
         memory.apart += 1;
         false
+    }
+}
+
+pub(super) struct TwoTierMember {
+    gtc: GtcMember,
+    bmuf: BmufMember,
+    /// Frames in the group's model since all replicas were one.
+    frames: u64,
+}
+
+impl TwoTierMember {
+    pub(super) fn new<L: Learner>(experiment: &Experiment, learner: &L) -> Self {
+        let (gtc, bmuf) = (GtcMember::new(experiment, learner), BmufMember::new(experiment, learner));
+        Self { gtc, bmuf, frames: 0 }
+    }
+
+    /// Whose round it is: a block is of the groups, all others are inside them.
+    fn tier<L: Learner>(&mut self, encoding: &Encoding) -> &mut dyn Member<L> {
+        if encoding.is_block() { &mut self.bmuf } else { &mut self.gtc }
+    }
+}
+
+impl<L: Learner> Member<L> for TwoTierMember {
+    /// Groups share neither the gradients nor the steps of one optimiser.
+    fn steps_alone(&self) -> bool {
+        true
+    }
+
+    /// The model is ahead of the block's start by what the group has learned since: it does not look ahead.
+    fn begin(&mut self, encoding: &Encoding, learner: &mut L) -> Result<(), L::Error> {
+        self.gtc.begin(encoding, learner)
+    }
+
+    fn learn(&mut self, learner: &mut L, rate: Rate) -> Result<(), L::Error> {
+        self.gtc.learn(learner, rate)
+    }
+
+    fn brings(&self, encoding: &Encoding) -> u64 {
+        if encoding.is_block() { self.frames } else { 0 }
+    }
+
+    fn contribute(
+        &mut self,
+        encoding: &Encoding,
+        learner: &L,
+        ranges: &[Range<usize>],
+    ) -> Result<Coded, L::Error> {
+        self.tier::<L>(encoding).contribute(encoding, learner, ranges)
+    }
+
+    fn apply(&mut self, update: &Update<'_>, learner: &mut L) -> Result<(), L::Error> {
+        self.tier::<L>(&update.encoding).apply(update, learner)?;
+        if !update.is_empty() {
+            self.frames = if update.encoding.is_block() { 0 } else { self.frames + update.frames };
+        }
+        Ok(())
+    }
+
+    fn deployed(&self) -> Option<&[f32]> {
+        Member::<L>::deployed(&self.bmuf)
+    }
+
+    fn start(&self) -> Option<&[f32]> {
+        Member::<L>::start(&self.bmuf)
+    }
+
+    fn own(&self) -> Vec<(&'static str, &[f32])> {
+        [Member::<L>::own(&self.gtc), Member::<L>::own(&self.bmuf)].concat()
+    }
+
+    fn own_mut(&mut self) -> Vec<(&'static str, &mut [f32])> {
+        let mut own = Member::<L>::own_mut(&mut self.gtc);
+        own.extend(Member::<L>::own_mut(&mut self.bmuf));
+        own
+    }
+
+    fn shared(&self) -> Shared {
+        Member::<L>::shared(&self.bmuf)
+    }
+
+    fn restore(&mut self, shared: &mut Shared, learner: &mut L) -> Result<(), L::Error> {
+        self.bmuf.restore(shared, learner)
     }
 }

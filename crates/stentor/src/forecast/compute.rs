@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use stentor_exchange::strategy::decision;
 use stentor_experiment::Experiment;
 use stentor_store::Store;
 
@@ -13,7 +14,8 @@ pub(super) async fn batch_seconds(run: &str) -> Result<f64> {
     let text = text.with_context(|| format!("{run} is no run: it has no experiment.toml"))?;
     let experiment = Experiment::parse(&String::from_utf8_lossy(&text))
         .with_context(|| format!("{run}/experiment.toml"))?;
-    let batches = f64::from(experiment.exchange.batches_per_round());
+    let block = decision(experiment.exchange.strategy).block(&experiment.exchange);
+    let batches = f64::from(block.unwrap_or(1));
     let mut seconds = Vec::new();
     for segment in store.list("events/").await? {
         let lines = store.get(&segment).await?;

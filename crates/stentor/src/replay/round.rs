@@ -68,7 +68,7 @@ impl Round {
             leases,
             members,
             committed_frames,
-            block_momentum: block_momentum.filter(|_| strategy == Strategy::Bmuf),
+            block_momentum,
             logged,
             checkpoint: checkpoint.map(|(.., name)| name),
             strategy,
