@@ -75,17 +75,10 @@ impl From<Strategy> for v1::Strategy {
 /// Converts the number of a strategy.
 ///
 /// # Errors
-/// [`ConvertError::Unknown`] for any other number than the four.
+/// [`ConvertError::Unknown`] for anything but one of [`Strategy::ALL`].
 pub fn strategy(number: i32) -> Result<Strategy, ConvertError> {
-    match v1::Strategy::try_from(number) {
-        Ok(v1::Strategy::Dense) => Ok(Strategy::Dense),
-        Ok(v1::Strategy::Gtc) => Ok(Strategy::Gtc),
-        Ok(v1::Strategy::Bmuf) => Ok(Strategy::Bmuf),
-        Ok(v1::Strategy::TwoTier) => Ok(Strategy::TwoTier),
-        Ok(v1::Strategy::Unspecified) | Err(_) => {
-            Err(ConvertError::Unknown { field: "strategy", found: number })
-        }
-    }
+    let known = Strategy::ALL.into_iter().find(|&s| i32::from(v1::Strategy::from(s)) == number);
+    known.ok_or(ConvertError::Unknown { field: "strategy", found: number })
 }
 
 impl From<Encoding> for v1::Encoding {

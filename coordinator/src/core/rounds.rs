@@ -4,8 +4,8 @@ use super::boundaries::MOST_PENDING;
 use super::membership::Assignments;
 use super::round::{Round, main_source};
 use super::{
-    Action, Arrival, Assignment, Boundary, Closing, Core, Departure, Event, Fence, Millis, Next, Outcome,
-    Phase, Refusal, Slot,
+    Action, Arrival, Assignment, Boundary, Closing, Core, Event, Fence, Millis, Next, Outcome, Phase,
+    Refusal, Slot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_plan::{Lease, RoundPlan};

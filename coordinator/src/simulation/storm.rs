@@ -80,8 +80,7 @@ impl World {
             (10..12, _) => self.crash_coordinator(),
             (12..14, _) => self.freeze_coordinator(),
             (14..16, _) => {
-                let all = [Strategy::Dense, Strategy::Gtc, Strategy::Bmuf, Strategy::TwoTier];
-                if let Some(&strategy) = self.random.pick(&all) {
+                if let Some(&strategy) = self.random.pick(&Strategy::ALL) {
                     self.count("switch");
                     self.step(self.current, Input::Switch { strategy }, Copy::Original);
                 }

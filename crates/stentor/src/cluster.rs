@@ -4,6 +4,7 @@ use crate::exit::Meaning;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser};
 use std::path::PathBuf;
+use stentor_experiment::Strategy;
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
 use stentor_runtime::tls::{self, Tls};
@@ -102,14 +103,13 @@ impl Status {
 
 impl Switch {
     pub(crate) fn run(&self) -> Result<()> {
-        let words = ["dense", "gtc", "bmuf", "two-tier"];
-        let strategies = [v1::Strategy::Dense, v1::Strategy::Gtc, v1::Strategy::Bmuf, v1::Strategy::TwoTier];
-        let Some(place) = words.iter().position(|word| *word == self.strategy) else {
-            bail!("expected one of {}, found `{}`", words.join(", "), self.strategy);
+        let Some(strategy) = Strategy::ALL.into_iter().find(|s| s.name() == self.strategy) else {
+            let words = Strategy::ALL.map(Strategy::name).join(", ");
+            bail!("expected one of {words}, found `{}`", self.strategy);
         };
-        let request = v1::SwitchRequest { strategy: strategies[place].into() };
+        let request = v1::SwitchRequest { strategy: v1::Strategy::from(strategy).into() };
         let reply = self.target.ask(request, async |mut client, request| client.switch(request).await)?;
-        let from = strategies.iter().position(|s| *s == reply.from()).map_or("another", |place| words[place]);
+        let from = stentor_proto::strategy(reply.from).map_or("another", Strategy::name);
         if from == self.strategy {
             stentor_runtime::outln!("{from} is in force already");
         } else {
