@@ -1,7 +1,6 @@
 use crate::core::{
     Arrival, BadRowGroup, Core, Fence, Input, Invariant, Millis, Outcome, Refusal, Report, Session, Slot,
 };
-use crate::events::EventLog;
 use crate::gauges::Gauges;
 use crate::holders::{Holders, Process};
 use crate::limits::MOST_MEMBERS;
@@ -17,6 +16,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 use stentor_experiment::Strategy;
 use stentor_proto::v1;
+use stentor_runlog::EventLog;
 use stentor_runtime::metrics;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;

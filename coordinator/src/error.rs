@@ -51,16 +51,9 @@ pub enum Error {
         /// There.
         found: String,
     },
-    /// A checkpoint's record cannot be understood, or gone on from.
-    #[error("{output}: the coordinator's state in checkpoint `{checkpoint}` cannot be used: {reason}")]
-    State {
-        /// `run.output`.
-        output: String,
-        /// Its name.
-        checkpoint: String,
-        /// What is wrong.
-        reason: String,
-    },
+    /// What an earlier coordinator has written down of the run cannot be read, or gone on from.
+    #[error(transparent)]
+    Log(#[from] stentor_runlog::Error),
     /// The model to start from cannot be read.
     #[error("`model.start`: {0}")]
     StartUnread(#[source] stentor_checkpoint::Error),
@@ -105,18 +98,6 @@ pub enum Error {
         location: String,
         /// Why it cannot be read there.
         source: Box<stentor_checkpoint::Error>,
-    },
-    /// A line of an event log is none.
-    #[error(
-        "{segment}, line {line}: expected an event, found {reason}; restore the file from the run's store"
-    )]
-    EventLog {
-        /// Its object.
-        segment: String,
-        /// Counted from 1.
-        line: usize,
-        /// The parser's own words.
-        reason: String,
     },
     /// A reducer of a number that the experiment has not.
     #[error(
@@ -173,10 +154,9 @@ impl Error {
             Error::Data(error) => error.id(),
             Error::Store(error) => error.id(),
             Error::Checkpoint(error) | Error::StartUnread(error) => error.id(),
+            Error::Log(error) => error.id(),
             Error::Occupied { .. } => "E0502",
             Error::OtherRun { .. } => "E0503",
-            Error::State { .. } => "E0504",
-            Error::EventLog { .. } => "E0505",
             Error::NoSuchReducer { .. } => "E0506",
             Error::Tls(error) => error.id(),
             Error::Setting(_) => "E0515",
@@ -210,6 +190,7 @@ impl Error {
                 error.store().map_or(ExitStatus::Data, Into::into)
             }
             Error::StartLost { source, .. } => source.store().map_or(ExitStatus::Data, Into::into),
+            Error::Log(error) => error.store().map_or(ExitStatus::Data, Into::into),
             Error::Read { .. }
             | Error::Experiment { .. }
             | Error::Occupied { .. }
@@ -219,9 +200,7 @@ impl Error {
             Error::BadData(_)
             | Error::OtherRun { .. }
             | Error::StartMisfit { .. }
-            | Error::OtherStart { .. }
-            | Error::State { .. }
-            | Error::EventLog { .. } => ExitStatus::Data,
+            | Error::OtherStart { .. } => ExitStatus::Data,
             Error::LostQuorum(_) => ExitStatus::LostQuorum,
             Error::Disagreement(_) => ExitStatus::Disagreement,
             Error::NonFinite(_) => ExitStatus::NonFinite,

@@ -1,9 +1,9 @@
 //! The coordinator: membership, work ledger, rounds, reduction. It links no libtorch and reads no audio.
 //!
 //! [`core`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the core and carries out what it
-//! says, `publish`, `events` and `scalars` write to the object store. `reducer` is the data plane: it sums and decides nothing.
-//! `access` decides who may call what, `page` shows the run to people. [`serve`] starts all of it on a listener that is passed in,
-//! [`serve_over`] on connections from elsewhere; [`serve_reducer`] starts a reducer alone.
+//! says, `publish`, `scalars` and the event log of `stentor-runlog` write to the object store. `reducer` is the data plane: it
+//! sums and decides nothing. `access` decides who may call what, `page` shows the run to people. [`serve`] starts all of it on a
+//! listener that is passed in, [`serve_over`] on connections from elsewhere; [`serve_reducer`] starts a reducer alone.
 
 mod access;
 mod block;
@@ -11,7 +11,6 @@ mod claim;
 pub mod core;
 mod engine;
 mod error;
-mod events;
 mod gate;
 mod gauges;
 mod holders;
@@ -29,15 +28,11 @@ pub mod simulation;
 mod spans;
 mod start;
 mod summary;
-mod switches;
 mod watch;
 mod wire;
 
 pub use error::Error;
-pub use events::{parse_events, read_events};
 pub use gate::Gate;
 pub use page::Page;
-pub use publish::{saved_state, saved_switches};
 pub use run::{Options, Progress, Start, read_experiment, serve, serve_over, serve_reducer};
 pub use summary::Summary;
-pub use switches::{Switch, Switches};

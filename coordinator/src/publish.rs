@@ -1,57 +1,14 @@
-use crate::Error;
-use crate::core::{Publication, Saved};
+use crate::core::Publication;
 use crate::engine::Command;
-use crate::events::EventLog;
 use crate::scalars::Cut;
 use crate::summary::Tally;
-use crate::switches::Switches;
-use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::time::Duration;
 use stentor_checkpoint::{DevResult, Manifest, Object};
+use stentor_runlog::{EventLog, State};
 use stentor_runtime::metrics;
 use stentor_store::Store;
 use tokio::sync::mpsc;
-
-/// The coordinator's part of a checkpoint.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct State {
-    pub(crate) core: Saved,
-    pub(crate) tally: Tally,
-}
-
-impl State {
-    pub(crate) fn of(manifest: &Manifest) -> Result<Self, serde_json::Error> {
-        let mut state: Self = serde_json::from_value(manifest.coordinator.clone())?;
-        // The tally is that of the hour of publication: the run had gone on meanwhile.
-        state.tally.switches.back_to(state.core.round);
-        Ok(state)
-    }
-}
-
-/// The core's state in a checkpoint's manifest.
-///
-/// # Errors
-/// [`Error::State`] where it is none, or of another age.
-pub fn saved_state(manifest: &Manifest) -> Result<Saved, Error> {
-    Ok(readable_state(manifest)?.core)
-}
-
-/// The changes of strategy before a checkpoint.
-///
-/// # Errors
-/// As [`saved_state`].
-pub fn saved_switches(manifest: &Manifest) -> Result<Switches, Error> {
-    Ok(readable_state(manifest)?.tally.switches)
-}
-
-fn readable_state(manifest: &Manifest) -> Result<State, Error> {
-    State::of(manifest).map_err(|e| Error::State {
-        output: manifest.run_id.clone(),
-        checkpoint: manifest.name.clone(),
-        reason: e.to_string(),
-    })
-}
 
 /// How long the program's end waits for publications and deletions that are under way: less than supervisors wait for it.
 const LAST_WRITES: Duration = Duration::from_secs(8);

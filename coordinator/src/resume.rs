@@ -2,7 +2,6 @@
 
 use crate::Error;
 use crate::core::{Outcome, Saved};
-use crate::publish::State;
 use crate::summary::{Summary, Tally};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -10,6 +9,7 @@ use stentor_checkpoint::{Manifest, ModelDescription, Normalisation, Origin};
 use stentor_dataset::Dataset;
 use stentor_exchange::strategy::decision;
 use stentor_experiment::{Experiment, Source};
+use stentor_runlog::{State, saved_switches};
 use stentor_runtime::metrics;
 use stentor_store::Store;
 
@@ -76,9 +76,13 @@ pub(crate) async fn newest_state(
     if manifest.strategy != expected.strategy {
         return Err(other(expected.strategy, manifest.strategy));
     }
-    let state =
-        |reason: String| Error::State { output: output.clone(), checkpoint: manifest.name.clone(), reason };
-    let mut both = State::of(&manifest).map_err(|e| state(e.to_string()))?;
+    let state = |reason: String| {
+        let (run, checkpoint) = (output.clone(), manifest.name.clone());
+        Error::Log(stentor_runlog::Error::State { run, checkpoint, reason })
+    };
+    let mut both: State<Tally> =
+        serde_json::from_value(manifest.coordinator.clone()).map_err(|e| state(e.to_string()))?;
+    both.tally.switches = saved_switches(&manifest)?;
     both.core.position.check(dataset.plan()).map_err(|e| state(e.to_string()))?;
     let two_sources = dataset.part(Source::MachineLabeled).is_some();
     check_residuals(&both.core, experiment, two_sources).map_err(state)?;

@@ -4,7 +4,6 @@ use crate::block;
 use crate::claim::{claim, refuse_occupied};
 use crate::core::{Core, Event, OfSource, Settings};
 use crate::engine::Engine;
-use crate::events::{self, EventLog};
 use crate::gate::{Gate, MOST_MESSAGE_BYTES, server};
 use crate::gauges::Gauges;
 use crate::holders::Holders;
@@ -30,6 +29,7 @@ use stentor_exchange::ranges;
 use stentor_experiment::{Experiment, Source};
 use stentor_proto::v1::coordinator_server::CoordinatorServer;
 use stentor_proto::v1::reducer_server::ReducerServer;
+use stentor_runlog::{EVENTS, EventLog};
 use stentor_runtime::tls::Refusals;
 use stentor_runtime::{Shutdown, metrics};
 use stentor_store::Store;
@@ -159,7 +159,7 @@ where
         model.keep(&run).await?;
     }
     stentor_checkpoint::sweep(&run).await;
-    run.child(events::FOLDER).sweep("").await;
+    run.child(EVENTS).sweep("").await;
     let experiment_toml = experiment.to_toml();
     run.put("experiment.toml", Bytes::from(experiment_toml.clone())).await?;
 

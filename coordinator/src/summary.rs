@@ -1,10 +1,10 @@
 use crate::core::{Encoding, Event, OfSource, View};
-use crate::switches::Switches;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 use stentor_experiment::Strategy;
 use stentor_proto::v1;
+use stentor_runlog::Switches;
 use stentor_runtime::metrics;
 use tokio::time::Instant;
 

@@ -83,6 +83,7 @@ fn every_error_has_an_id_of_its_own_and_a_line_on_the_page() {
         "crates/store/src/error.rs",
         "crates/dataset/src/error.rs",
         "crates/checkpoint/src/error.rs",
+        "crates/runlog/src/error.rs",
         "coordinator/src/error.rs",
         "worker/src/error.rs",
         "teacher-labeler/src/error.rs",

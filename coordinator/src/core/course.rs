@@ -1,4 +1,4 @@
-use super::{Arrival, Company, Core, Encoding, Slot};
+use super::{Arrival, Company, Core, Encoding, Saved, Slot};
 use std::collections::BTreeMap;
 use stentor_exchange::strategy::{Decision, Memory, Standing, decision};
 use stentor_experiment::{Source, Strategy};
@@ -18,6 +18,13 @@ pub(super) struct Course {
 impl Course {
     pub(super) fn new(strategy: Strategy, memory: Memory) -> Self {
         Self { strategy, asked: None, memory, source: Source::Annotated }
+    }
+
+    /// As a checkpoint has it; there replicas are one.
+    pub(super) fn of(saved: &Saved) -> Self {
+        let memory =
+            Memory { tau: saved.suggested_tau, block_tau: saved.suggested_block_tau, ..Memory::default() };
+        Self::new(saved.strategy, memory)
     }
 
     fn decision(&self) -> &'static dyn Decision {

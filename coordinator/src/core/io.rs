@@ -1,9 +1,6 @@
-use super::event::Event;
 use super::invariant::Violation;
-use super::quarantine::BadRowGroup;
-use super::types::{
-    Arrival, Assignment, Boundary, Company, DevScore, Fence, Report, Saved, Session, Slot, Written,
-};
+use super::types::{Arrival, Assignment, Boundary, Company, DevScore, Report, Session, Written};
+use super::{BadRowGroup, Event, Fence, Saved, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};

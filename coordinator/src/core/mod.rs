@@ -7,7 +7,6 @@ mod budget;
 mod bug;
 mod course;
 mod deadline;
-mod event;
 mod invariant;
 mod io;
 mod late;
@@ -24,16 +23,13 @@ mod tests;
 
 #[cfg(any(test, feature = "simulation"))]
 pub use bug::Bug;
-pub use event::{Event, OfSource};
 pub use invariant::{Invariant, Violation};
 pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refusal};
-pub use quarantine::BadRowGroup;
 pub use stentor_exchange::strategy::SuggestedTau;
 pub use stentor_exchange::{Deltas, Encoding};
-pub use types::{
-    Arrival, Assignment, Boundary, Company, DevScore, Fence, Learned, Millis, Report, Saved, Session, Slot,
-    Written,
-};
+// What the log and the checkpoints say of a run.
+pub use stentor_runlog::{BadRowGroup, Event, Fence, Millis, OfSource, Saved, Slot};
+pub use types::{Arrival, Assignment, Boundary, Company, DevScore, Learned, Report, Session, Written};
 pub use waits::{Reason, Wait};
 
 use boundaries::Pending;
@@ -233,7 +229,7 @@ impl Core {
         let asked = self.course.asked;
         let configured = self.settings.experiment.exchange.strategy;
         self.course = match &saved {
-            Some(saved) => Course::new(saved.strategy, saved.memory()),
+            Some(saved) => Course::of(saved),
             None => Course::new(configured, Memory::default()),
         };
         // What somebody asked for stays asked for.

@@ -1,24 +1,6 @@
-use super::{Action, Core, Event, Outcome};
-use serde::{Deserialize, Serialize};
+use super::{Action, BadRowGroup, Core, Event, Outcome};
 use std::collections::BTreeMap;
 use stentor_experiment::Source;
-
-/// A row group that nobody can use: its bytes are not those that the manifest describes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BadRowGroup {
-    /// Whose it is.
-    pub source: Source,
-    /// Counted over all shards of the source.
-    pub place: u64,
-    /// The shard.
-    pub file: String,
-    /// Counted within the shard.
-    pub row_group: u64,
-    /// Frames of its utterances.
-    pub frames: u64,
-    /// What is wrong with it.
-    pub reason: String,
-}
 
 /// Row groups that a message lists; more are only counted.
 const LISTED: usize = 20;

@@ -1,4 +1,4 @@
-use super::{Arrival, Core, Encoding, Event, Learned, Millis, OfSource, Slot};
+use super::{Arrival, Core, Encoding, Event, Learned, Millis, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Source;
 use stentor_plan::RoundPlan;
@@ -90,7 +90,7 @@ impl Core {
             committed_frames: self.position.committed_frames(),
             loss: loss * per_frame,
             frame_error: 100.0 * (1.0 - correct as f64 * per_frame),
-            by_source: by_source.map(|(source, learned)| OfSource::new(source, learned)).collect(),
+            by_source: by_source.map(|(source, learned)| learned.of(source)).collect(),
             gradient_norm: arrivals.values().next().map_or(0.0, |a| a.gradient_norm),
             values_sent: arrivals.values().map(|a| a.values_sent).sum(),
             bytes_up: arrivals.values().map(|a| a.payload_bytes).sum(),

@@ -1,30 +1,11 @@
-use super::quarantine::BadRowGroup;
-use serde::{Deserialize, Serialize};
+use super::{Fence, OfSource, Slot};
 use std::collections::BTreeMap;
 use stentor_exchange::Encoding;
-use stentor_exchange::strategy::{Memory, SuggestedTau};
 use stentor_experiment::{Source, Strategy};
-use stentor_plan::{Lease, Position};
-
-/// Milliseconds since the coordinator started. The core has no clock: every input brings the time.
-pub type Millis = u64;
+use stentor_plan::Lease;
 
 /// A process's membership, from its join to its end. A restarted process gets another one.
 pub type Session = u64;
-
-/// A member's place in sums.
-pub type Slot = u32;
-
-/// Stands in every message that may change state (DESIGN: rounds are fenced).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Fence {
-    /// Rises when the run falls back to a checkpoint.
-    pub lineage: u64,
-    /// Rises with every change of members.
-    pub membership_epoch: u64,
-    /// Rises by one per closed round within a lineage.
-    pub round: u64,
-}
 
 /// What one member does in the round of `fence`.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +107,16 @@ pub struct Learned {
     pub correct_frames: u64,
 }
 
+impl Learned {
+    /// As the event log has it, where the frames are of `source`.
+    pub(super) fn of(self, source: Source) -> OfSource {
+        let Learned { frames, loss_sum, correct_frames } = self;
+        let per_frame = 1.0 / frames.max(1) as f64;
+        let frame_error = 100.0 * (1.0 - correct_frames as f64 * per_frame);
+        OfSource { source, frames, loss: loss_sum * per_frame, frame_error }
+    }
+}
+
 /// What a member did at a boundary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
@@ -151,7 +142,7 @@ pub struct Written {
 }
 
 /// Sums over dev frames.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DevScore {
     /// Frames scored.
     pub frames: u64,
@@ -173,52 +164,4 @@ impl DevScore {
     pub fn loss(&self) -> f64 {
         self.loss_sum / self.frames.max(1) as f64
     }
-}
-
-impl Saved {
-    /// What is known at a boundary of the strategy's earlier rounds; there replicas are one.
-    pub(super) fn memory(&self) -> Memory {
-        Memory { tau: self.suggested_tau, block_tau: self.suggested_block_tau, ..Memory::default() }
-    }
-
-    /// For where the best checkpoint is not there any more: it was superseded, before the run went back behind that.
-    pub(crate) fn forget_best(&mut self) {
-        (self.best, self.stale_evaluations) = (None, 0);
-    }
-}
-
-/// The core's state at a boundary: all that a later incarnation needs to go on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Saved {
-    /// The next round.
-    pub round: u64,
-    /// Plan position and exceptions.
-    pub position: Position,
-    /// τ suggested by the last contributions of each source.
-    #[serde(default)]
-    pub suggested_tau: SuggestedTau,
-    /// The same of the last block's.
-    #[serde(default)]
-    pub suggested_block_tau: Option<f32>,
-    /// Regular checkpoints so far.
-    pub checkpoints: u32,
-    /// The best checkpoint on dev and its frame error, percent.
-    pub best: Option<(String, f64)>,
-    /// Evaluations since the best one.
-    pub stale_evaluations: u32,
-    /// Whether training is over with it.
-    #[serde(default)]
-    pub finished: bool,
-    /// Identities of the run, by slot, at the boundary.
-    pub roster: BTreeMap<Slot, String>,
-    /// The strategy in force from here on.
-    pub strategy: Strategy,
-    /// Row groups that were set aside so far.
-    #[serde(default)]
-    pub quarantined: Vec<BadRowGroup>,
-    /// Whether residuals of gradients hold them times their source's factor on the learning rate, as
-    /// [`Experiment::scales_gradients`](stentor_experiment::Experiment::scales_gradients) asks for. Versions that did not scale do
-    /// not say.
-    #[serde(default)]
-    pub scaled_residuals: bool,
 }

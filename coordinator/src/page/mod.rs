@@ -21,9 +21,9 @@ mod tests;
 
 pub(crate) use note::{Arrived, Note, Setting, Wires};
 
-use crate::events;
 use board::Board;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use stentor_runlog::visit_events;
 use stentor_runtime::Token;
 use stentor_store::Store;
 use tokio::sync::mpsc;
@@ -54,7 +54,7 @@ impl Page {
         let page = self.clone();
         tokio::spawn(async move {
             let remember = |event| page.with(|board| board.remember(&event));
-            if let Err(error) = events::replay(&run, Some(incarnation), remember).await {
+            if let Err(error) = visit_events(&run, Some(incarnation), remember).await {
                 tracing::warn!(%error, "the page does not show what was before");
             }
             while let Some(note) = notes.recv().await {

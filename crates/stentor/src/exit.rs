@@ -92,7 +92,7 @@ fn id(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         .or_else(|| cause.downcast_ref().map(stentor_store::Error::id))
         .or_else(|| cause.downcast_ref().map(stentor_dataset::Error::id))
         .or_else(|| cause.downcast_ref().map(stentor_checkpoint::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_coordinator::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_runlog::Error::id))
         .or_else(|| cause.downcast_ref().map(stentor_runtime::tls::Error::id))
 }
 
@@ -116,20 +116,12 @@ pub(crate) fn of_or(error: &anyhow::Error, otherwise: ExitStatus) -> ExitStatus 
 
 /// The store's own error, where a store is at fault rather than what is in it.
 fn of_a_store<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a stentor_store::Error> {
-    let coordinator = || match cause.downcast_ref()? {
-        stentor_coordinator::Error::Store(error) => Some(error),
-        stentor_coordinator::Error::Data(error) => error.store(),
-        stentor_coordinator::Error::Checkpoint(error) | stentor_coordinator::Error::StartUnread(error) => {
-            error.store()
-        }
-        _ => None,
-    };
     cause
         .downcast_ref::<stentor_store::Error>()
         .or_else(|| cause.downcast_ref::<stentor_shards::Error>()?.store())
         .or_else(|| cause.downcast_ref::<stentor_checkpoint::Error>()?.store())
         .or_else(|| cause.downcast_ref::<stentor_dataset::Error>()?.store())
-        .or_else(coordinator)
+        .or_else(|| cause.downcast_ref::<stentor_runlog::Error>()?.store())
 }
 
 #[cfg(test)]
@@ -146,7 +138,7 @@ mod tests {
         assert_eq!(of(nowhere().into()), ExitStatus::Data);
         assert_eq!(of(shards().into()), ExitStatus::Data);
         assert_eq!(of(data().into()), ExitStatus::Data);
-        assert_eq!(of(stentor_coordinator::Error::Data(data()).into()), ExitStatus::Data);
+        assert_eq!(of(stentor_runlog::Error::Store(nowhere()).into()), ExitStatus::Data);
         let cut = stentor_store::Error::Unavailable {
             operation: "read",
             location: "x".into(),

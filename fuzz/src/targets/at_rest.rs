@@ -2,10 +2,9 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use std::collections::BTreeMap;
 use stentor_checkpoint::{Manifest, ModelDescription, NamedTensor, Object, TensorFile};
-use stentor_coordinator::core::{Encoding, Event, Fence, Saved};
-use stentor_coordinator::parse_events;
 use stentor_experiment::{Batch, Features, Schedule, Source, Strategy};
 use stentor_plan::{Catalogue, Plan, Position, RoundSize, RowGroup};
+use stentor_runlog::{Encoding, Event, Fence, Saved, parse_events, saved_state};
 use stentor_shards::{
     FeatureLayout, FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelLayout,
     LabelManifest, LabelRow, LabelSet, Normalisation, Senone, decode_feature_shard, decode_label_shard,
@@ -114,7 +113,7 @@ pub(crate) fn checkpoint(data: &[u8]) {
         folder.put("manifest.json", Bytes::copy_from_slice(data)).await.expect("a store in memory does not fail");
         if let Ok(manifest) = stentor_checkpoint::read_manifest(&run, CHECKPOINT).await {
             assert_eq!(manifest.name, CHECKPOINT);
-            let _ = stentor_coordinator::saved_state(&manifest);
+            let _ = saved_state(&manifest);
         }
         let _ = stentor_checkpoint::newest_valid(&run).await;
         let _ = stentor_checkpoint::inventory(&run).await;

@@ -2,8 +2,8 @@ use crate::text::{Text, size, thousands};
 use anyhow::Result;
 use serde::Serialize;
 use stentor_checkpoint::{DeployedModel, DevResult, ModelDescription, Origin};
-use stentor_coordinator::saved_state;
 use stentor_experiment::Model;
+use stentor_runlog::saved_state;
 use stentor_store::Store;
 
 #[derive(Debug, Serialize)]

@@ -5,8 +5,8 @@ use serde_json::Value;
 use stentor_checkpoint::{
     DeployedModel, Error, Origin, Retained, Standing, inventory, load_manifest, read_manifest, start_store,
 };
-use stentor_coordinator::{Switches, saved_switches};
 use stentor_experiment::Experiment;
+use stentor_runlog::{Switches, saved_switches};
 use stentor_store::Store;
 
 #[derive(Debug, Serialize)]

@@ -1,8 +1,7 @@
 use anyhow::Result;
 use stentor_checkpoint::checkpoint_age;
-use stentor_coordinator::core::Event;
-use stentor_coordinator::read_events;
 use stentor_plan::audit::{Commit, FallBack, surviving};
+use stentor_runlog::{Event, read_events};
 use stentor_store::Store;
 
 /// What an event log tells about the ledger.

@@ -3,11 +3,10 @@ use crate::text::counted;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use stentor_checkpoint::newest_valid;
-use stentor_coordinator::core::Saved;
-use stentor_coordinator::saved_state;
 use stentor_experiment::Source;
 use stentor_plan::audit::{Audit, Commit, Exceptions, Extent, surviving};
 use stentor_plan::{Lease, Plan};
+use stentor_runlog::{Saved, saved_state};
 use stentor_store::Store;
 
 /// What the audit of a run came to.

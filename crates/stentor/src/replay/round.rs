@@ -2,10 +2,9 @@ use super::Logged;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use stentor_checkpoint::{Standing, checkpoint_age, inventory, read_manifest};
-use stentor_coordinator::core::{Encoding, Event};
-use stentor_coordinator::{read_events, saved_state};
 use stentor_experiment::{Experiment, Strategy};
 use stentor_plan::Lease;
+use stentor_runlog::{Encoding, Event, read_events, saved_state};
 use stentor_store::Store;
 
 /// A closed round of the surviving lineage, and the checkpoint to compute it from.
@@ -164,8 +163,8 @@ fn by_slot(contributors: &[u32], leases: &[Lease], shares: &[u32]) -> Result<BTr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stentor_coordinator::core::Fence;
     use stentor_experiment::Source;
+    use stentor_runlog::Fence;
 
     fn lease(unit: u64) -> Lease {
         Lease { source: Source::Annotated, pass: 0, unit, first_batch: 0, batches: 1 }

@@ -1,8 +1,8 @@
 use super::{Object, checkpoint, parsed};
 use anyhow::Result;
 use stentor_checkpoint::{MANIFEST, Standing, checkpoint_store, inventory, start_store};
-use stentor_coordinator::parse_events;
 use stentor_experiment::Experiment;
+use stentor_runlog::{EVENTS, parse_events};
 use stentor_store::Store;
 
 /// All that a run keeps: experiment, event log, the model it started from, every published checkpoint. What a checkpoint's folder holds without a
@@ -16,7 +16,7 @@ pub(super) async fn objects(run: &Store) -> Result<Vec<Object>> {
         let experiment = std::str::from_utf8(&text).ok().and_then(|text| Experiment::parse(text).ok());
         started_from = experiment.and_then(|experiment| experiment.model.start);
     }
-    for segment in run.list("events/").await? {
+    for segment in run.list(&format!("{EVENTS}/")).await? {
         let bytes = run.get(&segment).await?;
         objects.push(parsed(&segment, &bytes, |text| parse_events(&segment, text)));
     }

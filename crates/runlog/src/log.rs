@@ -1,15 +1,14 @@
-use crate::Error;
-use crate::core::Event;
+use crate::{Error, Event};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use stentor_store::Store;
 
-/// Folder of a run.
-pub(crate) const FOLDER: &str = "events";
+/// Folder of a run, with the segments of its event log.
+pub const EVENTS: &str = "events";
 
-/// The run's event log: JSON lines, written to the store in segments, because an object store cannot append.
+/// The run's event log, as its coordinator writes it: JSON lines, in segments, because an object store cannot append.
 #[derive(Debug)]
-pub(crate) struct EventLog {
+pub struct EventLog {
     store: Store,
     incarnation: u64,
     /// Number of the next segment.
@@ -21,12 +20,12 @@ pub(crate) struct EventLog {
 
 /// Segments on their way to the store.
 #[derive(Debug)]
-pub(crate) struct Segments {
+pub struct Segments {
     store: Store,
     /// By name: sorted names are the order of time.
     lines: Vec<(String, Bytes)>,
     /// Below this number all is in the store once these are.
-    pub(crate) until: u64,
+    pub until: u64,
 }
 
 /// The event log of `run`, in the order of time.
@@ -35,19 +34,18 @@ pub(crate) struct Segments {
 /// [`Error::EventLog`] with segment and line; [`Error::Store`].
 pub async fn read_events(run: &Store) -> Result<Vec<Event>, Error> {
     let mut events = Vec::new();
-    replay(run, None, |event| events.push(event)).await?;
+    visit_events(run, None, |event| events.push(event)).await?;
     Ok(events)
 }
 
 /// Gives `take` the events of `run` in the order of time, segment by segment; those of incarnations before `until` only, if it
 /// is given.
-pub(crate) async fn replay(
-    run: &Store,
-    until: Option<u64>,
-    mut take: impl FnMut(Event),
-) -> Result<(), Error> {
-    let end = until.map(|incarnation| format!("{FOLDER}/{incarnation:06}-"));
-    for segment in run.list(&format!("{FOLDER}/")).await? {
+///
+/// # Errors
+/// As [`read_events`]; `take` has had the events of the segments before.
+pub async fn visit_events(run: &Store, until: Option<u64>, mut take: impl FnMut(Event)) -> Result<(), Error> {
+    let end = until.map(|incarnation| format!("{EVENTS}/{incarnation:06}-"));
+    for segment in run.list(&format!("{EVENTS}/")).await? {
         if end.as_ref().is_some_and(|end| segment >= *end) {
             break;
         }
@@ -72,12 +70,15 @@ fn unreadable(segment: &str, line: usize, reason: &dyn std::fmt::Display) -> Err
 }
 
 impl EventLog {
-    pub(crate) fn new(run: &Store, incarnation: u64) -> Self {
-        let store = run.child(FOLDER);
+    /// The log of `run` of this incarnation of its coordinator: its segments follow those of earlier ones.
+    #[must_use]
+    pub fn new(run: &Store, incarnation: u64) -> Self {
+        let store = run.child(EVENTS);
         Self { store, incarnation, segment: 0, lines: Vec::new(), unsaved: BTreeMap::new() }
     }
 
-    pub(crate) fn record(&mut self, event: &Event) {
+    /// Appends an event. It is in the store once a segment that was cut later is.
+    pub fn record(&mut self, event: &Event) {
         match serde_json::to_writer(&mut self.lines, event) {
             Ok(()) => self.lines.push(b'\n'),
             // Only a non-finite float can do this, and it has been refused before.
@@ -86,7 +87,7 @@ impl EventLog {
     }
 
     /// All that is not known to be in the store.
-    pub(crate) fn cut(&mut self) -> Segments {
+    pub fn cut(&mut self) -> Segments {
         if !self.lines.is_empty() {
             self.unsaved.insert(self.segment, std::mem::take(&mut self.lines).into());
             self.segment += 1;
@@ -97,12 +98,15 @@ impl EventLog {
     }
 
     /// Segments below `until` are in the store.
-    pub(crate) fn saved(&mut self, until: u64) {
+    pub fn saved(&mut self, until: u64) {
         self.unsaved = self.unsaved.split_off(&until);
     }
 
     /// Writes what is left.
-    pub(crate) async fn flush(&mut self) -> Result<(), stentor_store::Error> {
+    ///
+    /// # Errors
+    /// The store's, which cannot be written to; what is left stays so.
+    pub async fn flush(&mut self) -> Result<(), stentor_store::Error> {
         let segments = self.cut();
         segments.put().await?;
         self.saved(segments.until);
@@ -112,7 +116,10 @@ impl EventLog {
 
 impl Segments {
     /// Puts them all. Safe to do again: a segment never changes.
-    pub(crate) async fn put(&self) -> Result<(), stentor_store::Error> {
+    ///
+    /// # Errors
+    /// The store's, which cannot be written to.
+    pub async fn put(&self) -> Result<(), stentor_store::Error> {
         for (name, lines) in &self.lines {
             self.store.put(name, lines.clone()).await?;
         }
@@ -123,7 +130,7 @@ impl Segments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::Fence;
+    use crate::Fence;
 
     fn event(round: u64) -> Event {
         let fence = Fence { lineage: 1, membership_epoch: 1, round };

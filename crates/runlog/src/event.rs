@@ -1,4 +1,4 @@
-use super::types::{Fence, Learned, Millis, Slot};
+use crate::{Fence, Millis, Slot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_exchange::Encoding;
@@ -151,15 +151,6 @@ pub struct OfSource {
     pub loss: f64,
     /// Percent of frames.
     pub frame_error: f64,
-}
-
-impl OfSource {
-    pub(super) fn new(source: Source, learned: Learned) -> Self {
-        let Learned { frames, loss_sum, correct_frames } = learned;
-        let per_frame = 1.0 / frames.max(1) as f64;
-        let frame_error = 100.0 * (1.0 - correct_frames as f64 * per_frame);
-        Self { source, frames, loss: loss_sum * per_frame, frame_error }
-    }
 }
 
 impl Event {

@@ -1,4 +1,4 @@
-use crate::core::Event;
+use crate::Event;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use stentor_experiment::Strategy;
@@ -26,7 +26,8 @@ impl Switches {
         self.0.last().map(|switch| switch.to)
     }
 
-    pub(crate) fn record(&mut self, event: &Event) {
+    /// Takes note of `event`, if it is a change of strategy, or a return to a checkpoint before one.
+    pub fn record(&mut self, event: &Event) {
         match *event {
             Event::Switched { fence, from, to } => self.0.push(Switch { round: fence.round, from, to }),
             Event::FellBack { round, .. } => self.back_to(round),
@@ -53,7 +54,7 @@ impl fmt::Display for Switches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::Fence;
+    use crate::Fence;
 
     fn switched(round: u64, from: Strategy, to: Strategy) -> Event {
         Event::Switched { fence: Fence { lineage: 1, membership_epoch: 1, round }, from, to }

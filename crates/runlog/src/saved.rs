@@ -1,0 +1,174 @@
+use crate::{Error, Slot, Switches};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use stentor_checkpoint::Manifest;
+use stentor_exchange::strategy::SuggestedTau;
+use stentor_experiment::{Source, Strategy};
+use stentor_plan::Position;
+
+/// The core's state at a boundary: all that a later incarnation needs to go on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    /// The next round.
+    pub round: u64,
+    /// Plan position and exceptions.
+    pub position: Position,
+    /// τ suggested by the last contributions of each source.
+    #[serde(default)]
+    pub suggested_tau: SuggestedTau,
+    /// The same of the last block's.
+    #[serde(default)]
+    pub suggested_block_tau: Option<f32>,
+    /// Regular checkpoints so far.
+    pub checkpoints: u32,
+    /// The best checkpoint on dev and its frame error, percent.
+    pub best: Option<(String, f64)>,
+    /// Evaluations since the best one.
+    pub stale_evaluations: u32,
+    /// Whether training is over with it.
+    #[serde(default)]
+    pub finished: bool,
+    /// Identities of the run, by slot, at the boundary.
+    pub roster: BTreeMap<Slot, String>,
+    /// The strategy in force from here on.
+    pub strategy: Strategy,
+    /// Row groups that were set aside so far.
+    #[serde(default)]
+    pub quarantined: Vec<BadRowGroup>,
+    /// Whether residuals of gradients hold them times their source's factor on the learning rate, as
+    /// [`Experiment::scales_gradients`](stentor_experiment::Experiment::scales_gradients) asks for. Versions that did not scale do
+    /// not say.
+    #[serde(default)]
+    pub scaled_residuals: bool,
+}
+
+impl Saved {
+    /// For where the best checkpoint is not there any more: it was superseded, before the run went back behind that.
+    pub fn forget_best(&mut self) {
+        (self.best, self.stale_evaluations) = (None, 0);
+    }
+}
+
+/// A row group that nobody can use: its bytes are not those that the manifest describes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadRowGroup {
+    /// Whose it is.
+    pub source: Source,
+    /// Counted over all shards of the source.
+    pub place: u64,
+    /// The shard.
+    pub file: String,
+    /// Counted within the shard.
+    pub row_group: u64,
+    /// Frames of its utterances.
+    pub frames: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The coordinator's part of a checkpoint's manifest. `T` are running totals, of which others read no more than the changes of
+/// strategy: see [`saved_switches`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct State<T> {
+    /// What the core goes on from.
+    pub core: Saved,
+    /// What the run has come to so far.
+    pub tally: T,
+}
+
+/// What others than the coordinator read of the running totals.
+#[derive(Deserialize)]
+struct Told {
+    /// Checkpoints of older programs do not say.
+    #[serde(default)]
+    switches: Switches,
+}
+
+/// The core's state in a checkpoint's manifest.
+///
+/// # Errors
+/// [`Error::State`] where it is none, or of another age.
+pub fn saved_state(manifest: &Manifest) -> Result<Saved, Error> {
+    Ok(state::<IgnoredAny>(manifest)?.core)
+}
+
+/// The changes of strategy before a checkpoint.
+///
+/// # Errors
+/// As [`saved_state`].
+pub fn saved_switches(manifest: &Manifest) -> Result<Switches, Error> {
+    let State { core, tally: Told { mut switches } } = state(manifest)?;
+    // The totals are those of the time of publication: the run had gone on meanwhile.
+    switches.back_to(core.round);
+    Ok(switches)
+}
+
+fn state<T: DeserializeOwned>(manifest: &Manifest) -> Result<State<T>, Error> {
+    serde_json::from_value(manifest.coordinator.clone()).map_err(|e| Error::State {
+        run: manifest.run_id.clone(),
+        checkpoint: manifest.name.clone(),
+        reason: e.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use stentor_experiment::{Batch, Schedule};
+    use stentor_plan::{Catalogue, Plan, RowGroup};
+
+    fn saved() -> Saved {
+        let catalogue = Catalogue { row_groups: vec![RowGroup { frames: 300, utterances: 4 }] };
+        let plan = Plan::new(catalogue, None, &Batch::default(), &Schedule::default(), 7).unwrap();
+        Saved {
+            round: 3,
+            position: Position::new(&plan),
+            suggested_tau: SuggestedTau::default(),
+            suggested_block_tau: None,
+            checkpoints: 1,
+            best: None,
+            stale_evaluations: 0,
+            finished: false,
+            roster: BTreeMap::from([(0, "a".to_owned())]),
+            strategy: Strategy::Gtc,
+            quarantined: Vec::new(),
+            scaled_residuals: true,
+        }
+    }
+
+    fn manifest(coordinator: Value) -> Manifest {
+        Manifest {
+            name: "001000-0000000003".into(),
+            run_id: "r-1".into(),
+            coordinator,
+            ..Manifest::default()
+        }
+    }
+
+    /// Of the checkpoint before round 3.
+    fn beside(tally: Value) -> Manifest {
+        manifest(serde_json::to_value(State { core: saved(), tally }).unwrap())
+    }
+
+    #[test]
+    fn the_cores_state_is_read_whatever_stands_beside_it_and_another_record_is_named() {
+        assert_eq!(saved_state(&beside(json!({"rounds": 3}))).unwrap(), saved());
+        let error = saved_state(&manifest(json!({"core": {}, "tally": {}}))).unwrap_err();
+        let words = error.to_string();
+        assert!(words.contains("r-1") && words.contains("`001000-0000000003`"), "{words}");
+        assert_eq!(error.id(), "E0504");
+    }
+
+    #[test]
+    fn switches_that_were_made_until_the_publication_but_after_the_checkpoint_are_not_of_it() {
+        let switches = json!([
+            {"round": 3, "from": "gtc", "to": "bmuf"},
+            {"round": 4, "from": "bmuf", "to": "dense"},
+        ]);
+        let found = saved_switches(&beside(json!({"rounds": 5, "switches": switches}))).unwrap();
+        assert_eq!(found.to_string(), "gtc until round 3, then bmuf");
+        assert_eq!(saved_switches(&beside(json!({"rounds": 3}))).unwrap(), Switches::default());
+    }
+}
