@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use stentor_checkpoint::checkpoint_age;
 use stentor_experiment::{Experiment, Features};
-use stentor_plan::audit::{Audit, Commit, Extent, FallBack, Findings, surviving};
-use stentor_plan::{Catalogue, Lease, Plan, RowGroup};
+use stentor_plan::audit::{Audit, Extent, Findings};
+use stentor_plan::{Catalogue, Plan, RowGroup};
+use stentor_runlog::{Event, Timeline};
 use stentor_shards::{
     FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, Normalisation, Senone, f16,
 };
@@ -309,23 +309,8 @@ pub fn audit(run: &Path, manifest: &FeatureManifest) -> Findings {
     let seed = experiment.run.seed;
     let plan =
         Plan::new(Catalogue { row_groups }, None, &experiment.batch, &experiment.schedule, seed).unwrap();
-    let (mut commits, mut fall_backs) = (Vec::new(), Vec::new());
-    for event in events(run) {
-        let number = |key: &str| event[key].as_u64().unwrap();
-        match event["event"].as_str().unwrap() {
-            "round" => {
-                let leases: Vec<Lease> = serde_json::from_value(event["leases"].clone()).unwrap();
-                commits.push(Commit { lineage: number("lineage"), round: number("round"), leases });
-            }
-            "fell-back" => {
-                let from = event["checkpoint"].as_str().and_then(checkpoint_age).map(|(lineage, _)| lineage);
-                fall_backs.push(FallBack { lineage: number("lineage"), round: number("round"), from });
-            }
-            _ => {}
-        }
-    }
+    let log: Vec<Event> = events(run).into_iter().map(|line| serde_json::from_value(line).unwrap()).collect();
     let mut audit = Audit::new(&plan);
-    surviving(&commits, &fall_backs)
-        .for_each(|commit| commit.leases.iter().for_each(|lease| audit.record(lease)));
+    Timeline::of(&log).leases(&log).for_each(|lease| audit.record(lease));
     audit.findings(Extent::WholeRun)
 }

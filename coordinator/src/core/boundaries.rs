@@ -60,7 +60,7 @@ impl Core {
         if regular {
             self.checkpoints += 1;
         }
-        let name = format!("{:06}-{:010}", self.lineage, self.round);
+        let name = stentor_checkpoint::checkpoint_name(self.lineage, self.round);
         let held = newcomers
             .iter()
             .filter_map(|(slot, _)| assignments.as_mut()?.remove(slot).map(|a| (*slot, a)))

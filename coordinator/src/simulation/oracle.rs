@@ -4,9 +4,9 @@ use super::shell::Shell;
 use super::store::Store;
 use crate::core::{Assignment, Closing, Event, Fence, Invariant, Outcome, Publication, Session, Violation};
 use std::collections::BTreeMap;
-use stentor_checkpoint::checkpoint_age;
 use stentor_plan::Plan;
-use stentor_plan::audit::{Audit, Commit, Extent, FallBack, surviving};
+use stentor_plan::audit::{Audit, Extent};
+use stentor_runlog::Timeline;
 
 /// Knows everything that happens in a simulated cluster and says what ought not to.
 #[derive(Debug)]
@@ -187,28 +187,12 @@ impl Oracle {
     /// Proves from an event log that in what survives of it, up to `lineage`, each batch was committed once.
     pub(super) fn audit<'a>(
         &mut self,
-        log: impl Iterator<Item = &'a Event>,
+        log: impl Iterator<Item = &'a Event> + Clone,
         lineage: u64,
         extent: Extent<'_>,
     ) {
-        let (mut commits, mut fall_backs) = (Vec::new(), Vec::new());
-        for event in log {
-            match event {
-                Event::Round { fence, leases, .. } => {
-                    let leases = leases.clone();
-                    commits.push(Commit { lineage: fence.lineage, round: fence.round, leases });
-                }
-                Event::FellBack { lineage, round, checkpoint, .. } => {
-                    let from = checkpoint.as_deref().and_then(checkpoint_age).map(|(lineage, _)| lineage);
-                    fall_backs.push(FallBack { lineage: *lineage, round: *round, from });
-                }
-                _ => {}
-            }
-        }
         let mut audit = Audit::new(&self.plan);
-        for commit in surviving(&commits, &fall_backs) {
-            commit.leases.iter().for_each(|lease| audit.record(lease));
-        }
+        Timeline::of(log.clone()).leases(log).for_each(|lease| audit.record(lease));
         let findings = audit.findings(extent);
         if !findings.is_clean() {
             self.report(Invariant::ExactlyOnce, format!("lineage {lineage}: {findings:?}"));

@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// The whole event log, in the order of its segments' names.
-    pub(super) fn log(&self) -> impl Iterator<Item = &Event> {
+    pub(super) fn log(&self) -> impl Iterator<Item = &Event> + Clone {
         self.log.values().flatten()
     }
 

@@ -1,4 +1,5 @@
-//! Proves, from a list of commits as in the event log, that each batch of each pass counted exactly once.
+//! Proves, from a list of commits such as those that count in an event log, that each batch of each pass counted exactly
+//! once.
 //!
 //! The audit shares no code with the ledger: it marks batch after batch on a map of the plan and looks for missing and
 //! double marks. Memory: one bit for each unit and pass, plus the units that are begun but not complete.
@@ -6,53 +7,6 @@
 use crate::{Error, Lease, Plan, Position};
 use std::collections::BTreeMap;
 use stentor_experiment::Source;
-
-/// A closed round, as recorded in the event log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Commit {
-    /// The lineage in which it closed.
-    pub lineage: u64,
-    /// Its number within the run.
-    pub round: u64,
-    /// The leases that it committed.
-    pub leases: Vec<Lease>,
-}
-
-/// A fall-back to a checkpoint. What was committed after the checkpoint is void.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FallBack {
-    /// The lineage that begins with it.
-    pub lineage: u64,
-    /// The first round that is repeated.
-    pub round: u64,
-    /// The lineage of the checkpoint; `None`: the run starts again from its beginning.
-    pub from: Option<u64>,
-}
-
-/// The commits that still count after all `fall_backs`.
-///
-/// Lineages form a tree: each continues from a checkpoint of another one. The commits that count are those on the path
-/// from the root to the newest lineage. A lineage beside this path, such as that of a coordinator that did not know
-/// yet that it had been replaced, makes nothing void.
-pub fn surviving<'a>(
-    commits: impl IntoIterator<Item = &'a Commit> + Clone,
-    fall_backs: &[FallBack],
-) -> impl Iterator<Item = &'a Commit> {
-    let begun = fall_backs.iter().map(|back| back.lineage);
-    let newest = commits.clone().into_iter().map(|commit| commit.lineage).chain(begun).max();
-    let mut lineage = newest.unwrap_or_default();
-    // For each lineage, the first round that does not count.
-    let mut bounds = BTreeMap::from([(lineage, u64::MAX)]);
-    while let Some(back) = fall_backs.iter().find(|back| back.lineage == lineage)
-        && let Some(parent) = back.from.filter(|parent| *parent < lineage)
-    {
-        bounds.insert(parent, back.round);
-        lineage = parent;
-    }
-    commits
-        .into_iter()
-        .filter(move |commit| bounds.get(&commit.lineage).is_some_and(|bound| commit.round < *bound))
-}
 
 /// Which batches must be committed.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use stentor_experiment::{Batch, Schedule, Source};
-use stentor_plan::audit::{Audit, Commit, Extent, FallBack, Findings, surviving};
+use stentor_plan::audit::{Audit, Extent, Findings};
 use stentor_plan::{Catalogue, Error, Lease, Plan, Position, RoundSize, RowGroup};
 
 /// Three units of 4 batches, two passes, no machine-labeled data.
@@ -92,33 +92,6 @@ fn commits_and_ledger_are_held_against_each_other() {
     assert_eq!(audit(&[done, lost], Extent::UpTo(&position)).unexpected.leases, [lost]);
     let later = Lease { pass: 1, ..done };
     assert_eq!(audit(&[done, later], Extent::UpTo(&position)).unexpected.leases, [later]);
-}
-
-#[test]
-fn what_was_committed_after_the_checkpoint_of_a_fall_back_is_void() {
-    let commit = |lineage, round| Commit { lineage, round, leases: vec![] };
-    let log =
-        [commit(0, 1), commit(0, 2), commit(0, 3), commit(1, 2), commit(1, 3), commit(2, 3), commit(2, 4)];
-    let back = |lineage, round, from| FallBack { lineage, round, from: Some(from) };
-    let left = |fall_backs: &[FallBack]| -> Vec<(u64, u64)> {
-        surviving(&log, fall_backs).map(|c| (c.lineage, c.round)).collect()
-    };
-    assert_eq!(left(&[back(1, 2, 0), back(2, 3, 1)]), [(0, 1), (1, 2), (2, 3), (2, 4)]);
-    let from_the_beginning = FallBack { lineage: 2, round: 0, from: None };
-    assert_eq!(left(&[back(1, 2, 0), from_the_beginning]), [(2, 3), (2, 4)]);
-    assert_eq!(surviving(&log[..3], &[]).count(), 3);
-}
-
-#[test]
-fn a_lineage_that_nothing_went_on_from_makes_nothing_void() {
-    let commit = |lineage, round| Commit { lineage, round, leases: vec![] };
-    // A second coordinator started at round 1 while the first one continued to round 3, from which a third one took
-    // over.
-    let log = [commit(0, 0), commit(0, 1), commit(1, 1), commit(0, 2), commit(2, 3)];
-    let back = |lineage, round, from| FallBack { lineage, round, from: Some(from) };
-    let left: Vec<(u64, u64)> =
-        surviving(&log, &[back(1, 1, 0), back(2, 3, 0)]).map(|c| (c.lineage, c.round)).collect();
-    assert_eq!(left, [(0, 0), (0, 1), (0, 2), (2, 3)]);
 }
 
 #[test]

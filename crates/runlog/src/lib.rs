@@ -3,6 +3,8 @@
 //! The log is the objects `events/<incarnation>-<number>.jsonl` of the run's store, an [`Event`] a line, their names in the order
 //! of time. The coordinator writes them with [`EventLog`]; [`read_events`] reads them all, [`parse_events`] reads one.
 //!
+//! [`Timeline`] tells which of the rounds in a log count. It is a pure function of the events.
+//!
 //! **Invariant:** a line that was once written can be read by every later version. A key that came later has a default, and says
 //! what its absence means.
 
@@ -12,6 +14,7 @@ mod log;
 mod round;
 mod saved;
 mod switches;
+mod timeline;
 
 pub use error::Error;
 pub use event::{Event, OfSource};
@@ -20,3 +23,4 @@ pub use round::{Fence, Millis, Slot};
 pub use saved::{BadRowGroup, Saved, State, saved_state, saved_switches};
 pub use stentor_exchange::{Deltas, Encoding};
 pub use switches::{Switch, Switches};
+pub use timeline::{Return, Timeline};

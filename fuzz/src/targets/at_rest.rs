@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use stentor_checkpoint::{Manifest, ModelDescription, NamedTensor, Object, TensorFile};
 use stentor_experiment::{Batch, Features, Schedule, Source, Strategy};
 use stentor_plan::{Catalogue, Plan, Position, RoundSize, RowGroup};
-use stentor_runlog::{Encoding, Event, Fence, Saved, parse_events, saved_state};
+use stentor_runlog::{Encoding, Event, Fence, Saved, Timeline, parse_events, saved_state};
 use stentor_shards::{
     FeatureLayout, FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelLayout,
     LabelManifest, LabelRow, LabelSet, Normalisation, Senone, decode_feature_shard, decode_label_shard,
@@ -222,6 +222,8 @@ pub(crate) fn state_seeds() -> Vec<Vec<u8>> {
 pub(crate) fn events(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(events) = parse_events("x", text) {
+        // Ends, whatever goes back to what.
+        let _ = Timeline::of(&events).leases(&events).count();
         for event in events {
             let again = serde_json::to_string(&event).expect("an event that was read");
             assert_eq!(parse_events("x", &again).expect("an event that was written").len(), 1);

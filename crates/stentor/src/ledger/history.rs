@@ -1,22 +1,24 @@
 use anyhow::Result;
-use stentor_checkpoint::checkpoint_age;
-use stentor_plan::audit::{Commit, FallBack, surviving};
-use stentor_runlog::{Event, read_events};
+use std::collections::BTreeMap;
+use stentor_plan::Lease;
+use stentor_runlog::{Event, Return, Timeline, read_events};
 use stentor_store::Store;
 
 /// What an event log tells about the ledger.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct History {
+    pub(super) timeline: Timeline,
+    /// In the order of the log.
     pub(super) commits: Vec<Commit>,
-    pub(super) returns: Vec<Return>,
     pub(super) quarantined: Vec<Quarantined>,
 }
 
-/// A return to a checkpoint.
-#[derive(Debug)]
-pub(super) struct Return {
-    pub(super) back: FallBack,
-    pub(super) reason: String,
+/// A closed round.
+#[derive(Debug, PartialEq)]
+pub(super) struct Commit {
+    pub(super) lineage: u64,
+    pub(super) round: u64,
+    pub(super) leases: Vec<Lease>,
 }
 
 /// A row group that was set aside.
@@ -36,56 +38,41 @@ impl History {
     }
 
     fn of(events: Vec<Event>) -> Self {
-        let mut history = Self::default();
+        let timeline = Timeline::of(&events);
+        let (mut commits, mut quarantined) = (Vec::new(), Vec::new());
         for event in events {
             match event {
                 Event::Round { fence, leases, .. } => {
-                    history.commits.push(Commit { lineage: fence.lineage, round: fence.round, leases });
-                }
-                Event::FellBack { lineage, round, checkpoint, reason, .. } => {
-                    let from = checkpoint.as_deref().and_then(checkpoint_age).map(|(lineage, _)| lineage);
-                    history.returns.push(Return { back: FallBack { lineage, round, from }, reason });
+                    commits.push(Commit { lineage: fence.lineage, round: fence.round, leases });
                 }
                 Event::Quarantined { source, file, row_group, frames, reason, worker } => {
                     let source = source.name();
-                    let one = Quarantined { source, file, row_group, frames, reason, worker };
-                    history.quarantined.push(one);
+                    quarantined.push(Quarantined { source, file, row_group, frames, reason, worker });
                 }
                 _ => {}
             }
         }
         // A coordinator that was started again from an older checkpoint may meet the same row group anew.
-        history.quarantined.sort();
-        history.quarantined.dedup_by(|a, b| (&a.file, a.row_group) == (&b.file, b.row_group));
-        history
+        quarantined.sort();
+        quarantined.dedup_by(|a, b| (&a.file, a.row_group) == (&b.file, b.row_group));
+        Self { timeline, commits, quarantined }
     }
 
-    pub(super) fn fall_backs(&self) -> Vec<FallBack> {
-        self.returns.iter().map(|there| there.back).collect()
+    /// The commits that count.
+    pub(super) fn counted(&self) -> impl Iterator<Item = &Commit> {
+        self.commits.iter().filter(|commit| self.timeline.counts(commit.lineage, commit.round))
     }
 
-    /// The commits that each return made void, by [`History::returns`].
-    pub(super) fn void(&self) -> Vec<Vec<&Commit>> {
-        let mut void = vec![Vec::new(); self.returns.len()];
-        let mut by_lineage: Vec<usize> = (0..self.returns.len()).collect();
-        by_lineage.sort_by_key(|&index| self.returns[index].back.lineage);
-        let fall_backs = self.fall_backs();
-        // In the order of `commits`.
-        let mut counted = surviving(&self.commits, &fall_backs).peekable();
+    /// Each return, with the commits that it made void.
+    pub(super) fn void(&self) -> Vec<(&Return, Vec<&Commit>)> {
+        let mut void = BTreeMap::<u64, Vec<&Commit>>::new();
         for commit in &self.commits {
-            if counted.next_if(|next| std::ptr::eq(*next, commit)).is_some() {
-                continue;
-            }
-            let begun =
-                by_lineage.partition_point(|&index| self.returns[index].back.lineage <= commit.lineage);
-            let later = &by_lineage[begun..];
-            // The first return that reaches behind it. A lineage that nothing went on from was void when the next one began.
-            let reaches = |index: &&usize| self.returns[**index].back.round <= commit.round;
-            if let Some(&index) = later.iter().find(reaches).or(later.first()) {
-                void[index].push(commit);
+            if let Some(back) = self.timeline.voided_by(commit.lineage, commit.round) {
+                void.entry(back.lineage).or_default().push(commit);
             }
         }
-        void
+        let mut of = |back: &Return| void.remove(&back.lineage).unwrap_or_default();
+        self.timeline.returns().map(|back| (back, of(back))).collect()
     }
 }
 
@@ -93,21 +80,19 @@ impl History {
 mod tests {
     use super::*;
 
-    fn commit(lineage: u64, round: u64) -> Commit {
-        Commit { lineage, round, leases: Vec::new() }
-    }
-
     #[test]
     fn each_void_commit_is_told_once_with_the_return_that_made_it_so() {
-        let back = |lineage, round, from| Return {
-            back: FallBack { lineage, round, from: Some(from) },
-            reason: String::new(),
-        };
+        let back = |lineage, round, from| Return { lineage, round, from: Some(from), reason: String::new() };
         // 2 goes on from 0 at round 3; 1, of a coordinator that was replaced, from 0 at round 1, and nothing from it.
-        let returns = vec![back(2, 3, 0), back(1, 1, 0)];
-        let commits = [(0, 0), (0, 1), (1, 1), (0, 2), (0, 3), (2, 3)].map(|(l, r)| commit(l, r)).to_vec();
-        let history = History { commits, returns, quarantined: Vec::new() };
-        let void = history.void();
-        assert_eq!(void, [vec![&commit(1, 1)], vec![&commit(0, 3)]]);
+        let timeline = Timeline::new(2, [back(1, 1, 0), back(2, 3, 0)]);
+        let commit = |(lineage, round)| Commit { lineage, round, leases: Vec::new() };
+        let commits = [(0, 0), (0, 1), (1, 1), (0, 2), (0, 3), (2, 3)].map(commit).into();
+        let history = History { timeline, commits, quarantined: Vec::new() };
+        let void: Vec<(u64, Vec<u64>)> = history
+            .void()
+            .into_iter()
+            .map(|(back, commits)| (back.lineage, commits.into_iter().map(|commit| commit.round).collect()))
+            .collect();
+        assert_eq!(void, [(1, vec![3]), (2, vec![1])]);
     }
 }

@@ -1,10 +1,10 @@
-use super::history::{History, Quarantined};
+use super::history::{Commit, History, Quarantined};
 use crate::text::counted;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use stentor_checkpoint::newest_valid;
 use stentor_experiment::Source;
-use stentor_plan::audit::{Audit, Commit, Exceptions, Extent, surviving};
+use stentor_plan::audit::{Audit, Exceptions, Extent};
 use stentor_plan::{Lease, Plan};
 use stentor_runlog::{Saved, saved_state};
 use stentor_store::Store;
@@ -81,9 +81,8 @@ fn verdict(run: &str, plan: &Plan, history: &History, reach: Option<(String, Sav
     let round = saved.as_ref().map_or(0, |saved| saved.round);
     let position = saved.map(|saved| saved.position);
     let finished = position.as_ref().is_some_and(|position| position.finished(plan));
-    let fall_backs = history.fall_backs();
     let (judged, later): (Vec<&Commit>, Vec<&Commit>) =
-        surviving(&history.commits, &fall_backs).partition(|commit| commit.round < round);
+        history.counted().partition(|commit| commit.round < round);
     let mut audit = Audit::new(plan);
     judged.iter().for_each(|commit| commit.leases.iter().for_each(|lease| audit.record(lease)));
     let start = stentor_plan::Position::new(plan);
@@ -105,12 +104,12 @@ fn verdict(run: &str, plan: &Plan, history: &History, reach: Option<(String, Sav
         committed: findings.committed[source.index()],
         of: plan.total_batches(source),
     });
-    let void = history.returns.iter().zip(history.void()).map(|(there, commits)| Void {
-        lineage: there.back.lineage,
-        round: there.back.round,
+    let void = history.void().into_iter().map(|(back, commits)| Void {
+        lineage: back.lineage,
+        round: back.round,
         rounds: commits.len() as u64,
         batches: commits.into_iter().map(batches).sum(),
-        reason: there.reason.clone(),
+        reason: back.reason.clone(),
     });
     Verdict {
         run: run.to_owned(),
@@ -154,11 +153,11 @@ impl Listed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{history::Return, render};
+    use crate::ledger::render;
     use std::collections::{BTreeMap, BTreeSet};
     use stentor_experiment::{Batch, Schedule, Strategy};
-    use stentor_plan::audit::FallBack;
     use stentor_plan::{Catalogue, Position, RoundSize, RowGroup};
+    use stentor_runlog::{Return, Timeline};
 
     fn plan() -> Plan {
         let row_groups = (0..7).map(|i| RowGroup { frames: 300 + 40 * i, utterances: 4 }).collect();
@@ -196,6 +195,11 @@ mod tests {
         Some(("c".to_owned(), saved))
     }
 
+    fn history(commits: Vec<Commit>, returns: Vec<Return>) -> History {
+        let newest = commits.iter().map(|commit| commit.lineage).max().unwrap();
+        History { timeline: Timeline::new(newest, returns), commits, quarantined: Vec::new() }
+    }
+
     /// Five rounds, a return to round 3, and on to the end.
     fn fallen_back(plan: &Plan) -> (History, Option<(String, Saved)>) {
         let mut position = Position::new(plan);
@@ -206,9 +210,8 @@ mod tests {
         let rest = go(plan, &mut position, 1001, 3, 10_000);
         let round = 3 + rest.len() as u64;
         commits.extend(rest);
-        let back = FallBack { lineage: 1001, round: 3, from: Some(1000) };
-        let returns = vec![Return { back, reason: "worker-1 is lost".into() }];
-        (History { commits, returns, quarantined: Vec::new() }, saved(round, &position))
+        let back = Return { lineage: 1001, round: 3, from: Some(1000), reason: "worker-1 is lost".into() };
+        (history(commits, vec![back]), saved(round, &position))
     }
 
     #[test]
@@ -236,7 +239,7 @@ mod tests {
         let mut commits = go(&plan, &mut position, 1000, 0, 4);
         let reach = saved(4, &position);
         commits.extend(go(&plan, &mut position, 1000, 4, 3));
-        let history = History { commits, ..History::default() };
+        let history = history(commits, Vec::new());
         let verdict = verdict("r", &plan, &history, reach, false);
         assert!(verdict.clean, "{verdict:?}");
         assert_eq!((verdict.state, verdict.sources[0].committed, verdict.not_judged), ("under way", 8, 6));

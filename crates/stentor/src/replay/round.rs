@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use stentor_checkpoint::{Standing, checkpoint_age, inventory, read_manifest};
 use stentor_experiment::{Experiment, Strategy};
 use stentor_plan::Lease;
-use stentor_runlog::{Encoding, Event, read_events, saved_state};
+use stentor_runlog::{Encoding, Event, Fence, Timeline, read_events, saved_state};
 use stentor_store::Store;
 
 /// A closed round of the surviving lineage, and the checkpoint to compute it from.
@@ -44,14 +44,15 @@ impl Round {
         let text = run.get("experiment.toml").await?;
         let experiment = Experiment::parse(&String::from_utf8_lossy(&text))?;
         let events = read_events(run).await?;
-        let told = told(&events, round)?;
+        let timeline = Timeline::of(&events);
+        let told = told(&events, &timeline, round)?;
         let mut checkpoint = None;
         for folder in inventory(run).await? {
             if !matches!(folder.standing, Standing::Published { .. } | Standing::Deployed) {
                 continue;
             }
             let Some(age) = checkpoint_age(&folder.name) else { continue };
-            if age.1 <= round && is_before(&events, age, told.lineage) {
+            if age.1 <= round && timeline.has_checkpoint(age.0, age.1) {
                 // Names sort by age, but a later lineage may go back to an earlier round.
                 checkpoint = checkpoint.max(Some((age.1, age.0, folder.name)));
             }
@@ -76,76 +77,73 @@ impl Round {
     }
 }
 
-/// Whether a checkpoint of this age (lineage, round) is among the forebears of `lineage`.
-fn is_before(events: &[Event], age: (u64, u64), lineage: u64) -> bool {
-    let voids = |event: &Event| match event {
-        Event::FellBack { lineage: new, round, .. } => *new > age.0 && *new <= lineage && *round < age.1,
-        _ => false,
-    };
-    age.0 <= lineage && !events.iter().any(voids)
+/// The round of this number that still counts.
+fn told(events: &[Event], timeline: &Timeline, number: u64) -> Result<Told> {
+    // Members, and the schedule's clock, before the round at hand.
+    let (mut members, mut committed) = (&BTreeMap::new(), 0);
+    for event in events {
+        if let Event::Members { members: now, .. } = event {
+            members = now;
+        }
+        let Event::Round {
+            fence,
+            contributors,
+            leases,
+            shares,
+            encoding,
+            frames,
+            committed_frames,
+            loss,
+            gradient_norm,
+            ..
+        } = event
+        else {
+            continue;
+        };
+        if !timeline.counts(fence.lineage, fence.round) {
+            continue;
+        }
+        if fence.round != number {
+            committed = *committed_frames;
+            continue;
+        }
+        let leases = by_slot(contributors, leases, shares).with_context(|| format!("round {number}"))?;
+        ensure!(
+            !leases.values().all(Vec::is_empty),
+            "round {number} has no batches: groups only exchanged their models in it"
+        );
+        return Ok(Told {
+            lineage: fence.lineage,
+            leases,
+            members: members.clone(),
+            committed_frames: committed,
+            block_momentum: match encoding {
+                Encoding::Block { momentum, .. } => Some(*momentum),
+                Encoding::Dense { .. } | Encoding::Threshold { .. } => None,
+            },
+            logged: Logged { frames: *frames, loss: *loss, gradient_norm: *gradient_norm },
+        });
+    }
+    bail!("expected a closed round, found no round {number}: {}", why_not(events, timeline, number))
 }
 
-/// The round of this number that still counts.
-fn told(events: &[Event], number: u64) -> Result<Told> {
-    let (mut found, mut members, mut committed, mut last) = (None, BTreeMap::new(), 0, None);
-    // What the schedule's clock showed after each round: a fall-back sets it back.
-    let mut clock = BTreeMap::<u64, u64>::new();
-    for event in events {
-        match event {
-            Event::Members { members: now, .. } => members = now.clone(),
-            Event::FellBack { round, reason, lineage, .. } => {
-                committed = round.checked_sub(1).and_then(|before| clock.get(&before)).copied().unwrap_or(0);
-                if *round <= number && found.is_some() {
-                    found = None;
-                    last = Some(format!(
-                        "it was made void by the return to round {round} in lineage {lineage}: {reason}"
-                    ));
-                }
-            }
-            Event::Round {
-                fence,
-                contributors,
-                leases,
-                shares,
-                encoding,
-                frames,
-                loss,
-                gradient_norm,
-                ..
-            } => {
-                if fence.round == number {
-                    found = Some(Told {
-                        lineage: fence.lineage,
-                        leases: by_slot(contributors, leases, shares)
-                            .with_context(|| format!("round {number}"))?,
-                        members: members.clone(),
-                        committed_frames: committed,
-                        block_momentum: match encoding {
-                            Encoding::Block { momentum, .. } => Some(*momentum),
-                            Encoding::Dense { .. } | Encoding::Threshold { .. } => None,
-                        },
-                        logged: Logged { frames: *frames, loss: *loss, gradient_norm: *gradient_norm },
-                    });
-                }
-                if let Event::Round { committed_frames, .. } = event {
-                    committed = *committed_frames;
-                    clock.insert(fence.round, committed);
-                }
-            }
-            _ => {}
-        }
+/// Why no round of this number counts.
+fn why_not(events: &[Event], timeline: &Timeline, number: u64) -> String {
+    let closed = || {
+        events.iter().filter_map(|event| match event {
+            Event::Round { fence: Fence { lineage, round, .. }, .. } => Some((*round, *lineage)),
+            _ => None,
+        })
+    };
+    let last = closed().filter(|(round, _)| *round == number).max();
+    if let Some(back) = last.and_then(|(round, lineage)| timeline.voided_by(lineage, round)) {
+        return format!(
+            "it was made void by the return to round {} in lineage {}: {}",
+            back.round, back.lineage, back.reason
+        );
     }
-    match found {
-        Some(told) if told.leases.values().all(Vec::is_empty) => {
-            bail!("round {number} has no batches: groups only exchanged their models in it")
-        }
-        Some(told) => Ok(told),
-        None => {
-            let newest = clock.keys().max().map_or("none".to_owned(), ToString::to_string);
-            let why = last.unwrap_or_else(|| format!("the newest round in the log is {newest}"));
-            bail!("expected a closed round, found no round {number}: {why}")
-        }
-    }
+    let newest = closed().max().map_or("none".to_owned(), |(round, _)| round.to_string());
+    format!("the newest round in the log is {newest}")
 }
 
 /// A round's leases, slot by slot.
@@ -163,8 +161,12 @@ fn by_slot(contributors: &[u32], leases: &[Lease], shares: &[u32]) -> Result<BTr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stentor_checkpoint::checkpoint_name;
     use stentor_experiment::Source;
-    use stentor_runlog::Fence;
+
+    fn told(events: &[Event], number: u64) -> Result<Told> {
+        super::told(events, &Timeline::of(events), number)
+    }
 
     fn lease(unit: u64) -> Lease {
         Lease { source: Source::Annotated, pass: 0, unit, first_batch: 0, batches: 1 }
@@ -191,11 +193,12 @@ mod tests {
         }
     }
 
+    /// To the checkpoint before `round` of lineage 1.
     fn back(lineage: u64, round: u64) -> Event {
         Event::FellBack {
             lineage,
             round,
-            checkpoint: None,
+            checkpoint: Some(checkpoint_name(1, round)),
             committed_frames: None,
             reason: "b is lost".into(),
         }
@@ -244,16 +247,5 @@ mod tests {
             let error = by_slot(&contributors, &leases, &shares).unwrap_err().to_string();
             assert!(error.contains("does not say whose leases were whose"), "{shares:?}: {error}");
         }
-    }
-
-    #[test]
-    fn a_checkpoint_of_a_void_stretch_is_no_forebear() {
-        let events = [round(1, 0, 3.0), back(2, 4), back(5, 2)];
-        assert!(is_before(&events, (1, 4), 2));
-        assert!(!is_before(&events, (1, 5), 2));
-        // Seen from before the fall-back it counts; from after the second one it does not.
-        assert!(is_before(&events, (1, 5), 1));
-        assert!(!is_before(&events, (1, 4), 5));
-        assert!(!is_before(&events, (5, 2), 2));
     }
 }

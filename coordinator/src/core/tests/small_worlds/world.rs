@@ -6,7 +6,8 @@ use crate::core::{
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{Hash, Hasher};
-use stentor_plan::audit::{Commit, FallBack};
+use stentor_plan::Lease;
+use stentor_runlog::Return;
 use xxhash_rust::xxh3::xxh3_128;
 
 const NAMES: [&str; 2] = ["a", "b"];
@@ -35,8 +36,9 @@ pub(super) struct World {
     published: BTreeMap<String, Saved>,
     /// Parameters after a round, by lineage and round: one for all replicas.
     applied: BTreeMap<(u64, u64), u64>,
-    commits: Vec<Commit>,
-    fall_backs: Vec<FallBack>,
+    /// Leases of closed rounds, by lineage and round, in the order of time.
+    commits: Vec<((u64, u64), Vec<Lease>)>,
+    returns: Vec<Return>,
     pub(super) outcome: Option<Outcome>,
     pub(super) faults: u32,
     /// How often in a row nothing was left to do but wait.
@@ -113,7 +115,7 @@ impl World {
             published: BTreeMap::new(),
             applied: BTreeMap::new(),
             commits: Vec::new(),
-            fall_backs: Vec::new(),
+            returns: Vec::new(),
             outcome: None,
             faults: 0,
             waited: 0,
@@ -129,8 +131,7 @@ impl World {
         let core = (self.core.state(), self.core.newest.as_ref().map(|(name, _)| name), &self.core.roster);
         let around =
             (&self.workers, &self.messages, &self.waiting, &self.staged, self.now, self.waited, self.faults);
-        let log =
-            (&self.commits, &self.fall_backs, self.published.keys(), self.complete.keys(), &self.models);
+        let log = (&self.commits, &self.returns, self.published.keys(), self.complete.keys(), &self.models);
         let rest = (&self.outcome, &self.broken, self.incarnation, self.next_session);
         self.seal = xxh3_128(format!("{core:?}{around:?}{log:?}{rest:?}").as_bytes());
     }
@@ -344,7 +345,6 @@ impl World {
     }
 
     fn note_fall_back(&mut self, lineage: u64, round: u64, checkpoint: Option<&str>) {
-        let from = checkpoint.and_then(stentor_checkpoint::checkpoint_age).map(|(lineage, _)| lineage);
-        self.fall_backs.push(FallBack { lineage, round, from });
+        self.returns.push(Return::new(lineage, round, checkpoint, ""));
     }
 }

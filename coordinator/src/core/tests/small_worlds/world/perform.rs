@@ -2,7 +2,8 @@
 
 use super::{Caller, Message, NAMES, Work, Worker, World};
 use crate::core::{Action, Assignment, Closing, Event, Next, Outcome, Publication, Session, Settings, Slot};
-use stentor_plan::audit::{Audit, Commit, Extent, surviving};
+use stentor_plan::audit::{Audit, Extent};
+use stentor_runlog::Timeline;
 use xxhash_rust::xxh3::xxh3_128;
 
 impl World {
@@ -53,7 +54,7 @@ impl World {
                 self.send(Message::Stored { checkpoint: name });
             }
             Action::Record(Event::Round { fence, leases, .. }) => {
-                self.commits.push(Commit { lineage: fence.lineage, round: fence.round, leases });
+                self.commits.push(((fence.lineage, fence.round), leases));
             }
             Action::Record(Event::FellBack { lineage, round, checkpoint, .. }) => {
                 self.note_fall_back(lineage, round, checkpoint.as_deref());
@@ -114,9 +115,11 @@ impl World {
                     self.broken.push(format!("{checkpoint} is to be deployed, and is not published"));
                 }
                 let mut audit = Audit::new(&settings.plan);
-                for commit in surviving(&self.commits, &self.fall_backs) {
-                    commit.leases.iter().for_each(|lease| audit.record(lease));
-                }
+                let newest = self.commits.iter().map(|((lineage, _), _)| *lineage).max().unwrap_or_default();
+                let timeline = Timeline::new(newest, self.returns.iter().cloned());
+                let counted =
+                    self.commits.iter().filter(|((lineage, round), _)| timeline.counts(*lineage, *round));
+                counted.flat_map(|(_, leases)| leases).for_each(|lease| audit.record(lease));
                 let findings = audit.findings(Extent::WholeRun);
                 if !findings.is_clean() {
                     self.broken.push(format!("{findings:?}"));
