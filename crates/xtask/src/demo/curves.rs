@@ -207,6 +207,58 @@ mod tests {
         assert_eq!(curves.loss["machine-labeled"], [(20.0, 3.0), (30.0, 2.5)]);
     }
 
+    /// These types are a copy: what they keep is held against the log's own.
+    #[test]
+    fn the_points_are_the_rounds_that_count_in_the_coordinators_log() {
+        use stentor_experiment::Source;
+        use stentor_runlog::{Encoding, Event, Fence, Timeline};
+        let round = |lineage, round: u64, loss| Event::Round {
+            fence: Fence { lineage, membership_epoch: 1, round },
+            source: Source::Annotated,
+            contributors: vec![0, 1],
+            leases: Vec::new(),
+            shares: vec![0, 0],
+            frames: 10,
+            committed_frames: 10 * (round + 1),
+            loss,
+            frame_error: 50.0,
+            by_source: Vec::new(),
+            gradient_norm: 1.0,
+            values_sent: 3,
+            bytes_up: 1,
+            compute_s: 0.0,
+            encoding: Encoding::Threshold { tau: 0.5, density: 0.01 },
+            at_ms: 0,
+        };
+        let back = Event::FellBack {
+            lineage: 1001,
+            round: 1,
+            checkpoint: Some("001000-0000000001".to_owned()),
+            committed_frames: Some(10),
+            reason: "worker-1 is lost".to_owned(),
+        };
+        let events = [
+            round(1000, 0, 4.0),
+            round(1000, 1, 3.5),
+            round(1000, 2, 3.25),
+            back,
+            round(1001, 1, 3.0),
+            round(1001, 2, 2.5),
+        ];
+        let expected: Vec<_> = Timeline::of(&events)
+            .rounds(&events)
+            .map(|event| match event {
+                Event::Round { committed_frames, loss, .. } => (*committed_frames as f64, *loss),
+                other => panic!("expected a round, found {other:?}"),
+            })
+            .collect();
+        let text: Vec<String> = events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
+        let (_folder, curves) = log(&[("000001-000000.jsonl", &text.join("\n"))]);
+        let curves = curves.unwrap();
+        assert_eq!(curves.loss["annotated"], expected);
+        assert_eq!((curves.sent, curves.signs), (Sent { contributions: 10, values: 15 }, curves.sent));
+    }
+
     #[test]
     fn a_short_round_counts_less() {
         let round = |frames, loss| Round { committed_frames: 0.0, frames, loss };
