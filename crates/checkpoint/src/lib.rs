@@ -24,7 +24,7 @@
 
 mod deployed;
 mod error;
-mod inventory;
+mod folders;
 mod layout;
 mod load;
 mod manifest;
@@ -36,7 +36,7 @@ mod tensors;
 
 pub use deployed::{DeployedModel, deploy};
 pub use error::Error;
-pub use inventory::{inventory, retain, sweep};
+pub use folders::{folders, retain, sweep};
 pub use layout::{MANIFEST, MODEL, checkpoint_age, checkpoint_name, checkpoint_store};
 pub use load::{
     Broken, Newest, is_published, load_manifest, newest_valid, read_manifest, read_object, verify_objects,

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use stentor_checkpoint::{
     DeployedModel, Error, MODEL, Manifest, ModelCopy, Origin, Standing, checkpoint_age, checkpoint_name,
-    checkpoint_store, deploy, inventory, load_manifest, newest_valid, publish, read_manifest, read_object,
+    checkpoint_store, deploy, folders, load_manifest, newest_valid, publish, read_manifest, read_object,
     retain, start_store, verify_objects,
 };
 use stentor_store::{Put, Store};
@@ -152,7 +152,7 @@ async fn old_checkpoints_and_abandoned_ones_are_deleted() {
     let needed = of(&[20]).into_iter().collect();
     assert_eq!(retain(&run.store, 2, &needed).await.unwrap(), of(&[5, 10, 30]));
 
-    let left = inventory(&run.store).await.unwrap();
+    let left = folders(&run.store).await.unwrap();
     assert_eq!(left.iter().map(|f| f.name.clone()).collect::<Vec<_>>(), of(&[20, 40, 45, 50, 60]));
     assert_eq!(left[2].standing, Standing::Damaged);
     assert_eq!(left[4].standing, Standing::Unpublished);
@@ -259,5 +259,5 @@ async fn a_run_keeps_the_model_it_started_from_whatever_becomes_of_the_place_it_
     assert!(verify_objects(&start_store(&run.store)).await.unwrap().iter().all(|(_, fault)| fault.is_none()));
     assert_eq!(Origin::of(&kept.manifest, true), Origin::of(&published, true));
     assert_ne!(Origin::of(&kept.manifest, true), Origin::of(&published, false));
-    assert!(inventory(&run.store).await.unwrap().is_empty(), "it is no checkpoint of this run");
+    assert!(folders(&run.store).await.unwrap().is_empty(), "it is no checkpoint of this run");
 }

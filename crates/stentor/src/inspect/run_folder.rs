@@ -3,7 +3,7 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
 use stentor_checkpoint::{
-    DeployedModel, Error, Origin, Retained, Standing, inventory, load_manifest, read_manifest, start_store,
+    DeployedModel, Error, Origin, Retained, Standing, folders, load_manifest, read_manifest, start_store,
 };
 use stentor_experiment::Experiment;
 use stentor_runlog::{Switches, saved_switches};
@@ -48,7 +48,7 @@ struct Checkpoint {
 pub(super) async fn run_folder(store: &Store) -> Result<RunFolder> {
     let experiment = text_of(store, "experiment.toml").await?.and_then(|text| Experiment::parse(&text).ok());
     let summary = text_of(store, "summary.json").await?.and_then(|text| serde_json::from_str(&text).ok());
-    let mut checkpoints: Vec<_> = inventory(store).await?.into_iter().map(Checkpoint::from).collect();
+    let mut checkpoints: Vec<_> = folders(store).await?.into_iter().map(Checkpoint::from).collect();
     for result in checkpoints.iter_mut().filter(|checkpoint| checkpoint.standing == RESULT) {
         // `stentor verify` is for what is wrong with it.
         let Ok(manifest) = load_manifest(store, &result.name).await else { continue };

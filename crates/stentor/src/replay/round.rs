@@ -1,7 +1,7 @@
 use super::Logged;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
-use stentor_checkpoint::{Standing, checkpoint_age, inventory, read_manifest};
+use stentor_checkpoint::{Standing, checkpoint_age, folders, read_manifest};
 use stentor_experiment::{Experiment, Strategy};
 use stentor_plan::Lease;
 use stentor_runlog::{Encoding, Event, Fence, Timeline, read_events, saved_state};
@@ -47,7 +47,7 @@ impl Round {
         let timeline = Timeline::of(&events);
         let told = told(&events, &timeline, round)?;
         let mut checkpoint = None;
-        for folder in inventory(run).await? {
+        for folder in folders(run).await? {
             if !matches!(folder.standing, Standing::Published { .. } | Standing::Deployed) {
                 continue;
             }

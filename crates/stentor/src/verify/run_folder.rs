@@ -1,6 +1,6 @@
 use super::{Object, checkpoint, parsed};
 use anyhow::Result;
-use stentor_checkpoint::{MANIFEST, Standing, checkpoint_store, inventory, start_store};
+use stentor_checkpoint::{MANIFEST, Standing, checkpoint_store, folders, start_store};
 use stentor_experiment::Experiment;
 use stentor_runlog::{EVENTS, parse_events};
 use stentor_store::Store;
@@ -25,7 +25,7 @@ pub(super) async fn objects(run: &Store) -> Result<Vec<Object>> {
         objects.extend(checkpoint::objects(&start, "start/").await?);
         started_from = None;
     }
-    let folders = inventory(run).await?;
+    let folders = folders(run).await?;
     // Before its first checkpoint a run may have ended before the copy was made.
     if let Some(source) = started_from.filter(|_| folders.iter().any(|f| f.standing != Standing::Unpublished))
     {

@@ -8,7 +8,7 @@ use stentor_store::Store;
 ///
 /// # Errors
 /// [`Error::Store`].
-pub async fn inventory(run: &Store) -> Result<Vec<Retained>, Error> {
+pub async fn folders(run: &Store) -> Result<Vec<Retained>, Error> {
     let objects = run.child(CHECKPOINTS).list("").await?;
     let names: BTreeSet<&str> = objects.iter().filter_map(|object| Some(object.split_once('/')?.0)).collect();
     let deployed = match deployed_name(run).await {
@@ -45,7 +45,7 @@ pub async fn inventory(run: &Store) -> Result<Vec<Retained>, Error> {
 /// [`Error::Store`]; folders deleted before the error stay deleted, and a later call continues.
 pub async fn retain(run: &Store, keep: usize, needed: &BTreeSet<String>) -> Result<Vec<String>, Error> {
     let mut deleted = Vec::new();
-    for Action::Delete(name) in retention(&inventory(run).await?, keep, needed) {
+    for Action::Delete(name) in retention(&folders(run).await?, keep, needed) {
         let folder = checkpoint_store(run, &name);
         folder.delete(MANIFEST).await?;
         for object in folder.list("").await? {
