@@ -157,7 +157,7 @@ pub(crate) fn template(
         },
         features_fingerprint: features.inputs_fingerprint(),
         features: serde_json::to_value(&features.settings).unwrap_or_default(),
-        senones: serde_json::to_value(&features.senones).unwrap_or_default(),
+        senones: Some(features.senones.clone()),
         normalisation: Some(Normalisation {
             mean: normalisation.mean.clone(),
             std: normalisation.std.clone(),

@@ -6,7 +6,8 @@ use crate::{Error, Start};
 use stentor_checkpoint::{DeployedModel, Manifest, ModelCopy, ModelDescription, Origin, start_store};
 use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
-use stentor_shards::{Normalisation, Senone};
+use stentor_inventory::Inventory;
+use stentor_shards::Normalisation;
 use stentor_store::Store;
 
 /// A model that fits the run.
@@ -125,11 +126,11 @@ struct Misfit {
 fn fit(manifest: &Manifest, experiment: &Experiment, dataset: &Dataset) -> Result<Normalisation, Misfit> {
     let misfit = |expected, found, remedy| Err(Misfit { expected, found, remedy });
     let (own, new_output) = (dataset.manifest(), experiment.model.new_output);
-    let outputs: Option<Vec<Senone>> = serde_json::from_value(manifest.senones.clone()).ok();
+    let outputs = manifest.senones.as_ref();
     let same_outputs = manifest.features_fingerprint == own.inputs_fingerprint();
     let same_frames =
-        |outputs: &Vec<Senone>| own.inputs_fingerprint_with(outputs) == manifest.features_fingerprint;
-    if !same_outputs && !outputs.as_ref().is_some_and(same_frames) {
+        |outputs: &Inventory| own.inputs_fingerprint_with(outputs) == manifest.features_fingerprint;
+    if !same_outputs && !outputs.is_some_and(same_frames) {
         let settings = serde_json::to_value(&own.settings).unwrap_or_default();
         let of = |words: String, fingerprint: &str| match words.is_empty() {
             // 0 as the highest frequency stands for each corpus's own.
@@ -156,7 +157,7 @@ fn fit(manifest: &Manifest, experiment: &Experiment, dataset: &Dataset) -> Resul
         );
     }
     if !same_outputs && !new_output {
-        let (expected, found) = unlike(&own.senones, &outputs.unwrap_or_default());
+        let (expected, found) = unlike(&own.senones, outputs.unwrap_or(&Inventory::default()));
         return misfit(
             expected,
             found,
@@ -177,11 +178,13 @@ fn fit(manifest: &Manifest, experiment: &Experiment, dataset: &Dataset) -> Resul
 }
 
 /// Words for two inventories that differ.
-fn unlike(own: &[Senone], others: &[Senone]) -> (String, String) {
+fn unlike(own: &Inventory, others: &Inventory) -> (String, String) {
     if own.len() != others.len() {
         return (format!("{} senones", own.len()), format!("{} senones", others.len()));
     }
-    let first = own.iter().zip(others).position(|(own, other)| own != other).unwrap_or_default();
-    let name = |senones: &[Senone]| senones.get(first).map_or_else(String::new, |senone| senone.name.clone());
+    let mut pairs = own.senones().iter().zip(others.senones());
+    let first = pairs.position(|(own, other)| own != other).unwrap_or_default();
+    let name =
+        |of: &Inventory| of.senones().get(first).map_or_else(String::new, |senone| senone.name.clone());
     (format!("senone {first} to be `{}`", name(own)), format!("`{}`", name(others)))
 }

@@ -8,6 +8,7 @@
 // Nobody works with it but us; what it prints is all that it does.
 #![allow(clippy::print_stdout)]
 
+use stentor_inventory::SenoneId;
 use stentor_shards::{
     FeatureLayout, FeatureRow, LabelLayout, LabelRow, LabelSet, decode_feature_shard, decode_label_shard,
     encode_feature_shard, encode_label_shard, examine_shard, f16,
@@ -121,7 +122,7 @@ fn feature_row(utterance: &str, noise: &mut Noise) -> FeatureRow {
         speaker: "somebody".to_owned(),
         group: "dialogue".to_owned(),
         features,
-        alignment: Some((0..FRAMES).map(|t| (t / 4) as u16).collect()),
+        alignment: Some(SenoneId::list((0..FRAMES).map(|t| (t / 4) as u16))),
         text: Some("what somebody says".to_owned()),
     }
 }
@@ -164,7 +165,7 @@ fn made_up() -> (Vec<Vec<LabelRow>>, LabelLayout) {
             let all = scores.iter().map(|(s, _)| s.exp()).sum::<f32>().ln();
             let kept = &scores[..layout.top_k];
             residual.push(1.0 - kept.iter().map(|(s, _)| (s - all).exp()).sum::<f32>());
-            ids.extend(kept.iter().map(|(_, id)| *id));
+            ids.extend(kept.iter().map(|(_, id)| SenoneId::new(*id)));
             log_probs.extend(kept.iter().map(|(s, _)| s - all));
         }
         LabelRow::quantise(name, ids, &log_probs, &residual)

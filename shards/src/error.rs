@@ -1,5 +1,6 @@
 use crate::manifest::{Kind, SCHEMA_VERSION};
 use std::fmt;
+use stentor_inventory::SenoneId;
 use thiserror::Error;
 
 /// What can be wrong with shards and manifests: a variant for each way a file can be malformed.
@@ -240,7 +241,7 @@ pub enum Error {
         /// Counted from 0.
         frame: usize,
         /// As found.
-        id: u16,
+        id: SenoneId,
         /// Size of the inventory.
         senones: usize,
     },
@@ -262,7 +263,7 @@ pub enum Error {
         /// Counted from 0.
         frame: usize,
         /// As found.
-        id: u16,
+        id: SenoneId,
     },
     /// More data than one row group can hold, or no row at all.
     #[error(

@@ -36,8 +36,8 @@ pub use file::{
 };
 pub use half::f16;
 pub use manifest::{
-    FeatureManifest, Kind, LabelManifest, MANIFEST, MAX_SENONES, Normalisation, RowGroupInfo, SCHEMA_VERSION,
-    Senone, ShardInfo, publish_shard, shard_file,
+    FeatureManifest, Kind, LabelManifest, MANIFEST, Normalisation, RowGroupInfo, SCHEMA_VERSION, ShardInfo,
+    publish_shard, shard_file,
 };
 pub use phones::{FILE as PHONE_STRINGS, ObjectInfo, PhoneStrings};
 pub use rows::{FeatureLayout, FeatureRow, LabelLayout, LabelRow};

@@ -1,5 +1,6 @@
 use crate::Error;
 use half::f16;
+use stentor_inventory::SenoneId;
 
 /// Layout of every row of a feature set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct FeatureRow {
     /// Stacked log-mel energies, not normalised; `[frames × dimension]`, frame after frame.
     pub features: Vec<f16>,
     /// Senone of each frame, `[frames]`; `None` where the utterance is unannotated.
-    pub alignment: Option<Vec<u16>>,
+    pub alignment: Option<Vec<SenoneId>>,
     /// What is said; `None` where the utterance is unannotated.
     pub text: Option<String>,
 }
@@ -70,7 +71,7 @@ impl FeatureRow {
                     found: alignment.len(),
                 });
             }
-            if let Some(frame) = alignment.iter().position(|id| usize::from(*id) >= senones) {
+            if let Some(frame) = alignment.iter().position(|id| id.index() >= senones) {
                 return Err(Error::SenoneOutOfRange {
                     utterance: utterance(),
                     frame,
@@ -102,7 +103,7 @@ pub struct LabelRow {
     /// Its name, as in the features.
     pub utterance: String,
     /// Senones, `[frames × k]`, most probable first within each frame.
-    pub ids: Vec<u16>,
+    pub ids: Vec<SenoneId>,
     /// ln p in 1/256 nat, `[frames × k]`, parallel to `ids`.
     pub log_probs: Vec<i16>,
     /// 1 − Σp of each frame in 1/65535, `[frames]`.
@@ -133,7 +134,7 @@ impl LabelRow {
     /// A row from the teacher's log-probabilities: `ids` and `log_probs` are `[frames × k]` with falling
     /// log-probabilities in each frame, `residual` is `[frames]`.
     #[must_use]
-    pub fn quantise(utterance: String, ids: Vec<u16>, log_probs: &[f32], residual: &[f32]) -> Self {
+    pub fn quantise(utterance: String, ids: Vec<SenoneId>, log_probs: &[f32], residual: &[f32]) -> Self {
         LabelRow {
             utterance,
             ids,
@@ -156,7 +157,7 @@ impl LabelRow {
 
     /// Senones of a frame, most probable first, `[k]`.
     #[must_use]
-    pub fn senones(&self, frame: usize) -> &[u16] {
+    pub fn senones(&self, frame: usize) -> &[SenoneId] {
         let k = self.top_k();
         &self.ids[frame * k..(frame + 1) * k]
     }
@@ -196,7 +197,7 @@ impl LabelRow {
                 });
             }
         }
-        if let Some(at) = self.ids.iter().position(|id| usize::from(*id) >= senones) {
+        if let Some(at) = self.ids.iter().position(|id| id.index() >= senones) {
             let id = self.ids[at];
             return Err(Error::SenoneOutOfRange { utterance: utterance(), frame: at / top_k, id, senones });
         }
@@ -209,7 +210,7 @@ impl LabelRow {
         let mut last_seen = vec![usize::MAX; senones];
         for (at, id) in self.ids.iter().enumerate() {
             let frame = at / top_k;
-            if std::mem::replace(&mut last_seen[usize::from(*id)], frame) == frame {
+            if std::mem::replace(&mut last_seen[id.index()], frame) == frame {
                 return Err(Error::DuplicateSenone { utterance: utterance(), frame, id: *id });
             }
         }

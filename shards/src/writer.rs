@@ -1,10 +1,11 @@
 use crate::file::ShardEncoder;
 use crate::manifest::{
-    FeatureManifest, Kind, Normalisation, SCHEMA_VERSION, Senone, ShardInfo, publish_shard, shard_file,
+    FeatureManifest, Kind, Normalisation, SCHEMA_VERSION, ShardInfo, publish_shard, shard_file,
 };
 use crate::{CREATED_BY, Error, FeatureLayout, FeatureRow, ObjectInfo, PhoneStrings};
 use std::collections::BTreeMap;
 use stentor_experiment::Features;
+use stentor_inventory::Inventory;
 use stentor_store::Store;
 
 /// What a feature set is like.
@@ -15,7 +16,7 @@ pub struct FeatureSetOptions {
     /// Values in a frame; must be `settings.dimension()`.
     pub dimension: usize,
     /// The inventory; empty where nothing is annotated.
-    pub senones: Vec<Senone>,
+    pub senones: Inventory,
     /// Nyquist frequency of the corpus as it was recorded, Hz.
     pub corpus_nyquist_hz: f32,
     /// A row group is closed by the utterance that brings it to this many frames.
@@ -33,7 +34,7 @@ impl FeatureSetOptions {
 
     /// Options with the default sizes.
     #[must_use]
-    pub fn new(settings: Features, senones: Vec<Senone>, corpus_nyquist_hz: f32) -> Self {
+    pub fn new(settings: Features, senones: Inventory, corpus_nyquist_hz: f32) -> Self {
         FeatureSetOptions {
             dimension: settings.dimension(),
             settings,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use common::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use stentor_inventory::Inventory;
 use stentor_shards::{
     Error, FeatureLayout, FeatureManifest, FeatureSet, FeatureWriter, LabelManifest, LabelSet, Part,
     decode_feature_shard, decode_label_shard, encode_feature_shard, encode_label_shard, examine_shard,
@@ -171,8 +172,9 @@ async fn labels_of_other_features() {
         Error::NotAPair { .. },
         ["shard 1, row group 1", "3 frames", "2 of"]
     );
-    let mut swapped = senones();
+    let mut swapped = senones().senones().to_vec();
     swapped.swap(0, 5);
+    let swapped = Inventory::new(swapped).unwrap();
     let swapped = LabelManifest::new("t".into(), &manifest, TOP_K, swapped, shards.clone());
     assert_error!(swapped.unwrap_err(), Error::NotAPair { .. }, ["senones"]);
     for top_k in [0, SENONES + 1] {

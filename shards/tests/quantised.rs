@@ -1,12 +1,13 @@
 //! Soft labels in whole numbers are close enough.
 
 use proptest::prelude::*;
+use stentor_inventory::SenoneId;
 use stentor_shards::LabelRow;
 
 proptest! {
     #[test]
     fn a_probability_is_kept_to_a_fifth_of_a_percent(p in 1e-30f32..=1.0) {
-        let row = LabelRow::quantise("u".into(), vec![0], &[p.ln()], &[0.0]);
+        let row = LabelRow::quantise("u".into(), SenoneId::list([0]), &[p.ln()], &[0.0]);
         let kept: Vec<f32> = row.log_probabilities().map(f32::exp).collect();
         prop_assert!((kept[0] / p - 1.0).abs() < 0.0021, "{} for {p}", kept[0]);
         prop_assert!(kept[0] <= 1.0);
@@ -14,7 +15,7 @@ proptest! {
 
     #[test]
     fn the_residual_mass_is_kept_to_a_hundred_thousandth(mass in 0.0f32..=1.0) {
-        let row = LabelRow::quantise("u".into(), vec![0], &[0.0], &[mass]);
+        let row = LabelRow::quantise("u".into(), SenoneId::list([0]), &[0.0], &[mass]);
         prop_assert!((row.residual_masses().sum::<f32>() - mass).abs() < 1e-5);
     }
 
@@ -39,12 +40,13 @@ fn values_off_the_scale_are_taken_to_its_end() {
 fn a_row_is_addressed_by_frame_and_rank() {
     let row = LabelRow {
         utterance: "u".into(),
-        ids: vec![4, 1, 2, 0],
+        ids: SenoneId::list([4, 1, 2, 0]),
         log_probs: vec![0, -256, -512, -1024],
         residual: vec![0, 65_535],
     };
     assert_eq!((row.frames(), row.top_k()), (2, 2));
-    assert_eq!((row.senones(0), row.senones(1)), (&[4, 1][..], &[2, 0][..]));
+    let of_frame = |frame| SenoneId::column(row.senones(frame));
+    assert_eq!((of_frame(0), of_frame(1)), (&[4, 1][..], &[2, 0][..]));
     assert_eq!(row.log_probabilities().collect::<Vec<_>>(), [0.0, -1.0, -2.0, -4.0]);
     assert_eq!(row.residual_masses().collect::<Vec<_>>(), [0.0, 1.0]);
 }

@@ -5,6 +5,7 @@ mod common;
 
 use common::*;
 use std::collections::BTreeMap;
+use stentor_inventory::SenoneId;
 use stentor_shards::{
     Error, FeatureRow, FeatureWriter, LabelLayout, LabelRow, Normalisation, decode_label_shard,
     encode_feature_shard, encode_label_shard, f16,
@@ -57,19 +58,23 @@ fn features_that_are_not_finite() {
 
 #[test]
 fn an_alignment_of_another_length() {
-    let row = FeatureRow { alignment: Some(vec![0; 4]), ..feature_row(2, 3) };
+    let row = FeatureRow { alignment: Some(SenoneId::list([0; 4])), ..feature_row(2, 3) };
     let error = row_problem(written(row));
     assert_error!(error, Error::AlignmentLength { expected: 3, found: 4, .. }, ["utterance-2"]);
 }
 
 #[test]
 fn a_senone_outside_of_the_inventory() {
-    let row = FeatureRow { alignment: Some(vec![0, 6, 1]), ..feature_row(2, 3) };
+    let row = FeatureRow { alignment: Some(SenoneId::list([0, 6, 1])), ..feature_row(2, 3) };
     let error = row_problem(written(row));
-    assert_error!(error, Error::SenoneOutOfRange { frame: 1, id: 6, senones: 6, .. }, ["utterance-2"]);
+    assert_error!(
+        error,
+        Error::SenoneOutOfRange { frame: 1, senones: 6, .. },
+        ["utterance-2", "senone 6 is"]
+    );
     let mut row = label_row(2, 3);
-    row.ids[2 * TOP_K] = 700;
-    assert_error!(row_problem(labeled(row)), Error::SenoneOutOfRange { frame: 2, id: 700, .. }, ["700"]);
+    row.ids[2 * TOP_K] = SenoneId::new(700);
+    assert_error!(row_problem(labeled(row)), Error::SenoneOutOfRange { frame: 2, .. }, ["senone 700"]);
     // The same at reading, where the inventory is the manifest's.
     let (bytes, _) = encode_label_shard("l.parquet", &[vec![label_row(0, 6)]], LABELS).unwrap();
     let error = decode_label_shard("l.parquet", &bytes, LabelLayout { senones: 4, ..LABELS }).unwrap_err();
@@ -110,7 +115,7 @@ fn probabilities_that_rise_or_exceed_one() {
 fn a_senone_twice_in_a_frame() {
     let mut row = label_row(1, 2);
     row.ids[TOP_K + 1] = row.ids[TOP_K];
-    assert_error!(row_problem(labeled(row)), Error::DuplicateSenone { frame: 1, id: 2, .. }, []);
+    assert_error!(row_problem(labeled(row)), Error::DuplicateSenone { frame: 1, .. }, ["senone 2 "]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod common;
 use common::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use stentor_inventory::{Inventory, SenoneId};
 use stentor_shards::{
     Error, FeatureLayout, FeatureRow, FeatureSet, FeatureWriter, LabelLayout, LabelRow, LabelSet,
     decode_feature_shard, decode_label_shard, encode_feature_shard, encode_label_shard, examine_shard, f16,
@@ -21,7 +22,7 @@ fn any_feature_row(dimension: usize, senones: u16) -> impl Strategy<Value = Feat
         (
             (".{0,12}", ".{0,4}", ".{0,4}"),
             prop::collection::vec(finite_half(), frames * dimension),
-            prop::option::of(prop::collection::vec(0..senones, frames)),
+            prop::option::of(prop::collection::vec(0..senones, frames).prop_map(SenoneId::list)),
             prop::option::of(".{0,20}"),
         )
             .prop_map(|((utterance, speaker, group), features, alignment, text)| FeatureRow {
@@ -45,7 +46,7 @@ fn any_label_row(top_k: usize, senones: u16) -> impl Strategy<Value = LabelRow> 
         let mut row = LabelRow { utterance, ids: Vec::new(), log_probs: Vec::new(), residual: Vec::new() };
         for (ids, mut log_probs, residual) in frames {
             log_probs.sort_unstable_by(|a, b| b.cmp(a));
-            row.ids.extend(ids);
+            row.ids.extend(SenoneId::list(ids));
             row.log_probs.extend(log_probs);
             row.residual.push(residual);
         }
@@ -227,7 +228,9 @@ async fn sets_with_the_same_inputs_are_known_by_their_fingerprint() {
     changed.settings.low_hz = 50.0;
     assert_ne!(base.inputs_fingerprint(), write(changed).await.inputs_fingerprint());
     let mut changed = options();
-    changed.senones.swap(0, 1);
+    let mut swapped = changed.senones.senones().to_vec();
+    swapped.swap(0, 1);
+    changed.senones = Inventory::new(swapped).unwrap();
     assert_ne!(base.inputs_fingerprint(), write(changed).await.inputs_fingerprint());
     // Above half the sample rate there is nothing to tell corpora apart.
     let fingerprint_at = async |nyquist| {

@@ -16,12 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use stentor_experiment::{Experiment, Features};
+use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_plan::audit::{Audit, Extent, Findings};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 use stentor_runlog::{Event, Timeline};
-use stentor_shards::{
-    FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, Normalisation, Senone, f16,
-};
+use stentor_shards::{FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, Normalisation, f16};
 use stentor_store::Store;
 use tempfile::TempDir;
 
@@ -94,7 +93,7 @@ pub async fn write_features_of(
     let options = FeatureSetOptions {
         row_group_frames: 400,
         shard_frames: 4000,
-        ..FeatureSetOptions::new(settings, senones, 8000.0)
+        ..FeatureSetOptions::new(settings, Inventory::new(senones).unwrap(), 8000.0)
     };
     let mut writer =
         FeatureWriter::new(Store::open(&folder.display().to_string()).unwrap(), options).unwrap();
@@ -112,7 +111,7 @@ pub async fn write_features_of(
             if draw() < 0.3 {
                 senone = (draw() * count as f32) as usize % count;
             }
-            alignment.push(senone as u16);
+            alignment.push(SenoneId::new(senone as u16));
             let value = |d: usize, noise: f32| if d % count == senone { 1.0 } else { 0.0 } + noise;
             features.extend((0..dimension).map(|d| f16::from_f32(value(d, draw() - 0.5))));
         }

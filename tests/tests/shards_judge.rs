@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use stentor_experiment::Features;
+use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_shards::{
     FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, LabelLayout, LabelManifest, LabelRow,
-    Senone, encode_label_shard, f16, publish_shard, shard_file,
+    encode_label_shard, f16, publish_shard, shard_file,
 };
 use stentor_store::Store;
 
@@ -62,14 +63,14 @@ fn read_by_others(folder: &Path, columns: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("the reader prints JSON")
 }
 
-fn senones() -> Vec<Senone> {
+fn senones() -> Inventory {
     let senone = |i: usize| Senone {
         name: i.to_string(),
         phone: (i / 3).to_string(),
         silence: i < 3,
         state: (i % 3) as u8,
     };
-    (0..SENONES).map(senone).collect()
+    Inventory::new((0..SENONES).map(senone).collect()).unwrap()
 }
 
 /// Halves of every size and both signs, the smallest and the largest among them.
@@ -84,7 +85,7 @@ fn feature_row(index: usize, frames: usize, dimension: usize) -> FeatureRow {
         speaker: format!("s{index}"),
         group: "g".to_owned(),
         features: (0..frames * dimension).map(value).collect(),
-        alignment: annotated.then(|| (0..frames).map(|t| ((t * 7 + index) % SENONES) as u16).collect()),
+        alignment: annotated.then(|| SenoneId::list((0..frames).map(|t| ((t * 7 + index) % SENONES) as u16))),
         text: annotated.then(|| format!("what “{index}” says\n")),
     }
 }
@@ -92,7 +93,7 @@ fn feature_row(index: usize, frames: usize, dimension: usize) -> FeatureRow {
 fn label_row(index: usize, frames: usize) -> LabelRow {
     LabelRow {
         utterance: format!("Überschrift {index}"),
-        ids: (0..frames * TOP_K).map(|i| ((i * 61 + index) % SENONES) as u16).collect(),
+        ids: SenoneId::list((0..frames * TOP_K).map(|i| ((i * 61 + index) % SENONES) as u16)),
         log_probs: (0..frames).flat_map(|t| [0, -(t as i16), -5000, i16::MIN]).collect(),
         residual: (0..frames).map(|t| u16::MAX - t as u16).collect(),
     }
@@ -129,7 +130,8 @@ async fn pyarrow_and_duckdb_read_features() {
         .map(|(index, frames)| {
             let row = feature_row(index, frames, dimension);
             let features: Vec<u16> = row.features.iter().map(|half| half.to_bits()).collect();
-            json!([row.utterance, row.speaker, row.group, frames, features, row.alignment, row.text])
+            let alignment = row.alignment.as_deref().map(SenoneId::column);
+            json!([row.utterance, row.speaker, row.group, frames, features, alignment, row.text])
         })
         .collect();
     for judge in ["arrow", "duck"] {
@@ -178,7 +180,7 @@ async fn pyarrow_and_duckdb_read_labels() {
         .enumerate()
         .map(|(index, frames)| {
             let row = label_row(index, frames);
-            json!([row.utterance, frames, row.ids, row.log_probs, row.residual])
+            json!([row.utterance, frames, SenoneId::column(&row.ids), row.log_probs, row.residual])
         })
         .collect();
     assert_eq!(read["arrow"], json!(expected));

@@ -16,7 +16,8 @@ use half::f16;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use stentor_experiment::Features;
-use stentor_shards::{FeatureRow, FeatureSetOptions, FeatureWriter, Normalisation, Senone};
+use stentor_inventory::{Inventory, Senone, SenoneId};
+use stentor_shards::{FeatureRow, FeatureSetOptions, FeatureWriter, Normalisation};
 use stentor_store::Store;
 use stentor_worker::measure::{Gradients, measure};
 
@@ -97,7 +98,7 @@ async fn write_features(folder: &str) -> Result<(), Box<dyn std::error::Error>> 
             state: (i % 3) as u8,
         })
         .collect();
-    let options = FeatureSetOptions::new(settings, senones, 8000.0);
+    let options = FeatureSetOptions::new(settings, Inventory::new(senones)?, 8000.0);
     let mut writer = FeatureWriter::new(Store::open(folder)?, options)?;
     for number in 0..64 {
         let frames = 200;
@@ -107,7 +108,7 @@ async fn write_features(folder: &str) -> Result<(), Box<dyn std::error::Error>> 
                 speaker: "s".into(),
                 group: "g".into(),
                 features: vec![f16::ZERO; frames * dimension],
-                alignment: Some(vec![0; frames]),
+                alignment: Some(vec![SenoneId::new(0); frames]),
                 text: None,
             })
             .await?;

@@ -1,5 +1,6 @@
 use stentor_acoustic::{Aligned, Batch, Chunk as Piece, Device, ModelShape, SoftLabels};
 use stentor_dataset::{BadRowGroup, UnitRows};
+use stentor_inventory::SenoneId;
 use stentor_plan::Chunk;
 use stentor_shards::Normalisation;
 
@@ -18,7 +19,7 @@ struct Utterance {
     name: String,
     /// Flat `[frames × dimension]`.
     features: Vec<f32>,
-    alignment: Option<Vec<u16>>,
+    alignment: Option<Vec<SenoneId>>,
     soft: Option<Soft>,
 }
 
@@ -26,7 +27,7 @@ struct Utterance {
 #[derive(Debug, Default)]
 struct Soft {
     k: usize,
-    ids: Vec<u16>,
+    ids: Vec<SenoneId>,
     probabilities: Vec<f32>,
 }
 
@@ -125,12 +126,12 @@ mod tests {
             speaker: "s".into(),
             group: "g".into(),
             features: features(n),
-            alignment: Some((0..n as u16).collect()),
+            alignment: Some(SenoneId::list(0..n as u16)),
             text: None,
         };
         let label = |name: &str, n: usize| LabelRow {
             utterance: name.into(),
-            ids: (0..2 * n as u16).map(|i| i % 9).collect(),
+            ids: SenoneId::list((0..2 * n as u16).map(|i| i % 9)),
             log_probs: vec![-256; 2 * n],
             residual: vec![6554; n],
         };
@@ -170,7 +171,7 @@ mod tests {
     #[test]
     fn a_chunk_beyond_the_end_of_its_alignment_is_refused_as_one_without_labels() {
         let mut unit = unit();
-        unit.utterances[1].alignment = Some(vec![1]);
+        unit.utterances[1].alignment = Some(SenoneId::list([1]));
         let chunk = Chunk { utterance: 1, start: 0, frames: 3, left: 0, right: 0 };
         let error = unit.batch(&[chunk], &shape(), Device::Cpu).unwrap_err().to_string();
         assert_eq!(error, "hard labels of chunk 0: expected 3, found 0");

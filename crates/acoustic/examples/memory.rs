@@ -19,6 +19,7 @@ use stentor_acoustic::{
     set_threads, tch, top_k,
 };
 use stentor_experiment::{Model, Preset};
+use stentor_inventory::SenoneId;
 
 type Anything = Box<dyn std::error::Error>;
 
@@ -52,7 +53,7 @@ fn evaluate(
 ) -> Result<(String, f64), Anything> {
     let model = build(&shape(Preset::Student24M)?, 1, Device::Cpu)?;
     let noise = noise(UTTERANCES * FRAMES * INPUTS);
-    let senones: Vec<u16> = (0..FRAMES).map(|frame| (frame * 7 % SENONES) as u16).collect();
+    let senones = SenoneId::list((0..FRAMES).map(|frame| (frame * 7 % SENONES) as u16));
     let data: Vec<Aligned<'_>> =
         noise.chunks_exact(FRAMES * INPUTS).map(|features| (features, senones.as_slice())).collect();
     let before = forget_peak()?;

@@ -16,6 +16,7 @@ use stentor_acoustic::{
     machine_labeled_objective, mean_gradient, set_threads, top_k,
 };
 use stentor_experiment::{Model, Objective, Optimizer};
+use stentor_inventory::SenoneId;
 
 const INPUTS: usize = 192;
 const SENONES: usize = 126;
@@ -48,7 +49,7 @@ fn training(shape: &ModelShape, lengths: &[usize], device: Device) -> Result<f64
     let mut optimizer = build_optimizer(&settings, model.parameters().len(), device);
     let objective = machine_labeled_objective(&Objective::default());
     let features = noise(FRAMES * INPUTS);
-    let ids: Vec<u16> = (0..FRAMES * K).map(|n| ((n / K * 7 + n % K) % SENONES) as u16).collect();
+    let ids = SenoneId::list((0..FRAMES * K).map(|n| ((n / K * 7 + n % K) % SENONES) as u16));
     let probabilities: Vec<f32> = (0..FRAMES * K).map(|n| 0.5f32.powi((n % K) as i32 + 1)).collect();
     let chunk = |&frames: &usize| {
         let soft = SoftLabels { k: K, ids: &ids[..frames * K], probabilities: &probabilities[..frames * K] };

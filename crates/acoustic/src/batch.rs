@@ -1,6 +1,7 @@
 use crate::error::Error;
 use crate::objective::{Soft, Targets};
 use crate::shape::ModelShape;
+use stentor_inventory::SenoneId;
 use tch::{Device, Kind, Tensor};
 
 /// The teacher's soft labels of a chunk's counted frames, k to a frame, by descending probability.
@@ -8,8 +9,8 @@ use tch::{Device, Kind, Tensor};
 pub struct SoftLabels<'a> {
     /// Senones kept for each frame.
     pub k: usize,
-    /// Their ids, frame by frame.
-    pub ids: &'a [u16],
+    /// These senones, frame by frame.
+    pub ids: &'a [SenoneId],
     /// Their probabilities as kept, not renormalised.
     pub probabilities: &'a [f32],
 }
@@ -24,7 +25,7 @@ pub struct Chunk<'a> {
     /// Frames at its end, outside the loss.
     pub right: usize,
     /// Senone of each frame that counts.
-    pub hard: Option<&'a [u16]>,
+    pub hard: Option<&'a [SenoneId]>,
     /// Soft labels of each frame that counts.
     pub soft: Option<SoftLabels<'a>>,
 }
@@ -137,8 +138,8 @@ fn checked_frames(index: usize, chunk: &Chunk<'_>, shape: &ModelShape) -> Result
     Ok(frames)
 }
 
-fn check_labels(index: usize, labels: &[u16], shape: &ModelShape) -> Result<(), Error> {
-    match labels.iter().find(|&&label| usize::from(label) >= shape.senones) {
+fn check_labels(index: usize, labels: &[SenoneId], shape: &ModelShape) -> Result<(), Error> {
+    match labels.iter().find(|label| label.index() >= shape.senones) {
         None => Ok(()),
         Some(&found) => Err(Error::Label { found, place: format!("chunk {index}"), senones: shape.senones }),
     }
@@ -161,6 +162,10 @@ mod tests {
         ModelShape::new(&Model::default(), 2, 5).unwrap()
     }
 
+    fn ids(numbers: &[u16]) -> Option<&[SenoneId]> {
+        Some(SenoneId::of_column(numbers))
+    }
+
     fn flat(tensor: &Tensor) -> Vec<f64> {
         Vec::<f64>::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
     }
@@ -169,20 +174,21 @@ mod tests {
     fn labels_stand_at_the_frames_that_count_and_the_rest_is_masked() {
         // One frame of warm-up, two that count, one of look-ahead; beside it a chunk of a single frame.
         let long: Vec<f32> = (1..=8).map(|n| n as f32).collect();
-        let soft = |ids, probabilities| Some(SoftLabels { k: 2, ids, probabilities });
+        let soft =
+            |ids, probabilities| Some(SoftLabels { k: 2, ids: SenoneId::of_column(ids), probabilities });
         let chunks = [
             Chunk {
                 features: &long,
                 left: 1,
                 right: 1,
-                hard: Some(&[3, 4]),
+                hard: ids(&[3, 4]),
                 soft: soft(&[3, 1, 4, 0], &[0.6, 0.3, 0.7, 0.1]),
             },
             Chunk {
                 features: &long[..2],
                 left: 0,
                 right: 0,
-                hard: Some(&[2]),
+                hard: ids(&[2]),
                 soft: soft(&[2, 0], &[0.9, 0.05]),
             },
         ];
@@ -200,14 +206,15 @@ mod tests {
     #[test]
     fn slices_that_disagree_are_errors_that_name_the_chunk() {
         let features = [0f32; 6];
-        let good = Chunk { features: &features, left: 1, right: 0, hard: Some(&[1, 2]), soft: None };
-        let soft = |k, ids, probabilities| Some(SoftLabels { k, ids, probabilities });
+        let good = Chunk { features: &features, left: 1, right: 0, hard: ids(&[1, 2]), soft: None };
+        let soft =
+            |k, ids, probabilities| Some(SoftLabels { k, ids: SenoneId::of_column(ids), probabilities });
         let bad = [
             (Chunk { features: &features[..5], ..good }, "features of chunk 1"),
             (Chunk { left: 2, right: 1, ..good }, "frames of chunk 1"),
             (Chunk { left: usize::MAX, right: 1, ..good }, "frames of chunk 1"),
-            (Chunk { hard: Some(&[1]), ..good }, "hard labels of chunk 1"),
-            (Chunk { hard: Some(&[1, 5]), ..good }, "label 5 of chunk 1"),
+            (Chunk { hard: ids(&[1]), ..good }, "hard labels of chunk 1"),
+            (Chunk { hard: ids(&[1, 5]), ..good }, "label 5 of chunk 1"),
             (Chunk { hard: None, ..good }, "chunk 1 with others"),
             (Chunk { soft: soft(1, &[1, 2], &[0.5, 0.5]), ..good }, "chunk 1 with others"),
             (Chunk { soft: soft(0, &[], &[]), ..good }, "kept in a frame of chunk 1"),
@@ -222,6 +229,7 @@ mod tests {
         let nothing = Batch::pack(&[], &shape(), Device::Cpu).unwrap_err();
         assert_eq!(nothing.to_string(), "batch: expected at least 1 chunk, found 0");
         let wild = Chunk { soft: soft(1, &[1, 9], &[0.5, 0.5]), ..good };
-        assert!(matches!(Batch::pack(&[wild], &shape(), Device::Cpu), Err(Error::Label { found: 9, .. })));
+        let error = Batch::pack(&[wild], &shape(), Device::Cpu).unwrap_err();
+        assert!(matches!(error, Error::Label { found, .. } if found == SenoneId::new(9)), "{error}");
     }
 }

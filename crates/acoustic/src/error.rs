@@ -1,4 +1,5 @@
 use std::fmt::Display;
+use stentor_inventory::SenoneId;
 
 /// What can go wrong with a model. A loss or gradient that is not finite is a value, not an error: see
 /// [`Score::is_finite`](crate::Score::is_finite).
@@ -66,7 +67,7 @@ pub enum Error {
     )]
     Label {
         /// The senone's id.
-        found: u16,
+        found: SenoneId,
         /// The chunk of the batch, or the utterance.
         place: String,
         /// Outputs of the model.

@@ -60,6 +60,7 @@ mod tests {
     use crate::random::Stream;
     use crate::shape::ModelShape;
     use stentor_experiment::{Model, Optimizer};
+    use stentor_inventory::SenoneId;
     use tch::Device;
 
     const INPUTS: usize = 3;
@@ -91,8 +92,10 @@ mod tests {
         let probabilities: Vec<Vec<f32>> = hard.iter().map(|h| [0.8, 0.1].repeat(h.len())).collect();
         let chunks: Vec<Chunk<'_>> = (0..LENGTHS.len())
             .map(|n| {
-                let soft = SoftLabels { k: 2, ids: &ids[n], probabilities: &probabilities[n] };
-                Chunk { features: &features[n], left: 0, right: 0, hard: Some(&hard[n]), soft: Some(soft) }
+                let ids = SenoneId::of_column(&ids[n]);
+                let soft = SoftLabels { k: 2, ids, probabilities: &probabilities[n] };
+                let hard = Some(SenoneId::of_column(&hard[n]));
+                Chunk { features: &features[n], left: 0, right: 0, hard, soft: Some(soft) }
             })
             .collect();
         Batch::pack(&chunks, shape, Device::Cpu).unwrap()

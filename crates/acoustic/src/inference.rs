@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::gradient::Score;
 use crate::model::AcousticModel;
 use crate::shape::ModelShape;
+use stentor_inventory::SenoneId;
 use tch::{Device, Kind, Tensor};
 
 /// Working memory of a batch, in f32 values: 256 MiB. One utterance longer than that goes alone, in pieces if the model
@@ -34,8 +35,8 @@ impl Limits {
 /// The k most probable senones of each frame of an utterance, by descending probability.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopKLabels {
-    /// Senone ids, k to a frame; equal probabilities stand in the order of ids.
-    pub ids: Vec<u16>,
+    /// k to a frame; equal probabilities stand in the order of ids.
+    pub ids: Vec<SenoneId>,
     /// ln p, k to a frame.
     pub log_probs: Vec<f32>,
     /// 1 − Σp of each frame's kept senones, at least 0.
@@ -81,7 +82,7 @@ pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Resu
 }
 
 /// An utterance to score: its normalised features, row-major, and the senone of each frame.
-pub type Aligned<'a> = (&'a [f32], &'a [u16]);
+pub type Aligned<'a> = (&'a [f32], &'a [SenoneId]);
 
 /// The cross entropy of whole utterances against their alignments, and their hits: what training's own score comes to, within
 /// rounding, without a gradient. `told` sees the score so far after each piece of some frames: for whoever wants to know that it
@@ -110,7 +111,7 @@ fn score_within(
             let (what, frames) = (format!("alignment of utterance {index}"), features.len() / shape.inputs);
             return Err(Error::shape(what, format!("{frames} senones"), senones.len()));
         }
-        if let Some(&found) = senones.iter().find(|senone| usize::from(**senone) >= shape.senones) {
+        if let Some(&found) = senones.iter().find(|senone| senone.index() >= shape.senones) {
             let place = format!("utterance {index}");
             return Err(Error::Label { found, place, senones: shape.senones });
         }
@@ -141,7 +142,7 @@ impl TopKLabels {
         // libtorch leaves the order of equals open; the labels' bytes must not depend on it.
         let mut order: Vec<usize> = (0..ids.len()).collect();
         order.sort_by(|&a, &b| log_probs[b].total_cmp(&log_probs[a]).then(ids[a].cmp(&ids[b])));
-        self.ids.extend(order.iter().map(|&i| ids[i] as u16));
+        self.ids.extend(order.iter().map(|&i| SenoneId::new(ids[i] as u16)));
         self.log_probs.extend(order.iter().map(|&i| log_probs[i]));
         let kept: f64 = order.iter().map(|&i| f64::from(log_probs[i]).exp()).sum();
         self.residual.push((1.0 - kept).max(0.0) as f32);

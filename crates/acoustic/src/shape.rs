@@ -1,5 +1,6 @@
 use crate::error::Error;
 use stentor_experiment::{Family, Model};
+use stentor_inventory::MAX_SENONES;
 
 /// A model's size: everything that decides the names and shapes of its parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +28,7 @@ impl ModelShape {
         if self.inputs == 0 {
             return Err(Error::shape("model inputs", "at least 1", self.inputs));
         }
-        if !(2..=1 << 16).contains(&self.senones) {
+        if !(2..=MAX_SENONES).contains(&self.senones) {
             return Err(Error::shape("model senones", "2 to 65536", self.senones));
         }
         if self.model.layers == 0 || self.model.width == 0 {

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
+use stentor_inventory::Inventory;
 
 /// Schema version of manifests.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -34,7 +35,7 @@ pub struct Manifest {
     /// `[features]`, as in the feature set's manifest; null if unknown.
     pub features: Value,
     /// The model's outputs in order, as in the feature set's manifest; null if unknown.
-    pub senones: Value,
+    pub senones: Option<Inventory>,
     /// Normalisation of features before they enter the model.
     pub normalisation: Option<Normalisation>,
     /// Score on the dev data, if there are any.
@@ -137,7 +138,7 @@ impl Default for Manifest {
             model: ModelDescription::default(),
             features_fingerprint: String::new(),
             features: Value::Null,
-            senones: Value::Null,
+            senones: None,
             normalisation: None,
             dev: None,
             objects: Vec::new(),

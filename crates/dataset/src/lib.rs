@@ -12,8 +12,9 @@ pub use rows::{BadRowGroup, Part, Place, UnitRows};
 pub use warning::Warning;
 
 use stentor_experiment::{Experiment, Source};
+use stentor_inventory::Inventory;
 use stentor_plan::{Catalogue, Plan, RowGroup};
-use stentor_shards::{FeatureManifest, FeatureSet, LabelSet, Normalisation, Senone};
+use stentor_shards::{FeatureManifest, FeatureSet, LabelSet, Normalisation};
 use stentor_store::{Cache, Store};
 
 /// The shard sets of an experiment and the plan over them.
@@ -132,7 +133,7 @@ impl Dataset {
 
     /// The number of the model's outputs.
     #[must_use]
-    pub fn senones(&self) -> &[Senone] {
+    pub fn senones(&self) -> &Inventory {
         &self.manifest().senones
     }
 }

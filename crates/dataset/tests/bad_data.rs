@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use stentor_dataset::{Dataset, UnitRows};
 use stentor_experiment::{Experiment, Features, Source};
+use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_shards::{
     FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, Kind, LabelLayout, LabelManifest,
-    LabelRow, Normalisation, RowGroupInfo, Senone, encode_label_shard, f16, publish_shard, shard_file,
+    LabelRow, Normalisation, RowGroupInfo, encode_label_shard, f16, publish_shard, shard_file,
 };
 use stentor_store::Store;
 use tempfile::TempDir;
@@ -26,10 +27,11 @@ fn settings() -> Features {
 /// Ten utterances of three frames, two to a row group, two row groups to a shard: three shards, five row groups.
 async fn write_features(folder: &Path, kind: &str) -> FeatureManifest {
     let senone = |i: u8| Senone { name: format!("S{i}"), phone: "P".into(), silence: false, state: i };
+    let senones = Inventory::new((0..3).map(senone).collect()).unwrap();
     let options = FeatureSetOptions {
         row_group_frames: 6,
         shard_frames: 12,
-        ..FeatureSetOptions::new(settings(), (0..3).map(senone).collect(), 8000.0)
+        ..FeatureSetOptions::new(settings(), senones, 8000.0)
     };
     let mut writer = FeatureWriter::new(open(folder), options).unwrap();
     for number in 0..10u16 {
@@ -38,7 +40,7 @@ async fn write_features(folder: &Path, kind: &str) -> FeatureManifest {
             speaker: "s".into(),
             group: "g".into(),
             features: (0..24).map(|i| f16::from_f32(f32::from(number * 24 + i))).collect(),
-            alignment: Some(vec![number % 3; 3]),
+            alignment: Some(SenoneId::list([number % 3; 3])),
             text: None,
         };
         writer.push(row).await.unwrap();
@@ -54,7 +56,7 @@ async fn write_labels(folder: &Path, features: &FeatureManifest) -> LabelManifes
     for (index, shard) in features.shards.iter().enumerate() {
         let row = |number| LabelRow {
             utterance: format!("u-{number}"),
-            ids: vec![0, 1, 1, 2, 2, 0],
+            ids: SenoneId::list([0, 1, 1, 2, 2, 0]),
             log_probs: vec![-10, -900, -20, -800, -30, -700],
             residual: vec![9; 3],
         };

@@ -1,7 +1,8 @@
 //! The most likely phone sequence of an utterance: Viterbi search over phone models joined by a bigram.
 
-use crate::{Error, PhoneModel, PhoneSet, Posteriors};
+use crate::{Error, PhoneModel, Posteriors};
 use serde::{Deserialize, Serialize};
+use stentor_inventory::PhoneSet;
 
 /// How acoustics and bigram are weighed; chosen on dev data, see [`crate::tune`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

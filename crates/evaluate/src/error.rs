@@ -1,23 +1,12 @@
+use stentor_inventory::SenoneId;
 use thiserror::Error;
 
 /// What can be wrong with what is evaluated.
 #[derive(Debug, Error, Clone, PartialEq)]
 pub enum Error {
-    /// A phone set without outputs.
-    #[error("expected at least one senone, found none: the model or the labels carry no outputs")]
-    NoSenones,
-    /// More outputs than ids can name.
-    #[error("expected at most 65536 senones, found {found}")]
-    TooManySenones {
-        /// Outputs given.
-        found: usize,
-    },
-    /// One phone is silence in one senone and speech in another.
-    #[error("phone `{phone}` is silence in one senone and speech in another")]
-    MixedSilence {
-        /// The phone's name.
-        phone: String,
-    },
+    /// Senones that do not fit the inventory, or an inventory that cannot be scored.
+    #[error(transparent)]
+    Inventory(#[from] stentor_inventory::Error),
     /// Two arrays that belong together differ in length.
     #[error("{what}: expected {expected}, found {found}")]
     Shape {
@@ -28,25 +17,13 @@ pub enum Error {
         /// Length given.
         found: usize,
     },
-    /// A senone id beyond the phone set.
-    #[error(
-        "frame {frame}: senone {id} is unknown, the phone set has {senones}: labels and features do not belong together"
-    )]
-    UnknownSenone {
-        /// 0-based frame in the utterance.
-        frame: usize,
-        /// The id found.
-        id: u16,
-        /// Size of the phone set.
-        senones: usize,
-    },
     /// A senone that is kept twice in one frame.
     #[error("frame {frame}: senone {id} is kept twice")]
     RepeatedSenone {
         /// 0-based frame in the utterance.
         frame: usize,
         /// The id found.
-        id: u16,
+        id: SenoneId,
     },
     /// A log-probability above zero or not finite, or a residual mass outside 0 to 1.
     #[error("frame {frame}: {value} is not a {what}")]

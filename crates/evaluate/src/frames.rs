@@ -1,8 +1,9 @@
 //! Frame error rate on phones.
 
-use crate::{Error, PhoneSet, Posteriors};
+use crate::{Error, Posteriors};
 use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
+use stentor_inventory::{PhoneSet, SenoneId};
 
 /// Frames and those whose phone was not the reference's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,11 +20,11 @@ pub struct FrameErrors {
 
 impl FrameErrors {
     /// Scores one utterance: in each frame the posteriors are summed per phone, and the largest sum (of equal ones the
-    /// first phone) is compared with the phone of the reference, an alignment of senone ids `[frames]`.
+    /// first phone) is compared with the phone of the reference, an alignment, `[frames]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] where lengths or phone sets differ, [`Error::UnknownSenone`] in the reference.
-    pub fn score(phones: &PhoneSet, posteriors: &Posteriors, reference: &[u16]) -> Result<Self, Error> {
+    /// [`Error::Shape`] where lengths or phone sets differ, [`Error::Inventory`] for an unknown senone in the reference.
+    pub fn score(phones: &PhoneSet, posteriors: &Posteriors, reference: &[SenoneId]) -> Result<Self, Error> {
         posteriors.check(phones)?;
         if reference.len() != posteriors.frames() {
             let what = "frames of the reference alignment";
@@ -82,17 +83,19 @@ pub(crate) fn percent(part: u64, whole: u64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SenoneLabel;
+    use crate::phone_set;
 
     /// SIL with one state, A and B with two each.
     fn phones() -> PhoneSet {
-        let senones = [("SIL", 0), ("A", 0), ("A", 1), ("B", 0), ("B", 1)];
-        PhoneSet::new(senones.map(|(phone, state)| SenoneLabel { phone, state, silence: phone == "SIL" }))
-            .unwrap()
+        phone_set(&[("SIL", 0), ("A", 0), ("A", 1), ("B", 0), ("B", 1)])
+    }
+
+    fn score(posteriors: &Posteriors, reference: &[u16]) -> Result<FrameErrors, Error> {
+        FrameErrors::score(&phones(), posteriors, SenoneId::of_column(reference))
     }
 
     fn dense(frames: &[[f32; 5]]) -> Posteriors {
-        let ids = frames.iter().flat_map(|_| 0..5).collect();
+        let ids = SenoneId::list(frames.iter().flat_map(|_| 0..5));
         let logs: Vec<f32> = frames.iter().flatten().map(|p| p.max(1e-9).ln()).collect();
         Posteriors::new(5, ids, &logs, &vec![0.0; frames.len()]).unwrap()
     }
@@ -100,14 +103,14 @@ mod tests {
     #[test]
     fn two_states_of_a_phone_outvote_one_likelier_state_of_another() {
         let posteriors = dense(&[[0.0, 0.3, 0.3, 0.4, 0.0]]);
-        let of = |senone| FrameErrors::score(&phones(), &posteriors, &[senone]).unwrap().errors;
+        let of = |senone| score(&posteriors, &[senone]).unwrap().errors;
         assert_eq!([of(1), of(2), of(3)], [0, 0, 1], "both states of A are right, B is wrong");
     }
 
     #[test]
     fn silence_counts_among_all_frames_but_not_among_speech() {
         let posteriors = dense(&[[1.0, 0.0, 0.0, 0.0, 0.0]; 4]);
-        let score = FrameErrors::score(&phones(), &posteriors, &[0, 0, 0, 1]).unwrap();
+        let score = score(&posteriors, &[0, 0, 0, 1]).unwrap();
         assert_eq!(score, FrameErrors { frames: 4, errors: 1, speech_frames: 1, speech_errors: 1 });
         assert_eq!((score.rate(), score.speech_rate()), (Some(25.0), Some(100.0)));
     }
@@ -115,26 +118,19 @@ mod tests {
     #[test]
     fn dropped_senones_still_vote_with_their_share() {
         // A's one kept state has less than both of B's states with their share of what was not kept.
-        let posteriors = Posteriors::new(5, vec![1], &[0.3_f32.ln()], &[0.7]).unwrap();
-        assert_eq!(
-            FrameErrors::score(&phones(), &posteriors, &[1]).unwrap().errors,
-            0,
-            "0.3 + 0.175 against 0.35"
-        );
-        let posteriors = Posteriors::new(5, vec![1], &[0.1_f32.ln()], &[0.9]).unwrap();
-        assert_eq!(
-            FrameErrors::score(&phones(), &posteriors, &[1]).unwrap().errors,
-            1,
-            "0.1 + 0.225 against 0.45"
-        );
+        let posteriors = Posteriors::new(5, SenoneId::list([1]), &[0.3_f32.ln()], &[0.7]).unwrap();
+        assert_eq!(score(&posteriors, &[1]).unwrap().errors, 0, "0.3 + 0.175 against 0.35");
+        let posteriors = Posteriors::new(5, SenoneId::list([1]), &[0.1_f32.ln()], &[0.9]).unwrap();
+        assert_eq!(score(&posteriors, &[1]).unwrap().errors, 1, "0.1 + 0.225 against 0.45");
     }
 
     #[test]
     fn a_reference_of_another_length_or_phone_set_is_refused() {
         let posteriors = dense(&[[1.0, 0.0, 0.0, 0.0, 0.0]]);
-        assert!(matches!(FrameErrors::score(&phones(), &posteriors, &[0, 0]), Err(Error::Shape { .. })));
-        let other = PhoneSet::new([SenoneLabel { phone: "A", state: 0, silence: false }]).unwrap();
-        assert!(matches!(FrameErrors::score(&other, &posteriors, &[0]), Err(Error::Shape { .. })));
+        assert!(matches!(score(&posteriors, &[0, 0]), Err(Error::Shape { .. })));
+        let other = phone_set(&[("A", 0)]);
+        let reference = [SenoneId::new(0)];
+        assert!(matches!(FrameErrors::score(&other, &posteriors, &reference), Err(Error::Shape { .. })));
         assert_eq!(FrameErrors::default().rate(), None, "nothing scored has no rate");
     }
 }

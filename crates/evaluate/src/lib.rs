@@ -9,9 +9,7 @@ mod edit;
 mod error;
 mod figures;
 mod frames;
-mod order;
 mod phone_model;
-mod phones;
 mod posteriors;
 pub mod report;
 mod score;
@@ -26,11 +24,20 @@ pub use figures::{
     DecoderFigures, FIGURES_VERSION, Figures, LabelerFigures, MeasuredDifference, PhoneReference,
 };
 pub use frames::FrameErrors;
-pub use order::{StateOrder, Steps};
 pub use phone_model::{PhoneModel, PhoneStatistics};
-pub use phones::{Phone, PhoneSet, SenoneLabel, State};
 pub use posteriors::Posteriors;
 pub use report::ReportData;
 pub use score::{Measure, PairedRuns, Score, Scoreboard};
 pub use seeds::Spread;
 pub use tuning::{DevUtterance, Grid, Tuned, tune};
+
+/// A phone set of these states of phones, in the order of ids. Several senones may be tied to one state.
+#[cfg(test)]
+fn phone_set(states: &[(&str, u8)]) -> stentor_inventory::PhoneSet {
+    use stentor_inventory::{Inventory, PhoneSet, Senone};
+    let senone = |(place, &(phone, state)): (usize, &(&str, u8))| Senone {
+        name: place.to_string(),
+        ..Senone::of_state(phone.to_owned(), state, &[])
+    };
+    PhoneSet::new(&Inventory::new(states.iter().enumerate().map(senone).collect()).unwrap()).unwrap()
+}

@@ -1,8 +1,8 @@
 //! What the decoder knows beside the acoustics, estimated from annotated alignments: which phone follows which, how long
 //! a phone stays in its states, and how often each state occurs.
 
-use crate::order::{StateOrder, Steps};
-use crate::{Error, PhoneSet};
+use crate::Error;
+use stentor_inventory::{PhoneSet, SenoneId, StateOrder, Steps};
 
 /// Pseudo-count that keeps every event of a phone's model possible.
 const PSEUDO_COUNT: f64 = 0.5;
@@ -39,11 +39,11 @@ impl<'a> PhoneStatistics<'a> {
         }
     }
 
-    /// Counts one utterance's alignment, senone ids `[frames]`.
+    /// Counts one utterance's alignment, `[frames]`.
     ///
     /// # Errors
-    /// [`Error::UnknownSenone`] with the frame; then nothing was counted.
-    pub fn add(&mut self, alignment: &[u16]) -> Result<(), Error> {
+    /// [`Error::Inventory`] for an unknown senone, with the frame; then nothing was counted.
+    pub fn add(&mut self, alignment: &[SenoneId]) -> Result<(), Error> {
         let states = self.phones.states_of(alignment)?;
         let (Some(&first), Some(&last)) = (states.first(), states.last()) else { return Ok(()) };
         self.frames += states.len() as u64;
@@ -178,8 +178,8 @@ impl PhoneModel {
     /// changes, or where the same phone steps back to a state that comes before. `phones`: as this model was estimated for.
     ///
     /// # Errors
-    /// [`Error::UnknownSenone`] with the frame.
-    pub fn phones_of(&self, phones: &PhoneSet, alignment: &[u16]) -> Result<Vec<u16>, Error> {
+    /// [`Error::Inventory`] for an unknown senone, with the frame.
+    pub fn phones_of(&self, phones: &PhoneSet, alignment: &[SenoneId]) -> Result<Vec<u16>, Error> {
         let states = phones.states_of(alignment)?;
         let goes_on = |&from: &u16, &to: &u16| {
             phones.phone_of(from) == phones.phone_of(to) && !self.order.goes_back(from, to)
@@ -203,20 +203,18 @@ impl PhoneModel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SenoneLabel;
+    use crate::phone_set;
     use proptest::prelude::*;
 
     /// SIL with one state (0), A with three (1, 2, 3), B with two (4, 5).
     fn phones() -> PhoneSet {
-        let senones = [("SIL", 0), ("A", 0), ("A", 1), ("A", 2), ("B", 0), ("B", 1)];
-        PhoneSet::new(senones.map(|(phone, state)| SenoneLabel { phone, state, silence: phone == "SIL" }))
-            .unwrap()
+        phone_set(&[("SIL", 0), ("A", 0), ("A", 1), ("A", 2), ("B", 0), ("B", 1)])
     }
 
     fn estimate(utterances: &[&[u16]]) -> PhoneModel {
         let phones = phones();
         let mut statistics = PhoneStatistics::new(&phones);
-        utterances.iter().for_each(|u| statistics.add(u).unwrap());
+        utterances.iter().for_each(|u| statistics.add(SenoneId::of_column(u)).unwrap());
         statistics.estimate().unwrap()
     }
 
@@ -240,7 +238,7 @@ mod tests {
             let spoken = [0, first, first, middle, last, first, middle, last, last, 4, 5, 0];
             let plain = [0, first, middle, last, 4, 5, 0];
             let model = estimate(&[&spoken, &plain]);
-            let found = model.phones_of(&phones(), &spoken).unwrap();
+            let found = model.phones_of(&phones(), SenoneId::of_column(&spoken)).unwrap();
             assert_eq!(found, [0, 1, 1, 2, 0], "{first} {middle} {last}");
             assert_eq!(phones().spoken(&found), [1, 1, 2]);
             assert!(model.bigram(Some(1), Some(1)) > model.bigram(Some(2), Some(2)), "A followed itself");
@@ -254,7 +252,8 @@ mod tests {
         let mut statistics = PhoneStatistics::new(&phones);
         statistics.add(&[]).unwrap();
         assert_eq!(statistics.estimate(), Err(Error::NoReference));
-        assert!(matches!(statistics.add(&[0, 99]), Err(Error::UnknownSenone { frame: 1, .. })));
+        let unknown = statistics.add(&SenoneId::list([0, 99])).unwrap_err();
+        assert!(unknown.to_string().contains("frame 1: senone 99"), "{unknown}");
         assert_eq!(statistics.estimate(), Err(Error::NoReference), "a bad utterance leaves no counts behind");
     }
 

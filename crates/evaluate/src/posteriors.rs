@@ -1,6 +1,7 @@
 //! The model's posteriors of one utterance, as label shards keep them: the top k of each frame and what is left.
 
-use crate::{Error, PhoneSet};
+use crate::Error;
+use stentor_inventory::{PhoneSet, SenoneId};
 
 /// A posterior below this is taken as this: a frame can argue against a state, it cannot forbid it.
 const FLOOR: f32 = 1e-10;
@@ -13,8 +14,8 @@ const RESIDUAL_FLOOR: f32 = 0.5 / 65_535.0;
 pub struct Posteriors {
     senones: usize,
     top_k: usize,
-    /// `[frames × top_k]` senone ids.
-    ids: Vec<u16>,
+    /// `[frames × top_k]`.
+    ids: Vec<SenoneId>,
     /// `[frames × top_k]` probabilities.
     kept: Vec<f32>,
     /// `[frames]` probability of each senone that was not kept.
@@ -28,9 +29,14 @@ impl Posteriors {
     /// outside the kept senones, spread evenly over them. `senones` is the number of the model's outputs.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::UnknownSenone`], [`Error::RepeatedSenone`] or [`Error::NotAProbability`], with the
+    /// [`Error::Shape`], [`Error::Inventory`] for an unknown senone, [`Error::RepeatedSenone`] or [`Error::NotAProbability`], with the
     /// frame.
-    pub fn new(senones: usize, ids: Vec<u16>, log_probs: &[f32], residual: &[f32]) -> Result<Self, Error> {
+    pub fn new(
+        senones: usize,
+        ids: Vec<SenoneId>,
+        log_probs: &[f32],
+        residual: &[f32],
+    ) -> Result<Self, Error> {
         let frames = residual.len();
         let top_k = ids.len().checked_div(frames).unwrap_or(0);
         let shape = |what, expected, found| Err(Error::Shape { what, expected, found });
@@ -43,8 +49,8 @@ impl Posteriors {
         let mut last_seen = vec![usize::MAX; senones];
         for (at, (&id, &value)) in ids.iter().zip(log_probs).enumerate() {
             let frame = at / top_k;
-            let Some(seen) = last_seen.get_mut(usize::from(id)) else {
-                return Err(Error::UnknownSenone { frame, id, senones });
+            let Some(seen) = last_seen.get_mut(id.index()) else {
+                return Err(stentor_inventory::Error::UnknownSenone { frame, id, senones }.into());
             };
             if std::mem::replace(seen, frame) == frame {
                 return Err(Error::RepeatedSenone { frame, id });
@@ -114,16 +120,16 @@ impl Posteriors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SenoneLabel;
+    use crate::phone_set;
 
     fn four_phones() -> PhoneSet {
-        PhoneSet::new(["A", "B", "C", "D"].map(|phone| SenoneLabel { phone, state: 0, silence: false }))
-            .unwrap()
+        phone_set(&[("A", 0), ("B", 0), ("C", 0), ("D", 0)])
     }
 
     #[test]
     fn what_was_not_kept_shares_the_residual_mass() {
-        let posteriors = Posteriors::new(4, vec![2, 0], &[0.5_f32.ln(), 0.3_f32.ln()], &[0.2]).unwrap();
+        let posteriors =
+            Posteriors::new(4, SenoneId::list([2, 0]), &[0.5_f32.ln(), 0.3_f32.ln()], &[0.2]).unwrap();
         let mut states = [0.0; 4];
         posteriors.states_into(0, &four_phones(), &mut states);
         for (found, expected) in states.iter().zip([0.3, 0.1, 0.5, 0.1]) {
@@ -134,9 +140,8 @@ mod tests {
     #[test]
     fn where_all_are_kept_a_wrong_residual_changes_nothing() {
         let ln = |p: f32| p.ln();
-        let posteriors = Posteriors::new(2, vec![1, 0], &[ln(0.9), ln(0.1)], &[0.5]).unwrap();
-        let phones =
-            PhoneSet::new(["A", "B"].map(|phone| SenoneLabel { phone, state: 0, silence: false })).unwrap();
+        let posteriors = Posteriors::new(2, SenoneId::list([1, 0]), &[ln(0.9), ln(0.1)], &[0.5]).unwrap();
+        let phones = phone_set(&[("A", 0), ("B", 0)]);
         let mut states = [0.0; 2];
         posteriors.states_into(0, &phones, &mut states);
         assert!((states[0] - 0.1).abs() < 1e-6 && (states[1] - 0.9).abs() < 1e-6, "{states:?}");
@@ -144,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_residual_that_was_rounded_to_zero_forbids_no_state() {
-        let posteriors = Posteriors::new(4, vec![0], &[0.0], &[0.0]).unwrap();
+        let posteriors = Posteriors::new(4, SenoneId::list([0]), &[0.0], &[0.0]).unwrap();
         let mut states = [0.0; 4];
         posteriors.states_into(0, &four_phones(), &mut states);
         assert!(states[1] > 1e-7 && states[1] < 1e-4, "{states:?}");
@@ -152,13 +157,16 @@ mod tests {
 
     #[test]
     fn each_malformed_label_is_named() {
-        let new =
-            |ids: &[u16], logs: &[f32], residual: &[f32]| Posteriors::new(4, ids.to_vec(), logs, residual);
+        let new = |ids: &[u16], logs: &[f32], residual: &[f32]| {
+            Posteriors::new(4, SenoneId::of_column(ids).to_vec(), logs, residual)
+        };
+        let unknown = |frame, id| stentor_inventory::Error::UnknownSenone { frame, id, senones: 4 };
         assert_eq!(
             new(&[0, 9], &[-0.1, -3.0], &[0.0; 2]),
-            Err(Error::UnknownSenone { frame: 1, id: 9, senones: 4 })
+            Err(Error::Inventory(unknown(1, SenoneId::new(9))))
         );
-        assert_eq!(new(&[1, 1], &[-0.1, -3.0], &[0.0]), Err(Error::RepeatedSenone { frame: 0, id: 1 }));
+        let id = SenoneId::new(1);
+        assert_eq!(new(&[1, 1], &[-0.1, -3.0], &[0.0]), Err(Error::RepeatedSenone { frame: 0, id }));
         assert!(matches!(new(&[1], &[f32::NAN], &[0.0]), Err(Error::NotAProbability { frame: 0, .. })));
         assert!(matches!(
             new(&[1], &[0.5], &[0.0]),

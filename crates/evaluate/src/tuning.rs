@@ -1,7 +1,8 @@
 //! Choice of the decoder's settings on dev data.
 
-use crate::{Decoder, DecoderSettings, Error, PhoneErrors, PhoneModel, PhoneSet, Posteriors};
+use crate::{Decoder, DecoderSettings, Error, PhoneErrors, PhoneModel, Posteriors};
 use rayon::prelude::*;
+use stentor_inventory::PhoneSet;
 
 /// The settings that are tried: all combinations.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,18 +104,18 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PhoneStatistics, SenoneLabel};
+    use crate::{PhoneStatistics, phone_set};
+    use stentor_inventory::SenoneId;
 
     fn flickering() -> (PhoneSet, PhoneModel, Vec<DevUtterance>) {
-        let phones =
-            PhoneSet::new(["A", "B"].map(|phone| SenoneLabel { phone, state: 0, silence: false })).unwrap();
+        let phones = phone_set(&[("A", 0), ("B", 0)]);
         let mut statistics = PhoneStatistics::new(&phones);
-        statistics.add(&[0, 0, 0, 0, 1, 1, 1, 1]).unwrap();
+        statistics.add(&SenoneId::list([0, 0, 0, 0, 1, 1, 1, 1])).unwrap();
         let model = statistics.estimate().unwrap();
         // The truth is A B; the posteriors flicker, so that a decoder without inertia hears far more phones.
         let p: [f32; 8] = [0.8, 0.3, 0.8, 0.8, 0.2, 0.7, 0.2, 0.2];
         let logs: Vec<f32> = p.iter().flat_map(|a| [a.ln(), (1.0 - a).ln()]).collect();
-        let posteriors = Posteriors::new(2, [0, 1].repeat(8), &logs, &[0.0; 8]).unwrap();
+        let posteriors = Posteriors::new(2, SenoneId::list([0, 1].repeat(8)), &logs, &[0.0; 8]).unwrap();
         (phones, model, vec![DevUtterance { posteriors, reference: vec![0, 1] }])
     }
 

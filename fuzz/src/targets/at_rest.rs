@@ -3,11 +3,12 @@ use futures::executor::block_on;
 use std::collections::BTreeMap;
 use stentor_checkpoint::{Manifest, ModelDescription, NamedTensor, Object, TensorFile};
 use stentor_experiment::{Batch, Features, Schedule, Source, Strategy};
+use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_plan::{Catalogue, Plan, Position, RoundSize, RowGroup};
 use stentor_runlog::{Encoding, Event, Fence, Saved, Timeline, parse_events, saved_state};
 use stentor_shards::{
     FeatureLayout, FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelLayout,
-    LabelManifest, LabelRow, LabelSet, Normalisation, Senone, decode_feature_shard, decode_label_shard,
+    LabelManifest, LabelRow, LabelSet, Normalisation, decode_feature_shard, decode_label_shard,
     encode_feature_shard, encode_label_shard, examine_shard, f16, publish_shard,
 };
 use stentor_store::Store;
@@ -35,7 +36,7 @@ fn feature_row(number: u16, frames: u16) -> FeatureRow {
         speaker: "s".into(),
         group: "g".into(),
         features: (0..frames * DIMENSION as u16).map(|i| f16::from_f32(f32::from(i))).collect(),
-        alignment: (number % 2 == 0).then(|| vec![number % 3; frames.into()]),
+        alignment: (number % 2 == 0).then(|| vec![SenoneId::new(number % 3); frames.into()]),
         text: (number % 2 == 0).then(|| "words".into()),
     }
 }
@@ -43,7 +44,7 @@ fn feature_row(number: u16, frames: u16) -> FeatureRow {
 fn label_row(number: u16, frames: u16) -> LabelRow {
     LabelRow {
         utterance: format!("u{number}"),
-        ids: (0..frames).flat_map(|_| [0, 1]).collect(),
+        ids: SenoneId::list((0..frames).flat_map(|_| [0, 1])),
         log_probs: (0..frames).flat_map(|_| [-9, -900]).collect(),
         residual: vec![9; frames.into()],
     }
@@ -80,7 +81,8 @@ pub(crate) fn shard_manifest_seeds() -> Vec<Vec<u8>> {
     block_on(async {
         let senone = |i: u8| Senone { name: format!("S{i}"), phone: "P".into(), silence: i == 0, state: i };
         let settings = Features { mel_bins: 2, stack: 2, ..Features::default() };
-        let options = FeatureSetOptions::new(settings, (0..3).map(senone).collect(), 8000.0);
+        let senones = Inventory::new((0..3).map(senone).collect()).expect("names are unique");
+        let options = FeatureSetOptions::new(settings, senones, 8000.0);
         let mut writer = FeatureWriter::new(features.clone(), options).expect("valid options");
         for number in 0..3 {
             writer.push(feature_row(number, 3)).await.expect("a valid row");
@@ -116,7 +118,7 @@ pub(crate) fn checkpoint(data: &[u8]) {
             let _ = saved_state(&manifest);
         }
         let _ = stentor_checkpoint::newest_valid(&run).await;
-        let _ = stentor_checkpoint::inventory(&run).await;
+        let _ = stentor_checkpoint::folders(&run).await;
     });
 }
 

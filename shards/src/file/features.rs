@@ -11,6 +11,7 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
 use std::sync::Arc;
+use stentor_inventory::SenoneId;
 
 /// Place of the column of features; the only one that is not read through Arrow.
 const FEATURES: usize = 4;
@@ -69,7 +70,7 @@ impl ShardRow for FeatureRow {
             features.values().append_slice(&row.features);
             features.append(true);
             if let Some(ids) = &row.alignment {
-                alignment.values().append_slice(ids);
+                alignment.values().append_slice(SenoneId::column(ids));
             }
             alignment.append(row.alignment.is_some());
             text.append_option(row.text.as_deref());
@@ -123,7 +124,7 @@ struct Columns<'a> {
     group: &'a StringArray,
     frames: &'a UInt32Array,
     alignment: &'a ListArray,
-    ids: &'a [u16],
+    ids: &'a [SenoneId],
     text: &'a StringArray,
 }
 
@@ -137,7 +138,7 @@ impl<'a> Columns<'a> {
             group: column("group")?.as_string_opt()?,
             frames: column("frames")?.as_primitive_opt()?,
             alignment,
-            ids: alignment.values().as_primitive_opt::<UInt16Type>()?.values(),
+            ids: SenoneId::of_column(alignment.values().as_primitive_opt::<UInt16Type>()?.values()),
             text: column("text")?.as_string_opt()?,
         })
     }

@@ -10,6 +10,7 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
 use std::sync::Arc;
+use stentor_inventory::SenoneId;
 
 impl ShardRow for LabelRow {
     type Layout = LabelLayout;
@@ -56,7 +57,7 @@ impl ShardRow for LabelRow {
         for row in rows {
             utterance.append_value(&row.utterance);
             frames.append_value(row.frames() as u32);
-            ids.values().append_slice(&row.ids);
+            ids.values().append_slice(SenoneId::column(&row.ids));
             ids.append(true);
             log_probs.values().append_slice(&row.log_probs);
             log_probs.append(true);
@@ -98,9 +99,9 @@ fn from_batch(batch: &RecordBatch) -> Option<Vec<(u32, LabelRow)>> {
     let row = |row: usize| {
         let decoded = LabelRow {
             utterance: utterance.value(row).to_owned(),
-            ids: ids.row(row),
-            log_probs: log_probs.row(row),
-            residual: residual.row(row),
+            ids: SenoneId::of_column(ids.row(row)).to_vec(),
+            log_probs: log_probs.row(row).to_vec(),
+            residual: residual.row(row).to_vec(),
         };
         (frames.value(row), decoded)
     };
@@ -119,7 +120,7 @@ impl<'a, T: ArrowPrimitiveType> List<'a, T> {
         Some(List { offsets: list.value_offsets(), values: list.values().as_primitive_opt::<T>()?.values() })
     }
 
-    fn row(&self, row: usize) -> Vec<T::Native> {
-        self.values[self.offsets[row] as usize..self.offsets[row + 1] as usize].to_vec()
+    fn row(&self, row: usize) -> &'a [T::Native] {
+        &self.values[self.offsets[row] as usize..self.offsets[row + 1] as usize]
     }
 }

@@ -1,8 +1,9 @@
-use super::{Kind, Normalisation, Senone, ShardInfo, contradiction, fingerprint, load, publish};
+use super::{Kind, Normalisation, ShardInfo, fingerprint, load, publish};
 use crate::{Error, FeatureLayout, ObjectInfo};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_experiment::Features;
+use stentor_inventory::Inventory;
 use stentor_store::Store;
 
 /// The manifest of a feature set.
@@ -25,7 +26,7 @@ pub struct FeatureManifest {
     /// was not computed: not a training set.
     pub normalisation: Option<Normalisation>,
     /// The inventory; an id is a place in it.
-    pub senones: Vec<Senone>,
+    pub senones: Inventory,
     /// Nyquist frequency of the corpus as it was recorded, Hz.
     pub corpus_nyquist_hz: f32,
     /// Shard files, in order.
@@ -42,7 +43,7 @@ struct Fingerprinted<'a> {
     settings: &'a Features,
     dimension: usize,
     corpus_nyquist_hz: f32,
-    senones: &'a [Senone],
+    senones: &'a Inventory,
     normalisation: &'a Option<Normalisation>,
     shards: &'a [ShardInfo],
     /// Left out where there are none, as sets of earlier versions were fingerprinted.
@@ -53,7 +54,7 @@ struct Fingerprinted<'a> {
 #[derive(Serialize)]
 struct Inputs<'a> {
     settings: Features,
-    senones: &'a [Senone],
+    senones: &'a Inventory,
 }
 
 impl FeatureManifest {
@@ -107,7 +108,7 @@ impl FeatureManifest {
     /// What [`FeatureManifest::inputs_fingerprint`] would be with other senones: whether two sets' frames are made alike is
     /// so told apart from whether their senones are the same.
     #[must_use]
-    pub fn inputs_fingerprint_with(&self, senones: &[Senone]) -> String {
+    pub fn inputs_fingerprint_with(&self, senones: &Inventory) -> String {
         let mut settings = self.settings.clone();
         if settings.high_hz == 0.0 {
             // 0 stands for the corpus's own Nyquist frequency: other corpora may have other mel bins.
@@ -135,7 +136,13 @@ impl FeatureManifest {
         }
         let bad_normalisation = || self.normalisation.as_ref()?.flaw(self.dimension);
         let bad_object = || self.phone_strings.as_ref()?.contradiction();
-        match contradiction(&self.senones, &self.shards).or_else(bad_normalisation).or_else(bad_object) {
+        match self
+            .shards
+            .iter()
+            .find_map(ShardInfo::contradiction)
+            .or_else(bad_normalisation)
+            .or_else(bad_object)
+        {
             Some(reason) => Err(Error::ManifestContent { location: location.to_owned(), reason }),
             None => Ok(()),
         }

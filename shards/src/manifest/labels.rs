@@ -1,8 +1,7 @@
-use super::{
-    FeatureManifest, Kind, SCHEMA_VERSION, Senone, ShardInfo, contradiction, fingerprint, load, publish,
-};
+use super::{FeatureManifest, Kind, SCHEMA_VERSION, ShardInfo, fingerprint, load, publish};
 use crate::{Error, LabelLayout};
 use serde::{Deserialize, Serialize};
+use stentor_inventory::Inventory;
 use stentor_store::Store;
 
 /// The manifest of a label set. Shard i, row group j holds the labels of shard i, row group j of the features.
@@ -24,7 +23,7 @@ pub struct LabelManifest {
     /// Labels kept for each frame.
     pub top_k: usize,
     /// The teacher's inventory; an id is a place in it.
-    pub senones: Vec<Senone>,
+    pub senones: Inventory,
     /// Shard files, in the order of the features' shards.
     pub shards: Vec<ShardInfo>,
 }
@@ -34,7 +33,7 @@ struct Fingerprinted<'a> {
     teacher_fingerprint: &'a str,
     features_fingerprint: &'a str,
     top_k: usize,
-    senones: &'a [Senone],
+    senones: &'a Inventory,
     shards: &'a [ShardInfo],
 }
 
@@ -47,7 +46,7 @@ impl LabelManifest {
         teacher_fingerprint: String,
         features: &FeatureManifest,
         top_k: usize,
-        senones: Vec<Senone>,
+        senones: Inventory,
         shards: Vec<ShardInfo>,
     ) -> Result<Self, Error> {
         let mut manifest = LabelManifest {
@@ -168,7 +167,7 @@ impl LabelManifest {
             (k == 0 || k > senones)
                 .then(|| format!("top_k is {k}, expected 1 to the number of senones, {senones}"))
         };
-        match contradiction(&self.senones, &self.shards).or_else(bad_k) {
+        match self.shards.iter().find_map(ShardInfo::contradiction).or_else(bad_k) {
             Some(reason) => Err(Error::ManifestContent { location: location.to_owned(), reason }),
             None => Ok(()),
         }

@@ -21,9 +21,6 @@ pub const SCHEMA_VERSION: u32 = 2;
 /// Name of the object that makes a folder a published set.
 pub const MANIFEST: &str = "manifest.json";
 
-/// Most senones that 16-bit ids can tell apart.
-pub const MAX_SENONES: usize = 1 << 16;
-
 /// What a set holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -41,20 +38,6 @@ impl fmt::Display for Kind {
             Kind::Labels => "labels",
         })
     }
-}
-
-/// A target class: one state of a phone, or a tied triphone state. Its id is its place in the inventory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Senone {
-    /// Unique name.
-    pub name: String,
-    /// The phone it is a part of.
-    pub phone: String,
-    /// Whether the phone is silence or noise.
-    pub silence: bool,
-    /// State of the phone, from 0.
-    pub state: u8,
 }
 
 /// One shard file.
@@ -208,12 +191,4 @@ async fn publish<T: Serialize>(store: &Store, manifest: &T) -> Result<(), Error>
         Put::AlreadyThere if store.get(MANIFEST).await? == bytes => Ok(()),
         Put::AlreadyThere => Err(Error::AlreadyPublished { location: store.location().to_owned() }),
     }
-}
-
-/// What both kinds of manifest must fulfil; the first contradiction.
-fn contradiction(senones: &[Senone], shards: &[ShardInfo]) -> Option<String> {
-    if senones.len() > MAX_SENONES {
-        return Some(format!("{} senones, at most {MAX_SENONES} can be told apart", senones.len()));
-    }
-    shards.iter().find_map(ShardInfo::contradiction)
 }

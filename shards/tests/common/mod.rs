@@ -4,9 +4,10 @@
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use stentor_experiment::Features;
+use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_shards::{
     FeatureLayout, FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, LabelLayout, LabelManifest,
-    LabelRow, Normalisation, Senone, ShardInfo, encode_label_shard, f16, publish_shard, shard_file,
+    LabelRow, Normalisation, ShardInfo, encode_label_shard, f16, publish_shard, shard_file,
 };
 use stentor_store::Store;
 
@@ -20,14 +21,14 @@ pub fn settings() -> Features {
     Features { mel_bins: 8, stack: 2, ..Features::default() }
 }
 
-pub fn senones() -> Vec<Senone> {
+pub fn senones() -> Inventory {
     let senone = |i: usize| Senone {
         name: format!("P{}_{}", i / 3, i % 3),
         phone: format!("P{}", i / 3),
         silence: i < 3,
         state: (i % 3) as u8,
     };
-    (0..SENONES).map(senone).collect()
+    Inventory::new((0..SENONES).map(senone).collect()).unwrap()
 }
 
 /// Row groups of 5 frames and shards of 9.
@@ -47,7 +48,7 @@ pub fn feature_row(index: usize, frames: usize) -> FeatureRow {
         speaker: format!("speaker-{}", index % 2),
         group: "dialogue".to_owned(),
         features: (0..frames * DIMENSION).map(value).collect(),
-        alignment: annotated.then(|| (0..frames).map(|t| (t % SENONES) as u16).collect()),
+        alignment: annotated.then(|| SenoneId::list((0..frames).map(|t| (t % SENONES) as u16))),
         text: annotated.then(|| format!("words of {index}")),
     }
 }
@@ -56,7 +57,9 @@ pub fn label_row(index: usize, frames: usize) -> LabelRow {
     let first = |t: usize| (index + t) % SENONES;
     LabelRow {
         utterance: format!("utterance-{index}"),
-        ids: (0..frames).flat_map(|t| (0..TOP_K).map(move |j| ((first(t) + j) % SENONES) as u16)).collect(),
+        ids: SenoneId::list(
+            (0..frames).flat_map(|t| (0..TOP_K).map(move |j| ((first(t) + j) % SENONES) as u16)),
+        ),
         log_probs: (0..frames).flat_map(|t| [-(t as i16), -500, -1500 - index as i16]).collect(),
         residual: (0..frames).map(|t| (t * 7) as u16).collect(),
     }

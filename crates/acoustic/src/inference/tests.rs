@@ -76,8 +76,8 @@ fn a_student_takes_an_utterance_beyond_the_limit_in_pieces_that_join_up() {
 }
 
 /// A senone for each frame.
-fn alignments(utterances: &[Vec<f32>]) -> Vec<Vec<u16>> {
-    let senone = |frame: usize| (frame * 5 % SENONES) as u16;
+fn alignments(utterances: &[Vec<f32>]) -> Vec<Vec<SenoneId>> {
+    let senone = |frame: usize| SenoneId::new((frame * 5 % SENONES) as u16);
     utterances.iter().map(|utterance| (0..utterance.len() / INPUTS).map(senone).collect()).collect()
 }
 
@@ -114,9 +114,8 @@ fn an_alignment_that_does_not_fit_is_an_error_that_names_the_utterance() {
     let model = model(false);
     let features = vec![0f32; 2 * INPUTS];
     let message = |senones: &[u16]| {
-        let (right, features): (&[u16], &[f32]) = (&[0, 1], &features);
-        let utterances = [(features, right), (features, senones)];
-        score(model.as_ref(), &utterances, |_| ()).unwrap_err().to_string()
+        let pair = |senones| (features.as_slice(), SenoneId::of_column(senones));
+        score(model.as_ref(), &[pair(&[0, 1]), pair(senones)], |_| ()).unwrap_err().to_string()
     };
     assert!(
         message(&[0]).contains("alignment of utterance 1: expected 2 senones, found 1"),
@@ -168,7 +167,7 @@ fn top_k_keeps_the_most_probable_senones_in_order_and_says_what_the_others_hold(
             let mut order: Vec<usize> = (0..SENONES).collect();
             order.sort_by(|&a, &b| log_p[b].total_cmp(&log_p[a]));
             for (n, &senone) in order[..k].iter().enumerate() {
-                assert_eq!(usize::from(labels.ids[t * k + n]), senone);
+                assert_eq!(labels.ids[t * k + n].index(), senone);
                 assert_eq!(labels.log_probs[t * k + n], log_p[senone]);
             }
             let others: f64 = order[k..].iter().map(|&senone| f64::from(log_p[senone]).exp()).sum();
@@ -189,7 +188,7 @@ fn equal_probabilities_stand_in_the_order_of_their_ids() {
     let mut labels = TopKLabels { ids: Vec::new(), log_probs: Vec::new(), residual: Vec::new() };
     let quarter = 0.25f32.ln();
     labels.push(&[0.5f32.ln(), quarter, quarter], &[3, 8, 1]);
-    assert_eq!(labels.ids, [3, 1, 8]);
+    assert_eq!(labels.ids, SenoneId::list([3, 1, 8]));
     assert!(labels.residual[0] < 1e-6);
 }
 

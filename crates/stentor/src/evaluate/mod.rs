@@ -10,11 +10,11 @@ use anyhow::{Context, Result, bail};
 use clap::builder::RangedU64ValueParser;
 use std::path::{Path, PathBuf};
 use stentor_evaluate::{
-    DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, LabelerFigures, PhoneModel, PhoneSet,
-    SenoneLabel, tune,
+    DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, LabelerFigures, PhoneModel, tune,
 };
+use stentor_inventory::PhoneSet;
 use stentor_runtime::Shutdown;
-use stentor_shards::{FeatureManifest, FeatureSet};
+use stentor_shards::FeatureSet;
 
 /// Draws of the bootstrap, and the seed of all of them, so that the same figures give the same interval.
 const RESAMPLES: u32 = 10_000;
@@ -91,7 +91,7 @@ impl Evaluation {
         let Args { features, labels, train_features, dev_features, .. } = &self.arguments;
         // First all that can be known without the model's labels, which may take hours.
         let test = sets::annotated(features).await?;
-        let phones = phone_set(test.manifest())?;
+        let phones = PhoneSet::new(&test.manifest().senones)?;
         let model = match train_features {
             Some(location) => Some(sets::phone_model(location, &phones, test.manifest()).await?),
             None => None,
@@ -173,14 +173,6 @@ impl Evaluation {
         let tuned = tune(phones, model, &utterances, &Grid::default()).with_context(|| location.clone())?;
         Ok(DecoderFigures { settings: tuned.settings, tried: tuned.tried, dev_per: tuned.errors.rate() })
     }
-}
-
-fn phone_set(features: &FeatureManifest) -> Result<PhoneSet> {
-    let label = |s: &stentor_shards::Senone| (s.phone.clone(), s.state, s.silence);
-    let senones: Vec<_> = features.senones.iter().map(label).collect();
-    let labels =
-        senones.iter().map(|(phone, state, silence)| SenoneLabel { phone, state: *state, silence: *silence });
-    Ok(PhoneSet::new(labels)?)
 }
 
 fn read_figures(path: &Path) -> Result<Figures> {

@@ -2,8 +2,9 @@ use super::sets::{Labeled, posteriors};
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use stentor_evaluate::{
-    Decoder, DecoderSettings, DevUtterance, FrameErrors, PhoneErrors, PhoneModel, PhoneSet, Score, Scoreboard,
+    Decoder, DecoderSettings, DevUtterance, FrameErrors, PhoneErrors, PhoneModel, Score, Scoreboard,
 };
+use stentor_inventory::PhoneSet;
 use stentor_shards::{FeatureRow, LabelRow};
 
 /// Frames that are held in memory to choose the decoder's settings on (20 minutes at 30 ms): more would not change the

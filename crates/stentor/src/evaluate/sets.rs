@@ -1,5 +1,6 @@
 use anyhow::{Context, Result, bail};
-use stentor_evaluate::{PhoneModel, PhoneReference, PhoneSet, PhoneStatistics, Posteriors};
+use stentor_evaluate::{PhoneModel, PhoneReference, PhoneStatistics, Posteriors};
+use stentor_inventory::{PhoneSet, SenoneId};
 use stentor_shards::{
     FeatureManifest, FeatureRow, FeatureSet, LabelManifest, LabelRow, LabelSet, PhoneStrings, ShardInfo,
 };
@@ -49,7 +50,7 @@ impl Labeled {
     pub(super) fn reference(
         &self,
         utterance: &str,
-        alignment: &[u16],
+        alignment: &[SenoneId],
         phones: &PhoneSet,
         model: &PhoneModel,
     ) -> Result<Vec<u16>> {

@@ -2,24 +2,26 @@ use super::*;
 use std::collections::BTreeMap;
 use stentor_evaluate::PhoneReference;
 use stentor_experiment::Features;
+use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_shards::{
-    FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelManifest, LabelRow, Senone,
+    FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelManifest, LabelRow,
     encode_label_shard, f16, publish_shard,
 };
 use stentor_store::Store;
 
 /// SIL, A and B with two states each: senones 0 to 5.
-fn senones() -> Vec<Senone> {
+fn senones() -> Inventory {
     let state = |(phone, state): (&str, u8)| Senone {
         name: format!("{phone}_{state}"),
         phone: phone.to_owned(),
         silence: phone == "SIL",
         state,
     };
-    [("SIL", 0), ("SIL", 1), ("A", 0), ("A", 1), ("B", 0), ("B", 1)].map(state).to_vec()
+    let states = [("SIL", 0), ("SIL", 1), ("A", 0), ("A", 1), ("B", 0), ("B", 1)];
+    Inventory::new(states.map(state).to_vec()).unwrap()
 }
 
-fn row(number: usize, alignment: Option<Vec<u16>>) -> FeatureRow {
+fn row(number: usize, alignment: Option<Vec<SenoneId>>) -> FeatureRow {
     FeatureRow {
         utterance: format!("u{number}"),
         speaker: "s".to_owned(),
@@ -32,7 +34,7 @@ fn row(number: usize, alignment: Option<Vec<u16>>) -> FeatureRow {
 
 /// Six utterances of eight frames, `SIL A B SIL`, the last one without annotation.
 fn rows() -> Vec<FeatureRow> {
-    (0..6).map(|n| row(n, (n < 5).then(|| vec![0, 1, 2, 3, 4, 4, 5, 0]))).collect()
+    (0..6).map(|n| row(n, (n < 5).then(|| SenoneId::list([0, 1, 2, 3, 4, 4, 5, 0])))).collect()
 }
 
 async fn write_features(folder: &str, rows: Vec<FeatureRow>) -> FeatureManifest {
@@ -58,7 +60,7 @@ async fn write_labels(folder: &str, features: &FeatureSet, hears: fn(usize, u16)
             let label = |row: FeatureRow| {
                 let heard =
                     [0, 1, 2, 3, 4, 4, 5, 0].into_iter().enumerate().map(|(frame, s)| hears(frame, s));
-                let ids = heard.flat_map(|s| [s, (s + 1) % 6]).collect();
+                let ids = SenoneId::list(heard.flat_map(|s| [s, (s + 1) % 6]));
                 let logs = [0.9f32.ln(), 0.05f32.ln()].repeat(8);
                 LabelRow::quantise(row.utterance, ids, &logs, &[0.05; 8])
             };

@@ -1,9 +1,10 @@
 use crate::text::{Text, counted, per_frame, size, thousands};
 use anyhow::Result;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use stentor_experiment::Features as Settings;
-use stentor_shards::{FeatureManifest, LabelManifest, Senone, ShardInfo};
+use stentor_inventory::Inventory;
+use stentor_shards::{FeatureManifest, LabelManifest, ShardInfo};
 use stentor_store::Store;
 
 /// What both kinds of set have.
@@ -118,7 +119,7 @@ impl Common {
         store: &Store,
         created_by: &str,
         fingerprint: &str,
-        senones: &[Senone],
+        senones: &Inventory,
         shards: &[ShardInfo],
     ) -> Self {
         let frames = shards.iter().map(ShardInfo::frames).sum();
@@ -134,8 +135,8 @@ impl Common {
             bytes,
             bytes_per_frame: per_frame(bytes, frames),
             senones: senones.len(),
-            silence_senones: senones.iter().filter(|senone| senone.silence).count(),
-            phones: senones.iter().map(|senone| &senone.phone).collect::<BTreeSet<_>>().len(),
+            silence_senones: senones.senones().iter().filter(|senone| senone.silence).count(),
+            phones: senones.phones().len(),
         }
     }
 

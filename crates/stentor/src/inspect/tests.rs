@@ -3,9 +3,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use stentor_checkpoint::{Manifest, NamedTensor, Object, TensorFile, deploy, digest, publish};
 use stentor_experiment::Features;
+use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_shards::{
     FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, LabelLayout, LabelManifest, LabelRow,
-    Senone, encode_label_shard, f16, publish_shard,
+    encode_label_shard, f16, publish_shard,
 };
 use stentor_store::Store;
 
@@ -34,6 +35,7 @@ async fn features(folder: &Path) -> FeatureManifest {
     let settings = Features { mel_bins: 8, stack: 2, ..Features::default() };
     let senone = |name: &str, silence| Senone { name: name.into(), phone: name.into(), silence, state: 0 };
     let senones = vec![senone("SIL", true), senone("A", false), senone("B", false)];
+    let senones = Inventory::new(senones).unwrap();
     let options =
         FeatureSetOptions { row_group_frames: 3, ..FeatureSetOptions::new(settings, senones, 5512.5) };
     let mut writer = FeatureWriter::new(open(folder), options).unwrap();
@@ -43,7 +45,7 @@ async fn features(folder: &Path) -> FeatureManifest {
             speaker: "s".into(),
             group: "g".into(),
             features: vec![f16::ONE; frames * 16],
-            alignment: Some(vec![1; frames]),
+            alignment: Some(vec![SenoneId::new(1); frames]),
             text: None,
         };
         writer.push(row).await.unwrap();
@@ -114,7 +116,7 @@ async fn a_label_set_and_a_single_shard_are_summed_up() {
     let manifest = features(&folder.path().join("features")).await;
     let row = |frames: usize| LabelRow {
         utterance: format!("u{frames}"),
-        ids: [1, 0].repeat(frames),
+        ids: SenoneId::list([1, 0].repeat(frames)),
         log_probs: [-1, -900].repeat(frames),
         residual: vec![0; frames],
     };

@@ -4,7 +4,6 @@ use super::alignments::{Alignments, Found};
 use super::bad::BadFiles;
 use super::clips::{ClipReader, Trouble};
 use super::interrupt::go_on;
-use super::inventory::{Inventory, Match};
 use super::ordered::ordered;
 use super::progress::{audio_bar, milliseconds};
 use super::random::Random;
@@ -20,6 +19,7 @@ use stentor_audio::{
     frame_labels, stacked_frames,
 };
 use stentor_experiment::Features;
+use stentor_inventory::{Inventory, Match, SenoneId};
 use stentor_runtime::Shutdown;
 use stentor_shards::{FeatureRow, FeatureWriter, f16};
 use tokio::runtime::Runtime;
@@ -106,7 +106,7 @@ pub(super) fn make(
         rows: BTreeMap::new(),
         cut_segments: Named::default(),
         sound: Sound::default(),
-        annotated_frames: vec![0; recipe.inventory.senones().len()],
+        annotated_frames: vec![0; recipe.inventory.len()],
     };
     let limit = if jobs.iter().any(|job| job.utterances.len() > 1) { SHUFFLE_FRAMES } else { 0 };
     let buffer = |set: Set| (set, ShuffleBuffer::new(limit, Random::new(work.seed, 16 + set as u64)));
@@ -155,7 +155,7 @@ pub(super) fn make(
                 Ok((Row { row, nearest, phones }, moments)) => {
                     if set == Set::Annotated {
                         for &id in row.alignment.iter().flatten() {
-                            gathered.annotated_frames[usize::from(id)] += 1;
+                            gathered.annotated_frames[id.index()] += 1;
                         }
                     }
                     gathered.nearest_states += nearest;
@@ -278,7 +278,7 @@ fn label(
     spans: &[StateSpan],
     frames: usize,
     recipe: &Recipe<'_>,
-) -> Result<(Vec<u16>, u64), (Reason, String)> {
+) -> Result<(Vec<SenoneId>, u64), (Reason, String)> {
     let clock = FrameClock::new(recipe.settings);
     let places = frame_labels(spans, frames, clock, recipe.shift)
         .map_err(|e: Error| (Reason::Misaligned, e.to_string()))?;
@@ -286,15 +286,12 @@ fn label(
     for place in places {
         let span = &spans[place];
         ids.push(match recipe.inventory.find(&span.phone, span.state) {
-            Some(Match::Exact(id)) => id,
-            Some(Match::Nearest(id)) => {
+            Ok(Match::Exact(id)) => id,
+            Ok(Match::Nearest(id)) => {
                 nearest += 1;
                 id
             }
-            None => {
-                let detail = format!("no annotated utterance has the phone `{}`", span.phone);
-                return Err((Reason::UnknownPhone, detail));
-            }
+            Err(unknown) => return Err((Reason::UnknownPhone, unknown.to_string())),
         });
     }
     Ok((ids, nearest))

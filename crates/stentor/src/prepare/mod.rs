@@ -20,7 +20,6 @@ mod deal;
 mod features;
 mod identical;
 mod interrupt;
-mod inventory;
 mod lock;
 mod memo;
 mod ordered;
@@ -34,6 +33,7 @@ mod shuffle;
 mod sound;
 mod split;
 mod spoken;
+mod states;
 mod summary;
 mod words;
 mod work;
@@ -42,13 +42,12 @@ pub(crate) use settings::Args;
 
 use crate::exit::Meaning;
 use crate::json_file::JsonFile;
-use alignments::{AlignerRun, Alignments, Found};
+use alignments::{AlignerRun, Alignments};
 use anyhow::{Context, anyhow, bail};
 use bad::BadFiles;
 use deal::deal;
 use identical::Identical;
 use interrupt::go_on;
-use inventory::Inventory;
 use lock::Lock;
 use output::{SUMMARY, clear, finished, holds_others, publish};
 use repetitions::Repetitions;
@@ -58,9 +57,9 @@ use split::Set;
 use spoken::{Spoken, spoken};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
-use stentor_audio::{Ctm, DataDirectory, Fbank, FrameClock, Normaliser, frame_labels};
+use stentor_audio::{Ctm, DataDirectory, Fbank, Normaliser};
 use stentor_runtime::{ExitStatus, Shutdown};
-use stentor_shards::{FeatureManifest, FeatureSetOptions, FeatureWriter, Senone};
+use stentor_shards::{FeatureManifest, FeatureSetOptions, FeatureWriter};
 use stentor_store::Store;
 use summary::{LeftOut, Named, Reason, SetSummary, Summary};
 use tokio::runtime::Runtime;
@@ -151,7 +150,7 @@ fn make(
 
     let alignments = align(settings, &work, &mut bad, shutdown)?;
     let unmatched = unmatched(data, &alignments);
-    let inventory = take_inventory(settings, &work, &alignments)?;
+    let inventory = states::take_inventory(settings, &work, &alignments)?;
     let repetitions = Repetitions::learn(&work, &alignments)?;
     watch.lap("align");
 
@@ -173,7 +172,7 @@ fn make(
         let options = FeatureSetOptions {
             row_group_frames: settings.row_group_frames,
             shard_frames: settings.shard_frames,
-            ..FeatureSetOptions::new(settings.features.clone(), inventory.senones().to_vec(), nyquist_hz)
+            ..FeatureSetOptions::new(settings.features.clone(), inventory.clone(), nyquist_hz)
         };
         writers.insert(set, FeatureWriter::new(store.child(set.name()), options)?);
     }
@@ -198,9 +197,8 @@ fn make(
     let seconds_by_rate_hz = scan.seconds_by_rate();
     let corpus_hours = seconds_by_rate_hz.values().sum::<f64>() / 3_600.0;
     let made_hours: f64 = manifests.values().map(|m| hours(m.frames())).sum();
-    let phones_of = |wanted: fn(&Senone) -> bool| -> BTreeSet<&str> {
-        inventory.senones().iter().filter(|s| wanted(s)).map(|s| s.phone.as_str()).collect()
-    };
+    let silent = inventory.senones().iter().filter(|senone| senone.silence);
+    let silence_phones: BTreeSet<&str> = silent.map(|senone| senone.phone.as_str()).collect();
     let unused =
         inventory.senones().iter().zip(&gathered.annotated_frames).filter(|(_, frames)| **frames == 0);
     let summary = Summary {
@@ -222,11 +220,11 @@ fn make(
         sound: gathered.sound,
         dropped_marks: dropped_marks(settings, &work),
         empty_phones: alignments.empty_phones(),
-        silence_phones: phones_of(|s| s.silence).len(),
+        silence_phones: silence_phones.len(),
         unused_senones: unused.map(|(s, _)| s.name.clone()).collect(),
         bad_files: bad.reasons().clone(),
-        senones: inventory.senones().len(),
-        phones: phones_of(|_| true).len(),
+        senones: inventory.len(),
+        phones: inventory.phones().len(),
         nearest_state_frames: gathered.nearest_states,
         dead_dimensions: normaliser.dead,
         audio_hours_per_second: made_hours / watch.seconds["features"].max(1e-9),
@@ -256,35 +254,6 @@ fn align(
             Ok(Alignments::Memo(alignments::align(work, &jobs, &run, &settings.out, bad)?))
         }
     }
-}
-
-/// Every state that labels a frame of the annotated part. One that is too short for any frame would be an output of the
-/// model that never learns.
-fn take_inventory(
-    settings: &Settings,
-    work: &Work<'_>,
-    alignments: &Alignments,
-) -> anyhow::Result<Inventory> {
-    let clock = FrameClock::new(&settings.features);
-    let mut states: BTreeSet<(String, u8)> = BTreeSet::new();
-    let mut example = "";
-    for (utterance, set) in work.data.utterances.iter().zip(work.sets) {
-        if *set != Some(Set::Annotated) {
-            continue;
-        }
-        example = &utterance.id;
-        if let Found::States(spans) = alignments.find(utterance, work.data)? {
-            let end = spans.last().map_or(0, |span| span.end) + settings.shift;
-            let frames = (0..).take_while(|&j| clock.centre(j) < end).count();
-            // One that does not fit is left out later, and said.
-            for place in frame_labels(&spans, frames, clock, settings.shift).unwrap_or_default() {
-                let span = &spans[place];
-                states.insert((span.phone.clone(), span.state));
-            }
-        }
-    }
-    Inventory::new(&states, &settings.silence_phones)
-        .with_context(|| format!("looking up alignments of the annotated utterances, `{example}` for one"))
 }
 
 /// Identifiers that only a table or the CTM file has.

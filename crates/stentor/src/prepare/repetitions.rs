@@ -1,12 +1,11 @@
 //! Where a phone ends and the same one begins again, in alignments that say states and times.
 
 use super::alignments::{Alignments, Found};
-use super::inventory::is_silence;
 use super::split::Set;
 use super::work::Work;
 use std::collections::HashMap;
 use stentor_audio::{CtmKind, StateSpan};
-use stentor_evaluate::{StateOrder, Steps};
+use stentor_inventory::{StateOrder, Steps, is_silence};
 
 /// What tells that a phone is spoken again.
 #[derive(Debug)]

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use stentor_checkpoint::{Manifest, Object, TensorFile, deploy, digest, publish};
 use stentor_experiment::Features;
+use stentor_inventory::Inventory;
 use stentor_shards::{FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, f16};
 use stentor_store::Store;
 
@@ -15,7 +16,7 @@ async fn features(folder: &Path) -> FeatureManifest {
     let options = FeatureSetOptions {
         row_group_frames: 3,
         shard_frames: 6,
-        ..FeatureSetOptions::new(settings, Vec::new(), 5512.5)
+        ..FeatureSetOptions::new(settings, Inventory::default(), 5512.5)
     };
     let mut writer = FeatureWriter::new(open(folder), options).unwrap();
     for number in 0..4 {

@@ -1,6 +1,5 @@
 mod aligner;
 mod corpus;
-mod inventory;
 mod memo;
 mod ordered;
 mod shuffle;

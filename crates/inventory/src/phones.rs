@@ -1,19 +1,8 @@
 //! Which phone and which of its states each output of an acoustic model stands for.
 
-use crate::Error;
+use crate::{Error, Inventory, SenoneId};
 use std::collections::BTreeMap;
 use std::ops::Range;
-
-/// What one output of the model stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SenoneLabel<'a> {
-    /// Name of the phone.
-    pub phone: &'a str,
-    /// Tells the states of a phone apart. It says nothing about their order: of tied states it is a name.
-    pub state: u8,
-    /// Silence, breath or noise: left out of phone sequences and of speech-only rates.
-    pub silence: bool,
-}
 
 /// A phone and its states.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,33 +33,29 @@ pub struct PhoneSet {
 }
 
 impl PhoneSet {
-    /// Sorts senones, given in the order of the model's outputs.
+    /// Sorts the senones of an inventory.
     ///
     /// # Errors
-    /// [`Error::NoSenones`], [`Error::TooManySenones`], [`Error::MixedSilence`].
-    pub fn new<'a>(senones: impl IntoIterator<Item = SenoneLabel<'a>>) -> Result<Self, Error> {
-        let senones: Vec<SenoneLabel<'a>> = senones.into_iter().collect();
-        if senones.is_empty() {
+    /// [`Error::NoSenones`], [`Error::MixedSilence`].
+    pub fn new(inventory: &Inventory) -> Result<Self, Error> {
+        if inventory.is_empty() {
             return Err(Error::NoSenones);
-        }
-        if senones.len() > usize::from(u16::MAX) + 1 {
-            return Err(Error::TooManySenones { found: senones.len() });
         }
         let mut phones: Vec<Phone> = Vec::new();
         let mut index: BTreeMap<&str, usize> = BTreeMap::new();
         let mut members: BTreeMap<(usize, u8), Vec<usize>> = BTreeMap::new();
-        for (id, senone) in senones.iter().enumerate() {
-            let phone = *index.entry(senone.phone).or_insert_with(|| {
-                phones.push(Phone { name: senone.phone.to_owned(), silence: senone.silence, states: 0..0 });
+        for (id, senone) in inventory.senones().iter().enumerate() {
+            let phone = *index.entry(&senone.phone).or_insert_with(|| {
+                phones.push(Phone { name: senone.phone.clone(), silence: senone.silence, states: 0..0 });
                 phones.len() - 1
             });
             if phones[phone].silence != senone.silence {
-                return Err(Error::MixedSilence { phone: senone.phone.to_owned() });
+                return Err(Error::MixedSilence { phone: senone.phone.clone() });
             }
             members.entry((phone, senone.state)).or_default().push(id);
         }
         let mut states = Vec::with_capacity(members.len());
-        let mut state_of_senone = vec![0; senones.len()];
+        let mut state_of_senone = vec![0; inventory.len()];
         for ((phone, _), ids) in &members {
             let state = states.len();
             let range = &mut phones[*phone].states;
@@ -78,7 +63,7 @@ impl PhoneSet {
             for &id in ids {
                 state_of_senone[id] = narrow(state);
             }
-            let senones = u32::try_from(ids.len()).expect("at most 65536 senones were admitted");
+            let senones = u32::try_from(ids.len()).expect("an inventory has at most 65536 senones");
             states.push(State { phone: narrow(*phone), senones });
         }
         Ok(Self { phones, states, state_of_senone })
@@ -92,6 +77,7 @@ impl PhoneSet {
 
     /// States, ordered by phone and then by number.
     #[must_use]
+    #[inline]
     pub fn states(&self) -> &[State] {
         &self.states
     }
@@ -110,8 +96,9 @@ impl PhoneSet {
 
     /// State of a senone, `None` beyond the last one.
     #[must_use]
-    pub fn state_of(&self, senone: u16) -> Option<u16> {
-        self.state_of_senone.get(usize::from(senone)).copied()
+    #[inline]
+    pub fn state_of(&self, senone: SenoneId) -> Option<u16> {
+        self.state_of_senone.get(senone.index()).copied()
     }
 
     /// Whether a phone is silence. Phones beyond the last one are not.
@@ -120,12 +107,12 @@ impl PhoneSet {
         self.phones.get(usize::from(phone)).is_some_and(|p| p.silence)
     }
 
-    /// States of an alignment of senone ids.
+    /// States of an alignment, `[frames]`.
     ///
     /// # Errors
     /// [`Error::UnknownSenone`] with the frame.
-    pub fn states_of(&self, alignment: &[u16]) -> Result<Vec<u16>, Error> {
-        let of = |(frame, &id): (usize, &u16)| {
+    pub fn states_of(&self, alignment: &[SenoneId]) -> Result<Vec<u16>, Error> {
+        let of = |(frame, &id): (usize, &SenoneId)| {
             self.state_of(id).ok_or(Error::UnknownSenone { frame, id, senones: self.senones() })
         };
         alignment.iter().enumerate().map(of).collect()
@@ -138,49 +125,84 @@ impl PhoneSet {
     }
 
     /// Phone of a state of this set.
-    pub(crate) fn phone_of(&self, state: u16) -> u16 {
+    ///
+    /// # Panics
+    /// For a state beyond the last one.
+    #[must_use]
+    #[inline]
+    pub fn phone_of(&self, state: u16) -> u16 {
         self.states[usize::from(state)].phone
     }
 }
 
 /// Counts below 65,536 by construction: there are never more phones or states than senones.
 fn narrow(value: usize) -> u16 {
-    u16::try_from(value).expect("at most 65536 senones were admitted")
+    u16::try_from(value).expect("an inventory has at most 65536 senones")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn senone(phone: &str, state: u8) -> SenoneLabel<'_> {
-        SenoneLabel { phone, state, silence: phone == "SIL" }
+    use crate::Senone;
+    use proptest::prelude::*;
+
+    /// A phone set of these states of phones; senones are named by their places, for several may be tied to a state.
+    fn phone_set(states: &[(&str, u8)]) -> Result<PhoneSet, Error> {
+        let senone = |(place, &(phone, state)): (usize, &(&str, u8))| Senone {
+            name: place.to_string(),
+            ..Senone::of_state(phone.to_owned(), state, &[])
+        };
+        PhoneSet::new(&Inventory::new(states.iter().enumerate().map(senone).collect())?)
     }
 
     #[test]
     fn outputs_in_any_order_are_sorted_into_phones_and_states() {
-        let set = PhoneSet::new([senone("B", 1), senone("A", 0), senone("B", 0), senone("B", 1)]).unwrap();
+        let set = phone_set(&[("B", 1), ("A", 0), ("B", 0), ("B", 1)]).unwrap();
         let names: Vec<&str> = set.phones().iter().map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["B", "A"]);
         assert_eq!((set.phones()[0].states.clone(), set.phones()[1].states.clone()), (0..2, 2..3));
-        assert_eq!([0, 1, 2, 3].map(|id| set.state_of(id).unwrap()), [1, 2, 0, 1]);
+        assert_eq!([0, 1, 2, 3].map(|id| set.state_of(SenoneId::new(id)).unwrap()), [1, 2, 0, 1]);
         assert_eq!(
             set.states().iter().map(|s| s.senones).collect::<Vec<_>>(),
             [1, 2, 1],
             "two are tied to B's end"
         );
-        assert_eq!(set.state_of(4), None);
+        assert_eq!(set.state_of(SenoneId::new(4)), None);
     }
 
     #[test]
     fn an_alignment_with_an_unknown_senone_names_the_frame() {
-        let set = PhoneSet::new([senone("A", 0)]).unwrap();
-        assert_eq!(set.states_of(&[0, 7]), Err(Error::UnknownSenone { frame: 1, id: 7, senones: 1 }));
+        let set = phone_set(&[("A", 0)]).unwrap();
+        let id = SenoneId::new(7);
+        let error = set.states_of(&[SenoneId::new(0), id]).unwrap_err();
+        assert_eq!(error, Error::UnknownSenone { frame: 1, id, senones: 1 });
+        assert!(error.to_string().starts_with("frame 1: senone 7 is unknown"), "{error}");
     }
 
     #[test]
     fn a_phone_is_silence_or_speech_but_not_both() {
-        let loud = SenoneLabel { phone: "SIL", state: 1, silence: false };
-        assert_eq!(PhoneSet::new([senone("SIL", 0), loud]), Err(Error::MixedSilence { phone: "SIL".into() }));
-        assert_eq!(PhoneSet::new([]), Err(Error::NoSenones));
+        let quiet = Senone::of_state("SIL".to_owned(), 0, &[]);
+        let loud = Senone { silence: false, ..Senone::of_state("SIL".to_owned(), 1, &[]) };
+        let mixed = Inventory::new(vec![quiet, loud]).unwrap();
+        assert_eq!(PhoneSet::new(&mixed), Err(Error::MixedSilence { phone: "SIL".into() }));
+        assert_eq!(phone_set(&[]), Err(Error::NoSenones));
+    }
+
+    proptest! {
+        #[test]
+        fn every_senone_has_the_phone_of_its_state(states in prop::collection::vec((0usize..4, 0u8..4), 1..30)) {
+            let states: Vec<(&str, u8)> =
+                states.into_iter().map(|(phone, state)| (["SIL", "A", "B", "C"][phone], state)).collect();
+            let set = phone_set(&states).unwrap();
+            prop_assert_eq!(set.senones(), states.len());
+            for (number, (phone, _)) in (0u16..).zip(&states) {
+                let state = set.state_of(SenoneId::new(number)).unwrap();
+                prop_assert_eq!(&set.phones()[usize::from(set.phone_of(state))].name, phone);
+                prop_assert!(set.phones()[usize::from(set.phone_of(state))].states.contains(&usize::from(state)));
+            }
+            let tied: u32 = set.states().iter().map(|state| state.senones).sum();
+            prop_assert_eq!(tied as usize, states.len());
+        }
     }
 }

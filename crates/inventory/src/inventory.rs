@@ -1,0 +1,135 @@
+//! The senones of a model in the order of its outputs, as manifests hold them.
+
+use crate::{Error, Senone, SenoneId};
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::{BTreeMap, HashMap};
+
+/// Most senones that 16-bit ids can tell apart.
+pub const MAX_SENONES: usize = 1 << 16;
+
+/// How a state was found in the inventory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// It is there.
+    Exact(SenoneId),
+    /// It is not; this is the nearest state of the same phone, the earlier one of two.
+    Nearest(SenoneId),
+}
+
+/// The senones of a model or a set in order; an id is a place in it. Names are unique. Without a senone it is that of data
+/// that nobody aligned.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "Vec<Senone>")]
+pub struct Inventory {
+    senones: Vec<Senone>,
+    /// Senones of each phone, by state.
+    phones: BTreeMap<String, Vec<SenoneId>>,
+}
+
+impl Inventory {
+    /// The inventory of these senones in this order.
+    ///
+    /// # Errors
+    /// [`Error::TooManySenones`], [`Error::RepeatedName`].
+    pub fn new(senones: Vec<Senone>) -> Result<Self, Error> {
+        if senones.len() > MAX_SENONES {
+            return Err(Error::TooManySenones { found: senones.len() });
+        }
+        let mut names = HashMap::with_capacity(senones.len());
+        let mut phones: BTreeMap<String, Vec<SenoneId>> = BTreeMap::new();
+        for (number, senone) in (0..=u16::MAX).zip(&senones) {
+            let id = SenoneId::new(number);
+            if let Some(first) = names.insert(&senone.name, id) {
+                return Err(Error::RepeatedName { name: senone.name.clone(), first, second: id });
+            }
+            phones.entry(senone.phone.clone()).or_default().push(id);
+        }
+        phones.values_mut().for_each(|ids| ids.sort_by_key(|id| senones[id.index()].state));
+        Ok(Self { senones, phones })
+    }
+
+    /// A senone for each state of a phone, in the order given; [`Senone::of_state`] says what they are called.
+    ///
+    /// # Errors
+    /// As [`Inventory::new`]; a state that is given twice has one name twice.
+    pub fn of_states(
+        states: impl IntoIterator<Item = (String, u8)>,
+        more_silence: &[String],
+    ) -> Result<Self, Error> {
+        let senone = |(phone, state)| Senone::of_state(phone, state, more_silence);
+        Self::new(states.into_iter().map(senone).collect())
+    }
+
+    /// All senones in the order of ids.
+    #[must_use]
+    pub fn senones(&self) -> &[Senone] {
+        &self.senones
+    }
+
+    /// Number of senones.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.senones.len()
+    }
+
+    /// Whether there is no senone.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.senones.is_empty()
+    }
+
+    /// The senone of an id; none beyond the last one.
+    #[must_use]
+    pub fn get(&self, id: SenoneId) -> Option<&Senone> {
+        self.senones.get(id.index())
+    }
+
+    /// The names of all phones, in order.
+    pub fn phones(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.phones.keys().map(String::as_str)
+    }
+
+    /// The senones of a phone by their states; none for a phone that is not there.
+    #[must_use]
+    pub fn of_phone(&self, phone: &str) -> &[SenoneId] {
+        self.phones.get(phone).map_or(&[], Vec::as_slice)
+    }
+
+    /// The senone of a state, or of the nearest one of the same phone.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPhone`] for a phone that training never saw.
+    pub fn find(&self, phone: &str, state: u8) -> Result<Match, Error> {
+        let state_of = |id: &SenoneId| self.senones[id.index()].state;
+        let nearest = self.of_phone(phone).iter().min_by_key(|id| state_of(id).abs_diff(state));
+        let &id = nearest.ok_or_else(|| Error::UnknownPhone { phone: phone.to_owned() })?;
+        Ok(if state_of(&id) == state { Match::Exact(id) } else { Match::Nearest(id) })
+    }
+
+    /// blake3 over its JSON form, hexadecimal: equal for inventories whose ids mean the same.
+    ///
+    /// # Panics
+    /// Never: strings, numbers and booleans always serialise.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let json = serde_json::to_vec(self).expect("strings, numbers and booleans always serialise");
+        blake3::hash(&json).to_hex().to_string()
+    }
+}
+
+impl Serialize for Inventory {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.senones.serialize(to)
+    }
+}
+
+impl TryFrom<Vec<Senone>> for Inventory {
+    type Error = Error;
+
+    fn try_from(senones: Vec<Senone>) -> Result<Self, Error> {
+        Self::new(senones)
+    }
+}
+
+#[cfg(test)]
+mod tests;
