@@ -114,6 +114,18 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_of_an_earlier_version_is_read_as_it_is_and_written_again_to_the_byte() {
+        let text = include_str!("../tests/earlier/manifest.json");
+        let manifest = decode(text.as_bytes(), "here").unwrap();
+        assert_eq!(encode(&manifest).unwrap(), text);
+        let outputs = manifest.senones.unwrap();
+        assert_eq!((outputs.len(), outputs.phones().collect::<Vec<_>>()), (6, vec!["AA", "SIL"]));
+        // Where they are not known, the field is there and null.
+        let unknown = encode(&self::manifest()).unwrap();
+        assert!(std::str::from_utf8(&unknown).unwrap().contains("\"senones\": null"));
+    }
+
+    #[test]
     fn a_manifest_cut_off_anywhere_is_refused() {
         let bytes = encode(&manifest()).unwrap();
         // Without its last line feed it is still complete.
