@@ -1,6 +1,3 @@
-use crate::core::{
-    Arrival, BadRowGroup, Core, Fence, Input, Invariant, Millis, Outcome, Refusal, Report, Session, Slot,
-};
 use crate::gauges::Gauges;
 use crate::holders::{Holders, Process};
 use crate::limits::MOST_MEMBERS;
@@ -9,6 +6,9 @@ use crate::publish::Publisher;
 use crate::run::Progress;
 use crate::scalars::Scalars;
 use crate::spans::RoundSpans;
+use crate::state_machine::{
+    Arrival, BadRowGroup, Core, Fence, Input, Invariant, Millis, Outcome, Refusal, Report, Session, Slot,
+};
 use crate::summary::Tally;
 use crate::watch::Watch;
 use crate::wire;

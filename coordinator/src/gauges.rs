@@ -1,4 +1,4 @@
-use crate::core::{Assignment, Departure, Fence, Millis, Refusal, Slot};
+use crate::state_machine::{Assignment, Departure, Fence, Millis, Refusal, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use stentor_experiment::Source;
@@ -7,7 +7,7 @@ use stentor_runtime::metrics::{self, CheckpointEnd, MemberState};
 /// Figures of a cluster that only `/metrics` wants: who is there, who came late, what is leased.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
-    roll: BTreeMap<Slot, String>,
+    roster: BTreeMap<Slot, String>,
     lost: BTreeSet<String>,
     /// The newest round that somebody was assigned to: lineage and number.
     open: (u64, u64),
@@ -61,21 +61,21 @@ impl Gauges {
         let came: Vec<_> = contributors.iter().filter_map(|s| Some((*s, *self.arrivals.get(s)?))).collect();
         let first = came.iter().map(|(_, at)| *at).min().unwrap_or_default();
         for (slot, at) in came {
-            let member = self.roll.get(&slot).map_or("", String::as_str);
+            let member = self.roster.get(&slot).map_or("", String::as_str);
             metrics::arrival_lag(Duration::from_millis(at - first), slot, member);
         }
         self.arrivals.clear();
         self.leased.clear();
     }
 
-    pub(crate) fn members(&mut self, roll: &BTreeMap<Slot, String>) {
-        self.roll.clone_from(roll);
-        self.lost.retain(|identity| !roll.values().any(|member| member == identity));
+    pub(crate) fn members(&mut self, roster: &BTreeMap<Slot, String>) {
+        self.roster.clone_from(roster);
+        self.lost.retain(|identity| !roster.values().any(|member| member == identity));
     }
 
     pub(crate) fn dismissed(&mut self, slot: Slot, departure: Departure) {
         self.leased.remove(&slot);
-        let Some(identity) = self.roll.remove(&slot) else { return };
+        let Some(identity) = self.roster.remove(&slot) else { return };
         if departure == Departure::Lost {
             metrics::members_lost(1);
             self.lost.insert(identity);
@@ -84,10 +84,10 @@ impl Gauges {
 
     /// Records what has changed. `joining` wait for admission, `waiting` for a round's end, `queued` in front of the engine.
     pub(crate) fn show(&mut self, joining: usize, waiting: impl Iterator<Item = Slot>, queued: usize) {
-        let contributed = waiting.filter(|slot| self.roll.contains_key(slot)).count();
+        let contributed = waiting.filter(|slot| self.roster.contains_key(slot)).count();
         let count = |state| match state {
             MemberState::Joining => joining,
-            MemberState::Computing => self.roll.len() - contributed,
+            MemberState::Computing => self.roster.len() - contributed,
             MemberState::Contributed => contributed,
             MemberState::Lost => self.lost.len(),
         };
@@ -112,7 +112,7 @@ impl Gauges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::{Company, Encoding};
+    use crate::state_machine::{Encoding, SumGroup};
     use stentor_experiment::Strategy;
     use stentor_plan::Lease;
 
@@ -128,7 +128,7 @@ mod tests {
             total_frames: 100,
             encoding: Encoding::Dense { density: 1.0 },
             strategy: Strategy::Dense,
-            company: Company::default(),
+            sum_group: SumGroup::default(),
             digest: false,
         }
     }

@@ -1,4 +1,4 @@
-use crate::core::Session;
+use crate::state_machine::Session;
 use std::collections::HashMap;
 
 /// A process, by the name of its machine and its number there.

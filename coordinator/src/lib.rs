@@ -1,6 +1,6 @@
 //! The coordinator: membership, work ledger, rounds, reduction. It links no libtorch and reads no audio.
 //!
-//! [`core`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the core and carries out what it
+//! [`state_machine`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the state machine and carries out what it
 //! says, `publish`, `scalars` and the event log of `stentor-runlog` write to the object store. `reducer` is the data plane: it
 //! sums and decides nothing. `access` decides who may call what, `page` shows the run to people. [`serve`] starts all of it on a
 //! listener that is passed in, [`serve_over`] on connections from elsewhere; [`serve_reducer`] starts a reducer alone.
@@ -8,7 +8,6 @@
 mod access;
 mod block;
 mod claim;
-pub mod core;
 mod engine;
 mod error;
 mod gate;
@@ -27,6 +26,7 @@ mod service;
 pub mod simulation;
 mod spans;
 mod start;
+pub mod state_machine;
 mod summary;
 mod watch;
 mod wire;

@@ -24,8 +24,8 @@ pub(crate) fn name(field: &str, name: &str) -> Result<(), Status> {
     at_most(field, "bytes", MOST_NAME_BYTES, name.len())
 }
 
-pub(crate) fn company(company: &v1::Company) -> Result<(), Status> {
-    at_most("company", "slots", MOST_MEMBERS, company.slots.len())
+pub(crate) fn sum_group(sum_group: &v1::SumGroup) -> Result<(), Status> {
+    at_most("sum_group", "slots", MOST_MEMBERS, sum_group.slots.len())
 }
 
 pub(crate) fn report(report: &v1::BoundaryReport) -> Result<(), Status> {
@@ -54,11 +54,11 @@ mod tests {
             written: vec![v1::WrittenObject::default(); MOST_OBJECTS + 1],
             ..v1::BoundaryReport::default()
         };
-        let crowd = v1::Company { slots: vec![0; MOST_MEMBERS + 1], ..v1::Company::default() };
+        let crowd = v1::SumGroup { slots: vec![0; MOST_MEMBERS + 1], ..v1::SumGroup::default() };
         for (verdict, expected) in [
             (report(&one), "expected at most 256 bytes in `written`, found 257"),
             (report(&many), "expected at most 4096 objects in `written`, found 4097"),
-            (company(&crowd), "expected at most 4096 slots in `company`, found 4097"),
+            (sum_group(&crowd), "expected at most 4096 slots in `sum_group`, found 4097"),
         ] {
             assert_eq!(verdict.unwrap_err().message(), expected);
         }

@@ -1,8 +1,8 @@
-use crate::core::{Action, Closing, Departure, Event, Next, Outcome};
 use crate::engine::Engine;
 use crate::page::Note;
 use crate::run::Progress;
 use crate::scalars::Scalars;
+use crate::state_machine::{Action, Closing, Departure, Event, Next, Outcome};
 use crate::wire;
 use std::time::SystemTime;
 use stentor_proto::v1::{self, round_reply::Reply};
@@ -40,10 +40,10 @@ impl Engine {
                 stentor_runtime::metrics::refused_contributions(1, refusal.word());
                 self.answer(slot, Err(Status::failed_precondition(reason)));
             }
-            Action::Again { slot, fence, company } => {
+            Action::Again { slot, fence, sum_group } => {
                 let again = v1::Again {
                     fence: Some(wire::fence(&self.run_id, fence)),
-                    company: Some(wire::company(company)),
+                    sum_group: Some(wire::sum_group(sum_group)),
                 };
                 self.answer(slot, Ok(Reply::Again(again)));
             }

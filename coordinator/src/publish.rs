@@ -1,6 +1,6 @@
-use crate::core::Publication;
 use crate::engine::Command;
 use crate::scalars::Cut;
+use crate::state_machine::Publication;
 use crate::summary::Tally;
 use std::convert::Infallible;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! A run's beginning and end at its output: what an earlier process left there, and what the last one leaves.
 
 use crate::Error;
-use crate::core::{Outcome, Saved};
+use crate::state_machine::{Outcome, Saved};
 use crate::summary::{Summary, Tally};
 use serde_json::Value;
 use std::collections::BTreeSet;

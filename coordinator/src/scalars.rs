@@ -1,6 +1,6 @@
 //! The run's figures for TensorBoard, beside the event log and from the same events.
 
-use crate::core::{Encoding, Event, Millis, OfSource};
+use crate::state_machine::{Encoding, Event, Millis, OfSource};
 use bytes::Bytes;
 use std::time::{SystemTime, UNIX_EPOCH};
 use stentor_experiment::{Schedule, Source};

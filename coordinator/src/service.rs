@@ -1,5 +1,5 @@
-use crate::core::{Refusal, Session};
 use crate::engine::{Command, Contribution, Joining};
+use crate::state_machine::{Refusal, Session};
 use crate::{limits, wire};
 use std::pin::Pin;
 use std::sync::Arc;

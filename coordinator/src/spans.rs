@@ -1,6 +1,6 @@
 //! Rounds as traces: the coordinator tells of a round as a whole, and of what it waited for.
 
-use crate::core::{Event, Fence};
+use crate::state_machine::{Event, Fence};
 use std::time::SystemTime;
 use stentor_runtime::traces::{Attribute, RoundTrace};
 

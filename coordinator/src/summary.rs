@@ -1,4 +1,4 @@
-use crate::core::{Encoding, Event, OfSource, View};
+use crate::state_machine::{Encoding, Event, OfSource, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-use crate::core::{Core, Millis, Reason, Wait};
+use crate::state_machine::{Core, Millis, Reason, Wait};
 use std::collections::BTreeMap;
 use stentor_runtime::metrics;
 

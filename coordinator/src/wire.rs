@@ -1,7 +1,7 @@
 //! The core's types on the wire.
 
-use crate::core::{
-    Arrival, Assignment, BadRowGroup, Boundary, Company, DevScore, Fence, Learned, Report, View, Written,
+use crate::state_machine::{
+    Arrival, Assignment, BadRowGroup, Boundary, DevScore, Fence, Learned, Report, SumGroup, View, Written,
 };
 use std::collections::BTreeMap;
 use stentor_dataset::{Dataset, Place};
@@ -38,13 +38,13 @@ pub(crate) fn assignment(run_id: &str, assignment: Assignment) -> v1::Assignment
         total_frames: assignment.total_frames,
         encoding: Some(assignment.encoding.into()),
         strategy: v1::Strategy::from(assignment.strategy).into(),
-        company: Some(company(assignment.company)),
+        sum_group: Some(sum_group(assignment.sum_group)),
         digest: assignment.digest,
     }
 }
 
-pub(crate) fn company(company: Company) -> v1::Company {
-    v1::Company { slots: company.slots, group: company.group, speaks: company.speaks }
+pub(crate) fn sum_group(sum_group: SumGroup) -> v1::SumGroup {
+    v1::SumGroup { slots: sum_group.slots, group: sum_group.group, speaks: sum_group.speaks }
 }
 
 pub(crate) fn boundary(boundary: Boundary) -> v1::Boundary {

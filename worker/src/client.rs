@@ -1,4 +1,4 @@
-use crate::{Error, Lines};
+use crate::{Connector, Error};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stentor_proto::v1;
@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 pub(crate) struct Client {
     grpc: CoordinatorClient<Channel>,
     url: String,
-    lines: Lines,
+    connector: Connector,
 }
 
 /// What the member is doing, in words; heartbeats carry the newest text.
@@ -68,9 +68,9 @@ impl Drop for Contributing {
 
 impl Client {
     /// A connection that is opened when it is first used.
-    pub(crate) fn new(url: &str, lines: Lines) -> Result<Self, Error> {
-        let grpc = CoordinatorClient::new(lines.to(url)?).max_decoding_message_size(2 << 20);
-        Ok(Self { grpc, url: url.to_owned(), lines })
+    pub(crate) fn new(url: &str, connector: Connector) -> Result<Self, Error> {
+        let grpc = CoordinatorClient::new(connector.to(url)?).max_decoding_message_size(2 << 20);
+        Ok(Self { grpc, url: url.to_owned(), connector })
     }
 
     /// The coordinator's URL.
@@ -79,8 +79,8 @@ impl Client {
     }
 
     /// The connector for coordinator and reducers.
-    pub(crate) fn lines(&self) -> &Lines {
-        &self.lines
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     /// Asks for membership until it is granted, refused, or `patience` is over.

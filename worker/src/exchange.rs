@@ -80,7 +80,7 @@ impl Exchange {
             fence: required(assignment.fence.clone(), "fence")?,
             slot: assignment.slot,
             frames: 0,
-            company: required(assignment.company.clone(), "company")?,
+            sum_group: required(assignment.sum_group.clone(), "sum_group")?,
             encoding: required(assignment.encoding, "encoding")?,
             sections: coded.sections.max(1),
             lineage_start: self.lineage_start.clone(),
@@ -89,7 +89,7 @@ impl Exchange {
         let silence = vec![bytes::Bytes::new(); self.reducers.ranges().count()];
         loop {
             // If several members hold the same values, one of them sends these; if it is gone, another one does.
-            let speaks = staging.company.speaks && !coded.payloads.is_empty();
+            let speaks = staging.sum_group.speaks && !coded.payloads.is_empty();
             staging.frames = if speaks { header.frames } else { 0 };
             let header = v1::ContributionHeader {
                 fence: Some(staging.fence.clone()),
@@ -112,7 +112,7 @@ impl Exchange {
                 Attempt::Again(again) => {
                     tracing::info!(round = staging.fence.round, "members have changed: staging once more");
                     staging.fence = required(again.fence, "fence")?;
-                    staging.company = required(again.company, "company")?;
+                    staging.sum_group = required(again.sum_group, "sum_group")?;
                 }
             }
         }
@@ -129,7 +129,7 @@ impl Exchange {
         let started = Instant::now();
         let mut contributing = self.client.contribute(header);
         let mut stage = pin!(self.reducers.stage(staging, payloads));
-        let mut fetch = pin!(self.reducers.fetch(&staging.fence, staging.company.group));
+        let mut fetch = pin!(self.reducers.fetch(&staging.fence, staging.sum_group.group));
         let (mut send, mut header, mut sums) = (None, None, None);
         let mut wait = Duration::ZERO;
         // If a fetch changes the reducer's state, it must not happen before the round's end.

@@ -5,7 +5,7 @@ use crate::client::{Client, Doing};
 use crate::exchange::{Exchange, Update};
 use crate::reducers::Reducers;
 use crate::replica::Replica;
-use crate::{Error, Lines};
+use crate::{Connector, Error};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stentor_acoustic::{Device, ModelShape};
@@ -59,7 +59,7 @@ pub async fn measure(
     mut tell: impl FnMut(Round),
 ) -> Result<(), Error> {
     stentor_acoustic::set_threads(1)?;
-    let mut client = Client::new(url, Lines::default())?;
+    let mut client = Client::new(url, Connector::default())?;
     let reply = client.join(identity, Duration::from_secs(120)).await?;
     let experiment = Arc::new(Experiment::parse(&reply.experiment_toml)?);
     let dataset = Dataset::open(&experiment).await?;
@@ -75,7 +75,7 @@ pub async fn measure(
     };
     let _dismissed = client.attend(first, Duration::from_secs(1), Doing::default()).await?;
     let mut replica = Replica::new(model, &experiment, stentor_proto::strategy(assignment.strategy)?);
-    let reducers = Reducers::new(url, &experiment.exchange.reducers, client.lines(), replica.len())?;
+    let reducers = Reducers::new(url, &experiment.exchange.reducers, client.connector(), replica.len())?;
     let ranges: Vec<_> = reducers.ranges().collect();
     let mut exchange = Exchange::new(client, reducers, &experiment, &reply.checkpoint);
     let rate = Rate { base: experiment.schedule.learning_rate, multiplier: 1.0 };

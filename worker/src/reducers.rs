@@ -1,5 +1,5 @@
 use crate::client::session_over;
-use crate::{Error, Lines};
+use crate::{Connector, Error};
 use bytes::Bytes;
 use futures::future::try_join_all;
 use std::ops::Range;
@@ -40,7 +40,7 @@ pub(crate) struct Staging {
     pub(crate) fence: v1::Fence,
     pub(crate) slot: u32,
     pub(crate) frames: u64,
-    pub(crate) company: v1::Company,
+    pub(crate) sum_group: v1::SumGroup,
     pub(crate) encoding: v1::Encoding,
     pub(crate) sections: u32,
     pub(crate) lineage_start: String,
@@ -63,7 +63,7 @@ impl Reducers {
     pub(crate) fn new(
         coordinator: &str,
         urls: &[String],
-        lines: &Lines,
+        connector: &Connector,
         values: usize,
     ) -> Result<Self, Error> {
         let own = [coordinator.to_owned()];
@@ -71,7 +71,7 @@ impl Reducers {
         let ranges = stentor_exchange::ranges(values, urls.len()).into_iter().zip(urls);
         let ranges = ranges
             .map(|(range, url)| {
-                let client = ReducerClient::new(lines.to(url)?).max_decoding_message_size(2 << 20);
+                let client = ReducerClient::new(connector.to(url)?).max_decoding_message_size(2 << 20);
                 Ok((range, client))
             })
             .collect::<Result<_, Error>>()?;
@@ -90,7 +90,7 @@ impl Reducers {
                 fence: Some(staging.fence.clone()),
                 slot: staging.slot,
                 frames: staging.frames,
-                company: Some(staging.company.clone()),
+                sum_group: Some(staging.sum_group.clone()),
                 encoding: Some(staging.encoding),
                 sections: staging.sections,
                 payload_bytes: payload.len() as u64,

@@ -1,7 +1,7 @@
 use crate::client::{Client, Doing};
 use crate::end::End;
 use crate::session::Session;
-use crate::{Error, Lines, Options};
+use crate::{Connector, Error, Options};
 use std::time::Duration;
 use stentor_acoustic::Device;
 use stentor_proto::v1;
@@ -28,21 +28,21 @@ pub(crate) struct Own<'a> {
 /// Any [`Error`] that joining again does not solve.
 pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
     let tls = options.tls.as_deref().map(|folder| Tls::for_client(folder, Role::Worker)).transpose()?;
-    run_over(&Lines::of(tls), options, shutdown).await
+    run_over(&Connector::of(tls), options, shutdown).await
 }
 
-/// Like [`run`], with connections opened by `lines`, for example to a simulated network.
+/// Like [`run`], with connections opened by `connector`, for example to a simulated network.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_over(lines: &Lines, options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
+pub async fn run_over(connector: &Connector, options: &Options, shutdown: &Shutdown) -> Result<(), Error> {
     let threads = threads(options.threads);
     let chosen = stentor_acoustic::choose_device(&options.device)?;
     stentor_acoustic::set_threads(threads)?;
     tracing::info!(device = ?chosen.device, why = chosen.why, threads, identity = options.identity, "ready");
     let cache = options.cache();
     let own = Own { identity: &options.identity, device: chosen.device, cache: cache.as_ref() };
-    let mut client = Client::new(&options.coordinator, lines.clone())?;
+    let mut client = Client::new(&options.coordinator, connector.clone())?;
     let patience = Duration::from_secs_f64(options.patience_s.clamp(0.0, 1e6));
     loop {
         let doing = Doing::default();

@@ -116,7 +116,7 @@ impl<'a> Session<'a> {
             tracing::info!(checkpoint = reply.checkpoint, "loaded");
         }
         let reducers =
-            Reducers::new(client.url(), &experiment.exchange.reducers, client.lines(), replica.len())?;
+            Reducers::new(client.url(), &experiment.exchange.reducers, client.connector(), replica.len())?;
         let exchange = Exchange::new(client.clone(), reducers, &experiment, &reply.checkpoint);
         let feed = Feed::new(Arc::clone(&dataset), Arc::clone(&experiment));
         let two_sources = dataset.part(Source::MachineLabeled).is_some();

@@ -1,7 +1,7 @@
 //! How late the members' contributions come.
 
 use super::note::Arrived;
-use crate::core::Millis;
+use crate::state_machine::Millis;
 use std::collections::BTreeMap;
 
 /// When the members' contributions came, relative to the first of the round.

@@ -5,7 +5,7 @@ use super::curves::Curve;
 use super::lists::{Checkpoint, Happening, LISTED, Quarantined, SetAside, Standing};
 use super::note::{Note, Setting, Wires};
 use super::pace::Pace;
-use crate::core::{Encoding, Event, Millis, OfSource, View};
+use crate::state_machine::{Encoding, Event, Millis, OfSource, View};
 use std::collections::{BTreeMap, VecDeque};
 use stentor_experiment::Source;
 

@@ -3,7 +3,7 @@
 use super::arrivals::Lag;
 use super::board::Board;
 use super::curves::short;
-use crate::core::{Deltas, Encoding};
+use crate::state_machine::{Deltas, Encoding};
 use serde::Serialize;
 use stentor_exchange::strategy::Decision;
 

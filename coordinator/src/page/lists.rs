@@ -1,6 +1,6 @@
 //! What is listed on the page, each list with a bound.
 
-use crate::core::Millis;
+use crate::state_machine::Millis;
 use std::collections::BTreeSet;
 use stentor_experiment::Source;
 

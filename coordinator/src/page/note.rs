@@ -1,6 +1,6 @@
 //! What the engine tells the page.
 
-use crate::core::{Arrival, Event, Millis, View};
+use crate::state_machine::{Arrival, Event, Millis, View};
 use stentor_experiment::Experiment;
 
 /// What is fixed for the whole run.

@@ -1,6 +1,6 @@
 //! How fast the newest rounds went.
 
-use crate::core::{Event, Millis};
+use crate::state_machine::{Event, Millis};
 use std::collections::VecDeque;
 
 /// Rounds that are looked at.

@@ -7,7 +7,7 @@ use super::forecast::Costs;
 use super::lists::{SetAside, Standing};
 use super::waiting::Waiting;
 use super::words;
-use crate::core::{Fence, MemberView, Millis, Owes, View};
+use crate::state_machine::{Fence, MemberView, Millis, Owes, View};
 use serde::Serialize;
 use stentor_exchange::strategy::decision;
 use stentor_experiment::{Source, Strategy};

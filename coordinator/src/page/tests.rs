@@ -3,7 +3,7 @@
 use super::board::Board;
 use super::note::{Arrived, Note, Setting, Wires};
 use super::snapshot::Snapshot;
-use crate::core::{Encoding, Event, Fence, MemberView, Millis, OfSource, Owes, Stage, View};
+use crate::state_machine::{Encoding, Event, Fence, MemberView, Millis, OfSource, Owes, Stage, View};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stentor_experiment::{Experiment, Source, Strategy};

@@ -2,7 +2,7 @@
 
 use super::board::Board;
 use super::words;
-use crate::core::{MemberView, Millis, Owes, Stage, View};
+use crate::state_machine::{MemberView, Millis, Owes, Stage, View};
 use serde::Serialize;
 use stentor_experiment::Membership;
 

@@ -14,7 +14,7 @@ mod tests;
 
 pub(crate) use service::ReducerService;
 
-use crate::core::{Fence, Slot};
+use crate::state_machine::{Fence, Slot};
 use bytes::Bytes;
 use state::Kept;
 use std::collections::HashMap;
@@ -113,17 +113,17 @@ impl RangeReducer {
             kept.holds()
         };
         let refuse = |reason: String| Refusal::Payload { slot: header.slot, reason };
-        let company = header.company.as_ref().ok_or_else(|| refuse("expected a company".into()))?;
+        let sum_group = header.sum_group.as_ref().ok_or_else(|| refuse("expected a sum group".into()))?;
         let mut sums = self.lock();
         sums.advance(fence)?;
-        let sum = match sums.open.get_mut(&company.group) {
+        let sum = match sums.open.get_mut(&sum_group.group) {
             Some(sum) => sum,
             None => {
-                let sum = Sum::new(fence, header, company, self.values(), self.weights, holds);
-                sums.open.entry(company.group).or_insert(sum.map_err(refuse)?)
+                let sum = Sum::new(fence, header, sum_group, self.values(), self.weights, holds);
+                sums.open.entry(sum_group.group).or_insert(sum.map_err(refuse)?)
             }
         };
-        sum.check(header, company).map_err(refuse)?;
+        sum.check(header, sum_group).map_err(refuse)?;
         sum.begin(header.slot, header.frames).map_err(refuse)?;
         drop(sums);
         self.wake();

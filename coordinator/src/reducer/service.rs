@@ -1,6 +1,6 @@
 use super::{Place, RangeReducer, Ready, Refusal};
-use crate::core::Fence;
 use crate::limits;
+use crate::state_machine::Fence;
 use std::pin::Pin;
 use std::sync::Arc;
 use stentor_exchange::Digest;
@@ -68,8 +68,8 @@ impl v1::reducer_server::Reducer for ReducerService {
             return Err(Status::out_of_range(words));
         }
         let fence = self.fence(header.fence.clone())?;
-        header.company.as_ref().map_or(Ok(()), limits::company)?;
-        let group = header.company.as_ref().map_or(0, |c| c.group);
+        header.sum_group.as_ref().map_or(Ok(()), limits::sum_group)?;
+        let group = header.sum_group.as_ref().map_or(0, |c| c.group);
         let place = Place { fence, group, slot: header.slot };
         self.reducer.expect(&header, fence).await?;
         let (mut offset, mut digest) = (0usize, Digest::default());

@@ -1,6 +1,6 @@
 use super::Ready;
 use super::state::Kept;
-use crate::core::{Fence, Slot};
+use crate::state_machine::{Fence, Slot};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use stentor_exchange::{Digest, Encoding, Precision, StreamingMean, Summation, Tau};
@@ -10,11 +10,11 @@ use stentor_proto::v1;
 /// Values of a mean that go out together.
 const PART: usize = stentor_proto::PART_BYTES / 4;
 
-/// The sum of a round over one company of members, in the making.
+/// The sum of a round over one sum group, in the making.
 #[derive(Debug)]
 pub(super) struct Sum {
     pub(super) fence: Fence,
-    company: v1::Company,
+    sum_group: v1::SumGroup,
     encoding: Encoding,
     sections: u32,
     values: usize,
@@ -66,7 +66,7 @@ impl Sum {
     pub(super) fn new(
         fence: Fence,
         header: &v1::StageHeader,
-        company: &v1::Company,
+        sum_group: &v1::SumGroup,
         values: usize,
         weights: BmufWeights,
         holds: bool,
@@ -78,17 +78,17 @@ impl Sum {
         let form = match encoding.summation(weights).map_err(words)? {
             Summation::Signs { tau } => Form::Signs { tau, messages: BTreeMap::new() },
             Summation::Mean { weights, precision } => {
-                let mean = Box::new(StreamingMean::new(values, &company.slots).map_err(words)?);
+                let mean = Box::new(StreamingMean::new(values, &sum_group.slots).map_err(words)?);
                 Form::Mean { mean, weights, precision, held: holds && encoding.is_whole() }
             }
         };
         let (parts, digest) = (Vec::new(), Digest::default());
-        Ok(Self { fence, company: company.clone(), encoding, sections, values, form, parts, digest })
+        Ok(Self { fence, sum_group: sum_group.clone(), encoding, sections, values, form, parts, digest })
     }
 
     /// All members must describe the same sum.
-    pub(super) fn check(&self, header: &v1::StageHeader, company: &v1::Company) -> Result<(), String> {
-        let same = self.company.slots == company.slots
+    pub(super) fn check(&self, header: &v1::StageHeader, sum_group: &v1::SumGroup) -> Result<(), String> {
+        let same = self.sum_group.slots == sum_group.slots
             && stentor_proto::encoding(header.encoding).as_ref() == Ok(&self.encoding)
             && header.sections.clamp(1, MOST_SECTIONS) == self.sections;
         if same {
@@ -96,15 +96,15 @@ impl Sum {
         } else {
             Err(format!(
                 "expected a contribution to the sum of slots {:?} as {:?}, found one to {:?} as {:?}",
-                self.company.slots, self.encoding, company.slots, header.encoding
+                self.sum_group.slots, self.encoding, sum_group.slots, header.encoding
             ))
         }
     }
 
     /// A member's payload begins; one without frames is empty, and complete.
     pub(super) fn begin(&mut self, slot: Slot, frames: u64) -> Result<(), String> {
-        if !self.company.slots.contains(&slot) {
-            return Err(format!("expected one of slots {:?}", self.company.slots));
+        if !self.sum_group.slots.contains(&slot) {
+            return Err(format!("expected one of slots {:?}", self.sum_group.slots));
         }
         match &mut self.form {
             Form::Mean { mean, weights, .. } => {
@@ -182,7 +182,7 @@ impl Sum {
 
     /// Members of the sum.
     pub(super) fn slots(&self) -> &[Slot] {
-        &self.company.slots
+        &self.sum_group.slots
     }
 
     /// Whether something is final: then every member has begun to contribute.
@@ -204,7 +204,7 @@ impl Sum {
         match &self.form {
             Form::Mean { mean, held, .. } => *held && mean.is_complete(),
             Form::Signs { messages, .. } => {
-                messages.len() == self.company.slots.len() && messages.values().all(|m| m.whole)
+                messages.len() == self.sum_group.slots.len() && messages.values().all(|m| m.whole)
             }
             Form::Finishing | Form::Final => false,
         }

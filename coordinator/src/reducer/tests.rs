@@ -27,7 +27,7 @@ async fn stage(reducer: &RangeReducer, round: u64, slot: u32, payload: &Bytes) {
     let header = v1::StageHeader {
         slot,
         frames: 10,
-        company: Some(v1::Company { slots: vec![slot], group: slot, speaks: true }),
+        sum_group: Some(v1::SumGroup { slots: vec![slot], group: slot, speaks: true }),
         encoding: Some(encoding),
         sections: 1,
         payload_bytes: payload.len() as u64,

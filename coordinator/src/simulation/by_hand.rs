@@ -4,7 +4,7 @@ use super::Process;
 use super::network::Copy;
 use super::store::Object;
 use super::world::World;
-use crate::core::{Core, Input, Session, Violation};
+use crate::state_machine::{Core, Input, Session, Violation};
 use stentor_plan::audit::Extent;
 
 impl World {

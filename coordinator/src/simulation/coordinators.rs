@@ -4,7 +4,7 @@ use super::network::{Copy, Happening, Reply};
 use super::shell::Shell;
 use super::worker::Work;
 use super::world::{Pace, World};
-use crate::core::{Action, Closing, Encoding, Event, Input, Invariant, Outcome, Publication};
+use crate::state_machine::{Action, Closing, Encoding, Event, Input, Invariant, Outcome, Publication};
 use std::collections::BTreeMap;
 use stentor_experiment::Strategy;
 
@@ -56,9 +56,9 @@ impl World {
                 }
                 self.refusals.push(reason);
             }
-            Action::Again { slot, fence, company } => {
+            Action::Again { slot, fence, sum_group } => {
                 self.count("again");
-                self.answer(incarnation, shell, slot, Reply::Again { fence, company });
+                self.answer(incarnation, shell, slot, Reply::Again { fence, sum_group });
             }
             Action::Close(closing) => self.close(incarnation, shell, &closing),
             Action::Dismiss { session, slot, .. } => {
@@ -114,7 +114,7 @@ impl World {
                 && assignment.fence == closing.fence
                 && let Some(next) = closing.next.get(&assignment.slot)
             {
-                groups.insert(assignment.company.group, next.contributors.clone());
+                groups.insert(assignment.sum_group.group, next.contributors.clone());
                 let is_block = matches!(closing.encoding, Encoding::Block { .. });
                 is_meeting |= is_block && assignment.strategy == Strategy::TwoTier;
             }

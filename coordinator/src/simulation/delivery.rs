@@ -1,7 +1,7 @@
 use super::Process;
 use super::network::{Copy, Happening, Reply, Request};
 use super::world::{HEARTBEAT, Pace, TICK, World};
-use crate::core::{Bug, Input, Millis, Publication};
+use crate::state_machine::{Bug, Input, Millis, Publication};
 
 /// How long a connection without a sign of life is believed in: two keepalives.
 pub(super) const CONNECTION_LIVES: Millis = 10_000;

@@ -5,7 +5,7 @@
 //! one worker does (Chen & Huo 2016: η = 1 − 1/N, ζ = 1). It does so only where no block is cut short and η is the same in each.
 //! `cargo xtask bench gain` prints [`Steady`] of each of [`Case::all`].
 
-use crate::core::{Action, Arrival, Assignment, Closing, Core, Encoding, Input, Report, Settings};
+use crate::state_machine::{Action, Arrival, Assignment, Closing, Core, Encoding, Input, Report, Settings};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use stentor_exchange::{BlockMomentum, WeightedMean};

@@ -4,7 +4,7 @@ use super::Process;
 use super::network::{Happening, Reply, Request};
 use super::worker::{Pretence, Step, Work, Worker};
 use super::world::{HEARTBEAT, Pace, World};
-use crate::core::{Boundary, Bug, Closing, DevScore, Next};
+use crate::state_machine::{Boundary, Bug, Closing, DevScore, Next};
 
 impl World {
     /// Starts a worker process; it asks for membership in its first turn.
@@ -52,11 +52,11 @@ impl World {
         match step {
             Step::Nothing => {}
             Step::Send(request) => self.send(process, request),
-            Step::Stage { company, payload, word } => {
+            Step::Stage { sum_group, payload, word } => {
                 if let (Request::Staged { fence, slot, .. }, Some(shell)) =
                     (&word, self.shells.get_mut(&incarnation))
                 {
-                    shell.reducers.stage(*fence, company.group, *slot, payload);
+                    shell.reducers.stage(*fence, sum_group.group, *slot, payload);
                 }
                 self.send(process, word);
             }
@@ -185,8 +185,8 @@ impl World {
                 self.workers.remove(&process);
                 return;
             }
-            Reply::Again { fence, company } => {
-                worker.again(fence, company);
+            Reply::Again { fence, sum_group } => {
+                worker.again(fence, sum_group);
                 None
             }
             Reply::Over => Some(String::new()),
@@ -210,7 +210,7 @@ impl World {
         let shell = self.shells.get(&incarnation).ok_or_else(gone)?;
         let worker = self.workers.get_mut(&process).ok_or_else(gone)?;
         let Work::Waiting(assignment, _) = &worker.work else { return Err("nobody waits".into()) };
-        let sum = shell.reducers.fetch(closing.fence, assignment.company.group);
+        let sum = shell.reducers.fetch(closing.fence, assignment.sum_group.group);
         let sum = sum.ok_or("a reducer has gone on without this member")?;
         worker.update(closing, next, &sum, bug, &mut self.oracle)
     }

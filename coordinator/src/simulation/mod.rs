@@ -28,10 +28,10 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use crate::core::{Bug, Invariant, Violation};
+pub use crate::state_machine::{Bug, Invariant, Violation};
 pub(crate) use world::{Pace, World};
 
-use crate::core::{Outcome, Settings};
+use crate::state_machine::{Outcome, Settings};
 use random::Random;
 use std::collections::BTreeMap;
 use stentor_experiment::{Error, Experiment};

@@ -1,6 +1,6 @@
 use super::Process;
-use crate::core::{
-    Arrival, Assignment, Closing, Company, Fence, Input, Millis, Next, Publication, Report, Session, Slot,
+use crate::state_machine::{
+    Arrival, Assignment, Closing, Fence, Input, Millis, Next, Publication, Report, Session, Slot, SumGroup,
 };
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub(super) enum Reply {
     Refused,
     Again {
         fence: Fence,
-        company: Company,
+        sum_group: SumGroup,
     },
     Update {
         closing: Closing,

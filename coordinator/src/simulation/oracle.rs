@@ -2,7 +2,9 @@ use super::Process;
 use super::replica::{BlockStep, own_state};
 use super::shell::Shell;
 use super::store::Store;
-use crate::core::{Assignment, Closing, Event, Fence, Invariant, Outcome, Publication, Session, Violation};
+use crate::state_machine::{
+    Assignment, Closing, Event, Fence, Invariant, Outcome, Publication, Session, Violation,
+};
 use std::collections::BTreeMap;
 use stentor_plan::Plan;
 use stentor_plan::audit::{Audit, Extent};
@@ -58,7 +60,7 @@ impl Oracle {
         {
             self.report(Invariant::ForwardOnly, format!("{identity} went from {last:?} to {now:?}"));
         }
-        let key = (fence.lineage, fence.round, assignment.company.group);
+        let key = (fence.lineage, fence.round, assignment.sum_group.group);
         let (first, expected) = self.digests.entry(key).or_insert((identity.to_owned(), digest));
         if *expected != digest {
             let found = format!("after {key:?} {first} has {expected:016x}, {identity} {digest:016x}");
@@ -83,7 +85,9 @@ impl Oracle {
 
     /// A block has been filtered: W moves by ηΔ + ζ(mean − S), whatever S is.
     pub(super) fn filtered(&mut self, identity: &str, closing: &Closing, step: &BlockStep) {
-        let crate::core::Encoding::Block { momentum, learning_rate, .. } = closing.encoding else { return };
+        let crate::state_machine::Encoding::Block { momentum, learning_rate, .. } = closing.encoding else {
+            return;
+        };
         let BlockStep { before, mean, after } = step;
         for (index, mean) in mean.iter().enumerate() {
             let (w, delta) = (f64::from(before.w[index]), f64::from(before.delta[index]));

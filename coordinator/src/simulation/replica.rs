@@ -1,6 +1,6 @@
 use super::random::mix;
 use super::store::{Object, Store};
-use crate::core::{Assignment, Bug, Encoding};
+use crate::state_machine::{Assignment, Bug, Encoding};
 use stentor_exchange::strategy::decision;
 use stentor_exchange::{BlockMomentum, BlockParts};
 use stentor_experiment::{BmufMomentum, Strategy};

@@ -1,7 +1,7 @@
 use super::Process;
 use super::network::Call;
 use super::replica::Payload;
-use crate::core::{Core, Event, Fence, Millis, Outcome, Session, Slot};
+use crate::state_machine::{Core, Event, Fence, Millis, Outcome, Session, Slot};
 use std::collections::BTreeMap;
 
 /// A pretended coordinator process: the real core, with as little of `engine`, `perform` and `reducer` around it as they have

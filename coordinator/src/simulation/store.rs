@@ -1,5 +1,5 @@
 use super::random::mix;
-use crate::core::{Event, Publication, Saved, Written};
+use crate::state_machine::{Event, Publication, Saved, Written};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_checkpoint::{Action, Retained, Standing, checkpoint_age, retention};
 

@@ -3,7 +3,7 @@ use super::delivery::CONNECTION_LIVES;
 use super::network::{Copy, Happening, Request};
 use super::worker::{Work, Worker};
 use super::world::{Pace, World};
-use crate::core::{Bug, Input, Invariant, Millis, Outcome};
+use crate::state_machine::{Bug, Input, Invariant, Millis, Outcome};
 use std::collections::BTreeSet;
 use stentor_experiment::{Membership, Strategy};
 

@@ -1,5 +1,5 @@
 use super::{Bug, FAULTS, Invariant, run};
-use crate::core::Outcome;
+use crate::state_machine::Outcome;
 use std::collections::BTreeMap;
 
 /// Seeds that found a bug, and what it broke. A seed that fails goes here.

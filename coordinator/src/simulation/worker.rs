@@ -3,9 +3,9 @@ use super::network::{Call, Request};
 use super::oracle::Oracle;
 use super::replica::{Coded, Payload, Replica};
 use super::store::{Object, Store};
-use crate::core::{
-    Arrival, Assignment, Boundary, Bug, Closing, Company, DevScore, Encoding, Fence, Millis, Next, Report,
-    Session,
+use crate::state_machine::{
+    Arrival, Assignment, Boundary, Bug, Closing, DevScore, Encoding, Fence, Millis, Next, Report, Session,
+    SumGroup,
 };
 use std::collections::BTreeMap;
 use stentor_experiment::BmufMomentum;
@@ -73,7 +73,7 @@ pub(super) enum Step {
     Send(Request),
     /// Payload for the reducers, with the word that it is there.
     Stage {
-        company: Company,
+        sum_group: SumGroup,
         payload: Option<Payload>,
         word: Request,
     },
@@ -178,10 +178,10 @@ impl Worker {
             Work::Staging(assignment, coded) => {
                 let Assignment { fence, slot, .. } = assignment;
                 let word = Request::Staged { fence, identity: self.identity.clone(), slot };
-                let company = assignment.company.clone();
-                let payload = coded.payload.clone().filter(|_| company.speaks);
+                let sum_group = assignment.sum_group.clone();
+                let payload = coded.payload.clone().filter(|_| sum_group.speaks);
                 self.work = Work::Waiting(assignment, coded);
-                Step::Stage { company, payload, word }
+                Step::Stage { sum_group, payload, word }
             }
             Work::Reporting(boundary, next) => {
                 if next.is_none() {
@@ -212,7 +212,7 @@ impl Worker {
 
     fn contribute(&mut self, assignment: Assignment, coded: Coded, pretence: Pretence) -> Step {
         self.call += 1;
-        let frames = if assignment.company.speaks { coded.frames } else { 0 };
+        let frames = if assignment.sum_group.speaks { coded.frames } else { 0 };
         let arrival = Arrival {
             fence: assignment.fence,
             identity: self.identity.clone(),
@@ -258,16 +258,16 @@ impl Worker {
     }
 
     /// Members have changed while a round is open.
-    pub(super) fn again(&mut self, fence: Fence, company: Company) {
+    pub(super) fn again(&mut self, fence: Fence, sum_group: SumGroup) {
         self.work = match std::mem::replace(&mut self.work, Work::Done) {
             Work::Staging(assignment, coded) | Work::Waiting(assignment, coded) => {
-                Work::Computed(Assignment { fence, company, ..assignment }, coded)
+                Work::Computed(Assignment { fence, sum_group, ..assignment }, coded)
             }
             other => other,
         };
     }
 
-    /// A round has closed; `sum`: what the reducers have of its company, by slot.
+    /// A round has closed; `sum`: what the reducers have of its sum group, by slot.
     pub(super) fn update(
         &mut self,
         closing: &Closing,
@@ -280,7 +280,7 @@ impl Worker {
             return Err("an update came that nobody waited for".into());
         };
         let replica = self.replica.as_mut().ok_or("no model is loaded")?;
-        let spoke = coded.payload.is_some() && assignment.company.speaks;
+        let spoke = coded.payload.is_some() && assignment.sum_group.speaks;
         let counted = spoke && next.contributors.contains(&assignment.slot);
         let step = replica.apply(closing.encoding, sum, counted, bug)?;
         if let (true, Some(book), false) =

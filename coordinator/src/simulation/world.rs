@@ -5,7 +5,7 @@ use super::shell::Shell;
 use super::store::Store;
 use super::worker::Worker;
 use super::{FAULTS, Process};
-use crate::core::{Bug, Core, Event, Millis, Outcome, Saved, Settings};
+use crate::state_machine::{Bug, Core, Event, Millis, Outcome, Saved, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who moves things on.

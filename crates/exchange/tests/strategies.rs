@@ -179,15 +179,15 @@ impl Cluster {
         // Of a block's groups the first member speaks for all of its group.
         let meeting = encoding.is_block() && groups.len() > 1;
         let sums = if meeting { std::iter::once(0..MEMBERS).collect() } else { groups.clone() };
-        for company in sums {
+        for group in sums {
             let speaks = |slot: &usize| !meeting || groups.iter().any(|group| group.start == *slot);
             let summation = encoding.summation(self.experiment.exchange.bmuf.weights).unwrap();
             let mut reducer = Reducer::new(&summation, VALUES * coded[0].1.sections as usize);
-            for slot in company.clone().filter(speaks) {
+            for slot in group.clone().filter(speaks) {
                 reducer.add(slot as u32, coded[slot].0, &coded[slot].1.payloads[0]).unwrap();
             }
             let sum = reducer.finish().unwrap();
-            for slot in company {
+            for slot in group {
                 let (counted, frames) = (speaks(&slot), sum.frames);
                 let sums = [(0..VALUES, sum.payload.as_slice())];
                 let update = Update { encoding, sums: &sums, counted, frames, rate: RATE };

@@ -53,7 +53,7 @@ pub enum Event {
         #[serde(flatten)]
         fence: Fence,
         /// Who are members now.
-        #[serde(with = "roll")]
+        #[serde(with = "roster")]
         members: BTreeMap<Slot, String>,
         /// Why.
         reason: String,
@@ -169,7 +169,7 @@ impl Event {
 }
 
 /// Members as `[{"slot": …, "identity": …}]`: within a tagged enum, serde reads no map back whose keys are numbers.
-mod roll {
+mod roster {
     use super::Slot;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::collections::BTreeMap;
@@ -180,8 +180,11 @@ mod roll {
         identity: String,
     }
 
-    pub(super) fn serialize<S: Serializer>(roll: &BTreeMap<Slot, String>, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(roll.iter().map(|(&slot, identity)| Entry { slot, identity: identity.clone() }))
+    pub(super) fn serialize<S: Serializer>(
+        roster: &BTreeMap<Slot, String>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(roster.iter().map(|(&slot, identity)| Entry { slot, identity: identity.clone() }))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(

@@ -77,7 +77,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let lease = v1::Lease { source: 1, pass: 0, unit: 3, first_batch: 1, batches: 2 };
     let dense = v1::encoding::Kind::Dense(v1::encoding::Dense { density: 0.01 });
     let encoding = Some(v1::Encoding { kind: Some(dense) });
-    let company = Some(v1::Company { slots: vec![0, 1, 5], group: 0, speaks: true });
+    let sum_group = Some(v1::SumGroup { slots: vec![0, 1, 5], group: 0, speaks: true });
     let assignment = v1::Assignment {
         fence: fence(),
         slot: 1,
@@ -88,7 +88,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         total_frames: 1000,
         encoding,
         strategy: 2,
-        company: company.clone(),
+        sum_group: sum_group.clone(),
         digest: true,
     };
     let header = v1::ContributionHeader {
@@ -110,7 +110,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         encoding,
         ..Default::default()
     };
-    let stage = v1::StageHeader { fence: fence(), company, encoding, sections: 1, ..Default::default() };
+    let stage = v1::StageHeader { fence: fence(), sum_group, encoding, sections: 1, ..Default::default() };
     let written = v1::WrittenObject { name: "model.safetensors".into(), bytes: 9, digest: 1 };
     let report = v1::BoundaryReport { fence: fence(), written: vec![written], ..Default::default() };
     let toml = "[run]\nname = \"r\"\noutput = \"o\"\n[data]\nannotated = \"a\"\n";

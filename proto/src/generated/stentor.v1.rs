@@ -59,14 +59,14 @@ pub struct Assignment {
     pub strategy: i32,
     /// The members whose contributions are summed with this member's.
     #[prost(message, optional, tag = "10")]
-    pub company: ::core::option::Option<Company>,
+    pub sum_group: ::core::option::Option<SumGroup>,
     /// Whether the contribution must contain a digest of the parameters.
     #[prost(bool, tag = "11")]
     pub digest: bool,
 }
 /// The members whose contributions form one sum.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Company {
+pub struct SumGroup {
     /// All of them, ascending: the order of the sum.
     #[prost(uint32, repeated, tag = "1")]
     pub slots: ::prost::alloc::vec::Vec<u32>,
@@ -331,7 +331,7 @@ pub struct Again {
     #[prost(message, optional, tag = "1")]
     pub fence: ::core::option::Option<Fence>,
     #[prost(message, optional, tag = "2")]
-    pub company: ::core::option::Option<Company>,
+    pub sum_group: ::core::option::Option<SumGroup>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateHeader {
@@ -438,7 +438,7 @@ pub struct StageHeader {
     #[prost(uint64, tag = "3")]
     pub frames: u64,
     #[prost(message, optional, tag = "4")]
-    pub company: ::core::option::Option<Company>,
+    pub sum_group: ::core::option::Option<SumGroup>,
     #[prost(message, optional, tag = "5")]
     pub encoding: ::core::option::Option<Encoding>,
     /// Number of vectors of the range's length in the payload, one after the other: the values, and with averaged moments

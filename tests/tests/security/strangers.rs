@@ -179,11 +179,11 @@ fn stale_and_oversized_messages_are_refused_and_the_run_goes_on() {
         let note = v1::ContributionNote { note: Some(v1::contribution_note::Note::Header(header)) };
         let open_ended = tokio_stream::iter([note]).chain(tokio_stream::pending());
         let contribute = calls.contribute(open_ended).await.unwrap_err();
-        let company = v1::Company { slots: vec![0, 1], group: 0, speaks: true };
+        let sum_group = v1::SumGroup { slots: vec![0, 1], group: 0, speaks: true };
         let header = v1::StageHeader {
             fence: Some(fence),
             frames: 1,
-            company: Some(company),
+            sum_group: Some(sum_group),
             sections: 1,
             ..v1::StageHeader::default()
         };

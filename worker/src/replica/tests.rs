@@ -6,7 +6,7 @@ use crate::reducers::RangeSum;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use stentor_acoustic::{Device, ModelShape};
-use stentor_coordinator::core::{Action, Arrival, Assignment, Closing, Core, Input, Settings};
+use stentor_coordinator::state_machine::{Action, Arrival, Assignment, Closing, Core, Input, Settings};
 use stentor_exchange::{Reducer, decode_dense};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 

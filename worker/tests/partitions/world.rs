@@ -10,7 +10,7 @@ use stentor_runtime::Shutdown;
 use stentor_runtime::tls::channel_by;
 use stentor_shards::FeatureManifest;
 use stentor_tests::{audit, deployed_bytes, events, write_experiment};
-use stentor_worker::{Lines, run_over};
+use stentor_worker::{Connector, run_over};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use turmoil::Sim;
@@ -143,7 +143,7 @@ async fn coordinator(options: stentor_coordinator::Options) -> turmoil::Result {
 }
 
 async fn worker(identity: &str) -> turmoil::Result {
-    let lines = Lines::by(|url| channel_by(url, wire::connect));
+    let connector = Connector::by(|url| channel_by(url, wire::connect));
     let options = stentor_worker::Options {
         coordinator: format!("http://{COORDINATOR}:{}", wire::PORT),
         identity: identity.to_owned(),
@@ -156,7 +156,7 @@ async fn worker(identity: &str) -> turmoil::Result {
         patience_s: 300.0,
     };
     let (_trigger, shutdown) = Shutdown::manual();
-    run_over(&lines, &options, &shutdown).await?;
+    run_over(&connector, &options, &shutdown).await?;
     Ok(())
 }
 

@@ -40,7 +40,7 @@ impl Core {
                     total_frames: self.settings.plan.total_frames(),
                     encoding,
                     strategy: self.course.strategy,
-                    company: self.company(slot, encoding),
+                    sum_group: self.sum_group(slot, encoding),
                     digest: self.round.is_multiple_of(every),
                 };
                 (slot, assignment)
@@ -103,8 +103,8 @@ impl Core {
         let first = *round.first_ms.get_or_insert(now);
         if arrival.fence != fence {
             // It was computed for members of whom one is gone: what it holds is as good as ever.
-            let company = self.company_now(slot);
-            return actions.push(Action::Again { slot, fence, company });
+            let sum_group = self.sum_group_now(slot);
+            return actions.push(Action::Again { slot, fence, sum_group });
         }
         round.lags.push(now.saturating_sub(first));
         round.arrivals.insert(slot, arrival);
@@ -136,10 +136,10 @@ impl Core {
     }
 
     /// Whose contributions to the open round are summed with those of `slot`.
-    fn company_now(&self, slot: Slot) -> super::Company {
+    fn sum_group_now(&self, slot: Slot) -> super::SumGroup {
         match &self.phase {
-            Phase::Running(round) => self.company(slot, round.encoding),
-            _ => super::Company::default(),
+            Phase::Running(round) => self.sum_group(slot, round.encoding),
+            _ => super::SumGroup::default(),
         }
     }
 
@@ -155,7 +155,7 @@ impl Core {
         round.usual = false;
         let arrived: Vec<Slot> = std::mem::take(&mut round.arrivals).into_keys().collect();
         for slot in arrived.into_iter().filter(|slot| self.members.contains_key(slot)) {
-            actions.push(Action::Again { slot, fence, company: self.company_now(slot) });
+            actions.push(Action::Again { slot, fence, sum_group: self.sum_group_now(slot) });
         }
     }
 
@@ -189,8 +189,8 @@ impl Core {
         let fence = self.fence();
         // Whoever left within the round has not contributed: all who are members have.
         let contributors: BTreeSet<Slot> = round.arrivals.keys().copied().collect();
-        let companies: BTreeMap<Slot, Vec<Slot>> =
-            contributors.iter().map(|&slot| (slot, self.company(slot, round.encoding).slots)).collect();
+        let sum_groups: BTreeMap<Slot, Vec<Slot>> =
+            contributors.iter().map(|&slot| (slot, self.sum_group(slot, round.encoding).slots)).collect();
         let before = self.progress();
         let committed = contributors;
         #[cfg(any(test, feature = "simulation"))]
@@ -230,7 +230,7 @@ impl Core {
         let slots: BTreeSet<Slot> = self.members.keys().copied().collect();
         if !newcomers.is_empty() {
             self.membership_epoch += 1;
-            let (members, reason) = (self.roll(), "newcomers".into());
+            let (members, reason) = (self.roster_now(), "newcomers".into());
             actions.push(Action::Record(Event::Members { fence: self.fence(), members, reason }));
         }
         let mut assignments = if self.is_stale() && one_model { None } else { self.open_round() };
@@ -254,7 +254,7 @@ impl Core {
                     writes_model: share == 0,
                     finished,
                 };
-                let contributors = companies.get(&slot).cloned().unwrap_or_default();
+                let contributors = sum_groups.get(&slot).cloned().unwrap_or_default();
                 let frames =
                     contributors.iter().filter_map(|s| round.arrivals.get(s)).map(|a| a.frames).sum();
                 let assignment = assignments.as_mut().and_then(|a| a.remove(&slot));

@@ -159,11 +159,15 @@ impl Core {
         let Some(member) = self.members.remove(&slot) else { return };
         actions.push(Action::Dismiss { session: member.session, departure, slot, reason: reason.to_owned() });
         let reason = format!("{} left: {reason}", member.identity);
-        actions.push(Action::Record(Event::Members { fence: self.fence(), members: self.roll(), reason }));
+        actions.push(Action::Record(Event::Members {
+            fence: self.fence(),
+            members: self.roster_now(),
+            reason,
+        }));
     }
 
     /// Members by slot.
-    pub(super) fn roll(&self) -> BTreeMap<Slot, String> {
+    pub(super) fn roster_now(&self) -> BTreeMap<Slot, String> {
         self.members.iter().map(|(&slot, m)| (slot, m.identity.clone())).collect()
     }
 
@@ -247,7 +251,11 @@ impl Core {
         self.roster = self.members.values().map(|m| m.identity.clone()).collect();
         self.membership_epoch += 1;
         let reason = "all have joined".into();
-        actions.push(Action::Record(Event::Members { fence: self.fence(), members: self.roll(), reason }));
+        actions.push(Action::Record(Event::Members {
+            fence: self.fence(),
+            members: self.roster_now(),
+            reason,
+        }));
         let Some(mut assignments) = self.open_round() else {
             self.finish(actions);
             return;

@@ -1,6 +1,6 @@
 mod perform;
 
-use crate::core::{
+use crate::state_machine::{
     Arrival, Assignment, Boundary, Core, Fence, Input, Millis, Outcome, Report, Saved, Session, Settings,
     Slot, Written,
 };
@@ -190,7 +190,7 @@ impl World {
             Work::Computing(assignment) => {
                 let arrival = Arrival {
                     parameters_digest: Some(self.workers[index].parameters),
-                    ..crate::core::tests::world::arrival(&identity, 0, &assignment)
+                    ..crate::state_machine::tests::world::arrival(&identity, 0, &assignment)
                 };
                 self.workers[index].work = Work::Staging(assignment);
                 self.say(index, Input::Arrived(arrival));

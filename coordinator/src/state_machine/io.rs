@@ -1,5 +1,5 @@
 use super::invariant::Violation;
-use super::types::{Arrival, Assignment, Boundary, Company, DevScore, Report, Session, Written};
+use super::types::{Arrival, Assignment, Boundary, DevScore, Report, Session, SumGroup, Written};
 use super::{BadRowGroup, Event, Fence, Saved, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_exchange::Encoding;
@@ -128,7 +128,7 @@ pub enum Action {
         /// The round, with the membership epoch of today.
         fence: Fence,
         /// Whose contributions are summed with its own.
-        company: Company,
+        sum_group: SumGroup,
     },
     /// Tell every slot in `next` that the round has closed; the reducers have its sum.
     Close(Closing),

@@ -29,14 +29,14 @@ pub struct Assignment {
     /// The strategy in force.
     pub strategy: Strategy,
     /// Whose contributions are summed with this member's.
-    pub company: Company,
+    pub sum_group: SumGroup,
     /// Whether the contribution is to carry a digest of the parameters.
     pub digest: bool,
 }
 
 /// Members whose contributions make one sum.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Company {
+pub struct SumGroup {
     /// All of them, ascending: the order of the sum.
     pub slots: Vec<Slot>,
     /// Tells the sums of a round apart.

@@ -1,7 +1,9 @@
 //! Worlds of [`crate::simulation`] moved by hand: a story tells what happens, and nothing else does.
 
-use crate::core::{Arrival, Assignment, Encoding, Event, Input, Outcome, Saved, Session, Settings, View};
 use crate::simulation::{Pace, Process};
+use crate::state_machine::{
+    Arrival, Assignment, Encoding, Event, Input, Outcome, Saved, Session, Settings, View,
+};
 use std::collections::BTreeMap;
 use stentor_plan::audit::Extent;
 

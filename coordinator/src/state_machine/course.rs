@@ -1,4 +1,4 @@
-use super::{Arrival, Company, Core, Encoding, Saved, Slot};
+use super::{Arrival, Core, Encoding, Saved, Slot, SumGroup};
 use std::collections::BTreeMap;
 use stentor_exchange::strategy::{Decision, Memory, Standing, decision};
 use stentor_experiment::{Source, Strategy};
@@ -122,14 +122,14 @@ impl Core {
     }
 
     /// Whose contributions to a round of this encoding are summed with those of `slot`.
-    pub(super) fn company(&self, slot: Slot, encoding: Encoding) -> Company {
+    pub(super) fn sum_group(&self, slot: Slot, encoding: Encoding) -> SumGroup {
         let groups = self.groups();
         let own = groups.get(&self.group_of(slot)).cloned().unwrap_or_default();
         let is_grouped = self.course.decision().groups(&self.settings.experiment.exchange).is_some();
         if is_grouped && encoding.is_block() {
             let speaks = own.first() == Some(&slot);
-            return Company { slots: self.members.keys().copied().collect(), group: 0, speaks };
+            return SumGroup { slots: self.members.keys().copied().collect(), group: 0, speaks };
         }
-        Company { slots: own, group: self.group_of(slot), speaks: true }
+        SumGroup { slots: own, group: self.group_of(slot), speaks: true }
     }
 }

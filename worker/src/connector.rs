@@ -5,11 +5,11 @@ use tonic::transport::Channel;
 
 /// Opens a worker's connections to coordinator and reducers. Cheap to clone.
 #[derive(Clone)]
-pub struct Lines(Arc<Open>);
+pub struct Connector(Arc<Open>);
 
 type Open = dyn Fn(&str) -> Result<Channel, tls::Error> + Send + Sync;
 
-impl Lines {
+impl Connector {
     /// Connects over TCP, with TLS if `tls` is given.
     #[must_use]
     pub fn of(tls: Option<Tls>) -> Self {
@@ -28,15 +28,15 @@ impl Lines {
     }
 }
 
-impl Default for Lines {
+impl Default for Connector {
     /// Connects over TCP, without certificates.
     fn default() -> Self {
         Self::of(None)
     }
 }
 
-impl fmt::Debug for Lines {
+impl fmt::Debug for Connector {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Lines")
+        formatter.write_str("Connector")
     }
 }

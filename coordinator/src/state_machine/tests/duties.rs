@@ -1,8 +1,8 @@
 //! Stories of members that write checkpoints and score dev data for longer than a round may take.
 
 use super::world::{World, finished, settings};
-use crate::core::{Event, Input, Owes, Reason, Stage};
 use crate::simulation::Process;
+use crate::state_machine::{Event, Input, Owes, Reason, Stage};
 
 /// Two workers at a boundary for which a checkpoint is written; neither has begun with its duties.
 fn two_at_a_boundary() -> (World, Process, Process) {

@@ -101,7 +101,7 @@ impl Core {
             best: self.best.clone(),
             stale_evaluations: self.stale_evaluations,
             finished: false,
-            roster: self.roll(),
+            roster: self.roster_now(),
             strategy: self.course.strategy,
             quarantined: self.quarantine.list(),
             scaled_residuals: true,

@@ -1,5 +1,5 @@
 use super::world::{World, finished, rounds, settings};
-use crate::core::{Assignment, Company, Encoding, Event, Input, Outcome};
+use crate::state_machine::{Assignment, Encoding, Event, Input, Outcome, SumGroup};
 use stentor_experiment::Strategy;
 
 #[test]
@@ -135,7 +135,7 @@ fn a_contribution_of_an_old_round_changes_nothing() {
     if let Some(Event::Round { fence, .. }) = world.events.iter().find(|e| matches!(e, Event::Round { .. })) {
         stale = Some(*fence);
     }
-    let assignment = crate::core::Assignment {
+    let assignment = crate::state_machine::Assignment {
         fence: stale.unwrap(),
         slot: 0,
         members: 1,
@@ -145,7 +145,7 @@ fn a_contribution_of_an_old_round_changes_nothing() {
         total_frames: 0,
         encoding: Encoding::Dense { density: 0.0 },
         strategy: Strategy::Dense,
-        company: Company::default(),
+        sum_group: SumGroup::default(),
         digest: true,
     };
     world.feed(Input::Arrived(super::world::arrival("a", 0, &assignment)));
@@ -164,7 +164,7 @@ fn replicas_that_disagree_stop_the_run_with_names() {
     let mut assignment = None;
     world.contribute(a);
     if let Some(member) = world.view().members.get(1) {
-        assignment = Some(crate::core::Assignment {
+        assignment = Some(crate::state_machine::Assignment {
             fence: world.view().fence,
             slot: member.slot,
             members: 2,
@@ -174,7 +174,7 @@ fn replicas_that_disagree_stop_the_run_with_names() {
             total_frames: 0,
             encoding: Encoding::Dense { density: 0.0 },
             strategy: Strategy::Dense,
-            company: Company::default(),
+            sum_group: SumGroup::default(),
             digest: true,
         });
     }

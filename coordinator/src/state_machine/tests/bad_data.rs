@@ -1,7 +1,7 @@
 //! Stories of row groups that were set aside.
 
 use super::world::{World, finished, settings};
-use crate::core::{BadRowGroup, Event, Input, Outcome};
+use crate::state_machine::{BadRowGroup, Event, Input, Outcome};
 use stentor_experiment::Source;
 
 fn bad(place: u64, frames: u64) -> BadRowGroup {

@@ -1,8 +1,8 @@
 //! Stories of members that are too late, lost too often, or calculate what is not finite.
 
 use super::world::{World, finished, settings};
-use crate::core::{Arrival, Event, Input, Outcome};
 use crate::simulation::Process;
+use crate::state_machine::{Arrival, Event, Input, Outcome};
 use std::collections::BTreeMap;
 
 /// A contribution to the open round, with a loss that is no number.

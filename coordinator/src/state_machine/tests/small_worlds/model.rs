@@ -1,5 +1,5 @@
 use super::world::{Message, World};
-use crate::core::{Bug, Outcome, Settings};
+use crate::state_machine::{Bug, Outcome, Settings};
 use stateright::{Model, Property};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 

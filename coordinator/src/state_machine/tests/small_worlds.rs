@@ -4,7 +4,7 @@
 mod model;
 mod world;
 
-use crate::core::Bug;
+use crate::state_machine::Bug;
 use model::{Exhaust, Faults, PROMISES};
 use stateright::{Checker, HasDiscoveries, Model};
 

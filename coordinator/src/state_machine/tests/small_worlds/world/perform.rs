@@ -1,7 +1,9 @@
 //! What the core says is done: by the engine, the reducers, the store, and the workers that hear of it.
 
 use super::{Caller, Message, NAMES, Work, Worker, World};
-use crate::core::{Action, Assignment, Closing, Event, Next, Outcome, Publication, Session, Settings, Slot};
+use crate::state_machine::{
+    Action, Assignment, Closing, Event, Next, Outcome, Publication, Session, Settings, Slot,
+};
 use stentor_plan::audit::{Audit, Extent};
 use stentor_runlog::Timeline;
 use xxhash_rust::xxh3::xxh3_128;
@@ -29,13 +31,13 @@ impl World {
                     self.end_call(caller);
                 }
             }
-            Action::Again { slot, fence, company } => {
+            Action::Again { slot, fence, sum_group } => {
                 let Some(caller) = self.waiting.remove(&slot).filter(|caller| self.is_alive(*caller)) else {
                     return;
                 };
                 let worker = &mut self.workers[caller.0];
                 if let Work::Staging(assignment) | Work::Waiting(assignment) = worker.work.clone() {
-                    worker.work = Work::Computing(Assignment { fence, company, ..assignment });
+                    worker.work = Work::Computing(Assignment { fence, sum_group, ..assignment });
                 }
             }
             Action::Close(closing) => self.close(closing),

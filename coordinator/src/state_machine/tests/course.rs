@@ -1,7 +1,7 @@
 //! Which strategy is in force: switches, and the meetings of two tiers.
 
 use super::world::{World, finished, rounds, settings};
-use crate::core::{Encoding, Event, Input};
+use crate::state_machine::{Encoding, Event, Input};
 use stentor_experiment::Strategy;
 
 #[test]

@@ -29,7 +29,7 @@ pub use stentor_exchange::strategy::SuggestedTau;
 pub use stentor_exchange::{Deltas, Encoding};
 // What the log and the checkpoints say of a run.
 pub use stentor_runlog::{BadRowGroup, Event, Fence, Millis, OfSource, Saved, Slot};
-pub use types::{Arrival, Assignment, Boundary, Company, DevScore, Learned, Report, Session, Written};
+pub use types::{Arrival, Assignment, Boundary, DevScore, Learned, Report, Session, SumGroup, Written};
 pub use waits::{Reason, Wait};
 
 use boundaries::Pending;
