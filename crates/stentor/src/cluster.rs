@@ -2,6 +2,7 @@
 
 use crate::exit::Meaning;
 use anyhow::{Context, Result, anyhow, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser};
 use std::path::PathBuf;
 use stentor_experiment::Strategy;
@@ -42,13 +43,18 @@ pub(crate) struct Status {
 pub(crate) struct Switch {
     #[command(flatten)]
     target: Target,
-    /// `dense`, `gtc`, `bmuf` or `two-tier`; its table in the experiment file says how.
-    #[arg(long, value_name = "STRATEGY")]
-    strategy: String,
+    /// The new strategy; its table in the experiment file contains its settings.
+    #[arg(long, value_name = "STRATEGY", value_parser = strategies())]
+    strategy: Strategy,
 }
 
 /// How long a coordinator may take to answer.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+fn strategies() -> impl TypedValueParser<Value = Strategy> {
+    let named = |name: String| Strategy::ALL.into_iter().find(|s| s.name() == name).ok_or("no such strategy");
+    PossibleValuesParser::new(Strategy::ALL.map(Strategy::name)).try_map(named)
+}
 
 impl Status {
     pub(crate) fn run(&self) -> Result<()> {
@@ -103,20 +109,14 @@ impl Status {
 
 impl Switch {
     pub(crate) fn run(&self) -> Result<()> {
-        let Some(strategy) = Strategy::ALL.into_iter().find(|s| s.name() == self.strategy) else {
-            let words = Strategy::ALL.map(Strategy::name).join(", ");
-            bail!("expected one of {words}, found `{}`", self.strategy);
-        };
-        let request = v1::SwitchRequest { strategy: v1::Strategy::from(strategy).into() };
+        let request = v1::SwitchRequest { strategy: v1::Strategy::from(self.strategy).into() };
         let reply = self.target.ask(request, async |mut client, request| client.switch(request).await)?;
         let from = stentor_proto::strategy(reply.from).map_or("another", Strategy::name);
-        if from == self.strategy {
+        let to = self.strategy.name();
+        if from == to {
             stentor_runtime::outln!("{from} is in force already");
         } else {
-            stentor_runtime::outln!(
-                "from {from} to {} at the next boundary; `stentor status` shows when",
-                self.strategy
-            );
+            stentor_runtime::outln!("from {from} to {to} at the next boundary; `stentor status` shows when");
         }
         Ok(())
     }

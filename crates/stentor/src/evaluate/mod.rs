@@ -61,17 +61,13 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
     let json = JsonFile::at(arguments.json.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O runtime")?;
     let shutdown = Shutdown::listen();
-    let evaluation = Evaluation { arguments, scratch: labeler::Scratch::new()?, shutdown };
+    let evaluation = Evaluation { arguments, baseline, scratch: labeler::Scratch::new()?, shutdown };
     let mut figures = runtime.block_on(evaluation.run())?;
     if evaluation.shutdown.is_requested() {
         return Err(stopped(labeler::AGAIN));
     }
-    let arguments = &evaluation.arguments;
-    if let (Some(baseline), Some(path)) = (baseline, &arguments.baseline) {
-        if baseline.features_fingerprint != figures.features_fingerprint {
-            bail!("{}: expected figures on the same test set, found another one's", path.display());
-        }
-        figures = figures.against(&baseline, RESAMPLES, SEED);
+    if let Some(baseline) = &evaluation.baseline {
+        figures = figures.against(baseline, RESAMPLES, SEED);
     }
     json.write(&figures)?;
     stentor_runtime::out!("{}", figures.to_text());
@@ -81,6 +77,8 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
 /// One call of the command.
 struct Evaluation {
     arguments: Args,
+    /// Another system's figures on the same test set.
+    baseline: Option<Figures>,
     /// For labels that nobody asked to keep.
     scratch: labeler::Scratch,
     shutdown: Shutdown,
@@ -91,6 +89,7 @@ impl Evaluation {
         let Args { features, labels, train_features, dev_features, .. } = &self.arguments;
         // First all that can be known without the model's labels, which may take hours.
         let test = sets::annotated(features).await?;
+        self.check_baseline(&test.manifest().fingerprint)?;
         let phones = PhoneSet::new(&test.manifest().senones)?;
         let model = match train_features {
             Some(location) => Some(sets::phone_model(location, &phones, test.manifest()).await?),
@@ -133,6 +132,19 @@ impl Evaluation {
             differences: Vec::new(),
             by_group: scored.board,
         })
+    }
+
+    /// Checks that the other system was evaluated on the test set with the fingerprint `test`.
+    fn check_baseline(&self, test: &str) -> Result<()> {
+        match (&self.baseline, &self.arguments.baseline) {
+            (Some(baseline), Some(path)) if baseline.features_fingerprint != test => bail!(
+                "{}: expected figures on the same test set (fingerprint {test}), found figures on another one \
+                 (fingerprint {}); evaluate that system on `--features` as well",
+                path.display(),
+                baseline.features_fingerprint
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Where the labels of a set are: as given, or made now by the labeler, which then has figures of its own.

@@ -230,11 +230,29 @@ fn a_test_or_dev_set_without_alignments_is_refused_before_the_model_runs() {
     let error = run(arguments).unwrap_err().to_string();
     assert!(error.contains("expected annotated utterances"), "{error}");
 
-    // Nothing is computed before: there is no such model.
+    // No such model exists, so nothing was computed.
     let unlabeled = || Args { model: Some("nowhere".to_owned()), labels: None, ..sets.arguments("good") };
     let dev = Args { dev_features: Some(sets.at("mute")), ..unlabeled() };
     for arguments in [Args { features: sets.at("mute"), ..unlabeled() }, dev] {
         let error = run(arguments).unwrap_err().to_string();
         assert!(error.contains("mute: expected annotated utterances"), "{error}");
     }
+}
+
+#[test]
+fn a_baseline_on_another_test_set_is_refused_before_the_model_runs() {
+    let sets = Sets::new();
+    run(sets.arguments("good")).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        write_features(&sets.at("other"), rows().split_off(2)).await;
+    });
+    let baseline = Some(sets.folder.path().join("good.json"));
+    // No such model exists: if it were started, the error would name it.
+    let model = Some("nowhere".to_owned());
+    let error =
+        run(Args { features: sets.at("other"), model, labels: None, baseline, ..sets.arguments("other") });
+    let error = error.unwrap_err().to_string();
+    let found = sets.figures("good").features_fingerprint;
+    assert!(error.contains("good.json: expected figures on the same test set"), "{error}");
+    assert!(error.contains(&format!("(fingerprint {found})")), "{error}");
 }
