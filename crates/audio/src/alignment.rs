@@ -4,16 +4,16 @@ use stentor_experiment::Features;
 /// A point in time or a duration, in microseconds.
 pub type Micros = i64;
 
-/// Frames (of the model) by which an alignment may fall short of the audio, run over its end or leave a gap, before the
-/// utterance counts as misaligned.
+/// Number of frames (of the model) that an alignment may be too short, run past the end of the audio, or leave
+/// uncovered before the utterance counts as misaligned.
 pub const TOLERANCE_FRAMES: i64 = 3;
 
 /// One state of a phone, from `start` up to but not including `end`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateSpan {
-    /// As the aligner writes it.
+    /// The phone's name as the aligner writes it.
     pub phone: String,
-    /// 0 for the first state of the phone.
+    /// Number of the state within the phone, from 0.
     pub state: u8,
     /// Microseconds from the start of the utterance.
     pub start: Micros,
@@ -21,7 +21,7 @@ pub struct StateSpan {
     pub end: Micros,
 }
 
-/// Cuts a phone into three equal states, for alignments that know no states.
+/// Splits a phone into three equal states, for alignments that have no states.
 #[must_use]
 pub fn thirds(phone: &str, start: Micros, end: Micros) -> [StateSpan; 3] {
     let edge = |k: i64| start + (end - start) * k / 3;
@@ -33,8 +33,8 @@ pub fn thirds(phone: &str, start: Micros, end: Micros) -> [StateSpan; 3] {
     })
 }
 
-/// When the frames of the model are: frame `j` is made of the filter-bank frames `j·stack` to `j·stack + stack − 1`,
-/// each with a window that starts at its number times the hop.
+/// The times of the model's frames: frame `j` stacks the filter-bank frames `j·stack` to `j·stack + stack − 1`; the
+/// window of each filter-bank frame starts at its number times the hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameClock {
     first_centre: Micros,
@@ -42,7 +42,7 @@ pub struct FrameClock {
 }
 
 impl FrameClock {
-    /// The clock of these settings; by default the centres are at 22.5, 52.5, 82.5 … ms.
+    /// Returns the clock for these settings; by default the centres are at 22.5, 52.5, 82.5 … ms.
     #[must_use]
     pub fn new(features: &Features) -> Self {
         let half = |ms: u32| Micros::from(ms) * 500;
@@ -52,29 +52,27 @@ impl FrameClock {
         }
     }
 
-    /// The middle of frame `j`.
+    /// Returns the middle of frame `j`.
     #[must_use]
     pub fn centre(&self, j: usize) -> Micros {
         self.first_centre + j as Micros * self.frame
     }
 
-    /// Duration of a frame.
+    /// Returns the duration of a frame.
     #[must_use]
     pub fn frame(&self) -> Micros {
         self.frame
     }
 }
 
-/// The label of each frame: which of `spans` holds the frame's centre.
+/// Returns the label of each frame: the index in `spans` of the span that contains the frame's centre.
 ///
-/// `spans` are in order of time; `shift` is added to their times first. An aligner that counts frames calls its frame
+/// `spans` are in order of time; `shift` is added to their times first. An aligner that counts frames gives its frame
 /// `f` the time `f × 10 ms`, where the window starts; the window's centre is later, so such alignments are one frame
-/// early and want a shift of 10 ms. Where up to [`TOLERANCE_FRAMES`] are uncovered, the nearest span is taken.
-///
-/// Returns one place in `spans` per frame.
+/// early and need a shift of 10 ms. Where up to [`TOLERANCE_FRAMES`] frames are not covered, the nearest span is taken.
 ///
 /// # Errors
-/// [`Error::Misaligned`] where the spans leave more uncovered, or run further over the end.
+/// [`Error::Misaligned`] if more frames are not covered, or the spans run further past the end.
 pub fn frame_labels(
     spans: &[StateSpan],
     frames: usize,
@@ -87,10 +85,10 @@ pub fn frame_labels(
     let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
         return Err(misaligned("it is empty for", frames as Micros * clock.frame));
     };
-    // The audio may go on for almost one frame that was not whole.
+    // The audio may contain an incomplete frame at the end.
     let over = last.end + shift - clock.centre(frames) - clock.frame;
     if over > limit {
-        return Err(misaligned("it runs over the end by", over));
+        return Err(misaligned("it runs past the end by", over));
     }
     let mut current = 0;
     (0..frames)

@@ -10,7 +10,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// What the symbols of a CTM file are.
+/// The meaning of the symbols in a CTM file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CtmKind {
     /// Phones; each is cut into three equal states.
@@ -19,38 +19,39 @@ pub enum CtmKind {
     States,
 }
 
-/// Lines that are read at once where a few of many are wanted: a segment's of an hour's recording.
+/// Lines that are read at once when only a few of many are needed: those of one segment of a recording of an hour.
 const LINES_OF_A_PLACE: usize = 256;
 
-/// A CTM file, `id channel start duration symbol [confidence]`, times in seconds.
+/// A CTM file: lines of `id channel start duration symbol [confidence]`, times in seconds.
 ///
-/// An `id` is an utterance's, and times count from its start; or, as Kaldi writes where there are segments, a recording's,
-/// and times count from the recording's start. Only places in the file are held in memory; spans are read when asked for.
+/// An `id` is that of an utterance, with times counted from the utterance's start; or, as Kaldi writes it for data with
+/// segments, that of a recording, with times counted from the recording's start. Only positions in the file are kept in
+/// memory; spans are read on request.
 #[derive(Debug)]
 pub struct Ctm {
     path: PathBuf,
     kind: CtmKind,
     file: Mutex<File>,
-    /// Where each identifier's lines are.
+    /// Where the lines of each identifier are.
     places: HashMap<String, Vec<Place>>,
-    /// Phones of no duration, which are left out.
+    /// Number of phones without duration, which are left out.
     pub empty_spans: usize,
 }
 
-/// Some consecutive lines of one identifier.
+/// Consecutive lines of one identifier.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     offset: u64,
     bytes: u64,
     first_line: usize,
     lines: usize,
-    /// Earliest start and latest end of them.
+    /// Earliest start and latest end of these lines.
     start: Micros,
     end: Micros,
 }
 
 impl Ctm {
-    /// Reads the file once, checks every line and notes where each identifier's are.
+    /// Reads the file once, checks every line and records where the lines of each identifier are.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::NotAFile`], [`Error::Encoding`] and [`Error::Line`].
@@ -97,31 +98,31 @@ impl Ctm {
         Ok(Self { path: path.to_owned(), kind, file: Mutex::new(file), places, empty_spans })
     }
 
-    /// What its symbols are.
+    /// Returns what the file's symbols are.
     #[must_use]
     pub fn kind(&self) -> CtmKind {
         self.kind
     }
 
-    /// Whether the file has lines with this identifier.
+    /// Returns whether the file has lines for this identifier.
     #[must_use]
     pub fn contains(&self, id: &str) -> bool {
         self.places.contains_key(id)
     }
 
-    /// Number of identifiers in the file.
+    /// Returns the number of identifiers in the file.
     #[must_use]
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether the file has no lines.
+    /// Returns whether the file has no lines.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// Identifiers that are neither an utterance's nor a recording's.
+    /// Returns the identifiers that belong to no utterance and no recording.
     #[must_use]
     pub fn unmatched(&self, data: &DataDirectory) -> Unmatched {
         let utterances = data.utterances.iter().map(|u| u.id.as_str());
@@ -134,8 +135,8 @@ impl Ctm {
         unmatched
     }
 
-    /// The states of an utterance in order of time, from its start; `None` if the file does not have it. Lines with its
-    /// own identifier go before those of its recording.
+    /// Returns the states of an utterance in order of time, from its start; `None` if the file does not contain it.
+    /// Lines with the utterance's identifier take precedence over those of its recording.
     ///
     /// # Errors
     /// [`Error::Read`], and [`Error::Line`] if the file has changed since it was opened.
@@ -154,7 +155,7 @@ impl Ctm {
         Ok(if spans.is_empty() { None } else { Some(spans) })
     }
 
-    /// What is between two times, counted from the first; what reaches over them is cut there.
+    /// Returns the spans between two times, relative to `from` and cut at both.
     fn within(&self, places: &[Place], from: Micros, to: Micros) -> Result<Vec<StateSpan>, Error> {
         let mut spans = Vec::new();
         for place in places.iter().filter(|place| place.end > from && place.start < to) {
@@ -176,7 +177,7 @@ impl Ctm {
         for span in &mut spans {
             (span.start, span.end) = (span.start.max(from) - from, span.end.min(to) - from);
         }
-        // Also a phone of no duration: it holds no sound.
+        // This also removes phones without duration.
         spans.retain(|span| span.start < span.end);
         spans.sort_by_key(|span| (span.start, span.end));
         Ok(spans)
@@ -199,7 +200,7 @@ struct Line<'a> {
     end: Micros,
 }
 
-/// `None` for blank lines and comments; the error is what was expected.
+/// Parses a line; `None` for blank lines and comments. The error says what was expected.
 fn parse_line(text: &str, kind: CtmKind) -> Result<Option<Line<'_>>, &'static str> {
     let mut fields = text.split_ascii_whitespace();
     let Some(id) = fields.next().filter(|first| !first.starts_with(";;")) else { return Ok(None) };
@@ -223,7 +224,7 @@ fn parse_line(text: &str, kind: CtmKind) -> Result<Option<Line<'_>>, &'static st
     Ok(Some(Line { id, phone, state, start, end: start + duration }))
 }
 
-/// Seconds as written, to microseconds; `None` unless finite, not negative and below a year.
+/// Converts seconds as written to microseconds; `None` unless finite, not negative and below a year.
 pub(crate) fn seconds(text: &str) -> Option<Micros> {
     let seconds: f64 = text.parse().ok()?;
     (0.0..3.2e7).contains(&seconds).then(|| (seconds * 1e6).round() as Micros)

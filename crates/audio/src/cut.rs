@@ -1,13 +1,13 @@
 use crate::{Decoder, Error};
 
-/// Decodes a recording once and hands out its segments, each whole, in the order in which they end.
+/// Decodes a recording once and passes on each whole segment, in the order in which they end.
 ///
-/// `segments` are `(first sample, one past the last)` and may overlap; an end beyond the recording is trimmed to it.
-/// `give` gets the segment's place in `segments` and its samples. Memory holds the segments that are open at one time,
-/// never the recording.
+/// `segments` are `(first sample, one past the last)` and may overlap; an end beyond the recording is cut to its end.
+/// `give` receives the segment's index in `segments` and its samples. Memory contains only the segments that are open
+/// at a time, never the whole recording.
 ///
 /// # Errors
-/// Whatever the decoder reports, and what `give` returns.
+/// The errors of the decoder, and those of `give`.
 pub fn cut<E: From<Error>>(
     decoder: &mut Decoder,
     segments: &[(u64, u64)],
@@ -21,7 +21,7 @@ pub fn cut<E: From<Error>>(
         let Some(block) = decoder.next_block()? else { break };
         let block_end = position + block.len() as u64;
         while waiting.last().is_some_and(|&i| segments[i].0 < block_end) {
-            let i = waiting.pop().expect("looked at just now");
+            let i = waiting.pop().expect("peeked above");
             open.push((i, Vec::new()));
         }
         let mut finished = Vec::new();

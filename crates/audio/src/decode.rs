@@ -8,53 +8,54 @@ use std::path::Path;
 /// The largest sample: features are computed on the range of a 16-bit integer.
 pub const FULL_SCALE: f32 = 32_768.0;
 
-/// Silence that is given at once.
+/// Samples of silence that are returned at once.
 const SILENT_BLOCK: u64 = 1 << 14;
 
-/// Samples that may be lost whatever the length: the first two frames of a clip that was cut out of a longer MP3.
+/// Samples that may be lost in a file of any length: the first two frames of a clip that was cut out of a longer MP3.
 const EDGES: u64 = 2 * 1_152;
 
-/// A whole clip.
+/// A decoded clip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Audio {
     /// Mono, ±[`FULL_SCALE`].
     pub samples: Vec<f32>,
     /// Samples per second.
     pub rate_hz: u32,
-    /// What else is to be said.
-    pub heard: Heard,
+    /// Facts about the file besides its samples.
+    pub report: DecodeReport,
 }
 
-/// What is to be said of a file besides its samples, as far as it was decoded.
+/// What decoding found out about a file besides its samples, up to the current position.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct DecodeReport {
     /// Samples per second.
     pub rate_hz: u32,
-    /// Given so far.
+    /// Samples returned so far.
     pub samples: u64,
-    /// As many as the header states; none where it does not, or cannot know.
+    /// Samples that the header states; `None` if it states none, or cannot know.
     pub stated: Option<u64>,
-    /// The file ends before its sound does: there are fewer samples than stated, or the last packet is not whole.
+    /// Whether the file ends before its sound does: there are fewer samples than stated, or the last packet is
+    /// incomplete.
     pub is_cut_short: bool,
-    /// Those that did not decode and are silence of their length, so that what follows keeps its time.
+    /// Samples that could not be decoded; silence of the same length replaces them, so that later sound keeps its time.
     pub lost_samples: u64,
-    /// Packets that held them.
+    /// Packets that contained the lost samples.
     pub damaged_packets: u64,
-    /// Channels that the samples are the mean of; 1 where there was one, or one was chosen.
+    /// Number of channels that were averaged; 1 if there was only one, or one was chosen.
     pub averaged_channels: usize,
-    /// Whatever else somebody who made the file would want to know, a sentence each.
+    /// Other findings that the file's creator should know, a sentence each.
     pub remarks: Vec<String>,
 }
 
-impl Heard {
-    /// Seconds of so many samples.
+impl DecodeReport {
+    /// Returns the duration of this many samples, in seconds.
     #[must_use]
     pub fn seconds(&self, samples: u64) -> f64 {
         samples as f64 / f64::from(self.rate_hz.max(1))
     }
 }
 
-/// Decodes a whole file held in memory: WAV, NIST SPHERE, FLAC, MP3 or Ogg Vorbis, told apart by content.
+/// Decodes a whole file held in memory: WAV, NIST SPHERE, FLAC, MP3 or Ogg Vorbis, recognised by content.
 ///
 /// # Errors
 /// As [`Decoder::from_source`] and [`Decoder::next_block`].
@@ -64,32 +65,32 @@ pub fn decode<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Result<Audio,
     while let Some(block) = decoder.next_block()? {
         samples.extend_from_slice(block);
     }
-    Ok(Audio { samples, rate_hz: decoder.rate_hz(), heard: decoder.heard()? })
+    Ok(Audio { samples, rate_hz: decoder.rate_hz(), report: decoder.report()? })
 }
 
-/// Decodes a file block by block, so that hours of audio need no hours of memory.
+/// Decodes a file block by block, so that memory does not grow with the length of the audio.
 pub struct Decoder {
     stream: Box<dyn Stream>,
     fault: Fault,
     mixer: Mixer,
     interleaved: Vec<f32>,
     mono: Vec<f32>,
-    /// Silence that is still to be given.
+    /// Samples of silence that are still to be returned.
     silence: u64,
-    heard: Heard,
+    report: DecodeReport,
 }
 
 impl std::fmt::Debug for Decoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Decoder")
             .field("rate_hz", &self.rate_hz())
-            .field("heard", &self.heard)
+            .field("report", &self.report)
             .finish_non_exhaustive()
     }
 }
 
 impl Decoder {
-    /// Reads from memory.
+    /// Creates a decoder of bytes in memory.
     ///
     /// # Errors
     /// As [`Decoder::from_source`].
@@ -97,7 +98,7 @@ impl Decoder {
         Self::from_source(Cursor::new(bytes))
     }
 
-    /// Reads from a file.
+    /// Creates a decoder of a file.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::NotAFile`], and as [`Decoder::from_source`].
@@ -105,11 +106,11 @@ impl Decoder {
         Self::from_source(open_regular(path)?)
     }
 
-    /// Reads from whatever can be read and has a length.
+    /// Creates a decoder of any source that can be read and has a length.
     ///
     /// # Errors
-    /// [`Error::Reading`], [`Error::Format`] for what is not read, [`Error::Malformed`] for what is but not so,
-    /// [`Error::Rate`] and [`Error::DecoderPanicked`].
+    /// [`Error::Reading`], [`Error::Format`] for a format that is not supported, [`Error::Malformed`] for a malformed
+    /// file of a supported format, [`Error::Rate`] and [`Error::DecoderPanicked`].
     pub fn from_source<S: ReadSeek + 'static>(source: S) -> Result<Self, Error> {
         let source = Source::new(Box::new(source))?;
         let fault = source.fault();
@@ -120,13 +121,13 @@ impl Decoder {
         if !(1_000..=768_000).contains(&rate_hz) {
             return Err(Error::Rate(rate_hz));
         }
-        let heard = Heard { rate_hz, stated: stream.stated(), ..Heard::default() };
+        let report = DecodeReport { rate_hz, stated: stream.stated(), ..DecodeReport::default() };
         let (interleaved, mono) = (Vec::new(), Vec::new());
-        Ok(Self { stream, fault, mixer: Mixer::default(), interleaved, mono, silence: 0, heard })
+        Ok(Self { stream, fault, mixer: Mixer::default(), interleaved, mono, silence: 0, report })
     }
 
-    /// Takes one channel of several instead of their mean: the one with this number, from 1. A file with one channel is read
-    /// as it is. To be called before anything is read.
+    /// Selects one of several channels, counted from 1, in place of their mean. A file with one channel is read as it
+    /// is. Must be called before anything is read.
     ///
     /// # Errors
     /// [`Error::NoSuchChannel`].
@@ -143,14 +144,14 @@ impl Decoder {
         }
     }
 
-    /// Samples per second.
+    /// Returns the samples per second.
     #[must_use]
     pub fn rate_hz(&self) -> u32 {
         self.stream.rate_hz()
     }
 
-    /// Number of samples that are there, whatever the header states. Of MP3, Ogg Vorbis and FLAC that was cut short the
-    /// packets are counted; nothing is decoded.
+    /// Returns the number of samples that are present, whatever the header states. For MP3, Ogg Vorbis and truncated
+    /// FLAC, packets are counted; nothing is decoded.
     ///
     /// # Errors
     /// [`Error::Reading`], [`Error::RateChange`], [`Error::Joined`], [`Error::Format`], [`Error::DecoderPanicked`].
@@ -160,13 +161,13 @@ impl Decoder {
         counted
     }
 
-    /// The next samples, mono, ±[`FULL_SCALE`]: the mean of the channels, or the one that was chosen. `None` at the end of
-    /// the file; a file that was cut short ends where its last whole packet ends, and [`Decoder::heard`] says so.
+    /// Returns the next samples, mono, ±[`FULL_SCALE`]: the mean of the channels, or the chosen one. `None` at the end
+    /// of the file; a truncated file ends with its last complete packet, and [`Decoder::report`] reports that.
     ///
     /// # Errors
-    /// [`Error::Reading`] where the file cannot be read to its end, [`Error::RateChange`], [`Error::FloatScale`],
-    /// [`Error::Joined`], [`Error::Format`] for a stream of another codec behind the first, [`Error::NoSuchChannel`],
-    /// [`Error::DecoderPanicked`]; once the end is reached, [`Error::NoSamples`] and those of [`Decoder::heard`].
+    /// [`Error::Reading`] if the file cannot be read to its end, [`Error::RateChange`], [`Error::FloatScale`],
+    /// [`Error::Joined`], [`Error::Format`] for a second stream with another codec, [`Error::NoSuchChannel`],
+    /// [`Error::DecoderPanicked`]; at the end, [`Error::NoSamples`] and the errors of [`Decoder::report`].
     pub fn next_block(&mut self) -> Result<Option<&[f32]>, Error> {
         self.mono.clear();
         while self.mono.is_empty() {
@@ -184,43 +185,43 @@ impl Decoder {
                 }
                 Piece::Lost { samples, packets } => {
                     self.silence = samples;
-                    self.heard.lost_samples += samples;
-                    self.heard.damaged_packets += packets;
+                    self.report.lost_samples += samples;
+                    self.report.damaged_packets += packets;
                 }
                 Piece::End => return self.end(),
             }
         }
-        self.heard.samples += self.mono.len() as u64;
+        self.report.samples += self.mono.len() as u64;
         Ok(Some(&self.mono))
     }
 
     fn end(&mut self) -> Result<Option<&[f32]>, Error> {
-        let falls_short = self.heard.stated.is_some_and(|stated| self.heard.samples < stated);
-        self.heard.is_cut_short = falls_short || self.stream.ends_early();
-        if self.heard.samples == 0 {
+        let falls_short = self.report.stated.is_some_and(|stated| self.report.samples < stated);
+        self.report.is_cut_short = falls_short || self.stream.ends_early();
+        if self.report.samples == 0 {
             return Err(Error::NoSamples);
         }
-        self.heard()?;
+        self.report()?;
         Ok(None)
     }
 
-    /// What is to be said of the file as far as it was decoded.
+    /// Returns what is known about the file up to the current position.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where too much was lost, [`Error::Cancelled`] where the channels cancel.
-    pub fn heard(&self) -> Result<Heard, Error> {
-        let Heard { samples, lost_samples: lost, .. } = self.heard;
+    /// [`Error::Damaged`] if too much was lost, [`Error::Cancelled`] if the channels cancel each other.
+    pub fn report(&self) -> Result<DecodeReport, Error> {
+        let DecodeReport { samples, lost_samples: lost, .. } = self.report;
         if lost > 0 && lost >= samples || lost > EDGES && lost * 10 > samples {
             return Err(Error::Damaged {
-                lost_s: self.heard.seconds(lost),
-                of_s: self.heard.seconds(samples),
+                lost_s: self.report.seconds(lost),
+                of_s: self.report.seconds(samples),
             });
         }
         self.mixer.check()?;
-        Ok(Heard {
+        Ok(DecodeReport {
             averaged_channels: self.mixer.averaged(),
             remarks: self.stream.remarks(),
-            ..self.heard.clone()
+            ..self.report.clone()
         })
     }
 }

@@ -1,89 +1,87 @@
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// What can be wrong with audio, a data directory or an alignment.
+/// Errors in audio files, data directories and alignments.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The bytes are in no format that is read here.
+    /// The file has no supported format.
     #[error("expected WAV, FLAC, MP3, Ogg Vorbis or NIST SPHERE audio, found {found}; {remedy}")]
     Format {
-        /// Its name, or what it begins with.
+        /// The format's name, or the first bytes.
         found: String,
         /// What to do.
         remedy: &'static str,
     },
-    /// A format that is read here, but not well formed.
-    #[error("the {format} file is not whole or not well formed: {reason}")]
+    /// The file has a supported format, but is malformed.
+    #[error("the {format} file is incomplete or malformed: {reason}")]
     Malformed {
-        /// Its name.
+        /// Name of the format.
         format: &'static str,
-        /// In words.
+        /// What is wrong.
         reason: String,
     },
-    /// More sound than can be bridged by silence does not decode.
-    #[error("{lost_s:.3} of {of_s:.3} s are damaged, at most a tenth may be")]
+    /// More sound could not be decoded than may be replaced by silence.
+    #[error("{lost_s:.3} of {of_s:.3} s are damaged; at most a tenth may be")]
     Damaged {
         /// Seconds that did not decode.
         lost_s: f64,
-        /// Seconds read.
+        /// Seconds of the file so far.
         of_s: f64,
     },
-    /// Another file begins within the file, and the last sound of the first one cannot be told from its head.
-    #[error(
-        "another {format} file begins {at_s:.3} s after the start: files were joined byte by byte; take them apart"
-    )]
+    /// Another file begins within the file, so that the header of the first one does not tell where its sound ends.
+    #[error("another {format} file begins {at_s:.3} s after the start: files were concatenated; split them")]
     Joined {
-        /// Of both.
+        /// Format of both files.
         format: &'static str,
-        /// Seconds of sound before it.
+        /// Seconds of sound before the second file.
         at_s: f64,
     },
-    /// Numbers that are no samples of full scale 1.
+    /// Float samples whose full scale is not 1.
     #[error(
-        "expected float samples within ±1, found {found}: samples of integers, written as floats? Scale them \
-         (`ffmpeg -i FILE -af volume=1/32768 FILE.wav` for those of 16 bits)"
+        "expected float samples within ±1, found {found}: integers written as floats? Scale them \
+         (`ffmpeg -i FILE -af volume=1/32768 FILE.wav` for 16-bit integers)"
     )]
     FloatScale {
-        /// The first one.
+        /// The first such sample.
         found: f32,
     },
-    /// A channel was chosen that is not there.
+    /// The chosen channel does not exist.
     #[error("channel {asked} was chosen, and the file has {channels}; channels count from 1")]
     NoSuchChannel {
-        /// From 1.
+        /// The chosen channel, from 1.
         asked: usize,
-        /// Of the file.
+        /// Number of channels of the file.
         channels: usize,
     },
-    /// The mean of the channels is next to nothing.
+    /// The mean of the channels is almost zero.
     #[error(
         "its {channels} channels cancel: their mean has {percent:.2} % of their power, as that of opposite phases; choose \
          one by --channel or `reco2file_and_channel`"
     )]
     Cancelled {
-        /// Of the file.
+        /// Number of channels of the file.
         channels: usize,
-        /// Of the power.
+        /// Power of the mean in percent of the channels' power.
         percent: f64,
     },
-    /// The decoder's library gave up in an unforeseen way.
-    #[error("the decoder panicked ({0}): the file is malformed in a way it does not foresee")]
+    /// The decoding library panicked.
+    #[error("the decoder panicked ({0}): the file is malformed in a way that it does not handle")]
     DecoderPanicked(String),
-    /// The container is well formed and empty.
-    #[error("the file holds no samples")]
+    /// The file is well formed and empty.
+    #[error("the file contains no samples")]
     NoSamples,
-    /// The stream changes its format halfway.
+    /// The stream changes its sample rate.
     #[error("the sample rate changes from {before_hz} to {after_hz} Hz within the file; split it first")]
     RateChange {
-        /// At the start.
+        /// Rate at the start.
         before_hz: u32,
-        /// Later.
+        /// Rate after the change.
         after_hz: u32,
     },
-    /// A rate no recording of speech has.
+    /// A sample rate that recordings of speech do not have.
     #[error("expected a sample rate of 1000 to 768000 Hz, found {0} Hz")]
     Rate(u32),
-    /// The resampler refused its input.
+    /// The resampler rejected its input.
     #[error("resampling failed: {0}")]
     Resample(String),
     /// The mel range is empty.
@@ -92,11 +90,11 @@ pub enum Error {
          lower `features.low_hz`"
     )]
     MelRange {
-        /// Lower edge.
+        /// Lower edge, Hz.
         low_hz: f32,
-        /// Upper edge.
+        /// Upper edge, Hz.
         high_hz: f32,
-        /// Half the source's rate.
+        /// Half the source's sample rate, Hz.
         nyquist_hz: f32,
     },
     /// No frames were counted, so there is no mean.
@@ -105,100 +103,98 @@ pub enum Error {
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]
     Read {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
-    /// What is no file has no end, or nobody who writes into it.
-    #[error(
-        "cannot read {path}: expected a regular file, found {found}; write what comes out of it into a file first"
-    )]
+    /// The path is no regular file: a pipe or a device may have no end.
+    #[error("cannot read {path}: expected a regular file, found {found}; write its content to a file first")]
     NotAFile {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// In words.
+        /// Kind of file.
         found: &'static str,
     },
-    /// A file can be opened, but not read to its end.
-    #[error("reading failed after {at} bytes: {source}; what is left of the file is not known")]
+    /// Reading a file failed before its end.
+    #[error("reading failed after {at} bytes: {source}; the rest of the file is unknown")]
     Reading {
-        /// Bytes before it.
+        /// Bytes read before the error.
         at: u64,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
-    /// A line of a table does not parse.
+    /// A line of a table is malformed.
     #[error("{path}, line {line}: expected {expected}, found `{found}`")]
     Line {
-        /// The file.
+        /// Path of the table.
         path: PathBuf,
-        /// 1-based.
+        /// Line, from 1.
         line: usize,
-        /// In words.
+        /// Description of what was expected.
         expected: &'static str,
-        /// As written, shortened.
+        /// The line as written, shortened.
         found: String,
     },
-    /// `wav.scp` names a shell command. Running commands out of data files is refused on purpose.
+    /// `wav.scp` contains a shell command. Commands in data files are never run.
     #[error(
         "{path}, line {line}: `{id}` is a command pipe; only paths of audio files are read: run the command once and \
          write its output as WAV or FLAC"
     )]
     Pipe {
-        /// The file.
+        /// Path of the table.
         path: PathBuf,
-        /// 1-based.
+        /// Line, from 1.
         line: usize,
-        /// The recording.
+        /// Identifier of the recording.
         id: String,
     },
     /// An identifier has two lines.
-    #[error("{path}, line {line}: `{id}` is there twice")]
+    #[error("{path}, line {line}: `{id}` appears twice")]
     Duplicate {
-        /// The file.
+        /// Path of the table.
         path: PathBuf,
-        /// 1-based, of the second one.
+        /// Number of the second line, from 1.
         line: usize,
-        /// The recording or utterance.
+        /// Identifier of the recording or utterance.
         id: String,
     },
-    /// `segments` names a recording that `wav.scp` lacks.
+    /// `segments` refers to a recording that is not in `wav.scp`.
     #[error("{path}, line {line}: recording `{id}` is not in wav.scp")]
     UnknownRecording {
-        /// The file.
+        /// Path of the table.
         path: PathBuf,
-        /// 1-based.
+        /// Line, from 1.
         line: usize,
-        /// As written.
+        /// Identifier as written.
         id: String,
     },
     /// The corpus is empty.
-    #[error("{0} names no recordings")]
+    #[error("{0} lists no recordings")]
     Empty(PathBuf),
-    /// The alignment and the audio differ by more than can be padded or trimmed.
+    /// The alignment and the audio differ by more than can be padded or cut.
     #[error(
         "the alignment does not fit the audio: {what} {by_ms} ms, at most {limit_ms} ms can be bridged (silence needs a \
          label of its own)"
     )]
     Misaligned {
-        /// Where they differ.
+        /// The difference.
         what: &'static str,
-        /// By how much.
+        /// Length of the difference in milliseconds.
         by_ms: i64,
-        /// How much would have been accepted.
+        /// Largest difference that is accepted, in milliseconds.
         limit_ms: i64,
     },
-    /// A table is in another encoding than UTF-8.
+    /// A table is not encoded in UTF-8.
     #[error(
         "{path}, line {line}: expected UTF-8 text, found {found}; save the file as UTF-8 (`iconv -t utf-8`)"
     )]
     Encoding {
-        /// The file.
+        /// Path of the table.
         path: PathBuf,
-        /// 1-based.
+        /// Line, from 1.
         line: usize,
-        /// In words.
+        /// The encoding that was found.
         found: &'static str,
     },
 }

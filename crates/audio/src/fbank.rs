@@ -12,9 +12,9 @@ const PRE_EMPHASIS: f32 = 0.97;
 /// window fits (`snip_edges`), no dither, logarithm floored at f32's epsilon.
 ///
 /// Precision follows Kaldi: single up to the window, double for the Fourier transform, single again after it. A bin may
-/// hold 10⁻⁹ of its frame's energy, and a single-precision transform would bury it under its own rounding.
+/// contain only 10⁻⁹ of its frame's energy, which the rounding errors of a single-precision transform would hide.
 ///
-/// Holds its own scratch space: clone it for each thread.
+/// Contains its own scratch memory: clone it for each thread.
 #[derive(Clone)]
 pub struct Fbank {
     window: Vec<f32>,
@@ -38,11 +38,11 @@ impl std::fmt::Debug for Fbank {
 }
 
 impl Fbank {
-    /// Builds window and filters. `corpus_nyquist_hz`, half the rate of the source audio, is the upper edge where
+    /// Computes window and filters. `corpus_nyquist_hz`, half the sample rate of the source audio, is the upper edge if
     /// `features.high_hz` is 0.
     ///
     /// # Errors
-    /// [`Error::MelRange`] where the source has nothing above `features.low_hz`.
+    /// [`Error::MelRange`] if the source has no frequencies above `features.low_hz`.
     pub fn new(features: &Features, corpus_nyquist_hz: f32) -> Result<Self, Error> {
         let rate_hz = features.sample_rate_hz as f32;
         let low_hz = features.low_hz;
@@ -68,25 +68,26 @@ impl Fbank {
         })
     }
 
-    /// Upper edge of the last mel bin.
+    /// Returns the upper edge of the last mel bin, Hz.
     #[must_use]
     pub fn high_hz(&self) -> f32 {
         self.high_hz
     }
 
-    /// Bins too narrow for the transform's resolution, whose value is always the floor's logarithm.
+    /// Returns the bins that are too narrow for the transform's resolution; their value is always the logarithm of the
+    /// floor.
     #[must_use]
     pub fn empty_bins(&self) -> Vec<usize> {
         (0..self.bins.len()).filter(|&i| self.bins[i].is_empty()).collect()
     }
 
-    /// Frames that `samples` samples give.
+    /// Returns the number of frames of `samples` samples.
     #[must_use]
     pub fn frames(&self, samples: usize) -> usize {
         samples.checked_sub(self.window.len()).map_or(0, |rest| 1 + rest / self.shift)
     }
 
-    /// Appends the frames of a clip, `[frames, mel_bins]` row-major, natural logarithms; returns how many they are.
+    /// Appends the frames of a clip, `[frames, mel_bins]` row-major, natural logarithms, and returns their number.
     /// `samples` are at `features.sample_rate_hz`, ±32768.
     pub fn compute(&mut self, samples: &[f32], out: &mut Vec<f32>) -> usize {
         let frames = self.frames(samples.len());
@@ -102,7 +103,7 @@ impl Fbank {
     fn power_spectrum(&mut self, samples: &[f32]) {
         let length = samples.len();
         let mean = samples.iter().sum::<f32>() / length as f32;
-        // The first sample has no predecessor: Kaldi takes itself.
+        // The first sample has no predecessor: Kaldi uses the sample itself.
         let mut before = samples[0] - mean;
         for ((padded, &sample), weight) in self.padded.iter_mut().zip(samples).zip(&self.window) {
             let centred = sample - mean;
@@ -112,7 +113,7 @@ impl Fbank {
         self.padded[length..].fill(0.0);
         self.fft
             .process_with_scratch(&mut self.padded, &mut self.spectrum, &mut self.scratch)
-            .expect("the buffers were made by the transform itself");
+            .expect("the transform allocated the buffers");
         for (power, line) in self.power.iter_mut().zip(&self.spectrum) {
             let (re, im) = (line.re as f32, line.im as f32);
             *power = re * re + im * im;
@@ -120,15 +121,15 @@ impl Fbank {
     }
 }
 
-/// Kaldi's own window: a Hann window to the power of 0.85, which reaches zero at the edges.
+/// Kaldi's povey window: a Hann window to the power of 0.85, which reaches zero at the edges.
 fn povey_window(length: usize) -> Vec<f32> {
     let step = std::f64::consts::TAU / (length - 1) as f64;
     (0..length).map(|i| (0.5 - 0.5 * (step * i as f64).cos()).powf(0.85) as f32).collect()
 }
 
-/// Number of stacked frames that `frames` filter-bank frames make; what is left over at the end is dropped.
+/// Returns the number of stacked frames that `frames` filter-bank frames make; incomplete ones at the end are dropped.
 ///
-/// Stacking itself moves nothing: `[frames, bins]` row-major is `[frames / stack, bins × stack]` in the same memory.
+/// Stacking copies nothing: `[frames, bins]` row-major is `[frames / stack, bins × stack]` in the same memory.
 #[must_use]
 pub fn stacked_frames(frames: usize, stack: u32) -> usize {
     frames / stack.max(1) as usize

@@ -5,23 +5,23 @@ use crate::{Error, Micros};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// A file of audio.
+/// An audio file, or one channel of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
-    /// From `wav.scp`.
+    /// The identifier in `wav.scp`.
     pub id: String,
-    /// Absolute, or relative to where the program runs.
+    /// Path, absolute or relative to the working directory.
     pub path: PathBuf,
-    /// From `reco2file_and_channel`: of a file with several channels the one to take, from 1.
+    /// The channel of a file with several, from 1, as in `reco2file_and_channel`.
     pub channel: Option<usize>,
 }
 
-/// Which part of its recording an utterance is.
+/// The part of its recording that an utterance is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it.
+    /// The whole recording.
     Whole,
-    /// A segment; without an end it goes on to the recording's.
+    /// A segment; without `end` it continues to the recording's end.
     Segment {
         /// Microseconds from the recording's start.
         start: Micros,
@@ -30,44 +30,44 @@ pub enum Extent {
     },
 }
 
-/// What is learned from, one at a time.
+/// A stretch of speech with an identifier, by one speaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Utterance {
-    /// From `segments`, or the recording's.
+    /// The identifier in `segments`, or else the recording's.
     pub id: String,
-    /// Of the file that names it, `segments` or else `wav.scp`; 1-based.
+    /// Line in the file that lists it (`segments` or else `wav.scp`), from 1.
     pub line: usize,
-    /// Place in [`DataDirectory::recordings`].
+    /// Index in [`DataDirectory::recordings`].
     pub recording: usize,
-    /// Which part of it.
+    /// The part of the recording.
     pub extent: Extent,
-    /// The transcript; none where `text` has no words for it.
+    /// The transcript; `None` if `text` contains no words for it.
     pub text: Option<String>,
-    /// From `utt2spk`.
+    /// The speaker in `utt2spk`.
     pub speaker: Option<String>,
-    /// From `utt2group`: a dialogue, session or whatever must not be split.
+    /// The group in `utt2group`: a dialogue, a session or anything else that must not be split.
     pub group: Option<String>,
 }
 
-/// A Kaldi data directory: `wav.scp` and, if there, `reco2file_and_channel`, `segments`, `text`, `utt2spk` and our
-/// `utt2group`.
+/// A Kaldi data directory: `wav.scp` and, if present, `reco2file_and_channel`, `segments`, `text`, `utt2spk` and
+/// Stentor's `utt2group`.
 ///
 /// Paths in `wav.scp` are relative to the directory or absolute. Pipes are refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataDirectory {
-    /// In the order of `wav.scp`.
+    /// Recordings, in the order of `wav.scp`.
     pub recordings: Vec<Recording>,
-    /// In the order of `segments`, else of `wav.scp`.
+    /// Utterances, in the order of `segments`, or else of `wav.scp`.
     pub utterances: Vec<Utterance>,
-    /// Lines of `text`, `utt2spk` and `utt2group` for utterances that are not there, and of `reco2file_and_channel` for
-    /// recordings, by table.
+    /// Lines of `text`, `utt2spk` and `utt2group` whose utterance does not exist, and of `reco2file_and_channel` whose
+    /// recording does not exist, by table.
     pub unmatched: BTreeMap<String, Unmatched>,
 }
 
-/// Identifiers in a table that no utterance has.
+/// Identifiers in a table that do not exist in the corpus.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unmatched {
-    /// How many.
+    /// Number of identifiers.
     pub ids: usize,
     /// The first few.
     pub examples: Vec<String>,
@@ -156,10 +156,10 @@ impl Utterance {
     }
 }
 
-/// Which channel of its file a recording is.
+/// The table with the channel of each recording in its file.
 const CHANNELS: &str = "reco2file_and_channel";
 
-/// Notes the channels of recordings; gives the names that no recording has.
+/// Sets the channels of recordings; returns the names that no recording has.
 fn read_channels(
     path: &Path,
     places: &HashMap<String, usize>,
@@ -183,7 +183,7 @@ fn read_channels(
     Ok(others)
 }
 
-/// `1` and `A` are the first.
+/// Parses a channel; `1` and `A` are the first.
 fn channel_number(text: &str) -> Option<usize> {
     match text.as_bytes() {
         [letter @ b'A'..=b'Z' | letter @ b'a'..=b'z'] => {
@@ -194,7 +194,7 @@ fn channel_number(text: &str) -> Option<usize> {
 }
 
 type Set = fn(&mut Utterance, &str);
-/// Each table's name, whether its second column is one identifier, and where that goes.
+/// Name of each table, whether its second column is one identifier, and where the value is stored.
 const TABLES: [(&str, bool, Set); 3] = [
     ("text", false, |u, text| u.text = Some(text.to_owned())),
     ("utt2spk", true, |u, speaker| u.speaker = Some(speaker.to_owned())),
@@ -203,7 +203,7 @@ const TABLES: [(&str, bool, Set); 3] = [
 
 fn read_segments(path: &Path, recordings: &HashMap<String, usize>) -> Result<Vec<Utterance>, Error> {
     const EXPECTED: &str =
-        "`utterance recording start end`, in seconds (no channel: that is in `reco2file_and_channel`)";
+        "`utterance recording start end`, in seconds (the channel belongs in `reco2file_and_channel`)";
     let mut seen = HashMap::new();
     let mut utterances = Vec::new();
     each_line(path, |line, id, rest| {

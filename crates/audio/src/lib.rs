@@ -1,8 +1,9 @@
-//! Sound in, frames out: decode, resample, filter bank, stacking, normalisation, and the corpus formats of Kaldi.
+//! Audio files in, feature frames out: decoding, resampling, filter bank, stacking, normalisation, and Kaldi's corpus
+//! formats.
 //!
-//! Everything between an audio file and the numbers a model sees. Samples are mono `f32` in the range of a 16-bit
-//! integer (±32768), as Kaldi computes features on; times are whole microseconds, so that the edges of alignments
-//! compare exactly. Nothing here knows a network, a store or a model.
+//! Everything between an audio file and the input of a model. Samples are mono `f32` in the range of a 16-bit integer
+//! (±32768), on which Kaldi computes features; times are whole microseconds, so that the edges of alignments compare
+//! exactly. The crate depends on no network, store or model.
 //!
 //! ```
 //! use stentor_audio::{Fbank, stacked_frames};
@@ -33,7 +34,7 @@ mod source;
 pub use alignment::{FrameClock, Micros, StateSpan, TOLERANCE_FRAMES, frame_labels, thirds};
 pub use ctm::{Ctm, CtmKind};
 pub use cut::cut;
-pub use decode::{Audio, Decoder, FULL_SCALE, Heard, decode};
+pub use decode::{Audio, DecodeReport, Decoder, FULL_SCALE, decode};
 pub use error::Error;
 pub use fbank::{Fbank, stacked_frames};
 pub use kaldi::{DataDirectory, Extent, Recording, Unmatched, Utterance};

@@ -1,4 +1,4 @@
-//! Lines of text files as other tools write them: with or without a byte-order mark, and never in a guessed encoding.
+//! Lines of text files as other tools write them: with or without a byte-order mark; the encoding is never guessed.
 
 use crate::Error;
 use std::fs::File;
@@ -7,23 +7,23 @@ use std::path::{Path, PathBuf};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What an identifier must be: a blank that is not ASCII looks like a separator and is none.
+/// The expected form of an identifier: a blank that is not ASCII looks like a separator, but does not separate.
 pub(crate) const IDENTIFIER: &str =
     "an identifier without invisible characters (columns are separated by ASCII blanks or tabs)";
 
-/// One line, without what ends it.
+/// One line, without its line ending.
 #[derive(Debug)]
 pub(crate) struct RawLine<'a> {
-    /// 1-based.
+    /// Line number, from 1.
     pub(crate) number: usize,
-    /// Where its text begins in the file, behind a byte-order mark.
+    /// Offset of its text in the file in bytes, after a byte-order mark.
     pub(crate) offset: u64,
-    /// With the line's end.
+    /// Length in bytes, line ending included.
     pub(crate) bytes: u64,
     pub(crate) text: &'a str,
 }
 
-/// The lines of a UTF-8 file, one at a time. A byte-order mark at its head is skipped.
+/// The lines of a UTF-8 file, one at a time. A byte-order mark at the start is skipped.
 #[derive(Debug)]
 pub(crate) struct Lines<'a> {
     path: PathBuf,
@@ -39,6 +39,8 @@ impl<'a> Lines<'a> {
         Self { path: path.to_owned(), reader, line: Vec::new(), number: 0, offset: 0 }
     }
 
+    /// Returns the next line; `None` at the end.
+    ///
     /// # Errors
     /// [`Error::Read`], [`Error::Encoding`].
     pub(crate) fn next_line(&mut self) -> Result<Option<RawLine<'_>>, Error> {
@@ -70,7 +72,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Whether all characters of an identifier can be seen.
+/// Returns whether all characters of an identifier are visible.
 pub(crate) fn is_visible(id: &str) -> bool {
     let invisible = |c: char| {
         c.is_control()
@@ -80,7 +82,8 @@ pub(crate) fn is_visible(id: &str) -> bool {
     !id.contains(invisible)
 }
 
-/// So that a binary file given by mistake does not fill the terminal, and that what cannot be seen is shown.
+/// Shortens a text, so that a binary file given by mistake does not fill the terminal, and makes invisible characters
+/// visible.
 pub(crate) fn shorten(text: &str) -> String {
     let text = text.trim_end();
     let (text, more) = match text.char_indices().nth(80) {

@@ -1,6 +1,6 @@
-/// The mel scale as Kaldi (and HTK) defines it, in the precision in which Kaldi computes it: where a spectral line lies
-/// close to the edge of a triangle, its weight is a difference of two nearly equal numbers, and double precision would
-/// be further from Kaldi's answer.
+/// The mel scale as Kaldi (and HTK) defines it, in Kaldi's precision: if a spectral line is close to the edge of a
+/// triangle, its weight is a difference of two nearly equal numbers, and double precision would differ more from
+/// Kaldi's result.
 fn mel(hz: f32) -> f32 {
     1127.0 * (1.0 + hz / 700.0).ln()
 }
@@ -13,19 +13,19 @@ pub(crate) struct MelBin {
 }
 
 impl MelBin {
-    /// Energy that the filter lets through.
+    /// Returns the energy that passes the filter.
     pub(crate) fn energy(&self, power: &[f32]) -> f32 {
         self.weights.iter().zip(&power[self.first..]).map(|(w, p)| w * p).sum()
     }
 
-    /// Whether the triangle is so narrow that no spectral line falls into it: its energy is always zero.
+    /// Returns whether the triangle is so narrow that it contains no spectral line: its energy is always zero.
     pub(crate) fn is_empty(&self) -> bool {
         self.weights.is_empty()
     }
 }
 
-/// Triangles evenly spaced on the mel scale from `low_hz` to `high_hz`, each reaching to its neighbours' centres.
-/// `fft` is the transform's length; Kaldi leaves the Nyquist line out, and so does this.
+/// Returns triangles evenly spaced on the mel scale from `low_hz` to `high_hz`, each reaching to its neighbours'
+/// centres. `fft` is the transform's length; like Kaldi, this leaves the Nyquist line out.
 pub(crate) fn mel_bins(count: usize, low_hz: f32, high_hz: f32, rate_hz: f32, fft: usize) -> Vec<MelBin> {
     let (low, high) = (mel(low_hz), mel(high_hz));
     let step = (high - low) / (count + 1) as f32;

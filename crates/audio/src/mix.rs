@@ -1,24 +1,24 @@
-//! From several channels to one.
+//! Mixing of several channels to one.
 
 use crate::Error;
 
-/// Share of the channels' power below which their mean is taken for what was left when they cancelled: 20 dB down. Of
-/// channels that have nothing in common a half is left of two, an eighth of eight.
+/// If the mean's share of the channels' power is below this (20 dB down), the channels are taken to cancel each other.
+/// For uncorrelated channels the share is a half with two channels, an eighth with eight.
 const CANCELLED: f64 = 0.01;
 
-/// Takes one channel, or the mean of all.
+/// Selects one channel, or takes the mean of all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Mixer {
-    /// From 1; none for the mean.
+    /// The selected channel, from 1; `None` for the mean.
     channel: Option<usize>,
-    /// Most channels of which a mean was taken.
+    /// Largest number of channels that were averaged.
     averaged: usize,
-    /// Sums of squares over all that was averaged: of the mean, and the mean of the channels'.
+    /// Sums of squares over all averaged samples: of the mean, and the channels' average.
     power: (f64, f64),
 }
 
 impl Mixer {
-    /// Of files with several channels the one with this number, from 1; a file with one channel has that.
+    /// Creates a mixer that selects the channel with this number, from 1, in files with several channels.
     pub(crate) fn choosing(channel: Option<usize>) -> Self {
         Self { channel, ..Self::default() }
     }
@@ -56,13 +56,15 @@ impl Mixer {
         Ok(())
     }
 
-    /// Channels of which a mean was taken; 1 where none was.
+    /// Returns the number of channels that were averaged; 1 if none were.
     pub(crate) fn averaged(&self) -> usize {
         self.averaged.max(1)
     }
 
+    /// Checks that the channels do not cancel each other.
+    ///
     /// # Errors
-    /// [`Error::Cancelled`] where the mean is nothing although the channels are not.
+    /// [`Error::Cancelled`] if the mean is almost zero although the channels are not.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let (mean, channels) = self.power;
         if mean < CANCELLED * channels {

@@ -1,10 +1,10 @@
 use crate::Error;
 
 /// Least standard deviation to divide by, in natural-log units; speech moves a log-mel bin by 2 to 4. A bin below it
-/// carries nothing (the band above a low-rate source's Nyquist frequency, say) and is reported as dead.
+/// contains no information (for example above the Nyquist frequency of a low-rate source) and is reported as dead.
 pub const STD_FLOOR: f32 = 0.1;
 
-/// Mean and variance of each dimension, gathered one utterance at a time.
+/// Mean and variance of each dimension, accumulated one utterance at a time.
 ///
 /// Two sets merge by the pairwise formula of Chan, Golub and LeVeque (1979), so that a million hours lose no digits.
 /// Merging the same sets in the same order gives the same bits.
@@ -17,13 +17,13 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// No frames yet.
+    /// Creates moments of no frames.
     #[must_use]
     pub fn new(dimension: usize) -> Self {
         Self { count: 0, mean: vec![0.0; dimension], spread: vec![0.0; dimension] }
     }
 
-    /// The moments of `frames`, `[frames, dimension]` row-major.
+    /// Returns the moments of `frames`, `[frames, dimension]` row-major.
     #[must_use]
     pub fn of(frames: &[f32], dimension: usize) -> Self {
         let mut moments = Self::new(dimension);
@@ -63,29 +63,29 @@ impl Moments {
         self.count = total;
     }
 
-    /// Frames gathered so far.
+    /// Returns the number of frames so far.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 }
 
-/// Brings each dimension to mean 0 and standard deviation 1 (over the training set).
+/// Normalises each dimension to mean 0 and standard deviation 1 (over the training set).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normaliser {
-    /// Per dimension.
+    /// Mean of each dimension.
     pub mean: Vec<f32>,
-    /// Per dimension, at least [`STD_FLOOR`].
+    /// Standard deviation of each dimension, at least [`STD_FLOOR`].
     pub std: Vec<f32>,
     /// Dimensions whose standard deviation was below the floor.
     pub dead: Vec<usize>,
 }
 
 impl Normaliser {
-    /// From the moments of the training frames.
+    /// Computes mean and deviation from the moments of the training frames.
     ///
     /// # Errors
-    /// [`Error::NoFrames`].
+    /// [`Error::NoFrames`] if there are no frames.
     pub fn from_moments(moments: &Moments) -> Result<Self, Error> {
         if moments.count == 0 {
             return Err(Error::NoFrames);

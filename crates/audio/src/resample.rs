@@ -6,17 +6,17 @@ use rubato::{Fft, FixedSync, Resampler as _};
 /// keeps 95 % of the band, short enough that a word fills several.
 const SHORTEST_BLOCK: u64 = 1_024;
 
-/// Number of samples a clip has after resampling: its duration, rounded up to whole samples.
+/// Returns the number of samples of a clip after resampling: its duration, rounded up to whole samples.
 #[must_use]
 pub fn resampled_length(samples: usize, from_hz: u32, to_hz: u32) -> usize {
     (samples as u128 * u128::from(to_hz)).div_ceil(u128::from(from_hz.max(1))) as usize
 }
 
-/// Brings whole clips from one rate to another. Band-limited, without delay: sample 0 stays at time 0.
+/// Resamples whole clips. Band-limited, without delay: sample 0 stays at time 0.
 pub struct Resampler {
     from_hz: u32,
     to_hz: u32,
-    /// None where the rates are equal.
+    /// `None` if the rates are equal.
     fft: Option<Fft<f32>>,
 }
 
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Resampler {
 }
 
 impl Resampler {
-    /// Builds the filter; keep it for all clips of one rate.
+    /// Creates a resampler; reuse it for all clips of one rate.
     ///
     /// # Errors
     /// [`Error::Rate`] for a rate outside 1000 to 768000 Hz.
@@ -41,8 +41,8 @@ impl Resampler {
         if from_hz == to_hz {
             return Ok(Self { from_hz, to_hz, fft: None });
         }
-        // The block is an even number of the smallest ones, so that half of it, the filter's delay, is a whole
-        // number of samples on both sides.
+        // The block is an even multiple of the smallest one, so that half of it, the filter's delay, is a whole number
+        // of samples at both rates.
         let smallest = u64::from(from_hz / gcd(from_hz, to_hz));
         let block = smallest * SHORTEST_BLOCK.div_ceil(smallest).next_multiple_of(2);
         let fft = Fft::new_custom(
@@ -61,7 +61,7 @@ impl Resampler {
     /// Resamples a whole clip; the result has exactly [`resampled_length`] samples.
     ///
     /// # Errors
-    /// [`Error::Resample`] if the resampler refuses, which no input is known to cause.
+    /// [`Error::Resample`] if the resampler rejects its input; no input is known to cause this.
     pub fn resample(&mut self, samples: Vec<f32>) -> Result<Vec<f32>, Error> {
         let Some(fft) = &mut self.fft else { return Ok(samples) };
         if samples.is_empty() {

@@ -1,4 +1,4 @@
-//! Files as decoders read them: regular files only, and their errors told apart from their end.
+//! Files as decoders read them: regular files only, with read errors told apart from the end of the file.
 
 use crate::Error;
 use std::fs::{File, FileType};
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use symphonia::core::io::MediaSource;
 
-/// Opens a regular file. Opening a named pipe would wait for a writer who may never come, and a device has no end.
+/// Opens a regular file. Opening a named pipe could wait for ever for a writer, and a device has no end.
 ///
 /// # Errors
 /// [`Error::NotAFile`] and [`Error::Read`].
@@ -33,24 +33,27 @@ fn name(kind: FileType) -> &'static str {
     }
 }
 
-/// What a decoder reads from: a file, or bytes in memory.
+/// The source of a decoder: a file, or bytes in memory.
 pub trait ReadSeek: Read + Seek + Send + Sync {}
 
 impl<T: Read + Seek + Send + Sync> ReadSeek for T {}
 
-/// The part of a file that holds sound. It remembers its first error, for decoders' libraries take some errors for the end.
+/// The part of a file that contains sound. It records its first error, because decoding libraries take some errors for
+/// the end.
 pub(crate) struct Source {
     inner: Box<dyn ReadSeek>,
     /// In bytes of the file; positions of the source count from its start.
     range: Range<u64>,
-    /// In bytes of the file.
+    /// Position in bytes of the file.
     position: u64,
-    /// Bytes of the file that read as others, and the place of the first.
+    /// Offset of the patched bytes in the file, and their replacement.
     patch: (u64, Vec<u8>),
     fault: Fault,
 }
 
 impl Source {
+    /// Creates a source of the whole file.
+    ///
     /// # Errors
     /// [`Error::Reading`].
     pub(crate) fn new(mut inner: Box<dyn ReadSeek>) -> Result<Self, Error> {
@@ -62,17 +65,17 @@ impl Source {
         Ok(Self { inner, range, position: 0, patch: (0, Vec::new()), fault })
     }
 
-    /// Where this source's first error will be found, whoever owns it then.
+    /// Returns a handle to this source's first error, which stays valid when the source has moved into a library.
     pub(crate) fn fault(&self) -> Fault {
         self.fault.clone()
     }
 
-    /// Bytes from start to end.
+    /// Returns the length in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.range.end - self.range.start
     }
 
-    /// Leaves out what is outside of `range`, such as tags; the source then stands at the new start.
+    /// Restricts the source to `range`, without tags for example, and moves to the new start.
     ///
     /// # Errors
     /// [`Error::Reading`].
@@ -82,20 +85,22 @@ impl Source {
         self.go_to(0)
     }
 
-    /// Makes the bytes from `at` on read as `bytes`.
+    /// Replaces the bytes from `at` on with `bytes`.
     pub(crate) fn patch(&mut self, at: u64, bytes: Vec<u8>) {
         self.patch = (self.range.start + at, bytes);
     }
 
+    /// Moves to `at`.
+    ///
     /// # Errors
     /// [`Error::Reading`].
     pub(crate) fn go_to(&mut self, at: u64) -> Result<(), Error> {
-        // Remembered, and found by the check.
+        // An error is recorded; the check returns it.
         let _ = self.seek(SeekFrom::Start(at));
         self.fault.check()
     }
 
-    /// Fills the buffer from here on as far as there are bytes; gives their number.
+    /// Fills the buffer from the current position as far as there are bytes; returns their number.
     ///
     /// # Errors
     /// [`Error::Reading`].
@@ -105,7 +110,7 @@ impl Source {
             match self.read(&mut buffer[filled..]) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
-                // Remembered, and found by the check.
+                // An error is recorded; the check returns it.
                 Err(_) => break,
             }
         }
@@ -113,7 +118,7 @@ impl Source {
         Ok(filled)
     }
 
-    /// Up to `length` bytes from `at` on, fewer at the end.
+    /// Returns up to `length` bytes from `at` on, fewer at the end.
     ///
     /// # Errors
     /// [`Error::Reading`].
@@ -175,18 +180,20 @@ impl MediaSource for Source {
     }
 }
 
-/// The first error of a [`Source`], shared with those who judge what a decoder's library made of it.
+/// The first error of a [`Source`], shared with the code that interprets a decoding library's result.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fault(Arc<Mutex<Option<(u64, io::Error)>>>);
 
 impl Fault {
-    /// Keeps the first error; gives one like it.
+    /// Records the first error; returns a copy.
     fn note(&self, at: u64, error: io::Error) -> io::Error {
         let copy = copy_of(&error);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((at, error));
         copy
     }
 
+    /// Returns the recorded error.
+    ///
     /// # Errors
     /// [`Error::Reading`] if there was an error.
     pub(crate) fn check(&self) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! What has to be put right in a FLAC file before symphonia reads it.
+//! Corrections to FLAC files before symphonia reads them.
 
 use super::packets::Packets;
 use crate::Error;
@@ -9,13 +9,13 @@ const FLAC: &str = "FLAC";
 /// The shortest block that the format allows.
 const SHORTEST_BLOCK: u16 = 16;
 
-/// Opens a FLAC file. The lengths of blocks that its header states are made to fit the frames: some encoders write 0 for the
-/// shortest, others the length of the last block, and symphonia passes over all frames that do not fit.
+/// Opens a FLAC file. The block lengths in the header are corrected to match the frames: some encoders write 0 as the
+/// minimum, others the length of the last block, and symphonia skips all frames that do not match.
 ///
 /// # Errors
 /// [`Error::Malformed`] and [`Error::Reading`].
 pub(super) fn open(mut source: Source) -> Result<Packets, Error> {
-    let malformed = || Error::Malformed { format: FLAC, reason: "its metadata do not end".to_owned() };
+    let malformed = || Error::Malformed { format: FLAC, reason: "its metadata have no end".to_owned() };
     let (mut at, mut info) = (4, None);
     loop {
         let head = source.bytes_at(at, 4)?;
@@ -34,7 +34,7 @@ pub(super) fn open(mut source: Source) -> Result<Packets, Error> {
         let &[a, b, c, d] = &lengths[..] else { return Err(malformed()) };
         let (shortest, longest) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
         let shortest = match first_frame[..] {
-            // Frames count blocks of one length, or samples.
+            // Frames are numbered in blocks of one length, or in samples.
             [0xff, 0xf8] => longest,
             [0xff, 0xf9] if shortest == longest => SHORTEST_BLOCK,
             _ if shortest < SHORTEST_BLOCK => longest,

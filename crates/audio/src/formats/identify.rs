@@ -1,10 +1,10 @@
-//! What a file is, by its first bytes; its name is never asked.
+//! Recognition of file formats by their first bytes; file names are ignored.
 
 use super::{mpeg, ogg};
 use crate::Error;
 use crate::source::Source;
 
-/// Formats that are read.
+/// Supported formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Wav,
@@ -14,16 +14,16 @@ pub(super) enum Format {
     Mpeg,
 }
 
-/// What to do with a format of sound that is not read.
-pub(super) const CONVERT: &str = "convert it (`ffmpeg -i FILE FILE.wav`, say)";
-const EXTRACT: &str = "extract its sound (`ffmpeg -i FILE -vn FILE.wav`, say)";
+/// Remedy for an audio format that is not supported.
+pub(super) const CONVERT: &str = "convert it (for example `ffmpeg -i FILE FILE.wav`)";
+const EXTRACT: &str = "extract its sound (for example `ffmpeg -i FILE -vn FILE.wav`)";
 const UNPACK: &str = "unpack it first";
 const NO_SOUND: &str = "is the path the right one?";
 
-/// Bytes of the head that tell a format.
+/// Number of bytes that identify a format.
 const HEAD: usize = 64;
 
-/// Formats that are known by name only: what is at which place, its name, and what to do.
+/// Formats that are recognised, but not supported: offset, bytes, name and remedy.
 const OTHERS: &[(usize, &[u8], &str, &str)] = &[
     (4, b"ftyp", "MP4 or M4A", EXTRACT),
     (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM", EXTRACT),
@@ -59,7 +59,7 @@ const OTHERS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"%PDF", "PDF", NO_SOUND),
 ];
 
-/// Finds out what a file is; leaves tags before the sound, and those behind FLAC and MP3, out of the source.
+/// Identifies a file's format; removes tags before the sound, and after that of FLAC and MP3, from the source.
 ///
 /// # Errors
 /// [`Error::Format`] and [`Error::Reading`].
@@ -121,7 +121,7 @@ fn unknown(source: &Source, head: &[u8]) -> Error {
     Error::Format { found, remedy }
 }
 
-/// Where the sound begins behind ID3v2 tags.
+/// Returns where the sound begins after ID3v2 tags.
 fn leading_tags(source: &mut Source) -> Result<u64, Error> {
     let mut at = 0;
     loop {
@@ -133,7 +133,7 @@ fn leading_tags(source: &mut Source) -> Result<u64, Error> {
     }
 }
 
-/// Bytes of the ID3v2 tag that begins here.
+/// Returns the length in bytes of the ID3v2 tag that begins here.
 pub(super) fn id3v2_length(head: &[u8]) -> Option<u64> {
     let tag = head.get(..10)?;
     if !tag.starts_with(b"ID3") || tag[6..].iter().any(|byte| byte & 0x80 != 0) {
@@ -144,7 +144,7 @@ pub(super) fn id3v2_length(head: &[u8]) -> Option<u64> {
     Some(10 + size + footer)
 }
 
-/// Where the sound ends before ID3v1 and APE tags.
+/// Returns where the sound ends before ID3v1 and APE tags.
 fn before_trailing_tags(source: &mut Source) -> Result<u64, Error> {
     let mut end = source.len();
     loop {
@@ -159,7 +159,7 @@ fn before_trailing_tags(source: &mut Source) -> Result<u64, Error> {
     }
 }
 
-/// Bytes of the APE tag that ends here.
+/// Returns the length in bytes of the APE tag that ends here.
 fn ape_length(last: &[u8]) -> Option<u64> {
     let footer = last.len().checked_sub(32).map(|at| &last[at..])?;
     if !footer.starts_with(b"APETAGEX") {

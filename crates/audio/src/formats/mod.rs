@@ -1,7 +1,7 @@
-//! The formats that are read, and how each becomes samples.
+//! Supported formats, and how each is decoded to samples.
 //!
-//! WAV, SPHERE and the frames of MP3 are read here, because what libraries believe of their headers loses sound: lengths
-//! are those of what is there. FLAC and Ogg Vorbis are read by symphonia, and what it passes over is found by comparing.
+//! WAV, SPHERE and the frames of MP3 are parsed here: libraries trust lengths in headers and thereby lose sound. Here,
+//! lengths are those of the data present. symphonia reads FLAC and Ogg Vorbis; what it skips is found by comparison.
 
 mod flac;
 mod identify;
@@ -22,55 +22,56 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(crate) enum Piece {
     /// Samples, interleaved, full scale 1.
     Sound {
-        /// Of each moment.
+        /// Number of channels.
         channels: usize,
     },
-    /// What did not decode.
+    /// Sound that could not be decoded.
     Lost {
-        /// Of each channel.
+        /// Samples of each channel.
         samples: u64,
-        /// Packets that held them; estimated where the packets themselves are lost.
+        /// Packets that contained them; estimated if the packets themselves are lost.
         packets: u64,
     },
-    /// There is no more.
+    /// The end of the file.
     End,
 }
 
 /// A file as a sequence of samples.
 pub(crate) trait Stream: Send {
-    /// Samples per second.
+    /// Returns the samples per second.
     fn rate_hz(&self) -> u32;
 
-    /// Of the first samples.
+    /// Returns the number of channels of the first samples.
     fn channels(&self) -> usize;
 
-    /// Samples of each channel that the header states, where it states any that can be exact.
+    /// Returns the number of samples of each channel in the header, if it states one that can be exact.
     fn stated(&self) -> Option<u64>;
 
-    /// The next piece; the samples of one that sounds replace those in `samples`.
+    /// Returns the next piece; its samples, if any, replace those in `samples`.
     ///
     /// # Errors
     /// [`Error::Reading`], [`Error::RateChange`], [`Error::FloatScale`], [`Error::Joined`], [`Error::Format`].
     fn next(&mut self, samples: &mut Vec<f32>) -> Result<Piece, Error>;
 
-    /// Samples of each channel that are there, whatever the header states; nothing is decoded. Pieces cannot be asked for
-    /// after it.
+    /// Returns the number of samples of each channel that are present, whatever the header states; nothing is decoded.
+    /// [`Stream::next`] must not be called afterwards.
     ///
     /// # Errors
     /// As [`Stream::next`].
     fn count(&mut self) -> Result<u64, Error>;
 
-    /// Once the end is reached: whether there should be more, although nobody can say how much.
+    /// Returns, at the end, whether sound is missing, although its length is unknown.
     fn ends_early(&self) -> bool;
 
-    /// What else is to be said of the file.
+    /// Returns other findings about the file, a sentence each.
     fn remarks(&self) -> Vec<String>;
 }
 
-/// Finds out what the bytes are.
+/// Identifies the format and opens the file.
 ///
 /// # Errors
-/// [`Error::Format`] for a format that is not read, [`Error::Malformed`] for one that is, and [`Error::Reading`].
+/// [`Error::Format`] for a format that is not supported, [`Error::Malformed`] for a malformed file, and
+/// [`Error::Reading`].
 pub(crate) fn open(mut source: Source) -> Result<Box<dyn Stream>, Error> {
     Ok(match identify::identify(&mut source)? {
         Format::Wav => Box::new(pcm::Reader::new(wav::layout(&mut source)?, source)),
@@ -81,8 +82,8 @@ pub(crate) fn open(mut source: Source) -> Result<Box<dyn Stream>, Error> {
     })
 }
 
-/// Runs a step of symphonia, whose panics on malformed input must not end a run over millions of files. What it worked on
-/// is not used again after one.
+/// Runs a step of symphonia, which may panic on malformed input; a panic must not end a run over millions of files. The
+/// objects that a panicking step used are discarded.
 ///
 /// # Errors
 /// [`Error::DecoderPanicked`].

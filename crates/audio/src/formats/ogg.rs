@@ -1,11 +1,11 @@
-//! The pages of an Ogg file: what its streams are, and whether its last one is whole. What is in them is left to symphonia.
+//! The pages of an Ogg file: its streams, and whether its last page is complete. symphonia reads their content.
 
 use super::identify::{CONVERT, Format};
 use super::packets::Packets;
 use crate::Error;
 use crate::source::Source;
 
-/// No page is longer.
+/// Largest length of a page in bytes.
 const LONGEST_PAGE: u64 = 27 + 255 + 255 * 255;
 
 /// Codecs by the first bytes of a stream's first packet.
@@ -16,13 +16,13 @@ const CODECS: &[(&[u8], &str)] = &[
     (b"\x80theora", "a Theora video in Ogg"),
 ];
 
-/// What an Ogg file holds, by its first bytes.
+/// Identifies the content of an Ogg file by its first bytes.
 ///
 /// # Errors
-/// [`Error::Format`] where there is no Vorbis among it.
+/// [`Error::Format`] if it contains no Vorbis stream.
 pub(super) fn identify(mut bytes: &[u8]) -> Result<Format, Error> {
     let mut found = None;
-    // The first pages hold the first packet of one stream each.
+    // The first pages each contain the first packet of one stream.
     while let Some(page) = Page::read(bytes).filter(|page| page.is_first) {
         if page.body.starts_with(b"\x01vorbis") {
             return Ok(Format::Vorbis);
@@ -49,16 +49,16 @@ pub(super) fn open(mut source: Source) -> Result<Packets, Error> {
 }
 
 struct Page<'a> {
-    /// Of a stream.
+    /// Whether it is the first page of a stream.
     is_first: bool,
     is_last: bool,
     body: &'a [u8],
-    /// Behind it.
+    /// The bytes after it.
     rest: &'a [u8],
 }
 
 impl<'a> Page<'a> {
-    /// None where it is not all there.
+    /// Parses a page; `None` if it is incomplete.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let head = bytes.get(..27).filter(|head| head.starts_with(b"OggS"))?;
         let (lengths, behind) = bytes[27..].split_at_checked(usize::from(head[26]))?;

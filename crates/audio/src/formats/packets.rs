@@ -1,5 +1,5 @@
-//! Packets that symphonia finds in a container and decodes. It passes over what it cannot read without a word; times and
-//! bytes of the packets that it does find tell what is missing.
+//! Packets that symphonia finds in a container and decodes. It skips silently what it cannot read; the times and bytes
+//! of the packets that it finds show what is missing.
 
 use super::identify::CONVERT;
 use super::{Piece, Stream, guarded};
@@ -14,16 +14,16 @@ use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 
-/// Errors in a row after which a file is given up.
+/// Number of consecutive errors after which a file is given up.
 const ERRORS_IN_A_ROW: u64 = 64;
 
-/// No packet has more samples.
+/// Upper bound of the samples in a packet.
 const LONGEST_PACKET: u64 = 1 << 16;
 
-/// A decoder for a track.
+/// Creates a decoder for a track.
 ///
 /// # Errors
-/// [`Error::Malformed`] where its setup is, [`Error::DecoderPanicked`].
+/// [`Error::Malformed`] if its setup is malformed, [`Error::DecoderPanicked`].
 pub(super) fn decoder_for(
     parameters: &AudioCodecParameters,
     format: &'static str,
@@ -44,18 +44,18 @@ pub(super) struct Packets {
     rate_hz: u32,
     channels: usize,
     stated: Option<u64>,
-    /// Bytes of the file, a bound on what can be missing.
+    /// Bytes of the file; bounds the number of missing samples.
     bytes: u64,
-    /// Bytes that packets must fill without a gap, and those that they filled.
+    /// Bytes that packets must fill without a gap, and bytes that they filled.
     contiguous: Option<u64>,
     filled: u64,
-    /// Whether the container counts from 0; else its first packet says where it begins.
+    /// Whether the container counts samples from 0; if not, its first packet says where it begins.
     from_zero: bool,
-    /// Where the next packet must begin.
+    /// Where the next packet must begin, in samples.
     next_start: Option<i64>,
     /// Samples of the longest packet so far.
     usual: u64,
-    /// Read, but what was lost before it was given first.
+    /// A packet that was read, but is returned only after what was lost before it.
     waiting: Option<Packet>,
     errors_in_a_row: u64,
     last_error: Option<String>,
@@ -77,7 +77,7 @@ impl Packets {
         let malformed = |reason: String| Error::Malformed { format: name, reason };
         let format = opened.map_err(|error| malformed(error.to_string()))?;
         let (track, parameters) =
-            audio_track(&*format).ok_or_else(|| malformed("it has no track of sound".to_owned()))?;
+            audio_track(&*format).ok_or_else(|| malformed("it has no audio track".to_owned()))?;
         let rate_hz = parameters.sample_rate.ok_or_else(|| malformed("it has no sample rate".to_owned()))?;
         let from_zero = parameters.codec == CODEC_ID_FLAC;
         Ok(Self {
@@ -87,7 +87,7 @@ impl Packets {
             track: track.id,
             rate_hz,
             channels: parameters.channels.as_ref().map_or(1, |channels| channels.count()),
-            // Ogg states where its last packet ends, not how much there is.
+            // Ogg states where its last packet ends, not its length.
             stated: track.num_frames.filter(|_| from_zero),
             bytes,
             contiguous: None,
@@ -106,26 +106,26 @@ impl Packets {
         })
     }
 
-    /// For a container whose packets follow each other without a gap.
+    /// Sets the bytes of a container whose packets follow each other without a gap.
     pub(super) fn of_contiguous_bytes(mut self, bytes: u64) -> Self {
         self.contiguous = Some(bytes);
         self
     }
 
-    /// For a file that lacks its last packets, whether the library notices or not.
+    /// Marks a file that lacks its last packets, whether or not the library notices.
     pub(super) fn without_end(mut self) -> Self {
         self.ends_early = true;
         self
     }
 
-    /// The next packet of the track, or what was lost before it.
+    /// Returns the next packet of the track, or what was lost before it.
     fn read(&mut self) -> Result<Step, Error> {
         if let Some(packet) = self.waiting.take() {
             return Ok(Step::Packet(packet));
         }
         loop {
             let read = guarded(|| self.format.next_packet())?;
-            // Whatever became of it: the library takes some errors for the end, and reads ahead.
+            // Checked even after success: the library takes some errors for the end, and reads ahead.
             self.fault.check()?;
             match read {
                 Ok(Some(packet)) if packet.track_id == self.track => return self.accept(packet),
@@ -162,7 +162,7 @@ impl Packets {
         }
         self.next_start = Some(start.saturating_add_unsigned(length));
         let gap = start.saturating_sub(expected).max(0) as u64;
-        // A damaged time must not stand for days of silence.
+        // A damaged time must not produce days of silence.
         let room = match self.stated {
             Some(stated) => stated.saturating_sub(expected.max(0) as u64),
             None => self.bytes.saturating_mul(LONGEST_PACKET / 8),
@@ -182,10 +182,10 @@ impl Packets {
         Step::End
     }
 
-    /// Another stream begins behind the first one, as in chained Ogg.
+    /// Continues with the next stream, as in chained Ogg.
     fn next_link(&mut self) -> Result<(), Error> {
         let other = || Error::Format {
-            found: format!("{} with a stream of another codec behind it", self.name),
+            found: format!("{} followed by a stream of another codec", self.name),
             remedy: CONVERT,
         };
         let (track, parameters) = audio_track(&*self.format).ok_or_else(other)?;
@@ -201,7 +201,7 @@ impl Packets {
         Ok(())
     }
 
-    /// Goes on at a time; whether there is such a time in the file.
+    /// Seeks to a sample; returns whether the file contains it.
     fn seek(&mut self, sample: u64) -> Result<bool, Error> {
         let to = SeekTo::Timestamp { ts: (sample as i64).into(), track_id: self.track };
         let found = guarded(|| self.format.seek(SeekMode::Accurate, to))?.is_ok();
@@ -261,7 +261,7 @@ impl Stream for Packets {
     }
 
     fn count(&mut self) -> Result<u64, Error> {
-        // Where the last sample is found, the header tells the truth.
+        // If the last sample can be reached, the header's number is right.
         if let Some(stated) = self.stated.filter(|&stated| stated > 0) {
             if self.seek(stated - 1)? {
                 return Ok(stated);
@@ -285,10 +285,10 @@ impl Stream for Packets {
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.links > 1 {
-            remarks.push(format!("{} streams one behind the other: all of them are read", self.links));
+            remarks.push(format!("{} consecutive streams: all of them are read", self.links));
         }
         if self.audio_tracks > 1 {
-            remarks.push(format!("{} tracks of sound, of which the first is read", self.audio_tracks));
+            remarks.push(format!("{} audio tracks: only the first is read", self.audio_tracks));
         }
         remarks.extend(self.last_error.as_ref().map(|error| format!("damaged: {error}")));
         remarks

@@ -1,4 +1,4 @@
-//! Samples one after the other, as WAV and SPHERE hold them.
+//! Uncompressed samples, as in WAV and SPHERE.
 
 use super::{Piece, Stream};
 use crate::Error;
@@ -7,13 +7,13 @@ use crate::source::Source;
 /// Samples of each channel that are read at once.
 const BLOCK: u64 = 1 << 14;
 
-/// Above this a sample is no sound of full scale 1, however carelessly it was mixed: 24 dB over.
+/// Largest plausible sample at full scale 1, 24 dB over: a larger one is not sound, however badly it was mixed.
 const LOUDEST: f32 = 16.0;
 
-/// How a sample is written.
+/// Encoding of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// Unsigned, of one byte.
+    /// Unsigned, one byte.
     U8,
     /// Signed, of this many bytes, 2 to 4.
     Signed(u8),
@@ -33,13 +33,13 @@ impl Encoding {
         }
     }
 
-    /// The value of a sample whose bytes are little-endian; full scale 1.
+    /// Returns the value of a sample whose bytes are little-endian; full scale 1.
     fn value(self, bytes: &[u8]) -> f32 {
         let mut wide = [0; 8];
         match self {
             Encoding::U8 => (f32::from(bytes[0]) - 128.0) / 128.0,
             Encoding::Signed(_) => {
-                // At the upper end, so that the sign is where it belongs.
+                // In the upper bytes, so that the sign bit is in its place.
                 wide[4 - bytes.len()..4].copy_from_slice(bytes);
                 i32::from_le_bytes([wide[0], wide[1], wide[2], wide[3]]) as f32 / 2_147_483_648.0
             }
@@ -69,31 +69,31 @@ fn mu_law(byte: u8) -> i16 {
     if code & 0x80 == 0 { magnitude } else { -magnitude }
 }
 
-/// Where samples are in a file, and how they are written.
+/// Position and encoding of the samples in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) encoding: Encoding,
     pub(super) is_big_endian: bool,
-    /// At least one.
+    /// Number of channels, at least one.
     pub(super) channels: u16,
     pub(super) rate_hz: u32,
-    /// Byte of the first sample.
+    /// Offset of the first sample in bytes.
     pub(super) start: u64,
-    /// Bytes of samples that are there.
+    /// Bytes of samples that are present.
     pub(super) bytes: u64,
-    /// Bytes of samples that the header states; none where its writer did not know.
+    /// Bytes of samples that the header states; `None` if its writer did not know.
     pub(super) stated: Option<u64>,
     pub(super) remarks: Vec<String>,
 }
 
 impl Layout {
-    /// Bytes of one moment.
+    /// Returns the bytes of one sample of every channel.
     pub(super) fn frame(&self) -> usize {
         self.encoding.bytes() * usize::from(self.channels)
     }
 }
 
-/// Reads samples.
+/// A reader of samples.
 pub(super) struct Reader {
     layout: Layout,
     source: Source,

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 const SPHERE: &str = "NIST SPHERE";
 
-/// No header is longer; most have 1,024 bytes.
+/// Upper bound of a header's length; most have 1,024 bytes.
 const LONGEST_HEADER: usize = 1 << 16;
 
-/// Finds the samples.
+/// Parses the header and returns the layout of the samples.
 ///
 /// # Errors
 /// [`Error::Format`] for compressed samples, [`Error::Malformed`] and [`Error::Reading`].
@@ -47,15 +47,18 @@ pub(super) fn layout(source: &mut Source) -> Result<Layout, Error> {
         ("ulaw" | "mu-law", 1) => Encoding::MuLaw,
         ("alaw", 1) => Encoding::ALaw,
         (coding, bytes) => {
-            let found = format!("NIST SPHERE with samples of {bytes} bytes in `{coding}`");
-            return Err(Error::Format { found, remedy: "convert it (`sph2pipe -f wav FILE FILE.wav`, say)" });
+            let found = format!("NIST SPHERE with `{coding}` samples of {bytes} bytes");
+            return Err(Error::Format {
+                found,
+                remedy: "convert it (for example `sph2pipe -f wav FILE FILE.wav`)",
+            });
         }
     };
     let start = length as u64;
     let room = source.len().saturating_sub(start);
     let mut layout = Layout {
         encoding,
-        // `01`: the less significant byte first; `10`: the other way round.
+        // `01`: the least significant byte first; `10`: the most significant first.
         is_big_endian: fields.get("sample_byte_format").is_some_and(|order| !order.starts_with('0')),
         channels,
         rate_hz,
@@ -69,7 +72,7 @@ pub(super) fn layout(source: &mut Source) -> Result<Layout, Error> {
     let behind = room - layout.bytes;
     if behind > 1_024 {
         layout.remarks.push(format!(
-            "{behind} bytes behind the sound are not read: the header's sample_count leaves them out"
+            "{behind} bytes after the sound are not read: the header's sample_count excludes them"
         ));
     }
     Ok(layout)

@@ -1,6 +1,6 @@
-//! WAV and RF64: chunks, of which `fmt ` and `data` matter. The sizes that a header states are checked against the file,
-//! for recorders that are killed and programs that write to a pipe leave wrong ones; `fact` and the size of the whole are
-//! not looked at.
+//! WAV and RF64: chunks, of which `fmt ` and `data` are read. The sizes in headers are checked against the file,
+//! because recorders that are killed and programs that write to a pipe leave wrong ones; `fact` and the size of the
+//! whole are ignored.
 
 use super::identify::CONVERT;
 use super::pcm::{Encoding, Layout};
@@ -9,10 +9,10 @@ use crate::source::Source;
 
 const WAV: &str = "WAV";
 
-/// Bytes behind the sound that are no chunk and nobody misses: alignment, small tags.
+/// Bytes after the sound that are no chunk and are ignored without a remark: alignment, small tags.
 const CRUMBS: u64 = 1_024;
 
-/// Encodings that are not read, by their number.
+/// Encodings that are not supported, by number.
 const OTHERS: &[(u16, &str)] = &[
     (0x0002, "Microsoft ADPCM"),
     (0x0011, "IMA ADPCM"),
@@ -30,12 +30,12 @@ const OTHERS: &[(u16, &str)] = &[
 
 struct Chunk {
     id: [u8; 4],
-    /// Byte behind its header.
+    /// Offset of its content in bytes.
     start: u64,
     size: u32,
 }
 
-/// Finds the samples.
+/// Parses the header and returns the layout of the samples.
 ///
 /// # Errors
 /// [`Error::Format`], [`Error::Malformed`] and [`Error::Reading`].
@@ -68,7 +68,7 @@ pub(super) fn layout(source: &mut Source) -> Result<Layout, Error> {
             }
             _ => {}
         }
-        // Chunks begin at even places.
+        // Chunks begin at even offsets.
         at = start + size_there + size_there % 2;
     }
     let malformed = |reason: &str| Error::Malformed { format: WAV, reason: reason.to_owned() };
@@ -78,20 +78,20 @@ pub(super) fn layout(source: &mut Source) -> Result<Layout, Error> {
     let mut remarks = Vec::new();
     if more_chunks > 0 {
         remarks.push(format!(
-            "{more_chunks} further `data` chunks of {more_bytes} bytes together are not read: the first holds {bytes}"
+            "{more_chunks} further `data` chunks, {more_bytes} bytes in all, are not read: the first has {bytes}"
         ));
     }
     let behind = length.saturating_sub(at);
     if behind > CRUMBS {
         remarks.push(format!(
-            "{behind} bytes behind the last chunk are not read: the header's sizes leave them out"
+            "{behind} bytes after the last chunk are not read: the header's sizes exclude them"
         ));
     }
     let Format { encoding, channels, rate_hz } = format;
     Ok(Layout { encoding, is_big_endian: false, channels, rate_hz, start, bytes, stated, remarks })
 }
 
-/// The chunk at a place, if one can be there.
+/// Returns the chunk at an offset, if there can be one.
 fn chunk(source: &mut Source, at: u64) -> Result<Option<Chunk>, Error> {
     let head = source.bytes_at(at, 8)?;
     let Ok([a, b, c, d, size @ ..]) = <[u8; 8]>::try_from(head) else { return Ok(None) };
@@ -100,17 +100,17 @@ fn chunk(source: &mut Source, at: u64) -> Result<Option<Chunk>, Error> {
     Ok(is_id.then(|| Chunk { id, start: at + 8, size: u32::from_le_bytes(size) }))
 }
 
-/// Whether chunks fill the file from here to its end: only then was nothing meant by a size of 0.
+/// Returns whether chunks fill the file from here to its end: only then does a size of 0 mean an empty chunk.
 fn only_chunks_follow(source: &mut Source, mut at: u64) -> Result<bool, Error> {
     while at < source.len() {
         let Some(chunk) = chunk(source, at)? else { return Ok(false) };
         at = chunk.start + u64::from(chunk.size) + u64::from(chunk.size % 2);
     }
-    // The last may lack its padding.
+    // The last chunk may lack its padding byte.
     Ok(at <= source.len() + 1)
 }
 
-/// Sizes that stand for "not known": as large as a number gets, with and without room for a header.
+/// Returns whether a size stands for "not known": the largest number, with or without room for a header.
 fn is_placeholder(size: u32) -> bool {
     const HEADER: u32 = 0x1000;
     (0x7fff_ffff - HEADER..=0x8000_0000 + HEADER).contains(&size) || size >= u32::MAX - HEADER
@@ -122,10 +122,10 @@ struct Format {
     rate_hz: u32,
 }
 
-/// Reads what a `fmt ` chunk says; what is behind its first 40 bytes, or missing of the last 24 where they are not needed,
-/// does not matter.
+/// Parses a `fmt ` chunk. Bytes after its first 40, and missing ones among the last 24 if they are not needed, are
+/// ignored.
 fn read_format(bytes: &[u8]) -> Result<Format, Error> {
-    /// Behind the two bytes of an extensible format's encoding.
+    /// The bytes after the two of the encoding in an extensible format.
     const SUBTYPE: [u8; 14] = *b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71";
     let malformed = |reason: String| Error::Malformed { format: WAV, reason };
     let number = |at: usize| bytes.get(at..at + 2).map(|two| u16::from_le_bytes([two[0], two[1]]));
@@ -141,7 +141,8 @@ fn read_format(bytes: &[u8]) -> Result<Format, Error> {
     if channels == 0 {
         return Err(malformed("it has no channels".to_owned()));
     }
-    // A sample may have more bytes than its bits need: those are below its value. Some writers leave `block` wrong.
+    // A sample may have more bytes than its bits need; the extra ones are below its value. Some writers set `block`
+    // wrongly.
     let needed = bits.div_ceil(8);
     let padded = if block % channels == 0 { block / channels } else { 0 };
     let width = if (needed..=needed.max(4)).contains(&padded) { padded } else { needed };

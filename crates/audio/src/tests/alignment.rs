@@ -60,7 +60,7 @@ fn more_than_a_few_missing_frames_are_a_misalignment() {
     let cases = [
         ("ends early", chain(0, &[30, 60]), 8),
         ("starts late", chain(130, &[200, 250]), 8),
-        ("runs over", chain(0, &[30, 600]), 8),
+        ("runs past the end", chain(0, &[30, 600]), 8),
         ("empty", Vec::new(), 8),
         ("gap", [chain(0, &[30]), chain(260, &[300])].concat(), 9),
     ];
@@ -88,7 +88,7 @@ proptest! {
         let mut end = 0;
         let ends: Vec<Micros> = durations.iter().map(|d| { end += d * 10; end }).collect();
         let spans = chain(0, &ends);
-        // As many frames as an aligner of 10-ms frames saw.
+        // As many frames as an aligner with 10-ms frames counts.
         let frames = (end / 30) as usize;
         let labels = frame_labels(&spans, frames, clock(), 10_000).unwrap();
         prop_assert_eq!(labels.len(), frames);

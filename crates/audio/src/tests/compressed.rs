@@ -1,4 +1,4 @@
-//! FLAC, MP3 and Ogg files that are cut, damaged, joined or oddly written.
+//! FLAC, MP3 and Ogg files that are truncated, damaged, concatenated or written unusually.
 
 use super::decode::{FLAC, MP3, OGG};
 use super::decoded::{as_floats, read};
@@ -12,35 +12,35 @@ const ID3V1: &[u8; 128] = &{
 };
 
 #[test]
-fn a_flac_cut_short_says_how_much_its_header_states() {
+fn a_truncated_flac_reports_the_stated_length() {
     let samples = noise(20_000);
     let (bytes, frames) = flac(&samples);
     let audio = read(&bytes[..frames[12] + 500]).unwrap();
     assert_eq!(audio.samples, as_floats(&samples[..12 * BLOCK]));
-    assert!(audio.heard.is_cut_short);
-    assert_eq!((audio.heard.samples, audio.heard.stated), (12_000, Some(20_000)));
+    assert!(audio.report.is_cut_short);
+    assert_eq!((audio.report.samples, audio.report.stated), (12_000, Some(20_000)));
 }
 
 #[test]
-fn a_flac_that_does_not_know_its_length_says_that_its_end_is_missing() {
+fn a_truncated_flac_without_a_stated_length_is_reported_as_cut_short() {
     let (mut bytes, frames) = flac(&noise(20_000));
     bytes[21..26].copy_from_slice(&[0xf0, 0, 0, 0, 0]);
     let whole = read(&bytes).unwrap();
-    assert_eq!((whole.samples.len(), whole.heard.is_cut_short, whole.heard.stated), (20_000, false, None));
+    assert_eq!((whole.samples.len(), whole.report.is_cut_short, whole.report.stated), (20_000, false, None));
     let cut = read(&bytes[..frames[12] + 500]).unwrap();
-    assert_eq!((cut.samples.len(), cut.heard.is_cut_short, cut.heard.stated), (12_000, true, None));
+    assert_eq!((cut.samples.len(), cut.report.is_cut_short, cut.report.stated), (12_000, true, None));
 }
 
 #[test]
-fn what_is_lost_in_the_middle_of_a_flac_is_counted_in_packets_and_samples_and_what_follows_keeps_its_time() {
+fn lost_packets_in_the_middle_of_a_flac_are_counted_and_later_sound_keeps_its_time() {
     let samples = noise(100_000);
     let (mut bytes, frames) = flac(&samples);
     for lost in [20, 21, 22, 60] {
         bytes[frames[lost] + 100..frames[lost] + 200].fill(0x55);
     }
     let audio = read(&bytes).unwrap();
-    assert_eq!((audio.heard.damaged_packets, audio.heard.lost_samples), (4, 4_000));
-    assert!(!audio.heard.is_cut_short);
+    assert_eq!((audio.report.damaged_packets, audio.report.lost_samples), (4, 4_000));
+    assert!(!audio.report.is_cut_short);
     let mut expected = as_floats(&samples);
     expected[20_000..23_000].fill(0.0);
     expected[60_000..61_000].fill(0.0);
@@ -48,11 +48,11 @@ fn what_is_lost_in_the_middle_of_a_flac_is_counted_in_packets_and_samples_and_wh
 }
 
 #[test]
-fn a_long_gap_is_as_long_as_it_was() {
+fn a_long_gap_keeps_its_length() {
     let samples = noise(120_000);
     let (bytes, frames) = flac(&samples);
     let gap = [&bytes[..frames[2]], &bytes[frames[90]..]].concat();
-    // Too much to be used; but its length is told rightly.
+    // Too much to be accepted; but the reported length is right.
     match read(&gap) {
         Err(Error::Damaged { lost_s, of_s }) => assert_eq!((lost_s, of_s), (5.5, 7.5)),
         other => panic!("{other:?}"),
@@ -60,20 +60,20 @@ fn a_long_gap_is_as_long_as_it_was() {
 }
 
 #[test]
-fn two_of_seven_blocks_are_too_much() {
+fn two_lost_blocks_of_seven_are_too_many() {
     let (mut bytes, frames) = flac(&noise(7_000));
     for lost in [2, 5] {
         bytes[frames[lost] + 100..frames[lost] + 200].fill(0x55);
     }
-    // The edges of a clip from a longer MP3 are as long: these are let through, and said.
-    assert_eq!(read(&bytes).unwrap().heard.lost_samples, 2_000);
+    // The edges of a clip from a longer MP3 have this length: they are accepted, and reported.
+    assert_eq!(read(&bytes).unwrap().report.lost_samples, 2_000);
     bytes[frames[3] + 100..frames[3] + 200].fill(0x55);
     let error = read(&bytes).unwrap_err().to_string();
-    assert_eq!(error, "0.188 of 0.438 s are damaged, at most a tenth may be");
+    assert_eq!(error, "0.188 of 0.438 s are damaged; at most a tenth may be");
 }
 
 #[test]
-fn tags_before_and_behind_take_no_sound_away() {
+fn tags_before_and_after_the_sound_remove_none_of_it() {
     let samples = noise(7_000);
     let (flac, _) = flac(&samples);
     let id3v2 = [&b"ID3\x04\0\0\0\0\0\x20"[..], &[0; 32]].concat();
@@ -82,17 +82,17 @@ fn tags_before_and_behind_take_no_sound_away() {
     for tags in [&ID3V1[..], &ape, &[&ape[..], ID3V1].concat()] {
         let bytes = [&id3v2[..], &flac, tags].concat();
         let audio = read(&bytes).unwrap();
-        assert_eq!((audio.samples, audio.heard.is_cut_short), (as_floats(&samples), false));
+        assert_eq!((audio.samples, audio.report.is_cut_short), (as_floats(&samples), false));
         let audio = read(&[&id3v2[..], MP3, tags].concat()).unwrap();
-        assert_eq!((audio.samples.len(), audio.heard.damaged_packets), (8_000, 0));
+        assert_eq!((audio.samples.len(), audio.report.damaged_packets), (8_000, 0));
     }
 }
 
 #[test]
-fn lengths_of_blocks_that_encoders_write_otherwise_do_not_matter() {
+fn unusual_block_lengths_in_the_header_do_not_matter() {
     let samples = noise(6_500);
     let (bytes, _) = flac(&samples);
-    // None, and that of the last block.
+    // Zero, and the length of the last block.
     for shortest in [0u16, 500] {
         let mut bytes = bytes.clone();
         bytes[8..10].copy_from_slice(&shortest.to_be_bytes());
@@ -101,7 +101,7 @@ fn lengths_of_blocks_that_encoders_write_otherwise_do_not_matter() {
 }
 
 #[test]
-fn joined_flacs_are_refused_by_their_name() {
+fn concatenated_flacs_are_refused() {
     let (bytes, _) = flac(&noise(7_000));
     let error = decode([&bytes[..], &bytes].concat()).unwrap_err();
     assert!(matches!(error, Error::Joined { .. }), "{error}");
@@ -109,50 +109,50 @@ fn joined_flacs_are_refused_by_their_name() {
 }
 
 #[test]
-fn joined_mp3s_are_read_whole_each_without_its_padding() {
+fn concatenated_mp3s_are_read_whole_each_without_its_padding() {
     let one = read(MP3).unwrap().samples;
     for between in [&b""[..], ID3V1] {
         let joined = [MP3, between, MP3, between, MP3].concat();
         let audio = read(&joined).unwrap();
         assert_eq!(audio.samples.len(), 24_000);
         assert!(audio.samples.chunks(8_000).all(|part| part == one));
-        assert_eq!((audio.heard.damaged_packets, audio.heard.is_cut_short), (0, false));
-        assert_eq!(audio.heard.remarks, ["3 MP3 files one behind the other: all of them are read"]);
+        assert_eq!((audio.report.damaged_packets, audio.report.is_cut_short), (0, false));
+        assert_eq!(audio.report.remarks, ["3 concatenated MP3 files: all of them are read"]);
     }
 }
 
 #[test]
 fn an_mp3_is_as_long_as_its_frames_and_never_trimmed_to_an_estimate() {
     let frames = mp3_frames();
-    // Without the frame that tells its length, and of another bit rate at first, as a variable one has.
+    // Without the frame that states its length, and with another bit rate first, as in a file of variable bit rate.
     let audio = read(&MP3[frames[1]..]).unwrap();
     assert_eq!(audio.samples.len(), 576 * (frames.len() - 1));
-    assert_eq!((audio.heard.stated, audio.heard.remarks.len()), (None, 0));
-    // More than the header knows: all is read, and said.
+    assert_eq!((audio.report.stated, audio.report.remarks.len()), (None, 0));
+    // More than the header states: all is read and reported.
     let more = [MP3, &MP3[frames[1]..]].concat();
     let audio = read(&more).unwrap();
     assert!(audio.samples.len() > 16_000 - 2 * 1_152, "{}", audio.samples.len());
-    assert!(audio.heard.remarks[0].contains("of which its header knows 0.500"), "{:?}", audio.heard.remarks);
+    assert!(audio.report.remarks[0].contains("0.500 s by its header"), "{:?}", audio.report.remarks);
 }
 
 #[test]
-fn an_mp3_cut_short_says_how_much_its_header_states() {
+fn a_truncated_mp3_reports_the_stated_length() {
     let audio = read(&MP3[..MP3.len() * 2 / 3]).unwrap();
-    assert!(audio.heard.is_cut_short);
-    assert_eq!(audio.heard.stated, Some(8_000));
-    assert_eq!(audio.heard.samples, audio.samples.len() as u64);
+    assert!(audio.report.is_cut_short);
+    assert_eq!(audio.report.stated, Some(8_000));
+    assert_eq!(audio.report.samples, audio.samples.len() as u64);
     assert!((3_000..8_000).contains(&audio.samples.len()), "{}", audio.samples.len());
 }
 
 #[test]
-fn an_mp3_frame_whose_header_is_damaged_is_silence_of_its_length() {
+fn an_mp3_frame_with_a_damaged_header_becomes_silence_of_its_length() {
     let frames = mp3_frames();
-    // Long enough that a frame is less than a tenth.
+    // Long enough that one frame is less than a tenth.
     let mut bytes = [MP3, MP3, MP3].concat();
     bytes[MP3.len() + frames[8]..MP3.len() + frames[8] + 4].fill(0);
     let audio = read(&bytes).unwrap();
     assert_eq!(audio.samples.len(), 24_000);
-    assert!((1..=2).contains(&audio.heard.damaged_packets), "{:?}", audio.heard);
+    assert!((1..=2).contains(&audio.report.damaged_packets), "{:?}", audio.report);
     let whole = read(MP3).unwrap().samples;
     assert!(audio.samples[16_000..] == whole);
 }
@@ -166,26 +166,30 @@ fn a_chain_of_ogg_streams_is_read_whole_whatever_their_serial_numbers() {
         let audio = read(&chain).unwrap();
         assert_eq!(audio.samples.len(), 24_000, "{serials:?}");
         assert!(audio.samples.chunks(8_000).all(|part| part == one), "{serials:?}");
-        assert_eq!(audio.heard.remarks, ["3 streams one behind the other: all of them are read"]);
-        assert_eq!((audio.heard.damaged_packets, audio.heard.is_cut_short), (0, false));
+        assert_eq!(audio.report.remarks, ["3 consecutive streams: all of them are read"]);
+        assert_eq!((audio.report.damaged_packets, audio.report.is_cut_short), (0, false));
     }
 }
 
 #[test]
-fn an_ogg_cut_short_says_that_its_end_is_missing() {
+fn a_truncated_ogg_is_reported_as_cut_short() {
     let chain = [1, 2, 3].map(|serial| with_serial(OGG, serial)).concat();
     let last_page = (0..OGG.len()).rfind(|&at| OGG[at..].starts_with(b"OggS")).unwrap();
     let audio = read(&chain[..2 * OGG.len() + last_page]).unwrap();
-    assert!(audio.heard.is_cut_short, "{:?}", audio.heard);
+    assert!(audio.report.is_cut_short, "{:?}", audio.report);
     assert!((16_000..24_000).contains(&audio.samples.len()), "{}", audio.samples.len());
 }
 
 #[test]
-fn the_clips_of_the_other_tests_have_nothing_to_be_said_of() {
+fn the_clips_of_the_other_tests_have_no_remarks() {
     for clip in [FLAC, MP3, OGG] {
         let audio = read(clip).unwrap();
-        let heard = &audio.heard;
-        assert_eq!((heard.is_cut_short, heard.lost_samples, heard.remarks.len()), (false, 0, 0), "{heard:?}");
-        assert!(heard.stated.is_none_or(|stated| stated == 8_000), "{heard:?}");
+        let report = &audio.report;
+        assert_eq!(
+            (report.is_cut_short, report.lost_samples, report.remarks.len()),
+            (false, 0, 0),
+            "{report:?}"
+        );
+        assert!(report.stated.is_none_or(|stated| stated == 8_000), "{report:?}");
     }
 }

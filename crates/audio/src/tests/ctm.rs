@@ -9,7 +9,7 @@ fn file(text: &str) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// What the file has for an utterance of a corpus of whole recordings.
+/// Returns the file's spans for an utterance of a corpus of whole recordings.
 fn spans(ctm: &Ctm, id: &str) -> Option<Vec<StateSpan>> {
     let data = corpus("a a.wav\nb b.wav\nc c.wav\n", None);
     ctm.spans(data.utterances.iter().find(|u| u.id == id).unwrap(), &data).unwrap()
@@ -110,7 +110,7 @@ fn a_segment_deep_in_a_long_recording_is_found() {
 }
 
 #[test]
-fn phones_of_no_duration_are_counted_and_hold_nothing() {
+fn phones_without_duration_are_counted_and_skipped() {
     let (_folder, path) = file("a 1 0 0.3 A\na 1 0.3 0.000 X\na 1 0.3 0.3 B\n");
     let ctm = Ctm::open(&path, CtmKind::Phones).unwrap();
     assert_eq!(ctm.empty_spans, 1);

@@ -27,7 +27,7 @@ pub(super) const FLAC: &[u8] = include_bytes!("data/tone.flac");
 pub(super) const OGG: &[u8] = include_bytes!("data/tone.ogg");
 pub(super) const MP3: &[u8] = include_bytes!("data/tone.mp3");
 
-/// How far a clip is from the tone that the three files hold: 440 Hz, half of full scale, 16 kHz.
+/// Returns the largest difference from the tone that the three files contain: 440 Hz, half of full scale, 16 kHz.
 fn distance_from_the_tone(audio: &Audio) -> f32 {
     let angle = |i: usize| std::f64::consts::TAU * 440.0 * i as f64 / 16_000.0;
     let tone = |i: usize| 0.5 * FULL_SCALE * angle(i).sin() as f32;
@@ -40,7 +40,7 @@ fn wav_samples_come_out_as_the_integers_they_were() {
     let samples = [0i16, 1, -1, 32_767, -32_768, 1234];
     let audio = decode(wav(8_000, 1, &samples)).unwrap();
     assert_eq!(audio.samples, samples.map(f32::from));
-    assert_eq!((audio.rate_hz, audio.heard.damaged_packets), (8_000, 0));
+    assert_eq!((audio.rate_hz, audio.report.damaged_packets), (8_000, 0));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn flac_ogg_and_mp3_give_back_the_tone_they_were_made_from() {
     for (name, bytes, tolerance) in [("flac", FLAC, 1.0), ("ogg", OGG, 600.0), ("mp3", MP3, 600.0)] {
         let audio = decode(bytes).unwrap();
         assert_eq!(audio.rate_hz, 16_000, "{name}");
-        // Without delay: the encoder's padding is taken off.
+        // Without delay: the encoder's padding is removed.
         assert_eq!(audio.samples.len(), 8_000, "{name}");
         let distance = distance_from_the_tone(&audio);
         assert!(distance < tolerance, "{name} is off by {distance}");
@@ -62,7 +62,7 @@ fn flac_ogg_and_mp3_give_back_the_tone_they_were_made_from() {
 }
 
 #[test]
-fn a_file_that_is_no_audio_is_told_so() {
+fn a_file_that_is_no_audio_is_refused() {
     for bytes in [&b""[..], b"RIFF", b"hello, this is a text file and no audio at all", &[0; 4096]] {
         let error = decode(bytes.to_vec()).unwrap_err();
         assert!(error.to_string().starts_with("expected WAV, FLAC, MP3, Ogg"), "{error}");
@@ -70,7 +70,7 @@ fn a_file_that_is_no_audio_is_told_so() {
 }
 
 #[test]
-fn a_wav_without_samples_is_an_error_of_its_own() {
+fn a_wav_without_samples_has_its_own_error() {
     assert!(matches!(decode(wav(8_000, 1, &[])), Err(Error::NoSamples)));
 }
 
@@ -80,12 +80,12 @@ fn an_impossible_rate_is_refused() {
 }
 
 #[test]
-fn a_file_of_damage_alone_is_refused() {
+fn a_file_without_an_intact_packet_is_refused() {
     let (mut bytes, frames) = flac(&noise(20_000));
     for frame in frames {
         bytes[frame + 10..frame + 200].fill(0x55);
     }
-    let refused = decode(bytes).map(|audio| audio.heard);
+    let refused = decode(bytes).map(|audio| audio.report);
     assert!(matches!(refused, Err(Error::Damaged { .. } | Error::NoSamples)), "{refused:?}");
 }
 
@@ -135,7 +135,7 @@ proptest! {
 }
 
 #[test]
-fn the_way_from_bytes_to_16_khz_keeps_the_duration() {
+fn decoding_and_resampling_to_16_khz_keep_the_duration() {
     let audio = decode(wav(11_025, 1, &[500; 11_025])).unwrap();
     let samples = Resampler::new(audio.rate_hz, 16_000).unwrap().resample(audio.samples).unwrap();
     assert_eq!(samples.len(), 16_000);

@@ -1,8 +1,8 @@
-//! What comes out of a file, and what must.
+//! Helpers that decode, and expected samples.
 
 use crate::{Audio, Decoder, Error, decode};
 
-/// Decodes, and checks that counting alone finds the same length.
+/// Decodes, and checks that counting alone returns the same length.
 pub(super) fn read(bytes: &[u8]) -> Result<Audio, Error> {
     let audio = decode(bytes.to_vec())?;
     assert_eq!(Decoder::from_bytes(bytes.to_vec())?.count_samples()?, audio.samples.len() as u64);

@@ -8,7 +8,8 @@ fn mel(hz: f64) -> f64 {
     1127.0 * (1.0 + hz / 700.0).ln()
 }
 
-/// The definition, term by term and slowly: a plain Fourier sum in f64 and weights computed from the mel formula.
+/// The filter bank computed from its definition, term by term: a plain Fourier sum in f64 and weights from the mel
+/// formula.
 fn by_definition(samples: &[f32], bins: usize, low_hz: f64, high_hz: f64) -> Vec<f64> {
     let (length, size) = (400, 512);
     let mean = samples[..length].iter().map(|&s| f64::from(s)).sum::<f64>() / length as f64;
@@ -71,7 +72,7 @@ fn silence_is_the_logarithm_of_the_floor() {
 }
 
 #[test]
-fn a_constant_offset_is_not_heard() {
+fn a_constant_offset_does_not_change_the_features() {
     let mut fbank = Fbank::new(&Features::default(), 8_000.0).unwrap();
     let (mut plain, mut offset) = (Vec::new(), Vec::new());
     let samples = noise(2_000);

@@ -1,15 +1,15 @@
-//! Files made for tests: of each format that is written in a few lines, and damage to others.
+//! Files made for tests: short writers for each format, and damage to others.
 
 use super::decode::MP3;
 
-/// A chunk of RIFF with its padding.
+/// Returns a RIFF chunk with its padding.
 pub(super) fn chunk(id: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let mut bytes = [&id[..], &(data.len() as u32).to_le_bytes(), data].concat();
     bytes.resize(bytes.len().next_multiple_of(2), 0);
     bytes
 }
 
-/// A WAV file of these chunks.
+/// Returns a WAV file of these chunks.
 pub(super) fn riff(chunks: &[Vec<u8>]) -> Vec<u8> {
     let body = chunks.concat();
     [b"RIFF", &(body.len() as u32 + 4).to_le_bytes()[..], b"WAVE", &body].concat()
@@ -30,7 +30,7 @@ pub(super) fn fmt(tag: u16, channels: u16, rate_hz: u32, bits: u16) -> Vec<u8> {
     .concat()
 }
 
-/// A `fmt ` chunk of the extensible kind, its extension of `extra` bytes.
+/// Returns a `fmt ` chunk of the extensible kind with an extension of `extra` bytes.
 pub(super) fn extensible(tag: u16, channels: u16, rate_hz: u32, bits: u16, extra: u16) -> Vec<u8> {
     let mut bytes = fmt(0xfffe, channels, rate_hz, bits);
     bytes.extend([extra.to_le_bytes(), bits.to_le_bytes(), [4, 0], [0, 0], tag.to_le_bytes()].concat());
@@ -43,7 +43,7 @@ pub(super) fn little_endian(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
-/// Speech for tests: something that is no silence and never twice the same.
+/// Returns samples that stand for speech: never silent, never periodic.
 pub(super) fn noise(samples: usize) -> Vec<i16> {
     let mut state = 1u32;
     let next = |_| {
@@ -56,7 +56,7 @@ pub(super) fn noise(samples: usize) -> Vec<i16> {
 /// Samples of each block of [`flac`].
 pub(super) const BLOCK: usize = 1_000;
 
-/// A FLAC file of 16 kHz, uncompressed, in blocks of [`BLOCK`] samples, and where each frame begins.
+/// Returns a FLAC file of 16 kHz, uncompressed, in blocks of [`BLOCK`] samples, and where each frame begins.
 pub(super) fn flac(samples: &[i16]) -> (Vec<u8>, Vec<usize>) {
     let longest = (BLOCK as u16).to_be_bytes();
     let mut bytes = b"fLaC\x80\x00\x00\x22".to_vec();
@@ -88,7 +88,7 @@ fn crc(bytes: &[u8], polynomial: u16, bits: u32) -> u16 {
     bytes.iter().fold(0, byte) as u16
 }
 
-/// Where the frames of the MP3 clip begin; the first holds no sound.
+/// Returns where the frames of the MP3 clip begin; the first contains no sound.
 pub(super) fn mp3_frames() -> Vec<usize> {
     let header = [MP3[0], MP3[1]];
     let mut frames = vec![0];
@@ -105,7 +105,7 @@ pub(super) fn mp3_frames() -> Vec<usize> {
     frames
 }
 
-/// An Ogg file under another serial number.
+/// Returns an Ogg file with another serial number.
 pub(super) fn with_serial(ogg: &[u8], serial: u32) -> Vec<u8> {
     let mut bytes = ogg.to_vec();
     let pages: Vec<usize> = (0..ogg.len()).filter(|&at| ogg[at..].starts_with(b"OggS\0")).collect();
@@ -118,7 +118,7 @@ pub(super) fn with_serial(ogg: &[u8], serial: u32) -> Vec<u8> {
     bytes
 }
 
-/// A page of Ogg with one packet; `flags`: 2 for a stream's first page, 4 for its last.
+/// Returns an Ogg page with one packet; `flags`: 2 for a stream's first page, 4 for its last.
 pub(super) fn ogg_page(flags: u8, serial: u32, number: u32, samples: u64, packet: &[u8]) -> Vec<u8> {
     let mut page = [&b"OggS\0"[..], &[flags], &samples.to_le_bytes(), &serial.to_le_bytes()].concat();
     page.extend([&number.to_le_bytes()[..], &[0; 4], &[1, packet.len() as u8], packet].concat());

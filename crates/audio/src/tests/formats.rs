@@ -7,7 +7,7 @@ fn ogg_of(packet: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_not_read_is_called_by_its_name_with_what_to_do() {
+fn unsupported_formats_are_named_with_a_remedy() {
     let text = "Once upon a midnight dreary".repeat(3);
     let cases: [(&[u8], &str); 22] = [
         (&ogg_of(b"OpusHead\x01\x01"), "an Opus stream in Ogg; convert it"),
@@ -44,12 +44,12 @@ fn what_is_not_read_is_called_by_its_name_with_what_to_do() {
 }
 
 #[test]
-fn a_stream_of_another_codec_behind_the_first_is_refused_by_name() {
+fn a_stream_followed_by_one_of_another_codec_is_refused() {
     let opus = [
         ogg_page(2, 9, 0, 0, b"OpusHead\x01\x01\x38\x01\x80\x3e\0\0\0\0\0"),
         ogg_page(0, 9, 1, 0, b"OpusTags\x04\0\0\0none\0\0\0\0"),
         ogg_page(4, 9, 2, 960, b"\xf8\xff\xfe"),
     ];
     let error = decode([OGG, &opus.concat()].concat()).unwrap_err().to_string();
-    assert!(error.contains("Ogg Vorbis with a stream of another codec behind it; convert it"), "{error}");
+    assert!(error.contains("Ogg Vorbis followed by a stream of another codec; convert it"), "{error}");
 }

@@ -71,27 +71,27 @@ fn a_recording_may_be_a_channel_of_a_file() {
 }
 
 #[test]
-fn a_pipe_is_refused_with_a_way_out() {
+fn a_command_pipe_is_refused_with_a_remedy() {
     let error = refusal(&[("wav.scp", "a x.wav\nb sph2pipe -f wav b.sph |\n")]);
     assert!(matches!(&error, Error::Pipe { line: 2, id, .. } if id == "b"), "{error}");
     assert!(error.to_string().contains("write its output as WAV"), "{error}");
 }
 
 #[test]
-fn each_other_fault_is_an_error_that_names_the_line() {
+fn each_malformed_table_is_an_error_with_its_line() {
     let scp = ("wav.scp", "a a.wav\n");
     let faults = [
         (refusal(&[]), "cannot read"),
-        (refusal(&[("wav.scp", "\n")]), "names no recordings"),
+        (refusal(&[("wav.scp", "\n")]), "lists no recordings"),
         (refusal(&[("wav.scp", "a\n")]), "line 1: expected `recording path`"),
-        (refusal(&[("wav.scp", "a x.wav\na y.wav")]), "line 2: `a` is there twice"),
+        (refusal(&[("wav.scp", "a x.wav\na y.wav")]), "line 2: `a` appears twice"),
         (refusal(&[scp, ("segments", "u z 0 1")]), "line 1: recording `z` is not in wav.scp"),
         (refusal(&[scp, ("segments", "u a 0 1 1")]), "line 1: expected `utterance recording start end`"),
         (refusal(&[scp, ("segments", "u a x 1")]), "line 1: expected `utterance recording start end`"),
         (refusal(&[scp, ("segments", "u a 2 1")]), "line 1: expected an end after the start"),
-        (refusal(&[scp, ("segments", "u a 0 1\nu a 1 2")]), "line 2: `u` is there twice"),
-        (refusal(&[scp, ("segments", "")]), "names no recordings"),
-        (refusal(&[scp, ("text", "a yes\na no")]), "line 2: `a` is there twice"),
+        (refusal(&[scp, ("segments", "u a 0 1\nu a 1 2")]), "line 2: `u` appears twice"),
+        (refusal(&[scp, ("segments", "")]), "lists no recordings"),
+        (refusal(&[scp, ("text", "a yes\na no")]), "line 2: `a` appears twice"),
     ];
     for (error, words) in faults {
         assert!(error.to_string().contains(words), "{error} does not say `{words}`");
@@ -115,7 +115,7 @@ fn a_byte_order_mark_at_the_head_of_any_table_is_ignored() {
 }
 
 #[test]
-fn other_encodings_are_refused_by_name() {
+fn other_encodings_are_refused_and_named() {
     let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain("a a.wav\n".bytes().flat_map(|b| [b, 0])).collect();
     let cases: [(&[u8], &str); 4] = [
         (&utf16, "line 1: expected UTF-8 text, found UTF-16"),
@@ -132,7 +132,7 @@ fn other_encodings_are_refused_by_name() {
 }
 
 #[test]
-fn a_blank_that_separates_nothing_is_shown_with_its_line() {
+fn an_invisible_character_in_an_identifier_is_shown_with_its_line() {
     let scp = ("wav.scp", "b b.wav\na a.wav\n");
     let faults = [
         (refusal(&[("wav.scp", "b b.wav\ns0\u{a0}u00 a.wav\n")]), r"wav.scp, line 2", r"s0\u{a0}u00"),

@@ -26,7 +26,7 @@ fn a_dead_bin_is_reported_and_divides_by_the_floor() {
 }
 
 #[test]
-fn nothing_has_no_mean() {
+fn no_frames_have_no_mean() {
     assert!(matches!(Normaliser::from_moments(&Moments::new(3)), Err(Error::NoFrames)));
 }
 

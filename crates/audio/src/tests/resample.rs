@@ -25,7 +25,7 @@ fn a_tone_is_the_same_tone_at_the_new_rate_without_delay() {
 }
 
 #[test]
-fn what_lies_above_the_new_nyquist_frequency_is_gone() {
+fn frequencies_above_the_new_nyquist_frequency_are_removed() {
     let output = Resampler::new(48_000, 16_000).unwrap().resample(sine(9_000.0, 48_000, 48_000)).unwrap();
     let worst = output[2_000..14_000].iter().fold(0.0f32, |a, b| a.max(b.abs()));
     assert!(worst < 1.0, "{worst} of 10000 is left");
@@ -38,7 +38,7 @@ fn equal_rates_change_nothing() {
 }
 
 #[test]
-fn a_clip_does_not_hear_the_one_before_it() {
+fn a_clip_does_not_depend_on_the_one_before_it() {
     let mut used = Resampler::new(11_025, 16_000).unwrap();
     used.resample(sine(500.0, 11_025, 5_000)).unwrap();
     let clip = sine(200.0, 11_025, 3_000);

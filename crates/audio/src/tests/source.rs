@@ -1,4 +1,4 @@
-//! What happens where a file is none, or cannot be read to its end.
+//! Paths that are no regular files, and files that cannot be read to the end.
 
 use super::decode::{FLAC, MP3, OGG, wav};
 use crate::{Ctm, CtmKind, DataDirectory, Decoder, Error, open_regular};
@@ -6,7 +6,7 @@ use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::Command;
 
-/// Bytes of which those from `bad` on cannot be read, as on a disk with a bad block.
+/// Bytes that cannot be read from `bad` on, as on a disk with a bad block.
 struct BadBlock {
     bytes: Cursor<Vec<u8>>,
     bad: u64,
@@ -28,7 +28,7 @@ impl Seek for BadBlock {
     }
 }
 
-/// Decodes to the end; gives the number of samples.
+/// Decodes to the end; returns the number of samples.
 fn count(mut decoder: Decoder) -> Result<usize, Error> {
     let mut samples = 0;
     while let Some(block) = decoder.next_block()? {
@@ -56,7 +56,7 @@ fn a_read_error_anywhere_in_a_file_fails_the_file_with_the_systems_error_and_is_
     }
 }
 
-/// Gives a few bytes at a time and is interrupted before each.
+/// Returns a few bytes at a time and is interrupted before each.
 struct Interrupted {
     bytes: Cursor<Vec<u8>>,
     ready: bool,
@@ -77,7 +77,7 @@ impl Seek for Interrupted {
 }
 
 #[test]
-fn an_interrupted_read_is_made_again() {
+fn an_interrupted_read_is_repeated() {
     let wav = wav(16_000, 1, &[7; 8_000]);
     for bytes in [&wav[..], FLAC, OGG, MP3] {
         let source = Interrupted { bytes: Cursor::new(bytes.to_vec()), ready: false };
@@ -86,7 +86,7 @@ fn an_interrupted_read_is_made_again() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_by_its_name_and_nobody_waits_for_it() {
+fn pipes_sockets_directories_and_devices_are_refused_without_waiting() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe.wav");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());

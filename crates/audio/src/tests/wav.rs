@@ -1,4 +1,4 @@
-//! WAV, RF64 and SPHERE files as recorders, pipes and other programs leave them.
+//! WAV, RF64 and SPHERE files as recorders, pipes and other programs write them.
 
 use super::decode::wav;
 use super::decoded::{as_floats, read};
@@ -6,7 +6,7 @@ use super::files::{chunk, extensible, fmt, little_endian, noise, riff};
 use crate::{Error, decode};
 
 #[test]
-fn sizes_that_a_pipe_or_a_killed_recorder_left_mean_the_end_of_the_file() {
+fn placeholder_sizes_of_pipes_and_killed_recorders_mean_the_end_of_the_file() {
     let samples = noise(5_000);
     let sound = wav(16_000, 1, &samples);
     let right = (sound.len() as u32 - 8, sound.len() as u32 - 44);
@@ -27,12 +27,12 @@ fn sizes_that_a_pipe_or_a_killed_recorder_left_mean_the_end_of_the_file() {
         bytes[40..44].copy_from_slice(&data_size.to_le_bytes());
         let audio = read(&bytes).unwrap();
         assert_eq!(audio.samples, as_floats(&samples), "{what}");
-        assert!(!audio.heard.is_cut_short && audio.heard.remarks.is_empty(), "{what}: {:?}", audio.heard);
+        assert!(!audio.report.is_cut_short && audio.report.remarks.is_empty(), "{what}: {:?}", audio.report);
     }
 }
 
 #[test]
-fn a_size_of_0_before_other_chunks_is_meant() {
+fn a_size_of_0_before_other_chunks_is_an_empty_chunk() {
     let bytes = riff(&[
         chunk(b"fmt ", &fmt(1, 1, 16_000, 16)),
         chunk(b"data", &[]),
@@ -42,19 +42,19 @@ fn a_size_of_0_before_other_chunks_is_meant() {
 }
 
 #[test]
-fn a_wav_cut_short_gives_what_is_there_and_says_what_its_header_states() {
+fn a_truncated_wav_returns_the_samples_present_and_reports_the_stated_length() {
     let samples = noise(5_000);
     let bytes = wav(16_000, 1, &samples);
     let audio = read(&bytes[..44 + 4_001]).unwrap();
     assert_eq!(audio.samples, as_floats(&samples[..2_000]));
-    assert!(audio.heard.is_cut_short);
-    assert_eq!((audio.heard.samples, audio.heard.stated), (2_000, Some(5_000)));
+    assert!(audio.report.is_cut_short);
+    assert_eq!((audio.report.samples, audio.report.stated), (2_000, Some(5_000)));
     let whole = read(&bytes).unwrap();
-    assert!(!whole.heard.is_cut_short);
+    assert!(!whole.report.is_cut_short);
 }
 
 #[test]
-fn unusual_but_sound_headers_are_read() {
+fn unusual_but_valid_headers_are_read() {
     let samples = noise(500);
     let data = chunk(b"data", &little_endian(&samples));
     let plain = chunk(b"fmt ", &fmt(1, 1, 16_000, 16));
@@ -79,7 +79,7 @@ fn unusual_but_sound_headers_are_read() {
     ];
     for (what, bytes) in cases {
         let audio = read(&bytes).unwrap();
-        assert_eq!((audio.samples, audio.heard.remarks), (as_floats(&samples), vec![]), "{what}");
+        assert_eq!((audio.samples, audio.report.remarks), (as_floats(&samples), vec![]), "{what}");
     }
 }
 
@@ -100,7 +100,7 @@ fn every_width_of_samples_has_the_same_full_scale() {
 
 /// Values of ITU-T G.711: the smallest and the largest of both signs.
 #[test]
-fn the_two_laws_of_telephony_are_those_of_the_standard() {
+fn a_law_and_mu_law_decode_as_in_the_standard() {
     for format in [fmt(7, 1, 8_000, 8), extensible(7, 1, 8_000, 8, 22)] {
         let mu = riff(&[chunk(b"fmt ", &format), chunk(b"data", &[0xff, 0x7f, 0x80, 0x00, 0xfe])]);
         assert_eq!(read(&mu).unwrap().samples, [0.0, 0.0, 32_124.0, -32_124.0, 8.0]);
@@ -110,16 +110,16 @@ fn the_two_laws_of_telephony_are_those_of_the_standard() {
 }
 
 #[test]
-fn sound_that_is_not_read_because_of_the_header_is_said() {
+fn sound_that_the_header_excludes_is_reported() {
     let samples = noise(1_000);
     let half = chunk(b"data", &little_endian(&samples));
     let two = riff(&[chunk(b"fmt ", &fmt(1, 1, 16_000, 16)), half.clone(), half]);
     let audio = read(&two).unwrap();
     assert_eq!(audio.samples.len(), 1_000);
     assert!(
-        audio.heard.remarks[0].contains("1 further `data` chunks of 2000 bytes"),
+        audio.report.remarks[0].contains("1 further `data` chunks, 2000 bytes in all"),
         "{:?}",
-        audio.heard.remarks
+        audio.report.remarks
     );
 
     let mut short = wav(16_000, 1, &samples);
@@ -127,14 +127,14 @@ fn sound_that_is_not_read_because_of_the_header_is_said() {
     let audio = read(&short).unwrap();
     assert_eq!(audio.samples.len(), 250);
     assert!(
-        audio.heard.remarks[0].starts_with("1500 bytes behind the last chunk"),
+        audio.report.remarks[0].starts_with("1500 bytes after the last chunk"),
         "{:?}",
-        audio.heard.remarks
+        audio.report.remarks
     );
 }
 
 #[test]
-fn encodings_that_are_not_read_are_called_by_their_names() {
+fn unsupported_encodings_are_named() {
     for (tag, bits, name) in
         [(0x11, 4, "IMA ADPCM"), (2, 4, "Microsoft ADPCM"), (0x31, 0, "GSM 6.10"), (0x55, 0, "MP3")]
     {
@@ -149,7 +149,7 @@ fn encodings_that_are_not_read_are_called_by_their_names() {
 }
 
 #[test]
-fn floats_that_are_integers_of_16_bits_are_refused_with_the_way_out() {
+fn floats_at_16_bit_integer_scale_are_refused_with_a_remedy() {
     let data: Vec<u8> = noise(1_000).iter().flat_map(|&sample| f32::from(sample).to_le_bytes()).collect();
     let bytes = riff(&[chunk(b"fmt ", &fmt(3, 1, 16_000, 32)), chunk(b"data", &data)]);
     let error = decode(bytes).unwrap_err();
@@ -160,7 +160,7 @@ fn floats_that_are_integers_of_16_bits_are_refused_with_the_way_out() {
 }
 
 #[test]
-fn rf64_and_its_like_are_read() {
+fn rf64_and_bw64_are_read() {
     let samples = noise(1_000);
     for magic in [b"RF64", b"BW64"] {
         let data = little_endian(&samples);
@@ -177,7 +177,7 @@ fn rf64_and_its_like_are_read() {
         let size = bytes.windows(4).position(|four| four == b"data").unwrap() + 4;
         bytes[size..size + 4].fill(0xff);
         let audio = read(&bytes).unwrap();
-        assert_eq!((audio.samples, audio.heard.stated), (as_floats(&samples), Some(1_000)));
+        assert_eq!((audio.samples, audio.report.stated), (as_floats(&samples), Some(1_000)));
     }
 }
 
@@ -188,7 +188,7 @@ fn sphere(fields: &str, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn sphere_files_of_both_byte_orders_are_read_and_compressed_ones_called_by_their_name() {
+fn sphere_files_of_both_byte_orders_are_read_and_compressed_ones_are_refused_and_named() {
     let samples = noise(1_000);
     let fields = |order: &str| {
         format!(
@@ -201,7 +201,7 @@ fn sphere_files_of_both_byte_orders_are_read_and_compressed_ones_called_by_their
         let audio = read(&sphere(&fields(order), &data)).unwrap();
         assert_eq!((audio.samples, audio.rate_hz), (as_floats(&samples), 16_000));
         let cut = read(&sphere(&fields(order), &data[..1_000])).unwrap();
-        assert_eq!((cut.samples, cut.heard.is_cut_short), (as_floats(&samples[..500]), true));
+        assert_eq!((cut.samples, cut.report.is_cut_short), (as_floats(&samples[..500]), true));
     }
     let law = "channel_count -i 2\nsample_count -i 2\nsample_rate -i 8000\nsample_n_bytes -i 1\nsample_coding -s4 ulaw\n";
     assert_eq!(read(&sphere(law, &[0xff, 0xfe, 0x80, 0x80])).unwrap().samples, [4.0, 32_124.0]);

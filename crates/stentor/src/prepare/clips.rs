@@ -1,7 +1,7 @@
 //! Utterances as samples, read one recording at a time.
 
 use std::collections::HashMap;
-use stentor_audio::{Decoder, Error, Extent, Heard, Micros, Recording, Resampler, Utterance, cut};
+use stentor_audio::{DecodeReport, Decoder, Error, Extent, Micros, Recording, Resampler, Utterance, cut};
 
 /// Why a recording gave less than all its utterances.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl ClipReader {
         recording: &Recording,
         utterances: &[&Utterance],
         mut give: impl FnMut(usize, Vec<f32>) -> Result<(), Trouble>,
-    ) -> Result<Heard, Trouble> {
+    ) -> Result<DecodeReport, Trouble> {
         let mut decoder = Decoder::open(&recording.path)?.choosing(recording.channel.or(self.channel))?;
         let from_hz = decoder.rate_hz();
         let resampler = match self.resamplers.entry(from_hz) {
@@ -64,7 +64,7 @@ impl ClipReader {
             }
             give(i, resampler.resample(samples)?)
         })?;
-        Ok(decoder.heard()?)
+        Ok(decoder.report()?)
     }
 }
 

@@ -15,7 +15,7 @@ use super::summary::{LeftOut, Named, Reason};
 use super::work::{Job, Work};
 use std::collections::BTreeMap;
 use stentor_audio::{
-    DataDirectory, Error, Extent, Fbank, FrameClock, Heard, Micros, Moments, StateSpan, Utterance,
+    DataDirectory, DecodeReport, Error, Extent, Fbank, FrameClock, Micros, Moments, StateSpan, Utterance,
     frame_labels, stacked_frames,
 };
 use stentor_experiment::Features;
@@ -128,8 +128,8 @@ pub(super) fn make(
     ordered(jobs, recipe.threads, 8 * recipe.threads, equip, make_job, |job, result| {
         bar.inc(milliseconds(job.duration));
         let rows = match result {
-            Ok((rows, heard)) => {
-                gathered.sound.add(&work.data.recordings[job.recording].id, &heard);
+            Ok((rows, report)) => {
+                gathered.sound.add(&work.data.recordings[job.recording].id, &report);
                 rows
             }
             Err(Trouble::Bad(reason)) => {
@@ -196,11 +196,11 @@ fn make_recording(
     job: &Job,
     recipe: &Recipe<'_>,
     tools: &mut Tools,
-) -> Result<(Vec<Made>, Heard), Trouble> {
+) -> Result<(Vec<Made>, DecodeReport), Trouble> {
     let utterances = work.utterances(job);
     let Tools { clips, fbank, frames } = tools;
     let mut made = Vec::with_capacity(utterances.len());
-    let heard = clips.read(&work.data.recordings[job.recording], &utterances, |i, samples| {
+    let report = clips.read(&work.data.recordings[job.recording], &utterances, |i, samples| {
         go_on(recipe.shutdown)?;
         let utterance = job.utterances[i];
         frames.clear();
@@ -222,7 +222,7 @@ fn make_recording(
         Ok(())
     })?;
     made.sort_by_key(|m| m.utterance);
-    Ok((made, heard))
+    Ok((made, report))
 }
 
 /// Whether a recording had less for a segment than it asks for; what rounding and resampling take away is not counted.

@@ -5,7 +5,7 @@ use crate::text::counted;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use stentor_audio::Heard;
+use stentor_audio::DecodeReport;
 
 /// Recordings shown on lines of their own.
 const SHOWN: usize = 20;
@@ -44,26 +44,26 @@ pub(super) struct Damage {
 }
 
 impl Sound {
-    pub(super) fn add(&mut self, recording: &str, heard: &Heard) {
-        let seconds = |samples| heard.seconds(samples);
-        if heard.is_cut_short {
-            let cut = CutShort { read_s: seconds(heard.samples), stated_s: heard.stated.map(seconds) };
+    pub(super) fn add(&mut self, recording: &str, report: &DecodeReport) {
+        let seconds = |samples| report.seconds(samples);
+        if report.is_cut_short {
+            let cut = CutShort { read_s: seconds(report.samples), stated_s: report.stated.map(seconds) };
             tracing::warn!(recording, "cut short: {cut}");
             self.cut_short.insert(recording.to_owned(), cut);
         }
-        if heard.damaged_packets > 0 {
+        if report.damaged_packets > 0 {
             let damage = Damage {
-                lost_s: seconds(heard.lost_samples),
-                of_s: seconds(heard.samples),
-                packets: heard.damaged_packets,
+                lost_s: seconds(report.lost_samples),
+                of_s: seconds(report.samples),
+                packets: report.damaged_packets,
             };
             tracing::warn!(recording, "damaged: {damage}");
             self.damaged.insert(recording.to_owned(), damage);
         }
-        if heard.averaged_channels > 1 {
-            self.averaged_channels.add(&format!("{recording} ({})", heard.averaged_channels));
+        if report.averaged_channels > 1 {
+            self.averaged_channels.add(&format!("{recording} ({})", report.averaged_channels));
         }
-        for remark in &heard.remarks {
+        for remark in &report.remarks {
             tracing::warn!(recording, "{remark}");
             self.remarks.add(&format!("{recording}: {remark}"));
         }

@@ -1,4 +1,4 @@
-//! The walk from frame to frame: over tags between joined files, and over bytes that are no frames.
+//! Iteration over frames: tags between concatenated files and bytes that are no frames are skipped.
 
 use super::header::{CONSECUTIVE, Header, Tag, is_followed};
 use crate::Error;
@@ -12,14 +12,14 @@ const LONGEST: usize = 1_441;
 /// Shortest frame: 8 kbit/s at 24 kHz.
 const SHORTEST: u64 = 24;
 
-/// What comes next in the file.
+/// The next part of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
-    /// A frame of sound, at the head of what was read.
+    /// A frame of sound, at the front of the bytes read.
     Frame(Header),
     /// A new part begins.
     Part(Tag),
-    /// Bytes that are no frames, where there were so many.
+    /// Bytes that are no frames, as a number of frames.
     Lost {
         frames: u64,
         samples: u64,
@@ -27,20 +27,20 @@ pub(super) enum Event {
     End,
 }
 
-/// Frames one after the other.
+/// An iterator over consecutive frames.
 pub(super) struct Frames {
     source: Source,
-    /// Read and not yet used.
+    /// Bytes that were read and not yet used.
     ahead: VecDeque<u8>,
     pub(super) first: Header,
-    /// Bytes of the frame given last, which are still ahead.
+    /// Length of the frame returned last, which is still at the front of `ahead`.
     used: usize,
     in_step: bool,
-    /// Bytes since the last frame that are none.
+    /// Bytes since the last frame that belong to no frame.
     junk: u64,
-    /// Frames given, and their bytes.
+    /// Number of frames returned, and their bytes.
     given: (u64, u64),
-    /// The file ends within a frame.
+    /// Whether the file ends within a frame.
     pub(super) is_cut: bool,
 }
 
@@ -65,13 +65,13 @@ impl Frames {
         })
     }
 
-    /// From the start.
+    /// Starts again from the beginning.
     pub(super) fn again(mut self) -> Result<Self, Error> {
         self.source.go_to(0)?;
         Self::new(self.source)
     }
 
-    /// What is ahead: at least `bytes`, fewer at the end of the file.
+    /// Returns the next bytes: at least `bytes`, fewer at the end of the file.
     pub(super) fn look(&mut self, bytes: usize) -> Result<(&[u8], bool), Error> {
         let mut ends = false;
         if self.ahead.len() < bytes {
@@ -145,7 +145,7 @@ impl Frames {
         }
     }
 
-    /// What the bytes since the last frame were, in frames of the length that others have: one at least, where one can be.
+    /// Returns the bytes since the last frame as a number of frames of average length: at least one, if one fits.
     fn lost(&mut self) -> Option<Event> {
         let (frames, bytes) = self.given;
         let junk = std::mem::take(&mut self.junk);
@@ -155,7 +155,7 @@ impl Frames {
     }
 }
 
-/// Bytes of a tag between joined files.
+/// Returns the length in bytes of a tag between concatenated files.
 fn tag_length(ahead: &[u8]) -> Option<u64> {
     let ape = || {
         ahead.get(12..16).map(|size| 32 + u64::from(u32::from_le_bytes([size[0], size[1], size[2], size[3]])))

@@ -1,17 +1,17 @@
-//! What a frame says of itself: four bytes before its sound, and in a part's first one a tag instead of sound.
+//! Frame headers: four bytes before the sound; the first frame of a part contains a tag in place of sound.
 
-/// Bytes in which the first frame must begin.
+/// The first frame must begin within this number of bytes.
 pub(crate) const SEARCHED: usize = 1 << 16;
 
-/// Frames that must follow each other before bytes are taken for MP3.
+/// Number of consecutive frames that identify MP3.
 pub(super) const CONSECUTIVE: usize = 3;
 
 /// The first four bytes of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Of the frame with its header.
+    /// Bytes of the frame, header included.
     pub(super) bytes: usize,
-    /// Of each channel.
+    /// Samples of each channel.
     pub(super) samples: u32,
     pub(super) rate_hz: u32,
     pub(super) channels: usize,
@@ -36,7 +36,7 @@ impl Header {
             _ => return None,
         };
         let kbits = *KBITS[later].get(usize::from(third >> 4))?;
-        // Without a rate of its own a frame has no length.
+        // With a free bit rate a frame has no known length.
         if !is_layer_3 || kbits == 0 {
             return None;
         }
@@ -47,25 +47,25 @@ impl Header {
         Some(Self { bytes: length as usize, samples, rate_hz, channels, side })
     }
 
-    /// Whether both can be of one stream.
+    /// Returns whether both can belong to one stream.
     pub(super) fn fits(&self, other: &Header) -> bool {
         (self.samples, self.rate_hz) == (other.samples, other.rate_hz)
     }
 }
 
-/// The place of the first frame that others follow; `is_all`: the file ends with these bytes.
+/// Returns where the first frame begins that others follow; `is_all`: the file ends with these bytes.
 pub(crate) fn search(bytes: &[u8], is_all: bool) -> Option<usize> {
     (0..bytes.len()).find(|&at| is_followed(&bytes[at..], is_all, CONSECUTIVE))
 }
 
-/// Whether so many frames of one stream follow each other here, or as many as there is room for.
+/// Returns whether this many frames of one stream follow each other here, or as many as there is room for.
 pub(super) fn is_followed(bytes: &[u8], is_all: bool, frames: usize) -> bool {
     let Some(first) = Header::read(bytes) else { return false };
     let mut at = 0;
     for found in 0..frames {
         match bytes.get(at..).and_then(Header::read) {
             Some(header) if header.fits(&first) => at += header.bytes,
-            // Behind a whole frame the file may end, or hold a tag; behind two it may end within the last.
+            // After one whole frame the file may end, or a tag may follow; after two it may end within the third.
             _ if found == 0 => return false,
             _ => {
                 let ends = is_all && (at == bytes.len() || at > bytes.len() && found > 1);
@@ -80,19 +80,19 @@ fn is_tag(bytes: &[u8]) -> bool {
     [&b"ID3"[..], b"TAG", b"APETAGEX"].iter().any(|magic| bytes.starts_with(magic))
 }
 
-/// What the first frame of a part says instead of sound.
+/// Contents of the tag in the first frame of a part.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tag {
-    /// Frames that follow.
+    /// Number of frames that follow.
     pub(super) frames: Option<u32>,
-    /// Samples that the encoder put before the sound, and behind it.
+    /// Samples that the encoder added before and after the sound.
     pub(super) delay: u32,
     pub(super) padding: u32,
 }
 
 impl Tag {
     pub(super) fn read(frame: &[u8], header: &Header) -> Option<Self> {
-        /// Samples that a decoder adds before the first.
+        /// Samples that a decoder adds before the first one.
         const DECODER_DELAY: u32 = 529;
         let word = |at: usize| frame.get(at..at + 4).map(|w| u32::from_be_bytes([w[0], w[1], w[2], w[3]]));
         let at = 4 + header.side;
@@ -111,7 +111,7 @@ impl Tag {
         let (delay, padding) = match (name, word(encoder + 20)) {
             (Some(b"LAME" | b"Lavf" | b"Lavc"), Some(word)) => {
                 let (delay, padding) = (word >> 12 & 0xfff, word & 0xfff);
-                // `word` begins a byte before the three that hold both.
+                // `word` begins one byte before the three bytes that contain both.
                 (delay + DECODER_DELAY, padding.saturating_sub(DECODER_DELAY))
             }
             _ => (0, 0),

@@ -1,6 +1,6 @@
-//! MP3: frames one after the other, found here and decoded by symphonia. Nothing is taken from a header but delay and
-//! padding of a part whose frames are all there; lengths are counted. Files that were joined have several parts, each with
-//! a tag of its own.
+//! MP3: consecutive frames, found here and decoded by symphonia. Only delay and padding are taken from a tag, and only
+//! for a part whose frames are all present; lengths are counted. Concatenated files have several parts, each with its
+//! own tag.
 
 mod frames;
 mod header;
@@ -19,16 +19,17 @@ use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
-/// A file's part: from one tag to the next.
+/// A part of a file: from one tag to the next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Part {
     tag: Option<Tag>,
-    /// Frames that are there or were lost in the middle.
+    /// Frames that are present or were lost in the middle.
     frames: u64,
 }
 
 impl Part {
-    /// Samples at both ends that are the encoder's. Those behind the sound are known only where the tag tells the truth.
+    /// Returns the samples that the encoder added at both ends. Those at the end are known only if the tag's number of
+    /// frames is right.
     fn trims(&self) -> (u64, u64) {
         let Some(tag) = self.tag else { return (0, 0) };
         let is_whole = tag.frames.is_some_and(|frames| u64::from(frames) == self.frames);
@@ -46,7 +47,7 @@ impl Part {
     }
 }
 
-/// Decodes an MP3.
+/// A decoder of MP3.
 pub(super) struct Reader {
     frames: Frames,
     decoder: Box<dyn AudioDecoder>,
@@ -55,7 +56,7 @@ pub(super) struct Reader {
     there: u64,
     joined: usize,
     is_cut: bool,
-    /// Samples of the part that is being read, from its first frame.
+    /// Position in the current part, in samples from its first frame.
     position: u64,
 }
 
@@ -64,7 +65,7 @@ impl Reader {
         let mut frames = Frames::new(source)?;
         let mut parts = VecDeque::from([Part::default()]);
         loop {
-            let last = parts.back_mut().expect("there is a part from the start");
+            let last = parts.back_mut().expect("there is a first part");
             match frames.next()? {
                 Event::Frame(_) => last.frames += 1,
                 Event::Lost { frames, .. } => last.frames += frames,
@@ -82,7 +83,8 @@ impl Reader {
         Ok(Self { frames, decoder, parts, stated, there, joined, is_cut, position: 0 })
     }
 
-    /// Trims what is the encoder's from samples that begin at the position, and goes on behind them.
+    /// Returns which of `length` samples from the current position are sound, without the encoder's, and advances the
+    /// position.
     fn trim(&mut self, length: u64) -> std::ops::Range<u64> {
         let part = self.parts.front().copied().unwrap_or_default();
         let (delay, padding) = part.trims();
@@ -122,7 +124,7 @@ impl Stream for Reader {
                     return Ok(Piece::Lost { samples: kept.end.saturating_sub(kept.start), packets: frames });
                 }
                 Event::Part(_) => {
-                    // A part without frames is none, and the first one may begin without a tag.
+                    // A part without frames is ignored, and the first one may begin without a tag.
                     if self.position > 0 {
                         self.parts.pop_front();
                         self.position = 0;
@@ -144,7 +146,7 @@ impl Stream for Reader {
                     samples.drain(..(start * channels).min(samples.len()));
                     return Ok(Piece::Sound { channels });
                 }
-                // The first frames of a clip that was cut out of a longer file lean on what is not there.
+                // The first frames of a clip that was cut out of a longer file depend on missing ones.
                 Err(_) => return Ok(Piece::Lost { samples: (end - start) as u64, packets: 1 }),
             }
         }
@@ -161,11 +163,11 @@ impl Stream for Reader {
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.joined > 1 {
-            remarks.push(format!("{} MP3 files one behind the other: all of them are read", self.joined));
+            remarks.push(format!("{} concatenated MP3 files: all of them are read", self.joined));
         } else if let Some(stated) = self.stated.filter(|&stated| stated < self.there) {
             let seconds = |samples: u64| samples as f64 / f64::from(self.rate_hz());
             remarks.push(format!(
-                "{:.3} s, of which its header knows {:.3}: all of them are read",
+                "{:.3} s of sound, {:.3} s by its header: all of it is read",
                 seconds(self.there),
                 seconds(stated)
             ));

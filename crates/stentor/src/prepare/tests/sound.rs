@@ -4,7 +4,7 @@ use super::corpus::Corpus;
 use super::stories::run_ctm;
 use crate::prepare::sound::{CutShort, Sound};
 use std::process::Command;
-use stentor_audio::Heard;
+use stentor_audio::DecodeReport;
 
 impl Corpus {
     fn file(&self, recording: &str) -> Vec<u8> {
@@ -75,16 +75,16 @@ fn a_file_cut_short_is_listed_with_how_much_of_it_is_there() {
 #[test]
 fn damage_is_listed_with_how_much_of_the_file_it_is() {
     let mut sound = Sound::default();
-    let heard = Heard {
+    let report = DecodeReport {
         rate_hz: 16_000,
         samples: 32_000,
         lost_samples: 800,
         damaged_packets: 2,
         averaged_channels: 1,
         remarks: vec!["two of something".to_owned()],
-        ..Heard::default()
+        ..DecodeReport::default()
     };
-    sound.add("rec", &heard);
+    sound.add("rec", &report);
     assert_eq!(
         sound.to_string(),
         "damaged: recording rec: 0.050 of 2.000 s did not decode (2 packets) and are silence\n\
