@@ -2,21 +2,21 @@ use crate::error::{Error, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[batch]`: utterances are cut into chunks, and chunks make batches.
+/// `[batch]`: utterances are cut into chunks, and chunks are combined into batches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Batch {
-    /// Frames of a chunk that count in the loss; an utterance's first and last chunk have fewer, and where it is cut changes
-    /// from pass to pass. Default 50 (1.5 s); 1 to 10000.
+    /// Frames of a chunk that count in the loss; an utterance's first and last chunk have fewer, and where it is cut
+    /// changes from pass to pass. Default 50 (1.5 s); 1 to 10000.
     pub chunk_frames: u32,
     /// Warm-up frames before a chunk, from the same utterance, outside the loss. Default 10; 0 to 1000.
     pub left_context: u32,
-    /// Frames after a chunk, from the same utterance, outside the loss: for bidirectional models, where 0 is warned
-    /// of. Default 0; 0 to 1000.
+    /// Frames after a chunk, from the same utterance, outside the loss: for bidirectional models, for which 0 gives a
+    /// warning. Default 0; 0 to 1000.
     pub right_context: u32,
-    /// Chunks of a batch of one worker. Default 32; 1 to 4096.
+    /// Number of chunks in a batch of one worker. Default 32; 1 to 4096.
     pub chunks: u32,
-    /// Batches of a work unit, the piece of data that a worker reads at once. Default 8; 1 to 1000.
+    /// Number of batches of a work unit, the piece of data that a worker reads at once. Default 8; 1 to 1000.
     pub unit_batches: u32,
 }
 

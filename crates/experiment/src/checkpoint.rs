@@ -2,14 +2,14 @@ use crate::error::{Error, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[checkpoint]`: evaluation on dev and publication of state happen at the same round boundaries.
+/// `[checkpoint]`: dev data are scored and state is published at the same round boundaries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Checkpoint {
-    /// Checkpoints in the whole run, at equal distances in committed frames; the last is at its end. Default 10;
-    /// 1 to 100000.
+    /// Number of checkpoints in the whole run, at equal distances in committed frames; the last is at its end. Default
+    /// 10; 1 to 100000.
     pub count: u32,
-    /// Newest checkpoints that are kept, beside the best on dev. Default 2; at least 1.
+    /// Number of newest checkpoints that are kept, in addition to the best on dev. Default 2; at least 1.
     pub keep: u32,
 }
 

@@ -2,58 +2,60 @@ use crate::error::{Error, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[cluster]`: who takes part and how long anybody is waited for.
+/// `[cluster]`: number of workers, membership, and deadlines.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cluster {
-    /// Workers that the first round waits for. Default 2; 1 to 1024.
+    /// Number of workers with which the first round starts. Default 2; 1 to 1024.
     pub workers: u32,
-    /// What a death means. Default `elastic`.
+    /// What happens when a worker dies. Default `elastic`.
     pub membership: Membership,
-    /// Longest wait for a member's contribution after the first one of a round has come, and for a word of it at any time, seconds.
-    /// What a member has to do at a boundary is not counted. Default 60; above 0.
+    /// Longest wait for a member's contribution after the first one of a round has arrived, and for any message from a
+    /// member, seconds. A member's work at a boundary is excluded. Default 60; above 0.
     pub round_deadline_s: f64,
-    /// How many median absolute deviations beyond the median of past lags a missing contribution is waited for in a usual round;
-    /// `round_deadline_s` stays the longest wait, and the only one while little is known. Default 20; 0 to 1000, 0: always
-    /// `round_deadline_s`.
+    /// The wait for a missing contribution ends this many median absolute deviations above the median of past lags;
+    /// `round_deadline_s` remains the longest wait, and the only one until enough lags are known. Default 20; 0 to
+    /// 1000, 0: always `round_deadline_s`.
     pub deadline_mads: f64,
-    /// Shortest such wait, seconds: what a pause of a sound machine may take. Default 15; above 0.
+    /// Shortest such wait, seconds: as long as a healthy machine may pause. Default 15; above 0.
     pub deadline_floor_s: f64,
-    /// Longest wait for a sign of progress from a member that writes a checkpoint or scores dev data at a boundary, seconds. However
-    /// long that takes, it is waited for while it gets on. Default 600; above 0.
+    /// Longest wait for a sign of progress from a member that writes a checkpoint or scores dev data at a boundary,
+    /// seconds. While it makes progress, the wait is unlimited. Default 600; above 0.
     pub boundary_deadline_s: f64,
-    /// Longest wait for `workers` members at the start and, in `fixed`, for a lost one to come back, seconds.
-    /// Default 300; above 0.
+    /// Longest wait for `workers` members at the start and, in `fixed`, for the return of a lost one, seconds. Default
+    /// 300; above 0.
     pub join_deadline_s: f64,
-    /// Restarts of each worker by `stentor train` after it died, and how often the coordinator takes in again an identity that was
-    /// lost; there a published checkpoint with its state in it clears the count. Default 3.
+    /// How often `stentor train` restarts a worker that died, and how often the coordinator readmits an identity that
+    /// was lost; a published checkpoint with this worker's state resets the coordinator's count. Default 3.
     pub restarts: u32,
-    /// What a contribution means whose loss or gradient is not finite. Default `drop`. It is never part of a sum.
+    /// What happens when a contribution has a loss or gradient that is not finite. Default `drop`. Such a contribution
+    /// is never part of a sum.
     pub poison: Poison,
-    /// Rounds between two comparisons of the replicas' parameters; their updates are compared every round. Default 16;
-    /// 1 to 10000. A comparison reads the whole model once on each worker.
+    /// Number of rounds between two comparisons of the replicas' parameters; their updates are compared every round.
+    /// Default 16; 1 to 10000. For a comparison each worker reads the whole model once.
     pub digest_every: u32,
 }
 
-/// What a contribution means whose loss or gradient is not finite.
+/// What happens when a contribution has a loss or gradient that is not finite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Poison {
-    /// Its sender is dropped and may come back as often as `restarts` says; its batches go to others. The run stops all the same
-    /// where a batch is refused twice, or two workers are in one round: then data or model are the cause. The default: a machine
-    /// that miscalculates ends no run of weeks.
+    /// The sender is dropped and may rejoin as often as `restarts` allows; its batches go to others. The run stops if a
+    /// batch is refused twice, or if two workers are refused in one round: then the data or the model are the cause.
+    /// The default: one machine that miscalculates must not end a run of weeks.
     Drop,
-    /// The run stops at the first one.
+    /// The run stops at the first such contribution.
     Stop,
 }
 
-/// What a member's death means.
+/// What happens when a member dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Membership {
-    /// Survivors pause until the same identity is back, then all go on from the newest checkpoint: same bits in the end.
+    /// The others pause until the same identity is back, then all continue from the newest checkpoint: same bits at the
+    /// end.
     Fixed,
-    /// The dead are dropped, the rest go on; each batch counts exactly once.
+    /// Dead members are dropped and the others continue; each batch counts exactly once.
     Elastic,
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Data {
     /// Feature shards with alignments.
     pub annotated: String,
-    /// Feature shards without annotation; needs `labels`. Absent: training on annotated data alone.
+    /// Feature shards without annotation; needs `labels`. If absent, only annotated data are trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unannotated: Option<String>,
     /// The teacher's label shards for `unannotated`.
@@ -18,7 +18,7 @@ pub struct Data {
     /// The teacher's label shards for `annotated`, for the mixed objective (`objective.hard_weight` < 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotated_labels: Option<String>,
-    /// Annotated shards that steer early stopping and choose the final checkpoint; never trained on.
+    /// Annotated shards for early stopping and for the choice of the final checkpoint; never trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dev: Option<String>,
     /// Share of a source's frames that may be set aside because their row groups do not match their checksums or cannot
@@ -31,7 +31,7 @@ fn max_bad_fraction() -> f64 {
     0.01
 }
 
-/// Where a batch's targets come from.
+/// The kind of labels of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -42,16 +42,16 @@ pub enum Source {
 }
 
 impl Source {
-    /// Both, in the order of their wire numbers.
+    /// Both sources, in the order of their wire numbers.
     pub const ALL: [Source; 2] = [Source::Annotated, Source::MachineLabeled];
 
-    /// Position in arrays by source, and the number on the wire.
+    /// Returns the index in arrays by source, which is also the number on the wire.
     #[must_use]
     pub fn index(self) -> usize {
         self as usize
     }
 
-    /// The name used in logs, metrics and files.
+    /// Returns the name used in logs, metrics and files.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl Source {
 }
 
 impl Data {
-    /// Whether all sets are named as folders of this machine, so that no network is asked for them.
+    /// Returns whether all locations are folders of this machine, so that no network is needed for them.
     #[must_use]
     pub fn is_local(&self) -> bool {
         let Self { annotated, unannotated, labels, annotated_labels, dev, .. } = self;

@@ -1,46 +1,46 @@
 use thiserror::Error;
 
-/// What can be wrong with an experiment file.
+/// Errors in experiment files.
 #[derive(Debug, Error, Clone, PartialEq)]
 pub enum Error {
     /// The text is not TOML, or lacks a key that has no default.
     #[error("line {line}, column {column}: {message}")]
     Syntax {
-        /// 1-based.
+        /// Line, from 1.
         line: usize,
-        /// 1-based.
+        /// Column, from 1.
         column: usize,
-        /// The parser's own words.
+        /// The parser's message.
         message: String,
     },
-    /// A value has another type than its key, or is a word that the key does not take.
+    /// A value does not have the type of its key, or is not one of the words that the key accepts.
     #[error("line {line}: `{key}`: expected {expected}, found {found}")]
     Type {
-        /// 1-based.
+        /// Line, from 1.
         line: usize,
         /// Section and key, `schedule.passes`.
         key: String,
-        /// The type in words.
+        /// Description of the type.
         expected: String,
         /// The value as written.
         found: String,
     },
-    /// A key that no section knows.
+    /// A key that no section has.
     #[error("line {line}: unknown key `{key}`{}", nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
     UnknownKey {
-        /// 1-based.
+        /// Line, from 1.
         line: usize,
-        /// As written.
+        /// The key as written.
         key: String,
         /// The known key with the most similar spelling.
         nearest: Option<String>,
     },
-    /// A value out of bounds or in conflict with another one.
+    /// A value is out of bounds or in conflict with another one.
     #[error("`{key}`: expected {expected}, found {found}")]
     Value {
         /// Section and key, `schedule.learning_rate`.
         key: &'static str,
-        /// The bounds in words.
+        /// Description of the bounds.
         expected: &'static str,
         /// The value as written.
         found: String,
@@ -48,7 +48,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    /// Returns a stable id that does not depend on the message; docs/errors.md documents it.
     #[must_use]
     pub fn id(&self) -> &'static str {
         match self {

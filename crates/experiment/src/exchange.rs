@@ -12,14 +12,15 @@ use crate::error::{Error, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[exchange]`: how the workers agree. `strategy` toggles with one word; the tables of the others may stay in the file.
+/// `[exchange]`: how the workers' contributions become one update. One word, `strategy`, selects the strategy; the
+/// tables of the others may stay in the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Exchange {
     /// `dense` (default), `gtc`, `bmuf` or `two-tier`.
     pub strategy: Strategy,
-    /// Reducers, each of which sums one contiguous range of the parameter vector, so that no single link carries
-    /// everything: `["http://10.0.0.1:7500", …]`, at most 1024. The first sums the first range, and so on.
+    /// URLs of the reducers, each of which sums one contiguous range of the parameter vector, so that no single link
+    /// carries everything: `["http://10.0.0.1:7500", …]`, at most 1024. The first sums the first range, and so on.
     /// Empty (default): the coordinator sums everything in its own process.
     pub reducers: Vec<String>,
     /// Settings of gradient threshold compression.
@@ -45,10 +46,10 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    /// All of them.
+    /// All strategies.
     pub const ALL: [Strategy; 4] = [Strategy::Dense, Strategy::Gtc, Strategy::Bmuf, Strategy::TwoTier];
 
-    /// The word in the config file.
+    /// Returns the word in the config file.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -89,7 +90,7 @@ impl Exchange {
             require(
                 !self.reducers[..index].contains(reducer),
                 "exchange.reducers",
-                "each reducer once",
+                "each reducer only once",
                 format_args!("`{reducer}` twice"),
             )?;
         }

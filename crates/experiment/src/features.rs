@@ -19,7 +19,7 @@ pub struct Features {
     /// Upper edge of the last mel bin, Hz; 0 (default) means the corpus's own Nyquist frequency, at most half of
     /// `sample_rate_hz`.
     pub high_hz: f32,
-    /// Consecutive filter-bank frames that make one frame of the model. Default 3 (30 ms).
+    /// Number of consecutive filter-bank frames that make one frame of the model. Default 3 (30 ms).
     pub stack: u32,
 }
 
@@ -38,13 +38,13 @@ impl Default for Features {
 }
 
 impl Features {
-    /// Width of a stacked frame: `mel_bins × stack`.
+    /// Returns the width of a stacked frame: `mel_bins × stack`.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.mel_bins as usize * self.stack as usize
     }
 
-    /// Duration of a stacked frame, in milliseconds.
+    /// Returns the duration of a stacked frame, in milliseconds.
     #[must_use]
     pub fn frame_ms(&self) -> u32 {
         self.hop_ms * self.stack

@@ -1,8 +1,8 @@
 //! The experiment file: one TOML document that describes data, features, models, schedule, exchange and checkpoints.
 //!
-//! The coordinator reads it and serves it to the workers, so that nobody trains with another one. One file of this
-//! crate per section; each key's doc gives unit, default and bounds. The crate knows no file system and no network:
-//! [`Experiment::parse`] takes text.
+//! The coordinator reads it and serves it to the workers, so that all train with the same settings. Each section has
+//! its own file in this crate; each key's documentation gives unit, default and bounds. The crate uses no file system
+//! and no network: [`Experiment::parse`] takes text.
 
 mod batch;
 mod checkpoint;
@@ -45,7 +45,7 @@ use error::require;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A whole experiment, validated. Every worker of a run holds the same one.
+/// A whole experiment, validated. Every worker of a run has the same one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
@@ -68,10 +68,10 @@ pub struct Experiment {
     /// The optimiser and gradient clipping.
     #[serde(default)]
     pub optimizer: Optimizer,
-    /// What is minimised.
+    /// The training objective.
     #[serde(default)]
     pub objective: Objective,
-    /// How the workers agree.
+    /// How contributions become one update.
     #[serde(default)]
     pub exchange: Exchange,
     /// Workers, membership and deadlines.
@@ -85,9 +85,9 @@ pub struct Experiment {
 impl Experiment {
     /// Parses and validates an experiment file.
     ///
-    /// # Errors
-    /// [`Error::Syntax`] with line and column, [`Error::UnknownKey`] with the nearest known key, [`Error::Type`] for a value of
-    /// another type than its key, and [`Error::Value`] for one outside its bounds or in conflict with another one.
+    /// [`Error::Syntax`] with line and column, [`Error::UnknownKey`] with the nearest known key, [`Error::Type`] for a
+    /// value that does not have the type of its key, and [`Error::Value`] for one that is out of bounds or in conflict
+    /// with another one.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let experiment: Experiment = toml::from_str(text).map_err(|e| Error::from_toml(&e, text))?;
         experiment.validate()?;
@@ -97,7 +97,7 @@ impl Experiment {
     /// Checks every value's bounds and the rules across sections.
     ///
     /// # Errors
-    /// [`Error::Value`] naming the key, what was found and what was expected.
+    /// [`Error::Value`] with the key, what was found and what was expected.
     pub fn validate(&self) -> Result<(), Error> {
         self.run.validate()?;
         self.data.validate()?;
@@ -116,11 +116,11 @@ impl Experiment {
         self.validate_for(self.exchange.strategy)
     }
 
-    /// Whether the settings serve a strategy: also asked when a run is to switch to it.
+    /// Checks whether the settings permit a strategy; also called when a run is to switch to it.
     ///
     /// # Errors
-    /// [`Error::Value`], in two tiers: replicas of a group share an optimiser that remembers, so when groups are dealt anew
-    /// after they met, all must remember the same; and sums inside a group go down as they are.
+    /// [`Error::Value`], with two tiers: replicas of a group share an optimiser's state, so when groups are formed anew
+    /// after a group exchange, all must have the same state; and sums inside a group are sent unchanged.
     pub fn validate_for(&self, strategy: Strategy) -> Result<(), Error> {
         if strategy != Strategy::TwoTier {
             return Ok(());
@@ -131,18 +131,18 @@ impl Experiment {
         require(
             !(shared && remembers && moments == BlockMoments::Keep),
             "exchange.bmuf.moments",
-            "\"reset\" or \"average\" in two tiers that threshold gradients and step with an optimiser that remembers",
+            "\"reset\" or \"average\" with two tiers that threshold gradients and an optimiser that has state",
             "\"keep\"",
         )?;
         require(
             self.exchange.gtc.downlink == GtcDownlink::Exact,
             "exchange.gtc.downlink",
-            "\"exact\" in two tiers: a group is small",
+            "\"exact\" with two tiers: sums inside a group are not thresholded again",
             "\"rethreshold\"",
         )
     }
 
-    /// Whether GTC thresholds gradients or the own optimiser's updates: `auto` resolved.
+    /// Returns whether GTC thresholds gradients or the updates of each worker's optimiser: `auto` resolved.
     #[must_use]
     pub fn thresholds(&self) -> GtcApply {
         match (self.exchange.gtc.apply, self.optimizer.kind) {
@@ -152,17 +152,18 @@ impl Experiment {
         }
     }
 
-    /// Whether GTC takes each gradient times its source's factor on the learning rate, and the sum at the rate without it: what a
-    /// residual keeps of a batch is then released at that batch's factor, whatever source the round is of that releases it.
+    /// Returns whether GTC multiplies each gradient by its source's factor on the learning rate and applies the sum at
+    /// the rate without the factor. The part of a batch that a residual keeps is then applied with that batch's factor,
+    /// whatever the source of the round that releases it.
     ///
-    /// With SGD, whose step is as long as the gradient. Adam on gradients divides the factor out again: there the sum is taken
-    /// at the whole rate of the round's source.
+    /// So with SGD, whose step is proportional to the gradient. Adam on gradients would divide the factor out again:
+    /// there the sum is applied at the full rate of the round's source.
     #[must_use]
     pub fn scales_gradients(&self) -> bool {
         self.thresholds() == GtcApply::Gradient && self.optimizer.kind == OptimizerKind::Sgd
     }
 
-    /// Every folder or URL that the file names, with its key.
+    /// Returns every folder or URL in the file, with its key.
     pub(crate) fn locations(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let Experiment { run, data, model, .. } = self;
         let optional = [
@@ -176,7 +177,8 @@ impl Experiment {
         named.chain([("run.output", &*run.output), ("data.annotated", &*data.annotated)])
     }
 
-    /// The experiment with relative locations, of data, output and start alike, meant from `base`, the experiment file's own folder.
+    /// Returns the experiment with relative locations (of data, output and start) resolved against `base`, the
+    /// experiment file's folder.
     #[must_use]
     pub fn rebased(mut self, base: &str) -> Self {
         let Experiment { run, data, model, .. } = &mut self;
@@ -196,7 +198,8 @@ impl Experiment {
         self
     }
 
-    /// The experiment as TOML with every default written out: what the coordinator serves and `config show` prints.
+    /// Returns the experiment as TOML with every default written out: what the coordinator serves and `config show`
+    /// prints.
     ///
     /// # Panics
     /// Never: every section serialises to a TOML table.

@@ -1,7 +1,7 @@
 use crate::error::{Error, require};
 use crate::{Experiment, StoreKind};
 
-/// No shell reads the file: a home or a variable would become a folder of that very name.
+/// Checks a location. No shell expands it: `~` or a variable would be taken literally as a folder's name.
 pub(crate) fn validate(key: &'static str, location: &str) -> Result<(), Error> {
     require(!location.trim().is_empty(), key, "a folder or URL", format!("`{location}`"))?;
     require(
@@ -19,27 +19,27 @@ pub(crate) fn validate(key: &'static str, location: &str) -> Result<(), Error> {
     )
 }
 
-/// Whether a location is a folder of this machine.
+/// Returns whether a location is a folder of this machine.
 pub(crate) fn is_local(location: &str) -> bool {
     location.split_once("://").is_none_or(|(scheme, _)| StoreKind::of(scheme) == Some(StoreKind::Folder))
 }
 
-/// A URL that would become a folder of that very name.
+/// Returns whether a location is a URL with a missing slash, which would be taken for a folder's name.
 fn lacks_a_slash(location: &str) -> bool {
     let is_scheme = |scheme: &str| StoreKind::of(scheme).is_some() || ["http", "https"].contains(&scheme);
     location.split_once(':').is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.starts_with("//"))
 }
 
-/// Where a location has what a shell would take for a variable: `$HOME`, `${HOME}`.
+/// Returns where a location contains what a shell would take for a variable: `$HOME`, `${HOME}`.
 pub(crate) fn variable(location: &str) -> Option<usize> {
     let is_name = |c: char| c.is_ascii_alphabetic() || c == '_' || c == '{';
     location.match_indices('$').map(|(at, _)| at).find(|at| location[at + 1..].starts_with(is_name))
 }
 
-/// A location without what means nothing in it, so that places can be compared by name.
+/// A location in normal form, so that locations can be compared by name.
 #[derive(Debug, PartialEq, Eq)]
 struct Place<'a> {
-    /// `/`, `s3://`, or nothing where it is relative.
+    /// `/`, `s3://`, or empty if it is relative.
     root: &'a str,
     folders: Vec<&'a str>,
 }
@@ -70,26 +70,26 @@ impl<'a> Place<'a> {
         self.root == other.root && self.folders.starts_with(&other.folders)
     }
 
-    /// Whether it names a folder: not the root, nor the one that relative locations are meant from, nor one above that.
+    /// Returns whether it names a folder: not the root, not the base of relative locations, and not one above that.
     fn has_a_name(&self) -> bool {
         self.folders.last().is_some_and(|last| *last != "..")
     }
 }
 
 impl Experiment {
-    /// Whether the run has a folder of its own: what it writes must not lie among the files of a set, nor all over a folder of other
-    /// things. Places are compared by name, so ask again once they are [rebased](Self::rebased).
+    /// Checks that the run has its own folder: its files must not be mixed with those of a set, or with unrelated ones.
+    /// Locations are compared by name, so call it again once they are [rebased](Self::rebased).
     ///
     /// # Errors
     /// [`Error::Value`] for `run.output`.
     pub fn check_output(&self) -> Result<(), Error> {
         let output = Place::of(&self.run.output);
-        let expected = "a folder of its own for the run, outside the folders of data";
+        let expected = "a separate folder for the run, outside the folders of data";
         let found = &self.run.output;
         require(output.has_a_name(), "run.output", expected, format!("`{found}`"))?;
         let sets = self.locations().filter(|(key, _)| key.starts_with("data."));
         for (key, set) in sets {
-            let within = format!("`{found}`, which lies in `{key}`, `{set}`");
+            let within = format!("`{found}`, which is inside `{key}`, `{set}`");
             require(!output.is_within(&Place::of(set)), "run.output", expected, within)?;
         }
         Ok(())

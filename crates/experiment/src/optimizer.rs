@@ -2,7 +2,7 @@ use crate::error::{Error, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[optimizer]`.
+/// `[optimizer]`: the optimiser and gradient clipping.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Optimizer {

@@ -5,54 +5,54 @@ use serde_json::Value;
 /// A table of the experiment file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
-    /// As in the file: `exchange.gtc`.
+    /// Name as in the file: `exchange.gtc`.
     pub name: String,
-    /// What it is about.
+    /// Description of the table.
     pub doc: String,
-    /// Its keys, in the order in which they are meant to be read.
+    /// Its keys, in the order in which they should be read.
     pub keys: Vec<Key>,
 }
 
 /// A key of the experiment file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// Without its table.
+    /// Name, without its table.
     pub name: String,
     /// Meaning, unit, default and bounds.
     pub doc: String,
-    /// The words that it takes, where it takes words.
+    /// The words that it accepts, if it accepts words.
     pub words: Vec<Word>,
     /// Whether a file without it is an error.
     pub required: bool,
-    /// As TOML; none where being absent is the default, and where it is required.
+    /// The default as TOML; `None` if the key is absent by default, or required.
     pub default: Option<String>,
-    /// As TOML: the default, else a value that it may have.
+    /// A value as TOML: the default, or else a permitted value.
     pub example: String,
 }
 
-/// A word that a key takes.
+/// A word that a key accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
-    /// As in the file, without quotes.
+    /// The word as in the file, without quotes.
     pub word: String,
-    /// What it means.
+    /// Its meaning.
     pub doc: String,
 }
 
-/// Every table and key of the experiment file, from the types that read it: their doc comments, their defaults.
+/// Returns every table and key of the experiment file, from the doc comments and defaults of the types that parse it.
 ///
 /// # Panics
-/// Never: the types describe themselves.
+/// Never: every type has a schema.
 #[must_use]
 pub fn reference() -> Vec<Section> {
     let schema = SchemaSettings::draft2020_12()
         .with(|settings| settings.inline_subschemas = true)
-        // What `[exchange.bmuf]` is read from has no docs; what is written has.
+        // The type that `[exchange.bmuf]` is parsed from has no docs; the serialised one has.
         .for_serialize()
         .into_generator()
         .into_root_schema_for::<Experiment>()
         .to_value();
-    let minimal = lines(&Experiment::parse(MINIMAL).expect("it has all that is required"));
+    let minimal = lines(&Experiment::parse(MINIMAL).expect("it has all required keys"));
     let mut sections: Vec<Section> = Vec::new();
     for Line { section, key, value } in lines(&everything()) {
         if sections.last().is_none_or(|last| last.name != section) {
@@ -73,15 +73,15 @@ pub fn reference() -> Vec<Section> {
     sections
 }
 
-/// What no experiment can do without.
+/// The keys that every experiment must have.
 const REQUIRED: [&str; 3] = ["run.name", "run.output", "data.annotated"];
 
 const MINIMAL: &str =
     "[run]\nname = \"student\"\noutput = \"runs/student\"\n[data]\nannotated = \"data/annotated\"\n";
 
-/// An experiment in which no key is absent.
+/// Returns an experiment in which no key is absent.
 fn everything() -> Experiment {
-    let mut experiment = Experiment::parse(MINIMAL).expect("it has all that is required");
+    let mut experiment = Experiment::parse(MINIMAL).expect("it has all required keys");
     let data = &mut experiment.data;
     data.unannotated = Some("data/unannotated".into());
     data.labels = Some("labels".into());
@@ -103,7 +103,7 @@ struct Line {
     value: String,
 }
 
-/// Of an experiment as TOML, whose keys come in the order of the types' fields.
+/// Returns the lines of an experiment as TOML, with keys in the order of the types' fields.
 fn lines(experiment: &Experiment) -> Vec<Line> {
     let (mut section, mut lines) = (String::new(), Vec::new());
     for line in experiment.to_toml().lines() {
@@ -116,17 +116,17 @@ fn lines(experiment: &Experiment) -> Vec<Line> {
     lines
 }
 
-/// The schema at a path of properties with dots between.
+/// Returns the schema at a path of property names separated by dots.
 fn property<'a>(schema: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(schema, |schema, name| &schema["properties"][name])
 }
 
-/// A description, its lines joined as Markdown joins them.
+/// Returns a description, its lines joined as Markdown joins them.
 fn text(schema: &Value) -> String {
     schema["description"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The values of an enum; of an optional one, those of what it may be.
+/// Returns the values of an enum, or of an optional enum.
 fn words(schema: &Value) -> Vec<Word> {
     let alternatives = ["oneOf", "anyOf"].iter().filter_map(|key| schema[key].as_array()).flatten();
     let mut found = Vec::new();
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// Every key below `schema`, with dots between.
+    /// Collects every key below `schema`, with dots between names.
     fn keys_of(schema: &Value, prefix: &str, found: &mut BTreeSet<String>) {
         for (name, below) in schema["properties"].as_object().unwrap() {
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_of_the_types_is_in_the_reference_and_says_what_it_is() {
+    fn every_key_of_the_types_is_in_the_reference_with_a_description() {
         let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
         let schema =
             settings.for_serialize().into_generator().into_root_schema_for::<Experiment>().to_value();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_told_one_by_one() {
+    fn words_are_listed_one_by_one() {
         let sections = reference();
         let exchange = sections.iter().find(|s| s.name == "exchange").unwrap();
         let words: Vec<_> = exchange.keys[0].words.iter().map(|w| w.word.as_str()).collect();
@@ -191,12 +191,12 @@ mod tests {
         assert_eq!(
             (preset.words.len(), preset.default.as_deref()),
             (2, None),
-            "an optional one too: {preset:?}"
+            "also for an optional enum: {preset:?}"
         );
     }
 
     #[test]
-    fn only_what_is_required_is_required() {
+    fn only_the_required_keys_are_required() {
         for (line, key) in MINIMAL.lines().filter_map(|line| Some((line, line.split_once(" = ")?.0))) {
             let error = Experiment::parse(&MINIMAL.replace(line, "")).unwrap_err().to_string();
             assert!(

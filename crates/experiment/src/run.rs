@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 pub struct Run {
     /// Name of the run; letters, digits, `-`, `_` and `.`.
     pub name: String,
-    /// Seed of initial weights, plan and everything else that is drawn. Default 1.
+    /// Seed of initial weights, of the plan and of all other random numbers. Default 1.
     #[serde(default = "one")]
     pub seed: u64,
-    /// Folder or URL that receives checkpoints, events and the final model: one of its own, outside the folders of data.
+    /// Folder or URL for checkpoints, events and the final model: a separate one, outside the folders of data.
     pub output: String,
-    /// Whether figures are also written for TensorBoard, to `tensorboard` in that folder. Default true.
+    /// Whether figures are also written for TensorBoard, to the folder `tensorboard` in `output`. Default true.
     #[serde(default = "yes")]
     pub tensorboard: bool,
 }

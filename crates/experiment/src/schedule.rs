@@ -2,18 +2,19 @@ use crate::error::{Error, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[schedule]`: what is seen when, and at which learning rate. All of it runs in committed frames, not rounds, so that
+/// `[schedule]`: order of the data and learning rate. Everything is measured in committed frames, not rounds, so that
 /// the number of workers changes nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
-    /// Passes over the unannotated data, or over the annotated data where there is no other. Default 4; 1 to 10000.
+    /// Number of passes over the unannotated data, or over the annotated data if there are no others. Default 4; 1 to
+    /// 10000.
     pub passes: u32,
-    /// Annotated passes in one pass over the unannotated data. Default 4; 0 to 1000.
+    /// Number of annotated passes during one pass over the unannotated data. Default 4; 0 to 1000.
     pub annotated_passes: u32,
     /// How the two sources alternate. Default `sub-epoch`.
     pub interleave: Interleave,
-    /// Machine-labeled batches of a sub-epoch. Default 64; at least 1.
+    /// Number of machine-labeled batches in a sub-epoch. Default 64; at least 1.
     pub sub_epoch_batches: u32,
     /// Peak learning rate. Default 0.001; above 0.
     pub learning_rate: f64,
@@ -21,10 +22,10 @@ pub struct Schedule {
     pub final_fraction: f64,
     /// Share of all frames over which the rate rises from 0 to its peak. Default 0.02; 0 to 1.
     pub warmup_fraction: f64,
-    /// Factor on the learning rate of annotated batches where two sources alternate; GTC on gradients with SGD multiplies
-    /// them with it before they are thresholded. Default 2; above 0.
+    /// Factor on the learning rate of annotated batches if two sources alternate; GTC on gradients with SGD applies it
+    /// to the gradients before they are thresholded. Default 2; above 0.
     pub annotated_multiplier: f64,
-    /// Evaluations on the dev data without improvement after which training stops. Default 0: never.
+    /// Number of evaluations on dev without improvement after which training stops. Default 0: never.
     pub patience: u32,
 }
 
@@ -32,7 +33,7 @@ pub struct Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Interleave {
-    /// A stretch of `sub_epoch_batches` machine-labeled batches, then the annotated data's share.
+    /// `sub_epoch_batches` machine-labeled batches, then the annotated data's share.
     SubEpoch,
     /// Round by round, in proportion.
     Batch,
@@ -57,13 +58,13 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// Learning rate after `progress` (0 to 1) of all frames, before the source's multiplier: a linear rise over
-    /// `warmup_fraction`, then a linear decay to `final_fraction` of the peak.
+    /// Returns the learning rate after `progress` (0 to 1) of all frames, before the source's multiplier: a linear rise
+    /// over `warmup_fraction`, then a linear decay to `final_fraction` of the peak.
     #[must_use]
     pub fn learning_rate_at(&self, progress: f64) -> f64 {
         let progress = progress.clamp(0.0, 1.0);
         let rise = if self.warmup_fraction > 0.0 { (progress / self.warmup_fraction).min(1.0) } else { 1.0 };
-        // The first round must move: never below one hundredth of the peak while rising.
+        // The first round must change the model: the rate is at least one hundredth of the peak during the rise.
         let rise = rise.max(0.01);
         let fall = 1.0 - (1.0 - self.final_fraction) * progress;
         self.learning_rate * rise * fall

@@ -1,9 +1,10 @@
-/// Kinds of stores that a location may name. Here, for every program reads locations from an experiment; `stentor-store` opens them.
+/// Kinds of stores that a location can name. Defined here because every program reads locations from an experiment;
+/// `stentor-store` opens them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreKind {
     /// A folder of this machine, which may also be named without a URL.
     Folder,
-    /// Amazon S3 and what speaks as it does.
+    /// Amazon S3 and compatible stores.
     S3,
     /// Google Cloud Storage.
     Gcs,
@@ -12,7 +13,7 @@ pub enum StoreKind {
 }
 
 impl StoreKind {
-    /// The kind that URLs of this scheme name; none where there is no such kind.
+    /// Returns the kind for URLs of this scheme; `None` if there is none.
     #[must_use]
     pub fn of(scheme: &str) -> Option<Self> {
         Some(match scheme {

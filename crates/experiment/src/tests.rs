@@ -67,7 +67,7 @@ fn the_presets_have_the_published_numbers_of_parameters() {
 }
 
 #[test]
-fn relative_locations_are_meant_from_the_experiment_file() {
+fn relative_locations_are_resolved_against_the_experiment_file() {
     let text = "[run]\nname = \"a\"\noutput = \"runs/a\"\n[data]\nannotated = \"/x\"\ndev = \"s3://b/dev\"\n\
                 [model]\nstart = \"runs/b/checkpoints/1\"\n";
     let experiment = Experiment::parse(text).unwrap().rebased("/base");
@@ -91,7 +91,7 @@ fn a_model_that_started_from_another_is_described_as_itself_and_a_fresh_one_as_e
     let error = read("strat = \"runs/b\"\n").unwrap_err().to_string();
     assert_eq!(error, "line 8: unknown key `strat`; did you mean `start`?");
     let alone = read("new_output = true\n").unwrap();
-    assert_eq!(alone.warnings(), [Warning::NewOutputOfNothing], "a word where it does nothing");
+    assert_eq!(alone.warnings(), [Warning::NewOutputOfNothing], "a warning that it has no effect");
     assert_eq!(started.warnings(), []);
 }
 
@@ -100,7 +100,7 @@ fn bmuf(table: &str) -> Result<Bmuf, Error> {
 }
 
 #[test]
-fn a_preset_gives_defaults_and_keys_set_by_hand_win() {
+fn a_preset_gives_defaults_and_keys_in_the_file_take_precedence() {
     assert_eq!(bmuf("").unwrap(), Bmuf::default());
     let diloco = bmuf("preset = \"diloco\"\n").unwrap();
     assert_eq!(diloco, BlockPreset::Diloco.settings());
@@ -112,7 +112,7 @@ fn a_preset_gives_defaults_and_keys_set_by_hand_win() {
 }
 
 #[test]
-fn what_config_show_prints_of_a_preset_is_every_value_and_reads_back_the_same() {
+fn config_show_prints_every_value_of_a_preset_and_reads_back_the_same() {
     for preset in ["bmuf", "slowmo", "diloco"] {
         let text = format!("{SMALL}[exchange.bmuf]\npreset = \"{preset}\"\nwarmup = 0.1\n");
         let experiment = Experiment::parse(&text).unwrap();
@@ -159,7 +159,7 @@ fn block_momentum_follows_the_members_and_is_zero_in_the_warm_up() {
 }
 
 #[test]
-fn two_tiers_are_one_word_and_take_the_tables_of_both() {
+fn two_tier_is_one_word_and_uses_the_tables_of_gtc_and_bmuf() {
     let text = format!("{SMALL}[exchange]\nstrategy = \"two-tier\"\n[exchange.two_tier]\ngroup = 8\n");
     let exchange = Experiment::parse(&text).unwrap().exchange;
     assert_eq!((exchange.strategy, exchange.strategy.name()), (Strategy::TwoTier, "two-tier"));
@@ -169,7 +169,7 @@ fn two_tiers_are_one_word_and_take_the_tables_of_both() {
 }
 
 #[test]
-fn workers_are_dealt_to_groups_evenly_and_each_to_one() {
+fn workers_are_distributed_evenly_and_each_to_one_group() {
     let tiers = TwoTier { group: 4 };
     let sizes =
         |workers| (0..tiers.groups(workers)).map(|g| tiers.members(g, workers).len()).collect::<Vec<_>>();
@@ -185,11 +185,11 @@ fn workers_are_dealt_to_groups_evenly_and_each_to_one() {
 }
 
 #[test]
-fn two_tiers_refuse_what_would_let_replicas_of_a_group_drift_apart() {
+fn two_tiers_refuse_settings_that_would_let_replicas_of_a_group_diverge() {
     let parse = |more: &str| {
         Experiment::parse(&format!("{SMALL}[exchange]\nstrategy = \"two-tier\"\n{more}")).map(drop)
     };
-    // Plain SGD remembers nothing, and with Adam each worker thresholds its own updates.
+    // Plain SGD has no state, and with Adam each worker thresholds its own updates.
     for fine in ["[optimizer]\nkind = \"sgd\"\n", ""] {
         assert_eq!(parse(fine), Ok(()), "{fine}");
     }
@@ -211,7 +211,7 @@ fn reducers_are_urls_each_once() {
     let error = of("[\"http://a:1\", \"a:2\"]").unwrap_err().to_string();
     assert_eq!(error, "`exchange.reducers`: expected URLs that begin with http:// or https://, found `a:2`");
     let error = of("[\"http://a:1\", \"http://a:1\"]").unwrap_err().to_string();
-    assert_eq!(error, "`exchange.reducers`: expected each reducer once, found `http://a:1` twice");
+    assert_eq!(error, "`exchange.reducers`: expected each reducer only once, found `http://a:1` twice");
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_deadline_that_follows_lags_has_bounds_and_a_poison_policy_has_two_words() {
 }
 
 #[test]
-fn a_backward_direction_without_frames_to_start_from_is_warned_of() {
+fn a_backward_direction_without_right_context_gives_a_warning() {
     let read = |model: &str, batch: &str| {
         let text = format!(
             "[run]\nname = \"a\"\noutput = \"o\"\n[data]\nannotated = \"a\"\n[model]\n{model}\n[batch]\n{batch}\n"
@@ -251,7 +251,7 @@ fn a_backward_direction_without_frames_to_start_from_is_warned_of() {
 }
 
 #[test]
-fn a_run_has_a_folder_of_its_own_or_is_refused_by_name() {
+fn a_run_without_a_separate_folder_is_refused() {
     let read = |output: &str, annotated: &str| {
         let text =
             format!("[run]\nname = \"a\"\noutput = \"{output}\"\n[data]\nannotated = \"{annotated}\"\n");
@@ -262,7 +262,7 @@ fn a_run_has_a_folder_of_its_own_or_is_refused_by_name() {
         assert_eq!(
             said,
             format!(
-                "`run.output`: expected a folder of its own for the run, outside the folders of data, found `{output}`"
+                "`run.output`: expected a separate folder for the run, outside the folders of data, found `{output}`"
             )
         );
     }
@@ -277,7 +277,7 @@ fn a_run_has_a_folder_of_its_own_or_is_refused_by_name() {
     for (output, set) in inside {
         let said = read(output, set).check_output().unwrap_err().to_string();
         assert!(
-            said.ends_with(&format!("found `{output}`, which lies in `data.annotated`, `{set}`")),
+            said.ends_with(&format!("found `{output}`, which is inside `data.annotated`, `{set}`")),
             "{said}"
         );
     }
@@ -286,14 +286,14 @@ fn a_run_has_a_folder_of_its_own_or_is_refused_by_name() {
     for (output, set) in sound {
         read(output, set).check_output().unwrap();
     }
-    // Where one is written absolutely, it shows when all are.
+    // If one location is absolute, the conflict shows only after rebasing.
     let mixed = read("sets/x/run", "/home/sets/x");
     mixed.check_output().unwrap();
     assert!(mixed.rebased("/home").check_output().is_err());
 }
 
 #[test]
-fn a_home_or_a_variable_in_a_location_is_refused_by_name_and_never_becomes_a_folder() {
+fn a_home_or_a_variable_in_a_location_is_refused_and_never_becomes_a_folder() {
     let keys = ["output", "annotated", "unannotated", "labels", "annotated_labels", "dev", "start"];
     let read = |key: &str, location: &str| {
         let of = |name: &str| if name == key { location.to_owned() } else { format!("some/{name}") };
@@ -331,7 +331,7 @@ fn a_home_or_a_variable_in_a_location_is_refused_by_name_and_never_becomes_a_fol
 }
 
 #[test]
-fn two_tiers_of_which_one_is_idle_are_warned_of() {
+fn two_tiers_of_which_one_is_idle_give_a_warning() {
     let read = |strategy: &str, workers: u32, group: u32| {
         let text = format!(
             "{SMALL}[exchange]\nstrategy = \"{strategy}\"\n[exchange.two_tier]\ngroup = {group}\n\

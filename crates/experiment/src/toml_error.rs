@@ -1,4 +1,4 @@
-//! What the parser says of a file, in the words of those who write one.
+//! Translation of the TOML parser's messages into terms of the experiment file.
 
 use crate::Error;
 use crate::reference::reference;
@@ -28,7 +28,8 @@ impl Error {
     }
 }
 
-/// `rest`: the key in backquotes, the first of them taken away, and the known ones, each in backquotes.
+/// Builds the error for an unknown key. `rest`: the key in backquotes, without the first of them, and the known keys,
+/// each in backquotes.
 fn unknown_key(line: usize, rest: &str) -> Error {
     let mut quoted = rest.split('`');
     let key = quoted.next().unwrap_or_default().to_owned();
@@ -42,8 +43,8 @@ fn unknown_key(line: usize, rest: &str) -> Error {
     Error::UnknownKey { line, key, nearest }
 }
 
-/// Section and key of the value at which `error` was met, `schedule.passes`; empty where it is not about a value. The parser
-/// tells it in its own text alone, and there only if it has no file to show.
+/// Returns section and key of the value where `error` occurred, `schedule.passes`; empty if it is not about a value.
+/// The parser reports it only in its message text, and only if it has no source file to show.
 fn path(error: &toml::de::Error) -> String {
     let mut alone = error.clone();
     alone.set_input(None);
@@ -52,12 +53,12 @@ fn path(error: &toml::de::Error) -> String {
     key.unwrap_or_default().to_owned()
 }
 
-/// The key that a table lacks, where the parser's message is about that.
+/// Returns the key that a table lacks, if the parser's message is about that.
 fn missing(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
-/// What a value of `key` must be, from the parser's message; none where the message is about something else.
+/// Returns what a value of `key` must be, from the parser's message; `None` if the message is about something else.
 fn expected(message: &str, key: &str) -> Option<String> {
     if message == "wanted string or table" {
         return Some(format!("one of {}", words(key)?));
@@ -74,7 +75,7 @@ fn expected(message: &str, key: &str) -> Option<String> {
         "usize" => whole_number(usize::MAX),
         "f32" | "f64" => "a number".to_owned(),
         "a boolean" => "true or false".to_owned(),
-        "a string" => "a text in quotes".to_owned(),
+        "a string" => "a string in quotes".to_owned(),
         "a sequence" => "a list in brackets".to_owned(),
         table if table.starts_with("struct ") => format!("a table, `[{key}]`"),
         other => other.to_owned(),
@@ -85,7 +86,7 @@ fn whole_number(most: impl std::fmt::Display) -> String {
     format!("a whole number from 0 to {most}")
 }
 
-/// The words that `key` takes.
+/// Returns the words that `key` accepts.
 fn words(key: &str) -> Option<String> {
     let (section, name) = key.rsplit_once('.')?;
     let section = reference().into_iter().find(|known| known.name == section)?;
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_another_type_is_told_in_the_words_of_a_user() {
+    fn a_value_of_another_type_is_explained_in_terms_of_the_file() {
         for (sections, words) in [
             (
                 "[schedule]\npasses = \"two\"\n",
@@ -126,7 +127,7 @@ mod tests {
                 "[model]\nbidirectional = \"yes\"\n",
                 "line 7: `model.bidirectional`: expected true or false, found \"yes\"",
             ),
-            ("[model]\nstart = 1\n", "line 7: `model.start`: expected a text in quotes, found 1"),
+            ("[model]\nstart = 1\n", "line 7: `model.start`: expected a string in quotes, found 1"),
             (
                 "[exchange]\nreducers = \"http://a:1\"\n",
                 "line 7: `exchange.reducers`: expected a list in brackets, found \"http://a:1\"",
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_where_a_table_must_be_is_told_so_and_no_toml_keeps_line_and_column() {
+    fn a_value_in_place_of_a_table_is_named_and_invalid_toml_keeps_line_and_column() {
         let error = Experiment::parse("run = 1\n").unwrap_err().to_string();
         assert_eq!(error, "line 1: `run`: expected a table, `[run]`, found 1");
         assert!(said("[schedule\n").starts_with("line 6, column "), "{}", said("[schedule\n"));

@@ -2,22 +2,22 @@ use crate::location::variable;
 use crate::{Experiment, Strategy};
 use thiserror::Error;
 
-/// Settings that are valid and still hardly what was meant: said when the experiment is read, and then followed.
+/// Settings that are valid but probably not intended; reported when the experiment is read, and then followed.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum Warning {
-    /// The backward direction starts from nothing at a chunk's last frame, which counts in the loss.
+    /// The backward direction starts without context at a chunk's last frame, which counts in the loss.
     #[error(
-        "`batch.right_context` is 0 and the model bidirectional: its backward layers start from nothing at the last \
-         frame of each chunk, and learn from that; expected some frames after the chunk (10, say) that do not count"
+        "`batch.right_context` is 0 and the model bidirectional: its backward layers start without context at the last \
+         frame of each chunk, and learn from that; expected some frames after the chunk (10, for example) that do not count"
     )]
     NoRightContext,
-    /// There is no layer that is not drawn.
+    /// No layer is taken from another model: all are drawn from the seed.
     #[error(
         "`model.new_output` is set and `model.start` is not: every layer is drawn from the seed; expected a model to \
-         start from beside it"
+         start from as well"
     )]
     NewOutputOfNothing,
-    /// There is one tier. Workers that come later may make it two.
+    /// There is only one tier. Workers that join later may change that.
     #[error(
         "`exchange.strategy` is \"two-tier\", and with `cluster.workers` = {workers} and `exchange.two_tier.group` = {group} \
          {}; expected two groups of two workers at least",
@@ -28,12 +28,12 @@ pub enum Warning {
         workers: u32,
         /// `exchange.two_tier.group`.
         group: u32,
-        /// All workers are in one; else each has its own.
+        /// Whether all workers are in one group; otherwise each has its own.
         one_group: bool,
     },
-    /// A folder's name may hold a dollar sign, but seldom does.
+    /// A folder's name may contain a dollar sign, but rarely does.
     #[error(
-        "`{key}` holds what a shell would take for a variable; it is not expanded here, and the folder has that very name"
+        "`{key}` contains what a shell would take for a variable; it is not expanded, but is part of the folder's name"
     )]
     Variable {
         /// Section and key.
@@ -50,7 +50,7 @@ fn what_is_left(one_group: bool) -> &'static str {
 }
 
 impl Experiment {
-    /// What is valid and still worth a word to whoever wrote the file.
+    /// Returns warnings about settings that are valid but probably not intended.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         let no_right_context = self.model.resolved().bidirectional && self.batch.right_context == 0;

@@ -2,7 +2,7 @@ use super::bmuf::{BlockDeltas, BlockMoments, Bmuf, BmufMomentum, BmufWeights};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Published methods that are settings of one filter. A preset gives defaults; keys set by hand win.
+/// Published methods that are settings of one filter. A preset gives defaults; keys in the file take precedence.
 ///
 /// With G = mean(θᵢ) − S, the filter is Δ ← ηΔ + ζG; W ← W + Δ; the next S is W or W + ηΔ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -13,39 +13,39 @@ pub enum BlockPreset {
     /// SlowMo, Wang et al. 2020 ("SlowMo: improving communication-efficient distributed SGD with slow momentum"),
     /// algorithm 1 with local SGD; its β is η here, and its α is ζ.
     ///
-    /// In the paper's letters:
+    /// In the paper's notation:
     ///
     /// ```text
     /// u ← βu + (x − mean(xᵢ)) / γ      x ← x − αγu
     /// ```
     ///
-    /// Equal to it while the learning rate γ stands still: then Δ = −αγu and S = W = x at every block. The same too are
+    /// Equal to it while the learning rate γ is constant: then Δ = −αγu and S = W = x at every block. Also equal are
     /// the unweighted mean, β = 0.7, α = 1, and the reset of the local optimisers' buffers (the paper resets them for
     /// SGD; it keeps those of Adam: `moments = "keep"`).
     ///
-    /// Not equal where γ changes: u is in units of gradients, so the paper's momentum is rescaled by the rate of the day,
-    /// Δ ← β(γ/γ′)Δ + αG with γ′ of the block before; here it is not. With a rate that falls slowly the difference is
-    /// the fall within 1/(1 − β) = 3.3 blocks. `block` is 50, and no rule of the paper: it used 12 to 48 by task.
+    /// Not equal where γ changes: u is in units of gradients, so the paper's momentum is rescaled by the current rate,
+    /// Δ ← β(γ/γ′)Δ + αG with γ′ of the block before; here it is not. If the rate falls slowly, the difference is the
+    /// fall within 1/(1 − β) = 3.3 blocks. `block` is 50, which is not from the paper: it used 12 to 48 by task.
     Slowmo,
     /// DiLoCo, Douillard et al. 2023 ("DiLoCo: distributed low-communication training of language models"), algorithm 1
     /// with Nesterov's momentum as the outer optimiser; its μ is η here, and its λ is ζ.
     ///
-    /// In the paper's letters:
+    /// In the paper's notation:
     ///
     /// ```text
     /// g ← θ − mean(θᵢ)      b ← μb + g      θ ← θ − λ(g + μb)
     /// ```
     ///
-    /// Equal to it while η stands still: Δ = −λb, and S, where workers start, is θ at every block. The same too are
-    /// μ = 0.9, λ = 0.7, 500 batches a block, an unweighted mean, and local optimisers that keep their moments.
+    /// Equal to it while η is constant: Δ = −λb, and S, where workers start, is θ at every block. Also equal are μ =
+    /// 0.9, λ = 0.7, 500 batches a block, an unweighted mean, and local optimisers that keep their moments.
     ///
-    /// Not equal is what is deployed: DiLoCo deploys θ, the look-ahead point; here it is W = θ − ηΔ, as with BMUF. The
-    /// published runs used AdamW as the local optimiser; there is no weight decay here.
+    /// Not equal is the deployed model: DiLoCo deploys θ, the look-ahead point; here it is W = θ − ηΔ, as with BMUF.
+    /// The published runs used AdamW as the local optimiser; there is no weight decay here.
     Diloco,
 }
 
 impl BlockPreset {
-    /// Every key as this preset sets it.
+    /// Returns the value of every key in this preset.
     #[must_use]
     pub fn settings(self) -> Bmuf {
         let bmuf = Bmuf {

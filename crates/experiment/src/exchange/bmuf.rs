@@ -3,15 +3,15 @@ use crate::error::{Error, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[exchange.bmuf]`: blockwise model-update filtering. `preset` gives defaults, and keys set by hand win; in memory every
-/// key has its value, whoever set it, and `stentor config show` prints them all.
+/// `[exchange.bmuf]`: blockwise model-update filtering. `preset` gives defaults, and keys in the file take precedence;
+/// once read, every key has a value, and `stentor config show` prints them all.
 ///
 /// Workers start a block at S and end it at θᵢ. Every `block` batches, with G = mean(θᵢ) − S:
 /// Δ ← ηΔ + ζG; W ← W + Δ; the next S is W (classical) or W + ηΔ (Nesterov). W is deployed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Keys")]
 pub struct Bmuf {
-    /// Whose defaults the other keys have. Default `bmuf`.
+    /// The published method from which the defaults of the other keys are taken. Default `bmuf`.
     pub preset: BlockPreset,
     /// Batches of a worker between two exchanges. Default 50; 1 to 10000.
     pub block: u32,
@@ -20,16 +20,16 @@ pub struct Bmuf {
     pub momentum: Option<f64>,
     /// Block learning rate ζ. Default 1; above 0.
     pub learning_rate: f64,
-    /// Default `nesterov`.
+    /// The kind of momentum, which decides where workers start the next block. Default `nesterov`.
     pub kind: BmufMomentum,
-    /// What becomes of a worker's own optimiser state at a block's end. Default `keep`.
+    /// What happens to a worker's own optimiser state at the end of a block. Default `keep`.
     pub moments: BlockMoments,
     /// How models are weighted in the mean. Default `frames`.
     pub weights: BmufWeights,
-    /// Share of all frames at the start during which η is 0: blocks are exchanged as usual and their models plainly
-    /// averaged. Default 0; 0 to 1.
+    /// Share of all frames at the start during which η is 0: blocks are exchanged as usual, and their models are
+    /// averaged without momentum. Default 0; 0 to 1.
     pub warmup: f64,
-    /// How a worker's block goes up. Default `f32`.
+    /// The format in which a worker sends its block. Default `f32`.
     pub deltas: BlockDeltas,
     /// Share of values that `deltas = "threshold"` sends; τ follows it. Default 0.03; 0 to 0.5, 0 excluded.
     pub delta_density: f64,
@@ -45,16 +45,16 @@ pub enum BmufMomentum {
     Nesterov,
 }
 
-/// What becomes of a worker's own optimiser state at a block's end.
+/// What happens to a worker's own optimiser state at the end of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockMoments {
-    /// It stays.
+    /// It is kept.
     Keep,
-    /// It starts anew from zero.
+    /// It is reset to zero.
     Reset,
-    /// Workers send it along, and all go on from its mean, weighted as the models are. Costs the optimiser's vectors
-    /// (SGD with momentum 1, Adam 2) on top of the model in each direction, as `f32`.
+    /// Workers send it, and all continue with its mean, weighted as the models are. Costs the optimiser's vectors (SGD
+    /// with momentum 1, Adam 2) in addition to the model in each direction, as `f32`.
     Average,
 }
 
@@ -62,14 +62,14 @@ pub enum BlockMoments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BmufWeights {
-    /// By the frames each has seen in the block.
+    /// By the number of frames that each has processed in the block.
     Frames,
-    /// All alike.
+    /// All equally.
     Equal,
 }
 
 impl BmufWeights {
-    /// What a model weighs that has seen so many frames: nothing where it has seen none.
+    /// Returns the weight of a model that has processed this many frames: 0 for none.
     #[must_use]
     pub fn of(self, frames: u64) -> u64 {
         match self {
@@ -79,21 +79,22 @@ impl BmufWeights {
     }
 }
 
-/// How a worker's block goes up. With anything but `f32`, what comes down is the mean of the differences Gᵢ = θᵢ − S;
-/// what a worker could not send it keeps and adds to its next block's difference, if the block counted.
+/// The format in which a worker sends its block. With anything but `f32`, the update is the mean of the differences Gᵢ
+/// = θᵢ − S; a worker keeps what it could not send and adds it to the difference of its next block, if the block
+/// counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockDeltas {
-    /// The whole model θᵢ, 4 bytes a value, and nothing is rounded.
+    /// The whole model θᵢ, 4 bytes a value, without rounding.
     F32,
     /// Gᵢ as bfloat16, 2 bytes a value, rounded to nearest even.
     Bf16,
-    /// Signs of Gᵢ's values that reach a threshold, coded as in GTC; τ is agreed as there. Every worker counts alike,
-    /// whatever `weights` says. The first block, for which no τ is known yet, goes up as `f32`.
+    /// Signs of Gᵢ's values that reach a threshold, coded as in GTC; τ is agreed in the same way. Every worker has the
+    /// same weight, whatever `weights` says. The first block, for which no τ is known yet, is sent as `f32`.
     Threshold,
 }
 
-/// The table as written: what is absent comes from the preset.
+/// The table as written: absent keys come from the preset.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Keys {
@@ -134,12 +135,12 @@ impl Default for Bmuf {
 }
 
 impl Bmuf {
-    /// Block momentum η of a full block of `workers` members at `progress`, the share of the run's frames that are
-    /// committed (0 to 1): 0 within `warmup`, then as set, or 1 − 1/N (Chen & Huo 2016, §3), with which the steady gain
-    /// is N. It follows the number of members at once.
+    /// Returns block momentum η of a full block of `workers` members at `progress`, the share of the run's frames that
+    /// are committed (0 to 1): 0 within `warmup`, then as set, or 1 − 1/N (Chen & Huo 2016, §3), with which the steady
+    /// gain is N. It follows the number of members at once.
     ///
-    /// A block that is shorter than the others, the run's last one, brings less and must not be filtered with the
-    /// momentum of a full one: its η is in proportion to its frames (`short_block_momentum` of `stentor-exchange`).
+    /// The run's last block may be shorter than the others and must not be filtered with the momentum of a full one:
+    /// its η is in proportion to its frames (`short_block_momentum` of `stentor-exchange`).
     #[must_use]
     pub fn momentum_for(&self, workers: usize, progress: f64) -> f64 {
         if progress < self.warmup {

@@ -2,7 +2,7 @@ use crate::error::{Error, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[exchange.gtc]`.
+/// `[exchange.gtc]`: gradient threshold compression.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gtc {
@@ -13,7 +13,7 @@ pub struct Gtc {
     /// A fixed threshold in units of what is thresholded; rounded to 8 significant bits. Absent: τ follows `density`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tau: Option<f32>,
-    /// Share of all frames exchanged dense at the start. Default 0.02; 0 to 1.
+    /// Share of all frames at the start that are exchanged dense. Default 0.02; 0 to 1.
     pub warmup_dense: f64,
     /// Share of all frames over which the density then falls to `density`. Default 0.1; 0 to 1.
     pub warmup_falling: f64,
@@ -21,24 +21,24 @@ pub struct Gtc {
     pub warmup_density: f64,
     /// Bound on a residual's magnitude in multiples of τ; 0 (default) turns it off.
     pub residual_clip: f64,
-    /// What the coordinator sends down. Default `exact`.
+    /// What the coordinator sends to the workers. Default `exact`.
     pub downlink: GtcDownlink,
 }
 
-/// What is thresholded and where the optimiser stands.
+/// What is thresholded, and whether the optimiser runs before or after the sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GtcApply {
     /// `gradient` with SGD, `update` with an adaptive optimiser.
     Auto,
-    /// Each worker's gradient, with SGD times its source's factor on the learning rate; one replicated optimiser after the sum
-    /// (Strom 2015).
+    /// Each worker's gradient, with SGD multiplied by its source's factor on the learning rate; one replicated
+    /// optimiser after the sum (Strom 2015).
     Gradient,
-    /// Each worker's own optimiser's update.
+    /// The update of each worker's own optimiser.
     Update,
 }
 
-/// What the coordinator sends down.
+/// What the coordinator sends to the workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GtcDownlink {
