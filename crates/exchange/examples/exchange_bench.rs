@@ -1,10 +1,10 @@
 //! Measures the exchange's arithmetic on one core and prints JSON. `cargo xtask bench exchange` runs it with
 //! `--release`.
 //!
-//! Encoding and a copy of the same vector take turns, so that a busy machine slows both; figures are medians.
-//! Buffers are each at least four times the last cache.
+//! Encoding alternates with a copy of the same vector, so that a busy machine slows both equally; figures are medians.
+//! Each buffer is at least four times the size of the last-level cache.
 
-// Nobody works with it but us; what it prints is all that it does.
+// Development tool: printing is its only output.
 #![allow(clippy::print_stdout)]
 
 #[path = "../tests/common/mod.rs"]
@@ -24,7 +24,7 @@ use stentor_experiment::BmufWeights;
 const STUDENT: usize = 24_161_208;
 const REPEATS: usize = 15;
 const DENSITIES: [f64; 3] = [0.0001, 0.001, 0.01];
-/// Traffic a value: gradient and residual in, residual out; a copy reads and writes.
+/// Memory traffic per value: gradient and residual are read, the residual is written; a copy reads and writes.
 const ENCODE_BYTES: f64 = 12.0;
 const COPY_BYTES: f64 = 8.0;
 
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// One density's figures.
+/// Figures for one density.
 struct Figures {
     encode_vs_memcpy: f64,
     encode_ms: f64,
@@ -76,7 +76,7 @@ fn measure(values: usize, cache: usize) -> Result<Value, Error> {
         "values": values,
         "last_cache_bytes": cache,
         "repeats": REPEATS,
-        // The worst of the densities.
+        // The worst of all densities.
         "encode_vs_memcpy": worst(|f| f.encode_vs_memcpy),
         "decode_add_per_s": worst(|f| f.covered_per_s),
         "bits_vs_entropy": by_density(|f| f.bits_vs_entropy),
@@ -139,7 +139,7 @@ fn gtc_figures(
     })
 }
 
-/// The densest messages of signs: half of all values.
+/// The densest messages of signs: half of all values are sent.
 fn bitmap_figures(update: &[f32], next: &mut [f32], counts: &mut [i32]) -> Result<Value, Error> {
     let mut message = Vec::new();
     let residual = vec![0.0; update.len()];
@@ -164,14 +164,14 @@ fn bitmap_figures(update: &[f32], next: &mut [f32], counts: &mut [i32]) -> Resul
     }))
 }
 
-/// What a coordinator does for four workers at a density of 0.1 %: a round from its start to the update.
+/// The coordinator's work for four workers at a density of 0.1 %: a round from its start to the update.
 fn sum_figures(update: &[f32], next: &mut [f32]) -> Result<Value, Error> {
     const WORKERS: usize = 4;
     let tau = Tau::nearest(suggest_tau(update, update, 0.001).unwrap_or(1e-2))?;
     let stretch = update.len() / WORKERS;
     let mut messages = Vec::new();
     for worker in 0..WORKERS {
-        // The same values at other places.
+        // The same values at other positions.
         let mut moved = update.to_vec();
         moved.rotate_left(worker * stretch);
         let mut message = Vec::new();
@@ -189,7 +189,8 @@ fn sum_figures(update: &[f32], next: &mut [f32]) -> Result<Value, Error> {
         bytes = reducer.finish().expect("four contributed").payload.len();
     });
     let mut rethreshold = Rethreshold::new(update.len());
-    // The same signs come again and again, so that all reach the threshold in the same rounds: the mean tells.
+    // The same signs are sent every round, so that all reach the threshold in the same rounds; hence the mean is
+    // reported.
     let (mut again_bytes, mut rounds) = (0, 0);
     let again_s = median(|| {
         reducer.restart(&spec);
@@ -248,7 +249,7 @@ fn seconds(mut work: impl FnMut()) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Median seconds of `work`, after one run that does not count.
+/// Returns the median of the seconds of `work`, after one warm-up run.
 fn median(mut work: impl FnMut()) -> f64 {
     work();
     let mut times: Vec<f64> = (0..REPEATS).map(|_| seconds(&mut work)).collect();
@@ -260,7 +261,7 @@ fn middle(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// Bytes of the largest cache of the first core; 64 MiB where the system does not tell.
+/// Returns the size in bytes of the largest cache of the first core; 64 MiB if the system does not report it.
 fn last_cache_bytes() -> usize {
     let size = |index: usize| {
         let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/size");

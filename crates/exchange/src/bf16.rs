@@ -1,4 +1,4 @@
-//! Dense payloads of half the size: `values × 2` bytes of little-endian bfloat16, the upper half of an `f32`.
+//! Dense payloads in bfloat16: `values × 2` bytes, little-endian; a bfloat16 is the upper half of an `f32`.
 
 use crate::dense::{first_bad, shifted};
 use crate::error::{Error, first_non_finite, same_length};
@@ -9,18 +9,18 @@ pub(crate) const BYTES: usize = 2;
 /// The largest finite magnitude, as bits.
 const LARGEST: u32 = 0x7f7f;
 
-/// Values that one task works on.
+/// Number of values in one task.
 const CHUNK: usize = 1 << 15;
 
-/// `residual + values` as bfloat16, rounded to nearest even, and to `next_residual` what rounding left out.
+/// Encodes `residual + values` as bfloat16, rounded to nearest even, and writes the rounding error to `next_residual`.
 ///
-/// Bit for bit, what is sent and what is kept are together `fl(residual + values)` (but for a zero's sign). A sum beyond the largest
-/// bfloat16 sends that and keeps the rest. As with GTC, a worker adopts `next_residual` only when an update
-/// names it as a contributor.
+/// Bit for bit, the sent value plus the next residual is `fl(residual + values)` (except for a zero's sign). For a sum
+/// beyond the largest bfloat16, the largest is sent and the rest kept. As with GTC, a worker adopts `next_residual`
+/// only when an update names it as a contributor.
 ///
 /// # Errors
-/// [`Error::Length`], and [`Error::NonFinite`] naming the first index at which `residual + values` is not
-/// finite; `next_residual` is then not as before.
+/// [`Error::Length`], and [`Error::NonFinite`] with the first index at which `residual + values` is not finite;
+/// `next_residual` is then unspecified.
 pub fn encode_bf16(values: &[f32], residual: &[f32], next_residual: &mut [f32]) -> Result<Vec<u8>, Error> {
     same_length("residual", values.len(), residual.len())?;
     same_length("next residual", values.len(), next_residual.len())?;
@@ -40,7 +40,7 @@ pub fn encode_bf16(values: &[f32], residual: &[f32], next_residual: &mut [f32]) 
                 let sum = kept + value;
                 let sent = nearest(sum);
                 finite &= sum.is_finite();
-                // Exact: the difference is a multiple of the sum's last place, and smaller than 2¹⁶ of them.
+                // Exact: the difference is a multiple of the sum's last place, and less than 2¹⁶ times it.
                 *next = sum - widened(sent);
                 *out = sent.to_le_bytes();
             }
@@ -56,16 +56,16 @@ pub fn encode_bf16(values: &[f32], residual: &[f32], next_residual: &mut [f32]) 
     Ok(bytes)
 }
 
-/// The `len` values of a bfloat16 payload.
+/// Returns the `len` values of a bfloat16 payload.
 ///
 /// # Errors
-/// [`Error::Length`] for any other number of bytes than `2 × len`, [`Error::NonFinite`].
+/// [`Error::Length`] if the payload does not have `2 × len` bytes, [`Error::NonFinite`].
 pub fn decode_bf16(bytes: &[u8], len: usize) -> Result<Vec<f32>, Error> {
     check_bf16(bytes, len)?;
     Ok(floats(bytes).collect())
 }
 
-/// Checks length and finiteness without making a copy.
+/// Checks length and finiteness without a copy.
 pub(crate) fn check_bf16(bytes: &[u8], len: usize) -> Result<(), Error> {
     same_length("payload (bytes / 2)", len, bytes.len() / BYTES)?;
     if !bytes.len().is_multiple_of(BYTES) {
@@ -84,7 +84,7 @@ pub(crate) fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + Clone + '_ {
     bytes.as_chunks::<BYTES>().0.iter().map(|&two| widened(u16::from_le_bytes(two)))
 }
 
-/// The bfloat16 nearest to a finite value, ties to the even one; the largest instead of an infinity.
+/// Returns the bfloat16 nearest to a finite value, ties to even; the largest one in place of an infinity.
 #[inline(always)]
 fn nearest(value: f32) -> u16 {
     let bits = value.to_bits();
@@ -109,7 +109,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_sent_and_what_is_kept_are_together_what_was_there_bit_for_bit(
+        fn sent_plus_residual_is_the_sum_bit_for_bit(
             pairs in prop::collection::vec((finite(), finite()), 0..200),
         ) {
             let fits = |&(v, r): &(f32, f32)| (v + r).is_finite();
@@ -121,7 +121,7 @@ mod tests {
                 let together = sent[index] + next[index];
                 prop_assert!(together.to_bits() == sum.to_bits() || sum == 0.0, "{together} {sum}");
                 prop_assert_eq!(f64::from(sent[index]) + f64::from(next[index]), f64::from(sum));
-                // Half a unit of 8 bits, or of the smallest numbers; but for what is beyond the largest.
+                // Half a unit of 8 bits, or of the smallest numbers; larger only beyond the largest bfloat16.
                 let bound = (f64::from(sum).abs() / 256.0).max(2f64.powi(-134));
                 prop_assert!(f64::from(next[index]).abs() <= bound, "{} of {sum}", next[index]);
             }
@@ -133,12 +133,12 @@ mod tests {
                 prop_assert!(values.len() == len && values.iter().all(|v| v.is_finite()));
                 let mut next = vec![1.0; len];
                 prop_assert_eq!(encode_bf16(&values, &vec![-0.0; len], &mut next).unwrap(), bytes);
-                prop_assert!(next.iter().all(|&left| left == 0.0), "nothing was rounded");
+                prop_assert!(next.iter().all(|&left| left == 0.0), "zeros have no rounding error");
             }
         }
 
         #[test]
-        fn over_blocks_nothing_is_lost_but_the_rounding_of_sums(moves in prop::collection::vec(-1f32..1.0, 1..60)) {
+        fn over_blocks_only_the_rounding_of_sums_is_lost(moves in prop::collection::vec(-1f32..1.0, 1..60)) {
             let (mut residual, mut next) = ([0f32], [0f32]);
             let (mut sent, mut given) = (0f64, 0f64);
             for &moved in &moves {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn ties_go_to_even_and_the_largest_stands_for_what_is_beyond() {
+    fn ties_go_to_even_and_larger_values_become_the_largest() {
         let sent = |value: f32| widened(nearest(value));
         let unit = 2f32.powi(-7);
         assert_eq!((sent(1.0 + unit / 2.0), sent(1.0 + unit * 1.5)), (1.0, 1.0 + 2.0 * unit));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_or_payload_that_is_not_finite_is_named_by_its_index() {
+    fn a_sum_or_payload_that_is_not_finite_is_an_error_with_its_index() {
         let (mut values, mut next) = (vec![1.0; 70_000], vec![0.0; 70_000]);
         values[65_432] = f32::NAN;
         let refused = encode_bf16(&values, &vec![0.0; 70_000], &mut next).unwrap_err();

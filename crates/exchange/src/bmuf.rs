@@ -11,26 +11,25 @@ use stentor_experiment::BmufMomentum;
 /// Δ ← ηΔ + ζG      W ← W + Δ      next S = W (classical) or W + ηΔ (Nesterov)
 /// ```
 ///
-/// W, which is [deployed](Self::deployed), and the look-ahead point S are kept apart: fed back as W, the
-/// look-ahead would make the steady gain (1 + η)·N instead of N. G is measured from where the workers
-/// started, not from W.
+/// W, which is [deployed](Self::deployed), and the look-ahead point S are kept separately: if S were used as W, the
+/// steady gain would be (1 + η)·N instead of N. G is measured from where the workers started, not from W.
 ///
-/// Each replica runs this on the same mean and gets the same bits.
+/// Each replica runs this on the same mean and obtains the same bits.
 #[derive(Debug, Clone)]
 pub struct BlockMomentum {
     kind: BmufMomentum,
     w: Vec<f32>,
     delta: Vec<f32>,
-    /// S with Nesterov; empty with classical momentum, where S is W.
+    /// S with Nesterov momentum; empty with classical momentum, where S is W.
     look_ahead: Vec<f32>,
-    /// η with which `look_ahead` was made; 0 with classical momentum.
+    /// η with which `look_ahead` was computed; 0 with classical momentum.
     look_ahead_eta: f64,
 }
 
-/// All state of a [`BlockMomentum`], to be saved and put back.
+/// The whole state of a [`BlockMomentum`], for checkpoints.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockParts {
-    /// W, the model to deploy.
+    /// W, the deployed model.
     pub w: Vec<f32>,
     /// Δ, the filtered update.
     pub delta: Vec<f32>,
@@ -38,11 +37,11 @@ pub struct BlockParts {
     pub look_ahead_eta: f64,
 }
 
-/// Values that one task works on.
+/// Number of values in one task.
 const CHUNK: usize = 1 << 15;
 
 impl BlockMomentum {
-    /// A filter at rest: W = S = `initial`, Δ = 0.
+    /// Creates a filter without momentum: W = S = `initial`, Δ = 0.
     #[must_use]
     pub fn new(initial: Vec<f32>, kind: BmufMomentum) -> Self {
         let delta = vec![0.0; initial.len()];
@@ -53,10 +52,10 @@ impl BlockMomentum {
         Self { kind, w: initial, delta, look_ahead, look_ahead_eta: 0.0 }
     }
 
-    /// Puts saved state back; S is computed again, to the same bits.
+    /// Restores saved state; S is recomputed, to the same bits.
     ///
     /// # Errors
-    /// [`Error::Length`] where W and Δ differ in length, [`Error::BlockRate`].
+    /// [`Error::Length`] if W and Δ differ in length, [`Error::BlockRate`].
     pub fn from_parts(parts: BlockParts, kind: BmufMomentum) -> Result<Self, Error> {
         same_length("filtered update Δ", parts.w.len(), parts.delta.len())?;
         let mut filter = Self::new(parts.w, kind);
@@ -65,13 +64,13 @@ impl BlockMomentum {
         Ok(filter)
     }
 
-    /// All state, to be saved.
+    /// Returns the whole state, for a checkpoint.
     #[must_use]
     pub fn parts(&self) -> BlockParts {
         BlockParts { w: self.w.clone(), delta: self.delta.clone(), look_ahead_eta: self.look_ahead_eta }
     }
 
-    /// S: where every worker starts the block.
+    /// Returns S, where every worker starts the block.
     #[must_use]
     pub fn start(&self) -> &[f32] {
         match self.kind {
@@ -80,33 +79,33 @@ impl BlockMomentum {
         }
     }
 
-    /// η of the look-ahead point: S = W + ηΔ. 0 with classical momentum.
+    /// Returns η of the look-ahead point: S = W + ηΔ. 0 with classical momentum.
     #[must_use]
     pub fn look_ahead_eta(&self) -> f64 {
         self.look_ahead_eta
     }
 
-    /// W: the model to evaluate, to save and to deploy.
+    /// Returns W, the model to evaluate, save and deploy.
     #[must_use]
     pub fn deployed(&self) -> &[f32] {
         &self.w
     }
 
-    /// Δ: what the last block added to W.
+    /// Returns Δ, which the last block added to W.
     #[must_use]
     pub fn delta(&self) -> &[f32] {
         &self.delta
     }
 
-    /// Closes a block whose workers ended at `mean` on average, with block momentum `eta` and block learning
-    /// rate `zeta`, and looks ahead with the same `eta`.
+    /// Closes a block whose workers ended at `mean` on average, with block momentum `eta` and block learning rate
+    /// `zeta`, and looks ahead with the same `eta`.
     ///
-    /// With ζ = 1 the sum W + (mean − S) is taken as `mean` + (what S left out), for in floats the sum
-    /// differs: N = 1, η = 0, ζ = 1 then equals plain training bit for bit.
+    /// With ζ = 1 the sum W + (mean − S) is computed as `mean` + (the part of W that S lacks), because the rounding of
+    /// floats differs: N = 1, η = 0, ζ = 1 then equals plain training bit for bit.
     ///
     /// # Errors
-    /// [`Error::Length`] and [`Error::BlockRate`] for η outside 0 to 1 (1 excluded) or ζ not above 0; the
-    /// state is then as before.
+    /// [`Error::Length`] and [`Error::BlockRate`] for η outside 0 to 1 (1 excluded) or ζ not above 0; the state is then
+    /// unchanged.
     pub fn close(&mut self, mean: &[f32], eta: f64, zeta: f64) -> Result<(), Error> {
         same_length("mean of models", self.w.len(), mean.len())?;
         check_eta(eta)?;
@@ -117,7 +116,7 @@ impl BlockMomentum {
         steps.into_par_iter().for_each(|(w, delta, mean)| {
             for ((w, delta), &mean) in w.iter_mut().zip(delta).zip(mean) {
                 let (old_w, old_delta) = (f64::from(*w), f64::from(*delta));
-                // S as the workers held it: rounded to f32, as `look_ahead` made it.
+                // S as the workers had it: rounded to f32, as in `look_ahead`.
                 let start = look_ahead_value(*w, *delta, look_ahead_eta);
                 let filtered = eta * old_delta + zeta * (f64::from(mean) - f64::from(start));
                 *delta = filtered as f32;
@@ -133,10 +132,10 @@ impl BlockMomentum {
         self.look_ahead(eta)
     }
 
-    /// Closes a block whose workers moved by `mean_moved` on average: G itself, where differences went up instead
-    /// of models. Otherwise as [`close`](Self::close).
+    /// Closes a block whose workers moved by `mean_moved` on average: G itself, if differences were sent instead of
+    /// models. Otherwise like [`close`](Self::close).
     ///
-    /// In floats S + G is not the mean of models, so the bits are not those of [`close`](Self::close), but the
+    /// In floats S + G is not the mean of models, so the bits differ from those of [`close`](Self::close), but are the
     /// same on every replica.
     ///
     /// # Errors
@@ -157,17 +156,17 @@ impl BlockMomentum {
         self.look_ahead(eta)
     }
 
-    /// What a worker that ends the block at `end` moved: G = θ − S.
+    /// Returns what a worker that ends the block at `end` moved: G = θ − S.
     ///
     /// # Errors
-    /// [`Error::Length`].
+    /// [`Error::Length`] if `end` has another length.
     pub fn moved(&self, end: &[f32]) -> Result<Vec<f32>, Error> {
         let start = self.start();
         same_length("model", start.len(), end.len())?;
         Ok(start.par_iter().zip(end).map(|(s, e)| e - s).collect())
     }
 
-    /// Looks ahead with another η than the last block's: when the number of workers changes, before the next
+    /// Looks ahead with another η than the last block's: called when the number of workers changes, before the next
     /// block starts. Does nothing with classical momentum.
     ///
     /// # Errors
@@ -189,13 +188,13 @@ impl BlockMomentum {
     }
 }
 
-/// Block momentum of a block shorter than the others: η in proportion to its frames.
+/// Returns the block momentum of a block that is shorter than the others: η in proportion to its frames.
 #[must_use]
 pub fn short_block_momentum(eta: f64, frames: u64, full_block_frames: u64) -> f64 {
     if frames >= full_block_frames { eta } else { eta * frames as f64 / full_block_frames as f64 }
 }
 
-/// W + ηΔ. With η = 0 it is W itself: adding 0·Δ would turn −0.0 into 0.0.
+/// Returns W + ηΔ. With η = 0 this is W itself: adding 0·Δ would turn −0.0 into 0.0.
 fn look_ahead_value(w: f32, delta: f32, eta: f64) -> f32 {
     if eta == 0.0 { w } else { (f64::from(w) + eta * f64::from(delta)) as f32 }
 }

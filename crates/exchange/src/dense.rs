@@ -4,7 +4,7 @@ use crate::error::{Error, first_non_finite, same_length};
 
 pub(crate) const BYTES: usize = 4;
 
-/// `values` as little-endian bytes.
+/// Returns `values` as little-endian bytes.
 #[must_use]
 pub fn encode_dense(values: &[f32]) -> Vec<u8> {
     let mut bytes = vec![0; values.len() * BYTES];
@@ -14,27 +14,27 @@ pub fn encode_dense(values: &[f32]) -> Vec<u8> {
     bytes
 }
 
-/// The `len` values of a dense payload.
+/// Returns the `len` values of a dense payload.
 ///
 /// # Errors
-/// [`Error::Length`] for any other number of bytes than `4 × len`, [`Error::NonFinite`].
+/// [`Error::Length`] if the payload does not have `4 × len` bytes, [`Error::NonFinite`].
 pub fn decode_dense(bytes: &[u8], len: usize) -> Result<Vec<f32>, Error> {
     check_dense(bytes, len)?;
     Ok(floats(bytes).collect())
 }
 
-/// Adds `factor · values` of a dense payload to `parameters`, to the same bits as decoding it, multiplying, rounding, and
-/// adding.
+/// Adds `factor · values` of a dense payload to `parameters`, with the same bits as decoding, multiplying, rounding,
+/// and adding.
 ///
 /// # Errors
-/// As [`decode_dense`]; `parameters` are then as before.
+/// As [`decode_dense`]; `parameters` are then unchanged.
 pub fn add_scaled_dense(bytes: &[u8], parameters: &mut [f32], factor: f32) -> Result<(), Error> {
     check_dense(bytes, parameters.len())?;
     parameters.iter_mut().zip(floats(bytes)).for_each(|(parameter, value)| *parameter += factor * value);
     Ok(())
 }
 
-/// Checks length and finiteness without making a copy.
+/// Checks length and finiteness without a copy.
 pub(crate) fn check_dense(bytes: &[u8], len: usize) -> Result<(), Error> {
     same_length("payload (bytes / 4)", len, bytes.len() / BYTES)?;
     if !bytes.len().is_multiple_of(BYTES) {
@@ -49,8 +49,8 @@ pub(crate) fn check_dense(bytes: &[u8], len: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first value that is not finite. A first look at all of them, without branches, keeps this quick where
-/// there is none.
+/// Returns the first value that is not finite. A first pass over all values without branches makes the usual case,
+/// where there is none, fast.
 pub(crate) fn first_bad(values: impl Iterator<Item = f32> + Clone) -> Option<Error> {
     let all_finite = values.clone().fold(true, |fine, value| fine & value.is_finite());
     if all_finite { None } else { first_non_finite("payload", values) }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn adding_a_multiple_is_decoding_multiplying_and_adding() {
+    fn adding_a_multiple_equals_decoding_multiplying_and_adding() {
         let values: Vec<f32> = (0..3000).map(|i| (i as f32).sin()).collect();
         let mut parameters: Vec<f32> = values.iter().rev().copied().collect();
         let expected: Vec<f32> = parameters.iter().zip(&values).map(|(p, v)| p + -0.3 * v).collect();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_of_another_length_or_with_a_nan_is_refused_by_name() {
+    fn a_payload_of_another_length_or_with_a_nan_is_refused() {
         assert!(matches!(decode_dense(&[0; 8], 3), Err(Error::Length { expected: 3, found: 2, .. })));
         assert!(matches!(decode_dense(&[0; 9], 2), Err(Error::Trailing { found: 9 })));
         let mut values = vec![1.0; 5000];

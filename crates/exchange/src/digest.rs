@@ -1,24 +1,24 @@
-//! Digests that tell replicas apart. Not cryptographic: they guard against faults, not against forgery.
+//! Digests that detect differences between replicas. Not cryptographic: they detect faults, not forgery.
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-/// XXH3 (64 bits) of `bytes`.
+/// Returns XXH3 (64 bits) of `bytes`.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
 }
 
-/// [`digest`] of bytes that come in parts.
+/// [`digest`] of bytes that arrive in parts.
 #[derive(Clone, Default)]
 pub struct Digest(Xxh3);
 
 impl Digest {
-    /// Takes in the next part.
+    /// Adds the next part.
     pub fn update(&mut self, part: &[u8]) {
         self.0.update(part);
     }
 
-    /// The digest of all parts.
+    /// Returns the digest of all parts.
     #[must_use]
     pub fn finish(&self) -> u64 {
         self.0.digest()
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Digest {
     }
 }
 
-/// [`digest`] of the values' little-endian bytes, without laying them out in memory.
+/// Returns the [`digest`] of the values' little-endian bytes, without copying them.
 #[must_use]
 pub fn digest_f32(values: &[f32]) -> u64 {
     const STEP: usize = 2048;
@@ -52,7 +52,7 @@ mod tests {
     use crate::encode_dense;
 
     #[test]
-    fn values_and_their_bytes_have_one_digest_and_a_flipped_bit_another() {
+    fn values_and_their_bytes_have_the_same_digest_and_a_flipped_bit_changes_it() {
         for len in [0, 1, 59, 2047, 2048, 2049, 10_000] {
             let mut values: Vec<f32> = (0..len).map(|i| (i as f32).sin()).collect();
             let digest_before = digest_f32(&values);

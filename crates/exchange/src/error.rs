@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-/// What can be wrong with values, settings and messages of the exchange.
+/// Errors in values, settings and messages of the exchange.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum Error {
     /// A threshold that is zero, negative, not finite, or too small for exact arithmetic.
@@ -10,60 +10,62 @@ pub enum Error {
         found: f32,
     },
     /// A threshold with more than 8 significant bits, with which `r − τ` could round.
-    #[error("threshold of {found} has more than 8 significant bits; the nearest that has not is {nearest}")]
+    #[error(
+        "threshold of {found} has more than 8 significant bits; the nearest that is possible is {nearest}"
+    )]
     TauNotExact {
         /// The threshold.
         found: f32,
-        /// What to take instead.
+        /// The nearest possible threshold.
         nearest: f32,
     },
-    /// A bound on the residual that would cut what the next round needs.
+    /// A bound on the residual that would cut values which the next round needs.
     #[error("residual clip of {found} thresholds: expected at least 1")]
     ClipOutOfRange {
         /// Multiples of τ.
         found: f32,
     },
-    /// Two vectors that must be of one length are not.
-    #[error("{what} holds {found} values, expected {expected}")]
+    /// Two vectors that must have the same length differ.
+    #[error("{what} has {found} values, expected {expected}")]
     Length {
-        /// Which vector.
+        /// Name of the vector.
         what: &'static str,
-        /// Values expected.
+        /// Number of values expected.
         expected: usize,
-        /// Values found.
+        /// Number of values found.
         found: usize,
     },
     /// A vector too long for a message's 32-bit indices.
-    #[error("{found} values in one message, at most {} are possible: cut the vector into ranges", u32::MAX)]
+    #[error("{found} values in one message, at most {} are possible: split the vector into ranges", u32::MAX)]
     TooLong {
-        /// Values in the vector.
+        /// Number of values in the vector.
         found: usize,
     },
     /// An infinity or NaN.
     #[error("{what} is {value} at index {index}, expected a finite number")]
     NonFinite {
-        /// Which vector.
+        /// Name of the vector.
         what: &'static str,
         /// Index of the first such value.
         index: usize,
         /// The value.
         value: f32,
     },
-    /// A message ends before all that it announced.
+    /// A message ends before the content that its header states.
     #[error("message ends after {found} bytes, in the middle of {part}")]
     Truncated {
-        /// What was being read.
+        /// The part that was being read.
         part: &'static str,
-        /// Bytes of the message.
+        /// Length of the message in bytes.
         found: usize,
     },
-    /// A message goes on after all that it announced, or pads with something else than zeros.
-    #[error("message of {found} bytes has something left after its last value")]
+    /// A message continues after the content that its header states, or its padding is not zero.
+    #[error("message of {found} bytes continues after its last value")]
     Trailing {
-        /// Bytes of the message.
+        /// Length of the message in bytes.
         found: usize,
     },
-    /// The first byte of a message names no known form.
+    /// The first byte of a message is no known form.
     #[error("message of unknown form {found:#04x}: sender and receiver run different versions")]
     UnknownForm {
         /// The byte.
@@ -72,109 +74,113 @@ pub enum Error {
     /// A field of a message's header is out of its bounds.
     #[error("message header: {field} is {found}, expected {expected}")]
     Header {
-        /// Which field.
+        /// Name of the field.
         field: &'static str,
-        /// What it holds.
+        /// Its value.
         found: u64,
-        /// What it may hold.
+        /// Its permitted values.
         expected: String,
     },
-    /// A message names an index beyond the vector.
-    #[error("message names index {index} of a vector of {values} values")]
+    /// A message contains an index beyond the vector.
+    #[error("message contains index {index}, but the vector has {values} values")]
     IndexOutOfBounds {
         /// The index.
         index: u64,
-        /// Values of the vector.
+        /// Length of the vector.
         values: usize,
     },
-    /// A count is larger than its contributors can have made it.
+    /// A count is larger than its contributors allow.
     #[error("message counts {found} at index {index}, but has {divisor} contributors who send one sign each")]
     CountOutOfBounds {
         /// Index of the value.
         index: usize,
         /// Magnitude of the count.
         found: u64,
-        /// Contributors behind the sum.
+        /// Number of contributors to the sum.
         divisor: u32,
     },
-    /// A message holds another number of values other than zero than it announced.
-    #[error("message announces {announced} values other than zero and holds {found}")]
+    /// The number of nonzero values in a message differs from its header.
+    #[error("message states {announced} nonzero values and contains {found}")]
     Nonzero {
-        /// In the header.
+        /// Number in the header.
         announced: u64,
-        /// In the body.
+        /// Number in the body.
         found: u64,
     },
-    /// A contribution was made with another threshold than the round's.
+    /// A contribution was encoded with another threshold than the round's.
     #[error("slot {slot} encoded with a threshold of {found}, the round's is {expected}")]
     TauMismatch {
-        /// Whose contribution.
+        /// The contribution's slot.
         slot: u32,
         /// The round's threshold.
         expected: f32,
-        /// The contribution's.
+        /// The contribution's threshold.
         found: f32,
     },
-    /// Contributions must be added in ascending order of slots, or the float sum would depend on arrival.
-    #[error("slot {found} added after slot {previous}: contributions go in ascending slots, each once")]
+    /// Contributions must be added in ascending order of slots; otherwise the float sum would depend on the order of
+    /// arrival.
+    #[error(
+        "slot {found} added after slot {previous}: contributions are added in ascending order of slots, each once"
+    )]
     SlotOrder {
-        /// Slot added before.
+        /// The slot added before.
         previous: u32,
-        /// Slot out of order.
+        /// The slot out of order.
         found: u32,
     },
-    /// A slot that is no member of the round.
+    /// A slot that is not a member of the round.
     #[error("slot {found} is not a member of this sum")]
     UnknownSlot {
         /// The slot.
         found: u32,
     },
-    /// A part of a contribution does not begin where the last one ended.
+    /// A part of a contribution does not begin where the previous one ended.
     #[error("slot {slot} sent values from index {found} on, expected those from {expected} on")]
     Gap {
-        /// Whose part.
+        /// The contribution's slot.
         slot: u32,
-        /// Index of the value that comes next.
+        /// Index of the value that is due.
         expected: usize,
-        /// Index sent.
+        /// Index that was sent.
         found: usize,
     },
-    /// A part of a contribution runs ahead of the slots before it, and the float sum would depend on arrival.
+    /// A part of a contribution is ahead of the slots before it; adding it would make the float sum depend on the order
+    /// of arrival.
     #[error(
         "slot {slot} sent {found} values while {ready} may be added: it must wait for the slots before it"
     )]
     Ahead {
-        /// Whose part.
+        /// The contribution's slot.
         slot: u32,
-        /// Values that may be added now.
+        /// Number of values that may be added now.
         ready: usize,
-        /// Values sent.
+        /// Number of values sent.
         found: usize,
     },
-    /// A mean was asked for before all values were in.
+    /// The mean was requested before all values were added.
     #[error("slot {slot} has added {found} of {expected} values: the mean is not complete")]
     Incomplete {
         /// A slot whose values are missing.
         slot: u32,
-        /// Values it has added.
+        /// Number of values it has added.
         found: usize,
-        /// Values needed.
+        /// Number of values needed.
         expected: usize,
     },
-    /// No contribution with frames behind it was added.
-    #[error("nothing to reduce: no contribution holds a frame")]
+    /// No contribution with frames was added.
+    #[error("nothing to reduce: no contribution has a frame")]
     NothingToReduce,
     /// More frames or contributors than can be counted.
     #[error("{what} overflow: {found} more cannot be counted")]
     Overflow {
-        /// What overflowed.
+        /// The quantity that overflowed.
         what: &'static str,
-        /// What was to be added.
+        /// The amount to be added.
         found: u64,
     },
-    /// A round is coded as the strategy in force codes none.
+    /// A round has an encoding that the current strategy does not use.
     #[error(
-        "expected {expected}, found a round coded as `{found}`: coordinator and worker differ about the strategy"
+        "expected {expected}, found a round encoded as `{found}`: coordinator and worker use different strategies"
     )]
     OtherEncoding {
         /// What the strategy exchanges.
@@ -182,10 +188,10 @@ pub enum Error {
         /// The encoding's name.
         found: &'static str,
     },
-    /// A checkpoint lacks what all replicas keep.
+    /// A checkpoint lacks state that all replicas share.
     #[error("expected `{name}` in the checkpoint, found nothing")]
     NotSaved {
-        /// Its name.
+        /// Name of the state.
         name: &'static str,
     },
     /// A block's momentum or learning rate out of its bounds.
@@ -200,12 +206,12 @@ pub enum Error {
     },
 }
 
-/// `Ok` where `found == expected`.
+/// Returns an error unless `found == expected`.
 pub(crate) fn same_length(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
     if found == expected { Ok(()) } else { Err(Error::Length { what, expected, found }) }
 }
 
-/// The first value of `values` that is not finite, as an error.
+/// Returns the first value that is not finite, as an error.
 pub(crate) fn first_non_finite(what: &'static str, values: impl Iterator<Item = f32>) -> Option<Error> {
     values.enumerate().find(|(_, value)| !value.is_finite()).map(|(index, value)| Error::NonFinite {
         what,

@@ -1,18 +1,19 @@
-//! The arithmetic of agreement: how many workers' gradients, updates or models become one.
+//! The arithmetic of the exchange: how many workers' gradients, updates or models are combined into one.
 //!
-//! Three ways, all pure functions on slices of `f32` (no clock, socket, file or random number in this crate):
+//! There are three methods, all pure functions on slices of `f32` (no clock, socket, file or random number in this
+//! crate):
 //!
-//! - [`gtc`]: gradient threshold compression (Strom 2015). A worker sends signs of ±τ and keeps the rest as a
-//!   residual; the sum of signs is an integer, so the order of arrival cannot change it.
-//! - dense: [`WeightedMean`] of whole vectors, taken in slot order; [`StreamingMean`] is the same, part by part
-//!   as they come in.
-//! - [`BlockMomentum`]: blockwise model-update filtering (Chen & Huo 2016) on the mean of
-//!   whole models, or of what they moved: as `f32`, as bfloat16 with error feedback, or as signs.
+//! - [`gtc`]: gradient threshold compression (Strom 2015). A worker sends signs of ±τ and keeps the rest as a residual;
+//!   the sum of signs is an integer, so it does not depend on the order of arrival.
+//! - dense: [`WeightedMean`] of whole vectors, added in slot order; [`StreamingMean`] is the same, part by part as they
+//!   arrive.
+//! - [`BlockMomentum`]: blockwise model-update filtering (Chen & Huo 2016) on the mean of whole models, or of their
+//!   differences: as `f32`, as bfloat16 with error feedback, or as signs.
 //!
-//! [`strategy`] makes strategies of them: a file each, with its decisions, its member's side and its reduction.
+//! [`strategy`] builds strategies from them: one file each, with its decisions, its member's side and its reduction.
 //!
-//! [`Reducer`] makes the sums of all three. Everything that decodes bytes takes hostile ones: it
-//! returns an [`Error`], never panics, and never holds more memory than the caller's own vector needs.
+//! [`Reducer`] computes the sums of all three. Everything that decodes bytes accepts untrusted ones: it returns an
+//! [`Error`], never panics, and never uses more memory than the caller's own vector needs.
 
 mod bf16;
 mod bmuf;

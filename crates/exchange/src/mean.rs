@@ -4,23 +4,22 @@ use crate::error::{Error, first_non_finite, same_length};
 use crate::precision::Precision;
 use rayon::prelude::*;
 
-/// Mean of vectors weighted by whole numbers (frames): `Σ wᵢ·vᵢ / Σ wᵢ`, each sum in `f64` and rounded once
-/// to `f32`.
+/// Mean of vectors weighted by whole numbers (frames): `Σ wᵢ·vᵢ / Σ wᵢ`, each sum in `f64` and rounded once to `f32`.
 ///
-/// The same vectors in the same order give the same bits whatever the number of threads; so add them in slot
-/// order. The mean of one vector is that vector bit for bit, for `w·v/w` errs by far less than half a unit in
-/// the last place of an `f32`.
+/// The same vectors in the same order give the same bits, whatever the number of threads; so vectors must be added in
+/// slot order. The mean of one vector is that vector bit for bit, because the error of `w·v/w` is far less than half a
+/// unit in the last place of an `f32`.
 #[derive(Debug, Clone)]
 pub struct WeightedMean {
     sums: Vec<f64>,
     weight: u64,
 }
 
-/// Values that one task works on.
+/// Number of values in one task.
 const CHUNK: usize = 1 << 16;
 
 impl WeightedMean {
-    /// The mean of nothing yet, over vectors of `len` values.
+    /// Creates an empty mean of vectors of `len` values.
     #[must_use]
     pub fn new(len: usize) -> Self {
         // −0.0 is the neutral element of addition: 0.0 would turn a lone −0.0 into 0.0.
@@ -30,7 +29,7 @@ impl WeightedMean {
     /// Adds `values` with `weight`; a weight of zero adds nothing.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::NonFinite`] and [`Error::Overflow`]; the mean is then as before.
+    /// [`Error::Length`], [`Error::NonFinite`] and [`Error::Overflow`]; the mean is then unchanged.
     pub fn add(&mut self, weight: u64, values: &[f32]) -> Result<(), Error> {
         same_length("vector", self.sums.len(), values.len())?;
         if let Some(error) = first_non_finite("vector", values.iter().copied()) {
@@ -56,10 +55,10 @@ impl WeightedMean {
         Ok(())
     }
 
-    /// The mean, as `f32`.
+    /// Returns the mean as `f32`.
     ///
     /// # Errors
-    /// [`Error::NothingToReduce`] where nothing with a weight was added.
+    /// [`Error::NothingToReduce`] if nothing with a weight was added.
     pub fn finish(&self) -> Result<Vec<f32>, Error> {
         let weight = self.divisor()?;
         let mut mean = vec![0.0; self.sums.len()];
@@ -71,7 +70,7 @@ impl WeightedMean {
         Ok(mean)
     }
 
-    /// The mean as a dense payload.
+    /// Returns the mean as a dense payload.
     ///
     /// # Errors
     /// As [`WeightedMean::finish`].
@@ -86,13 +85,13 @@ impl WeightedMean {
         Ok(bytes)
     }
 
-    /// Forgets what was added and keeps the memory.
+    /// Removes what was added and keeps the memory.
     pub fn clear(&mut self) {
         self.sums.fill(-0.0);
         self.weight = 0;
     }
 
-    /// Sum of the weights added.
+    /// Returns the sum of the weights added.
     #[must_use]
     pub fn weight(&self) -> u64 {
         self.weight

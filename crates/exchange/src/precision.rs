@@ -1,7 +1,7 @@
 use crate::error::Error;
 use crate::{bf16, dense};
 
-/// How the values of a dense payload are laid out.
+/// Format of the values of a dense payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     /// Little-endian `f32`; see [`crate::encode_dense`].
@@ -11,7 +11,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Bytes of one value.
+    /// Returns the bytes of one value.
     #[must_use]
     pub fn bytes(self) -> usize {
         match self {
@@ -20,7 +20,7 @@ impl Precision {
         }
     }
 
-    /// Checks that a payload holds `len` finite values.
+    /// Checks that a payload contains `len` finite values.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::Trailing`], [`Error::NonFinite`].

@@ -1,20 +1,20 @@
 use std::ops::Range;
 
-/// Values to which the bounds of ranges are aligned: one block of marks, four lines of the caches.
+/// The bounds of ranges are multiples of this number of values: one block of marks, four cache lines.
 pub const RANGE_ALIGNMENT: usize = 64;
 
-/// Cuts a vector of `len` values into `parts` contiguous ranges, one for each reducer.
+/// Splits a vector of `len` values into `parts` contiguous ranges, one for each reducer.
 ///
-/// They cover the vector in order, begin at multiples of [`RANGE_ALIGNMENT`], and differ by at most as much in
-/// size; where there are fewer blocks of 64 than parts, the first ones are empty. No parts are as one.
+/// They cover the vector in order, begin at multiples of [`RANGE_ALIGNMENT`], and their sizes differ by at most as
+/// much; if there are fewer blocks of 64 than parts, the first ranges are empty. 0 parts are treated as 1.
 ///
-/// Coordinator, reducers and workers each compute this by themselves, and must agree.
+/// Coordinator, reducers and workers each compute this independently and must agree.
 #[must_use]
 pub fn ranges(len: usize, parts: usize) -> Vec<Range<usize>> {
     let parts = parts.max(1);
     let blocks = len.div_ceil(RANGE_ALIGNMENT);
     let (each, longer) = (blocks / parts, blocks % parts);
-    // The longer ones come last, for the vector's last block may be short.
+    // The longer ranges come last, because the vector's last block may be short.
     let first_block = |part: usize| part * each + (part + longer).saturating_sub(parts);
     let bound = |part| (first_block(part) * RANGE_ALIGNMENT).min(len);
     (0..parts).map(|part| bound(part)..bound(part + 1)).collect()
@@ -43,7 +43,7 @@ mod tests {
         let student = 24_161_208;
         let sizes: Vec<usize> = ranges(student, 4).into_iter().map(|r| r.len()).collect();
         assert_eq!(sizes, [6_040_256, 6_040_320, 6_040_320, 6_040_312]);
-        assert_eq!(ranges(student, 0), vec![0..student], "without reducers the coordinator has it all");
+        assert_eq!(ranges(student, 0), vec![0..student], "without reducers the coordinator sums everything");
         assert_eq!(ranges(100, 3), [0..0, 0..64, 64..100]);
     }
 }

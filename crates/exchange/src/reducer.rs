@@ -4,39 +4,38 @@ use crate::mean::WeightedMean;
 use crate::precision::Precision;
 use stentor_experiment::BmufWeights;
 
-/// What kind of sum the contributions of a round make.
+/// The kind of sum of a round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Summation {
     /// The mean of vectors of floats.
     Mean {
-        /// How they are weighted.
+        /// How the vectors are weighted.
         weights: BmufWeights,
-        /// How they are laid out.
+        /// Format of the values.
         precision: Precision,
     },
-    /// Signs of ±τ, which are counted.
+    /// Counts of the signs of ±τ.
     Signs {
-        /// The round's threshold, the same for all.
+        /// The round's threshold, the same for all contributions.
         tau: Tau,
     },
 }
 
 impl Summation {
-    /// The mean of vectors of `f32`.
+    /// Returns the mean of vectors of `f32`.
     #[must_use]
     pub fn mean(weights: BmufWeights) -> Self {
         Summation::Mean { weights, precision: Precision::F32 }
     }
 }
 
-/// The coordinator's side of a round: contributions in, one update out.
+/// Computes the update of a round from its contributions, at the coordinator or a reducer.
 ///
-/// A contribution without frames counts for nothing: it has weight 0 in a mean and is not among the c
-/// contributors of a sum of signs. Its payload is not read, and the worker behind it must keep its old
-/// residual.
+/// A contribution without frames does not count: it has weight 0 in a mean and is not among the c contributors of a sum
+/// of signs. Its payload is not read, and its worker must keep its old residual.
 ///
 /// The payload of the update is, for a mean, that mean, always as `f32`; for signs, the message of the counts, which
-/// carries τ and c.
+/// contains τ and c.
 #[derive(Debug, Clone)]
 pub struct Reducer {
     parameters: usize,
@@ -53,7 +52,7 @@ enum Sum {
         weights: BmufWeights,
         precision: Precision,
     },
-    /// `signs`: how many have been sent, in all contributions together.
+    /// `signs`: number of signs in all contributions together.
     Counts {
         counts: Counts,
         tau: Tau,
@@ -61,23 +60,23 @@ enum Sum {
     },
 }
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reduction {
     /// The update's payload.
     pub payload: Vec<u8>,
-    /// Contributions with frames.
+    /// Number of contributions with frames.
     pub contributors: u32,
-    /// Frames behind them.
+    /// Number of their frames.
     pub frames: u64,
-    /// Values of the update that are not zero: all, but for a sum of signs.
+    /// Number of nonzero values in the update; for a mean, of all values.
     pub nonzero: u64,
-    /// 2-norm of the coordinator's residual, where the sum was thresholded again.
+    /// 2-norm of the coordinator's residual, if the sum was thresholded again.
     pub residual_norm: Option<f64>,
 }
 
 impl Reducer {
-    /// An empty round over vectors of `parameters` values.
+    /// Creates an empty round for vectors of `parameters` values.
     #[must_use]
     pub fn new(summation: &Summation, parameters: usize) -> Self {
         let sum = match *summation {
@@ -89,7 +88,7 @@ impl Reducer {
         Self { parameters, sum, last_slot: None, contributors: 0, frames: 0 }
     }
 
-    /// Empties the round for another one, and keeps the memory where the encoding allows.
+    /// Empties the round for the next one, and keeps the memory if the encoding allows it.
     pub fn restart(&mut self, summation: &Summation) {
         match (&mut self.sum, *summation) {
             (Sum::Counts { counts, tau, signs }, Summation::Signs { tau: next }) => {
@@ -108,12 +107,12 @@ impl Reducer {
         (self.last_slot, self.contributors, self.frames) = (None, 0, 0);
     }
 
-    /// Adds the contribution of `slot`, made of `frames` valid frames. Slots come in ascending order, each at
-    /// most once: a sum of floats depends on it.
+    /// Adds the contribution of `slot` with `frames` valid frames. Slots must be added in ascending order, each at most
+    /// once: a sum of floats depends on the order.
     ///
     /// # Errors
-    /// [`Error::SlotOrder`], [`Error::TauMismatch`], and what is wrong with the payload. The round is then as
-    /// before, so that the member can be dropped and the others go on.
+    /// [`Error::SlotOrder`], [`Error::TauMismatch`], and errors in the payload. The round is then unchanged, so that
+    /// the member can be dropped and the others continue.
     pub fn add(&mut self, slot: u32, frames: u64, payload: &[u8]) -> Result<(), Error> {
         if let Some(previous) = self.last_slot
             && slot <= previous
@@ -137,16 +136,16 @@ impl Reducer {
     /// Closes the round with the exact sum.
     ///
     /// # Errors
-    /// [`Error::NothingToReduce`] where no contribution holds a frame.
+    /// [`Error::NothingToReduce`] if no contribution has a frame.
     pub fn finish(&mut self) -> Result<Reduction, Error> {
         self.reduce(None)
     }
 
-    /// Closes the round; a sum of signs is thresholded again, so that as many values go down as came up from one
-    /// contributor on average; anything else is as with [`Reducer::finish`].
+    /// Closes the round; a sum of signs is thresholded again, so that about as many values are sent to each worker as
+    /// one contribution has on average. Any other sum is as with [`Reducer::finish`].
     ///
     /// # Errors
-    /// [`Error::NothingToReduce`], [`Error::Length`]. The residual is then as before.
+    /// [`Error::NothingToReduce`], [`Error::Length`]. The residual is then unchanged.
     pub fn finish_rethresholded(&mut self, rethreshold: &mut Rethreshold) -> Result<Reduction, Error> {
         self.reduce(Some(rethreshold))
     }
@@ -189,7 +188,7 @@ impl Reducer {
     }
 }
 
-/// A contribution holds signs of the round's τ, not a sum of somebody's.
+/// Checks that a contribution contains signs of the round's τ, and is not itself a sum.
 fn check_contribution(header: Header, slot: u32, tau: Tau) -> Result<(), Error> {
     if header.tau != tau {
         return Err(Error::TauMismatch { slot, expected: tau.get(), found: header.tau.get() });

@@ -4,42 +4,42 @@ use crate::precision::Precision;
 use crate::{bf16, dense};
 use std::ops::Range;
 
-/// The mean of large contributions, summed as their parts come in: [`crate::WeightedMean`] to the same bits,
-/// in memory that does not grow with the number of workers.
+/// The mean of large contributions, summed as their parts arrive: the same bits as [`crate::WeightedMean`], in memory
+/// that does not grow with the number of workers.
 ///
-/// A sum of floats depends on its order, so each value is added in slot order: a slot may add its value i only
-/// when the slots before it have added theirs. [`ready`](Self::ready) says how far it may go; who is faster
-/// than its predecessor waits, and its stream with it.
+/// A sum of floats depends on its order, so each value is added in slot order: a slot may add its value i only after
+/// the slots before it have added theirs. [`ready`](Self::ready) returns how far it may go; a slot that is faster than
+/// its predecessor waits, and its stream with it.
 ///
-/// Memory: 8 bytes a value between the first member's part and the moment at which the mean is taken: 2 × the model where
-/// nobody takes anything before the end, and little where members keep pace.
+/// Memory: 8 bytes a value between the arrival of the first member's part and the moment when the mean is taken: 2 ×
+/// the model if nothing is taken before the end, and little if members keep pace.
 ///
-/// What has gone into the sum cannot be taken out again. A member that breaks off, or sends something not
-/// finite, leaves a sum that never completes; the others are then summed anew.
+/// What has been added cannot be removed. If a member disconnects, or sends a value that is not finite, the sum never
+/// completes, and the other contributions are then summed again.
 #[derive(Debug, Clone)]
 pub struct StreamingMean {
     len: usize,
-    /// Sums of [`SEGMENT`] values each: empty before the first of them comes, and after the last of them is taken.
+    /// Sums of [`SEGMENT`] values each: empty before the first value arrives, and after the last is taken.
     sums: Vec<Vec<f64>>,
-    /// Values whose mean was taken.
+    /// Number of values whose mean was taken.
     taken: usize,
     members: Vec<Member>,
 }
 
-/// Values whose sums come and go together.
+/// Number of values whose sums are allocated and freed together.
 const SEGMENT: usize = 1 << 16;
 
 #[derive(Debug, Clone, Copy)]
 struct Member {
     slot: u32,
-    /// None until it is known.
+    /// `None` until it is known.
     weight: Option<u64>,
-    /// Values in the sum.
+    /// Number of values in the sum.
     added: usize,
 }
 
 impl StreamingMean {
-    /// The mean of nothing yet, over vectors of `len` values, of the members at `slots` in ascending order.
+    /// Creates an empty mean of vectors of `len` values, of the members at `slots` in ascending order.
     ///
     /// # Errors
     /// [`Error::SlotOrder`].
@@ -52,12 +52,12 @@ impl StreamingMean {
         Ok(Self { len, sums, taken: 0, members: slots.iter().map(member).collect() })
     }
 
-    /// Says what the contribution of `slot` weighs; it begins. Who has a weight of zero has nothing to send, and is
-    /// complete at once.
+    /// Sets the weight of the contribution of `slot`, which begins. A slot with a weight of zero has nothing to send,
+    /// and is complete at once.
     ///
     /// # Errors
-    /// [`Error::UnknownSlot`]; [`Error::SlotOrder`] for a second beginning; [`Error::Overflow`] where the weights
-    /// cannot be counted together.
+    /// [`Error::UnknownSlot`]; [`Error::SlotOrder`] if it has begun already; [`Error::Overflow`] if the sum of the
+    /// weights overflows.
     pub fn open(&mut self, slot: u32, weight: u64) -> Result<(), Error> {
         let place = self.place(slot)?;
         if self.members[place].weight.is_some() {
@@ -72,8 +72,8 @@ impl StreamingMean {
         Ok(())
     }
 
-    /// How many values `slot` may add now, beginning at its [`next`](Self::next): 0 where it must wait for the
-    /// slots before it, or is complete.
+    /// Returns the number of values that `slot` may add now, beginning at its [`next`](Self::next): 0 if it must wait
+    /// for the slots before it, or is complete.
     ///
     /// # Errors
     /// [`Error::UnknownSlot`].
@@ -82,7 +82,7 @@ impl StreamingMean {
         Ok(self.limit(place) - self.members[place].added)
     }
 
-    /// Index of the value that `slot` adds next.
+    /// Returns the index of the value that `slot` adds next.
     ///
     /// # Errors
     /// [`Error::UnknownSlot`].
@@ -93,8 +93,8 @@ impl StreamingMean {
     /// Adds part of the contribution of `slot`: its values from index `at` on.
     ///
     /// # Errors
-    /// [`Error::UnknownSlot`], also for one that is not [open](Self::open); [`Error::Gap`] for another index than
-    /// the slot's next; [`Error::Ahead`] for more than is [ready](Self::ready); [`Error::Length`] beyond the
+    /// [`Error::UnknownSlot`], also for a slot that is not [open](Self::open); [`Error::Gap`] for another index than
+    /// the slot's next; [`Error::Ahead`] for more values than are [ready](Self::ready); [`Error::Length`] beyond the
     /// vector's end; [`Error::Trailing`] for a part that ends within a value; [`Error::NonFinite`] with the value's
     /// index in the vector. Nothing of the part is then added.
     pub fn add(&mut self, slot: u32, at: usize, bytes: &[u8], precision: Precision) -> Result<(), Error> {
@@ -146,37 +146,37 @@ impl StreamingMean {
         }
     }
 
-    /// Values that every member has added, from the first on: their means are final, and can be
-    /// [taken](Self::take_mean) while the rest is still coming in.
+    /// Returns the number of values, from the first on, that every member has added: their means are final, and can be
+    /// [taken](Self::take_mean) while the rest is still arriving.
     #[must_use]
     pub fn complete(&self) -> usize {
         self.members.iter().map(|member| member.added).min().unwrap_or_default()
     }
 
-    /// Values whose mean was taken.
+    /// Returns the number of values whose mean was taken.
     #[must_use]
     pub fn taken(&self) -> usize {
         self.taken
     }
 
-    /// Whether every member has added everything.
+    /// Returns whether every member has added everything.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete() == self.len && self.members.iter().all(|member| member.weight.is_some())
     }
 
-    /// Sum of the members' weights, as far as they are known.
+    /// Returns the sum of the members' weights, as far as they are known.
     #[must_use]
     pub fn weight(&self) -> u64 {
         self.members.iter().filter_map(|member| member.weight).sum()
     }
 
     /// Appends the means of the values from [`taken`](Self::taken) up to `to`, all of which are
-    /// [`complete`](Self::complete), as a dense payload. Their sums are then gone.
+    /// [`complete`](Self::complete), as a dense payload. Their sums are then freed.
     ///
     /// # Errors
-    /// [`Error::Incomplete`] naming a slot whose values are missing, [`Error::NothingToReduce`] where all weights are
-    /// zero. Nothing is then taken.
+    /// [`Error::Incomplete`] with a slot whose values are missing, [`Error::NothingToReduce`] if all weights are zero.
+    /// Nothing is then taken.
     pub fn take_mean(&mut self, to: usize, out: &mut Vec<u8>) -> Result<(), Error> {
         let is_late = |member: &&Member| member.added < to || member.weight.is_none();
         if let Some(late) = self.members.iter().find(is_late) {
@@ -200,7 +200,7 @@ impl StreamingMean {
         Ok(())
     }
 
-    /// The whole mean as a dense payload, where nothing of it was taken before.
+    /// Returns the whole mean as a dense payload, if nothing was taken before.
     ///
     /// # Errors
     /// As [`take_mean`](Self::take_mean).
@@ -210,7 +210,7 @@ impl StreamingMean {
         Ok(out)
     }
 
-    /// Up to where a member may add: where the slots before it stand.
+    /// Returns up to where a member may add: as far as the slots before it.
     fn limit(&self, place: usize) -> usize {
         let before = self.members[..place].iter().map(|member| member.added);
         before.min().unwrap_or(self.len).max(self.members[place].added)
@@ -223,7 +223,7 @@ impl StreamingMean {
     }
 }
 
-/// A range of values cut where segments end: number of the segment, and the values within it.
+/// Splits a range of values at the ends of segments: number of the segment, and the values within it.
 fn segments(values: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
     let Range { start, end } = values;
     let touched = if start < end { start / SEGMENT..end.div_ceil(SEGMENT) } else { 0..0 };

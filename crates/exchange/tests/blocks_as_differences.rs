@@ -1,5 +1,5 @@
-//! BMUF where workers send what they moved in a block, G = θ − S, instead of whole models: rounded to half the
-//! bytes or thresholded, and nothing lost.
+//! BMUF with workers that send their differences in a block, G = θ − S, instead of whole models, as bfloat16 or
+//! thresholded, without losing anything.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -17,7 +17,7 @@ use stentor_experiment::{BmufMomentum, BmufWeights};
 const VALUES: usize = 2000;
 const WORKERS: usize = 4;
 
-/// A run in which each worker pulls its model towards a target of its own, and what it cannot send it keeps.
+/// A run in which each worker pulls its model towards its own target, and keeps what it cannot send.
 struct Run {
     filter: BlockMomentum,
     targets: Vec<Vec<f32>>,
@@ -40,7 +40,7 @@ impl Run {
         }
     }
 
-    /// Where a worker ends the block: a fifth of the way to its target.
+    /// Returns where a worker ends the block: a fifth of the way to its target.
     fn end(&self, worker: usize) -> Vec<f32> {
         let target = &self.targets[worker];
         self.filter.start().iter().zip(target).map(|(s, t)| s + 0.2 * (t - s)).collect()
@@ -94,7 +94,7 @@ impl Run {
         bytes
     }
 
-    /// Distance of W from where all workers together pull.
+    /// Returns the distance of W from the mean of the workers' targets.
     fn distance(&self) -> f64 {
         let mean = |i: usize| self.targets.iter().map(|t| f64::from(t[i])).sum::<f64>() / WORKERS as f64;
         let square = |(i, &w): (usize, &f32)| (f64::from(w) - mean(i)).powi(2);
@@ -105,7 +105,7 @@ impl Run {
 const KINDS: [BmufMomentum; 2] = [BmufMomentum::Classical, BmufMomentum::Nesterov];
 
 #[test]
-fn half_the_bytes_lead_to_the_same_place() {
+fn half_the_bytes_lead_to_the_same_model() {
     for kind in KINDS {
         let (mut whole, mut half) = (Run::new(1, kind), Run::new(1, kind));
         for _ in 0..60 {
@@ -118,7 +118,7 @@ fn half_the_bytes_lead_to_the_same_place() {
 }
 
 #[test]
-fn a_tenth_of_the_values_comes_near_too_for_what_is_not_sent_is_kept() {
+fn a_tenth_of_the_values_comes_near_because_the_rest_is_kept() {
     for kind in KINDS {
         let mut run = Run::new(2, kind);
         let at_first = run.distance();
@@ -132,7 +132,7 @@ fn a_tenth_of_the_values_comes_near_too_for_what_is_not_sent_is_kept() {
 }
 
 #[test]
-fn with_exact_numbers_differences_and_whole_models_are_one() {
+fn with_exact_numbers_differences_and_whole_models_agree() {
     // Sums of small powers of two are exact, so S + G is the mean of models.
     for kind in KINDS {
         let (mut models, mut moves) =
@@ -151,7 +151,7 @@ fn with_exact_numbers_differences_and_whole_models_are_one() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn replicas_hold_the_same_bits(seed in any::<u64>(), nesterov in any::<bool>()) {
+    fn replicas_have_the_same_bits(seed in any::<u64>(), nesterov in any::<bool>()) {
         let kind = KINDS[usize::from(nesterov)];
         let mut numbers = Numbers(seed);
         let initial = numbers.gradient(40_000, 1.0);
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_from_nowhere_leave_the_block_as_it_was(payload in prop::collection::vec(any::<u8>(), 0..30)) {
+    fn random_bytes_leave_the_block_unchanged(payload in prop::collection::vec(any::<u8>(), 0..30)) {
         let spec = Summation::Mean { weights: BmufWeights::Frames, precision: Precision::Bf16 };
         let mut reducer = Reducer::new(&spec, 9);
         let good = encode_bf16(&[1.5; 9], &[0.0; 9], &mut [0.0; 9]).unwrap();
@@ -184,7 +184,7 @@ proptest! {
 }
 
 #[test]
-fn differences_are_weighted_by_frames_or_all_alike() {
+fn differences_are_weighted_by_frames_or_equally() {
     for (weights, expected) in [(BmufWeights::Frames, 4.0), (BmufWeights::Equal, 3.0)] {
         for precision in [Precision::F32, Precision::Bf16] {
             let mut reducer = Reducer::new(&Summation::Mean { weights, precision }, 1);
@@ -202,7 +202,7 @@ fn differences_are_weighted_by_frames_or_all_alike() {
 }
 
 #[test]
-fn a_block_of_other_length_or_rate_is_refused_and_changes_nothing() {
+fn a_block_with_another_length_or_an_invalid_rate_is_refused_and_changes_nothing() {
     let mut block = BlockMomentum::new(vec![1.0, 2.0], BmufMomentum::Nesterov);
     block.close_delta(&[0.5, 0.5], 0.5, 1.0).unwrap();
     let before = (block.parts(), block.start().to_vec());

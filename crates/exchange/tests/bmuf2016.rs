@@ -1,6 +1,5 @@
-//! Chen & Huo 2016, "Scalable training of deep learning machines by incremental block training with
-//! intra-block parallel optimization and blockwise model-update filtering": its equations and limits, told as
-//! stories.
+//! Chen & Huo 2016, "Scalable training of deep learning machines by incremental block training with intra-block
+//! parallel optimization and blockwise model-update filtering": tests of its equations and limits.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -45,7 +44,7 @@ proptest! {
         // A parameter that never moves keeps even the sign of its zero.
         (plain[7], plain_velocity[7]) = (-0.0, -0.0);
         let mut block = BlockMomentum::new(plain.clone(), KINDS[usize::from(nesterov)]);
-        // Momentum kept: the local optimiser goes on over the blocks' ends.
+        // Momentum is kept: the local optimiser continues across the ends of blocks.
         let mut velocity = plain_velocity.clone();
         for _ in 0..5 {
             let mut model = block.start().to_vec();
@@ -78,7 +77,7 @@ fn without_block_momentum_and_with_a_rate_of_1_it_is_plain_model_averaging() {
     }
 }
 
-/// What W gains in a block once the filter is steady, in units of what one worker moves.
+/// Returns the gain of W in a block once the filter is steady, in units of what one worker moves.
 fn steady_gain(kind: BmufMomentum, workers: usize) -> f64 {
     let eta = Bmuf::default().momentum_for(workers, 0.5);
     let moved = 1.0 / 1024.0;
@@ -86,7 +85,7 @@ fn steady_gain(kind: BmufMomentum, workers: usize) -> f64 {
     let mut last = 0.0;
     for _ in 0..60 * workers {
         last = block.deployed()[0];
-        // A constant gradient: every worker moves by the same, wherever it starts.
+        // A constant gradient: every worker moves by the same amount, wherever it starts.
         let models: Vec<Vec<f32>> =
             (0..workers).map(|_| block.start().iter().map(|s| s + moved).collect()).collect();
         block.close(&mean(&models), eta, 1.0).unwrap();
@@ -105,9 +104,8 @@ fn under_a_constant_gradient_the_steady_gain_is_n() {
 }
 
 #[test]
-fn the_look_ahead_fed_back_as_the_model_would_gain_1_plus_eta_times_n() {
-    // The mistake of several public versions, done by hand, so that the test above is known to tell the two
-    // apart.
+fn the_look_ahead_point_used_as_the_model_would_gain_1_plus_eta_times_n() {
+    // Reproduces the mistake of several public versions by hand, to show that the test above distinguishes the two.
     let (workers, eta) = (8.0, 1.0 - 1.0 / 8.0);
     let (mut w, mut delta, mut gained) = (0f64, 0f64, 0f64);
     for _ in 0..500 {
@@ -120,7 +118,7 @@ fn the_look_ahead_fed_back_as_the_model_would_gain_1_plus_eta_times_n() {
 }
 
 #[test]
-fn the_model_and_the_look_ahead_are_kept_apart() {
+fn the_model_and_the_look_ahead_point_are_separate() {
     let close_all = |kind| {
         let mut block = BlockMomentum::new(vec![0.0], kind);
         for _ in 0..2 {
@@ -129,18 +127,18 @@ fn the_model_and_the_look_ahead_are_kept_apart() {
         }
         (block.deployed()[0], block.delta()[0], block.start()[0])
     };
-    // Δ: 1, then 1.5. Classical: W = 1, then 2.5, which is where the next block starts. Nesterov: W is the
-    // same, for G is measured from where the workers started; the next block starts 0.5 · 1.5 ahead of it.
+    // Δ: 1, then 1.5. Classical: W = 1, then 2.5, where the next block starts. Nesterov: W is the same, because G is
+    // measured from where the workers started; the next block starts 0.5 · 1.5 ahead of it.
     assert_eq!(close_all(BmufMomentum::Classical), (2.5, 1.5, 2.5));
     assert_eq!(close_all(BmufMomentum::Nesterov), (2.5, 1.5, 3.25));
 }
 
 #[test]
-fn what_workers_did_is_measured_from_where_they_started() {
+fn movement_is_measured_from_where_the_workers_started() {
     for kind in KINDS {
         let mut block = BlockMomentum::new(vec![0.0], kind);
         block.close(&[1.0], 0.75, 1.0).unwrap();
-        // Workers that do not move at all: only the momentum is left.
+        // Workers that do not move: only the momentum is left.
         let start = block.start().to_vec();
         block.close(&start, 0.75, 1.0).unwrap();
         assert_eq!((block.deployed()[0], block.delta()[0]), (1.75, 0.75), "{kind:?}");
@@ -174,7 +172,7 @@ fn a_shorter_last_block_is_filtered_with_less_momentum() {
 }
 
 #[test]
-fn a_block_learning_rate_scales_what_the_block_brought() {
+fn a_block_learning_rate_scales_the_difference_of_the_block() {
     for kind in KINDS {
         let mut block = BlockMomentum::new(vec![2.0], kind);
         block.close(&[3.0], 0.0, 0.5).unwrap();
@@ -185,7 +183,7 @@ fn a_block_learning_rate_scales_what_the_block_brought() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn replicas_and_a_restored_one_hold_the_same_bits(
+    fn replicas_and_a_restored_one_have_the_same_bits(
         seed in any::<u64>(),
         nesterov in any::<bool>(),
         saved_at in 0usize..6,
@@ -216,7 +214,7 @@ proptest! {
 }
 
 #[test]
-fn rates_out_of_bounds_and_other_lengths_are_refused_and_change_nothing() {
+fn rates_out_of_bounds_and_wrong_lengths_are_refused_and_change_nothing() {
     let mut block = BlockMomentum::new(vec![1.0, 2.0], BmufMomentum::Nesterov);
     block.close(&[1.5, 2.5], 0.5, 1.0).unwrap();
     let before = (block.parts(), block.start().to_vec());

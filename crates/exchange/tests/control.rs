@@ -1,4 +1,4 @@
-//! What steers GTC over a run: which threshold is suggested, how the density falls, what goes down again.
+//! The control of GTC over a run: suggested thresholds, the fall of the density, and re-thresholding.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -28,7 +28,7 @@ fn a_suggested_threshold_sends_about_the_density_asked_for() {
 }
 
 #[test]
-fn no_threshold_is_suggested_where_there_is_none() {
+fn no_threshold_is_suggested_if_none_exists() {
     assert_eq!(gtc::suggest_tau(&[], &[], 0.1), None);
     assert_eq!(gtc::suggest_tau(&[0.0; 100], &[0.0; 100], 0.1), None);
     assert_eq!(gtc::suggest_tau(&[f32::NAN; 100], &[0.0; 100], 0.1), None);
@@ -36,7 +36,7 @@ fn no_threshold_is_suggested_where_there_is_none() {
     let update: Vec<f32> = (0..100).map(|i| if i % 20 == 0 { 2.0 } else { 0.0 }).collect();
     assert_eq!(gtc::suggest_tau(&update, &[0.0; 100], 0.01), Some(2.0));
     assert_eq!(gtc::suggest_tau(&update, &[0.0; 100], 0.1), None);
-    // A density too small for the sample still sends the largest.
+    // With a density too small for the sample, the largest value is still sent.
     assert_eq!(gtc::suggest_tau(&[1.0, -3.0, 2.0], &[0.0; 3], 1e-9), Some(3.0));
 }
 
@@ -71,7 +71,7 @@ fn settings_at_their_edges_give_phases_without_gaps() {
     assert_eq!(gtc::phase(&step, 0.1).unwrap(), Phase::Dense { next_density: Some(0.03) });
     let all_dense = Gtc { warmup_dense: 1.0, ..Gtc::default() };
     assert!(matches!(gtc::phase(&all_dense, 0.999).unwrap(), Phase::Dense { .. }));
-    // A start below the target does not rise to it: the target holds at once.
+    // If the start is below the target, the density does not rise: the target applies at once.
     let rising = Gtc { density: 0.2, warmup_density: 0.1, warmup_dense: 0.0, ..Gtc::default() };
     assert_eq!(gtc::phase(&rising, 0.01).unwrap(), Phase::Density(0.2));
     let fixed = Gtc { tau: Some(0.1), ..Gtc::default() };
@@ -82,7 +82,7 @@ fn settings_at_their_edges_give_phases_without_gaps() {
 }
 
 #[test]
-fn thresholded_again_the_way_down_stays_as_small_as_one_way_up() {
+fn a_rethresholded_update_stays_as_small_as_one_contribution() {
     const LEN: usize = 200_000;
     const MEMBERS: usize = 8;
     let mut numbers = Numbers(11);
@@ -118,7 +118,7 @@ fn thresholded_again_the_way_down_stays_as_small_as_one_way_up() {
     assert!((0.5..2.0).contains(&ratio), "{down} bytes down, {one_up} bytes up from one worker");
     assert!(delay > 0.0, "the rest waits at the coordinator");
     assert!(exact > 4 * one_up, "the exact sum grows with the workers: {exact} bytes");
-    // Nothing is lost: what did not go down is in the residual.
+    // Nothing is lost: what was not sent is in the residual.
     for index in 0..LEN {
         let kept = f64::from(rethreshold.residual()[index]);
         assert!((means[index] - sent[index] - kept).abs() < 1e-4, "index {index}");
@@ -126,7 +126,7 @@ fn thresholded_again_the_way_down_stays_as_small_as_one_way_up() {
 }
 
 #[test]
-fn a_saved_residual_of_the_coordinator_goes_on_with_the_same_bits() {
+fn a_saved_residual_of_the_coordinator_continues_with_the_same_bits() {
     let mut message = Vec::new();
     let sum: Vec<i32> = (0..1000).map(|i| i % 5 - 2).collect();
     encode_counts(&sum, tau(TAU), 2, &mut message).unwrap();
@@ -144,7 +144,7 @@ fn a_saved_residual_of_the_coordinator_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn of_one_worker_or_two_everything_goes_down_at_once() {
+fn with_one_worker_or_two_everything_is_sent_at_once() {
     const LEN: usize = 50_000;
     for members in [1, 2] {
         let mut numbers = Numbers(12);
@@ -172,9 +172,9 @@ fn of_one_worker_or_two_everything_goes_down_at_once() {
 }
 
 #[test]
-fn values_that_all_grow_alike_do_not_wait_for_ever() {
-    // Four workers send the same signs, each at its own places, again and again: every touched value of the mean is the
-    // same, and as much too many of them as there are workers.
+fn values_that_all_grow_equally_do_not_wait_for_ever() {
+    // Four workers send the same signs, each at its own indices, every round: all touched values of the mean are equal,
+    // and there are as many times too many of them as there are workers.
     const LEN: usize = 40_000;
     let spec = Summation::Signs { tau: tau(TAU) };
     let mut rethreshold = Rethreshold::new(LEN);
@@ -191,7 +191,7 @@ fn values_that_all_grow_alike_do_not_wait_for_ever() {
         sent += down.nonzero;
         rounds_with += u32::from(down.nonzero > 0);
     }
-    // 100 signs came up from each worker in each round.
+    // Each worker sent 100 signs in each round.
     assert!((3000..=8000).contains(&sent) && rounds_with >= 10, "{sent} values in {rounds_with} rounds");
     let largest = rethreshold.residual().iter().fold(0f32, |m, r| m.max(r.abs()));
     assert!(largest <= TAU, "nothing waits that a worker would have sent: {largest}");

@@ -1,5 +1,5 @@
 //! Douillard et al. 2023, "DiLoCo: distributed low-communication training of language models", algorithm 1 with
-//! Nesterov's momentum outside: what `preset = "diloco"` has in common with it, and what not.
+//! Nesterov's momentum as the outer optimiser: what `preset = "diloco"` has in common with it, and what differs.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -38,7 +38,7 @@ fn workers_start_every_block_where_diloco_starts_them() {
     let mut paper = Outer { theta: 0.0, b: 0.0 };
     let mut block = BlockMomentum::new(vec![0.0], preset.kind);
     for _ in 0..60 {
-        // Eight workers, each from θ to somewhere of its own.
+        // Eight workers, each moving from θ to another point.
         let moves: Vec<f64> = (0..8).map(|_| numbers.uniform() - 0.3).collect();
         let g = -moves.iter().sum::<f64>() / 8.0;
         let mut mean = WeightedMean::new(1);
@@ -49,7 +49,7 @@ fn workers_start_every_block_where_diloco_starts_them() {
         block.close(&mean.finish().unwrap(), mu, lambda).unwrap();
         assert!((f64::from(block.start()[0]) - paper.theta).abs() < 1e-4, "S is θ");
         assert!((f64::from(block.delta()[0]) + lambda * paper.b).abs() < 1e-4, "Δ is −λb");
-        // What is deployed is not θ but the point behind it.
+        // The deployed model is not θ but the point behind it.
         let behind = paper.theta + mu * lambda * paper.b;
         assert!((f64::from(block.deployed()[0]) - behind).abs() < 1e-4, "W is θ − ηΔ");
     }

@@ -1,4 +1,4 @@
-//! Messages of signs and counts: what is written comes back, and what was never written does no harm.
+//! Messages of signs and counts: round trips, and malformed bytes.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -21,7 +21,7 @@ fn message(counts: &[i32], divisor: u32) -> Vec<u8> {
     bytes
 }
 
-/// Counts up to ±`largest`, of which about `density` are not zero.
+/// Returns counts up to ±`largest`, of which about `density` are not zero.
 fn counts(seed: u64, len: usize, density: f64, largest: i32) -> Vec<i32> {
     let mut numbers = Numbers(seed);
     (0..len)
@@ -44,12 +44,12 @@ fn any_counts() -> impl Strategy<Value = (Vec<i32>, u32)> {
     )
 }
 
-/// The form's number in a message's first byte.
+/// Returns the form's number in a message's first byte.
 fn form(bytes: &[u8]) -> u8 {
     bytes[0] & 0x0f
 }
 
-/// Whatever the bytes: an error that changes nothing, or counts within what the header says.
+/// Checks that any bytes give either an error without changes, or counts within the header's bounds.
 fn check_harmless(bytes: &[u8], len: usize) {
     let before: Vec<i32> = (0..len as i32).collect();
     let mut sums = before.clone();
@@ -58,7 +58,7 @@ fn check_harmless(bytes: &[u8], len: usize) {
     let mean_outcome = decode_mean(bytes, &mut mean);
     let mut parameters = vec![1.0; len];
     let applied = add_scaled(bytes, &mut parameters, 1.0);
-    // As text: an error may hold a NaN, which differs from itself.
+    // Compared as text, because an error may contain a NaN, which is not equal to itself.
     assert_eq!(format!("{outcome:?}"), format!("{mean_outcome:?}"));
     assert_eq!(format!("{outcome:?}"), format!("{applied:?}"));
     match outcome {
@@ -117,7 +117,7 @@ proptest! {
         let mut bytes = vec![0x10 | form];
         bytes.extend(0.5f32.to_le_bytes());
         bytes.extend([divisor, len, nonzero]);
-        // Runs of zeros are what unary codes are made of.
+        // Unary codes consist of runs of zeros.
         bytes.extend(rest.iter().map(|&b| if zeros && b > 20 { 0 } else { b }));
         check_harmless(&bytes, usize::from(len));
     }
@@ -168,7 +168,7 @@ fn each_density_takes_the_form_that_suits_it() {
 }
 
 #[test]
-fn hits_in_clusters_take_a_parameter_that_their_mean_gap_would_not_suggest() {
+fn clustered_values_use_another_parameter_than_their_mean_gap_suggests() {
     // One layer sends every fourth value, the rest nothing.
     let clustered: Vec<i32> = (0..1_000_000).map(|i| i32::from(i < 40_000 && i % 4 == 0)).collect();
     let sent = 10_000;
@@ -192,7 +192,7 @@ fn the_sum_of_256_workers_stays_near_its_entropy() {
 }
 
 #[test]
-fn each_way_to_be_malformed_has_its_error() {
+fn each_kind_of_malformed_message_has_its_error() {
     let sparse = message(&counts(1, 5000, 0.01, 1), 1);
     let bitmap = message(&counts(2, 5000, 0.45, 1), 1);
     let ternary = message(&counts(3, 5000, 0.9, 1), 1);
@@ -215,7 +215,8 @@ fn each_way_to_be_malformed_has_its_error() {
     assert!(matches!(with(&sparse, 4, 0xff), Error::TauOutOfRange { .. }));
     assert!(matches!(with(&sparse, 5, 0), Error::Header { field: "divisor", found: 0, .. }));
     assert!(matches!(decode_counts(&sparse, 4999), Err(Error::Length { expected: 4999, found: 5000, .. })));
-    // Values takes two bytes, nonzero one in the sparse message and two in the bitmap.
+    // The number of values takes two bytes; that of nonzero values takes one in the sparse message and two in the
+    // bitmap.
     assert!(matches!(with(&sparse, 9, 32), Error::Header { field: "gap parameter", found: 32, .. }));
     assert!(matches!(with(&sparse, 10, 32), Error::Header { field: "magnitude parameter", found: 32, .. }));
     assert!(
@@ -228,11 +229,11 @@ fn each_way_to_be_malformed_has_its_error() {
     let mut longer = ternary;
     longer.push(0);
     assert!(matches!(refused(&longer), Error::Trailing { .. }));
-    // A count beyond what its contributors can have made.
+    // A count larger than its contributors allow.
     let mut few = dense;
     few[5] = 4;
     assert!(matches!(refused(&few), Error::CountOutOfBounds { divisor: 4, .. }));
-    // An index beyond the vector: a gap of more than a thousand parameters' worth of zeros.
+    // An index beyond the vector: a gap of more than a thousand times the parameter in zeros.
     let mut beyond = sparse[..11].to_vec();
     beyond.extend([0; 4000]);
     beyond.push(1);
@@ -248,7 +249,7 @@ fn a_number_in_the_header_that_never_ends_is_refused() {
 }
 
 #[test]
-fn counts_that_cannot_be_are_not_written() {
+fn impossible_counts_are_not_written() {
     let mut out = vec![1, 2, 3];
     assert!(matches!(
         encode_counts(&[0, 3, -4], tau(), 2, &mut out),

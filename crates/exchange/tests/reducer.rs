@@ -1,4 +1,4 @@
-//! The coordinator's side: contributions in by slot, one update out.
+//! The reducer: contributions by slot in, one update out.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -16,7 +16,7 @@ fn threshold() -> Summation {
     Summation::Signs { tau: Tau::exact(TAU).unwrap() }
 }
 
-/// A contribution that sends the signs of `signs`.
+/// Returns a contribution that sends the signs of `signs`.
 fn signs(signs: &[i32], tau: f32) -> Vec<u8> {
     let update: Vec<f32> = signs.iter().map(|&n| n as f32 * tau).collect();
     let (mut next, mut message) = (vec![0.0; signs.len()], Vec::new());
@@ -48,7 +48,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_from_nowhere_leave_the_round_as_it_was(
+    fn random_bytes_leave_the_round_unchanged(
         payload in prop::collection::vec(any::<u8>(), 0..60),
         block in any::<bool>(),
     ) {
@@ -59,7 +59,7 @@ proptest! {
         let before = reducer.finish().unwrap();
         if reducer.add(1, 7, &payload).is_err() {
             prop_assert_eq!(reducer.finish().unwrap(), before);
-            // The slot was not taken: its member may be heard again, or dropped.
+            // The slot was not used: its member may send again, or be dropped.
             reducer.add(1, 5, &good).unwrap();
         }
     }
@@ -77,7 +77,7 @@ fn gradients_are_weighted_by_frames() {
 }
 
 #[test]
-fn models_are_weighted_by_frames_or_all_alike() {
+fn models_are_weighted_by_frames_or_equally() {
     for (weights, expected) in [(BmufWeights::Frames, 4.0), (BmufWeights::Equal, 3.0)] {
         let mut reducer = Reducer::new(&Summation::mean(weights), 1);
         reducer.add(0, 100, &encode_dense(&[1.0])).unwrap();
@@ -138,7 +138,7 @@ fn slots_come_in_order_and_once() {
 }
 
 #[test]
-fn a_gradient_that_is_not_finite_is_named_and_leaves_the_round_as_it_was() {
+fn a_gradient_that_is_not_finite_is_named_and_leaves_the_round_unchanged() {
     let mut reducer = Reducer::new(&Summation::mean(BmufWeights::Frames), 100_000);
     reducer.add(0, 1, &encode_dense(&vec![1.0; 100_000])).unwrap();
     let mut bad = vec![5.0; 100_000];
@@ -149,7 +149,7 @@ fn a_gradient_that_is_not_finite_is_named_and_leaves_the_round_as_it_was() {
 }
 
 #[test]
-fn a_contribution_of_another_threshold_or_somebodys_sum_is_refused() {
+fn a_contribution_with_another_threshold_or_that_is_a_sum_is_refused() {
     let mut reducer = Reducer::new(&threshold(), 2);
     let refused = reducer.add(4, 1, &signs(&[1, 0], 0.25));
     assert_eq!(refused, Err(Error::TauMismatch { slot: 4, expected: TAU, found: 0.25 }));
@@ -181,7 +181,7 @@ fn a_round_can_be_started_again_with_any_encoding() {
 }
 
 #[test]
-fn frames_beyond_counting_are_refused() {
+fn an_overflow_of_frames_is_refused() {
     let mut reducer = Reducer::new(&Summation::mean(BmufWeights::Frames), 1);
     reducer.add(0, u64::MAX, &encode_dense(&[1.0])).unwrap();
     assert!(matches!(reducer.add(1, 1, &encode_dense(&[1.0])), Err(Error::Overflow { .. })));

@@ -1,5 +1,5 @@
-//! Wang et al. 2020, "SlowMo: improving communication-efficient distributed SGD with slow momentum", algorithm
-//! 1 with local SGD: what `preset = "slowmo"` has in common with it, and what not.
+//! Wang et al. 2020, "SlowMo: improving communication-efficient distributed SGD with slow momentum", algorithm 1 with
+//! local SGD: what `preset = "slowmo"` has in common with it, and what differs.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -9,7 +9,7 @@ use common::Numbers;
 use stentor_exchange::BlockMomentum;
 use stentor_experiment::{BlockMoments, BlockPreset, BmufMomentum, BmufWeights};
 
-/// The paper's algorithm, in its own letters: u is in units of gradients.
+/// The paper's algorithm in its own notation: u is in units of gradients.
 struct SlowMo {
     x: f64,
     u: f64,
@@ -22,7 +22,7 @@ impl SlowMo {
     }
 }
 
-/// What a worker moves in a block: 12 steps of SGD at rate `gamma` towards 3, with noise.
+/// Returns the movement of a worker in a block: 12 steps of SGD at rate `gamma` towards 3, with noise.
 fn trained(start: f64, gamma: f64, numbers: &mut Numbers) -> f64 {
     (0..12).fold(start, |x, _| x - gamma * (x - 3.0 + numbers.uniform() - 0.5))
 }
@@ -36,7 +36,7 @@ fn the_preset_has_the_papers_settings() {
 }
 
 #[test]
-fn while_the_learning_rate_stands_still_block_momentum_is_slow_momentum() {
+fn with_a_constant_learning_rate_block_momentum_is_slow_momentum() {
     for alpha in [1.0, 0.5] {
         let beta = BlockPreset::Slowmo.settings().momentum.unwrap();
         let mut numbers = Numbers(1);
@@ -55,7 +55,7 @@ fn while_the_learning_rate_stands_still_block_momentum_is_slow_momentum() {
 }
 
 #[test]
-fn where_the_learning_rate_changes_the_paper_rescales_its_momentum_and_block_momentum_does_not() {
+fn when_the_learning_rate_changes_the_paper_rescales_its_momentum_and_block_momentum_does_not() {
     let beta = 0.7;
     let (mut paper, mut same, mut rescaled) = (
         SlowMo { x: 0.0, u: 0.0 },
@@ -69,12 +69,12 @@ fn where_the_learning_rate_changes_the_paper_rescales_its_momentum_and_block_mom
         let moved = gamma * (1.0 + f64::from(block % 3));
         paper.close(paper.x + moved, gamma, beta, 1.0);
         same.close_delta(&[moved as f32], beta, 1.0).unwrap();
-        // The paper's rule in the filter's letters: η = β·γ/γ′.
+        // The paper's rule in the filter's notation: η = β·γ/γ′.
         rescaled.close_delta(&[moved as f32], beta * gamma / before, 1.0).unwrap();
         assert!((f64::from(rescaled.deployed()[0]) - paper.x).abs() < 1e-5);
         largest_gap = largest_gap.max((f64::from(same.deployed()[0]) - paper.x).abs());
         before = gamma;
     }
-    // Half of the momentum's reach β/(1 − β)·Δ at the drop, and not more.
+    // Half of the momentum's total effect β/(1 − β)·Δ at the drop, and not more.
     assert!((0.1..1.0).contains(&largest_gap), "{largest_gap}");
 }

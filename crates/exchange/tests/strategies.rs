@@ -1,5 +1,5 @@
-//! Every strategy of the registry with several members, whose learners are plain vectors: replicas stay one, a checkpoint gives
-//! back the same bits, and any strategy can follow any other.
+//! Every registered strategy with several members, whose learners are plain vectors: replicas stay equal, a checkpoint
+//! restores the same bits, and any strategy can follow any other.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -136,7 +136,7 @@ impl Cluster {
         decision(self.strategy)
     }
 
-    /// Positions of the members of each group.
+    /// Returns the positions of the members of each group.
     fn groups(&self) -> Vec<Range<usize>> {
         match self.decision().groups(&self.experiment.exchange) {
             Some(groups) => (0..groups.groups(MEMBERS)).map(|group| groups.members(group, MEMBERS)).collect(),
@@ -144,7 +144,7 @@ impl Cluster {
         }
     }
 
-    /// One round of everybody. Returns how it was coded.
+    /// Runs one round of all members. Returns its encoding.
     fn round(&mut self) -> Encoding {
         let groups = self.groups();
         let standing = Standing {
@@ -176,7 +176,7 @@ impl Cluster {
                 (frames, member.contribute(&encoding, learner, &everything).unwrap())
             })
             .collect();
-        // Of a block's groups the first member speaks for all of its group.
+        // In a block of groups, the first member sends the group's model.
         let meeting = encoding.is_block() && groups.len() > 1;
         let sums = if meeting { std::iter::once(0..MEMBERS).collect() } else { groups.clone() };
         for group in sums {
@@ -217,7 +217,7 @@ impl Cluster {
         }
     }
 
-    /// Members that must hold the same parameters do.
+    /// Checks that members that must have the same parameters do.
     fn check(&self) {
         let one: Vec<Range<usize>> =
             if self.memory.apart > 0 { self.groups() } else { std::iter::once(0..MEMBERS).collect() };
@@ -228,7 +228,7 @@ impl Cluster {
         }
     }
 
-    /// As if all had been written to a checkpoint and read by new processes.
+    /// Restores all members as if they had been written to a checkpoint and read by new processes.
     fn reload(&mut self) {
         for Replica { learner, member: side } in &mut self.replicas {
             let mut shared = side.shared();
@@ -247,7 +247,7 @@ impl Cluster {
 }
 
 #[test]
-fn replicas_hold_the_same_bits_after_every_round_of_every_strategy() {
+fn replicas_have_the_same_bits_after_every_round_of_every_strategy() {
     for strategy in Strategy::ALL {
         let mut cluster = Cluster::new(strategy);
         let before = cluster.parameters();
@@ -264,13 +264,13 @@ fn replicas_hold_the_same_bits_after_every_round_of_every_strategy() {
 }
 
 #[test]
-fn what_a_checkpoint_holds_goes_on_with_the_same_bits() {
+fn a_restored_checkpoint_continues_with_the_same_bits() {
     for strategy in Strategy::ALL {
         let [mut one, mut other] = [Cluster::new(strategy), Cluster::new(strategy)];
         for round in 0..20 {
             one.round();
             other.round();
-            // Between meetings no checkpoint is written.
+            // Between group exchanges no checkpoint is written.
             if round >= 7 && other.memory.apart == 0 {
                 other.reload();
             }
@@ -280,7 +280,7 @@ fn what_a_checkpoint_holds_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn any_strategy_follows_any_other_once_nothing_is_under_way() {
+fn any_strategy_follows_any_other_once_no_exchange_is_in_progress() {
     for first in Strategy::ALL {
         for second in Strategy::ALL.into_iter().filter(|second| *second != first) {
             let mut cluster = Cluster::new(first);
@@ -289,7 +289,7 @@ fn any_strategy_follows_any_other_once_nothing_is_under_way() {
             }
             cluster.asked = Some(second);
             let mut last = cluster.round();
-            // A round inside groups that is under way, one that is exchanged whole, and a meeting.
+            // A round inside groups that is in progress, one that is exchanged whole, and a group exchange.
             for _ in 0..3 {
                 if cluster.strategy == second {
                     break;

@@ -1,5 +1,5 @@
-//! Large contributions come in by parts, in whatever order the network brings them, and the mean has the bits of
-//! one that had them all at hand.
+//! Large contributions arrive in parts, in any order of the network, and the mean has the same bits as if all had been
+//! present.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -9,7 +9,7 @@ use common::Numbers;
 use proptest::prelude::*;
 use stentor_exchange::{Error, Precision, StreamingMean, WeightedMean, encode_bf16, encode_dense};
 
-/// Slot, weight, layout and payload of each member.
+/// Slot, weight, format and payload of a member.
 struct Member {
     slot: u32,
     weight: u64,
@@ -39,7 +39,7 @@ fn streaming(len: usize, members: &[Member]) -> StreamingMean {
     StreamingMean::new(len, &slots).unwrap()
 }
 
-/// The same sum with everything at hand.
+/// Returns the same sum computed from complete contributions.
 fn at_once(len: usize, members: &[Member]) -> Vec<u8> {
     let mut mean = WeightedMean::new(len);
     members.iter().for_each(|m| mean.add_payload(m.weight, &m.payload, m.precision).unwrap());
@@ -80,7 +80,7 @@ proptest! {
                 prop_assert_eq!(outcome, Err(Error::Ahead { slot: member.slot, ready, found: count }));
                 prop_assert_eq!(mean.next(member.slot), Ok(at), "nothing was added");
             }
-            // What is complete can go out as soon as all weights are known.
+            // Complete values can be sent as soon as all weights are known.
             if opened.len() == members.len() {
                 mean.take_mean(mean.complete(), &mut sent).unwrap();
                 prop_assert_eq!(sent.len(), 4 * mean.taken());
@@ -93,7 +93,7 @@ proptest! {
 }
 
 #[test]
-fn sums_longer_than_what_is_kept_together_are_taken_piece_by_piece() {
+fn sums_longer_than_a_segment_are_taken_segment_by_segment() {
     let len = 200_000;
     let mut numbers = Numbers(5);
     let members = members(&mut numbers, len, &[3, 1]);
@@ -165,7 +165,7 @@ fn a_value_that_is_not_finite_is_named_with_its_index_and_nothing_of_its_part_is
 }
 
 #[test]
-fn who_has_no_frames_has_nothing_to_send() {
+fn a_slot_without_frames_has_nothing_to_send() {
     let mut mean = StreamingMean::new(4, &[0, 1, 2]).unwrap();
     mean.open(1, 7).unwrap();
     assert_eq!(mean.ready(1), Ok(0), "nothing is known of slot 0");
@@ -179,7 +179,7 @@ fn who_has_no_frames_has_nothing_to_send() {
 }
 
 #[test]
-fn members_in_disorder_begun_twice_or_beyond_counting_are_refused() {
+fn members_out_of_order_begun_twice_or_with_overflowing_weights_are_refused() {
     let of = |slots: &[u32]| StreamingMean::new(4, slots).map(drop);
     assert_eq!(of(&[1, 1]), Err(Error::SlotOrder { previous: 1, found: 1 }));
     assert_eq!(of(&[2, 1]), Err(Error::SlotOrder { previous: 2, found: 1 }));

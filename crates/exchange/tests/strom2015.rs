@@ -1,5 +1,5 @@
-//! Strom 2015, "Scalable distributed DNN training using commodity GPU cloud computing": its equations and
-//! limits, told as stories.
+//! Strom 2015, "Scalable distributed DNN training using commodity GPU cloud computing": tests of its equations and
+//! limits.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -18,7 +18,7 @@ fn tau(value: f32) -> Tau {
     Tau::exact(value).unwrap()
 }
 
-/// Signs and next residual of one encoding.
+/// Returns signs, next residual and message of one encoding.
 fn encoded(update: &[f32], residual: &[f32], tau: Tau) -> (Vec<i32>, Vec<f32>, Vec<u8>) {
     let (mut next, mut message) = (vec![f32::NAN; update.len()], Vec::new());
     encode(update, residual, tau, None, &mut next, &mut message).unwrap();
@@ -28,9 +28,9 @@ fn encoded(update: &[f32], residual: &[f32], tau: Tau) -> (Vec<i32>, Vec<f32>, V
 
 proptest! {
     #[test]
-    fn what_is_sent_and_what_is_kept_are_together_what_was_there_bit_for_bit(
+    fn sent_plus_residual_is_the_sum_bit_for_bit(
         tau in (128u32..256, -100i32..100).prop_map(|(m, e)| Tau::exact(m as f32 * (e as f32).exp2()).unwrap()),
-        // From far below the threshold up to 2¹⁶ of them.
+        // From far below the threshold up to 2¹⁶ times it.
         multiples in prop::collection::vec((-16f32..16.0, any::<bool>(), -1.5f32..1.5), 1..300),
     ) {
         let (residual, update): (Vec<f32>, Vec<f32>) = multiples
@@ -43,7 +43,7 @@ proptest! {
         let (signs, next, _) = encoded(&update, &residual, tau);
         for index in 0..update.len() {
             let sum = residual[index] + update[index];
-            prop_assert!(sum.abs() < 65_536.0 * tau.get(), "the story's own bound");
+            prop_assert!(sum.abs() < 65_536.0 * tau.get(), "the bound of this test");
             let expected = if sum >= tau.get() { 1 } else if sum <= -tau.get() { -1 } else { 0 };
             prop_assert_eq!(signs[index], expected);
             let together = if signs[index] == 0 { next[index] } else { tau.get() * signs[index] as f32 + next[index] };
@@ -65,7 +65,7 @@ fn a_threshold_of_24_bits_would_lose_bits_and_is_refused() {
 }
 
 #[test]
-fn over_a_run_nothing_is_lost_but_the_rounding_of_r_plus_g() {
+fn over_a_run_only_the_rounding_of_r_plus_g_is_lost() {
     const ROUNDS: usize = 500;
     let mut numbers = Numbers(2);
     let mut residual = vec![0f32; 1000];
@@ -127,7 +127,7 @@ proptest! {
     }
 }
 
-/// A worker of a least-squares problem: each sees noisy gradients of its own.
+/// A worker of a least-squares problem with its own noisy gradients.
 struct Worker {
     numbers: Numbers,
     parameters: Vec<f32>,
@@ -136,7 +136,7 @@ struct Worker {
 }
 
 #[test]
-fn replicas_hold_the_same_bits_after_every_round_with_1_2_3_and_8_workers() {
+fn replicas_have_the_same_bits_after_every_round_with_1_2_3_and_8_workers() {
     const LEN: usize = 777;
     let target = Numbers(99).gradient(LEN, 1.0);
     for members in [1usize, 2, 3, 8] {
@@ -183,7 +183,7 @@ fn a_worker_that_was_not_counted_keeps_its_residual_and_no_batch_counts_twice() 
     let kept = residual.clone();
     let (first_signs, _discarded, _) = encoded(&update, &residual, tau(TAU));
     assert_eq!(residual, kept, "encoding leaves the residual alone");
-    // The round closed without this worker. Its batch comes again, and gives the same signs.
+    // The round closed without this worker. It computes its batch again, and gets the same signs.
     let (second_signs, _, _) = encoded(&update, &residual, tau(TAU));
     assert_eq!(first_signs, second_signs);
 }
@@ -227,7 +227,7 @@ fn the_mean_of_contributors_is_tau_over_c_times_the_sum_of_signs() {
     assert_eq!((header.tau, header.divisor, header.nonzero), (tau(TAU), 3, 3));
     assert_eq!(mean, [TAU, -2.0 * (TAU / 3.0), 0.0, TAU / 3.0]);
     assert_eq!(mean.to_vec(), gtc::counts_to_mean(&counts, tau(TAU), 3));
-    // Plain SGD touches only what arrived, and comes to the same bits.
+    // Plain SGD changes only the indices in the message, and gives the same bits.
     let (mut sparse, mut whole) = ([0.3f32, -0.7, 0.1, 1e-3], [0.3f32, -0.7, 0.1, 1e-3]);
     add_scaled(&message, &mut sparse, -0.05).unwrap();
     whole.iter_mut().zip(mean).for_each(|(p, m)| *p += -0.05 * m);
@@ -252,7 +252,7 @@ fn a_value_that_is_not_finite_is_named_and_nothing_is_sent() {
             }
         }
     }
-    // Two finite values whose sum is not.
+    // Two finite values whose sum is not finite.
     let mut next = [0.0];
     let refused = encode(&[f32::MAX], &[f32::MAX], tau(TAU), None, &mut next, &mut Vec::new()).unwrap_err();
     assert!(refused.to_string().contains("index 0"), "{refused}");
@@ -273,7 +273,7 @@ fn a_clip_bounds_the_residual_and_says_how_often() {
 }
 
 #[test]
-fn the_norm_and_the_counts_are_those_of_the_residual_and_the_signs() {
+fn the_statistics_match_the_residual_and_the_signs() {
     let mut numbers = Numbers(8);
     for len in [0, 1, 63, 64, 65, 16_384, 16_385, 70_001] {
         let update = numbers.gradient(len, 0.5);

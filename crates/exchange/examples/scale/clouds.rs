@@ -1,13 +1,13 @@
-//! Synthetic data: classes that are clouds around several points each, so that a linear model does not do.
+//! Synthetic data: each class consists of clouds around several points, so that a linear model is not sufficient.
 
 use crate::common::Numbers;
 use rayon::prelude::*;
 
-/// Points of a class.
+/// Number of points of a class.
 const POINTS: usize = 3;
-/// Samples of a batch.
+/// Number of samples in a batch.
 const BATCH: usize = 8;
-/// Batches that are only looked at.
+/// Number of batches that are held out for evaluation.
 const HELD_OUT: usize = 256;
 
 pub(crate) struct Clouds {
@@ -52,7 +52,7 @@ impl Points {
     }
 }
 
-/// Values of a nearly normal distribution: sums of twelve uniform ones.
+/// Returns values of a nearly normal distribution: sums of twelve uniform ones.
 fn normal(numbers: &mut Numbers, count: usize) -> Vec<f32> {
     (0..count).map(|_| (0..12).map(|_| numbers.uniform()).sum::<f64>() as f32 - 6.0).collect()
 }

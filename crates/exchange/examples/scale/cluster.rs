@@ -1,7 +1,7 @@
 //! Many workers in one process: groups that exchange at every batch, and a block filter across groups.
 //!
-//! All strategies are settings of this. Dense and GTC: one group of all workers, and no blocks. BMUF: groups of
-//! one worker. Two tiers: groups of some.
+//! All strategies are settings of this model. Dense and GTC: one group of all workers, and no blocks. BMUF: groups of
+//! one worker. Two tiers: groups of several workers.
 
 use crate::clouds::Clouds;
 use crate::network::{Network, add_scaled};
@@ -21,22 +21,22 @@ const FINAL_RATE: f32 = 0.05;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
     pub(crate) workers: usize,
-    /// Workers of a group.
+    /// Number of workers in a group.
     pub(crate) group: usize,
     pub(crate) inside: Inside,
-    /// Filter across groups; without, there is one group.
+    /// Filter across groups; without one, there is a single group.
     pub(crate) blocks: Option<Blocks>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Blocks {
-    /// Batches of a worker between two of them.
+    /// Number of batches of a worker between two exchanges across groups.
     pub(crate) batches: usize,
-    /// η; absent: 1 − 1/N for N groups.
+    /// η; if absent, 1 − 1/N for N groups.
     pub(crate) momentum: Option<f64>,
 }
 
-/// What the workers of a group exchange at every batch.
+/// What the workers of a group exchange after every batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Inside {
     Dense,
@@ -45,9 +45,9 @@ pub(crate) enum Inside {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outcome {
-    /// On held-out data, nats.
+    /// Loss on held-out data, nats.
     pub(crate) loss: f64,
-    /// From the workers, and to them; warm-up left out.
+    /// Traffic from the workers and to them, without the warm-up.
     pub(crate) up: Traffic,
     pub(crate) down: Traffic,
 }
@@ -67,7 +67,7 @@ impl Traffic {
         self.bytes as f64 / self.batches.max(1) as f64
     }
 
-    /// Absent where nothing was sent as signs.
+    /// Returns the share of values sent; `None` if nothing was sent as signs.
     pub(crate) fn density(&self) -> Option<f64> {
         (self.values > 0).then(|| self.nonzero as f64 / self.values as f64)
     }
@@ -79,7 +79,7 @@ impl Traffic {
     }
 }
 
-/// Workers that hold the same parameters.
+/// Workers that have the same parameters.
 struct Group {
     parameters: Vec<f32>,
     residuals: Vec<Vec<f32>>,
@@ -90,7 +90,7 @@ struct Group {
     down: Traffic,
 }
 
-/// Trains once through the data and returns how well.
+/// Trains once through the data and returns the outcome.
 pub(crate) fn train(
     network: &Network,
     clouds: &Clouds,
@@ -121,7 +121,7 @@ pub(crate) fn train(
             filter.close(&mean.finish()?, eta, 1.0)?;
             for group in &mut cluster {
                 group.parameters.copy_from_slice(filter.start());
-                // One member speaks for its group; all of them need the new start.
+                // One member sends the group's model; all members receive the new start.
                 group.up.bytes += 4 * network.parameters();
                 group.down.bytes += 4 * network.parameters() * members;
             }
@@ -163,7 +163,7 @@ impl Group {
         }
     }
 
-    /// A round of the group: every member's gradient in, one step of SGD.
+    /// Runs a round of the group: every member contributes a gradient, then one step of SGD.
     fn exchange(
         &mut self,
         gradients: &[Vec<f32>],
@@ -180,7 +180,7 @@ impl Group {
         };
         match self.tau {
             Some(tau) if !warm => {
-                // As in the real thing, what is asked for now is agreed for the next round.
+                // As in the product, suggestions of this round determine τ of the next.
                 let next = Tau::agreed(&asked(&self.residuals));
                 self.exchange_signs(gradients, tau, rate)?;
                 self.tau = next.or(self.tau);
@@ -202,7 +202,7 @@ impl Group {
         let mean = decode_dense(&self.reducer.finish()?.payload, values)?;
         add_scaled(&mut self.parameters, -rate, &mean);
         if counted {
-            // Who is alone sends nothing.
+            // A group of one sends nothing.
             let bytes = if gradients.len() > 1 { 4 * values * gradients.len() } else { 0 };
             self.up.bytes += bytes;
             self.down.bytes += bytes;

@@ -1,19 +1,19 @@
-//! What W gains in a block under a constant gradient, in units of what one worker moves.
+//! The gain of W in a block under a constant gradient, in units of what one worker moves.
 
 use stentor_exchange::{BlockMomentum, BlockParts, Error};
 use stentor_experiment::{Bmuf, BmufMomentum};
 
-/// Momentum 1 − 1/N takes some N blocks to fill; after 16·N of them 1e-7 is missing.
+/// Momentum 1 − 1/N needs some N blocks to become steady; after 16·N of them the rest is 1e-7.
 const FILLS: usize = 16;
-/// Blocks over which the gain is measured.
+/// Number of blocks over which the gain is measured.
 const MEASURED: usize = 64;
 
-/// The filter as it is.
+/// Returns the gain of the filter as implemented.
 pub(crate) fn steady(workers: usize) -> Result<f64, Error> {
     measure(workers, Ok)
 }
 
-/// The mistake of several public versions: the look-ahead point becomes the model.
+/// Returns the gain with the mistake of several public versions, where the look-ahead point becomes the model.
 pub(crate) fn with_the_look_ahead_fed_back(workers: usize) -> Result<f64, Error> {
     measure(workers, |filter| {
         let fed_back = BlockParts { w: filter.start().to_vec(), look_ahead_eta: 0.0, ..filter.parts() };
@@ -33,7 +33,7 @@ fn measure(
         if block == blocks - MEASURED {
             before = f64::from(filter.deployed()[0]);
         }
-        // Every worker moves by 1, wherever it starts; so does their mean.
+        // Every worker moves by 1, wherever it starts; so does the mean.
         let end = filter.start()[0] + 1.0;
         filter.close(&[end], eta, 1.0)?;
         filter = after_each(filter)?;

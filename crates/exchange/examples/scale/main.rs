@@ -1,11 +1,10 @@
-//! 16, 64 and 256 workers in one process, on a small model with hand-written gradients: what the strategies do
-//! when there are many. `cargo xtask bench scale` runs this with `--release`; it prints JSON.
+//! 16, 64 and 256 workers in one process, on a small model with hand-written gradients: a comparison of the strategies
+//! with many workers. `cargo xtask bench scale` runs this with `--release`; it prints JSON.
 //!
-//! Everything that decides is the crate's own: encoder, reducer, re-thresholding and block filter. All strategies
-//! see the same batches, and each takes the best of the same learning rates: what is compared is what they make
-//! of the data, not who had the luckier rate.
+//! Encoder, reducer, re-thresholding and block filter are those of the crate. All strategies see the same batches, and
+//! each uses the best of the same learning rates, so that the comparison does not depend on the choice of rate.
 
-// Nobody works with it but us; what it prints is all that it does.
+// Development tool: printing is its only output.
 #![allow(clippy::print_stdout)]
 
 mod clouds;
@@ -23,12 +22,12 @@ use serde_json::{Value, json};
 use stentor_exchange::Error;
 
 const WORKERS: [usize; 3] = [16, 64, 256];
-/// Batches of a whole run, whatever the number of workers.
+/// Number of batches in a whole run, whatever the number of workers.
 const BATCHES: usize = 51_200;
 const RATES: [f64; 6] = [0.03, 0.1, 0.3, 0.9, 2.7, 8.1];
-/// Batches of a worker between two blocks.
+/// Number of batches of a worker in a block.
 const BLOCK: usize = 10;
-/// Workers of a group with two tiers.
+/// Number of workers in a group with two tiers.
 const GROUP: usize = 4;
 /// Share of values that GTC sends.
 const DENSITY: f64 = 0.01;
@@ -82,7 +81,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// The run with the learning rate that ends with the lowest loss.
+/// Returns the run with the learning rate that ends with the lowest loss.
 fn best(network: &Network, clouds: &Clouds, setting: Setting) -> Result<Value, Error> {
     let mut best: Option<(f64, Outcome)> = None;
     for rate in RATES {

@@ -17,7 +17,7 @@ impl Network {
         (self.inputs + 1) * self.hidden + (self.hidden + 1) * self.classes
     }
 
-    /// The same for everybody.
+    /// Returns the initial parameters, the same for all workers.
     pub(crate) fn initial(&self) -> Vec<f32> {
         let mut numbers = Numbers(7);
         let mut uniform = |count: usize, fan_in: usize| -> Vec<f32> {
@@ -31,14 +31,14 @@ impl Network {
         parameters
     }
 
-    /// Mean cross-entropy, nats.
+    /// Returns the mean cross-entropy, nats.
     pub(crate) fn loss(&self, parameters: &[f32], samples: &Samples) -> f64 {
         let losses =
             samples.iter().map(|(inputs, class)| -f64::from(self.forward(parameters, inputs).1[*class].ln()));
         losses.sum::<f64>() / samples.len() as f64
     }
 
-    /// The mean gradient over a batch.
+    /// Returns the mean gradient over a batch.
     pub(crate) fn gradient(&self, parameters: &[f32], batch: &Samples) -> Vec<f32> {
         let mut gradient = vec![0.0; parameters.len()];
         let (_, _, out_weights, _) = self.split(parameters);
@@ -65,7 +65,7 @@ impl Network {
         gradient
     }
 
-    /// Hidden units and posteriors.
+    /// Returns hidden units and posteriors.
     fn forward(&self, parameters: &[f32], inputs: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let (in_weights, in_bias, out_weights, out_bias) = self.split(parameters);
         let mut hidden = in_bias.to_vec();
@@ -96,7 +96,7 @@ pub(crate) fn add_scaled(to: &mut [f32], factor: f32, values: &[f32]) {
     to.iter_mut().zip(values).for_each(|(t, v)| *t += factor * v);
 }
 
-/// In eight lanes, which a machine adds at once.
+/// In eight lanes, which the processor adds at once.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0; 8];
     for (a, b) in a.chunks(8).zip(b.chunks(8)) {

@@ -1,4 +1,4 @@
-//! What becomes of a message: added to counts, made a mean, or applied to parameters.
+//! Decoding of messages: added to counts, converted to a mean, or applied to parameters.
 
 use super::header::Header;
 use super::read::Message;
@@ -7,15 +7,15 @@ use crate::error::Error;
 
 /// Adds a message's signs or counts to `counts`.
 ///
-/// Sums of fewer than 2³¹ signs are exact; addition wraps beyond, which the [`crate::Reducer`] rules out.
+/// Sums of fewer than 2³¹ signs are exact; beyond, addition wraps, which the [`crate::Reducer`] prevents.
 ///
 /// # Errors
-/// All of [`Error`] that concerns a message. `counts` is then as before.
+/// All variants of [`Error`] about messages. `counts` is then unchanged.
 pub fn decode_add(bytes: &[u8], counts: &mut [i32]) -> Result<Header, Error> {
     add_noting(bytes, counts, |_| {})
 }
 
-/// [`decode_add`] that calls `note` with each index it changes, also where the change is taken back.
+/// Like [`decode_add`], but calls `note` with each index it changes, even if the change is reverted.
 #[inline(always)]
 pub(super) fn add_noting(
     bytes: &[u8],
@@ -28,16 +28,16 @@ pub(super) fn add_noting(
         note(index);
     });
     if outcome.is_err() {
-        // The same prefix is visited again and taken back: integers forget nothing.
+        // The same prefix is visited again and subtracted: integer arithmetic is exact.
         let _same_error = message.for_each(|index, n| counts[index] = counts[index].wrapping_sub(n));
     }
     outcome.map(|()| message.header)
 }
 
-/// The counts of a message about `values` values.
+/// Returns the counts of a message for `values` values.
 ///
 /// # Errors
-/// All of [`Error`] that concerns a message.
+/// All variants of [`Error`] about messages.
 pub fn decode_counts(bytes: &[u8], values: usize) -> Result<(Header, Vec<i32>), Error> {
     let message = Message::parse(bytes, values)?;
     let mut counts = vec![0; values];
@@ -45,10 +45,10 @@ pub fn decode_counts(bytes: &[u8], values: usize) -> Result<(Header, Vec<i32>), 
     Ok((message.header, counts))
 }
 
-/// The mean that a message stands for, `fl(τ/c)·n`, written to `mean`.
+/// Writes the mean that a message represents, `fl(τ/c)·n`, to `mean`.
 ///
 /// # Errors
-/// All of [`Error`] that concerns a message. `mean` is then all zeros.
+/// All variants of [`Error`] about messages. `mean` is then all zeros.
 pub fn decode_mean(bytes: &[u8], mean: &mut [f32]) -> Result<Header, Error> {
     mean.fill(0.0);
     let message = Message::parse(bytes, mean.len())?;
@@ -60,13 +60,12 @@ pub fn decode_mean(bytes: &[u8], mean: &mut [f32]) -> Result<Header, Error> {
     outcome.map(|()| message.header)
 }
 
-/// Adds `factor · mean` to `parameters`, touching only what arrived: plain SGD with `factor` = −learning
-/// rate, to the same bits as [`decode_mean`] followed by `parameters[i] += factor * mean[i]` (but for a −0.0,
-/// which that would make 0.0).
+/// Adds `factor · mean` to `parameters` at the indices in the message only: plain SGD with `factor` = −learning rate,
+/// with the same bits as [`decode_mean`] followed by `parameters[i] += factor * mean[i]` (except for a −0.0, which that
+/// would turn into 0.0).
 ///
 /// # Errors
-/// All of [`Error`] that concerns a message. `parameters` are then as before: the message is read to its end
-/// first.
+/// All variants of [`Error`] about messages. `parameters` are then unchanged: the whole message is checked first.
 pub fn add_scaled(bytes: &[u8], parameters: &mut [f32], factor: f32) -> Result<Header, Error> {
     let message = Message::parse(bytes, parameters.len())?;
     message.for_each(|_, _| {})?;
@@ -75,7 +74,7 @@ pub fn add_scaled(bytes: &[u8], parameters: &mut [f32], factor: f32) -> Result<H
     Ok(message.header)
 }
 
-/// The mean over `contributors` of counts in units of `tau`: `fl(τ/c)·n`.
+/// Returns the mean over `contributors` of counts in units of `tau`: `fl(τ/c)·n`.
 #[must_use]
 pub fn counts_to_mean(counts: &[i32], tau: Tau, contributors: u32) -> Vec<f32> {
     let share = tau.share(contributors);

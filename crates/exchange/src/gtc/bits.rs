@@ -1,8 +1,8 @@
-//! Streams of bits, least significant first within little-endian words.
+//! Bit streams, least significant bit first within little-endian words.
 
 use crate::error::Error;
 
-/// Writes codes of at most [`BitWriter::MAX`] bits into a space whose size was computed beforehand.
+/// Writes codes of at most [`BitWriter::MAX`] bits into a buffer whose size was computed beforehand.
 pub(super) struct BitWriter<'a> {
     space: &'a mut Vec<u8>,
     at: usize,
@@ -11,13 +11,13 @@ pub(super) struct BitWriter<'a> {
 }
 
 impl<'a> BitWriter<'a> {
-    /// Most bits of one code: up to 7 are pending before it.
+    /// Maximum number of bits of a code: up to 7 bits may be pending before it.
     pub(super) const MAX: u32 = 57;
 
-    /// A writer that appends to `out`, with room for `bits` before it must grow.
+    /// Creates a writer that appends to `out`, with room for `bits` before it must grow.
     pub(super) fn new(out: &'a mut Vec<u8>, bits: u64) -> Self {
         let at = out.len();
-        // 8 more: every code is stored as a whole word.
+        // 8 more bytes, because every code is stored as a whole word.
         out.resize(at + bits.div_ceil(8) as usize + 8, 0);
         Self { space: out, at, pending: 0, pending_bits: 0 }
     }
@@ -34,19 +34,19 @@ impl<'a> BitWriter<'a> {
         self.space[self.at..self.at + 8].copy_from_slice(&self.pending.to_le_bytes());
         let whole = self.pending_bits / 8;
         self.at += whole as usize;
-        // In two steps: a shift by 64 is not one.
+        // In two steps, because a shift by 64 is not defined.
         self.pending = (self.pending >> (whole * 4)) >> (whole * 4);
         self.pending_bits %= 8;
     }
 
-    /// Pads the last byte with zeros and cuts off what was not needed.
+    /// Pads the last byte with zeros and removes unused bytes.
     pub(super) fn finish(self) {
         let end = self.at + usize::from(self.pending_bits > 0);
         self.space.truncate(end);
     }
 }
 
-/// Reads what [`BitWriter`] wrote, from bytes that may be anything.
+/// Reads what [`BitWriter`] wrote, from untrusted bytes.
 #[derive(Clone)]
 pub(super) struct BitReader<'a> {
     bytes: &'a [u8],
@@ -58,20 +58,20 @@ pub(super) struct BitReader<'a> {
 }
 
 impl<'a> BitReader<'a> {
-    /// Bits that are at hand after a [`fill`](Self::fill) unless the stream ends.
+    /// Number of bits available after a [`fill`](Self::fill), unless the stream ends.
     pub(super) const FILLED: u32 = 56;
 
-    /// A reader of `bytes`, the end of a message of `message_bytes`; `part` names it in errors.
+    /// Creates a reader of `bytes`, the end of a message of `message_bytes`; `part` is its name in errors.
     pub(super) fn new(bytes: &'a [u8], message_bytes: usize, part: &'static str) -> Self {
         Self { bytes, at: 0, pending: 0, pending_bits: 0, message_bytes, part }
     }
 
-    /// Takes bytes until [`Self::FILLED`] bits are at hand or the stream ends.
+    /// Reads bytes until [`Self::FILLED`] bits are available or the stream ends.
     #[inline(always)]
     pub(super) fn fill(&mut self) {
         if let Some(word) = self.bytes.get(self.at..self.at + 8) {
             let word = u64::from_le_bytes(word.try_into().expect("8 bytes"));
-            // Bits above `pending_bits` are the stream's next ones: taking them again changes nothing.
+            // Bits above `pending_bits` are the next ones of the stream: setting them again changes nothing.
             self.pending |= word << self.pending_bits;
             self.at += ((63 - self.pending_bits) / 8) as usize;
             self.pending_bits |= Self::FILLED;
@@ -91,8 +91,8 @@ impl<'a> BitReader<'a> {
         }
     }
 
-    /// Zero bits before the next one, where all of them and the one are at hand together with `after` more
-    /// bits; takes the zeros and the one.
+    /// Reads zero bits up to and including the next one bit, and returns the number of zeros, if all of them are
+    /// available together with `after` more bits.
     #[inline(always)]
     pub(super) fn unary_at_hand(&mut self, after: u32) -> Option<u32> {
         let zeros = self.pending.trailing_zeros();
@@ -103,8 +103,8 @@ impl<'a> BitReader<'a> {
         Some(zeros)
     }
 
-    /// Zero bits before the next one, of any number; takes the zeros and the one. Above `limit` it stops
-    /// counting.
+    /// Reads any number of zero bits up to and including the next one bit, and returns the number of zeros. Above
+    /// `limit` it stops counting.
     #[cold]
     pub(super) fn unary_slow(&mut self, limit: u64) -> Result<u64, Error> {
         let mut zeros = 0u64;
@@ -126,7 +126,7 @@ impl<'a> BitReader<'a> {
         }
     }
 
-    /// The next `count` bits, which are at hand.
+    /// Reads the next `count` bits, which are available.
     #[inline(always)]
     pub(super) fn at_hand(&mut self, count: u32) -> u64 {
         let value = self.pending & ((1u64 << count) - 1);
@@ -134,7 +134,7 @@ impl<'a> BitReader<'a> {
         value
     }
 
-    /// The next `count` bits, at most [`Self::FILLED`].
+    /// Reads the next `count` bits, at most [`Self::FILLED`].
     #[inline(always)]
     pub(super) fn get(&mut self, count: u32) -> Result<u64, Error> {
         if self.pending_bits < count {
@@ -146,7 +146,7 @@ impl<'a> BitReader<'a> {
         Ok(self.at_hand(count))
     }
 
-    /// Checks that nothing but zeros of the last byte is left.
+    /// Checks that only zero bits of the last byte are left.
     pub(super) fn finish(mut self) -> Result<(), Error> {
         self.fill();
         let left = self.pending_bits;
@@ -159,7 +159,7 @@ impl<'a> BitReader<'a> {
 
     #[inline(always)]
     fn take(&mut self, count: u32) {
-        // In two steps: `count` may be 64.
+        // In two steps, because `count` may be 64.
         self.pending = (self.pending >> (count / 2)) >> (count - count / 2);
         self.pending_bits -= count;
     }
@@ -183,7 +183,7 @@ mod tests {
         ) {
             let codes: Vec<(u64, u32)> = codes.into_iter().map(|(v, n)| (v & ((1 << n) - 1), n)).collect();
             let mut bytes = vec![7];
-            // Too little announced room is no harm, only slower.
+            // If the announced size is too small, writing is only slower.
             let mut writer = BitWriter::new(&mut bytes, announced);
             for &(code, count) in &codes {
                 writer.put(code, count);
@@ -221,12 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_stream_is_an_error_and_so_is_what_follows_it() {
+    fn the_end_of_the_stream_and_trailing_bits_are_errors() {
         let mut reader = BitReader::new(&[0xff], 9, "test");
         assert_eq!(reader.get(9), Err(Error::Truncated { part: "test", found: 9 }));
         let mut zeros = BitReader::new(&[0; 100], 100, "test");
         assert_eq!(zeros.clone().unary_slow(10_000), Err(Error::Truncated { part: "test", found: 100 }));
-        assert!(zeros.unary_slow(100).unwrap() > 100, "stops early");
+        assert!(zeros.unary_slow(100).unwrap() > 100, "stops counting above the limit");
         assert_eq!(BitReader::new(&[0], 1, "test").finish(), Err(Error::Trailing { found: 1 }));
         let mut padded = BitReader::new(&[0b1000_0001], 1, "test");
         padded.get(3).unwrap();

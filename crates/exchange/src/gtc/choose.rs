@@ -1,31 +1,31 @@
-//! Which form of a message's body is shortest.
+//! Choice of the shortest form of a message's body.
 
 use super::header::{Form, TRITS};
 use super::marks::{Marks, WORD, is_set};
 use super::rice::Chooser;
 
-/// The values themselves, where some are beyond ±1.
+/// The values themselves, if some are beyond ±1.
 #[derive(Clone, Copy)]
 pub(super) struct Magnitudes<'a> {
     pub(super) counts: &'a [i32],
-    /// Marks of those beyond ±1. They are few: only these are looked up, for each look misses the caches.
+    /// Marks of values beyond ±1. They are few: only these are looked up, because each access misses the caches.
     pub(super) beyond: &'a [u64],
     /// Sum of all magnitudes.
     pub(super) total: u64,
 }
 
 impl Magnitudes<'_> {
-    /// What is coded of the magnitude at `index`, which is not zero.
+    /// Returns the coded number for the magnitude at `index`, which is not zero.
     #[inline(always)]
     pub(super) fn beyond_one(&self, index: usize) -> u64 {
         if is_set(self.beyond, index) { u64::from(self.counts[index].unsigned_abs()) - 1 } else { 0 }
     }
 }
 
-/// A form is taken over a bitmap, which is read fastest, where it saves more than one part in this many.
+/// Another form is chosen over a bitmap, which is fastest to read, only if it saves more than 1/128.
 const SLACK: u64 = 128;
 
-/// The form with the fewest bits or nearly so, and about these bits.
+/// Returns the form with nearly the fewest bits, and about how many bits it takes.
 pub(super) fn shortest(
     values: usize,
     marks: &Marks,
@@ -35,8 +35,7 @@ pub(super) fn shortest(
     let bitmap_bits = values.div_ceil(8) as u64 * 8;
     let Some(magnitudes) = magnitudes else {
         let mut best = (Form::Bitmap { magnitude: None }, bitmap_bits + nonzero);
-        // With parameter 0 gaps are a bitmap in other words, with a larger one they take two bits each and
-        // more.
+        // With parameter 0, gaps are a bitmap in other words; with a larger one, each gap takes two bits or more.
         if 2 * nonzero < bitmap_bits {
             let mut gaps = Chooser::new(nonzero, values as u64 - nonzero);
             sample_gaps(values, marks, nonzero, |gap, _, _| gaps.see(gap));
@@ -65,10 +64,10 @@ pub(super) fn shortest(
     best
 }
 
-/// Calls `see(zeros before, index, is positive)` for the values that are not zero: for all, or where they are
-/// many for those in evenly spread runs, 65,536 or so.
+/// Calls `see(zeros before, index, is positive)` for values that are not zero: for all of them, or, if they are many,
+/// for those in evenly spaced runs, about 65,536.
 fn sample_gaps(values: usize, marks: &Marks, nonzero: u64, mut see: impl FnMut(u64, usize, bool)) {
-    /// Words of a run: 4096 values, which holds dozens of gaps wherever sampling is worth while.
+    /// Number of words in a run: 4096 values, which contain dozens of gaps whenever sampling is useful.
     const RUN: usize = 64;
     const ENOUGH: u64 = 1 << 16;
     let words = marks.sent.len();
@@ -76,7 +75,7 @@ fn sample_gaps(values: usize, marks: &Marks, nonzero: u64, mut see: impl FnMut(u
     let is_dense = nonzero * 64 > values as u64;
     let (run, step) = if stride > 1 && is_dense { (RUN, RUN * stride) } else { (words.max(1), words.max(1)) };
     for start in (0..words).step_by(step) {
-        // Seen from any place, the next of values at random places is as far as from one of them.
+        // If values are sent at random indices, the distance to the next one has the same distribution from any index.
         let mut next = start * WORD;
         marks.for_each_in(start..words.min(start + run), |index, positive| {
             see((index - next) as u64, index, positive);

@@ -6,21 +6,21 @@ use super::write::write_message;
 use crate::error::Error;
 use rayon::prelude::*;
 
-/// Words of marks that one task works on; each stands for a block of 64 values.
+/// Number of words of marks in one task; each word represents a block of 64 values.
 const WORDS: usize = 1 << 10;
 
-/// Values to a line of the caches.
+/// Number of values in a cache line.
 const LINE: usize = 16;
 const LINES: usize = WORD / LINE;
 
 /// The sum of signs of a round: Σn of each value.
 ///
-/// It knows which lines of 16 values a message has touched, and later looks only at these. At the densities
-/// of GTC most stay untouched, and passing over all counts would cost more than all messages.
+/// It records which lines of 16 values a message has touched, and later reads only these. At the densities of GTC most
+/// lines are untouched, and a pass over all counts would cost more than all messages.
 #[derive(Debug, Clone)]
 pub struct Counts {
     values: Vec<i32>,
-    /// One bit a line.
+    /// One bit for each line.
     touched: Vec<u64>,
     marks: CountMarks,
 }
@@ -29,28 +29,28 @@ pub struct Counts {
 #[derive(Debug, Clone, Default)]
 struct CountMarks {
     marks: Marks,
-    /// Those whose magnitude is above one.
+    /// Marks of counts whose magnitude is above one.
     beyond: Vec<u64>,
 }
 
 impl Counts {
-    /// No signs yet, over a vector of `values` values.
+    /// Creates a sum without signs, for vectors of `values` values.
     #[must_use]
     pub fn new(values: usize) -> Self {
         let touched = vec![0; values.div_ceil(LINE).div_ceil(WORD)];
         Self { values: vec![0; values], touched, marks: CountMarks::default() }
     }
 
-    /// The counts.
+    /// Returns the counts.
     #[must_use]
     pub fn values(&self) -> &[i32] {
         &self.values
     }
 
-    /// Adds a message's signs or counts. Sums of fewer than 2³¹ signs are exact; addition wraps beyond.
+    /// Adds a message's signs or counts. Sums of fewer than 2³¹ signs are exact; beyond, addition wraps.
     ///
     /// # Errors
-    /// All of [`Error`] that concerns a message. The counts are then as before.
+    /// All variants of [`Error`] about messages. The counts are then unchanged.
     pub fn add(&mut self, message: &[u8]) -> Result<Header, Error> {
         let touched = &mut self.touched;
         super::apply::add_noting(message, &mut self.values, |index| {
@@ -59,7 +59,7 @@ impl Counts {
         })
     }
 
-    /// Forgets all signs and keeps the memory.
+    /// Sets all counts to zero and keeps the memory.
     pub fn clear(&mut self) {
         for (word, touched) in self.touched.iter_mut().enumerate() {
             while *touched != 0 {
@@ -80,7 +80,7 @@ impl Counts {
         encode_marked(&self.values, |block| lines_of(touched, block), &mut self.marks, tau, divisor, out)
     }
 
-    /// The lines of a block that a message has touched.
+    /// Returns the lines of a block that a message has touched.
     pub(super) fn lines(&self, block: usize) -> u64 {
         lines_of(&self.touched, block)
     }
@@ -89,27 +89,26 @@ impl Counts {
 /// Marks of all lines of a block.
 pub(super) const ALL_LINES: u64 = (1 << LINES) - 1;
 
-/// Marks of some of the lines of a block.
+/// Returns the marks of a block's lines.
 fn lines_of(touched: &[u64], block: usize) -> u64 {
     let first = block * LINES;
     touched[first / WORD] >> (first % WORD) & ALL_LINES
 }
 
-/// Appends the message of a sum of signs: `counts[i]` is Σn of value i over `divisor` contributors, each
-/// count in units of `tau`.
+/// Appends the message of a sum of signs: `counts[i]` is Σn of value i over `divisor` contributors, each count in units
+/// of `tau`.
 ///
-/// Returns the number of counts that are not zero. The shortest of four forms is taken: gaps, a bitmap,
-/// ternary or dense codes; so the message of many workers' sum, where hardly a value is zero, stays near its
-/// entropy too.
+/// Returns the number of counts that are not zero. The shortest of four forms is chosen: gaps, a bitmap, ternary or
+/// dense codes; so even the message of many workers' sum, in which few values are zero, is close to its entropy.
 ///
 /// # Errors
-/// [`Error::CountOutOfBounds`] for a magnitude above `divisor`, [`Error::Header`] for a divisor of zero or
-/// above [`MAX_CONTRIBUTORS`], [`Error::TooLong`]. `out` is then as before.
+/// [`Error::CountOutOfBounds`] for a magnitude above `divisor`, [`Error::Header`] for a divisor of zero or above
+/// [`MAX_CONTRIBUTORS`], [`Error::TooLong`]. `out` is then unchanged.
 pub fn encode_counts(counts: &[i32], tau: Tau, divisor: u32, out: &mut Vec<u8>) -> Result<u64, Error> {
     encode_marked(counts, |_| ALL_LINES, &mut CountMarks::default(), tau, divisor, out)
 }
 
-/// [`encode_counts`] that looks only at the lines of a block which `lines` marks: all others are zero.
+/// Like [`encode_counts`], but reads only those lines of a block that `lines` marks: all others are zero.
 fn encode_marked(
     counts: &[i32],
     lines: impl Fn(usize) -> u64 + Sync,
@@ -158,14 +157,14 @@ fn encode_marked(
     Ok(sum.nonzero)
 }
 
-/// Reads the ends of each line that will be looked at. Alone in a loop, many of these misses of the caches
-/// are waited for at once; between the work on the lines, each would be waited for by itself.
+/// Reads the ends of each line that will be used. In a separate loop, many of these cache misses overlap; between the
+/// work on the lines, each would be waited for by itself.
 pub(super) fn fetch<T: Copy>(values: &[T], lines: impl Fn(usize) -> u64) {
     for word in 0..values.len().div_ceil(WORD) {
         let mut left = lines(word);
         while left != 0 {
             let first = word * WORD + left.trailing_zeros() as usize * LINE;
-            // Both ends: the vector need not begin where a line of the caches does.
+            // Both ends, because the vector need not begin at a cache line.
             for value in [first, first + LINE - 1] {
                 std::hint::black_box(values.get(value).copied());
             }
@@ -174,18 +173,18 @@ pub(super) fn fetch<T: Copy>(values: &[T], lines: impl Fn(usize) -> u64) {
     }
 }
 
-/// What the blocks seen so far came to.
+/// Statistics of the blocks so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
     nonzero: u64,
-    /// Largest magnitude, and sum of all.
+    /// Largest magnitude, and sum of all magnitudes.
     largest: u32,
     total: u64,
 }
 
 impl Sum {
-    /// Marks of the values of one block that are not zero, that are above zero, and whose magnitude is above
-    /// one. Looks only at some of its lines.
+    /// Returns the marks of the values of one block that are not zero, that are above zero, and whose magnitude is
+    /// above one. Reads only the lines in `lines`.
     fn mark(&mut self, values: &[i32], lines: u64) -> [u64; 3] {
         const SENT: u32 = 0;
         const POSITIVE: u32 = 1;
@@ -224,7 +223,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counts_that_know_what_was_touched_are_as_those_that_do_not(
+        fn counts_with_touched_lines_equal_counts_without(
             rounds in prop::collection::vec(prop::collection::vec((0usize..5000, any::<bool>()), 0..40), 1..4),
         ) {
             let tau = Tau::exact(0.5).unwrap();

@@ -5,56 +5,54 @@ use super::write::write_message;
 use crate::error::{Error, first_non_finite, same_length};
 use rayon::prelude::*;
 
-/// What one call of [`Encoder::encode`] did.
+/// Statistics of one call of [`Encoder::encode`].
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct EncodeStats {
-    /// Values sent.
+    /// Number of values sent.
     pub sent: u64,
-    /// Of these, how many with +τ.
+    /// Number of these that were sent as +τ.
     pub positive: u64,
-    /// Residuals cut to the clip.
+    /// Number of residuals that were clipped.
     pub clipped: u64,
     /// 2-norm of the next residual.
     pub residual_norm: f64,
-    /// Bytes of the message.
+    /// Length of the message in bytes.
     pub bytes: usize,
 }
 
-/// Thresholds updates of one length again and again, and keeps its working memory (1/16 of the vector's) in
-/// between.
+/// Thresholds updates of one length repeatedly, and keeps its working memory (1/16 of the vector's) between calls.
 #[derive(Debug, Clone, Default)]
 pub struct Encoder {
     marks: Marks,
 }
 
-/// Values from which on the next residual is written past the caches: 32 MiB in each of three buffers is more
-/// than most hold.
+/// Number of values from which the next residual is written with streaming stores: three buffers of 32 MiB exceed most
+/// caches.
 const STREAM_FROM: usize = 1 << 23;
 
-/// Values that one task works on: all three of its buffers stay in a second-level cache.
+/// Number of values in one task: its three buffers fit into a second-level cache.
 const CHUNK: usize = 1 << 14;
 const _: () = assert!(CHUNK.is_multiple_of(WORD), "a chunk fills whole words of marks");
 
 impl Encoder {
-    /// An encoder that has seen nothing yet.
+    /// Creates an encoder.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Thresholds `residual + update` (any length, all the same), appends the message to `out` and writes the
-    /// residual to keep if the message counts to `next_residual`.
+    /// Thresholds `residual + update` (vectors of one length), appends the message to `out` and writes the residual to
+    /// keep if the message counts to `next_residual`.
     ///
-    /// At most one τ of each value is sent: `r′ = fl(r + g) − τ·n` with n of −1, 0, 1. Bit for bit, `τ·n +
-    /// r′` is `fl(r + g)` while that is below 2¹⁶·τ; beyond, the subtraction rounds. `clip` (off: `None`)
-    /// bounds |r′| to that many τ and forgets what is above.
+    /// At most one τ of each value is sent: `r′ = fl(r + g) − τ·n` with n of −1, 0, 1. Bit for bit, `τ·n + r′` is `fl(r
+    /// + g)` while that is below 2¹⁶·τ; beyond, the subtraction rounds. `clip` (off: `None`) bounds |r′| to that many τ
+    /// and discards the excess.
     ///
-    /// Deterministic whatever the number of threads.
+    /// The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::ClipOutOfRange`], [`Error::TooLong`], and [`Error::NonFinite`] naming the
-    /// first index at which `residual + update` is not finite. `out` is then as before, `next_residual` is
-    /// not.
+    /// [`Error::Length`], [`Error::ClipOutOfRange`], [`Error::TooLong`], and [`Error::NonFinite`] with the first index
+    /// at which `residual + update` is not finite. `out` is then unchanged, but `next_residual` is not.
     pub fn encode(
         &mut self,
         update: &[f32],
@@ -82,7 +80,7 @@ impl Encoder {
         );
         let limits = Limits { tau: tau.get(), clip: bound };
         let writes = if update.len() >= STREAM_FROM { Writes::Streamed } else { Writes::Cached };
-        // Collected in order: the norm must not depend on which thread was first.
+        // Collected in order: the norm must not depend on which thread finished first.
         let chunks: Vec<ChunkStats> = tasks
             .into_par_iter()
             .map(|(update, residual, next, sent, positive)| {
@@ -102,7 +100,7 @@ impl Encoder {
     }
 }
 
-/// [`Encoder::encode`] with working memory of its own.
+/// Like [`Encoder::encode`], with its own working memory.
 ///
 /// # Errors
 /// As [`Encoder::encode`].
@@ -123,7 +121,7 @@ struct ChunkStats {
     positive: u64,
     clipped: u64,
     squares: f64,
-    /// Not finite if any of the sums is not: the squares of finite `f32` cannot overflow an `f64`.
+    /// Not finite if any of the sums is not finite: the squares of finite `f32` cannot overflow an `f64`.
     check: f64,
 }
 
@@ -149,7 +147,7 @@ impl ChunkStats {
     }
 }
 
-/// One pass over a chunk.
+/// Runs one pass over a chunk.
 fn threshold(
     update: &[f32],
     residual: &[f32],
@@ -173,7 +171,7 @@ fn threshold(
     let whole = threshold_blocks(updates, residuals, nexts, limits, writes, &mut record);
     let mut rest = Default::default();
     if !update_tail.is_empty() {
-        // Zeros beyond the end stay below any threshold.
+        // Zeros beyond the end are below any threshold.
         let (mut update, mut residual, mut next) = ([0.0; WORD], [0.0; WORD], [[0.0; WORD]]);
         update[..update_tail.len()].copy_from_slice(update_tail);
         residual[..residual_tail.len()].copy_from_slice(residual_tail);

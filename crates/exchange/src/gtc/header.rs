@@ -2,51 +2,50 @@ use super::rice::MAX_PARAMETER;
 use super::tau::Tau;
 use crate::error::{Error, same_length};
 
-/// Most contributors behind one sum: far above any cluster's size, far below what counts of 32 bits can hold.
+/// Maximum number of contributors to a sum: far above any cluster's size, and far below the limit of 32-bit counts.
 pub const MAX_CONTRIBUTORS: u32 = 1 << 20;
 
-/// What a message of signs or counts says about itself.
+/// Header of a message of signs or counts.
 ///
-/// On the wire: form (1 byte, with the version in its high half), τ (4 bytes), then divisor, values and
-/// nonzero as LEB128 and the form's parameters (1 byte each): 13 bytes or so, for a message at density 0.01 %
-/// is short.
+/// On the wire: form (1 byte, with the version in its high half), τ (4 bytes), then divisor, values and nonzero as
+/// LEB128 and the form's parameters (1 byte each): about 13 bytes, because a message at density 0.01 % is short.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Header {
-    /// Threshold that one count stands for.
+    /// Threshold that one count represents.
     pub tau: Tau,
-    /// Contributors c behind the sum, by which the mean divides: the mean is `(τ/c)·n`. 1 in a contribution
-    /// and in a sum that was thresholded again. No count is larger.
+    /// Number of contributors c to the sum, by which the mean divides: the mean is `(τ/c)·n`. 1 in a contribution and
+    /// in a sum that was thresholded again. No count is larger.
     pub divisor: u32,
-    /// Values of the vector.
+    /// Length of the vector.
     pub values: usize,
-    /// Values that are not zero.
+    /// Number of values that are not zero.
     pub nonzero: u64,
 }
 
-/// How the body is laid out. A `magnitude` parameter is absent where every count is ±1.
+/// Layout of the body. A `magnitude` parameter is absent if every count is ±1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// For each value not zero: Rice(zeros before it), sign, Rice(magnitude − 1).
+    /// For each nonzero value: Rice(zeros before it), sign, Rice(magnitude − 1).
     Sparse { gap: u8, magnitude: Option<u8> },
-    /// One bit a value; then for each value not zero: sign, Rice(magnitude − 1).
+    /// One bit per value; then for each nonzero value: sign, Rice(magnitude − 1).
     Bitmap { magnitude: Option<u8> },
-    /// Five values of −1, 0, 1 to a byte.
+    /// Five values of −1, 0, 1 per byte.
     Ternary,
-    /// Rice(2n, or −2n − 1 where n is negative) of every value.
+    /// Rice(2n, or −2n − 1 for negative n) of every value.
     Dense { parameter: u8 },
 }
 
-/// Values to a byte of [`Form::Ternary`]: 3⁵ = 243.
+/// Number of values per byte of [`Form::Ternary`]: 3⁵ = 243.
 pub(super) const TRITS: usize = 5;
 
 const VERSION: u8 = 0x10;
 const ALL_ONE: u8 = 0xff;
 
 impl Header {
-    /// Reads the header of a message about a vector of `values` values.
+    /// Reads the header of a message for a vector of `values` values.
     ///
     /// # Errors
-    /// All of [`Error`] that concerns a message's first bytes; [`Error::Length`] for another vector.
+    /// All variants of [`Error`] about headers; [`Error::Length`] if the message is for another length.
     pub fn read(bytes: &[u8], values: usize) -> Result<Self, Error> {
         Ok(split(bytes, values)?.0)
     }
@@ -73,7 +72,7 @@ pub(super) fn write(out: &mut Vec<u8>, header: Header, form: Form) {
     out.extend(parameters.into_iter().flatten());
 }
 
-/// Header, form and body of a message about a vector of `values` values.
+/// Returns header, form and body of a message for a vector of `values` values.
 pub(super) fn split(bytes: &[u8], values: usize) -> Result<(Header, Form, &[u8]), Error> {
     let mut fields = Fields { bytes, at: 0 };
     let code = fields.byte()?;

@@ -1,21 +1,21 @@
-//! Which values of a vector are sent, and which of these are positive: two bits a value, 64 values to a word.
+//! Marks: which values of a vector are sent, and which of these are positive; two bits per value, 64 values per word.
 
 use std::ops::Range;
 
-/// Values to a word of marks.
+/// Number of values per word of marks.
 pub(super) const WORD: usize = 64;
 
-/// Two bits a value. Bits beyond the vector are zero.
+/// Two bits per value. Bits beyond the vector are zero.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Marks {
-    /// Set where the value is not zero.
+    /// Set if the value is not zero.
     pub(super) sent: Vec<u64>,
-    /// Set where it is above zero.
+    /// Set if the value is above zero.
     pub(super) positive: Vec<u64>,
 }
 
 impl Marks {
-    /// Makes room for `values` values. What the words hold afterwards is for the caller to overwrite.
+    /// Makes room for `values` values. The content of the words is unspecified; the caller overwrites it.
     pub(super) fn resize(&mut self, values: usize) {
         let words = values.div_ceil(WORD);
         self.sent.resize(words, 0);

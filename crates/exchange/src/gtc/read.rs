@@ -1,14 +1,14 @@
-//! How a message is read: bytes that may be anything.
+//! Decoding of messages from untrusted bytes.
 
 use super::bits::BitReader;
 use super::header::{self, Form, Header, TRITS};
 use crate::error::Error;
 
-/// Gaps read before their values are visited. Each visit misses the caches; without the reading between them,
-/// many misses are waited for at once.
+/// Number of gaps that are read before their values are visited. Each visit misses the caches; without reading between
+/// them, many misses overlap.
 const BATCH: usize = 64;
 
-/// A message whose header has been checked and whose body may be anything.
+/// A message whose header has been checked; its body is untrusted.
 #[derive(Clone, Copy)]
 pub(super) struct Message<'a> {
     pub(super) header: Header,
@@ -18,16 +18,16 @@ pub(super) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Checks the header of a message about `values` values.
+    /// Checks the header of a message for `values` values.
     pub(super) fn parse(bytes: &'a [u8], values: usize) -> Result<Self, Error> {
         let (header, form, body) = header::split(bytes, values)?;
         Ok(Self { header, form, body, message_bytes: bytes.len() })
     }
 
-    /// Calls `visit(index, count)` for each value that is not zero, ascending, every index below the header's
-    /// values and every count within its divisor.
+    /// Calls `visit(index, count)` for each nonzero value in ascending order; every index is below the header's number
+    /// of values and every count within its divisor.
     ///
-    /// On an error some have been visited; a second call visits the same ones.
+    /// On an error some values have been visited; a second call visits the same ones.
     #[inline(always)]
     pub(super) fn for_each(&self, mut visit: impl FnMut(usize, i32)) -> Result<(), Error> {
         match self.form {
@@ -93,7 +93,7 @@ impl<'a> Message<'a> {
         let found = bitmap.iter().map(|byte| u64::from(byte.count_ones())).sum();
         self.check_nonzero(found)?;
         let mut reader = BitReader::new(signs, self.message_bytes, "signs");
-        // 32 values a time: their signs are at hand after one `get`.
+        // 32 values at a time: their signs are available after one `get`.
         for (word, bytes) in bitmap.chunks(4).enumerate() {
             let mut four = [0; 4];
             four[..bytes.len()].copy_from_slice(bytes);
@@ -145,7 +145,7 @@ impl<'a> Message<'a> {
                 visit(index, if digit == 1 { 1 } else { -1 });
             }
             if five != 0 {
-                // 243 and above: a sixth value where only five fit.
+                // 243 and above would be a sixth value.
                 return Err(Error::Trailing { found: self.message_bytes });
             }
         }
@@ -196,7 +196,7 @@ fn unzigzag(code: u64) -> i64 {
     (code >> 1) as i64 ^ -((code & 1) as i64)
 }
 
-/// A Rice-coded number. Numbers above `limit` may come out smaller than they are, but above it still.
+/// Reads a Rice-coded number. Numbers above `limit` may be returned smaller than they are, but still above it.
 #[inline(always)]
 fn read_rice(reader: &mut BitReader<'_>, parameter: u8, limit: u64) -> Result<u64, Error> {
     let width = u32::from(parameter);

@@ -8,23 +8,21 @@ use super::write::write_message;
 use crate::error::{Error, same_length};
 use rayon::prelude::*;
 
-/// The coordinator's threshold on the way down: the mean of all contributions is thresholded again with a
-/// residual of its own, so that the update has the size of one contribution however many workers there are.
+/// Re-thresholding at the coordinator: the mean of all contributions is thresholded again with a separate residual, so
+/// that the update has the size of one contribution, whatever the number of workers.
 ///
 /// ```text
 /// v = fl(R + (τ/c)·Σn)      m = +1 where v ≥ τ′, −1 where v ≤ −τ′, else 0      R′ = v − τ′·m
 /// ```
 ///
-/// τ′ is the threshold that sends about a density asked for, found anew in each round, and τ at most: with that,
-/// no more goes down on average than one worker sends up. The workers' own τ would
-/// not do: in the mean of many, noise cancels, hardly a value reaches τ, and R would hold what workers have
-/// sent for many rounds.
+/// τ′ is the threshold that sends about the requested density, recomputed in each round, and at most τ: on average, no
+/// more is sent to each worker than one worker sends. The workers' own τ would not be suitable: in the mean of many,
+/// noise cancels, few values reach τ, and R would keep what workers have sent for many rounds.
 ///
-/// What a worker sends is not lost but late: R holds it until it reaches τ′. Every worker gets the same
-/// message, so replicas stay bit-identical. R belongs to the run: it is part of a checkpoint.
+/// What a worker sends is delayed, not lost: R keeps it until it reaches τ′. Every worker gets the same message, so
+/// replicas stay bit-identical. R is state of the run and part of its checkpoints.
 ///
-/// A block of 64 values that no contribution touched and whose residual stays below τ′ comes out as it was,
-/// and is passed over.
+/// A block of 64 values that no contribution touched and whose residual is below τ′ would not change, and is skipped.
 #[derive(Debug, Clone)]
 pub struct Rethreshold {
     residual: Vec<f32>,
@@ -32,40 +30,40 @@ pub struct Rethreshold {
     marks: Marks,
 }
 
-/// What is known of the residual of one block without looking at it.
+/// What is known about the residual of one block without reading it.
 #[derive(Debug, Clone, Copy, Default)]
 struct BlockResidual {
     largest: f32,
     squares: f64,
 }
 
-/// Blocks that one task works on.
+/// Number of blocks in one task.
 const BLOCKS: usize = 1 << 10;
 
 impl Rethreshold {
-    /// No residual yet, for vectors of `values` values.
+    /// Creates the state without residual, for vectors of `values` values.
     #[must_use]
     pub fn new(values: usize) -> Self {
         Self::from_residual(vec![0.0; values])
     }
 
-    /// Goes on with a saved residual.
+    /// Continues with a saved residual.
     #[must_use]
     pub fn from_residual(residual: Vec<f32>) -> Self {
         let blocks = residual.par_chunks(WORD).map(BlockResidual::of).collect();
         Self { residual, blocks, marks: Marks::default() }
     }
 
-    /// The residual, to be saved.
+    /// Returns the residual, for a checkpoint.
     #[must_use]
     pub fn residual(&self) -> &[f32] {
         &self.residual
     }
 
-    /// Thresholds the mean of `counts` in units of `tau` over `divisor` contributors, so that about `density` of
-    /// the values are sent, and appends the message, with its own threshold and divisor 1, to `out`.
+    /// Thresholds the mean of `counts` in units of `tau` over `divisor` contributors, so that about `density` of the
+    /// values are sent, and appends the message, with its own threshold and divisor 1, to `out`.
     ///
-    /// Where there is less to send than that, all of it goes that is not smaller than one count.
+    /// If fewer values are pending, all that are not smaller than one count are sent.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::TooLong`].
@@ -86,8 +84,8 @@ impl Rethreshold {
         let share = tau.share(divisor);
         let value = |index: usize| self.residual[index] + share * counts.values()[index] as f32;
         let cut = cut(values, value, density).or_else(|| Tau::at_most(share).ok());
-        // Not above the workers' τ, or values that all grow alike could wait for ever, each below a threshold that
-        // grows with them. (A share can be too small for a threshold of its own.)
+        // Not above the workers' τ; otherwise values that all grow equally could wait for ever, each below a threshold
+        // that grows with them. (A share can be too small for its own threshold.)
         let tau = cut.filter(|cut| *cut < tau).unwrap_or(tau);
         let tasks = (
             counts.values().par_chunks(BLOCKS * WORD),
@@ -114,7 +112,7 @@ impl Rethreshold {
     }
 }
 
-/// Up to [`BLOCKS`] blocks, and what is known of them.
+/// Up to [`BLOCKS`] blocks, and what is known about them.
 struct Chunk<'a> {
     counts: &'a [i32],
     residual: &'a mut [f32],
@@ -124,7 +122,7 @@ struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// Thresholds the blocks that may change; `lines` tells which lines of a block have been touched.
+    /// Thresholds the blocks that may change; `lines` returns which lines of a block have been touched.
     fn threshold(self, lines: impl Fn(usize) -> u64, share: f32, tau: Tau) -> EncodeStats {
         let mut stats = EncodeStats::default();
         let may_change = |number, known: &BlockResidual| lines(number) != 0 || known.largest >= tau.get();
@@ -149,7 +147,7 @@ impl Chunk<'_> {
 
 /// Thresholds the residual of at most 64 values in place.
 fn threshold_block(counts: &[i32], share: f32, residual: &mut [f32], tau: Tau) -> Block {
-    // Zeros beyond the end stay below any threshold.
+    // Zeros beyond the end are below any threshold.
     let (mut mean, mut before, mut next) = ([[0.0; WORD]], [[0.0; WORD]], [[0.0; WORD]]);
     for (mean, &n) in mean[0].iter_mut().zip(counts) {
         *mean = share * n as f32;
@@ -163,7 +161,7 @@ fn threshold_block(counts: &[i32], share: f32, residual: &mut [f32], tau: Tau) -
 }
 
 impl BlockResidual {
-    /// In lanes, so that a value need not wait for the one before it.
+    /// In lanes, so that a value need not wait for the previous one.
     fn of(residual: &[f32]) -> Self {
         const LANES: usize = 8;
         let (mut largest, mut squares) = ([0f32; LANES], [0f64; LANES]);
@@ -186,9 +184,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn blocks_are_passed_over_only_where_nothing_would_change(
+        fn blocks_are_skipped_only_if_nothing_would_change(
             rounds in prop::collection::vec((prop::collection::vec((0usize..1000, -3i32..4), 0..30), -3i32..3), 1..8),
-            // One large residual, which takes many rounds to go down, and one that a lower threshold reaches.
+            // One large residual, which takes many rounds to be sent, and one that a lower threshold reaches.
             large in -9f32..9.0,
             density in 0.0005f64..0.05,
         ) {
@@ -203,7 +201,7 @@ mod tests {
                 encode_counts(&sum, tau, 3, &mut message).unwrap();
                 let mut counts = Counts::new(1000);
                 counts.add(&message).unwrap();
-                // The definition: the mean is an update like any other, with the threshold that was found.
+                // By definition: the mean is an update like any other, with the chosen threshold.
                 let mean: Vec<f32> = sum.iter().map(|&n| tau.share(3) * n as f32).collect();
                 let (mut next, mut expected, mut found) = (vec![0.0; 1000], Vec::new(), Vec::new());
                 let stats = rethreshold.encode(&counts, tau, 3, density, &mut found).unwrap();

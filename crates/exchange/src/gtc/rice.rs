@@ -1,19 +1,18 @@
 //! Golomb-Rice codes: a number n with parameter k is n >> k in unary (zeros, then a one) and its k low bits.
 //!
-//! Gaps between values sent at random are geometric, for which a Golomb code is the best prefix code
-//! (Gallager & Van Voorhis 1975); tests/strom2015.rs holds the restriction to powers of two to within 2 % of
-//! entropy.
+//! Gaps between values sent at random are geometric, for which a Golomb code is the best prefix code (Gallager & Van
+//! Voorhis 1975); tests/strom2015.rs checks that the restriction to powers of two stays within 2 % of entropy.
 
-/// Largest parameter: gaps fit 32 bits.
+/// Largest parameter: gaps have at most 32 bits.
 pub(super) const MAX_PARAMETER: u8 = 31;
 
-/// Parameters tried below and above the one that suits a geometric distribution of the same mean. Updates
+/// Number of parameters tried below and above the one that suits a geometric distribution of the same mean. Sent values
 /// cluster: the best parameter is then smaller than the mean suggests.
 const BELOW: u8 = 4;
 const ABOVE: u8 = 1;
 const CANDIDATES: usize = (BELOW + ABOVE + 1) as usize;
 
-/// Finds the parameter with the shortest code for numbers seen one by one, among those near what their mean
+/// Finds the parameter with the shortest code for numbers that are passed one by one, among those near what their mean
 /// suggests.
 pub(super) struct Chooser {
     first: u8,
@@ -22,9 +21,9 @@ pub(super) struct Chooser {
 }
 
 impl Chooser {
-    /// A chooser for about `count` numbers that sum to about `total`.
+    /// Creates a chooser for about `count` numbers with a sum of about `total`.
     pub(super) fn new(count: u64, total: u64) -> Self {
-        // Of a geometric distribution, half lies below ln 2 times the mean.
+        // Half of a geometric distribution is below ln 2 times the mean.
         let median = (total as f64 / count.max(1) as f64 * std::f64::consts::LN_2) as u64;
         let suited = median.max(1).ilog2() as u8;
         let first = suited.saturating_sub(BELOW).min(MAX_PARAMETER - (CANDIDATES as u8 - 1));
@@ -41,12 +40,12 @@ impl Chooser {
         self.seen = self.seen.wrapping_add(1);
     }
 
-    /// Sees `count` zeros at once.
+    /// Adds `count` zeros at once.
     pub(super) fn see_zeros(&mut self, count: u64) {
         self.seen += count;
     }
 
-    /// The best parameter, and the bits of `count` numbers like those seen.
+    /// Returns the best parameter, and the bits of `count` numbers like those seen.
     pub(super) fn best(&self, count: u64) -> (u8, u64) {
         let (parameter, bits) = (self.first..)
             .zip(self.quotients)

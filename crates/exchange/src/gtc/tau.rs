@@ -2,21 +2,19 @@ use crate::error::Error;
 
 /// A threshold τ, in units of what is thresholded: finite, above 0, at most 8 significant bits.
 ///
-/// With 24 bits in a float's significand and 8 in τ's, `v − τ` is exact while `τ ≤ |v| < 2¹⁶·τ`: both are
-/// then multiples of one unit of which the result holds fewer than 2²⁴. So `τ·n + r′` equals `fl(r + g)` bit
-/// for bit.
+/// With 24 bits in a float's significand and 8 in τ's, `v − τ` is exact while `τ ≤ |v| < 2¹⁶·τ`: both are then
+/// multiples of one unit, and the result is less than 2²⁴ of these. So `τ·n + r′` equals `fl(r + g)` bit for bit.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Tau(f32);
 
-/// Bits of an `f32`'s stored significand that a τ leaves zero: 23 stored, 7 used beside the implicit one.
+/// Number of bits of an `f32`'s stored significand that are zero in a τ: 23 stored, 7 used besides the implicit one.
 const UNUSED_BITS: u32 = 23 - 7;
 
 impl Tau {
-    /// The threshold nearest to `value`, ties to the even one.
+    /// Returns the threshold nearest to `value`, ties to even.
     ///
     /// # Errors
-    /// [`Error::TauOutOfRange`] where `value` is not finite, below the smallest normal `f32` or would round
-    /// to infinity.
+    /// [`Error::TauOutOfRange`] if `value` is not finite, below the smallest normal `f32` or would round to infinity.
     pub fn nearest(value: f32) -> Result<Self, Error> {
         if !is_in_range(value) {
             return Err(Error::TauOutOfRange { found: value });
@@ -24,12 +22,12 @@ impl Tau {
         let bits = value.to_bits();
         let tie_to_even = (bits >> UNUSED_BITS) & 1;
         let half = (1 << (UNUSED_BITS - 1)) - 1 + tie_to_even;
-        // A carry out of the significand goes into the exponent, as it should.
+        // A carry out of the significand correctly increments the exponent.
         let rounded = f32::from_bits(((bits + half) >> UNUSED_BITS) << UNUSED_BITS);
         if is_in_range(rounded) { Ok(Self(rounded)) } else { Err(Error::TauOutOfRange { found: value }) }
     }
 
-    /// The largest threshold that is not above `value`.
+    /// Returns the largest threshold that is not above `value`.
     ///
     /// # Errors
     /// [`Error::TauOutOfRange`].
@@ -37,19 +35,19 @@ impl Tau {
         Self::nearest(f32::from_bits(value.to_bits() >> UNUSED_BITS << UNUSED_BITS))
     }
 
-    /// The smallest threshold above `value`.
+    /// Returns the smallest threshold above `value`.
     ///
     /// # Errors
     /// [`Error::TauOutOfRange`].
     pub(super) fn above(value: f32) -> Result<Self, Error> {
-        // Beyond the largest of an exponent, the carry leads to the next one.
+        // After the largest significand of an exponent, the carry leads to the next exponent.
         Self::nearest(f32::from_bits(((value.to_bits() >> UNUSED_BITS) + 1) << UNUSED_BITS))
     }
 
-    /// `value` itself as a threshold.
+    /// Returns `value` itself as a threshold.
     ///
     /// # Errors
-    /// [`Error::TauOutOfRange`], and [`Error::TauNotExact`] where it has more than 8 significant bits.
+    /// [`Error::TauOutOfRange`], and [`Error::TauNotExact`] if it has more than 8 significant bits.
     pub fn exact(value: f32) -> Result<Self, Error> {
         let nearest = Self::nearest(value)?;
         if nearest.0 == value {
@@ -59,8 +57,8 @@ impl Tau {
         }
     }
 
-    /// The threshold that a round takes from its members' suggestions: their median, which no single member
-    /// can move far. `None` without a usable one. The order of the suggestions does not matter.
+    /// Returns the threshold that a round derives from its members' suggestions: their median, which no single member
+    /// can move far. `None` without a usable suggestion. The order of the suggestions does not matter.
     #[must_use]
     pub fn agreed(suggestions: &[f32]) -> Option<Self> {
         let mut usable: Vec<f32> =
@@ -72,13 +70,13 @@ impl Tau {
         Self::nearest((f64::from(lower) / 2.0 + f64::from(upper) / 2.0) as f32).ok()
     }
 
-    /// The threshold as a number.
+    /// Returns the threshold as a number.
     #[must_use]
     pub fn get(self) -> f32 {
         self.0
     }
 
-    /// What one count weighs in the mean over `divisor` contributors: `fl(τ/c)`.
+    /// Returns the weight of one count in the mean over `divisor` contributors: `fl(τ/c)`.
     #[must_use]
     pub fn share(self, divisor: u32) -> f32 {
         self.0 / divisor.max(1) as f32
@@ -121,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_threshold_is_refused_with_the_nearest_that_can() {
+    fn invalid_thresholds_are_refused_with_the_nearest_valid_one() {
         for value in [0.0, -1.0, f32::NAN, f32::INFINITY, f32::MIN_POSITIVE / 2.0, f32::MAX] {
             assert!(matches!(Tau::nearest(value), Err(Error::TauOutOfRange { .. })), "{value}");
         }

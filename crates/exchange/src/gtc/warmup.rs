@@ -2,22 +2,22 @@ use super::tau::Tau;
 use crate::error::Error;
 use stentor_experiment::Gtc;
 
-/// What a round exchanges, as the run goes on.
+/// What a round exchanges at this point of the run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Phase {
-    /// Whole vectors. Members suggest a threshold for the density that follows, where one will.
+    /// Whole vectors. Members suggest a threshold for the density that follows, if one follows.
     Dense {
-        /// Density of the first round after the dense ones; absent where τ is fixed.
+        /// Density of the first round after the dense ones; absent if τ is fixed.
         next_density: Option<f64>,
     },
-    /// Signs of a τ that follows this density.
+    /// Signs; τ follows this density.
     Density(f64),
-    /// Signs of a fixed τ.
+    /// Signs with a fixed τ.
     Fixed(Tau),
 }
 
 impl Phase {
-    /// Share of values that a threshold is to be suggested for; absent where none is.
+    /// Returns the share of values for which a threshold should be suggested; `None` if none should.
     #[must_use]
     pub fn aim(self) -> Option<f64> {
         match self {
@@ -28,17 +28,16 @@ impl Phase {
     }
 }
 
-/// The phase at `progress`, the share of the run's frames that are committed (0 to 1).
+/// Returns the phase at `progress`, the share of the run's frames that are committed (0 to 1).
 ///
-/// Dense for the first `warmup_dense`, then a density that falls from `warmup_density` to `density` by the
-/// same factor in each frame over `warmup_falling`, then `density`. A fixed τ has no fall: its density is
-/// what the gradients make it.
+/// Dense for the first `warmup_dense`, then a density that falls geometrically from `warmup_density` to `density` over
+/// `warmup_falling`, then `density`. With a fixed τ there is no fall: the density follows from the gradients.
 ///
 /// # Errors
-/// [`Error::TauOutOfRange`] for a fixed τ that cannot be one.
+/// [`Error::TauOutOfRange`] for an invalid fixed τ.
 pub fn phase(settings: &Gtc, progress: f64) -> Result<Phase, Error> {
     let fixed = settings.tau.map(Tau::nearest).transpose()?;
-    // A fall that would rise stays level.
+    // A start below the target stays at the target.
     let first = settings.warmup_density.max(settings.density);
     if progress < settings.warmup_dense {
         let after = if settings.warmup_falling > 0.0 { first } else { settings.density };

@@ -1,4 +1,4 @@
-//! How a message is written.
+//! Encoding of messages.
 
 use super::bits::BitWriter;
 use super::choose::{Magnitudes, shortest};
@@ -7,7 +7,7 @@ use super::marks::Marks;
 use super::tau::Tau;
 use crate::error::Error;
 
-/// Appends a message about `values` values, of which `marks` tells which are not zero and their signs.
+/// Appends a message for `values` values; `marks` states which are not zero, and their signs.
 pub(super) fn write_message(
     out: &mut Vec<u8>,
     tau: Tau,
@@ -95,7 +95,7 @@ fn put_rice(writer: &mut BitWriter<'_>, number: u64, parameter: u8) {
     put_unary_then(writer, number >> parameter, low, u32::from(parameter));
 }
 
-/// `zeros` zeros, a one, and the `width` bits of `low`, at most 32.
+/// Writes `zeros` zeros, a one, and the `width` bits of `low`, at most 32.
 #[inline(always)]
 fn put_unary_then(writer: &mut BitWriter<'_>, mut zeros: u64, low: u64, width: u32) {
     const RUN: u64 = 24;

@@ -1,5 +1,5 @@
-//! Blockwise model-update filtering (Chen & Huo 2016): each member trains by itself for a block of batches, and the mean of the
-//! models passes through a momentum filter.
+//! Blockwise model-update filtering (Chen & Huo 2016): each member trains independently for a block of batches, and the
+//! mean of the models passes through a momentum filter.
 
 use super::residual::Residual;
 use super::{
@@ -35,13 +35,14 @@ impl Decision for Bmuf {
     }
 }
 
-/// `models`: how many are averaged; `batches`: behind them, of `full` in a block that is not cut short.
+/// Returns the encoding of a block. `models`: number of averaged models; `batches`: number of their batches, of `full`
+/// in a complete block.
 pub(super) fn block(now: &Standing<'_>, models: usize, batches: u64, full: u64) -> Encoding {
     let bmuf = &now.settings.bmuf;
     let (deltas, density) = match (bmuf.deltas, now.memory.block_tau) {
         (BlockDeltas::F32, _) => (Deltas::Model, 0.0),
         (BlockDeltas::Bf16, _) => (Deltas::Bf16, 0.0),
-        // A first block shows how large the differences are.
+        // The first block shows how large the differences are.
         (BlockDeltas::Threshold, None) => (Deltas::Model, bmuf.delta_density),
         (BlockDeltas::Threshold, Some(tau)) => (Deltas::Threshold { tau }, bmuf.delta_density),
     };
@@ -54,7 +55,7 @@ pub(super) fn block(now: &Standing<'_>, models: usize, batches: u64, full: u64) 
     }
 }
 
-/// The mean of models, or of what they moved; of what they moved as signs, the sum that GTC makes.
+/// Returns the mean of models or of differences; for differences as signs, the sum as in GTC.
 pub(super) fn summation(deltas: Deltas, weights: BmufWeights) -> Result<Summation, Error> {
     match deltas {
         Deltas::Model => Ok(Summation::mean(weights)),
@@ -67,12 +68,12 @@ pub(super) struct BmufMember {
     filter: BlockMomentum,
     kind: BmufMomentum,
     moments: BlockMoments,
-    /// What compression of the differences kept back; none where whole models go up.
+    /// The residual of compressed differences; `None` if whole models are sent.
     residual: Option<Residual>,
 }
 
 impl BmufMember {
-    /// Block momentum begins with the parameters that it finds.
+    /// Block momentum starts from the learner's parameters.
     pub(super) fn new<L: Learner>(experiment: &Experiment, learner: &L) -> Self {
         let settings = &experiment.exchange.bmuf;
         let initial = learner.with_parameters(<[f32]>::to_vec);
@@ -84,7 +85,7 @@ impl BmufMember {
         }
     }
 
-    /// Filters the mean of models; where it is averaged too, optimisers go on from the mean of what they remember.
+    /// Filters the mean of models; if optimiser state is averaged too, it is replaced by its mean.
     fn close_models<L: Learner>(
         &mut self,
         update: &Update<'_>,
@@ -100,14 +101,14 @@ impl BmufMember {
     }
 }
 
-const EXPECTED: &str = "blocks as `exchange.bmuf.deltas` says";
+const EXPECTED: &str = "blocks as set by `exchange.bmuf.deltas`";
 
 impl<L: Learner> Member<L> for BmufMember {
     fn steps_alone(&self) -> bool {
         true
     }
 
-    /// Moves the start of the block to where its own η looks ahead: it is another one where members have changed.
+    /// Moves the start of the block to the look-ahead point of the current η, which differs if members have changed.
     fn begin(&mut self, encoding: &Encoding, learner: &mut L) -> Result<(), L::Error> {
         if let Encoding::Block { momentum, .. } = *encoding
             && self.kind == BmufMomentum::Nesterov
@@ -123,7 +124,7 @@ impl<L: Learner> Member<L> for BmufMember {
         learner.descend(rate.whole())
     }
 
-    /// With the optimiser's vectors where they are averaged.
+    /// Includes the optimiser's vectors if they are averaged.
     fn contribute(
         &mut self,
         encoding: &Encoding,
@@ -161,7 +162,7 @@ impl<L: Learner> Member<L> for BmufMember {
         }
     }
 
-    /// Filters the mean of all blocks and puts the model where the next block starts.
+    /// Filters the mean of all blocks and sets the model to where the next block starts.
     fn apply(&mut self, update: &Update<'_>, learner: &mut L) -> Result<(), L::Error> {
         let Encoding::Block { momentum, learning_rate, deltas, .. } = update.encoding else {
             return Err(update.encoding.unexpected(EXPECTED).into());
@@ -185,7 +186,7 @@ impl<L: Learner> Member<L> for BmufMember {
         Ok(())
     }
 
-    /// W, not the look-ahead point that the worker trains from.
+    /// W, not the look-ahead point from which the worker trains.
     fn deployed(&self) -> Option<&[f32]> {
         Some(self.filter.deployed())
     }
@@ -217,12 +218,12 @@ impl<L: Learner> Member<L> for BmufMember {
     }
 }
 
-/// In checkpoints.
+/// Name in checkpoints.
 const RESIDUAL: &str = "block.residual";
 const DELTA: &str = "block.delta";
 const LOOK_AHEAD: &str = "block.look_ahead_eta";
 
-/// The means of models, and of the vectors that came with them: in each payload one behind the other.
+/// Returns the means of the models and of the vectors sent with them; each payload contains them one after another.
 fn sections(update: &Update<'_>, values: usize) -> Result<Vec<Vec<f32>>, Error> {
     let mut vectors = vec![vec![0.0; values]];
     for (range, payload) in update.sums {

@@ -2,29 +2,30 @@ use crate::dense::encode_dense;
 use bytes::Bytes;
 use std::ops::Range;
 
-/// A coded contribution.
+/// An encoded contribution.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Coded {
-    /// One for each range; empty where the contribution is.
+    /// One payload for each range; empty if the contribution is.
     pub payloads: Vec<Bytes>,
-    /// Vectors in each payload.
+    /// Number of vectors in each payload.
     pub sections: u32,
-    /// Values in all payloads.
+    /// Number of values in all payloads.
     pub values_sent: u64,
-    /// 2-norm of what was kept back.
+    /// 2-norm of the residual.
     pub residual_norm: f64,
-    /// τ that would have sent the asked density; 0 where none was asked.
+    /// τ that would have sent the requested density; 0 if none was requested.
     pub suggested_tau: f32,
 }
 
 impl Coded {
-    /// Bytes of all payloads.
+    /// Returns the bytes of all payloads.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.payloads.iter().map(|p| p.len() as u64).sum()
     }
 
-    /// Whole vectors as f32, cut into ranges; a range's part of the first comes before its part of the second.
+    /// Encodes whole vectors as f32, split into ranges; a range's part of the first vector comes before its part of the
+    /// second.
     pub(super) fn whole(vectors: &[&[f32]], ranges: &[Range<usize>]) -> Self {
         let payload = |range: &Range<usize>| {
             let mut bytes = encode_dense(&vectors[0][range.clone()]);

@@ -1,4 +1,4 @@
-//! All-reduce of whole gradients: every batch, one replicated optimiser after the mean.
+//! All-reduce of whole gradients: every batch; one replicated optimiser after the mean.
 
 use super::{Coded, Decision, Encoding, Learner, Member, Memory, Rate, Standing, Update};
 use crate::error::Error;
@@ -19,7 +19,7 @@ impl Decision for Dense {
     }
 }
 
-/// The mean of whole gradients, or updates, weighted by frames.
+/// Returns the mean of whole gradients or updates, weighted by frames.
 pub(super) fn summation() -> Summation {
     Summation::mean(BmufWeights::Frames)
 }

@@ -4,11 +4,11 @@ use crate::reducer::Summation;
 use serde::{Deserialize, Serialize};
 use stentor_experiment::BmufWeights;
 
-/// How contributions of a round are coded.
+/// Encoding of the contributions to a round.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Encoding {
-    /// Whole vectors; `density` is what a later threshold aims at, 0 where none follows.
+    /// Whole vectors; `density` is the target of a later threshold, 0 if none follows.
     Dense {
         /// Share of values.
         density: f64,
@@ -17,31 +17,31 @@ pub enum Encoding {
     Threshold {
         /// The threshold, of at most 8 significant bits.
         tau: f32,
-        /// Share of values the next threshold aims at.
+        /// Share of values that the next threshold should send.
         density: f64,
     },
-    /// What a block of batches came to.
+    /// The result of a block of batches.
     Block {
         /// η of this round.
         momentum: f64,
         /// ζ.
         learning_rate: f64,
-        /// How it goes up.
+        /// Format of the model or difference.
         deltas: Deltas,
-        /// Share of values that the next threshold aims at; 0 where none follows.
+        /// Share of values that the next threshold should send; 0 if none follows.
         density: f64,
     },
 }
 
-/// How a block goes up.
+/// Format of a block's result.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Deltas {
     /// The whole model as f32.
     Model,
-    /// The difference to the block's start as bf16.
+    /// The difference from the block's start as bf16.
     Bf16,
-    /// The difference to the block's start as signs of ±τ.
+    /// The difference from the block's start as signs of ±τ.
     Threshold {
         /// The threshold, of at most 8 significant bits.
         tau: f32,
@@ -49,7 +49,7 @@ pub enum Deltas {
 }
 
 impl Encoding {
-    /// Its name, as the event log writes it.
+    /// Returns its name in the event log.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -59,19 +59,19 @@ impl Encoding {
         }
     }
 
-    /// Whether vectors go up whole: what residuals hold goes with them.
+    /// Returns whether whole vectors are sent, which include the residuals.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         matches!(self, Encoding::Dense { .. })
     }
 
-    /// Whether models are averaged rather than gradients or updates.
+    /// Returns whether models are averaged rather than gradients or updates.
     #[must_use]
     pub fn is_block(&self) -> bool {
         matches!(self, Encoding::Block { .. })
     }
 
-    /// τ, where contributions and their sum are signs; none where they are floats.
+    /// Returns τ if contributions and their sum are signs; `None` if they are floats.
     #[must_use]
     pub fn tau(&self) -> Option<f32> {
         match *self {
@@ -82,15 +82,15 @@ impl Encoding {
         }
     }
 
-    /// The error of a round that is coded as a member does not code it.
+    /// Returns the error for a round with an encoding that a member does not use.
     pub(super) fn unexpected(&self, expected: &'static str) -> Error {
         Error::OtherEncoding { expected, found: self.name() }
     }
 
-    /// What kind of sum the contributions make; `weights`: how models are weighted in the mean of a block.
+    /// Returns the kind of sum of the contributions; `weights`: how models are weighted in the mean of a block.
     ///
     /// # Errors
-    /// [`Error::TauOutOfRange`] and [`Error::TauNotExact`] for a τ that cannot be one.
+    /// [`Error::TauOutOfRange`] and [`Error::TauNotExact`] for an invalid τ.
     pub fn summation(&self, weights: BmufWeights) -> Result<Summation, Error> {
         match *self {
             Encoding::Dense { .. } => Ok(dense::summation()),

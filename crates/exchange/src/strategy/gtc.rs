@@ -1,5 +1,5 @@
-//! Gradient threshold compression (Strom 2015): every batch, signs of ±τ of gradients or of the own optimiser's updates; the
-//! rest is kept for the next round.
+//! Gradient threshold compression (Strom 2015): every batch, signs of ±τ of gradients or of the updates of each
+//! worker's optimiser; the rest is kept for later rounds.
 
 use super::residual::Residual;
 use super::{Coded, Decision, Encoding, Learner, Member, Memory, Rate, Standing, Update};
@@ -18,7 +18,7 @@ impl Decision for Gtc {
     }
 
     fn encoding(&self, now: &Standing<'_>, _batches: Option<u64>) -> Encoding {
-        // What residuals hold goes into the model before another strategy begins, or somebody takes one away.
+        // Residuals are applied to the model before another strategy begins, or before a member leaves with its own.
         if now.switching || (now.leaving && !now.memory.flushed) {
             return Encoding::Dense { density: 0.0 };
         }
@@ -26,10 +26,10 @@ impl Decision for Gtc {
             Ok(Phase::Fixed(tau)) => Encoding::Threshold { tau: tau.get(), density: 0.0 },
             Ok(Phase::Density(density)) => match now.memory.tau.of(now.source) {
                 Some(tau) => Encoding::Threshold { tau, density },
-                // A first round shows how large the values are.
+                // The first round shows how large the values are.
                 None => Encoding::Dense { density },
             },
-            // A fixed threshold out of range was refused when the experiment was read.
+            // A fixed threshold out of range was rejected when the experiment was read.
             Ok(phase @ Phase::Dense { .. }) => Encoding::Dense { density: phase.aim().unwrap_or(0.0) },
             Err(_) => Encoding::Dense { density: 0.0 },
         }
@@ -41,18 +41,18 @@ impl Decision for Gtc {
     }
 }
 
-/// The sum of signs, which are counted.
+/// Returns the sum of signs as counts.
 pub(super) fn summation(tau: f32) -> Result<Summation, Error> {
     Ok(Summation::Signs { tau: Tau::exact(tau)? })
 }
 
 pub(super) struct GtcMember {
     residual: Residual,
-    /// Whether what is thresholded are updates of the own optimiser.
+    /// Whether the updates of this worker's optimiser are thresholded.
     updates: bool,
-    /// Whether what is thresholded are gradients times their source's factor on the learning rate.
+    /// Whether gradients are multiplied by their source's factor on the learning rate before they are thresholded.
     scales: bool,
-    /// Of the own optimiser, in this round.
+    /// The step of this worker's optimiser in this round.
     step: Option<Vec<f32>>,
 }
 
@@ -85,7 +85,7 @@ impl GtcMember {
 const EXPECTED: &str = "signs or whole vectors";
 
 impl<L: Learner> Member<L> for GtcMember {
-    /// An optimiser of updates is before the sum, one of gradients behind it.
+    /// An optimiser runs before the sum if updates are exchanged, and after it if gradients are.
     fn steps_alone(&self) -> bool {
         self.updates
     }
@@ -142,5 +142,5 @@ impl<L: Learner> Member<L> for GtcMember {
     }
 }
 
-/// In checkpoints.
+/// Name in checkpoints.
 const RESIDUAL: &str = "residual";

@@ -5,12 +5,12 @@ use crate::gtc;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A worker's side of a strategy: what it learns by itself, what it contributes, how it takes the sum in.
+/// A worker's side of a strategy: what it learns by itself, what it contributes, and how it applies the sum.
 ///
-/// What it keeps from round to round is of two kinds: the same on every replica ([`shared`](Self::shared)), or of this worker
-/// alone ([`own`](Self::own)). Both go into checkpoints under the names given here.
+/// It keeps two kinds of state between rounds: the same on every replica ([`shared`](Self::shared)), or of this worker
+/// alone ([`own`](Self::own)). Both are saved in checkpoints under the names given here.
 pub trait Member<L: Learner>: Send {
-    /// Whether the optimiser's state is one of this worker's own, rather than the same on every replica.
+    /// Returns whether the optimiser's state is this worker's own, rather than the same on every replica.
     fn steps_alone(&self) -> bool;
 
     /// Prepares for a round.
@@ -21,22 +21,22 @@ pub trait Member<L: Learner>: Send {
         Ok(())
     }
 
-    /// Takes note of a batch, whose gradient the learner has.
+    /// Processes a batch whose gradient the learner has.
     ///
     /// # Errors
     /// Those of the learner.
     fn learn(&mut self, learner: &mut L, rate: Rate) -> Result<(), L::Error>;
 
-    /// Frames behind what it brings to a round in which it computes nothing.
+    /// Returns the number of frames of its contribution to a round in which it computes nothing.
     fn brings(&self, _encoding: &Encoding) -> u64 {
         0
     }
 
-    /// Codes what the round's batches came to, a payload for each range. Nothing of it is adopted before
+    /// Encodes the result of the round's batches, a payload for each range. State is changed only by
     /// [`apply`](Self::apply).
     ///
     /// # Errors
-    /// [`Error::OtherEncoding`], [`Error::NonFinite`], and what is wrong with a threshold.
+    /// [`Error::OtherEncoding`], [`Error::NonFinite`], and errors in a threshold.
     fn contribute(
         &mut self,
         encoding: &Encoding,
@@ -44,38 +44,39 @@ pub trait Member<L: Learner>: Send {
         ranges: &[Range<usize>],
     ) -> Result<Coded, L::Error>;
 
-    /// Takes a round's sum in: to the same bits on every replica.
+    /// Applies a round's sum, with the same bits on every replica.
     ///
     /// # Errors
-    /// Those of the learner, [`Error::OtherEncoding`], and what is wrong with the payloads.
+    /// Those of the learner, [`Error::OtherEncoding`], and errors in the payloads.
     fn apply(&mut self, update: &Update<'_>, learner: &mut L) -> Result<(), L::Error>;
 
-    /// The parameters to deploy, where they are not the learner's between rounds.
+    /// Returns the parameters to deploy, if they are not the learner's between rounds.
     fn deployed(&self) -> Option<&[f32]> {
         None
     }
 
-    /// The learner's parameters between rounds, where they are not those to deploy.
+    /// Returns the learner's parameters between rounds, if they are not those to deploy.
     fn start(&self) -> Option<&[f32]> {
         None
     }
 
-    /// What this worker alone keeps back, by name: it is in no replica's parameters. Each as long as the parameters.
+    /// Returns this worker's own state by name, which is in no replica's parameters. Each vector is as long as the
+    /// parameters.
     fn own(&self) -> Vec<(&'static str, &[f32])> {
         Vec::new()
     }
 
-    /// The same, to be put back.
+    /// Returns the same state, to be restored.
     fn own_mut(&mut self) -> Vec<(&'static str, &mut [f32])> {
         Vec::new()
     }
 
-    /// What all replicas keep alike, besides parameters and optimiser.
+    /// Returns the state that all replicas share, besides parameters and optimiser.
     fn shared(&self) -> Shared {
         Shared::default()
     }
 
-    /// Puts it back; the learner has the parameters to deploy.
+    /// Restores the shared state; the learner has the parameters to deploy.
     ///
     /// # Errors
     /// Those of the learner, [`Error::NotSaved`], [`Error::Length`], [`Error::BlockRate`].
@@ -84,12 +85,12 @@ pub trait Member<L: Learner>: Send {
     }
 }
 
-/// What all replicas keep alike, by name.
+/// State that all replicas share, by name.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Shared {
-    /// Each as long as the parameters.
+    /// Vectors as long as the parameters.
     pub vectors: BTreeMap<String, Vec<f32>>,
-    /// Saved to the bit.
+    /// Numbers, saved bit for bit.
     pub numbers: BTreeMap<String, f64>,
 }
 
@@ -103,29 +104,29 @@ impl Shared {
     }
 }
 
-/// A round's sum, as it came down.
+/// The sum of a round, as received.
 #[derive(Debug, Clone, Copy)]
 pub struct Update<'a> {
-    /// How the round was coded.
+    /// The round's encoding.
     pub encoding: Encoding,
-    /// A payload for each range; empty where nobody had a frame.
+    /// A payload for each range; empty if no member had a frame.
     pub sums: &'a [(Range<usize>, &'a [u8])],
-    /// Whether this worker's contribution is in it.
+    /// Whether it includes this worker's contribution.
     pub counted: bool,
-    /// Frames behind it.
+    /// Number of frames in it.
     pub frames: u64,
-    /// Of the round's source.
+    /// Learning rate of the round's source.
     pub rate: Rate,
 }
 
 impl Update<'_> {
-    /// Whether nobody had a frame: it changes nothing.
+    /// Returns whether no member had a frame, so that it changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sums.iter().all(|(_, payload)| payload.is_empty())
     }
 
-    /// The mean that the sums stand for, of `values` values.
+    /// Returns the mean of `values` values that the sums represent.
     pub(super) fn mean(&self, values: usize) -> Result<Vec<f32>, Error> {
         let mut mean = vec![0.0; values];
         for (range, payload) in self.sums {
@@ -138,7 +139,7 @@ impl Update<'_> {
         Ok(mean)
     }
 
-    /// Adds `factor` times the mean to the parameters, in one pass, and of signs only where they are.
+    /// Adds `factor` times the mean to the parameters, in one pass; for signs, only at their indices.
     pub(super) fn add_scaled(&self, parameters: &mut [f32], factor: f32) -> Result<(), Error> {
         for (range, payload) in self.sums {
             let part = &mut parameters[range.clone()];
@@ -150,7 +151,7 @@ impl Update<'_> {
         Ok(())
     }
 
-    /// Takes the mean in as a gradient: by an optimiser that is the same on every replica.
+    /// Applies the mean as a gradient with an optimiser that is the same on every replica.
     pub(super) fn descend<L: Learner>(&self, learning_rate: f64, learner: &mut L) -> Result<(), L::Error> {
         match learner.plain_factor(learning_rate) {
             Some(factor) => Ok(learner.change_parameters(|values| self.add_scaled(values, factor))??),

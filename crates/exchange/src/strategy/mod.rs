@@ -1,16 +1,16 @@
-//! The strategies of exchange, a file each: how contributions become one update.
+//! The strategies of exchange, one file each: how contributions become one update.
 //!
-//! A strategy has three roles, which stand together in its file:
+//! A strategy has three roles, all in its file:
 //!
-//! - [`Decision`], the coordinator's: how the next round is coded, how many batches it has, how members are grouped, and when
-//!   another strategy may begin.
-//! - [`Member`], a worker's: what it learns by itself, what it contributes, how it takes the sum in. It sees the worker's
-//!   model and optimiser as a [`Learner`], so that nothing here knows libtorch.
-//! - its reduction, [`Encoding::summation`]: what kind of sum the reducers make of its contributions.
+//! - [`Decision`], the coordinator's: how the next round is encoded, how many batches it has, how members are grouped,
+//!   and when another strategy may begin.
+//! - [`Member`], a worker's: what it learns by itself, what it contributes, and how it applies the sum. It accesses the
+//!   worker's model and optimiser through [`Learner`], so that this crate does not depend on libtorch.
+//! - its reduction, [`Encoding::summation`]: what kind of sum the reducers compute from its contributions.
 //!
-//! They speak of a round in terms of its [`Encoding`], which is also what goes over the wire and into the event log.
+//! They describe a round by its [`Encoding`], which is also sent over the network and written to the event log.
 //!
-//! Another strategy is another file, and its line in the registry below.
+//! A new strategy is a new file and a line in the registry below.
 
 mod bmuf;
 mod coded;
@@ -37,7 +37,7 @@ use stentor_experiment::{Experiment, Strategy};
 
 macro_rules! registry {
     ($($strategy:ident: $decision:expr, $member:ty;)+) => {
-        /// The coordinator's side of a strategy.
+        /// Returns the coordinator's side of a strategy.
         #[must_use]
         pub fn decision(strategy: Strategy) -> &'static dyn Decision {
             match strategy {
@@ -45,7 +45,7 @@ macro_rules! registry {
             }
         }
 
-        /// A worker's side of a strategy from its beginning, with the learner's parameters.
+        /// Returns a worker's side of a strategy in its initial state, with the learner's parameters.
         #[must_use]
         pub fn member<L: Learner>(
             strategy: Strategy,

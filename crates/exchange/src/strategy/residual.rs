@@ -7,17 +7,17 @@ use std::ops::Range;
 /// The residual: r of gradient threshold compression, or of a block's compressed differences.
 #[derive(Debug)]
 pub(super) struct Residual {
-    /// r, in units of what is coded.
+    /// r, in units of the encoded values.
     pub(super) kept: Vec<f32>,
     /// r′: adopted when an update names this worker as a contributor.
     next: Vec<f32>,
     clip: Option<f32>,
-    /// One for each range.
+    /// One encoder for each range.
     encoders: Vec<Encoder>,
 }
 
 impl Residual {
-    /// Nothing yet, of `values` values. `clip`: bound on its magnitudes in multiples of τ; 0: none.
+    /// Creates a residual of zeros for `values` values. `clip`: bound on magnitudes in multiples of τ; 0: none.
     pub(super) fn new(values: usize, clip: f64) -> Self {
         Self {
             kept: vec![0.0; values],
@@ -27,17 +27,17 @@ impl Residual {
         }
     }
 
-    /// What counted is not kept any more.
+    /// Adopts r′ after the contribution was counted.
     pub(super) fn adopt(&mut self) {
         std::mem::swap(&mut self.kept, &mut self.next);
     }
 
-    /// τ that would send `density` of `vector` and what was kept; 0 says that none was asked for, or that there is none.
+    /// Returns τ that would send `density` of `vector` plus residual; 0 if none was requested, or there is none.
     pub(super) fn suggest(&self, vector: &[f32], density: f64) -> f32 {
         if density > 0.0 { suggest_tau(vector, &self.kept, density).unwrap_or(0.0) } else { 0.0 }
     }
 
-    /// Signs of ±τ.
+    /// Encodes vector plus residual as signs of ±τ.
     pub(super) fn threshold(
         &mut self,
         vector: &[f32],
@@ -61,14 +61,14 @@ impl Residual {
         Ok(coded)
     }
 
-    /// The whole vector and all that was kept back, as f32.
+    /// Encodes vector plus residual whole, as f32.
     pub(super) fn flush(&mut self, vector: &[f32], ranges: &[Range<usize>]) -> Coded {
         let all: Vec<f32> = vector.iter().zip(&self.kept).map(|(v, r)| v + r).collect();
         self.next.fill(0.0);
         Coded::whole(&[&all], ranges)
     }
 
-    /// The vector as bfloat16.
+    /// Encodes vector plus residual as bfloat16.
     pub(super) fn halve(&mut self, vector: &[f32], ranges: &[Range<usize>]) -> Result<Coded, Error> {
         let mut coded = Coded { sections: 1, values_sent: vector.len() as u64, ..Coded::default() };
         for range in ranges {

@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 use stentor_experiment::Source;
 
-/// τ of the next round of each source: gradients of annotated and of machine-labeled batches are of different lengths, so that the
-/// threshold which sends the asked density of the one would send another density of the other.
+/// τ of the next round of each source: gradients of annotated and of machine-labeled batches differ in length, so the
+/// threshold that sends the requested density for one source sends another density for the other.
 ///
-/// States of older programs hold one number, or `null`, for both.
+/// States of older versions contain one number, or `null`, for both.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct SuggestedTau {
@@ -12,7 +12,7 @@ pub struct SuggestedTau {
     machine_labeled: Option<f32>,
 }
 
-/// As it stands in a checkpoint.
+/// The format in checkpoints.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
@@ -30,7 +30,8 @@ impl From<Written> for SuggestedTau {
 }
 
 impl SuggestedTau {
-    /// What the last round of `source` has asked for; before its first one, what the other source's has: nearer than nothing.
+    /// Returns what the last round of `source` suggested; before its first round, what the other source's suggested, as
+    /// the best estimate.
     #[must_use]
     pub fn of(self, source: Source) -> Option<f32> {
         match source {
@@ -39,7 +40,7 @@ impl SuggestedTau {
         }
     }
 
-    /// Takes note of what a round of `source` has asked for.
+    /// Records what a round of `source` suggested.
     pub fn set(&mut self, source: Source, tau: f32) {
         match source {
             Source::Annotated => self.annotated = Some(tau),

@@ -1,5 +1,5 @@
-//! Two tiers (Interspeech 2019): GTC inside groups of members, every batch; BMUF across the groups, every block, with the model
-//! that a group ends it with as one model of the block.
+//! Two tiers (Interspeech 2019): GTC inside groups of members, every batch; BMUF across the groups, every block, where
+//! the model with which a group ends the block counts as one model.
 
 use super::bmuf::{self, Bmuf, BmufMember};
 use super::gtc::{Gtc, GtcMember};
@@ -53,7 +53,7 @@ impl Decision for TwoTier {
 pub(super) struct TwoTierMember {
     gtc: GtcMember,
     bmuf: BmufMember,
-    /// Frames in the group's model since all replicas were one.
+    /// Frames in the group's model since all replicas were equal.
     frames: u64,
 }
 
@@ -63,19 +63,19 @@ impl TwoTierMember {
         Self { gtc, bmuf, frames: 0 }
     }
 
-    /// Whose round it is: a block is of the groups, all others are inside them.
+    /// Returns the tier of a round: a block is exchanged across groups, all others inside them.
     fn tier<L: Learner>(&mut self, encoding: &Encoding) -> &mut dyn Member<L> {
         if encoding.is_block() { &mut self.bmuf } else { &mut self.gtc }
     }
 }
 
 impl<L: Learner> Member<L> for TwoTierMember {
-    /// Groups share neither the gradients nor the steps of one optimiser.
+    /// Groups do not share an optimiser's gradients or steps.
     fn steps_alone(&self) -> bool {
         true
     }
 
-    /// The model is ahead of the block's start by what the group has learned since: it does not look ahead.
+    /// The model has advanced from the block's start by what the group has learned: it does not look ahead again.
     fn begin(&mut self, encoding: &Encoding, learner: &mut L) -> Result<(), L::Error> {
         self.gtc.begin(encoding, learner)
     }

@@ -1,4 +1,4 @@
-//! Seeded numbers for stories and measurements.
+//! Seeded numbers for tests and measurements.
 
 /// SplitMix64.
 pub(crate) struct Numbers(pub(crate) u64);
@@ -29,7 +29,8 @@ impl Numbers {
     }
 }
 
-/// Bits of a vector of `values` of which `sent` are sent, each with a random sign, at random places.
+/// Returns the entropy in bits of a vector of `values` values of which `sent` are sent, each with a random sign, at
+/// random indices.
 #[allow(dead_code, reason = "not every test needs all of it")]
 pub(crate) fn entropy_bits(values: usize, sent: u64) -> f64 {
     let share = sent as f64 / values as f64;

@@ -7,13 +7,13 @@ use std::arch::x86_64::{
     _mm256_setzero_pd, _mm256_storeu_pd, _mm256_storeu_ps, _mm256_sub_ps,
 };
 
-/// Values to a vector register.
+/// Number of values in a vector register.
 const LANES: usize = 8;
 
-/// Values by which reads run ahead.
+/// Number of values by which reads are prefetched.
 const AHEAD: usize = 8 * WORD;
 
-/// See [`super::threshold_blocks`]; None, and nothing done, on a machine without AVX2 and POPCNT.
+/// See [`super::threshold_blocks`]; returns `None` and does nothing on a machine without AVX2 and POPCNT.
 pub(super) fn threshold_blocks(
     update: &[[f32; WORD]],
     residual: &[[f32; WORD]],
@@ -26,8 +26,8 @@ pub(super) fn threshold_blocks(
         return None;
     }
     let aligned = next.as_ptr().addr().is_multiple_of(align_of::<__m128>());
-    // SAFETY: the machine has both features. `STREAMED` is true only where `next` is aligned to 16 bytes; each of its
-    // blocks is then too, for a block has 256.
+    // SAFETY: the machine has both features. `STREAMED` is true only if `next` is aligned to 16 bytes; then each of its
+    // blocks is too, because a block has 256 bytes.
     Some(unsafe {
         if writes == Writes::Streamed && aligned {
             pass::<true>(update, residual, next, tau, record)
@@ -52,7 +52,7 @@ unsafe fn pass<const STREAMED: bool>(
     let blocks = update.iter().zip(residual).zip(next);
     for (number, ((update, residual), next)) in blocks.enumerate() {
         for line in (0..WORD).step_by(64 / size_of::<f32>()) {
-            // A hint that may name any address, also one beyond the end.
+            // A prefetch hint may use any address, even one beyond the end.
             let ahead = |block: &[f32; WORD]| block.as_ptr().wrapping_add(AHEAD + line).cast::<i8>();
             _mm_prefetch::<_MM_HINT_T0>(ahead(update));
             _mm_prefetch::<_MM_HINT_T0>(ahead(residual));
@@ -66,13 +66,13 @@ unsafe fn pass<const STREAMED: bool>(
             };
             let (up, down) =
                 (_mm256_cmp_ps::<_CMP_GE_OQ>(sum, above), _mm256_cmp_ps::<_CMP_LE_OQ>(sum, below));
-            // A mask of ones keeps ±τ, one of zeros leaves 0.0, whose subtraction changes no bit of any number.
+            // A mask of ones keeps ±τ; one of zeros gives 0.0, whose subtraction changes no bit of any number.
             let crossed = _mm256_or_ps(_mm256_and_ps(up, above), _mm256_and_ps(down, below));
             let left = _mm256_sub_ps(sum, crossed);
-            // SAFETY: as for the loads; the caller vouches for the alignment of streamed stores.
+            // SAFETY: as for the loads; the caller guarantees the alignment of streamed stores.
             unsafe {
                 if STREAMED {
-                    // Halves: allocators align to 16 bytes, seldom to 32.
+                    // In halves, because allocators align to 16 bytes, but rarely to 32.
                     _mm_stream_ps(next.as_mut_ptr().add(at), _mm256_castps256_ps128(left));
                     _mm_stream_ps(next.as_mut_ptr().add(at + LANES / 2), _mm256_extractf128_ps::<1>(left));
                 } else {
@@ -89,7 +89,7 @@ unsafe fn pass<const STREAMED: bool>(
         record(number, block);
     }
     if STREAMED {
-        // Streamed stores must be in order before anybody else reads them.
+        // Streamed stores must be complete before another thread reads them.
         _mm_sfence();
     }
     let mut squares = Squares::default();

@@ -1,9 +1,8 @@
-//! The pass over 64 values at a time that everything else waits for: two reads and a write per value, near
-//! the speed of memory.
+//! The innermost loop of encoding, over 64 values at a time: two reads and a write per value, near the speed of memory.
 //!
-//! One portable formulation, which compilers turn into vector code, and one for x86-64 machines with AVX2, which
-//! gathers the marks with an instruction of that machine and writes large residuals past the caches. Both do the same
-//! arithmetic in the same order for every value; a test holds them to the same bits.
+//! There is a portable implementation, which compilers vectorise, and one for x86-64 machines with AVX2, which collects
+//! the marks with a special instruction and writes large residuals with streaming stores. Both do the same arithmetic
+//! in the same order for every value; a test checks that they give the same bits.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -11,42 +10,42 @@ mod portable;
 
 use super::marks::WORD;
 
-/// What the values of a chunk are compared with and cut to.
+/// Threshold and clip for the values of a chunk.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// τ.
     pub(super) tau: f32,
-    /// Largest magnitude of a residual; infinite where nothing is cut.
+    /// Largest magnitude of a residual; infinite without clipping.
     pub(super) clip: f32,
 }
 
-/// How the next residual is written.
+/// How the next residual is written to memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writes {
-    /// Through the caches: it will be read soon.
+    /// Through the caches, because it will be read soon.
     Cached,
-    /// Past the caches, which it would sweep, without reading first what it overwrites.
+    /// With streaming stores, which do not evict other data and do not read what they overwrite.
     Streamed,
 }
 
-/// What 64 values came to.
+/// The result for 64 values.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Block {
-    /// Values at +τ and above.
+    /// Marks of values at +τ and above.
     pub(super) up: u64,
-    /// Values at −τ and below.
+    /// Marks of values at −τ and below.
     pub(super) down: u64,
-    /// Residuals cut.
+    /// Number of residuals that were clipped.
     pub(super) clipped: u32,
 }
 
-/// Sums of squares in eight lanes: value i goes to lane i % 8.
+/// Sums of squares in eight lanes: value i is added to lane i % 8.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Squares(pub(super) [f64; 8]);
 
-/// Thresholds whole blocks of 64 values: writes the next residual and calls `record(block number, block)`;
-/// returns the squares of the next residual, and of the sums where a clip could hide what is not finite in
-/// them.
+/// Thresholds whole blocks of 64 values: writes the next residual and calls `record(block number, block)`. Returns the
+/// squares of the next residual, and, with a clip, which could hide values that are not finite, the squares of the
+/// sums.
 pub(super) fn threshold_blocks(
     update: &[[f32; WORD]],
     residual: &[[f32; WORD]],
@@ -56,7 +55,7 @@ pub(super) fn threshold_blocks(
     record: impl FnMut(usize, Block),
 ) -> (Squares, Squares) {
     if limits.clip.is_finite() {
-        // Rare: no need for speed.
+        // Rare, so speed does not matter.
         return portable::threshold_blocks::<true>(update, residual, next, limits, record);
     }
     fast(update, residual, next, limits, writes, record)
@@ -96,7 +95,7 @@ mod tests {
 
     const ODD: [f32; 7] = [0.0, -0.0, 1.0, -1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
 
-    /// Values about a threshold of 1, and the odd ones.
+    /// Values around a threshold of 1, and special ones.
     fn any_value() -> impl Strategy<Value = f32> {
         prop_oneof![
             4 => -3f32..3.0,
@@ -106,7 +105,7 @@ mod tests {
     }
 
     fn bits(blocks: &[[f32; WORD]]) -> Vec<u32> {
-        // Two NaNs are one: which of two operands' payloads survives is not defined.
+        // All NaNs are equal here: which operand's payload survives is not defined.
         blocks
             .as_flattened()
             .iter()
@@ -116,7 +115,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_formulation_gives_the_same_bits(
+        fn every_implementation_gives_the_same_bits(
             values in prop::collection::vec((any_value(), any_value()), WORD * 5),
             offset in 0usize..8,
         ) {
@@ -129,12 +128,12 @@ mod tests {
             let (squares, _) =
                 portable::threshold_blocks::<false>(update, residual, &mut expected, limits, record);
             for writes in [Writes::Cached, Writes::Streamed] {
-                // Also where the target is not aligned for streaming.
+                // Also if the target is not aligned for streaming.
                 let mut space = vec![0f32; WORD * 5 + 8];
                 let next = space[offset..offset + WORD * 5].as_chunks_mut().0;
                 let mut blocks = Vec::new();
                 let found = avx2::threshold_blocks(update, residual, next, limits.tau, writes, |_, b| blocks.push(b));
-                // Such a machine has one formulation only.
+                // On such a machine there is only one implementation.
                 let Some(found) = found else { return Ok(()) };
                 prop_assert_eq!(bits(next), bits(&expected));
                 prop_assert_eq!(&blocks, &expected_blocks);
