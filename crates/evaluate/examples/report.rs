@@ -1,8 +1,8 @@
-//! Turns report data (JSON) into a page: for work on the page itself.
+//! Converts report data (JSON) to a page; used to develop the page itself.
 //!
 //! `cargo run -p stentor-evaluate --example report -- crates/evaluate/tests/sample.json report.html`
 
-// Nobody works with it but us; what it prints is all that it does.
+// Development tool: printing is its only output.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;

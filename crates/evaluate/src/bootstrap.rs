@@ -1,4 +1,4 @@
-//! Whether a difference between two systems is more than luck: the paired bootstrap of Bisani & Ney 2004.
+//! The significance of a difference between two systems: the paired bootstrap of Bisani & Ney 2004.
 
 use crate::frames::percent;
 use serde::{Deserialize, Serialize};
@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 /// Errors of two systems on the same piece of test data: a dialogue, a speaker or an utterance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairedErrors {
-    /// Frames or phones of the reference.
+    /// Number of frames or phones in the reference.
     pub total: u64,
-    /// Errors of the system compared with.
+    /// Errors of the baseline.
     pub baseline: u64,
     /// Errors of the system under test.
     pub system: u64,
 }
 
-/// A difference of two error rates with its uncertainty, in percentage points; negative where the system is better.
+/// A difference of two error rates with its uncertainty, in percentage points; negative if the system is better.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// Rate of the baseline, percent.
@@ -27,11 +27,11 @@ pub struct Difference {
     pub low: f64,
     /// Upper end of the 95 % interval of `points`.
     pub high: f64,
-    /// Two-sided bootstrap p-value: how often chance alone would turn the sign.
+    /// Two-sided bootstrap p-value: the probability that chance alone reverses the sign.
     pub p_value: f64,
-    /// Pieces of test data that were drawn from.
+    /// Number of pieces of test data in each draw.
     pub pieces: usize,
-    /// Training seeds that were drawn from; 1 where their spread is not in the interval.
+    /// Number of training seeds; 1 if their spread is not included in the interval.
     #[serde(default = "one")]
     pub seeds: usize,
 }
@@ -40,19 +40,19 @@ fn one() -> usize {
     1
 }
 
-/// Draws as many pieces as there are, with replacement, `resamples` times, and compares the systems on each draw. Pieces
-/// must be what varies independently: dialogues rather than frames. `None` with fewer than two pieces, nothing to count
-/// or no resamples. The same seed gives the same answer.
+/// Draws as many pieces as there are, with replacement, `resamples` times, and compares the systems on each draw.
+/// Pieces must vary independently: dialogues rather than frames. `None` with fewer than two pieces, no reference frames
+/// or phones, or no resamples. The same seed gives the same result.
 #[must_use]
 pub fn paired_bootstrap(pieces: &[PairedErrors], resamples: u32, seed: u64) -> Option<Difference> {
     paired_bootstrap_over_seeds(&[pieces.to_vec()], resamples, seed)
 }
 
-/// As [`paired_bootstrap`], for systems that were trained with several seeds: one list of pieces for each, of the same
-/// test data in the same order. Each draw takes pieces and seeds: a piece counts with its errors under each seed drawn, so
-/// that the interval holds the spread of seeds beside that of the test data. Of n seeds n − 1 are drawn, with
-/// replacement: the variance of their mean is then that of n seeds, which n draws would understate by 1/n (Rao & Wu
-/// 1988). `None` as there, and where the lists are not equally long.
+/// Like [`paired_bootstrap`], for systems that were trained with several seeds: one list of pieces for each seed, of
+/// the same test data in the same order. Each draw takes pieces and seeds: a piece counts with its errors under each
+/// seed drawn, so that the interval includes the spread of seeds besides that of the test data. Of n seeds n − 1 are
+/// drawn, with replacement: the variance of their mean is then that of n seeds, which n draws would underestimate by
+/// 1/n (Rao & Wu 1988). `None` as there, and if the lists differ in length.
 #[must_use]
 pub fn paired_bootstrap_over_seeds(
     runs: &[Vec<PairedErrors>],
@@ -100,7 +100,7 @@ pub fn paired_bootstrap_over_seeds(
     })
 }
 
-/// SplitMix64 (Steele et al. 2014): small, seeded, good enough to draw indices.
+/// SplitMix64 (Steele et al. 2014): small, seeded, sufficient for drawing indices.
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -121,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn a_gain_in_every_dialogue_is_beyond_doubt() {
+    fn a_gain_in_every_dialogue_is_significant() {
         let found = paired_bootstrap(&pieces((0..30).map(|i| (50 + i % 5, 44 + i % 7))), 10_000, 1).unwrap();
         assert!(found.points < -4.0 && found.high < 0.0 && found.p_value < 0.001, "{found:?}");
         assert!(found.low <= found.points && found.points <= found.high, "{found:?}");
     }
 
     #[test]
-    fn gains_and_losses_that_cancel_are_luck() {
+    fn gains_and_losses_that_cancel_are_not_significant() {
         let found =
             paired_bootstrap(&pieces((0..30).map(|i| (50, if i % 2 == 0 { 55 } else { 45 }))), 10_000, 1)
                 .unwrap();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_is_as_wide_as_the_central_limit_says() {
+    fn the_interval_has_the_width_of_the_central_limit_theorem() {
         // Independent differences of ±5 points over n = 400 pieces: standard error 5/√400 = 0.25 points.
         let mut coin = SplitMix(7);
         let toss = std::iter::repeat_with(|| (50, if coin.below(2) == 0 { 55 } else { 45 }))
@@ -150,16 +150,16 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_over_seeds_holds_their_spread() {
-        // In each piece alike: 2, 5 and 8 points better. The pieces vary not at all, the seeds with a deviation of 3:
-        // standard error 3/√3 = 1.73 points, as three seeds and no fewer are worth.
+    fn the_interval_over_seeds_includes_their_spread() {
+        // In each piece equally: 2, 5 and 8 points better. The pieces do not vary, the seeds have a deviation of 3:
+        // standard error 3/√3 = 1.73 points, which corresponds to exactly three seeds.
         let seed = |gain: u64| pieces((0..40).map(move |_| (50, 50 - gain)));
         let runs = [seed(2), seed(5), seed(8)];
         let over = paired_bootstrap_over_seeds(&runs, 10_000, 1).unwrap();
         assert_eq!((over.points, over.seeds, over.pieces), (-5.0, 3, 40));
         assert_eq!((over.low, over.high), (-8.0, -2.0));
         let one = paired_bootstrap(&runs[1], 10_000, 1).unwrap();
-        assert_eq!((one.low, one.high), (-5.0, -5.0), "a seed alone knows nothing of others");
+        assert_eq!((one.low, one.high), (-5.0, -5.0), "a single seed has no spread");
 
         // Many seeds, so that the normal distribution holds: the interval is 2 × 1.96 standard errors.
         let gains: Vec<u64> = (0..25).map(|n| n % 5).collect();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides_the_draw_and_nothing_else_does() {
+    fn the_seed_alone_determines_the_draw() {
         let data = pieces((0..9).map(|i| (50 + i, 48 + 2 * i)));
         assert_eq!(paired_bootstrap(&data, 1000, 5), paired_bootstrap(&data, 1000, 5));
         assert_ne!(paired_bootstrap(&data, 1000, 5), paired_bootstrap(&data, 1000, 6));

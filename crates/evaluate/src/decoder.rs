@@ -1,15 +1,15 @@
-//! The most likely phone sequence of an utterance: Viterbi search over phone models joined by a bigram.
+//! The most likely phone sequence of an utterance: Viterbi search over phone models connected by a bigram.
 
 use crate::{Error, PhoneModel, Posteriors};
 use serde::{Deserialize, Serialize};
 use stentor_inventory::PhoneSet;
 
-/// How acoustics and bigram are weighed; chosen on dev data, see [`crate::tune`].
+/// Weights of acoustics and bigram; chosen on dev data, see [`crate::tune`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DecoderSettings {
     /// Factor on the acoustic log-likelihoods. Default 0.7; above 0, at most 100.
     pub acoustic_scale: f32,
-    /// Added for each phone, nats: negative values make fewer and longer phones. Default 0; -100 to 100.
+    /// Added for each phone, nats: negative values give fewer and longer phones. Default 0; -100 to 100.
     pub phone_bonus: f32,
     /// Exponent α of the prior in posterior / prior^α, the likelihood up to a factor. Default 0.5; 0 to 2.
     pub prior_exponent: f32,
@@ -33,36 +33,36 @@ impl DecoderSettings {
     }
 }
 
-/// What was recognised in one utterance.
+/// The result of recognising one utterance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoding {
-    /// Phones in order, silence included, one entry for each time a phone is spoken.
+    /// Phones in order, including silence; one entry each time a phone is spoken.
     pub phones: Vec<u16>,
     /// Log-score of the best path, nats.
     pub log_score: f64,
 }
 
-/// A Viterbi decoder: exact, without a beam, for phone sets small enough (some hundred states) that all fit in a cache.
+/// A Viterbi decoder: exact, without a beam, for phone sets small enough (a few hundred states) to fit into a cache.
 #[derive(Debug, Clone)]
 pub struct Decoder<'a> {
     phones: &'a PhoneSet,
     model: &'a PhoneModel,
     scale: f32,
     bonus: f32,
-    /// `[states]`: what a state's scaled log-posterior is charged for its prior.
+    /// `[states]`: subtracted from a state's scaled log-posterior for its prior.
     prior_charge: Vec<f32>,
-    /// `[phones × phones]`: bigram and bonus.
+    /// `[phones × phones]`: log-probability of the bigram plus bonus.
     follows: Vec<f32>,
 }
 
-/// Back pointer of a state in a frame: the state before, and whether a new phone began.
+/// Back pointer of a state in a frame: the previous state, and whether a new phone began.
 const NEW_PHONE: u32 = 1 << 31;
 
 impl<'a> Decoder<'a> {
-    /// A decoder for models with the outputs of `phones`; `model` was estimated for the same phones.
+    /// Creates a decoder for models with the outputs of `phones`; `model` must have been estimated for the same phones.
     ///
     /// # Errors
-    /// [`Error::Setting`] out of bounds, [`Error::Shape`] where model and phones differ.
+    /// [`Error::Setting`] for a setting out of bounds, [`Error::Shape`] if model and phones differ.
     pub fn new(
         phones: &'a PhoneSet,
         model: &'a PhoneModel,
@@ -86,10 +86,10 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// The best path through one utterance. An utterance without frames has no phones.
+    /// Returns the best path through one utterance. An utterance without frames has no phones.
     ///
     /// # Errors
-    /// [`Error::Shape`] where the posteriors belong to another phone set.
+    /// [`Error::Shape`] if the posteriors belong to another phone set.
     pub fn decode(&self, posteriors: &Posteriors) -> Result<Decoding, Error> {
         posteriors.check(self.phones)?;
         if posteriors.frames() == 0 {
@@ -107,20 +107,20 @@ impl<'a> Decoder<'a> {
 /// The state of one search.
 struct Search<'d> {
     decoder: &'d Decoder<'d>,
-    /// `[states]`: the frame's acoustic scores.
+    /// `[states]`: acoustic scores of the frame.
     emission: Vec<f32>,
-    /// `[states]`: best path ending here, less `offset`.
+    /// `[states]`: score of the best path that ends here, minus `offset`.
     score: Vec<f32>,
     next: Vec<f32>,
-    /// `[phones]`: best path leaving this phone now, and from which of its states.
+    /// `[phones]`: score of the best path that leaves this phone now, and its last state in the phone.
     leave: Vec<f32>,
     leave_state: Vec<u32>,
-    /// `[phones]`: best path entering this phone now, and from which phone.
+    /// `[phones]`: score of the best path that enters this phone now, and the previous phone.
     enter: Vec<f32>,
     enter_from: Vec<u32>,
     /// `[frames × states]`.
     back: Vec<u32>,
-    /// Taken off the scores frame by frame, so that single precision lasts however long the utterance is.
+    /// Subtracted from the scores frame by frame, so that single precision suffices for utterances of any length.
     offset: f64,
 }
 
@@ -196,7 +196,7 @@ impl<'d> Search<'d> {
         }
     }
 
-    /// Every phone after every phone: the inner loop runs over the phone entered, so that it becomes vector code.
+    /// Every phone can follow every phone. The inner loop runs over the phone entered, so that it is vectorised.
     fn enter_phones(&mut self) {
         self.enter.fill(f32::NEG_INFINITY);
         for (from, (leave, row)) in

@@ -1,4 +1,4 @@
-//! Edit distance: substitutions, insertions and deletions of one sequence against another.
+//! Edit distance: substitutions, insertions and deletions between two sequences.
 
 use crate::frames::percent;
 use serde::{Deserialize, Serialize};
@@ -18,11 +18,11 @@ pub struct PhoneErrors {
 }
 
 impl PhoneErrors {
-    /// Fewest edits that turn `reference` into `hypothesis`. Where several ways need as few, the one with the most
-    /// substitutions counts, then the one with the most deletions: a stable choice whatever the direction of search.
+    /// Returns the fewest edits that turn `reference` into `hypothesis`. Among equally few, the alignment with the most
+    /// substitutions counts, then the one with the most deletions: this does not depend on the direction of the search.
     #[must_use]
     pub fn compare<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> Self {
-        // One cell: the fewest edits, then the fewest insertions + deletions, then the fewest insertions.
+        // A cell contains the fewest edits, then the fewest insertions + deletions, then the fewest insertions.
         type Cell = (u32, u32, u32);
         let insert = |(edits, gaps, insertions): Cell| (edits + 1, gaps + 1, insertions + 1);
         let delete = |(edits, gaps, insertions): Cell| (edits + 1, gaps + 1, insertions);
@@ -47,13 +47,13 @@ impl PhoneErrors {
         }
     }
 
-    /// Substitutions, insertions and deletions together.
+    /// Returns the sum of substitutions, insertions and deletions.
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.substitutions + self.insertions + self.deletions
     }
 
-    /// Phone error rate in percent, above 100 where insertions abound; `None` without reference phones.
+    /// Returns the phone error rate in percent, above 100 with many insertions; `None` without reference phones.
     #[must_use]
     pub fn rate(&self) -> Option<f64> {
         percent(self.errors(), self.reference)
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(PhoneErrors::compare(b"", b"a").rate(), None);
     }
 
-    /// The textbook's recursion (Wagner & Fischer 1974), written without any table.
+    /// The recursion of the textbook (Wagner & Fischer 1974), without a table.
     fn naive(reference: &[u8], hypothesis: &[u8]) -> u64 {
         match (reference, hypothesis) {
             ([], rest) | (rest, []) => rest.len() as u64,
@@ -114,10 +114,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_distance_is_the_textbooks(a in prop::collection::vec(0..3u8, 0..7), b in prop::collection::vec(0..3u8, 0..7)) {
+        fn the_distance_equals_the_textbooks(a in prop::collection::vec(0..3u8, 0..7), b in prop::collection::vec(0..3u8, 0..7)) {
             let found = PhoneErrors::compare(&a, &b);
             prop_assert_eq!(found.errors(), naive(&a, &b));
-            // Whatever was matched or substituted has a partner on both sides.
+            // Every matched or substituted phone has a partner on both sides.
             prop_assert_eq!(found.reference - found.deletions, b.len() as u64 - found.insertions);
             prop_assert!(found.reference >= found.deletions + found.substitutions);
         }

@@ -4,95 +4,96 @@ use crate::report::{Align, Rates, TextTable, count, decimal};
 use crate::{DecoderSettings, Difference, FrameErrors, Measure, PhoneErrors, Scoreboard};
 use serde::{Deserialize, Serialize};
 
-/// Format of [`Figures`]; raised with every change that old readers cannot take.
+/// Version of the format of [`Figures`]; increased by changes that older versions cannot read.
 pub const FIGURES_VERSION: u32 = 1;
 
-/// One system on one test set.
+/// Figures for one system on one test set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// [`FIGURES_VERSION`].
+    /// Equal to [`FIGURES_VERSION`].
     pub schema_version: u32,
     /// Frame error rate, percent.
     pub fer: Option<f64>,
     /// Frame error rate over frames whose reference is not silence, percent.
     pub fer_speech: Option<f64>,
-    /// Phone error rate, percent; absent where nothing was decoded.
+    /// Phone error rate, percent; absent if nothing was decoded.
     pub per: Option<f64>,
-    /// Frames behind the frame error rates.
+    /// Counts for the frame error rates.
     pub frames: FrameErrors,
-    /// Phones behind the phone error rate.
+    /// Counts for the phone error rate.
     pub phones: PhoneErrors,
-    /// What they were compared with; absent where nothing was decoded, and in figures of before it was told: those are of frames.
+    /// Reference of the phone error rate; absent if nothing was decoded, and in figures of older versions, which
+    /// compared with the phones of frames.
     #[serde(default)]
     pub phone_reference: Option<PhoneReference>,
-    /// Utterances scored.
+    /// Number of utterances scored.
     pub utterances: u64,
-    /// Utterances without an alignment, which were left out.
+    /// Number of utterances without an alignment, which were skipped.
     pub unannotated: u64,
     /// Hours of audio scored.
     pub audio_hours: f64,
-    /// Hours of audio that the model labels in a second, from the labeler's own clock; absent where labels were given.
+    /// Hours of audio that the model labels per second, measured by the labeler; absent if labels were given.
     pub audio_hours_per_s: Option<f64>,
-    /// How phones were decoded.
+    /// Settings of the decoder.
     pub decoder: Option<DecoderFigures>,
-    /// What the program `teacher-labeler` reported; absent where labels were given.
+    /// Figures from the program `teacher-labeler`; absent if labels were given.
     pub labeler: Option<LabelerFigures>,
-    /// Fingerprint of the test features: figures can be compared where it is the same.
+    /// Fingerprint of the test features: figures are comparable if it is equal.
     pub features_fingerprint: String,
     /// Fingerprint of the model.
     pub model_fingerprint: String,
-    /// Differences to another system's figures.
+    /// Differences from another system's figures.
     pub differences: Vec<MeasuredDifference>,
     /// Errors by group.
     pub by_group: Scoreboard,
 }
 
-/// What recognised phones are compared with.
+/// The reference of recognised phones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhoneReference {
-    /// The alignment's phones, at its own resolution.
+    /// The phones of the alignment, at its own resolution.
     Alignment,
-    /// The phones that the frames hold: those in which the centre of a frame lies. A phone shorter than a frame may not be among them,
-    /// so that rates come out lower than they are.
+    /// The phones of the frames: those that contain the centre of a frame. A phone shorter than a frame may be missing,
+    /// so that error rates are underestimated.
     Frames,
 }
 
 /// Decoder settings and how they were chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DecoderFigures {
-    /// As used on the test set.
+    /// Settings used on the test set.
     pub settings: DecoderSettings,
-    /// Combinations tried on dev; 0 where the defaults were taken.
+    /// Number of combinations tried on dev; 0 if the defaults were used.
     pub tried: usize,
     /// Phone error rate on dev, percent.
     pub dev_per: Option<f64>,
 }
 
-/// The labeler's own figures.
+/// Figures measured by the labeler.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LabelerFigures {
-    /// Frames labeled.
+    /// Number of frames labeled.
     pub frames: u64,
     /// Time taken, seconds.
     pub seconds: f64,
-    /// Their quotient.
+    /// Frames per second.
     pub frames_per_s: f64,
-    /// Hours of audio in a second.
+    /// Hours of audio per second.
     pub audio_hours_per_s: f64,
-    /// Size of the label shards.
+    /// Size of the label shards in bytes.
     pub bytes: u64,
-    /// Their quotient.
+    /// Bytes per frame.
     pub bytes_per_frame: f64,
-    /// Highest resident memory, MB.
+    /// Peak resident memory, MB.
     pub peak_rss_mb: f64,
 }
 
-/// A difference and what it is a difference of.
+/// A difference and its error rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MeasuredDifference {
-    /// Which error rate.
+    /// The error rate.
     pub measure: Measure,
     /// Rates, difference and uncertainty.
     #[serde(flatten)]
@@ -100,13 +101,13 @@ pub struct MeasuredDifference {
 }
 
 impl Figures {
-    /// The three error rates, for a report.
+    /// Returns the three error rates, for a report.
     #[must_use]
     pub fn rates(&self) -> Rates {
         Rates { fer: self.fer, fer_speech: self.fer_speech, per: self.per }
     }
 
-    /// Fills `differences` with all measures in which this system can be compared with `baseline`.
+    /// Fills `differences` with all error rates in which this system can be compared with `baseline`.
     #[must_use]
     pub fn against(mut self, baseline: &Figures, resamples: u32, seed: u64) -> Self {
         let compare = |measure| {
@@ -117,7 +118,7 @@ impl Figures {
         self
     }
 
-    /// The figures for the terminal.
+    /// Returns the figures as text for the terminal.
     #[must_use]
     pub fn to_text(&self) -> String {
         let whole = |n: u64| decimal(n as f64, 0);
@@ -158,7 +159,7 @@ impl Figures {
             );
         }
         if self.phone_reference == Some(PhoneReference::Frames) {
-            text += "phones are compared with those that the test set's frames hold, not with all of the alignment's: it was prepared \
+            text += "phones are compared with those of the test set's frames, not with all phones of the alignment: the set was prepared \
                      by an earlier version; prepare it again with --replace\n";
         }
         if let Some(DecoderFigures { settings, tried, dev_per }) = self.decoder {
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_tells_what_was_measured_and_leaves_out_what_was_not() {
+    fn the_text_contains_only_what_was_measured() {
         let text = figures([400, 500, 600]).to_text();
         assert!(text.contains("frames           1,500   3,000    50.00\n"), "{text}");
         assert!(text.contains("speech frames    1,500   2,400    62.50\n"), "{text}");
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_says_where_phones_are_compared_with_those_of_frames_only() {
+    fn the_text_says_if_phones_are_compared_with_those_of_frames_only() {
         let of = |phone_reference| Figures { phone_reference, ..figures([400, 500, 600]) }.to_text();
         assert!(of(Some(PhoneReference::Frames)).contains("prepare it again with --replace"));
         assert!(!of(Some(PhoneReference::Alignment)).contains("prepare") && !of(None).contains("prepare"));
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_survive_their_json() {
+    fn figures_read_back_from_json_are_the_same() {
         let figures = figures([400, 500, 600]).against(&figures([450, 560, 640]), 1000, 1);
         let json = serde_json::to_string(&figures).unwrap();
         assert_eq!(serde_json::from_str::<Figures>(&json).unwrap(), figures);

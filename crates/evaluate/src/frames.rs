@@ -5,25 +5,25 @@ use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
 use stentor_inventory::{PhoneSet, SenoneId};
 
-/// Frames and those whose phone was not the reference's.
+/// Counts of frames and frame errors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrameErrors {
-    /// Frames scored.
+    /// Number of frames scored.
     pub frames: u64,
-    /// Of these, frames with another phone than the reference.
+    /// Number of these whose most likely phone is not the reference's.
     pub errors: u64,
-    /// Frames whose reference is not silence.
+    /// Number of frames whose reference is not silence.
     pub speech_frames: u64,
-    /// Of these, frames with another phone than the reference.
+    /// Number of these whose most likely phone is not the reference's.
     pub speech_errors: u64,
 }
 
 impl FrameErrors {
-    /// Scores one utterance: in each frame the posteriors are summed per phone, and the largest sum (of equal ones the
-    /// first phone) is compared with the phone of the reference, an alignment, `[frames]`.
+    /// Scores one utterance: in each frame the posteriors are summed by phone, and the phone with the largest sum (the
+    /// first of equal ones) is compared with that of the reference, an alignment, `[frames]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] where lengths or phone sets differ, [`Error::Inventory`] for an unknown senone in the reference.
+    /// [`Error::Shape`] if lengths or phone sets differ, [`Error::Inventory`] for an unknown senone in the reference.
     pub fn score(phones: &PhoneSet, posteriors: &Posteriors, reference: &[SenoneId]) -> Result<Self, Error> {
         posteriors.check(phones)?;
         if reference.len() != posteriors.frames() {
@@ -43,13 +43,13 @@ impl FrameErrors {
         Ok(result)
     }
 
-    /// Frame error rate in percent; `None` without frames.
+    /// Returns the frame error rate in percent; `None` without frames.
     #[must_use]
     pub fn rate(&self) -> Option<f64> {
         percent(self.errors, self.frames)
     }
 
-    /// Frame error rate in percent over frames whose reference is not silence; `None` without such frames.
+    /// Returns the frame error rate in percent over frames whose reference is not silence; `None` without such frames.
     #[must_use]
     pub fn speech_rate(&self) -> Option<f64> {
         percent(self.speech_errors, self.speech_frames)
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn two_states_of_a_phone_outvote_one_likelier_state_of_another() {
+    fn two_states_of_a_phone_outweigh_one_likelier_state_of_another() {
         let posteriors = dense(&[[0.0, 0.3, 0.3, 0.4, 0.0]]);
         let of = |senone| score(&posteriors, &[senone]).unwrap().errors;
         assert_eq!([of(1), of(2), of(3)], [0, 0, 1], "both states of A are right, B is wrong");
@@ -116,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn dropped_senones_still_vote_with_their_share() {
-        // A's one kept state has less than both of B's states with their share of what was not kept.
+    fn dropped_senones_count_with_their_share_of_the_residual_mass() {
+        // A's only kept state has a lower probability than both of B's states with their share of the residual mass.
         let posteriors = Posteriors::new(5, SenoneId::list([1]), &[0.3_f32.ln()], &[0.7]).unwrap();
         assert_eq!(score(&posteriors, &[1]).unwrap().errors, 0, "0.3 + 0.175 against 0.35");
         let posteriors = Posteriors::new(5, SenoneId::list([1]), &[0.1_f32.ln()], &[0.9]).unwrap();

@@ -1,7 +1,7 @@
-//! How good a model is: frame and phone error rates, whether a difference is more than luck, and the report.
+//! The quality of a model: frame and phone error rates, the significance of differences, and the report.
 //!
-//! Pure: numbers in, numbers and text out. The program `teacher-labeler` runs the model over the test features; what it
-//! writes (the top-k posteriors of each frame) comes in here as [`Posteriors`].
+//! The crate is pure: numbers in, numbers and text out. The program `teacher-labeler` runs the model over the test
+//! features; its output (the top-k posteriors of each frame) is passed in as [`Posteriors`].
 
 mod bootstrap;
 mod decoder;
@@ -31,7 +31,7 @@ pub use score::{Measure, PairedRuns, Score, Scoreboard};
 pub use seeds::Spread;
 pub use tuning::{DevUtterance, Grid, Tuned, tune};
 
-/// A phone set of these states of phones, in the order of ids. Several senones may be tied to one state.
+/// Returns a phone set with these states of phones, in the order of ids. Several senones may be tied to one state.
 #[cfg(test)]
 fn phone_set(states: &[(&str, u8)]) -> stentor_inventory::PhoneSet {
     use stentor_inventory::{Inventory, PhoneSet, Senone};

@@ -1,30 +1,30 @@
-//! What the decoder knows beside the acoustics, estimated from annotated alignments: which phone follows which, how long
-//! a phone stays in its states, and how often each state occurs.
+//! The decoder's model besides the acoustics, estimated from alignments: which phone follows which, how long a phone
+//! stays in its states, and how often each state occurs.
 
 use crate::Error;
 use stentor_inventory::{PhoneSet, SenoneId, StateOrder, Steps};
 
-/// Pseudo-count that keeps every event of a phone's model possible.
+/// Pseudo-count that gives every event of a phone's model a probability above zero.
 const PSEUDO_COUNT: f64 = 0.5;
 
-/// Counts over annotated alignments, gathered one utterance at a time.
+/// Counts over alignments, accumulated one utterance at a time.
 #[derive(Debug, Clone)]
 pub struct PhoneStatistics<'a> {
     phones: &'a PhoneSet,
     frames: u64,
     occupancy: Vec<u64>,
-    /// `[states]`: phones that began in this state after another phone.
+    /// `[states]`: number of phones that began in this state after another phone.
     entries: Vec<u64>,
-    /// `[states]`: phones that ended in this state before another phone.
+    /// `[states]`: number of phones that ended in this state before another phone.
     exits: Vec<u64>,
-    /// Within stretches of one phone, which may be spoken more than once in them.
+    /// Transitions within stretches of one phone, in which it may be spoken more than once.
     steps: Steps,
     /// `[phones + 1 × phones + 1]`: the last row is the utterance's start, the last column its end.
     follows: Vec<u64>,
 }
 
 impl<'a> PhoneStatistics<'a> {
-    /// No counts yet.
+    /// Creates empty counts.
     #[must_use]
     pub fn new(phones: &'a PhoneSet) -> Self {
         let (states, edges) = (phones.states().len(), phones.phones().len() + 1);
@@ -39,10 +39,10 @@ impl<'a> PhoneStatistics<'a> {
         }
     }
 
-    /// Counts one utterance's alignment, `[frames]`.
+    /// Adds the alignment of one utterance, `[frames]`.
     ///
     /// # Errors
-    /// [`Error::Inventory`] for an unknown senone, with the frame; then nothing was counted.
+    /// [`Error::Inventory`] for an unknown senone, with the frame; then nothing is counted.
     pub fn add(&mut self, alignment: &[SenoneId]) -> Result<(), Error> {
         let states = self.phones.states_of(alignment)?;
         let (Some(&first), Some(&last)) = (states.first(), states.last()) else { return Ok(()) };
@@ -64,7 +64,7 @@ impl<'a> PhoneStatistics<'a> {
         Ok(())
     }
 
-    /// A phone begins in `state` after one that ended in `before`; none: the utterance begins.
+    /// Counts a phone that begins in `state` after one that ended in `before`; `None`: at the start of the utterance.
     fn begins(&mut self, before: Option<u16>, state: u16) {
         let edges = self.phones.phones().len() + 1;
         let row = before.map_or(edges - 1, |before| usize::from(self.phones.phone_of(before)));
@@ -72,10 +72,10 @@ impl<'a> PhoneStatistics<'a> {
         self.entries[usize::from(state)] += 1;
     }
 
-    /// Turns the counts into probabilities.
+    /// Converts the counts to probabilities.
     ///
     /// # Errors
-    /// [`Error::NoReference`] where no frame was counted.
+    /// [`Error::NoReference`] if no frame was counted.
     pub fn estimate(&self) -> Result<PhoneModel, Error> {
         if self.frames == 0 {
             return Err(Error::NoReference);
@@ -113,8 +113,8 @@ impl<'a> PhoneStatistics<'a> {
         Ok(model)
     }
 
-    /// The counts with each step back as what it is: the end of a phone, and the same phone once more. Staying is among the steps of
-    /// every state.
+    /// Returns the counts with each step to an earlier state counted as the end of a phone and a repetition of the same
+    /// phone. Every state has a step to itself.
     fn with_repetitions(&self, order: &StateOrder) -> Self {
         let mut counted = Self { steps: Steps::new(), ..self.clone() };
         for state in 0..self.phones.states().len() as u32 {
@@ -133,8 +133,8 @@ impl<'a> PhoneStatistics<'a> {
         counted
     }
 
-    /// Bigram with the smoothing of Witten & Bell 1991 (method C), interpolated with a unigram:
-    /// P(p | q) = (c(q p) + t(q) P(p)) / (c(q) + t(q)), where t(q) is the number of different followers of q.
+    /// Returns the bigram with the smoothing of Witten & Bell 1991 (method C), interpolated with a unigram: P(p | q) =
+    /// (c(q p) + t(q) P(p)) / (c(q) + t(q)), where t(q) is the number of different followers of q.
     fn bigram(&self) -> Vec<f32> {
         let edges = self.phones.phones().len() + 1;
         let column = |p: usize| self.follows[p..].iter().step_by(edges).sum::<u64>() as f64 + PSEUDO_COUNT;
@@ -155,18 +155,19 @@ impl<'a> PhoneStatistics<'a> {
 
 /// Phone bigram, models of phones, and state priors; natural logarithms.
 ///
-/// Which states of a phone follow which is taken from annotated speech: a state may be left for one that was seen after it, states
-/// may be skipped, and a phone may begin and end in any of them: with frames of 30 ms most phones are shorter than three frames.
+/// Which states of a phone follow which is estimated from annotated speech: a state may be followed by any state that
+/// was observed after it, states may be skipped, and a phone may begin and end in any of them, because with frames of
+/// 30 ms most phones are shorter than three frames.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PhoneModel {
     pub(crate) phones: usize,
-    /// `[phones + 1 × phones + 1]`: last row from the start, last column to the end.
+    /// `[phones + 1 × phones + 1]`: the last row is the start, the last column the end.
     pub(crate) follows: Vec<f32>,
-    /// `[states]`: a phone begins here.
+    /// `[states]`: a phone begins in this state.
     pub(crate) entry: Vec<f32>,
-    /// `[states]`: a phone ends here.
+    /// `[states]`: a phone ends in this state.
     pub(crate) exit: Vec<f32>,
-    /// `[states]`: the states of the same phone that it may be reached from, itself among them, ascending.
+    /// `[states]`: the states of the same phone from which it can be reached, including itself, in ascending order.
     pub(crate) moves: Vec<Vec<(u16, f32)>>,
     order: StateOrder,
     /// `[states]`: share of all frames.
@@ -174,8 +175,9 @@ pub struct PhoneModel {
 }
 
 impl PhoneModel {
-    /// The phones of an alignment, silence included, one entry for each time a phone is spoken: one begins where the phone
-    /// changes, or where the same phone steps back to a state that comes before. `phones`: as this model was estimated for.
+    /// Returns the phones of an alignment, including silence, one entry each time a phone is spoken: a new one begins
+    /// where the phone changes, or where the same phone returns to an earlier state. `phones` must be those for which
+    /// this model was estimated.
     ///
     /// # Errors
     /// [`Error::Inventory`] for an unknown senone, with the frame.
@@ -187,8 +189,8 @@ impl PhoneModel {
         Ok(states.chunk_by(goes_on).map(|segment| phones.phone_of(segment[0])).collect())
     }
 
-    /// ln P(`next` | `previous`) of two phones; `None` stands for the utterance's start or end. Phones beyond the
-    /// last one have no probability.
+    /// Returns ln P(`next` | `previous`) of two phones; `None` stands for the utterance's start or end. For phones
+    /// beyond the last one the probability is zero.
     #[must_use]
     pub fn bigram(&self, previous: Option<u16>, next: Option<u16>) -> f32 {
         let edge = |phone: Option<u16>| phone.map_or(self.phones, usize::from);
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_often_is_likely_and_what_was_never_seen_is_possible() {
+    fn frequent_events_are_likely_and_unseen_ones_are_possible() {
         let model = estimate(&[&[0, 0, 1, 2, 3, 4, 5, 0], &[0, 1, 3, 4, 0]]);
         assert!(model.bigram(Some(1), Some(2)) > 0.7_f32.ln(), "B always followed A");
         assert!(model.bigram(None, Some(0)) > 0.7_f32.ln(), "utterances began with silence");
@@ -227,13 +229,17 @@ mod tests {
         assert!(model.bigram(Some(2), Some(1)).is_finite(), "B then A was never seen");
         assert!(model.entry[1] > model.entry[2], "A began in its first state");
         let from = |state: usize| model.moves[state].iter().map(|(from, _)| *from).collect::<Vec<u16>>();
-        assert_eq!(from(3), [1, 2, 3], "from its beginning, its middle, and on; not from another phone");
+        assert_eq!(
+            from(3),
+            [1, 2, 3],
+            "from its first and middle state, and from itself; not from another phone"
+        );
         assert!(model.prior[0] > model.prior[5]);
     }
 
     #[test]
-    fn a_phone_that_goes_back_to_its_beginning_is_spoken_twice_whatever_its_states_are_called() {
-        // The same speech with the states of A numbered in three ways; B and silence are between.
+    fn a_phone_that_returns_to_its_first_state_is_spoken_twice_however_states_are_numbered() {
+        // The same speech with the states of A numbered in three ways; B and silence are in between.
         for [first, middle, last] in [[1, 2, 3], [3, 1, 2], [2, 3, 1]] {
             let spoken = [0, first, first, middle, last, first, middle, last, last, 4, 5, 0];
             let plain = [0, first, middle, last, 4, 5, 0];

@@ -1,12 +1,12 @@
-//! The model's posteriors of one utterance, as label shards keep them: the top k of each frame and what is left.
+//! The model's posteriors of one utterance, as stored in label shards: the top k of each frame and the residual mass.
 
 use crate::Error;
 use stentor_inventory::{PhoneSet, SenoneId};
 
-/// A posterior below this is taken as this: a frame can argue against a state, it cannot forbid it.
+/// Lower bound of a posterior: a frame can make a state unlikely, but not impossible.
 const FLOOR: f32 = 1e-10;
 
-/// Half a step of the residual mass as label shards store it (1/65535): what a residual of zero may have been.
+/// Half a step of the residual mass in label shards (1/65535): the largest value that is stored as zero.
 const RESIDUAL_FLOOR: f32 = 0.5 / 65_535.0;
 
 /// Top-k posteriors of one utterance. All arrays are row-major by frame.
@@ -14,16 +14,16 @@ const RESIDUAL_FLOOR: f32 = 0.5 / 65_535.0;
 pub struct Posteriors {
     senones: usize,
     top_k: usize,
-    /// `[frames × top_k]`.
+    /// `[frames × top_k]`: ids of the kept senones.
     ids: Vec<SenoneId>,
-    /// `[frames × top_k]` probabilities.
+    /// `[frames × top_k]`: their probabilities.
     kept: Vec<f32>,
-    /// `[frames]` probability of each senone that was not kept.
+    /// `[frames]`: probability of each senone that was not kept.
     rest: Vec<f32>,
 }
 
 impl Posteriors {
-    /// Checks and takes the labels of one utterance.
+    /// Creates the posteriors of one utterance and checks them.
     ///
     /// `ids` and `log_probs` (natural logarithms) are `[frames × k]`, `residual` is `[frames]`: the probability
     /// outside the kept senones, spread evenly over them. `senones` is the number of the model's outputs.
@@ -74,19 +74,19 @@ impl Posteriors {
         })
     }
 
-    /// Frames of the utterance.
+    /// Returns the number of frames of the utterance.
     #[must_use]
     pub fn frames(&self) -> usize {
         self.rest.len()
     }
 
-    /// Number of the model's outputs.
+    /// Returns the number of the model's outputs.
     #[must_use]
     pub fn senones(&self) -> usize {
         self.senones
     }
 
-    /// The probability of each state of `phones` in one frame, written to `out` (`[states]`): the sum over its senones,
+    /// Writes the probability of each state of `phones` in one frame to `out` (`[states]`): the sum over its senones,
     /// at least 1e-10.
     pub(crate) fn states_into(&self, frame: usize, phones: &PhoneSet, out: &mut [f32]) {
         let rest = self.rest[frame];
@@ -95,7 +95,7 @@ impl Posteriors {
         }
         let row = frame * self.top_k..(frame + 1) * self.top_k;
         for (&id, &probability) in self.ids[row.clone()].iter().zip(&self.kept[row]) {
-            // Every id was checked against the number of senones; callers check that the phone set has as many.
+            // Every id was checked against the number of senones; callers check that the phone set has the same number.
             let state = phones.state_of(id).map_or(0, usize::from);
             out[state] += probability - rest;
         }
@@ -104,7 +104,7 @@ impl Posteriors {
         }
     }
 
-    /// That this utterance belongs to `phones`.
+    /// Checks that this utterance belongs to `phones`.
     pub(crate) fn check(&self, phones: &PhoneSet) -> Result<(), Error> {
         if self.senones == phones.senones() {
             return Ok(());
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_kept_shares_the_residual_mass() {
+    fn senones_that_were_not_kept_share_the_residual_mass() {
         let posteriors =
             Posteriors::new(4, SenoneId::list([2, 0]), &[0.5_f32.ln(), 0.3_f32.ln()], &[0.2]).unwrap();
         let mut states = [0.0; 4];
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn where_all_are_kept_a_wrong_residual_changes_nothing() {
+    fn if_all_senones_are_kept_a_wrong_residual_changes_nothing() {
         let ln = |p: f32| p.ln();
         let posteriors = Posteriors::new(2, SenoneId::list([1, 0]), &[ln(0.9), ln(0.1)], &[0.5]).unwrap();
         let phones = phone_set(&[("A", 0), ("B", 0)]);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_residual_that_was_rounded_to_zero_forbids_no_state() {
+    fn a_residual_rounded_to_zero_makes_no_state_impossible() {
         let posteriors = Posteriors::new(4, SenoneId::list([0]), &[0.0], &[0.0]).unwrap();
         let mut states = [0.0; 4];
         posteriors.states_into(0, &four_phones(), &mut states);

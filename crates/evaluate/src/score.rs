@@ -1,4 +1,4 @@
-//! A system's errors on a test set, kept apart by group so that two systems can be compared.
+//! A system's errors on a test set, counted by group so that two systems can be compared.
 
 use crate::{
     Difference, FrameErrors, PairedErrors, PhoneErrors, paired_bootstrap, paired_bootstrap_over_seeds,
@@ -12,7 +12,7 @@ use std::ops::AddAssign;
 pub struct Score {
     /// Frame errors.
     pub frames: FrameErrors,
-    /// Phone errors; all zero where nothing was decoded.
+    /// Phone errors; all zero if nothing was decoded.
     pub phones: PhoneErrors,
 }
 
@@ -23,14 +23,14 @@ impl AddAssign for Score {
     }
 }
 
-/// Errors by group (dialogue, session or speaker), whatever varies independently.
+/// Errors by group (dialogue, session or speaker); groups vary independently.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scoreboard {
-    /// By the group's name.
+    /// Errors by the group's name.
     pub groups: BTreeMap<String, Score>,
 }
 
-/// Which error rate two systems are compared in.
+/// The error rate in which two systems are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
@@ -43,10 +43,10 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// In the order of tables.
+    /// All error rates, in the order of tables.
     pub const ALL: [Measure; 3] = [Measure::Frames, Measure::SpeechFrames, Measure::Phones];
 
-    /// The name in tables.
+    /// Returns the name in tables.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl Scoreboard {
         *self.groups.entry(group.to_owned()).or_default() += score;
     }
 
-    /// All groups together.
+    /// Returns the sum over all groups.
     #[must_use]
     pub fn total(&self) -> Score {
         let mut total = Score::default();
@@ -79,7 +79,7 @@ impl Scoreboard {
         total
     }
 
-    /// This system against `baseline` on the same test set: see [`paired_bootstrap`]. `None` where the two were not
+    /// Compares this system with `baseline` on the same test set: see [`paired_bootstrap`]. `None` if the two were not
     /// scored on the same groups and references.
     #[must_use]
     pub fn compare(
@@ -92,7 +92,7 @@ impl Scoreboard {
         paired_bootstrap(&self.pieces(baseline, measure)?, resamples, seed)
     }
 
-    /// Errors of both by group, in the order of names; `None` as for [`Scoreboard::compare`].
+    /// Returns the errors of both by group, in the order of names; `None` as for [`Scoreboard::compare`].
     fn pieces(&self, baseline: &Scoreboard, measure: Measure) -> Option<Vec<PairedErrors>> {
         let pair = |(name, score): (&String, &Score)| {
             let (system, total) = measure.of(score);
@@ -104,20 +104,20 @@ impl Scoreboard {
     }
 }
 
-/// Two systems that were trained with the same seeds, on the same test set.
+/// Two systems that were trained with the same seeds, scored on the same test set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PairedRuns {
     /// Name of the system.
     pub system: String,
     /// Name of the system it is compared with.
     pub baseline: String,
-    /// Errors of system and baseline, one pair a seed.
+    /// Errors of system and baseline, one pair for each seed.
     pub seeds: Vec<(Scoreboard, Scoreboard)>,
 }
 
 impl PairedRuns {
-    /// The difference over all seeds: see [`paired_bootstrap_over_seeds`]. `None` where not all were scored on the same
-    /// groups and references.
+    /// Returns the difference over all seeds: see [`paired_bootstrap_over_seeds`]. `None` if not all were scored on the
+    /// same groups and references.
     #[must_use]
     pub fn compare(&self, measure: Measure, resamples: u32, seed: u64) -> Option<Difference> {
         let pieces = |(system, baseline): &(Scoreboard, Scoreboard)| system.pieces(baseline, measure);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn over_seeds_the_difference_is_that_of_all_and_knows_their_number() {
+    fn over_seeds_the_difference_includes_all_and_reports_their_number() {
         let pair = |own: u64| (board(&[("a", own), ("b", own)]), board(&[("a", 50), ("b", 50)]));
         let runs = |seeds| PairedRuns { system: "gtc".into(), baseline: "annotated".into(), seeds };
         let found = runs(vec![pair(40), pair(44)]).compare(Measure::Frames, 1000, 1).unwrap();

@@ -1,24 +1,24 @@
-//! Several runs of the same experiment, each with another seed.
+//! Several runs of the same experiment with different seeds.
 
 use serde::{Deserialize, Serialize};
 
 /// Mean and spread of one figure over seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// Runs.
+    /// Number of runs.
     pub seeds: usize,
     /// Arithmetic mean.
     pub mean: f64,
-    /// Sample standard deviation (n − 1); absent with a single run.
+    /// Sample standard deviation (n − 1); absent for a single run.
     pub deviation: Option<f64>,
-    /// Smallest.
+    /// Smallest value.
     pub min: f64,
-    /// Largest.
+    /// Largest value.
     pub max: f64,
 }
 
 impl Spread {
-    /// Of at least one value; `None` of none.
+    /// Computes mean and spread; `None` without values.
     #[must_use]
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let values: Vec<f64> = values.into_iter().collect();

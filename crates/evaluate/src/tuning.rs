@@ -4,7 +4,7 @@ use crate::{Decoder, DecoderSettings, Error, PhoneErrors, PhoneModel, Posteriors
 use rayon::prelude::*;
 use stentor_inventory::PhoneSet;
 
-/// The settings that are tried: all combinations.
+/// The settings to try: all combinations.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
     /// Values of [`DecoderSettings::acoustic_scale`].
@@ -18,8 +18,8 @@ pub struct Grid {
 impl Default for Grid {
     fn default() -> Self {
         Self {
-            // Coarse but wide: the error changes little from one value to the next, and models that were trained on
-            // soft labels, on little data or on states want quite different ones.
+            // Coarse but wide: the error changes little from one value to the next, and the best settings differ much
+            // between models trained on soft labels, on little data or on states.
             acoustic_scales: vec![0.5, 0.75, 1.1, 1.6, 2.3, 3.3, 4.7],
             phone_bonuses: vec![-1.0, 0.0, 1.0, 2.0, 3.0, 4.5],
             prior_exponents: vec![0.0, 0.3, 0.6, 0.9, 1.2],
@@ -39,20 +39,20 @@ pub struct DevUtterance {
 /// The best settings on dev.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tuned {
-    /// What was chosen.
+    /// The chosen settings.
     pub settings: DecoderSettings,
-    /// Phone errors on dev with it.
+    /// Phone errors on dev with these settings.
     pub errors: PhoneErrors,
-    /// Combinations tried.
+    /// Number of combinations tried.
     pub tried: usize,
 }
 
-/// Tries every combination of `grid` and keeps the one with the fewest phone errors; of equals, the first in the order
-/// of the grid, so that the choice is the same however many threads search.
+/// Tries every combination of `grid` and returns the one with the fewest phone errors; of equal ones the first in the
+/// order of the grid, so that the choice does not depend on the number of threads.
 ///
 /// # Errors
 /// [`Error::NothingToTune`] without utterances or with an empty axis, [`Error::Setting`] for a value out of bounds,
-/// [`Error::Shape`] where posteriors, phones and model do not belong together.
+/// [`Error::Shape`] if posteriors, phones and model do not match.
 pub fn tune(
     phones: &PhoneSet,
     model: &PhoneModel,
@@ -112,7 +112,8 @@ mod tests {
         let mut statistics = PhoneStatistics::new(&phones);
         statistics.add(&SenoneId::list([0, 0, 0, 0, 1, 1, 1, 1])).unwrap();
         let model = statistics.estimate().unwrap();
-        // The truth is A B; the posteriors flicker, so that a decoder without inertia hears far more phones.
+        // The truth is A B; the posteriors alternate, so that a decoder without transition costs recognises far more
+        // phones.
         let p: [f32; 8] = [0.8, 0.3, 0.8, 0.8, 0.2, 0.7, 0.2, 0.2];
         let logs: Vec<f32> = p.iter().flat_map(|a| [a.ln(), (1.0 - a).ln()]).collect();
         let posteriors = Posteriors::new(2, SenoneId::list([0, 1].repeat(8)), &logs, &[0.0; 8]).unwrap();
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_with_the_fewest_errors_on_dev_win_and_ties_go_to_the_first() {
+    fn the_settings_with_the_fewest_errors_on_dev_are_chosen_the_first_of_equal_ones() {
         let (phones, model, dev) = flickering();
         let grid = Grid {
             acoustic_scales: vec![9.0, 1.0, 0.9],

@@ -9,12 +9,13 @@ fn estimate(phones: &PhoneSet, utterances: &[Vec<u16>]) -> PhoneModel {
     statistics.estimate().unwrap()
 }
 
-/// The phones of an alignment.
+/// Returns the phones of an alignment.
 fn phones_of(model: &PhoneModel, phones: &PhoneSet, alignment: &[u16]) -> Vec<u16> {
     model.phones_of(phones, SenoneId::of_column(alignment)).unwrap()
 }
 
-/// All senones kept, the named one of each frame with probability `sure`, the rest shared.
+/// Returns posteriors with all senones kept: the given one of each frame with probability `sure`; the others share the
+/// rest.
 fn pointing_at(senones: usize, frames: &[u16], sure: f32) -> Posteriors {
     let others = (1.0 - sure) / (senones - 1) as f32;
     let row = |&at: &u16| (0..senones).map(move |s| if s == usize::from(at) { sure } else { others }.ln());
@@ -24,7 +25,7 @@ fn pointing_at(senones: usize, frames: &[u16], sure: f32) -> Posteriors {
 }
 
 #[test]
-fn clear_speech_is_recognised_phone_by_phone_even_where_a_phone_is_said_twice() {
+fn clear_speech_is_recognised_phone_by_phone_even_if_a_phone_is_repeated() {
     let phones = phone_set(&[("SIL", 0), ("A", 0), ("A", 1), ("A", 2), ("B", 0), ("B", 1), ("B", 2)]);
     let spoken = vec![0, 0, 1, 2, 3, 1, 2, 3, 4, 6, 0];
     let model = estimate(&phones, std::slice::from_ref(&spoken));
@@ -35,8 +36,8 @@ fn clear_speech_is_recognised_phone_by_phone_even_where_a_phone_is_said_twice() 
 }
 
 #[test]
-fn tied_states_are_followed_as_speech_has_them_and_not_by_their_numbers() {
-    // A begins in its state 7 or 4, has 9 or 1 in the middle and ends in 2: as tied states are numbered, by no order.
+fn tied_states_follow_their_order_in_speech_not_their_numbers() {
+    // A begins in state 7 or 4, has 9 or 1 in the middle and ends in 2: the numbers of tied states have no order.
     let phones = phone_set(&[("SIL", 0), ("A", 7), ("A", 9), ("A", 2), ("A", 4), ("A", 1), ("B", 5)]);
     let utterances = [
         vec![0, 1, 2, 3, 6, 0],
@@ -51,12 +52,12 @@ fn tied_states_are_followed_as_speech_has_them_and_not_by_their_numbers() {
         assert_eq!(found, phones_of(&model, &phones, spoken), "{spoken:?}");
     }
     let twice = phones_of(&model, &phones, &[0, 1, 2, 3, 4, 5, 3, 6]);
-    assert_eq!(twice, [0, 1, 1, 2], "the end of A and its other beginning: A is spoken twice");
+    assert_eq!(twice, [0, 1, 1, 2], "A ends and begins again: it is spoken twice");
 }
 
 #[test]
-fn the_bigram_decides_where_the_sound_does_not() {
-    // A is always followed by B, never by C; the second phone sounds like C a little more than like B.
+fn the_bigram_decides_if_the_acoustics_do_not() {
+    // A is always followed by B, never by C; acoustically the second phone is slightly closer to C than to B.
     let phones = phone_set(&[("A", 0), ("B", 0), ("C", 0)]);
     let model = estimate(&phones, &[vec![0, 0, 1, 1], vec![0, 0, 1, 1], vec![2, 2]]);
     let row = [[0.96_f32, 0.02, 0.02], [0.96, 0.02, 0.02], [0.02, 0.44, 0.54], [0.02, 0.44, 0.54]];
@@ -83,7 +84,7 @@ fn a_negative_bonus_makes_fewer_phones() {
 }
 
 #[test]
-fn a_rare_state_is_helped_by_its_prior() {
+fn the_prior_makes_a_rare_state_more_likely() {
     let phones = phone_set(&[("SIL", 0), ("A", 0)]);
     let model = estimate(&phones, &[vec![0; 50], vec![1, 1, 1]]);
     let unsure = pointing_at(2, &[0, 0, 0], 0.75);
@@ -95,7 +96,7 @@ fn a_rare_state_is_helped_by_its_prior() {
 }
 
 #[test]
-fn settings_out_of_bounds_and_foreign_models_are_refused() {
+fn settings_out_of_bounds_and_models_of_other_phones_are_refused() {
     let phones = phone_set(&[("A", 0), ("B", 0)]);
     let model = estimate(&phones, &[vec![0, 1]]);
     let settings = DecoderSettings { acoustic_scale: 0.0, ..DecoderSettings::default() };
@@ -111,7 +112,7 @@ fn settings_out_of_bounds_and_foreign_models_are_refused() {
     assert_eq!(decoder.decode(&silent).unwrap().phones, [0u16; 0]);
 }
 
-/// Every path there is, one by one: the score of each and the phones it speaks.
+/// Returns every path, with its score and its phones.
 fn all_paths(decoder: &Decoder, posteriors: &Posteriors) -> Vec<(f64, Vec<u16>)> {
     let (phones, model) = (decoder.phones, decoder.model);
     let emission = |frame: usize, state: usize| {
@@ -153,7 +154,7 @@ fn all_paths(decoder: &Decoder, posteriors: &Posteriors) -> Vec<(f64, Vec<u16>)>
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn no_path_at_all_beats_the_decoders(
+    fn no_path_scores_better_than_the_decoders(
         seen in prop::collection::vec(prop::collection::vec(0..5u16, 1..8), 1..4),
         weights in prop::collection::vec(0.01f32..1.0, 5..=20),
         acoustic_scale in 0.1f32..3.0, phone_bonus in -3.0f32..3.0, prior_exponent in 0.0f32..1.0,

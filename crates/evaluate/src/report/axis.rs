@@ -1,6 +1,6 @@
-//! Scales, round tick values, and labels that do not cover one another.
+//! Scales, round tick values, and labels that do not overlap.
 
-/// A linear scale from values to the drawing's units.
+/// A linear scale from values to units of the drawing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     values: (f64, f64),
@@ -8,7 +8,8 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// `values.0` lands on `drawing.0`, `values.1` on `drawing.1`. An empty or broken range is widened.
+    /// Creates a scale that maps `values.0` to `drawing.0` and `values.1` to `drawing.1`. An empty or invalid range is
+    /// widened.
     pub(super) fn new(values: (f64, f64), drawing: (f64, f64)) -> Self {
         let (low, high) = if values.0.is_finite() && values.1.is_finite() { values } else { (0.0, 1.0) };
         let high = if high > low { high } else { low + low.abs().max(1.0) };
@@ -20,7 +21,7 @@ impl Scale {
         self.drawing.0 + share * (self.drawing.1 - self.drawing.0)
     }
 
-    /// About `wanted` round values within the range.
+    /// Returns about `wanted` round values within the range.
     pub(super) fn ticks(&self, wanted: usize) -> Vec<f64> {
         let step = self.step(wanted);
         let first = (self.values.0 / step).ceil() as i64;
@@ -28,7 +29,7 @@ impl Scale {
         (first..=last).map(|n| n as f64 * step).collect()
     }
 
-    /// Decimals that tell neighbouring ticks apart.
+    /// Returns the number of decimals that distinguishes neighbouring ticks.
     pub(super) fn decimals(&self, wanted: usize) -> usize {
         let step = self.step(wanted);
         (0..4)
@@ -47,12 +48,12 @@ impl Scale {
     }
 }
 
-/// Moves label positions apart until none is nearer than `gap` to the next, staying within `low..high` while they fit
-/// and as near as may be to where they belong. The order is kept.
+/// Moves label positions apart until neighbours are at least `gap` apart. They stay within `low..high` if they fit, as
+/// near as possible to their wanted positions, and in order.
 pub(super) fn spread(wanted: &[f64], gap: f64, (low, high): (f64, f64)) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|&a, &b| wanted[a].total_cmp(&wanted[b]));
-    // Labels that touch form a block around the mean of where its members want to be.
+    // Labels that touch form a block around the mean of their wanted positions.
     let mut blocks: Vec<(f64, Vec<usize>)> = Vec::new();
     let centre = |members: &[usize]| {
         let half = gap * (members.len() - 1) as f64 / 2.0;
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_or_empty_range_still_draws() {
+    fn a_flat_or_empty_range_can_be_drawn() {
         assert!(Scale::new((3.0, 3.0), (0.0, 10.0)).at(3.0).is_finite());
         assert!(Scale::new((f64::INFINITY, f64::NEG_INFINITY), (0.0, 10.0)).ticks(4).len() > 1);
     }

@@ -1,10 +1,10 @@
-//! Bars that begin at zero, as a list: they wrap, scale and read aloud like text.
+//! Bars that begin at zero, as an HTML list, so that they wrap, scale and are read by screen readers like text.
 
 use super::format::Text;
 use super::{ReportData, Row};
 use std::fmt::Write;
 
-/// A figure of one bar for each row that has a value; `None` with fewer than two.
+/// Returns a figure with one bar for each row that has a value; `None` with fewer than two.
 pub(super) fn bars(
     data: &ReportData,
     caption: &str,

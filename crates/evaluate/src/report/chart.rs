@@ -1,23 +1,24 @@
-//! Learning curves as SVG: one panel for each kind of curve, lines labeled at their ends, no legend to look up.
+//! Learning curves as SVG: one panel for each kind of curve, with lines labeled at their ends in place of a legend.
 
 use super::axis::{Scale, spread};
 use super::format::{Text, count, decimal};
 use super::{Curve, CurveKind, Palette, ReportData};
 use std::fmt::Write;
 
-/// The drawing's size. Narrow on purpose: three panels stand side by side on a desk, one fills a phone, and the
-/// letters stay readable on both.
+/// Size of the drawing. Three panels fit side by side on a desktop screen and one fills a phone's; the text is readable
+/// on both.
 const WIDTH: f64 = 380.0;
 const HEIGHT: f64 = 272.0;
 const PLOT: (f64, f64, f64, f64) = (36.0, 266.0, 12.0, 234.0);
 
-/// Most points of a line; longer curves are averaged in equal stretches.
+/// Maximum number of points of a line; longer curves are averaged in equal stretches.
 const POINTS: usize = 90;
 
-/// Share of a curve at its beginning that may leave the panel: there the loss falls so steeply that the rest would be flat.
+/// Share of a curve at its beginning that may lie outside the panel: the loss falls so steeply there that the rest
+/// would look flat.
 const STEEP: f64 = 0.12;
 
-/// Longest name beside a line.
+/// Maximum length of a name beside a line.
 const LABEL: usize = 14;
 
 struct Line<'a> {
@@ -27,7 +28,7 @@ struct Line<'a> {
     points: Vec<(f64, f64)>,
 }
 
-/// The panels for all curves of the report, the dev panel first.
+/// Returns the panels for all curves of the report, the dev panel first.
 pub(super) fn panels(data: &ReportData) -> Vec<String> {
     let mut kinds: Vec<&CurveKind> = Vec::new();
     for curve in &data.curves {
@@ -103,7 +104,7 @@ fn thin(curve: &Curve) -> Vec<(f64, f64)> {
     finite.chunks(finite.len().div_ceil(POINTS).max(1)).map(mean).collect()
 }
 
-/// What the panel shows, a little wider than the curves without their steep beginnings.
+/// Returns the range of the panel, a little wider than the curves without their steep beginnings.
 fn range(lines: &[Line]) -> (f64, f64) {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for line in lines {
@@ -176,7 +177,7 @@ fn draw(out: &mut String, line: &Line, x: Scale, y: Scale, markers: bool) {
     out.push_str("</g>");
 }
 
-/// The systems' names at the ends of their lines, moved apart where they would touch.
+/// Draws the systems' names at the ends of their lines, moved apart if they would touch.
 fn labels(out: &mut String, lines: &[Line], x: Scale, y: Scale) {
     let named: Vec<(&Line, (f64, f64))> =
         lines.iter().filter(|l| l.first_of_system).filter_map(|l| Some((l, *l.points.last()?))).collect();
@@ -184,7 +185,8 @@ fn labels(out: &mut String, lines: &[Line], x: Scale, y: Scale) {
     for ((line, end), at) in named.iter().zip(spread(&ends, 14.0, (PLOT.2, PLOT.3))) {
         let (from, end_y) = (x.at(end.0), y.at(end.1).clamp(PLOT.2, PLOT.3));
         let class = line.palette.class();
-        // A leader where the name stands away from its line: the line ended early, or another name took its place.
+        // A leader connects a name with its line if they are apart: the line ended early, or another name was in the
+        // way.
         if PLOT.1 - from > 4.0 || (at - end_y).abs() > 5.0 {
             let _ = write!(
                 out,
@@ -210,7 +212,7 @@ fn shortened(name: &str) -> String {
     name.chars().take(LABEL - 1).chain(['…']).collect()
 }
 
-/// The panel in words, for those who cannot see it.
+/// Returns a description of the panel in words, for screen readers.
 fn describe(lines: &[Line]) -> String {
     let mut words = String::new();
     for line in lines {

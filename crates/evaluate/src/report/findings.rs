@@ -1,19 +1,19 @@
-//! What the figures say, in a few sentences: computed, so that they cannot flatter.
+//! The main results in a few sentences, computed from the figures without a choice by hand.
 
 use super::format::{decimal, three_digits};
 use super::{ReportData, Role, Row};
 
-/// One result worth saying first.
+/// A headline result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The number, with its unit.
     pub value: String,
-    /// What it is.
+    /// What it measures.
     pub caption: String,
 }
 
-/// The findings that the rows allow: the gain of learning from machine labels, what compression saves, and how much of the
-/// distance to the teacher is closed. A loss is called a loss.
+/// Returns the findings that the rows permit: the gain from machine labels, the traffic that compression saves, and how
+/// much of the distance to the teacher is closed. A loss is reported as a loss.
 #[must_use]
 pub fn findings(data: &ReportData) -> Vec<Finding> {
     [gain(data), saving(data), distance_closed(data)].into_iter().flatten().collect()
@@ -27,8 +27,9 @@ fn baseline(data: &ReportData) -> Option<(&Row, f64)> {
     data.rows.iter().filter(|r| r.role == Role::AnnotatedOnly).find_map(|r| Some((r, fer(r)?)))
 }
 
-/// The student that the headline is about, with its error on the test set. It is chosen by its error on dev: the least of
-/// several errors on test would be too good. Where there are several and not all have one on dev, none is chosen.
+/// Returns the student of the headline, with its error on the test set. It is chosen by its error on dev, because the
+/// lowest of several test errors would be biased. If there are several students and not all have a dev error, none is
+/// chosen.
 fn chosen_student(data: &ReportData) -> Option<(&Row, f64)> {
     let students: Vec<&Row> = data.rows.iter().filter(|r| r.role == Role::SemiSupervised).collect();
     let row = match students[..] {
@@ -42,7 +43,7 @@ fn chosen_student(data: &ReportData) -> Option<(&Row, f64)> {
     Some((row, fer(row)?))
 }
 
-/// How it came to be the one, where there were others.
+/// Returns how it was chosen, if there were others.
 fn choice(data: &ReportData) -> &'static str {
     let students = data.rows.iter().filter(|r| r.role == Role::SemiSupervised).count();
     if students > 1 { ", chosen on dev" } else { "" }
@@ -76,7 +77,7 @@ fn saving(data: &ReportData) -> Option<Finding> {
     Some(Finding {
         value: format!("{} × {word}", decimal(ratio, usize::from(ratio < 9.95))),
         caption: format!(
-            "traffic between the machines than dense: {} bytes a frame with {}, {} with dense",
+            "network traffic than dense: {} bytes a frame with {}, {} with dense",
             three_digits(least),
             row.name,
             three_digits(dense)
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn gain_saving_and_the_distance_to_the_teacher_are_told() {
+    fn gain_saving_and_the_distance_to_the_teacher_are_reported() {
         let rows = vec![
             row("teacher", Role::Teacher, 47.0, None),
             row("annotated", Role::AnnotatedOnly, 57.0, Some(220.0)),
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headline_is_about_the_student_that_dev_chose_not_the_one_that_test_flatters() {
+    fn the_headline_student_is_chosen_by_dev_error_not_by_test_error() {
         let students = |dense: Row| {
             let gtc = on_dev(59.0, row("gtc", Role::SemiSupervised, 51.0, None));
             let rows = vec![row("annotated", Role::AnnotatedOnly, 57.0, None), dense, gtc];
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_is_called_a_loss() {
+    fn a_loss_is_reported_as_a_loss() {
         let rows = vec![
             row("annotated", Role::AnnotatedOnly, 50.0, None),
             row("gtc", Role::SemiSupervised, 52.0, None),
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn without_both_sides_nothing_is_claimed() {
+    fn without_both_systems_there_is_no_finding() {
         assert!(values(vec![row("gtc", Role::SemiSupervised, 50.0, Some(5.0))]).is_empty());
         assert!(values(vec![]).is_empty());
     }

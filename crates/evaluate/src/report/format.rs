@@ -1,11 +1,11 @@
-//! Numbers for people, and text that cannot become markup.
+//! Formatting of numbers for readers, and of text that must not become markup.
 
 use std::fmt;
 
 /// Keeps a number and its unit on one line.
 const NBSP: char = '\u{a0}';
 
-/// Text inside an element or a quoted attribute: markup characters escaped, control characters dropped.
+/// Text inside an element or a quoted attribute: markup characters are escaped, control characters removed.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl fmt::Display for Text<'_> {
@@ -26,7 +26,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// A number with `places` decimals, thousands grouped and a true minus sign; `–` where it is not finite.
+/// Formats a number with `places` decimals, grouped thousands and a true minus sign; `–` if it is not finite.
 #[must_use]
 pub fn decimal(value: f64, places: usize) -> String {
     if !value.is_finite() {
@@ -40,7 +40,7 @@ pub fn decimal(value: f64, places: usize) -> String {
     format!("{}{}{fraction}", if value < 0.0 && !zero { "−" } else { "" }, grouped.join(","))
 }
 
-/// A number with three significant digits at least, for figures that span orders of magnitude.
+/// Formats a number with at least three significant digits, for figures that span orders of magnitude.
 pub(super) fn three_digits(value: f64) -> String {
     let places = match value.abs() {
         v if v >= 99.95 => 0,
@@ -51,7 +51,7 @@ pub(super) fn three_digits(value: f64) -> String {
     decimal(value, places)
 }
 
-/// A count: exact below a million, then in millions or billions.
+/// Formats a count: exact below a million, then in millions or billions.
 #[must_use]
 pub fn count(value: u64) -> String {
     match value {
@@ -61,7 +61,7 @@ pub fn count(value: u64) -> String {
     }
 }
 
-/// An amount of data, decimal units.
+/// Formats an amount of data in decimal units.
 #[must_use]
 pub fn bytes(value: f64) -> String {
     let (scale, unit) = match value.abs() {
@@ -73,7 +73,7 @@ pub fn bytes(value: f64) -> String {
     format!("{}{NBSP}{unit}", three_digits(value / scale))
 }
 
-/// A time in its two largest units.
+/// Formats a duration in its two largest units.
 #[must_use]
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {

@@ -1,5 +1,5 @@
-//! The report of an experiment: what was found, how it was learned and what it cost, as one HTML file and as a table for
-//! the terminal. Everything is computed from [`ReportData`], which can be kept as JSON.
+//! The report of an experiment (results, learning curves and costs) as one HTML file and as a table for the terminal.
+//! Everything is computed from [`ReportData`], which can be stored as JSON.
 
 mod axis;
 mod bars;
@@ -18,7 +18,7 @@ pub use terminal::{Align, TextTable, terminal_table};
 use crate::{Difference, Measure, PairedRuns, PhoneErrors, Spread};
 use serde::{Deserialize, Serialize};
 
-/// All that a report shows.
+/// All data of a report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReportData {
@@ -28,42 +28,42 @@ pub struct ReportData {
     pub subtitle: String,
     /// The corpus in names and values: hours, speakers, splits.
     pub facts: Vec<Fact>,
-    /// One row for each system, in the order in which they are to be read.
+    /// One row for each system, in the order of presentation.
     pub rows: Vec<Row>,
     /// Differences between systems with their uncertainty.
     pub comparisons: Vec<Comparison>,
-    /// Systems with several seeds, still to be compared: see [`ReportData::compare_seeds`].
+    /// Systems with several seeds that are not compared yet: see [`ReportData::compare_seeds`].
     pub paired: Vec<PairedRuns>,
-    /// Learning curves; several seeds of a system share its name.
+    /// Learning curves; several seeds of a system have the same name.
     pub curves: Vec<Curve>,
-    /// Time of each stage, in order.
+    /// Duration of each stage, in order.
     pub stages: Vec<Stage>,
     /// Peak memory of each program.
     pub memory: Vec<Memory>,
-    /// Experiment files, complete.
+    /// Complete experiment files.
     pub settings: Vec<Settings>,
-    /// What a reader must know to judge the figures.
+    /// What a reader must know to interpret the figures.
     pub notes: Vec<String>,
 }
 
 /// A name and its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
-    /// What.
+    /// The name.
     pub name: String,
-    /// How much, with its unit.
+    /// The value, with its unit.
     pub value: String,
 }
 
-/// What a system learned from; decides what it is compared with.
+/// The data that a system learned from; decides what it is compared with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// The slow, accurate model that labels.
     Teacher,
-    /// A student that saw annotated audio alone: the baseline.
+    /// A student that was trained on annotated audio alone: the baseline.
     AnnotatedOnly,
-    /// A student that learned from the teacher's labels too.
+    /// A student that was also trained on the teacher's labels.
     #[default]
     SemiSupervised,
 }
@@ -86,67 +86,67 @@ pub struct Rates {
 pub struct Row {
     /// Short name, shared with its curves: `gtc`.
     pub name: String,
-    /// Some words more: family, size, data.
+    /// A short description: family, size, data.
     pub description: String,
-    /// What it learned from.
+    /// The data it learned from.
     pub role: Role,
-    /// How its workers agreed: `dense`, `gtc`, `bmuf`.
+    /// Strategy of its exchange: `dense`, `gtc`, `bmuf`.
     pub strategy: Option<String>,
-    /// Error rates on the test set, one entry a seed.
+    /// Error rates on the test set, one entry for each seed.
     pub runs: Vec<Rates>,
     /// Phone errors on the test set, summed over the seeds.
     pub phone_errors: Option<PhoneErrors>,
-    /// Frame error rate on dev of the model that was kept, percent, over senones, mean over the seeds: what a choice
-    /// among systems may look at.
+    /// Frame error rate on dev of the final model, percent, over senones, mean over the seeds: the figure for a choice
+    /// among systems.
     pub dev_fer: Option<f64>,
-    /// Parameters of the model.
+    /// Number of parameters of the model.
     pub parameters: Option<u64>,
-    /// Frames trained on, all passes together, one run.
+    /// Number of frames trained on in one run, in all passes together.
     pub frames: Option<u64>,
     /// Training time of one run, seconds.
     pub seconds: Option<f64>,
     /// Bytes sent and received by all workers for each frame trained on.
     pub bytes_per_frame: Option<f64>,
-    /// Values that a worker sent in an exchange, share of the parameters; mean over all exchanges.
+    /// Share of the parameters that a worker sent in an exchange; mean over all exchanges.
     pub density: Option<f64>,
-    /// Hours of audio that the model can label in a second.
+    /// Hours of audio that the model can label per second.
     pub hours_per_second: Option<f64>,
 }
 
 impl Row {
-    /// Frame error rate over the seeds.
+    /// Returns the frame error rate over the seeds.
     #[must_use]
     pub fn fer(&self) -> Option<Spread> {
         Spread::of(self.runs.iter().filter_map(|r| r.fer))
     }
 
-    /// Frame error rate on speech over the seeds.
+    /// Returns the frame error rate on speech over the seeds.
     #[must_use]
     pub fn fer_speech(&self) -> Option<Spread> {
         Spread::of(self.runs.iter().filter_map(|r| r.fer_speech))
     }
 
-    /// Phone error rate over the seeds.
+    /// Returns the phone error rate over the seeds.
     #[must_use]
     pub fn per(&self) -> Option<Spread> {
         Spread::of(self.runs.iter().filter_map(|r| r.per))
     }
 }
 
-/// Two systems on the same test data.
+/// A comparison of two systems on the same test data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Name of the system.
     pub system: String,
     /// Name of the system it is compared with.
     pub baseline: String,
-    /// In which error rate.
+    /// The error rate that is compared.
     pub measure: Measure,
     /// Rates, difference and uncertainty.
     pub difference: Difference,
 }
 
-/// What a curve shows.
+/// The quantity of a curve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CurveKind {
@@ -161,45 +161,45 @@ pub enum CurveKind {
 pub struct Curve {
     /// The system's name, as in its row.
     pub system: String,
-    /// What is shown.
+    /// The quantity.
     pub kind: CurveKind,
-    /// Committed frames and value, in the order of training. Values that are not finite are left out.
+    /// Committed frames and value, in the order of training. Values that are not finite are skipped.
     pub points: Vec<(f64, f64)>,
 }
 
 /// A stage of the experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
-    /// `prepare`, `teacher`, `label`.
+    /// Name: `prepare`, `teacher`, `label`.
     pub name: String,
     /// Wall-clock seconds.
     pub seconds: f64,
 }
 
-/// A program's memory.
+/// The memory of a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
     /// Name of the program.
     pub program: String,
-    /// Highest resident set, MB.
+    /// Peak resident memory, MB.
     pub peak_mb: f64,
 }
 
 /// An experiment file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Of which run.
+    /// Name of the run.
     pub name: String,
     /// The file with every default written out.
     pub toml: String,
 }
 
-/// Draws of the bootstrap over seeds, and the seed of all of them.
+/// Number of draws of the bootstrap over seeds, and its seed.
 const RESAMPLES: u32 = 10_000;
 const SEED: u64 = 1;
 
 impl ReportData {
-    /// Adds the differences of all `paired` systems, in every rate that they have, to the comparisons.
+    /// Compares all `paired` systems in every error rate that they have.
     #[must_use]
     pub fn compare_seeds(mut self) -> Self {
         for runs in &self.paired {
@@ -213,7 +213,7 @@ impl ReportData {
         self
     }
 
-    /// Place of a system's colour in the palette; the teacher has none of it.
+    /// Returns a system's colour in the palette; the teacher has none.
     fn palette(&self, system: &str) -> Palette {
         let students = || self.rows.iter().filter(|r| r.role != Role::Teacher).map(|r| r.name.as_str());
         if self.rows.iter().any(|r| r.name == system && r.role == Role::Teacher) {
@@ -231,20 +231,20 @@ impl ReportData {
     }
 }
 
-/// Colours of the style sheet, `--c0` and so on.
+/// Number of colours of the style sheet, `--c0` and so on.
 const COLOURS: usize = 6;
 
-/// How a system is drawn wherever it appears.
+/// Appearance of a system wherever it is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Palette {
-    /// Grey: what the others are measured by.
+    /// Grey: the reference for the others.
     Neutral,
-    /// A colour and a dash of its own.
+    /// One of the colours, with its own dash pattern.
     Colour(usize),
 }
 
 impl Palette {
-    /// The class in the style sheet.
+    /// Returns the class in the style sheet.
     fn class(self) -> String {
         match self {
             Self::Neutral => "cn".to_owned(),

@@ -1,4 +1,4 @@
-//! The page: one HTML file that needs nothing else.
+//! The page: one HTML file without external resources.
 
 use super::format::{Text, decimal, duration, three_digits};
 use super::{ReportData, Row, bars, chart, findings, tables};
@@ -6,10 +6,10 @@ use std::fmt::Write;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Nothing may be fetched or run, whatever came into the data.
+/// Content security policy: nothing is fetched or run, whatever the data contain.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// The report as one self-contained HTML file: no scripts, nothing fetched.
+/// Returns the report as one self-contained HTML file without scripts.
 #[must_use]
 pub fn html(data: &ReportData) -> String {
     let mut out = String::with_capacity(64 * 1024);

@@ -5,7 +5,7 @@ use super::{ReportData, Role, Row};
 use crate::Spread;
 use std::fmt::Write;
 
-/// A cell's text; an en dash where there is nothing.
+/// Returns a cell's text; an en dash if there is none.
 fn cell(text: Option<String>) -> String {
     match text {
         Some(text) => format!("<td>{}</td>", Text(&text)),
@@ -20,7 +20,7 @@ fn rate(spread: Option<Spread>) -> String {
     format!("<td>{}{deviation}</td>", decimal(spread.mean, 1))
 }
 
-/// Opens a table: a caption, one head cell for each column.
+/// Opens a table with a caption and one head cell for each column.
 fn open(out: &mut String, caption: &str, columns: &[&str]) {
     let _ = write!(
         out,
@@ -46,7 +46,7 @@ fn system(data: &ReportData, row: &Row, about: &str) -> String {
     )
 }
 
-/// Error rates, and each student's distance from the one that saw annotated audio alone.
+/// Returns the table of error rates, with each student's change from the one trained on annotated audio alone.
 pub(super) fn errors(data: &ReportData) -> String {
     let mut out = String::new();
     let seeds = data.rows.iter().map(|r| r.runs.len()).max().unwrap_or(0);
@@ -56,7 +56,7 @@ pub(super) fn errors(data: &ReportData) -> String {
         String::new()
     };
     let caption = format!(
-        "Errors on the test set, percent: of all frames, of frames with speech, of phones. Change: frame errors against \
+        "Error rates on the test set, percent: all frames, speech frames, phones. Change: frame errors relative to \
          annotated audio alone.{over}"
     );
     open(&mut out, &caption, &["System", "Frames", "Speech", "Phones", "Change"]);
@@ -81,7 +81,7 @@ pub(super) fn errors(data: &ReportData) -> String {
     out
 }
 
-/// Kinds of phone errors, where any system was decoded.
+/// Returns the table of phone errors by kind, if any system was decoded.
 pub(super) fn phone_errors(data: &ReportData) -> Option<String> {
     let decoded: Vec<_> = data.rows.iter().filter_map(|r| Some((r, r.phone_errors?))).collect();
     let (_, first) = decoded.first()?;
@@ -100,13 +100,13 @@ pub(super) fn phone_errors(data: &ReportData) -> Option<String> {
     Some(out)
 }
 
-/// Differences with their intervals.
+/// Returns the table of differences with their intervals.
 pub(super) fn comparisons(data: &ReportData) -> Option<String> {
     let first = data.comparisons.first()?;
     let mut out = String::new();
     let seeds = match first.difference.seeds {
-        1 => "; seeds other than the one shown are not in the interval".to_owned(),
-        n => format!(" and {n} seeds, drawn together, so that the interval holds the spread of both"),
+        1 => "; the interval does not include the spread of seeds".to_owned(),
+        n => format!(" and {n} seeds, drawn together, so that the interval includes the spread of both"),
     };
     let caption = format!(
         "Differences in points; negative is better. Paired bootstrap over {} groups of the test set{seeds}.",
@@ -131,7 +131,7 @@ pub(super) fn comparisons(data: &ReportData) -> Option<String> {
     Some(out)
 }
 
-/// What each system cost. A column of which nothing is known is left out.
+/// Returns the table of each system's cost. Columns without any value are left out.
 pub(super) fn costs(data: &ReportData) -> String {
     type Column = (&'static str, fn(&Row) -> Option<String>);
     let all: [Column; 6] = [
@@ -155,7 +155,7 @@ pub(super) fn costs(data: &ReportData) -> String {
     out
 }
 
-/// Names and values.
+/// Returns a list of names and values.
 pub(super) fn facts<'a>(title: &str, facts: impl IntoIterator<Item = (&'a str, String)>) -> Option<String> {
     let mut rows = String::new();
     for (name, value) in facts {

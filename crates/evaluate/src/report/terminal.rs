@@ -1,15 +1,15 @@
-//! Tables for the terminal: columns aligned by spaces, no boxes, so that they can be read, copied and searched.
+//! Tables for the terminal: columns aligned with spaces, without boxes, so that they can be read, copied and searched.
 
 use super::ReportData;
 use super::format::{count, decimal, duration, three_digits};
 use crate::Spread;
 
-/// On which side a column's text begins.
+/// Alignment of a column's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// Left, for words.
     Left,
-    /// Numbers.
+    /// Right, for numbers.
     Right,
 }
 
@@ -21,7 +21,7 @@ pub struct TextTable {
 }
 
 impl TextTable {
-    /// A table with these column heads.
+    /// Creates a table with these column heads.
     #[must_use]
     pub fn new(columns: &[(&str, Align)]) -> Self {
         Self {
@@ -30,14 +30,14 @@ impl TextTable {
         }
     }
 
-    /// Adds a row; cells that are missing stay empty, cells beyond the last column are left out.
+    /// Adds a row; missing cells stay empty, and cells beyond the last column are ignored.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let mut cells: Vec<String> = cells.into_iter().take(self.columns.len()).collect();
         cells.resize(self.columns.len(), String::new());
         self.rows.push(cells);
     }
 
-    /// The lines of the table, each ended by a newline. Columns without any text are left out.
+    /// Returns the lines of the table, each ended by a newline. Columns without any text are left out.
     #[must_use]
     pub fn render(&self) -> String {
         let width = |text: &str| text.chars().count();
@@ -66,7 +66,7 @@ impl TextTable {
     }
 }
 
-/// The report's table of results, one line a system.
+/// Returns the report's table of results, one line for each system.
 #[must_use]
 pub fn terminal_table(data: &ReportData) -> String {
     use Align::{Left, Right};

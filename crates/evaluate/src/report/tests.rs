@@ -1,6 +1,6 @@
 use super::*;
 
-/// A complete report with figures that rise and fall as real ones do.
+/// Returns a complete report with figures that develop like real ones.
 pub(super) fn sample() -> ReportData {
     serde_json::from_str(include_str!("../../tests/sample.json")).unwrap()
 }
@@ -21,7 +21,7 @@ fn a_report_is_one_file_that_fetches_and_runs_nothing() {
 }
 
 #[test]
-fn text_from_outside_stays_text_wherever_it_appears() {
+fn untrusted_text_is_escaped_wherever_it_appears() {
     let evil = "<img src=x onerror=alert(1)>\"'&";
     let mut data = sample();
     for row in &mut data.rows {
@@ -61,7 +61,7 @@ fn every_element_that_is_opened_is_closed_in_order() {
 }
 
 #[test]
-fn what_cannot_be_seen_can_be_read() {
+fn charts_have_text_alternatives() {
     let page = html(&sample());
     let times = |part: &str| page.matches(part).count();
     assert_eq!(times("<svg"), times("role=\"img\""));
@@ -115,13 +115,13 @@ fn an_empty_report_is_still_a_page() {
 }
 
 #[test]
-fn data_survives_its_json() {
+fn report_data_read_back_from_json_is_the_same() {
     let data = sample();
     let json = serde_json::to_string(&data).unwrap();
     assert_eq!(serde_json::from_str::<ReportData>(&json).unwrap(), data);
 }
 
-/// Relative luminance and contrast as WCAG 2.2 defines them.
+/// Returns the contrast of two colours by relative luminance, as WCAG 2.2 defines it.
 fn contrast(a: &str, b: &str) -> f64 {
     let luminance = |hex: &str| {
         let channel = |at: usize| {
@@ -135,7 +135,7 @@ fn contrast(a: &str, b: &str) -> f64 {
 }
 
 #[test]
-fn every_colour_of_text_and_lines_stands_out_from_its_paper() {
+fn every_colour_of_text_and_lines_has_enough_contrast() {
     let schemes: Vec<&str> = style().split(":root{").skip(1).map(|s| &s[..s.find('}').unwrap()]).collect();
     assert_eq!(schemes.len(), 3, "light, dark, print");
     for scheme in schemes {
