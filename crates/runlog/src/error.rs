@@ -1,29 +1,29 @@
 use thiserror::Error;
 
-/// Why what a run has written down cannot be read.
+/// Errors in the records of a run.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The object store failed.
     #[error(transparent)]
     Store(#[from] stentor_store::Error),
-    /// A line of an event log is none.
+    /// A line of an event log is not an event.
     #[error(
         "{segment}, line {line}: expected an event, found {reason}; restore the file from the run's store"
     )]
     EventLog {
-        /// Its object.
+        /// Name of the segment's object.
         segment: String,
-        /// Counted from 1.
+        /// Line, from 1.
         line: usize,
-        /// The parser's own words.
+        /// The parser's message.
         reason: String,
     },
-    /// A checkpoint's record cannot be understood, or gone on from.
+    /// The coordinator's state in a checkpoint cannot be parsed or resumed from.
     #[error("{run}: the coordinator's state in checkpoint `{checkpoint}` cannot be used: {reason}")]
     State {
         /// `run.output`, or the run's id.
         run: String,
-        /// Its name.
+        /// Name of the checkpoint.
         checkpoint: String,
         /// What is wrong.
         reason: String,
@@ -31,7 +31,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
+    /// Returns a stable id that does not depend on the message; docs/errors.md documents it.
     #[must_use]
     pub fn id(&self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl Error {
         }
     }
 
-    /// The store's own error, where the store is at fault and not what was found in it.
+    /// Returns the store's error if the store failed; `None` if its content is invalid.
     #[must_use]
     pub fn store(&self) -> Option<&stentor_store::Error> {
         match self {

@@ -11,151 +11,152 @@ use stentor_plan::Lease;
 pub enum Event {
     /// A round closed.
     Round {
-        /// Where.
+        /// The round.
         #[serde(flatten)]
         fence: Fence,
         /// Source of most of its batches.
         source: Source,
         /// Slots that contributed.
         contributors: Vec<Slot>,
-        /// Batches committed, as the ledger knows them.
+        /// Batches committed, as in the ledger.
         leases: Vec<Lease>,
-        /// How many of them are each contributor's, in the order of `contributors`. Logs of older programs do not say.
+        /// Number of batches of each contributor, in the order of `contributors`. Absent in logs of older versions.
         #[serde(default)]
         shares: Vec<u32>,
-        /// Valid frames.
+        /// Number of valid frames.
         frames: u64,
-        /// Frames committed after it, as planned.
+        /// Number of frames committed after it, as planned.
         committed_frames: u64,
-        /// Nats a frame.
+        /// Loss, nats per frame.
         loss: f64,
-        /// Percent of frames.
+        /// Frame error, percent.
         frame_error: f64,
-        /// The same for each source that it had frames of. Logs of older programs do not say: their rounds had one source.
+        /// The same for each source that it had frames of. Absent in logs of older versions, whose rounds had one
+        /// source.
         #[serde(default)]
         by_source: Vec<OfSource>,
         /// Norm of the first contributor's gradient.
         gradient_norm: f64,
-        /// Share of values sent.
+        /// Number of values sent.
         values_sent: u64,
         /// Payload bytes of all contributions.
         bytes_up: u64,
         /// Seconds that the slowest member spent in forward and backward passes.
         compute_s: f64,
-        /// How they were coded.
+        /// Encoding of the contributions.
         encoding: Encoding,
-        /// Since the coordinator's start.
+        /// Milliseconds since the coordinator's start.
         at_ms: Millis,
     },
-    /// Members changed.
+    /// The members changed.
     Members {
-        /// Where.
+        /// The first round with these members.
         #[serde(flatten)]
         fence: Fence,
-        /// Who are members now.
+        /// Identities of the members, by slot.
         #[serde(with = "roster")]
         members: BTreeMap<Slot, String>,
-        /// Why.
+        /// Reason of the change.
         reason: String,
     },
-    /// Another strategy is in force from here on.
+    /// Another strategy is used from here on.
     Switched {
-        /// The first round of it.
+        /// The first round with the new strategy.
         #[serde(flatten)]
         fence: Fence,
-        /// Before.
+        /// Strategy before.
         from: Strategy,
-        /// Now.
+        /// Strategy from here on.
         to: Strategy,
     },
-    /// The dev data was scored.
+    /// Dev data were scored.
     Dev {
         /// The checkpoint.
         checkpoint: String,
-        /// Frames committed.
+        /// Number of frames committed.
         committed_frames: u64,
-        /// Nats a frame.
+        /// Loss, nats per frame.
         loss: f64,
-        /// Percent of frames, over senones.
+        /// Frame error, percent, over senones.
         frame_error: f64,
     },
     /// A share of the dev data had a loss that is not finite: the checkpoint is published without a score.
     Unscored {
         /// The checkpoint.
         checkpoint: String,
-        /// Whose share.
+        /// Identity whose share it is.
         identity: String,
-        /// In words: JSON has no such number.
+        /// The loss as text: JSON has no number for it.
         loss: String,
     },
-    /// A contribution was refused: its loss or gradient is not finite. Nothing of it is in any sum.
+    /// A contribution was refused because its loss or gradient is not finite. It is in no sum.
     Refused {
         /// The round.
         #[serde(flatten)]
         fence: Fence,
-        /// Who sent it.
+        /// Identity of the sender.
         identity: String,
-        /// What it had computed.
+        /// Batches that it had computed.
         leases: Vec<Lease>,
-        /// Nats, in words: JSON has no number for what is not finite.
+        /// Loss in nats as text: JSON has no number for values that are not finite.
         loss: String,
-        /// 2-norm, in words.
+        /// 2-norm as text.
         gradient_norm: String,
     },
     /// The run fell back to a checkpoint; commits after it are void.
     FellBack {
         /// The new lineage.
         lineage: u64,
-        /// The first round that is done again.
+        /// The first round that is repeated.
         round: u64,
-        /// The checkpoint; none: the beginning.
+        /// The checkpoint; `None`: the start of the run.
         checkpoint: Option<String>,
-        /// Frames committed there. Logs of older programs do not say.
+        /// Number of frames committed there. Absent in logs of older versions.
         #[serde(default)]
         committed_frames: Option<u64>,
-        /// Why.
+        /// Reason of the fall-back.
         reason: String,
     },
-    /// A row group was set aside: from here on nobody learns from it.
+    /// A row group was quarantined: it is not trained on from here on.
     Quarantined {
-        /// Whose it is.
+        /// Source of the row group.
         source: Source,
-        /// The shard.
+        /// Name of the shard.
         file: String,
-        /// Counted within the shard.
+        /// Number within the shard.
         row_group: u64,
-        /// Frames of its utterances.
+        /// Number of frames of its utterances.
         frames: u64,
         /// What is wrong with it.
         reason: String,
-        /// Who met it first.
+        /// Worker that found it first.
         worker: String,
     },
-    /// A checkpoint was given up.
+    /// A checkpoint was abandoned.
     Abandoned {
         /// Its name.
         checkpoint: String,
-        /// Why.
+        /// Reason.
         reason: String,
     },
 }
 
-/// What a round's batches of one source came to.
+/// The result of a round's batches of one source.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct OfSource {
-    /// Which.
+    /// The source.
     pub source: Source,
-    /// Valid frames.
+    /// Number of valid frames.
     pub frames: u64,
-    /// Nats a frame.
+    /// Loss, nats per frame.
     pub loss: f64,
-    /// Percent of frames.
+    /// Frame error, percent.
     pub frame_error: f64,
 }
 
 impl Event {
-    /// What a closed round's batches came to, source by source; empty where it had no frames. In the log of an older program,
-    /// whose rounds had one source each, it is what the round as a whole came to.
+    /// Returns the results of a closed round by source; empty if it had no frames. For logs of older versions, whose
+    /// rounds had one source each, this is the result of the whole round.
     #[must_use]
     pub fn by_source(&self) -> Vec<OfSource> {
         match *self {
@@ -168,7 +169,7 @@ impl Event {
     }
 }
 
-/// Members as `[{"slot": …, "identity": …}]`: within a tagged enum, serde reads no map back whose keys are numbers.
+/// Members as `[{"slot": …, "identity": …}]`: inside a tagged enum, serde cannot read a map with numeric keys.
 mod roster {
     use super::Slot;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

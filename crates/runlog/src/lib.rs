@@ -1,12 +1,13 @@
-//! What the coordinator writes down of a run, and how others read it: the event log, and its own state in checkpoints.
+//! The coordinator's records of a run and how to read them: the event log, and the coordinator's state in checkpoints.
 //!
-//! The log is the objects `events/<incarnation>-<number>.jsonl` of the run's store, an [`Event`] a line, their names in the order
-//! of time. The coordinator writes them with [`EventLog`]; [`read_events`] reads them all, [`parse_events`] reads one.
+//! The log consists of the objects `events/<incarnation>-<number>.jsonl` of the run's store, with one [`Event`] per
+//! line; the order of their names is the order of time. The coordinator writes them with [`EventLog`]; [`read_events`]
+//! reads them all, [`parse_events`] reads one.
 //!
-//! [`Timeline`] tells which of the rounds in a log count. It is a pure function of the events.
+//! [`Timeline`] determines which rounds of a log count. It is a pure function of the events.
 //!
-//! **Invariant:** a line that was once written can be read by every later version. A key that came later has a default, and says
-//! what its absence means.
+//! **Invariant:** every later version can read every line that was ever written. A key that was added later has a
+//! default, and its documentation says what its absence means.
 
 mod error;
 mod event;

@@ -14,21 +14,22 @@ pub struct EventLog {
     /// Number of the next segment.
     segment: u64,
     lines: Vec<u8>,
-    /// Segments that are cut, and not known to be in the store: one that could not be put goes with the next.
+    /// Segments that are cut but not known to be in the store: a segment whose write failed is written again with the
+    /// next one.
     unsaved: BTreeMap<u64, Bytes>,
 }
 
-/// Segments on their way to the store.
+/// Segments to be written to the store.
 #[derive(Debug)]
 pub struct Segments {
     store: Store,
-    /// By name: sorted names are the order of time.
+    /// Segments by name: the order of names is the order of time.
     lines: Vec<(String, Bytes)>,
-    /// Below this number all is in the store once these are.
+    /// Once these are written, all segments below this number are in the store.
     pub until: u64,
 }
 
-/// The event log of `run`, in the order of time.
+/// Returns the events of `run`, in the order of time.
 ///
 /// # Errors
 /// [`Error::EventLog`] with segment and line; [`Error::Store`].
@@ -38,11 +39,11 @@ pub async fn read_events(run: &Store) -> Result<Vec<Event>, Error> {
     Ok(events)
 }
 
-/// Gives `take` the events of `run` in the order of time, segment by segment; those of incarnations before `until` only, if it
-/// is given.
+/// Passes the events of `run` to `take` in the order of time, segment by segment; if `until` is given, only those of
+/// earlier incarnations.
 ///
 /// # Errors
-/// As [`read_events`]; `take` has had the events of the segments before.
+/// As [`read_events`]; `take` has received the events of the segments before.
 pub async fn visit_events(run: &Store, until: Option<u64>, mut take: impl FnMut(Event)) -> Result<(), Error> {
     let end = until.map(|incarnation| format!("{EVENTS}/{incarnation:06}-"));
     for segment in run.list(&format!("{EVENTS}/")).await? {
@@ -56,7 +57,7 @@ pub async fn visit_events(run: &Store, until: Option<u64>, mut take: impl FnMut(
     Ok(())
 }
 
-/// The events in the text of one segment of a log, an event a line; `segment` is for messages.
+/// Parses the text of one segment of a log, an event per line; `segment` is its name in error messages.
 ///
 /// # Errors
 /// [`Error::EventLog`] with the line.
@@ -70,7 +71,8 @@ fn unreadable(segment: &str, line: usize, reason: &dyn std::fmt::Display) -> Err
 }
 
 impl EventLog {
-    /// The log of `run` of this incarnation of its coordinator: its segments follow those of earlier ones.
+    /// Creates the log of this incarnation of the coordinator of `run`: its segments follow those of earlier
+    /// incarnations.
     #[must_use]
     pub fn new(run: &Store, incarnation: u64) -> Self {
         let store = run.child(EVENTS);
@@ -81,12 +83,12 @@ impl EventLog {
     pub fn record(&mut self, event: &Event) {
         match serde_json::to_writer(&mut self.lines, event) {
             Ok(()) => self.lines.push(b'\n'),
-            // Only a non-finite float can do this, and it has been refused before.
+            // Possible only for a float that is not finite, and those have been refused before.
             Err(error) => tracing::error!(%error, ?event, "event cannot be written"),
         }
     }
 
-    /// All that is not known to be in the store.
+    /// Returns all events that are not known to be in the store, as segments.
     pub fn cut(&mut self) -> Segments {
         if !self.lines.is_empty() {
             self.unsaved.insert(self.segment, std::mem::take(&mut self.lines).into());
@@ -97,15 +99,15 @@ impl EventLog {
         Segments { store: self.store.clone(), lines, until: self.segment }
     }
 
-    /// Segments below `until` are in the store.
+    /// Records that the segments below `until` are in the store.
     pub fn saved(&mut self, until: u64) {
         self.unsaved = self.unsaved.split_off(&until);
     }
 
-    /// Writes what is left.
+    /// Writes all remaining events.
     ///
     /// # Errors
-    /// The store's, which cannot be written to; what is left stays so.
+    /// The store's, if it cannot be written to; the remaining events are kept.
     pub async fn flush(&mut self) -> Result<(), stentor_store::Error> {
         let segments = self.cut();
         segments.put().await?;
@@ -115,10 +117,10 @@ impl EventLog {
 }
 
 impl Segments {
-    /// Puts them all. Safe to do again: a segment never changes.
+    /// Writes all segments. Safe to repeat: a segment never changes.
     ///
     /// # Errors
-    /// The store's, which cannot be written to.
+    /// The store's, if it cannot be written to.
     pub async fn put(&self) -> Result<(), stentor_store::Error> {
         for (name, lines) in &self.lines {
             self.store.put(name, lines.clone()).await?;
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_segment_that_could_not_be_put_goes_with_the_next_one() {
+    async fn a_segment_whose_write_failed_is_written_with_the_next_one() {
         let folder = tempfile::tempdir().unwrap();
         let run = Store::open(folder.path().to_str().unwrap()).unwrap();
         let mut log = EventLog::new(&run, 7);

@@ -7,99 +7,100 @@ use stentor_exchange::strategy::SuggestedTau;
 use stentor_experiment::{Source, Strategy};
 use stentor_plan::Position;
 
-/// The core's state at a boundary: all that a later incarnation needs to go on.
+/// The core's state at a boundary: all that a later incarnation needs to continue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
     /// The next round.
     pub round: u64,
-    /// Plan position and exceptions.
+    /// Position in the plan.
     pub position: Position,
     /// τ suggested by the last contributions of each source.
     #[serde(default)]
     pub suggested_tau: SuggestedTau,
-    /// The same of the last block's.
+    /// τ suggested by the contributions to the last block.
     #[serde(default)]
     pub suggested_block_tau: Option<f32>,
-    /// Regular checkpoints so far.
+    /// Number of regular checkpoints so far.
     pub checkpoints: u32,
     /// The best checkpoint on dev and its frame error, percent.
     pub best: Option<(String, f64)>,
-    /// Evaluations since the best one.
+    /// Number of evaluations since the best one.
     pub stale_evaluations: u32,
-    /// Whether training is over with it.
+    /// Whether training is finished with this checkpoint.
     #[serde(default)]
     pub finished: bool,
     /// Identities of the run, by slot, at the boundary.
     pub roster: BTreeMap<Slot, String>,
-    /// The strategy in force from here on.
+    /// The strategy from here on.
     pub strategy: Strategy,
-    /// Row groups that were set aside so far.
+    /// Row groups that have been quarantined so far.
     #[serde(default)]
     pub quarantined: Vec<BadRowGroup>,
-    /// Whether residuals of gradients hold them times their source's factor on the learning rate, as
-    /// [`Experiment::scales_gradients`](stentor_experiment::Experiment::scales_gradients) asks for. Versions that did not scale do
-    /// not say.
+    /// Whether residuals of gradients contain them multiplied by their source's factor on the learning rate, as
+    /// [`Experiment::scales_gradients`](stentor_experiment::Experiment::scales_gradients) requires. Absent in state of
+    /// older versions, which did not scale.
     #[serde(default)]
     pub scaled_residuals: bool,
 }
 
 impl Saved {
-    /// For where the best checkpoint is not there any more: it was superseded, before the run went back behind that.
+    /// Forgets the best checkpoint, because it does not exist any more: it was superseded before the run fell back to
+    /// an earlier one.
     pub fn forget_best(&mut self) {
         (self.best, self.stale_evaluations) = (None, 0);
     }
 }
 
-/// A row group that nobody can use: its bytes are not those that the manifest describes.
+/// A row group that cannot be used: its bytes are not those that the manifest describes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadRowGroup {
-    /// Whose it is.
+    /// Source of the row group.
     pub source: Source,
-    /// Counted over all shards of the source.
+    /// Number over all shards of the source.
     pub place: u64,
-    /// The shard.
+    /// Name of the shard.
     pub file: String,
-    /// Counted within the shard.
+    /// Number within the shard.
     pub row_group: u64,
-    /// Frames of its utterances.
+    /// Number of frames of its utterances.
     pub frames: u64,
     /// What is wrong with it.
     pub reason: String,
 }
 
-/// The coordinator's part of a checkpoint's manifest. `T` are running totals, of which others read no more than the changes of
-/// strategy: see [`saved_switches`].
+/// The coordinator's part of a checkpoint's manifest. `T` are running totals, of which other programs read only the
+/// changes of strategy: see [`saved_switches`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct State<T> {
-    /// What the core goes on from.
+    /// State from which the core continues.
     pub core: Saved,
-    /// What the run has come to so far.
+    /// Running totals of the run so far.
     pub tally: T,
 }
 
-/// What others than the coordinator read of the running totals.
+/// The part of the running totals that other programs read.
 #[derive(Deserialize)]
 struct Told {
-    /// Checkpoints of older programs do not say.
+    /// Absent in checkpoints of older versions.
     #[serde(default)]
     switches: Switches,
 }
 
-/// The core's state in a checkpoint's manifest.
+/// Returns the core's state in a checkpoint's manifest.
 ///
 /// # Errors
-/// [`Error::State`] where it is none, or of another age.
+/// [`Error::State`] if it is missing or of an incompatible version.
 pub fn saved_state(manifest: &Manifest) -> Result<Saved, Error> {
     Ok(state::<IgnoredAny>(manifest)?.core)
 }
 
-/// The changes of strategy before a checkpoint.
+/// Returns the changes of strategy before a checkpoint.
 ///
 /// # Errors
 /// As [`saved_state`].
 pub fn saved_switches(manifest: &Manifest) -> Result<Switches, Error> {
     let State { core, tally: Told { mut switches } } = state(manifest)?;
-    // The totals are those of the time of publication: the run had gone on meanwhile.
+    // The totals are those at publication, when the run had already continued.
     switches.back_to(core.round);
     Ok(switches)
 }
@@ -147,13 +148,13 @@ mod tests {
         }
     }
 
-    /// Of the checkpoint before round 3.
+    /// Returns a manifest of the checkpoint before round 3, with these totals.
     fn beside(tally: Value) -> Manifest {
         manifest(serde_json::to_value(State { core: saved(), tally }).unwrap())
     }
 
     #[test]
-    fn the_cores_state_is_read_whatever_stands_beside_it_and_another_record_is_named() {
+    fn the_cores_state_is_read_whatever_other_totals_are_stored_and_an_invalid_record_is_named() {
         assert_eq!(saved_state(&beside(json!({"rounds": 3}))).unwrap(), saved());
         let error = saved_state(&manifest(json!({"core": {}, "tally": {}}))).unwrap_err();
         let words = error.to_string();
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn switches_that_were_made_until_the_publication_but_after_the_checkpoint_are_not_of_it() {
+    fn switches_after_the_checkpoint_but_before_its_publication_do_not_count() {
         let switches = json!([
             {"round": 3, "from": "gtc", "to": "bmuf"},
             {"round": 4, "from": "bmuf", "to": "dense"},

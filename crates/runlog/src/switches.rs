@@ -3,30 +3,30 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use stentor_experiment::Strategy;
 
-/// A change of strategy while a run goes on.
+/// A change of strategy during a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Switch {
     /// The first round of the new strategy.
     pub round: u64,
-    /// Before.
+    /// Strategy before.
     pub from: Strategy,
-    /// From that round on.
+    /// Strategy from that round on.
     pub to: Strategy,
 }
 
-/// A run's changes of strategy that count, oldest first: what came after a checkpoint that the run fell back to is void.
+/// The changes of strategy that count, oldest first. Changes after a checkpoint to which the run fell back are void.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Switches(Vec<Switch>);
 
 impl Switches {
-    /// The strategy in force; none where it was never changed, so that it is the experiment's.
+    /// Returns the current strategy; `None` if it was never changed and is the experiment's.
     #[must_use]
     pub fn in_force(&self) -> Option<Strategy> {
         self.0.last().map(|switch| switch.to)
     }
 
-    /// Takes note of `event`, if it is a change of strategy, or a return to a checkpoint before one.
+    /// Records `event` if it is a change of strategy, or a fall-back to a checkpoint before one.
     pub fn record(&mut self, event: &Event) {
         match *event {
             Event::Switched { fence, from, to } => self.0.push(Switch { round: fence.round, from, to }),
@@ -35,7 +35,7 @@ impl Switches {
         }
     }
 
-    /// Only those count that were made until `round` opened.
+    /// Keeps only those changes that were made until `round` opened.
     pub(crate) fn back_to(&mut self, round: u64) {
         self.0.retain(|switch| switch.round <= round);
     }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_switch_is_in_force_and_all_are_told_in_their_order() {
+    fn the_last_switch_is_current_and_all_are_listed_in_order() {
         let mut switches = Switches::default();
         assert_eq!((switches.in_force(), switches.to_string()), (None, String::new()));
         switches.record(&switched(12, Strategy::Gtc, Strategy::Bmuf));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fall_back_takes_back_the_switches_after_its_checkpoint() {
+    fn a_fall_back_reverts_the_switches_after_its_checkpoint() {
         let mut switches = Switches::default();
         switches.record(&switched(12, Strategy::Gtc, Strategy::Bmuf));
         switches.record(&switched(40, Strategy::Bmuf, Strategy::Dense));

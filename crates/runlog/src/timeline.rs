@@ -3,35 +3,36 @@ use std::collections::BTreeMap;
 use stentor_checkpoint::checkpoint_age;
 use stentor_plan::Lease;
 
-/// Which rounds of a run count.
+/// The rounds of a run that count.
 ///
-/// Lineages are a tree: each one but the first begins with a [`Return`] to a checkpoint of an earlier one, or to the beginning. What
-/// counts is the path from the beginning to the newest lineage. A lineage beside the path, such as that of a coordinator which was
-/// replaced and did not know it yet, makes nothing void.
+/// Lineages form a tree: each one except the first begins with a [`Return`] to a checkpoint of an earlier one, or to
+/// the start of the run. The rounds on the path from the start to the newest lineage count. A lineage beside the path,
+/// such as that of a coordinator that was replaced and did not know it yet, makes nothing void.
 ///
-/// It depends on the events alone and not on their order. Its size is that of the returns, not of the log.
+/// The result depends only on the set of events, not on their order. Its size grows with the number of returns, not
+/// with the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeline {
-    /// The lineages of the path: their rounds below the bound count.
+    /// The lineages of the path, with the round below which their rounds count.
     bounds: BTreeMap<u64, u64>,
     returns: BTreeMap<u64, Return>,
 }
 
-/// A return to a checkpoint. What was committed after the checkpoint is void.
+/// A return to a checkpoint. Everything committed after the checkpoint is void.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Return {
     /// The lineage that begins with it.
     pub lineage: u64,
-    /// The first round that is done again.
+    /// The first round that is repeated.
     pub round: u64,
-    /// The lineage of the checkpoint; none: the beginning.
+    /// The lineage of the checkpoint; `None`: the start of the run.
     pub from: Option<u64>,
-    /// Why, in words.
+    /// Reason as text.
     pub reason: String,
 }
 
 impl Return {
-    /// As the log has it: to a checkpoint, or to the beginning where there is none, or none of this layout's names.
+    /// Creates a return as logged: to a checkpoint, or to the start if there is none or its name has another format.
     #[must_use]
     pub fn new(lineage: u64, round: u64, checkpoint: Option<&str>, reason: &str) -> Self {
         let from = checkpoint.and_then(checkpoint_age).map(|(lineage, _)| lineage);
@@ -40,7 +41,7 @@ impl Return {
 }
 
 impl Timeline {
-    /// Of the events of a whole log, or of as much of it as is to be judged.
+    /// Computes the timeline from the events of a whole log, or of the part to be considered.
     #[must_use]
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let (mut newest, mut returns) = (0, Vec::new());
@@ -56,12 +57,12 @@ impl Timeline {
         Self::new(newest, returns)
     }
 
-    /// Of a run with these returns, whose rounds closed in lineages up to `newest`.
+    /// Computes the timeline of a run with these returns, whose rounds closed in lineages up to `newest`.
     #[must_use]
     pub fn new(newest: u64, returns: impl IntoIterator<Item = Return>) -> Self {
         let mut by_lineage = BTreeMap::new();
         for back in returns {
-            // A log that says it twice was damaged; then the first one holds.
+            // Only a damaged log contains two returns for one lineage; then the first is used.
             by_lineage.entry(back.lineage).or_insert(back);
         }
         let begun = by_lineage.last_key_value().map_or(0, |(&lineage, _)| lineage);
@@ -76,25 +77,25 @@ impl Timeline {
         Self { bounds, returns: by_lineage }
     }
 
-    /// All returns, those beside the path too, in the order of their lineages, which is that of time.
+    /// Returns all returns, including those beside the path, in the order of their lineages, which is that of time.
     pub fn returns(&self) -> impl Iterator<Item = &Return> {
         self.returns.values()
     }
 
-    /// Whether what closed as `round` of `lineage` counts.
+    /// Returns whether `round` of `lineage` counts.
     #[must_use]
     pub fn counts(&self, lineage: u64, round: u64) -> bool {
         self.bounds.get(&lineage).is_some_and(|bound| round < *bound)
     }
 
-    /// Whether the checkpoint that `lineage` wrote before `round` holds rounds that count, and no others.
+    /// Returns whether the checkpoint that `lineage` wrote before `round` contains only rounds that count.
     #[must_use]
     pub fn has_checkpoint(&self, lineage: u64, round: u64) -> bool {
         self.bounds.get(&lineage).is_some_and(|bound| round <= *bound)
     }
 
-    /// The return that made `round` of `lineage` void: the first one that reaches behind it. A lineage that nothing went on from was
-    /// void when the next one began. None where the round counts.
+    /// Returns the return that made `round` of `lineage` void: the first one to an earlier round. A lineage from which
+    /// none continued became void when the next one began. `None` if the round counts.
     #[must_use]
     pub fn voided_by(&self, lineage: u64, round: u64) -> Option<&Return> {
         if self.counts(lineage, round) {
@@ -104,7 +105,7 @@ impl Timeline {
         later.clone().find(|back| back.round <= round).or_else(|| later.next())
     }
 
-    /// The rounds among `events` that count, in the order given.
+    /// Returns the rounds among `events` that count, in the order given.
     pub fn rounds<'a>(&self, events: impl IntoIterator<Item = &'a Event>) -> impl Iterator<Item = &'a Event> {
         events.into_iter().filter(|event| match event {
             Event::Round { fence, .. } => self.counts(fence.lineage, fence.round),
@@ -112,7 +113,7 @@ impl Timeline {
         })
     }
 
-    /// The leases of the rounds among `events` that count, in the order given.
+    /// Returns the leases of the rounds among `events` that count, in the order given.
     pub fn leases<'a>(&self, events: impl IntoIterator<Item = &'a Event>) -> impl Iterator<Item = &'a Lease> {
         let of_round = |event: &'a Event| match event {
             Event::Round { leases, .. } => leases.as_slice(),

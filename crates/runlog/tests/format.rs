@@ -1,4 +1,4 @@
-//! The bytes of the event log: what today's programs write, and what older ones wrote.
+//! The bytes of the event log: as written today, and as written by older versions.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::collections::BTreeSet;
@@ -6,12 +6,12 @@ use stentor_experiment::Source;
 use stentor_runlog::{EVENTS, Error, Event, EventLog, OfSource, parse_events, read_events};
 use stentor_store::Store;
 
-/// Each kind of event and of encoding; the first lines are of a run of the demo.
+/// Each kind of event and of encoding; the first lines are from a run of the demo.
 const TODAY: &str = include_str!("events.jsonl");
-/// As programs wrote them before keys were added.
+/// Lines written before keys were added.
 const BEFORE: &str = include_str!("events_of_older_programs.jsonl");
 
-/// Of the log. Whoever adds a kind adds a line to `events.jsonl`.
+/// Returns the kind of an event in the log. A new kind needs a line in `events.jsonl`.
 fn kind(event: &Event) -> &'static str {
     match event {
         Event::Round { .. } => "round",
@@ -29,7 +29,7 @@ fn kind(event: &Event) -> &'static str {
 const KINDS: usize = 9;
 
 #[tokio::test]
-async fn a_log_is_read_and_written_again_byte_for_byte() {
+async fn a_log_is_read_and_rewritten_byte_for_byte() {
     let events = parse_events("x", TODAY).unwrap();
     assert_eq!(events.iter().map(kind).collect::<BTreeSet<_>>().len(), KINDS);
     for (line, event) in TODAY.lines().zip(&events) {

@@ -1,4 +1,4 @@
-//! What counts of a run, whoever fell back, died or was replaced.
+//! Which rounds of a run count after fall-backs, deaths and replaced coordinators.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ fn fell_back(lineage: u64, round: u64, from: Option<u64>) -> Event {
     Event::FellBack { lineage, round, checkpoint, committed_frames: None, reason: "b is lost".into() }
 }
 
-/// The rounds that count, in the order of the log.
+/// Returns the rounds that count, in the order of the log.
 fn counted(events: &[Event]) -> Vec<Place> {
     let place = |event: &Event| match event {
         Event::Round { fence, .. } => (fence.lineage, fence.round),
@@ -54,7 +54,7 @@ fn log(rounds: &[Place], returns: &[Event]) -> Vec<Event> {
 }
 
 #[test]
-fn what_was_committed_after_the_checkpoint_of_a_return_is_void() {
+fn commits_after_the_checkpoint_of_a_return_are_void() {
     let rounds = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (2, 4)];
     let first = fell_back(1, 2, Some(0));
     let events = log(&rounds, &[first.clone(), fell_back(2, 3, Some(1))]);
@@ -66,7 +66,7 @@ fn what_was_committed_after_the_checkpoint_of_a_return_is_void() {
 }
 
 #[test]
-fn a_lineage_that_nothing_went_on_from_makes_nothing_void() {
+fn a_lineage_without_a_successor_makes_nothing_void() {
     // A second coordinator began at round 1 while the first one went on to round 3, from which a third one took over.
     let rounds = [(0, 0), (0, 1), (1, 1), (0, 2), (2, 3)];
     let events = log(&rounds, &[fell_back(1, 1, Some(0)), fell_back(2, 3, Some(0))]);
@@ -74,12 +74,12 @@ fn a_lineage_that_nothing_went_on_from_makes_nothing_void() {
 }
 
 #[test]
-fn a_void_round_is_told_with_the_return_that_made_it_so() {
+fn a_void_round_is_reported_with_the_return_that_made_it_void() {
     let rounds = [(0, 0), (0, 1), (1, 1), (0, 2), (0, 3), (2, 3)];
     let events = log(&rounds, &[fell_back(1, 1, Some(0)), fell_back(2, 3, Some(0))]);
     let timeline = Timeline::of(&events);
     let by = |lineage, round| timeline.voided_by(lineage, round).map(|back| back.lineage);
-    // Nothing went on from lineage 1; it had gone back behind round 3 of lineage 0 before lineage 2 did.
+    // No lineage continued from lineage 1; it had fallen back to before round 3 of lineage 0 before lineage 2 did.
     assert_eq!((by(1, 1), by(0, 3)), (Some(2), Some(1)));
     assert_eq!((by(0, 2), by(2, 3)), (None, None));
     let back = Return { lineage: 2, round: 3, from: Some(0), reason: "b is lost".into() };
@@ -87,7 +87,7 @@ fn a_void_round_is_told_with_the_return_that_made_it_so() {
 }
 
 #[test]
-fn a_checkpoint_of_a_void_stretch_is_not_of_the_path() {
+fn a_checkpoint_with_void_rounds_is_not_on_the_path() {
     let before = [round((1, 0), 0), fell_back(2, 4, Some(1))];
     let timeline = Timeline::of(&before);
     assert!(timeline.has_checkpoint(1, 4) && !timeline.has_checkpoint(1, 5) && timeline.has_checkpoint(2, 6));
@@ -98,28 +98,28 @@ fn a_checkpoint_of_a_void_stretch_is_not_of_the_path() {
 }
 
 #[test]
-fn a_damaged_log_whose_returns_go_in_a_circle_has_an_end() {
+fn returns_in_a_circle_in_a_damaged_log_do_not_loop_for_ever() {
     let events =
         [round((1, 0), 0), fell_back(1, 3, Some(2)), fell_back(2, 3, Some(1)), fell_back(2, 1, None)];
     let timeline = Timeline::of(&events);
     assert_eq!((timeline.counts(1, 0), timeline.counts(2, 9), timeline.returns().count()), (true, true, 2));
 }
 
-/// A coordinator's part of a run, as it knows it.
+/// A coordinator's view of a run.
 #[derive(Debug, Clone)]
 struct Coordinator {
     lineage: u64,
-    /// The rounds that count for it: the one at index k has number k.
+    /// The rounds that count in its view: the one at index k has number k.
     path: Vec<Place>,
 }
 
-/// What happens in a run. The numbers choose among what there is.
+/// A step of a run. The numbers select among what exists.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Close,
     Write,
     FallBack(usize),
-    /// A new coordinator takes over from any checkpoint; the old ones may not know it and go on.
+    /// A new coordinator takes over from any checkpoint; the old ones may continue without knowing it.
     Restart(usize),
 }
 
@@ -130,12 +130,12 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
         1 => any::<usize>().prop_map(Step::FallBack),
         1 => any::<usize>().prop_map(Step::Restart),
     ];
-    // Mostly the newest coordinator acts.
+    // In most steps the newest coordinator acts.
     let who = prop_oneof![3 => Just(usize::MAX), 1 => any::<usize>()];
     prop::collection::vec((who, step), 0..80)
 }
 
-/// A made-up run: its log, its checkpoints with the rounds in each, and the path of its newest coordinator.
+/// A generated run: its log, its checkpoints with the rounds in each, and the path of its newest coordinator.
 #[derive(Debug)]
 struct Run {
     events: Vec<Event>,
@@ -185,7 +185,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn what_counts_is_what_the_newest_coordinator_has_behind_it(steps in steps()) {
+    fn the_rounds_that_count_are_those_of_the_newest_coordinator(steps in steps()) {
         let Run { events, path, .. } = run(&steps);
         prop_assert_eq!(&counted(&events), &path);
         let timeline = Timeline::of(&events);
@@ -200,7 +200,7 @@ proptest! {
     }
 
     #[test]
-    fn a_checkpoint_is_of_the_path_just_where_all_its_rounds_are(steps in steps()) {
+    fn a_checkpoint_is_on_the_path_exactly_if_all_its_rounds_are(steps in steps()) {
         let Run { events, checkpoints, path } = run(&steps);
         let timeline = Timeline::of(&events);
         for ((lineage, round), rounds) in checkpoints {
@@ -209,12 +209,12 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_events_is_of_no_account(steps in steps()) {
+    fn the_order_of_events_does_not_matter(steps in steps()) {
         let Run { events, .. } = run(&steps);
         prop_assert_eq!(Timeline::of(events.iter().rev()), Timeline::of(&events));
     }
 
-    /// Whatever a damaged log says, it can be judged.
+    /// Any log, however damaged, has a timeline.
     #[test]
     fn any_returns_make_a_timeline(
         newest in 0_u64..9,
