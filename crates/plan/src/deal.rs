@@ -55,7 +55,7 @@ impl Deal {
                 let Some(batch) = batch else { continue };
                 let previous = of_slot.last().copied();
                 match previous.and_then(|p| p.joined(batch)) {
-                    Some(joined) => *of_slot.last_mut().expect("joined with the last one") = joined,
+                    Some(joined) => *of_slot.last_mut().expect("it was joined with the last one") = joined,
                     None => of_slot.push(batch),
                 }
                 source = batch.source;

@@ -2,11 +2,11 @@ use crate::Lease;
 use stentor_experiment::Source;
 use thiserror::Error;
 
-/// Why a plan cannot be made, or a position cannot be used with it.
+/// Errors of making a plan or of using a position with it.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum Error {
     /// A source that the schedule uses has no frames.
-    #[error("the {} data holds no frames; expected at least one utterance: check the shards", source_name(.data))]
+    #[error("the {} data contains no frames; expected at least one utterance: check the shards", source_name(.data))]
     NoFrames {
         /// The source.
         data: Source,

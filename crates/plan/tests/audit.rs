@@ -77,7 +77,7 @@ fn a_batch_that_the_plan_does_not_have_is_reported() {
 }
 
 #[test]
-fn commits_and_ledger_are_held_against_each_other() {
+fn commits_and_ledger_are_compared_with_each_other() {
     let plan = plan();
     let mut position = Position::new(&plan);
     let first = position.assign(&plan, &[0, 1], RoundSize::Block(3)).unwrap();

@@ -9,7 +9,7 @@ use stentor_plan::audit::{Audit, Extent};
 use stentor_plan::{Catalogue, Plan, Position, RoundSize, RowGroup};
 
 /// Random events of one round: which slots are present and whose contributions are lost, as bit masks over ten slots.
-type Weather = (u16, u16);
+type RoundEvents = (u16, u16);
 
 const SLOTS: [u32; 10] = [0, 1, 2, 3, 5, 8, 13, 400, 70_000, u32::MAX];
 
@@ -88,9 +88,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn each_batch_counts_once_whatever_the_weather(
+    fn each_batch_counts_once_whatever_members_leave_or_contributions_are_lost(
         (plan, _) in plans(),
-        weather in prop::collection::vec(any::<Weather>(), 0..60),
+        events in prop::collection::vec(any::<RoundEvents>(), 0..60),
         size in sizes(),
         restart_every in 1_usize..20,
     ) {
@@ -98,11 +98,11 @@ proptest! {
         let mut audit = Audit::new(&plan);
         let mut committed_batches = [0_u64; 2];
         // After the random rounds no member leaves and no contribution is lost.
-        let calm = (0b10_0110_u16, 0_u16);
-        let bound = weather.len() as u64 + total(&plan);
+        let no_losses = (0b10_0110_u16, 0_u16);
+        let bound = events.len() as u64 + total(&plan);
         let mut rounds = 0;
         for round_number in 0.. {
-            let (there, lost) = weather.get(round_number).copied().unwrap_or(calm);
+            let (there, lost) = events.get(round_number).copied().unwrap_or(no_losses);
             let members = chosen(there);
             let list: Vec<u32> = members.iter().copied().rev().collect();
             let Some(round) = position.assign(&plan, &list, size) else { break };
@@ -153,17 +153,17 @@ proptest! {
     }
 
     #[test]
-    fn in_calm_weather_a_run_takes_no_more_rounds_than_it_must(
+    fn without_losses_a_run_takes_the_minimum_number_of_rounds(
         (plan, schedule) in plans(),
         slots in 1_usize..=10,
         size in sizes(),
     ) {
         let members = &SLOTS[..slots];
-        let everybody: BTreeSet<u32> = members.iter().copied().collect();
+        let all: BTreeSet<u32> = members.iter().copied().collect();
         let mut position = Position::new(&plan);
         let mut rounds = 0;
         while let Some(round) = position.assign(&plan, members, size) {
-            position.commit(&plan, &round, &everybody).unwrap();
+            position.commit(&plan, &round, &all).unwrap();
             rounds += 1;
         }
         prop_assert_eq!(rounds, fewest_rounds(&plan, &schedule, slots as u64, size));

@@ -67,14 +67,14 @@ fn annotated_data_comes_round_many_times_in_a_pass_over_the_unannotated() {
 }
 
 #[test]
-fn a_source_that_is_to_be_used_must_hold_frames() {
+fn a_source_that_is_used_must_contain_frames() {
     assert_eq!(annotated_only(&[], &small()), Err(Error::NoFrames { data: Source::Annotated }));
     assert_eq!(annotated_only(&[(0, 3)], &small()), Err(Error::NoFrames { data: Source::Annotated }));
     let some = || catalogue(&[(100, 1)]);
     let schedule = Schedule::default();
     let error = Plan::new(some(), Some(catalogue(&[])), &small(), &schedule, 1).unwrap_err();
     assert_eq!(error, Error::NoFrames { data: Source::MachineLabeled });
-    assert!(error.to_string().starts_with("the machine-labeled data holds no frames"), "{error}");
+    assert!(error.to_string().starts_with("the machine-labeled data contains no frames"), "{error}");
 
     // A source that is not used may be empty.
     let schedule = Schedule { annotated_passes: 0, ..schedule };
@@ -104,7 +104,7 @@ fn sizes_from_a_broken_manifest_are_errors_and_no_overflows() {
 }
 
 #[test]
-fn leases_from_elsewhere_are_refused_with_what_the_plan_has() {
+fn leases_of_another_plan_are_refused_with_the_plans_bounds() {
     let plan = annotated_only(&[(300, 0)], &small()).unwrap();
     let good = Lease { source: Source::Annotated, pass: 3, unit: 0, first_batch: 1, batches: 2 };
     assert_eq!(plan.check_lease(&good), Ok(()));

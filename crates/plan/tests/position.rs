@@ -30,7 +30,7 @@ fn a_position_goes_through_json_and_is_checked_against_its_plan() {
 }
 
 #[test]
-fn a_run_that_an_earlier_version_began_is_not_gone_on_with_by_other_batches() {
+fn a_run_begun_by_an_earlier_version_is_not_continued_with_other_batches() {
     // As written before cuts moved from pass to pass.
     let saved = r#"{"plan":7081050536268165042,"annotated":{"turn":0,"holds":[],"returned":[],"committed":0,"committed_frames":0},
         "machine_labeled":{"turn":0,"holds":[],"returned":[],"committed":0,"committed_frames":0}}"#;
@@ -41,7 +41,7 @@ fn a_run_that_an_earlier_version_began_is_not_gone_on_with_by_other_batches() {
 }
 
 #[test]
-fn a_position_that_would_lose_or_double_a_batch_is_found_out() {
+fn a_position_that_would_lose_or_repeat_a_batch_is_refused() {
     let plan = plan(5, 0, &one_pass());
     let mut position = Position::new(&plan);
     let round = position.assign(&plan, &[0, 4], RoundSize::Block(3)).unwrap();

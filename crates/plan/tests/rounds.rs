@@ -59,7 +59,7 @@ fn slots_idle_only_when_no_batch_is_left_for_them() {
 }
 
 #[test]
-fn what_a_vanished_slot_held_is_dealt_before_new_units() {
+fn leases_of_a_lost_slot_are_dealt_before_new_units() {
     let plan = plan(6, 0, &one_pass());
     let mut position = Position::new(&plan);
     let round = position.assign(&plan, &[0, 1], RoundSize::Block(3)).unwrap();
@@ -93,7 +93,7 @@ fn a_lost_contribution_returns_and_counts_once() {
 }
 
 #[test]
-fn what_returns_in_pieces_is_put_together_again() {
+fn leases_returned_in_pieces_are_joined() {
     let plan = plan(1, 0, &one_pass());
     let mut position = Position::new(&plan);
     let round = position.assign(&plan, &[0, 1, 2], RoundSize::Batch).unwrap();
@@ -110,7 +110,7 @@ fn what_returns_in_pieces_is_put_together_again() {
 }
 
 #[test]
-fn nobody_contributed_and_nothing_changed_but_the_owners() {
+fn a_round_without_contributions_changes_only_the_owners_of_leases() {
     let plan = plan(3, 0, &one_pass());
     let mut position = Position::new(&plan);
     let round = position.assign(&plan, &[0, 1], RoundSize::Block(2)).unwrap();
@@ -141,7 +141,7 @@ fn a_contribution_from_outside_the_round_is_refused() {
 }
 
 #[test]
-fn without_disturbance_every_new_unit_was_named_in_the_round_before() {
+fn without_losses_every_new_unit_was_announced_in_the_round_before() {
     let schedules = [
         (0, one_pass()),
         (12, one_pass()),

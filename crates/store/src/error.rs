@@ -220,7 +220,7 @@ mod tests {
     use std::io::ErrorKind;
 
     #[test]
-    fn what_the_system_says_of_a_file_is_told_apart_by_who_can_mend_it() {
+    fn system_errors_on_files_are_distinguished_by_their_remedy() {
         let of = |operation, kind: ErrorKind| Fault::of_io(operation, &io::Error::from(kind));
         for kind in [
             ErrorKind::NotADirectory,
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_says_is_told_apart_too() {
+    fn server_errors_are_distinguished_by_their_remedy() {
         let missing = |path: &str| object_store::Error::NotFound { path: path.into(), source: "gone".into() };
         assert_eq!(Fault::of("read", &missing("x")), Fault::NotFound);
         assert_eq!(Fault::of("write", &missing("bucket/x")), Fault::Unusable);

@@ -5,7 +5,7 @@ use crate::location::Opened;
 use stentor_experiment::StoreKind;
 use url::Url;
 
-/// Variables that are a provider's, by the beginnings of their names.
+/// Returns the prefixes of a provider's environment variables.
 fn variables(kind: StoreKind) -> &'static [&'static str] {
     match kind {
         StoreKind::Folder => &[],
@@ -15,7 +15,8 @@ fn variables(kind: StoreKind) -> &'static [&'static str] {
     }
 }
 
-/// The store on the network at `url`, which is one of `kind`, with those of `settings` that are its provider's: a variable `TOKEN` is somebody else's.
+/// Opens the store on the network at `url`, which is of `kind`, with the `settings` of its provider only: a variable
+/// `TOKEN` belongs to another program.
 pub(crate) fn open(
     kind: StoreKind,
     url: &Url,

@@ -67,7 +67,7 @@ mod tests {
     use std::time::SystemTime;
 
     #[tokio::test]
-    async fn what_a_dead_writer_left_is_removed_and_nothing_else() {
+    async fn only_the_unfinished_files_of_dead_writers_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("file://{}/the%20labels", folder.path().display())).unwrap();
         // A folder that does not exist yet.

@@ -25,7 +25,7 @@ fn store(root: &Path, cache: &Cache) -> (Line, Store) {
 }
 
 #[tokio::test]
-async fn a_range_comes_over_the_line_once_for_all_programs_that_share_the_folder() {
+async fn a_range_is_fetched_once_for_all_programs_that_share_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("cache");
     let (line, mine) = store(folder.path(), &Cache::new(&kept, 1 << 20));
@@ -52,7 +52,7 @@ async fn a_range_comes_over_the_line_once_for_all_programs_that_share_the_folder
 }
 
 #[tokio::test]
-async fn what_is_not_what_was_asked_for_is_given_to_the_caller_and_never_kept() {
+async fn bytes_with_another_digest_are_returned_to_the_caller_and_never_cached() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("cache");
     let (line, store) = store(folder.path(), &Cache::new(&kept, 1 << 20));
@@ -78,7 +78,7 @@ async fn what_is_not_what_was_asked_for_is_given_to_the_caller_and_never_kept() 
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_stops_nobody_and_local_folders_need_no_cache() {
+async fn an_unwritable_cache_folder_does_not_prevent_reading_and_local_folders_need_no_cache() {
     let folder = tempfile::tempdir().unwrap();
     let blocked = folder.path().join("file");
     std::fs::write(&blocked, b"x").unwrap();

@@ -35,7 +35,7 @@ fn bytes(text: &'static str) -> Bytes {
 }
 
 #[tokio::test]
-async fn what_was_put_is_got_whole_and_in_ranges() {
+async fn objects_are_read_back_whole_and_in_ranges() {
     let (_folder, stores) = stores();
     for store in stores {
         store.put("a/b.bin", bytes("0123456789")).await.unwrap();
@@ -120,7 +120,7 @@ async fn put_once_keeps_the_first_bytes_and_put_replaces_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_at_once_exactly_one_creates() {
+async fn of_many_concurrent_calls_exactly_one_creates() {
     let (_folder, stores) = stores();
     for store in stores {
         let racers: Vec<_> = (0..16u8)

@@ -25,7 +25,7 @@ fn bytes(length: usize) -> Bytes {
 }
 
 #[tokio::test]
-async fn what_passes_is_tried_again_and_nothing_is_lost_or_changed() {
+async fn transient_faults_are_retried_and_nothing_is_lost_or_changed() {
     let (_folder, line, store) = disturbed();
     let whole = bytes(100_000);
     for fault in [
@@ -61,7 +61,7 @@ fn sound<T>(fault: Fault, answer: Result<T, Error>) -> T {
 }
 
 #[tokio::test]
-async fn publication_happens_once_whatever_becomes_of_the_answer() {
+async fn publication_happens_once_even_if_the_answer_is_lost() {
     let (_folder, line, store) = disturbed();
     for (name, fault, expected) in [
         ("busy", Fault::Status(503), Put::Created),
@@ -95,7 +95,7 @@ async fn a_write_that_is_cut_in_the_middle_leaves_the_old_object_or_none() {
 }
 
 #[tokio::test]
-async fn a_store_that_never_answers_well_is_given_up_after_so_many_tries() {
+async fn a_store_that_always_fails_is_given_up_after_eleven_tries() {
     let (_folder, line, store) = disturbed();
     line.fail(|_| Some(Fault::Status(503)));
     let error = store.put_once("model", bytes(10)).await.unwrap_err();
@@ -104,7 +104,7 @@ async fn a_store_that_never_answers_well_is_given_up_after_so_many_tries() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_refused_at_once_and_by_name() {
+async fn wrong_credentials_are_reported_without_a_retry() {
     let (_folder, line, _) = disturbed();
     let settings = settings(line.address, "a guess");
     let store = Store::open_with(&format!("s3://{BUCKET}/runs"), settings, None).unwrap();

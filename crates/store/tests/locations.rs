@@ -67,7 +67,7 @@ async fn a_file_where_a_folder_should_be_is_reported_with_its_place() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_too_long_for_the_file_system_is_told_apart_from_trouble_that_passes() {
+async fn a_name_too_long_for_the_file_system_is_distinguished_from_transient_faults() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path().join("n".repeat(300)).to_str().unwrap()).unwrap();
     let write = store.put("x", Bytes::from_static(b"1")).await.unwrap_err();

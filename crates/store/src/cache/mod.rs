@@ -23,7 +23,7 @@ pub struct Cache(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     files: Files,
-    /// Whether it has already been logged that the folder cannot be written.
+    /// Whether a failure to write to the folder has been logged.
     told: AtomicBool,
 }
 

@@ -19,7 +19,7 @@ fn size(folder: &Path) -> u64 {
 }
 
 #[test]
-fn the_folder_stays_below_its_limit_and_what_was_used_last_stays_in_it() {
+fn the_folder_stays_below_its_limit_and_keeps_the_most_recently_used_entries() {
     let folder = tempfile::tempdir().unwrap();
     let files = Files::new(folder.path(), 10_000);
     let old: Vec<_> = (0..8).map(|number| keep(&files, number, 1000 - u64::from(number))).collect();
@@ -48,7 +48,7 @@ fn several_programs_share_a_folder_and_its_limit() {
 }
 
 #[test]
-fn what_was_damaged_on_disk_is_dropped_and_what_is_too_large_is_not_kept() {
+fn damaged_entries_are_dropped_and_too_large_ones_are_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let files = Files::new(folder.path(), 10_000);
     let digest = keep(&files, 1, 0);
@@ -64,7 +64,7 @@ fn what_was_damaged_on_disk_is_dropped_and_what_is_too_large_is_not_kept() {
 }
 
 #[test]
-fn a_draft_is_left_to_who_writes_it_until_it_was_given_up() {
+fn a_draft_is_kept_until_its_writer_has_abandoned_it() {
     let folder = tempfile::tempdir().unwrap();
     let files = Files::new(folder.path(), 10_000);
     let (digest, bytes) = entry(1);
