@@ -80,7 +80,7 @@ fn certainty(data: &ReportData) -> Option<String> {
     if differences.is_empty() && kinds.is_empty() {
         return None;
     }
-    let title = if differences.is_empty() { "Kinds of error" } else { "How sure" };
+    let title = if differences.is_empty() { "Kinds of error" } else { "Uncertainty" };
     section("sure", title, "", &body)
 }
 
@@ -89,8 +89,8 @@ fn learning(data: &ReportData) -> Option<String> {
     if panels.is_empty() {
         return None;
     }
-    let lead = "Over committed frames, so that the number of workers changes nothing. Axes do not begin at zero; the \
-                steep beginning may leave the panel.";
+    let lead = "Plotted over committed frames, which do not depend on the number of workers. Axes do not begin at zero; the \
+                steep beginning may lie outside the panel.";
     section("curves", "Learning curves", lead, &format!("<div class=\"panels\">{}</div>", panels.concat()))
 }
 

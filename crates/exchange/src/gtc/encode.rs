@@ -44,9 +44,9 @@ impl Encoder {
     /// Thresholds `residual + update` (vectors of one length), appends the message to `out` and writes the residual to
     /// keep if the message counts to `next_residual`.
     ///
-    /// At most one τ of each value is sent: `r′ = fl(r + g) − τ·n` with n of −1, 0, 1. Bit for bit, `τ·n + r′` is `fl(r
-    /// + g)` while that is below 2¹⁶·τ; beyond, the subtraction rounds. `clip` (off: `None`) bounds |r′| to that many τ
-    /// and discards the excess.
+    /// At most one τ of each value is sent: `r′ = fl(r + g) − τ·n` with n of −1, 0, 1. Bit for bit, `τ·n + r′` is
+    /// `fl(r + g)` while that is below 2¹⁶·τ; beyond, the subtraction rounds. `clip` (off: `None`) bounds |r′| to that
+    /// many τ and discards the excess.
     ///
     /// The result does not depend on the number of threads.
     ///

@@ -36,8 +36,8 @@ pub enum BlockPreset {
     /// g ← θ − mean(θᵢ)      b ← μb + g      θ ← θ − λ(g + μb)
     /// ```
     ///
-    /// Equal to it while η is constant: Δ = −λb, and S, where workers start, is θ at every block. Also equal are μ =
-    /// 0.9, λ = 0.7, 500 batches a block, an unweighted mean, and local optimisers that keep their moments.
+    /// Equal to it while η is constant: Δ = −λb, and S, where workers start, is θ at every block. Also equal are
+    /// μ = 0.9, λ = 0.7, 500 batches a block, an unweighted mean, and local optimisers that keep their moments.
     ///
     /// Not equal is the deployed model: DiLoCo deploys θ, the look-ahead point; here it is W = θ − ηΔ, as with BMUF.
     /// The published runs used AdamW as the local optimiser; there is no weight decay here.

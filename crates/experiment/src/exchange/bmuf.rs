@@ -79,8 +79,8 @@ impl BmufWeights {
     }
 }
 
-/// The format in which a worker sends its block. With anything but `f32`, the update is the mean of the differences Gᵢ
-/// = θᵢ − S; a worker keeps what it could not send and adds it to the difference of its next block, if the block
+/// The format in which a worker sends its block. With anything but `f32`, the update is the mean of the differences
+/// Gᵢ = θᵢ − S; a worker keeps what it could not send and adds it to the difference of its next block, if the block
 /// counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
