@@ -133,8 +133,8 @@ impl<'a> PhoneStatistics<'a> {
         counted
     }
 
-    /// Returns the bigram with the smoothing of Witten & Bell 1991 (method C), interpolated with a unigram: P(p | q) =
-    /// (c(q p) + t(q) P(p)) / (c(q) + t(q)), where t(q) is the number of different followers of q.
+    /// Returns the bigram with the smoothing of Witten & Bell 1991 (method C), interpolated with a unigram:
+    /// P(p | q) = (c(q p) + t(q) P(p)) / (c(q) + t(q)), where t(q) is the number of different followers of q.
     fn bigram(&self) -> Vec<f32> {
         let edges = self.phones.phones().len() + 1;
         let column = |p: usize| self.follows[p..].iter().step_by(edges).sum::<u64>() as f64 + PSEUDO_COUNT;

@@ -162,9 +162,9 @@ fn each_density_takes_the_form_that_suits_it() {
     assert_eq!(form_of(0.001, 1), 0, "few signs: gaps");
     assert_eq!(form_of(0.001, 9), 0, "few counts: gaps");
     assert_eq!(form_of(0.45, 1), 1, "many signs: a bitmap");
-    assert_eq!(form_of(0.9, 1), 2, "hardly a value without: five to a byte");
+    assert_eq!(form_of(0.9, 1), 2, "few zeros: five values per byte");
     assert_eq!(form_of(0.45, 3), 1, "many counts: a bitmap");
-    assert_eq!(form_of(1.0, 9), 3, "hardly a zero: dense codes");
+    assert_eq!(form_of(1.0, 9), 3, "few zeros: dense codes");
 }
 
 #[test]

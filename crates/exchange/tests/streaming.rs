@@ -63,7 +63,7 @@ proptest! {
         let mut turns = 0;
         while !mean.is_complete() {
             turns += 1;
-            prop_assert!(turns < 100_000, "somebody waits for ever: {mean:?}");
+            prop_assert!(turns < 100_000, "a member waits for ever: {mean:?}");
             let member = &members[(numbers.next() % members.len() as u64) as usize];
             if opened.insert(member.slot) {
                 mean.open(member.slot, member.weight).unwrap();
@@ -168,11 +168,11 @@ fn a_value_that_is_not_finite_is_named_with_its_index_and_nothing_of_its_part_is
 fn a_slot_without_frames_has_nothing_to_send() {
     let mut mean = StreamingMean::new(4, &[0, 1, 2]).unwrap();
     mean.open(1, 7).unwrap();
-    assert_eq!(mean.ready(1), Ok(0), "nothing is known of slot 0");
+    assert_eq!(mean.ready(1), Ok(0), "the weight of slot 0 is not known");
     mean.open(0, 0).unwrap();
     assert_eq!(mean.ready(1), Ok(4));
     mean.add(1, 0, &ONES, Precision::F32).unwrap();
-    assert!(!mean.is_complete(), "nothing is known of slot 2");
+    assert!(!mean.is_complete(), "the weight of slot 2 is not known");
     mean.open(2, 0).unwrap();
     assert!(mean.is_complete());
     assert_eq!(mean.finish_payload().unwrap(), ONES);

@@ -123,7 +123,7 @@ proptest! {
         let mut decoder = Decoder::from_bytes(wav(8_000, 1, &samples)).unwrap();
         let mut found: Vec<Option<Vec<f32>>> = vec![None; segments.len()];
         cut(&mut decoder, &segments, |i, samples| {
-            prop_assert!(found[i].replace(samples).is_none(), "segment {} came twice", i);
+            prop_assert!(found[i].replace(samples).is_none(), "segment {} was passed on twice", i);
             Ok(())
         })?;
         for (&(start, end), found) in segments.iter().zip(found) {
