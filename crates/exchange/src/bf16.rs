@@ -133,7 +133,7 @@ mod tests {
                 prop_assert!(values.len() == len && values.iter().all(|v| v.is_finite()));
                 let mut next = vec![1.0; len];
                 prop_assert_eq!(encode_bf16(&values, &vec![-0.0; len], &mut next).unwrap(), bytes);
-                prop_assert!(next.iter().all(|&left| left == 0.0), "zeros have no rounding error");
+                prop_assert!(next.iter().all(|&left| left == 0.0), "bfloat16 values are encoded without rounding");
             }
         }
 
