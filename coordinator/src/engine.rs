@@ -1,7 +1,7 @@
 use crate::gauges::Gauges;
 use crate::holders::{Holders, Process};
 use crate::limits::MOST_MEMBERS;
-use crate::page::{Arrived, Feed, Note, Wires};
+use crate::notes;
 use crate::publish::Publisher;
 use crate::run::Progress;
 use crate::scalars::Scalars;
@@ -15,6 +15,7 @@ use crate::wire;
 use std::collections::HashMap;
 use std::time::Duration;
 use stentor_experiment::Strategy;
+use stentor_page::{Feed, Note, Wires};
 use stentor_proto::v1;
 use stentor_runlog::EventLog;
 use stentor_runtime::metrics;
@@ -131,7 +132,7 @@ impl Engine {
         self.page.tell(|| {
             let Tally { bytes_up, bytes_down, frames, .. } = self.tally;
             let wires = Wires { bytes: bytes_up + bytes_down, frames };
-            Note::View(Box::new(self.core.view(now)), wires, now)
+            Note::View(Box::new(notes::view(self.core.view(now))), wires, now)
         });
     }
 
@@ -175,7 +176,7 @@ impl Engine {
                     return None;
                 }
                 self.tally.wires(header_bytes, traffic);
-                self.page.tell(|| Note::Arrived(Arrived::of(&arrival, self.now())));
+                self.page.tell(|| notes::arrived(&arrival, self.now()));
                 self.spans.arrived(arrival.fence);
                 self.gauges.arrived(self.now(), arrival.fence, arrival.slot);
                 self.waiting.insert(arrival.slot, reply);

@@ -2,8 +2,9 @@
 //!
 //! [`state_machine`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the state machine and carries out what it
 //! says, `publish`, `scalars` and the event log of `stentor-runlog` write to the object store. `reducer` is the data plane: it
-//! sums and decides nothing. `access` decides who may call what, `page` shows the run to people. [`serve`] starts all of it on a
-//! listener that is passed in, [`serve_over`] on connections from elsewhere; [`serve_reducer`] starts a reducer alone.
+//! sums and decides nothing. `access` decides who may call what, `notes` tells the live page (`stentor-page`) what happens. [`serve`]
+//! starts all of it on a listener that is passed in, [`serve_over`] on connections from elsewhere; [`serve_reducer`] starts a
+//! reducer alone.
 
 mod access;
 mod block;
@@ -14,7 +15,7 @@ mod gate;
 mod gauges;
 mod holders;
 mod limits;
-mod page;
+mod notes;
 mod perform;
 mod publish;
 mod reducer;
@@ -33,6 +34,6 @@ mod wire;
 
 pub use error::Error;
 pub use gate::Gate;
-pub use page::Page;
 pub use run::{Options, Progress, Start, read_experiment, serve, serve_over, serve_reducer};
+pub use stentor_page::Page;
 pub use summary::Summary;

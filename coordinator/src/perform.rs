@@ -1,10 +1,10 @@
 use crate::engine::Engine;
-use crate::page::Note;
 use crate::run::Progress;
 use crate::scalars::Scalars;
 use crate::state_machine::{Action, Closing, Departure, Event, Next, Outcome};
 use crate::wire;
 use std::time::SystemTime;
+use stentor_page::Note;
 use stentor_proto::v1::{self, round_reply::Reply};
 use tonic::Status;
 

@@ -6,7 +6,6 @@ use crate::engine::Engine;
 use crate::gate::{Gate, MOST_MESSAGE_BYTES, server};
 use crate::gauges::Gauges;
 use crate::holders::Holders;
-use crate::page::{self, Note, Page};
 use crate::publish::{self, Publisher};
 use crate::reducer::{RangeReducer, ReducerService};
 use crate::resume::{conclude, concluded, newest_state, template};
@@ -27,6 +26,7 @@ use stentor_checkpoint::Manifest;
 use stentor_dataset::Dataset;
 use stentor_exchange::ranges;
 use stentor_experiment::{Experiment, Source};
+use stentor_page::{Note, Page, Setting};
 use stentor_proto::v1::coordinator_server::CoordinatorServer;
 use stentor_proto::v1::reducer_server::ReducerServer;
 use stentor_runlog::{EVENTS, EventLog};
@@ -169,7 +169,7 @@ where
     let run_id = format!("{}-{incarnation}", experiment.run.name);
     let (plan, has_dev) = (dataset.plan().clone(), dataset.dev().is_some());
     let settings = Settings::new(experiment.clone(), plan, has_dev, incarnation * 1000);
-    let setting = page::Setting {
+    let setting = Setting {
         run_id: run_id.clone(),
         experiment: experiment.clone(),
         parameters,

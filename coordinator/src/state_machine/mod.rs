@@ -40,7 +40,6 @@ use membership::{Applicant, Member};
 use poison::Suspects;
 use quarantine::Quarantine;
 use round::Round;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_exchange::strategy::Memory;
 use stentor_experiment::{Experiment, Strategy};
@@ -376,8 +375,7 @@ pub enum Stage {
 }
 
 /// What is waited for from a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owes {
     /// It computes.
     Contribution,

@@ -1,7 +1,7 @@
 //! How fast the newest rounds went.
 
-use crate::state_machine::{Event, Millis};
 use std::collections::VecDeque;
+use stentor_runlog::{Event, Millis};
 
 /// Rounds that are looked at.
 const NEWEST: usize = 60;

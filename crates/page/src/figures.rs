@@ -1,14 +1,14 @@
 //! The figures of the exchange: those of all strategies, and those of GTC and BMUF.
 
-use super::arrivals::Lag;
-use super::board::Board;
-use super::curves::short;
-use crate::state_machine::{Deltas, Encoding};
+use crate::arrivals::Lag;
+use crate::board::Board;
+use crate::curves::short;
 use serde::Serialize;
 use stentor_exchange::strategy::Decision;
+use stentor_runlog::{Deltas, Encoding};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Exchange {
+pub(crate) struct Exchange {
     /// `dense`, `threshold` or `block`: how the newest round was coded.
     last_round: Option<&'static str>,
     /// Up and down, whole run, headers included.
@@ -20,7 +20,7 @@ pub(super) struct Exchange {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Gtc {
+pub(crate) struct Gtc {
     tau: Option<f64>,
     /// Share of values sent, and aimed at.
     density: Option<f64>,
@@ -30,7 +30,7 @@ pub(super) struct Gtc {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Bmuf {
+pub(crate) struct Bmuf {
     block: u32,
     momentum: Option<f64>,
     learning_rate: Option<f64>,
@@ -42,7 +42,7 @@ pub(super) struct Bmuf {
 }
 
 impl Exchange {
-    pub(super) fn of(board: &Board) -> Self {
+    pub(crate) fn of(board: &Board) -> Self {
         let whole = board.wires;
         Self {
             last_round: board.last.map(|last| last.encoding.name()),
@@ -54,7 +54,7 @@ impl Exchange {
 }
 
 impl Gtc {
-    pub(super) fn of(board: &Board) -> Self {
+    pub(crate) fn of(board: &Board) -> Self {
         let members = &board.arrivals.members;
         let norms: f64 = members.values().map(|Lag { residual_norm, .. }| residual_norm).sum();
         let signs = board.signs;
@@ -68,7 +68,7 @@ impl Gtc {
 }
 
 impl Bmuf {
-    pub(super) fn of(board: &Board, decision: &dyn Decision) -> Self {
+    pub(crate) fn of(board: &Board, decision: &dyn Decision) -> Self {
         let exchange = &board.setting.experiment.exchange;
         let members = board.view.as_ref().map_or(0, |view| view.members.len());
         let groups = decision.groups(exchange).map(|groups| groups.groups(members));

@@ -1,11 +1,11 @@
 //! What is listed on the page, each list with a bound.
 
-use crate::state_machine::Millis;
 use std::collections::BTreeSet;
 use stentor_experiment::Source;
+use stentor_runlog::Millis;
 
 /// Entries of each list at most.
-pub(super) const LISTED: usize = 20;
+pub(crate) const LISTED: usize = 20;
 
 /// A checkpoint that was scored, published or given up.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,12 +44,12 @@ pub(crate) struct Quarantined {
 /// A row group that was set aside.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub(crate) struct SetAside {
-    pub(super) source: &'static str,
-    pub(super) file: String,
-    pub(super) row_group: u64,
-    pub(super) frames: u64,
-    pub(super) reason: String,
-    pub(super) worker: String,
+    pub(crate) source: &'static str,
+    pub(crate) file: String,
+    pub(crate) row_group: u64,
+    pub(crate) frames: u64,
+    pub(crate) reason: String,
+    pub(crate) worker: String,
 }
 
 /// Something that whoever is on call wants to know.
@@ -61,7 +61,7 @@ pub(crate) struct Happening {
 }
 
 impl Quarantined {
-    pub(super) fn add(&mut self, source: Source, one: SetAside) {
+    pub(crate) fn add(&mut self, source: Source, one: SetAside) {
         // A coordinator that was started again from an older checkpoint may meet the same row group anew.
         if !self.known.insert((one.file.clone(), one.row_group)) {
             return;

@@ -1,13 +1,14 @@
 //! What the page shows, gathered from what the engine tells. Pure: every note brings its time.
 
-use super::arrivals::Arrivals;
-use super::curves::Curve;
-use super::lists::{Checkpoint, Happening, LISTED, Quarantined, SetAside, Standing};
-use super::note::{Note, Setting, Wires};
-use super::pace::Pace;
-use crate::state_machine::{Encoding, Event, Millis, OfSource, View};
+use crate::arrivals::Arrivals;
+use crate::curves::Curve;
+use crate::lists::{Checkpoint, Happening, LISTED, Quarantined, SetAside, Standing};
+use crate::note::{Note, Setting, Wires};
+use crate::pace::Pace;
+use crate::view::View;
 use std::collections::{BTreeMap, VecDeque};
 use stentor_experiment::Source;
+use stentor_runlog::{Encoding, Event, Millis, OfSource};
 
 /// The state behind the page. Its size does not grow with the run.
 #[derive(Debug)]

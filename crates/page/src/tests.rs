@@ -1,12 +1,13 @@
 //! The board and its snapshot, fed by hand.
 
-use super::board::Board;
-use super::note::{Arrived, Note, Setting, Wires};
-use super::snapshot::Snapshot;
-use crate::state_machine::{Encoding, Event, Fence, MemberView, Millis, OfSource, Owes, Stage, View};
+use crate::board::Board;
+use crate::note::{Arrived, Note, Setting, Wires};
+use crate::snapshot::Snapshot;
+use crate::view::{MemberView, Owes, Stage, View};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stentor_experiment::{Experiment, Source, Strategy};
+use stentor_runlog::{Encoding, Event, Fence, Millis, OfSource};
 
 const PARAMETERS: usize = 1000;
 
@@ -55,7 +56,6 @@ fn view(round: u64, stage: Stage, members: Vec<MemberView>) -> View {
         stage,
         members,
         applicants: Vec::new(),
-        waiting: String::new(),
         committed_frames: round * 200,
         total_frames: 20_000,
         strategy: Strategy::Gtc,

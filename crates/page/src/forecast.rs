@@ -1,8 +1,8 @@
 //! What the strategies would cost now: the experiment's settings and the newest rounds' computing times on lines of several
 //! rates.
 
-use super::board::Board;
-use super::curves::short;
+use crate::board::Board;
+use crate::curves::short;
 use serde::Serialize;
 use stentor_experiment::{GtcDownlink, Strategy};
 use stentor_forecast::{Bandwidth, Forecast, Method, Rates, Reducers, RoundTrip, Scenario, advice, forecast};

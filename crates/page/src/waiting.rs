@@ -1,10 +1,11 @@
 //! Who is waited for, and why, in words for whoever is on call.
 
-use super::board::Board;
-use super::words;
-use crate::state_machine::{MemberView, Millis, Owes, Stage, View};
+use crate::board::Board;
+use crate::view::{MemberView, Owes, Stage, View};
+use crate::words;
 use serde::Serialize;
 use stentor_experiment::Membership;
+use stentor_runlog::Millis;
 
 /// A wait shorter than this is no news, seconds.
 const SHORT_S: f64 = 2.0;

@@ -1,23 +1,21 @@
 //! Over HTTP. The static files are open to everybody who can reach the listener; figures are for whoever has the token.
 
-use super::Page;
-use super::snapshot::Snapshot;
 use axum::Router;
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use stentor_runtime::Token;
 
 /// The static files: path, type, content.
 const FILES: [(&str, &str, &str); 8] = [
-    ("/", "text/html; charset=utf-8", include_str!("../../page/index.html")),
-    ("/page.css", "text/css; charset=utf-8", include_str!("../../page/page.css")),
-    ("/icon.svg", "image/svg+xml", include_str!("../../page/icon.svg")),
-    ("/page.js", SCRIPT, include_str!("../../page/page.js")),
-    ("/render.js", SCRIPT, include_str!("../../page/render.js")),
-    ("/chart.js", SCRIPT, include_str!("../../page/chart.js")),
-    ("/format.js", SCRIPT, include_str!("../../page/format.js")),
-    ("/dom.js", SCRIPT, include_str!("../../page/dom.js")),
+    ("/", "text/html; charset=utf-8", include_str!("../browser/index.html")),
+    ("/page.css", "text/css; charset=utf-8", include_str!("../browser/page.css")),
+    ("/icon.svg", "image/svg+xml", include_str!("../browser/icon.svg")),
+    ("/page.js", SCRIPT, include_str!("../browser/page.js")),
+    ("/render.js", SCRIPT, include_str!("../browser/render.js")),
+    ("/chart.js", SCRIPT, include_str!("../browser/chart.js")),
+    ("/format.js", SCRIPT, include_str!("../browser/format.js")),
+    ("/dom.js", SCRIPT, include_str!("../browser/dom.js")),
 ];
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -25,28 +23,35 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(super) fn routes(page: Page) -> Router {
-    let router = Router::new().route("/api/status", get(status)).with_state(page);
+/// Routes to the static files, and to the figures: what `figures` returns, which is JSON. With a token only callers that present it
+/// get them.
+pub(crate) fn routes(
+    token: Option<Token>,
+    figures: impl Fn() -> serde_json::Result<String> + Clone + Send + Sync + 'static,
+) -> Router {
+    let status = move |headers: HeaderMap| {
+        let response = if is_allowed(token.as_ref(), &headers) { json(figures()) } else { refusal() };
+        std::future::ready(response)
+    };
+    let router = Router::new().route("/api/status", get(status));
     FILES.into_iter().fold(router, |router, (path, kind, content)| {
         router.route(path, get(move || async move { answer(kind, content.to_owned()) }))
     })
 }
 
-async fn status(State(page): State<Page>, headers: HeaderMap) -> Response {
+fn is_allowed(token: Option<&Token>, headers: &HeaderMap) -> bool {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if let Some(token) = &page.token
-        && !bearer.is_some_and(|bearer| token.matches_bearer(bearer))
-    {
-        let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
-        let words = "expected the coordinator's token as `Authorization: Bearer TOKEN`\n".to_owned();
-        return (StatusCode::UNAUTHORIZED, challenge, answer("text/plain; charset=utf-8", words))
-            .into_response();
-    }
-    let json = match page.lock().as_ref() {
-        Some(board) => serde_json::to_string(&Snapshot::of(board)),
-        None => Ok("{}".to_owned()),
-    };
-    match json {
+    token.is_none_or(|token| bearer.is_some_and(|bearer| token.matches_bearer(bearer)))
+}
+
+fn refusal() -> Response {
+    let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
+    let words = "expected the coordinator's token as `Authorization: Bearer TOKEN`\n".to_owned();
+    (StatusCode::UNAUTHORIZED, challenge, answer("text/plain; charset=utf-8", words)).into_response()
+}
+
+fn json(figures: serde_json::Result<String>) -> Response {
+    match figures {
         Ok(json) => answer("application/json", json),
         Err(error) => {
             tracing::error!(%error, "the page's figures cannot be written as JSON");

@@ -1,16 +1,17 @@
 //! The board as JSON: what `/api/status` answers.
 
-use super::board::{Board, Curves};
-use super::curves::short;
-use super::figures::{Bmuf, Exchange, Gtc};
-use super::forecast::Costs;
-use super::lists::{SetAside, Standing};
-use super::waiting::Waiting;
-use super::words;
-use crate::state_machine::{Fence, MemberView, Millis, Owes, View};
+use crate::board::{Board, Curves};
+use crate::curves::short;
+use crate::figures::{Bmuf, Exchange, Gtc};
+use crate::forecast::Costs;
+use crate::lists::{SetAside, Standing};
+use crate::view::{MemberView, Owes, View};
+use crate::waiting::Waiting;
+use crate::words;
 use serde::Serialize;
 use stentor_exchange::strategy::decision;
 use stentor_experiment::{Source, Strategy};
+use stentor_runlog::{Fence, Millis};
 
 /// All that the page shows.
 #[derive(Debug, Serialize)]

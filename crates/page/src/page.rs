@@ -1,27 +1,9 @@
-//! The live page: what a run does, for people with a browser and programs that read JSON.
-//!
-//! The engine tells ([`Feed`]) and never waits; a task of its own keeps the [`Board`](board::Board); the listener of `/metrics`
-//! answers from it, on a thread of its own.
+//! The queue of notes, the task that collects them, and what HTTP requests are answered from.
 
-mod arrivals;
-mod board;
-mod curves;
-mod figures;
-mod forecast;
-mod lists;
-mod note;
-mod pace;
-mod serve;
-mod snapshot;
-mod waiting;
-mod words;
-
-#[cfg(test)]
-mod tests;
-
-pub(crate) use note::{Arrived, Note, Setting, Wires};
-
-use board::Board;
+use crate::board::Board;
+use crate::note::{Note, Setting};
+use crate::serve;
+use crate::snapshot::Snapshot;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stentor_runlog::visit_events;
 use stentor_runtime::Token;
@@ -36,19 +18,22 @@ pub struct Page {
 }
 
 impl Page {
-    /// With a token, the figures are shown only to whoever brings it.
+    /// With a token, the figures are shown only to callers that present it.
     #[must_use]
     pub fn new(token: Option<Token>) -> Self {
         Self { board: Arc::default(), token }
     }
 
-    /// `/` and what belongs to it, and `/api/status`.
+    /// `/` with the files that it refers to, and `/api/status`.
     pub fn routes(&self) -> axum::Router {
-        serve::routes(self.clone())
+        let page = self.clone();
+        serve::routes(self.token.clone(), move || page.status())
     }
 
-    /// Opens the board of a run. What earlier incarnations than `incarnation` have logged in `run` is read first.
-    pub(crate) fn open(&self, setting: Setting, run: Store, incarnation: u64) -> Feed {
+    /// Begins the page of a run. Events that incarnations before `incarnation` have logged in `run` are read first. Must be called
+    /// within a tokio runtime, which then runs the task that collects the notes.
+    #[must_use]
+    pub fn open(&self, setting: Setting, run: Store, incarnation: u64) -> Feed {
         *self.lock() = Some(Board::new(setting));
         let (feed, mut notes) = mpsc::unbounded_channel();
         let page = self.clone();
@@ -64,6 +49,14 @@ impl Page {
         Feed(Some(feed))
     }
 
+    /// The snapshot as JSON; an empty object before the run is known.
+    fn status(&self) -> serde_json::Result<String> {
+        match self.lock().as_ref() {
+            Some(board) => serde_json::to_string(&Snapshot::of(board)),
+            None => Ok("{}".to_owned()),
+        }
+    }
+
     fn with(&self, act: impl FnOnce(&mut Board)) {
         if let Some(board) = self.lock().as_mut() {
             act(board);
@@ -76,15 +69,15 @@ impl Page {
     }
 }
 
-/// Where the engine tells what happens. Telling takes no time worth mention and cannot fail.
+/// Where the coordinator tells what happens. Telling takes no time worth mention and cannot fail. The default one has no page.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Feed(Option<mpsc::UnboundedSender<Note>>);
+pub struct Feed(Option<mpsc::UnboundedSender<Note>>);
 
 impl Feed {
     /// Makes the note only where there is a page.
-    pub(crate) fn tell(&self, note: impl FnOnce() -> Note) {
+    pub fn tell(&self, note: impl FnOnce() -> Note) {
         if let Some(notes) = &self.0 {
-            // The task that keeps the board ends with the runtime.
+            // The task that collects the notes ends with the runtime.
             let _ = notes.send(note());
         }
     }

@@ -1,8 +1,8 @@
 //! How late the members' contributions come.
 
-use super::note::Arrived;
-use crate::state_machine::Millis;
+use crate::note::Arrived;
 use std::collections::BTreeMap;
+use stentor_runlog::Millis;
 
 /// When the members' contributions came, relative to the first of the round.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(crate) struct Lag {
 }
 
 impl Arrivals {
-    pub(super) fn take(&mut self, arrived: Arrived) {
+    pub(crate) fn take(&mut self, arrived: Arrived) {
         let Arrived { identity, lineage, round, payload_bytes, residual_norm, at_ms } = arrived;
         if (self.lineage, self.round) != (lineage, round) || self.members.is_empty() {
             (self.lineage, self.round, self.first_ms) = (lineage, round, at_ms);
