@@ -1,9 +1,30 @@
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::time::Duration;
 use stentor_audio::Micros;
+use stentor_prepare::{Progress, Stage};
 
-/// A bar that counts milliseconds of audio, with speed and time left; drawn on terminals only.
-pub(super) fn audio_bar(stage: &'static str, audio: Micros) -> ProgressBar {
+/// The bar of the stage that is under way; drawn on terminals only.
+#[derive(Debug, Default)]
+pub(super) struct Bars {
+    current: Option<(Stage, ProgressBar)>,
+}
+
+impl Bars {
+    /// Draws how far a stage is; what is done is taken away.
+    pub(super) fn show(&mut self, Progress { stage, done, total }: Progress) {
+        let (_, bar) = match self.current.take() {
+            Some(current) if current.0 == stage => self.current.insert(current),
+            _ => self.current.insert((stage, audio_bar(stage.name(), total))),
+        };
+        bar.set_position(milliseconds(done));
+        if done >= total {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar that counts milliseconds of audio, with speed and time left.
+fn audio_bar(stage: &'static str, audio: Micros) -> ProgressBar {
     let bar = ProgressBar::new(milliseconds(audio));
     let style = ProgressStyle::with_template("{prefix:<10} {bar:32} {percent:>3}%  {speed:>14}  {left}")
         .expect("the template is a constant")
@@ -20,7 +41,6 @@ pub(super) fn audio_bar(stage: &'static str, audio: Micros) -> ProgressBar {
     bar
 }
 
-/// What [`audio_bar`] counts.
-pub(super) fn milliseconds(audio: Micros) -> u64 {
+fn milliseconds(audio: Micros) -> u64 {
     (audio / 1_000).max(0) as u64
 }

@@ -1,0 +1,257 @@
+//! An aligner is a program of its own, asked one utterance at a time.
+//!
+//! For each utterance it gets on its standard input one line of JSON,
+//! `{"utterance": "a1", "text": "HELLO THERE", "samples": 31200, "rate": 16000}`, and then `samples` 16-bit
+//! little-endian integers, mono. It answers on its standard output with one line:
+//! `{"utterance": "a1", "states": [["SIL", 0, 0, 12], ["HH", 0, 12, 4], …]}`, each entry phone, state from 0, first
+//! frame and number of frames, in frames of 10 ms; or `{"utterance": "a1", "error": "…"}` for one that it cannot
+//! align, an unknown word say. What it writes to standard error is shown if it dies. It ends when its input does.
+
+use crate::Error;
+use crate::words::words;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use stentor_audio::{Micros, StateSpan, open_regular};
+
+/// Rate at which an aligner gets its audio.
+pub(crate) const ALIGNER_RATE_HZ: u32 = 16_000;
+
+/// Duration of an aligner's frame.
+pub(crate) const ALIGNER_FRAME: Micros = 10_000;
+
+/// Longest answer: hours of speech, and a bound on what a program gone wild can fill memory with.
+const LONGEST_ANSWER: u64 = 64 << 20;
+
+/// How long a program may take to end once its input has ended.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long to listen to a program that has ended: a child of its own may hold its standard error open.
+const LISTENING: Duration = Duration::from_secs(1);
+
+/// What an aligner makes of an utterance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Answer {
+    /// Phone, state, first frame, frames.
+    States(Vec<(String, u8, u32, u32)>),
+    /// In the aligner's words.
+    Error(String),
+}
+
+impl Answer {
+    /// The states in time.
+    pub(crate) fn spans(&self) -> Result<Vec<StateSpan>, &str> {
+        match self {
+            Answer::Error(reason) => Err(reason),
+            Answer::States(states) => Ok(states
+                .iter()
+                .map(|(phone, state, first, frames)| StateSpan {
+                    phone: phone.clone(),
+                    state: *state,
+                    start: Micros::from(*first) * ALIGNER_FRAME,
+                    end: (Micros::from(*first) + Micros::from(*frames)) * ALIGNER_FRAME,
+                })
+                .collect()),
+        }
+    }
+}
+
+/// What tells one aligner from another: the command line, and the contents of the files that it names.
+pub(crate) fn identity(command: &str) -> Result<String, Error> {
+    let mut hash = blake3::Hasher::new();
+    hash.update(command.as_bytes());
+    for word in words(command)? {
+        if let Ok(mut file) = open_regular(Path::new(&word)) {
+            let mut content = blake3::Hasher::new();
+            std::io::copy(&mut file, &mut content).map_err(Error::io(format!("read {word}")))?;
+            hash.update(content.finalize().as_bytes());
+        }
+    }
+    Ok(hash.finalize().to_hex().to_string())
+}
+
+#[derive(Serialize)]
+struct Question<'a> {
+    utterance: &'a str,
+    text: &'a str,
+    samples: usize,
+    rate: u32,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    utterance: String,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+/// A running aligner.
+pub(crate) struct Aligner {
+    command: String,
+    child: Child,
+    /// None once the aligner is told to end.
+    questions: Option<SyncSender<Vec<u8>>>,
+    answers: Receiver<std::io::Result<String>>,
+    listener: JoinHandle<()>,
+    last_words: Arc<Mutex<VecDeque<String>>>,
+    patience: Duration,
+}
+
+impl Aligner {
+    /// Starts the program. `patience` is how long one utterance may take.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub(crate) fn start(command: &str, patience: Duration) -> Result<Self, Error> {
+        let words = words(command)?;
+        let no_program =
+            || Error::Option { option: "--aligner", value: "``".into(), expected: "a command".into() };
+        let (program, arguments) = words.split_first().ok_or_else(no_program)?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            // Ctrl-C at a terminal is for this program, which stops between two questions.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(Error::io(format!("start the aligner `{command}`")))?;
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            let what = "was started without pipes".to_owned();
+            return Err(Error::Aligner { command: command.to_owned(), what });
+        };
+        let (questions, asked) = sync_channel(0);
+        let (answer, answers) = sync_channel(1);
+        std::thread::spawn(move || converse(stdin, stdout, &asked, &answer));
+        let last_words = Arc::new(Mutex::new(VecDeque::new()));
+        let heard = Arc::clone(&last_words);
+        let listener = std::thread::spawn(move || listen(stderr, &heard));
+        let questions = Some(questions);
+        Ok(Self { command: command.to_owned(), child, questions, answers, listener, last_words, patience })
+    }
+
+    /// Aligns one utterance; `samples` at [`ALIGNER_RATE_HZ`].
+    ///
+    /// # Errors
+    /// When the program dies, hangs, or answers something else than it was asked.
+    pub(crate) fn align(&mut self, utterance: &str, text: &str, samples: &[i16]) -> Result<Answer, Error> {
+        let question = Question { utterance, text, samples: samples.len(), rate: ALIGNER_RATE_HZ };
+        let mut bytes = serde_json::to_vec(&question)?;
+        bytes.push(b'\n');
+        bytes.extend(samples.iter().flat_map(|s| s.to_le_bytes()));
+        let sent = self.questions.as_ref().is_some_and(|questions| questions.send(bytes).is_ok());
+        if !sent {
+            return Err(self.death(utterance));
+        }
+        let line = match self.answers.recv_timeout(self.patience) {
+            Ok(Ok(line)) if !line.is_empty() => line,
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => return Err(self.death(utterance)),
+            Err(RecvTimeoutError::Timeout) => {
+                let seconds = self.patience.as_secs();
+                return Err(
+                    self.failed(format!("has not answered for utterance `{utterance}` in {seconds} s"))
+                );
+            }
+        };
+        let parsed: Line = serde_json::from_str(&line).map_err(|e| {
+            let shown: String = line.trim_end().chars().take(120).collect();
+            self.failed(format!(
+                "answered for utterance `{utterance}` with `{shown}`, expected {{\"utterance\", \"states\" or \"error\"}}: {e}"
+            ))
+        })?;
+        if parsed.utterance != utterance {
+            let other = parsed.utterance;
+            return Err(self.failed(format!("was asked for `{utterance}` and answered for `{other}`")));
+        }
+        Ok(parsed.answer)
+    }
+
+    fn death(&mut self, utterance: &str) -> Error {
+        self.questions = None;
+        let end = match wait(&mut self.child, FAREWELL) {
+            Some(status) => status.to_string(),
+            None => "closed its output".to_owned(),
+        };
+        // What it said may still be on its way.
+        let deadline = Instant::now() + LISTENING;
+        while !self.listener.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let words =
+            if words.is_empty() { "nothing".to_owned() } else { format!("\n  {}", words.join("\n  ")) };
+        self.failed(format!("died at utterance `{utterance}` ({end}); its last words: {words}"))
+    }
+
+    fn failed(&self, what: String) -> Error {
+        Error::Aligner { command: self.command.clone(), what }
+    }
+}
+
+impl Drop for Aligner {
+    fn drop(&mut self) {
+        self.questions = None;
+        let patience = if std::thread::panicking() { Duration::ZERO } else { FAREWELL };
+        if wait(&mut self.child, patience).is_none() {
+            // It may have ended just now.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Waits for a child, but not longer than `patience`.
+fn wait(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Err(_) => return None,
+            Ok(None) if Instant::now() >= deadline => return None,
+            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// Writes each question and reads its answer, on a thread of its own so that the asker can lose patience.
+fn converse(
+    mut stdin: ChildStdin,
+    stdout: ChildStdout,
+    questions: &Receiver<Vec<u8>>,
+    answers: &SyncSender<std::io::Result<String>>,
+) {
+    let mut stdout = BufReader::new(stdout);
+    while let Ok(question) = questions.recv() {
+        let written = stdin.write_all(&question).and_then(|()| stdin.flush());
+        let answer = written.and_then(|()| {
+            let mut line = String::new();
+            stdout.by_ref().take(LONGEST_ANSWER).read_line(&mut line)?;
+            Ok(line)
+        });
+        if answers.send(answer).is_err() {
+            return;
+        }
+    }
+}
+
+/// Keeps the last lines of what the program complains about.
+fn listen(stderr: impl Read, last_words: &Mutex<VecDeque<String>>) {
+    for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+        let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        if words.len() == 12 {
+            words.pop_front();
+        }
+        words.push_back(String::from_utf8_lossy(&line).trim_end().chars().take(300).collect());
+    }
+}

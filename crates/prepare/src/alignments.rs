@@ -1,0 +1,208 @@
+//! Where alignments come from: a CTM file, or an aligner that is run over the annotated, dev and test utterances.
+
+use crate::aligner::{ALIGNER_RATE_HZ, Aligner, identity};
+use crate::bad::BadFiles;
+use crate::clips::{ClipReader, Trouble};
+use crate::decide::spoken::{Spoken, spoken};
+use crate::decide::work::{Job, Work};
+use crate::interrupt::go_on;
+use crate::memo::Memo;
+use crate::ordered::ordered;
+use crate::progress::{Meter, Progress, Stage};
+use crate::{Error, Options, Source};
+use std::path::Path;
+use std::time::Duration;
+use stentor_audio::{Ctm, CtmKind, DataDirectory, StateSpan, Utterance};
+use stentor_runtime::Shutdown;
+
+/// An alignment looked up.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// States in order of time.
+    States(Vec<StateSpan>),
+    /// The aligner could not, and why.
+    Refused(String),
+    /// Nobody has one.
+    Nothing,
+}
+
+/// Alignments by utterance.
+#[derive(Debug)]
+pub(crate) enum Alignments {
+    Ctm(Ctm),
+    Memo(Memo),
+}
+
+impl Alignments {
+    /// Looks an utterance up.
+    ///
+    /// # Errors
+    /// When the file behind cannot be read.
+    pub(crate) fn find(&self, utterance: &Utterance, data: &DataDirectory) -> Result<Found, Error> {
+        let memo = match self {
+            Alignments::Ctm(ctm) => {
+                return Ok(ctm.spans(utterance, data)?.map_or(Found::Nothing, Found::States));
+            }
+            Alignments::Memo(memo) => memo,
+        };
+        if let Some(Err(reason)) = utterance.text.as_deref().map(spoken) {
+            return Ok(Found::Refused(reason));
+        }
+        Ok(match memo.recall(&utterance.id)? {
+            None => Found::Nothing,
+            Some(answer) => match answer.spans() {
+                Ok(spans) => Found::States(spans),
+                Err(reason) => Found::Refused(reason.to_owned()),
+            },
+        })
+    }
+
+    /// The alignment of every annotated utterance that has one.
+    ///
+    /// # Errors
+    /// When the file behind cannot be read.
+    pub(crate) fn of_annotated(
+        &self,
+        work: &Work<'_>,
+        mut give: impl FnMut(&[StateSpan]),
+    ) -> Result<(), Error> {
+        for utterance in work.annotated() {
+            if let Found::States(spans) = self.find(utterance, work.data)? {
+                give(&spans);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the numbers of states are names, so that their order says nothing.
+    pub(crate) fn has_named_states(&self) -> bool {
+        matches!(self, Alignments::Ctm(ctm) if ctm.kind() == CtmKind::States)
+    }
+
+    /// Phones of no duration, which hold no sound.
+    pub(crate) fn empty_phones(&self) -> u64 {
+        match self {
+            Alignments::Ctm(ctm) => ctm.empty_spans as u64,
+            Alignments::Memo(_) => 0,
+        }
+    }
+}
+
+/// The alignments that `options` name: a CTM file is opened, an aligner is run.
+///
+/// # Errors
+/// As of [`align`]; a CTM file that cannot be read.
+pub(crate) fn gather(
+    options: &Options,
+    work: &Work<'_>,
+    bad: &mut BadFiles,
+    shutdown: &Shutdown,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Alignments, Error> {
+    match &options.source {
+        Source::Ctm(path, kind) => Ok(Alignments::Ctm(Ctm::open(path, *kind)?)),
+        Source::Aligner(command) => {
+            let jobs = work.jobs(|_, set| set.is_aligned());
+            let run = AlignerRun {
+                command,
+                processes: options.threads,
+                channel: options.channel,
+                patience: options.patience,
+                shutdown,
+            };
+            Ok(Alignments::Memo(align(work, &jobs, &run, &options.out, bad, progress)?))
+        }
+    }
+}
+
+/// How an aligner is run.
+struct AlignerRun<'a> {
+    command: &'a str,
+    processes: usize,
+    /// Of recordings with several channels the one to take.
+    channel: Option<usize>,
+    patience: Duration,
+    shutdown: &'a Shutdown,
+}
+
+/// What a thread of [`align`] works with.
+struct Tools {
+    clips: ClipReader,
+    /// Started with the first question: what is remembered needs none.
+    aligner: Option<Aligner>,
+}
+
+/// Runs the aligner over every utterance of `jobs` that the memo does not know.
+///
+/// # Errors
+/// When the aligner fails, more files are bad than bearable, or a signal asks for the end.
+fn align(
+    work: &Work<'_>,
+    jobs: &[Job],
+    run: &AlignerRun<'_>,
+    folder: &Path,
+    bad: &mut BadFiles,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Memo, Error> {
+    let memo = Memo::open(folder)?;
+    let identity = identity(run.command)?;
+    let mut meter = Meter::start(Stage::Aligning, jobs.iter().map(|job| job.duration).sum(), progress);
+    let equip = || Tools { clips: ClipReader::new(ALIGNER_RATE_HZ, run.channel), aligner: None };
+    let align_job = |tools: &mut Tools, job: &Job| {
+        let utterances = work.utterances(job);
+        let Tools { clips, aligner } = tools;
+        clips.read(&work.data.recordings[job.recording], &utterances, |i, samples| {
+            align_clip(utterances[i], &samples, &memo, run, &identity, aligner)
+        })
+    };
+    ordered(jobs, run.processes, 16 * run.processes, equip, align_job, |job, result| {
+        meter.add(job.duration);
+        match result {
+            // What is to be said of it is said when its features are made.
+            Ok(_) => Ok(()),
+            Err(Trouble::Bad(reason)) => bad.add(&work.data.recordings[job.recording].id, reason),
+            Err(Trouble::Fatal(error)) => Err(error),
+        }
+    })?;
+    Ok(memo)
+}
+
+fn align_clip(
+    utterance: &Utterance,
+    samples: &[f32],
+    memo: &Memo,
+    run: &AlignerRun<'_>,
+    identity: &str,
+    aligner: &mut Option<Aligner>,
+) -> Result<(), Trouble> {
+    go_on(run.shutdown)?;
+    // Whose text is not all speech is not asked for; the reason is found with the answers.
+    let Some(Ok(Spoken { words: text, .. })) = utterance.text.as_deref().map(spoken) else { return Ok(()) };
+    let samples: Vec<i16> = samples.iter().map(|s| s.round() as i16).collect();
+    if samples.is_empty() {
+        return Ok(());
+    }
+    let key = key(identity, &text, &samples);
+    if memo.knows(&utterance.id, &key) {
+        return Ok(());
+    }
+    let aligner = match aligner {
+        Some(running) => running,
+        None => aligner.insert(Aligner::start(run.command, run.patience)?),
+    };
+    let answer = aligner.align(&utterance.id, &text, &samples)?;
+    memo.keep(&utterance.id, &key, answer)?;
+    Ok(())
+}
+
+/// What an answer depends on.
+fn key(aligner: &str, text: &str, samples: &[i16]) -> String {
+    let mut hash = blake3::Hasher::new();
+    for part in [aligner, text] {
+        hash.update(&(part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+    hash.update(&bytes);
+    hash.finalize().to_hex()[..32].to_owned()
+}

@@ -1,0 +1,78 @@
+//! Utterances as samples, read one recording at a time.
+
+use crate::Error;
+use std::collections::HashMap;
+use stentor_audio::{DecodeReport, Decoder, Extent, Micros, Recording, Resampler, Utterance, cut};
+
+/// Why a recording gave less than all its utterances.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The file is at fault: it is counted and left out.
+    Bad(String),
+    /// The run cannot go on.
+    Fatal(Error),
+}
+
+impl From<stentor_audio::Error> for Trouble {
+    fn from(error: stentor_audio::Error) -> Self {
+        Trouble::Bad(error.to_string())
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Trouble::Fatal(error)
+    }
+}
+
+/// Decodes recordings and brings their utterances to one rate. Keeps a resampler for each source rate it met.
+pub(crate) struct ClipReader {
+    rate_hz: u32,
+    channel: Option<usize>,
+    resamplers: HashMap<u32, Resampler>,
+}
+
+impl ClipReader {
+    /// A reader that delivers samples at `rate_hz`; of recordings with several channels those of this one, where
+    /// `reco2file_and_channel` names no other, or else their mean.
+    pub(crate) fn new(rate_hz: u32, channel: Option<usize>) -> Self {
+        Self { rate_hz, channel, resamplers: HashMap::new() }
+    }
+
+    /// Hands each utterance of one recording to `give`, with its place in `utterances`; ±32768, mono. Gives what is to be
+    /// said of the recording.
+    ///
+    /// # Errors
+    /// [`Trouble::Bad`] if the file does not decode, perhaps after some of its utterances were given.
+    pub(crate) fn read(
+        &mut self,
+        recording: &Recording,
+        utterances: &[&Utterance],
+        mut give: impl FnMut(usize, Vec<f32>) -> Result<(), Trouble>,
+    ) -> Result<DecodeReport, Trouble> {
+        let mut decoder = Decoder::open(&recording.path)?.choosing(recording.channel.or(self.channel))?;
+        let from_hz = decoder.rate_hz();
+        let resampler = match self.resamplers.entry(from_hz) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(new) => {
+                new.insert(Resampler::new(from_hz, self.rate_hz)?)
+            }
+        };
+        let segments: Vec<(u64, u64)> = utterances.iter().map(|u| samples_of(u.extent, from_hz)).collect();
+        cut(&mut decoder, &segments, |i, samples| {
+            if samples.iter().any(|s| !s.is_finite()) {
+                return Err(Trouble::Bad("the samples are not finite numbers".to_owned()));
+            }
+            give(i, resampler.resample(samples)?)
+        })?;
+        Ok(decoder.report()?)
+    }
+}
+
+fn samples_of(extent: Extent, rate_hz: u32) -> (u64, u64) {
+    let samples = |time: Micros| ((time as i128 * i128::from(rate_hz) + 500_000) / 1_000_000) as u64;
+    match extent {
+        Extent::Whole => (0, u64::MAX),
+        Extent::Segment { start, end } => (samples(start), end.map_or(u64::MAX, samples)),
+    }
+}

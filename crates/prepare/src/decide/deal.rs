@@ -1,0 +1,204 @@
+//! The split of a corpus: by what, with which groups put together, and what it means for the test.
+
+use super::headers::Headers;
+use super::identical::Identical;
+use super::left_out::{LeftOut, Named, Reason};
+use super::set::{Set, SplitBy};
+use super::split::{Candidate, Split, split};
+use crate::{Error, Options};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use stentor_audio::{DataDirectory, Extent, Micros, Utterance};
+
+/// Who goes where, and why.
+#[derive(Debug)]
+pub(crate) struct Dealt {
+    pub(crate) by: SplitBy,
+    pub(crate) split: Split,
+    /// Utterances whose group is not known, so that each stood alone.
+    pub(crate) alone: Named,
+    /// Share of the test's time by speakers of the training sets; none where the speakers are not known.
+    pub(crate) test_heard_in_training: Option<f64>,
+}
+
+/// Deals utterances to sets: as asked for; else by group where groups are named, by speaker where all are known and come
+/// close to the wanted fractions, and one by one where not.
+///
+/// # Errors
+/// When there is too little text, and when what was asked for cannot be had.
+pub(crate) fn deal(
+    options: &Options,
+    data: &DataDirectory,
+    headers: &Headers,
+    identical: &Identical,
+    left_out: &mut LeftOut,
+) -> Result<Dealt, Error> {
+    let mut durations: Vec<Option<Micros>> = data.utterances.iter().map(|u| headers.duration(u)).collect();
+    for (utterance, duration) in data.utterances.iter().zip(&mut durations) {
+        // Nothing is left of it, and a set of such would look like a set.
+        if let (Extent::Segment { .. }, Some(0)) = (utterance.extent, *duration) {
+            let beyond = headers.beyond(utterance, data);
+            tracing::warn!("left out: {}: {beyond}", utterance.id);
+            left_out.add(Reason::BeyondRecording, None, &utterance.id, &beyond);
+            *duration = None;
+        }
+    }
+    let attempt = |by| attempt(options, data, &durations, identical, by);
+    let unknown = |by: SplitBy| data.utterances.iter().filter(move |u| by.name(u).is_none()).count();
+    let named = |by: SplitBy| unknown(by) < data.utterances.len() && by != SplitBy::Utterance;
+    let (by, (split, close)) = match options.split_by {
+        Some(by) => {
+            refuse_missing(data, by)?;
+            let (split, close) = attempt(by)?;
+            refuse_empty(options, &split, by)?;
+            (by, (split, close))
+        }
+        None if named(SplitBy::Group) => (SplitBy::Group, attempt(SplitBy::Group)?),
+        None => match (unknown(SplitBy::Speaker) == 0).then(|| attempt(SplitBy::Speaker)) {
+            Some(Ok((split, true))) => (SplitBy::Speaker, (split, true)),
+            _ => (SplitBy::Utterance, attempt(SplitBy::Utterance)?),
+        },
+    };
+    let mut alone = Named::default();
+    let asked = if by == SplitBy::Utterance { SplitBy::Speaker } else { by };
+    if named(asked) {
+        data.utterances.iter().filter(|u| asked.name(u).is_none()).for_each(|u| alone.add(&u.id));
+    }
+    if alone.count > 0 {
+        tracing::warn!(
+            utterances = alone.count, examples = ?alone.examples,
+            "utterances without a {asked}: the split is by {by}, and each of them stands alone"
+        );
+    }
+    if split.scale < 1.0 {
+        tracing::warn!(scale = split.scale, "too few texts: annotated and test are scaled down");
+    }
+    if !close {
+        tracing::warn!("the sets differ from the wanted fractions: the groups are few or large");
+    }
+    for (set, wanted) in [(Set::Test, options.fractions.test), (Set::Dev, options.fractions.dev)] {
+        if wanted > 0.0 && !split.sets.contains(&Some(set)) {
+            tracing::warn!("there is no {set} set: the groups with texts are too few or too large");
+        }
+    }
+    let test_heard_in_training = heard_in_training(data, &split.sets, &durations);
+    Ok(Dealt { by, split, alone, test_heard_in_training })
+}
+
+/// A split, and whether it comes close to the wanted fractions.
+fn attempt(
+    options: &Options,
+    data: &DataDirectory,
+    durations: &[Option<Micros>],
+    identical: &Identical,
+    by: SplitBy,
+) -> Result<(Split, bool), Error> {
+    let names: Vec<String> = data.utterances.iter().map(|u| by.name(u).unwrap_or(&u.id).to_owned()).collect();
+    let joined = identical.join(data, &names);
+    let usable: Vec<(usize, Micros)> =
+        durations.iter().enumerate().filter_map(|(i, d)| d.map(|duration| (i, duration))).collect();
+    let candidate = |&(i, duration): &(usize, Micros)| Candidate {
+        group: joined[i],
+        duration,
+        has_text: data.utterances[i].text.is_some(),
+    };
+    let candidates: Vec<Candidate<'_>> = usable.iter().map(candidate).collect();
+    let mut split = split(&candidates, &options.fractions, options.seed)?;
+    let close = split.is_close(&options.fractions, &candidates);
+    // From places among the candidates to places in the corpus, and back to the groups' own names.
+    let mut sets = vec![None; data.utterances.len()];
+    split.groups.clear();
+    for (&(i, _), &set) in usable.iter().zip(&split.sets) {
+        sets[i] = set;
+        if let Some(set) = set {
+            split.groups.entry(set).or_insert_with(BTreeSet::new).insert(names[i].clone());
+        }
+    }
+    split.sets = sets;
+    for (place, _) in &mut split.held_out_without_text {
+        *place = usable[*place].0;
+    }
+    Ok((split, close))
+}
+
+fn refuse_missing(data: &DataDirectory, by: SplitBy) -> Result<(), Error> {
+    let mut missing = Named::default();
+    if by != SplitBy::Utterance {
+        data.utterances.iter().filter(|u| by.name(u).is_none()).for_each(|u| missing.add(&u.id));
+    }
+    if missing.count == 0 {
+        return Ok(());
+    }
+    let table = if by == SplitBy::Group { "utt2group" } else { "utt2spk" };
+    Err(Error::Ungrouped { by, table, missing, utterances: data.utterances.len() })
+}
+
+fn refuse_empty(options: &Options, split: &Split, by: SplitBy) -> Result<(), Error> {
+    let wanted =
+        [(Set::Test, options.fractions.test, "--test 0"), (Set::Dev, options.fractions.dev, "--dev 0")];
+    for (set, fraction, without) in wanted {
+        if fraction > 0.0 && !split.sets.contains(&Some(set)) {
+            return Err(Error::EmptySet { by, set, without });
+        }
+    }
+    Ok(())
+}
+
+fn heard_in_training(
+    data: &DataDirectory,
+    sets: &[Option<Set>],
+    durations: &[Option<Micros>],
+) -> Option<f64> {
+    let members = || data.utterances.iter().zip(sets).zip(durations);
+    let trained: HashSet<&str> = members()
+        .filter(|((_, set), _)| set.is_some_and(Set::is_training))
+        .filter_map(|((u, _), _)| u.speaker.as_deref())
+        .collect();
+    let (mut heard, mut total) = (0, 0);
+    for ((utterance, set), duration) in members() {
+        if let (Some(speaker), Some(Set::Test), Some(duration)) = (&utterance.speaker, set, duration) {
+            total += duration;
+            heard += if trained.contains(speaker.as_str()) { *duration } else { 0 };
+        }
+    }
+    (total > 0).then(|| heard as f64 / total as f64)
+}
+
+impl SplitBy {
+    /// What an utterance belongs to.
+    fn name(self, utterance: &Utterance) -> Option<&str> {
+        match self {
+            SplitBy::Group => utterance.group.as_deref(),
+            SplitBy::Speaker => utterance.speaker.as_deref(),
+            SplitBy::Utterance => Some(&utterance.id),
+        }
+    }
+}
+
+/// What `split.json` holds: seed, wanted and actual shares, and which group is where.
+pub(crate) fn record(
+    options: &Options,
+    dealt: &Dealt,
+    data: &DataDirectory,
+    headers: &Headers,
+    identical: &Identical,
+) -> serde_json::Value {
+    let split = &dealt.split;
+    let of = |set: Set| {
+        let members = data.utterances.iter().zip(&split.sets).filter(move |(_, s)| **s == Some(set));
+        let micros: i64 = members.clone().filter_map(|(u, _)| headers.duration(u)).sum();
+        let groups = split.groups.get(&set);
+        (set.name(), json!({"utterances": members.count(), "hours": micros as f64 / 3.6e9, "groups": groups}))
+    };
+    json!({
+        "seed": options.seed,
+        "by": dealt.by,
+        "alone": dealt.alone.count,
+        "wanted": options.fractions,
+        "scale": split.scale,
+        "sets": Set::ALL.map(of).into_iter().collect::<BTreeMap<_, _>>(),
+        "held_out_without_text": split.held_out_without_text.len(),
+        "identical_audio": identical.named(data).examples,
+        "test_heard_in_training": dealt.test_heard_in_training,
+    })
+}

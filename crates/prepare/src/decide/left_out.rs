@@ -1,0 +1,112 @@
+//! Utterances that are in no set, and why.
+
+use super::set::Set;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use stentor_audio::Unmatched;
+
+/// Why an utterance is in no set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Its recording cannot be used.
+    BadRecording,
+    /// Its segment starts where the recording has ended.
+    BeyondRecording,
+    /// Less than one frame.
+    TooShort,
+    /// The aligner could not (an unknown word, say), or the CTM file lacks it.
+    NotAligned,
+    /// Alignment and audio differ in length.
+    Misaligned,
+    /// A phone that no annotated utterance has.
+    UnknownPhone,
+    /// In a dev or test group and without a text.
+    HeldOutWithoutText,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::BadRecording => "of recordings that cannot be used",
+            Reason::BeyondRecording => "that start behind the end of their recording",
+            Reason::TooShort => "shorter than one frame",
+            Reason::NotAligned => "not aligned (an unknown word, say)",
+            Reason::Misaligned => "alignment and audio differ in length",
+            Reason::UnknownPhone => "with a phone that the annotated part lacks",
+            Reason::HeldOutWithoutText => "without text in a held-out group",
+        })
+    }
+}
+
+/// How many, and the names of the first few.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// How many.
+    pub count: u64,
+    /// The first of them, at most twenty.
+    pub examples: Vec<String>,
+}
+
+impl Named {
+    /// Names kept.
+    const EXAMPLES: usize = 20;
+    /// Names shown on a line.
+    const SHOWN: usize = 3;
+
+    pub(crate) fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.examples.len() < Self::EXAMPLES {
+            self.examples.push(name.to_owned());
+        }
+    }
+}
+
+impl From<&Unmatched> for Named {
+    fn from(unmatched: &Unmatched) -> Self {
+        Self { count: unmatched.ids as u64, examples: unmatched.examples.clone() }
+    }
+}
+
+impl fmt::Display for Named {
+    /// The first few names, and whether there are more.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.examples.len().min(Self::SHOWN);
+        f.write_str(&self.examples[..shown].join("; "))?;
+        if self.count > shown as u64 { f.write_str("; …") } else { Ok(()) }
+    }
+}
+
+/// Utterances left out, counted by set and reason, with examples.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Of each set; `unassigned` are those that were left out before there were sets.
+    #[serde(rename = "left_out")]
+    pub by_set: BTreeMap<String, BTreeMap<Reason, u64>>,
+    /// Names and details.
+    #[serde(rename = "left_out_examples")]
+    pub by_reason: BTreeMap<Reason, Named>,
+}
+
+impl LeftOut {
+    pub(crate) fn add(&mut self, reason: Reason, set: Option<Set>, utterance: &str, detail: &str) {
+        tracing::debug!(utterance, detail, "left out: {reason}");
+        let set = set.map_or("unassigned", Set::name);
+        *self.by_set.entry(set.to_owned()).or_default().entry(reason).or_default() += 1;
+        let separator = if detail.is_empty() { "" } else { ": " };
+        self.by_reason.entry(reason).or_default().add(&format!("{utterance}{separator}{detail}"));
+    }
+
+    /// What was left out of a set, in words.
+    pub(crate) fn of(&self, set: Set) -> String {
+        let reasons = self.by_set.get(set.name()).into_iter().flatten();
+        let lines = reasons.map(|(reason, n)| format!("{n} {reason} ({})", self.by_reason[reason]));
+        lines.collect::<Vec<_>>().join("; ")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn count(&self, reason: Reason) -> u64 {
+        self.by_reason.get(&reason).map_or(0, |named| named.count)
+    }
+}

@@ -1,0 +1,308 @@
+//! From samples to rows: filter bank, stacking, labels; on all cores, written in order.
+
+use crate::Error;
+use crate::alignments::{Alignments, Found};
+use crate::bad::BadFiles;
+use crate::clips::{ClipReader, Trouble};
+use crate::decide::left_out::{LeftOut, Named, Reason};
+use crate::decide::random::Random;
+use crate::decide::repetitions::Repetitions;
+use crate::decide::set::Set;
+use crate::decide::shuffle::ShuffleBuffer;
+use crate::decide::work::{Job, Work};
+use crate::interrupt::go_on;
+use crate::ordered::ordered;
+use crate::progress::{Meter, Progress, Stage};
+use crate::sound::Sound;
+use std::collections::BTreeMap;
+use stentor_audio::{
+    DataDirectory, DecodeReport, Extent, Fbank, FrameClock, Micros, Moments, StateSpan, Utterance,
+    frame_labels, stacked_frames,
+};
+use stentor_experiment::Features;
+use stentor_inventory::{Inventory, Match, SenoneId};
+use stentor_runtime::Shutdown;
+use stentor_shards::{FeatureRow, FeatureWriter, f16};
+use tokio::runtime::Runtime;
+
+/// Frames that wait in each set's shuffle buffer where recordings hold many utterances: an hour of audio, 50 MB.
+const SHUFFLE_FRAMES: u64 = 1 << 17;
+
+/// How rows are made.
+pub(crate) struct Recipe<'a> {
+    pub(crate) settings: &'a Features,
+    pub(crate) fbank: Fbank,
+    pub(crate) alignments: &'a Alignments,
+    pub(crate) inventory: &'a Inventory,
+    /// What tells the phones of an alignment apart.
+    pub(crate) repetitions: &'a Repetitions,
+    /// Names of silence beside those that are known.
+    pub(crate) silence_phones: &'a [String],
+    /// Added to the alignments' times.
+    pub(crate) shift: Micros,
+    /// Of recordings with several channels the one to take.
+    pub(crate) channel: Option<usize>,
+    pub(crate) threads: usize,
+    pub(crate) shutdown: &'a Shutdown,
+}
+
+/// The sets that are written, and the runtime that does their I/O.
+pub(crate) struct Writers<'a> {
+    pub(crate) sets: BTreeMap<Set, FeatureWriter>,
+    pub(crate) runtime: &'a Runtime,
+}
+
+impl Writers<'_> {
+    fn push(&mut self, set: Set, row: FeatureRow) -> Result<(), Error> {
+        if let Some(writer) = self.sets.get_mut(&set) {
+            self.runtime.block_on(writer.push(row))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a run over all recordings gathered.
+pub(crate) struct Gathered {
+    /// Over the training audio.
+    pub(crate) moments: Moments,
+    /// Labels that had to take the nearest state of their phone.
+    pub(crate) nearest_states: u64,
+    /// Rows written to each set; a set without any is not there.
+    pub(crate) rows: BTreeMap<Set, u64>,
+    /// Segments that reach over the end of their recording.
+    pub(crate) cut_segments: Named,
+    /// What is to be said of the recordings.
+    pub(crate) sound: Sound,
+    /// Frames of the annotated set that each senone labels.
+    pub(crate) annotated_frames: Vec<u64>,
+}
+
+/// One utterance's row, or why there is none.
+struct Made {
+    utterance: usize,
+    /// The recording ends before the segment does.
+    is_cut: bool,
+    row: Result<(Row, Moments), (Reason, String)>,
+}
+
+/// A row, and what was found on the way.
+struct Row {
+    row: FeatureRow,
+    /// Labels that had to take the nearest state of their phone.
+    nearest: u64,
+    /// What is said, silence left out; empty where it is withheld.
+    phones: Vec<String>,
+}
+
+/// What a thread works with.
+struct Tools {
+    clips: ClipReader,
+    fbank: Fbank,
+    frames: Vec<f32>,
+}
+
+/// Makes the rows of all `jobs` and pushes them to `writers`.
+///
+/// # Errors
+/// When more files are bad than bearable, a row cannot be written, or a signal asks for the end.
+pub(crate) fn make(
+    work: &Work<'_>,
+    jobs: &[Job],
+    recipe: &Recipe<'_>,
+    writers: &mut Writers<'_>,
+    bad: &mut BadFiles,
+    left_out: &mut LeftOut,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Gathered, Error> {
+    let mut meter = Meter::start(Stage::Features, jobs.iter().map(|job| job.duration).sum(), progress);
+    let dimension = recipe.settings.dimension();
+    let mut gathered = Gathered {
+        moments: Moments::new(dimension),
+        nearest_states: 0,
+        rows: BTreeMap::new(),
+        cut_segments: Named::default(),
+        sound: Sound::default(),
+        annotated_frames: vec![0; recipe.inventory.len()],
+    };
+    let limit = if jobs.iter().any(|job| job.utterances.len() > 1) { SHUFFLE_FRAMES } else { 0 };
+    let buffer = |set: Set| (set, ShuffleBuffer::new(limit, Random::new(work.seed, 16 + set as u64)));
+    let mut buffers: BTreeMap<Set, ShuffleBuffer<FeatureRow>> =
+        writers.sets.keys().copied().map(buffer).collect();
+
+    let mut said = Vec::new();
+    let equip = || Tools {
+        clips: ClipReader::new(recipe.settings.sample_rate_hz, recipe.channel),
+        fbank: recipe.fbank.clone(),
+        frames: Vec::new(),
+    };
+    let make_job = |tools: &mut Tools, job: &Job| make_recording(work, job, recipe, tools);
+    ordered(jobs, recipe.threads, 8 * recipe.threads, equip, make_job, |job, result| {
+        meter.add(job.duration);
+        let rows = match result {
+            Ok((rows, report)) => {
+                gathered.sound.add(&work.data.recordings[job.recording].id, &report);
+                rows
+            }
+            Err(Trouble::Bad(reason)) => {
+                for &i in &job.utterances {
+                    left_out.add(Reason::BadRecording, work.sets[i], &work.data.utterances[i].id, &reason);
+                }
+                return bad.add(&work.data.recordings[job.recording].id, reason);
+            }
+            Err(Trouble::Fatal(error)) => return Err(error),
+        };
+        for made in rows {
+            let (Some(set), utterance) = (work.sets[made.utterance], &work.data.utterances[made.utterance])
+            else {
+                continue;
+            };
+            if made.is_cut {
+                let words = format!("{}: {}", utterance.id, work.headers.beyond(utterance, work.data));
+                tracing::warn!("cut: {words}");
+                gathered.cut_segments.add(&words);
+            }
+            match made.row {
+                Err((reason, detail)) => left_out.add(reason, Some(set), &utterance.id, &detail),
+                Ok((Row { row, nearest, phones }, moments)) => {
+                    if set == Set::Annotated {
+                        for &id in row.alignment.iter().flatten() {
+                            gathered.annotated_frames[id.index()] += 1;
+                        }
+                    }
+                    gathered.nearest_states += nearest;
+                    *gathered.rows.entry(set).or_default() += 1;
+                    if set.is_training() {
+                        gathered.moments.merge(&moments);
+                    }
+                    if set.is_held_out() {
+                        said.push((set, row.utterance.clone(), phones));
+                    }
+                    let frames = row.frames(dimension) as u64;
+                    let Some(buffer) = buffers.get_mut(&set) else { continue };
+                    buffer.push(row, frames);
+                    while let Some(row) = buffer.overflow() {
+                        writers.push(set, row)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    })?;
+    for (set, mut buffer) in buffers {
+        while let Some(row) = buffer.draw() {
+            writers.push(set, row)?;
+        }
+    }
+    for (set, utterance, phones) in said {
+        if let Some(writer) = writers.sets.get_mut(&set) {
+            writer.say(&utterance, phones.iter().map(String::as_str))?;
+        }
+    }
+    Ok(gathered)
+}
+
+fn make_recording(
+    work: &Work<'_>,
+    job: &Job,
+    recipe: &Recipe<'_>,
+    tools: &mut Tools,
+) -> Result<(Vec<Made>, DecodeReport), Trouble> {
+    let utterances = work.utterances(job);
+    let Tools { clips, fbank, frames } = tools;
+    let mut made = Vec::with_capacity(utterances.len());
+    let report = clips.read(&work.data.recordings[job.recording], &utterances, |i, samples| {
+        go_on(recipe.shutdown)?;
+        let utterance = job.utterances[i];
+        frames.clear();
+        let count = stacked_frames(fbank.compute(&samples, frames), recipe.settings.stack);
+        frames.truncate(count * recipe.settings.dimension());
+        if frames.iter().any(|x| !x.is_finite()) {
+            return Err(Trouble::Bad("the features are not finite numbers".to_owned()));
+        }
+        // Unannotated is all that was not chosen to be aligned: nothing is looked up for it.
+        let aligned = work.sets[utterance].is_some_and(Set::is_aligned);
+        let is_cut = falls_short(utterances[i].extent, samples.len(), recipe.settings.sample_rate_hz);
+        let row = if is_cut && samples.is_empty() {
+            Err((Reason::BeyondRecording, work.headers.beyond(utterances[i], work.data)))
+        } else {
+            make_row(utterances[i], frames, count, aligned.then_some((recipe, work.data)))?
+        };
+        let moments = |row| (row, Moments::of(frames, recipe.settings.dimension()));
+        made.push(Made { utterance, is_cut, row: row.map(moments) });
+        Ok(())
+    })?;
+    made.sort_by_key(|m| m.utterance);
+    Ok((made, report))
+}
+
+/// Whether a recording had less for a segment than it asks for; what rounding and resampling take away is not counted.
+fn falls_short(extent: Extent, samples: usize, rate_hz: u32) -> bool {
+    const ROUNDING: Micros = 10_000;
+    let Extent::Segment { start, end: Some(end) } = extent else { return false };
+    let found = samples as i128 * 1_000_000 / i128::from(rate_hz);
+    i128::from(end - start) - found > i128::from(ROUNDING)
+}
+
+type Outcome = Result<Row, (Reason, String)>;
+
+/// The row of one utterance; with a recipe it gets labels and text, without one both are withheld.
+fn make_row(
+    utterance: &Utterance,
+    frames: &[f32],
+    count: usize,
+    labels: Option<(&Recipe<'_>, &DataDirectory)>,
+) -> Result<Outcome, Error> {
+    if count == 0 {
+        return Ok(Err((Reason::TooShort, "less than one frame".to_owned())));
+    }
+    let (alignment, nearest, phones) = match labels {
+        None => (None, 0, Vec::new()),
+        Some((recipe, data)) => {
+            let spans = match recipe.alignments.find(utterance, data)? {
+                Found::States(spans) => spans,
+                Found::Refused(reason) => return Ok(Err((Reason::NotAligned, reason))),
+                Found::Nothing => return Ok(Err((Reason::NotAligned, "there is no alignment".to_owned()))),
+            };
+            match label(&spans, count, recipe) {
+                Ok((ids, nearest)) => {
+                    (Some(ids), nearest, recipe.repetitions.spoken(&spans, recipe.silence_phones))
+                }
+                Err(left_out) => return Ok(Err(left_out)),
+            }
+        }
+    };
+    let speaker = utterance.speaker.as_ref().unwrap_or(&utterance.id);
+    let row = FeatureRow {
+        utterance: utterance.id.clone(),
+        speaker: speaker.clone(),
+        group: utterance.group.as_ref().unwrap_or(speaker).clone(),
+        features: frames.iter().map(|&x| f16::from_f32(x)).collect(),
+        text: if alignment.is_some() { utterance.text.clone() } else { None },
+        alignment,
+    };
+    Ok(Ok(Row { row, nearest, phones }))
+}
+
+/// A senone for each frame, and how many frames had to take the nearest state.
+fn label(
+    spans: &[StateSpan],
+    frames: usize,
+    recipe: &Recipe<'_>,
+) -> Result<(Vec<SenoneId>, u64), (Reason, String)> {
+    let clock = FrameClock::new(recipe.settings);
+    let places =
+        frame_labels(spans, frames, clock, recipe.shift).map_err(|e| (Reason::Misaligned, e.to_string()))?;
+    let (mut ids, mut nearest) = (Vec::with_capacity(frames), 0);
+    for place in places {
+        let span = &spans[place];
+        ids.push(match recipe.inventory.find(&span.phone, span.state) {
+            Ok(Match::Exact(id)) => id,
+            Ok(Match::Nearest(id)) => {
+                nearest += 1;
+                id
+            }
+            Err(unknown) => return Err((Reason::UnknownPhone, unknown.to_string())),
+        });
+    }
+    Ok((ids, nearest))
+}

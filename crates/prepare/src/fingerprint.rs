@@ -1,0 +1,75 @@
+//! A hash over all that the output depends on.
+
+use crate::aligner;
+use crate::decide::set::{Fractions, SplitBy};
+use crate::{Error, Options, Source};
+use serde::Serialize;
+use std::path::Path;
+use stentor_audio::{DataDirectory, Micros, open_regular};
+use stentor_experiment::Features;
+
+/// All that the output depends on.
+#[derive(Serialize)]
+struct Inputs<'a> {
+    version: &'static str,
+    features: &'a Features,
+    fractions: &'a Fractions,
+    split_by: Option<SplitBy>,
+    channel: Option<usize>,
+    seed: u64,
+    alignments: String,
+    shift: Micros,
+    silence_phones: &'a [String],
+    row_group_frames: u64,
+    shard_frames: u64,
+    tables: Vec<Option<String>>,
+    /// Bytes and time of the last change, in nanoseconds.
+    audio: Vec<Option<(u64, Option<u64>)>>,
+}
+
+/// A hash over settings, tables, alignments, and sizes and times of the audio files: what was prepared with the same
+/// one need not be prepared again.
+///
+/// # Errors
+/// When a table cannot be read.
+pub(crate) fn fingerprint(options: &Options, data: &DataDirectory) -> Result<String, Error> {
+    const TABLES: [&str; 6] =
+        ["wav.scp", "reco2file_and_channel", "segments", "text", "utt2spk", "utt2group"];
+    let table = |name: &&str| {
+        let path = options.corpus.join(name);
+        path.exists().then(|| hash_file(&path)).transpose()
+    };
+    let inputs = Inputs {
+        version: env!("CARGO_PKG_VERSION"),
+        features: &options.features,
+        fractions: &options.fractions,
+        split_by: options.split_by,
+        channel: options.channel,
+        seed: options.seed,
+        alignments: match &options.source {
+            Source::Ctm(path, kind) => format!("{kind:?} {}", hash_file(path)?),
+            Source::Aligner(command) => format!("aligner {}", aligner::identity(command)?),
+        },
+        shift: options.shift,
+        silence_phones: &options.silence_phones,
+        row_group_frames: options.row_group_frames,
+        shard_frames: options.shard_frames,
+        tables: TABLES.iter().map(table).collect::<Result<_, _>>()?,
+        audio: data.recordings.iter().map(|r| stamp(&r.path)).collect(),
+    };
+    Ok(blake3::hash(&serde_json::to_vec(&inputs)?).to_hex().to_string())
+}
+
+/// What changes when a file is replaced.
+fn stamp(path: &Path) -> Option<(u64, Option<u64>)> {
+    let file = path.metadata().ok()?;
+    let changed = file.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    Some((file.len(), changed.map(|time| time.as_nanos() as u64)))
+}
+
+fn hash_file(path: &Path) -> Result<String, Error> {
+    let mut hash = blake3::Hasher::new();
+    let copied = std::io::copy(&mut open_regular(path)?, &mut hash);
+    copied.map_err(Error::io(format!("read {}", path.display())))?;
+    Ok(hash.finalize().to_hex().to_string())
+}

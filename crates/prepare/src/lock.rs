@@ -1,0 +1,37 @@
+use crate::Error;
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+/// Name of the file within the output folder on which the lock is.
+const LOCK: &str = ".prepare.lock";
+
+/// Keeps a folder for one `prepare` at a time. The system releases it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock(
+    #[expect(dead_code, reason = "the lock lasts as long as the file is open")] Option<File>,
+);
+
+impl Lock {
+    /// Locks a local folder, and makes it if need be. An object store has no locks.
+    ///
+    /// # Errors
+    /// When another process holds the lock, or the folder cannot be written.
+    pub(crate) fn take(folder: &Path) -> Result<Self, Error> {
+        let shown = folder.display();
+        if folder.to_str().is_some_and(|location| location.contains("://")) {
+            return Ok(Self(None));
+        }
+        std::fs::create_dir_all(folder).map_err(Error::io(format!("create {shown}")))?;
+        let path = folder.join(LOCK);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(Error::io(format!("open {}", path.display())))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(Some(file))),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked { folder: shown.to_string() }),
+            Err(TryLockError::Error(error)) => {
+                tracing::warn!(%error, folder = %shown, "the folder cannot be locked: see that nothing else prepares into it");
+                Ok(Self(None))
+            }
+        }
+    }
+}

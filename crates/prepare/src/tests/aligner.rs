@@ -1,0 +1,85 @@
+use crate::Error;
+use crate::aligner::{Aligner, Answer};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// An aligner in a few lines of shell: one state per clip, and a few texts that make it misbehave.
+pub(super) const SCRIPT: &str = r#"
+while IFS= read -r line; do
+    samples=$(printf '%s' "$line" | sed 's/.*"samples":\([0-9]*\).*/\1/')
+    utterance=$(printf '%s' "$line" | sed 's/.*"utterance":"\([^"]*\)".*/\1/')
+    head -c $((samples * 2)) > /dev/null
+    case "$line" in
+        *DIE*) echo "out of memory, as it were" >&2; exit 3 ;;
+        *HANG*) exec sleep 60 ;;
+        *JUNK*) echo "Loading model..." ;;
+        *ELSE*) echo '{"utterance":"another","states":[]}' ;;
+        *XYZZY*) echo "{\"utterance\":\"$utterance\",\"error\":\"unknown word XYZZY\"}" ;;
+        *) frames=$((samples / 160))
+           half=$((frames / 2))
+           echo "{\"utterance\":\"$utterance\",\"states\":[[\"SIL\",0,0,$half],[\"AH\",1,$half,$((frames - half))]]}" ;;
+    esac
+done
+"#;
+
+/// The command line of that aligner.
+pub(super) fn shell_aligner(folder: &Path) -> String {
+    let path = folder.join("aligner.sh");
+    std::fs::write(&path, SCRIPT).unwrap();
+    format!("sh '{}'", path.display())
+}
+
+fn ask(text: &str, patience: Duration) -> Result<Answer, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut aligner = Aligner::start(&shell_aligner(folder.path()), patience).unwrap();
+    assert!(matches!(aligner.align("first", "HELLO", &[1; 3_200]).unwrap(), Answer::States(_)));
+    aligner.align("second", text, &[0x0a0a; 1_600])
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn states_come_back_as_spans_of_10_ms_frames() {
+    let spans = ask("GOOD MORNING", MINUTE).unwrap();
+    let spans = spans.spans().unwrap();
+    assert_eq!((spans[0].phone.as_str(), spans[0].start, spans[0].end), ("SIL", 0, 50_000));
+    assert_eq!((spans[1].state, spans[1].start, spans[1].end), (1, 50_000, 100_000));
+}
+
+#[test]
+fn a_word_it_does_not_know_is_an_answer() {
+    assert_eq!(ask("XYZZY", MINUTE).unwrap(), Answer::Error("unknown word XYZZY".to_owned()));
+}
+
+#[test]
+fn a_dying_aligner_leaves_its_last_words() {
+    let error = ask("DIE", MINUTE).unwrap_err().to_string();
+    assert!(error.contains("died at utterance `second`"), "{error}");
+    assert!(error.contains("exit status: 3") && error.contains("out of memory, as it were"), "{error}");
+}
+
+#[test]
+fn a_hanging_aligner_is_not_waited_for() {
+    let begun = Instant::now();
+    let error = ask("HANG", Duration::from_millis(200)).unwrap_err().to_string();
+    assert!(error.contains("has not answered for utterance `second`"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn chatter_on_standard_output_is_shown() {
+    let error = ask("JUNK", MINUTE).unwrap_err().to_string();
+    assert!(error.contains("`Loading model...`"), "{error}");
+}
+
+#[test]
+fn an_answer_for_another_utterance_is_refused() {
+    let error = ask("ELSE", MINUTE).unwrap_err().to_string();
+    assert!(error.contains("asked for `second` and answered for `another`"), "{error}");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let error = Aligner::start("no-such-aligner --fast", MINUTE).err().unwrap();
+    assert!(error.to_string().contains("cannot start the aligner `no-such-aligner --fast`"));
+}

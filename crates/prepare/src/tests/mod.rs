@@ -1,0 +1,14 @@
+mod aligner;
+mod corpus;
+mod memo;
+mod options;
+mod ordered;
+mod run;
+mod shuffle;
+mod sound;
+mod split;
+mod spoken;
+mod stories;
+mod tables;
+mod with_aligner;
+mod words;

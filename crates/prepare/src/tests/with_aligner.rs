@@ -1,0 +1,113 @@
+//! Whole runs with an aligner.
+
+use super::aligner::{SCRIPT, shell_aligner};
+use super::corpus::{Corpus, rows};
+use super::run::{run, run_aligner, run_until, with_aligner};
+use crate::{Progress, Reason, Set};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use stentor_runtime::{ExitStatus, Shutdown};
+
+/// As the plain one, but it keeps a list of what it was asked.
+fn listing_aligner(corpus: &Corpus, log: &Path) -> String {
+    let command = shell_aligner(corpus.folder.path());
+    let listing = SCRIPT.replace(
+        "    case \"$line\" in",
+        &format!("    echo \"$utterance\" >> '{}'\n    case \"$line\" in", log.display()),
+    );
+    std::fs::write(corpus.folder.path().join("aligner.sh"), listing).unwrap();
+    command
+}
+
+#[test]
+fn an_aligner_is_asked_for_annotated_dev_and_test_alone_and_only_once() {
+    let corpus = Corpus::new(60, 11_025);
+    let log = corpus.out("asked");
+    let command = listing_aligner(&corpus, &log);
+    let text = corpus.read("text");
+    corpus.write("text", &text.replace("u003 LOW", "u003 XYZZY").replace("u013 LOW", "u013 XYZZY"));
+    let out = corpus.out("out");
+    let options = with_aligner(&corpus, &out, &command, 3);
+    let summary = run(&options).unwrap();
+    let asked: Vec<String> = std::fs::read_to_string(&log).unwrap().lines().map(str::to_owned).collect();
+    let distinct: BTreeSet<&String> = asked.iter().collect();
+    assert_eq!(distinct.len(), asked.len(), "nothing is asked twice");
+    let aligned: u64 =
+        [Set::Annotated, Set::Dev, Set::Test].iter().map(|set| summary.sets[set].utterances).sum();
+    assert_eq!(asked.len() as u64, aligned + summary.left_out.count(Reason::NotAligned));
+    let unknown = ["u003", "u013"].iter().filter(|id| asked.iter().any(|a| a == *id)).count() as u64;
+    assert_eq!(summary.left_out.count(Reason::NotAligned), unknown);
+    assert!(rows(&out, "unannotated").iter().all(|row| !distinct.contains(&row.utterance)));
+
+    // Interrupted after the alignment: the answers are remembered.
+    std::fs::remove_file(out.join("prepare.json")).unwrap();
+    let again = run(&options).unwrap();
+    assert_eq!(again.sets, summary.sets);
+    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), asked.len());
+}
+
+#[test]
+fn a_signal_ends_it_with_8_and_leaves_answers_but_nothing_half_written() {
+    let corpus = Corpus::new(60, 16_000);
+    let (log, out) = (corpus.out("asked"), corpus.out("out"));
+    let command = listing_aligner(&corpus, &log);
+    let options = with_aligner(&corpus, &out, &command, 1);
+    let asked = || std::fs::read_to_string(&log).unwrap_or_default().lines().count();
+    let (trigger, shutdown) = Shutdown::manual();
+    let stopped = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let started = Instant::now();
+            while asked() < 2 && started.elapsed() < Duration::from_secs(60) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            trigger.request();
+        });
+        run_until(&options, &shutdown, &mut |_| ()).unwrap_err()
+    });
+    assert_eq!(stopped.exit_status(), ExitStatus::Stopped, "{stopped}");
+    let mut left: Vec<String> = std::fs::read_dir(&out)
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, [".prepare.lock", "alignments.jsonl"]);
+    for set in Set::ALL {
+        let files = std::fs::read_dir(out.join(set.name())).into_iter().flatten().count();
+        assert_eq!(files, 0, "{set}");
+    }
+    run(&options).unwrap();
+    let all = std::fs::read_to_string(&log).unwrap();
+    let distinct: BTreeSet<&str> = all.lines().collect();
+    assert_eq!(distinct.len(), asked(), "nothing is asked twice");
+}
+
+#[test]
+fn a_dying_aligner_ends_the_run() {
+    let corpus = Corpus::new(40, 16_000);
+    let text: String = (0..40).map(|i| format!("u{i:03} DIE\n")).collect();
+    corpus.write("text", &text);
+    let command = shell_aligner(corpus.folder.path());
+    let error = run_aligner(&corpus, &corpus.out("out"), &command).unwrap_err().to_string();
+    assert!(error.contains("died at utterance") && error.contains("out of memory, as it were"), "{error}");
+}
+
+#[test]
+fn progress_rises_to_the_end_of_each_stage() {
+    let corpus = Corpus::new(40, 16_000);
+    let command = shell_aligner(corpus.folder.path());
+    let mut told: Vec<Progress> = Vec::new();
+    let options = with_aligner(&corpus, &corpus.out("out"), &command, 3);
+    run_until(&options, &Shutdown::manual().1, &mut |progress| told.push(progress)).unwrap();
+    let stages: Vec<&[Progress]> = told.chunk_by(|a, b| a.stage == b.stage).collect();
+    assert_eq!(
+        stages.iter().map(|stage| stage[0].stage.name()).collect::<Vec<_>>(),
+        ["aligning", "features"]
+    );
+    for stage in stages {
+        assert!(stage.is_sorted_by_key(|progress| progress.done), "{stage:?}");
+        assert_eq!((stage[0].done, stage[stage.len() - 1].done), (0, stage[0].total));
+    }
+}

@@ -1,0 +1,255 @@
+//! The command line.
+
+use anyhow::{Context, bail};
+use clap::builder::RangedU64ValueParser;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use stentor_audio::CtmKind;
+use stentor_experiment::{Experiment, Features};
+use stentor_prepare::{Fractions, Options, Source, SplitBy};
+use stentor_shards::FeatureSetOptions;
+
+/// `stentor prepare`: a Kaldi-style data directory becomes feature sets: annotated, unannotated, dev and test.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Args {
+    /// Kaldi-style data directory: `wav.scp` (paths of WAV, FLAC, MP3, Ogg Vorbis or NIST SPHERE files, no pipes) and, if
+    /// there, `reco2file_and_channel`, `segments`, `text`, `utt2spk` and `utt2group`.
+    #[arg(long, value_name = "DIR")]
+    corpus: PathBuf,
+    /// Folder that receives the sets `annotated`, `unannotated`, `dev` and `test`, and `split.json`.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Prepare anew what is in the output folder already, also if it was made from another corpus or with other settings.
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    alignment: AlignmentArgs,
+    /// Added to the alignment's times, in milliseconds. Default: 0 for a CTM file; 10 for an aligner, which calls a
+    /// frame by the time at which its window starts.
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    alignment_shift_ms: Option<i64>,
+    /// Longest time an aligner may take for one utterance, in seconds.
+    #[arg(long, value_name = "S", default_value_t = Options::PATIENCE.as_secs())]
+    aligner_timeout_s: u64,
+    /// Share of the corpus's time to be annotated: training with text and alignment.
+    #[arg(long, value_name = "FRACTION", default_value_t = Fractions::default().annotated)]
+    annotated: f64,
+    /// Share of the annotated part to hold out for development.
+    #[arg(long, value_name = "FRACTION", default_value_t = Fractions::default().dev)]
+    dev: f64,
+    /// Share of the corpus's time for the test set.
+    #[arg(long, value_name = "FRACTION", default_value_t = Fractions::default().test)]
+    test: f64,
+    /// Share of the corpus's time to be unannotated, or `rest`: everything else.
+    #[arg(long, value_name = "FRACTION|rest", default_value = "rest")]
+    unannotated: String,
+    /// What must not be in two sets. `speaker` and `group` are strict: who has none is refused. Default: groups where
+    /// `utt2group` has any; else speakers, where all are known and the sets come near the wanted shares; else nothing.
+    #[arg(long, value_name = "WHAT")]
+    split_by: Option<By>,
+    /// Of recordings with several channels the one to take, from 1, where `reco2file_and_channel` names no other. Default:
+    /// the mean of the channels.
+    #[arg(long, value_name = "N")]
+    channel: Option<NonZero<usize>>,
+    /// Seed of the split and of the order of utterances; recorded in `split.json`.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Threads, and aligners run at a time, 1 to 1024. Default: all cores.
+    #[arg(long, value_name = "N", env = "STENTOR_JOBS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    jobs: Option<usize>,
+    /// File that receives the summary as JSON; its place is tried before the work.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Experiment file whose `[features]` to use; flags go before it.
+    #[arg(long, value_name = "FILE")]
+    experiment: Option<PathBuf>,
+    #[command(flatten)]
+    features: FeatureArgs,
+    /// Further names of silence and noise phones, beside SIL, SPN, NSN, sp and the like and all that start with `+`.
+    #[arg(long, value_name = "PHONE,…", value_delimiter = ',')]
+    silence_phones: Vec<String>,
+    /// Share of the recordings that may be unreadable before the run fails.
+    #[arg(long, value_name = "FRACTION", default_value_t = Options::MAX_BAD)]
+    max_bad: f64,
+    /// Frames of a row group, the unit in which training reads.
+    #[arg(long, value_name = "FRAMES", default_value_t = FeatureSetOptions::ROW_GROUP_FRAMES)]
+    row_group_frames: u64,
+    /// Frames of a shard file; each of the four writers holds one in memory.
+    #[arg(long, value_name = "FRAMES", default_value_t = FeatureSetOptions::SHARD_FRAMES)]
+    shard_frames: u64,
+}
+
+/// Where alignments come from: exactly one.
+#[derive(Debug, Clone, clap::Args)]
+#[group(required = true, multiple = false)]
+struct AlignmentArgs {
+    /// CTM file of phones; each is cut into three equal states.
+    #[arg(long, value_name = "CTM")]
+    phones: Option<PathBuf>,
+    /// CTM file of states, written `PHONE.k` with k from 0.
+    #[arg(long, value_name = "CTM")]
+    states: Option<PathBuf>,
+    /// Command line of a program that aligns one utterance at a time (no shell; quotes hold words together).
+    #[arg(long, value_name = "COMMAND")]
+    aligner: Option<String>,
+}
+
+/// One flag for each key of `[features]`.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct FeatureArgs {
+    /// Rate to which audio is resampled, Hz [default: 16000]
+    #[arg(long, value_name = "HZ")]
+    sample_rate_hz: Option<u32>,
+    /// Mel bins [default: 64]
+    #[arg(long, value_name = "N")]
+    mel_bins: Option<u32>,
+    /// Window length, ms [default: 25]
+    #[arg(long, value_name = "MS")]
+    window_ms: Option<u32>,
+    /// Hop between filter-bank frames, ms [default: 10]
+    #[arg(long, value_name = "MS")]
+    hop_ms: Option<u32>,
+    /// Lower edge of the first mel bin, Hz [default: 20]
+    #[arg(long, value_name = "HZ")]
+    low_hz: Option<f32>,
+    /// Upper edge of the last mel bin, Hz; 0: the corpus's own Nyquist frequency [default: 0]
+    #[arg(long, value_name = "HZ")]
+    high_hz: Option<f32>,
+    /// Filter-bank frames that make one frame of the model [default: 3]
+    #[arg(long, value_name = "N")]
+    stack: Option<u32>,
+}
+
+/// What must not be split.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum By {
+    /// Groups of `utt2group`.
+    Group,
+    /// Speakers of `utt2spk`.
+    Speaker,
+    /// Nothing: each utterance by itself.
+    Utterance,
+}
+
+impl From<By> for SplitBy {
+    fn from(by: By) -> Self {
+        match by {
+            By::Group => SplitBy::Group,
+            By::Speaker => SplitBy::Speaker,
+            By::Utterance => SplitBy::Utterance,
+        }
+    }
+}
+
+impl Args {
+    /// The options that they ask for.
+    ///
+    /// # Errors
+    /// Values out of bounds, and an experiment file that cannot be read.
+    pub(super) fn options(self) -> anyhow::Result<Options> {
+        let unannotated = match self.unannotated.as_str() {
+            "rest" => None,
+            text => Some(
+                text.parse()
+                    .with_context(|| format!("--unannotated {text}: expected a fraction or `rest`"))?,
+            ),
+        };
+        let AlignmentArgs { phones, states, aligner } = self.alignment;
+        let source = match (phones, states, aligner) {
+            (Some(path), None, None) => Source::Ctm(path, CtmKind::Phones),
+            (None, Some(path), None) => Source::Ctm(path, CtmKind::States),
+            (None, None, Some(command)) => Source::Aligner(command),
+            _ => bail!("exactly one of --phones, --states and --aligner is needed"),
+        };
+        let defaults = Options::new(self.corpus, self.out, source);
+        let options = Options {
+            replace: self.replace,
+            shift: self.alignment_shift_ms.map_or(defaults.shift, |ms| ms.saturating_mul(1_000)),
+            patience: Duration::from_secs(self.aligner_timeout_s.max(1)),
+            fractions: Fractions { annotated: self.annotated, dev: self.dev, test: self.test, unannotated },
+            split_by: self.split_by.map(SplitBy::from),
+            channel: self.channel.map(NonZero::get),
+            seed: self.seed,
+            threads: self.jobs.unwrap_or(defaults.threads),
+            features: features(self.experiment.as_deref(), &self.features)?,
+            silence_phones: self.silence_phones,
+            max_bad: self.max_bad,
+            row_group_frames: self.row_group_frames,
+            shard_frames: self.shard_frames,
+            ..defaults
+        };
+        options.check()?;
+        Ok(options)
+    }
+}
+
+fn features(experiment: Option<&Path>, flags: &FeatureArgs) -> anyhow::Result<Features> {
+    // Validation belongs to the whole file: the smallest one holds the settings while they are checked.
+    const SMALLEST: &str = "[run]\nname = \"prepare\"\noutput = \"-\"\n[data]\nannotated = \"-\"\n";
+    let mut whole = match experiment {
+        None => Experiment::parse(SMALLEST)?,
+        Some(path) => {
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Experiment::parse(&text).with_context(|| path.display().to_string())?
+        }
+    };
+    let features = &mut whole.features;
+    let set = |value: &mut u32, flag: Option<u32>| *value = flag.unwrap_or(*value);
+    set(&mut features.sample_rate_hz, flags.sample_rate_hz);
+    set(&mut features.mel_bins, flags.mel_bins);
+    set(&mut features.window_ms, flags.window_ms);
+    set(&mut features.hop_ms, flags.hop_ms);
+    set(&mut features.stack, flags.stack);
+    features.low_hz = flags.low_hz.unwrap_or(features.low_hz);
+    features.high_hz = flags.high_hz.unwrap_or(features.high_hz);
+    whole.validate()?;
+    Ok(whole.features)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn options(flags: &[&str]) -> anyhow::Result<Options> {
+        let line = ["prepare", "--corpus", "corpus", "--out", "sets"];
+        Line::try_parse_from(line.iter().chain(flags))?.args.options()
+    }
+
+    #[test]
+    fn without_flags_the_options_are_the_defaults_of_the_crate() {
+        for (flag, source) in [
+            ("--phones", Source::Ctm("a".into(), CtmKind::Phones)),
+            ("--states", Source::Ctm("a".into(), CtmKind::States)),
+            ("--aligner", Source::Aligner("a".to_owned())),
+        ] {
+            let expected = Options::new("corpus".into(), "sets".into(), source);
+            assert_eq!(options(&[flag, "a", "--jobs", "3"]).unwrap(), Options { threads: 3, ..expected });
+        }
+    }
+
+    #[test]
+    fn impossible_arguments_are_refused() {
+        let cases: [(&[&str], &str); 7] = [
+            (&[], "--phones"),
+            (&["--phones", "a", "--states", "b"], "cannot be used with"),
+            (&["--phones", "a", "--annotated", "0.8", "--test", "0.5"], "more than the whole corpus"),
+            (&["--phones", "a", "--annotated", "0"], "--annotated 0"),
+            (&["--phones", "a", "--unannotated", "some"], "expected a fraction or `rest`"),
+            (&["--phones", "a", "--mel-bins", "3"], "features.mel_bins"),
+            (&["--phones", "a", "--shard-frames", "1"], "--shard-frames"),
+        ];
+        for (flags, words) in cases {
+            let error = format!("{:#}", options(flags).unwrap_err());
+            assert!(error.contains(words), "{error} does not say `{words}`");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What came of it, for people.
+
+use crate::text::counted;
+use std::collections::BTreeMap;
+use std::fmt;
+use stentor_prepare::{Sound, Summary};
+
+/// Recordings shown on lines of their own.
+const SHOWN: usize = 20;
+
+/// A summary in lines of text.
+pub(super) fn of(summary: &Summary) -> impl fmt::Display {
+    Text(summary)
+}
+
+struct Text<'a>(&'a Summary);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Text(summary) = self;
+        writeln!(f, "{:<12} {:>10} {:>12} {:>8} {:>7}", "set", "utterances", "frames", "hours", "shards")?;
+        for (set, s) in &summary.sets {
+            writeln!(f, "{set:<12} {:>10} {:>12} {:>8.3} {:>7}", s.utterances, s.frames, s.hours, s.shards)?;
+        }
+        writeln!(f, "split by {}; seed {}", summary.split_by, summary.seed)?;
+        if summary.alone.count > 0 {
+            writeln!(
+                f,
+                "{} without group or speaker: {}",
+                counted(summary.alone.count, "utterance"),
+                summary.alone
+            )?;
+        }
+        if summary.identical_audio.count > 0 {
+            let same = &summary.identical_audio;
+            writeln!(
+                f,
+                "{} there under several names, put into the same set: {same}",
+                counted(same.count, "recording")
+            )?;
+        }
+        match summary.test_heard_in_training {
+            Some(share) => {
+                writeln!(f, "{:.1} % of the test's time is by speakers of the training sets", 100.0 * share)?;
+            }
+            None => writeln!(f, "how much of the test is by speakers of the training sets is not known")?,
+        }
+        writeln!(
+            f,
+            "{} of {}, mel range up to {} Hz",
+            counted(summary.senones as u64, "senone"),
+            counted(summary.phones as u64, "phone"),
+            summary.corpus_nyquist_hz
+        )?;
+        for (set, reasons) in &summary.left_out.by_set {
+            for (reason, n) in reasons {
+                writeln!(f, "left out: {} of {set} {reason}", counted(*n, "utterance"))?;
+            }
+        }
+        for (reason, named) in &summary.left_out.by_reason {
+            writeln!(f, "left out {reason}: {named}")?;
+        }
+        for (table, named) in &summary.unmatched {
+            writeln!(f, "{table}: {} that no utterance has: {named}", counted(named.count, "name"))?;
+        }
+        if summary.cut_segments.count > 0 {
+            let cut = &summary.cut_segments;
+            writeln!(f, "{} cut at the end of the recording: {cut}", counted(cut.count, "segment"))?;
+        }
+        sound(f, &summary.sound)?;
+        if !summary.dropped_marks.is_empty() {
+            let marks: Vec<String> =
+                summary.dropped_marks.iter().map(|(mark, n)| format!("{n} {mark}")).collect();
+            writeln!(f, "not spoken, and taken out of texts: {}", marks.join(", "))?;
+        }
+        if summary.empty_phones > 0 {
+            let phones = counted(summary.empty_phones, "phone");
+            writeln!(f, "{phones} of the alignments without duration: left out")?;
+        }
+        if summary.silence_phones == 0 {
+            writeln!(f, "no phone is silence or noise: if one is, name it by --silence-phones")?;
+        }
+        if !summary.unused_senones.is_empty() {
+            let unused = &summary.unused_senones;
+            let senones = counted(unused.len() as u64, "senone");
+            writeln!(f, "{senones} without a frame in the annotated set: {}", unused.join(" "))?;
+        }
+        for (recording, reason) in summary.bad_files.iter().take(20) {
+            writeln!(f, "left out: recording {recording}: {reason}")?;
+        }
+        if summary.bad_files.len() > 20 {
+            let more = counted(summary.bad_files.len() as u64 - 20, "more recording");
+            writeln!(f, "left out: {more} that cannot be used")?;
+        }
+        if summary.nearest_state_frames > 0 {
+            writeln!(
+                f,
+                "{} labeled with the nearest state of the phone",
+                counted(summary.nearest_state_frames, "frame")
+            )?;
+        }
+        if !summary.dead_dimensions.is_empty() {
+            let dead = counted(summary.dead_dimensions.len() as u64, "dead dimension");
+            writeln!(f, "{dead}: {:?}", summary.dead_dimensions)?;
+        }
+        let stages: Vec<String> =
+            summary.seconds.iter().map(|(stage, s)| format!("{stage} {s:.1} s")).collect();
+        write!(f, "{}; {:.3} h of audio a second", stages.join(", "), summary.audio_hours_per_second)
+    }
+}
+
+fn sound(f: &mut fmt::Formatter<'_>, sound: &Sound) -> fmt::Result {
+    list(f, "cut short", &sound.cut_short)?;
+    list(f, "damaged", &sound.damaged)?;
+    if sound.averaged_channels.count > 0 {
+        let recordings = counted(sound.averaged_channels.count, "recording");
+        writeln!(
+            f,
+            "{recordings} with several channels, whose mean was taken (--channel or reco2file_and_channel choose \
+                 one): {}",
+            sound.averaged_channels
+        )?;
+    }
+    if sound.remarks.count > 0 {
+        writeln!(f, "{} on recordings: {}", counted(sound.remarks.count, "remark"), sound.remarks)?;
+    }
+    Ok(())
+}
+
+fn list(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    recordings: &BTreeMap<String, impl fmt::Display>,
+) -> fmt::Result {
+    for (recording, words) in recordings.iter().take(SHOWN) {
+        writeln!(f, "{what}: recording {recording}: {words}")?;
+    }
+    if recordings.len() > SHOWN {
+        let more = counted((recordings.len() - SHOWN) as u64, "more recording");
+        writeln!(f, "{what}: {more}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use stentor_prepare::Summary;
+
+    /// Of a corpus that has one of everything.
+    const ONE_OF_EACH: &str = r#"{
+        "prepared": "", "recordings": 40, "utterances": 40, "corpus_hours": 1.0, "seconds_by_rate_hz": {"16000": 3600.0},
+        "corpus_nyquist_hz": 8000.0, "split_by": "group", "seed": 1,
+        "sets": {"annotated": {"utterances": 1200, "frames": 5, "hours": 0.5, "shards": 1, "fingerprint": ""}},
+        "alone": {"count": 1, "examples": ["u059"]}, "test_heard_in_training": 0.25,
+        "identical_audio": {"count": 1, "examples": ["a = b"]},
+        "left_out": {"test": {"not_aligned": 2}},
+        "left_out_examples": {"not_aligned": {"count": 2, "examples": ["u1: `<unk>`"]}},
+        "unmatched": {"text": {"count": 1, "examples": ["nobody"]}},
+        "cut_segments": {"count": 1, "examples": ["u038: too long"]},
+        "cut_short": {"u012": {"read_s": 0.5, "stated_s": 1.0}},
+        "damaged": {"rec": {"lost_s": 0.05, "of_s": 2.0, "packets": 2}},
+        "averaged_channels": {"count": 1, "examples": ["u002 (2)"]},
+        "remarks": {"count": 1, "examples": ["rec: two of something"]},
+        "dropped_marks": {"[noise]": 3}, "empty_phones": 40, "silence_phones": 0, "unused_senones": ["X.0"],
+        "bad_files": {"u005": "this is no audio"}, "senones": 6, "phones": 2, "nearest_state_frames": 1,
+        "dead_dimensions": [7], "seconds": {"scan": 0.1}, "audio_hours_per_second": 0.1
+    }"#;
+
+    #[test]
+    fn whatever_is_to_be_said_of_a_corpus_has_its_line() {
+        let summary: Summary = serde_json::from_str(ONE_OF_EACH).unwrap();
+        let text = super::of(&summary).to_string();
+        for line in [
+            "split by group; seed 1",
+            "1 utterance without group or speaker: u059",
+            "1 recording there under several names, put into the same set: a = b",
+            "25.0 % of the test's time is by speakers of the training sets",
+            "6 senones of 2 phones, mel range up to 8000 Hz",
+            "left out: 2 utterances of test not aligned (an unknown word, say)",
+            "left out not aligned (an unknown word, say): u1: `<unk>`; …",
+            "text: 1 name that no utterance has: nobody",
+            "1 segment cut at the end of the recording: u038: too long",
+            "cut short: recording u012: 0.500 of the 1.000 s that its header states",
+            "damaged: recording rec: 0.050 of 2.000 s did not decode (2 packets) and are silence",
+            "1 recording with several channels, whose mean was taken (--channel or reco2file_and_channel choose one): u002 (2)",
+            "1 remark on recordings: rec: two of something",
+            "not spoken, and taken out of texts: 3 [noise]",
+            "40 phones of the alignments without duration: left out",
+            "no phone is silence or noise: if one is, name it by --silence-phones",
+            "1 senone without a frame in the annotated set: X.0",
+            "left out: recording u005: this is no audio",
+            "1 frame labeled with the nearest state of the phone",
+            "1 dead dimension: [7]",
+        ] {
+            assert!(text.lines().any(|found| found == line), "`{line}` is not in:\n{text}");
+        }
+    }
+}
