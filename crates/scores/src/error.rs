@@ -1,0 +1,30 @@
+use thiserror::Error;
+
+/// Why sums from another process are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Error {
+    /// More sums than one message may contain.
+    #[error("expected at most {most} sums, found {found}")]
+    TooMany {
+        /// The bound.
+        most: usize,
+        /// As received.
+        found: usize,
+    },
+    /// A name that is not in kebab case, or too long.
+    #[error(
+        "expected the name of a sum, at most {most} bytes of lower-case words with hyphens between, found `{found}`"
+    )]
+    Name {
+        /// The bound, in bytes.
+        most: usize,
+        /// The beginning of the name as received.
+        found: String,
+    },
+    /// Two sums of one name.
+    #[error("expected each sum once, found `{name}` twice")]
+    Twice {
+        /// The name.
+        name: String,
+    },
+}
