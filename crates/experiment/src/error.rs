@@ -14,7 +14,7 @@ pub enum Error {
         message: String,
     },
     /// A value does not have the type of its key, or is not one of the words that the key accepts.
-    #[error("line {line}: `{key}`: expected {expected}, found {found}")]
+    #[error("line {line}: `{key}`: expected {expected}, found {found}{}", did_you_mean(nearest.as_deref()))]
     Type {
         /// Line, from 1.
         line: usize,
@@ -24,9 +24,11 @@ pub enum Error {
         expected: String,
         /// The value as written.
         found: String,
+        /// The accepted word with the most similar spelling, if the key accepts words.
+        nearest: Option<String>,
     },
     /// A key that no section has.
-    #[error("line {line}: unknown key `{key}`{}", nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    #[error("line {line}: unknown key `{key}`{}", did_you_mean(nearest.as_deref()))]
     UnknownKey {
         /// Line, from 1.
         line: usize,
@@ -58,6 +60,10 @@ impl Error {
             Error::Type { .. } => "E0104",
         }
     }
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default()
 }
 
 /// Returns [`Error::Value`] unless `holds`.

@@ -12,12 +12,14 @@ impl Error {
         let column = offset - before.rfind('\n').map_or(0, |p| p + 1) + 1;
         let message = error.message();
         if let Some(rest) = message.strip_prefix("unknown field `") {
-            return unknown_key(line, rest);
+            let (key, nearest) = nearest(rest);
+            return Error::UnknownKey { line, key: key.to_owned(), nearest };
         }
         let key = path(error);
         if let Some(expected) = expected(message, &key).filter(|_| !key.is_empty()) {
             let written = text.get(span).and_then(|value| value.lines().next()).unwrap_or_default();
-            return Error::Type { line, key, expected, found: written.to_owned() };
+            let nearest = message.strip_prefix("unknown variant `").and_then(|rest| nearest(rest).1);
+            return Error::Type { line, key, expected, found: written.to_owned(), nearest };
         }
         let message = match missing(message) {
             Some(name) if key.is_empty() => format!("`{name}` is missing, which has no default"),
@@ -28,19 +30,19 @@ impl Error {
     }
 }
 
-/// Builds the error for an unknown key. `rest`: the key in backquotes, without the first of them, and the known keys,
-/// each in backquotes.
-fn unknown_key(line: usize, rest: &str) -> Error {
+/// Returns the unknown word, and the most similar known word if one is similar enough. `rest`: the unknown word in
+/// backquotes, without the first of them, and the known words, each in backquotes.
+fn nearest(rest: &str) -> (&str, Option<String>) {
     let mut quoted = rest.split('`');
-    let key = quoted.next().unwrap_or_default().to_owned();
+    let word = quoted.next().unwrap_or_default();
     let nearest = quoted
         .skip(1)
         .step_by(2)
-        .map(|known| (strsim::jaro_winkler(known, &key), known))
+        .map(|known| (strsim::jaro_winkler(known, word), known))
         .filter(|(similarity, _)| *similarity > 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, known)| known.to_owned());
-    Error::UnknownKey { line, key, nearest }
+    (word, nearest)
 }
 
 /// Returns section and key of the value where `error` occurred, `schedule.passes`; empty if it is not about a value.
@@ -135,6 +137,10 @@ mod tests {
             (
                 "[cluster]\npoison = \"ignore\"\n",
                 "line 7: `cluster.poison`: expected `drop` or `stop`, found \"ignore\"",
+            ),
+            (
+                "[cluster]\npoison = \"dropp\"\n",
+                "line 7: `cluster.poison`: expected `drop` or `stop`, found \"dropp\"; did you mean `drop`?",
             ),
             ("[cluster]\npoison = 1\n", "line 7: `cluster.poison`: expected one of `drop`, `stop`, found 1"),
         ] {
