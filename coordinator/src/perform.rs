@@ -6,6 +6,7 @@ use crate::wire;
 use std::time::SystemTime;
 use stentor_page::Note;
 use stentor_proto::v1::{self, round_reply::Reply};
+use stentor_scores::{FRAME_ERROR, LOSS};
 use tonic::Status;
 
 /// Seconds between two heartbeats of a member.
@@ -138,9 +139,9 @@ impl Engine {
                     });
                 }
             }
-            Event::Dev { loss, frame_error, committed_frames, .. } => {
-                stentor_runtime::metrics::dev_loss(*loss);
-                stentor_runtime::metrics::dev_frame_error(frame_error / 100.0);
+            Event::Dev { scores, committed_frames, .. } => {
+                crate::summary::measure_dev(scores);
+                let (loss, frame_error) = (scores.get(LOSS), scores.get(FRAME_ERROR));
                 tracing::info!(loss, frame_error, committed_frames, "dev data scored");
             }
             Event::Refused { identity, leases, loss, gradient_norm, .. } => {

@@ -61,7 +61,7 @@ impl Publisher {
             lineage: fence.lineage,
             round: fence.round,
             committed_frames,
-            dev: dev.map(|d| DevResult { frames: d.frames, loss: d.loss(), frame_error: d.frame_error() }),
+            dev: dev.as_ref().map(DevResult::of),
             objects: objects
                 .into_iter()
                 .map(|o| Object { name: o.name, bytes: o.bytes, digest: o.digest })

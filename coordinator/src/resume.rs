@@ -11,6 +11,7 @@ use stentor_exchange::strategy::decision;
 use stentor_experiment::{Experiment, Source};
 use stentor_runlog::{State, saved_switches};
 use stentor_runtime::metrics;
+use stentor_scores::FRAME_ERROR;
 use stentor_store::Store;
 
 /// The summary of a run that is finished, and of this very experiment: a longer one goes on.
@@ -92,6 +93,11 @@ pub(crate) async fn newest_state(
             Err(error) if error.is_damage() => both.core.forget_best(),
             Err(error) => return Err(error.into()),
         }
+    }
+    let (before, now) = (both.core.best_by, experiment.checkpoint.best);
+    if before != now && both.core.best.is_some() {
+        let (before, now) = (before.name, now.name);
+        tracing::warn!(before, now, "another criterion: the best checkpoint is chosen among those to come");
     }
     tracing::info!(checkpoint = manifest.name, committed_frames = manifest.committed_frames, "resuming");
     Ok((Some((manifest.name.clone(), both.core)), both.tally))
@@ -185,7 +191,7 @@ pub(crate) async fn conclude(
     };
     stentor_checkpoint::deploy(run, &checkpoint).await?;
     let manifest = stentor_checkpoint::load_manifest(run, &checkpoint).await?;
-    let dev = manifest.dev.map(|d| d.frame_error);
+    let dev = manifest.dev.and_then(|dev| dev.scores.get(FRAME_ERROR));
     metrics::finished(1);
     let summary = tally.summary(&experiment.run.name, experiment.exchange.strategy, &checkpoint, dev);
     if let Ok(json) = serde_json::to_vec_pretty(&summary) {

@@ -4,6 +4,7 @@ use crate::state_machine::{Encoding, Event, Millis, OfSource};
 use bytes::Bytes;
 use std::time::{SystemTime, UNIX_EPOCH};
 use stentor_experiment::{Schedule, Source};
+use stentor_scores::Scores;
 use stentor_store::Store;
 use stentor_tensorboard::{PREFIX, Segment};
 use tokio::task::JoinSet;
@@ -73,8 +74,9 @@ impl Scalars {
                 let figures = figures.iter().map(|(tag, value)| (tag.as_str(), *value));
                 self.segment.scalars(wall_s, *committed_frames, figures);
             }
-            Event::Dev { committed_frames, loss, frame_error, .. } => {
-                let figures = [("loss/dev", *loss), ("frame_error/dev", *frame_error)];
+            Event::Dev { committed_frames, scores, .. } => {
+                let figures: Vec<_> = tagged(scores, "dev").collect();
+                let figures = figures.iter().map(|(tag, value)| (tag.as_str(), *value));
                 self.segment.scalars(wall_s, *committed_frames, figures);
             }
             Event::FellBack { committed_frames: Some(frames), .. } => {
@@ -136,12 +138,10 @@ impl Scalars {
         let mut figures = Vec::new();
         // Where groups only exchange models, and in a round of nothing but empty batches, nothing was learned.
         if frames > 0 {
-            for OfSource { source, loss, frame_error, .. } in event.by_source() {
-                let mut of_source =
-                    |figure: &str, value| figures.push((format!("{figure}/{}", source.name()), value));
-                of_source("loss", loss);
-                of_source("frame_error", frame_error);
-                of_source("learning_rate", self.learning_rate(source, committed_frames));
+            for OfSource { source, scores, .. } in event.by_source() {
+                figures.extend(tagged(&scores, source.name()));
+                let rate = self.learning_rate(source, committed_frames);
+                figures.push((format!("learning_rate/{}", source.name()), rate));
             }
             figures.push(("gradient_norm".to_owned(), gradient_norm));
             figures.push(("exchange/bytes_per_frame".to_owned(), bytes_up as f64 / frames as f64));
@@ -169,6 +169,11 @@ impl Scalars {
     }
 }
 
+/// Scores with their tags: `loss/dev`, `frame_error/dev`.
+fn tagged(scores: &Scores, of: &str) -> impl Iterator<Item = (String, f64)> {
+    scores.iter().map(move |(criterion, value)| (format!("{}/{of}", criterion.key()), value))
+}
+
 impl Cut {
     /// Writes the segment. Curves are a convenience: one that cannot be written is missed by nobody's training.
     pub(crate) async fn write(self) {
@@ -181,14 +186,15 @@ impl Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stentor_scores::LOSS;
 
     #[test]
     fn segments_come_quickly_at_first_and_then_with_a_hundredth_of_the_age() {
         let mut scalars = Scalars::new(&Store::in_memory(), 1, 1, 100, &Schedule::default(), false);
         let mut cuts = Vec::new();
         for second in 0..100_000 {
-            let event =
-                Event::Dev { checkpoint: "c".into(), committed_frames: second, loss: 1.0, frame_error: 2.0 };
+            let scores = Scores::default().with(LOSS, 1.0);
+            let event = Event::Dev { checkpoint: "c".into(), committed_frames: second, scores };
             scalars.record(&event, SystemTime::now());
             if let Some(cut) = scalars.cut_if_due(second * 1000) {
                 cuts.push((second, cut.name));

@@ -3,6 +3,7 @@
 use crate::state_machine::{Event, Fence};
 use std::time::SystemTime;
 use stentor_runtime::traces::{Attribute, RoundTrace};
+use stentor_scores::LOSS;
 
 /// When the open round began, and when its first contribution came.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl RoundSpans {
 
     /// A round has closed; the next one begins.
     pub(crate) fn closed(&mut self, event: &Event) {
-        let Event::Round { fence, source, contributors, frames, loss, .. } = event else { return };
+        let Event::Round { fence, source, contributors, frames, scores, .. } = event else { return };
         let (began, now) = (std::mem::replace(&mut self.began, SystemTime::now()), SystemTime::now());
         let Some(trace) = RoundTrace::of(&self.run, fence.lineage, fence.round) else { return };
         let since = |start: SystemTime| now.duration_since(start).unwrap_or_default();
@@ -45,7 +46,7 @@ impl RoundSpans {
             ("stentor.source", Attribute::Text(source.name().to_owned())),
             ("stentor.members", Attribute::Count(contributors.len() as u64)),
             ("stentor.frames", Attribute::Count(*frames)),
-            ("stentor.loss", Attribute::Number(*loss)),
+            ("stentor.loss", Attribute::Number(scores.get(LOSS).unwrap_or_default())),
         ];
         trace.whole(began, since(began), attributes);
     }

@@ -6,6 +6,7 @@ use stentor_experiment::Strategy;
 use stentor_proto::v1;
 use stentor_runlog::Switches;
 use stentor_runtime::metrics;
+use stentor_scores::{FRAME_ERROR, LOSS, Scores};
 use tokio::time::Instant;
 
 /// What a run came to; `summary.json` in its folder.
@@ -65,10 +66,10 @@ impl Tally {
     /// A round has closed.
     pub(crate) fn round(&mut self, event: &Event, started: Instant) {
         self.rounds += 1;
-        for OfSource { source, frames, loss, .. } in event.by_source() {
+        for OfSource { source, frames, scores } in event.by_source() {
             self.frames += frames;
             *self.frames_by_source.entry(source.name().to_owned()).or_default() += frames;
-            tracing::debug!(source = source.name(), frames, loss, "round closed");
+            tracing::debug!(source = source.name(), frames, loss = scores.get(LOSS), "round closed");
         }
         self.seconds = started.elapsed().as_secs_f64();
     }
@@ -102,6 +103,16 @@ impl Tally {
     }
 }
 
+/// Scores on the dev data for `/metrics`.
+pub(crate) fn measure_dev(scores: &Scores) {
+    if let Some(loss) = scores.get(LOSS) {
+        metrics::dev_loss(loss);
+    }
+    if let Some(percent) = scores.get(FRAME_ERROR) {
+        metrics::dev_frame_error(percent / 100.0);
+    }
+}
+
 /// A closed round's figures for `/metrics`.
 pub(crate) fn measure(event: &Event, parameters: usize, view: &View) {
     let Event::Round { source, committed_frames, contributors, values_sent, bytes_up, encoding, .. } = event
@@ -112,10 +123,14 @@ pub(crate) fn measure(event: &Event, parameters: usize, view: &View) {
     metrics::progress(*committed_frames as f64 / view.total_frames.max(1) as f64);
     metrics::last_round_timestamp(SystemTime::now());
     // A round of nothing but empty batches has none of these.
-    for OfSource { source, frames, loss, frame_error } in event.by_source() {
+    for OfSource { source, frames, scores } in event.by_source() {
         metrics::frames(frames, source);
-        metrics::loss(loss, source);
-        metrics::frame_error(frame_error / 100.0, source);
+        if let Some(loss) = scores.get(LOSS) {
+            metrics::loss(loss, source);
+        }
+        if let Some(percent) = scores.get(FRAME_ERROR) {
+            metrics::frame_error(percent / 100.0, source);
+        }
     }
     metrics::exchanged(*bytes_up, metrics::Direction::In);
     let values = (parameters * contributors.len()).max(1) as f64;

@@ -1,12 +1,13 @@
 //! The core's types on the wire.
 
 use crate::state_machine::{
-    Arrival, Assignment, BadRowGroup, Boundary, DevScore, Fence, Learned, Report, SumGroup, View, Written,
+    Arrival, Assignment, BadRowGroup, Boundary, Fence, Report, SumGroup, View, Written,
 };
 use std::collections::BTreeMap;
 use stentor_dataset::{Dataset, Place};
 use stentor_experiment::{Source, Strategy};
 use stentor_proto::{required, v1};
+use stentor_scores::{FRAMES, Sums};
 use stentor_shards::Kind;
 
 pub(crate) fn fence(run_id: &str, fence: Fence) -> v1::Fence {
@@ -59,14 +60,18 @@ pub(crate) fn boundary(boundary: Boundary) -> v1::Boundary {
 }
 
 pub(crate) fn arrival(run_id: &str, header: v1::ContributionHeader) -> Result<Arrival, String> {
-    let by_source = by_source(&header)?;
+    let sums = sums(header.sums)?;
+    if !sums.is_empty() && sums.count(FRAMES) != header.frames {
+        let (expected, found) = (header.frames, sums.count(FRAMES));
+        return Err(format!("expected sums over {expected} frames, found sums over {found}"));
+    }
+    let by_source = by_source(header.by_source, &sums)?;
     Ok(Arrival {
         fence: checked_fence(run_id, header.fence)?,
         identity: header.identity,
         slot: header.slot,
         frames: header.frames,
-        loss_sum: header.loss_sum,
-        correct_frames: header.correct_frames,
+        sums,
         by_source,
         gradient_norm: header.gradient_norm,
         suggested_tau: header.suggested_tau,
@@ -80,24 +85,26 @@ pub(crate) fn arrival(run_id: &str, header: v1::ContributionHeader) -> Result<Ar
     })
 }
 
-/// A contribution's figures for each source. Where there are any, they must come to those of the whole.
-fn by_source(header: &v1::ContributionHeader) -> Result<BTreeMap<Source, Learned>, String> {
+fn sums(messages: Vec<v1::Sum>) -> Result<Sums, String> {
+    stentor_proto::sums(messages).map_err(|e| e.to_string())
+}
+
+/// A contribution's sums for each source. Where there are any, they must come to those of the whole.
+fn by_source(messages: Vec<v1::SourceSums>, whole: &Sums) -> Result<BTreeMap<Source, Sums>, String> {
     let mut by_source = BTreeMap::new();
-    for &v1::SourceFigures { source, frames, loss_sum, correct_frames } in &header.by_source {
-        let source = stentor_proto::source(source).map_err(|e| e.to_string())?;
-        if by_source.insert(source, Learned { frames, loss_sum, correct_frames }).is_some() {
-            return Err(format!("expected figures of the {} data once, found them twice", source.name()));
+    for message in messages {
+        let source = stentor_proto::source(message.source).map_err(|e| e.to_string())?;
+        if by_source.insert(source, sums(message.sums)?).is_some() {
+            return Err(format!("expected sums of the {} data once, found them twice", source.name()));
         }
     }
-    let sum = |of: fn(&Learned) -> u64| by_source.values().map(of).fold(0, u64::saturating_add);
-    let found = (sum(|learned| learned.frames), sum(|learned| learned.correct_frames));
-    let expected = (header.frames, header.correct_frames);
-    if !by_source.is_empty() && found != expected {
-        return Err(format!(
-            "expected sources' (frames, correct frames) that add up to {expected:?}, found {found:?}"
-        ));
+    let parts = Sums::default().merged(by_source.values());
+    match whole.difference(&parts) {
+        Some((name, expected, found)) if !by_source.is_empty() => {
+            Err(format!("expected sources whose `{name}` add up to {expected}, found {found}"))
+        }
+        _ => Ok(by_source),
     }
-    Ok(by_source)
 }
 
 /// Row groups that a member set aside, found in the data of this run.
@@ -122,6 +129,7 @@ pub(crate) fn bad_row_groups(
 
 pub(crate) fn report(run_id: &str, report: v1::BoundaryReport) -> Result<Report, String> {
     checked_fence(run_id, report.fence)?;
+    let dev = report.dev.map(|dev| sums(dev.sums)).transpose()?;
     Ok(Report {
         identity: report.identity,
         checkpoint: report.checkpoint,
@@ -130,11 +138,7 @@ pub(crate) fn report(run_id: &str, report: v1::BoundaryReport) -> Result<Report,
             .into_iter()
             .map(|w| Written { name: w.name, bytes: w.bytes, digest: w.digest })
             .collect(),
-        dev: report.dev.map(|d| DevScore {
-            frames: d.frames,
-            loss_sum: d.loss_sum,
-            correct_frames: d.correct_frames,
-        }),
+        dev,
     })
 }
 
@@ -161,5 +165,57 @@ pub(crate) fn status(run_id: &str, view: View) -> v1::StatusReply {
         strategy: view.strategy.name().to_owned(),
         newest_checkpoint: view.newest_checkpoint.unwrap_or_default(),
         switching_to: view.switching_to.map(Strategy::name).unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_proto::sum_messages;
+    use stentor_scores::frame_sums;
+
+    /// A contribution of 10 frames, 4 of them annotated, with these sums of either source.
+    fn header(annotated: &Sums, machine_labeled: &Sums) -> v1::ContributionHeader {
+        let of = |source: v1::Source, sums: &Sums| v1::SourceSums {
+            source: source.into(),
+            sums: sum_messages(sums),
+        };
+        v1::ContributionHeader {
+            fence: Some(v1::Fence { run_id: "r".into(), ..Default::default() }),
+            frames: 10,
+            sums: sum_messages(&frame_sums(10, 0.3, 4)),
+            by_source: vec![
+                of(v1::Source::Annotated, annotated),
+                of(v1::Source::MachineLabeled, machine_labeled),
+            ],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn the_sums_of_a_contribution_arrive_as_they_were_counted() {
+        let parts = [frame_sums(4, 0.1, 1), frame_sums(6, 0.2, 3)];
+        let arrived = arrival("r", header(&parts[0], &parts[1])).unwrap();
+        assert_eq!(arrived.sums, frame_sums(10, 0.3, 4));
+        assert_eq!(arrived.by_source.into_values().collect::<Vec<_>>(), parts);
+        let group_exchange = v1::ContributionHeader {
+            sums: Vec::new(),
+            by_source: Vec::new(),
+            ..header(&parts[0], &parts[1])
+        };
+        assert!(arrival("r", group_exchange).unwrap().sums.is_empty());
+    }
+
+    #[test]
+    fn sums_that_contradict_each_other_are_refused_with_both_numbers() {
+        let (one, other) = (frame_sums(4, 0.1, 1), frame_sums(6, 0.2, 3));
+        let refused = |header| arrival("r", header).unwrap_err();
+        let miscounted = header(&one, &frame_sums(6, 0.2, 4));
+        assert_eq!(refused(miscounted), "expected sources whose `correct-frames` add up to 4, found 5");
+        let more = v1::ContributionHeader { frames: 11, ..header(&one, &other) };
+        assert_eq!(refused(more), "expected sums over 11 frames, found sums over 10");
+        let mut twice = header(&one, &other);
+        twice.by_source[1].source = v1::Source::Annotated.into();
+        assert_eq!(refused(twice), "expected sums of the annotated data once, found them twice");
     }
 }

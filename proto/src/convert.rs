@@ -2,6 +2,7 @@ use crate::v1;
 use stentor_exchange::{Deltas, Encoding};
 use stentor_experiment::{Source, Strategy};
 use stentor_plan::Lease;
+use stentor_scores::Sums;
 use thiserror::Error;
 
 /// A message with a field that is missing or not valid.
@@ -20,6 +21,14 @@ pub enum ConvertError {
         field: &'static str,
         /// As received.
         found: i32,
+    },
+    /// Sums whose number or names are not those of a message.
+    #[error("`{field}`: {error}")]
+    Sums {
+        /// The field's name.
+        field: &'static str,
+        /// What is wrong with them.
+        error: stentor_scores::Error,
     },
     /// More elements or bytes than a message may contain.
     #[error("expected at most {most} {of} in `{field}`, found {found}")]
@@ -182,6 +191,22 @@ pub fn bad_row_groups(
     messages.into_iter().map(check).collect()
 }
 
+/// Sums as messages.
+#[must_use]
+pub fn sum_messages(sums: &Sums) -> Vec<v1::Sum> {
+    sums.iter().map(|(name, value)| v1::Sum { name: name.to_owned(), value }).collect()
+}
+
+/// Checks the sums of a message in number and names. Values that are not finite are accepted: the receiver decides what they
+/// mean.
+///
+/// # Errors
+/// [`ConvertError::Sums`].
+pub fn sums(messages: Vec<v1::Sum>) -> Result<Sums, ConvertError> {
+    let sums = messages.into_iter().map(|v1::Sum { name, value }| (name, value));
+    Sums::received(sums).map_err(|error| ConvertError::Sums { field: "sums", error })
+}
+
 /// Unwraps a required field.
 ///
 /// # Errors
@@ -244,6 +269,29 @@ mod tests {
             let error = bad_row_groups(messages).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn sums_survive_the_wire(values in prop::collection::btree_map("[a-z]{1,9}(-[a-z0-9]{1,9})?", any::<f64>(), 0..9)) {
+            let mut sent = Sums::default();
+            values.iter().for_each(|(name, value)| sent.add(name, *value));
+            let received = sums(sum_messages(&sent)).unwrap();
+            let bits = |sums: &Sums| -> Vec<_> {
+                sums.iter().map(|(name, value)| (name.to_owned(), value.to_bits())).collect()
+            };
+            prop_assert_eq!(bits(&received), bits(&sent));
+        }
+    }
+
+    #[test]
+    fn sums_with_a_name_that_is_none_or_stands_twice_are_refused_with_the_field() {
+        let sum = |name: &str| v1::Sum { name: name.into(), value: 1.0 };
+        let refused = |messages| sums(messages).unwrap_err().to_string();
+        assert_eq!(refused(vec![sum("a"), sum("a")]), "`sums`: expected each sum once, found `a` twice");
+        assert!(refused(vec![sum("A")]).starts_with("`sums`: expected the name of a sum"));
+        let many = vec![sum("a"); stentor_scores::MAX_SUMS + 1];
+        assert_eq!(refused(many), "`sums`: expected at most 64 sums, found 65");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod frame;
 
 pub use convert::{
     ConvertError, MAX_BAD_ROW_GROUPS, MAX_REASON_BYTES, bad_row_groups, encoding, required, source, strategy,
+    sum_messages, sums,
 };
 pub use frame::{FrameError, MAX_PART_BYTES, PART_BYTES, PayloadAssembler, parts};
 

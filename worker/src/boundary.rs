@@ -1,5 +1,6 @@
 use crate::Error;
 use crate::client::Doing;
+use crate::learned::counted;
 use crate::replica::Replica;
 use crate::state;
 use crate::unit::UnitData;
@@ -7,7 +8,8 @@ use std::sync::Arc;
 use stentor_acoustic::{Score, score};
 use stentor_dataset::{Dataset, UnitRows};
 use stentor_experiment::Experiment;
-use stentor_proto::v1;
+use stentor_proto::{sum_messages, v1};
+use stentor_scores::{FRAMES, Sums};
 use stentor_store::Store;
 
 /// What a session uses besides its model.
@@ -36,7 +38,10 @@ impl Duties<'_> {
         let Surroundings { identity, run, .. } = self.around;
         let (checkpoint, writes_model) = (&boundary.checkpoint, boundary.writes_model);
         let written = state::save(self.replica, run, checkpoint, identity, writes_model, self.doing).await?;
-        let dev = if boundary.dev_shares > 0 { Some(self.evaluate(boundary).await?) } else { None };
+        let dev = match boundary.dev_shares {
+            0 => None,
+            _ => Some(v1::DevScore { sums: sum_messages(&self.evaluate(boundary).await?) }),
+        };
         Ok(v1::BoundaryReport {
             fence: Some(fence),
             identity: identity.clone(),
@@ -49,9 +54,9 @@ impl Duties<'_> {
     }
 
     /// Scores every `dev_shares`-th utterance of the dev data, whole, with the parameters to deploy.
-    async fn evaluate(&self, boundary: &v1::Boundary) -> Result<v1::DevScore, Error> {
+    async fn evaluate(&self, boundary: &v1::Boundary) -> Result<Sums, Error> {
         let v1::Boundary { checkpoint, dev_share: share, dev_shares: shares, .. } = boundary;
-        let mut total = v1::DevScore::default();
+        let mut total = Sums::default();
         let Some(dev) = self.around.dataset.dev() else { return Ok(total) };
         let manifest = dev.manifest();
         let all: usize = manifest.shards.iter().map(|info| info.row_groups.len()).sum();
@@ -71,30 +76,24 @@ impl Duties<'_> {
                 let data = UnitData::new(&rows, self.around.dataset.normalisation());
                 begun += 1;
                 let told = |frames: u64| {
-                    let done = total.frames + frames;
+                    let done = total.count(FRAMES) + frames;
                     self.doing.now(format!(
                         "scoring dev data for checkpoint {checkpoint}: {done} frames, in row group {begun} of {all}"
                     ));
                 };
                 told(0);
                 let part = stentor_runtime::busy(|| self.score(&data, told))?;
-                total.frames += part.frames;
-                total.loss_sum += part.loss_sum;
-                total.correct_frames += part.correct_frames;
+                total.merge(&part);
             }
         }
         Ok(total)
     }
 
     /// `told` hears after each piece how many frames are done.
-    fn score(&self, data: &UnitData, told: impl Fn(u64)) -> Result<v1::DevScore, Error> {
+    fn score(&self, data: &UnitData, told: impl Fn(u64)) -> Result<Sums, Error> {
         let utterances = data.aligned()?;
         let told = |score: &Score| told(score.frames as u64);
         let score = self.replica.with_deployed(|model| Ok(score(model, &utterances, told)?))?;
-        Ok(v1::DevScore {
-            frames: score.frames as u64,
-            loss_sum: score.loss,
-            correct_frames: score.correct as u64,
-        })
+        Ok(counted(score))
     }
 }

@@ -2,27 +2,25 @@ use std::collections::BTreeMap;
 use stentor_acoustic::Score;
 use stentor_experiment::Source;
 use stentor_plan::Lease;
-use stentor_proto::v1;
+use stentor_proto::{sum_messages, v1};
 use stentor_runtime::metrics;
+use stentor_scores::{LOSS_SUM, Sums, frame_sums};
 
-/// The figures of the round's batches.
+/// What was counted in the round's batches.
 #[derive(Debug, Default)]
 pub(crate) struct Learned {
+    /// Frames behind the contribution.
     pub(crate) frames: u64,
-    pub(crate) loss_sum: f64,
-    pub(crate) correct_frames: u64,
-    /// The three figures above by source of the batches.
-    pub(crate) by_source: BTreeMap<Source, OfSource>,
+    pub(crate) sums: Sums,
+    /// The sums by source of the batches.
+    pub(crate) by_source: BTreeMap<Source, Sums>,
     /// Gradient norm of the last batch.
     pub(crate) gradient_norm: f64,
 }
 
-/// The figures of the batches of one source.
-#[derive(Debug, Default)]
-pub(crate) struct OfSource {
-    pub(crate) frames: u64,
-    pub(crate) loss_sum: f64,
-    pub(crate) correct_frames: u64,
+/// The sums over the frames that `score` is of.
+pub(crate) fn counted(score: Score) -> Sums {
+    frame_sums(score.frames as u64, score.loss, score.correct as u64)
 }
 
 impl Learned {
@@ -33,28 +31,25 @@ impl Learned {
             metrics::non_finite(1, "loss");
             let loss = score.mean_loss();
             tracing::error!(%lease, loss, norm, "not finite: lower schedule.learning_rate, or check the data");
-            *self = Self { loss_sum: f64::NAN, gradient_norm: norm, ..Self::default() };
+            let mut sums = Sums::default();
+            sums.add(LOSS_SUM, f64::NAN);
+            *self = Self { sums, gradient_norm: norm, ..Self::default() };
             return false;
         }
+        let counted = counted(score);
         self.frames += score.frames as u64;
-        self.loss_sum += score.loss;
-        self.correct_frames += score.correct as u64;
+        self.sums.merge(&counted);
+        self.by_source.entry(lease.source).or_default().merge(&counted);
         self.gradient_norm = norm;
-        let of = self.by_source.entry(lease.source).or_default();
-        of.frames += score.frames as u64;
-        of.loss_sum += score.loss;
-        of.correct_frames += score.correct as u64;
         true
     }
 
-    /// The figures as they are sent to the coordinator.
-    pub(crate) fn figures(&self) -> Vec<v1::SourceFigures> {
-        let figures = |(&source, of): (&Source, &OfSource)| v1::SourceFigures {
+    /// The sums by source as they are sent to the coordinator.
+    pub(crate) fn source_sums(&self) -> Vec<v1::SourceSums> {
+        let message = |(&source, sums): (&Source, &Sums)| v1::SourceSums {
             source: v1::Source::from(source).into(),
-            frames: of.frames,
-            loss_sum: of.loss_sum,
-            correct_frames: of.correct_frames,
+            sums: sum_messages(sums),
         };
-        self.by_source.iter().map(figures).collect()
+        self.by_source.iter().map(message).collect()
     }
 }

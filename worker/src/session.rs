@@ -21,6 +21,7 @@ use stentor_plan::Lease;
 use stentor_proto::v1;
 use stentor_runtime::traces::{Attribute, RoundTrace};
 use stentor_runtime::{Shutdown, metrics};
+use stentor_scores::FRAMES;
 use stentor_store::Store;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -160,8 +161,7 @@ impl<'a> Session<'a> {
             identity: self.around.identity.clone(),
             slot: assignment.slot,
             frames: learned.frames,
-            loss_sum: learned.loss_sum,
-            correct_frames: learned.correct_frames,
+            sums: stentor_proto::sum_messages(&learned.sums),
             gradient_norm: learned.gradient_norm,
             suggested_tau: coded.suggested_tau,
             values_sent: coded.values_sent,
@@ -171,7 +171,7 @@ impl<'a> Session<'a> {
             encode_s: encode.as_secs_f64(),
             bad_row_groups: self.feed.bad(&leases),
             leaving: self.shutdown.is_requested(),
-            by_source: learned.figures(),
+            by_source: learned.source_sums(),
             ..Default::default()
         };
         let Update { header, sums, spoke, send, wait, fetch } =
@@ -196,8 +196,8 @@ impl<'a> Session<'a> {
         self.trace(&fence, began, &phases);
         metrics::residual_norm(coded.residual_norm);
         metrics::gradient_norm(learned.gradient_norm);
-        for (&source, of) in &learned.by_source {
-            metrics::frames(of.frames, source);
+        for (&source, sums) in &learned.by_source {
+            metrics::frames(sums.count(FRAMES), source);
             let (committed, total) = (assignment.committed_frames, assignment.total_frames);
             metrics::learning_rate(self.rate(source, committed, total).whole(), source);
         }

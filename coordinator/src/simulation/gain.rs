@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use stentor_exchange::{BlockMomentum, WeightedMean};
 use stentor_experiment::{BmufMomentum, Experiment};
 use stentor_plan::{Catalogue, Plan, RowGroup};
+use stentor_scores::frame_sums;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -249,8 +250,7 @@ fn contribution(assignment: &Assignment) -> Arrival {
         identity: identity(assignment.slot),
         slot: assignment.slot,
         frames,
-        loss_sum: frames as f64,
-        correct_frames: 0,
+        sums: frame_sums(frames, frames as f64, 0),
         by_source: BTreeMap::new(),
         gradient_norm: 1.0,
         suggested_tau: 0.0,

@@ -4,7 +4,8 @@ use super::Process;
 use super::network::{Happening, Reply, Request};
 use super::worker::{Pretence, Step, Work, Worker};
 use super::world::{HEARTBEAT, Pace, World};
-use crate::state_machine::{Boundary, Bug, Closing, DevScore, Next};
+use crate::state_machine::{Boundary, Bug, Closing, Next};
+use stentor_scores::frame_sums;
 
 impl World {
     /// Starts a worker process; it asks for membership in its first turn.
@@ -42,7 +43,7 @@ impl World {
             }
             worker.incarnation = current;
         }
-        let step = worker.turn(&mut self.store, pretence, bug);
+        let step = worker.turn(&mut self.store, &pretence, bug);
         let (late, slot) = (!worker.late_objects.is_empty(), self.workers.get(&process));
         let incarnation = slot.map_or(current, |w| w.incarnation);
         if late {
@@ -140,12 +141,10 @@ impl World {
     fn pretence(&mut self) -> Pretence {
         match self.pace {
             #[cfg(test)]
-            Pace::ByHand => {
-                Pretence { dev: DevScore { frames: 10, loss_sum: 1.0, correct_frames: 5 }, loss: 0.1 }
-            }
+            Pace::ByHand => Pretence { dev: frame_sums(10, 1.0, 5), loss: 0.1 },
             Pace::Random => {
                 let loss_sum = if self.random.one_in(40) { f64::NAN } else { 1.0 };
-                let dev = DevScore { frames: 10, loss_sum, correct_frames: self.random.below(10) };
+                let dev = frame_sums(10, loss_sum, self.random.below(10));
                 let fails = !self.is_calm() && self.random.one_in(60);
                 Pretence { dev, loss: if fails { f64::NAN } else { 0.1 } }
             }

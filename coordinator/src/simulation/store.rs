@@ -2,6 +2,7 @@ use super::random::mix;
 use crate::state_machine::{Event, Publication, Saved, Written};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_checkpoint::{Action, Retained, Standing, checkpoint_age, retention};
+use stentor_scores::Scores;
 
 /// The object store: what survives every process.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ pub(super) enum Object {
 struct Manifest {
     objects: Vec<Written>,
     saved: Saved,
-    dev: Option<f64>,
+    dev: Option<Scores>,
 }
 
 impl Object {
@@ -66,7 +67,7 @@ impl Store {
     /// A published manifest never changes: the second of its name is refused.
     pub(super) fn publish(&mut self, publication: &Publication) {
         let Publication { name, objects, saved, dev, .. } = publication.clone();
-        let dev = dev.map(|score| score.frame_error());
+        let dev = dev.as_ref().map(Scores::of);
         self.manifests.entry(name).or_insert(Manifest { objects, saved, dev });
     }
 

@@ -4,11 +4,11 @@ use super::oracle::Oracle;
 use super::replica::{Coded, Payload, Replica};
 use super::store::{Object, Store};
 use crate::state_machine::{
-    Arrival, Assignment, Boundary, Bug, Closing, DevScore, Encoding, Fence, Millis, Next, Report, Session,
-    SumGroup,
+    Arrival, Assignment, Boundary, Bug, Closing, Encoding, Fence, Millis, Next, Report, Session, SumGroup,
 };
 use std::collections::BTreeMap;
 use stentor_experiment::BmufMomentum;
+use stentor_scores::{Sums, frame_sums};
 
 /// A pretended worker process. It does what `worker/src/session.rs` does, one step at a time.
 #[derive(Debug)]
@@ -88,9 +88,9 @@ const FAREWELL_ROUNDS: u32 = 3;
 const POISONED: &str = "b";
 
 /// How the score on dev data and the sizes of losses are pretended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Pretence {
-    pub(super) dev: DevScore,
+    pub(super) dev: Sums,
     pub(super) loss: f64,
 }
 
@@ -163,7 +163,7 @@ impl Worker {
     }
 
     /// Does the next thing.
-    pub(super) fn turn(&mut self, store: &mut Store, pretence: Pretence, bug: Option<Bug>) -> Step {
+    pub(super) fn turn(&mut self, store: &mut Store, pretence: &Pretence, bug: Option<Bug>) -> Step {
         match std::mem::replace(&mut self.work, Work::Done) {
             Work::Outside => {
                 self.call += 1;
@@ -210,16 +210,16 @@ impl Worker {
         Ok(Coded { digest, ..replica.code(assignment, frames) })
     }
 
-    fn contribute(&mut self, assignment: Assignment, coded: Coded, pretence: Pretence) -> Step {
+    fn contribute(&mut self, assignment: Assignment, coded: Coded, pretence: &Pretence) -> Step {
         self.call += 1;
         let frames = if assignment.sum_group.speaks { coded.frames } else { 0 };
+        let loss = if self.identity == POISONED { frames as f64 * pretence.loss } else { 1.0 };
         let arrival = Arrival {
             fence: assignment.fence,
             identity: self.identity.clone(),
             slot: assignment.slot,
             frames,
-            loss_sum: if self.identity == POISONED { frames as f64 * pretence.loss } else { 1.0 },
-            correct_frames: 0,
+            sums: frame_sums(frames, loss, 0),
             by_source: BTreeMap::new(),
             gradient_norm: 1.0,
             suggested_tau: 4.0,
@@ -240,7 +240,7 @@ impl Worker {
         store: &mut Store,
         checkpoint: &str,
         boundary: &Boundary,
-        pretence: Pretence,
+        pretence: &Pretence,
         bug: Option<Bug>,
     ) -> Report {
         let objects = self.replica.iter().flat_map(|r| r.save(&self.identity, boundary.writes_model));
@@ -253,7 +253,7 @@ impl Worker {
                 store.put(checkpoint, &name, object);
             }
         }
-        let dev = boundary.dev_share.map(|_| pretence.dev);
+        let dev = boundary.dev_share.map(|_| pretence.dev.clone());
         Report { identity: self.identity.clone(), checkpoint: checkpoint.to_owned(), written, dev }
     }
 

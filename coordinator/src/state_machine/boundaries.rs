@@ -1,10 +1,9 @@
 #[cfg(any(test, feature = "simulation"))]
 use super::Bug;
 use super::membership::Assignments;
-use super::{
-    Action, Core, DevScore, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot,
-};
+use super::{Action, Core, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot};
 use std::collections::{BTreeMap, BTreeSet};
+use stentor_scores::{Scores, Sums};
 
 /// Checkpoints in the making, written or being published, at which another one waits: a store that is slow must not fill the
 /// coordinator's memory.
@@ -99,6 +98,7 @@ impl Core {
             suggested_block_tau: self.course.memory.block_tau,
             checkpoints: self.checkpoints,
             best: self.best.clone(),
+            best_by: self.settings.experiment.checkpoint.best,
             stale_evaluations: self.stale_evaluations,
             finished: false,
             roster: self.roster_now(),
@@ -120,9 +120,10 @@ impl Core {
         }
         let mut report = report;
         let name = report.checkpoint.clone();
-        if let Some(score) = report.dev.take_if(|score| !score.loss_sum.is_finite()) {
-            let (checkpoint, identity, loss) =
-                (name.clone(), report.identity.clone(), score.loss_sum.to_string());
+        let value = report.dev.as_ref().and_then(Sums::not_finite).map(|(_, value)| value);
+        if let Some(value) = value {
+            report.dev = None;
+            let (checkpoint, identity, loss) = (name.clone(), report.identity.clone(), value.to_string());
             actions.push(Action::Record(Event::Unscored { checkpoint, identity, loss }));
         }
         let Some(pending) = self.pending.get_mut(&name) else { return };
@@ -149,28 +150,25 @@ impl Core {
         pending.publishing = true;
         pending.saved.best = self.best.clone();
         pending.saved.stale_evaluations = self.stale_evaluations;
-        let shares: Vec<DevScore> = pending.reports.values().filter_map(|r| r.dev).collect();
+        let shares: Vec<&Sums> = pending.reports.values().filter_map(|r| r.dev.as_ref()).collect();
         let complete = pending.dev_shares > 0 && shares.len() == pending.dev_shares;
-        let dev = complete.then(|| {
-            shares.iter().fold(DevScore::default(), |sum, s| DevScore {
-                frames: sum.frames + s.frames,
-                loss_sum: sum.loss_sum + s.loss_sum,
-                correct_frames: sum.correct_frames + s.correct_frames,
-            })
-        });
-        if let Some(score) = dev {
-            let error = score.frame_error();
-            let best = self.best.as_ref().map_or(f64::INFINITY, |(_, best)| *best);
-            // Of equals the newest is deployed, but only a better one is an improvement.
-            if error <= best {
-                pending.saved.best = Some((name.to_owned(), error));
+        let dev = complete.then(|| Sums::default().merged(shares));
+        if let Some(sums) = &dev {
+            let scores = Scores::of(sums);
+            let criterion = pending.saved.best_by;
+            if let Some(value) = scores.get(criterion) {
+                let best = self.best.as_ref().map(|(_, best)| *best);
+                // Of equals the newest is deployed, but only a better one is an improvement.
+                if best.is_none_or(|best| !criterion.is_better(best, value)) {
+                    pending.saved.best = Some((name.to_owned(), value));
+                }
+                let improved = best.is_none_or(|best| criterion.is_better(value, best));
+                pending.saved.stale_evaluations = if improved { 0 } else { self.stale_evaluations + 1 };
             }
-            pending.saved.stale_evaluations = if error < best { 0 } else { self.stale_evaluations + 1 };
             actions.push(Action::Record(Event::Dev {
                 checkpoint: name.to_owned(),
                 committed_frames: pending.committed_frames,
-                loss: score.loss(),
-                frame_error: error,
+                scores,
             }));
         }
         // If this one comes to nothing, the run goes back to the newest there is, and to what that calls the best.

@@ -129,10 +129,10 @@ impl Core {
             found(Invariant::ForwardOnly, format!("from {before:?} to {after:?}"));
         }
         for action in actions.iter() {
-            if let Action::Record(event @ Event::Round { loss, frame_error, gradient_norm, compute_s, .. }) =
-                action
-                && !(event.by_source().iter().flat_map(|of| [of.loss, of.frame_error]))
-                    .chain([*loss, *frame_error, *gradient_norm, *compute_s])
+            if let Action::Record(event @ Event::Round { scores, gradient_norm, compute_s, .. }) = action
+                && !(event.by_source().iter().map(|of| &of.scores).chain([scores]))
+                    .flat_map(|scores| scores.iter().map(|(_, value)| value))
+                    .chain([*gradient_norm, *compute_s])
                     .all(f64::is_finite)
             {
                 found(Invariant::Finite, format!("{event:?}"));

@@ -1,9 +1,10 @@
 use super::invariant::Violation;
-use super::types::{Arrival, Assignment, Boundary, DevScore, Report, Session, SumGroup, Written};
+use super::types::{Arrival, Assignment, Boundary, Report, Session, SumGroup, Written};
 use super::{BadRowGroup, Event, Fence, Saved, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};
+use stentor_scores::Sums;
 
 /// What happens to the core.
 #[derive(Debug, Clone, PartialEq)]
@@ -234,8 +235,8 @@ pub struct Publication {
     pub fence: Fence,
     /// Frames committed.
     pub committed_frames: u64,
-    /// The whole dev data's score.
-    pub dev: Option<DevScore>,
+    /// What was counted in the whole dev data.
+    pub dev: Option<Sums>,
     /// Older checkpoints that the run would go back to, or deploy: not to be deleted.
     pub needed: BTreeSet<String>,
 }

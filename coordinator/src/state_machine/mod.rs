@@ -29,7 +29,7 @@ pub use stentor_exchange::strategy::SuggestedTau;
 pub use stentor_exchange::{Deltas, Encoding};
 // What the log and the checkpoints say of a run.
 pub use stentor_runlog::{BadRowGroup, Event, Fence, Millis, OfSource, Saved, Slot};
-pub use types::{Arrival, Assignment, Boundary, DevScore, Learned, Report, Session, SumGroup, Written};
+pub use types::{Arrival, Assignment, Boundary, Report, Session, SumGroup, Written};
 pub use waits::{Reason, Wait};
 
 use boundaries::Pending;
@@ -236,8 +236,10 @@ impl Core {
         self.checkpoint_due = false;
         self.lags.forget();
         self.checkpoints = saved.as_ref().map_or(0, |s| s.checkpoints);
-        self.best = saved.as_ref().and_then(|s| s.best.clone());
-        self.stale_evaluations = saved.as_ref().map_or(0, |s| s.stale_evaluations);
+        // Values of another criterion are not comparable: then the next scored checkpoint is the best.
+        let comparable = saved.as_ref().filter(|s| s.best_by == self.settings.experiment.checkpoint.best);
+        self.best = comparable.and_then(|s| s.best.clone());
+        self.stale_evaluations = comparable.map_or(0, |s| s.stale_evaluations);
         #[cfg(any(test, feature = "simulation"))]
         if self.settings.has(Bug::FallBackKeepsVoid) && self.lineage > self.settings.first_lineage {
             return;

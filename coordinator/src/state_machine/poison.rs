@@ -2,6 +2,7 @@ use super::{Action, Arrival, Core, Departure, Event, Fence, Millis, Outcome, Pha
 use std::collections::BTreeMap;
 use stentor_experiment::{Poison, Source};
 use stentor_plan::Lease;
+use stentor_scores::LOSS_SUM;
 
 /// What was refused because a loss or norm was not finite: batches with who computed them, and who was refused in a round.
 #[derive(Debug, Clone, Default)]
@@ -42,18 +43,20 @@ impl Core {
     /// A contribution whose loss or norm is not finite. Nothing of it is in any sum: its round cannot close before whoever sent
     /// it is gone.
     pub(super) fn refuse_poison(&mut self, now: Millis, arrival: &Arrival, actions: &mut Vec<Action>) {
-        let Arrival { identity, slot, loss_sum, gradient_norm, .. } = arrival;
+        let Arrival { identity, slot, sums, gradient_norm, .. } = arrival;
+        let sound = (LOSS_SUM, sums.get(LOSS_SUM).unwrap_or_default());
+        let (sum, value) = sums.not_finite().unwrap_or(sound);
         let leases = self.leases_of(*slot);
         let shown: Vec<String> = leases.iter().map(ToString::to_string).collect();
         let words = format!(
-            "{identity} found a loss of {loss_sum} and a gradient norm of {gradient_norm} in {}",
+            "{identity} found a {sum} of {value} and a gradient norm of {gradient_norm} in {}",
             shown.join(", ")
         );
         actions.push(Action::Record(Event::Refused {
             fence: self.fence(),
             identity: identity.clone(),
             leases: leases.clone(),
-            loss: loss_sum.to_string(),
+            loss: value.to_string(),
             gradient_norm: gradient_norm.to_string(),
         }));
         let known = self.suspects.suspect(self.fence(), identity, &leases);

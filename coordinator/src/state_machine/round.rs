@@ -1,7 +1,8 @@
-use super::{Arrival, Core, Encoding, Event, Learned, Millis, Slot};
+use super::{Arrival, Core, Encoding, Event, Millis, OfSource, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Source;
 use stentor_plan::RoundPlan;
+use stentor_scores::{FRAMES, Scores, Sums};
 
 /// An open round.
 #[derive(Debug, Clone)]
@@ -32,23 +33,19 @@ pub(super) fn main_source(work: &RoundPlan) -> Option<Source> {
     Source::ALL.into_iter().filter(|&source| batches(source) > 0).max_by_key(|&source| batches(source))
 }
 
-/// What the batches of `source` came to in a round's contributions. A worker of before blocks had batches of both sources
-/// only tells of all of its batches, which are the round's.
-fn learned_from<'a>(source: Source, round: &Round, arrivals: impl Iterator<Item = &'a Arrival>) -> Learned {
-    let of_one = |arrival: &Arrival| match arrival.by_source.get(&source) {
-        Some(learned) => *learned,
-        None if arrival.by_source.is_empty() && source == round.source => Learned {
-            frames: arrival.frames,
-            loss_sum: arrival.loss_sum,
-            correct_frames: arrival.correct_frames,
-        },
-        None => Learned::default(),
+/// What was counted in the batches of `source` in a round's contributions. A worker that does not tell by source only has batches
+/// of the round's.
+fn counted_in<'a>(source: Source, round: &Round, arrivals: impl Iterator<Item = &'a Arrival>) -> Sums {
+    let of_one = |arrival: &'a Arrival| match arrival.by_source.get(&source) {
+        None if arrival.by_source.is_empty() && source == round.source => Some(&arrival.sums),
+        sums => sums,
     };
-    arrivals.map(of_one).fold(Learned::default(), |sum, one| Learned {
-        frames: sum.frames + one.frames,
-        loss_sum: sum.loss_sum + one.loss_sum,
-        correct_frames: sum.correct_frames + one.correct_frames,
-    })
+    Sums::nothing().merged(arrivals.filter_map(of_one))
+}
+
+/// The scores of a round, of its means over frames: as in the logs of all versions.
+fn scores(sums: &Sums) -> Scores {
+    Scores::of(&sums.means_over(FRAMES))
 }
 
 /// Bits a second that a line must carry at least: how long a payload may be under way beyond the round's deadline.
@@ -69,11 +66,11 @@ impl Core {
         // Where groups only exchange models, frames are weights of what was counted before.
         let counted = || arrivals.values().filter(|_| round.work.is_some());
         let frames: u64 = counted().map(|a| a.frames).sum();
-        let correct: u64 = counted().map(|a| a.correct_frames).sum();
-        let loss: f64 = counted().map(|a| a.loss_sum).sum();
-        let by_source = Source::ALL.map(|source| (source, learned_from(source, round, counted())));
-        let by_source = by_source.into_iter().filter(|(_, learned)| learned.frames > 0);
-        let per_frame = 1.0 / frames.max(1) as f64;
+        let sums = Sums::nothing().merged(counted().map(|a| &a.sums));
+        let by_source = Source::ALL.map(|source| {
+            let sums = counted_in(source, round, counted());
+            OfSource { source, frames: sums.count(FRAMES), scores: scores(&sums) }
+        });
         let leases = round.work.iter().flat_map(|work| &work.leases);
         let share =
             |slot: &Slot| round.work.as_ref().and_then(|work| work.leases.get(slot)).map_or(0, Vec::len);
@@ -88,9 +85,8 @@ impl Core {
             shares: arrivals.keys().map(|slot| share(slot) as u32).collect(),
             frames,
             committed_frames: self.position.committed_frames(),
-            loss: loss * per_frame,
-            frame_error: 100.0 * (1.0 - correct as f64 * per_frame),
-            by_source: by_source.map(|(source, learned)| learned.of(source)).collect(),
+            scores: scores(&sums),
+            by_source: by_source.into_iter().filter(|of| of.frames > 0).collect(),
             gradient_norm: arrivals.values().next().map_or(0.0, |a| a.gradient_norm),
             values_sent: arrivals.values().map(|a| a.values_sent).sum(),
             bytes_up: arrivals.values().map(|a| a.payload_bytes).sum(),

@@ -9,6 +9,7 @@ use super::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_plan::{Lease, RoundPlan};
+use stentor_scores::Sums;
 
 impl Core {
     /// Opens `self.round` for the present members; none where nothing is left to do.
@@ -96,8 +97,9 @@ impl Core {
         if round.arrivals.contains_key(&slot) {
             return refuse(Refusal::Twice, "a contribution to this round has already come".into());
         }
-        let mut losses = arrival.by_source.values().map(|learned| learned.loss_sum).chain([arrival.loss_sum]);
-        if !(losses.all(f64::is_finite) && arrival.gradient_norm.is_finite()) {
+        let are_finite = |sums: &Sums| sums.not_finite().is_none();
+        let sums_are_finite = are_finite(&arrival.sums) && arrival.by_source.values().all(are_finite);
+        if !(sums_are_finite && arrival.gradient_norm.is_finite()) {
             return self.refuse_poison(now, &arrival, actions);
         }
         let first = *round.first_ms.get_or_insert(now);

@@ -2,6 +2,7 @@
 
 mod bad_data;
 mod course;
+mod criteria;
 mod decisions;
 mod duties;
 mod small_worlds;

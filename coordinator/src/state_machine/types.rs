@@ -1,8 +1,9 @@
-use super::{Fence, OfSource, Slot};
+use super::{Fence, Slot};
 use std::collections::BTreeMap;
 use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};
 use stentor_plan::Lease;
+use stentor_scores::Sums;
 
 /// A process's membership, from its join to its end. A restarted process gets another one.
 pub type Session = u64;
@@ -70,12 +71,10 @@ pub struct Arrival {
     pub slot: Slot,
     /// Valid frames behind it.
     pub frames: u64,
-    /// Sum over frames of the loss, nats.
-    pub loss_sum: f64,
-    /// Frames whose most likely output was the target's.
-    pub correct_frames: u64,
-    /// The three by source of the batches; empty from a worker that does not tell.
-    pub by_source: BTreeMap<Source, Learned>,
+    /// What was counted in its batches; empty where groups only exchange models.
+    pub sums: Sums,
+    /// The same by source of the batches; empty from a worker that does not tell.
+    pub by_source: BTreeMap<Source, Sums>,
     /// 2-norm of the mean gradient.
     pub gradient_norm: f64,
     /// τ that would have sent the asked density; 0 where none was asked.
@@ -96,27 +95,6 @@ pub struct Arrival {
     pub leaving: bool,
 }
 
-/// Sums over frames that were learned from.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Learned {
-    /// Valid frames.
-    pub frames: u64,
-    /// Sum of the loss, nats.
-    pub loss_sum: f64,
-    /// Frames whose most likely output was the target's.
-    pub correct_frames: u64,
-}
-
-impl Learned {
-    /// As the event log has it, where the frames are of `source`.
-    pub(super) fn of(self, source: Source) -> OfSource {
-        let Learned { frames, loss_sum, correct_frames } = self;
-        let per_frame = 1.0 / frames.max(1) as f64;
-        let frame_error = 100.0 * (1.0 - correct_frames as f64 * per_frame);
-        OfSource { source, frames, loss: loss_sum * per_frame, frame_error }
-    }
-}
-
 /// What a member did at a boundary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
@@ -126,8 +104,8 @@ pub struct Report {
     pub checkpoint: String,
     /// Objects written to the store.
     pub written: Vec<Written>,
-    /// Its share of the dev data.
-    pub dev: Option<DevScore>,
+    /// What was counted in its share of the dev data.
+    pub dev: Option<Sums>,
 }
 
 /// An object in the store.
@@ -139,29 +117,4 @@ pub struct Written {
     pub bytes: u64,
     /// xxh3 of its bytes.
     pub digest: u64,
-}
-
-/// Sums over dev frames.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct DevScore {
-    /// Frames scored.
-    pub frames: u64,
-    /// Sum of the loss, nats.
-    pub loss_sum: f64,
-    /// Frames whose most likely output was the reference.
-    pub correct_frames: u64,
-}
-
-impl DevScore {
-    /// Share of wrong frames, percent, over senones.
-    #[must_use]
-    pub fn frame_error(&self) -> f64 {
-        if self.frames == 0 { 100.0 } else { 100.0 * (1.0 - self.correct_frames as f64 / self.frames as f64) }
-    }
-
-    /// Mean loss, nats a frame.
-    #[must_use]
-    pub fn loss(&self) -> f64 {
-        self.loss_sum / self.frames.max(1) as f64
-    }
 }

@@ -25,7 +25,7 @@ pub async fn folders(run: &Store) -> Result<Vec<Retained>, Error> {
                 Ok(manifest) => Standing::Published {
                     lineage: manifest.lineage,
                     round: manifest.round,
-                    dev: manifest.dev.map(|dev| dev.frame_error),
+                    dev: manifest.dev.map(|dev| dev.scores),
                 },
                 Err(error) if error.is_damage() => Standing::Damaged,
                 Err(error) => return Err(error),

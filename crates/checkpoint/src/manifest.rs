@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 use stentor_inventory::Inventory;
+use stentor_scores::{FRAMES, Scores, Sums};
 
 /// Schema version of manifests.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -96,16 +97,22 @@ pub struct Normalisation {
     pub std: Vec<f32>,
 }
 
-/// Score on the dev data.
+/// Scores on the dev data.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DevResult {
     /// Number of frames scored.
     pub frames: u64,
-    /// Nats per frame.
-    pub loss: f64,
-    /// Share of frames whose most probable senone is wrong, in percent.
-    pub frame_error: f64,
+    /// The value of each criterion, as keys beside `frames`: `loss`, `frame_error`.
+    #[serde(flatten)]
+    pub scores: Scores,
+}
+
+impl DevResult {
+    /// The result of sums over the whole dev data.
+    #[must_use]
+    pub fn of(sums: &Sums) -> Self {
+        DevResult { frames: sums.count(FRAMES), scores: Scores::of(sums) }
+    }
 }
 
 /// An object of a checkpoint.

@@ -1,5 +1,6 @@
 use crate::layout::checkpoint_age;
 use std::collections::BTreeSet;
+use stentor_scores::Scores;
 
 /// A folder among a run's checkpoints; the input of [`retention`].
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +20,8 @@ pub enum Standing {
         lineage: u64,
         /// Round in the manifest.
         round: u64,
-        /// Frame error on the dev data, in percent, if it was measured.
-        dev: Option<f64>,
+        /// Scores on the dev data, if they were measured.
+        dev: Option<Scores>,
     },
     /// The checkpoint named by `final.json`; it is never deleted.
     Deployed,
@@ -71,8 +72,10 @@ mod tests {
     use super::*;
     use crate::checkpoint_name;
     use proptest::prelude::*;
+    use stentor_scores::FRAME_ERROR;
 
     fn published(lineage: u64, round: u64, dev: Option<f64>) -> Retained {
+        let dev = dev.map(|error| Scores::default().with(FRAME_ERROR, error));
         Retained {
             name: checkpoint_name(lineage, round),
             standing: Standing::Published { lineage, round, dev },

@@ -86,6 +86,12 @@ mod tests {
     use crate::{DevResult, ModelDescription, Object};
     use proptest::prelude::*;
     use serde_json::json;
+    use stentor_scores::{FRAME_ERROR, LOSS, Scores};
+
+    fn dev(loss: f64, frame_error: f64) -> DevResult {
+        let scores = Scores::default().with(LOSS, loss).with(FRAME_ERROR, frame_error);
+        DevResult { frames: 5, scores }
+    }
 
     fn manifest() -> Manifest {
         Manifest {
@@ -95,7 +101,7 @@ mod tests {
             committed_frames: u64::MAX,
             strategy: "gtc".into(),
             model: ModelDescription { model: json!({"family": "lstm"}), inputs: 2, senones: 3 },
-            dev: Some(DevResult { frames: 5, loss: 0.1 + 0.2, frame_error: 1.0 / 3.0 }),
+            dev: Some(dev(0.1 + 0.2, 1.0 / 3.0)),
             objects: vec![Object { name: "model.safetensors".into(), bytes: 9, digest: 0xabc }],
             coordinator: json!({"position": [1, 2.5, u64::MAX]}),
             ..Manifest::default()
@@ -154,7 +160,7 @@ mod tests {
     #[test]
     fn what_could_not_be_read_back_is_not_written() {
         for bad in [f64::NAN, f64::INFINITY] {
-            let dev = Some(DevResult { frames: 5, loss: bad, frame_error: 1.0 });
+            let dev = Some(dev(bad, 1.0));
             let error = encode(&Manifest { dev, ..manifest() }).unwrap_err();
             assert!(matches!(error, Error::Unloadable { .. }), "{error}");
             let error = encode(&manifest().with_normalisation(vec![bad as f32], vec![1.0])).unwrap_err();
@@ -188,12 +194,12 @@ mod tests {
             mean in prop::collection::vec(any::<f32>().prop_filter("finite", |v| v.is_finite()), 1..20),
             loss in any::<f64>().prop_filter("finite", |v| v.is_finite()),
         ) {
-            let dev = Some(DevResult { frames: 1, loss, frame_error: 0.0 });
+            let dev = Some(dev(loss, 0.0));
             let written = Manifest { dev, ..manifest() }.with_normalisation(mean.clone(), mean.clone());
             let read = decode(&encode(&written).unwrap(), "here").unwrap();
             let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&read.normalisation.unwrap().mean), bits(&mean));
-            prop_assert_eq!(read.dev.unwrap().loss.to_bits(), loss.to_bits());
+            prop_assert_eq!(read.dev.unwrap().scores.get(LOSS).unwrap().to_bits(), loss.to_bits());
         }
 
         #[test]

@@ -38,6 +38,19 @@ fn a_value_of_the_wrong_type_or_out_of_bounds_says_what_was_expected() {
 }
 
 #[test]
+fn the_criterion_of_the_best_checkpoint_is_one_of_those_that_exist() {
+    let best = |value: &str| Experiment::parse(&format!("{SMALL}[checkpoint]\nbest = {value}\n"));
+    assert_eq!(Experiment::parse(SMALL).unwrap().checkpoint.best, stentor_scores::FRAME_ERROR);
+    assert_eq!(best("\"loss\"").unwrap().checkpoint.best, stentor_scores::LOSS);
+    assert_eq!(
+        best("\"frame-eror\"").unwrap_err().to_string(),
+        "line 7: `checkpoint.best`: expected `loss` or `frame-error`, found \"frame-eror\"; did you mean `frame-error`?"
+    );
+    let error = best("1").unwrap_err().to_string();
+    assert_eq!(error, "line 7: `checkpoint.best`: expected a text in quotes, found 1");
+}
+
+#[test]
 fn unannotated_data_needs_labels() {
     let error = Experiment::parse(&format!("{SMALL}unannotated = \"u\"\n")).unwrap_err();
     assert!(error.to_string().starts_with("`data.labels`"), "{error}");

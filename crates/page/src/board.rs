@@ -9,6 +9,7 @@ use crate::view::View;
 use std::collections::{BTreeMap, VecDeque};
 use stentor_experiment::Source;
 use stentor_runlog::{Encoding, Event, Millis, OfSource};
+use stentor_scores::{FRAME_ERROR, LOSS};
 
 /// The state behind the page. Its size does not grow with the run.
 #[derive(Debug)]
@@ -136,12 +137,16 @@ impl Board {
                 self.pace.clear();
                 self.happened(at_ms, format!("The strategy changed from {} to {}.", from.name(), to.name()));
             }
-            Event::Dev { checkpoint, committed_frames, loss, frame_error } => {
-                self.curves.dev.push(*committed_frames, *loss, 1.0);
-                self.curves.dev_frame_error.push(*committed_frames, *frame_error, 1.0);
+            Event::Dev { checkpoint, committed_frames, scores } => {
+                let curves = &mut self.curves;
+                let of_dev = [(LOSS, &mut curves.dev), (FRAME_ERROR, &mut curves.dev_frame_error)];
+                for (criterion, curve) in of_dev {
+                    if let Some(value) = scores.get(criterion) {
+                        curve.push(*committed_frames, value, 1.0);
+                    }
+                }
                 let entry = self.checkpoint(checkpoint);
-                entry.committed_frames = Some(*committed_frames);
-                (entry.dev_loss, entry.dev_frame_error) = (Some(*loss), Some(*frame_error));
+                (entry.committed_frames, entry.dev) = (Some(*committed_frames), *scores);
             }
             Event::FellBack { checkpoint, committed_frames, reason, .. } => {
                 self.pace.clear();
@@ -212,7 +217,8 @@ impl Board {
             return;
         };
         let weight = frames as f64;
-        for OfSource { source, frames, loss, .. } in event.by_source() {
+        for OfSource { source, frames, scores } in event.by_source() {
+            let Some(loss) = scores.get(LOSS) else { continue };
             let curve = match source {
                 Source::Annotated => &mut self.curves.annotated,
                 Source::MachineLabeled => &mut self.curves.machine_labeled,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use stentor_experiment::Source;
 use stentor_runlog::Millis;
+use stentor_scores::Scores;
 
 /// Entries of each list at most.
 pub(crate) const LISTED: usize = 20;
@@ -13,9 +14,7 @@ pub(crate) struct Checkpoint {
     pub(crate) name: String,
     pub(crate) standing: Standing,
     pub(crate) committed_frames: Option<u64>,
-    pub(crate) dev_loss: Option<f64>,
-    /// Percent.
-    pub(crate) dev_frame_error: Option<f64>,
+    pub(crate) dev: Scores,
     /// Where it came to its standing while this process ran.
     pub(crate) at_ms: Option<Millis>,
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use stentor_exchange::strategy::decision;
 use stentor_experiment::{Source, Strategy};
 use stentor_runlog::{Fence, Millis};
+use stentor_scores::{FRAME_ERROR, LOSS};
 
 /// All that the page shows.
 #[derive(Debug, Serialize)]
@@ -84,7 +85,7 @@ struct Applicant<'a> {
 #[derive(Debug, Serialize)]
 struct Checkpoints<'a> {
     newest: Option<&'a str>,
-    /// Of those listed, by dev frame error.
+    /// Of those listed, by `checkpoint.best`.
     best: Option<&'a str>,
     /// The newest first.
     list: Vec<CheckpointRow<'a>>,
@@ -212,9 +213,14 @@ fn host<'a>(board: &'a Board, identity: &str) -> &'a str {
 
 fn checkpoints(board: &Board, ago: impl Fn(Millis) -> f64) -> Checkpoints<'_> {
     let scored = board.checkpoints.iter().filter(|c| c.standing == Standing::Published);
-    let scored = scored.filter_map(|c| Some((c.dev_frame_error?, c)));
+    let criterion = board.setting.experiment.checkpoint.best;
+    let scored = scored.filter_map(|c| Some((c.dev.get(criterion)?, c)));
     // Of equals the newest, as the core chooses.
-    let best = scored.min_by(|(a, x), (b, y)| a.total_cmp(b).then_with(|| y.name.cmp(&x.name)));
+    let best = scored.reduce(|best, other| {
+        let (value, than) = (other.0, best.0);
+        let is_newer = other.1.name > best.1.name;
+        if criterion.is_better(value, than) || (value == than && is_newer) { other } else { best }
+    });
 
     Checkpoints {
         newest: board.view.as_ref().and_then(|view| view.newest_checkpoint.as_deref()),
@@ -227,8 +233,8 @@ fn checkpoints(board: &Board, ago: impl Fn(Millis) -> f64) -> Checkpoints<'_> {
                 name: &checkpoint.name,
                 standing: checkpoint.standing,
                 committed_frames: checkpoint.committed_frames,
-                dev_loss: checkpoint.dev_loss.map(short),
-                dev_frame_error: checkpoint.dev_frame_error.map(short),
+                dev_loss: checkpoint.dev.get(LOSS).map(short),
+                dev_frame_error: checkpoint.dev.get(FRAME_ERROR).map(short),
                 s_ago: checkpoint.at_ms.map(&ago),
             })
             .collect(),

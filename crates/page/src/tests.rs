@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stentor_experiment::{Experiment, Source, Strategy};
 use stentor_runlog::{Encoding, Event, Fence, Millis, OfSource};
+use stentor_scores::{FRAME_ERROR, LOSS, Scores};
 
 const PARAMETERS: usize = 1000;
 
@@ -22,6 +23,10 @@ fn gtc() -> Board {
     board("[exchange]\nstrategy = \"gtc\"\n[cluster]\nround_deadline_s = 30.0\n")
 }
 
+fn scores(loss: f64, frame_error: f64) -> Scores {
+    Scores::default().with(LOSS, loss).with(FRAME_ERROR, frame_error)
+}
+
 /// Round `round` of two members with a batch of 100 frames each, closed `at_ms`.
 fn round(round: u64, loss: f64, at_ms: Millis) -> Event {
     Event::Round {
@@ -32,8 +37,7 @@ fn round(round: u64, loss: f64, at_ms: Millis) -> Event {
         shares: vec![1, 1],
         frames: 200,
         committed_frames: (round + 1) * 200,
-        loss,
-        frame_error: 50.0,
+        scores: scores(loss, 50.0),
         by_source: Vec::new(),
         gradient_norm: 1.0,
         values_sent: 60,
@@ -98,8 +102,8 @@ fn a_block_of_both_sources_is_a_point_of_either_curve_and_one_of_an_older_log_a_
     let mut mixed = round(0, 3.5, 1000);
     if let Event::Round { by_source, .. } = &mut mixed {
         *by_source = vec![
-            OfSource { source: Source::Annotated, frames: 50, loss: 2.0, frame_error: 40.0 },
-            OfSource { source: Source::MachineLabeled, frames: 150, loss: 4.0, frame_error: 60.0 },
+            OfSource { source: Source::Annotated, frames: 50, scores: scores(2.0, 40.0) },
+            OfSource { source: Source::MachineLabeled, frames: 150, scores: scores(4.0, 60.0) },
         ];
     }
     let mut older = serde_json::to_value(round(1, 5.0, 2000)).unwrap();
@@ -175,8 +179,7 @@ fn what_a_fall_back_made_void_is_shown_no_more() {
     let dev = |name: &str, frames: u64, frame_error: f64| Event::Dev {
         checkpoint: name.into(),
         committed_frames: frames,
-        loss: 2.0,
-        frame_error,
+        scores: scores(2.0, frame_error),
     };
     (0..10).for_each(|n| board.remember(&round(n, 4.0, n)));
     board.remember(&dev("first", 800, 60.0));
@@ -231,7 +234,7 @@ fn the_board_does_not_grow_with_the_run() {
         board.take(Note::Event(round(n, 4.0, n), n));
         let checkpoint = format!("c{n}");
         board.take(Note::Event(
-            Event::Dev { checkpoint, committed_frames: n * 200, loss: 1.0, frame_error: 50.0 },
+            Event::Dev { checkpoint, committed_frames: n * 200, scores: scores(1.0, 50.0) },
             n,
         ));
         let members = BTreeMap::from([(0, format!("worker-{n}"))]);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};
 use stentor_plan::Lease;
+use stentor_scores::Scores;
 
 /// A line of the event log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,10 +28,9 @@ pub enum Event {
         frames: u64,
         /// Number of frames committed after it, as planned.
         committed_frames: u64,
-        /// Loss, nats per frame.
-        loss: f64,
-        /// Frame error, percent.
-        frame_error: f64,
+        /// Scores of its batches: `loss`, `frame_error`.
+        #[serde(flatten)]
+        scores: Scores,
         /// The same for each source that it had frames of. Absent in logs of older versions, whose rounds had one
         /// source.
         #[serde(default)]
@@ -75,10 +75,9 @@ pub enum Event {
         checkpoint: String,
         /// Number of frames committed.
         committed_frames: u64,
-        /// Loss, nats per frame.
-        loss: f64,
-        /// Frame error, percent, over senones.
-        frame_error: f64,
+        /// Its scores: `loss`, `frame_error`.
+        #[serde(flatten)]
+        scores: Scores,
     },
     /// A share of the dev data had a loss that is not finite: the checkpoint is published without a score.
     Unscored {
@@ -148,10 +147,9 @@ pub struct OfSource {
     pub source: Source,
     /// Number of valid frames.
     pub frames: u64,
-    /// Loss, nats per frame.
-    pub loss: f64,
-    /// Frame error, percent.
-    pub frame_error: f64,
+    /// Scores of the batches: `loss`, `frame_error`.
+    #[serde(flatten)]
+    pub scores: Scores,
 }
 
 impl Event {
@@ -161,8 +159,8 @@ impl Event {
     pub fn by_source(&self) -> Vec<OfSource> {
         match *self {
             Event::Round { ref by_source, .. } if !by_source.is_empty() => by_source.clone(),
-            Event::Round { source, frames, loss, frame_error, .. } if frames > 0 => {
-                vec![OfSource { source, frames, loss, frame_error }]
+            Event::Round { source, frames, scores, .. } if frames > 0 => {
+                vec![OfSource { source, frames, scores }]
             }
             _ => Vec::new(),
         }

@@ -6,6 +6,7 @@ use stentor_checkpoint::Manifest;
 use stentor_exchange::strategy::SuggestedTau;
 use stentor_experiment::{Source, Strategy};
 use stentor_plan::Position;
+use stentor_scores::{Criterion, FRAME_ERROR};
 
 /// The core's state at a boundary: all that a later incarnation needs to continue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,8 +23,11 @@ pub struct Saved {
     pub suggested_block_tau: Option<f32>,
     /// Number of regular checkpoints so far.
     pub checkpoints: u32,
-    /// The best checkpoint on dev and its frame error, percent.
+    /// The best checkpoint on dev and its value of `best_by`.
     pub best: Option<(String, f64)>,
+    /// The criterion of `best`. Absent in records of versions whose only criterion was the frame error.
+    #[serde(default = "frame_error")]
+    pub best_by: Criterion,
     /// Number of evaluations since the best one.
     pub stale_evaluations: u32,
     /// Whether training is finished with this checkpoint.
@@ -49,6 +53,10 @@ impl Saved {
     pub fn forget_best(&mut self) {
         (self.best, self.stale_evaluations) = (None, 0);
     }
+}
+
+fn frame_error() -> Criterion {
+    FRAME_ERROR
 }
 
 /// A row group that cannot be used: its bytes are not those that the manifest describes.
@@ -130,6 +138,7 @@ mod tests {
             suggested_block_tau: None,
             checkpoints: 1,
             best: None,
+            best_by: FRAME_ERROR,
             stale_evaluations: 0,
             finished: false,
             roster: BTreeMap::from([(0, "a".to_owned())]),
@@ -160,6 +169,14 @@ mod tests {
         let words = error.to_string();
         assert!(words.contains("r-1") && words.contains("`001000-0000000003`"), "{words}");
         assert_eq!(error.id(), "E0504");
+    }
+
+    #[test]
+    fn a_record_of_before_there_were_criteria_has_its_best_checkpoint_by_frame_error() {
+        let mut record = serde_json::to_value(Saved { best: Some(("a".into(), 44.5)), ..saved() }).unwrap();
+        assert_eq!(record.as_object_mut().unwrap().remove("best_by"), Some(json!("frame-error")));
+        let read: Saved = serde_json::from_value(record).unwrap();
+        assert_eq!((read.best, read.best_by), (Some(("a".into(), 44.5)), FRAME_ERROR));
     }
 
     #[test]

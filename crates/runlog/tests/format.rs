@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use stentor_experiment::Source;
 use stentor_runlog::{EVENTS, Error, Event, EventLog, OfSource, parse_events, read_events};
+use stentor_scores::{FRAME_ERROR, LOSS, Scores};
 use stentor_store::Store;
 
 /// Each kind of event and of encoding; the first lines are from a run of the demo.
@@ -53,7 +54,8 @@ fn lines_that_lack_later_keys_are_read() {
     };
     assert_eq!((shares.len(), by_source.len(), *committed_frames), (0, 0, None));
     // Its rounds had one source each.
-    let whole = OfSource { source: Source::MachineLabeled, frames: 185, loss: 4.0625, frame_error: 73.5 };
+    let scores = Scores::default().with(LOSS, 4.0625).with(FRAME_ERROR, 73.5);
+    let whole = OfSource { source: Source::MachineLabeled, frames: 185, scores };
     assert_eq!(events[0].by_source(), [whole]);
 }
 

@@ -6,6 +6,7 @@ use stentor_checkpoint::checkpoint_name;
 use stentor_experiment::Source;
 use stentor_plan::Lease;
 use stentor_runlog::{Encoding, Event, Fence, Return, Timeline};
+use stentor_scores::Scores;
 
 /// Lineage and number of a round, or lineage of a checkpoint and the round after it.
 type Place = (u64, u64);
@@ -23,8 +24,7 @@ fn round((lineage, round): Place, unit: u64) -> Event {
         shares: vec![1],
         frames: 10,
         committed_frames: 10 * (round + 1),
-        loss: 1.0,
-        frame_error: 50.0,
+        scores: Scores::default(),
         by_source: Vec::new(),
         gradient_norm: 1.0,
         values_sent: 1,

@@ -6,6 +6,7 @@ use stentor_experiment::{Batch, Features, Schedule, Source, Strategy};
 use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_plan::{Catalogue, Plan, Position, RoundSize, RowGroup};
 use stentor_runlog::{Encoding, Event, Fence, Saved, Timeline, parse_events, saved_state};
+use stentor_scores::{Scores, frame_sums};
 use stentor_shards::{
     FeatureLayout, FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelLayout,
     LabelManifest, LabelRow, LabelSet, Normalisation, decode_feature_shard, decode_label_shard,
@@ -245,8 +246,7 @@ pub(crate) fn event_seeds() -> Vec<Vec<u8>> {
             leases,
             frames: 100,
             committed_frames: 300,
-            loss: 2.5,
-            frame_error: 60.0,
+            scores: Scores::of(&frame_sums(100, 250.0, 40)),
             by_source: Vec::new(),
             gradient_norm: 1.0,
             values_sent: 7,
@@ -256,7 +256,11 @@ pub(crate) fn event_seeds() -> Vec<Vec<u8>> {
             at_ms: 12,
         },
         Event::Members { fence, members: BTreeMap::from([(0, "a".into())]), reason: "joined".into() },
-        Event::Dev { checkpoint: "c".into(), committed_frames: 9, loss: 1.0, frame_error: 50.0 },
+        Event::Dev {
+            checkpoint: "c".into(),
+            committed_frames: 9,
+            scores: Scores::of(&frame_sums(4, 4.0, 2)),
+        },
         Event::FellBack {
             lineage: 1001,
             round: 1,

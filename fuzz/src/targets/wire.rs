@@ -11,6 +11,8 @@ pub(crate) fn run(data: &[u8]) {
             if let Some(v1::contribution_note::Note::Header(header)) = note.note {
                 let _ = stentor_proto::required(header.fence, "fence");
                 let _ = stentor_proto::bad_row_groups(header.bad_row_groups);
+                sums(header.sums);
+                header.by_source.into_iter().for_each(|of| sums(of.sums));
             }
         }),
         1 => decode::<v1::Assignment>(bytes, assignment),
@@ -26,7 +28,9 @@ pub(crate) fn run(data: &[u8]) {
             let _ = stentor_experiment::Experiment::parse(&reply.experiment_toml);
             reply.assignment.into_iter().for_each(assignment);
         }),
-        6 => decode::<v1::BoundaryReport>(bytes, |_| {}),
+        6 => decode::<v1::BoundaryReport>(bytes, |report| {
+            report.dev.into_iter().for_each(|dev| sums(dev.sums));
+        }),
         7 => decode::<v1::SwitchRequest>(bytes, |request| {
             let _ = stentor_proto::strategy(request.strategy);
         }),
@@ -48,6 +52,15 @@ fn decode<M: Message + Default + PartialEq>(bytes: &[u8], used: impl FnOnce(M)) 
         assert_eq!(message.encode_to_vec(), again.encode_to_vec());
         used(message);
     }
+}
+
+/// What is taken is within the limits, and is judged without a panic.
+fn sums(messages: Vec<v1::Sum>) {
+    let found = messages.len();
+    let Ok(sums) = stentor_proto::sums(messages) else { return };
+    assert!(found <= stentor_scores::MAX_SUMS && sums.iter().count() == found);
+    let _ = stentor_scores::Scores::of(&sums.means_over(stentor_scores::FRAMES));
+    let _ = sums.difference(&stentor_scores::Sums::nothing().merged([&sums]));
 }
 
 fn assignment(assignment: v1::Assignment) {
@@ -74,6 +87,7 @@ fn plan() -> &'static Plan {
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let fence = || Some(v1::Fence { run_id: "r-1".into(), lineage: 1000, membership_epoch: 2, round: 7 });
+    let counted = || stentor_proto::sum_messages(&stentor_scores::frame_sums(500, 3.5, 0));
     let lease = v1::Lease { source: 1, pass: 0, unit: 3, first_batch: 1, batches: 2 };
     let dense = v1::encoding::Kind::Dense(v1::encoding::Dense { density: 0.01 });
     let encoding = Some(v1::Encoding { kind: Some(dense) });
@@ -95,10 +109,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         fence: fence(),
         identity: "worker-0".into(),
         frames: 500,
-        loss_sum: 3.5,
+        sums: counted(),
         parameters_digest: Some(9),
         bad_row_groups: vec![v1::BadRowGroup { source: 1, row_group: 4, set: 1, reason: "checksum".into() }],
-        by_source: vec![v1::SourceFigures { source: 2, frames: 500, loss_sum: 3.5, correct_frames: 0 }],
+        by_source: vec![v1::SourceSums { source: 2, sums: counted() }],
         ..Default::default()
     };
     let update = v1::UpdateHeader {
@@ -112,7 +126,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     };
     let stage = v1::StageHeader { fence: fence(), sum_group, encoding, sections: 1, ..Default::default() };
     let written = v1::WrittenObject { name: "model.safetensors".into(), bytes: 9, digest: 1 };
-    let report = v1::BoundaryReport { fence: fence(), written: vec![written], ..Default::default() };
+    let dev = Some(v1::DevScore { sums: counted() });
+    let report = v1::BoundaryReport { fence: fence(), written: vec![written], dev, ..Default::default() };
     let toml = "[run]\nname = \"r\"\noutput = \"o\"\n[data]\nannotated = \"a\"\n";
     let join = v1::JoinReply {
         experiment_toml: toml.into(),

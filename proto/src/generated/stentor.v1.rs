@@ -230,11 +230,6 @@ pub struct ContributionHeader {
     /// Number of valid frames in the payload.
     #[prost(uint64, tag = "4")]
     pub frames: u64,
-    /// Sum over frames of the loss, in nats, and number of correctly classified frames.
-    #[prost(double, tag = "5")]
-    pub loss_sum: f64,
-    #[prost(uint64, tag = "6")]
-    pub correct_frames: u64,
     /// 2-norm of the mean gradient before clipping.
     #[prost(double, tag = "7")]
     pub gradient_norm: f64,
@@ -271,23 +266,31 @@ pub struct ContributionHeader {
     /// The member has been asked to stop, and stays until the content of its residual is in the model.
     #[prost(bool, tag = "18")]
     pub leaving: bool,
-    /// Frames, loss and correct frames again, by source of the batches. Absent if the worker does not report it.
+    /// The sums again, by source of the batches. Absent if the worker does not report it.
     #[prost(message, repeated, tag = "19")]
-    pub by_source: ::prost::alloc::vec::Vec<SourceFigures>,
+    pub by_source: ::prost::alloc::vec::Vec<SourceSums>,
+    /// What the member counted in the batches of the round; nothing where groups only exchange models. If the loss is not
+    /// finite, it is the only sum.
+    #[prost(message, repeated, tag = "20")]
+    pub sums: ::prost::alloc::vec::Vec<Sum>,
 }
-/// The figures of a member's batches of one source.
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
-pub struct SourceFigures {
+/// The sums of a member's batches of one source.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SourceSums {
     #[prost(enumeration = "Source", tag = "1")]
     pub source: i32,
-    /// Valid frames.
-    #[prost(uint64, tag = "2")]
-    pub frames: u64,
-    /// Sum over frames of the loss, in nats, and number of correctly classified frames.
-    #[prost(double, tag = "3")]
-    pub loss_sum: f64,
-    #[prost(uint64, tag = "4")]
-    pub correct_frames: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub sums: ::prost::alloc::vec::Vec<Sum>,
+}
+/// A sum with a name: frames, words, errors, nats. Sums of several members are added by name. A message contains each name
+/// once, and at most 64 names: lower-case words with hyphens between, at most 40 bytes. Counts are whole numbers, which are
+/// exact below 2^53.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Sum {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(double, tag = "2")]
+    pub value: f64,
 }
 /// A row group that cannot be used: its bytes do not match the manifest.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -401,14 +404,11 @@ pub struct BoundaryReport {
     #[prost(message, optional, tag = "7")]
     pub traffic: ::core::option::Option<Traffic>,
 }
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+/// What a member counted in its share of the dev data.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DevScore {
-    #[prost(uint64, tag = "1")]
-    pub frames: u64,
-    #[prost(double, tag = "2")]
-    pub loss_sum: f64,
-    #[prost(uint64, tag = "3")]
-    pub correct_frames: u64,
+    #[prost(message, repeated, tag = "4")]
+    pub sums: ::prost::alloc::vec::Vec<Sum>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReportReply {}

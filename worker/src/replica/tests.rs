@@ -9,6 +9,7 @@ use stentor_acoustic::{Device, ModelShape};
 use stentor_coordinator::state_machine::{Action, Arrival, Assignment, Closing, Core, Input, Settings};
 use stentor_exchange::{Reducer, decode_dense};
 use stentor_plan::{Catalogue, Plan, RowGroup};
+use stentor_scores::frame_sums;
 
 const MULTIPLIER: f64 = 2.0;
 const RATE: f64 = 1e-3;
@@ -194,8 +195,7 @@ impl Run {
             identity: identity.clone(),
             slot,
             frames,
-            loss_sum: 1.0,
-            correct_frames: 0,
+            sums: frame_sums(frames, 1.0, 0),
             by_source: BTreeMap::new(),
             gradient_norm: 1.0,
             suggested_tau: coded.suggested_tau,

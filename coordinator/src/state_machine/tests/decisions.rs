@@ -4,6 +4,7 @@ use super::world::{World, finished, settings};
 use crate::simulation::Process;
 use crate::state_machine::{Arrival, Event, Input, Outcome};
 use std::collections::BTreeMap;
+use stentor_scores::{LOSS_SUM, Sums};
 
 /// A contribution to the open round, with a loss that is no number.
 fn poisoned(world: &World, identity: &str) -> Input {
@@ -14,8 +15,7 @@ fn poisoned(world: &World, identity: &str) -> Input {
         identity: identity.to_owned(),
         slot: member.slot,
         frames: 0,
-        loss_sum: f64::NAN,
-        correct_frames: 0,
+        sums: Sums::received([(LOSS_SUM.to_owned(), f64::NAN)].into_iter()).unwrap(),
         by_source: BTreeMap::new(),
         gradient_norm: f64::INFINITY,
         suggested_tau: 0.0,

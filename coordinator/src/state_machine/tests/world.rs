@@ -6,6 +6,7 @@ use crate::state_machine::{
 };
 use std::collections::BTreeMap;
 use stentor_plan::audit::Extent;
+use stentor_scores::frame_sums;
 
 pub(super) use crate::simulation::World;
 
@@ -125,8 +126,7 @@ pub(super) fn arrival(identity: &str, parameters: u64, assignment: &Assignment) 
         identity: identity.into(),
         slot: assignment.slot,
         frames: u64::from(batches) * 10,
-        loss_sum: f64::from(batches),
-        correct_frames: 0,
+        sums: frame_sums(u64::from(batches) * 10, f64::from(batches), 0),
         by_source: BTreeMap::new(),
         gradient_norm: 1.0,
         suggested_tau: 4.0,

@@ -101,13 +101,12 @@ impl Checkpoint {
         text.item("parameters", thousands(self.parameters));
         text.item("inputs", if self.normalised { "normalised" } else { "as they are" });
         match self.dev {
-            Some(DevResult { frames, loss, frame_error }) => text.item(
-                "dev",
-                format_args!(
-                    "frame error {frame_error:.2} %, loss {loss:.4} nats, {} frames",
-                    thousands(frames)
-                ),
-            ),
+            Some(DevResult { frames, scores }) => {
+                // The loss comes last: it says least to a reader.
+                let shown: Vec<String> =
+                    scores.iter().rev().map(|(criterion, value)| criterion.show(value)).collect();
+                text.item("dev", format_args!("{}, {} frames", shown.join(", "), thousands(frames)));
+            }
             None => text.item("dev", "not scored"),
         }
         text.item("previous", self.previous.as_deref().unwrap_or("none"));

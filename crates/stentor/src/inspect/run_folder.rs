@@ -7,6 +7,7 @@ use stentor_checkpoint::{
 };
 use stentor_experiment::Experiment;
 use stentor_runlog::{Switches, saved_switches};
+use stentor_scores::FRAME_ERROR;
 use stentor_store::Store;
 
 #[derive(Debug, Serialize)]
@@ -53,7 +54,7 @@ pub(super) async fn run_folder(store: &Store) -> Result<RunFolder> {
         // `stentor verify` is for what is wrong with it.
         let Ok(manifest) = load_manifest(store, &result.name).await else { continue };
         result.round = Some(manifest.round);
-        result.dev_frame_error = manifest.dev.map(|dev| dev.frame_error);
+        result.dev_frame_error = manifest.dev.and_then(|dev| dev.scores.get(FRAME_ERROR));
     }
     let switches = switches(store, &checkpoints).await;
     let start = match &experiment {
@@ -105,7 +106,9 @@ impl From<Retained> for Checkpoint {
     fn from(Retained { name, standing }: Retained) -> Self {
         let of = |standing, round, dev_frame_error| Checkpoint { name, standing, round, dev_frame_error };
         match standing {
-            Standing::Published { round, dev, .. } => of("published", Some(round), dev),
+            Standing::Published { round, dev, .. } => {
+                of("published", Some(round), dev.and_then(|scores| scores.get(FRAME_ERROR)))
+            }
             Standing::Deployed => of(RESULT, None, None),
             Standing::Damaged => of("damaged", None, None),
             Standing::Unpublished => of("not published", None, None),
@@ -158,7 +161,7 @@ impl RunFolder {
                 name.clone(),
                 (*standing).to_owned(),
                 round.map_or_else(String::new, |round| format!("round {}", thousands(round))),
-                dev_frame_error.map_or_else(String::new, |error| format!("dev frame error {error:.2} %")),
+                dev_frame_error.map_or_else(String::new, |error| format!("dev {}", FRAME_ERROR.show(error))),
             ]);
         }
     }

@@ -158,6 +158,7 @@ mod tests {
     use stentor_experiment::{Batch, Schedule, Strategy};
     use stentor_plan::{Catalogue, Position, RoundSize, RowGroup};
     use stentor_runlog::{Return, Timeline};
+    use stentor_scores::FRAME_ERROR;
 
     fn plan() -> Plan {
         let row_groups = (0..7).map(|i| RowGroup { frames: 300 + 40 * i, utterances: 4 }).collect();
@@ -185,6 +186,7 @@ mod tests {
             suggested_block_tau: None,
             checkpoints: 1,
             best: None,
+            best_by: FRAME_ERROR,
             stale_evaluations: 0,
             finished: false,
             roster: BTreeMap::new(),

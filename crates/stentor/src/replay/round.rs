@@ -5,6 +5,7 @@ use stentor_checkpoint::{Standing, checkpoint_age, folders, read_manifest};
 use stentor_experiment::{Experiment, Strategy};
 use stentor_plan::Lease;
 use stentor_runlog::{Encoding, Event, Fence, Timeline, read_events, saved_state};
+use stentor_scores::LOSS;
 use stentor_store::Store;
 
 /// A closed round of the surviving lineage, and the checkpoint to compute it from.
@@ -93,7 +94,7 @@ fn told(events: &[Event], timeline: &Timeline, number: u64) -> Result<Told> {
             encoding,
             frames,
             committed_frames,
-            loss,
+            scores,
             gradient_norm,
             ..
         } = event
@@ -112,6 +113,7 @@ fn told(events: &[Event], timeline: &Timeline, number: u64) -> Result<Told> {
             !leases.values().all(Vec::is_empty),
             "round {number} has no batches: groups only exchanged their models in it"
         );
+        let loss = scores.get(LOSS).with_context(|| format!("the log has no loss of round {number}"))?;
         return Ok(Told {
             lineage: fence.lineage,
             leases,
@@ -121,7 +123,7 @@ fn told(events: &[Event], timeline: &Timeline, number: u64) -> Result<Told> {
                 Encoding::Block { momentum, .. } => Some(*momentum),
                 Encoding::Dense { .. } | Encoding::Threshold { .. } => None,
             },
-            logged: Logged { frames: *frames, loss: *loss, gradient_norm: *gradient_norm },
+            logged: Logged { frames: *frames, loss, gradient_norm: *gradient_norm },
         });
     }
     bail!("expected a closed round, found no round {number}: {}", why_not(events, timeline, number))
@@ -163,6 +165,7 @@ mod tests {
     use super::*;
     use stentor_checkpoint::checkpoint_name;
     use stentor_experiment::Source;
+    use stentor_scores::Scores;
 
     fn told(events: &[Event], number: u64) -> Result<Told> {
         super::told(events, &Timeline::of(events), number)
@@ -181,8 +184,7 @@ mod tests {
             shares: vec![1, 2],
             frames: 30,
             committed_frames: 30 * (round + 1),
-            loss,
-            frame_error: 50.0,
+            scores: Scores::default().with(LOSS, loss),
             by_source: Vec::new(),
             gradient_norm: 1.5,
             values_sent: 1,

@@ -212,6 +212,7 @@ mod tests {
     fn the_points_are_the_rounds_that_count_in_the_coordinators_log() {
         use stentor_experiment::Source;
         use stentor_runlog::{Encoding, Event, Fence, Timeline};
+        use stentor_scores::{LOSS, Scores};
         let round = |lineage, round: u64, loss| Event::Round {
             fence: Fence { lineage, membership_epoch: 1, round },
             source: Source::Annotated,
@@ -220,8 +221,7 @@ mod tests {
             shares: vec![0, 0],
             frames: 10,
             committed_frames: 10 * (round + 1),
-            loss,
-            frame_error: 50.0,
+            scores: Scores::default().with(LOSS, loss),
             by_source: Vec::new(),
             gradient_norm: 1.0,
             values_sent: 3,
@@ -248,7 +248,9 @@ mod tests {
         let expected: Vec<_> = Timeline::of(&events)
             .rounds(&events)
             .map(|event| match event {
-                Event::Round { committed_frames, loss, .. } => (*committed_frames as f64, *loss),
+                Event::Round { committed_frames, scores, .. } => {
+                    (*committed_frames as f64, scores.get(LOSS).unwrap())
+                }
                 other => panic!("expected a round, found {other:?}"),
             })
             .collect();
