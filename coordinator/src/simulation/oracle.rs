@@ -146,7 +146,7 @@ impl Oracle {
                 self.report(Invariant::NewestLoads, found);
             }
         }
-        if publication.dev.is_some_and(|dev| !dev.loss().is_finite()) {
+        if publication.dev.as_ref().is_some_and(|dev| dev.not_finite().is_some()) {
             self.report(Invariant::Finite, format!("checkpoint `{name}`: {:?}", publication.dev));
         }
         // What a later incarnation has logged meanwhile says nothing about this one.

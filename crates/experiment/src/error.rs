@@ -25,7 +25,7 @@ pub enum Error {
         /// The value as written.
         found: String,
         /// The accepted word with the most similar spelling, if the key accepts words.
-        nearest: Option<String>,
+        nearest: Option<Box<str>>,
     },
     /// A key that no section has.
     #[error("line {line}: unknown key `{key}`{}", did_you_mean(nearest.as_deref()))]

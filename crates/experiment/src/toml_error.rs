@@ -19,7 +19,13 @@ impl Error {
         if let Some(expected) = expected(message, &key).filter(|_| !key.is_empty()) {
             let written = text.get(span).and_then(|value| value.lines().next()).unwrap_or_default();
             let nearest = message.strip_prefix("unknown variant `").and_then(|rest| nearest(rest).1);
-            return Error::Type { line, key, expected, found: written.to_owned(), nearest };
+            return Error::Type {
+                line,
+                key,
+                expected,
+                found: written.to_owned(),
+                nearest: nearest.map(String::into_boxed_str),
+            };
         }
         let message = match missing(message) {
             Some(name) if key.is_empty() => format!("`{name}` is missing, which has no default"),

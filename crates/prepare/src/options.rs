@@ -98,17 +98,17 @@ impl Options {
         if let Source::Aligner(command) = &self.source
             && words(command)?.is_empty()
         {
-            return refuse("--aligner", "``", "a command");
+            return refuse("--aligner", &"``", "a command");
         }
         if self.shift.abs() > MOST_SHIFT {
-            return refuse("--alignment-shift-ms", self.shift / 1_000, "-1000 to 1000 ms");
+            return refuse("--alignment-shift-ms", &(self.shift / 1_000), "-1000 to 1000 ms");
         }
         if self.row_group_frames == 0 {
-            return refuse("--row-group-frames", 0, "at least 1");
+            return refuse("--row-group-frames", &0, "at least 1");
         }
         if self.shard_frames < self.row_group_frames {
             let expected = format!("at least --row-group-frames, {}", self.row_group_frames);
-            return refuse("--shard-frames", self.shard_frames, expected);
+            return refuse("--shard-frames", &self.shard_frames, expected);
         }
         Ok(())
     }
@@ -133,23 +133,27 @@ fn check_fractions(fractions: &Fractions, max_bad: f64) -> Result<(), Error> {
         .chain(unannotated.map(|u| ("--unannotated", u)))
     {
         if !(0.0..=1.0).contains(&value) {
-            return refuse(flag, value, "a fraction from 0 to 1");
+            return refuse(flag, &value, "a fraction from 0 to 1");
         }
     }
     if !(0.0..=0.5).contains(&dev) {
-        return refuse("--dev", dev, "a fraction from 0 to 0.5 of the annotated part");
+        return refuse("--dev", &dev, "a fraction from 0 to 0.5 of the annotated part");
     }
     if annotated == 0.0 {
-        return refuse("--annotated", annotated, "more, for something must be annotated to learn from");
+        return refuse("--annotated", &annotated, "more, for something must be annotated to learn from");
     }
     let sum = annotated + test + unannotated.unwrap_or(0.0);
     if sum > 1.0 + 1e-9 {
         let flags = "--annotated, --test and --unannotated together";
-        return refuse(flags, sum, "at most 1: this is more than the whole corpus");
+        return refuse(flags, &sum, "at most 1: this is more than the whole corpus");
     }
     Ok(())
 }
 
-fn refuse(option: &'static str, value: impl ToString, expected: impl Into<String>) -> Result<(), Error> {
+fn refuse(
+    option: &'static str,
+    value: &dyn std::fmt::Display,
+    expected: impl Into<String>,
+) -> Result<(), Error> {
     Err(Error::Option { option, value: value.to_string(), expected: expected.into() })
 }
