@@ -1,3 +1,4 @@
+use crate::column::{Element, Extent};
 use crate::manifest::{Kind, SCHEMA_VERSION};
 use std::fmt;
 use stentor_inventory::SenoneId;
@@ -100,6 +101,34 @@ pub enum Error {
         reason: String,
     },
 
+    /// A column that the set does not have.
+    #[error(
+        "{location} has no column `{column}`, only ({found}): name a set that has it, or prepare or label again"
+    )]
+    NoColumn {
+        /// Of the folder.
+        location: String,
+        /// Asked for.
+        column: String,
+        /// Names of the set's columns.
+        found: String,
+    },
+    /// A column of a version that this program does not know.
+    #[error(
+        "column `{column}` of {location} is of version {found}, this program reads version {expected}: use the program that \
+         wrote the set, or a newer one"
+    )]
+    NewerColumn {
+        /// Of the folder.
+        location: String,
+        /// Asked for.
+        column: String,
+        /// The newest version that this program reads.
+        expected: u32,
+        /// As declared.
+        found: u64,
+    },
+
     // A shard file.
     /// A shard file of another size than in the manifest: truncated, or replaced.
     #[error("{file} has {found} bytes, the manifest says {expected}: it was truncated or replaced")]
@@ -193,43 +222,81 @@ pub enum Error {
         /// Values in a frame.
         dimension: usize,
     },
-    /// A feature that is not a finite number.
-    #[error("utterance `{utterance}`: the feature at frame {frame}, value {index} is not finite")]
+    /// A value that is not a finite number.
+    #[error("utterance `{utterance}`: `{column}` at frame {frame}, value {index} is not finite")]
     NotFinite {
         /// Its name.
         utterance: String,
+        /// Name of the column.
+        column: String,
         /// Counted from 0.
         frame: usize,
         /// Within the frame, from 0.
         index: usize,
     },
-    /// An alignment for more or fewer frames than there are.
-    #[error("utterance `{utterance}`: the alignment has {found} frames, the features have {expected}")]
-    AlignmentLength {
-        /// Its name.
-        utterance: String,
-        /// Frames of the features.
-        expected: usize,
-        /// Frames of the alignment.
-        found: usize,
-    },
-    /// Soft labels whose columns are of different lengths.
+    /// A column with more or fewer values than the utterance's frames and the declaration give.
     #[error(
-        "utterance `{utterance}`: `{column}` has {found} values, expected {expected} ({frames} frames of {top_k})"
+        "utterance `{utterance}`: `{column}` has {found} values, expected {expected} ({extent}, {frames} frames)"
     )]
-    LabelLength {
+    ColumnLength {
         /// Its name.
         utterance: String,
-        /// `ids` or `log_probs`.
-        column: &'static str,
-        /// Frames × k.
-        expected: usize,
+        /// Name of the column.
+        column: String,
+        /// As declared.
+        extent: Extent,
+        /// Frames of the utterance.
+        frames: u32,
+        /// By extent and frames.
+        expected: u64,
         /// In the row.
-        found: usize,
-        /// By `residual`, which has one value a frame.
-        frames: usize,
-        /// Labels kept for each frame.
-        top_k: usize,
+        found: u64,
+    },
+    /// More than a row of any set may have.
+    #[error("utterance `{utterance}`: `{column}` has {found} {what}, expected {most} at most")]
+    ColumnBound {
+        /// Its name.
+        utterance: String,
+        /// Name of the column.
+        column: String,
+        /// What is counted.
+        what: &'static str,
+        /// The bound.
+        most: u64,
+        /// In the row.
+        found: u64,
+    },
+    /// A row without a column, or with values of another type in it.
+    #[error("utterance `{utterance}`: expected column `{column}` of {expected}, found ({found})")]
+    RowColumn {
+        /// Its name.
+        utterance: String,
+        /// Name of the column.
+        column: String,
+        /// Type of its values.
+        expected: Element,
+        /// Names and types of the row's columns.
+        found: String,
+    },
+    /// A row with a column that its set does not declare.
+    #[error("utterance `{utterance}`: column `{column}` is not declared: add it to the set's columns")]
+    UndeclaredColumn {
+        /// Its name.
+        utterance: String,
+        /// Name of the column.
+        column: String,
+    },
+    /// Texts that do not follow each other in time, or end past any clock.
+    #[error(
+        "utterance `{utterance}`: `{column}` at place {at} starts before the one in front of it, or never ends"
+    )]
+    SpanOrder {
+        /// Its name.
+        utterance: String,
+        /// Name of the column.
+        column: String,
+        /// Counted from 0.
+        at: usize,
     },
     /// A senone that is not in the inventory.
     #[error(
@@ -340,6 +407,10 @@ impl Error {
 
     pub(crate) fn parquet(file: &str, reason: impl fmt::Display) -> Self {
         Error::Parquet { file: file.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn count(file: &str, what: &'static str, expected: u64, found: u64) -> Self {
+        Error::Count { file: file.to_owned(), what, expected, found }
     }
 
     pub(crate) fn in_row_group(self, file: &str, row_group: usize) -> Self {

@@ -1,9 +1,11 @@
 //! Data at rest: feature sets and label sets as Parquet shards with a manifest, a row per utterance.
 //!
 //! A *set* is a folder of a store: `part-00000.parquet`, `part-00001.parquet`, … and `manifest.json`, published last.
-//! Beside the shards of a dev or test set lies `phones.json`, the phones of each utterance at the alignment's own resolution.
 //! Shards are written once and read a row group at a time. The manifest holds a checksum of every byte that is
 //! read, and a fingerprint that tells what was made from what. Other tools read the shards as ordinary Parquet.
+//!
+//! A row is an utterance: its name, its number of frames, and values in typed [`Column`]s. Each kind of set has columns of
+//! its own, which follow from the manifest's `dimension` and `top_k`:
 //!
 //! | features | type | |
 //! |---|---|---|
@@ -20,28 +22,46 @@
 //! | `ids` | list of uint16 | `[frames × k]`, most probable first |
 //! | `log_probs` | list of int16 | ln p in 1/256 nat, `[frames × k]` |
 //! | `residual` | list of uint16 | 1 − Σp in 1/65535, `[frames]` |
+//!
+//! [`FeatureRow`] and [`LabelRow`] are typed views of these. Whatever else a set has, its manifest declares under `columns`,
+//! each with extent, element, codec and version: a new kind of target is one such declaration.
+//!
+//! | declared | type | |
+//! |---|---|---|
+//! | `phones`, `phones.start`, `phones.duration` | lists of string, uint32, uint32 | what is said, with times in ms from the start of the utterance |
+//! | `words`, `words.start`, `words.duration` | the same | |
+//!
+//! A column of a newer version than this program knows is skipped. Asking for it is an error that names it. Newer columns
+//! use the Parquet types that shards of this schema version may have; others raise [`SCHEMA_VERSION`].
 
+mod column;
 mod error;
 mod file;
 mod manifest;
 mod phones;
+mod registry;
+mod row;
 mod rows;
+mod schema;
 mod sets;
 mod writer;
 
+pub use column::{Codec, Column, Element, Extent, Linear};
 pub use error::{Error, Part};
 pub use file::{
-    ColumnSummary, ShardSummary, decode_feature_shard, decode_label_shard, encode_feature_shard,
-    encode_label_shard, examine_shard,
+    ColumnSummary, ShardSummary, decode_feature_shard, decode_label_shard, decode_shard,
+    encode_feature_shard, encode_label_shard, encode_shard, examine_shard,
 };
 pub use half::f16;
 pub use manifest::{
-    FeatureManifest, Kind, LabelManifest, MANIFEST, Normalisation, RowGroupInfo, SCHEMA_VERSION, ShardInfo,
-    publish_shard, shard_file,
+    FeatureManifest, Kind, LabelManifest, MANIFEST, Manifest, Normalisation, RowGroupInfo, SCHEMA_VERSION,
+    ShardInfo, publish_shard, shard_file,
 };
 pub use phones::{FILE as PHONE_STRINGS, ObjectInfo, PhoneStrings};
-pub use rows::{FeatureLayout, FeatureRow, LabelLayout, LabelRow};
-pub use sets::{FeatureSet, LabelSet};
+pub use row::{Row, Span, Value, Values};
+pub use rows::{FeatureLayout, FeatureRow, LabelLayout, LabelRow, View};
+pub use schema::{Declared, Newer};
+pub use sets::{FeatureSet, LabelSet, Set};
 pub use writer::{FeatureSetOptions, FeatureWriter};
 
 /// Program and version, as manifests name it.

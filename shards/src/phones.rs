@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_store::Store;
 
-/// What each utterance of a set says in phones, silence left out, at the alignment's own resolution. Frames of 30 ms do not hold all
-/// of it: a phone can be shorter, and then no frame's centre lies in it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What each utterance says in phones, in sets of before the column `phones`: an object beside the shards. It is read, and no
+/// longer written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhoneStrings {
     /// Names of phones; others than in the inventory may be among them.
@@ -31,51 +31,11 @@ pub struct ObjectInfo {
 pub const FILE: &str = "phones.json";
 
 impl PhoneStrings {
-    /// Takes an utterance; one that was there is replaced.
-    ///
-    /// # Errors
-    /// [`Error::PhoneStrings`] for more phones than 16-bit ids can tell apart.
-    pub fn insert<'a>(
-        &mut self,
-        utterance: &str,
-        phones: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), Error> {
-        let mut ids = Vec::new();
-        for phone in phones {
-            let known = self.names.iter().position(|name| name == phone);
-            let place = known.unwrap_or(self.names.len());
-            let id = u16::try_from(place).map_err(|_| Error::PhoneStrings {
-                file: FILE.to_owned(),
-                reason: format!("more than {place} different phones"),
-            })?;
-            if known.is_none() {
-                self.names.push(phone.to_owned());
-            }
-            ids.push(id);
-        }
-        self.utterances.insert(utterance.to_owned(), ids);
-        Ok(())
-    }
-
     /// The phones of an utterance; none where it is not known.
     #[must_use]
     pub fn of(&self, utterance: &str) -> Option<Vec<&str>> {
         let ids = self.utterances.get(utterance)?;
         ids.iter().map(|&id| self.names.get(usize::from(id)).map(String::as_str)).collect()
-    }
-
-    /// Whether there is no utterance.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.utterances.is_empty()
-    }
-
-    /// The object's bytes, and what the manifest says of them.
-    pub(crate) fn encode(&self) -> (Vec<u8>, ObjectInfo) {
-        let bytes = serde_json::to_vec(self).expect("plain structures with string keys always serialise");
-        let info =
-            ObjectInfo { file: FILE.to_owned(), bytes: bytes.len() as u64, checksum: checksum(&bytes) };
-        (bytes, info)
     }
 
     /// Reads the object that a manifest names, every byte checked.

@@ -1,156 +1,152 @@
-use crate::file::{ShardReader, ShardRow};
-use crate::manifest::ShardInfo;
-use crate::{Error, FeatureManifest, FeatureRow, LabelManifest, LabelRow, PhoneStrings};
+use crate::column::Column;
+use crate::file::ShardReader;
+use crate::manifest::{self, Manifest};
+use crate::row::Row;
+use crate::schema::Schema;
+use crate::{Error, FeatureManifest, LabelManifest, PhoneStrings};
 use std::sync::Arc;
 use stentor_store::Store;
 
-/// A published feature set, open for reading. Cheap to clone; clones share the cached footers.
-#[derive(Debug, Clone)]
-pub struct FeatureSet {
-    manifest: Arc<FeatureManifest>,
-    shards: Shards,
+/// A published set, open for reading. Cheap to clone; clones share the cached footers.
+#[derive(Debug)]
+pub struct Set<M> {
+    manifest: Arc<M>,
+    schema: Arc<Schema>,
+    store: Store,
+    shards: Arc<[ShardReader]>,
 }
 
-/// A published label set, open for reading. Cheap to clone; clones share the cached footers.
-#[derive(Debug, Clone)]
-pub struct LabelSet {
-    manifest: Arc<LabelManifest>,
-    shards: Shards,
+/// A published feature set.
+pub type FeatureSet = Set<FeatureManifest>;
+
+/// A published label set.
+pub type LabelSet = Set<LabelManifest>;
+
+impl<M> Clone for Set<M> {
+    fn clone(&self) -> Self {
+        Set {
+            manifest: Arc::clone(&self.manifest),
+            schema: Arc::clone(&self.schema),
+            store: self.store.clone(),
+            shards: Arc::clone(&self.shards),
+        }
+    }
 }
 
-impl FeatureSet {
+type Layout<M> = <<M as Manifest>::Row as crate::View>::Layout;
+
+impl<M: Manifest> Set<M> {
     /// Reads and checks the manifest; the shards are read when they are asked for.
     ///
     /// # Errors
-    /// See [`FeatureManifest::load`].
+    /// See [`FeatureManifest::load`] and [`LabelManifest::load`].
     pub async fn open(store: &Store) -> Result<Self, Error> {
-        let manifest = FeatureManifest::load(store).await?;
-        Ok(FeatureSet { shards: Shards::new(store, &manifest.shards), manifest: Arc::new(manifest) })
+        let manifest: M = manifest::load(store).await?;
+        let readers = manifest.shards().iter().map(|info| ShardReader::new(store, info.clone()));
+        Ok(Set {
+            schema: Arc::new(manifest::schema(&manifest)),
+            store: store.clone(),
+            shards: readers.collect(),
+            manifest: Arc::new(manifest),
+        })
     }
 
     /// The set's manifest.
     #[must_use]
-    pub fn manifest(&self) -> &FeatureManifest {
+    pub fn manifest(&self) -> &M {
         &self.manifest
     }
 
     /// Where the set is, for messages.
     #[must_use]
     pub fn location(&self) -> &str {
-        self.shards.store.location()
+        self.store.location()
     }
 
-    /// The utterances of a row group, every byte and every row checked.
+    /// The columns that this program can read, in the order of the files.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.schema.columns
+    }
+
+    /// Whether the set has a column of this name that this program can read.
+    #[must_use]
+    pub fn has(&self, column: &str) -> bool {
+        self.columns().iter().any(|own| own.name == column)
+    }
+
+    /// The utterances of a row group in the columns that every set of this kind has, every byte and every row checked.
     ///
     /// # Errors
     /// [`Error::NoSuchRowGroup`], [`Error::ShardSize`], [`Error::Checksum`], [`Error::Columns`], [`Error::Count`],
     /// [`Error::Row`], [`Error::Parquet`], [`Error::Store`].
-    pub async fn read(&self, shard: usize, row_group: usize) -> Result<Vec<FeatureRow>, Error> {
-        self.shards.read(shard, row_group, self.manifest.layout()).await
+    pub async fn read(&self, shard: usize, row_group: usize) -> Result<Vec<M::Row>, Error> {
+        self.reader(shard, row_group)?.read(&self.store, row_group, &self.schema, self.layout()).await
     }
 
-    /// What its utterances say in phones, every byte checked; none where the set does not know.
+    /// As [`Set::read`], each utterance with a row of its values in these columns, which the manifest declares.
+    ///
+    /// # Errors
+    /// [`Error::NoColumn`], [`Error::NewerColumn`] before anything is read; else as [`Set::read`].
+    pub async fn read_with(
+        &self,
+        shard: usize,
+        row_group: usize,
+        columns: &[&str],
+    ) -> Result<Vec<(M::Row, Row)>, Error> {
+        let further = self.schema.select(columns, self.location())?;
+        let reader = self.reader(shard, row_group)?;
+        reader.read_with(&self.store, row_group, &self.schema, self.layout(), &further).await
+    }
+
+    /// The utterances of a row group in these columns, whichever the set has, every byte and every row checked.
+    ///
+    /// # Errors
+    /// [`Error::NoColumn`], [`Error::NewerColumn`] before anything is read; else as [`Set::read`].
+    pub async fn rows(&self, shard: usize, row_group: usize, columns: &[&str]) -> Result<Vec<Row>, Error> {
+        let columns = self.schema.select(columns, self.location())?;
+        self.reader(shard, row_group)?.rows(&self.store, row_group, &self.schema, &columns).await
+    }
+
+    /// Reads a whole shard: every byte and every row is checked, in all columns that this program can read. All that is
+    /// wrong with it; nothing where it is whole.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRowGroup`] for a shard that the set does not have, [`Error::Store`] where the store does not answer.
+    pub async fn verify(&self, shard: usize) -> Result<Vec<Error>, Error> {
+        self.reader(shard, 0)?.verify::<M::Row>(&self.store, &self.schema, self.layout()).await
+    }
+
+    fn layout(&self) -> Layout<M> {
+        self.manifest.layout()
+    }
+
+    fn reader(&self, shard: usize, row_group: usize) -> Result<&ShardReader, Error> {
+        let missing = || Error::NoSuchRowGroup { location: self.location().to_owned(), shard, row_group };
+        self.shards.get(shard).filter(|reader| row_group < reader.row_groups()).ok_or_else(missing)
+    }
+}
+
+impl FeatureSet {
+    /// What the utterances of a set of an earlier version say in phones, every byte checked; none where the set has the
+    /// column [`Column::phones`], or does not know.
     ///
     /// # Errors
     /// [`Error::ShardSize`], [`Error::Checksum`], [`Error::PhoneStrings`], [`Error::Store`].
     pub async fn phone_strings(&self) -> Result<Option<PhoneStrings>, Error> {
         match &self.manifest.phone_strings {
-            Some(info) => PhoneStrings::read(&self.shards.store, info).await.map(Some),
+            Some(info) => PhoneStrings::read(&self.store, info).await.map(Some),
             None => Ok(None),
         }
-    }
-
-    /// Reads a whole shard: every byte and every row is checked. All that is wrong with it; nothing where it is whole.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchRowGroup`] for a shard that the set does not have, [`Error::Store`] where the store does not answer.
-    pub async fn verify(&self, shard: usize) -> Result<Vec<Error>, Error> {
-        self.shards.verify::<FeatureRow>(shard, self.manifest.layout()).await
     }
 }
 
 impl LabelSet {
-    /// Reads and checks the manifest; the shards are read when they are asked for.
-    ///
-    /// # Errors
-    /// See [`LabelManifest::load`].
-    pub async fn open(store: &Store) -> Result<Self, Error> {
-        let manifest = LabelManifest::load(store).await?;
-        Ok(LabelSet { shards: Shards::new(store, &manifest.shards), manifest: Arc::new(manifest) })
-    }
-
-    /// The set's manifest.
-    #[must_use]
-    pub fn manifest(&self) -> &LabelManifest {
-        &self.manifest
-    }
-
-    /// Where the set is, for messages.
-    #[must_use]
-    pub fn location(&self) -> &str {
-        self.shards.store.location()
-    }
-
     /// Checks that these labels are those of `features`.
     ///
     /// # Errors
     /// [`Error::NotAPair`] with the first difference.
     pub fn check_pairs(&self, features: &FeatureManifest) -> Result<(), Error> {
         self.manifest.check_pairs(features)
-    }
-
-    /// The utterances of a row group, every byte and every row checked.
-    ///
-    /// # Errors
-    /// As [`FeatureSet::read`].
-    pub async fn read(&self, shard: usize, row_group: usize) -> Result<Vec<LabelRow>, Error> {
-        self.shards.read(shard, row_group, self.manifest.layout()).await
-    }
-
-    /// As [`FeatureSet::verify`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn verify(&self, shard: usize) -> Result<Vec<Error>, Error> {
-        self.shards.verify::<LabelRow>(shard, self.manifest.layout()).await
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Shards {
-    store: Store,
-    readers: Arc<[ShardReader]>,
-    row_groups: Arc<[usize]>,
-}
-
-impl Shards {
-    fn new(store: &Store, shards: &[ShardInfo]) -> Self {
-        Shards {
-            store: store.clone(),
-            readers: shards.iter().map(|info| ShardReader::new(store, info.clone())).collect(),
-            row_groups: shards.iter().map(|info| info.row_groups.len()).collect(),
-        }
-    }
-
-    async fn read<R: ShardRow>(
-        &self,
-        shard: usize,
-        row_group: usize,
-        layout: R::Layout,
-    ) -> Result<Vec<R>, Error> {
-        match self.readers.get(shard) {
-            Some(reader) if row_group < self.row_groups[shard] => {
-                reader.read(&self.store, row_group, layout).await
-            }
-            _ => Err(Error::NoSuchRowGroup { location: self.store.location().to_owned(), shard, row_group }),
-        }
-    }
-
-    async fn verify<R: ShardRow>(&self, shard: usize, layout: R::Layout) -> Result<Vec<Error>, Error> {
-        let location = || self.store.location().to_owned();
-        let reader = self.readers.get(shard);
-        let reader =
-            reader.ok_or_else(|| Error::NoSuchRowGroup { location: location(), shard, row_group: 0 })?;
-        reader.verify::<R>(&self.store, layout).await
     }
 }

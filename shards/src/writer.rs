@@ -1,8 +1,12 @@
+use crate::column::Column;
 use crate::file::ShardEncoder;
 use crate::manifest::{
-    FeatureManifest, Kind, Normalisation, SCHEMA_VERSION, ShardInfo, publish_shard, shard_file,
+    FeatureManifest, Kind, Manifest as _, Normalisation, SCHEMA_VERSION, ShardInfo, check, publish_shard,
+    schema, shard_file,
 };
-use crate::{CREATED_BY, Error, FeatureLayout, FeatureRow, ObjectInfo, PhoneStrings};
+use crate::row::{Row, Values};
+use crate::rows::View as _;
+use crate::{CREATED_BY, Declared, Error, FeatureLayout, FeatureRow};
 use std::collections::BTreeMap;
 use stentor_experiment::Features;
 use stentor_inventory::Inventory;
@@ -19,6 +23,8 @@ pub struct FeatureSetOptions {
     pub senones: Inventory,
     /// Nyquist frequency of the corpus as it was recorded, Hz.
     pub corpus_nyquist_hz: f32,
+    /// Columns beside those of every feature set; none by default.
+    pub columns: Vec<Column>,
     /// A row group is closed by the utterance that brings it to this many frames.
     pub row_group_frames: u64,
     /// A shard is closed by the row group that brings it to this many frames.
@@ -40,6 +46,7 @@ impl FeatureSetOptions {
             settings,
             senones,
             corpus_nyquist_hz,
+            columns: Vec::new(),
             row_group_frames: Self::ROW_GROUP_FRAMES,
             shard_frames: Self::SHARD_FRAMES,
         }
@@ -54,11 +61,12 @@ pub struct FeatureWriter {
     store: Store,
     options: FeatureSetOptions,
     layout: FeatureLayout,
-    group: Vec<FeatureRow>,
+    /// Of the files.
+    columns: Vec<Column>,
+    group: Vec<Row>,
     group_frames: u64,
-    shard: Option<ShardEncoder<FeatureRow>>,
+    shard: Option<ShardEncoder>,
     shards: Vec<ShardInfo>,
-    strings: PhoneStrings,
 }
 
 impl FeatureWriter {
@@ -68,46 +76,52 @@ impl FeatureWriter {
     /// [`Error::Dimension`] and [`Error::ManifestContent`] for options that contradict themselves.
     pub fn new(store: Store, options: FeatureSetOptions) -> Result<Self, Error> {
         let layout = FeatureLayout { dimension: options.dimension, senones: options.senones.len() };
-        let writer = FeatureWriter {
+        let mut writer = FeatureWriter {
             store,
             options,
             layout,
+            columns: Vec::new(),
             group: Vec::new(),
             group_frames: 0,
             shard: None,
             shards: Vec::new(),
-            strings: PhoneStrings::default(),
         };
         // Now, not after hours of work.
-        writer.manifest(Vec::new(), None, None, BTreeMap::new()).check(writer.store.location())?;
+        let manifest = writer.manifest(Vec::new(), None, BTreeMap::new());
+        check(&manifest, writer.store.location())?;
+        writer.columns = schema(&manifest).columns;
         Ok(writer)
     }
 
-    /// Appends an utterance.
+    /// Appends an utterance of a set without further columns.
     ///
     /// # Errors
-    /// What [`FeatureRow::check`] finds: the row is not taken, the writer can go on. [`Error::AlreadyPublished`],
-    /// [`Error::Store`].
+    /// As [`FeatureWriter::push_with`].
     pub async fn push(&mut self, row: FeatureRow) -> Result<(), Error> {
+        self.push_with(row, []).await
+    }
+
+    /// Appends an utterance with its values in further columns, which the options declare.
+    ///
+    /// # Errors
+    /// What [`FeatureRow::check`] and [`Row::check`] find: the row is not taken, the writer can go on.
+    /// [`Error::AlreadyPublished`], [`Error::Store`].
+    pub async fn push_with<'a>(
+        &mut self,
+        row: FeatureRow,
+        further: impl IntoIterator<Item = (&'a str, Values)>,
+    ) -> Result<(), Error> {
         row.check(self.layout)?;
-        self.group_frames += row.frames(self.layout.dimension) as u64;
+        let row = further
+            .into_iter()
+            .fold(row.into_row(self.layout), |row, (column, values)| row.with(column, values));
+        row.check(&self.columns)?;
+        self.group_frames += u64::from(row.frames);
         self.group.push(row);
         if self.group_frames >= self.options.row_group_frames {
             self.close_row_group().await?;
         }
         Ok(())
-    }
-
-    /// Says what an utterance of the set says in phones; held in memory, a few bytes a phone.
-    ///
-    /// # Errors
-    /// As [`PhoneStrings::insert`].
-    pub fn say<'a>(
-        &mut self,
-        utterance: &str,
-        phones: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), Error> {
-        self.strings.insert(utterance, phones)
     }
 
     /// Writes what is left and publishes the manifest.
@@ -124,16 +138,8 @@ impl FeatureWriter {
         }
         self.close_shard().await?;
         let shards = std::mem::take(&mut self.shards);
-        let strings = match self.strings.is_empty() {
-            true => None,
-            false => {
-                let (bytes, info) = self.strings.encode();
-                publish_shard(&self.store, &info.file, bytes.into()).await?;
-                Some(info)
-            }
-        };
-        let mut manifest = self.manifest(shards, strings, normalisation, notes);
-        manifest.check(self.store.location())?;
+        let mut manifest = self.manifest(shards, normalisation, notes);
+        check(&manifest, self.store.location())?;
         manifest.fingerprint = manifest.compute_fingerprint();
         manifest.publish(&self.store).await?;
         Ok(manifest)
@@ -142,7 +148,7 @@ impl FeatureWriter {
     async fn close_row_group(&mut self) -> Result<(), Error> {
         let mut shard = match self.shard.take() {
             Some(shard) => shard,
-            None => ShardEncoder::new(&shard_file(self.shards.len()), self.layout)?,
+            None => ShardEncoder::new(&shard_file(self.shards.len()), &self.columns)?,
         };
         shard.push(&self.group)?;
         self.group.clear();
@@ -163,7 +169,6 @@ impl FeatureWriter {
     fn manifest(
         &self,
         shards: Vec<ShardInfo>,
-        phone_strings: Option<ObjectInfo>,
         normalisation: Option<Normalisation>,
         notes: BTreeMap<String, String>,
     ) -> FeatureManifest {
@@ -178,7 +183,8 @@ impl FeatureWriter {
             senones: self.options.senones.clone(),
             corpus_nyquist_hz: self.options.corpus_nyquist_hz,
             shards,
-            phone_strings,
+            columns: self.options.columns.iter().cloned().map(Declared::Known).collect(),
+            phone_strings: None,
             notes,
         }
     }

@@ -1,25 +1,21 @@
-//! What utterances say in phones, kept beside their frames.
+//! What utterances say in phones, as sets of before the column `phones` kept it: in an object beside the shards.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 
 use bytes::Bytes;
 use common::*;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use stentor_shards::{Error, FeatureSet, FeatureWriter, PHONE_STRINGS, PhoneStrings};
+use stentor_shards::{Error, FeatureSet, PHONE_STRINGS, PhoneStrings};
 use stentor_store::Store;
 
-/// A set of two utterances whose phones are known.
+const MANIFEST: &str = include_str!("earlier/with_phones.json");
+const PHONES: &str = include_str!("earlier/phones.json");
+
+/// A set of an earlier version.
 async fn told() -> Store {
     let store = Store::in_memory();
-    let mut writer = FeatureWriter::new(store.clone(), options()).unwrap();
-    for number in 0..2 {
-        writer.push(feature_row(number, 3)).await.unwrap();
-    }
-    writer.say("first", ["P1", "P0", "P1"]).unwrap();
-    writer.say("silent", []).unwrap();
-    writer.finish(None, BTreeMap::new()).await.unwrap();
+    store.put("manifest.json", Bytes::from_static(MANIFEST.as_bytes())).await.unwrap();
+    store.put(PHONE_STRINGS, Bytes::from_static(PHONES.as_bytes())).await.unwrap();
     store
 }
 
@@ -28,24 +24,25 @@ async fn read(store: &Store) -> Result<Option<PhoneStrings>, Error> {
 }
 
 #[tokio::test]
-async fn phones_come_back_by_utterance_and_are_part_of_what_the_fingerprint_stands_for() {
+async fn phones_of_before_are_read_by_utterance_and_their_manifest_is_written_again_to_the_byte() {
     let store = told().await;
     let strings = read(&store).await.unwrap().unwrap();
     assert_eq!(strings.of("first"), Some(vec!["P1", "P0", "P1"]));
     assert_eq!((strings.of("silent"), strings.of("another")), (Some(vec![]), None));
+    let set = FeatureSet::open(&store).await.unwrap();
+    assert_eq!(serde_json::to_string_pretty(set.manifest()).unwrap() + "\n", MANIFEST);
 
-    let mut manifest: Value = serde_json::from_slice(&store.get("manifest.json").await.unwrap()).unwrap();
-    manifest["phone_strings"]["checksum"] = json!("00");
-    store.put("manifest.json", Bytes::from(manifest.to_string())).await.unwrap();
+    let checksum = &set.manifest().phone_strings.as_ref().unwrap().checksum;
+    store.put("manifest.json", Bytes::from(MANIFEST.replace(checksum, "00"))).await.unwrap();
     assert_error!(read(&store).await.unwrap_err(), Error::Fingerprint { .. }, ["changed after"]);
 }
 
 #[tokio::test]
-async fn a_set_without_them_is_written_as_sets_of_earlier_versions_were_and_has_none() {
+async fn a_set_without_them_or_other_columns_is_written_as_sets_of_earlier_versions_were() {
     let store = Store::in_memory();
     let manifest = write_features(&store).await;
     let text = String::from_utf8(store.get("manifest.json").await.unwrap().to_vec()).unwrap();
-    assert!(!text.contains("phone_strings"), "{text}");
+    assert!(!text.contains("phone_strings") && !text.contains("columns"), "{text}");
     assert_eq!(FeatureSet::open(&store).await.unwrap().manifest().fingerprint, manifest.fingerprint);
     assert_eq!(read(&store).await.unwrap(), None);
 }

@@ -60,7 +60,7 @@ fn features_that_are_not_finite() {
 fn an_alignment_of_another_length() {
     let row = FeatureRow { alignment: Some(SenoneId::list([0; 4])), ..feature_row(2, 3) };
     let error = row_problem(written(row));
-    assert_error!(error, Error::AlignmentLength { expected: 3, found: 4, .. }, ["utterance-2"]);
+    assert_error!(error, Error::ColumnLength { expected: 3, found: 4, .. }, ["utterance-2", "`alignment`"]);
 }
 
 #[test]
@@ -88,17 +88,17 @@ fn labels_whose_columns_are_of_different_lengths() {
     let error = row_problem(labeled(row));
     assert_error!(
         error,
-        Error::LabelLength { column: "ids", expected: 12, found: 11, .. },
-        ["4 frames of 3"]
+        Error::ColumnLength { expected: 12, found: 11, .. },
+        ["`ids`", "3 per frame, 4 frames"]
     );
     let mut row = label_row(1, 4);
     row.log_probs.push(-5000);
     let error = row_problem(labeled(row));
-    assert_error!(error, Error::LabelLength { column: "log_probs", expected: 12, found: 13, .. }, []);
+    assert_error!(error, Error::ColumnLength { expected: 12, found: 13, .. }, ["`log_probs`"]);
     let mut row = label_row(1, 4);
     row.residual.pop();
     let error = row_problem(labeled(row));
-    assert_error!(error, Error::LabelLength { column: "ids", expected: 9, found: 12, .. }, []);
+    assert_error!(error, Error::ColumnLength { expected: 9, found: 12, .. }, ["`ids`"]);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::process::Command;
 use stentor_experiment::Features;
 use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_shards::{
-    FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, LabelLayout, LabelManifest, LabelRow,
-    encode_label_shard, f16, publish_shard, shard_file,
+    Codec, Column, Element, Extent, FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter,
+    LabelLayout, LabelManifest, LabelRow, Linear, Span, encode_label_shard, f16, publish_shard, shard_file,
 };
 use stentor_store::Store;
 
@@ -189,4 +189,40 @@ async fn pyarrow_and_duckdb_read_labels() {
         let found = read["schema"][column].as_str().unwrap_or_default();
         assert!(found.contains(expected), "{column} is {found}, expected {expected}");
     }
+}
+
+#[tokio::test]
+async fn pyarrow_and_duckdb_read_declared_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().to_str().unwrap()).unwrap();
+    let settings = Features { mel_bins: 8, stack: 1, ..Features::default() };
+    let dimension = settings.dimension();
+    let codec = Codec::Linear(Linear { low: 0.0, high: 1.0 });
+    let tags = Column::new("tags", Extent::PerClip { values: 3 }, Element::U8, codec).optional();
+    let options = FeatureSetOptions {
+        columns: vec![Column::phones(), tags],
+        ..FeatureSetOptions::new(settings, senones(), 8000.0)
+    };
+    let mut writer = FeatureWriter::new(store, options).unwrap();
+    let tags = |index: usize| (index != 2).then(|| vec![index as u8, 0, 255]);
+    for (index, frames) in FRAMES.into_iter().enumerate() {
+        let span = |i: usize| Span { text: format!("ä{i}"), start_ms: 10 * i as u32, duration_ms: 10 };
+        let phones: Vec<Span> = (0..index).map(span).collect();
+        let further = tags(index).map(|tags| ("tags", tags.into()));
+        let further = further.into_iter().chain([(Column::PHONES, phones.into())]);
+        writer.push_with(feature_row(index, frames, dimension), further).await.unwrap();
+    }
+    writer.finish(None, BTreeMap::new()).await.unwrap();
+
+    let read =
+        read_by_others(folder.path(), &["utterance", "phones", "phones.start", "phones.duration", "tags"]);
+    let expected: Vec<Value> = (0..FRAMES.len())
+        .map(|index| {
+            let texts: Vec<String> = (0..index).map(|i| format!("ä{i}")).collect();
+            let starts: Vec<usize> = (0..index).map(|i| 10 * i).collect();
+            json!([format!("Überschrift {index}"), texts, starts, vec![10; index], tags(index)])
+        })
+        .collect();
+    assert_eq!(read["arrow"], json!(expected));
+    assert_eq!(read["duck"], json!(expected));
 }

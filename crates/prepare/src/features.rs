@@ -22,7 +22,7 @@ use stentor_audio::{
 use stentor_experiment::Features;
 use stentor_inventory::{Inventory, Match, SenoneId};
 use stentor_runtime::Shutdown;
-use stentor_shards::{FeatureRow, FeatureWriter, f16};
+use stentor_shards::{Column, FeatureRow, FeatureWriter, Span, Values, f16};
 use tokio::runtime::Runtime;
 
 /// Frames that wait in each set's shuffle buffer where recordings hold many utterances: an hour of audio, 50 MB.
@@ -53,9 +53,11 @@ pub(crate) struct Writers<'a> {
 }
 
 impl Writers<'_> {
-    fn push(&mut self, set: Set, row: FeatureRow) -> Result<(), Error> {
+    /// Writes a row; its phones only to a set that scores them.
+    fn push(&mut self, set: Set, (row, phones): (FeatureRow, Vec<Span>)) -> Result<(), Error> {
+        let further = set.is_held_out().then(|| (Column::PHONES, Values::from(phones)));
         if let Some(writer) = self.sets.get_mut(&set) {
-            self.runtime.block_on(writer.push(row))?;
+            self.runtime.block_on(writer.push_with(row, further))?;
         }
         Ok(())
     }
@@ -91,7 +93,7 @@ struct Row {
     /// Labels that had to take the nearest state of their phone.
     nearest: u64,
     /// What is said, silence left out; empty where it is withheld.
-    phones: Vec<String>,
+    phones: Vec<Span>,
 }
 
 /// What a thread works with.
@@ -126,10 +128,9 @@ pub(crate) fn make(
     };
     let limit = if jobs.iter().any(|job| job.utterances.len() > 1) { SHUFFLE_FRAMES } else { 0 };
     let buffer = |set: Set| (set, ShuffleBuffer::new(limit, Random::new(work.seed, 16 + set as u64)));
-    let mut buffers: BTreeMap<Set, ShuffleBuffer<FeatureRow>> =
+    let mut buffers: BTreeMap<Set, ShuffleBuffer<(FeatureRow, Vec<Span>)>> =
         writers.sets.keys().copied().map(buffer).collect();
 
-    let mut said = Vec::new();
     let equip = || Tools {
         clips: ClipReader::new(recipe.settings.sample_rate_hz, recipe.channel),
         fbank: recipe.fbank.clone(),
@@ -174,12 +175,9 @@ pub(crate) fn make(
                     if set.is_training() {
                         gathered.moments.merge(&moments);
                     }
-                    if set.is_held_out() {
-                        said.push((set, row.utterance.clone(), phones));
-                    }
                     let frames = row.frames(dimension) as u64;
                     let Some(buffer) = buffers.get_mut(&set) else { continue };
-                    buffer.push(row, frames);
+                    buffer.push((row, phones), frames);
                     while let Some(row) = buffer.overflow() {
                         writers.push(set, row)?;
                     }
@@ -191,11 +189,6 @@ pub(crate) fn make(
     for (set, mut buffer) in buffers {
         while let Some(row) = buffer.draw() {
             writers.push(set, row)?;
-        }
-    }
-    for (set, utterance, phones) in said {
-        if let Some(writer) = writers.sets.get_mut(&set) {
-            writer.say(&utterance, phones.iter().map(String::as_str))?;
         }
     }
     Ok(gathered)

@@ -23,7 +23,7 @@ use std::time::Instant;
 use stentor_audio::{DataDirectory, Fbank, Normaliser};
 use stentor_inventory::Inventory;
 use stentor_runtime::Shutdown;
-use stentor_shards::{FeatureManifest, FeatureSetOptions, FeatureWriter};
+use stentor_shards::{Column, FeatureManifest, FeatureSetOptions, FeatureWriter};
 use stentor_store::Store;
 use tokio::runtime::Runtime;
 
@@ -141,6 +141,7 @@ fn make(
         let options = FeatureSetOptions {
             row_group_frames: options.row_group_frames,
             shard_frames: options.shard_frames,
+            columns: if set.is_held_out() { vec![Column::phones()] } else { Vec::new() },
             ..FeatureSetOptions::new(options.features.clone(), inventory.clone(), nyquist_hz)
         };
         writers.sets.insert(set, FeatureWriter::new(store.child(set.name()), options)?);

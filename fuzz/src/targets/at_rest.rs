@@ -8,9 +8,10 @@ use stentor_plan::{Catalogue, Plan, Position, RoundSize, RowGroup};
 use stentor_runlog::{Encoding, Event, Fence, Saved, Timeline, parse_events, saved_state};
 use stentor_scores::{Scores, frame_sums};
 use stentor_shards::{
-    FeatureLayout, FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelLayout,
-    LabelManifest, LabelRow, LabelSet, Normalisation, decode_feature_shard, decode_label_shard,
-    encode_feature_shard, encode_label_shard, examine_shard, f16, publish_shard,
+    Codec, Column, Element, Extent, FeatureLayout, FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions,
+    FeatureWriter, LabelLayout, LabelManifest, LabelRow, LabelSet, Normalisation, Row, Span, View,
+    decode_feature_shard, decode_label_shard, decode_shard, encode_feature_shard, encode_label_shard,
+    encode_shard, examine_shard, f16, publish_shard,
 };
 use stentor_store::Store;
 
@@ -29,6 +30,28 @@ pub(crate) fn shard(data: &[u8]) {
     if let Ok((groups, _)) = decode_label_shard("x", &bytes, LABELS) {
         assert!(groups.iter().flatten().all(|row| row.check(LABELS).is_ok()));
     }
+    let columns = further_columns();
+    if let Ok((groups, _)) = decode_shard("x", &bytes, &columns) {
+        assert!(groups.iter().flatten().all(|row| row.check(&columns).is_ok()));
+    }
+}
+
+/// Those of a label set, and one of each extent beside them.
+fn further_columns() -> Vec<Column> {
+    let mut columns = LabelRow::columns(LABELS);
+    columns.push(Column::phones());
+    columns.push(Column::new("tags", Extent::PerClip { values: 2 }, Element::F32, Codec::Split).optional());
+    columns.push(Column::new("inner", Extent::PerFrame { values: 2 }, Element::U8, Codec::Split));
+    columns
+}
+
+fn further_row(number: u16, frames: u16) -> Row {
+    let span = |start_ms| Span { text: "A".into(), start_ms, duration_ms: 9 };
+    label_row(number, frames)
+        .into_row(LABELS)
+        .with("phones", (0..u32::from(number)).map(span).collect::<Vec<_>>())
+        .with_option("tags", (number % 2 == 0).then(|| vec![0.5f32, -1.0]))
+        .with("inner", vec![number as u8; 2 * usize::from(frames)])
 }
 
 fn feature_row(number: u16, frames: u16) -> FeatureRow {
@@ -57,7 +80,9 @@ pub(crate) fn shard_seeds() -> Vec<Vec<u8>> {
     let (features, _) = encode_feature_shard("x", &features, FEATURES).expect("valid rows");
     let (labels, _) = encode_label_shard("x", &labels, LABELS).expect("valid rows");
     let (one, _) = encode_label_shard("x", &[vec![label_row(0, 1)]], LABELS).expect("valid rows");
-    vec![features.to_vec(), labels.to_vec(), one.to_vec()]
+    let further = [vec![further_row(0, 3), further_row(1, 2)], vec![further_row(2, 1)]];
+    let (further, _) = encode_shard("x", &further, &further_columns()).expect("valid rows");
+    vec![features.to_vec(), labels.to_vec(), one.to_vec(), further.to_vec()]
 }
 
 /// A manifest of features or labels, read as when a set is opened; the shards do not exist.
@@ -83,10 +108,12 @@ pub(crate) fn shard_manifest_seeds() -> Vec<Vec<u8>> {
         let senone = |i: u8| Senone { name: format!("S{i}"), phone: "P".into(), silence: i == 0, state: i };
         let settings = Features { mel_bins: 2, stack: 2, ..Features::default() };
         let senones = Inventory::new((0..3).map(senone).collect()).expect("names are unique");
-        let options = FeatureSetOptions::new(settings, senones, 8000.0);
+        let mut options = FeatureSetOptions::new(settings, senones, 8000.0);
+        options.columns = vec![Column::phones(), Column::words().optional()];
         let mut writer = FeatureWriter::new(features.clone(), options).expect("valid options");
         for number in 0..3 {
-            writer.push(feature_row(number, 3)).await.expect("a valid row");
+            let phones = [(Column::PHONES, Vec::<Span>::new().into())];
+            writer.push_with(feature_row(number, 3), phones).await.expect("a valid row");
         }
         let normalisation = Normalisation { mean: vec![0.0; DIMENSION], std: vec![1.0; DIMENSION] };
         let manifest: FeatureManifest =

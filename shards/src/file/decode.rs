@@ -1,9 +1,13 @@
 use super::sparse::SparseFile;
-use super::{ShardRow, halves, pages};
+use super::{columns, halves, pages};
 use crate::Error;
+use crate::column::Column;
 use crate::manifest::{RowGroupInfo, ShardInfo, checksum};
-use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use crate::registry::{FRAMES, MAX_FRAMES, UTTERANCE};
+use crate::row::Row;
+use crate::schema::Schema;
+use arrow::array::ArrayRef;
+use arrow::datatypes::FieldRef;
 use bytes::Bytes;
 use half::f16;
 use parquet::arrow::ProjectionMask;
@@ -12,6 +16,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -39,18 +44,19 @@ pub(super) fn footer(file: &str, bytes: &[u8]) -> Result<ArrowReaderMetadata, Er
     })
 }
 
-/// Checks names and types of the columns.
-pub(super) fn check_columns<R: ShardRow>(file: &str, footer: &ArrowReaderMetadata) -> Result<(), Error> {
-    let expected = R::schema();
+/// Checks names and types of the columns. Those that the schema skips may have any.
+pub(super) fn check_columns(file: &str, footer: &ArrowReaderMetadata, schema: &Schema) -> Result<(), Error> {
+    let expected = columns::schema(&schema.columns);
     let found = footer.schema();
-    if found.fields() == expected.fields() {
+    let read: Vec<&FieldRef> = found.fields().iter().filter(|field| !schema.skips(field.name())).collect();
+    if read.into_iter().eq(expected.fields()) {
         return Ok(());
     }
     Err(Error::Columns { file: file.to_owned(), expected: describe(&expected), found: describe(found) })
 }
 
-pub(super) fn describe(schema: &Schema) -> String {
-    let column = |field: &Arc<arrow::datatypes::Field>| {
+pub(super) fn describe(schema: &arrow::datatypes::Schema) -> String {
+    let column = |field: &FieldRef| {
         let optional = if field.is_nullable() { "?" } else { "" };
         format!("{}: {}{optional}", field.name(), field.data_type())
     };
@@ -70,82 +76,97 @@ impl RowGroupBytes<'_> {
         self.footer.metadata().row_group(self.index).num_rows().max(0) as u64
     }
 
-    /// The columns of these places in the schema.
-    pub(super) fn batches(&self, columns: &[usize]) -> Result<Vec<RecordBatch>, ParquetError> {
-        columns.iter().try_for_each(|column| self.check_pages(*column))?;
+    /// The arrays of a column whose number of values is within `bound`.
+    pub(super) fn arrays(
+        &self,
+        column: &str,
+        bound: &RangeInclusive<u64>,
+    ) -> Result<Vec<ArrayRef>, ParquetError> {
+        let place = self.check_pages(column, bound)?;
         // Bounds what is allocated ahead of the data: a row takes some bits of the file at the least.
         let batch_size = self.rows().min(self.bytes.bytes.len() as u64 * 8).max(1) as usize;
-        let mask = ProjectionMask::roots(self.footer.parquet_schema(), columns.iter().copied());
+        let mask = ProjectionMask::leaves(self.footer.parquet_schema(), [place]);
         let reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.footer.clone())
                 .with_row_groups(vec![self.index])
                 .with_projection(mask)
                 .with_batch_size(batch_size)
                 .build()?;
-        reader.map(|batch| batch.map_err(Into::into)).collect()
+        reader.map(|batch| Ok(batch?.column(0).clone())).collect()
     }
 
-    /// The values of the list of half floats at this place in the schema.
-    pub(super) fn halves(&self, column: usize) -> Result<Vec<f16>, ParquetError> {
-        self.check_pages(column)?;
-        halves::read(&self.bytes, self.footer.metadata().row_group(self.index).column(column))
+    /// The values of a list of half floats whose number is within `bound`.
+    pub(super) fn halves(&self, column: &str, bound: &RangeInclusive<u64>) -> Result<Vec<f16>, ParquetError> {
+        let place = self.check_pages(column, bound)?;
+        halves::read(&self.bytes, self.footer.metadata().row_group(self.index).column(place))
     }
 
-    /// No column has more than one leaf, so places in the schema are places in the file.
-    fn check_pages(&self, column: usize) -> Result<(), ParquetError> {
-        pages::check_column(&self.bytes, self.footer.metadata().row_group(self.index), column)
+    /// Checks the pages of a column, and returns its place in the file.
+    fn check_pages(&self, column: &str, bound: &RangeInclusive<u64>) -> Result<usize, ParquetError> {
+        let mut places = self.footer.parquet_schema().columns().iter();
+        let place = places.position(|leaf| leaf.path().parts().first().is_some_and(|name| name == column));
+        let place = place.ok_or_else(|| ParquetError::General(format!("column `{column}` is missing")))?;
+        pages::check_column(&self.bytes, self.footer.metadata().row_group(self.index), place, bound)?;
+        Ok(place)
     }
 }
 
-/// Decodes the rows of one row group and checks them.
-pub(super) fn row_group<R: ShardRow>(
+/// Decodes the rows of one row group in these columns, and checks that each has what they declare.
+pub(super) fn row_group(
     file: &str,
     group: &RowGroupBytes<'_>,
-    layout: R::Layout,
-) -> Result<Vec<R>, Error> {
-    let decoded = guarded(file, || R::decode(group, layout))?;
-    let (expected, found) = (group.rows(), decoded.len() as u64);
+    columns: &[Column],
+) -> Result<Vec<Row>, Error> {
+    let keys = guarded(file, || columns::keys(group))?;
+    let (expected, found) = (group.rows(), keys.len() as u64);
     if expected != found {
-        return Err(count(file, "the number of rows in a row group", expected, found));
+        return Err(Error::count(file, "the number of rows in a row group", expected, found));
     }
-    let checked = |(frames, row): (u32, R)| {
-        row.check(layout)?;
-        let expected = row.frames(layout) as u64;
-        if expected == u64::from(frames) {
-            Ok(row)
-        } else {
-            Err(count(file, "a row's number of frames in column `frames`", expected, frames.into()))
+    let frames: Vec<u32> = keys.iter().map(|(_, frames)| *frames).collect();
+    if let Some(found) = frames.iter().find(|frames| **frames > MAX_FRAMES) {
+        let most = MAX_FRAMES;
+        return Err(Error::parquet(
+            file,
+            format!("column `frames` has {found} in a row, expected {most} at most"),
+        ));
+    }
+    let mut rows: Vec<Row> =
+        keys.into_iter().map(|(utterance, frames)| Row::new(utterance, frames)).collect();
+    for column in columns.iter().filter(|column| column.name != UTTERANCE && column.name != FRAMES) {
+        let values = guarded(file, || columns::read(group, column, &frames))?;
+        for (row, values) in rows.iter_mut().zip(values) {
+            if let Some(values) = values {
+                row.set(&column.name, values);
+            }
         }
-    };
-    let rows = decoded.into_iter().map(checked).collect::<Result<_, _>>();
-    rows.map_err(|problem: Error| problem.in_row_group(file, group.index))
+    }
+    match rows.iter().try_for_each(|row| row.check_shape(columns)) {
+        Ok(()) => Ok(rows),
+        Err(problem) => Err(problem.in_row_group(file, group.index)),
+    }
 }
 
-fn count(file: &str, what: &'static str, expected: u64, found: u64) -> Error {
-    Error::Count { file: file.to_owned(), what, expected, found }
-}
-
-/// Decodes a whole file of which nothing is known, and describes it.
-pub(super) fn decode_shard<R: ShardRow>(
+/// Decodes a whole file of which nothing but its columns is known, and describes it.
+pub(super) fn decode_shard(
     file: &str,
     bytes: &Bytes,
-    layout: R::Layout,
-) -> Result<(Vec<Vec<R>>, ShardInfo), Error> {
+    columns: &[Column],
+) -> Result<(Vec<Vec<Row>>, ShardInfo), Error> {
     let footer = footer(file, bytes)?;
-    check_columns::<R>(file, &footer)?;
+    check_columns(file, &footer, &Schema::new(columns.to_vec(), &[]))?;
     let whole = SparseFile { size: bytes.len() as u64, offset: 0, bytes: bytes.clone() };
     let mut groups = Vec::with_capacity(footer.metadata().num_row_groups());
     let mut row_groups = Vec::with_capacity(footer.metadata().num_row_groups());
     let mut end = 0;
     for index in 0..footer.metadata().num_row_groups() {
         let group = RowGroupBytes { footer: &footer, index, bytes: whole.clone() };
-        let rows = row_group::<R>(file, &group, layout)?;
+        let rows = row_group(file, &group, columns)?;
         let range = byte_range(file, &footer, index, bytes.len() as u64)?;
         let group = &bytes[range.clone()];
         row_groups.push(RowGroupInfo {
             rows: u32::try_from(rows.len())
                 .map_err(|_| Error::parquet(file, "a row group has over 2^32 rows"))?,
-            frames: rows.iter().map(|row| row.frames(layout) as u64).sum(),
+            frames: rows.iter().map(|row| u64::from(row.frames)).sum(),
             offset: range.start as u64,
             bytes: group.len() as u64,
             checksum: checksum(group),

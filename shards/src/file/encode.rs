@@ -1,25 +1,27 @@
-use super::ShardRow;
+use super::columns;
 use crate::Error;
+use crate::column::Column;
 use crate::manifest::{RowGroupInfo, SCHEMA_VERSION, ShardInfo, checksum};
+use crate::row::Row;
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::Encoding;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// Lists count their values in 32 bits, with sign.
 const MAX_VALUES: usize = i32::MAX as usize;
 
 /// Writes one shard to memory, row group after row group.
-pub(crate) struct ShardEncoder<R: ShardRow> {
+pub(crate) struct ShardEncoder {
     file: String,
-    layout: R::Layout,
+    columns: Vec<Column>,
     schema: SchemaRef,
     writer: ArrowWriter<Vec<u8>>,
     groups: Vec<Group>,
-    rows: PhantomData<fn(&R)>,
 }
 
 struct Group {
@@ -28,9 +30,9 @@ struct Group {
     end: usize,
 }
 
-impl<R: ShardRow> ShardEncoder<R> {
-    pub(crate) fn new(file: &str, layout: R::Layout) -> Result<Self, Error> {
-        let schema = R::schema();
+impl ShardEncoder {
+    pub(crate) fn new(file: &str, columns: &[Column]) -> Result<Self, Error> {
+        let schema = Arc::new(columns::schema(columns));
         // Nothing that depends on time or on the version of a library may get into the file. The Arrow schema adds
         // nothing to Parquet's own for our types; statistics and indexes serve queries that nobody makes here. Encodings
         // without a count of their own let a reader know what decoding will take (`pages`).
@@ -41,25 +43,25 @@ impl<R: ShardRow> ShardEncoder<R> {
             .set_max_row_group_bytes(None)
             .set_dictionary_enabled(false)
             .set_encoding(Encoding::PLAIN)
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_statistics_enabled(EnabledStatistics::None)
             .set_offset_index_disabled(true);
         let options = ArrowWriterOptions::new()
-            .with_properties(R::properties(builder).build())
+            .with_properties(columns::properties(builder, columns).build())
             .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)
             .map_err(|e| Error::parquet(file, e))?;
         Ok(ShardEncoder {
             file: file.to_owned(),
-            layout,
+            columns: columns.to_vec(),
             schema,
             writer,
             groups: Vec::new(),
-            rows: PhantomData,
         })
     }
 
     /// Appends a row group.
-    pub(crate) fn push(&mut self, rows: &[R]) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, rows: &[Row]) -> Result<(), Error> {
         let index = self.groups.len();
         self.write(rows).map_err(|problem| match problem {
             parquet @ Error::Parquet { .. } => parquet,
@@ -67,18 +69,19 @@ impl<R: ShardRow> ShardEncoder<R> {
         })
     }
 
-    fn write(&mut self, rows: &[R]) -> Result<(), Error> {
-        let values = rows.iter().map(R::values).fold(0, usize::saturating_add);
+    fn write(&mut self, rows: &[Row]) -> Result<(), Error> {
+        let values = rows.iter().map(Row::size).fold(0, usize::saturating_add);
         if rows.is_empty() || values > MAX_VALUES {
             return Err(Error::RowGroupSize { rows: rows.len(), values });
         }
         let mut frames = 0u64;
         for row in rows {
-            row.check(self.layout)?;
-            frames += row.frames(self.layout) as u64;
+            row.check(&self.columns)?;
+            frames += u64::from(row.frames);
         }
-        let batch = R::to_batch(rows, self.layout, self.schema.clone())?;
         let failed = |e| Error::parquet(&self.file, e);
+        let arrays = self.columns.iter().flat_map(|column| columns::arrays(column, rows)).collect();
+        let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| failed(e.into()))?;
         self.writer.write(&batch).map_err(failed)?;
         self.writer.flush().map_err(failed)?;
         // Fits: every row has a value at least, and there are 2^31 of them at most.

@@ -1,17 +1,15 @@
 use super::decode::{self, RowGroupBytes, footer};
-use super::{ShardRow, sparse::SparseFile};
+use super::{columns, sparse::SparseFile};
+use crate::column::Column;
 use crate::manifest::Kind;
-use crate::{Error, FeatureRow, LabelRow};
-use arrow::array::cast::AsArray;
-use arrow::datatypes::UInt32Type;
+use crate::{Error, registry};
 use bytes::Bytes;
-use parquet::errors::ParquetError;
 use serde::Serialize;
 
 /// What a single shard file tells without its manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShardSummary {
-    /// By its columns.
+    /// By its first columns; what else it has, a manifest declares.
     pub kind: Kind,
     /// Size of the file.
     pub bytes: u64,
@@ -42,26 +40,35 @@ pub struct ColumnSummary {
     pub compression: String,
 }
 
-/// Describes a shard file of which nothing is known, without decoding more of it than the column `frames`.
+/// Describes a shard file of which nothing is known, without decoding more of it than names and frames.
 ///
 /// # Errors
 /// [`Error::Parquet`]; [`Error::Columns`] when it is neither features nor labels.
 pub fn examine_shard(file: &str, bytes: &Bytes) -> Result<ShardSummary, Error> {
     let footer = footer(file, bytes)?;
-    let (kind, wide) = match decode::check_columns::<FeatureRow>(file, &footer) {
-        Ok(()) => (Kind::Features, "features"),
-        Err(_) => match decode::check_columns::<LabelRow>(file, &footer) {
-            Ok(()) => (Kind::Labels, "ids"),
-            Err(_) => return Err(neither(file, footer.schema())),
-        },
+    let (features, labels) = (registry::of_features(1), registry::of_labels(1));
+    let begins_with = |own: &[Column]| {
+        let (found, own) = (footer.schema().fields(), columns::schema(own));
+        found.len() >= own.fields().len() && found.iter().zip(own.fields()).all(|(found, own)| found == own)
+    };
+    let (kind, wide) = match (begins_with(&features), begins_with(&labels)) {
+        (true, _) => (Kind::Features, "features"),
+        (_, true) => (Kind::Labels, "ids"),
+        _ => {
+            let describe = |own: &[Column]| decode::describe(&columns::schema(own));
+            let expected = format!("{}) or ({}", describe(&features), describe(&labels));
+            let found = decode::describe(footer.schema());
+            return Err(Error::Columns { file: file.to_owned(), expected, found });
+        }
     };
     let whole = SparseFile { size: bytes.len() as u64, offset: 0, bytes: bytes.clone() };
     let mut frames = 0u64;
     for index in 0..footer.metadata().num_row_groups() {
         let group = RowGroupBytes { footer: &footer, index, bytes: whole.clone() };
-        frames += decode::guarded(file, || frames_of(&group))?;
+        let keys = decode::guarded(file, || columns::keys(&group))?;
+        frames += keys.iter().map(|(_, frames)| u64::from(*frames)).sum::<u64>();
     }
-    let columns = columns(&footer);
+    let columns = summaries(&footer);
     let values = columns.iter().find(|column| column.name == wide).map_or(0, |column| column.values);
     Ok(ShardSummary {
         kind,
@@ -74,21 +81,7 @@ pub fn examine_shard(file: &str, bytes: &Bytes) -> Result<ShardSummary, Error> {
     })
 }
 
-fn frames_of(group: &RowGroupBytes<'_>) -> Result<u64, ParquetError> {
-    let place = group.footer.schema().index_of("frames")?;
-    let batches = group.batches(&[place])?;
-    let columns = batches.iter().flat_map(|batch| batch.columns());
-    let frames = columns.filter_map(|column| column.as_primitive_opt::<UInt32Type>());
-    Ok(frames.flat_map(|column| column.values()).map(|frames| u64::from(*frames)).sum())
-}
-
-fn neither(file: &str, found: &arrow::datatypes::Schema) -> Error {
-    let expected =
-        format!("{}) or ({}", decode::describe(&FeatureRow::schema()), decode::describe(&LabelRow::schema()));
-    Error::Columns { file: file.to_owned(), expected, found: decode::describe(found) }
-}
-
-fn columns(footer: &parquet::arrow::arrow_reader::ArrowReaderMetadata) -> Vec<ColumnSummary> {
+fn summaries(footer: &parquet::arrow::arrow_reader::ArrowReaderMetadata) -> Vec<ColumnSummary> {
     let mut columns: Vec<ColumnSummary> = Vec::new();
     for group in footer.metadata().row_groups() {
         for (index, chunk) in group.columns().iter().enumerate() {

@@ -26,19 +26,20 @@ pub(super) fn read(file: &SparseFile, column: &ColumnChunkMetaData) -> Result<Ve
             ..
         } = page
         else {
-            return Err(unexpected("a page is not encoded as this program encodes features"));
+            return Err(unexpected(column, "a page is not encoded as this program encodes halves"));
         };
         let levels = def_levels_byte_len as usize + rep_levels_byte_len as usize;
         let count = num_values as usize;
         let values = buf.get(levels..).filter(|values| values.len() == 2 * count);
         let (low, high) = values
-            .ok_or_else(|| unexpected("a page has another length than its header says"))?
+            .ok_or_else(|| unexpected(column, "a page has another length than its header says"))?
             .split_at(count);
         halves.extend(low.iter().zip(high).map(|(low, high)| f16::from_le_bytes([*low, *high])));
     }
     Ok(halves)
 }
 
-fn unexpected(what: &str) -> ParquetError {
-    ParquetError::General(format!("column `features`: {what}"))
+fn unexpected(column: &ColumnChunkMetaData, what: &str) -> ParquetError {
+    let name = column.column_path().parts().first().map_or("", String::as_str);
+    ParquetError::General(format!("column `{name}`: {what}"))
 }

@@ -1,11 +1,10 @@
 //! Shard files: Parquet, a row per utterance, written whole and read a row group at a time.
 
+mod columns;
 mod decode;
 mod encode;
 mod examine;
-mod features;
 mod halves;
-mod labels;
 mod pages;
 mod reader;
 mod sparse;
@@ -16,59 +15,26 @@ pub(crate) use reader::ShardReader;
 
 pub use examine::{ColumnSummary, ShardSummary, examine_shard};
 
+use crate::column::Column;
+use crate::row::Row;
+use crate::rows::View;
 use crate::{Error, FeatureLayout, FeatureRow, LabelLayout, LabelRow, ShardInfo};
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
-use decode::RowGroupBytes;
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterPropertiesBuilder;
-use parquet::schema::types::ColumnPath;
-use std::sync::Arc;
 
-/// How rows of one kind are laid out in columns.
-pub(crate) trait ShardRow: Sized + Send {
-    /// What all rows of a set share.
-    type Layout: Copy + Send + Sync;
-
-    /// Names and types of the columns.
-    fn columns() -> Vec<Field>;
-
-    /// Encoding and compression of each column.
-    fn properties(builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder;
-
-    /// Checks the row's rules.
-    fn check(&self, layout: Self::Layout) -> Result<(), Error>;
-
-    /// Frames of a row that was checked.
-    fn frames(&self, layout: Self::Layout) -> usize;
-
-    /// Values in the longest column.
-    fn values(&self) -> usize;
-
-    /// Rows that were checked → columns.
-    fn to_batch(rows: &[Self], layout: Self::Layout, schema: SchemaRef) -> Result<RecordBatch, Error>;
-
-    /// The bytes of a row group → rows, unchecked, each with the frames that column `frames` gives it.
-    fn decode(group: &RowGroupBytes<'_>, layout: Self::Layout) -> Result<Vec<(u32, Self)>, ParquetError>;
-
-    fn schema() -> SchemaRef {
-        Arc::new(Schema::new(Self::columns()))
+/// Encodes a shard with these columns: one Parquet file, row groups as given. The same rows give the same bytes.
+///
+/// # Errors
+/// What [`Row::check`] finds, with its row group; [`Error::RowGroupSize`].
+pub fn encode_shard(
+    file: &str,
+    groups: &[Vec<Row>],
+    columns: &[Column],
+) -> Result<(Bytes, ShardInfo), Error> {
+    let mut encoder = ShardEncoder::new(file, columns)?;
+    for group in groups {
+        encoder.push(group)?;
     }
-}
-
-/// A list column; Parquet's own name for the values is `element`.
-fn list(name: &str, value: DataType) -> Field {
-    Field::new(name, DataType::List(Arc::new(element(value))), false)
-}
-
-fn element(value: DataType) -> Field {
-    Field::new("element", value, false)
-}
-
-/// The values of a list column.
-fn values_of(column: &str) -> ColumnPath {
-    ColumnPath::new(vec![column.to_owned(), "list".to_owned(), "element".to_owned()])
+    encoder.finish()
 }
 
 /// Encodes a shard of features: one Parquet file, row groups as given. The same rows give the same bytes.
@@ -80,7 +46,7 @@ pub fn encode_feature_shard(
     groups: &[Vec<FeatureRow>],
     layout: FeatureLayout,
 ) -> Result<(Bytes, ShardInfo), Error> {
-    encode_shard(file, groups, layout)
+    encode_views(file, groups, layout)
 }
 
 /// Encodes a shard of soft labels: one Parquet file, row groups as given. The same rows give the same bytes.
@@ -92,7 +58,24 @@ pub fn encode_label_shard(
     groups: &[Vec<LabelRow>],
     layout: LabelLayout,
 ) -> Result<(Bytes, ShardInfo), Error> {
-    encode_shard(file, groups, layout)
+    encode_views(file, groups, layout)
+}
+
+/// Decodes a whole shard of which nothing but its columns is known, checks every row, and describes it for a manifest.
+///
+/// # Errors
+/// [`Error::Parquet`], [`Error::Columns`], [`Error::Row`].
+pub fn decode_shard(
+    file: &str,
+    bytes: &Bytes,
+    columns: &[Column],
+) -> Result<(Vec<Vec<Row>>, ShardInfo), Error> {
+    let (groups, info) = decode::decode_shard(file, bytes, columns)?;
+    for (index, rows) in groups.iter().enumerate() {
+        let checked = rows.iter().try_for_each(|row| row.check(columns));
+        checked.map_err(|problem| problem.in_row_group(file, index))?;
+    }
+    Ok((groups, info))
 }
 
 /// Decodes a whole feature shard of which nothing is known, checks every row, and describes it for a manifest.
@@ -104,7 +87,7 @@ pub fn decode_feature_shard(
     bytes: &Bytes,
     layout: FeatureLayout,
 ) -> Result<(Vec<Vec<FeatureRow>>, ShardInfo), Error> {
-    decode::decode_shard(file, bytes, layout)
+    decode_views(file, bytes, layout)
 }
 
 /// Decodes a whole label shard of which nothing is known, checks every row, and describes it for a manifest: how a
@@ -117,17 +100,40 @@ pub fn decode_label_shard(
     bytes: &Bytes,
     layout: LabelLayout,
 ) -> Result<(Vec<Vec<LabelRow>>, ShardInfo), Error> {
-    decode::decode_shard(file, bytes, layout)
+    decode_views(file, bytes, layout)
 }
 
-fn encode_shard<R: ShardRow>(
+fn encode_views<V: View + Clone>(
     file: &str,
-    groups: &[Vec<R>],
-    layout: R::Layout,
+    groups: &[Vec<V>],
+    layout: V::Layout,
 ) -> Result<(Bytes, ShardInfo), Error> {
-    let mut encoder = ShardEncoder::<R>::new(file, layout)?;
-    for group in groups {
-        encoder.push(group)?;
+    let mut encoder = ShardEncoder::new(file, &V::columns(layout))?;
+    for (index, group) in groups.iter().enumerate() {
+        let row = |view: &V| view.check(layout).map(|()| view.clone().into_row(layout));
+        let rows: Result<Vec<Row>, Error> = group.iter().map(row).collect();
+        encoder.push(&rows.map_err(|problem| problem.in_row_group(file, index))?)?;
     }
     encoder.finish()
+}
+
+fn decode_views<V: View>(
+    file: &str,
+    bytes: &Bytes,
+    layout: V::Layout,
+) -> Result<(Vec<Vec<V>>, ShardInfo), Error> {
+    let (groups, info) = decode::decode_shard(file, bytes, &V::columns(layout))?;
+    let groups = groups.into_iter().enumerate().map(|(index, rows)| views(file, index, rows, layout));
+    Ok((groups.collect::<Result<_, _>>()?, info))
+}
+
+/// The views of a row group's rows, each checked.
+fn views<V: View>(file: &str, row_group: usize, rows: Vec<Row>, layout: V::Layout) -> Result<Vec<V>, Error> {
+    let view = |row| -> Result<V, Error> {
+        let view = V::from_row(row)?;
+        view.check(layout)?;
+        Ok(view)
+    };
+    let views = rows.into_iter().map(view).collect::<Result<_, _>>();
+    views.map_err(|problem| problem.in_row_group(file, row_group))
 }

@@ -4,10 +4,12 @@
 use super::sparse::SparseFile;
 use super::thrift::Shape::{Binary, Bool, I8, I16, I32, I64, List, Struct};
 use super::thrift::{Fields, walk};
+use crate::registry::MAX_TEXT;
 use parquet::basic::{Compression, Type};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
+use std::ops::RangeInclusive;
 
 /// `FileMetaData` of parquet.thrift, as far as this program's shards have it.
 const FOOTER: Fields = &[
@@ -90,18 +92,32 @@ pub(super) fn check_footer(bytes: &[u8]) -> Result<()> {
     Err(ParquetError::General("the footer is longer than what it holds".to_owned()))
 }
 
-/// Holds the pages of a column against the rows of its row group and against their bytes. Then what decoding allocates is
-/// bounded by the bytes of the column once they are decompressed.
+/// Holds the pages of a column against the rows of its row group, against what its declaration allows, and against their
+/// bytes. Then what decoding allocates is bounded by the declaration, and by the bytes of the column once they are
+/// decompressed.
 ///
 /// # Errors
-/// A page that is not encoded as this program encodes it, or counts more than it holds.
-pub(super) fn check_column(file: &SparseFile, group: &RowGroupMetaData, column: usize) -> Result<()> {
+/// A column with more or fewer values than `bound`; a page that is not encoded as this program encodes it, or counts more
+/// than it holds.
+pub(super) fn check_column(
+    file: &SparseFile,
+    group: &RowGroupMetaData,
+    column: usize,
+    bound: &RangeInclusive<u64>,
+) -> Result<()> {
     let column = group.columns().get(column);
     let column = column.ok_or_else(|| ParquetError::General("a column is missing".to_owned()))?;
     let failed = |what: &str| {
         let name = column.column_path().parts().first().map_or("", String::as_str);
         ParquetError::General(format!("column `{name}`: {what}"))
     };
+    let found = column.num_values();
+    if !u64::try_from(found).is_ok_and(|found| bound.contains(&found)) {
+        let (least, most) = (bound.start(), bound.end());
+        return Err(failed(&format!(
+            "it has {found} values, expected {least} to {most} by its declaration and `frames`"
+        )));
+    }
     if !matches!(column.compression(), Compression::ZSTD(_)) {
         return Err(failed("it is not compressed as this program compresses it"));
     }
@@ -186,15 +202,22 @@ impl PageHeader {
         if self.nulls > self.values || self.nulls > rows_of_group || self.rows > self.values {
             return Err("a page's header contradicts itself");
         }
+        // Levels are never compressed.
+        if self.definition_levels + self.repetition_levels > self.compressed {
+            return Err("a page's levels reach past its end");
+        }
         let length = if self.is_compressed { self.uncompressed } else { self.compressed };
         let stored = length - self.definition_levels - self.repetition_levels;
         let values = self.values - self.nulls;
         let description = column.column_descr();
         let fits = match description.physical_type() {
-            Type::INT32 => stored == 4 * values,
+            Type::INT32 | Type::FLOAT => stored == 4 * values,
             Type::FIXED_LEN_BYTE_ARRAY => stored == i64::from(description.type_length()) * values,
             // Each with four bytes of length before it.
-            Type::BYTE_ARRAY => self.encoding == PLAIN && stored >= 4 * values,
+            Type::BYTE_ARRAY => {
+                let most = (4 + MAX_TEXT as i64).saturating_mul(values);
+                self.encoding == PLAIN && (4 * values..=most).contains(&stored)
+            }
             _ => false,
         };
         if fits { Ok(()) } else { Err("a page has another length than its header says") }

@@ -1,6 +1,10 @@
 use super::sparse::SparseFile;
-use super::{ShardRow, decode, decode::RowGroupBytes};
+use super::{decode, decode::RowGroupBytes, views};
+use crate::column::Column;
 use crate::manifest::{ShardInfo, checksum};
+use crate::row::Row;
+use crate::rows::View;
+use crate::schema::Schema;
 use crate::{Error, Part};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
@@ -22,27 +26,77 @@ impl ShardReader {
         ShardReader { file: format!("{}/{}", store.location(), info.file), info, footer: OnceCell::new() }
     }
 
-    /// The checked rows of a row group that the manifest has.
-    pub(crate) async fn read<R: ShardRow>(
+    /// The number of row groups.
+    pub(crate) fn row_groups(&self) -> usize {
+        self.info.row_groups.len()
+    }
+
+    /// The checked rows of a row group that the manifest has, in these columns of the schema.
+    pub(crate) async fn rows(
         &self,
         store: &Store,
         index: usize,
-        layout: R::Layout,
-    ) -> Result<Vec<R>, Error> {
-        let footer = self.footer.get_or_try_init(|| self.fetch_footer::<R>(store)).await?;
+        schema: &Schema,
+        columns: &[Column],
+    ) -> Result<Vec<Row>, Error> {
+        let rows = self.decoded(store, index, schema, columns).await?;
+        let checked = rows.iter().try_for_each(|row| row.check(columns));
+        checked.map_err(|problem| problem.in_row_group(&self.file, index))?;
+        Ok(rows)
+    }
+
+    /// The checked rows of a row group that the manifest has, in the columns of a view.
+    pub(crate) async fn read<V: View>(
+        &self,
+        store: &Store,
+        index: usize,
+        schema: &Schema,
+        layout: V::Layout,
+    ) -> Result<Vec<V>, Error> {
+        views(&self.file, index, self.decoded(store, index, schema, &V::columns(layout)).await?, layout)
+    }
+
+    /// As [`ShardReader::read`], each row with its values in `further` columns.
+    pub(crate) async fn read_with<V: View>(
+        &self,
+        store: &Store,
+        index: usize,
+        schema: &Schema,
+        layout: V::Layout,
+        further: &[Column],
+    ) -> Result<Vec<(V, Row)>, Error> {
+        let mut columns = V::columns(layout);
+        columns.extend_from_slice(further);
+        let mut rows = self.decoded(store, index, schema, &columns).await?;
+        let others: Vec<Row> = rows.iter_mut().map(|row| row.split(further)).collect();
+        let checked = others.iter().try_for_each(|row| row.check(further));
+        checked.map_err(|problem| problem.in_row_group(&self.file, index))?;
+        Ok(views(&self.file, index, rows, layout)?.into_iter().zip(others).collect())
+    }
+
+    async fn decoded(
+        &self,
+        store: &Store,
+        index: usize,
+        schema: &Schema,
+        columns: &[Column],
+    ) -> Result<Vec<Row>, Error> {
+        let footer = self.footer.get_or_try_init(|| self.fetch_footer(store, schema)).await?;
         let group = &self.info.row_groups[index];
         let range = group.offset..group.offset + group.bytes;
         let bytes = self.fetch(store, range, Part::RowGroup(index), &group.checksum).await?;
-        self.decode(footer, index, bytes, layout)
+        self.decode(footer, index, bytes, columns)
     }
 
-    /// Reads every byte of the file once and decodes every row group. All that is wrong with it, in file order.
-    pub(crate) async fn verify<R: ShardRow>(
+    /// Reads every byte of the file once and decodes every row group, in all columns that this program knows. All that is
+    /// wrong with it, in file order.
+    pub(crate) async fn verify<V: View>(
         &self,
         store: &Store,
-        layout: R::Layout,
+        schema: &Schema,
+        layout: V::Layout,
     ) -> Result<Vec<Error>, Error> {
-        let footer = match self.footer.get_or_try_init(|| self.fetch_footer::<R>(store)).await {
+        let footer = match self.footer.get_or_try_init(|| self.fetch_footer(store, schema)).await {
             Err(error) if error.is_bad_data() || error.is_missing() => return Ok(vec![error]),
             other => other?,
         };
@@ -56,7 +110,8 @@ impl ShardReader {
             whole.update(&bytes);
             let sound = self
                 .check(&bytes, Part::RowGroup(index), &group.checksum)
-                .and_then(|()| self.decode::<R>(footer, index, bytes, layout));
+                .and_then(|()| self.decode(footer, index, bytes, &schema.columns))
+                .and_then(|rows| self.check_rows::<V>(index, rows, schema, layout));
             faults.extend(sound.err());
         }
         let end = self.info.footer_offset()..self.info.bytes;
@@ -69,23 +124,35 @@ impl ShardReader {
         Ok(faults)
     }
 
-    fn decode<R: ShardRow>(
+    fn check_rows<V: View>(
+        &self,
+        index: usize,
+        rows: Vec<Row>,
+        schema: &Schema,
+        layout: V::Layout,
+    ) -> Result<(), Error> {
+        let checked = rows.iter().try_for_each(|row| row.check(&schema.columns));
+        checked.map_err(|problem| problem.in_row_group(&self.file, index))?;
+        views::<V>(&self.file, index, rows, layout).map(drop)
+    }
+
+    fn decode(
         &self,
         footer: &ArrowReaderMetadata,
         index: usize,
         bytes: Bytes,
-        layout: R::Layout,
-    ) -> Result<Vec<R>, Error> {
+        columns: &[Column],
+    ) -> Result<Vec<Row>, Error> {
         let group = &self.info.row_groups[index];
         let bytes = SparseFile { size: self.info.bytes, offset: group.offset, bytes };
-        let rows = decode::row_group::<R>(&self.file, &RowGroupBytes { footer, index, bytes }, layout)?;
-        let frames = rows.iter().map(|row| row.frames(layout) as u64).sum();
+        let rows = decode::row_group(&self.file, &RowGroupBytes { footer, index, bytes }, columns)?;
+        let frames = rows.iter().map(|row| u64::from(row.frames)).sum();
         self.count("the number of rows in a row group", group.rows.into(), rows.len() as u64)?;
         self.count("the number of frames in a row group", group.frames, frames)?;
         Ok(rows)
     }
 
-    async fn fetch_footer<R: ShardRow>(&self, store: &Store) -> Result<ArrowReaderMetadata, Error> {
+    async fn fetch_footer(&self, store: &Store, schema: &Schema) -> Result<ArrowReaderMetadata, Error> {
         let found = store.size(&self.info.file).await?;
         if found != self.info.bytes {
             return Err(Error::ShardSize { file: self.file.clone(), expected: self.info.bytes, found });
@@ -93,7 +160,7 @@ impl ShardReader {
         let range = self.info.footer_offset()..self.info.bytes;
         let bytes = self.fetch(store, range, Part::Footer, &self.info.footer_checksum).await?;
         let footer = decode::footer(&self.file, &bytes)?;
-        decode::check_columns::<R>(&self.file, &footer)?;
+        decode::check_columns(&self.file, &footer, schema)?;
         let groups = footer.metadata().num_row_groups() as u64;
         self.count("the number of row groups", self.info.row_groups.len() as u64, groups)?;
         Ok(footer)
@@ -129,6 +196,6 @@ impl ShardReader {
         if expected == found {
             return Ok(());
         }
-        Err(Error::Count { file: self.file.clone(), what, expected, found })
+        Err(Error::count(&self.file, what, expected, found))
     }
 }

@@ -1,5 +1,5 @@
-use super::{Kind, Normalisation, ShardInfo, fingerprint, load, publish};
-use crate::{Error, FeatureLayout, ObjectInfo};
+use super::{Kind, Manifest, Normalisation, ShardInfo, canonical, fingerprint, load, publish};
+use crate::{Declared, Error, FeatureLayout, FeatureRow, ObjectInfo};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_experiment::Features;
@@ -31,7 +31,10 @@ pub struct FeatureManifest {
     pub corpus_nyquist_hz: f32,
     /// Shard files, in order.
     pub shards: Vec<ShardInfo>,
-    /// Phones of the utterances ([`PhoneStrings`](crate::PhoneStrings)), where the set has them. Sets of earlier versions have none.
+    /// The columns that its files have beside those of every feature set, in the files' order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Declared>,
+    /// Phones of the utterances ([`PhoneStrings`](crate::PhoneStrings)) in sets of earlier versions. Now they are a column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_strings: Option<ObjectInfo>,
     /// Whatever else the reader of a report may want to know; not part of the fingerprint.
@@ -46,7 +49,9 @@ struct Fingerprinted<'a> {
     senones: &'a Inventory,
     normalisation: &'a Option<Normalisation>,
     shards: &'a [ShardInfo],
-    /// Left out where there are none, as sets of earlier versions were fingerprinted.
+    /// This and the next are left out where there are none, as sets of earlier versions were fingerprinted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_strings: &'a Option<ObjectInfo>,
 }
@@ -64,14 +69,7 @@ impl FeatureManifest {
     /// [`Error::NoManifest`], [`Error::ManifestSyntax`], [`Error::WrongKind`], [`Error::WrongSchemaVersion`],
     /// [`Error::Dimension`], [`Error::ManifestContent`], [`Error::Fingerprint`], [`Error::Store`].
     pub async fn load(store: &Store) -> Result<Self, Error> {
-        let manifest: Self = load(store, Kind::Features).await?;
-        let location = || store.location().to_owned();
-        manifest.check(&location())?;
-        let expected = manifest.compute_fingerprint();
-        if manifest.fingerprint != expected {
-            return Err(Error::Fingerprint { location: location(), expected, found: manifest.fingerprint });
-        }
-        Ok(manifest)
+        load(store).await
     }
 
     /// Publishes the manifest, and so the set. Safe to repeat.
@@ -116,8 +114,30 @@ impl FeatureManifest {
         }
         fingerprint(&Inputs { settings, senones })
     }
+}
 
-    pub(crate) fn compute_fingerprint(&self) -> String {
+impl Manifest for FeatureManifest {
+    type Row = FeatureRow;
+
+    const KIND: Kind = Kind::Features;
+
+    fn layout(&self) -> FeatureLayout {
+        self.layout()
+    }
+
+    fn shards(&self) -> &[ShardInfo] {
+        &self.shards
+    }
+
+    fn declared(&self) -> &[Declared] {
+        &self.columns
+    }
+
+    fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    fn compute_fingerprint(&self) -> String {
         fingerprint(&Fingerprinted {
             settings: &self.settings,
             dimension: self.dimension,
@@ -125,24 +145,19 @@ impl FeatureManifest {
             senones: &self.senones,
             normalisation: &self.normalisation,
             shards: &self.shards,
+            columns: canonical(&self.columns),
             phone_strings: &self.phone_strings,
         })
     }
 
-    pub(crate) fn check(&self, location: &str) -> Result<(), Error> {
+    fn check(&self, location: &str) -> Result<(), Error> {
         let expected = self.settings.dimension();
         if self.dimension != expected || self.dimension == 0 {
             return Err(Error::Dimension { expected, found: self.dimension });
         }
-        let bad_normalisation = || self.normalisation.as_ref()?.flaw(self.dimension);
+        let bad_normalisation = self.normalisation.as_ref().and_then(|n| n.flaw(self.dimension));
         let bad_object = || self.phone_strings.as_ref()?.contradiction();
-        match self
-            .shards
-            .iter()
-            .find_map(ShardInfo::contradiction)
-            .or_else(bad_normalisation)
-            .or_else(bad_object)
-        {
+        match bad_normalisation.or_else(bad_object) {
             Some(reason) => Err(Error::ManifestContent { location: location.to_owned(), reason }),
             None => Ok(()),
         }

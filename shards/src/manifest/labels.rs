@@ -1,11 +1,14 @@
-use super::{FeatureManifest, Kind, SCHEMA_VERSION, ShardInfo, fingerprint, load, publish};
-use crate::{Error, LabelLayout};
+use super::{
+    FeatureManifest, Kind, Manifest, SCHEMA_VERSION, ShardInfo, canonical, check, fingerprint, load, publish,
+};
+use crate::column::Column;
+use crate::{Declared, Error, LabelLayout, LabelRow};
 use serde::{Deserialize, Serialize};
 use stentor_inventory::Inventory;
 use stentor_store::Store;
 
 /// The manifest of a label set. Shard i, row group j holds the labels of shard i, row group j of the features.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabelManifest {
     /// [`Kind::Labels`].
@@ -26,6 +29,9 @@ pub struct LabelManifest {
     pub senones: Inventory,
     /// Shard files, in the order of the features' shards.
     pub shards: Vec<ShardInfo>,
+    /// The columns that its files have beside those of every label set, in the files' order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Declared>,
 }
 
 #[derive(Serialize)]
@@ -35,6 +41,9 @@ struct Fingerprinted<'a> {
     top_k: usize,
     senones: &'a Inventory,
     shards: &'a [ShardInfo],
+    /// Left out where there are none, as sets of earlier versions were fingerprinted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<serde_json::Value>,
 }
 
 impl LabelManifest {
@@ -59,11 +68,23 @@ impl LabelManifest {
             top_k,
             senones,
             shards,
+            columns: Vec::new(),
         };
-        manifest.check("the new label set")?;
+        check(&manifest, "the new label set")?;
         manifest.check_pairs(features)?;
         manifest.fingerprint = manifest.compute_fingerprint();
         Ok(manifest)
+    }
+
+    /// The same for shards that have these columns beside those of every label set.
+    ///
+    /// # Errors
+    /// [`Error::ManifestContent`] for a declaration that contradicts itself or another.
+    pub fn with_columns(mut self, columns: Vec<Column>) -> Result<Self, Error> {
+        self.columns = columns.into_iter().map(Declared::Known).collect();
+        check(&self, "the new label set")?;
+        self.fingerprint = self.compute_fingerprint();
+        Ok(self)
     }
 
     /// Reads and checks the manifest in a folder.
@@ -72,14 +93,7 @@ impl LabelManifest {
     /// [`Error::NoManifest`], [`Error::ManifestSyntax`], [`Error::WrongKind`], [`Error::WrongSchemaVersion`],
     /// [`Error::ManifestContent`], [`Error::Fingerprint`], [`Error::Store`].
     pub async fn load(store: &Store) -> Result<Self, Error> {
-        let manifest: Self = load(store, Kind::Labels).await?;
-        let location = || store.location().to_owned();
-        manifest.check(&location())?;
-        let expected = manifest.compute_fingerprint();
-        if manifest.fingerprint != expected {
-            return Err(Error::Fingerprint { location: location(), expected, found: manifest.fingerprint });
-        }
-        Ok(manifest)
+        load(store).await
     }
 
     /// Publishes the manifest, and so the set; its shards must be in their places. Safe to repeat.
@@ -150,6 +164,28 @@ impl LabelManifest {
         }
         None
     }
+}
+
+impl Manifest for LabelManifest {
+    type Row = LabelRow;
+
+    const KIND: Kind = Kind::Labels;
+
+    fn layout(&self) -> LabelLayout {
+        self.layout()
+    }
+
+    fn shards(&self) -> &[ShardInfo] {
+        &self.shards
+    }
+
+    fn declared(&self) -> &[Declared] {
+        &self.columns
+    }
+
+    fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
 
     fn compute_fingerprint(&self) -> String {
         fingerprint(&Fingerprinted {
@@ -158,18 +194,16 @@ impl LabelManifest {
             top_k: self.top_k,
             senones: &self.senones,
             shards: &self.shards,
+            columns: canonical(&self.columns),
         })
     }
 
     fn check(&self, location: &str) -> Result<(), Error> {
-        let bad_k = || {
-            let (k, senones) = (self.top_k, self.senones.len());
-            (k == 0 || k > senones)
-                .then(|| format!("top_k is {k}, expected 1 to the number of senones, {senones}"))
-        };
-        match self.shards.iter().find_map(ShardInfo::contradiction).or_else(bad_k) {
-            Some(reason) => Err(Error::ManifestContent { location: location.to_owned(), reason }),
-            None => Ok(()),
+        let (k, senones) = (self.top_k, self.senones.len());
+        if (1..=senones).contains(&k) {
+            return Ok(());
         }
+        let reason = format!("top_k is {k}, expected 1 to the number of senones, {senones}");
+        Err(Error::ManifestContent { location: location.to_owned(), reason })
     }
 }

@@ -9,6 +9,9 @@ pub use labels::LabelManifest;
 pub use normalisation::Normalisation;
 
 use crate::Error;
+use crate::column::Column;
+use crate::rows::View;
+use crate::schema::{Declared, Schema, flaw};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -38,6 +41,36 @@ impl fmt::Display for Kind {
             Kind::Labels => "labels",
         })
     }
+}
+
+/// The manifest of one kind of set.
+pub trait Manifest: Serialize + DeserializeOwned + Send + Sync {
+    /// The typed view of the columns that every set of this kind has.
+    type Row: View;
+
+    /// Which kind.
+    const KIND: Kind;
+
+    /// What every row must look like.
+    fn layout(&self) -> <Self::Row as View>::Layout;
+
+    /// Shard files, in order.
+    fn shards(&self) -> &[ShardInfo];
+
+    /// The columns that this set has beside those of its kind.
+    fn declared(&self) -> &[Declared];
+
+    /// The fingerprint as it is written.
+    fn fingerprint(&self) -> &str;
+
+    /// The fingerprint that the content gives.
+    fn compute_fingerprint(&self) -> String;
+
+    /// Checks what is particular to this kind.
+    ///
+    /// # Errors
+    /// [`Error::Dimension`], [`Error::ManifestContent`].
+    fn check(&self, location: &str) -> Result<(), Error>;
 }
 
 /// One shard file.
@@ -156,7 +189,33 @@ fn fingerprint(content: &impl Serialize) -> String {
     checksum(&serde_json::to_vec(content).expect("plain structures with string keys always serialise"))
 }
 
-async fn load<T: DeserializeOwned>(store: &Store, expected: Kind) -> Result<T, Error> {
+/// Columns as the fingerprint is over them: by the JSON that a program sees which does not know them.
+fn canonical(declared: &[Declared]) -> Vec<serde_json::Value> {
+    declared.iter().map(Declared::canonical).collect()
+}
+
+/// The columns of a set.
+pub(crate) fn schema<M: Manifest>(manifest: &M) -> Schema {
+    Schema::new(own_columns(manifest), manifest.declared())
+}
+
+fn own_columns<M: Manifest>(manifest: &M) -> Vec<Column> {
+    M::Row::columns(manifest.layout())
+}
+
+/// Checks a manifest, whatever its kind.
+pub(crate) fn check<M: Manifest>(manifest: &M, location: &str) -> Result<(), Error> {
+    manifest.check(location)?;
+    let shards = manifest.shards().iter().find_map(ShardInfo::contradiction);
+    match shards.or_else(|| flaw(&own_columns(manifest), manifest.declared())) {
+        Some(reason) => Err(Error::ManifestContent { location: location.to_owned(), reason }),
+        None => Ok(()),
+    }
+}
+
+/// Reads and checks the manifest in a folder.
+pub(crate) async fn load<M: Manifest>(store: &Store) -> Result<M, Error> {
+    let expected = M::KIND;
     let location = || store.location().to_owned();
     let bytes = match store.get(MANIFEST).await {
         Err(error) if error.is_not_found() => return Err(Error::NoManifest { location: location() }),
@@ -178,7 +237,13 @@ async fn load<T: DeserializeOwned>(store: &Store, expected: Kind) -> Result<T, E
     if version != u64::from(SCHEMA_VERSION) {
         return Err(Error::WrongSchemaVersion { location: location(), found: version });
     }
-    serde_json::from_value(value).map_err(|e| syntax(e.to_string()))
+    let manifest: M = serde_json::from_value(value).map_err(|e| syntax(e.to_string()))?;
+    check(&manifest, store.location())?;
+    let (expected, found) = (manifest.compute_fingerprint(), manifest.fingerprint().to_owned());
+    if found != expected {
+        return Err(Error::Fingerprint { location: location(), expected, found });
+    }
+    Ok(manifest)
 }
 
 async fn publish<T: Serialize>(store: &Store, manifest: &T) -> Result<(), Error> {

@@ -1,8 +1,9 @@
 //! Where a phone ends and the same one begins again, in alignments that say states and times.
 
 use std::collections::HashMap;
-use stentor_audio::StateSpan;
+use stentor_audio::{Micros, StateSpan};
 use stentor_inventory::{StateOrder, Steps, is_silence};
+use stentor_shards::Span;
 
 /// What tells that a phone is spoken again.
 #[derive(Debug)]
@@ -16,10 +17,10 @@ pub(crate) enum Repetitions {
 
 impl Repetitions {
     /// What is said, a phone after the other, silence left out. `more_silence`: names of it beside those that are known.
-    pub(crate) fn spoken(&self, spans: &[StateSpan], more_silence: &[String]) -> Vec<String> {
+    pub(crate) fn spoken(&self, spans: &[StateSpan], more_silence: &[String]) -> Vec<Span> {
         let phones = spans.chunk_by(|a, b| a.phone == b.phone && !self.begins_again(a, b));
-        let phones = phones.map(|spans| &spans[0].phone);
-        phones.filter(|phone| !is_silence(phone, more_silence)).cloned().collect()
+        let phones = phones.filter(|spans| !is_silence(&spans[0].phone, more_silence));
+        phones.map(|spans| timed(&spans[0], &spans[spans.len() - 1])).collect()
     }
 
     /// Whether the second of two spans of one phone begins it again.
@@ -32,6 +33,13 @@ impl Repetitions {
             }
         }
     }
+}
+
+/// A phone from its first state to its last. Both ends are rounded, so that phones that touch still do.
+fn timed(first: &StateSpan, last: &StateSpan) -> Span {
+    let milliseconds = |time: Micros| u32::try_from((time.max(0) + 500) / 1_000).unwrap_or(u32::MAX);
+    let (start_ms, end_ms) = (milliseconds(first.start), milliseconds(last.end));
+    Span { text: first.phone.clone(), start_ms, duration_ms: end_ms.saturating_sub(start_ms) }
 }
 
 /// Which state of a phone follows which, counted over alignments whose states are named.
@@ -79,8 +87,12 @@ mod tests {
     fn a_phone_that_is_said_twice_is_two_whether_its_states_are_numbered_or_named() {
         let numbered =
             spans(&[("SIL", 0), ("A", 0), ("A", 1), ("A", 2), ("A", 0), ("A", 2), ("[noise]", 0), ("B", 1)]);
-        assert_eq!(Repetitions::Numbered.spoken(&numbered, &[]), ["A", "A", "B"]);
-        assert_eq!(Repetitions::Numbered.spoken(&numbered, &["B".to_owned()]), ["A", "A"]);
+        let said = |spans: Vec<Span>| spans.into_iter().map(|span| span.text).collect::<Vec<_>>();
+        let phones = Repetitions::Numbered.spoken(&numbered, &[]);
+        let times: Vec<(u32, u32)> = phones.iter().map(|span| (span.start_ms, span.duration_ms)).collect();
+        assert_eq!(times, [(10, 30), (40, 20), (70, 10)]);
+        assert_eq!(said(phones), ["A", "A", "B"]);
+        assert_eq!(said(Repetitions::Numbered.spoken(&numbered, &["B".to_owned()])), ["A", "A"]);
         // Tied states: A begins with 40 or 7, and ends in 12.
         let mut steps = StateSteps::default();
         for seen in [[("A", 40), ("A", 12), ("B", 3)], [("B", 3), ("A", 7), ("A", 12)]] {
@@ -88,6 +100,6 @@ mod tests {
         }
         let named = steps.repetitions();
         let twice = spans(&[("A", 40), ("A", 12), ("A", 7), ("A", 12), ("B", 3), ("B", 9)]);
-        assert_eq!(named.spoken(&twice, &[]), ["A", "A", "B"]);
+        assert_eq!(said(named.spoken(&twice, &[])), ["A", "A", "B"]);
     }
 }

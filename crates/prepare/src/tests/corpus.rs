@@ -1,7 +1,9 @@
 //! A small corpus of tones with an exact alignment.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use stentor_shards::{Column, Row, Span};
 use tempfile::TempDir;
 
 /// A folder with a Kaldi-style corpus, a CTM file and room for the output.
@@ -107,11 +109,24 @@ pub(super) fn rows(out: &Path, set: &str) -> Vec<stentor_shards::FeatureRow> {
     })
 }
 
-/// What the utterances of a published set say in phones.
-pub(super) fn phone_strings(out: &Path, set: &str) -> Option<stentor_shards::PhoneStrings> {
+/// What the utterances of a published set say in phones, with times; none for a set without them.
+pub(super) fn phones(out: &Path, set: &str) -> Option<BTreeMap<String, Vec<Span>>> {
     let store = stentor_store::Store::open(out.join(set).to_str().unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        stentor_shards::FeatureSet::open(&store).await.unwrap().phone_strings().await.unwrap()
+        let set = stentor_shards::FeatureSet::open(&store).await.unwrap();
+        if !set.has(Column::PHONES) {
+            return None;
+        }
+        let mut phones = BTreeMap::new();
+        for (shard, info) in set.manifest().shards.iter().enumerate() {
+            for group in 0..info.row_groups.len() {
+                let rows = set.rows(shard, group, &[Column::PHONES]).await.unwrap();
+                let said =
+                    |row: Row| (row.utterance.clone(), row.column::<Span>(Column::PHONES).unwrap().to_vec());
+                phones.extend(rows.into_iter().map(said));
+            }
+        }
+        Some(phones)
     })
 }

@@ -1,6 +1,6 @@
 //! Whole runs over a small corpus.
 
-use super::corpus::{Corpus, milliseconds, phone_strings, rows, wav};
+use super::corpus::{Corpus, milliseconds, phones, rows, wav};
 use super::run::run_ctm;
 use crate::{Reason, SplitBy};
 use std::collections::BTreeSet;
@@ -61,21 +61,26 @@ fn what_dev_and_test_say_is_kept_with_phones_that_are_too_short_for_any_frame() 
     run_ctm(&corpus, &out, |_| ()).unwrap();
     let mut without = 0;
     for set in ["dev", "test"] {
-        let strings = phone_strings(&out, set).unwrap();
+        let phones = phones(&out, set).unwrap();
         for row in rows(&out, set) {
-            assert_eq!(strings.of(&row.utterance), Some(vec!["LOW", "CLICK", "HIGH"]), "{}", row.utterance);
+            let said = &phones[&row.utterance];
+            let texts: Vec<&str> = said.iter().map(|span| span.text.as_str()).collect();
+            assert_eq!(texts, ["LOW", "CLICK", "HIGH"], "{}", row.utterance);
+            let ends: Vec<u32> = said.iter().map(|span| span.start_ms + span.duration_ms).collect();
+            assert!(said[1..].iter().zip(&ends).all(|(next, end)| next.start_ms == *end), "{said:?}");
+            assert_eq!((said[0].start_ms, said[1].duration_ms), (0, 12), "{}", row.utterance);
             // CLICK, HIGH, LOW: senones of the first are below 3, if it labels a frame at all.
             without += u32::from(row.alignment.unwrap().iter().all(|id| id.index() > 2));
         }
     }
     assert!(without > 0, "a frame's centre lies in each of them");
-    assert_eq!((phone_strings(&out, "annotated"), phone_strings(&out, "unannotated")), (None, None));
-    // The same call finds all of it there; a set whose phones are gone is made again.
+    assert_eq!((phones(&out, "annotated"), phones(&out, "unannotated")), (None, None));
+    // The same call finds all of it there; a set that lacks a shard is made again.
     let first = run_ctm(&corpus, &out, |_| ()).unwrap();
-    let strings = phone_strings(&out, "test");
-    std::fs::remove_file(out.join("test/phones.json")).unwrap();
+    let said = phones(&out, "test");
+    std::fs::remove_file(out.join("test/part-00000.parquet")).unwrap();
     assert_eq!(run_ctm(&corpus, &out, |_| ()).unwrap().sets, first.sets);
-    assert_eq!(phone_strings(&out, "test"), strings);
+    assert_eq!(phones(&out, "test"), said);
 }
 
 #[test]

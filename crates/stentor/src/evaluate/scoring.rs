@@ -1,11 +1,11 @@
-use super::sets::{Labeled, posteriors};
+use super::sets::{Labeled, LabeledRow, posteriors};
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use stentor_evaluate::{
     Decoder, DecoderSettings, DevUtterance, FrameErrors, PhoneErrors, PhoneModel, Score, Scoreboard,
 };
 use stentor_inventory::PhoneSet;
-use stentor_shards::{FeatureRow, LabelRow};
+use stentor_shards::FeatureRow;
 
 /// Frames that are held in memory to choose the decoder's settings on (20 minutes at 30 ms): more would not change the
 /// choice.
@@ -33,9 +33,9 @@ pub(super) async fn score(
         let rows = set.read(place).await?;
         let scores: Vec<(String, Option<Score>)> = rows
             .into_par_iter()
-            .map(|(features, labels)| {
-                let group = features.group.clone();
-                score_utterance(set, phones, decoder, features, labels).map(|score| (group, score))
+            .map(|row| {
+                let group = row.features.group.clone();
+                score_utterance(phones, decoder, row).map(|score| (group, score))
             })
             .collect::<Result<_>>()
             .with_context(|| set.location().to_owned())?;
@@ -53,19 +53,17 @@ pub(super) async fn score(
 }
 
 fn score_utterance(
-    set: &Labeled,
     phones: &PhoneSet,
     decoder: Option<(&PhoneModel, &Decoder)>,
-    features: FeatureRow,
-    labels: LabelRow,
+    mut row: LabeledRow,
 ) -> Result<Option<Score>> {
-    let FeatureRow { utterance, alignment, .. } = features;
-    let Some(alignment) = alignment else { return Ok(None) };
+    let Some(alignment) = row.features.alignment.take() else { return Ok(None) };
+    let spoken = decoder.map(|(model, _)| row.reference(&alignment, phones, model)).transpose();
+    let LabeledRow { features: FeatureRow { utterance, .. }, labels, .. } = row;
     let posteriors = posteriors(labels, phones.senones())?;
     let frames = FrameErrors::score(phones, &posteriors, &alignment).with_context(|| utterance.clone())?;
-    let phone_errors = match decoder {
-        Some((model, decoder)) => {
-            let spoken = set.reference(&utterance, &alignment, phones, model).context(utterance)?;
+    let phone_errors = match decoder.zip(spoken.context(utterance)?) {
+        Some(((_, decoder), spoken)) => {
             PhoneErrors::compare(&spoken, &phones.spoken(&decoder.decode(&posteriors)?.phones))
         }
         None => PhoneErrors::default(),
@@ -82,12 +80,12 @@ pub(super) async fn dev_utterances(
     let mut utterances = Vec::new();
     let mut frames = 0;
     for place in set.places() {
-        for (features, labels) in set.read(place).await? {
-            let Some(alignment) = features.alignment else { continue };
+        for mut row in set.read(place).await? {
+            let Some(alignment) = row.features.alignment.take() else { continue };
             frames += alignment.len();
-            let reference = set.reference(&features.utterance, &alignment, phones, model);
-            let reference = reference.context(features.utterance)?;
-            let posteriors = posteriors(labels, phones.senones())?;
+            let reference = row.reference(&alignment, phones, model);
+            let reference = reference.context(row.features.utterance)?;
+            let posteriors = posteriors(row.labels, phones.senones())?;
             utterances.push(DevUtterance { posteriors, reference });
         }
         if frames >= DEV_FRAMES {

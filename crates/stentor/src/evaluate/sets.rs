@@ -2,7 +2,8 @@ use anyhow::{Context, Result, bail};
 use stentor_evaluate::{PhoneModel, PhoneReference, PhoneStatistics, Posteriors};
 use stentor_inventory::{PhoneSet, SenoneId};
 use stentor_shards::{
-    FeatureManifest, FeatureRow, FeatureSet, LabelManifest, LabelRow, LabelSet, PhoneStrings, ShardInfo,
+    Column, FeatureManifest, FeatureRow, FeatureSet, LabelManifest, LabelRow, LabelSet, PhoneStrings, Row,
+    ShardInfo, Span,
 };
 use stentor_store::Store;
 
@@ -13,8 +14,25 @@ const PHONE_MODEL_FRAMES: u64 = 3_600_000;
 pub(super) struct Labeled {
     features: FeatureSet,
     labels: LabelSet,
-    /// Phones at the alignment's own resolution; sets of earlier versions have none.
-    strings: Option<PhoneStrings>,
+    phones: SaidIn,
+}
+
+/// Where a set says what its utterances say in phones.
+enum SaidIn {
+    /// In the column `phones`.
+    Column,
+    /// Beside the shards, as earlier versions kept it.
+    Strings(PhoneStrings),
+    /// Nowhere but in the alignments of frames.
+    Frames,
+}
+
+/// An utterance with a model's labels.
+pub(super) struct LabeledRow {
+    pub(super) features: FeatureRow,
+    pub(super) labels: LabelRow,
+    /// What it says in phones, silence left out, where the set has that beside the alignment.
+    pub(super) said: Option<Vec<String>>,
 }
 
 impl Labeled {
@@ -22,8 +40,12 @@ impl Labeled {
         let labels = LabelSet::open(&Store::open(labels)?).await?;
         let both = || format!("{} and {}", labels.location(), features.location());
         labels.check_pairs(features.manifest()).with_context(both)?;
-        let strings = features.phone_strings().await?;
-        Ok(Self { features, labels, strings })
+        let phones = match features.phone_strings().await? {
+            _ if features.has(Column::PHONES) => SaidIn::Column,
+            Some(strings) => SaidIn::Strings(strings),
+            None => SaidIn::Frames,
+        };
+        Ok(Self { features, labels, phones })
     }
 
     pub(super) fn features(&self) -> &FeatureManifest {
@@ -40,28 +62,10 @@ impl Labeled {
 
     /// What phones are compared with.
     pub(super) fn phone_reference(&self) -> PhoneReference {
-        match self.strings {
-            Some(_) => PhoneReference::Alignment,
-            None => PhoneReference::Frames,
+        match self.phones {
+            SaidIn::Column | SaidIn::Strings(_) => PhoneReference::Alignment,
+            SaidIn::Frames => PhoneReference::Frames,
         }
-    }
-
-    /// The phones of an utterance without silence: those of its alignment, where the set has them, else those that its frames hold.
-    pub(super) fn reference(
-        &self,
-        utterance: &str,
-        alignment: &[SenoneId],
-        phones: &PhoneSet,
-        model: &PhoneModel,
-    ) -> Result<Vec<u16>> {
-        let Some(strings) = &self.strings else {
-            return Ok(phones.spoken(&model.phones_of(phones, alignment)?));
-        };
-        let said = strings.of(utterance).with_context(|| {
-            format!("{}: expected the phones of every aligned utterance", self.features.location())
-        })?;
-        // One that the model does not know is an error whatever it says: its number is nobody's.
-        Ok(said.into_iter().map(|name| phones.named(name).unwrap_or(u16::MAX)).collect())
     }
 
     /// Places of all row groups, in order.
@@ -70,14 +74,14 @@ impl Labeled {
     }
 
     /// The utterances of one row group with their labels.
-    pub(super) async fn read(
-        &self,
-        (shard, row_group): (usize, usize),
-    ) -> Result<Vec<(FeatureRow, LabelRow)>> {
-        let (features, labels) =
-            tokio::try_join!(self.features.read(shard, row_group), self.labels.read(shard, row_group))?;
+    pub(super) async fn read(&self, (shard, row_group): (usize, usize)) -> Result<Vec<LabeledRow>> {
+        let further: &[&str] = if matches!(self.phones, SaidIn::Column) { &[Column::PHONES] } else { &[] };
+        let (features, labels) = tokio::try_join!(
+            self.features.read_with(shard, row_group, further),
+            self.labels.read(shard, row_group)
+        )?;
         let dimension = self.features().dimension;
-        for (features, labels) in features.iter().zip(&labels) {
+        for ((features, _), labels) in features.iter().zip(&labels) {
             if features.utterance != labels.utterance || features.frames(dimension) != labels.frames() {
                 bail!(
                     "{}: shard {shard}, row group {row_group}: expected labels of {} ({} frames), found those of {} ({})",
@@ -89,7 +93,41 @@ impl Labeled {
                 );
             }
         }
-        Ok(features.into_iter().zip(labels).collect())
+        let labeled = |((features, mut further), labels): ((FeatureRow, Row), LabelRow)| {
+            let said = match &self.phones {
+                SaidIn::Column => {
+                    let spans: Vec<Span> = further.take(Column::PHONES)?;
+                    Some(spans.into_iter().map(|span| span.text).collect())
+                }
+                SaidIn::Strings(strings) => {
+                    let said = strings.of(&features.utterance);
+                    said.map(|phones| phones.into_iter().map(str::to_owned).collect())
+                }
+                SaidIn::Frames => None,
+            };
+            if said.is_none() && features.alignment.is_some() && !matches!(self.phones, SaidIn::Frames) {
+                let location = self.features.location();
+                bail!("{}: {location}: expected the phones of every aligned utterance", features.utterance);
+            }
+            Ok(LabeledRow { features, labels, said })
+        };
+        features.into_iter().zip(labels).map(labeled).collect()
+    }
+}
+
+impl LabeledRow {
+    /// The phones of the utterance without silence: those that the set says, else those that its frames hold.
+    pub(super) fn reference(
+        &self,
+        alignment: &[SenoneId],
+        phones: &PhoneSet,
+        model: &PhoneModel,
+    ) -> Result<Vec<u16>> {
+        let Some(said) = &self.said else {
+            return Ok(phones.spoken(&model.phones_of(phones, alignment)?));
+        };
+        // One that the model does not know is an error whatever it says: its number is nobody's.
+        Ok(said.iter().map(|name| phones.named(name).unwrap_or(u16::MAX)).collect())
     }
 }
 

@@ -4,8 +4,8 @@ use stentor_evaluate::PhoneReference;
 use stentor_experiment::Features;
 use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_shards::{
-    FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelManifest, LabelRow,
-    encode_label_shard, f16, publish_shard,
+    Column, FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, LabelManifest,
+    LabelRow, Span, encode_label_shard, f16, publish_shard,
 };
 use stentor_store::Store;
 
@@ -134,12 +134,13 @@ fn a_model_that_hears_everything_has_no_errors() {
 /// What the five annotated utterances say: a C, too short for a frame, is between A and B, and nobody's output.
 async fn write_features_with_phones(folder: &str) {
     let settings = Features { mel_bins: 8, stack: 1, ..Features::default() };
-    let mut writer =
-        FeatureWriter::new(Store::open(folder).unwrap(), FeatureSetOptions::new(settings, senones(), 8000.0))
-            .unwrap();
+    let mut options = FeatureSetOptions::new(settings, senones(), 8000.0);
+    options.columns = vec![Column::phones()];
+    let mut writer = FeatureWriter::new(Store::open(folder).unwrap(), options).unwrap();
+    let span = |text: &str, start_ms, duration_ms| Span { text: text.to_owned(), start_ms, duration_ms };
+    let said = [span("A", 20, 18), span("C", 38, 4), span("B", 42, 28)];
     for row in rows().into_iter().take(5) {
-        writer.say(&row.utterance, ["A", "C", "B"]).unwrap();
-        writer.push(row).await.unwrap();
+        writer.push_with(row, [(Column::PHONES, said.to_vec().into())]).await.unwrap();
     }
     writer.finish(None, BTreeMap::new()).await.unwrap();
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use stentor_experiment::Features as Settings;
 use stentor_inventory::Inventory;
-use stentor_shards::{FeatureManifest, LabelManifest, ShardInfo};
+use stentor_shards::{Declared, FeatureManifest, LabelManifest, ShardInfo};
 use stentor_store::Store;
 
 /// What both kinds of set have.
@@ -22,6 +22,9 @@ pub(super) struct Common {
     senones: usize,
     silence_senones: usize,
     phones: usize,
+    /// Beside those that every set of the kind has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<Declared>,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,8 +51,9 @@ pub(super) struct Labels {
 
 pub(super) async fn features(store: &Store) -> Result<Features> {
     let manifest = FeatureManifest::load(store).await?;
-    let common =
+    let mut common =
         Common::of(store, &manifest.created_by, &manifest.fingerprint, &manifest.senones, &manifest.shards);
+    common.columns.clone_from(&manifest.columns);
     Ok(Features {
         hours: common.frames as f64 * f64::from(manifest.settings.frame_ms()) / 3.6e6,
         inputs_fingerprint: manifest.inputs_fingerprint(),
@@ -64,8 +68,9 @@ pub(super) async fn features(store: &Store) -> Result<Features> {
 
 pub(super) async fn labels(store: &Store) -> Result<Labels> {
     let manifest = LabelManifest::load(store).await?;
-    let common =
+    let mut common =
         Common::of(store, &manifest.created_by, &manifest.fingerprint, &manifest.senones, &manifest.shards);
+    common.columns.clone_from(&manifest.columns);
     Ok(Labels {
         top_k: manifest.top_k,
         teacher_fingerprint: manifest.teacher_fingerprint,
@@ -137,6 +142,7 @@ impl Common {
             senones: senones.len(),
             silence_senones: senones.senones().iter().filter(|senone| senone.silence).count(),
             phones: senones.phones().len(),
+            columns: Vec::new(),
         }
     }
 
@@ -151,6 +157,21 @@ impl Common {
             "senones",
             format_args!("{} of {phones}, {silence} of silence", thousands(self.senones as u64)),
         );
+        for column in &self.columns {
+            match column {
+                Declared::Known(column) => {
+                    text.item("column", format_args!("{column}, version {}", column.version));
+                }
+                Declared::Newer(newer) => text.item(
+                    "column",
+                    format_args!(
+                        "{}: version {}, newer than this program: skipped",
+                        newer.name(),
+                        newer.version()
+                    ),
+                ),
+            }
+        }
         let (shards, groups) =
             (counted(self.shards as u64, "shard"), counted(self.row_groups as u64, "row group"));
         text.item(

@@ -5,8 +5,8 @@ use stentor_checkpoint::{Manifest, NamedTensor, Object, TensorFile, deploy, dige
 use stentor_experiment::Features;
 use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_shards::{
-    FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, LabelLayout, LabelManifest, LabelRow,
-    encode_label_shard, f16, publish_shard,
+    Codec, Column, Declared, Element, Extent, FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter,
+    LabelLayout, LabelManifest, LabelRow, Manifest as _, encode_label_shard, f16, publish_shard,
 };
 use stentor_store::Store;
 
@@ -96,6 +96,26 @@ async fn a_feature_set_is_summed_up() {
         ],
     );
     assert!(text.contains("1 shard, 2 row groups"), "{text}");
+}
+
+#[tokio::test]
+async fn declared_columns_are_listed_and_those_of_a_newer_program_are_said_to_be_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = features(folder.path()).await;
+    let tags = Column::new("tags", Extent::PerClip { values: 5 }, Element::U8, Codec::Plain).optional();
+    let newer = serde_json::json!({ "name": "lattice", "version": 2, "extent": "arcs", "element": "f64" });
+    let columns = vec![Declared::Known(tags), serde_json::from_value(newer).unwrap()];
+    let mut changed = FeatureManifest { columns, ..manifest };
+    changed.fingerprint = changed.compute_fingerprint();
+    let json = serde_json::to_vec(&changed).unwrap();
+    open(folder.path()).put("manifest.json", json.into()).await.unwrap();
+    assert_lines(
+        &seen(folder.path()).await,
+        &[
+            "column tags: u8, 5 per clip, optional, version 1",
+            "column lattice: version 2, newer than this program: skipped",
+        ],
+    );
 }
 
 #[tokio::test]

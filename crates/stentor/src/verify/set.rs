@@ -1,14 +1,11 @@
 use super::Object;
 use anyhow::Result;
-use stentor_shards::{FeatureSet, LabelSet, ShardInfo};
+use stentor_shards::{FeatureSet, LabelSet, Manifest, Set};
 use stentor_store::Store;
 
 pub(super) async fn features(store: &Store) -> Result<Vec<Object>> {
     let set = FeatureSet::open(store).await?;
-    let mut objects = Vec::new();
-    for (index, shard) in set.manifest().shards.iter().enumerate() {
-        objects.push(object(shard, &set.verify(index).await?));
-    }
+    let mut objects = shards(&set).await?;
     if let Some(info) = &set.manifest().phone_strings {
         let faults = match set.phone_strings().await {
             Ok(_) => Vec::new(),
@@ -21,19 +18,19 @@ pub(super) async fn features(store: &Store) -> Result<Vec<Object>> {
 }
 
 pub(super) async fn labels(store: &Store) -> Result<Vec<Object>> {
-    let set = LabelSet::open(store).await?;
-    let mut objects = Vec::new();
-    for (index, shard) in set.manifest().shards.iter().enumerate() {
-        objects.push(object(shard, &set.verify(index).await?));
-    }
-    Ok(objects)
+    shards(&LabelSet::open(store).await?).await
 }
 
-fn object(shard: &ShardInfo, faults: &[stentor_shards::Error]) -> Object {
-    Object {
-        name: shard.file.clone(),
-        bytes: Some(shard.bytes),
-        row_groups: Some(shard.row_groups.len()),
-        faults: faults.iter().map(ToString::to_string).collect(),
+async fn shards<M: Manifest>(set: &Set<M>) -> Result<Vec<Object>> {
+    let mut objects = Vec::new();
+    for (index, shard) in set.manifest().shards().iter().enumerate() {
+        let faults = set.verify(index).await?;
+        objects.push(Object {
+            name: shard.file.clone(),
+            bytes: Some(shard.bytes),
+            row_groups: Some(shard.row_groups.len()),
+            faults: faults.iter().map(ToString::to_string).collect(),
+        });
     }
+    Ok(objects)
 }

@@ -1,0 +1,317 @@
+//! One utterance of any set: values by the names of columns.
+
+use crate::Error;
+use crate::column::{Column, Element};
+use crate::registry::{FRAMES, MAX_FRAMES, MAX_ITEMS, MAX_TEXT, UTTERANCE};
+use half::f16;
+use std::collections::BTreeMap;
+
+/// One utterance, with its values by column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its name, unique in the corpus.
+    pub utterance: String,
+    /// Number of its frames.
+    pub frames: u32,
+    columns: BTreeMap<String, Values>,
+}
+
+/// The values of one utterance in one column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Of [`Element::U8`].
+    U8(Vec<u8>),
+    /// Of [`Element::U16`].
+    U16(Vec<u16>),
+    /// Of [`Element::U32`].
+    U32(Vec<u32>),
+    /// Of [`Element::I16`].
+    I16(Vec<i16>),
+    /// Of [`Element::F16`].
+    F16(Vec<f16>),
+    /// Of [`Element::F32`].
+    F32(Vec<f32>),
+    /// Of [`Element::Utf8`].
+    Utf8(Vec<String>),
+    /// Of [`Element::Span`].
+    Span(Vec<Span>),
+}
+
+/// A text in time: a word, a phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// What is said.
+    pub text: String,
+    /// Milliseconds from the start of the utterance.
+    pub start_ms: u32,
+    /// Milliseconds.
+    pub duration_ms: u32,
+}
+
+/// A type whose values columns hold.
+pub trait Value: Sized + 'static {
+    /// As declared.
+    const ELEMENT: Element;
+
+    /// The values, if they are of this type.
+    fn of(values: &Values) -> Option<&[Self]>;
+
+    /// The values, if they are of this type, without a copy.
+    fn take(values: Values) -> Option<Vec<Self>>;
+
+    /// As values of a column.
+    fn wrap(values: Vec<Self>) -> Values;
+}
+
+macro_rules! values {
+    ($($variant:ident: $type:ty),*) => {
+        $(impl Value for $type {
+            const ELEMENT: Element = Element::$variant;
+
+            fn of(values: &Values) -> Option<&[Self]> {
+                match values {
+                    Values::$variant(values) => Some(values),
+                    _ => None,
+                }
+            }
+
+            fn take(values: Values) -> Option<Vec<Self>> {
+                match values {
+                    Values::$variant(values) => Some(values),
+                    _ => None,
+                }
+            }
+
+            fn wrap(values: Vec<Self>) -> Values {
+                Values::$variant(values)
+            }
+        })*
+
+        impl Values {
+            /// Their type.
+            #[must_use]
+            pub fn element(&self) -> Element {
+                match self {
+                    $(Values::$variant(_) => Element::$variant,)*
+                }
+            }
+
+            /// How many they are.
+            #[must_use]
+            pub fn len(&self) -> usize {
+                match self {
+                    $(Values::$variant(values) => values.len(),)*
+                }
+            }
+        }
+    };
+}
+
+values!(U8: u8, U16: u16, U32: u32, I16: i16, F16: f16, F32: f32, Utf8: String, Span: Span);
+
+impl<V: Value> From<Vec<V>> for Values {
+    fn from(values: Vec<V>) -> Self {
+        V::wrap(values)
+    }
+}
+
+impl Values {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Their number, or their bytes where they are texts: what Parquet counts in 32 bits.
+    pub(crate) fn size(&self) -> usize {
+        self.texts().map_or(self.len(), |texts| texts.map(|text| text.len().max(1)).sum())
+    }
+
+    fn texts(&self) -> Option<Box<dyn Iterator<Item = &str> + '_>> {
+        match self {
+            Values::Utf8(texts) => Some(Box::new(texts.iter().map(String::as_str))),
+            Values::Span(spans) => Some(Box::new(spans.iter().map(|span| span.text.as_str()))),
+            _ => None,
+        }
+    }
+
+    /// Place of the first value that no column may hold.
+    fn bad_value(&self) -> Option<usize> {
+        match self {
+            Values::F16(values) => first_not_finite(values),
+            Values::F32(values) => values.iter().position(|value| !value.is_finite()),
+            Values::Span(spans) => {
+                let unordered = |pair: &[Span]| pair[1].start_ms < pair[0].start_ms;
+                let endless = |span: &Span| span.start_ms.checked_add(span.duration_ms).is_none();
+                let second = spans.windows(2).position(unordered).map(|first| first + 1);
+                second.or_else(|| spans.iter().position(endless))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Place of the first half that is infinite or no number.
+pub(crate) fn first_not_finite(values: &[f16]) -> Option<usize> {
+    // All exponent bits set is infinity or NaN. Folded without a branch: a worker checks 10^8 values a second.
+    let finite = |value: &f16| value.to_bits() & 0x7c00 != 0x7c00;
+    match values.iter().fold(true, |all, value| all & finite(value)) {
+        true => None,
+        false => values.iter().position(|value| !finite(value)),
+    }
+}
+
+impl Row {
+    /// A row without columns.
+    #[must_use]
+    pub fn new(utterance: String, frames: u32) -> Self {
+        Row { utterance, frames, columns: BTreeMap::new() }
+    }
+
+    /// The same with these values in a column; those that were there are replaced.
+    #[must_use]
+    pub fn with(mut self, column: &str, values: impl Into<Values>) -> Self {
+        self.set(column, values);
+        self
+    }
+
+    /// Puts values into a column; those that were there are replaced.
+    pub fn set(&mut self, column: &str, values: impl Into<Values>) {
+        self.columns.insert(column.to_owned(), values.into());
+    }
+
+    /// The same, with values in a column where there are any.
+    #[must_use]
+    pub fn with_option<V: Into<Values>>(self, column: &str, values: Option<V>) -> Self {
+        match values {
+            Some(values) => self.with(column, values),
+            None => self,
+        }
+    }
+
+    /// The values of a column, of whatever type; none where the row is without it.
+    #[must_use]
+    pub fn get(&self, column: &str) -> Option<&Values> {
+        self.columns.get(column)
+    }
+
+    /// The values of a column that every row has.
+    ///
+    /// # Errors
+    /// [`Error::RowColumn`] where the row has no such column, or one of another type.
+    pub fn column<V: Value>(&self, column: &str) -> Result<&[V], Error> {
+        self.get(column).and_then(V::of).ok_or_else(|| self.lacks(column, V::ELEMENT))
+    }
+
+    /// Takes the values of a column that every row has out of it.
+    ///
+    /// # Errors
+    /// As [`Row::column`].
+    pub fn take<V: Value>(&mut self, column: &str) -> Result<Vec<V>, Error> {
+        self.take_option(column)?.ok_or_else(|| self.lacks(column, V::ELEMENT))
+    }
+
+    /// Takes the values of a column out of the row; none where it is without them.
+    ///
+    /// # Errors
+    /// [`Error::RowColumn`] where they are of another type.
+    pub fn take_option<V: Value>(&mut self, column: &str) -> Result<Option<Vec<V>>, Error> {
+        if self.get(column).is_some_and(|values| values.element() != V::ELEMENT) {
+            return Err(self.lacks(column, V::ELEMENT));
+        }
+        Ok(self.columns.remove(column).and_then(V::take))
+    }
+
+    /// A row of the same utterance with these columns, which are taken out of this one.
+    pub(crate) fn split(&mut self, columns: &[Column]) -> Row {
+        let mut split = Row::new(self.utterance.clone(), self.frames);
+        let taken = columns.iter().filter_map(|column| self.columns.remove_entry(&column.name));
+        split.columns.extend(taken);
+        split
+    }
+
+    /// Values in the longest column.
+    pub(crate) fn size(&self) -> usize {
+        self.columns.values().map(Values::size).fold(self.utterance.len(), usize::max)
+    }
+
+    /// Checks all rules that hold for every row with these columns.
+    ///
+    /// # Errors
+    /// What [`Row::check_shape`] finds; [`Error::NotFinite`], [`Error::SpanOrder`].
+    pub fn check(&self, columns: &[Column]) -> Result<(), Error> {
+        self.check_shape(columns)?;
+        for (name, values) in &self.columns {
+            let Some(at) = values.bad_value() else { continue };
+            let (utterance, column) = (self.utterance.clone(), name.clone());
+            if values.element() == Element::Span {
+                return Err(Error::SpanOrder { utterance, column, at });
+            }
+            let in_frame = (values.len() / self.frames as usize).max(1);
+            let (frame, index) = (at / in_frame, at % in_frame);
+            return Err(Error::NotFinite { utterance, column, frame, index });
+        }
+        Ok(())
+    }
+
+    /// Checks that the row has these columns and no others, each of its type and with its number of values.
+    ///
+    /// # Errors
+    /// [`Error::EmptyUtterance`], [`Error::RowColumn`], [`Error::UndeclaredColumn`], [`Error::ColumnLength`],
+    /// [`Error::ColumnBound`].
+    pub fn check_shape(&self, columns: &[Column]) -> Result<(), Error> {
+        if self.frames == 0 {
+            return Err(Error::EmptyUtterance { utterance: self.utterance.clone() });
+        }
+        self.bound(FRAMES, "frames", MAX_FRAMES.into(), self.frames.into())?;
+        self.bound(UTTERANCE, "bytes", MAX_TEXT, self.utterance.len() as u64)?;
+        let declared = |name: &String| columns.iter().any(|column| column.name == *name);
+        if let Some(name) = self.columns.keys().find(|name| !declared(name)) {
+            let (utterance, column) = (self.utterance.clone(), name.clone());
+            return Err(Error::UndeclaredColumn { utterance, column });
+        }
+        for column in columns.iter().filter(|column| column.name != UTTERANCE && column.name != FRAMES) {
+            match self.get(&column.name) {
+                Some(values) if values.element() == column.element => self.check_length(column, values)?,
+                None if column.optional => {}
+                _ => return Err(self.lacks(&column.name, column.element)),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_length(&self, column: &Column, values: &Values) -> Result<(), Error> {
+        let (name, found) = (&column.name, values.len() as u64);
+        match column.extent.count(self.frames) {
+            Some(expected) if expected != found => {
+                return Err(Error::ColumnLength {
+                    utterance: self.utterance.clone(),
+                    column: name.clone(),
+                    extent: column.extent,
+                    frames: self.frames,
+                    expected,
+                    found,
+                });
+            }
+            Some(_) => {}
+            None => self.bound(name, "values", MAX_ITEMS, found)?,
+        }
+        let longest = values.texts().and_then(|texts| texts.map(str::len).max()).unwrap_or(0);
+        self.bound(name, "bytes", MAX_TEXT, longest as u64)
+    }
+
+    fn bound(&self, column: &str, what: &'static str, most: u64, found: u64) -> Result<(), Error> {
+        if found <= most {
+            return Ok(());
+        }
+        let (utterance, column) = (self.utterance.clone(), column.to_owned());
+        Err(Error::ColumnBound { utterance, column, what, most, found })
+    }
+
+    fn lacks(&self, column: &str, expected: Element) -> Error {
+        let found: Vec<String> =
+            self.columns.iter().map(|(name, values)| format!("{name}: {}", values.element())).collect();
+        let (utterance, column) = (self.utterance.clone(), column.to_owned());
+        Error::RowColumn { utterance, column, expected, found: found.join(", ") }
+    }
+}
