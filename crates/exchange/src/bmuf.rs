@@ -91,6 +91,12 @@ impl BlockMomentum {
         &self.w
     }
 
+    /// Lets `f` change W, and computes S from it again.
+    pub fn change_deployed(&mut self, f: impl FnOnce(&mut [f32])) {
+        f(&mut self.w);
+        self.renew_look_ahead();
+    }
+
     /// Returns Δ, which the last block added to W.
     #[must_use]
     pub fn delta(&self) -> &[f32] {
@@ -177,6 +183,13 @@ impl BlockMomentum {
             return Ok(());
         }
         self.look_ahead_eta = eta;
+        self.renew_look_ahead();
+        Ok(())
+    }
+
+    /// S from W, Δ and η. With classical momentum S is W, and `look_ahead` is empty.
+    fn renew_look_ahead(&mut self) {
+        let eta = self.look_ahead_eta;
         let steps =
             (self.look_ahead.par_chunks_mut(CHUNK), self.w.par_chunks(CHUNK), self.delta.par_chunks(CHUNK));
         steps.into_par_iter().for_each(|(start, w, delta)| {
@@ -184,7 +197,6 @@ impl BlockMomentum {
                 *start = look_ahead_value(w, delta, eta);
             }
         });
-        Ok(())
     }
 }
 

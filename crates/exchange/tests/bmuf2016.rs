@@ -234,3 +234,17 @@ fn rates_out_of_bounds_and_wrong_lengths_are_refused_and_change_nothing() {
     torn.delta.pop();
     assert!(matches!(BlockMomentum::from_parts(torn, BmufMomentum::Nesterov), Err(Error::Length { .. })));
 }
+
+#[test]
+fn a_model_that_is_changed_after_a_block_is_looked_ahead_from_as_one_that_was_put_back() {
+    for kind in [BmufMomentum::Classical, BmufMomentum::Nesterov] {
+        let mut filter = BlockMomentum::new(vec![0.0, 1.0, -2.0], kind);
+        filter.close(&[0.5, 1.25, -2.5], 0.5, 1.0).unwrap();
+        filter.change_deployed(|w| w[1] = 0.0);
+        assert_eq!(filter.deployed(), [0.5, 0.0, -2.5]);
+        let restored = BlockMomentum::from_parts(filter.parts(), kind).unwrap();
+        assert_eq!(filter.start(), restored.start(), "{kind:?}");
+        let expected = if kind == BmufMomentum::Nesterov { [0.75, 0.125, -2.75] } else { [0.5, 0.0, -2.5] };
+        assert_eq!(filter.start(), expected, "{kind:?}");
+    }
+}

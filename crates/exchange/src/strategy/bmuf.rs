@@ -191,6 +191,10 @@ impl<L: Learner> Member<L> for BmufMember {
         Some(self.filter.deployed())
     }
 
+    fn change_deployed(&mut self, f: &mut dyn FnMut(&mut [f32])) {
+        self.filter.change_deployed(f);
+    }
+
     fn start(&self) -> Option<&[f32]> {
         Some(self.filter.start())
     }

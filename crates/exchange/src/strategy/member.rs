@@ -55,6 +55,10 @@ pub trait Member<L: Learner>: Send {
         None
     }
 
+    /// Lets `f` change the parameters to deploy, if they are not the learner's between rounds, as it changes the
+    /// learner's; [`start`](Self::start) follows from them.
+    fn change_deployed(&mut self, _f: &mut dyn FnMut(&mut [f32])) {}
+
     /// Returns the learner's parameters between rounds, if they are not those to deploy.
     fn start(&self) -> Option<&[f32]> {
         None

@@ -109,6 +109,10 @@ impl<L: Learner> Member<L> for TwoTierMember {
         Member::<L>::deployed(&self.bmuf)
     }
 
+    fn change_deployed(&mut self, f: &mut dyn FnMut(&mut [f32])) {
+        Member::<L>::change_deployed(&mut self.bmuf, f);
+    }
+
     fn start(&self) -> Option<&[f32]> {
         Member::<L>::start(&self.bmuf)
     }
