@@ -157,7 +157,7 @@ pub(crate) fn template(
         total_frames: dataset.plan().total_frames(),
         strategy: experiment.exchange.strategy.name().to_owned(),
         model: ModelDescription {
-            model: serde_json::to_value(experiment.model.resolved()).unwrap_or_default(),
+            model: serde_json::to_value(experiment.model.architecture.resolved()).unwrap_or_default(),
             inputs: features.dimension,
             senones: features.senones.len(),
         },

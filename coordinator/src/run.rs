@@ -165,7 +165,7 @@ where
 
     let manifest = dataset.manifest();
     let (inputs, senones) = (manifest.dimension, manifest.senones.len());
-    let parameters = experiment.model.parameters(inputs, senones);
+    let parameters = experiment.model.architecture.parameter_count(inputs, senones);
     let run_id = format!("{}-{incarnation}", experiment.run.name);
     let (plan, has_dev) = (dataset.plan().clone(), dataset.dev().is_some());
     let settings = Settings::new(experiment.clone(), plan, has_dev, incarnation * 1000);
@@ -279,7 +279,8 @@ pub async fn serve_reducer(
     }
     let dataset = Dataset::open(experiment).await?;
     let manifest = dataset.manifest();
-    let parameters = experiment.model.parameters(manifest.dimension, manifest.senones.len());
+    let parameters =
+        experiment.model.architecture.parameter_count(manifest.dimension, manifest.senones.len());
     let range = ranges(parameters, reducers).swap_remove(index);
     tracing::info!(index, ?range, "summing");
     let run = Store::open(&experiment.run.output)?;

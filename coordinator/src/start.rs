@@ -145,7 +145,7 @@ fn fit(manifest: &Manifest, experiment: &Experiment, dataset: &Dataset) -> Resul
         );
     }
     let expected = ModelDescription {
-        model: serde_json::to_value(experiment.model.resolved()).unwrap_or_default(),
+        model: serde_json::to_value(experiment.model.architecture.resolved()).unwrap_or_default(),
         inputs: own.dimension,
         senones: manifest.model.senones,
     };

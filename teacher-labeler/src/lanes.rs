@@ -65,7 +65,7 @@ impl Lanes {
 mod tests {
     use super::*;
     use stentor_acoustic::ModelShape;
-    use stentor_experiment::Model;
+    use stentor_experiment::Lstm;
     use stentor_shards::f16;
 
     fn rows(seed: usize) -> Vec<FeatureRow> {
@@ -83,8 +83,8 @@ mod tests {
 
     #[test]
     fn lanes_share_one_set_of_parameters_without_gradients_and_label_as_one_alone_does() {
-        let settings = Model { layers: 2, width: 8, bidirectional: true, ..Model::default() };
-        let shape = ModelShape::new(&settings, 4, 9).unwrap();
+        let settings = Lstm { layers: 2, width: 8, bidirectional: true, ..Lstm::default() };
+        let shape = ModelShape::new(&settings.into(), 4, 9).unwrap();
         let mut lanes = Lanes::of(Teacher::untrained(&shape), 4).unwrap();
         let first = lanes.teachers[0].parameters().values().data_ptr();
         for teacher in &lanes.teachers {

@@ -1,7 +1,7 @@
 use crate::Error;
 use stentor_acoustic::{AcousticModel, Device, ModelShape, top_k};
 use stentor_checkpoint::DeployedModel;
-use stentor_experiment::Model;
+use stentor_experiment::Architecture;
 use stentor_shards::{FeatureManifest, FeatureRow, LabelRow, Normalisation};
 use stentor_store::Store;
 
@@ -35,9 +35,9 @@ impl Teacher {
                 found,
             });
         }
-        let settings: Model = serde_json::from_value(manifest.model.model.clone())
+        let architecture: Architecture = serde_json::from_value(manifest.model.model.clone())
             .map_err(|e| Error::Description { model: location.to_owned(), reason: e.to_string() })?;
-        let shape = ModelShape::new(&settings, manifest.model.inputs, manifest.model.senones)?;
+        let shape = ModelShape::new(&architecture, manifest.model.inputs, manifest.model.senones)?;
         // Computed before the model is loaded, because the bytes take as much memory as the model.
         let fingerprint = format!("{:016x}", stentor_checkpoint::digest(&parameters.to_bytes().map_err(at)?));
         let named =
@@ -91,7 +91,7 @@ impl Teacher {
     pub(crate) fn untrained(shape: &ModelShape) -> Self {
         let learning = stentor_acoustic::build(shape, 1, Device::Cpu).unwrap();
         let tensors = learning.parameters().tensors();
-        let named = tensors.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), p.values.as_slice()));
+        let named = tensors.iter().map(stentor_acoustic::NamedValues::as_slices);
         let model = stentor_acoustic::load(shape, named, Device::Cpu).unwrap();
         let normalisation = Normalisation { mean: vec![0.0; shape.inputs], std: vec![1.0; shape.inputs] };
         Self { model, fingerprint: "untrained".into(), normalisation }

@@ -63,7 +63,11 @@ pub async fn measure(
     let reply = client.join(identity, Duration::from_secs(120)).await?;
     let experiment = Arc::new(Experiment::parse(&reply.experiment_toml)?);
     let dataset = Dataset::open(&experiment).await?;
-    let shape = ModelShape::new(&experiment.model, dataset.manifest().dimension, dataset.senones().len())?;
+    let shape = ModelShape::new(
+        &experiment.model.architecture,
+        dataset.manifest().dimension,
+        dataset.senones().len(),
+    )?;
     let model = stentor_acoustic::build(&shape, experiment.run.seed, Device::Cpu)?;
     let mut assignment = stentor_proto::required(reply.assignment, "assignment")?;
     let fence = stentor_proto::required(assignment.fence.clone(), "fence")?;

@@ -119,7 +119,11 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     for lease in &leases {
         dataset.plan().check_lease(lease).map_err(|e| Error::Request(e.to_string()))?;
     }
-    let shape = ModelShape::new(&experiment.model, dataset.manifest().dimension, dataset.senones().len())?;
+    let shape = ModelShape::new(
+        &experiment.model.architecture,
+        dataset.manifest().dimension,
+        dataset.senones().len(),
+    )?;
     let model = stentor_acoustic::build(&shape, experiment.run.seed, chosen.device)?;
     if replay.checkpoint.is_none() {
         start::load(model.as_ref(), &run, &experiment).await?;
@@ -150,7 +154,7 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
             let (mut frames, mut loss, mut norm) = (0, 0.0, 0.0);
             let mut gradient_digest = String::new();
             if let Some(batch) = batch {
-                let (score, gradient) = replica.learn(&batch, lease.source, rate)?;
+                let (score, gradient) = replica.learn(&batch, &one, rate)?;
                 (frames, loss, norm) = (score.frames as u64, score.loss, gradient);
                 gradient_digest = hexadecimal(replica.parameters().with_host_gradient(digest_f32));
             }

@@ -102,8 +102,11 @@ impl<'a> Session<'a> {
         let run = Store::open(&reply.run_url)?;
         let dataset = Dataset::open_cached(&experiment, cache).await?;
         let dataset = Arc::new(start::seen_by_the_model(dataset, &run, &experiment).await?);
-        let shape =
-            ModelShape::new(&experiment.model, dataset.manifest().dimension, dataset.senones().len())?;
+        let shape = ModelShape::new(
+            &experiment.model.architecture,
+            dataset.manifest().dimension,
+            dataset.senones().len(),
+        )?;
         let model = stentor_acoustic::build(&shape, experiment.run.seed, device)?;
         let assignment = stentor_proto::required(reply.assignment.as_ref(), "assignment")?;
         let strategy = stentor_proto::strategy(assignment.strategy)?;
@@ -256,7 +259,7 @@ impl<'a> Session<'a> {
                 let batch = self.feed.batch(lease, index, &self.shape, self.device).await?;
                 clock += u64::from(assignment.members) * self.around.dataset.plan().planned_frames(&one);
                 let Some(batch) = batch else { continue };
-                let (score, norm) = stentor_runtime::busy(|| self.replica.learn(&batch, lease.source, rate))?;
+                let (score, norm) = stentor_runtime::busy(|| self.replica.learn(&batch, &one, rate))?;
                 if !(score.is_finite() && norm.is_finite()) {
                     let (lineage, round) = poison::place(assignment);
                     let poison = Poison {

@@ -1,7 +1,7 @@
 //! The model that a run starts from; the coordinator keeps a copy in the run's folder.
 
 use crate::Error;
-use stentor_acoustic::{AcousticModel, NamedParameter};
+use stentor_acoustic::{AcousticModel, NamedValues};
 use stentor_checkpoint::{DeployedModel, start_store};
 use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
@@ -36,12 +36,12 @@ pub(crate) async fn load(
     }
     let start = DeployedModel::load(&start_store(run)).await?;
     let is_left_out = |name: &str| experiment.model.new_output && model.shape().is_output(name);
-    let drawn: Vec<NamedParameter> =
+    let drawn: Vec<NamedValues> =
         model.parameters().tensors().into_iter().filter(|p| is_left_out(&p.name)).collect();
-    let drawn = drawn.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), p.values.as_slice()));
+    let drawn = drawn.iter().map(NamedValues::as_slices);
     let learned = start.parameters.tensors.iter().filter(|(name, _)| !is_left_out(name));
     let learned = learned.map(|(name, t)| (name.as_str(), t.shape.as_slice(), t.values.as_slice()));
-    model.parameters().load_named(learned.chain(drawn))?;
+    model.restore(learned.chain(drawn))?;
     tracing::info!(run = start.manifest.run_id, checkpoint = start.manifest.name, "started from");
     Ok(())
 }

@@ -4,13 +4,13 @@
 use crate::Error;
 use crate::client::Doing;
 use crate::replica::Replica;
-use stentor_acoustic::OptimizerState;
+use stentor_acoustic::{NamedValues, OptimizerState};
 use stentor_checkpoint::{Manifest, NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object};
 use stentor_exchange::strategy::Shared;
 use stentor_proto::v1::WrittenObject;
 use stentor_store::Store;
 
-/// Parameters to deploy, by name.
+/// Parameters to deploy and buffers, by name.
 const MODEL: &str = "model.safetensors";
 /// Optimiser and block momentum, if they are the same on every replica.
 const REPLICATED: &str = "replicated.safetensors";
@@ -61,9 +61,7 @@ pub(crate) async fn load(
     let read = async |object: &str| -> Result<TensorFile, Error> {
         Ok(TensorFile::from_bytes(&read_object(run, &manifest, object).await?)?)
     };
-    let parameters = read(MODEL).await?;
-    let named = parameters.tensors.iter().map(|(n, t)| (n.as_str(), t.shape.as_slice(), t.values.as_slice()));
-    replica.parameters().load_named(named)?;
+    restore_model(replica, &read(MODEL).await?)?;
     restore_shared(replica, read(REPLICATED).await?)?;
     let mine = own_state(identity);
     if has(&manifest, &mine) {
@@ -91,6 +89,9 @@ fn model(replica: &Replica) -> TensorFile {
     for slot in replica.parameters().slots() {
         let values = deployed[slot.offset..slot.offset + slot.len].to_vec();
         file.tensors.insert(slot.name.clone(), NamedTensor { shape: slot.shape.clone(), values });
+    }
+    for NamedValues { name, shape, values } in replica.trainer.model.buffers() {
+        file.tensors.insert(name, NamedTensor { shape, values });
     }
     file
 }
@@ -139,6 +140,11 @@ fn restore_optimizer(replica: &mut Replica, file: &TensorFile, alone: bool) -> R
         .collect();
     let steps = file.metadata.get(STEPS).and_then(|s| s.parse().ok()).unwrap_or(0);
     Ok(replica.trainer.optimizer.load_state(&OptimizerState { steps, vectors })?)
+}
+
+fn restore_model(replica: &Replica, file: &TensorFile) -> Result<(), Error> {
+    let named = file.tensors.iter().map(|(n, t)| (n.as_str(), t.shape.as_slice(), t.values.as_slice()));
+    Ok(replica.trainer.model.restore(named)?)
 }
 
 fn restore_shared(replica: &mut Replica, file: TensorFile) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-use stentor_acoustic::{Aligned, Batch, Chunk as Piece, Device, ModelShape, SoftLabels};
+use stentor_acoustic::{Aligned, Batch, Chunk as Piece, Device, Labels, ModelShape, SoftLabels};
 use stentor_dataset::{BadRowGroup, UnitRows};
 use stentor_inventory::SenoneId;
 use stentor_plan::Chunk;
@@ -79,36 +79,39 @@ impl UnitData {
     /// Lays out chunks as a batch on `device`.
     ///
     /// # Errors
-    /// An error if labels and features do not fit the model or each other.
+    /// An error if labels and features do not fit the model or each other;
+    /// [`MissingTargets`](stentor_acoustic::Error::MissingTargets) if an utterance has no labels at all.
     pub(crate) fn batch(
         &self,
         chunks: &[Chunk],
         shape: &ModelShape,
         device: Device,
     ) -> Result<Batch, stentor_acoustic::Error> {
-        let pieces: Vec<Piece<'_>> = chunks.iter().filter_map(|chunk| self.piece(chunk)).collect();
-        Batch::pack(&pieces, shape, device)
+        let pieces: Vec<Piece<'_>> =
+            chunks.iter().filter_map(|chunk| self.piece(chunk).transpose()).collect::<Result<_, _>>()?;
+        Batch::pack(&pieces, shape.frames(), device)
     }
 
-    fn piece(&self, chunk: &Chunk) -> Option<Piece<'_>> {
-        let utterance = self.utterances.get(chunk.utterance)?;
+    /// The piece that a chunk names; none if it does not exist.
+    fn piece(&self, chunk: &Chunk) -> Result<Option<Piece<'_>>, stentor_acoustic::Error> {
+        let Some(utterance) = self.utterances.get(chunk.utterance) else { return Ok(None) };
         let (from, to) = (chunk.start as usize, (chunk.start + chunk.frames) as usize);
         let (left, right) = (chunk.left as usize, chunk.right as usize);
         let spans = |of: usize| from * of..to * of;
-        Some(Piece {
-            features: utterance
-                .features
-                .get((from - left) * self.dimension..(to + right) * self.dimension)?,
-            left,
-            right,
-            // If the alignment is too short for the chunk, this becomes empty, and the batch refuses it.
-            hard: utterance.alignment.as_ref().map(|labels| labels.get(spans(1)).unwrap_or_default()),
-            soft: utterance.soft.as_ref().map(|soft| SoftLabels {
-                k: soft.k,
-                ids: soft.ids.get(spans(soft.k)).unwrap_or_default(),
-                probabilities: soft.probabilities.get(spans(soft.k)).unwrap_or_default(),
-            }),
-        })
+        let frames = (from - left) * self.dimension..(to + right) * self.dimension;
+        let Some(features) = utterance.features.get(frames) else { return Ok(None) };
+        // If the alignment is too short for the chunk, this becomes empty, and the batch refuses it.
+        let hard = utterance.alignment.as_ref().map(|labels| labels.get(spans(1)).unwrap_or_default());
+        let soft = utterance.soft.as_ref().map(|soft| SoftLabels {
+            k: soft.k,
+            ids: soft.ids.get(spans(soft.k)).unwrap_or_default(),
+            probabilities: soft.probabilities.get(spans(soft.k)).unwrap_or_default(),
+        });
+        let labels = Labels::of(hard, soft).ok_or(stentor_acoustic::Error::MissingTargets {
+            objective: "training",
+            missing: "an alignment or a teacher's labels",
+        })?;
+        Ok(Some(Piece { features, left, right, labels }))
     }
 }
 
@@ -116,7 +119,7 @@ impl UnitData {
 mod tests {
     use super::*;
     use half::f16;
-    use stentor_experiment::Model;
+    use stentor_experiment::Architecture;
     use stentor_shards::{FeatureRow, LabelRow};
 
     fn unit() -> UnitData {
@@ -145,7 +148,7 @@ mod tests {
     }
 
     fn shape() -> ModelShape {
-        ModelShape::new(&Model::default(), 2, 9).unwrap()
+        ModelShape::new(&Architecture::default(), 2, 9).unwrap()
     }
 
     #[test]
@@ -160,10 +163,10 @@ mod tests {
             Vec::<f64>::try_from(t.flatten(0, -1).to_kind(stentor_acoustic::tch::Kind::Double)).unwrap()
         };
         assert_eq!(flat(&batch.targets.mask), [0., 1., 1., 0., 1., 1., 1., 0.]);
-        assert_eq!(flat(batch.targets.hard.as_ref().unwrap()), [0., 2., 3., 0., 0., 1., 2., 0.]);
+        assert_eq!(flat(batch.targets.supervision.hard().unwrap()), [0., 2., 3., 0., 0., 1., 2., 0.]);
         // Frame 1 of utterance a is (2, 3); its normalised form is in the first cell.
         assert_eq!(flat(&batch.features)[..2], [0.5, 4.0]);
-        let soft = batch.targets.soft.as_ref().unwrap();
+        let soft = batch.targets.supervision.soft().unwrap();
         assert_eq!(flat(&soft.ids)[2..4], [4.0, 5.0]);
         assert!((flat(&soft.probabilities)[2] - (-1f64).exp()).abs() < 1e-6);
     }
@@ -175,5 +178,16 @@ mod tests {
         let chunk = Chunk { utterance: 1, start: 0, frames: 3, left: 0, right: 0 };
         let error = unit.batch(&[chunk], &shape(), Device::Cpu).unwrap_err().to_string();
         assert_eq!(error, "hard labels of chunk 0: expected 3, found 0");
+    }
+
+    #[test]
+    fn an_utterance_without_any_labels_is_not_trained_on() {
+        let mut unit = unit();
+        (unit.utterances[1].alignment, unit.utterances[1].soft) = (None, None);
+        let chunk = Chunk { utterance: 1, start: 0, frames: 3, left: 0, right: 0 };
+        let error = unit.batch(&[chunk], &shape(), Device::Cpu).unwrap_err().to_string();
+        let expected =
+            "objective `training` needs an alignment or a teacher's labels, and the batch has none";
+        assert_eq!(error, expected);
     }
 }

@@ -15,10 +15,10 @@
 
 use stentor_acoustic::random::Stream;
 use stentor_acoustic::{
-    AcousticModel, Aligned, Batch, Chunk, Device, HardLabels, ModelShape, Objective, build, load, score,
-    set_threads, tch, top_k,
+    AcousticModel, Aligned, Batch, Chunk, Device, Given, HardLabels, Labels, ModelShape, NamedValues,
+    Objective, build, load, score, set_threads, tch, top_k,
 };
-use stentor_experiment::{Model, Preset};
+use stentor_experiment::{Lstm, Preset};
 use stentor_inventory::SenoneId;
 
 type Anything = Box<dyn std::error::Error>;
@@ -62,13 +62,13 @@ fn evaluate(
 }
 
 fn whole(model: &dyn AcousticModel, data: &[Aligned<'_>]) -> Result<(f64, i64), Anything> {
-    let chunk = |&(features, hard)| Chunk { features, left: 0, right: 0, hard: Some(hard), soft: None };
+    let chunk = |&(features, hard)| Chunk { features, left: 0, right: 0, labels: Labels::Hard(hard) };
     let chunks: Vec<Chunk<'_>> = data.iter().map(chunk).collect();
-    let batch = Batch::pack(&chunks, model.shape(), Device::Cpu)?;
+    let batch = Batch::pack(&chunks, model.frames(), Device::Cpu)?;
     let _guard = tch::no_grad_guard();
     let outputs = model.forward(&batch.features, &batch.lengths)?;
-    let sum = HardLabels.loss(&outputs, &batch.targets)?;
-    Ok((sum.loss.double_value(&[]), sum.correct))
+    let loss = HardLabels.loss(&Given::new(&outputs, &batch.targets, &batch.lengths))?;
+    Ok((loss.sum.double_value(&[]), loss.correct))
 }
 
 /// Loads the teacher for all lanes and labels a short utterance in each; none of it is a score.
@@ -76,7 +76,7 @@ fn lanes(shared: bool) -> Result<(String, f64), Anything> {
     let shape = shape(Preset::Teacher78M)?;
     // As of a file: the lanes' parameters come from it, whichever way.
     let tensors = build(&shape, 1, Device::Cpu)?.parameters().tensors();
-    let named = || tensors.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), p.values.as_slice()));
+    let named = || tensors.iter().map(NamedValues::as_slices);
     let before = forget_peak()?;
     let models: Vec<Box<dyn AcousticModel>> = if shared {
         let first = load(&shape, named(), Device::Cpu)?;
@@ -98,7 +98,7 @@ fn lanes(shared: bool) -> Result<(String, f64), Anything> {
 }
 
 fn shape(preset: Preset) -> Result<ModelShape, Anything> {
-    Ok(ModelShape::new(&Model { preset: Some(preset), ..Model::default() }, INPUTS, SENONES)?)
+    Ok(ModelShape::new(&Lstm { preset: Some(preset), ..Lstm::default() }.into(), INPUTS, SENONES)?)
 }
 
 fn noise(values: usize) -> Vec<f32> {

@@ -12,10 +12,10 @@
 use std::time::{Duration, Instant};
 use stentor_acoustic::random::Stream;
 use stentor_acoustic::{
-    Batch, Chunk, Device, Error, ModelShape, SoftLabels, build, build_optimizer, choose_device, clip_to_norm,
-    machine_labeled_objective, mean_gradient, set_threads, top_k,
+    Batch, Chunk, Conditions, Device, Error, Labels, ModelShape, SoftLabels, build, build_optimizer,
+    choose_device, clip_to_norm, machine_labeled_objective, mean_gradient, set_threads, top_k,
 };
-use stentor_experiment::{Model, Objective, Optimizer};
+use stentor_experiment::{Lstm, Objective, Optimizer};
 use stentor_inventory::SenoneId;
 
 const INPUTS: usize = 192;
@@ -29,12 +29,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let threads = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let device = choose_device(arguments.next().as_deref().unwrap_or("cpu"))?.device;
     set_threads(threads)?;
-    let student = Model { layers: 3, width: 192, bidirectional: false, ..Model::default() };
-    let teacher = Model { layers: 3, width: 256, bidirectional: true, ..Model::default() };
+    let student = Lstm { layers: 3, width: 192, bidirectional: false, ..Lstm::default() };
+    let teacher = Lstm { layers: 3, width: 256, bidirectional: true, ..Lstm::default() };
     let full = vec![FRAMES; CHUNKS];
     let mixed: Vec<usize> = (0..CHUNKS).map(|n| 20 + 17 * n % 41).collect();
-    for (name, model) in [("student-3x192", student), ("teacher-3x256-bidirectional", teacher)] {
-        let shape = ModelShape::new(&model, INPUTS, SENONES)?;
+    for (name, lstm) in [("student-3x192", student), ("teacher-3x256-bidirectional", teacher)] {
+        let shape = ModelShape::new(&lstm.into(), INPUTS, SENONES)?;
         println!("{name} train {:.0}", training(&shape, &full, device)?);
         println!("{name} train-mixed {:.0}", training(&shape, &mixed, device)?);
         println!("{name} label {:.0}", labeling(&shape, device)?);
@@ -53,12 +53,12 @@ fn training(shape: &ModelShape, lengths: &[usize], device: Device) -> Result<f64
     let probabilities: Vec<f32> = (0..FRAMES * K).map(|n| 0.5f32.powi((n % K) as i32 + 1)).collect();
     let chunk = |&frames: &usize| {
         let soft = SoftLabels { k: K, ids: &ids[..frames * K], probabilities: &probabilities[..frames * K] };
-        Chunk { features: &features[..frames * INPUTS], left: 0, right: 0, hard: None, soft: Some(soft) }
+        Chunk { features: &features[..frames * INPUTS], left: 0, right: 0, labels: Labels::Soft(soft) }
     };
     let chunks: Vec<Chunk<'_>> = lengths.iter().map(chunk).collect();
-    let batch = Batch::pack(&chunks, shape, device)?;
+    let batch = Batch::pack(&chunks, shape.frames(), device)?;
     rate(lengths.iter().sum(), || {
-        mean_gradient(model.as_ref(), &batch, objective.as_ref())?;
+        mean_gradient(model.as_ref(), &batch, objective.as_ref(), &Conditions::default())?;
         clip_to_norm(model.parameters().gradient(), settings.clip_norm)?;
         let step = optimizer.update(model.parameters().gradient(), 1e-3)?;
         model.parameters().add(&step)

@@ -1,3 +1,4 @@
+use crate::supervision::SupervisionKind;
 use std::fmt::Display;
 use stentor_inventory::SenoneId;
 
@@ -61,6 +62,29 @@ pub enum Error {
         /// What is missing.
         missing: &'static str,
     },
+    /// An objective needs what a training step does not provide.
+    #[error("objective `{objective}` needs {need}, and this training step does not provide it")]
+    Unmet {
+        /// The objective.
+        objective: &'static str,
+        /// What it needs.
+        need: &'static str,
+    },
+    /// Sequences of one batch have different kinds of labels.
+    #[error(
+        "chunk {chunk} has {found}, and the chunks before it have {expected}: a batch has labels of one kind"
+    )]
+    MixedSupervision {
+        /// The first one that differs.
+        chunk: usize,
+        /// The kind of those before it.
+        expected: SupervisionKind,
+        /// Its own kind.
+        found: SupervisionKind,
+    },
+    /// The architecture is outside its bounds.
+    #[error(transparent)]
+    Architecture(stentor_experiment::Error),
     /// A label names a senone that the model does not have.
     #[error(
         "label {found} of {place}: the model has {senones} senones; the labels are of another senone set"

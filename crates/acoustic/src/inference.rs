@@ -6,7 +6,7 @@ use crate::batch::tensor;
 use crate::error::Error;
 use crate::gradient::Score;
 use crate::model::AcousticModel;
-use crate::shape::ModelShape;
+use crate::shape::FrameSizes;
 use stentor_inventory::SenoneId;
 use tch::{Device, Kind, Tensor};
 
@@ -19,16 +19,23 @@ const PIECE_VALUES: usize = 4 << 20;
 
 /// How much is in work at a time.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+pub(crate) struct Limits {
     /// Frames that go through the inner layers together, padding included.
-    layers: usize,
-    /// Frames that go through the output layer together.
-    output: usize,
+    pub(crate) layers: usize,
+    /// Output frames that go through the output layer together.
+    pub(crate) output: usize,
 }
 
 impl Limits {
-    fn of(shape: &ModelShape) -> Self {
-        Self { layers: batch_frames(shape), output: (PIECE_VALUES / shape.senones).max(1) }
+    fn of(model: &dyn AcousticModel) -> Self {
+        Self::new(model.values_per_frame(), model.frames().senones)
+    }
+
+    fn new(values_per_frame: usize, senones: usize) -> Self {
+        Self {
+            layers: (BATCH_VALUES / values_per_frame.max(1)).max(1),
+            output: (PIECE_VALUES / senones).max(1),
+        }
     }
 }
 
@@ -49,8 +56,16 @@ pub struct TopKLabels {
 /// # Errors
 /// [`Error::Shape`] for an utterance that is not a whole number of frames.
 pub fn log_posteriors(model: &dyn AcousticModel, utterances: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
+    posteriors_within(model, utterances, Limits::of(model))
+}
+
+pub(crate) fn posteriors_within(
+    model: &dyn AcousticModel,
+    utterances: &[&[f32]],
+    limits: Limits,
+) -> Result<Vec<Vec<f32>>, Error> {
     let mut posteriors = vec![Vec::new(); utterances.len()];
-    each_utterance(model, utterances, Limits::of(model.shape()), |utterance, logits| {
+    each_utterance(model, utterances, limits, |utterance, logits| {
         let log_p = logits.f_log_softmax(-1, None)?.f_to_device(Device::Cpu)?.f_contiguous()?;
         posteriors[utterance].extend(host::<f32>(&log_p)?);
         Ok(())
@@ -63,13 +78,13 @@ pub fn log_posteriors(model: &dyn AcousticModel, utterances: &[&[f32]]) -> Resul
 /// # Errors
 /// [`Error::Shape`] for an utterance that is not a whole number of frames, or where k is not 1 to the number of senones.
 pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Result<Vec<TopKLabels>, Error> {
-    let senones = model.shape().senones;
+    let senones = model.frames().senones;
     if !(1..=senones).contains(&k) {
         return Err(Error::shape("kept senones of a frame", format!("1 to {senones}"), k));
     }
     let empty = TopKLabels { ids: Vec::new(), log_probs: Vec::new(), residual: Vec::new() };
     let mut labels = vec![empty; utterances.len()];
-    each_utterance(model, utterances, Limits::of(model.shape()), |utterance, logits| {
+    each_utterance(model, utterances, Limits::of(model), |utterance, logits| {
         // Normalised over all senones before the choice, so that 1 − Σp is what the others hold.
         let (log_probs, ids) = logits.f_log_softmax(-1, None)?.f_topk(k as i64, -1, true, true)?;
         let (log_probs, ids) = (host::<f32>(&log_probs)?, host::<i64>(&ids)?);
@@ -96,7 +111,7 @@ pub fn score(
     utterances: &[Aligned<'_>],
     told: impl FnMut(&Score),
 ) -> Result<Score, Error> {
-    score_within(model, utterances, Limits::of(model.shape()), told)
+    score_within(model, utterances, Limits::of(model), told)
 }
 
 fn score_within(
@@ -105,20 +120,21 @@ fn score_within(
     limits: Limits,
     mut told: impl FnMut(&Score),
 ) -> Result<Score, Error> {
-    let shape = model.shape();
+    let sizes = model.frames();
     for (index, (features, senones)) in utterances.iter().enumerate() {
-        if features.len() != senones.len() * shape.inputs {
-            let (what, frames) = (format!("alignment of utterance {index}"), features.len() / shape.inputs);
-            return Err(Error::shape(what, format!("{frames} senones"), senones.len()));
+        let frames = frames_of(index, features, sizes)?;
+        if senones.len() != sizes.output_frames(frames) {
+            let (what, expected) = (format!("alignment of utterance {index}"), sizes.output_frames(frames));
+            return Err(Error::shape(what, format!("{expected} senones"), senones.len()));
         }
-        if let Some(&found) = senones.iter().find(|senone| senone.index() >= shape.senones) {
+        if let Some(&found) = senones.iter().find(|senone| senone.index() >= sizes.senones) {
             let place = format!("utterance {index}");
-            return Err(Error::Label { found, place, senones: shape.senones });
+            return Err(Error::Label { found, place, senones: sizes.senones });
         }
     }
     let features: Vec<&[f32]> = utterances.iter().map(|(features, _)| *features).collect();
     let mut scored = vec![0; utterances.len()];
-    let mut score = Score { loss: 0.0, frames: 0, correct: 0 };
+    let mut score = Score::NO_FRAMES;
     each_utterance(model, &features, limits, |utterance, logits| {
         let frames = logits.size()[0] as usize;
         let done = &mut scored[utterance];
@@ -131,6 +147,7 @@ fn score_within(
         score.correct +=
             logits.f_argmax(-1, false)?.f_eq_tensor(&senones)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
         score.frames += frames as i64;
+        score.units = score.frames;
         told(&score);
         Ok(())
     })?;
@@ -158,16 +175,12 @@ fn each_utterance(
     mut take: impl FnMut(usize, &Tensor) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let _guard = tch::no_grad_guard();
-    let shape = model.shape();
+    let sizes = model.frames();
     let mut lengths = Vec::with_capacity(utterances.len());
     for (index, utterance) in utterances.iter().enumerate() {
-        if !utterance.len().is_multiple_of(shape.inputs) {
-            let expected = format!("a multiple of {} values", shape.inputs);
-            return Err(Error::shape(format!("features of utterance {index}"), expected, utterance.len()));
-        }
-        lengths.push(utterance.len() / shape.inputs);
+        lengths.push(frames_of(index, utterance, sizes)?);
     }
-    let streams = !shape.model.bidirectional;
+    let streams = model.streams();
     for group in groups(&lengths, limits.layers, streams) {
         let longest = lengths[group[0]];
         if streams && longest * group.len() > limits.layers {
@@ -175,23 +188,33 @@ fn each_utterance(
             in_pieces(model, &group, limits.layers.min(limits.output), &mut take)?;
             continue;
         }
-        let mut features = vec![0f32; group.len() * longest * shape.inputs];
-        for (place, &utterance) in features.chunks_exact_mut(longest * shape.inputs).zip(&group) {
+        let mut features = vec![0f32; group.len() * longest * sizes.inputs];
+        for (place, &utterance) in features.chunks_exact_mut(longest * sizes.inputs).zip(&group) {
             place[..utterances[utterance].len()].copy_from_slice(utterances[utterance]);
         }
-        let size = [group.len() as i64, longest as i64, shape.inputs as i64];
+        let size = [group.len() as i64, longest as i64, sizes.inputs as i64];
         let features = tensor(&features, &size, model.parameters().device())?;
         let group_lengths: Vec<i64> = group.iter().map(|&u| lengths[u] as i64).collect();
         let top = model.top_layer(&features, &group_lengths)?;
         for (row, &utterance) in group.iter().enumerate() {
             let top = top.f_get(row as i64)?;
-            for first in (0..group_lengths[row]).step_by(limits.output) {
-                let frames = (group_lengths[row] - first).min(limits.output as i64);
+            let outputs = sizes.output_frames(lengths[utterance]) as i64;
+            for first in (0..outputs).step_by(limits.output) {
+                let frames = (outputs - first).min(limits.output as i64);
                 take(utterance, &model.logits(&top.f_narrow(0, first, frames)?)?)?;
             }
         }
     }
     Ok(())
+}
+
+/// Frames of an utterance.
+fn frames_of(index: usize, features: &[f32], sizes: FrameSizes) -> Result<usize, Error> {
+    if !features.len().is_multiple_of(sizes.inputs) {
+        let expected = format!("a multiple of {} values", sizes.inputs);
+        return Err(Error::shape(format!("features of utterance {index}"), expected, features.len()));
+    }
+    Ok(features.len() / sizes.inputs)
 }
 
 /// Long utterances side by side, longest first: some frames of each at a time, `limit` together, with the state carried over.
@@ -201,9 +224,11 @@ fn in_pieces(
     limit: usize,
     take: &mut impl FnMut(usize, &Tensor) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let inputs = model.shape().inputs;
+    let sizes = model.frames();
+    let inputs = sizes.inputs;
     let longest = group[0].1.len() / inputs;
-    let piece = (limit / group.len()).max(1);
+    // Whole output frames.
+    let piece = (limit / group.len() / sizes.ratio).max(1) * sizes.ratio;
     let mut state = model.start_stream(group.len())?;
     for first in (0..longest).step_by(piece) {
         let frames = piece.min(longest - first);
@@ -213,7 +238,7 @@ fn in_pieces(
             let rest = utterance.get(first * inputs..).unwrap_or_default();
             let rest = &rest[..rest.len().min(frames * inputs)];
             place[..rest.len()].copy_from_slice(rest);
-            valid.push((rest.len() / inputs) as i64);
+            valid.push(sizes.output_frames(rest.len() / inputs) as i64);
         }
         let size = [group.len() as i64, frames as i64, inputs as i64];
         let features = tensor(&features, &size, model.parameters().device())?;
@@ -252,13 +277,6 @@ const SIDE_BY_SIDE: usize = 32;
 fn fits(count: usize, longest: usize, length: usize, limit: usize, streams: bool) -> bool {
     let room = longest.saturating_mul(count + 1) <= limit || (streams && count < SIDE_BY_SIDE);
     room && (count < 16 || 4 * length >= 3 * longest)
-}
-
-/// Frames of a batch, padding included, whose inner layers fit the working memory.
-fn batch_frames(shape: &ModelShape) -> usize {
-    // The layers' outputs, and the gates of one layer.
-    let per_frame = shape.inputs + shape.directions() * shape.width() * (shape.layers() + 8);
-    (BATCH_VALUES / per_frame).max(1)
 }
 
 fn host<T: tch::kind::Element + Clone>(tensor: &Tensor) -> Result<Vec<T>, Error> {

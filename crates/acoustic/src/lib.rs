@@ -8,12 +8,20 @@
 //! **Determinism.** Initial parameters come from a generator of our own ([`random`]), so that every worker builds the
 //! same bits. The same inputs on the same build, libtorch, kind of CPU and number of threads give the same bits.
 //!
-//! **Seams.** A model family implements [`AcousticModel`]. An objective sees logits, inner layers when they are asked
-//! for ([`InnerLayers`]) and, through [`ParameterVector::view`], weights.
+//! **Seams.**
+//!
+//! - A model family implements [`AcousticModel`] and has its line in [`build`] and [`load`]. It says whether it streams, how
+//!   many frames become one output frame, and what a frame costs in memory; it may have [buffers](AcousticModel::buffers).
+//! - A batch has one kind of [`Supervision`], and consists of chunks or of whole utterances ([`Extent`]).
+//! - An [`Objective`] says what it [`Needs`] besides logits and labels: inner layers, a teacher's outputs, weights, whole
+//!   utterances. Its [`Loss`] is a sum over frames or over sequences; a penalty on weights is kept apart.
+//! - Whatever is random in a forward pass of training ([`Mode::Train`]) is a pure function of the batch's own numbers, so a
+//!   replay gives the same bits.
 
 mod batch;
 mod device;
 mod error;
+mod families;
 mod gradient;
 mod inference;
 mod lstm;
@@ -21,23 +29,30 @@ mod model;
 mod objective;
 mod optimizer;
 mod parameters;
+mod pass;
 pub mod random;
 mod shape;
+mod supervision;
+#[cfg(test)]
+mod test_family;
 
-pub use batch::{Batch, Chunk, SoftLabels};
+pub use batch::{Batch, Chunk, Extent, Labels, SoftLabels, Utterance, utterance_batches};
 pub use device::{ChosenDevice, choose_device, set_threads};
 pub use error::Error;
-pub use gradient::{Score, mean_gradient};
+pub use families::{build, load};
+pub use gradient::{Conditions, Score, mean_gradient};
 pub use inference::{Aligned, TopKLabels, log_posteriors, score, top_k};
 pub use lstm::LstmModel;
-pub use model::{AcousticModel, InnerLayers, Outputs, StreamState, build, load};
+pub use model::{AcousticModel, Outputs, StreamState};
 pub use objective::{
-    HardLabels, LossSum, Mixed, Objective, Soft, Targets, TopK, annotated_objective,
+    Given, HardLabels, Loss, LossUnit, Mixed, Needs, Objective, TopK, annotated_objective,
     machine_labeled_objective,
 };
 pub use optimizer::{Adam, Optimizer, OptimizerState, Sgd, build_optimizer, clip_to_norm, scale_gradient};
-pub use parameters::{NamedParameter, ParameterSlot, ParameterVector};
-pub use shape::ModelShape;
+pub use parameters::{NamedSlice, NamedValues, ParameterSlot, ParameterVector};
+pub use pass::{Dropout, InnerLayers, Mode, Pass};
+pub use shape::{FrameSizes, ModelShape};
+pub use supervision::{Soft, Supervision, SupervisionKind, Targets};
 
 /// libtorch's tensors, for callers that hold a [`Tensor`] or a [`Device`].
 pub use tch;

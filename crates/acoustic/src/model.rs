@@ -1,24 +1,14 @@
 use crate::error::Error;
-use crate::lstm::LstmModel;
-use crate::parameters::ParameterVector;
-use crate::shape::ModelShape;
-use stentor_experiment::Family;
-use tch::{Device, Tensor};
-
-/// Whether a forward pass keeps what the inner layers put out, for objectives that look at them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InnerLayers {
-    /// Only the logits are kept.
-    Skip,
-    /// [`Outputs::hidden`] holds every layer's output.
-    Keep,
-}
+use crate::parameters::{NamedSlice, NamedValues, ParameterVector};
+use crate::pass::Pass;
+use crate::shape::{FrameSizes, ModelShape};
+use tch::Tensor;
 
 /// What a forward pass puts out.
 pub struct Outputs {
-    /// Senone logits, `[batch, frames, senones]`. Padding frames hold arbitrary finite values.
+    /// Senone logits, `[batch, output frames, senones]`. Padding frames hold arbitrary finite values.
     pub logits: Tensor,
-    /// Each inner layer's output, `[batch, frames, directions × width]`, lowest first; empty unless asked for.
+    /// Each inner layer's output, `[batch, frames, width]`, lowest first; empty unless asked for.
     pub hidden: Vec<Tensor>,
     /// What the backward pass needs where it is not libtorch's.
     pub(crate) tape: Option<Box<dyn Tape>>,
@@ -47,7 +37,7 @@ impl std::fmt::Debug for Outputs {
     }
 }
 
-/// What a unidirectional model carries from one frame to the next. Its content is the model family's own affair.
+/// What a model that streams carries from one frame to the next. Its content is the model family's own affair.
 #[derive(Debug)]
 pub struct StreamState {
     /// Recurrent state, such as `[1, batch, width]` per layer.
@@ -64,19 +54,49 @@ pub trait AcousticModel: Send {
     /// Its parameters.
     fn parameters(&self) -> &ParameterVector;
 
+    /// Sizes of a frame, and the frame-rate ratio.
+    fn frames(&self) -> FrameSizes {
+        self.shape().frames()
+    }
+
+    /// Whether it can run frame by frame ([`stream`](Self::stream)); one that cannot needs whole utterances.
+    fn streams(&self) -> bool;
+
+    /// Values of working memory for each frame of a forward pass without a gradient, the output layer left out. It bounds
+    /// how many frames go through the model together.
+    fn values_per_frame(&self) -> usize;
+
+    /// Copies of its buffers: values that belong to the model and are not trained, such as fixed scales of its inputs.
+    /// They are the same on every replica, because nothing changes them but [`load_buffers`](Self::load_buffers).
+    /// Checkpoints hold them beside the parameters, and no buffer has a parameter's name.
+    fn buffers(&self) -> Vec<NamedValues> {
+        Vec::new()
+    }
+
+    /// Overwrites all buffers by name, in any order. Nothing changes unless every name and shape fits.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`], [`Error::ParameterShape`], [`Error::MissingParameter`] naming the first misfit.
+    fn load_buffers(&self, buffers: &[NamedSlice<'_>]) -> Result<(), Error> {
+        match buffers.first() {
+            None => Ok(()),
+            Some((name, ..)) => Err(Error::UnknownParameter { name: (*name).to_owned() }),
+        }
+    }
+
     /// Forward pass over `features`, `[batch, frames, inputs]` f32, each sequence from a zero state; `lengths[b]` of
     /// sequence `b`'s frames are valid. Differentiable unless run under [`tch::no_grad`].
     ///
     /// # Errors
     /// [`Error::Shape`] where sizes disagree, [`Error::Torch`] where libtorch refuses.
-    fn forward_with(&self, features: &Tensor, lengths: &[i64], inner: InnerLayers) -> Result<Outputs, Error>;
+    fn forward_with(&self, features: &Tensor, lengths: &[i64], pass: Pass) -> Result<Outputs, Error>;
 
-    /// [`forward_with`](Self::forward_with) without inner layers.
+    /// [`forward_with`](Self::forward_with) of a model in use, without inner layers.
     ///
     /// # Errors
     /// As there.
     fn forward(&self, features: &Tensor, lengths: &[i64]) -> Result<Outputs, Error> {
-        self.forward_with(features, lengths, InnerLayers::Skip)
+        self.forward_with(features, lengths, Pass::default())
     }
 
     /// Adds the gradient of the scalar `loss`, computed from `outputs`, to the parameters' flat gradient. Consumes what
@@ -94,7 +114,7 @@ pub trait AcousticModel: Send {
         }
     }
 
-    /// The top inner layer's output, `[batch, frames, directions × width]`, of `features` as [`forward_with`](Self::forward_with)
+    /// The top inner layer's output, `[batch, output frames, width]`, of `features` as [`forward_with`](Self::forward_with)
     /// takes them, without gradients: what [`logits`](Self::logits) makes logits of, a few frames at a time where all of them
     /// would be large.
     ///
@@ -102,7 +122,7 @@ pub trait AcousticModel: Send {
     /// As there.
     fn top_layer(&self, features: &Tensor, lengths: &[i64]) -> Result<Tensor, Error>;
 
-    /// Logits, `[.., senones]`, of outputs of the top inner layer, `[.., directions × width]`.
+    /// Logits, `[.., senones]`, of outputs of the top inner layer, `[.., width]`.
     ///
     /// # Errors
     /// [`Error::Torch`] where libtorch refuses.
@@ -120,36 +140,26 @@ pub trait AcousticModel: Send {
     /// [`Error::NotStreaming`] for a model that needs whole utterances.
     fn start_stream(&self, batch: usize) -> Result<StreamState, Error>;
 
-    /// Logits `[batch, frames, senones]` of the next `frames` (one or more), `[batch, frames, inputs]`; the state moves
-    /// on. Frame by frame and whole utterance agree within rounding.
+    /// Logits `[batch, output frames, senones]` of the next `frames` (one or more), `[batch, frames, inputs]`; the state moves
+    /// on. Frame by frame and whole utterance agree within rounding, where each piece but the last is a multiple of the
+    /// frame-rate ratio.
     ///
     /// # Errors
     /// [`Error::NotStreaming`] for a model that needs whole utterances, [`Error::Shape`] where sizes disagree.
     fn stream(&self, features: &Tensor, state: &mut StreamState) -> Result<Tensor, Error>;
 }
 
-/// A model with freshly initialised parameters: the same bits for the same shape and seed, everywhere.
-///
-/// # Errors
-/// [`Error::Shape`] for an impossible shape, [`Error::Torch`] where the device cannot hold the model.
-pub fn build(shape: &ModelShape, seed: u64, device: Device) -> Result<Box<dyn AcousticModel>, Error> {
-    match shape.model.family {
-        Family::Lstm => Ok(Box::new(LstmModel::new(shape, seed, device)?)),
-    }
-}
-
-/// A model with given parameters, by name in any order, that only infers: it holds no gradient, its parameters are frozen, and
-/// any number of threads may [`share`](AcousticModel::share) them.
-///
-/// # Errors
-/// [`Error::Shape`] for an impossible shape, [`Error::UnknownParameter`], [`Error::ParameterShape`] and
-/// [`Error::MissingParameter`] where the parameters are another model's, [`Error::Torch`] where the device cannot hold them.
-pub fn load<'a>(
-    shape: &ModelShape,
-    parameters: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
-    device: Device,
-) -> Result<Box<dyn AcousticModel>, Error> {
-    match shape.model.family {
-        Family::Lstm => Ok(Box::new(LstmModel::load(shape, parameters, device)?)),
+impl dyn AcousticModel + '_ {
+    /// Overwrites all parameters and buffers by name, in any order: what a checkpoint holds of a model.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`], [`Error::ParameterShape`], [`Error::MissingParameter`] naming the first misfit;
+    /// [`Error::Frozen`].
+    pub fn restore<'a>(&self, tensors: impl IntoIterator<Item = NamedSlice<'a>>) -> Result<(), Error> {
+        let own = self.buffers();
+        let is_buffer = |(name, ..): &NamedSlice<'_>| own.iter().any(|buffer| buffer.name == *name);
+        let (buffers, parameters): (Vec<_>, Vec<_>) = tensors.into_iter().partition(is_buffer);
+        self.load_buffers(&buffers)?;
+        self.parameters().load_named(parameters)
     }
 }

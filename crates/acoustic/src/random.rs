@@ -19,18 +19,32 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// A stream for those who will draw nothing from it.
+    pub(crate) const ZERO: Self = Self { key: 0 };
+
     /// The stream of this seed and name.
     #[must_use]
     pub fn new(seed: u64, name: &str) -> Self {
-        let key =
-            name.bytes().fold(mix(seed ^ 0x7374_656e_746f_7221), |key, byte| mix(key ^ u64::from(byte)));
-        Self { key }
+        Self { key: mix(seed ^ 0x7374_656e_746f_7221) }.named(name)
+    }
+
+    /// The stream of this name within this one.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Self {
+        Self { key: name.bytes().fold(self.key, |key, byte| mix(key ^ u64::from(byte))) }
     }
 
     /// The n-th 64 random bits.
     #[must_use]
     pub fn bits(&self, n: u64) -> u64 {
         mix(self.key.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
+    /// The n-th number, uniform in `[0, 1)`.
+    #[must_use]
+    pub fn unit(&self, n: u64) -> f64 {
+        // 53 bits are all that an f64 in [0, 1) can hold.
+        (self.bits(n) >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// The n-th number, uniform in `[-bound, bound)`.

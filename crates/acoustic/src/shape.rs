@@ -1,25 +1,44 @@
 use crate::error::Error;
-use stentor_experiment::{Family, Model};
+use stentor_experiment::Architecture;
 use stentor_inventory::MAX_SENONES;
 
 /// A model's size: everything that decides the names and shapes of its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelShape {
-    /// Family, layers, width and direction, with the preset written out.
-    pub model: Model,
+    /// Family and its settings, with the preset written out.
+    pub architecture: Architecture,
     /// Features of a frame.
     pub inputs: usize,
     /// Outputs of a frame.
     pub senones: usize,
 }
 
+/// What goes into a model and what comes out of it, frame by frame: all that a batch needs to know of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameSizes {
+    /// Features of a frame.
+    pub inputs: usize,
+    /// Outputs of an output frame.
+    pub senones: usize,
+    /// Frames that become one output frame, at least 1: the frame-rate ratio.
+    pub ratio: usize,
+}
+
+impl FrameSizes {
+    /// Output frames of a sequence of `frames` frames; the last one may stand for fewer frames than the others.
+    #[must_use]
+    pub fn output_frames(&self, frames: usize) -> usize {
+        frames.div_ceil(self.ratio)
+    }
+}
+
 impl ModelShape {
-    /// A shape of at least one input and 2 to 65,536 senones (ids are 16 bits wide).
+    /// A shape within the architecture's bounds, of at least one input and 2 to 65,536 senones (ids are 16 bits wide).
     ///
     /// # Errors
     /// [`Error::Shape`] for other sizes.
-    pub fn new(model: &Model, inputs: usize, senones: usize) -> Result<Self, Error> {
-        let shape = Self { model: model.resolved(), inputs, senones };
+    pub fn new(architecture: &Architecture, inputs: usize, senones: usize) -> Result<Self, Error> {
+        let shape = Self { architecture: architecture.resolved(), inputs, senones };
         shape.validate()?;
         Ok(shape)
     }
@@ -31,50 +50,33 @@ impl ModelShape {
         if !(2..=MAX_SENONES).contains(&self.senones) {
             return Err(Error::shape("model senones", "2 to 65536", self.senones));
         }
-        if self.model.layers == 0 || self.model.width == 0 {
-            let found = format!("{} layers of {} units", self.model.layers, self.model.width);
-            return Err(Error::shape("model", "at least 1 layer of at least 1 unit", found));
+        // An architecture may come from a file, and parameters are allocated by it.
+        self.architecture.validate().map_err(Error::Architecture)
+    }
+
+    /// Sizes of a frame. Every family of today has one output frame for each frame.
+    #[must_use]
+    pub fn frames(&self) -> FrameSizes {
+        match self.architecture {
+            Architecture::Lstm(_) => FrameSizes { inputs: self.inputs, senones: self.senones, ratio: 1 },
         }
-        Ok(())
-    }
-
-    /// Units of a layer and direction.
-    #[must_use]
-    pub fn width(&self) -> usize {
-        self.model.width as usize
-    }
-
-    /// Number of layers.
-    #[must_use]
-    pub fn layers(&self) -> usize {
-        self.model.layers as usize
-    }
-
-    /// 2 for a bidirectional model, else 1.
-    #[must_use]
-    pub fn directions(&self) -> usize {
-        if self.model.bidirectional { 2 } else { 1 }
     }
 
     /// Names and shapes of all parameters, in the order in which they lie in the flat vector.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
-        match self.model.family {
-            Family::Lstm => crate::lstm::parameters_of(self),
-        }
+        self.architecture.parameters(self.inputs, self.senones)
     }
 
     /// Whether the parameter of this name is of the output layer: the only one whose sizes depend on the senones.
     #[must_use]
     pub fn is_output(&self, name: &str) -> bool {
-        match self.model.family {
-            Family::Lstm => name.starts_with("output."),
-        }
+        self.architecture.is_output(name)
     }
 
     /// Number of values in all parameters.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
-        self.parameters().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+        self.architecture.parameter_count(self.inputs, self.senones)
     }
 }

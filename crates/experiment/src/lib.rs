@@ -32,7 +32,7 @@ pub use exchange::{
     GtcDownlink, Strategy, TwoTier,
 };
 pub use features::Features;
-pub use model::{Family, Model, Preset};
+pub use model::{Architecture, Lstm, Model, Preset};
 pub use objective::{Objective, ResidualMass};
 pub use optimizer::{Optimizer, OptimizerKind};
 pub use reference::{Key, Section, Word, reference};

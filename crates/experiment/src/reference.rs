@@ -1,4 +1,4 @@
-use crate::{BlockPreset, Experiment, Preset};
+use crate::{BlockPreset, Experiment, Lstm, Preset};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -87,7 +87,8 @@ fn everything() -> Experiment {
     data.labels = Some("labels".into());
     data.annotated_labels = Some("labels-annotated".into());
     data.dev = Some("data/dev".into());
-    experiment.model.preset = Some(Preset::Student24M);
+    experiment.model.architecture = Lstm { preset: Some(Preset::Student24M), ..Lstm::default() }.into();
+    experiment.model.dropout = 0.1;
     experiment.model.start = Some("runs/earlier".into());
     experiment.model.new_output = true;
     experiment.exchange.gtc.tau = Some(0.5);

@@ -59,8 +59,8 @@ fn unannotated_data_needs_labels() {
 #[test]
 fn the_published_sizes_override_layers_and_width() {
     let text = format!("{SMALL}[model]\npreset = \"teacher-78m\"\nwidth = 8\n");
-    let model = Experiment::parse(&text).unwrap().model.resolved();
-    assert_eq!((model.layers, model.width, model.bidirectional), (5, 832, true));
+    let Architecture::Lstm(lstm) = Experiment::parse(&text).unwrap().model.architecture.resolved();
+    assert_eq!((lstm.layers, lstm.width, lstm.bidirectional), (5, 832, true));
 }
 
 #[test]
@@ -74,7 +74,10 @@ fn the_learning_rate_rises_then_falls_linearly() {
 
 #[test]
 fn the_presets_have_the_published_numbers_of_parameters() {
-    let of = |preset| Model { preset: Some(preset), ..Model::default() }.parameters(192, 3000);
+    let of = |preset| {
+        let lstm = Lstm { preset: Some(preset), ..Lstm::default() };
+        Architecture::from(lstm).parameter_count(192, 3000)
+    };
     assert_eq!(of(Preset::Student24M), 24_161_208);
     assert!((78_000_000..79_000_000).contains(&of(Preset::Teacher78M)));
 }
@@ -94,7 +97,7 @@ fn relative_locations_are_resolved_against_the_experiment_file() {
 fn a_model_that_started_from_another_is_described_as_itself_and_a_fresh_one_as_ever() {
     let read = |keys: &str| Experiment::parse(&format!("{SMALL}[model]\nwidth = 32\n{keys}"));
     let (fresh, started) = (read("").unwrap(), read("start = \"runs/b\"\nnew_output = true\n").unwrap());
-    assert_eq!(started.model.resolved(), fresh.model.resolved());
+    assert_eq!(started.model.architecture, fresh.model.architecture);
     assert_eq!((started.model.start.as_deref(), started.model.new_output), (Some("runs/b"), true));
     let written = fresh.to_toml();
     assert!(!written.contains("start = ") && !written.contains("new_output"), "{written}");
@@ -363,4 +366,45 @@ fn two_tiers_of_which_one_is_idle_give_a_warning() {
     assert!(words.contains("one group") && words.contains("this is \"gtc\""), "{words}");
     let words = read("two-tier", 2, 1)[0].to_string();
     assert!(words.contains("a group by itself") && words.contains("this is \"bmuf\""), "{words}");
+}
+
+#[test]
+fn the_model_s_table_is_written_as_ever_and_a_manifest_holds_the_architecture_alone() {
+    let text = format!(
+        "{SMALL}[model]\npreset = \"teacher-78m\"\ndropout = 0.25\nstart = \"runs/b\"\nnew_output = true\n"
+    );
+    let experiment = Experiment::parse(&text).unwrap();
+    let written = "[model]\nfamily = \"lstm\"\npreset = \"teacher-78m\"\nlayers = 3\nwidth = 192\nbidirectional = false\n\
+                   dropout = 0.25\nstart = \"runs/b\"\nnew_output = true\n";
+    assert!(experiment.to_toml().contains(written), "{}", experiment.to_toml());
+    let written = "[model]\nfamily = \"lstm\"\nlayers = 3\nwidth = 192\nbidirectional = false\n\n";
+    let plain = Experiment::parse(SMALL).unwrap().to_toml();
+    assert!(plain.contains(written), "{plain}");
+    let manifest = serde_json::to_value(experiment.model.architecture.resolved()).unwrap();
+    let expected = serde_json::json!({ "family": "lstm", "layers": 5, "width": 832, "bidirectional": true });
+    assert_eq!(manifest, expected);
+    let read: Architecture = serde_json::from_value(manifest).unwrap();
+    assert_eq!(read, experiment.model.architecture.resolved());
+}
+
+#[test]
+fn parameters_are_laid_out_layer_by_layer_and_the_output_layer_last() {
+    let lstm = Lstm { layers: 2, width: 8, bidirectional: true, ..Lstm::default() };
+    let architecture = Architecture::from(lstm);
+    let parameters = architecture.parameters(3, 5);
+    let named = |name: &str| parameters.iter().find(|(found, _)| found == name).unwrap().1.clone();
+    assert_eq!(parameters.len(), 2 * 2 * 4 + 2);
+    assert_eq!(named("layer.0.backward.input_weight"), [32, 3]);
+    assert_eq!(named("layer.1.forward.input_weight"), [32, 16]);
+    assert_eq!(named("layer.1.forward.recurrent_bias"), [32]);
+    assert_eq!(parameters[16..], [("output.weight".into(), vec![5, 16]), ("output.bias".into(), vec![5])]);
+    let outputs = parameters.iter().filter(|(name, _)| architecture.is_output(name));
+    assert_eq!(outputs.count(), 2);
+    assert!(!architecture.streams() && Architecture::default().streams());
+}
+
+#[test]
+fn dropout_that_would_leave_nothing_is_refused() {
+    let error = Experiment::parse(&format!("{SMALL}[model]\ndropout = 1.0\n")).unwrap_err().to_string();
+    assert_eq!(error, "`model.dropout`: expected 0 to 1, 1 excluded, found 1");
 }

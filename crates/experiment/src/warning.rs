@@ -53,7 +53,7 @@ impl Experiment {
     /// Returns warnings about settings that are valid but probably not intended.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
-        let no_right_context = self.model.resolved().bidirectional && self.batch.right_context == 0;
+        let no_right_context = !self.model.architecture.streams() && self.batch.right_context == 0;
         let new_output_of_nothing = self.model.new_output && self.model.start.is_none();
         let variables = self.locations().filter(|(_, location)| variable(location).is_some());
         [(no_right_context, Warning::NoRightContext), (new_output_of_nothing, Warning::NewOutputOfNothing)]

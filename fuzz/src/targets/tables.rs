@@ -11,7 +11,7 @@ pub(crate) fn experiment(data: &[u8]) {
     if let Ok(experiment) = Experiment::parse(text) {
         let again = Experiment::parse(&experiment.to_toml()).expect("the experiment with its defaults");
         assert_eq!(again, experiment);
-        let _ = (experiment.model.parameters(192, 100), experiment.thresholds());
+        let _ = (experiment.model.architecture.parameter_count(192, 100), experiment.thresholds());
         let _ = experiment.rebased("/base");
     }
 }

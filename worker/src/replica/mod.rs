@@ -10,13 +10,15 @@ use crate::Error;
 use crate::reducers::RangeSum;
 use std::ops::Range;
 use std::sync::Arc;
+use stentor_acoustic::random::Stream;
 use stentor_acoustic::{
-    AcousticModel, Batch, Objective, ParameterVector, Score, annotated_objective, clip_to_norm,
-    machine_labeled_objective, mean_gradient,
+    AcousticModel, Batch, Conditions, Dropout, Objective, ParameterVector, Score, annotated_objective,
+    clip_to_norm, machine_labeled_objective, mean_gradient,
 };
 use stentor_exchange::strategy::{Coded, Learner, Member, Rate, Update, member};
 use stentor_exchange::{Encoding, digest_f32};
 use stentor_experiment::{Experiment, Source, Strategy};
+use stentor_plan::Lease;
 
 /// A worker's copy of the model, and its side of the exchange.
 ///
@@ -83,19 +85,27 @@ impl Replica {
         self.member.own().iter().map(|(_, kept)| norm(kept).powi(2)).sum::<f64>().sqrt()
     }
 
-    /// Goes forward and backward over a batch; returns its score and the gradient's norm before clipping. A batch of which
-    /// either is not finite is not learned from.
-    pub(crate) fn learn(&mut self, batch: &Batch, source: Source, rate: Rate) -> Result<(Score, f64), Error> {
-        let objective = match source {
+    /// Goes forward and backward over a batch, the first one of `lease`; returns its score and the gradient's norm before
+    /// clipping. A batch of which either is not finite is not learned from.
+    pub(crate) fn learn(&mut self, batch: &Batch, lease: &Lease, rate: Rate) -> Result<(Score, f64), Error> {
+        let objective = match lease.source {
             Source::Annotated => &self.annotated,
             Source::MachineLabeled => &self.machine_labeled,
         };
-        let score = mean_gradient(self.trainer.model.as_ref(), batch, objective.as_ref())?;
+        let conditions = Conditions { dropout: self.dropout(lease), teacher: None };
+        let score = mean_gradient(self.trainer.model.as_ref(), batch, objective.as_ref(), &conditions)?;
         let norm = clip_to_norm(self.parameters().gradient(), self.experiment.optimizer.clip_norm)?;
         if score.is_finite() && norm.is_finite() {
             self.member.learn(&mut self.trainer, rate)?;
         }
         Ok((score, norm))
+    }
+
+    /// What the first batch of a lease drops: whoever computes it, and however often.
+    fn dropout(&self, lease: &Lease) -> Dropout {
+        let Lease { source, pass, unit, first_batch, .. } = lease;
+        let name = format!("dropout {} {pass} {unit} {first_batch}", source.name());
+        Dropout { rate: self.experiment.model.dropout, random: Stream::new(self.experiment.run.seed, &name) }
     }
 
     /// Learns from a given gradient as if a batch had come to it.

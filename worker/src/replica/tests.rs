@@ -32,7 +32,7 @@ fn scheduled(interleave: &str, sections: &str) -> Arc<Experiment> {
 }
 
 fn replica(experiment: &Arc<Experiment>) -> Replica {
-    let shape = ModelShape::new(&experiment.model, 8, 9).unwrap();
+    let shape = ModelShape::new(&experiment.model.architecture, 8, 9).unwrap();
     let model = stentor_acoustic::build(&shape, 1, Device::Cpu).unwrap();
     Replica::new(model, experiment, experiment.exchange.strategy)
 }

@@ -1,21 +1,20 @@
+//! Sequences side by side: chunks of utterances, or whole utterances.
+
+mod labels;
+mod utterances;
+
+pub use labels::{Labels, SoftLabels};
+pub use utterances::{Utterance, utterance_batches};
+
 use crate::error::Error;
-use crate::objective::{Soft, Targets};
-use crate::shape::ModelShape;
-use stentor_inventory::SenoneId;
+use crate::shape::FrameSizes;
+use crate::supervision::Targets;
+use labels::LabelGrid;
 use tch::{Device, Kind, Tensor};
 
-/// The teacher's soft labels of a chunk's counted frames, k to a frame, by descending probability.
-#[derive(Debug, Clone, Copy)]
-pub struct SoftLabels<'a> {
-    /// Senones kept for each frame.
-    pub k: usize,
-    /// These senones, frame by frame.
-    pub ids: &'a [SenoneId],
-    /// Their probabilities as kept, not renormalised.
-    pub probabilities: &'a [f32],
-}
-
 /// A piece of an utterance: warm-up frames, frames that count in the loss, and frames of look-ahead.
+///
+/// Where a model makes one output frame of several frames, warm-up and look-ahead are whole output frames.
 #[derive(Debug, Clone, Copy)]
 pub struct Chunk<'a> {
     /// Normalised features of all its frames, row-major.
@@ -24,78 +23,96 @@ pub struct Chunk<'a> {
     pub left: usize,
     /// Frames at its end, outside the loss.
     pub right: usize,
-    /// Senone of each frame that counts.
-    pub hard: Option<&'a [SenoneId]>,
-    /// Soft labels of each frame that counts.
-    pub soft: Option<SoftLabels<'a>>,
+    /// Labels of each output frame that counts.
+    pub labels: Labels<'a>,
 }
 
-/// Chunks side by side, padded on the right to the longest, on the model's device.
+/// What the sequences of a batch are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Pieces of utterances, which may begin and end anywhere.
+    Chunks,
+    /// Whole utterances.
+    Utterances,
+}
+
+/// Sequences side by side, padded on the right to the longest, on the model's device.
 #[derive(Debug)]
 pub struct Batch {
-    /// `[chunks, frames, inputs]` f32.
+    /// `[sequences, frames, inputs]` f32.
     pub features: Tensor,
-    /// Frames of each chunk, contexts included.
+    /// Frames of each sequence, contexts included.
     pub lengths: Vec<i64>,
-    /// What the frames are compared with.
+    /// What the output frames are compared with.
     pub targets: Targets,
+    /// What the sequences are.
+    pub extent: Extent,
 }
 
 impl Batch {
-    /// Packs chunks. Those of a batch are alike: all or none have hard labels, all or none soft ones, with one k.
+    /// Packs chunks, whose labels are all of one kind, soft ones with one k.
     ///
     /// # Errors
-    /// [`Error::Shape`] where sizes disagree, [`Error::Label`] for a senone that the model does not have.
-    pub fn pack(chunks: &[Chunk<'_>], shape: &ModelShape, device: Device) -> Result<Self, Error> {
-        let mut lengths = Vec::with_capacity(chunks.len());
+    /// [`Error::Shape`] where sizes disagree, [`Error::MixedSupervision`] for labels of several kinds, [`Error::Label`] for a
+    /// senone that the model does not have.
+    pub fn pack(chunks: &[Chunk<'_>], sizes: FrameSizes, device: Device) -> Result<Self, Error> {
+        Self::lay_out(chunks, Extent::Chunks, sizes, device)
+    }
+
+    /// Packs whole utterances; [`utterance_batches`] says which of many go together.
+    ///
+    /// # Errors
+    /// As [`pack`](Self::pack); an utterance is called a chunk there.
+    pub fn pack_utterances(
+        utterances: &[Utterance<'_>],
+        sizes: FrameSizes,
+        device: Device,
+    ) -> Result<Self, Error> {
+        let whole = utterances.iter().map(|utterance| Chunk {
+            features: utterance.features,
+            left: 0,
+            right: 0,
+            labels: utterance.labels,
+        });
+        let chunks: Vec<Chunk<'_>> = whole.collect();
+        Self::lay_out(&chunks, Extent::Utterances, sizes, device)
+    }
+
+    fn lay_out(
+        chunks: &[Chunk<'_>],
+        extent: Extent,
+        sizes: FrameSizes,
+        device: Device,
+    ) -> Result<Self, Error> {
+        let Some(first) = chunks.first() else { return Err(Error::shape("batch", "at least 1 chunk", 0)) };
+        let mut places = Vec::with_capacity(chunks.len());
         for (index, chunk) in chunks.iter().enumerate() {
-            lengths.push(checked_frames(index, chunk, shape)?);
+            places.push(Place::of(index, chunk, sizes)?);
         }
-        let frames =
-            lengths.iter().copied().max().ok_or_else(|| Error::shape("batch", "at least 1 chunk", 0))?;
-        let rows = chunks.len() * frames;
+        let frames = places.iter().map(|place| place.frames).max().unwrap_or_default();
+        let outputs = sizes.output_frames(frames);
+        let rows = chunks.len() * outputs;
 
-        let mut features = vec![0f32; rows * shape.inputs];
+        let mut features = vec![0f32; chunks.len() * frames * sizes.inputs];
         let mut mask = vec![0f32; rows];
-        let first = &chunks[0];
-        let k = first.soft.map_or(0, |soft| soft.k);
-        let mut hard = first.hard.map(|_| vec![0i64; rows]);
-        let mut ids = vec![0i64; rows * k];
-        let mut probabilities = vec![0f32; rows * k];
-        for (index, (chunk, &length)) in chunks.iter().zip(&lengths).enumerate() {
-            if chunk.hard.is_some() != hard.is_some() || chunk.soft.map_or(0, |soft| soft.k) != k {
-                let found = format!("chunk {index} with others");
-                return Err(Error::shape("batch", "chunks with labels of one sort", found));
-            }
-            let row = index * frames;
-            features[row * shape.inputs..][..chunk.features.len()].copy_from_slice(chunk.features);
-            let (row, counted) = (row + chunk.left, length - chunk.left - chunk.right);
-            mask[row..row + counted].fill(1.0);
-            if let (Some(all), Some(labels)) = (&mut hard, chunk.hard) {
-                check_labels(index, labels, shape)?;
-                all[row..row + counted].iter_mut().zip(labels).for_each(|(to, &from)| *to = i64::from(from));
-            }
-            if let Some(soft) = chunk.soft {
-                check_labels(index, soft.ids, shape)?;
-                ids[row * k..].iter_mut().zip(soft.ids).for_each(|(to, &from)| *to = i64::from(from));
-                probabilities[row * k..][..counted * k].copy_from_slice(soft.probabilities);
-            }
+        let mut labels = LabelGrid::like(&first.labels, rows);
+        for (index, (chunk, place)) in chunks.iter().zip(&places).enumerate() {
+            features[index * frames * sizes.inputs..][..chunk.features.len()].copy_from_slice(chunk.features);
+            let row = index * outputs + place.first;
+            mask[row..row + place.counted].fill(1.0);
+            labels.put(index, &chunk.labels, row)?;
         }
 
-        let size = [chunks.len() as i64, frames as i64];
-        let soft_size = [size[0], size[1], k as i64];
-        let hard = hard.map(|labels| tensor(&labels, &size, device)).transpose()?;
-        let soft = match k {
-            0 => None,
-            _ => Some(Soft {
-                ids: tensor(&ids, &soft_size, device)?,
-                probabilities: tensor(&probabilities, &soft_size, device)?,
-            }),
-        };
+        let size = [chunks.len() as i64, outputs as i64];
+        let features_size = [size[0], frames as i64, sizes.inputs as i64];
         Ok(Self {
-            features: tensor(&features, &[size[0], size[1], shape.inputs as i64], device)?,
-            lengths: lengths.into_iter().map(|n| n as i64).collect(),
-            targets: Targets { hard, soft, mask: tensor(&mask, &size, device)? },
+            features: tensor(&features, &features_size, device)?,
+            lengths: places.iter().map(|place| place.frames as i64).collect(),
+            targets: Targets {
+                supervision: labels.supervision(size, device)?,
+                mask: tensor(&mask, &size, device)?,
+            },
+            extent,
         })
     }
 
@@ -109,39 +126,38 @@ impl Batch {
     }
 }
 
-/// Frames of a chunk, after checking that its slices agree with each other.
-fn checked_frames(index: usize, chunk: &Chunk<'_>, shape: &ModelShape) -> Result<usize, Error> {
-    let misfit = |what: &str, expected: String, found: usize| {
-        Err(Error::shape(format!("{what} of chunk {index}"), expected, found))
-    };
-    if !chunk.features.len().is_multiple_of(shape.inputs) {
-        return misfit("features", format!("a multiple of {} values", shape.inputs), chunk.features.len());
-    }
-    let frames = chunk.features.len() / shape.inputs;
-    let Some(counted) = frames.checked_sub(chunk.left.saturating_add(chunk.right)).filter(|&n| n > 0) else {
-        return misfit("frames", format!("more than {} + {} of context", chunk.left, chunk.right), frames);
-    };
-    if let Some(hard) = chunk.hard.filter(|hard| hard.len() != counted) {
-        return misfit("hard labels", counted.to_string(), hard.len());
-    }
-    if let Some(soft) = chunk.soft {
-        if !(1..=shape.senones).contains(&soft.k) {
-            return misfit("senones kept in a frame", format!("1 to {}", shape.senones), soft.k);
-        }
-        if soft.ids.len() != counted * soft.k {
-            return misfit("soft labels", (counted * soft.k).to_string(), soft.ids.len());
-        }
-        if soft.probabilities.len() != counted * soft.k {
-            return misfit("probabilities", (counted * soft.k).to_string(), soft.probabilities.len());
-        }
-    }
-    Ok(frames)
+/// Where a chunk's frames stand.
+struct Place {
+    /// Frames, contexts included.
+    frames: usize,
+    /// First output frame that counts.
+    first: usize,
+    /// Output frames that count.
+    counted: usize,
 }
 
-fn check_labels(index: usize, labels: &[SenoneId], shape: &ModelShape) -> Result<(), Error> {
-    match labels.iter().find(|label| label.index() >= shape.senones) {
-        None => Ok(()),
-        Some(&found) => Err(Error::Label { found, place: format!("chunk {index}"), senones: shape.senones }),
+impl Place {
+    /// The place of a chunk, after checking that its slices agree with each other.
+    fn of(index: usize, chunk: &Chunk<'_>, sizes: FrameSizes) -> Result<Self, Error> {
+        let Chunk { features, left, right, labels } = chunk;
+        let misfit = |what: &str, expected: String, found: usize| {
+            Err(Error::shape(format!("{what} of chunk {index}"), expected, found))
+        };
+        if !features.len().is_multiple_of(sizes.inputs) {
+            return misfit("features", format!("a multiple of {} values", sizes.inputs), features.len());
+        }
+        let frames = features.len() / sizes.inputs;
+        let Some(counted) = frames.checked_sub(left.saturating_add(*right)).filter(|&n| n > 0) else {
+            return misfit("frames", format!("more than {left} + {right} of context"), frames);
+        };
+        for context in [*left, *right] {
+            if !context.is_multiple_of(sizes.ratio) {
+                return misfit("context", format!("a multiple of {} frames", sizes.ratio), context);
+            }
+        }
+        let counted = sizes.output_frames(counted);
+        labels.check(index, counted, sizes)?;
+        Ok(Self { frames, first: left / sizes.ratio, counted })
     }
 }
 
@@ -154,82 +170,4 @@ pub(crate) fn tensor<T: tch::kind::Element>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use stentor_experiment::Model;
-
-    fn shape() -> ModelShape {
-        ModelShape::new(&Model::default(), 2, 5).unwrap()
-    }
-
-    fn ids(numbers: &[u16]) -> Option<&[SenoneId]> {
-        Some(SenoneId::of_column(numbers))
-    }
-
-    fn flat(tensor: &Tensor) -> Vec<f64> {
-        Vec::<f64>::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
-    }
-
-    #[test]
-    fn labels_stand_at_the_frames_that_count_and_the_rest_is_masked() {
-        // One frame of warm-up, two that count, one of look-ahead; beside it a chunk of a single frame.
-        let long: Vec<f32> = (1..=8).map(|n| n as f32).collect();
-        let soft =
-            |ids, probabilities| Some(SoftLabels { k: 2, ids: SenoneId::of_column(ids), probabilities });
-        let chunks = [
-            Chunk {
-                features: &long,
-                left: 1,
-                right: 1,
-                hard: ids(&[3, 4]),
-                soft: soft(&[3, 1, 4, 0], &[0.6, 0.3, 0.7, 0.1]),
-            },
-            Chunk {
-                features: &long[..2],
-                left: 0,
-                right: 0,
-                hard: ids(&[2]),
-                soft: soft(&[2, 0], &[0.9, 0.05]),
-            },
-        ];
-        let batch = Batch::pack(&chunks, &shape(), Device::Cpu).unwrap();
-        assert_eq!((batch.lengths.as_slice(), batch.frames()), (&[4, 1][..], 3));
-        assert_eq!(batch.features.size(), [2, 4, 2]);
-        assert_eq!(flat(&batch.features)[6..12], [7.0, 8.0, 1.0, 2.0, 0.0, 0.0]);
-        assert_eq!(flat(&batch.targets.mask), [0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
-        assert_eq!(flat(&batch.targets.hard.unwrap()), [0.0, 3.0, 4.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
-        let soft = batch.targets.soft.unwrap();
-        assert_eq!(flat(&soft.ids)[..10], [0.0, 0.0, 3.0, 1.0, 4.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
-        assert!((flat(&soft.probabilities)[4] - 0.7).abs() < 1e-6);
-    }
-
-    #[test]
-    fn slices_that_disagree_are_errors_that_name_the_chunk() {
-        let features = [0f32; 6];
-        let good = Chunk { features: &features, left: 1, right: 0, hard: ids(&[1, 2]), soft: None };
-        let soft =
-            |k, ids, probabilities| Some(SoftLabels { k, ids: SenoneId::of_column(ids), probabilities });
-        let bad = [
-            (Chunk { features: &features[..5], ..good }, "features of chunk 1"),
-            (Chunk { left: 2, right: 1, ..good }, "frames of chunk 1"),
-            (Chunk { left: usize::MAX, right: 1, ..good }, "frames of chunk 1"),
-            (Chunk { hard: ids(&[1]), ..good }, "hard labels of chunk 1"),
-            (Chunk { hard: ids(&[1, 5]), ..good }, "label 5 of chunk 1"),
-            (Chunk { hard: None, ..good }, "chunk 1 with others"),
-            (Chunk { soft: soft(1, &[1, 2], &[0.5, 0.5]), ..good }, "chunk 1 with others"),
-            (Chunk { soft: soft(0, &[], &[]), ..good }, "kept in a frame of chunk 1"),
-            (Chunk { soft: soft(6, &[], &[]), ..good }, "kept in a frame of chunk 1"),
-            (Chunk { soft: soft(1, &[1], &[0.5, 0.5]), ..good }, "soft labels of chunk 1"),
-            (Chunk { soft: soft(1, &[1, 2], &[0.5]), ..good }, "probabilities of chunk 1"),
-        ];
-        for (chunk, expected) in bad {
-            let error = Batch::pack(&[good, chunk], &shape(), Device::Cpu).unwrap_err().to_string();
-            assert!(error.contains(expected), "expected `{expected}` in `{error}`");
-        }
-        let nothing = Batch::pack(&[], &shape(), Device::Cpu).unwrap_err();
-        assert_eq!(nothing.to_string(), "batch: expected at least 1 chunk, found 0");
-        let wild = Chunk { soft: soft(1, &[1, 9], &[0.5, 0.5]), ..good };
-        let error = Batch::pack(&[wild], &shape(), Device::Cpu).unwrap_err();
-        assert!(matches!(error, Error::Label { found, .. } if found == SenoneId::new(9)), "{error}");
-    }
-}
+mod tests;

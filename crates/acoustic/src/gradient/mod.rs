@@ -1,169 +1,109 @@
-use crate::batch::Batch;
+//! From a batch to a gradient.
+
+use crate::batch::{Batch, Extent};
 use crate::error::Error;
-use crate::model::AcousticModel;
-use crate::objective::{LossSum, Objective};
+use crate::model::{AcousticModel, Outputs};
+use crate::objective::{Given, Loss, LossUnit, Objective};
+use crate::pass::{Dropout, Mode, Pass};
 
 /// How a batch went.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
-    /// Loss summed over the frames that count, in nats.
+    /// Loss summed over all units, in nats, without the penalty.
     pub loss: f64,
+    /// What it is summed over.
+    pub unit: LossUnit,
+    /// How many of these there are.
+    pub units: i64,
     /// Frames that count.
     pub frames: i64,
     /// Frames whose most probable senone is the target's.
     pub correct: i64,
+    /// The penalty on weights, which was added once to the mean loss; 0 where there is none.
+    pub penalty: f64,
 }
 
 impl Score {
-    /// False where the loss overflowed or is not a number: the batch must not be used.
+    /// The score of no frame at all, for losses that are summed over frames.
+    pub const NO_FRAMES: Self =
+        Self { loss: 0.0, unit: LossUnit::Frame, units: 0, frames: 0, correct: 0, penalty: 0.0 };
+
+    /// False where loss or penalty overflowed or is not a number: the batch must not be used.
     #[must_use]
     pub fn is_finite(&self) -> bool {
-        self.loss.is_finite()
+        self.loss.is_finite() && self.penalty.is_finite()
     }
 
-    /// Mean loss of a frame, in nats.
+    /// Mean loss of a unit, in nats, without the penalty.
     #[must_use]
     pub fn mean_loss(&self) -> f64 {
-        self.loss / self.frames.max(1) as f64
+        self.loss / self.units.max(1) as f64
     }
 
-    fn of(sum: &LossSum) -> Result<Self, Error> {
-        Ok(Self { loss: sum.loss.f_double_value(&[])?, frames: sum.frames, correct: sum.correct })
+    fn of(loss: &Loss) -> Result<Self, Error> {
+        let penalty = loss.penalty.as_ref().map_or(Ok(0.0), |penalty| penalty.f_double_value(&[]))?;
+        let Loss { unit, units, frames, correct, .. } = *loss;
+        Ok(Self { loss: loss.sum.f_double_value(&[])?, unit, units, frames, correct, penalty })
     }
 }
 
-/// Leaves the gradient of the batch's mean loss over valid frames in the model's flat gradient, replacing what was there.
+/// What a training step has besides model, batch and objective.
+#[derive(Clone, Copy, Default)]
+pub struct Conditions<'a> {
+    /// What the batch's forward pass drops.
+    pub dropout: Dropout,
+    /// The model whose outputs an objective may compare with; it only infers.
+    pub teacher: Option<&'a dyn AcousticModel>,
+}
+
+/// Leaves the gradient of the batch's mean loss over all units, plus the penalty, in the model's flat gradient, replacing
+/// what was there.
 ///
 /// # Errors
-/// As the model's and the objective's. A loss that is not finite is no error: see [`Score::is_finite`].
+/// As the model's and the objective's; [`Error::Unmet`] for an objective that needs a teacher or whole utterances where
+/// there are none. A loss that is not finite is no error: see [`Score::is_finite`].
 pub fn mean_gradient(
     model: &dyn AcousticModel,
     batch: &Batch,
     objective: &dyn Objective,
+    conditions: &Conditions<'_>,
 ) -> Result<Score, Error> {
-    let outputs = model.forward(&batch.features, &batch.lengths)?;
-    let sum = objective.loss(&outputs, &batch.targets)?;
-    let score = Score::of(&sum)?;
-    let mean = sum.loss.f_div_scalar(score.frames.max(1) as f64)?;
+    let needs = objective.needs();
+    if needs.whole_utterances && batch.extent != Extent::Utterances {
+        return Err(Error::Unmet { objective: objective.name(), need: "whole utterances" });
+    }
+    let teacher = match (needs.teacher, conditions.teacher) {
+        (false, _) => None,
+        (true, None) => {
+            return Err(Error::Unmet { objective: objective.name(), need: "a teacher's outputs" });
+        }
+        (true, Some(teacher)) => {
+            let pass = Pass { inner: needs.inner_layers, mode: Mode::Evaluate };
+            let outputs = tch::no_grad(|| teacher.forward_with(&batch.features, &batch.lengths, pass))?;
+            Some(outputs)
+        }
+    };
+    let pass = Pass { inner: needs.inner_layers, mode: Mode::Train(conditions.dropout) };
+    let outputs = model.forward_with(&batch.features, &batch.lengths, pass)?;
+    let weights = needs.weights.then(|| model.parameters());
+    let given = Given::new(&outputs, &batch.targets, &batch.lengths).with(teacher.as_ref(), weights);
+    let loss = objective.loss(&given)?;
+    descend_into(model, outputs, &loss)
+}
+
+/// Takes the gradient of a loss of these outputs.
+fn descend_into(model: &dyn AcousticModel, outputs: Outputs, loss: &Loss) -> Result<Score, Error> {
+    let score = Score::of(loss)?;
+    let mut mean = loss.sum.f_div_scalar(score.units.max(1) as f64)?;
+    if let Some(penalty) = &loss.penalty {
+        mean = mean.f_add(penalty)?;
+    }
     model.parameters().zero_grad();
     model.backward(outputs, &mean)?;
     Ok(score)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::batch::{Chunk, SoftLabels};
-    use crate::model::build;
-    use crate::objective::{HardLabels, machine_labeled_objective};
-    use crate::optimizer::{build_optimizer, clip_to_norm};
-    use crate::random::Stream;
-    use crate::shape::ModelShape;
-    use stentor_experiment::{Model, Optimizer};
-    use stentor_inventory::SenoneId;
-    use tch::Device;
-
-    const INPUTS: usize = 3;
-    const LENGTHS: [usize; 4] = [9, 4, 9, 6];
-
-    fn shape(bidirectional: bool) -> ModelShape {
-        ModelShape::new(&Model { layers: 2, width: 16, bidirectional, ..Model::default() }, INPUTS, 4)
-            .unwrap()
-    }
-
-    /// Features, and labels that follow from them: the senone says which feature was largest two frames ago.
-    fn example(shape: &ModelShape, seed: u64) -> Batch {
-        let stream = Stream::new(seed, "example");
-        let features: Vec<Vec<f32>> = LENGTHS
-            .iter()
-            .zip(0u64..)
-            .map(|(&len, u)| (0..(len * INPUTS) as u64).map(|n| stream.uniform(u * 1000 + n, 1.0)).collect())
-            .collect();
-        let largest =
-            |frame: &[f32]| (0..INPUTS).max_by(|&a, &b| frame[a].total_cmp(&frame[b])).unwrap() as u16;
-        let hard: Vec<Vec<u16>> = features
-            .iter()
-            .map(|f| {
-                [3, 3].into_iter().chain(f.chunks_exact(INPUTS).map(largest)).take(f.len() / INPUTS).collect()
-            })
-            .collect();
-        let ids: Vec<Vec<u16>> =
-            hard.iter().map(|h| h.iter().flat_map(|&s| [s, (s + 1) % 4]).collect()).collect();
-        let probabilities: Vec<Vec<f32>> = hard.iter().map(|h| [0.8, 0.1].repeat(h.len())).collect();
-        let chunks: Vec<Chunk<'_>> = (0..LENGTHS.len())
-            .map(|n| {
-                let ids = SenoneId::of_column(&ids[n]);
-                let soft = SoftLabels { k: 2, ids, probabilities: &probabilities[n] };
-                let hard = Some(SenoneId::of_column(&hard[n]));
-                Chunk { features: &features[n], left: 0, right: 0, hard, soft: Some(soft) }
-            })
-            .collect();
-        Batch::pack(&chunks, shape, Device::Cpu).unwrap()
-    }
-
-    /// Trains a fresh model; returns its parameters and the last batch's score.
-    fn train(shape: &ModelShape, steps: u64) -> (Vec<f32>, Score) {
-        let model = build(shape, 1, Device::Cpu).unwrap();
-        let settings = Optimizer::default();
-        let mut optimizer = build_optimizer(&settings, model.parameters().len(), Device::Cpu);
-        let objective = machine_labeled_objective(&stentor_experiment::Objective::default());
-        let mut last = None;
-        for step in 0..steps {
-            let batch = example(shape, step % 8);
-            last = Some(mean_gradient(model.as_ref(), &batch, objective.as_ref()).unwrap());
-            clip_to_norm(model.parameters().gradient(), settings.clip_norm).unwrap();
-            let step = optimizer.update(model.parameters().gradient(), 0.02).unwrap();
-            model.parameters().add(&step).unwrap();
-        }
-        (model.parameters().to_host(), last.unwrap())
-    }
-
-    #[test]
-    fn two_models_of_one_seed_hold_the_same_bits_after_the_same_steps() {
-        crate::set_threads(1).unwrap();
-        for bidirectional in [false, true] {
-            let shape = shape(bidirectional);
-            let (first, second) = (train(&shape, 20), train(&shape, 20));
-            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            assert_eq!(bits(&first.0), bits(&second.0));
-            assert_eq!(first.1, second.1);
-        }
-    }
-
-    #[test]
-    fn a_student_learns_what_its_labels_follow_from() {
-        let (_, score) = train(&shape(false), 300);
-        assert_eq!(score.frames, LENGTHS.iter().sum::<usize>() as i64);
-        assert!(score.correct as f64 / score.frames as f64 > 0.9, "{score:?}");
-    }
-
-    #[test]
-    fn the_gradient_is_that_of_the_mean_and_replaces_the_one_before() {
-        let shape = shape(false);
-        let model = build(&shape, 1, Device::Cpu).unwrap();
-        let batch = example(&shape, 1);
-        let first = mean_gradient(model.as_ref(), &batch, &HardLabels).unwrap();
-        let gradient = model.parameters().gradient_host();
-        assert_eq!(mean_gradient(model.as_ref(), &batch, &HardLabels).unwrap(), first);
-        assert_eq!(model.parameters().gradient_host(), gradient);
-        // A small step down the gradient lowers the mean loss by its squared length times the step.
-        let rate = 1e-2;
-        model.parameters().add(&(model.parameters().gradient() * -rate)).unwrap();
-        let after = mean_gradient(model.as_ref(), &batch, &HardLabels).unwrap();
-        let square: f64 = gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
-        let ratio = (first.mean_loss() - after.mean_loss()) / (rate * square);
-        assert!((ratio - 1.0).abs() < 0.05, "{ratio}");
-    }
-
-    #[test]
-    fn a_model_that_has_diverged_gives_a_value_that_says_so() {
-        let shape = shape(false);
-        let model = build(&shape, 1, Device::Cpu).unwrap();
-        let mut values = model.parameters().to_host();
-        values[0] = f32::NAN;
-        model.parameters().load_host(&values).unwrap();
-        let score = mean_gradient(model.as_ref(), &example(&shape, 1), &HardLabels).unwrap();
-        assert!(!score.is_finite());
-        assert!(!clip_to_norm(model.parameters().gradient(), 1.0).unwrap().is_finite());
-    }
-}
+mod needs_tests;
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,21 @@
 use super::*;
-use crate::batch::{Batch, Chunk};
-use crate::gradient::mean_gradient;
-use crate::model::{build, load};
+use crate::batch::{Batch, Chunk, Labels};
+use crate::families::{build, load};
+use crate::gradient::{Conditions, mean_gradient};
+use crate::lstm::values_per_frame;
 use crate::objective::HardLabels;
+use crate::parameters::NamedValues;
 use crate::random::Stream;
+use crate::shape::ModelShape;
 use proptest::prelude::*;
-use stentor_experiment::Model;
+use stentor_experiment::Lstm;
 
 const INPUTS: usize = 4;
 const SENONES: usize = 9;
 
 fn model(bidirectional: bool) -> Box<dyn AcousticModel> {
-    let settings = Model { layers: 2, width: 8, bidirectional, ..Model::default() };
-    build(&ModelShape::new(&settings, INPUTS, SENONES).unwrap(), 3, Device::Cpu).unwrap()
+    let settings = Lstm { layers: 2, width: 8, bidirectional, ..Lstm::default() };
+    build(&ModelShape::new(&settings.into(), INPUTS, SENONES).unwrap(), 3, Device::Cpu).unwrap()
 }
 
 fn utterances(lengths: &[usize]) -> Vec<Vec<f32>> {
@@ -87,13 +90,13 @@ fn a_score_in_pieces_is_that_of_a_batch_as_a_whole_whatever_is_in_work_at_a_time
     let alignments = alignments(&utterances);
     let pairs: Vec<Aligned<'_>> =
         utterances.iter().zip(&alignments).map(|(u, a)| (u.as_slice(), a.as_slice())).collect();
-    let chunk = |(features, hard)| Chunk { features, left: 0, right: 0, hard: Some(hard), soft: None };
+    let chunk = |(features, hard)| Chunk { features, left: 0, right: 0, labels: Labels::Hard(hard) };
     let chunks: Vec<Chunk<'_>> =
         pairs.iter().copied().filter(|(features, _)| !features.is_empty()).map(chunk).collect();
     for bidirectional in [false, true] {
         let model = model(bidirectional);
-        let batch = Batch::pack(&chunks, model.shape(), Device::Cpu).unwrap();
-        let whole = mean_gradient(model.as_ref(), &batch, &HardLabels).unwrap();
+        let batch = Batch::pack(&chunks, model.frames(), Device::Cpu).unwrap();
+        let whole = mean_gradient(model.as_ref(), &batch, &HardLabels, &Conditions::default()).unwrap();
         let gradient = model.parameters().gradient_host();
         for (layers, output) in [(1000, 1000), (1000, 7), (30, 4), (5, 1)] {
             let mut told = Vec::new();
@@ -128,13 +131,13 @@ fn an_alignment_that_does_not_fit_is_an_error_that_names_the_utterance() {
 #[test]
 fn models_that_share_parameters_label_side_by_side_as_one_alone_does() {
     let utterances = utterances(&[40, 17]);
-    let settings = Model { layers: 2, width: 8, bidirectional: true, ..Model::default() };
-    let shape = ModelShape::new(&settings, INPUTS, SENONES).unwrap();
+    let settings = Lstm { layers: 2, width: 8, bidirectional: true, ..Lstm::default() };
+    let shape = ModelShape::new(&settings.into(), INPUTS, SENONES).unwrap();
     let learning = build(&shape, 3, Device::Cpu).unwrap();
     let expected = top_k(learning.as_ref(), &slices(&utterances), 3).unwrap();
     assert!(matches!(learning.share(), Err(Error::NotFrozen)));
     let named = learning.parameters().tensors();
-    let named = named.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), p.values.as_slice()));
+    let named = named.iter().map(NamedValues::as_slices);
     let first = load(&shape, named, Device::Cpu).unwrap();
     let others = [first.share().unwrap(), first.share().unwrap()];
     for other in &others {
@@ -205,11 +208,13 @@ fn what_cannot_be_labeled_is_an_error_that_says_why() {
 
 #[test]
 fn the_working_memory_of_a_batch_is_bounded_for_small_and_large_models() {
-    let student = ModelShape::new(&Model { layers: 3, width: 192, ..Model::default() }, 192, 126).unwrap();
-    let teacher = Model { layers: 5, width: 832, bidirectional: true, ..Model::default() };
-    let teacher = ModelShape::new(&teacher, 192, 3000).unwrap();
-    assert!(batch_frames(&student) > 10_000);
-    assert!((1_000..5_000).contains(&batch_frames(&teacher)));
+    let student = Lstm { layers: 3, width: 192, ..Lstm::default() };
+    let teacher = Lstm { layers: 5, width: 832, bidirectional: true, ..Lstm::default() };
+    let limits = |lstm: &Lstm, senones| Limits::new(values_per_frame(lstm, 192), senones);
+    assert!(limits(&student, 126).layers > 10_000);
+    assert!((1_000..5_000).contains(&limits(&teacher, 3000).layers));
+    let small = model(true);
+    assert_eq!(Limits::of(small.as_ref()).layers, BATCH_VALUES / small.values_per_frame());
 }
 
 proptest! {

@@ -4,15 +4,17 @@ mod fused;
 mod native;
 
 use crate::error::Error;
-use crate::model::{AcousticModel, InnerLayers, Outputs, StreamState};
-use crate::parameters::{ParameterSlot, ParameterVector};
+use crate::model::{AcousticModel, Outputs, StreamState};
+use crate::parameters::{NamedSlice, ParameterSlot, ParameterVector};
+use crate::pass::{Dropout, InnerLayers, Pass};
 use crate::random::Stream;
 use crate::shape::ModelShape;
+use stentor_experiment::{Architecture, Lstm};
 use tch::{Device, Kind, Tensor};
 
 /// Parameters of one layer and direction, in this order: input weight `[4·width, inputs]`, recurrent weight
-/// `[4·width, width]`, input bias and recurrent bias `[4·width]`; the rows are the gates i, f, g, o. Two biases, one of
-/// them redundant, are kept so that parameters move to and from other toolkits without arithmetic.
+/// `[4·width, width]`, input bias and recurrent bias `[4·width]`; the rows are the gates i, f, g, o. The layout is that of
+/// [`Architecture::parameters`].
 const PER_DIRECTION: usize = 4;
 
 /// LSTM of any depth and width (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000 and no peepholes):
@@ -23,6 +25,7 @@ const PER_DIRECTION: usize = 4;
 #[derive(Debug)]
 pub struct LstmModel {
     shape: ModelShape,
+    settings: Lstm,
     parameters: ParameterVector,
     engine: Engine,
 }
@@ -42,36 +45,17 @@ impl Engine {
     }
 }
 
-/// Names and shapes in the order of the flat vector.
-pub(crate) fn parameters_of(shape: &ModelShape) -> Vec<(String, Vec<usize>)> {
-    let gates = 4 * shape.width();
-    let mut parameters = Vec::new();
-    for layer in 0..shape.layers() {
-        let inputs = if layer == 0 { shape.inputs } else { shape.directions() * shape.width() };
-        for direction in ["forward", "backward"].into_iter().take(shape.directions()) {
-            let name = |part: &str| format!("layer.{layer}.{direction}.{part}");
-            parameters.push((name("input_weight"), vec![gates, inputs]));
-            parameters.push((name("recurrent_weight"), vec![gates, shape.width()]));
-            parameters.push((name("input_bias"), vec![gates]));
-            parameters.push((name("recurrent_bias"), vec![gates]));
-        }
-    }
-    parameters.push(("output.weight".to_owned(), vec![shape.senones, shape.directions() * shape.width()]));
-    parameters.push(("output.bias".to_owned(), vec![shape.senones]));
-    parameters
-}
-
 /// Initial values of a parameter: LSTM weights uniform within ±1/√width; the forget gate's input bias 1, so that a fresh
 /// cell remembers (Jozefowicz et al. 2015), and all other biases 0; output weights uniform within ±1/√fan-in.
-fn fill(shape: &ModelShape, seed: u64, slot: &ParameterSlot, values: &mut [f32]) {
-    let width = shape.width();
+fn fill(settings: &Lstm, seed: u64, slot: &ParameterSlot, values: &mut [f32]) {
+    let width = settings.width as usize;
     let uniform = |values: &mut [f32], fan_in: usize| {
         let stream = Stream::new(seed, &slot.name);
         let bound = 1.0 / (fan_in as f32).sqrt();
         values.iter_mut().zip(0..).for_each(|(value, n)| *value = stream.uniform(n, bound));
     };
     if slot.name == "output.weight" {
-        uniform(values, shape.directions() * width);
+        uniform(values, settings.directions() * width);
     } else if slot.name.ends_with("_weight") {
         uniform(values, width);
     } else if slot.name.ends_with("input_bias") {
@@ -79,16 +63,28 @@ fn fill(shape: &ModelShape, seed: u64, slot: &ParameterSlot, values: &mut [f32])
     }
 }
 
+/// Values of working memory for a frame: the inputs, the layers' outputs, and the gates of one layer.
+pub(crate) fn values_per_frame(settings: &Lstm, inputs: usize) -> usize {
+    inputs + settings.directions() * settings.width as usize * (settings.layers as usize + 8)
+}
+
+/// The settings of a shape of this family, its sizes checked.
+fn checked(shape: &ModelShape) -> Result<Lstm, Error> {
+    shape.validate()?;
+    let Architecture::Lstm(settings) = &shape.architecture;
+    Ok(settings.resolved())
+}
+
 impl LstmModel {
     /// A model with initial parameters drawn from `seed`.
     ///
     /// # Errors
-    /// [`Error::Shape`] for an impossible shape, [`Error::Torch`] where the device cannot hold the model.
+    /// As [`build`](crate::build).
     pub fn new(shape: &ModelShape, seed: u64, device: Device) -> Result<Self, Error> {
-        shape.validate()?;
-        let fill = |slot: &ParameterSlot, values: &mut [f32]| fill(shape, seed, slot, values);
-        let parameters = ParameterVector::new(parameters_of(shape), fill, device)?;
-        Ok(Self { shape: shape.clone(), parameters, engine: Engine::on(device) })
+        let settings = checked(shape)?;
+        let fill = |slot: &ParameterSlot, values: &mut [f32]| fill(&settings, seed, slot, values);
+        let parameters = ParameterVector::new(shape.parameters(), fill, device)?;
+        Ok(Self { shape: shape.clone(), settings, parameters, engine: Engine::on(device) })
     }
 
     /// A model with given parameters, by name in any order, that only infers.
@@ -97,17 +93,30 @@ impl LstmModel {
     /// As [`load`](crate::load).
     pub fn load<'a>(
         shape: &ModelShape,
-        parameters: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
+        parameters: impl IntoIterator<Item = NamedSlice<'a>>,
         device: Device,
     ) -> Result<Self, Error> {
-        shape.validate()?;
-        let parameters = ParameterVector::frozen(parameters_of(shape), parameters, device)?;
-        Ok(Self { shape: shape.clone(), parameters, engine: Engine::on(device) })
+        let settings = checked(shape)?;
+        let parameters = ParameterVector::frozen(shape.parameters(), parameters, device)?;
+        Ok(Self { shape: shape.clone(), settings, parameters, engine: Engine::on(device) })
+    }
+
+    /// Units of a layer and direction.
+    fn width(&self) -> usize {
+        self.settings.width as usize
+    }
+
+    fn layers(&self) -> usize {
+        self.settings.layers as usize
+    }
+
+    fn directions(&self) -> usize {
+        self.settings.directions()
     }
 
     /// The four parameters of a layer and direction.
     fn direction(&self, layer: usize, direction: usize) -> &[Tensor] {
-        let first = (layer * self.shape.directions() + direction) * PER_DIRECTION;
+        let first = (layer * self.directions() + direction) * PER_DIRECTION;
         &self.parameters.views()[first..first + PER_DIRECTION]
     }
 
@@ -154,14 +163,22 @@ impl AcousticModel for LstmModel {
         &self.parameters
     }
 
-    fn forward_with(&self, features: &Tensor, lengths: &[i64], inner: InnerLayers) -> Result<Outputs, Error> {
+    fn streams(&self) -> bool {
+        !self.settings.bidirectional
+    }
+
+    fn values_per_frame(&self) -> usize {
+        values_per_frame(&self.settings, self.shape.inputs)
+    }
+
+    fn forward_with(&self, features: &Tensor, lengths: &[i64], pass: Pass) -> Result<Outputs, Error> {
         self.check_input(features, lengths)?;
         if self.engine == Engine::Fused {
-            return fused::forward(self, features, lengths, inner);
+            return fused::forward(self, features, lengths, pass);
         }
-        let hidden = native::forward(self, features, lengths)?;
+        let hidden = native::forward(self, features, lengths, pass.dropout())?;
         let logits = self.output(hidden.last().expect("a model has at least one layer"))?;
-        let hidden = if inner == InnerLayers::Keep { hidden } else { Vec::new() };
+        let hidden = if pass.inner == InnerLayers::Keep { hidden } else { Vec::new() };
         Ok(Outputs::new(logits, hidden))
     }
 
@@ -170,7 +187,7 @@ impl AcousticModel for LstmModel {
         match self.engine {
             Engine::Fused => fused::top_layer(self, features, lengths),
             Engine::Native => tch::no_grad(|| {
-                let mut layers = native::forward(self, features, lengths)?;
+                let mut layers = native::forward(self, features, lengths, Dropout::NONE)?;
                 Ok(layers.pop().expect("a model has at least one layer"))
             }),
         }
@@ -181,29 +198,28 @@ impl AcousticModel for LstmModel {
     }
 
     fn share(&self) -> Result<Box<dyn AcousticModel>, Error> {
-        let (shape, parameters) = (self.shape.clone(), self.parameters.share()?);
-        Ok(Box::new(Self { shape, parameters, engine: self.engine }))
+        let (shape, settings) = (self.shape.clone(), self.settings.clone());
+        let parameters = self.parameters.share()?;
+        Ok(Box::new(Self { shape, settings, parameters, engine: self.engine }))
     }
 
     fn start_stream(&self, batch: usize) -> Result<StreamState, Error> {
-        if self.shape.model.bidirectional {
+        if self.settings.bidirectional {
             return Err(Error::NotStreaming);
         }
-        let size = [1, batch as i64, self.shape.width() as i64];
+        let size = [1, batch as i64, self.width() as i64];
         let zeros = || Tensor::f_zeros(size, (Kind::Float, self.parameters.device()));
-        let tensors = (0..2 * self.shape.layers()).map(|_| zeros()).collect::<Result<_, _>>()?;
+        let tensors = (0..2 * self.layers()).map(|_| zeros()).collect::<Result<_, _>>()?;
         Ok(StreamState { tensors })
     }
 
     fn stream(&self, features: &Tensor, state: &mut StreamState) -> Result<Tensor, Error> {
-        if self.shape.model.bidirectional {
+        if self.settings.bidirectional {
             return Err(Error::NotStreaming);
         }
         let (batch, _) = self.check_features(features)?;
-        let expected = [1, batch, self.shape.width() as i64];
-        if state.tensors.len() != 2 * self.shape.layers()
-            || state.tensors.iter().any(|t| t.size() != expected)
-        {
+        let expected = [1, batch, self.width() as i64];
+        if state.tensors.len() != 2 * self.layers() || state.tensors.iter().any(|t| t.size() != expected) {
             let found = state.tensors.first().map_or_else(Vec::new, Tensor::size);
             return Err(Error::shape(
                 "stream state",

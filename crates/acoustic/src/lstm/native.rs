@@ -3,23 +3,35 @@
 use super::LstmModel;
 use crate::error::Error;
 use crate::model::StreamState;
+use crate::pass::Dropout;
 use tch::{Kind, Tensor};
 
-/// Every layer's output, lowest first: `[batch, frames, directions × width]`.
-pub(super) fn forward(model: &LstmModel, features: &Tensor, lengths: &[i64]) -> Result<Vec<Tensor>, Error> {
-    let bidirectional = model.shape.model.bidirectional;
+/// Every layer's output, lowest first: `[batch, frames, directions × width]`. Dropout is between a layer and the next.
+pub(super) fn forward(
+    model: &LstmModel,
+    features: &Tensor,
+    lengths: &[i64],
+    dropout: Dropout,
+) -> Result<Vec<Tensor>, Error> {
+    let bidirectional = model.settings.bidirectional;
     let size = features.size();
     let (batch, frames) = (size[0], size[1]);
     let state = zero_state(model, batch)?;
     let mirror = if bidirectional { Some(Mirror::new(lengths, frames, features.device())?) } else { None };
-    let mut outputs: Vec<Tensor> = Vec::with_capacity(model.shape.layers());
-    for layer in 0..model.shape.layers() {
-        let input = outputs.last().unwrap_or(features);
-        let (ahead, ..) = run(input, &state, model.direction(layer, 0))?;
+    let columns = (model.directions() * model.width()) as i64;
+    let mut outputs: Vec<Tensor> = Vec::with_capacity(model.layers());
+    for layer in 0..model.layers() {
+        let mut input = outputs.last().unwrap_or(features).shallow_clone();
+        if let Some(below) = layer.checked_sub(1)
+            && let Some(factors) = dropout.factors(below, [batch, frames, columns], features.device())?
+        {
+            input = input.f_mul(&factors)?;
+        }
+        let (ahead, ..) = run(&input, &state, model.direction(layer, 0))?;
         let output = match &mirror {
             None => ahead,
             Some(mirror) => {
-                let (back, ..) = run(&mirror.apply(input)?, &state, model.direction(layer, 1))?;
+                let (back, ..) = run(&mirror.apply(&input)?, &state, model.direction(layer, 1))?;
                 Tensor::f_cat(&[ahead, mirror.apply(&back)?], 2)?
             }
         };
@@ -31,7 +43,7 @@ pub(super) fn forward(model: &LstmModel, features: &Tensor, lengths: &[i64]) -> 
 /// The top layer's output for the next frames of each sequence; the state moves on.
 pub(super) fn stream(model: &LstmModel, features: &Tensor, state: &mut StreamState) -> Result<Tensor, Error> {
     let mut hidden = features.shallow_clone();
-    for layer in 0..model.shape.layers() {
+    for layer in 0..model.layers() {
         let before = [state.tensors[2 * layer].shallow_clone(), state.tensors[2 * layer + 1].shallow_clone()];
         let (output, h, c) = run(&hidden, &before, model.direction(layer, 0))?;
         state.tensors[2 * layer] = h.f_detach()?;
@@ -43,7 +55,7 @@ pub(super) fn stream(model: &LstmModel, features: &Tensor, state: &mut StreamSta
 
 fn zero_state(model: &LstmModel, batch: i64) -> Result<[Tensor; 2], Error> {
     let options = (Kind::Float, model.parameters.device());
-    let zeros = || Tensor::f_zeros([1, batch, model.shape.width() as i64], options);
+    let zeros = || Tensor::f_zeros([1, batch, model.width() as i64], options);
     Ok([zeros()?, zeros()?])
 }
 

@@ -1,10 +1,10 @@
 use super::*;
+use crate::pass::Mode;
 use crate::random::Stream as Numbers;
-use stentor_experiment::Model;
 
 fn shape(layers: u32, width: u32, bidirectional: bool, inputs: usize, senones: usize) -> ModelShape {
-    let model = Model { layers, width, bidirectional, ..Model::default() };
-    ModelShape::new(&model, inputs, senones).unwrap()
+    let lstm = Lstm { layers, width, bidirectional, ..Lstm::default() };
+    ModelShape::new(&lstm.into(), inputs, senones).unwrap()
 }
 
 fn model(shape: &ModelShape, engine: Engine) -> LstmModel {
@@ -44,17 +44,22 @@ fn weighted(outputs: &Outputs, mask: &Tensor) -> Tensor {
 
 #[test]
 fn our_layers_and_libtorch_s_agree_on_logits_inner_layers_and_every_gradient() {
+    let dropout = Dropout { rate: 0.3, random: Numbers::new(1, "batch") };
+    let passes = [InnerLayers::Skip, InnerLayers::Keep]
+        .into_iter()
+        .flat_map(|inner| [Mode::Evaluate, Mode::Train(dropout)].map(|mode| Pass { inner, mode }));
+    let passes: Vec<Pass> = passes.collect();
     // A width that is no multiple of eight, one layer and several, sequences of one frame and of all.
     for (layers, width, bidirectional) in [(1, 8, false), (3, 12, false), (1, 9, true), (3, 12, true)] {
         for lengths in [vec![7i64, 7, 7], vec![7, 1, 4], vec![1, 1, 1], vec![3, 0, 7], vec![0, 0, 2]] {
-            for inner in [InnerLayers::Skip, InnerLayers::Keep] {
+            for &pass in &passes {
                 let frames = if lengths == [1, 1, 1] { 1 } else { 7 };
                 let shape = shape(layers, width, bidirectional, 5, 10);
                 let features = noise(&[3, frames, 5], 1);
                 let mask = valid(&lengths, frames);
                 let run = |engine| {
                     let model = model(&shape, engine);
-                    let outputs = model.forward_with(&features, &lengths, inner).unwrap();
+                    let outputs = model.forward_with(&features, &lengths, pass).unwrap();
                     let logits = &outputs.logits * &mask;
                     let hidden: Vec<Tensor> = outputs.hidden.iter().map(|h| h * &mask).collect();
                     let loss = weighted(&outputs, &mask);
@@ -144,7 +149,7 @@ fn a_loss_on_a_lower_layer_alone_reaches_that_layer_and_those_below() {
     let shape = shape(3, 8, true, 3, 4);
     let gradient = |engine| {
         let model = model(&shape, engine);
-        let outputs = model.forward_with(&noise(&[2, 4, 3], 1), &[4, 4], InnerLayers::Keep).unwrap();
+        let outputs = model.forward_with(&noise(&[2, 4, 3], 1), &[4, 4], Pass::KEEP).unwrap();
         let loss = outputs.hidden[1].square().sum(Kind::Float);
         model.backward(outputs, &loss).unwrap();
         model.parameters().gradient().copy()
@@ -184,12 +189,32 @@ fn backward_passes_add_up_until_the_gradient_is_set_to_zero() {
 #[test]
 fn nothing_is_recorded_where_no_gradient_is_wanted() {
     let model = model(&shape(2, 8, true, 3, 4), Engine::Fused);
-    let outputs =
-        tch::no_grad(|| model.forward_with(&noise(&[1, 2, 3], 1), &[2], InnerLayers::Keep)).unwrap();
+    let outputs = tch::no_grad(|| model.forward_with(&noise(&[1, 2, 3], 1), &[2], Pass::KEEP)).unwrap();
     assert!(outputs.tape.is_none() && !outputs.logits.requires_grad());
     assert_eq!(outputs.hidden.iter().map(Tensor::size).collect::<Vec<_>>(), [[1, 2, 16], [1, 2, 16]]);
     let outputs = model.forward(&noise(&[1, 2, 3], 1), &[2]).unwrap();
     assert!(outputs.tape.is_some() && outputs.logits.requires_grad() && outputs.hidden.is_empty());
+}
+
+#[test]
+fn what_a_batch_drops_follows_from_its_own_numbers_and_a_model_in_use_drops_nothing() {
+    for engine in [Engine::Native, Engine::Fused] {
+        let model = model(&shape(2, 8, true, 3, 4), engine);
+        let bits = |mode: Mode| {
+            let pass = Pass { mode, ..Pass::default() };
+            let outputs = model.forward_with(&noise(&[2, 4, 3], 1), &[4, 3], pass).unwrap();
+            let loss = weighted(&outputs, &valid(&[4, 3], 4));
+            model.parameters().zero_grad();
+            model.backward(outputs, &loss).unwrap();
+            let gradient = model.parameters().gradient_host();
+            gradient.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        let train = |name| Mode::Train(Dropout { rate: 0.5, random: Numbers::new(1, name) });
+        assert_eq!(bits(train("batch 7")), bits(train("batch 7")), "{engine:?}");
+        assert_ne!(bits(train("batch 7")), bits(train("batch 8")), "{engine:?}");
+        assert_ne!(bits(train("batch 7")), bits(Mode::Evaluate), "{engine:?}");
+        assert_eq!(bits(Mode::Train(Dropout::NONE)), bits(Mode::Evaluate), "{engine:?}");
+    }
 }
 
 #[test]
@@ -222,8 +247,8 @@ fn a_fresh_model_is_small_noise_and_remembers() {
 fn the_published_sizes_have_the_published_numbers_of_parameters() {
     use stentor_experiment::Preset;
     let count = |preset| {
-        let model = Model { preset: Some(preset), ..Model::default() };
-        ModelShape::new(&model, 192, 3000).unwrap().parameter_count() as f64 / 1e6
+        let lstm = Lstm { preset: Some(preset), ..Lstm::default() };
+        ModelShape::new(&lstm.into(), 192, 3000).unwrap().parameter_count() as f64 / 1e6
     };
     assert!((count(Preset::Student24M) - 24.16).abs() < 0.005);
     assert!((count(Preset::Teacher78M) - 78.3).abs() < 0.05);
@@ -255,16 +280,17 @@ fn a_teacher_refuses_to_run_frame_by_frame() {
 
 #[test]
 fn impossible_shapes_are_refused() {
-    let model = |width| Model { layers: 1, width, ..Model::default() };
+    let model = |width| Architecture::from(Lstm { layers: 1, width, ..Lstm::default() });
     for (width, inputs, senones, expected) in [
         (8, 0, 4, "model inputs: expected at least 1, found 0"),
         (8, 3, 1, "model senones: expected 2 to 65536, found 1"),
         (8, 3, 65_537, "model senones: expected 2 to 65536, found 65537"),
-        (0, 3, 4, "model: expected at least 1 layer of at least 1 unit, found 1 layers of 0 units"),
+        (0, 3, 4, "`model.width`: expected 8 to 4096, found 0"),
+        (u32::MAX, 3, 4, "`model.width`: expected 8 to 4096, found 4294967295"),
     ] {
         assert_eq!(ModelShape::new(&model(width), inputs, senones).unwrap_err().to_string(), expected);
         // Nor does one that was put together by hand make a model.
-        let shape = ModelShape { model: model(width), inputs, senones };
+        let shape = ModelShape { architecture: model(width), inputs, senones };
         assert_eq!(LstmModel::new(&shape, 1, Device::Cpu).unwrap_err().to_string(), expected);
     }
 }

@@ -1,6 +1,5 @@
-use super::{HardLabels, LossSum, Objective, Targets, TopK};
+use super::{Given, HardLabels, Loss, Objective, TopK};
 use crate::error::Error;
-use crate::model::Outputs;
 
 /// Hard and soft labels together: w × hard + (1 − w) × soft. Frames count as correct by the hard label.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,13 +11,17 @@ pub struct Mixed {
 }
 
 impl Objective for Mixed {
-    fn loss(&self, outputs: &Outputs, targets: &Targets) -> Result<LossSum, Error> {
-        let hard = HardLabels.loss(outputs, targets)?;
-        let soft = self.soft.loss(outputs, targets)?;
-        let loss = hard
-            .loss
+    fn name(&self) -> &'static str {
+        "hard labels and top-k"
+    }
+
+    fn loss(&self, given: &Given<'_>) -> Result<Loss, Error> {
+        let hard = HardLabels.loss(given)?;
+        let soft = self.soft.loss(given)?;
+        let sum = hard
+            .sum
             .f_mul_scalar(self.hard_weight)?
-            .f_add(&soft.loss.f_mul_scalar(1.0 - self.hard_weight)?)?;
-        Ok(LossSum { loss, ..hard })
+            .f_add(&soft.sum.f_mul_scalar(1.0 - self.hard_weight)?)?;
+        Ok(Loss { sum, ..hard })
     }
 }

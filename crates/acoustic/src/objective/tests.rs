@@ -1,5 +1,6 @@
 use super::*;
 use crate::random::Stream;
+use crate::supervision::{Soft, Supervision};
 use stentor_experiment::ResidualMass::{self, Renormalise, Spread};
 use tch::Device;
 
@@ -18,21 +19,29 @@ fn example() -> (Tensor, Targets) {
     let probabilities: Vec<f32> = (0..rows).flat_map(|row| [0.5 + 0.01 * row as f32, 0.2, 0.1]).collect();
     let hard: Vec<i64> = (0..rows).map(|row| (row * 3) % SENONES).collect();
     let targets = Targets {
-        hard: Some(Tensor::from_slice(&hard).view([BATCH, FRAMES])),
-        soft: Some(Soft {
-            ids: Tensor::from_slice(&ids).view([BATCH, FRAMES, K]),
-            probabilities: Tensor::from_slice(&probabilities).view([BATCH, FRAMES, K]),
-        }),
+        supervision: Supervision::HardAndSoft {
+            hard: Tensor::from_slice(&hard).view([BATCH, FRAMES]),
+            soft: Soft {
+                ids: Tensor::from_slice(&ids).view([BATCH, FRAMES, K]),
+                probabilities: Tensor::from_slice(&probabilities).view([BATCH, FRAMES, K]),
+            },
+        },
         mask: Tensor::from_slice(&[1f32, 1.0, 1.0, 0.0, 1.0, 0.0]).view([BATCH, FRAMES]),
     };
     (logits, targets)
 }
 
+/// The loss of these logits.
+fn loss(objective: &dyn Objective, logits: &Tensor, targets: &Targets) -> Result<Loss, Error> {
+    let outputs = Outputs::new(logits.shallow_clone(), Vec::new());
+    objective.loss(&Given::new(&outputs, targets, &[FRAMES; BATCH as usize]))
+}
+
 fn loss_and_gradient(objective: &dyn Objective, logits: &Tensor, targets: &Targets) -> (f64, Tensor) {
     let leaf = logits.detach().copy().set_requires_grad(true);
-    let sum = objective.loss(&Outputs::new(leaf.shallow_clone(), Vec::new()), targets).unwrap();
-    let gradient = Tensor::run_backward(&[&sum.loss], &[&leaf], false, false).remove(0);
-    (sum.loss.double_value(&[]), gradient)
+    let loss = loss(objective, &leaf, targets).unwrap();
+    let gradient = Tensor::run_backward(&[&loss.sum], &[&leaf], false, false).remove(0);
+    (loss.sum.double_value(&[]), gradient)
 }
 
 #[allow(clippy::needless_pass_by_value)] // Always a temporary.
@@ -42,7 +51,7 @@ fn largest(difference: Tensor) -> f64 {
 
 /// The whole distribution that a top-k target stands for: only a test may build it.
 fn dense(targets: &Targets, residual_mass: ResidualMass) -> Tensor {
-    let soft = targets.soft.as_ref().unwrap();
+    let soft = targets.supervision.soft().unwrap();
     let sum = soft.probabilities.sum_dim_intlist([-1i64].as_slice(), true, Kind::Float);
     let (kept, rest) = match residual_mass {
         Renormalise => (&soft.probabilities / &sum, Tensor::zeros_like(&sum)),
@@ -55,7 +64,7 @@ fn dense(targets: &Targets, residual_mass: ResidualMass) -> Tensor {
 fn the_gradient_of_hard_labels_is_q_minus_one_hot() {
     let (logits, targets) = example();
     let (_, gradient) = loss_and_gradient(&HardLabels, &logits, &targets);
-    let one_hot = targets.hard.as_ref().unwrap().one_hot(SENONES).to_kind(Kind::Float);
+    let one_hot = targets.supervision.hard().unwrap().one_hot(SENONES).to_kind(Kind::Float);
     let expected = (logits.softmax(-1, None) - one_hot) * targets.mask.unsqueeze(-1);
     assert!(largest(gradient - expected) < 1e-6);
 }
@@ -106,8 +115,8 @@ fn every_gradient_is_the_slope_of_its_loss() {
 #[test]
 fn frames_outside_the_mask_count_nowhere() {
     let (logits, targets) = example();
-    let sum = HardLabels.loss(&Outputs::new(logits.shallow_clone(), Vec::new()), &targets).unwrap();
-    assert_eq!(sum.frames, 4);
+    let sum = loss(&HardLabels, &logits, &targets).unwrap();
+    assert_eq!((sum.unit, sum.units, sum.frames), (LossUnit::Frame, 4, 4));
     let (before, _) = loss_and_gradient(&HardLabels, &logits, &targets);
     let _ = logits.get(1).get(0).fill_(30.0);
     let (after, gradient) = loss_and_gradient(&HardLabels, &logits, &targets);
@@ -119,12 +128,12 @@ fn frames_outside_the_mask_count_nowhere() {
 fn frames_are_correct_where_the_best_senone_is_the_label_or_the_teacher_s_first() {
     let (_, targets) = example();
     let best = Tensor::from_slice(&[0i64, 1, 2, 3, 4, 5]).view([BATCH, FRAMES]);
-    let outputs = Outputs::new(best.one_hot(SENONES).to_kind(Kind::Float), Vec::new());
+    let logits = best.one_hot(SENONES).to_kind(Kind::Float);
     // The teacher's first senones are 0, 1, 2, (3), 4, (5): all four that count agree.
-    let soft = TopK { residual_mass: Renormalise }.loss(&outputs, &targets).unwrap();
+    let soft = loss(&TopK { residual_mass: Renormalise }, &logits, &targets).unwrap();
     assert_eq!((soft.frames, soft.correct), (4, 4));
     // The hard labels are 0, 3, 6, (2), 5, (1): only the first agrees.
-    let hard = HardLabels.loss(&outputs, &targets).unwrap();
+    let hard = loss(&HardLabels, &logits, &targets).unwrap();
     assert_eq!((hard.frames, hard.correct), (4, 1));
 }
 
@@ -141,9 +150,10 @@ fn mixed_is_the_weighted_sum_of_its_parts() {
 #[test]
 fn labels_that_sum_to_a_little_more_than_one_are_scaled_to_one() {
     let (logits, mut targets) = example();
-    let soft = targets.soft.as_mut().unwrap();
-    soft.probabilities =
+    let ids = targets.supervision.soft().unwrap().ids.shallow_clone();
+    let probabilities =
         Tensor::from_slice(&[0.8f32, 0.19, 0.02]).expand([BATCH, FRAMES, K], false).contiguous();
+    targets.supervision = Supervision::Soft(Soft { ids, probabilities });
     let (one, _) = loss_and_gradient(&TopK { residual_mass: Renormalise }, &logits, &targets);
     let (other, _) = loss_and_gradient(&TopK { residual_mass: Spread }, &logits, &targets);
     assert!((one - other).abs() < 1e-5, "{one} {other}");
@@ -154,7 +164,7 @@ fn keeping_every_senone_leaves_nothing_to_spread() {
     let (logits, mut targets) = example();
     let ids = Tensor::arange(SENONES, (Kind::Int64, Device::Cpu)).expand([BATCH, FRAMES, SENONES], false);
     let probabilities = logits.flip([-1]).softmax(-1, None);
-    targets.soft = Some(Soft { ids: ids.contiguous(), probabilities });
+    targets.supervision = Supervision::Soft(Soft { ids: ids.contiguous(), probabilities });
     let (one, _) = loss_and_gradient(&TopK { residual_mass: Renormalise }, &logits, &targets);
     let (other, gradient) = loss_and_gradient(&TopK { residual_mass: Spread }, &logits, &targets);
     assert_eq!(one, other);
@@ -164,23 +174,26 @@ fn keeping_every_senone_leaves_nothing_to_spread() {
 #[test]
 fn missing_targets_and_sizes_that_disagree_are_errors_that_say_which() {
     let (logits, mut targets) = example();
-    let outputs = Outputs::new(logits, Vec::new());
     let soft = TopK { residual_mass: Spread };
-    let message = |result: Result<LossSum, Error>| result.unwrap_err().to_string();
+    let message = |objective: &dyn Objective, logits: &Tensor, targets: &Targets| {
+        loss(objective, logits, targets).unwrap_err().to_string()
+    };
+    let labels = |k| Soft {
+        ids: Tensor::zeros([BATCH, FRAMES, K], (Kind::Int64, Device::Cpu)),
+        probabilities: Tensor::zeros([BATCH, FRAMES, k], (Kind::Float, Device::Cpu)),
+    };
 
-    targets.hard = Some(Tensor::zeros([BATCH, FRAMES + 1], (Kind::Int64, Device::Cpu)));
-    assert!(message(HardLabels.loss(&outputs, &targets)).contains("hard labels"));
-    targets.hard = None;
-    assert!(message(HardLabels.loss(&outputs, &targets)).contains("needs an alignment"));
-    targets.soft.as_mut().unwrap().probabilities =
-        Tensor::zeros([BATCH, FRAMES, K + 1], (Kind::Float, Device::Cpu));
-    assert!(message(soft.loss(&outputs, &targets)).contains("probabilities"));
-    targets.soft = None;
-    assert!(message(soft.loss(&outputs, &targets)).contains("soft labels"));
+    targets.supervision = Supervision::Hard(Tensor::zeros([BATCH, FRAMES + 1], (Kind::Int64, Device::Cpu)));
+    assert!(message(&HardLabels, &logits, &targets).contains("hard labels"));
+    assert!(message(&soft, &logits, &targets).contains("needs the teacher's soft labels"));
+    targets.supervision = Supervision::Soft(labels(K + 1));
+    assert!(message(&soft, &logits, &targets).contains("probabilities"));
+    targets.supervision = Supervision::Soft(labels(K));
+    assert!(message(&HardLabels, &logits, &targets).contains("needs an alignment"));
     targets.mask = Tensor::zeros([BATCH], (Kind::Float, Device::Cpu));
-    assert!(message(soft.loss(&outputs, &targets)).contains("mask"));
-    let flat = Outputs::new(Tensor::zeros([2, 2], (Kind::Float, Device::Cpu)), Vec::new());
-    assert!(message(soft.loss(&flat, &targets)).contains("logits"));
+    assert!(message(&soft, &logits, &targets).contains("mask"));
+    let flat = Tensor::zeros([2, 2], (Kind::Float, Device::Cpu));
+    assert!(message(&soft, &flat, &targets).contains("logits"));
 }
 
 #[test]

@@ -1,6 +1,5 @@
-use super::{LossSum, Objective, Targets, check_size, check_sizes, masked_sum};
+use super::{Given, Loss, Objective, check_size, check_sizes, masked_sum};
 use crate::error::Error;
-use crate::model::Outputs;
 use stentor_experiment::ResidualMass;
 use tch::Kind;
 
@@ -16,12 +15,17 @@ pub struct TopK {
 }
 
 impl Objective for TopK {
-    fn loss(&self, outputs: &Outputs, targets: &Targets) -> Result<LossSum, Error> {
+    fn name(&self) -> &'static str {
+        "top-k"
+    }
+
+    fn loss(&self, given: &Given<'_>) -> Result<Loss, Error> {
+        let (outputs, targets) = (given.outputs, given.targets);
         let (batch, frames, senones) = check_sizes(outputs, targets)?;
         let soft = targets
-            .soft
-            .as_ref()
-            .ok_or(Error::MissingTargets { objective: "top-k", missing: "the teacher's soft labels" })?;
+            .supervision
+            .soft()
+            .ok_or(Error::MissingTargets { objective: self.name(), missing: "the teacher's soft labels" })?;
         let k = soft.ids.size().last().copied().unwrap_or(0);
         if !(1..=senones).contains(&k) {
             return Err(Error::shape("kept senones of a frame", format!("1 to {senones}"), k));

@@ -1,7 +1,7 @@
 //! Vectors that only infer: their values can never change, there is no gradient, and threads share the storage.
 
 use super::ParameterVector;
-use super::layout::{ParameterSlot, by_name, laid_out, leaf};
+use super::layout::{NamedSlice, ParameterSlot, by_name, laid_out, leaf};
 use crate::error::Error;
 use tch::{Device, Tensor};
 
@@ -12,7 +12,7 @@ impl ParameterVector {
     /// As [`load_named`](Self::load_named); [`Error::Torch`] where the device cannot hold them.
     pub fn frozen<'a>(
         parameters: Vec<(String, Vec<usize>)>,
-        tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
+        tensors: impl IntoIterator<Item = NamedSlice<'a>>,
         device: Device,
     ) -> Result<Self, Error> {
         let slots = laid_out(parameters);

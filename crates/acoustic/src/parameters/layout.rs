@@ -16,15 +16,26 @@ pub struct ParameterSlot {
     pub len: usize,
 }
 
-/// A copy of one parameter.
+/// Name, sizes and values of one parameter or buffer, where they stand.
+pub type NamedSlice<'a> = (&'a str, &'a [usize], &'a [f32]);
+
+/// A copy of one parameter or buffer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NamedParameter {
+pub struct NamedValues {
     /// Its name.
     pub name: String,
     /// Its sizes, outermost first.
     pub shape: Vec<usize>,
     /// Its values, row-major.
     pub values: Vec<f32>,
+}
+
+impl NamedValues {
+    /// The same without a copy.
+    #[must_use]
+    pub fn as_slices(&self) -> NamedSlice<'_> {
+        (&self.name, &self.shape, &self.values)
+    }
 }
 
 /// Places one behind the other, in the order given.
@@ -41,7 +52,7 @@ pub(super) fn laid_out(parameters: Vec<(String, Vec<usize>)>) -> Vec<ParameterSl
 /// The flat vector of values that are given by name, in any order: each name once, with the shape of its place.
 pub(super) fn by_name<'a>(
     slots: &[ParameterSlot],
-    tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
+    tensors: impl IntoIterator<Item = NamedSlice<'a>>,
 ) -> Result<Vec<f32>, Error> {
     let mut host = vec![0f32; slots.last().map_or(0, |slot| slot.offset + slot.len)];
     let mut seen = vec![false; slots.len()];

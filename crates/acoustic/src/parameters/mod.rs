@@ -8,7 +8,7 @@ mod layout;
 #[cfg(test)]
 mod tests;
 
-pub use layout::{NamedParameter, ParameterSlot};
+pub use layout::{NamedSlice, NamedValues, ParameterSlot};
 
 use crate::error::Error;
 use host::{changed, copy_to_host, shown};
@@ -135,10 +135,7 @@ impl ParameterVector {
     /// # Errors
     /// [`Error::UnknownParameter`], [`Error::ParameterShape`], [`Error::MissingParameter`] naming the first misfit;
     /// [`Error::Frozen`].
-    pub fn load_named<'a>(
-        &self,
-        tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
-    ) -> Result<(), Error> {
+    pub fn load_named<'a>(&self, tensors: impl IntoIterator<Item = NamedSlice<'a>>) -> Result<(), Error> {
         self.load_host(&by_name(&self.slots, tensors)?)
     }
 
@@ -157,9 +154,9 @@ impl ParameterVector {
 
     /// Copies of all parameters with their names, in the order of the flat vector.
     #[must_use]
-    pub fn tensors(&self) -> Vec<NamedParameter> {
+    pub fn tensors(&self) -> Vec<NamedValues> {
         let host = self.to_host();
-        let copy = |slot: &ParameterSlot| NamedParameter {
+        let copy = |slot: &ParameterSlot| NamedValues {
             name: slot.name.clone(),
             shape: slot.shape.clone(),
             values: host[slot.offset..slot.offset + slot.len].to_vec(),

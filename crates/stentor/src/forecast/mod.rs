@@ -93,7 +93,7 @@ async fn count_parameters(experiment: &Experiment, file: &Path) -> Result<usize>
     let manifest = manifest.await.with_context(|| {
         format!("the features at {location} tell how many inputs and senones the model has; without them, give --parameters")
     })?;
-    Ok(experiment.model.parameters(manifest.dimension, manifest.senones.len()))
+    Ok(experiment.model.architecture.parameter_count(manifest.dimension, manifest.senones.len()))
 }
 
 fn positive(text: &str) -> Result<f64, String> {

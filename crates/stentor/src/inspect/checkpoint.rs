@@ -2,7 +2,7 @@ use crate::text::{Text, size, thousands};
 use anyhow::Result;
 use serde::Serialize;
 use stentor_checkpoint::{DeployedModel, DevResult, ModelDescription, Origin};
-use stentor_experiment::Model;
+use stentor_experiment::{Architecture, Lstm};
 use stentor_runlog::saved_state;
 use stentor_store::Store;
 
@@ -132,10 +132,10 @@ fn described(model: &ModelDescription) -> String {
     let ModelDescription { model, inputs, senones } = model;
     let ends = format!("{inputs} inputs, {senones} senones");
     // A model of a later program is shown as it stands.
-    let Ok(known) = serde_json::from_value::<Model>(model.clone()) else {
+    let Ok(known) = serde_json::from_value::<Architecture>(model.clone()) else {
         return format!("{model}, {ends}");
     };
-    let Model { layers, width, bidirectional, .. } = known.resolved();
+    let Architecture::Lstm(Lstm { layers, width, bidirectional, .. }) = known.resolved();
     let kind = if bidirectional { "bidirectional LSTM" } else { "LSTM" };
     format!("{kind}, {layers} × {width}, {ends}")
 }

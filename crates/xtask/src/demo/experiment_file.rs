@@ -189,7 +189,7 @@ mod tests {
                 assert_eq!(experiment.run.seed, 7);
                 assert_eq!(experiment.exchange.strategy.name(), system.strategy());
                 assert_eq!(experiment.data.labels.is_some(), system.is_semi_supervised());
-                assert_eq!(experiment.model.bidirectional, system == System::Teacher);
+                assert_eq!(!experiment.model.architecture.streams(), system == System::Teacher);
                 assert_eq!(experiment.schedule.passes, system.training(&recipe).passes);
                 assert_eq!(experiment.checkpoint.count, system.training(&recipe).checkpoints);
             }

@@ -22,13 +22,16 @@ impl model::Tape for Tape {
         let mut from_above: Option<Matrix> = None;
         while let Some(mut layer) = layers.pop() {
             let index = layers.len();
+            if let (Some(gradient), Some(dropped)) = (&from_above, &layer.dropped) {
+                let _ = gradient.tensor().shallow_clone().f_mul_(dropped.factors.tensor())?;
+            }
             let here = arrived.pop_if(|(layer, _)| *layer == index);
             if let Some((_, gradient)) = here.filter(|(_, gradient)| gradient.defined()) {
                 from_above = Some(sum(from_above, &gradient)?);
             }
             // The loss may depend on a lower layer only.
             let Some(gradient) = from_above.take() else { continue };
-            let below = layers.last().map_or(&input, |layer| &layer.output);
+            let below = layers.last().map_or(&input, Layer::passed_on);
             for direction in 0..layer.directions.len() {
                 let weights = Weights::new(parameters, &layer, index, direction);
                 let values = &mut layer.directions[direction];

@@ -1,22 +1,24 @@
 use super::cell::ForwardStep;
 use super::matrix::{Matrix, add_product, multiply};
 use super::packing::Packing;
-use super::{Direction, Layer, Tape};
+use super::{Direction, Dropped, Layer, Tape};
 use crate::error::Error;
 use crate::lstm::LstmModel;
-use crate::model::{InnerLayers, Outputs};
-use tch::Tensor;
+use crate::model::Outputs;
+use crate::pass::{InnerLayers, Pass};
+use tch::{Device, Tensor};
 
 /// Runs all layers and the output layer over `features`, `[batch, frames, inputs]`.
 pub(in crate::lstm) fn forward(
     model: &LstmModel,
     features: &Tensor,
     lengths: &[i64],
-    inner: InnerLayers,
+    pass: Pass,
 ) -> Result<Outputs, Error> {
+    let inner = pass.inner;
     let recording = is_recording(model)?;
     let packing = Packing::new(lengths, features.size()[1])?;
-    let (input, layers) = tch::no_grad(|| run_layers(model, features, &packing, recording, inner))?;
+    let (input, layers) = tch::no_grad(|| run_layers(model, features, &packing, recording, pass))?;
 
     let top = layers.len() - 1;
     let mut leaves = Vec::new();
@@ -45,7 +47,7 @@ pub(in crate::lstm) fn top_layer(
 ) -> Result<Tensor, Error> {
     tch::no_grad(|| {
         let packing = Packing::new(lengths, features.size()[1])?;
-        let (_, layers) = run_layers(model, features, &packing, false, InnerLayers::Skip)?;
+        let (_, layers) = run_layers(model, features, &packing, false, Pass::default())?;
         let top = layers.last().expect("a model has at least one layer");
         packing.unpack(top.output.tensor())
     })
@@ -64,17 +66,24 @@ fn run_layers(
     features: &Tensor,
     packing: &Packing,
     recording: bool,
-    inner: InnerLayers,
+    pass: Pass,
 ) -> Result<(Matrix, Vec<Layer>), Error> {
     let input = Matrix::of(&packing.pack(features)?)?;
-    let mut layers: Vec<Layer> = Vec::with_capacity(model.shape.layers());
-    for index in 0..model.shape.layers() {
-        let below = layers.last().map_or(&input, |layer| &layer.output);
+    let size = features.size();
+    let size = [size[0], size[1], (model.directions() * model.width()) as i64];
+    let mut layers: Vec<Layer> = Vec::with_capacity(model.layers());
+    for index in 0..model.layers() {
+        let below = layers.last().map_or(&input, Layer::passed_on);
         let mut layer = run_layer(model, index, below, packing)?;
+        if index + 1 < model.layers() {
+            let factors = pass.dropout().factors(index, size, Device::Cpu)?;
+            layer.dropped =
+                factors.map(|factors| drop_values(&layer.output, &factors, packing)).transpose()?;
+        }
         if !recording {
             layer.directions.clear();
-            if let (InnerLayers::Skip, Some(below)) = (inner, layers.last_mut()) {
-                below.output = Matrix::zeros(0, 0)?;
+            if let (InnerLayers::Skip, Some(below)) = (pass.inner, layers.last_mut()) {
+                (below.output, below.dropped) = (Matrix::zeros(0, 0)?, None);
             }
         }
         layers.push(layer);
@@ -82,15 +91,22 @@ fn run_layers(
     Ok((input, layers))
 }
 
+/// Multiplies a layer's output by `factors`, `[batch, frames, ..]`.
+fn drop_values(output: &Matrix, factors: &Tensor, packing: &Packing) -> Result<Dropped, Error> {
+    let factors = Matrix::of(&packing.pack(factors)?)?;
+    let output = Matrix::of(&output.tensor().f_mul(factors.tensor())?)?;
+    Ok(Dropped { factors, output })
+}
+
 fn run_layer(model: &LstmModel, index: usize, below: &Matrix, packing: &Packing) -> Result<Layer, Error> {
-    let (width, directions) = (model.shape.width(), model.shape.directions());
+    let (width, directions) = (model.width(), model.directions());
     let mut output = Matrix::unset(packing.rows(), directions * width)?;
     let directions = (0..directions)
         .map(|direction| {
             run_direction(model.direction(index, direction), direction, below, &mut output, packing)
         })
         .collect::<Result<_, _>>()?;
-    Ok(Layer { output, directions })
+    Ok(Layer { output, dropped: None, directions })
 }
 
 /// Runs one direction of a layer; writes its columns of the layer's output.

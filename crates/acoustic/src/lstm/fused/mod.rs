@@ -32,7 +32,24 @@ struct Tape {
 struct Layer {
     /// h of all directions side by side.
     output: Matrix,
+    /// What the layer above reads instead, in a pass with dropout.
+    dropped: Option<Dropped>,
     directions: Vec<Direction>,
+}
+
+/// A layer's output after dropout.
+struct Dropped {
+    /// What each value was multiplied by.
+    factors: Matrix,
+    /// The products.
+    output: Matrix,
+}
+
+impl Layer {
+    /// What the layer above reads.
+    fn passed_on(&self) -> &Matrix {
+        self.dropped.as_ref().map_or(&self.output, |dropped| &dropped.output)
+    }
 }
 
 /// One direction's values.
