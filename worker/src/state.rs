@@ -4,7 +4,8 @@
 use crate::Error;
 use crate::client::Doing;
 use crate::replica::Replica;
-use stentor_acoustic::{NamedValues, OptimizerState};
+use std::collections::BTreeMap;
+use stentor_acoustic::{AfterApply, AfterApplyState, NamedValues, OptimizerState};
 use stentor_checkpoint::{Manifest, NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object};
 use stentor_exchange::strategy::Shared;
 use stentor_proto::v1::WrittenObject;
@@ -12,7 +13,7 @@ use stentor_store::Store;
 
 /// Parameters to deploy and buffers, by name.
 const MODEL: &str = "model.safetensors";
-/// Optimiser and block momentum, if they are the same on every replica.
+/// Optimiser, block momentum and what is done after updates, as far as they are the same on every replica.
 const REPLICATED: &str = "replicated.safetensors";
 
 /// Name of the object with residual and own optimiser of one identity.
@@ -100,10 +101,11 @@ fn replicated(replica: &Replica) -> TensorFile {
     let mut file = TensorFile::default();
     put_optimizer(&mut file, replica, false);
     let Shared { vectors, numbers } = replica.member.shared();
-    vectors.into_iter().for_each(|(name, values)| put(&mut file, &name, values));
-    // Hexadecimal bits: a checkpoint gives back the same number, not a close one.
-    let numbers = numbers.into_iter().map(|(name, number)| (name, format!("{:016x}", number.to_bits())));
-    file.metadata.extend(numbers);
+    put_all(&mut file, "", vectors, numbers);
+    for hook in &replica.trainer.after_apply {
+        let AfterApplyState { vectors, numbers } = hook.state();
+        put_all(&mut file, &after_apply(hook.as_ref()), vectors, numbers);
+    }
     file
 }
 
@@ -116,6 +118,30 @@ fn own(replica: &Replica) -> TensorFile {
 
 fn put(file: &mut TensorFile, name: &str, values: Vec<f32>) {
     file.tensors.insert(name.to_owned(), NamedTensor { shape: vec![values.len()], values });
+}
+
+/// Vectors and numbers, each name with `prefix` before it.
+fn put_all(
+    file: &mut TensorFile,
+    prefix: &str,
+    vectors: BTreeMap<String, Vec<f32>>,
+    numbers: BTreeMap<String, f64>,
+) {
+    vectors.into_iter().for_each(|(name, values)| put(file, &format!("{prefix}{name}"), values));
+    // Hexadecimal bits: a checkpoint gives back the same number, not a close one.
+    let bits =
+        |(name, number): (String, f64)| (format!("{prefix}{name}"), format!("{:016x}", number.to_bits()));
+    file.metadata.extend(numbers.into_iter().map(bits));
+}
+
+/// The number of such bits; none for metadata of another kind.
+fn number(bits: &str) -> Option<f64> {
+    u64::from_str_radix(bits, 16).ok().map(f64::from_bits)
+}
+
+/// How the names of a hook's state begin.
+fn after_apply(hook: &dyn AfterApply) -> String {
+    format!("after_apply.{}.", hook.name())
 }
 
 /// The optimiser goes with the worker's own state where it steps alone, else with the replicated one.
@@ -149,12 +175,19 @@ fn restore_model(replica: &Replica, file: &TensorFile) -> Result<(), Error> {
 
 fn restore_shared(replica: &mut Replica, file: TensorFile) -> Result<(), Error> {
     restore_optimizer(replica, &file, false)?;
-    let number = |bits: String| u64::from_str_radix(&bits, 16).ok().map(f64::from_bits);
+    for hook in &mut replica.trainer.after_apply {
+        let prefix = after_apply(hook.as_ref());
+        let own = |name: &str| name.strip_prefix(&prefix).map(str::to_owned);
+        let vectors = file.tensors.iter().filter_map(|(name, t)| Some((own(name)?, t.values.clone())));
+        let numbers = file.metadata.iter().filter_map(|(name, bits)| Some((own(name)?, number(bits)?)));
+        hook.load_state(&AfterApplyState { vectors: vectors.collect(), numbers: numbers.collect() })?;
+    }
     let mut shared = Shared {
         vectors: file.tensors.into_iter().map(|(name, tensor)| (name, tensor.values)).collect(),
-        numbers: file.metadata.into_iter().filter_map(|(name, bits)| Some((name, number(bits)?))).collect(),
+        numbers: file.metadata.into_iter().filter_map(|(name, bits)| Some((name, number(&bits)?))).collect(),
     };
-    replica.member.restore(&mut shared, &mut replica.trainer)
+    replica.member.restore(&mut shared, &mut replica.trainer)?;
+    replica.project()
 }
 
 fn restore_own(replica: &mut Replica, file: &TensorFile) -> Result<(), Error> {
@@ -169,3 +202,6 @@ fn restore_own(replica: &mut Replica, file: &TensorFile) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,9 @@
 //!   utterances. Its [`Loss`] is a sum over frames or over sequences; a penalty on weights is kept apart.
 //! - Whatever is random in a forward pass of training ([`Mode::Train`]) is a pure function of the batch's own numbers, so a
 //!   replay gives the same bits.
+//! - [`AfterApply`] changes parameters after every change of them: masks, quantisers. Its state is part of checkpoints.
 
+mod after_apply;
 mod batch;
 mod device;
 mod error;
@@ -36,6 +38,7 @@ mod supervision;
 #[cfg(test)]
 mod test_family;
 
+pub use after_apply::{AfterApply, AfterApplyState};
 pub use batch::{Batch, Chunk, Extent, Labels, SoftLabels, Utterance, utterance_batches};
 pub use device::{ChosenDevice, choose_device, set_threads};
 pub use error::Error;

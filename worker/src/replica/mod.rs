@@ -12,8 +12,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use stentor_acoustic::random::Stream;
 use stentor_acoustic::{
-    AcousticModel, Batch, Conditions, Dropout, Objective, ParameterVector, Score, annotated_objective,
-    clip_to_norm, machine_labeled_objective, mean_gradient,
+    AcousticModel, AfterApply, Batch, Conditions, Dropout, Objective, ParameterVector, Score,
+    annotated_objective, clip_to_norm, machine_labeled_objective, mean_gradient,
 };
 use stentor_exchange::strategy::{Coded, Learner, Member, Rate, Update, member};
 use stentor_exchange::{Encoding, digest_f32};
@@ -40,7 +40,17 @@ impl Replica {
         experiment: &Arc<Experiment>,
         strategy: Strategy,
     ) -> Self {
-        let trainer = Trainer::new(model, experiment);
+        Self::with(model, experiment, strategy, Vec::new())
+    }
+
+    /// A replica whose parameters are changed after every update as `after_apply` says.
+    pub(crate) fn with(
+        model: Box<dyn AcousticModel>,
+        experiment: &Arc<Experiment>,
+        strategy: Strategy,
+        after_apply: Vec<Box<dyn AfterApply>>,
+    ) -> Self {
+        let trainer = Trainer::new(model, experiment, after_apply);
         Self {
             member: member(strategy, experiment, &trainer),
             trainer,
@@ -62,7 +72,9 @@ impl Replica {
             self.member = member(strategy, &self.experiment, &self.trainer);
             self.strategy = strategy;
         }
-        self.member.begin(encoding, &mut self.trainer)
+        self.member.begin(encoding, &mut self.trainer)?;
+        // It may have moved the parameters to another start.
+        self.trainer.project()
     }
 
     pub(crate) fn parameters(&self) -> &ParameterVector {
@@ -139,7 +151,38 @@ impl Replica {
         let sums: Vec<(Range<usize>, &[u8])> =
             sums.iter().map(|sum| (sum.range.clone(), &*sum.payload)).collect();
         let update = Update { encoding, sums: &sums, counted, frames, rate };
-        self.member.apply(&update, &mut self.trainer)
+        let changes = !update.is_empty();
+        self.member.apply(&update, &mut self.trainer)?;
+        if changes { self.after_apply(&encoding) } else { Ok(()) }
+    }
+
+    /// Moves on what is done after updates, where all replicas have the same parameters, and does it. With two tiers the
+    /// groups have the same parameters only after they have exchanged models.
+    fn after_apply(&mut self, encoding: &Encoding) -> Result<(), Error> {
+        if self.trainer.after_apply.is_empty() {
+            return Ok(());
+        }
+        if self.strategy == Strategy::TwoTier && !encoding.is_block() {
+            return self.trainer.project();
+        }
+        let deployed = self.deployed();
+        for hook in &mut self.trainer.after_apply {
+            hook.advance(&deployed)?;
+        }
+        self.project()
+    }
+
+    /// Does to all copies of the parameters what is done after updates, where all replicas have the same ones.
+    pub(crate) fn project(&mut self) -> Result<(), Error> {
+        let after_apply = &self.trainer.after_apply;
+        if after_apply.is_empty() {
+            return Ok(());
+        }
+        self.member.change_deployed(&mut |parameters: &mut [f32]| trainer::project(after_apply, parameters));
+        if let Some(start) = self.member.start() {
+            self.trainer.load_parameters(start)?;
+        }
+        self.trainer.project()
     }
 
     /// The parameters to deploy: with BMUF W, not the look-ahead point where the worker's block starts.
@@ -159,6 +202,7 @@ impl Replica {
         model.parameters().load_host(deployed)?;
         let result = f(model);
         model.parameters().load_host(start)?;
+        self.trainer.project()?;
         result
     }
 }

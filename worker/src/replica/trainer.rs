@@ -1,21 +1,37 @@
 use crate::Error;
 use stentor_acoustic::{
-    AcousticModel, Optimizer, OptimizerState, ParameterVector, Tensor, build_optimizer, scale_gradient,
+    AcousticModel, AfterApply, Optimizer, OptimizerState, ParameterVector, Tensor, build_optimizer,
+    scale_gradient,
 };
 use stentor_exchange::strategy::Learner;
 use stentor_experiment::Experiment;
 
-/// A worker's model and its optimiser.
+/// A worker's model, its optimiser, and what is done to the parameters after every change.
 pub(crate) struct Trainer {
     pub(crate) model: Box<dyn AcousticModel>,
     pub(crate) optimizer: Box<dyn Optimizer>,
+    /// In the order in which they are applied.
+    pub(crate) after_apply: Vec<Box<dyn AfterApply>>,
 }
 
 impl Trainer {
-    pub(super) fn new(model: Box<dyn AcousticModel>, experiment: &Experiment) -> Self {
+    pub(super) fn new(
+        model: Box<dyn AcousticModel>,
+        experiment: &Experiment,
+        after_apply: Vec<Box<dyn AfterApply>>,
+    ) -> Self {
         let parameters = model.parameters();
         let optimizer = build_optimizer(&experiment.optimizer, parameters.len(), parameters.device());
-        Self { model, optimizer }
+        Self { model, optimizer, after_apply }
+    }
+
+    /// Does to the model's parameters what is done after every change of them.
+    pub(super) fn project(&self) -> Result<(), Error> {
+        if self.after_apply.is_empty() {
+            return Ok(());
+        }
+        let project = |parameters: &mut [f32]| project(&self.after_apply, parameters);
+        Ok(self.parameters().change_host(project)?)
     }
 
     pub(crate) fn parameters(&self) -> &ParameterVector {
@@ -26,6 +42,11 @@ impl Trainer {
     fn update(&mut self, learning_rate: f64) -> Result<Tensor, Error> {
         Ok(self.optimizer.update(self.model.parameters().gradient(), learning_rate)?)
     }
+}
+
+/// Does to parameters what is done after every change of them.
+pub(super) fn project(after_apply: &[Box<dyn AfterApply>], parameters: &mut [f32]) {
+    after_apply.iter().for_each(|hook| hook.project(parameters));
 }
 
 impl Learner for Trainer {
@@ -65,7 +86,8 @@ impl Learner for Trainer {
 
     fn descend(&mut self, learning_rate: f64) -> Result<(), Error> {
         let step = self.update(learning_rate)?;
-        Ok(self.parameters().add(&step)?)
+        self.parameters().add(&step)?;
+        self.project()
     }
 
     fn descend_along(&mut self, gradient: &[f32], learning_rate: f64) -> Result<(), Error> {
