@@ -2,7 +2,7 @@
 
 use crate::batch::{Batch, Extent};
 use crate::error::Error;
-use crate::model::{AcousticModel, Outputs};
+use crate::model::AcousticModel;
 use crate::objective::{Given, Loss, LossUnit, Objective};
 use crate::pass::{Dropout, Mode, Pass};
 
@@ -88,12 +88,7 @@ pub fn mean_gradient(
     let weights = needs.weights.then(|| model.parameters());
     let given = Given::new(&outputs, &batch.targets, &batch.lengths).with(teacher.as_ref(), weights);
     let loss = objective.loss(&given)?;
-    descend_into(model, outputs, &loss)
-}
-
-/// Takes the gradient of a loss of these outputs.
-fn descend_into(model: &dyn AcousticModel, outputs: Outputs, loss: &Loss) -> Result<Score, Error> {
-    let score = Score::of(loss)?;
+    let score = Score::of(&loss)?;
     let mut mean = loss.sum.f_div_scalar(score.units.max(1) as f64)?;
     if let Some(penalty) = &loss.penalty {
         mean = mean.f_add(penalty)?;

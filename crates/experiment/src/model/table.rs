@@ -19,7 +19,7 @@ pub(super) struct Table {
     /// Runs in both directions: a teacher. Default false: a student, fit for streaming.
     bidirectional: Option<bool>,
     /// Share of the values between two layers that each batch of training sets to zero, the others scaled up to make up for
-    /// it. Which ones follows from `run.seed` and the batch. Default 0; 0 to 1, 1 excluded.
+    /// it. Which values these are follows from `run.seed` and the batch. Default 0; 0 to 1, 1 excluded.
     #[serde(skip_serializing_if = "is_zero")]
     dropout: f64,
     /// Folder or URL of a model that the run starts from: a finished run, or one checkpoint of any. Its sizes, its features'
