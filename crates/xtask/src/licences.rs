@@ -1,10 +1,9 @@
 //! Checks that the licence of every dependency is compatible with a product under Apache-2.0.
 
-use crate::environment::Environment;
-use crate::process;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::process::Command;
+use stentor_tasks::{Environment, process};
 
 /// Permissive licences, and the MPL, which only covers changes to its own files.
 const ALLOWED: [&str; 14] = [

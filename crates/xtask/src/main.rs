@@ -1,36 +1,24 @@
 //! Tasks of the project: `cargo xtask setup`, `cargo xtask demo`, `cargo xtask test`.
 //!
-//! It is built before anything else exists, so it links none of the project's crates: it downloads, builds and starts
-//! programs.
+//! It is built before anything else exists, so it links none of the project's crates but [`stentor_tasks`]: it
+//! downloads, builds, checks, and starts the program `lab`, which carries out the other commands.
 
 // If its output cannot be written, xtask itself may end; the programs that it starts use other macros.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod bench;
-mod chaos;
-mod compose;
-mod corpora;
-mod demo;
-mod environment;
-mod fuzz;
+mod lab;
 mod licences;
 mod manifests;
-mod network;
-mod page;
-mod process;
 mod programs;
-mod progress;
 mod setup;
-mod simulate;
-mod strategy;
 mod test;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use environment::Environment;
 use programs::Build;
 use setup::{Accelerator, Part};
 use std::process::ExitCode;
+use stentor_tasks::{Corpus, Environment, Task};
 
 /// Tasks of the project.
 #[derive(Debug, Parser)]
@@ -44,7 +32,7 @@ struct Arguments {
 enum Chore {
     /// Download libtorch, the corpora and a Python environment into the user's cache folder.
     ///
-    /// May be repeated and interrupted: it continues where it stopped. `demo` and `test` do this automatically.
+    /// Builds the programs, too, because one of them converts the corpora. May be repeated and interrupted: it continues where it stopped. `demo` and `test` do this automatically.
     Setup {
         /// libtorch with CUDA (2.7 GB instead of 540 MB).
         #[arg(long)]
@@ -60,23 +48,12 @@ enum Chore {
         #[arg(long)]
         release: bool,
     },
-    /// Run the main job end to end: real speech, a teacher, its labels, four students, a table, a report.
-    Demo(demo::Options),
+    #[command(flatten)]
+    Task(Task),
     /// Run all checks: formatting, licences, lints, tests, documentation, the demo loop on the small corpus.
+    // After `demo`.
+    #[command(display_order = 2)]
     Test(test::Options),
-    /// Train and label under faults: real programs, real speech, every strategy, with kills, cut links and full disks.
-    Chaos(chaos::Options),
-    /// Simulate clusters from seeds: thousands of runs with faults of every kind, each checked.
-    Simulate(simulate::Options),
-    /// Run the small corpus through the compose stack on a Docker engine, with failures.
-    ComposeTest(compose::Options),
-    /// Run a benchmark.
-    #[command(subcommand)]
-    Bench(bench::Bench),
-    /// Make screenshots of the live page of a small real run.
-    Page(page::Options),
-    /// Feed generated inputs to every decoder of bytes from network and disk.
-    Fuzz(fuzz::Options),
     /// Render the Kubernetes manifests and check them without a cluster.
     Manifests(manifests::Options),
 }
@@ -85,10 +62,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse().chore) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("\nerror: {error}");
-            for cause in error.chain().skip(1) {
-                eprintln!("  because: {cause}");
-            }
+            stentor_tasks::print_error(&error);
             ExitCode::FAILURE
         }
     }
@@ -99,8 +73,11 @@ fn run(chore: Chore) -> Result<()> {
     match chore {
         Chore::Setup { gpu } => {
             let accelerator = if gpu { Accelerator::Gpu } else { Accelerator::Cpu };
-            let parts = [Part::Python, Part::Libtorch(accelerator), Part::Asterisk, Part::Game];
+            let corpora = [Corpus::Asterisk, Corpus::Game];
+            let mut parts = vec![Part::Python, Part::Libtorch(accelerator)];
+            parts.extend(corpora.map(Part::Corpus));
             setup::run(&environment, &parts)?;
+            lab::convert(&environment, &corpora)?;
             eprintln!(
                 "\nSet-up is complete. Next: `cargo xtask demo`; or, by hand, `export PATH=\"$PATH:$(cargo xtask programs)\"`"
             );
@@ -115,14 +92,8 @@ fn run(chore: Chore) -> Result<()> {
             println!("{}", programs::build(&environment, build)?.display());
             Ok(())
         }
-        Chore::Demo(options) => demo::run(&environment, &options).map(drop),
         Chore::Test(options) => test::run(&environment, &options),
-        Chore::Fuzz(options) => fuzz::run(&environment, &options),
-        Chore::Page(options) => page::run(&environment, &options),
         Chore::Manifests(options) => manifests::run(&environment, &options),
-        Chore::Chaos(options) => chaos::run(&environment, &options),
-        Chore::Simulate(options) => simulate::run(&environment, &options),
-        Chore::ComposeTest(options) => compose::run(&environment, &options),
-        Chore::Bench(bench) => bench::run(&environment, &bench),
+        Chore::Task(task) => lab::carry_out(&environment, &task),
     }
 }

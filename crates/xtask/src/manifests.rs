@@ -1,7 +1,5 @@
 //! `cargo xtask manifests`: renders the Kubernetes manifests as `kubectl` does, and checks them without a cluster.
 
-use crate::environment::Environment;
-use crate::process;
 use crate::setup::{self, Part};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -9,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::Command;
+use stentor_tasks::{Environment, process};
 
 /// Options of the command.
 #[derive(Debug, Args)]

@@ -1,13 +1,12 @@
-//! The four programs: their builds, and how long a build will take.
+//! The programs: their builds, and how long a build will take.
 
-use crate::environment::Environment;
-use crate::process::{self, Deadline};
-use crate::progress;
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use stentor_tasks::process::{self, Deadline};
+use stentor_tasks::{Environment, progress};
 
 /// Packages, and the programs that they contain.
 const PROGRAMS: [(&str, &str); 4] = [
@@ -17,6 +16,9 @@ const PROGRAMS: [(&str, &str); 4] = [
     ("stentor", "stentor"),
 ];
 
+/// The package with the program that carries out most commands of `cargo xtask`, and the program.
+const LAB: (&str, &str) = ("stentor-lab", "lab");
+
 /// The purpose of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Build {
@@ -25,42 +27,82 @@ pub(crate) enum Build {
     /// Tests and benchmarks: everything, with the features that tests need, so that dependencies are not built twice,
     /// for programs and for tests; includes the worker that computes nothing (`examples/link`).
     Tests,
+    /// Like [`Build::Tests`], with the program that makes screenshots.
+    Screenshots,
+    /// `lab` alone, with the features of [`Build::Tests`]; without libtorch.
+    Lab,
+    /// `lab` and simulated clusters; without libtorch.
+    Simulation,
+    /// `lab` and the measurement of peak memory.
+    Memory,
     /// Runs of days and weeks: optimised, without debug assertions, with stores on the network.
     Release,
 }
 
 impl Build {
-    /// Cargo's arguments for what is built; the same arguments select packages for `cargo tree`.
+    /// The programs that it makes.
+    fn programs(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let (four, lab) = match self {
+            Build::Demo | Build::Tests | Build::Screenshots => (true, true),
+            Build::Lab | Build::Simulation | Build::Memory => (false, true),
+            Build::Release => (true, false),
+        };
+        PROGRAMS.into_iter().filter(move |_| four).chain(lab.then_some(LAB))
+    }
+
+    /// Cargo's arguments for the packages whose features count.
     fn selection(self) -> Vec<&'static str> {
-        let packages = PROGRAMS.into_iter().flat_map(|(package, _)| ["--package", package]);
         match self {
-            Build::Demo => packages.chain(["--no-default-features"]).collect(),
+            Build::Demo => [self.packages(), vec!["--no-default-features"]].concat(),
+            Build::Release => self.packages(),
             // Except this program, which is running.
-            Build::Tests => vec!["--workspace", "--exclude", "xtask"],
-            Build::Release => packages.collect(),
+            Build::Tests | Build::Screenshots | Build::Lab | Build::Memory => {
+                vec!["--workspace", "--exclude", "xtask"]
+            }
+            Build::Simulation => {
+                vec!["--workspace", "--exclude", "xtask", "--features", "stentor-coordinator/simulation"]
+            }
         }
+    }
+
+    fn packages(self) -> Vec<&'static str> {
+        self.programs().flat_map(|(package, _)| ["--package", package]).collect()
     }
 
     fn targets(self) -> &'static [&'static str] {
         match self {
             Build::Demo => &["--bins"],
             Build::Tests => &["--bins", "--example", "link"],
+            Build::Screenshots => &["--bins", "--example", "link", "--example", "page_pictures"],
+            Build::Lab => &["--bin", LAB.1],
+            Build::Simulation => &["--bin", LAB.1, "--example", "simulate", "--example", "gain"],
+            Build::Memory => &["--bin", LAB.1, "--example", "memory"],
             Build::Release => &["--bins", "--release"],
         }
     }
 
     fn folder(self) -> &'static str {
-        match self {
-            Build::Demo | Build::Tests => "debug",
-            Build::Release => "release",
-        }
+        if self == Build::Release { "release" } else { "debug" }
     }
 
-    fn dependencies(self) -> &'static str {
-        match self {
-            Build::Demo | Build::Release => "normal,build",
-            Build::Tests => "normal,build,dev",
-        }
+    fn links_libtorch(self) -> bool {
+        !matches!(self, Build::Lab | Build::Simulation)
+    }
+
+    /// Arguments of `cargo tree` that list what is compiled.
+    fn tree(self) -> Vec<&'static str> {
+        let (packages, edges) = match self {
+            Build::Demo | Build::Release => (self.selection(), "normal,build"),
+            Build::Tests | Build::Screenshots => (self.selection(), "normal,build,dev"),
+            Build::Lab => (self.packages(), "normal,build"),
+            Build::Simulation => {
+                ([self.packages(), vec!["--package", "stentor-coordinator"]].concat(), "normal,build,dev")
+            }
+            Build::Memory => {
+                ([self.packages(), vec!["--package", "stentor-acoustic"]].concat(), "normal,build,dev")
+            }
+        };
+        [packages, vec!["--edges", edges]].concat()
     }
 }
 
@@ -69,7 +111,10 @@ pub(crate) fn build(environment: &Environment, build: Build) -> Result<PathBuf> 
     let packages = count(environment, build)?;
     // Cargo's own lines say what it is building but not how much is left. Errors and warnings are still printed.
     let arguments = ["build", "--quiet", "--message-format=json-render-diagnostics"];
-    let mut command = environment.cargo(&arguments)?;
+    let mut command = match build.links_libtorch() {
+        true => environment.cargo(&arguments)?,
+        false => environment.building_cargo(&arguments)?,
+    };
     command.args(build.selection()).args(build.targets());
     let mut left = Left::new(packages, Instant::now());
     process::follow(&mut command, Deadline::minutes(120), |line| {
@@ -79,7 +124,7 @@ pub(crate) fn build(environment: &Environment, build: Build) -> Result<PathBuf> 
         }
     })?;
     let folder = environment.target.join(build.folder());
-    for (package, program) in PROGRAMS {
+    for (package, program) in build.programs() {
         ensure!(
             folder.join(program).is_file(),
             "package `{package}` was built, but {} contains no program `{program}`",
@@ -91,11 +136,15 @@ pub(crate) fn build(environment: &Environment, build: Build) -> Result<PathBuf> 
 
 /// Number of packages in a build.
 fn count(environment: &Environment, build: Build) -> Result<usize> {
-    let arguments = ["tree", "--prefix", "none", "--format", "{p}", "--edges", build.dependencies()];
-    let tree = process::output(environment.plain_cargo(&arguments).args(build.selection()))?;
+    let tree = tree(environment, build)?;
     // A package that was listed before is marked at its end.
     let packages = tree.lines().map(|line| line.trim_end_matches(" (*)")).filter(|line| !line.is_empty());
     Ok(packages.collect::<BTreeSet<_>>().len())
+}
+
+fn tree(environment: &Environment, build: Build) -> Result<String> {
+    let arguments = ["tree", "--prefix", "none", "--format", "{p}"];
+    process::output(environment.plain_cargo(&arguments).args(build.tree()))
 }
 
 /// Time between two progress lines.
@@ -186,14 +235,29 @@ mod tests {
     #[test]
     fn the_demos_build_leaves_out_what_the_demo_does_not_run() {
         let environment = Environment::find().unwrap();
-        let [demo, release, tests] =
-            [Build::Demo, Build::Release, Build::Tests].map(|build| count(&environment, build).unwrap());
-        assert!(demo < release && release < tests, "{demo}, {release}, {tests} packages");
-        let arguments = ["tree", "--prefix", "none", "--format", "{p}", "--edges", "normal,build"];
-        let tree =
-            process::output(environment.plain_cargo(&arguments).args(Build::Demo.selection())).unwrap();
+        let [lab, demo, release, tests] = [Build::Lab, Build::Demo, Build::Release, Build::Tests]
+            .map(|build| count(&environment, build).unwrap());
+        assert!(
+            lab < demo && demo < release && release < tests,
+            "{lab}, {demo}, {release}, {tests} packages"
+        );
+        let tree = tree(&environment, Build::Demo).unwrap();
         for package in ["reqwest", "quick-xml", "turmoil"] {
             assert!(!tree.contains(&format!("\n{package} v")), "the demo runs without {package}");
         }
+    }
+
+    /// What only `lab` links would be compiled before the demo starts.
+    #[test]
+    fn the_demos_build_gets_no_package_of_others_from_lab() {
+        let environment = Environment::find().unwrap();
+        let packages = |build: Build| -> BTreeSet<String> {
+            let tree = tree(&environment, build).unwrap();
+            tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+        };
+        let (lab, release) = (packages(Build::Lab), packages(Build::Release));
+        let added: Vec<&String> =
+            lab.difference(&release).filter(|package| !package.starts_with("stentor-")).collect();
+        assert!(added.is_empty(), "{added:?}");
     }
 }

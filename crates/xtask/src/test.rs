@@ -1,14 +1,13 @@
 //! `cargo xtask test`: everything that must hold before a change is merged, the quickest checks first.
 
-use crate::demo::{self, Figures};
-use crate::environment::Environment;
-use crate::process::{self, Deadline};
 use crate::programs::{self, Build};
 use crate::setup::{self, Accelerator, Part};
-use crate::{licences, manifests, progress};
-use anyhow::{Context, Result, ensure};
+use crate::{lab, licences, manifests};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use std::process::Command;
+use stentor_tasks::process::{self, Deadline};
+use stentor_tasks::{Corpus, Environment, progress};
 
 /// The checks to run.
 #[derive(Debug, Args)]
@@ -76,7 +75,7 @@ impl Check {
                 cargo(&["doc", "--workspace", "--no-deps"])?.env("RUSTDOCFLAGS", "-D warnings"),
                 Deadline::minutes(30),
             ),
-            Check::Demo => demo_loop(environment),
+            Check::Demo => lab::check_demo(environment),
         }
     }
 }
@@ -109,8 +108,8 @@ fn set_up(environment: &Environment) -> Result<()> {
             Part::Judges,
             Part::Prometheus,
             Part::Libtorch(Accelerator::Cpu),
-            Part::Asterisk,
-            Part::Game,
+            Part::Corpus(Corpus::Asterisk),
+            Part::Corpus(Corpus::Game),
             Part::Browser,
         ],
     )
@@ -120,6 +119,7 @@ fn set_up(environment: &Environment) -> Result<()> {
 /// variables tell them where these are.
 fn tests(environment: &Environment) -> Result<()> {
     let programs = programs::build(environment, Build::Tests)?;
+    lab::convert_with(&programs, &[Corpus::Asterisk, Corpus::Game])?;
     let mut command: Command = environment.cargo(&["test", "--workspace"])?;
     command
         .env("STENTOR_BIN", programs)
@@ -129,76 +129,4 @@ fn tests(environment: &Environment) -> Result<()> {
         .env("STENTOR_PROMETHEUS", setup::prometheus_programs(environment))
         .env("STENTOR_BROWSER", environment.browser());
     process::run(&mut command, Deadline::minutes(60))
-}
-
-fn demo_loop(environment: &Environment) -> Result<()> {
-    let figures = demo::run(environment, &demo::Options::for_tests(environment.target.join("test-demo")))?;
-    judge(&figures)
-}
-
-/// So few data cannot show a gain; but they do show that every model has learned, and that compression reduces bytes.
-fn judge(figures: &Figures) -> Result<()> {
-    let students = &figures.students;
-    let all = [
-        ("teacher", figures.teacher),
-        ("annotated", students.annotated),
-        ("gtc", students.gtc.rates),
-        ("bmuf", students.bmuf.rates),
-        ("dense", students.dense.rates),
-    ];
-    for (name, rates) in all {
-        ensure!(
-            rates.fer > 0.0 && rates.fer < demo::QUICK_FER_BOUND,
-            "expected a frame error rate below {} % of {name}, found {:.1} %",
-            demo::QUICK_FER_BOUND,
-            rates.fer
-        );
-    }
-    for (name, student) in [("gtc", &students.gtc), ("bmuf", &students.bmuf)] {
-        ensure!(
-            student.bytes_per_frame < students.dense.bytes_per_frame,
-            "expected fewer bytes per frame of {name} than of dense ({:.0}), found {:.0}",
-            students.dense.bytes_per_frame,
-            student.bytes_per_frame
-        );
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::demo::{Rates, Student, Students};
-
-    fn figures(fer: f64, gtc_bytes: f64) -> Figures {
-        let rates = Rates { fer, fer_speech: fer, per: fer };
-        let student = |bytes_per_frame| Student { rates, bytes_per_frame, ..Student::default() };
-        Figures {
-            teacher: rates,
-            students: Students {
-                annotated: rates,
-                gtc: student(gtc_bytes),
-                bmuf: student(10.0),
-                dense: student(100.0),
-            },
-            ..Figures::default()
-        }
-    }
-
-    #[test]
-    fn a_loop_that_learned_and_compressed_passes() {
-        judge(&figures(40.0, 10.0)).unwrap();
-    }
-
-    #[test]
-    fn a_model_that_learned_nothing_or_a_compression_that_does_not_compress_fails() {
-        for (fer, gtc_bytes, expected) in [
-            (96.0, 10.0, "of teacher, found 96.0"),
-            (f64::NAN, 10.0, "of teacher, found NaN"),
-            (40.0, 100.0, "of gtc than of dense (100), found 100"),
-        ] {
-            let error = judge(&figures(fer, gtc_bytes)).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
-    }
 }

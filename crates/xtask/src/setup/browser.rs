@@ -2,13 +2,10 @@
 //! libraries that the system lacks.
 
 use super::{Fetch, debian};
-use crate::environment::Environment;
-use crate::process;
 use anyhow::{Context, Result};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-
-pub(crate) const PACKAGE: &str = "chromium-headless-shell";
+use stentor_tasks::{BROWSER_PACKAGE, Environment, process};
 
 pub(super) const FETCH: Fetch = Fetch {
     what: "a headless browser for the tests of the live page (Chromium)",
@@ -37,7 +34,7 @@ pub(super) fn is_ready(environment: &Environment) -> bool {
 }
 
 pub(super) fn make(environment: &Environment) -> Result<()> {
-    debian::unpacked_with_needs(environment, PACKAGE)?;
+    debian::unpacked_with_needs(environment, BROWSER_PACKAGE)?;
     let launcher = environment.browser();
     let cannot = || format!("cannot write {}", launcher.display());
     std::fs::write(&launcher, LAUNCHER).with_context(cannot)?;

@@ -1,21 +1,14 @@
 //! Debian packages as archives: downloaded with apt and unpacked into the cache, without root and without
 //! installation.
 
-use super::{create_folder, move_into_place, remove_folder};
-use crate::environment::Environment;
-use crate::process;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The folder of a package's files, which need not exist.
-pub(super) fn folder(environment: &Environment, package: &str) -> PathBuf {
-    environment.cache.join("debian").join(package)
-}
+use stentor_tasks::{Environment, create_folder, move_into_place, process, remove_folder};
 
 /// The folder of a package's files; downloads and unpacks the package first if necessary.
 pub(super) fn unpacked(environment: &Environment, package: &str) -> Result<PathBuf> {
-    let folder = folder(environment, package);
+    let folder = environment.package(package);
     match folder.is_dir() {
         true => Ok(folder),
         false => unpack(environment, package, Needs::Without),
@@ -36,7 +29,7 @@ enum Needs {
 }
 
 fn unpack(environment: &Environment, package: &str, needs: Needs) -> Result<PathBuf> {
-    let folder = environment.cache.join("debian").join(package);
+    let folder = environment.package(package);
     let partial = environment.cache.join("downloads").join(package);
     remove_folder(&partial)?;
     create_folder(&partial)?;

@@ -3,17 +3,15 @@
 //! The folder contains `include` and `lib`, both made of relative links into `wheels/`, and a linker script in place
 //! of `libtorch.so`, because the original requires CUDA at link time.
 
-use super::{Accelerator, Fetch, Part, create_folder, move_into_place, python, remove_folder};
-use crate::environment::{Environment, Libtorch};
-use crate::process::{self, Deadline};
+use super::{Accelerator, Fetch, Part, python};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use stentor_tasks::process::{self, Deadline};
+use stentor_tasks::{Environment, LIBTORCH_FOLDER, Libtorch, create_folder, move_into_place, remove_folder};
 
-/// The folder in the cache for machines without a GPU. The version is pinned together with `tch`.
-pub(crate) const FOLDER: &str = "libtorch-2.11.0";
 const GPU_FOLDER: &str = "libtorch-2.11.0-gpu";
 const TORCH: &str = "torch==2.11.0";
 /// `libtorch_cpu.so` of PyPI's wheel depends on both, even without a GPU.
@@ -117,7 +115,7 @@ pub(super) fn link_checkout(environment: &Environment, parts: &[Part]) -> Result
 fn folder(environment: &Environment, accelerator: Accelerator) -> PathBuf {
     match (accelerator, &environment.libtorch) {
         (Accelerator::Cpu, Libtorch::Fetched(folder)) => folder.clone(),
-        (Accelerator::Cpu, Libtorch::Own(_)) => environment.cache.join(FOLDER),
+        (Accelerator::Cpu, Libtorch::Own(_)) => environment.cache.join(LIBTORCH_FOLDER),
         (Accelerator::Gpu, _) => environment.cache.join(GPU_FOLDER),
     }
 }

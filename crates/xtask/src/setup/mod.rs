@@ -4,26 +4,21 @@
 //! set-up continues with the part at which it stopped, and a finished one does nothing.
 
 mod browser;
-mod corpora;
 mod debian;
 mod libtorch;
 mod python;
 
-pub(crate) use browser::PACKAGE as BROWSER_FOLDER;
-pub(crate) use libtorch::FOLDER as LIBTORCH_FOLDER;
-
-use crate::environment::Environment;
-use crate::{process, progress};
 use anyhow::{Context, Result, bail};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use stentor_tasks::{Corpus, Environment, create_folder, process, progress};
 
 /// Debian's package of Prometheus.
 const PROMETHEUS: &str = "prometheus";
 
 /// The folder of Prometheus' programs after set-up.
 pub(crate) fn prometheus_programs(environment: &Environment) -> PathBuf {
-    debian::folder(environment, PROMETHEUS).join("usr/bin")
+    environment.package(PROMETHEUS).join("usr/bin")
 }
 
 /// A part of the set-up.
@@ -37,10 +32,8 @@ pub(crate) enum Part {
     Prometheus,
     /// libtorch and the link `.libtorch` in the checkout.
     Libtorch(Accelerator),
-    /// The small corpus: telephone prompts.
-    Asterisk,
-    /// The demo's corpus: the talking game.
-    Game,
+    /// The packages of a corpus. `lab` makes a data directory of them.
+    Corpus(Corpus),
     /// A headless browser for tests of the live page.
     Browser,
 }
@@ -70,8 +63,10 @@ impl Part {
             Part::Judges => python::is_ready(environment, &python::JUDGES),
             Part::Prometheus => prometheus_programs(environment).join("promtool").is_file(),
             Part::Libtorch(accelerator) => libtorch::is_ready(environment, accelerator),
-            Part::Asterisk => corpora::is_ready(environment, &corpora::ASTERISK),
-            Part::Game => corpora::is_ready(environment, &corpora::GAME),
+            Part::Corpus(corpus) => {
+                let mut packages = corpus.packages().iter().map(|name| environment.package(name));
+                corpus.is_ready(environment) || packages.all(|folder| folder.is_dir())
+            }
             Part::Browser => browser::is_ready(environment),
         }
     }
@@ -86,8 +81,16 @@ impl Part {
                 megabytes: 19,
             },
             Part::Libtorch(accelerator) => libtorch::fetch(accelerator),
-            Part::Asterisk => corpora::ASTERISK.fetch,
-            Part::Game => corpora::GAME.fetch,
+            Part::Corpus(Corpus::Asterisk) => Fetch {
+                what: "the small corpus: 0.4 h of telephone prompts, CC BY-SA 3.0",
+                from: "Debian",
+                megabytes: 18,
+            },
+            Part::Corpus(Corpus::Game) => Fetch {
+                what: "the demo's corpus: 4.6 h of acted lines of a freeware game, not to be sold",
+                from: "Debian",
+                megabytes: 35,
+            },
             Part::Browser => browser::FETCH,
         }
     }
@@ -98,8 +101,9 @@ impl Part {
             Part::Judges => python::make(environment, &python::JUDGES),
             Part::Prometheus => debian::unpacked(environment, PROMETHEUS).map(drop),
             Part::Libtorch(accelerator) => libtorch::make(environment, accelerator),
-            Part::Asterisk => corpora::make(environment, &corpora::ASTERISK),
-            Part::Game => corpora::make(environment, &corpora::GAME),
+            Part::Corpus(corpus) => {
+                corpus.packages().iter().try_for_each(|name| debian::unpacked(environment, name).map(drop))
+            }
             Part::Browser => browser::make(environment),
         }
     }
@@ -107,6 +111,9 @@ impl Part {
 
 /// Makes the parts that do not exist yet, after printing what will be downloaded.
 pub(crate) fn run(environment: &Environment, parts: &[Part]) -> Result<()> {
+    if parts.is_empty() {
+        return Ok(());
+    }
     check_system()?;
     create_folder(&environment.cache)?;
     let lock_path = environment.cache.join("setup.lock");
@@ -145,25 +152,4 @@ fn check_system() -> Result<()> {
         missing.iter().map(|(what, program, _)| format!("{what} (`{program}`)")).collect();
     let packages: Vec<&str> = missing.iter().map(|(_, _, package)| *package).collect();
     bail!("missing: {}; on Debian: `apt-get install {}`", names.join(", "), packages.join(" "))
-}
-
-/// Creates a folder with its parents.
-pub(crate) fn create_folder(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))
-}
-
-/// Removes a folder with its content; a missing folder is not an error.
-pub(crate) fn remove_folder(path: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Moves a finished folder to its place, and replaces an older version.
-fn move_into_place(from: &Path, to: &Path) -> Result<()> {
-    remove_folder(to)?;
-    std::fs::rename(from, to).with_context(|| format!("cannot move {} to {}", from.display(), to.display()))
 }

@@ -1,12 +1,12 @@
 //! A Python environment in the cache. Of the system's Python only the interpreter and `venv` are needed: if Debian has
 //! left out pip, pip comes from a package.
 
-use super::{Fetch, create_folder, debian, remove_folder};
-use crate::environment::Environment;
-use crate::process::{self, Deadline};
+use super::{Fetch, debian};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::Command;
+use stentor_tasks::process::{self, Deadline};
+use stentor_tasks::{Environment, create_folder, remove_folder};
 
 /// Packages that are installed together.
 #[derive(Debug)]

@@ -1,0 +1,69 @@
+//! Queries to the stack's coordinator, sent by `stentor` in the coordinator's container.
+
+use super::stack::Stack;
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use stentor_tasks::process;
+
+/// The certificate that a caller presents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    Admin,
+    /// A certificate of the cluster, but not a person's.
+    Worker,
+    /// None.
+    Stranger,
+}
+
+/// The coordinator's report on the run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Status {
+    pub(super) epoch: u64,
+    pub(super) round: u64,
+    pub(super) members: usize,
+    pub(super) strategy: String,
+}
+
+impl Stack {
+    /// Runs `stentor` with these arguments; returns its output, or an error if the call is refused.
+    pub(super) fn ask(&self, caller: Caller, words: &[&str]) -> Result<String> {
+        let containers = self.containers("coordinator")?;
+        let container = containers.first().context("no container of the coordinator")?;
+        let (certificate, coordinator) = match caller {
+            Caller::Admin => ("STENTOR_TLS=/certs/admin", "https://localhost:7400"),
+            Caller::Worker => ("STENTOR_TLS=/certs/worker", "https://localhost:7400"),
+            Caller::Stranger => ("--unset=STENTOR_TLS", "http://localhost:7400"),
+        };
+        let mut ask = Command::new("docker");
+        ask.args(["exec", container, "env", certificate, &format!("STENTOR_COORDINATOR={coordinator}")]);
+        process::output(ask.arg("stentor").args(words))
+    }
+
+    /// The output of `stentor status`.
+    pub(super) fn status(&self) -> Result<Status> {
+        let status = self.ask(Caller::Admin, &["status", "--json"])?;
+        let status: Value = serde_json::from_str(&status).context("a status is JSON")?;
+        let number = |key: &str| status[key].as_u64().unwrap_or_default();
+        Ok(Status {
+            epoch: number("membership_epoch"),
+            round: number("round"),
+            members: status["members"].as_array().map_or(0, Vec::len),
+            strategy: status["strategy"].as_str().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Waits until the status satisfies a condition; returns false if it did not in time.
+    pub(super) fn wait(&self, patience: Duration, until: impl Fn(&Status) -> bool) -> Result<bool> {
+        let started = Instant::now();
+        while started.elapsed() < patience {
+            // The coordinator may not be listening yet.
+            if self.status().is_ok_and(|status| until(&status)) {
+                return Ok(true);
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,84 @@
+//! The demo loop on the small corpus, as a test: what must hold of its figures.
+
+use super::figures::Figures;
+use anyhow::{Result, ensure};
+use std::path::Path;
+use stentor_tasks::Environment;
+use stentor_tasks::options::demo::Options;
+
+/// A model of the quick demo with a frame error rate above this, in percent, has not learned: always answering
+/// "silence" gives 87, and a successful run well below 40.
+const QUICK_FER_BOUND: f64 = 60.0;
+
+/// Runs the demo loop from the beginning and judges its figures.
+pub(crate) fn run(environment: &Environment, programs: &Path) -> Result<()> {
+    let options = Options::for_tests(environment.target.join("test-demo"));
+    judge(&super::run(environment, programs, &options)?)
+}
+
+/// So few data cannot show a gain; but they do show that every model has learned, and that compression reduces bytes.
+fn judge(figures: &Figures) -> Result<()> {
+    let students = &figures.students;
+    let all = [
+        ("teacher", figures.teacher),
+        ("annotated", students.annotated),
+        ("gtc", students.gtc.rates),
+        ("bmuf", students.bmuf.rates),
+        ("dense", students.dense.rates),
+    ];
+    for (name, rates) in all {
+        ensure!(
+            rates.fer > 0.0 && rates.fer < QUICK_FER_BOUND,
+            "expected a frame error rate below {} % of {name}, found {:.1} %",
+            QUICK_FER_BOUND,
+            rates.fer
+        );
+    }
+    for (name, student) in [("gtc", &students.gtc), ("bmuf", &students.bmuf)] {
+        ensure!(
+            student.bytes_per_frame < students.dense.bytes_per_frame,
+            "expected fewer bytes per frame of {name} than of dense ({:.0}), found {:.0}",
+            students.dense.bytes_per_frame,
+            student.bytes_per_frame
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::figures::{Rates, Student, Students};
+
+    fn figures(fer: f64, gtc_bytes: f64) -> Figures {
+        let rates = Rates { fer, fer_speech: fer, per: fer };
+        let student = |bytes_per_frame| Student { rates, bytes_per_frame, ..Student::default() };
+        Figures {
+            teacher: rates,
+            students: Students {
+                annotated: rates,
+                gtc: student(gtc_bytes),
+                bmuf: student(10.0),
+                dense: student(100.0),
+            },
+            ..Figures::default()
+        }
+    }
+
+    #[test]
+    fn a_loop_that_learned_and_compressed_passes() {
+        judge(&figures(40.0, 10.0)).unwrap();
+    }
+
+    #[test]
+    fn a_model_that_learned_nothing_or_a_compression_that_does_not_compress_fails() {
+        for (fer, gtc_bytes, expected) in [
+            (96.0, 10.0, "of teacher, found 96.0"),
+            (f64::NAN, 10.0, "of teacher, found NaN"),
+            (40.0, 100.0, "of gtc than of dense (100), found 100"),
+        ] {
+            let error = judge(&figures(fer, gtc_bytes)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What the options of the demo mean.
+
+use super::recipe::Recipe;
+use anyhow::{Context, Result, ensure};
+use std::path::PathBuf;
+use stentor_tasks::options::demo::{Options, Size};
+use stentor_tasks::process::Deadline;
+use stentor_tasks::{Corpus, Environment};
+
+/// The recipe for a demo of this size.
+pub(super) fn recipe(size: Size) -> Recipe {
+    match size {
+        Size::Quick => Recipe::quick(),
+        Size::TenMinutes => Recipe::game(),
+        Size::Full => Recipe::full(),
+    }
+}
+
+/// The longest that one program may run.
+pub(super) fn deadline(size: Size) -> Deadline {
+    match size {
+        Size::Quick => Deadline::minutes(10),
+        Size::TenMinutes => Deadline::minutes(6 * 60),
+        Size::Full => Deadline::minutes(7 * 24 * 60),
+    }
+}
+
+/// The corpus: that of set-up, or the user's own, which must be a data directory.
+pub(super) fn corpus_folder(options: &Options, environment: &Environment) -> Result<PathBuf> {
+    let Some(folder) = &options.corpus else {
+        return Ok(options.fetched().unwrap_or(Corpus::Game).folder(environment));
+    };
+    for file in ["wav.scp", "text", "utt2spk"] {
+        ensure!(
+            folder.join(file).is_file(),
+            "expected a data directory with wav.scp, text and utt2spk, found no {file} in {}",
+            folder.display()
+        );
+    }
+    folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))
+}

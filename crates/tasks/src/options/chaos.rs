@@ -1,0 +1,43 @@
+//! `cargo xtask chaos`.
+
+use crate::Strategy;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// What to disturb, and how often.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Total number of kills: a fifth hit the labeler; a third of the others hit the coordinator, the rest workers.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub kills: u32,
+    /// Number of cuts in each run with cut links: a worker's link for a short time, one for longer than the deadline,
+    /// then the coordinator's link in the same way, and so on.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub cuts: u32,
+    /// Only this kind of disturbance; may be given several times. Default: all. Cuts and full disks need root.
+    #[arg(long, value_enum, value_name = "HARM")]
+    pub only: Vec<Harm>,
+    /// Seed that determines targets, times and kinds of disturbances.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+    /// Only this strategy.
+    #[arg(long, value_enum, value_name = "STRATEGY")]
+    pub strategy: Option<Strategy>,
+    /// File to write the figures to, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Folder for data and runs. Default: runs/chaos.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// A kind of disturbance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Harm {
+    /// Processes are killed, or stopped for a while
+    Kills,
+    /// Links are cut for a while
+    Cuts,
+    /// A disk is full for a while
+    FullDisks,
+}

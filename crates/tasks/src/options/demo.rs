@@ -1,0 +1,130 @@
+//! `cargo xtask demo`.
+
+use crate::Corpus;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// The size of the demo, and its folders.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// The small corpus and tiny models, in a minute or two: shows that everything works.
+    #[arg(long, conflicts_with = "full")]
+    pub quick: bool,
+    /// The best figures, with three seeds, without a time limit.
+    #[arg(long)]
+    pub full: bool,
+    /// Number of training seeds; figures are means over them. Default: 1, with --full 3.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub seeds: Option<u64>,
+    /// A Kaldi-style data directory (wav.scp, text, utt2spk) instead of the fetched corpora.
+    #[arg(long, value_name = "DIR")]
+    pub corpus: Option<PathBuf>,
+    /// Phone alignments of --corpus; without it, the aligner is used, which knows US English.
+    #[arg(long, value_name = "CTM", requires = "corpus")]
+    pub phones: Option<PathBuf>,
+    /// Share of speakers (or groups) to train on with their texts.
+    #[arg(long, value_name = "SHARE")]
+    pub annotated: Option<f64>,
+    /// Share of the annotated speakers (or groups) held out for early stopping.
+    #[arg(long, value_name = "SHARE")]
+    pub dev: Option<f64>,
+    /// Share of speakers (or groups) for the final test.
+    #[arg(long, value_name = "SHARE")]
+    pub test: Option<f64>,
+    /// Number of worker processes.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub workers: u32,
+    /// File to write the figures to, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Folder for everything that the demo writes. Default: runs/demo, runs/demo-quick, ….
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Start from the beginning, even if --out contains an earlier demo.
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// The size of the demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// The small corpus and tiny models.
+    Quick,
+    /// The talking game in ten minutes.
+    TenMinutes,
+    /// The talking game with the best figures.
+    Full,
+}
+
+impl Options {
+    /// Options of tests: the quick demo, from the beginning, in a given folder.
+    #[must_use]
+    pub fn for_tests(out: PathBuf) -> Self {
+        Self {
+            quick: true,
+            full: false,
+            seeds: None,
+            corpus: None,
+            phones: None,
+            annotated: None,
+            dev: None,
+            test: None,
+            workers: 2,
+            json: None,
+            out: Some(out),
+            fresh: true,
+        }
+    }
+
+    /// The size that was asked for.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        match (self.quick, self.full) {
+            (true, _) => Size::Quick,
+            (false, true) => Size::Full,
+            (false, false) => Size::TenMinutes,
+        }
+    }
+
+    /// Number of training seeds.
+    #[must_use]
+    pub fn seeds(&self) -> u64 {
+        self.seeds.unwrap_or(if self.full { 3 } else { 1 })
+    }
+
+    /// The corpus that set-up fetches; `None` with the user's own.
+    #[must_use]
+    pub fn fetched(&self) -> Option<Corpus> {
+        match (&self.corpus, self.size()) {
+            (Some(_), _) => None,
+            (None, Size::Quick) => Some(Corpus::Asterisk),
+            (None, _) => Some(Corpus::Game),
+        }
+    }
+
+    /// Name of the corpus in the report.
+    #[must_use]
+    pub fn corpus_name(&self) -> String {
+        match (&self.corpus, self.fetched()) {
+            (Some(folder), _) => {
+                folder.file_name().map_or_else(|| "corpus".into(), |name| name.to_string_lossy().into())
+            }
+            (None, fetched) => fetched.map_or("corpus", Corpus::name).to_owned(),
+        }
+    }
+
+    /// The demo's folder, by default in the checkout `root`.
+    #[must_use]
+    pub fn out(&self, root: &Path) -> PathBuf {
+        let default = || {
+            let name = match (&self.corpus, self.size()) {
+                (Some(_), _) => format!("demo-{}", self.corpus_name()),
+                (None, Size::Quick) => "demo-quick".to_owned(),
+                (None, Size::TenMinutes) => "demo".to_owned(),
+                (None, Size::Full) => "demo-full".to_owned(),
+            };
+            root.join("runs").join(name)
+        };
+        self.out.clone().unwrap_or_else(default)
+    }
+}
