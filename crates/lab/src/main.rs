@@ -15,6 +15,7 @@ mod fuzz;
 mod journal;
 mod network;
 mod page;
+mod runs;
 mod simulate;
 
 use anyhow::{Context, Result};

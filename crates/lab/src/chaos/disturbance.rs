@@ -3,10 +3,10 @@
 use super::Place;
 use super::case::{Case, DEADLINE_S, Membership};
 use super::cluster::{Cluster, PAUSE, Victim};
-use crate::demo::summaries;
 use crate::network::Network;
+use crate::runs;
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -253,15 +253,9 @@ pub(super) fn check(begun: Instant, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The parameters of a finished run's result.
+/// The bytes of the parameters of a finished run's result, verified.
 pub(super) fn deployed(run: &Path) -> Result<Vec<u8>> {
-    #[derive(Deserialize)]
-    struct Final {
-        checkpoint: String,
-    }
-    let Final { checkpoint } = summaries::read(&run.join("final.json"))?;
-    let file = run.join("checkpoints").join(checkpoint).join("model.safetensors");
-    std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
+    Ok(runs::deployed(run)?.parameters.to_bytes()?.to_vec())
 }
 
 /// The output of `stentor ledger audit` for a run, whether clean or not.

@@ -14,7 +14,7 @@ const SPEAKER: &str = "allison";
 
 /// Makes the data directory from the package with the sounds and the package with the texts. The WAV files stay where
 /// they are.
-pub(crate) fn convert(packages: &[PathBuf], destination: Destination<'_>) -> Result<Summary> {
+pub(super) fn convert(packages: &[PathBuf], destination: Destination<'_>) -> Result<Summary> {
     let [sounds, texts] = packages else {
         bail!("expected two packages, sounds and texts, found {}", packages.len())
     };

@@ -29,8 +29,7 @@ fn judge(figures: &Figures) -> Result<()> {
     for (name, rates) in all {
         ensure!(
             rates.fer > 0.0 && rates.fer < QUICK_FER_BOUND,
-            "expected a frame error rate below {} % of {name}, found {:.1} %",
-            QUICK_FER_BOUND,
+            "expected a frame error rate below {QUICK_FER_BOUND} % of {name}, found {:.1} %",
             rates.fer
         );
     }

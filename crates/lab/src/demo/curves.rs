@@ -1,11 +1,13 @@
-//! Learning curves from a run's event log: JSON lines in `events/`, in files whose sorted names are in chronological
-//! order.
+//! Learning curves from a run's event log.
 
-use super::density::Sent;
-use anyhow::{Context, Result};
-use serde::Deserialize;
+use crate::runs;
+use anyhow::Result;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use stentor_checkpoint::checkpoint_age;
+use stentor_experiment::Source;
+use stentor_runlog::{Deltas, Encoding, Event, Timeline};
+use stentor_scores::{FRAME_ERROR, LOSS};
 
 /// Maximum number of points of a training curve; more could not be distinguished on a screen.
 const POINTS: usize = 120;
@@ -15,18 +17,16 @@ const POINTS: usize = 120;
 pub(crate) struct Curves {
     /// Dev frame error, in percent.
     pub(crate) dev: Vec<(f64, f64)>,
-    /// Loss by source, nats per frame, averaged over stretches of rounds.
-    pub(crate) loss: BTreeMap<String, Vec<(f64, f64)>>,
-    /// All rounds with frames, by source, from which `loss` is averaged.
-    pub(crate) rounds: BTreeMap<String, Vec<Round>>,
+    /// The rounds that count and have frames of the source.
+    pub(crate) rounds: BTreeMap<Source, Vec<Round>>,
     /// Contributions of all rounds, including those that a fall-back made void.
     pub(crate) sent: Sent,
     /// The contributions among them that were sent as signs.
     pub(crate) signs: Sent,
 }
 
-/// The loss of a round.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+/// The loss of a round's batches of one source.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Round {
     pub(crate) committed_frames: f64,
     /// Frames of this round: the weight of its loss.
@@ -35,126 +35,73 @@ pub(crate) struct Round {
     pub(crate) loss: f64,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-enum Event {
-    Round {
-        source: String,
-        #[serde(flatten)]
-        round: Round,
-        #[serde(default)]
-        contributors: Vec<u64>,
-        #[serde(default)]
-        values_sent: u64,
-        encoding: Option<Encoding>,
-        /// Absent in the logs of older programs, whose rounds had one source each.
-        #[serde(default)]
-        by_source: Vec<OfSource>,
-    },
-    Dev {
-        committed_frames: f64,
-        frame_error: f64,
-    },
-    #[serde(other)]
-    Other,
+/// Number of contributions and of the values in them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) contributions: u64,
+    pub(crate) values: u64,
 }
 
-/// The encoding of a round's contributions, as far as it is needed here.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-enum Encoding {
-    Threshold,
-    /// The differences of a block.
-    Block {
-        deltas: Deltas,
-    },
-    #[serde(other)]
-    Whole,
-}
-
-#[derive(Debug, Deserialize)]
-struct Deltas {
-    kind: String,
-}
-
-impl Encoding {
-    fn is_signs(&self) -> bool {
-        match self {
-            Encoding::Threshold => true,
-            Encoding::Block { deltas } => deltas.kind == "threshold",
-            Encoding::Whole => false,
-        }
-    }
-}
-
-/// A round's batches of one source.
-#[derive(Debug, Deserialize)]
-struct OfSource {
-    source: String,
-    frames: f64,
-    loss: f64,
-}
-
-/// Reads the curves of the run in `folder`; without events they are empty.
+/// The curves of the run in `folder`; without events they are empty.
 pub(crate) fn read(folder: &Path) -> Result<Curves> {
-    let events = folder.join("events");
-    let Ok(entries) = std::fs::read_dir(&events) else { return Ok(Curves::default()) };
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<std::io::Result<_>>()
-        .with_context(|| format!("cannot read {}", events.display()))?;
-    files.sort();
-    let mut curves = Curves::default();
-    for file in files {
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        for (number, line) in text.lines().enumerate() {
-            let event = serde_json::from_str(line)
-                .with_context(|| format!("line {} of {} is not an event", number + 1, file.display()))?;
-            curves.add(event);
-        }
-    }
-    curves.loss = curves.rounds.iter().map(|(source, rounds)| (source.clone(), thinned(rounds))).collect();
-    Ok(curves)
+    Ok(Curves::of(&runs::events(folder)?))
 }
 
 impl Curves {
-    fn add(&mut self, event: Event) {
-        if let Event::Round { contributors, values_sent, encoding, .. } = &event {
-            self.sent.add(contributors.len(), *values_sent);
-            if encoding.as_ref().is_some_and(Encoding::is_signs) {
-                self.signs.add(contributors.len(), *values_sent);
+    fn of(events: &[Event]) -> Self {
+        let timeline = Timeline::of(events);
+        let mut curves = Curves::default();
+        for event in events {
+            match event {
+                Event::Round { contributors, values_sent, encoding, .. } => {
+                    curves.sent.add(contributors.len(), *values_sent);
+                    if is_signs(encoding) {
+                        curves.signs.add(contributors.len(), *values_sent);
+                    }
+                }
+                Event::Dev { checkpoint, committed_frames, scores } => {
+                    let Some(frame_error) = scores.get(FRAME_ERROR) else { continue };
+                    let of = checkpoint_age(checkpoint);
+                    if of.is_none_or(|(lineage, round)| timeline.has_checkpoint(lineage, round)) {
+                        let at = *committed_frames as f64;
+                        // A checkpoint that was scored twice is one point.
+                        curves.dev.retain(|point| point.0 < at);
+                        curves.dev.push((at, frame_error));
+                    }
+                }
+                _ => {}
             }
         }
-        match event {
-            // A group exchange between two batches: nothing was computed, so there is no loss.
-            Event::Round { round, .. } if round.frames == 0.0 => {}
-            Event::Round { source, round, by_source, .. } => {
-                let Round { committed_frames, frames, loss } = round;
-                for rounds in self.rounds.values_mut() {
-                    forget_after(rounds, committed_frames, |round| round.committed_frames);
-                }
-                let parts = match by_source.is_empty() {
-                    true => vec![OfSource { source, frames, loss }],
-                    false => by_source,
-                };
-                for OfSource { source, frames, loss } in parts {
-                    self.rounds.entry(source).or_default().push(Round { committed_frames, frames, loss });
-                }
+        for event in timeline.rounds(events) {
+            let Event::Round { committed_frames, .. } = event else { continue };
+            for part in event.by_source() {
+                let Some(loss) = part.scores.get(LOSS) else { continue };
+                let (committed_frames, frames) = (*committed_frames as f64, part.frames as f64);
+                let round = Round { committed_frames, frames, loss };
+                curves.rounds.entry(part.source).or_default().push(round);
             }
-            Event::Dev { committed_frames, frame_error } => {
-                forget_after(&mut self.dev, committed_frames, |point| point.0);
-                self.dev.push((committed_frames, frame_error));
-            }
-            Event::Other => {}
         }
+        curves
+    }
+
+    /// Loss by source, nats per frame, averaged over stretches of rounds.
+    pub(crate) fn loss(&self) -> impl Iterator<Item = (Source, Vec<(f64, f64)>)> {
+        self.rounds.iter().map(|(source, rounds)| (*source, thinned(rounds)))
     }
 }
 
-/// Removes points after `frames`: after a fall-back, training repeats these frames, and the earlier points are void.
-fn forget_after<T>(points: &mut Vec<T>, frames: f64, at: fn(&T) -> f64) {
-    while points.last().is_some_and(|last| at(last) >= frames) {
-        points.pop();
+impl Sent {
+    fn add(&mut self, contributions: usize, values: u64) {
+        self.contributions += contributions as u64;
+        self.values += values;
+    }
+}
+
+fn is_signs(encoding: &Encoding) -> bool {
+    match encoding {
+        Encoding::Threshold { .. } => true,
+        Encoding::Block { deltas, .. } => matches!(deltas, Deltas::Threshold { .. }),
+        Encoding::Dense { .. } => false,
     }
 }
 
@@ -178,87 +125,44 @@ pub(crate) fn mean_loss<'a>(rounds: impl IntoIterator<Item = &'a Round>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runs::tests::{dev, round};
+    use stentor_checkpoint::checkpoint_name;
+    use stentor_experiment::Source::{Annotated, MachineLabeled};
+    use stentor_runlog::OfSource;
+    use stentor_scores::Scores;
 
-    fn log(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Curves>) {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("events")).unwrap();
-        for (name, text) in files {
-            std::fs::write(folder.path().join("events").join(name), text).unwrap();
-        }
-        let curves = read(folder.path());
-        (folder, curves)
+    fn losses(events: &[Event]) -> BTreeMap<Source, Vec<(f64, f64)>> {
+        Curves::of(events).loss().collect()
     }
 
     #[test]
     fn sources_are_apart_and_a_fall_back_voids_what_came_after_the_checkpoint() {
-        let first = r#"{"event":"round","source":"annotated","committed_frames":10,"loss":4.0,"frames":10}
-{"event":"members","members":{},"reason":"joined"}
-{"event":"round","source":"machine-labeled","committed_frames":20,"loss":3.0,"frames":10}
-{"event":"dev","checkpoint":"a","committed_frames":20,"loss":1.0,"frame_error":70.0}
-{"event":"round","source":"annotated","committed_frames":30,"loss":2.0,"frames":10}
-"#;
-        let second = r#"{"event":"fell-back","lineage":2,"checkpoint":"a","reason":"killed"}
-{"event":"round","source":"machine-labeled","committed_frames":30,"loss":2.5,"frames":10}
-"#;
-        let (_folder, curves) = log(&[("000002-000000.jsonl", second), ("000001-000000.jsonl", first)]);
-        let curves = curves.unwrap();
-        assert_eq!(curves.dev, [(20.0, 70.0)]);
-        assert_eq!(curves.loss["annotated"], [(10.0, 4.0)]);
-        assert_eq!(curves.loss["machine-labeled"], [(20.0, 3.0), (30.0, 2.5)]);
-    }
-
-    /// These types are a copy: what they keep is held against the log's own.
-    #[test]
-    fn the_points_are_the_rounds_that_count_in_the_coordinators_log() {
-        use stentor_experiment::Source;
-        use stentor_runlog::{Encoding, Event, Fence, Timeline};
-        use stentor_scores::{LOSS, Scores};
-        let round = |lineage, round: u64, loss| Event::Round {
-            fence: Fence { lineage, membership_epoch: 1, round },
-            source: Source::Annotated,
-            contributors: vec![0, 1],
-            leases: Vec::new(),
-            shares: vec![0, 0],
-            frames: 10,
-            committed_frames: 10 * (round + 1),
-            scores: Scores::default().with(LOSS, loss),
-            by_source: Vec::new(),
-            gradient_norm: 1.0,
-            values_sent: 3,
-            bytes_up: 1,
-            compute_s: 0.0,
-            encoding: Encoding::Threshold { tau: 0.5, density: 0.01 },
-            at_ms: 0,
-        };
-        let back = Event::FellBack {
-            lineage: 1001,
-            round: 1,
-            checkpoint: Some("001000-0000000001".to_owned()),
-            committed_frames: Some(10),
-            reason: "worker-1 is lost".to_owned(),
-        };
+        let mut again = round(2, MachineLabeled, 30, 10, 2.5);
+        if let Event::Round { fence, .. } = &mut again {
+            fence.lineage = 2;
+        }
         let events = [
-            round(1000, 0, 4.0),
-            round(1000, 1, 3.5),
-            round(1000, 2, 3.25),
-            back,
-            round(1001, 1, 3.0),
-            round(1001, 2, 2.5),
+            round(0, Annotated, 10, 10, 4.0),
+            round(1, MachineLabeled, 20, 10, 3.0),
+            dev(2, 20, 70.0),
+            round(2, Annotated, 30, 10, 2.0),
+            dev(3, 30, 60.0),
+            Event::FellBack {
+                lineage: 2,
+                round: 2,
+                checkpoint: Some(checkpoint_name(1, 2)),
+                committed_frames: Some(20),
+                reason: "killed".to_owned(),
+            },
+            dev(2, 20, 70.0),
+            again,
         ];
-        let expected: Vec<_> = Timeline::of(&events)
-            .rounds(&events)
-            .map(|event| match event {
-                Event::Round { committed_frames, scores, .. } => {
-                    (*committed_frames as f64, scores.get(LOSS).unwrap())
-                }
-                other => panic!("expected a round, found {other:?}"),
-            })
-            .collect();
-        let text: Vec<String> = events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
-        let (_folder, curves) = log(&[("000001-000000.jsonl", &text.join("\n"))]);
-        let curves = curves.unwrap();
-        assert_eq!(curves.loss["annotated"], expected);
-        assert_eq!((curves.sent, curves.signs), (Sent { contributions: 10, values: 15 }, curves.sent));
+        let losses = losses(&events);
+        assert_eq!(losses[&Annotated], [(10.0, 4.0)]);
+        assert_eq!(losses[&MachineLabeled], [(20.0, 3.0), (30.0, 2.5)]);
+        let curves = Curves::of(&events);
+        assert_eq!(curves.dev, [(20.0, 70.0)]);
+        assert_eq!(curves.sent.contributions, 8, "what was sent for nothing was sent, too");
     }
 
     #[test]
@@ -270,33 +174,33 @@ mod tests {
 
     #[test]
     fn a_round_in_which_groups_only_meet_is_no_point() {
-        let rounds = r#"{"event":"round","source":"machine-labeled","committed_frames":20,"loss":3.0,"frames":20}
-{"event":"round","source":"machine-labeled","committed_frames":20,"loss":-0.0,"frames":0}
-"#;
-        let (_folder, curves) = log(&[("1.jsonl", rounds)]);
-        assert_eq!(curves.unwrap().loss["machine-labeled"], [(20.0, 3.0)]);
+        let events = [round(0, MachineLabeled, 20, 20, 3.0), round(1, MachineLabeled, 20, 0, -0.0)];
+        assert_eq!(losses(&events)[&MachineLabeled], [(20.0, 3.0)]);
+    }
+
+    #[test]
+    fn a_round_with_batches_of_both_sources_is_a_point_of_each() {
+        let mut both = round(0, Annotated, 30, 30, 3.0);
+        if let Event::Round { by_source, .. } = &mut both {
+            let of = |source, frames, loss| OfSource {
+                source,
+                frames,
+                scores: Scores::default().with(LOSS, loss),
+            };
+            *by_source = vec![of(Annotated, 10, 5.0), of(MachineLabeled, 20, 2.0)];
+        }
+        let losses = losses(&[both]);
+        assert_eq!(
+            (&losses[&Annotated][..], &losses[&MachineLabeled][..]),
+            (&[(30.0, 5.0)][..], &[(30.0, 2.0)][..])
+        );
     }
 
     #[test]
     fn long_curves_are_averaged_to_a_few_points() {
-        let lines: String = (0..960)
-            .map(|n| {
-                format!(
-                    "{{\"event\":\"round\",\"source\":\"annotated\",\"committed_frames\":{n},\"loss\":{},\"frames\":9}}\n",
-                    n % 2
-                )
-            })
-            .collect();
-        let (_folder, curves) = log(&[("1.jsonl", &lines)]);
-        let points = &curves.unwrap().loss["annotated"];
+        let events: Vec<Event> = (0..960).map(|n| round(n, Annotated, n, 9, (n % 2) as f64)).collect();
+        let points = &losses(&events)[&Annotated];
         assert!(points.len() <= POINTS && points.len() > POINTS / 2, "{}", points.len());
         assert!(points.iter().all(|(_, loss)| (0.4..=0.6).contains(loss)));
-    }
-
-    #[test]
-    fn a_damaged_line_is_named() {
-        let (_folder, curves) = log(&[("1.jsonl", "{\"event\":\"members\"}\n{\"event\":")]);
-        let error = format!("{:#}", curves.unwrap_err());
-        assert!(error.contains("line 2") && error.contains("1.jsonl"), "{error}");
     }
 }

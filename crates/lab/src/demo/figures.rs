@@ -2,10 +2,11 @@
 
 use super::density::Density;
 use super::experiment_file::System;
-use super::summaries::{Evaluation, LabelSummary, TrainMemory, TrainSummary};
+use super::summaries::{TrainMemory, TrainSummary};
 use super::test_set::PrepareSummary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use stentor_evaluate::{Figures as Evaluation, LabelerFigures};
 
 /// The figures of a demo: means over the seeds, and those of each seed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -84,6 +85,7 @@ pub(crate) struct PeakMemory {
 pub(crate) struct Trained {
     pub(crate) system: System,
     pub(crate) train: TrainSummary,
+    pub(crate) rates: Rates,
     pub(crate) evaluation: Evaluation,
     pub(crate) density: Density,
     /// Wall-clock time of the whole training command, in seconds.
@@ -95,7 +97,7 @@ pub(crate) struct Trained {
 pub(crate) struct SeedRun {
     pub(crate) seed: u64,
     pub(crate) systems: Vec<Trained>,
-    pub(crate) label: LabelSummary,
+    pub(crate) label: LabelerFigures,
     pub(crate) label_seconds: f64,
 }
 
@@ -106,7 +108,7 @@ impl SeedRun {
 
     fn figures(&self, prepare: f64) -> Figures {
         let density = |system| self.of(system).map(|t| t.density).unwrap_or_default();
-        let rates = |system| self.of(system).map(|t| t.evaluation.rates).unwrap_or_default();
+        let rates = |system| self.of(system).map(|t| t.rates).unwrap_or_default();
         let bytes = |system| self.of(system).map_or(0.0, |t| t.train.bytes_per_frame);
         let seconds = |system| self.of(system).map_or(0.0, |t| t.seconds);
         let student = |system| Student {
@@ -207,10 +209,8 @@ pub(super) mod tests {
                 peak_rss_mb: TrainMemory { coordinator: 50.0, worker: 300.0 + fer },
                 dev_frame_error: Some(fer + 1.0),
             },
-            evaluation: Evaluation {
-                rates: Rates { fer, fer_speech: fer + 5.0, per: fer - 5.0 },
-                ..Evaluation::default()
-            },
+            rates: Rates { fer, fer_speech: fer + 5.0, per: fer - 5.0 },
+            evaluation: Evaluation::default(),
             density: Density { density: Some(0.1 * seed as f64), density_of_signs: Some(0.05) },
             seconds: 10.0,
         };
@@ -218,7 +218,12 @@ pub(super) mod tests {
         SeedRun {
             seed,
             systems: all.map(|system| trained(system, fer)).collect(),
-            label: LabelSummary { bytes_per_frame: 50.0, frames_per_s: 9000.0, peak_rss_mb: 400.0 },
+            label: LabelerFigures {
+                bytes_per_frame: 50.0,
+                frames_per_s: 9000.0,
+                peak_rss_mb: 400.0,
+                ..LabelerFigures::default()
+            },
             label_seconds: 20.0,
         }
     }

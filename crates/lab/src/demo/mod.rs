@@ -24,11 +24,12 @@ use sets::SetSize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
+use stentor_evaluate::{Figures as Evaluation, LabelerFigures};
 use stentor_tasks::options::demo::Options;
 use stentor_tasks::process::{self, Deadline};
 use stentor_tasks::progress;
 use stentor_tasks::{Environment, create_folder, remove_folder};
-use summaries::{Evaluation, LabelSummary, TrainSummary};
+use summaries::TrainSummary;
 use test_set::PrepareSummary;
 
 /// The split of the data has a separate seed, so that several training seeds are tested on the same data.
@@ -137,7 +138,7 @@ impl<'a> Demo<'a> {
             baseline.get_or_insert(done);
             systems.push(trained);
         }
-        let label: LabelSummary = summaries::read(&json)?;
+        let label: LabelerFigures = summaries::read(&json)?;
         Ok(SeedRun { seed, systems, label, label_seconds: labeled.seconds })
     }
 
@@ -187,7 +188,9 @@ impl<'a> Demo<'a> {
         let train: TrainSummary = summaries::read(&home.join(format!("{name}.train.json")))?;
         let evaluation: Evaluation = summaries::read(&json(system))?;
         let density = density::read(&home.join(name))?;
-        Ok((Trained { system, train, evaluation, density, seconds: trained.seconds }, done))
+        let rates = summaries::rates(&evaluation)
+            .with_context(|| format!("{} lacks a figure", json(system).display()))?;
+        Ok((Trained { system, train, rates, evaluation, density, seconds: trained.seconds }, done))
     }
 
     /// Writes the figures and the report, and prints the table.

@@ -1,15 +1,17 @@
-//! The data of `report.html`, in the form that `stentor report` reads.
+//! The data of `report.html`, which `stentor report` reads.
 
 use super::curves::{self, Curves};
 use super::experiment_file::System;
 use super::figures::{Figures, SeedRun, Trained};
 use super::recipe::Recipe;
 use super::sets::SetSize;
-use super::summaries::PhoneErrors;
 use super::test_set::PrepareSummary;
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
 use std::path::Path;
+use stentor_evaluate::report::{
+    Comparison, Curve, CurveKind, Fact, Memory, Rates, ReportData, Role, Row, Settings, Stage,
+};
+use stentor_evaluate::{PairedRuns, PhoneErrors, PhoneReference};
 
 /// The input of the report.
 #[derive(Debug)]
@@ -27,8 +29,7 @@ pub(crate) struct Material<'a> {
 }
 
 /// The report's data.
-pub(crate) fn data(material: &Material<'_>) -> Result<Value> {
-    let systems = || [System::Teacher].into_iter().chain(System::STUDENTS);
+pub(crate) fn data(material: &Material<'_>) -> Result<ReportData> {
     let mut curves = Vec::new();
     let mut settings = Vec::new();
     for run in material.runs {
@@ -42,19 +43,42 @@ pub(crate) fn data(material: &Material<'_>) -> Result<Value> {
             let path = material.folder.join(format!("seed-{}/{}.toml", run.seed, system.name()));
             let toml =
                 std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            settings.push(json!({ "name": system.name(), "toml": toml }));
+            settings.push(Settings { name: system.name().to_owned(), toml });
         }
     }
-    let Figures { seconds, peak_rss_mb: memory, labels, .. } = material.figures;
-    let facts = material.sets.iter().map(|(name, size)| json!({ "name": name, "value": size.to_string() }));
+    let Figures { seconds, peak_rss_mb: memory, .. } = material.figures;
+    let fact = |(name, size): &(&str, SetSize)| Fact { name: (*name).to_owned(), value: size.to_string() };
+    let stage = |(name, seconds): (&str, f64)| Stage { name: name.to_owned(), seconds };
     let stages = [
         ("prepare", seconds.prepare),
         ("teacher", seconds.teacher),
         ("label", seconds.label),
         ("students", seconds.students),
     ];
+    let peak = |(program, peak_mb): (&str, f64)| Memory { program: program.to_owned(), peak_mb };
     let programs =
         [("coordinator", memory.coordinator), ("worker", memory.worker), ("labeler", memory.labeler)];
+    Ok(ReportData {
+        title: format!("Semi-supervised acoustic models: {}", material.corpus),
+        subtitle: subtitle(material),
+        facts: material.sets.iter().map(fact).collect(),
+        rows: systems().map(|system| row(system, material)).collect(),
+        comparisons: comparisons(material),
+        paired: paired(material),
+        curves,
+        stages: stages.map(stage).into(),
+        memory: programs.map(peak).into(),
+        settings,
+        notes: notes(material),
+    })
+}
+
+fn systems() -> impl Iterator<Item = System> {
+    [System::Teacher].into_iter().chain(System::STUDENTS)
+}
+
+fn notes(material: &Material<'_>) -> Vec<String> {
+    let labels = material.figures.labels;
     let mut notes = vec![
         "Error rates are relative to the aligner's phones, not to hand labels: only differences matter.".to_owned(),
         "Frame errors are counted on phones: the posteriors of a phone's states are added before the best is chosen."
@@ -65,7 +89,7 @@ pub(crate) fn data(material: &Material<'_>) -> Result<Value> {
         ),
     ];
     notes.extend(material.prepared.notes());
-    let of_frames = |trained: &Trained| trained.evaluation.phone_reference.as_deref() == Some("frames");
+    let of_frames = |trained: &Trained| trained.evaluation.phone_reference == Some(PhoneReference::Frames);
     if systems().flat_map(|system| material.runs.iter().filter_map(move |run| run.of(system))).any(of_frames)
     {
         notes.push(
@@ -79,19 +103,7 @@ pub(crate) fn data(material: &Material<'_>) -> Result<Value> {
          of GTC's warm-up included. Times and bytes of other densities are those of other training."
             .to_owned(),
     );
-    Ok(json!({
-        "title": format!("Semi-supervised acoustic models: {}", material.corpus),
-        "subtitle": subtitle(material),
-        "facts": facts.collect::<Vec<_>>(),
-        "rows": systems().map(|system| row(system, material)).collect::<Vec<_>>(),
-        "comparisons": comparisons(material),
-        "paired": paired(material),
-        "curves": curves,
-        "stages": stages.map(|(name, seconds)| json!({ "name": name, "seconds": seconds })),
-        "memory": programs.map(|(program, peak)| json!({ "program": program, "peak_mb": peak })),
-        "settings": settings,
-        "notes": notes,
-    }))
+    notes
 }
 
 fn subtitle(material: &Material<'_>) -> String {
@@ -107,32 +119,38 @@ fn subtitle(material: &Material<'_>) -> String {
     )
 }
 
-fn row(system: System, material: &Material<'_>) -> Value {
+fn row(system: System, material: &Material<'_>) -> Row {
     let trained: Vec<&Trained> = material.runs.iter().filter_map(|run| run.of(system)).collect();
     let mean = |of: &dyn Fn(&Trained) -> f64| {
         let sum: f64 = trained.iter().map(|trained| of(trained)).sum();
         sum / trained.len().max(1) as f64
     };
-    let role = match system {
-        System::Teacher => "teacher",
-        System::Annotated => "annotated-only",
-        System::Gtc | System::Bmuf | System::Dense => "semi-supervised",
-    };
-    let first = trained.first().map(|trained| &trained.evaluation);
-    json!({
-        "name": system.name(),
-        "description": system.description(material.recipe),
-        "role": role,
-        "strategy": system.strategy(),
-        "runs": trained.iter().map(|trained| trained.evaluation.rates).collect::<Vec<_>>(),
-        "dev_fer": mean_of(trained.iter().map(|trained| trained.train.dev_frame_error)),
-        "density": mean_of(trained.iter().map(|trained| trained.density.density)),
-        "phone_errors": trained.iter().map(|trained| trained.evaluation.phones).sum::<PhoneErrors>(),
-        "frames": trained.first().map(|trained| trained.train.frames),
-        "seconds": mean(&|trained| trained.train.seconds),
-        "bytes_per_frame": mean(&|trained| trained.train.bytes_per_frame),
-        "hours_per_second": first.and_then(|evaluation| evaluation.audio_hours_per_s),
-    })
+    let mut phone_errors = PhoneErrors::default();
+    trained.iter().for_each(|trained| phone_errors += trained.evaluation.phones);
+    Row {
+        name: system.name().to_owned(),
+        description: system.description(material.recipe),
+        role: match system {
+            System::Teacher => Role::Teacher,
+            System::Annotated => Role::AnnotatedOnly,
+            System::Gtc | System::Bmuf | System::Dense => Role::SemiSupervised,
+        },
+        strategy: Some(system.strategy().to_owned()),
+        runs: trained.iter().map(|trained| rates(trained)).collect(),
+        phone_errors: Some(phone_errors),
+        dev_fer: mean_of(trained.iter().map(|trained| trained.train.dev_frame_error)),
+        parameters: None,
+        frames: trained.first().map(|trained| trained.train.frames),
+        seconds: Some(mean(&|trained| trained.train.seconds)),
+        bytes_per_frame: Some(mean(&|trained| trained.train.bytes_per_frame)),
+        density: mean_of(trained.iter().map(|trained| trained.density.density)),
+        hours_per_second: trained.first().and_then(|trained| trained.evaluation.audio_hours_per_s),
+    }
+}
+
+fn rates(trained: &Trained) -> Rates {
+    let super::figures::Rates { fer, fer_speech, per } = trained.rates;
+    Rates { fer: Some(fer), fer_speech: Some(fer_speech), per: Some(per) }
 }
 
 /// The mean, if all values are known.
@@ -142,17 +160,14 @@ fn mean_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 }
 
 /// Compares each student with the one trained on annotated data only; with several seeds by [`paired`].
-fn comparisons(material: &Material<'_>) -> Vec<Value> {
+fn comparisons(material: &Material<'_>) -> Vec<Comparison> {
     let [run] = material.runs else { return Vec::new() };
-    let systems = &run.systems;
-    let all = systems.iter().flat_map(|trained| {
-        trained.evaluation.differences.iter().map(|difference| {
-            json!({
-                "system": trained.system.name(),
-                "baseline": System::Annotated.name(),
-                "measure": difference.measure,
-                "difference": difference.rest,
-            })
+    let all = run.systems.iter().flat_map(|trained| {
+        trained.evaluation.differences.iter().map(|found| Comparison {
+            system: trained.system.name().to_owned(),
+            baseline: System::Annotated.name().to_owned(),
+            measure: found.measure,
+            difference: found.difference,
         })
     });
     all.collect()
@@ -160,7 +175,7 @@ fn comparisons(material: &Material<'_>) -> Vec<Value> {
 
 /// With several seeds, each student's errors by group with those of the one trained on annotated data only, a pair for
 /// each seed: the report resamples groups and seeds together.
-fn paired(material: &Material<'_>) -> Vec<Value> {
+fn paired(material: &Material<'_>) -> Vec<PairedRuns> {
     if material.runs.len() < 2 {
         return Vec::new();
     }
@@ -168,44 +183,53 @@ fn paired(material: &Material<'_>) -> Vec<Value> {
     let pairs = |system: System| {
         let pair = |run: &SeedRun| {
             let by_group = |system| run.of(system).map(|trained| trained.evaluation.by_group.clone());
-            Some([by_group(system)?, by_group(System::Annotated)?])
+            Some((by_group(system)?, by_group(System::Annotated)?))
         };
-        let seeds: Option<Vec<_>> = material.runs.iter().map(pair).collect();
-        Some(json!({ "system": system.name(), "baseline": System::Annotated.name(), "seeds": seeds? }))
+        let seeds = material.runs.iter().map(pair).collect::<Option<_>>()?;
+        let (system, baseline) = (system.name().to_owned(), System::Annotated.name().to_owned());
+        Some(PairedRuns { system, baseline, seeds })
     };
     students.filter_map(pairs).collect()
 }
 
-fn lines(system: System, curves: &Curves) -> Vec<Value> {
-    let line = |kind: Value, points: &[(f64, f64)]| json!({ "system": system.name(), "kind": kind, "points": points });
-    let dev = (!curves.dev.is_empty()).then(|| line(json!("dev-frame-error"), &curves.dev));
-    let loss = curves.loss.iter().map(|(source, points)| line(json!({ "training-loss": source }), points));
-    dev.into_iter().chain(loss).collect()
+fn lines(system: System, curves: &Curves) -> Vec<Curve> {
+    let line = |kind, points| Curve { system: system.name().to_owned(), kind, points };
+    let dev = (!curves.dev.is_empty()).then(|| line(CurveKind::DevFrameError, curves.dev.clone()));
+    let losses =
+        curves.loss().map(|(source, points)| line(CurveKind::TrainingLoss(source.name().to_owned()), points));
+    dev.into_iter().chain(losses).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::demo::figures::{figures, tests::run};
-    use stentor_evaluate::report::{CurveKind, ReportData, Role};
+    use crate::runs::tests::{round, write_events};
+    use stentor_evaluate::{Difference, FrameErrors, Measure, MeasuredDifference, Score, Scoreboard};
+    use stentor_experiment::Source;
 
     #[test]
-    fn the_data_is_what_the_report_reads() {
+    fn a_report_has_the_rows_curves_and_notes_of_its_demo() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("seed-1");
-        let events = home.join("gtc/events");
-        std::fs::create_dir_all(&events).unwrap();
-        let round =
-            r#"{"event":"round","source":"machine-labeled","committed_frames":20,"loss":3.0,"frames":20}"#;
-        std::fs::write(events.join("1.jsonl"), round).unwrap();
+        write_events(&home.join("gtc"), &[round(0, Source::MachineLabeled, 20, 20, 3.0)]);
         for system in [System::Teacher].into_iter().chain(System::STUDENTS) {
             std::fs::write(home.join(format!("{}.toml", system.name())), "[run]").unwrap();
         }
         let mut runs = [run(1, 50.0)];
-        runs[0].systems[2].evaluation.phone_reference = Some("frames".to_owned());
-        let difference = r#"{"measure": "speech-frames", "baseline": 60.0, "system": 55.0, "points": -5.0, "low": -6.0,
-            "high": -4.0, "p_value": 0.001, "pieces": 40}"#;
-        runs[0].systems[2].evaluation.differences.push(serde_json::from_str(difference).unwrap());
+        runs[0].systems[2].evaluation.phone_reference = Some(PhoneReference::Frames);
+        let difference = Difference {
+            baseline: 60.0,
+            system: 55.0,
+            points: -5.0,
+            low: -6.0,
+            high: -4.0,
+            p_value: 0.001,
+            pieces: 40,
+            seeds: 1,
+        };
+        let measured = MeasuredDifference { measure: Measure::SpeechFrames, difference };
+        runs[0].systems[2].evaluation.differences.push(measured);
         let material = Material {
             corpus: "game",
             recipe: &Recipe::game(),
@@ -216,7 +240,7 @@ mod tests {
             prepared: &PrepareSummary::default(),
             folder: folder.path(),
         };
-        let data: ReportData = serde_json::from_value(data(&material).unwrap()).unwrap();
+        let data = data(&material).unwrap();
         let roles: Vec<_> = data.rows.iter().map(|row| (row.name.as_str(), row.role)).collect();
         assert_eq!(roles[..2], [("teacher", Role::Teacher), ("annotated", Role::AnnotatedOnly)]);
         assert_eq!(data.rows[2].fer().unwrap().mean, 50.0);
@@ -237,10 +261,12 @@ mod tests {
     fn with_several_seeds_the_interval_is_drawn_from_all_of_them() {
         let folder = tempfile::tempdir().unwrap();
         let by_group = |errors: u64| {
-            let frames = json!({ "frames": 100, "errors": errors, "speech_frames": 0, "speech_errors": 0 });
-            let phones = json!({ "reference": 0, "substitutions": 0, "insertions": 0, "deletions": 0 });
-            let score = json!({ "frames": frames, "phones": phones });
-            json!({ "groups": { "a": score, "b": score } })
+            let frames = FrameErrors { frames: 100, errors, speech_frames: 0, speech_errors: 0 };
+            let mut board = Scoreboard::default();
+            for group in ["a", "b"] {
+                board.add(group, Score { frames, phones: PhoneErrors::default() });
+            }
+            board
         };
         let mut runs = [run(1, 50.0), run(2, 52.0)];
         for (run, gain) in runs.iter_mut().zip([4, 10]) {
@@ -262,7 +288,7 @@ mod tests {
             prepared: &PrepareSummary::default(),
             folder: folder.path(),
         };
-        let data: ReportData = serde_json::from_value(data(&material).unwrap()).unwrap();
+        let data = data(&material).unwrap();
         assert!(data.comparisons.is_empty());
         let data = data.compare_seeds();
         let compared: Vec<&str> = data.comparisons.iter().map(|c| c.system.as_str()).collect();

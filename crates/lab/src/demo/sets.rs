@@ -1,8 +1,7 @@
 //! Sizes of feature sets, from their manifests.
 
-use super::summaries::read;
+use crate::runs;
 use anyhow::Result;
-use serde::Deserialize;
 use std::path::Path;
 
 /// The size of a feature set.
@@ -20,51 +19,25 @@ impl std::fmt::Display for SetSize {
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct Manifest {
-    settings: Settings,
-    shards: Vec<Shard>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Settings {
-    hop_ms: u64,
-    stack: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Shard {
-    row_groups: Vec<RowGroup>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RowGroup {
-    rows: u64,
-    frames: u64,
-}
-
 /// The size of the set in `folder`.
 pub(crate) fn size(folder: &Path) -> Result<SetSize> {
-    let manifest: Manifest = read(&folder.join("manifest.json"))?;
-    let groups = || manifest.shards.iter().flat_map(|shard| &shard.row_groups);
+    let manifest = runs::features(folder)?;
     Ok(SetSize {
-        utterances: groups().map(|group| group.rows).sum(),
-        frames: groups().map(|group| group.frames).sum(),
-        frame_ms: manifest.settings.hop_ms * manifest.settings.stack,
+        utterances: manifest.utterances(),
+        frames: manifest.frames(),
+        frame_ms: u64::from(manifest.settings.hop_ms) * u64::from(manifest.settings.stack),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runs::tests::write_features;
 
     #[test]
     fn row_groups_of_all_shards_add_up() {
         let folder = tempfile::tempdir().unwrap();
-        let manifest = r#"{"settings": {"hop_ms": 10, "stack": 3, "mel_bins": 64}, "shards": [
-            {"file": "a", "row_groups": [{"rows": 2, "frames": 100}, {"rows": 1, "frames": 50}]},
-            {"file": "b", "row_groups": [{"rows": 4, "frames": 200}]}]}"#;
-        std::fs::write(folder.path().join("manifest.json"), manifest).unwrap();
-        assert_eq!(size(folder.path()).unwrap(), SetSize { utterances: 7, frames: 350, frame_ms: 30 });
+        write_features(folder.path(), &[100, 50, 50, 150]);
+        assert_eq!(size(folder.path()).unwrap(), SetSize { utterances: 4, frames: 350, frame_ms: 30 });
     }
 }

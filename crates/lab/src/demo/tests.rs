@@ -1,6 +1,7 @@
 //! The demo with a stand-in for `stentor`: which commands it runs, in which order, and which it does not repeat.
 
 use super::*;
+use crate::runs::tests::write_features;
 use stentor_tasks::Libtorch;
 
 /// Writes what the real program would write, and appends its arguments to a log. Fails at the command named in `fail`.
@@ -19,9 +20,8 @@ done
 case $command in
     prepare)
         for set in annotated unannotated dev test; do
-            mkdir -p "$out/$set"
-            echo '{"settings": {"hop_ms": 10, "stack": 3}, "shards": [{"row_groups": [{"rows": 5, "frames": 50000}]}]}' \
-                > "$out/$set/manifest.json"
+            mkdir -p "$out"
+            cp -r "$home/set" "$out/$set"
         done
         echo '{"left_out": {"test": {"not_aligned": 2}}, "test_heard_in_training": 0.25}' \
             > "$json" ;;
@@ -33,8 +33,7 @@ case $command in
         mkdir -p "$out"
         echo '{"bytes_per_frame": 50, "frames_per_s": 9000, "peak_rss_mb": 300}' > "$json" ;;
     evaluate)
-        echo '{"fer": 50.0, "fer_speech": 60.0, "per": 45.0, "audio_hours_per_s": 0.1, "differences": [], "by_group": {"groups": {}},
-            "phones": {"reference": 9, "substitutions": 1, "insertions": 1, "deletions": 1}}' > "$json" ;;
+        cp "$home/evaluation.json" "$json" ;;
     report)
         echo '<html>' > "$out" ;;
 esac
@@ -58,6 +57,16 @@ impl Stage {
         let mut install = Command::new("install");
         install.args(["-m", "755"]).arg(&text).arg(home.path().join("stentor"));
         process::run(&mut install, Deadline::minutes(1)).unwrap();
+        write_features(&home.path().join("set"), &[200; 5]);
+        let evaluation = Evaluation {
+            fer: Some(50.0),
+            fer_speech: Some(60.0),
+            per: Some(45.0),
+            audio_hours_per_s: Some(0.1),
+            ..Evaluation::default()
+        };
+        let evaluation = serde_json::to_string(&evaluation).unwrap();
+        std::fs::write(home.path().join("evaluation.json"), evaluation).unwrap();
         let cache = home.path().join("cache");
         let environment = Environment {
             root: home.path().to_owned(),

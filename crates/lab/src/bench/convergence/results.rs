@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
+use stentor_experiment::Source;
 use stentor_tasks::Strategy;
 
 /// The final loss is the mean over this last share of the frames: many batches, each seen for the first time.
@@ -45,7 +46,7 @@ impl Trained {
         let name = case.name();
         let run = folder.join(&name);
         let mut curves = curves::read(&run)?;
-        let rounds = curves.rounds.remove("machine-labeled");
+        let rounds = curves.rounds.remove(&Source::MachineLabeled);
         Ok(Self {
             case,
             summary: summaries::read(&folder.join(format!("{name}.json")))?,
@@ -159,6 +160,7 @@ fn panels(figures: &Value) -> Result<Vec<Panel>> {
 mod tests {
     use super::super::cases;
     use super::*;
+    use crate::runs::tests::{dev, round, write_events};
 
     /// A run with loss 3 in the first half and 2 in the second, with a point every thousandth of 100,000 frames.
     fn trained(case: Case) -> Trained {
@@ -183,13 +185,12 @@ mod tests {
     #[test]
     fn a_run_is_read_from_its_summary_and_its_event_log() {
         let folder = tempfile::tempdir().unwrap();
-        let events = folder.path().join("dense-1/events");
-        std::fs::create_dir_all(&events).unwrap();
-        let log = r#"{"event":"round","source":"machine-labeled","committed_frames":10,"loss":3.0,"frames":10}
-{"event":"round","source":"annotated","committed_frames":20,"loss":9.0,"frames":10}
-{"event":"dev","committed_frames":20,"frame_error":61.5}
-"#;
-        std::fs::write(events.join("1.jsonl"), log).unwrap();
+        let log = [
+            round(0, Source::MachineLabeled, 10, 10, 3.0),
+            round(1, Source::Annotated, 20, 10, 9.0),
+            dev(2, 20, 61.5),
+        ];
+        write_events(&folder.path().join("dense-1"), &log);
         let summary = r#"{"frames": 20, "rounds": 2, "bytes_per_frame": 8.0, "seconds": 1.0}"#;
         std::fs::write(folder.path().join("dense-1.json"), summary).unwrap();
         let trained = Trained::read(Case::REFERENCE, folder.path()).unwrap();

@@ -25,7 +25,7 @@ const CONTAINER: &str = "usr/share/scummvm/flight-of-the-amazon-queen/queen.1c";
 const HERO: &str = "joe";
 
 /// Writes the clips as files, and the data directory beside them.
-pub(crate) fn convert(packages: &[PathBuf], destination: Destination<'_>) -> Result<Summary> {
+pub(super) fn convert(packages: &[PathBuf], destination: Destination<'_>) -> Result<Summary> {
     let [package] = packages else { bail!("expected one package, found {}", packages.len()) };
     let path = package.join(CONTAINER);
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
