@@ -1,6 +1,7 @@
 //! The figures of one evaluation, as `stentor evaluate --json` writes them and reports read them.
 
-use crate::report::{Align, Rates, TextTable, count, decimal};
+use crate::format::{count, decimal};
+use crate::report::{Align, Rates, TextTable};
 use crate::{DecoderSettings, Difference, FrameErrors, Measure, PhoneErrors, Scoreboard};
 use serde::{Deserialize, Serialize};
 

@@ -4,10 +4,12 @@
 //! features; its output (the top-k posteriors of each frame) is passed in as [`Posteriors`].
 
 mod bootstrap;
+pub mod chart;
 mod decoder;
 mod edit;
 mod error;
 mod figures;
+mod format;
 mod frames;
 mod phone_model;
 mod posteriors;

@@ -1,7 +1,7 @@
 //! Bars that begin at zero, as an HTML list, so that they wrap, scale and are read by screen readers like text.
 
-use super::format::Text;
 use super::{ReportData, Row};
+use crate::format::Text;
 use std::fmt::Write;
 
 /// Returns a figure with one bar for each row that has a value; `None` with fewer than two.

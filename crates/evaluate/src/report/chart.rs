@@ -1,8 +1,9 @@
 //! Learning curves as SVG: one panel for each kind of curve, with lines labeled at their ends in place of a legend.
 
-use super::axis::{Scale, spread};
-use super::format::{Text, count, decimal};
+use super::labels::spread;
 use super::{Curve, CurveKind, Palette, ReportData};
+use crate::chart::{Axis, Plot, Scale};
+use crate::format::{Text, count, decimal};
 use std::fmt::Write;
 
 /// Size of the drawing. Three panels fit side by side on a desktop screen and one fills a phone's; the text is readable
@@ -47,8 +48,7 @@ fn panel(data: &ReportData, kind: &CurveKind, number: usize) -> Option<String> {
         return None;
     }
     let (left, right, top, bottom) = PLOT;
-    let x = Scale::new((0.0, seen), (left, right));
-    let y = Scale::new(range(&lines), (bottom, top));
+    let (plot, across) = plot(&lines, seen);
     let (title, unit) = match kind {
         CurveKind::DevFrameError => ("Frame error rate on dev".to_owned(), "percent"),
         CurveKind::TrainingLoss(source) => (format!("Training loss, {source} audio"), "nats a frame"),
@@ -67,11 +67,11 @@ fn panel(data: &ReportData, kind: &CurveKind, number: usize) -> Option<String> {
         right - left + 4.0,
         bottom - top + 8.0,
     );
-    axes(&mut out, x, y, seen);
+    plot.axes(&mut out, across);
     let _ = write!(out, "<g clip-path=\"url(#p{number})\">");
-    lines.iter().for_each(|line| draw(&mut out, line, x, y, *kind == CurveKind::DevFrameError));
+    lines.iter().for_each(|line| draw(&mut out, line, &plot, *kind == CurveKind::DevFrameError));
     out.push_str("</g>");
-    labels(&mut out, &lines, x, y);
+    labels(&mut out, &lines, &plot);
     out.push_str("</svg></figure>");
     Some(out)
 }
@@ -118,67 +118,35 @@ fn range(lines: &[Line]) -> (f64, f64) {
     (low - margin, high + margin)
 }
 
-fn axes(out: &mut String, x: Scale, y: Scale, seen: f64) {
-    let (left, right, _, bottom) = PLOT;
-    let decimals = y.decimals(6);
-    for tick in y.ticks(6) {
-        let at = y.at(tick);
-        let _ = write!(
-            out,
-            "<line class=\"grid\" x1=\"{left}\" x2=\"{right}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            left - 7.0,
-            at + 4.0,
-            decimal(tick, decimals)
-        );
-    }
-    let (unit, name) = if seen >= 1e6 { (1e6, "million frames") } else { (1e3, "thousand frames") };
-    let scaled = Scale::new((0.0, seen / unit), (left, right));
-    let _ =
-        write!(out, "<line class=\"axis\" x1=\"{left}\" x2=\"{right}\" y1=\"{bottom}\" y2=\"{bottom}\"/>");
-    for tick in scaled.ticks(4) {
-        let _ = write!(
-            out,
-            "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-            x.at(tick * unit),
-            bottom + 17.0,
-            decimal(tick, scaled.decimals(4))
-        );
-    }
-    let _ = write!(
-        out,
-        "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{name} trained on</text>",
-        f64::midpoint(left, right),
-        bottom + 34.0
-    );
+/// A plot for these lines, and the label of its horizontal axis, which ends at `seen` frames.
+fn plot(lines: &[Line], seen: f64) -> (Plot, &'static str) {
+    let (left, right, top, bottom) = PLOT;
+    let up = Scale::linear(range(lines), (bottom, top));
+    let decimals = up.decimals(6);
+    let heights = up.ticks(6).into_iter().map(|tick| (tick, decimal(tick, decimals))).collect();
+    let (unit, across) =
+        if seen >= 1e6 { (1e6, "million frames trained on") } else { (1e3, "thousand frames trained on") };
+    let scaled = Scale::linear((0.0, seen / unit), (left, right));
+    let decimals = scaled.decimals(4);
+    let frames = scaled.ticks(4).into_iter().map(|tick| (tick * unit, decimal(tick, decimals))).collect();
+    let across_axis = Axis { scale: Scale::linear((0.0, seen), (left, right)), ticks: frames };
+    (Plot { across: across_axis, up: Axis { scale: up, ticks: heights }, area: PLOT }, across)
 }
 
-fn draw(out: &mut String, line: &Line, x: Scale, y: Scale, markers: bool) {
-    let mut path = String::new();
-    for (n, &(frames, value)) in line.points.iter().enumerate() {
-        let _ = write!(path, "{}{:.1} {:.1}", if n == 0 { "M" } else { "L" }, x.at(frames), y.at(value));
-    }
-    let class = line.palette.class();
+fn draw(out: &mut String, line: &Line, plot: &Plot, markers: bool) {
     let more = if line.first_of_system { "" } else { " seed" };
-    let _ = write!(out, "<g class=\"line {class}{more}\"><path d=\"{path}\"/>");
-    if markers && line.points.len() <= 40 {
-        for &(frames, value) in &line.points {
-            let _ = write!(
-                out,
-                "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.4\"><title>{}: {} % after {} frames</title></circle>",
-                x.at(frames),
-                y.at(value),
-                Text(line.system),
-                decimal(value, 1),
-                count(frames as u64)
-            );
-        }
-    }
-    out.push_str("</g>");
+    let class = format!("{}{more}", line.palette.class());
+    let mark = |(frames, value): (f64, f64)| {
+        format!("{}: {} % after {} frames", line.system, decimal(value, 1), count(frames as u64))
+    };
+    let mark: Option<&dyn Fn((f64, f64)) -> String> =
+        if markers && line.points.len() <= 40 { Some(&mark) } else { None };
+    plot.line(out, &class, &line.points, mark);
 }
 
 /// Draws the systems' names at the ends of their lines, moved apart if they would touch.
-fn labels(out: &mut String, lines: &[Line], x: Scale, y: Scale) {
+fn labels(out: &mut String, lines: &[Line], plot: &Plot) {
+    let (x, y) = (plot.across.scale, plot.up.scale);
     let named: Vec<(&Line, (f64, f64))> =
         lines.iter().filter(|l| l.first_of_system).filter_map(|l| Some((l, *l.points.last()?))).collect();
     let ends: Vec<f64> = named.iter().map(|(_, end)| y.at(end.1).clamp(PLOT.2, PLOT.3)).collect();

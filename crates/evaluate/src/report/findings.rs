@@ -1,7 +1,7 @@
 //! The main results in a few sentences, computed from the figures without a choice by hand.
 
-use super::format::{decimal, three_digits};
 use super::{ReportData, Role, Row};
+use crate::format::{decimal, three_digits};
 
 /// A headline result.
 #[derive(Debug, Clone, PartialEq, Eq)]

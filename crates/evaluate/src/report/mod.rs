@@ -1,17 +1,16 @@
 //! The report of an experiment (results, learning curves and costs) as one HTML file and as a table for the terminal.
 //! Everything is computed from [`ReportData`], which can be stored as JSON.
 
-mod axis;
 mod bars;
 mod chart;
 mod findings;
-mod format;
+mod labels;
 mod page;
 mod tables;
 mod terminal;
 
+pub use crate::format::{bytes, count, decimal, duration};
 pub use findings::{Finding, findings};
-pub use format::{bytes, count, decimal, duration};
 pub use page::html;
 pub use terminal::{Align, TextTable, terminal_table};
 

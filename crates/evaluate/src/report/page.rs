@@ -1,7 +1,7 @@
 //! The page: one HTML file without external resources.
 
-use super::format::{Text, decimal, duration, three_digits};
 use super::{ReportData, Row, bars, chart, findings, tables};
+use crate::format::{Text, decimal, duration, three_digits};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("style.css");

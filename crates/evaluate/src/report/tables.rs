@@ -1,8 +1,8 @@
 //! The report's tables as HTML.
 
-use super::format::{Text, count, decimal, duration, three_digits};
 use super::{ReportData, Role, Row};
 use crate::Spread;
+use crate::format::{Text, count, decimal, duration, three_digits};
 use std::fmt::Write;
 
 /// Returns a cell's text; an en dash if there is none.

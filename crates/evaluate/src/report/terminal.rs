@@ -1,8 +1,8 @@
 //! Tables for the terminal: columns aligned with spaces, without boxes, so that they can be read, copied and searched.
 
 use super::ReportData;
-use super::format::{count, decimal, duration, three_digits};
 use crate::Spread;
+use crate::format::{count, decimal, duration, three_digits};
 
 /// Alignment of a column's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Benchmarks: each is a command that prints a table and writes its figures to `--json FILE`.
 
 mod arithmetic;
-mod chart;
 mod convergence;
 mod gain;
 mod link;

@@ -1,9 +1,9 @@
 //! Many workers, simulated in one process: `crates/exchange/examples/scale`, as a table and a picture.
 
-use super::chart::{Line, Panel, svg};
 use super::{Figures, example, number, page};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use stentor_evaluate::chart::{Line, Panel, measurements};
 use stentor_tasks::Environment;
 use stentor_tasks::options::bench::Scale;
 
@@ -27,7 +27,7 @@ pub(super) fn run(environment: &Environment, options: &Scale) -> Result<Figures>
         None => example(environment, "scale")?,
     };
     let table = table(&figures)?;
-    page::publish(&environment.root, "scale", &svg(&panels(&figures)?, "workers"), &table)?;
+    page::publish(&environment.root, "scale", &measurements(&panels(&figures)?, "workers"), &table)?;
     let Value::Object(figures) = figures else { bail!("the figures are not a JSON object") };
     Ok(figures)
 }
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_picture_shows_gain_bytes_and_loss() {
-        let drawn = svg(&panels(&figures()).unwrap(), "workers");
+        let drawn = measurements(&panels(&figures()).unwrap(), "workers");
         assert_eq!(drawn.matches("<circle").count(), 2 + 4 + STRATEGIES.len());
         let error = panels(&json!({})).map(drop).unwrap_err().to_string();
         assert!(error.contains("runs"), "{error}");

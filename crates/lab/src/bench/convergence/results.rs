@@ -2,7 +2,6 @@
 
 use super::super::page;
 use super::cases::{Case, WORKERS};
-use crate::bench::chart::{self, Line, Panel};
 use crate::bench::number;
 use crate::demo::curves::{self, Round, mean_loss};
 use crate::demo::summaries;
@@ -10,6 +9,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
+use stentor_evaluate::chart::{self, Line, Panel};
 use stentor_experiment::Source;
 use stentor_tasks::Strategy;
 

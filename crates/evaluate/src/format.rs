@@ -6,7 +6,7 @@ use std::fmt;
 const NBSP: char = '\u{a0}';
 
 /// Text inside an element or a quoted attribute: markup characters are escaped, control characters removed.
-pub(super) struct Text<'a>(pub(super) &'a str);
+pub(crate) struct Text<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +41,7 @@ pub fn decimal(value: f64, places: usize) -> String {
 }
 
 /// Formats a number with at least three significant digits, for figures that span orders of magnitude.
-pub(super) fn three_digits(value: f64) -> String {
+pub(crate) fn three_digits(value: f64) -> String {
     let places = match value.abs() {
         v if v >= 99.95 => 0,
         v if v >= 9.995 => 1,
