@@ -22,6 +22,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use stentor_tasks::options::demo::Options;
 use stentor_tasks::{Corpus, Environment, Task};
 
 /// The commands of `cargo xtask` that need the project's crates.
@@ -63,7 +64,10 @@ fn run(command: Command) -> Result<()> {
         Command::Corpora { corpora } => {
             corpora.into_iter().try_for_each(|corpus| corpora::make(&environment, corpus))
         }
-        Command::CheckDemo => demo::check::run(&environment, &programs),
+        Command::CheckDemo => {
+            let options = Options::for_tests(environment.target.join("test-demo"));
+            demo::check::judge(&demo::run(&environment, &programs, &options)?)
+        }
         Command::Task(task) => match task {
             Task::Demo(options) => demo::run(&environment, &programs, &options).map(drop),
             Task::Chaos(options) => chaos::run(&environment, &programs, &options),

@@ -1,6 +1,7 @@
 //! The exchange's arithmetic on one core: `crates/exchange/examples/exchange_bench.rs`, with targets for its figures.
 
-use super::{Figures, example, number};
+use super::example;
+use super::figures::{Figures, number};
 use anyhow::{Result, bail};
 use serde_json::Value;
 use stentor_tasks::Environment;
@@ -21,7 +22,7 @@ enum Aim {
 }
 
 pub(super) fn run(environment: &Environment, figures: &mut Figures) -> Result<()> {
-    let measured = example(environment, "exchange_bench")?;
+    let measured = example::run(environment, "exchange_bench")?;
     println!("{}", table(&rows(&measured)?));
     let Value::Object(measured) = measured else { bail!("the example printed JSON that is not an object") };
     // The figures with a target are at the top level, the details below one key.

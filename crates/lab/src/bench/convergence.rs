@@ -4,7 +4,7 @@
 mod cases;
 mod results;
 
-use super::Figures;
+use super::figures::Figures;
 use crate::journal::{Journal, Leftovers, Step};
 use anyhow::{Context, Result, bail, ensure};
 use cases::Case;

@@ -1,7 +1,7 @@
 //! The gain of block momentum in the steady state, with the real plan, state machine and filter:
 //! `coordinator/examples/gain.rs`, as a table.
 
-use super::{Figures, number};
+use super::figures::{Figures, number};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::path::Path;

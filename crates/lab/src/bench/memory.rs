@@ -1,7 +1,7 @@
 //! Peak memory of evaluation and of labeling lanes, with the old and the current implementation:
 //! `crates/acoustic/examples/memory.rs`.
 
-use super::{Figures, number};
+use super::figures::{Figures, number};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Many workers, simulated in one process: `crates/exchange/examples/scale`, as a table and a picture.
 
-use super::{Figures, example, number, page};
+use super::figures::{Figures, number};
+use super::{example, page};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use stentor_evaluate::chart::{Line, Panel, measurements};
@@ -24,7 +25,7 @@ pub(super) fn run(environment: &Environment, options: &Scale) -> Result<Figures>
             let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
             serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?
         }
-        None => example(environment, "scale")?,
+        None => example::run(environment, "scale")?,
     };
     let table = table(&figures)?;
     page::publish(&environment.root, "scale", &measurements(&panels(&figures)?, "workers"), &table)?;

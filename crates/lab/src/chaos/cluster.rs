@@ -1,7 +1,7 @@
 //! A coordinator and its workers as separate processes, which are started again when they have died.
 
-use super::Place;
 use super::case::Case;
+use super::place::Place;
 use super::watch::Watch;
 use crate::network::Network;
 use anyhow::{Context, Result, bail};

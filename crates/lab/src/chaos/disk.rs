@@ -1,9 +1,9 @@
 //! A disk that is full for a while: the one with a worker's objects, the coordinator's event log, or the labeler's
 //! shards.
 
-use super::Place;
 use super::case::Case;
 use super::disturbance::{self, TICK, Undisturbed, audit, deployed};
+use super::place::Place;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! Runs with kills or cut links, and the undisturbed run that they are compared with.
 
-use super::Place;
 use super::case::{Case, DEADLINE_S, Membership};
 use super::cluster::{Cluster, PAUSE, Victim};
+use super::place::Place;
 use crate::network::Network;
 use crate::runs;
 use anyhow::{Context, Result, bail};

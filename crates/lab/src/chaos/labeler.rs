@@ -1,8 +1,8 @@
 //! The labeler, killed and started again until it finishes: it must write the same bytes as an undisturbed one.
 
-use super::Place;
 use super::cluster::send;
 use super::disturbance::Random;
+use super::place::Place;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

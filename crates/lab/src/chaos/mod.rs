@@ -7,6 +7,7 @@ mod cluster;
 mod disk;
 mod disturbance;
 mod labeler;
+mod place;
 mod watch;
 
 use crate::corpora;
@@ -15,29 +16,14 @@ use anyhow::{Context, Result, ensure};
 use case::{Case, Membership};
 use disk::{FullDisk, Whose};
 use disturbance::{Disturbed, Plan, Undisturbed};
+use place::Place;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use stentor_tasks::Strategy;
 use stentor_tasks::options::chaos::{Harm, Options};
 use stentor_tasks::process::{self, Deadline};
 use stentor_tasks::progress;
 use stentor_tasks::{Corpus, Environment};
-
-/// The folders of the test.
-#[derive(Debug)]
-struct Place {
-    programs: PathBuf,
-    folder: PathBuf,
-}
-
-impl Place {
-    fn stentor(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(self.programs.join("stentor"));
-        command.arg(subcommand).env("STENTOR_LOG", "error");
-        command
-    }
-}
 
 pub(crate) fn run(environment: &Environment, programs: &Path, options: &Options) -> Result<()> {
     let default = || environment.root.join("runs/chaos");

@@ -1,11 +1,12 @@
-//! Queries to the stack's coordinator, sent by `stentor` in the coordinator's container.
+//! Training runs of the stack, and queries to its coordinator, sent by `stentor` in the coordinator's container.
 
+use super::experiment::Training;
 use super::stack::Stack;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use stentor_tasks::process;
+use stentor_tasks::process::{self, Deadline};
 
 /// The certificate that a caller presents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,17 @@ impl Stack {
         let mut ask = Command::new("docker");
         ask.args(["exec", container, "env", certificate, &format!("STENTOR_COORDINATOR={coordinator}")]);
         process::output(ask.arg("stentor").args(words))
+    }
+
+    /// Starts a training run; returns the seconds from the start until its first round has closed.
+    pub(super) fn train(&self, training: Training, workers: u32) -> Result<f64> {
+        let started = Instant::now();
+        let mut command = self.compose(&["up", "--detach", "--scale", &format!("worker={workers}")])?;
+        command.args(["coordinator", "worker"]).env("STENTOR_EXPERIMENT", training.file());
+        process::run(&mut command, Deadline::minutes(5))?;
+        let moves = self.wait(Duration::from_secs(180), |status| status.round > 0)?;
+        ensure!(moves, "no round closed within three minutes; see `docker logs` of the coordinator");
+        Ok(started.elapsed().as_secs_f64())
     }
 
     /// The output of `stentor status`.

@@ -1,7 +1,7 @@
 //! Disturbs the student's cluster while it trains.
 
-use super::WORKERS;
 use super::coordinator::Caller;
+use super::experiment::WORKERS;
 use super::stack::Stack;
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;

@@ -1,6 +1,9 @@
 //! The experiment files of the stack's test; all locations are on the S3 server.
 
-use super::BUCKET;
+/// The bucket for the corpus.
+pub(super) const BUCKET: &str = "s3://stentor";
+/// Number of workers of the student.
+pub(super) const WORKERS: u32 = 3;
 
 /// A training run of the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

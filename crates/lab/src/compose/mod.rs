@@ -13,7 +13,7 @@ mod stack;
 
 use crate::corpora;
 use anyhow::{Context, Result, ensure};
-use experiment::Training;
+use experiment::{BUCKET, Training, WORKERS};
 use serde_json::json;
 use stack::{Ended, Stack};
 use std::path::Path;
@@ -26,9 +26,6 @@ use stentor_tasks::{Corpus, Environment, create_folder, remove_folder};
 
 /// Maximum duration of one training run.
 const TRAINING: Duration = Duration::from_secs(20 * 60);
-/// The bucket for the corpus.
-const BUCKET: &str = "s3://stentor";
-
 pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     stack::engine().context("`compose-test` needs a Docker engine and found none; nothing was tested")?;
     corpora::make(environment, Corpus::Asterisk)?;
@@ -105,9 +102,6 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     ensure!(alerts.tested == alerts.all, "{} of {} alerts are tested", alerts.tested, alerts.all);
     Ok(())
 }
-
-/// Number of workers of the student.
-const WORKERS: u32 = 3;
 
 /// The program `stentor` on this machine, with the stack's S3 server as its store.
 fn stentor(program: &Path, subcommand: &str) -> Command {

@@ -1,6 +1,5 @@
 //! The compose stack under test: `docker compose` v2 or `docker-compose` 1.29, whichever is installed.
 
-use super::experiment::Training;
 use super::images::Images;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -120,17 +119,6 @@ impl Stack {
         process::run(command.args(services), Deadline::minutes(5))
     }
 
-    /// Starts a training run; returns the seconds from the start until its first round has closed.
-    pub(super) fn train(&self, training: Training, workers: u32) -> Result<f64> {
-        let started = Instant::now();
-        let mut command = self.compose(&["up", "--detach", "--scale", &format!("worker={workers}")])?;
-        command.args(["coordinator", "worker"]).env("STENTOR_EXPERIMENT", training.file());
-        process::run(&mut command, Deadline::minutes(5))?;
-        let moves = self.wait(Duration::from_secs(180), |status| status.round > 0)?;
-        ensure!(moves, "no round closed within three minutes; see `docker logs` of the coordinator");
-        Ok(started.elapsed().as_secs_f64())
-    }
-
     /// Waits until a service's container has ended for good.
     pub(super) fn wait_for_end(&self, service: &str, patience: Duration) -> Result<Ended> {
         let containers = self.containers(service)?;
@@ -183,7 +171,7 @@ impl Stack {
         process::run(&mut command, Deadline::minutes(5))
     }
 
-    fn compose(&self, words: &[&str]) -> Result<Command> {
+    pub(super) fn compose(&self, words: &[&str]) -> Result<Command> {
         let mut command = compose()?;
         command.arg("--file").arg(&self.file).args(["--project-name", PROJECT]).args(words);
         command.envs(self.environment.iter().map(|(key, value)| (*key, value)));

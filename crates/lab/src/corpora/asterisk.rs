@@ -1,7 +1,8 @@
 //! The prompts of the Asterisk telephone exchange: WAV files, and one text file with a line `name: text` for each.
 
-use super::kaldi_dir::{self, Utterance};
-use super::{Destination, Summary, normalise};
+use super::kaldi_dir::{self, Destination, Utterance};
+use super::normalise;
+use super::summary::Summary;
 use anyhow::{Context, Result, bail};
 use flate2::read::GzDecoder;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,6 +3,15 @@
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 
+/// Where a data directory is built.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Destination<'a> {
+    /// The folder to fill.
+    pub(super) partial: &'a Path,
+    /// The folder's final place: paths in `wav.scp` begin with it.
+    pub(super) place: &'a Path,
+}
+
 /// An utterance: one line of each file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Utterance {

@@ -8,9 +8,11 @@ mod asterisk;
 mod kaldi_dir;
 mod normalise;
 mod queen;
+mod summary;
 
 use anyhow::{Context, Result};
-use std::path::{Path, PathBuf};
+use kaldi_dir::Destination;
+use std::path::PathBuf;
 use stentor_tasks::{Corpus, Environment, create_folder, move_into_place, progress, remove_folder};
 
 /// Makes the data directory of a corpus, unless it is made already.
@@ -40,49 +42,4 @@ fn convert(environment: &Environment, corpus: Corpus) -> Result<()> {
     }
     std::fs::write(partial.join("version"), corpus.version()).context("cannot write the corpus's version")?;
     move_into_place(&partial, &place)
-}
-
-/// Where a data directory is built.
-#[derive(Debug, Clone, Copy)]
-struct Destination<'a> {
-    /// The folder to fill.
-    partial: &'a Path,
-    /// The folder's final place: paths in `wav.scp` begin with it.
-    place: &'a Path,
-}
-
-/// What a reader has found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Summary {
-    /// Recordings in the source.
-    clips: usize,
-    /// Recordings with a text in the source.
-    with_text: usize,
-    /// Distinct words after normalisation.
-    distinct_words: usize,
-    /// Recordings of sounds other than speech: left out.
-    effects: usize,
-    /// Recordings with several different texts: kept as unannotated.
-    ambiguous: usize,
-    /// Utterances in the data directory.
-    utterances: usize,
-    /// Utterances with words left after normalisation, which removes stage directions such as `(sigh)`.
-    annotated: usize,
-}
-
-impl std::fmt::Display for Summary {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} clips, {} with text ({} distinct words), {} sound effects left out, {} with contradictory texts; \
-             {} utterances, {} of them annotated",
-            self.clips,
-            self.with_text,
-            self.distinct_words,
-            self.effects,
-            self.ambiguous,
-            self.utterances,
-            self.annotated
-        )
-    }
 }

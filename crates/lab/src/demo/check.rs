@@ -1,23 +1,14 @@
-//! The demo loop on the small corpus, as a test: what must hold of its figures.
+//! What must hold of the figures of the demo loop on the small corpus.
 
 use super::figures::Figures;
 use anyhow::{Result, ensure};
-use std::path::Path;
-use stentor_tasks::Environment;
-use stentor_tasks::options::demo::Options;
 
 /// A model of the quick demo with a frame error rate above this, in percent, has not learned: always answering
 /// "silence" gives 87, and a successful run well below 40.
 const QUICK_FER_BOUND: f64 = 60.0;
 
-/// Runs the demo loop from the beginning and judges its figures.
-pub(crate) fn run(environment: &Environment, programs: &Path) -> Result<()> {
-    let options = Options::for_tests(environment.target.join("test-demo"));
-    judge(&super::run(environment, programs, &options)?)
-}
-
 /// So few data cannot show a gain; but they do show that every model has learned, and that compression reduces bytes.
-fn judge(figures: &Figures) -> Result<()> {
+pub(crate) fn judge(figures: &Figures) -> Result<()> {
     let students = &figures.students;
     let all = [
         ("teacher", figures.teacher),
@@ -47,7 +38,8 @@ fn judge(figures: &Figures) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::figures::{Rates, Student, Students};
+    use crate::demo::figures::{Student, Students};
+    use crate::demo::rates::Rates;
 
     fn figures(fer: f64, gtc_bytes: f64) -> Figures {
         let rates = Rates { fer, fer_speech: fer, per: fer };

@@ -2,6 +2,7 @@
 
 use super::density::Density;
 use super::experiment_file::System;
+use super::rates::Rates;
 use super::summaries::{TrainMemory, TrainSummary};
 use super::test_set::PrepareSummary;
 use serde::{Deserialize, Serialize};
@@ -25,17 +26,6 @@ pub(crate) struct Figures {
     /// The figures of each seed; empty within a seed's figures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) seeds: Vec<Figures>,
-}
-
-/// Error rates on the test set, in percent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Rates {
-    /// Of frames, including silence.
-    pub(crate) fer: f64,
-    /// Of frames of speech.
-    pub(crate) fer_speech: f64,
-    /// Of phones.
-    pub(crate) per: f64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

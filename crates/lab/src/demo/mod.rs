@@ -8,6 +8,7 @@ pub(crate) mod density;
 pub(crate) mod experiment_file;
 mod figures;
 mod options;
+mod rates;
 pub(crate) mod recipe;
 mod report;
 mod sets;
@@ -19,6 +20,7 @@ use crate::journal::{Done, Journal, Leftovers, Step};
 use anyhow::{Context, Result, ensure};
 use experiment_file::System;
 use figures::{Figures, SeedRun, Trained};
+use rates::Rates;
 use recipe::Recipe;
 use sets::SetSize;
 use std::path::{Path, PathBuf};
@@ -188,8 +190,8 @@ impl<'a> Demo<'a> {
         let train: TrainSummary = summaries::read(&home.join(format!("{name}.train.json")))?;
         let evaluation: Evaluation = summaries::read(&json(system))?;
         let density = density::read(&home.join(name))?;
-        let rates = summaries::rates(&evaluation)
-            .with_context(|| format!("{} lacks a figure", json(system).display()))?;
+        let rates =
+            Rates::of(&evaluation).with_context(|| format!("{} lacks a figure", json(system).display()))?;
         Ok((Trained { system, train, rates, evaluation, density, seconds: trained.seconds }, done))
     }
 

@@ -149,7 +149,7 @@ fn row(system: System, material: &Material<'_>) -> Row {
 }
 
 fn rates(trained: &Trained) -> Rates {
-    let super::figures::Rates { fer, fer_speech, per } = trained.rates;
+    let super::rates::Rates { fer, fer_speech, per } = trained.rates;
     Rates { fer: Some(fer), fer_speech: Some(fer_speech), per: Some(per) }
 }
 

@@ -1,7 +1,8 @@
 //! A headless Chromium for tests of the live page: Debian's package, unpacked into the cache together with the
 //! libraries that the system lacks.
 
-use super::{Fetch, debian};
+use super::debian;
+use super::fetch::Fetch;
 use anyhow::{Context, Result};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;

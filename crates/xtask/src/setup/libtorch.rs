@@ -3,7 +3,8 @@
 //! The folder contains `include` and `lib`, both made of relative links into `wheels/`, and a linker script in place
 //! of `libtorch.so`, because the original requires CUDA at link time.
 
-use super::{Accelerator, Fetch, Part, python};
+use super::fetch::{Accelerator, Fetch};
+use super::python;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
@@ -89,12 +90,10 @@ pub(super) fn make(environment: &Environment, accelerator: Accelerator) -> Resul
 }
 
 /// Makes the link `.libtorch` in the checkout, the default of `.cargo/config.toml`, point to the downloaded folder.
-pub(super) fn link_checkout(environment: &Environment, parts: &[Part]) -> Result<()> {
-    let wanted = parts.iter().find_map(|part| match part {
-        Part::Libtorch(accelerator) => Some(*accelerator),
-        _ => None,
-    });
-    let (Some(accelerator), Libtorch::Fetched(_)) = (wanted, &environment.libtorch) else { return Ok(()) };
+pub(super) fn link_checkout(environment: &Environment, accelerator: Accelerator) -> Result<()> {
+    if matches!(environment.libtorch, Libtorch::Own(_)) {
+        return Ok(());
+    }
     let link = environment.root.join(".libtorch");
     let folder = folder(environment, accelerator);
     let current = std::fs::read_link(&link);

@@ -5,10 +5,14 @@
 
 mod browser;
 mod debian;
+mod fetch;
 mod libtorch;
 mod python;
 
+pub(crate) use fetch::Accelerator;
+
 use anyhow::{Context, Result, bail};
+use fetch::Fetch;
 use std::fs::File;
 use std::path::PathBuf;
 use stentor_tasks::{Corpus, Environment, create_folder, process, progress};
@@ -36,24 +40,6 @@ pub(crate) enum Part {
     Corpus(Corpus),
     /// A headless browser for tests of the live page.
     Browser,
-}
-
-/// The version of libtorch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Accelerator {
-    /// For processors only.
-    Cpu,
-    /// With the CUDA libraries; also works on machines without a GPU.
-    Gpu,
-}
-
-/// The download of a part.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fetch {
-    pub(crate) what: &'static str,
-    pub(crate) from: &'static str,
-    /// Size of the download in megabytes.
-    pub(crate) megabytes: u32,
 }
 
 impl Part {
@@ -132,7 +118,11 @@ pub(crate) fn run(environment: &Environment, parts: &[Part]) -> Result<()> {
     for part in missing {
         progress::step(&format!("set up {}", part.fetch().what), || part.make(environment))?;
     }
-    libtorch::link_checkout(environment, parts)
+    let wanted = parts.iter().find_map(|part| match part {
+        Part::Libtorch(accelerator) => Some(*accelerator),
+        _ => None,
+    });
+    wanted.map_or(Ok(()), |accelerator| libtorch::link_checkout(environment, accelerator))
 }
 
 /// Reports all missing programs in one error, with the one command that installs them.

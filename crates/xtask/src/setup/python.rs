@@ -1,7 +1,8 @@
 //! A Python environment in the cache. Of the system's Python only the interpreter and `venv` are needed: if Debian has
 //! left out pip, pip comes from a package.
 
-use super::{Fetch, debian};
+use super::debian;
+use super::fetch::Fetch;
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::Command;

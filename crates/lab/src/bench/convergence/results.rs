@@ -2,7 +2,7 @@
 
 use super::super::page;
 use super::cases::{Case, WORKERS};
-use crate::bench::number;
+use crate::bench::figures::number;
 use crate::demo::curves::{self, Round, mean_loss};
 use crate::demo::summaries;
 use anyhow::{Context, Result};

@@ -4,7 +4,7 @@
 mod cluster;
 mod planner;
 
-use super::Figures;
+use super::figures::Figures;
 use crate::network::{Network, RATES, Rate};
 use anyhow::{Context, Result};
 use cluster::{Measured, Round, Setting, median};

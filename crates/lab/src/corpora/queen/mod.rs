@@ -11,8 +11,9 @@ mod descriptions;
 mod dialogue;
 mod segments;
 
-use super::kaldi_dir::{self, Utterance};
-use super::{Destination, Summary, normalise};
+use super::kaldi_dir::{self, Destination, Utterance};
+use super::normalise;
+use super::summary::Summary;
 use anyhow::{Context, Result, bail, ensure};
 use container::{Clip, Container};
 use segments::Texts;
