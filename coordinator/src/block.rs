@@ -29,10 +29,10 @@ mod tests {
         let said = |strategy: &str, block: u64| {
             let sections =
                 format!("[exchange]\nstrategy = \"{strategy}\"\n[exchange.bmuf]\nblock = {block}\n");
-            let settings = crate::simulation::settings("workers = 2", &sections).unwrap();
-            let batches = |source| settings.plan.total_batches(source);
+            let (experiment, plan) = crate::small_run::small_run("workers = 2", &sections);
+            let batches = |source| plan.total_batches(source);
             let total: u64 = Source::ALL.into_iter().map(batches).sum();
-            (too_long(&settings.experiment, &settings.plan), total)
+            (too_long(&experiment, &plan), total)
         };
         let (none, total) = said("bmuf", 1);
         assert_eq!(none, None);

@@ -23,8 +23,8 @@ mod resume;
 mod run;
 mod scalars;
 mod service;
-#[cfg(any(test, feature = "simulation"))]
-pub mod simulation;
+#[cfg(test)]
+mod small_run;
 mod spans;
 mod start;
 pub mod state_machine;

@@ -209,12 +209,13 @@ pub(crate) async fn conclude(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::small_run::small_run;
     use stentor_plan::Position;
 
     /// What a checkpoint of an earlier version holds: it does not say that residuals are scaled.
     fn written_before(strategy: &str) -> Saved {
-        let settings = crate::simulation::settings("", "").unwrap();
-        let position = serde_json::to_value(Position::new(&settings.plan)).unwrap();
+        let (_, plan) = small_run("", "");
+        let position = serde_json::to_value(Position::new(&plan)).unwrap();
         serde_json::from_value(serde_json::json!({
             "round": 3, "position": position, "suggested_tau": 0.5, "checkpoints": 1, "best": null,
             "stale_evaluations": 0, "roster": {"0": "a"}, "strategy": strategy,
@@ -223,7 +224,7 @@ mod tests {
     }
 
     fn experiment(sections: &str) -> Experiment {
-        crate::simulation::settings("", sections).unwrap().experiment
+        small_run("", sections).0
     }
 
     const SGD: &str = "[optimizer]\nkind = \"sgd\"\n[exchange]\nstrategy = \"gtc\"";

@@ -168,7 +168,8 @@ where
     let parameters = experiment.model.architecture.parameter_count(inputs, senones);
     let run_id = format!("{}-{incarnation}", experiment.run.name);
     let (plan, has_dev) = (dataset.plan().clone(), dataset.dev().is_some());
-    let settings = Settings::new(experiment.clone(), plan, has_dev, incarnation * 1000);
+    let first_lineage = incarnation * 1000;
+    let settings = Settings { experiment: experiment.clone(), plan, has_dev, first_lineage };
     let setting = Setting {
         run_id: run_id.clone(),
         experiment: experiment.clone(),

@@ -44,7 +44,7 @@ async fn stage(reducer: &RangeReducer, round: u64, slot: u32, payload: &Bytes) {
 /// before they begin the next.
 #[tokio::test]
 async fn a_group_fetches_its_sum_also_when_another_group_is_a_round_ahead() {
-    let experiment = crate::simulation::settings("", "").unwrap().experiment;
+    let (experiment, _) = crate::small_run::small_run("", "");
     let reducer = RangeReducer::new(&experiment, Store::in_memory(), 0, 0..VALUES);
     let (slow, fast) = (signs(1.0), signs(-1.0));
     stage(&reducer, 7, 0, &slow).await;

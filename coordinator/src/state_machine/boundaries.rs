@@ -1,8 +1,7 @@
-#[cfg(any(test, feature = "simulation"))]
-use super::Bug;
 use super::membership::Assignments;
 use super::{Action, Core, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot};
 use std::collections::{BTreeMap, BTreeSet};
+use stentor_fail_points::is_armed;
 use stentor_scores::{Scores, Sums};
 
 /// Checkpoints in the making, written or being published, at which another one waits: a store that is slow must not fill the
@@ -83,8 +82,7 @@ impl Core {
     }
 
     fn saved(&self) -> Saved {
-        #[cfg(any(test, feature = "simulation"))]
-        if self.settings.has(Bug::CheckpointForgetsLedger) {
+        if is_armed("checkpoint-forgets-ledger") {
             return Saved { position: stentor_plan::Position::new(&self.settings.plan), ..self.snapshot() };
         }
         self.snapshot()
@@ -127,8 +125,7 @@ impl Core {
             actions.push(Action::Record(Event::Unscored { checkpoint, identity, loss }));
         }
         let Some(pending) = self.pending.get_mut(&name) else { return };
-        #[cfg(any(test, feature = "simulation"))]
-        if self.settings.has(Bug::DuplicateReportCompletes) && pending.reports.contains_key(&slot) {
+        if is_armed("duplicate-report-completes") && pending.reports.contains_key(&slot) {
             pending.expected.pop_first();
             self.publish_if_complete(&name, actions);
             return;

@@ -67,7 +67,8 @@ impl Core {
     }
 
     /// Whether the groups exchange their models before anybody computes again (two-tier).
-    pub(super) fn groups_meet(&self) -> bool {
+    #[must_use]
+    pub fn groups_meet(&self) -> bool {
         let over = self.position.finished(&self.settings.plan) || self.is_stale();
         self.course.decision().meets(&self.standing(), over)
     }
@@ -99,7 +100,8 @@ impl Core {
     }
 
     /// Present members by group of replicas: between meetings those of a group hold the same parameters.
-    pub(super) fn groups(&self) -> BTreeMap<u32, Vec<Slot>> {
+    #[must_use]
+    pub fn groups(&self) -> BTreeMap<u32, Vec<Slot>> {
         let mut groups = BTreeMap::<u32, Vec<Slot>>::new();
         self.members.keys().for_each(|&slot| groups.entry(self.group_of(slot)).or_default().push(slot));
         groups

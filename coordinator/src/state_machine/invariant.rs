@@ -1,7 +1,6 @@
-#[cfg(any(test, feature = "simulation"))]
-use super::Input;
 use super::membership::MOST_MEMBERS;
-use super::{Action, Core, Event, Fence, Millis, Phase, boundaries};
+use super::{Action, Core, Event, Fence, Input, Millis, Phase, Session, boundaries};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What always holds. Each has an id, so that a test, a line of the log and a metric name the same thing.
@@ -178,10 +177,10 @@ impl Core {
 }
 
 /// For those who look at the core from outside.
-#[cfg(any(test, feature = "simulation"))]
 impl Core {
     /// Whether `input` comes from somebody who is not, or no longer, in the open round.
-    pub(crate) fn is_from_elsewhere(&self, input: &Input) -> bool {
+    #[must_use]
+    pub fn is_from_elsewhere(&self, input: &Input) -> bool {
         let fence = self.fence();
         let is_member = |slot, identity: &str| self.members.get(slot).is_some_and(|m| m.identity == identity);
         match input {
@@ -196,7 +195,8 @@ impl Core {
     }
 
     /// All that decides anything, besides when members were last heard of, and when they got on.
-    pub(crate) fn state(&self) -> String {
+    #[must_use]
+    pub fn state(&self) -> String {
         let members: Vec<_> = self.members.iter().map(|(s, m)| (s, &m.identity, m.session)).collect();
         format!(
             "{:?}",
@@ -215,12 +215,14 @@ impl Core {
     }
 
     /// Whether the last update is out.
-    pub(crate) fn is_finishing(&self) -> bool {
+    #[must_use]
+    pub fn is_finishing(&self) -> bool {
         matches!(self.phase, Phase::Finishing { .. })
     }
 
     /// The session of each member, by identity.
-    pub(crate) fn sessions(&self) -> std::collections::BTreeMap<String, super::Session> {
+    #[must_use]
+    pub fn sessions(&self) -> BTreeMap<String, Session> {
         self.members.values().map(|m| (m.identity.clone(), m.session)).collect()
     }
 }

@@ -1,10 +1,9 @@
 //! Who is waited for, how long, and who is too late. Silence ends any wait; what a member has to do has a term of its own.
 
-#[cfg(any(test, feature = "simulation"))]
-use super::Bug;
 use super::boundaries::Pending;
 use super::round::Round;
 use super::{Action, Core, Departure, Millis, Phase, Reason, Session, Slot};
+use stentor_fail_points::is_armed;
 
 /// A wait for one member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +88,7 @@ impl Core {
 
     /// Members that are heard of, and have not done in time what is waited for.
     pub(super) fn drop_late(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        #[cfg(any(test, feature = "simulation"))]
-        if self.settings.has(Bug::DeadlineIgnored) {
+        if is_armed("deadline-ignored") {
             return;
         }
         let is_late = |term: &Term| term.until.is_some_and(|until| now > until);

@@ -3,8 +3,6 @@
 
 mod boundaries;
 mod budget;
-#[cfg(any(test, feature = "simulation"))]
-mod bug;
 mod course;
 mod deadline;
 mod invariant;
@@ -18,11 +16,6 @@ mod rounds;
 mod types;
 mod waits;
 
-#[cfg(test)]
-mod tests;
-
-#[cfg(any(test, feature = "simulation"))]
-pub use bug::Bug;
 pub use invariant::{Invariant, Violation};
 pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refusal};
 pub use stentor_exchange::strategy::SuggestedTau;
@@ -43,6 +36,7 @@ use round::Round;
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_exchange::strategy::Memory;
 use stentor_experiment::{Experiment, Strategy};
+use stentor_fail_points::is_armed;
 use stentor_plan::{Plan, Position};
 
 /// What the core needs to know about a run.
@@ -56,32 +50,6 @@ pub struct Settings {
     pub has_dev: bool,
     /// First lineage of this incarnation; higher than any of earlier ones.
     pub first_lineage: u64,
-    /// A mistake to make, where somebody looks whether it is found.
-    #[cfg(any(test, feature = "simulation"))]
-    pub bug: Option<Bug>,
-}
-
-impl Settings {
-    /// Those of a run that is done without planted mistakes.
-    #[must_use]
-    pub fn new(experiment: Experiment, plan: Plan, has_dev: bool, first_lineage: u64) -> Self {
-        Self {
-            experiment,
-            plan,
-            has_dev,
-            first_lineage,
-            #[cfg(any(test, feature = "simulation"))]
-            bug: None,
-        }
-    }
-}
-
-#[cfg(any(test, feature = "simulation"))]
-impl Settings {
-    /// Whether this mistake is to be made.
-    fn has(&self, bug: Bug) -> bool {
-        self.bug == Some(bug)
-    }
 }
 
 /// Where a run stands.
@@ -240,11 +208,33 @@ impl Core {
         let comparable = saved.as_ref().filter(|s| s.best_by == self.settings.experiment.checkpoint.best);
         self.best = comparable.and_then(|s| s.best.clone());
         self.stale_evaluations = comparable.map_or(0, |s| s.stale_evaluations);
-        #[cfg(any(test, feature = "simulation"))]
-        if self.settings.has(Bug::FallBackKeepsVoid) && self.lineage > self.settings.first_lineage {
+        if is_armed("fall-back-keeps-void") && self.lineage > self.settings.first_lineage {
             return;
         }
         self.position = saved.map_or_else(|| Position::new(&self.settings.plan), |s| s.position);
+    }
+
+    /// The newest published checkpoint, with the state that it holds.
+    #[must_use]
+    pub fn newest(&self) -> Option<&(String, Saved)> {
+        self.newest.as_ref()
+    }
+
+    /// The best published checkpoint by the experiment's criterion, with its value.
+    #[must_use]
+    pub fn best(&self) -> Option<&(String, f64)> {
+        self.best.as_ref()
+    }
+
+    /// Scored checkpoints since the last improvement.
+    #[must_use]
+    pub fn stale_evaluations(&self) -> u32 {
+        self.stale_evaluations
+    }
+
+    /// Names of the checkpoints that are not published yet, in order.
+    pub fn unpublished(&self) -> impl Iterator<Item = &String> {
+        self.pending.keys()
     }
 
     fn fence(&self) -> Fence {

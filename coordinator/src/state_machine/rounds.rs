@@ -1,5 +1,3 @@
-#[cfg(any(test, feature = "simulation"))]
-use super::Bug;
 use super::boundaries::MOST_PENDING;
 use super::membership::Assignments;
 use super::round::{Round, main_source};
@@ -8,6 +6,7 @@ use super::{
     Refusal, Slot,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use stentor_fail_points::is_armed;
 use stentor_plan::{Lease, RoundPlan};
 use stentor_scores::Sums;
 
@@ -70,11 +69,8 @@ impl Core {
         let Phase::Running(round) = &mut self.phase else {
             return refuse(Refusal::NoRound, "no round is open".into());
         };
-        #[cfg(any(test, feature = "simulation"))]
         let arrival = match arrival {
-            late if self.settings.has(Bug::LateContributionCounted)
-                && late.fence.round + 1 == fence.round =>
-            {
+            late if is_armed("late-contribution-counted") && late.fence.round + 1 == fence.round => {
                 Arrival { fence, ..late }
             }
             arrival => arrival,
@@ -121,9 +117,8 @@ impl Core {
         actions: &mut Vec<Action>,
     ) {
         let today = self.fence();
-        #[cfg(any(test, feature = "simulation"))]
         let fence = match fence {
-            Fence { lineage, round, .. } if self.settings.has(Bug::StaleEpochAccepted) => {
+            Fence { lineage, round, .. } if is_armed("stale-epoch-accepted") => {
                 Fence { lineage, round, ..today }
             }
             fence => fence,
@@ -194,11 +189,9 @@ impl Core {
         let sum_groups: BTreeMap<Slot, Vec<Slot>> =
             contributors.iter().map(|&slot| (slot, self.sum_group(slot, round.encoding).slots)).collect();
         let before = self.progress();
-        let committed = contributors;
-        #[cfg(any(test, feature = "simulation"))]
         let committed = match &round.work {
-            Some(work) if self.settings.has(Bug::LostLease) => work.leases.keys().copied().collect(),
-            _ => committed,
+            Some(work) if is_armed("lost-lease") => work.leases.keys().copied().collect(),
+            _ => contributors,
         };
         if let Some(work) = &round.work
             && let Err(error) = self.position.commit(&self.settings.plan, work, &committed)

@@ -1,4 +1,4 @@
-//! `cargo xtask simulate`: thousands of whole clusters, simulated from seeds: `coordinator/examples/simulate.rs`.
+//! `cargo xtask simulate`: thousands of whole clusters, simulated from seeds: `crates/simulation/examples/simulate.rs`.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -58,7 +58,7 @@ fn table(figures: &Value) -> String {
     }
     for failed in figures["failed"].as_array().into_iter().flatten() {
         let (seed, found) = (&failed["seed"], failed["found"].as_str().unwrap_or_default());
-        // The second line must be added to LESSONS in coordinator/src/simulation/tests.rs.
+        // The second line must be added to LESSONS in crates/simulation/src/tests.rs.
         out += &format!("seed {seed}: {found}\n    ({seed}, {}),\n", failed["id"]);
     }
     out

@@ -96,7 +96,7 @@ impl Build {
             Build::Tests | Build::Screenshots => (self.selection(), "normal,build,dev"),
             Build::Lab => (self.packages(), "normal,build"),
             Build::Simulation => {
-                ([self.packages(), vec!["--package", "stentor-coordinator"]].concat(), "normal,build,dev")
+                ([self.packages(), vec!["--package", "stentor-simulation"]].concat(), "normal,build,dev")
             }
             Build::Memory => {
                 ([self.packages(), vec!["--package", "stentor-acoustic"]].concat(), "normal,build,dev")

@@ -100,7 +100,8 @@ impl Run {
         };
         let (batch, schedule) = (&experiment.batch, &experiment.schedule);
         let plan = Plan::new(catalogue(18), Some(catalogue(72)), batch, schedule, 7).unwrap();
-        let settings = Settings::new((*experiment).clone(), plan, false, 1000);
+        let settings =
+            Settings { experiment: (*experiment).clone(), plan, has_dev: false, first_lineage: 1000 };
         let mut core = Core::new(settings, None, 0);
         let (mut identities, mut assignments) = (BTreeMap::new(), BTreeMap::new());
         let names = ["a", "b"];

@@ -1,5 +1,5 @@
 //! The gain of block momentum in the steady state, with the real plan, state machine and filter:
-//! `coordinator/examples/gain.rs`, as a table.
+//! `crates/simulation/examples/gain.rs`, as a table.
 
 use super::figures::{Figures, number};
 use anyhow::{Context, Result, bail};

@@ -1,0 +1,95 @@
+use std::fmt;
+use stentor_fail_points::{Armed, arm, is_armed};
+
+/// Bugs that can be injected, to show that the simulation finds them. Each is a fail point at the place of the real bug: most of
+/// them in the production code, the others in what is simulated around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// A contribution to the round before is taken into the open one.
+    LateContributionCounted,
+    /// Word that a payload is staged is believed whatever membership it was staged for.
+    StaleEpochAccepted,
+    /// The ledger commits what a dropped member had leased.
+    LostLease,
+    /// A fall-back takes the round back, and not the ledger.
+    FallBackKeepsVoid,
+    /// A checkpoint is saved with a ledger at its beginning.
+    CheckpointForgetsLedger,
+    /// A member's second report is taken for another member's.
+    DuplicateReportCompletes,
+    /// Nobody looks at the round's deadline.
+    DeadlineIgnored,
+    /// The look-ahead point of block momentum becomes the model.
+    LookAheadFedBack,
+    /// A worker takes its new residual whether or not it was counted.
+    ResidualAdoptedUncounted,
+    /// A worker reports before its objects are in the store.
+    ManifestBeforeData,
+    /// A worker believes an update of a coordinator that was replaced.
+    StaleIncarnationBelieved,
+    /// A segment of the event log that could not be put is gone.
+    FailedSegmentForgotten,
+    /// A worker ends well when it has sent its last report, whatever becomes of the last checkpoint.
+    LeavesBeforePublished,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Bug; 13] = [
+        Bug::LateContributionCounted,
+        Bug::StaleEpochAccepted,
+        Bug::LostLease,
+        Bug::FallBackKeepsVoid,
+        Bug::CheckpointForgetsLedger,
+        Bug::DuplicateReportCompletes,
+        Bug::DeadlineIgnored,
+        Bug::LookAheadFedBack,
+        Bug::ResidualAdoptedUncounted,
+        Bug::ManifestBeforeData,
+        Bug::StaleIncarnationBelieved,
+        Bug::FailedSegmentForgotten,
+        Bug::LeavesBeforePublished,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Bug::LateContributionCounted => "late-contribution-counted",
+            Bug::StaleEpochAccepted => "stale-epoch-accepted",
+            Bug::LostLease => "lost-lease",
+            Bug::FallBackKeepsVoid => "fall-back-keeps-void",
+            Bug::CheckpointForgetsLedger => "checkpoint-forgets-ledger",
+            Bug::DuplicateReportCompletes => "duplicate-report-completes",
+            Bug::DeadlineIgnored => "deadline-ignored",
+            Bug::LookAheadFedBack => "look-ahead-fed-back",
+            Bug::ResidualAdoptedUncounted => "residual-adopted-uncounted",
+            Bug::ManifestBeforeData => "manifest-before-data",
+            Bug::StaleIncarnationBelieved => "stale-incarnation-believed",
+            Bug::FailedSegmentForgotten => "failed-segment-forgotten",
+            Bug::LeavesBeforePublished => "leaves-before-published",
+        }
+    }
+
+    /// Injects the bug in this thread until the returned value is dropped.
+    pub(crate) fn arm(self) -> Armed {
+        arm(self.name())
+    }
+
+    /// Whether the bug is injected in this thread.
+    pub(crate) fn is_armed(self) -> bool {
+        is_armed(self.name())
+    }
+
+    /// The bug of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|bug| bug.name() == name)
+    }
+}
+
+impl fmt::Display for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

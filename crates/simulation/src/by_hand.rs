@@ -1,0 +1,59 @@
+//! What stories may touch of a world.
+
+use super::Process;
+use super::network::Copy;
+use super::store::Object;
+use super::world::World;
+use stentor_coordinator::state_machine::{Core, Input, Session, Violation};
+use stentor_plan::audit::Extent;
+
+impl World {
+    pub(crate) fn core(&self) -> &Core {
+        &self.shells[&self.current].core
+    }
+
+    pub(crate) fn input(&mut self, input: Input) {
+        self.step(self.current, input, Copy::Original);
+    }
+
+    pub(crate) fn identity_of(&self, process: Process) -> Option<String> {
+        self.workers.get(&process).map(|w| w.identity.clone())
+    }
+
+    pub(crate) fn session_of(&self, process: Process) -> Option<Session> {
+        self.workers.get(&process)?.session
+    }
+
+    pub(crate) fn replace_coordinator(&mut self) {
+        self.shells.clear();
+        self.start_coordinator();
+        let processes: Vec<Process> = self.workers.keys().copied().collect();
+        processes.into_iter().for_each(|process| self.end_session(process));
+    }
+
+    /// The process is gone and no connection tells.
+    pub(crate) fn forget(&mut self, process: Process) {
+        self.workers.remove(&process);
+    }
+
+    pub(crate) fn busy(&self) -> Vec<Process> {
+        let busy = self.workers.values().filter(|w| !matches!(w.work, super::worker::Work::Done));
+        busy.map(|w| w.process).collect()
+    }
+
+    pub(crate) fn violations(&self) -> &[Violation] {
+        &self.oracle.violations
+    }
+
+    pub(crate) fn prove(&mut self, lineage: u64, extent: Extent<'_>) {
+        self.oracle.audit(self.events.iter(), lineage, extent);
+    }
+
+    /// Bits of the parameters of a published checkpoint.
+    pub(crate) fn model(&self, checkpoint: &str) -> Vec<u32> {
+        match self.store.object(checkpoint, "model") {
+            Some(Object::Model(values)) => values.iter().map(|v| v.to_bits()).collect(),
+            other => panic!("expected a model in {checkpoint}, found {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What coordinators do in the world: a core is given an input, and what it says is done.
+
+use super::network::{Copy, Happening, Reply};
+use super::shell::Shell;
+use super::worker::Work;
+use super::world::{Pace, World};
+use std::collections::BTreeMap;
+use stentor_coordinator::state_machine::{
+    Action, Closing, Encoding, Event, Input, Invariant, Outcome, Publication,
+};
+use stentor_experiment::Strategy;
+
+impl World {
+    /// Gives a coordinator's core an input and does what it says.
+    pub(super) fn step(&mut self, incarnation: u64, input: Input, copy: Copy) {
+        let Some(mut shell) = self.shells.remove(&incarnation) else { return };
+        if shell.outcome.is_none() {
+            self.steps += 1;
+            let now = self.now - shell.started;
+            let stale = shell.core.is_from_elsewhere(&input).then(|| (shell.core.state(), input.clone()));
+            if !matches!(input, Input::Tick | Input::Heard { .. }) {
+                self.note(|| format!("coordinator {incarnation} gets {input:?}, {copy:?}"));
+            }
+            let actions = shell.core.step(now, input);
+            if let Some((before, input)) = stale {
+                let after = shell.core.state();
+                if before != after {
+                    let found = format!("{input:?} changed the state from {before} to {after}");
+                    self.oracle.report(Invariant::Fenced, found);
+                }
+            }
+            for action in actions {
+                self.perform(incarnation, &mut shell, action, copy);
+            }
+        }
+        self.shells.insert(incarnation, shell);
+    }
+
+    fn perform(&mut self, incarnation: u64, shell: &mut Shell, action: Action, copy: Copy) {
+        self.note(|| format!("coordinator {incarnation} does {action:?}"));
+        match action {
+            Action::Admit { session, assignment, checkpoint } => {
+                let reply = Reply::Admitted { session, assignment, checkpoint };
+                self.answer_join(incarnation, shell, session, reply);
+            }
+            Action::RefuseJoin { session, reason } => {
+                if reason.contains("cluster.restarts") {
+                    self.count("budget spent");
+                }
+                self.answer_join(incarnation, shell, session, Reply::Refused);
+                self.refusals.push(reason);
+            }
+            Action::PutOff { session, .. } => self.answer_join(incarnation, shell, session, Reply::Over),
+            Action::Refuse { slot, reason, .. } => {
+                // Nobody waits for the answer to a message that came twice.
+                if copy == Copy::Original {
+                    self.answer(incarnation, shell, slot, Reply::Over);
+                }
+                self.refusals.push(reason);
+            }
+            Action::Again { slot, fence, sum_group } => {
+                self.count("again");
+                self.answer(incarnation, shell, slot, Reply::Again { fence, sum_group });
+            }
+            Action::Close(closing) => self.close(incarnation, shell, &closing),
+            Action::Dismiss { session, slot, .. } => {
+                if let Some(process) = shell.owners.get(&session) {
+                    let (process, session) = (*process, Some(session));
+                    self.deliver(process, incarnation, None, session, Reply::Over);
+                }
+                if let Some((process, call)) = shell.joins.remove(&session) {
+                    self.deliver(process, incarnation, Some(call), None, Reply::Over);
+                }
+                self.answer(incarnation, shell, slot, Reply::Over);
+            }
+            Action::Publish(publication) => {
+                shell.lines.cut();
+                self.publish(incarnation, publication);
+            }
+            Action::Record(event) => {
+                if let Event::Refused { .. } = event {
+                    self.count("poison");
+                }
+                if let Event::FellBack { .. } = event {
+                    self.answer_all(incarnation, shell);
+                }
+                self.events.push(event.clone());
+                shell.lines.record(event);
+            }
+            Action::Violated(violation) => self.oracle.violations.push(violation),
+            Action::Stop(outcome) => self.stop(incarnation, shell, outcome),
+        }
+    }
+
+    fn answer_join(&mut self, incarnation: u64, shell: &mut Shell, session: u64, reply: Reply) {
+        if let Some((process, call)) = shell.joins.remove(&session) {
+            self.deliver(process, incarnation, Some(call), None, reply);
+        }
+    }
+
+    fn answer(&mut self, incarnation: u64, shell: &mut Shell, slot: u32, reply: Reply) {
+        if let Some((process, call)) = shell.waiting.remove(&slot) {
+            self.deliver(process, incarnation, Some(call), None, reply);
+        }
+    }
+
+    fn answer_all(&mut self, incarnation: u64, shell: &mut Shell) {
+        let slots: Vec<u32> = shell.waiting.keys().copied().collect();
+        slots.into_iter().for_each(|slot| self.answer(incarnation, shell, slot, Reply::Over));
+    }
+
+    fn close(&mut self, incarnation: u64, shell: &mut Shell, closing: &Closing) {
+        let (mut groups, mut is_meeting) = (BTreeMap::new(), false);
+        for worker in self.workers.values().filter(|w| w.incarnation == incarnation) {
+            if let Work::Waiting(assignment, _) = &worker.work
+                && assignment.fence == closing.fence
+                && let Some(next) = closing.next.get(&assignment.slot)
+            {
+                groups.insert(assignment.sum_group.group, next.contributors.clone());
+                let is_block = matches!(closing.encoding, Encoding::Block { .. });
+                is_meeting |= is_block && assignment.strategy == Strategy::TwoTier;
+            }
+        }
+        self.oracle.closing(shell, closing, &groups);
+        if is_meeting {
+            self.oracle.met(shell, closing.fence);
+        }
+        for (slot, next) in closing.next.clone() {
+            let reply = Reply::Update { closing: Closing { next: BTreeMap::new(), ..closing.clone() }, next };
+            self.answer(incarnation, shell, slot, reply);
+        }
+        self.answer_all(incarnation, shell);
+    }
+
+    fn publish(&mut self, incarnation: u64, publication: Box<Publication>) {
+        let delay = match self.pace {
+            #[cfg(test)]
+            Pace::ByHand => 0,
+            Pace::Random => self.random.between(1, 100),
+        };
+        self.network.at(self.now + delay, Happening::PutSegment { incarnation, publication });
+    }
+
+    fn stop(&mut self, incarnation: u64, shell: &mut Shell, outcome: Outcome) {
+        // The rest of the log is flushed before the process ends.
+        shell.lines.cut();
+        for (segment, events) in shell.lines.unsaved() {
+            self.store.put_segment(incarnation, segment, events);
+        }
+        if let Outcome::LostQuorum { reason } = &outcome
+            && incarnation == self.current
+            && self.must_find_workers()
+            && !reason.contains("lost too often")
+        {
+            let found = format!("nothing fails any more, and yet: {reason}");
+            self.oracle.report(Invariant::BoundedWaits, found);
+        }
+        let lineage = shell.core.view(0).fence.lineage;
+        self.oracle.stopped(&self.store, lineage, &outcome);
+        self.answer_all(incarnation, shell);
+        shell.outcome = Some(outcome.clone());
+        self.outcome = Some(outcome);
+    }
+}

@@ -1,0 +1,163 @@
+//! A whole cluster in one thread, deterministic from one seed: the real core, the real ledger and the real block filter among
+//! pretended workers, network and store.
+//!
+//! Messages are delayed, reordered and repeated; lines are cut and heal; workers crash, freeze, leave and come back;
+//! coordinators crash, freeze and are replaced, also while the old one still lives; the store fails. An oracle that sees everything
+//! checks the [`Invariant`]s. [`Bug`]s can be planted, to see that they are found. `cargo xtask simulate` runs seeds by the
+//! thousand.
+//!
+//! What is pretended follows its original step by step: `worker` and `replica` those of the worker, `shell` the engine and
+//! the reducers, `store` and `delivery` the publisher. What those would get wrong beyond their order of steps is not found here.
+
+mod bug;
+#[cfg(test)]
+mod by_hand;
+mod coordinators;
+mod delivery;
+pub mod gain;
+mod members;
+mod network;
+mod oracle;
+mod random;
+mod replica;
+mod shell;
+#[cfg(test)]
+mod small_worlds;
+mod store;
+#[cfg(test)]
+mod stories;
+mod storm;
+mod worker;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use bug::Bug;
+pub use stentor_coordinator::state_machine::{Invariant, Violation};
+pub(crate) use world::{Pace, World};
+
+use random::Random;
+use std::collections::BTreeMap;
+use stentor_coordinator::state_machine::{Outcome, Settings};
+use stentor_experiment::{Error, Experiment};
+use stentor_plan::{Catalogue, Plan, RowGroup};
+
+/// Kinds of what goes wrong, or is made to happen, in a simulated cluster.
+pub const FAULTS: [&str; 21] = [
+    "again",
+    "asked to stop",
+    "budget spent",
+    "coordinator crash",
+    "coordinator freeze",
+    "crash",
+    "delay",
+    "duplicate",
+    "freeze",
+    "hang",
+    "join",
+    "leave",
+    "partition",
+    "poison",
+    "publication fails",
+    "reordering",
+    "replaced",
+    "restart",
+    "slow duties",
+    "switch",
+    "two coordinators",
+];
+
+/// A worker process.
+pub(crate) type Process = u32;
+
+/// What a simulated run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// What it was made from.
+    pub seed: u64,
+    /// Inputs that coordinators' cores were given.
+    pub events: u64,
+    /// How often each of [`FAULTS`] came.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Invariants that did not hold. The first one ends the run.
+    pub violations: Vec<Violation>,
+    /// How the last coordinator ended.
+    pub outcome: Option<Outcome>,
+}
+
+/// Simulates the run of a seed, with a bug or, so it is hoped, without.
+///
+/// # Errors
+/// Where the simulation's own experiment is not valid.
+pub fn run(seed: u64, bug: Option<Bug>) -> Result<Report, Error> {
+    Ok(simulate(seed, bug, None)?.0)
+}
+
+/// As [`run`], with a line for each thing that happens.
+///
+/// # Errors
+/// As [`run`].
+pub fn trace(seed: u64, bug: Option<Bug>) -> Result<(Report, Vec<String>), Error> {
+    simulate(seed, bug, Some(Vec::new()))
+}
+
+fn simulate(seed: u64, bug: Option<Bug>, trace: Option<Vec<String>>) -> Result<(Report, Vec<String>), Error> {
+    stay_on_this_thread();
+    let _armed = bug.map(Bug::arm);
+    let mut random = Random::new(seed);
+    let membership = if random.one_in(2) { "fixed" } else { "elastic" };
+    let strategy = random.pick(&["dense", "gtc", "bmuf", "two-tier"]).copied().unwrap_or("dense");
+    let kind = if random.one_in(2) { "classical" } else { "nesterov" };
+    let (workers, group) = (random.between(1, 3), random.between(1, 2));
+    let (restarts, poison) = (random.between(2, 12), if random.one_in(8) { "stop" } else { "drop" });
+    let cluster = format!(
+        "workers = {workers}\nmembership = \"{membership}\"\nrestarts = {restarts}\npoison = \"{poison}\"\n\
+         deadline_mads = 4.0\ndeadline_floor_s = 1.5"
+    );
+    let sections = format!(
+        "[exchange]\nstrategy = \"{strategy}\"\n[exchange.two_tier]\ngroup = {group}\n\
+         [exchange.bmuf]\nblock = 2\nkind = \"{kind}\"\n[exchange.gtc]\nwarmup_dense = 0.1\nwarmup_falling = 0.1\n"
+    );
+    let settings = settings(&cluster, &sections)?;
+    let mut world = World::empty(settings, random.below(u64::MAX), Pace::Random);
+    world.trace = trace;
+    world.note(|| {
+        format!("seed {seed}: {membership}, {strategy}, {kind}, {workers} workers in groups of {group}")
+    });
+    world.weather();
+    let World { steps: events, faults, outcome, .. } = world;
+    let violations = world.oracle.violations;
+    Ok((Report { seed, events, faults, violations, outcome }, world.trace.unwrap_or_default()))
+}
+
+/// The block filter asks rayon's pool for help, and waiting for it costs more than filtering two values. A thread that is a pool
+/// itself does the work at once.
+fn stay_on_this_thread() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
+    // Only the first time on a thread: later ones fail, and need nothing.
+    drop(pool.build());
+}
+
+/// A small experiment: some dozen rounds of two workers.
+///
+/// # Errors
+/// Where `cluster`, lines of its `[cluster]`, or `sections` are not valid.
+pub(crate) fn settings(cluster: &str, sections: &str) -> Result<Settings, Error> {
+    let text = format!(
+        "[run]\nname = \"w\"\noutput = \"o\"\n[data]\nannotated = \"a\"\nunannotated = \"u\"\nlabels = \"l\"\n\
+         [schedule]\npasses = 2\nannotated_passes = 1\nsub_epoch_batches = 8\n[batch]\nchunks = 2\nunit_batches = 3\n\
+         [checkpoint]\ncount = 4\n[cluster]\ndigest_every = 1\nround_deadline_s = 5.0\nboundary_deadline_s = 12.0\n\
+         join_deadline_s = 20.0\n{cluster}\n{sections}\n"
+    );
+    let experiment = Experiment::parse(&text)?;
+    let catalogue = |groups: u32| Catalogue {
+        row_groups: (0..groups)
+            .map(|i| RowGroup { frames: 150 + 37 * u64::from(i), utterances: 2 + i % 3 })
+            .collect(),
+    };
+    let (annotated, unannotated) = (catalogue(5), Some(catalogue(11)));
+    let plan = Plan::new(annotated, unannotated, &experiment.batch, &experiment.schedule, 7)
+        .map_err(|e| Error::Value { key: "schedule", expected: "a plan", found: e.to_string() })?;
+    Ok(Settings { experiment, plan, has_dev: true, first_lineage: 1000 })
+}

@@ -1,0 +1,207 @@
+use super::Process;
+use super::replica::{BlockStep, own_state};
+use super::shell::Shell;
+use super::store::Store;
+use std::collections::BTreeMap;
+use stentor_coordinator::state_machine::{
+    Assignment, Closing, Event, Fence, Invariant, Outcome, Publication, Session, Violation,
+};
+use stentor_plan::Plan;
+use stentor_plan::audit::{Audit, Extent};
+use stentor_runlog::Timeline;
+
+/// Knows everything that happens in a simulated cluster and says what ought not to.
+#[derive(Debug)]
+pub(super) struct Oracle {
+    plan: Plan,
+    pub(super) violations: Vec<Violation>,
+    /// Digest of the parameters after a round, by lineage, round and group.
+    digests: BTreeMap<(u64, u64, u32), (String, u64)>,
+    /// Lineage and round that a process has applied last.
+    applied: BTreeMap<Process, (u64, u64)>,
+    /// Who writes a checkpoint, each with its session.
+    writers: BTreeMap<String, BTreeMap<String, Session>>,
+}
+
+impl Oracle {
+    pub(super) fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            violations: Vec::new(),
+            digests: BTreeMap::new(),
+            applied: BTreeMap::new(),
+            writers: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn report(&mut self, invariant: Invariant, found: String) {
+        self.violations.push(Violation { invariant, found });
+    }
+
+    /// A worker has applied the update of `fence`.
+    pub(super) fn applied(
+        &mut self,
+        process: Process,
+        identity: &str,
+        assignment: &Assignment,
+        fence: Fence,
+        digest: u64,
+    ) {
+        if fence != assignment.fence {
+            let expected = assignment.fence;
+            self.report(
+                Invariant::Fenced,
+                format!("{identity} expected an update of {expected:?}, and took that of {fence:?}"),
+            );
+        }
+        let now = (fence.lineage, fence.round);
+        if let Some(last) = self.applied.insert(process, now)
+            && (now.0 < last.0 || (now.0 == last.0 && now.1 <= last.1))
+        {
+            self.report(Invariant::ForwardOnly, format!("{identity} went from {last:?} to {now:?}"));
+        }
+        let key = (fence.lineage, fence.round, assignment.sum_group.group);
+        let (first, expected) = self.digests.entry(key).or_insert((identity.to_owned(), digest));
+        if *expected != digest {
+            let found = format!("after {key:?} {first} has {expected:016x}, {identity} {digest:016x}");
+            self.report(Invariant::OneDigestPerRound, found);
+        }
+    }
+
+    /// What a residual holds, against the book kept of what went in and out.
+    pub(super) fn conserved(
+        &mut self,
+        identity: &str,
+        fence: Fence,
+        book: Option<&[i64]>,
+        kept: Option<&[i64]>,
+    ) {
+        if book != kept {
+            let found =
+                format!("{identity} after {fence:?}: expected {book:?} in its residual, found {kept:?}");
+            self.report(Invariant::Conservation, found);
+        }
+    }
+
+    /// A block has been filtered: W moves by ηΔ + ζ(mean − S), whatever S is.
+    pub(super) fn filtered(&mut self, identity: &str, closing: &Closing, step: &BlockStep) {
+        let stentor_coordinator::state_machine::Encoding::Block { momentum, learning_rate, .. } =
+            closing.encoding
+        else {
+            return;
+        };
+        let BlockStep { before, mean, after } = step;
+        for (index, mean) in mean.iter().enumerate() {
+            let (w, delta) = (f64::from(before.w[index]), f64::from(before.delta[index]));
+            let start = w + before.look_ahead_eta * delta;
+            let filtered = momentum * delta + learning_rate * (f64::from(*mean) - start);
+            let (expected, found) = (w + filtered, f64::from(after.w[index]));
+            if (expected - found).abs() > 1e-3 + 1e-5 * expected.abs() {
+                let fence = closing.fence;
+                let found = format!("{identity} after {fence:?}: expected W = {expected}, found {found}");
+                return self.report(Invariant::ModelIsNoLookAhead, found);
+            }
+        }
+    }
+
+    /// A round closes: each sum holds just what its contributors staged for this membership.
+    pub(super) fn closing(&mut self, shell: &Shell, closing: &Closing, groups: &BTreeMap<u32, Vec<u32>>) {
+        for (group, members) in groups {
+            let staged = shell.reducers.staged(closing.fence, *group);
+            if staged != *members {
+                let fence = closing.fence;
+                let found = format!("{fence:?}, group {group}: counted {members:?}, staged {staged:?}");
+                self.report(Invariant::OneSum, found);
+            }
+        }
+        let sessions = shell.core.sessions();
+        for member in shell.core.view(0).members {
+            let next = closing.next.get(&member.slot);
+            if let Some(name) = next.and_then(|next| next.boundary.checkpoint.as_ref())
+                && let Some(session) = sessions.get(&member.identity)
+            {
+                self.writers.entry(name.clone()).or_default().insert(member.identity, *session);
+            }
+        }
+    }
+
+    /// Groups have met: each that did the round before has brought its model. Of one that died whole the run would have gone back.
+    pub(super) fn met(&mut self, shell: &Shell, fence: Fence) {
+        let before = (fence.lineage, fence.round.wrapping_sub(1));
+        let groups = self.digests.range((before.0, before.1, 0)..=(before.0, before.1, u32::MAX)).count();
+        let models = shell.reducers.fetch(fence, 0).map_or(0, |payloads| payloads.len());
+        if groups != models {
+            let found = format!("{fence:?}: {groups} groups met, and {models} models are in the sum");
+            self.report(Invariant::OneSum, found);
+        }
+    }
+
+    /// A checkpoint's manifest is in the store.
+    pub(super) fn published(&mut self, store: &Store, shell: &Shell, publication: &Publication) {
+        self.newest_loads(store);
+        let name = &publication.name;
+        let here = shell.core.sessions();
+        for (identity, session) in self.writers.remove(name).unwrap_or_default() {
+            let stayed = here.get(&identity) == Some(&session);
+            if stayed && !publication.objects.iter().any(|o| o.name == own_state(&identity)) {
+                let found = format!("checkpoint `{name}` is without the state of {identity}");
+                self.report(Invariant::NewestLoads, found);
+            }
+        }
+        if publication.dev.as_ref().is_some_and(|dev| dev.not_finite().is_some()) {
+            self.report(Invariant::Finite, format!("checkpoint `{name}`: {:?}", publication.dev));
+        }
+        // What a later incarnation has logged meanwhile says nothing about this one.
+        let lineage = publication.fence.lineage;
+        let before = store.log().filter(|event| match event {
+            // Later rounds may be in the log already.
+            Event::Round { fence, .. } => fence.lineage <= lineage && fence.round < publication.saved.round,
+            Event::FellBack { lineage: other, .. } => *other <= lineage,
+            _ => false,
+        });
+        self.audit(before, lineage, Extent::UpTo(&publication.saved.position));
+    }
+
+    pub(super) fn newest_loads(&mut self, store: &Store) {
+        if let Some(name) = store.newest_name()
+            && let Err(missing) = store.loads(name)
+        {
+            self.report(Invariant::NewestLoads, missing);
+        }
+    }
+
+    /// A coordinator has stopped.
+    pub(super) fn stopped(&mut self, store: &Store, lineage: u64, outcome: &Outcome) {
+        match outcome {
+            Outcome::Finished { checkpoint } => {
+                if let Err(missing) = store.loads(checkpoint) {
+                    let found = format!("the checkpoint to deploy: {missing}");
+                    self.report(Invariant::NewestLoads, found);
+                }
+                self.audit(store.log(), lineage, Extent::WholeRun);
+            }
+            // Losses that are not finite are among the faults.
+            Outcome::LostQuorum { .. }
+            | Outcome::BadData { .. }
+            | Outcome::Replaced { .. }
+            | Outcome::NonFinite { .. } => {}
+            Outcome::Disagreement { reason } => self.report(Invariant::OneDigestPerRound, reason.clone()),
+            Outcome::Broken { reason } => self.report(Invariant::ExactlyOnce, reason.clone()),
+        }
+    }
+
+    /// Proves from an event log that in what survives of it, up to `lineage`, each batch was committed once.
+    pub(super) fn audit<'a>(
+        &mut self,
+        log: impl Iterator<Item = &'a Event> + Clone,
+        lineage: u64,
+        extent: Extent<'_>,
+    ) {
+        let mut audit = Audit::new(&self.plan);
+        Timeline::of(log.clone()).leases(log).for_each(|lease| audit.record(lease));
+        let findings = audit.findings(extent);
+        if !findings.is_clean() {
+            self.report(Invariant::ExactlyOnce, format!("lineage {lineage}: {findings:?}"));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Small worlds, exhausted: two workers on the real core, through every order of their messages, with a fault at every place where
+//! it can come. The storms of the simulation are deep and by chance; these are shallow, and leave nothing out.
+
+mod model;
+mod world;
+
+use crate::Bug;
+use model::{Exhaust, Faults, PROMISES};
+use stateright::{Checker, HasDiscoveries, Model};
+
+/// The world of two workers, with a bug or without.
+fn two_workers(membership: &str, rounds: u32, most: u32, bug: Option<Bug>) -> Exhaust {
+    let cluster = format!("workers = 2\nmembership = \"{membership}\"");
+    Exhaust::new(&cluster, rounds, Faults { most }, bug)
+}
+
+/// Runs through all that can happen; says how many states that are, and how deep.
+fn exhaust(membership: &str, rounds: u32, most: u32) -> (usize, usize) {
+    let checker = two_workers(membership, rounds, most, None).checker().threads(2).spawn_bfs().join();
+    checker.assert_properties();
+    let (states, depth) = (checker.unique_state_count(), checker.max_depth());
+    println!("{membership}, {rounds} rounds, {most} faults: {states} states, {depth} deep");
+    (states, depth)
+}
+
+#[test]
+fn two_workers_end_well_through_every_order_of_two_rounds_with_a_fault_anywhere() {
+    for membership in ["elastic", "fixed"] {
+        let (states, depth) = exhaust(membership, 2, 1);
+        assert!(states > 20_000 && depth > 40, "{membership}: only {states} states, {depth} deep");
+    }
+}
+
+#[test]
+#[ignore = "a minute or two; docs/reliability.md has the command"]
+fn two_workers_end_well_through_every_order_of_a_round_with_two_faults_anywhere() {
+    for membership in ["elastic", "fixed"] {
+        let (states, depth) = exhaust(membership, 1, 2);
+        assert!(states > 400_000 && depth > 35, "{membership}: only {states} states, {depth} deep");
+    }
+}
+
+#[test]
+fn bugs_of_the_core_that_are_planted_are_found_in_small_worlds_too() {
+    for (bug, membership) in [
+        (Bug::StaleEpochAccepted, "elastic"),
+        (Bug::LostLease, "elastic"),
+        (Bug::FallBackKeepsVoid, "fixed"),
+        (Bug::DeadlineIgnored, "fixed"),
+    ] {
+        let world = two_workers(membership, 2, 1, Some(bug));
+        let checker = world.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+        let found = PROMISES.iter().any(|promise| checker.discovery(promise).is_some());
+        assert!(found, "{bug} was not found among {} states", checker.unique_state_count());
+    }
+}

@@ -1,0 +1,350 @@
+mod perform;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
+use stentor_coordinator::state_machine::{
+    Arrival, Assignment, Boundary, Core, Fence, Input, Millis, Outcome, Report, Saved, Session, Settings,
+    Slot, Written,
+};
+use stentor_plan::Lease;
+use stentor_runlog::Return;
+use xxhash_rust::xxh3::xxh3_128;
+
+const NAMES: [&str; 2] = ["a", "b"];
+
+/// A coordinator's core, two workers, their messages and their store.
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    core: Core,
+    incarnation: u64,
+    now: Millis,
+    next_session: Session,
+    pub(super) workers: [Worker; 2],
+    /// Contributions and the store's answers under way, in no order; by their own words, so that worlds with the same ones are
+    /// the same. Other messages arrive at once.
+    pub(super) messages: BTreeMap<String, Message>,
+    /// Inputs that arrive now.
+    arriving: VecDeque<Input>,
+    /// Contributions that wait for their round's end: as the engine keeps them.
+    waiting: BTreeMap<Slot, Caller>,
+    /// What the reducers hold, by membership.
+    staged: BTreeMap<Fence, BTreeMap<Slot, u64>>,
+    /// Parameters in the store, by checkpoint.
+    models: BTreeMap<String, u64>,
+    /// States of checkpoints that members have finished writing, and those whose manifest is in the store.
+    complete: BTreeMap<String, Saved>,
+    published: BTreeMap<String, Saved>,
+    /// Parameters after a round, by lineage and round: one for all replicas.
+    applied: BTreeMap<(u64, u64), u64>,
+    /// Leases of closed rounds, by lineage and round, in the order of time.
+    commits: Vec<((u64, u64), Vec<Lease>)>,
+    returns: Vec<Return>,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) faults: u32,
+    /// How often in a row nothing was left to do but wait.
+    pub(super) waited: u32,
+    pub(super) broken: Vec<String>,
+    /// Digest of all of it.
+    seal: u128,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Worker {
+    /// Rises when the process or its connection begins anew.
+    life: u32,
+    session: Option<Session>,
+    work: Work,
+    parameters: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Work {
+    Outside,
+    Joining,
+    /// Refused: it tries again when time has passed.
+    Refused,
+    Computing(Assignment),
+    Staging(Assignment),
+    Waiting(Assignment),
+    Reporting(Boundary, Option<Assignment>),
+    Done,
+}
+
+/// One of a worker's lives.
+type Caller = (usize, u32);
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Message {
+    FromWorker {
+        caller: Caller,
+        input: Input,
+    },
+    /// The store has a manifest.
+    Stored {
+        checkpoint: String,
+    },
+}
+
+impl PartialEq for World {
+    fn eq(&self, other: &Self) -> bool {
+        self.seal == other.seal
+    }
+}
+
+impl Hash for World {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.seal.hash(hasher);
+    }
+}
+
+impl World {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let worker = Worker { life: 0, session: None, work: Work::Outside, parameters: 0 };
+        let mut world = Self {
+            core: Core::new(settings.clone(), None, 0),
+            incarnation: 1,
+            now: 0,
+            next_session: 1,
+            workers: [worker.clone(), worker],
+            messages: BTreeMap::new(),
+            arriving: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            staged: BTreeMap::new(),
+            models: BTreeMap::new(),
+            complete: BTreeMap::new(),
+            published: BTreeMap::new(),
+            applied: BTreeMap::new(),
+            commits: Vec::new(),
+            returns: Vec::new(),
+            outcome: None,
+            faults: 0,
+            waited: 0,
+            broken: Vec::new(),
+            seal: 0,
+        };
+        world.seal();
+        world
+    }
+
+    /// Worlds with the same seal are the same.
+    pub(super) fn seal(&mut self) {
+        let core = (self.core.state(), self.core.newest.as_ref().map(|(name, _)| name), &self.core.roster);
+        let around =
+            (&self.workers, &self.messages, &self.waiting, &self.staged, self.now, self.waited, self.faults);
+        let log = (&self.commits, &self.returns, self.published.keys(), self.complete.keys(), &self.models);
+        let rest = (&self.outcome, &self.broken, self.incarnation, self.next_session);
+        self.seal = xxh3_128(format!("{core:?}{around:?}{log:?}{rest:?}").as_bytes());
+    }
+
+    pub(super) fn can_step(&self, index: usize) -> bool {
+        !matches!(self.workers[index].work, Work::Joining | Work::Waiting(_) | Work::Refused | Work::Done)
+    }
+
+    /// Whether a fault could do the worker any harm.
+    pub(super) fn has_begun(&self, index: usize) -> bool {
+        !matches!(self.workers[index].work, Work::Outside)
+    }
+
+    /// Whether the sender has begun anew since: then nobody notices whether the message arrives.
+    pub(super) fn is_of_the_past(&self, message: &Message) -> bool {
+        matches!(message, Message::FromWorker { caller, .. } if !self.is_alive(*caller))
+    }
+
+    /// What goes through one call arrives in order: first the contribution, then word that its payload is there.
+    pub(super) fn may_arrive(&self, message: &Message) -> bool {
+        let Message::FromWorker { caller, input: Input::Staged { .. } } = message else { return true };
+        let precedes = |other: &Message| matches!(other, Message::FromWorker { caller: of, input: Input::Arrived(_) } if of == caller);
+        !self.messages.values().any(precedes)
+    }
+
+    fn is_alive(&self, (index, life): Caller) -> bool {
+        self.workers[index].life == life
+    }
+
+    fn send(&mut self, message: Message) {
+        self.messages.insert(format!("{message:?}"), message);
+    }
+
+    fn say(&mut self, index: usize, input: Input) {
+        let caller = (index, self.workers[index].life);
+        self.send(Message::FromWorker { caller, input });
+    }
+
+    /// A worker does its next thing.
+    pub(super) fn work(&mut self, settings: &Settings, index: usize) {
+        self.do_next(index);
+        self.take_in(settings);
+    }
+
+    fn do_next(&mut self, index: usize) {
+        self.waited = 0;
+        let identity = NAMES[index].to_owned();
+        match self.workers[index].work.clone() {
+            Work::Outside => {
+                let session = self.next_session;
+                self.next_session += 1;
+                self.workers[index].session = Some(session);
+                self.workers[index].work = Work::Joining;
+                self.arriving.push_back(Input::Join { session, identity });
+            }
+            Work::Computing(assignment) => {
+                let arrival = Arrival {
+                    parameters_digest: Some(self.workers[index].parameters),
+                    ..crate::stories::arrival(&identity, 0, &assignment)
+                };
+                self.workers[index].work = Work::Staging(assignment);
+                self.say(index, Input::Arrived(arrival));
+            }
+            Work::Staging(assignment) => {
+                let payload = xxh3_128(format!("{:?}", assignment.leases).as_bytes()) as u64;
+                let Assignment { fence, slot, .. } = assignment;
+                self.staged.entry(fence).or_default().insert(slot, payload);
+                self.workers[index].work = Work::Waiting(assignment);
+                self.say(index, Input::Staged { fence, identity, slot });
+            }
+            Work::Reporting(boundary, next) => {
+                self.workers[index].work = next.map_or(Work::Done, Work::Computing);
+                let Some(checkpoint) = boundary.checkpoint else { return };
+                if boundary.writes_model {
+                    self.models.insert(checkpoint.clone(), self.workers[index].parameters);
+                }
+                let written = vec![Written { name: format!("state-{identity}"), bytes: 1, digest: 1 }];
+                self.arriving.push_back(Input::Reported(Report { identity, checkpoint, written, dev: None }));
+            }
+            Work::Joining | Work::Waiting(_) | Work::Refused | Work::Done => {}
+        }
+    }
+
+    /// A message arrives.
+    pub(super) fn deliver(&mut self, settings: &Settings, message: Message) {
+        self.messages.remove(&format!("{message:?}"));
+        self.waited = 0;
+        match message {
+            Message::FromWorker { caller, input } => self.hear(settings, Some(caller), input),
+            Message::Stored { checkpoint } => {
+                if let Some(saved) = self.complete.remove(&checkpoint) {
+                    self.published.insert(checkpoint.clone(), saved);
+                }
+                self.feed(settings, None, Input::Published { checkpoint });
+            }
+        }
+    }
+
+    /// As [`deliver`](Self::deliver), and the message stays; nobody waits for an answer to this copy.
+    pub(super) fn repeat(&mut self, settings: &Settings, message: Message) {
+        if let Message::FromWorker { input, .. } = message {
+            self.hear(settings, None, input);
+        }
+    }
+
+    pub(super) fn store_fails(&mut self, settings: &Settings, checkpoint: String) {
+        let stored = Message::Stored { checkpoint: checkpoint.clone() };
+        self.messages.remove(&format!("{stored:?}"));
+        self.complete.remove(&checkpoint);
+        let reason = "the store does not answer".to_owned();
+        self.feed(settings, None, Input::PublishFailed { checkpoint, reason });
+    }
+
+    /// The engine's part: of two contributions of a slot the first one keeps its call.
+    fn hear(&mut self, settings: &Settings, caller: Option<Caller>, input: Input) {
+        if let (Input::Arrived(arrival), Some(caller)) = (&input, caller) {
+            if self.waiting.get(&arrival.slot).is_some_and(|first| self.is_alive(*first)) {
+                return self.end_call(caller);
+            }
+            self.waiting.insert(arrival.slot, caller);
+        }
+        self.feed(settings, caller, input);
+    }
+
+    fn feed(&mut self, settings: &Settings, caller: Option<Caller>, input: Input) {
+        self.feed_one(settings, caller, input);
+        self.take_in(settings);
+    }
+
+    /// What arrives without delay, until nothing does.
+    fn take_in(&mut self, settings: &Settings) {
+        while let Some(input) = self.arriving.pop_front() {
+            self.feed_one(settings, None, input);
+        }
+    }
+
+    fn feed_one(&mut self, settings: &Settings, caller: Option<Caller>, input: Input) {
+        let stale = self.core.is_from_elsewhere(&input).then(|| self.core.state());
+        let words = format!("{input:?}");
+        for action in self.core.step(self.now, input) {
+            self.perform(settings, caller, action);
+        }
+        if stale.is_some_and(|before| before != self.core.state()) {
+            self.broken.push(format!("a stale sender changed the state: {words}"));
+        }
+    }
+
+    pub(super) fn break_connection(&mut self, settings: &Settings, index: usize) {
+        self.begin_anew(index);
+        self.take_in(settings);
+    }
+
+    /// A worker dies, or its session is over: it joins again, and the coordinator sees the old connection end.
+    fn begin_anew(&mut self, index: usize) {
+        if let Some(session) = self.workers[index].session.take() {
+            self.arriving.push_back(Input::Lost { session, reason: "its connection broke".into() });
+        }
+        self.forget(index);
+    }
+
+    /// As [`begin_anew`](Self::begin_anew), and the coordinator does not notice.
+    pub(super) fn vanish(&mut self, index: usize) {
+        self.workers[index].session = None;
+        self.forget(index);
+    }
+
+    fn forget(&mut self, index: usize) {
+        let worker = &mut self.workers[index];
+        *worker = Worker { life: worker.life + 1, session: None, work: Work::Outside, parameters: 0 };
+    }
+
+    /// Nothing is left to do but wait.
+    pub(super) fn wait(&mut self, settings: &Settings) {
+        self.waited += 1;
+        let refused = |index: &usize| matches!(self.workers[*index].work, Work::Refused);
+        (0..self.workers.len())
+            .filter(refused)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|index| self.forget(index));
+        self.pass_deadline(settings);
+    }
+
+    /// The deadline of a round passes. Whoever lives is heard.
+    pub(super) fn pass_deadline(&mut self, settings: &Settings) {
+        self.now += (settings.experiment.cluster.round_deadline_s * 1e3) as Millis + 1;
+        for session in self.workers.iter().filter_map(|w| w.session).collect::<Vec<_>>() {
+            self.feed(settings, None, Input::Heard { session, doing: String::new() });
+        }
+        self.feed(settings, None, Input::Tick);
+    }
+
+    /// The coordinator dies with every connection; the next one goes on from the newest checkpoint.
+    pub(super) fn restart_coordinator(&mut self, settings: &Settings) {
+        self.incarnation += 1;
+        let newest = self.published.iter().next_back().map(|(name, saved)| (name.clone(), saved.clone()));
+        let settings = Settings { first_lineage: self.incarnation * 1000, ..settings.clone() };
+        self.note_fall_back(
+            settings.first_lineage,
+            newest.as_ref().map_or(0, |(_, saved)| saved.round),
+            newest.as_ref().map(|(name, _)| name.as_str()),
+        );
+        self.now = 0;
+        self.core = Core::new(settings, newest, 0);
+        self.waiting.clear();
+        self.staged.clear();
+        self.complete.clear();
+        (0..self.workers.len()).for_each(|index| self.vanish(index));
+        // They were under way to a process that is gone.
+        self.messages.clear();
+    }
+
+    fn note_fall_back(&mut self, lineage: u64, round: u64, checkpoint: Option<&str>) {
+        self.returns.push(Return::new(lineage, round, checkpoint, ""));
+    }
+}

@@ -1,0 +1,160 @@
+//! Which strategy is in force: switches, and the meetings of two tiers.
+
+use super::world::{World, finished, rounds, settings};
+use stentor_coordinator::state_machine::{Encoding, Event, Input};
+use stentor_experiment::Strategy;
+
+#[test]
+fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_strategy_begins() {
+    let sections = "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n\
+                    [exchange.bmuf]\nblock = 2\n";
+    let mut world = World::new(settings("workers = 2", sections), 1);
+    let (a, b) = (world.join("a"), world.join("b"));
+    for _ in 0..3 {
+        for session in [a, b, a, b, a, b] {
+            world.act(session);
+        }
+    }
+    world.feed(Input::Switch { strategy: Strategy::Bmuf });
+    assert_eq!(world.view().switching_to, Some(Strategy::Bmuf));
+    world.settle();
+    assert!(finished(&world));
+    world.audit();
+    let kinds: Vec<Encoding> = rounds(&world).into_iter().map(|(encoding, _)| encoding).collect();
+    let last_threshold = kinds.iter().rposition(|e| matches!(e, Encoding::Threshold { .. })).unwrap();
+    assert!(matches!(kinds[last_threshold + 1], Encoding::Dense { .. }), "{kinds:?}");
+    assert!(kinds[last_threshold + 2..].iter().all(|e| matches!(e, Encoding::Block { .. })), "{kinds:?}");
+    let switched = world
+        .events
+        .iter()
+        .filter(|e| matches!(e, Event::Switched { from: Strategy::Gtc, to: Strategy::Bmuf, .. }));
+    assert_eq!(switched.count(), 1);
+    assert_eq!(world.newest().unwrap().1.strategy, Strategy::Bmuf, "a checkpoint remembers it");
+}
+
+#[test]
+fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds() {
+    let sections =
+        "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n";
+    // In `fixed` the run goes back to a checkpoint, where the residual is.
+    for (membership, kinds_after) in [("elastic", &["dense", "threshold"][..]), ("fixed", &["threshold"][..])]
+    {
+        let cluster = format!("workers = 3\nmembership = \"{membership}\"");
+        let mut world = World::new(settings(&cluster, sections), 1);
+        let sessions = ["a", "b", "c"].map(|name| world.join(name));
+        let round = |world: &mut World| {
+            // Computed, staged, and the boundary done.
+            for session in sessions.iter().cycle().take(3 * sessions.len()) {
+                world.act(*session);
+            }
+        };
+        round(&mut world);
+        round(&mut world);
+        world.ask_to_stop(sessions[1]);
+        round(&mut world);
+        let before = rounds(&world).len();
+        round(&mut world);
+        world.sign_off(sessions[1]);
+        world.join("b");
+        world.settle();
+        assert!(finished(&world), "{membership}: {:?}", world.outcome);
+        world.audit();
+        let kinds: Vec<&str> = rounds(&world)[before..]
+            .iter()
+            .map(|(encoding, _)| match encoding {
+                Encoding::Dense { .. } => "dense",
+                Encoding::Threshold { .. } => "threshold",
+                Encoding::Block { .. } => "block",
+            })
+            .collect();
+        assert_eq!(kinds[..kinds_after.len()], *kinds_after, "{membership}: {kinds:?}");
+    }
+}
+
+const TWO_TIER: &str = "[exchange]\nstrategy = \"two-tier\"\n[exchange.two_tier]\ngroup = 2\n[exchange.bmuf]\n\
+                        block = 3\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n";
+
+#[test]
+fn in_two_tier_groups_meet_after_every_block_and_before_the_end() {
+    let mut world = World::new(settings("workers = 4", TWO_TIER), 1);
+    for name in ["a", "b", "c", "d"] {
+        world.join(name);
+    }
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
+    let rounds = rounds(&world);
+    let blocks: Vec<usize> =
+        (0..rounds.len()).filter(|i| matches!(rounds[*i].0, Encoding::Block { .. })).collect();
+    assert!(blocks.windows(2).all(|pair| pair[1] - pair[0] <= 4), "{blocks:?}");
+    assert_eq!(blocks.last(), Some(&(rounds.len() - 1)));
+    assert!(blocks.iter().all(|i| rounds[*i].1 == 0), "a meeting counts no frame twice");
+    // Two models are averaged, whatever the number of workers.
+    let Encoding::Block { momentum, .. } = rounds[blocks[0]].0 else { panic!("{rounds:?}") };
+    assert_eq!(momentum, 0.5);
+}
+
+#[test]
+fn six_workers_make_two_groups_of_three_and_groups_stay_when_somebody_goes_between_meetings() {
+    let sections = TWO_TIER.replace("group = 2", "group = 4");
+    let mut world = World::new(settings("workers = 6", &sections), 1);
+    let sessions: Vec<_> = ["a", "b", "c", "d", "e", "f"].into_iter().map(|name| world.join(name)).collect();
+    for session in sessions.iter().cycle().take(3 * sessions.len()) {
+        world.act(*session);
+    }
+    let sizes = |world: &World| world.core().groups().values().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(sizes(&world), [3, 3]);
+    // The four that are left would make one group: but one of them holds another model than the rest.
+    world.kill(sessions[0]);
+    world.kill(sessions[1]);
+    assert_eq!(sizes(&world), [1, 3]);
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })));
+    world.audit();
+}
+
+#[test]
+fn whoever_speaks_for_its_group_goes_at_the_meeting_and_another_one_speaks() {
+    let mut world = World::new(settings("workers = 4", TWO_TIER), 1);
+    let sessions: Vec<_> = ["a", "b", "c", "d"].into_iter().map(|name| world.join(name)).collect();
+    while !world.core().groups_meet() {
+        for session in &sessions {
+            world.act(*session);
+        }
+    }
+    let before = rounds(&world).len();
+    // All have coded what they come to the meeting with, and the one that speaks for a and b goes.
+    for session in &sessions {
+        world.act(*session);
+    }
+    world.kill(sessions[0]);
+    world.settle();
+    assert!(matches!(rounds(&world)[before].0, Encoding::Block { .. }));
+    assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })), "b has what a had");
+    assert!(finished(&world), "{:?}", world.outcome);
+    // That no group's model is missing is among what must hold.
+    world.audit();
+}
+
+#[test]
+fn a_group_that_dies_whole_between_meetings_takes_the_run_back_to_a_checkpoint() {
+    let mut world = World::new(settings("workers = 4", TWO_TIER), 1);
+    let sessions: Vec<_> = ["a", "b", "c", "d"].into_iter().map(|name| world.join(name)).collect();
+    // One round is over: the groups are apart.
+    for session in sessions.iter().cycle().take(3 * sessions.len()) {
+        world.act(*session);
+    }
+    world.kill(sessions[2]);
+    assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })), "d has what c had");
+    world.kill(sessions[3]);
+    let fell_back = world.events.iter().find_map(|e| match e {
+        Event::FellBack { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(fell_back.unwrap(), "group 1 is lost with all that it did since the groups met");
+    world.wait(20_100);
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
+}

@@ -1,0 +1,154 @@
+//! Worlds of the simulation moved by hand: a story tells what happens, and nothing else does.
+
+use crate::{Pace, Process};
+use std::collections::BTreeMap;
+use stentor_coordinator::state_machine::{
+    Arrival, Assignment, Encoding, Event, Input, Outcome, Saved, Session, Settings, View,
+};
+use stentor_plan::audit::Extent;
+use stentor_scores::frame_sums;
+
+pub(super) use crate::World;
+
+pub(super) fn settings(cluster: &str, sections: &str) -> Settings {
+    crate::settings(cluster, sections).unwrap()
+}
+
+impl World {
+    pub(super) fn new(settings: Settings, seed: u64) -> Self {
+        Self::empty(settings, seed, Pace::ByHand)
+    }
+
+    pub(super) fn join(&mut self, identity: &str) -> Process {
+        let process = self.start_worker(identity);
+        self.act(process);
+        process
+    }
+
+    /// The process dies: its connection breaks.
+    pub(super) fn kill(&mut self, process: Process) -> Option<String> {
+        let identity = self.identity_of(process)?;
+        self.kill_process(process);
+        self.run_messages();
+        Some(identity)
+    }
+
+    /// The process stops and nobody notices.
+    pub(super) fn freeze(&mut self, process: Process) {
+        self.forget(process);
+    }
+
+    /// Processes that are not done, in the order in which they were started.
+    pub(super) fn sessions(&self) -> Vec<Process> {
+        self.busy()
+    }
+
+    /// The coordinator hears of somebody.
+    pub(super) fn hear_of(&mut self, process: Process) {
+        self.hear_that(process, "waiting");
+    }
+
+    /// The coordinator hears what somebody does.
+    pub(super) fn hear_that(&mut self, process: Process, doing: &str) {
+        let session: Session = self.session_of(process).unwrap();
+        self.feed(Input::Heard { session, doing: doing.to_owned() });
+    }
+
+    /// A new incarnation goes on from the newest checkpoint, and everybody joins it.
+    pub(super) fn restart_coordinator(&mut self) {
+        self.replace_coordinator();
+        self.run_messages();
+    }
+
+    pub(super) fn wait(&mut self, milliseconds: u64) {
+        self.now += milliseconds;
+        self.feed(Input::Tick);
+    }
+
+    /// A worker does its next thing, and all messages arrive. False where it can only wait.
+    pub(super) fn act(&mut self, process: Process) -> bool {
+        let moved = self.turn(process);
+        self.run_messages();
+        moved
+    }
+
+    /// A worker computes its round and brings its payload.
+    pub(super) fn contribute(&mut self, process: Process) {
+        self.act(process);
+        self.act(process);
+    }
+
+    /// Everybody works in turn until the run is over or nobody can.
+    pub(super) fn settle(&mut self) {
+        while self.outcome.is_none() {
+            let busy = self.sessions();
+            let moved = busy.into_iter().filter(|process| self.act(*process)).count() > 0;
+            if !moved {
+                break;
+            }
+        }
+    }
+
+    pub(super) fn feed(&mut self, input: Input) {
+        self.input(input);
+        self.run_messages();
+    }
+
+    fn run_messages(&mut self) {
+        while self.advance() {}
+    }
+
+    pub(super) fn view(&self) -> View {
+        self.core().view(self.now)
+    }
+
+    pub(super) fn newest(&self) -> Option<(String, Saved)> {
+        self.core().newest().cloned()
+    }
+
+    /// Each batch of each pass was committed exactly once, and nothing else that must hold was broken.
+    pub(super) fn audit(&mut self) {
+        let lineage = self.view().fence.lineage;
+        self.prove(lineage, Extent::WholeRun);
+        assert!(self.violations().is_empty(), "{:?}", self.violations());
+    }
+
+    /// The last parameters, the same on all that are there.
+    pub(super) fn parameters(&self) -> Vec<u32> {
+        self.model(self.published.last().expect("a final checkpoint"))
+    }
+}
+
+pub(crate) fn arrival(identity: &str, parameters: u64, assignment: &Assignment) -> Arrival {
+    let batches: u32 = assignment.leases.iter().map(|l| l.batches).sum();
+    Arrival {
+        fence: assignment.fence,
+        identity: identity.into(),
+        slot: assignment.slot,
+        frames: u64::from(batches) * 10,
+        sums: frame_sums(u64::from(batches) * 10, f64::from(batches), 0),
+        by_source: BTreeMap::new(),
+        gradient_norm: 1.0,
+        suggested_tau: 4.0,
+        values_sent: 1,
+        residual_norm: 0.0,
+        payload_bytes: 1,
+        parameters_digest: assignment.digest.then_some(parameters),
+        update_digest: None,
+        compute_s: 0.0,
+        leaving: false,
+    }
+}
+
+pub(super) fn finished(world: &World) -> bool {
+    matches!(world.outcome, Some(Outcome::Finished { .. }))
+}
+
+/// Encoding and frames of every closed round.
+pub(super) fn rounds(world: &World) -> Vec<(Encoding, u64)> {
+    let rounds = world.events.iter().filter_map(|event| match event {
+        Event::Round { encoding, frames, .. } => Some((*encoding, *frames)),
+        _ => None,
+    });
+    rounds.collect()
+}

@@ -1,0 +1,254 @@
+use super::delivery::CONNECTION_LIVES;
+use super::network::{Copy, Happening, Request};
+use super::worker::{Work, Worker};
+use super::world::{Pace, World};
+use super::{Bug, Process};
+use std::collections::BTreeSet;
+use stentor_coordinator::state_machine::{Input, Invariant, Millis, Outcome};
+use stentor_experiment::{Membership, Strategy};
+
+/// Storms pass: from here on nothing fails any more, so that the run must come to its end.
+const CALM: Millis = 90_000;
+/// After which it must have.
+const LATEST: Millis = CALM + 900_000;
+
+/// Identities that come and go in an elastic run.
+const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+impl World {
+    pub(super) fn is_calm(&self) -> bool {
+        self.now >= CALM
+    }
+
+    /// Storms have been over for so long that whoever is missing has been started again, and has joined.
+    pub(super) fn must_find_workers(&self) -> bool {
+        self.pace == Pace::Random && self.now >= CALM + 60_000
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.settings.experiment.cluster.membership == Membership::Fixed
+    }
+
+    /// From the first join to the end of the run, whatever happens.
+    pub(super) fn weather(&mut self) {
+        let workers = self.settings.experiment.cluster.workers as usize;
+        for name in &NAMES[..workers] {
+            self.start_worker(name);
+        }
+        self.network.at(1_000, Happening::Fault);
+        self.network.at(1_500, Happening::Operator);
+        while !self.is_over() && self.oracle.violations.is_empty() && self.advance() {
+            if self.now > LATEST {
+                let waiting = self.shells.values().map(|s| s.core.view(self.now - s.started).waiting);
+                let found = format!("the run does not end; {}", waiting.collect::<Vec<_>>().join("; "));
+                self.oracle.report(Invariant::BoundedWaits, found);
+            }
+        }
+    }
+
+    /// A coordinator has finished, or all have given up.
+    fn is_over(&self) -> bool {
+        let finished = matches!(self.outcome, Some(Outcome::Finished { .. }));
+        let nobody = !self.shells.is_empty() && self.shells.values().all(|s| s.outcome.is_some());
+        finished || nobody
+    }
+
+    /// Something goes wrong.
+    pub(super) fn fault(&mut self) {
+        if self.is_calm() {
+            return;
+        }
+        let next = self.random.between(200, 5_000);
+        self.network.at(self.now + next, Happening::Fault);
+        let processes: Vec<Process> = self.workers.keys().copied().collect();
+        let victim = self.random.pick(&processes).copied();
+        match (self.random.below(18), victim) {
+            (0..3, Some(process)) => {
+                self.count("crash");
+                self.kill_process(process);
+            }
+            (3..5, Some(process)) => self.freeze_for_a_while(process),
+            (5..8, Some(process)) => self.cut(process),
+            (8..10, Some(process)) if self.random.one_in(2) => {
+                self.count("asked to stop");
+                self.ask_to_stop(process);
+            }
+            (8..10, Some(process)) => {
+                self.count("leave");
+                self.sign_off(process);
+            }
+            (10..12, _) => self.crash_coordinator(),
+            (12..14, _) => self.freeze_coordinator(),
+            (14..16, _) => {
+                if let Some(&strategy) = self.random.pick(&Strategy::ALL) {
+                    self.count("switch");
+                    self.step(self.current, Input::Switch { strategy }, Copy::Original);
+                }
+            }
+            _ if !self.is_fixed() && self.workers.len() < 4 => {
+                let there = self.identities();
+                let absent: Vec<&str> =
+                    NAMES.into_iter().filter(|name| !there.iter().any(|t| t == name)).collect();
+                if let Some(&name) = self.random.pick(&absent) {
+                    self.count("join");
+                    self.start_worker(name);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The process dies, and its connections break.
+    pub(crate) fn kill_process(&mut self, process: Process) {
+        let Some(Worker { cut_until, .. }) = self.workers.remove(&process) else { return };
+        self.break_all(process, cut_until);
+    }
+
+    /// Every coordinator sees in time that its connection with a process is gone.
+    fn break_all(&mut self, process: Process, cut_until: Millis) {
+        // The end of a connection does not come through a cut line; then its silence tells.
+        let (soonest, latest) =
+            if cut_until > self.now { (CONNECTION_LIVES, CONNECTION_LIVES + 500) } else { (20, 300) };
+        let mut sessions = Vec::new();
+        for (&incarnation, shell) in &self.shells {
+            let owned = shell.owners.iter().filter(|(_, owner)| **owner == process);
+            sessions.extend(owned.map(|(&session, _)| (incarnation, session)));
+        }
+        for (incarnation, session) in sessions {
+            self.break_connection(incarnation, session, soonest, latest);
+        }
+    }
+
+    /// SIGSTOP, and perhaps somebody starts the same identity anew meanwhile.
+    fn freeze_for_a_while(&mut self, process: Process) {
+        self.count("freeze");
+        let wakes = self.now + self.random.between(500, 15_000);
+        let replaced = self.random.one_in(3);
+        let Some(worker) = self.workers.get_mut(&process) else { return };
+        worker.frozen_until = wakes;
+        if replaced {
+            let identity = worker.identity.clone();
+            self.count("replaced");
+            self.start_worker(&identity);
+            // The supervisor's signal reaches the old process as soon as it can.
+            let dies = wakes + self.random.between(0, 1_000);
+            self.network.at(dies, Happening::Killed { process });
+        }
+    }
+
+    fn cut(&mut self, process: Process) {
+        self.count("partition");
+        let lasts = self.random.between(300, 20_000);
+        let now = self.now;
+        let Some(worker) = self.workers.get_mut(&process).filter(|w| w.cut_until <= now) else { return };
+        worker.cut_until = now + lasts;
+        worker.connection_breaks = lasts > CONNECTION_LIVES;
+        let incarnation = worker.incarnation;
+        if lasts > CONNECTION_LIVES {
+            self.break_all(process, now + lasts);
+            self.network.at(now + CONNECTION_LIVES, Happening::Unreachable { process, incarnation });
+        }
+    }
+
+    /// SIGTERM: the worker stays until what its residual holds is in the others' model, then says good-bye and ends.
+    pub(crate) fn ask_to_stop(&mut self, process: Process) {
+        if let Some(worker) = self.workers.get_mut(&process) {
+            worker.asked_to_stop = true;
+        }
+    }
+
+    /// It says good-bye and ends.
+    pub(crate) fn sign_off(&mut self, process: Process) {
+        let Some(worker) = self.workers.get(&process) else { return };
+        if worker.session.is_some() {
+            let identity = worker.identity.clone();
+            self.send(process, Request::Leave { identity });
+        }
+        self.kill_process(process);
+    }
+
+    fn crash_coordinator(&mut self) {
+        self.count("coordinator crash");
+        let incarnation = self.current;
+        if self.shells.remove(&incarnation).is_some() {
+            self.lose_coordinator(incarnation, 20, 300);
+        }
+        let delay = self.random.between(300, 3_000);
+        self.network.at(self.now + delay, Happening::Supervisor);
+    }
+
+    fn lose_coordinator(&mut self, incarnation: u64, soonest: Millis, latest: Millis) {
+        let connected: Vec<Process> =
+            self.workers.values().filter(|w| w.incarnation == incarnation).map(|w| w.process).collect();
+        for process in connected {
+            let delay = self.random.between(soonest, latest);
+            self.network.at(self.now + delay, Happening::Unreachable { process, incarnation });
+        }
+    }
+
+    /// A coordinator stops for a while; its supervisor may take it for dead, and then there are two.
+    fn freeze_coordinator(&mut self) {
+        self.count("coordinator freeze");
+        let incarnation = self.current;
+        let lasts = self.random.between(500, 25_000);
+        let wakes = self.now + lasts;
+        let Some(shell) = self.shells.get_mut(&incarnation) else { return };
+        shell.frozen_until = wakes;
+        if lasts > CONNECTION_LIVES {
+            self.lose_coordinator(incarnation, CONNECTION_LIVES, CONNECTION_LIVES + 500);
+        }
+        if self.random.one_in(2) {
+            self.count("two coordinators");
+            self.start_coordinator();
+            // The supervisor moves the address, and connections with it, sooner or later.
+            self.lose_coordinator(incarnation, 100, 12_000);
+        }
+    }
+
+    /// Somebody looks after the run: what is missing is started again.
+    pub(super) fn operate(&mut self) {
+        let next = self.random.between(300, 4_000);
+        self.network.at(self.now + next, Happening::Operator);
+        // Whoever has finished says so and ends, and is not started again.
+        let waits = !Bug::LeavesBeforePublished.is_armed();
+        let is_published = |last: &String| self.store.is_published(last);
+        let ends = |w: &&Worker| {
+            matches!(w.work, Work::Done) && (!waits || w.last.as_ref().is_some_and(is_published))
+        };
+        let done: Vec<_> =
+            self.workers.values().filter(ends).map(|w| (w.process, w.identity.clone())).collect();
+        for (process, identity) in done {
+            self.sign_off(process);
+            self.ended.insert(identity);
+        }
+        if let Some(name) = self.missing()
+            && !self.outcome_is_near()
+        {
+            self.count("restart");
+            self.start_worker(name);
+        }
+    }
+
+    /// Whom to start: in a fixed run one of its own; in an elastic one anybody, for somebody may be refused by now.
+    fn missing(&mut self) -> Option<&'static str> {
+        let wanted = self.settings.experiment.cluster.workers as usize;
+        let there: BTreeSet<String> = self.identities().into_iter().chain(self.ended.clone()).collect();
+        let absent = |name: &&'static str| !there.contains(*name);
+        if self.is_fixed() {
+            return NAMES[..wanted].iter().copied().find(|name| absent(name));
+        }
+        let absent: Vec<&'static str> = NAMES.into_iter().filter(absent).collect();
+        if there.len() < wanted { self.random.pick(&absent).copied() } else { None }
+    }
+
+    /// The last update is out: whoever ended has done so for good.
+    fn outcome_is_near(&self) -> bool {
+        self.shells.get(&self.current).is_some_and(|s| s.core.is_finishing())
+    }
+
+    pub(super) fn supervise(&mut self) {
+        if !self.shells.contains_key(&self.current) {
+            self.start_coordinator();
+        }
+    }
+}

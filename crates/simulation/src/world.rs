@@ -1,0 +1,122 @@
+use super::network::{Happening, Network};
+use super::oracle::Oracle;
+use super::random::Random;
+use super::shell::Shell;
+use super::store::Store;
+use super::worker::Worker;
+use super::{FAULTS, Process};
+use std::collections::{BTreeMap, BTreeSet};
+use stentor_coordinator::state_machine::{Core, Event, Millis, Outcome, Saved, Settings};
+
+/// Who moves things on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// A story, step by step: messages need no time, and nothing happens by itself.
+    #[cfg(test)]
+    ByHand,
+    /// Random durations, delays and faults.
+    Random,
+}
+
+/// A cluster in one thread: coordinators, workers, their network and their store.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(super) settings: Settings,
+    pub(super) pace: Pace,
+    pub(crate) now: Millis,
+    pub(super) shells: BTreeMap<u64, Shell>,
+    /// The incarnation that workers find at the coordinator's address.
+    pub(super) current: u64,
+    pub(super) workers: BTreeMap<Process, Worker>,
+    pub(super) next_process: Process,
+    /// Workers that ended well: nobody starts them again.
+    pub(super) ended: BTreeSet<String>,
+    pub(super) store: Store,
+    pub(super) network: Network,
+    pub(super) oracle: Oracle,
+    pub(super) random: Random,
+    /// How often each kind of fault came.
+    pub(crate) faults: BTreeMap<&'static str, u64>,
+    /// Inputs that a core was given.
+    pub(super) steps: u64,
+    /// All that was recorded, whether or not it came to the store.
+    pub(crate) events: Vec<Event>,
+    pub(crate) refusals: Vec<String>,
+    pub(crate) published: Vec<String>,
+    pub(crate) outcome: Option<Outcome>,
+    /// What happens, in words, where somebody wants to know.
+    pub(super) trace: Option<Vec<String>>,
+}
+
+impl World {
+    pub(crate) fn empty(settings: Settings, seed: u64, pace: Pace) -> Self {
+        let mut world = Self {
+            oracle: Oracle::new(settings.plan.clone()),
+            settings,
+            pace,
+            now: 0,
+            shells: BTreeMap::new(),
+            current: 0,
+            workers: BTreeMap::new(),
+            next_process: 1,
+            ended: BTreeSet::new(),
+            store: Store::default(),
+            network: Network::default(),
+            random: Random::new(seed),
+            faults: BTreeMap::new(),
+            steps: 0,
+            events: Vec::new(),
+            refusals: Vec::new(),
+            published: Vec::new(),
+            outcome: None,
+            trace: None,
+        };
+        world.start_coordinator();
+        world
+    }
+
+    pub(super) fn count(&mut self, fault: &'static str) {
+        debug_assert!(FAULTS.contains(&fault), "{fault} is not among the kinds of faults");
+        *self.faults.entry(fault).or_default() += 1;
+        self.note(|| format!("fault: {fault}"));
+    }
+
+    /// Notes what happens, where it is traced.
+    pub(super) fn note(&mut self, words: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>9.3} s  {}", self.now as f64 / 1e3, words()));
+        }
+    }
+
+    /// Starts a coordinator, which goes on from the newest checkpoint that loads.
+    pub(super) fn start_coordinator(&mut self) {
+        self.current += 1;
+        let newest = self.store.newest();
+        self.oracle.newest_loads(&self.store);
+        let settings = Settings { first_lineage: self.current * 1000, ..self.settings.clone() };
+        let fell_back = (self.current > 1).then(|| fell_back(settings.first_lineage, newest.as_ref()));
+        let mut shell = Shell::new(Core::new(settings, newest, 0), self.now);
+        if let Some(event) = fell_back {
+            self.events.push(event.clone());
+            shell.lines.record(event);
+        }
+        self.shells.insert(self.current, shell);
+        if self.pace == Pace::Random {
+            self.network.at(self.now + TICK, Happening::Tick { incarnation: self.current });
+        }
+    }
+}
+
+/// Milliseconds between two ticks of a coordinator, and between two heartbeats of a worker.
+pub(super) const TICK: Millis = 500;
+pub(super) const HEARTBEAT: Millis = 1_000;
+
+fn fell_back(lineage: u64, newest: Option<&(String, Saved)>) -> Event {
+    Event::FellBack {
+        lineage,
+        round: newest.map_or(0, |(_, saved)| saved.round),
+        checkpoint: newest.map(|(name, _)| name.clone()),
+        committed_frames: Some(newest.map_or(0, |(_, saved)| saved.position.committed_frames())),
+        reason: "the coordinator was started again".into(),
+    }
+}
