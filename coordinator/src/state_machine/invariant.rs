@@ -210,6 +210,7 @@ impl Core {
                 &self.dealt,
                 (self.checkpoints, self.checkpoint_due),
                 (&self.best, self.stale_evaluations, &self.pending),
+                (self.newest.as_ref().map(|(name, _)| name), &self.roster),
             )
         )
     }

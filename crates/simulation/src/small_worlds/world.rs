@@ -128,7 +128,7 @@ impl World {
 
     /// Worlds with the same seal are the same.
     pub(super) fn seal(&mut self) {
-        let core = (self.core.state(), self.core.newest.as_ref().map(|(name, _)| name), &self.core.roster);
+        let core = self.core.state();
         let around =
             (&self.workers, &self.messages, &self.waiting, &self.staged, self.now, self.waited, self.faults);
         let log = (&self.commits, &self.returns, self.published.keys(), self.complete.keys(), &self.models);
