@@ -1,7 +1,7 @@
 use crate::engine::Engine;
 use crate::run::Progress;
 use crate::scalars::Scalars;
-use crate::state_machine::{Action, Closing, Departure, Event, Next, Outcome};
+use crate::state_machine::{Action, Closing, Departure, Event, Outcome};
 use crate::wire;
 use std::time::SystemTime;
 use stentor_page::Note;
@@ -95,21 +95,12 @@ impl Engine {
     }
 
     /// Tells every member that the round has closed.
-    fn close(&mut self, closing: Closing) {
-        let Closing { fence, source, encoding, next } = closing;
-        for (slot, Next { contributors, frames, boundary, assignment }) in next {
-            if let Some(assignment) = &assignment {
+    fn close(&mut self, mut closing: Closing) {
+        for (slot, next) in std::mem::take(&mut closing.next) {
+            if let Some(assignment) = &next.assignment {
                 self.gauges.assigned(slot, assignment);
             }
-            let header = v1::UpdateHeader {
-                fence: Some(wire::fence(&self.run_id, fence)),
-                contributors,
-                frames,
-                source: v1::Source::from(source).into(),
-                boundary: Some(wire::boundary(boundary)),
-                next: assignment.map(|a| wire::assignment(&self.run_id, a)),
-                encoding: Some(encoding.into()),
-            };
+            let header = wire::closed(&self.run_id, closing.told(next));
             self.tally.bytes_down += stentor_proto::encoded_len(&header);
             self.answer(slot, Ok(Reply::Update(header)));
         }

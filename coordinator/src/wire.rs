@@ -1,7 +1,7 @@
 //! The core's types on the wire.
 
 use crate::state_machine::{
-    Arrival, Assignment, BadRowGroup, Boundary, Fence, Report, SumGroup, View, Written,
+    Arrival, Assignment, BadRowGroup, Boundary, Closed, Fence, Report, SumGroup, View, Written,
 };
 use std::collections::BTreeMap;
 use stentor_dataset::{Dataset, Place};
@@ -48,7 +48,7 @@ pub(crate) fn sum_group(sum_group: SumGroup) -> v1::SumGroup {
     v1::SumGroup { slots: sum_group.slots, group: sum_group.group, speaks: sum_group.speaks }
 }
 
-pub(crate) fn boundary(boundary: Boundary) -> v1::Boundary {
+fn boundary(boundary: Boundary) -> v1::Boundary {
     let (dev_share, dev_shares) = boundary.dev_share.unwrap_or((0, 0));
     v1::Boundary {
         checkpoint: boundary.checkpoint.unwrap_or_default(),
@@ -56,6 +56,18 @@ pub(crate) fn boundary(boundary: Boundary) -> v1::Boundary {
         dev_shares,
         writes_model: boundary.writes_model,
         finished: boundary.finished,
+    }
+}
+
+pub(crate) fn closed(run_id: &str, closed: Closed) -> v1::UpdateHeader {
+    v1::UpdateHeader {
+        fence: Some(fence(run_id, closed.fence)),
+        contributors: closed.contributors,
+        frames: closed.frames,
+        source: v1::Source::from(closed.source).into(),
+        boundary: Some(boundary(closed.boundary)),
+        next: closed.next.map(|next| assignment(run_id, next)),
+        encoding: Some(closed.encoding.into()),
     }
 }
 

@@ -1,6 +1,8 @@
 use super::invariant::Violation;
-use super::types::{Arrival, Assignment, Boundary, Report, Session, SumGroup, Written};
-use super::{BadRowGroup, Event, Fence, Saved, Slot};
+use super::{
+    Arrival, Assignment, BadRowGroup, Boundary, Closed, Event, Fence, Report, Saved, Session, Slot, SumGroup,
+    Written,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};
@@ -207,6 +209,16 @@ pub struct Closing {
     pub encoding: Encoding,
     /// What each member is told.
     pub next: BTreeMap<Slot, Next>,
+}
+
+impl Closing {
+    /// What the member to whom `next` belongs is told.
+    #[must_use]
+    pub fn told(&self, next: Next) -> Closed {
+        let Next { contributors, frames, boundary, assignment: next } = next;
+        let &Closing { fence, source, encoding, .. } = self;
+        Closed { fence, source, encoding, contributors, frames, boundary, next }
+    }
 }
 
 /// A round's end for one member.

@@ -13,16 +13,17 @@ mod poison;
 mod quarantine;
 mod round;
 mod rounds;
-mod types;
 mod waits;
 
 pub use invariant::{Invariant, Violation};
 pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refusal};
 pub use stentor_exchange::strategy::SuggestedTau;
 pub use stentor_exchange::{Deltas, Encoding};
+pub use stentor_messages::{
+    Arrival, Assignment, Boundary, Closed, Fence, Report, Session, Slot, SumGroup, Written,
+};
 // What the log and the checkpoints say of a run.
-pub use stentor_runlog::{BadRowGroup, Event, Fence, Millis, OfSource, Saved, Slot};
-pub use types::{Arrival, Assignment, Boundary, Report, Session, SumGroup, Written};
+pub use stentor_runlog::{BadRowGroup, Event, Millis, OfSource, Saved};
 pub use waits::{Reason, Wait};
 
 use boundaries::Pending;

@@ -1,18 +1,4 @@
-use serde::{Deserialize, Serialize};
+pub use stentor_messages::{Fence, Slot};
 
-/// Milliseconds since the coordinator started. The core has no clock: every input contains the time.
+/// Milliseconds since the coordinator started. The state machine has no clock: every input contains the time.
 pub type Millis = u64;
-
-/// A member's position in sums.
-pub type Slot = u32;
-
-/// The fencing of a message: every message that may change state contains it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Fence {
-    /// Incremented when the run falls back to a checkpoint.
-    pub lineage: u64,
-    /// Incremented with every change of members.
-    pub membership_epoch: u64,
-    /// Incremented with each closed round of a lineage.
-    pub round: u64,
-}

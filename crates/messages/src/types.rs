@@ -1,4 +1,4 @@
-use super::{Fence, Slot};
+use crate::{Fence, Slot};
 use std::collections::BTreeMap;
 use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};
@@ -59,8 +59,7 @@ pub struct Boundary {
     pub finished: bool,
 }
 
-/// A contribution's facts: it is computed. Its payload goes to the reducers, and [`Input::Staged`](super::Input::Staged) says when it is
-/// there.
+/// The facts of a contribution that is computed. Its payloads go to the reducers; the member says when they are there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
     /// The round it belongs to.
@@ -93,6 +92,25 @@ pub struct Arrival {
     pub compute_s: f64,
     /// Whether the sender is asked to stop, and stays until what its residual holds is in the model.
     pub leaving: bool,
+}
+
+/// What a member is told when a round has closed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Closed {
+    /// The round.
+    pub fence: Fence,
+    /// Source of most of the round's batches.
+    pub source: Source,
+    /// How the sum is encoded.
+    pub encoding: Encoding,
+    /// Slots whose payloads are in the member's sum, ascending.
+    pub contributors: Vec<Slot>,
+    /// Frames behind the sum.
+    pub frames: u64,
+    /// What to do before the next round.
+    pub boundary: Boundary,
+    /// The next round; none: the run is finished.
+    pub next: Option<Assignment>,
 }
 
 /// What a member did at a boundary.
