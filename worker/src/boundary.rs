@@ -1,15 +1,12 @@
 use crate::Error;
 use crate::client::Doing;
-use crate::learned::counted;
 use crate::replica::Replica;
-use crate::state;
 use crate::unit::UnitData;
 use std::sync::Arc;
 use stentor_acoustic::{Score, score};
 use stentor_dataset::{Dataset, UnitRows};
 use stentor_experiment::Experiment;
-use stentor_proto::{sum_messages, v1};
-use stentor_scores::{FRAMES, Sums};
+use stentor_scores::{FRAMES, Sums, frame_sums};
 use stentor_store::Store;
 
 /// What a session uses besides its model.
@@ -20,42 +17,26 @@ pub(crate) struct Surroundings {
     pub(crate) experiment: Arc<Experiment>,
 }
 
-/// The duties of a member at a round's boundary: write its state, evaluate its share of the dev data.
-pub(crate) struct Duties<'a> {
+/// The sums over the frames that `score` is of.
+pub(crate) fn counted(score: Score) -> Sums {
+    frame_sums(score.frames as u64, score.loss, score.correct as u64)
+}
+
+/// Scores dev data at a round's boundary.
+pub(crate) struct Scoring<'a> {
     pub(crate) replica: &'a Replica,
     pub(crate) around: &'a Surroundings,
     /// Told of each step: whoever does not get on is waited for no longer than `cluster.boundary_deadline_s`.
     pub(crate) doing: &'a Doing,
 }
 
-impl Duties<'_> {
-    /// Performs the duties and returns the report.
-    pub(crate) async fn fulfil(
+impl Scoring<'_> {
+    /// Scores a share of the dev data, whole utterances with `index % .1 == .0`, with the parameters to deploy.
+    pub(crate) async fn score_share(
         &self,
-        fence: v1::Fence,
-        boundary: &v1::Boundary,
-    ) -> Result<v1::BoundaryReport, Error> {
-        let Surroundings { identity, run, .. } = self.around;
-        let (checkpoint, writes_model) = (&boundary.checkpoint, boundary.writes_model);
-        let written = state::save(self.replica, run, checkpoint, identity, writes_model, self.doing).await?;
-        let dev = match boundary.dev_shares {
-            0 => None,
-            _ => Some(v1::DevScore { sums: sum_messages(&self.evaluate(boundary).await?) }),
-        };
-        Ok(v1::BoundaryReport {
-            fence: Some(fence),
-            identity: identity.clone(),
-            checkpoint: boundary.checkpoint.clone(),
-            written,
-            dev,
-            peak_rss_mb: stentor_runtime::peak_rss_mb(),
-            traffic: None,
-        })
-    }
-
-    /// Scores every `dev_shares`-th utterance of the dev data, whole, with the parameters to deploy.
-    async fn evaluate(&self, boundary: &v1::Boundary) -> Result<Sums, Error> {
-        let v1::Boundary { checkpoint, dev_share: share, dev_shares: shares, .. } = boundary;
+        checkpoint: &str,
+        (share, shares): (u32, u32),
+    ) -> Result<Sums, Error> {
         let mut total = Sums::default();
         let Some(dev) = self.around.dataset.dev() else { return Ok(total) };
         let manifest = dev.manifest();
@@ -70,7 +51,7 @@ impl Duties<'_> {
                 let mut features = dev.read(shard, group).await.map_err(at)?;
                 features.retain(|_| {
                     index += 1;
-                    (index - 1) % shares == *share
+                    (index - 1) % shares.max(1) == share
                 });
                 let rows = UnitRows { features, ..UnitRows::default() };
                 let data = UnitData::new(&rows, self.around.dataset.normalisation());

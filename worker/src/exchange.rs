@@ -1,58 +1,56 @@
-use crate::Error;
-use crate::client::Client;
-use crate::reducers::{RangeSum, Reducers, Staged, Staging, received_bytes, update_digest};
-use std::pin::pin;
+use crate::client::{Client, Contributing};
+use crate::reducers::{RangeSum, Reducers, Staged, Staging, received_bytes};
+use crate::{Error, wire};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use std::future::pending;
 use std::time::Duration;
 use stentor_exchange::strategy::Coded;
-use stentor_experiment::{Experiment, GtcDownlink};
-use stentor_proto::required;
+use stentor_messages::Fence;
+use stentor_participant::{self as participant, Input};
 use stentor_proto::v1::{self, round_reply::Reply};
 use stentor_runtime::metrics;
 use tokio::time::Instant;
 
-/// A worker's communication in a round: sends its contribution, and receives the update that contains it.
-#[derive(Debug)]
+/// A worker's communication in a round: the calls to coordinator and reducers that are under way at the same time.
 pub(crate) struct Exchange {
     client: Client,
     reducers: Reducers,
-    /// Whether to fetch sums only after their round has closed.
-    late_fetch: bool,
-    /// Checkpoint from which this member's lineage started.
-    lineage_start: String,
-    /// Digest of the update that was fetched last.
-    update_digest: Option<u64>,
+    run_id: String,
     /// Network traffic that is not reported yet.
     traffic: v1::Traffic,
+    contributing: Option<Contributing>,
+    staging: Option<LocalBoxFuture<'static, Result<Staged, Error>>>,
+    fetching: Option<LocalBoxFuture<'static, Result<Option<Vec<RangeSum>>, Error>>>,
+    sums: Vec<RangeSum>,
+    started: Instant,
+    times: Times,
 }
 
-/// A round's update.
-#[derive(Debug)]
-pub(crate) struct Update {
-    pub(crate) header: v1::UpdateHeader,
-    pub(crate) sums: Vec<RangeSum>,
-    /// Whether this member staged values.
-    pub(crate) spoke: bool,
-    /// Time until all payloads were staged, from then until the round closed, and from then until its sums had
-    /// arrived.
-    pub(crate) send: Duration,
+/// The consecutive phases of an exchange.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Times {
+    /// Until all payloads were staged.
+    pub(crate) send: Option<Duration>,
+    /// From then until the round closed.
     pub(crate) wait: Duration,
+    /// From then until its sums had arrived.
     pub(crate) fetch: Duration,
 }
 
 impl Exchange {
-    pub(crate) fn new(
-        client: Client,
-        reducers: Reducers,
-        experiment: &Experiment,
-        lineage_start: &str,
-    ) -> Self {
+    pub(crate) fn new(client: Client, reducers: Reducers, run_id: &str) -> Self {
         Self {
             client,
             reducers,
-            late_fetch: experiment.exchange.gtc.downlink == GtcDownlink::Rethreshold,
-            lineage_start: lineage_start.to_owned(),
-            update_digest: None,
+            run_id: run_id.to_owned(),
             traffic: v1::Traffic::default(),
+            contributing: None,
+            staging: None,
+            fetching: None,
+            sums: Vec::new(),
+            started: Instant::now(),
+            times: Times::default(),
         }
     }
 
@@ -65,115 +63,119 @@ impl Exchange {
         std::mem::take(&mut self.traffic)
     }
 
-    /// Contributes to the round of `assignment` and fetches its sum when it has closed. If the members change
-    /// meanwhile, the payload is staged once more; nothing is computed again.
-    ///
-    /// `header`: the facts of the contribution; fence, payload size, digest of the last update and traffic are filled
-    /// in here.
-    pub(crate) async fn run(
-        &mut self,
-        assignment: &v1::Assignment,
-        header: v1::ContributionHeader,
-        coded: &Coded,
-    ) -> Result<Update, Error> {
-        let mut staging = Staging {
-            fence: required(assignment.fence.clone(), "fence")?,
-            slot: assignment.slot,
-            frames: 0,
-            sum_group: required(assignment.sum_group.clone(), "sum_group")?,
-            encoding: required(assignment.encoding, "encoding")?,
-            sections: coded.sections.max(1),
-            lineage_start: self.lineage_start.clone(),
+    /// Announces a contribution, in place of everything that is under way.
+    pub(crate) fn contribute(&mut self, header: v1::ContributionHeader) {
+        self.give_up();
+        (self.started, self.times) = (Instant::now(), Times::default());
+        let header = v1::ContributionHeader { traffic: Some(self.take_traffic()), ..header };
+        self.contributing = Some(self.client.contribute(header));
+    }
+
+    /// Begins to send every reducer its payload: those of `coded`, or empty ones.
+    pub(crate) fn stage(&mut self, staging: participant::Staging, coded: &Coded) {
+        let payloads = match staging.frames {
+            // Each reducer gets a payload even from a member without values, because the others' sums wait for it.
+            0 => vec![bytes::Bytes::new(); self.reducers.ranges().count()],
+            _ => coded.payloads.clone(),
         };
-        // Each reducer gets a payload even from a member without values, because the others' sums wait for it.
-        let silence = vec![bytes::Bytes::new(); self.reducers.ranges().count()];
-        loop {
-            // If several members hold the same values, one of them sends these; if it is gone, another one does.
-            let speaks = staging.sum_group.speaks && !coded.payloads.is_empty();
-            staging.frames = if speaks { header.frames } else { 0 };
-            let header = v1::ContributionHeader {
-                fence: Some(staging.fence.clone()),
-                frames: staging.frames,
-                payload_bytes: if speaks { coded.bytes() } else { 0 },
-                values_sent: if speaks { header.values_sent } else { 0 },
-                update_digest: self.update_digest,
-                traffic: Some(self.take_traffic()),
-                ..header.clone()
-            };
-            let payloads = if speaks { &coded.payloads } else { &silence };
-            match self.attempt(&staging, header, payloads).await? {
-                Attempt::Done(update) => {
-                    self.update_digest = Some(update_digest(&update.sums));
-                    let received = received_bytes(&update.sums);
-                    self.traffic.received_bytes += received;
-                    metrics::exchanged(received, metrics::Direction::In);
-                    return Ok(*update);
-                }
-                Attempt::Again(again) => {
-                    tracing::info!(round = staging.fence.round, "members have changed: staging once more");
-                    staging.fence = required(again.fence, "fence")?;
-                    staging.sum_group = required(again.sum_group, "sum_group")?;
-                }
-            }
+        let staging = Staging {
+            fence: wire::fence(&self.run_id, staging.fence),
+            slot: staging.slot,
+            frames: staging.frames,
+            sum_group: wire::sum_group_message(staging.sum_group),
+            encoding: staging.encoding.into(),
+            sections: staging.sections,
+            lineage_start: staging.lineage_start.unwrap_or_default(),
+        };
+        let reducers = self.reducers.clone();
+        self.staging = Some(async move { reducers.stage(&staging, &payloads).await }.boxed_local());
+    }
+
+    /// Begins to fetch the sums of a round.
+    pub(crate) fn fetch(&mut self, fence: Fence, group: u32) {
+        let (reducers, fence) = (self.reducers.clone(), wire::fence(&self.run_id, fence));
+        self.fetching = Some(async move { reducers.fetch(&fence, group).await }.boxed_local());
+    }
+
+    /// Tells the coordinator that every reducer has its payload.
+    pub(crate) async fn tell_staged(&self) {
+        if let Some(contributing) = &self.contributing {
+            contributing.staged().await;
         }
     }
 
-    /// Contributes for one membership. Payloads are sent and sums received at the same time; sums are only returned
-    /// after the coordinator has closed the round for this same membership.
-    async fn attempt(
-        &mut self,
-        staging: &Staging,
-        header: v1::ContributionHeader,
-        payloads: &[bytes::Bytes],
-    ) -> Result<Attempt, Error> {
-        let started = Instant::now();
-        let mut contributing = self.client.contribute(header);
-        let mut stage = pin!(self.reducers.stage(staging, payloads));
-        let mut fetch = pin!(self.reducers.fetch(&staging.fence, staging.sum_group.group));
-        let (mut send, mut header, mut sums) = (None, None, None);
-        let mut wait = Duration::ZERO;
-        // If a fetch changes the reducer's state, it must not happen before the round's end.
-        let early = !self.late_fetch;
-        loop {
-            tokio::select! {
-                staged = &mut stage, if send.is_none() => {
-                    send = Some(started.elapsed());
-                    if let Staged::Whole { sent_bytes } = staged? {
+    /// Gives up all that is under way.
+    pub(crate) fn give_up(&mut self) {
+        (self.contributing, self.staging, self.fetching) = (None, None, None);
+        self.sums.clear();
+    }
+
+    /// The next answer to one of the calls that are under way.
+    pub(crate) async fn answer(&mut self) -> Result<Input, Error> {
+        if self.contributing.is_none() && self.staging.is_none() && self.fetching.is_none() {
+            return Err(Error::Protocol("a member waits, and no call is under way".into()));
+        }
+        let Self { contributing, staging, fetching, .. } = self;
+        tokio::select! {
+            staged = under_way(staging) => {
+                self.staging = None;
+                self.times.send = Some(self.started.elapsed());
+                match staged? {
+                    Staged::Whole { sent_bytes } => {
                         self.traffic.sent_bytes += sent_bytes;
                         metrics::exchanged(sent_bytes, metrics::Direction::Out);
-                        contributing.staged().await;
+                        Ok(Input::Staged { complete: true })
                     }
-                }
-                fetched = &mut fetch, if sums.is_none() && (early || header.is_some()) => match fetched? {
-                    Some(fetched) => sums = Some(fetched),
-                    // The request to stage once more will follow.
-                    None => sums = Some(Vec::new()),
-                },
-                reply = contributing.reply(), if header.is_none() => match reply? {
-                    Reply::Again(again) => return Ok(Attempt::Again(again)),
-                    Reply::Update(update) => {
-                        wait = started.elapsed().saturating_sub(send.unwrap_or_default());
-                        header = Some(update);
-                    }
-                },
-            }
-            if let (Some(send), Some(_), Some(found)) = (send, &header, &sums) {
-                if found.is_empty() {
-                    return Err(Error::SessionOver("a reducer has continued without this member".into()));
-                }
-                let fetch = started.elapsed().saturating_sub(send + wait);
-                if let (Some(header), Some(sums)) = (header.take(), sums.take()) {
-                    let spoke = staging.frames > 0;
-                    let update = Update { header, sums, spoke, send, wait, fetch };
-                    return Ok(Attempt::Done(Box::new(update)));
+                    Staged::Overtaken => Ok(Input::Staged { complete: false }),
                 }
             }
+            fetched = under_way(fetching) => {
+                self.fetching = None;
+                let fetched = fetched?;
+                let complete = fetched.is_some();
+                self.sums = fetched.unwrap_or_default();
+                Ok(Input::Fetched { complete })
+            }
+            reply = reply_of(contributing) => match reply? {
+                Reply::Again(v1::Again { fence, sum_group }) => {
+                    self.give_up();
+                    let (fence, sum_group) = (wire::round(fence)?, wire::sum_group(sum_group)?);
+                    tracing::info!(round = fence.round, "members have changed: staging once more");
+                    Ok(Input::Again { fence, sum_group })
+                }
+                Reply::Update(header) => {
+                    self.contributing = None;
+                    self.times.wait = self.started.elapsed().saturating_sub(self.times.send.unwrap_or_default());
+                    Ok(Input::Closed(Box::new(wire::closed(header)?)))
+                }
+            },
         }
+    }
+
+    /// The sums of the round, now that it has closed, and the time that its exchange took.
+    pub(crate) fn take_sums(&mut self) -> (Vec<RangeSum>, Times) {
+        let sums = std::mem::take(&mut self.sums);
+        let received = received_bytes(&sums);
+        self.traffic.received_bytes += received;
+        metrics::exchanged(received, metrics::Direction::In);
+        let Times { send, wait, .. } = self.times;
+        let fetch = self.started.elapsed().saturating_sub(send.unwrap_or_default() + wait);
+        (sums, Times { fetch, ..self.times })
     }
 }
 
-/// How an attempt ended.
-enum Attempt {
-    Done(Box<Update>),
-    Again(v1::Again),
+/// Waits for a call; for ever if none is under way.
+async fn under_way<T>(call: &mut Option<LocalBoxFuture<'static, T>>) -> T {
+    match call {
+        Some(call) => call.await,
+        None => pending().await,
+    }
+}
+
+/// As [`under_way`].
+async fn reply_of(contributing: &mut Option<Contributing>) -> Result<Reply, Error> {
+    match contributing {
+        Some(contributing) => contributing.reply().await,
+        None => pending().await,
+    }
 }

@@ -2,17 +2,20 @@
 //! gradients instead of computing them, and records when each round's update was applied.
 
 use crate::client::{Client, Doing};
-use crate::exchange::{Exchange, Update};
-use crate::reducers::Reducers;
+use crate::exchange::Exchange;
+use crate::reducers::{Reducers, update_digest};
 use crate::replica::Replica;
-use crate::{Connector, Error};
+use crate::{Connector, Error, wire};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stentor_acoustic::{Device, ModelShape};
 use stentor_dataset::Dataset;
-use stentor_exchange::strategy::Rate;
+use stentor_exchange::strategy::{Coded, Rate};
 use stentor_experiment::Experiment;
+use stentor_participant::{Action, Apply, BatchScore, Encoded, Input, Participant, Rules};
 use stentor_proto::v1;
+use stentor_scores::{Sums, frame_sums};
 
 /// The times of a round in seconds, and its traffic.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
@@ -69,59 +72,100 @@ pub async fn measure(
         dataset.senones().len(),
     )?;
     let model = stentor_acoustic::build(&shape, experiment.run.seed, Device::Cpu)?;
-    let mut assignment = stentor_proto::required(reply.assignment, "assignment")?;
-    let fence = stentor_proto::required(assignment.fence.clone(), "fence")?;
+    let first_round = stentor_proto::required(reply.assignment, "assignment")?;
+    let run_id = stentor_proto::required(first_round.fence.as_ref(), "fence")?.run_id.clone();
     let first = v1::Heartbeat {
-        run_id: fence.run_id,
+        run_id: run_id.clone(),
         identity: identity.to_owned(),
         session: reply.session,
         doing: "measuring".into(),
     };
     let _dismissed = client.attend(first, Duration::from_secs(1), Doing::default()).await?;
-    let mut replica = Replica::new(model, &experiment, stentor_proto::strategy(assignment.strategy)?);
+    let first = wire::assignment(first_round)?;
+    let mut replica = Replica::new(model, &experiment, first.strategy);
     let reducers = Reducers::new(url, &experiment.exchange.reducers, client.connector(), replica.len())?;
     let ranges: Vec<_> = reducers.ranges().collect();
-    let mut exchange = Exchange::new(client, reducers, &experiment, &reply.checkpoint);
+    let mut exchange = Exchange::new(client, reducers, &run_id);
     let rate = Rate { base: experiment.schedule.learning_rate, multiplier: 1.0 };
-    for round in 0..rounds {
-        let encoding = stentor_proto::encoding(assignment.encoding)?;
-        replica.begin(stentor_proto::strategy(assignment.strategy)?, &encoding)?;
-        replica.pretend(|gradient| gradients.fill(round, gradient), rate)?;
-        let start = next_multiple(every);
-        tokio::time::sleep(start.duration_since(SystemTime::now()).unwrap_or_default()).await;
+    let (mut participant, _) = Participant::new(identity);
+    let admitted = Input::Admitted {
+        session: reply.session,
+        assignment: Box::new(first),
+        checkpoint: (!reply.checkpoint.is_empty()).then_some(reply.checkpoint),
+    };
+    let mut actions = VecDeque::from(participant.step(admitted));
+    let (mut round, mut start, mut encode_s, mut coded) = (0, SystemTime::now(), 0.0, Coded::default());
+    while round < rounds {
         let since = |moment: SystemTime| moment.elapsed().unwrap_or_default().as_secs_f64();
-
-        let coded = stentor_runtime::busy(|| replica.contribute(&encoding, &ranges))?;
-        let encode_s = since(start);
-        let header = v1::ContributionHeader {
-            identity: identity.to_owned(),
-            slot: assignment.slot,
-            frames: 1,
-            values_sent: coded.values_sent,
-            suggested_tau: coded.suggested_tau,
-            ..Default::default()
+        let input = match actions.pop_front() {
+            None => Some(exchange.answer().await?),
+            Some(Action::Prepare { .. }) => Some(Input::Prepared { rules: Rules::of(&experiment) }),
+            Some(Action::Begin(assignment)) => {
+                replica.begin(assignment.strategy, &assignment.encoding)?;
+                replica.pretend(|gradient| gradients.fill(round, gradient), rate)?;
+                start = next_multiple(every);
+                tokio::time::sleep(start.duration_since(SystemTime::now()).unwrap_or_default()).await;
+                Some(Input::Begun { parameters_digest: None, brings: 1 })
+            }
+            Some(Action::Compute(_)) => {
+                let score = BatchScore { sums: frame_sums(1, 0.0, 0), gradient_norm: 0.0 };
+                Some(Input::Computed { planned_frames: 0, score: Some(score) })
+            }
+            Some(Action::Encode(encoding)) => {
+                coded = stentor_runtime::busy(|| replica.contribute(&encoding, &ranges))?;
+                encode_s = since(start);
+                Some(Input::Encoded(Encoded::from(&coded)))
+            }
+            Some(Action::Contribute(arrival)) => {
+                exchange.contribute(wire::contribution(&run_id, *arrival));
+                None
+            }
+            Some(Action::Stage(staging)) => {
+                exchange.stage(*staging, &coded);
+                None
+            }
+            Some(Action::Fetch { fence, group }) => {
+                exchange.fetch(fence, group);
+                None
+            }
+            Some(Action::TellStaged) => {
+                exchange.tell_staged().await;
+                None
+            }
+            Some(Action::Apply(apply)) => {
+                let Apply { encoding, counted, frames, .. } = *apply;
+                let (sums, times) = exchange.take_sums();
+                let applying = SystemTime::now();
+                stentor_runtime::busy(|| replica.apply(encoding, &sums, counted, frames, rate))?;
+                let traffic = exchange.take_traffic();
+                tell(Round {
+                    round,
+                    total_s: since(start),
+                    encode_s,
+                    send_s: times.send.unwrap_or_default().as_secs_f64(),
+                    wait_s: times.wait.as_secs_f64(),
+                    fetch_s: times.fetch.as_secs_f64(),
+                    apply_s: since(applying),
+                    bytes_out: traffic.sent_bytes,
+                    bytes_in: traffic.received_bytes,
+                    cpu_s: stentor_runtime::cpu_seconds(),
+                });
+                round += 1;
+                Some(Input::Applied { update_digest: update_digest(&sums) })
+            }
+            // Nothing is saved, scored or reported.
+            Some(Action::Save { .. } | Action::SaveSums { .. }) => Some(Input::Saved { written: Vec::new() }),
+            Some(Action::Score { .. }) => Some(Input::Scored(Sums::default())),
+            Some(Action::Report { .. }) => Some(Input::Reported),
+            Some(Action::Look { .. } | Action::Leave { .. } | Action::End(_) | Action::Join { .. }) => break,
+            Some(
+                Action::Attend { .. }
+                | Action::RecordNonFinite(_)
+                | Action::MeasureResidual
+                | Action::StartGrace,
+            ) => None,
         };
-        let Update { header, sums, spoke, send, wait, fetch } =
-            exchange.run(&assignment, header, &coded).await?;
-        let applying = SystemTime::now();
-        stentor_runtime::busy(|| replica.apply(encoding, &sums, spoke, header.frames, rate))?;
-        let traffic = exchange.take_traffic();
-        tell(Round {
-            round,
-            total_s: since(start),
-            encode_s,
-            send_s: send.as_secs_f64(),
-            wait_s: wait.as_secs_f64(),
-            fetch_s: fetch.as_secs_f64(),
-            apply_s: since(applying),
-            bytes_out: traffic.sent_bytes,
-            bytes_in: traffic.received_bytes,
-            cpu_s: stentor_runtime::cpu_seconds(),
-        });
-        match header.next {
-            Some(next) => assignment = next,
-            None => break,
-        }
+        actions.extend(input.into_iter().flat_map(|input| participant.step(input)));
     }
     Ok(())
 }

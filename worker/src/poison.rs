@@ -3,7 +3,6 @@ use crate::feed::Piece;
 use crate::replay::Figure;
 use serde::Serialize;
 use stentor_plan::Lease;
-use stentor_proto::v1;
 
 /// The record of a batch whose loss or gradient is not finite, for diagnosis: `worker replay --leases …` computes the
 /// batch again, from any checkpoint.
@@ -45,9 +44,4 @@ impl Poison<'_> {
             }
         }
     }
-}
-
-/// Lineage and number of a round.
-pub(crate) fn place(assignment: &v1::Assignment) -> (u64, u64) {
-    assignment.fence.as_ref().map_or((0, 0), |fence| (fence.lineage, fence.round))
 }

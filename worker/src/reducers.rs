@@ -10,7 +10,7 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 /// The connections to the reducers, each of which sums one range of the parameter vector.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Reducers {
     ranges: Vec<(Range<usize>, ReducerClient<Channel>)>,
 }

@@ -1,17 +1,25 @@
 use crate::client::{Client, Doing};
-use crate::end::End;
 use crate::session::Session;
-use crate::{Connector, Error, Options};
+use crate::{Connector, Error, Options, wire};
+use std::collections::VecDeque;
+use std::future::pending;
 use std::time::Duration;
 use stentor_acoustic::Device;
-use stentor_proto::v1;
-use stentor_runtime::Shutdown;
+use stentor_messages::Assignment;
+use stentor_participant::{Action, End, Input, Participant};
+use stentor_proto::{required, v1};
 use stentor_runtime::tls::{Role, Tls};
+use stentor_runtime::{Shutdown, metrics};
 use stentor_store::Cache;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Pause before joining again. A signal to stop that reached this worker and its coordinator at the same time is handled
 /// meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Pause between two checks for the last checkpoint, and how long to check after the coordinator has gone.
+const LOOK: Duration = Duration::from_millis(200);
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The parts of a worker that do not depend on the run.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +28,23 @@ pub(crate) struct Own<'a> {
     pub(crate) device: Device,
     /// Caches what is read from stores on the network.
     pub(crate) cache: Option<&'a Cache>,
+}
+
+/// What the coordinator said when it admitted this worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Joined {
+    /// The connection to the coordinator.
+    pub(crate) client: Client,
+    pub(crate) experiment_toml: String,
+    pub(crate) run_id: String,
+    pub(crate) run_url: String,
+    /// State to load; none: the run is at its beginning.
+    pub(crate) checkpoint: Option<String>,
+    /// The first round.
+    pub(crate) assignment: Assignment,
+    session: u64,
+    /// Time between two heartbeats.
+    every: Duration,
 }
 
 /// Joins, trains, and joins again after a dismissal, until the run is finished or a signal stops the worker.
@@ -41,76 +66,219 @@ pub async fn run_over(connector: &Connector, options: &Options, shutdown: &Shutd
     stentor_acoustic::set_threads(threads)?;
     tracing::info!(device = ?chosen.device, why = chosen.why, threads, identity = options.identity, "ready");
     let cache = options.cache();
-    let own = Own { identity: &options.identity, device: chosen.device, cache: cache.as_ref() };
-    let mut client = Client::new(&options.coordinator, connector.clone())?;
-    let patience = Duration::from_secs_f64(options.patience_s.clamp(0.0, 1e6));
-    loop {
-        let doing = Doing::default();
-        doing.now("joining".into());
-        let reply = tokio::select! {
-            reply = client.join(&options.identity, patience) => reply?,
-            () = shutdown.requested() => return Ok(()),
-        };
-        let assignment = stentor_proto::required(reply.assignment.as_ref(), "assignment")?;
-        let run_id = stentor_proto::required(assignment.fence.as_ref(), "fence")?.run_id.clone();
-        let first = v1::Heartbeat {
-            run_id: run_id.clone(),
-            identity: options.identity.clone(),
-            session: reply.session,
-            doing: "loading".into(),
-        };
-        let every = Duration::from_secs_f64(reply.heartbeat_s.clamp(0.05, 60.0));
+    let mut worker = Worker {
+        own: Own { identity: &options.identity, device: chosen.device, cache: cache.as_ref() },
+        client: Client::new(&options.coordinator, connector.clone())?,
+        patience: Duration::from_secs_f64(options.patience_s.clamp(0.0, 1e6)),
+        shutdown,
+        doing: Doing::default(),
+        joined: None,
+        session: None,
+        grace: None,
+        error: None,
+    };
+    worker.run().await
+}
+
+/// The shell around the [`Participant`]: it carries out what that decides.
+struct Worker<'a> {
+    own: Own<'a>,
+    client: Client,
+    /// How long to try to join.
+    patience: Duration,
+    shutdown: &'a Shutdown,
+    doing: Doing,
+    joined: Option<Joined>,
+    session: Option<Session>,
+    /// When [`Input::GraceOver`] is due.
+    grace: Option<Instant>,
+    /// Why the worker cannot continue.
+    error: Option<Error>,
+}
+
+impl Worker<'_> {
+    async fn run(&mut self) -> Result<(), Error> {
+        let (mut participant, first) = Participant::new(self.own.identity);
+        let mut actions = VecDeque::from(first);
+        let mut told_to_stop = false;
         // Must live until the leave call is answered: if it ends first, the coordinator assumes that the worker died,
         // and ignores the leave call and its reason.
-        let mut attendance;
-        let result = match client.attend(first, every, doing.clone()).await {
-            Ok(begun) => {
-                attendance = begun;
-                Session::train(&mut client, own, reply, &doing, &mut attendance, shutdown).await
-            }
-            Err(error) => Err(error),
-        };
-        match result {
-            Ok(End::Finished) => {
-                client.leave(&run_id, &options.identity, "the run is finished", false).await;
-                return Ok(());
-            }
-            Ok(End::Shutdown { lost_norm }) => {
-                let reason = if lost_norm == 0.0 {
-                    "asked to stop by a signal".to_owned()
-                } else {
-                    format!("asked to stop by a signal; a residual of norm {lost_norm:e} is lost")
-                };
-                client.leave(&run_id, &options.identity, &reason, false).await;
-                tracing::info!(lost_norm, "left the run after a stop signal");
-                return Ok(());
-            }
-            // The coordinator was asked to stop as well, and was faster.
-            Err(Error::SessionOver(reason)) if shutdown.is_requested() => {
-                tracing::info!(reason, "session over; left by request");
-                return Ok(());
-            }
-            Err(Error::SessionOver(reason)) => tokio::select! {
-                biased;
-                () = shutdown.requested() => {
-                    tracing::info!(reason, "session over; asked to stop");
-                    return Ok(());
+        let mut attendance = None;
+        loop {
+            let next = actions.pop_front();
+            let result = match next {
+                Some(Action::End(end)) => return self.end(end),
+                Some(Action::Join { after }) => {
+                    attendance = None;
+                    self.join(after).await
                 }
-                () = tokio::time::sleep(PAUSE) => tracing::warn!(reason, "session over; joining again"),
-            },
-            Err(error) => {
-                // Another worker would fail at the same place, so the run must stop and say why. But a store that this
-                // worker cannot reach may answer others.
-                let fatal = match &error {
-                    Error::BadBatch { .. } => true,
-                    Error::Data(error) => !error.is_unreachable(),
-                    _ => false,
-                };
-                client.leave(&run_id, &options.identity, &error.to_string(), fatal).await;
-                return Err(error);
+                Some(Action::Attend { .. }) => self.attend().await.map(|begun| {
+                    attendance = Some(begun);
+                    None
+                }),
+                // Not interrupted by the end of the session, which is its consequence.
+                Some(Action::Leave { reason, fatal }) => {
+                    self.leave(&reason, fatal).await;
+                    Ok(None)
+                }
+                next => tokio::select! {
+                    result = self.carry_out(next) => result,
+                    reason = dismissed(&mut attendance) => Err(Error::SessionOver(reason)),
+                },
+            };
+            let input = result.unwrap_or_else(|error| Some(self.over(error)));
+            if let Some(Input::Over { .. } | Input::Failed { .. }) = &input {
+                actions.clear();
+            }
+            if self.shutdown.is_requested() && !told_to_stop {
+                told_to_stop = true;
+                actions.extend(participant.step(Input::Stop));
+            }
+            actions.extend(input.into_iter().flat_map(|input| participant.step(input)));
+            if self.grace.take_if(|grace| Instant::now() >= *grace).is_some() {
+                actions.extend(participant.step(Input::GraceOver));
             }
         }
     }
+
+    /// Carries out an action; without one, waits for an answer of coordinator or reducers. Returns what came of it, if anything
+    /// did.
+    async fn carry_out(&mut self, action: Option<Action>) -> Result<Option<Input>, Error> {
+        match action {
+            Some(Action::Prepare { .. }) => self.prepare().await.map(Some),
+            Some(Action::Look { checkpoint, again }) => self.look(&checkpoint, again).await.map(Some),
+            Some(Action::StartGrace) => {
+                self.grace = Some(Instant::now() + GRACE);
+                Ok(None)
+            }
+            Some(Action::Report { fence, report }) => {
+                let session = self.session.as_mut().ok_or_else(unprepared)?;
+                self.client.report(session.report(fence, report)).await?;
+                Ok(Some(Input::Reported))
+            }
+            Some(action) => self.session.as_mut().ok_or_else(unprepared)?.carry_out(action).await,
+            None => self.session.as_mut().ok_or_else(unprepared)?.exchange.answer().await.map(Some),
+        }
+    }
+
+    /// Asks for membership until it is granted, refused, or a signal comes. `after`: why the last session is over.
+    async fn join(&mut self, after: Option<String>) -> Result<Option<Input>, Error> {
+        (self.joined, self.session, self.grace) = (None, None, None);
+        if let Some(reason) = after {
+            tokio::select! {
+                biased;
+                () = self.shutdown.requested() => {
+                    tracing::info!(reason, "session over; asked to stop");
+                    return Ok(None);
+                }
+                () = tokio::time::sleep(PAUSE) => tracing::warn!(reason, "session over; joining again"),
+            }
+        }
+        self.doing.now("joining".into());
+        let reply = tokio::select! {
+            reply = self.client.join(self.own.identity, self.patience) => reply?,
+            () = self.shutdown.requested() => return Ok(None),
+        };
+        let message = required(reply.assignment, "assignment")?;
+        let run_id = required(message.fence.as_ref(), "fence")?.run_id.clone();
+        let assignment = wire::assignment(message)?;
+        let checkpoint = (!reply.checkpoint.is_empty()).then_some(reply.checkpoint);
+        self.joined = Some(Joined {
+            client: self.client.clone(),
+            experiment_toml: reply.experiment_toml,
+            run_id,
+            run_url: reply.run_url,
+            checkpoint: checkpoint.clone(),
+            assignment: assignment.clone(),
+            session: reply.session,
+            every: Duration::from_secs_f64(reply.heartbeat_s.clamp(0.05, 60.0)),
+        });
+        let (session, assignment) = (reply.session, Box::new(assignment));
+        Ok(Some(Input::Admitted { session, assignment, checkpoint }))
+    }
+
+    /// Begins to send heartbeats; the channel yields the reason when the session is over.
+    async fn attend(&mut self) -> Result<mpsc::Receiver<String>, Error> {
+        // A counter exists only after its first record: recording 0 makes its first increase visible.
+        metrics::non_finite(0, "loss");
+        metrics::retries(0, crate::feed::READ);
+        let joined = self.joined.as_ref().ok_or_else(unprepared)?;
+        let first = v1::Heartbeat {
+            run_id: joined.run_id.clone(),
+            identity: self.own.identity.to_owned(),
+            session: joined.session,
+            doing: "loading".into(),
+        };
+        self.client.attend(first, joined.every, self.doing.clone()).await
+    }
+
+    async fn leave(&mut self, reason: &str, fatal: bool) {
+        if let Some(joined) = &self.joined {
+            self.client.leave(&joined.run_id, self.own.identity, reason, fatal).await;
+        }
+    }
+
+    /// Loads data, model and checkpoint.
+    async fn prepare(&mut self) -> Result<Input, Error> {
+        self.doing.now("loading data and model".into());
+        let joined = self.joined.as_ref().ok_or_else(unprepared)?;
+        let session = self.session.insert(Session::prepare(joined, self.own, &self.doing).await?);
+        Ok(Input::Prepared { rules: session.rules() })
+    }
+
+    /// Finds out whether the run's last checkpoint is published, `again` after a pause that a signal cuts short.
+    async fn look(&mut self, checkpoint: &str, again: bool) -> Result<Input, Error> {
+        self.doing.now(format!("waiting until {checkpoint} is published"));
+        if again {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = self.shutdown.requested() => {}
+            }
+        }
+        let session = self.session.as_ref().ok_or_else(unprepared)?;
+        Ok(Input::Looked { published: session.is_published(checkpoint).await? })
+    }
+
+    /// What an error means to the participant.
+    fn over(&mut self, error: Error) -> Input {
+        if let Some(session) = &mut self.session {
+            session.exchange.give_up();
+        }
+        // Another worker would fail at the same place, so the run must stop and say why. But a store that this worker cannot
+        // reach may answer others.
+        let fatal = match &error {
+            Error::SessionOver(reason) => return Input::Over { reason: reason.clone() },
+            Error::BadBatch { .. } => true,
+            Error::Data(error) => !error.is_unreachable(),
+            _ => false,
+        };
+        let reason = error.to_string();
+        self.error = Some(error);
+        Input::Failed { reason, fatal }
+    }
+
+    fn end(&mut self, end: End) -> Result<(), Error> {
+        match end {
+            End::Finished => Ok(()),
+            End::Stopped { lost_norm } => {
+                tracing::info!(lost_norm, "left the run after a stop signal");
+                Ok(())
+            }
+            End::Failed => Err(self.error.take().unwrap_or_else(unprepared)),
+        }
+    }
+}
+
+/// Waits until the session is over; returns why.
+async fn dismissed(attendance: &mut Option<mpsc::Receiver<String>>) -> String {
+    let Some(over) = attendance else { return pending().await };
+    let reason = over.recv().await.unwrap_or_else(|| "dismissed".into());
+    *attendance = None;
+    reason
+}
+
+fn unprepared() -> Error {
+    Error::Protocol("expected an admitted member, found a worker without a session".into())
 }
 
 /// Number of threads for arithmetic; 0 stands for one per core.

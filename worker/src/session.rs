@@ -1,105 +1,82 @@
-use crate::Error;
-use crate::boundary::{Duties, Surroundings};
-use crate::client::{Client, Doing};
-use crate::end::{End, conclude};
-use crate::exchange::{Exchange, Update};
-use crate::feed::{self, Feed};
-use crate::learned::Learned;
-use crate::poison::{self, Poison};
-use crate::reducers::Reducers;
+use crate::boundary::{Scoring, Surroundings, counted};
+use crate::client::Doing;
+use crate::exchange::{Exchange, Times};
+use crate::feed::Feed;
+use crate::poison::Poison;
+use crate::reducers::{Reducers, update_digest};
 use crate::replica::Replica;
-use crate::run::Own;
-use crate::{start, state};
-use std::sync::{Arc, OnceLock};
+use crate::run::{Joined, Own};
+use crate::{Error, start, state, wire};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use stentor_acoustic::{Device, ModelShape};
+use stentor_acoustic::{Device, ModelShape, Score};
 use stentor_dataset::Dataset;
 use stentor_exchange::Encoding;
 use stentor_exchange::strategy::{Coded, Rate};
-use stentor_experiment::{Experiment, Membership, Source};
-use stentor_plan::Lease;
+use stentor_experiment::{Experiment, Source};
+use stentor_messages::{Arrival, Assignment, Fence, Report};
+use stentor_participant::{Action, Apply, Batch, BatchScore, Encoded, Input, Rules};
 use stentor_proto::v1;
+use stentor_runtime::metrics;
 use stentor_runtime::traces::{Attribute, RoundTrace};
-use stentor_runtime::{Shutdown, metrics};
 use stentor_scores::FRAMES;
 use stentor_store::Store;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Rounds that a member stays after it was asked to stop, until its residual is in the model: one that may already
-/// have begun, one in which it announces this, and one that sends the residual whole.
-const FAREWELL_ROUNDS: u32 = 3;
-
-/// The rounds of one membership, from joining to dismissal.
-pub(crate) struct Session<'a> {
-    client: &'a mut Client,
-    exchange: Exchange,
-    doing: &'a Doing,
+/// What a member has loaded: it carries out the [participant](stentor_participant)'s actions in a session.
+pub(crate) struct Session {
+    run_id: String,
+    pub(crate) exchange: Exchange,
+    doing: Doing,
     replica: Replica,
     feed: Feed,
     shape: ModelShape,
     device: Device,
     around: Surroundings,
     two_sources: bool,
-    /// The run's last checkpoint, once the coordinator has said that no round follows.
-    last: Arc<OnceLock<String>>,
-    shutdown: Shutdown,
+    round: Round,
 }
 
-impl<'a> Session<'a> {
-    /// Trains until the run is finished, a signal comes, or the membership ends.
-    pub(crate) async fn train(
-        client: &'a mut Client,
-        own: Own<'_>,
-        reply: v1::JoinReply,
-        doing: &'a Doing,
-        dismissed: &mut mpsc::Receiver<String>,
-        shutdown: &Shutdown,
-    ) -> Result<End, Error> {
-        // A counter exists only after its first record: recording 0 makes its first increase visible.
-        metrics::non_finite(0, "loss");
-        metrics::retries(0, feed::READ);
-        let mut assignment = stentor_proto::required(reply.assignment.clone(), "assignment")?;
-        doing.now("loading data and model".into());
-        let mut session = Self::prepare(client, own, &reply, doing, shutdown).await?;
-        let last = Arc::clone(&session.last);
-        let mut farewell_rounds = 0;
-        loop {
-            let round = tokio::select! {
-                round = session.round(assignment) => round,
-                reason = dismissed.recv() => {
-                    Err(Error::SessionOver(reason.unwrap_or_else(|| "dismissed".into())))
-                }
-            };
-            // The coordinator may have ended before the last call is answered.
-            if let (Some(last), Ok(None) | Err(Error::SessionOver(_))) = (last.get(), &round) {
-                session.doing.now(format!("waiting until {last} is published"));
-                return conclude(&session.around.run, last, round.err(), dismissed, shutdown).await;
-            }
-            match round? {
-                None => return Ok(End::Finished),
-                Some(next) => assignment = next,
-            }
-            if shutdown.is_requested() {
-                farewell_rounds += 1;
-                let lost_norm = session.lost_norm();
-                if lost_norm == 0.0 || farewell_rounds == FAREWELL_ROUNDS {
-                    return Ok(End::Shutdown { lost_norm });
-                }
-            }
+/// The round that is under way.
+struct Round {
+    assignment: Assignment,
+    began: SystemTime,
+    /// When the current phase began.
+    phase: Instant,
+    /// How long the batches took; none while they are computed.
+    compute: Option<Duration>,
+    encode: Duration,
+    /// The result of the batch that was computed last.
+    last: Option<(Score, f64, Rate)>,
+    coded: Coded,
+    /// The row groups that were quarantined in the round's units.
+    bad_row_groups: Vec<v1::BadRowGroup>,
+    /// The contribution, once it is announced.
+    contribution: Option<Arrival>,
+}
+
+impl Round {
+    fn new(assignment: Assignment) -> Self {
+        Self {
+            assignment,
+            began: SystemTime::now(),
+            phase: Instant::now(),
+            compute: None,
+            encode: Duration::ZERO,
+            last: None,
+            coded: Coded::default(),
+            bad_row_groups: Vec::new(),
+            contribution: None,
         }
     }
+}
 
-    async fn prepare(
-        client: &'a mut Client,
-        own: Own<'_>,
-        reply: &v1::JoinReply,
-        doing: &'a Doing,
-        shutdown: &Shutdown,
-    ) -> Result<Self, Error> {
-        let experiment = Arc::new(Experiment::parse(&reply.experiment_toml)?);
+impl Session {
+    /// Loads data, model and checkpoint for the membership that `joined` describes.
+    pub(crate) async fn prepare(joined: &Joined, own: Own<'_>, doing: &Doing) -> Result<Self, Error> {
+        let experiment = Arc::new(Experiment::parse(&joined.experiment_toml)?);
         let Own { identity, device, cache } = own;
-        let run = Store::open(&reply.run_url)?;
+        let run = Store::open(&joined.run_url)?;
         let dataset = Dataset::open_cached(&experiment, cache).await?;
         let dataset = Arc::new(start::seen_by_the_model(dataset, &run, &experiment).await?);
         let shape = ModelShape::new(
@@ -108,114 +85,237 @@ impl<'a> Session<'a> {
             dataset.senones().len(),
         )?;
         let model = stentor_acoustic::build(&shape, experiment.run.seed, device)?;
-        let assignment = stentor_proto::required(reply.assignment.as_ref(), "assignment")?;
-        let strategy = stentor_proto::strategy(assignment.strategy)?;
-        if reply.checkpoint.is_empty() {
+        if joined.checkpoint.is_none() {
             // Before the replica is created, because block momentum starts from the parameters at that moment.
             start::load(model.as_ref(), &run, &experiment).await?;
         }
-        let mut replica = Replica::new(model, &experiment, strategy);
-        if !reply.checkpoint.is_empty() {
-            state::load(&mut replica, &run, &reply.checkpoint, identity).await?;
-            tracing::info!(checkpoint = reply.checkpoint, "loaded");
+        let mut replica = Replica::new(model, &experiment, joined.assignment.strategy);
+        if let Some(checkpoint) = &joined.checkpoint {
+            state::load(&mut replica, &run, checkpoint, identity).await?;
+            tracing::info!(checkpoint, "loaded");
         }
+        let client = joined.client.clone();
         let reducers =
             Reducers::new(client.url(), &experiment.exchange.reducers, client.connector(), replica.len())?;
-        let exchange = Exchange::new(client.clone(), reducers, &experiment, &reply.checkpoint);
-        let feed = Feed::new(Arc::clone(&dataset), Arc::clone(&experiment));
-        let two_sources = dataset.part(Source::MachineLabeled).is_some();
-        let around = Surroundings { identity: identity.to_owned(), run, dataset, experiment };
         Ok(Self {
-            client,
-            exchange,
-            doing,
+            run_id: joined.run_id.clone(),
+            exchange: Exchange::new(client, reducers, &joined.run_id),
+            doing: doing.clone(),
             replica,
-            feed,
+            feed: Feed::new(Arc::clone(&dataset), Arc::clone(&experiment)),
             shape,
             device,
-            around,
-            two_sources,
-            last: Arc::default(),
-            shutdown: shutdown.clone(),
+            two_sources: dataset.part(Source::MachineLabeled).is_some(),
+            around: Surroundings { identity: identity.to_owned(), run, dataset, experiment },
+            round: Round::new(joined.assignment.clone()),
         })
     }
 
-    /// One round: batches, exchange, update, boundary. Returns the next assignment, or `None` when the run is
-    /// finished.
-    async fn round(&mut self, assignment: v1::Assignment) -> Result<Option<v1::Assignment>, Error> {
-        let fence = stentor_proto::required(assignment.fence.clone(), "fence")?;
-        let encoding = stentor_proto::encoding(assignment.encoding)?;
-        let leases = self.checked(&assignment.leases)?;
-        let ahead = self.checked(&assignment.ahead)?;
-        self.feed.expect(&leases, &ahead);
-        self.replica.begin(stentor_proto::strategy(assignment.strategy)?, &encoding)?;
+    /// What the experiment says about sessions.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules::of(&self.around.experiment)
+    }
+
+    /// Carries out an action of a round or its boundary. Returns what came of it, if anything did yet.
+    pub(crate) async fn carry_out(&mut self, action: Action) -> Result<Option<Input>, Error> {
+        Ok(match action {
+            Action::Begin(assignment) => Some(self.begin(*assignment)?),
+            Action::Compute(batch) => Some(self.compute(batch).await?),
+            Action::RecordNonFinite(batch) => {
+                self.record_non_finite(batch).await;
+                None
+            }
+            Action::Encode(encoding) => Some(self.encode(&encoding)?),
+            Action::Contribute(arrival) => {
+                self.contribute(*arrival);
+                None
+            }
+            Action::Stage(staging) => {
+                self.exchange.stage(*staging, &self.round.coded);
+                None
+            }
+            Action::Fetch { fence, group } => {
+                self.exchange.fetch(fence, group);
+                None
+            }
+            Action::TellStaged => {
+                self.exchange.tell_staged().await;
+                None
+            }
+            Action::Apply(apply) => Some(self.apply(*apply)?),
+            Action::Save { checkpoint, model } => Some(self.save(&checkpoint, model).await?),
+            Action::Score { checkpoint, share } => Some(self.score(&checkpoint, share).await?),
+            Action::SaveSums { fence, checkpoint } => Some(self.save_sums(fence, &checkpoint).await?),
+            Action::MeasureResidual => Some(Input::Residual { norm: self.replica.kept_norm() }),
+            Action::Join { .. }
+            | Action::Attend { .. }
+            | Action::Prepare { .. }
+            | Action::Report { .. }
+            | Action::Look { .. }
+            | Action::StartGrace
+            | Action::Leave { .. }
+            | Action::End(_) => None,
+        })
+    }
+
+    /// Prepares model and data for a round.
+    fn begin(&mut self, assignment: Assignment) -> Result<Input, Error> {
+        let Assignment { leases, ahead, encoding, .. } = &assignment;
+        let plan = self.around.dataset.plan();
+        for lease in leases.iter().chain(ahead) {
+            plan.check_lease(lease).map_err(|e| Error::Protocol(e.to_string()))?;
+        }
+        self.feed.expect(leases, ahead);
+        self.replica.begin(assignment.strategy, encoding)?;
         // Of the parameters that the round starts from.
         let parameters_digest = assignment.digest.then(|| self.replica.digest());
+        let brings = self.replica.member.brings(encoding);
+        self.round = Round::new(assignment);
+        Ok(Input::Begun { parameters_digest, brings })
+    }
 
-        let (began, started) = (SystemTime::now(), Instant::now());
-        let mut learned = self.learn(&assignment, &leases).await?;
-        let compute = started.elapsed();
+    /// Computes a batch and learns from it.
+    async fn compute(&mut self, batch: Batch) -> Result<Input, Error> {
+        let (lease, alone) = (batch.lease, batch.alone());
+        self.doing.now(format!("computing {alone}"));
+        let rate = self.rate(lease.source, batch.committed_frames, self.round.assignment.total_frames);
+        let loaded = self.feed.batch(&lease, batch.index, &self.shape, self.device).await?;
+        let planned_frames = self.around.dataset.plan().planned_frames(&alone);
+        let Some(loaded) = loaded else { return Ok(Input::Computed { planned_frames, score: None }) };
+        let (score, gradient_norm) = stentor_runtime::busy(|| self.replica.learn(&loaded, &alone, rate))?;
+        self.round.last = Some((score, gradient_norm, rate));
+        let score = BatchScore { sums: counted(score), gradient_norm };
+        Ok(Input::Computed { planned_frames, score: Some(score) })
+    }
 
-        let started = Instant::now();
-        let coded = self.code(&assignment, &encoding, &mut learned)?;
-        let encode = started.elapsed();
-        self.doing.now(format!("waiting for the update of round {}", fence.round));
+    /// Records the batch that was computed last, which is not finite.
+    async fn record_non_finite(&self, batch: Batch) {
+        let (Some((score, norm, rate)), lease) = (self.round.last, batch.alone()) else { return };
+        let Assignment { fence, slot, leases, .. } = &self.round.assignment;
+        let poison = Poison {
+            worker: &self.around.identity,
+            lineage: fence.lineage,
+            round: fence.round,
+            slot: *slot,
+            lease,
+            leases,
+            pieces: self.feed.pieces(&lease),
+            loss: score.mean_loss().into(),
+            gradient_norm: norm.into(),
+            learning_rate: rate.whole(),
+            parameters_digest: format!("{:016x}", self.replica.digest()),
+        };
+        poison.keep(&self.around).await;
+        metrics::non_finite(1, "loss");
+        let loss = score.mean_loss();
+        tracing::error!(%lease, loss, norm, "not finite: lower schedule.learning_rate, or check the data");
+    }
+
+    /// Encodes what was learned.
+    fn encode(&mut self, encoding: &Encoding) -> Result<Input, Error> {
+        self.round.compute = Some(self.round.phase.elapsed());
+        self.round.phase = Instant::now();
+        let ranges: Vec<_> = self.exchange.reducers().ranges().collect();
+        self.round.coded = stentor_runtime::busy(|| self.replica.contribute(encoding, &ranges))?;
+        self.round.encode = self.round.phase.elapsed();
+        Ok(Input::Encoded(Encoded::from(&self.round.coded)))
+    }
+
+    /// Announces the contribution.
+    fn contribute(&mut self, arrival: Arrival) {
+        self.doing.now(format!("waiting for the update of round {}", arrival.fence.round));
+        let Round { assignment, phase, compute, encode, bad_row_groups, contribution, .. } = &mut self.round;
+        let compute = *compute.get_or_insert_with(|| phase.elapsed());
+        if contribution.is_none() {
+            *bad_row_groups = self.feed.bad(&assignment.leases);
+        }
+        *contribution = Some(arrival.clone());
         let header = v1::ContributionHeader {
-            identity: self.around.identity.clone(),
-            slot: assignment.slot,
-            frames: learned.frames,
-            sums: stentor_proto::sum_messages(&learned.sums),
-            gradient_norm: learned.gradient_norm,
-            suggested_tau: coded.suggested_tau,
-            values_sent: coded.values_sent,
-            residual_norm: coded.residual_norm,
-            parameters_digest,
             compute_s: compute.as_secs_f64(),
             encode_s: encode.as_secs_f64(),
-            bad_row_groups: self.feed.bad(&leases),
-            leaving: self.shutdown.is_requested(),
-            by_source: learned.source_sums(),
-            ..Default::default()
+            bad_row_groups: bad_row_groups.clone(),
+            ..wire::contribution(&self.run_id, arrival)
         };
-        let Update { header, sums, spoke, send, wait, fetch } =
-            self.exchange.run(&assignment, header, &coded).await?;
+        self.exchange.contribute(header);
+    }
 
-        let encoding = stentor_proto::encoding(header.encoding)?;
-        let source = stentor_proto::source(header.source)?;
-        let counted = spoke && header.contributors.contains(&assignment.slot);
-        let rate = self.rate(source, assignment.committed_frames, assignment.total_frames);
+    /// Applies the sums of the round that has closed.
+    fn apply(&mut self, apply: Apply) -> Result<Input, Error> {
+        let Apply { encoding, source, counted, frames, committed_frames, total_frames } = apply;
+        let (sums, times) = self.exchange.take_sums();
+        let rate = self.rate(source, committed_frames, total_frames);
         let started = Instant::now();
-        stentor_runtime::busy(|| self.replica.apply(encoding, &sums, counted, header.frames, rate))?;
+        stentor_runtime::busy(|| self.replica.apply(encoding, &sums, counted, frames, rate))?;
+        let update_digest = update_digest(&sums);
         drop(sums);
+        self.record(times, started.elapsed());
+        Ok(Input::Applied { update_digest })
+    }
+
+    /// Writes this member's state for a checkpoint.
+    async fn save(&self, checkpoint: &str, model: bool) -> Result<Input, Error> {
+        let Surroundings { identity, run, .. } = &self.around;
+        let written = state::save(&self.replica, run, checkpoint, identity, model, &self.doing).await?;
+        Ok(Input::Saved { written })
+    }
+
+    /// Scores a share of the dev data.
+    async fn score(&self, checkpoint: &str, share: (u32, u32)) -> Result<Input, Error> {
+        let scoring = Scoring { replica: &self.replica, around: &self.around, doing: &self.doing };
+        Ok(Input::Scored(scoring.score_share(checkpoint, share).await?))
+    }
+
+    /// Makes the reducers write their state for a checkpoint.
+    async fn save_sums(&self, fence: Fence, checkpoint: &str) -> Result<Input, Error> {
+        self.doing.now(format!("having the reducers write checkpoint {checkpoint}"));
+        let fence = wire::fence(&self.run_id, fence);
+        let written = self.exchange.reducers().save(&fence, checkpoint).await?;
+        Ok(Input::Saved { written: written.into_iter().map(wire::written).collect() })
+    }
+
+    /// The report of a boundary, with this process's memory and traffic.
+    pub(crate) fn report(&mut self, fence: Fence, report: Report) -> v1::BoundaryReport {
+        v1::BoundaryReport {
+            peak_rss_mb: stentor_runtime::peak_rss_mb(),
+            traffic: Some(self.exchange.take_traffic()),
+            ..wire::report(&self.run_id, fence, report)
+        }
+    }
+
+    /// Whether checkpoint `name` of the run is published.
+    pub(crate) async fn is_published(&self, name: &str) -> Result<bool, Error> {
+        Ok(stentor_checkpoint::is_published(&self.around.run, name).await?)
+    }
+
+    fn rate(&self, source: Source, committed: u64, total: u64) -> Rate {
+        Rate::at(&self.around.experiment.schedule, self.two_sources, source, committed, total)
+    }
+
+    /// Records a round's phases and figures.
+    fn record(&self, times: Times, apply: Duration) {
+        let Round { assignment, began, compute, encode, contribution, .. } = &self.round;
         let phases = [
-            (compute, metrics::Phase::Compute),
-            (encode, metrics::Phase::Encode),
-            (send, metrics::Phase::Send),
-            (wait, metrics::Phase::Wait),
-            (fetch, metrics::Phase::Fetch),
-            (started.elapsed(), metrics::Phase::Apply),
+            (compute.unwrap_or_default(), metrics::Phase::Compute),
+            (*encode, metrics::Phase::Encode),
+            (times.send.unwrap_or_default(), metrics::Phase::Send),
+            (times.wait, metrics::Phase::Wait),
+            (times.fetch, metrics::Phase::Fetch),
+            (apply, metrics::Phase::Apply),
         ];
         phases.into_iter().for_each(|(time, phase)| metrics::phase_time(time, phase));
-        self.trace(&fence, began, &phases);
-        metrics::residual_norm(coded.residual_norm);
-        metrics::gradient_norm(learned.gradient_norm);
-        for (&source, sums) in &learned.by_source {
+        self.trace(assignment.fence, *began, &phases);
+        let Some(contribution) = contribution else { return };
+        metrics::residual_norm(contribution.residual_norm);
+        metrics::gradient_norm(contribution.gradient_norm);
+        for (&source, sums) in &contribution.by_source {
             metrics::frames(sums.count(FRAMES), source);
-            let (committed, total) = (assignment.committed_frames, assignment.total_frames);
-            metrics::learning_rate(self.rate(source, committed, total).whole(), source);
+            let rate = self.rate(source, assignment.committed_frames, assignment.total_frames);
+            metrics::learning_rate(rate.whole(), source);
         }
-        if let (None, Some(boundary)) = (&header.next, &header.boundary) {
-            // Set only once in a session.
-            let _ = self.last.set(boundary.checkpoint.clone());
-        }
-        if let Some(boundary) = header.boundary {
-            self.boundary(fence, &boundary).await?;
-        }
-        Ok(header.next)
     }
 
     /// Records the consecutive phases of a round as spans of the round's trace.
-    fn trace(&self, fence: &v1::Fence, began: SystemTime, phases: &[(Duration, metrics::Phase)]) {
+    fn trace(&self, fence: Fence, began: SystemTime, phases: &[(Duration, metrics::Phase)]) {
         let Some(trace) = RoundTrace::of(&self.around.experiment.run.name, fence.lineage, fence.round) else {
             return;
         };
@@ -225,101 +325,5 @@ impl<'a> Session<'a> {
             trace.part(phase.name(), start, *took, [("stentor.identity", identity)]);
             start += *took;
         }
-    }
-
-    /// Encodes the result of the round's batches. In a group exchange one member of each group sends what the whole
-    /// group has learned since the last one; the others encode the same, because they may have to send it if that
-    /// member is lost.
-    fn code(
-        &mut self,
-        assignment: &v1::Assignment,
-        encoding: &Encoding,
-        learned: &mut Learned,
-    ) -> Result<Coded, Error> {
-        if assignment.leases.is_empty() {
-            learned.frames = self.replica.member.brings(encoding);
-        }
-        if learned.frames == 0 {
-            return Ok(Coded::default());
-        }
-        let ranges: Vec<_> = self.exchange.reducers().ranges().collect();
-        stentor_runtime::busy(|| self.replica.contribute(encoding, &ranges))
-    }
-
-    /// Computes the batches of the leases, one after the other.
-    async fn learn(&mut self, assignment: &v1::Assignment, leases: &[Lease]) -> Result<Learned, Error> {
-        let mut learned = Learned::default();
-        // Position in the schedule within a block: every member is assumed to have done as much as this one.
-        let mut clock = assignment.committed_frames;
-        for lease in leases {
-            for index in 0..lease.batches {
-                let one = Lease { first_batch: lease.first_batch + index, batches: 1, ..*lease };
-                self.doing.now(format!("computing {one}"));
-                let rate = self.rate(lease.source, clock, assignment.total_frames);
-                let batch = self.feed.batch(lease, index, &self.shape, self.device).await?;
-                clock += u64::from(assignment.members) * self.around.dataset.plan().planned_frames(&one);
-                let Some(batch) = batch else { continue };
-                let (score, norm) = stentor_runtime::busy(|| self.replica.learn(&batch, &one, rate))?;
-                if !(score.is_finite() && norm.is_finite()) {
-                    let (lineage, round) = poison::place(assignment);
-                    let poison = Poison {
-                        worker: &self.around.identity,
-                        lineage,
-                        round,
-                        slot: assignment.slot,
-                        lease: one,
-                        leases,
-                        pieces: self.feed.pieces(&one),
-                        loss: score.mean_loss().into(),
-                        gradient_norm: norm.into(),
-                        learning_rate: rate.whole(),
-                        parameters_digest: format!("{:016x}", self.replica.digest()),
-                    };
-                    poison.keep(&self.around).await;
-                }
-                if !learned.add(&one, score, norm) {
-                    return Ok(learned);
-                }
-            }
-        }
-        Ok(learned)
-    }
-
-    fn rate(&self, source: Source, committed: u64, total: u64) -> Rate {
-        Rate::at(&self.around.experiment.schedule, self.two_sources, source, committed, total)
-    }
-
-    async fn boundary(&mut self, fence: v1::Fence, boundary: &v1::Boundary) -> Result<(), Error> {
-        if boundary.checkpoint.is_empty() {
-            return Ok(());
-        }
-        let duties = Duties { replica: &self.replica, around: &self.around, doing: self.doing };
-        let mut report = duties.fulfil(fence.clone(), boundary).await?;
-        if boundary.writes_model {
-            self.doing.now(format!("having the reducers write checkpoint {}", boundary.checkpoint));
-            report.written.extend(self.exchange.reducers().save(&fence, &boundary.checkpoint).await?);
-        }
-        report.traffic = Some(self.exchange.take_traffic());
-        self.client.report(report).await
-    }
-
-    /// The residual that is lost if this member leaves now, as a 2-norm. In `fixed` nothing is lost: the run falls
-    /// back to a checkpoint that contains the residual.
-    fn lost_norm(&self) -> f64 {
-        match self.around.experiment.cluster.membership {
-            Membership::Fixed => 0.0,
-            Membership::Elastic => self.replica.kept_norm(),
-        }
-    }
-
-    fn checked(&self, leases: &[v1::Lease]) -> Result<Vec<Lease>, Error> {
-        leases
-            .iter()
-            .map(|lease| {
-                let lease = Lease::try_from(*lease)?;
-                self.around.dataset.plan().check_lease(&lease).map_err(|e| Error::Protocol(e.to_string()))?;
-                Ok(lease)
-            })
-            .collect()
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use stentor_acoustic::{AfterApply, AfterApplyState, NamedValues, OptimizerState};
 use stentor_checkpoint::{Manifest, NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object};
 use stentor_exchange::strategy::Shared;
-use stentor_proto::v1::WrittenObject;
+use stentor_messages::Written;
 use stentor_store::Store;
 
 /// Parameters to deploy and buffers, by name.
@@ -29,7 +29,7 @@ pub(crate) async fn save(
     identity: &str,
     writes_model: bool,
     doing: &Doing,
-) -> Result<Vec<WrittenObject>, Error> {
+) -> Result<Vec<Written>, Error> {
     let mut files = Vec::new();
     if writes_model {
         files.push((MODEL.to_owned(), model(replica)));
@@ -44,7 +44,7 @@ pub(crate) async fn save(
         let (length, digest) = (bytes.len() as u64, stentor_checkpoint::digest(&bytes));
         // A round that is done again after a fall-back has another lineage, hence another folder: nothing is overwritten.
         folder.put(&object, bytes).await?;
-        written.push(WrittenObject { name: object, bytes: length, digest });
+        written.push(Written { name: object, bytes: length, digest });
     }
     Ok(written)
 }

@@ -1,0 +1,173 @@
+use crate::io::{Action, End, Input};
+use crate::session::{Progress, Session};
+use stentor_fail_points::is_armed;
+
+/// A worker's part in a run, from its first join to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Participant {
+    identity: String,
+    /// A signal has asked the worker to stop.
+    stopping: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Stage {
+    /// Has asked for membership.
+    Joining,
+    Member(Box<Session>),
+    /// Has sent its last report, and waits until the last checkpoint is published. Until then the run may have to fall back and
+    /// needs its members, and a member that has ended without an error would not be started again.
+    Concluding {
+        last: String,
+        over: Option<Gone>,
+    },
+    Ended,
+}
+
+/// The session ended before the last checkpoint was published. The coordinator may have ended before its last answer arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Gone {
+    reason: String,
+    /// So long ago that the checkpoint will not be published any more.
+    long_ago: bool,
+}
+
+impl Participant {
+    /// A worker that has not joined yet, with its first actions.
+    #[must_use]
+    pub fn new(identity: &str) -> (Self, Vec<Action>) {
+        let participant = Self { identity: identity.to_owned(), stopping: false, stage: Stage::Joining };
+        (participant, vec![Action::Join { after: None }])
+    }
+
+    /// Takes note of what has happened, and returns what the shell must do. If the session is over, this replaces what the shell has
+    /// not done yet.
+    pub fn step(&mut self, input: Input) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match input {
+            Input::Stop => self.stop(&mut actions),
+            Input::Over { reason } => self.over(reason, &mut actions),
+            Input::Failed { reason, fatal } => self.fail(reason, fatal, &mut actions),
+            input => self.go_on(input, &mut actions),
+        }
+        actions
+    }
+
+    /// Whether the worker has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.stage == Stage::Ended
+    }
+
+    fn go_on(&mut self, input: Input, actions: &mut Vec<Action>) {
+        match (&mut self.stage, input) {
+            (Stage::Joining, Input::Admitted { session, assignment, checkpoint }) => {
+                let member = Session::new(&self.identity, *assignment, checkpoint.clone());
+                self.stage = Stage::Member(Box::new(member));
+                actions.extend([Action::Attend { session }, Action::Prepare { checkpoint }]);
+            }
+            (Stage::Member(member), input) => match member.step(input, self.stopping, actions) {
+                Progress::Continues => {}
+                Progress::Finished { last: Some(last) } if !is_armed("leaves-before-published") => {
+                    self.conclude(last, None, actions);
+                }
+                Progress::Finished { .. } => self.leave("the run is finished", End::Finished, actions),
+                Progress::Leaves { lost_norm } => self.leave_by_request(lost_norm, actions),
+                Progress::Over(reason) => self.over(reason, actions),
+            },
+            (Stage::Concluding { .. }, Input::Looked { published: true }) => {
+                self.leave("the run is finished", End::Finished, actions);
+            }
+            (Stage::Concluding { over: Some(gone), .. }, Input::Looked { published: false })
+                if gone.long_ago =>
+            {
+                let reason = std::mem::take(&mut gone.reason);
+                self.rejoin(reason, actions);
+            }
+            (Stage::Concluding { .. }, Input::Looked { published: false }) if self.stopping => {
+                self.leave_by_request(0.0, actions);
+            }
+            (Stage::Concluding { last, .. }, Input::Looked { published: false }) => {
+                actions.push(Action::Look { checkpoint: last.clone(), again: true });
+            }
+            (Stage::Concluding { over: Some(gone), .. }, Input::GraceOver) => gone.long_ago = true,
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, actions: &mut Vec<Action>) {
+        self.stopping = true;
+        match self.stage {
+            Stage::Joining => self.end(End::Stopped { lost_norm: 0.0 }, actions),
+            // A member stays until its residual is in the model, and looks once more for the last checkpoint.
+            Stage::Member(_) | Stage::Concluding { .. } | Stage::Ended => {}
+        }
+    }
+
+    fn over(&mut self, reason: String, actions: &mut Vec<Action>) {
+        match &mut self.stage {
+            Stage::Member(member) => match member.last().map(str::to_owned) {
+                // The coordinator may have ended before the last call is answered.
+                Some(last) => self.conclude(last, Some(Gone { reason, long_ago: false }), actions),
+                None => self.rejoin(reason, actions),
+            },
+            Stage::Concluding { last, over } => {
+                let again = over.is_some();
+                if !again {
+                    *over = Some(Gone { reason, long_ago: false });
+                    actions.push(Action::StartGrace);
+                }
+                actions.push(Action::Look { checkpoint: last.clone(), again });
+            }
+            Stage::Joining | Stage::Ended => {}
+        }
+    }
+
+    fn conclude(&mut self, last: String, over: Option<Gone>, actions: &mut Vec<Action>) {
+        if over.is_some() {
+            actions.push(Action::StartGrace);
+        }
+        actions.push(Action::Look { checkpoint: last.clone(), again: false });
+        self.stage = Stage::Concluding { last, over };
+    }
+
+    fn rejoin(&mut self, reason: String, actions: &mut Vec<Action>) {
+        if self.stopping {
+            // The coordinator was asked to stop as well, and was faster.
+            return self.end(End::Stopped { lost_norm: 0.0 }, actions);
+        }
+        self.stage = Stage::Joining;
+        actions.push(Action::Join { after: Some(reason) });
+    }
+
+    fn fail(&mut self, reason: String, fatal: bool, actions: &mut Vec<Action>) {
+        match self.stage {
+            Stage::Joining => self.end(End::Failed, actions),
+            Stage::Member(_) | Stage::Concluding { .. } => {
+                actions.push(Action::Leave { reason, fatal });
+                self.end(End::Failed, actions);
+            }
+            Stage::Ended => {}
+        }
+    }
+
+    fn leave_by_request(&mut self, lost_norm: f64, actions: &mut Vec<Action>) {
+        let reason = if lost_norm == 0.0 {
+            "asked to stop by a signal".to_owned()
+        } else {
+            format!("asked to stop by a signal; a residual of norm {lost_norm:e} is lost")
+        };
+        self.leave(&reason, End::Stopped { lost_norm }, actions);
+    }
+
+    fn leave(&mut self, reason: &str, end: End, actions: &mut Vec<Action>) {
+        actions.push(Action::Leave { reason: reason.to_owned(), fatal: false });
+        self.end(end, actions);
+    }
+
+    fn end(&mut self, end: End, actions: &mut Vec<Action>) {
+        self.stage = Stage::Ended;
+        actions.push(Action::End(end));
+    }
+}
