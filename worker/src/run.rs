@@ -127,7 +127,7 @@ impl Worker<'_> {
                 },
             };
             let input = result.unwrap_or_else(|error| Some(self.over(error)));
-            if let Some(Input::Over { .. } | Input::Failed { .. }) = &input {
+            if input.as_ref().is_some_and(Input::voids_actions) {
                 actions.clear();
             }
             if self.shutdown.is_requested() && !told_to_stop {

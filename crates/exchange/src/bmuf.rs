@@ -1,6 +1,7 @@
 use crate::error::{Error, same_length};
 use rayon::prelude::*;
 use stentor_experiment::BmufMomentum;
+use stentor_fail_points::is_armed;
 
 /// Blockwise model-update filtering (Chen & Huo 2016): the mean of the workers' models after a block passes
 /// through a momentum filter.
@@ -135,7 +136,11 @@ impl BlockMomentum {
                 };
             }
         });
-        self.look_ahead(eta)
+        self.look_ahead(eta)?;
+        if is_armed("look-ahead-fed-back") {
+            self.w = self.start().to_vec();
+        }
+        Ok(())
     }
 
     /// Closes a block whose workers moved by `mean_moved` on average: G itself, if differences were sent instead of

@@ -41,8 +41,8 @@ impl Participant {
         (participant, vec![Action::Join { after: None }])
     }
 
-    /// Takes note of what has happened, and returns what the shell must do. If the session is over, this replaces what the shell has
-    /// not done yet.
+    /// Takes note of what has happened, and returns what the shell must do: after what it has not done yet, or instead of it, as
+    /// [`Input::voids_actions`] says.
     pub fn step(&mut self, input: Input) -> Vec<Action> {
         let mut actions = Vec::new();
         match input {

@@ -37,7 +37,7 @@ impl World {
     }
 
     pub(crate) fn busy(&self) -> Vec<Process> {
-        let busy = self.workers.values().filter(|w| !matches!(w.work, super::worker::Work::Done));
+        let busy = self.workers.values().filter(|w| !w.is_done());
         busy.map(|w| w.process).collect()
     }
 

@@ -2,7 +2,6 @@
 
 use super::network::{Copy, Happening, Reply};
 use super::shell::Shell;
-use super::worker::Work;
 use super::world::{Pace, World};
 use std::collections::BTreeMap;
 use stentor_coordinator::state_machine::{
@@ -112,11 +111,11 @@ impl World {
     fn close(&mut self, incarnation: u64, shell: &mut Shell, closing: &Closing) {
         let (mut groups, mut is_meeting) = (BTreeMap::new(), false);
         for worker in self.workers.values().filter(|w| w.incarnation == incarnation) {
-            if let Work::Waiting(assignment, _) = &worker.work
-                && assignment.fence == closing.fence
-                && let Some(next) = closing.next.get(&assignment.slot)
+            if let Some((assignment, staging)) = worker.waits_for()
+                && staging.fence == closing.fence
+                && let Some(next) = closing.next.get(&staging.slot)
             {
-                groups.insert(assignment.sum_group.group, next.contributors.clone());
+                groups.insert(staging.sum_group.group, next.contributors.clone());
                 let is_block = matches!(closing.encoding, Encoding::Block { .. });
                 is_meeting |= is_block && assignment.strategy == Strategy::TwoTier;
             }
@@ -126,7 +125,7 @@ impl World {
             self.oracle.met(shell, closing.fence);
         }
         for (slot, next) in closing.next.clone() {
-            let reply = Reply::Update { closing: Closing { next: BTreeMap::new(), ..closing.clone() }, next };
+            let reply = Reply::Closed(Box::new(closing.told(next)));
             self.answer(incarnation, shell, slot, reply);
         }
         self.answer_all(incarnation, shell);

@@ -93,6 +93,7 @@ impl World {
             | Happening::Turn { process }
             | Happening::Heartbeat { process }
             | Happening::Written { process }
+            | Happening::GraceOver { process }
             | Happening::Unreachable { process, .. } => self.workers.get(process)?.frozen_until,
             Happening::Killed { .. } | Happening::Fault | Happening::Operator | Happening::Supervisor => 0,
         };
@@ -117,6 +118,7 @@ impl World {
                     self.store.put(&checkpoint, &name, object);
                 }
             }
+            Happening::GraceOver { process } => self.tell(process, stentor_participant::Input::GraceOver),
             Happening::Broken { incarnation, session } => {
                 if let Some(shell) = self.shells.get_mut(&incarnation) {
                     shell.joins.remove(&session);

@@ -1,17 +1,20 @@
-//! A whole cluster in one thread, deterministic from one seed: the real core, the real ledger and the real block filter among
-//! pretended workers, network and store.
+//! A whole cluster in one thread, deterministic from one seed: the coordinator's and the workers' real state machines, the real
+//! ledger, and the real strategies with their sums, in simulated processes with a simulated network and store.
 //!
 //! Messages are delayed, reordered and repeated; lines are cut and heal; workers crash, freeze, leave and come back;
 //! coordinators crash, freeze and are replaced, also while the old one still lives; the store fails. An oracle that sees everything
-//! checks the [`Invariant`]s. [`Bug`]s can be planted, to see that they are found. `cargo xtask simulate` runs seeds by the
+//! checks the [`Invariant`]s. [`Bug`]s can be injected, to show that they are found. `cargo xtask simulate` runs seeds by the
 //! thousand.
 //!
-//! What is pretended follows its original step by step: `worker` and `replica` those of the worker, `shell` the engine and
-//! the reducers, `store` and `delivery` the publisher. What those would get wrong beyond their order of steps is not found here.
+//! What is simulated are the shells: `members` and `carry_out` are that of a worker, `replica` its model, `shell` the engine and
+//! the reducers, `store` and `delivery` the publisher. What the real shells would get wrong is not found here.
+//!
+//! `stories` moves such clusters step by step, `small_worlds` exhausts the state machine of the coordinator.
 
 mod bug;
 #[cfg(test)]
 mod by_hand;
+mod carry_out;
 mod coordinators;
 mod delivery;
 pub mod gain;
@@ -86,7 +89,7 @@ pub struct Report {
     pub outcome: Option<Outcome>,
 }
 
-/// Simulates the run of a seed, with a bug or, so it is hoped, without.
+/// Simulates the run of a seed, with an injected bug or without.
 ///
 /// # Errors
 /// Where the simulation's own experiment is not valid.
@@ -122,6 +125,7 @@ fn simulate(seed: u64, bug: Option<Bug>, trace: Option<Vec<String>>) -> Result<(
     let settings = settings(&cluster, &sections)?;
     let mut world = World::empty(settings, random.below(u64::MAX), Pace::Random);
     world.trace = trace;
+    world.late_fetch = world.random.one_in(3);
     world.note(|| {
         format!("seed {seed}: {membership}, {strategy}, {kind}, {workers} workers in groups of {group}")
     });

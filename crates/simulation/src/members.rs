@@ -1,10 +1,12 @@
-//! What workers do in the world: each thing they do next, and what they hear.
+//! What workers do in the world: each step, and what they hear.
 
-use super::network::{Happening, Reply, Request};
-use super::worker::{Pretence, Step, Work, Worker};
+use super::Process;
+use super::carry_out::Done;
+use super::network::{Happening, Reply};
+use super::worker::{Pretence, Worker, begins_step};
 use super::world::{HEARTBEAT, Pace, World};
-use super::{Bug, Process};
-use stentor_coordinator::state_machine::{Boundary, Closing, Next};
+use crate::Bug;
+use stentor_participant::{Action, Input};
 use stentor_scores::frame_sums;
 
 impl World {
@@ -24,16 +26,14 @@ impl World {
         self.workers.values().map(|w| w.identity.clone()).collect()
     }
 
-    /// A worker does its next thing. False where it can only wait.
+    /// A worker does its next step. False where it can only wait.
     pub(crate) fn turn(&mut self, process: Process) -> bool {
-        let pretence = self.pretence();
-        let current = self.current;
-        let alive = self.shells.get(&current).is_some_and(|shell| shell.outcome.is_none());
+        let alive = self.shells.get(&self.current).is_some_and(|shell| shell.outcome.is_none());
         let Some(worker) = self.workers.get_mut(&process) else { return false };
-        if !worker.has_turn() {
+        if !worker.has_turn() || (self.pace != Pace::Random && worker.is_done()) {
             return false;
         }
-        if matches!(worker.work, Work::Outside) {
+        if worker.is_to_join() {
             if worker.cut_until > self.now || !alive {
                 // Nobody answers: it tries again.
                 if self.pace == Pace::Random {
@@ -41,36 +41,42 @@ impl World {
                 }
                 return false;
             }
-            worker.incarnation = current;
-        }
-        let step = worker.turn(&mut self.store, &pretence);
-        let (late, slot) = (!worker.late_objects.is_empty(), self.workers.get(&process));
-        let incarnation = slot.map_or(current, |w| w.incarnation);
-        if late {
-            let delay = self.random.between(1, 400);
-            self.network.at(self.now + delay, Happening::Written { process });
-        }
-        match step {
-            Step::Nothing => {}
-            Step::Send(request) => self.send(process, request),
-            Step::Stage { sum_group, payload, word } => {
-                if let (Request::Staged { fence, slot, .. }, Some(shell)) =
-                    (&word, self.shells.get_mut(&incarnation))
-                {
-                    shell.reducers.stage(*fence, sum_group.group, *slot, payload);
-                }
-                self.send(process, word);
-            }
-            Step::Over(reason) => {
-                self.refusals.push(reason);
-                self.end_session(process);
+            let (incarnation, left) = (worker.incarnation, worker.session.take());
+            worker.incarnation = self.current;
+            if let Some(session) = left {
+                self.break_connection(incarnation, session, 20, 300);
             }
         }
-        if self.pace == Pace::Random && self.workers.get(&process).is_some_and(Worker::takes_leave) {
-            self.sign_off(process);
-        }
+        self.do_step(process);
         self.plan_turn(process);
         true
+    }
+
+    /// Carries out the next action, and those that belong to the same step.
+    pub(super) fn do_step(&mut self, process: Process) {
+        let pretence = self.pretence();
+        let mut is_first = true;
+        loop {
+            let Some(worker) = self.workers.get_mut(&process) else { return };
+            let goes_on = |action: &mut Action| is_first || !begins_step(action);
+            let Some(action) = worker.actions.pop_front_if(goes_on) else { return };
+            is_first = false;
+            match self.carry_out(process, action, &pretence) {
+                Done::Nothing => {}
+                Done::Hears(input) => self.tell(process, input),
+                Done::Fails(reason) => {
+                    self.refusals.push(reason);
+                    return self.end_session(process);
+                }
+            }
+        }
+    }
+
+    /// Tells a worker's participant what has happened.
+    pub(super) fn tell(&mut self, process: Process, input: Input) {
+        if let Some(worker) = self.workers.get_mut(&process) {
+            worker.hears(input);
+        }
     }
 
     /// In a random world a worker's next step takes its time.
@@ -79,14 +85,18 @@ impl World {
             return;
         }
         let Some(worker) = self.workers.get(&process).filter(|w| w.has_turn()) else { return };
-        let (most, slowest) = match worker.work {
-            Work::Computing(_) => (600, 9_000),
-            Work::Reporting(Boundary { checkpoint: Some(_), .. }, _) => return self.plan_duties(process),
+        if worker.has_duties() {
+            return self.plan_duties(process);
+        }
+        let (most, slowest) = match worker.actions.front() {
+            Some(Action::Begin(_)) => (600, 9_000),
             _ => (50, 1_500),
         };
-        let delay = match self.random.one_in(60) {
-            true => self.random.between(most, slowest),
-            false => self.random.between(1, most),
+        let delay = match (worker.is_done(), self.random.one_in(60)) {
+            // As the real one looks for the last checkpoint.
+            (true, _) => 200,
+            (false, true) => self.random.between(most, slowest),
+            (false, false) => self.random.between(1, most),
         };
         self.network.at(self.now + delay, Happening::Turn { process });
     }
@@ -115,14 +125,23 @@ impl World {
     /// Its session is over, and it joins again; the coordinator sees the stream of its heartbeats end.
     pub(super) fn end_session(&mut self, process: Process) {
         let Some(worker) = self.workers.get_mut(&process) else { return };
-        let (incarnation, session) = (worker.incarnation, worker.session);
-        worker.leave_session();
+        worker.call += 1;
+        worker.exchange = None;
+        let (incarnation, session) = (worker.incarnation, worker.session.take());
+        if worker.joining || worker.is_to_join() {
+            // As the real client: it asks until it is granted or refused.
+            worker.actions = [Action::Join { after: None }].into();
+        } else {
+            worker.hears(Input::Over { reason: "its session is over".into() });
+        }
         if let Some(session) = session {
             self.break_connection(incarnation, session, 20, 300);
         }
         self.plan_turn(process);
         #[cfg(test)]
         if self.pace == Pace::ByHand {
+            // It joins again at once, also where it looks for the last checkpoint first.
+            while !self.workers.get(&process).is_none_or(|w| w.joining) && self.turn(process) {}
             self.turn(process);
         }
     }
@@ -137,7 +156,7 @@ impl World {
         self.network.at(self.now + delay, Happening::Broken { incarnation, session });
     }
 
-    /// Numbers that a worker tells, some of them hard to swallow.
+    /// Figures that a worker reports, some of them not finite.
     fn pretence(&mut self) -> Pretence {
         match self.pace {
             #[cfg(test)]
@@ -160,56 +179,38 @@ impl World {
         session: Option<u64>,
         reply: Reply,
     ) {
-        let momentum = self.settings.experiment.exchange.bmuf.kind;
         self.note(|| format!("process {process} hears {reply:?}"));
         let Some(worker) = self.workers.get_mut(&process) else { return };
         let mut expected = worker.incarnation == incarnation
             && (call == Some(worker.call) || (session.is_some() && session == worker.session));
-        if let (true, Reply::Update { closing, .. }, Work::Waiting(open, _)) =
-            (Bug::StaleIncarnationBelieved.is_armed(), &reply, &worker.work)
+        if let (true, Reply::Closed(closed), Some((open, _))) =
+            (Bug::StaleIncarnationBelieved.is_armed(), &reply, worker.waits_for())
         {
-            expected |= closing.fence.round == open.fence.round;
+            expected |= closed.fence.round == open.fence.round;
         }
         if !expected {
             return self.note(|| format!("process {process} does not wait for that"));
         }
-        let over = match reply {
+        match reply {
             Reply::Admitted { session, assignment, checkpoint } => {
-                worker.session = Some(session);
-                let loaded =
-                    worker.admitted(session, assignment, checkpoint.as_deref(), momentum, &self.store);
-                loaded.err()
+                (worker.session, worker.joining) = (Some(session), false);
+                let assignment = Box::new(assignment);
+                worker.assignment = Some((*assignment).clone());
+                worker.hears(Input::Admitted { session, assignment, checkpoint });
+                // It loads its state before it computes its first batches.
+                self.do_step(process);
             }
-            Reply::Refused => {
-                self.workers.remove(&process);
-                return;
-            }
+            Reply::Refused => worker.hears(Input::Failed { reason: "refused".into(), fatal: false }),
             Reply::Again { fence, sum_group } => {
-                worker.again(fence, sum_group);
-                None
+                worker.exchange = None;
+                worker.hears(Input::Again { fence, sum_group });
             }
-            Reply::Over => Some(String::new()),
-            Reply::Update { closing, next } => self.updated(process, incarnation, &closing, next).err(),
-        };
-        match over {
-            Some(_) => self.end_session(process),
-            None => self.plan_turn(process),
+            Reply::Over => return self.end_session(process),
+            Reply::Closed(closed) => self.hear_of_close(process, incarnation, closed),
         }
-    }
-
-    fn updated(
-        &mut self,
-        process: Process,
-        incarnation: u64,
-        closing: &Closing,
-        next: Next,
-    ) -> Result<(), String> {
-        let gone = || "the coordinator is gone".to_owned();
-        let shell = self.shells.get(&incarnation).ok_or_else(gone)?;
-        let worker = self.workers.get_mut(&process).ok_or_else(gone)?;
-        let Work::Waiting(assignment, _) = &worker.work else { return Err("nobody waits".into()) };
-        let sum = shell.reducers.fetch(closing.fence, assignment.sum_group.group);
-        let sum = sum.ok_or("a reducer has gone on without this member")?;
-        worker.update(closing, next, &sum, &mut self.oracle)
+        if self.workers.get(&process).is_some_and(|w| w.participant.has_ended()) {
+            self.do_step(process);
+        }
+        self.plan_turn(process);
     }
 }

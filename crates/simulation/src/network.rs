@@ -1,7 +1,7 @@
 use super::Process;
 use std::collections::BTreeMap;
 use stentor_coordinator::state_machine::{
-    Arrival, Assignment, Closing, Fence, Input, Millis, Next, Publication, Report, Session, Slot, SumGroup,
+    Arrival, Assignment, Closed, Fence, Input, Millis, Publication, Report, Session, Slot, SumGroup,
 };
 
 /// Tells a worker's calls apart.
@@ -32,10 +32,7 @@ pub(super) enum Reply {
         fence: Fence,
         sum_group: SumGroup,
     },
-    Update {
-        closing: Closing,
-        next: Next,
-    },
+    Closed(Box<Closed>),
     /// The session is over.
     Over,
 }
@@ -75,6 +72,10 @@ pub(super) enum Happening {
     },
     /// A worker's late objects come to the store.
     Written {
+        process: Process,
+    },
+    /// A worker has looked for the last checkpoint for long enough.
+    GraceOver {
         process: Process,
     },
     /// A connection is seen to be broken: on the coordinator's side, and on the worker's.

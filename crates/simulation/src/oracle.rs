@@ -2,10 +2,11 @@ use super::Process;
 use super::replica::{BlockStep, own_state};
 use super::shell::Shell;
 use super::store::Store;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use stentor_coordinator::state_machine::{
-    Assignment, Closing, Event, Fence, Invariant, Outcome, Publication, Session, Violation,
+    Closed, Closing, Encoding, Event, Fence, Invariant, Outcome, Publication, Session, Violation,
 };
+use stentor_participant::Staging;
 use stentor_plan::Plan;
 use stentor_plan::audit::{Audit, Extent};
 use stentor_runlog::Timeline;
@@ -17,10 +18,30 @@ pub(super) struct Oracle {
     pub(super) violations: Vec<Violation>,
     /// Digest of the parameters after a round, by lineage, round and group.
     digests: BTreeMap<(u64, u64, u32), (String, u64)>,
+    /// Groups that have learned something since all replicas were one, by lineage.
+    learned: BTreeSet<(u64, u32)>,
     /// Lineage and round that a process has applied last.
     applied: BTreeMap<Process, (u64, u64)>,
     /// Who writes a checkpoint, each with its session.
     writers: BTreeMap<String, BTreeMap<String, Session>>,
+}
+
+/// What is known of a worker that has applied an update.
+#[derive(Debug)]
+pub(super) struct Applied<'a> {
+    pub(super) process: Process,
+    pub(super) identity: &'a str,
+    /// What it had staged.
+    pub(super) staging: &'a Staging,
+    /// How the round had closed.
+    pub(super) closed: &'a Closed,
+    /// Digest of its parameters.
+    pub(super) digest: u64,
+    /// What ought to be in its residual, and what is.
+    pub(super) book: Option<&'a [f32]>,
+    pub(super) residual: Option<&'a [f32]>,
+    /// What its block filter did, if it did anything.
+    pub(super) step: Option<&'a BlockStep>,
 }
 
 impl Oracle {
@@ -29,6 +50,7 @@ impl Oracle {
             plan,
             violations: Vec::new(),
             digests: BTreeMap::new(),
+            learned: BTreeSet::new(),
             applied: BTreeMap::new(),
             writers: BTreeMap::new(),
         }
@@ -38,17 +60,12 @@ impl Oracle {
         self.violations.push(Violation { invariant, found });
     }
 
-    /// A worker has applied the update of `fence`.
-    pub(super) fn applied(
-        &mut self,
-        process: Process,
-        identity: &str,
-        assignment: &Assignment,
-        fence: Fence,
-        digest: u64,
-    ) {
-        if fence != assignment.fence {
-            let expected = assignment.fence;
+    /// A worker has applied an update.
+    pub(super) fn applied(&mut self, applied: &Applied<'_>) {
+        let &Applied { process, identity, staging, closed, digest, book, residual, step } = applied;
+        let fence = closed.fence;
+        if fence != staging.fence {
+            let expected = staging.fence;
             self.report(
                 Invariant::Fenced,
                 format!("{identity} expected an update of {expected:?}, and took that of {fence:?}"),
@@ -60,36 +77,30 @@ impl Oracle {
         {
             self.report(Invariant::ForwardOnly, format!("{identity} went from {last:?} to {now:?}"));
         }
-        let key = (fence.lineage, fence.round, assignment.sum_group.group);
+        let key = (fence.lineage, fence.round, staging.sum_group.group);
         let (first, expected) = self.digests.entry(key).or_insert((identity.to_owned(), digest));
         if *expected != digest {
             let found = format!("after {key:?} {first} has {expected:016x}, {identity} {digest:016x}");
             self.report(Invariant::OneDigestPerRound, found);
         }
-    }
-
-    /// What a residual holds, against the book kept of what went in and out.
-    pub(super) fn conserved(
-        &mut self,
-        identity: &str,
-        fence: Fence,
-        book: Option<&[i64]>,
-        kept: Option<&[i64]>,
-    ) {
-        if book != kept {
+        if closed.encoding.is_block() {
+            self.learned.retain(|(lineage, _)| *lineage != fence.lineage);
+        } else if closed.frames > 0 {
+            self.learned.insert((fence.lineage, staging.sum_group.group));
+        }
+        if book != residual {
             let found =
-                format!("{identity} after {fence:?}: expected {book:?} in its residual, found {kept:?}");
+                format!("{identity} after {fence:?}: expected {book:?} in its residual, found {residual:?}");
             self.report(Invariant::Conservation, found);
+        }
+        if let Some(step) = step {
+            self.filtered(identity, closed, step);
         }
     }
 
     /// A block has been filtered: W moves by ηΔ + ζ(mean − S), whatever S is.
-    pub(super) fn filtered(&mut self, identity: &str, closing: &Closing, step: &BlockStep) {
-        let stentor_coordinator::state_machine::Encoding::Block { momentum, learning_rate, .. } =
-            closing.encoding
-        else {
-            return;
-        };
+    fn filtered(&mut self, identity: &str, closed: &Closed, step: &BlockStep) {
+        let Encoding::Block { momentum, learning_rate, .. } = closed.encoding else { return };
         let BlockStep { before, mean, after } = step;
         for (index, mean) in mean.iter().enumerate() {
             let (w, delta) = (f64::from(before.w[index]), f64::from(before.delta[index]));
@@ -97,7 +108,7 @@ impl Oracle {
             let filtered = momentum * delta + learning_rate * (f64::from(*mean) - start);
             let (expected, found) = (w + filtered, f64::from(after.w[index]));
             if (expected - found).abs() > 1e-3 + 1e-5 * expected.abs() {
-                let fence = closing.fence;
+                let fence = closed.fence;
                 let found = format!("{identity} after {fence:?}: expected W = {expected}, found {found}");
                 return self.report(Invariant::ModelIsNoLookAhead, found);
             }
@@ -125,11 +136,11 @@ impl Oracle {
         }
     }
 
-    /// Groups have met: each that did the round before has brought its model. Of one that died whole the run would have gone back.
+    /// Groups have met: each that has learned something has brought its model. Of one that died whole the run would have gone back.
     pub(super) fn met(&mut self, shell: &Shell, fence: Fence) {
-        let before = (fence.lineage, fence.round.wrapping_sub(1));
-        let groups = self.digests.range((before.0, before.1, 0)..=(before.0, before.1, u32::MAX)).count();
-        let models = shell.reducers.fetch(fence, 0).map_or(0, |payloads| payloads.len());
+        let lineage = fence.lineage;
+        let groups = self.learned.range((lineage, 0)..=(lineage, u32::MAX)).count();
+        let models = shell.reducers.contributions(fence, 0);
         if groups != models {
             let found = format!("{fence:?}: {groups} groups met, and {models} models are in the sum");
             self.report(Invariant::OneSum, found);

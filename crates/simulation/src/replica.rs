@@ -1,60 +1,117 @@
-use super::Bug;
 use super::random::mix;
 use super::store::{Object, Store};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::slice::from_ref;
+use std::sync::Arc;
 use stentor_coordinator::state_machine::{Assignment, Encoding};
-use stentor_exchange::strategy::decision;
-use stentor_exchange::{BlockMomentum, BlockParts};
-use stentor_experiment::{BmufMomentum, Strategy};
-use stentor_plan::Lease;
+use stentor_exchange::strategy::{Coded, Learner, Member, Rate, Update, member};
+use stentor_exchange::{BlockParts, Error, decode_dense, digest_f32};
+use stentor_experiment::{Experiment, Strategy};
+use stentor_participant::{Apply, Batch, Encoded};
 
-/// Values of the pretended model. Gradients are small whole numbers, so that residuals and sums can be compared exactly; the
-/// block filter is the real one.
-const VALUES: usize = 2;
+/// Values of the model, all in one range. Gradients are small whole numbers, so that residuals are whole too and can be compared
+/// exactly.
+pub(super) const VALUES: usize = 2;
+const RANGE: Range<usize> = 0..VALUES;
+/// Whole as well.
+const TAU: f32 = 4.0;
 
 const MODEL: &str = "model";
-const FILTER: &str = "replicated";
+const SHARED: &str = "replicated";
+/// Under which a strategy keeps the residual of GTC.
+const RESIDUAL: &str = "residual";
 
 pub(super) fn own_state(identity: &str) -> String {
     format!("state-{identity}")
 }
 
-/// A worker's copy of the model and its side of the exchange, as `worker/src/replica` has it.
+/// A model of a few values, which learns by adding its gradient.
 #[derive(Debug)]
-pub(super) struct Replica {
-    strategy: Strategy,
-    momentum: BmufMomentum,
+pub(super) struct Vector {
     parameters: Vec<f32>,
-    residual: Option<Residual>,
-    block: Option<BlockMomentum>,
-    gradient: Vec<i64>,
-    pub(super) last_update: Option<u64>,
+    gradient: Vec<f32>,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Residual {
-    kept: Vec<i64>,
-    /// What is kept once the contribution counted.
-    next: Vec<i64>,
+impl Vector {
+    fn add(&mut self, step: &[f32]) {
+        self.parameters.iter_mut().zip(step).for_each(|(parameter, step)| *parameter += step);
+    }
 }
 
-/// A contribution.
-#[derive(Debug, Clone)]
-pub(super) struct Coded {
-    /// None: there was nothing to learn.
-    pub(super) payload: Option<Payload>,
-    pub(super) frames: u64,
-    /// Of the parameters that the round started from, where it was asked for.
-    pub(super) digest: Option<u64>,
-    /// What was learned, and what of it and the residual was sent.
-    pub(super) gradient: Vec<i64>,
-    pub(super) sent: Vec<i64>,
+impl Learner for Vector {
+    type Error = Error;
+
+    fn values(&self) -> usize {
+        VALUES
+    }
+
+    fn with_parameters<T>(&self, f: impl FnOnce(&[f32]) -> T) -> T {
+        f(&self.parameters)
+    }
+
+    fn with_gradient<T>(&self, f: impl FnOnce(&[f32]) -> T) -> T {
+        f(&self.gradient)
+    }
+
+    fn change_parameters<T>(&mut self, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error> {
+        Ok(f(&mut self.parameters))
+    }
+
+    fn load_parameters(&mut self, parameters: &[f32]) -> Result<(), Error> {
+        self.parameters = parameters.to_vec();
+        Ok(())
+    }
+
+    fn scale_gradient(&mut self, factor: f64) -> Result<(), Error> {
+        self.gradient.iter_mut().for_each(|value| *value *= factor as f32);
+        Ok(())
+    }
+
+    fn step(&mut self, _learning_rate: f64) -> Result<Vec<f32>, Error> {
+        Ok(self.gradient.clone())
+    }
+
+    fn descend(&mut self, _learning_rate: f64) -> Result<(), Error> {
+        let step = self.gradient.clone();
+        self.add(&step);
+        Ok(())
+    }
+
+    fn descend_along(&mut self, gradient: &[f32], _learning_rate: f64) -> Result<(), Error> {
+        self.add(gradient);
+        Ok(())
+    }
+
+    fn plain_factor(&mut self, _learning_rate: f64) -> Option<f32> {
+        Some(1.0)
+    }
+
+    fn moments(&self) -> Vec<Vec<f32>> {
+        Vec::new()
+    }
+
+    fn load_moments(&mut self, _moments: Vec<Vec<f32>>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn reset_optimizer(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
-/// What a member brings to the reducers.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Payload {
-    Counts(Vec<i64>),
-    Model(Vec<f32>),
+/// A worker's copy of the model, with the real member's side of the strategy in force. It does what `worker/src/replica` and
+/// `worker/src/state.rs` do.
+pub(super) struct Replica {
+    vector: Vector,
+    member: Box<dyn Member<Vector>>,
+    strategy: Strategy,
+    experiment: Arc<Experiment>,
+    pub(super) coded: Coded,
+    /// What ought to be in its residual, calculated a second time.
+    pub(super) book: Option<Vec<f32>>,
 }
 
 /// A block filter before and after an update, with the mean that it was closed with.
@@ -65,47 +122,63 @@ pub(super) struct BlockStep {
     pub(super) after: BlockParts,
 }
 
+impl fmt::Debug for Replica {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replica").field("vector", &self.vector).finish_non_exhaustive()
+    }
+}
+
 impl Replica {
-    pub(super) fn new(strategy: Strategy, momentum: BmufMomentum) -> Self {
-        let parameters = vec![0.0; VALUES];
-        let (residual, block, gradient) = (None, None, vec![0; VALUES]);
-        let mut replica =
-            Self { strategy, momentum, parameters, residual, block, gradient, last_update: None };
-        replica.take_sides();
+    pub(super) fn new(strategy: Strategy, experiment: &Arc<Experiment>) -> Self {
+        let vector = Vector { parameters: vec![0.0; VALUES], gradient: vec![0.0; VALUES] };
+        let mut replica = Self {
+            member: member(strategy, experiment, &vector),
+            vector,
+            strategy,
+            experiment: Arc::clone(experiment),
+            coded: Coded::default(),
+            book: None,
+        };
+        replica.open_book();
         replica
     }
 
-    fn take_sides(&mut self) {
-        let decision = decision(self.strategy);
-        let none = vec![0; VALUES];
-        self.residual = decision.keeps_residual().then(|| Residual { kept: none.clone(), next: none });
-        self.block =
-            decision.keeps_filter().then(|| BlockMomentum::new(self.parameters.clone(), self.momentum));
+    fn open_book(&mut self) {
+        self.book = self.residual().map(<[f32]>::to_vec);
     }
 
-    /// Loads a checkpoint; whoever finds no state of its own begins without a residual.
+    /// What GTC keeps back, in the strategies that use it.
+    pub(super) fn residual(&self) -> Option<&[f32]> {
+        self.member.own().into_iter().find(|(name, _)| *name == RESIDUAL).map(|(_, kept)| kept)
+    }
+
+    /// 2-norm of all that is kept back.
+    pub(super) fn kept_norm(&self) -> f64 {
+        let own = self.member.own().into_iter().flat_map(|(_, kept)| kept.iter());
+        own.map(|kept| f64::from(*kept).powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// Loads a checkpoint; a member without a state of its own begins without a residual.
     pub(super) fn load(&mut self, store: &Store, checkpoint: &str, identity: &str) -> Result<(), String> {
         store.loads(checkpoint)?;
         let missing = |name: &str| format!("checkpoint `{checkpoint}` has no `{name}`");
         let Some(Object::Model(model)) = store.object(checkpoint, MODEL) else { return Err(missing(MODEL)) };
-        self.parameters.clone_from(model);
-        if self.block.is_some() {
-            let Some(Object::Filter { delta, look_ahead_eta }) = store.object(checkpoint, FILTER) else {
-                return Err(missing(FILTER));
-            };
-            let parts =
-                BlockParts { w: model.clone(), delta: delta.clone(), look_ahead_eta: *look_ahead_eta };
-            let filter = BlockMomentum::from_parts(parts, self.momentum).map_err(|e| e.to_string())?;
-            self.parameters = filter.start().to_vec();
-            self.block = Some(filter);
-        }
+        self.vector.parameters.clone_from(model);
+        let Some(Object::Shared(shared)) = store.object(checkpoint, SHARED) else {
+            return Err(missing(SHARED));
+        };
+        self.member.restore(&mut shared.clone(), &mut self.vector).map_err(|e| e.to_string())?;
         let mine = own_state(identity);
-        if let (Some(residual), Some(Object::Own(Some(kept)))) =
-            (&mut self.residual, store.object(checkpoint, &mine))
+        if let Some(Object::Own(saved)) = store.object(checkpoint, &mine)
             && store.listed(checkpoint).any(|name| name == mine)
         {
-            residual.kept.clone_from(kept);
+            for (name, kept) in self.member.own_mut() {
+                if let Some(saved) = saved.get(name) {
+                    kept.copy_from_slice(saved);
+                }
+            }
         }
+        self.open_book();
         Ok(())
     }
 
@@ -114,145 +187,104 @@ impl Replica {
         let mut objects = Vec::new();
         if writes_model {
             objects.push((MODEL.to_owned(), Object::Model(self.deployed().to_vec())));
-            if let Some(block) = &self.block {
-                let BlockParts { delta, look_ahead_eta, .. } = block.parts();
-                objects.push((FILTER.to_owned(), Object::Filter { delta, look_ahead_eta }));
-            }
+            objects.push((SHARED.to_owned(), Object::Shared(self.member.shared())));
         }
-        let kept = self.residual.as_ref().map(|r| r.kept.clone());
-        objects.push((own_state(identity), Object::Own(kept)));
+        let own = self.member.own().into_iter().map(|(name, kept)| (name.to_owned(), kept.to_vec()));
+        objects.push((own_state(identity), Object::Own(own.collect::<BTreeMap<_, _>>())));
         objects
     }
 
     fn deployed(&self) -> &[f32] {
-        self.block.as_ref().map_or(self.parameters.as_slice(), BlockMomentum::deployed)
-    }
-
-    /// Whole numbers that are kept back, where any are.
-    pub(super) fn kept(&self) -> Option<&[i64]> {
-        self.residual.as_ref().map(|r| r.kept.as_slice())
+        self.member.deployed().unwrap_or(&self.vector.parameters)
     }
 
     pub(super) fn digest(&self) -> u64 {
-        self.parameters.iter().fold(3, |digest, value| mix(digest ^ u64::from(value.to_bits())))
+        digest_f32(&self.vector.parameters)
     }
 
-    /// Prepares for a round. True where another strategy begins.
-    pub(super) fn begin(&mut self, assignment: &Assignment) -> Result<bool, String> {
-        let switches = assignment.strategy != self.strategy;
-        if switches {
-            self.parameters = self.deployed().to_vec();
+    /// Prepares for a round; returns frames behind what it brings to one without batches.
+    pub(super) fn begin(&mut self, assignment: &Assignment) -> Result<u64, Error> {
+        if assignment.strategy != self.strategy {
+            self.vector.parameters = self.deployed().to_vec();
+            self.member = member(assignment.strategy, &self.experiment, &self.vector);
             self.strategy = assignment.strategy;
-            self.take_sides();
+            self.open_book();
         }
-        if let (Strategy::Bmuf, Encoding::Block { momentum, .. }, Some(block)) =
-            (self.strategy, assignment.encoding, &mut self.block)
-            && block.look_ahead_eta() != momentum
-            && self.momentum == BmufMomentum::Nesterov
-        {
-            block.look_ahead(momentum).map_err(|e| e.to_string())?;
-            self.parameters = block.start().to_vec();
-        }
-        self.gradient = vec![0; VALUES];
-        Ok(switches)
+        self.coded = Coded::default();
+        self.member.begin(&assignment.encoding, &mut self.vector)?;
+        Ok(self.member.brings(&assignment.encoding))
     }
 
-    /// Learns the batches of `leases`; returns frames.
-    pub(super) fn learn(&mut self, leases: &[Lease]) -> u64 {
-        let mut frames = 0;
-        for lease in leases {
-            for batch in lease.first_batch..lease.first_batch + lease.batches {
-                frames += 10;
-                for (index, sum) in self.gradient.iter_mut().enumerate() {
-                    let gradient = gradient_of(lease, batch, index);
-                    *sum += gradient;
-                    if self.strategy == Strategy::Bmuf {
-                        self.parameters[index] += gradient as f32;
-                    }
-                }
-            }
-        }
-        frames
+    /// Learns from a batch.
+    pub(super) fn learn(&mut self, batch: &Batch, total_frames: u64) -> Result<(), Error> {
+        let lease = batch.alone();
+        let parts =
+            [lease.source.index() as u64, u64::from(lease.pass), lease.unit, u64::from(lease.first_batch)];
+        let hash = parts.iter().fold(7, |hash, part| mix(hash ^ part));
+        // From −9 to 9; it depends on the batch alone, as the real one's content does.
+        let value = |index: usize| (mix(hash ^ index as u64) % 19) as f32 - 9.0;
+        self.vector.gradient = (0..VALUES).map(value).collect();
+        let schedule = &self.experiment.schedule;
+        let rate = Rate::at(schedule, true, lease.source, batch.committed_frames, total_frames);
+        self.member.learn(&mut self.vector, rate)
     }
 
-    /// Codes what was learned. Nothing of it is adopted before [`apply`](Self::apply).
-    pub(super) fn code(&mut self, assignment: &Assignment, learned: u64) -> Coded {
-        // Whoever does not speak for its group may have to, when the one that does goes.
-        let meeting = assignment.leases.is_empty() && matches!(assignment.encoding, Encoding::Block { .. });
-        let frames = if meeting && self.strategy == Strategy::TwoTier { 1 } else { learned };
-        let gradient = self.gradient.clone();
-        if frames == 0 {
-            return Coded { payload: None, frames, digest: None, gradient, sent: vec![0; VALUES] };
-        }
-        if let Encoding::Block { .. } = assignment.encoding {
-            let payload = Some(Payload::Model(self.parameters.clone()));
-            return Coded { payload, frames, digest: None, gradient, sent: vec![0; VALUES] };
-        }
-        let threshold = match assignment.encoding {
-            Encoding::Threshold { tau, .. } => tau as i64,
-            Encoding::Dense { .. } | Encoding::Block { .. } => 0,
-        };
-        let kept = self.residual.as_ref().map_or_else(|| vec![0; VALUES], |r| r.kept.clone());
-        let all: Vec<i64> = gradient.iter().zip(&kept).map(|(g, r)| g + r).collect();
-        let sent: Vec<i64> = match threshold {
-            0 => all.clone(),
-            tau => all.iter().map(|v| if v.abs() >= tau { v.signum() * tau } else { 0 }).collect(),
-        };
-        if let Some(residual) = &mut self.residual {
-            residual.next = all.iter().zip(&sent).map(|(all, sent)| all - sent).collect();
-        }
-        Coded { payload: Some(Payload::Counts(sent.clone())), frames, digest: None, gradient, sent }
+    /// Encodes what was learned. The suggested τ is rounded to a whole number.
+    pub(super) fn encode(&mut self, encoding: &Encoding) -> Result<Encoded, Error> {
+        self.coded = self.member.contribute(encoding, &self.vector, from_ref(&RANGE))?;
+        let encoded = Encoded::from(&self.coded);
+        let suggested_tau = if encoded.suggested_tau > 0.0 { TAU } else { 0.0 };
+        Ok(Encoded { suggested_tau, ..encoded })
     }
 
-    /// Takes a round's sum in. `counted`: whether this worker's payload is in it.
+    /// The payload of the encoded contribution.
+    pub(super) fn payload(&self) -> Option<&Bytes> {
+        self.coded.payloads.first()
+    }
+
+    /// Applies a round's sum. `counted`: whether this member's contribution is really in it.
     pub(super) fn apply(
         &mut self,
-        encoding: Encoding,
-        payloads: &[Payload],
+        apply: &Apply,
+        sum: &[u8],
         counted: bool,
-    ) -> Result<Option<BlockStep>, String> {
-        let adopts = counted || Bug::ResidualAdoptedUncounted.is_armed();
-        if let (true, Some(residual), false) =
-            (adopts, &mut self.residual, matches!(encoding, Encoding::Block { .. }))
-        {
-            std::mem::swap(&mut residual.kept, &mut residual.next);
+    ) -> Result<Option<BlockStep>, Error> {
+        let before = self.filter();
+        let &Apply { encoding, frames, .. } = apply;
+        let rate = Rate { base: 1.0, multiplier: 1.0 };
+        let sums = [(RANGE, sum)];
+        if counted {
+            self.keep_book(&encoding);
         }
-        if payloads.is_empty() {
-            self.last_update = None;
-            return Ok(None);
-        }
-        let mut sum = vec![0.0f64; VALUES];
-        for payload in payloads {
-            match payload {
-                Payload::Counts(counts) => {
-                    sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += *count as f64);
-                }
-                Payload::Model(values) => {
-                    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(*value));
-                }
+        let update = Update { encoding, sums: &sums, counted: apply.counted, frames, rate };
+        self.member.apply(&update, &mut self.vector)?;
+        match (before, self.filter()) {
+            (Some(before), Some(after)) if encoding.is_block() && !sum.is_empty() => {
+                Ok(Some(BlockStep { before, mean: decode_dense(sum, VALUES)?, after }))
             }
+            _ => Ok(None),
         }
-        self.last_update = Some(sum.iter().fold(5, |digest, value| mix(digest ^ value.to_bits())));
-        let Encoding::Block { momentum, learning_rate, .. } = encoding else {
-            self.parameters.iter_mut().zip(&sum).for_each(|(parameter, sum)| *parameter += *sum as f32);
-            return Ok(None);
-        };
-        let block = self.block.as_mut().ok_or("a block was asked for where none is kept")?;
-        let mean: Vec<f32> = sum.iter().map(|sum| (sum / payloads.len() as f64) as f32).collect();
-        let before = block.parts();
-        block.close(&mean, momentum, learning_rate).map_err(|e| e.to_string())?;
-        if Bug::LookAheadFedBack.is_armed() {
-            let parts = BlockParts { w: block.start().to_vec(), ..block.parts() };
-            *block = BlockMomentum::from_parts(parts, self.momentum).map_err(|e| e.to_string())?;
-        }
-        self.parameters = block.start().to_vec();
-        Ok(Some(BlockStep { before, mean, after: block.parts() }))
     }
-}
 
-/// From −9 to 9; depends on the batch alone, as the real one's content does.
-fn gradient_of(lease: &Lease, batch: u32, index: usize) -> i64 {
-    let parts =
-        [lease.source.index() as u64, u64::from(lease.pass), lease.unit, u64::from(batch), index as u64];
-    (parts.iter().fold(7, |hash, part| mix(hash ^ part)) % 19) as i64 - 9
+    /// The block filter, in the strategies that have one.
+    fn filter(&self) -> Option<BlockParts> {
+        let shared = self.member.shared();
+        let delta = shared.vectors.into_values().next()?;
+        let look_ahead_eta = shared.numbers.into_values().next()?;
+        Some(BlockParts { w: self.deployed().to_vec(), delta, look_ahead_eta })
+    }
+
+    /// What is kept of a contribution that counted: the whole vector is sent, or ±τ of each value that reaches τ.
+    fn keep_book(&mut self, encoding: &Encoding) {
+        let Some(book) = &mut self.book else { return };
+        for (kept, gradient) in book.iter_mut().zip(&self.vector.gradient) {
+            let all = *kept + gradient;
+            *kept = match encoding {
+                Encoding::Threshold { tau, .. } if all.abs() >= *tau => all - tau * all.signum(),
+                Encoding::Threshold { .. } => all,
+                Encoding::Dense { .. } => 0.0,
+                Encoding::Block { .. } => *kept,
+            };
+        }
+    }
 }

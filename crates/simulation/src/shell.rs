@@ -1,10 +1,14 @@
 use super::Process;
 use super::network::Call;
-use super::replica::Payload;
+use super::replica::VALUES;
+use bytes::Bytes;
 use std::collections::BTreeMap;
-use stentor_coordinator::state_machine::{Core, Event, Fence, Millis, Outcome, Session, Slot};
+use stentor_coordinator::state_machine::{Core, Encoding, Event, Fence, Millis, Outcome, Session, Slot};
+use stentor_exchange::{Error, Reducer};
+use stentor_experiment::BmufWeights;
+use stentor_participant::Staging;
 
-/// A pretended coordinator process: the real core, with as little of `engine`, `perform` and `reducer` around it as they have
+/// A simulated coordinator process: the real state machine, with as little of `engine`, `perform` and `reducer` around it as they have
 /// state.
 #[derive(Debug)]
 pub(super) struct Shell {
@@ -35,7 +39,16 @@ pub(super) struct Lines {
 #[derive(Debug, Default)]
 pub(super) struct Reducers {
     newest: Option<Fence>,
-    sums: BTreeMap<(Fence, u32), BTreeMap<Slot, Option<Payload>>>,
+    sums: BTreeMap<(Fence, u32), Sum>,
+}
+
+/// What is staged for a sum.
+#[derive(Debug)]
+struct Sum {
+    encoding: Encoding,
+    weights: BmufWeights,
+    /// Frames and payload of each slot; no payload: it has nothing to contribute.
+    staged: BTreeMap<Slot, (u64, Option<Bytes>)>,
 }
 
 impl Shell {
@@ -82,24 +95,43 @@ impl Lines {
 }
 
 impl Reducers {
-    /// Takes a payload in. One that is staged for a membership of the past is refused.
-    pub(super) fn stage(&mut self, fence: Fence, group: u32, slot: Slot, payload: Option<Payload>) {
+    /// Takes a payload in. One that is staged for a membership of the past is refused: false.
+    pub(super) fn stage(&mut self, staging: &Staging, payload: Option<Bytes>, weights: BmufWeights) -> bool {
+        let &Staging { fence, slot, frames, encoding, .. } = staging;
         let newest = *self.newest.get_or_insert(fence);
         if fence < newest {
-            return;
+            return false;
         }
         self.newest = Some(fence);
         self.sums.retain(|(of, _), _| of.lineage == fence.lineage && of.round + 1 >= fence.round);
-        self.sums.entry((fence, group)).or_default().insert(slot, payload);
+        let sum = self.sums.entry((fence, staging.sum_group.group));
+        let sum = sum.or_insert_with(|| Sum { encoding, weights, staged: BTreeMap::new() });
+        sum.staged.insert(slot, (frames, payload));
+        true
     }
 
     /// Slots that have staged for the sum of a group.
     pub(super) fn staged(&self, fence: Fence, group: u32) -> Vec<Slot> {
-        self.sums.get(&(fence, group)).into_iter().flat_map(|sum| sum.keys().copied()).collect()
+        self.sums.get(&(fence, group)).into_iter().flat_map(|sum| sum.staged.keys().copied()).collect()
     }
 
-    /// The payloads of a sum, by slot, without those who had nothing to say; none where it is gone.
-    pub(super) fn fetch(&self, fence: Fence, group: u32) -> Option<Vec<Payload>> {
-        Some(self.sums.get(&(fence, group))?.values().flatten().cloned().collect())
+    /// How many have brought values to the sum of a group.
+    pub(super) fn contributions(&self, fence: Fence, group: u32) -> usize {
+        let staged = self.sums.get(&(fence, group)).into_iter().flat_map(|sum| sum.staged.values());
+        staged.filter(|(_, payload)| payload.is_some()).count()
+    }
+
+    /// A sum, by the real arithmetic; empty if nobody had a frame, none if it is gone.
+    pub(super) fn fetch(&self, fence: Fence, group: u32) -> Option<Bytes> {
+        let Sum { encoding, weights, staged } = self.sums.get(&(fence, group))?;
+        let mut reducer = Reducer::new(&encoding.summation(*weights).ok()?, VALUES);
+        for (slot, (frames, payload)) in staged {
+            reducer.add(*slot, *frames, payload.as_deref().unwrap_or_default()).ok()?;
+        }
+        match reducer.finish() {
+            Ok(reduction) => Some(reduction.payload.into()),
+            Err(Error::NothingToReduce) => Some(Bytes::new()),
+            Err(_) => None,
+        }
     }
 }

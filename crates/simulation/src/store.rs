@@ -2,6 +2,7 @@ use super::random::mix;
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_checkpoint::{Action, Retained, Standing, checkpoint_age, retention};
 use stentor_coordinator::state_machine::{Event, Publication, Saved, Written};
+use stentor_exchange::strategy::Shared;
 use stentor_scores::Scores;
 
 /// The object store: what survives every process.
@@ -19,10 +20,10 @@ pub(super) struct Store {
 pub(super) enum Object {
     /// The parameters to deploy.
     Model(Vec<f32>),
-    /// The block filter beside them: Δ, and η of the look-ahead point.
-    Filter { delta: Vec<f32>, look_ahead_eta: f64 },
-    /// A worker's residual, if it keeps one.
-    Own(Option<Vec<i64>>),
+    /// What all replicas keep alike besides them.
+    Shared(Shared),
+    /// What a worker alone keeps back, by name.
+    Own(BTreeMap<String, Vec<f32>>),
 }
 
 #[derive(Debug)]
@@ -34,12 +35,14 @@ struct Manifest {
 
 impl Object {
     pub(super) fn written(&self, name: &str) -> Written {
+        let bits_of = |value: &f32| u64::from(value.to_bits());
         let bits: Vec<u64> = match self {
-            Object::Model(values) => values.iter().map(|v| u64::from(v.to_bits())).collect(),
-            Object::Filter { delta, look_ahead_eta } => {
-                delta.iter().map(|v| u64::from(v.to_bits())).chain([look_ahead_eta.to_bits()]).collect()
+            Object::Model(values) => values.iter().map(bits_of).collect(),
+            Object::Shared(Shared { vectors, numbers }) => {
+                let vectors = vectors.values().flatten().map(bits_of);
+                vectors.chain(numbers.values().map(|number| number.to_bits())).collect()
             }
-            Object::Own(kept) => kept.iter().flatten().map(|v| *v as u64).collect(),
+            Object::Own(kept) => kept.values().flatten().map(bits_of).collect(),
         };
         let digest = bits.iter().fold(1, |digest, bits| mix(digest ^ bits));
         Written { name: name.to_owned(), bytes: 8 * bits.len() as u64, digest }

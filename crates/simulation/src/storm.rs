@@ -1,11 +1,12 @@
+use super::Process;
 use super::delivery::CONNECTION_LIVES;
-use super::network::{Copy, Happening, Request};
-use super::worker::{Work, Worker};
+use super::network::{Copy, Happening};
+use super::worker::Worker;
 use super::world::{Pace, World};
-use super::{Bug, Process};
 use std::collections::BTreeSet;
 use stentor_coordinator::state_machine::{Input, Invariant, Millis, Outcome};
 use stentor_experiment::{Membership, Strategy};
+use stentor_participant::Input as Asked;
 
 /// Storms pass: from here on nothing fails any more, so that the run must come to its end.
 const CALM: Millis = 90_000;
@@ -152,19 +153,20 @@ impl World {
 
     /// SIGTERM: the worker stays until what its residual holds is in the others' model, then says good-bye and ends.
     pub(crate) fn ask_to_stop(&mut self, process: Process) {
-        if let Some(worker) = self.workers.get_mut(&process) {
-            worker.asked_to_stop = true;
+        let Some(worker) = self.workers.get_mut(&process) else { return };
+        if !(worker.joining || worker.is_to_join()) {
+            return worker.hears(Asked::Stop);
         }
+        // It has nothing to lose, and asks no more.
+        worker.actions.clear();
+        worker.hears(Asked::Stop);
+        self.plan_turn(process);
     }
 
     /// It says good-bye and ends.
     pub(crate) fn sign_off(&mut self, process: Process) {
-        let Some(worker) = self.workers.get(&process) else { return };
-        if worker.session.is_some() {
-            let identity = worker.identity.clone();
-            self.send(process, Request::Leave { identity });
-        }
-        self.kill_process(process);
+        self.tell(process, Asked::Failed { reason: "it gives up".into(), fatal: false });
+        self.do_step(process);
     }
 
     fn crash_coordinator(&mut self) {
@@ -209,18 +211,6 @@ impl World {
     pub(super) fn operate(&mut self) {
         let next = self.random.between(300, 4_000);
         self.network.at(self.now + next, Happening::Operator);
-        // Whoever has finished says so and ends, and is not started again.
-        let waits = !Bug::LeavesBeforePublished.is_armed();
-        let is_published = |last: &String| self.store.is_published(last);
-        let ends = |w: &&Worker| {
-            matches!(w.work, Work::Done) && (!waits || w.last.as_ref().is_some_and(is_published))
-        };
-        let done: Vec<_> =
-            self.workers.values().filter(ends).map(|w| (w.process, w.identity.clone())).collect();
-        for (process, identity) in done {
-            self.sign_off(process);
-            self.ended.insert(identity);
-        }
         if let Some(name) = self.missing()
             && !self.outcome_is_near()
         {

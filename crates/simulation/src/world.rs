@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(super) current: u64,
     pub(super) workers: BTreeMap<Process, Worker>,
     pub(super) next_process: Process,
+    /// Sums are fetched only after their round has closed, as if the reducers thresholded them again.
+    pub(super) late_fetch: bool,
     /// Workers that ended well: nobody starts them again.
     pub(super) ended: BTreeSet<String>,
     pub(super) store: Store,
@@ -59,6 +61,7 @@ impl World {
             current: 0,
             workers: BTreeMap::new(),
             next_process: 1,
+            late_fetch: false,
             ended: BTreeSet::new(),
             store: Store::default(),
             network: Network::default(),

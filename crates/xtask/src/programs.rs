@@ -56,11 +56,8 @@ impl Build {
             Build::Demo => [self.packages(), vec!["--no-default-features"]].concat(),
             Build::Release => self.packages(),
             // Except this program, which is running.
-            Build::Tests | Build::Screenshots | Build::Lab | Build::Memory => {
+            Build::Tests | Build::Screenshots | Build::Lab | Build::Simulation | Build::Memory => {
                 vec!["--workspace", "--exclude", "xtask"]
-            }
-            Build::Simulation => {
-                vec!["--workspace", "--exclude", "xtask", "--features", "stentor-coordinator/simulation"]
             }
         }
     }

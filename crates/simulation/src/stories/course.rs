@@ -33,11 +33,11 @@ fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_stra
 }
 
 #[test]
-fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds() {
+fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds_and_then_leaves() {
     let sections =
         "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n";
-    // In `fixed` the run goes back to a checkpoint, where the residual is.
-    for (membership, kinds_after) in [("elastic", &["dense", "threshold"][..]), ("fixed", &["threshold"][..])]
+    // In `fixed` the run goes back to a checkpoint, where the residual is: it leaves after the round.
+    for (membership, kinds_until) in [("elastic", &["threshold", "dense"][..]), ("fixed", &["threshold"][..])]
     {
         let cluster = format!("workers = 3\nmembership = \"{membership}\"");
         let mut world = World::new(settings(&cluster, sections), 1);
@@ -51,14 +51,10 @@ fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds() {
         round(&mut world);
         round(&mut world);
         world.ask_to_stop(sessions[1]);
-        round(&mut world);
         let before = rounds(&world).len();
-        round(&mut world);
-        world.sign_off(sessions[1]);
-        world.join("b");
-        world.settle();
-        assert!(finished(&world), "{membership}: {:?}", world.outcome);
-        world.audit();
+        while world.identity_of(sessions[1]).is_some() {
+            round(&mut world);
+        }
         let kinds: Vec<&str> = rounds(&world)[before..]
             .iter()
             .map(|(encoding, _)| match encoding {
@@ -67,7 +63,17 @@ fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds() {
                 Encoding::Block { .. } => "block",
             })
             .collect();
-        assert_eq!(kinds[..kinds_after.len()], *kinds_after, "{membership}: {kinds:?}");
+        assert_eq!(kinds, *kinds_until, "{membership}");
+        let left = |e: &Event| match e {
+            Event::Members { reason, .. } => reason == "b left: asked to stop by a signal",
+            Event::FellBack { reason, .. } => reason == "b is lost: asked to stop by a signal",
+            _ => false,
+        };
+        assert!(world.events.iter().any(left), "{membership}: {:?}", world.events.last());
+        world.join("b");
+        world.settle();
+        assert!(finished(&world), "{membership}: {:?}", world.outcome);
+        world.audit();
     }
 }
 
