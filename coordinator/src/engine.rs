@@ -1,20 +1,18 @@
+use crate::command::{Command, Contribution, Joining};
 use crate::gauges::Gauges;
 use crate::holders::{Holders, Process};
 use crate::limits::MOST_MEMBERS;
 use crate::notes;
+use crate::options::Progress;
 use crate::publish::Publisher;
-use crate::run::Progress;
 use crate::scalars::Scalars;
 use crate::spans::RoundSpans;
-use crate::state_machine::{
-    Arrival, BadRowGroup, Core, Fence, Input, Invariant, Millis, Outcome, Refusal, Report, Session, Slot,
-};
+use crate::state_machine::{Core, Input, Invariant, Millis, Outcome, Refusal, Session, Slot};
 use crate::summary::Tally;
 use crate::watch::Watch;
 use crate::wire;
 use std::collections::HashMap;
 use std::time::Duration;
-use stentor_experiment::Strategy;
 use stentor_page::{Feed, Note, Wires};
 use stentor_proto::v1;
 use stentor_runlog::EventLog;
@@ -22,43 +20,6 @@ use stentor_runtime::metrics;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::Status;
-
-/// What the service asks of the engine.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Join(Joining),
-    Bad { identity: String, row_groups: Vec<BadRowGroup> },
-    Arrived(Contribution),
-    Staged { fence: Fence, identity: String, slot: Slot },
-    Report { report: Report, peak_rss_mb: f64, traffic: v1::Traffic },
-    Attend { session: Session, notices: mpsc::Sender<v1::Notice> },
-    Heard { session: Session, doing: String },
-    Lost { session: Session, reason: String },
-    Leave { identity: String, reason: String, fatal: bool },
-    Status(oneshot::Sender<v1::StatusReply>),
-    Switch { strategy: Strategy, reply: oneshot::Sender<Strategy> },
-    Logged { segments: u64 },
-    Published { checkpoint: String },
-    Replaced { by: u64 },
-    PublishFailed { checkpoint: String, reason: String },
-}
-
-/// A join that waits for its answer.
-#[derive(Debug)]
-pub(crate) struct Joining {
-    pub(crate) session: Session,
-    pub(crate) request: v1::JoinRequest,
-    pub(crate) reply: oneshot::Sender<Result<v1::JoinReply, Status>>,
-}
-
-/// A contribution that waits for its round's end.
-#[derive(Debug)]
-pub(crate) struct Contribution {
-    pub(crate) arrival: Arrival,
-    pub(crate) header_bytes: u64,
-    pub(crate) traffic: v1::Traffic,
-    pub(crate) reply: oneshot::Sender<Result<v1::RoundReply, Status>>,
-}
 
 /// Owns the core and does what it says.
 #[derive(Debug)]

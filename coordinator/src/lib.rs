@@ -9,6 +9,7 @@
 mod access;
 mod block;
 mod claim;
+mod command;
 mod engine;
 mod error;
 mod gate;
@@ -16,6 +17,7 @@ mod gauges;
 mod holders;
 mod limits;
 mod notes;
+mod options;
 mod perform;
 mod publish;
 mod reducer;
@@ -34,6 +36,7 @@ mod wire;
 
 pub use error::Error;
 pub use gate::Gate;
-pub use run::{Options, Progress, Start, read_experiment, serve, serve_over, serve_reducer};
+pub use options::{Options, Progress, Start, read_experiment};
+pub use run::{serve, serve_over, serve_reducer};
 pub use stentor_page::Page;
 pub use summary::Summary;

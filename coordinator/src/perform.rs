@@ -1,5 +1,5 @@
 use crate::engine::Engine;
-use crate::run::Progress;
+use crate::options::Progress;
 use crate::scalars::Scalars;
 use crate::state_machine::{Action, Closing, Departure, Event, Outcome};
 use crate::wire;

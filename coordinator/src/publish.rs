@@ -1,4 +1,4 @@
-use crate::engine::Command;
+use crate::command::Command;
 use crate::scalars::Cut;
 use crate::state_machine::Publication;
 use crate::summary::Tally;

@@ -1,4 +1,4 @@
-use crate::engine::{Command, Contribution, Joining};
+use crate::command::{Command, Contribution, Joining};
 use crate::state_machine::{Refusal, Session};
 use crate::{limits, wire};
 use std::pin::Pin;

@@ -1,33 +1,8 @@
-use super::membership::Assignments;
-use super::{Action, Core, Event, Fence, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot};
-use std::collections::{BTreeMap, BTreeSet};
+use super::pending::{Assignments, Pending};
+use super::{Action, Core, Event, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot};
+use std::collections::BTreeMap;
 use stentor_fail_points::is_armed;
 use stentor_scores::{Scores, Sums};
-
-/// Checkpoints in the making, written or being published, at which another one waits: a store that is slow must not fill the
-/// coordinator's memory.
-pub(super) const MOST_PENDING: usize = 4;
-
-/// A checkpoint that members are writing.
-#[derive(Debug, Clone)]
-pub(super) struct Pending {
-    fence: Fence,
-    saved: Saved,
-    committed_frames: u64,
-    /// Members whose report is waited for.
-    pub(super) expected: BTreeSet<Slot>,
-    /// When the last of those whose report was waited for reported, or went.
-    pub(super) answered_ms: Millis,
-    reports: BTreeMap<Slot, Report>,
-    writer: Slot,
-    /// Whether it is a regular one, with dev shares: `shares` of them.
-    dev_shares: usize,
-    finished: bool,
-    publishing: bool,
-    /// Admitted with this checkpoint as their start.
-    pub(super) newcomers: Vec<(Slot, Session)>,
-    assignments: Assignments,
-}
 
 impl Core {
     /// Whether training has stopped getting better on dev (`schedule.patience`).

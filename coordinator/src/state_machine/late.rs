@@ -1,6 +1,6 @@
 //! Who is waited for, how long, and who is too late. Silence ends any wait; what a member has to do has a term of its own.
 
-use super::boundaries::Pending;
+use super::pending::Pending;
 use super::round::Round;
 use super::{Action, Core, Departure, Millis, Phase, Reason, Session, Slot};
 use stentor_fail_points::is_armed;

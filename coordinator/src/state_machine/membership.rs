@@ -1,5 +1,5 @@
-use super::boundaries::Pending;
-use super::{Action, Assignment, Core, Departure, Event, Millis, Outcome, Phase, Session, Slot};
+use super::pending::Pending;
+use super::{Action, Core, Departure, Event, Millis, Outcome, Phase, Session, Slot};
 use std::collections::BTreeMap;
 use stentor_experiment::Membership;
 
@@ -317,6 +317,3 @@ impl Core {
         }
     }
 }
-
-/// Assignments by slot.
-pub(super) type Assignments = BTreeMap<Slot, Assignment>;

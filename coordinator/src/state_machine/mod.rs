@@ -5,10 +5,12 @@ mod boundaries;
 mod budget;
 mod course;
 mod deadline;
+mod examine;
 mod invariant;
 mod io;
 mod late;
 mod membership;
+mod pending;
 mod poison;
 mod quarantine;
 mod round;
@@ -26,11 +28,11 @@ pub use stentor_messages::{
 pub use stentor_runlog::{BadRowGroup, Event, Millis, OfSource, Saved};
 pub use waits::{Reason, Wait};
 
-use boundaries::Pending;
 use budget::Budget;
 use course::Course;
 use deadline::Lags;
 use membership::{Applicant, Member};
+use pending::Pending;
 use poison::Suspects;
 use quarantine::Quarantine;
 use round::Round;

@@ -1,5 +1,4 @@
-use super::boundaries::MOST_PENDING;
-use super::membership::Assignments;
+use super::pending::{Assignments, MOST_PENDING};
 use super::round::{Round, main_source};
 use super::{
     Action, Arrival, Assignment, Boundary, Closing, Core, Event, Fence, Millis, Next, Outcome, Phase,

@@ -4,6 +4,12 @@ use stentor_experiment::Features;
 /// A point in time or a duration, in microseconds.
 pub type Micros = i64;
 
+/// Converts seconds as written to microseconds; `None` unless finite, not negative and below a year.
+pub(crate) fn seconds(text: &str) -> Option<Micros> {
+    let seconds: f64 = text.parse().ok()?;
+    (0.0..3.2e7).contains(&seconds).then(|| (seconds * 1e6).round() as Micros)
+}
+
 /// Number of frames (of the model) that an alignment may be too short, run past the end of the audio, or leave
 /// uncovered before the utterance counts as misaligned.
 pub const TOLERANCE_FRAMES: i64 = 3;

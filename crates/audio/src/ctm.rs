@@ -1,5 +1,5 @@
 use crate::Error;
-use crate::alignment::{Micros, StateSpan, thirds};
+use crate::alignment::{Micros, StateSpan, seconds, thirds};
 use crate::kaldi::{Extent, Unmatched};
 use crate::lines::{IDENTIFIER, Lines, is_visible, shorten};
 use crate::source::open_regular;
@@ -222,12 +222,6 @@ fn parse_line(text: &str, kind: CtmKind) -> Result<Option<Line<'_>>, &'static st
         }
     };
     Ok(Some(Line { id, phone, state, start, end: start + duration }))
-}
-
-/// Converts seconds as written to microseconds; `None` unless finite, not negative and below a year.
-pub(crate) fn seconds(text: &str) -> Option<Micros> {
-    let seconds: f64 = text.parse().ok()?;
-    (0.0..3.2e7).contains(&seconds).then(|| (seconds * 1e6).round() as Micros)
 }
 
 fn line_error(path: &Path, line: usize, expected: &'static str, found: &str) -> Error {

@@ -1,4 +1,4 @@
-use crate::ctm::seconds;
+use crate::alignment::seconds;
 use crate::lines::{IDENTIFIER, Lines, is_visible, shorten};
 use crate::source::open_regular;
 use crate::{Error, Micros};

@@ -1,5 +1,6 @@
-use crate::deployed::deployed_name;
-use crate::layout::{CHECKPOINTS, MANIFEST, check_name, checkpoint_store};
+use crate::layout::{CHECKPOINTS, MANIFEST, checkpoint_store};
+use crate::name::check_name;
+use crate::result::deployed_name;
 use crate::{Action, Error, Retained, Standing, read_manifest, retention};
 use std::collections::BTreeSet;
 use stentor_store::Store;

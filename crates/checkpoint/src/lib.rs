@@ -28,13 +28,15 @@ mod folders;
 mod layout;
 mod load;
 mod manifest;
+mod name;
 mod publish;
+mod result;
 mod retention;
 mod seal;
 mod start;
 mod tensors;
 
-pub use deployed::{DeployedModel, deploy};
+pub use deployed::DeployedModel;
 pub use error::Error;
 pub use folders::{folders, retain, sweep};
 pub use layout::{MANIFEST, MODEL, checkpoint_age, checkpoint_name, checkpoint_store};
@@ -43,6 +45,7 @@ pub use load::{
 };
 pub use manifest::{DevResult, Manifest, ModelDescription, Normalisation, Object, Origin, SCHEMA_VERSION};
 pub use publish::publish;
+pub use result::deploy;
 pub use retention::{Action, Retained, Standing, retention};
 pub use start::{ModelCopy, start_store};
 pub use tensors::{Malformed, NamedTensor, TensorFile};

@@ -1,4 +1,5 @@
-use crate::layout::{CHECKPOINTS, MANIFEST, MODEL, check_name, checkpoint_store};
+use crate::layout::{CHECKPOINTS, MANIFEST, MODEL, checkpoint_store};
+use crate::name::check_name;
 use crate::{Error, Manifest, Object, digest, seal};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};

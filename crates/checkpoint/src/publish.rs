@@ -1,4 +1,5 @@
-use crate::layout::{MANIFEST, MODEL, check_name, checkpoint_store};
+use crate::layout::{MANIFEST, MODEL, checkpoint_store};
+use crate::name::check_name;
 use crate::{Error, Manifest, seal};
 use stentor_store::{Put, Store};
 

@@ -1,6 +1,6 @@
 //! A manifest as bytes: its JSON text, preceded by a digest of that text.
 
-use crate::layout::check_name;
+use crate::name::check_name;
 use crate::{Error, Manifest, SCHEMA_VERSION, digest};
 use bytes::Bytes;
 use serde::de::IgnoredAny;

@@ -1,6 +1,6 @@
-use crate::deployed::model_folder;
 use crate::layout::{MANIFEST, MODEL, START};
 use crate::load::{read_manifest_in, read_object_in};
+use crate::result::model_folder;
 use crate::{Error, Manifest, Origin, seal};
 use bytes::Bytes;
 use serde_json::Value;

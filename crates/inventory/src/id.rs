@@ -1,5 +1,8 @@
 use std::fmt;
 
+/// Most senones that 16-bit ids can tell apart.
+pub const MAX_SENONES: usize = 1 << 16;
+
 /// A senone of one [`Inventory`](crate::Inventory): its place in it, counted from 0, and so an output of the model. In
 /// another inventory the same number is another senone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,11 +1,8 @@
 //! The senones of a model in the order of its outputs, as manifests hold them.
 
-use crate::{Error, Senone, SenoneId};
+use crate::{Error, MAX_SENONES, Senone, SenoneId};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::{BTreeMap, HashMap};
-
-/// Most senones that 16-bit ids can tell apart.
-pub const MAX_SENONES: usize = 1 << 16;
 
 /// How a state was found in the inventory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,8 +23,8 @@ mod phones;
 mod senone;
 
 pub use error::Error;
-pub use id::SenoneId;
-pub use inventory::{Inventory, MAX_SENONES, Match};
+pub use id::{MAX_SENONES, SenoneId};
+pub use inventory::{Inventory, Match};
 pub use names::{WordPosition, is_silence, split_position};
 pub use order::{StateOrder, Steps};
 pub use phones::{Phone, PhoneSet, State};

@@ -1,8 +1,30 @@
 use crate::interleave::Stretch;
-use crate::position::{Ledger, RoundSize};
+use crate::ledger::Ledger;
 use crate::{Lease, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Source;
+
+/// How much each member computes in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoundSize {
+    /// One batch for each member, all of the same source, because their gradients are summed and applied at one
+    /// learning rate. If a stretch has fewer batches left than there are members, some members get none.
+    Batch,
+    /// This many batches for each member, of both sources as they come, because each member applies its own batches at
+    /// their learning rates. Only the run's last block is smaller. 0 counts as 1.
+    Block(u32),
+}
+
+impl RoundSize {
+    /// Maximum number of batches of a member.
+    #[must_use]
+    pub fn batches(self) -> u32 {
+        match self {
+            RoundSize::Batch => 1,
+            RoundSize::Block(batches) => batches.max(1),
+        }
+    }
+}
 
 /// The leases of a round, and the ledgers after dealing them.
 pub(crate) struct Deal {

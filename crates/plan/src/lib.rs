@@ -23,6 +23,7 @@ mod deal;
 mod error;
 mod interleave;
 mod lease;
+mod ledger;
 mod permutation;
 mod plan;
 mod position;
@@ -30,7 +31,8 @@ mod random;
 
 pub use batches::{Chunk, unit_batches};
 pub use catalogue::{Catalogue, RowGroup};
+pub use deal::RoundSize;
 pub use error::Error;
 pub use lease::Lease;
 pub use plan::{Plan, UnitSpan};
-pub use position::{Committed, Position, RoundPlan, RoundSize};
+pub use position::{Committed, Position, RoundPlan};

@@ -8,6 +8,7 @@ mod cache;
 mod error;
 mod insist;
 mod location;
+mod opened;
 mod remote;
 mod unfinished;
 
@@ -17,8 +18,8 @@ pub use error::{Error, Fault};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use insist::insist;
-use location::Opened;
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
+use opened::Opened;
 use std::ops::Range;
 use std::sync::Arc;
 

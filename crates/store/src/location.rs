@@ -1,16 +1,10 @@
+use crate::opened::Opened;
 use crate::{Error, remote};
-use object_store::{ObjectStore, local::LocalFileSystem, path::Path};
+use object_store::{local::LocalFileSystem, path::Path};
 use std::path::{Component, PathBuf};
 use std::sync::Arc;
 use stentor_experiment::StoreKind;
 use url::Url;
-
-/// The object store that a location names, and the path in it.
-pub(crate) struct Opened {
-    pub(crate) objects: Arc<dyn ObjectStore>,
-    pub(crate) path: Path,
-    pub(crate) is_remote: bool,
-}
 
 /// Interprets a location. `settings` are for stores on the network.
 pub(crate) fn open(

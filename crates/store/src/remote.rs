@@ -1,7 +1,7 @@
 //! Stores on the network. Their clients, with HTTP and TLS, are a third of a program's code. The demo runs on local
 //! folders, so the clients are in the feature `cloud`.
 
-use crate::location::Opened;
+use crate::opened::Opened;
 use stentor_experiment::StoreKind;
 use url::Url;
 

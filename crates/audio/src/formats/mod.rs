@@ -4,17 +4,19 @@
 //! lengths are those of the data present. symphonia reads FLAC and Ogg Vorbis; what it skips is found by comparison.
 
 mod flac;
+mod format;
 mod identify;
 mod mpeg;
 mod ogg;
 mod packets;
 mod pcm;
 mod sphere;
+mod tags;
 mod wav;
 
 use crate::Error;
 use crate::source::Source;
-use identify::Format;
+use format::Format;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A piece of a file, in order of time.

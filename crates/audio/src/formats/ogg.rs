@@ -1,6 +1,6 @@
 //! The pages of an Ogg file: its streams, and whether its last page is complete. symphonia reads their content.
 
-use super::identify::{CONVERT, Format};
+use super::format::{CONVERT, Format};
 use super::packets::Packets;
 use crate::Error;
 use crate::source::Source;

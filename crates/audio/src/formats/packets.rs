@@ -1,7 +1,7 @@
 //! Packets that symphonia finds in a container and decodes. It skips silently what it cannot read; the times and bytes
 //! of the packets that it finds show what is missing.
 
-use super::identify::CONVERT;
+use super::format::CONVERT;
 use super::{Piece, Stream, guarded};
 use crate::Error;
 use crate::source::{Fault, Source};

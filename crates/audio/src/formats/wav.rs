@@ -2,7 +2,7 @@
 //! because recorders that are killed and programs that write to a pipe leave wrong ones; `fact` and the size of the
 //! whole are ignored.
 
-use super::identify::CONVERT;
+use super::format::CONVERT;
 use super::pcm::{Encoding, Layout};
 use crate::Error;
 use crate::source::Source;

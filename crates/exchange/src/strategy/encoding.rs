@@ -1,8 +1,5 @@
-use super::{bmuf, dense, gtc};
 use crate::error::Error;
-use crate::reducer::Summation;
 use serde::{Deserialize, Serialize};
-use stentor_experiment::BmufWeights;
 
 /// Encoding of the contributions to a round.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -85,17 +82,5 @@ impl Encoding {
     /// Returns the error for a round with an encoding that a member does not use.
     pub(super) fn unexpected(&self, expected: &'static str) -> Error {
         Error::OtherEncoding { expected, found: self.name() }
-    }
-
-    /// Returns the kind of sum of the contributions; `weights`: how models are weighted in the mean of a block.
-    ///
-    /// # Errors
-    /// [`Error::TauOutOfRange`] and [`Error::TauNotExact`] for an invalid τ.
-    pub fn summation(&self, weights: BmufWeights) -> Result<Summation, Error> {
-        match *self {
-            Encoding::Dense { .. } => Ok(dense::summation()),
-            Encoding::Threshold { tau, .. } => gtc::summation(tau),
-            Encoding::Block { deltas, .. } => bmuf::summation(deltas, weights),
-        }
     }
 }

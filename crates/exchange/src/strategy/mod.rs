@@ -23,6 +23,7 @@ mod member;
 mod rate;
 mod residual;
 mod suggested_tau;
+mod summation;
 mod two_tier;
 
 pub use coded::Coded;

@@ -1,4 +1,3 @@
-use super::bmuf::{BlockDeltas, BlockMoments, Bmuf, BmufMomentum, BmufWeights};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,40 +41,4 @@ pub enum BlockPreset {
     /// Not equal is the deployed model: DiLoCo deploys θ, the look-ahead point; here it is W = θ − ηΔ, as with BMUF.
     /// The published runs used AdamW as the local optimiser; there is no weight decay here.
     Diloco,
-}
-
-impl BlockPreset {
-    /// Returns the value of every key in this preset.
-    #[must_use]
-    pub fn settings(self) -> Bmuf {
-        let bmuf = Bmuf {
-            preset: self,
-            block: 50,
-            momentum: None,
-            learning_rate: 1.0,
-            kind: BmufMomentum::Nesterov,
-            moments: BlockMoments::Keep,
-            weights: BmufWeights::Frames,
-            warmup: 0.0,
-            deltas: BlockDeltas::F32,
-            delta_density: 0.03,
-        };
-        match self {
-            BlockPreset::Bmuf => bmuf,
-            BlockPreset::Slowmo => Bmuf {
-                momentum: Some(0.7),
-                kind: BmufMomentum::Classical,
-                moments: BlockMoments::Reset,
-                weights: BmufWeights::Equal,
-                ..bmuf
-            },
-            BlockPreset::Diloco => Bmuf {
-                block: 500,
-                momentum: Some(0.9),
-                learning_rate: 0.7,
-                weights: BmufWeights::Equal,
-                ..bmuf
-            },
-        }
-    }
 }

@@ -94,6 +94,42 @@ pub enum BlockDeltas {
     Threshold,
 }
 
+impl BlockPreset {
+    /// Returns the value of every key in this preset.
+    #[must_use]
+    pub fn settings(self) -> Bmuf {
+        let bmuf = Bmuf {
+            preset: self,
+            block: 50,
+            momentum: None,
+            learning_rate: 1.0,
+            kind: BmufMomentum::Nesterov,
+            moments: BlockMoments::Keep,
+            weights: BmufWeights::Frames,
+            warmup: 0.0,
+            deltas: BlockDeltas::F32,
+            delta_density: 0.03,
+        };
+        match self {
+            BlockPreset::Bmuf => bmuf,
+            BlockPreset::Slowmo => Bmuf {
+                momentum: Some(0.7),
+                kind: BmufMomentum::Classical,
+                moments: BlockMoments::Reset,
+                weights: BmufWeights::Equal,
+                ..bmuf
+            },
+            BlockPreset::Diloco => Bmuf {
+                block: 500,
+                momentum: Some(0.9),
+                learning_rate: 0.7,
+                weights: BmufWeights::Equal,
+                ..bmuf
+            },
+        }
+    }
+}
+
 /// The table as written: absent keys come from the preset.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -2,7 +2,7 @@
 
 use super::header::{CONSECUTIVE, Header, Tag, is_followed};
 use crate::Error;
-use crate::formats::identify::id3v2_length;
+use crate::formats::tags::id3v2_length;
 use crate::source::Source;
 use std::collections::VecDeque;
 
