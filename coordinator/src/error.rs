@@ -1,4 +1,4 @@
-use stentor_runtime::ExitStatus;
+use stentor_runtime::{ExitStatus, ProgramError};
 use thiserror::Error;
 
 /// Why a coordinator cannot start or go on.
@@ -144,10 +144,8 @@ pub enum Error {
     Interrupted,
 }
 
-impl Error {
-    /// Tells this error from all others, whatever its words; docs/errors.md has a line for it.
-    #[must_use]
-    pub fn id(&self) -> &'static str {
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
         match self {
             Error::Read { .. } => "E0501",
             Error::Experiment { source, .. } => source.id(),
@@ -159,7 +157,7 @@ impl Error {
             Error::OtherRun { .. } => "E0503",
             Error::NoSuchReducer { .. } => "E0506",
             Error::Tls(error) => error.id(),
-            Error::Setting(_) => "E0515",
+            Error::Setting(error) => error.id(),
             Error::Server(_) => "E0507",
             Error::LostQuorum(_) => "E0508",
             Error::BadData(_) => "E0509",
@@ -174,28 +172,16 @@ impl Error {
         }
     }
 
-    /// Whether this is what somebody asked for, and nothing went wrong.
-    #[must_use]
-    pub fn is_by_request(&self) -> bool {
-        matches!(self, Error::Interrupted)
-    }
-
-    /// The exit code that tells a supervisor what to do.
-    #[must_use]
-    pub fn exit_status(&self) -> ExitStatus {
+    fn exit_status(&self) -> ExitStatus {
         match self {
-            Error::Store(error) => error.into(),
-            Error::Data(error) => error.store().map_or(ExitStatus::Data, Into::into),
-            Error::Checkpoint(error) | Error::StartUnread(error) => {
-                error.store().map_or(ExitStatus::Data, Into::into)
-            }
-            Error::StartLost { source, .. } => source.store().map_or(ExitStatus::Data, Into::into),
-            Error::Log(error) => error.store().map_or(ExitStatus::Data, Into::into),
-            Error::Read { .. }
-            | Error::Experiment { .. }
-            | Error::Occupied { .. }
-            | Error::Setting(_)
-            | Error::NoSuchReducer { .. } => ExitStatus::Config,
+            Error::Store(error) => error.exit_status(),
+            Error::Experiment { source, .. } => source.exit_status(),
+            Error::Data(error) => error.exit_status(),
+            Error::Checkpoint(error) | Error::StartUnread(error) => error.exit_status(),
+            Error::StartLost { source, .. } => source.exit_status(),
+            Error::Log(error) => error.exit_status(),
+            Error::Setting(error) => error.exit_status(),
+            Error::Read { .. } | Error::Occupied { .. } | Error::NoSuchReducer { .. } => ExitStatus::Config,
             Error::Tls(error) => error.exit_status(),
             Error::BadData(_)
             | Error::OtherRun { .. }
@@ -208,5 +194,13 @@ impl Error {
             Error::Interrupted | Error::Replaced { .. } => ExitStatus::Stopped,
             Error::Server(_) => ExitStatus::Retryable,
         }
+    }
+}
+
+impl Error {
+    /// Whether this is what somebody asked for, and nothing went wrong.
+    #[must_use]
+    pub fn is_by_request(&self) -> bool {
+        matches!(self, Error::Interrupted)
     }
 }

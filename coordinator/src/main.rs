@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use stentor_coordinator::{Error, Gate, Options, Page, Start, read_experiment, serve, serve_reducer};
 use stentor_runtime::tls::{Strangers, Tls, check_listener};
-use stentor_runtime::{ExitStatus, Shutdown, Telemetry, Token, address, errln, outln, telemetry};
+use stentor_runtime::{
+    ExitStatus, ProgramError, Shutdown, Telemetry, Token, address, errln, outln, telemetry,
+};
 
 /// Serves an experiment to workers and holds their rounds together.
 #[derive(Debug, Parser)]
@@ -48,8 +50,8 @@ async fn main() -> ExitStatus {
     let (page, _telemetry) = match tell(&arguments) {
         Ok(told) => told,
         Err(error) => {
-            errln!("coordinator: {error}");
-            return ExitStatus::Config;
+            errln!("coordinator: {error} [{}]", error.id());
+            return error.exit_status();
         }
     };
     let (stay, shutdown) = (arguments.stay, Shutdown::listen());

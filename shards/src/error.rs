@@ -1,6 +1,7 @@
 use crate::column::{Element, Extent};
 use crate::manifest::{Kind, SCHEMA_VERSION};
 use std::fmt;
+use stentor_exit::{ExitStatus, ProgramError};
 use stentor_inventory::SenoneId;
 use thiserror::Error;
 
@@ -362,6 +363,49 @@ impl fmt::Display for Part {
             Part::Footer => f.write_str("footer"),
             Part::File => f.write_str("file"),
         }
+    }
+}
+
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
+        match self {
+            Error::Store(error) => error.id(),
+            Error::Row { problem, .. } => problem.id(),
+            Error::NoManifest { .. } => "E0901",
+            Error::ManifestSyntax { .. } => "E0902",
+            Error::WrongKind { .. } => "E0903",
+            Error::WrongSchemaVersion { .. } => "E0904",
+            Error::ManifestContent { .. } => "E0905",
+            Error::Fingerprint { .. } => "E0906",
+            Error::Dimension { .. } => "E0907",
+            Error::AlreadyPublished { .. } => "E0908",
+            Error::PhoneStrings { .. } => "E0909",
+            Error::NotAPair { .. } => "E0910",
+            Error::NoColumn { .. } => "E0911",
+            Error::NewerColumn { .. } => "E0912",
+            Error::ShardSize { .. } => "E0913",
+            Error::Checksum { .. } => "E0914",
+            Error::Parquet { .. } => "E0915",
+            Error::Columns { .. } => "E0916",
+            Error::Count { .. } => "E0917",
+            Error::NoSuchRowGroup { .. } => "E0918",
+            Error::EmptyUtterance { .. } => "E0919",
+            Error::FeatureLength { .. } => "E0920",
+            Error::NotFinite { .. } => "E0921",
+            Error::ColumnLength { .. } => "E0922",
+            Error::ColumnBound { .. } => "E0923",
+            Error::RowColumn { .. } => "E0924",
+            Error::UndeclaredColumn { .. } => "E0925",
+            Error::SpanOrder { .. } => "E0926",
+            Error::SenoneOutOfRange { .. } => "E0927",
+            Error::LogProbability { .. } => "E0928",
+            Error::DuplicateSenone { .. } => "E0929",
+            Error::RowGroupSize { .. } => "E0930",
+        }
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        self.store().map_or(ExitStatus::Data, ProgramError::exit_status)
     }
 }
 

@@ -1,4 +1,4 @@
-use stentor_runtime::ExitStatus;
+use stentor_runtime::{ExitStatus, ProgramError};
 use stentor_store::Fault;
 use thiserror::Error;
 
@@ -100,10 +100,8 @@ pub enum Error {
     Stopped,
 }
 
-impl Error {
-    /// A stable id that does not depend on the message; docs/errors.md documents it.
-    #[must_use]
-    pub fn id(&self) -> &'static str {
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
         match self {
             Error::Options { .. } => "E0701",
             Error::Model { source, .. } => source.id(),
@@ -120,18 +118,16 @@ impl Error {
         }
     }
 
-    /// The exit code that tells a supervisor what to do.
-    #[must_use]
-    pub fn exit_status(&self) -> ExitStatus {
+    fn exit_status(&self) -> ExitStatus {
         match self {
             Error::Options { .. } | Error::OtherJob { .. } | Error::Acoustic(_) => ExitStatus::Config,
-            Error::Model { source, .. } => source.store().map_or(ExitStatus::Data, Into::into),
+            Error::Model { source, .. } => source.exit_status(),
             Error::Description { .. }
             | Error::OtherFeatures { .. }
             | Error::NotNormalised { .. }
             | Error::BadFeatures { .. } => ExitStatus::Data,
-            Error::Shards(error) => error.store().map_or(ExitStatus::Data, Into::into),
-            Error::Store(error) => error.into(),
+            Error::Shards(error) => error.exit_status(),
+            Error::Store(error) => error.exit_status(),
             Error::Figures { source, .. } => Fault::of_io("write", source).into(),
             Error::Stopped => ExitStatus::Stopped,
         }

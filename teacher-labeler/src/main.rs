@@ -1,7 +1,7 @@
 //! `teacher-labeler`: runs a model over feature shards and writes the most probable senones of every frame.
 
 use clap::Parser;
-use stentor_runtime::{ExitStatus, Shutdown, telemetry};
+use stentor_runtime::{ExitStatus, ProgramError, Shutdown, telemetry};
 use stentor_teacher_labeler::{Options, run};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -11,8 +11,8 @@ async fn main() -> ExitStatus {
     let _telemetry = match telemetry::init(telemetry) {
         Ok(telemetry) => telemetry,
         Err(error) => {
-            stentor_runtime::errln!("teacher-labeler: {error}");
-            return ExitStatus::Config;
+            stentor_runtime::errln!("teacher-labeler: {error} [{}]", error.id());
+            return error.exit_status();
         }
     };
     match run(&options, &Shutdown::listen()).await {

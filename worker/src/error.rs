@@ -1,4 +1,4 @@
-use stentor_runtime::ExitStatus;
+use stentor_runtime::{ExitStatus, ProgramError};
 use thiserror::Error;
 
 /// Why a worker cannot start or continue.
@@ -75,10 +75,8 @@ impl From<stentor_exchange::Error> for Error {
     }
 }
 
-impl Error {
-    /// A stable id that does not depend on the message; docs/errors.md documents it.
-    #[must_use]
-    pub fn id(&self) -> &'static str {
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
         match self {
             Error::Unreachable { .. } => "E0601",
             Error::Request(_) => "E0602",
@@ -98,16 +96,13 @@ impl Error {
         }
     }
 
-    /// The exit code that tells a supervisor what to do.
-    #[must_use]
-    pub fn exit_status(&self) -> ExitStatus {
+    fn exit_status(&self) -> ExitStatus {
         match self {
-            Error::Store(error) => error.into(),
-            Error::Data(error) => error.store().map_or(ExitStatus::Data, Into::into),
-            Error::Checkpoint(error) => error.store().map_or(ExitStatus::Data, Into::into),
-            Error::Request(_) | Error::Refused(_) | Error::Experiment(_) | Error::Acoustic(_) => {
-                ExitStatus::Config
-            }
+            Error::Store(error) => error.exit_status(),
+            Error::Data(error) => error.exit_status(),
+            Error::Checkpoint(error) => error.exit_status(),
+            Error::Experiment(error) => error.exit_status(),
+            Error::Request(_) | Error::Refused(_) | Error::Acoustic(_) => ExitStatus::Config,
             Error::Unauthorised(_) => ExitStatus::Auth,
             Error::Tls(error) => error.exit_status(),
             Error::BadBatch { .. } => ExitStatus::Data,

@@ -2,7 +2,7 @@
 //! again.
 
 use clap::Parser;
-use stentor_runtime::{ExitStatus, Shutdown, telemetry};
+use stentor_runtime::{ExitStatus, ProgramError, Shutdown, telemetry};
 use stentor_worker::{CommandLine, Error, Study};
 
 fn main() -> ExitStatus {
@@ -10,8 +10,9 @@ fn main() -> ExitStatus {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            stentor_runtime::errln!("worker: {error}");
-            return ExitStatus::Failure;
+            let error = stentor_runtime::Error::Threads(error);
+            stentor_runtime::errln!("worker: {error} [{}]", error.id());
+            return error.exit_status();
         }
     };
     runtime.block_on(async {
@@ -22,8 +23,8 @@ fn main() -> ExitStatus {
         let _telemetry = match telemetry::init(telemetry) {
             Ok(telemetry) => telemetry,
             Err(error) => {
-                stentor_runtime::errln!("worker: {error}");
-                return ExitStatus::Config;
+                stentor_runtime::errln!("worker: {error} [{}]", error.id());
+                return error.exit_status();
             }
         };
         match act(&line).await {

@@ -1,5 +1,6 @@
 use crate::Malformed;
 use crate::layout::CHECKPOINTS;
+use stentor_exit::{ExitStatus, ProgramError};
 use stentor_store::Fault;
 use thiserror::Error;
 
@@ -135,10 +136,8 @@ fn listed(location: &str, checkpoints: &[String]) -> String {
     }
 }
 
-impl Error {
-    /// A stable id that does not depend on the message; docs/errors.md documents it.
-    #[must_use]
-    pub fn id(&self) -> &'static str {
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
         match self {
             Error::Store(error) => error.id(),
             Error::Tensors(_) => "E0401",
@@ -157,6 +156,12 @@ impl Error {
         }
     }
 
+    fn exit_status(&self) -> ExitStatus {
+        self.store().map_or(ExitStatus::Data, ProgramError::exit_status)
+    }
+}
+
+impl Error {
     /// The store's error, if the store failed and not the data in it.
     #[must_use]
     pub fn store(&self) -> Option<&stentor_store::Error> {

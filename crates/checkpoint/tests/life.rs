@@ -11,6 +11,7 @@ use stentor_checkpoint::{
     checkpoint_store, deploy, folders, load_manifest, newest_valid, publish, read_manifest, read_object,
     retain, start_store, verify_objects,
 };
+use stentor_exit::ProgramError;
 use stentor_store::{Put, Store};
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+use stentor_exit::{ExitStatus, ProgramError};
 use thiserror::Error;
 
 /// Why an experiment's data cannot be used.
@@ -77,10 +78,8 @@ fn once(location: &str, source: &stentor_shards::Error) -> String {
     if words.contains(location) { words } else { format!("{location}: {words}") }
 }
 
-impl Error {
-    /// A stable id that does not depend on the message; docs/errors.md documents it.
-    #[must_use]
-    pub fn id(&self) -> &'static str {
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
         match self {
             Error::Set { .. } | Error::Shards { .. } => "E0301",
             Error::Mismatch { .. } => "E0302",
@@ -91,6 +90,12 @@ impl Error {
         }
     }
 
+    fn exit_status(&self) -> ExitStatus {
+        self.store().map_or(ExitStatus::Data, ProgramError::exit_status)
+    }
+}
+
+impl Error {
     /// Whether the same read may succeed shortly; see [`stentor_shards::Error::may_pass`].
     #[must_use]
     pub fn may_pass(&self) -> bool {

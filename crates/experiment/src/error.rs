@@ -1,3 +1,4 @@
+use stentor_exit::{ExitStatus, ProgramError};
 use thiserror::Error;
 
 /// Errors in experiment files.
@@ -49,16 +50,18 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// Returns a stable id that does not depend on the message; docs/errors.md documents it.
-    #[must_use]
-    pub fn id(&self) -> &'static str {
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
         match self {
             Error::Syntax { .. } => "E0101",
             Error::UnknownKey { .. } => "E0102",
             Error::Value { .. } => "E0103",
             Error::Type { .. } => "E0104",
         }
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Config
     }
 }
 

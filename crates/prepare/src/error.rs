@@ -2,7 +2,7 @@ use crate::decide::left_out::Named;
 use crate::decide::set::{Set, SplitBy};
 use std::io;
 use stentor_inventory::MAX_SENONES;
-use stentor_runtime::ExitStatus;
+use stentor_runtime::{ExitStatus, ProgramError};
 
 /// Why a corpus cannot be prepared. Messages name options by the flags of `stentor prepare`.
 #[derive(Debug, thiserror::Error)]
@@ -152,19 +152,54 @@ impl Error {
     pub(crate) fn io(doing: String) -> impl FnOnce(io::Error) -> Self {
         move |source| Error::Io { doing, source }
     }
+}
 
-    /// What a program exits with.
-    #[must_use]
-    pub fn exit_status(&self) -> ExitStatus {
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
+        match self {
+            Error::Option { .. } => "E1201",
+            Error::Locked { .. } => "E1202",
+            Error::Occupied { .. } => "E1203",
+            Error::Ungrouped { .. } => "E1204",
+            Error::NothingToAnnotate { .. } => "E1205",
+            Error::EmptySet { .. } => "E1206",
+            Error::NothingLeft { .. } => "E1207",
+            Error::NoAlignments { .. } => "E1208",
+            Error::TooManyStates { .. } => "E1209",
+            Error::TooManyBad { .. } => "E1210",
+            Error::NoRecordings => "E1211",
+            Error::Aligner { .. } => "E1212",
+            Error::Stopped => "E1213",
+            Error::Io { .. } => "E1214",
+            Error::Audio(_) => "E1215",
+            Error::Inventory(_) => "E1216",
+            Error::Shards(error) => error.id(),
+            Error::Store(error) => error.id(),
+            Error::Json(_) => "E1217",
+        }
+    }
+
+    fn exit_status(&self) -> ExitStatus {
         match self {
             Error::Option { .. }
             | Error::Locked { .. }
             | Error::Occupied { .. }
             | Error::Ungrouped { .. } => ExitStatus::Config,
             Error::Stopped => ExitStatus::Stopped,
-            Error::Store(store) => store.into(),
-            Error::Shards(shards) => shards.store().map_or(ExitStatus::Data, ExitStatus::from),
-            _ => ExitStatus::Data,
+            Error::Store(error) => error.exit_status(),
+            Error::Shards(error) => error.exit_status(),
+            Error::NothingToAnnotate { .. }
+            | Error::EmptySet { .. }
+            | Error::NothingLeft { .. }
+            | Error::NoAlignments { .. }
+            | Error::TooManyStates { .. }
+            | Error::TooManyBad { .. }
+            | Error::NoRecordings
+            | Error::Aligner { .. }
+            | Error::Io { .. }
+            | Error::Audio(_)
+            | Error::Inventory(_)
+            | Error::Json(_) => ExitStatus::Data,
         }
     }
 }

@@ -1,3 +1,4 @@
+use stentor_exit::{ExitStatus, ProgramError};
 use thiserror::Error;
 
 /// Errors in the records of a run.
@@ -30,10 +31,8 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// Returns a stable id that does not depend on the message; docs/errors.md documents it.
-    #[must_use]
-    pub fn id(&self) -> &'static str {
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
         match self {
             Error::Store(error) => error.id(),
             Error::State { .. } => "E0504",
@@ -41,6 +40,12 @@ impl Error {
         }
     }
 
+    fn exit_status(&self) -> ExitStatus {
+        self.store().map_or(ExitStatus::Data, ProgramError::exit_status)
+    }
+}
+
+impl Error {
     /// Returns the store's error if the store failed; `None` if its content is invalid.
     #[must_use]
     pub fn store(&self) -> Option<&stentor_store::Error> {

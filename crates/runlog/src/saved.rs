@@ -125,6 +125,7 @@ fn state<T: DeserializeOwned>(manifest: &Manifest) -> Result<State<T>, Error> {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+    use stentor_exit::ProgramError;
     use stentor_experiment::{Batch, Schedule};
     use stentor_plan::{Catalogue, Plan, RowGroup};
 

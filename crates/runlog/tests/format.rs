@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::collections::BTreeSet;
+use stentor_exit::ProgramError;
 use stentor_experiment::Source;
 use stentor_runlog::{EVENTS, Error, Event, EventLog, OfSource, parse_events, read_events};
 use stentor_scores::{FRAME_ERROR, LOSS, Scores};

@@ -1,6 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use stentor_exit::{ExitStatus, ProgramError};
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,9 @@ pub enum Error {
     /// Telemetry belongs to the process and is set up once.
     #[error("telemetry is already set up in this process; call telemetry::init once, in main")]
     AlreadyInitialised,
+    /// The threads for I/O cannot be started.
+    #[error("cannot start the I/O runtime: {0}")]
+    Threads(io::Error),
     /// A child process could not be started.
     #[error("cannot start {name} ({program}): {source}")]
     Spawn {
@@ -88,4 +92,34 @@ pub enum Error {
         /// What is wrong with it, without revealing its content.
         found: String,
     },
+}
+
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
+        match self {
+            Error::TokenFile { .. } | Error::Token { .. } => "E0515",
+            Error::LogFilter { .. } | Error::LogFormat { .. } => "E1001",
+            Error::MetricsAddress { .. } | Error::MetricsListener(_) | Error::MetricsPipeline(_) => "E1002",
+            Error::Collector { .. } => "E1003",
+            Error::AlreadyInitialised => "E1004",
+            Error::Threads(_) => "E1005",
+            Error::Spawn { .. } | Error::Supervise { .. } => "E1006",
+        }
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            Error::LogFilter { .. }
+            | Error::LogFormat { .. }
+            | Error::MetricsAddress { .. }
+            | Error::MetricsListener(_)
+            | Error::MetricsPipeline(_)
+            | Error::Collector { .. }
+            | Error::AlreadyInitialised
+            | Error::Spawn { .. }
+            | Error::TokenFile { .. }
+            | Error::Token { .. } => ExitStatus::Config,
+            Error::Threads(_) | Error::Supervise { .. } => ExitStatus::Failure,
+        }
+    }
 }

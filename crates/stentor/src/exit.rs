@@ -1,23 +1,17 @@
-//! How subcommands end: what an error says, and the exit code that follows from it.
+//! How subcommands end: what an error says, its id, and the exit code that follows from it.
 
+use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
-use stentor_runtime::ExitStatus;
+use stentor_exit::{ExitStatus, ProgramError};
 
-/// Does `work` on a runtime for I/O. An error is told, and ends with the code of a store's fault where one is behind it, else
-/// with 3.
+/// Does `work` on a runtime for I/O. An error is told; it ends the program with its own exit code, or with 3 where it has none.
 pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> ExitCode {
-    let status = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(work).unwrap_or_else(|error| {
-            tell(&error);
-            of(&error)
-        }),
-        Err(error) => {
-            stentor_runtime::errln!("stentor: cannot start the I/O runtime: {error}");
-            ExitStatus::Failure
-        }
+    let result = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => Err(stentor_runtime::Error::Threads(error).into()),
     };
-    ExitCode::from(printed(status).code())
+    ExitCode::from(printed(result.unwrap_or_else(|error| failed(&error, ExitStatus::Data))).code())
 }
 
 /// The status of a command that has printed what it was asked for: a failure where that was lost, lest an empty file be
@@ -29,13 +23,12 @@ pub(crate) fn printed(status: ExitStatus) -> ExitStatus {
     }
 }
 
-/// Says why nothing came of it, with the id under which docs/errors.md says more.
-pub(crate) fn tell(error: &anyhow::Error) {
-    let words = words(error);
-    match error.chain().filter_map(id).last() {
-        Some(id) => stentor_runtime::errln!("stentor: {words} [{id}]"),
-        None => stentor_runtime::errln!("stentor: {words}"),
-    }
+/// Says why nothing came of it, with the id under which docs/errors.md says more. The exit code, which is `otherwise` for an
+/// error that does not determine one.
+pub(crate) fn failed(error: &anyhow::Error, otherwise: ExitStatus) -> ExitStatus {
+    let end = End::of(error, otherwise);
+    stentor_runtime::errln!("stentor: {} [{}]", words(error), end.id);
+    end.status
 }
 
 /// An error and its causes; what a cause says that was said before is not said twice.
@@ -50,7 +43,60 @@ fn words(error: &anyhow::Error) -> String {
     words
 }
 
-/// An error of which is known what it means to whoever started the program.
+/// Id and exit code of the error that ends a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) id: &'static str,
+    pub(crate) status: ExitStatus,
+}
+
+impl End {
+    /// An error's own, or those that the command has given it by [`Meaning`], or those of `otherwise`: so no error lacks them.
+    pub(crate) fn of(error: &anyhow::Error, otherwise: ExitStatus) -> Self {
+        let meant = error.chain().find_map(|cause| cause.downcast_ref::<Meant>());
+        let typed = error.chain().find_map(typed);
+        let status = meant.map(|meant| meant.status).or_else(|| typed.map(ProgramError::exit_status));
+        let status = status.unwrap_or(otherwise);
+        Self { id: typed.map_or_else(|| id(status), ProgramError::id), status }
+    }
+}
+
+/// The id of errors that only a command has, by what they mean.
+fn id(status: ExitStatus) -> &'static str {
+    match status {
+        ExitStatus::Ok | ExitStatus::Failure => "E1101",
+        ExitStatus::Config => "E1102",
+        ExitStatus::Data => "E1103",
+        ExitStatus::Auth => "E1104",
+        ExitStatus::Stopped => "E1105",
+        ExitStatus::Retryable => "E1106",
+        ExitStatus::LostQuorum | ExitStatus::NonFinite | ExitStatus::Disagreement => "E1107",
+    }
+}
+
+/// The types of errors that have an id: `anyhow` keeps no traits of what it holds.
+const TYPES: [for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError>; 9] = [
+    is::<stentor_experiment::Error>,
+    is::<stentor_store::Error>,
+    is::<stentor_shards::Error>,
+    is::<stentor_prepare::Error>,
+    is::<stentor_dataset::Error>,
+    is::<stentor_checkpoint::Error>,
+    is::<stentor_runlog::Error>,
+    is::<stentor_runtime::Error>,
+    is::<stentor_runtime::tls::Error>,
+];
+
+fn is<'a, E: ProgramError>(cause: &'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError> {
+    cause.downcast_ref::<E>().map(|error| error as &dyn ProgramError)
+}
+
+/// A cause as one of the errors that have an id.
+fn typed<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError> {
+    TYPES.iter().find_map(|is| is(cause))
+}
+
+/// An error whose exit code the command has determined.
 #[derive(Debug)]
 struct Meant {
     status: ExitStatus,
@@ -63,8 +109,8 @@ impl fmt::Display for Meant {
     }
 }
 
-impl std::error::Error for Meant {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for Meant {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(self.error.as_ref())
     }
 }
@@ -86,42 +132,10 @@ pub(crate) fn stopped(then: &str) -> anyhow::Error {
     Meant { status: ExitStatus::Stopped, error: anyhow::anyhow!("stopped by a signal; {then}") }.into()
 }
 
-/// Of an error that has one.
-fn id(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
-    None.or_else(|| cause.downcast_ref().map(stentor_experiment::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_store::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_dataset::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_checkpoint::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_runlog::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_runtime::tls::Error::id))
-}
-
-/// What an error means to whoever started the program, where nothing else is known: the data are not as they must be.
+/// The exit code of an error of a command that reads data: 3 where the error does not determine one.
+#[cfg(test)]
 pub(crate) fn of(error: &anyhow::Error) -> ExitStatus {
-    of_or(error, ExitStatus::Data)
-}
-
-/// What an error means to whoever started the program; `otherwise` where it does not tell.
-pub(crate) fn of_or(error: &anyhow::Error, otherwise: ExitStatus) -> ExitStatus {
-    let is_config = |cause: &(dyn std::error::Error + 'static)| cause.is::<stentor_experiment::Error>();
-    match error.chain().find_map(|cause| cause.downcast_ref::<Meant>()) {
-        Some(meant) => meant.status,
-        None => match error.chain().find_map(of_a_store) {
-            Some(store) => store.into(),
-            None if error.chain().any(is_config) => ExitStatus::Config,
-            None => otherwise,
-        },
-    }
-}
-
-/// The store's own error, where a store is at fault rather than what is in it.
-fn of_a_store<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a stentor_store::Error> {
-    cause
-        .downcast_ref::<stentor_store::Error>()
-        .or_else(|| cause.downcast_ref::<stentor_shards::Error>()?.store())
-        .or_else(|| cause.downcast_ref::<stentor_checkpoint::Error>()?.store())
-        .or_else(|| cause.downcast_ref::<stentor_dataset::Error>()?.store())
-        .or_else(|| cause.downcast_ref::<stentor_runlog::Error>()?.store())
+    End::of(error, ExitStatus::Data).status
 }
 
 #[cfg(test)]
@@ -134,19 +148,33 @@ mod tests {
         let nowhere = || stentor_store::Error::NotFound { location: "x".into() };
         let shards = || stentor_shards::Error::Store(nowhere());
         let data = || stentor_dataset::Error::Shards { location: "x".into(), source: Box::new(shards()) };
-        let of = |error: anyhow::Error| of_or(&error.context("reading"), ExitStatus::Failure);
-        assert_eq!(of(nowhere().into()), ExitStatus::Data);
-        assert_eq!(of(shards().into()), ExitStatus::Data);
-        assert_eq!(of(data().into()), ExitStatus::Data);
-        assert_eq!(of(stentor_runlog::Error::Store(nowhere()).into()), ExitStatus::Data);
+        let of = |error: anyhow::Error| {
+            let end = End::of(&error.context("reading"), ExitStatus::Failure);
+            (end.id, end.status)
+        };
+        assert_eq!(of(nowhere().into()), ("E0203", ExitStatus::Data));
+        assert_eq!(of(shards().into()), ("E0203", ExitStatus::Data));
+        assert_eq!(of(data().into()), ("E0301", ExitStatus::Data));
+        assert_eq!(of(stentor_runlog::Error::Store(nowhere()).into()), ("E0203", ExitStatus::Data));
         let cut = stentor_store::Error::Unavailable {
             operation: "read",
             location: "x".into(),
             reason: "cut".into(),
         };
-        assert_eq!(of(stentor_checkpoint::Error::Store(cut).into()), ExitStatus::Retryable);
+        assert_eq!(of(stentor_checkpoint::Error::Store(cut).into()), ("E0206", ExitStatus::Retryable));
         let nothing = stentor_store::Store::open("foo://x").unwrap_err();
-        assert_eq!(of(nothing.into()), ExitStatus::Config);
+        assert_eq!(of(nothing.into()), ("E0201", ExitStatus::Config));
+    }
+
+    #[test]
+    fn an_error_of_a_shard_has_an_id_and_so_has_one_that_only_the_command_knows() {
+        let set = stentor_shards::Error::NoManifest { location: "x".into() };
+        let set = anyhow::Error::new(set).context("the set");
+        assert_eq!(End::of(&set, ExitStatus::Failure), End { id: "E0901", status: ExitStatus::Data });
+        for status in ExitStatus::ALL {
+            assert_eq!(End::of(&anyhow::anyhow!("anything"), status), End { id: id(status), status });
+        }
+        assert_eq!(End::of(&stopped("start again"), ExitStatus::Data).id, "E1105");
     }
 
     #[test]
@@ -156,6 +184,12 @@ mod tests {
         let error = Err::<(), _>(inner).meaning(ExitStatus::Config).context("the corpus").unwrap_err();
         assert_eq!(words(&error), "the corpus: cannot read x: No such file or directory (os error 2)");
         assert_eq!(of(&error), ExitStatus::Config);
-        assert_eq!(of_or(&anyhow::anyhow!("anything"), ExitStatus::Failure), ExitStatus::Failure);
+    }
+
+    #[test]
+    fn an_exit_code_that_the_command_determines_keeps_the_errors_own_id() {
+        let url = stentor_runtime::tls::Error::Url { url: "http://x".into(), reason: "y" };
+        let error = Err::<(), _>(anyhow::Error::new(url)).meaning(ExitStatus::Retryable).unwrap_err();
+        assert_eq!(End::of(&error, ExitStatus::Failure), End { id: "E0807", status: ExitStatus::Retryable });
     }
 }

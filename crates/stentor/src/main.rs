@@ -108,9 +108,6 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => exit::printed(ExitStatus::Ok).into(),
-        Err(error) => {
-            exit::tell(&error);
-            exit::of_or(&error, otherwise).into()
-        }
+        Err(error) => exit::failed(&error, otherwise).into(),
     }
 }

@@ -1,4 +1,5 @@
 use std::io;
+use stentor_exit::{ExitStatus, ProgramError};
 use thiserror::Error;
 
 /// Errors of a store; every variant names the full location.
@@ -77,10 +78,8 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// A stable id that does not depend on the message; docs/errors.md documents it.
-    #[must_use]
-    pub fn id(&self) -> &'static str {
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
         match self {
             Error::Location { .. } => "E0201",
             Error::Name { .. } => "E0202",
@@ -92,6 +91,12 @@ impl Error {
         }
     }
 
+    fn exit_status(&self) -> ExitStatus {
+        self.fault().into()
+    }
+}
+
+impl Error {
     /// The kind of fault.
     #[must_use]
     pub fn fault(&self) -> Fault {
@@ -136,7 +141,7 @@ impl Error {
     }
 }
 
-/// Kinds of fault, by the cause that must be corrected. Programs choose their exit codes by it.
+/// Kinds of fault, by the cause that must be corrected. A program's exit code follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// The store's location: no such kind of store, or wrong settings.
@@ -197,6 +202,17 @@ impl Fault {
     }
 }
 
+impl From<Fault> for ExitStatus {
+    fn from(fault: Fault) -> ExitStatus {
+        match fault {
+            Fault::Location | Fault::Name | Fault::Unusable => ExitStatus::Config,
+            Fault::Denied => ExitStatus::Auth,
+            Fault::NotFound | Fault::Range => ExitStatus::Data,
+            Fault::Unavailable => ExitStatus::Retryable,
+        }
+    }
+}
+
 /// The operation that needs no existing object.
 const WRITE: &str = "write";
 
@@ -252,6 +268,22 @@ mod tests {
             [(30, Fault::Unusable), (36, Fault::Unusable), (40, Fault::Unusable), (5, Fault::Unavailable)]
         {
             assert_eq!(Fault::of_io("write", &io::Error::from_raw_os_error(number)), fault, "{number}");
+        }
+    }
+
+    #[test]
+    fn only_a_fault_of_a_store_that_may_pass_is_worth_another_start() {
+        for fault in [
+            Fault::Location,
+            Fault::Name,
+            Fault::Unusable,
+            Fault::Denied,
+            Fault::NotFound,
+            Fault::Range,
+            Fault::Unavailable,
+        ] {
+            let status = ExitStatus::from(fault);
+            assert_eq!(status.may_succeed_again(), fault == Fault::Unavailable, "{fault:?}");
         }
     }
 

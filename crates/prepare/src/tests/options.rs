@@ -1,7 +1,7 @@
 use super::corpus::Corpus;
 use super::run::run_ctm;
 use crate::{Error, Options, Source};
-use stentor_runtime::ExitStatus;
+use stentor_runtime::{ExitStatus, ProgramError};
 
 #[test]
 fn impossible_options_are_refused_before_any_work() {

@@ -7,7 +7,7 @@ use crate::{Progress, Reason, Set};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use stentor_runtime::{ExitStatus, Shutdown};
+use stentor_runtime::{ExitStatus, ProgramError, Shutdown};
 
 /// As the plain one, but it keeps a list of what it was asked.
 fn listing_aligner(corpus: &Corpus, log: &Path) -> String {

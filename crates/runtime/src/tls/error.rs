@@ -1,5 +1,5 @@
 use super::Role;
-use crate::ExitStatus;
+use crate::{ExitStatus, ProgramError};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -92,10 +92,8 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// A stable id that does not depend on the message; docs/errors.md documents it.
-    #[must_use]
-    pub fn id(&self) -> &'static str {
+impl ProgramError for Error {
+    fn id(&self) -> &'static str {
         match self {
             Error::Read { .. } => "E0801",
             Error::Content { .. } => "E0802",
@@ -109,12 +107,16 @@ impl Error {
         }
     }
 
-    /// The exit code that tells a supervisor what to do.
-    #[must_use]
-    pub fn exit_status(&self) -> ExitStatus {
+    fn exit_status(&self) -> ExitStatus {
         match self {
             Error::Url { .. } | Error::Exposed { .. } => ExitStatus::Config,
-            _ => ExitStatus::Auth,
+            Error::Read { .. }
+            | Error::Content { .. }
+            | Error::Nameless { .. }
+            | Error::OtherRole { .. }
+            | Error::OtherKey { .. }
+            | Error::Invalid { .. }
+            | Error::Refused { .. } => ExitStatus::Auth,
         }
     }
 }

@@ -22,14 +22,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let json = JsonFile::at(json.as_deref())?;
     let mut bars = Bars::default();
-    let prepared = prepare(&options, &runtime, &Shutdown::listen(), &mut |progress| bars.show(progress));
-    let prepared = match prepared {
-        Ok(prepared) => prepared,
-        Err(error) => {
-            let status = error.exit_status();
-            return Err(error.into()).meaning(status);
-        }
-    };
+    let prepared = prepare(&options, &runtime, &Shutdown::listen(), &mut |progress| bars.show(progress))?;
     if prepared.was_there {
         let out = options.out.display();
         stentor_runtime::errln!(

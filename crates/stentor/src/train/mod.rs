@@ -50,8 +50,8 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            stentor_runtime::errln!("stentor: {error}");
-            return ExitCode::FAILURE;
+            let error = stentor_runtime::Error::Threads(error).into();
+            return crate::exit::failed(&error, ExitStatus::Failure).into();
         }
     };
     let status = runtime.block_on(async {
@@ -63,10 +63,7 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
         };
         match started {
             Ok(cluster) => cluster.attend(&shutdown).await,
-            Err(error) => {
-                crate::exit::tell(&error);
-                crate::exit::of_or(&error, ExitStatus::Config)
-            }
+            Err(error) => crate::exit::failed(&error, ExitStatus::Config),
         }
     });
     ExitCode::from(status.code())

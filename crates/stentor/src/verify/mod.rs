@@ -64,8 +64,9 @@ async fn verify_all(arguments: &Args) -> ExitStatus {
                 found.push(verified);
             }
             Err(error) => {
-                stentor_runtime::errln!("stentor: {path}: {error:#}");
-                status = exit::of(&error);
+                let end = exit::End::of(&error, ExitStatus::Data);
+                stentor_runtime::errln!("stentor: {path}: {error:#} [{}]", end.id);
+                status = end.status;
             }
         }
     }

@@ -1,5 +1,4 @@
 use std::process::{ExitCode, Termination};
-use stentor_store::Fault;
 
 /// The exit code of a Stentor program. The codes are an interface: supervisors (compose, Kubernetes'
 /// `podFailurePolicy`, `stentor train` for its children) use them to decide whether starting again can help.
@@ -102,24 +101,6 @@ impl Termination for ExitStatus {
     }
 }
 
-impl From<Fault> for ExitStatus {
-    /// The exit code for a fault of a store.
-    fn from(fault: Fault) -> ExitStatus {
-        match fault {
-            Fault::Location | Fault::Name | Fault::Unusable => ExitStatus::Config,
-            Fault::Denied => ExitStatus::Auth,
-            Fault::NotFound | Fault::Range => ExitStatus::Data,
-            Fault::Unavailable => ExitStatus::Retryable,
-        }
-    }
-}
-
-impl From<&stentor_store::Error> for ExitStatus {
-    fn from(error: &stentor_store::Error) -> ExitStatus {
-        error.fault().into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,22 +115,6 @@ mod tests {
         }
         assert_eq!(ExitStatus::from_code(137), None);
         assert_eq!(ExitStatus::from_code(-1), None);
-    }
-
-    #[test]
-    fn only_a_fault_of_a_store_that_may_pass_is_worth_another_start() {
-        for fault in [
-            Fault::Location,
-            Fault::Name,
-            Fault::Unusable,
-            Fault::Denied,
-            Fault::NotFound,
-            Fault::Range,
-            Fault::Unavailable,
-        ] {
-            let status = ExitStatus::from(fault);
-            assert_eq!(status.may_succeed_again(), fault == Fault::Unavailable, "{fault:?}");
-        }
     }
 
     #[test]

@@ -1,0 +1,7 @@
+//! How the programs of Stentor end: exit codes, and what an error must have to end a program.
+
+mod error;
+mod status;
+
+pub use error::ProgramError;
+pub use status::ExitStatus;
