@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use stentor_experiment::Features;
 use stentor_inventory::{Inventory, Senone, SenoneId};
+use stentor_random::{SplitMix64, mix};
 use stentor_shards::{FeatureRow, FeatureSetOptions, FeatureWriter, Normalisation};
 use stentor_store::Store;
 use stentor_worker::measure::{Gradients, measure};
@@ -35,7 +36,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ["worker", url, identity, rounds, every, density] => {
             let every = Duration::from_secs_f64(every.parse()?);
             let seed = identity.bytes().fold(7, |h: u64, b| h.wrapping_mul(31).wrapping_add(u64::from(b)));
-            let mut spikes = Spikes { density: density.parse()?, random: seed, places: Vec::new() };
+            let mut spikes =
+                Spikes { density: density.parse()?, random: SplitMix64::new(seed), places: Vec::new() };
             let tell = |round| println!("{}", serde_json::to_string(&round).expect("plain numbers"));
             Ok(measure(url, identity, rounds.parse()?, every, &mut spikes, tell).await?)
         }
@@ -47,23 +49,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 struct Spikes {
     /// Share of the large values.
     density: f64,
-    random: u64,
+    random: SplitMix64,
     /// Places of the large values of the previous round.
     places: Vec<usize>,
-}
-
-impl Spikes {
-    /// SplitMix64.
-    fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.random)
-    }
-}
-
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 impl Gradients for Spikes {
@@ -76,7 +64,7 @@ impl Gradients for Spikes {
         let wanted = (len as f64 * self.density) as usize;
         while self.places.len() < wanted {
             // One place in each row can be large; a hash determines which one.
-            let row = self.draw() % (len / width);
+            let row = self.random.next_u64() % (len / width);
             let place = (row * width + mix(row) % width) as usize;
             if gradient[place].abs() >= TAU {
                 continue;

@@ -3,14 +3,7 @@
 //! Initial parameters come from here and not from libtorch, so that every worker builds the same bits whatever its
 //! build, device or thread count, and so that one parameter's values do not depend on which others exist.
 
-/// The finaliser of SplitMix64 (Steele, Lea & Flood 2014): a bijection of 64 bits in which each input bit flips each
-/// output bit half of the time.
-#[must_use]
-pub fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+use stentor_random::{mix, nth};
 
 /// A stream of numbers named by a seed and a text, such as a parameter's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +30,7 @@ impl Stream {
     /// The n-th 64 random bits.
     #[must_use]
     pub fn bits(&self, n: u64) -> u64 {
-        mix(self.key.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        nth(self.key, n)
     }
 
     /// The n-th number, uniform in `[0, 1)`.

@@ -2,6 +2,7 @@
 
 use crate::frames::percent;
 use serde::{Deserialize, Serialize};
+use stentor_random::SplitMix64;
 
 /// Errors of two systems on the same piece of test data: a dialogue, a speaker or an utterance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub fn paired_bootstrap_over_seeds(
     if pieces < 2 || resamples == 0 || runs.iter().any(|run| run.len() != pieces) {
         return None;
     }
-    let mut random = SplitMix(seed);
+    let mut random = SplitMix64::new(seed);
     let mut draws: Vec<f64> = Vec::with_capacity(resamples as usize);
     for _ in 0..resamples {
         let drawn: Vec<&Vec<PairedErrors>> = match runs {
@@ -100,18 +101,6 @@ pub fn paired_bootstrap_over_seeds(
     })
 }
 
-/// SplitMix64 (Steele et al. 2014): small, seeded, sufficient for drawing indices.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((u128::from(z ^ (z >> 31)) * bound as u128) >> 64) as usize
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,7 +130,7 @@ mod tests {
     #[test]
     fn the_interval_has_the_width_of_the_central_limit_theorem() {
         // Independent differences of ±5 points over n = 400 pieces: standard error 5/√400 = 0.25 points.
-        let mut coin = SplitMix(7);
+        let mut coin = SplitMix64::new(7);
         let toss = std::iter::repeat_with(|| (50, if coin.below(2) == 0 { 55 } else { 45 }))
             .take(400)
             .collect::<Vec<_>>();

@@ -52,7 +52,7 @@ struct Figures {
 }
 
 fn measure(values: usize, cache: usize) -> Result<Value, Error> {
-    let mut numbers = Numbers(1);
+    let mut numbers = Numbers::new(1);
     let update = numbers.gradient(values, 1e-3);
     let residual = numbers.gradient(values, 1e-3);
     let mut next = vec![0.0; values];

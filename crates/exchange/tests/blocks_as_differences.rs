@@ -27,7 +27,7 @@ struct Run {
 
 impl Run {
     fn new(seed: u64, kind: BmufMomentum) -> Self {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let centre = numbers.gradient(VALUES, 1.0);
         let mut target =
             || numbers.gradient(VALUES, 0.3).iter().zip(&centre).map(|(n, c)| n + c).collect::<Vec<f32>>();
@@ -153,7 +153,7 @@ proptest! {
     #[test]
     fn replicas_have_the_same_bits(seed in any::<u64>(), nesterov in any::<bool>()) {
         let kind = KINDS[usize::from(nesterov)];
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let initial = numbers.gradient(40_000, 1.0);
         let mut replicas = [BlockMomentum::new(initial.clone(), kind), BlockMomentum::new(initial, kind)];
         for eta in [0.0, 0.5, 0.75] {

@@ -38,7 +38,7 @@ proptest! {
         nesterov in any::<bool>(),
         frames in 1u64..u64::from(u32::MAX),
     ) {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let mut plain = numbers.gradient(300, 1.0);
         let mut plain_velocity = vec![0.0; 300];
         // A parameter that never moves keeps even the sign of its zero.
@@ -66,7 +66,7 @@ proptest! {
 
 #[test]
 fn without_block_momentum_and_with_a_rate_of_1_it_is_plain_model_averaging() {
-    let mut numbers = Numbers(1);
+    let mut numbers = Numbers::new(1);
     for kind in KINDS {
         let mut block = BlockMomentum::new(numbers.gradient(100, 1.0), kind);
         for _ in 0..3 {
@@ -189,7 +189,7 @@ proptest! {
         saved_at in 0usize..6,
     ) {
         let kind = KINDS[usize::from(nesterov)];
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let initial = numbers.gradient(40_000, 1.0);
         let mut replicas = [BlockMomentum::new(initial.clone(), kind), BlockMomentum::new(initial, kind)];
         for round in 0..6 {

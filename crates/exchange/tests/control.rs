@@ -17,7 +17,7 @@ fn tau(value: f32) -> Tau {
 
 #[test]
 fn a_suggested_threshold_sends_about_the_density_asked_for() {
-    let mut numbers = Numbers(9);
+    let mut numbers = Numbers::new(9);
     let (update, residual) = (numbers.gradient(1_000_000, 1e-3), numbers.gradient(1_000_000, 1e-3));
     for (density, slack) in [(0.5, 0.02), (0.1, 0.05), (0.01, 0.15), (0.001, 0.4)] {
         let tau = gtc::suggest_tau(&update, &residual, density).unwrap();
@@ -85,7 +85,7 @@ fn settings_at_their_edges_give_phases_without_gaps() {
 fn a_rethresholded_update_stays_as_small_as_one_contribution() {
     const LEN: usize = 200_000;
     const MEMBERS: usize = 8;
-    let mut numbers = Numbers(11);
+    let mut numbers = Numbers::new(11);
     let mut residuals = vec![vec![0f32; LEN]; MEMBERS];
     let mut next = vec![0f32; LEN];
     let mut rethreshold = Rethreshold::new(LEN);
@@ -147,7 +147,7 @@ fn a_saved_residual_of_the_coordinator_continues_with_the_same_bits() {
 fn with_one_worker_or_two_everything_is_sent_at_once() {
     const LEN: usize = 50_000;
     for members in [1, 2] {
-        let mut numbers = Numbers(12);
+        let mut numbers = Numbers::new(12);
         let mut rethreshold = Rethreshold::new(LEN);
         let spec = Summation::Signs { tau: tau(6.0) };
         for _ in 0..5 {

@@ -34,7 +34,7 @@ fn the_preset_has_the_papers_settings() {
 fn workers_start_every_block_where_diloco_starts_them() {
     let preset = BlockPreset::Diloco.settings();
     let (mu, lambda) = (preset.momentum.unwrap(), preset.learning_rate);
-    let mut numbers = Numbers(4);
+    let mut numbers = Numbers::new(4);
     let mut paper = Outer { theta: 0.0, b: 0.0 };
     let mut block = BlockMomentum::new(vec![0.0], preset.kind);
     for _ in 0..60 {

@@ -23,7 +23,7 @@ fn message(counts: &[i32], divisor: u32) -> Vec<u8> {
 
 /// Returns counts up to ±`largest`, of which about `density` are not zero.
 fn counts(seed: u64, len: usize, density: f64, largest: i32) -> Vec<i32> {
-    let mut numbers = Numbers(seed);
+    let mut numbers = Numbers::new(seed);
     (0..len)
         .map(|_| {
             if numbers.uniform() >= density {

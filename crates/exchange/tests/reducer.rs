@@ -191,7 +191,7 @@ fn an_overflow_of_frames_is_refused() {
 #[test]
 fn sums_of_floats_in_slot_order_do_not_depend_on_threads() {
     const LEN: usize = 300_001;
-    let mut numbers = Numbers(3);
+    let mut numbers = Numbers::new(3);
     let vectors: Vec<Vec<f32>> = (0..5).map(|_| numbers.gradient(LEN, 1.0)).collect();
     let sum = || {
         let mut mean = WeightedMean::new(LEN);

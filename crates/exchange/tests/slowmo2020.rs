@@ -39,7 +39,7 @@ fn the_preset_has_the_papers_settings() {
 fn with_a_constant_learning_rate_block_momentum_is_slow_momentum() {
     for alpha in [1.0, 0.5] {
         let beta = BlockPreset::Slowmo.settings().momentum.unwrap();
-        let mut numbers = Numbers(1);
+        let mut numbers = Numbers::new(1);
         let (mut paper, gamma) = (SlowMo { x: 0.0, u: 0.0 }, 0.02);
         let mut block = BlockMomentum::new(vec![0.0], BmufMomentum::Classical);
         for _ in 0..50 {

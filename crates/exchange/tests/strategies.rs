@@ -122,7 +122,7 @@ impl Cluster {
                     [exchange.bmuf]\nblock = 3\nmoments = \"average\"\n[exchange.two_tier]\ngroup = 2\n";
         let experiment = Experiment::parse(text).unwrap();
         let learner = Sgd {
-            parameters: Numbers(1).gradient(VALUES, 1.0),
+            parameters: Numbers::new(1).gradient(VALUES, 1.0),
             gradient: vec![0.0; VALUES],
             velocity: vec![0.0; VALUES],
         };
@@ -169,7 +169,7 @@ impl Cluster {
                 let mut frames = member.brings(&encoding);
                 for batch in 0..u64::from(batches) {
                     learner.gradient =
-                        Numbers((self.round << 20) + (slot << 10) + batch).gradient(VALUES, 1.0);
+                        Numbers::new((self.round << 20) + (slot << 10) + batch).gradient(VALUES, 1.0);
                     member.learn(learner, RATE).unwrap();
                     frames += 10 + slot;
                 }

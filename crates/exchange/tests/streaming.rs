@@ -55,7 +55,7 @@ proptest! {
         weights in prop::collection::vec(0u64..5000, 1..7),
     ) {
         prop_assume!(weights.iter().any(|&w| w > 0));
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let members = members(&mut numbers, len, &weights);
         let mut mean = streaming(len, &members);
         let mut opened = std::collections::BTreeSet::new();
@@ -95,7 +95,7 @@ proptest! {
 #[test]
 fn sums_longer_than_a_segment_are_taken_segment_by_segment() {
     let len = 200_000;
-    let mut numbers = Numbers(5);
+    let mut numbers = Numbers::new(5);
     let members = members(&mut numbers, len, &[3, 1]);
     let mut mean = streaming(len, &members);
     members.iter().for_each(|m| mean.open(m.slot, m.weight).unwrap());

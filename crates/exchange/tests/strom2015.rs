@@ -56,7 +56,7 @@ proptest! {
 fn a_threshold_of_24_bits_would_lose_bits_and_is_refused() {
     let fine = 0.1f32;
     assert!(matches!(Tau::exact(fine), Err(Error::TauNotExact { .. })));
-    let mut numbers = Numbers(1);
+    let mut numbers = Numbers::new(1);
     let sums = numbers.gradient(1000, 1.0);
     let is_rounded = |v: f32, tau: f32| f64::from(v - tau) != f64::from(v) - f64::from(tau);
     let rounded = |tau: f32| sums.iter().filter(|v| v.abs() >= tau && is_rounded(v.abs(), tau)).count();
@@ -67,7 +67,7 @@ fn a_threshold_of_24_bits_would_lose_bits_and_is_refused() {
 #[test]
 fn over_a_run_only_the_rounding_of_r_plus_g_is_lost() {
     const ROUNDS: usize = 500;
-    let mut numbers = Numbers(2);
+    let mut numbers = Numbers::new(2);
     let mut residual = vec![0f32; 1000];
     let (mut sent, mut given, mut largest) = (vec![0f64; 1000], vec![0f64; 1000], 0f32);
     for _ in 0..ROUNDS {
@@ -112,7 +112,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn the_order_of_arrival_does_not_matter(seed in any::<u64>(), rotation in 1usize..8) {
-        let mut numbers = Numbers(seed);
+        let mut numbers = Numbers::new(seed);
         let mut messages: Vec<Vec<u8>> =
             (0..8).map(|_| encoded(&numbers.gradient(5000, 0.3), &vec![0.0; 5000], tau(TAU)).2).collect();
         let sum = |messages: &[Vec<u8>]| {
@@ -138,11 +138,11 @@ struct Worker {
 #[test]
 fn replicas_have_the_same_bits_after_every_round_with_1_2_3_and_8_workers() {
     const LEN: usize = 777;
-    let target = Numbers(99).gradient(LEN, 1.0);
+    let target = Numbers::new(99).gradient(LEN, 1.0);
     for members in [1usize, 2, 3, 8] {
         let mut workers: Vec<Worker> = (0..members)
             .map(|member| Worker {
-                numbers: Numbers(member as u64),
+                numbers: Numbers::new(member as u64),
                 parameters: vec![0.0; LEN],
                 residual: vec![0.0; LEN],
                 next_residual: vec![0.0; LEN],
@@ -178,7 +178,7 @@ fn replicas_have_the_same_bits_after_every_round_with_1_2_3_and_8_workers() {
 
 #[test]
 fn a_worker_that_was_not_counted_keeps_its_residual_and_no_batch_counts_twice() {
-    let mut numbers = Numbers(5);
+    let mut numbers = Numbers::new(5);
     let (update, residual) = (numbers.gradient(400, 0.5), numbers.gradient(400, 0.2));
     let kept = residual.clone();
     let (first_signs, _discarded, _) = encoded(&update, &residual, tau(TAU));
@@ -191,7 +191,7 @@ fn a_worker_that_was_not_counted_keeps_its_residual_and_no_batch_counts_twice() 
 #[test]
 fn sizes_stay_within_2_percent_of_entropy_from_a_hundredth_of_a_percent_to_one() {
     const VALUES: usize = 6_000_000;
-    let update = Numbers(6).gradient(VALUES, 1.0);
+    let update = Numbers::new(6).gradient(VALUES, 1.0);
     let (residual, mut next) = (vec![0.0; VALUES], vec![0.0; VALUES]);
     let mut encoder = Encoder::new();
     for density in [0.0001f64, 0.001, 0.01, 0.05] {
@@ -208,7 +208,7 @@ fn sizes_stay_within_2_percent_of_entropy_from_a_hundredth_of_a_percent_to_one()
 fn the_published_model_takes_less_than_a_third_of_the_published_210_kilobytes() {
     // 14.6 M parameters at a density of 0.36 %: 0.21 MB as words of 32 bits, "another 3×" by entropy coding.
     const VALUES: usize = 14_600_000;
-    let update = Numbers(7).gradient(VALUES, 1.0);
+    let update = Numbers::new(7).gradient(VALUES, 1.0);
     let (residual, mut next, mut message) = (vec![0.0; VALUES], vec![0.0; VALUES], Vec::new());
     let tau = Tau::nearest((-0.0036f32.ln()).abs()).unwrap();
     let stats = encode(&update, &residual, tau, None, &mut next, &mut message).unwrap();
@@ -274,7 +274,7 @@ fn a_clip_bounds_the_residual_and_says_how_often() {
 
 #[test]
 fn the_statistics_match_the_residual_and_the_signs() {
-    let mut numbers = Numbers(8);
+    let mut numbers = Numbers::new(8);
     for len in [0, 1, 63, 64, 65, 16_384, 16_385, 70_001] {
         let update = numbers.gradient(len, 0.5);
         let (residual, mut next, mut message) = (numbers.gradient(len, 0.1), vec![0.0; len], Vec::new());

@@ -1,5 +1,6 @@
-use crate::random::{Purpose, Stream, key};
+use crate::random::{Purpose, key};
 use stentor_experiment::{Batch, Source};
+use stentor_random::SplitMix64;
 
 /// A piece of an utterance that forms one row of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,12 +38,12 @@ pub fn unit_batches(
     settings: &Batch,
 ) -> Vec<Vec<Chunk>> {
     let parts = [source.index() as u64, u64::from(pass), unit];
-    let mut places = Stream::new(key(seed, Purpose::PlacesOfCuts, parts));
+    let mut places = SplitMix64::new(key(seed, Purpose::PlacesOfCuts, parts));
     let mut chunks: Vec<Chunk> = Vec::new();
     for (utterance, &frames) in lengths.iter().enumerate() {
         chunks.extend(cut(utterance, frames, settings, &mut places));
     }
-    Stream::new(key(seed, Purpose::ShuffleOfChunks, parts)).shuffle(&mut chunks);
+    SplitMix64::new(key(seed, Purpose::ShuffleOfChunks, parts)).shuffle(&mut chunks);
 
     let batches = batches.max(1) as usize;
     let bound = |batch: usize| (chunks.len() as u128 * batch as u128 / batches as u128) as usize;
@@ -55,7 +56,7 @@ fn cut(
     utterance: usize,
     length: u32,
     settings: &Batch,
-    places: &mut Stream,
+    places: &mut SplitMix64,
 ) -> impl Iterator<Item = Chunk> + use<> {
     let (left, right) = (settings.left_context, settings.right_context);
     let full = settings.chunk_frames.max(1);
@@ -72,7 +73,7 @@ fn cut(
 
 /// Number of frames of an utterance's first chunk. If there are several chunks, the first and the last have at least a
 /// quarter of a full one each.
-fn first_chunk(length: u32, full: u32, places: &mut Stream) -> u32 {
+fn first_chunk(length: u32, full: u32, places: &mut SplitMix64) -> u32 {
     let count = length.div_ceil(full);
     // Frames of the last chunk if all others are full.
     let rest = length - count.saturating_sub(1) * full;

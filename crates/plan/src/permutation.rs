@@ -1,4 +1,4 @@
-use crate::random::mix;
+use stentor_random::{mix, nth};
 
 /// A seeded bijection on `0..len`, computed number by number in constant memory: ordering millions of units costs
 /// nothing until a unit is needed.
@@ -67,8 +67,7 @@ impl Permutation {
     }
 
     fn scramble(&self, round: u64, half: u64) -> u64 {
-        let round_key = self.key.wrapping_add(round.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        mix(mix(round_key) ^ half) & self.mask()
+        mix(nth(self.key, round) ^ half) & self.mask()
     }
 }
 

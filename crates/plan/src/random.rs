@@ -1,5 +1,4 @@
-//! Seeded random numbers. They are implemented here because a plan must stay the same for as long as its run, and the
-//! next version of a library may draw other numbers from the same seed.
+//! Keys of the random numbers of a plan.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -19,39 +18,4 @@ pub(crate) fn key(seed: u64, purpose: Purpose, parts: [u64; 3]) -> u64 {
         place.copy_from_slice(&number.to_le_bytes());
     }
     xxh3_64(&bytes)
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea & Flood 2014): a bijection on 64 bits that leaves no visible pattern.
-pub(crate) fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// The generator SplitMix64.
-pub(crate) struct Stream {
-    state: u64,
-}
-
-impl Stream {
-    pub(crate) fn new(key: u64) -> Self {
-        Stream { state: key }
-    }
-
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.state)
-    }
-
-    /// A number below `bound`, which must be above 0. Its bias is below `bound / 2^64`.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
-    }
-
-    /// The Fisher-Yates shuffle.
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last + 1));
-        }
-    }
 }

@@ -80,13 +80,9 @@ impl Retry {
     }
 }
 
-/// A number in [0, 1) that depends only on the arguments (SplitMix64 of Steele et al. 2014).
+/// A number in [0, 1) that depends only on the arguments.
 fn unit_interval(seed: u64, draw: u32) -> f64 {
-    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(u64::from(draw) + 1));
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^= z >> 31;
-    (z >> 11) as f64 / (1_u64 << 53) as f64
+    stentor_random::unit_interval(stentor_random::nth(seed, u64::from(draw) + 1))
 }
 
 #[cfg(test)]

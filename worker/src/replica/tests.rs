@@ -44,12 +44,10 @@ fn everything(replica: &Replica) -> Vec<Range<usize>> {
 
 /// Gradients whose mean is in every other value, depending on the source, with noise of three times the size.
 fn fill(source: Source, round: u64, slot: u32, gradient: &mut [f32]) {
-    let mut state = round * 2 + u64::from(slot) + 1;
+    let mut random = stentor_random::SplitMix64::new(round * 2 + u64::from(slot) + 1);
     for (n, value) in gradient.iter_mut().enumerate() {
-        // SplitMix64; the sum of four 16-bit numbers is roughly normal.
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        // The sum of four 16-bit numbers is roughly normal.
+        let mixed = random.next_u64();
         let bell: f32 = (0..4).map(|k| f32::from((mixed >> (16 * k)) as u16) / 65_535.0 - 0.5).sum();
         let own = is_annotated(n) == (source == Source::Annotated);
         // The sum of four uniform numbers has a deviation of 0.577.

@@ -2,6 +2,7 @@
 
 use crate::world::{COORDINATOR, WORKERS, World};
 use std::time::Duration;
+use stentor_random::SplitMix64;
 use turmoil::Sim;
 
 /// Probability that a message breaks its link, until the next message.
@@ -19,16 +20,12 @@ enum Fault {
     Death(&'static str),
 }
 
-/// Pseudo-random numbers from a seed (SplitMix64).
-struct Random(u64);
+/// Pseudo-random numbers from a seed.
+struct Random(SplitMix64);
 
 impl Random {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
+        self.0.next_u64() % end
     }
 
     fn between(&mut self, least_ms: u64, most_ms: u64) -> Duration {
@@ -82,7 +79,7 @@ impl Fault {
 
 /// Injects random faults from `seed` into a run for `lasts`; then ends all faults.
 pub(crate) fn storm(world: &mut World<'_>, seed: u64, lasts: Duration) {
-    let mut random = Random(seed);
+    let mut random = Random(SplitMix64::new(seed));
     let mut open: Vec<(Duration, Fault)> = Vec::new();
     let end = world.sim.elapsed() + lasts;
     let mut next = world.sim.elapsed();

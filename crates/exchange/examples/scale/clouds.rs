@@ -26,7 +26,7 @@ pub(crate) type Samples = Vec<(Vec<f32>, usize)>;
 
 impl Clouds {
     pub(crate) fn new(inputs: usize, classes: usize, batches: usize) -> Self {
-        let mut numbers = Numbers(20);
+        let mut numbers = Numbers::new(20);
         let points = (0..classes * POINTS).map(|_| normal(&mut numbers, inputs)).collect();
         let points = Points { points, classes };
         Self {
@@ -41,7 +41,7 @@ impl Clouds {
 
 impl Points {
     fn samples(&self, seed: u64, count: usize) -> Samples {
-        let mut numbers = Numbers(seed.wrapping_mul(0x9e6c_63d0_676a_9a99));
+        let mut numbers = Numbers::new(seed.wrapping_mul(0x9e6c_63d0_676a_9a99));
         let mut sample = || {
             let point = (numbers.next() % self.points.len() as u64) as usize;
             let noise = normal(&mut numbers, self.points[point].len());

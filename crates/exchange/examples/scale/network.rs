@@ -19,7 +19,7 @@ impl Network {
 
     /// Returns the initial parameters, the same for all workers.
     pub(crate) fn initial(&self) -> Vec<f32> {
-        let mut numbers = Numbers(7);
+        let mut numbers = Numbers::new(7);
         let mut uniform = |count: usize, fan_in: usize| -> Vec<f32> {
             let bound = (fan_in as f64).sqrt().recip();
             (0..count).map(|_| ((numbers.uniform() * 2.0 - 1.0) * bound) as f32).collect()

@@ -1,4 +1,5 @@
 use super::tau::Tau;
+use stentor_random::nth;
 
 /// Maximum number of values in a sample.
 const SAMPLE: usize = 1 << 16;
@@ -43,7 +44,7 @@ impl Sample {
             let start = stretch * values / stretches;
             let end = (stretch + 1) * values / stretches;
             // A fixed offset in each stretch could hit the same column of a weight matrix again and again.
-            let index = start + (scattered(stretch as u64) % (end - start) as u64) as usize;
+            let index = start + (nth(stretch as u64, 1) % (end - start) as u64) as usize;
             value(index).abs()
         };
         Self((0..stretches).map(magnitude).filter(|magnitude| magnitude.is_finite()).collect())
@@ -60,12 +61,4 @@ impl Sample {
         let (_, level, _) = self.0.select_nth_unstable_by(wanted - 1, |a, b| b.total_cmp(a));
         *level
     }
-}
-
-/// SplitMix64's finaliser.
-fn scattered(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }

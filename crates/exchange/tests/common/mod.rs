@@ -1,21 +1,23 @@
 //! Seeded numbers for tests and measurements.
 
-/// SplitMix64.
-pub(crate) struct Numbers(pub(crate) u64);
+use stentor_random::{SplitMix64, unit_interval};
+
+/// Numbers of a seed, and gradients made of them.
+pub(crate) struct Numbers(SplitMix64);
 
 #[allow(dead_code, reason = "not every test needs all of it")]
 impl Numbers {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(SplitMix64::new(seed))
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.next_u64()
     }
 
     /// Uniform in 0 to 1, 1 excluded.
     pub(crate) fn uniform(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        unit_interval(self.next())
     }
 
     /// `len` values of a Laplace distribution of scale `scale`: peaked with long tails, as gradients are.

@@ -143,7 +143,7 @@ pub(super) fn run(
     };
     remove_folder(&place.folder.join(&name))?;
     let mut cluster = fresh(place, case, &name, network)?;
-    let mut random = Random(seed);
+    let mut random = Random(stentor_random::SplitMix64::new(seed));
     let (mut worker_kills, mut coordinator_kills, mut stops, mut cuts) = (0, 0, 0, 0);
     let (begun, mut hit_at): (Instant, Option<String>) = (Instant::now(), None);
     let mut planned: Option<Instant> = None;
@@ -267,15 +267,11 @@ pub(super) fn audit(place: &Place, run: &Path) -> Result<serde_json::Value> {
     })
 }
 
-/// SplitMix64 (Steele et al. 2014).
-pub(super) struct Random(pub(super) u64);
+/// Pseudo-random numbers from a seed.
+pub(super) struct Random(pub(super) stentor_random::SplitMix64);
 
 impl Random {
     pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound.max(1)
+        self.0.next_u64() % bound.max(1)
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bo
     let begun = Instant::now();
     process::run(&mut label(&calm), Deadline::minutes(10))?;
     let takes = begun.elapsed();
-    let mut random = Random(seed);
+    let mut random = Random(stentor_random::SplitMix64::new(seed));
     let mut killed = 0;
     while killed < kills {
         let mut child = label(&out).spawn().context("cannot start `teacher-labeler`")?;

@@ -103,10 +103,7 @@ fn median(mut work: impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
 /// Values with a peak at zero and long tails, as gradients have; always the same.
 fn peaked(values: usize) -> Vec<f32> {
     let value = |index: usize| {
-        let mut mixed = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed ^= mixed >> 27;
-        let uniform = (mixed >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
+        let uniform = (stentor_random::nth(0, index as u64) >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
         uniform * uniform * uniform
     };
     (0..values).into_par_iter().map(value).collect()
