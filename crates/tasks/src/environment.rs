@@ -73,6 +73,12 @@ impl Environment {
         self.cache.join("venv/bin/python")
     }
 
+    /// cargo-deny, one of the reference programs of the tests.
+    #[must_use]
+    pub fn cargo_deny(&self) -> PathBuf {
+        self.cache.join("venv/bin/cargo-deny")
+    }
+
     /// The headless browser for tests of the live page.
     #[must_use]
     pub fn browser(&self) -> PathBuf {

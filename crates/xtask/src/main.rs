@@ -7,7 +7,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod lab;
-mod licences;
 mod manifests;
 mod programs;
 mod setup;

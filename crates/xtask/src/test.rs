@@ -2,7 +2,7 @@
 
 use crate::programs::{self, Build};
 use crate::setup::{self, Accelerator, Part};
-use crate::{lab, licences, manifests};
+use crate::{lab, manifests};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use std::process::Command;
@@ -21,7 +21,7 @@ pub(crate) struct Options {
 enum Check {
     /// rustfmt
     Format,
-    /// Licences of all dependencies
+    /// Licences and sources of all dependencies, with cargo-deny and deny.toml
     Licences,
     /// Kubernetes manifests, checked with the schemas
     Manifests,
@@ -49,7 +49,7 @@ impl Check {
     fn title(self) -> &'static str {
         match self {
             Check::Format => "formatting",
-            Check::Licences => "licences",
+            Check::Licences => "licences and sources of dependencies",
             Check::Manifests => "Kubernetes manifests",
             Check::Lints => "lints",
             Check::Tests => "tests",
@@ -64,7 +64,17 @@ impl Check {
             Check::Format => {
                 process::run(&mut environment.plain_cargo(&["fmt", "--all", "--check"]), Deadline::minutes(2))
             }
-            Check::Licences => licences::check(environment),
+            Check::Licences => process::run(
+                Command::new(environment.cargo_deny()).current_dir(&environment.root).args([
+                    "--all-features",
+                    "--locked",
+                    "check",
+                    "licenses",
+                    "bans",
+                    "sources",
+                ]),
+                Deadline::minutes(10),
+            ),
             Check::Manifests => manifests::check(environment),
             Check::Lints => process::run(
                 &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?,

