@@ -47,7 +47,7 @@ fn the_criterion_of_the_best_checkpoint_is_one_of_those_that_exist() {
         "line 7: `checkpoint.best`: expected `loss` or `frame-error`, found \"frame-eror\"; did you mean `frame-error`?"
     );
     let error = best("1").unwrap_err().to_string();
-    assert_eq!(error, "line 7: `checkpoint.best`: expected a text in quotes, found 1");
+    assert_eq!(error, "line 7: `checkpoint.best`: expected a string in quotes, found 1");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn unknown_keys_and_impossible_values_of_a_block_are_still_named() {
     let error = bmuf("deltas = \"f16\"\n").unwrap_err().to_string();
     assert_eq!(
         error,
-        "line 7: `exchange.bmuf.deltas`: expected one of `f32`, `bf16`, `threshold`, found \"f16\""
+        "line 7: `exchange.bmuf.deltas`: expected one of `f32`, `bf16`, `threshold`, found \"f16\"; did you mean `bf16`?"
     );
 }
 
