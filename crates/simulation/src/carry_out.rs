@@ -239,6 +239,7 @@ impl World {
             identity: &worker.identity,
             staging: &staging,
             closed: &closed,
+            strategy: replica.strategy,
             digest: replica.digest(),
             book: replica.book.as_deref(),
             residual: replica.residual(),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stentor_coordinator::state_machine::{
     Closed, Closing, Encoding, Event, Fence, Invariant, Outcome, Publication, Session, Violation,
 };
+use stentor_experiment::Strategy;
 use stentor_participant::Staging;
 use stentor_plan::Plan;
 use stentor_plan::audit::{Audit, Extent};
@@ -18,8 +19,11 @@ pub(super) struct Oracle {
     pub(super) violations: Vec<Violation>,
     /// Digest of the parameters after a round, by lineage, round and group.
     digests: BTreeMap<(u64, u64, u32), (String, u64)>,
-    /// Groups that have learned something since all replicas were one, by lineage.
-    learned: BTreeSet<(u64, u32)>,
+    /// Lineage, round and group of the updates inside groups that had frames. Kept by round, because a member may apply
+    /// an update late, after others have applied that of a later round.
+    learned: BTreeSet<(u64, u64, u32)>,
+    /// By lineage, the last round in which groups exchanged models.
+    last_block: BTreeMap<u64, u64>,
     /// Lineage and round that a process has applied last.
     applied: BTreeMap<Process, (u64, u64)>,
     /// Who writes a checkpoint, each with its session.
@@ -35,6 +39,8 @@ pub(super) struct Applied<'a> {
     pub(super) staging: &'a Staging,
     /// How the round had closed.
     pub(super) closed: &'a Closed,
+    /// Its strategy in the round.
+    pub(super) strategy: Strategy,
     /// Digest of its parameters.
     pub(super) digest: u64,
     /// What ought to be in its residual, and what is.
@@ -51,6 +57,7 @@ impl Oracle {
             violations: Vec::new(),
             digests: BTreeMap::new(),
             learned: BTreeSet::new(),
+            last_block: BTreeMap::new(),
             applied: BTreeMap::new(),
             writers: BTreeMap::new(),
         }
@@ -62,7 +69,7 @@ impl Oracle {
 
     /// A worker has applied an update.
     pub(super) fn applied(&mut self, applied: &Applied<'_>) {
-        let &Applied { process, identity, staging, closed, digest, book, residual, step } = applied;
+        let &Applied { process, identity, staging, closed, strategy, digest, book, residual, step } = applied;
         let fence = closed.fence;
         if fence != staging.fence {
             let expected = staging.fence;
@@ -84,9 +91,10 @@ impl Oracle {
             self.report(Invariant::OneDigestPerRound, found);
         }
         if closed.encoding.is_block() {
-            self.learned.retain(|(lineage, _)| *lineage != fence.lineage);
-        } else if closed.frames > 0 {
-            self.learned.insert((fence.lineage, staging.sum_group.group));
+            let last = self.last_block.entry(fence.lineage).or_default();
+            *last = fence.round.max(*last);
+        } else if strategy == Strategy::TwoTier && closed.frames > 0 {
+            self.learned.insert(key);
         }
         if book != residual {
             let found =
@@ -136,10 +144,13 @@ impl Oracle {
         }
     }
 
-    /// Groups have met: each that has learned something has brought its model. Of one that died whole the run would have gone back.
+    /// Groups have exchanged models: each group that has learned something since the last exchange has sent its model.
+    /// If a whole group had died, the run would have fallen back to a checkpoint.
     pub(super) fn met(&mut self, shell: &Shell, fence: Fence) {
         let lineage = fence.lineage;
-        let groups = self.learned.range((lineage, 0)..=(lineage, u32::MAX)).count();
+        let since = self.last_block.insert(lineage, fence.round).map_or(0, |last| last + 1);
+        let learned = self.learned.range((lineage, since, 0)..(lineage, fence.round, 0));
+        let groups = learned.map(|&(_, _, group)| group).collect::<BTreeSet<_>>().len();
         let models = shell.reducers.contributions(fence, 0);
         if groups != models {
             let found = format!("{fence:?}: {groups} groups met, and {models} models are in the sum");

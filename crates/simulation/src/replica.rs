@@ -107,7 +107,7 @@ impl Learner for Vector {
 pub(super) struct Replica {
     vector: Vector,
     member: Box<dyn Member<Vector>>,
-    strategy: Strategy,
+    pub(super) strategy: Strategy,
     experiment: Arc<Experiment>,
     pub(super) coded: Coded,
     /// What ought to be in its residual, calculated a second time.
