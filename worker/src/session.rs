@@ -169,7 +169,7 @@ impl Session {
         self.replica.begin(assignment.strategy, encoding)?;
         // Of the parameters that the round starts from.
         let parameters_digest = assignment.digest.then(|| self.replica.digest());
-        let brings = self.replica.member.brings(encoding);
+        let brings = self.replica.member.contributed_frames(encoding);
         self.round = Round::new(assignment);
         Ok(Input::Begun { parameters_digest, brings })
     }

@@ -76,7 +76,7 @@ impl Learner for Sgd {
         Ok(())
     }
 
-    fn descend_along(&mut self, gradient: &[f32], learning_rate: f64) -> Result<(), Error> {
+    fn apply_gradient(&mut self, gradient: &[f32], learning_rate: f64) -> Result<(), Error> {
         let step = self.take(gradient, learning_rate);
         self.add(&step);
         Ok(())
@@ -166,7 +166,7 @@ impl Cluster {
             .zip(&mut self.replicas)
             .map(|(slot, Replica { learner, member })| {
                 member.begin(&encoding, learner).unwrap();
-                let mut frames = member.brings(&encoding);
+                let mut frames = member.contributed_frames(&encoding);
                 for batch in 0..u64::from(batches) {
                     learner.gradient =
                         Numbers::new((self.round << 20) + (slot << 10) + batch).gradient(VALUES, 1.0);

@@ -80,7 +80,7 @@ impl Learner for Vector {
         Ok(())
     }
 
-    fn descend_along(&mut self, gradient: &[f32], _learning_rate: f64) -> Result<(), Error> {
+    fn apply_gradient(&mut self, gradient: &[f32], _learning_rate: f64) -> Result<(), Error> {
         self.add(gradient);
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Replica {
         }
         self.coded = Coded::default();
         self.member.begin(&assignment.encoding, &mut self.vector)?;
-        Ok(self.member.brings(&assignment.encoding))
+        Ok(self.member.contributed_frames(&assignment.encoding))
     }
 
     /// Learns from a batch.

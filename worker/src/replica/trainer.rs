@@ -90,7 +90,7 @@ impl Learner for Trainer {
         self.project()
     }
 
-    fn descend_along(&mut self, gradient: &[f32], learning_rate: f64) -> Result<(), Error> {
+    fn apply_gradient(&mut self, gradient: &[f32], learning_rate: f64) -> Result<(), Error> {
         let device = self.parameters().device();
         let gradient = Tensor::f_from_slice(gradient)
             .and_then(|t| t.f_to_device(device))

@@ -50,7 +50,7 @@ pub trait Learner {
     ///
     /// # Errors
     /// An error of the optimiser or the model.
-    fn descend_along(&mut self, gradient: &[f32], learning_rate: f64) -> Result<(), Self::Error>;
+    fn apply_gradient(&mut self, gradient: &[f32], learning_rate: f64) -> Result<(), Self::Error>;
 
     /// Returns the factor f if the next step is f·g for any gradient g, and counts the step as taken; `None`, without
     /// counting, for an optimiser that has state.

@@ -28,7 +28,7 @@ pub trait Member<L: Learner>: Send {
     fn learn(&mut self, learner: &mut L, rate: Rate) -> Result<(), L::Error>;
 
     /// Returns the number of frames of its contribution to a round in which it computes nothing.
-    fn brings(&self, _encoding: &Encoding) -> u64 {
+    fn contributed_frames(&self, _encoding: &Encoding) -> u64 {
         0
     }
 
@@ -159,7 +159,7 @@ impl Update<'_> {
     pub(super) fn descend<L: Learner>(&self, learning_rate: f64, learner: &mut L) -> Result<(), L::Error> {
         match learner.plain_factor(learning_rate) {
             Some(factor) => Ok(learner.change_parameters(|values| self.add_scaled(values, factor))??),
-            None => learner.descend_along(&self.mean(learner.values())?, learning_rate),
+            None => learner.apply_gradient(&self.mean(learner.values())?, learning_rate),
         }
     }
 }

@@ -84,7 +84,7 @@ impl<L: Learner> Member<L> for TwoTierMember {
         self.gtc.learn(learner, rate)
     }
 
-    fn brings(&self, encoding: &Encoding) -> u64 {
+    fn contributed_frames(&self, encoding: &Encoding) -> u64 {
         if encoding.is_block() { self.frames } else { 0 }
     }
 
