@@ -21,7 +21,7 @@ pub struct Data {
     /// Annotated shards for early stopping and for the choice of the final checkpoint; never trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dev: Option<String>,
-    /// Share of a source's frames that may be set aside because their row groups do not match their checksums or cannot
+    /// Share of a source's frames that may be quarantined because their row groups do not match their checksums or cannot
     /// be decoded, before the run stops with the list. Default 0.01; 0 (stop at the first) to 1 (never stop).
     #[serde(default = "max_bad_fraction")]
     pub max_bad_fraction: f64,

@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Objective {
-    /// What becomes of the probability outside the kept top-k. Default `renormalise`.
+    /// Treatment of the probability outside the kept top-k. Default `renormalise`.
     pub residual_mass: ResidualMass,
-    /// Weight of the hard label on annotated batches; the rest goes to the teacher's soft labels and needs
-    /// `data.annotated_labels`. Default 1; 0 to 1.
+    /// Weight of the hard label on annotated batches. The remaining weight goes to the teacher's soft labels and
+    /// requires `data.annotated_labels`. Default 1; 0 to 1.
     pub hard_weight: f64,
 }
 
-/// What becomes of the teacher's probability outside the kept top-k.
+/// Treatment of the teacher's probability outside the kept top-k.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResidualMass {
     /// The kept probabilities are scaled to sum to one.
     Renormalise,
-    /// It is spread evenly over the outputs that were not kept.
+    /// The residual mass is spread evenly over the outputs that were not kept.
     Spread,
 }
 

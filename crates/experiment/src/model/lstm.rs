@@ -34,11 +34,11 @@ impl Default for Lstm {
     }
 }
 
-/// How the names of the output layer's parameters begin.
+/// Prefix of the names of the output layer's parameters.
 pub(super) const OUTPUT: &str = "output.";
 
 impl Lstm {
-    /// The preset, if any, written out as layers, width and direction.
+    /// Resolves the preset, if any, to layers, width and direction.
     #[must_use]
     pub fn resolved(&self) -> Self {
         let (layers, width, bidirectional) = match self.preset {
@@ -55,9 +55,9 @@ impl Lstm {
         if self.bidirectional { 2 } else { 1 }
     }
 
-    /// Each layer and direction has four gates (i, f, g, o; the rows of its parameters) with weights on its input and on
-    /// its own output, and two biases. One bias is redundant and is kept so that parameters move to and from other
-    /// toolkits without arithmetic.
+    /// Each layer and direction has four gates (i, f, g, o; the rows of its parameters) with weights on its input and
+    /// on its own output, and two biases. One bias is redundant; it is kept so that parameters can be exchanged with
+    /// other toolkits without arithmetic.
     pub(super) fn parameters(&self, inputs: usize, senones: usize) -> Vec<(String, Vec<usize>)> {
         let (width, outputs) = (self.width as usize, self.directions() * self.width as usize);
         let mut parameters = Vec::new();

@@ -1,4 +1,4 @@
-//! `[model]`: an architecture of a family, and how a run trains it.
+//! `[model]`: an architecture, and how a run trains it.
 
 mod lstm;
 mod table;
@@ -10,22 +10,22 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use table::Table;
 
-/// What a run trains: an architecture, where its weights come from, and what is done to it in training alone. In the
-/// file all of it is one table, `[model]`.
+/// What a run trains: an architecture, the source of its initial weights, and settings that apply only in training. In
+/// the file all of it is one table, `[model]`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Table", into = "Table")]
 pub struct Model {
     /// Family and sizes.
     pub architecture: Architecture,
-    /// Share of the values between two layers that each batch of training sets to zero.
+    /// Share of the values between two layers that is set to zero in each training batch.
     pub dropout: f64,
-    /// Folder or URL of the model that the run starts from.
+    /// Folder or URL of the model with which the run starts.
     pub start: Option<String>,
-    /// Whether the output layer of that model is drawn anew.
+    /// Whether the output layer of that model is replaced by a newly initialised one.
     pub new_output: bool,
 }
 
-/// A model family with its own settings: everything that decides the names and shapes of the parameters, besides the
+/// A model family with its own settings: everything that decides the names and shapes of the parameters, except the
 /// number of inputs and outputs. Manifests of checkpoints contain it, [resolved](Self::resolved).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "kebab-case")]
@@ -47,7 +47,7 @@ impl From<Lstm> for Architecture {
 }
 
 impl Architecture {
-    /// The architecture with its preset, if any, written out.
+    /// Resolves the preset of the architecture, if any.
     #[must_use]
     pub fn resolved(&self) -> Self {
         match self {
@@ -55,7 +55,7 @@ impl Architecture {
         }
     }
 
-    /// Whether a model of it can run frame by frame; one that cannot needs whole utterances.
+    /// Whether its models can run frame by frame; if not, they need whole utterances.
     #[must_use]
     pub fn streams(&self) -> bool {
         match self {
@@ -63,8 +63,8 @@ impl Architecture {
         }
     }
 
-    /// Names and shapes of all parameters, in the order in which they lie in the flat vector, with `inputs` values in a
-    /// frame and `senones` outputs.
+    /// Names and shapes of all parameters, in the order of the flat vector, for `inputs` values per frame and `senones`
+    /// outputs.
     #[must_use]
     pub fn parameters(&self, inputs: usize, senones: usize) -> Vec<(String, Vec<usize>)> {
         match self {
@@ -72,13 +72,14 @@ impl Architecture {
         }
     }
 
-    /// Number of values in all [`parameters`](Self::parameters).
+    /// Total number of values in all [`parameters`](Self::parameters).
     #[must_use]
     pub fn parameter_count(&self, inputs: usize, senones: usize) -> usize {
         self.parameters(inputs, senones).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 
-    /// Whether the parameter of this name belongs to the output layer: the only one whose sizes depend on the senones.
+    /// Whether the parameter with this name belongs to the output layer, the only one whose sizes depend on the
+    /// senones.
     #[must_use]
     pub fn is_output(&self, name: &str) -> bool {
         match self {

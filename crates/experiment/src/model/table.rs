@@ -2,8 +2,8 @@ use super::{Architecture, Lstm, Model, Preset};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[model]` as it is written: the family, the keys of that family, and those of every model. The number of outputs comes
-/// from the data (its senones).
+/// `[model]` as written in the file: the family, its own keys, and the keys common to all models. The number of outputs
+/// is the number of senones in the data.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Table {
@@ -16,19 +16,20 @@ pub(super) struct Table {
     layers: Option<u32>,
     /// Units per layer and direction. Default 192; 8 to 4096.
     width: Option<u32>,
-    /// Runs in both directions: a teacher. Default false: a student, fit for streaming.
+    /// Bidirectional: a teacher. Default false: a student, which can stream.
     bidirectional: Option<bool>,
-    /// Share of the values between two layers that each batch of training sets to zero, the others scaled up to make up for
-    /// it. Which values these are follows from `run.seed` and the batch. Default 0; 0 to 1, 1 excluded.
+    /// Dropout: share of the values between two layers that is set to zero in each training batch; the others are
+    /// scaled up to compensate. The choice of values depends on `run.seed` and the batch. Default 0; at least 0 and
+    /// below 1.
     #[serde(skip_serializing_if = "is_zero")]
     dropout: f64,
-    /// Folder or URL of a model that the run starts from: a finished run, or one checkpoint of any. Its sizes, its features'
-    /// settings and its senones must be this run's own; its means and deviations become this run's. A copy of it is kept in
-    /// `start` of the run's folder. Absent: weights are drawn from `run.seed`.
+    /// Folder or URL of a model with which the run starts: a finished run, or one checkpoint of any run. Its sizes,
+    /// feature settings and senones must equal those of this run; the run adopts its means and deviations. A copy is
+    /// kept in `start` in the run's folder. Default: weights are drawn from `run.seed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     start: Option<String>,
-    /// Of the model that `start` names the output layer is left out and drawn anew from `run.seed`: its senones may then be
-    /// others, and more or fewer. Default false.
+    /// Replaces the output layer of the model named by `start` with one drawn from `run.seed`. The two models may then
+    /// have different senones. Default false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     new_output: bool,
 }
@@ -42,7 +43,7 @@ enum Family {
     Lstm,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands out references.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references.
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
 }

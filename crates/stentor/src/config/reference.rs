@@ -1,15 +1,15 @@
 use std::fmt::Write;
 use stentor_experiment::{Key, reference};
 
-/// The page `docs/config.md`.
+/// Returns the page `docs/config.md`.
 pub(crate) fn page() -> String {
     let mut page = String::from(
         "# The experiment file\n\n\
-         Every table and key, from the code that reads them: `stentor config reference` prints this page, and a test compares. \
-         `stentor init` writes a file with all of them; `stentor config check FILE` looks at one before anything runs; \
+         All tables and keys. This page is generated from the code: `stentor config reference` prints it, and a test checks that it \
+         is up to date. `stentor init` writes a file with all keys; `stentor config check FILE` checks a file before a run; \
          `stentor config show FILE` prints it with every default.\n\n\
-         A number is meant within the bounds that are named; anything else is refused with the key's name. Unknown keys are \
-         errors with the line and the nearest known key.\n",
+         A number outside the stated bounds is an error that names the key. An unknown key is an error that gives the line and the \
+         nearest known key.\n",
     );
     for section in reference() {
         let _ = write!(
@@ -27,7 +27,7 @@ pub(crate) fn page() -> String {
 
 fn meaning(key: &Key) -> String {
     let words = key.words.iter().map(|word| {
-        // A word's first paragraph; the rest is for readers of the code.
+        // The first paragraph of a word's doc comment; the rest is for readers of the code.
         let doc = word.doc.split("\n\n").next().unwrap_or_default();
         format!("<br>`\"{}\"`: {}", word.word, one_line(doc))
     });
@@ -42,7 +42,7 @@ fn default(key: &Key) -> String {
     }
 }
 
-/// As a cell of a table holds it. rustdoc's links to other items say nothing here.
+/// Formats text for a table cell. Links between items have no meaning outside rustdoc.
 fn one_line(doc: &str) -> String {
     doc.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
