@@ -142,7 +142,7 @@ catalogue! {
     Counter labeled_frames(u64) in Count;
     /// Share of the labeling job's units that are published.
     Gauge labeling_progress(f64) in Ratio;
-    /// Row groups set aside because they could not be read or did not match their checksum.
+    /// Row groups quarantined because they could not be read or did not match their checksum.
     Counter quarantined_row_groups(u64, source: Source) in Count;
     /// Number of entries that wait in a queue of the program.
     Gauge queue_depth(u64, queue: &'static str) in Count;
