@@ -1,11 +1,11 @@
-//! Prints what shards cost: bytes a frame, and frames a second read on one core.
+//! Prints the cost of shards: bytes per frame, and frames per second read on one core.
 //!
 //!     cargo run -p stentor-shards --example measure [-- LABEL_SET_FOLDER]
 //!
-//! Without a folder it makes up features like log-mel energies and posteriors as peaked as a trained teacher's; with
-//! one it reads the labels that are there.
+//! Without a folder it generates features that resemble log-mel energies and posteriors as peaked as those of a trained
+//! teacher; with a folder it reads the labels in it.
 
-// Nobody works with it but us; what it prints is all that it does.
+// A development tool; printing is its only output.
 #![allow(clippy::print_stdout)]
 
 use stentor_inventory::SenoneId;
@@ -68,7 +68,7 @@ async fn published(folder: &str) -> Result<(Vec<Vec<LabelRow>>, LabelLayout), Bo
     Ok((groups, set.manifest().layout()))
 }
 
-/// Processor time, so that a busy machine does not spoil the figures.
+/// CPU time, so that other load on the machine does not distort the figures.
 fn cpu_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1e9
@@ -92,7 +92,7 @@ fn columns(file: &str, bytes: &bytes::Bytes, frames: usize) -> Result<(), Box<dy
     Ok(())
 }
 
-/// A small generator of its own, so that the figures can be compared from year to year.
+/// A small generator of its own, so that figures stay comparable over the years.
 struct Noise(u64);
 
 impl Noise {
@@ -106,7 +106,7 @@ impl Noise {
     }
 }
 
-/// Energies around 10 nats that change slowly over time and bins.
+/// Energies around 10 nats that change slowly over time and mel bins.
 fn feature_row(utterance: &str, noise: &mut Noise) -> FeatureRow {
     let mut level = [10.0f32; 64];
     let mut features = Vec::with_capacity(FRAMES * 192);
@@ -119,16 +119,16 @@ fn feature_row(utterance: &str, noise: &mut Noise) -> FeatureRow {
     }
     FeatureRow {
         utterance: utterance.to_owned(),
-        speaker: "somebody".to_owned(),
+        speaker: "speaker-0".to_owned(),
         group: "dialogue".to_owned(),
         features,
         alignment: Some(SenoneId::list((0..FRAMES).map(|t| (t / 4) as u16))),
-        text: Some("what somebody says".to_owned()),
+        text: Some("some spoken words".to_owned()),
     }
 }
 
-/// Posteriors of 3,000 senones: a path of senones that lasts 3 frames each, rivals that come from the senone's own
-/// neighbourhood, and logits that drift slowly.
+/// Posteriors of 3,000 senones: a path of senones that last 3 frames each, competitors from the senone's own
+/// neighbourhood, and slowly drifting logits.
 fn made_up() -> (Vec<Vec<LabelRow>>, LabelLayout) {
     let layout = LabelLayout { top_k: 20, senones: 3000 };
     let mut noise = Noise(3);
@@ -149,7 +149,7 @@ fn made_up() -> (Vec<Vec<LabelRow>>, LabelLayout) {
                 .iter()
                 .enumerate()
                 .map(|(id, logit)| {
-                    // Rivals share the phone: the nearest ids, and some far away by a fixed pattern.
+                    // Competitors share the phone: the nearest ids, and some distant ones in a fixed pattern.
                     let near = id.abs_diff(center);
                     let bonus = if near == 0 {
                         11.0

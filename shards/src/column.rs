@@ -1,44 +1,45 @@
-//! What a column of a set is, as manifests declare it.
+//! A column of a set, as declared in manifests.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One column of a set: its name, how many values an utterance has in it, and how a value is stored.
+/// One column of a set: its name, the number of its values per utterance, and how a value is stored.
 ///
 /// In the Parquet file a column with one value for each utterance has the element's own type; any other is a list of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Column {
-    /// Unique in the set: small letters, digits and underscores.
+    /// Unique in the set: lower-case letters, digits and underscores.
     pub name: String,
-    /// How many values an utterance has.
+    /// Number of values per utterance.
     pub extent: Extent,
     /// Type of a value.
     pub element: Element,
-    /// How values are encoded.
+    /// Encoding of the values.
     pub codec: Codec,
-    /// Of this declaration and of what the values mean. A program skips a column of a version that it does not know.
+    /// Version of this declaration and of the meaning of the values. A program skips a column whose version it does not
+    /// know.
     pub version: u32,
-    /// Whether utterances may be without it.
+    /// Whether the column may be absent from some utterances.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
 }
 
-/// How many values an utterance has in a column.
+/// Number of values per utterance in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Extent {
-    /// So many for each frame, frame after frame: `[frames × values]`.
+    /// A fixed number for each frame, frame after frame: `[frames × values]`.
     PerFrame {
         /// Values in a frame.
         values: u32,
     },
-    /// So many for the whole utterance: `[values]`.
+    /// A fixed number for the whole utterance: `[values]`.
     PerClip {
         /// Values in an utterance.
         values: u32,
     },
-    /// As many as there are: words, phones.
+    /// Any number: words, phones.
     Sequence,
 }
 
@@ -46,17 +47,17 @@ pub enum Extent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Element {
-    /// 8 bits without sign; with [`Codec::Linear`] real numbers in 255 steps.
+    /// Unsigned 8 bits; with [`Codec::Linear`], real numbers in 255 steps.
     U8,
-    /// 16 bits without sign: ids of senones.
+    /// Unsigned 16 bits: ids of senones.
     U16,
-    /// 32 bits without sign.
+    /// Unsigned 32 bits.
     U32,
-    /// 16 bits with sign.
+    /// Signed 16 bits.
     I16,
-    /// A half float, finite.
+    /// A finite half-precision float.
     F16,
-    /// A float, finite.
+    /// A finite single-precision float.
     F32,
     /// A text.
     Utf8,
@@ -64,11 +65,11 @@ pub enum Element {
     Span,
 }
 
-/// How a column's values are encoded. Whatever the codec, pages are compressed with zstd.
+/// Encoding of a column's values. With every codec, pages are compressed with zstd.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
-    /// One after the other.
+    /// One value after another.
     Plain,
     /// The first bytes of all values, then the second, …, which compresses better: Parquet's BYTE_STREAM_SPLIT.
     Split,
@@ -76,24 +77,24 @@ pub enum Codec {
     Linear(Linear),
 }
 
-/// A scale of 256 equally spaced numbers: `u` of 0 to 255 stands for low + u (high − low) / 255.
+/// A scale of 256 equally spaced numbers: `u` from 0 to 255 represents low + u (high − low) / 255.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
-    /// What 0 stands for.
+    /// The number represented by 0.
     pub low: f32,
-    /// What 255 stands for; above `low`.
+    /// The number represented by 255; greater than `low`.
     pub high: f32,
 }
 
 impl Linear {
-    /// The nearest number on the scale; its end for what lies off it, and 0 for NaN.
+    /// Returns the nearest value on the scale; for numbers outside the scale the nearer end, and 0 for NaN.
     #[must_use]
     pub fn quantise(&self, value: f32) -> u8 {
         ((value - self.low) * (255.0 / (self.high - self.low))).round() as u8
     }
 
-    /// What a number on the scale stands for.
+    /// Returns the number that a value on the scale represents.
     #[must_use]
     pub fn value(&self, step: u8) -> f32 {
         self.low + f32::from(step) * ((self.high - self.low) / 255.0)
@@ -101,25 +102,25 @@ impl Linear {
 }
 
 impl Column {
-    /// A column of version 1 that every utterance has.
+    /// A column of version 1 that is present in every utterance.
     #[must_use]
     pub fn new(name: &str, extent: Extent, element: Element, codec: Codec) -> Self {
         Column { name: name.to_owned(), extent, element, codec, version: 1, optional: false }
     }
 
-    /// The same, but utterances may be without it.
+    /// A column of version 1 that may be absent from some utterances.
     #[must_use]
     pub fn optional(self) -> Self {
         Column { optional: true, ..self }
     }
 
-    /// Whether an utterance has exactly one value, which is stored without a list around it.
+    /// Whether an utterance has exactly one value, which is stored without a list.
     #[must_use]
     pub fn is_scalar(&self) -> bool {
         self.extent == Extent::PerClip { values: 1 }
     }
 
-    /// The Parquet columns that hold it: names and types of their values.
+    /// The Parquet columns that store it: names and types of their values.
     pub(crate) fn leaves(&self) -> Vec<(String, Element)> {
         let name = &self.name;
         match self.element {
@@ -134,7 +135,7 @@ impl Column {
 }
 
 impl Extent {
-    /// Values of an utterance of `frames` frames; none where each utterance has its own number of them.
+    /// Number of values in an utterance of `frames` frames; `None` if it varies by utterance.
     #[must_use]
     pub fn count(self, frames: u32) -> Option<u64> {
         match self {

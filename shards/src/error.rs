@@ -5,46 +5,46 @@ use stentor_exit::{ExitStatus, ProgramError};
 use stentor_inventory::SenoneId;
 use thiserror::Error;
 
-/// What can be wrong with shards and manifests: a variant for each way a file can be malformed.
+/// Errors of shards and manifests: one variant for each way in which a file can be malformed.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The store failed; see there whether trying again helps.
+    /// The store failed; its error says whether to try again.
     #[error(transparent)]
     Store(#[from] stentor_store::Error),
 
     // The manifest.
-    /// Nothing was published here, or not yet.
+    /// No set is published here, or not yet.
     #[error(
-        "{location} holds no published feature or label set: there is no manifest.json (a location in an experiment file is relative to the file)"
+        "{location} contains no published feature or label set: there is no manifest.json (a location in an experiment file is relative to the file)"
     )]
     NoManifest {
-        /// Of the folder.
+        /// Location of the folder.
         location: String,
     },
-    /// The manifest is not JSON, or not of this shape.
-    #[error("{location}/manifest.json cannot be understood: {reason}")]
+    /// The manifest is not JSON, or does not have the expected structure.
+    #[error("{location}/manifest.json cannot be parsed: {reason}")]
     ManifestSyntax {
-        /// Of the folder.
+        /// Location of the folder.
         location: String,
-        /// The parser's own words.
+        /// The parser's message.
         reason: String,
     },
-    /// A label set or a checkpoint where features were expected, or the other way round.
-    #[error("{location} holds {found}, expected {expected}")]
+    /// A label set or a checkpoint was found where features were expected, or vice versa.
+    #[error("{location} contains {found}, expected {expected}")]
     WrongKind {
-        /// Of the folder.
+        /// Location of the folder.
         location: String,
-        /// What the caller asked for.
+        /// The kind that the caller expects.
         expected: Kind,
-        /// What the manifest is of.
+        /// The kind that the manifest declares.
         found: String,
     },
-    /// Written by a program of another age.
+    /// The set was written by a program with a different schema version.
     #[error(
         "{location} is written in schema version {found}, this program reads version {SCHEMA_VERSION}: prepare the data again or use the matching program"
     )]
     WrongSchemaVersion {
-        /// Of the folder.
+        /// Location of the folder.
         location: String,
         /// `schema_version` in the manifest.
         found: u64,
@@ -52,9 +52,9 @@ pub enum Error {
     /// The manifest contradicts itself.
     #[error("the manifest of {location} contradicts itself: {reason}")]
     ManifestContent {
-        /// Of the folder.
+        /// Location of the folder.
         location: String,
-        /// What disagrees with what.
+        /// The contradiction.
         reason: String,
     },
     /// The manifest was changed after it was published.
@@ -62,35 +62,35 @@ pub enum Error {
         "the fingerprint in the manifest of {location} is {found}, its content gives {expected}: it was changed after it was published"
     )]
     Fingerprint {
-        /// Of the folder.
+        /// Location of the folder.
         location: String,
-        /// Computed from the content.
+        /// Computed from the contents.
         expected: String,
-        /// As written.
+        /// As stored.
         found: String,
     },
-    /// Frames of another width than the feature settings give.
+    /// The frames' width differs from the width given by the feature settings.
     #[error("frames have {found} values, but `features` (mel_bins × stack) gives {expected}")]
     Dimension {
         /// `mel_bins × stack`.
         expected: usize,
-        /// In manifest or options.
+        /// The width in the manifest or options.
         found: usize,
     },
-    /// Another set is published here already.
+    /// A different set is already published here.
     #[error(
-        "{location} already holds a published set with other content: choose another folder, or delete it"
+        "{location} already contains a published set with different contents: choose another folder, or delete it"
     )]
     AlreadyPublished {
-        /// Of the folder.
+        /// Location of the folder.
         location: String,
     },
-    /// Phones of utterances that cannot be understood, or kept.
+    /// Phones of utterances that cannot be parsed or stored.
     #[error("{file}: expected the phones of utterances: {reason}; prepare the set again")]
     PhoneStrings {
         /// Full location.
         file: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// Labels and features that do not belong together.
@@ -102,36 +102,36 @@ pub enum Error {
         reason: String,
     },
 
-    /// A column that the set does not have.
+    /// The set has no such column.
     #[error(
         "{location} has no column `{column}`, only ({found}): name a set that has it, or prepare or label again"
     )]
     NoColumn {
-        /// Of the folder.
+        /// Location of the folder.
         location: String,
-        /// Asked for.
+        /// The requested column.
         column: String,
         /// Names of the set's columns.
         found: String,
     },
-    /// A column of a version that this program does not know.
+    /// The column has a version that this program does not know.
     #[error(
         "column `{column}` of {location} is of version {found}, this program reads version {expected}: use the program that \
          wrote the set, or a newer one"
     )]
     NewerColumn {
-        /// Of the folder.
+        /// Location of the folder.
         location: String,
-        /// Asked for.
+        /// The requested column.
         column: String,
-        /// The newest version that this program reads.
+        /// The newest version that this program can read.
         expected: u32,
-        /// As declared.
+        /// The declared version.
         found: u64,
     },
 
     // A shard file.
-    /// A shard file of another size than in the manifest: truncated, or replaced.
+    /// A shard file whose size differs from the manifest: truncated or replaced.
     #[error("{file} has {found} bytes, the manifest says {expected}: it was truncated or replaced")]
     ShardSize {
         /// Full location.
@@ -155,15 +155,15 @@ pub enum Error {
         /// blake3 of the bytes, hexadecimal.
         found: String,
     },
-    /// Not a Parquet file, or one that cannot be decoded.
+    /// The file is not Parquet, or cannot be decoded.
     #[error("{file}: {reason}")]
     Parquet {
         /// Full location.
         file: String,
-        /// The decoder's own words.
+        /// The decoder's message.
         reason: String,
     },
-    /// A Parquet file with other columns.
+    /// A Parquet file with unexpected columns.
     #[error("{file}: expected the columns ({expected}), found ({found})")]
     Columns {
         /// Full location.
@@ -173,29 +173,29 @@ pub enum Error {
         /// Names and types in the file.
         found: String,
     },
-    /// The file's own counts differ from the manifest's.
+    /// The file's counts differ from the manifest's.
     #[error("{file}: {what} is {found}, expected {expected}")]
     Count {
         /// Full location.
         file: String,
         /// What is counted.
         what: &'static str,
-        /// By the manifest, or by other columns of the file.
+        /// The count in the manifest, or in other columns of the file.
         expected: u64,
-        /// In the file.
+        /// The count in the file.
         found: u64,
     },
-    /// A shard or row group that the set does not have.
+    /// The set has no such shard or row group.
     #[error("there is no shard {shard}, row group {row_group} in {location}")]
     NoSuchRowGroup {
-        /// Of the folder.
+        /// Location of the folder.
         location: String,
-        /// Asked for.
+        /// The requested shard.
         shard: usize,
-        /// Asked for.
+        /// The requested row group.
         row_group: usize,
     },
-    /// A row that breaks a rule, and where it was read.
+    /// A row that violates a rule, and its location.
     #[error("{file}, row group {row_group}: {problem}")]
     Row {
         /// Full location.
@@ -207,16 +207,16 @@ pub enum Error {
     },
 
     // A row.
-    /// An utterance without frames: nothing can be learnt from it, leave it out.
+    /// An utterance without frames cannot be used for training.
     #[error("utterance `{utterance}` has no frames: leave it out")]
     EmptyUtterance {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
     },
-    /// Feature values that do not make whole frames.
+    /// Feature values that do not make up whole frames.
     #[error("utterance `{utterance}`: {values} feature values are not whole frames of {dimension}")]
     FeatureLength {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
         /// Number of feature values.
         values: usize,
@@ -226,7 +226,7 @@ pub enum Error {
     /// A value that is not a finite number.
     #[error("utterance `{utterance}`: `{column}` at frame {frame}, value {index} is not finite")]
     NotFinite {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
         /// Name of the column.
         column: String,
@@ -235,12 +235,12 @@ pub enum Error {
         /// Within the frame, from 0.
         index: usize,
     },
-    /// A column with more or fewer values than the utterance's frames and the declaration give.
+    /// A column with more or fewer values than follow from the utterance's frames and the declaration.
     #[error(
         "utterance `{utterance}`: `{column}` has {found} values, expected {expected} ({extent}, {frames} frames)"
     )]
     ColumnLength {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
         /// Name of the column.
         column: String,
@@ -248,15 +248,15 @@ pub enum Error {
         extent: Extent,
         /// Frames of the utterance.
         frames: u32,
-        /// By extent and frames.
+        /// Computed from extent and frames.
         expected: u64,
-        /// In the row.
+        /// The number in the row.
         found: u64,
     },
-    /// More than a row of any set may have.
+    /// A row with more values than the row of any set may have.
     #[error("utterance `{utterance}`: `{column}` has {found} {what}, expected {most} at most")]
     ColumnBound {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
         /// Name of the column.
         column: String,
@@ -264,13 +264,13 @@ pub enum Error {
         what: &'static str,
         /// The bound.
         most: u64,
-        /// In the row.
+        /// The number in the row.
         found: u64,
     },
-    /// A row without a column, or with values of another type in it.
+    /// A row without a required column, or with values of the wrong type in it.
     #[error("utterance `{utterance}`: expected column `{column}` of {expected}, found ({found})")]
     RowColumn {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
         /// Name of the column.
         column: String,
@@ -282,77 +282,77 @@ pub enum Error {
     /// A row with a column that its set does not declare.
     #[error("utterance `{utterance}`: column `{column}` is not declared: add it to the set's columns")]
     UndeclaredColumn {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
         /// Name of the column.
         column: String,
     },
-    /// Texts that do not follow each other in time, or end past any clock.
+    /// Spans that are not in order of time, or whose end time overflows.
     #[error(
-        "utterance `{utterance}`: `{column}` at place {at} starts before the one in front of it, or never ends"
+        "utterance `{utterance}`: `{column}` at index {at} starts before its predecessor, or its end time overflows"
     )]
     SpanOrder {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
         /// Name of the column.
         column: String,
         /// Counted from 0.
         at: usize,
     },
-    /// A senone that is not in the inventory.
+    /// A senone id that is not in the inventory.
     #[error(
         "utterance `{utterance}`, frame {frame}: senone {id} is not among the {senones} of the inventory"
     )]
     SenoneOutOfRange {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
         /// Counted from 0.
         frame: usize,
-        /// As found.
+        /// The id found.
         id: SenoneId,
         /// Size of the inventory.
         senones: usize,
     },
-    /// A logarithm of a probability above 1, or probabilities that do not fall within a frame.
+    /// A log probability above 0, or log probabilities that are not in descending order within a frame.
     #[error(
         "utterance `{utterance}`, frame {frame}: log-probabilities must be at most 0 and must not rise from one label to the next"
     )]
     LogProbability {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
         /// Counted from 0.
         frame: usize,
     },
-    /// The same senone twice in a frame.
+    /// A senone that occurs twice in a frame.
     #[error("utterance `{utterance}`, frame {frame}: senone {id} appears twice")]
     DuplicateSenone {
-        /// Its name.
+        /// Name of the utterance.
         utterance: String,
         /// Counted from 0.
         frame: usize,
-        /// As found.
+        /// The id found.
         id: SenoneId,
     },
-    /// More data than one row group can hold, or no row at all.
+    /// A row group with more data than it can hold, or without rows.
     #[error(
         "a row group of {rows} utterances with {values} values cannot be written: expected 1 row at least and 2^31 values at most"
     )]
     RowGroupSize {
-        /// Utterances.
+        /// Number of utterances.
         rows: usize,
-        /// Values of the largest column.
+        /// Number of values in the largest column.
         values: usize,
     },
 }
 
-/// Part of a shard file with a checksum of its own.
+/// A part of a shard file that has its own checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// A row group, counted from 0.
     RowGroup(usize),
     /// Everything after the last row group.
     Footer,
-    /// All of it, where no part of it differs: the bytes in front of the first row group do.
+    /// The whole file, if no single part differs: the bytes before the first row group do.
     File,
 }
 
@@ -410,8 +410,8 @@ impl ProgramError for Error {
 }
 
 impl Error {
-    /// Whether the bytes at rest are at fault, so that reading them anywhere else or later gives the same verdict: a row
-    /// group that is to be set aside. A file that is not there, or a store that does not answer, is none.
+    /// Whether the stored bytes are bad, so that reading them again from anywhere gives the same result and the row
+    /// group has to be quarantined. A missing file or a store that does not respond is not such an error.
     #[must_use]
     pub fn is_bad_data(&self) -> bool {
         match self {
@@ -422,13 +422,13 @@ impl Error {
             | Error::Count { .. }
             | Error::PhoneStrings { .. }
             | Error::Row { .. } => true,
-            // The file has become shorter since its footer was read.
+            // The file became shorter after its footer was read.
             Error::Store(error) => matches!(error, stentor_store::Error::Range { .. }),
             _ => false,
         }
     }
 
-    /// The store's own error, where the store is at fault rather than what is in it.
+    /// Returns the store's error if the store failed, rather than the data in it.
     #[must_use]
     pub fn store(&self) -> Option<&stentor_store::Error> {
         match self {
@@ -437,13 +437,13 @@ impl Error {
         }
     }
 
-    /// Whether a file simply is not there.
+    /// Whether a file does not exist.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.store().is_some_and(stentor_store::Error::is_not_found)
     }
 
-    /// Whether the same read may succeed in a moment: the store did not answer, or has not yet what it was given.
+    /// Whether the same read may succeed shortly: the store did not respond, or a recent write is not visible yet.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         self.store().is_some_and(|error| error.is_retryable() || error.is_not_found())

@@ -1,11 +1,11 @@
-//! Data at rest: feature sets and label sets as Parquet shards with a manifest, a row per utterance.
+//! Stored data: feature sets and label sets as Parquet shards with a manifest, one row per utterance.
 //!
 //! A *set* is a folder of a store: `part-00000.parquet`, `part-00001.parquet`, … and `manifest.json`, published last.
-//! Shards are written once and read a row group at a time. The manifest holds a checksum of every byte that is
-//! read, and a fingerprint that tells what was made from what. Other tools read the shards as ordinary Parquet.
+//! Shards are written once and read by row group. The manifest contains a checksum of every byte that is read, and a
+//! fingerprint that identifies the data that a set was made from. Other tools can read the shards as ordinary Parquet.
 //!
-//! A row is an utterance: its name, its number of frames, and values in typed [`Column`]s. Each kind of set has columns of
-//! its own, which follow from the manifest's `dimension` and `top_k`:
+//! A row is an utterance: its name, its number of frames, and values in typed [`Column`]s. Each kind of set has columns
+//! of its own, whose sizes follow from the manifest's `dimension` and `top_k`:
 //!
 //! | features | type | |
 //! |---|---|---|
@@ -23,16 +23,16 @@
 //! | `log_probs` | list of int16 | ln p in 1/256 nat, `[frames × k]` |
 //! | `residual` | list of uint16 | 1 − Σp in 1/65535, `[frames]` |
 //!
-//! [`FeatureRow`] and [`LabelRow`] are typed views of these. Whatever else a set has, its manifest declares under `columns`,
-//! each with extent, element, codec and version: a new kind of target is one such declaration.
+//! [`FeatureRow`] and [`LabelRow`] are typed views of these. The manifest declares all other columns of a set under
+//! `columns`, each with extent, element, codec and version: a new kind of target is one such declaration.
 //!
 //! | declared | type | |
 //! |---|---|---|
-//! | `phones`, `phones.start`, `phones.duration` | lists of string, uint32, uint32 | what is said, with times in ms from the start of the utterance |
+//! | `phones`, `phones.start`, `phones.duration` | lists of string, uint32, uint32 | spoken phones, with times in ms from the start of the utterance |
 //! | `words`, `words.start`, `words.duration` | the same | |
 //!
-//! A column of a newer version than this program knows is skipped. Asking for it is an error that names it. Newer columns
-//! use the Parquet types that shards of this schema version may have; others raise [`SCHEMA_VERSION`].
+//! A column with a newer version than this program knows is skipped. Requesting it is an error that names it. Newer
+//! columns use the Parquet types that shards of this schema version may have; others require a new [`SCHEMA_VERSION`].
 
 mod column;
 mod error;
@@ -64,5 +64,5 @@ pub use schema::{Declared, Newer};
 pub use sets::{FeatureSet, LabelSet, Set};
 pub use writer::{FeatureSetOptions, FeatureWriter};
 
-/// Program and version, as manifests name it.
+/// Program and version, as stored in manifests.
 const CREATED_BY: &str = concat!("stentor ", env!("CARGO_PKG_VERSION"));

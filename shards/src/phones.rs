@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_store::Store;
 
-/// What each utterance says in phones, in sets of before the column `phones`: an object beside the shards. It is read, and no
-/// longer written.
+/// The phones of each utterance in sets that predate the column `phones`, in an object beside the shards. It is read,
+/// but no longer written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhoneStrings {
-    /// Names of phones; others than in the inventory may be among them.
+    /// Names of phones; they may include phones that are not in the inventory.
     names: Vec<String>,
-    /// Places in `names`, by utterance.
+    /// Indices into `names`, by utterance.
     utterances: BTreeMap<String, Vec<u16>>,
 }
 
@@ -21,24 +21,24 @@ pub struct PhoneStrings {
 pub struct ObjectInfo {
     /// Name within the set's folder.
     pub file: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
     /// blake3, hexadecimal.
     pub checksum: String,
 }
 
-/// Name of the object that holds [`PhoneStrings`].
+/// Name of the object that contains [`PhoneStrings`].
 pub const FILE: &str = "phones.json";
 
 impl PhoneStrings {
-    /// The phones of an utterance; none where it is not known.
+    /// Returns the phones of an utterance, or `None` if unknown.
     #[must_use]
     pub fn of(&self, utterance: &str) -> Option<Vec<&str>> {
         let ids = self.utterances.get(utterance)?;
         ids.iter().map(|&id| self.names.get(usize::from(id)).map(String::as_str)).collect()
     }
 
-    /// Reads the object that a manifest names, every byte checked.
+    /// Reads the object named by a manifest and checks every byte.
     pub(crate) async fn read(store: &Store, info: &ObjectInfo) -> Result<Self, Error> {
         let file = || format!("{}/{}", store.location(), info.file);
         let size = store.size(&info.file).await?;
@@ -66,7 +66,7 @@ impl PhoneStrings {
 }
 
 impl ObjectInfo {
-    /// The first contradiction in it.
+    /// Returns the first contradiction.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let file = &self.file;
         (file.is_empty() || file.contains('/')).then(|| format!("`{file}` is not a file name"))

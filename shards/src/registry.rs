@@ -1,31 +1,31 @@
-//! The columns that this program gives a meaning to, and the bounds of every column. What is read is held against these
-//! bounds before anything is allocated by it.
+//! The columns that this program defines, and the bounds of every column. Data are checked against these bounds before
+//! anything is allocated for them.
 
 use crate::column::{Codec, Column, Element, Extent};
 
-/// Name of the column that says which utterance a row is of. Every set has it.
+/// Name of the column with the utterance of a row. Every set has it.
 pub(crate) const UTTERANCE: &str = "utterance";
-/// Name of the column that says how many frames the utterance has. Every set has it.
+/// Name of the column with the utterance's number of frames. Every set has it.
 pub(crate) const FRAMES: &str = "frames";
 
-/// Frames of an utterance: at 10 ms, two days.
+/// Maximum number of frames in an utterance: at 10 ms, two days.
 pub(crate) const MAX_FRAMES: u32 = 1 << 24;
-/// Values of a declared column in a frame, or in an utterance.
+/// Maximum number of values of a declared column, per frame or per utterance.
 pub(crate) const MAX_VALUES: u32 = 1 << 16;
-/// Values of a sequence.
+/// Maximum number of values in a sequence.
 pub(crate) const MAX_ITEMS: u64 = 1 << 20;
-/// Bytes of a text.
+/// Maximum length of a text in bytes.
 pub(crate) const MAX_TEXT: u64 = 1 << 24;
-/// Columns that a manifest declares.
+/// Maximum number of columns that a manifest declares.
 const MAX_COLUMNS: usize = 64;
-/// Bytes of a column's name.
+/// Maximum length of a column's name in bytes.
 const MAX_NAME: usize = 64;
 
-/// Version of a column whose name has no entry here.
+/// Version of a column whose name is not listed here.
 const VERSION: u32 = 1;
 
-/// Declared columns whose names this program gives a meaning to: name, extent, type, and the newest version that it
-/// knows. A name that is not here may be declared with any extent and type.
+/// Declared columns that this program defines: name, extent, type, and the newest version that it knows. Names that are
+/// not listed may be declared with any extent and type.
 const KNOWN: [(&str, Extent, Element, u32); 2] =
     [(PHONES, Extent::Sequence, Element::Span, 1), (WORDS, Extent::Sequence, Element::Span, 1)];
 const PHONES: &str = "phones";
@@ -37,26 +37,26 @@ impl Column {
     /// Name of [`Column::words`].
     pub const WORDS: &'static str = WORDS;
 
-    /// What is said in phones, silence left out, with the times of the alignment. Frames do not hold all of it: a phone can
-    /// be shorter than a frame, and then no frame's centre lies in it.
+    /// The spoken phones, without silence, with the times of the alignment. Frames do not contain all of them: a phone
+    /// can be so short that no frame's centre lies in it.
     #[must_use]
     pub fn phones() -> Self {
         Column::new(PHONES, Extent::Sequence, Element::Span, Codec::Plain)
     }
 
-    /// What is said in words, with their times.
+    /// The spoken words with their times.
     #[must_use]
     pub fn words() -> Self {
         Column::new(WORDS, Extent::Sequence, Element::Span, Codec::Plain)
     }
 
-    /// What makes it impossible as a declaration, in words.
+    /// Returns why the declaration is invalid, or `None` if it is valid.
     pub(crate) fn flaw(&self) -> Option<String> {
         let name = &self.name;
         let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(is_letter) {
             return Some(format!(
-                "`{name}` is no name of a column: expected 1 to {MAX_NAME} of a to z, 0 to 9 and _"
+                "`{name}` is not a valid column name: expected 1 to {MAX_NAME} characters of a to z, 0 to 9 and _"
             ));
         }
         let bad = |what: String| Some(format!("column `{name}`: {what}"));
@@ -73,9 +73,9 @@ impl Column {
         }
         match (self.element, self.extent, self.codec) {
             (Element::Span, Extent::PerFrame { .. } | Extent::PerClip { .. }, _) => {
-                bad("texts with times are a sequence".to_owned())
+                bad("texts with times must be a sequence".to_owned())
             }
-            (Element::Utf8, Extent::PerFrame { .. }, _) => bad("a frame has no texts".to_owned()),
+            (Element::Utf8, Extent::PerFrame { .. }, _) => bad("texts cannot be per frame".to_owned()),
             (Element::Utf8 | Element::Span, _, Codec::Split) => bad("texts cannot be split".to_owned()),
             (element, _, Codec::Linear(_)) if element != Element::U8 => {
                 bad(format!("a scale of 256 numbers is for u8, found {element}"))
@@ -83,14 +83,14 @@ impl Column {
             (_, _, Codec::Linear(scale))
                 if !(scale.low < scale.high && (scale.high - scale.low).is_finite()) =>
             {
-                bad(format!("expected a scale that rises, found {} to {}", scale.low, scale.high))
+                bad(format!("expected a scale with low < high, found {} to {}", scale.low, scale.high))
             }
             _ => None,
         }
     }
 
-    /// How many values the Parquet column of `rows` utterances with `frames` frames in all may have, where a missing or
-    /// empty list counts as one.
+    /// Returns the range of the number of values in the Parquet column of `rows` utterances with `frames` frames in
+    /// total, where a missing or empty list counts as one value.
     pub(crate) fn stored_values(&self, rows: u64, frames: u64) -> std::ops::RangeInclusive<u64> {
         let all = match self.extent {
             Extent::PerFrame { values } => frames.saturating_mul(values.into()),
@@ -101,12 +101,12 @@ impl Column {
     }
 }
 
-/// The newest version of a column of this name that this program knows.
+/// Returns the newest version of a column of this name that this program knows.
 pub(crate) fn newest(name: &str) -> u32 {
     KNOWN.iter().find(|(known, ..)| *known == name).map_or(VERSION, |(.., version)| *version)
 }
 
-/// What is wrong with the columns that a manifest declares beside those of its kind, in words.
+/// Returns what is wrong with the columns that a manifest declares in addition to those of its kind.
 pub(crate) fn flaw<'a>(own: &[Column], declared: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
     if declared.clone().count() > MAX_COLUMNS {
         return Some(format!("over {MAX_COLUMNS} columns are declared"));
@@ -121,7 +121,7 @@ pub(crate) fn flaw<'a>(own: &[Column], declared: impl Iterator<Item = &'a str> +
     None
 }
 
-/// The columns of every feature set, in their order.
+/// The columns of every feature set, in order.
 pub(crate) fn of_features(dimension: usize) -> Vec<Column> {
     vec![
         text(UTTERANCE),
@@ -134,7 +134,7 @@ pub(crate) fn of_features(dimension: usize) -> Vec<Column> {
     ]
 }
 
-/// The columns of every label set, in their order.
+/// The columns of every label set, in order.
 pub(crate) fn of_labels(top_k: usize) -> Vec<Column> {
     vec![
         text(UTTERANCE),

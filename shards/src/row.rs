@@ -1,4 +1,4 @@
-//! One utterance of any set: values by the names of columns.
+//! One utterance of any set: values by column name.
 
 use crate::Error;
 use crate::column::{Column, Element};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub struct Row {
     /// Its name, unique in the corpus.
     pub utterance: String,
-    /// Number of its frames.
+    /// Its number of frames.
     pub frames: u32,
     columns: BTreeMap<String, Values>,
 }
@@ -37,29 +37,29 @@ pub enum Values {
     Span(Vec<Span>),
 }
 
-/// A text in time: a word, a phone.
+/// A text with its time: a word, a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
-    /// What is said.
+    /// The text.
     pub text: String,
-    /// Milliseconds from the start of the utterance.
+    /// Start, in milliseconds from the start of the utterance.
     pub start_ms: u32,
-    /// Milliseconds.
+    /// Duration in milliseconds.
     pub duration_ms: u32,
 }
 
-/// A type whose values columns hold.
+/// A type whose values can be stored in columns.
 pub trait Value: Sized + 'static {
-    /// As declared.
+    /// The type in declarations.
     const ELEMENT: Element;
 
-    /// The values, if they are of this type.
+    /// Returns the values, if they have this type.
     fn of(values: &Values) -> Option<&[Self]>;
 
-    /// The values, if they are of this type, without a copy.
+    /// Returns the values without a copy, if they have this type.
     fn take(values: Values) -> Option<Vec<Self>>;
 
-    /// As values of a column.
+    /// Wraps the values as those of a column.
     fn wrap(values: Vec<Self>) -> Values;
 }
 
@@ -88,7 +88,7 @@ macro_rules! values {
         })*
 
         impl Values {
-            /// Their type.
+            /// Returns their type.
             #[must_use]
             pub fn element(&self) -> Element {
                 match self {
@@ -96,7 +96,7 @@ macro_rules! values {
                 }
             }
 
-            /// How many they are.
+            /// Number of values.
             #[must_use]
             pub fn len(&self) -> usize {
                 match self {
@@ -116,13 +116,13 @@ impl<V: Value> From<Vec<V>> for Values {
 }
 
 impl Values {
-    /// Whether there are none.
+    /// Whether there are no values.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Their number, or their bytes where they are texts: what Parquet counts in 32 bits.
+    /// Number of values, or for texts of bytes: the quantity that Parquet counts in 32 bits.
     pub(crate) fn size(&self) -> usize {
         self.texts().map_or(self.len(), |texts| texts.map(|text| text.len().max(1)).sum())
     }
@@ -135,7 +135,7 @@ impl Values {
         }
     }
 
-    /// Place of the first value that no column may hold.
+    /// Returns the index of the first value that no column may contain.
     fn bad_value(&self) -> Option<usize> {
         match self {
             Values::F16(values) => first_not_finite(values),
@@ -151,9 +151,10 @@ impl Values {
     }
 }
 
-/// Place of the first half that is infinite or no number.
+/// Returns the index of the first half that is infinite or NaN.
 pub(crate) fn first_not_finite(values: &[f16]) -> Option<usize> {
-    // All exponent bits set is infinity or NaN. Folded without a branch: a worker checks 10^8 values a second.
+    // If all exponent bits are set, the value is infinite or NaN. The loop has no branches: a worker checks 10^8 values
+    // a second.
     let finite = |value: &f16| value.to_bits() & 0x7c00 != 0x7c00;
     match values.iter().fold(true, |all, value| all & finite(value)) {
         true => None,
@@ -162,25 +163,25 @@ pub(crate) fn first_not_finite(values: &[f16]) -> Option<usize> {
 }
 
 impl Row {
-    /// A row without columns.
+    /// Creates a row without columns.
     #[must_use]
     pub fn new(utterance: String, frames: u32) -> Self {
         Row { utterance, frames, columns: BTreeMap::new() }
     }
 
-    /// The same with these values in a column; those that were there are replaced.
+    /// Returns the row with these values in a column, replacing any earlier ones.
     #[must_use]
     pub fn with(mut self, column: &str, values: impl Into<Values>) -> Self {
         self.set(column, values);
         self
     }
 
-    /// Puts values into a column; those that were there are replaced.
+    /// Sets the values of a column, replacing any earlier ones.
     pub fn set(&mut self, column: &str, values: impl Into<Values>) {
         self.columns.insert(column.to_owned(), values.into());
     }
 
-    /// The same, with values in a column where there are any.
+    /// Returns the row with values in a column, if there are any.
     #[must_use]
     pub fn with_option<V: Into<Values>>(self, column: &str, values: Option<V>) -> Self {
         match values {
@@ -189,21 +190,21 @@ impl Row {
         }
     }
 
-    /// The values of a column, of whatever type; none where the row is without it.
+    /// Returns the values of a column, of any type, or `None` if the row lacks it.
     #[must_use]
     pub fn get(&self, column: &str) -> Option<&Values> {
         self.columns.get(column)
     }
 
-    /// The values of a column that every row has.
+    /// Returns the values of a required column.
     ///
     /// # Errors
-    /// [`Error::RowColumn`] where the row has no such column, or one of another type.
+    /// [`Error::RowColumn`] if the row lacks the column or it has another type.
     pub fn column<V: Value>(&self, column: &str) -> Result<&[V], Error> {
         self.get(column).and_then(V::of).ok_or_else(|| self.lacks(column, V::ELEMENT))
     }
 
-    /// Takes the values of a column that every row has out of it.
+    /// Removes and returns the values of a required column.
     ///
     /// # Errors
     /// As [`Row::column`].
@@ -211,10 +212,10 @@ impl Row {
         self.take_option(column)?.ok_or_else(|| self.lacks(column, V::ELEMENT))
     }
 
-    /// Takes the values of a column out of the row; none where it is without them.
+    /// Removes and returns the values of a column, or `None` if the row lacks it.
     ///
     /// # Errors
-    /// [`Error::RowColumn`] where they are of another type.
+    /// [`Error::RowColumn`] if they have another type.
     pub fn take_option<V: Value>(&mut self, column: &str) -> Result<Option<Vec<V>>, Error> {
         if self.get(column).is_some_and(|values| values.element() != V::ELEMENT) {
             return Err(self.lacks(column, V::ELEMENT));
@@ -222,7 +223,7 @@ impl Row {
         Ok(self.columns.remove(column).and_then(V::take))
     }
 
-    /// A row of the same utterance with these columns, which are taken out of this one.
+    /// Moves these columns into a new row of the same utterance.
     pub(crate) fn split(&mut self, columns: &[Column]) -> Row {
         let mut split = Row::new(self.utterance.clone(), self.frames);
         let taken = columns.iter().filter_map(|column| self.columns.remove_entry(&column.name));
@@ -230,15 +231,15 @@ impl Row {
         split
     }
 
-    /// Values in the longest column.
+    /// Number of values in the longest column.
     pub(crate) fn size(&self) -> usize {
         self.columns.values().map(Values::size).fold(self.utterance.len(), usize::max)
     }
 
-    /// Checks all rules that hold for every row with these columns.
+    /// Checks all rules that apply to every row with these columns.
     ///
     /// # Errors
-    /// What [`Row::check_shape`] finds; [`Error::NotFinite`], [`Error::SpanOrder`].
+    /// Any error of [`Row::check_shape`]; [`Error::NotFinite`], [`Error::SpanOrder`].
     pub fn check(&self, columns: &[Column]) -> Result<(), Error> {
         self.check_shape(columns)?;
         for (name, values) in &self.columns {
@@ -254,7 +255,7 @@ impl Row {
         Ok(())
     }
 
-    /// Checks that the row has these columns and no others, each of its type and with its number of values.
+    /// Checks that the row has exactly these columns, each with its type and number of values.
     ///
     /// # Errors
     /// [`Error::EmptyUtterance`], [`Error::RowColumn`], [`Error::UndeclaredColumn`], [`Error::ColumnLength`],

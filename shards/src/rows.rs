@@ -8,25 +8,25 @@ use stentor_inventory::SenoneId;
 
 /// A typed view of the rows of one kind of set.
 pub trait View: Sized + Send {
-    /// What all rows of a set share.
+    /// What all rows of a set have in common.
     type Layout: Copy + Send + Sync;
 
-    /// The columns that it is a view of, in the order of the file.
+    /// Returns the columns of the view, in the order of the file.
     fn columns(layout: Self::Layout) -> Vec<Column>;
 
-    /// The view of a row that was checked against these columns. Others that the row has are dropped.
+    /// Returns the view of a row that was checked against these columns. Other columns of the row are dropped.
     ///
     /// # Errors
-    /// [`Error::RowColumn`] where one of the columns is not there.
+    /// [`Error::RowColumn`] if one of the columns is missing.
     fn from_row(row: Row) -> Result<Self, Error>;
 
-    /// The row of a view that was checked.
+    /// Returns the row of a checked view.
     fn into_row(self, layout: Self::Layout) -> Row;
 
     /// Checks the rules of this kind of row.
     ///
     /// # Errors
-    /// What the view's own `check` lists.
+    /// See the view's own `check`.
     fn check(&self, layout: Self::Layout) -> Result<(), Error>;
 }
 
@@ -35,7 +35,7 @@ pub trait View: Sized + Send {
 pub struct FeatureLayout {
     /// Values in a frame.
     pub dimension: usize,
-    /// Size of the inventory; every aligned id is below it.
+    /// Size of the inventory; every id in an alignment is below it.
     pub senones: usize,
 }
 
@@ -53,15 +53,15 @@ pub struct LabelLayout {
 pub struct FeatureRow {
     /// Its name, unique in the corpus.
     pub utterance: String,
-    /// Who speaks.
+    /// The speaker.
     pub speaker: String,
-    /// What must not be split between training and test: a dialogue, a recording session.
+    /// What must not be split between training and test: a dialogue or a recording session.
     pub group: String,
     /// Stacked log-mel energies, not normalised; `[frames × dimension]`, frame after frame.
     pub features: Vec<f16>,
-    /// Senone of each frame, `[frames]`; `None` where the utterance is unannotated.
+    /// Senone of each frame, `[frames]`; `None` if the utterance is unannotated.
     pub alignment: Option<Vec<SenoneId>>,
-    /// What is said; `None` where the utterance is unannotated.
+    /// The spoken text; `None` if the utterance is unannotated.
     pub text: Option<String>,
 }
 
@@ -115,10 +115,11 @@ impl FeatureRow {
     }
 }
 
-/// The soft labels of one utterance: for each frame the k senones that the teacher finds most probable, falling, and
-/// the residual mass of all others.
+/// The soft labels of one utterance: for each frame the teacher's k most probable senones in descending order, and the
+/// residual mass of all others.
 ///
-/// Log-probabilities are kept in units of 1/256 nat: a probability is right to 0.2 %. The least one is e^−128.
+/// Log probabilities are stored in units of 1/256 nat, so that probabilities are accurate to 0.2 %. The lowest is
+/// e^−128.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelRow {
     /// Its name, as in the features.
@@ -137,7 +138,7 @@ impl LabelRow {
     /// Units of a residual mass of 1.
     pub const UNITS_PER_MASS: f32 = 65_535.0;
 
-    /// ln p → units of 1/256 nat, clamped to [−128, 0] nats. NaN gives the least probability.
+    /// ln p → units of 1/256 nat, clamped to [−128, 0] nats. NaN gives the lowest probability.
     #[must_use]
     pub fn quantise_log_prob(log_prob: f32) -> i16 {
         if log_prob.is_nan() {
@@ -152,8 +153,8 @@ impl LabelRow {
         (mass * Self::UNITS_PER_MASS).round().clamp(0.0, Self::UNITS_PER_MASS) as u16
     }
 
-    /// A row from the teacher's log-probabilities: `ids` and `log_probs` are `[frames × k]` with falling
-    /// log-probabilities in each frame, `residual` is `[frames]`.
+    /// Creates a row from the teacher's log probabilities: `ids` and `log_probs` are `[frames × k]` with descending log
+    /// probabilities in each frame, `residual` is `[frames]`.
     #[must_use]
     pub fn quantise(utterance: String, ids: Vec<SenoneId>, log_probs: &[f32], residual: &[f32]) -> Self {
         LabelRow {
@@ -170,7 +171,7 @@ impl LabelRow {
         self.residual.len()
     }
 
-    /// Labels kept for each frame; 0 for a row without frames.
+    /// Number of labels kept for each frame; 0 for a row without frames.
     #[must_use]
     pub fn top_k(&self) -> usize {
         self.ids.len().checked_div(self.residual.len()).unwrap_or(0)
@@ -188,7 +189,7 @@ impl LabelRow {
         self.log_probs.iter().map(|&units| f32::from(units) / Self::UNITS_PER_NAT)
     }
 
-    /// Probability of all senones of a frame that were not kept, 1 − Σp, `[frames]`.
+    /// Total probability of the senones that were not kept, 1 − Σp, `[frames]`.
     pub fn residual_masses(&self) -> impl Iterator<Item = f32> {
         self.residual.iter().map(|&units| f32::from(units) / Self::UNITS_PER_MASS)
     }
@@ -291,7 +292,7 @@ impl View for LabelRow {
     }
 }
 
-/// The only text of an utterance.
+/// Returns the only text of an utterance.
 fn text(mut texts: Vec<String>) -> String {
     texts.pop().unwrap_or_default()
 }
@@ -300,12 +301,12 @@ fn numbers(ids: Vec<SenoneId>) -> Vec<u16> {
     ids.into_iter().map(SenoneId::number).collect()
 }
 
-/// More than can be counted are more than any row may have: writing it is refused.
+/// A number that overflows exceeds the limit of every row, so that writing it is rejected.
 fn count(frames: usize) -> u32 {
     u32::try_from(frames).unwrap_or(u32::MAX)
 }
 
-/// Checks the number of values of a column with `values` for each frame.
+/// Checks the number of values in a column with `values` per frame.
 fn check_length(
     column: &str,
     found: usize,

@@ -4,17 +4,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::fmt;
 
-/// A column that a manifest declares, as this program knows it, or as it stands where it was written by a newer one.
+/// A column declared in a manifest: parsed if this program knows its version, otherwise as it was written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, try_from = "Json")]
 pub enum Declared {
-    /// One that can be read.
+    /// A column that can be read.
     Known(Column),
-    /// One of a newer version, to be skipped.
+    /// A column of a newer version, which is skipped.
     Newer(Newer),
 }
 
-/// A column of a newer version. Its declaration is kept as it stands, for the fingerprint is over it.
+/// A column of a newer version. Its declaration is kept unchanged, because the fingerprint covers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Newer {
@@ -45,13 +45,13 @@ impl Declared {
         }
     }
 
-    /// Its JSON form, in which a program that does not know it sees it too.
+    /// Its JSON form, as also seen by a program that does not know the column.
     pub(crate) fn canonical(&self) -> Json {
         match self {
-            // By way of the text, so that a float becomes the number that is read from it.
+            // Converted through text, so that a float becomes the number that is parsed from the text.
             Declared::Known(column) => serde_json::to_string(column)
                 .and_then(|text| serde_json::from_str(&text))
-                .expect("plain structures always serialise"),
+                .expect("plain structures can always be serialised"),
             Declared::Newer(newer) => newer.declaration.clone(),
         }
     }
@@ -72,7 +72,7 @@ impl TryFrom<Json> for Declared {
     }
 }
 
-/// The columns of a set in the order of its files: those of its kind, then those that its manifest declares.
+/// The columns of a set in the order of its files: those of its kind, followed by those declared in the manifest.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Schema {
     pub(crate) columns: Vec<Column>,
@@ -80,7 +80,7 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    /// From the columns of a kind and those that a manifest declares.
+    /// Creates the schema from the columns of a kind and those declared in a manifest.
     pub(crate) fn new(own: Vec<Column>, declared: &[Declared]) -> Self {
         let mut schema = Schema { columns: own, newer: Vec::new() };
         for column in declared {
@@ -98,7 +98,7 @@ impl Schema {
         self.newer.iter().any(|newer| newer.name() == name)
     }
 
-    /// The columns of these names.
+    /// Returns the columns with these names.
     ///
     /// # Errors
     /// [`Error::NoColumn`], [`Error::NewerColumn`].
@@ -128,7 +128,7 @@ impl fmt::Display for Schema {
     }
 }
 
-/// What is wrong with the columns that a manifest declares beside `own`, in words.
+/// Returns what is wrong with the columns that a manifest declares in addition to `own`.
 pub(crate) fn flaw(own: &[Column], declared: &[Declared]) -> Option<String> {
     let flaw = |column: &Declared| match column {
         Declared::Known(column) => column.flaw(),

@@ -36,7 +36,7 @@ impl<M> Clone for Set<M> {
 type Layout<M> = <<M as Manifest>::Row as crate::View>::Layout;
 
 impl<M: Manifest> Set<M> {
-    /// Reads and checks the manifest; the shards are read when they are asked for.
+    /// Reads and checks the manifest; shards are read on request.
     ///
     /// # Errors
     /// See [`FeatureManifest::load`] and [`LabelManifest::load`].
@@ -57,7 +57,7 @@ impl<M: Manifest> Set<M> {
         &self.manifest
     }
 
-    /// Where the set is, for messages.
+    /// The location of the set, for messages.
     #[must_use]
     pub fn location(&self) -> &str {
         self.store.location()
@@ -75,7 +75,8 @@ impl<M: Manifest> Set<M> {
         self.columns().iter().any(|own| own.name == column)
     }
 
-    /// The utterances of a row group in the columns that every set of this kind has, every byte and every row checked.
+    /// Reads the utterances of a row group in the columns common to every set of this kind, and checks every byte and
+    /// every row.
     ///
     /// # Errors
     /// [`Error::NoSuchRowGroup`], [`Error::ShardSize`], [`Error::Checksum`], [`Error::Columns`], [`Error::Count`],
@@ -84,10 +85,10 @@ impl<M: Manifest> Set<M> {
         self.reader(shard, row_group)?.read(&self.store, row_group, &self.schema, self.layout()).await
     }
 
-    /// As [`Set::read`], each utterance with a row of its values in these columns, which the manifest declares.
+    /// Like [`Set::read`], and returns with each utterance a row of its values in these declared columns.
     ///
     /// # Errors
-    /// [`Error::NoColumn`], [`Error::NewerColumn`] before anything is read; else as [`Set::read`].
+    /// [`Error::NoColumn`], [`Error::NewerColumn`] before anything is read; otherwise see [`Set::read`].
     pub async fn read_with(
         &self,
         shard: usize,
@@ -99,20 +100,21 @@ impl<M: Manifest> Set<M> {
         reader.read_with(&self.store, row_group, &self.schema, self.layout(), &further).await
     }
 
-    /// The utterances of a row group in these columns, whichever the set has, every byte and every row checked.
+    /// Reads the utterances of a row group in these columns of any kind, and checks every byte and every row.
     ///
     /// # Errors
-    /// [`Error::NoColumn`], [`Error::NewerColumn`] before anything is read; else as [`Set::read`].
+    /// [`Error::NoColumn`], [`Error::NewerColumn`] before anything is read; otherwise see [`Set::read`].
     pub async fn rows(&self, shard: usize, row_group: usize, columns: &[&str]) -> Result<Vec<Row>, Error> {
         let columns = self.schema.select(columns, self.location())?;
         self.reader(shard, row_group)?.rows(&self.store, row_group, &self.schema, &columns).await
     }
 
-    /// Reads a whole shard: every byte and every row is checked, in all columns that this program can read. All that is
-    /// wrong with it; nothing where it is whole.
+    /// Reads a whole shard, checks every byte and every row in all columns that this program can read, and returns all
+    /// errors; none if the shard is intact.
     ///
     /// # Errors
-    /// [`Error::NoSuchRowGroup`] for a shard that the set does not have, [`Error::Store`] where the store does not answer.
+    /// [`Error::NoSuchRowGroup`] for a shard that the set does not have, [`Error::Store`] if the store does not
+    /// respond.
     pub async fn verify(&self, shard: usize) -> Result<Vec<Error>, Error> {
         self.reader(shard, 0)?.verify::<M::Row>(&self.store, &self.schema, self.layout()).await
     }
@@ -128,8 +130,8 @@ impl<M: Manifest> Set<M> {
 }
 
 impl FeatureSet {
-    /// What the utterances of a set of an earlier version say in phones, every byte checked; none where the set has the
-    /// column [`Column::phones`], or does not know.
+    /// Reads the phones of a set of an earlier version and checks every byte; `None` if the set has the column
+    /// [`Column::phones`], or no phones.
     ///
     /// # Errors
     /// [`Error::ShardSize`], [`Error::Checksum`], [`Error::PhoneStrings`], [`Error::Store`].
@@ -142,7 +144,7 @@ impl FeatureSet {
 }
 
 impl LabelSet {
-    /// Checks that these labels are those of `features`.
+    /// Checks that these labels belong to `features`.
     ///
     /// # Errors
     /// [`Error::NotAPair`] with the first difference.

@@ -12,33 +12,33 @@ use stentor_experiment::Features;
 use stentor_inventory::Inventory;
 use stentor_store::Store;
 
-/// What a feature set is like.
+/// Properties of a feature set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureSetOptions {
-    /// How the frames were made.
+    /// The settings with which the frames were computed.
     pub settings: Features,
     /// Values in a frame; must be `settings.dimension()`.
     pub dimension: usize,
-    /// The inventory; empty where nothing is annotated.
+    /// The inventory; empty if nothing is annotated.
     pub senones: Inventory,
-    /// Nyquist frequency of the corpus as it was recorded, Hz.
+    /// Nyquist frequency of the original recordings, Hz.
     pub corpus_nyquist_hz: f32,
-    /// Columns beside those of every feature set; none by default.
+    /// Columns in addition to those of every feature set; none by default.
     pub columns: Vec<Column>,
-    /// A row group is closed by the utterance that brings it to this many frames.
+    /// A row group ends with the utterance that fills it to this many frames.
     pub row_group_frames: u64,
-    /// A shard is closed by the row group that brings it to this many frames.
+    /// A shard ends with the row group that fills it to this many frames.
     pub shard_frames: u64,
 }
 
 impl FeatureSetOptions {
-    /// Frames of a row group by default: two minutes of audio, 1.5 MB at 192 values a frame.
+    /// Default number of frames in a row group: two minutes of audio, 1.5 MB at 192 values per frame.
     pub const ROW_GROUP_FRAMES: u64 = 4096;
-    /// Frames of a shard by default: two hours of audio, 100 MB at 192 values a frame, which the writer holds in
-    /// memory.
+    /// Default number of frames in a shard: two hours of audio, 100 MB at 192 values per frame, which the writer keeps
+    /// in memory.
     pub const SHARD_FRAMES: u64 = 1 << 18;
 
-    /// Options with the default sizes.
+    /// Creates options with the default sizes.
     #[must_use]
     pub fn new(settings: Features, senones: Inventory, corpus_nyquist_hz: f32) -> Self {
         FeatureSetOptions {
@@ -53,7 +53,7 @@ impl FeatureSetOptions {
     }
 }
 
-/// Writes a feature set, utterance by utterance. Holds at most one shard and one row group in memory.
+/// Writes a feature set, utterance by utterance. Keeps at most one shard and one row group in memory.
 ///
 /// Nothing is published before [`FeatureWriter::finish`]; a writer that is dropped leaves shards without a manifest,
 /// which the next writer replaces.
@@ -61,7 +61,7 @@ pub struct FeatureWriter {
     store: Store,
     options: FeatureSetOptions,
     layout: FeatureLayout,
-    /// Of the files.
+    /// Columns of the files.
     columns: Vec<Column>,
     group: Vec<Row>,
     group_frames: u64,
@@ -70,7 +70,7 @@ pub struct FeatureWriter {
 }
 
 impl FeatureWriter {
-    /// A writer of a set into the folder `store`.
+    /// Creates a writer of a set into the folder `store`.
     ///
     /// # Errors
     /// [`Error::Dimension`] and [`Error::ManifestContent`] for options that contradict themselves.
@@ -86,25 +86,25 @@ impl FeatureWriter {
             shard: None,
             shards: Vec::new(),
         };
-        // Now, not after hours of work.
+        // Fail now, not after hours of work.
         let manifest = writer.manifest(Vec::new(), None, BTreeMap::new());
         check(&manifest, writer.store.location())?;
         writer.columns = schema(&manifest).columns;
         Ok(writer)
     }
 
-    /// Appends an utterance of a set without further columns.
+    /// Appends an utterance of a set without declared columns.
     ///
     /// # Errors
-    /// As [`FeatureWriter::push_with`].
+    /// See [`FeatureWriter::push_with`].
     pub async fn push(&mut self, row: FeatureRow) -> Result<(), Error> {
         self.push_with(row, []).await
     }
 
-    /// Appends an utterance with its values in further columns, which the options declare.
+    /// Appends an utterance with its values in the columns that the options declare.
     ///
     /// # Errors
-    /// What [`FeatureRow::check`] and [`Row::check`] find: the row is not taken, the writer can go on.
+    /// Any error of [`FeatureRow::check`] and [`Row::check`]: the row is rejected, and the writer remains usable.
     /// [`Error::AlreadyPublished`], [`Error::Store`].
     pub async fn push_with<'a>(
         &mut self,
@@ -124,7 +124,7 @@ impl FeatureWriter {
         Ok(())
     }
 
-    /// Writes what is left and publishes the manifest.
+    /// Writes the remaining rows and publishes the manifest.
     ///
     /// # Errors
     /// [`Error::ManifestContent`] for a normalisation of another width, [`Error::AlreadyPublished`], [`Error::Store`].

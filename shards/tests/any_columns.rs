@@ -42,7 +42,7 @@ fn any_columns() -> impl Strategy<Value = Vec<Column>> {
     (1usize..6).prop_flat_map(|count| (0..count).map(|i| any_column(format!("c{i}"))).collect::<Vec<_>>())
 }
 
-/// Values from random bits, as many as the column wants.
+/// Generates values from random bits, in the number required by the column.
 fn values(column: &Column, frames: u32, mut bits: impl FnMut() -> u32) -> Option<Values> {
     if column.optional && bits().is_multiple_of(3) {
         return None;
@@ -68,7 +68,7 @@ fn values(column: &Column, frames: u32, mut bits: impl FnMut() -> u32) -> Option
     })
 }
 
-/// Columns of a label set with some more, and row groups of rows with values in them.
+/// Generates the columns of a label set with additional ones, and row groups with values in them.
 fn any_shard() -> impl Strategy<Value = (Vec<Column>, Vec<Vec<Row>>)> {
     let groups = prop::collection::vec(prop::collection::vec(1u32..6, 1..4), 1..3);
     (any_columns(), groups, any::<u64>()).prop_map(|(further, groups, seed)| {
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn damage_is_an_error_or_leaves_rows_that_keep_to_the_declaration(
+    fn damage_is_an_error_or_leaves_rows_that_match_the_declaration(
         (columns, groups) in any_shard(),
         flips in prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 1..6),
     ) {
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn a_declaration_comes_back_from_its_json(columns in any_columns()) {
+    fn a_declaration_survives_a_json_round_trip(columns in any_columns()) {
         for column in columns {
             let json = serde_json::to_string(&column).unwrap();
             prop_assert_eq!(serde_json::from_str::<Column>(&json).unwrap(), column);

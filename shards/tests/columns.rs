@@ -1,4 +1,4 @@
-//! Columns beside those of a set's kind: each is one declaration in the manifest.
+//! Columns in addition to those of a set's kind: each is one declaration in the manifest.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -14,7 +14,7 @@ use stentor_shards::{
 };
 use stentor_store::Store;
 
-/// A kind of target that nothing in this crate knows: five tags per clip, as probabilities.
+/// A kind of target that this crate does not know: five tags per clip, as probabilities.
 fn tags() -> Column {
     let scale = Linear { low: 0.0, high: 1.0 };
     Column::new("tags", Extent::PerClip { values: 5 }, Element::U8, Codec::Linear(scale))
@@ -45,7 +45,7 @@ async fn tagged() -> Store {
     store
 }
 
-/// What opening the set tells after its manifest was changed, with a fingerprint that fits.
+/// Opens the set after changing its manifest and recomputing the fingerprint, and returns the error.
 async fn redeclared(store: &Store, change: impl FnOnce(&mut Json)) -> Result<FeatureSet, Error> {
     let mut manifest: Json = serde_json::from_slice(&store.get("manifest.json").await.unwrap()).unwrap();
     change(&mut manifest["columns"]);
@@ -60,7 +60,7 @@ async fn redeclared(store: &Store, change: impl FnOnce(&mut Json)) -> Result<Fea
 async fn a_new_kind_of_target_is_declared_written_and_read_by_name_beside_the_features() {
     let set = FeatureSet::open(&tagged().await).await.unwrap();
     assert!(set.has("tags") && set.has(Column::PHONES) && !set.has("words"));
-    // What only wants features reads what it always did.
+    // A reader that only needs features is not affected.
     assert_eq!(set.read(0, 0).await.unwrap(), [feature_row(0, 2), feature_row(1, 4)]);
     let rows = set.read_with(0, 0, &["tags", Column::PHONES]).await.unwrap();
     for (index, (features, further)) in rows.into_iter().enumerate() {
@@ -68,7 +68,7 @@ async fn a_new_kind_of_target_is_declared_written_and_read_by_name_beside_the_fe
         assert_eq!(further.column::<u8>("tags").unwrap(), tags_of(index));
         assert_eq!(further.column::<Span>(Column::PHONES).unwrap(), said(index));
     }
-    // Any column can be read alone, those of the kind too.
+    // Any column can be read alone, including those of the kind.
     let rows = set.rows(1, 0, &["text", "alignment", "tags"]).await.unwrap();
     assert_eq!((rows[0].frames, rows[0].get("alignment")), (1, None));
     assert_eq!(rows[1].column::<String>("text").unwrap(), ["words of 4"]);
@@ -77,7 +77,7 @@ async fn a_new_kind_of_target_is_declared_written_and_read_by_name_beside_the_fe
 }
 
 #[tokio::test]
-async fn declarations_come_back_as_they_were_and_are_part_of_what_the_fingerprint_stands_for() {
+async fn declarations_survive_a_round_trip_and_are_part_of_the_fingerprint() {
     let store = tagged().await;
     let text = store.get("manifest.json").await.unwrap();
     let set = FeatureSet::open(&store).await.unwrap();
@@ -89,7 +89,7 @@ async fn declarations_come_back_as_they_were_and_are_part_of_what_the_fingerprin
 }
 
 #[tokio::test]
-async fn labels_have_further_columns_too() {
+async fn labels_can_have_declared_columns_too() {
     let (features, labels) = (Store::in_memory(), Store::in_memory());
     let features = write_features(&features).await;
     let inner = Column::new("layer3", Extent::PerFrame { values: 2 }, Element::F16, Codec::Split);
@@ -123,7 +123,7 @@ async fn labels_have_further_columns_too() {
 }
 
 #[tokio::test]
-async fn a_column_that_the_set_lacks_or_that_has_another_type_is_refused_with_what_there_is() {
+async fn a_column_that_the_set_lacks_or_that_has_another_type_is_rejected_with_the_columns_that_exist() {
     let set = FeatureSet::open(&tagged().await).await.unwrap();
     let error = set.rows(0, 0, &["words"]).await.unwrap_err();
     assert_error!(error, Error::NoColumn { .. }, ["memory", "`words`", "alignment, text, phones, tags"]);
@@ -135,7 +135,7 @@ async fn a_column_that_the_set_lacks_or_that_has_another_type_is_refused_with_wh
 }
 
 #[tokio::test]
-async fn rows_that_do_not_keep_to_the_declaration_are_refused_by_name() {
+async fn rows_that_do_not_match_the_declaration_are_rejected_by_name() {
     let mut writer = writer(&Store::in_memory(), vec![Column::phones(), tags()]).unwrap();
     let row = || feature_row(0, 3);
     let phones = || (Column::PHONES, Values::from(said(2)));
@@ -162,18 +162,18 @@ async fn a_declaration_that_contradicts_itself_or_another_is_refused() {
     let (clip, frame) = (Extent::PerClip { values: 1 }, Extent::PerFrame { values: 1 });
     let bad_scale = Codec::Linear(Linear { low: 1.0, high: 1.0 });
     for (reason, columns) in [
-        ("no name of a column", vec![column("Tags", clip, Element::U8)]),
-        ("no name of a column", vec![column("a.b", clip, Element::U8)]),
+        ("not a valid column name", vec![column("Tags", clip, Element::U8)]),
+        ("not a valid column name", vec![column("a.b", clip, Element::U8)]),
         ("declared twice", vec![column("alignment", clip, Element::U8)]),
         ("declared twice", vec![tags(), tags()]),
         ("expected text with times", vec![column("phones", clip, Element::U8)]),
         ("1 to 65536 values, found 0", vec![column("a", Extent::PerFrame { values: 0 }, Element::U8)]),
         ("found 65537", vec![column("a", Extent::PerClip { values: 65_537 }, Element::U8)]),
-        ("a frame has no texts", vec![column("a", frame, Element::Utf8)]),
-        ("are a sequence", vec![column("a", frame, Element::Span)]),
+        ("texts cannot be per frame", vec![column("a", frame, Element::Utf8)]),
+        ("must be a sequence", vec![column("a", frame, Element::Span)]),
         ("cannot be split", vec![Column { codec: Codec::Split, ..column("a", clip, Element::Utf8) }]),
         ("is for u8", vec![Column { codec: tags().codec, ..column("a", clip, Element::F32) }]),
-        ("scale that rises", vec![Column { codec: bad_scale, ..tags() }]),
+        ("scale with low < high", vec![Column { codec: bad_scale, ..tags() }]),
     ] {
         let refused = writer(&Store::in_memory(), columns).err().unwrap();
         assert_error!(refused, Error::ManifestContent { .. }, [reason]);
@@ -183,7 +183,7 @@ async fn a_declaration_that_contradicts_itself_or_another_is_refused() {
 #[tokio::test]
 async fn a_column_of_a_newer_version_is_skipped_and_refused_by_name_when_it_is_asked_for() {
     let store = tagged().await;
-    // As an older program sees it: of another form, with a field that it does not know.
+    // As a newer program would write it: with a different structure, and a field that this program does not know.
     let newer = |columns: &mut Json| {
         columns[1] = json!({ "name": "tags", "version": 2, "element": "u7", "extent": "odd", "new": 0.1 });
     };
@@ -202,7 +202,7 @@ async fn a_column_of_a_newer_version_is_skipped_and_refused_by_name_when_it_is_a
 }
 
 #[tokio::test]
-async fn a_column_of_this_version_that_cannot_be_understood_is_no_newer_one() {
+async fn a_malformed_column_of_this_version_is_not_treated_as_newer() {
     let store = tagged().await;
     let refused = redeclared(&store, |columns| columns[1]["element"] = json!("u7")).await.unwrap_err();
     assert_error!(refused, Error::ManifestSyntax { .. }, ["`tags`", "u7"]);
@@ -211,7 +211,7 @@ async fn a_column_of_this_version_that_cannot_be_understood_is_no_newer_one() {
 }
 
 #[tokio::test]
-async fn a_file_with_a_column_that_nobody_declares_or_without_one_that_is_declared_is_refused() {
+async fn a_file_with_an_undeclared_column_or_without_a_declared_one_is_rejected() {
     let set =
         redeclared(&tagged().await, |columns| drop(columns.as_array_mut().unwrap().pop())).await.unwrap();
     let error = set.read(0, 0).await.unwrap_err();

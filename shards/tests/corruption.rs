@@ -1,4 +1,4 @@
-//! Bytes from outside may be anything: the answer is an error, never a panic and never wrong rows.
+//! Untrusted bytes of any content give an error, never a panic and never wrong rows.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -23,7 +23,7 @@ fn shards() -> [Bytes; 2] {
     [features, labels]
 }
 
-/// A change of some bytes somewhere: flipped, cut out, or doubled.
+/// A change of some bytes: flipped, removed, or duplicated.
 fn damaged() -> impl Strategy<Value = (prop::sample::Index, Vec<(prop::sample::Index, u8)>, u8)> {
     (any::<prop::sample::Index>(), prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 1..6), 0u8..4)
 }
@@ -51,7 +51,7 @@ fn apply(
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Without a manifest there is no checksum, so damage may go unnoticed; but it must not do more than that.
+    /// Without a manifest there is no checksum, so damage may go unnoticed, but it must not cause a panic.
     #[test]
     fn a_damaged_file_without_manifest_never_panics(damage in damaged()) {
         for shard in shards() {
@@ -87,7 +87,8 @@ proptest! {
             let manifest = write_features(&store).await;
             let bytes = store.get("manifest.json").await.unwrap();
             store.put("manifest.json", apply(&bytes, &damage)).await.unwrap();
-            // Names of programs and notes are free text; all that decides what is read is under the fingerprint.
+            // Program names and notes are free text; everything that affects what is read is covered by the
+            // fingerprint.
             if let Ok(set) = FeatureSet::open(&store).await {
                 prop_assert_eq!(&set.manifest().shards, &manifest.shards);
                 prop_assert_eq!(&set.manifest().settings, &manifest.settings);
@@ -99,7 +100,7 @@ proptest! {
     }
 }
 
-/// Every single byte of a shard, one after the other.
+/// Changes every single byte of a shard, one after another.
 #[tokio::test]
 async fn every_changed_byte_that_is_read_is_found_where_it_is() {
     let (features, labels) = (Store::in_memory(), Store::in_memory());
@@ -125,7 +126,8 @@ async fn every_changed_byte_that_is_read_is_found_where_it_is() {
                     Err(Error::Checksum { part: Part::Footer, .. }) => {
                         assert!(at as u64 >= info.footer_offset())
                     }
-                    // The magic number in front of the row groups tells nothing, nor does another row group.
+                    // The magic number before the row groups has no checksum, and another row group's damage does not
+                    // matter.
                     Ok(()) => assert!(!inside && (at as u64) < info.footer_offset()),
                     Err(other) => panic!("byte {at}, row group {row_group}: {other:?}"),
                 }

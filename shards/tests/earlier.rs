@@ -1,4 +1,4 @@
-//! Manifests of sets that earlier versions wrote are read as they are, and written again to the byte.
+//! Manifests of sets written by earlier versions are read unchanged, and written again byte for byte.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use bytes::Bytes;
@@ -28,18 +28,18 @@ const NAMES: [(&str, bool); 6] =
     [("AA.0", false), ("AA.1", false), ("AA.2", false), ("SIL.0", true), ("SIL.1", true), ("SIL.2", true)];
 
 #[tokio::test]
-async fn features_of_before_are_the_same_set_with_the_same_fingerprints() {
+async fn earlier_features_are_the_same_set_with_the_same_fingerprints() {
     let set = FeatureSet::open(&published(FEATURES).await).await.unwrap();
     let manifest = set.manifest();
     assert_eq!(names(&manifest.senones), NAMES);
     assert_eq!(written(manifest), FEATURES);
-    // As an earlier version computed it, and as it stands in the checkpoints of models that were trained on such frames.
+    // As computed by an earlier version, and as stored in the checkpoints of models trained on such frames.
     let inputs = "f2d8c0a7ec4e64dd962801f24f8385e4d4e6bf272d615f0f724fa3e823dfab4c";
     assert_eq!(manifest.inputs_fingerprint(), inputs);
 }
 
 #[tokio::test]
-async fn labels_of_before_are_the_same_set_and_still_those_of_their_features() {
+async fn earlier_labels_are_the_same_set_and_still_match_their_features() {
     let features = FeatureSet::open(&published(FEATURES).await).await.unwrap();
     let labels = LabelSet::open(&published(LABELS).await).await.unwrap();
     assert_eq!(names(&labels.manifest().senones), NAMES);

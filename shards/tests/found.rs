@@ -1,4 +1,4 @@
-//! Files that fuzzing found, and files that another program could have written.
+//! Files found by fuzzing, and files that another program could have written.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -15,10 +15,10 @@ use parquet::file::properties::{
 use std::path::PathBuf;
 use stentor_shards::{Error, decode_feature_shard, decode_label_shard, encode_label_shard, examine_shard};
 
-/// Two of these once took the decoder down: an absurd count in a page of strings made it allocate 288 PB, and a list of
-/// 2^31 booleans in a field that nobody reads kept it busy for half a minute. The tests' time limit would tell.
+/// Two of these once broke the decoder: an absurd count in a page of strings made it allocate 288 PB, and a list of
+/// 2^31 booleans in an unused field kept it busy for half a minute. A regression would exceed the tests' time limit.
 #[test]
-fn what_fuzzing_found_is_refused() {
+fn files_found_by_fuzzing_are_rejected() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/found/shard");
     let mut files = 0;
     for file in std::fs::read_dir(folder).unwrap() {
@@ -26,7 +26,7 @@ fn what_fuzzing_found_is_refused() {
         let bytes = Bytes::from(std::fs::read(&path).unwrap());
         let name = path.to_string_lossy();
         assert_error!(examine_shard(&name, &bytes).unwrap_err(), Error::Parquet { .. }, [&*name]);
-        // A footer that can be read tells a shard of the other kind by its columns.
+        // A readable footer identifies a shard of the other kind by its columns.
         for error in [
             decode_feature_shard(&name, &bytes, FEATURES).unwrap_err(),
             decode_label_shard(&name, &bytes, LABELS).unwrap_err(),

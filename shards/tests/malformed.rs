@@ -1,4 +1,4 @@
-//! Each way in which a set can be malformed has an error of its own.
+//! Each way in which a set can be malformed has its own error.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -134,7 +134,7 @@ async fn a_manifest_that_was_changed_after_it_was_published() {
     for change in changes {
         assert_error!(opened_after(change).await.unwrap_err(), Error::Fingerprint { .. }, ["changed"]);
     }
-    opened_after(|m| m["notes"]["corpus"] = json!("another word for it")).await.unwrap();
+    opened_after(|m| m["notes"]["corpus"] = json!("another name for it")).await.unwrap();
 }
 
 #[tokio::test]
@@ -281,8 +281,8 @@ fn a_parquet_file_with_other_columns() {
 }
 
 #[tokio::test]
-async fn counts_that_the_file_does_not_bear_out() {
-    // Both manifests are wrong in the same way, so that they make a pair.
+async fn counts_that_differ_from_the_file() {
+    // Both manifests are wrong in the same way, so that they still match each other.
     let (_, mut manifest) = features().await;
     let store = Store::in_memory();
     let mut infos = Vec::new();

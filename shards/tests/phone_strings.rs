@@ -1,4 +1,4 @@
-//! What utterances say in phones, as sets of before the column `phones` kept it: in an object beside the shards.
+//! The phones of utterances in sets that predate the column `phones`: in an object beside the shards.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -24,7 +24,7 @@ async fn read(store: &Store) -> Result<Option<PhoneStrings>, Error> {
 }
 
 #[tokio::test]
-async fn phones_of_before_are_read_by_utterance_and_their_manifest_is_written_again_to_the_byte() {
+async fn earlier_phones_are_read_by_utterance_and_their_manifest_is_written_again_byte_for_byte() {
     let store = told().await;
     let strings = read(&store).await.unwrap().unwrap();
     assert_eq!(strings.of("first"), Some(vec!["P1", "P0", "P1"]));
@@ -48,7 +48,7 @@ async fn a_set_without_them_or_other_columns_is_written_as_sets_of_earlier_versi
 }
 
 #[tokio::test]
-async fn phones_that_are_cut_off_changed_or_gone_are_told_by_name() {
+async fn truncated_changed_or_missing_phones_are_reported_by_file_name() {
     let store = told().await;
     let whole = store.get(PHONE_STRINGS).await.unwrap();
     store.put(PHONE_STRINGS, whole.slice(..whole.len() - 1)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Soft labels in whole numbers are close enough.
+//! Quantised soft labels are accurate enough.
 
 use proptest::prelude::*;
 use stentor_inventory::SenoneId;
@@ -6,7 +6,7 @@ use stentor_shards::LabelRow;
 
 proptest! {
     #[test]
-    fn a_probability_is_kept_to_a_fifth_of_a_percent(p in 1e-30f32..=1.0) {
+    fn a_probability_is_accurate_to_a_fifth_of_a_percent(p in 1e-30f32..=1.0) {
         let row = LabelRow::quantise("u".into(), SenoneId::list([0]), &[p.ln()], &[0.0]);
         let kept: Vec<f32> = row.log_probabilities().map(f32::exp).collect();
         prop_assert!((kept[0] / p - 1.0).abs() < 0.0021, "{} for {p}", kept[0]);
@@ -14,7 +14,7 @@ proptest! {
     }
 
     #[test]
-    fn the_residual_mass_is_kept_to_a_hundred_thousandth(mass in 0.0f32..=1.0) {
+    fn the_residual_mass_is_accurate_to_a_hundred_thousandth(mass in 0.0f32..=1.0) {
         let row = LabelRow::quantise("u".into(), SenoneId::list([0]), &[0.0], &[mass]);
         prop_assert!((row.residual_masses().sum::<f32>() - mass).abs() < 1e-5);
     }
@@ -27,7 +27,7 @@ proptest! {
 }
 
 #[test]
-fn values_off_the_scale_are_taken_to_its_end() {
+fn values_outside_the_scale_are_clamped_to_its_ends() {
     assert_eq!(LabelRow::quantise_log_prob(f32::NEG_INFINITY), i16::MIN);
     assert_eq!(LabelRow::quantise_log_prob(f32::NAN), i16::MIN);
     assert_eq!(LabelRow::quantise_log_prob(1e-7), 0);

@@ -1,4 +1,4 @@
-//! Each way in which a row cannot be written has an error of its own, which names the row.
+//! Each way in which a row is invalid has its own error, which names the row.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -20,7 +20,7 @@ fn labeled(row: LabelRow) -> Error {
     encode_label_shard("l.parquet", &[vec![label_row(0, 2)], vec![row]], LABELS).unwrap_err()
 }
 
-/// What is wrong with the row, after a look at where it is.
+/// Returns what is wrong with the row, after checking the reported location.
 fn row_problem(error: Error) -> Error {
     match error {
         Error::Row { row_group: 1, problem, file } if file.ends_with(".parquet") => *problem,
@@ -75,7 +75,7 @@ fn a_senone_outside_of_the_inventory() {
     let mut row = label_row(2, 3);
     row.ids[2 * TOP_K] = SenoneId::new(700);
     assert_error!(row_problem(labeled(row)), Error::SenoneOutOfRange { frame: 2, .. }, ["senone 700"]);
-    // The same at reading, where the inventory is the manifest's.
+    // The same when reading, with the manifest's inventory.
     let (bytes, _) = encode_label_shard("l.parquet", &[vec![label_row(0, 6)]], LABELS).unwrap();
     let error = decode_label_shard("l.parquet", &bytes, LabelLayout { senones: 4, ..LABELS }).unwrap_err();
     assert_error!(error, Error::Row { row_group: 0, .. }, ["l.parquet, row group 0", "senone 4"]);

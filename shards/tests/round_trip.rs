@@ -1,4 +1,4 @@
-//! What is written is what is read.
+//! What is read equals what was written.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -66,7 +66,7 @@ proptest! {
         let layout = FeatureLayout { dimension, senones: 500 };
         let (bytes, info) = encode_feature_shard("a.parquet", &groups, layout).unwrap();
         let (read, described) = decode_feature_shard("a.parquet", &bytes, layout).unwrap();
-        // Halves are compared by their bits, for −0 is equal to 0.
+        // Halves are compared by their bits, because −0 equals 0.
         let bits = |groups: &[Vec<FeatureRow>]| -> Vec<u16> {
             groups.iter().flatten().flat_map(|row| &row.features).map(|half| half.to_bits()).collect()
         };
@@ -88,7 +88,7 @@ proptest! {
 
 #[test]
 fn a_row_group_of_many_pages_survives() {
-    // 40,000 frames of 192 values are 15 MB, where a page has 1 MB.
+    // 40,000 frames of 192 values are 15 MB, and a page has 1 MB.
     let layout = FeatureLayout { dimension: 192, senones: 0 };
     let row = |utterance: String| FeatureRow {
         features: (0..4000 * 192).map(|i| f16::from_bits((i % 31_000) as u16)).collect(),
@@ -151,7 +151,7 @@ async fn the_same_rows_give_the_same_files() {
     for name in one.list("").await.unwrap() {
         assert_eq!(one.get(&name).await.unwrap(), two.get(&name).await.unwrap(), "{name}");
     }
-    // Known bytes: a new version of a library that writes other ones would part labels made before from those after.
+    // Expected bytes: a new library version that writes different bytes would separate existing labels from new ones.
     let manifest = FeatureSet::open(&one).await.unwrap().manifest().clone();
     let features = manifest.shards.iter().map(|shard| shard.checksum.clone());
     let labels = label_shards(&manifest).into_iter().map(|(_, shard)| shard.checksum);
@@ -170,7 +170,7 @@ async fn a_writer_may_be_repeated_and_replaces_what_an_interrupted_one_left() {
     assert_eq!(store.list("").await.unwrap(), ["part-00000.parquet", "part-00001.parquet"]);
 
     let first = write_features(&store).await;
-    assert_eq!(write_features(&store).await, first, "the same again is no conflict");
+    assert_eq!(write_features(&store).await, first, "writing the same set again is not a conflict");
     let set = FeatureSet::open(&store).await.unwrap();
     assert_eq!(set.read(0, 1).await.unwrap(), [feature_row(2, 6)]);
 }
@@ -196,7 +196,7 @@ async fn a_set_without_utterances_is_a_set() {
 }
 
 #[test]
-fn a_shard_file_alone_tells_what_it_holds() {
+fn a_shard_file_can_be_described_without_its_manifest() {
     let groups = vec![vec![feature_row(0, 3), feature_row(1, 4)], vec![feature_row(2, 5)]];
     let (bytes, _) = encode_feature_shard("a.parquet", &groups, FEATURES).unwrap();
     let summary = examine_shard("a.parquet", &bytes).unwrap();
@@ -211,7 +211,7 @@ fn a_shard_file_alone_tells_what_it_holds() {
 }
 
 #[tokio::test]
-async fn sets_with_the_same_inputs_are_known_by_their_fingerprint() {
+async fn sets_with_the_same_inputs_have_the_same_fingerprint() {
     let write = async |options| {
         let writer = FeatureWriter::new(Store::in_memory(), options).unwrap();
         writer.finish(None, BTreeMap::new()).await.unwrap()
@@ -232,7 +232,7 @@ async fn sets_with_the_same_inputs_are_known_by_their_fingerprint() {
     swapped.swap(0, 1);
     changed.senones = Inventory::new(swapped).unwrap();
     assert_ne!(base.inputs_fingerprint(), write(changed).await.inputs_fingerprint());
-    // Above half the sample rate there is nothing to tell corpora apart.
+    // Above half the sample rate, corpora do not differ.
     let fingerprint_at = async |nyquist| {
         let mut options = options();
         options.corpus_nyquist_hz = nyquist;

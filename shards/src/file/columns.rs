@@ -1,4 +1,4 @@
-//! Columns of rows ↔ Arrow's arrays, as Parquet holds them.
+//! Conversion between columns of rows and Arrow arrays, as stored in Parquet.
 
 use super::decode::RowGroupBytes;
 use crate::column::{Codec, Column, Element, Extent};
@@ -16,7 +16,7 @@ use parquet::file::properties::WriterPropertiesBuilder;
 use parquet::schema::types::ColumnPath;
 use std::sync::Arc;
 
-/// Arrow's schema of these columns.
+/// Returns the Arrow schema of these columns.
 pub(super) fn schema(columns: &[Column]) -> Schema {
     Schema::new(columns.iter().flat_map(fields).collect::<Vec<_>>())
 }
@@ -29,7 +29,7 @@ fn fields(column: &Column) -> Vec<Field> {
     column.leaves().into_iter().map(field).collect()
 }
 
-/// Values of a list; `element` is Parquet's own name for them.
+/// Values of a list; `element` is Parquet's standard name for them.
 fn element(value: DataType) -> Field {
     Field::new("element", value, false)
 }
@@ -58,7 +58,7 @@ pub(super) fn properties(builder: WriterPropertiesBuilder, columns: &[Column]) -
     })
 }
 
-/// The arrays of a column of rows that were checked.
+/// Returns the arrays of a column of validated rows.
 pub(super) fn arrays(column: &Column, rows: &[Row]) -> Vec<ArrayRef> {
     let is_scalar = column.is_scalar();
     match (column.name.as_str(), column.element) {
@@ -130,8 +130,9 @@ fn texts<'a>(
     Arc::new(builder.finish())
 }
 
-/// The values of each row of a row group in a column, unchecked but for their types. `frames` of its rows bound how much is
-/// read. Halves in every frame, which are most of what workers read, go past Arrow's reader ([`halves`](super::halves)).
+/// Decodes the values of each row of a row group in a column; only their types are checked. The `frames` of its rows
+/// bound how much is read. Halves with an extent per frame, which are most of what workers read, are decoded without
+/// Arrow's reader ([`halves`](super::halves)).
 pub(super) fn read(
     group: &RowGroupBytes<'_>,
     column: &Column,
@@ -148,7 +149,7 @@ pub(super) fn read(
     } = column
     {
         let halves = group.halves(&column.name, &bound)?;
-        // As many as the bound says, which is what the frames add up to.
+        // The number of values equals the bound, which is computed from the frames.
         let (mut rest, mut rows) = (halves.as_slice(), Vec::with_capacity(frames.len()));
         for frames in frames {
             let (own, others) = rest.split_at(*frames as usize * *values as usize);
@@ -185,17 +186,17 @@ pub(super) fn read(
                     }
                 });
             let rows: Option<Vec<_>> = rows.collect();
-            Some(wrap(rows.ok_or_else(|| failed("texts and their times differ in number"))?))
+            Some(wrap(rows.ok_or_else(|| failed("the numbers of texts and of their times differ"))?))
         }
     };
     let rows = rows.ok_or_else(|| failed("it has another type"))?;
     if rows.len() != frames.len() {
-        return Err(failed("it has other rows than `frames`"));
+        return Err(failed("it has a different number of rows from `frames`"));
     }
     Ok(rows)
 }
 
-/// Names and frames of the rows of a row group.
+/// Returns names and numbers of frames of the rows of a row group.
 pub(super) fn keys(group: &RowGroupBytes<'_>) -> Result<Vec<(String, u32)>, ParquetError> {
     let bound = group.rows()..=group.rows();
     let names = text_rows(&group.arrays(UTTERANCE, &bound)?);
@@ -222,7 +223,7 @@ fn wrap<V: Value>(rows: Vec<Option<Vec<V>>>) -> Vec<Option<Values>> {
     rows.into_iter().map(|row| row.map(V::wrap)).collect()
 }
 
-/// Rows of numbers, in lists or one each; none where the arrays are of another type.
+/// Returns rows of numbers, from lists or single values; `None` if the arrays have another type.
 fn number_rows<T: ArrowPrimitiveType>(arrays: &[ArrayRef]) -> Option<Vec<Option<Vec<T::Native>>>> {
     let mut rows = Vec::new();
     for array in arrays {
@@ -237,7 +238,7 @@ fn number_rows<T: ArrowPrimitiveType>(arrays: &[ArrayRef]) -> Option<Vec<Option<
     Some(rows)
 }
 
-/// Rows of texts, in lists or one each; none where the arrays are of another type.
+/// Returns rows of texts, from lists or single values; `None` if the arrays have another type.
 fn text_rows(arrays: &[ArrayRef]) -> Option<Vec<Option<Vec<String>>>> {
     let mut rows = Vec::new();
     for array in arrays {
@@ -254,7 +255,7 @@ fn text_rows(arrays: &[ArrayRef]) -> Option<Vec<Option<Vec<String>>>> {
     Some(rows)
 }
 
-/// Where the values of a row are.
+/// Returns the range of a row's values.
 fn range(lists: Option<&ListArray>, row: usize) -> std::ops::Range<usize> {
     match lists.map(ListArray::value_offsets) {
         Some(offsets) => offsets[row] as usize..offsets[row + 1] as usize,

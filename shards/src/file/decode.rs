@@ -44,7 +44,7 @@ pub(super) fn footer(file: &str, bytes: &[u8]) -> Result<ArrowReaderMetadata, Er
     })
 }
 
-/// Checks names and types of the columns. Those that the schema skips may have any.
+/// Checks names and types of the columns. Columns that the schema skips may have any type.
 pub(super) fn check_columns(file: &str, footer: &ArrowReaderMetadata, schema: &Schema) -> Result<(), Error> {
     let expected = columns::schema(&schema.columns);
     let found = footer.schema();
@@ -63,7 +63,7 @@ pub(super) fn describe(schema: &arrow::datatypes::Schema) -> String {
     schema.fields().iter().map(column).collect::<Vec<_>>().join(", ")
 }
 
-/// The bytes of one row group, and how to read them.
+/// The bytes of one row group, with what is needed to decode them.
 pub(crate) struct RowGroupBytes<'a> {
     pub(super) footer: &'a ArrowReaderMetadata,
     pub(super) index: usize,
@@ -71,19 +71,19 @@ pub(crate) struct RowGroupBytes<'a> {
 }
 
 impl RowGroupBytes<'_> {
-    /// Rows by the footer.
+    /// Number of rows according to the footer.
     pub(super) fn rows(&self) -> u64 {
         self.footer.metadata().row_group(self.index).num_rows().max(0) as u64
     }
 
-    /// The arrays of a column whose number of values is within `bound`.
+    /// Returns the arrays of a column whose number of values is within `bound`.
     pub(super) fn arrays(
         &self,
         column: &str,
         bound: &RangeInclusive<u64>,
     ) -> Result<Vec<ArrayRef>, ParquetError> {
         let place = self.check_pages(column, bound)?;
-        // Bounds what is allocated ahead of the data: a row takes some bits of the file at the least.
+        // Limits what is allocated before the data are decoded: a row takes at least some bits of the file.
         let batch_size = self.rows().min(self.bytes.bytes.len() as u64 * 8).max(1) as usize;
         let mask = ProjectionMask::leaves(self.footer.parquet_schema(), [place]);
         let reader =
@@ -95,13 +95,13 @@ impl RowGroupBytes<'_> {
         reader.map(|batch| Ok(batch?.column(0).clone())).collect()
     }
 
-    /// The values of a list of half floats whose number is within `bound`.
+    /// Returns the values of a list of half floats whose number is within `bound`.
     pub(super) fn halves(&self, column: &str, bound: &RangeInclusive<u64>) -> Result<Vec<f16>, ParquetError> {
         let place = self.check_pages(column, bound)?;
         halves::read(&self.bytes, self.footer.metadata().row_group(self.index).column(place))
     }
 
-    /// Checks the pages of a column, and returns its place in the file.
+    /// Checks the pages of a column, and returns its byte range in the file.
     fn check_pages(&self, column: &str, bound: &RangeInclusive<u64>) -> Result<usize, ParquetError> {
         let mut places = self.footer.parquet_schema().columns().iter();
         let place = places.position(|leaf| leaf.path().parts().first().is_some_and(|name| name == column));
@@ -111,7 +111,7 @@ impl RowGroupBytes<'_> {
     }
 }
 
-/// Decodes the rows of one row group in these columns, and checks that each has what they declare.
+/// Decodes the rows of one row group in these columns, and checks that each row matches their declarations.
 pub(super) fn row_group(
     file: &str,
     group: &RowGroupBytes<'_>,
@@ -146,7 +146,7 @@ pub(super) fn row_group(
     }
 }
 
-/// Decodes a whole file of which nothing but its columns is known, and describes it.
+/// Decodes and describes a whole file of which only the columns are known.
 pub(super) fn decode_shard(
     file: &str,
     bytes: &Bytes,
@@ -184,7 +184,7 @@ pub(super) fn decode_shard(
     Ok((groups, info))
 }
 
-/// The bytes of a row group by the footer, within a file of `size` bytes.
+/// Returns the byte range of a row group according to the footer, checked against the file's `size`.
 pub(super) fn byte_range(
     file: &str,
     footer: &ArrowReaderMetadata,
@@ -205,8 +205,8 @@ pub(super) fn byte_range(
     })
 }
 
-/// Runs the Parquet decoder on bytes from outside. It answers most malformed input with an error, but promises it for
-/// none; a panic in it must not take the program down, so it becomes an error as well.
+/// Runs the Parquet decoder on untrusted bytes. The decoder returns errors for most malformed input but does not
+/// guarantee it; a panic is converted into an error so that it cannot end the program.
 pub(super) fn guarded<T>(file: &str, decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Error> {
     match catch_unwind(AssertUnwindSafe(decode)) {
         Ok(Ok(value)) => Ok(value),

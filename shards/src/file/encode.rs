@@ -12,10 +12,10 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use std::sync::Arc;
 
-/// Lists count their values in 32 bits, with sign.
+/// Lists count their values in signed 32-bit numbers.
 const MAX_VALUES: usize = i32::MAX as usize;
 
-/// Writes one shard to memory, row group after row group.
+/// Writes one shard to memory, one row group after another.
 pub(crate) struct ShardEncoder {
     file: String,
     columns: Vec<Column>,
@@ -33,9 +33,9 @@ struct Group {
 impl ShardEncoder {
     pub(crate) fn new(file: &str, columns: &[Column]) -> Result<Self, Error> {
         let schema = Arc::new(columns::schema(columns));
-        // Nothing that depends on time or on the version of a library may get into the file. The Arrow schema adds
-        // nothing to Parquet's own for our types; statistics and indexes serve queries that nobody makes here. Encodings
-        // without a count of their own let a reader know what decoding will take (`pages`).
+        // The file must not depend on the time or on a library's version. The Arrow schema adds nothing to Parquet's
+        // own for these types; statistics and indexes serve queries that Stentor does not make. Encodings without a
+        // count of their own let a reader compute the memory that decoding takes (`pages`).
         let builder = WriterProperties::builder()
             .set_created_by(format!("stentor-shards version {SCHEMA_VERSION}"))
             .set_writer_version(WriterVersion::PARQUET_2_0)
@@ -84,17 +84,17 @@ impl ShardEncoder {
         let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| failed(e.into()))?;
         self.writer.write(&batch).map_err(failed)?;
         self.writer.flush().map_err(failed)?;
-        // Fits: every row has a value at least, and there are 2^31 of them at most.
+        // Cannot overflow: every row has at least one value, and there are at most 2^31 values.
         self.groups.push(Group { rows: rows.len() as u32, frames, end: self.writer.bytes_written() });
         Ok(())
     }
 
-    /// Frames so far.
+    /// Number of frames so far.
     pub(crate) fn frames(&self) -> u64 {
         self.groups.iter().map(|group| group.frames).sum()
     }
 
-    /// The file's bytes and their description.
+    /// Returns the file's bytes and their description.
     pub(crate) fn finish(self) -> Result<(Bytes, ShardInfo), Error> {
         if self.groups.is_empty() {
             return Err(Error::RowGroupSize { rows: 0, values: 0 });

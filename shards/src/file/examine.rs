@@ -6,10 +6,10 @@ use crate::{Error, registry};
 use bytes::Bytes;
 use serde::Serialize;
 
-/// What a single shard file tells without its manifest.
+/// Facts about a single shard file that are known without its manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShardSummary {
-    /// By its first columns; what else it has, a manifest declares.
+    /// According to its first columns; a manifest declares any others.
     pub kind: Kind,
     /// Size of the file.
     pub bytes: u64,
@@ -17,9 +17,9 @@ pub struct ShardSummary {
     pub row_groups: usize,
     /// Rows.
     pub utterances: u64,
-    /// By column `frames`.
+    /// Sum of the column `frames`.
     pub frames: u64,
-    /// Values in a frame of features, or labels kept for each frame.
+    /// Values per frame for features, or labels kept per frame for labels.
     pub values_per_frame: u64,
     /// In file order.
     pub columns: Vec<ColumnSummary>,
@@ -30,7 +30,7 @@ pub struct ShardSummary {
 pub struct ColumnSummary {
     /// Its name.
     pub name: String,
-    /// Values, missing ones included.
+    /// Number of values, missing ones included.
     pub values: u64,
     /// Bytes in the file.
     pub stored_bytes: u64,
@@ -40,10 +40,10 @@ pub struct ColumnSummary {
     pub compression: String,
 }
 
-/// Describes a shard file of which nothing is known, without decoding more of it than names and frames.
+/// Describes a shard file of which nothing is known; only names and numbers of frames are decoded.
 ///
 /// # Errors
-/// [`Error::Parquet`]; [`Error::Columns`] when it is neither features nor labels.
+/// [`Error::Parquet`]; [`Error::Columns`] if it is neither features nor labels.
 pub fn examine_shard(file: &str, bytes: &Bytes) -> Result<ShardSummary, Error> {
     let footer = footer(file, bytes)?;
     let (features, labels) = (registry::of_features(1), registry::of_labels(1));
@@ -87,7 +87,7 @@ fn summaries(footer: &parquet::arrow::arrow_reader::ArrowReaderMetadata) -> Vec<
         for (index, chunk) in group.columns().iter().enumerate() {
             if columns.len() <= index {
                 let name = chunk.column_path().parts().first().cloned().unwrap_or_default();
-                // Parquet prints a level too, but no file records it.
+                // Parquet also prints a compression level, but files do not record it.
                 let compression = chunk.compression().to_string().to_lowercase();
                 let compression = compression.split('(').next().unwrap_or_default().to_owned();
                 columns.push(ColumnSummary { name, values: 0, stored_bytes: 0, plain_bytes: 0, compression });

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 /// All values of a list column of half floats, without their list boundaries.
 ///
-/// Arrow's reader decodes two levels for every value, to find boundaries that column `frames` tells as well; it takes
-/// six times as long. A page without missing values and empty lists holds nothing but levels, which are skipped here,
-/// and values, the low bytes of all before the high bytes of all (BYTE_STREAM_SPLIT).
+/// Arrow's reader decodes two levels per value to find list boundaries, which are also known from the column `frames`;
+/// that takes six times as long. A page without missing values and empty lists contains only levels, which are skipped
+/// here, and values: the low bytes of all values before the high bytes of all values (BYTE_STREAM_SPLIT).
 pub(super) fn read(file: &SparseFile, column: &ColumnChunkMetaData) -> Result<Vec<f16>> {
     let mut pages = SerializedPageReader::new(Arc::new(file.clone()), column, 0, None)?;
     let mut halves = Vec::new();
@@ -32,7 +32,7 @@ pub(super) fn read(file: &SparseFile, column: &ColumnChunkMetaData) -> Result<Ve
         let count = num_values as usize;
         let values = buf.get(levels..).filter(|values| values.len() == 2 * count);
         let (low, high) = values
-            .ok_or_else(|| unexpected(column, "a page has another length than its header says"))?
+            .ok_or_else(|| unexpected(column, "a page's length differs from its header"))?
             .split_at(count);
         halves.extend(low.iter().zip(high).map(|(low, high)| f16::from_le_bytes([*low, *high])));
     }

@@ -1,4 +1,4 @@
-//! Shard files: Parquet, a row per utterance, written whole and read a row group at a time.
+//! Shard files: Parquet, one row per utterance, written whole and read by row group.
 
 mod columns;
 mod decode;
@@ -21,10 +21,10 @@ use crate::rows::View;
 use crate::{Error, FeatureLayout, FeatureRow, LabelLayout, LabelRow, ShardInfo};
 use bytes::Bytes;
 
-/// Encodes a shard with these columns: one Parquet file, row groups as given. The same rows give the same bytes.
+/// Encodes a shard with these columns as one Parquet file with the given row groups. The same rows give the same bytes.
 ///
 /// # Errors
-/// What [`Row::check`] finds, with its row group; [`Error::RowGroupSize`].
+/// Any error of [`Row::check`], with its row group; [`Error::RowGroupSize`].
 pub fn encode_shard(
     file: &str,
     groups: &[Vec<Row>],
@@ -37,10 +37,10 @@ pub fn encode_shard(
     encoder.finish()
 }
 
-/// Encodes a shard of features: one Parquet file, row groups as given. The same rows give the same bytes.
+/// Encodes a shard of features as one Parquet file with the given row groups. The same rows give the same bytes.
 ///
 /// # Errors
-/// What [`FeatureRow::check`] finds, with its row group; [`Error::RowGroupSize`].
+/// Any error of [`FeatureRow::check`], with its row group; [`Error::RowGroupSize`].
 pub fn encode_feature_shard(
     file: &str,
     groups: &[Vec<FeatureRow>],
@@ -49,10 +49,10 @@ pub fn encode_feature_shard(
     encode_views(file, groups, layout)
 }
 
-/// Encodes a shard of soft labels: one Parquet file, row groups as given. The same rows give the same bytes.
+/// Encodes a shard of soft labels as one Parquet file with the given row groups. The same rows give the same bytes.
 ///
 /// # Errors
-/// What [`LabelRow::check`] finds, with its row group; [`Error::RowGroupSize`].
+/// Any error of [`LabelRow::check`], with its row group; [`Error::RowGroupSize`].
 pub fn encode_label_shard(
     file: &str,
     groups: &[Vec<LabelRow>],
@@ -61,7 +61,7 @@ pub fn encode_label_shard(
     encode_views(file, groups, layout)
 }
 
-/// Decodes a whole shard of which nothing but its columns is known, checks every row, and describes it for a manifest.
+/// Decodes a whole shard of which only the columns are known, checks every row, and describes it for a manifest.
 ///
 /// # Errors
 /// [`Error::Parquet`], [`Error::Columns`], [`Error::Row`].
@@ -90,8 +90,8 @@ pub fn decode_feature_shard(
     decode_views(file, bytes, layout)
 }
 
-/// Decodes a whole label shard of which nothing is known, checks every row, and describes it for a manifest: how a
-/// labeler that was restarted takes up what it had published.
+/// Decodes a whole label shard of which nothing is known, checks every row, and describes it for a manifest. A
+/// restarted labeler thus reuses the shards that it has already published.
 ///
 /// # Errors
 /// [`Error::Parquet`], [`Error::Columns`], [`Error::Row`].
@@ -127,7 +127,7 @@ fn decode_views<V: View>(
     Ok((groups.collect::<Result<_, _>>()?, info))
 }
 
-/// The views of a row group's rows, each checked.
+/// Converts the rows of a row group to views and checks each.
 fn views<V: View>(file: &str, row_group: usize, rows: Vec<Row>, layout: V::Layout) -> Result<Vec<V>, Error> {
     let view = |row| -> Result<V, Error> {
         let view = V::from_row(row)?;

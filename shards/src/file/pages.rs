@@ -1,5 +1,5 @@
-//! What the footer and the headers of pages say, held against each other and against the bytes that are there, before the
-//! Parquet crate decodes anything: it allocates by what they say.
+//! Checks the footer and the page headers against each other and against the actual bytes before the Parquet crate
+//! decodes anything, because the crate allocates according to them.
 
 use super::sparse::SparseFile;
 use super::thrift::Shape::{Binary, Bool, I8, I16, I32, I64, List, Struct};
@@ -11,7 +11,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use std::ops::RangeInclusive;
 
-/// `FileMetaData` of parquet.thrift, as far as this program's shards have it.
+/// `FileMetaData` of parquet.thrift, limited to the fields used by this program's shards.
 const FOOTER: Fields = &[
     (1, I32),                          // version
     (2, List(&Struct(COLUMN_SCHEMA))), // schema
@@ -21,7 +21,7 @@ const FOOTER: Fields = &[
     (7, List(&Struct(COLUMN_ORDER))),  // column_orders
 ];
 
-/// `ColumnOrder`: by the type, or that of IEEE 754 for floats.
+/// `ColumnOrder`: by type, or by IEEE 754 for floats.
 const COLUMN_ORDER: Fields = &[(1, Struct(&[])), (2, Struct(&[]))];
 
 /// `SchemaElement`.
@@ -75,30 +75,30 @@ const PAGE: Fields = &[
 
 /// `PageType.DATA_PAGE_V2`.
 const DATA_PAGE: i64 = 3;
-/// `Encoding.PLAIN` and `Encoding.BYTE_STREAM_SPLIT`: both hold their values without a count of their own.
+/// `Encoding.PLAIN` and `Encoding.BYTE_STREAM_SPLIT`: neither stores a count of its values.
 const PLAIN: i64 = 0;
 const BYTE_STREAM_SPLIT: i64 = 9;
 
-/// Holds a footer against the table of what may be in it.
+/// Checks a footer against the table of allowed fields.
 ///
 /// # Errors
-/// It ends early or late, or has something else in it.
+/// If it ends early or late, or contains a field that is not in the table.
 pub(super) fn check_footer(bytes: &[u8]) -> Result<()> {
     let length = walk(bytes, FOOTER, &mut |_, _| {})
         .map_err(|problem| ParquetError::General(format!("the footer: {problem}")))?;
     if length == bytes.len() {
         return Ok(());
     }
-    Err(ParquetError::General("the footer is longer than what it holds".to_owned()))
+    Err(ParquetError::General("the footer has bytes after its last field".to_owned()))
 }
 
-/// Holds the pages of a column against the rows of its row group, against what its declaration allows, and against their
-/// bytes. Then what decoding allocates is bounded by the declaration, and by the bytes of the column once they are
-/// decompressed.
+/// Checks the pages of a column against the rows of its row group, against the limits of its declaration, and against
+/// their bytes. Allocation during decoding is then bounded by the declaration and by the decompressed size of the
+/// column.
 ///
 /// # Errors
-/// A column with more or fewer values than `bound`; a page that is not encoded as this program encodes it, or counts more
-/// than it holds.
+/// If a column has more or fewer values than `bound`, or if a page is not encoded as this program encodes it or counts
+/// more values than it contains.
 pub(super) fn check_column(
     file: &SparseFile,
     group: &RowGroupMetaData,
@@ -115,7 +115,7 @@ pub(super) fn check_column(
     if !u64::try_from(found).is_ok_and(|found| bound.contains(&found)) {
         let (least, most) = (bound.start(), bound.end());
         return Err(failed(&format!(
-            "it has {found} values, expected {least} to {most} by its declaration and `frames`"
+            "it has {found} values, expected {least} to {most} from its declaration and `frames`"
         )));
     }
     if !matches!(column.compression(), Compression::ZSTD(_)) {
@@ -129,18 +129,18 @@ pub(super) fn check_column(
         let page = PageHeader::read(rest).map_err(|problem| failed(&problem))?;
         page.check(column, group.num_rows()).map_err(failed)?;
         let after = page.length.checked_add(page.compressed as usize).and_then(|next| rest.get(next..));
-        rest = after.ok_or_else(|| failed("a page reaches past the end"))?;
+        rest = after.ok_or_else(|| failed("a page extends past the end"))?;
         rows += page.rows;
         values += page.values;
     }
     if rows != group.num_rows() || values != column.num_values() {
-        return Err(failed("its pages have other rows or values than the footer says"));
+        return Err(failed("the numbers of rows or values in its pages differ from the footer"));
     }
     Ok(())
 }
 
 struct PageHeader {
-    /// Of the header itself.
+    /// Length of the header itself.
     length: usize,
     kind: i64,
     uncompressed: i64,
@@ -155,7 +155,7 @@ struct PageHeader {
 }
 
 impl PageHeader {
-    /// What is missing stays below zero.
+    /// Missing fields stay below zero.
     fn read(bytes: &[u8]) -> std::result::Result<Self, String> {
         let mut page = PageHeader {
             length: 0,
@@ -198,13 +198,13 @@ impl PageHeader {
         if counts.into_iter().any(|count| !(0..=i32::MAX.into()).contains(&count)) || self.compressed < 0 {
             return Err("a page's header lacks a count or has one below zero");
         }
-        // What is missing is a whole row: lists hold no missing values.
+        // Only whole rows can be missing: lists have no missing values.
         if self.nulls > self.values || self.nulls > rows_of_group || self.rows > self.values {
             return Err("a page's header contradicts itself");
         }
         // Levels are never compressed.
         if self.definition_levels + self.repetition_levels > self.compressed {
-            return Err("a page's levels reach past its end");
+            return Err("a page's levels extend past its end");
         }
         let length = if self.is_compressed { self.uncompressed } else { self.compressed };
         let stored = length - self.definition_levels - self.repetition_levels;
@@ -213,13 +213,13 @@ impl PageHeader {
         let fits = match description.physical_type() {
             Type::INT32 | Type::FLOAT => stored == 4 * values,
             Type::FIXED_LEN_BYTE_ARRAY => stored == i64::from(description.type_length()) * values,
-            // Each with four bytes of length before it.
+            // Each value with a length prefix of four bytes.
             Type::BYTE_ARRAY => {
                 let most = (4 + MAX_TEXT as i64).saturating_mul(values);
                 self.encoding == PLAIN && (4 * values..=most).contains(&stored)
             }
             _ => false,
         };
-        if fits { Ok(()) } else { Err("a page has another length than its header says") }
+        if fits { Ok(()) } else { Err("a page's length differs from its header") }
     }
 }

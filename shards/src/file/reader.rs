@@ -12,7 +12,7 @@ use std::ops::Range;
 use stentor_store::Store;
 use tokio::sync::OnceCell;
 
-/// Reads row groups of one shard: each takes one range request, after the footer was fetched once.
+/// Reads row groups of one shard: one range request each, after the footer has been fetched once.
 #[derive(Debug)]
 pub(crate) struct ShardReader {
     /// Full location, for messages.
@@ -26,12 +26,12 @@ impl ShardReader {
         ShardReader { file: format!("{}/{}", store.location(), info.file), info, footer: OnceCell::new() }
     }
 
-    /// The number of row groups.
+    /// Returns the number of row groups.
     pub(crate) fn row_groups(&self) -> usize {
         self.info.row_groups.len()
     }
 
-    /// The checked rows of a row group that the manifest has, in these columns of the schema.
+    /// Reads and checks the rows of a row group in the manifest, in these columns of the schema.
     pub(crate) async fn rows(
         &self,
         store: &Store,
@@ -45,7 +45,7 @@ impl ShardReader {
         Ok(rows)
     }
 
-    /// The checked rows of a row group that the manifest has, in the columns of a view.
+    /// Reads and checks the rows of a row group in the manifest, in the columns of a view.
     pub(crate) async fn read<V: View>(
         &self,
         store: &Store,
@@ -56,7 +56,7 @@ impl ShardReader {
         views(&self.file, index, self.decoded(store, index, schema, &V::columns(layout)).await?, layout)
     }
 
-    /// As [`ShardReader::read`], each row with its values in `further` columns.
+    /// Like [`ShardReader::read`], with the values of each row in `further` columns.
     pub(crate) async fn read_with<V: View>(
         &self,
         store: &Store,
@@ -88,8 +88,8 @@ impl ShardReader {
         self.decode(footer, index, bytes, columns)
     }
 
-    /// Reads every byte of the file once and decodes every row group, in all columns that this program knows. All that is
-    /// wrong with it, in file order.
+    /// Reads every byte of the file once, decodes every row group in all columns that this program knows, and returns
+    /// all errors in file order.
     pub(crate) async fn verify<V: View>(
         &self,
         store: &Store,
@@ -166,8 +166,8 @@ impl ShardReader {
         Ok(footer)
     }
 
-    /// Bytes of the file, checked. Those that do not match are fetched once more: what was damaged on the way is not bad
-    /// data, and nobody else would find it so.
+    /// Reads and checks bytes of the file. If they do not match, they are fetched once more: damage in transit is not
+    /// bad data, and other readers would not see it.
     async fn fetch(
         &self,
         store: &Store,

@@ -2,14 +2,14 @@ use bytes::{Buf, Bytes, buf::Reader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-/// A file of which one stretch was fetched. Reading elsewhere is an error.
+/// A file of which one range was fetched. Reading outside it is an error.
 #[derive(Debug, Clone)]
 pub(super) struct SparseFile {
     /// Size of the whole file.
     pub(super) size: u64,
-    /// Where `bytes` begin in it.
+    /// Offset of `bytes` in the file.
     pub(super) offset: u64,
-    /// The stretch.
+    /// The bytes of the range.
     pub(super) bytes: Bytes,
 }
 
@@ -44,7 +44,7 @@ impl ChunkReader for SparseFile {
         let bytes = self.from(start)?;
         if length > bytes.len() {
             return Err(ParquetError::EOF(format!(
-                "{length} bytes at {start} reach past the end of the row group"
+                "{length} bytes at {start} extend past the end of the row group"
             )));
         }
         Ok(bytes.slice(..length))

@@ -1,10 +1,11 @@
-//! What Parquet describes itself with: structs in Thrift's compact protocol, walked before the Parquet crate parses them.
+//! Validation of Parquet's metadata, which are structs in Thrift's compact protocol, before the Parquet crate parses
+//! them.
 //!
-//! The crate takes fields by their number, of whatever type they are, and believes the count of a list that it skips: a
-//! few bytes can keep it busy for half a minute. This program's shards are written by this program alone, so what their
-//! footers and page headers may hold is known, and anything else is refused first.
+//! The crate accepts a field of any type under a given number, and trusts the count of a list that it skips: a few
+//! bytes can keep it busy for half a minute. Only this program writes these shards, so the possible contents of footers
+//! and page headers are known, and anything else is rejected first.
 
-/// What a value may be.
+/// Type of a value.
 pub(super) enum Shape {
     Bool,
     I8,
@@ -16,11 +17,11 @@ pub(super) enum Shape {
     Struct(Fields),
 }
 
-/// Fields of a struct: number and shape. All are optional, and come in rising order.
+/// Fields of a struct: number and type. All are optional, and in ascending order.
 pub(super) type Fields = &'static [(i16, Shape)];
 
 impl Shape {
-    /// The protocol's number for it. Booleans have two, as fields: true and false.
+    /// The protocol's number for the type. Booleans in fields have two: true and false.
     fn code(&self) -> u8 {
         match self {
             Shape::Bool => 1,
@@ -35,11 +36,11 @@ impl Shape {
     }
 }
 
-/// Walks the struct at the start of `bytes` and returns how many of them it takes. Each integer and boolean in it is
-/// shown to `visit` with the numbers of the fields that lead to it; elements of a list share those of the list.
+/// Walks the struct at the start of `bytes` and returns its length in bytes. Each integer and boolean in it is passed
+/// to `visit` with the numbers of the fields that lead to it; elements of a list have the path of the list.
 ///
 /// # Errors
-/// Where the bytes end early or hold something that `fields` do not have.
+/// If the bytes end early, or contain something that is not in `fields`.
 pub(super) fn walk(
     bytes: &[u8],
     fields: Fields,
@@ -57,7 +58,7 @@ struct Walker<'a> {
     visit: &'a mut dyn FnMut(&[i16], i64),
 }
 
-/// It recurses as deep as shapes are nested, and each step takes a byte at least.
+/// Recursion is as deep as types are nested, and each step takes at least one byte.
 impl Walker<'_> {
     fn fields(&mut self, fields: Fields) -> Result<(), String> {
         let mut last = 0;
@@ -66,7 +67,8 @@ impl Walker<'_> {
             if header == 0 {
                 return Ok(());
             }
-            // Numbers that do not fit into four bits more than the last have another form, which our fields never need.
+            // Field numbers that exceed the last one by more than four bits have another form, which our fields never
+            // need.
             let (step, code) = (i16::from(header >> 4), header & 0xf);
             let number = last + step;
             let known = fields.iter().find(|(own, _)| *own == number && step > 0);
@@ -88,7 +90,8 @@ impl Walker<'_> {
             Shape::I16 | Shape::I32 | Shape::I64 => {
                 let zigzag = self.varint()?;
                 let number = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
-                // The crate cuts off what is too large, and would read another number than is checked here.
+                // The crate truncates numbers that are too large, and would read a different number from the one
+                // checked here.
                 let fits = match shape {
                     Shape::I16 => i16::try_from(number).is_ok(),
                     Shape::I32 => i32::try_from(number).is_ok(),
@@ -103,7 +106,7 @@ impl Walker<'_> {
             Shape::Binary => {
                 let length = self.varint()?;
                 if length > (self.bytes.len() - self.at) as u64 {
-                    return Err(self.unexpected("a text that does not end"));
+                    return Err(self.unexpected("a text that extends past the end"));
                 }
                 self.at += length as usize;
                 Ok(())
@@ -129,7 +132,7 @@ impl Walker<'_> {
         byte.ok_or_else(|| "a description ends early".to_owned())
     }
 
-    /// Seven bits a byte, the lowest first.
+    /// Seven bits per byte, lowest first.
     fn varint(&mut self) -> Result<u64, String> {
         let mut value = 0;
         for shift in (0..u64::BITS).step_by(7) {
@@ -185,21 +188,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_the_table_is_refused_before_it_costs_anything() {
+    fn what_is_not_in_the_table_is_rejected_before_it_is_parsed() {
         let refused = |bytes: &[u8], reason: &str| {
             let problem = seen(bytes).unwrap_err();
             assert!(problem.contains(reason), "{problem}");
         };
-        // A list of 2^31 - 1 booleans, which has no bytes of its own, in a field that nobody knows.
+        // A list of 2^31 - 1 booleans, which takes no bytes of its own, in an unknown field.
         refused(&[0x49, 0xf2, 0xff, 0xff, 0xff, 0xff, 0x07, 0], "an unknown field");
         refused(&[0x39, 0xf2, 0xff, 0xff, 0xff, 0xff, 0x07, 0], "a list of another type");
         refused(&[0x39, 0xf8, 0xff, 0xff, 0xff, 0xff, 0x07, 0], "ends early");
-        refused(&[0x39, 0x18, 0x7f, 0], "a text that does not end");
+        refused(&[0x39, 0x18, 0x7f, 0], "a text that extends past the end");
         refused(&[0x16, 0x02, 0], "a field of another type");
         refused(&[0x15, 0x02, 0x05, 0x02, 0x02, 0], "an unknown field");
         refused(&[0x15, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01], "over 64 bits");
         refused(&[0x15], "ends early");
-        // 2^32: the number that the crate would take for 0.
+        // 2^32, which the crate would read as 0.
         refused(&[0x15, 0x80, 0x80, 0x80, 0x80, 0x20, 0], "too large");
     }
 }

@@ -14,30 +14,30 @@ pub struct FeatureManifest {
     pub kind: Kind,
     /// [`super::SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// Program and version that wrote it.
+    /// Program and version that wrote the set.
     pub created_by: String,
     /// blake3 over feature settings, senones, normalisation and the lists of objects with their checksums, hexadecimal.
     pub fingerprint: String,
-    /// How the frames were made.
+    /// The settings with which the frames were computed.
     pub settings: Features,
     /// Values in a frame.
     pub dimension: usize,
-    /// Over the training set that was prepared with this one; a model trained here takes it for its own. `None` where it
-    /// was not computed: not a training set.
+    /// Computed over the training set prepared together with this set; a model trained on this set adopts it. `None` if
+    /// it was not computed because this is not a training set.
     pub normalisation: Option<Normalisation>,
-    /// The inventory; an id is a place in it.
+    /// The inventory; a senone id is an index into it.
     pub senones: Inventory,
-    /// Nyquist frequency of the corpus as it was recorded, Hz.
+    /// Nyquist frequency of the original recordings, Hz.
     pub corpus_nyquist_hz: f32,
     /// Shard files, in order.
     pub shards: Vec<ShardInfo>,
-    /// The columns that its files have beside those of every feature set, in the files' order.
+    /// Declared columns of its files in addition to those of every feature set, in the files' order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<Declared>,
-    /// Phones of the utterances ([`PhoneStrings`](crate::PhoneStrings)) in sets of earlier versions. Now they are a column.
+    /// Phones of the utterances ([`PhoneStrings`](crate::PhoneStrings)) in sets of earlier versions; now a column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_strings: Option<ObjectInfo>,
-    /// Whatever else the reader of a report may want to know; not part of the fingerprint.
+    /// Other information for readers of a report; not part of the fingerprint.
     pub notes: BTreeMap<String, String>,
 }
 
@@ -49,7 +49,7 @@ struct Fingerprinted<'a> {
     senones: &'a Inventory,
     normalisation: &'a Option<Normalisation>,
     shards: &'a [ShardInfo],
-    /// This and the next are left out where there are none, as sets of earlier versions were fingerprinted.
+    /// This field and the next are omitted if empty, as in the fingerprints of earlier versions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     columns: Vec<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,44 +72,44 @@ impl FeatureManifest {
         load(store).await
     }
 
-    /// Publishes the manifest, and so the set. Safe to repeat.
+    /// Publishes the manifest, and thereby the set. Safe to repeat.
     pub(crate) async fn publish(&self, store: &Store) -> Result<(), Error> {
         publish(store, self).await
     }
 
-    /// What every row must look like.
+    /// Returns the layout of every row.
     #[must_use]
     pub fn layout(&self) -> FeatureLayout {
         FeatureLayout { dimension: self.dimension, senones: self.senones.len() }
     }
 
-    /// Frames of all shards.
+    /// Number of frames in all shards.
     #[must_use]
     pub fn frames(&self) -> u64 {
         self.shards.iter().map(ShardInfo::frames).sum()
     }
 
-    /// Utterances of all shards.
+    /// Number of utterances in all shards.
     #[must_use]
     pub fn utterances(&self) -> u64 {
         self.shards.iter().map(ShardInfo::utterances).sum()
     }
 
-    /// What a model sees, hexadecimal: equal for sets whose frames and senones mean the same, whatever their
-    /// utterances. A model trained on one of them can be used on all of them. The normalisation is not part of it: it
-    /// belongs to the model.
+    /// Returns the fingerprint of a model's input, in hexadecimal: equal for sets whose frames and senones have the
+    /// same meaning, whatever their utterances. A model trained on one of them can be used on all of them. The
+    /// normalisation is not included, because it belongs to the model.
     #[must_use]
     pub fn inputs_fingerprint(&self) -> String {
         self.inputs_fingerprint_with(&self.senones)
     }
 
-    /// What [`FeatureManifest::inputs_fingerprint`] would be with other senones: whether two sets' frames are made alike is
-    /// so told apart from whether their senones are the same.
+    /// Returns the value that [`FeatureManifest::inputs_fingerprint`] would have with different senones. It shows
+    /// whether the frames of two sets were computed alike, regardless of their senones.
     #[must_use]
     pub fn inputs_fingerprint_with(&self, senones: &Inventory) -> String {
         let mut settings = self.settings.clone();
         if settings.high_hz == 0.0 {
-            // 0 stands for the corpus's own Nyquist frequency: other corpora may have other mel bins.
+            // 0 means the Nyquist frequency of the corpus, so the mel bins of other corpora may differ.
             settings.high_hz = self.corpus_nyquist_hz.min(settings.sample_rate_hz as f32 / 2.0);
         }
         fingerprint(&Inputs { settings, senones })

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use stentor_inventory::Inventory;
 use stentor_store::Store;
 
-/// The manifest of a label set. Shard i, row group j holds the labels of shard i, row group j of the features.
+/// The manifest of a label set. Shard i, row group j contains the labels of shard i, row group j of the features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabelManifest {
@@ -15,21 +15,21 @@ pub struct LabelManifest {
     pub kind: Kind,
     /// [`super::SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// Program and version that wrote it.
+    /// Program and version that wrote the set.
     pub created_by: String,
-    /// blake3 over everything below, hexadecimal.
+    /// blake3 over all fields below, hexadecimal.
     pub fingerprint: String,
-    /// Which teacher.
+    /// Identifies the teacher.
     pub teacher_fingerprint: String,
-    /// [`FeatureManifest::fingerprint`] of the features it labeled.
+    /// [`FeatureManifest::fingerprint`] of the labeled features.
     pub features_fingerprint: String,
-    /// Labels kept for each frame.
+    /// Number of labels kept for each frame.
     pub top_k: usize,
-    /// The teacher's inventory; an id is a place in it.
+    /// The teacher's inventory; a senone id is an index into it.
     pub senones: Inventory,
     /// Shard files, in the order of the features' shards.
     pub shards: Vec<ShardInfo>,
-    /// The columns that its files have beside those of every label set, in the files' order.
+    /// Declared columns of its files in addition to those of every label set, in the files' order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<Declared>,
 }
@@ -41,16 +41,16 @@ struct Fingerprinted<'a> {
     top_k: usize,
     senones: &'a Inventory,
     shards: &'a [ShardInfo],
-    /// Left out where there are none, as sets of earlier versions were fingerprinted.
+    /// Omitted if empty, as in the fingerprints of earlier versions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     columns: Vec<serde_json::Value>,
 }
 
 impl LabelManifest {
-    /// The manifest for `shards`, the labels of all of `features` in their order.
+    /// Creates the manifest for `shards`, the labels of all of `features` in their order.
     ///
     /// # Errors
-    /// [`Error::NotAPair`] when the shards do not match the features', [`Error::ManifestContent`].
+    /// [`Error::NotAPair`] if the shards do not match the features', [`Error::ManifestContent`].
     pub fn new(
         teacher_fingerprint: String,
         features: &FeatureManifest,
@@ -76,10 +76,10 @@ impl LabelManifest {
         Ok(manifest)
     }
 
-    /// The same for shards that have these columns beside those of every label set.
+    /// Adds declared columns, which the shards have in addition to those of every label set.
     ///
     /// # Errors
-    /// [`Error::ManifestContent`] for a declaration that contradicts itself or another.
+    /// [`Error::ManifestContent`] for a declaration that contradicts itself or another one.
     pub fn with_columns(mut self, columns: Vec<Column>) -> Result<Self, Error> {
         self.columns = columns.into_iter().map(Declared::Known).collect();
         check(&self, "the new label set")?;
@@ -96,7 +96,7 @@ impl LabelManifest {
         load(store).await
     }
 
-    /// Publishes the manifest, and so the set; its shards must be in their places. Safe to repeat.
+    /// Publishes the manifest, and thereby the set; its shards must already be stored. Safe to repeat.
     ///
     /// # Errors
     /// [`Error::AlreadyPublished`], [`Error::Store`].
@@ -104,25 +104,25 @@ impl LabelManifest {
         publish(store, self).await
     }
 
-    /// What every row must look like.
+    /// Returns the layout of every row.
     #[must_use]
     pub fn layout(&self) -> LabelLayout {
         LabelLayout { top_k: self.top_k, senones: self.senones.len() }
     }
 
-    /// Frames of all shards.
+    /// Number of frames in all shards.
     #[must_use]
     pub fn frames(&self) -> u64 {
         self.shards.iter().map(ShardInfo::frames).sum()
     }
 
-    /// Utterances of all shards.
+    /// Number of utterances in all shards.
     #[must_use]
     pub fn utterances(&self) -> u64 {
         self.shards.iter().map(ShardInfo::utterances).sum()
     }
 
-    /// Checks that these labels are those of `features`, row group by row group, over the same senones.
+    /// Checks that these labels belong to `features`, row group by row group, with the same senones.
     ///
     /// # Errors
     /// [`Error::NotAPair`] with the first difference.
@@ -136,10 +136,10 @@ impl LabelManifest {
     fn difference(&self, features: &FeatureManifest) -> Option<String> {
         if self.features_fingerprint != features.fingerprint {
             let (of, found) = (&self.features_fingerprint, &features.fingerprint);
-            return Some(format!("they were made from features {of}, these are {found}"));
+            return Some(format!("they were made from features {of}, found features {found}"));
         }
         if self.senones != features.senones {
-            return Some("the teacher's senones are not the features'".to_owned());
+            return Some("the teacher's senones differ from the features'".to_owned());
         }
         if self.shards.len() != features.shards.len() {
             return Some(format!(

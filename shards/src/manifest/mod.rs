@@ -1,4 +1,4 @@
-//! What a set is made of. The manifest is published last: where there is one, everything that it names is there.
+//! The contents of a set. The manifest is published last: if it exists, every object that it names exists.
 
 mod features;
 mod labels;
@@ -18,17 +18,17 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use stentor_store::{Put, Store};
 
-/// Version of manifest and columns together; raised with every change by which sets of before can no longer be read.
+/// Version of manifest and columns together; raised with every change after which earlier sets can no longer be read.
 pub const SCHEMA_VERSION: u32 = 2;
 
 /// Name of the object that makes a folder a published set.
 pub const MANIFEST: &str = "manifest.json";
 
-/// What a set holds.
+/// The kind of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Frames, and alignments where there are any.
+    /// Frames, and alignments of annotated utterances.
     Features,
     /// A teacher's soft labels.
     Labels,
@@ -45,28 +45,28 @@ impl fmt::Display for Kind {
 
 /// The manifest of one kind of set.
 pub trait Manifest: Serialize + DeserializeOwned + Send + Sync {
-    /// The typed view of the columns that every set of this kind has.
+    /// The typed view of the columns common to every set of this kind.
     type Row: View;
 
     /// Which kind.
     const KIND: Kind;
 
-    /// What every row must look like.
+    /// Returns the layout of every row.
     fn layout(&self) -> <Self::Row as View>::Layout;
 
     /// Shard files, in order.
     fn shards(&self) -> &[ShardInfo];
 
-    /// The columns that this set has beside those of its kind.
+    /// Returns the columns of this set in addition to those of its kind.
     fn declared(&self) -> &[Declared];
 
-    /// The fingerprint as it is written.
+    /// Returns the stored fingerprint.
     fn fingerprint(&self) -> &str;
 
-    /// The fingerprint that the content gives.
+    /// Computes the fingerprint of the contents.
     fn compute_fingerprint(&self) -> String;
 
-    /// Checks what is particular to this kind.
+    /// Checks the rules specific to this kind.
     ///
     /// # Errors
     /// [`Error::Dimension`], [`Error::ManifestContent`].
@@ -83,22 +83,22 @@ pub struct ShardInfo {
     pub bytes: u64,
     /// blake3 of the file, hexadecimal.
     pub checksum: String,
-    /// blake3 of everything after the last row group, hexadecimal: a reader trusts no byte that it did not check, and
-    /// it never reads the whole file.
+    /// blake3 of everything after the last row group, hexadecimal: readers never read the whole file, but check every
+    /// byte that they read.
     pub footer_checksum: String,
-    /// Row groups in file order, without gaps between them.
+    /// Row groups in file order, contiguous.
     pub row_groups: Vec<RowGroupInfo>,
 }
 
-/// One row group: what a worker reads at a time.
+/// One row group: the unit in which workers read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowGroupInfo {
-    /// Utterances.
+    /// Number of utterances.
     pub rows: u32,
-    /// Frames of all its utterances.
+    /// Number of frames in its utterances.
     pub frames: u64,
-    /// First byte in the file.
+    /// Offset in the file.
     pub offset: u64,
     /// Length in the file.
     pub bytes: u64,
@@ -107,25 +107,25 @@ pub struct RowGroupInfo {
 }
 
 impl ShardInfo {
-    /// One past the last byte of the last row group.
+    /// Returns the offset after the last byte of the last row group.
     #[must_use]
     pub fn footer_offset(&self) -> u64 {
         self.row_groups.last().map_or(0, |group| group.offset.saturating_add(group.bytes))
     }
 
-    /// Frames of all row groups.
+    /// Number of frames in all row groups.
     #[must_use]
     pub fn frames(&self) -> u64 {
         self.row_groups.iter().map(|group| group.frames).sum()
     }
 
-    /// Utterances of all row groups.
+    /// Number of utterances in all row groups.
     #[must_use]
     pub fn utterances(&self) -> u64 {
         self.row_groups.iter().map(|group| u64::from(group.rows)).sum()
     }
 
-    /// The first contradiction in these numbers.
+    /// Returns the first contradiction in these numbers.
     fn contradiction(&self) -> Option<String> {
         let file = &self.file;
         if file.is_empty() || file.contains('/') {
@@ -157,17 +157,17 @@ impl ShardInfo {
     }
 }
 
-/// Name of the shard file with this number.
+/// Returns the name of the shard file with this number.
 #[must_use]
 pub fn shard_file(index: usize) -> String {
     format!("part-{index:05}.parquet")
 }
 
-/// Puts a shard in its place. Safe to repeat: the same bytes may be there already. What an interrupted run with other
-/// settings left behind is replaced, as long as no manifest was published.
+/// Stores a shard. Safe to repeat: the same bytes may already be there. Files left by an interrupted run with other
+/// settings are replaced, as long as no manifest is published.
 ///
 /// # Errors
-/// [`Error::AlreadyPublished`] when a published set holds other bytes under this name; [`Error::Store`].
+/// [`Error::AlreadyPublished`] if a published set has different bytes under this name; [`Error::Store`].
 pub async fn publish_shard(store: &Store, file: &str, bytes: Bytes) -> Result<(), Error> {
     match store.put_once(file, bytes.clone()).await? {
         Put::Created => Ok(()),
@@ -184,12 +184,14 @@ pub(crate) fn checksum(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
 
-/// blake3 over the JSON form of what a fingerprint stands for.
+/// Returns the blake3 hash of the JSON form of the fingerprinted contents.
 fn fingerprint(content: &impl Serialize) -> String {
-    checksum(&serde_json::to_vec(content).expect("plain structures with string keys always serialise"))
+    checksum(
+        &serde_json::to_vec(content).expect("plain structures with string keys can always be serialised"),
+    )
 }
 
-/// Columns as the fingerprint is over them: by the JSON that a program sees which does not know them.
+/// Columns in the form that is fingerprinted: JSON, as seen by a program that does not know them.
 fn canonical(declared: &[Declared]) -> Vec<serde_json::Value> {
     declared.iter().map(Declared::canonical).collect()
 }
@@ -203,7 +205,7 @@ fn own_columns<M: Manifest>(manifest: &M) -> Vec<Column> {
     M::Row::columns(manifest.layout())
 }
 
-/// Checks a manifest, whatever its kind.
+/// Checks a manifest of any kind.
 pub(crate) fn check<M: Manifest>(manifest: &M, location: &str) -> Result<(), Error> {
     manifest.check(location)?;
     let shards = manifest.shards().iter().find_map(ShardInfo::contradiction);
@@ -225,7 +227,7 @@ pub(crate) async fn load<M: Manifest>(store: &Store) -> Result<M, Error> {
     let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| syntax(e.to_string()))?;
     let kind = match (value["kind"].as_str(), value["xxh3"].as_str()) {
         (Some(kind), _) => kind,
-        // The manifest of a checkpoint has the same name.
+        // A checkpoint's manifest has the same name.
         (None, Some(_)) => "a checkpoint",
         (None, None) => return Err(syntax("`kind` is missing".to_owned())),
     };
@@ -247,8 +249,8 @@ pub(crate) async fn load<M: Manifest>(store: &Store) -> Result<M, Error> {
 }
 
 async fn publish<T: Serialize>(store: &Store, manifest: &T) -> Result<(), Error> {
-    let mut json =
-        serde_json::to_vec_pretty(manifest).expect("plain structures with string keys always serialise");
+    let mut json = serde_json::to_vec_pretty(manifest)
+        .expect("plain structures with string keys can always be serialised");
     json.push(b'\n');
     let bytes = Bytes::from(json);
     match store.put_once(MANIFEST, bytes.clone()).await? {

@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 
 /// Mean and standard deviation of each value of a frame over a training set.
 ///
-/// Those of a feature set are what a model that is trained on it takes for its own. From then on they are the model's,
-/// whatever set it is used on: they stand in its checkpoints.
+/// A model trained on a feature set adopts the set's normalisation. From then on it belongs to the model, is stored in
+/// its checkpoints, and is applied to every set that the model is used on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalisation {
@@ -15,7 +15,7 @@ pub struct Normalisation {
 }
 
 impl Normalisation {
-    /// What a model sees of `features`, `[frames × dimension]`: (x − mean) / std, in the same layout.
+    /// Normalises `features`, `[frames × dimension]`: (x − mean) / std, in the same layout.
     #[must_use]
     pub fn apply(&self, features: &[f16]) -> Vec<f32> {
         let scale: Vec<f32> = self.std.iter().map(|s| 1.0 / s).collect();
@@ -27,7 +27,7 @@ impl Normalisation {
         normalised
     }
 
-    /// What makes it unusable for frames of `dimension` values, in words; nothing where it can be used.
+    /// Returns why it cannot be used for frames of `dimension` values, or `None` if it can.
     #[must_use]
     pub fn flaw(&self, dimension: usize) -> Option<String> {
         let Normalisation { mean, std } = self;
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_value_of_a_frame_has_a_mean_and_a_deviation_of_its_own() {
+    fn each_value_of_a_frame_has_its_own_mean_and_deviation() {
         let normalisation = Normalisation { mean: vec![1.0, -2.0], std: vec![2.0, 0.5] };
         let features: Vec<f16> = [3.0, -2.0, 1.0, 0.0].map(f16::from_f32).to_vec();
         assert_eq!(normalisation.apply(&features), [1.0, 0.0, 0.0, 4.0]);

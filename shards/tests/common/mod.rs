@@ -77,7 +77,7 @@ pub async fn write_features(store: &Store) -> FeatureManifest {
     for (index, frames) in LENGTHS.into_iter().enumerate() {
         writer.push(feature_row(index, frames)).await.unwrap();
     }
-    let notes = BTreeMap::from([("corpus".to_owned(), "made up".to_owned())]);
+    let notes = BTreeMap::from([("corpus".to_owned(), "synthetic".to_owned())]);
     writer.finish(Some(normalisation()), notes).await.unwrap()
 }
 
@@ -110,7 +110,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-/// Checks the variant, and that the message says these things.
+/// Checks the variant, and that the message contains these texts.
 #[allow(unused_macros, reason = "helpers of tests")]
 macro_rules! assert_error {
     ($error:expr, $pattern:pat, [$($says:expr),* $(,)?]) => {{
