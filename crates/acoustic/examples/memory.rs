@@ -1,16 +1,18 @@
-//! Peak memory of one piece of work, in MB, as JSON; each in a process of its own, which has its own peak:
+//! Prints the peak memory of one task in MB, as JSON; each task needs a process of its own, because the peak is per
+//! process:
 //!
 //! `cargo run -p stentor-acoustic --example memory -- WORK` (`cargo xtask bench memory` runs all)
 //!
-//! - `evaluate-whole`: 32 utterances of 30 s against their alignments, as one batch with all its logits, 3,000 senones, 5 x 768
-//!   LSTM: what dev evaluation did before it worked in pieces.
+//! - `evaluate-whole`: 32 utterances of 30 s against their alignments, as one batch with all its logits, 3,000 senones,
+//!   5 x 768 LSTM: how dev evaluation worked before it was done in pieces.
 //! - `evaluate-pieces`: the same by [`score`].
 //! - `lanes-copied`: a teacher of 78 M parameters, loaded for each of 4 lanes, as before lanes shared it.
 //! - `lanes-shared`: the same, loaded once.
 //!
-//! Values do not matter and are cheap to make. `score` is what the evaluation came to: pieces and whole must agree.
+//! Values do not matter and are cheap to generate. `score` is the result of the evaluation: pieces and whole must
+//! agree.
 
-// Nobody works with it but us; what it prints is all that it does.
+// A development tool; printing is its only output.
 #![allow(clippy::print_stdout)]
 
 use stentor_acoustic::random::Stream;
@@ -26,7 +28,7 @@ type Anything = Box<dyn std::error::Error>;
 const INPUTS: usize = 192;
 const SENONES: usize = 3000;
 const UTTERANCES: usize = 32;
-/// 30 s of 30 ms.
+/// 30 s in frames of 30 ms.
 const FRAMES: usize = 1000;
 const LANES: usize = 4;
 
@@ -41,13 +43,13 @@ fn main() -> Result<(), Anything> {
         })?,
         "lanes-copied" => lanes(false)?,
         "lanes-shared" => lanes(true)?,
-        other => return Err(format!("expected a kind of work, found `{other}`; the file says which").into()),
+        other => return Err(format!("unknown task `{other}`; the head of the file lists the tasks").into()),
     };
     println!("{{\"peak_mb\": {:.0}, \"before_mb\": {before:.0}, \"score\": {score}}}", peak_mb()?);
     Ok(())
 }
 
-/// What `work` says the score is, and the memory before it.
+/// The score that `work` computes, and the memory in use before it.
 fn evaluate(
     work: impl FnOnce(&dyn AcousticModel, &[Aligned<'_>]) -> Result<(f64, i64), Anything>,
 ) -> Result<(String, f64), Anything> {
@@ -71,10 +73,10 @@ fn whole(model: &dyn AcousticModel, data: &[Aligned<'_>]) -> Result<(f64, i64), 
     Ok((loss.sum.double_value(&[]), loss.correct))
 }
 
-/// Loads the teacher for all lanes and labels a short utterance in each; none of it is a score.
+/// Loads the teacher for all lanes and labels a short utterance in each; there is no score.
 fn lanes(shared: bool) -> Result<(String, f64), Anything> {
     let shape = shape(Preset::Teacher78M)?;
-    // As of a file: the lanes' parameters come from it, whichever way.
+    // In both variants the lanes' parameters come from named values, as if read from a file.
     let tensors = build(&shape, 1, Device::Cpu)?.parameters().tensors();
     let named = || tensors.iter().map(NamedValues::as_slices);
     let before = forget_peak()?;
@@ -110,13 +112,13 @@ fn peak_mb() -> Result<f64, Anything> {
     of_this_process("VmHWM:")
 }
 
-/// Lets the peak begin anew, at what is resident now, and says how much that is.
+/// Resets the peak to the current resident memory, and returns the latter.
 fn forget_peak() -> Result<f64, Anything> {
     std::fs::write("/proc/self/clear_refs", "5")?;
     of_this_process("VmRSS:")
 }
 
-/// A line of /proc/self/status, which counts in KiB.
+/// Reads a line of /proc/self/status, which counts in KiB.
 fn of_this_process(line: &str) -> Result<f64, Anything> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let found = status.lines().find_map(|text| text.strip_prefix(line)?.split_whitespace().next());

@@ -1,12 +1,13 @@
-//! How many frames a second a student and a teacher train and label, on this device and number of threads:
+//! Measures how many frames per second a student and a teacher train and label, on a given device and number of
+//! threads:
 //!
-//! `cargo run -p stentor-acoustic --example train_speed -- [threads] [device]` (1 thread and the CPU unless given)
+//! `cargo run -p stentor-acoustic --example train_speed -- [threads] [device]` (default: 1 thread, the CPU)
 //!
-//! One line per figure: model, what was done, valid frames a second. `train` takes batches of 32 chunks of 60 frames,
-//! `train-mixed` chunks of 20 to 60 frames as utterances' ends make them; both are whole steps: forward, soft labels with
-//! k = 20, backward, clipping, Adam. `label` is top-20 posteriors of whole utterances.
+//! One line per figure: model, task, valid frames per second. `train` uses batches of 32 chunks of 60 frames,
+//! `train-mixed` chunks of 20 to 60 frames, as at the ends of utterances; both are complete steps: forward, soft labels
+//! with k = 20, backward, clipping, Adam. `label` computes top-20 posteriors of whole utterances.
 
-// Nobody works with it but us; what it prints is all that it does.
+// A development tool; printing is its only output.
 #![allow(clippy::print_stdout)]
 
 use std::time::{Duration, Instant};
@@ -42,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Frames a second of whole training steps on chunks of these lengths.
+/// Frames per second of complete training steps on chunks of these lengths.
 fn training(shape: &ModelShape, lengths: &[usize], device: Device) -> Result<f64, Error> {
     let model = build(shape, 1, device)?;
     let settings = Optimizer::default();
@@ -65,7 +66,7 @@ fn training(shape: &ModelShape, lengths: &[usize], device: Device) -> Result<f64
     })
 }
 
-/// Frames a second of top-k posteriors of whole utterances, 30 to 225 frames long.
+/// Frames per second of top-k posteriors of whole utterances, 30 to 225 frames long.
 fn labeling(shape: &ModelShape, device: Device) -> Result<f64, Error> {
     let model = build(shape, 1, device)?;
     let lengths: Vec<usize> = (0..40).map(|n| 30 + 5 * n).collect();
@@ -74,7 +75,7 @@ fn labeling(shape: &ModelShape, device: Device) -> Result<f64, Error> {
     rate(lengths.iter().sum(), || top_k(model.as_ref(), &utterances, K).map(drop))
 }
 
-/// Runs `work`, of so many frames, for at least 3 seconds after a warm-up.
+/// Runs `work`, which processes this number of frames, for at least 3 seconds after a warm-up.
 fn rate(frames: usize, mut work: impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
     for _ in 0..2 {
         work()?;

@@ -3,26 +3,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use tch::{Cuda, Device};
 
-/// A device and why it was chosen.
+/// A device and the reason for choosing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChosenDevice {
-    /// Where models live.
+    /// The device of the models.
     pub device: Device,
-    /// One line for the log.
+    /// The reason, as one line for the log.
     pub why: String,
 }
 
-/// Chooses the device: `auto` (a GPU where there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
+/// Chooses the device: `auto` (a GPU if there is one, otherwise the CPU), `cpu`, `cuda` or `cuda:N`.
 ///
-/// The programs are linked against the CPU libraries only. Unless the CPU is asked for, this loads `libtorch_cuda.so`
-/// where libtorch's folder has it; the library registers itself. Call it before any other use of libtorch, which asks
-/// for GPUs only once.
+/// The programs are linked against the CPU libraries only. Unless the CPU is requested, this loads `libtorch_cuda.so`
+/// if libtorch's folder contains it; the library registers itself. Call it before any other use of libtorch, which
+/// looks for GPUs only once.
 ///
 /// # Errors
-/// [`Error::UnknownDevice`] for another word, [`Error::DeviceUnavailable`] where a GPU is asked for and cannot be had.
+/// [`Error::UnknownDevice`] for any other value, [`Error::DeviceUnavailable`] if a GPU is requested and cannot be used.
 pub fn choose_device(request: &str) -> Result<ChosenDevice, Error> {
     let wanted = match request {
-        "cpu" => return Ok(ChosenDevice { device: Device::Cpu, why: "the CPU was asked for".to_owned() }),
+        "cpu" => return Ok(ChosenDevice { device: Device::Cpu, why: "the CPU was requested".to_owned() }),
         "auto" => None,
         "cuda" => Some(0),
         other => {
@@ -39,7 +39,7 @@ pub fn choose_device(request: &str) -> Result<ChosenDevice, Error> {
         (None, Err(reason)) => Ok(ChosenDevice { device: Device::Cpu, why: format!("no GPU: {reason}") }),
         (Some(index), Ok(count)) if index < count => Ok(ChosenDevice {
             device: Device::Cuda(index),
-            why: format!("GPU {index} of {count} was asked for"),
+            why: format!("GPU {index} of {count} was requested"),
         }),
         (Some(_), Ok(count)) => {
             let reason = format!("this machine has {count} GPUs, numbered from 0");
@@ -49,7 +49,8 @@ pub fn choose_device(request: &str) -> Result<ChosenDevice, Error> {
     }
 }
 
-/// Sets how many threads libtorch computes with. Call it once, at start; the number is part of what decides the bits.
+/// Sets the number of threads that libtorch computes with. Call it once, at start; results are reproducible bit by bit
+/// only with the same number.
 ///
 /// # Errors
 /// [`Error::Shape`] for zero threads or more than 1024.
@@ -57,13 +58,13 @@ pub fn set_threads(threads: usize) -> Result<(), Error> {
     let count = i32::try_from(threads).ok().filter(|n| (1..=1024).contains(n));
     let count = count.ok_or_else(|| Error::shape("threads", "1 to 1024", threads))?;
     static INTEROP: Once = Once::new();
-    // libtorch takes this one only once, and we never run two operations side by side.
+    // libtorch accepts this setting only once. Stentor never runs two operations in parallel.
     INTEROP.call_once(|| tch::set_num_interop_threads(1));
     tch::set_num_threads(count);
     Ok(())
 }
 
-/// The number of usable GPUs, or why there is none.
+/// Returns the number of usable GPUs, or why there is none.
 fn find_gpus() -> Result<usize, String> {
     let loaded = load_cuda();
     if Cuda::is_available() {
@@ -82,11 +83,11 @@ fn load_cuda() -> Result<PathBuf, String> {
     if !path.exists() {
         return Err(format!("{} has no libtorch_cuda.so", folder.display()));
     }
-    open_library(&path).map_err(|e| format!("{} does not load: {e}", path.display()))?;
+    open_library(&path).map_err(|e| format!("cannot load {}: {e}", path.display()))?;
     Ok(path)
 }
 
-/// The folder that libtorch was loaded from.
+/// Returns the folder from which libtorch was loaded.
 fn torch_folder() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let path = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
@@ -96,13 +97,13 @@ fn torch_folder() -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
-/// Loads a shared library for the rest of the process's life.
+/// Loads a shared library for the rest of the process's lifetime.
 fn open_library(path: &Path) -> Result<(), String> {
     use std::ffi::{CStr, CString};
     use std::os::unix::ffi::OsStrExt;
     let name = CString::new(path.as_os_str().as_bytes()).map_err(|e| e.to_string())?;
-    // SAFETY: `name` is a NUL-terminated path that outlives the call. The library's initialisers run here; they are
-    // those that LD_PRELOAD would have run. The handle is never closed, so nothing that it registers dangles.
+    // SAFETY: `name` is a NUL-terminated path that outlives the call. The library's initialisers run here; they are the
+    // ones that LD_PRELOAD would run. The handle is never closed, so nothing that they register dangles.
     let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
     if !handle.is_null() {
         return Ok(());
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_says_why_it_took_what_it_took() {
+    fn auto_gives_the_reason_for_its_choice() {
         let chosen = choose_device("auto").unwrap();
         assert!(!chosen.why.is_empty());
         if chosen.device == Device::Cpu {
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_beyond_the_last_one_is_an_error_that_says_what_there_is() {
+    fn a_gpu_beyond_the_last_one_is_an_error_that_gives_their_number() {
         let error = choose_device("cuda:999").unwrap_err();
         assert!(matches!(error, Error::DeviceUnavailable { .. }), "{error}");
         assert!(error.to_string().contains("cuda:999"));
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn libtorch_knows_its_folder() {
-        // Any tensor makes sure that the library is in use.
+        // Any tensor makes libtorch load its library.
         assert_eq!(tch::Tensor::from_slice(&[1f32]).numel(), 1);
         assert!(torch_folder().unwrap().join("libtorch_cpu.so").exists());
     }
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_that_is_not_there_does_not_load() {
+    fn a_missing_library_is_an_error() {
         assert!(open_library(Path::new("/nowhere/libnothing.so")).unwrap_err().contains("libnothing.so"));
     }
 }

@@ -2,113 +2,113 @@ use crate::supervision::SupervisionKind;
 use std::fmt::Display;
 use stentor_inventory::SenoneId;
 
-/// What can go wrong with a model. A loss or gradient that is not finite is a value, not an error: see
+/// Errors of models. A loss or gradient that is not finite is a value, not an error: see
 /// [`Score::is_finite`](crate::Score::is_finite).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The device's name is not one of the known forms.
     #[error("unknown device `{found}`: expected `auto`, `cpu`, `cuda` or `cuda:N`")]
     UnknownDevice {
-        /// What was asked for.
+        /// The requested name.
         found: String,
     },
-    /// The device is known but cannot be had here.
+    /// The device is known but cannot be used on this machine.
     #[error("device `{requested}` cannot be used: {reason}; use `auto` or `cpu`")]
     DeviceUnavailable {
-        /// What was asked for.
+        /// The requested name.
         requested: String,
-        /// Why it cannot be had.
+        /// The reason.
         reason: String,
     },
     /// Two sizes that must agree do not.
     #[error("{what}: expected {expected}, found {found}")]
     Shape {
-        /// Whose size.
+        /// The quantity.
         what: String,
-        /// The size that fits.
+        /// The expected value.
         expected: String,
-        /// The size that came.
+        /// The value found.
         found: String,
     },
     /// A parameter of the model is not in the file.
     #[error("parameter `{name}` is missing: the file is of another model, or incomplete")]
     MissingParameter {
-        /// Its name.
+        /// Name of the parameter.
         name: String,
     },
-    /// The file has a parameter that the model has not.
+    /// The file has a parameter that the model does not have.
     #[error("parameter `{name}` is unknown to this model: the file is of another model")]
     UnknownParameter {
-        /// Its name.
+        /// Name of the parameter.
         name: String,
     },
-    /// A parameter of the file has another shape than the model's.
+    /// A parameter's shape in the file differs from the model's.
     #[error(
         "parameter `{name}`: expected shape {expected:?}, found {found:?}: the file is of a model of another size"
     )]
     ParameterShape {
-        /// Its name.
+        /// Name of the parameter.
         name: String,
         /// The model's shape.
         expected: Vec<usize>,
         /// The file's shape.
         found: Vec<usize>,
     },
-    /// An objective lacks the targets that it compares with.
+    /// An objective lacks its targets.
     #[error("objective `{objective}` needs {missing}, and the batch has none")]
     MissingTargets {
-        /// The objective.
+        /// Name of the objective.
         objective: &'static str,
         /// What is missing.
         missing: &'static str,
     },
-    /// An objective needs what a training step does not provide.
+    /// An objective needs an input that a training step does not provide.
     #[error("objective `{objective}` needs {need}, and this training step does not provide it")]
     Unmet {
-        /// The objective.
+        /// Name of the objective.
         objective: &'static str,
-        /// What it needs.
+        /// The missing input.
         need: &'static str,
     },
-    /// Sequences of one batch have different kinds of labels.
+    /// The sequences of a batch have different kinds of labels.
     #[error(
         "chunk {chunk} has {found}, and the chunks before it have {expected}: a batch has labels of one kind"
     )]
     MixedSupervision {
         /// The first one that differs.
         chunk: usize,
-        /// The kind of those before it.
+        /// The kind of the chunks before it.
         expected: SupervisionKind,
-        /// Its own kind.
+        /// The kind of this chunk.
         found: SupervisionKind,
     },
     /// The architecture is outside its bounds.
     #[error(transparent)]
     Architecture(stentor_experiment::Error),
-    /// A label names a senone that the model does not have.
+    /// A label is a senone id that the model does not have.
     #[error(
-        "label {found} of {place}: the model has {senones} senones; the labels are of another senone set"
+        "label {found} of {place}: the model has {senones} senones; the labels belong to a different inventory"
     )]
     Label {
-        /// The senone's id.
+        /// The senone id.
         found: SenoneId,
-        /// The chunk of the batch, or the utterance.
+        /// The chunk in the batch, or the utterance.
         place: String,
-        /// Outputs of the model.
+        /// Number of outputs of the model.
         senones: usize,
     },
-    /// Frame-by-frame work was asked of a model that needs the whole utterance.
+    /// Frame-by-frame computation was requested of a model that needs whole utterances.
     #[error("a bidirectional model needs whole utterances: it cannot run frame by frame")]
     NotStreaming,
-    /// A change was asked for of parameters that are frozen.
+    /// A change of frozen parameters was requested.
     #[error(
-        "the parameters are frozen: a model that was loaded to infer does not learn; build one and load them into it"
+        "the parameters are frozen: a model loaded for inference cannot learn; build a model and load the parameters into it"
     )]
     Frozen,
-    /// Parameters that may still change cannot be shared.
-    #[error("the parameters may still change: only a model that was loaded to infer shares them")]
+    /// Parameters that can still change cannot be shared.
+    #[error("the parameters can still change: only a model loaded for inference can share them")]
     NotFrozen,
-    /// libtorch refused.
+    /// libtorch returned an error.
     #[error("libtorch: {0}")]
     Torch(String),
 }
@@ -121,7 +121,7 @@ impl Error {
 
 impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
-        // libtorch appends a C++ stack trace, which helps nobody who reads a log.
+        // libtorch appends a C++ stack trace, which is of no use to a reader of logs.
         let text = error.to_string();
         let text = text.strip_prefix("Internal torch error: ").unwrap_or(&text);
         Self::Torch(text.lines().next().unwrap_or_default().trim_end().to_owned())

@@ -1,4 +1,4 @@
-//! The model families: a file or folder each, and its line here.
+//! The model families: each is a file or folder, with an entry here.
 
 use crate::error::Error;
 use crate::lstm::LstmModel;
@@ -8,24 +8,24 @@ use crate::shape::ModelShape;
 use stentor_experiment::Architecture;
 use tch::Device;
 
-/// A model with freshly initialised parameters: the same bits for the same shape and seed, everywhere.
+/// Builds a model with newly initialised parameters: the same shape and seed give the same bits on every machine.
 ///
 /// # Errors
-/// [`Error::Shape`] and [`Error::Architecture`] for an impossible shape, [`Error::Torch`] where the device cannot hold the
-/// model.
+/// [`Error::Shape`] and [`Error::Architecture`] for an impossible shape, [`Error::Torch`] if the device has too little
+/// memory for the model.
 pub fn build(shape: &ModelShape, seed: u64, device: Device) -> Result<Box<dyn AcousticModel>, Error> {
     match shape.architecture {
         Architecture::Lstm(_) => Ok(Box::new(LstmModel::new(shape, seed, device)?)),
     }
 }
 
-/// A model with given parameters and buffers, by name in any order, that only infers: it holds no gradient, its parameters
-/// are frozen, and any number of threads may [`share`](AcousticModel::share) them.
+/// Loads a model for inference from parameters and buffers, given by name in any order. It has no gradient, its
+/// parameters are frozen, and any number of threads may [`share`](AcousticModel::share) them.
 ///
 /// # Errors
 /// [`Error::Shape`] and [`Error::Architecture`] for an impossible shape, [`Error::UnknownParameter`],
-/// [`Error::ParameterShape`] and [`Error::MissingParameter`] where the parameters are another model's, [`Error::Torch`]
-/// where the device cannot hold them.
+/// [`Error::ParameterShape`] and [`Error::MissingParameter`] if the parameters belong to a different model,
+/// [`Error::Torch`] if the device has too little memory for them.
 pub fn load<'a>(
     shape: &ModelShape,
     tensors: impl IntoIterator<Item = NamedSlice<'a>>,

@@ -1,6 +1,6 @@
-//! Posteriors of whole utterances, and what they come to against an alignment. Utterances of like length go through the inner
-//! layers together, so that little is padding; how many is bounded by memory, not by their number. Of the output layer, which can
-//! be the widest by far, never more than a piece is in work.
+//! Posteriors of whole utterances, and their scores against alignments. Utterances of similar length pass through the
+//! inner layers together to reduce padding; memory, not their number, limits how many. The output layer, which can be
+//! by far the widest, is computed in pieces.
 
 use crate::batch::tensor;
 use crate::error::Error;
@@ -10,19 +10,19 @@ use crate::shape::FrameSizes;
 use stentor_inventory::SenoneId;
 use tch::{Device, Kind, Tensor};
 
-/// Working memory of a batch, in f32 values: 256 MiB. One utterance longer than that goes alone, in pieces if the model
-/// can run frame by frame.
+/// Working memory of a batch, in f32 values: 256 MiB. A longer utterance is computed alone, in pieces if the model can
+/// run frame by frame.
 const BATCH_VALUES: usize = 64 << 20;
 
-/// Logits that are in work at a time, in f32 values: 16 MiB, and as much again for what is made of them.
+/// Logits computed at a time, in f32 values: 16 MiB, and as much again for values derived from them.
 const PIECE_VALUES: usize = 4 << 20;
 
-/// How much is in work at a time.
+/// Limits on what is computed at a time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Frames that go through the inner layers together, padding included.
+    /// Number of frames that pass through the inner layers together, padding included.
     pub(crate) layers: usize,
-    /// Output frames that go through the output layer together.
+    /// Number of output frames that pass through the output layer together.
     pub(crate) output: usize,
 }
 
@@ -42,16 +42,16 @@ impl Limits {
 /// The k most probable senones of each frame of an utterance, by descending probability.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopKLabels {
-    /// k to a frame; equal probabilities stand in the order of ids.
+    /// k per frame; senones of equal probability are in order of id.
     pub ids: Vec<SenoneId>,
-    /// ln p, k to a frame.
+    /// ln p, k per frame.
     pub log_probs: Vec<f32>,
-    /// 1 − Σp of each frame's kept senones, at least 0.
+    /// 1 − Σp over the kept senones of each frame, at least 0.
     pub residual: Vec<f32>,
 }
 
-/// Log-posteriors of whole utterances: for each, `frames × senones` values, row-major. An utterance is its normalised
-/// features, row-major; an empty one has no posteriors.
+/// Returns the log posteriors of whole utterances: for each, `frames × senones` values, row-major. An utterance is
+/// given by its normalised features, row-major; an empty one has no posteriors.
 ///
 /// # Errors
 /// [`Error::Shape`] for an utterance that is not a whole number of frames.
@@ -73,10 +73,11 @@ pub(crate) fn posteriors_within(
     Ok(posteriors)
 }
 
-/// The k most probable senones of each frame of whole utterances, given as for [`log_posteriors`].
+/// Returns the k most probable senones of each frame of whole utterances, given as for [`log_posteriors`].
 ///
 /// # Errors
-/// [`Error::Shape`] for an utterance that is not a whole number of frames, or where k is not 1 to the number of senones.
+/// [`Error::Shape`] for an utterance that is not a whole number of frames, or if k is not between 1 and the number of
+/// senones.
 pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Result<Vec<TopKLabels>, Error> {
     let senones = model.frames().senones;
     if !(1..=senones).contains(&k) {
@@ -85,7 +86,7 @@ pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Resu
     let empty = TopKLabels { ids: Vec::new(), log_probs: Vec::new(), residual: Vec::new() };
     let mut labels = vec![empty; utterances.len()];
     each_utterance(model, utterances, Limits::of(model), |utterance, logits| {
-        // Normalised over all senones before the choice, so that 1 − Σp is what the others hold.
+        // Normalised over all senones before the selection, so that 1 − Σp is the mass of the others.
         let (log_probs, ids) = logits.f_log_softmax(-1, None)?.f_topk(k as i64, -1, true, true)?;
         let (log_probs, ids) = (host::<f32>(&log_probs)?, host::<i64>(&ids)?);
         for (log_probs, ids) in log_probs.chunks_exact(k).zip(ids.chunks_exact(k)) {
@@ -99,13 +100,13 @@ pub fn top_k(model: &dyn AcousticModel, utterances: &[&[f32]], k: usize) -> Resu
 /// An utterance to score: its normalised features, row-major, and the senone of each frame.
 pub type Aligned<'a> = (&'a [f32], &'a [SenoneId]);
 
-/// The cross entropy of whole utterances against their alignments, and their hits: what training's own score comes to, within
-/// rounding, without a gradient. `told` sees the score so far after each piece of some frames: for whoever wants to know that it
-/// gets on.
+/// Returns the cross entropy of whole utterances against their alignments, and the number of correct frames: the score
+/// that training computes, within rounding, without a gradient. `told` is called with the score so far after each
+/// piece, so that callers can report progress.
 ///
 /// # Errors
-/// [`Error::Shape`] for an utterance that is not a whole number of frames, or an alignment of another length; [`Error::Label`] for a
-/// senone that the model does not have.
+/// [`Error::Shape`] for an utterance that is not a whole number of frames, or whose alignment has a different length;
+/// [`Error::Label`] for a senone that the model does not have.
 pub fn score(
     model: &dyn AcousticModel,
     utterances: &[Aligned<'_>],
@@ -142,7 +143,7 @@ fn score_within(
         *done += frames;
         let senones = tensor(&senones.collect::<Vec<i64>>(), &[frames as i64], logits.device())?;
         let right = logits.f_log_softmax(-1, None)?.f_gather(-1, &senones.f_unsqueeze(-1)?, false)?;
-        // Frames' losses are f32, their sum is not.
+        // Losses of frames are f32; their sum is f64.
         score.loss -= right.f_sum(Kind::Double)?.f_double_value(&[])?;
         score.correct +=
             logits.f_argmax(-1, false)?.f_eq_tensor(&senones)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
@@ -156,7 +157,7 @@ fn score_within(
 
 impl TopKLabels {
     fn push(&mut self, log_probs: &[f32], ids: &[i64]) {
-        // libtorch leaves the order of equals open; the labels' bytes must not depend on it.
+        // libtorch does not define the order of equal values; the labels' bytes must not depend on it.
         let mut order: Vec<usize> = (0..ids.len()).collect();
         order.sort_by(|&a, &b| log_probs[b].total_cmp(&log_probs[a]).then(ids[a].cmp(&ids[b])));
         self.ids.extend(order.iter().map(|&i| SenoneId::new(ids[i] as u16)));
@@ -166,8 +167,9 @@ impl TopKLabels {
     }
 }
 
-/// Hands each utterance's logits, `[frames, senones]`, to `take`, in one or more pieces from first frame to last. The `limits` are
-/// kept where the model allows it: one that needs whole utterances runs its inner layers over a longer one all the same.
+/// Passes each utterance's logits, `[frames, senones]`, to `take`, in one or more pieces from first to last frame. The
+/// `limits` hold if the model allows it: a model that needs whole utterances runs its inner layers over longer ones at
+/// once.
 fn each_utterance(
     model: &dyn AcousticModel,
     utterances: &[&[f32]],
@@ -208,7 +210,7 @@ fn each_utterance(
     Ok(())
 }
 
-/// Frames of an utterance.
+/// Returns the number of frames of an utterance.
 fn frames_of(index: usize, features: &[f32], sizes: FrameSizes) -> Result<usize, Error> {
     if !features.len().is_multiple_of(sizes.inputs) {
         let expected = format!("a multiple of {} values", sizes.inputs);
@@ -217,7 +219,8 @@ fn frames_of(index: usize, features: &[f32], sizes: FrameSizes) -> Result<usize,
     Ok(features.len() / sizes.inputs)
 }
 
-/// Long utterances side by side, longest first: some frames of each at a time, `limit` together, with the state carried over.
+/// Long utterances in parallel, longest first: some frames of each at a time, `limit` in total, with the state carried
+/// over.
 fn in_pieces(
     model: &dyn AcousticModel,
     group: &[(usize, &[f32])],
@@ -227,7 +230,7 @@ fn in_pieces(
     let sizes = model.frames();
     let inputs = sizes.inputs;
     let longest = group[0].1.len() / inputs;
-    // Whole output frames.
+    // Rounded down to whole output frames.
     let piece = (limit / group.len() / sizes.ratio).max(1) * sizes.ratio;
     let mut state = model.start_stream(group.len())?;
     for first in (0..longest).step_by(piece) {
@@ -250,9 +253,9 @@ fn in_pieces(
     Ok(())
 }
 
-/// Utterances that go through the model together: longest first, so that neighbours are alike; at most `limit` frames,
-/// padding included, unless one alone has more, or the model `streams` and can take them in pieces. Empty utterances are in no
-/// group.
+/// Groups utterances that pass through the model together: longest first, so that similar lengths are neighbours; at
+/// most `limit` frames, padding included, unless a single one has more, or the model `streams` and can process them in
+/// pieces. Empty utterances are in no group.
 fn groups(lengths: &[usize], limit: usize, streams: bool) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).filter(|&u| lengths[u] > 0).collect();
     order.sort_by_key(|&u| (std::cmp::Reverse(lengths[u]), u));
@@ -268,12 +271,12 @@ fn groups(lengths: &[usize], limit: usize, streams: bool) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Long utterances that are taken in pieces side by side: a frame of each is one product with the recurrent weights, and those are
-/// read from memory for every frame.
+/// Number of long utterances that are processed in pieces in parallel: one frame of each makes one product with the
+/// recurrent weights, which are read from memory for every frame.
 const SIDE_BY_SIDE: usize = 32;
 
-/// Whether one more utterance may join `count` others. A few utterances of any length together are faster than one alone;
-/// from 16 on, little is gained by more of other lengths, and padding costs.
+/// Whether one more utterance may join `count` others. A few utterances of any length together are faster than one
+/// alone; from 16 on, further utterances of other lengths gain little and cost padding.
 fn fits(count: usize, longest: usize, length: usize, limit: usize, streams: bool) -> bool {
     let room = longest.saturating_mul(count + 1) <= limit || (streams && count < SIDE_BY_SIDE);
     room && (count < 16 || 4 * length >= 3 * longest)

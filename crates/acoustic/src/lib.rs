@@ -1,23 +1,27 @@
-//! Acoustic models, what they minimise, and how they step: the only crate that links libtorch.
+//! Acoustic models, objectives and optimisers: the only crate that links libtorch.
 //!
 //! A model maps normalised feature frames `[batch, frames, inputs]` to senone logits `[batch, frames, senones]`. Its
 //! parameters are one flat vector ([`ParameterVector`]), because exchange, optimisers and checkpoints all work on flat
 //! vectors; an [`Objective`] compares a model's [`Outputs`] with [`Targets`]; an [`Optimizer`] turns a gradient into a
 //! step whose state can be saved.
 //!
-//! **Determinism.** Initial parameters come from a generator of our own ([`random`]), so that every worker builds the
-//! same bits. The same inputs on the same build, libtorch, kind of CPU and number of threads give the same bits.
+//! **Determinism.** Initial parameters come from our own generator ([`random`]), so that every worker builds the same
+//! bits. The same inputs give the same bits if the build, libtorch, the type of CPU and the number of threads are the
+//! same.
 //!
-//! **Seams.**
+//! **Extension points.**
 //!
-//! - A model family implements [`AcousticModel`] and has its line in [`build`] and [`load`]. It says whether it streams, how
-//!   many frames become one output frame, and what a frame costs in memory; it may have [buffers](AcousticModel::buffers).
+//! - A model family implements [`AcousticModel`] and has an entry in [`build`] and [`load`]. It states whether it can
+//!   stream, how many frames become one output frame, and how much memory a frame takes; it may have
+//!   [buffers](AcousticModel::buffers).
 //! - A batch has one kind of [`Supervision`], and consists of chunks or of whole utterances ([`Extent`]).
-//! - An [`Objective`] says what it [`Needs`] besides logits and labels: inner layers, a teacher's outputs, weights, whole
-//!   utterances. Its [`Loss`] is a sum over frames or over sequences; a penalty on weights is kept apart.
-//! - Whatever is random in a forward pass of training ([`Mode::Train`]) is a pure function of the batch's own numbers, so a
+//! - An [`Objective`] states what it [`Needs`] besides logits and labels: inner layers, a teacher's outputs, weights,
+//!   whole utterances. Its [`Loss`] is a sum over frames or over sequences; a penalty on weights is reported
+//!   separately.
+//! - All randomness in a forward pass of training ([`Mode::Train`]) is a pure function of the batch's own numbers, so a
 //!   replay gives the same bits.
-//! - [`AfterApply`] changes parameters after every change of them: masks, quantisers. Its state is part of checkpoints.
+//! - [`AfterApply`] modifies parameters after every change of them: masks, quantisers. Its state is part of
+//!   checkpoints.
 
 mod after_apply;
 mod batch;
@@ -57,6 +61,6 @@ pub use pass::{Dropout, InnerLayers, Mode, Pass};
 pub use shape::{FrameSizes, ModelShape};
 pub use supervision::{Soft, Supervision, SupervisionKind, Targets};
 
-/// libtorch's tensors, for callers that hold a [`Tensor`] or a [`Device`].
+/// libtorch's tensors, for callers that use a [`Tensor`] or a [`Device`].
 pub use tch;
 pub use tch::{Device, Tensor};

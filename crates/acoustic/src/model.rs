@@ -4,24 +4,24 @@ use crate::pass::Pass;
 use crate::shape::{FrameSizes, ModelShape};
 use tch::Tensor;
 
-/// What a forward pass puts out.
+/// The outputs of a forward pass.
 pub struct Outputs {
-    /// Senone logits, `[batch, output frames, senones]`. Padding frames hold arbitrary finite values.
+    /// Senone logits, `[batch, output frames, senones]`. Padding frames contain arbitrary finite values.
     pub logits: Tensor,
-    /// Each inner layer's output, `[batch, frames, width]`, lowest first; empty unless asked for.
+    /// Each inner layer's output, `[batch, frames, width]`, lowest first; empty unless requested.
     pub hidden: Vec<Tensor>,
-    /// What the backward pass needs where it is not libtorch's.
+    /// Values for the backward pass, unless libtorch performs it.
     pub(crate) tape: Option<Box<dyn Tape>>,
 }
 
-/// The memory of a forward pass that libtorch's autograd did not record.
+/// The record of a forward pass that libtorch's autograd did not make.
 pub(crate) trait Tape: Send {
     /// Adds the gradient of `loss` to the flat gradient.
     fn backward(self: Box<Self>, parameters: &ParameterVector, loss: &Tensor) -> Result<(), Error>;
 }
 
 impl Outputs {
-    /// Outputs whose gradient is libtorch's own affair.
+    /// Outputs whose gradient libtorch computes.
     #[must_use]
     pub fn new(logits: Tensor, hidden: Vec<Tensor>) -> Self {
         Self { logits, hidden, tape: None }
@@ -37,7 +37,7 @@ impl std::fmt::Debug for Outputs {
     }
 }
 
-/// What a model that streams carries from one frame to the next. Its content is the model family's own affair.
+/// The state that a streaming model carries from one frame to the next. Its contents depend on the model family.
 #[derive(Debug)]
 pub struct StreamState {
     /// Recurrent state, such as `[1, batch, width]` per layer.
@@ -59,24 +59,25 @@ pub trait AcousticModel: Send {
         self.shape().frames()
     }
 
-    /// Whether it can run frame by frame ([`stream`](Self::stream)); one that cannot needs whole utterances.
+    /// Whether the model can run frame by frame ([`stream`](Self::stream)); if not, it needs whole utterances.
     fn streams(&self) -> bool;
 
-    /// Values of working memory for each frame of a forward pass without a gradient, the output layer left out. It bounds
-    /// how many frames go through the model together.
+    /// Values of working memory per frame of a forward pass without a gradient, excluding the output layer. It limits
+    /// how many frames pass through the model together.
     fn values_per_frame(&self) -> usize;
 
-    /// Copies of its buffers: values that belong to the model and are not trained, such as fixed scales of its inputs.
-    /// They are the same on every replica, because nothing changes them but [`load_buffers`](Self::load_buffers).
-    /// Checkpoints hold them beside the parameters, and no buffer has a parameter's name.
+    /// Returns copies of its buffers: values that belong to the model and are not trained, such as fixed scales of its
+    /// inputs. They are the same on every replica, because only [`load_buffers`](Self::load_buffers) changes them.
+    /// Checkpoints store them beside the parameters, and no buffer has the name of a parameter.
     fn buffers(&self) -> Vec<NamedValues> {
         Vec::new()
     }
 
-    /// Overwrites all buffers by name, in any order. Nothing changes unless every name and shape fits.
+    /// Overwrites all buffers by name, in any order. Nothing changes unless every name and shape matches.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`], [`Error::ParameterShape`], [`Error::MissingParameter`] naming the first misfit.
+    /// [`Error::UnknownParameter`], [`Error::ParameterShape`] or [`Error::MissingParameter`], naming the first
+    /// mismatch.
     fn load_buffers(&self, buffers: &[NamedSlice<'_>]) -> Result<(), Error> {
         match buffers.first() {
             None => Ok(()),
@@ -84,26 +85,26 @@ pub trait AcousticModel: Send {
         }
     }
 
-    /// Forward pass over `features`, `[batch, frames, inputs]` f32, each sequence from a zero state; `lengths[b]` of
-    /// sequence `b`'s frames are valid. Differentiable unless run under [`tch::no_grad`].
+    /// Forward pass over `features`, `[batch, frames, inputs]` f32, each sequence from a zero state; the first
+    /// `lengths[b]` frames of sequence `b` are valid. Differentiable unless run under [`tch::no_grad`].
     ///
     /// # Errors
-    /// [`Error::Shape`] where sizes disagree, [`Error::Torch`] where libtorch refuses.
+    /// [`Error::Shape`] if sizes disagree, [`Error::Torch`] if libtorch fails.
     fn forward_with(&self, features: &Tensor, lengths: &[i64], pass: Pass) -> Result<Outputs, Error>;
 
-    /// [`forward_with`](Self::forward_with) of a model in use, without inner layers.
+    /// [`forward_with`](Self::forward_with) for inference, without inner layers.
     ///
     /// # Errors
-    /// As there.
+    /// See [`forward_with`](Self::forward_with).
     fn forward(&self, features: &Tensor, lengths: &[i64]) -> Result<Outputs, Error> {
         self.forward_with(features, lengths, Pass::default())
     }
 
-    /// Adds the gradient of the scalar `loss`, computed from `outputs`, to the parameters' flat gradient. Consumes what
-    /// the forward pass kept for it: one call for each forward pass.
+    /// Adds the gradient of the scalar `loss`, computed from `outputs`, to the parameters' flat gradient. Consumes the
+    /// values that the forward pass kept for it: one call per forward pass.
     ///
     /// # Errors
-    /// [`Error::Torch`] where libtorch refuses, for instance when `loss` does not depend on `outputs`.
+    /// [`Error::Torch`] if libtorch fails, for instance if `loss` does not depend on `outputs`.
     fn backward(&self, outputs: Outputs, loss: &Tensor) -> Result<(), Error> {
         let parameters = self.parameters();
         match outputs.tape {
@@ -114,47 +115,47 @@ pub trait AcousticModel: Send {
         }
     }
 
-    /// The top inner layer's output, `[batch, output frames, width]`, of `features` as [`forward_with`](Self::forward_with)
-    /// takes them, without gradients: what [`logits`](Self::logits) makes logits of, a few frames at a time where all of them
-    /// would be large.
+    /// Returns the top inner layer's output, `[batch, output frames, width]`, for `features` as in
+    /// [`forward_with`](Self::forward_with), without gradients. [`logits`](Self::logits) converts it to logits, a few
+    /// frames at a time if all logits together would be large.
     ///
     /// # Errors
-    /// As there.
+    /// See [`forward_with`](Self::forward_with).
     fn top_layer(&self, features: &Tensor, lengths: &[i64]) -> Result<Tensor, Error>;
 
-    /// Logits, `[.., senones]`, of outputs of the top inner layer, `[.., width]`.
+    /// Returns the logits, `[.., senones]`, of outputs of the top inner layer, `[.., width]`.
     ///
     /// # Errors
-    /// [`Error::Torch`] where libtorch refuses.
+    /// [`Error::Torch`] if libtorch fails.
     fn logits(&self, top_layer: &Tensor) -> Result<Tensor, Error>;
 
-    /// The same model on the same parameters, for another thread.
+    /// Returns the same model with the same parameters in memory, for another thread.
     ///
     /// # Errors
     /// [`Error::NotFrozen`] for a model that can still learn.
     fn share(&self) -> Result<Box<dyn AcousticModel>, Error>;
 
-    /// The state before the first frame, for `batch` sequences at a time.
+    /// Returns the state before the first frame, for `batch` parallel sequences.
     ///
     /// # Errors
     /// [`Error::NotStreaming`] for a model that needs whole utterances.
     fn start_stream(&self, batch: usize) -> Result<StreamState, Error>;
 
-    /// Logits `[batch, output frames, senones]` of the next `frames` (one or more), `[batch, frames, inputs]`; the state moves
-    /// on. Frame by frame and whole utterance agree within rounding, where each piece but the last is a multiple of the
-    /// frame-rate ratio.
+    /// Returns the logits `[batch, output frames, senones]` of the next `frames` (one or more), `[batch, frames,
+    /// inputs]`, and advances the state. Results agree with those of the whole utterance within rounding if each piece
+    /// except the last is a multiple of the frame-rate ratio.
     ///
     /// # Errors
-    /// [`Error::NotStreaming`] for a model that needs whole utterances, [`Error::Shape`] where sizes disagree.
+    /// [`Error::NotStreaming`] for a model that needs whole utterances, [`Error::Shape`] if sizes disagree.
     fn stream(&self, features: &Tensor, state: &mut StreamState) -> Result<Tensor, Error>;
 }
 
 impl dyn AcousticModel + '_ {
-    /// Overwrites all parameters and buffers by name, in any order: what a checkpoint holds of a model.
+    /// Overwrites all parameters and buffers by name, in any order: everything that a checkpoint contains of a model.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`], [`Error::ParameterShape`], [`Error::MissingParameter`] naming the first misfit;
-    /// [`Error::Frozen`].
+    /// [`Error::UnknownParameter`], [`Error::ParameterShape`] or [`Error::MissingParameter`], naming the first
+    /// mismatch; [`Error::Frozen`].
     pub fn restore<'a>(&self, tensors: impl IntoIterator<Item = NamedSlice<'a>>) -> Result<(), Error> {
         let own = self.buffers();
         let is_buffer = |(name, ..): &NamedSlice<'_>| own.iter().any(|buffer| buffer.name == *name);

@@ -1,40 +1,40 @@
-//! How a forward pass is made: what it keeps, and whether it is one of training.
+//! Options of a forward pass: which values it keeps, and whether it is for training.
 
 use crate::error::Error;
 use crate::random::Stream;
 use tch::{Device, Tensor};
 
-/// Whether a forward pass keeps what the inner layers put out, for objectives that look at them.
+/// Whether a forward pass keeps the outputs of the inner layers, for objectives that use them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InnerLayers {
     /// Only the logits are kept.
     #[default]
     Skip,
-    /// [`Outputs::hidden`](crate::Outputs::hidden) holds every layer's output.
+    /// [`Outputs::hidden`](crate::Outputs::hidden) contains every layer's output.
     Keep,
 }
 
-/// Whether a model is trained or used.
+/// Training or inference.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Mode {
-    /// As it is used: nothing is random.
+    /// Inference: nothing is random.
     #[default]
     Evaluate,
-    /// As it is trained, with dropout.
+    /// Training, with dropout.
     Train(Dropout),
 }
 
-/// How a forward pass is made. The default is that of a model in use, whose logits are all that is wanted.
+/// Options of a forward pass. The default is inference that keeps only the logits.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Pass {
-    /// What is kept.
+    /// Values to keep.
     pub inner: InnerLayers,
-    /// Whether it is one of training.
+    /// Training or inference.
     pub mode: Mode,
 }
 
 impl Pass {
-    /// A pass of a model in use that also keeps its inner layers.
+    /// Inference that also keeps the inner layers.
     pub const KEEP: Self = Self { inner: InnerLayers::Keep, mode: Mode::Evaluate };
 
     /// The dropout of this pass.
@@ -47,16 +47,16 @@ impl Pass {
     }
 }
 
-/// Dropout (Srivastava et al. 2014), inverted: a share of the values is set to zero, and the others are divided by the share
-/// that remains, so that a model in use needs no correction.
+/// Inverted dropout (Srivastava et al. 2014): a share of the values is set to zero, and the others are divided by the
+/// remaining share, so that inference needs no correction.
 ///
-/// Which values are set to zero is a pure function of `random`, the value's place in the batch and the layer: a batch that
-/// is computed again, by another worker or in a replay, drops the same values.
+/// Which values are set to zero is a pure function of `random`, the value's index in the batch and the layer: a batch
+/// that is computed again, by another worker or in a replay, drops the same values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
-    /// Share of the values that are set to zero, 0 to 1, 1 excluded.
+    /// Share of the values that are set to zero, at least 0 and below 1.
     pub rate: f64,
-    /// The batch's own numbers: of a stream named after seed, source, pass, unit and batch.
+    /// The batch's random stream, named after seed, source, pass, unit and batch.
     pub random: Stream,
 }
 
@@ -70,11 +70,11 @@ impl Dropout {
     /// Nothing is set to zero.
     pub const NONE: Self = Self { rate: 0.0, random: Stream::ZERO };
 
-    /// What to multiply the output of layer `layer`, `[batch, frames, width]`, by: 0 for a value that is dropped, else
-    /// 1 / (1 − rate). None where nothing is dropped.
+    /// Returns the factors for the output of layer `layer`, `[batch, frames, width]`: 0 for a dropped value, otherwise
+    /// 1 / (1 − rate). `None` without dropout.
     ///
     /// # Errors
-    /// [`Error::Torch`] where the device cannot hold it.
+    /// [`Error::Torch`] if the device has too little memory.
     pub fn factors(&self, layer: usize, size: [i64; 3], device: Device) -> Result<Option<Tensor>, Error> {
         if self.rate <= 0.0 {
             return Ok(None);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_share_that_is_asked_for_is_dropped_and_the_mean_stays_one() {
+    fn the_configured_share_is_dropped_and_the_mean_stays_one() {
         for rate in [0.1, 0.5] {
             let factors = factors(rate, "batch", 0).unwrap();
             let dropped = factors.iter().filter(|&&factor| factor == 0.0).count() as f64;

@@ -1,7 +1,7 @@
 //! A counter-based generator: the n-th number of a stream is a pure function of (seed, stream, n).
 //!
-//! Initial parameters come from here and not from libtorch, so that every worker builds the same bits whatever its
-//! build, device or thread count, and so that one parameter's values do not depend on which others exist.
+//! Initial parameters come from here rather than from libtorch, so that every worker computes the same bits whatever
+//! its build, device or thread count, and so that one parameter's values do not depend on which others exist.
 
 use stentor_random::{mix, nth};
 
@@ -12,16 +12,16 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// A stream for those who will draw nothing from it.
+    /// A stream for callers that draw no numbers.
     pub(crate) const ZERO: Self = Self { key: 0 };
 
-    /// The stream of this seed and name.
+    /// The stream with this seed and name.
     #[must_use]
     pub fn new(seed: u64, name: &str) -> Self {
         Self { key: mix(seed ^ 0x7374_656e_746f_7221) }.named(name)
     }
 
-    /// The stream of this name within this one.
+    /// The substream with this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
         Self { key: name.bytes().fold(self.key, |key, byte| mix(key ^ u64::from(byte))) }
@@ -36,14 +36,14 @@ impl Stream {
     /// The n-th number, uniform in `[0, 1)`.
     #[must_use]
     pub fn unit(&self, n: u64) -> f64 {
-        // 53 bits are all that an f64 in [0, 1) can hold.
+        // An f64 in [0, 1) has 53 bits.
         (self.bits(n) >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// The n-th number, uniform in `[-bound, bound)`.
     #[must_use]
     pub fn uniform(&self, n: u64, bound: f32) -> f32 {
-        // 24 bits are all that an f32 in [0, 1) can hold.
+        // An f32 in [0, 1) has 24 bits.
         let unit = (self.bits(n) >> 40) as f32 / (1u32 << 24) as f32;
         bound * (2.0 * unit - 1.0)
     }
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_numbers_never_change_from_one_version_to_the_next() {
-        // Changing them silently would make old runs impossible to repeat.
+        // If they changed silently, old runs could not be repeated.
         let stream = Stream::new(7, "output.weight");
         assert_eq!([stream.bits(0), stream.bits(1)], PINNED);
     }

@@ -5,27 +5,27 @@ use stentor_inventory::MAX_SENONES;
 /// A model's size: everything that decides the names and shapes of its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelShape {
-    /// Family and its settings, with the preset written out.
+    /// Family and settings, with the preset resolved.
     pub architecture: Architecture,
-    /// Features of a frame.
+    /// Number of features per frame.
     pub inputs: usize,
-    /// Outputs of a frame.
+    /// Number of outputs per frame.
     pub senones: usize,
 }
 
-/// What goes into a model and what comes out of it, frame by frame: all that a batch needs to know of a model.
+/// Sizes of a model's input and output per frame: all that a batch needs to know about a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameSizes {
-    /// Features of a frame.
+    /// Number of features per frame.
     pub inputs: usize,
-    /// Outputs of an output frame.
+    /// Number of outputs per output frame.
     pub senones: usize,
-    /// Frames that become one output frame, at least 1: the frame-rate ratio.
+    /// Number of frames that become one output frame, at least 1: the frame-rate ratio.
     pub ratio: usize,
 }
 
 impl FrameSizes {
-    /// Output frames of a sequence of `frames` frames; the last one may stand for fewer frames than the others.
+    /// Number of output frames for `frames` frames; the last one may represent fewer frames than the others.
     #[must_use]
     pub fn output_frames(&self, frames: usize) -> usize {
         frames.div_ceil(self.ratio)
@@ -33,7 +33,8 @@ impl FrameSizes {
 }
 
 impl ModelShape {
-    /// A shape within the architecture's bounds, of at least one input and 2 to 65,536 senones (ids are 16 bits wide).
+    /// Checks that the shape is within the architecture's bounds, with at least one input and 2 to 65,536 senones (ids
+    /// have 16 bits).
     ///
     /// # Errors
     /// [`Error::Shape`] for other sizes.
@@ -50,11 +51,11 @@ impl ModelShape {
         if !(2..=MAX_SENONES).contains(&self.senones) {
             return Err(Error::shape("model senones", "2 to 65536", self.senones));
         }
-        // An architecture may come from a file, and parameters are allocated by it.
+        // An architecture may come from a file, and its sizes decide what is allocated.
         self.architecture.validate().map_err(Error::Architecture)
     }
 
-    /// Sizes of a frame. Every family of today has one output frame for each frame.
+    /// Sizes of a frame. All current families have one output frame per frame.
     #[must_use]
     pub fn frames(&self) -> FrameSizes {
         match self.architecture {
@@ -68,13 +69,14 @@ impl ModelShape {
         self.architecture.parameters(self.inputs, self.senones)
     }
 
-    /// Whether the parameter of this name is of the output layer: the only one whose sizes depend on the senones.
+    /// Whether the parameter with this name belongs to the output layer, the only one whose sizes depend on the
+    /// senones.
     #[must_use]
     pub fn is_output(&self, name: &str) -> bool {
         self.architecture.is_output(name)
     }
 
-    /// Number of values in all parameters.
+    /// Total number of values in all parameters.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.architecture.parameter_count(self.inputs, self.senones)

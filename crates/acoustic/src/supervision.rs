@@ -1,25 +1,25 @@
-//! What a batch is compared with: one kind of supervision for all of its sequences.
+//! The targets of a batch: one kind of supervision for all of its sequences.
 
 use std::fmt;
 use tch::Tensor;
 
-/// Soft labels: the k most probable senones of each frame, as kept by the labeler.
+/// Soft labels: the k most probable senones of each frame, as stored by the labeler.
 #[derive(Debug)]
 pub struct Soft {
     /// Senone ids by descending probability, `[batch, frames, k]` i64; distinct within a frame.
     pub ids: Tensor,
-    /// Their probabilities as kept, not renormalised, `[batch, frames, k]` f32.
+    /// Their stored probabilities, not renormalised, `[batch, frames, k]` f32.
     pub probabilities: Tensor,
 }
 
 /// The labels of a batch, for each output frame. All sequences of a batch have the same kind.
 #[derive(Debug)]
 pub enum Supervision {
-    /// The senone of each frame, of an alignment, `[batch, frames]` i64.
+    /// The aligned senone of each frame, `[batch, frames]` i64.
     Hard(Tensor),
-    /// A teacher's posteriors.
+    /// A teacher's soft labels.
     Soft(Soft),
-    /// Both: annotated data that a teacher has labeled too.
+    /// Both, for annotated data that a teacher has also labeled.
     HardAndSoft {
         /// As in [`Hard`](Self::Hard).
         hard: Tensor,
@@ -60,7 +60,7 @@ impl Supervision {
         }
     }
 
-    /// The hard labels, where there are some.
+    /// The hard labels, if any.
     #[must_use]
     pub fn hard(&self) -> Option<&Tensor> {
         match self {
@@ -69,7 +69,7 @@ impl Supervision {
         }
     }
 
-    /// The soft labels, where there are some.
+    /// The soft labels, if any.
     #[must_use]
     pub fn soft(&self) -> Option<&Soft> {
         match self {
@@ -79,11 +79,11 @@ impl Supervision {
     }
 }
 
-/// What a batch is compared with, and where. Where nothing is known of a frame (padding, context), the mask is 0.
+/// The targets of a batch and their mask. The mask is 0 for frames without labels (padding, context).
 #[derive(Debug)]
 pub struct Targets {
     /// The labels.
     pub supervision: Supervision,
-    /// 1 for an output frame that counts, else 0; `[batch, frames]` f32.
+    /// 1 for an output frame that counts in the loss, otherwise 0; `[batch, frames]` f32.
     pub mask: Tensor,
 }

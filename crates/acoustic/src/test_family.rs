@@ -1,5 +1,5 @@
-//! A model family for tests, which has what today's product does not need yet: several frames become one output frame,
-//! and it has a buffer. `ratio` frames side by side pass through one hidden layer.
+//! A model family for tests, with features that no product family has yet: several frames become one output frame, and
+//! it has a buffer. `ratio` adjacent frames pass through one hidden layer.
 
 use crate::error::Error;
 use crate::model::{AcousticModel, Outputs, StreamState};
@@ -17,7 +17,7 @@ pub(crate) struct StackedFrames {
     shape: ModelShape,
     ratio: usize,
     parameters: ParameterVector,
-    /// What each input is multiplied by, `[inputs]`: a buffer.
+    /// Factor of each input, `[inputs]`: a buffer.
     scale: Tensor,
 }
 
@@ -143,7 +143,7 @@ mod tests {
     const RATIO: usize = 3;
     const LENGTHS: [usize; 4] = [12, 7, 1, 9];
 
-    /// Features, and for each three frames which input was largest in the first of them.
+    /// Features, and for each three frames the index of the largest input in the first of them.
     fn example() -> Vec<(Vec<f32>, Vec<SenoneId>)> {
         let stream = Stream::new(1, "example");
         let utterance = |(u, &frames): (usize, &usize)| {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_a_third_of_the_frames_learns_and_is_scored_as_it_was_trained() {
+    fn a_model_with_a_third_of_the_frame_rate_learns_and_is_scored_as_it_was_trained() {
         let (model, example) = (trained(&Conditions::default(), 300), example());
         let learned = mean_gradient(&model, &batch(&example, &model), &HardLabels, &Conditions::default());
         let learned = learned.unwrap();
@@ -194,13 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn its_posteriors_are_those_of_output_frames_however_long_the_utterance() {
+    fn its_posteriors_are_per_output_frame_however_long_the_utterance() {
         let (model, example) = (StackedFrames::new(INPUTS, 4, RATIO), example());
         let utterances: Vec<&[f32]> = example.iter().map(|(features, _)| features.as_slice()).collect();
         let posteriors = log_posteriors(&model, &utterances).unwrap();
         let frames: Vec<usize> = posteriors.iter().map(|values| values.len() / 4).collect();
         assert_eq!(frames, [4, 3, 1, 3]);
-        // Eight frames in work: two utterances side by side, a whole output frame of each at a time.
+        // Eight frames at a time: two utterances in parallel, a whole output frame of each.
         let pieces = posteriors_within(&model, &utterances, Limits { layers: 8, output: 100 }).unwrap();
         for (whole, pieces) in posteriors.iter().zip(&pieces) {
             assert_eq!(whole.len(), pieces.len());
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_is_restored_beside_the_parameters_and_missed_where_it_is_absent() {
+    fn a_buffer_is_restored_with_the_parameters_and_reported_if_it_is_missing() {
         let (first, second) = (StackedFrames::new(INPUTS, 4, RATIO), trained(&Conditions::default(), 3));
         let scale = NamedValues { name: SCALE.to_owned(), shape: vec![INPUTS], values: vec![0.5, 1.0, 2.0] };
         second.load_buffers(&[scale.as_slices()]).unwrap();

@@ -5,12 +5,12 @@ use crate::supervision::{Soft, Supervision, SupervisionKind};
 use stentor_inventory::SenoneId;
 use tch::Device;
 
-/// The teacher's soft labels of a chunk's counted frames, k to a frame, by descending probability.
+/// The teacher's soft labels of a chunk's counted frames: k per frame, by descending probability.
 #[derive(Debug, Clone, Copy)]
 pub struct SoftLabels<'a> {
     /// Senones kept for each frame.
     pub k: usize,
-    /// These senones, frame by frame.
+    /// The senones, frame by frame.
     pub ids: &'a [SenoneId],
     /// Their probabilities as kept, not renormalised.
     pub probabilities: &'a [f32],
@@ -19,21 +19,21 @@ pub struct SoftLabels<'a> {
 /// The labels of a chunk's counted output frames.
 #[derive(Debug, Clone, Copy)]
 pub enum Labels<'a> {
-    /// The senone of each.
+    /// The senone of each frame.
     Hard(&'a [SenoneId]),
-    /// A teacher's labels of each.
+    /// The teacher's soft labels of each frame.
     Soft(SoftLabels<'a>),
-    /// Both.
+    /// Both kinds.
     HardAndSoft {
-        /// The senone of each.
+        /// The senone of each frame.
         hard: &'a [SenoneId],
-        /// A teacher's labels of each.
+        /// The teacher's soft labels of each frame.
         soft: SoftLabels<'a>,
     },
 }
 
 impl<'a> Labels<'a> {
-    /// What there is; none where there is nothing.
+    /// The kind of these labels; `None` if there are none.
     #[must_use]
     pub fn of(hard: Option<&'a [SenoneId]>, soft: Option<SoftLabels<'a>>) -> Option<Self> {
         match (hard, soft) {
@@ -66,7 +66,7 @@ impl<'a> Labels<'a> {
         }
     }
 
-    /// Checks that each of `counted` frames has its labels, and that the model has their senones.
+    /// Checks that each of the `counted` frames has its labels, and that the model has their senones.
     pub(super) fn check(&self, index: usize, counted: usize, sizes: FrameSizes) -> Result<(), Error> {
         let senones = sizes.senones;
         let misfit = |what: &str, expected: String, found: usize| {
@@ -101,19 +101,19 @@ fn check_senones(index: usize, labels: &[SenoneId], senones: usize) -> Result<()
     }
 }
 
-/// Labels of many chunks, laid out as [`Supervision`] of one kind.
+/// Labels of several chunks, laid out as [`Supervision`] of one kind.
 pub(super) struct LabelGrid {
     kind: SupervisionKind,
-    /// Empty where there are no hard labels.
+    /// Empty if there are no hard labels.
     hard: Vec<i64>,
-    /// 0 where there are no soft labels.
+    /// 0 if there are no soft labels.
     k: usize,
     ids: Vec<i64>,
     probabilities: Vec<f32>,
 }
 
 impl LabelGrid {
-    /// Room for `rows` frames of labels like these.
+    /// Allocates space for `rows` frames of labels of this kind.
     pub(super) fn like(labels: &Labels<'_>, rows: usize) -> Self {
         let k = labels.soft().map_or(0, |soft| soft.k);
         Self {
@@ -125,7 +125,7 @@ impl LabelGrid {
         }
     }
 
-    /// Writes the labels of chunk `index` from `row` on.
+    /// Writes the labels of chunk `index`, starting at `row`.
     pub(super) fn put(&mut self, index: usize, labels: &Labels<'_>, row: usize) -> Result<(), Error> {
         if labels.kind() != self.kind {
             let (expected, found) = (self.kind, labels.kind());
@@ -144,7 +144,7 @@ impl LabelGrid {
         Ok(())
     }
 
-    /// As tensors of `[batch, frames]` and `[batch, frames, k]`.
+    /// Converts them to tensors of `[batch, frames]` and `[batch, frames, k]`.
     pub(super) fn supervision(self, size: [i64; 2], device: Device) -> Result<Supervision, Error> {
         let hard = || tensor(&self.hard, &size, device);
         let soft = || {

@@ -1,4 +1,4 @@
-//! Sequences side by side: chunks of utterances, or whole utterances.
+//! Batches of sequences: chunks of utterances, or whole utterances.
 
 mod labels;
 mod utterances;
@@ -14,20 +14,20 @@ use tch::{Device, Kind, Tensor};
 
 /// A piece of an utterance: warm-up frames, frames that count in the loss, and frames of look-ahead.
 ///
-/// Where a model makes one output frame of several frames, warm-up and look-ahead are whole output frames.
+/// If a model makes one output frame of several frames, warm-up and look-ahead are multiples of that number.
 #[derive(Debug, Clone, Copy)]
 pub struct Chunk<'a> {
     /// Normalised features of all its frames, row-major.
     pub features: &'a [f32],
-    /// Warm-up frames at its beginning, outside the loss.
+    /// Number of warm-up frames at its beginning, outside the loss.
     pub left: usize,
-    /// Frames at its end, outside the loss.
+    /// Number of look-ahead frames at its end, outside the loss.
     pub right: usize,
-    /// Labels of each output frame that counts.
+    /// Labels of each output frame that counts in the loss.
     pub labels: Labels<'a>,
 }
 
-/// What the sequences of a batch are.
+/// The kind of a batch's sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// Pieces of utterances, which may begin and end anywhere.
@@ -36,33 +36,33 @@ pub enum Extent {
     Utterances,
 }
 
-/// Sequences side by side, padded on the right to the longest, on the model's device.
+/// A batch of sequences, padded on the right to the longest, on the model's device.
 #[derive(Debug)]
 pub struct Batch {
     /// `[sequences, frames, inputs]` f32.
     pub features: Tensor,
-    /// Frames of each sequence, contexts included.
+    /// Number of frames of each sequence, contexts included.
     pub lengths: Vec<i64>,
-    /// What the output frames are compared with.
+    /// Targets of the output frames.
     pub targets: Targets,
-    /// What the sequences are.
+    /// The kind of the sequences.
     pub extent: Extent,
 }
 
 impl Batch {
-    /// Packs chunks, whose labels are all of one kind, soft ones with one k.
+    /// Packs chunks. All labels must have the same kind, and all soft labels the same k.
     ///
     /// # Errors
-    /// [`Error::Shape`] where sizes disagree, [`Error::MixedSupervision`] for labels of several kinds, [`Error::Label`] for a
-    /// senone that the model does not have.
+    /// [`Error::Shape`] if sizes disagree, [`Error::MixedSupervision`] for labels of several kinds, [`Error::Label`]
+    /// for a senone that the model does not have.
     pub fn pack(chunks: &[Chunk<'_>], sizes: FrameSizes, device: Device) -> Result<Self, Error> {
         Self::lay_out(chunks, Extent::Chunks, sizes, device)
     }
 
-    /// Packs whole utterances; [`utterance_batches`] says which of many go together.
+    /// Packs whole utterances; [`utterance_batches`] assigns utterances to batches.
     ///
     /// # Errors
-    /// As [`pack`](Self::pack); an utterance is called a chunk there.
+    /// See [`pack`](Self::pack); its messages call an utterance a chunk.
     pub fn pack_utterances(
         utterances: &[Utterance<'_>],
         sizes: FrameSizes,
@@ -116,28 +116,28 @@ impl Batch {
         })
     }
 
-    /// Frames that count in the loss.
+    /// Number of frames that count in the loss.
     ///
     /// # Panics
-    /// Where the device is lost.
+    /// If the device is lost.
     #[must_use]
     pub fn frames(&self) -> i64 {
         self.targets.mask.sum(Kind::Double).double_value(&[]) as i64
     }
 }
 
-/// Where a chunk's frames stand.
+/// Frame counts of a chunk.
 struct Place {
-    /// Frames, contexts included.
+    /// Number of frames, contexts included.
     frames: usize,
-    /// First output frame that counts.
+    /// First output frame that counts in the loss.
     first: usize,
-    /// Output frames that count.
+    /// Number of output frames that count in the loss.
     counted: usize,
 }
 
 impl Place {
-    /// The place of a chunk, after checking that its slices agree with each other.
+    /// Computes the frame counts of a chunk, after checking that its slices agree with each other.
     fn of(index: usize, chunk: &Chunk<'_>, sizes: FrameSizes) -> Result<Self, Error> {
         let Chunk { features, left, right, labels } = chunk;
         let misfit = |what: &str, expected: String, found: usize| {

@@ -16,8 +16,8 @@ fn flat(tensor: &Tensor) -> Vec<f64> {
 }
 
 #[test]
-fn labels_stand_at_the_frames_that_count_and_the_rest_is_masked() {
-    // One frame of warm-up, two that count, one of look-ahead; beside it a chunk of a single frame.
+fn counted_frames_have_labels_and_the_others_are_masked() {
+    // One warm-up frame, two counted frames, one look-ahead frame; the second chunk has a single frame.
     let long: Vec<f32> = (1..=8).map(|n| n as f32).collect();
     let both = |hard, soft| Labels::HardAndSoft { hard: SenoneId::of_column(hard), soft };
     let chunks = [
@@ -58,7 +58,7 @@ fn whole_utterances_have_labels_at_all_frames_and_none_in_the_padding() {
 
 #[test]
 fn a_model_of_fewer_output_frames_has_labels_and_mask_at_its_own_rate() {
-    // 2 frames of warm-up and 5 that count are 1 output frame and 3.
+    // 2 warm-up frames become 1 output frame, and 5 counted frames become 3.
     let sizes = FrameSizes { ratio: 2, ..SIZES };
     let features = [0f32; 14];
     let chunk = Chunk { features: &features, left: 2, right: 0, labels: hard(&[1, 2, 3]) };
@@ -71,7 +71,7 @@ fn a_model_of_fewer_output_frames_has_labels_and_mask_at_its_own_rate() {
 }
 
 #[test]
-fn chunks_of_two_kinds_of_labels_do_not_share_a_batch() {
+fn chunks_with_different_kinds_of_labels_are_rejected() {
     let features = [0f32; 2];
     let chunk = |labels| Chunk { features: &features, left: 0, right: 0, labels };
     let chunks = [chunk(hard(&[1])), chunk(Labels::Soft(soft(1, &[1], &[0.5])))];

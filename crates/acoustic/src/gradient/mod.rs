@@ -1,4 +1,4 @@
-//! From a batch to a gradient.
+//! The gradient of a batch.
 
 use crate::batch::{Batch, Extent};
 use crate::error::Error;
@@ -6,35 +6,35 @@ use crate::model::AcousticModel;
 use crate::objective::{Given, Loss, LossUnit, Objective};
 use crate::pass::{Dropout, Mode, Pass};
 
-/// How a batch went.
+/// The loss of a batch and the counts that go with it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
     /// Loss summed over all units, in nats, without the penalty.
     pub loss: f64,
-    /// What it is summed over.
+    /// The unit: frame or sequence.
     pub unit: LossUnit,
-    /// How many of these there are.
+    /// Number of units.
     pub units: i64,
-    /// Frames that count.
+    /// Number of frames that count in the loss.
     pub frames: i64,
-    /// Frames whose most probable senone is the target's.
+    /// Number of frames whose most probable senone is the target.
     pub correct: i64,
-    /// The penalty on weights, which was added once to the mean loss; 0 where there is none.
+    /// The penalty on weights, added once to the mean loss; 0 without a penalty.
     pub penalty: f64,
 }
 
 impl Score {
-    /// The score of no frame at all, for losses that are summed over frames.
+    /// The score of zero frames, for losses that are summed over frames.
     pub const NO_FRAMES: Self =
         Self { loss: 0.0, unit: LossUnit::Frame, units: 0, frames: 0, correct: 0, penalty: 0.0 };
 
-    /// False where loss or penalty overflowed or is not a number: the batch must not be used.
+    /// False if loss or penalty is infinite or NaN: the batch must not be used.
     #[must_use]
     pub fn is_finite(&self) -> bool {
         self.loss.is_finite() && self.penalty.is_finite()
     }
 
-    /// Mean loss of a unit, in nats, without the penalty.
+    /// Mean loss per unit, in nats, without the penalty.
     #[must_use]
     pub fn mean_loss(&self) -> f64 {
         self.loss / self.units.max(1) as f64
@@ -47,21 +47,21 @@ impl Score {
     }
 }
 
-/// What a training step has besides model, batch and objective.
+/// Inputs of a training step besides model, batch and objective.
 #[derive(Clone, Copy, Default)]
 pub struct Conditions<'a> {
-    /// What the batch's forward pass drops.
+    /// The dropout of the forward pass.
     pub dropout: Dropout,
-    /// The model whose outputs an objective may compare with; it only infers.
+    /// The teacher whose outputs an objective may use; it is only used for inference.
     pub teacher: Option<&'a dyn AcousticModel>,
 }
 
-/// Leaves the gradient of the batch's mean loss over all units, plus the penalty, in the model's flat gradient, replacing
-/// what was there.
+/// Computes the gradient of the batch's mean loss over all units, plus the penalty, and stores it in the model's flat
+/// gradient, replacing the previous contents.
 ///
 /// # Errors
-/// As the model's and the objective's; [`Error::Unmet`] for an objective that needs a teacher or whole utterances where
-/// there are none. A loss that is not finite is no error: see [`Score::is_finite`].
+/// Errors of the model and of the objective; [`Error::Unmet`] for an objective that needs a teacher or whole utterances
+/// if they are not available. A loss that is not finite is not an error: see [`Score::is_finite`].
 pub fn mean_gradient(
     model: &dyn AcousticModel,
     batch: &Batch,

@@ -1,4 +1,4 @@
-//! What an objective asks for reaches it: inner layers, a teacher, weights, whole utterances.
+//! An objective receives the inputs that it needs: inner layers, a teacher, weights, whole utterances.
 
 use super::*;
 use crate::batch::{Chunk, Labels, Utterance, utterance_batches};
@@ -22,7 +22,7 @@ fn model(seed: u64, bidirectional: bool) -> Box<dyn AcousticModel> {
     build(&ModelShape::new(&lstm.into(), INPUTS, SENONES).unwrap(), seed, Device::Cpu).unwrap()
 }
 
-/// A model of the same parameters that only infers.
+/// A model with the same parameters, for inference only.
 fn frozen(model: &dyn AcousticModel) -> Box<dyn AcousticModel> {
     let tensors = model.parameters().tensors();
     load(model.shape(), tensors.iter().map(NamedValues::as_slices), Device::Cpu).unwrap()
@@ -38,7 +38,7 @@ fn labels() -> Vec<Vec<SenoneId>> {
     LENGTHS.iter().map(|&len| SenoneId::list((0..len).map(|n| (n * 3 % SENONES) as u16))).collect()
 }
 
-/// These utterances as a batch.
+/// Packs these utterances into a batch.
 fn batch(chosen: &[usize], model: &dyn AcousticModel) -> Batch {
     let (features, labels) = (features(), labels());
     let utterance = |&u: &usize| Utterance { features: &features[u], labels: Labels::Hard(&labels[u]) };
@@ -46,7 +46,7 @@ fn batch(chosen: &[usize], model: &dyn AcousticModel) -> Batch {
     Batch::pack_utterances(&utterances, model.frames(), Device::Cpu).unwrap()
 }
 
-/// Pulls every inner layer to the teacher's, and keeps weights small.
+/// Pulls every inner layer towards the teacher's, and keeps weights small.
 struct Imitation {
     penalty: f64,
 }
@@ -86,7 +86,7 @@ impl Objective for Imitation {
     }
 }
 
-/// The hard labels' loss as one of sequences, which only whole utterances have.
+/// The loss of hard labels summed over sequences, which needs whole utterances.
 struct BySequence;
 
 impl Objective for BySequence {
@@ -105,7 +105,7 @@ impl Objective for BySequence {
 }
 
 #[test]
-fn a_student_of_inner_layers_comes_to_imitate_its_teacher() {
+fn a_student_learns_to_imitate_its_teacher_s_inner_layers() {
     let (student, teacher) = (model(1, false), frozen(model(2, false).as_ref()));
     let conditions = Conditions { teacher: Some(teacher.as_ref()), ..Conditions::default() };
     let batch = batch(&[0, 1, 2, 3, 4], student.as_ref());
@@ -126,7 +126,7 @@ fn a_student_of_inner_layers_comes_to_imitate_its_teacher() {
 }
 
 #[test]
-fn a_penalty_on_weights_is_added_once_to_a_batch_of_any_size_and_reported_apart() {
+fn a_penalty_on_weights_is_added_once_to_a_batch_of_any_size_and_reported_separately() {
     let (student, teacher) = (model(1, false), frozen(model(2, false).as_ref()));
     let conditions = Conditions { teacher: Some(teacher.as_ref()), ..Conditions::default() };
     let run = |chosen: &[usize], penalty| {
@@ -147,17 +147,17 @@ fn a_penalty_on_weights_is_added_once_to_a_batch_of_any_size_and_reported_apart(
 }
 
 #[test]
-fn a_penalty_that_is_no_number_makes_a_batch_unusable() {
+fn a_penalty_that_is_not_finite_makes_a_batch_unusable() {
     let score = Score { penalty: f64::NAN, ..Score::NO_FRAMES };
     assert!(!score.is_finite() && Score::NO_FRAMES.is_finite());
 }
 
 #[test]
-fn the_gradient_of_utterances_in_bounded_batches_is_the_sum_of_those_of_each_alone() {
+fn the_gradient_of_utterances_in_bounded_batches_is_the_sum_of_their_single_gradients() {
     let objectives: [&dyn Objective; 2] = [&HardLabels, &BySequence];
     for bidirectional in [false, true] {
         let model = model(1, bidirectional);
-        // The sum over all utterances: each batch's mean times its number of units.
+        // Sums over all utterances: each batch's mean times its number of units.
         let total = |objective: &dyn Objective, batches: &[Vec<usize>]| {
             let (mut gradient, mut loss, mut units) = (vec![0f64; model.parameters().len()], 0.0, 0);
             for chosen in batches {

@@ -17,7 +17,7 @@ fn shape(bidirectional: bool) -> ModelShape {
     ModelShape::new(&lstm.into(), INPUTS, 4).unwrap()
 }
 
-/// Features, and labels that follow from them: the senone says which feature was largest two frames ago.
+/// Features, and labels that depend on them: the senone is the index of the largest feature two frames earlier.
 fn example(shape: &ModelShape, seed: u64) -> Batch {
     let stream = Stream::new(seed, "example");
     let features: Vec<Vec<f32>> = LENGTHS
@@ -65,7 +65,7 @@ fn train(shape: &ModelShape, steps: u64) -> (Vec<f32>, Score) {
 }
 
 #[test]
-fn two_models_of_one_seed_hold_the_same_bits_after_the_same_steps() {
+fn two_models_with_one_seed_have_the_same_bits_after_the_same_steps() {
     crate::set_threads(1).unwrap();
     for bidirectional in [false, true] {
         let shape = shape(bidirectional);
@@ -77,14 +77,14 @@ fn two_models_of_one_seed_hold_the_same_bits_after_the_same_steps() {
 }
 
 #[test]
-fn a_student_learns_what_its_labels_follow_from() {
+fn a_student_learns_labels_that_depend_on_its_input() {
     let (_, score) = train(&shape(false), 300);
     assert_eq!(score.frames, LENGTHS.iter().sum::<usize>() as i64);
     assert!(score.correct as f64 / score.frames as f64 > 0.9, "{score:?}");
 }
 
 #[test]
-fn the_gradient_is_that_of_the_mean_and_replaces_the_one_before() {
+fn the_gradient_is_that_of_the_mean_and_replaces_the_previous_one() {
     let shape = shape(false);
     let model = build(&shape, 1, Device::Cpu).unwrap();
     let batch = example(&shape, 1);
@@ -92,7 +92,7 @@ fn the_gradient_is_that_of_the_mean_and_replaces_the_one_before() {
     let gradient = model.parameters().gradient_host();
     assert_eq!(mean_gradient(model.as_ref(), &batch, &HardLabels, &Conditions::default()).unwrap(), first);
     assert_eq!(model.parameters().gradient_host(), gradient);
-    // A small step down the gradient lowers the mean loss by its squared length times the step.
+    // A small step along the negative gradient lowers the mean loss by the gradient's squared norm times the step.
     let rate = 1e-2;
     model.parameters().add(&(model.parameters().gradient() * -rate)).unwrap();
     let after = mean_gradient(model.as_ref(), &batch, &HardLabels, &Conditions::default()).unwrap();
@@ -102,7 +102,7 @@ fn the_gradient_is_that_of_the_mean_and_replaces_the_one_before() {
 }
 
 #[test]
-fn a_model_that_has_diverged_gives_a_value_that_says_so() {
+fn a_model_that_has_diverged_gives_a_score_that_is_not_finite() {
     let shape = shape(false);
     let model = build(&shape, 1, Device::Cpu).unwrap();
     let mut values = model.parameters().to_host();

@@ -35,7 +35,7 @@ fn assert_close(a: &[f32], b: &[f32]) {
 }
 
 #[test]
-fn utterances_together_have_the_posteriors_that_each_has_alone() {
+fn utterances_in_a_batch_have_the_same_posteriors_as_alone() {
     let utterances = utterances(&[7, 1, 12, 0, 7, 3]);
     for bidirectional in [false, true] {
         let model = model(bidirectional);
@@ -53,7 +53,7 @@ fn utterances_together_have_the_posteriors_that_each_has_alone() {
 }
 
 #[test]
-fn a_student_takes_an_utterance_beyond_the_limit_in_pieces_that_join_up() {
+fn a_student_computes_an_utterance_beyond_the_limit_in_pieces_without_seams() {
     let utterances = utterances(&[23, 4]);
     for bidirectional in [false, true] {
         let model = model(bidirectional);
@@ -71,7 +71,7 @@ fn a_student_takes_an_utterance_beyond_the_limit_in_pieces_that_join_up() {
         let (whole, one) = run(100);
         let (parts, count) = run(5);
         assert_eq!(one, [1, 1]);
-        // A teacher needs the whole utterance, whatever it costs.
+        // A teacher needs the whole utterance, whatever the memory.
         assert_eq!(count, if bidirectional { [1, 1] } else { [12, 2] }, "five frames at a time, two of each");
         assert_close(&whole[0], &parts[0]);
         assert_close(&whole[1], &parts[1]);
@@ -85,7 +85,7 @@ fn alignments(utterances: &[Vec<f32>]) -> Vec<Vec<SenoneId>> {
 }
 
 #[test]
-fn a_score_in_pieces_is_that_of_a_batch_as_a_whole_whatever_is_in_work_at_a_time() {
+fn a_score_in_pieces_of_any_size_equals_the_score_of_the_whole_batch() {
     let utterances = utterances(&[23, 4, 0, 9, 23]);
     let alignments = alignments(&utterances);
     let pairs: Vec<Aligned<'_>> =
@@ -129,7 +129,7 @@ fn an_alignment_that_does_not_fit_is_an_error_that_names_the_utterance() {
 }
 
 #[test]
-fn models_that_share_parameters_label_side_by_side_as_one_alone_does() {
+fn models_that_share_parameters_label_in_parallel_as_one_alone_does() {
     let utterances = utterances(&[40, 17]);
     let settings = Lstm { layers: 2, width: 8, bidirectional: true, ..Lstm::default() };
     let shape = ModelShape::new(&settings.into(), INPUTS, SENONES).unwrap();
@@ -154,7 +154,7 @@ fn models_that_share_parameters_label_side_by_side_as_one_alone_does() {
 }
 
 #[test]
-fn top_k_keeps_the_most_probable_senones_in_order_and_says_what_the_others_hold() {
+fn top_k_keeps_the_most_probable_senones_in_order_and_the_residual_mass_of_the_others() {
     let utterances = utterances(&[5, 2]);
     let model = model(true);
     let posteriors = log_posteriors(model.as_ref(), &slices(&utterances)).unwrap();
@@ -187,7 +187,7 @@ fn keeping_all_senones_leaves_no_residual_and_never_a_negative_one() {
 }
 
 #[test]
-fn equal_probabilities_stand_in_the_order_of_their_ids() {
+fn equal_probabilities_are_in_order_of_id() {
     let mut labels = TopKLabels { ids: Vec::new(), log_probs: Vec::new(), residual: Vec::new() };
     let quarter = 0.25f32.ln();
     labels.push(&[0.5f32.ln(), quarter, quarter], &[3, 8, 1]);
@@ -196,7 +196,7 @@ fn equal_probabilities_stand_in_the_order_of_their_ids() {
 }
 
 #[test]
-fn what_cannot_be_labeled_is_an_error_that_says_why() {
+fn input_that_cannot_be_labeled_is_an_error_that_says_why() {
     let model = model(false);
     let uneven = vec![0f32; INPUTS + 1];
     let error = log_posteriors(model.as_ref(), &[&uneven[..INPUTS], &uneven]).unwrap_err();
@@ -219,7 +219,7 @@ fn the_working_memory_of_a_batch_is_bounded_for_small_and_large_models() {
 
 proptest! {
     #[test]
-    fn each_utterance_is_in_one_group_that_keeps_within_the_limit(
+    fn each_utterance_is_in_one_group_within_the_limit(
         lengths in proptest::collection::vec(0usize..50, 0..80),
         limit in 1usize..400, streams: bool,
     ) {

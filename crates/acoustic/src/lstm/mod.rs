@@ -12,16 +12,16 @@ use crate::shape::ModelShape;
 use stentor_experiment::{Architecture, Lstm};
 use tch::{Device, Kind, Tensor};
 
-/// Parameters of one layer and direction, in this order: input weight `[4·width, inputs]`, recurrent weight
-/// `[4·width, width]`, input bias and recurrent bias `[4·width]`; the rows are the gates i, f, g, o. The layout is that of
+/// Parameters of one layer and direction, in this order: input weight `[4·width, inputs]`, recurrent weight `[4·width,
+/// width]`, input bias and recurrent bias `[4·width]`; rows are ordered by gate: i, f, g, o. The layout is that of
 /// [`Architecture::parameters`].
 const PER_DIRECTION: usize = 4;
 
 /// LSTM of any depth and width (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000 and no peepholes):
 /// a unidirectional student or a bidirectional teacher.
 ///
-/// In a bidirectional layer each direction is an LSTM of its own; the backward one reads each sequence from its own
-/// last valid frame, so that padding changes nothing. A layer's output is forward and backward side by side.
+/// In a bidirectional layer each direction is a separate LSTM; the backward one reads each sequence from its last valid
+/// frame, so that padding has no effect. A layer's output is the concatenation of forward and backward.
 #[derive(Debug)]
 pub struct LstmModel {
     shape: ModelShape,
@@ -30,12 +30,12 @@ pub struct LstmModel {
     engine: Engine,
 }
 
-/// Who computes the recurrent layers.
+/// Implementation of the recurrent layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Engine {
     /// libtorch's LSTM and autograd: any device.
     Native,
-    /// Our own forward and backward pass: main memory only, and faster there.
+    /// Our own forward and backward pass: main memory only, and faster on the CPU.
     Fused,
 }
 
@@ -45,8 +45,9 @@ impl Engine {
     }
 }
 
-/// Initial values of a parameter: LSTM weights uniform within ±1/√width; the forget gate's input bias 1, so that a fresh
-/// cell remembers (Jozefowicz et al. 2015), and all other biases 0; output weights uniform within ±1/√fan-in.
+/// Initial values of a parameter: LSTM weights uniform within ±1/√width; the forget gate's input bias 1, so that a
+/// newly initialised cell remembers (Jozefowicz et al. 2015), and all other biases 0; output weights uniform within
+/// ±1/√fan-in.
 fn fill(settings: &Lstm, seed: u64, slot: &ParameterSlot, values: &mut [f32]) {
     let width = settings.width as usize;
     let uniform = |values: &mut [f32], fan_in: usize| {
@@ -63,12 +64,12 @@ fn fill(settings: &Lstm, seed: u64, slot: &ParameterSlot, values: &mut [f32]) {
     }
 }
 
-/// Values of working memory for a frame: the inputs, the layers' outputs, and the gates of one layer.
+/// Values of working memory per frame: the inputs, the layers' outputs, and the gates of one layer.
 pub(crate) fn values_per_frame(settings: &Lstm, inputs: usize) -> usize {
     inputs + settings.directions() * settings.width as usize * (settings.layers as usize + 8)
 }
 
-/// The settings of a shape of this family, its sizes checked.
+/// Returns the settings of a shape of this family after checking its sizes.
 fn checked(shape: &ModelShape) -> Result<Lstm, Error> {
     shape.validate()?;
     let Architecture::Lstm(settings) = &shape.architecture;
@@ -76,10 +77,10 @@ fn checked(shape: &ModelShape) -> Result<Lstm, Error> {
 }
 
 impl LstmModel {
-    /// A model with initial parameters drawn from `seed`.
+    /// Builds a model with initial parameters drawn from `seed`.
     ///
     /// # Errors
-    /// As [`build`](crate::build).
+    /// See [`build`](crate::build).
     pub fn new(shape: &ModelShape, seed: u64, device: Device) -> Result<Self, Error> {
         let settings = checked(shape)?;
         let fill = |slot: &ParameterSlot, values: &mut [f32]| fill(&settings, seed, slot, values);
@@ -87,10 +88,10 @@ impl LstmModel {
         Ok(Self { shape: shape.clone(), settings, parameters, engine: Engine::on(device) })
     }
 
-    /// A model with given parameters, by name in any order, that only infers.
+    /// Loads a model for inference from parameters given by name in any order.
     ///
     /// # Errors
-    /// As [`load`](crate::load).
+    /// See [`load`](crate::load).
     pub fn load<'a>(
         shape: &ModelShape,
         parameters: impl IntoIterator<Item = NamedSlice<'a>>,
@@ -101,7 +102,7 @@ impl LstmModel {
         Ok(Self { shape: shape.clone(), settings, parameters, engine: Engine::on(device) })
     }
 
-    /// Units of a layer and direction.
+    /// Number of units per layer and direction.
     fn width(&self) -> usize {
         self.settings.width as usize
     }
@@ -120,7 +121,7 @@ impl LstmModel {
         &self.parameters.views()[first..first + PER_DIRECTION]
     }
 
-    /// Logits of the top layer's output.
+    /// Computes the logits from the top layer's output.
     fn output(&self, hidden: &Tensor) -> Result<Tensor, Error> {
         let views = self.parameters.views();
         let [weight, bias] = &views[views.len() - 2..] else {

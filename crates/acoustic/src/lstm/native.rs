@@ -1,4 +1,4 @@
-//! The recurrent layers through libtorch's own LSTM, on any device, with autograd.
+//! The recurrent layers with libtorch's own LSTM, on any device, with autograd.
 
 use super::LstmModel;
 use crate::error::Error;
@@ -6,7 +6,8 @@ use crate::model::StreamState;
 use crate::pass::Dropout;
 use tch::{Kind, Tensor};
 
-/// Every layer's output, lowest first: `[batch, frames, directions × width]`. Dropout is between a layer and the next.
+/// Returns every layer's output, lowest first: `[batch, frames, directions × width]`. Dropout is applied between
+/// layers.
 pub(super) fn forward(
     model: &LstmModel,
     features: &Tensor,
@@ -40,7 +41,7 @@ pub(super) fn forward(
     Ok(outputs)
 }
 
-/// The top layer's output for the next frames of each sequence; the state moves on.
+/// Returns the top layer's output for the next frames of each sequence, and advances the state.
 pub(super) fn stream(model: &LstmModel, features: &Tensor, state: &mut StreamState) -> Result<Tensor, Error> {
     let mut hidden = features.shallow_clone();
     for layer in 0..model.layers() {
@@ -68,9 +69,9 @@ fn run(
     Ok(input.f_lstm(state, parameters, true, layers, dropout, true, false, true)?)
 }
 
-/// Turns each sequence round within its own length and leaves padding where it is; its own inverse.
+/// Reverses each sequence within its own length and leaves padding in place; its own inverse.
 struct Mirror {
-    /// Row of `[batch × frames, ..]` that each row is taken from.
+    /// For each row of the result, its source row in `[batch × frames, ..]`.
     rows: Tensor,
 }
 
@@ -84,7 +85,7 @@ impl Mirror {
         Ok(Self { rows: Tensor::f_from_slice(&rows)?.f_to_device(device)? })
     }
 
-    /// `[batch, frames, features]` to the same shape.
+    /// Maps `[batch, frames, features]` to the same shape.
     fn apply(&self, sequences: &Tensor) -> Result<Tensor, Error> {
         let size = sequences.size();
         let flat = sequences.f_reshape([size[0] * size[1], size[2]])?;

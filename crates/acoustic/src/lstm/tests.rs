@@ -30,8 +30,8 @@ fn difference(a: &Tensor, b: &Tensor) -> f64 {
     (a - b).abs().max().double_value(&[])
 }
 
-/// A loss that weighs every valid logit differently and, if they were kept, every value of the inner layers, each alone
-/// and summed up: the sum's gradient is one tensor for all layers.
+/// A loss that weighs every valid logit differently and, if they were kept, every value of the inner layers, both
+/// separately and summed: the sum's gradient is one tensor for all layers.
 fn weighted(outputs: &Outputs, mask: &Tensor) -> Tensor {
     let score = |t: &Tensor, seed| (t * noise(&t.size(), seed) * mask).sum(Kind::Float);
     let loss = score(&outputs.logits, 90);
@@ -49,7 +49,7 @@ fn our_layers_and_libtorch_s_agree_on_logits_inner_layers_and_every_gradient() {
         .into_iter()
         .flat_map(|inner| [Mode::Evaluate, Mode::Train(dropout)].map(|mode| Pass { inner, mode }));
     let passes: Vec<Pass> = passes.collect();
-    // A width that is no multiple of eight, one layer and several, sequences of one frame and of all.
+    // A width that is not a multiple of eight, one layer and several, sequences of one frame and of full length.
     for (layers, width, bidirectional) in [(1, 8, false), (3, 12, false), (1, 9, true), (3, 12, true)] {
         for lengths in [vec![7i64, 7, 7], vec![7, 1, 4], vec![1, 1, 1], vec![3, 0, 7], vec![0, 0, 2]] {
             for &pass in &passes {
@@ -81,7 +81,7 @@ fn our_layers_and_libtorch_s_agree_on_logits_inner_layers_and_every_gradient() {
 }
 
 #[test]
-fn frame_by_frame_a_student_says_what_it_says_of_the_whole_utterance() {
+fn frame_by_frame_a_student_gives_the_logits_of_the_whole_utterance() {
     let shape = shape(3, 12, false, 5, 10);
     let model = model(&shape, Engine::Fused);
     let features = noise(&[2, 9, 5], 1);
@@ -92,7 +92,7 @@ fn frame_by_frame_a_student_says_what_it_says_of_the_whole_utterance() {
         let logits = model.stream(&features.narrow(1, t, 1), &mut state).unwrap();
         assert!(difference(&logits, &whole.narrow(1, t, 1)) < 1e-5, "frame {t}");
     }
-    // And in pieces of any size.
+    // Also in pieces of any size.
     let mut state = model.start_stream(2).unwrap();
     let first = model.stream(&features.narrow(1, 0, 4), &mut state).unwrap();
     let second = model.stream(&features.narrow(1, 4, 5), &mut state).unwrap();
@@ -100,7 +100,7 @@ fn frame_by_frame_a_student_says_what_it_says_of_the_whole_utterance() {
 }
 
 #[test]
-fn padding_changes_nothing_for_the_frames_that_are_valid() {
+fn padding_does_not_change_valid_frames() {
     for bidirectional in [false, true] {
         for engine in [Engine::Native, Engine::Fused] {
             let model = model(&shape(2, 12, bidirectional, 5, 10), engine);
@@ -128,7 +128,7 @@ fn every_parameter_s_gradient_is_the_slope_of_the_loss() {
         let loss = weighted(&outputs, &mask);
         model.backward(outputs, &loss).unwrap();
         let (gradient, start) = (model.parameters().gradient_host(), model.parameters().to_host());
-        // Every seventh: all parameters are met, and the test stays fast.
+        // Every seventh value: this covers all parameters, and keeps the test fast.
         for n in (0..start.len()).step_by(7) {
             let nudge = 1e-2;
             let at = |by: f32| {
@@ -160,7 +160,7 @@ fn a_loss_on_a_lower_layer_alone_reaches_that_layer_and_those_below() {
 }
 
 #[test]
-fn an_objective_that_looks_at_weights_differentiates_through_their_views() {
+fn an_objective_on_weights_differentiates_through_their_views() {
     let model = model(&shape(1, 8, false, 3, 4), Engine::Fused);
     let weight = model.parameters().view("layer.0.forward.recurrent_weight").unwrap();
     let outputs = model.forward(&noise(&[1, 2, 3], 1), &[2]).unwrap();
@@ -187,7 +187,7 @@ fn backward_passes_add_up_until_the_gradient_is_set_to_zero() {
 }
 
 #[test]
-fn nothing_is_recorded_where_no_gradient_is_wanted() {
+fn nothing_is_recorded_if_no_gradient_is_needed() {
     let model = model(&shape(2, 8, true, 3, 4), Engine::Fused);
     let outputs = tch::no_grad(|| model.forward_with(&noise(&[1, 2, 3], 1), &[2], Pass::KEEP)).unwrap();
     assert!(outputs.tape.is_none() && !outputs.logits.requires_grad());
@@ -197,7 +197,7 @@ fn nothing_is_recorded_where_no_gradient_is_wanted() {
 }
 
 #[test]
-fn what_a_batch_drops_follows_from_its_own_numbers_and_a_model_in_use_drops_nothing() {
+fn dropout_depends_only_on_the_batch_s_own_numbers_and_inference_has_none() {
     for engine in [Engine::Native, Engine::Fused] {
         let model = model(&shape(2, 8, true, 3, 4), engine);
         let bits = |mode: Mode| {
@@ -226,7 +226,7 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
 }
 
 #[test]
-fn a_fresh_model_is_small_noise_and_remembers() {
+fn a_new_model_has_small_weights_and_remembers() {
     let shape = shape(2, 16, true, 3, 4);
     let model = LstmModel::new(&shape, 1, Device::Cpu).unwrap();
     for parameter in model.parameters().tensors() {
@@ -270,7 +270,7 @@ fn sizes_that_disagree_are_errors_that_name_what_disagrees() {
 }
 
 #[test]
-fn a_teacher_refuses_to_run_frame_by_frame() {
+fn a_teacher_rejects_running_frame_by_frame() {
     let model = model(&shape(1, 8, true, 3, 4), Engine::Fused);
     let error = model.start_stream(1).unwrap_err();
     assert!(matches!(error, Error::NotStreaming), "{error}");
@@ -289,7 +289,7 @@ fn impossible_shapes_are_refused() {
         (u32::MAX, 3, 4, "`model.width`: expected 8 to 4096, found 4294967295"),
     ] {
         assert_eq!(ModelShape::new(&model(width), inputs, senones).unwrap_err().to_string(), expected);
-        // Nor does one that was put together by hand make a model.
+        // A manually constructed shape is checked as well.
         let shape = ModelShape { architecture: model(width), inputs, senones };
         assert_eq!(LstmModel::new(&shape, 1, Device::Cpu).unwrap_err().to_string(), expected);
     }

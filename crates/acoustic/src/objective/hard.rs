@@ -1,7 +1,7 @@
 use super::{Given, Loss, Objective, check_size, check_sizes, masked_sum};
 use crate::error::Error;
 
-/// Cross entropy against the alignment's senone: −log q of the right one.
+/// Cross entropy against the alignment: −log q of the aligned senone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HardLabels;
 

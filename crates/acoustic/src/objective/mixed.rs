@@ -1,7 +1,7 @@
 use super::{Given, HardLabels, Loss, Objective, TopK};
 use crate::error::Error;
 
-/// Hard and soft labels together: w × hard + (1 − w) × soft. Frames count as correct by the hard label.
+/// Hard and soft labels together: w × hard + (1 − w) × soft. The hard label decides whether a frame is correct.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mixed {
     /// The hard labels' weight w, 0 to 1.

@@ -1,4 +1,5 @@
-//! What training minimises: a sum, over the frames or the sequences of a batch, of a model's outputs against targets.
+//! Objectives of training: sums, over the frames or the sequences of a batch, that compare a model's outputs with
+//! targets.
 
 mod hard;
 mod mixed;
@@ -15,34 +16,34 @@ use crate::pass::InnerLayers;
 use crate::supervision::Targets;
 use tch::{Kind, Tensor};
 
-/// What an objective needs besides logits and targets. What it does not ask for it does not get.
+/// Inputs of an objective besides logits and targets. It receives only what it requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Needs {
-    /// Whether it looks at inner layers, of the model and of the teacher.
+    /// Whether it uses inner layers, of the model and of the teacher.
     pub inner_layers: InnerLayers,
-    /// Whether it compares with the outputs of another model on the same features.
+    /// Whether it uses the outputs of another model for the same features.
     pub teacher: bool,
-    /// Whether it looks at the model's weights.
+    /// Whether it uses the model's weights.
     pub weights: bool,
     /// Whether each sequence of a batch must be a whole utterance.
     pub whole_utterances: bool,
 }
 
-/// What an objective is given of a batch.
+/// An objective's input for a batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Given<'a> {
-    /// The model's outputs; inner layers only if [asked for](Needs::inner_layers).
+    /// The model's outputs; inner layers only if [requested](Needs::inner_layers).
     pub outputs: &'a Outputs,
-    /// What they are compared with.
+    /// The targets.
     pub targets: &'a Targets,
-    /// Frames of each sequence, contexts included, padding not.
+    /// Number of frames of each sequence, including contexts but not padding.
     pub lengths: &'a [i64],
     teacher: Option<&'a Outputs>,
     weights: Option<&'a ParameterVector>,
 }
 
 impl<'a> Given<'a> {
-    /// Outputs and targets alone.
+    /// Outputs and targets only.
     #[must_use]
     pub fn new(outputs: &'a Outputs, targets: &'a Targets, lengths: &'a [i64]) -> Self {
         Self { outputs, targets, lengths, teacher: None, weights: None }
@@ -52,29 +53,29 @@ impl<'a> Given<'a> {
         Self { teacher, weights, ..self }
     }
 
-    /// The teacher's outputs, without a gradient.
+    /// Returns the teacher's outputs, without a gradient.
     ///
     /// # Errors
-    /// [`Error::Unmet`] for an objective that did not [ask for them](Needs::teacher).
+    /// [`Error::Unmet`] for an objective that did not [request them](Needs::teacher).
     pub fn teacher(&self, objective: &'static str) -> Result<&'a Outputs, Error> {
         self.teacher.ok_or(Error::Unmet { objective, need: "a teacher's outputs" })
     }
 
-    /// The model's parameters, whose [views](ParameterVector::view) are the leaves that the backward pass differentiates.
+    /// Returns the model's parameters, whose [views](ParameterVector::view) are the leaves of the backward pass.
     ///
     /// # Errors
-    /// [`Error::Unmet`] for an objective that did not [ask for them](Needs::weights).
+    /// [`Error::Unmet`] for an objective that did not [request them](Needs::weights).
     pub fn weights(&self, objective: &'static str) -> Result<&'a ParameterVector, Error> {
         self.weights.ok_or(Error::Unmet { objective, need: "the model's weights" })
     }
 }
 
-/// What a loss is summed over: the gradient is that of its mean over as many of these as count.
+/// The unit over which a loss is summed: the gradient is that of the mean over all units that count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LossUnit {
-    /// The frames that count.
+    /// Frames that count in the loss.
     Frame,
-    /// The sequences of the batch.
+    /// Sequences of the batch.
     Sequence,
 }
 
@@ -83,37 +84,38 @@ pub enum LossUnit {
 pub struct Loss {
     /// Sum over all units, in nats, a scalar, differentiable.
     pub sum: Tensor,
-    /// What it is summed over.
+    /// The unit: frame or sequence.
     pub unit: LossUnit,
-    /// How many of these there are.
+    /// Number of units.
     pub units: i64,
-    /// Frames that count.
+    /// Number of frames that count in the loss.
     pub frames: i64,
-    /// Frames whose most probable senone is the target's.
+    /// Number of frames whose most probable senone is the target.
     pub correct: i64,
-    /// A penalty on weights, a scalar, differentiable. It is added once to the mean loss of a batch, however large the batch
-    /// is, and is reported apart.
+    /// A penalty on weights, a scalar, differentiable. It is added once to the mean loss of a batch of any size, and
+    /// reported separately.
     pub penalty: Option<Tensor>,
 }
 
-/// Something to minimise.
+/// A training objective.
 pub trait Objective: Send {
     /// Its name, for messages.
     fn name(&self) -> &'static str;
 
-    /// What it needs.
+    /// Returns the inputs that it needs.
     fn needs(&self) -> Needs {
         Needs::default()
     }
 
-    /// The loss of a batch.
+    /// Computes the loss of a batch.
     ///
     /// # Errors
-    /// [`Error::MissingTargets`] where the batch lacks the labels that are compared, [`Error::Shape`] where sizes disagree.
+    /// [`Error::MissingTargets`] if the batch lacks the required labels, [`Error::Shape`] if sizes disagree.
     fn loss(&self, given: &Given<'_>) -> Result<Loss, Error>;
 }
 
-/// The objective on annotated batches: hard labels, mixed with the teacher's where the experiment weighs them.
+/// The objective on annotated batches: hard labels, mixed with the teacher's soft labels if the experiment gives them a
+/// weight.
 #[must_use]
 pub fn annotated_objective(settings: &stentor_experiment::Objective) -> Box<dyn Objective> {
     if settings.hard_weight < 1.0 {
@@ -132,7 +134,7 @@ pub fn machine_labeled_objective(settings: &stentor_experiment::Objective) -> Bo
     Box::new(TopK { residual_mass: settings.residual_mass })
 }
 
-/// Sums the masked per-frame losses and counts hits; all `[batch, frames]`, `best` being the expected senone.
+/// Sums the masked per-frame losses and counts correct frames; all `[batch, frames]`, `best` being the expected senone.
 fn masked_sum(loss: &Tensor, logits: &Tensor, best: &Tensor, mask: &Tensor) -> Result<Loss, Error> {
     let sum = loss.f_mul(mask)?.f_sum(Kind::Float)?;
     let hits =

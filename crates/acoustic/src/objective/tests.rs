@@ -9,7 +9,7 @@ const FRAMES: i64 = 3;
 const SENONES: i64 = 7;
 const K: i64 = 3;
 
-/// Logits with room for a gradient, and targets whose second sequence has only one frame that counts.
+/// Logits that require a gradient, and targets whose second sequence has only one frame that counts.
 fn example() -> (Tensor, Targets) {
     let stream = Stream::new(3, "logits");
     let values: Vec<f32> = (0..(BATCH * FRAMES * SENONES) as u64).map(|n| stream.uniform(n, 2.0)).collect();
@@ -31,7 +31,7 @@ fn example() -> (Tensor, Targets) {
     (logits, targets)
 }
 
-/// The loss of these logits.
+/// Computes the loss of these logits.
 fn loss(objective: &dyn Objective, logits: &Tensor, targets: &Targets) -> Result<Loss, Error> {
     let outputs = Outputs::new(logits.shallow_clone(), Vec::new());
     objective.loss(&Given::new(&outputs, targets, &[FRAMES; BATCH as usize]))
@@ -49,7 +49,7 @@ fn largest(difference: Tensor) -> f64 {
     difference.abs().max().double_value(&[])
 }
 
-/// The whole distribution that a top-k target stands for: only a test may build it.
+/// The complete distribution that a top-k target represents; only tests may build it.
 fn dense(targets: &Targets, residual_mass: ResidualMass) -> Tensor {
     let soft = targets.supervision.soft().unwrap();
     let sum = soft.probabilities.sum_dim_intlist([-1i64].as_slice(), true, Kind::Float);
@@ -113,7 +113,7 @@ fn every_gradient_is_the_slope_of_its_loss() {
 }
 
 #[test]
-fn frames_outside_the_mask_count_nowhere() {
+fn frames_outside_the_mask_are_ignored() {
     let (logits, targets) = example();
     let sum = loss(&HardLabels, &logits, &targets).unwrap();
     assert_eq!((sum.unit, sum.units, sum.frames), (LossUnit::Frame, 4, 4));
@@ -129,10 +129,10 @@ fn frames_are_correct_where_the_best_senone_is_the_label_or_the_teacher_s_first(
     let (_, targets) = example();
     let best = Tensor::from_slice(&[0i64, 1, 2, 3, 4, 5]).view([BATCH, FRAMES]);
     let logits = best.one_hot(SENONES).to_kind(Kind::Float);
-    // The teacher's first senones are 0, 1, 2, (3), 4, (5): all four that count agree.
+    // The teacher's first senones are 0, 1, 2, (3), 4, (5): all four counted frames agree.
     let soft = loss(&TopK { residual_mass: Renormalise }, &logits, &targets).unwrap();
     assert_eq!((soft.frames, soft.correct), (4, 4));
-    // The hard labels are 0, 3, 6, (2), 5, (1): only the first agrees.
+    // The hard labels are 0, 3, 6, (2), 5, (1): only the first one agrees.
     let hard = loss(&HardLabels, &logits, &targets).unwrap();
     assert_eq!((hard.frames, hard.correct), (4, 1));
 }
@@ -160,7 +160,7 @@ fn labels_that_sum_to_a_little_more_than_one_are_scaled_to_one() {
 }
 
 #[test]
-fn keeping_every_senone_leaves_nothing_to_spread() {
+fn keeping_every_senone_leaves_no_residual_mass() {
     let (logits, mut targets) = example();
     let ids = Tensor::arange(SENONES, (Kind::Int64, Device::Cpu)).expand([BATCH, FRAMES, SENONES], false);
     let probabilities = logits.flip([-1]).softmax(-1, None);

@@ -3,14 +3,15 @@ use crate::error::Error;
 use stentor_experiment::ResidualMass;
 use tch::Kind;
 
-/// Cross entropy against the teacher's k most probable senones: −Σ p log q, whose gradient at the logits is q − p.
+/// Cross entropy against the teacher's k most probable senones: −Σ p log q, whose gradient with respect to the logits
+/// is q − p.
 ///
-/// What became of the probability that was not kept is a setting, for the kept part alone is a biased estimate of the
-/// teacher (arXiv 2503.16870). No target as wide as the senone set is ever built: with the residual r spread evenly over
-/// the other V − k senones, −Σ p log q = −Σ_kept (p − u) log q − u Σ_all log q, where u = r / (V − k).
+/// A setting decides how the probability that was not kept is treated, because the kept part alone is a biased estimate
+/// of the teacher (arXiv 2503.16870). A target as wide as the senone set is never built: with the residual r spread
+/// evenly over the other V − k senones, −Σ p log q = −Σ_kept (p − u) log q − u Σ_all log q, where u = r / (V − k).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopK {
-    /// What became of the probability that was not kept.
+    /// Treatment of the probability that was not kept.
     pub residual_mass: ResidualMass,
 }
 
@@ -36,7 +37,7 @@ impl Objective for TopK {
         let log_q = outputs.logits.f_log_softmax(-1, None)?;
         let kept_log_q = log_q.f_gather(-1, &soft.ids, false)?;
         let kept_mass = soft.probabilities.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Float)?;
-        // Padding frames hold zeros, and quantised labels may sum to a little more than one.
+        // Padding frames contain zeros, and quantised labels may sum to slightly more than one.
         let scaled =
             |mass: &tch::Tensor| soft.probabilities.f_div(&mass.f_clamp_min(f64::from(f32::MIN_POSITIVE))?);
         let sum = [-1i64];

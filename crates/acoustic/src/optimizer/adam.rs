@@ -15,7 +15,7 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Decays β₁ and β₂, 0 to 1, 1 excluded; ε above 0.
+    /// Decay rates β₁ and β₂, at least 0 and below 1; ε above 0.
     #[must_use]
     pub fn new(beta1: f64, beta2: f64, epsilon: f64, len: usize, device: Device) -> Self {
         let zeros = || Tensor::zeros([len as i64], (Kind::Float, device));
@@ -31,7 +31,7 @@ impl Optimizer for Adam {
         let _ = self.first.f_mul_scalar_(self.beta1)?.f_add_(&gradient.f_mul_scalar(1.0 - self.beta1)?)?;
         let square = gradient.f_mul(gradient)?.f_mul_scalar_(1.0 - self.beta2)?;
         let _ = self.second.f_mul_scalar_(self.beta2)?.f_add_(&square)?;
-        // The corrections are numbers near one after some thousand steps; f64 keeps them exact to the last bit of f32.
+        // After some thousand steps the corrections are close to one; f64 keeps them exact to the last bit of f32.
         let steps = self.steps as f64;
         let correction1 = 1.0 - self.beta1.powf(steps);
         let correction2 = 1.0 - self.beta2.powf(steps);

@@ -1,5 +1,5 @@
-//! Optimisers of our own over the flat parameter vector, because libtorch's, as bound, show no state, and a run cannot
-//! resume exactly without it.
+//! Our own optimisers over the flat parameter vector. The bindings of libtorch's optimisers do not expose their state,
+//! without which a run cannot resume exactly.
 
 mod adam;
 mod clip;
@@ -13,10 +13,10 @@ use crate::error::Error;
 use stentor_experiment::OptimizerKind;
 use tch::{Device, Tensor};
 
-/// Everything that an optimiser carries from one step to the next.
+/// The complete state of an optimiser between two steps.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OptimizerState {
-    /// Steps taken.
+    /// Number of steps taken.
     pub steps: u64,
     /// Named vectors, each as long as the parameter vector.
     pub vectors: Vec<(String, Vec<f32>)>,
@@ -24,30 +24,30 @@ pub struct OptimizerState {
 
 /// Turns gradients into steps.
 pub trait Optimizer: Send {
-    /// The step δ, `[len]`, to add to the parameters for this gradient, `[len]`.
+    /// Returns the step δ, `[len]`, to add to the parameters for this gradient, `[len]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] for a gradient of another length.
+    /// [`Error::Shape`] for a gradient of a different length.
     fn update(&mut self, gradient: &Tensor, learning_rate: f64) -> Result<Tensor, Error>;
 
-    /// The factor f where the next step is f·g for any gradient g, which then counts as taken: plain SGD's −lr. None, and
-    /// nothing counted, for an optimiser that remembers.
+    /// Returns the factor f if the next step is f·g for every gradient g (−lr for plain SGD), and counts it as a step.
+    /// Returns `None`, and counts nothing, for an optimiser with memory.
     fn plain_factor(&mut self, _learning_rate: f64) -> Option<f32> {
         None
     }
 
-    /// A copy of the state.
+    /// Returns a copy of the state.
     fn state(&self) -> OptimizerState;
 
-    /// Takes a state back; the steps that follow are those that would have followed it. A state without vectors and
-    /// steps is a fresh start.
+    /// Restores a state: subsequent steps are those that would have followed it. A state without vectors and steps is
+    /// the initial one.
     ///
     /// # Errors
-    /// [`Error::Shape`] for vectors of another optimiser or another length; then nothing changes.
+    /// [`Error::Shape`] for the vectors of a different optimiser or of a different length; then nothing changes.
     fn load_state(&mut self, state: &OptimizerState) -> Result<(), Error>;
 }
 
-/// The optimiser of an experiment for a parameter vector of `len` values.
+/// Creates the optimiser of an experiment for a parameter vector of `len` values.
 #[must_use]
 pub fn build_optimizer(
     settings: &stentor_experiment::Optimizer,

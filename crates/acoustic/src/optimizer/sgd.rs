@@ -2,7 +2,8 @@ use super::{Optimizer, OptimizerState, check_gradient, restore, to_host, vectors
 use crate::error::Error;
 use tch::{Device, Kind, Tensor};
 
-/// Stochastic gradient descent: v ← μ v + g, δ = −lr · v. Without momentum, v is g and no state is kept but the count.
+/// Stochastic gradient descent: v ← μ v + g, δ = −lr · v. Without momentum, v is g, and the state is only the number of
+/// steps.
 #[derive(Debug)]
 pub struct Sgd {
     momentum: f64,
@@ -12,7 +13,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// With momentum μ, 0 to 1, 1 excluded.
+    /// With momentum μ, at least 0 and below 1.
     #[must_use]
     pub fn new(momentum: f64, len: usize, device: Device) -> Self {
         let velocity = (momentum != 0.0).then(|| Tensor::zeros([len as i64], (Kind::Float, device)));

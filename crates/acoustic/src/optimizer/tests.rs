@@ -42,7 +42,7 @@ fn adam_takes_the_steps_of_its_paper() {
 }
 
 #[test]
-fn sgd_without_momentum_steps_down_the_gradient_and_with_momentum_down_its_running_sum() {
+fn sgd_without_momentum_follows_the_gradient_and_with_momentum_its_running_sum() {
     let mut plain = Sgd::new(0.0, 2, Device::Cpu);
     let g = Tensor::from_slice(&[1f32, -2.0]);
     assert_eq!(values(&plain.update(&g, 0.5).unwrap()), [-0.5, 1.0]);
@@ -52,7 +52,7 @@ fn sgd_without_momentum_steps_down_the_gradient_and_with_momentum_down_its_runni
 }
 
 #[test]
-fn an_optimiser_that_takes_its_state_back_goes_on_with_the_same_bits() {
+fn an_optimiser_with_a_restored_state_continues_with_the_same_bits() {
     for settings in kinds() {
         let mut first = build_optimizer(&settings, LEN, Device::Cpu);
         for t in 0..5 {
@@ -72,7 +72,7 @@ fn an_optimiser_that_takes_its_state_back_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn an_empty_state_is_a_fresh_start() {
+fn an_empty_state_is_the_initial_state() {
     for settings in kinds() {
         let mut used = build_optimizer(&settings, LEN, Device::Cpu);
         let _ = used.update(&Tensor::from_slice(&gradient(1)), 0.1).unwrap();

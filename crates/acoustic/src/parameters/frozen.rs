@@ -1,4 +1,4 @@
-//! Vectors that only infer: their values can never change, there is no gradient, and threads share the storage.
+//! Vectors for inference: their values never change, they have no gradient, and threads share the storage.
 
 use super::ParameterVector;
 use super::layout::{NamedSlice, ParameterSlot, by_name, laid_out, leaf};
@@ -6,10 +6,10 @@ use crate::error::Error;
 use tch::{Device, Tensor};
 
 impl ParameterVector {
-    /// A frozen vector of given values, by name in any order.
+    /// Creates a frozen vector from values given by name in any order.
     ///
     /// # Errors
-    /// As [`load_named`](Self::load_named); [`Error::Torch`] where the device cannot hold them.
+    /// See [`load_named`](Self::load_named); [`Error::Torch`] if the device has too little memory for them.
     pub fn frozen<'a>(
         parameters: Vec<(String, Vec<usize>)>,
         tensors: impl IntoIterator<Item = NamedSlice<'a>>,
@@ -20,10 +20,10 @@ impl ParameterVector {
         Self::frozen_on(slots, &values)
     }
 
-    /// The same values in the same storage once more, for another thread.
+    /// Returns another vector with the same storage, for another thread.
     ///
     /// # Errors
-    /// [`Error::NotFrozen`] where somebody may still change them.
+    /// [`Error::NotFrozen`] if the values can still change.
     pub fn share(&self) -> Result<Self, Error> {
         if !self.is_frozen() {
             return Err(Error::NotFrozen);
@@ -36,7 +36,7 @@ impl ParameterVector {
         Ok(Self { slots, values: values.f_detach()?, views, gradient: Tensor::new() })
     }
 
-    /// Whether the values can never change, and there is no gradient.
+    /// Whether the values can never change, so that there is no gradient.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         !self.gradient.defined()

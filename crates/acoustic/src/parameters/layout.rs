@@ -1,22 +1,22 @@
-//! Where each parameter lies in the flat vector.
+//! The layout of parameters in the flat vector.
 
 use crate::error::Error;
 use tch::Tensor;
 
-/// One named parameter's place in the flat vector.
+/// The position of one named parameter in the flat vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterSlot {
     /// Unique name, such as `layer.0.forward.input_weight`.
     pub name: String,
     /// Its sizes, outermost first.
     pub shape: Vec<usize>,
-    /// Where it begins in the flat vector, in values.
+    /// Offset in the flat vector, in values.
     pub offset: usize,
-    /// How many values it has.
+    /// Number of values.
     pub len: usize,
 }
 
-/// Name, sizes and values of one parameter or buffer, where they stand.
+/// Name, sizes and values of one parameter or buffer, borrowed.
 pub type NamedSlice<'a> = (&'a str, &'a [usize], &'a [f32]);
 
 /// A copy of one parameter or buffer.
@@ -31,14 +31,14 @@ pub struct NamedValues {
 }
 
 impl NamedValues {
-    /// The same without a copy.
+    /// Borrows it.
     #[must_use]
     pub fn as_slices(&self) -> NamedSlice<'_> {
         (&self.name, &self.shape, &self.values)
     }
 }
 
-/// Places one behind the other, in the order given.
+/// Contiguous positions in the order given.
 pub(super) fn laid_out(parameters: Vec<(String, Vec<usize>)>) -> Vec<ParameterSlot> {
     let mut offset = 0;
     let slot = |(name, shape): (String, Vec<usize>)| {
@@ -49,7 +49,7 @@ pub(super) fn laid_out(parameters: Vec<(String, Vec<usize>)>) -> Vec<ParameterSl
     parameters.into_iter().map(slot).collect()
 }
 
-/// The flat vector of values that are given by name, in any order: each name once, with the shape of its place.
+/// Assembles the flat vector from values given by name in any order: each name once, with the shape of its slot.
 pub(super) fn by_name<'a>(
     slots: &[ParameterSlot],
     tensors: impl IntoIterator<Item = NamedSlice<'a>>,
@@ -78,7 +78,7 @@ pub(super) fn by_name<'a>(
     }
 }
 
-/// A leaf of the autograd graph that shares the flat vector's storage.
+/// Returns a leaf of the autograd graph that shares the flat vector's storage.
 pub(super) fn leaf(values: &Tensor, slot: &ParameterSlot, learns: bool) -> Result<Tensor, Error> {
     let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
     let view = values.f_narrow(0, slot.offset as i64, slot.len as i64)?.f_view(shape.as_slice())?;

@@ -1,4 +1,4 @@
-//! A model's parameters as one flat vector: what learns, and what only infers.
+//! A model's parameters as one flat vector, trainable or frozen.
 
 mod frozen;
 mod gradient;
@@ -17,17 +17,17 @@ use tch::{Device, Tensor};
 
 /// All parameters of a model as one contiguous f32 vector, and the gradient as another.
 ///
-/// The named parameters are leaf views into the flat vector's storage: a step added to the vector is seen by the model
-/// at once, and no copy is made on the way to the optimiser, the exchange or a checkpoint.
+/// The named parameters are leaf views into the flat vector's storage: a step added to the vector takes effect in the
+/// model at once, and no copy is needed for the optimiser, the exchange or a checkpoint.
 ///
-/// A frozen vector, for models that only infer, has no gradient, its values stay as they are, and any number of threads may have
-/// one on the same storage ([`share`](Self::share)).
+/// A frozen vector, for inference only, has no gradient, its values never change, and any number of threads may share
+/// its storage ([`share`](Self::share)).
 #[derive(Debug)]
 pub struct ParameterVector {
     slots: Vec<ParameterSlot>,
     values: Tensor,
     views: Vec<Tensor>,
-    /// Undefined where the vector is frozen.
+    /// Undefined for a frozen vector.
     gradient: Tensor,
 }
 
@@ -35,7 +35,7 @@ impl ParameterVector {
     /// Lays out parameters in the order given; `fill` writes a parameter's initial values over zeros.
     ///
     /// # Errors
-    /// [`Error::Torch`] where the device cannot hold them.
+    /// [`Error::Torch`] if the device has too little memory for them.
     pub fn new(
         parameters: Vec<(String, Vec<usize>)>,
         mut fill: impl FnMut(&ParameterSlot, &mut [f32]),
@@ -58,19 +58,19 @@ impl ParameterVector {
         self.slots.last().map_or(0, |slot| slot.offset + slot.len)
     }
 
-    /// True where there is no parameter at all.
+    /// Whether there are no parameters.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Names, shapes and places, in the order of the flat vector.
+    /// Names, shapes and positions, in the order of the flat vector.
     #[must_use]
     pub fn slots(&self) -> &[ParameterSlot] {
         &self.slots
     }
 
-    /// The device that holds the values.
+    /// The device of the values.
     #[must_use]
     pub fn device(&self) -> Device {
         self.values.device()
@@ -81,7 +81,7 @@ impl ParameterVector {
         &self.values
     }
 
-    /// The leaf view of the parameter of this name; an objective on weights differentiates through it.
+    /// Returns the leaf view of the parameter with this name; an objective on weights differentiates through it.
     #[must_use]
     pub fn view(&self, name: &str) -> Option<&Tensor> {
         let index = self.slots.iter().position(|slot| slot.name == name)?;
@@ -93,24 +93,24 @@ impl ParameterVector {
         &self.views
     }
 
-    /// A copy of all values.
+    /// Returns a copy of all values.
     ///
     /// # Panics
-    /// Where the device is lost.
+    /// If the device is lost.
     #[must_use]
     pub fn to_host(&self) -> Vec<f32> {
         copy_to_host(&self.values)
     }
 
-    /// Shows all values to `f`: where they are on the CPU without a copy.
+    /// Passes all values to `f`, without a copy if they are on the CPU.
     pub fn with_host<T>(&self, f: impl FnOnce(&[f32]) -> T) -> T {
         shown(&self.values, f)
     }
 
-    /// Lets `f` change the values in place; on another device than the CPU, in a copy that is then loaded.
+    /// Lets `f` change the values in place; on other devices, in a copy that is then loaded.
     ///
     /// # Errors
-    /// [`Error::Torch`] where libtorch refuses, [`Error::Frozen`].
+    /// [`Error::Torch`] if libtorch fails, [`Error::Frozen`].
     pub fn change_host<T>(&self, f: impl FnOnce(&mut [f32]) -> T) -> Result<T, Error> {
         self.check_not_frozen()?;
         changed(&self.values, f)
@@ -119,7 +119,7 @@ impl ParameterVector {
     /// Overwrites all values.
     ///
     /// # Errors
-    /// [`Error::Shape`] for another length, [`Error::Frozen`].
+    /// [`Error::Shape`] for a different length, [`Error::Frozen`].
     pub fn load_host(&self, values: &[f32]) -> Result<(), Error> {
         self.check_not_frozen()?;
         if values.len() != self.len() {
@@ -130,19 +130,19 @@ impl ParameterVector {
         Ok(())
     }
 
-    /// Overwrites all values by name, in any order. Nothing changes unless every name and shape fits.
+    /// Overwrites all values by name, in any order. Nothing changes unless every name and shape matches.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`], [`Error::ParameterShape`], [`Error::MissingParameter`] naming the first misfit;
-    /// [`Error::Frozen`].
+    /// [`Error::UnknownParameter`], [`Error::ParameterShape`] or [`Error::MissingParameter`], naming the first
+    /// mismatch; [`Error::Frozen`].
     pub fn load_named<'a>(&self, tensors: impl IntoIterator<Item = NamedSlice<'a>>) -> Result<(), Error> {
         self.load_host(&by_name(&self.slots, tensors)?)
     }
 
-    /// Adds a step `[len]` to all values: what an optimiser or an exchange returns.
+    /// Adds a step `[len]`, as returned by an optimiser or an exchange, to all values.
     ///
     /// # Errors
-    /// [`Error::Shape`] for another length, [`Error::Frozen`].
+    /// [`Error::Shape`] for a different length, [`Error::Frozen`].
     pub fn add(&self, step: &Tensor) -> Result<(), Error> {
         self.check_not_frozen()?;
         if step.size() != [self.len() as i64] {
@@ -152,7 +152,7 @@ impl ParameterVector {
         Ok(())
     }
 
-    /// Copies of all parameters with their names, in the order of the flat vector.
+    /// Returns copies of all parameters with their names, in the order of the flat vector.
     #[must_use]
     pub fn tensors(&self) -> Vec<NamedValues> {
         let host = self.to_host();

@@ -1,7 +1,7 @@
 use super::*;
 use tch::Kind;
 
-/// Two parameters, 0 to 5 and 6 to 7.
+/// Two parameters, at 0 to 5 and 6 to 7.
 fn vector() -> ParameterVector {
     let parameters = vec![("weight".to_owned(), vec![2, 3]), ("bias".to_owned(), vec![2])];
     let count = |slot: &ParameterSlot, values: &mut [f32]| {
@@ -11,7 +11,7 @@ fn vector() -> ParameterVector {
 }
 
 #[test]
-fn a_step_on_the_flat_vector_is_seen_by_the_views_and_by_what_is_computed_from_them() {
+fn a_step_on_the_flat_vector_changes_the_views_and_values_computed_from_them() {
     let parameters = vector();
     parameters.add(&Tensor::from_slice(&[10f32; 8])).unwrap();
     let weight = parameters.view("weight").unwrap();
@@ -24,7 +24,7 @@ fn a_step_on_the_flat_vector_is_seen_by_the_views_and_by_what_is_computed_from_t
 }
 
 #[test]
-fn gradients_of_the_views_lie_in_the_flat_gradient_at_their_places() {
+fn gradients_of_the_views_are_in_the_flat_gradient_at_their_offsets() {
     let parameters = vector();
     let loss = (parameters.view("bias").unwrap() * Tensor::from_slice(&[3f32, 4.0])).sum(Kind::Float);
     let gradients = Tensor::run_backward(&[loss], parameters.views(), false, false);
@@ -34,7 +34,7 @@ fn gradients_of_the_views_lie_in_the_flat_gradient_at_their_places() {
     assert_eq!(parameters.gradient_host(), [0.0; 8]);
 }
 
-/// libtorch refuses to differentiate `loss`, for values that it was computed from have changed.
+/// libtorch rejects differentiating `loss`, because values from which it was computed have changed.
 fn assert_is_caught(loss: &Tensor, parameters: &ParameterVector) {
     let error = Tensor::f_run_backward(&[loss], parameters.views(), false, false).unwrap_err();
     assert!(error.to_string().contains("modified by an inplace operation"), "{error}");
@@ -42,7 +42,7 @@ fn assert_is_caught(loss: &Tensor, parameters: &ParameterVector) {
 
 #[test]
 fn a_step_taken_between_forward_and_backward_is_caught_by_libtorch() {
-    // Views and vector share the counter of changes, so a gradient of values that are gone is never computed.
+    // Views and vector share the version counter, so a gradient through overwritten values is never computed.
     let parameters = vector();
     let loss = parameters.view("weight").unwrap().square().sum(Kind::Float);
     parameters.add(&Tensor::from_slice(&[1f32; 8])).unwrap();
@@ -63,7 +63,7 @@ fn values_changed_in_place_are_seen_by_the_views_and_the_change_is_caught_by_lib
 }
 
 #[test]
-fn values_go_out_and_come_back_by_name_in_any_order() {
+fn values_are_saved_and_restored_by_name_in_any_order() {
     let (from, to) = (vector(), vector());
     from.load_host(&[7.0; 8]).unwrap();
     let copies = from.tensors();
@@ -127,7 +127,7 @@ fn a_frozen_vector_is_shared_without_a_copy_has_no_gradient_and_refuses_every_ch
     ];
     assert!(refusals.iter().all(|refusal| matches!(refusal, Err(Error::Frozen))), "{refusals:?}");
     assert_eq!(frozen.to_host(), vector().to_host());
-    // Somebody may still change the other sort.
+    // A trainable vector can still change.
     assert!(matches!(vector().share(), Err(Error::NotFrozen)));
     let none: [(&str, &[usize], &[f32]); 0] = [];
     assert!(matches!(

@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 impl model::Tape for Tape {
     fn backward(self: Box<Self>, parameters: &ParameterVector, loss: &Tensor) -> Result<(), Error> {
         let Self { packing, input, mut layers, leaves } = *self;
-        // libtorch takes the gradient from the loss to the layers' outputs and the output layer.
+        // libtorch computes the gradient from the loss back to the layers' outputs and the output layer.
         let inputs: Vec<&Tensor> = leaves.iter().map(|(_, leaf)| leaf).chain(parameters.views()).collect();
         let mut gradients = Tensor::f_run_backward(&[loss], &inputs, false, false)?;
         parameters.accumulate(&gradients.split_off(leaves.len()))?;
@@ -38,7 +38,7 @@ impl model::Tape for Tape {
                 through_time(values, &weights, &gradient, direction, &packing)?;
                 add_weight_gradients(values, &weights, &layer.output, below, direction, &packing)?;
                 if index > 0 {
-                    // Nobody wants the gradient of the features below layer 0.
+                    // The gradient of the features below layer 0 is not needed.
                     from_above = Some(add_input_gradient(from_above, values, &weights, below)?);
                 }
             }
@@ -47,7 +47,7 @@ impl model::Tape for Tape {
     }
 }
 
-/// The sum in new memory: libtorch may have handed out one tensor as the gradient of two layers.
+/// Adds into new memory, because libtorch may have returned one tensor as the gradient of two layers.
 fn sum(first: Option<Matrix>, second: &Tensor) -> Result<Matrix, Error> {
     match first {
         None => Matrix::of(second),
@@ -57,7 +57,7 @@ fn sum(first: Option<Matrix>, second: &Tensor) -> Result<Matrix, Error> {
 
 /// The parameters of a layer and direction.
 struct Weights<'a> {
-    /// Index of the first of them.
+    /// Index of the first one.
     first: usize,
     parameters: &'a ParameterVector,
 }
@@ -76,8 +76,8 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// Goes back through time in one direction, given the gradient of the layer's output; turns the gates into the gradient of
-/// the sums before them.
+/// Goes back through time in one direction, given the gradient of the layer's output; overwrites the gates with the
+/// gradient of their pre-activations.
 fn through_time(
     values: &mut Direction,
     weights: &Weights<'_>,
@@ -89,8 +89,8 @@ fn through_time(
     let width = cell.columns();
     let (stride, column) = (gradient.columns(), direction * width);
     let zero_state = vec![0f32; packing.widest() * width];
-    // Both belong to the step after: a row stands for the same sequence in each step, and a sequence whose last step this
-    // is finds the zeros that were here from the start.
+    // Both belong to the following step. A row is the same sequence in each step; for a sequence whose last step this
+    // is, they still contain the initial zeros.
     let mut carry = vec![0f32; packing.widest() * width];
     let recurrent = Matrix::zeros(packing.widest(), width)?;
     for step in packing.steps(direction).into_iter().rev() {
@@ -122,7 +122,7 @@ fn through_time(
     Ok(())
 }
 
-/// Adds a direction's share to the gradient of its parameters.
+/// Adds a direction's contribution to the gradient of its parameters.
 fn add_weight_gradients(
     values: &Direction,
     weights: &Weights<'_>,
@@ -143,7 +143,7 @@ fn add_weight_gradients(
     Ok(())
 }
 
-/// For each row, h of the row that it goes on from, or zeros.
+/// For each row, h of the preceding step's row, or zeros.
 fn states_before(
     output: &Matrix,
     direction: usize,
@@ -161,7 +161,7 @@ fn states_before(
     Ok(states)
 }
 
-/// Adds a direction's share to the gradient of the layer's input.
+/// Adds a direction's contribution to the gradient of the layer's input.
 fn add_input_gradient(
     sum: Option<Matrix>,
     values: &Direction,

@@ -1,7 +1,7 @@
 //! One time step of an LSTM cell over a batch, without the matrix products: forward and backward.
 //!
-//! Gates lie in a row as i, f, g, o, each `width` values:
-//! i = σ(aᵢ), f = σ(a_f), g = tanh(a_g), o = σ(aₒ); c = f · c′ + i · g; h = o · tanh c, with c′ the cell one step before.
+//! Each row contains the gates i, f, g, o, `width` values each: i = σ(aᵢ), f = σ(a_f), g = tanh(a_g), o = σ(aₒ); c = f
+//! · c′ + i · g; h = o · tanh c, where c′ is the cell one step before.
 
 #[cfg(target_arch = "x86_64")]
 use super::vector::Wide;
@@ -9,17 +9,17 @@ use super::vector::{Single, Vector, sigmoid, tanh};
 
 /// Forward step of `batch` cells.
 pub(super) struct ForwardStep<'a> {
-    /// Units.
+    /// Number of units.
     pub(super) width: usize,
-    /// Sums before the bias, `[batch, 4·width]`; becomes i, f, g, o.
+    /// Pre-activations before the bias, `[batch, 4·width]`; overwritten with i, f, g, o.
     pub(super) gates: &'a mut [f32],
     /// `[4·width]`.
     pub(super) bias: &'a [f32],
     /// c′, `[batch, width]`.
     pub(super) before: &'a [f32],
-    /// c, `[batch, width]`, written.
+    /// c, `[batch, width]`, output.
     pub(super) cell: &'a mut [f32],
-    /// h, in columns `column..column + width` of `[batch, stride]`, written.
+    /// h, in columns `column..column + width` of `[batch, stride]`, output.
     pub(super) output: &'a mut [f32],
     pub(super) stride: usize,
     pub(super) column: usize,
@@ -27,9 +27,9 @@ pub(super) struct ForwardStep<'a> {
 
 /// Backward step of `batch` cells.
 pub(super) struct BackwardStep<'a> {
-    /// Units.
+    /// Number of units.
     pub(super) width: usize,
-    /// i, f, g, o of the forward step, `[batch, 4·width]`; becomes the gradient of the sums before them.
+    /// i, f, g, o of the forward step, `[batch, 4·width]`; overwritten with the gradient of their pre-activations.
     pub(super) gates: &'a mut [f32],
     /// c and c′, `[batch, width]`.
     pub(super) cell: &'a [f32],
@@ -38,9 +38,9 @@ pub(super) struct BackwardStep<'a> {
     pub(super) output: &'a [f32],
     pub(super) stride: usize,
     pub(super) column: usize,
-    /// Gradient of h from the step after, `[batch, width]`.
+    /// Gradient of h from the following step, `[batch, width]`.
     pub(super) recurrent: &'a [f32],
-    /// Gradient of c from the step after, `[batch, width]`; becomes that of c′.
+    /// Gradient of c from the following step, `[batch, width]`; overwritten with that of c′.
     pub(super) carry: &'a mut [f32],
 }
 
@@ -48,7 +48,7 @@ impl ForwardStep<'_> {
     pub(super) fn run(self) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the CPU has the two features that the function is compiled for.
+            // SAFETY: the CPU has the two features for which the function is compiled.
             return unsafe { self.run_wide() };
         }
         self.run_with::<Single<false>, Single<false>>();
@@ -60,7 +60,7 @@ impl ForwardStep<'_> {
         self.run_with::<Wide, Single<true>>();
     }
 
-    /// Runs with `V` as far as whole vectors go, and with `T` for the rest of a row.
+    /// Processes whole vectors with `V`, and the rest of a row with `T`.
     #[inline(always)]
     fn run_with<V: Vector, T: Vector>(self) {
         let width = self.width;
@@ -92,7 +92,7 @@ impl BackwardStep<'_> {
     pub(super) fn run(self) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the CPU has the two features that the function is compiled for.
+            // SAFETY: the CPU has the two features for which the function is compiled.
             return unsafe { self.run_wide() };
         }
         self.run_with::<Single<false>, Single<false>>();
@@ -104,7 +104,7 @@ impl BackwardStep<'_> {
         self.run_with::<Wide, Single<true>>();
     }
 
-    /// Runs with `V` as far as whole vectors go, and with `T` for the rest of a row.
+    /// Processes whole vectors with `V`, and the rest of a row with `T`.
     #[inline(always)]
     fn run_with<V: Vector, T: Vector>(self) {
         let width = self.width;
@@ -128,7 +128,7 @@ impl BackwardStep<'_> {
     }
 }
 
-/// One sequence of a forward step.
+/// One sequence in a forward step.
 struct ForwardRow<'a> {
     gates: [&'a mut [f32]; 4],
     bias: [&'a [f32]; 4],
@@ -156,7 +156,7 @@ impl ForwardRow<'_> {
     }
 }
 
-/// One sequence of a backward step.
+/// One sequence in a backward step.
 struct BackwardRow<'a> {
     gates: [&'a mut [f32]; 4],
     cell: &'a [f32],
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_step_backward_is_the_derivative_of_a_step_forward() {
-        // A width that is no multiple of the lanes, so that the tail is tried as well.
+        // The width is not a multiple of the number of lanes, so that the tail is tested too.
         let (width, batch) = (11, 3);
         let (sums, before) = (values(batch * 4 * width, 1), values(batch * width, 2));
         let (dh, dc) = (values(batch * width, 4), values(batch * width, 5));

@@ -23,7 +23,7 @@ pub(in crate::lstm) fn forward(
     let top = layers.len() - 1;
     let mut leaves = Vec::new();
     for (index, layer) in layers.iter().enumerate().filter(|(n, _)| *n == top || inner == InnerLayers::Keep) {
-        // The leaf shares the matrix's storage, which nobody writes to from here on.
+        // The leaf shares the matrix's storage, which is not written from here on.
         leaves.push((index, layer.output.tensor().f_detach()?.f_set_requires_grad(recording)?));
     }
     let (_, top) = leaves.last().expect("a model has at least one layer");
@@ -39,7 +39,7 @@ pub(in crate::lstm) fn forward(
     Ok(outputs)
 }
 
-/// The top layer's output, `[batch, frames, ..]`, and nothing else, without gradients.
+/// Returns only the top layer's output, `[batch, frames, ..]`, without gradients.
 pub(in crate::lstm) fn top_layer(
     model: &LstmModel,
     features: &Tensor,
@@ -53,14 +53,15 @@ pub(in crate::lstm) fn top_layer(
     })
 }
 
-/// Whether libtorch records gradients here. It does not tell, but what is computed from a parameter does: not a view of
-/// it, which always wants a gradient, so the smallest parameter, negated.
+/// Whether libtorch is recording gradients. It has no query for this, but a value computed from a parameter shows it. A
+/// view of a parameter always requires a gradient, so the smallest parameter is negated.
 fn is_recording(model: &LstmModel) -> Result<bool, Error> {
     let output_bias = model.parameters.views().last().expect("the layout ends with the output layer");
     Ok(output_bias.f_neg()?.requires_grad())
 }
 
-/// The packed features and the layers' values. Where nothing is recorded, what the outputs do not need is dropped early.
+/// Returns the packed features and the layers' values. If gradients are not recorded, values that the outputs do not
+/// need are dropped early.
 fn run_layers(
     model: &LstmModel,
     features: &Tensor,
@@ -109,7 +110,7 @@ fn run_layer(model: &LstmModel, index: usize, below: &Matrix, packing: &Packing)
     Ok(Layer { output, dropped: None, directions })
 }
 
-/// Runs one direction of a layer; writes its columns of the layer's output.
+/// Runs one direction of a layer and writes its columns of the layer's output.
 fn run_direction(
     parameters: &[Tensor],
     direction: usize,

@@ -2,7 +2,8 @@ use crate::error::Error;
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
-/// A row-major f32 matrix in main memory, seen by libtorch as a tensor (for products) and by us as slices (for the rest).
+/// A row-major f32 matrix in main memory, accessible as a tensor (for libtorch's products) and as slices (for
+/// everything else).
 pub(super) struct Matrix {
     tensor: Tensor,
     rows: usize,
@@ -16,13 +17,13 @@ impl Matrix {
         Ok(Self { tensor, rows, columns })
     }
 
-    /// A matrix for a product to be written to; until then its values are arbitrary.
+    /// A matrix for the output of a product; until it is written, its values are arbitrary.
     pub(super) fn unset(rows: usize, columns: usize) -> Result<Self, Error> {
         let tensor = Tensor::f_empty([rows as i64, columns as i64], (Kind::Float, Device::Cpu))?;
         Ok(Self { tensor, rows, columns })
     }
 
-    /// A tensor of two dimensions, its memory shared where it is contiguous.
+    /// Converts a two-dimensional tensor; a contiguous one shares its memory.
     pub(super) fn of(tensor: &Tensor) -> Result<Self, Error> {
         let (rows, columns) = tensor.size2()?;
         if (tensor.kind(), tensor.device()) != (Kind::Float, Device::Cpu) {
@@ -59,13 +60,13 @@ impl Matrix {
         &self.all()[rows.start * self.columns..rows.end * self.columns]
     }
 
-    /// The values of some rows, to be written.
+    /// The values of some rows, mutable.
     pub(super) fn values_mut(&mut self, rows: Range<usize>) -> &mut [f32] {
         let columns = self.columns;
         &mut self.all_mut()[rows.start * columns..rows.end * columns]
     }
 
-    /// The values of two ranges of rows that do not overlap, the second to be written.
+    /// The values of two disjoint ranges of rows, the second one mutable.
     pub(super) fn values_and_mut(&mut self, read: Range<usize>, write: Range<usize>) -> (&[f32], &mut [f32]) {
         assert!(read.end <= write.start || write.end <= read.start, "rows {read:?} and {write:?} overlap");
         let columns = self.columns;
@@ -80,18 +81,18 @@ impl Matrix {
     }
 
     fn all(&self) -> &[f32] {
-        // SAFETY: the tensor is contiguous, f32, in main memory and of rows × columns values from its creation on, and is
-        // never resized. Views handed out by `part` write only inside libtorch calls, which end before ours begin: the
-        // type is not shared between threads (it is not Sync).
+        // SAFETY: the tensor is contiguous, f32, in main memory and has rows × columns values from its creation on, and
+        // is never resized. Views returned by `part` are written only inside libtorch calls, which have ended before a
+        // slice is created: the type is not shared between threads (it is not Sync).
         unsafe { std::slice::from_raw_parts(self.pointer(), self.rows * self.columns) }
     }
 
     fn all_mut(&mut self) -> &mut [f32] {
-        // SAFETY: as above, and the exclusive borrow keeps other slices away.
+        // SAFETY: as above, and the exclusive borrow prevents other slices.
         unsafe { std::slice::from_raw_parts_mut(self.pointer(), self.rows * self.columns) }
     }
 
-    /// The first value; for an empty matrix, of which libtorch gives no address, any aligned one.
+    /// Pointer to the first value; for an empty matrix, for which libtorch returns no address, any aligned pointer.
     fn pointer(&self) -> *mut f32 {
         let pointer = self.tensor.data_ptr().cast::<f32>();
         if pointer.is_null() { std::ptr::NonNull::dangling().as_ptr() } else { pointer }
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libtorch_and_we_see_the_same_values() {
+    fn tensor_and_slices_share_the_same_values() {
         let tensor = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([4, 3]).tr();
         let mut matrix = Matrix::of(&tensor).unwrap();
         assert_eq!(matrix.values(1..2), [1.0, 4.0, 7.0, 10.0]);
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_matrix_of_floats_is_taken() {
+    fn only_a_matrix_of_floats_is_accepted() {
         for (size, kind, expected) in [
             (&[2i64, 2][..], Kind::Int64, "expected 32-bit floats in main memory, found Int64 on Cpu"),
             (&[2], Kind::Float, "expected two dims, got [2]"),
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn two_ranges_of_rows_are_told_apart_whichever_comes_first() {
+    fn two_ranges_of_rows_are_returned_correctly_in_either_order() {
         let mut matrix = Matrix::zeros(4, 2).unwrap();
         matrix.values_mut(0..4).iter_mut().enumerate().for_each(|(n, v)| *v = n as f32);
         let (read, write) = matrix.values_and_mut(0..1, 2..4);

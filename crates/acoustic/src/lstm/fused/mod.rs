@@ -1,8 +1,8 @@
-//! The recurrent layers on the CPU, forward and backward by our own hand: libtorch multiplies matrices, we do the rest.
+//! The recurrent layers on the CPU, with hand-written forward and backward passes: libtorch only multiplies matrices.
 //!
-//! This trains faster than libtorch's own LSTM on the CPU for three reasons: chunks of different lengths are packed, so
-//! that no padding is computed; a time step's element-wise work is one pass over values that are still in the cache; and
-//! the gradient of the features, which nobody wants, is left out.
+//! This trains faster than libtorch's LSTM on the CPU for three reasons: chunks of different lengths are packed, so
+//! that no padding is computed; a time step's element-wise operations are one pass over values that are still in the
+//! cache; and the gradient of the features, which is not needed, is not computed.
 
 mod backward;
 mod cell;
@@ -17,36 +17,36 @@ use matrix::Matrix;
 use packing::Packing;
 use tch::Tensor;
 
-/// What a forward pass leaves for the backward pass. Rows of all matrices are packed frames.
+/// Values that a forward pass keeps for the backward pass. Rows of all matrices are packed frames.
 struct Tape {
     packing: Packing,
     /// The model's features.
     input: Matrix,
-    /// Lowest first.
+    /// The layers, lowest first.
     layers: Vec<Layer>,
-    /// Layers' outputs as they were handed out, `[rows, ..]`, where gradients arrive: (layer, leaf).
+    /// Layers' outputs as returned, `[rows, ..]`, where gradients arrive: (layer, leaf).
     leaves: Vec<(usize, Tensor)>,
 }
 
 /// One layer's values.
 struct Layer {
-    /// h of all directions side by side.
+    /// h of all directions, concatenated.
     output: Matrix,
-    /// What the layer above reads instead, in a pass with dropout.
+    /// The input of the layer above, in a pass with dropout.
     dropped: Option<Dropped>,
     directions: Vec<Direction>,
 }
 
 /// A layer's output after dropout.
 struct Dropped {
-    /// What each value was multiplied by.
+    /// The factor of each value.
     factors: Matrix,
-    /// The products.
+    /// The values after multiplication.
     output: Matrix,
 }
 
 impl Layer {
-    /// What the layer above reads.
+    /// The input of the layer above.
     fn passed_on(&self) -> &Matrix {
         self.dropped.as_ref().map_or(&self.output, |dropped| &dropped.output)
     }
@@ -54,7 +54,7 @@ impl Layer {
 
 /// One direction's values.
 struct Direction {
-    /// i, f, g, o after a forward pass; the gradient of the sums before them after a backward pass.
+    /// i, f, g, o after a forward pass; the gradient of their pre-activations after a backward pass.
     gates: Matrix,
     cell: Matrix,
 }

@@ -3,42 +3,42 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 /// Sequences of different lengths without their padding: the first frames of all sequences, then the second frames of
-/// those that have one, and so on. Longer sequences come first, so that those still running at a frame are the first rows
-/// of the frame before, and a time step is one product of matrices whatever the lengths.
+/// the sequences that have one, and so on. Sequences are sorted longest first, so that the sequences still running at a
+/// frame are the first rows of the previous frame, and a time step is one matrix product whatever the lengths.
 pub(super) struct Packing {
-    /// First row of each frame, and the number of rows at the end; the difference never grows.
+    /// First row of each frame, followed by the total number of rows; the difference never increases.
     starts: Vec<usize>,
-    /// Row of `[batch × frames]` that each packed row comes from.
+    /// For each packed row, its row in `[batch × frames]`.
     source: Tensor,
     batch: i64,
     frames: i64,
 }
 
-/// One time step: the rows of a frame, and what they go on from.
+/// One time step: the rows of a frame, and the rows that precede them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
     /// First row of the frame.
     first: usize,
-    /// Rows of the frame.
+    /// Number of rows of the frame.
     rows: usize,
-    /// First row of the frame before in this direction.
+    /// First row of the preceding frame in this direction.
     before: usize,
-    /// How many of the rows, from the first, go on from a frame before; the rest start from the zero state.
+    /// How many of the rows, from the first, have a preceding frame; the others start from the zero state.
     continuing: usize,
 }
 
 impl Step {
-    /// Rows that go on.
+    /// Rows with a preceding frame.
     pub(super) fn continuing(&self) -> Range<usize> {
         self.first..self.first + self.continuing
     }
 
-    /// Rows of the frame before that they go on from.
+    /// The corresponding rows of the preceding frame.
     pub(super) fn before(&self) -> Range<usize> {
         self.before..self.before + self.continuing
     }
 
-    /// Rows that start.
+    /// Rows that start from the zero state.
     pub(super) fn starting(&self) -> Range<usize> {
         self.first + self.continuing..self.first + self.rows
     }
@@ -60,17 +60,17 @@ impl Packing {
         Ok(Self { starts, source: Tensor::f_from_slice(&source)?, batch: lengths.len() as i64, frames })
     }
 
-    /// Rows of all frames together.
+    /// Total number of rows.
     pub(super) fn rows(&self) -> usize {
         self.starts.last().copied().unwrap_or(0)
     }
 
-    /// Sequences of the first frame: no frame has more.
+    /// Number of sequences in the first frame, which is the maximum.
     pub(super) fn widest(&self) -> usize {
         self.starts.get(1).copied().unwrap_or(0)
     }
 
-    /// The steps of a direction in its order: 0 runs ahead, 1 back from each sequence's own end.
+    /// The steps of a direction in order: direction 0 runs forward, direction 1 backward from each sequence's own end.
     pub(super) fn steps(&self, direction: usize) -> Vec<Step> {
         let frames: Vec<Range<usize>> = self.starts.windows(2).map(|pair| pair[0]..pair[1]).collect();
         let step = |now: &Range<usize>, before: Option<&Range<usize>>| Step {
@@ -86,13 +86,13 @@ impl Packing {
         }
     }
 
-    /// `[batch, frames, columns]` to `[rows, columns]`.
+    /// Converts `[batch, frames, columns]` to `[rows, columns]`.
     pub(super) fn pack(&self, sequences: &Tensor) -> Result<Tensor, Error> {
         let columns = sequences.size()[2];
         Ok(sequences.f_reshape([self.batch * self.frames, columns])?.f_index_select(0, &self.source)?)
     }
 
-    /// `[rows, columns]` to `[batch, frames, columns]`, padded with zeros; differentiable.
+    /// Converts `[rows, columns]` to `[batch, frames, columns]`, padded with zeros; differentiable.
     pub(super) fn unpack(&self, rows: &Tensor) -> Result<Tensor, Error> {
         let columns = rows.size()[1];
         let padded = Tensor::f_zeros([self.batch * self.frames, columns], (Kind::Float, Device::Cpu))?;
@@ -106,13 +106,13 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn two_sequences_of_two_and_three_frames_take_five_rows() {
+    fn two_sequences_of_two_and_three_frames_make_five_rows() {
         let packing = Packing::new(&[2, 3], 4).unwrap();
         assert_eq!((packing.rows(), packing.widest()), (5, 2));
         assert_eq!(Vec::<i64>::try_from(&packing.source).unwrap(), [4, 0, 5, 1, 6]);
         let step = |first, rows, before, continuing| Step { first, rows, before, continuing };
         assert_eq!(packing.steps(0), [step(0, 2, 0, 0), step(2, 2, 0, 2), step(4, 1, 2, 1)]);
-        // Running back, the shorter sequence starts at its own end, one frame later than the longer one.
+        // In the backward direction, the shorter sequence starts at its own end, one frame later than the longer one.
         assert_eq!(packing.steps(1), [step(4, 1, 0, 0), step(2, 2, 4, 1), step(0, 2, 2, 2)]);
     }
 
@@ -135,7 +135,7 @@ mod tests {
         }
 
         #[test]
-        fn each_row_is_visited_once_in_each_direction_after_what_it_goes_on_from(
+        fn each_row_is_visited_once_in_each_direction_after_its_predecessor(
             lengths in proptest::collection::vec(0i64..9, 1..6),
         ) {
             let packing = Packing::new(&lengths, 9).unwrap();

@@ -1,21 +1,21 @@
-//! A few f32 that go through the same arithmetic at once, and the two curves of an LSTM cell over them.
+//! A vector of a few f32 values for SIMD arithmetic, and the two activation functions of an LSTM cell on it.
 //!
-//! The compiler's own vectorisation gives up on a cell step, which touches nine arrays at once, so the wide form is written
-//! with intrinsics. All of it is inlined into functions compiled for the instructions that it uses (see `cell`), without
-//! closures and iterators on the way, so that this holds at low optimisation levels too.
+//! The compiler does not vectorise a cell step, which uses nine arrays at once, so the wide form is written with
+//! intrinsics. Everything is inlined into functions that are compiled for the instructions used (see `cell`), without
+//! intermediate closures and iterators, so that this also works at low optimisation levels.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use wide::Wide;
 
-/// `LANES` values side by side.
+/// `LANES` values.
 pub(super) trait Vector: Copy {
-    /// How many values.
+    /// Number of lanes.
     const LANES: usize;
     /// The same value in every lane.
     fn splat(value: f32) -> Self;
-    /// The values at `at`.
+    /// Loads the values at `at`.
     fn load(values: &[f32], at: usize) -> Self;
-    /// Writes the values at `at`.
+    /// Stores the values at `at`.
     fn store(self, values: &mut [f32], at: usize);
     /// a + b.
     fn add(self, b: Self) -> Self;
@@ -27,9 +27,9 @@ pub(super) trait Vector: Copy {
     fn divide(self, b: Self) -> Self;
     /// a · b + c.
     fn multiply_add(self, b: Self, c: Self) -> Self;
-    /// The value brought into ±`limit`; not-a-number stays what it is, or a model that has diverged would be hidden.
+    /// The value clamped to ±`limit`; NaN stays NaN, so that a model that has diverged is detected.
     fn within(self, limit: Self) -> Self;
-    /// 2ⁿ, n being the low bits of the value's own representation, as a signed number of nine bits.
+    /// 2ⁿ, where n is the low nine bits of the value's representation, as a signed number.
     fn power_of_two(self) -> Self;
 }
 
@@ -40,21 +40,21 @@ pub(super) fn sigmoid<V: Vector>(x: V) -> V {
     one.divide(one.add(exp(x.multiply(V::splat(-1.0)))))
 }
 
-/// tanh x = 2 σ(2x) − 1, within 4e-7 (absolute: near zero, small against the sums that it enters).
+/// tanh x = 2 σ(2x) − 1, within 4e-7 (absolute: near zero, this is small compared with the sums that it enters).
 #[inline(always)]
 pub(super) fn tanh<V: Vector>(x: V) -> V {
     let one = V::splat(1.0);
     V::splat(2.0).divide(one.add(exp(x.multiply(V::splat(-2.0))))).subtract(one)
 }
 
-/// eˣ within 2e-7 of its value, x first brought into ±87 where e⁻ˣ and eˣ are normal numbers.
+/// eˣ within a relative error of 2e-7; x is first clamped to ±87, where e⁻ˣ and eˣ are normal numbers.
 ///
 /// eˣ = 2ⁿ · eʳ with n the integer nearest to x / ln 2 and |r| ≤ ln 2 / 2, where seven terms of the series suffice.
 #[inline(always)]
 fn exp<V: Vector>(x: V) -> V {
-    // Adding 1.5 · 2²³ leaves no room for a fraction: the sum's low bits are n.
+    // Adding 1.5 · 2²³ leaves no bits for a fraction: the sum's low bits are n.
     const SHIFT: f32 = 12_582_912.0;
-    // ln 2 in two parts; the first has so few bits that n times it is exact.
+    // ln 2 in two parts; the first part has so few bits that its product with n is exact.
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let x = x.within(V::splat(87.0));
@@ -69,8 +69,8 @@ fn exp<V: Vector>(x: V) -> V {
     sum.multiply(shifted.power_of_two())
 }
 
-/// One value. With `FUSED`, a product and a sum are rounded once, as in the wide form; without, twice, for CPUs where the
-/// single rounding is a slow library call.
+/// One value. With `FUSED`, a product and a sum are rounded once, as in the wide form; without it they are rounded
+/// twice, for CPUs on which fused multiply-add is a slow library call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Single<const FUSED: bool>(f32);
 
@@ -133,8 +133,8 @@ mod wide {
     use super::Vector;
     use std::arch::x86_64::*;
 
-    /// Eight values in an AVX register. Used only inside functions compiled for AVX2 and FMA, which are called only where
-    /// the CPU was found to have both: that is what every SAFETY below leans on.
+    /// Eight values in an AVX register. Used only inside functions compiled for AVX2 and FMA, which are called only if
+    /// the CPU has both: every SAFETY comment below relies on that.
     #[derive(Debug, Clone, Copy)]
     pub(in crate::lstm::fused) struct Wide(__m256);
 
@@ -193,7 +193,8 @@ mod wide {
 
         #[inline(always)]
         fn within(self, limit: Self) -> Self {
-            // SAFETY: the CPU has AVX2 and FMA, see the type. Where one operand is not a number, these two give the second.
+            // SAFETY: the CPU has AVX2 and FMA, see the type. If one operand is NaN, these two instructions return the
+            // second one.
             Self(unsafe {
                 let below = _mm256_min_ps(limit.0, self.0);
                 _mm256_max_ps(_mm256_sub_ps(_mm256_setzero_ps(), limit.0), below)
@@ -216,7 +217,7 @@ mod wide {
 mod tests {
     use super::*;
 
-    /// A curve over the same value in every lane, which must all agree.
+    /// Evaluates a function on a vector with the same value in every lane; all results must be equal.
     fn over<V: Vector>(curve: impl Fn(V) -> V, x: f32) -> f32 {
         let mut values = vec![0.0; V::LANES];
         curve(V::splat(x)).store(&mut values, 0);
@@ -224,7 +225,7 @@ mod tests {
         values[0]
     }
 
-    /// A curve of ours, the exact one, and the largest difference allowed.
+    /// One of our functions, the exact one, and the largest difference allowed.
     type Curve = (Box<dyn Fn(f32) -> f32>, fn(f64) -> f64, f64);
 
     fn curves<V: Vector>() -> [Curve; 2] {
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_the_number_line_give_the_limits_and_not_a_number_stays() {
+    fn infinities_give_the_limits_and_nan_stays_nan() {
         for [(sigmoid, ..), (tanh, ..)] in all_forms() {
             for large in [100.0, 1e30, f32::MAX, f32::INFINITY] {
                 assert_eq!((sigmoid(large), tanh(large), tanh(-large)), (1.0, 1.0, -1.0));
@@ -269,7 +270,7 @@ mod tests {
 
     #[test]
     #[cfg(target_arch = "x86_64")]
-    fn the_wide_form_gives_the_bits_of_the_single_one() {
+    fn the_wide_form_gives_the_same_bits_as_the_single_one() {
         if !(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")) {
             return;
         }
