@@ -4,14 +4,14 @@ use thiserror::Error;
 /// Why an experiment's data cannot be used.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// A set that the experiment names cannot be opened.
+    /// A set named by the experiment cannot be opened.
     #[error("`{key}`: {}", once(location, source))]
     Set {
-        /// Section and key, `data.annotated`.
+        /// Section and key in the experiment file, for example `data.annotated`.
         key: &'static str,
-        /// As in the experiment.
+        /// The location as written in the experiment file.
         location: String,
-        /// What happened.
+        /// The underlying error.
         source: Box<stentor_shards::Error>,
     },
     /// A shard set cannot be read.
@@ -19,7 +19,7 @@ pub enum Error {
     Shards {
         /// As named in the experiment.
         location: String,
-        /// What went wrong.
+        /// The underlying error.
         source: Box<stentor_shards::Error>,
     },
     /// Two values that must be equal differ.
@@ -27,7 +27,7 @@ pub enum Error {
         "{what} of {location} differ from {other}: expected {expected}, found {found}; prepare or label again"
     )]
     Mismatch {
-        /// What differs, in the plural.
+        /// The property that differs, as a plural noun.
         what: &'static str,
         /// Where the value was found.
         location: String,
@@ -35,35 +35,35 @@ pub enum Error {
         other: String,
         /// The value at `location`.
         found: String,
-        /// The value of `other`.
+        /// The value in `other`.
         expected: String,
     },
     /// The annotated set has no alignments.
     #[error("{location}: expected shards with alignments, found no senones; name an annotated set")]
     Unannotated {
-        /// As named in the experiment.
+        /// The location as written in the experiment file.
         location: String,
     },
-    /// The annotated set's manifest has no means and deviations to normalise frames with.
+    /// The annotated set's manifest lacks the means and deviations for normalising frames.
     #[error(
         "{location}: expected means and deviations in the manifest, found none; prepare the set again: frames that are \
-         not normalised train no model"
+         not normalised cannot train a model"
     )]
     NotNormalised {
-        /// As named in the experiment.
+        /// The location as written in the experiment file.
         location: String,
     },
     /// No plan can be made from the data.
     #[error(transparent)]
     Plan(#[from] stentor_plan::Error),
-    /// The labels of a row group belong to other utterances than its features.
+    /// The labels of a row group belong to different utterances from its features.
     #[error(
         "{location}, row group {row_group}: expected labels of `{features}`, found `{labels}`; label again"
     )]
     Misplaced {
         /// The feature set.
         location: String,
-        /// Counted over all shards.
+        /// Row group, numbered across all shards.
         row_group: usize,
         /// Utterance of the feature row.
         features: String,
@@ -72,14 +72,21 @@ pub enum Error {
     },
 }
 
-/// Location and error in one message, without naming the location twice.
+/// Returns the location and the error in one message, without repeating the location.
 fn once(location: &str, source: &stentor_shards::Error) -> String {
     let words = source.to_string();
     if words.contains(location) { words } else { format!("{location}: {words}") }
 }
 
+<<<<<<< HEAD
 impl ProgramError for Error {
     fn id(&self) -> &'static str {
+=======
+impl Error {
+    /// A stable id that does not change with the message; docs/errors.md documents it.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+>>>>>>> abc03e6 (dataset: comments and messages in plain technical English)
         match self {
             Error::Set { .. } | Error::Shards { .. } => "E0301",
             Error::Mismatch { .. } => "E0302",
@@ -108,7 +115,7 @@ impl Error {
         self.shards()?.store()
     }
 
-    /// Whether a set is still to be made, or its place is another one.
+    /// Whether the set has not been made yet, or is in a different place.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         let is_missing = |error: &stentor_shards::Error| {

@@ -1,7 +1,8 @@
-//! Opens the data sets that an experiment's `[data]` names, and checks them against each other before any work begins.
+//! Opens the data sets named in an experiment's `[data]` section, and checks that they belong together before any work
+//! begins.
 //!
-//! Coordinator and workers build the same [`Dataset`] from the same experiment, and therefore the same plan. So the
-//! content of a batch need not be sent.
+//! Coordinator and workers build the same [`Dataset`] from the same experiment, and therefore the same plan. The
+//! contents of a batch therefore never have to be sent.
 
 mod error;
 mod rows;
@@ -28,19 +29,19 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Opens every manifest that `experiment` names and checks that they belong together.
+    /// Opens every manifest named by `experiment` and checks that they belong together.
     ///
     /// # Errors
-    /// [`Error::Set`] where a set cannot be read, with its key; [`Error::Mismatch`] where features, senones or labels of two sets
-    /// differ, or differ from `[features]`; [`Error::Unannotated`]; [`Error::NotNormalised`]; [`Error::Plan`].
+    /// [`Error::Set`] if a set cannot be read, with its key; [`Error::Mismatch`] if features, senones or labels differ
+    /// between two sets or from `[features]`; [`Error::Unannotated`]; [`Error::NotNormalised`]; [`Error::Plan`].
     pub async fn open(experiment: &Experiment) -> Result<Self, Error> {
         Self::open_cached(experiment, None).await
     }
 
-    /// Like [`Dataset::open`], but reads row groups from stores on the network through `cache`.
+    /// Like [`Dataset::open`], but reads row groups from network stores through `cache`.
     ///
     /// # Errors
-    /// As [`Dataset::open`].
+    /// See [`Dataset::open`].
     pub async fn open_cached(experiment: &Experiment, cache: Option<&Cache>) -> Result<Self, Error> {
         let data = &experiment.data;
         let annotated = open_features("data.annotated", &data.annotated, cache).await?;
@@ -84,19 +85,20 @@ impl Dataset {
         Ok(Self { annotated, machine_labeled, dev, normalisation, plan })
     }
 
-    /// What `experiment`, with which the data were opened, makes of them and hardly means.
+    /// Settings of `experiment`, with which the data were opened, that are valid for these data but probably not
+    /// intended.
     #[must_use]
     pub fn warnings(&self, experiment: &Experiment) -> Vec<Warning> {
         Warning::all(&self.plan, experiment)
     }
 
-    /// The same data as a model with another normalisation sees them.
+    /// Returns the same data with another model's normalisation.
     #[must_use]
     pub fn seen_with(self, normalisation: Normalisation) -> Self {
         Self { normalisation, ..self }
     }
 
-    /// The normalisation that the run's model applies to the frames of every set, including the dev data: means and
+    /// The normalisation that the run's model applies to the frames of every set, including the dev data: the means and
     /// deviations of the annotated set, which become part of the model. The means in the manifests of other sets are
     /// ignored.
     #[must_use]
@@ -104,7 +106,7 @@ impl Dataset {
         &self.normalisation
     }
 
-    /// Units, batches and their order.
+    /// Work units, batches and their order.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan

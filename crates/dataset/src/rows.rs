@@ -7,11 +7,11 @@ use stentor_shards::{FeatureRow, FeatureSet, Kind, LabelRow, LabelSet};
 pub struct Part {
     features: FeatureSet,
     labels: Option<LabelSet>,
-    /// For each row group, counted over all shards: its shard, and its number within the shard.
+    /// The shard of each row group and its number within that shard; row groups are numbered across all shards.
     places: Vec<(usize, usize)>,
 }
 
-/// The utterances of a work unit's good row groups, in the order of the shards.
+/// The utterances of a work unit's valid row groups, in the order of the shards.
 #[derive(Debug, Clone, Default)]
 pub struct UnitRows {
     /// Features and alignments.
@@ -25,22 +25,22 @@ pub struct UnitRows {
 /// A row group that cannot be used: its bytes do not match the manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRowGroup {
-    /// Counted over all shards of its source.
+    /// Row group, numbered across all shards of its source.
     pub row_group: usize,
-    /// Whether the features or the labels are bad. If both are, the features are named.
+    /// Whether the features or the labels are bad. If both are, this names the features.
     pub kind: Kind,
     /// What is wrong with it, and where.
     pub reason: String,
 }
 
-/// Where a row group is, and how much is in it.
+/// Location and size of a row group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The shard's full location.
     pub file: String,
-    /// Counted within the shard.
+    /// Row group within the shard, counted from 0.
     pub row_group: usize,
-    /// Frames of its utterances.
+    /// Number of frames in its utterances.
     pub frames: u64,
 }
 
@@ -68,7 +68,7 @@ impl Part {
         self.labels.as_ref()
     }
 
-    /// Location and size of row group `row_group`, counted over all shards, of the features or the labels.
+    /// Location and size of row group `row_group`, numbered across all shards, of the features or the labels.
     #[must_use]
     pub fn place(&self, row_group: usize, kind: Kind) -> Option<Place> {
         let &(shard, group) = self.places.get(row_group)?;
@@ -84,12 +84,12 @@ impl Part {
         Some(Place { file: format!("{location}/{}", shard.file), row_group: group, frames })
     }
 
-    /// Reads the utterances of `row_groups`, counted over all shards. A row group whose bytes do not match the
-    /// manifest is left out with its labels and listed in [`UnitRows::bad`]. The result depends on the bytes alone:
-    /// the same bytes always give the same rows.
+    /// Reads the utterances of `row_groups`, which are numbered across all shards. A row group whose bytes do not match
+    /// the manifest is skipped together with its labels and listed in [`UnitRows::bad`]. The result depends on the
+    /// bytes alone: the same bytes always give the same rows.
     ///
     /// # Errors
-    /// [`Error::Shards`] if a file is missing or the store does not answer, [`Error::Misplaced`] if labels belong to
+    /// [`Error::Shards`] if a file is missing or the store does not respond, [`Error::Misplaced`] if labels belong to
     /// another utterance.
     pub async fn read(&self, row_groups: Range<usize>) -> Result<UnitRows, Error> {
         let mut rows = UnitRows::default();

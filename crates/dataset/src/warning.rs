@@ -2,26 +2,27 @@ use stentor_experiment::{Experiment, Source};
 use stentor_plan::Plan;
 use thiserror::Error;
 
-/// Steps in which a model learns hardly more than which senones are frequent.
+/// Number of steps below which a model learns little more than the senones' relative frequencies.
 const FEW_STEPS: u64 = 100;
 
-/// What is valid for the data and still hardly meant: said when they are opened, and then followed.
+/// Settings that are valid for the data but probably not intended. They are reported when the data are opened; training
+/// continues.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum Warning {
-    /// Training is over before anything is learned.
+    /// Training ends before the model can learn anything useful.
     #[error(
         "expected at least {FEW_STEPS} steps in the whole run, for in fewer a model learns next to nothing; found {steps} \
          (batches in all passes: {batches}, frames: {frames}, `cluster.workers`: {workers}). Smaller batches help \
          (`batch.chunks`, `batch.chunk_frames`), more passes (`schedule.passes`), fewer workers"
     )]
     FewSteps {
-        /// Of both sources, in all passes.
+        /// Batches of both sources in all passes.
         batches: u64,
-        /// The same in frames.
+        /// Frames in these batches.
         frames: u64,
-        /// Times that the workers compute a batch each.
+        /// Number of steps in which every worker computes one batch.
         steps: u64,
-        /// Who share the batches.
+        /// Number of workers that share the batches.
         workers: u32,
     },
 }
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
     use stentor_plan::{Catalogue, RowGroup};
 
-    /// Of a set of 3,200 frames, two batches a pass.
+    /// A set of 3,200 frames: two batches per pass.
     fn warnings(sections: &str) -> Vec<Warning> {
         let text = format!("[run]\nname = \"a\"\noutput = \"b\"\n[data]\nannotated = \"c\"\n{sections}");
         let experiment = Experiment::parse(&text).unwrap();
@@ -51,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_few_steps_is_warned_of_with_its_figures_and_what_helps() {
+    fn a_run_with_few_steps_gives_a_warning_with_its_figures_and_a_remedy() {
         let [warning] = warnings("[schedule]\npasses = 4\n")[..] else { panic!("expected one warning") };
         assert_eq!(warning, Warning::FewSteps { batches: 8, frames: 12_800, steps: 4, workers: 2 });
         for words in
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_warning_names_helps() {
+    fn the_remedy_named_in_the_warning_works() {
         for sections in [
             "[schedule]\npasses = 100\n",
             "[schedule]\npasses = 50\n[cluster]\nworkers = 1\n",

@@ -1,6 +1,5 @@
-//! All readers leave out the same row groups whose bytes have changed; a file that is only unreachable is not bad
-//! data.
-#![allow(clippy::unwrap_used, reason = "failing is how a test speaks")]
+//! All readers skip the same row groups: those whose bytes have changed. A file that cannot be reached is not bad data.
+#![allow(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +23,7 @@ fn settings() -> Features {
     Features { mel_bins: 8, stack: 1, ..Features::default() }
 }
 
-/// Ten utterances of three frames, two to a row group, two row groups to a shard: three shards, five row groups.
+/// Ten utterances of three frames, two per row group, two row groups per shard: three shards, five row groups.
 async fn write_features(folder: &Path, kind: &str) -> FeatureManifest {
     let senone = |i: u8| Senone { name: format!("S{i}"), phone: "P".into(), silence: false, state: i };
     let senones = Inventory::new((0..3).map(senone).collect()).unwrap();
@@ -128,7 +127,7 @@ async fn a_row_group_of_changed_features_or_labels_is_left_out_with_its_counterp
     let third = &sets.labels.shards[1];
     sets.damage("labels", &third.file, &third.row_groups[0]);
 
-    // Every read gives the same rows and the same verdict.
+    // Every read gives the same rows and reports the same bad row groups.
     let (once, again) = (sets.read().await, sets.read().await);
     assert_eq!(names(&once), ["u-0", "u-1", "u-6", "u-7", "u-8", "u-9"]);
     assert_eq!((names(&once), &once.bad), (names(&again), &again.bad));
@@ -154,7 +153,7 @@ async fn a_truncated_shard_is_bad_from_its_first_row_group_to_its_last() {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_an_error_that_may_pass_and_never_bad_data() {
+async fn a_missing_file_is_a_transient_error_and_not_bad_data() {
     let sets = sets().await;
     std::fs::remove_file(sets.folder.path().join("unannotated/part-00001.parquet")).unwrap();
     let dataset = Dataset::open(&sets.experiment).await.unwrap();
