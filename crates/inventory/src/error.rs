@@ -1,28 +1,28 @@
 use crate::{MAX_SENONES, SenoneId};
 use thiserror::Error;
 
-/// What can be wrong with an inventory, or with ids and names that are looked up in it.
+/// Errors of inventories, and of ids and names that are looked up in them.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// No senone at all where a model's outputs were expected.
-    #[error("expected at least one senone, found none: the model or the labels carry no outputs")]
+    /// No senones, although a model must have outputs.
+    #[error("expected at least one senone, found none: the model or the labels have no outputs")]
     NoSenones,
     /// More senones than ids can name.
-    #[error("expected at most {MAX_SENONES} senones, found {found}: 16-bit ids tell no more apart")]
+    #[error("expected at most {MAX_SENONES} senones, found {found}: ids have 16 bits")]
     TooManySenones {
         /// Senones given.
         found: usize,
     },
-    /// Two senones of one name.
+    /// Two senones with the same name.
     #[error(
-        "expected a name of its own for each senone, found `{name}` at {first} and at {second}: rename one of them"
+        "expected a unique name for each senone, found `{name}` at {first} and at {second}: rename one of them"
     )]
     RepeatedName {
         /// The name.
         name: String,
-        /// The first senone of that name.
+        /// Position of the first senone with that name.
         first: SenoneId,
-        /// The next one.
+        /// Position of the second one.
         second: SenoneId,
     },
     /// One phone is silence in one senone and speech in another.
@@ -31,15 +31,15 @@ pub enum Error {
         /// The phone's name.
         phone: String,
     },
-    /// A phone without a senone: none of the annotated speech that the inventory was taken from has it.
+    /// A phone without a senone: it does not occur in the annotated speech from which the inventory was made.
     #[error(
-        "no annotated utterance has the phone `{phone}`; annotate one that has it, or call it by a phone that is known"
+        "no annotated utterance has the phone `{phone}`; annotate one that has it, or write it with a known phone"
     )]
     UnknownPhone {
         /// The phone's name.
         phone: String,
     },
-    /// A senone id beyond the inventory.
+    /// A senone id outside the inventory.
     #[error(
         "frame {frame}: senone {id} is unknown, the phone set has {senones}: labels and features do not belong together"
     )]

@@ -1,55 +1,55 @@
 use std::fmt;
 
-/// Most senones that 16-bit ids can tell apart.
+/// The largest number of senones that 16-bit ids can identify.
 pub const MAX_SENONES: usize = 1 << 16;
 
-/// A senone of one [`Inventory`](crate::Inventory): its place in it, counted from 0, and so an output of the model. In
-/// another inventory the same number is another senone.
+/// A senone of one [`Inventory`](crate::Inventory): its index there, counted from 0, which is also the index of a model
+/// output. In another inventory the same number is a different senone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct SenoneId(u16);
 
 impl SenoneId {
-    /// The senone at this place.
+    /// The senone at this index.
     #[must_use]
     #[inline]
     pub const fn new(number: u16) -> Self {
         Self(number)
     }
 
-    /// Its place as columns hold it.
+    /// The index as stored in columns.
     #[must_use]
     #[inline]
     pub const fn number(self) -> u16 {
         self.0
     }
 
-    /// Its place as an index.
+    /// The index as `usize`.
     #[must_use]
     #[inline]
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 
-    /// Ids from numbers. A vector's memory is kept.
+    /// Converts numbers to ids in place, reusing the vector's memory.
     #[must_use]
     pub fn list(numbers: impl IntoIterator<Item = u16>) -> Vec<Self> {
         numbers.into_iter().map(Self).collect()
     }
 
-    /// A column of numbers, seen as ids.
+    /// Views a column of numbers as ids.
     #[must_use]
     #[inline]
     pub const fn of_column(numbers: &[u16]) -> &[Self] {
-        // SAFETY: `repr(transparent)` gives an id the layout of its number, and every number is an id.
+        // SAFETY: `repr(transparent)` gives an id the same layout as its number, and every number is an id.
         unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), numbers.len()) }
     }
 
-    /// Ids, seen as a column of numbers.
+    /// Views ids as a column of numbers.
     #[must_use]
     #[inline]
     pub const fn column(ids: &[Self]) -> &[u16] {
-        // SAFETY: `repr(transparent)` gives an id the layout of its number.
+        // SAFETY: `repr(transparent)` gives an id the same layout as its number.
         unsafe { std::slice::from_raw_parts(ids.as_ptr().cast(), ids.len()) }
     }
 }
@@ -61,7 +61,7 @@ impl fmt::Display for SenoneId {
 }
 
 impl From<SenoneId> for i64 {
-    /// Its place as tensors hold it.
+    /// The index as stored in tensors.
     fn from(id: SenoneId) -> Self {
         Self::from(id.0)
     }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_said_as_its_number() {
+    fn an_id_is_displayed_as_its_number() {
         assert_eq!(format!("{:>3}", SenoneId::new(7)), "  7");
         assert_eq!((SenoneId::new(9).index(), i64::from(SenoneId::new(9))), (9, 9));
     }

@@ -1,20 +1,20 @@
-//! The senones of a model in the order of its outputs, as manifests hold them.
+//! The senones of a model in the order of its outputs, as stored in manifests.
 
 use crate::{Error, MAX_SENONES, Senone, SenoneId};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::{BTreeMap, HashMap};
 
-/// How a state was found in the inventory.
+/// How a state was matched in the inventory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
-    /// It is there.
+    /// The state exists.
     Exact(SenoneId),
-    /// It is not; this is the nearest state of the same phone, the earlier one of two.
+    /// The state does not exist; this is the nearest state of the same phone, the lower one of two equally near.
     Nearest(SenoneId),
 }
 
-/// The senones of a model or a set in order; an id is a place in it. Names are unique. Without a senone it is that of data
-/// that nobody aligned.
+/// The senones of a model or a set in order; an id is an index into it. Names are unique. The inventory of data without
+/// alignments is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "Vec<Senone>")]
 pub struct Inventory {
@@ -24,7 +24,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// The inventory of these senones in this order.
+    /// Creates the inventory of these senones in this order.
     ///
     /// # Errors
     /// [`Error::TooManySenones`], [`Error::RepeatedName`].
@@ -45,10 +45,10 @@ impl Inventory {
         Ok(Self { senones, phones })
     }
 
-    /// A senone for each state of a phone, in the order given; [`Senone::of_state`] says what they are called.
+    /// Creates a senone for each state of a phone, in the order given; [`Senone::of_state`] documents the names.
     ///
     /// # Errors
-    /// As [`Inventory::new`]; a state that is given twice has one name twice.
+    /// See [`Inventory::new`]; a repeated state is a repeated name.
     pub fn of_states(
         states: impl IntoIterator<Item = (String, u8)>,
         more_silence: &[String],
@@ -57,7 +57,7 @@ impl Inventory {
         Self::new(states.into_iter().map(senone).collect())
     }
 
-    /// All senones in the order of ids.
+    /// All senones in order of id.
     #[must_use]
     pub fn senones(&self) -> &[Senone] {
         &self.senones
@@ -69,13 +69,13 @@ impl Inventory {
         self.senones.len()
     }
 
-    /// Whether there is no senone.
+    /// Whether there are no senones.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.senones.is_empty()
     }
 
-    /// The senone of an id; none beyond the last one.
+    /// Returns the senone with this id, or `None` if it is out of range.
     #[must_use]
     pub fn get(&self, id: SenoneId) -> Option<&Senone> {
         self.senones.get(id.index())
@@ -86,16 +86,16 @@ impl Inventory {
         self.phones.keys().map(String::as_str)
     }
 
-    /// The senones of a phone by their states; none for a phone that is not there.
+    /// Returns the senones of a phone by state, or `None` if the phone is unknown.
     #[must_use]
     pub fn of_phone(&self, phone: &str) -> &[SenoneId] {
         self.phones.get(phone).map_or(&[], Vec::as_slice)
     }
 
-    /// The senone of a state, or of the nearest one of the same phone.
+    /// Returns the senone of a state, or of the nearest state of the same phone.
     ///
     /// # Errors
-    /// [`Error::UnknownPhone`] for a phone that training never saw.
+    /// [`Error::UnknownPhone`] if the phone does not occur in the inventory.
     pub fn find(&self, phone: &str, state: u8) -> Result<Match, Error> {
         let state_of = |id: &SenoneId| self.senones[id.index()].state;
         let nearest = self.of_phone(phone).iter().min_by_key(|id| state_of(id).abs_diff(state));
@@ -103,13 +103,13 @@ impl Inventory {
         Ok(if state_of(&id) == state { Match::Exact(id) } else { Match::Nearest(id) })
     }
 
-    /// blake3 over its JSON form, hexadecimal: equal for inventories whose ids mean the same.
+    /// Returns the blake3 hash of its JSON form, in hexadecimal: equal for inventories whose ids mean the same.
     ///
     /// # Panics
-    /// Never: strings, numbers and booleans always serialise.
+    /// Never: strings, numbers and booleans can always be serialised.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let json = serde_json::to_vec(self).expect("strings, numbers and booleans always serialise");
+        let json = serde_json::to_vec(self).expect("strings, numbers and booleans can always be serialised");
         blake3::hash(&json).to_hex().to_string()
     }
 }

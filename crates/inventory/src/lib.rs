@@ -1,18 +1,18 @@
-//! What the outputs of an acoustic model stand for: senones, the phones they belong to, and which phones are silence.
+//! The meaning of an acoustic model's outputs: senones, the phones that they belong to, and which phones are silence.
 //!
-//! An [`Inventory`] lists the senones in the order of the model's outputs. The manifests of feature sets, label sets and
-//! checkpoints hold it as the same list of JSON objects, which this crate alone reads and writes:
+//! An [`Inventory`] lists the senones in the order of the model's outputs. The manifests of feature sets, label sets
+//! and checkpoints contain it as a list of JSON objects; only this crate reads and writes them:
 //!
 //! | field | type | |
 //! |---|---|---|
 //! | `name` | string | unique in the inventory |
 //! | `phone` | string | the phone that the senone is a part of |
 //! | `silence` | boolean | whether that phone is silence, breath or noise |
-//! | `state` | 0 to 255 | tells the senones of a phone apart |
+//! | `state` | 0 to 255 | distinguishes the senones of a phone |
 //!
-//! A [`SenoneId`] is a place in that list. Columns of ids are 16-bit numbers at rest and in tensors; a column becomes ids
-//! and ids become a column without a copy. [`PhoneSet`] sorts an inventory into phones and states, as scoring and decoding
-//! need it; [`StateOrder`] learns from alignments which states of a phone come before which.
+//! A [`SenoneId`] is an index into that list. Columns of ids are 16-bit numbers on disk and in tensors; a column and
+//! ids are converted into each other without a copy. [`PhoneSet`] groups an inventory by phone and state, as scoring
+//! and decoding need it; [`StateOrder`] infers the order of a phone's states from alignments.
 
 mod error;
 mod id;

@@ -1,10 +1,10 @@
-//! What names of phones say: silence, and the place in a word.
+//! Information in the names of phones: silence, and the position in a word.
 
-/// Names that dictionaries and aligners give to silence and noise; so are all names that start with `+` or a bracket, as
-/// `+BREATH+`, `[noise]` and `<unk>` do.
+/// Names of silence and noise in dictionaries and aligners. All names that start with `+` or a bracket, such as
+/// `+BREATH+`, `[noise]` and `<unk>`, are silence too.
 const SILENCE: &[&str] = &["SIL", "SPN", "NSN", "sil", "sp", "spn", "nsn", "pau", "<sil>", "<eps>", "h#"];
 
-/// Where in a word a phone stands, as the suffixes of Kaldi's phones say.
+/// Position of a phone in a word, as given by the suffixes of Kaldi's phones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WordPosition {
     /// `_B`: the first phone of a word.
@@ -17,7 +17,8 @@ pub enum WordPosition {
     Single,
 }
 
-/// A phone's name without its position in a word, and that position; none where the name has no such suffix.
+/// Splits a phone's name into the name without its word position and that position; `None` if the name has no such
+/// suffix.
 #[must_use]
 pub fn split_position(phone: &str) -> (&str, Option<WordPosition>) {
     use WordPosition::{Begin, End, Inside, Single};
@@ -27,7 +28,8 @@ pub fn split_position(phone: &str) -> (&str, Option<WordPosition>) {
         .unwrap_or((phone, None))
 }
 
-/// Whether a phone is silence or noise. A position in a word (`SIL_B`) does not matter. `more` are further names.
+/// Whether a phone is silence or noise, regardless of a word-position suffix (`SIL_B`). `more` lists additional names
+/// of silence.
 #[must_use]
 pub fn is_silence(phone: &str, more: &[String]) -> bool {
     let (plain, _) = split_position(phone);

@@ -1,24 +1,24 @@
-//! Which of a phone's states come before which, as annotated speech has them. A state's number says nothing: of a left-to-right
-//! model's states it may be the place, of tied states it is a name.
+//! The order of a phone's states, inferred from annotated speech. State numbers do not give the order: in a
+//! left-to-right model they may be positions, but for tied states they are only names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How often a frame of one state is followed by one of another of the same phone, `[(state, state)]`.
+/// How often a frame of one state is followed by a frame of another state of the same phone, `[(state, state)]`.
 pub type Steps = BTreeMap<(u16, u16), u64>;
 
 /// A partial order of states.
 ///
-/// Most steps go forward; some go back, because a phone can be spoken twice in a row. So pairs are ranked by how much more often they
-/// are stepped through in one direction than in the other, and each in turn is taken into the order unless those before it say
-/// the opposite (the ranked pairs of Tideman 1987).
+/// Most steps go forward; some go back, because a phone can be spoken twice in a row. Pairs of states are therefore
+/// ranked by the difference between the counts of their two directions, and each pair in turn is added to the order
+/// unless the pairs before it imply the opposite (ranked pairs, Tideman 1987).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateOrder {
-    /// `[states]`: all that come after it, next or later.
+    /// `[states]`: all states that come after this one, directly or later.
     after: Vec<BTreeSet<u16>>,
 }
 
 impl StateOrder {
-    /// The order of states below `states` that these steps speak for.
+    /// Infers the order of the states below `states` from these steps.
     #[must_use]
     pub fn new(states: usize, steps: &Steps) -> Self {
         let count = |from, to| steps.get(&(from, to)).copied().unwrap_or(0);
@@ -38,7 +38,7 @@ impl StateOrder {
         order
     }
 
-    /// `to`, and what comes after it, comes after `from` and after what `from` comes after.
+    /// `to` and its successors come after `from` and after the predecessors of `from`.
     fn put(&mut self, from: u16, to: u16) {
         let mut later = self.after[usize::from(to)].clone();
         later.insert(to);
@@ -49,7 +49,8 @@ impl StateOrder {
         }
     }
 
-    /// Whether a step between two states of one phone leads back to what comes before: then the phone is spoken again.
+    /// Whether a step between two states of one phone goes back to an earlier state, which means that the phone is
+    /// spoken again.
     #[must_use]
     pub fn goes_back(&self, from: u16, to: u16) -> bool {
         self.after.get(usize::from(to)).is_some_and(|after| after.contains(&from))
@@ -62,8 +63,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_rare_step_back_does_not_turn_the_order_round_whatever_the_states_numbers_are() {
-        // 7 begins, 2 is the middle, 5 the end; nobody skips, and once in a while the phone is spoken again.
+    fn a_rare_step_back_does_not_reverse_the_order_whatever_the_state_numbers() {
+        // State 7 is first, 2 the middle, 5 the last; no state is skipped, and occasionally the phone is repeated.
         let steps = Steps::from([((7, 2), 50), ((2, 5), 49), ((5, 7), 3), ((7, 7), 9)]);
         let order = StateOrder::new(8, &steps);
         for (from, to) in [(5, 7), (5, 2), (2, 7)] {
@@ -74,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn states_that_are_stepped_through_both_ways_alike_have_no_order() {
+    fn states_visited_equally_often_in_both_directions_have_no_order() {
         let order = StateOrder::new(2, &Steps::from([((0, 1), 4), ((1, 0), 4)]));
         assert!(!order.goes_back(0, 1) && !order.goes_back(1, 0));
     }
 
     proptest! {
         #[test]
-        fn no_two_states_come_before_each_other(
+        fn the_order_has_no_cycles(
             steps in prop::collection::btree_map((0u16..7, 0u16..7), 1u64..9, 0..30),
         ) {
             let order = StateOrder::new(7, &steps);

@@ -1,4 +1,4 @@
-//! Which phone and which of its states each output of an acoustic model stands for.
+//! The phone and state of each output of an acoustic model.
 
 use crate::{Error, Inventory, SenoneId};
 use std::collections::BTreeMap;
@@ -9,9 +9,9 @@ use std::ops::Range;
 pub struct Phone {
     /// Name as in the dictionary.
     pub name: String,
-    /// Silence, breath or noise.
+    /// Whether it is silence, breath or noise.
     pub silence: bool,
-    /// Its states' indices in [`PhoneSet::states`], in the order of their numbers.
+    /// Indices of its states in [`PhoneSet::states`], in order of state number.
     pub states: Range<usize>,
 }
 
@@ -20,11 +20,11 @@ pub struct Phone {
 pub struct State {
     /// Index in [`PhoneSet::phones`].
     pub phone: u16,
-    /// Senones that are summed to this state.
+    /// Senones whose probabilities are summed for this state.
     pub senones: u32,
 }
 
-/// The outputs of an acoustic model, sorted into phones (in order of first appearance) and states.
+/// The outputs of an acoustic model, grouped by phone (in order of first appearance) and state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhoneSet {
     phones: Vec<Phone>,
@@ -33,7 +33,7 @@ pub struct PhoneSet {
 }
 
 impl PhoneSet {
-    /// Sorts the senones of an inventory.
+    /// Groups the senones of an inventory by phone and state.
     ///
     /// # Errors
     /// [`Error::NoSenones`], [`Error::MixedSilence`].
@@ -82,7 +82,7 @@ impl PhoneSet {
         &self.states
     }
 
-    /// The phone of this name.
+    /// Returns the phone with this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<u16> {
         self.phones.iter().position(|phone| phone.name == name).map(narrow)
@@ -94,20 +94,20 @@ impl PhoneSet {
         self.state_of_senone.len()
     }
 
-    /// State of a senone, `None` beyond the last one.
+    /// Returns the state of a senone, or `None` if it is out of range.
     #[must_use]
     #[inline]
     pub fn state_of(&self, senone: SenoneId) -> Option<u16> {
         self.state_of_senone.get(senone.index()).copied()
     }
 
-    /// Whether a phone is silence. Phones beyond the last one are not.
+    /// Whether a phone is silence. Phones out of range are not.
     #[must_use]
     pub fn is_silence(&self, phone: u16) -> bool {
         self.phones.get(usize::from(phone)).is_some_and(|p| p.silence)
     }
 
-    /// States of an alignment, `[frames]`.
+    /// Converts an alignment to states, `[frames]`.
     ///
     /// # Errors
     /// [`Error::UnknownSenone`] with the frame.
@@ -118,16 +118,16 @@ impl PhoneSet {
         alignment.iter().enumerate().map(of).collect()
     }
 
-    /// A sequence of phones without silence: what phone error rates compare.
+    /// Removes silence from a sequence of phones; phone error rates compare the result.
     #[must_use]
     pub fn spoken(&self, phones: &[u16]) -> Vec<u16> {
         phones.iter().copied().filter(|&p| !self.is_silence(p)).collect()
     }
 
-    /// Phone of a state of this set.
+    /// Returns the phone of a state of this set.
     ///
     /// # Panics
-    /// For a state beyond the last one.
+    /// If the state is out of range.
     #[must_use]
     #[inline]
     pub fn phone_of(&self, state: u16) -> u16 {
@@ -135,7 +135,7 @@ impl PhoneSet {
     }
 }
 
-/// Counts below 65,536 by construction: there are never more phones or states than senones.
+/// Always below 65,536: there are never more phones or states than senones.
 fn narrow(value: usize) -> u16 {
     u16::try_from(value).expect("an inventory has at most 65536 senones")
 }
@@ -147,7 +147,7 @@ mod tests {
     use crate::Senone;
     use proptest::prelude::*;
 
-    /// A phone set of these states of phones; senones are named by their places, for several may be tied to a state.
+    /// A phone set with these states of phones. Senones are named by index, because several may be tied to one state.
     fn phone_set(states: &[(&str, u8)]) -> Result<PhoneSet, Error> {
         let senone = |(place, &(phone, state)): (usize, &(&str, u8))| Senone {
             name: place.to_string(),

@@ -5,7 +5,7 @@ fn states(list: &[(&str, u8)]) -> Vec<(String, u8)> {
     list.iter().map(|(phone, state)| ((*phone).to_owned(), *state)).collect()
 }
 
-/// Three senones as the manifests of sets hold them.
+/// Three senones as stored in the manifests of sets.
 const WRITTEN: &str = r#"[{"name":"+BREATH+.1","phone":"+BREATH+","silence":true,"state":1},{"name":"AH.0","phone":"AH","silence":false,"state":0},{"name":"AH.2","phone":"AH","silence":false,"state":2}]"#;
 
 #[test]
@@ -41,7 +41,7 @@ fn a_phone_that_is_not_there_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_name_stands_once_and_ids_name_every_senone() {
+fn names_are_unique_and_ids_cover_every_senone() {
     let error = Inventory::of_states(states(&[("A", 0), ("B", 0), ("A", 0)]), &[]).unwrap_err();
     let expected =
         Error::RepeatedName { name: "A.0".to_owned(), first: SenoneId::new(0), second: SenoneId::new(2) };
@@ -58,7 +58,7 @@ fn a_name_stands_once_and_ids_name_every_senone() {
 }
 
 #[test]
-fn manifests_of_before_are_read_and_written_again_to_the_byte() {
+fn earlier_manifests_are_read_and_written_again_byte_for_byte() {
     let inventory: Inventory = serde_json::from_str(WRITTEN).unwrap();
     assert_eq!(
         inventory,
@@ -88,7 +88,7 @@ fn any_senone() -> impl Strategy<Value = Senone> {
 
 proptest! {
     #[test]
-    fn any_inventory_survives_and_no_other_list_is_one(senones in prop::collection::vec(any_senone(), 0..20)) {
+    fn any_inventory_survives_a_round_trip_and_other_lists_are_rejected(senones in prop::collection::vec(any_senone(), 0..20)) {
         let names: std::collections::BTreeSet<&str> = senones.iter().map(|s| s.name.as_str()).collect();
         let unique = names.len() == senones.len();
         match Inventory::new(senones.clone()) {
