@@ -6,13 +6,13 @@ use std::fmt;
 pub struct Criterion {
     /// In kebab case, as in the experiment file: `frame-error`. Unique in the registry.
     pub name: &'static str,
-    /// What it measures, for people.
+    /// What it measures, in a sentence for display.
     pub meaning: &'static str,
     /// The unit of its values.
     pub unit: Unit,
     /// Which values are better.
     pub direction: Direction,
-    /// Computes it; `None` if the sums lack one that it needs.
+    /// Computes the value; `None` if a required sum is missing.
     pub of: fn(&Sums) -> Option<f64>,
 }
 
@@ -50,7 +50,7 @@ impl Criterion {
         self.name.replace('-', "_")
     }
 
-    /// Name, value and unit for people: `frame error 44.25 %`.
+    /// Name, value and unit for display: `frame error 44.25 %`.
     #[must_use]
     pub fn show(&self, value: f64) -> String {
         let name = self.name.replace('-', " ");
@@ -61,7 +61,7 @@ impl Criterion {
     }
 }
 
-/// By name, which is unique.
+/// Serialised by name, which is unique.
 impl PartialEq for Criterion {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

@@ -6,9 +6,9 @@ pub enum Error {
     /// More sums than one message may contain.
     #[error("expected at most {most} sums, found {found}")]
     TooMany {
-        /// The bound.
+        /// The largest number accepted.
         most: usize,
-        /// As received.
+        /// The number received.
         found: usize,
     },
     /// A name that is not in kebab case, or too long.
@@ -16,12 +16,12 @@ pub enum Error {
         "expected the name of a sum, at most {most} bytes of lower-case words with hyphens between, found `{found}`"
     )]
     Name {
-        /// The bound, in bytes.
+        /// The largest length accepted, in bytes.
         most: usize,
         /// The beginning of the name as received.
         found: String,
     },
-    /// Two sums of one name.
+    /// Two sums with the same name.
     #[error("expected each sum once, found `{name}` twice")]
     Twice {
         /// The name.

@@ -1,11 +1,11 @@
-//! What training and evaluation count, and what a model is judged by.
+//! What training and evaluation count, and the criteria by which models are compared.
 //!
 //! A worker counts [`Sums`]: numbers with names, over the frames, words or utterances that it processed. Sums of several workers
 //! are merged by addition. A [`Criterion`] computes one number from merged sums and says which direction is better; [`Scores`]
 //! are the values of all criteria. `registry.rs` defines every sum and every criterion. Other code merges, compares and stores
 //! them without knowing what they mean: to add a criterion, add it there and have the workers count its sums.
 //!
-//! The crate is pure: it knows no file and no network.
+//! The crate is pure: it does no I/O.
 
 mod criterion;
 mod error;

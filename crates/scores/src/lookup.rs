@@ -3,7 +3,7 @@
 use crate::{CRITERIA, Criterion};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-/// Of every criterion, for messages.
+/// The names of all criteria, for messages.
 const NAMES: [&str; CRITERIA.len()] = {
     let mut names = [""; CRITERIA.len()];
     let mut place = 0;
@@ -15,14 +15,14 @@ const NAMES: [&str; CRITERIA.len()] = {
 };
 
 impl Criterion {
-    /// The criterion of this name, as in the experiment file.
+    /// Looks a criterion up by its name in the experiment file.
     #[must_use]
     pub fn named(name: &str) -> Option<Criterion> {
         CRITERIA.into_iter().find(|criterion| criterion.name == name)
     }
 }
 
-/// As its name.
+/// Serialises the criterion as its name.
 impl Serialize for Criterion {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(self.name)

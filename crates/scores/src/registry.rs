@@ -2,17 +2,17 @@
 
 use crate::{Criterion, Direction, Sums, Unit};
 
-/// Sum: frames that were processed.
+/// Sum: number of frames processed.
 pub const FRAMES: &str = "frames";
-/// Sum: the loss of these frames, nats.
+/// Sum: loss over these frames, nats.
 pub const LOSS_SUM: &str = "loss";
-/// Sum: those of these frames whose most probable senone is the target's.
+/// Sum: frames whose most probable senone is the target.
 pub const CORRECT_FRAMES: &str = "correct-frames";
 
-/// Every sum, in the order of their names.
+/// Every sum, sorted by name.
 pub(crate) const SUMS: [&str; 3] = [CORRECT_FRAMES, FRAMES, LOSS_SUM];
 
-/// The mean loss of a frame.
+/// Mean loss per frame.
 pub const LOSS: Criterion = Criterion {
     name: "loss",
     meaning: "Mean loss of a frame, nats; lower is better.",
@@ -21,7 +21,7 @@ pub const LOSS: Criterion = Criterion {
     of: |sums| Some(sums.get(LOSS_SUM)? / frames(sums)?),
 };
 
-/// The share of frames with a wrong senone.
+/// Share of frames whose most probable senone is wrong.
 pub const FRAME_ERROR: Criterion = Criterion {
     name: "frame-error",
     meaning: "Share of frames whose most probable senone is not the alignment's, percent; lower is better.",
@@ -33,7 +33,7 @@ pub const FRAME_ERROR: Criterion = Criterion {
 /// Every criterion, in the order in which files list their values.
 pub const CRITERIA: [Criterion; 2] = [LOSS, FRAME_ERROR];
 
-/// The sums over some frames: their number, their loss in nats, and how many of them have the right senone.
+/// Sums over a set of frames: their number, their loss in nats, and the number of frames with the correct senone.
 #[must_use]
 pub fn frame_sums(frames: u64, loss: f64, correct: u64) -> Sums {
     let mut sums = Sums::default();
@@ -43,7 +43,7 @@ pub fn frame_sums(frames: u64, loss: f64, correct: u64) -> Sums {
     sums
 }
 
-/// The divisor of means over frames. No frames at all have a loss of 0 and a frame error of 100 %.
+/// The divisor for means over frames. Zero frames have a loss of 0 and a frame error of 100 %.
 fn frames(sums: &Sums) -> Option<f64> {
     Some(sums.get(FRAMES)?.max(1.0))
 }

@@ -3,11 +3,11 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt;
 
-/// The values of the criteria that some sums allow.
+/// The values of all criteria that can be computed from the available sums.
 ///
-/// In files they are the keys of a map, in the order of the registry: `{"loss": 1.5, "frame_error": 44.2}`, usually flattened
-/// into the map of what they belong to. A reader ignores keys that are no criterion's, and a criterion may be absent: so each
-/// version reads what earlier and later ones wrote.
+/// In files they are the entries of a map, in the order of the registry: `{"loss": 1.5, "frame_error": 44.2}`, usually
+/// flattened into the map of the object that they describe. A reader ignores unknown keys and accepts missing criteria,
+/// so each version can read the files of earlier and later versions.
 #[derive(Clone, Copy, PartialEq, Default)]
 pub struct Scores([Option<f64>; CRITERIA.len()]);
 
@@ -18,13 +18,13 @@ impl Scores {
         Self(CRITERIA.map(|criterion| (criterion.of)(sums)))
     }
 
-    /// The value of one criterion.
+    /// Returns the value of one criterion.
     #[must_use]
     pub fn get(&self, criterion: Criterion) -> Option<f64> {
         self.iter().find_map(|(known, value)| (known == criterion).then_some(value))
     }
 
-    /// The same with this value of `criterion`.
+    /// Returns a copy with the value of `criterion` set.
     #[must_use]
     pub fn with(mut self, criterion: Criterion, value: f64) -> Self {
         for (known, place) in CRITERIA.into_iter().zip(&mut self.0) {
@@ -35,7 +35,7 @@ impl Scores {
         self
     }
 
-    /// Criteria with their values, in the order of the registry.
+    /// Iterates over criteria and values in the order of the registry.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Criterion, f64)> {
         CRITERIA.into_iter().zip(self.0).filter_map(|(criterion, value)| Some((criterion, value?)))
     }

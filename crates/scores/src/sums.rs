@@ -2,29 +2,29 @@ use crate::Error;
 use crate::registry::SUMS;
 use std::collections::BTreeMap;
 
-/// Most sums that are taken from another process.
+/// The largest number of sums accepted from another process.
 pub const MAX_SUMS: usize = 64;
-/// Longest name that is taken from another process, in bytes.
+/// The longest name accepted from another process, in bytes.
 pub const MAX_NAME_BYTES: usize = 40;
 
-/// Named sums. Values are exact as long as they are whole numbers below 2⁵³, which counts always are; other values are rounded
-/// in the order in which they are added.
+/// Named sums. Whole numbers below 2⁵³, and so all counts, are exact; other values are rounded in the order in which
+/// they are added.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sums(BTreeMap<String, f64>);
 
 impl Sums {
-    /// Each known sum, of nothing at all. Its values are −0.0, the neutral element of `f64`'s addition: what is merged into it
-    /// keeps all of its bits.
+    /// All known sums, with nothing added. Their values are −0.0, the neutral element of `f64` addition, so that
+    /// merging other sums into them preserves every bit.
     #[must_use]
     pub fn nothing() -> Self {
         Self(SUMS.into_iter().map(|name| (name.to_owned(), -0.0)).collect())
     }
 
-    /// Sums that another process sent.
+    /// Validates sums received from another process.
     ///
     /// # Errors
-    /// [`Error::TooMany`], before anything is allocated; [`Error::Name`] and [`Error::Twice`]. A value that is not finite is
-    /// accepted: the receiver has to decide what it means ([`Sums::not_finite`]).
+    /// [`Error::TooMany`], checked before anything is allocated; [`Error::Name`] and [`Error::Twice`]. A value that is
+    /// not finite is accepted, and the receiver decides what to do about it ([`Sums::not_finite`]).
     pub fn received(sums: impl ExactSizeIterator<Item = (String, f64)>) -> Result<Self, Error> {
         if sums.len() > MAX_SUMS {
             return Err(Error::TooMany { most: MAX_SUMS, found: sums.len() });
@@ -53,12 +53,12 @@ impl Sums {
         }
     }
 
-    /// Adds the other sums to these, name by name.
+    /// Adds each of the other sums to the sum of the same name.
     pub fn merge(&mut self, other: &Sums) {
         other.iter().for_each(|(name, value)| self.add(name, value));
     }
 
-    /// These sums with all others merged into them, in the order given.
+    /// Merges all others into these sums, in the order given.
     #[must_use]
     pub fn merged<'a>(self, others: impl IntoIterator<Item = &'a Sums>) -> Self {
         others.into_iter().fold(self, |mut sums, one| {
@@ -67,40 +67,40 @@ impl Sums {
         })
     }
 
-    /// The sum of this name, if anything was counted under it.
+    /// Returns the sum with this name, if it was counted.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.get(name).copied()
     }
 
-    /// The sum of this name as a whole number, 0 if nothing was counted under it.
+    /// Returns the sum with this name as a whole number, 0 if it was not counted.
     #[must_use]
     pub fn count(&self, name: &str) -> u64 {
         // A negative number or NaN becomes 0.
         self.get(name).unwrap_or_default() as u64
     }
 
-    /// Names and values, in the order of names.
+    /// Iterates over names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.0.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
-    /// Whether there are none at all.
+    /// Whether there are no sums.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The first sum whose value is not finite.
+    /// Returns the first sum whose value is not finite.
     #[must_use]
     pub fn not_finite(&self) -> Option<(&str, f64)> {
         self.iter().find(|(_, value)| !value.is_finite())
     }
 
-    /// The mean of every sum over the count `name`, whose own mean is 1.
+    /// Returns the mean of every sum over the count `name`; the mean of that count itself is 1.
     ///
-    /// A mean is the sum times the reciprocal of the count, and the figures of rounds are computed from means, because those in
-    /// the event logs of all versions are: a quotient may differ from it in the last bit.
+    /// A mean is the sum times the reciprocal of the count, and the figures of rounds are computed from means because
+    /// the event logs of all versions contain means. A quotient may differ in the last bit.
     #[must_use]
     pub fn means_over(&self, name: &str) -> Self {
         let reciprocal = 1.0 / self.get(name).unwrap_or_default().max(1.0);
@@ -109,7 +109,8 @@ impl Sums {
         Self(self.iter().map(mean).collect())
     }
 
-    /// The first sum in which the two differ by more than rounding: its name, its value here and its value there.
+    /// Returns the first sum whose two values differ by more than rounding: its name, its value here and its value in
+    /// the other.
     #[must_use]
     pub fn difference<'a>(&'a self, other: &'a Sums) -> Option<(&'a str, f64, f64)> {
         let names = self.iter().chain(other.iter()).map(|(name, _)| name);
@@ -121,7 +122,7 @@ impl Sums {
     }
 }
 
-/// Whether it is in kebab case and not too long.
+/// Whether the name is in kebab case and within the length limit.
 fn is_name(name: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! What holds for sums and criteria, whatever is counted.
+//! Properties of sums and criteria that hold for any counts.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use proptest::prelude::*;
@@ -19,7 +19,8 @@ fn counts() -> impl Strategy<Value = Sums> {
     })
 }
 
-/// Frames of a share with their loss, and how many are correct. Losses are multiples of 1/64, so that their sums are exact.
+/// Number of frames, their loss, and the number of correct frames. Losses are multiples of 1/64, so that sums are
+/// exact.
 fn share() -> impl Strategy<Value = (u64, u64, u64)> {
     (1_u64..100_000).prop_flat_map(|frames| (Just(frames), 0..64 * frames, 0..=frames))
 }
@@ -61,13 +62,13 @@ proptest! {
         let scores = CRITERIA.into_iter().zip(&values).fold(Scores::default(), |s, (c, v)| s.with(c, *v));
         let read: Scores = serde_json::from_str(&serde_json::to_string(&scores).unwrap()).unwrap();
         for ((_, one), (_, other)) in scores.iter().zip(read.iter()) {
-            // `serde_json` is exact to the last bit only with a feature that the crates have which need it.
+            // Only some crates enable the `serde_json` feature that makes floats exact to the last bit.
             prop_assert!((one - other).abs() <= 1e-15 * one.abs());
         }
     }
 
     #[test]
-    fn sums_of_any_names_are_taken_whole_or_refused(
+    fn sums_of_any_names_are_accepted_unchanged_or_rejected(
         sums in prop::collection::vec((".{0,50}", any::<f64>()), 0..80),
     ) {
         match Sums::received(sums.clone().into_iter()) {
@@ -80,7 +81,7 @@ proptest! {
 }
 
 #[test]
-fn a_round_of_nothing_has_the_figures_that_logs_always_gave_it() {
+fn a_round_without_frames_has_the_same_figures_as_in_earlier_logs() {
     let scores = Scores::of(&Sums::nothing().means_over(FRAMES));
     assert_eq!(serde_json::to_string(&scores).unwrap(), r#"{"loss":-0.0,"frame_error":100.0}"#);
 }
@@ -96,7 +97,7 @@ fn a_criterion_whose_sums_were_not_counted_has_no_value() {
 }
 
 #[test]
-fn keys_of_scores_are_readable_by_earlier_versions_and_unknown_ones_are_passed_over() {
+fn keys_of_scores_are_readable_by_earlier_versions_and_unknown_ones_are_ignored() {
     let scores = Scores::of(&frame_sums(8, 4.0, 6));
     assert_eq!(serde_json::to_string(&scores).unwrap(), r#"{"loss":0.5,"frame_error":25.0}"#);
     let later = r#"{"loss":0.5,"word_error":[1],"frame_error":25.0}"#;
@@ -127,7 +128,7 @@ fn every_criterion_is_found_by_its_name_and_no_two_have_the_same() {
 }
 
 #[test]
-fn sums_from_elsewhere_are_bounded_in_number_and_names() {
+fn sums_from_another_process_are_bounded_in_number_and_names() {
     let of = |names: Vec<String>| {
         Sums::received(names.into_iter().map(|name| (name, 1.0))).map(|sums| sums.iter().count())
     };
@@ -136,7 +137,7 @@ fn sums_from_elsewhere_are_bounded_in_number_and_names() {
     assert_eq!(
         of(vec!["same".into(); most]),
         Err(Error::TooMany { most: MAX_SUMS, found: most }),
-        "the number comes first"
+        "the number of sums is checked before their names"
     );
     assert_eq!(of(vec!["a".into(), "a".into()]), Err(Error::Twice { name: "a".into() }));
     for name in ["", "-", "a-", "-a", "a--b", "A", "a b", "a_b", "ä", &"x".repeat(MAX_NAME_BYTES + 1)] {
@@ -145,14 +146,14 @@ fn sums_from_elsewhere_are_bounded_in_number_and_names() {
 }
 
 #[test]
-fn a_value_that_is_not_finite_is_taken_and_named() {
+fn a_value_that_is_not_finite_is_accepted_and_can_be_found() {
     let sums = Sums::received([("a".to_owned(), 1.0), ("loss".to_owned(), f64::NAN)].into_iter()).unwrap();
     assert!(matches!(sums.not_finite(), Some(("loss", value)) if value.is_nan()));
     assert_eq!(frame_sums(1, 1.0, 1).not_finite(), None);
 }
 
 #[test]
-fn parts_that_do_not_add_up_are_told_by_the_sum_and_rounding_is_not() {
+fn parts_that_do_not_add_up_are_reported_by_name_and_rounding_is_ignored() {
     let whole = frame_sums(10, 0.3, 4);
     let parts = frame_sums(4, 0.1, 1).merged([&frame_sums(6, 0.2, 3)]);
     assert_ne!(parts, whole, "0.1 + 0.2 is not 0.3");
