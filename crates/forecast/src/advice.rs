@@ -70,7 +70,7 @@ fn compression(dense: &Forecast, gtc: &Forecast) -> String {
     let (saved, spent) = (wire(dense) - wire(gtc), work(gtc) - work(dense));
     if gtc.total_s < dense.total_s {
         let coding = match spent {
-            // If the rates are zero.
+            // Guards against rates of zero.
             0.0 => String::new(),
             more if more > 0.0 => format!(" and costs {} more arithmetic", time(more)),
             less => format!(" and also saves {} of arithmetic", time(-less)),
@@ -89,7 +89,7 @@ fn compression(dense: &Forecast, gtc: &Forecast) -> String {
     }
 }
 
-/// The effect of reducers on the workers' hosts, in a sentence.
+/// Describes the effect of reducers on the workers' hosts in a sentence.
 fn reducers(forecasts: &[Forecast], method: Method) -> Option<String> {
     let with = |place| forecasts.iter().find(|f| f.method == method && f.reducers == place);
     let (one, each) = (with(Reducers::Coordinator)?, with(Reducers::EachWorker)?);

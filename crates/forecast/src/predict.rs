@@ -3,19 +3,19 @@ use crate::size::{signs_bytes, sum_bytes, sum_density};
 use serde::Serialize;
 use stentor_experiment::BlockDeltas;
 
-/// Strategies, as far as they differ in the cost of a batch.
+/// Strategies, distinguished as far as the cost of a batch differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// Whole gradients.
     Dense,
-    /// Signs up; their exact sum down.
+    /// Signs up, exact sum down.
     Gtc,
-    /// Signs up; their sum, thresholded again, down.
+    /// Signs up, re-thresholded sum down.
     GtcRethresholded,
-    /// Models, every block.
+    /// Models, once per block.
     Bmuf,
-    /// GTC within groups, with the exact sum down, and models between groups every block.
+    /// GTC within groups, with the exact sum down, and models between groups once per block.
     TwoTier,
 }
 
@@ -23,19 +23,19 @@ pub enum Method {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reducers {
-    /// In the coordinator's process: one link carries everything.
+    /// In the coordinator's process: all transfers share one link.
     Coordinator,
-    /// One on each worker's host, each for a range of the vector.
+    /// On each worker's host, each reducer for one range of the vector.
     EachWorker,
 }
 
-/// The cost of a batch for a worker. For strategies that exchange every block it includes the batch's share of a
-/// block.
+/// The cost of a batch for a worker. For strategies that exchange once per block it includes the batch's share of the
+/// block's exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Forecast {
     /// The strategy.
     pub method: Method,
-    /// The place of the reducers.
+    /// Placement of the reducers.
     pub reducers: Reducers,
     /// Forward and backward pass, seconds.
     pub compute_s: f64,
@@ -65,7 +65,7 @@ impl Method {
     pub const ALL: [Method; 5] =
         [Method::Dense, Method::Gtc, Method::GtcRethresholded, Method::Bmuf, Method::TwoTier];
 
-    /// The name in texts for people.
+    /// Name for display.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -85,18 +85,18 @@ impl Method {
 }
 
 impl Reducers {
-    /// Both places, in the order of the table.
+    /// Both placements, in the order of the table.
     pub const ALL: [Reducers; 2] = [Reducers::Coordinator, Reducers::EachWorker];
 }
 
-/// Forecasts every strategy with reducers in both places.
+/// Forecasts every strategy with both placements of the reducers.
 #[must_use]
 pub fn forecast(scenario: &Scenario) -> Vec<Forecast> {
     let methods = Method::ALL.into_iter();
     methods.flat_map(|m| Reducers::ALL.map(|r| one(scenario, m, r))).collect()
 }
 
-/// Which form of a sum of signs is sent down.
+/// The form in which a sum of signs is sent down.
 #[derive(Debug, Clone, Copy)]
 enum Down {
     Exact,
@@ -114,8 +114,8 @@ struct Exchange {
     up: f64,
     down: f64,
     senders: f64,
-    /// Whether parts of the update are sent down while later parts of contributions arrive. That is so for means; sums
-    /// of signs are encoded at the end.
+    /// Whether parts of the update are sent down while later parts of contributions arrive. True for means; sums of
+    /// signs are encoded at the end.
     overlaps: bool,
 }
 
@@ -196,7 +196,7 @@ fn signs(scenario: &Scenario, reducers: Reducers, members: usize, update: Down) 
     }
 }
 
-/// A block with models from `senders` workers or groups.
+/// A block exchange of models from `senders` workers or groups.
 fn block(scenario: &Scenario, reducers: Reducers, senders: usize) -> Exchange {
     let (values, rates, n) = (scenario.parameters as f64, &scenario.rates, senders as f64);
     let whole = Exchange {
@@ -237,8 +237,8 @@ fn cuts(scenario: &Scenario, reducers: Reducers) -> f64 {
     }
 }
 
-/// Usable share of a link on which contributions and means are transferred in both directions at the same time: they
-/// wait for each other in the order of slots. Measured with 4 workers (`cargo xtask bench exchange --link`).
+/// Usable share of a link when contributions and means are transferred in both directions at the same time: the two
+/// directions wait for each other in slot order. Measured with 4 workers (`cargo xtask bench exchange --link`).
 const BOTH_WAYS: f64 = 0.85;
 
 #[derive(Debug, Clone, Copy)]
@@ -273,11 +273,11 @@ impl Phases {
         let (in_s, out_s) = (seconds(in_bytes), seconds(out_bytes));
         let rtt_s = scenario.rtt.seconds();
         let (reduce_s, left_s) = match (overlaps, reducers) {
-            // The coordinator's link transfers in both directions at the same time.
+            // The coordinator's link carries both directions at the same time.
             (true, Reducers::Coordinator) => {
                 (((streamed_s + reduce_s) * work - in_s).max(0.0), (out_s - in_s).max(0.0))
             }
-            // A worker's link is busy in both directions in any case: only the arithmetic overlaps.
+            // A worker's link is busy in both directions in either case; only the arithmetic overlaps.
             (true, Reducers::EachWorker) => (((streamed_s + reduce_s) * work - in_s - out_s).max(0.0), out_s),
             (false, _) => ((streamed_s * work - in_s).max(0.0) + reduce_s * work, out_s),
         };

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-/// Time of the exchange's arithmetic on one worker with all its threads. In seconds per value of the model, or per
+/// Duration of the exchange's arithmetic on one worker with all its threads, in seconds per value of the model, or per
 /// sign where stated.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rates {
@@ -27,7 +27,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Rates of arithmetic that takes no time, so that only computing and transfers remain.
+    /// Rates of zero: arithmetic takes no time, so that only computing and transfers remain.
     pub const FREE: Rates = Rates {
         copy: 0.0,
         sum: 0.0,

@@ -19,7 +19,7 @@ pub struct Scenario {
     pub rates: Rates,
     /// Share of values that GTC sends.
     pub density: f64,
-    /// How an update of signs reaches the parameters.
+    /// How an update of signs is applied to the parameters.
     pub applied: Applied,
     /// Number of batches of a worker in a block.
     pub block: u32,
@@ -33,7 +33,7 @@ pub struct Scenario {
     pub per_host: u32,
 }
 
-/// How an update of signs reaches the parameters.
+/// How an update of signs is applied to the parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// Changes only the values that arrived: plain SGD, or updates of the workers' own optimisers.
@@ -43,7 +43,7 @@ pub enum Applied {
 }
 
 impl Scenario {
-    /// The settings of `experiment` for `workers` members.
+    /// Takes the settings of `experiment` for `workers` members.
     #[must_use]
     pub fn new(
         experiment: &Experiment,

@@ -1,17 +1,17 @@
-//! Sizes of messages, from their content.
+//! Sizes of messages, computed from their contents.
 
-/// Bytes of a message besides its values: form, τ, three numbers, two parameters.
+/// Bytes of a message in addition to its values: form, τ, three numbers, two parameters.
 const HEADER: f64 = 15.0;
 /// Size of the code relative to the entropy.
 const OVERHEAD: f64 = 1.01;
 
-/// Bytes of a message of signs for `values` values, of which a share of `density` is sent at independent places.
+/// Bytes of a sign message for `values` values, of which a share of `density` is sent at independent positions.
 #[must_use]
 pub fn signs_bytes(values: f64, density: f64) -> f64 {
     sum_bytes(values, density, 1)
 }
 
-/// Bytes of the exact sum of `contributors` messages of signs at independent places.
+/// Bytes of the exact sum of `contributors` sign messages at independent positions.
 ///
 /// A count is then the difference of two nearly Poisson numbers, each with a mean of half the signs. Real updates
 /// partly point in the same direction, so real sums are slightly smaller.
@@ -25,8 +25,8 @@ pub fn sum_bytes(values: f64, density: f64, contributors: usize) -> f64 {
     HEADER + OVERHEAD * values * bits / 8.0
 }
 
-/// Bits per value in the shorter of two forms, as the encoder chooses: gaps, signs and magnitudes of the nonzero
-/// values, or a number for each value. `counts` has the shares of the counts −K to K.
+/// Bits per value in the shorter of the encoder's two forms: gaps, signs and magnitudes of the nonzero values, or one
+/// number per value. `counts` contains the shares of the counts −K to K.
 fn sum_bits(counts: &[f64]) -> f64 {
     let reach = (counts.len() / 2) as i64;
     let shares = || (-reach..).zip(counts.iter().copied());
@@ -44,7 +44,7 @@ fn rice(numbers: &(impl Iterator<Item = (u64, f64)> + Clone)) -> f64 {
     (0..16).map(bits).fold(f64::INFINITY, f64::min)
 }
 
-/// Share of nonzero values in the sum of `contributors` messages of signs.
+/// Share of nonzero values in the sum of `contributors` sign messages.
 #[must_use]
 pub fn sum_density(density: f64, contributors: usize) -> f64 {
     match contributors {

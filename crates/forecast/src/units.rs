@@ -12,7 +12,7 @@ pub struct RoundTrip(f64);
 /// Why the text of a quantity is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UnitError {
-    /// The unit is not preceded by a number above zero.
+    /// The unit does not follow a number above zero.
     #[error("`{text}`: expected a number above 0 with a unit, as in `{example}`")]
     Number {
         /// The text as given.
@@ -36,7 +36,7 @@ pub enum UnitError {
 const GOODPUT: f64 = 0.955;
 
 impl Bandwidth {
-    /// A link without a limit.
+    /// A link of unlimited bandwidth.
     pub const UNLIMITED: Bandwidth = Bandwidth(f64::INFINITY);
 
     /// A link of `bits` per second.
@@ -45,7 +45,7 @@ impl Bandwidth {
         Self(bits)
     }
 
-    /// Seconds to transfer `bytes` of payload.
+    /// Seconds that `bytes` of payload take.
     #[must_use]
     pub fn seconds(self, bytes: f64) -> f64 {
         bytes * 8.0 / (self.0 * GOODPUT)
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantities_are_read_with_their_units() {
+    fn quantities_are_parsed_with_their_units() {
         for (text, bits) in [("100mbit", 1e8), ("1gbit", 1e9), ("25gbit", 2.5e10), ("2.5 Gbit", 2.5e9)] {
             assert_eq!(text.parse::<Bandwidth>().unwrap(), Bandwidth::bits_per_s(bits), "{text}");
         }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_what_would_do() {
+    fn errors_name_the_text_and_what_is_expected() {
         let error = |text: &str| text.parse::<Bandwidth>().unwrap_err().to_string();
         assert_eq!(error("fast"), "`fast`: expected a number above 0 with a unit, as in `1gbit`");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Forecasts in limiting cases, how they depend on each input, and what the advice says.
+//! Forecasts in limiting cases, their dependence on each input, and the contents of the advice.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -61,7 +61,7 @@ fn on_a_perfect_network_with_free_arithmetic_only_compute_is_left() {
 }
 
 #[test]
-fn one_worker_that_sums_for_itself_sends_nothing() {
+fn one_worker_with_its_own_reducer_sends_nothing() {
     let alone = scenario(1, 100.0);
     for method in Method::ALL {
         let found = of(&alone, method, Reducers::EachWorker);
@@ -109,7 +109,7 @@ fn compression_wins_on_slow_links_and_loses_on_fast_ones() {
 }
 
 #[test]
-fn the_way_down_of_an_exact_sum_grows_with_the_workers_and_the_other_does_not() {
+fn the_downlink_of_an_exact_sum_grows_with_the_workers_and_that_of_a_re_thresholded_one_does_not() {
     let bytes = |workers, method| of(&scenario(workers, 100.0), method, Reducers::Coordinator).bytes_down;
     let exact: Vec<f64> = [1, 4, 16, 64].map(|n| bytes(n, Method::Gtc)).into();
     assert!(exact.is_sorted() && exact[3] > 20.0 * exact[0], "{exact:?}");
@@ -117,7 +117,7 @@ fn the_way_down_of_an_exact_sum_grows_with_the_workers_and_the_other_does_not() 
 }
 
 #[test]
-fn a_block_is_charged_to_its_batches() {
+fn the_cost_of_a_block_is_shared_by_its_batches() {
     let of_block = |block| of(&Scenario { block, ..scenario(4, 100.0) }, Method::Bmuf, Reducers::Coordinator);
     let (short, long) = (of_block(1), of_block(50));
     assert!((short.up_s / long.up_s - 50.0).abs() < 1e-9);
@@ -141,7 +141,7 @@ fn two_tiers_of_one_group_and_endless_blocks_are_gtc() {
 
 proptest! {
     #[test]
-    fn more_of_anything_never_makes_a_batch_faster(
+    fn a_larger_load_or_slower_link_never_makes_a_batch_faster(
         workers in 1usize..200,
         mbit in 1f64..100_000.0,
         rtt_ms in 0f64..50.0,
@@ -157,8 +157,7 @@ proptest! {
         let before = forecast(&base);
         for (what, after) in [("slower", slower), ("farther", farther), ("larger", larger), ("busier", busier), ("more", more)] {
             for (before, after) in before.iter().zip(forecast(&after)) {
-                // One more worker may make groups smaller, and adds a reducer that shares the work; but the transfers
-                // grow.
+                // One more worker may make groups smaller, and adds a reducer that shares the work, but transfers grow.
                 let seconds = |f: &Forecast| if what == "more" { f.up_s + f.down_s } else { f.total_s };
                 if what == "more" && before.method == Method::TwoTier {
                     continue;
@@ -222,7 +221,8 @@ fn the_advice_names_the_winner_its_share_of_compute_and_the_reducers() {
     assert!(text.contains("4 workers do the work of"), "{text}");
     assert!(text.contains("Dense would spend"), "{text}");
     assert!(text.contains("Reducers on the workers' hosts"), "{text}");
-    // If the fastest strategy lets models drift apart, the fastest one that does not is named too.
+    // If models differ between workers with the fastest strategy, the advice also names the fastest strategy that keeps
+    // them equal.
     if !text.contains("The fastest is GTC") {
         assert!(text.contains("compare losses") && text.contains("the fastest is GTC"), "{text}");
     }
