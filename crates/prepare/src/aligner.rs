@@ -1,11 +1,11 @@
-//! An aligner is a program of its own, asked one utterance at a time.
+//! An aligner is an external program that aligns one utterance at a time.
 //!
-//! For each utterance it gets on its standard input one line of JSON,
-//! `{"utterance": "a1", "text": "HELLO THERE", "samples": 31200, "rate": 16000}`, and then `samples` 16-bit
-//! little-endian integers, mono. It answers on its standard output with one line:
-//! `{"utterance": "a1", "states": [["SIL", 0, 0, 12], ["HH", 0, 12, 4], …]}`, each entry phone, state from 0, first
-//! frame and number of frames, in frames of 10 ms; or `{"utterance": "a1", "error": "…"}` for one that it cannot
-//! align, an unknown word say. What it writes to standard error is shown if it dies. It ends when its input does.
+//! For each utterance it reads from standard input one line of JSON, `{"utterance": "a1", "text": "HELLO THERE",
+//! "samples": 31200, "rate": 16000}`, followed by `samples` 16-bit little-endian integers, mono. It answers on standard
+//! output with one line: `{"utterance": "a1", "states": [["SIL", 0, 0, 12], ["HH", 0, 12, 4], …]}`, where each entry is
+//! phone, state from 0, first frame and number of frames, in frames of 10 ms; or `{"utterance": "a1", "error": "…"}`
+//! for an utterance that it cannot align, for instance because of an unknown word. Its standard error is shown if it
+//! dies. It exits at the end of its input.
 
 use crate::Error;
 use crate::words::words;
@@ -21,33 +21,33 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use stentor_audio::{Micros, StateSpan, open_regular};
 
-/// Rate at which an aligner gets its audio.
+/// Sample rate of the audio sent to an aligner.
 pub(crate) const ALIGNER_RATE_HZ: u32 = 16_000;
 
 /// Duration of an aligner's frame.
 pub(crate) const ALIGNER_FRAME: Micros = 10_000;
 
-/// Longest answer: hours of speech, and a bound on what a program gone wild can fill memory with.
+/// Maximum length of an answer: hours of speech. It limits the memory that a faulty program can use.
 const LONGEST_ANSWER: u64 = 64 << 20;
 
-/// How long a program may take to end once its input has ended.
+/// How long a program may take to exit after the end of its input.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// How long to listen to a program that has ended: a child of its own may hold its standard error open.
+/// How long to read the output of a program that has exited: its children may keep standard error open.
 const LISTENING: Duration = Duration::from_secs(1);
 
-/// What an aligner makes of an utterance.
+/// An aligner's answer for an utterance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Answer {
-    /// Phone, state, first frame, frames.
+    /// Phone, state, first frame, number of frames.
     States(Vec<(String, u8, u32, u32)>),
-    /// In the aligner's words.
+    /// The aligner's error message.
     Error(String),
 }
 
 impl Answer {
-    /// The states in time.
+    /// The states with their times.
     pub(crate) fn spans(&self) -> Result<Vec<StateSpan>, &str> {
         match self {
             Answer::Error(reason) => Err(reason),
@@ -64,7 +64,7 @@ impl Answer {
     }
 }
 
-/// What tells one aligner from another: the command line, and the contents of the files that it names.
+/// Identifies an aligner: its command line, and the contents of the files that it names.
 pub(crate) fn identity(command: &str) -> Result<String, Error> {
     let mut hash = blake3::Hasher::new();
     hash.update(command.as_bytes());
@@ -97,7 +97,7 @@ struct Line {
 pub(crate) struct Aligner {
     command: String,
     child: Child,
-    /// None once the aligner is told to end.
+    /// `None` once its input has ended.
     questions: Option<SyncSender<Vec<u8>>>,
     answers: Receiver<std::io::Result<String>>,
     listener: JoinHandle<()>,
@@ -106,10 +106,10 @@ pub(crate) struct Aligner {
 }
 
 impl Aligner {
-    /// Starts the program. `patience` is how long one utterance may take.
+    /// Starts the program. `patience` is the time limit for one utterance.
     ///
     /// # Errors
-    /// When there is no such program.
+    /// If the program cannot be started.
     pub(crate) fn start(command: &str, patience: Duration) -> Result<Self, Error> {
         let words = words(command)?;
         let no_program =
@@ -117,7 +117,7 @@ impl Aligner {
         let (program, arguments) = words.split_first().ok_or_else(no_program)?;
         let mut child = Command::new(program)
             .args(arguments)
-            // Ctrl-C at a terminal is for this program, which stops between two questions.
+            // Ctrl-C at a terminal is handled by this program, which stops between two utterances.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -140,10 +140,10 @@ impl Aligner {
         Ok(Self { command: command.to_owned(), child, questions, answers, listener, last_words, patience })
     }
 
-    /// Aligns one utterance; `samples` at [`ALIGNER_RATE_HZ`].
+    /// Aligns one utterance with `samples` at [`ALIGNER_RATE_HZ`].
     ///
     /// # Errors
-    /// When the program dies, hangs, or answers something else than it was asked.
+    /// If the program dies, hangs, or gives an answer that does not match the request.
     pub(crate) fn align(&mut self, utterance: &str, text: &str, samples: &[i16]) -> Result<Answer, Error> {
         let question = Question { utterance, text, samples: samples.len(), rate: ALIGNER_RATE_HZ };
         let mut bytes = serde_json::to_vec(&question)?;
@@ -171,7 +171,7 @@ impl Aligner {
         })?;
         if parsed.utterance != utterance {
             let other = parsed.utterance;
-            return Err(self.failed(format!("was asked for `{utterance}` and answered for `{other}`")));
+            return Err(self.failed(format!("was asked for `{utterance}` but answered for `{other}`")));
         }
         Ok(parsed.answer)
     }
@@ -182,7 +182,7 @@ impl Aligner {
             Some(status) => status.to_string(),
             None => "closed its output".to_owned(),
         };
-        // What it said may still be on its way.
+        // Its last messages may not have arrived yet.
         let deadline = Instant::now() + LISTENING;
         while !self.listener.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
@@ -191,7 +191,7 @@ impl Aligner {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let words =
             if words.is_empty() { "nothing".to_owned() } else { format!("\n  {}", words.join("\n  ")) };
-        self.failed(format!("died at utterance `{utterance}` ({end}); its last words: {words}"))
+        self.failed(format!("died at utterance `{utterance}` ({end}); its last messages: {words}"))
     }
 
     fn failed(&self, what: String) -> Error {
@@ -204,14 +204,14 @@ impl Drop for Aligner {
         self.questions = None;
         let patience = if std::thread::panicking() { Duration::ZERO } else { FAREWELL };
         if wait(&mut self.child, patience).is_none() {
-            // It may have ended just now.
+            // It may have just exited.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
     }
 }
 
-/// Waits for a child, but not longer than `patience`.
+/// Waits for a child, but at most for `patience`.
 fn wait(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {
     let deadline = Instant::now() + patience;
     loop {
@@ -224,7 +224,7 @@ fn wait(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatu
     }
 }
 
-/// Writes each question and reads its answer, on a thread of its own so that the asker can lose patience.
+/// Writes each request and reads its answer, on a separate thread so that the caller can time out.
 fn converse(
     mut stdin: ChildStdin,
     stdout: ChildStdout,
@@ -245,7 +245,7 @@ fn converse(
     }
 }
 
-/// Keeps the last lines of what the program complains about.
+/// Keeps the last lines of the program's standard error.
 fn listen(stderr: impl Read, last_words: &Mutex<VecDeque<String>>) {
     for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
         let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Where alignments come from: a CTM file, or an aligner that is run over the annotated, dev and test utterances.
+//! The source of alignments: a CTM file, or an aligner that is run on the annotated, dev and test utterances.
 
 use crate::aligner::{ALIGNER_RATE_HZ, Aligner, identity};
 use crate::bad::BadFiles;
@@ -15,14 +15,14 @@ use std::time::Duration;
 use stentor_audio::{Ctm, CtmKind, DataDirectory, StateSpan, Utterance};
 use stentor_runtime::Shutdown;
 
-/// An alignment looked up.
+/// The result of looking up an alignment.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// States in order of time.
     States(Vec<StateSpan>),
-    /// The aligner could not, and why.
+    /// The aligner failed, with its reason.
     Refused(String),
-    /// Nobody has one.
+    /// There is no alignment.
     Nothing,
 }
 
@@ -34,10 +34,10 @@ pub(crate) enum Alignments {
 }
 
 impl Alignments {
-    /// Looks an utterance up.
+    /// Looks up an utterance.
     ///
     /// # Errors
-    /// When the file behind cannot be read.
+    /// If the underlying file cannot be read.
     pub(crate) fn find(&self, utterance: &Utterance, data: &DataDirectory) -> Result<Found, Error> {
         let memo = match self {
             Alignments::Ctm(ctm) => {
@@ -57,10 +57,10 @@ impl Alignments {
         })
     }
 
-    /// The alignment of every annotated utterance that has one.
+    /// Iterates over the alignments of all annotated utterances that have one.
     ///
     /// # Errors
-    /// When the file behind cannot be read.
+    /// If the underlying file cannot be read.
     pub(crate) fn of_annotated(
         &self,
         work: &Work<'_>,
@@ -74,12 +74,12 @@ impl Alignments {
         Ok(())
     }
 
-    /// Whether the numbers of states are names, so that their order says nothing.
+    /// Whether state numbers are names, so that they do not give an order.
     pub(crate) fn has_named_states(&self) -> bool {
         matches!(self, Alignments::Ctm(ctm) if ctm.kind() == CtmKind::States)
     }
 
-    /// Phones of no duration, which hold no sound.
+    /// Number of phones with a duration of zero, which contain no sound.
     pub(crate) fn empty_phones(&self) -> u64 {
         match self {
             Alignments::Ctm(ctm) => ctm.empty_spans as u64,
@@ -88,10 +88,10 @@ impl Alignments {
     }
 }
 
-/// The alignments that `options` name: a CTM file is opened, an aligner is run.
+/// Opens the alignments named by `options`: opens a CTM file, or runs an aligner.
 ///
 /// # Errors
-/// As of [`align`]; a CTM file that cannot be read.
+/// Errors of [`align`]; a CTM file that cannot be read.
 pub(crate) fn gather(
     options: &Options,
     work: &Work<'_>,
@@ -115,27 +115,27 @@ pub(crate) fn gather(
     }
 }
 
-/// How an aligner is run.
+/// Settings of an aligner run.
 struct AlignerRun<'a> {
     command: &'a str,
     processes: usize,
-    /// Of recordings with several channels the one to take.
+    /// The channel to use of recordings with several.
     channel: Option<usize>,
     patience: Duration,
     shutdown: &'a Shutdown,
 }
 
-/// What a thread of [`align`] works with.
+/// The tools of a thread of [`align`].
 struct Tools {
     clips: ClipReader,
-    /// Started with the first question: what is remembered needs none.
+    /// Started at the first request: remembered answers do not need it.
     aligner: Option<Aligner>,
 }
 
-/// Runs the aligner over every utterance of `jobs` that the memo does not know.
+/// Runs the aligner on every utterance of `jobs` that is not in the memo.
 ///
 /// # Errors
-/// When the aligner fails, more files are bad than bearable, or a signal asks for the end.
+/// If the aligner fails, if too many files are bad, or if a signal requests termination.
 fn align(
     work: &Work<'_>,
     jobs: &[Job],
@@ -158,7 +158,7 @@ fn align(
     ordered(jobs, run.processes, 16 * run.processes, equip, align_job, |job, result| {
         meter.add(job.duration);
         match result {
-            // What is to be said of it is said when its features are made.
+            // Remarks on recordings are reported when the features are computed.
             Ok(_) => Ok(()),
             Err(Trouble::Bad(reason)) => bad.add(&work.data.recordings[job.recording].id, reason),
             Err(Trouble::Fatal(error)) => Err(error),
@@ -176,7 +176,7 @@ fn align_clip(
     aligner: &mut Option<Aligner>,
 ) -> Result<(), Trouble> {
     go_on(run.shutdown)?;
-    // Whose text is not all speech is not asked for; the reason is found with the answers.
+    // Utterances whose text is not all speech are not aligned; the reason is determined when alignments are looked up.
     let Some(Ok(Spoken { words: text, .. })) = utterance.text.as_deref().map(spoken) else { return Ok(()) };
     let samples: Vec<i16> = samples.iter().map(|s| s.round() as i16).collect();
     if samples.is_empty() {
@@ -195,7 +195,7 @@ fn align_clip(
     Ok(())
 }
 
-/// What an answer depends on.
+/// The key of an answer.
 fn key(aligner: &str, text: &str, samples: &[i16]) -> String {
     let mut hash = blake3::Hasher::new();
     for part in [aligner, text] {

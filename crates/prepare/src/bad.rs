@@ -1,7 +1,7 @@
 use crate::Error;
 use std::collections::BTreeMap;
 
-/// Recordings that cannot be used, and how many are still bearable.
+/// Recordings that cannot be used, and the limit on their number.
 #[derive(Debug)]
 pub(crate) struct BadFiles {
     recordings: usize,
@@ -14,25 +14,25 @@ impl BadFiles {
         Self { recordings, max_fraction, reasons: BTreeMap::new() }
     }
 
-    /// Counts a recording once, whatever is wrong with it.
+    /// Counts a recording once, even if it has several errors.
     pub(crate) fn note(&mut self, recording: &str, reason: String) {
         tracing::warn!(recording, reason, "left out: the recording cannot be used");
         self.reasons.entry(recording.to_owned()).or_insert(reason);
     }
 
-    /// Counts a recording and checks.
+    /// Counts a recording and checks the limit.
     ///
     /// # Errors
-    /// As [`BadFiles::check`].
+    /// See [`BadFiles::check`].
     pub(crate) fn add(&mut self, recording: &str, reason: String) -> Result<(), Error> {
         self.note(recording, reason);
         self.check()
     }
 
-    /// Checks how many are bad.
+    /// Checks the number of bad recordings.
     ///
     /// # Errors
-    /// When too many are bad; the error lists them.
+    /// If there are too many; the error lists them.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let bad = self.reasons.len();
         if bad as f64 <= self.max_fraction * self.recordings as f64 {

@@ -4,12 +4,12 @@ use crate::Error;
 use std::collections::HashMap;
 use stentor_audio::{DecodeReport, Decoder, Extent, Micros, Recording, Resampler, Utterance, cut};
 
-/// Why a recording gave less than all its utterances.
+/// Why some utterances of a recording are missing.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// The file is at fault: it is counted and left out.
+    /// The file is bad: it is counted and left out.
     Bad(String),
-    /// The run cannot go on.
+    /// The run cannot continue.
     Fatal(Error),
 }
 
@@ -25,7 +25,7 @@ impl From<Error> for Trouble {
     }
 }
 
-/// Decodes recordings and brings their utterances to one rate. Keeps a resampler for each source rate it met.
+/// Decodes recordings and resamples their utterances to one rate. Keeps a resampler for each source rate.
 pub(crate) struct ClipReader {
     rate_hz: u32,
     channel: Option<usize>,
@@ -33,17 +33,17 @@ pub(crate) struct ClipReader {
 }
 
 impl ClipReader {
-    /// A reader that delivers samples at `rate_hz`; of recordings with several channels those of this one, where
-    /// `reco2file_and_channel` names no other, or else their mean.
+    /// Creates a reader that returns samples at `rate_hz`. For recordings with several channels it uses this channel,
+    /// unless `reco2file_and_channel` names another one; without either, the mean of the channels.
     pub(crate) fn new(rate_hz: u32, channel: Option<usize>) -> Self {
         Self { rate_hz, channel, resamplers: HashMap::new() }
     }
 
-    /// Hands each utterance of one recording to `give`, with its place in `utterances`; ±32768, mono. Gives what is to be
-    /// said of the recording.
+    /// Passes each utterance of one recording to `give`, with its index in `utterances`; ±32768, mono. Returns remarks
+    /// on the recording.
     ///
     /// # Errors
-    /// [`Trouble::Bad`] if the file does not decode, perhaps after some of its utterances were given.
+    /// [`Trouble::Bad`] if the file cannot be decoded, possibly after some of its utterances were passed.
     pub(crate) fn read(
         &mut self,
         recording: &Recording,

@@ -1,4 +1,4 @@
-//! Digests of the recordings' files: which of them are the same.
+//! Digests of the recordings' files, to find identical ones.
 
 use crate::decide::identical::Identical;
 use rayon::prelude::*;
@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use stentor_audio::DataDirectory;
 
-/// Compares digests of the files that have a length in common with another. A file that cannot be read is left to
-/// those who decode it.
+/// Compares digests of files that have the same length as another one. A file that cannot be read is left to the
+/// decoder to report.
 pub(crate) fn identical(data: &DataDirectory) -> Identical {
     let mut by_length: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (i, recording) in data.recordings.iter().enumerate() {
-        // A pipe or device has no length, and reading it would take what the decoder needs.
+        // A pipe or device has no length, and reading it would consume the decoder's input.
         if let Ok(file) = recording.path.metadata()
             && file.is_file()
             && file.len() > 0
@@ -24,7 +24,7 @@ pub(crate) fn identical(data: &DataDirectory) -> Identical {
         suspects.into_par_iter().filter_map(|i| Some((i, digest(&data.recordings[i].path).ok()?))).collect();
     let mut by_digest: HashMap<(blake3::Hash, Option<usize>), Vec<usize>> = HashMap::new();
     for (i, digest) in digests {
-        // Channels of one file are different sound.
+        // The channels of one file are different audio.
         by_digest.entry((digest, data.recordings[i].channel)).or_default().push(i);
     }
     let mut families: Vec<Vec<usize>> = by_digest.into_values().filter(|same| same.len() > 1).collect();

@@ -4,28 +4,28 @@ use std::io;
 use stentor_inventory::MAX_SENONES;
 use stentor_runtime::{ExitStatus, ProgramError};
 
-/// Why a corpus cannot be prepared. Messages name options by the flags of `stentor prepare`.
+/// Why a corpus cannot be prepared. Messages refer to options by the flags of `stentor prepare`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An option has a value that cannot be used.
+    /// An option has an invalid value.
     #[error("{option} {value}: expected {expected}")]
     Option {
         /// The flag.
         option: &'static str,
-        /// Its value.
+        /// The value.
         value: String,
-        /// What it may be.
+        /// The values allowed.
         expected: String,
     },
-    /// Another process writes into the output folder.
+    /// Another process is writing to the output folder.
     #[error(
-        "another `stentor prepare` is writing into {folder}; wait until it has ended, or choose another --out"
+        "another `stentor prepare` is writing to {folder}; wait until it has ended, or choose another --out"
     )]
     Locked {
         /// The output folder.
         folder: String,
     },
-    /// The output folder holds sets that were prepared from something else.
+    /// The output folder contains sets that were prepared from other inputs.
     #[error(
         "{folder} holds sets that were prepared from another corpus, from other audio or an older state of it, with other \
          settings or by another version; labels and runs may depend on them. Choose another --out, or replace them with --replace"
@@ -34,42 +34,42 @@ pub enum Error {
         /// The output folder.
         folder: String,
     },
-    /// Utterances lack the group or speaker that the split was asked to go by.
+    /// Utterances lack the group or speaker that the requested split needs.
     #[error(
-        "--split-by {by}: {} of {utterances} utterances have no line in {table} ({missing}); complete it, or split by something else",
+        "--split-by {by}: {} of {utterances} utterances have no line in {table} ({missing}); complete it, or choose another --split-by",
         .missing.count
     )]
     Ungrouped {
-        /// What the split was to go by.
+        /// The criterion of the split.
         by: SplitBy,
-        /// The table that would say it.
+        /// The table that would contain it.
         table: &'static str,
-        /// The utterances.
+        /// The utterances without one.
         missing: Named,
-        /// All utterances of the corpus.
+        /// Number of utterances in the corpus.
         utterances: usize,
     },
-    /// There are too few texts, or too few groups.
+    /// There are too few texts or too few groups.
     #[error(
         "nothing is left to be annotated: the corpus has {texted} groups with texts, and {in_test} of them are in the test set; \
          --annotated needs texts and at least two groups"
     )]
     NothingToAnnotate {
-        /// Groups with texts.
+        /// Number of groups with texts.
         texted: usize,
-        /// Those of them that are in the test set.
+        /// Number of them in the test set.
         in_test: usize,
     },
-    /// A split that was asked for leaves a held-out set empty.
+    /// A requested split leaves a held-out set empty.
     #[error(
-        "--split-by {by}: too few of them have texts, so that none is left for the {set} set; {without} does without"
+        "--split-by {by}: too few of them have texts, so none is left for the {set} set; {without} omits it"
     )]
     EmptySet {
-        /// What the split goes by.
+        /// The criterion of the split.
         by: SplitBy,
         /// The set.
         set: Set,
-        /// The flags that do without it.
+        /// The flags that omit the set.
         without: &'static str,
     },
     /// All utterances of an aligned set were left out.
@@ -77,63 +77,65 @@ pub enum Error {
     NothingLeft {
         /// The set.
         set: Set,
-        /// Why, with numbers.
+        /// The reasons, with counts.
         left_out: String,
     },
     /// No annotated utterance has an alignment.
-    #[error("no annotated utterance has an alignment, `{example}` for one, so there is nothing to train on")]
+    #[error(
+        "no annotated utterance has an alignment (for example `{example}`), so there is nothing to train on"
+    )]
     NoAlignments {
-        /// An annotated utterance.
+        /// One of the annotated utterances.
         example: String,
     },
     /// More states than a model can have outputs.
     #[error(
-        "the alignments hold {found} different states, at most {MAX_SENONES} can be told apart: are the symbols states?"
+        "the alignments contain {found} different states, expected at most {MAX_SENONES}: check that the symbols are states"
     )]
     TooManyStates {
-        /// States of the annotated part.
+        /// Number of states in the annotated part.
         found: usize,
     },
-    /// More recordings cannot be used than is allowed.
+    /// More recordings are unusable than allowed.
     #[error(
-        "{bad} of {recordings} recordings cannot be used, more than the fraction of {allowed} that --max-bad allows:\n{list}"
+        "{bad} of {recordings} recordings cannot be used, more than the fraction {allowed} allowed by --max-bad:\n{list}"
     )]
     TooManyBad {
-        /// Recordings that cannot be used.
+        /// Number of unusable recordings.
         bad: usize,
-        /// Recordings of the corpus.
+        /// Number of recordings in the corpus.
         recordings: usize,
         /// `--max-bad`.
         allowed: f64,
-        /// The first of them with reasons, one a line.
+        /// The first ones with reasons, one per line.
         list: String,
     },
     /// The corpus has no recording that can be read.
     #[error("no recording can be read")]
     NoRecordings,
-    /// The aligner died, hung, or answered something else than it was asked.
+    /// The aligner died, hung, or gave an answer that does not match the request.
     #[error("the aligner `{command}` {what}")]
     Aligner {
         /// Its command line.
         command: String,
-        /// What it did, and at which utterance.
+        /// What happened, and at which utterance.
         what: String,
     },
-    /// A signal has asked for the end.
-    #[error("stopped by a signal; start again to go on: what an aligner has answered is kept")]
+    /// A signal requested termination.
+    #[error("stopped by a signal; start again to continue: the aligner's answers are kept")]
     Stopped,
-    /// A file or a program is out of reach.
+    /// A file or a program cannot be accessed.
     #[error("cannot {doing}: {source}")]
     Io {
-        /// What was tried, with the path or the command.
+        /// The attempted operation, with the path or the command.
         doing: String,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
-    /// The corpus's tables, a CTM file or the filter bank's settings are not as they must be.
+    /// The corpus's tables, a CTM file or the filter bank's settings are invalid.
     #[error("{0}")]
     Audio(#[from] stentor_audio::Error),
-    /// The states make no inventory.
+    /// The states do not form a valid inventory.
     #[error("{0}")]
     Inventory(#[from] stentor_inventory::Error),
     /// A set cannot be written.
@@ -142,18 +144,19 @@ pub enum Error {
     /// The output folder cannot be read or written.
     #[error("{0}")]
     Store(#[from] stentor_store::Error),
-    /// A value has no form in JSON.
+    /// A value cannot be serialised as JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
 impl Error {
-    /// An [`Error::Io`] of `doing`.
+    /// Creates an [`Error::Io`] of the operation `doing`.
     pub(crate) fn io(doing: String) -> impl FnOnce(io::Error) -> Self {
         move |source| Error::Io { doing, source }
     }
 }
 
+<<<<<<< HEAD
 impl ProgramError for Error {
     fn id(&self) -> &'static str {
         match self {
@@ -180,6 +183,11 @@ impl ProgramError for Error {
     }
 
     fn exit_status(&self) -> ExitStatus {
+=======
+    /// The program's exit status for this error.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+>>>>>>> 6baf352 (prepare: comments and messages in plain technical English)
         match self {
             Error::Option { .. }
             | Error::Locked { .. }

@@ -1,4 +1,4 @@
-//! From samples to rows: filter bank, stacking, labels; on all cores, written in order.
+//! Converts samples to rows: filter bank, stacking, labels; on all cores, written in order.
 
 use crate::Error;
 use crate::alignments::{Alignments, Found};
@@ -25,35 +25,35 @@ use stentor_runtime::Shutdown;
 use stentor_shards::{Column, FeatureRow, FeatureWriter, Span, Values, f16};
 use tokio::runtime::Runtime;
 
-/// Frames that wait in each set's shuffle buffer where recordings hold many utterances: an hour of audio, 50 MB.
+/// Number of frames in each set's shuffle buffer if recordings contain many utterances: an hour of audio, 50 MB.
 const SHUFFLE_FRAMES: u64 = 1 << 17;
 
-/// How rows are made.
+/// Settings for making rows.
 pub(crate) struct Recipe<'a> {
     pub(crate) settings: &'a Features,
     pub(crate) fbank: Fbank,
     pub(crate) alignments: &'a Alignments,
     pub(crate) inventory: &'a Inventory,
-    /// What tells the phones of an alignment apart.
+    /// How repetitions of a phone are detected in an alignment.
     pub(crate) repetitions: &'a Repetitions,
-    /// Names of silence beside those that are known.
+    /// Additional names of silence.
     pub(crate) silence_phones: &'a [String],
     /// Added to the alignments' times.
     pub(crate) shift: Micros,
-    /// Of recordings with several channels the one to take.
+    /// The channel to use of recordings with several.
     pub(crate) channel: Option<usize>,
     pub(crate) threads: usize,
     pub(crate) shutdown: &'a Shutdown,
 }
 
-/// The sets that are written, and the runtime that does their I/O.
+/// The output sets, and the runtime for their I/O.
 pub(crate) struct Writers<'a> {
     pub(crate) sets: BTreeMap<Set, FeatureWriter>,
     pub(crate) runtime: &'a Runtime,
 }
 
 impl Writers<'_> {
-    /// Writes a row; its phones only to a set that scores them.
+    /// Writes a row; its phones only to a set that is scored.
     fn push(&mut self, set: Set, (row, phones): (FeatureRow, Vec<Span>)) -> Result<(), Error> {
         let further = set.is_held_out().then(|| (Column::PHONES, Values::from(phones)));
         if let Some(writer) = self.sets.get_mut(&set) {
@@ -63,50 +63,50 @@ impl Writers<'_> {
     }
 }
 
-/// What a run over all recordings gathered.
+/// Results of the pass over all recordings.
 pub(crate) struct Gathered {
-    /// Over the training audio.
+    /// Computed over the training audio.
     pub(crate) moments: Moments,
-    /// Labels that had to take the nearest state of their phone.
+    /// Number of labels that use the nearest state of their phone.
     pub(crate) nearest_states: u64,
-    /// Rows written to each set; a set without any is not there.
+    /// Rows written to each set; sets without rows are absent.
     pub(crate) rows: BTreeMap<Set, u64>,
-    /// Segments that reach over the end of their recording.
+    /// Segments that extend past the end of their recording.
     pub(crate) cut_segments: Named,
-    /// What is to be said of the recordings.
+    /// Remarks on recordings.
     pub(crate) sound: Sound,
-    /// Frames of the annotated set that each senone labels.
+    /// Number of frames of the annotated set for each senone.
     pub(crate) annotated_frames: Vec<u64>,
 }
 
-/// One utterance's row, or why there is none.
+/// One utterance's row, or the reason why there is none.
 struct Made {
     utterance: usize,
-    /// The recording ends before the segment does.
+    /// The recording ends before the segment.
     is_cut: bool,
     row: Result<(Row, Moments), (Reason, String)>,
 }
 
-/// A row, and what was found on the way.
+/// A row, and remarks on it.
 struct Row {
     row: FeatureRow,
-    /// Labels that had to take the nearest state of their phone.
+    /// Number of labels that use the nearest state of their phone.
     nearest: u64,
-    /// What is said, silence left out; empty where it is withheld.
+    /// The phones without silence; empty if they are withheld.
     phones: Vec<Span>,
 }
 
-/// What a thread works with.
+/// The tools of a thread.
 struct Tools {
     clips: ClipReader,
     fbank: Fbank,
     frames: Vec<f32>,
 }
 
-/// Makes the rows of all `jobs` and pushes them to `writers`.
+/// Makes the rows of all `jobs` and writes them to `writers`.
 ///
 /// # Errors
-/// When more files are bad than bearable, a row cannot be written, or a signal asks for the end.
+/// If too many files are bad, a row cannot be written, or a signal requests termination.
 pub(crate) fn make(
     work: &Work<'_>,
     jobs: &[Job],
@@ -212,7 +212,7 @@ fn make_recording(
         if frames.iter().any(|x| !x.is_finite()) {
             return Err(Trouble::Bad("the features are not finite numbers".to_owned()));
         }
-        // Unannotated is all that was not chosen to be aligned: nothing is looked up for it.
+        // Utterances that were not selected for alignment are unannotated: nothing is looked up for them.
         let aligned = work.sets[utterance].is_some_and(Set::is_aligned);
         let is_cut = falls_short(utterances[i].extent, samples.len(), recipe.settings.sample_rate_hz);
         let row = if is_cut && samples.is_empty() {
@@ -228,7 +228,7 @@ fn make_recording(
     Ok((made, report))
 }
 
-/// Whether a recording had less for a segment than it asks for; what rounding and resampling take away is not counted.
+/// Whether a recording has less audio than a segment requires; losses from rounding and resampling are ignored.
 fn falls_short(extent: Extent, samples: usize, rate_hz: u32) -> bool {
     const ROUNDING: Micros = 10_000;
     let Extent::Segment { start, end: Some(end) } = extent else { return false };
@@ -238,7 +238,7 @@ fn falls_short(extent: Extent, samples: usize, rate_hz: u32) -> bool {
 
 type Outcome = Result<Row, (Reason, String)>;
 
-/// The row of one utterance; with a recipe it gets labels and text, without one both are withheld.
+/// Makes the row of one utterance. With a recipe it has labels and text; without one, both are withheld.
 fn make_row(
     utterance: &Utterance,
     frames: &[f32],
@@ -276,7 +276,7 @@ fn make_row(
     Ok(Ok(Row { row, nearest, phones }))
 }
 
-/// A senone for each frame, and how many frames had to take the nearest state.
+/// Returns the senone of each frame, and the number of frames that use the nearest state.
 fn label(
     spans: &[StateSpan],
     frames: usize,

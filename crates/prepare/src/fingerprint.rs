@@ -1,4 +1,4 @@
-//! A hash over all that the output depends on.
+//! A hash over everything that the output depends on.
 
 use crate::aligner;
 use crate::decide::set::{Fractions, SplitBy};
@@ -8,7 +8,7 @@ use std::path::Path;
 use stentor_audio::{DataDirectory, Micros, open_regular};
 use stentor_experiment::Features;
 
-/// All that the output depends on.
+/// Everything that the output depends on.
 #[derive(Serialize)]
 struct Inputs<'a> {
     version: &'static str,
@@ -23,15 +23,15 @@ struct Inputs<'a> {
     row_group_frames: u64,
     shard_frames: u64,
     tables: Vec<Option<String>>,
-    /// Bytes and time of the last change, in nanoseconds.
+    /// Size and modification time in nanoseconds.
     audio: Vec<Option<(u64, Option<u64>)>>,
 }
 
-/// A hash over settings, tables, alignments, and sizes and times of the audio files: what was prepared with the same
-/// one need not be prepared again.
+/// Returns a hash over settings, tables, alignments, and sizes and times of the audio files: a corpus that was prepared
+/// with the same hash need not be prepared again.
 ///
 /// # Errors
-/// When a table cannot be read.
+/// If a table cannot be read.
 pub(crate) fn fingerprint(options: &Options, data: &DataDirectory) -> Result<String, Error> {
     const TABLES: [&str; 6] =
         ["wav.scp", "reco2file_and_channel", "segments", "text", "utt2spk", "utt2group"];
@@ -60,7 +60,7 @@ pub(crate) fn fingerprint(options: &Options, data: &DataDirectory) -> Result<Str
     Ok(blake3::hash(&serde_json::to_vec(&inputs)?).to_hex().to_string())
 }
 
-/// What changes when a file is replaced.
+/// Properties that change when a file is replaced.
 fn stamp(path: &Path) -> Option<(u64, Option<u64>)> {
     let file = path.metadata().ok()?;
     let changed = file.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());

@@ -1,19 +1,20 @@
-//! From audio, texts and alignments to feature sets: what `stentor prepare` does.
+//! Prepares feature sets from audio, texts and alignments: the library behind `stentor prepare`.
 //!
-//! [`prepare`] does it in stages, each of them streaming and on all cores:
+//! [`prepare`] runs in stages, each of them streaming and on all cores:
 //!
-//! 1. *scan*: every recording's rate and length, of what is there and not of what its header states;
-//! 2. *split*: groups (or speakers, or utterances) are dealt to the sets by time, with a recorded seed;
-//! 3. *align*: the aligner runs over annotated, dev and test. The unannotated part is never aligned, its texts are
+//! 1. *scan*: rate and length of every recording, measured rather than taken from its header;
+//! 2. *split*: groups (or speakers, or utterances) are assigned to the sets by time, with a recorded seed;
+//! 3. *align*: the aligner runs on annotated, dev and test. The unannotated part is never aligned, and its texts are
 //!    never read;
-//! 4. *features*: decode, resample, filter bank, stack, label, write; mean and variance of the training audio on the way.
+//! 4. *features*: decode, resample, filter bank, stack, label, write; mean and variance of the training audio are
+//!    computed on the way.
 //!
-//! Memory holds the corpus's tables, one shard per set, and a bounded number of recordings' frames, never the audio.
-//! Everything that comes out is a function of corpus, [`Options`] and seed, whatever the number of threads.
-//! A run that was interrupted is run again: answers of the aligner are kept, finished output is recognised.
+//! Memory contains the corpus's tables, one shard per set, and the frames of a bounded number of recordings, but never
+//! the audio. The output is a function of corpus, [`Options`] and seed, whatever the number of threads. An interrupted
+//! run can be repeated: the aligner's answers are kept, and complete output is recognised.
 //!
-//! `decide` holds the decisions and is pure; the other modules read, run the aligner, and write. The crate prints nothing: it
-//! reports [`Progress`] to a callback and returns a [`Summary`].
+//! `decide` contains the decisions and is pure; the other modules read, run the aligner, and write. The crate prints
+//! nothing: it reports [`Progress`] to a callback and returns a [`Summary`].
 
 mod aligner;
 mod alignments;

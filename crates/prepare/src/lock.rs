@@ -2,20 +2,20 @@ use crate::Error;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-/// Name of the file within the output folder on which the lock is.
+/// Name of the lock file in the output folder.
 const LOCK: &str = ".prepare.lock";
 
-/// Keeps a folder for one `prepare` at a time. The system releases it when the process ends, however it ends.
+/// Reserves a folder for one `prepare` at a time. The system releases the lock when the process ends for any reason.
 #[derive(Debug)]
 pub(crate) struct Lock(
     #[expect(dead_code, reason = "the lock lasts as long as the file is open")] Option<File>,
 );
 
 impl Lock {
-    /// Locks a local folder, and makes it if need be. An object store has no locks.
+    /// Locks a local folder, creating it if necessary. Object stores have no locks.
     ///
     /// # Errors
-    /// When another process holds the lock, or the folder cannot be written.
+    /// If another process has the lock, or the folder cannot be written.
     pub(crate) fn take(folder: &Path) -> Result<Self, Error> {
         let shown = folder.display();
         if folder.to_str().is_some_and(|location| location.contains("://")) {
@@ -29,7 +29,7 @@ impl Lock {
             Ok(()) => Ok(Self(Some(file))),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { folder: shown.to_string() }),
             Err(TryLockError::Error(error)) => {
-                tracing::warn!(%error, folder = %shown, "the folder cannot be locked: see that nothing else prepares into it");
+                tracing::warn!(%error, folder = %shown, "cannot lock the folder: make sure that no other process writes to it");
                 Ok(Self(None))
             }
         }

@@ -1,4 +1,4 @@
-//! What the aligner has answered, kept on disk: an interrupted run goes on where it was, and memory holds only places.
+//! The aligner's answers on disk: an interrupted run continues where it stopped, and memory contains only offsets.
 
 use crate::Error;
 use crate::aligner::Answer;
@@ -9,10 +9,10 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Name of the file within the output folder. To have everything aligned again, delete it.
+/// Name of the file in the output folder. To repeat all alignments, delete it.
 pub(crate) const MEMO: &str = "alignments.jsonl";
 
-/// A line: what was asked (as a key over command, text and samples) and what was answered.
+/// A line: the request (as a key over command, text and samples) and the answer.
 #[derive(Serialize, Deserialize)]
 struct Line {
     utterance: String,
@@ -35,7 +35,7 @@ struct Book {
     places: HashMap<String, Place>,
 }
 
-/// Answers by utterance. Shared by threads.
+/// Answers by utterance, shared by threads.
 #[derive(Debug)]
 pub(crate) struct Memo {
     path: PathBuf,
@@ -43,10 +43,10 @@ pub(crate) struct Memo {
 }
 
 impl Memo {
-    /// Opens or creates the file. A last line that an interruption cut short is dropped.
+    /// Opens or creates the file. An incomplete last line, left by an interruption, is dropped.
     ///
     /// # Errors
-    /// When the file cannot be read or written.
+    /// If the file cannot be read or written.
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(MEMO);
         let context = || Error::io(format!("open {}", path.display()));
@@ -70,15 +70,15 @@ impl Memo {
         Ok(Self { path, book: Mutex::new(Book { file, end, places }) })
     }
 
-    /// Whether this very question was answered before.
+    /// Whether this request was answered before.
     pub(crate) fn knows(&self, utterance: &str, key: &str) -> bool {
         self.book().places.get(utterance).is_some_and(|place| place.key == key)
     }
 
-    /// Writes an answer down.
+    /// Stores an answer.
     ///
     /// # Errors
-    /// When the disk is full or the like.
+    /// If the file cannot be written, for instance because the disk is full.
     pub(crate) fn keep(&self, utterance: &str, key: &str, answer: Answer) -> Result<(), Error> {
         let line = Line { utterance: utterance.to_owned(), key: key.to_owned(), answer };
         let mut bytes = serde_json::to_vec(&line)?;
@@ -93,10 +93,10 @@ impl Memo {
         Ok(())
     }
 
-    /// The newest answer for an utterance.
+    /// Returns the newest answer for an utterance.
     ///
     /// # Errors
-    /// When the file was changed meanwhile.
+    /// If the file was changed in the meantime.
     pub(crate) fn recall(&self, utterance: &str) -> Result<Option<Answer>, Error> {
         let context = || Error::io(format!("read {}", self.path.display()));
         let mut book = self.book();

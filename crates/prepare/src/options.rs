@@ -1,4 +1,4 @@
-//! What is prepared, and how.
+//! Options of the preparation.
 
 use crate::Error;
 use crate::decide::set::{Fractions, SplitBy};
@@ -10,10 +10,10 @@ use stentor_audio::{CtmKind, Micros};
 use stentor_experiment::Features;
 use stentor_shards::FeatureSetOptions;
 
-/// Longest shift of an alignment.
+/// Maximum shift of an alignment.
 const MOST_SHIFT: Micros = 1_000_000;
 
-/// Where alignments come from.
+/// The source of alignments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A CTM file, of phones or of states.
@@ -22,51 +22,51 @@ pub enum Source {
     Aligner(String),
 }
 
-/// What is prepared, and how. Errors name an option by the flag of `stentor prepare`.
+/// Options of the preparation. Errors name an option by its flag of `stentor prepare`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// `--corpus`: a Kaldi-style data directory.
     pub corpus: PathBuf,
-    /// `--out`: the folder that receives the sets, or the URL of an object store.
+    /// `--out`: the output folder for the sets, or the URL of an object store.
     pub out: PathBuf,
-    /// `--replace`: whether sets that were prepared from something else are replaced.
+    /// `--replace`: whether to replace sets that were prepared from other inputs.
     pub replace: bool,
-    /// Where alignments come from: `--phones`, `--states` or `--aligner`.
+    /// The source of alignments: `--phones`, `--states` or `--aligner`.
     pub source: Source,
-    /// `--alignment-shift-ms`, here in microseconds: added to the alignments' times.
+    /// `--alignment-shift-ms`, here in microseconds: offset added to the alignments' times.
     pub shift: Micros,
-    /// `--aligner-timeout-s`: longest time for one utterance.
+    /// `--aligner-timeout-s`: time limit for one utterance.
     pub patience: Duration,
     /// `--annotated`, `--dev`, `--test` and `--unannotated`: shares of the corpus's time.
     pub fractions: Fractions,
-    /// `--split-by`; none: what the corpus allows.
+    /// `--split-by`; `None`: chosen from the corpus.
     pub split_by: Option<SplitBy>,
-    /// `--channel`: of recordings with several channels the one to take, from 1; none: their mean.
+    /// `--channel`: channel to use of recordings with several, from 1; `None`: their mean.
     pub channel: Option<usize>,
     /// `--seed` of the split and of the order of utterances.
     pub seed: u64,
-    /// `--jobs`: threads, and aligners that run at a time.
+    /// `--jobs`: number of threads, and of aligners that run at a time.
     pub threads: usize,
     /// The filter bank and the stacking.
     pub features: Features,
-    /// `--silence-phones`: names of silence beside the known ones.
+    /// `--silence-phones`: additional names of silence.
     pub silence_phones: Vec<String>,
     /// `--max-bad`: share of the recordings that may be unusable.
     pub max_bad: f64,
-    /// `--row-group-frames`: frames of a row group.
+    /// `--row-group-frames`: number of frames in a row group.
     pub row_group_frames: u64,
-    /// `--shard-frames`: frames of a shard file.
+    /// `--shard-frames`: number of frames in a shard file.
     pub shard_frames: u64,
 }
 
 impl Options {
-    /// [`Options::max_bad`] where nothing else is asked for.
+    /// Default of [`Options::max_bad`].
     pub const MAX_BAD: f64 = 0.01;
 
-    /// [`Options::patience`] where nothing else is asked for.
+    /// Default of [`Options::patience`].
     pub const PATIENCE: Duration = Duration::from_secs(600);
 
-    /// The defaults of `stentor prepare`; all cores.
+    /// The defaults of `stentor prepare`, with all cores.
     #[must_use]
     pub fn new(corpus: PathBuf, out: PathBuf, source: Source) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl Options {
         }
     }
 
-    /// Checks bounds. The features are checked where the filter bank is made.
+    /// Checks bounds. The feature settings are checked when the filter bank is created.
     ///
     /// # Errors
     /// [`Error::Option`].
@@ -115,8 +115,8 @@ impl Options {
 }
 
 impl Source {
-    /// What is added to the alignments' times where nothing else is asked for: an aligner calls a frame by the time at which its
-    /// window starts, a CTM file is taken as it is.
+    /// Default offset of the alignments' times: an aligner gives a frame the time at which its window starts; a CTM
+    /// file is used unchanged.
     #[must_use]
     pub fn default_shift(&self) -> Micros {
         match self {
@@ -140,7 +140,7 @@ fn check_fractions(fractions: &Fractions, max_bad: f64) -> Result<(), Error> {
         return refuse("--dev", &dev, "a fraction from 0 to 0.5 of the annotated part");
     }
     if annotated == 0.0 {
-        return refuse("--annotated", &annotated, "more, for something must be annotated to learn from");
+        return refuse("--annotated", &annotated, "a larger fraction: training needs annotated data");
     }
     let sum = annotated + test + unannotated.unwrap_or(0.0);
     if sum > 1.0 + 1e-9 {

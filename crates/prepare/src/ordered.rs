@@ -1,4 +1,4 @@
-//! Work on all cores whose results come back in order, with a bound on how many wait.
+//! Parallel processing on all cores with results in order, and a limit on how many are waiting.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ impl<R> Shared<R> {
     }
 }
 
-/// Stops everybody when its thread leaves early, by an error or a panic, so that nobody waits for what never comes.
+/// Stops all threads when one of them leaves early, by an error or a panic, so that none waits forever.
 struct StopOnDrop<'a, R>(&'a Shared<R>);
 
 impl<R> Drop for StopOnDrop<'_, R> {
@@ -41,12 +41,12 @@ impl<R> Drop for StopOnDrop<'_, R> {
     }
 }
 
-/// Runs `work` on every job with `threads` threads and hands the results to `sink`, on the calling thread, in the
-/// order of the jobs. No job is begun that is `window` or more ahead of the sink, so at most `window` results are in
-/// memory. Each thread has its own `tools`, made by `equip`.
+/// Runs `work` on every job with `threads` threads and passes the results to `sink`, on the calling thread, in the
+/// order of the jobs. No job is started that is `window` or more ahead of the sink, so at most `window` results are in
+/// memory. Each thread has its own `tools`, created by `equip`.
 ///
 /// # Errors
-/// The first error of `sink`; no job is begun after it.
+/// The first error of `sink`; no job is started after it.
 pub(crate) fn ordered<J: Sync, T, R: Send, E>(
     jobs: &[J],
     threads: usize,
@@ -96,7 +96,7 @@ fn claim<R>(shared: &Shared<R>, jobs: usize, window: usize) -> Option<usize> {
     }
 }
 
-/// The next result in order; none if a worker panicked (the scope passes the panic on).
+/// Returns the next result in order, or `None` if a worker panicked (the scope propagates the panic).
 fn collect<R>(shared: &Shared<R>) -> Option<R> {
     let mut state = shared.lock();
     loop {

@@ -1,4 +1,4 @@
-//! What lies in the output folder: of an earlier run, of this one before it is whole, and of one that is.
+//! The contents of the output folder: of an earlier run, of this run before it is complete, and of a complete run.
 
 use crate::decide::set::Set;
 use crate::summary::Summary;
@@ -8,13 +8,13 @@ use stentor_audio::Normaliser;
 use stentor_shards::{FeatureManifest, FeatureWriter, MANIFEST, Normalisation, PHONE_STRINGS};
 use stentor_store::Store;
 
-/// Published when all sets are: the summary of the run.
+/// Written when all sets are published: the summary of the run.
 pub(crate) const SUMMARY: &str = "prepare.json";
 
-/// Written once it is decided who goes where.
+/// Written when the split is decided.
 pub(crate) const SPLIT: &str = "split.json";
 
-/// The summary of an earlier run with the same inputs, if its sets are all there.
+/// Returns the summary of an earlier run with the same inputs, if all its sets exist.
 pub(crate) async fn finished(store: &Store, prepared: &str) -> Option<Summary> {
     let summary: Summary = serde_json::from_slice(&store.get(SUMMARY).await.ok()?).ok()?;
     if summary.prepared != prepared {
@@ -36,14 +36,14 @@ pub(crate) async fn finished(store: &Store, prepared: &str) -> Option<Summary> {
     Some(summary)
 }
 
-/// Whether other inputs were prepared here, to the end; by whichever version.
+/// Whether other inputs were completely prepared here, by any version.
 pub(crate) async fn holds_others(store: &Store, prepared: &str) -> bool {
     let Ok(bytes) = store.get(SUMMARY).await else { return false };
     let summary: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
     summary["prepared"] != prepared
 }
 
-/// Removes what an earlier run wrote, and nothing else: manifests first, so that no half-deleted set looks whole.
+/// Removes only what an earlier run wrote, manifests first, so that a partly deleted set does not look complete.
 pub(crate) async fn clear(store: &Store) -> Result<(), Error> {
     store.delete(SUMMARY).await?;
     store.delete(SPLIT).await?;
@@ -59,7 +59,7 @@ pub(crate) async fn clear(store: &Store) -> Result<(), Error> {
     Ok(())
 }
 
-/// Publishes the sets: their manifests, with the means and deviations of the training audio.
+/// Publishes the sets: writes their manifests, with the means and deviations of the training audio.
 pub(crate) async fn publish(
     writers: BTreeMap<Set, FeatureWriter>,
     normaliser: &Normaliser,

@@ -1,27 +1,27 @@
 use stentor_audio::Micros;
 
-/// How far a stage is. Told at its beginning, and after each recording, in the order of the recordings.
+/// Progress of a stage. Reported at its start, and after each recording in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Which stage.
+    /// The stage.
     pub stage: Stage,
-    /// Audio that is done, in microseconds.
+    /// Processed audio, in microseconds.
     pub done: Micros,
-    /// Audio of the whole stage, in microseconds; the stage is done when `done` has come to it.
+    /// Audio of the whole stage, in microseconds; the stage is done when `done` equals it.
     pub total: Micros,
 }
 
-/// A stage that takes long.
+/// A stage with progress reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// The aligner runs over the annotated, dev and test utterances.
+    /// The aligner runs on the annotated, dev and test utterances.
     Aligning,
-    /// Audio is made into features.
+    /// Features are computed from audio.
     Features,
 }
 
 impl Stage {
-    /// A word for people.
+    /// Name for display.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -31,21 +31,21 @@ impl Stage {
     }
 }
 
-/// Adds up a stage's progress and reports it.
+/// Sums up a stage's progress and reports it.
 pub(crate) struct Meter<'a> {
     progress: Progress,
     report: &'a mut dyn FnMut(Progress),
 }
 
 impl<'a> Meter<'a> {
-    /// Reports the beginning of a stage.
+    /// Reports the start of a stage.
     pub(crate) fn start(stage: Stage, total: Micros, report: &'a mut dyn FnMut(Progress)) -> Self {
         let progress = Progress { stage, done: 0, total };
         report(progress);
         Self { progress, report }
     }
 
-    /// Reports that so much more audio is done.
+    /// Reports that this much more audio is done.
     pub(crate) fn add(&mut self, audio: Micros) {
         self.progress.done += audio;
         (self.report)(self.progress);

@@ -1,4 +1,4 @@
-//! A first look at every recording: rate and length, before anything is decided.
+//! Determines rate and length of every recording, before anything is decided.
 
 use crate::Error;
 use crate::bad::BadFiles;
@@ -8,10 +8,10 @@ use crate::ordered::ordered;
 use stentor_audio::{DataDirectory, Decoder, Micros, Recording};
 use stentor_runtime::Shutdown;
 
-/// Looks at all recordings; of files with several channels at the one with this number, if any.
+/// Scans all recordings; for files with several channels, the channel with this number, if given.
 ///
 /// # Errors
-/// When more files are bad than bearable, or a signal asks for the end.
+/// If too many files are bad, or a signal requests termination.
 pub(crate) fn scan(
     data: &DataDirectory,
     channel: Option<usize>,

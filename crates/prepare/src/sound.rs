@@ -1,4 +1,4 @@
-//! What is to be said of recordings that were used although something is the matter with them.
+//! Remarks on recordings that were used although they have defects.
 
 use crate::decide::left_out::Named;
 use serde::{Deserialize, Serialize};
@@ -6,36 +6,36 @@ use std::collections::BTreeMap;
 use std::fmt;
 use stentor_audio::DecodeReport;
 
-/// By recording.
+/// Remarks by recording.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sound {
-    /// Files that end before their sound does.
+    /// Files that end before their audio does.
     pub cut_short: BTreeMap<String, CutShort>,
-    /// Files of which some did not decode; it is silence of its length.
+    /// Files that could not be decoded completely; the missing parts are replaced by silence of the same length.
     pub damaged: BTreeMap<String, Damage>,
     /// Files whose channels were averaged.
     pub averaged_channels: Named,
-    /// What else somebody who made the files would want to know.
+    /// Other remarks for the creator of the files.
     pub remarks: Named,
 }
 
-/// How much of a file is there.
+/// How much of a truncated file exists.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CutShort {
     /// Seconds decoded.
     pub read_s: f64,
-    /// Seconds that its header states; none where it does not.
+    /// Duration in seconds stated in its header; `None` if absent.
     pub stated_s: Option<f64>,
 }
 
-/// How much of a file is silence instead of sound.
+/// How much of a file was replaced by silence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Damage {
-    /// Seconds that did not decode.
+    /// Duration that could not be decoded, in seconds.
     pub lost_s: f64,
-    /// Seconds of the file.
+    /// Duration of the file, in seconds.
     pub of_s: f64,
-    /// Packets that held them.
+    /// Number of packets affected.
     pub packets: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The stages, one after the other.
+//! The stages, in sequence.
 
 use crate::alignments::{self, Alignments};
 use crate::bad::BadFiles;
@@ -27,12 +27,12 @@ use stentor_shards::{Column, FeatureManifest, FeatureSetOptions, FeatureWriter};
 use stentor_store::Store;
 use tokio::runtime::Runtime;
 
-/// What came of it.
+/// The result of the preparation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
-    /// The sets, and all that is to be said of the corpus.
+    /// The sets, and all remarks on the corpus.
     pub summary: Summary,
-    /// Whether an earlier call with the same inputs had prepared it already, so that nothing was done.
+    /// Whether an earlier call with the same inputs had already prepared it, so that nothing was done.
     pub was_there: bool,
 }
 
@@ -49,8 +49,8 @@ impl Stopwatch {
     }
 }
 
-/// Prepares a corpus: reads it, splits it, aligns what is to be aligned, and writes the sets. `runtime` does the I/O of the output
-/// folder; `progress` is called on the calling thread.
+/// Prepares a corpus: reads it, splits it, aligns the utterances that need alignment, and writes the sets. `runtime`
+/// does the I/O of the output folder; `progress` is called on the calling thread.
 ///
 /// # Errors
 /// Any [`Error`]; [`Error::Stopped`] once `shutdown` is requested.
@@ -84,13 +84,13 @@ pub fn prepare(
     runtime.block_on(clear(&store))?;
     let made = make(options, runtime, shutdown, &data, &store, prepared, progress);
     if made.is_err() && shutdown.is_requested() {
-        // Shards without a manifest are of no use to anybody.
+        // Shards without a manifest are useless.
         runtime.block_on(clear(&store))?;
     }
     made.map(|summary| Prepared { summary, was_there: false })
 }
 
-/// Makes the sets and publishes them.
+/// Makes and publishes the sets.
 fn make(
     options: &Options,
     runtime: &Runtime,
@@ -204,7 +204,7 @@ fn make(
     Ok(summary)
 }
 
-/// The target classes, and what tells that a phone is repeated: both from the alignments of the annotated part.
+/// Determines the target classes, and how repeated phones are detected, from the alignments of the annotated part.
 fn learn(
     options: &Options,
     work: &Work<'_>,
@@ -222,7 +222,7 @@ fn learn(
     Ok((inventory, repetitions))
 }
 
-/// Identifiers that only a table or the CTM file has.
+/// Identifiers that occur only in a table or in the CTM file.
 fn unmatched(data: &DataDirectory, alignments: &Alignments) -> BTreeMap<String, Named> {
     let mut unmatched: BTreeMap<String, Named> =
         data.unmatched.iter().map(|(table, names)| (table.clone(), names.into())).collect();
@@ -236,7 +236,7 @@ fn unmatched(data: &DataDirectory, alignments: &Alignments) -> BTreeMap<String, 
     unmatched
 }
 
-/// How often each mark was taken out of the texts that an aligner was to be given.
+/// Counts how often each mark was removed from texts for the aligner.
 fn dropped_marks(options: &Options, work: &Work<'_>) -> BTreeMap<String, u64> {
     let mut marks = BTreeMap::new();
     if matches!(options.source, Source::Aligner(_)) {

@@ -1,4 +1,4 @@
-//! What came of it: for the caller, and for the next run.
+//! The summary of a preparation: for the caller, and for the next run.
 
 use crate::decide::left_out::{LeftOut, Named};
 use crate::decide::set::{Set, SplitBy};
@@ -9,26 +9,26 @@ use std::collections::BTreeMap;
 /// A set as written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetSummary {
-    /// Utterances.
+    /// Number of utterances.
     pub utterances: u64,
-    /// Frames of the model.
+    /// Number of the model's frames.
     pub frames: u64,
     /// Hours of audio.
     pub hours: f64,
-    /// Files.
+    /// Number of shard files.
     pub shards: usize,
     /// The manifest's fingerprint.
     pub fingerprint: String,
 }
 
-/// Everything worth telling.
+/// The complete summary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Over settings and inputs: a later run with the same one has nothing to do.
+    /// Hash of settings and inputs: a later run with the same hash has nothing to do.
     pub prepared: String,
-    /// Recordings of the corpus.
+    /// Number of recordings in the corpus.
     pub recordings: usize,
-    /// Utterances of the corpus.
+    /// Number of utterances in the corpus.
     pub utterances: usize,
     /// Hours of audio in the corpus.
     pub corpus_hours: f64,
@@ -36,48 +36,48 @@ pub struct Summary {
     pub seconds_by_rate_hz: BTreeMap<u32, f64>,
     /// Upper end of the mel range.
     pub corpus_nyquist_hz: f32,
-    /// What is never in two sets.
+    /// What is never split between sets.
     pub split_by: SplitBy,
     /// Seed of the split and of the order of utterances.
     pub seed: u64,
     /// The sets that were written.
     pub sets: BTreeMap<Set, SetSummary>,
-    /// Utterances without the group or speaker that others have.
+    /// Utterances without a group or speaker, if others have one.
     pub alone: Named,
-    /// Share of the test's time by speakers of the training sets; none where the speakers are not known.
+    /// Share of the test time from speakers in the training sets; `None` if the speakers are not known.
     pub test_heard_in_training: Option<f64>,
-    /// Recordings that are the same sound, put into the same set.
+    /// Identical recordings, kept in the same set.
     pub identical_audio: Named,
     /// Utterances that are in no set.
     #[serde(flatten)]
     pub left_out: LeftOut,
-    /// Identifiers in tables that no utterance has, by table.
+    /// Identifiers in tables that match no utterance, by table.
     pub unmatched: BTreeMap<String, Named>,
-    /// Segments that reach over the end of their recording and were cut there.
+    /// Segments that extended past the end of their recording and were cut there.
     pub cut_segments: Named,
-    /// What is the matter with recordings that were used.
+    /// Defects of recordings that were used.
     #[serde(flatten)]
     pub sound: Sound,
-    /// Marks in texts that are not speech, such as `[noise]`, and were not given to the aligner; how often each.
+    /// Marks in texts that are not speech, such as `[noise]`, and were not given to the aligner, with their counts.
     pub dropped_marks: BTreeMap<String, u64>,
-    /// Phones of no duration in the alignments.
+    /// Number of phones with a duration of zero in the alignments.
     pub empty_phones: u64,
-    /// Of `phones`, those that are silence or noise.
+    /// Those of `phones` that are silence or noise.
     pub silence_phones: usize,
-    /// Senones that no frame of the annotated set has.
+    /// Senones without a frame in the annotated set.
     pub unused_senones: Vec<String>,
-    /// Recordings that cannot be used, and why.
+    /// Unusable recordings, with reasons.
     pub bad_files: BTreeMap<String, String>,
-    /// Target classes.
+    /// Number of target classes.
     pub senones: usize,
-    /// Phones that they belong to.
+    /// Number of phones that they belong to.
     pub phones: usize,
-    /// Frames of dev and test labeled with the nearest state, because theirs is not in the inventory.
+    /// Frames of dev and test that are labeled with the nearest state, because their own is not in the inventory.
     pub nearest_state_frames: u64,
-    /// Values of a stacked frame that hardly move over the training audio.
+    /// Values of a stacked frame that are nearly constant over the training audio.
     pub dead_dimensions: Vec<usize>,
     /// Wall-clock time of each stage.
     pub seconds: BTreeMap<String, f64>,
-    /// Audio made into features, hours per second of the `features` stage.
+    /// Speed of the `features` stage, in hours of audio per second.
     pub audio_hours_per_second: f64,
 }

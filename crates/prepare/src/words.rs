@@ -1,6 +1,6 @@
 use crate::Error;
 
-/// A command line's words; `'…'` and `"…"` hold words together. No shell is involved.
+/// Splits a command line into words; `'…'` and `"…"` group words. No shell is involved.
 pub(crate) fn words(command: &str) -> Result<Vec<String>, Error> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

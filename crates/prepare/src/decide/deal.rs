@@ -1,4 +1,4 @@
-//! The split of a corpus: by what, with which groups put together, and what it means for the test.
+//! The split of a corpus: its criterion, which groups are kept together, and the consequences for the test.
 
 use super::headers::Headers;
 use super::identical::Identical;
@@ -10,22 +10,22 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use stentor_audio::{DataDirectory, Extent, Micros, Utterance};
 
-/// Who goes where, and why.
+/// The assignment of utterances to sets, and its reasons.
 #[derive(Debug)]
 pub(crate) struct Dealt {
     pub(crate) by: SplitBy,
     pub(crate) split: Split,
-    /// Utterances whose group is not known, so that each stood alone.
+    /// Utterances without a group, each of which forms its own group.
     pub(crate) alone: Named,
-    /// Share of the test's time by speakers of the training sets; none where the speakers are not known.
+    /// Share of the test time from speakers in the training sets; `None` if the speakers are not known.
     pub(crate) test_heard_in_training: Option<f64>,
 }
 
-/// Deals utterances to sets: as asked for; else by group where groups are named, by speaker where all are known and come
-/// close to the wanted fractions, and one by one where not.
+/// Assigns utterances to sets: by the requested criterion; otherwise by group if there are groups, by speaker if all
+/// are known and the result is close to the requested fractions, and otherwise one by one.
 ///
 /// # Errors
-/// When there is too little text, and when what was asked for cannot be had.
+/// If there are too few texts, or if the request cannot be met.
 pub(crate) fn deal(
     options: &Options,
     data: &DataDirectory,
@@ -35,7 +35,7 @@ pub(crate) fn deal(
 ) -> Result<Dealt, Error> {
     let mut durations: Vec<Option<Micros>> = data.utterances.iter().map(|u| headers.duration(u)).collect();
     for (utterance, duration) in data.utterances.iter().zip(&mut durations) {
-        // Nothing is left of it, and a set of such would look like a set.
+        // Nothing would remain of such an utterance, and a set of them would only look like a set.
         if let (Extent::Segment { .. }, Some(0)) = (utterance.extent, *duration) {
             let beyond = headers.beyond(utterance, data);
             tracing::warn!("left out: {}: {beyond}", utterance.id);
@@ -67,25 +67,25 @@ pub(crate) fn deal(
     if alone.count > 0 {
         tracing::warn!(
             utterances = alone.count, examples = ?alone.examples,
-            "utterances without a {asked}: the split is by {by}, and each of them stands alone"
+            "utterances without a {asked}: the split is by {by}, and each of them forms its own group"
         );
     }
     if split.scale < 1.0 {
         tracing::warn!(scale = split.scale, "too few texts: annotated and test are scaled down");
     }
     if !close {
-        tracing::warn!("the sets differ from the wanted fractions: the groups are few or large");
+        tracing::warn!("the sets differ from the requested fractions because the groups are few or large");
     }
     for (set, wanted) in [(Set::Test, options.fractions.test), (Set::Dev, options.fractions.dev)] {
         if wanted > 0.0 && !split.sets.contains(&Some(set)) {
-            tracing::warn!("there is no {set} set: the groups with texts are too few or too large");
+            tracing::warn!("there is no {set} set because the groups with texts are too few or too large");
         }
     }
     let test_heard_in_training = heard_in_training(data, &split.sets, &durations);
     Ok(Dealt { by, split, alone, test_heard_in_training })
 }
 
-/// A split, and whether it comes close to the wanted fractions.
+/// A split, and whether it is close to the requested fractions.
 fn attempt(
     options: &Options,
     data: &DataDirectory,
@@ -105,7 +105,7 @@ fn attempt(
     let candidates: Vec<Candidate<'_>> = usable.iter().map(candidate).collect();
     let mut split = split(&candidates, &options.fractions, options.seed)?;
     let close = split.is_close(&options.fractions, &candidates);
-    // From places among the candidates to places in the corpus, and back to the groups' own names.
+    // Maps indices of candidates to indices of the corpus, and back to the groups' own names.
     let mut sets = vec![None; data.utterances.len()];
     split.groups.clear();
     for (&(i, _), &set) in usable.iter().zip(&split.sets) {
@@ -165,7 +165,7 @@ fn heard_in_training(
 }
 
 impl SplitBy {
-    /// What an utterance belongs to.
+    /// The group that an utterance belongs to.
     fn name(self, utterance: &Utterance) -> Option<&str> {
         match self {
             SplitBy::Group => utterance.group.as_deref(),
@@ -175,7 +175,7 @@ impl SplitBy {
     }
 }
 
-/// What `split.json` holds: seed, wanted and actual shares, and which group is where.
+/// The contents of `split.json`: seed, requested and actual shares, and the set of each group.
 pub(crate) fn record(
     options: &Options,
     dealt: &Dealt,

@@ -1,28 +1,28 @@
-//! Rate and length of every recording: what the split goes by.
+//! Sample rate and length of every recording, on which the split is based.
 
 use std::collections::BTreeMap;
 use stentor_audio::{DataDirectory, Extent, Micros, Utterance};
 
-/// Share of the time that a sample rate needs before it narrows the mel range of the whole corpus. A few telephone
-/// clips in a wide-band corpus shall not cost it its upper band.
+/// Minimum share of the time for a sample rate to limit the mel range of the whole corpus: a few telephone clips in a
+/// wide-band corpus must not remove its upper band.
 const RATE_SHARE: f64 = 0.01;
 
-/// What is known of a recording before it is decoded.
+/// Facts about a recording before it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) rate_hz: u32,
-    /// Of what is there, whatever the header states.
+    /// Of the audio that exists, whatever the header states.
     pub(crate) duration: Micros,
 }
 
-/// One header per recording; none for bad files.
+/// One header per recording; `None` for bad files.
 #[derive(Debug)]
 pub(crate) struct Headers {
     pub(crate) recordings: Vec<Option<Header>>,
 }
 
 impl Headers {
-    /// How long an utterance is; none where its recording is bad.
+    /// Length of an utterance; `None` if its recording is bad.
     pub(crate) fn duration(&self, utterance: &Utterance) -> Option<Micros> {
         let whole = self.recordings[utterance.recording]?.duration;
         Some(match utterance.extent {
@@ -31,7 +31,7 @@ impl Headers {
         })
     }
 
-    /// A segment that reaches over the end of its recording, in words.
+    /// Describes a segment that extends past the end of its recording.
     pub(crate) fn beyond(&self, utterance: &Utterance, data: &DataDirectory) -> String {
         let seconds = |time: Micros| time as f64 / 1e6;
         let whole = self.recordings[utterance.recording].map_or(0, |header| header.duration);
@@ -58,7 +58,7 @@ impl Headers {
         seconds
     }
 
-    /// Half the lowest rate that at least a hundredth of the time has.
+    /// Returns half the lowest rate with at least a hundredth of the time.
     pub(crate) fn nyquist_hz(&self) -> Option<f32> {
         let seconds = self.seconds_by_rate();
         let total: f64 = seconds.values().sum();

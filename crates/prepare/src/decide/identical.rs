@@ -1,24 +1,24 @@
-//! Recordings that are byte for byte the same under several names. What belongs to one of them belongs to all, or a test
-//! would hold what was trained on.
+//! Recordings with identical bytes under several names. All of them must be in the same set; otherwise the test set
+//! would contain training data.
 
 use super::left_out::Named;
 use std::collections::HashMap;
 use stentor_audio::DataDirectory;
 
-/// Which recordings are the same sound.
+/// Groups of identical recordings.
 #[derive(Debug, Default)]
 pub(crate) struct Identical {
-    /// Places in [`DataDirectory::recordings`], two or more of each.
+    /// Indices into [`DataDirectory::recordings`], at least two per group.
     families: Vec<Vec<usize>>,
 }
 
 impl Identical {
-    /// `families` are places in [`DataDirectory::recordings`], in order, two or more of each.
+    /// `families` are ascending indices into [`DataDirectory::recordings`], at least two per family.
     pub(crate) fn new(families: Vec<Vec<usize>>) -> Self {
         Self { families }
     }
 
-    /// How many recordings another is the same as, and which: `a = b`.
+    /// Number of recordings that are identical to another one, with their names: `a = b`.
     pub(crate) fn named(&self, data: &DataDirectory) -> Named {
         let mut named = Named::default();
         for family in &self.families {
@@ -28,8 +28,8 @@ impl Identical {
         named
     }
 
-    /// For each utterance a name that it shares with all that must be in the same set: those whose `names` are equal, and
-    /// those of identical recordings. The name is the first, in order, of those that were put together.
+    /// Returns for each utterance a name that is equal for all that must be in the same set: those whose `names` are
+    /// equal, and those of identical recordings. The name is the first one, in order, of those that were merged.
     pub(crate) fn join<'a>(&self, data: &DataDirectory, names: &'a [String]) -> Vec<&'a str> {
         let mut heads: HashMap<&str, &str> = HashMap::new();
         fn head<'a>(heads: &HashMap<&'a str, &'a str>, mut name: &'a str) -> &'a str {

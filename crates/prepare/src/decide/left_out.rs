@@ -1,4 +1,4 @@
-//! Utterances that are in no set, and why.
+//! Utterances that are in no set, and the reasons.
 
 use super::set::Set;
 use serde::{Deserialize, Serialize};
@@ -12,17 +12,17 @@ use stentor_audio::Unmatched;
 pub enum Reason {
     /// Its recording cannot be used.
     BadRecording,
-    /// Its segment starts where the recording has ended.
+    /// Its segment starts after the end of its recording.
     BeyondRecording,
-    /// Less than one frame.
+    /// It is shorter than one frame.
     TooShort,
-    /// The aligner could not (an unknown word, say), or the CTM file lacks it.
+    /// The aligner failed (for instance because of an unknown word), or the CTM file does not contain it.
     NotAligned,
     /// Alignment and audio differ in length.
     Misaligned,
-    /// A phone that no annotated utterance has.
+    /// It has a phone that no annotated utterance has.
     UnknownPhone,
-    /// In a dev or test group and without a text.
+    /// It is in a dev or test group and has no text.
     HeldOutWithoutText,
 }
 
@@ -30,29 +30,29 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Reason::BadRecording => "of recordings that cannot be used",
-            Reason::BeyondRecording => "that start behind the end of their recording",
+            Reason::BeyondRecording => "that start after the end of their recording",
             Reason::TooShort => "shorter than one frame",
-            Reason::NotAligned => "not aligned (an unknown word, say)",
+            Reason::NotAligned => "not aligned (for instance because of an unknown word)",
             Reason::Misaligned => "alignment and audio differ in length",
-            Reason::UnknownPhone => "with a phone that the annotated part lacks",
+            Reason::UnknownPhone => "with a phone that does not occur in the annotated part",
             Reason::HeldOutWithoutText => "without text in a held-out group",
         })
     }
 }
 
-/// How many, and the names of the first few.
+/// Number of items, and the names of the first few.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
-    /// How many.
+    /// Number of items.
     pub count: u64,
-    /// The first of them, at most twenty.
+    /// The first names, at most twenty.
     pub examples: Vec<String>,
 }
 
 impl Named {
-    /// Names kept.
+    /// Maximum number of names kept.
     const EXAMPLES: usize = 20;
-    /// Names shown on a line.
+    /// Maximum number of names shown on a line.
     const SHOWN: usize = 3;
 
     pub(crate) fn add(&mut self, name: &str) {
@@ -70,7 +70,7 @@ impl From<&Unmatched> for Named {
 }
 
 impl fmt::Display for Named {
-    /// The first few names, and whether there are more.
+    /// Writes the first few names, and whether there are more.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.examples.len().min(Self::SHOWN);
         f.write_str(&self.examples[..shown].join("; "))?;
@@ -81,7 +81,7 @@ impl fmt::Display for Named {
 /// Utterances left out, counted by set and reason, with examples.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// Of each set; `unassigned` are those that were left out before there were sets.
+    /// Counts of each set; `unassigned` are utterances that were left out before the split.
     #[serde(rename = "left_out")]
     pub by_set: BTreeMap<String, BTreeMap<Reason, u64>>,
     /// Names and details.
@@ -98,7 +98,7 @@ impl LeftOut {
         self.by_reason.entry(reason).or_default().add(&format!("{utterance}{separator}{detail}"));
     }
 
-    /// What was left out of a set, in words.
+    /// Describes what was left out of a set.
     pub(crate) fn of(&self, set: Set) -> String {
         let reasons = self.by_set.get(set.name()).into_iter().flatten();
         let lines = reasons.map(|(reason, n)| format!("{n} {reason} ({})", self.by_reason[reason]));

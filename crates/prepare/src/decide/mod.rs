@@ -1,6 +1,6 @@
-//! The decisions, as functions of what was read: which utterance goes into which set, in which order recordings are read and rows
-//! are written, which states become target classes, where a phone is repeated, and which words of a text are spoken. Nothing here
-//! reads or writes a file, starts a process or thread, or asks for the time.
+//! The decisions, as pure functions of what was read: the set of each utterance, the order in which recordings are read
+//! and rows are written, the states that become target classes, where a phone is repeated, and which words of a text
+//! are spoken. This module has no I/O, processes, threads or clock.
 
 pub(crate) mod deal;
 pub(crate) mod headers;

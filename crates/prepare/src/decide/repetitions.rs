@@ -1,29 +1,29 @@
-//! Where a phone ends and the same one begins again, in alignments that say states and times.
+//! Finds where a phone ends and the same phone begins again, in alignments of states with times.
 
 use std::collections::HashMap;
 use stentor_audio::{Micros, StateSpan};
 use stentor_inventory::{StateOrder, Steps, is_silence};
 use stentor_shards::Span;
 
-/// What tells that a phone is spoken again.
+/// How a repetition of a phone is detected.
 #[derive(Debug)]
 pub(crate) enum Repetitions {
-    /// States are numbered left to right, each in a span of its own: a phone that was cut into thirds, an aligner's answer. A number
-    /// that does not rise begins a phone.
+    /// States are numbered left to right, each in its own span: a phone cut into thirds, or an aligner's answer. A
+    /// state number that does not increase begins a new phone.
     Numbered,
-    /// Numbers are names, as of tied states: which of them come before which is learned from the annotated part.
+    /// State numbers are names, as for tied states: their order is inferred from the annotated part.
     Named { states: HashMap<(String, u8), u16>, order: StateOrder },
 }
 
 impl Repetitions {
-    /// What is said, a phone after the other, silence left out. `more_silence`: names of it beside those that are known.
+    /// Returns the sequence of phones without silence. `more_silence` lists additional names of silence.
     pub(crate) fn spoken(&self, spans: &[StateSpan], more_silence: &[String]) -> Vec<Span> {
         let phones = spans.chunk_by(|a, b| a.phone == b.phone && !self.begins_again(a, b));
         let phones = phones.filter(|spans| !is_silence(&spans[0].phone, more_silence));
         phones.map(|spans| timed(&spans[0], &spans[spans.len() - 1])).collect()
     }
 
-    /// Whether the second of two spans of one phone begins it again.
+    /// Whether the second of two spans of one phone begins the phone again.
     fn begins_again(&self, before: &StateSpan, after: &StateSpan) -> bool {
         match self {
             Self::Numbered => after.state <= before.state,
@@ -35,14 +35,14 @@ impl Repetitions {
     }
 }
 
-/// A phone from its first state to its last. Both ends are rounded, so that phones that touch still do.
+/// A phone from its first state to its last. Both ends are rounded, so that adjacent phones stay adjacent.
 fn timed(first: &StateSpan, last: &StateSpan) -> Span {
     let milliseconds = |time: Micros| u32::try_from((time.max(0) + 500) / 1_000).unwrap_or(u32::MAX);
     let (start_ms, end_ms) = (milliseconds(first.start), milliseconds(last.end));
     Span { text: first.phone.clone(), start_ms, duration_ms: end_ms.saturating_sub(start_ms) }
 }
 
-/// Which state of a phone follows which, counted over alignments whose states are named.
+/// Counts of transitions between the states of a phone, over alignments with named states.
 #[derive(Debug, Default)]
 pub(crate) struct StateSteps {
     states: HashMap<(String, u8), u16>,
@@ -50,10 +50,10 @@ pub(crate) struct StateSteps {
 }
 
 impl StateSteps {
-    /// Counts the steps of one alignment.
+    /// Counts the transitions of one alignment.
     pub(crate) fn add(&mut self, spans: &[StateSpan]) {
         let mut id = |span: &StateSpan| {
-            // More than ids can tell apart are refused with the inventory.
+            // More states than ids can identify are rejected when the inventory is made.
             let next = u16::try_from(self.states.len()).unwrap_or(u16::MAX);
             *self.states.entry((span.phone.clone(), span.state)).or_insert(next)
         };
@@ -62,7 +62,7 @@ impl StateSteps {
         }
     }
 
-    /// What follows from them.
+    /// Infers the order of states.
     pub(crate) fn repetitions(self) -> Repetitions {
         let order = StateOrder::new(self.states.len(), &self.steps);
         Repetitions::Named { states: self.states, order }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_that_is_said_twice_is_two_whether_its_states_are_numbered_or_named() {
+    fn a_phone_spoken_twice_is_two_phones_whether_its_states_are_numbered_or_named() {
         let numbered =
             spans(&[("SIL", 0), ("A", 0), ("A", 1), ("A", 2), ("A", 0), ("A", 2), ("[noise]", 0), ("B", 1)]);
         let said = |spans: Vec<Span>| spans.into_iter().map(|span| span.text).collect::<Vec<_>>();

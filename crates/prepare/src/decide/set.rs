@@ -1,15 +1,15 @@
-//! The sets that come out, and what is wanted of them.
+//! The output sets and their requested shares.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One of the sets that come out.
+/// One of the output sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Set {
     /// Training data with texts and alignments.
     Annotated,
-    /// Held out of the annotated part, for development.
+    /// Held out from the annotated part, for development.
     Dev,
     /// Held out for the final score.
     Test,
@@ -18,10 +18,10 @@ pub enum Set {
 }
 
 impl Set {
-    /// All of them.
+    /// All sets.
     pub const ALL: [Set; 4] = [Set::Annotated, Set::Dev, Set::Test, Set::Unannotated];
 
-    /// The folder's name.
+    /// Name of its folder.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -32,19 +32,19 @@ impl Set {
         }
     }
 
-    /// Whether its utterances carry alignments and texts; in all others they are withheld.
+    /// Whether its utterances have alignments and texts; in other sets they are withheld.
     #[must_use]
     pub fn is_aligned(self) -> bool {
         self != Set::Unannotated
     }
 
-    /// Whether models are compared on it: what it says in phones is kept.
+    /// Whether models are compared on it, so that its phones are stored.
     #[must_use]
     pub fn is_held_out(self) -> bool {
         matches!(self, Set::Dev | Set::Test)
     }
 
-    /// Whether mean and variance may be taken from it.
+    /// Whether it is used to compute mean and variance.
     #[must_use]
     pub fn is_training(self) -> bool {
         matches!(self, Set::Annotated | Set::Unannotated)
@@ -57,7 +57,7 @@ impl fmt::Display for Set {
     }
 }
 
-/// What must not be split.
+/// What must not be split between sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SplitBy {
@@ -65,7 +65,7 @@ pub enum SplitBy {
     Group,
     /// Speakers of `utt2spk`.
     Speaker,
-    /// Nothing: each utterance by itself.
+    /// Nothing: each utterance is independent.
     Utterance,
 }
 
@@ -79,16 +79,16 @@ impl fmt::Display for SplitBy {
     }
 }
 
-/// Wanted shares of the corpus's time; `dev` is a share of the annotated part.
+/// Requested shares of the corpus's time; `dev` is a share of the annotated part.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Fractions {
-    /// To be annotated, `dev` included.
+    /// Annotated part, including `dev`.
     pub annotated: f64,
-    /// Of the annotated part, to be held out.
+    /// Share of the annotated part that is held out.
     pub dev: f64,
     /// For the test set.
     pub test: f64,
-    /// To be unannotated; none: all that is left.
+    /// Unannotated part; `None`: all remaining time.
     pub unannotated: Option<f64>,
 }
 

@@ -1,8 +1,8 @@
 use super::random::Random;
 
-/// Mixes a stream: what goes in comes out later, in random order, with at most `limit` units waiting.
+/// Shuffles a stream: items come out later in random order, with at most `limit` units waiting.
 ///
-/// Recordings are shuffled before they are read, but the segments of one come out together; this spreads them.
+/// Recordings are shuffled before they are read, but the segments of one recording arrive together; this spreads them.
 #[derive(Debug)]
 pub(crate) struct ShuffleBuffer<T> {
     waiting: Vec<(T, u64)>,
@@ -12,23 +12,23 @@ pub(crate) struct ShuffleBuffer<T> {
 }
 
 impl<T> ShuffleBuffer<T> {
-    /// With a `limit` of 0 everything passes straight through.
+    /// With a `limit` of 0, items pass straight through.
     pub(crate) fn new(limit: u64, random: Random) -> Self {
         Self { waiting: Vec::new(), size: 0, limit, random }
     }
 
-    /// Takes an item of `size` units.
+    /// Adds an item of `size` units.
     pub(crate) fn push(&mut self, item: T, size: u64) {
         self.waiting.push((item, size));
         self.size += size;
     }
 
-    /// An item that must go to make room; none while there is room.
+    /// Removes an item if the limit is exceeded.
     pub(crate) fn overflow(&mut self) -> Option<T> {
         if self.size > self.limit { self.draw() } else { None }
     }
 
-    /// Any item, until there are none.
+    /// Removes a random item, or returns `None` if there is none.
     pub(crate) fn draw(&mut self) -> Option<T> {
         if self.waiting.is_empty() {
             return None;

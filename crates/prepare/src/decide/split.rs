@@ -1,5 +1,5 @@
-//! Which group goes into which set. Groups are never split, fractions are of time, and the same seed gives the same split whatever
-//! the order of the corpus's files.
+//! Assigns groups to sets. Groups are never split, fractions are of time, and the same seed gives the same split
+//! whatever the order of the corpus's files.
 
 use super::random::Random;
 use super::set::{Fractions, Set};
@@ -7,7 +7,7 @@ use crate::Error;
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_audio::Micros;
 
-/// What the split needs to know of an utterance.
+/// Properties of an utterance that the split depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate<'a> {
     pub(crate) group: &'a str,
@@ -17,14 +17,14 @@ pub(crate) struct Candidate<'a> {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Split {
-    /// For each candidate; none for what is not used.
+    /// The set of each candidate; `None` if it is not used.
     pub(crate) sets: Vec<Option<Set>>,
-    /// The groups of each set. A group with and without texts may be in annotated and unannotated.
+    /// The groups of each set. A group with and without texts may be in both annotated and unannotated.
     pub(crate) groups: BTreeMap<Set, BTreeSet<String>>,
-    /// Utterances without text in test or dev groups: they are left out, for in the unannotated set they would bring
+    /// Utterances without text in test or dev groups. They are left out, because in the unannotated set they would put
     /// speech of a held-out group into training.
     pub(crate) held_out_without_text: Vec<(usize, Set)>,
-    /// By which annotated and test were scaled down because there are too few texts; 1 if they were not.
+    /// Factor by which annotated and test were scaled down because there are too few texts; 1 if they were not.
     pub(crate) scale: f64,
 }
 
@@ -34,7 +34,7 @@ impl Split {
         self.sets.iter().zip(candidates).filter(|(s, _)| **s == Some(set)).map(|(_, c)| c.duration).sum()
     }
 
-    /// Whether annotated and test came out between half and one and a half of what was wanted.
+    /// Whether annotated and test are between half and one and a half times the requested size.
     pub(crate) fn is_close(&self, fractions: &Fractions, candidates: &[Candidate<'_>]) -> bool {
         let total: Micros = candidates.iter().map(|c| c.duration).sum();
         let close = |time: Micros, wanted: f64| {
@@ -49,17 +49,17 @@ impl Split {
     }
 }
 
-/// Time of a group, all of it and the part with texts.
+/// Time of a group: total, and of the utterances with texts.
 struct Group<'a> {
     name: &'a str,
     texted: Micros,
     time: Micros,
 }
 
-/// Deals groups to sets. Test is drawn first, so that it stays the same when `annotated` is changed.
+/// Assigns groups to sets. Test is drawn first, so that it does not change when `annotated` changes.
 ///
 /// # Errors
-/// When nothing is left to be annotated.
+/// If nothing is left to be annotated.
 pub(crate) fn split(candidates: &[Candidate<'_>], fractions: &Fractions, seed: u64) -> Result<Split, Error> {
     let mut by_name: BTreeMap<&str, Group<'_>> = BTreeMap::new();
     for c in candidates {
@@ -113,8 +113,8 @@ pub(crate) fn split(candidates: &[Candidate<'_>], fractions: &Fractions, seed: u
     Ok(split)
 }
 
-/// Moves groups out of `groups`, in order, as long as each brings the sum closer to `target`; at least the smallest.
-/// `keep` groups stay in any case.
+/// Moves groups out of `groups`, in order, as long as each one brings the sum closer to `target`; at least the smallest
+/// one. At least `keep` groups remain.
 fn take<'a>(
     groups: &mut Vec<Group<'a>>,
     target: f64,

@@ -1,7 +1,7 @@
-//! What of a text is spoken: marks of noise are taken out before an aligner sees them, for a dictionary has `noise` and
-//! `laughs` as words. Where a mark stands for speech that nobody wrote down, the text cannot be aligned.
+//! Finds the spoken words of a text. Marks of noise are removed before alignment, because dictionaries contain words
+//! such as `noise` and `laughs`. If a mark stands for untranscribed speech, the text cannot be aligned.
 
-/// Marks of speech whose words are not known.
+/// Marks of speech whose words are unknown.
 const UNKNOWN: &[&str] = &["unk", "unknown", "oov", "unintelligible", "inaudible", "spoken_noise", "foreign"];
 
 const BRACKETS: [(char, char); 4] = [('[', ']'), ('<', '>'), ('(', ')'), ('{', '}')];
@@ -14,7 +14,7 @@ pub(crate) struct Spoken {
     pub(crate) dropped: Vec<String>,
 }
 
-/// Separates words and marks. The error says why the text has no alignment.
+/// Separates words and marks. The error explains why the text cannot be aligned.
 pub(crate) fn spoken(text: &str) -> Result<Spoken, String> {
     let (mut words, mut dropped) = (String::new(), Vec::new());
     let mut rest = text;
@@ -49,7 +49,7 @@ pub(crate) fn spoken(text: &str) -> Result<Spoken, String> {
     Ok(Spoken { words: words.join(" "), dropped })
 }
 
-/// Bytes up to the end of the bracket with which `text` begins.
+/// Returns the number of bytes up to the end of the bracket with which `text` begins.
 fn closed(text: &str, open: char, close: char) -> Option<usize> {
     let mut depth = 0usize;
     for (i, c) in text.char_indices() {

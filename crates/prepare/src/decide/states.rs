@@ -1,4 +1,4 @@
-//! The target classes: every state of a phone that the annotated part holds.
+//! The target classes: every state of a phone that occurs in the annotated part.
 
 use crate::Error;
 use std::collections::BTreeSet;
@@ -6,8 +6,8 @@ use stentor_audio::{FrameClock, Micros, StateSpan, frame_labels};
 use stentor_experiment::Features;
 use stentor_inventory::{Inventory, MAX_SENONES};
 
-/// Every state that labels a frame of the annotated part. One that is too short for any frame would be an output of the
-/// model that never learns.
+/// Every state that labels a frame of the annotated part. A state too short for any frame would be an output of the
+/// model that is never trained.
 #[derive(Debug)]
 pub(crate) struct States {
     clock: FrameClock,
@@ -16,24 +16,24 @@ pub(crate) struct States {
 }
 
 impl States {
-    /// None yet. `shift` is added to the alignments' times.
+    /// Starts with no states. `shift` is added to the alignments' times.
     pub(crate) fn new(features: &Features, shift: Micros) -> Self {
         Self { clock: FrameClock::new(features), shift, found: BTreeSet::new() }
     }
 
-    /// Adds those of an utterance's alignment.
+    /// Adds the states of an utterance's alignment.
     pub(crate) fn add(&mut self, spans: &[StateSpan]) {
         let end = spans.last().map_or(0, |span| span.end) + self.shift;
         let frames = (0..).take_while(|&j| self.clock.centre(j) < end).count();
-        // One that does not fit is left out later, and said.
+        // An alignment that does not fit is left out later and reported.
         for place in frame_labels(spans, frames, self.clock, self.shift).unwrap_or_default() {
             let span = &spans[place];
             self.found.insert((span.phone.clone(), span.state));
         }
     }
 
-    /// The inventory: ids follow the order of phone and state. `more_silence` names silence beside the known names; `example` is an
-    /// annotated utterance.
+    /// Creates the inventory: ids are ordered by phone and state. `more_silence` lists additional names of silence;
+    /// `example` is an annotated utterance.
     ///
     /// # Errors
     /// [`Error::NoAlignments`], [`Error::TooManyStates`] and [`Error::Inventory`].

@@ -1,33 +1,33 @@
-//! What is to be done: recordings in random order, each with the utterances that are wanted of it.
+//! The jobs: recordings in random order, each with its utterances.
 
 use super::headers::Headers;
 use super::random::Random;
 use super::set::Set;
 use stentor_audio::{DataDirectory, Micros, Utterance};
 
-/// The utterances of one recording that are wanted.
+/// The utterances to process of one recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Job {
     pub(crate) recording: usize,
-    /// Places in [`DataDirectory::utterances`].
+    /// Indices into [`DataDirectory::utterances`].
     pub(crate) utterances: Vec<usize>,
-    /// Of these utterances together.
+    /// Total duration of these utterances.
     pub(crate) duration: Micros,
 }
 
-/// The corpus and where each of its utterances goes.
+/// The corpus and the set of each of its utterances.
 #[derive(Debug)]
 pub(crate) struct Work<'a> {
     pub(crate) data: &'a DataDirectory,
     pub(crate) headers: &'a Headers,
-    /// For each utterance; none for what is not used.
+    /// The set of each utterance; `None` if it is not used.
     pub(crate) sets: &'a [Option<Set>],
     pub(crate) seed: u64,
 }
 
 impl<'a> Work<'a> {
-    /// One job per recording with utterances that `wanted` accepts, shuffled with the seed. The order depends on names
-    /// alone, not on the order of files.
+    /// Returns one job per recording with utterances that `wanted` accepts, shuffled with the seed. The order depends
+    /// only on names, not on the order of files.
     pub(crate) fn jobs(&self, wanted: impl Fn(usize, Set) -> bool) -> Vec<Job> {
         let mut by_recording: Vec<Vec<usize>> = vec![Vec::new(); self.data.recordings.len()];
         for (i, utterance) in self.data.utterances.iter().enumerate() {
@@ -55,7 +55,7 @@ impl<'a> Work<'a> {
         job.utterances.iter().map(|&i| &self.data.utterances[i]).collect()
     }
 
-    /// The annotated utterances, in the corpus's order.
+    /// The annotated utterances, in the order of the corpus.
     pub(crate) fn annotated(&self) -> impl Iterator<Item = &'a Utterance> {
         let utterances = self.data.utterances.iter().zip(self.sets);
         utterances.filter(|(_, set)| **set == Some(Set::Annotated)).map(|(utterance, _)| utterance)

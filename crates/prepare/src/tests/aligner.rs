@@ -3,7 +3,7 @@ use crate::aligner::{Aligner, Answer};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// An aligner in a few lines of shell: one state per clip, and a few texts that make it misbehave.
+/// An aligner as a short shell script: one state per clip, and some texts that make it misbehave.
 pub(super) const SCRIPT: &str = r#"
 while IFS= read -r line; do
     samples=$(printf '%s' "$line" | sed 's/.*"samples":\([0-9]*\).*/\1/')
@@ -47,19 +47,19 @@ fn states_come_back_as_spans_of_10_ms_frames() {
 }
 
 #[test]
-fn a_word_it_does_not_know_is_an_answer() {
+fn an_unknown_word_is_an_answer_and_not_a_failure() {
     assert_eq!(ask("XYZZY", MINUTE).unwrap(), Answer::Error("unknown word XYZZY".to_owned()));
 }
 
 #[test]
-fn a_dying_aligner_leaves_its_last_words() {
+fn a_dying_aligner_is_an_error_with_its_last_messages() {
     let error = ask("DIE", MINUTE).unwrap_err().to_string();
     assert!(error.contains("died at utterance `second`"), "{error}");
     assert!(error.contains("exit status: 3") && error.contains("out of memory, as it were"), "{error}");
 }
 
 #[test]
-fn a_hanging_aligner_is_not_waited_for() {
+fn a_hanging_aligner_times_out() {
     let begun = Instant::now();
     let error = ask("HANG", Duration::from_millis(200)).unwrap_err().to_string();
     assert!(error.contains("has not answered for utterance `second`"), "{error}");
@@ -67,7 +67,7 @@ fn a_hanging_aligner_is_not_waited_for() {
 }
 
 #[test]
-fn chatter_on_standard_output_is_shown() {
+fn unexpected_standard_output_is_shown() {
     let error = ask("JUNK", MINUTE).unwrap_err().to_string();
     assert!(error.contains("`Loading model...`"), "{error}");
 }
@@ -75,11 +75,11 @@ fn chatter_on_standard_output_is_shown() {
 #[test]
 fn an_answer_for_another_utterance_is_refused() {
     let error = ask("ELSE", MINUTE).unwrap_err().to_string();
-    assert!(error.contains("asked for `second` and answered for `another`"), "{error}");
+    assert!(error.contains("asked for `second` but answered for `another`"), "{error}");
 }
 
 #[test]
-fn a_program_that_is_not_there_is_named() {
+fn a_missing_program_is_named() {
     let error = Aligner::start("no-such-aligner --fast", MINUTE).err().unwrap();
     assert!(error.to_string().contains("cannot start the aligner `no-such-aligner --fast`"));
 }

@@ -1,4 +1,4 @@
-//! A small corpus of tones with an exact alignment.
+//! A small corpus of synthetic tones with an exact alignment.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use stentor_shards::{Column, Row, Span};
 use tempfile::TempDir;
 
-/// A folder with a Kaldi-style corpus, a CTM file and room for the output.
+/// A folder with a Kaldi-style corpus, a CTM file and an output folder.
 pub(super) struct Corpus {
     pub(super) folder: TempDir,
 }
 
-/// Milliseconds of the utterance with this number.
+/// Duration in milliseconds of the utterance with this number.
 pub(super) fn milliseconds(i: usize) -> usize {
     600 + 37 * (i % 11)
 }
@@ -30,20 +30,20 @@ pub(super) fn wav(rate_hz: u32, samples: &[i16]) -> Vec<u8> {
     bytes
 }
 
-/// A low tone, then a high one; the switch is in the middle. No two `clip`s are the same.
+/// A low tone followed by a high one; the change is in the middle. No two `clip`s are the same.
 fn two_tones(rate_hz: u32, milliseconds: usize, clip: usize) -> Vec<i16> {
     let samples = rate_hz as usize * milliseconds / 1_000;
     let tone = |i: usize| {
         let hz = if i < samples / 2 { 300.0 } else { 2_000.0 };
         let wave = (std::f64::consts::TAU * hz * i as f64 / f64::from(rate_hz)).sin();
-        // A little roughness, or most bins would hold nothing but rounding.
+        // Some noise, because otherwise most bins would contain only rounding errors.
         (8_000.0 * wave) as i16 + ((i * 7_919 + clip) % 61) as i16
     };
     (0..samples).map(tone).collect()
 }
 
 impl Corpus {
-    /// `utterances` clips at `rate_hz`, four to a group; every tenth has no text. The CTM says LOW and HIGH.
+    /// Writes `utterances` clips at `rate_hz`, four to a group; every tenth has no text. The CTM contains LOW and HIGH.
     pub(super) fn new(utterances: usize, rate_hz: u32) -> Self {
         let corpus = Self { folder: tempfile::tempdir().unwrap() };
         std::fs::create_dir(corpus.data()).unwrap();
@@ -109,7 +109,7 @@ pub(super) fn rows(out: &Path, set: &str) -> Vec<stentor_shards::FeatureRow> {
     })
 }
 
-/// What the utterances of a published set say in phones, with times; none for a set without them.
+/// The phones of the utterances of a published set, with times; `None` for a set without them.
 pub(super) fn phones(out: &Path, set: &str) -> Option<BTreeMap<String, Vec<Span>>> {
     let store = stentor_store::Store::open(out.join(set).to_str().unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

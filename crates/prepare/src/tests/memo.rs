@@ -12,7 +12,7 @@ fn answer(n: u32) -> Answer {
 
 proptest! {
     #[test]
-    fn what_was_kept_is_recalled_after_any_interruption(
+    fn stored_answers_survive_an_interruption_at_any_byte(
         asked in prop::collection::vec((0u32..12, 0u32..3), 1..30),
         cut in any::<prop::sample::Index>(),
     ) {
@@ -25,7 +25,7 @@ proptest! {
             ends.push(std::fs::metadata(&path).unwrap().len());
         }
         drop(memo);
-        // The power fails at any byte.
+        // Simulate a power failure at any byte.
         let length = cut.index(*ends.last().unwrap() as usize + 1) as u64;
         std::fs::File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
         let whole = ends.iter().filter(|end| **end <= length).count() - 1;

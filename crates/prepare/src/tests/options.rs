@@ -10,7 +10,7 @@ fn impossible_options_are_refused_before_any_work() {
     type Change = fn(&mut Options);
     let cases: [(Change, &str, &str); 6] = [
         (|o| o.fractions.annotated = 0.9, "--annotated, --test and --unannotated together", "whole corpus"),
-        (|o| o.fractions.annotated = 0.0, "--annotated", "something must be annotated"),
+        (|o| o.fractions.annotated = 0.0, "--annotated", "training needs annotated data"),
         (|o| o.fractions.dev = 0.6, "--dev", "0.5 of the annotated part"),
         (|o| o.shard_frames = 1, "--shard-frames", "at least --row-group-frames"),
         (|o| o.shift = 2_000_000, "--alignment-shift-ms", "-1000 to 1000 ms"),

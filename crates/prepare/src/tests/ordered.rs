@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
-    fn results_come_in_order_and_few_wait(
+    fn results_arrive_in_order_and_few_wait(
         naps in prop::collection::vec(0u64..300, 0..60),
         threads in 1usize..6,
         window in 1usize..8,
@@ -21,7 +21,7 @@ proptest! {
         };
         let mut out = Vec::new();
         ordered(&jobs, threads, window, || (), work, |&(i, _), result| {
-            // Counted before the result is taken, so the bound below is loose by one.
+            // Counted before the result is consumed, so the limit below is larger by one.
             taken.fetch_add(1, Ordering::SeqCst);
             out.push((i, result));
             Ok::<(), ()>(())
@@ -45,14 +45,14 @@ fn an_error_of_the_sink_ends_the_work() {
 }
 
 #[test]
-fn a_panic_is_passed_on_and_leaves_nobody_waiting() {
+fn a_panic_is_propagated_and_no_thread_is_left_waiting() {
     let jobs: Vec<usize> = (0..100).collect();
     let run = || {
         let work = |(): &mut (), &i: &usize| if i == 50 { panic!("oops") } else { i };
         ordered(&jobs, 2, 4, || (), work, |_, _| Ok::<(), ()>(()))
     };
     let panic = std::panic::catch_unwind(run).unwrap_err();
-    // In the words of the scope, which has joined all threads by then; "oops" is said by the one that panicked.
+    // The scope has joined all threads and panics with its own message; "oops" is printed by the thread that panicked.
     assert_eq!(panic.downcast_ref::<&str>(), Some(&"a scoped thread panicked"));
 }
 

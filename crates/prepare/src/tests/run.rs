@@ -1,4 +1,4 @@
-//! Whole runs over a small corpus.
+//! Complete runs over a small corpus.
 
 use super::corpus::Corpus;
 use crate::{Error, Fractions, Options, Progress, Source, Summary, prepare};
@@ -6,7 +6,7 @@ use std::path::Path;
 use stentor_audio::CtmKind;
 use stentor_runtime::Shutdown;
 
-/// What comes of the options, until `shutdown` is requested.
+/// The result of a run with these options, until `shutdown` is requested.
 pub(super) fn run_until(
     options: &Options,
     shutdown: &Shutdown,
@@ -16,7 +16,7 @@ pub(super) fn run_until(
     prepare(options, &runtime, shutdown, progress).map(|prepared| prepared.summary)
 }
 
-/// What comes of the options.
+/// The result of a run with these options.
 pub(super) fn run(options: &Options) -> Result<Summary, Error> {
     run_until(options, &Shutdown::manual().1, &mut |_| ())
 }
@@ -34,7 +34,7 @@ pub(super) fn run_ctm(
     run(&options)
 }
 
-/// With an aligner, and so much annotated that most is aligned.
+/// Options with an aligner, and so large an annotated share that most utterances are aligned.
 pub(super) fn with_aligner(corpus: &Corpus, out: &Path, command: &str, threads: usize) -> Options {
     let source = Source::Aligner(command.to_owned());
     let fractions = Fractions { annotated: 0.5, test: 0.3, ..Fractions::default() };

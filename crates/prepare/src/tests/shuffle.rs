@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 proptest! {
     #[test]
-    fn all_that_goes_in_comes_out_once_and_no_more_than_the_limit_waits(
+    fn every_item_comes_out_once_and_at_most_the_limit_waits(
         sizes in prop::collection::vec(1u64..50, 0..200),
         limit in 0u64..300,
         seed in any::<u64>(),
@@ -56,7 +56,7 @@ fn neighbours_are_spread() {
 }
 
 #[test]
-fn draws_are_even_and_purposes_are_independent() {
+fn draws_are_uniform_and_purposes_are_independent() {
     let mut counts = [0; 10];
     let mut random = Random::new(5, 1);
     (0..100_000).for_each(|_| counts[random.below(10)] += 1);

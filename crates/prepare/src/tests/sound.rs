@@ -1,4 +1,4 @@
-//! Whole runs over corpora whose sound is not as it should be.
+//! Complete runs over corpora with defective audio.
 
 use super::corpus::Corpus;
 use super::run::run_ctm;
@@ -16,7 +16,7 @@ impl Corpus {
     }
 }
 
-/// Two channels: another clip's samples first, then a file's own.
+/// Writes two channels: first the samples of another clip, then a file's own.
 fn stereo(other: &[u8], own: &[u8]) -> Vec<u8> {
     let (header, data) = own.split_at(44);
     let left = other[44..].chunks_exact(2).cycle();
@@ -32,7 +32,7 @@ fn stereo(other: &[u8], own: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_named_pipe_in_wav_scp_is_a_bad_recording_and_nobody_waits_for_it() {
+fn a_named_pipe_in_wav_scp_is_a_bad_recording_and_does_not_block() {
     let corpus = Corpus::new(40, 16_000);
     let pipe = corpus.data().join("u011.wav");
     std::fs::remove_file(&pipe).unwrap();
@@ -44,7 +44,7 @@ fn a_named_pipe_in_wav_scp_is_a_bad_recording_and_nobody_waits_for_it() {
 }
 
 #[test]
-fn what_a_header_states_beyond_its_file_moves_nothing_in_the_split() {
+fn a_header_that_overstates_the_length_does_not_change_the_split() {
     let corpus = Corpus::new(40, 16_000);
     let right = run_ctm(&corpus, &corpus.out("right"), |_| ()).unwrap();
     for (recording, size) in [("u003", 0x7fff_f000u32), ("u017", u32::MAX), ("u029", 0)] {
@@ -58,7 +58,7 @@ fn what_a_header_states_beyond_its_file_moves_nothing_in_the_split() {
 }
 
 #[test]
-fn a_file_cut_short_is_listed_with_how_much_of_it_is_there() {
+fn a_truncated_file_is_listed_with_its_remaining_length() {
     let corpus = Corpus::new(40, 16_000);
     let whole = corpus.file("u012");
     corpus.put("u012", &whole[..44 + (whole.len() - 44) / 4 * 2]);
@@ -71,7 +71,7 @@ fn a_file_cut_short_is_listed_with_how_much_of_it_is_there() {
 }
 
 #[test]
-fn damage_is_listed_with_how_much_of_the_file_it_is() {
+fn damage_is_listed_with_its_duration() {
     let mut sound = Sound::default();
     let report = DecodeReport {
         rate_hz: 16_000,
@@ -90,7 +90,7 @@ fn damage_is_listed_with_how_much_of_the_file_it_is() {
 }
 
 #[test]
-fn a_mean_of_channels_is_said_and_the_right_channel_is_had_by_an_option_or_a_table() {
+fn averaged_channels_are_reported_and_an_option_or_a_table_selects_a_channel() {
     let corpus = Corpus::new(40, 16_000);
     let mono = run_ctm(&corpus, &corpus.out("mono"), |_| ()).unwrap();
     assert_eq!(mono.sound.averaged_channels.count, 0);
@@ -111,7 +111,7 @@ fn a_mean_of_channels_is_said_and_the_right_channel_is_had_by_an_option_or_a_tab
 }
 
 #[test]
-fn the_channels_of_one_file_are_not_the_same_sound() {
+fn the_channels_of_one_file_are_not_identical_recordings() {
     let corpus = Corpus::new(40, 16_000);
     let two = stereo(&corpus.file("u002"), &corpus.file("u008"));
     corpus.put("u002", &two);

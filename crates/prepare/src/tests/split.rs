@@ -62,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn with_many_small_groups_the_fractions_of_time_come_out(
+    fn with_many_small_groups_the_requested_fractions_are_met(
         seconds in prop::collection::vec(1i64..20, 400..600),
         annotated in 0.05f64..0.4,
         test in 0.05f64..0.3,
@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn more_annotated_data_leaves_the_test_set_alone(groups in corpus(), seed in any::<u64>()) {
+    fn more_annotated_data_does_not_change_the_test_set(groups in corpus(), seed in any::<u64>()) {
         let groups: Vec<Vec<(i64, bool)>> =
             groups.into_iter().map(|g| g.into_iter().map(|(s, _)| (s, true)).collect()).collect();
         let names = names(groups.len());
@@ -98,7 +98,7 @@ proptest! {
 
 #[test]
 fn few_texts_are_shared_between_annotated_and_test() {
-    // 100 utterances, 10 with texts: a tenth of the time, half of what is wanted.
+    // 100 utterances, 10 with texts: a tenth of the time, half of the requested share.
     let groups: Vec<Vec<(i64, bool)>> = (0..100).map(|i| vec![(10, i % 10 == 0)]).collect();
     let names = names(100);
     let candidates = candidates(&names, &groups);

@@ -2,7 +2,7 @@ use crate::decide::spoken::spoken;
 use proptest::prelude::*;
 
 #[test]
-fn marks_are_taken_out_and_named() {
+fn marks_are_removed_and_listed() {
     for (text, words, dropped) in [
         ("the old map (laughs) is torn", "the old map is torn", &["(laughs)"][..]),
         ("[noise] we found a cave", "we found a cave", &["[noise]"]),
@@ -22,7 +22,7 @@ fn marks_are_taken_out_and_named() {
 }
 
 #[test]
-fn a_text_with_speech_that_nobody_wrote_down_has_no_alignment() {
+fn a_text_with_untranscribed_speech_cannot_be_aligned() {
     for (text, why) in [
         ("<unk> bring me", "`<unk>` stands for speech without words"),
         ("well (( )) yes", "`(( ))` stands for speech without words"),
@@ -33,7 +33,7 @@ fn a_text_with_speech_that_nobody_wrote_down_has_no_alignment() {
         ("the laughs)", "`)` is not opened"),
     ] {
         let error = spoken(text).unwrap_err();
-        assert!(error.contains(why), "{error} does not say {why}");
+        assert!(error.contains(why), "{error} does not contain {why}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whole runs over a small corpus.
+//! Complete runs over a small corpus.
 
 use super::corpus::{Corpus, milliseconds, phones, rows, wav};
 use super::run::run_ctm;
@@ -20,15 +20,15 @@ fn a_corpus_becomes_four_sets_without_a_common_group() {
 
     for row in annotated.iter().chain(&dev).chain(&test) {
         let ids = row.alignment.as_ref().unwrap();
-        // HIGH.0 to HIGH.2 are 0 to 2, LOW.0 to LOW.2 are 3 to 5: low first, in order within each.
+        // HIGH.0 to HIGH.2 are 0 to 2, LOW.0 to LOW.2 are 3 to 5: LOW comes first, in order within each phone.
         let mut runs = ids.clone();
         runs.dedup();
         assert_eq!(SenoneId::column(&runs), [3, 4, 5, 0, 1, 2], "{}", row.utterance);
         let i: usize = row.utterance[1..].parse().unwrap();
         assert_eq!(ids.len(), ((milliseconds(i) - 15) / 10) / 3, "{}", row.utterance);
         assert_eq!(row.text.as_deref(), Some(format!("LOW HIGH {i}").as_str()));
-        // The labels change where the sound does: bin 8 is near 300 Hz, bin 40 near 2 kHz.
-        // The window at the change itself holds both.
+        // The labels change where the tone changes: bin 8 is near 300 Hz, bin 40 near 2 kHz.
+        // The window at the change contains both tones.
         let change = ids.iter().position(|id| id.index() < 3).unwrap();
         for (j, frame) in row.features.chunks_exact(192).enumerate().filter(|(j, _)| j.abs_diff(change) > 1) {
             assert_eq!(frame[64 + 8] > frame[64 + 40], j < change, "{}, frame {j}", row.utterance);
@@ -43,9 +43,10 @@ fn a_corpus_becomes_four_sets_without_a_common_group() {
 }
 
 #[test]
-fn what_dev_and_test_say_is_kept_with_phones_that_are_too_short_for_any_frame() {
+fn phones_of_dev_and_test_are_stored_even_if_they_are_too_short_for_any_frame() {
     let corpus = Corpus::new(80, 16_000);
-    // 12 ms between the two tones, from the middle on: between the centres of frames in some utterances, if not in all.
+    // 12 ms between the two tones, starting in the middle: between the centres of frames in some utterances, but not in
+    // all.
     let ctm: String = (0..80)
         .map(|i| {
             let half = milliseconds(i) as f64 / 2_000.0;
@@ -75,7 +76,7 @@ fn what_dev_and_test_say_is_kept_with_phones_that_are_too_short_for_any_frame() 
     }
     assert!(without > 0, "a frame's centre lies in each of them");
     assert_eq!((phones(&out, "annotated"), phones(&out, "unannotated")), (None, None));
-    // The same call finds all of it there; a set that lacks a shard is made again.
+    // The same call finds everything in place; a set that lacks a shard is made again.
     let first = run_ctm(&corpus, &out, |_| ()).unwrap();
     let said = phones(&out, "test");
     std::fs::remove_file(out.join("test/part-00000.parquet")).unwrap();
@@ -94,12 +95,12 @@ fn the_output_is_the_same_for_any_number_of_threads() {
 }
 
 #[test]
-fn what_is_withheld_from_the_unannotated_set_is_not_used_at_all() {
+fn data_withheld_from_the_unannotated_set_are_not_used_at_all() {
     let corpus = Corpus::new(80, 16_000);
     let before = run_ctm(&corpus, &corpus.out("before"), |_| ()).unwrap();
     let unannotated: BTreeSet<String> =
         rows(&corpus.out("before"), "unannotated").into_iter().map(|row| row.utterance).collect();
-    // Other words, and no alignments, for the unannotated ones.
+    // Different texts, and no alignments, for the unannotated utterances.
     let keep = |line: &&str| line.split(' ').next().is_some_and(|id| !unannotated.contains(id));
     let text = corpus.read("text");
     let garbled: Vec<String> = text
@@ -114,7 +115,7 @@ fn what_is_withheld_from_the_unannotated_set_is_not_used_at_all() {
 }
 
 #[test]
-fn a_second_run_finds_its_work_done_and_a_third_with_other_settings_replaces_nothing_unasked() {
+fn a_second_run_has_nothing_to_do_and_a_third_with_other_settings_replaces_nothing_without_the_flag() {
     let corpus = Corpus::new(40, 16_000);
     let out = corpus.out("out");
     let first = run_ctm(&corpus, &out, |_| ()).unwrap();
@@ -137,7 +138,7 @@ fn a_second_run_finds_its_work_done_and_a_third_with_other_settings_replaces_not
 }
 
 #[test]
-fn an_interrupted_run_is_run_again() {
+fn an_interrupted_run_can_be_repeated() {
     let corpus = Corpus::new(40, 16_000);
     let out = corpus.out("out");
     let whole = run_ctm(&corpus, &out, |_| ()).unwrap();
@@ -165,7 +166,7 @@ fn a_lost_shard_is_noticed_and_made_again() {
 }
 
 #[test]
-fn a_few_bad_files_are_counted_and_many_end_the_run_with_a_list() {
+fn a_few_bad_files_are_counted_and_many_are_an_error_with_a_list() {
     let corpus = Corpus::new(60, 16_000);
     std::fs::write(corpus.data().join("u005.wav"), "this is no audio").unwrap();
     std::fs::remove_file(corpus.data().join("u006.wav")).unwrap();
@@ -215,7 +216,7 @@ fn without_groups_and_with_two_speakers_the_split_is_by_utterance_and_with_many_
 #[test]
 fn segments_of_one_recording_are_cut_and_mixed() {
     let corpus = Corpus::new(40, 16_000);
-    // The same clips, but as segments of one long recording at another rate.
+    // The same clips as segments of one long recording at a different rate.
     let mut samples = Vec::new();
     let (mut segments, rate_hz) = (String::new(), 22_050u32);
     for i in 0..40 {

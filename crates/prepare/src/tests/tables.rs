@@ -1,4 +1,4 @@
-//! Whole runs over corpora whose tables are not as they should be.
+//! Complete runs over corpora with unusual or defective tables.
 
 use super::aligner::{SCRIPT, shell_aligner};
 use super::corpus::{Corpus, milliseconds, rows, wav};
@@ -21,7 +21,7 @@ fn split_json(out: &Path) -> serde_json::Value {
 }
 
 #[test]
-fn identical_audio_of_two_groups_brings_them_into_the_same_set() {
+fn identical_audio_in_two_groups_puts_them_into_the_same_set() {
     let corpus = Corpus::new(80, 16_000);
     for i in (0..40).step_by(4) {
         let [from, to] = [i, i + 40].map(|i| corpus.data().join(format!("u{i:03}.wav")));
@@ -43,7 +43,7 @@ fn identical_audio_of_two_groups_brings_them_into_the_same_set() {
 }
 
 #[test]
-fn the_share_of_the_test_by_speakers_of_training_is_said_and_a_strict_split_makes_it_nothing() {
+fn the_share_of_test_time_from_training_speakers_is_reported_and_is_zero_with_a_strict_split() {
     let corpus = Corpus::new(60, 16_000);
     let by_group = run_ctm(&corpus, &corpus.out("group"), |_| ()).unwrap();
     assert_eq!(by_group.test_heard_in_training, Some(1.0));
@@ -66,7 +66,7 @@ fn the_share_of_the_test_by_speakers_of_training_is_said_and_a_strict_split_make
 }
 
 #[test]
-fn where_speakers_are_missing_no_split_is_called_one_by_speaker() {
+fn with_missing_speakers_a_split_is_not_reported_as_by_speaker() {
     let corpus = Corpus::new(60, 16_000);
     std::fs::remove_file(corpus.data().join("utt2group")).unwrap();
     let many: String = (0..59).map(|i| format!("u{i:03} s{:02}\n", i / 3)).collect();
@@ -81,7 +81,7 @@ fn where_speakers_are_missing_no_split_is_called_one_by_speaker() {
 }
 
 #[test]
-fn audio_replaced_in_place_is_noticed_and_replace_replaces() {
+fn audio_replaced_in_place_is_detected_and_the_replace_flag_works() {
     let corpus = Corpus::new(40, 16_000);
     let out = corpus.out("out");
     let first = run_ctm(&corpus, &out, |_| ()).unwrap();
@@ -95,7 +95,7 @@ fn audio_replaced_in_place_is_noticed_and_replace_replaces() {
     assert_ne!(again.prepared, first.prepared);
     assert_ne!(again.sets, first.sets);
 
-    // Also where nothing has changed.
+    // Also if nothing has changed.
     let shard = out.join("annotated/part-00000.parquet");
     let modified = || std::fs::metadata(&shard).unwrap().modified().unwrap();
     let before = modified();
@@ -104,7 +104,7 @@ fn audio_replaced_in_place_is_noticed_and_replace_replaces() {
 }
 
 #[test]
-fn of_two_at_once_the_second_is_refused_and_leaves_nothing() {
+fn of_two_concurrent_runs_the_second_is_rejected_and_writes_nothing() {
     let corpus = Corpus::new(40, 16_000);
     let out = corpus.out("out");
     let other = Lock::take(&out).unwrap();
@@ -115,7 +115,7 @@ fn of_two_at_once_the_second_is_refused_and_leaves_nothing() {
     run_ctm(&corpus, &out, |_| ()).unwrap();
 }
 
-/// The corpus's clips as segments of one recording; each as `(start, end)` in seconds.
+/// The clips of the corpus as segments of one recording, each as `(start, end)` in seconds.
 fn as_segments(corpus: &Corpus, utterances: usize) -> Vec<(f64, f64)> {
     let mut samples: Vec<i16> = Vec::new();
     let mut segments = Vec::new();
@@ -181,7 +181,7 @@ fn a_ctm_file_of_recordings_is_used_through_segments() {
 }
 
 #[test]
-fn phones_without_duration_are_no_outputs_and_missing_silence_and_strange_names_are_said() {
+fn phones_without_duration_are_not_outputs_and_missing_silence_and_unknown_names_are_reported() {
     let corpus = Corpus::new(40, 16_000);
     let ctm = std::fs::read_to_string(corpus.ctm()).unwrap();
     let with_empty: String = ctm.lines().map(|line| format!("{line}\n")).collect::<String>()
@@ -224,7 +224,7 @@ fn no_mark_of_a_text_reaches_the_aligner() {
 }
 
 #[test]
-fn a_test_set_of_which_nothing_is_left_is_refused() {
+fn an_empty_test_set_is_an_error() {
     let corpus = Corpus::new(80, 16_000);
     run_ctm(&corpus, &corpus.out("before"), |_| ()).unwrap();
     let test: BTreeSet<String> =

@@ -1,4 +1,4 @@
-//! Whole runs with an aligner.
+//! Complete runs with an aligner.
 
 use super::aligner::{SCRIPT, shell_aligner};
 use super::corpus::{Corpus, rows};
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use stentor_runtime::{ExitStatus, ProgramError, Shutdown};
 
-/// As the plain one, but it keeps a list of what it was asked.
+/// Like the plain aligner, but it logs its requests.
 fn listing_aligner(corpus: &Corpus, log: &Path) -> String {
     let command = shell_aligner(corpus.folder.path());
     let listing = SCRIPT.replace(
@@ -21,7 +21,7 @@ fn listing_aligner(corpus: &Corpus, log: &Path) -> String {
 }
 
 #[test]
-fn an_aligner_is_asked_for_annotated_dev_and_test_alone_and_only_once() {
+fn an_aligner_runs_only_on_annotated_dev_and_test_and_only_once() {
     let corpus = Corpus::new(60, 11_025);
     let log = corpus.out("asked");
     let command = listing_aligner(&corpus, &log);
@@ -32,7 +32,7 @@ fn an_aligner_is_asked_for_annotated_dev_and_test_alone_and_only_once() {
     let summary = run(&options).unwrap();
     let asked: Vec<String> = std::fs::read_to_string(&log).unwrap().lines().map(str::to_owned).collect();
     let distinct: BTreeSet<&String> = asked.iter().collect();
-    assert_eq!(distinct.len(), asked.len(), "nothing is asked twice");
+    assert_eq!(distinct.len(), asked.len(), "no utterance is aligned twice");
     let aligned: u64 =
         [Set::Annotated, Set::Dev, Set::Test].iter().map(|set| summary.sets[set].utterances).sum();
     assert_eq!(asked.len() as u64, aligned + summary.left_out.count(Reason::NotAligned));
@@ -48,7 +48,7 @@ fn an_aligner_is_asked_for_annotated_dev_and_test_alone_and_only_once() {
 }
 
 #[test]
-fn a_signal_ends_it_with_8_and_leaves_answers_but_nothing_half_written() {
+fn a_signal_ends_it_with_8_and_leaves_answers_but_no_incomplete_files() {
     let corpus = Corpus::new(60, 16_000);
     let (log, out) = (corpus.out("asked"), corpus.out("out"));
     let command = listing_aligner(&corpus, &log);
@@ -81,7 +81,7 @@ fn a_signal_ends_it_with_8_and_leaves_answers_but_nothing_half_written() {
     run(&options).unwrap();
     let all = std::fs::read_to_string(&log).unwrap();
     let distinct: BTreeSet<&str> = all.lines().collect();
-    assert_eq!(distinct.len(), asked(), "nothing is asked twice");
+    assert_eq!(distinct.len(), asked(), "no utterance is aligned twice");
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_dying_aligner_ends_the_run() {
 }
 
 #[test]
-fn progress_rises_to_the_end_of_each_stage() {
+fn progress_increases_to_the_end_of_each_stage() {
     let corpus = Corpus::new(40, 16_000);
     let command = shell_aligner(corpus.folder.path());
     let mut told: Vec<Progress> = Vec::new();

@@ -1,7 +1,7 @@
 use crate::words::words;
 
 #[test]
-fn a_command_line_is_cut_at_blanks_and_held_together_by_quotes() {
+fn a_command_line_is_split_at_spaces_outside_quotes() {
     assert_eq!(words("python  align.py --beam 3").unwrap(), ["python", "align.py", "--beam", "3"]);
     assert_eq!(words("'my aligner' \"it's\" ''").unwrap(), ["my aligner", "it's", ""]);
     assert_eq!(words("a'b c'd").unwrap(), ["ab cd"]);
