@@ -1,4 +1,4 @@
-// Figures into the page.
+// Writes the figures into the page.
 
 import { Chart, spark } from "./chart.js";
 import { at, make, rows, say, set, show } from "./dom.js";
@@ -24,7 +24,7 @@ let loss = null;
 let chosen = null;
 let forecasts = null;
 
-/** The sentence below the name, and who is waited for. */
+/** The sentence below the name, and the members that the run is waiting for. */
 export function state(kind, word, sentence, members) {
   set(at("state"), "data-state", kind);
   say(at("mark"), STATES[kind]?.[0] ?? "✕");
@@ -60,7 +60,7 @@ export function all(status) {
     (h) => make("li", {}, make("span"), make("time")),
     (node, h) => {
       say(node.firstChild, h.words);
-      say(node.lastChild, known(h.s_ago) ? ago(h.s_ago) : "before the coordinator was started again");
+      say(node.lastChild, known(h.s_ago) ? ago(h.s_ago) : "before the coordinator restarted");
     },
   );
   say(at("where"), `${run.id} · ${count(run.parameters)} parameters · ${run.output}`);
@@ -76,7 +76,7 @@ function progress({ progress, checkpoints, uptime_s }) {
   say(at("left"), share >= 1 ? "none" : duration(left));
   say(at("ends"), known(left) && share < 1 ? `to go: until about ${clock(new Date(Date.now() + 1e3 * left))}` : "to go");
   say(at("pace"), digits(progress?.rounds_per_minute, 3));
-  const round = progress ? `rounds a minute; round ${count(progress.round)} is open` : "rounds a minute";
+  const round = progress ? `rounds per minute; round ${count(progress.round)} is open` : "rounds per minute";
   say(at("round-of"), round);
   const best = checkpoints.list.find((c) => c.name === checkpoints.best);
   say(at("best"), best ? percent(best.dev_frame_error / 100) : "–");
@@ -112,7 +112,7 @@ function members({ members, applicants, waiting }) {
       say(does.children[0], mark);
       say(does.children[1], m.leaving ? `${word}, leaves` : word);
       const silent = m.heard_s_ago >= 3 ? `, silent for ${duration(m.heard_s_ago)}` : "";
-      // Its own words may be a second old.
+      // What it reports may be a second old.
       say(does.children[2], `${m.owes === "nothing" ? "waits for the others" : m.doing}${silent}`);
       set(does, "data-state", m.heard_s_ago >= 3 || waiting.members.some((w) => w.identity === m.identity && waiting.state === "waiting") ? "waiting" : m.owes);
       say(late.children[0], known(m.lag_s) ? (m.lag_s === 0 ? "first" : duration(m.lag_s)) : "–");
@@ -122,31 +122,31 @@ function members({ members, applicants, waiting }) {
 }
 
 function exchange({ exchange, gtc, bmuf, progress, curves }) {
-  const last = { dense: "went whole, as dense", threshold: "went as signs", block: "closed a block" }[exchange.last_round];
+  const last = { dense: "was sent dense", threshold: "was sent as signs", block: "closed a block" }[exchange.last_round];
   const source = progress?.source ? ` of ${progress.source} batches` : "";
   say(at("exchange-lead"), last ? `The last round${source} ${last}.` : "No round has closed yet.");
   const figures = [
     ["times less than dense", known(exchange.compression) ? `${digits(exchange.compression, 3)}\u00a0×` : "–", "payload up, newest rounds"],
-    ["payload a frame", bytes(exchange.payload_per_frame), "up, newest rounds", curves.bytes_per_frame],
-    ["on the wire a frame", bytes(exchange.bytes_per_frame), "up and down, whole run"],
+    ["payload per frame", bytes(exchange.payload_per_frame), "up, newest rounds", curves.bytes_per_frame],
+    ["transferred per frame", bytes(exchange.bytes_per_frame), "up and down, whole run"],
   ];
   if (gtc) {
     figures.push(
       ["threshold τ", digits(gtc.tau, 3), "the values that reach it are sent", curves.tau],
-      ["density", percent(gtc.density, 2), known(gtc.aim) && gtc.aim > 0 ? `of the values sent; ${percent(gtc.aim, 2)} aimed at` : "of the values sent", curves.density],
-      ["residual norm", digits(gtc.residual_norm, 3), "kept back, mean of the members"],
+      ["density", percent(gtc.density, 2), known(gtc.aim) && gtc.aim > 0 ? `of the values sent; target ${percent(gtc.aim, 2)}` : "of the values sent", curves.density],
+      ["residual norm", digits(gtc.residual_norm, 3), "mean over the members"],
     );
   }
   if (bmuf) {
-    const groups = known(bmuf.groups) ? `batches; ${bmuf.groups} groups meet then` : "batches of a worker";
-    const deltas = { f32: "models go up whole", bf16: "differences go up as bf16", threshold: `differences go up as signs, τ ${digits(bmuf.tau, 3)}` }[bmuf.deltas];
+    const groups = known(bmuf.groups) ? `batches, then ${bmuf.groups} groups exchange models` : "batches per worker";
+    const deltas = { f32: "models are sent whole", bf16: "differences are sent as bf16", threshold: `differences are sent as signs, τ ${digits(bmuf.tau, 3)}` }[bmuf.deltas];
     figures.push(
       ["block", count(bmuf.block), groups],
       ["block momentum η", digits(bmuf.momentum, 3), "of the last block"],
       ["block learning rate ζ", digits(bmuf.learning_rate, 3), deltas ?? "no block has closed yet"],
     );
   }
-  for (const [name, rate] of progress?.learning_rates ?? []) figures.push([`learning rate, ${name}`, digits(rate, 3), "in force now"]);
+  for (const [name, rate] of progress?.learning_rates ?? []) figures.push([`learning rate, ${name}`, digits(rate, 3), "current value"]);
   rows(
     at("figures"),
     figures,
@@ -192,12 +192,12 @@ function costs(costs) {
   strategies();
 }
 
-/** The forecasts for the chosen line. */
+/** The forecasts for the chosen bandwidth. */
 function strategies() {
   const costs = forecasts;
   const line = costs.lines.find((l) => l.name === chosen) ?? costs.lines[0];
-  const measured = known(costs.measured_s) ? ` Here a batch takes ${batchTime(costs.measured_s)} now, with everything; ${batchTime(costs.batch_s)} of it is computing.` : "";
-  say(at("costs-lead"), `Forecast for ${costs.workers} workers and ${short(costs.parameters)} parameters on a line of your choice.${measured}`);
+  const measured = known(costs.measured_s) ? ` Here a batch takes ${batchTime(costs.measured_s)} now in total, including ${batchTime(costs.batch_s)} of computing.` : "";
+  say(at("costs-lead"), `Forecast for ${costs.workers} workers and ${short(costs.parameters)} parameters with the chosen bandwidth.${measured}`);
   const longest = Math.max(...line.strategies.map((s) => s.total_s));
   rows(
     at("strategies"),
@@ -223,7 +223,7 @@ function strategies() {
 
 function checkpoints({ checkpoints }) {
   const { list, newest } = checkpoints;
-  say(at("checkpoints-lead"), newest ? `The newest whole one is ${newest}.` : "None is published yet.");
+  say(at("checkpoints-lead"), newest ? `The newest published one is ${newest}.` : "None has been published yet.");
   show(at("checkpoint-table"), list.length > 0);
   rows(
     at("checkpoints"),
@@ -234,7 +234,7 @@ function checkpoints({ checkpoints }) {
       const [name, frames, dev, errors] = node.children;
       set(node, "class", c.name === checkpoints.best ? "best" : "");
       say(name.children[0], c.name);
-      const standing = { scored: "being published", published: "published", abandoned: "given up" }[c.standing];
+      const standing = { scored: "being published", published: "published", abandoned: "abandoned" }[c.standing];
       const best = c.name === checkpoints.best ? "best on dev, " : "";
       say(name.children[1], `${best}${standing}${known(c.s_ago) ? ` ${ago(c.s_ago)}` : ""}`);
       say(frames, short(c.committed_frames));
@@ -247,12 +247,12 @@ function checkpoints({ checkpoints }) {
 function data({ count: found, shares, allowed_share, list }) {
   const words = shares.map(([source, share]) => `${percent(share, 2)} of the ${source} frames`).join(", ");
   const groups = `${count(found)} row group${found === 1 ? "" : "s"}`;
-  say(at("data-lead"), found === 0 ? "No row group: all data that was read is whole." : `${groups}: ${words}. The run stops beyond ${percent(allowed_share, 2)} of a source.`);
+  say(at("data-lead"), found === 0 ? "No row group: all data read so far are intact." : `${groups}: ${words}. The run stops beyond ${percent(allowed_share, 2)} of a source.`);
   rows(
     at("set-aside"),
     list,
     (s) => `${s.file} ${s.row_group}`,
-    (s) => make("li", {}, make("b", {}, `${s.file}, row group ${s.row_group}`), ` (${count(s.frames)} frames of ${s.source}, met by ${s.worker}): ${s.reason}`),
+    (s) => make("li", {}, make("b", {}, `${s.file}, row group ${s.row_group}`), ` (${count(s.frames)} frames of ${s.source}, found by ${s.worker}): ${s.reason}`),
     () => {},
   );
 }

@@ -1,10 +1,10 @@
-//! How late the members' contributions come.
+//! How late the members' contributions arrive.
 
 use crate::note::Arrived;
 use std::collections::BTreeMap;
 use stentor_runlog::Millis;
 
-/// When the members' contributions came, relative to the first of the round.
+/// Arrival times of the members' contributions, relative to the first contribution of the round.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     lineage: u64,
@@ -13,11 +13,11 @@ pub(crate) struct Arrivals {
     pub(crate) members: BTreeMap<String, Lag>,
 }
 
-/// A member's contributions.
+/// The contributions of one member.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Lag {
     pub(crate) last_s: f64,
-    /// Over about the newest ten.
+    /// Mean over about the newest ten.
     pub(crate) mean_s: f64,
     pub(crate) payload_bytes: u64,
     pub(crate) residual_norm: f64,

@@ -1,4 +1,4 @@
-//! What the page shows, gathered from what the engine tells. Pure: every note brings its time.
+//! The state shown by the page, collected from the coordinator's notes. Pure: every note carries its own time.
 
 use crate::arrivals::Arrivals;
 use crate::curves::Curve;
@@ -11,7 +11,7 @@ use stentor_experiment::Source;
 use stentor_runlog::{Encoding, Event, Millis, OfSource};
 use stentor_scores::{FRAME_ERROR, LOSS};
 
-/// The state behind the page. Its size does not grow with the run.
+/// The state behind the page. Its size is bounded, however long the run.
 #[derive(Debug)]
 pub(crate) struct Board {
     pub(crate) setting: Setting,
@@ -21,48 +21,48 @@ pub(crate) struct Board {
     pub(crate) wires: Wires,
     pub(crate) now_ms: Millis,
     pub(crate) last: Option<LastRound>,
-    /// Encodings of the newest rounds of signs and of blocks: with two tiers there are both.
+    /// Encodings of the newest threshold round and of the newest block round; two-tier runs have both.
     pub(crate) signs: Option<Signs>,
     pub(crate) block: Option<Encoding>,
     pub(crate) arrivals: Arrivals,
     pub(crate) hosts: BTreeMap<String, String>,
     pub(crate) checkpoints: VecDeque<Checkpoint>,
     pub(crate) quarantined: Quarantined,
-    /// The newest last.
+    /// Newest last.
     pub(crate) happenings: VecDeque<Happening>,
     pub(crate) ended: Option<String>,
 }
 
-/// Figures by committed frames.
+/// Curves over committed frames.
 #[derive(Debug, Default, serde::Serialize)]
 pub(crate) struct Curves {
-    /// Loss, nats a frame.
+    /// Loss, nats per frame.
     pub(crate) annotated: Curve,
     pub(crate) machine_labeled: Curve,
     pub(crate) dev: Curve,
-    /// Percent of the dev data's frames.
+    /// Percent of the dev frames.
     pub(crate) dev_frame_error: Curve,
     pub(crate) tau: Curve,
-    /// Share of values.
+    /// Share of values sent.
     pub(crate) density: Curve,
-    /// Payload up per frame.
+    /// Uplink payload per frame.
     pub(crate) bytes_per_frame: Curve,
 }
 
 /// The newest round.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LastRound {
-    /// Of most of its batches.
+    /// Source of most of its batches.
     pub(crate) source: Source,
     pub(crate) encoding: Encoding,
     pub(crate) at_ms: Millis,
 }
 
-/// A round of thresholded values.
+/// A round with thresholded values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signs {
     pub(crate) tau: f32,
-    /// Share of values sent, and the one that τ aims at.
+    /// Share of values sent, and the share that τ is chosen for.
     pub(crate) density: f64,
     pub(crate) aim: f64,
 }
@@ -88,16 +88,17 @@ impl Board {
         }
     }
 
-    /// An entry that an earlier incarnation of the coordinator wrote.
+    /// Takes an event that an earlier incarnation of the coordinator logged.
     pub(crate) fn remember(&mut self, event: &Event) {
         self.event(event, None);
-        // Publication follows the score, and what came of it otherwise is in the log: given up, or behind a fall-back.
+        // A checkpoint is published after it is scored. Other outcomes are in the log: it was abandoned, or void after
+        // a fall-back.
         if let Event::Dev { checkpoint, .. } = event {
             self.checkpoint(checkpoint).standing = Standing::Published;
         }
     }
 
-    /// What the engine tells.
+    /// Takes a note from the coordinator.
     pub(crate) fn take(&mut self, note: Note) {
         match note {
             Note::Event(event, at_ms) => {
@@ -130,7 +131,7 @@ impl Board {
             Event::Round { .. } => self.round(event),
             Event::Members { members, reason, .. } => {
                 let names: Vec<&str> = members.values().map(String::as_str).collect();
-                let now = if names.is_empty() { "nobody is left".into() } else { names.join(", ") };
+                let now = if names.is_empty() { "none".into() } else { names.join(", ") };
                 self.happened(at_ms, format!("Members: {reason}. Now: {now}."));
             }
             Event::Switched { from, to, .. } => {
@@ -174,13 +175,13 @@ impl Board {
                         worker,
                     },
                 );
-                self.happened(at_ms, format!("Row group {row_group} of {file} was set aside: {reason}."));
+                self.happened(at_ms, format!("Row group {row_group} of {file} was quarantined: {reason}."));
             }
             Event::Unscored { checkpoint, identity, loss } => {
                 self.happened(
                     at_ms,
                     format!(
-                        "Checkpoint {checkpoint} has no score on dev: {identity} found a loss of {loss}."
+                        "Checkpoint {checkpoint} has no dev score: {identity} computed a loss of {loss}."
                     ),
                 );
             }
@@ -189,14 +190,14 @@ impl Board {
                 self.happened(
                     at_ms,
                     format!(
-                        "{identity}'s contribution to round {round} was refused: a loss of {loss}, a gradient norm of {gradient_norm}."
+                        "{identity}'s contribution to round {round} was rejected: loss {loss}, gradient norm {gradient_norm}."
                     ),
                 );
             }
             Event::Abandoned { checkpoint, reason } => {
                 let entry = self.checkpoint(checkpoint);
                 (entry.standing, entry.at_ms) = (Standing::Abandoned, at_ms);
-                self.happened(at_ms, format!("Checkpoint {checkpoint} was given up: {reason}."));
+                self.happened(at_ms, format!("Checkpoint {checkpoint} was abandoned: {reason}."));
             }
         }
     }
@@ -240,7 +241,7 @@ impl Board {
         self.last = Some(LastRound { source, encoding, at_ms });
     }
 
-    /// The entry of a checkpoint, made where there is none.
+    /// Returns the entry of a checkpoint, creating it if necessary.
     fn checkpoint(&mut self, name: &str) -> &mut Checkpoint {
         let place = match self.checkpoints.iter().position(|c| c.name == name) {
             Some(place) => place,

@@ -1,22 +1,22 @@
-//! A figure over the whole run in a bounded number of points.
+//! A figure over the whole run, reduced to a bounded number of points.
 
 use serde::{Serialize, Serializer};
 
-/// Points of a curve at most; at least half as many once the run is long enough.
+/// Maximum number of points in a curve; a long run has at least half as many.
 const LIMIT: usize = 240;
 
-/// A figure by committed frames. However long the run, it holds at most [`LIMIT`] points: when they are used up, each
-/// two neighbours become one, their mean weighted by frames.
+/// A figure by committed frames, with at most [`LIMIT`] points however long the run. When the limit is reached, each
+/// pair of neighbouring points is replaced by its mean, weighted by frames.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Curve {
     points: Vec<Point>,
-    /// Values that a full point holds, as a power of two.
+    /// Number of values in a full point, as a power of two.
     doublings: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Point {
-    /// Frames committed after the newest value in it.
+    /// Frames committed after its newest value.
     frames: u64,
     sum: f64,
     weight: f64,
@@ -24,7 +24,7 @@ struct Point {
 }
 
 impl Curve {
-    /// Takes a value that stands for `weight` frames and ends at `frames`. One that is not finite has no place in a curve.
+    /// Adds a value for `weight` frames that end at `frames`. Values that are not finite are ignored.
     pub(crate) fn push(&mut self, frames: u64, value: f64, weight: f64) {
         if !(value.is_finite() && weight > 0.0) {
             return;
@@ -39,7 +39,8 @@ impl Curve {
         }
     }
 
-    /// The run fell back to where `frames` were committed: what came after is void. A point that is void in part goes too.
+    /// Removes everything after `frames` committed frames, because the run fell back to there. A point that is partly
+    /// void is removed too.
     pub(crate) fn cut(&mut self, frames: u64) {
         self.points.retain(|point| point.frames <= frames);
     }
@@ -68,14 +69,14 @@ impl Point {
     }
 }
 
-/// As `[[frames, value], …]`.
+/// Serialises as `[[frames, value], …]`.
 impl Serialize for Curve {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_seq(self.points.iter().map(|point| (point.frames, short(point.mean()))))
     }
 }
 
-/// Five digits: more than a screen shows.
+/// Rounds to five digits, more than a screen shows.
 pub(crate) fn short(value: f64) -> f64 {
     format!("{value:.4e}").parse().unwrap_or(value)
 }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_fall_back_made_void_is_gone_and_is_drawn_once_more() {
+    fn values_after_a_fall_back_are_removed_and_replaced() {
         let mut curve = Curve::default();
         (1..=10).for_each(|n| curve.push(n * 10, 3.0, 10.0));
         curve.cut(60);
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_number_or_stands_for_nothing_is_left_out() {
+    fn a_value_that_is_not_finite_or_has_no_weight_is_ignored() {
         let mut curve = Curve::default();
         curve.push(1, f64::NAN, 1.0);
         curve.push(2, 1.0, 0.0);
@@ -114,7 +115,7 @@ mod tests {
     }
 
     proptest! {
-        /// Memory is bounded, the mean over all of it is kept, and frames ascend.
+        /// Memory is bounded, the overall mean is preserved, and frames ascend.
         #[test]
         fn any_run_fits_and_keeps_its_mean(values in prop::collection::vec((0.0f64..10.0, 1.0f64..100.0), 1..3000)) {
             let mut curve = Curve::default();

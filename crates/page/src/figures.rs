@@ -1,4 +1,4 @@
-//! The figures of the exchange: those of all strategies, and those of GTC and BMUF.
+//! Figures of the exchange: those common to all strategies, and those of GTC and BMUF.
 
 use crate::arrivals::Lag;
 use crate::board::Board;
@@ -9,23 +9,23 @@ use stentor_runlog::{Deltas, Encoding};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Exchange {
-    /// `dense`, `threshold` or `block`: how the newest round was coded.
+    /// Encoding of the newest round: `dense`, `threshold` or `block`.
     last_round: Option<&'static str>,
-    /// Up and down, whole run, headers included.
+    /// Bytes up and down over the whole run, headers included.
     bytes_per_frame: Option<f64>,
-    /// Payload up, newest rounds.
+    /// Uplink payload in the newest rounds.
     payload_per_frame: Option<f64>,
-    /// What dense would have sent up for the newest rounds' batches, over what was sent.
+    /// Bytes that dense would have sent up for the batches of the newest rounds, divided by the bytes sent.
     compression: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Gtc {
     tau: Option<f64>,
-    /// Share of values sent, and aimed at.
+    /// Share of values sent, and the target share.
     density: Option<f64>,
     aim: Option<f64>,
-    /// Mean over the members, 2-norm.
+    /// Mean over the members of the 2-norm.
     residual_norm: Option<f64>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Bmuf {
     /// `f32`, `bf16` or `threshold`, with its τ.
     deltas: Option<&'static str>,
     tau: Option<f64>,
-    /// Groups that meet, with two tiers.
+    /// Number of groups in an exchange, with two tiers.
     groups: Option<usize>,
 }
 

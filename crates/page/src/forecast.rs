@@ -1,5 +1,5 @@
-//! What the strategies would cost now: the experiment's settings and the newest rounds' computing times on lines of several
-//! rates.
+//! Forecast of the strategies' costs: from the experiment's settings and the computing times of the newest rounds, for
+//! links of several bandwidths.
 
 use crate::board::Board;
 use crate::curves::short;
@@ -7,23 +7,24 @@ use serde::Serialize;
 use stentor_experiment::{GtcDownlink, Strategy};
 use stentor_forecast::{Bandwidth, Forecast, Method, Rates, Reducers, RoundTrip, Scenario, advice, forecast};
 
-/// Lines to choose from, bits a second in each direction.
+/// Bandwidths to choose from, bits per second in each direction.
 const LINES: [(&str, f64); 4] =
     [("100 Mbit/s", 1e8), ("1 Gbit/s", 1e9), ("10 Gbit/s", 1e10), ("25 Gbit/s", 2.5e10)];
 
-/// There and back.
+/// Round-trip time.
 const ROUND_TRIP_S: f64 = 0.5e-3;
 
-/// Forecasts for the page.
+/// The forecasts shown on the page.
 #[derive(Debug, Serialize)]
 pub(crate) struct Costs {
     workers: usize,
     parameters: usize,
     /// Forward and backward pass, seconds.
     batch_s: f64,
-    /// From one round's end to the next one's, by batches of a member: what a batch takes here, with everything.
+    /// Time from the end of one round to the end of the next, divided by a member's batches: the measured total time
+    /// per batch.
     measured_s: Option<f64>,
-    /// What is assumed, in sentences.
+    /// The assumptions, in sentences.
     assumed: Vec<String>,
     lines: Vec<Line>,
 }
@@ -33,11 +34,11 @@ struct Line {
     name: &'static str,
     bits_per_s: f64,
     strategies: Vec<Row>,
-    /// In sentences.
+    /// The advice, in sentences.
     advice: Vec<String>,
 }
 
-/// A batch with one strategy, seconds of its parts.
+/// A batch with one strategy; seconds of each part.
 #[derive(Debug, Serialize)]
 struct Row {
     method: Method,
@@ -50,7 +51,7 @@ struct Row {
 }
 
 impl Costs {
-    /// None before a round has shown how long a batch takes.
+    /// Returns `None` until a round has shown how long a batch takes.
     pub(crate) fn of(board: &Board) -> Option<Self> {
         let view = board.view.as_ref()?;
         let batch_s = board.pace.batch_seconds().filter(|s| *s > 0.0)?;
@@ -92,8 +93,8 @@ impl Costs {
 fn assumed(board: &Board, workers: usize, batch_s: f64, reducers: Reducers) -> Vec<String> {
     let exchange = &board.setting.experiment.exchange;
     let summed = match reducers {
-        Reducers::Coordinator => "The coordinator sums everything: its one line carries all.",
-        Reducers::EachWorker => "Each worker's host has a reducer, so that the load is spread evenly.",
+        Reducers::Coordinator => "The coordinator sums all contributions: its link carries all transfers.",
+        Reducers::EachWorker => "Each worker's host has a reducer, which spreads the load evenly.",
     };
     vec![
         format!(
@@ -103,23 +104,22 @@ fn assumed(board: &Board, workers: usize, batch_s: f64, reducers: Reducers) -> V
             board.pace.rounds(),
         ),
         format!(
-            "Each host's line carries the rate above in both directions at once; a round trip takes {:.1} ms.",
+            "Each host's link has the bandwidth above in both directions at once; a round trip takes {:.1} ms.",
             ROUND_TRIP_S * 1e3
         ),
         summed.to_owned(),
         format!(
-            "GTC sends {} % of the values, a block is {} batches, a group of two tiers {} workers, as the experiment says.",
+            "As in the experiment, GTC sends {} % of the values, a block has {} batches, and a two-tier group has {} workers.",
             short(100.0 * exchange.gtc.density),
             exchange.bmuf.block,
             exchange.two_tier.group,
         ),
-        "The arithmetic of coding, summing and applying is left out; `stentor forecast` measures it."
-            .to_owned(),
-        "Time alone is compared: what a strategy does to the loss, only curves tell.".to_owned(),
+        "The time to encode, sum and apply is not included; `stentor forecast` measures it.".to_owned(),
+        "Only time is compared; compare loss curves for the effect of a strategy on the loss.".to_owned(),
     ]
 }
 
-/// The forecast's name of what is in force.
+/// Maps the strategy in force to its name in the forecast.
 fn method(strategy: Strategy, downlink: GtcDownlink) -> Method {
     match (strategy, downlink) {
         (Strategy::Dense, _) => Method::Dense,

@@ -1,11 +1,11 @@
-//! The live page of a run: for people with a browser, and for programs that read JSON.
+//! The live page of a run: HTML for browsers, and JSON for programs.
 //!
-//! The coordinator sends a [`Note`] of everything that happens through a [`Feed`], and never waits. One task collects the notes;
-//! [`Page::routes`] answers HTTP requests from what it has collected. The page knows neither the coordinator nor its state
-//! machine: [`Note`] and [`View`] are all that it is told.
+//! The coordinator sends a [`Note`] about each event through a [`Feed`], which never blocks. One task collects the
+//! notes; [`Page::routes`] answers HTTP requests from the collected state. The page does not depend on the coordinator
+//! or its state machine: [`Note`] and [`View`] are its only inputs.
 //!
-//! The collected state, the snapshot of it that becomes JSON, and everything that they consist of are pure. Only `page` (the
-//! queue and the event log of earlier incarnations) and `serve` (HTTP) do I/O.
+//! The collected state, the snapshot that is serialised as JSON, and all their parts are pure. Only `page` (the queue,
+//! and the event log of earlier incarnations) and `serve` (HTTP) do I/O.
 
 mod arrivals;
 mod board;

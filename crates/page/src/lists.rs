@@ -1,25 +1,25 @@
-//! What is listed on the page, each list with a bound.
+//! The lists on the page, each of bounded length.
 
 use std::collections::BTreeSet;
 use stentor_experiment::Source;
 use stentor_runlog::Millis;
 use stentor_scores::Scores;
 
-/// Entries of each list at most.
+/// Maximum number of entries in each list.
 pub(crate) const LISTED: usize = 20;
 
-/// A checkpoint that was scored, published or given up.
+/// A checkpoint that was scored, published or abandoned.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Checkpoint {
     pub(crate) name: String,
     pub(crate) standing: Standing,
     pub(crate) committed_frames: Option<u64>,
     pub(crate) dev: Scores,
-    /// Where it came to its standing while this process ran.
+    /// When it got its current status, if that was in this process.
     pub(crate) at_ms: Option<Millis>,
 }
 
-/// How far a checkpoint has come.
+/// Status of a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Standing {
@@ -29,18 +29,18 @@ pub(crate) enum Standing {
     Abandoned,
 }
 
-/// Row groups that were set aside.
+/// Quarantined row groups.
 #[derive(Debug, Default)]
 pub(crate) struct Quarantined {
     pub(crate) count: u64,
     pub(crate) frames: [u64; 2],
-    /// The first of them.
+    /// The first ones.
     pub(crate) listed: Vec<SetAside>,
-    /// All of them, by file and row group. The core keeps them too.
+    /// Keys of all of them: source, file and row group. The state machine keeps them too.
     known: BTreeSet<(String, u64)>,
 }
 
-/// A row group that was set aside.
+/// A quarantined row group.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub(crate) struct SetAside {
     pub(crate) source: &'static str,
@@ -51,17 +51,17 @@ pub(crate) struct SetAside {
     pub(crate) worker: String,
 }
 
-/// Something that whoever is on call wants to know.
+/// An event of interest to an operator.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Happening {
-    /// None: before this process was started.
+    /// `None` for events before this process started.
     pub(crate) at_ms: Option<Millis>,
     pub(crate) words: String,
 }
 
 impl Quarantined {
     pub(crate) fn add(&mut self, source: Source, one: SetAside) {
-        // A coordinator that was started again from an older checkpoint may meet the same row group anew.
+        // A coordinator restarted from an older checkpoint may quarantine the same row group again.
         if !self.known.insert((one.file.clone(), one.row_group)) {
             return;
         }

@@ -1,12 +1,12 @@
-//! How fast the newest rounds went.
+//! Speed of the newest rounds.
 
 use std::collections::VecDeque;
 use stentor_runlog::{Event, Millis};
 
-/// Rounds that are looked at.
+/// Number of rounds in the window.
 const NEWEST: usize = 60;
 
-/// The newest rounds of this process: what they took, what they sent.
+/// Durations and bytes of the newest rounds of this process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pace {
     rounds: VecDeque<Round>,
@@ -19,13 +19,13 @@ struct Round {
     frames: u64,
     bytes_up: u64,
     compute_s: f64,
-    /// Of all members, and of the one with the most.
+    /// Batches of all members, and of the member with the most.
     batches: u32,
     most_batches: u32,
 }
 
 impl Pace {
-    /// A round that has just closed; other events are none.
+    /// Takes a round that has just closed; other events are ignored.
     pub(crate) fn take(&mut self, event: &Event) {
         let &Event::Round { at_ms, committed_frames, frames, bytes_up, compute_s, ref shares, .. } = event
         else {
@@ -39,24 +39,24 @@ impl Pace {
         self.rounds.push_back(round);
     }
 
-    /// After a fall-back, frames are committed anew: times of before say nothing about them.
+    /// After a fall-back, frames are committed again, so earlier times no longer apply.
     pub(crate) fn clear(&mut self) {
         self.rounds.clear();
     }
 
-    /// Rounds that the figures are made of.
+    /// Number of rounds from which the figures are computed.
     pub(crate) fn rounds(&self) -> usize {
         self.rounds.len()
     }
 
-    /// From one round's end to the next one's, seconds.
+    /// Mean time from the end of one round to the end of the next, seconds.
     pub(crate) fn seconds_per_round(&self) -> Option<f64> {
         let (first, last) = (self.rounds.front()?, self.rounds.back()?);
         let between = self.rounds.len() - 1;
         (between > 0).then(|| last.at_ms.saturating_sub(first.at_ms) as f64 / 1e3 / between as f64)
     }
 
-    /// Of the schedule's clock.
+    /// Frames per second on the schedule's clock.
     pub(crate) fn frames_per_second(&self) -> Option<f64> {
         let (first, last) = (self.rounds.front()?, self.rounds.back()?);
         let seconds = last.at_ms.saturating_sub(first.at_ms) as f64 / 1e3;
@@ -64,24 +64,25 @@ impl Pace {
         (seconds > 0.0 && frames > 0).then(|| frames as f64 / seconds)
     }
 
-    /// Payload up per valid frame.
+    /// Uplink payload per valid frame.
     pub(crate) fn bytes_up_per_frame(&self) -> Option<f64> {
         let frames = self.total(|round| round.frames);
         (frames > 0.0).then(|| self.total(|round| round.bytes_up) / frames)
     }
 
-    /// What dense would have sent up for the same batches of a model of `parameters` values, over what was sent.
+    /// Bytes that dense would have sent up for the same batches of a model with `parameters` values, divided by the
+    /// bytes sent.
     pub(crate) fn compression(&self, parameters: usize) -> Option<f64> {
         let sent = self.total(|round| round.bytes_up);
         (sent > 0.0).then(|| 4.0 * parameters as f64 * self.total(|round| round.batches.into()) / sent)
     }
 
-    /// Median of the slowest member's seconds for a batch, forward and backward.
+    /// Median of the slowest member's time for the forward and backward pass of a batch, seconds.
     pub(crate) fn batch_seconds(&self) -> Option<f64> {
         self.median(|round| (round.most_batches > 0).then(|| round.compute_s / f64::from(round.most_batches)))
     }
 
-    /// Batches of a member in a round: with blocks, the times of a round are those of many.
+    /// Batches per member and round: with blocks, a round's times cover many batches.
     pub(crate) fn batches_per_round(&self) -> Option<f64> {
         self.median(|round| (round.most_batches > 0).then_some(f64::from(round.most_batches)))
     }

@@ -1,4 +1,4 @@
-//! The queue of notes, the task that collects them, and what HTTP requests are answered from.
+//! The queue of notes, the task that collects them, and the state from which HTTP requests are answered.
 
 use crate::board::Board;
 use crate::note::{Note, Setting};
@@ -10,7 +10,7 @@ use stentor_runtime::Token;
 use stentor_store::Store;
 use tokio::sync::mpsc;
 
-/// The page of a coordinator. It can be served before the run is known, and says so then.
+/// The page of a coordinator. It can be served before the run is known, and then says so.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     board: Arc<Mutex<Option<Board>>>,
@@ -18,20 +18,20 @@ pub struct Page {
 }
 
 impl Page {
-    /// With a token, the figures are shown only to callers that present it.
+    /// If set, the figures are shown only to callers that present this token.
     #[must_use]
     pub fn new(token: Option<Token>) -> Self {
         Self { board: Arc::default(), token }
     }
 
-    /// `/` with the files that it refers to, and `/api/status`.
+    /// Serves `/` with its static files, and `/api/status`.
     pub fn routes(&self) -> axum::Router {
         let page = self.clone();
         serve::routes(self.token.clone(), move || page.status())
     }
 
-    /// Begins the page of a run. Events that incarnations before `incarnation` have logged in `run` are read first. Must be called
-    /// within a tokio runtime, which then runs the task that collects the notes.
+    /// Starts the page of a run, after reading the events in `run` that incarnations before `incarnation` logged. Must
+    /// be called within a tokio runtime, which then runs the task that collects the notes.
     #[must_use]
     pub fn open(&self, setting: Setting, run: Store, incarnation: u64) -> Feed {
         *self.lock() = Some(Board::new(setting));
@@ -40,7 +40,7 @@ impl Page {
         tokio::spawn(async move {
             let remember = |event| page.with(|board| board.remember(&event));
             if let Err(error) = visit_events(&run, Some(incarnation), remember).await {
-                tracing::warn!(%error, "the page does not show what was before");
+                tracing::warn!(%error, "cannot read earlier events; the page shows only what happens from now on");
             }
             while let Some(note) = notes.recv().await {
                 page.with(|board| board.take(note));
@@ -49,7 +49,7 @@ impl Page {
         Feed(Some(feed))
     }
 
-    /// The snapshot as JSON; an empty object before the run is known.
+    /// Returns the snapshot as JSON; an empty object before the run is known.
     fn status(&self) -> serde_json::Result<String> {
         match self.lock().as_ref() {
             Some(board) => serde_json::to_string(&Snapshot::of(board)),
@@ -64,17 +64,17 @@ impl Page {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Board>> {
-        // A board that was left in the middle of a note still shows all but that note.
+        // If a panic interrupted a note, the board is still valid except for that note.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Where the coordinator tells what happens. Telling takes no time worth mention and cannot fail. The default one has no page.
+/// Where the coordinator reports events. Reporting never blocks and cannot fail. The default feed has no page.
 #[derive(Debug, Clone, Default)]
 pub struct Feed(Option<mpsc::UnboundedSender<Note>>);
 
 impl Feed {
-    /// Makes the note only where there is a page.
+    /// Creates the note only if there is a page.
     pub fn tell(&self, note: impl FnOnce() -> Note) {
         if let Some(notes) = &self.0 {
             // The task that collects the notes ends with the runtime.

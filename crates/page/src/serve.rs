@@ -1,4 +1,5 @@
-//! Over HTTP. The static files are open to everybody who can reach the listener; figures are for whoever has the token.
+//! The page over HTTP. The static files are open to everybody who can reach the listener; the figures may require a
+//! token.
 
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -19,12 +20,12 @@ const FILES: [(&str, &str, &str); 8] = [
 ];
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// Nothing from anywhere else, no code in the page itself, and no other page around it.
+/// No content from other origins, no inline scripts, and no embedding in other pages.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Routes to the static files, and to the figures: what `figures` returns, which is JSON. With a token only callers that present it
-/// get them.
+/// Routes to the static files, and to the figures: the JSON returned by `figures`. If a token is set, only callers that
+/// present it get the figures.
 pub(crate) fn routes(
     token: Option<Token>,
     figures: impl Fn() -> serde_json::Result<String> + Clone + Send + Sync + 'static,
@@ -54,13 +55,13 @@ fn json(figures: serde_json::Result<String>) -> Response {
     match figures {
         Ok(json) => answer("application/json", json),
         Err(error) => {
-            tracing::error!(%error, "the page's figures cannot be written as JSON");
+            tracing::error!(%error, "cannot serialise the page's figures as JSON");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }
 
-/// With what a browser must know: it keeps nothing, guesses no types, and fetches nothing from elsewhere.
+/// Adds headers for the browser: no caching, no guessing of content types, no content from other origins.
 fn answer(kind: &'static str, body: String) -> Response {
     let fixed = |name: HeaderName, value: &'static str| (name, HeaderValue::from_static(value));
     let headers = [

@@ -1,4 +1,4 @@
-//! The board as JSON: what `/api/status` answers.
+//! The board as JSON: the answer to `/api/status`.
 
 use crate::board::{Board, Curves};
 use crate::curves::short;
@@ -14,11 +14,11 @@ use stentor_experiment::{Source, Strategy};
 use stentor_runlog::{Fence, Millis};
 use stentor_scores::{FRAME_ERROR, LOSS};
 
-/// All that the page shows.
+/// Everything that the page shows.
 #[derive(Debug, Serialize)]
 pub(crate) struct Snapshot<'a> {
     run: Run<'a>,
-    /// Seconds since the coordinator was started.
+    /// Seconds since the coordinator started.
     uptime_s: f64,
     waiting: Waiting,
     progress: Option<Progress>,
@@ -31,7 +31,7 @@ pub(crate) struct Snapshot<'a> {
     checkpoints: Checkpoints<'a>,
     quarantined: Quarantined<'a>,
     costs: Option<Costs>,
-    /// The newest first.
+    /// Newest first.
     happenings: Vec<Happened<'a>>,
 }
 
@@ -55,9 +55,9 @@ struct Progress {
     source: Option<&'static str>,
     rounds_per_minute: Option<f64>,
     frames_per_second: Option<f64>,
-    /// Until all frames are committed, at the newest rounds' pace.
+    /// Until all frames are committed, at the pace of the newest rounds.
     seconds_left: Option<f64>,
-    /// In force for the next round, by source.
+    /// Learning rates for the next round, by source.
     learning_rates: Vec<(&'static str, f64)>,
     last_round_s_ago: Option<f64>,
 }
@@ -71,7 +71,8 @@ struct Member<'a> {
     doing: &'a str,
     leaving: bool,
     heard_s_ago: f64,
-    /// How long after the round's first contribution its own came: the last one, and about the newest ten.
+    /// Delay of its contribution after the first contribution of the round: the last delay, and the mean of about the
+    /// newest ten.
     lag_s: Option<f64>,
     mean_lag_s: Option<f64>,
 }
@@ -85,9 +86,9 @@ struct Applicant<'a> {
 #[derive(Debug, Serialize)]
 struct Checkpoints<'a> {
     newest: Option<&'a str>,
-    /// Of those listed, by `checkpoint.best`.
+    /// The best of those listed, by `checkpoint.best`.
     best: Option<&'a str>,
-    /// The newest first.
+    /// Newest first.
     list: Vec<CheckpointRow<'a>>,
 }
 
@@ -105,9 +106,9 @@ struct CheckpointRow<'a> {
 struct Quarantined<'a> {
     count: u64,
     allowed_share: f64,
-    /// Share of a pass's frames, by source.
+    /// Share of the frames of a pass, by source.
     shares: Vec<(&'static str, f64)>,
-    /// The first of them.
+    /// The first ones.
     list: &'a [SetAside],
 }
 
@@ -215,7 +216,7 @@ fn checkpoints(board: &Board, ago: impl Fn(Millis) -> f64) -> Checkpoints<'_> {
     let scored = board.checkpoints.iter().filter(|c| c.standing == Standing::Published);
     let criterion = board.setting.experiment.checkpoint.best;
     let scored = scored.filter_map(|c| Some((c.dev.get(criterion)?, c)));
-    // Of equals the newest, as the core chooses.
+    // If scores are equal, the newest, as in the state machine.
     let best = scored.reduce(|best, other| {
         let (value, than) = (other.0, best.0);
         let is_newer = other.1.name > best.1.name;

@@ -1,4 +1,4 @@
-//! The board and its snapshot, fed by hand.
+//! The board and its snapshot, with hand-made notes.
 
 use crate::board::Board;
 use crate::note::{Arrived, Note, Setting, Wires};
@@ -27,7 +27,7 @@ fn scores(loss: f64, frame_error: f64) -> Scores {
     Scores::default().with(LOSS, loss).with(FRAME_ERROR, frame_error)
 }
 
-/// Round `round` of two members with a batch of 100 frames each, closed `at_ms`.
+/// Round `round`: two members with a batch of 100 frames each, closed at `at_ms`.
 fn round(round: u64, loss: f64, at_ms: Millis) -> Event {
     Event::Round {
         fence: Fence { lineage: 1000, membership_epoch: 1, round },
@@ -73,7 +73,7 @@ fn looked(board: &mut Board, view: View, at_ms: Millis) -> Value {
     serde_json::to_value(Snapshot::of(board)).unwrap()
 }
 
-/// Ten rounds, one a second.
+/// Ten rounds, one per second.
 fn running(mut board: Board) -> Board {
     for n in 0..10 {
         board.take(Note::Event(round(n, 4.0, 1000 * (n + 1)), 1000 * (n + 1)));
@@ -97,7 +97,7 @@ fn pace_end_and_figures_follow_from_the_newest_rounds() {
 }
 
 #[test]
-fn a_block_of_both_sources_is_a_point_of_either_curve_and_one_of_an_older_log_a_point_of_its_own() {
+fn a_block_of_both_sources_adds_a_point_to_each_curve_and_one_from_an_older_log_to_its_own() {
     let mut board = gtc();
     let mut mixed = round(0, 3.5, 1000);
     if let Event::Round { by_source, .. } = &mut mixed {
@@ -116,7 +116,7 @@ fn a_block_of_both_sources_is_a_point_of_either_curve_and_one_of_an_older_log_a_
 }
 
 #[test]
-fn a_member_that_keeps_the_others_waiting_is_named_with_the_reason_and_what_follows() {
+fn a_member_that_delays_the_round_is_named_with_the_reason_and_the_consequence() {
     let mut board = running(gtc());
     let members = vec![member(0, Owes::Nothing), member(1, Owes::Contribution)];
     let soon = view(10, Stage::Round { waited_ms: Some(1500) }, members.clone());
@@ -127,14 +127,14 @@ fn a_member_that_keeps_the_others_waiting_is_named_with_the_reason_and_what_foll
     let waiting = &status["waiting"];
     assert_eq!((&waiting["state"], &waiting["since_s"]), (&"waiting".into(), &12.0.into()));
     let words = waiting["words"].as_str().unwrap();
-    assert!(words.contains("waits for worker-1 since 12.0 s") && words.contains("In 18 s"), "{words}");
+    assert!(words.contains("waits for worker-1 (12.0 s so far)") && words.contains("In 18 s"), "{words}");
     let why = waiting["members"][0]["why"].as_str().unwrap();
     assert!(why.contains("not computed yet") && why.contains("“computing”"), "{why}");
     assert_eq!(waiting["members"].as_array().unwrap().len(), 1);
 }
 
 #[test]
-fn a_payload_under_way_is_told_with_its_size() {
+fn a_payload_in_transfer_is_shown_with_its_size() {
     let mut board = running(gtc());
     for (slot, at_ms) in [(0, 10_200), (1, 10_900)] {
         board.take(Note::Arrived(Arrived {
@@ -156,7 +156,7 @@ fn a_payload_under_way_is_told_with_its_size() {
 }
 
 #[test]
-fn before_the_first_round_it_is_told_who_came_and_what_happens_without_the_others() {
+fn before_the_first_round_the_page_shows_who_joined_and_what_happens_at_the_deadline() {
     let mut board = board("[cluster]\nworkers = 3\njoin_deadline_s = 60.0\n");
     board.take(Note::Joining { identity: "worker-0".into(), host: "node-7".into() });
     let gathering = View {
@@ -166,7 +166,7 @@ fn before_the_first_round_it_is_told_who_came_and_what_happens_without_the_other
     let status = looked(&mut board, gathering, 20_000);
     let words = status["waiting"]["words"].as_str().unwrap();
     assert!(
-        words.contains("3 are expected, worker-0 came") && words.contains("In 40 s training begins"),
+        words.contains("3 expected, joined: worker-0") && words.contains("In 40 s training begins"),
         "{words}"
     );
     assert_eq!(status["applicants"][0]["host"], "node-7");
@@ -174,7 +174,7 @@ fn before_the_first_round_it_is_told_who_came_and_what_happens_without_the_other
 }
 
 #[test]
-fn what_a_fall_back_made_void_is_shown_no_more() {
+fn what_a_fall_back_made_void_is_no_longer_shown() {
     let mut board = gtc();
     let dev = |name: &str, frames: u64, frame_error: f64| Event::Dev {
         checkpoint: name.into(),
@@ -209,7 +209,7 @@ fn what_a_fall_back_made_void_is_shown_no_more() {
 }
 
 #[test]
-fn bad_row_groups_are_counted_once_and_weighed_against_what_is_allowed() {
+fn bad_row_groups_are_counted_once_and_compared_with_the_allowed_share() {
     let mut board = gtc();
     let bad = |row_group: u64| Event::Quarantined {
         source: Source::Annotated,

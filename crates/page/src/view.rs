@@ -1,27 +1,27 @@
-//! Where a run stands at one time: the part of it that the page shows.
+//! The current state of a run, as far as the page shows it.
 
 use serde::Serialize;
 use stentor_experiment::Strategy;
 use stentor_runlog::{Fence, Millis, Slot};
 
-/// Where a run stands.
+/// The current state of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
     /// The open round.
     pub fence: Fence,
-    /// What is going on.
+    /// What the run is doing.
     pub stage: Stage,
     /// All members.
     pub members: Vec<MemberView>,
-    /// Identities of the workers that ask for membership.
+    /// Identities of the workers that request membership.
     pub applicants: Vec<String>,
-    /// Frames committed so far: the schedule's clock.
+    /// Number of frames committed so far: the schedule's clock.
     pub committed_frames: u64,
-    /// Frames of the whole run.
+    /// Number of frames in the whole run.
     pub total_frames: u64,
     /// The strategy in force.
     pub strategy: Strategy,
-    /// The strategy that somebody asked for.
+    /// The strategy to which a switch was requested.
     pub switching_to: Option<Strategy>,
     /// The newest published checkpoint.
     pub newest_checkpoint: Option<String>,
@@ -30,28 +30,28 @@ pub struct View {
 /// A member.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemberView {
-    /// Its place in sums.
+    /// Its slot in sums.
     pub slot: Slot,
     /// Its name, stable across restarts.
     pub identity: String,
-    /// What it says that it is doing.
+    /// What it reports to be doing.
     pub doing: String,
     /// Time since its last message.
     pub silent_ms: Millis,
-    /// What is waited for from it.
+    /// What the others are waiting for it to do.
     pub owes: Owes,
-    /// Time until its deadline; none where it has none of its own, or where nobody waits.
+    /// Time until its deadline; `None` if it has no deadline of its own, or if no member is waiting.
     pub left_ms: Option<Millis>,
     /// Whether it was asked to stop.
     pub leaving: bool,
 }
 
-/// What is going on.
+/// What the run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Workers are waited for.
+    /// Waiting for workers to join.
     Gathering {
-        /// Time since it began.
+        /// Time since the wait began.
         for_ms: Millis,
     },
     /// A round is open.
@@ -59,25 +59,25 @@ pub enum Stage {
         /// Time since its first contribution arrived.
         waited_ms: Option<Millis>,
     },
-    /// The last update is out, and the last reports are waited for.
+    /// All updates have been sent; waiting for the last reports.
     Finishing {
-        /// Time since it began.
+        /// Time since this stage began.
         for_ms: Millis,
     },
-    /// Nothing more will happen.
+    /// The run has ended.
     Over,
 }
 
-/// What is waited for from a member.
+/// What the others are waiting for a member to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Owes {
-    /// It computes.
+    /// Compute its batches.
     Contribution,
-    /// It has computed; its payload is on its way to the reducers.
+    /// Send its payload to the reducers; its batches are computed.
     Payload,
-    /// A report: it writes a checkpoint, or scores dev data.
+    /// Report: it writes a checkpoint or scores dev data.
     Report,
-    /// Nothing: the others are waited for.
+    /// Nothing; it waits for the others.
     Nothing,
 }

@@ -1,4 +1,4 @@
-//! Who is waited for, and why, in words for whoever is on call.
+//! Which members the run is waiting for and why, in sentences for an operator.
 
 use crate::board::Board;
 use crate::view::{MemberView, Owes, Stage, View};
@@ -7,41 +7,41 @@ use serde::Serialize;
 use stentor_experiment::Membership;
 use stentor_runlog::Millis;
 
-/// A wait shorter than this is no news, seconds.
+/// Shorter waits are not reported, seconds.
 const SHORT_S: f64 = 2.0;
 
-/// What is going on, and who keeps it.
+/// What the run is doing, and which members delay it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Waiting {
-    /// One word for the page's head.
+    /// One word for the page's heading.
     pub(crate) state: State,
-    /// A sentence or two.
+    /// One or two sentences.
     pub(crate) words: String,
-    /// How long already.
+    /// Duration so far, seconds.
     pub(crate) since_s: Option<f64>,
-    /// Whose turn it is.
+    /// The members that the others are waiting for.
     pub(crate) members: Vec<WaitedFor>,
 }
 
-/// What is going on, in a word.
+/// What the run is doing, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
-    /// Nothing is known yet.
+    /// The run has not started yet.
     Starting,
-    /// Workers are waited for.
+    /// Waiting for workers to join.
     Gathering,
     /// Rounds close at their usual pace.
     Training,
     /// A round takes much longer than the ones before.
     Waiting,
-    /// The last reports are waited for.
+    /// Waiting for the last reports.
     Finishing,
-    /// The run is over.
+    /// The run has ended.
     Over,
 }
 
-/// Somebody who is waited for.
+/// A member that the others are waiting for.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct WaitedFor {
     pub(crate) identity: String,
@@ -54,7 +54,7 @@ impl Waiting {
             return Self { state: State::Over, words: words.clone(), since_s: None, members: Vec::new() };
         }
         let Some(view) = &board.view else {
-            let words = "The coordinator opens the data and looks for earlier state.".to_owned();
+            let words = "The coordinator is opening the data and looking for earlier state.".to_owned();
             return Self { state: State::Starting, words, since_s: None, members: Vec::new() };
         };
         match view.stage {
@@ -75,12 +75,14 @@ fn gathering(board: &Board, view: &View, for_ms: Millis) -> Waiting {
     let names = if here == 0 { "none".to_owned() } else { view.applicants.join(", ") };
     let left = (cluster.join_deadline_s - since_s).max(0.0);
     let then = match (cluster.membership, here) {
-        (Membership::Elastic, 1..) => format!("In {left:.0} s training begins with those that are here."),
-        _ => format!("In {left:.0} s the run is given up for lack of workers."),
+        (Membership::Elastic, 1..) => {
+            format!("In {left:.0} s training begins with the workers that have joined.")
+        }
+        _ => format!("In {left:.0} s the run fails for lack of workers."),
     };
     Waiting {
         state: State::Gathering,
-        words: format!("Workers are waited for: {} are expected, {names} came. {then}", cluster.workers),
+        words: format!("Waiting for workers: {} expected, joined: {names}. {then}", cluster.workers),
         since_s: Some(since_s),
         members: Vec::new(),
     }
@@ -90,14 +92,16 @@ fn round(board: &Board, view: &View, waited_ms: Option<Millis>) -> Waiting {
     let number = view.fence.round;
     let owing: Vec<&MemberView> = view.members.iter().filter(|m| m.owes != Owes::Nothing).collect();
     let Some(waited_ms) = waited_ms else {
-        // Nobody has computed yet: nobody is later than anybody else, unless all of it takes too long.
+        // No member has finished yet, so none is late, unless the whole round takes too long.
         let quiet_s = board.last.map(|last| seconds(board.now_ms.saturating_sub(last.at_ms)));
         let stalled = quiet_s.zip(usual(board)).is_some_and(|(quiet, usual)| quiet > usual);
         let words = match quiet_s {
             Some(quiet) if stalled => {
-                format!("All members compute round {number}; the round before closed {quiet:.0} s ago.")
+                format!(
+                    "All members are computing round {number}; the previous round closed {quiet:.0} s ago."
+                )
             }
-            _ => format!("All members compute round {number}."),
+            _ => format!("All members are computing round {number}."),
         };
         let (state, members) = match stalled {
             true => (State::Waiting, owing.into_iter().map(|m| waited_for(board, m)).collect()),
@@ -110,16 +114,16 @@ fn round(board: &Board, view: &View, waited_ms: Option<Millis>) -> Waiting {
     let names: Vec<&str> = owing.iter().map(|m| m.identity.as_str()).collect();
     let names = names.join(", ");
     let stalled = since_s > usual(board).unwrap_or(SHORT_S);
-    let mut said = format!("Round {number} waits for {names} since {since_s:.1} s.");
+    let mut said = format!("Round {number} waits for {names} ({since_s:.1} s so far).");
     let left = owing.iter().filter_map(|member| member.left_ms).min().map(seconds);
     if let Some(left) = left.filter(|_| stalled) {
         said += &match cluster.membership {
             Membership::Elastic => {
-                format!(" In {left:.0} s whoever has not got on is dropped, and the others go on.")
+                format!(" In {left:.0} s members without progress are dropped, and the others continue.")
             }
             Membership::Fixed => {
                 format!(
-                    " In {left:.0} s the run goes back to its newest checkpoint and waits until all are here again."
+                    " In {left:.0} s the run falls back to its newest checkpoint and waits until all members have rejoined."
                 )
             }
         };
@@ -135,8 +139,8 @@ fn round(board: &Board, view: &View, waited_ms: Option<Millis>) -> Waiting {
 fn finishing(board: &Board, view: &View, for_ms: Millis) -> Waiting {
     let owing: Vec<&MemberView> = view.members.iter().filter(|m| m.owes == Owes::Report).collect();
     let words = match owing.is_empty() {
-        true => "All data is seen; the last checkpoint is being published.",
-        false => "All data is seen; the members write the last checkpoint and score it.",
+        true => "All data has been processed; the last checkpoint is being published.",
+        false => "All data has been processed; the members are writing and scoring the last checkpoint.",
     };
     Waiting {
         state: State::Finishing,
@@ -146,7 +150,7 @@ fn finishing(board: &Board, view: &View, for_ms: Millis) -> Waiting {
     }
 }
 
-/// Beyond this a round takes unusually long, seconds.
+/// A round that takes longer than this is unusually slow, seconds.
 fn usual(board: &Board) -> Option<f64> {
     board.pace.seconds_per_round().map(|usual| (3.0 * usual).max(SHORT_S))
 }
@@ -156,24 +160,24 @@ fn waited_for(board: &Board, member: &MemberView) -> WaitedFor {
         Owes::Contribution => "its batches are not computed yet".to_owned(),
         Owes::Payload => match board.arrivals.members.get(&member.identity) {
             Some(lag) => format!(
-                "it has computed, and its payload of {} is on the way to the reducers",
+                "its batches are computed; its payload of {} is on the way to the reducers",
                 words::bytes(lag.payload_bytes as f64)
             ),
-            None => "it has computed, and its payload is on the way to the reducers".to_owned(),
+            None => "its batches are computed; its payload is on the way to the reducers".to_owned(),
         },
-        Owes::Report => "it writes a checkpoint or scores dev data".to_owned(),
+        Owes::Report => "it is writing a checkpoint or scoring dev data".to_owned(),
         Owes::Nothing => "nothing is missing".to_owned(),
     };
-    let leaving = if member.leaving { "; it was asked to stop, and leaves after this" } else { "" };
+    let leaving = if member.leaving { "; it was asked to stop and leaves after this" } else { "" };
     let says = if member.doing.is_empty() {
         String::new()
     } else {
-        format!("; it says “{}”", words::beginning(&member.doing))
+        format!("; it reports “{}”", words::beginning(&member.doing))
     };
     let silent_s = seconds(member.silent_ms);
     let heard = match silent_s {
         s if s < 3.0 => String::new(),
-        s => format!("; nothing was heard of it for {s:.0} s"),
+        s => format!("; its last message was {s:.0} s ago"),
     };
     WaitedFor { identity: member.identity.clone(), why: format!("{owed}{says}{heard}{leaving}.") }
 }

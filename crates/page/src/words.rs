@@ -1,6 +1,6 @@
 //! Quantities in words.
 
-/// Characters of another program's words.
+/// Maximum number of characters shown of another program's text.
 const LONGEST: usize = 200;
 
 /// `312 bytes`, `4.2 kB`, `97 MB`.
@@ -14,7 +14,7 @@ pub(crate) fn bytes(bytes: f64) -> String {
     if value < 10.0 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
 }
 
-/// Words of another program, as far as anybody reads them.
+/// Shortens another program's text for display.
 pub(crate) fn beginning(words: &str) -> &str {
     let end = words.char_indices().nth(LONGEST).map_or(words.len(), |(at, _)| at);
     &words[..end]
@@ -23,7 +23,7 @@ pub(crate) fn beginning(words: &str) -> &str {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn others_words_are_cut_between_characters() {
+    fn text_of_other_programs_is_cut_between_characters() {
         assert_eq!(super::beginning("computing"), "computing");
         assert_eq!(super::beginning(&"ü".repeat(1000)).chars().count(), super::LONGEST);
     }
