@@ -1,4 +1,4 @@
-//! `stentor status` and `stentor switch`: a look at a running coordinator, and a word to it.
+//! `stentor status` and `stentor switch`: inspect and control a running coordinator.
 
 use crate::exit::Meaning;
 use anyhow::{Context, Result, anyhow, bail};
@@ -14,7 +14,7 @@ use tonic::Request;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 
-/// Which coordinator, and by what it knows us.
+/// The coordinator, and the credentials for it.
 #[derive(Debug, Args)]
 struct Target {
     /// The coordinator, `http://HOST:PORT`, or `https://HOST:PORT` with --tls.
@@ -23,12 +23,12 @@ struct Target {
     /// Folder with ca.crt, tls.crt and tls.key of an admin; with a token ca.crt is enough.
     #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
     tls: Option<PathBuf>,
-    /// File with the coordinator's token for people; or STENTOR_TOKEN holds the token.
+    /// File with the coordinator's operator token. Alternatively, STENTOR_TOKEN contains the token.
     #[arg(long, env = "STENTOR_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
-/// Show who is a member of a running cluster, which round is open, and who is waited for.
+/// Show the members of a running cluster, the open round, and the members that it is waiting for.
 #[derive(Debug, Parser)]
 pub(crate) struct Status {
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub(crate) struct Switch {
     strategy: Strategy,
 }
 
-/// How long a coordinator may take to answer.
+/// Timeout for the coordinator's answer.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 fn strategies() -> impl TypedValueParser<Value = Strategy> {
@@ -100,7 +100,7 @@ impl Status {
         for member in reply.members {
             let v1::MemberStatus { slot, identity, doing, seconds_since_heard, .. } = member;
             stentor_runtime::outln!(
-                "{slot:>4}  {identity:<20}  {doing}  (heard {seconds_since_heard:.1} s ago)"
+                "{slot:>4}  {identity:<20}  {doing}  (last heartbeat {seconds_since_heard:.1} s ago)"
             );
         }
         Ok(())
@@ -114,9 +114,11 @@ impl Switch {
         let from = stentor_proto::strategy(reply.from).map_or("another", Strategy::name);
         let to = self.strategy.name();
         if from == to {
-            stentor_runtime::outln!("{from} is in force already");
+            stentor_runtime::outln!("{from} is already in force");
         } else {
-            stentor_runtime::outln!("from {from} to {to} at the next boundary; `stentor status` shows when");
+            stentor_runtime::outln!(
+                "switching from {from} to {to} at the next boundary; see `stentor status`"
+            );
         }
         Ok(())
     }
@@ -136,19 +138,17 @@ impl Target {
         let open = if token.is_some() { Tls::for_token_bearer } else { Tls::for_person };
         let tls = self.tls.as_deref().map(open).transpose();
         let tls = tls.with_context(|| match token {
-            Some(_) => "the folder of --tls, of which a token needs ca.crt alone",
-            None => "the folder of --tls; people with ca.crt alone give a token as well, by --token-file",
+            Some(_) => "the folder of --tls; with a token, only ca.crt is needed",
+            None => "the folder of --tls; with ca.crt alone, --token-file is needed as well",
         });
         let tls = tls.meaning(ExitStatus::Config)?;
         let mut request = Request::new(question);
         if let Some(token) = &token {
             if tls.is_none() && !is_local(url) {
-                bail!(
-                    "{url}: expected --tls with a token, found none: everybody on the way could read the token"
-                );
+                bail!("{url}: a token requires --tls; without it, the token could be read on the network");
             }
             let mut value: MetadataValue<_> =
-                token.bearer().parse().context("the token cannot be a header")?;
+                token.bearer().parse().context("the token is not a valid HTTP header value")?;
             value.set_sensitive(true);
             request.metadata_mut().insert("authorization", value);
         }
@@ -164,7 +164,7 @@ impl Target {
             };
             let (words, denied) = tls::explain(&status);
             match status.code() {
-                _ if denied => Err(anyhow!("not let in: {words}")).meaning(ExitStatus::Auth),
+                _ if denied => Err(anyhow!("access denied: {words}")).meaning(ExitStatus::Auth),
                 tonic::Code::Unavailable => {
                     Err(anyhow!("no coordinator answers at {url}: {words}")).meaning(ExitStatus::Retryable)
                 }
@@ -174,7 +174,7 @@ impl Target {
     }
 }
 
-/// Whether a URL names this very machine.
+/// Whether a URL names this machine.
 fn is_local(url: &str) -> bool {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);

@@ -1,11 +1,20 @@
-//! How subcommands end: what an error says, its id, and the exit code that follows from it.
+<<<<<<< HEAD
+//! Error output and exit codes of subcommands.
+=======
+//! Error output and exit codes of subcommands.
+>>>>>>> f14537c (stentor: help, comments and messages in plain technical English)
 
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 use stentor_exit::{ExitStatus, ProgramError};
 
-/// Does `work` on a runtime for I/O. An error is told; it ends the program with its own exit code, or with 3 where it has none.
+<<<<<<< HEAD
+/// Runs `work` on a runtime for I/O. An error is printed and ends with its own exit code, or with 3 if it has none.
+=======
+/// Runs `work` on a runtime for I/O. An error is printed and ends with the exit code of the store's error if a store
+/// caused it, otherwise with 3.
+>>>>>>> f14537c (stentor: help, comments and messages in plain technical English)
 pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> ExitCode {
     let result = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
@@ -14,8 +23,8 @@ pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> Ex
     ExitCode::from(printed(result.unwrap_or_else(|error| failed(&error, ExitStatus::Data))).code())
 }
 
-/// The status of a command that has printed what it was asked for: a failure where that was lost, lest an empty file be
-/// taken for the answer.
+/// The exit status of a command that prints its result: a failure if the output could not be written, so that an empty
+/// file is not mistaken for the result.
 pub(crate) fn printed(status: ExitStatus) -> ExitStatus {
     match status {
         ExitStatus::Ok if stentor_runtime::print::is_output_lost() => ExitStatus::Failure,
@@ -23,15 +32,25 @@ pub(crate) fn printed(status: ExitStatus) -> ExitStatus {
     }
 }
 
-/// Says why nothing came of it, with the id under which docs/errors.md says more. The exit code, which is `otherwise` for an
-/// error that does not determine one.
+<<<<<<< HEAD
+/// Prints an error, with the id under which docs/errors.md explains it. Returns its exit code, or `otherwise` if the error
+/// does not determine one.
 pub(crate) fn failed(error: &anyhow::Error, otherwise: ExitStatus) -> ExitStatus {
     let end = End::of(error, otherwise);
     stentor_runtime::errln!("stentor: {} [{}]", words(error), end.id);
     end.status
+=======
+/// Prints an error, with the id under which docs/errors.md explains it.
+pub(crate) fn tell(error: &anyhow::Error) {
+    let words = words(error);
+    match error.chain().filter_map(id).last() {
+        Some(id) => stentor_runtime::errln!("stentor: {words} [{id}]"),
+        None => stentor_runtime::errln!("stentor: {words}"),
+    }
+>>>>>>> f14537c (stentor: help, comments and messages in plain technical English)
 }
 
-/// An error and its causes; what a cause says that was said before is not said twice.
+/// Formats an error and its causes; text that a cause repeats is printed once.
 fn words(error: &anyhow::Error) -> String {
     let mut words = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -43,6 +62,7 @@ fn words(error: &anyhow::Error) -> String {
     words
 }
 
+<<<<<<< HEAD
 /// Id and exit code of the error that ends a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct End {
@@ -51,7 +71,7 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// An error's own, or those that the command has given it by [`Meaning`], or those of `otherwise`: so no error lacks them.
+    /// Returns the error's own, or those that the command has assigned by [`Meaning`], or those of `otherwise`.
     pub(crate) fn of(error: &anyhow::Error, otherwise: ExitStatus) -> Self {
         let meant = error.chain().find_map(|cause| cause.downcast_ref::<Meant>());
         let typed = error.chain().find_map(typed);
@@ -97,6 +117,9 @@ fn typed<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError> {
 }
 
 /// An error whose exit code the command has determined.
+=======
+/// An error with a known exit status.
+>>>>>>> f14537c (stentor: help, comments and messages in plain technical English)
 #[derive(Debug)]
 struct Meant {
     status: ExitStatus,
@@ -115,9 +138,9 @@ impl Error for Meant {
     }
 }
 
-/// Gives an error its exit code.
+/// Attaches an exit status to an error.
 pub(crate) trait Meaning<T> {
-    /// The same, with an error that ends the program with `status`.
+    /// Returns the result with an error that ends the program with `status`.
     fn meaning(self, status: ExitStatus) -> anyhow::Result<T>;
 }
 
@@ -127,15 +150,54 @@ impl<T> Meaning<T> for anyhow::Result<T> {
     }
 }
 
-/// A signal has asked for the end before the work was done; `then`: what another start does.
+/// A signal requested termination before the work was done; `then` says what a restart does.
 pub(crate) fn stopped(then: &str) -> anyhow::Error {
     Meant { status: ExitStatus::Stopped, error: anyhow::anyhow!("stopped by a signal; {then}") }.into()
 }
 
+<<<<<<< HEAD
 /// The exit code of an error of a command that reads data: 3 where the error does not determine one.
 #[cfg(test)]
 pub(crate) fn of(error: &anyhow::Error) -> ExitStatus {
     End::of(error, ExitStatus::Data).status
+=======
+/// Returns the exit status attached to an error, if any.
+fn id(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    None.or_else(|| cause.downcast_ref().map(stentor_experiment::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_store::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_dataset::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_checkpoint::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_runlog::Error::id))
+        .or_else(|| cause.downcast_ref().map(stentor_runtime::tls::Error::id))
+}
+
+/// The default exit status of an error: the data are invalid.
+pub(crate) fn of(error: &anyhow::Error) -> ExitStatus {
+    of_or(error, ExitStatus::Data)
+}
+
+/// Returns the exit status of an error, or `otherwise` if it has none.
+pub(crate) fn of_or(error: &anyhow::Error, otherwise: ExitStatus) -> ExitStatus {
+    let is_config = |cause: &(dyn std::error::Error + 'static)| cause.is::<stentor_experiment::Error>();
+    match error.chain().find_map(|cause| cause.downcast_ref::<Meant>()) {
+        Some(meant) => meant.status,
+        None => match error.chain().find_map(of_a_store) {
+            Some(store) => store.into(),
+            None if error.chain().any(is_config) => ExitStatus::Config,
+            None => otherwise,
+        },
+    }
+}
+
+/// Returns the store's error, if the store failed rather than the data in it.
+fn of_a_store<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a stentor_store::Error> {
+    cause
+        .downcast_ref::<stentor_store::Error>()
+        .or_else(|| cause.downcast_ref::<stentor_shards::Error>()?.store())
+        .or_else(|| cause.downcast_ref::<stentor_checkpoint::Error>()?.store())
+        .or_else(|| cause.downcast_ref::<stentor_dataset::Error>()?.store())
+        .or_else(|| cause.downcast_ref::<stentor_runlog::Error>()?.store())
+>>>>>>> f14537c (stentor: help, comments and messages in plain technical English)
 }
 
 #[cfg(test)]
@@ -144,7 +206,7 @@ mod tests {
     use anyhow::Context;
 
     #[test]
-    fn a_fault_of_a_store_decides_however_deep_it_lies() {
+    fn a_store_error_determines_the_status_at_any_depth() {
         let nowhere = || stentor_store::Error::NotFound { location: "x".into() };
         let shards = || stentor_shards::Error::Store(nowhere());
         let data = || stentor_dataset::Error::Shards { location: "x".into(), source: Box::new(shards()) };
@@ -178,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_error_is_said_once_and_its_meaning_survives_what_is_said_around_it() {
+    fn a_system_error_is_printed_once_and_its_status_survives_added_context() {
         let missing = || std::io::Error::from_raw_os_error(2);
         let inner = anyhow::Error::new(missing()).context(format!("cannot read x: {}", missing()));
         let error = Err::<(), _>(inner).meaning(ExitStatus::Config).context("the corpus").unwrap_err();

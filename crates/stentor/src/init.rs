@@ -8,11 +8,11 @@ use stentor_experiment::{Key, reference};
 /// Write an experiment file with every key, its meaning and its default.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
-    /// The file; it must not be there yet. Without it: to standard output.
+    /// The file to create; it must not exist yet. Default: standard output.
     file: Option<PathBuf>,
 }
 
-/// Keys that a first experiment sets; the others stand there as comments.
+/// Keys that a first experiment sets; all others are written as comments.
 const SET: [&str; 6] = [
     "data.unannotated",
     "data.labels",
@@ -35,11 +35,11 @@ fn write_new(path: &Path) -> Result<()> {
     let mut file = std::fs::File::create_new(path)
         .with_context(|| format!("{shown}: expected to make a new file; remove it or name another"))?;
     file.write_all(text().as_bytes()).with_context(|| format!("{shown} cannot be written"))?;
-    stentor_runtime::outln!("{shown}: mend [run] and [data], then `stentor config check {shown}`");
+    stentor_runtime::outln!("{shown}: edit [run] and [data], then run `stentor config check {shown}`");
     Ok(())
 }
 
-/// The whole file.
+/// Returns the whole file.
 fn text() -> String {
     let mut text = String::from(
         "# An experiment of Stentor. What stands here as a comment is the default, or may be absent.\n\
@@ -64,10 +64,10 @@ fn described(key: &Key) -> String {
     key.doc.clone() + &words.collect::<String>()
 }
 
-/// Comment lines of at most 100 characters; paragraphs and words of a key begin lines of their own.
+/// Comment lines of at most 100 characters; paragraphs and words of a key start new lines.
 fn comment(doc: &str) -> String {
     let mut comment = String::new();
-    // In a doc comment a single line's end is no end; before a word of a key it is.
+    // In a doc comment, a single line break is a space, except before a word of a key.
     let mut paragraphs: Vec<String> = vec![String::new()];
     for line in doc.lines() {
         if (line.starts_with('"') || line.trim().is_empty())
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(written, Experiment::parse(minimal).unwrap());
     }
 
-    /// Whoever takes the mark away from a key gets what the key says.
+    /// Uncommenting a key sets the documented default.
     #[test]
     fn every_key_that_is_a_comment_can_be_set() {
         let text = text();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_short_and_a_file_that_is_there_stays() {
+    fn lines_are_short_and_an_existing_file_is_kept() {
         assert!(text().lines().all(|line| line.chars().count() <= 100));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("experiment.toml");

@@ -1,4 +1,4 @@
-//! `--json FILE`: figures for programs, from commands that may work for hours.
+//! `--json FILE`: figures in machine-readable form, from commands that may run for hours.
 
 use crate::exit::Meaning;
 use anyhow::{Context, Result};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use stentor_runtime::{ExitStatus, FiguresFile};
 use stentor_store::Fault;
 
-/// Where figures go, if anywhere; tried before the work.
+/// The destination of the figures, if any; checked for writability before the work starts.
 #[derive(Debug)]
 pub(crate) struct JsonFile {
     file: Option<(PathBuf, FiguresFile)>,
@@ -15,7 +15,7 @@ pub(crate) struct JsonFile {
 
 impl JsonFile {
     /// # Errors
-    /// Where the file could not be written at the end.
+    /// If the file will not be writable at the end.
     pub(crate) fn at(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Ok(Self { file: None }) };
         let file = FiguresFile::at(path).map_err(|error| {
@@ -29,7 +29,7 @@ impl JsonFile {
     }
 
     /// # Errors
-    /// Where the file cannot be written after all.
+    /// If the file cannot be written after all.
     pub(crate) fn write(&self, figures: &impl Serialize) -> Result<()> {
         let Some((path, file)) = &self.file else { return Ok(()) };
         let mut json = serde_json::to_vec_pretty(figures)?;

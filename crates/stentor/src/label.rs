@@ -18,11 +18,12 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
     exit::with(label(arguments))
 }
 
-/// The labeler's own end is this program's. A signal is handed on to it: it finishes what it has begun, and says so.
+/// Exits with the labeler's exit status. Signals are forwarded to the labeler, which finishes the row group in
+/// progress.
 async fn label(arguments: &Args) -> Result<ExitStatus> {
     let shutdown = Shutdown::listen();
     let mut command = siblings::command("teacher-labeler");
-    // Its help and its complaints name the command that was typed.
+    // The labeler's help and error messages name the command that was typed.
     command.arg0("stentor label").args(&arguments.options);
     let labeler = Child::spawn("teacher-labeler", command).await;
     let labeler = labeler.with_context(|| siblings::expected("teacher-labeler"));

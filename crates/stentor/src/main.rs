@@ -1,4 +1,4 @@
-//! `stentor`: the front door. It links no libtorch; what needs it is done by the sibling programs that it starts.
+//! `stentor`: the command-line interface. It does not link libtorch; the sibling programs that it starts do.
 
 mod certs;
 mod cluster;
@@ -26,7 +26,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use stentor_runtime::ExitStatus;
 
-/// Trains acoustic models from a little annotated audio and a lot of unannotated audio.
+/// Trains acoustic models from a small amount of annotated audio and a large amount of unannotated audio.
 #[derive(Debug, Parser)]
 #[command(name = "stentor", version = stentor_runtime::VERSION, about)]
 struct Arguments {
@@ -48,22 +48,22 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Render a report from figures.
     Report(report::Args),
-    /// Show what is in a shard, set, checkpoint or run.
+    /// Show the contents of a shard, set, checkpoint or run.
     Inspect(inspect::Args),
     /// Check every byte of sets, checkpoints and runs against their manifests.
     Verify(verify::Args),
-    /// Prove from a run's event log that each batch counted exactly once.
+    /// Verify from a run's event log that each batch counted exactly once.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
-    /// Compute a closed round's batches again, as the event log tells them.
+    /// Compute the batches of a closed round again, from the event log.
     Replay(replay::Args),
-    /// Show who is a member of a running cluster, which round is open, and who is waited for.
+    /// Show the members of a running cluster, the open round, and the members that it is waiting for.
     Status(cluster::Status),
     /// Change the exchange strategy of a running cluster at the next boundary.
     Switch(cluster::Switch),
-    /// Make a CA for a cluster and certificates for its programs.
+    /// Create a CA for a cluster and certificates for its programs.
     Certs(certs::Args),
-    /// Forecast the cost of a batch for each strategy of exchange on a given network.
+    /// Forecast the cost of a batch for each exchange strategy on a given network.
     #[command(alias = "plan")]
     Forecast(forecast::Args),
     /// Check an experiment file, or show it with every default.
@@ -76,17 +76,17 @@ enum Command {
 
 fn main() -> ExitCode {
     let filter = std::env::var("STENTOR_LOG").unwrap_or_else(|_| "warn".into());
-    // Metric events are no words for people.
+    // Metric events are not for human readers.
     let filter = format!("{filter},{}=off", stentor_runtime::metrics::TARGET);
     let filter = tracing_subscriber::EnvFilter::new(filter);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
-        // It tells them with `eprintln!`, which panics where the log could not be written.
+        // The subscriber reports write errors with `eprintln!`, which panics if standard error is closed.
         .log_internal_errors(false)
         .init();
-    // What an error of each means that does not tell itself.
+    // The default exit status of each command's errors.
     let (result, otherwise) = match Arguments::parse().command {
         Command::Init(arguments) => (init::run(&arguments), ExitStatus::Config),
         Command::Prepare(arguments) => (prepare::run(arguments), ExitStatus::Data),

@@ -2,20 +2,20 @@ use anyhow::{Result, bail};
 use stentor_shards::{Kind, MANIFEST};
 use stentor_store::Store;
 
-/// What a path leads to.
+/// What a path refers to.
 pub(crate) enum Place {
     Features(Store),
     Labels(Store),
-    /// A file in its folder.
+    /// A shard file in its folder.
     Shard(Store, String),
     Checkpoint(Store),
     Run(Store),
 }
 
-/// Objects of which one at least makes a folder a run.
+/// Objects of which at least one must exist in the folder of a run.
 const OF_A_RUN: [&str; 3] = ["experiment.toml", "final.json", "summary.json"];
 
-/// Looks what is there, by the names of objects and by the manifest's `kind`.
+/// Finds out what is at a path, from the names of objects and the manifest's `kind`.
 pub(crate) async fn find(path: &str) -> Result<Place> {
     let store = Store::open(path)?;
     if store.exists(MANIFEST).await? {
@@ -31,7 +31,8 @@ pub(crate) async fn find(path: &str) -> Result<Place> {
         return Ok(Place::Run(store));
     }
     if objects.is_empty() {
-        // Nothing is below it. A folder is never asked for as an object: not every S3 server says plainly that it is none.
+        // The path has no objects below it. Folders are never requested as objects, because not every S3 server reports
+        // their absence clearly.
         if let Some((folder, file)) = split(path.trim_end_matches('/')) {
             let folder = Store::open(folder)?;
             if folder.exists(file).await? {
@@ -42,17 +43,17 @@ pub(crate) async fn find(path: &str) -> Result<Place> {
     }
     if objects.iter().any(|object| object.ends_with(".parquet") && !object.contains('/')) {
         bail!(
-            "{path} holds shards but no {MANIFEST}: the set is still being written, or writing it was cut short"
+            "{path} contains shards but no {MANIFEST}: the set is still being written, or writing it was interrupted"
         );
     }
-    bail!("{path} is none of these: feature set, label set, shard file (.parquet), checkpoint, run");
+    bail!("{path} is not one of: feature set, label set, shard file (.parquet), checkpoint, run");
 }
 
 async fn by_manifest(store: Store) -> Result<Place, stentor_store::Error> {
     let bytes = store.get(MANIFEST).await?;
     let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    // A broken manifest of a set still says so here and there, and the reader of sets tells best what is wrong; the
-    // manifest of a checkpoint has no kind.
+    // Sets are recognised here even if their manifest is broken, because the reader of sets gives the best error
+    // message. The manifest of a checkpoint has no kind.
     let says = |kind: Kind| value["kind"] == serde_json::json!(kind);
     Ok(if says(Kind::Labels) {
         Place::Labels(store)
@@ -63,7 +64,7 @@ async fn by_manifest(store: Store) -> Result<Place, stentor_store::Error> {
     })
 }
 
-/// Folder and last part; none where there is no last part.
+/// Splits a path into folder and last component; `None` if there is no last component.
 fn split(path: &str) -> Option<(&str, &str)> {
     let (folder, file) = path.rsplit_once('/').unwrap_or((".", path));
     let folder = if folder.is_empty() { "/" } else { folder };

@@ -6,10 +6,10 @@ use stentor_evaluate::ReportData;
 /// Render a report from figures.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
-    /// The figures, as JSON.
+    /// The figures as JSON.
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
-    /// The page to write.
+    /// The HTML page to write.
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! The programs that do what needs libtorch, or runs apart: found beside this one, else on the PATH.
+//! The programs that need libtorch or run as separate processes: found beside this program, otherwise on the PATH.
 
 use std::path::PathBuf;
 use tokio::process::Command;
@@ -8,13 +8,13 @@ pub(crate) fn command(program: &str) -> Command {
     Command::new(path(program))
 }
 
-/// Where the sibling `program` is.
+/// The path of the sibling `program`.
 pub(crate) fn path(program: &str) -> PathBuf {
     let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(program)));
     beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(program))
 }
 
-/// What is said where the sibling `program` cannot be started.
+/// The error if the sibling `program` cannot be started.
 pub(crate) fn expected(program: &str) -> String {
     format!("expected the program `{program}` beside `stentor` or on the PATH")
 }

@@ -1,6 +1,6 @@
 use std::fmt::{Display, Write};
 
-/// A readable summary: headings, and under them names with values in one column.
+/// A readable summary: headings, followed by names with values in one column.
 #[derive(Debug, Default)]
 pub(crate) struct Text {
     lines: Vec<Line>,
@@ -22,7 +22,7 @@ impl Text {
         self.lines.push(Line::Item(name.to_string(), value.to_string()));
     }
 
-    /// A row of a table; rows that follow each other share their columns.
+    /// A row of a table; consecutive rows share their columns.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.lines.push(Line::Row(cells.into()));
     }
@@ -81,7 +81,7 @@ pub(crate) fn thousands(number: u64) -> String {
     out
 }
 
-/// Bytes in the unit that leaves one to three digits before the point.
+/// Formats bytes in the unit that leaves one to three digits before the decimal point.
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} bytes"),
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_told_from_several() {
+    fn singular_and_plural_are_distinguished() {
         let counts = [(0, "batch"), (1, "batch"), (2, "batch"), (1, "row group"), (1200, "row group")];
         let words = counts.map(|(number, one)| counted(number, one));
         assert_eq!(words, ["0 batches", "1 batch", "2 batches", "1 row group", "1,200 row groups"]);

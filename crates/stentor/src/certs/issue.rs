@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 use stentor_runtime::tls::{Identity, Role};
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// How long a CA is valid.
+/// Validity of a CA.
 const CA_DAYS: u32 = 3650;
-/// Clocks of machines that have just started may be this much behind.
+/// Tolerance for machines whose clocks are behind just after start.
 const LENIENCE: Duration = Duration::from_secs(3600);
 
-/// Who signs a cluster's certificates.
+/// The CA that signs a cluster's certificates.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
@@ -22,12 +22,12 @@ pub(super) struct Authority {
 pub(super) struct Leaf {
     pub(super) certificate: String,
     pub(super) key: String,
-    /// As people write a day.
+    /// The date in readable form.
     pub(super) expires: String,
 }
 
 impl Authority {
-    /// A new one, with its key as PEM.
+    /// Creates a new CA, with its key as PEM.
     pub(super) fn new(cluster: &str) -> Result<(Self, String)> {
         let key = KeyPair::generate()?;
         let secret = key.serialize_pem();
@@ -41,7 +41,7 @@ impl Authority {
         Ok((Self { issuer: Issuer::new(parameters, key), certificate }, secret))
     }
 
-    /// One from its PEM files.
+    /// Reads a CA from its PEM files.
     pub(super) fn read(cluster: &str, certificate: String, key: &str) -> Result<Self> {
         let key = KeyPair::from_pem(key).context("ca.key: expected a private key in PEM form")?;
         let public = key.public_key_raw().to_vec();
@@ -51,7 +51,7 @@ impl Authority {
         let names: Vec<_> =
             parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok()).collect();
         if names != [name_of(cluster)] {
-            bail!("ca.crt is of {}; name that cluster, or another folder", names.join(", "));
+            bail!("ca.crt belongs to {}; name that cluster, or another folder", names.join(", "));
         }
         ensure!(
             parsed.public_key().subject_public_key.data.as_ref() == public,
@@ -61,12 +61,12 @@ impl Authority {
         Ok(Self { issuer, certificate })
     }
 
-    /// Its own certificate, as PEM.
+    /// Returns its own certificate as PEM.
     pub(super) fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// A certificate that says that its holder is `identity`, and answers at `hosts`. The common name is for people's eyes.
+    /// Issues a certificate for the role `identity`, valid for `hosts`. The common name is only for human readers.
     pub(super) fn issue(
         &self,
         identity: &Identity,

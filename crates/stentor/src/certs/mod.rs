@@ -1,4 +1,4 @@
-//! `stentor certs`: a CA for a cluster, and certificates that say what each of its programs is.
+//! `stentor certs`: a CA for a cluster, and certificates for the roles of its programs.
 
 mod issue;
 mod place;
@@ -9,28 +9,28 @@ use issue::{Authority, Leaf};
 use std::path::{Path, PathBuf};
 use stentor_runtime::tls::{Identity, Role};
 
-/// Make a CA for a cluster, or take the one that is there, and issue certificates for its programs.
+/// Create a CA for a cluster, or use the existing one, and issue certificates for its programs.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
-    /// Folder for the CA and one folder for each role. A CA that is there is kept; certificates are issued anew.
+    /// Folder for the CA and one folder for each role. An existing CA is kept; certificates are reissued.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Name of the cluster; programs of another one are strangers.
+    /// Name of the cluster; programs with certificates of another cluster are rejected.
     #[arg(long, value_name = "NAME")]
     cluster: String,
-    /// Name or address by which others reach the coordinator or a reducer; give each of them.
+    /// Name or address at which others reach the coordinator or a reducer; repeat the option for each.
     #[arg(long, value_name = "NAME_OR_IP", required = true)]
     host: Vec<String>,
-    /// Issue a certificate for each of N workers, in folders worker-0, worker-1 and so on, instead of one for all: then no key
-    /// is on two machines.
+    /// Issue a separate certificate for each of N workers, in folders worker-0, worker-1 and so on, instead of one for
+    /// all, so that no key is on two machines.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_WORKERS))]
     workers: Option<u32>,
-    /// How long the certificates are valid. The CA's is valid for ten years.
+    /// Validity of the certificates in days. The CA's certificate is valid for ten years.
     #[arg(long, default_value_t = 90, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
 }
 
-/// As many as may be members.
+/// The maximum number of members.
 const MOST_WORKERS: i64 = 4096;
 
 pub(crate) fn run(arguments: &Args) -> Result<()> {
@@ -40,16 +40,16 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
         bail!("--cluster: expected {expected}, found `{cluster}`");
     }
     let (authority, is_new) = authority(&out.join("ca"), cluster)?;
-    let made = if is_new { "a new CA" } else { "the CA that was there" };
+    let made = if is_new { "a new CA" } else { "the existing CA" };
     stentor_runtime::outln!("cluster `{cluster}`, {made}: {}", out.join("ca").display());
-    stentor_runtime::outln!("  ca.key signs whatever it is used for: keep it offline, no program needs it");
+    stentor_runtime::outln!("  ca.key can sign any certificate: keep it offline; no program needs it");
     for (role, name) in holders(*workers) {
         let identity =
             Identity::new(cluster, role).with_context(|| format!("--cluster: expected {expected}"))?;
         let hosts: &[String] = if role == Role::Coordinator { host } else { &[] };
         let Leaf { certificate, key, expires } = authority.issue(&identity, &name, hosts, *days)?;
         let folder = out.join(&name);
-        // The key first: a program that looks in between keeps its old pair until both are there.
+        // The key is written first: a program that reads the files in between keeps its old pair until both exist.
         place::secret(&folder.join("tls.key"), &key)?;
         place::public(&folder.join("tls.crt"), &certificate)?;
         place::public(&folder.join("ca.crt"), authority.certificate())?;
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Whose certificates are issued, with the names of their folders.
+/// The roles that get certificates, with the names of their folders.
 fn holders(workers: Option<u32>) -> Vec<(Role, String)> {
     let mut holders = Vec::new();
     for role in Role::ALL {
@@ -82,11 +82,11 @@ fn whom(role: Role) -> &'static str {
         Role::Coordinator => "coordinator and reducers",
         Role::Worker => "every worker",
         Role::Labeler => "labeling jobs",
-        Role::Admin => "people: stentor status, stentor switch",
+        Role::Admin => "operators: stentor status, stentor switch",
     }
 }
 
-/// The CA in `folder`, or a new one where there is none.
+/// Reads the CA in `folder`, or creates one if there is none.
 fn authority(folder: &Path, cluster: &str) -> Result<(Authority, bool)> {
     let (certificate, key) = (folder.join("ca.crt"), folder.join("ca.key"));
     match (certificate.exists(), key.exists()) {

@@ -4,23 +4,23 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Writes a file that only its owner may read.
+/// Writes a file that only its owner can read.
 pub(super) fn secret(path: &Path, text: &str) -> Result<()> {
     write(path, text, 0o600)
 }
 
-/// Writes a file that everybody may read.
+/// Writes a file that everybody can read.
 pub(super) fn public(path: &Path, text: &str) -> Result<()> {
     write(path, text, 0o644)
 }
 
-/// Whole or not at all, and never readable by more than `mode` says: a program may be looking.
+/// Writes the file atomically, and never with more permissions than `mode`, because a program may read it at any time.
 fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
     let shown = || path.display().to_string();
     let folder = path.parent().with_context(shown)?;
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let draft = path.with_extension("draft");
-    // What a run that was killed left behind may have another mode.
+    // A file left by a killed run may have a different mode.
     let _ = std::fs::remove_file(&draft);
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft);
     let mut file = file.with_context(|| draft.display().to_string())?;

@@ -19,7 +19,7 @@ fn arguments(out: &Path, cluster: &str) -> Args {
 }
 
 #[test]
-fn every_role_gets_a_folder_that_its_programs_accept_and_keys_are_their_owners_alone() {
+fn every_role_gets_a_folder_that_its_programs_accept_and_only_owners_can_read_keys() {
     let folder = tempfile::tempdir().unwrap();
     run(&arguments(folder.path(), "speech")).unwrap();
     let of = |role: Role| folder.path().join(role.name());
@@ -38,7 +38,7 @@ fn every_role_gets_a_folder_that_its_programs_accept_and_keys_are_their_owners_a
 }
 
 #[test]
-fn each_of_several_workers_gets_a_key_of_its_own() {
+fn each_of_several_workers_gets_its_own_key() {
     let folder = tempfile::tempdir().unwrap();
     let mut several = arguments(folder.path(), "speech");
     several.workers = Some(3);
@@ -73,7 +73,7 @@ fn a_second_run_keeps_the_ca_and_issues_new_certificates() {
 }
 
 #[test]
-fn another_clusters_ca_is_not_used_and_half_a_ca_is_not_replaced() {
+fn another_clusters_ca_is_not_used_and_an_incomplete_ca_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     run(&arguments(folder.path(), "speech")).unwrap();
     let error = format!("{:#}", run(&arguments(folder.path(), "music")).unwrap_err());
@@ -91,7 +91,7 @@ fn another_clusters_ca_is_not_used_and_half_a_ca_is_not_replaced() {
 }
 
 #[test]
-fn a_cluster_or_host_that_cannot_be_named_is_refused() {
+fn an_invalid_cluster_or_host_name_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let error = run(&arguments(folder.path(), "a b")).unwrap_err().to_string();
     assert!(error.contains("--cluster: expected 1 to 63") && !folder.path().join("ca").exists(), "{error}");

@@ -15,7 +15,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Say whether the file is valid, and warn of what is valid and hardly meant, also for the data where they are there.
+    /// Check whether the file is valid, and warn about settings that are valid but probably not intended. If the data
+    /// exist, they are checked too.
     Check {
         /// The experiment file.
         experiment: PathBuf,
@@ -25,7 +26,7 @@ enum Action {
         /// The experiment file.
         experiment: PathBuf,
     },
-    /// Print the page about every table and key, in Markdown.
+    /// Print the reference of all tables and keys, in Markdown.
     Reference,
 }
 
@@ -45,7 +46,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Reads an experiment file, as written: relative locations stay relative.
+/// Reads an experiment file as written: relative locations stay relative.
 pub(crate) fn read(path: &Path) -> Result<Experiment> {
     let shown = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(shown)?;
@@ -57,14 +58,14 @@ pub(crate) fn read(path: &Path) -> Result<Experiment> {
     Ok(experiment)
 }
 
-/// The experiment of `file`, its relative locations meant from the file's folder.
+/// Reads the experiment in `file`; relative locations are resolved against the file's folder.
 pub(crate) fn rebased(experiment: Experiment, file: &Path) -> Experiment {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     experiment.rebased(&folder.to_string_lossy())
 }
 
-/// What the manifests of the data say to the experiment. Nothing where the data are still to be made, or lie on the network: a
-/// check must be quick, whatever the network does.
+/// Returns the warnings about the experiment that the manifests of the data allow. There are none if the data do not
+/// exist yet or are on the network, because a check must be quick whatever the state of the network.
 fn of_the_data(experiment: &Experiment) -> Result<Vec<String>> {
     if !experiment.data.is_local() {
         return Ok(Vec::new());

@@ -7,13 +7,13 @@ use std::time::Duration;
 use stentor_evaluate::LabelerFigures;
 use stentor_runtime::{Child, Shutdown};
 
-/// Senones kept per frame: all of them where they are phone states, and practically all of the mass elsewhere.
+/// Number of senones kept per frame: all of them if they are phone states, otherwise practically all of the mass.
 const TOP_K: usize = 256;
 
-/// What another start does after a signal.
-pub(super) const AGAIN: &str = "start again: labels that are kept are not made again";
+/// What a restart does after a signal.
+pub(super) const AGAIN: &str = "start again: existing labels are reused";
 
-/// How long the labeler may take to stop in good order.
+/// How long the labeler may take to shut down cleanly.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// One run of the program `teacher-labeler` over one feature set.
@@ -55,7 +55,7 @@ impl Job<'_> {
             }
         };
         if !status.success() {
-            bail!("teacher-labeler ended with {status} over {}; its own words are above", self.features);
+            bail!("teacher-labeler ended with {status} over {}; see its messages above", self.features);
         }
         let text = std::fs::read(self.figures).with_context(|| self.figures.to_owned())?;
         serde_json::from_slice(&text)
@@ -63,7 +63,7 @@ impl Job<'_> {
     }
 }
 
-/// A folder of this process for labels that nobody asked to keep; removed with everything in it when dropped.
+/// A scratch folder of this process for labels that need not be kept; removed with its contents when dropped.
 pub(super) struct Scratch {
     path: PathBuf,
 }
@@ -74,19 +74,19 @@ impl Scratch {
         for attempt in 0..1000 {
             let path = std::env::temp_dir().join(format!("stentor-evaluate-{process}-{attempt}"));
             match create_private(&path) {
-                // Another process of this number, long gone, may have left its folder.
+                // An earlier process with the same id may have left its folder.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).with_context(|| path.display().to_string()),
                 Ok(()) => return Ok(Self { path }),
             }
         }
         bail!(
-            "{}: a thousand folders named stentor-evaluate-{process}-… are in the way",
+            "{}: a thousand folders named stentor-evaluate-{process}-… already exist; remove them",
             std::env::temp_dir().display()
         )
     }
 
-    /// A place in the folder, for a file or a folder of that name.
+    /// Returns the path for a file or folder with this name in the folder.
     pub(super) fn place(&self, name: &str) -> String {
         self.path.join(name).to_string_lossy().into_owned()
     }
@@ -100,7 +100,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Creates a folder that only this user can enter; one that is there already is an error.
+/// Creates a folder that only this user can access; an existing folder is an error.
 fn create_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().mode(0o700).create(path)
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scratch_folders_are_private_apart_and_gone_afterwards() {
+    fn scratch_folders_are_private_distinct_and_removed_afterwards() {
         use std::os::unix::fs::PermissionsExt;
         let (one, two) = (Scratch::new().unwrap(), Scratch::new().unwrap());
         assert_ne!(one.path, two.path);

@@ -16,18 +16,18 @@ use stentor_inventory::PhoneSet;
 use stentor_runtime::Shutdown;
 use stentor_shards::FeatureSet;
 
-/// Draws of the bootstrap, and the seed of all of them, so that the same figures give the same interval.
+/// Number of bootstrap samples and their seed, so that the same figures give the same interval.
 const RESAMPLES: u32 = 10_000;
 const SEED: u64 = 1;
 
-/// Score a trained model, or the label shards that one has written, against annotated shards: frame error rate, and phone
-/// error rate where `--train-features` are given.
+/// Score a trained model, or label shards that it has written, against annotated shards: frame error rate and, with
+/// `--train-features`, phone error rate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Annotated feature shards of the test set.
     #[arg(long, value_name = "SET")]
     features: String,
-    /// The model: a run or one of its checkpoints. It is run by the program `teacher-labeler`.
+    /// The model: a run or one of its checkpoints. The program `teacher-labeler` computes its labels.
     #[arg(long, value_name = "RUN", required_unless_present = "labels")]
     model: Option<String>,
     /// Label shards of the model for `--features`; with `--model`, where they are written and kept.
@@ -42,10 +42,11 @@ pub(crate) struct Args {
     /// Label shards of the model for `--dev-features`; with `--model`, where they are written and kept.
     #[arg(long, value_name = "SET", requires = "dev_features")]
     dev_labels: Option<String>,
-    /// Another system's figures on the same test set, as `--json` wrote them: says how sure the difference is.
+    /// Another system's figures on the same test set, written with `--json`. The report then includes the confidence in
+    /// the difference.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// File for the figures; its place is tried before the work.
+    /// File for the figures; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Threads for the model, at most 1024; 0 means all cores.
@@ -55,7 +56,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(arguments: Args) -> Result<()> {
     if arguments.model.is_none() && arguments.dev_features.is_some() && arguments.dev_labels.is_none() {
-        bail!("expected --dev-labels beside --dev-features, or --model to make them with");
+        bail!("--dev-features requires --dev-labels, or --model to compute them");
     }
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
     let json = JsonFile::at(arguments.json.as_deref())?;
@@ -74,12 +75,12 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
     Ok(())
 }
 
-/// One call of the command.
+/// One run of the command.
 struct Evaluation {
     arguments: Args,
     /// Another system's figures on the same test set.
     baseline: Option<Figures>,
-    /// For labels that nobody asked to keep.
+    /// Scratch folder for labels that need not be kept.
     scratch: labeler::Scratch,
     shutdown: Shutdown,
 }
@@ -87,7 +88,7 @@ struct Evaluation {
 impl Evaluation {
     async fn run(&self) -> Result<Figures> {
         let Args { features, labels, train_features, dev_features, .. } = &self.arguments;
-        // First all that can be known without the model's labels, which may take hours.
+        // First everything that does not need the model's labels, which may take hours.
         let test = sets::annotated(features).await?;
         self.check_baseline(&test.manifest().fingerprint)?;
         let phones = PhoneSet::new(&test.manifest().senones)?;
@@ -147,7 +148,8 @@ impl Evaluation {
         }
     }
 
-    /// Where the labels of a set are: as given, or made now by the labeler, which then has figures of its own.
+    /// Returns the location of a set's labels: as given, or computed now by the labeler, whose figures are returned
+    /// too.
     async fn labels(
         &self,
         features: &str,

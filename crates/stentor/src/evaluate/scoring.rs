@@ -7,20 +7,20 @@ use stentor_evaluate::{
 use stentor_inventory::PhoneSet;
 use stentor_shards::FeatureRow;
 
-/// Frames that are held in memory to choose the decoder's settings on (20 minutes at 30 ms): more would not change the
+/// Number of frames kept in memory for choosing the decoder's settings (20 minutes at 30 ms); more would not change the
 /// choice.
 const DEV_FRAMES: usize = 40_000;
 
-/// Errors of a whole set.
+/// Errors over a whole set.
 #[derive(Default)]
 pub(super) struct Scored {
     pub(super) board: Scoreboard,
     pub(super) utterances: u64,
-    /// Utterances without an alignment.
+    /// Number of utterances without an alignment.
     pub(super) unannotated: u64,
 }
 
-/// Scores a set, a row group at a time. Phones are decoded where there is a phone model.
+/// Scores a set, one row group at a time. Phones are decoded if there is a phone model.
 pub(super) async fn score(
     set: &Labeled,
     phones: &PhoneSet,
@@ -71,7 +71,7 @@ fn score_utterance(
     Ok(Some(Score { frames, phones: phone_errors }))
 }
 
-/// The annotated utterances on which settings are chosen.
+/// The annotated utterances for choosing settings.
 pub(super) async fn dev_utterances(
     set: &Labeled,
     phones: &PhoneSet,

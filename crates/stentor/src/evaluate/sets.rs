@@ -7,23 +7,23 @@ use stentor_shards::{
 };
 use stentor_store::Store;
 
-/// Frames after which a phone model is as good as it gets (30 h at 30 ms); more are not read.
+/// Number of frames after which a phone model no longer improves (30 h at 30 ms); more are not read.
 const PHONE_MODEL_FRAMES: u64 = 3_600_000;
 
-/// Features and a model's labels for them.
+/// Features and a model's labels of them.
 pub(super) struct Labeled {
     features: FeatureSet,
     labels: LabelSet,
     phones: SaidIn,
 }
 
-/// Where a set says what its utterances say in phones.
+/// Where a set stores the phones of its utterances.
 enum SaidIn {
     /// In the column `phones`.
     Column,
-    /// Beside the shards, as earlier versions kept it.
+    /// In an object beside the shards, as in earlier versions.
     Strings(PhoneStrings),
-    /// Nowhere but in the alignments of frames.
+    /// Only in the alignments of frames.
     Frames,
 }
 
@@ -31,7 +31,7 @@ enum SaidIn {
 pub(super) struct LabeledRow {
     pub(super) features: FeatureRow,
     pub(super) labels: LabelRow,
-    /// What it says in phones, silence left out, where the set has that beside the alignment.
+    /// Its phones without silence, if the set stores them in addition to the alignment.
     pub(super) said: Option<Vec<String>>,
 }
 
@@ -60,7 +60,7 @@ impl Labeled {
         self.labels.location()
     }
 
-    /// What phones are compared with.
+    /// The reference for phone errors.
     pub(super) fn phone_reference(&self) -> PhoneReference {
         match self.phones {
             SaidIn::Column | SaidIn::Strings(_) => PhoneReference::Alignment,
@@ -68,7 +68,7 @@ impl Labeled {
         }
     }
 
-    /// Places of all row groups, in order.
+    /// All row groups, in order.
     pub(super) fn places(&self) -> Vec<(usize, usize)> {
         places(&self.features().shards)
     }
@@ -116,7 +116,7 @@ impl Labeled {
 }
 
 impl LabeledRow {
-    /// The phones of the utterance without silence: those that the set says, else those that its frames hold.
+    /// The phones of the utterance without silence: those stored in the set, otherwise those of its frames.
     pub(super) fn reference(
         &self,
         alignment: &[SenoneId],
@@ -126,7 +126,7 @@ impl LabeledRow {
         let Some(said) = &self.said else {
             return Ok(phones.spoken(&model.phones_of(phones, alignment)?));
         };
-        // One that the model does not know is an error whatever it says: its number is nobody's.
+        // An unknown phone always counts as an error: its number matches no output.
         Ok(said.iter().map(|name| phones.named(name).unwrap_or(u16::MAX)).collect())
     }
 }
@@ -138,7 +138,8 @@ fn places(shards: &[ShardInfo]) -> Vec<(usize, usize)> {
     shards.iter().enumerate().flat_map(of).collect()
 }
 
-/// A feature set with annotated utterances. Read until the first one: what `stentor prepare` annotates begins with it.
+/// Opens a feature set with annotated utterances. Reads until the first one, which comes first in sets of `stentor
+/// prepare`.
 pub(super) async fn annotated(location: &str) -> Result<FeatureSet> {
     let set = FeatureSet::open(&Store::open(location)?).await?;
     for (shard, row_group) in places(&set.manifest().shards) {
@@ -152,7 +153,7 @@ pub(super) async fn annotated(location: &str) -> Result<FeatureSet> {
     )
 }
 
-/// The posteriors of one utterance, in numbers.
+/// The posteriors of one utterance.
 pub(super) fn posteriors(labels: LabelRow, senones: usize) -> Result<Posteriors> {
     let nats: Vec<f32> = labels.log_probabilities().collect();
     let mass: Vec<f32> = labels.residual_masses().collect();
@@ -160,7 +161,7 @@ pub(super) fn posteriors(labels: LabelRow, senones: usize) -> Result<Posteriors>
         .with_context(|| format!("labels of {}", labels.utterance))
 }
 
-/// Bigram, durations and priors from the annotated utterances of a feature set.
+/// Estimates bigram, durations and priors from the annotated utterances of a feature set.
 pub(super) async fn phone_model(
     location: &str,
     phones: &PhoneSet,
@@ -183,7 +184,7 @@ pub(super) async fn phone_model(
     statistics.estimate().with_context(|| location.to_owned())
 }
 
-/// That ids mean the same in both sets.
+/// Checks that ids mean the same in both sets.
 pub(super) fn check_same_senones(
     location: &str,
     set: &FeatureManifest,

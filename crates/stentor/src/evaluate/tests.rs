@@ -49,7 +49,7 @@ async fn write_features(folder: &str, rows: Vec<FeatureRow>) -> FeatureManifest 
     writer.finish(None, BTreeMap::new()).await.unwrap()
 }
 
-/// Labels of a model that is sure of the phone that `hears` names for each frame of the alignment.
+/// Labels of a model that is certain of the phone that `hears` returns for each frame of the alignment.
 async fn write_labels(folder: &str, features: &FeatureSet, hears: fn(usize, u16) -> u16) {
     let manifest = features.manifest();
     let store = Store::open(folder).unwrap();
@@ -86,7 +86,7 @@ impl Sets {
             write_features(&sets.at("test"), rows()).await;
             let features = FeatureSet::open(&Store::open(&sets.at("test")).unwrap()).await.unwrap();
             write_labels(&sets.at("good"), &features, |_, senone| senone).await;
-            // Takes the second frame of A for B, and the last silence for A.
+            // Mistakes the second frame of A for B, and the last silence for A.
             write_labels(&sets.at("worse"), &features, |frame, senone| match frame {
                 3 => 4,
                 7 => 2,
@@ -121,7 +121,7 @@ impl Sets {
 }
 
 #[test]
-fn a_model_that_hears_everything_has_no_errors() {
+fn a_model_that_is_always_right_has_no_errors() {
     let sets = Sets::new();
     run(sets.arguments("good")).unwrap();
     let found = sets.figures("good");
@@ -131,7 +131,8 @@ fn a_model_that_hears_everything_has_no_errors() {
     assert!((found.audio_hours - 40.0 * 0.01 / 3600.0).abs() < 1e-12);
 }
 
-/// What the five annotated utterances say: a C, too short for a frame, is between A and B, and nobody's output.
+/// The phones of the five annotated utterances: a C, shorter than a frame, lies between A and B, and is not an output
+/// of the model.
 async fn write_features_with_phones(folder: &str) {
     let settings = Features { mel_bins: 8, stack: 1, ..Features::default() };
     let mut options = FeatureSetOptions::new(settings, senones(), 8000.0);
@@ -146,7 +147,7 @@ async fn write_features_with_phones(folder: &str) {
 }
 
 #[test]
-fn phones_are_compared_with_the_alignments_own_where_the_set_has_them() {
+fn phones_are_compared_with_those_of_the_alignment_if_the_set_stores_them() {
     let sets = Sets::new();
     run(sets.arguments("good")).unwrap();
     assert_eq!(sets.figures("good").phone_reference, Some(PhoneReference::Frames), "a set of before");
@@ -187,7 +188,7 @@ fn without_training_features_there_is_no_phone_error_rate() {
 }
 
 #[test]
-fn the_decoder_is_tuned_on_dev_where_dev_is_given() {
+fn the_decoder_is_tuned_on_dev_if_dev_is_given() {
     let sets = Sets::new();
     let dev = Args {
         dev_features: Some(sets.at("test")),
@@ -200,7 +201,7 @@ fn the_decoder_is_tuned_on_dev_where_dev_is_given() {
 }
 
 #[test]
-fn what_does_not_belong_together_is_refused_before_anything_is_scored() {
+fn sets_that_do_not_belong_together_are_rejected_before_scoring() {
     let sets = Sets::new();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         write_features(&sets.at("other"), rows().split_off(2)).await;
@@ -216,11 +217,11 @@ fn what_does_not_belong_together_is_refused_before_anything_is_scored() {
     std::fs::write(&path, "{}").unwrap();
     let error = refused(Args { baseline: Some(path), ..sets.arguments("good") });
     assert!(error.contains("old.json"), "{error}");
-    assert!(!sets.folder.path().join("good.json").exists(), "figures of what was refused");
+    assert!(!sets.folder.path().join("good.json").exists(), "figures of a rejected evaluation");
 }
 
 #[test]
-fn a_test_or_dev_set_without_alignments_is_refused_before_the_model_runs() {
+fn a_test_or_dev_set_without_alignments_is_rejected_before_the_model_runs() {
     let sets = Sets::new();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         write_features(&sets.at("mute"), vec![row(0, None)]).await;
@@ -241,7 +242,7 @@ fn a_test_or_dev_set_without_alignments_is_refused_before_the_model_runs() {
 }
 
 #[test]
-fn a_baseline_on_another_test_set_is_refused_before_the_model_runs() {
+fn a_baseline_on_another_test_set_is_rejected_before_the_model_runs() {
     let sets = Sets::new();
     run(sets.arguments("good")).unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(async {

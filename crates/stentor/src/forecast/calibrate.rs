@@ -9,18 +9,18 @@ use stentor_exchange::{
 };
 use stentor_forecast::Rates;
 
-/// More values than this tell nothing new: far beyond every cache.
+/// Upper limit of the vectors' size: far beyond every cache, where more values change nothing.
 const MOST: usize = 1 << 23;
-/// Fewer take no time that could be measured.
+/// Lower limit: fewer values take too little time to measure.
 const LEAST: usize = 1 << 16;
-/// Runs of which the median counts.
+/// Number of runs; the median counts.
 const REPEATS: usize = 3;
-/// Contributions in the sum of signs.
+/// Number of contributions in the sum of signs.
 const WORKERS: usize = 4;
-/// Values that one task works on.
+/// Number of values per task.
 const CHUNK: usize = 1 << 16;
 
-/// Measures on vectors of the model's size, of which a share of `density` is sent as signs.
+/// Measures on vectors of the model's size, with a share of `density` sent as signs.
 pub(super) fn rates(parameters: usize, density: f64) -> Result<Rates, Error> {
     let values = parameters.clamp(LEAST, MOST);
     let update = peaked(values);
@@ -54,7 +54,7 @@ pub(super) fn rates(parameters: usize, density: f64) -> Result<Rates, Error> {
     let signs = gtc::Header::read(&message, values)?.nonzero.max(1) as f64;
     let apply = median(|| gtc::add_scaled(&message, &mut next, -1e-9).map(drop))?;
 
-    // Other signs at other places, as from other workers.
+    // Different signs at different positions, as from different workers.
     let mut messages = vec![message];
     for worker in 1..WORKERS {
         let mut moved = update.clone();
@@ -87,7 +87,7 @@ pub(super) fn rates(parameters: usize, density: f64) -> Result<Rates, Error> {
     })
 }
 
-/// Seconds of `work`, after one run that does not count.
+/// Returns the seconds that `work` takes, after one warm-up run.
 fn median(mut work: impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
     work()?;
     let mut seconds = [0.0; REPEATS];
@@ -100,7 +100,7 @@ fn median(mut work: impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
     Ok(seconds[REPEATS / 2])
 }
 
-/// Values with a peak at zero and long tails, as gradients have; always the same.
+/// Values with a peak at zero and long tails, like gradients; always the same.
 fn peaked(values: usize) -> Vec<f32> {
     let value = |index: usize| {
         let uniform = (stentor_random::nth(0, index as u64) >> 40) as f32 / (1u64 << 23) as f32 - 1.0;

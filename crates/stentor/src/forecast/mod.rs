@@ -1,4 +1,4 @@
-//! `stentor forecast`: what a batch will cost with each strategy of exchange on a given network, before anything runs.
+//! `stentor forecast`: the cost of a batch with each exchange strategy on a given network, before a run.
 
 mod calibrate;
 mod compute;
@@ -17,30 +17,30 @@ use stentor_forecast::{Bandwidth, RoundTrip, Scenario, advice, forecast};
 use stentor_shards::FeatureManifest;
 use stentor_store::Store;
 
-/// Forecast the time and the bytes of a batch for each strategy of exchange, and say which wins and why.
+/// Forecast the time and the bytes of a batch for each exchange strategy, and explain which is fastest and why.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The experiment file: model, densities, blocks, groups.
     experiment: PathBuf,
-    /// Workers. Default: `cluster.workers` of the file.
+    /// Number of workers. Default: `cluster.workers` of the file.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     workers: Option<u32>,
-    /// Each host's link, in each direction: 100mbit, 1gbit, 25gbit.
+    /// Bandwidth of each host's link in each direction: 100mbit, 1gbit, 25gbit.
     #[arg(long, value_name = "RATE")]
     bandwidth: Bandwidth,
-    /// Time of a small message between two hosts, there and back: 2ms, 150us.
+    /// Round-trip time of a small message between two hosts: 2ms, 150us.
     #[arg(long, value_name = "TIME")]
     rtt: RoundTrip,
-    /// Seconds of one worker for forward and backward pass of one batch.
+    /// Time of one worker for the forward and backward pass of one batch, seconds.
     #[arg(long, value_name = "S", value_parser = positive, required_unless_present = "run")]
     batch_seconds: Option<f64>,
-    /// A run of the same model and batch on such a machine, whose event log tells the same.
+    /// A run of the same model and batch on the same kind of machine; its event log contains that time.
     #[arg(long, value_name = "RUN", conflicts_with = "batch_seconds")]
     run: Option<String>,
-    /// Values of the model. Default: counted from `[model]` and the features of `data.annotated`.
+    /// Number of values of the model. Default: computed from `[model]` and the features of `data.annotated`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
     parameters: Option<u64>,
-    /// Workers that share the cores of each host, if it is more than one.
+    /// Number of workers that share the cores of each host.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     per_host: u32,
     /// File for the figures.
@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
         (None, given) => given.context("expected --batch-seconds or --run")?,
     };
     let workers = arguments.workers.unwrap_or(experiment.cluster.workers) as usize;
-    stentor_runtime::errln!("measuring the arithmetic of the exchange on this machine ...");
+    stentor_runtime::errln!("measuring the speed of the exchange's arithmetic on this machine ...");
     let rates = calibrate::rates(parameters, experiment.exchange.gtc.density)?;
     let scenario = Scenario {
         per_host: arguments.per_host,
@@ -85,13 +85,13 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     Ok(())
 }
 
-/// From the layers of `[model]`, and the inputs and outputs that the features have.
+/// Computed from the layers of `[model]`, and the features' numbers of inputs and outputs.
 async fn count_parameters(experiment: &Experiment, file: &Path) -> Result<usize> {
     let location = config::rebased(experiment.clone(), file).data.annotated;
     let manifest =
         async { FeatureManifest::load(&Store::open(&location)?).await.map_err(anyhow::Error::from) };
     let manifest = manifest.await.with_context(|| {
-        format!("the features at {location} tell how many inputs and senones the model has; without them, give --parameters")
+        format!("the number of the model's inputs and senones comes from the features at {location}; without them, give --parameters")
     })?;
     Ok(experiment.model.architecture.parameter_count(manifest.dimension, manifest.senones.len()))
 }

@@ -1,4 +1,4 @@
-//! The forecasts for people.
+//! The forecasts as text.
 
 use std::fmt::Write;
 use stentor_forecast::{Forecast, Reducers, Scenario};
@@ -6,7 +6,7 @@ use stentor_forecast::{Forecast, Reducers, Scenario};
 const HEAD: [&str; 10] =
     ["strategy", "summed", "compute", "encode", "up", "sum", "down", "apply", "batch ms", "MB up+down"];
 
-/// A table, and the advice below it.
+/// Renders a table, followed by the advice.
 pub(super) fn render(scenario: &Scenario, forecasts: &[Forecast], words: &[String]) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     for f in forecasts {
@@ -31,12 +31,12 @@ pub(super) fn render(scenario: &Scenario, forecasts: &[Forecast], words: &[Strin
     let widths: Vec<usize> =
         (0..HEAD.len()).map(|c| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0)).collect();
     let mut out = format!(
-        "A batch of {} values on {} workers, milliseconds; blocks of {} batches are charged by their share\n\n",
+        "A batch of {} values on {} workers, milliseconds; a block's exchange is divided among its {} batches\n\n",
         scenario.parameters, scenario.workers, scenario.block
     );
     for row in &rows {
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            // Writing to a String cannot fail. Names stand left, numbers right.
+            // Writing to a String cannot fail. Names are left-aligned, numbers right-aligned.
             let _ = if column < 2 { write!(out, "{cell:width$}  ") } else { write!(out, "{cell:>width$}  ") };
         }
         out.truncate(out.trim_end().len());

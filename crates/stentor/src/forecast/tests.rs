@@ -51,7 +51,7 @@ fn a_forecast_is_a_table_of_all_strategies_advice_and_figures() {
 }
 
 #[test]
-fn without_features_the_number_of_parameters_is_asked_for() {
+fn without_features_the_number_of_parameters_is_required() {
     let (_folder, file) = in_folder();
     let words = format!("{file} --bandwidth 100mbit --rtt 2ms --batch-seconds 0.3");
     let error = run(&parsed(&words).unwrap()).unwrap_err();
@@ -63,7 +63,7 @@ async fn the_time_of_a_batch_is_the_median_round_of_a_run_over_its_batches() {
     let (folder, _) = in_folder();
     let run = folder.path().display().to_string();
     let error = compute::batch_seconds(&run).await.unwrap_err().to_string();
-    assert!(error.contains("holds no computing time") && error.contains("--batch-seconds"), "{error}");
+    assert!(error.contains("contains no computing time") && error.contains("--batch-seconds"), "{error}");
     std::fs::create_dir(folder.path().join("events")).unwrap();
     let round = |seconds: f64| format!("{{\"event\":\"round\",\"round\":3,\"compute_s\":{seconds}}}\n");
     let members = "{\"event\":\"members\",\"reason\":\"joined\"}\n";
@@ -73,5 +73,5 @@ async fn the_time_of_a_batch_is_the_median_round_of_a_run_over_its_batches() {
     assert_eq!(compute::batch_seconds(&run).await.unwrap(), 0.5, "2 s for a block of 4");
     let nowhere = folder.path().join("nothing").display().to_string();
     let error = compute::batch_seconds(&nowhere).await.unwrap_err().to_string();
-    assert!(error.contains("is no run: it has no experiment.toml"), "{error}");
+    assert!(error.contains("is not a run: it has no experiment.toml"), "{error}");
 }

@@ -39,11 +39,11 @@ struct Tensor {
 struct Object {
     name: String,
     bytes: u64,
-    /// `whole`, or what is wrong with it.
+    /// `whole`, or the error.
     state: String,
 }
 
-/// Verifies the model's bytes, and of the other objects that they are there in the right size.
+/// Verifies the model's bytes, and that the other objects exist with the correct size.
 pub(super) async fn checkpoint(store: &Store) -> Result<Checkpoint> {
     let model = DeployedModel::load(store).await?;
     let fingerprint = model.fingerprint();
@@ -58,7 +58,7 @@ pub(super) async fn checkpoint(store: &Store) -> Result<Checkpoint> {
         };
         objects.push(Object { name: object.name.clone(), bytes: object.bytes, state });
     }
-    // The manifest has the experiment's; a switch may have come before.
+    // The manifest contains the experiment's strategy; a switch may have changed it earlier.
     let in_force = saved_state(&manifest).map(|saved| saved.strategy.name().to_owned());
     let strategy = in_force.unwrap_or(manifest.strategy);
     let tensors = parameters.tensors.iter();
@@ -102,7 +102,7 @@ impl Checkpoint {
         text.item("inputs", if self.normalised { "normalised" } else { "as they are" });
         match self.dev {
             Some(DevResult { frames, scores }) => {
-                // The loss comes last: it says least to a reader.
+                // The loss comes last because it is the least informative to a reader.
                 let shown: Vec<String> =
                     scores.iter().rev().map(|(criterion, value)| criterion.show(value)).collect();
                 text.item("dev", format_args!("{}, {} frames", shown.join(", "), thousands(frames)));
@@ -131,7 +131,7 @@ impl Checkpoint {
 fn described(model: &ModelDescription) -> String {
     let ModelDescription { model, inputs, senones } = model;
     let ends = format!("{inputs} inputs, {senones} senones");
-    // A model of a later program is shown as it stands.
+    // A model written by a later program is shown as stored.
     let Ok(known) = serde_json::from_value::<Architecture>(model.clone()) else {
         return format!("{model}, {ends}");
     };

@@ -1,4 +1,4 @@
-//! `stentor inspect`: what is in a set, a shard file, a checkpoint or a run, readable or as JSON.
+//! `stentor inspect`: the contents of a set, a shard file, a checkpoint or a run, as text or JSON.
 
 mod checkpoint;
 mod run_folder;
@@ -13,7 +13,7 @@ use crate::text::Text;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// Show what is in a feature set, label set, shard file, checkpoint or run.
+/// Show the contents of a feature set, label set, shard file, checkpoint or run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder of a set, a checkpoint or a run, or one shard file.
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What was found at a place. One lives at a time: its size is of no account.
+/// What was found at a path. There is only one at a time, so its size does not matter.
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]

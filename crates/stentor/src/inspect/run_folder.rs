@@ -13,29 +13,29 @@ use stentor_store::Store;
 #[derive(Debug, Serialize)]
 pub(super) struct RunFolder {
     location: String,
-    /// None where the run keeps no experiment file, or one that this program cannot read.
+    /// `None` if the run has no experiment file, or one that this program cannot read.
     experiment: Option<Experiment>,
-    /// Changes of strategy that the newest readable checkpoint knows of.
+    /// Changes of strategy recorded in the newest readable checkpoint.
     switches: Switches,
-    /// As the coordinator left it; null before the run's end.
+    /// As written by the coordinator; null before the end of the run.
     summary: Value,
     checkpoints: Vec<Checkpoint>,
-    /// None where the weights were drawn.
+    /// `None` if the weights were drawn.
     start: Option<Start>,
 }
 
-/// The model that a run started from.
+/// The model with which a run started.
 #[derive(Debug, Serialize)]
 struct Start {
-    /// As the experiment names it.
+    /// As named in the experiment.
     named: String,
-    /// As the run's own copy tells; null where it cannot be read.
+    /// Read from the run's own copy; null if it cannot be read.
     model: Option<Origin>,
-    /// Why it cannot.
+    /// The error, if it cannot be read.
     problem: Option<String>,
 }
 
-/// Standing of the checkpoint that a finished run deploys.
+/// The standing of the checkpoint that a finished run deploys.
 const RESULT: &str = "the run's result";
 
 #[derive(Debug, Serialize)]
@@ -51,7 +51,7 @@ pub(super) async fn run_folder(store: &Store) -> Result<RunFolder> {
     let summary = text_of(store, "summary.json").await?.and_then(|text| serde_json::from_str(&text).ok());
     let mut checkpoints: Vec<_> = folders(store).await?.into_iter().map(Checkpoint::from).collect();
     for result in checkpoints.iter_mut().filter(|checkpoint| checkpoint.standing == RESULT) {
-        // `stentor verify` is for what is wrong with it.
+        // Errors in it are reported by `stentor verify`.
         let Ok(manifest) = load_manifest(store, &result.name).await else { continue };
         result.round = Some(manifest.round);
         result.dev_frame_error = manifest.dev.and_then(|dev| dev.scores.get(FRAME_ERROR));
@@ -83,7 +83,7 @@ async fn switches(store: &Store, checkpoints: &[Checkpoint]) -> Switches {
     Switches::default()
 }
 
-/// What the run started from, by its own copy: what has become of the place it came from does not matter.
+/// Describes the model with which the run started, from the run's own copy; the original may have changed since.
 async fn start(store: &Store, experiment: &Experiment) -> Result<Option<Start>> {
     let Some(named) = experiment.model.start.clone() else { return Ok(None) };
     let (model, problem) = match DeployedModel::describe(&start_store(store)).await {
@@ -143,7 +143,7 @@ impl RunFolder {
         text.item("state", if finished { "finished" } else { "not finished" });
         if let Value::Object(summary) = &self.summary {
             text.heading("summary");
-            // The switches stand above, in words.
+            // The switches are printed above, in words.
             for (name, value) in summary.iter().filter(|(name, _)| *name != "switches") {
                 match value {
                     Value::Object(parts) => {

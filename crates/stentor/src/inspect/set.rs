@@ -7,7 +7,7 @@ use stentor_inventory::Inventory;
 use stentor_shards::{Declared, FeatureManifest, LabelManifest, ShardInfo};
 use stentor_store::Store;
 
-/// What both kinds of set have.
+/// What both kinds of set have in common.
 #[derive(Debug, Serialize)]
 pub(super) struct Common {
     location: String,
@@ -22,7 +22,7 @@ pub(super) struct Common {
     senones: usize,
     silence_senones: usize,
     phones: usize,
-    /// Beside those that every set of the kind has.
+    /// Columns in addition to those of every set of the kind.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     columns: Vec<Declared>,
 }
@@ -177,7 +177,7 @@ impl Common {
         text.item(
             "storage",
             format_args!(
-                "{shards}, {groups}, {}, {:.1} bytes a frame",
+                "{shards}, {groups}, {}, {:.1} bytes per frame",
                 size(self.bytes),
                 self.bytes_per_frame
             ),

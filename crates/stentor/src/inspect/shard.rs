@@ -20,7 +20,7 @@ pub(super) struct Shard {
 pub(super) async fn shard(store: &Store, file: &str) -> Result<Shard> {
     let location = format!("{}/{file}", store.location());
     if !file.ends_with(".parquet") {
-        bail!("{location} is no shard: expected a .parquet file, or a folder");
+        bail!("{location} is not a shard: expected a .parquet file, or a folder");
     }
     let summary = examine_shard(&location, &store.get(file).await?)?;
     let ShardSummary { kind, bytes, row_groups, utterances, frames, values_per_frame, columns } = summary;
@@ -47,14 +47,14 @@ impl Shard {
         };
         text.item("frames", format_args!("{} of {} {each}", thousands(self.frames), self.values_per_frame));
         text.item("row groups", thousands(self.row_groups as u64));
-        text.item("size", format_args!("{}, {:.1} bytes a frame", size(self.bytes), self.bytes_per_frame));
+        text.item("size", format_args!("{}, {:.1} bytes per frame", size(self.bytes), self.bytes_per_frame));
         text.heading("columns");
         for column in &self.columns {
             text.row([
                 column.name.clone(),
                 format!("{} values", thousands(column.values)),
                 size(column.stored_bytes),
-                format!("{:.2} bytes a frame", per_frame(column.stored_bytes, self.frames)),
+                format!("{:.2} bytes per frame", per_frame(column.stored_bytes, self.frames)),
                 column.compression.clone(),
             ]);
         }

@@ -22,7 +22,7 @@ async fn refused(path: &Path) -> String {
     format!("{:#}", inspect(path.to_str().unwrap()).await.unwrap_err())
 }
 
-/// Checks that `text` has each of these lines, whatever the space between name and value.
+/// Checks that `text` has each of these lines, ignoring the spaces between name and value.
 fn assert_lines(text: &str, lines: &[&str]) {
     let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let found: Vec<String> = text.lines().map(squeezed).collect();
@@ -79,7 +79,7 @@ async fn checkpoint(run: &Path) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn a_feature_set_is_summed_up() {
+async fn a_feature_set_is_summarised() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = features(folder.path()).await;
     let text = seen(folder.path()).await;
@@ -99,7 +99,7 @@ async fn a_feature_set_is_summed_up() {
 }
 
 #[tokio::test]
-async fn declared_columns_are_listed_and_those_of_a_newer_program_are_said_to_be_skipped() {
+async fn declared_columns_are_listed_and_those_of_a_newer_program_are_marked_as_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = features(folder.path()).await;
     let tags = Column::new("tags", Extent::PerClip { values: 5 }, Element::U8, Codec::Plain).optional();
@@ -119,7 +119,7 @@ async fn declared_columns_are_listed_and_those_of_a_newer_program_are_said_to_be
 }
 
 #[tokio::test]
-async fn json_says_what_kind_it_is_and_can_be_read_back() {
+async fn json_names_the_kind_and_can_be_parsed() {
     let folder = tempfile::tempdir().unwrap();
     features(folder.path()).await;
     let found = inspect(folder.path().to_str().unwrap()).await.unwrap();
@@ -131,7 +131,7 @@ async fn json_says_what_kind_it_is_and_can_be_read_back() {
 }
 
 #[tokio::test]
-async fn a_label_set_and_a_single_shard_are_summed_up() {
+async fn a_label_set_and_a_single_shard_are_summarised() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = features(&folder.path().join("features")).await;
     let row = |frames: usize| LabelRow {
@@ -166,7 +166,7 @@ async fn a_label_set_and_a_single_shard_are_summed_up() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_shows_its_model_and_what_became_of_its_objects() {
+async fn a_checkpoint_shows_its_model_and_the_state_of_its_objects() {
     let folder = tempfile::tempdir().unwrap();
     let path = checkpoint(folder.path()).await;
     let text = seen(&path).await;
@@ -202,12 +202,12 @@ async fn a_run_lists_its_checkpoints_and_its_result() {
 }
 
 #[tokio::test]
-async fn what_is_none_of_these_is_said_so() {
+async fn anything_else_is_an_error_that_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     assert!(refused(&path.join("nowhere")).await.contains("does not exist"));
     std::fs::write(path.join("notes.txt"), "x").unwrap();
-    assert!(refused(path).await.contains("none of these"));
+    assert!(refused(path).await.contains("is not one of"));
     assert!(refused(&path.join("notes.txt")).await.contains("expected a .parquet file"));
     std::fs::write(path.join("bad.parquet"), "x").unwrap();
     assert!(refused(&path.join("bad.parquet")).await.contains("does not end like a Parquet file"));

@@ -4,7 +4,7 @@ use stentor_plan::Lease;
 use stentor_runlog::{Event, Return, Timeline, read_events};
 use stentor_store::Store;
 
-/// What an event log tells about the ledger.
+/// The contents of an event log as far as the ledger is concerned.
 #[derive(Debug)]
 pub(super) struct History {
     pub(super) timeline: Timeline,
@@ -21,7 +21,7 @@ pub(super) struct Commit {
     pub(super) leases: Vec<Lease>,
 }
 
-/// A row group that was set aside.
+/// A quarantined row group.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub(super) struct Quarantined {
     pub(super) source: &'static str,
@@ -52,18 +52,18 @@ impl History {
                 _ => {}
             }
         }
-        // A coordinator that was started again from an older checkpoint may meet the same row group anew.
+        // A coordinator restarted from an older checkpoint may quarantine the same row group again.
         quarantined.sort();
         quarantined.dedup_by(|a, b| (&a.file, a.row_group) == (&b.file, b.row_group));
         Self { timeline, commits, quarantined }
     }
 
-    /// The commits that count.
+    /// Returns the commits that count.
     pub(super) fn counted(&self) -> impl Iterator<Item = &Commit> {
         self.commits.iter().filter(|commit| self.timeline.counts(commit.lineage, commit.round))
     }
 
-    /// Each return, with the commits that it made void.
+    /// Returns each fall-back with the commits that it made void.
     pub(super) fn void(&self) -> Vec<(&Return, Vec<&Commit>)> {
         let mut void = BTreeMap::<u64, Vec<&Commit>>::new();
         for commit in &self.commits {
@@ -81,9 +81,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_void_commit_is_told_once_with_the_return_that_made_it_so() {
+    fn each_void_commit_is_listed_once_with_the_fall_back_that_made_it_void() {
         let back = |lineage, round, from| Return { lineage, round, from: Some(from), reason: String::new() };
-        // 2 goes on from 0 at round 3; 1, of a coordinator that was replaced, from 0 at round 1, and nothing from it.
+        // Lineage 2 continues from lineage 0 at round 3; lineage 1, of a replaced coordinator, from lineage 0 at round
+        // 1, and nothing continues from it.
         let timeline = Timeline::new(2, [back(1, 1, 0), back(2, 3, 0)]);
         let commit = |(lineage, round)| Commit { lineage, round, leases: Vec::new() };
         let commits = [(0, 0), (0, 1), (1, 1), (0, 2), (0, 3), (2, 3)].map(commit).into();

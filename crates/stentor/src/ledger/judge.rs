@@ -9,29 +9,29 @@ use stentor_plan::{Lease, Plan};
 use stentor_runlog::{Saved, saved_state};
 use stentor_store::Store;
 
-/// What the audit of a run came to.
+/// The result of the audit of a run.
 #[derive(Debug, Serialize)]
 pub(super) struct Verdict {
     pub(super) run: String,
     /// `finished`, `stopped early` or `under way`.
     pub(super) state: &'static str,
     pub(super) clean: bool,
-    /// The checkpoint that the audit reaches to, and the round after it; none where there is none yet.
+    /// The checkpoint up to which the audit applies, and the round after it; `None` if there is no checkpoint yet.
     pub(super) checkpoint: Option<String>,
     pub(super) round: u64,
-    /// Share of the run's frames.
+    /// Share of the run's frames that is committed.
     pub(super) progress: f64,
     pub(super) sources: Vec<OfSource>,
     pub(super) void: Vec<Void>,
-    /// Batches of rounds after the checkpoint: they may still become void.
+    /// Number of batches in rounds after the checkpoint, which may still become void.
     pub(super) not_judged: u64,
     pub(super) quarantined: Vec<Quarantined>,
-    /// Newer checkpoints that cannot be used: no batch is lost by them, but nothing could be resumed from them.
+    /// Newer checkpoints that cannot be used: they lose no batch, but the run could not resume from them.
     pub(super) broken: Vec<String>,
     pub(super) missing: Listed,
     pub(super) twice: Listed,
     pub(super) unexpected: Listed,
-    /// Leases that the plan does not know, and other contradictions.
+    /// Leases that are not in the plan, and other contradictions.
     pub(super) contradictions: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct OfSource {
     pub(super) of: u64,
 }
 
-/// What a return to a checkpoint made undone.
+/// What a fall-back to a checkpoint made void.
 #[derive(Debug, Serialize)]
 pub(super) struct Void {
     pub(super) lineage: u64,
@@ -56,7 +56,7 @@ pub(super) struct Void {
 #[derive(Debug, Serialize)]
 pub(super) struct Listed {
     pub(super) batches: u64,
-    /// The first of them.
+    /// The first ones.
     pub(super) leases: Vec<Lease>,
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn judge(run: &Store, plan: &Plan, history: &History) -> Result
         newest.broken.iter().map(|broken| format!("checkpoint {}: {}", broken.name, broken.error)).collect();
     let saved = newest.manifest.as_ref().map(saved_state).transpose()?;
     if let Some(saved) = &saved {
-        saved.position.check(plan).context("the data or the plan are not those of the run")?;
+        saved.position.check(plan).context("the data or the plan differ from those of the run")?;
     }
     let over = run.exists("final.json").await?;
     let reach = newest.manifest.map(|manifest| manifest.name).zip(saved);
@@ -75,7 +75,7 @@ pub(super) async fn judge(run: &Store, plan: &Plan, history: &History) -> Result
     Ok(verdict)
 }
 
-/// `reach`: the newest checkpoint and the core's state in it. `over`: whether the run has a result.
+/// `reach`: the newest checkpoint and the state machine's state in it. `over`: whether the run has a result.
 fn verdict(run: &str, plan: &Plan, history: &History, reach: Option<(String, Saved)>, over: bool) -> Verdict {
     let (checkpoint, saved) = reach.unzip();
     let round = saved.as_ref().map_or(0, |saved| saved.round);
@@ -86,7 +86,7 @@ fn verdict(run: &str, plan: &Plan, history: &History, reach: Option<(String, Sav
     let mut audit = Audit::new(plan);
     judged.iter().for_each(|commit| commit.leases.iter().for_each(|lease| audit.record(lease)));
     let start = stentor_plan::Position::new(plan);
-    // The whole plan, where all of it is done, is judged without asking the ledger how far it is.
+    // If the whole plan is done, it is audited without using the ledger's position.
     let extent = match &position {
         Some(_) if finished => Extent::WholeRun,
         Some(position) => Extent::UpTo(position),
@@ -146,7 +146,7 @@ impl From<Exceptions> for Listed {
 }
 
 impl Listed {
-    /// Stretches that are shown; all are counted.
+    /// Number of stretches that are shown; all are counted.
     const MOST: usize = 20;
 }
 
@@ -167,7 +167,7 @@ mod tests {
         Plan::new(Catalogue { row_groups }, None, &batch, &schedule, 7).unwrap()
     }
 
-    /// Rounds of two slots from `position` on, until `rounds` more have closed or nothing is left.
+    /// Rounds of two slots from `position` on, until `rounds` more have closed or no batch is left.
     fn go(plan: &Plan, position: &mut Position, lineage: u64, from: u64, rounds: u64) -> Vec<Commit> {
         let mut commits = Vec::new();
         for round in from..from + rounds {
@@ -202,7 +202,7 @@ mod tests {
         History { timeline: Timeline::new(newest, returns), commits, quarantined: Vec::new() }
     }
 
-    /// Five rounds, a return to round 3, and on to the end.
+    /// Five rounds, a fall-back to round 3, and then all rounds to the end.
     fn fallen_back(plan: &Plan) -> (History, Option<(String, Saved)>) {
         let mut position = Position::new(plan);
         let mut commits = go(plan, &mut position, 1000, 0, 3);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_fell_back_is_clean_and_tells_what_was_void() {
+    fn a_run_that_fell_back_is_clean_and_lists_what_was_void() {
         let plan = plan();
         let (history, reach) = fallen_back(&plan);
         let verdict = verdict("r", &plan, &history, reach, true);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_under_way_is_judged_as_far_as_its_newest_checkpoint() {
+    fn an_unfinished_run_is_audited_up_to_its_newest_checkpoint() {
         let plan = plan();
         let mut position = Position::new(&plan);
         let mut commits = go(&plan, &mut position, 1000, 0, 4);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_is_lost_or_doubled_in_the_log_is_an_exception_with_its_lease() {
+    fn a_commit_that_is_lost_or_repeated_in_the_log_is_an_exception_with_its_lease() {
         let plan = plan();
         let (mut history, reach) = fallen_back(&plan);
         let doubled = history.commits[0].leases[0];

@@ -1,4 +1,4 @@
-//! `stentor ledger audit`: the proof from a run's event log that each batch of each pass counted exactly once.
+//! `stentor ledger audit`: verifies from a run's event log that each batch of each pass was counted exactly once.
 
 mod history;
 mod judge;
@@ -13,13 +13,13 @@ use stentor_experiment::Experiment;
 use stentor_runtime::ExitStatus;
 use stentor_store::Store;
 
-/// What is done with the ledger.
+/// Commands on the ledger.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ledger {
-    /// Prove from the event log and the plan that each batch was committed exactly once per pass in what is left after all
+    /// Verify from the event log and the plan that each batch was committed exactly once per pass, after all
     /// fall-backs, and list the exceptions.
     ///
-    /// Ends with 0 where there are none (a run that is under way: as far as its newest checkpoint), with 3 where there are.
+    /// Exits with 0 if there are no exceptions (for an unfinished run: up to its newest checkpoint), otherwise with 3.
     Audit {
         /// Folder or URL of the run.
         run: String,

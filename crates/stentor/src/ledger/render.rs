@@ -14,7 +14,9 @@ pub(super) fn text(verdict: &Verdict) -> String {
                 format_args!("up to checkpoint {name}, before round {round}, {share:.1} % of all frames"),
             );
         }
-        None => text.item("judged", "nothing: there is no checkpoint yet, all may still become void"),
+        None => {
+            text.item("judged", "nothing: there is no checkpoint yet, so everything may still become void")
+        }
     }
     for source in &verdict.sources {
         let committed = thousands(source.committed);
@@ -25,7 +27,7 @@ pub(super) fn text(verdict: &Verdict) -> String {
         text.item("not judged yet", format_args!("{} committed since", counted(verdict.not_judged, "batch")));
     }
     if !verdict.void.is_empty() {
-        text.heading("made void by a return to a checkpoint");
+        text.heading("made void by a fall-back to a checkpoint");
         for void in &verdict.void {
             text.row([
                 format!("lineage {}", void.lineage),
@@ -37,7 +39,7 @@ pub(super) fn text(verdict: &Verdict) -> String {
         }
     }
     if !verdict.quarantined.is_empty() {
-        text.heading("set aside: these batches counted without them");
+        text.heading("quarantined: these batches counted without them");
         for bad in &verdict.quarantined {
             text.row([
                 bad.source.to_owned(),
@@ -51,7 +53,7 @@ pub(super) fn text(verdict: &Verdict) -> String {
     for (title, Listed { batches, leases }) in [
         ("missing: expected and not committed", &verdict.missing),
         ("twice: committed again after they were committed", &verdict.twice),
-        ("unexpected: committed, although the ledger says that they are not", &verdict.unexpected),
+        ("unexpected: committed, but not according to the ledger", &verdict.unexpected),
     ] {
         if *batches > 0 {
             text.heading(format_args!("{title}: {}", counted(*batches, "batch")));

@@ -10,23 +10,23 @@ use stentor_experiment::{Experiment, Features};
 use stentor_prepare::{Fractions, Options, Source, SplitBy};
 use stentor_shards::FeatureSetOptions;
 
-/// `stentor prepare`: a Kaldi-style data directory becomes feature sets: annotated, unannotated, dev and test.
+/// `stentor prepare`: turns a Kaldi-style data directory into the feature sets annotated, unannotated, dev and test.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
-    /// Kaldi-style data directory: `wav.scp` (paths of WAV, FLAC, MP3, Ogg Vorbis or NIST SPHERE files, no pipes) and, if
-    /// there, `reco2file_and_channel`, `segments`, `text`, `utt2spk` and `utt2group`.
+    /// Kaldi-style data directory: `wav.scp` (paths of WAV, FLAC, MP3, Ogg Vorbis or NIST SPHERE files, no pipes) and
+    /// optionally `reco2file_and_channel`, `segments`, `text`, `utt2spk` and `utt2group`.
     #[arg(long, value_name = "DIR")]
     corpus: PathBuf,
-    /// Folder that receives the sets `annotated`, `unannotated`, `dev` and `test`, and `split.json`.
+    /// Output folder for the sets `annotated`, `unannotated`, `dev` and `test`, and for `split.json`.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Prepare anew what is in the output folder already, also if it was made from another corpus or with other settings.
+    /// Replace the contents of the output folder, even if they were made from another corpus or with other settings.
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
     alignment: AlignmentArgs,
-    /// Added to the alignment's times, in milliseconds. Default: 0 for a CTM file; 10 for an aligner, which calls a
-    /// frame by the time at which its window starts.
+    /// Offset added to the alignment's times, in milliseconds. Default: 0 for a CTM file; 10 for an aligner, which
+    /// gives a frame the time at which its window starts.
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     alignment_shift_ms: Option<i64>,
     /// Longest time an aligner may take for one utterance, in seconds.
@@ -35,52 +35,54 @@ pub(crate) struct Args {
     /// Share of the corpus's time to be annotated: training with text and alignment.
     #[arg(long, value_name = "FRACTION", default_value_t = Fractions::default().annotated)]
     annotated: f64,
-    /// Share of the annotated part to hold out for development.
+    /// Share of the annotated part that is held out for development.
     #[arg(long, value_name = "FRACTION", default_value_t = Fractions::default().dev)]
     dev: f64,
     /// Share of the corpus's time for the test set.
     #[arg(long, value_name = "FRACTION", default_value_t = Fractions::default().test)]
     test: f64,
-    /// Share of the corpus's time to be unannotated, or `rest`: everything else.
+    /// Share of the corpus's time to be unannotated, or `rest`: all remaining time.
     #[arg(long, value_name = "FRACTION|rest", default_value = "rest")]
     unannotated: String,
-    /// What must not be in two sets. `speaker` and `group` are strict: who has none is refused. Default: groups where
-    /// `utt2group` has any; else speakers, where all are known and the sets come near the wanted shares; else nothing.
+    /// What must not occur in two sets. `speaker` and `group` are strict: utterances without one are an error. Default:
+    /// groups if `utt2group` has any; otherwise speakers, if all are known and the sets can come close to the requested
+    /// shares; otherwise nothing.
     #[arg(long, value_name = "WHAT")]
     split_by: Option<By>,
-    /// Of recordings with several channels the one to take, from 1, where `reco2file_and_channel` names no other. Default:
+    /// Channel to use of recordings with several channels, from 1, unless `reco2file_and_channel` names one. Default:
     /// the mean of the channels.
     #[arg(long, value_name = "N")]
     channel: Option<NonZero<usize>>,
     /// Seed of the split and of the order of utterances; recorded in `split.json`.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Threads, and aligners run at a time, 1 to 1024. Default: all cores.
+    /// Number of threads, and of aligners that run at a time, 1 to 1024. Default: all cores.
     #[arg(long, value_name = "N", env = "STENTOR_JOBS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     jobs: Option<usize>,
-    /// File that receives the summary as JSON; its place is tried before the work.
+    /// File for the summary as JSON; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Experiment file whose `[features]` to use; flags go before it.
+    /// Experiment file whose `[features]` to use; flags override it.
     #[arg(long, value_name = "FILE")]
     experiment: Option<PathBuf>,
     #[command(flatten)]
     features: FeatureArgs,
-    /// Further names of silence and noise phones, beside SIL, SPN, NSN, sp and the like and all that start with `+`.
+    /// Additional names of silence and noise phones, besides SIL, SPN, NSN, sp and similar names, and all that start
+    /// with `+`.
     #[arg(long, value_name = "PHONE,…", value_delimiter = ',')]
     silence_phones: Vec<String>,
     /// Share of the recordings that may be unreadable before the run fails.
     #[arg(long, value_name = "FRACTION", default_value_t = Options::MAX_BAD)]
     max_bad: f64,
-    /// Frames of a row group, the unit in which training reads.
+    /// Number of frames in a row group, the unit in which training reads.
     #[arg(long, value_name = "FRAMES", default_value_t = FeatureSetOptions::ROW_GROUP_FRAMES)]
     row_group_frames: u64,
-    /// Frames of a shard file; each of the four writers holds one in memory.
+    /// Number of frames in a shard file; each of the four writers keeps one in memory.
     #[arg(long, value_name = "FRAMES", default_value_t = FeatureSetOptions::SHARD_FRAMES)]
     shard_frames: u64,
 }
 
-/// Where alignments come from: exactly one.
+/// The source of alignments: exactly one.
 #[derive(Debug, Clone, clap::Args)]
 #[group(required = true, multiple = false)]
 struct AlignmentArgs {
@@ -90,7 +92,7 @@ struct AlignmentArgs {
     /// CTM file of states, written `PHONE.k` with k from 0.
     #[arg(long, value_name = "CTM")]
     states: Option<PathBuf>,
-    /// Command line of a program that aligns one utterance at a time (no shell; quotes hold words together).
+    /// Command line of a program that aligns one utterance at a time (no shell; quotes group words).
     #[arg(long, value_name = "COMMAND")]
     aligner: Option<String>,
 }
@@ -113,10 +115,10 @@ struct FeatureArgs {
     /// Lower edge of the first mel bin, Hz [default: 20]
     #[arg(long, value_name = "HZ")]
     low_hz: Option<f32>,
-    /// Upper edge of the last mel bin, Hz; 0: the corpus's own Nyquist frequency [default: 0]
+    /// Upper edge of the last mel bin, Hz; 0 means the corpus's own Nyquist frequency [default: 0]
     #[arg(long, value_name = "HZ")]
     high_hz: Option<f32>,
-    /// Filter-bank frames that make one frame of the model [default: 3]
+    /// Number of filter-bank frames that are stacked to one frame of the model [default: 3]
     #[arg(long, value_name = "N")]
     stack: Option<u32>,
 }
@@ -128,7 +130,7 @@ enum By {
     Group,
     /// Speakers of `utt2spk`.
     Speaker,
-    /// Nothing: each utterance by itself.
+    /// Nothing: each utterance is independent.
     Utterance,
 }
 
@@ -143,10 +145,10 @@ impl From<By> for SplitBy {
 }
 
 impl Args {
-    /// The options that they ask for.
+    /// Converts them to options.
     ///
     /// # Errors
-    /// Values out of bounds, and an experiment file that cannot be read.
+    /// If a value is out of bounds, or the experiment file cannot be read.
     pub(super) fn options(self) -> anyhow::Result<Options> {
         let unannotated = match self.unannotated.as_str() {
             "rest" => None,
@@ -185,7 +187,7 @@ impl Args {
 }
 
 fn features(experiment: Option<&Path>, flags: &FeatureArgs) -> anyhow::Result<Features> {
-    // Validation belongs to the whole file: the smallest one holds the settings while they are checked.
+    // Only a whole file can be validated: the settings are checked inside a minimal one.
     const SMALLEST: &str = "[run]\nname = \"prepare\"\noutput = \"-\"\n[data]\nannotated = \"-\"\n";
     let mut whole = match experiment {
         None => Experiment::parse(SMALLEST)?,
@@ -249,7 +251,7 @@ mod tests {
         ];
         for (flags, words) in cases {
             let error = format!("{:#}", options(flags).unwrap_err());
-            assert!(error.contains(words), "{error} does not say `{words}`");
+            assert!(error.contains(words), "{error} does not contain `{words}`");
         }
     }
 }

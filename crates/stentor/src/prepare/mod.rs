@@ -1,4 +1,4 @@
-//! `stentor prepare`: the command line of `stentor-prepare`, its progress on a terminal, and its summary for people.
+//! `stentor prepare`: the command line of `stentor-prepare`, its progress on a terminal, and its summary as text.
 
 mod args;
 mod progress;
@@ -15,7 +15,7 @@ use stentor_runtime::{ExitStatus, Shutdown};
 /// Prepares a corpus; prints a summary.
 ///
 /// # Errors
-/// Whatever is wrong with arguments, corpus, aligner or output folder; a signal that asked for the end.
+/// Errors of arguments, corpus, aligner or output folder; a signal that requests termination.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let json = args.json.clone();
     let options = args.options().meaning(ExitStatus::Config)?;
@@ -26,7 +26,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     if prepared.was_there {
         let out = options.out.display();
         stentor_runtime::errln!(
-            "{out}: this corpus was prepared before, with these settings; nothing is left to do"
+            "{out}: this corpus has already been prepared with these settings; nothing to do"
         );
     }
     json.write(&prepared.summary)?;

@@ -3,14 +3,14 @@ use std::time::Duration;
 use stentor_audio::Micros;
 use stentor_prepare::{Progress, Stage};
 
-/// The bar of the stage that is under way; drawn on terminals only.
+/// The progress bar of the current stage; drawn on terminals only.
 #[derive(Debug, Default)]
 pub(super) struct Bars {
     current: Option<(Stage, ProgressBar)>,
 }
 
 impl Bars {
-    /// Draws how far a stage is; what is done is taken away.
+    /// Draws the progress of a stage; finished stages are cleared.
     pub(super) fn show(&mut self, Progress { stage, done, total }: Progress) {
         let (_, bar) = match self.current.take() {
             Some(current) if current.0 == stage => self.current.insert(current),
@@ -23,13 +23,13 @@ impl Bars {
     }
 }
 
-/// A bar that counts milliseconds of audio, with speed and time left.
+/// A bar that counts milliseconds of audio, with speed and remaining time.
 fn audio_bar(stage: &'static str, audio: Micros) -> ProgressBar {
     let bar = ProgressBar::new(milliseconds(audio));
     let style = ProgressStyle::with_template("{prefix:<10} {bar:32} {percent:>3}%  {speed:>14}  {left}")
         .expect("the template is a constant")
         .with_key("speed", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            // Nothing can be done about a terminal that does not take the text.
+            // Errors when writing to the terminal cannot be handled.
             let _ = write!(out, "{:.0} × real time", state.per_sec() / 1_000.0);
         })
         .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {

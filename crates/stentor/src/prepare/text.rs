@@ -1,11 +1,11 @@
-//! What came of it, for people.
+//! The result of `stentor prepare`, as text.
 
 use crate::text::counted;
 use std::collections::BTreeMap;
 use std::fmt;
 use stentor_prepare::{Sound, Summary};
 
-/// Recordings shown on lines of their own.
+/// Number of recordings shown on separate lines.
 const SHOWN: usize = 20;
 
 /// A summary in lines of text.
@@ -35,15 +35,15 @@ impl fmt::Display for Text<'_> {
             let same = &summary.identical_audio;
             writeln!(
                 f,
-                "{} there under several names, put into the same set: {same}",
+                "{} present under several names, kept in the same set: {same}",
                 counted(same.count, "recording")
             )?;
         }
         match summary.test_heard_in_training {
             Some(share) => {
-                writeln!(f, "{:.1} % of the test's time is by speakers of the training sets", 100.0 * share)?;
+                writeln!(f, "{:.1} % of the test time is from speakers in the training sets", 100.0 * share)?;
             }
-            None => writeln!(f, "how much of the test is by speakers of the training sets is not known")?,
+            None => writeln!(f, "the share of test time from speakers in the training sets is unknown")?,
         }
         writeln!(
             f,
@@ -71,14 +71,14 @@ impl fmt::Display for Text<'_> {
         if !summary.dropped_marks.is_empty() {
             let marks: Vec<String> =
                 summary.dropped_marks.iter().map(|(mark, n)| format!("{n} {mark}")).collect();
-            writeln!(f, "not spoken, and taken out of texts: {}", marks.join(", "))?;
+            writeln!(f, "not spoken, removed from texts: {}", marks.join(", "))?;
         }
         if summary.empty_phones > 0 {
             let phones = counted(summary.empty_phones, "phone");
-            writeln!(f, "{phones} of the alignments without duration: left out")?;
+            writeln!(f, "{phones} without duration in the alignments: left out")?;
         }
         if summary.silence_phones == 0 {
-            writeln!(f, "no phone is silence or noise: if one is, name it by --silence-phones")?;
+            writeln!(f, "no phone is known as silence or noise: if one is, name it with --silence-phones")?;
         }
         if !summary.unused_senones.is_empty() {
             let unused = &summary.unused_senones;
@@ -146,7 +146,7 @@ fn list(
 mod tests {
     use stentor_prepare::Summary;
 
-    /// Of a corpus that has one of everything.
+    /// A summary in which every field is set.
     const ONE_OF_EACH: &str = r#"{
         "prepared": "", "recordings": 40, "utterances": 40, "corpus_hours": 1.0, "seconds_by_rate_hz": {"16000": 3600.0},
         "corpus_nyquist_hz": 8000.0, "split_by": "group", "seed": 1,
@@ -167,26 +167,26 @@ mod tests {
     }"#;
 
     #[test]
-    fn whatever_is_to_be_said_of_a_corpus_has_its_line() {
+    fn everything_in_a_summary_has_its_line() {
         let summary: Summary = serde_json::from_str(ONE_OF_EACH).unwrap();
         let text = super::of(&summary).to_string();
         for line in [
             "split by group; seed 1",
             "1 utterance without group or speaker: u059",
-            "1 recording there under several names, put into the same set: a = b",
-            "25.0 % of the test's time is by speakers of the training sets",
+            "1 recording present under several names, kept in the same set: a = b",
+            "25.0 % of the test time is from speakers in the training sets",
             "6 senones of 2 phones, mel range up to 8000 Hz",
-            "left out: 2 utterances of test not aligned (an unknown word, say)",
-            "left out not aligned (an unknown word, say): u1: `<unk>`; …",
+            "left out: 2 utterances of test not aligned (for instance because of an unknown word)",
+            "left out not aligned (for instance because of an unknown word): u1: `<unk>`; …",
             "text: 1 name that no utterance has: nobody",
             "1 segment cut at the end of the recording: u038: too long",
             "cut short: recording u012: 0.500 of the 1.000 s that its header states",
             "damaged: recording rec: 0.050 of 2.000 s did not decode (2 packets) and are silence",
             "1 recording with several channels, whose mean was taken (--channel or reco2file_and_channel choose one): u002 (2)",
             "1 remark on recordings: rec: two of something",
-            "not spoken, and taken out of texts: 3 [noise]",
-            "40 phones of the alignments without duration: left out",
-            "no phone is silence or noise: if one is, name it by --silence-phones",
+            "not spoken, removed from texts: 3 [noise]",
+            "40 phones without duration in the alignments: left out",
+            "no phone is known as silence or noise: if one is, name it with --silence-phones",
             "1 senone without a frame in the annotated set: X.0",
             "left out: recording u005: this is no audio",
             "1 frame labeled with the nearest state of the phone",

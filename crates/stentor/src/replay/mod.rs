@@ -1,5 +1,5 @@
-//! `stentor replay`: a closed round's batches once more. What was computed stands in the event log; the parameters come from
-//! the newest checkpoint at or before the round. The arithmetic is done by the sibling program `worker`.
+//! `stentor replay`: computes a closed round's batches again. The event log contains their leases; the parameters come
+//! from the newest checkpoint at or before the round. The sibling program `worker` does the arithmetic.
 
 mod render;
 mod round;
@@ -16,8 +16,9 @@ use stentor_store::Store;
 
 /// Compute a closed round's batches again: loss, gradient norm, frames and digest of the gradient of each.
 ///
-/// Where a checkpoint stands right before the round, this reproduces what the member did, bit for bit on the same build,
-/// kind of CPU and number of threads. Else the newest checkpoint before it is used, and the figures are of that model.
+/// If there is a checkpoint right before the round, this reproduces the member's results bit for bit on the same build,
+/// kind of CPU and number of threads. Otherwise the newest earlier checkpoint is used, and the figures are those of its
+/// model.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder or URL of the run.
@@ -25,10 +26,10 @@ pub(crate) struct Args {
     /// The round.
     #[arg(long, value_name = "K")]
     round: u64,
-    /// The member, by its place in sums; default: all that contributed.
+    /// The member, by its slot; default: all that contributed.
     #[arg(long, value_name = "S")]
     slot: Option<u32>,
-    /// Threads of the worker's arithmetic, at most 1024; take as many as the run did. 0 means all cores.
+    /// Threads of the worker's arithmetic, at most 1024; use the same number as the run. 0 means all cores.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
     threads: usize,
     /// `auto`, `cpu` or `cuda:N`.
@@ -39,23 +40,23 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What a round came to, once more.
+/// The replayed results of a round.
 #[derive(Debug, Serialize)]
 struct Answer {
     run: String,
     round: u64,
     lineage: u64,
-    /// Whose parameters were used; none: those that the run began with, drawn or of `model.start`.
+    /// The checkpoint whose parameters were used; `None` for the initial ones, drawn or from `model.start`.
     checkpoint: Option<String>,
-    /// Rounds that closed between the checkpoint and this round: with none of them the figures are the member's own.
+    /// Number of rounds that closed between the checkpoint and this round; if 0, the figures are the member's own.
     rounds_since: u64,
     members: Vec<Member>,
     logged: Logged,
-    /// Whether this is what the log says, to twelve digits; none where it need not be.
+    /// Whether the result agrees with the log to twelve digits; `None` if it need not.
     reproduced: Option<bool>,
 }
 
-/// A member's batches, once more.
+/// A member's replayed batches.
 #[derive(Debug, Serialize)]
 struct Member {
     slot: u32,
@@ -64,13 +65,13 @@ struct Member {
     replayed: Replayed,
 }
 
-/// As the program `worker` writes it.
+/// As written by the program `worker`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Replayed {
     parameters_digest: String,
     batches: Vec<Batch>,
     frames: u64,
-    /// None where it is not finite.
+    /// `None` if it is not finite.
     loss_sum: Option<f64>,
     set_aside: Vec<String>,
 }
@@ -80,19 +81,19 @@ struct Batch {
     lease: Lease,
     utterances: Vec<String>,
     frames: u64,
-    /// A number, or words where it is not finite.
+    /// A number, or a text if it is not finite.
     loss: serde_json::Value,
     gradient_norm: serde_json::Value,
     gradient_digest: String,
 }
 
-/// What the event log says of the round.
+/// The figures of the round in the event log.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 struct Logged {
     frames: u64,
-    /// Nats a frame, of all contributors.
+    /// Nats per frame, over all contributors.
     loss: f64,
-    /// Of the first contributor's last batch.
+    /// Norm of the first contributor's last batch.
     gradient_norm: f64,
 }
 
@@ -142,7 +143,7 @@ async fn replay(arguments: &Args) -> Result<Answer> {
     })
 }
 
-/// Has the program `worker` compute one member's batches.
+/// Runs the program `worker` to compute one member's batches.
 fn by_worker(arguments: &Args, round: &Round, identity: &str, leases: &[Lease]) -> Result<Replayed> {
     let program = siblings::path("worker");
     let mut command = std::process::Command::new(&program);
@@ -172,14 +173,15 @@ fn by_worker(arguments: &Args, round: &Round, identity: &str, leases: &[Lease]) 
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| crate::siblings::expected("worker"))?;
-    ensure!(output.status.success(), "worker ended with {}; its own words are above", output.status);
-    // Its log goes to the same place; what it found is the last line.
+    ensure!(output.status.success(), "worker ended with {}; see its messages above", output.status);
+    // Its log goes to the same stream; the result is the last line.
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().last().unwrap_or_default();
     serde_json::from_str(line).with_context(|| format!("expected the worker's figures, found `{line}`"))
 }
 
-/// Compares with the log as the coordinator sums: contributors in the order of slots. Twelve digits, for JSON readers round.
+/// Compares with the log, summing like the coordinator: contributors in slot order. Twelve digits, because JSON readers
+/// round.
 fn is_as_logged(members: &[Member], logged: &Logged) -> bool {
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-12 * a.abs().max(b.abs());
     let frames: u64 = members.iter().map(|member| member.replayed.frames).sum();

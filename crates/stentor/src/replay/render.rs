@@ -1,7 +1,7 @@
 use super::{Answer, Batch, Member};
 use crate::text::{Text, counted, thousands};
 
-/// Utterances that are shown of a batch; the JSON form has all.
+/// Number of utterances shown for each batch; the JSON form has all.
 const SHOWN: usize = 4;
 
 pub(super) fn text(answer: &Answer) -> String {
@@ -15,15 +15,15 @@ pub(super) fn text(answer: &Answer) -> String {
     let from = answer.checkpoint.as_deref().unwrap_or("the run's beginning");
     text.item("parameters", format_args!("of {from}"));
     let standing = match (answer.rounds_since, answer.reproduced) {
-        (0, Some(true)) => "exact, and as in the log".to_owned(),
+        (0, Some(true)) => "exact, and equal to the log".to_owned(),
         (0, Some(false)) => {
-            "NOT as in the log: another number of threads, device or build, or the data have changed"
+            "DIFFERENT from the log: another number of threads, device or build, or the data have changed"
                 .to_owned()
         }
         (0, None) => "exact".to_owned(),
         (rounds, _) => {
             let rounds = counted(rounds, "round");
-            format!("of that model: {rounds} closed since, so the member's own figures were others")
+            format!("those of that model: {rounds} closed since, so the member's own figures were different")
         }
     };
     text.item("figures", standing);
@@ -33,7 +33,7 @@ pub(super) fn text(answer: &Answer) -> String {
     for Member { slot, identity, replayed } in &answer.members {
         text.heading(format_args!("slot {slot}, {identity}: parameters {}", replayed.parameters_digest));
         replayed.batches.iter().for_each(|batch| text.row(row(batch)));
-        replayed.set_aside.iter().for_each(|reason| text.row(["set aside".to_owned(), reason.clone()]));
+        replayed.set_aside.iter().for_each(|reason| text.row(["quarantined".to_owned(), reason.clone()]));
     }
     text.finish()
 }

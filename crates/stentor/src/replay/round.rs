@@ -8,28 +8,28 @@ use stentor_runlog::{Encoding, Event, Fence, Timeline, read_events, saved_state}
 use stentor_scores::LOSS;
 use stentor_store::Store;
 
-/// A closed round of the surviving lineage, and the checkpoint to compute it from.
+/// A closed round of the surviving lineage, and the checkpoint from which to compute it.
 #[derive(Debug)]
 pub(super) struct Round {
     pub(super) lineage: u64,
     /// Each contributor's batches.
     pub(super) leases: BTreeMap<u32, Vec<Lease>>,
-    /// Who the members were when it closed.
+    /// The members when it closed.
     pub(super) members: BTreeMap<u32, String>,
-    /// Frames committed before it.
+    /// Number of frames committed before it.
     pub(super) committed_frames: u64,
-    /// η, where it closed a block.
+    /// Block momentum η, if it closed a block.
     pub(super) block_momentum: Option<f64>,
     pub(super) logged: Logged,
-    /// None: the beginning.
+    /// `None`: the run's beginning.
     pub(super) checkpoint: Option<String>,
-    /// Of the checkpoint.
+    /// Round of the checkpoint.
     pub(super) strategy: Strategy,
-    /// Rounds between the checkpoint and this one.
+    /// Number of rounds between the checkpoint and this one.
     pub(super) rounds_since: u64,
 }
 
-/// A round as the log tells it.
+/// A round as recorded in the log.
 #[derive(Debug, PartialEq)]
 struct Told {
     lineage: u64,
@@ -54,7 +54,7 @@ impl Round {
             }
             let Some(age) = checkpoint_age(&folder.name) else { continue };
             if age.1 <= round && timeline.has_checkpoint(age.0, age.1) {
-                // Names sort by age, but a later lineage may go back to an earlier round.
+                // Names sort by age, but a later lineage may fall back to an earlier round.
                 checkpoint = checkpoint.max(Some((age.1, age.0, folder.name)));
             }
         }
@@ -78,9 +78,9 @@ impl Round {
     }
 }
 
-/// The round of this number that still counts.
+/// Returns the round with this number that still counts.
 fn told(events: &[Event], timeline: &Timeline, number: u64) -> Result<Told> {
-    // Members, and the schedule's clock, before the round at hand.
+    // Members, and the schedule's clock, before this round.
     let (mut members, mut committed) = (&BTreeMap::new(), 0);
     for event in events {
         if let Event::Members { members: now, .. } = event {
@@ -129,7 +129,7 @@ fn told(events: &[Event], timeline: &Timeline, number: u64) -> Result<Told> {
     bail!("expected a closed round, found no round {number}: {}", why_not(events, timeline, number))
 }
 
-/// Why no round of this number counts.
+/// Explains why no round with this number counts.
 fn why_not(events: &[Event], timeline: &Timeline, number: u64) -> String {
     let closed = || {
         events.iter().filter_map(|event| match event {
@@ -140,7 +140,7 @@ fn why_not(events: &[Event], timeline: &Timeline, number: u64) -> String {
     let last = closed().filter(|(round, _)| *round == number).max();
     if let Some(back) = last.and_then(|(round, lineage)| timeline.voided_by(lineage, round)) {
         return format!(
-            "it was made void by the return to round {} in lineage {}: {}",
+            "it was made void by the fall-back to round {} in lineage {}: {}",
             back.round, back.lineage, back.reason
         );
     }
@@ -148,12 +148,12 @@ fn why_not(events: &[Event], timeline: &Timeline, number: u64) -> String {
     format!("the newest round in the log is {newest}")
 }
 
-/// A round's leases, slot by slot.
+/// Returns a round's leases, slot by slot.
 fn by_slot(contributors: &[u32], leases: &[Lease], shares: &[u32]) -> Result<BTreeMap<u32, Vec<Lease>>> {
     ensure!(
         shares.len() == contributors.len()
             && shares.iter().map(|&share| share as usize).sum::<usize>() == leases.len(),
-        "the log does not say whose leases were whose: it was written by an older program"
+        "the log does not record the leases of each member: it was written by an older program"
     );
     let mut rest = leases.iter().copied();
     let mut take = |share: u32| rest.by_ref().take(share as usize).collect();
@@ -195,7 +195,7 @@ mod tests {
         }
     }
 
-    /// To the checkpoint before `round` of lineage 1.
+    /// A fall-back to the checkpoint before `round`, which starts lineage 1.
     fn back(lineage: u64, round: u64) -> Event {
         Event::FellBack {
             lineage,
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_round_that_still_counts_is_told_with_its_members_and_its_clock() {
+    fn the_round_that_still_counts_is_found_with_its_members_and_its_clock() {
         let events = [
             members(&["a", "b", "c"]),
             round(1, 0, 3.0),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_that_is_void_or_has_not_come_is_refused_with_the_reason() {
+    fn a_round_that_is_void_or_not_yet_closed_is_rejected_with_the_reason() {
         let events = [round(1, 0, 3.0), round(1, 1, 2.5), back(2, 1)];
         assert!(told(&events, 1).unwrap_err().to_string().contains("void"), "{:?}", told(&events, 1));
         let error = told(&events, 7).unwrap_err().to_string();
@@ -243,11 +243,11 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_does_not_say_whose_leases_were_whose_is_refused() {
+    fn a_log_without_the_leases_of_each_member_is_rejected() {
         let Event::Round { leases, contributors, .. } = round(1, 0, 1.0) else { unreachable!() };
         for shares in [vec![], vec![1, 1], vec![3]] {
             let error = by_slot(&contributors, &leases, &shares).unwrap_err().to_string();
-            assert!(error.contains("does not say whose leases were whose"), "{shares:?}: {error}");
+            assert!(error.contains("does not record the leases of each member"), "{shares:?}: {error}");
         }
     }
 }

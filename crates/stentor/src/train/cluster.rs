@@ -12,13 +12,13 @@ use std::time::Duration;
 use stentor_experiment::Membership;
 use stentor_runtime::{ExitStatus, Shutdown};
 
-/// How long a child may take to stop in good order.
+/// How long a child may take to shut down cleanly.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// How long a worker may take to say good-bye by itself.
+/// How long a worker may take to leave on its own.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How long a coordinator without workers may take to end by itself: it may be publishing the last checkpoint.
+/// How long a coordinator without workers may take to exit on its own: it may be publishing the last checkpoint.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// The processes of a run on one machine.
@@ -28,9 +28,9 @@ pub(super) struct Cluster {
     bar: Bar,
     json: JsonFile,
     membership: Membership,
-    /// Of each worker, at first.
+    /// Restarts of each worker at the start.
     restarts: u32,
-    /// A round has closed.
+    /// Whether a round has closed.
     is_under_way: bool,
 }
 
@@ -43,7 +43,7 @@ enum Happened {
 }
 
 impl Cluster {
-    /// Starts the coordinator, unless one is named, and the workers.
+    /// Starts the coordinator, unless one was given, and the workers.
     pub(super) async fn start(arguments: &Args) -> Result<Self> {
         let experiment = config::read(&arguments.experiment)?;
         let json = JsonFile::at(arguments.json.as_deref())?;
@@ -53,7 +53,7 @@ impl Cluster {
         let (coordinator, url) = match &arguments.coordinator {
             Some(url) => {
                 let workers = counted(count.into(), "worker");
-                bar.say(&format!("starting {workers} for {url}; it tells how the run gets on"));
+                bar.say(&format!("starting {workers} for {url}; see the coordinator for the run's progress"));
                 (None, url.clone())
             }
             None => {
@@ -61,11 +61,13 @@ impl Cluster {
                     let wanted = experiment.cluster.workers;
                     let key = "cluster.workers";
                     let workers = counted(count.into(), "worker");
-                    bar.say(&format!("starting {workers} here; the run begins with {wanted} ({key})"));
+                    bar.say(&format!(
+                        "starting {workers} here; the run starts once {wanted} have joined ({key})"
+                    ));
                 }
                 let (coordinator, url) = Coordinator::start(arguments).await?;
                 bar.say(&format!(
-                    "The coordinator is at {url}; `stentor status` and `stentor switch` take it as --coordinator."
+                    "The coordinator is at {url}; pass this URL to `stentor status` and `stentor switch` as --coordinator."
                 ));
                 (Some(coordinator), url)
             }
@@ -93,7 +95,7 @@ impl Cluster {
         Ok(Self { coordinator, workers, bar, json, membership, restarts, is_under_way: false })
     }
 
-    /// Looks after the processes until the run is over. Dead workers are started again within their budget.
+    /// Supervises the processes until the run is over. Workers that end are restarted within their budget.
     pub(super) async fn attend(mut self, shutdown: &Shutdown) -> ExitStatus {
         let mut figures_are_lost = false;
         loop {
@@ -105,13 +107,13 @@ impl Cluster {
                 Happened::Said(Line::Summary(summary)) => {
                     if let Err(error) = self.conclude(&summary) {
                         figures_are_lost = true;
-                        self.bar.say(&format!("stentor: the run's figures are lost: {error:#}"));
+                        self.bar.say(&format!("stentor: cannot write the run's figures: {error:#}"));
                     }
                 }
                 Happened::Said(Line::Listening(_)) => {}
                 Happened::CoordinatorEnded(status) => {
                     if status.code().is_none() {
-                        // Killed: it could not say why.
+                        // Killed: it could not report a reason.
                         self.bar.say(&format!("the coordinator ended ({status}); continue with --resume"));
                     }
                     self.bar.end();
@@ -181,16 +183,18 @@ impl Cluster {
         }
     }
 
-    /// Starts a worker again whose pause is over. The whole run's status where that fails and the run cannot go on.
+    /// Restarts a worker whose pause is over. Returns the exit status of the whole run if that fails and the run cannot
+    /// continue.
     async fn start_again(&mut self, index: usize) -> Option<ExitStatus> {
         let worker = &mut self.workers[index];
         let Err(error) = worker.start_again().await else { return None };
-        worker.standing = Standing::Lost("it could not be started again".into());
+        worker.standing = Standing::Lost("it could not be restarted".into());
         self.bar.say(&format!("stentor: {error:#}"));
         self.cannot_go_on(None).await
     }
 
-    /// The whole run's status where it cannot go on now that a worker has ended, with this status if it is one of ours.
+    /// Returns the exit status of the whole run if it cannot continue after the end of a worker with this status, if
+    /// known.
     async fn cannot_go_on(&mut self, ended: Option<ExitStatus>) -> Option<ExitStatus> {
         if self.coordinator.is_some() {
             let helpless = ended.filter(|known| *known != ExitStatus::Ok && !known.may_succeed_again());
@@ -200,8 +204,8 @@ impl Cluster {
         alone.then_some(ended.unwrap_or(ExitStatus::Failure))
     }
 
-    /// Ends a run whose coordinator would wait for workers that will not come, with their names. `helpless`: the status of a
-    /// worker that another start would not have helped; the run's is no other.
+    /// Ends a run whose coordinator would wait forever for lost workers, and names them. `helpless` is the exit status
+    /// of a worker that a restart would not have helped; it becomes the run's.
     async fn give_up_in_vain(&mut self, helpless: Option<ExitStatus>) -> Option<ExitStatus> {
         let standings: Vec<Standing> = self.workers.iter().map(|w| w.standing.clone()).collect();
         if !waits_in_vain(&standings, self.membership, self.is_under_way) {
@@ -210,7 +214,7 @@ impl Cluster {
         if let Some(Coordinator { child, .. }) = &mut self.coordinator
             && tokio::time::timeout(LAST_WORDS, child.wait()).await.is_ok()
         {
-            // What it said is still to be read.
+            // Its remaining output still has to be read.
             return None;
         }
         let named = |w: &Worker| match &w.standing {
@@ -219,9 +223,9 @@ impl Cluster {
         };
         let lost: Vec<String> = self.workers.iter().filter_map(named).collect();
         let why = match (self.membership, self.is_under_way) {
-            (_, false) => "the first round waits for all",
-            (Membership::Fixed, true) => "membership is fixed, so that the run waits for all",
-            (Membership::Elastic, true) => "nobody else is left",
+            (_, false) => "the first round needs all workers",
+            (Membership::Fixed, true) => "membership is fixed, so the run needs all workers",
+            (Membership::Elastic, true) => "no other worker is left",
         };
         self.bar.say(&format!(
             "stopping: the run would wait in vain for {}; {why}, and `cluster.restarts` allows {} restarts of each. See what \
@@ -235,12 +239,12 @@ impl Cluster {
     }
 
     fn conclude(&self, summary: &serde_json::Value) -> Result<()> {
-        // The file first, and the line in any case.
+        // Write the file first; print the line in any case.
         let written = self.json.write(summary);
         self.bar.end();
         let number = |key: &str| summary[key].as_f64().unwrap_or_default();
         stentor_runtime::outln!(
-            "{}: checkpoint {}, {:.0} frames in {:.1} s, {:.1} bytes a frame on the wire{}",
+            "{}: checkpoint {}, {:.0} frames in {:.1} s, {:.1} bytes per frame transferred{}",
             summary["run"].as_str().unwrap_or_default(),
             summary["checkpoint"].as_str().unwrap_or_default(),
             number("frames"),
@@ -254,38 +258,38 @@ impl Cluster {
         written
     }
 
-    /// Lets workers that are ending end, and asks the others to.
+    /// Waits for workers that are ending, and stops the others.
     async fn stop_workers(&mut self) {
         for worker in &mut self.workers {
             if let Some(child) = &mut worker.child
                 && tokio::time::timeout(FAREWELL, child.wait()).await.is_err()
             {
-                // Asked all at once; whoever has ended meanwhile is no error.
+                // All are asked at once; one that has ended in the meantime is not an error.
                 let _ = child.terminate();
             }
         }
         self.await_workers().await;
     }
 
-    /// Asks everybody at once. A coordinator that saw its workers leave would go back to a checkpoint with the rest, and nobody
-    /// goes on with that; workers that saw it go first would look for it.
+    /// Asks all processes to stop at once. If its workers left first, the coordinator would fall back to a checkpoint
+    /// for no purpose; if the coordinator left first, the workers would try to reconnect.
     async fn stop_all(&mut self) {
         for child in self.workers.iter().filter_map(|worker| worker.child.as_ref()) {
-            // Whoever has ended meanwhile is no error.
+            // A process that has ended in the meantime is not an error.
             let _ = child.terminate();
         }
         self.stop_coordinator().await;
         self.await_workers().await;
     }
 
-    /// Waits for workers that were asked to stop, and kills whoever does not.
+    /// Waits for workers that were asked to stop, and kills those that do not.
     async fn await_workers(&mut self) {
         for worker in &mut self.workers {
             let Some(mut child) = worker.child.take() else { continue };
             if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-                tracing::warn!(identity = worker.identity, "did not stop when asked");
+                tracing::warn!(identity = worker.identity, "did not stop in time");
                 if let Err(error) = child.kill().await {
-                    tracing::warn!(%error, identity = worker.identity, "not stopped");
+                    tracing::warn!(%error, identity = worker.identity, "cannot stop the worker");
                 }
             }
         }
@@ -295,7 +299,7 @@ impl Cluster {
         if let Some(Coordinator { mut child, .. }) = self.coordinator.take()
             && let Err(error) = child.stop(GRACE).await
         {
-            tracing::warn!(%error, "coordinator not stopped");
+            tracing::warn!(%error, "cannot stop the coordinator");
         }
     }
 }

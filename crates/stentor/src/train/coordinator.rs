@@ -8,20 +8,20 @@ use stentor_runtime::{Child, ExitStatus};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStdout;
 
-/// The coordinator's process, and what it says, a line of JSON at a time.
+/// The coordinator's process and its output, one line of JSON at a time.
 pub(super) struct Coordinator {
     pub(super) child: Child,
     pub(super) lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Coordinator {
-    /// Starts it and waits until it listens. Also where: a URL.
+    /// Starts it and waits until it listens. Returns its URL too.
     pub(super) async fn start(arguments: &Args) -> Result<(Self, String)> {
         let mut command = siblings::command("coordinator");
         command
             .arg(&arguments.experiment)
             .args(["--listen", "127.0.0.1:0", "--json-lines"])
-            // On this machine's own loopback nobody needs certificates.
+            // On the loopback interface certificates are not needed.
             .env_remove("STENTOR_TLS")
             .stdout(Stdio::piped());
         if arguments.resume {
@@ -49,7 +49,7 @@ impl Coordinator {
     }
 }
 
-/// What a child's end means to whoever started us.
+/// Maps a child's exit status to ours.
 pub(super) fn known(status: std::process::ExitStatus) -> ExitStatus {
     status.code().and_then(ExitStatus::from_code).unwrap_or(ExitStatus::Failure)
 }

@@ -1,4 +1,4 @@
-//! `stentor train`: the embedded default. Coordinator and workers are child processes; the same binaries scale out.
+//! `stentor train`: runs coordinator and workers as child processes on one machine; the same binaries run on a cluster.
 
 mod cluster;
 mod coordinator;
@@ -20,28 +20,29 @@ use stentor_runtime::{ExitStatus, Shutdown};
 pub(crate) struct Args {
     /// The experiment file.
     experiment: PathBuf,
-    /// Go on from the newest valid checkpoint.
+    /// Continue from the newest valid checkpoint.
     #[arg(long)]
     resume: bool,
-    /// Start workers only, and let them join this coordinator.
+    /// Start only workers, and let them join this coordinator.
     #[arg(long, value_name = "URL")]
     coordinator: Option<String>,
     /// Folder with ca.crt, tls.crt and tls.key of a worker, for workers that join a coordinator elsewhere.
     #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
     tls: Option<PathBuf>,
-    /// Workers to start; default: `cluster.workers` of the experiment.
+    /// Number of workers to start; default: `cluster.workers` of the experiment.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     workers: Option<u32>,
-    /// Threads of each worker, 1 to 1024; default: all cores shared out evenly.
+    /// Threads of each worker, 1 to 1024; default: all cores, divided evenly.
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     threads: Option<usize>,
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Address for the coordinator's /metrics; workers take the ports after it. With port 0 each takes any free one.
+    /// Address of the coordinator's /metrics; workers use the ports that follow. With port 0, each process uses any
+    /// free port.
     #[arg(long, value_name = "HOST:PORT", value_parser = stentor_runtime::address)]
     metrics: Option<std::net::SocketAddr>,
-    /// File for the run's figures; its place is tried before the work.
+    /// File for the run's figures; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -58,7 +59,7 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
         let shutdown = Shutdown::listen();
         let started = tokio::select! {
             started = Cluster::start(arguments) => started,
-            // What has been started so far ends with it.
+            // If this fails, the processes started so far are stopped.
             () = shutdown.requested() => return ExitStatus::Stopped,
         };
         match started {

@@ -3,11 +3,11 @@ use anyhow::{Result, anyhow};
 use std::net::SocketAddr;
 use stentor_runtime::ExitStatus;
 
-/// Addresses for the metrics of `workers` workers beside a coordinator's at `first`: the ports after it. Port 0 stands for any free
-/// port, and does so for each.
+/// Returns metrics addresses for `workers` workers of a coordinator with address `first`: the ports after it. Port 0
+/// means any free port, for each worker.
 ///
 /// # Errors
-/// Where there are not so many ports, with the highest that would do.
+/// If there are too few ports, with the highest port that would be enough.
 pub(super) fn after(first: SocketAddr, workers: u32) -> Result<Vec<SocketAddr>> {
     let last = u32::from(first.port()) + workers;
     if first.port() != 0 && last > u32::from(u16::MAX) {
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_with_too_few_after_it_is_refused_with_the_highest_that_would_do() {
+    fn a_port_with_too_few_after_it_is_rejected_with_the_highest_that_would_be_enough() {
         for (first, most) in [("127.0.0.1:65535", 65_533), ("127.0.0.1:65534", 65_533)] {
             let error = ports(first, 2).unwrap_err();
             assert_eq!(crate::exit::of(&error), ExitStatus::Config);

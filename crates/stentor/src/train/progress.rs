@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Line {
-    /// The URL that workers join.
+    /// The URL for workers to join.
     Listening(String),
     /// A round closed.
     Progress(Progress),
@@ -14,7 +14,7 @@ pub(crate) enum Line {
     Summary(serde_json::Value),
 }
 
-/// How far the run is.
+/// Progress of the run.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Progress {
     committed_frames: u64,
@@ -22,27 +22,29 @@ pub(crate) struct Progress {
     by_source: Vec<OfSource>,
 }
 
-/// What a round's batches of one source came to.
+/// Figures of a round's batches of one source.
 #[derive(Debug, Deserialize)]
 struct OfSource {
     source: String,
     frames: u64,
-    /// Nats a frame.
+    /// Nats per frame.
     loss: f64,
 }
 
-/// A bar with rate, time left and a smoothed loss per source; where standard error is no terminal, a line for each tenth.
+/// A progress bar with rate, remaining time and a smoothed loss per source; if standard error is not a terminal, one
+/// line per tenth of the run.
 pub(crate) struct Bar {
     bar: ProgressBar,
     losses: BTreeMap<String, f64>,
-    /// Tenths of the run that were told where nobody sees the bar.
+    /// Tenths of the run that were printed without a terminal.
     told: u64,
 }
 
-/// After this share of the run a loss counts half in the displayed one: many rounds of a long run, and less than a block of a short one.
+/// After this share of the run, the weight of a loss in the displayed one has halved: many rounds of a long run, less
+/// than a block of a short one.
 const HALF_LIFE: f64 = 0.01;
 
-/// The displayed loss after a round of `share` of the run's frames.
+/// Returns the displayed loss after a round with `share` of the run's frames.
 fn smoothed(before: f64, loss: f64, share: f64) -> f64 {
     let past = 0.5f64.powf(share / HALF_LIFE);
     past * before + (1.0 - past) * loss
@@ -52,7 +54,7 @@ impl Bar {
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::new(0);
         let template = "{bar:32} {percent:>3} %  {rate} frames/s  {eta} left  {msg}";
-        // The template is a constant; should it be wrong, the default style serves.
+        // The template is a constant; if it were invalid, the default style would be used.
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style.with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
             // A rate that cannot be written is not shown.
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shown_loss_follows_at_once_in_a_run_of_few_rounds_and_is_smooth_in_one_of_many() {
+    fn the_displayed_loss_follows_at_once_in_a_short_run_and_is_smooth_in_a_long_one() {
         let few = smoothed(4.0, 2.0, 1.0 / 7.0);
         assert!(few < 2.001, "{few}");
         let many = smoothed(4.0, 2.0, 1e-5);

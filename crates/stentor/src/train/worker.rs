@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
 use stentor_runtime::{Child, ExitStatus};
 
-/// A worker of a run on one machine: a process, and when that has ended, perhaps the next one.
+/// A worker of a run on one machine: a process and, after it has ended, possibly a next one.
 pub(super) struct Worker {
-    /// None between two processes, and after the last one.
+    /// `None` between two processes, and after the last one.
     pub(super) child: Option<Child>,
     pub(super) standing: Standing,
     pub(super) identity: String,
@@ -16,7 +16,7 @@ pub(super) struct Worker {
     restarts_left: u32,
     pauses: Pauses,
     started: Instant,
-    /// When the next process is to be started.
+    /// When to start the next process.
     due: Option<Instant>,
 }
 
@@ -51,22 +51,23 @@ impl Worker {
         Ok(())
     }
 
-    /// How its process ended, or `None` while it runs.
+    /// Returns how its process ended, or `None` while it runs.
     pub(super) fn ended(&mut self) -> Option<std::process::ExitStatus> {
         self.child.as_mut()?.ended().ok().flatten()
     }
 
-    /// Whether it is time for the next process.
+    /// Whether it is time to start the next process.
     pub(super) fn is_due(&self) -> bool {
         self.due.is_some_and(|due| Instant::now() >= due)
     }
 
-    /// Whether no process runs and none will.
+    /// Whether no process is running and none will be started.
     pub(super) fn is_over(&self) -> bool {
         self.child.is_none() && self.due.is_none()
     }
 
-    /// Its process has ended: whether and when the next one is started. In words, where somebody should know.
+    /// Handles the end of its process: decides whether and when to start the next one. Returns a message if there is
+    /// something to report.
     pub(super) fn take_end(&mut self, status: std::process::ExitStatus) -> Option<String> {
         self.child = None;
         let identity = &self.identity;
@@ -75,14 +76,14 @@ impl Worker {
                 self.standing = Standing::Done;
                 None
             }
-            // It said why on standard error, and the coordinator will end the run where it must.
+            // It has logged the reason, and the coordinator ends the run if necessary.
             Some(known) if !known.may_succeed_again() => {
                 self.standing = Standing::Lost(status.to_string());
-                Some(format!("{identity} ended ({status}) and cannot be helped by another start"))
+                Some(format!("{identity} ended ({status}) and a restart would not help"))
             }
             _ if self.restarts_left == 0 => {
                 self.standing = Standing::Lost(status.to_string());
-                Some(format!("{identity} ended ({status}) once too often"))
+                Some(format!("{identity} ended ({status}) and has no restarts left"))
             }
             known => {
                 self.restarts_left -= 1;
@@ -93,7 +94,7 @@ impl Worker {
                 self.due = Some(Instant::now() + pause);
                 let when = if pause.is_zero() { String::new() } else { format!(" in {} s", pause.as_secs()) };
                 let left = counted(self.restarts_left.into(), "restart");
-                Some(format!("{identity} ended ({status}); starting it again{when}, {left} left"))
+                Some(format!("{identity} ended ({status}); restarting it{when}, {left} left"))
             }
         }
     }
@@ -122,21 +123,21 @@ mod tests {
     }
 
     #[test]
-    fn after_a_passing_failure_a_worker_is_started_again_later_and_later() {
+    fn after_a_passing_failure_a_worker_is_restarted_after_growing_pauses() {
         let mut worker = worker(2);
         let words = worker.take_end(ended(75)).unwrap();
-        assert_eq!(words, "worker-0 ended (exit status: 75); starting it again in 5 s, 1 restart left");
+        assert_eq!(words, "worker-0 ended (exit status: 75); restarting it in 5 s, 1 restart left");
         assert!(!worker.is_due() && !worker.is_over() && worker.standing == Standing::Running);
-        assert!(worker.take_end(ended(75)).unwrap().contains("again in 10 s, 0 restarts left"));
-        assert!(worker.take_end(ended(75)).unwrap().ends_with("once too often"));
+        assert!(worker.take_end(ended(75)).unwrap().contains("restarting it in 10 s, 0 restarts left"));
+        assert!(worker.take_end(ended(75)).unwrap().ends_with("has no restarts left"));
         assert!(matches!(worker.standing, Standing::Lost(_)));
     }
 
     #[test]
-    fn after_a_death_it_is_started_again_at_once_and_after_its_work_never() {
+    fn after_a_crash_it_is_restarted_at_once_and_after_its_work_never() {
         let mut worker = worker(1);
         let killed = std::process::ExitStatus::from_raw(9);
-        assert!(worker.take_end(killed).unwrap().ends_with("starting it again, 0 restarts left"));
+        assert!(worker.take_end(killed).unwrap().ends_with("restarting it, 0 restarts left"));
         assert!(worker.is_due());
         worker.due = None;
         assert_eq!(worker.take_end(ended(0)), None);

@@ -3,8 +3,8 @@ use anyhow::Result;
 use stentor_checkpoint::verify_objects;
 use stentor_store::Store;
 
-/// The objects of the checkpoint in `folder`, named with `prefix` in front. A manifest that is damaged is an object of its
-/// own.
+/// Lists the objects of the checkpoint in `folder`, with `prefix` before their names. A damaged manifest is listed as
+/// an object.
 pub(super) async fn objects(folder: &Store, prefix: &str) -> Result<Vec<Object>> {
     match verify_objects(folder).await {
         Ok(objects) => Ok(objects

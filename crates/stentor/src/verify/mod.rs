@@ -1,4 +1,4 @@
-//! `stentor verify`: every byte of sets, checkpoints and runs against what their manifests say.
+//! `stentor verify`: checks every byte of sets, checkpoints and runs against their manifests.
 
 mod checkpoint;
 mod run_folder;
@@ -17,8 +17,8 @@ use stentor_runtime::ExitStatus;
 
 /// Check every byte of sets, checkpoints and runs against their manifests.
 ///
-/// Ends with 0 where all is whole, 3 where something is damaged, missing or not of these kinds, 75 where a store does not
-/// answer.
+/// Exits with 0 if everything is intact, 3 if something is damaged, missing or of a different kind, 75 if a store does
+/// not respond.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folders or URLs of feature sets, label sets, checkpoints or runs.
@@ -38,11 +38,11 @@ struct Verified {
     objects: Vec<Object>,
 }
 
-/// An object, and all that is wrong with it.
+/// An object and all errors found in it.
 #[derive(Debug, Serialize)]
 struct Object {
     name: String,
-    /// As the manifest says; none for objects without one.
+    /// Size according to the manifest; `None` for objects without one.
     bytes: Option<u64>,
     row_groups: Option<usize>,
     faults: Vec<String>,
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Args) -> ExitCode {
     exit::with(async { Ok(verify_all(arguments).await) })
 }
 
-/// Goes through all paths, whatever is wrong with some of them; the worst of their verdicts.
+/// Checks all paths, even if some are damaged, and returns the worst exit status.
 async fn verify_all(arguments: &Args) -> ExitStatus {
     let (mut found, mut status) = (Vec::new(), ExitStatus::Ok);
     for path in &arguments.paths {
@@ -117,7 +117,7 @@ fn render(found: &[Verified]) -> String {
     text.finish()
 }
 
-/// Text of an object that has no manifest, and what is wrong with it where it is no `T`.
+/// Reads an object that has no manifest, and reports the error if it is not a `T`.
 fn parsed<T, E: std::fmt::Display>(
     name: &str,
     text: &[u8],

@@ -5,8 +5,8 @@ use stentor_experiment::Experiment;
 use stentor_runlog::{EVENTS, parse_events};
 use stentor_store::Store;
 
-/// All that a run keeps: experiment, event log, the model it started from, every published checkpoint. What a checkpoint's folder holds without a
-/// manifest was never published, and is passed over.
+/// Lists everything that belongs to a run: experiment, event log, the model with which it started, every published
+/// checkpoint. Checkpoint folders without a manifest were never published, and are skipped.
 pub(super) async fn objects(run: &Store) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     let mut started_from = None;
@@ -26,7 +26,7 @@ pub(super) async fn objects(run: &Store) -> Result<Vec<Object>> {
         started_from = None;
     }
     let folders = folders(run).await?;
-    // Before its first checkpoint a run may have ended before the copy was made.
+    // A run may have ended before its first checkpoint and before the copy was made.
     if let Some(source) = started_from.filter(|_| folders.iter().any(|f| f.standing != Standing::Unpublished))
     {
         let fault = format!(
@@ -58,7 +58,7 @@ const EXPERIMENT: &str = "experiment.toml";
 const FINAL: &str = "final.json";
 const SUMMARY: &str = "summary.json";
 
-/// What is wrong with the checkpoint that a finished run names as its result.
+/// Checks the checkpoint that a finished run names as its result.
 async fn deployed_fault(run: &Store) -> Result<Option<String>> {
     match stentor_checkpoint::DeployedModel::load(run).await {
         Ok(_) => Ok(None),

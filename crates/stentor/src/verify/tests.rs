@@ -58,7 +58,7 @@ async fn faults(path: &Path) -> Vec<(String, Vec<String>)> {
     bad.into_iter().map(|object| (object.name.clone(), object.faults.clone())).collect()
 }
 
-/// Changes a file's byte at `place`.
+/// Changes the byte of a file at `place`.
 fn flip(path: &Path, place: usize) {
     let mut bytes = std::fs::read(path).unwrap();
     bytes[place] ^= 4;
@@ -66,7 +66,7 @@ fn flip(path: &Path, place: usize) {
 }
 
 #[tokio::test]
-async fn a_whole_set_is_told_shard_by_shard() {
+async fn an_intact_set_is_listed_shard_by_shard() {
     let folder = tempfile::tempdir().unwrap();
     features(folder.path()).await;
     assert_eq!(faults(folder.path()).await, []);
@@ -75,14 +75,14 @@ async fn a_whole_set_is_told_shard_by_shard() {
 }
 
 #[tokio::test]
-async fn every_bad_row_group_of_a_shard_is_named_and_so_is_a_byte_outside_of_all_of_them() {
+async fn every_bad_row_group_of_a_shard_is_named_and_so_is_a_bad_byte_outside_them() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = features(folder.path()).await;
     let [first, second] = &manifest.shards[..] else { panic!("{:?}", manifest.shards) };
     for group in &first.row_groups {
         flip(&folder.path().join(&first.file), (group.offset + 5) as usize);
     }
-    // The magic number in front, which no reader looks at.
+    // The magic number at the start, which readers skip.
     flip(&folder.path().join(&second.file), 0);
     let found = faults(folder.path()).await;
     assert_eq!(found[0].1.len(), 2);
@@ -91,7 +91,7 @@ async fn every_bad_row_group_of_a_shard_is_named_and_so_is_a_byte_outside_of_all
 }
 
 #[tokio::test]
-async fn shards_that_are_gone_or_cut_short_are_told_with_the_others() {
+async fn missing_or_truncated_shards_are_listed_with_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = features(folder.path()).await;
     let [first, second] = &manifest.shards[..] else { panic!("{:?}", manifest.shards) };
@@ -117,14 +117,14 @@ async fn a_run_is_its_experiment_events_checkpoints_and_result() {
     store.put("events/000001-000000.jsonl", event.into()).await.unwrap();
     assert_eq!(faults(run).await, []);
 
-    // The model that it started from is part of it.
+    // The model with which the run started is part of it.
     let started = format!("{experiment}[model]\nstart = \"other\"\n");
     store.put("experiment.toml", started.into()).await.unwrap();
     let found = faults(run).await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].0 == "start/manifest.json" && found[0].1[0].contains("copy of `other`"), "{found:?}");
 
-    // An object beside the model, a line of the log, a key of the experiment.
+    // Damage an object beside the model, a line of the log, and a key of the experiment.
     flip(&run.join("checkpoints").join(&name).join("replicated.safetensors"), 3);
     store.put("events/000001-000001.jsonl", "{\"event\":\"unheard-of\"}\n".into()).await.unwrap();
     store.put("experiment.toml", "[rum]\n".into()).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_run_is_its_experiment_events_checkpoints_and_result() {
     assert!(found[1].1[0].contains("line 1: expected an event"), "{found:?}");
     assert!(found[2].1[0].contains("expected digest"), "{found:?}");
 
-    // A result that names a checkpoint whose manifest is gone.
+    // A result that names a checkpoint without a manifest.
     std::fs::remove_file(run.join("checkpoints").join(&name).join("manifest.json")).unwrap();
     let found = faults(run).await;
     assert!(
@@ -156,7 +156,7 @@ async fn a_checkpoint_alone_and_a_damaged_manifest_of_one() {
 }
 
 #[tokio::test]
-async fn what_is_none_of_these_is_refused() {
+async fn anything_else_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let error = verify(folder.path().to_str().unwrap()).await.unwrap_err();
     assert!(error.to_string().contains("does not exist, or is empty"), "{error}");
