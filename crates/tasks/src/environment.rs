@@ -14,7 +14,7 @@ pub struct Environment {
     pub root: PathBuf,
     /// `stentor` in the user's cache folder: libtorch, corpora, Python. Safe to delete.
     pub cache: PathBuf,
-    /// Cargo's target folder. By default in the cache, so that several clones share what they build.
+    /// Cargo's target folder. By default in the cache, so that several clones share build outputs.
     pub target: PathBuf,
     /// Where libtorch comes from.
     pub libtorch: Libtorch,
@@ -138,11 +138,11 @@ impl Environment {
     }
 }
 
-/// Makes `checkout` the one that builds in `target`.
+/// Assigns the build outputs in `target` to `checkout`.
 ///
-/// Cargo compares the modification times of sources and build outputs, and does not notice that the sources are
-/// another checkout's: an older clone would get the programs of a newer one. So our own build outputs of another
-/// checkout are deleted; those of dependencies stay.
+/// Cargo compares the modification times of sources and build outputs, and does not notice that the sources belong to
+/// another checkout: an older clone would get the programs of a newer one. Therefore our own build outputs of another
+/// checkout are deleted; those of dependencies are kept.
 fn claim(target: &Path, checkout: &Path) -> Result<()> {
     let stamp = target.join("checkout");
     let own = checkout.display().to_string();
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_checkout_does_not_get_what_was_built_for_this_one() {
+    fn another_checkout_does_not_get_the_build_outputs_of_this_one() {
         let target = tempfile::tempdir().unwrap();
         let built = |name: &str| target.path().join("debug/.fingerprint").join(name);
         let make = || {
@@ -198,7 +198,7 @@ mod tests {
         claim(target.path(), Path::new("/one")).unwrap();
         assert!(
             !built("stentor-plan-0123").exists() && built("serde-0123").exists(),
-            "nobody knows whose it was"
+            "outputs of an unknown checkout are removed"
         );
         make();
         claim(target.path(), Path::new("/one")).unwrap();

@@ -1,8 +1,8 @@
 //! The commands of `cargo xtask` that the program `lab` carries out, and what the two programs share: folders, child
 //! processes, progress.
 //!
-//! `xtask` knows every option before `lab` is built: so help and mistakes in a command line are told at once, and
-//! `xtask` can fetch and build what the command needs. It links none of the project's other crates.
+//! `xtask` knows every option before `lab` is built, so that help and mistakes in a command line are reported at once,
+//! and `xtask` can fetch and build what the command needs. It links none of the project's other crates.
 
 mod corpus;
 mod environment;
@@ -40,7 +40,7 @@ pub enum Task {
     Fuzz(fuzz::Options),
 }
 
-/// Prints an error with its causes, for people.
+/// Prints an error with its causes.
 // Nothing can be done if standard error cannot be written.
 #[allow(clippy::print_stderr)]
 pub fn print_error(error: &anyhow::Error) {

@@ -14,7 +14,7 @@ const STOPPED: i32 = 8;
 pub struct Deadline(Duration);
 
 impl Deadline {
-    /// So many minutes.
+    /// A deadline in minutes.
     #[must_use]
     pub const fn minutes(minutes: u64) -> Self {
         Self(Duration::from_secs(60 * minutes))
@@ -26,10 +26,10 @@ impl Deadline {
     }
 }
 
-/// Runs a program that writes to the terminal itself; fails unless it ends with 0 in time.
+/// Runs a program that writes to the terminal itself; fails unless it exits with 0 in time.
 ///
 /// # Errors
-/// The whole command line and how it ended.
+/// Contains the whole command line and how it ended.
 pub fn run(command: &mut Command, deadline: Deadline) -> Result<()> {
     let words = describe(command);
     let mut child = command.spawn().with_context(|| format!("cannot start `{words}`"))?;
@@ -40,7 +40,7 @@ pub fn run(command: &mut Command, deadline: Deadline) -> Result<()> {
 /// second without one.
 ///
 /// # Errors
-/// As [`run`].
+/// See [`run`].
 pub fn follow(command: &mut Command, deadline: Deadline, mut heard: impl FnMut(Option<&str>)) -> Result<()> {
     let words = describe(command);
     let spawned = command.stdout(Stdio::piped()).spawn();
@@ -78,7 +78,7 @@ fn judge(status: ExitStatus, words: &str) -> Result<()> {
 /// Runs a program and returns its standard output; its standard error goes to ours.
 ///
 /// # Errors
-/// The command line, how it ended, and its standard error.
+/// Contains the command line, how it ended, and its standard error.
 pub fn output(command: &mut Command) -> Result<String> {
     let words = describe(command);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{words}`"))?;
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_end_in_time_is_killed_with_its_children() {
+    fn a_program_that_does_not_end_in_time_is_killed_with_its_children() {
         let folder = tempfile::tempdir().unwrap();
         let id = folder.path().join("child");
         let script = format!("sleep 600 & echo $! > {}; wait", id.display());
@@ -188,11 +188,11 @@ mod tests {
         while alive() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
         }
-        assert!(!alive(), "the child {child} lives on");
+        assert!(!alive(), "the child {child} is still alive");
     }
 
     #[test]
-    fn lines_are_handed_on_as_they_come_and_the_end_is_judged_as_ever() {
+    fn lines_are_passed_on_as_they_arrive_and_the_exit_status_is_still_checked() {
         let mut heard = Vec::new();
         let mut silent = 0;
         let script = "echo one; sleep 1.5; echo two; exit 3";
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn output_is_returned_and_errors_carry_the_programs_own_words() {
+    fn output_is_returned_and_errors_contain_standard_error() {
         assert_eq!(output(&mut shell("echo here")).unwrap(), "here\n");
         let error = output(&mut shell("echo because >&2; exit 1")).unwrap_err().to_string();
         assert!(error.contains("because"), "{error}");

@@ -1,4 +1,4 @@
-//! Progress for people: which step runs, and how long it took.
+//! Progress messages: the running step, and how long it took.
 
 // Nothing can be done if standard error cannot be written.
 #![allow(clippy::print_stderr)]
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_read_well_at_every_size() {
+    fn durations_are_readable_at_every_size() {
         let said = [0.04, 9.94, 9.96, 59.4, 59.6, 185.0].map(duration);
         assert_eq!(said, ["0.0 s", "9.9 s", "10 s", "59 s", "1 min 00 s", "3 min 05 s"]);
     }

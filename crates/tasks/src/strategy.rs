@@ -1,7 +1,7 @@
 use clap::ValueEnum;
 
 /// How contributions become an update, for benchmarks and chaos tests.
-// Docs of variants would become help texts; the names say it.
+// Doc comments of variants would become help texts; the names are enough.
 #[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Strategy {
@@ -26,7 +26,7 @@ impl Strategy {
         }
     }
 
-    /// The name for people.
+    /// The name for display.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {

@@ -21,7 +21,7 @@ pub enum Bench {
     Memory(Memory),
 }
 
-/// What is measured of the exchange, and how long.
+/// What to measure of the exchange, and for how long.
 #[derive(Debug, Args)]
 pub struct Exchange {
     /// File to write the figures to, as JSON.
@@ -53,7 +53,7 @@ pub struct Exchange {
     pub slow_rounds: u64,
 }
 
-/// Where the figures of the simulated workers come from and go to.
+/// Source and destination of the figures of the simulated workers.
 #[derive(Debug, Args)]
 pub struct Scale {
     /// File to write the figures to, as JSON.
@@ -64,7 +64,7 @@ pub struct Scale {
     pub figures: Option<PathBuf>,
 }
 
-/// Where the figures go.
+/// Destination of the figures.
 #[derive(Debug, Args)]
 pub struct Gain {
     /// File to write the figures to, as JSON.
@@ -72,7 +72,7 @@ pub struct Gain {
     pub json: Option<PathBuf>,
 }
 
-/// What is trained, and where.
+/// What to train, and where.
 #[derive(Debug, Args)]
 pub struct Convergence {
     /// Folder of a finished `cargo xtask demo`. Default: runs/demo.
@@ -96,7 +96,7 @@ pub struct Convergence {
     pub jobs: u8,
 }
 
-/// Where the figures go.
+/// Destination of the figures.
 #[derive(Debug, Args)]
 pub struct Memory {
     /// File to write the figures to, as JSON.
@@ -116,7 +116,7 @@ mod tests {
     use super::density;
 
     #[test]
-    fn densities_are_percentages_that_the_made_up_gradients_have_room_for() {
+    fn densities_are_percentages_that_the_generated_gradients_allow() {
         assert_eq!(density("0.1"), Ok(0.1));
         for bad in ["0", "-1", "21", "NaN", "many"] {
             assert!(density(bad).unwrap_err().contains(bad), "{bad}");

@@ -76,7 +76,7 @@ impl Options {
         }
     }
 
-    /// The size that was asked for.
+    /// The requested size.
     #[must_use]
     pub fn size(&self) -> Size {
         match (self.quick, self.full) {
