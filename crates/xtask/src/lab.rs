@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_waits_for_what_it_uses_and_for_nothing_else() {
+    fn a_command_waits_only_for_what_it_needs() {
         let (parts, build) = needs_of("xtask demo");
         assert!(parts.contains(&Part::Corpus(Corpus::Game)) && parts.contains(&Part::Python));
         assert_eq!(build, Build::Demo);

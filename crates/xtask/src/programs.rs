@@ -182,7 +182,7 @@ impl Left {
         }
     }
 
-    /// A progress line for people, at intervals.
+    /// A progress line, at intervals.
     fn words(&mut self, now: Instant) -> Option<String> {
         if now.duration_since(self.said) < PAUSE {
             return None;
@@ -207,11 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn the_time_left_follows_from_what_was_built_and_not_from_what_was_there() {
+    fn the_remaining_time_is_estimated_from_newly_built_packages_only() {
         let start = Instant::now();
         let mut left = Left::new(100, start);
         (0..40).for_each(|n| left.built(&artifact(&format!("there-{n}"), true)));
-        assert_eq!(left.words(start + Duration::from_secs(1)), None, "not every second");
+        assert_eq!(left.words(start + Duration::from_secs(1)), None, "at most one line per interval");
         (0..20).for_each(|n| left.built(&artifact(&format!("built-{n}"), false)));
         // A package's build script and its library count as one package.
         left.built(&artifact("built-0", false));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_guessed_from_the_first_few() {
+    fn no_estimate_is_made_from_the_first_few() {
         let start = Instant::now();
         let mut left = Left::new(100, start);
         left.built(&artifact("one", false));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_demos_build_leaves_out_what_the_demo_does_not_run() {
+    fn the_demos_build_excludes_what_the_demo_does_not_run() {
         let environment = Environment::find().unwrap();
         let [lab, demo, release, tests] = [Build::Lab, Build::Demo, Build::Release, Build::Tests]
             .map(|build| count(&environment, build).unwrap());
@@ -244,7 +244,7 @@ mod tests {
         }
     }
 
-    /// What only `lab` links would be compiled before the demo starts.
+    /// Packages that only `lab` links would be compiled before the demo starts.
     #[test]
     fn the_demos_build_gets_no_package_of_others_from_lab() {
         let environment = Environment::find().unwrap();

@@ -115,7 +115,7 @@ fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_simulated_installation_tells_what_is_missing() {
+    fn a_simulated_installation_lists_what_is_missing() {
         let plan = "NOTE: This is only a simulation!\nReading package lists...\n\
                     Inst libopus0 (1.3.1-3 Debian:12.5/oldstable [amd64])\n\
                     Inst libc6 [2.36-9] (2.36-10 Debian:12.5/oldstable [amd64]) []\n\
