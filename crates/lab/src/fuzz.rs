@@ -142,7 +142,7 @@ fn told(text: &str) -> Option<Told> {
         |line: &str, word: &str| line.split_once(word)?.1.split_whitespace().next()?.parse::<u64>().ok();
     let edges = text.lines().filter_map(|line| number_after(line, " cov: ")).max().unwrap_or(0);
     let stated = text.lines().find_map(|line| number_after(line, "stat::number_of_executed_units:"));
-    // A run that was killed for memory or time reports no total; the number in front of its last report is close
+    // A run that was killed for memory or time reports no total; the number at the start of its last report is close
     // enough.
     let reported =
         text.lines().filter_map(|line| line.strip_prefix('#')?.split_whitespace().next()?.parse().ok());
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_read_from_libfuzzers_own_words() {
+    fn figures_are_parsed_from_libfuzzers_output() {
         let text = "#2\tINITED cov: 12 ft: 13 corp: 1/1b exec/s: 0 rss: 30Mb\n\
                     #900\tNEW    cov: 812 ft: 1200 corp: 9/99b lim: 8 exec/s: 0 rss: 31Mb L: 3/9 MS: 1 EraseBytes-\n\
                     #1000\tDONE   cov: 812 ft: 1200\nstat::number_of_executed_units: 1000\n";

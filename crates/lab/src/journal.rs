@@ -38,14 +38,14 @@ pub(crate) struct Done {
 pub(crate) enum Leftovers {
     /// The program continues with it.
     Resume,
-    /// The program must start without it.
+    /// The program must start from the beginning.
     Discard,
 }
 
-/// A step that is to be done, or is done already.
+/// A step to run, unless it is already done.
 #[derive(Debug)]
 pub(crate) struct Step<'a> {
-    /// Name for people, and for the marker's file name.
+    /// Name for display, and for the marker's file name.
     pub(crate) name: &'a str,
     /// Everything that its result depends on.
     pub(crate) inputs: String,
@@ -75,7 +75,7 @@ impl Journal {
         let is_there = step.output.exists();
         match marker {
             Some(Marker { done: Some(done), .. }) if is_there => {
-                eprintln!("\n── {}: done already", step.name);
+                eprintln!("\n── {}: already done", step.name);
                 return Ok(done);
             }
             Some(Marker { done: None, .. }) if is_there && step.leftovers == Leftovers::Resume => {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_is_not_done_again() {
+    fn a_finished_step_is_not_repeated() {
         let trial = Trial::new();
         let first = trial.run("a", Leftovers::Discard, false).unwrap();
         assert_eq!(trial.run("a", Leftovers::Discard, false).unwrap(), first);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn other_inputs_or_a_lost_output_start_from_nothing() {
+    fn other_inputs_or_a_lost_output_repeat_the_step_from_the_beginning() {
         let trial = Trial::new();
         let first = trial.run("a", Leftovers::Resume, false).unwrap();
         let second = trial.run("b", Leftovers::Resume, false).unwrap();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_step_goes_on_where_its_program_can() {
+    fn an_interrupted_step_continues_if_its_program_can() {
         for (leftovers, lines) in [(Leftovers::Resume, 2), (Leftovers::Discard, 1)] {
             let trial = Trial::new();
             let error = format!("{:#}", trial.run("a", leftovers, true).unwrap_err());
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_something_else_is_left_alone() {
+    fn a_folder_with_other_content_is_not_touched() {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("thesis.txt"), "years of work").unwrap();
         let error = Journal::open(home.path()).unwrap_err().to_string();

@@ -1,5 +1,5 @@
-//! What `cargo xtask` starts after it has fetched and built what is needed: the demo, benchmarks, chaos tests,
-//! simulations, fuzzing, the compose stack's test, screenshots of the page, and the conversion of corpora.
+//! The program that `cargo xtask` starts after it has fetched and built what is needed: the demo, benchmarks, chaos
+//! tests, simulations, fuzzing, the compose stack's test, screenshots of the page, and the conversion of corpora.
 //!
 //! It starts the project's programs as a user does, and reads what they write with the crates that write it.
 

@@ -93,7 +93,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for host in (0..self.hosts).map(Some).chain([None]) {
-            // An error means that it was never made.
+            // An error means that it was never created.
             let _ = Command::new("ip").args(["netns", "del", &self.name(host)]).output();
         }
     }
@@ -108,7 +108,7 @@ fn clear_abandoned() -> Result<()> {
         }
         let programs = process::output(Command::new("ip").args(["netns", "pids", name]))?;
         for program in programs.split_whitespace() {
-            // An error means that it has ended meanwhile.
+            // An error means that it has ended in the meantime.
             let _ = Command::new("kill").args(["-9", program]).output();
         }
         ip(&["netns", "del", name])?;
@@ -116,7 +116,7 @@ fn clear_abandoned() -> Result<()> {
     Ok(())
 }
 
-/// The process that made a host with this name; `None` if it is not one of ours.
+/// The process that created a host with this name; `None` if it is not one of ours.
 fn owner(name: &str) -> Option<u32> {
     name.strip_prefix("stentor-")?.split_once('-')?.0.parse().ok()
 }

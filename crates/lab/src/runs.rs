@@ -1,4 +1,4 @@
-//! What a run's folder and a feature set hold, read with the crates that write them.
+//! Reads the contents of a run's folder and of a feature set with the crates that write them.
 
 use anyhow::{Context, Result};
 use std::path::Path;

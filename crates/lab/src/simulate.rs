@@ -38,7 +38,7 @@ fn arguments(options: &Options) -> Vec<String> {
     numbers.chain(bugs).chain(options.trace.then(|| "--trace".to_owned())).collect()
 }
 
-/// The figures as a table for people.
+/// The figures as a table.
 fn table(figures: &Value) -> String {
     let mut out = String::new();
     for key in ["seeds", "events", "events_per_s", "violations"] {
@@ -66,13 +66,13 @@ fn table(figures: &Value) -> String {
 
 fn judge(figures: &Value) -> Result<()> {
     let violations = figures["violations"].as_u64().context("the figures have no `violations`")?;
-    ensure!(violations == 0, "expected no violation, found {violations}; each is a bug");
+    ensure!(violations == 0, "expected no violation, found {violations}; each one is a bug");
     let faults = figures["faults"].as_object().into_iter().flatten();
     let absent: Vec<&str> =
         faults.filter(|(_, n)| figures["seeds"] != 0 && **n == 0).map(|(kind, _)| kind.as_str()).collect();
     ensure!(
         absent.is_empty(),
-        "expected faults of every kind, and {} never came: run more seeds",
+        "expected faults of every kind, but {} never occurred: run more seeds",
         absent.join(", ")
     );
     let bugs = figures["bugs"].as_object().into_iter().flatten();
@@ -88,13 +88,13 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_violation_and_a_bug_that_was_missed_are_failures() {
+    fn a_violation_or_a_missed_bug_is_a_failure() {
         judge(&json!({"violations": 0, "bugs": {"x": {"found_at_seed": 3}}})).unwrap();
         let error = judge(&json!({"violations": 2, "bugs": {}})).unwrap_err().to_string();
         assert!(error.contains("found 2"), "{error}");
         let error =
             judge(&json!({"seeds": 3, "violations": 0, "faults": {"crash": 0}})).unwrap_err().to_string();
-        assert!(error.contains("crash never came"), "{error}");
+        assert!(error.contains("crash never occurred"), "{error}");
         let never = json!({"violations": 0, "bugs": {"x": {"found_at_seed": null}}});
         let error = judge(&never).unwrap_err().to_string();
         assert!(error.contains("did not find x"), "{error}");

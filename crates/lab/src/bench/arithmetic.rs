@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_says_which_aims_are_reached() {
+    fn a_table_shows_which_targets_are_reached() {
         let row = |value, aim| Row { what: "speed".to_owned(), value, aim };
         let rows = [row(0.7, Some(Aim::AtLeast(0.6))), row(1.06, Some(Aim::AtMost(1.05))), row(3.0, None)];
         let table = table(&rows);

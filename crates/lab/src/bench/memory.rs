@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_holds_both_ways_and_scores_that_differ_are_noticed() {
+    fn the_table_has_both_implementations_and_differing_scores_are_an_error() {
         let text = table(&figures(8.0)).unwrap();
         assert!(text.contains("| 1 | 4000 | 500 |") && text.contains("| 1 | 30 | 20 |"), "{text}");
         assert!(same_score(&figures(8.0)).unwrap() && !same_score(&figures(8.1)).unwrap());

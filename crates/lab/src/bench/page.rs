@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_benchs_own_table_of_the_page_is_replaced() {
+    fn only_the_benchmarks_own_table_in_the_page_is_replaced() {
         let page = format!("<!-- other -->\nkept\n{END}{}old\n{END}rest\n", begin("scale"));
         let new = replaced(&page, "scale", "new\n").unwrap();
         assert_eq!(new, format!("<!-- other -->\nkept\n{END}{}\nnew\n\n{END}rest\n", begin("scale")));

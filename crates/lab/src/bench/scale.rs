@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_a_row_for_each_strategy_and_leaves_out_what_is_not_there() {
+    fn the_table_has_a_row_for_each_strategy_and_omits_what_is_missing() {
         let table = table(&figures()).unwrap();
         assert_eq!(table.lines().count(), 3 + STRATEGIES.len());
         assert!(table.contains("| 16 | dense | 0.250 | 64 | 65 | 1.10 |  |"), "{table}");

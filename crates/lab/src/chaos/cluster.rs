@@ -1,4 +1,4 @@
-//! A coordinator and its workers as separate processes, which are started again when they have died.
+//! A coordinator and its workers as separate processes, which are restarted when they have died.
 
 use super::case::Case;
 use super::place::Place;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Time from a death to the next start, like that of a supervisor.
+/// Time from a death to the restart, like that of a supervisor.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// A cluster whose processes are killed when it is dropped.
@@ -30,19 +30,19 @@ pub(super) struct Cluster {
     pub(super) codes: BTreeSet<i32>,
 }
 
-/// The exit code that asks for another start later.
+/// The exit code that requests a restart later.
 const PASSING: i32 = 75;
 
-/// A program to keep running: its current process, or since when it has none.
+/// A program to keep running: its current process, or the time since which it has none.
 struct Slot {
     name: String,
     child: Option<Child>,
     died: Instant,
-    /// It has ended with 0, and is not started again.
+    /// Whether it has exited with 0 and is not restarted.
     done: bool,
 }
 
-/// The program that is disturbed.
+/// The program to disturb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Victim {
     Coordinator,
@@ -93,8 +93,8 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Notes which programs have died, and starts those again that have been dead for long enough. Returns true when
-    /// the run is over.
+    /// Detects programs that have died, and restarts those that have been dead for long enough. Returns true when the
+    /// run is over.
     pub(super) fn tend(&mut self) -> Result<bool> {
         self.watch.look();
         if let Some(status) = self.coordinator.ended()? {
@@ -103,7 +103,10 @@ impl Cluster {
             } else if let Some(code) = status.code() {
                 self.codes.insert(code);
                 if code != PASSING {
-                    bail!("the coordinator ended with {status} by itself; see {}", self.log.display());
+                    bail!(
+                        "the coordinator ended with {status} without being killed; see {}",
+                        self.log.display()
+                    );
                 }
             }
         }
@@ -111,9 +114,9 @@ impl Cluster {
             if let Some(status) = slot.ended()? {
                 slot.done = status.success();
                 self.codes.extend(status.code().filter(|code| *code != 0));
-                // Other exit codes ask for another start: after a long time without a coordinator, or after a signal.
+                // Other exit codes request a restart: after a long time without a coordinator, or after a signal.
                 if let Some(code @ (2..=4 | 6)) = status.code() {
-                    bail!("{} ended with {code} by itself; see {}", slot.name, self.log.display());
+                    bail!("{} ended with {code} without being killed; see {}", slot.name, self.log.display());
                 }
             }
         }

@@ -82,7 +82,7 @@ impl Drop for Disk {
     }
 }
 
-/// The program whose disk is full.
+/// The program whose disk becomes full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Whose {
@@ -102,7 +102,7 @@ pub(super) struct FullDisk {
     told: bool,
     /// Whether a checkpoint or shard set was published while the disk was full.
     published_meanwhile: bool,
-    /// Whether every object that was written in the end is whole, and no unfinished file is left.
+    /// Whether every object that was written is intact in the end, and no unfinished file is left.
     whole: bool,
     /// Whether parameters or labels are equal to those of an undisturbed run; with `elastic`, whether the ledger is
     /// clean.
@@ -157,7 +157,7 @@ pub(super) fn train(place: &Place, case: Case, whose: Whose, undisturbed: &Undis
         match &full {
             None if !was_full && newest.is_some() => {
                 disk.fill()?;
-                // A checkpoint that had already begun may have had enough space.
+                // A checkpoint already in progress may have had enough space.
                 std::thread::sleep(Duration::from_millis(500));
                 (was_full, full) = (true, Some((Instant::now(), cluster.watch.newest_checkpoint())));
             }
@@ -171,7 +171,7 @@ pub(super) fn train(place: &Place, case: Case, whose: Whose, undisturbed: &Undis
             None => {}
         }
     }
-    ensure!(was_full && full.is_none(), "{name} finished before its disk was full and free again");
+    ensure!(was_full && full.is_none(), "{name} finished before its disk had been full and freed again");
     let log = std::fs::read_to_string(run.with_extension("log")).unwrap_or_default();
     let clean = audit(place, &run)?["clean"].as_bool().unwrap_or(false);
     let same = case.membership != super::case::Membership::Fixed || deployed(&run)? == undisturbed.model;
@@ -186,7 +186,7 @@ pub(super) fn train(place: &Place, case: Case, whose: Whose, undisturbed: &Undis
     })
 }
 
-/// Labels on a full disk, and again when there is free space.
+/// Labels on a full disk, and again after space has been freed.
 pub(super) fn label(place: &Place, run: &Path) -> Result<FullDisk> {
     let (calm, out) = (place.folder.join("labels-undisturbed"), place.folder.join("labels-full-disk"));
     for folder in [&calm, &out] {
@@ -212,7 +212,7 @@ pub(super) fn label(place: &Place, run: &Path) -> Result<FullDisk> {
     })
 }
 
-/// Whether `stentor verify` finds every object whole, and no file has the name of an unfinished file.
+/// Whether `stentor verify` finds every object intact, and no file has the name of an unfinished file.
 fn is_whole(place: &Place, path: &Path) -> Result<bool> {
     let verdict = place.stentor("verify").arg(path).output().context("cannot start `stentor verify`")?;
     let in_the_making = super::labeler::files(path)?.keys().any(|name| name.to_string_lossy().contains('#'));
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_that_ends_in_another_code_than_the_passing_one_breaks_the_promise() {
+    fn a_full_disk_that_ends_with_a_code_other_than_retryable_fails_the_test() {
         let good = || FullDisk {
             name: "x".to_owned(),
             whose: Whose::Worker,
@@ -237,6 +237,6 @@ mod tests {
         assert!(good().holds());
         assert!(!FullDisk { codes: BTreeSet::from([3, 75]), ..good() }.holds());
         assert!(!FullDisk { published_meanwhile: true, ..good() }.holds());
-        assert!(!FullDisk { told: false, ..good() }.holds(), "a silent error is none");
+        assert!(!FullDisk { told: false, ..good() }.holds(), "the error must be reported");
     }
 }

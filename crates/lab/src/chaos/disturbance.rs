@@ -169,7 +169,7 @@ pub(super) fn run(
         if left == 0 || !cluster.is_whole() || newest <= hit_at {
             continue;
         }
-        // A random moment in a round, an exchange or a checkpoint.
+        // At a random time within a round, an exchange or a checkpoint.
         let moment =
             *planned.get_or_insert_with(|| Instant::now() + Duration::from_millis(random.below(1500)));
         if Instant::now() < moment {
@@ -207,7 +207,8 @@ pub(super) fn run(
     let ledger = audit(place, &run)?;
     let number = |key: &str| ledger[key]["batches"].as_u64();
     let log = std::fs::read_to_string(run.with_extension("log")).unwrap_or_default();
-    // With `fixed` all wait for a stopped worker; after that, in the worst case, all programs start twice.
+    // With `fixed` all members wait for a stopped worker; afterwards, in the worst case, all programs are restarted
+    // twice.
     let harm = match plan {
         Plan::Kills(_) => ASLEEP + PAUSE,
         Plan::Cuts(_) => CUTS[1] + KEEPALIVE,

@@ -1,4 +1,4 @@
-//! The labeler, killed and started again until it finishes: it must write the same bytes as an undisturbed one.
+//! The labeler, killed and restarted until it finishes: it must write the same bytes as an undisturbed one.
 
 use super::cluster::send;
 use super::disturbance::Random;

@@ -93,7 +93,7 @@ fn kills(place: &Place, options: &Options, found: &mut Found) -> Result<()> {
     }
     let teacher = teacher.context("at least one strategy is trained")?;
     let same = labeler::run(place, &teacher, of_labeler, options.seed)?;
-    println!("labeler: {of_labeler} kills, {}", if same { "the same bytes" } else { "OTHER BYTES" });
+    println!("labeler: {of_labeler} kills, {}", if same { "the same bytes" } else { "DIFFERENT BYTES" });
     (found.labeler_kills, found.labels_equal) = (of_labeler, Some(same));
     Ok(())
 }
@@ -189,7 +189,7 @@ impl Found {
         let disks = self.full_disks.iter().filter(|full| !full.holds()).map(|full| full.name.as_str());
         let labels = (self.labels_equal == Some(false)).then_some("labels");
         let broken: Vec<&str> = runs.chain(disks).chain(labels).collect();
-        ensure!(broken.is_empty(), "guarantees that were broken: {}", broken.join(", "));
+        ensure!(broken.is_empty(), "violated guarantees: {}", broken.join(", "));
         Ok(())
     }
 }

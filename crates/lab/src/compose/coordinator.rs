@@ -12,7 +12,7 @@ use stentor_tasks::process::{self, Deadline};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
     Admin,
-    /// A certificate of the cluster, but not a person's.
+    /// A certificate of the cluster, but not an operator's.
     Worker,
     /// None.
     Stranger,
@@ -28,7 +28,7 @@ pub(super) struct Status {
 }
 
 impl Stack {
-    /// Runs `stentor` with these arguments; returns its output, or an error if the call is refused.
+    /// Runs `stentor` with these arguments; returns its output, or an error if the call is rejected.
     pub(super) fn ask(&self, caller: Caller, words: &[&str]) -> Result<String> {
         let containers = self.containers("coordinator")?;
         let container = containers.first().context("no container of the coordinator")?;

@@ -18,7 +18,7 @@ pub(super) struct Panels {
     pub(super) silent: Vec<String>,
 }
 
-/// Panels without data in this test: everything is in the bucket, and no program writes to a disk.
+/// Panels without data in this test: all data are in the bucket, and no program writes to a disk.
 const SPEECHLESS: [&str; 1] = ["Free disk space"];
 
 impl Panels {
@@ -161,7 +161,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn panels_in_rows_are_found_and_text_panels_are_not() {
+    fn panels_in_rows_are_found_and_text_panels_are_ignored() {
         let dashboard = json!({"panels": [
             {"title": "loss", "targets": [{"expr": "stentor_loss{run=~\"$run\"}"}]},
             {"title": "words", "type": "text"},

@@ -10,7 +10,7 @@ use stentor_tasks::progress;
 /// The disturbances that the cluster has survived.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Survived {
-    /// A worker's process was killed, like by a kernel that is out of memory.
+    /// A worker's process was killed, as by a kernel that is out of memory.
     pub(super) kill: bool,
     /// A worker's network was cut for longer than the deadline, then restored.
     pub(super) cut: bool,
@@ -19,7 +19,7 @@ pub(super) struct Survived {
 /// Longest wait until a member is lost, or has joined again.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Callers with another role's certificate, or without one, must be refused.
+/// Callers with another role's certificate, or without one, must be rejected.
 pub(super) fn strangers(stack: &Stack) -> Result<()> {
     for (caller, words) in
         [(Caller::Worker, ["switch", "--strategy=dense"].as_slice()), (Caller::Stranger, &["status"])]
@@ -33,7 +33,7 @@ pub(super) fn strangers(stack: &Stack) -> Result<()> {
     Ok(())
 }
 
-/// Switches from GTC to BMUF, as a person does.
+/// Switches from GTC to BMUF, as an operator does.
 pub(super) fn switch(stack: &Stack) -> Result<()> {
     progress::step("switch to BMUF", || stack.ask(Caller::Admin, &["switch", "--strategy=bmuf"]))?;
     let switched = stack.wait(PATIENCE, |status| status.strategy == "bmuf")?;

@@ -28,8 +28,8 @@ impl Training {
         format!("{}.toml", self.name())
     }
 
-    /// The experiment file: a teacher that learns something within a minute, or a student that trains long enough to
-    /// be disturbed.
+    /// The experiment file: a teacher that learns enough within a minute, or a student that trains long enough to be
+    /// disturbed.
     pub(super) fn text(self) -> String {
         let name = self.name();
         let rest = match self {

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_query_may_hold_arrives_as_it_is() {
+    fn special_characters_in_a_query_are_encoded() {
         assert_eq!(encoded("sum(rate(a_b[1m])) > 0.5"), "sum%28rate%28a_b%5B1m%5D%29%29%20%3E%200.5");
     }
 }

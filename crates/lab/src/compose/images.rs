@@ -134,7 +134,7 @@ mod tests {
         include_str!("../../../../deploy/docker/teacher-labeler.Dockerfile"),
     ];
 
-    /// Docker does a step only once if everything before it is the same.
+    /// Docker caches a step only if everything before it is the same.
     #[test]
     fn all_programs_are_compiled_by_the_same_steps() {
         let steps = PROGRAMS.map(|file| {

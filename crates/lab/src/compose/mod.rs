@@ -1,5 +1,5 @@
-//! `cargo xtask compose-test`: the small corpus in the compose stack, on a real Docker engine. Containers train
-//! teacher and student and make labels, over TLS and with an S3 server. Meanwhile unauthorised callers are refused, a
+//! `cargo xtask compose-test`: the small corpus in the compose stack, on a real Docker engine. Containers train teacher
+//! and student and compute labels, over TLS and with an S3 server. Meanwhile unauthorised callers are rejected, a
 //! worker is killed, another one's network is cut, and the strategy is changed. Prometheus is queried for the data of
 //! the dashboards.
 
@@ -94,8 +94,8 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     }
     ended.success("the student's coordinator")?;
     audited.context("the student's ledger")?;
-    ensure!(survived.kill, "the killed worker did not come back");
-    ensure!(survived.cut, "the worker that was cut off did not come back");
+    ensure!(survived.kill, "the killed worker did not rejoin");
+    ensure!(survived.cut, "the worker that was cut off did not rejoin");
     // Other tests check that every panel can show data.
     let failed = panels.failed();
     ensure!(failed.is_empty(), "panels without data: {}", failed.join("; "));

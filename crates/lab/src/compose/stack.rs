@@ -70,13 +70,13 @@ impl Stack {
                 ("BASE_IMAGE", images.base.clone()),
                 ("RUST_IMAGE", images.rust.clone()),
                 ("PROMETHEUS_IMAGE", images.prometheus.clone()),
-                // With this limit the labeler's second of work takes half a minute, in which Prometheus scrapes it
-                // several times.
+                // With this limit the labeler's work, one second of CPU time, takes half a minute, in which Prometheus
+                // scrapes it several times.
                 ("STENTOR_LABELER_CPUS", "0.04".to_owned()),
             ],
             keep,
         };
-        // Remove what an interrupted test has left.
+        // Remove leftovers of an interrupted test.
         stack.down()?;
         Ok(stack)
     }

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_spoken_and_beeps_are_left_out() {
+    fn keys_are_spoken_and_beeps_are_omitted() {
         let texts = texts_by_name(TEXTS);
         let (utterances, summary) = utterances(sounds(&["vm-press", "beep", "letters/at", "new"]), &texts);
         let found: Vec<_> = utterances.iter().map(|u| (u.id.as_str(), u.text.as_deref())).collect();

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_would_break_a_line_or_stands_twice_is_refused() {
+    fn a_name_that_would_break_a_line_or_is_repeated_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let blank = write(folder.path(), vec![utterance("a b", None)]).unwrap_err().to_string();
         assert!(blank.contains("`a b`"), "{blank}");

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn punctuation_and_case_go_but_apostrophes_of_words_stay() {
+    fn punctuation_and_case_are_removed_but_apostrophes_in_words_are_kept() {
         assert_eq!(
             said("That's not true! You've REALLY done it..."),
             "that's not true you've really done it"
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_spelt_as_people_read_them() {
+    fn numbers_are_spelt_as_they_are_read_aloud() {
         for (text, read) in [
             ("0", "zero"),
             ("24 Hours", "twenty four hours"),

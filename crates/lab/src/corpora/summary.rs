@@ -1,4 +1,4 @@
-/// What a reader has found.
+/// The findings of a reader.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Summary {
     /// Recordings in the source.

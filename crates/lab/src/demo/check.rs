@@ -1,4 +1,4 @@
-//! What must hold of the figures of the demo loop on the small corpus.
+//! Conditions on the figures of the demo loop on the small corpus.
 
 use super::figures::Figures;
 use anyhow::{Result, ensure};

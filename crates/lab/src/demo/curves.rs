@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_apart_and_a_fall_back_voids_what_came_after_the_checkpoint() {
+    fn sources_are_separate_and_a_fall_back_voids_what_came_after_the_checkpoint() {
         let mut again = round(2, MachineLabeled, 30, 10, 2.5);
         if let Event::Round { fence, .. } = &mut again {
             fence.lineage = 2;
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(losses[&MachineLabeled], [(20.0, 3.0), (30.0, 2.5)]);
         let curves = Curves::of(&events);
         assert_eq!(curves.dev, [(20.0, 70.0)]);
-        assert_eq!(curves.sent.contributions, 8, "what was sent for nothing was sent, too");
+        assert_eq!(curves.sent.contributions, 8, "void contributions count as sent, too");
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_round_in_which_groups_only_meet_is_no_point() {
+    fn a_round_that_only_exchanges_group_models_is_not_a_point() {
         let events = [round(0, MachineLabeled, 20, 20, 3.0), round(1, MachineLabeled, 20, 0, -0.0)];
         assert_eq!(losses(&events)[&MachineLabeled], [(20.0, 3.0)]);
     }

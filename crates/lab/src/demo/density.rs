@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn dense_rounds_of_the_warm_up_count_and_signs_are_told_apart() {
+    fn dense_rounds_of_the_warm_up_count_and_signs_are_counted_separately() {
         let signs = Encoding::Threshold { tau: 0.01, density: 0.1 };
         let found = density(&[
             sent(0, &[0, 1], 200, Encoding::Dense { density: 0.1 }),

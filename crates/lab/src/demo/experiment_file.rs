@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_strategies_differ_in_nothing_else() {
+    fn the_three_strategies_differ_only_in_the_exchange() {
         let recipe = Recipe::game();
         let file = |system: System| {
             toml(system, &recipe, 1, 2).replace(&format!("\"{}\"", system.name()), "\"NAME\"")

@@ -57,7 +57,7 @@ pub(crate) fn run(environment: &Environment, programs: &Path, options: &Options)
     let mut demo = Demo::new(environment, options, programs.to_owned())?;
     let start = Instant::now();
     let figures = demo.run()?;
-    eprintln!("\nThe demo took {} now.", progress::duration(start.elapsed().as_secs_f64()));
+    eprintln!("\nThis run of the demo took {}.", progress::duration(start.elapsed().as_secs_f64()));
     Ok(figures)
 }
 
@@ -153,7 +153,7 @@ impl<'a> Demo<'a> {
         command.arg(&file).arg("--json").arg(home.join(format!("{name}.train.json")));
         let inputs = format!("{}\n{toml}\nafter {}", arguments(&command), after.token);
         let run = home.join(name);
-        // Continue with what an interrupted call has left.
+        // Continue with the leftovers of an interrupted call.
         if run.exists() {
             command.arg("--resume");
         }

@@ -1,4 +1,4 @@
-//! What the options of the demo mean.
+//! The meaning of the demo's options.
 
 use super::recipe::Recipe;
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,4 @@
-//! What each program wrote with `--json`. Of training, only the keys that are used here: others are ignored, and a
+//! The `--json` output of each program. For training, only the keys that are used here: others are ignored, and a
 //! missing key is an error.
 
 use anyhow::{Context, Result};

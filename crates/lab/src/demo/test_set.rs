@@ -1,4 +1,5 @@
-//! What the test set lacks, and which of its speakers occur in training, from the output of `stentor prepare --json`.
+//! Utterances missing from the test set, and its speakers who occur in training, from the output of `stentor prepare
+//! --json`.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fell_out_of_the_test_set_is_counted_by_reason_and_other_sets_are_not() {
+    fn utterances_missing_from_the_test_set_are_counted_by_reason_and_other_sets_are_ignored() {
         let json = r#"{"recordings": 9, "test_heard_in_training": 0.34, "left_out": {
             "test": {"not_aligned": 3, "held_out_without_text": 2, "unknown_phone": 0},
             "annotated": {"not_aligned": 2}, "dev": {"unknown_phone": 1}}}"#;
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn of_voices_nothing_is_said_where_nothing_is_known() {
+    fn nothing_is_reported_about_speakers_if_nothing_is_known() {
         let notes = PrepareSummary::default().notes();
         assert_eq!(notes, ["No utterance of the test groups was left out of the test set."]);
     }

@@ -4,7 +4,8 @@ use super::*;
 use crate::runs::tests::write_features;
 use stentor_tasks::Libtorch;
 
-/// Writes what the real program would write, and appends its arguments to a log. Fails at the command named in `fail`.
+/// Writes the files that the real program would write, and appends its arguments to a log. Fails at the command named
+/// in `fail`.
 const STAND_IN: &str = r#"#!/bin/sh
 home=$(dirname "$0")
 echo "$*" >> "$home/log"
@@ -138,7 +139,7 @@ fn every_step_is_done_once_and_the_figures_are_written() {
 }
 
 #[test]
-fn an_interrupted_demo_goes_on_where_it_stopped() {
+fn an_interrupted_demo_continues_where_it_stopped() {
     let stage = Stage::new();
     stage.fail_at("label");
     let error = format!("{:#}", stage.demo().run().unwrap_err());

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn all_see_the_same_data_in_the_same_batches() {
+    fn all_runs_use_the_same_data_in_the_same_batches() {
         let reference = experiment(&Case::REFERENCE);
         for case in all() {
             let mut experiment = experiment(&case);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_follows_the_number_of_workers_alone() {
+    fn the_rate_depends_only_on_the_number_of_workers() {
         for case in all() {
             let rate = experiment(&case).schedule.learning_rate;
             assert!(

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loss_is_that_of_the_last_fifth_and_curves_leave_out_the_beginning() {
+    fn the_loss_is_that_of_the_last_fifth_and_curves_omit_the_beginning() {
         let run = trained(Case::REFERENCE).figures();
         assert_eq!(number(&run, "loss").unwrap(), 2.0);
         assert_eq!(number(&run, "dev_frame_error").unwrap(), 65.04);

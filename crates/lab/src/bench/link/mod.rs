@@ -85,7 +85,7 @@ pub(super) fn run(
         if !errors.is_empty() {
             let error = median(errors);
             println!(
-                "forecast compared with measurement, {what}, median error: {:.0} % (aim: {aim} %)",
+                "forecast compared with measurement, {what}, median error: {:.0} % (target: {aim} %)",
                 100.0 * error
             );
             figures.insert(key.to_owned(), json!(error));
@@ -256,7 +256,7 @@ impl Bench {
         let measured = cluster::run(&network, &self.programs, &self.folder, &setting)?;
         let bits = MODEL_BYTES * 8.0 / measured.mean(|r| r.send_s);
         let share = bits / (f64::from(rate.megabits) * 1e6);
-        println!("goodput of a contribution, share of the link's rate: {share:.3} (aim: at least 0.9)");
+        println!("goodput of a contribution, share of the link's rate: {share:.3} (target: at least 0.9)");
         figures.insert("goodput".to_owned(), json!(share));
         Ok(())
     }
@@ -278,7 +278,7 @@ impl Bench {
         let over = measured.coordinator_peak_bytes as f64 / MODEL_BYTES;
         let allowed = 3.0 + (WORKERS as f64 * f64::from(4 << 20)) / MODEL_BYTES;
         println!(
-            "coordinator's peak memory, dense, {WORKERS} workers: {over:.2} models (aim: below {allowed:.2})"
+            "coordinator's peak memory, dense, {WORKERS} workers: {over:.2} models (target: below {allowed:.2})"
         );
         figures.insert("coordinator_rss_over_model".to_owned(), json!(over));
         Ok(())

@@ -109,7 +109,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn another_kind_of_file_or_compression_is_refused() {
+    fn another_kind_of_file_or_compression_is_rejected() {
         assert!(failure(b"RIFF and more").contains("`QTBL`"));
         let mut bytes = container(&[]);
         bytes[COMPRESSION] = 2;
@@ -124,7 +124,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_name_that_leads_out_of_the_folder_is_refused() {
+    fn a_name_that_escapes_the_folder_is_rejected() {
         for name in ["../A.SB", ".SB", "A/B.SB", ""] {
             assert!(failure(&container(&[(name, Vec::new())])).contains("name of letters"), "{name}");
         }

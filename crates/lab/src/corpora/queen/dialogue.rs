@@ -1,4 +1,4 @@
-//! Dialogues (`*.DOG`): what the hero may say, what the other person answers, and how both say good-bye.
+//! Dialogues (`*.DOG`): the hero's possible lines, the other person's answers, and the good-byes of both.
 
 use super::bytes::Bytes;
 use super::segments::Texts;

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_clip_finds_its_text_speaker_and_group() {
+    fn every_kind_of_clip_gets_its_text_speaker_and_group() {
         let bytes = small();
         let corpus = Corpus::read(&Container::parse(&bytes).unwrap()).unwrap();
         let mut found: Vec<_> = corpus
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cut_or_flipped_byte_makes_the_reader_panic() {
+    fn truncation_and_flipped_bytes_never_make_the_reader_panic() {
         let bytes = small();
         for length in 0..bytes.len() {
             // Both an error and a smaller corpus are acceptable.

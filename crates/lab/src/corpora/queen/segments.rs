@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn moves_take_their_argument_along_and_music_has_no_text() {
+    fn arguments_of_moves_and_of_music_are_not_text() {
         assert_eq!(segments("Go*XY123,456,789 on"), [(1, "Go"), (2, " on")]);
         assert_eq!(segments("Go*XY12"), [(1, "Go"), (2, "")]);
         assert_eq!(segments("A*GMtune*01B"), [(1, "A"), (3, "B")]);
