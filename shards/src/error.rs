@@ -15,7 +15,8 @@ pub enum Error {
     // The manifest.
     /// No set is published here, or not yet.
     #[error(
-        "{location} contains no published feature or label set: there is no manifest.json (a location in an experiment file is relative to the file)"
+        "{location} contains no published feature or label set: there is no manifest.json (a location in an \
+         experiment file is relative to the file)"
     )]
     NoManifest {
         /// Location of the folder.
@@ -116,7 +117,7 @@ pub enum Error {
     },
     /// The column has a version that this program does not know.
     #[error(
-        "column `{column}` of {location} is of version {found}, this program reads version {expected}: use the program that \
+        "column `{column}` of {location} has version {found}, this program reads up to version {expected}: use the program that \
          wrote the set, or a newer one"
     )]
     NewerColumn {

@@ -108,8 +108,8 @@ fn a_run_that_would_wait_for_workers_without_restarts_ends_at_once_and_names_the
     // `stentor train` has no start left for it; else the coordinator itself would not.
     for (name, membership, restarts, killed, words) in [
         ("refused", "fixed", 0, &["worker-1"][..], "lost too often to be taken in again"),
-        ("spent", "fixed", 1, &["worker-1", "worker-1"], "would wait in vain for"),
-        ("alone", "elastic", 0, &["worker-0", "worker-1"], "would wait in vain for"),
+        ("spent", "fixed", 1, &["worker-1", "worker-1"], "would wait forever for"),
+        ("alone", "elastic", 0, &["worker-0", "worker-1"], "would wait forever for"),
     ] {
         let sections = format!(
             "[schedule]\npasses = 12\nlearning_rate = 0.01\n[cluster]\nmembership = \"{membership}\"\n\

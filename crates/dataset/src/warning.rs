@@ -11,9 +11,9 @@ const FEW_STEPS: u64 = 100;
 pub enum Warning {
     /// Training ends before the model can learn anything useful.
     #[error(
-        "expected at least {FEW_STEPS} steps in the whole run, for in fewer a model learns next to nothing; found {steps} \
-         (batches in all passes: {batches}, frames: {frames}, `cluster.workers`: {workers}). Smaller batches help \
-         (`batch.chunks`, `batch.chunk_frames`), more passes (`schedule.passes`), fewer workers"
+        "expected at least {FEW_STEPS} steps in the whole run, because a model learns almost nothing in fewer; found {steps} \
+         (batches in all passes: {batches}, frames: {frames}, `cluster.workers`: {workers}). Use smaller batches \
+         (`batch.chunks`, `batch.chunk_frames`), more passes (`schedule.passes`) or fewer workers"
     )]
     FewSteps {
         /// Batches of both sources in all passes.

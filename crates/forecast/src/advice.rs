@@ -31,7 +31,7 @@ pub fn advice(scenario: &Scenario, forecasts: &[Forecast]) -> Vec<String> {
     said.push(why(fastest, dense));
     if !fastest.method.agrees_every_batch() {
         said.push(format!(
-            "It exchanges models only every {} batches, and the models drift apart in between: compare losses, not only \
+            "It exchanges models only every {} batches, and the models diverge in between: compare losses, not only \
              times. Of the strategies with one model after every batch, the fastest is {}: {} per batch.",
             scenario.block,
             full_name(agreeing),
@@ -96,8 +96,7 @@ fn reducers(forecasts: &[Forecast], method: Method) -> Option<String> {
     let gained = one.total_s - each.total_s;
     Some(if gained > 0.05 * one.total_s {
         format!(
-            "Reducers on the workers' hosts (`exchange.reducers`) save {} per batch with {}: otherwise one link carries \
-             everything.",
+            "Reducers on the workers' hosts (`exchange.reducers`) save {} per batch with {}: otherwise one link carries all transfers.",
             time(gained),
             method.name(),
         )

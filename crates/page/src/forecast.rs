@@ -98,8 +98,8 @@ fn assumed(board: &Board, workers: usize, batch_s: f64, reducers: Reducers) -> V
     };
     vec![
         format!(
-            "{workers} workers, alike and ready at once, compute {:.1} ms for a batch: the median of the slowest one's over \
-             the last {} rounds.",
+            "{workers} equal workers, ready at the same time, compute {:.1} ms per batch: the median of the slowest \
+             one over the last {} rounds.",
             batch_s * 1e3,
             board.pace.rounds(),
         ),

@@ -27,7 +27,7 @@ pub enum Error {
     },
     /// The output folder contains sets that were prepared from other inputs.
     #[error(
-        "{folder} holds sets that were prepared from another corpus, from other audio or an older state of it, with other \
+        "{folder} contains sets that were prepared from another corpus, from other audio or an older state of it, with other \
          settings or by another version; labels and runs may depend on them. Choose another --out, or replace them with --replace"
     )]
     Occupied {

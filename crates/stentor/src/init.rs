@@ -42,8 +42,8 @@ fn write_new(path: &Path) -> Result<()> {
 /// Returns the whole file.
 fn text() -> String {
     let mut text = String::from(
-        "# An experiment of Stentor. What stands here as a comment is the default, or may be absent.\n\
-         # Relative locations are meant from this file's folder.\n",
+        "# An experiment of Stentor. Commented keys show the default, or may be absent.\n\
+         # Relative locations are relative to this file's folder.\n",
     );
     for section in reference() {
         let _ = write!(text, "\n\n{}[{}]\n", comment(&section.doc), section.name);

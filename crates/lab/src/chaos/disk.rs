@@ -123,8 +123,7 @@ impl fmt::Display for FullDisk {
         let word = |yes: bool| if yes { "yes" } else { "NO" };
         write!(
             f,
-            "{name:34} ended with {codes:?}, error logged {}, nothing published meanwhile {}, all whole {}, \
-             as undisturbed {}",
+            "{name:34} ended with {codes:?}, error logged {}, nothing published meanwhile {}, all intact {}, equal to undisturbed run {}",
             word(*told),
             word(!published_meanwhile),
             word(*whole),

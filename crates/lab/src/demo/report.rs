@@ -93,14 +93,14 @@ fn notes(material: &Material<'_>) -> Vec<String> {
     if systems().flat_map(|system| material.runs.iter().filter_map(move |run| run.of(system))).any(of_frames)
     {
         notes.push(
-            "Phones are compared with those that frames of the test set hold, not with all of the alignment's: the set was prepared \
-             by an earlier version, and phone error rates come out too low."
+            "Phones are compared with those of the test set's frames, not with all phones of the alignment: the set \
+             was prepared by an earlier version, so phone error rates are too low."
                 .to_owned(),
         );
     }
     notes.push(
-        "Values sent: the share of the parameters that a worker sends in an exchange, mean over all exchanges, the dense ones \
-         of GTC's warm-up included. Times and bytes of other densities are those of other training."
+        "Values sent: the share of the parameters that a worker sends in an exchange, averaged over all exchanges, \
+         including the dense ones of GTC's warm-up. Training with other densities takes other times and bytes."
             .to_owned(),
     );
     notes
@@ -252,7 +252,11 @@ mod tests {
         );
         assert_eq!((data.rows[2].density, data.rows[2].dev_fer), (Some(0.1), Some(51.0)));
         assert!(data.paired.is_empty() && data.notes.iter().any(|note| note.contains("left out")));
-        assert!(data.notes.iter().any(|note| note.starts_with("Phones are compared with those that frames")));
+        assert!(
+            data.notes
+                .iter()
+                .any(|note| note.starts_with("Phones are compared with those of the test set's frames"))
+        );
         assert_eq!(data.facts[0].value, "3 utterances, 1.00 h");
         assert_eq!((data.stages.len(), data.memory.len(), data.settings.len()), (4, 3, 5));
     }

@@ -35,8 +35,8 @@ impl PrepareSummary {
         }];
         notes.extend(self.test_heard_in_training.map(|share| {
             format!(
-                "{:.0} % of the test set's time is by speakers who also occur in training: for other speakers the error rates \
-                 would be higher.",
+                "{:.0} % of the test set's time is from speakers who also occur in training: for other speakers the \
+                 error rates would be higher.",
                 100.0 * share
             )
         }));

@@ -57,8 +57,8 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
         stentor_runtime::outln!("{}: for {whom}, until {expires}", folder.display());
     }
     stentor_runtime::outln!(
-        "programs and people take their folder with --tls or STENTOR_TLS (a labeler needs none: it speaks to the store \
-         alone); replaced files count from the next connection on"
+        "pass each program or operator its folder with --tls or STENTOR_TLS (a labeler needs none: it only connects \
+         to the store); replaced files take effect at the next connection"
     );
     Ok(())
 }

@@ -228,8 +228,8 @@ impl Cluster {
             (Membership::Elastic, true) => "no other worker is left",
         };
         self.bar.say(&format!(
-            "stopping: the run would wait in vain for {}; {why}, and `cluster.restarts` allows {} restarts of each. See what \
-             ended them, then continue with --resume",
+            "stopping: the run would wait forever for {}; {why}, and `cluster.restarts` allows {} restarts of each. \
+             Find out what ended them, then continue with --resume",
             lost.join(", "),
             self.restarts,
         ));

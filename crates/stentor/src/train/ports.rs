@@ -13,8 +13,8 @@ pub(super) fn after(first: SocketAddr, workers: u32) -> Result<Vec<SocketAddr>> 
     if first.port() != 0 && last > u32::from(u16::MAX) {
         let most = u32::from(u16::MAX) - workers;
         let words = anyhow!(
-            "--metrics {first}: expected a port of {most} at most, for {workers} workers take the {workers} ports after it, or port 0, \
-             any free one for each"
+            "--metrics {first}: expected a port of at most {most}, because {workers} workers use the {workers} \
+             ports after it; or port 0, any free port for each"
         );
         return Err(words).meaning(ExitStatus::Config);
     }
@@ -46,7 +46,7 @@ mod tests {
         for (first, most) in [("127.0.0.1:65535", 65_533), ("127.0.0.1:65534", 65_533)] {
             let error = ports(first, 2).unwrap_err();
             assert_eq!(crate::exit::of(&error), ExitStatus::Config);
-            let words = format!("--metrics {first}: expected a port of {most} at most, for 2 workers");
+            let words = format!("--metrics {first}: expected a port of at most {most}, because 2 workers");
             assert!(error.to_string().starts_with(&words), "{error}");
         }
     }

@@ -113,7 +113,7 @@ fn run_of<'a>(figures: &'a Value, case: &Case) -> Result<&'a Value> {
 /// A Markdown table: one row for each strategy and number of workers, and for GTC's other densities.
 fn table(figures: &Value) -> Result<String> {
     let mut out =
-        "| strategy | workers | peak rate | exchanges | loss | to dense, 1 worker | dev frame error % | bytes a frame |\n\
+        "| strategy | workers | peak rate | exchanges | loss | to dense, 1 worker | dev frame error % | bytes per frame |\n\
          |---|---|---|---|---|---|---|---|\n"
             .to_owned();
     let reference = number(run_of(figures, &Case::REFERENCE)?, "loss")?;
