@@ -78,15 +78,8 @@ fn once(location: &str, source: &stentor_shards::Error) -> String {
     if words.contains(location) { words } else { format!("{location}: {words}") }
 }
 
-<<<<<<< HEAD
 impl ProgramError for Error {
     fn id(&self) -> &'static str {
-=======
-impl Error {
-    /// A stable id that does not change with the message; docs/errors.md documents it.
-    #[must_use]
-    pub fn id(&self) -> &'static str {
->>>>>>> abc03e6 (dataset: comments and messages in plain technical English)
         match self {
             Error::Set { .. } | Error::Shards { .. } => "E0301",
             Error::Mismatch { .. } => "E0302",

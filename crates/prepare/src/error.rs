@@ -156,7 +156,6 @@ impl Error {
     }
 }
 
-<<<<<<< HEAD
 impl ProgramError for Error {
     fn id(&self) -> &'static str {
         match self {
@@ -183,11 +182,6 @@ impl ProgramError for Error {
     }
 
     fn exit_status(&self) -> ExitStatus {
-=======
-    /// The program's exit status for this error.
-    #[must_use]
-    pub fn exit_status(&self) -> ExitStatus {
->>>>>>> 6baf352 (prepare: comments and messages in plain technical English)
         match self {
             Error::Option { .. }
             | Error::Locked { .. }

@@ -1,20 +1,11 @@
-<<<<<<< HEAD
 //! Error output and exit codes of subcommands.
-=======
-//! Error output and exit codes of subcommands.
->>>>>>> f14537c (stentor: help, comments and messages in plain technical English)
 
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 use stentor_exit::{ExitStatus, ProgramError};
 
-<<<<<<< HEAD
 /// Runs `work` on a runtime for I/O. An error is printed and ends with its own exit code, or with 3 if it has none.
-=======
-/// Runs `work` on a runtime for I/O. An error is printed and ends with the exit code of the store's error if a store
-/// caused it, otherwise with 3.
->>>>>>> f14537c (stentor: help, comments and messages in plain technical English)
 pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> ExitCode {
     let result = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
@@ -32,22 +23,12 @@ pub(crate) fn printed(status: ExitStatus) -> ExitStatus {
     }
 }
 
-<<<<<<< HEAD
 /// Prints an error, with the id under which docs/errors.md explains it. Returns its exit code, or `otherwise` if the error
 /// does not determine one.
 pub(crate) fn failed(error: &anyhow::Error, otherwise: ExitStatus) -> ExitStatus {
     let end = End::of(error, otherwise);
     stentor_runtime::errln!("stentor: {} [{}]", words(error), end.id);
     end.status
-=======
-/// Prints an error, with the id under which docs/errors.md explains it.
-pub(crate) fn tell(error: &anyhow::Error) {
-    let words = words(error);
-    match error.chain().filter_map(id).last() {
-        Some(id) => stentor_runtime::errln!("stentor: {words} [{id}]"),
-        None => stentor_runtime::errln!("stentor: {words}"),
-    }
->>>>>>> f14537c (stentor: help, comments and messages in plain technical English)
 }
 
 /// Formats an error and its causes; text that a cause repeats is printed once.
@@ -62,7 +43,6 @@ fn words(error: &anyhow::Error) -> String {
     words
 }
 
-<<<<<<< HEAD
 /// Id and exit code of the error that ends a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct End {
@@ -117,9 +97,6 @@ fn typed<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError> {
 }
 
 /// An error whose exit code the command has determined.
-=======
-/// An error with a known exit status.
->>>>>>> f14537c (stentor: help, comments and messages in plain technical English)
 #[derive(Debug)]
 struct Meant {
     status: ExitStatus,
@@ -155,49 +132,10 @@ pub(crate) fn stopped(then: &str) -> anyhow::Error {
     Meant { status: ExitStatus::Stopped, error: anyhow::anyhow!("stopped by a signal; {then}") }.into()
 }
 
-<<<<<<< HEAD
 /// The exit code of an error of a command that reads data: 3 where the error does not determine one.
 #[cfg(test)]
 pub(crate) fn of(error: &anyhow::Error) -> ExitStatus {
     End::of(error, ExitStatus::Data).status
-=======
-/// Returns the exit status attached to an error, if any.
-fn id(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
-    None.or_else(|| cause.downcast_ref().map(stentor_experiment::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_store::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_dataset::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_checkpoint::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_runlog::Error::id))
-        .or_else(|| cause.downcast_ref().map(stentor_runtime::tls::Error::id))
-}
-
-/// The default exit status of an error: the data are invalid.
-pub(crate) fn of(error: &anyhow::Error) -> ExitStatus {
-    of_or(error, ExitStatus::Data)
-}
-
-/// Returns the exit status of an error, or `otherwise` if it has none.
-pub(crate) fn of_or(error: &anyhow::Error, otherwise: ExitStatus) -> ExitStatus {
-    let is_config = |cause: &(dyn std::error::Error + 'static)| cause.is::<stentor_experiment::Error>();
-    match error.chain().find_map(|cause| cause.downcast_ref::<Meant>()) {
-        Some(meant) => meant.status,
-        None => match error.chain().find_map(of_a_store) {
-            Some(store) => store.into(),
-            None if error.chain().any(is_config) => ExitStatus::Config,
-            None => otherwise,
-        },
-    }
-}
-
-/// Returns the store's error, if the store failed rather than the data in it.
-fn of_a_store<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a stentor_store::Error> {
-    cause
-        .downcast_ref::<stentor_store::Error>()
-        .or_else(|| cause.downcast_ref::<stentor_shards::Error>()?.store())
-        .or_else(|| cause.downcast_ref::<stentor_checkpoint::Error>()?.store())
-        .or_else(|| cause.downcast_ref::<stentor_dataset::Error>()?.store())
-        .or_else(|| cause.downcast_ref::<stentor_runlog::Error>()?.store())
->>>>>>> f14537c (stentor: help, comments and messages in plain technical English)
 }
 
 #[cfg(test)]
