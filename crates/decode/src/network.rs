@@ -1,0 +1,56 @@
+//! What a search runs on.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+/// One transition of a [`Network`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Arc<S> {
+    /// The state it leads to.
+    pub next: S,
+    /// The acoustic model's output that a frame must have, plus 1; 0 if the arc takes no frame.
+    pub input: u32,
+    /// The word, or 0.
+    pub output: u32,
+    /// The cost of taking the arc, without the acoustic cost.
+    pub weight: f64,
+}
+
+/// Where on a word's path the arc with its label is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// The label precedes the word's frames, as in a graph made from a lexicon transducer whose first arc has the word. A
+    /// word then lasts until the next label, and includes the pause after it.
+    AtStart,
+    /// The label follows the word's frames.
+    AtEnd,
+}
+
+/// A weighted network of states, given state by state, so that it need not exist as a whole.
+///
+/// Arcs without input must not form a cycle: a frame would have infinitely many paths. Weights may be negative.
+pub trait Network {
+    /// A state.
+    type State: Copy + Eq + Hash + Debug;
+
+    /// Where every path begins.
+    fn start(&self) -> Self::State;
+
+    /// Calls `visit` with each arc of `state` that takes a frame, always in the same order.
+    fn emitting(&self, state: Self::State, visit: impl FnMut(Arc<Self::State>));
+
+    /// Calls `visit` with each arc of `state` that takes no frame, always in the same order.
+    fn epsilon(&self, state: Self::State, visit: impl FnMut(Arc<Self::State>));
+
+    /// The cost of ending in `state`; infinite where no path may end.
+    fn final_cost(&self, state: Self::State) -> f64;
+
+    /// The least number of acoustic scores in a frame: the largest input of any arc.
+    fn outputs(&self) -> usize;
+
+    /// Where labels are.
+    fn labels(&self) -> Labels;
+
+    /// The label of pauses, if they have one. It is not a word; it tells a pause's time from a word's.
+    fn silence(&self) -> Option<u32>;
+}

@@ -1,0 +1,176 @@
+//! Frame-synchronous token passing: Viterbi beam search that keeps alternatives.
+
+mod frontier;
+mod hash;
+mod history;
+mod options;
+mod settle;
+
+pub(crate) use history::{Frame, Step};
+pub use options::Options;
+pub use settle::Settled;
+
+use crate::error::Error;
+use crate::lattice::{Lattice, Path, Reading};
+use crate::network::{Arc, Network};
+use frontier::Frontier;
+use history::{Link, best_path, prune};
+
+/// A search through a network, fed frame by frame.
+///
+/// Tokens of a frame are the states that some path reaches within the beam, each with the cost of its best path. Links record
+/// every transition between tokens, so that the lattice holds alternatives too. Links that are too far from the best path are
+/// pruned every few frames.
+#[derive(Debug)]
+pub struct Search<'n, N: Network> {
+    network: &'n N,
+    options: Options,
+    /// The states of the newest frame's tokens.
+    states: Vec<N::State>,
+    /// Points in time from the last settled one to now; never empty.
+    frames: Vec<Frame>,
+    /// How many frames are settled.
+    settled: usize,
+}
+
+/// What a search found, from the last settled frame to the end.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// All paths within the lattice beam. Frames are counted from the search's first.
+    pub lattice: Lattice,
+    /// Whether the paths end where the network lets paths end. If not, no token was in a final state after the last frame: the
+    /// lattice then has the paths to all tokens, at no final cost, and its last word may be incomplete. A larger beam may help;
+    /// or the audio ends in the middle of a word.
+    pub reached_final: bool,
+}
+
+impl<'n, N: Network> Search<'n, N> {
+    /// A search that has seen no frame.
+    ///
+    /// # Errors
+    /// If arcs of the network without input form a cycle.
+    pub fn new(network: &'n N, options: Options) -> Result<Self, Error> {
+        let mut frontier = Frontier::new();
+        frontier.reach(network.start(), 0.0);
+        frontier.close(network, options.beam);
+        let (states, frame, _) = frontier.into_frame()?;
+        Ok(Self { network, options, states, frames: vec![frame], settled: 0 })
+    }
+
+    /// How many frames it has seen.
+    pub fn frames(&self) -> usize {
+        self.settled + self.frames.len() - 1
+    }
+
+    /// Searches one more frame, whose acoustic cost of output i is `costs[i]`.
+    ///
+    /// With [`Options::open_frames`], long streams are settled piece by piece: now and then, the result is a lattice of the
+    /// frames since the last such piece. Later words no longer change it, and memory does not grow with the stream.
+    ///
+    /// # Errors
+    /// If there are too few costs, one is NaN or minus infinity, or no path leads past this frame. The search is then as
+    /// before the call, and can be finished.
+    pub fn advance(&mut self, costs: &[f32]) -> Result<Option<Settled>, Error> {
+        self.check(costs)?;
+        let (states, frame, links) = self.expand(costs)?;
+        self.states = states;
+        if let Some(newest) = self.frames.last_mut() {
+            newest.emitting = links;
+        }
+        self.frames.push(frame);
+        if self.frames().is_multiple_of(self.options.prune_interval.max(1)) {
+            let any = vec![0.0; self.states.len()];
+            prune(&mut self.frames, self.options.lattice_beam, &any);
+        }
+        Ok(self.settle())
+    }
+
+    /// The best path so far, whether or not its state is final. Words that later frames speak for may replace its last ones.
+    pub fn partial(&self) -> Path {
+        let token = self.best();
+        let steps = best_path(&self.frames, token);
+        self.reading().path(&steps, self.settled..self.frames())
+    }
+
+    /// Ends the search.
+    pub fn finish(mut self) -> Outcome {
+        let finals: Vec<f64> = self.states.iter().map(|state| self.network.final_cost(*state)).collect();
+        let costs = self.newest();
+        let best =
+            |ends: &[f64]| costs.iter().zip(ends).map(|(cost, end)| cost + end).fold(f64::INFINITY, f64::min);
+        let reached_final = best(&finals) < f64::INFINITY;
+        let ends = if reached_final { finals } else { vec![0.0; costs.len()] };
+        let best = best(&ends);
+        let extra: Vec<f64> = costs.iter().zip(&ends).map(|(cost, end)| cost + end - best).collect();
+        let numbers = prune(&mut self.frames, self.options.lattice_beam, &extra);
+        let is_kept = |extra: f64| extra <= self.options.lattice_beam && extra < f64::INFINITY;
+        let ends = numbers.iter().zip(&ends).zip(&extra).filter(|(_, extra)| is_kept(**extra));
+        let ends: Vec<_> = ends.filter_map(|((number, end), _)| Some(((*number)?, *end))).collect();
+        Outcome { lattice: self.reading().lattice(&self.frames, self.settled, &ends), reached_final }
+    }
+
+    fn reading(&self) -> Reading {
+        Reading { labels: self.network.labels(), silence: self.network.silence() }
+    }
+
+    /// The costs of the newest frame's tokens.
+    fn newest(&self) -> &[f64] {
+        self.frames.last().map_or(&[], |frame| &frame.costs)
+    }
+
+    /// The best token of the newest frame.
+    fn best(&self) -> u32 {
+        let costs = self.newest().iter().zip(0..);
+        costs.min_by(|a, b| a.0.total_cmp(b.0)).map_or(0, |(_, token)| token)
+    }
+
+    fn check(&self, costs: &[f32]) -> Result<(), Error> {
+        let frame = self.frames();
+        let least = self.network.outputs();
+        if costs.len() < least {
+            return Err(Error::Width { frame, found: costs.len(), expected: least..=usize::MAX });
+        }
+        match costs.iter().position(|cost| cost.is_nan() || *cost == f32::NEG_INFINITY) {
+            Some(output) => Err(Error::Score { frame, output, what: "acoustic cost", found: costs[output] }),
+            None => Ok(()),
+        }
+    }
+
+    /// The next frame's states and tokens, and the links to them.
+    #[expect(clippy::type_complexity, reason = "three parts of one frame, taken apart at once")]
+    fn expand(&self, acoustic: &[f32]) -> Result<(Vec<N::State>, Frame, Vec<Link>), Error> {
+        let costs = self.newest();
+        let (cutoff, beam) = self.options.cutoff(&mut costs.to_vec());
+        // The bound falls as better tokens are found; it starts with what the best token reaches.
+        let mut bound = f64::INFINITY;
+        let best = self.best() as usize;
+        self.network.emitting(self.states[best], |arc| {
+            bound = bound.min(costs[best] + arc.weight + f64::from(acoustic[arc.input as usize - 1]) + beam);
+        });
+        let mut next = Frontier::new();
+        let mut links = Vec::new();
+        for ((&state, &cost), from) in self.states.iter().zip(costs).zip(0..) {
+            if cost > cutoff {
+                continue;
+            }
+            self.network.emitting(state, |Arc { next: state, input, output, weight }| {
+                let acoustic = acoustic[input as usize - 1];
+                let cost = cost + weight + f64::from(acoustic);
+                if cost > bound || cost == f64::INFINITY {
+                    return;
+                }
+                bound = bound.min(cost + beam);
+                let (to, _) = next.reach(state, cost);
+                links.push(Link { from, to, output, graph: weight, acoustic });
+            });
+        }
+        if next.states.is_empty() {
+            return Err(Error::NoPath { frame: self.frames() });
+        }
+        let best = next.costs.iter().copied().fold(f64::INFINITY, f64::min);
+        next.close(self.network, best + beam);
+        let (states, frame, numbers) = next.into_frame()?;
+        links.iter_mut().for_each(|link| link.to = numbers[link.to as usize]);
+        Ok((states, frame, links))
+    }
+}
