@@ -3,8 +3,9 @@
 //! All costs are negative natural logarithms of probabilities, so they are added along a path and the lowest is the best.
 //!
 //! 1. [`AcousticScores`] turns a model's log posteriors into one cost for each output of each frame.
-//! 2. A [`Network`] says which outputs may follow one another, what words they make and what that costs. One is a
-//!    static [`Graph`], for example an HCLG in the text format of OpenFst.
+//! 2. A [`Network`] says which outputs may follow one another, what words they make and what that costs. There are two: a
+//!    static [`Graph`], for example an HCLG in the text format of OpenFst, and a [`TreeNetwork`], a prefix tree of
+//!    pronunciations with a language model ([`WordModel`]) applied at the ends of words.
 //! 3. [`Search`] passes tokens through the network frame by frame and keeps those within a beam.
 //! 4. The result is a [`Lattice`], a graph of words with times and costs: best path, n-best, posteriors, confidences, and the
 //!    fewest errors that any of its paths has.
@@ -27,13 +28,20 @@
 mod error;
 mod graph;
 mod lattice;
+mod lexicon;
 mod network;
 mod scores;
 mod search;
+mod word_model;
 
 pub use error::Error;
 pub use graph::{Graph, GraphBuilder, SymbolTable};
 pub use lattice::{Lattice, LatticeArc, LatticeNode, OracleErrors, Path, Posteriors, Word};
+pub use lexicon::{
+    Hmm, HmmState, Lexicon, Next, Pronunciation, Silence, Topology, Tree, TreeNetwork, TreeState,
+    static_graph,
+};
 pub use network::{Arc, Labels, Network};
 pub use scores::AcousticScores;
 pub use search::{Options, Outcome, Search, Settled};
+pub use word_model::{UniformModel, WordModel};

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test target uses a part")]
 
+pub mod words;
+
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use stentor_decode::{Arc, Graph, GraphBuilder, Network, Options, Outcome, Search};
