@@ -5,7 +5,8 @@
 //! 1. [`AcousticScores`] turns a model's log posteriors into one cost for each output of each frame.
 //! 2. A [`Network`] says which outputs may follow one another, what words they make and what that costs. There are two: a
 //!    static [`Graph`], for example an HCLG in the text format of OpenFst, and a [`TreeNetwork`], a prefix tree of
-//!    pronunciations with a language model ([`WordModel`]) applied at the ends of words.
+//!    pronunciations with a language model ([`WordModel`]) applied at the ends of words. [`Boosted`] adds personal phrases to
+//!    any language model.
 //! 3. [`Search`] passes tokens through the network frame by frame and keeps those within a beam.
 //! 4. The result is a [`Lattice`], a graph of words with times and costs: best path, n-best, posteriors, confidences, and the
 //!    fewest errors that any of its paths has.
@@ -25,6 +26,7 @@
 //! - F. Wessel, R. Schlüter, K. Macherey, H. Ney: *Confidence measures for large vocabulary continuous speech recognition*. IEEE
 //!   Transactions on Speech and Audio Processing 9(3), 2001. Posteriors of words, and their sum at a point in time.
 
+mod boost;
 mod error;
 mod graph;
 mod lattice;
@@ -34,6 +36,7 @@ mod scores;
 mod search;
 mod word_model;
 
+pub use boost::{Boosted, BoostedState, Phrase, Phrases};
 pub use error::Error;
 pub use graph::{Graph, GraphBuilder, SymbolTable};
 pub use lattice::{Lattice, LatticeArc, LatticeNode, OracleErrors, Path, Posteriors, Word};
