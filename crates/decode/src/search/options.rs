@@ -14,7 +14,8 @@ pub struct Options {
     /// Frames between two prunings of the lattice.
     pub prune_interval: usize,
     /// How many frames of history stay open. When twice as many are held, the older half is settled: see
-    /// [`super::Search::advance`]. Without a limit the whole lattice is kept, which suits utterances but not streams.
+    /// [`super::Search::advance`]. For streams; some 1000 frames are enough for any words. Without a limit, the default, the whole
+    /// lattice is kept until the search is finished.
     pub open_frames: Option<usize>,
 }
 
@@ -26,7 +27,7 @@ impl Default for Options {
             min_active: 200,
             lattice_beam: 8.0,
             prune_interval: 25,
-            open_frames: Some(1000),
+            open_frames: None,
         }
     }
 }

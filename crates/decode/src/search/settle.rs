@@ -65,8 +65,8 @@ fn boundary(steps: &[Step], labels: Labels, latest: usize) -> (usize, u32) {
         Labels::AtStart => (step.frame, step.link.from),
         Labels::AtEnd => after(step),
     };
-    let words = steps.iter().rev().filter(|step| step.link.output > 0).map(between);
-    let word = words.filter(|(frame, _)| (1..=latest).contains(frame)).map(Some).next().flatten();
+    let mut words = steps.iter().rev().filter(|step| step.link.output > 0).map(between);
+    let word = words.find(|(frame, _)| (1..=latest).contains(frame));
     // The first token of that frame, so that all its arcs without input stay open.
     let entry = steps.iter().map(after).find(|(frame, _)| *frame == latest);
     word.or(entry).unwrap_or((0, 0))
