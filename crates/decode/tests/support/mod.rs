@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test target uses a part")]
 
-pub mod words;
+pub(crate) mod words;
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -10,9 +10,9 @@ use stentor_decode::{Arc, Graph, GraphBuilder, Network, Options, Outcome, Search
 
 /// A graph and the acoustic costs of some frames. All costs are multiples of 1/8, so that sums are exact.
 #[derive(Clone, Debug)]
-pub struct World {
-    pub graph: Graph,
-    pub frames: Vec<Vec<f32>>,
+pub(crate) struct World {
+    pub(crate) graph: Graph,
+    pub(crate) frames: Vec<Vec<f32>>,
 }
 
 const OUTPUTS: u32 = 3;
@@ -21,13 +21,13 @@ fn eighths(range: std::ops::Range<i32>) -> impl Strategy<Value = f64> {
     range.prop_map(|eighth| f64::from(eighth) / 8.0)
 }
 
-pub fn frames(outputs: usize, count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Vec<f32>>> {
+pub(crate) fn frames(outputs: usize, count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Vec<f32>>> {
     let frame = prop::collection::vec(eighths(0..80).prop_map(|cost| cost as f32), outputs);
     prop::collection::vec(frame, count)
 }
 
 /// Up to five states; arcs without input lead to higher states, and may have negative weights.
-pub fn world() -> impl Strategy<Value = World> {
+pub(crate) fn world() -> impl Strategy<Value = World> {
     let arc = (0..5u32, 0..5u32, 0..=OUTPUTS, 0..=3u32, eighths(-8..40));
     let finals = prop::collection::vec((0..5u32, eighths(0..16)), 1..3);
     (prop::collection::vec(arc, 4..14), finals, frames(OUTPUTS as usize, 0..5)).prop_map(
@@ -47,7 +47,7 @@ pub fn world() -> impl Strategy<Value = World> {
 }
 
 /// The lowest cost of each word sequence, over all paths that end where `end` gives a finite cost.
-pub fn enumerate<N: Network>(
+pub(crate) fn enumerate<N: Network>(
     network: &N,
     frames: &[Vec<f32>],
     end: impl Fn(N::State) -> f64,
@@ -75,7 +75,7 @@ pub fn enumerate<N: Network>(
 }
 
 /// The outcome of searching all frames, if paths go so far.
-pub fn search<N: Network>(network: &N, frames: &[Vec<f32>], options: Options) -> Option<Outcome> {
+pub(crate) fn search<N: Network>(network: &N, frames: &[Vec<f32>], options: Options) -> Option<Outcome> {
     let mut search = Search::new(network, options).expect("no cycle");
     for costs in frames {
         assert!(search.advance(costs).ok()?.is_none(), "nothing is settled in so few frames");
@@ -84,12 +84,12 @@ pub fn search<N: Network>(network: &N, frames: &[Vec<f32>], options: Options) ->
 }
 
 /// Costs in order, for comparing lists whose ties may be in another order.
-pub fn sorted(costs: impl Iterator<Item = f64>) -> Vec<f64> {
+pub(crate) fn sorted(costs: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut costs: Vec<f64> = costs.collect();
     costs.sort_by(f64::total_cmp);
     costs
 }
 
-pub fn is_near(a: f64, b: f64) -> bool {
+pub(crate) fn is_near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1.0)
 }
