@@ -1,4 +1,4 @@
-//! The quality of a model: frame and phone error rates, the significance of differences, and the report.
+//! The quality of a model: frame, phone and word error rates, the significance of differences, and the report.
 //!
 //! The crate is pure: numbers in, numbers and text out. The program `teacher-labeler` runs the model over the test
 //! features; its output (the top-k posteriors of each frame) is passed in as [`Posteriors`].
@@ -17,6 +17,7 @@ pub mod report;
 mod score;
 mod seeds;
 mod tuning;
+pub mod words;
 
 pub use bootstrap::{Difference, PairedErrors, paired_bootstrap, paired_bootstrap_over_seeds};
 pub use decoder::{Decoder, DecoderSettings, Decoding};
