@@ -14,9 +14,11 @@
 mod align;
 mod errors;
 mod figures;
+pub mod files;
 mod normalise;
 mod printout;
 mod score;
+mod segments;
 mod units;
 
 pub use align::{Edit, MAX_CELLS, align};
@@ -25,4 +27,5 @@ pub use figures::{Interval, WORD_FIGURES_VERSION, WordFigures};
 pub use normalise::{NORMALISER, Normalised, Tally, normalise};
 pub use printout::printout;
 pub use score::{Labels, Names, Scored, Transcripts, Utterance, score};
+pub use segments::{assign, by_file, by_segment, segment_id};
 pub use units::Unit;
