@@ -15,6 +15,7 @@ mod place;
 mod prepare;
 mod replay;
 mod report;
+mod score;
 mod shell;
 mod siblings;
 mod text;
@@ -46,6 +47,8 @@ enum Command {
     Label(label::Args),
     /// Score a trained model, or label shards, against annotated shards.
     Evaluate(evaluate::Args),
+    /// Score recognised texts against a reference: word error rate.
+    Score(score::Args),
     /// Render a report from figures.
     Report(report::Args),
     /// Show the contents of a shard, set, checkpoint or run.
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => return train::run(&arguments),
         Command::Label(arguments) => return label::run(&arguments),
         Command::Evaluate(arguments) => (evaluate::run(arguments), ExitStatus::Data),
+        Command::Score(arguments) => (score::run(&arguments), ExitStatus::Data),
         Command::Report(arguments) => (report::run(&arguments), ExitStatus::Data),
         Command::Inspect(arguments) => (inspect::run(arguments), ExitStatus::Data),
         Command::Verify(arguments) => return verify::run(&arguments),

@@ -1,0 +1,93 @@
+//! `stentor score`: word error rates of recognised texts.
+
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+use crate::json_file::{JsonFile, ResultFile};
+use anyhow::{Context, Result};
+use read::{Format, Reference};
+use std::path::{Path, PathBuf};
+use stentor_evaluate::Error;
+use stentor_evaluate::words::files::write_trn;
+use stentor_evaluate::words::{Labels, Scored, Utterance, WordFigures, printout, score};
+
+/// Draws of the bootstrap, and the seed of all of them, so that the same figures give the same interval.
+const RESAMPLES: u32 = 10_000;
+const SEED: u64 = 1;
+
+/// Score recognised texts against a reference: word error rate with substitutions, deletions and insertions, and its 95 %
+/// interval.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What was said.
+    #[arg(long, value_name = "FILE")]
+    reference: PathBuf,
+    /// What was recognised, of the same utterances. Words of a CTM file are given to the segments of an STM reference by their
+    /// times.
+    #[arg(long, value_name = "FILE")]
+    hypothesis: PathBuf,
+    /// What another system recognised: says how sure the difference is.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Format of all of these. Default: by each file's suffix; a file named `text` is of Kaldi.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Speakers of utterances, as Kaldi's `utt2spk`. Default: those of an STM reference.
+    #[arg(long, value_name = "FILE")]
+    speakers: Option<PathBuf>,
+    /// Groups of utterances, as `utt2group`: dialogues or sessions. The interval comes from drawing groups, without them
+    /// speakers, without these utterances.
+    #[arg(long, value_name = "FILE")]
+    groups: Option<PathBuf>,
+    /// File for the figures.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// File for the alignments: reference above hypothesis, with errors marked.
+    #[arg(long, value_name = "FILE")]
+    alignments: Option<PathBuf>,
+    /// Folder for `reference.trn` and `hypothesis.trn`, normalised, so that other programs can score the same words.
+    #[arg(long, value_name = "DIR")]
+    trn: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Args) -> Result<()> {
+    let json = JsonFile::at(arguments.json.as_deref())?;
+    let alignments = ResultFile::at("the alignments", arguments.alignments.as_deref())?;
+    let trn = |name: &str| arguments.trn.as_ref().map(|folder| folder.join(name));
+    let trn = [trn("reference.trn"), trn("hypothesis.trn")];
+    let [reference_trn, hypothesis_trn] =
+        trn.map(|path| ResultFile::at("the texts of --trn", path.as_deref()));
+    let (reference_trn, hypothesis_trn) = (reference_trn?, hypothesis_trn?);
+
+    let reference = Reference::read(&arguments.reference, arguments.format)?;
+    let named = |path: &Option<PathBuf>| path.as_deref().map(read::names).transpose();
+    let (speakers, groups) = (named(&arguments.speakers)?, named(&arguments.groups)?);
+    let labels = Labels { speakers: speakers.as_ref().or(reference.speakers()), groups: groups.as_ref() };
+    let scored = |path: &Path| -> Result<Scored> {
+        let hypothesis = reference.hypothesis(path, arguments.format)?;
+        score(reference.texts(), &hypothesis, labels)
+            .with_context(|| format!("{} against {}", path.display(), arguments.reference.display()))
+    };
+    let baseline = arguments.baseline.as_deref().map(scored).transpose()?;
+    let system = scored(&arguments.hypothesis)?;
+
+    let figures = WordFigures::new(&system, baseline.as_ref(), RESAMPLES, SEED);
+    json.write(&figures)?;
+    let printed = || system.utterances.iter().map(printout).collect::<Vec<_>>().join("\n");
+    alignments.write(|| Ok(printed().into_bytes()))?;
+    reference_trn.write(|| Ok(as_trn(&system, |utterance| &utterance.reference)?))?;
+    hypothesis_trn.write(|| Ok(as_trn(&system, |utterance| &utterance.hypothesis)?))?;
+    stentor_runtime::out!("{}", figures.to_text());
+    Ok(())
+}
+
+fn as_trn(scored: &Scored, words: impl Fn(&Utterance) -> &Vec<String>) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    for utterance in &scored.utterances {
+        let text = words(utterance).join(" ");
+        write_trn(&mut bytes, [(utterance.id.as_str(), text.as_str())])?;
+    }
+    Ok(bytes)
+}
