@@ -117,6 +117,7 @@ fn set_up(environment: &Environment) -> Result<()> {
             Part::Python,
             Part::Judges,
             Part::Prometheus,
+            Part::Sclite,
             Part::Libtorch(Accelerator::Cpu),
             Part::Corpus(Corpus::Asterisk),
             Part::Corpus(Corpus::Game),
@@ -137,6 +138,7 @@ fn tests(environment: &Environment) -> Result<()> {
         .env("STENTOR_CORPORA", environment.corpora())
         .env("STENTOR_XTASK", std::env::current_exe().context("this program does not know where it is")?)
         .env("STENTOR_PROMETHEUS", setup::prometheus_programs(environment))
+        .env("STENTOR_SCLITE", setup::sclite(environment))
         .env("STENTOR_BROWSER", environment.browser());
     process::run(&mut command, Deadline::minutes(60))
 }

@@ -25,6 +25,14 @@ pub(crate) fn prometheus_programs(environment: &Environment) -> PathBuf {
     environment.package(PROMETHEUS).join("usr/bin")
 }
 
+/// Debian's package of NIST's scoring programs.
+const SCTK: &str = "sctk";
+
+/// NIST's `sclite` after set-up.
+pub(crate) fn sclite(environment: &Environment) -> PathBuf {
+    environment.package(SCTK).join("usr/lib/sctk/bin/sclite")
+}
+
 /// A part of the set-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -34,6 +42,8 @@ pub(crate) enum Part {
     Judges,
     /// Prometheus and `promtool`, which check alerts and dashboards in the tests.
     Prometheus,
+    /// NIST's `sclite`, with which word error rates are compared in the tests.
+    Sclite,
     /// libtorch and the link `.libtorch` in the checkout.
     Libtorch(Accelerator),
     /// The packages of a corpus. `lab` makes a data directory of them.
@@ -48,6 +58,7 @@ impl Part {
             Part::Python => python::is_ready(environment, &python::ALIGNER),
             Part::Judges => python::is_ready(environment, &python::JUDGES),
             Part::Prometheus => prometheus_programs(environment).join("promtool").is_file(),
+            Part::Sclite => sclite(environment).is_file(),
             Part::Libtorch(accelerator) => libtorch::is_ready(environment, accelerator),
             Part::Corpus(corpus) => {
                 let mut packages = corpus.packages().iter().map(|name| environment.package(name));
@@ -66,6 +77,9 @@ impl Part {
                 from: "Debian",
                 megabytes: 19,
             },
+            Part::Sclite => {
+                Fetch { what: "sclite, for tests of word error rates", from: "Debian", megabytes: 1 }
+            }
             Part::Libtorch(accelerator) => libtorch::fetch(accelerator),
             Part::Corpus(Corpus::Asterisk) => Fetch {
                 what: "the small corpus: 0.4 h of telephone prompts, CC BY-SA 3.0",
@@ -86,6 +100,7 @@ impl Part {
             Part::Python => python::make(environment, &python::ALIGNER),
             Part::Judges => python::make(environment, &python::JUDGES),
             Part::Prometheus => debian::unpacked(environment, PROMETHEUS).map(drop),
+            Part::Sclite => debian::unpacked(environment, SCTK).map(drop),
             Part::Libtorch(accelerator) => libtorch::make(environment, accelerator),
             Part::Corpus(corpus) => {
                 corpus.packages().iter().try_for_each(|name| debian::unpacked(environment, name).map(drop))

