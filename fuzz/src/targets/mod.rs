@@ -3,6 +3,7 @@
 mod at_rest;
 mod messages;
 mod tables;
+mod transcripts;
 mod wire;
 
 /// A decoder of untrusted bytes.
@@ -31,4 +32,5 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "experiment", run: tables::experiment, seeds: tables::experiment_seeds },
     Target { name: "kaldi", run: tables::kaldi, seeds: tables::kaldi_seeds },
     Target { name: "ctm", run: tables::ctm, seeds: tables::ctm_seeds },
+    Target { name: "transcripts", run: transcripts::run, seeds: transcripts::seeds },
 ];

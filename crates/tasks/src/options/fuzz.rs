@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// The targets, as the program lists them.
-pub const TARGETS: [&str; 13] = [
+pub const TARGETS: [&str; 14] = [
     "gtc",
     "dense",
     "reducer",
@@ -18,6 +18,7 @@ pub const TARGETS: [&str; 13] = [
     "experiment",
     "kaldi",
     "ctm",
+    "transcripts",
 ];
 
 /// Which decoders to test, and with how many inputs.
