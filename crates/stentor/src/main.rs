@@ -11,6 +11,7 @@ mod inspect;
 mod json_file;
 mod label;
 mod ledger;
+mod out_file;
 mod place;
 mod prepare;
 mod replay;
