@@ -11,6 +11,7 @@ mod inspect;
 mod json_file;
 mod label;
 mod ledger;
+mod lm;
 mod out_file;
 mod place;
 mod prepare;
@@ -50,6 +51,9 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Score recognised texts against a reference: word error rate.
     Score(score::Args),
+    /// Estimate, mix and measure n-gram language models.
+    #[command(subcommand)]
+    Lm(lm::Lm),
     /// Render a report from figures.
     Report(report::Args),
     /// Show the contents of a shard, set, checkpoint or run.
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         Command::Label(arguments) => return label::run(&arguments),
         Command::Evaluate(arguments) => (evaluate::run(arguments), ExitStatus::Data),
         Command::Score(arguments) => (score::run(&arguments), ExitStatus::Data),
+        Command::Lm(lm) => (lm::run(&lm), ExitStatus::Data),
         Command::Report(arguments) => (report::run(&arguments), ExitStatus::Data),
         Command::Inspect(arguments) => (inspect::run(arguments), ExitStatus::Data),
         Command::Verify(arguments) => return verify::run(&arguments),
