@@ -1,6 +1,7 @@
 //! The fuzz targets: one for each decoder, with valid examples to start from.
 
 mod at_rest;
+mod language;
 mod messages;
 mod tables;
 mod transcripts;
@@ -33,4 +34,5 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "kaldi", run: tables::kaldi, seeds: tables::kaldi_seeds },
     Target { name: "ctm", run: tables::ctm, seeds: tables::ctm_seeds },
     Target { name: "transcripts", run: transcripts::run, seeds: transcripts::seeds },
+    Target { name: "arpa", run: language::arpa, seeds: language::arpa_seeds },
 ];

@@ -5,7 +5,8 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use crate::json_file::{JsonFile, ResultFile};
+use crate::json_file::JsonFile;
+use crate::out_file::OutFile;
 use anyhow::{Context, Result};
 use read::{Format, Reference};
 use std::path::{Path, PathBuf};
@@ -54,12 +55,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(arguments: &Args) -> Result<()> {
     let json = JsonFile::at(arguments.json.as_deref())?;
-    let alignments = ResultFile::at("the alignments", arguments.alignments.as_deref())?;
-    let trn = |name: &str| arguments.trn.as_ref().map(|folder| folder.join(name));
-    let trn = [trn("reference.trn"), trn("hypothesis.trn")];
-    let [reference_trn, hypothesis_trn] =
-        trn.map(|path| ResultFile::at("the texts of --trn", path.as_deref()));
-    let (reference_trn, hypothesis_trn) = (reference_trn?, hypothesis_trn?);
+    let alignments = destination("the alignments", arguments.alignments.clone())?;
+    let trn = |name: &str| {
+        let path = arguments.trn.as_ref().map(|folder| folder.join(name));
+        destination("the texts of --trn", path)
+    };
+    let (reference_trn, hypothesis_trn) = (trn("reference.trn")?, trn("hypothesis.trn")?);
 
     let reference = Reference::read(&arguments.reference, arguments.format)?;
     let named = |path: &Option<PathBuf>| path.as_deref().map(read::names).transpose();
@@ -75,12 +76,23 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
 
     let figures = WordFigures::new(&system, baseline.as_ref(), RESAMPLES, SEED);
     json.write(&figures)?;
-    let printed = || system.utterances.iter().map(printout).collect::<Vec<_>>().join("\n");
-    alignments.write(|| Ok(printed().into_bytes()))?;
-    reference_trn.write(|| Ok(as_trn(&system, |utterance| &utterance.reference)?))?;
-    hypothesis_trn.write(|| Ok(as_trn(&system, |utterance| &utterance.hypothesis)?))?;
+    if let Some(file) = alignments {
+        let printed: Vec<_> = system.utterances.iter().map(printout).collect();
+        file.write(printed.join("\n").as_bytes())?;
+    }
+    if let Some(file) = reference_trn {
+        file.write(&as_trn(&system, |utterance| &utterance.reference)?)?;
+    }
+    if let Some(file) = hypothesis_trn {
+        file.write(&as_trn(&system, |utterance| &utterance.hypothesis)?)?;
+    }
     stentor_runtime::out!("{}", figures.to_text());
     Ok(())
+}
+
+/// A file that was asked for, checked for writability before the work. `what`: its content, for messages.
+fn destination(what: &'static str, path: Option<PathBuf>) -> Result<Option<OutFile>> {
+    path.map(|path| OutFile::at(&path, what)).transpose()
 }
 
 fn as_trn(scored: &Scored, words: impl Fn(&Utterance) -> &Vec<String>) -> Result<Vec<u8>, Error> {

@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// The targets, as the program lists them.
-pub const TARGETS: [&str; 14] = [
+pub const TARGETS: [&str; 15] = [
     "gtc",
     "dense",
     "reducer",
@@ -19,6 +19,7 @@ pub const TARGETS: [&str; 14] = [
     "kaldi",
     "ctm",
     "transcripts",
+    "arpa",
 ];
 
 /// Which decoders to test, and with how many inputs.
