@@ -74,8 +74,11 @@ fn id(status: ExitStatus) -> &'static str {
     }
 }
 
+/// Finds an error with an id behind a cause of one type.
+type Downcast = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError>;
+
 /// The types of errors that have an id: `anyhow` keeps no traits of what it holds.
-const TYPES: [for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError>; 9] = [
+const TYPES: [Downcast; 9] = [
     is::<stentor_experiment::Error>,
     is::<stentor_store::Error>,
     is::<stentor_shards::Error>,
