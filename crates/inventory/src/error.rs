@@ -1,4 +1,4 @@
-use crate::{MAX_SENONES, SenoneId};
+use crate::{MAX_PHONES, MAX_SENONES, SenoneId};
 use thiserror::Error;
 
 /// Errors of inventories, and of ids and names that are looked up in them.
@@ -50,5 +50,23 @@ pub enum Error {
         id: SenoneId,
         /// Size of the inventory.
         senones: usize,
+    },
+    /// More phones than a table holds.
+    #[error("expected at most {MAX_PHONES} phones, found {found}: is this a list of words?")]
+    TooManyPhones {
+        /// Phones given.
+        found: usize,
+    },
+    /// Two phones of one name in a table.
+    #[error("phone `{phone}` is listed twice: list each phone once")]
+    RepeatedPhone {
+        /// The phone's name.
+        phone: String,
+    },
+    /// A phone's name that lists separated by blanks cannot hold.
+    #[error("expected a name without blanks for each phone, found `{phone}`")]
+    PhoneName {
+        /// The name found.
+        phone: String,
     },
 }

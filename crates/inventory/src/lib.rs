@@ -13,19 +13,28 @@
 //! A [`SenoneId`] is an index into that list. Columns of ids are 16-bit numbers on disk and in tensors; a column and
 //! ids are converted into each other without a copy. [`PhoneSet`] groups an inventory by phone and state, as scoring
 //! and decoding need it; [`StateOrder`] infers the order of a phone's states from alignments.
+//!
+//! A [`Lexicon`] contains the pronunciations of words, with probabilities; a [`PhoneTable`] lists its phones.
 
 mod error;
 mod id;
 mod inventory;
+mod lexicon;
 mod names;
 mod order;
 mod phones;
 mod senone;
+mod table;
 
 pub use error::Error;
 pub use id::{MAX_SENONES, SenoneId};
 pub use inventory::{Inventory, Match};
+pub use lexicon::{
+    Case, Coverage, Lexicon, LexiconError, LexiconFormat, Lookup, MAX_WORDS, Normalise, OptionalSilence,
+    Pronunciation, ReadLexicon, Stress, WordId,
+};
 pub use names::{WordPosition, is_silence, split_position};
 pub use order::{StateOrder, Steps};
 pub use phones::{Phone, PhoneSet, State};
 pub use senone::Senone;
+pub use table::{MAX_PHONES, PhoneId, PhoneTable};
