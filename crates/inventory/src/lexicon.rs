@@ -92,8 +92,8 @@ impl Lexicon {
         self.words.is_empty()
     }
 
-    /// Pronunciations that became equal to another one of the same word when stress was stripped, and were merged with
-    /// it.
+    /// Pronunciations that were merged with an equal one of the same word: those that differed only in stress when stress is
+    /// stripped, and lines that the CMU dictionary has twice.
     #[must_use]
     pub fn merged(&self) -> usize {
         self.merged

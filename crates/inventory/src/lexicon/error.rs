@@ -57,7 +57,7 @@ pub enum LexiconError {
         /// What stands there.
         found: String,
     },
-    /// The same pronunciation twice.
+    /// The same pronunciation twice in a lexicon of Kaldi's. In the CMU dictionary they are merged.
     #[error(
         "line {second}: word `{word}` has this pronunciation at line {first} already: remove one of the lines"
     )]

@@ -102,7 +102,7 @@ impl ReadLexicon<'_> {
         Ok(Lexicon { phones, words, ids, case: self.case, merged })
     }
 
-    /// Adds a pronunciation to those of a word; returns whether it was merged with one that differs only in stress.
+    /// Adds a pronunciation to those of a word; returns whether it was merged with an equal one.
     fn add<'a>(
         &self,
         line: usize,
@@ -111,7 +111,9 @@ impl ReadLexicon<'_> {
         pronunciations: &mut Vec<Raw<'a>>,
     ) -> Result<bool, LexiconError> {
         let Entry { phones: written, probability, .. } = entry;
-        if let Some(same) = pronunciations.iter().find(|other| other.written == written) {
+        // The CMU dictionary itself has a few lines twice.
+        let same = pronunciations.iter().find(|other| other.written == written);
+        if let Some(same) = same.filter(|_| self.format != LexiconFormat::Cmu) {
             return Err(LexiconError::Repeated { word: word.to_owned(), first: same.line, second: line });
         }
         let phones: Vec<&str> = match self.stress {

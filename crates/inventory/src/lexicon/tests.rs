@@ -58,6 +58,12 @@ fn pronunciations_that_differ_only_in_stress_are_one_without_stress() {
 }
 
 #[test]
+fn a_line_that_the_cmu_dictionary_has_twice_counts_once() {
+    let lexicon = CMU.read("mormonism M AO1 R M\nmormonism M AO1 R M\n").unwrap();
+    assert_eq!((lexicon.merged(), spoken(&lexicon, "mormonism").len()), (1, 1));
+}
+
+#[test]
 fn probabilities_are_normalised_to_the_maximum_or_to_the_sum() {
     let text = "the 0.6 DH AH\nthe 0.2 DH IY\na 0.5 AH\n";
     let maximum = WEIGHTED.read(text).unwrap();
