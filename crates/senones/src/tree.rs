@@ -1,0 +1,191 @@
+//! The tree: from any state of any triphone to a senone.
+
+mod check;
+
+use crate::{Error, Question, Topology, Triphone, TriphoneState};
+use std::collections::BTreeSet;
+use stentor_inventory::{Inventory, PhoneId, PhoneTable, Senone, SenoneId};
+
+/// A node of the tree.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Node {
+    /// A question, and the nodes for both answers, which come later in the list of nodes.
+    Split {
+        /// What is asked.
+        question: Question,
+        /// The node for yes.
+        yes: usize,
+        /// The node for no.
+        no: usize,
+        /// The gain in log likelihood over the frames that the tree was grown from.
+        gain: f64,
+    },
+    /// The senone. Leaves that were merged have the same one.
+    Leaf(SenoneId),
+}
+
+/// What a tree knows of the frames of a senone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Leaf {
+    /// Number of frames that the tree was grown from.
+    pub frames: f64,
+    /// Number of states of triphones that have these frames.
+    pub states_seen: u64,
+}
+
+/// Maps each state of each triphone to a senone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tree {
+    pub(crate) phones: PhoneTable,
+    pub(crate) context_independent: Vec<PhoneId>,
+    pub(crate) topology: Topology,
+    /// The root of each state, `[phones × states]`.
+    pub(crate) roots: Vec<usize>,
+    pub(crate) nodes: Vec<Node>,
+    /// By senone.
+    pub(crate) leaves: Vec<Leaf>,
+}
+
+impl Tree {
+    /// A tree that maps everything to exactly one senone.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] for nodes that are none.
+    pub(crate) fn new(
+        phones: PhoneTable,
+        context_independent: Vec<PhoneId>,
+        topology: Topology,
+        roots: Vec<usize>,
+        nodes: Vec<Node>,
+        leaves: Vec<Leaf>,
+    ) -> Result<Self, Error> {
+        let tree = Self { phones, context_independent, topology, roots, nodes, leaves };
+        tree.check().map_err(|reason| Error::Damaged { reason })?;
+        Ok(tree)
+    }
+
+    /// The phones that it maps.
+    #[must_use]
+    pub fn phones(&self) -> &PhoneTable {
+        &self.phones
+    }
+
+    /// Phones whose neighbours do not matter.
+    #[must_use]
+    pub fn context_independent(&self) -> &[PhoneId] {
+        &self.context_independent
+    }
+
+    /// The states of phones.
+    #[must_use]
+    pub fn topology(&self) -> Topology {
+        self.topology
+    }
+
+    /// All nodes; both nodes after a question come later than the question.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The root of a state of a phone of the table.
+    #[must_use]
+    pub fn root(&self, phone: PhoneId, state: u8) -> Option<usize> {
+        let states = self.topology.states();
+        let place = phone.index() * usize::from(states) + usize::from(state);
+        (state < states).then(|| self.roots.get(place).copied()).flatten()
+    }
+
+    /// What is known of each senone, in the order of ids.
+    #[must_use]
+    pub fn leaves(&self) -> &[Leaf] {
+        &self.leaves
+    }
+
+    /// Number of senones.
+    #[must_use]
+    pub fn senones(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// The senone of a state of a triphone, whether training saw it or not.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a phone beyond the table or a state beyond the topology.
+    pub fn senone(&self, of: TriphoneState) -> Result<SenoneId, Error> {
+        let phones = self.phones.len();
+        for phone in [of.left, of.centre, of.right] {
+            if phone.index() >= phones {
+                return Err(Error::Unknown { what: "phone", found: phone.index(), limit: phones });
+            }
+        }
+        let states = usize::from(self.topology.states());
+        let unknown = || Error::Unknown { what: "state", found: of.state.into(), limit: states };
+        let mut node = self.root(of.centre, of.state).ok_or_else(unknown)?;
+        loop {
+            match &self.nodes[node] {
+                Node::Leaf(senone) => return Ok(*senone),
+                Node::Split { question, yes, no, .. } => node = if question.answer(of) { *yes } else { *no },
+            }
+        }
+    }
+
+    /// The senones of all states of a triphone, `[states]`.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a phone beyond the table.
+    pub fn senones_of(&self, triphone: Triphone) -> Result<Vec<SenoneId>, Error> {
+        (0..self.topology.states()).map(|state| self.senone(triphone.state(state))).collect()
+    }
+
+    /// The senones as the outputs of a model. Each is named `PHONE.state.n`, where `n` counts the senones of the phone; the
+    /// state of a senone that several share is the lowest of them. Phones without context are silence.
+    ///
+    /// # Errors
+    /// [`Error::Inventory`] if phones' names make two senones' names equal.
+    pub fn inventory(&self) -> Result<Inventory, Error> {
+        let mut owners: Vec<Option<(PhoneId, u8)>> = vec![None; self.senones()];
+        for phone in self.phones.ids() {
+            for state in 0..self.topology.states() {
+                for senone in self.senones_below(phone, state) {
+                    owners[senone.index()].get_or_insert((phone, state));
+                }
+            }
+        }
+        let mut counts = vec![0_u32; self.phones.len()];
+        let mut senone = |owner: &Option<(PhoneId, u8)>| {
+            // The check of a tree made sure that each senone has a leaf below a root.
+            let (phone, state) = (*owner)?;
+            let name = self.phones.name(phone)?;
+            let count = &mut counts[phone.index()];
+            let senone = Senone {
+                name: format!("{name}.{state}.{count}"),
+                phone: name.to_owned(),
+                silence: self.context_independent.contains(&phone),
+                state,
+            };
+            *count += 1;
+            Some(senone)
+        };
+        Ok(Inventory::new(owners.iter().filter_map(&mut senone).collect())?)
+    }
+
+    /// The senones that a state of a phone may have, whatever its neighbours.
+    #[must_use]
+    pub fn senones_below(&self, phone: PhoneId, state: u8) -> BTreeSet<SenoneId> {
+        let (mut senones, mut open) = (BTreeSet::new(), Vec::from_iter(self.root(phone, state)));
+        while let Some(node) = open.pop() {
+            match &self.nodes[node] {
+                Node::Leaf(senone) => {
+                    senones.insert(*senone);
+                }
+                Node::Split { question, yes, no, .. } if question.part() == crate::Part::State => {
+                    let any = TriphoneState { centre: phone, state, left: phone, right: phone };
+                    open.push(if question.answer(any) { *yes } else { *no });
+                }
+                Node::Split { yes, no, .. } => open.extend([*yes, *no]),
+            }
+        }
+        senones
+    }
+}
