@@ -79,7 +79,8 @@ fn an_output_that_is_no_folder_of_its_own_is_refused_by_name_and_nothing_is_writ
             assert_eq!(code, Some(2), "{program_name}, {name}: {said}");
             let expected = format!("found `{place}`");
             assert!(
-                said.contains("`run.output`: expected a folder of its own") && said.contains(&expected),
+                said.contains("`run.output`: expected a separate folder for the run")
+                    && said.contains(&expected),
                 "{said}"
             );
         }

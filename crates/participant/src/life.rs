@@ -114,8 +114,8 @@ impl Participant {
             },
             Stage::Concluding { last, over } => {
                 let again = over.is_some();
-                if !again {
-                    *over = Some(Gone { reason, long_ago: false });
+                // Also if the session was over already: what was to be done then, the start of the grace period too, is void.
+                if !over.get_or_insert(Gone { reason, long_ago: false }).long_ago {
                     actions.push(Action::StartGrace);
                 }
                 actions.push(Action::Look { checkpoint: last.clone(), again });

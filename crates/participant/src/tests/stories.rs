@@ -363,3 +363,16 @@ fn a_worker_that_is_asked_to_stop_before_it_is_admitted_ends_without_a_word() {
     let (mut worker, _) = Participant::new("b");
     assert_eq!(worker.step(Input::Stop), [Action::End(End::Stopped { lost_norm: 0.0 })]);
 }
+
+#[test]
+fn a_session_that_ends_twice_voids_no_grace_period() {
+    let (mut worker, _) = Worker::after_round(last_boundary(), None, ELASTIC);
+    worker.hears(Input::Saved { written: Vec::new() });
+    // The call fails, and before the shell has started the grace period the heartbeats' stream ends too.
+    worker.hears(over());
+    let look = Action::Look { checkpoint: "1000-1".into(), again: true };
+    assert_eq!(worker.hears(over()), [Action::StartGrace, look]);
+    worker.hears(Input::GraceOver);
+    let actions = worker.hears(Input::Looked { published: false });
+    assert!(matches!(actions[..], [Action::Join { after: Some(_) }]), "{actions:?}");
+}
