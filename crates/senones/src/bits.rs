@@ -43,7 +43,7 @@ mod tests {
         #[test]
         fn bits_are_the_set_of_their_numbers(numbers in prop::collection::btree_set(0u16..300, 0..20)) {
             let bits: Bits = numbers.iter().rev().copied().collect();
-            prop_assert_eq!(bits.numbers().collect::<BTreeSet<_>>(), numbers.clone());
+            prop_assert_eq!(&bits.numbers().collect::<BTreeSet<_>>(), &numbers);
             prop_assert!((0..400).all(|number| bits.contains(number) == numbers.contains(&number)));
             prop_assert_eq!(bits, numbers.into_iter().collect::<Bits>());
         }
