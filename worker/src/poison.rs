@@ -1,6 +1,6 @@
 use crate::boundary::Surroundings;
 use crate::feed::Piece;
-use crate::replay::Figure;
+use crate::figure::Figure;
 use serde::Serialize;
 use stentor_plan::Lease;
 

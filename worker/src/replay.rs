@@ -1,5 +1,6 @@
 use crate::Error;
 use crate::feed::Feed;
+use crate::figure::Figure;
 use crate::replica::Replica;
 use crate::{start, state};
 use clap::Args;
@@ -83,22 +84,6 @@ pub struct ReplayedBatch {
     pub gradient_digest: String,
 }
 
-/// A number, or text for a number that JSON cannot represent.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Figure {
-    /// A finite number.
-    Number(f64),
-    /// `NaN`, `inf` or `-inf`.
-    Words(String),
-}
-
-impl From<f64> for Figure {
-    fn from(value: f64) -> Self {
-        if value.is_finite() { Figure::Number(value) } else { Figure::Words(value.to_string()) }
-    }
-}
-
 /// Computes the batches again, one after the other, as the member did: from the same parameters, and at the same point
 /// of the schedule. Exchanges nothing and writes nothing.
 ///
@@ -106,7 +91,7 @@ impl From<f64> for Figure {
 /// Any [`Error`] except those of a connection. A loss that is not finite is not an error.
 pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     let chosen = stentor_acoustic::choose_device(&replay.device)?;
-    stentor_acoustic::set_threads(crate::run::threads(replay.threads))?;
+    stentor_acoustic::set_threads(crate::threads::threads(replay.threads))?;
     let leases: Vec<Lease> = serde_json::from_str(&replay.leases)
         .map_err(|e| Error::Request(format!("--leases: expected a JSON list of leases: {e}")))?;
     let strategy: Strategy = serde_json::from_value(replay.strategy.clone().into())

@@ -1,16 +1,15 @@
 use crate::client::{Client, Doing};
+use crate::joined::{Joined, Own};
 use crate::session::Session;
+use crate::threads::threads;
 use crate::{Connector, Error, Options, wire};
 use std::collections::VecDeque;
 use std::future::pending;
 use std::time::Duration;
-use stentor_acoustic::Device;
-use stentor_messages::Assignment;
 use stentor_participant::{Action, End, Input, Participant};
 use stentor_proto::{required, v1};
 use stentor_runtime::tls::{Role, Tls};
 use stentor_runtime::{Shutdown, metrics};
-use stentor_store::Cache;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -20,32 +19,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Pause between two checks for the last checkpoint, and how long to check after the coordinator has gone.
 const LOOK: Duration = Duration::from_millis(200);
 const GRACE: Duration = Duration::from_secs(3);
-
-/// The parts of a worker that do not depend on the run.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Own<'a> {
-    pub(crate) identity: &'a str,
-    pub(crate) device: Device,
-    /// Caches what is read from stores on the network.
-    pub(crate) cache: Option<&'a Cache>,
-}
-
-/// What the coordinator said when it admitted this worker.
-#[derive(Debug, Clone)]
-pub(crate) struct Joined {
-    /// The connection to the coordinator.
-    pub(crate) client: Client,
-    pub(crate) experiment_toml: String,
-    pub(crate) run_id: String,
-    pub(crate) run_url: String,
-    /// State to load; none: the run is at its beginning.
-    pub(crate) checkpoint: Option<String>,
-    /// The first round.
-    pub(crate) assignment: Assignment,
-    session: u64,
-    /// Time between two heartbeats.
-    every: Duration,
-}
 
 /// Joins, trains, and joins again after a dismissal, until the run is finished or a signal stops the worker.
 ///
@@ -279,12 +252,4 @@ async fn dismissed(attendance: &mut Option<mpsc::Receiver<String>>) -> String {
 
 fn unprepared() -> Error {
     Error::Protocol("expected an admitted member, found a worker without a session".into())
-}
-
-/// Number of threads for arithmetic; 0 stands for one per core.
-pub(crate) fn threads(asked: usize) -> usize {
-    match asked {
-        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        threads => threads,
-    }
 }

@@ -1,17 +1,8 @@
 //! Lays the n-grams of a model out, order by order.
 
+use crate::entry::Entry;
 use crate::model::Nodes;
 use crate::{Error, Model, Vocabulary, WordId};
-
-/// An n-gram that a model gets.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry {
-    /// The node of the n-gram without its last word.
-    pub(crate) history: u32,
-    pub(crate) word: WordId,
-    pub(crate) log_prob: f32,
-    pub(crate) backoff: f32,
-}
 
 /// Makes a [`Model`] from all 1-grams, then all 2-grams and so on.
 #[derive(Debug)]

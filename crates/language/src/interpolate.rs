@@ -1,6 +1,7 @@
 //! Linear interpolation of models.
 
-use crate::builder::{Builder, Entry};
+use crate::builder::Builder;
+use crate::entry::Entry;
 use crate::{Error, Model, State, Vocabulary, WordId, backoff};
 
 /// A model with the n-grams of all models and p(w | h) = Σ λ_i p_i(w | h) for each of them. Back-off weights are those with

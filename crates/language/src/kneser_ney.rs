@@ -11,8 +11,9 @@
 //! (its continuation count), or its count if it begins with `<s>`, before which there is no word. Below 1-grams is the uniform
 //! distribution over all words that can be predicted, which include `</s>` and `<unk>`.
 
-use crate::builder::{Builder, Entry};
+use crate::builder::Builder;
 use crate::counts::Level;
+use crate::entry::Entry;
 use crate::{Counts, Discounts, Error, Fallback, Model, WordId};
 use serde::Serialize;
 

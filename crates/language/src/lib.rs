@@ -23,6 +23,7 @@ mod backoff;
 mod builder;
 mod counts;
 mod discounts;
+mod entry;
 mod error;
 mod interpolate;
 mod kneser_ney;

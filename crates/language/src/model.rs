@@ -1,6 +1,6 @@
 //! A back-off n-gram model.
 
-use crate::builder::Entry;
+use crate::entry::Entry;
 use crate::{Vocabulary, WordId};
 
 /// The most words that an n-gram may have.

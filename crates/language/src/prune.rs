@@ -11,7 +11,8 @@
 //! changes predicted (C. Chelba et al., "Study on Interaction between Entropy Pruning and Kneser-Ney Smoothing", 2010).
 
 use crate::backoff::{self, Unlisted};
-use crate::builder::{Builder, Entry};
+use crate::builder::Builder;
+use crate::entry::Entry;
 use crate::{Error, Model, WordId};
 
 /// A model with fewer n-grams.

@@ -1,6 +1,6 @@
 //! Conversion between columns of rows and Arrow arrays, as stored in Parquet.
 
-use super::decode::RowGroupBytes;
+use super::row_group::RowGroupBytes;
 use crate::column::{Codec, Column, Element, Extent};
 use crate::registry::{FRAMES, UTTERANCE};
 use crate::row::{Row, Span, Value, Values};

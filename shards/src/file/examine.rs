@@ -1,4 +1,5 @@
-use super::decode::{self, RowGroupBytes, footer};
+use super::decode::{self, footer};
+use super::row_group::RowGroupBytes;
 use super::{columns, sparse::SparseFile};
 use crate::column::Column;
 use crate::manifest::Kind;

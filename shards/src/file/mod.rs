@@ -7,6 +7,7 @@ mod examine;
 mod halves;
 mod pages;
 mod reader;
+mod row_group;
 mod sparse;
 mod thrift;
 

@@ -1,5 +1,6 @@
+use super::row_group::RowGroupBytes;
 use super::sparse::SparseFile;
-use super::{decode, decode::RowGroupBytes, views};
+use super::{decode, views};
 use crate::column::Column;
 use crate::manifest::{ShardInfo, checksum};
 use crate::row::Row;

@@ -1,4 +1,5 @@
-use crate::builder::{Builder, Entry, Repeated};
+use crate::builder::{Builder, Repeated};
+use crate::entry::Entry;
 use crate::lines::Lines;
 use crate::{ArpaProblem, BEGIN, END, Error, MAX_ORDER, Model, Vocabulary, WordId};
 use std::io::BufRead;
