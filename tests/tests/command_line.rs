@@ -175,7 +175,7 @@ fn numbers_out_of_their_bounds_are_refused_with_the_bounds_before_anything_is_st
     for (arguments, expected) in [
         (["--threads", "0"], "1..=1024"),
         (["--threads", "5000"], "1..=1024"),
-        (["--metrics", "127.0.0.1:65535"], "expected a port of 65533 at most"),
+        (["--metrics", "127.0.0.1:65535"], "expected a port of at most 65533"),
     ] {
         let train =
             Command::new(program("stentor")).arg("train").arg(&file).args(arguments).output().unwrap();

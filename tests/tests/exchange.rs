@@ -95,7 +95,7 @@ fn a_run_that_averages_blocks_switches_to_thresholds_while_it_trains() {
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(stentor(&["status"]).contains("bmuf"));
-    assert!(stentor(&["switch", "--strategy", "gtc"]).starts_with("from bmuf to gtc"));
+    assert!(stentor(&["switch", "--strategy", "gtc"]).starts_with("switching from bmuf to gtc"));
     assert_finishes(training, &experiment);
     let events = events(&run);
     assert!(
