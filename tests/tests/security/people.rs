@@ -51,7 +51,7 @@ fn people_look_and_steer_with_a_token_that_is_never_shown() {
     let (code, said) = ask(&["switch", "--strategy=gtc"], Some("token"));
     assert_eq!(code, 0, "{said}");
     let (code, said) = ask(&["status"], Some("wrong"));
-    assert!(code == 4 && said.contains("not let in: the token"), "{code}: {said}");
+    assert!(code == 4 && said.contains("access denied: the token"), "{code}: {said}");
     // Without a token the folder must hold a certificate.
     let (code, said) = ask(&["status"], None);
     assert!(code == 2 && said.contains("tls.crt"), "{code}: {said}");
