@@ -219,6 +219,7 @@ fn saved() -> Saved {
         suggested_block_tau: None,
         checkpoints: 1,
         best: Some(("c".into(), 50.0)),
+        best_by: stentor_scores::FRAME_ERROR,
         stale_evaluations: 0,
         finished: false,
         roster: BTreeMap::from([(0, "a".into()), (1, "b".into())]),
