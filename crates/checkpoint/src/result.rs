@@ -11,7 +11,7 @@ struct Final {
     checkpoint: String,
 }
 
-/// Makes checkpoint `name` the result of `run`, which [`DeployedModel::load`] loads.
+/// Makes checkpoint `name` the result of `run`, which [`DeployedModel::load`](crate::DeployedModel::load) loads.
 ///
 /// # Errors
 /// An error about the checkpoint if its model cannot be read, [`Error::Store`].
