@@ -1,0 +1,121 @@
+//! The forward pass without libtorch (`stentor-forward`) against this crate's: the same models, the same frames.
+
+use proptest::prelude::*;
+use stentor_acoustic::random::Stream;
+use stentor_acoustic::{
+    AcousticModel, Batch, Chunk, Conditions, Device, HardLabels, Labels, ModelShape, NamedValues, Tensor,
+    build, build_optimizer, clip_to_norm, log_posteriors, mean_gradient,
+};
+use stentor_experiment::{Lstm, Optimizer};
+use stentor_forward::Network;
+use stentor_inventory::SenoneId;
+
+/// How far logits may be apart.
+const BOUND: f32 = 1e-4;
+
+fn values(count: usize, seed: u64, bound: f32) -> Vec<f32> {
+    let stream = Stream::new(seed, "values");
+    (0..count as u64).map(|n| stream.uniform(n, bound)).collect()
+}
+
+fn shape(layers: u32, width: u32, bidirectional: bool, inputs: usize, senones: usize) -> ModelShape {
+    let lstm = Lstm { layers, width, bidirectional, ..Lstm::default() };
+    ModelShape::new(&lstm.into(), inputs, senones).unwrap()
+}
+
+fn network(model: &dyn AcousticModel) -> Network {
+    let ModelShape { architecture, inputs, senones } = model.shape();
+    let tensors = model.parameters().tensors();
+    Network::new(architecture, *inputs, *senones, tensors.iter().map(NamedValues::as_slices)).unwrap()
+}
+
+/// The logits of an utterance by libtorch.
+fn logits(model: &dyn AcousticModel, features: &[f32]) -> Vec<f32> {
+    let frames = features.len() / model.shape().inputs;
+    let size = [1, frames as i64, model.shape().inputs as i64];
+    let input = Tensor::from_slice(features).view(size);
+    let outputs = stentor_acoustic::tch::no_grad(|| model.forward(&input, &[frames as i64])).unwrap();
+    Vec::try_from(outputs.logits.view([-1])).unwrap()
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Trains a model whose senone is the index of the largest of the frame's first inputs, one frame late.
+fn trained(shape: &ModelShape, steps: u64) -> Box<dyn AcousticModel> {
+    let model = build(shape, 1, Device::Cpu).unwrap();
+    let mut optimizer = build_optimizer(&Optimizer::default(), model.parameters().len(), Device::Cpu);
+    for step in 0..steps {
+        let features = values(40 * shape.inputs, step, 2.0);
+        let largest = |frame: &[f32]| {
+            (0..shape.senones).max_by(|&a, &b| frame[a].total_cmp(&frame[b])).unwrap_or_default() as u16
+        };
+        let ids: Vec<u16> =
+            std::iter::once(0).chain(features.chunks_exact(shape.inputs).map(largest)).take(40).collect();
+        let labels = Labels::Hard(SenoneId::of_column(&ids));
+        let chunk = Chunk { features: &features, left: 0, right: 0, labels };
+        let batch = Batch::pack(&[chunk], shape.frames(), Device::Cpu).unwrap();
+        let score = mean_gradient(model.as_ref(), &batch, &HardLabels, &Conditions::default()).unwrap();
+        assert!(score.is_finite());
+        clip_to_norm(model.parameters().gradient(), 1.0).unwrap();
+        let update = optimizer.update(model.parameters().gradient(), 0.01).unwrap();
+        model.parameters().add(&update).unwrap();
+    }
+    model
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn logits_of_any_model_are_within_1e_4_of_those_of_libtorch(
+        (layers, width, both) in (1u32..5, 8u32..70, any::<bool>()),
+        (inputs, senones, frames) in (1usize..40, 2usize..150, 1usize..90),
+        seed: u64,
+    ) {
+        let model = build(&shape(layers, width, both, inputs, senones), seed, Device::Cpu).unwrap();
+        let features = values(frames * inputs, seed, 3.0);
+        let network = network(model.as_ref());
+        let difference = largest_difference(&network.logits(&features).unwrap(), &logits(model.as_ref(), &features));
+        prop_assert!(difference < BOUND, "{}", difference);
+        let theirs = log_posteriors(model.as_ref(), &[&features]).unwrap().remove(0);
+        let difference = largest_difference(&network.log_posteriors(&features).unwrap(), &theirs);
+        prop_assert!(difference < BOUND, "{}", difference);
+    }
+}
+
+#[test]
+fn logits_of_a_trained_model_are_within_1e_4_of_those_of_libtorch_frame_by_frame_too() {
+    for both in [false, true] {
+        let shape = shape(3, 48, both, 24, 12);
+        let model = trained(&shape, 150);
+        let network = network(model.as_ref());
+        let features = values(400 * 24, 7, 2.0);
+        let (ours, theirs) = (network.logits(&features).unwrap(), logits(model.as_ref(), &features));
+        // Training has made the logits large: an untrained model's are below 1.
+        assert!(theirs.iter().any(|logit| logit.abs() > 4.0));
+        let difference = largest_difference(&ours, &theirs);
+        assert!(difference < BOUND, "{difference}");
+        if both {
+            continue;
+        }
+        let (mut stream, mut posteriors) = (network.stream().unwrap(), Vec::new());
+        features.chunks_exact(24).for_each(|frame| stream.push(frame, &mut posteriors).unwrap());
+        let theirs = log_posteriors(model.as_ref(), &[&features]).unwrap().remove(0);
+        let difference = largest_difference(&posteriors, &theirs);
+        assert!(difference < BOUND, "{difference}");
+    }
+}
+
+#[test]
+fn the_published_student_is_within_1e_4_of_libtorch() {
+    let lstm = Lstm { preset: Some(stentor_experiment::Preset::Student24M), ..Lstm::default() };
+    let shape = ModelShape::new(&lstm.into(), 192, 3_000).unwrap();
+    let model = build(&shape, 3, Device::Cpu).unwrap();
+    let features = values(30 * 192, 11, 3.0);
+    let ours = network(model.as_ref()).logits(&features).unwrap();
+    let difference = largest_difference(&ours, &logits(model.as_ref(), &features));
+    assert!(difference < BOUND, "{difference}");
+}
