@@ -84,6 +84,14 @@ pub enum Error {
     /// The resampler rejected its input.
     #[error("resampling failed: {0}")]
     Resample(String),
+    /// A sample that is not a finite number.
+    #[error("sample {sample} is {found}: expected finite numbers")]
+    NotFinite {
+        /// Which sample, counted from 0.
+        sample: u64,
+        /// Its value.
+        found: f32,
+    },
     /// The mel range is empty.
     #[error(
         "the mel range from {low_hz} to {high_hz} Hz is empty: audio with a Nyquist frequency of {nyquist_hz} Hz needs a \

@@ -81,6 +81,11 @@ impl Fbank {
         (0..self.bins.len()).filter(|&i| self.bins[i].is_empty()).collect()
     }
 
+    /// Samples from the start of a frame to that of the next.
+    pub(crate) fn shift(&self) -> usize {
+        self.shift
+    }
+
     /// Returns the number of frames of `samples` samples.
     #[must_use]
     pub fn frames(&self, samples: usize) -> usize {

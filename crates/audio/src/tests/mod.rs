@@ -7,6 +7,7 @@ mod decoded;
 mod fbank;
 mod files;
 mod formats;
+mod frames;
 mod kaldi;
 mod normalise;
 mod resample;

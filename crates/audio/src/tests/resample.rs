@@ -1,3 +1,4 @@
+use crate::resample::transform;
 use crate::{Error, Resampler, resampled_length};
 use proptest::prelude::*;
 
@@ -54,6 +55,44 @@ fn impossible_rates_are_refused() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn a_clip_in_pieces_has_the_bits_of_the_whole_clip(
+        from_hz in prop::sample::select(vec![8_000u32, 11_025, 16_000, 22_050, 44_100, 48_000]),
+        pieces in prop::collection::vec(0usize..4_000, 0..6),
+        clips in 1usize..3,
+    ) {
+        let samples: Vec<f32> = (0..pieces.iter().sum()).map(|n| (n * 7_919 % 20_011) as f32 - 10_000.0).collect();
+        let mut resampler = Resampler::new(from_hz, 16_000).unwrap();
+        let whole = Resampler::new(from_hz, 16_000).unwrap().resample(samples.clone()).unwrap();
+        for _ in 0..clips {
+            let (mut rest, mut output) = (samples.as_slice(), Vec::new());
+            for piece in &pieces {
+                let (now, later) = rest.split_at(*piece);
+                resampler.push(now, &mut output).unwrap();
+                prop_assert!(output.len() <= whole.len());
+                rest = later;
+            }
+            resampler.finish(&mut output).unwrap();
+            prop_assert_eq!(&output, &whole);
+        }
+    }
+
+    /// Sets that were prepared with the library's own function stay comparable with those that are prepared now.
+    #[test]
+    fn a_whole_clip_has_the_bits_of_the_library_function_for_whole_clips(
+        from_hz in prop::sample::select(vec![8_000u32, 11_025, 22_050, 44_100, 48_000]),
+        length in 0usize..20_000,
+    ) {
+        use rubato::Resampler as _;
+        let samples: Vec<f32> = (0..length).map(|n| (n * 7_919 % 20_011) as f32 - 10_000.0).collect();
+        let found = Resampler::new(from_hz, 16_000).unwrap().resample(samples.clone()).unwrap();
+        let input = rubato::audioadapter_buffers::direct::InterleavedSlice::new(&samples, 1, length).unwrap();
+        let whole = transform(from_hz, 16_000).unwrap().process_all(&input, length, None);
+        let mut expected = whole.unwrap().take_data();
+        expected.resize(found.len(), 0.0);
+        prop_assert_eq!(found, expected);
+    }
+
     #[test]
     fn the_length_is_exact_for_any_rate(from_hz in 1_000u32..50_000, samples in 0usize..5_000) {
         let output = Resampler::new(from_hz, 16_000).unwrap().resample(vec![1.0; samples]).unwrap();
