@@ -1,4 +1,5 @@
 //! The forward pass without libtorch (`stentor-forward`) against this crate's: the same models, the same frames.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
 use stentor_acoustic::random::Stream;

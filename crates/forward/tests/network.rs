@@ -1,4 +1,5 @@
 //! Networks against the equations of an LSTM in double precision, and streams against whole utterances.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
 use stentor_experiment::{Architecture, Lstm};
