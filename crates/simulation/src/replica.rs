@@ -103,7 +103,7 @@ impl Learner for Vector {
 }
 
 /// A worker's copy of the model, with the real member's side of the strategy in force. It does what `worker/src/replica` and
-/// `worker/src/state.rs` do.
+/// `worker/src/state/mod.rs` do.
 pub(super) struct Replica {
     vector: Vector,
     member: Box<dyn Member<Vector>>,
