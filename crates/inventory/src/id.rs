@@ -1,36 +1,65 @@
+//! Ids: indices into lists, as types of their own, so that a phone is not taken for a senone.
+
 use std::fmt;
+
+/// Defines an id: an index, counted from 0, into one list. The same number in another list means something else.
+macro_rules! id {
+    ($(#[$about:meta])* $name:ident($number:ty)) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(transparent)]
+        pub struct $name($number);
+
+        impl $name {
+            /// The id of the entry at this index.
+            #[must_use]
+            #[inline]
+            pub const fn new(number: $number) -> Self {
+                Self(number)
+            }
+
+            /// The index as stored in files.
+            #[must_use]
+            #[inline]
+            pub const fn number(self) -> $number {
+                self.0
+            }
+
+            /// The index as `usize`.
+            #[must_use]
+            #[inline]
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
 
 /// The largest number of senones that 16-bit ids can identify.
 pub const MAX_SENONES: usize = 1 << 16;
 
-/// A senone of one [`Inventory`](crate::Inventory): its index there, counted from 0, which is also the index of a model
-/// output. In another inventory the same number is a different senone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(transparent)]
-pub struct SenoneId(u16);
+id! {
+    /// A senone of one [`Inventory`](crate::Inventory): its index there, which is also the index of a model output.
+    SenoneId(u16)
+}
+
+id! {
+    /// A phone of one [`PhoneTable`](crate::PhoneTable): its index there.
+    PhoneId(u16)
+}
+
+id! {
+    /// A word of one [`Lexicon`](crate::Lexicon): its index there, in the order of first appearance in the file.
+    WordId(u32)
+}
 
 impl SenoneId {
-    /// The senone at this index.
-    #[must_use]
-    #[inline]
-    pub const fn new(number: u16) -> Self {
-        Self(number)
-    }
-
-    /// The index as stored in columns.
-    #[must_use]
-    #[inline]
-    pub const fn number(self) -> u16 {
-        self.0
-    }
-
-    /// The index as `usize`.
-    #[must_use]
-    #[inline]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-
     /// Converts numbers to ids in place, reusing the vector's memory.
     #[must_use]
     pub fn list(numbers: impl IntoIterator<Item = u16>) -> Vec<Self> {
@@ -51,12 +80,6 @@ impl SenoneId {
     pub const fn column(ids: &[Self]) -> &[u16] {
         // SAFETY: `repr(transparent)` gives an id the same layout as its number.
         unsafe { std::slice::from_raw_parts(ids.as_ptr().cast(), ids.len()) }
-    }
-}
-
-impl fmt::Display for SenoneId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

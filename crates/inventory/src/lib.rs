@@ -27,14 +27,14 @@ mod senone;
 mod table;
 
 pub use error::Error;
-pub use id::{MAX_SENONES, SenoneId};
+pub use id::{MAX_SENONES, PhoneId, SenoneId, WordId};
 pub use inventory::{Inventory, Match};
 pub use lexicon::{
     Case, Coverage, Lexicon, LexiconError, LexiconFormat, Lookup, MAX_WORDS, Normalise, OptionalSilence,
-    Pronunciation, ReadLexicon, Stress, WordId,
+    Pronunciation, ReadLexicon, Stress,
 };
 pub use names::{WordPosition, is_silence, split_position};
 pub use order::{StateOrder, Steps};
 pub use phones::{Phone, PhoneSet, State};
 pub use senone::Senone;
-pub use table::{MAX_PHONES, PhoneId, PhoneTable};
+pub use table::{MAX_PHONES, PhoneTable};

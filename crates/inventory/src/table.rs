@@ -1,40 +1,12 @@
 //! The phones of a lexicon or of a tying tree: their names, and an id for each.
 
-use crate::{Error, is_silence};
+use crate::{Error, PhoneId, is_silence};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::HashMap;
 
 /// Most phones that a [`PhoneTable`] holds. The largest sets in use, with stress or tone and the position in a word, have
 /// some hundreds.
 pub const MAX_PHONES: usize = 4_096;
-
-/// A phone of one [`PhoneTable`]: its place in it, counted from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(transparent)]
-pub struct PhoneId(u16);
-
-impl PhoneId {
-    /// The phone at this place.
-    #[must_use]
-    #[inline]
-    pub const fn new(number: u16) -> Self {
-        Self(number)
-    }
-
-    /// Its place as a number.
-    #[must_use]
-    #[inline]
-    pub const fn number(self) -> u16 {
-        self.0
-    }
-
-    /// Its place as an index.
-    #[must_use]
-    #[inline]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// Names of phones in the order of their ids. Names are unique and not empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -58,7 +30,7 @@ impl PhoneTable {
             if name.is_empty() || name.contains(char::is_whitespace) {
                 return Err(Error::PhoneName { phone: name.clone() });
             }
-            if ids.insert(name.clone(), PhoneId(number)).is_some() {
+            if ids.insert(name.clone(), PhoneId::new(number)).is_some() {
                 return Err(Error::RepeatedPhone { phone: name.clone() });
             }
         }
@@ -86,7 +58,7 @@ impl PhoneTable {
     /// All ids in order.
     pub fn ids(&self) -> impl ExactSizeIterator<Item = PhoneId> + use<> {
         // At most `MAX_PHONES`, by construction.
-        (0..self.names.len() as u16).map(PhoneId)
+        (0..self.names.len() as u16).map(PhoneId::new)
     }
 
     /// The id of a name; none for a phone that is not there.

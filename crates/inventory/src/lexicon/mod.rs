@@ -12,29 +12,8 @@ pub use line::LexiconFormat;
 pub use read::{Case, MAX_WORDS, Normalise, ReadLexicon, Stress};
 pub use silence::OptionalSilence;
 
-use crate::{PhoneId, PhoneTable};
+use crate::{PhoneId, PhoneTable, WordId};
 use std::collections::HashMap;
-
-/// A word of one [`Lexicon`]: its place in it, in the order of first appearance in the file, counted from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(transparent)]
-pub struct WordId(u32);
-
-impl WordId {
-    /// Its place as a number.
-    #[must_use]
-    #[inline]
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-
-    /// Its place as an index.
-    #[must_use]
-    #[inline]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// One way to say a word.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,7 +81,7 @@ impl Lexicon {
     /// All words in the order of ids, with their pronunciations.
     pub fn words(&self) -> impl ExactSizeIterator<Item = (WordId, &str, &[Pronunciation])> {
         // At most `MAX_WORDS`, by construction.
-        let ids = (0..self.words.len() as u32).map(WordId);
+        let ids = (0..self.words.len() as u32).map(WordId::new);
         ids.zip(&self.words).map(|(id, word)| (id, word.name.as_str(), word.pronunciations.as_slice()))
     }
 

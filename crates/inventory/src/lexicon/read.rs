@@ -1,8 +1,8 @@
 //! From the text of a file to a lexicon.
 
 use super::line::{Entry, parse};
-use super::{Lexicon, LexiconError, LexiconFormat, Pronunciation, Word, WordId};
-use crate::{PhoneId, PhoneTable};
+use super::{Lexicon, LexiconError, LexiconFormat, Pronunciation, Word};
+use crate::{PhoneId, PhoneTable, WordId};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
@@ -81,7 +81,7 @@ impl ReadLexicon<'_> {
                 Some(&id) => id,
                 None if words.len() == MAX_WORDS => return Err(LexiconError::TooManyWords { line }),
                 None => {
-                    let id = WordId(words.len() as u32);
+                    let id = WordId::new(words.len() as u32);
                     ids.insert(name.to_string(), id);
                     words.push((name.to_string(), Vec::new()));
                     id
