@@ -2,7 +2,6 @@ use crate::command::{Command, Contribution, Joining};
 use crate::gauges::Gauges;
 use crate::holders::{Holders, Process};
 use crate::limits::MOST_MEMBERS;
-use crate::notes;
 use crate::options::Progress;
 use crate::publish::Publisher;
 use crate::scalars::Scalars;
@@ -93,7 +92,7 @@ impl Engine {
         self.page.tell(|| {
             let Tally { bytes_up, bytes_down, frames, .. } = self.tally;
             let wires = Wires { bytes: bytes_up + bytes_down, frames };
-            Note::View(Box::new(notes::view(self.core.view(now))), wires, now)
+            Note::View(Box::new(self.core.view(now)), wires, now)
         });
     }
 
@@ -137,7 +136,7 @@ impl Engine {
                     return None;
                 }
                 self.tally.wires(header_bytes, traffic);
-                self.page.tell(|| notes::arrived(&arrival, self.now()));
+                self.page.tell(|| Note::Arrived(arrival.clone(), self.now()));
                 self.spans.arrived(arrival.fence);
                 self.gauges.arrived(self.now(), arrival.fence, arrival.slot);
                 self.waiting.insert(arrival.slot, reply);

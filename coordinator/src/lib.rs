@@ -2,7 +2,7 @@
 //!
 //! [`state_machine`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the state machine and carries out what it
 //! says, `publish`, `scalars` and the event log of `stentor-runlog` write to the object store. `reducer` is the data plane: it
-//! sums and decides nothing. `access` decides who may call what, `notes` tells the live page (`stentor-page`) what happens. [`serve`]
+//! sums and decides nothing. `access` decides who may call what. [`serve`]
 //! starts all of it on a listener that is passed in, [`serve_over`] on connections from elsewhere; [`serve_reducer`] starts a
 //! reducer alone.
 
@@ -16,7 +16,6 @@ mod gate;
 mod gauges;
 mod holders;
 mod limits;
-mod notes;
 mod options;
 mod perform;
 mod publish;

@@ -22,10 +22,11 @@ pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refu
 pub use stentor_exchange::strategy::SuggestedTau;
 pub use stentor_exchange::{Deltas, Encoding};
 pub use stentor_messages::{
-    Arrival, Assignment, Boundary, Closed, Fence, Report, Session, Slot, SumGroup, Written,
+    Arrival, Assignment, Boundary, Closed, Fence, MemberView, Millis, Owes, Report, Session, Slot, Stage,
+    SumGroup, View, Written,
 };
 // What the log and the checkpoints say of a run.
-pub use stentor_runlog::{BadRowGroup, Event, Millis, OfSource, Saved};
+pub use stentor_runlog::{BadRowGroup, Event, OfSource, Saved};
 pub use waits::{Reason, Wait};
 
 use budget::Budget;
@@ -38,7 +39,7 @@ use quarantine::Quarantine;
 use round::Round;
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_exchange::strategy::Memory;
-use stentor_experiment::{Experiment, Strategy};
+use stentor_experiment::Experiment;
 use stentor_fail_points::is_armed;
 use stentor_plan::{Plan, Position};
 
@@ -301,83 +302,4 @@ impl Core {
     fn names(&self, slots: &[Slot]) -> Vec<String> {
         slots.iter().filter_map(|s| self.members.get(s)).map(|m| m.identity.clone()).collect()
     }
-}
-
-/// Where a run stands, for people.
-#[derive(Debug, Clone, PartialEq)]
-pub struct View {
-    /// The open round.
-    pub fence: Fence,
-    /// What is going on.
-    pub stage: Stage,
-    /// Everybody in it.
-    pub members: Vec<MemberView>,
-    /// Who asks for membership.
-    pub applicants: Vec<String>,
-    /// Why nothing moves; empty while all move.
-    pub waiting: String,
-    /// The schedule's clock.
-    pub committed_frames: u64,
-    /// Its end.
-    pub total_frames: u64,
-    /// The strategy in force.
-    pub strategy: Strategy,
-    /// The one that somebody asked for.
-    pub switching_to: Option<Strategy>,
-    /// The newest published checkpoint.
-    pub newest_checkpoint: Option<String>,
-}
-
-/// A member, for people.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MemberView {
-    /// Place in sums.
-    pub slot: Slot,
-    /// Name.
-    pub identity: String,
-    /// Its own words.
-    pub doing: String,
-    /// Since it was last heard of.
-    pub silent_ms: Millis,
-    /// What is waited for from it.
-    pub owes: Owes,
-    /// How long that is waited for yet; none: as long as for the others, or nobody waits.
-    pub left_ms: Option<Millis>,
-    /// Asked to stop.
-    pub leaving: bool,
-}
-
-/// What is going on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Workers are waited for.
-    Gathering {
-        /// Since it began.
-        for_ms: Millis,
-    },
-    /// A round is open.
-    Round {
-        /// Since its first contribution came.
-        waited_ms: Option<Millis>,
-    },
-    /// The last update is out, the last reports are waited for.
-    Finishing {
-        /// Since it began.
-        for_ms: Millis,
-    },
-    /// Nothing more will happen.
-    Over,
-}
-
-/// What is waited for from a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owes {
-    /// It computes.
-    Contribution,
-    /// It has computed; its payload is on its way to the reducers.
-    Payload,
-    /// Word of a boundary's duties: it writes a checkpoint, or scores dev data.
-    Report,
-    /// The others are waited for.
-    Nothing,
 }

@@ -1,14 +1,13 @@
 //! How late the members' contributions arrive.
 
-use crate::note::Arrived;
 use std::collections::BTreeMap;
-use stentor_runlog::Millis;
+use stentor_messages::{Arrival, Millis};
 
 /// Arrival times of the members' contributions, relative to the first contribution of the round.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
-    lineage: u64,
-    round: u64,
+    /// Lineage and round.
+    round: (u64, u64),
     first_ms: Millis,
     pub(crate) members: BTreeMap<String, Lag>,
 }
@@ -24,10 +23,12 @@ pub(crate) struct Lag {
 }
 
 impl Arrivals {
-    pub(crate) fn take(&mut self, arrived: Arrived) {
-        let Arrived { identity, lineage, round, payload_bytes, residual_norm, at_ms } = arrived;
-        if (self.lineage, self.round) != (lineage, round) || self.members.is_empty() {
-            (self.lineage, self.round, self.first_ms) = (lineage, round, at_ms);
+    pub(crate) fn take(&mut self, arrival: Arrival, at_ms: Millis) {
+        let Arrival { identity, fence, payload_bytes, residual_norm, .. } = arrival;
+        // A new membership of the same round only sends again.
+        let round = (fence.lineage, fence.round);
+        if self.round != round || self.members.is_empty() {
+            (self.round, self.first_ms) = (round, at_ms);
         }
         let last_s = at_ms.saturating_sub(self.first_ms) as f64 / 1e3;
         let lag = self.members.entry(identity).or_insert(Lag { mean_s: last_s, ..Lag::default() });

@@ -5,10 +5,10 @@ use crate::curves::Curve;
 use crate::lists::{Checkpoint, Happening, LISTED, Quarantined, SetAside, Standing};
 use crate::note::{Note, Setting, Wires};
 use crate::pace::Pace;
-use crate::view::View;
 use std::collections::{BTreeMap, VecDeque};
 use stentor_experiment::Source;
-use stentor_runlog::{Encoding, Event, Millis, OfSource};
+use stentor_messages::{Millis, View};
+use stentor_runlog::{Encoding, Event, OfSource};
 use stentor_scores::{FRAME_ERROR, LOSS};
 
 /// The state behind the page. Its size is bounded, however long the run.
@@ -108,7 +108,7 @@ impl Board {
             Note::Joining { identity, host } => {
                 self.hosts.insert(identity, host);
             }
-            Note::Arrived(arrived) => self.arrivals.take(arrived),
+            Note::Arrived(arrival, at_ms) => self.arrivals.take(arrival, at_ms),
             Note::Published { checkpoint, at_ms } => {
                 let entry = self.checkpoint(&checkpoint);
                 (entry.standing, entry.at_ms) = (Standing::Published, Some(at_ms));

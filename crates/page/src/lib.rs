@@ -2,7 +2,7 @@
 //!
 //! The coordinator sends a [`Note`] about each event through a [`Feed`], which never blocks. One task collects the
 //! notes; [`Page::routes`] answers HTTP requests from the collected state. The page does not depend on the coordinator
-//! or its state machine: [`Note`] and [`View`] are its only inputs.
+//! or its state machine: [`Note`] is its only input.
 //!
 //! The collected state, the snapshot that is serialised as JSON, and all their parts are pure. Only `page` (the queue,
 //! and the event log of earlier incarnations) and `serve` (HTTP) do I/O.
@@ -18,13 +18,11 @@ mod pace;
 mod page;
 mod serve;
 mod snapshot;
-mod view;
 mod waiting;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-pub use note::{Arrived, Note, Setting, Wires};
+pub use note::{Note, Setting, Wires};
 pub use page::{Feed, Page};
-pub use view::{MemberView, Owes, Stage, View};

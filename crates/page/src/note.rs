@@ -1,8 +1,8 @@
 //! The inputs of the page.
 
-use crate::view::View;
 use stentor_experiment::Experiment;
-use stentor_runlog::{Event, Millis};
+use stentor_messages::{Arrival, Millis, View};
+use stentor_runlog::Event;
 
 /// What stays the same during the whole run.
 #[derive(Debug, Clone)]
@@ -29,8 +29,8 @@ pub enum Note {
         /// The machine on which it runs.
         host: String,
     },
-    /// A contribution was computed.
-    Arrived(Arrived),
+    /// A contribution was computed, and when its facts arrived.
+    Arrived(Arrival, Millis),
     /// A checkpoint's manifest was written to the store.
     Published {
         /// The checkpoint's name.
@@ -42,23 +42,6 @@ pub enum Note {
     View(Box<View>, Wires, Millis),
     /// The run has ended; the outcome in a sentence.
     Ended(String),
-}
-
-/// The arrival of a contribution.
-#[derive(Debug, Clone)]
-pub struct Arrived {
-    /// The sender.
-    pub identity: String,
-    /// Lineage of its round.
-    pub lineage: u64,
-    /// The round.
-    pub round: u64,
-    /// Length of its payload in bytes.
-    pub payload_bytes: u64,
-    /// 2-norm of the sender's residual.
-    pub residual_norm: f64,
-    /// When it arrived.
-    pub at_ms: Millis,
 }
 
 /// Bytes transferred by all members over the whole run.

@@ -5,13 +5,12 @@ use crate::curves::short;
 use crate::figures::{Bmuf, Exchange, Gtc};
 use crate::forecast::Costs;
 use crate::lists::{SetAside, Standing};
-use crate::view::{MemberView, Owes, View};
 use crate::waiting::Waiting;
 use crate::words;
 use serde::Serialize;
 use stentor_exchange::strategy::decision;
 use stentor_experiment::{Source, Strategy};
-use stentor_runlog::{Fence, Millis};
+use stentor_messages::{Fence, MemberView, Millis, Owes, View};
 use stentor_scores::{FRAME_ERROR, LOSS};
 
 /// Everything that the page shows.

@@ -1,14 +1,14 @@
 //! The board and its snapshot, with hand-made notes.
 
 use crate::board::Board;
-use crate::note::{Arrived, Note, Setting, Wires};
+use crate::note::{Note, Setting, Wires};
 use crate::snapshot::Snapshot;
-use crate::view::{MemberView, Owes, Stage, View};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stentor_experiment::{Experiment, Source, Strategy};
-use stentor_runlog::{Encoding, Event, Fence, Millis, OfSource};
-use stentor_scores::{FRAME_ERROR, LOSS, Scores};
+use stentor_messages::{Arrival, Fence, MemberView, Millis, Owes, Stage, View};
+use stentor_runlog::{Encoding, Event, OfSource};
+use stentor_scores::{FRAME_ERROR, LOSS, Scores, Sums};
 
 const PARAMETERS: usize = 1000;
 
@@ -48,6 +48,27 @@ fn round(round: u64, loss: f64, at_ms: Millis) -> Event {
     }
 }
 
+/// A contribution of 2 MB to round 10.
+fn arrival(slot: u32) -> Arrival {
+    Arrival {
+        fence: Fence { lineage: 1000, membership_epoch: 1, round: 10 },
+        identity: format!("worker-{slot}"),
+        slot,
+        frames: 100,
+        sums: Sums::default(),
+        by_source: BTreeMap::new(),
+        gradient_norm: 1.0,
+        suggested_tau: 0.5,
+        values_sent: 30,
+        residual_norm: 3.0,
+        payload_bytes: 2_000_000,
+        parameters_digest: None,
+        update_digest: None,
+        compute_s: 0.5,
+        leaving: false,
+    }
+}
+
 fn member(slot: u32, owes: Owes) -> MemberView {
     let (identity, doing) = (format!("worker-{slot}"), "computing".to_owned());
     let left_ms = (owes != Owes::Nothing).then_some(18_000);
@@ -60,6 +81,7 @@ fn view(round: u64, stage: Stage, members: Vec<MemberView>) -> View {
         stage,
         members,
         applicants: Vec::new(),
+        waiting: String::new(),
         committed_frames: round * 200,
         total_frames: 20_000,
         strategy: Strategy::Gtc,
@@ -137,14 +159,7 @@ fn a_member_that_delays_the_round_is_named_with_the_reason_and_the_consequence()
 fn a_payload_in_transfer_is_shown_with_its_size() {
     let mut board = running(gtc());
     for (slot, at_ms) in [(0, 10_200), (1, 10_900)] {
-        board.take(Note::Arrived(Arrived {
-            identity: format!("worker-{slot}"),
-            lineage: 1000,
-            round: 10,
-            payload_bytes: 2_000_000,
-            residual_norm: 3.0,
-            at_ms,
-        }));
+        board.take(Note::Arrived(arrival(slot), at_ms));
     }
     let members = vec![member(0, Owes::Nothing), member(1, Owes::Payload)];
     let status = looked(&mut board, view(10, Stage::Round { waited_ms: Some(9000) }, members), 19_200);

@@ -1,11 +1,10 @@
 //! Which members the run is waiting for and why, in sentences for an operator.
 
 use crate::board::Board;
-use crate::view::{MemberView, Owes, Stage, View};
 use crate::words;
 use serde::Serialize;
 use stentor_experiment::Membership;
-use stentor_runlog::Millis;
+use stentor_messages::{MemberView, Millis, Owes, Stage, View};
 
 /// Shorter waits are not reported, seconds.
 const SHORT_S: f64 = 2.0;

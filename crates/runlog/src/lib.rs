@@ -12,7 +12,6 @@
 mod error;
 mod event;
 mod log;
-mod round;
 mod saved;
 mod switches;
 mod timeline;
@@ -20,8 +19,8 @@ mod timeline;
 pub use error::Error;
 pub use event::{Event, OfSource};
 pub use log::{EVENTS, EventLog, Segments, parse_events, read_events, visit_events};
-pub use round::{Fence, Millis, Slot};
 pub use saved::{BadRowGroup, Saved, State, saved_state, saved_switches};
 pub use stentor_exchange::{Deltas, Encoding};
+pub use stentor_messages::{Fence, Millis, Slot};
 pub use switches::{Switch, Switches};
 pub use timeline::{Return, Timeline};

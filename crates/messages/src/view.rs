@@ -1,8 +1,8 @@
-//! The current state of a run, as far as the page shows it.
+//! The current state of a run: the coordinator's state machine says it, the live page and status replies show it.
 
+use crate::{Fence, Millis, Slot};
 use serde::Serialize;
 use stentor_experiment::Strategy;
-use stentor_runlog::{Fence, Millis, Slot};
 
 /// The current state of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,8 @@ pub struct View {
     pub members: Vec<MemberView>,
     /// Identities of the workers that request membership.
     pub applicants: Vec<String>,
+    /// What the run waits for, in a sentence for each wait; empty while it waits for nothing.
+    pub waiting: String,
     /// Number of frames committed so far: the schedule's clock.
     pub committed_frames: u64,
     /// Number of frames in the whole run.
