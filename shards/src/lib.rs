@@ -47,7 +47,7 @@ mod sets;
 mod writer;
 
 pub use column::{Codec, Column, Element, Extent, Linear};
-pub use error::{Error, Part};
+pub use error::{Error, Part, RowError};
 pub use file::{
     ColumnSummary, ShardSummary, decode_feature_shard, decode_label_shard, decode_shard,
     encode_feature_shard, encode_label_shard, encode_shard, examine_shard,

@@ -1,6 +1,6 @@
 //! One utterance of any set: values by column name.
 
-use crate::Error;
+use crate::RowError;
 use crate::column::{Column, Element};
 use crate::registry::{FRAMES, MAX_FRAMES, MAX_ITEMS, MAX_TEXT, UTTERANCE};
 use half::f16;
@@ -199,8 +199,8 @@ impl Row {
     /// Returns the values of a required column.
     ///
     /// # Errors
-    /// [`Error::RowColumn`] if the row lacks the column or it has another type.
-    pub fn column<V: Value>(&self, column: &str) -> Result<&[V], Error> {
+    /// [`RowError::RowColumn`] if the row lacks the column or it has another type.
+    pub fn column<V: Value>(&self, column: &str) -> Result<&[V], RowError> {
         self.get(column).and_then(V::of).ok_or_else(|| self.lacks(column, V::ELEMENT))
     }
 
@@ -208,15 +208,15 @@ impl Row {
     ///
     /// # Errors
     /// As [`Row::column`].
-    pub fn take<V: Value>(&mut self, column: &str) -> Result<Vec<V>, Error> {
+    pub fn take<V: Value>(&mut self, column: &str) -> Result<Vec<V>, RowError> {
         self.take_option(column)?.ok_or_else(|| self.lacks(column, V::ELEMENT))
     }
 
     /// Removes and returns the values of a column, or `None` if the row lacks it.
     ///
     /// # Errors
-    /// [`Error::RowColumn`] if they have another type.
-    pub fn take_option<V: Value>(&mut self, column: &str) -> Result<Option<Vec<V>>, Error> {
+    /// [`RowError::RowColumn`] if they have another type.
+    pub fn take_option<V: Value>(&mut self, column: &str) -> Result<Option<Vec<V>>, RowError> {
         if self.get(column).is_some_and(|values| values.element() != V::ELEMENT) {
             return Err(self.lacks(column, V::ELEMENT));
         }
@@ -239,18 +239,18 @@ impl Row {
     /// Checks all rules that apply to every row with these columns.
     ///
     /// # Errors
-    /// Any error of [`Row::check_shape`]; [`Error::NotFinite`], [`Error::SpanOrder`].
-    pub fn check(&self, columns: &[Column]) -> Result<(), Error> {
+    /// Any error of [`Row::check_shape`]; [`RowError::NotFinite`], [`RowError::SpanOrder`].
+    pub fn check(&self, columns: &[Column]) -> Result<(), RowError> {
         self.check_shape(columns)?;
         for (name, values) in &self.columns {
             let Some(at) = values.bad_value() else { continue };
             let (utterance, column) = (self.utterance.clone(), name.clone());
             if values.element() == Element::Span {
-                return Err(Error::SpanOrder { utterance, column, at });
+                return Err(RowError::SpanOrder { utterance, column, at });
             }
             let in_frame = (values.len() / self.frames as usize).max(1);
             let (frame, index) = (at / in_frame, at % in_frame);
-            return Err(Error::NotFinite { utterance, column, frame, index });
+            return Err(RowError::NotFinite { utterance, column, frame, index });
         }
         Ok(())
     }
@@ -258,18 +258,18 @@ impl Row {
     /// Checks that the row has exactly these columns, each with its type and number of values.
     ///
     /// # Errors
-    /// [`Error::EmptyUtterance`], [`Error::RowColumn`], [`Error::UndeclaredColumn`], [`Error::ColumnLength`],
-    /// [`Error::ColumnBound`].
-    pub fn check_shape(&self, columns: &[Column]) -> Result<(), Error> {
+    /// [`RowError::EmptyUtterance`], [`RowError::RowColumn`], [`RowError::UndeclaredColumn`], [`RowError::ColumnLength`],
+    /// [`RowError::ColumnBound`].
+    pub fn check_shape(&self, columns: &[Column]) -> Result<(), RowError> {
         if self.frames == 0 {
-            return Err(Error::EmptyUtterance { utterance: self.utterance.clone() });
+            return Err(RowError::EmptyUtterance { utterance: self.utterance.clone() });
         }
         self.bound(FRAMES, "frames", MAX_FRAMES.into(), self.frames.into())?;
         self.bound(UTTERANCE, "bytes", MAX_TEXT, self.utterance.len() as u64)?;
         let declared = |name: &String| columns.iter().any(|column| column.name == *name);
         if let Some(name) = self.columns.keys().find(|name| !declared(name)) {
             let (utterance, column) = (self.utterance.clone(), name.clone());
-            return Err(Error::UndeclaredColumn { utterance, column });
+            return Err(RowError::UndeclaredColumn { utterance, column });
         }
         for column in columns.iter().filter(|column| column.name != UTTERANCE && column.name != FRAMES) {
             match self.get(&column.name) {
@@ -281,11 +281,11 @@ impl Row {
         Ok(())
     }
 
-    fn check_length(&self, column: &Column, values: &Values) -> Result<(), Error> {
+    fn check_length(&self, column: &Column, values: &Values) -> Result<(), RowError> {
         let (name, found) = (&column.name, values.len() as u64);
         match column.extent.count(self.frames) {
             Some(expected) if expected != found => {
-                return Err(Error::ColumnLength {
+                return Err(RowError::ColumnLength {
                     utterance: self.utterance.clone(),
                     column: name.clone(),
                     extent: column.extent,
@@ -301,18 +301,18 @@ impl Row {
         self.bound(name, "bytes", MAX_TEXT, longest as u64)
     }
 
-    fn bound(&self, column: &str, what: &'static str, most: u64, found: u64) -> Result<(), Error> {
+    fn bound(&self, column: &str, what: &'static str, most: u64, found: u64) -> Result<(), RowError> {
         if found <= most {
             return Ok(());
         }
         let (utterance, column) = (self.utterance.clone(), column.to_owned());
-        Err(Error::ColumnBound { utterance, column, what, most, found })
+        Err(RowError::ColumnBound { utterance, column, what, most, found })
     }
 
-    fn lacks(&self, column: &str, expected: Element) -> Error {
+    fn lacks(&self, column: &str, expected: Element) -> RowError {
         let found: Vec<String> =
             self.columns.iter().map(|(name, values)| format!("{name}: {}", values.element())).collect();
         let (utterance, column) = (self.utterance.clone(), column.to_owned());
-        Error::RowColumn { utterance, column, expected, found: found.join(", ") }
+        RowError::RowColumn { utterance, column, expected, found: found.join(", ") }
     }
 }

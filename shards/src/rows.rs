@@ -2,7 +2,7 @@
 
 use crate::column::{Column, Extent};
 use crate::row::{Row, first_not_finite};
-use crate::{Error, registry};
+use crate::{RowError, registry};
 use half::f16;
 use stentor_inventory::SenoneId;
 
@@ -17,8 +17,8 @@ pub trait View: Sized + Send {
     /// Returns the view of a row that was checked against these columns. Other columns of the row are dropped.
     ///
     /// # Errors
-    /// [`Error::RowColumn`] if one of the columns is missing.
-    fn from_row(row: Row) -> Result<Self, Error>;
+    /// [`RowError::RowColumn`] if one of the columns is missing.
+    fn from_row(row: Row) -> Result<Self, RowError>;
 
     /// Returns the row of a checked view.
     fn into_row(self, layout: Self::Layout) -> Row;
@@ -27,7 +27,7 @@ pub trait View: Sized + Send {
     ///
     /// # Errors
     /// See the view's own `check`.
-    fn check(&self, layout: Self::Layout) -> Result<(), Error>;
+    fn check(&self, layout: Self::Layout) -> Result<(), RowError>;
 }
 
 /// Layout of every row of a feature set.
@@ -75,16 +75,16 @@ impl FeatureRow {
     /// Checks the row's rules.
     ///
     /// # Errors
-    /// [`Error::EmptyUtterance`], [`Error::FeatureLength`], [`Error::ColumnLength`], [`Error::SenoneOutOfRange`],
-    /// [`Error::NotFinite`].
-    pub fn check(&self, layout: FeatureLayout) -> Result<(), Error> {
+    /// [`RowError::EmptyUtterance`], [`RowError::FeatureLength`], [`RowError::ColumnLength`], [`RowError::SenoneOutOfRange`],
+    /// [`RowError::NotFinite`].
+    pub fn check(&self, layout: FeatureLayout) -> Result<(), RowError> {
         let utterance = || self.utterance.clone();
         let FeatureLayout { dimension, senones } = layout;
         if self.features.is_empty() {
-            return Err(Error::EmptyUtterance { utterance: utterance() });
+            return Err(RowError::EmptyUtterance { utterance: utterance() });
         }
         if dimension == 0 || !self.features.len().is_multiple_of(dimension) {
-            return Err(Error::FeatureLength {
+            return Err(RowError::FeatureLength {
                 utterance: utterance(),
                 values: self.features.len(),
                 dimension,
@@ -94,7 +94,7 @@ impl FeatureRow {
         if let Some(alignment) = &self.alignment {
             check_length("alignment", alignment.len(), frames, 1, &self.utterance)?;
             if let Some(frame) = alignment.iter().position(|id| id.index() >= senones) {
-                return Err(Error::SenoneOutOfRange {
+                return Err(RowError::SenoneOutOfRange {
                     utterance: utterance(),
                     frame,
                     id: alignment[frame],
@@ -104,7 +104,7 @@ impl FeatureRow {
         }
         if let Some(at) = first_not_finite(&self.features) {
             let (frame, index) = (at / dimension, at % dimension);
-            return Err(Error::NotFinite {
+            return Err(RowError::NotFinite {
                 utterance: utterance(),
                 column: "features".to_owned(),
                 frame,
@@ -197,33 +197,38 @@ impl LabelRow {
     /// Checks the row's rules.
     ///
     /// # Errors
-    /// [`Error::EmptyUtterance`], [`Error::ColumnLength`], [`Error::SenoneOutOfRange`], [`Error::LogProbability`],
-    /// [`Error::DuplicateSenone`].
-    pub fn check(&self, layout: LabelLayout) -> Result<(), Error> {
+    /// [`RowError::EmptyUtterance`], [`RowError::ColumnLength`], [`RowError::SenoneOutOfRange`], [`RowError::LogProbability`],
+    /// [`RowError::DuplicateSenone`].
+    pub fn check(&self, layout: LabelLayout) -> Result<(), RowError> {
         let utterance = || self.utterance.clone();
         let LabelLayout { top_k, senones } = layout;
         let frames = self.residual.len();
         if frames == 0 {
-            return Err(Error::EmptyUtterance { utterance: utterance() });
+            return Err(RowError::EmptyUtterance { utterance: utterance() });
         }
         for (column, found) in [("ids", self.ids.len()), ("log_probs", self.log_probs.len())] {
             check_length(column, found, frames, top_k, &self.utterance)?;
         }
         if let Some(at) = self.ids.iter().position(|id| id.index() >= senones) {
             let id = self.ids[at];
-            return Err(Error::SenoneOutOfRange { utterance: utterance(), frame: at / top_k, id, senones });
+            return Err(RowError::SenoneOutOfRange {
+                utterance: utterance(),
+                frame: at / top_k,
+                id,
+                senones,
+            });
         }
         let falls = |frame: &[i16]| {
             frame[0] <= 0 && frame.windows(2).fold(true, |all, pair| all & (pair[1] <= pair[0]))
         };
         if let Some(frame) = self.log_probs.chunks_exact(top_k).position(|frame| !falls(frame)) {
-            return Err(Error::LogProbability { utterance: utterance(), frame });
+            return Err(RowError::LogProbability { utterance: utterance(), frame });
         }
         let mut last_seen = vec![usize::MAX; senones];
         for (at, id) in self.ids.iter().enumerate() {
             let frame = at / top_k;
             if std::mem::replace(&mut last_seen[id.index()], frame) == frame {
-                return Err(Error::DuplicateSenone { utterance: utterance(), frame, id: *id });
+                return Err(RowError::DuplicateSenone { utterance: utterance(), frame, id: *id });
             }
         }
         Ok(())
@@ -237,7 +242,7 @@ impl View for FeatureRow {
         registry::of_features(layout.dimension)
     }
 
-    fn from_row(mut row: Row) -> Result<Self, Error> {
+    fn from_row(mut row: Row) -> Result<Self, RowError> {
         Ok(FeatureRow {
             speaker: text(row.take("speaker")?),
             group: text(row.take("group")?),
@@ -258,7 +263,7 @@ impl View for FeatureRow {
             .with_option("text", self.text.map(|text| vec![text]))
     }
 
-    fn check(&self, layout: FeatureLayout) -> Result<(), Error> {
+    fn check(&self, layout: FeatureLayout) -> Result<(), RowError> {
         FeatureRow::check(self, layout)
     }
 }
@@ -270,7 +275,7 @@ impl View for LabelRow {
         registry::of_labels(layout.top_k)
     }
 
-    fn from_row(mut row: Row) -> Result<Self, Error> {
+    fn from_row(mut row: Row) -> Result<Self, RowError> {
         Ok(LabelRow {
             ids: SenoneId::list(row.take::<u16>("ids")?),
             log_probs: row.take("log_probs")?,
@@ -287,7 +292,7 @@ impl View for LabelRow {
             .with("residual", self.residual)
     }
 
-    fn check(&self, layout: LabelLayout) -> Result<(), Error> {
+    fn check(&self, layout: LabelLayout) -> Result<(), RowError> {
         LabelRow::check(self, layout)
     }
 }
@@ -313,12 +318,12 @@ fn check_length(
     frames: usize,
     values: usize,
     utterance: &str,
-) -> Result<(), Error> {
+) -> Result<(), RowError> {
     let expected = frames.saturating_mul(values);
     if found == expected && found > 0 {
         return Ok(());
     }
-    Err(Error::ColumnLength {
+    Err(RowError::ColumnLength {
         utterance: utterance.to_owned(),
         column: column.to_owned(),
         extent: Extent::PerFrame { values: u32::try_from(values).unwrap_or(u32::MAX) },

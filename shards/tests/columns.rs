@@ -9,8 +9,8 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use stentor_shards::{
     Codec, Column, Declared, Element, Error, Extent, FeatureManifest, FeatureSet, FeatureSetOptions,
-    FeatureWriter, LabelManifest, LabelRow, LabelSet, Linear, Manifest as _, Row, Span, Values, View,
-    decode_shard, encode_shard, f16, publish_shard, shard_file,
+    FeatureWriter, LabelManifest, LabelRow, LabelSet, Linear, Manifest as _, Row, RowError, Span, Values,
+    View, decode_shard, encode_shard, f16, publish_shard, shard_file,
 };
 use stentor_store::Store;
 
@@ -129,9 +129,9 @@ async fn a_column_that_the_set_lacks_or_that_has_another_type_is_rejected_with_t
     assert_error!(error, Error::NoColumn { .. }, ["memory", "`words`", "alignment, text, phones, tags"]);
     let rows = set.rows(0, 0, &["tags"]).await.unwrap();
     let error = rows[0].column::<f16>("tags").unwrap_err();
-    assert_error!(error, Error::RowColumn { .. }, ["utterance-0", "`tags` of f16", "tags: u8"]);
+    assert_error!(error, RowError::RowColumn { .. }, ["utterance-0", "`tags` of f16", "tags: u8"]);
     let error = rows[0].column::<u8>("phones").unwrap_err();
-    assert_error!(error, Error::RowColumn { .. }, ["`phones` of u8"]);
+    assert_error!(error, RowError::RowColumn { .. }, ["`phones` of u8"]);
 }
 
 #[tokio::test]
@@ -140,19 +140,23 @@ async fn rows_that_do_not_match_the_declaration_are_rejected_by_name() {
     let row = || feature_row(0, 3);
     let phones = || (Column::PHONES, Values::from(said(2)));
     let refused = writer.push_with(row(), [phones(), ("tags", vec![0u8; 4].into())]).await.unwrap_err();
-    assert_error!(refused, Error::ColumnLength { expected: 5, found: 4, .. }, ["`tags`", "5 per clip"]);
+    assert_error!(
+        refused,
+        Error::NewRow(RowError::ColumnLength { expected: 5, found: 4, .. }),
+        ["`tags`", "5 per clip"]
+    );
     let refused = writer.push_with(row(), [phones(), ("tags", vec![0u16; 5].into())]).await.unwrap_err();
-    assert_error!(refused, Error::RowColumn { .. }, ["`tags` of u8", "tags: u16"]);
+    assert_error!(refused, Error::NewRow(RowError::RowColumn { .. }), ["`tags` of u8", "tags: u16"]);
     let refused = writer.push_with(row(), [phones()]).await.unwrap_err();
-    assert_error!(refused, Error::RowColumn { .. }, ["`tags` of u8"]);
+    assert_error!(refused, Error::NewRow(RowError::RowColumn { .. }), ["`tags` of u8"]);
     let further = [phones(), ("tags", tags_of(0).into()), ("colour", vec![1u8].into())];
     let refused = writer.push_with(row(), further).await.unwrap_err();
-    assert_error!(refused, Error::UndeclaredColumn { .. }, ["`colour`"]);
+    assert_error!(refused, Error::NewRow(RowError::UndeclaredColumn { .. }), ["`colour`"]);
     let mut unordered = said(3);
     unordered.swap(1, 2);
     let further = [(Column::PHONES, unordered.into()), ("tags", tags_of(0).into())];
     let refused = writer.push_with(row(), further).await.unwrap_err();
-    assert_error!(refused, Error::SpanOrder { at: 2, .. }, ["`phones`"]);
+    assert_error!(refused, Error::NewRow(RowError::SpanOrder { at: 2, .. }), ["`phones`"]);
     writer.push_with(row(), [phones(), ("tags", tags_of(0).into())]).await.unwrap();
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use stentor_inventory::{Inventory, SenoneId};
 use stentor_shards::{
-    Error, FeatureLayout, FeatureRow, FeatureSet, FeatureWriter, LabelLayout, LabelRow, LabelSet,
+    Error, FeatureLayout, FeatureRow, FeatureSet, FeatureWriter, LabelLayout, LabelRow, LabelSet, RowError,
     decode_feature_shard, decode_label_shard, encode_feature_shard, encode_label_shard, examine_shard, f16,
 };
 use stentor_store::Store;
@@ -181,7 +181,7 @@ async fn a_row_that_is_refused_does_not_stop_the_writer() {
     let mut writer = FeatureWriter::new(store.clone(), options()).unwrap();
     writer.push(feature_row(0, 2)).await.unwrap();
     let refused = writer.push(FeatureRow { features: Vec::new(), ..feature_row(1, 1) }).await;
-    assert!(matches!(refused, Err(Error::EmptyUtterance { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::NewRow(RowError::EmptyUtterance { .. }))), "{refused:?}");
     writer.push(feature_row(2, 2)).await.unwrap();
     let manifest = writer.finish(None, BTreeMap::new()).await.unwrap();
     assert_eq!((manifest.utterances(), manifest.frames()), (2, 4));

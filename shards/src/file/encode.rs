@@ -1,8 +1,8 @@
 use super::columns;
-use crate::Error;
 use crate::column::Column;
 use crate::manifest::{RowGroupInfo, SCHEMA_VERSION, ShardInfo, checksum};
 use crate::row::Row;
+use crate::{Error, RowError};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -63,22 +63,8 @@ impl ShardEncoder {
     /// Appends a row group.
     pub(crate) fn push(&mut self, rows: &[Row]) -> Result<(), Error> {
         let index = self.groups.len();
-        self.write(rows).map_err(|problem| match problem {
-            parquet @ Error::Parquet { .. } => parquet,
-            problem => problem.in_row_group(&self.file, index),
-        })
-    }
-
-    fn write(&mut self, rows: &[Row]) -> Result<(), Error> {
-        let values = rows.iter().map(Row::size).fold(0, usize::saturating_add);
-        if rows.is_empty() || values > MAX_VALUES {
-            return Err(Error::RowGroupSize { rows: rows.len(), values });
-        }
-        let mut frames = 0u64;
-        for row in rows {
-            row.check(&self.columns)?;
-            frames += u64::from(row.frames);
-        }
+        self.check(rows).map_err(|problem| problem.in_row_group(&self.file, index))?;
+        let frames = rows.iter().map(|row| u64::from(row.frames)).sum();
         let failed = |e| Error::parquet(&self.file, e);
         let arrays = self.columns.iter().flat_map(|column| columns::arrays(column, rows)).collect();
         let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(|e| failed(e.into()))?;
@@ -89,6 +75,14 @@ impl ShardEncoder {
         Ok(())
     }
 
+    fn check(&self, rows: &[Row]) -> Result<(), RowError> {
+        let values = rows.iter().map(Row::size).fold(0, usize::saturating_add);
+        if rows.is_empty() || values > MAX_VALUES {
+            return Err(RowError::RowGroupSize { rows: rows.len(), values });
+        }
+        rows.iter().try_for_each(|row| row.check(&self.columns))
+    }
+
     /// Number of frames so far.
     pub(crate) fn frames(&self) -> u64 {
         self.groups.iter().map(|group| group.frames).sum()
@@ -97,7 +91,7 @@ impl ShardEncoder {
     /// Returns the file's bytes and their description.
     pub(crate) fn finish(self) -> Result<(Bytes, ShardInfo), Error> {
         if self.groups.is_empty() {
-            return Err(Error::RowGroupSize { rows: 0, values: 0 });
+            return Err(RowError::RowGroupSize { rows: 0, values: 0 }.in_row_group(&self.file, 0));
         }
         let start = self.writer.flushed_row_groups().first().and_then(|group| first_byte(group.columns()));
         let bytes = Bytes::from(self.writer.into_inner().map_err(|e| Error::parquet(&self.file, e))?);

@@ -19,13 +19,13 @@ pub use examine::{ColumnSummary, ShardSummary, examine_shard};
 use crate::column::Column;
 use crate::row::Row;
 use crate::rows::View;
-use crate::{Error, FeatureLayout, FeatureRow, LabelLayout, LabelRow, ShardInfo};
+use crate::{Error, FeatureLayout, FeatureRow, LabelLayout, LabelRow, RowError, ShardInfo};
 use bytes::Bytes;
 
 /// Encodes a shard with these columns as one Parquet file with the given row groups. The same rows give the same bytes.
 ///
 /// # Errors
-/// Any error of [`Row::check`], with its row group; [`Error::RowGroupSize`].
+/// Any error of [`Row::check`], with its row group; [`RowError::RowGroupSize`].
 pub fn encode_shard(
     file: &str,
     groups: &[Vec<Row>],
@@ -41,7 +41,7 @@ pub fn encode_shard(
 /// Encodes a shard of features as one Parquet file with the given row groups. The same rows give the same bytes.
 ///
 /// # Errors
-/// Any error of [`FeatureRow::check`], with its row group; [`Error::RowGroupSize`].
+/// Any error of [`FeatureRow::check`], with its row group; [`RowError::RowGroupSize`].
 pub fn encode_feature_shard(
     file: &str,
     groups: &[Vec<FeatureRow>],
@@ -53,7 +53,7 @@ pub fn encode_feature_shard(
 /// Encodes a shard of soft labels as one Parquet file with the given row groups. The same rows give the same bytes.
 ///
 /// # Errors
-/// Any error of [`LabelRow::check`], with its row group; [`Error::RowGroupSize`].
+/// Any error of [`LabelRow::check`], with its row group; [`RowError::RowGroupSize`].
 pub fn encode_label_shard(
     file: &str,
     groups: &[Vec<LabelRow>],
@@ -112,7 +112,7 @@ fn encode_views<V: View + Clone>(
     let mut encoder = ShardEncoder::new(file, &V::columns(layout))?;
     for (index, group) in groups.iter().enumerate() {
         let row = |view: &V| view.check(layout).map(|()| view.clone().into_row(layout));
-        let rows: Result<Vec<Row>, Error> = group.iter().map(row).collect();
+        let rows: Result<Vec<Row>, RowError> = group.iter().map(row).collect();
         encoder.push(&rows.map_err(|problem| problem.in_row_group(file, index))?)?;
     }
     encoder.finish()
@@ -130,7 +130,7 @@ fn decode_views<V: View>(
 
 /// Converts the rows of a row group to views and checks each.
 fn views<V: View>(file: &str, row_group: usize, rows: Vec<Row>, layout: V::Layout) -> Result<Vec<V>, Error> {
-    let view = |row| -> Result<V, Error> {
+    let view = |row| -> Result<V, RowError> {
         let view = V::from_row(row)?;
         view.check(layout)?;
         Ok(view)
