@@ -54,7 +54,7 @@ impl Scoring<'_> {
                     (index - 1) % shares.max(1) == share
                 });
                 let rows = UnitRows { features, ..UnitRows::default() };
-                let data = UnitData::new(&rows, self.around.dataset.normalisation());
+                let data = UnitData::new(rows, self.around.dataset.normalisation());
                 begun += 1;
                 let told = |frames: u64| {
                     let done = total.count(FRAMES) + frames;

@@ -163,5 +163,5 @@ async fn load(dataset: Arc<Dataset>, source: Source, unit: u64) -> Result<UnitDa
     for bad in &rows.bad {
         tracing::warn!(source = source.name(), row_group = bad.row_group, reason = bad.reason, "set aside");
     }
-    Ok(UnitData::new(&rows, dataset.normalisation()))
+    Ok(UnitData::new(rows, dataset.normalisation()))
 }

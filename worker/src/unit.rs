@@ -33,23 +33,21 @@ struct Soft {
 
 impl UnitData {
     /// Normalises the rows of a unit and converts them to f32.
-    pub(crate) fn new(rows: &UnitRows, normalisation: &Normalisation) -> Self {
-        let mut soft = rows.labels.iter().map(|row| Soft {
+    pub(crate) fn new(rows: UnitRows, normalisation: &Normalisation) -> Self {
+        let UnitRows { features, labels, bad } = rows;
+        let mut soft = labels.into_iter().map(|row| Soft {
             k: row.top_k(),
-            ids: row.ids.clone(),
             probabilities: row.log_probabilities().map(f32::exp).collect(),
+            ids: row.ids,
         });
-        let utterances = rows
-            .features
-            .iter()
-            .map(|row| Utterance {
-                name: row.utterance.clone(),
-                features: normalisation.apply(&row.features),
-                alignment: row.alignment.clone(),
-                soft: soft.next(),
-            })
-            .collect();
-        Self { dimension: normalisation.mean.len().max(1), utterances, bad: rows.bad.clone() }
+        let utterances = features.into_iter().map(|row| Utterance {
+            name: row.utterance,
+            features: normalisation.apply(&row.features),
+            alignment: row.alignment,
+            soft: soft.next(),
+        });
+        let utterances = utterances.collect();
+        Self { dimension: normalisation.mean.len().max(1), utterances, bad }
     }
 
     /// Number of frames of each utterance.
@@ -144,7 +142,7 @@ mod tests {
             bad: Vec::new(),
         };
         let normalisation = Normalisation { mean: vec![1.0, 1.0], std: vec![2.0, 0.5] };
-        UnitData::new(&rows, &normalisation)
+        UnitData::new(rows, &normalisation)
     }
 
     fn shape() -> ModelShape {
