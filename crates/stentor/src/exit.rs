@@ -78,12 +78,14 @@ fn id(status: ExitStatus) -> &'static str {
 type Downcast = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError>;
 
 /// The types of errors that have an id: `anyhow` keeps no traits of what it holds.
-const TYPES: [Downcast; 9] = [
+const TYPES: [Downcast; 11] = [
     is::<stentor_experiment::Error>,
     is::<stentor_store::Error>,
     is::<stentor_shards::Error>,
     is::<stentor_prepare::Error>,
     is::<stentor_dataset::Error>,
+    is::<stentor_evaluate::Error>,
+    is::<stentor_language::Error>,
     is::<stentor_checkpoint::Error>,
     is::<stentor_runlog::Error>,
     is::<stentor_runtime::Error>,

@@ -1,3 +1,5 @@
+mod program;
+
 use std::fmt;
 use std::io::ErrorKind;
 use stentor_inventory::SenoneId;

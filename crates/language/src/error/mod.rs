@@ -1,3 +1,5 @@
+mod program;
+
 use crate::{BEGIN, END, MAX_LINE_BYTES, MAX_ORDER};
 use thiserror::Error;
 
