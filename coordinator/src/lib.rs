@@ -38,4 +38,4 @@ pub use gate::Gate;
 pub use options::{Options, Progress, Start, read_experiment};
 pub use run::{serve, serve_over, serve_reducer};
 pub use stentor_page::Page;
-pub use summary::Summary;
+pub use stentor_runlog::Summary;

@@ -2,14 +2,14 @@
 
 use crate::Error;
 use crate::state_machine::{Outcome, Saved};
-use crate::summary::{Summary, Tally};
+use crate::summary::Tally;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use stentor_checkpoint::{Manifest, ModelDescription, Normalisation, Origin};
 use stentor_dataset::Dataset;
 use stentor_exchange::strategy::decision;
 use stentor_experiment::{Experiment, Source};
-use stentor_runlog::{State, saved_switches};
+use stentor_runlog::{State, Summary, saved_switches};
 use stentor_runtime::metrics;
 use stentor_scores::FRAME_ERROR;
 use stentor_store::Store;

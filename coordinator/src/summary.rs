@@ -4,42 +4,10 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 use stentor_experiment::Strategy;
 use stentor_proto::v1;
-use stentor_runlog::Switches;
+use stentor_runlog::{Summary, Switches};
 use stentor_runtime::metrics;
 use stentor_scores::{FRAME_ERROR, LOSS, Scores};
 use tokio::time::Instant;
-
-/// What a run came to; `summary.json` in its folder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// Name of the run.
-    pub run: String,
-    /// The strategy in force at the end, by its word in the experiment file.
-    pub strategy: String,
-    /// How it came to be in force, where it is not the experiment's. Summaries of older programs do not say.
-    #[serde(default)]
-    pub switches: Switches,
-    /// The checkpoint to deploy.
-    pub checkpoint: String,
-    /// Closed rounds.
-    pub rounds: u64,
-    /// Valid frames trained on.
-    pub frames: u64,
-    /// The same by source.
-    pub frames_by_source: BTreeMap<String, u64>,
-    /// Sent by the workers, headers included.
-    pub bytes_up: u64,
-    /// Received by the workers, headers included.
-    pub bytes_down: u64,
-    /// Sent and received per frame trained.
-    pub bytes_per_frame: f64,
-    /// From the first round's end to the last one's.
-    pub seconds: f64,
-    /// Highest resident memory per program, MB.
-    pub peak_rss_mb: BTreeMap<String, f64>,
-    /// Frame error on dev of the chosen checkpoint, percent of frames, over senones.
-    pub dev_frame_error: Option<f64>,
-}
 
 /// Running totals behind a [`Summary`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

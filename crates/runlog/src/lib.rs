@@ -4,7 +4,7 @@
 //! line; the order of their names is the order of time. The coordinator writes them with [`EventLog`]; [`read_events`]
 //! reads them all, [`parse_events`] reads one.
 //!
-//! [`Timeline`] determines which rounds of a log count. It is a pure function of the events.
+//! [`Summary`] has the figures of a finished run. [`Timeline`] determines which rounds of a log count. It is a pure function of the events.
 //!
 //! **Invariant:** every later version can read every line that was ever written. A key that was added later has a
 //! default, and its documentation says what its absence means.
@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod log;
 mod saved;
+mod summary;
 mod switches;
 mod timeline;
 
@@ -22,5 +23,6 @@ pub use log::{EVENTS, EventLog, Segments, parse_events, read_events, visit_event
 pub use saved::{BadRowGroup, Saved, State, saved_state, saved_switches};
 pub use stentor_exchange::{Deltas, Encoding};
 pub use stentor_messages::{Fence, Millis, Slot};
+pub use summary::Summary;
 pub use switches::{Switch, Switches};
 pub use timeline::{Return, Timeline};

@@ -3,11 +3,11 @@
 use super::density::Density;
 use super::experiment_file::System;
 use super::rates::Rates;
-use super::summaries::{TrainMemory, TrainSummary};
 use super::test_set::PrepareSummary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use stentor_evaluate::{Figures as Evaluation, LabelerFigures};
+use stentor_runlog::Summary;
 
 /// The figures of a demo: means over the seeds, and those of each seed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ pub(crate) struct PeakMemory {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Trained {
     pub(crate) system: System,
-    pub(crate) train: TrainSummary,
+    pub(crate) train: Summary,
     pub(crate) rates: Rates,
     pub(crate) evaluation: Evaluation,
     pub(crate) density: Density,
@@ -106,8 +106,8 @@ impl SeedRun {
             bytes_per_frame: bytes(system),
             density: density(system),
         };
-        let peak = |of: fn(TrainMemory) -> f64| {
-            self.systems.iter().map(|t| of(t.train.peak_rss_mb)).fold(0.0, f64::max)
+        let peak = |program: &str| {
+            self.systems.iter().filter_map(|t| t.train.peak_rss_mb.get(program)).copied().fold(0.0, f64::max)
         };
         Figures {
             teacher: rates(System::Teacher),
@@ -128,8 +128,8 @@ impl SeedRun {
                 students: System::STUDENTS.into_iter().map(seconds).sum(),
             },
             peak_rss_mb: PeakMemory {
-                coordinator: peak(|memory| memory.coordinator),
-                worker: peak(|memory| memory.worker),
+                coordinator: peak("coordinator"),
+                worker: peak("worker"),
                 labeler: self.label.peak_rss_mb,
             },
             ..Figures::default()
@@ -192,12 +192,15 @@ pub(super) mod tests {
     pub(in super::super) fn run(seed: u64, fer: f64) -> SeedRun {
         let trained = |system: System, fer: f64| Trained {
             system,
-            train: TrainSummary {
+            train: Summary {
                 frames: 1000,
                 seconds: 9.0,
                 bytes_per_frame: 100.0 * seed as f64,
-                peak_rss_mb: TrainMemory { coordinator: 50.0, worker: 300.0 + fer },
+                peak_rss_mb: [("coordinator", 50.0), ("worker", 300.0 + fer)]
+                    .map(|(of, mb)| (of.to_owned(), mb))
+                    .into(),
                 dev_frame_error: Some(fer + 1.0),
+                ..Summary::default()
             },
             rates: Rates { fer, fer_speech: fer + 5.0, per: fer - 5.0 },
             evaluation: Evaluation::default(),

@@ -27,11 +27,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 use stentor_evaluate::{Figures as Evaluation, LabelerFigures};
+use stentor_runlog::Summary;
 use stentor_tasks::options::demo::Options;
 use stentor_tasks::process::{self, Deadline};
 use stentor_tasks::progress;
 use stentor_tasks::{Environment, create_folder, remove_folder};
-use summaries::TrainSummary;
 use test_set::PrepareSummary;
 
 /// The split of the data has a separate seed, so that several training seeds are tested on the same data.
@@ -187,7 +187,7 @@ impl<'a> Demo<'a> {
         let inputs = format!("{}\nafter {} and {before}", arguments(&command), trained.token);
         let title = format!("seed {seed} evaluate {name}");
         let done = self.step(&title, inputs, &json(system), Leftovers::Discard, command)?;
-        let train: TrainSummary = summaries::read(&home.join(format!("{name}.train.json")))?;
+        let train: Summary = summaries::read(&home.join(format!("{name}.train.json")))?;
         let evaluation: Evaluation = summaries::read(&json(system))?;
         let density = density::read(&home.join(name))?;
         let rates =

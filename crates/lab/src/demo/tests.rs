@@ -28,8 +28,7 @@ case $command in
             > "$json" ;;
     train)
         mkdir -p "${file%.toml}"
-        echo '{"frames": 100, "seconds": 1.5, "bytes_per_frame": 8.0, "peak_rss_mb": {"coordinator": 40, "worker": 200}}' \
-            > "$json" ;;
+        cp "$home/train.json" "$json" ;;
     label)
         mkdir -p "$out"
         echo '{"bytes_per_frame": 50, "frames_per_s": 9000, "peak_rss_mb": 300}' > "$json" ;;
@@ -68,6 +67,8 @@ impl Stage {
         };
         let evaluation = serde_json::to_string(&evaluation).unwrap();
         std::fs::write(home.path().join("evaluation.json"), evaluation).unwrap();
+        let train = Summary { frames: 100, seconds: 1.5, bytes_per_frame: 8.0, ..Summary::default() };
+        std::fs::write(home.path().join("train.json"), serde_json::to_string(&train).unwrap()).unwrap();
         let cache = home.path().join("cache");
         let environment = Environment {
             root: home.path().to_owned(),

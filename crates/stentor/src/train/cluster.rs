@@ -10,6 +10,7 @@ use crate::text::counted;
 use anyhow::Result;
 use std::time::Duration;
 use stentor_experiment::Membership;
+use stentor_runlog::Summary;
 use stentor_runtime::{ExitStatus, Shutdown};
 
 /// How long a child may take to shut down cleanly.
@@ -238,22 +239,15 @@ impl Cluster {
         Some(helpless.unwrap_or(ExitStatus::LostQuorum))
     }
 
-    fn conclude(&self, summary: &serde_json::Value) -> Result<()> {
+    fn conclude(&self, summary: &Summary) -> Result<()> {
         // Write the file first; print the line in any case.
         let written = self.json.write(summary);
         self.bar.end();
-        let number = |key: &str| summary[key].as_f64().unwrap_or_default();
+        let Summary { run, checkpoint, frames, seconds, bytes_per_frame, dev_frame_error, .. } = summary;
+        let dev = dev_frame_error.map(|e| format!(", dev frame error {e:.2} %")).unwrap_or_default();
         stentor_runtime::outln!(
-            "{}: checkpoint {}, {:.0} frames in {:.1} s, {:.1} bytes per frame transferred{}",
-            summary["run"].as_str().unwrap_or_default(),
-            summary["checkpoint"].as_str().unwrap_or_default(),
-            number("frames"),
-            number("seconds"),
-            number("bytes_per_frame"),
-            summary["dev_frame_error"]
-                .as_f64()
-                .map(|e| format!(", dev frame error {e:.2} %"))
-                .unwrap_or_default(),
+            "{run}: checkpoint {checkpoint}, {frames} frames in {seconds:.1} s, {bytes_per_frame:.1} bytes per frame \
+             transferred{dev}"
         );
         written
     }

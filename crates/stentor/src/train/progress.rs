@@ -1,6 +1,7 @@
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use stentor_runlog::Summary;
 
 /// A line of the coordinator's standard output (`--json-lines`).
 #[derive(Debug, Deserialize)]
@@ -11,7 +12,7 @@ pub(crate) enum Line {
     /// A round closed.
     Progress(Progress),
     /// The run is finished.
-    Summary(serde_json::Value),
+    Summary(Box<Summary>),
 }
 
 /// Progress of the run.

@@ -6,11 +6,11 @@ use crate::bench::figures::number;
 use crate::demo::curves::{self, Round, mean_loss};
 use crate::demo::summaries;
 use anyhow::{Context, Result};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::Path;
 use stentor_evaluate::chart::{self, Line, Panel};
 use stentor_experiment::Source;
+use stentor_runlog::Summary;
 use stentor_tasks::Strategy;
 
 /// The final loss is the mean over this last share of the frames: many batches, each seen for the first time.
@@ -31,16 +31,6 @@ pub(super) struct Trained {
     dev: Vec<(f64, f64)>,
 }
 
-/// The keys of `stentor train --json` that are used here.
-#[derive(Debug, Deserialize)]
-struct Summary {
-    frames: u64,
-    /// Number of exchanges: one per batch of each worker, or one per block.
-    rounds: u64,
-    /// Bytes sent and received by all workers, per frame.
-    bytes_per_frame: f64,
-}
-
 impl Trained {
     pub(super) fn read(case: Case, folder: &Path) -> Result<Self> {
         let name = case.name();
@@ -57,7 +47,8 @@ impl Trained {
     }
 
     fn figures(&self) -> Value {
-        let Self { case, summary: Summary { frames, rounds: exchanges, bytes_per_frame }, rounds, dev } =
+        // A round is an exchange: after each batch of every worker, or after each block.
+        let Self { case, summary: Summary { frames, rounds: exchanges, bytes_per_frame, .. }, rounds, dev } =
             self;
         let total = *frames as f64;
         let after = total * (1.0 - LAST);
@@ -169,7 +160,7 @@ mod tests {
             frames: 100.0,
             loss: if n <= 500 { 3.0 } else { 2.0 },
         };
-        let summary = Summary { frames: 100_000, rounds: 40, bytes_per_frame: 12.4 };
+        let summary = Summary { frames: 100_000, rounds: 40, bytes_per_frame: 12.4, ..Summary::default() };
         Trained {
             case,
             summary,
@@ -191,7 +182,8 @@ mod tests {
             dev(2, 20, 61.5),
         ];
         write_events(&folder.path().join("dense-1"), &log);
-        let summary = r#"{"frames": 20, "rounds": 2, "bytes_per_frame": 8.0, "seconds": 1.0}"#;
+        let summary = Summary { frames: 20, rounds: 2, bytes_per_frame: 8.0, ..Summary::default() };
+        let summary = serde_json::to_string(&summary).unwrap();
         std::fs::write(folder.path().join("dense-1.json"), summary).unwrap();
         let trained = Trained::read(Case::REFERENCE, folder.path()).unwrap();
         assert_eq!(trained.rounds, [Round { committed_frames: 10.0, frames: 10.0, loss: 3.0 }]);
