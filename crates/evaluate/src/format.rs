@@ -1,6 +1,8 @@
 //! Formatting of numbers for readers, and of text that must not become markup.
 
+use indicatif::FormattedDuration;
 use std::fmt;
+use std::time::Duration;
 
 /// Keeps a number and its unit on one line.
 const NBSP: char = '\u{a0}';
@@ -61,33 +63,9 @@ pub fn count(value: u64) -> String {
     }
 }
 
-/// Formats an amount of data in decimal units.
-#[must_use]
-pub fn bytes(value: f64) -> String {
-    let (scale, unit) = match value.abs() {
-        v if v >= 1e9 => (1e9, "GB"),
-        v if v >= 1e6 => (1e6, "MB"),
-        v if v >= 1e3 => (1e3, "kB"),
-        _ => (1.0, "B"),
-    };
-    format!("{}{NBSP}{unit}", three_digits(value / scale))
-}
-
-/// Formats a duration in its two largest units.
-#[must_use]
-pub fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() {
-        return "–".to_owned();
-    }
-    if seconds < 59.5 {
-        return format!("{}{NBSP}s", decimal(seconds, usize::from(seconds < 9.95)));
-    }
-    let minutes = seconds / 60.0;
-    let split = |large: f64, (l, s): (&str, &str)| {
-        let small = (large * 60.0).round();
-        format!("{}{NBSP}{l} {:02}{NBSP}{s}", decimal((small / 60.0).floor(), 0), small % 60.0)
-    };
-    if minutes < 59.99 { split(minutes, ("min", "s")) } else { split(minutes / 60.0, ("h", "min")) }
+/// A measured time; one that is not a number of seconds is shown as zero.
+pub(crate) fn duration(seconds: f64) -> FormattedDuration {
+    FormattedDuration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -113,16 +91,5 @@ mod tests {
     #[test]
     fn large_figures_get_units() {
         assert_eq!([count(55_012), count(3_412_345)], ["55,012", "3.41\u{a0}M"]);
-        assert_eq!(
-            [bytes(58.0), bytes(2_500.0), bytes(5.4e8)],
-            ["58.0\u{a0}B", "2.50\u{a0}kB", "540\u{a0}MB"]
-        );
-    }
-
-    #[test]
-    fn times_are_given_in_their_two_largest_units() {
-        let found =
-            [4.24, 42.0, 59.7, 75.0, 3_599.9, 3_725.0].map(duration).map(|t| t.replace('\u{a0}', " "));
-        assert_eq!(found, ["4.2 s", "42 s", "1 min 00 s", "1 min 15 s", "1 h 00 min", "1 h 02 min"]);
     }
 }

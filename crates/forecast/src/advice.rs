@@ -1,5 +1,7 @@
 use crate::predict::{Forecast, Method, Reducers};
 use crate::scenario::Scenario;
+use indicatif::DecimalBytes;
+use std::time::Duration;
 
 /// Explains the forecasts in sentences: which strategy is the fastest and why, and whether compression pays.
 #[must_use]
@@ -118,17 +120,9 @@ fn percent(part: f64, whole: f64) -> String {
 }
 
 fn time(seconds: f64) -> String {
-    match seconds {
-        s if s >= 1.0 => format!("{s:.2} s"),
-        s if s >= 1e-3 => format!("{:.1} ms", s * 1e3),
-        s => format!("{:.0} µs", s * 1e6),
-    }
+    format!("{:.1?}", Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
-fn size(bytes: f64) -> String {
-    match bytes {
-        b if b >= 1e6 => format!("{:.1} MB", b / 1e6),
-        b if b >= 1e3 => format!("{:.1} kB", b / 1e3),
-        b => format!("{b:.0} bytes"),
-    }
+fn size(bytes: f64) -> DecimalBytes {
+    DecimalBytes(bytes.round() as u64)
 }

@@ -164,7 +164,7 @@ fn a_payload_in_transfer_is_shown_with_its_size() {
     let members = vec![member(0, Owes::Nothing), member(1, Owes::Payload)];
     let status = looked(&mut board, view(10, Stage::Round { waited_ms: Some(9000) }, members), 19_200);
     let why = status["waiting"]["members"][0]["why"].as_str().unwrap();
-    assert!(why.contains("payload of 2.0 MB"), "{why}");
+    assert!(why.contains("payload of 2.00 MB"), "{why}");
     let lags: Vec<_> = status["members"].as_array().unwrap().iter().map(|m| m["lag_s"].clone()).collect();
     assert_eq!(lags, [0.0, 0.7]);
     assert_eq!(status["gtc"]["residual_norm"], 3.0);

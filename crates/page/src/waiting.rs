@@ -2,6 +2,7 @@
 
 use crate::board::Board;
 use crate::words;
+use indicatif::DecimalBytes;
 use serde::Serialize;
 use stentor_experiment::Membership;
 use stentor_messages::{MemberView, Millis, Owes, Stage, View};
@@ -160,7 +161,7 @@ fn waited_for(board: &Board, member: &MemberView) -> WaitedFor {
         Owes::Payload => match board.arrivals.members.get(&member.identity) {
             Some(lag) => format!(
                 "its batches are computed; its payload of {} is on the way to the reducers",
-                words::bytes(lag.payload_bytes as f64)
+                DecimalBytes(lag.payload_bytes)
             ),
             None => "its batches are computed; its payload is on the way to the reducers".to_owned(),
         },

@@ -1,3 +1,4 @@
+use indicatif::HumanCount;
 use std::fmt::{Display, Write};
 
 /// A readable summary: headings, followed by names with values in one column.
@@ -68,29 +69,6 @@ fn columns(lines: &[Line]) -> Vec<usize> {
     widths
 }
 
-/// `1234567` → `1,234,567`.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// Formats bytes in the unit that leaves one to three digits before the decimal point.
-pub(crate) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} bytes"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
-}
-
 /// `1 shard`, `2 shards`, `2 batches`.
 pub(crate) fn counted(number: u64, one: &str) -> String {
     let end = match number {
@@ -98,7 +76,7 @@ pub(crate) fn counted(number: u64, one: &str) -> String {
         _ if one.ends_with("ch") => "es",
         _ => "s",
     };
-    format!("{} {one}{end}", thousands(number))
+    format!("{} {one}{end}", HumanCount(number))
 }
 
 /// Bytes divided by frames.

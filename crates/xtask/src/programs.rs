@@ -1,12 +1,13 @@
 //! The programs: their builds, and how long a build will take.
 
 use anyhow::{Result, ensure};
+use indicatif::HumanDuration;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use stentor_tasks::Environment;
 use stentor_tasks::process::{self, Deadline};
-use stentor_tasks::{Environment, progress};
 
 /// Packages, and the programs that they contain.
 const PROGRAMS: [(&str, &str); 4] = [
@@ -190,10 +191,10 @@ impl Left {
         self.said = now;
         let (ready, packages) = (self.ready.len(), self.packages.max(self.ready.len()));
         let built = ready - self.fresh;
-        let elapsed = now.duration_since(self.started).as_secs_f64();
+        let elapsed = now.duration_since(self.started);
         // Packages differ in size, so this is an estimate, which is omitted for the first few.
-        let left = (built >= 10).then(|| elapsed / built as f64 * (packages - ready) as f64);
-        let left = left.map(|seconds| format!(", about {} left", progress::duration(seconds)));
+        let left = (built >= 10).then(|| elapsed.mul_f64((packages - ready) as f64 / built as f64));
+        let left = left.map(|left| format!(", about {} left", HumanDuration(left)));
         Some(format!("{ready} of {packages} packages built{}", left.unwrap_or_default()))
     }
 }
@@ -217,7 +218,7 @@ mod tests {
         left.built(&artifact("built-0", false));
         left.built("warning: not JSON");
         let said = left.words(start + Duration::from_secs(60));
-        assert_eq!(said.as_deref(), Some("60 of 100 packages built, about 2 min 00 s left"));
+        assert_eq!(said.as_deref(), Some("60 of 100 packages built, about 2 minutes left"));
         assert_eq!(left.words(start + Duration::from_secs(70)), None);
     }
 

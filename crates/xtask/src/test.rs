@@ -5,6 +5,7 @@ use crate::setup::{self, Accelerator, Part};
 use crate::{lab, manifests};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use indicatif::FormattedDuration;
 use std::process::Command;
 use stentor_tasks::process::{self, Deadline};
 use stentor_tasks::{Corpus, Environment, progress};
@@ -106,7 +107,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
         }
         progress::step(check.title(), || check.run(environment))?;
     }
-    eprintln!("\nAll checks passed in {}.", progress::duration(start.elapsed().as_secs_f64()));
+    eprintln!("\nAll checks passed in {}.", FormattedDuration(start.elapsed()));
     Ok(())
 }
 

@@ -9,7 +9,7 @@ mod page;
 mod tables;
 mod terminal;
 
-pub use crate::format::{bytes, count, decimal, duration};
+pub use crate::format::{count, decimal};
 pub use findings::{Finding, findings};
 pub use page::html;
 pub use terminal::{Align, TextTable, terminal_table};

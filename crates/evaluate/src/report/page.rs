@@ -2,6 +2,7 @@
 
 use super::{ReportData, Row, bars, chart, findings, tables};
 use crate::format::{Text, decimal, duration, three_digits};
+use indicatif::DecimalBytes;
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("style.css");
@@ -110,10 +111,11 @@ fn cost(data: &ReportData) -> Option<String> {
 fn background(data: &ReportData) -> Option<String> {
     let corpus = tables::facts("Data", data.facts.iter().map(|f| (f.name.as_str(), f.value.clone())));
     let total: f64 = data.stages.iter().map(|s| s.seconds).sum();
-    let stages = data.stages.iter().map(|s| (s.name.as_str(), duration(s.seconds)));
-    let whole = (data.stages.len() > 1).then(|| ("together", duration(total)));
+    let stages = data.stages.iter().map(|s| (s.name.as_str(), duration(s.seconds).to_string()));
+    let whole = (data.stages.len() > 1).then(|| ("together", duration(total).to_string()));
     let time = tables::facts("Time", stages.chain(whole));
-    let memory = data.memory.iter().map(|m| (m.program.as_str(), super::bytes(m.peak_mb * 1e6)));
+    let memory =
+        data.memory.iter().map(|m| (m.program.as_str(), DecimalBytes((m.peak_mb * 1e6) as u64).to_string()));
     let memory = tables::facts("Peak memory", memory);
     let body = [corpus, time, memory].into_iter().flatten().collect::<String>();
     (!body.is_empty())

@@ -137,7 +137,7 @@ pub(super) fn costs(data: &ReportData) -> String {
     let all: [Column; 6] = [
         ("Parameters", |row| row.parameters.map(count)),
         ("Frames trained", |row| row.frames.map(count)),
-        ("Training time", |row| row.seconds.map(duration)),
+        ("Training time", |row| row.seconds.map(|s| duration(s).to_string())),
         ("Bytes a frame", |row| row.bytes_per_frame.map(three_digits)),
         ("Values sent, %", |row| row.density.map(|share| three_digits(100.0 * share))),
         ("Audio labeled, h/s", |row| row.hours_per_second.map(three_digits)),

@@ -96,7 +96,7 @@ pub fn terminal_table(data: &ReportData) -> String {
             rate(row.fer_speech()),
             rate(row.per()),
             row.frames.map(count).map(plain).unwrap_or_default(),
-            row.seconds.map(duration).map(plain).unwrap_or_default(),
+            row.seconds.map(|s| duration(s).to_string()).unwrap_or_default(),
             row.bytes_per_frame.map(three_digits).unwrap_or_default(),
             row.density.map(|share| three_digits(100.0 * share)).unwrap_or_default(),
             row.hours_per_second.map(three_digits).unwrap_or_default(),

@@ -20,6 +20,7 @@ use crate::journal::{Done, Journal, Leftovers, Step};
 use anyhow::{Context, Result, ensure};
 use experiment_file::System;
 use figures::{Figures, SeedRun, Trained};
+use indicatif::FormattedDuration;
 use rates::Rates;
 use recipe::Recipe;
 use sets::SetSize;
@@ -57,7 +58,7 @@ pub(crate) fn run(environment: &Environment, programs: &Path, options: &Options)
     let mut demo = Demo::new(environment, options, programs.to_owned())?;
     let start = Instant::now();
     let figures = demo.run()?;
-    eprintln!("\nThis run of the demo took {}.", progress::duration(start.elapsed().as_secs_f64()));
+    eprintln!("\nThis run of the demo took {}.", FormattedDuration(start.elapsed()));
     Ok(figures)
 }
 

@@ -1,5 +1,6 @@
-use crate::text::{Text, size, thousands};
+use crate::text::Text;
 use anyhow::Result;
+use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
 use stentor_checkpoint::{DeployedModel, DevResult, ModelDescription, Origin};
 use stentor_experiment::{Architecture, Lstm};
@@ -52,7 +53,7 @@ pub(super) async fn checkpoint(store: &Store) -> Result<Checkpoint> {
     for object in &manifest.objects {
         let state = match store.size(&object.name).await {
             Ok(found) if found == object.bytes => "whole".to_owned(),
-            Ok(found) => format!("damaged: {} bytes", thousands(found)),
+            Ok(found) => format!("damaged: {} bytes", HumanCount(found)),
             Err(error) if error.is_not_found() => "missing".to_owned(),
             Err(error) => return Err(error.into()),
         };
@@ -93,19 +94,19 @@ impl Checkpoint {
         text.item("name", &self.name);
         text.item("made by", &self.created_by);
         text.item("run", format_args!("{}, lineage {}, {}", self.run_id, self.lineage, self.strategy));
-        text.item("next round", thousands(self.round));
+        text.item("next round", HumanCount(self.round));
         let share = 100.0 * self.committed_frames as f64 / self.total_frames.max(1) as f64;
-        let (committed, total) = (thousands(self.committed_frames), thousands(self.total_frames));
+        let (committed, total) = (HumanCount(self.committed_frames), HumanCount(self.total_frames));
         text.item("frames", format_args!("{committed} of {total} committed, {share:.1} %"));
         text.item("model", described(&self.model));
-        text.item("parameters", thousands(self.parameters));
+        text.item("parameters", HumanCount(self.parameters));
         text.item("inputs", if self.normalised { "normalised" } else { "as they are" });
         match self.dev {
             Some(DevResult { frames, scores }) => {
                 // The loss comes last because it is the least informative to a reader.
                 let shown: Vec<String> =
                     scores.iter().rev().map(|(criterion, value)| criterion.show(value)).collect();
-                text.item("dev", format_args!("{}, {} frames", shown.join(", "), thousands(frames)));
+                text.item("dev", format_args!("{}, {} frames", shown.join(", "), HumanCount(frames)));
             }
             None => text.item("dev", "not scored"),
         }
@@ -118,7 +119,7 @@ impl Checkpoint {
         text.item("of features", &self.features_fingerprint);
         text.heading("objects");
         for Object { name, bytes, state } in &self.objects {
-            text.row([name.clone(), size(*bytes), state.clone()]);
+            text.row([name.clone(), DecimalBytes(*bytes).to_string(), state.clone()]);
         }
         text.heading("tensors");
         for Tensor { name, shape } in &self.tensors {

@@ -1,5 +1,6 @@
-use crate::text::{Text, thousands};
+use crate::text::Text;
 use anyhow::Result;
+use indicatif::HumanCount;
 use serde::Serialize;
 use serde_json::Value;
 use stentor_checkpoint::{
@@ -160,7 +161,7 @@ impl RunFolder {
             text.row([
                 name.clone(),
                 (*standing).to_owned(),
-                round.map_or_else(String::new, |round| format!("round {}", thousands(round))),
+                round.map_or_else(String::new, |round| format!("round {}", HumanCount(round))),
                 dev_frame_error.map_or_else(String::new, |error| format!("dev {}", FRAME_ERROR.show(error))),
             ]);
         }
@@ -171,7 +172,7 @@ fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-            (Some(whole), _) => thousands(whole),
+            (Some(whole), _) => HumanCount(whole).to_string(),
             (None, Some(real)) => format!("{real:.2}"),
             _ => number.to_string(),
         },

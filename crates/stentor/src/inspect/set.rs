@@ -1,5 +1,6 @@
-use crate::text::{Text, counted, per_frame, size, thousands};
+use crate::text::{Text, counted, per_frame};
 use anyhow::Result;
+use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use stentor_experiment::Features as Settings;
@@ -85,7 +86,7 @@ impl Features {
         self.common.render_head(text);
         let Settings { mel_bins, stack, window_ms, hop_ms, sample_rate_hz, low_hz, .. } = self.settings;
         let frame_ms = self.settings.frame_ms();
-        let frames = thousands(self.common.frames);
+        let frames = HumanCount(self.common.frames);
         text.item("frames", format_args!("{frames} of {frame_ms} ms, {:.2} hours", self.hours));
         text.item(
             "features",
@@ -111,7 +112,7 @@ impl Labels {
     pub(super) fn render(&self, text: &mut Text) {
         text.heading(format_args!("label set {}", self.common.location));
         self.common.render_head(text);
-        text.item("frames", thousands(self.common.frames));
+        text.item("frames", HumanCount(self.common.frames));
         text.item("labels", format_args!("the {} most probable senones of each frame", self.top_k));
         self.common.render_tail(text);
         text.item("teacher", &self.teacher_fingerprint);
@@ -148,14 +149,14 @@ impl Common {
 
     fn render_head(&self, text: &mut Text) {
         text.item("made by", &self.created_by);
-        text.item("utterances", thousands(self.utterances));
+        text.item("utterances", HumanCount(self.utterances));
     }
 
     fn render_tail(&self, text: &mut Text) {
         let (phones, silence) = (counted(self.phones as u64, "phone"), self.silence_senones);
         text.item(
             "senones",
-            format_args!("{} of {phones}, {silence} of silence", thousands(self.senones as u64)),
+            format_args!("{} of {phones}, {silence} of silence", HumanCount(self.senones as u64)),
         );
         for column in &self.columns {
             match column {
@@ -178,7 +179,7 @@ impl Common {
             "storage",
             format_args!(
                 "{shards}, {groups}, {}, {:.1} bytes per frame",
-                size(self.bytes),
+                DecimalBytes(self.bytes),
                 self.bytes_per_frame
             ),
         );

@@ -1,5 +1,6 @@
-use crate::text::{Text, per_frame, size, thousands};
+use crate::text::{Text, per_frame};
 use anyhow::{Result, bail};
+use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
 use stentor_shards::{Kind, ShardSummary, examine_shard};
 use stentor_store::Store;
@@ -40,20 +41,23 @@ pub(super) async fn shard(store: &Store, file: &str) -> Result<Shard> {
 impl Shard {
     pub(super) fn render(&self, text: &mut Text) {
         text.heading(format_args!("shard of {} {}", self.holds, self.location));
-        text.item("utterances", thousands(self.utterances));
+        text.item("utterances", HumanCount(self.utterances));
         let each = match self.holds {
             Kind::Features => "values",
             Kind::Labels => "labels",
         };
-        text.item("frames", format_args!("{} of {} {each}", thousands(self.frames), self.values_per_frame));
-        text.item("row groups", thousands(self.row_groups as u64));
-        text.item("size", format_args!("{}, {:.1} bytes per frame", size(self.bytes), self.bytes_per_frame));
+        text.item("frames", format_args!("{} of {} {each}", HumanCount(self.frames), self.values_per_frame));
+        text.item("row groups", HumanCount(self.row_groups as u64));
+        text.item(
+            "size",
+            format_args!("{}, {:.1} bytes per frame", DecimalBytes(self.bytes), self.bytes_per_frame),
+        );
         text.heading("columns");
         for column in &self.columns {
             text.row([
                 column.name.clone(),
-                format!("{} values", thousands(column.values)),
-                size(column.stored_bytes),
+                format!("{} values", HumanCount(column.values)),
+                DecimalBytes(column.stored_bytes).to_string(),
                 format!("{:.2} bytes per frame", per_frame(column.stored_bytes, self.frames)),
                 column.compression.clone(),
             ]);

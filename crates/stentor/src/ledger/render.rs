@@ -1,5 +1,6 @@
 use super::judge::{Listed, Verdict};
-use crate::text::{Text, counted, thousands};
+use crate::text::{Text, counted};
+use indicatif::HumanCount;
 
 pub(super) fn text(verdict: &Verdict) -> String {
     let mut text = Text::default();
@@ -8,7 +9,7 @@ pub(super) fn text(verdict: &Verdict) -> String {
     match &verdict.checkpoint {
         Some(name) => {
             let share = 100.0 * verdict.progress;
-            let round = thousands(verdict.round);
+            let round = HumanCount(verdict.round);
             text.item(
                 "judged",
                 format_args!("up to checkpoint {name}, before round {round}, {share:.1} % of all frames"),
@@ -19,7 +20,7 @@ pub(super) fn text(verdict: &Verdict) -> String {
         }
     }
     for source in &verdict.sources {
-        let committed = thousands(source.committed);
+        let committed = HumanCount(source.committed);
         let passes = if source.passes == 1 { "one pass".into() } else { format!("{} passes", source.passes) };
         text.item(source.source, format_args!("{committed} of {} of {passes}", counted(source.of, "batch")));
     }
@@ -31,7 +32,7 @@ pub(super) fn text(verdict: &Verdict) -> String {
         for void in &verdict.void {
             text.row([
                 format!("lineage {}", void.lineage),
-                format!("back to round {}", thousands(void.round)),
+                format!("back to round {}", HumanCount(void.round)),
                 counted(void.rounds, "round"),
                 counted(void.batches, "batch"),
                 void.reason.clone(),

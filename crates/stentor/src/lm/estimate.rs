@@ -2,9 +2,10 @@
 
 use super::files;
 use crate::json_file::JsonFile;
-use crate::text::{Text, counted, thousands};
+use crate::text::{Text, counted};
 use anyhow::Result;
 use clap::builder::RangedU64ValueParser;
+use indicatif::HumanCount;
 use serde::Serialize;
 use std::path::PathBuf;
 use stentor_language::{
@@ -119,14 +120,14 @@ impl Figures {
     fn text(&self, path: &str) -> String {
         let mut text = Text::default();
         text.heading(path);
-        text.item("sentences", thousands(self.sentences));
-        text.item("words", format!("{}, {} unknown", thousands(self.words), thousands(self.unknown)));
+        text.item("sentences", HumanCount(self.sentences));
+        text.item("words", format!("{}, {} unknown", HumanCount(self.words), HumanCount(self.unknown)));
         text.item("vocabulary", format!("{}, with </s> and <unk>", counted(self.vocabulary as u64, "word")));
         for (order, ngrams) in self.orders.iter().zip(&self.ngrams) {
             let source = if order.fallback.is_some() { " (not estimated)" } else { "" };
             text.item(
                 format!("{}-grams", order.order),
-                format!("{}, discounts {}{source}", thousands(*ngrams as u64), words(&order.discounts)),
+                format!("{}, discounts {}{source}", HumanCount(*ngrams as u64), words(&order.discounts)),
             );
         }
         if let Some(pruning) = &self.pruning {

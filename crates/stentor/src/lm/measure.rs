@@ -1,8 +1,9 @@
 //! `stentor lm perplexity`.
 
 use super::files;
-use crate::text::{Text, thousands};
+use crate::text::Text;
 use anyhow::Result;
+use indicatif::HumanCount;
 use serde_json::json;
 use std::path::PathBuf;
 use stentor_language::{Perplexity, perplexity};
@@ -48,9 +49,9 @@ fn text(path: &str, found: &Perplexity) -> String {
     let mut text = Text::default();
     let share = 100.0 * found.unknown as f64 / found.words.max(1) as f64;
     text.heading(path);
-    text.item("sentences", thousands(found.sentences));
-    text.item("words", thousands(found.words));
-    text.item("unknown words", format!("{} ({share:.2} %)", thousands(found.unknown)));
+    text.item("sentences", HumanCount(found.sentences));
+    text.item("words", HumanCount(found.words));
+    text.item("unknown words", format!("{} ({share:.2} %)", HumanCount(found.unknown)));
     text.item("perplexity of known words", format!("{:.3}", found.known()));
     let all =
         found.all().map_or_else(|| "none: the model has no <unk>".to_owned(), |all| format!("{all:.3}"));

@@ -3,8 +3,9 @@
 use super::files;
 use crate::exit::Meaning;
 use crate::json_file::JsonFile;
-use crate::text::{Text, thousands};
+use crate::text::Text;
 use anyhow::{Context, Result, anyhow};
+use indicatif::HumanCount;
 use serde_json::json;
 use std::path::PathBuf;
 use stentor_language::{Model, Weights, check_weights, interpolate, tune_weights};
@@ -69,7 +70,7 @@ pub(super) fn run(arguments: &Args) -> Result<()> {
         text.item(path.display(), format!("{weight:.4}"));
     }
     for (order, ngrams) in (1..).zip(ngrams) {
-        text.item(format!("{order}-grams"), thousands(ngrams as u64));
+        text.item(format!("{order}-grams"), HumanCount(ngrams as u64));
     }
     if let Some(Weights { perplexity, iterations, .. }) = tuned {
         text.item("perplexity of --held-out", format!("{perplexity:.3}, after {iterations} iterations"));

@@ -1,5 +1,6 @@
 use super::{Answer, Batch, Member};
-use crate::text::{Text, counted, thousands};
+use crate::text::{Text, counted};
+use indicatif::HumanCount;
 
 /// Number of utterances shown for each batch; the JSON form has all.
 const SHOWN: usize = 4;
@@ -8,7 +9,7 @@ pub(super) fn text(answer: &Answer) -> String {
     let mut text = Text::default();
     text.heading(format_args!(
         "round {} of {}, lineage {}",
-        thousands(answer.round),
+        HumanCount(answer.round),
         answer.run,
         answer.lineage
     ));
@@ -28,7 +29,7 @@ pub(super) fn text(answer: &Answer) -> String {
     };
     text.item("figures", standing);
     let logged = answer.logged;
-    let (frames, loss, norm) = (thousands(logged.frames), logged.loss, logged.gradient_norm);
+    let (frames, loss, norm) = (HumanCount(logged.frames), logged.loss, logged.gradient_norm);
     text.item("in the log", format_args!("{frames} frames, loss {loss:.6}, gradient norm {norm:.6}"));
     for Member { slot, identity, replayed } in &answer.members {
         text.heading(format_args!("slot {slot}, {identity}: parameters {}", replayed.parameters_digest));

@@ -9,8 +9,9 @@ mod tests;
 
 use crate::exit;
 use crate::place::{self, Place};
-use crate::text::{Text, counted, size, thousands};
+use crate::text::{Text, counted};
 use anyhow::{Result, bail};
+use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
 use std::process::ExitCode;
 use stentor_runtime::ExitStatus;
@@ -97,13 +98,14 @@ fn render(found: &[Verified]) -> String {
     for Verified { path, kind, objects, .. } in found {
         let bad = objects.iter().filter(|object| !object.faults.is_empty()).count() as u64;
         let all = counted(objects.len() as u64, "object");
-        let verdict = if bad == 0 { "all whole".to_owned() } else { format!("{} not whole", thousands(bad)) };
+        let verdict =
+            if bad == 0 { "all whole".to_owned() } else { format!("{} not whole", HumanCount(bad)) };
         text.heading(format_args!("{kind} {path}: {all}, {verdict}"));
         for Object { name, bytes, row_groups, faults } in objects {
             let state = if faults.is_empty() { "whole" } else { "NOT WHOLE" };
             text.row([
                 name.clone(),
-                bytes.map(size).unwrap_or_default(),
+                bytes.map(|b| DecimalBytes(b).to_string()).unwrap_or_default(),
                 row_groups.map(|groups| counted(groups as u64, "row group")).unwrap_or_default(),
                 state.to_owned(),
             ]);
