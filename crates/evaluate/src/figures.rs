@@ -102,10 +102,10 @@ pub struct MeasuredDifference {
 }
 
 impl Figures {
-    /// Returns the three error rates, for a report.
+    /// Returns the three error rates, for a report; words are scored apart.
     #[must_use]
     pub fn rates(&self) -> Rates {
-        Rates { fer: self.fer, fer_speech: self.fer_speech, per: self.per }
+        Rates { fer: self.fer, fer_speech: self.fer_speech, per: self.per, wer: None }
     }
 
     /// Fills `differences` with all error rates in which this system can be compared with `baseline`.
@@ -200,7 +200,7 @@ mod tests {
         let mut by_group = Scoreboard::default();
         for (group, errors) in ["a", "b", "c"].into_iter().zip(errors) {
             let frames = FrameErrors { frames: 1000, errors, speech_frames: 800, speech_errors: errors };
-            by_group.add(group, Score { frames, phones: PhoneErrors::default() });
+            by_group.add(group, Score { frames, ..Score::default() });
         }
         let frames = by_group.total().frames;
         Figures {

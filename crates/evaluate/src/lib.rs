@@ -13,6 +13,7 @@ mod format;
 mod frames;
 mod phone_model;
 mod posteriors;
+mod recovery;
 pub mod report;
 mod score;
 mod seeds;
@@ -29,8 +30,9 @@ pub use figures::{
 pub use frames::FrameErrors;
 pub use phone_model::{PhoneModel, PhoneStatistics};
 pub use posteriors::Posteriors;
+pub use recovery::{Recovery, RecoveryRun};
 pub use report::ReportData;
-pub use score::{Measure, PairedRuns, Score, Scoreboard};
+pub use score::{Measure, PairedRuns, Score, Scoreboard, rate_interval};
 pub use seeds::Spread;
 pub use tuning::{DevUtterance, Grid, Tuned, tune};
 

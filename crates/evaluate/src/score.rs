@@ -1,5 +1,6 @@
 //! A system's errors on a test set, counted by group so that two systems can be compared.
 
+use crate::words::{Interval, WordErrors};
 use crate::{
     Difference, FrameErrors, PairedErrors, PhoneErrors, paired_bootstrap, paired_bootstrap_over_seeds,
 };
@@ -14,12 +15,16 @@ pub struct Score {
     pub frames: FrameErrors,
     /// Phone errors; all zero if nothing was decoded.
     pub phones: PhoneErrors,
+    /// Word errors; all zero if no words were recognised, as in figures of older versions.
+    #[serde(default)]
+    pub words: WordErrors,
 }
 
 impl AddAssign for Score {
     fn add_assign(&mut self, other: Self) {
         self.frames += other.frames;
         self.phones += other.phones;
+        self.words += other.words;
     }
 }
 
@@ -40,11 +45,13 @@ pub enum Measure {
     SpeechFrames,
     /// Phone error rate.
     Phones,
+    /// Word error rate.
+    Words,
 }
 
 impl Measure {
     /// All error rates, in the order of tables.
-    pub const ALL: [Measure; 3] = [Measure::Frames, Measure::SpeechFrames, Measure::Phones];
+    pub const ALL: [Measure; 4] = [Measure::Frames, Measure::SpeechFrames, Measure::Phones, Measure::Words];
 
     /// Returns the name in tables.
     #[must_use]
@@ -53,6 +60,7 @@ impl Measure {
             Self::Frames => "frame error rate",
             Self::SpeechFrames => "frame error rate, speech only",
             Self::Phones => "phone error rate",
+            Self::Words => "word error rate",
         }
     }
 
@@ -61,6 +69,7 @@ impl Measure {
             Self::Frames => (score.frames.errors, score.frames.frames),
             Self::SpeechFrames => (score.frames.speech_errors, score.frames.speech_frames),
             Self::Phones => (score.phones.errors(), score.phones.reference),
+            Self::Words => (score.words.errors(), score.words.reference),
         }
     }
 }
@@ -93,7 +102,7 @@ impl Scoreboard {
     }
 
     /// Returns the errors of both by group, in the order of names; `None` as for [`Scoreboard::compare`].
-    fn pieces(&self, baseline: &Scoreboard, measure: Measure) -> Option<Vec<PairedErrors>> {
+    pub(crate) fn pieces(&self, baseline: &Scoreboard, measure: Measure) -> Option<Vec<PairedErrors>> {
         let pair = |(name, score): (&String, &Score)| {
             let (system, total) = measure.of(score);
             let (errors, same) = measure.of(baseline.groups.get(name)?);
@@ -102,6 +111,25 @@ impl Scoreboard {
         let pieces: Vec<PairedErrors> = self.groups.iter().map(pair).collect::<Option<_>>()?;
         (pieces.len() == baseline.groups.len()).then_some(pieces)
     }
+}
+
+/// Returns the 95 % interval of an error rate of a system that was trained with several seeds, one element of `runs` for
+/// each: see [`paired_bootstrap_over_seeds`]. The rate of a system is its difference to one without errors. `None` as for
+/// [`PairedRuns::compare`].
+#[must_use]
+pub fn rate_interval(runs: &[&Scoreboard], measure: Measure, resamples: u32, seed: u64) -> Option<Interval> {
+    let groups = |board: &'_ Scoreboard| board.groups.keys().cloned().collect::<Vec<_>>();
+    let first = groups(runs.first()?);
+    let piece = |score: &Score| {
+        let (system, total) = measure.of(score);
+        PairedErrors { total, baseline: 0, system }
+    };
+    let pieces = |board: &&Scoreboard| {
+        (groups(board) == first).then(|| board.groups.values().map(piece).collect::<Vec<_>>())
+    };
+    let runs: Vec<Vec<PairedErrors>> = runs.iter().map(pieces).collect::<Option<_>>()?;
+    let found = paired_bootstrap_over_seeds(&runs, resamples, seed)?;
+    Some(Interval { low: found.low, high: found.high, units: found.pieces })
 }
 
 /// Two systems that were trained with the same seeds, scored on the same test set.
@@ -136,7 +164,7 @@ mod tests {
         let mut board = Scoreboard::default();
         for &(group, errors) in errors {
             let frames = FrameErrors { frames: 100, errors, speech_frames: 80, speech_errors: errors / 2 };
-            board.add(group, Score { frames, phones: PhoneErrors::default() });
+            board.add(group, Score { frames, ..Score::default() });
         }
         board
     }
@@ -161,6 +189,28 @@ mod tests {
         let stranger = (board(&[("a", 1), ("c", 1)]), board(&[("a", 1), ("c", 1)]));
         assert_eq!(runs(vec![pair(40), stranger]).compare(Measure::Frames, 1000, 1), None);
         assert_eq!(runs(vec![]).compare(Measure::Frames, 1000, 1), None);
+    }
+
+    #[test]
+    fn the_interval_of_a_rate_covers_groups_and_seeds() {
+        let one = board(&[("a", 40), ("b", 60)]);
+        let found = rate_interval(&[&one], Measure::Frames, 1000, 1).unwrap();
+        assert_eq!((found.low, found.high, found.units), (40.0, 60.0, 2));
+        let other = board(&[("a", 50), ("b", 70)]);
+        let found = rate_interval(&[&one, &other], Measure::Frames, 1000, 1).unwrap();
+        assert_eq!((found.low, found.high), (40.0, 70.0));
+        let stranger = board(&[("a", 40), ("c", 60)]);
+        assert_eq!(rate_interval(&[&one, &stranger], Measure::Frames, 1000, 1), None);
+        assert_eq!(rate_interval(&[&one], Measure::Words, 1000, 1), None, "no words recognised");
+        assert_eq!(rate_interval(&[], Measure::Frames, 1000, 1), None);
+    }
+
+    #[test]
+    fn figures_of_older_versions_have_no_words() {
+        let old = r#"{"groups": {"a": {"frames": {"frames": 9, "errors": 1, "speech_frames": 0, "speech_errors": 0},
+            "phones": {"reference": 5, "substitutions": 1, "insertions": 0, "deletions": 0}}}}"#;
+        let board: Scoreboard = serde_json::from_str(old).unwrap();
+        assert_eq!((board.total().phones.reference, board.total().words.rate()), (5, None));
     }
 
     #[test]

@@ -13,34 +13,73 @@ pub struct Finding {
 }
 
 /// Returns the findings that the rows permit: the gain from machine labels, the traffic that compression saves, and how
-/// much of the distance to the teacher is closed. A loss is reported as a loss.
+/// much of the distance to the ceiling or the teacher is closed. A loss is reported as a loss.
 #[must_use]
 pub fn findings(data: &ReportData) -> Vec<Finding> {
     [gain(data), saving(data), distance_closed(data)].into_iter().flatten().collect()
 }
 
-fn fer(row: &Row) -> Option<f64> {
-    row.fer().map(|f| f.mean)
+/// The error rate of the findings.
+#[derive(Clone, Copy)]
+enum Yardstick {
+    Words,
+    Frames,
 }
 
-fn baseline(data: &ReportData) -> Option<(&Row, f64)> {
-    data.rows.iter().filter(|r| r.role == Role::AnnotatedOnly).find_map(|r| Some((r, fer(r)?)))
+impl Yardstick {
+    /// Words if all students' words were recognised: what counts is what a recogniser writes.
+    fn of(data: &ReportData) -> Self {
+        let students = data.rows.iter().filter(|row| row.role != Role::Teacher);
+        match students.clone().all(|row| row.wer().is_some()) {
+            true => Self::Words,
+            false => Self::Frames,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Words => "word error rate",
+            Self::Frames => "frame error rate",
+        }
+    }
+
+    fn rate(self, row: &Row) -> Option<f64> {
+        match self {
+            Self::Words => row.wer(),
+            Self::Frames => row.fer(),
+        }
+        .map(|rate| rate.mean)
+    }
+
+    fn on_dev(self, row: &Row) -> Option<f64> {
+        match self {
+            Self::Words => row.dev_wer,
+            Self::Frames => row.dev_fer,
+        }
+        .filter(|error| error.is_finite())
+    }
+}
+
+/// Returns the first row of a role, with its error on the test set.
+fn first(data: &ReportData, role: Role) -> Option<(&Row, f64)> {
+    let yardstick = Yardstick::of(data);
+    data.rows.iter().filter(|r| r.role == role).find_map(|r| Some((r, yardstick.rate(r)?)))
 }
 
 /// Returns the student of the headline, with its error on the test set. It is chosen by its error on dev, because the
 /// lowest of several test errors would be biased. If there are several students and not all have a dev error, none is
 /// chosen.
 fn chosen_student(data: &ReportData) -> Option<(&Row, f64)> {
+    let yardstick = Yardstick::of(data);
     let students: Vec<&Row> = data.rows.iter().filter(|r| r.role == Role::SemiSupervised).collect();
     let row = match students[..] {
         [only] => only,
         _ => {
-            let on_dev =
-                students.into_iter().map(|r| Some((r, r.dev_fer.filter(|error| error.is_finite())?)));
+            let on_dev = students.into_iter().map(|r| Some((r, yardstick.on_dev(r)?)));
             on_dev.collect::<Option<Vec<_>>>()?.into_iter().min_by(|a, b| a.1.total_cmp(&b.1))?.0
         }
     };
-    Some((row, fer(row)?))
+    Some((row, yardstick.rate(row)?))
 }
 
 /// Returns how it was chosen, if there were others.
@@ -50,13 +89,14 @@ fn choice(data: &ReportData) -> &'static str {
 }
 
 fn gain(data: &ReportData) -> Option<Finding> {
-    let ((_, from), (row, to)) = (baseline(data)?, chosen_student(data)?);
+    let ((_, from), (row, to)) = (first(data, Role::AnnotatedOnly)?, chosen_student(data)?);
     let points = to - from;
     let relative = decimal((100.0 * points / from).abs(), 1);
     Some(Finding {
         value: format!("{}{} points", if points > 0.0 { "+" } else { "" }, decimal(points, 1)),
         caption: format!(
-            "frame error rate of {}{} ({} %) against annotated audio alone ({} %): {relative} % {} errors",
+            "{} of {}{} ({} %) against annotated audio alone ({} %): {relative} % {} errors",
+            Yardstick::of(data).name(),
             row.name,
             choice(data),
             decimal(to, 1),
@@ -85,15 +125,19 @@ fn saving(data: &ReportData) -> Option<Finding> {
     })
 }
 
+/// The ceiling shows what annotations of all audio would bring; without one the teacher stands for what could be learned.
 fn distance_closed(data: &ReportData) -> Option<Finding> {
-    let ((_, from), (row, to)) = (baseline(data)?, chosen_student(data)?);
-    let teacher = data.rows.iter().filter(|r| r.role == Role::Teacher).find_map(fer)?;
-    let distance = from - teacher;
+    let ((_, from), (row, to)) = (first(data, Role::AnnotatedOnly)?, chosen_student(data)?);
+    let (goal, reached) = match first(data, Role::Ceiling) {
+        Some((_, rate)) => (rate, "annotation of all audio"),
+        None => (first(data, Role::Teacher)?.1, "the teacher"),
+    };
+    let distance = from - goal;
     (distance > 0.0 && to < from).then(|| Finding {
         value: format!("{} %", decimal(100.0 * (from - to) / distance, 0)),
         caption: format!(
-            "of the distance between annotated audio alone and the teacher ({} %) closed by {}",
-            decimal(teacher, 1),
+            "of the distance between annotated audio alone and {reached} ({} %) closed by {}",
+            decimal(goal, 1),
             row.name
         ),
     })
@@ -141,6 +185,30 @@ mod tests {
         assert_eq!(found[0].value, "−6.0 points");
         assert!(found[0].caption.starts_with("frame error rate of gtc, chosen on dev (51.0 %)"), "{found:?}");
         assert!(students(dense).is_empty(), "without dev figures of all nothing is chosen");
+    }
+
+    #[test]
+    fn once_words_are_recognised_the_headline_is_in_words_and_the_goal_is_the_ceiling() {
+        let words = |name: &str, role, fer, wer, dev_wer| {
+            let runs = vec![Rates { fer: Some(fer), wer: Some(wer), ..Rates::default() }];
+            Row { runs, dev_wer, ..row(name, role, fer, None) }
+        };
+        let mut rows = vec![
+            words("teacher", Role::Teacher, 47.0, 61.0, None),
+            words("annotated", Role::AnnotatedOnly, 57.0, 70.0, None),
+            words("dense", Role::SemiSupervised, 50.0, 60.0, Some(66.0)),
+            words("gtc", Role::SemiSupervised, 51.0, 62.0, Some(65.0)),
+            words("ceiling", Role::Ceiling, 45.0, 50.0, None),
+        ];
+        let found = findings(&ReportData { rows: rows.clone(), ..ReportData::default() });
+        assert_eq!(found.iter().map(|f| f.value.as_str()).collect::<Vec<_>>(), ["−8.0 points", "40 %"]);
+        assert!(found[0].caption.starts_with("word error rate of gtc, chosen on dev (62.0 %)"), "{found:?}");
+        assert!(found[1].caption.contains("annotation of all audio (50.0 %) closed by gtc"), "{found:?}");
+        rows[4].runs[0].wer = None;
+        rows[2].dev_fer = Some(58.0);
+        rows[3].dev_fer = Some(59.0);
+        let found = findings(&ReportData { rows, ..ReportData::default() });
+        assert!(found[0].caption.starts_with("frame error rate of dense"), "not all have words: {found:?}");
     }
 
     #[test]

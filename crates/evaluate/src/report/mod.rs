@@ -8,13 +8,16 @@ mod labels;
 mod page;
 mod tables;
 mod terminal;
+mod words;
 
 pub use crate::format::{count, decimal};
 pub use findings::{Finding, findings};
 pub use page::html;
 pub use terminal::{Align, TextTable, terminal_table};
+pub use words::{Clip, ClipFormat, Example, Recognition};
 
-use crate::{Difference, Measure, PairedRuns, PhoneErrors, Spread};
+use crate::words::{Interval, WordErrors};
+use crate::{Difference, Measure, PairedRuns, PhoneErrors, Recovery, Spread};
 use serde::{Deserialize, Serialize};
 
 /// All data of a report.
@@ -33,6 +36,8 @@ pub struct ReportData {
     pub comparisons: Vec<Comparison>,
     /// Systems with several seeds that are not compared yet: see [`ReportData::compare_seeds`].
     pub paired: Vec<PairedRuns>,
+    /// How words were recognised, and what was recognised in some utterances; absent if words were not recognised.
+    pub recognition: Option<Recognition>,
     /// Learning curves; several seeds of a system have the same name.
     pub curves: Vec<Curve>,
     /// Duration of each stage, in order.
@@ -65,6 +70,8 @@ pub enum Role {
     /// A student that was also trained on the teacher's labels.
     #[default]
     SemiSupervised,
+    /// A student that was trained on the annotations of all audio: what the teacher's labels could reach at best.
+    Ceiling,
 }
 
 /// Error rates of one run, percent.
@@ -77,6 +84,8 @@ pub struct Rates {
     pub fer_speech: Option<f64>,
     /// Phone error rate.
     pub per: Option<f64>,
+    /// Word error rate.
+    pub wer: Option<f64>,
 }
 
 /// One system.
@@ -95,6 +104,14 @@ pub struct Row {
     pub runs: Vec<Rates>,
     /// Phone errors on the test set, summed over the seeds.
     pub phone_errors: Option<PhoneErrors>,
+    /// Word errors on the test set, summed over the seeds.
+    pub word_errors: Option<WordErrors>,
+    /// 95 % interval of the word error rate.
+    pub wer_interval: Option<Interval>,
+    /// Share of the word errors between annotated audio alone and the ceiling that the system avoids.
+    pub recovery: Option<Recovery>,
+    /// Word error rate on dev, percent, mean over the seeds.
+    pub dev_wer: Option<f64>,
     /// Frame error rate on dev of the final model, percent, over senones, mean over the seeds: the figure for a choice
     /// among systems.
     pub dev_fer: Option<f64>,
@@ -129,6 +146,12 @@ impl Row {
     #[must_use]
     pub fn per(&self) -> Option<Spread> {
         Spread::of(self.runs.iter().filter_map(|r| r.per))
+    }
+
+    /// Returns the word error rate over the seeds.
+    #[must_use]
+    pub fn wer(&self) -> Option<Spread> {
+        Spread::of(self.runs.iter().filter_map(|r| r.wer))
     }
 }
 

@@ -1,14 +1,14 @@
 //! The page: one HTML file without external resources.
 
-use super::{ReportData, Row, bars, chart, findings, tables};
+use super::{ReportData, Row, bars, chart, findings, tables, words};
 use crate::format::{Text, decimal, duration, three_digits};
 use indicatif::DecimalBytes;
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Content security policy: nothing is fetched or run, whatever the data contain.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+/// Content security policy: nothing is fetched or run, whatever the data contain; sound comes from the page itself.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; media-src data:";
 
 /// Returns the report as one self-contained HTML file without scripts.
 #[must_use]
@@ -27,6 +27,7 @@ pub fn html(data: &ReportData) -> String {
     for section in [
         summary(data),
         outcome(data),
+        recognition(data),
         certainty(data),
         learning(data),
         cost(data),
@@ -72,6 +73,10 @@ fn outcome(data: &ReportData) -> Option<String> {
         bars::bars(data, "Frame error rate on test", "percent", mean, |v| decimal(v, 1)).unwrap_or_default();
     let body = format!("<div class=\"split\">{}<div>{chart}</div></div>", tables::errors(data));
     section("errors", "Errors", "", &body)
+}
+
+fn recognition(data: &ReportData) -> Option<String> {
+    section("words", "Words", "", &words::body(data)?)
 }
 
 fn certainty(data: &ReportData) -> Option<String> {

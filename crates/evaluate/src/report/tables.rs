@@ -6,14 +6,14 @@ use crate::format::{Text, count, decimal, duration, three_digits};
 use std::fmt::Write;
 
 /// Returns a cell's text; an en dash if there is none.
-fn cell(text: Option<String>) -> String {
+pub(super) fn cell(text: Option<String>) -> String {
     match text {
         Some(text) => format!("<td>{}</td>", Text(&text)),
         None => "<td class=\"none\">–</td>".to_owned(),
     }
 }
 
-fn rate(spread: Option<Spread>) -> String {
+pub(super) fn rate(spread: Option<Spread>) -> String {
     let Some(spread) = spread else { return cell(None) };
     let deviation =
         spread.deviation.map(|d| format!("<small>± {}</small>", decimal(d, 1))).unwrap_or_default();
@@ -21,7 +21,7 @@ fn rate(spread: Option<Spread>) -> String {
 }
 
 /// Opens a table with a caption and one head cell for each column.
-fn open(out: &mut String, caption: &str, columns: &[&str]) {
+pub(super) fn open(out: &mut String, caption: &str, columns: &[&str]) {
     let _ = write!(
         out,
         "<div class=\"scroll\" role=\"region\" aria-label=\"{0}\" tabindex=\"0\"><table><caption>{0}</caption><thead><tr>",
@@ -33,17 +33,25 @@ fn open(out: &mut String, caption: &str, columns: &[&str]) {
     out.push_str("</tr></thead><tbody>");
 }
 
-fn close(out: &mut String) {
+pub(super) fn close(out: &mut String) {
     out.push_str("</tbody></table></div>");
 }
 
-fn system(data: &ReportData, row: &Row, about: &str) -> String {
+pub(super) fn system(data: &ReportData, row: &Row, about: &str) -> String {
     let about = if about.is_empty() { String::new() } else { format!("<small>{}</small>", Text(about)) };
     let class = data.palette(&row.name).class();
     format!(
         "<th scope=\"row\"><span class=\"key {class}\" aria-hidden=\"true\"></span>{}{about}</th>",
         Text(&row.name)
     )
+}
+
+/// Returns a system's errors relative to those of the one trained on annotated audio alone; `None` for that one itself.
+pub(super) fn change(data: &ReportData, row: &Row, of: fn(&Row) -> Option<Spread>) -> Option<String> {
+    let baseline = data.rows.iter().find(|r| r.role == Role::AnnotatedOnly).and_then(of)?;
+    let own = of(row).filter(|_| row.role != Role::AnnotatedOnly)?;
+    let percent = 100.0 * (own.mean / baseline.mean - 1.0);
+    Some(format!("{}{} %", if percent > 0.0 { "+" } else { "" }, decimal(percent, 1)))
 }
 
 /// Returns the table of error rates, with each student's change from the one trained on annotated audio alone.
@@ -55,26 +63,29 @@ pub(super) fn errors(data: &ReportData) -> String {
     } else {
         String::new()
     };
+    let words = data.rows.iter().any(|r| r.wer().is_some());
     let caption = format!(
-        "Error rates on the test set, percent: all frames, speech frames, phones. Change: frame errors relative to \
-         annotated audio alone.{over}"
+        "Error rates on the test set, percent: all frames, speech frames, phones{}. Change: {} errors relative to annotated \
+         audio alone.{over}",
+        if words { ", words" } else { "" },
+        if words { "frame and word" } else { "frame" },
     );
-    open(&mut out, &caption, &["System", "Frames", "Speech", "Phones", "Change"]);
-    let baseline = data.rows.iter().find(|r| r.role == Role::AnnotatedOnly).and_then(Row::fer);
+    let mut columns = vec!["System", "Frames", "Speech", "Phones"];
+    columns.extend(if words { &["Words", "Change, frames", "Change, words"][..] } else { &["Change"] });
+    open(&mut out, &caption, &columns);
     for row in &data.rows {
-        let relative =
-            baseline.zip(row.fer()).filter(|_| row.role != Role::AnnotatedOnly).map(|(base, own)| {
-                let percent = 100.0 * (own.mean / base.mean - 1.0);
-                format!("{}{} %", if percent > 0.0 { "+" } else { "" }, decimal(percent, 1))
-            });
+        let [word_rate, word_change] = match words {
+            true => [rate(row.wer()), cell(change(data, row, Row::wer))],
+            false => [String::new(), String::new()],
+        };
         let _ = write!(
             out,
-            "<tr>{}{}{}{}{}</tr>",
+            "<tr>{}{}{}{}{word_rate}{}{word_change}</tr>",
             system(data, row, &row.description),
             rate(row.fer()),
             rate(row.fer_speech()),
             rate(row.per()),
-            cell(relative)
+            cell(change(data, row, Row::fer)),
         );
     }
     close(&mut out);
@@ -112,18 +123,19 @@ pub(super) fn comparisons(data: &ReportData) -> Option<String> {
         "Differences in points; negative is better. Paired bootstrap over {} groups of the test set{seeds}.",
         first.difference.pieces
     );
-    open(&mut out, &caption, &["Comparison", "Difference", "95 % interval", "p"]);
+    open(&mut out, &caption, &["Comparison", "Difference", "95 % interval", "Relative", "p"]);
     for comparison in &data.comparisons {
         let d = comparison.difference;
         let p = if d.p_value < 0.001 { "< 0.001".to_owned() } else { decimal(d.p_value, 3) };
         let _ = write!(
             out,
-            "<tr><th scope=\"row\">{} against {}<small>{}</small></th>{}{}{}</tr>",
+            "<tr><th scope=\"row\">{} against {}<small>{}</small></th>{}{}{}{}</tr>",
             Text(&comparison.system),
             Text(&comparison.baseline),
             Text(comparison.measure.name()),
             cell(Some(decimal(d.points, 1))),
             cell(Some(format!("{} to {}", decimal(d.low, 1), decimal(d.high, 1)))),
+            cell((d.baseline > 0.0).then(|| format!("{} %", decimal(100.0 * d.points / d.baseline, 1)))),
             cell(Some(p))
         );
     }

@@ -12,12 +12,15 @@ fn style() -> &'static str {
 #[test]
 fn a_report_is_one_file_that_fetches_and_runs_nothing() {
     let page = html(&sample());
-    for forbidden in
-        ["<script", "<link", "<img", "@import", "src=", "href=", "http:", "https:", "javascript:"]
-    {
+    for forbidden in ["<script", "<link", "<img", "@import", "href=", "http:", "https:", "javascript:"] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
-    assert!(page.contains("default-src 'none'"));
+    assert_eq!(
+        page.matches("src=").count(),
+        page.matches("src=\"data:audio/").count(),
+        "sound is in the page"
+    );
+    assert!(page.contains("default-src 'none'") && page.contains("media-src data:"));
 }
 
 #[test]
@@ -36,6 +39,14 @@ fn untrusted_text_is_escaped_wherever_it_appears() {
     data.memory.iter_mut().for_each(|m| m.program = evil.into());
     data.settings.iter_mut().for_each(|s| (s.name, s.toml) = (evil.into(), evil.into()));
     data.notes.push(evil.into());
+    let recognition = data.recognition.as_mut().unwrap();
+    recognition.choice = evil.into();
+    recognition.facts.iter_mut().for_each(|f| (f.name, f.value) = (evil.into(), evil.into()));
+    for example in &mut recognition.examples {
+        (example.utterance, example.reference) = (evil.into(), evil.into());
+        example.hypotheses.iter_mut().for_each(|h| *h = (evil.into(), evil.into()));
+        example.clip.iter_mut().for_each(|clip| clip.base64 = evil.into());
+    }
     (data.title, data.subtitle) = (evil.into(), evil.into());
     let page = html(&data);
     assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;"));
@@ -61,12 +72,52 @@ fn every_element_that_is_opened_is_closed_in_order() {
 }
 
 #[test]
+fn errors_of_words_are_marked_and_counted_as_they_are_scored() {
+    let page = html(&sample());
+    let line = |words: &str, count: &str| {
+        format!("<td class=\"words\">{words}</td><td class=\"wrong\">{count}</td>")
+    };
+    for expected in [
+        line("i have to find the princess before they do", "right"),
+        line("i have to find <mark>a</mark> princess before they do", "1 error"),
+        line("<del>he</del> went up the <del>river</del> <mark>liver</mark>", "3 errors"),
+        line("that&#39;s not the crystal skull <ins>is</ins>", "1 error"),
+    ] {
+        assert!(page.contains(&expected), "{expected}");
+    }
+    assert_eq!(page.matches("<audio").count(), 2, "an utterance without sound has no player");
+    assert!(page.contains("<p>i have to find the princess before they do</p>"), "compared as normalised");
+}
+
+#[test]
+fn every_system_with_words_has_its_rate_interval_change_and_recovery() {
+    let page = html(&sample());
+    for expected in [
+        "<td>58.1 to 62.4</td><td>−13.5 %</td><td>49 %<small>40 to 59</small></td>",
+        "word error rate</small></th><td>−9.4</td>",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    let mut without = sample();
+    without.rows.iter_mut().flat_map(|row| &mut row.runs).for_each(|run| run.wer = None);
+    let page = html(&without);
+    assert!(!page.contains("id=\"words\"") && page.contains("<th scope=\"col\">Change</th>"));
+}
+
+#[test]
+fn figures_of_older_versions_still_make_a_report() {
+    let old = r#"{"rows": [{"name": "gtc", "role": "semi-supervised", "runs": [{"fer": 50.0, "fer_speech": 57.0, "per": 49.0}]}]}"#;
+    let data: ReportData = serde_json::from_str(old).unwrap();
+    assert!(html(&data).contains("gtc") && data.recognition.is_none());
+}
+
+#[test]
 fn charts_have_text_alternatives() {
     let page = html(&sample());
     let times = |part: &str| page.matches(part).count();
     assert_eq!(times("<svg"), times("role=\"img\""));
     assert_eq!(times("<svg"), times("<desc"));
-    assert_eq!(times("<table>"), times("<caption>"));
+    assert_eq!(times("<table>"), times("<caption"));
     assert_eq!(times("<svg"), 3, "dev, annotated and machine-labeled");
     assert!(
         page.contains("<html lang=\"en\">")

@@ -65,6 +65,7 @@ pub(crate) fn data(material: &Material<'_>) -> Result<ReportData> {
         rows: systems().map(|system| row(system, material)).collect(),
         comparisons: comparisons(material),
         paired: paired(material),
+        recognition: None,
         curves,
         stages: stages.map(stage).into(),
         memory: programs.map(peak).into(),
@@ -138,6 +139,10 @@ fn row(system: System, material: &Material<'_>) -> Row {
         strategy: Some(system.strategy().to_owned()),
         runs: trained.iter().map(|trained| rates(trained)).collect(),
         phone_errors: Some(phone_errors),
+        word_errors: None,
+        wer_interval: None,
+        recovery: None,
+        dev_wer: None,
         dev_fer: mean_of(trained.iter().map(|trained| trained.train.dev_frame_error)),
         parameters: None,
         frames: trained.first().map(|trained| trained.train.frames),
@@ -150,7 +155,7 @@ fn row(system: System, material: &Material<'_>) -> Row {
 
 fn rates(trained: &Trained) -> Rates {
     let super::rates::Rates { fer, fer_speech, per } = trained.rates;
-    Rates { fer: Some(fer), fer_speech: Some(fer_speech), per: Some(per) }
+    Rates { fer: Some(fer), fer_speech: Some(fer_speech), per: Some(per), wer: None }
 }
 
 /// The mean, if all values are known.
@@ -268,7 +273,7 @@ mod tests {
             let frames = FrameErrors { frames: 100, errors, speech_frames: 0, speech_errors: 0 };
             let mut board = Scoreboard::default();
             for group in ["a", "b"] {
-                board.add(group, Score { frames, phones: PhoneErrors::default() });
+                board.add(group, Score { frames, ..Score::default() });
             }
             board
         };

@@ -68,7 +68,7 @@ fn score_utterance(
         }
         None => PhoneErrors::default(),
     };
-    Ok(Some(Score { frames, phones: phone_errors }))
+    Ok(Some(Score { frames, phones: phone_errors, ..Score::default() }))
 }
 
 /// The annotated utterances for choosing settings.
