@@ -30,6 +30,18 @@ pub enum Extent {
     },
 }
 
+impl Extent {
+    /// Its samples at a rate: the first, and one past the last. Without an end in the table the latter is the largest number.
+    #[must_use]
+    pub fn samples(self, rate_hz: u32) -> (u64, u64) {
+        let samples = |time: Micros| ((time as i128 * i128::from(rate_hz) + 500_000) / 1_000_000) as u64;
+        match self {
+            Extent::Whole => (0, u64::MAX),
+            Extent::Segment { start, end } => (samples(start), end.map_or(u64::MAX, samples)),
+        }
+    }
+}
+
 /// A stretch of speech with an identifier, by one speaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Utterance {

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use std::collections::HashMap;
-use stentor_audio::{DecodeReport, Decoder, Extent, Micros, Recording, Resampler, Utterance, cut};
+use stentor_audio::{DecodeReport, Decoder, Recording, Resampler, Utterance, cut};
 
 /// Why some utterances of a recording are missing.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl ClipReader {
                 new.insert(Resampler::new(from_hz, self.rate_hz)?)
             }
         };
-        let segments: Vec<(u64, u64)> = utterances.iter().map(|u| samples_of(u.extent, from_hz)).collect();
+        let segments: Vec<(u64, u64)> = utterances.iter().map(|u| u.extent.samples(from_hz)).collect();
         cut(&mut decoder, &segments, |i, samples| {
             if samples.iter().any(|s| !s.is_finite()) {
                 return Err(Trouble::Bad("the samples are not finite numbers".to_owned()));
@@ -66,13 +66,5 @@ impl ClipReader {
             give(i, resampler.resample(samples)?)
         })?;
         Ok(decoder.report()?)
-    }
-}
-
-fn samples_of(extent: Extent, rate_hz: u32) -> (u64, u64) {
-    let samples = |time: Micros| ((time as i128 * i128::from(rate_hz) + 500_000) / 1_000_000) as u64;
-    match extent {
-        Extent::Whole => (0, u64::MAX),
-        Extent::Segment { start, end } => (samples(start), end.map_or(u64::MAX, samples)),
     }
 }
