@@ -14,6 +14,9 @@ struct Inputs<'a> {
     version: &'static str,
     features: &'a Features,
     fractions: &'a Fractions,
+    /// Left out where it is not asked for, so that what earlier versions prepared is recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotate_all: Option<bool>,
     split_by: Option<SplitBy>,
     channel: Option<usize>,
     seed: u64,
@@ -43,6 +46,7 @@ pub(crate) fn fingerprint(options: &Options, data: &DataDirectory) -> Result<Str
         version: env!("CARGO_PKG_VERSION"),
         features: &options.features,
         fractions: &options.fractions,
+        annotate_all: options.annotate_all.then_some(true),
         split_by: options.split_by,
         channel: options.channel,
         seed: options.seed,

@@ -39,6 +39,8 @@ pub struct Options {
     pub patience: Duration,
     /// `--annotated`, `--dev`, `--test` and `--unannotated`: shares of the corpus's time.
     pub fractions: Fractions,
+    /// `--annotate-all`: whether the unannotated utterances with texts become annotated after the split.
+    pub annotate_all: bool,
     /// `--split-by`; `None`: chosen from the corpus.
     pub split_by: Option<SplitBy>,
     /// `--channel`: channel to use of recordings with several, from 1; `None`: their mean.
@@ -77,6 +79,7 @@ impl Options {
             source,
             patience: Self::PATIENCE,
             fractions: Fractions::default(),
+            annotate_all: false,
             split_by: None,
             channel: None,
             seed: 1,

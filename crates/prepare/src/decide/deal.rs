@@ -105,6 +105,9 @@ fn attempt(
     let candidates: Vec<Candidate<'_>> = usable.iter().map(candidate).collect();
     let mut split = split(&candidates, &options.fractions, options.seed)?;
     let close = split.is_close(&options.fractions, &candidates);
+    if options.annotate_all {
+        split.annotate_all(&candidates);
+    }
     // Maps indices of candidates to indices of the corpus, and back to the groups' own names.
     let mut sets = vec![None; data.utterances.len()];
     split.groups.clear();
@@ -166,7 +169,7 @@ fn heard_in_training(
 
 impl SplitBy {
     /// The group that an utterance belongs to.
-    fn name(self, utterance: &Utterance) -> Option<&str> {
+    pub(crate) fn name(self, utterance: &Utterance) -> Option<&str> {
         match self {
             SplitBy::Group => utterance.group.as_deref(),
             SplitBy::Speaker => utterance.speaker.as_deref(),
@@ -196,6 +199,7 @@ pub(crate) fn record(
         "alone": dealt.alone.count,
         "wanted": options.fractions,
         "scale": split.scale,
+        "annotate_all": options.annotate_all,
         "sets": Set::ALL.map(of).into_iter().collect::<BTreeMap<_, _>>(),
         "held_out_without_text": split.held_out_without_text.len(),
         "identical_audio": identical.named(data).examples,

@@ -34,6 +34,20 @@ impl Split {
         self.sets.iter().zip(candidates).filter(|(s, _)| **s == Some(set)).map(|(_, c)| c.duration).sum()
     }
 
+    /// Puts every unannotated utterance with a text into the annotated set. What is held out stays as it is, so that a model of
+    /// this split can be compared with one of the split before.
+    pub(crate) fn annotate_all(&mut self, candidates: &[Candidate<'_>]) {
+        self.groups.clear();
+        for (set, candidate) in self.sets.iter_mut().zip(candidates) {
+            if *set == Some(Set::Unannotated) && candidate.has_text {
+                *set = Some(Set::Annotated);
+            }
+            if let Some(set) = set {
+                self.groups.entry(*set).or_default().insert(candidate.group.to_owned());
+            }
+        }
+    }
+
     /// Whether annotated and test are between half and one and a half times the requested size.
     pub(crate) fn is_close(&self, fractions: &Fractions, candidates: &[Candidate<'_>]) -> bool {
         let total: Micros = candidates.iter().map(|c| c.duration).sum();

@@ -1,6 +1,6 @@
 //! A small corpus of synthetic tones with an exact alignment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use stentor_shards::{Column, Row, Span};
@@ -129,4 +129,12 @@ pub(super) fn phones(out: &Path, set: &str) -> Option<BTreeMap<String, Vec<Span>
         }
         Some(phones)
     })
+}
+
+/// The groups of dev and test in a prepared folder.
+pub(super) fn held_out_groups(out: &Path) -> BTreeSet<String> {
+    let split: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("split.json")).unwrap()).unwrap();
+    let groups = ["dev", "test"].map(|set| split["sets"][set]["groups"].as_array().unwrap().clone());
+    groups.iter().flatten().map(|group| group.as_str().unwrap().to_owned()).collect()
 }

@@ -1,4 +1,5 @@
 mod aligner;
+mod annotate_all;
 mod corpus;
 mod memo;
 mod options;

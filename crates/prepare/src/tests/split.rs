@@ -50,6 +50,27 @@ proptest! {
     }
 
     #[test]
+    fn with_all_texts_annotated_the_held_out_sets_stay_and_nothing_with_a_text_is_unannotated(
+        groups in corpus(), seed in any::<u64>(), rest in prop::option::of(0.0f64..0.8)
+    ) {
+        let names = names(groups.len());
+        let candidates = candidates(&names, &groups);
+        let Ok(before) = split(&candidates, &Fractions { unannotated: rest, ..TENTHS }, seed) else { return Ok(()) };
+        let mut after = before.clone();
+        after.annotate_all(&candidates);
+        for ((candidate, before), now) in candidates.iter().zip(&before.sets).zip(&after.sets) {
+            let expected = match before {
+                Some(Set::Unannotated) if candidate.has_text => Some(Set::Annotated),
+                other => *other,
+            };
+            prop_assert_eq!(*now, expected);
+        }
+        for (candidate, set) in candidates.iter().zip(&after.sets) {
+            prop_assert!(set.is_none_or(|set| after.groups[&set].contains(candidate.group)));
+        }
+    }
+
+    #[test]
     fn the_order_of_the_corpus_does_not_matter(groups in corpus(), seed in any::<u64>()) {
         let names = names(groups.len());
         let forward = candidates(&names, &groups);

@@ -44,6 +44,10 @@ pub(crate) struct Args {
     /// Share of the corpus's time to be unannotated, or `rest`: all remaining time.
     #[arg(long, value_name = "FRACTION|rest", default_value = "rest")]
     unannotated: String,
+    /// After the split, annotate all unannotated utterances that have a text, too. `dev` and `test` are those of the same call
+    /// without this option: a model that learns from these sets is the ceiling for one that learns without those texts.
+    #[arg(long)]
+    annotate_all: bool,
     /// What must not occur in two sets. `speaker` and `group` are strict: utterances without one are an error. Default:
     /// groups if `utt2group` has any; otherwise speakers, if all are known and the sets can come close to the requested
     /// shares; otherwise nothing.
@@ -170,6 +174,7 @@ impl Args {
             shift: self.alignment_shift_ms.map_or(defaults.shift, |ms| ms.saturating_mul(1_000)),
             patience: Duration::from_secs(self.aligner_timeout_s.max(1)),
             fractions: Fractions { annotated: self.annotated, dev: self.dev, test: self.test, unannotated },
+            annotate_all: self.annotate_all,
             split_by: self.split_by.map(SplitBy::from),
             channel: self.channel.map(NonZero::get),
             seed: self.seed,
