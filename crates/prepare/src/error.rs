@@ -121,6 +121,14 @@ pub enum Error {
         /// What happened, and at which utterance.
         what: String,
     },
+    /// The record of a split cannot be read, or was made of another corpus.
+    #[error("{path}: {what}")]
+    Split {
+        /// The file.
+        path: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// A signal requested termination.
     #[error("stopped by a signal; start again to continue: the aligner's answers are kept")]
     Stopped,
@@ -178,6 +186,7 @@ impl ProgramError for Error {
             Error::Shards(error) => error.id(),
             Error::Store(error) => error.id(),
             Error::Json(_) => "E1217",
+            Error::Split { .. } => "E1218",
         }
     }
 
@@ -198,6 +207,7 @@ impl ProgramError for Error {
             | Error::TooManyBad { .. }
             | Error::NoRecordings
             | Error::Aligner { .. }
+            | Error::Split { .. }
             | Error::Io { .. }
             | Error::Audio(_)
             | Error::Inventory(_)

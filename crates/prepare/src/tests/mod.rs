@@ -1,6 +1,7 @@
 mod aligner;
 mod annotate_all;
 mod corpus;
+mod held_out;
 mod memo;
 mod options;
 mod ordered;

@@ -4,6 +4,7 @@ mod estimate;
 mod files;
 mod measure;
 mod mix;
+mod training_text;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,8 @@ use clap::Subcommand;
 /// What is done with language models.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Lm {
+    /// Write normalised text: of files, or of a prepared corpus without dev and test.
+    Text(training_text::Args),
     /// Estimate a model from text, with modified Kneser-Ney smoothing.
     Estimate(estimate::Args),
     /// Measure how well a model predicts a text.
@@ -24,6 +27,7 @@ pub(crate) enum Lm {
 
 pub(crate) fn run(lm: &Lm) -> Result<()> {
     match lm {
+        Lm::Text(arguments) => training_text::run(arguments),
         Lm::Estimate(arguments) => estimate::run(arguments),
         Lm::Perplexity(arguments) => measure::run(arguments),
         Lm::Mix(arguments) => mix::run(arguments),

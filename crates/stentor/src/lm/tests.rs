@@ -77,6 +77,46 @@ fn a_model_is_estimated_pruned_and_measured() {
 }
 
 #[test]
+fn the_text_of_a_prepared_corpus_is_normalised_and_lacks_the_groups_of_dev_and_test() {
+    let desk = Desk::with(&[]);
+    for folder in ["corpus", "data"] {
+        std::fs::create_dir(desk.path(folder)).unwrap();
+    }
+    for (name, content) in [
+        ("corpus/wav.scp", "a a.wav\nb b.wav\nc c.wav\nd d.wav\ne e.wav\n"),
+        ("corpus/text", "a Hello, [sigh] THERE!\nb not this\nc nor this\nd It's 5 o'clock\n"),
+        ("corpus/utt2group", "a one\nb two\nc three\nd one\ne one\n"),
+        (
+            "data/split.json",
+            r#"{"by": "group", "sets": {"annotated": {"groups": ["one"]}, "dev": {"groups": ["two"]},
+                "test": {"groups": ["three"]}, "unannotated": {"groups": null}}}"#,
+        ),
+    ] {
+        std::fs::write(desk.path(name), content).unwrap();
+    }
+    desk.run("text --corpus @corpus --prepared @data --out @lm.txt --json @figures.json").unwrap();
+    assert_eq!(std::fs::read_to_string(desk.path("lm.txt")).unwrap(), "hello there\nit's 5 o'clock\n");
+    let figures = desk.json("figures.json");
+    let count = |key: &str| figures[key].as_u64().unwrap();
+    assert_eq!((count("sentences"), count("words"), count("held_out"), count("without_text")), (2, 5, 2, 1));
+    assert_eq!(figures["tally"], serde_json::json!({"dropped": {"[sigh]": 1}, "unspelt": 1}));
+    std::fs::write(desk.path("corpus/utt2group"), "a one\nb two\nc one\nd one\ne one\n").unwrap();
+    let (words, status) = desk.fails("text --corpus @corpus --prepared @data --out @other.txt");
+    assert!(words.contains("the group `three` is held out") && status == ExitStatus::Data, "{words}");
+    assert!(!desk.path("other.txt").exists());
+}
+
+#[test]
+fn text_of_files_is_normalised_and_one_without_words_is_an_error() {
+    let desk = Desk::with(&[("one", "The CAT.\n\n[noise]\n"), ("two", "sat\n"), ("none", "[noise]\n")]);
+    desk.run("text --text @one @two --out @lm.txt").unwrap();
+    assert_eq!(std::fs::read_to_string(desk.path("lm.txt")).unwrap(), "the cat\nsat\n");
+    let (words, status) = desk.fails("text --text @none --out @other.txt");
+    assert!(words.contains("found none") && status == ExitStatus::Data, "{words}");
+    assert!(desk.run("text --corpus @corpus --out @lm.txt").is_err(), "--prepared is needed, too");
+}
+
+#[test]
 fn models_of_the_same_words_are_mixed_with_weights_that_are_given_or_tuned() {
     let desk = Desk::with(&[("one", TEXT), ("two", OTHER), ("words", "the\na\ncat\ndog\nsat\nran\n")]);
     desk.run("estimate --text @one --order 3 --vocabulary @words --out @one.arpa").unwrap();
