@@ -106,21 +106,26 @@ class Aligner:
             self.decoder.end_utt()
 
 
+def continue_with_prepared(program, *packages):
+    """Continues with the Python that `cargo xtask setup` made. Ends the program if it is this one, or if there is none."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    prepared = os.path.join(cache, "stentor", "venv", "bin", "python")
+    # A virtual environment's `python` is a link to the one outside of it; they differ only in their prefix.
+    inside = os.path.dirname(os.path.dirname(prepared))
+    if os.path.exists(prepared) and os.path.realpath(sys.prefix) != os.path.realpath(inside):
+        os.execv(prepared, [prepared, *sys.argv])
+    sys.exit(
+        f"{program}: {sys.executable} lacks a package of {', '.join(packages)}, and there is no other Python in {prepared}: "
+        f"`cargo xtask setup` makes it, or `pip install {' '.join(packages)}`"
+    )
+
+
 def with_pocketsphinx():
-    """Continues with the Python that `cargo xtask setup` made, if this one has no `pocketsphinx`."""
+    """Continues with another Python if this one has no `pocketsphinx`."""
     try:
         import pocketsphinx  # noqa: F401
     except ImportError:
-        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        prepared = os.path.join(cache, "stentor", "venv", "bin", "python")
-        # A virtual environment's `python` is a link to the one outside of it; they differ only in their prefix.
-        inside = os.path.dirname(os.path.dirname(prepared))
-        if os.path.exists(prepared) and os.path.realpath(sys.prefix) != os.path.realpath(inside):
-            os.execv(prepared, [prepared, *sys.argv])
-        sys.exit(
-            f"align.py: {sys.executable} has no `pocketsphinx`, and there is no {prepared}: "
-            "`cargo xtask setup` makes it, or `pip install pocketsphinx==5.1.1`"
-        )
+        continue_with_prepared("align.py", "pocketsphinx==5.1.1")
 
 
 def read_exactly(stream, size):

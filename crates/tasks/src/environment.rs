@@ -67,7 +67,7 @@ impl Environment {
         self.cache.join("corpora")
     }
 
-    /// The interpreter with `pocketsphinx` and, after `xtask test`, the reference programs of the tests.
+    /// The interpreter with `pocketsphinx`, the dictionary and, after `xtask test`, the reference programs of the tests.
     #[must_use]
     pub fn python(&self) -> PathBuf {
         self.cache.join("venv/bin/python")
@@ -90,6 +90,12 @@ impl Environment {
     #[must_use]
     pub fn aligner(&self) -> String {
         format!("'{}' '{}'", self.python().display(), self.root.join("deploy/aligner/align.py").display())
+    }
+
+    /// The program that makes lexicons.
+    #[must_use]
+    pub fn lexicon_program(&self) -> PathBuf {
+        self.root.join("deploy/aligner/lexicon.py")
     }
 
     /// The folder for `LIBTORCH`, with links resolved, so that all clones use the same path and share builds.

@@ -73,7 +73,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Setup { gpu } => {
             let accelerator = if gpu { Accelerator::Gpu } else { Accelerator::Cpu };
             let corpora = [Corpus::Asterisk, Corpus::Game];
-            let mut parts = vec![Part::Python, Part::Libtorch(accelerator)];
+            let mut parts = vec![Part::Python, Part::Lexicon, Part::Libtorch(accelerator)];
             parts.extend(corpora.map(Part::Corpus));
             setup::run(&environment, &parts)?;
             lab::convert(&environment, &corpora)?;

@@ -116,6 +116,7 @@ fn set_up(environment: &Environment) -> Result<()> {
         environment,
         &[
             Part::Python,
+            Part::Lexicon,
             Part::Judges,
             Part::Prometheus,
             Part::Sclite,

@@ -38,6 +38,8 @@ pub(crate) fn sclite(environment: &Environment) -> PathBuf {
 pub(crate) enum Part {
     /// A Python environment with the aligner.
     Python,
+    /// The dictionary and the guesser of pronunciations, in the same Python environment.
+    Lexicon,
     /// The reference programs of the tests, in the same Python environment.
     Judges,
     /// Prometheus and `promtool`, which check alerts and dashboards in the tests.
@@ -56,6 +58,7 @@ impl Part {
     fn is_ready(self, environment: &Environment) -> bool {
         match self {
             Part::Python => python::is_ready(environment, &python::ALIGNER),
+            Part::Lexicon => python::is_ready(environment, &python::LEXICON),
             Part::Judges => python::is_ready(environment, &python::JUDGES),
             Part::Prometheus => prometheus_programs(environment).join("promtool").is_file(),
             Part::Sclite => sclite(environment).is_file(),
@@ -71,6 +74,7 @@ impl Part {
     fn fetch(self) -> Fetch {
         match self {
             Part::Python => python::ALIGNER.fetch,
+            Part::Lexicon => python::LEXICON.fetch,
             Part::Judges => python::JUDGES.fetch,
             Part::Prometheus => Fetch {
                 what: "Prometheus, for tests of alerts and dashboards",
@@ -98,6 +102,7 @@ impl Part {
     fn make(self, environment: &Environment) -> Result<()> {
         match self {
             Part::Python => python::make(environment, &python::ALIGNER),
+            Part::Lexicon => python::make(environment, &python::LEXICON),
             Part::Judges => python::make(environment, &python::JUDGES),
             Part::Prometheus => debian::unpacked(environment, PROMETHEUS).map(drop),
             Part::Sclite => debian::unpacked(environment, SCTK).map(drop),

