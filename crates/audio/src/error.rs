@@ -84,6 +84,28 @@ pub enum Error {
     /// The resampler rejected its input.
     #[error("resampling failed: {0}")]
     Resample(String),
+    /// A number of channels that audio does not have.
+    #[error("expected 1 to {limit} channels, found {found}")]
+    Channels {
+        /// The number.
+        found: usize,
+        /// The largest that is accepted.
+        limit: usize,
+    },
+    /// A file where raw audio was expected.
+    #[error("expected raw audio, found a {format} file: give the file's name, or decode it first")]
+    Container {
+        /// Format of the file.
+        format: &'static str,
+    },
+    /// Raw audio that ends within a sample.
+    #[error("within a sample: the last {bytes} of {expected} bytes are missing their rest")]
+    EndsWithinSample {
+        /// Bytes of the incomplete sample.
+        bytes: usize,
+        /// Bytes of a sample of all channels.
+        expected: usize,
+    },
     /// A sample that is not a finite number.
     #[error("sample {sample} is {found}: expected finite numbers")]
     NotFinite {

@@ -29,6 +29,7 @@ mod lines;
 mod mel;
 mod mix;
 mod normalise;
+mod raw;
 mod resample;
 mod source;
 
@@ -41,6 +42,7 @@ pub use fbank::{Fbank, stacked_frames};
 pub use frames::FrameStream;
 pub use kaldi::{DataDirectory, Extent, Recording, Unmatched, Utterance};
 pub use normalise::{Moments, Normaliser, STD_FLOOR};
+pub use raw::{RawEncoding, RawStream};
 pub use resample::{Resampler, resampled_length};
 pub use source::{ReadSeek, open_regular};
 

@@ -14,6 +14,8 @@ mod sphere;
 mod tags;
 mod wav;
 
+pub(crate) use pcm::Encoding;
+
 use crate::Error;
 use crate::source::Source;
 use format::Format;

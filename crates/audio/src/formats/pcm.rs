@@ -12,7 +12,7 @@ const LOUDEST: f32 = 16.0;
 
 /// Encoding of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     /// Unsigned, one byte.
     U8,
     /// Signed, of this many bytes, 2 to 4.
@@ -24,12 +24,36 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    fn bytes(self) -> usize {
+    /// Bytes of a sample.
+    pub(crate) fn bytes(self) -> usize {
         match self {
             Encoding::U8 | Encoding::ALaw | Encoding::MuLaw => 1,
             Encoding::Signed(bytes) => usize::from(bytes),
             Encoding::F32 => 4,
             Encoding::F64 => 8,
+        }
+    }
+
+    /// Appends the values of whole samples; their bytes are reordered if they are big-endian.
+    ///
+    /// # Errors
+    /// [`Error::FloatScale`].
+    pub(crate) fn samples(
+        self,
+        is_big_endian: bool,
+        bytes: &mut [u8],
+        samples: &mut Vec<f32>,
+    ) -> Result<(), Error> {
+        let first = samples.len();
+        samples.extend(bytes.chunks_exact_mut(self.bytes()).map(|sample| {
+            if is_big_endian {
+                sample.reverse();
+            }
+            self.value(sample)
+        }));
+        match samples[first..].iter().find(|sample| sample.abs() > LOUDEST && sample.is_finite()) {
+            Some(&found) => Err(Error::FloatScale { found }),
+            None => Ok(()),
         }
     }
 
@@ -134,19 +158,10 @@ impl Stream for Reader {
             return Ok(Piece::End);
         }
         self.left -= whole as u64;
-        let encoding = self.layout.encoding;
-        let written = self.bytes[..whole * frame].chunks_exact_mut(encoding.bytes());
         samples.clear();
-        samples.extend(written.map(|sample| {
-            if self.layout.is_big_endian {
-                sample.reverse();
-            }
-            encoding.value(sample)
-        }));
-        match samples.iter().find(|sample| sample.abs() > LOUDEST && sample.is_finite()) {
-            Some(&found) => Err(Error::FloatScale { found }),
-            None => Ok(Piece::Sound { channels: usize::from(self.layout.channels) }),
-        }
+        let Layout { encoding, is_big_endian, channels, .. } = self.layout;
+        encoding.samples(is_big_endian, &mut self.bytes[..whole * frame], samples)?;
+        Ok(Piece::Sound { channels: usize::from(channels) })
     }
 
     fn count(&mut self) -> Result<u64, Error> {

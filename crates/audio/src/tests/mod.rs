@@ -10,6 +10,7 @@ mod formats;
 mod frames;
 mod kaldi;
 mod normalise;
+mod raw;
 mod resample;
 mod source;
 mod wav;
