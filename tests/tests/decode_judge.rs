@@ -89,7 +89,7 @@ struct Decoded {
 }
 
 fn ours(graph: &Graph, costs: &[Vec<f32>], options: Options) -> Decoded {
-    let mut search = Search::new(graph, options).expect("no cycle");
+    let mut search = Search::new(graph, options);
     for costs in costs {
         search.advance(costs).expect("every state can be left");
     }

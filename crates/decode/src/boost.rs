@@ -39,13 +39,20 @@ struct Node {
     completed: f64,
 }
 
+// No phrase.
+impl Default for Phrases {
+    fn default() -> Self {
+        Self { nodes: vec![Node::default()] }
+    }
+}
+
 impl Phrases {
     /// Compiles phrases. A phrase that is listed twice has the sum of both boosts.
     ///
     /// # Errors
     /// If a phrase has no word, or a boost is not finite.
     pub fn new(phrases: &[Phrase]) -> Result<Self, Error> {
-        let mut nodes = vec![Node::default()];
+        let mut nodes = Self::default().nodes;
         for (number, Phrase { words, boost }) in phrases.iter().enumerate() {
             finite(*boost, || format!("the boost of phrase {number}"))?;
             if words.is_empty() {
@@ -105,7 +112,7 @@ impl Phrases {
 #[derive(Clone, Copy, Debug)]
 pub struct Boosted<'a, M> {
     /// The language model.
-    pub model: &'a M,
+    pub model: M,
     /// The phrases.
     pub phrases: &'a Phrases,
 }

@@ -1,3 +1,4 @@
+use crate::lexicon::Triphone;
 use std::ops::RangeInclusive;
 
 /// What can be wrong with a graph, a lexicon, scores or a search.
@@ -60,12 +61,25 @@ pub enum Error {
         states: Vec<u64>,
     },
     /// The transitions of a phone's model are not a left-to-right model with probabilities.
-    #[error("state {state} of a phone's model: {reason}")]
+    #[error("{place} of a phone's model: {reason}")]
     Hmm {
-        /// Counted from 0.
-        state: usize,
+        /// The entry, or a state, counted from 0.
+        place: String,
         /// What is wrong.
         reason: String,
+    },
+    /// A triphone has another number of outputs than its phone has states.
+    #[error(
+        "phone {} between {} and {} has {found} outputs, but {expected} states", .triphone.centre, .triphone.left,
+        .triphone.right
+    )]
+    Outputs {
+        /// The phone and its neighbours.
+        triphone: Triphone,
+        /// The number of states.
+        expected: usize,
+        /// The number of outputs.
+        found: usize,
     },
     /// A graph would have more states than the caller allows.
     #[error("the graph needs more than {allowed} states: use the prefix tree, or a smaller language model")]

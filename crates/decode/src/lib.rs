@@ -5,8 +5,8 @@
 //! 1. [`AcousticScores`] turns a model's log posteriors into one cost for each output of each frame.
 //! 2. A [`Network`] says which outputs may follow one another, what words they make and what that costs. There are two: a
 //!    static [`Graph`], for example an HCLG in the text format of OpenFst, and a [`TreeNetwork`], a prefix tree of
-//!    pronunciations with a language model ([`WordModel`]) applied at the ends of words. [`Boosted`] adds personal phrases to
-//!    any language model.
+//!    pronunciations with a language model ([`WordModel`]). [`Topology`] says which outputs the states of a phone have, also
+//!    depending on the phones beside it, across words. [`Boosted`] adds personal phrases to any language model.
 //! 3. [`Search`] passes tokens through the network frame by frame and keeps those within a beam.
 //! 4. The result is a [`Lattice`], a graph of words with times and costs: best path, n-best, posteriors, confidences, and the
 //!    fewest errors that any of its paths has.
@@ -41,7 +41,7 @@ pub use error::Error;
 pub use graph::{Graph, GraphBuilder, SymbolTable};
 pub use lattice::{Lattice, LatticeArc, LatticeNode, OracleErrors, Path, Posteriors, Word};
 pub use lexicon::{
-    Hmm, HmmState, Lexicon, Next, Pronunciation, Silence, Topology, Tree, TreeNetwork, TreeState,
+    Context, Hmm, Lexicon, Next, Pronunciation, Silence, Topology, Tree, TreeNetwork, TreeState, Triphone,
     static_graph,
 };
 pub use network::{Arc, Labels, Network};

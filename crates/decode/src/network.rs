@@ -24,11 +24,17 @@ pub enum Labels {
     AtStart,
     /// The label follows the word's frames.
     AtEnd,
+    /// The label is among the word's frames, and an arc with another label follows them.
+    Within {
+        /// The label of that arc. It is no word.
+        end: u32,
+    },
 }
 
 /// A weighted network of states, given state by state, so that it need not exist as a whole.
 ///
-/// Arcs without input must not form a cycle: a frame would have infinitely many paths. Weights may be negative.
+/// Arcs without input must not form a cycle: a frame would have infinitely many paths. [`Network::rank`] says in which order
+/// they can be followed. Weights may be negative.
 pub trait Network {
     /// A state.
     type State: Copy + Eq + Hash + Debug;
@@ -42,6 +48,10 @@ pub trait Network {
     /// Calls `visit` with each arc of `state` that takes no frame, always in the same order.
     fn epsilon(&self, state: Self::State, visit: impl FnMut(Arc<Self::State>));
 
+    /// The place of `state` in an order in which every arc without input leads to a state of a higher rank, or to one that no such arc
+    /// leaves; `None` if none leaves `state`. A search keeps memory for each rank, so they should be small.
+    fn rank(&self, state: Self::State) -> Option<u32>;
+
     /// The cost of ending in `state`; infinite where no path may end.
     fn final_cost(&self, state: Self::State) -> f64;
 
@@ -53,4 +63,40 @@ pub trait Network {
 
     /// The label of pauses, if they have one. It is not a word; it tells a pause's time from a word's.
     fn silence(&self) -> Option<u32>;
+}
+
+impl<N: Network> Network for &N {
+    type State = N::State;
+
+    fn start(&self) -> Self::State {
+        (**self).start()
+    }
+
+    fn emitting(&self, state: Self::State, visit: impl FnMut(Arc<Self::State>)) {
+        (**self).emitting(state, visit);
+    }
+
+    fn epsilon(&self, state: Self::State, visit: impl FnMut(Arc<Self::State>)) {
+        (**self).epsilon(state, visit);
+    }
+
+    fn rank(&self, state: Self::State) -> Option<u32> {
+        (**self).rank(state)
+    }
+
+    fn final_cost(&self, state: Self::State) -> f64 {
+        (**self).final_cost(state)
+    }
+
+    fn outputs(&self) -> usize {
+        (**self).outputs()
+    }
+
+    fn labels(&self) -> Labels {
+        (**self).labels()
+    }
+
+    fn silence(&self) -> Option<u32> {
+        (**self).silence()
+    }
 }

@@ -38,3 +38,19 @@ impl WordModel for UniformModel {
         self.cost
     }
 }
+
+impl<M: WordModel> WordModel for &M {
+    type State = M::State;
+
+    fn start(&self) -> Self::State {
+        (**self).start()
+    }
+
+    fn advance(&self, state: Self::State, word: u32) -> (Self::State, f64) {
+        (**self).advance(state, word)
+    }
+
+    fn finish(&self, state: Self::State) -> f64 {
+        (**self).finish(state)
+    }
+}

@@ -1,6 +1,6 @@
 //! A static network: a weighted finite-state transducer as flat arrays.
 
-mod cycle;
+mod order;
 mod symbols;
 mod text;
 
@@ -29,6 +29,7 @@ struct StateArcs {
     first: usize,
     /// The first arc with input.
     first_emitting: usize,
+    rank: Option<u32>,
     final_cost: f64,
 }
 
@@ -82,6 +83,10 @@ impl Network for Graph {
     fn epsilon(&self, state: u32, visit: impl FnMut(Arc<u32>)) {
         let StateArcs { first, first_emitting, .. } = self.states[state as usize];
         self.arcs[first..first_emitting].iter().copied().for_each(visit);
+    }
+
+    fn rank(&self, state: u32) -> Option<u32> {
+        self.states[state as usize].rank
     }
 
     fn final_cost(&self, state: u32) -> f64 {
@@ -171,15 +176,15 @@ impl GraphBuilder {
         let states = self.final_costs.iter().enumerate().map(|(state, final_cost)| StateArcs {
             first: place(state, false),
             first_emitting: place(state, true),
+            rank: None,
             final_cost: *final_cost,
         });
         let states = states.collect();
         let arcs: Vec<_> = self.arcs.into_iter().map(|(_, arc)| arc).collect();
         let inputs = arcs.iter().map(|arc| arc.input).max().unwrap_or(0);
-        let graph = Graph { start, states, arcs, inputs, labels: Labels::AtStart, silence: None };
-        match cycle::of_epsilon_arcs(&graph) {
-            Some(states) => Err(Error::EpsilonCycle { states }),
-            None => Ok(graph),
-        }
+        let mut graph = Graph { start, states, arcs, inputs, labels: Labels::AtStart, silence: None };
+        let ranks = order::ranks(&graph).map_err(|states| Error::EpsilonCycle { states })?;
+        graph.states.iter_mut().zip(ranks).for_each(|(state, rank)| state.rank = rank);
+        Ok(graph)
     }
 }

@@ -133,6 +133,19 @@ impl Lattice {
         Self { nodes, arcs, first }
     }
 
+    /// The same paths at other costs: acoustic costs multiplied by `acoustic`, and `word` nats added for each word.
+    ///
+    /// Choosing scales needs no further search: a lattice with enough alternatives has the best paths at other scales too.
+    #[must_use]
+    pub fn rescored(&self, acoustic: f64, word: f64) -> Self {
+        let rescored = |arc: &LatticeArc| LatticeArc {
+            graph: arc.graph + if arc.word > 0 { word } else { 0.0 },
+            acoustic: acoustic * arc.acoustic,
+            ..*arc
+        };
+        Self { arcs: self.arcs.iter().map(rescored).collect(), ..self.clone() }
+    }
+
     /// All nodes; every path leads from the first to the last.
     pub fn nodes(&self) -> &[LatticeNode] {
         &self.nodes

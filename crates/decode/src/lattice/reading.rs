@@ -119,6 +119,38 @@ impl Reading {
                     });
                 }
             }
+            Labels::Within { end: label_of_ends } => {
+                let mut begun: BTreeMap<u32, BTreeMap<usize, Cost>> = BTreeMap::new();
+                tokens.explore(BTreeMap::from([(place, Cost::ZERO)]), |token, cost| {
+                    for link in tokens.leaving(token).iter().filter(|link| link.output > 0) {
+                        let cost = cost.plus(link.cost.graph, link.cost.acoustic);
+                        match link.output == label_of_ends {
+                            // The label was settled with earlier frames.
+                            true => improve(&mut reached, (link.to, 0), cost),
+                            false => {
+                                improve(begun.entry(self.word(link.output)).or_default(), link.to, cost);
+                            }
+                        }
+                    }
+                    if let Some(final_cost) = tokens.ends.get(&token) {
+                        improve(&mut reached, (end, 0), cost.plus(*final_cost, 0.0));
+                    }
+                });
+                for (word, from) in begun {
+                    tokens.explore(from, |token, cost| {
+                        for link in tokens.leaving(token).iter().filter(|link| link.output == label_of_ends) {
+                            improve(
+                                &mut reached,
+                                (link.to, word),
+                                cost.plus(link.cost.graph, link.cost.acoustic),
+                            );
+                        }
+                        if let Some(final_cost) = tokens.ends.get(&token) {
+                            improve(&mut reached, (end, word), cost.plus(*final_cost, 0.0));
+                        }
+                    });
+                }
+            }
         }
         reached
     }
@@ -140,6 +172,7 @@ impl Reading {
                 path.words.push(closed);
             }
         };
+        // The label of the open word, once it is known.
         let mut spoken = 0;
         for Step { frame, emits, link } in steps {
             let (graph, acoustic) = (link.graph, f64::from(link.acoustic));
@@ -151,8 +184,14 @@ impl Reading {
             }
             open.graph += graph;
             open.acoustic += acoustic;
-            if self.labels == Labels::AtEnd && link.output > 0 {
-                close(&mut open, link.output, frames.start + frame + usize::from(*emits), &mut path);
+            let after = frames.start + frame + usize::from(*emits);
+            match self.labels {
+                Labels::AtEnd if link.output > 0 => close(&mut open, link.output, after, &mut path),
+                Labels::Within { end } if link.output == end => {
+                    close(&mut open, std::mem::take(&mut spoken), after, &mut path);
+                }
+                Labels::Within { .. } if link.output > 0 => spoken = link.output,
+                _ => {}
             }
         }
         close(&mut open, spoken, frames.end, &mut path);
@@ -164,29 +203,27 @@ impl Tokens {
     fn new(frames: &[Frame], first_frame: usize, ends: &[(u32, f64)]) -> Self {
         let mut tokens =
             Self { frames: Vec::new(), first: Vec::new(), links: Vec::new(), ends: BTreeMap::new() };
+        let mut numbers = numbers(frames.first(), 0);
+        let mut links: Vec<(usize, TokenLink)> = Vec::new();
         for (number, frame) in frames.iter().enumerate() {
-            let offset = tokens.frames.len();
-            let next = offset + frame.costs.len();
-            let mut epsilon = frame.epsilon.iter().peekable();
-            let mut emitting = frame.emitting.iter().peekable();
-            for token in 0..frame.costs.len() as u32 {
-                tokens.first.push(tokens.links.len());
-                tokens.frames.push(first_frame + number);
-                let within = std::iter::from_fn(|| epsilon.next_if(|link| link.from == token))
-                    .map(|link| (offset, link));
-                let onward = std::iter::from_fn(|| emitting.next_if(|link| link.from == token))
-                    .map(|link| (next, link));
-                tokens.links.extend(within.chain(onward).map(|(offset, link)| TokenLink {
-                    to: offset + link.to as usize,
-                    output: link.output,
-                    cost: Cost { graph: link.graph, acoustic: link.acoustic.into() },
-                }));
+            let place = tokens.frames.len();
+            tokens.frames.resize(place + frame.costs.len(), first_frame + number);
+            let later = self::numbers(frames.get(number + 1), tokens.frames.len());
+            let onward = frame.emitting.iter().map(|link| (link, &later));
+            for (link, ends) in frame.epsilon.iter().map(|link| (link, &numbers)).chain(onward) {
+                let (to, output) = (ends[link.to as usize], link.output);
+                let cost = Cost { graph: link.graph, acoustic: link.acoustic.into() };
+                links.push((numbers[link.from as usize], TokenLink { to, output, cost }));
             }
             if number + 1 == frames.len() {
-                tokens.ends = ends.iter().map(|(token, cost)| (offset + *token as usize, *cost)).collect();
+                tokens.ends = ends.iter().map(|(token, cost)| (numbers[*token as usize], *cost)).collect();
             }
+            numbers = later;
         }
-        tokens.first.push(tokens.links.len());
+        links.sort_by_key(|(from, link)| (*from, link.to));
+        tokens.first =
+            (0..=tokens.frames.len()).map(|token| links.partition_point(|(from, _)| *from < token)).collect();
+        tokens.links = links.into_iter().map(|(_, link)| link).collect();
         tokens
     }
 
@@ -204,6 +241,21 @@ impl Tokens {
             }
         }
     }
+}
+
+/// The numbers of a frame's tokens, counted from `first`, so that links without input lead to higher ones.
+fn numbers(frame: Option<&Frame>, first: usize) -> Vec<usize> {
+    let Some(frame) = frame else { return Vec::new() };
+    // How many links may lead to each token, one after the other. Links come after those that lead to their first token.
+    let mut depths = vec![0_u32; frame.costs.len()];
+    for link in &frame.epsilon {
+        depths[link.to as usize] = depths[link.to as usize].max(1 + depths[link.from as usize]);
+    }
+    let mut order: Vec<usize> = (0..depths.len()).collect();
+    order.sort_by_key(|token| depths[*token]);
+    let mut numbers = vec![0; depths.len()];
+    order.into_iter().zip(first..).for_each(|(token, number)| numbers[token] = number);
+    numbers
 }
 
 /// Keeps the lower cost.

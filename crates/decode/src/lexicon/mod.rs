@@ -1,11 +1,14 @@
 //! Pronunciations, and the two networks that are made of them.
 
+mod contexts;
+mod hmm;
 mod static_graph;
 mod topology;
 mod tree;
 
+pub use hmm::{Hmm, Next};
 pub use static_graph::static_graph;
-pub use topology::{Hmm, HmmState, Next, Topology};
+pub use topology::{Context, Topology, Triphone};
 pub use tree::{Tree, TreeNetwork, TreeState};
 
 use crate::error::{Error, finite};
@@ -21,7 +24,7 @@ pub struct Pronunciation {
     pub cost: f64,
 }
 
-/// A pause that may precede every word and the end.
+/// A pause that may precede every word and the end. To the phones beside it, it is a neighbour like any other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Silence {
     /// The phone of pauses.
@@ -29,6 +32,9 @@ pub struct Silence {
     /// How probable a pause is at each place where one may be.
     pub probability: f64,
 }
+
+/// Two labels are larger than those of words.
+const LARGEST_WORD: u32 = u32::MAX - 2;
 
 /// All pronunciations.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,16 +54,15 @@ impl Lexicon {
         silence: Option<Silence>,
         topology: &Topology,
     ) -> Result<Self, Error> {
-        finite(topology.scale, || "the scale of transitions".into())?;
-        let count = topology.phones.len() as u64;
+        let count = topology.len() as u64;
         let known = |phone: u32| match u64::from(phone) < count {
             true => Ok(()),
             false => Err(Error::OutOfRange { what: "phone", index: phone.into(), count }),
         };
         for (number, Pronunciation { word, phones, cost }) in pronunciations.iter().enumerate() {
-            if !(1..u32::MAX).contains(word) {
+            if !(1..=LARGEST_WORD).contains(word) {
                 let what = format!("the word of pronunciation {number}");
-                return Err(Error::Value { what, found: f64::from(*word), expected: "from 1 to 2^32 - 2" });
+                return Err(Error::Value { what, found: f64::from(*word), expected: "from 1 to 2^32 - 3" });
             }
             if phones.is_empty() {
                 return Err(Error::Empty { what: format!("pronunciation {number}") });
@@ -88,5 +93,10 @@ impl Lexicon {
     /// The label of pauses: one more than that of any word.
     fn silence_label(&self) -> u32 {
         self.pronunciations.iter().map(|pronunciation| pronunciation.word).max().unwrap_or(0) + 1
+    }
+
+    /// The label that tells where a word ends.
+    fn end_label(&self) -> u32 {
+        self.silence_label() + 1
     }
 }

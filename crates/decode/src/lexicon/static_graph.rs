@@ -1,52 +1,47 @@
 //! A static graph of a lexicon and a language model.
 
-use super::{Lexicon, Next, Silence, Topology};
+use super::contexts::{Contexts, Part};
+use super::{Lexicon, Next, Topology, Triphone};
 use crate::error::Error;
 use crate::graph::{Graph, GraphBuilder};
 use crate::network::{Arc, Labels};
 use crate::word_model::WordModel;
 use std::collections::HashMap;
 
-/// The whole network at once: for each state of the language model, every pronunciation by itself, without shared beginnings.
+/// The whole network at once: for each state of the language model and each pair of a last phone and phones that may follow,
+/// every pronunciation by itself, without shared beginnings.
 ///
 /// Exact also for back-off models: a word's cost is looked up in each context, where a graph with back-off arcs would also have
 /// paths that back off although the longer n-gram is known. For small vocabularies and models, and to check
 /// [`super::TreeNetwork`], which has the same paths at the same costs.
 ///
 /// # Errors
-/// If the graph would have more than `most_states` states, or the model's cost is neither finite nor plus infinity.
+/// If the graph would have more than `most_states` states, the model's cost is neither finite nor plus infinity, or a triphone has
+/// another number of outputs than its phone has states.
 pub fn static_graph<M: WordModel>(
     lexicon: &Lexicon,
     topology: &Topology,
     model: &M,
     most_states: usize,
 ) -> Result<Graph, Error> {
-    let mut building =
-        Building { topology, graph: GraphBuilder::default(), contexts: Vec::new(), numbers: HashMap::new() };
-    building.context(model.start());
+    let mut contexts = Contexts::new(lexicon, topology);
+    let alike = contexts.alike(lexicon)?;
+    let everything = contexts.after_word.clone();
+    let mut building = Building {
+        contexts,
+        alike,
+        graph: GraphBuilder::default(),
+        junctions: Vec::new(),
+        numbers: HashMap::new(),
+    };
+    building.junction(model.start(), topology.edge(), everything, false);
     let mut done = 0;
-    // Contexts are found on the way.
-    while let Some(&Context { state, root, words }) = building.contexts.get(done) {
+    // Junctions are found on the way.
+    while let Some((place, junction)) = building.junctions.get(done).cloned() {
         done += 1;
-        building.graph.set_final(words, model.finish(state))?;
-        let mut without_pause = 0.0;
-        if let Some(Silence { phone, probability }) = lexicon.silence() {
-            without_pause = -(1.0 - probability).ln();
-            let end = building.phone(phone, root, -probability.ln());
-            building.epsilon(end, words, lexicon.silence_label(), 0.0);
-        }
-        building.epsilon(root, words, 0, without_pause);
-        for pronunciation in lexicon.pronunciations() {
-            let (next, cost) = model.advance(state, pronunciation.word);
-            if cost == f64::INFINITY {
-                continue;
-            }
-            let next = building.context(next);
-            let end = pronunciation.phones.iter().fold(words, |at, phone| building.phone(*phone, at, 0.0));
-            building.epsilon(end, next, pronunciation.word, cost + pronunciation.cost);
-            if building.graph.len() > most_states {
-                return Err(Error::TooLarge { allowed: most_states });
-            }
+        building.leave(lexicon, model, place, &junction)?;
+        if building.graph.len() > most_states {
+            return Err(Error::TooLarge { allowed: most_states });
         }
     }
     let graph = building.graph.build(0)?.with_labels(Labels::AtEnd);
@@ -56,45 +51,106 @@ pub fn static_graph<M: WordModel>(
     })
 }
 
-/// A state of the language model, and the graph's states where a pause or a word, and where a word begins in it.
-#[derive(Clone, Copy)]
-struct Context<S> {
-    state: S,
-    root: u32,
-    words: u32,
+/// A point between two words.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Junction<S> {
+    words: S,
+    left: u32,
+    /// One of these phones must follow.
+    rights: Vec<u32>,
+    after_pause: bool,
 }
 
 struct Building<'a, S> {
-    topology: &'a Topology,
+    contexts: Contexts<'a>,
+    alike: HashMap<u32, u32>,
     graph: GraphBuilder,
-    contexts: Vec<Context<S>>,
-    numbers: HashMap<S, u32>,
+    junctions: Vec<(u32, Junction<S>)>,
+    numbers: HashMap<Junction<S>, u32>,
 }
 
 impl<S: Copy + Eq + std::hash::Hash> Building<'_, S> {
-    /// The root of a state of the language model; a new one if it has none.
-    fn context(&mut self, state: S) -> u32 {
-        if let Some(root) = self.numbers.get(&state) {
-            return *root;
+    /// The state of a junction; a new one if it has none.
+    fn junction(&mut self, words: S, left: u32, rights: Vec<u32>, after_pause: bool) -> u32 {
+        let left = self.contexts.topology.beside_word(left);
+        let left = self.alike.get(&left).copied().unwrap_or(left);
+        let junction = Junction { words, left, rights, after_pause };
+        if let Some(place) = self.numbers.get(&junction) {
+            return *place;
         }
-        let (root, words) = (self.graph.add_state(), self.graph.add_state());
-        self.numbers.insert(state, root);
-        self.contexts.push(Context { state, root, words });
-        root
+        let place = self.graph.add_state();
+        self.numbers.insert(junction.clone(), place);
+        self.junctions.push((place, junction));
+        place
     }
 
-    /// Adds a phone that begins at `entry`, with `cost` for entering it, and returns where it ends.
-    fn phone(&mut self, phone: u32, entry: u32, cost: f64) -> u32 {
-        let count = self.topology.phones[phone as usize].states().len();
-        let states: Vec<u32> = (0..count).map(|_| self.graph.add_state()).collect();
+    /// The arcs of a junction, through a pause or a word to further ones.
+    fn leave<M: WordModel<State = S>>(
+        &mut self,
+        lexicon: &Lexicon,
+        model: &M,
+        place: u32,
+        junction: &Junction<S>,
+    ) -> Result<(), Error> {
+        let Junction { words, left, rights, after_pause } = junction;
+        let mut without_pause = 0.0;
+        if let Some(silence) = lexicon.silence()
+            && !after_pause
+        {
+            without_pause = -(1.0 - silence.probability).ln();
+            if rights.contains(&silence.phone) {
+                let after = self.contexts.after_pause.clone();
+                for Part { model, rights } in self.contexts.parts_of_last(*left, silence.phone, &after)? {
+                    let end = self.phone(silence.phone, model, place);
+                    let next = self.junction(*words, silence.phone, rights, true);
+                    self.epsilon(end, next, lexicon.silence_label(), -silence.probability.ln());
+                }
+            }
+        }
+        if rights.contains(&self.contexts.topology.edge()) {
+            self.graph.set_final(place, model.finish(*words) + without_pause)?;
+        }
+        for pronunciation in lexicon.pronunciations() {
+            let (next, cost) = model.advance(*words, pronunciation.word);
+            let [inner @ .., last] = &pronunciation.phones[..] else { continue };
+            if cost == f64::INFINITY || !rights.contains(&pronunciation.phones[0]) {
+                continue;
+            }
+            let (mut at, mut left) = (place, *left);
+            for (&centre, &right) in inner.iter().zip(&pronunciation.phones[1..]) {
+                let model = self.contexts.model(Triphone { left, centre, right })?;
+                at = self.phone(centre, model, at);
+                left = centre;
+            }
+            let after = self.contexts.after_word.clone();
+            for Part { model, rights } in self.contexts.parts_of_last(left, *last, &after)? {
+                let end = self.phone(*last, model, at);
+                let next = self.junction(next, *last, rights, false);
+                self.epsilon(end, next, pronunciation.word, cost + pronunciation.cost + without_pause);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a phone that begins at `entry` and returns where it ends.
+    fn phone(&mut self, phone: u32, model: u32, entry: u32) -> u32 {
+        let topology = self.contexts.topology;
+        let hmm = topology.hmm(phone);
+        let outputs = self.contexts.outputs(model);
+        let states: Vec<u32> = outputs.iter().map(|_| self.graph.add_state()).collect();
         let exit = self.graph.add_state();
-        for arc in self.topology.arcs(phone) {
-            let next = match arc.next {
-                Next::State(state) => states[state],
-                Next::Exit => exit,
+        let mut add = |from, next: Next, probability| {
+            let (next, input) = match next {
+                Next::State(state) => (states[state], outputs[state] + 1),
+                Next::Exit => (exit, 0),
             };
-            let (from, entering) = arc.from.map_or((entry, cost), |state| (states[state], 0.0));
-            self.graph.add_arc(from, Arc { next, input: arc.input, output: 0, weight: arc.cost + entering });
+            self.graph.add_arc(from, Arc { next, input, output: 0, weight: topology.cost(probability) });
+        };
+        for &(state, probability) in hmm.entries() {
+            add(entry, Next::State(state), probability);
+        }
+        for (from, transitions) in states.iter().zip(hmm.states()) {
+            transitions.iter().for_each(|&(next, probability)| add(*from, next, probability));
         }
         exit
     }

@@ -1,156 +1,162 @@
-//! Hidden Markov models of phones.
+//! The models of phones in their contexts.
 
-use crate::error::Error;
+use super::Hmm;
+use crate::error::{Error, finite};
+use std::fmt;
 
-/// Where a transition leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Next {
-    /// To a state of the same phone.
-    State(usize),
-    /// Out of the phone.
-    Exit,
+/// A phone between two others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Triphone {
+    /// The phone before.
+    pub left: u32,
+    /// The phone.
+    pub centre: u32,
+    /// The phone after.
+    pub right: u32,
 }
 
-/// A state of a phone's model. Every frame in it has the same output.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HmmState {
-    /// The acoustic model's output.
-    pub output: u32,
-    /// Where it leads after a frame, each with its probability.
-    pub transitions: Vec<(Next, f64)>,
+/// How far the neighbours of a phone reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// Only in the phone's own word; beside its first and last phone stands the edge, whatever is said before and after.
+    WithinWords,
+    /// In the words and pauses before and after, too.
+    AcrossWords,
 }
 
-/// The model of a phone: states from left to right, entered at the first. Each visit of a state takes one frame.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Hmm {
-    states: Vec<HmmState>,
-}
-
-impl Hmm {
-    /// A model of these states.
-    ///
-    /// # Errors
-    /// If there is no state, a transition leads backwards or to a state that does not exist, probabilities are not positive or do
-    /// not sum to 1, or the phone cannot be left.
-    pub fn new(states: Vec<HmmState>) -> Result<Self, Error> {
-        if states.is_empty() {
-            return Err(Error::Empty { what: "a phone's model".into() });
-        }
-        for (state, HmmState { transitions, .. }) in states.iter().enumerate() {
-            let bad = |reason: String| Err(Error::Hmm { state, reason });
-            let mut sum = 0.0;
-            for (next, probability) in transitions {
-                match next {
-                    Next::State(next) if !(state..states.len()).contains(next) => {
-                        return bad(format!(
-                            "a transition leads to state {next}, expected {state} to {}",
-                            states.len() - 1
-                        ));
-                    }
-                    _ if !(*probability > 0.0 && *probability <= 1.0) => {
-                        return bad(format!(
-                            "a transition has probability {probability}, expected above 0 and at most 1"
-                        ));
-                    }
-                    _ => sum += probability,
-                }
-            }
-            if (sum - 1.0).abs() > 1e-3 {
-                return bad(format!("the probabilities of its transitions sum to {sum}, expected 1"));
-            }
-            // From left to right: what can be left from every state can be left.
-            if transitions.iter().all(|(next, _)| *next == Next::State(state)) {
-                return bad("it is never left".into());
-            }
-        }
-        Ok(Self { states })
-    }
-
-    /// States that are passed in order, with the probability of another frame in the same state. The phone takes at least as many
-    /// frames as it has states.
-    ///
-    /// # Errors
-    /// As [`Hmm::new`].
-    pub fn linear(outputs: &[u32], self_loop: f64) -> Result<Self, Error> {
-        Self::left_to_right(outputs, self_loop, |state, _| state + 1..=state + 1)
-    }
-
-    /// As [`Hmm::linear`], but any number of following states may be left out: what is left of the probability is shared evenly by
-    /// all following states and the exit. The phone may take a single frame: with frames of 30 ms, many phones do.
-    ///
-    /// # Errors
-    /// As [`Hmm::new`].
-    pub fn skipping(outputs: &[u32], self_loop: f64) -> Result<Self, Error> {
-        Self::left_to_right(outputs, self_loop, |state, last| state + 1..=last + 1)
-    }
-
-    /// `following` gives the states that may follow another, where the number after the last stands for the exit.
-    fn left_to_right(
-        outputs: &[u32],
-        self_loop: f64,
-        following: impl Fn(usize, usize) -> std::ops::RangeInclusive<usize>,
-    ) -> Result<Self, Error> {
-        let state = |(state, output): (usize, &u32)| {
-            let next = following(state, outputs.len() - 1);
-            let share = (1.0 - self_loop) / next.clone().count() as f64;
-            let place = |next| if next == outputs.len() { Next::Exit } else { Next::State(next) };
-            let onward = next.map(|next| (place(next), share));
-            let again = (self_loop > 0.0).then_some((Next::State(state), self_loop));
-            HmmState { output: *output, transitions: again.into_iter().chain(onward).collect() }
-        };
-        Self::new(outputs.iter().enumerate().map(state).collect())
-    }
-
-    /// Its states.
-    pub fn states(&self) -> &[HmmState] {
-        &self.states
-    }
-}
-
-/// The models of all phones.
-#[derive(Clone, Debug, PartialEq)]
+/// The models of all phones: a shape for each phone, and the outputs of its states, which may depend on the phones beside it.
 pub struct Topology {
-    /// The model of phone i at place i.
-    pub phones: Vec<Hmm>,
-    /// What costs of transitions are multiplied by. With fewer frames per second, transitions weigh more against acoustic scores;
-    /// 0 leaves them out.
-    pub scale: f64,
+    phones: Vec<Hmm>,
+    outputs: Outputs,
+    context: Context,
+    edge: u32,
+    scale: f64,
 }
 
-/// A transition between places of a phone's model.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct HmmArc {
-    /// None for the entry.
-    pub(super) from: Option<usize>,
-    pub(super) next: Next,
-    /// The output of the state that it enters, plus 1; 0 for the exit.
-    pub(super) input: u32,
-    pub(super) cost: f64,
+enum Outputs {
+    /// Of each phone, in any context.
+    Independent(Vec<Vec<u32>>),
+    Tied(Box<dyn Fn(Triphone) -> Vec<u32> + Send + Sync>),
 }
 
 impl Topology {
-    /// All transitions of a phone, with the entry.
-    pub(super) fn arcs(&self, phone: u32) -> impl Iterator<Item = HmmArc> {
-        let states = self.phones[phone as usize].states();
-        let input = |next: Next| match next {
-            Next::State(state) => states[state].output + 1,
-            Next::Exit => 0,
-        };
-        let entry = HmmArc { from: None, next: Next::State(0), input: input(Next::State(0)), cost: 0.0 };
-        let within = states.iter().enumerate().flat_map(move |(state, HmmState { transitions, .. })| {
-            transitions.iter().map(move |(next, probability)| HmmArc {
-                from: Some(state),
-                next: *next,
-                input: input(*next),
-                cost: -self.scale * probability.ln(),
-            })
-        });
-        std::iter::once(entry).chain(within)
+    /// Phones whose outputs do not depend on context: the shape and the output of each state of phone i at place i.
+    ///
+    /// Costs of transitions are multiplied by `scale`. With fewer frames per second, transitions weigh more against acoustic
+    /// scores; 0 leaves them out.
+    ///
+    /// # Errors
+    /// If there is no phone, a phone has another number of outputs than of states, or the scale is not finite.
+    pub fn independent(phones: Vec<(Hmm, Vec<u32>)>, scale: f64) -> Result<Self, Error> {
+        let (phones, outputs): (Vec<_>, Vec<_>) = phones.into_iter().unzip();
+        let (outputs, context) = (Outputs::Independent(outputs), Context::WithinWords);
+        let topology = Self { phones, outputs, context, edge: 0, scale };
+        topology.check()?;
+        for centre in 0..topology.phones.len() as u32 {
+            topology.model(Triphone { left: 0, centre, right: 0 })?;
+        }
+        Ok(topology)
     }
 
-    /// The largest output, plus 1.
-    pub(super) fn outputs(&self) -> usize {
-        let states = self.phones.iter().flat_map(Hmm::states);
-        states.map(|state| state.output as usize + 1).max().unwrap_or(0)
+    /// Phones whose outputs depend on the phones beside them. `outputs` gives those of all states of a triphone; the same triphone
+    /// must always have the same. Phones without context, such as silence, have the same outputs in all contexts.
+    ///
+    /// `edge` is the phone that the first and the last phone of an utterance have beside them, usually silence.
+    ///
+    /// # Errors
+    /// If there is no phone, `edge` is none of them, or the scale is not finite.
+    pub fn tied(
+        phones: Vec<Hmm>,
+        context: Context,
+        edge: u32,
+        scale: f64,
+        outputs: impl Fn(Triphone) -> Vec<u32> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let topology = Self { phones, outputs: Outputs::Tied(Box::new(outputs)), context, edge, scale };
+        topology.check()?;
+        Ok(topology)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        finite(self.scale, || "the scale of transitions".into())?;
+        let count = self.phones.len() as u64;
+        match count {
+            0 => Err(Error::Empty { what: "the list of phones".into() }),
+            _ if u64::from(self.edge) >= count => {
+                Err(Error::OutOfRange { what: "phone", index: self.edge.into(), count })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How many phones there are.
+    pub fn len(&self) -> usize {
+        self.phones.len()
+    }
+
+    /// Always false: there is at least one phone.
+    pub fn is_empty(&self) -> bool {
+        self.phones.is_empty()
+    }
+
+    /// The phone beside the first and the last phone of an utterance.
+    pub fn edge(&self) -> u32 {
+        self.edge
+    }
+
+    /// How far the neighbours of a phone reach.
+    pub fn context(&self) -> Context {
+        self.context
+    }
+
+    /// What a phone beside which a word begins or ends has there as a neighbour.
+    pub(super) fn beside_word(&self, phone: u32) -> u32 {
+        match self.context {
+            Context::WithinWords => self.edge,
+            Context::AcrossWords => phone,
+        }
+    }
+
+    /// The output of each state of a triphone.
+    ///
+    /// # Errors
+    /// If the phone has another number of states.
+    pub fn model(&self, triphone: Triphone) -> Result<Vec<u32>, Error> {
+        let centre = triphone.centre as usize;
+        let outputs = match &self.outputs {
+            Outputs::Independent(outputs) => outputs[centre].clone(),
+            Outputs::Tied(outputs) => outputs(triphone),
+        };
+        let expected = self.phones[centre].states().len();
+        match outputs.len() == expected {
+            true => Ok(outputs),
+            false => Err(Error::Outputs { triphone, expected, found: outputs.len() }),
+        }
+    }
+
+    /// The shape of a phone's model.
+    ///
+    /// # Panics
+    /// If there is no such phone.
+    pub fn hmm(&self, phone: u32) -> &Hmm {
+        &self.phones[phone as usize]
+    }
+
+    /// The cost of a transition.
+    pub(crate) fn cost(&self, probability: f64) -> f64 {
+        // Plus 0, as −0 is a nuisance when graphs are printed.
+        -self.scale * probability.ln() + 0.0
+    }
+}
+
+impl fmt::Debug for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { phones, context, edge, scale, .. } = self;
+        f.debug_struct("Topology")
+            .field("phones", phones)
+            .field("context", context)
+            .field("edge", edge)
+            .field("scale", scale)
+            .finish_non_exhaustive()
     }
 }

@@ -1,16 +1,20 @@
 //! A hash for states: small integers, hashed many times per frame. Not for keys that an attacker chooses.
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{Hash, Hasher};
 
-pub(super) type StateMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<StateHasher>>;
+/// The hash of a state; its highest bits are the best mixed.
+pub(super) fn hash(state: &impl Hash) -> u64 {
+    let mut hasher = StateHasher(0);
+    state.hash(&mut hasher);
+    hasher.0
+}
 
-/// Multiplies by an odd constant (Knuth's multiplicative hashing) and rotates, so that both ends of the result are well mixed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct StateHasher(u64);
+/// Multiplies by an odd constant (Knuth's multiplicative hashing), after rotating, so that all bits reach the highest.
+struct StateHasher(u64);
 
 impl Hasher for StateHasher {
     fn finish(&self) -> u64 {
-        self.0.rotate_left(26)
+        self.0
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -22,7 +26,7 @@ impl Hasher for StateHasher {
     }
 
     fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = (self.0.rotate_left(32) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
     fn write_usize(&mut self, value: usize) {

@@ -22,11 +22,11 @@ impl Link {
 /// What the search holds of a point in time: frame t lies between points t and t + 1.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Frame {
-    /// The cost of the best path to each token. Links without input lead from lower to higher numbers.
+    /// The cost of the best path to each token.
     pub(crate) costs: Vec<f64>,
-    /// Links within the frame, sorted by `from`.
+    /// Links within the frame; each comes after all that lead to its first token.
     pub(crate) epsilon: Vec<Link>,
-    /// Links to the next frame, sorted by `from`.
+    /// Links to the next frame.
     pub(crate) emitting: Vec<Link>,
 }
 

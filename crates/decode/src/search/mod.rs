@@ -3,6 +3,7 @@
 mod frontier;
 mod hash;
 mod history;
+mod index;
 mod options;
 mod settle;
 
@@ -22,11 +23,13 @@ use history::{Link, best_path, prune};
 /// every transition between tokens, so that the lattice holds alternatives too. Links that are too far from the best path are
 /// pruned every few frames.
 #[derive(Debug)]
-pub struct Search<'n, N: Network> {
-    network: &'n N,
+pub struct Search<N: Network> {
+    network: N,
     options: Options,
     /// The states of the newest frame's tokens.
     states: Vec<N::State>,
+    /// The tokens of the frame that is being searched; between two frames only memory.
+    next: Frontier<N::State>,
     /// Points in time from the last settled one to now; never empty.
     frames: Vec<Frame>,
     /// How many frames are settled.
@@ -44,17 +47,15 @@ pub struct Outcome {
     pub reached_final: bool,
 }
 
-impl<'n, N: Network> Search<'n, N> {
+impl<N: Network> Search<N> {
     /// A search that has seen no frame.
-    ///
-    /// # Errors
-    /// If arcs of the network without input form a cycle.
-    pub fn new(network: &'n N, options: Options) -> Result<Self, Error> {
+    pub fn new(network: N, options: Options) -> Self {
         let mut frontier = Frontier::new();
         frontier.reach(network.start(), 0.0);
-        frontier.close(network, options.beam);
-        let (states, frame, _) = frontier.into_frame()?;
-        Ok(Self { network, options, states, frames: vec![frame], settled: 0 })
+        let epsilon = frontier.close(&network, options.beam, options.lattice_beam);
+        let states = std::mem::take(&mut frontier.states);
+        let frame = Frame { costs: std::mem::take(&mut frontier.costs), epsilon, emitting: Vec::new() };
+        Self { network, options, states, next: frontier, frames: vec![frame], settled: 0 }
     }
 
     /// How many frames it has seen.
@@ -72,8 +73,8 @@ impl<'n, N: Network> Search<'n, N> {
     /// before the call, and can be finished.
     pub fn advance(&mut self, costs: &[f32]) -> Result<Option<Settled>, Error> {
         self.check(costs)?;
-        let (states, frame, links) = self.expand(costs)?;
-        self.states = states;
+        let (frame, links) = self.expand(costs)?;
+        std::mem::swap(&mut self.states, &mut self.next.states);
         if let Some(newest) = self.frames.last_mut() {
             newest.emitting = links;
         }
@@ -136,41 +137,44 @@ impl<'n, N: Network> Search<'n, N> {
         }
     }
 
-    /// The next frame's states and tokens, and the links to them.
-    #[expect(clippy::type_complexity, reason = "three parts of one frame, taken apart at once")]
-    fn expand(&self, acoustic: &[f32]) -> Result<(Vec<N::State>, Frame, Vec<Link>), Error> {
-        let costs = self.newest();
-        let (cutoff, beam) = self.options.cutoff(&mut costs.to_vec());
+    /// The next frame, whose states are those of [`Search::next`], and the links to it.
+    fn expand(&mut self, acoustic: &[f32]) -> Result<(Frame, Vec<Link>), Error> {
+        let number = self.frames();
+        let best = self.best() as usize;
+        let Self { network, options, states, next, frames, .. } = self;
+        let costs = frames.last().map_or(&[][..], |frame| &frame.costs);
+        let (cutoff, beam) = options.cutoff(costs);
+        let lattice_beam = options.lattice_beam;
         // The bound falls as better tokens are found; it starts with what the best token reaches.
         let mut bound = f64::INFINITY;
-        let best = self.best() as usize;
-        self.network.emitting(self.states[best], |arc| {
+        network.emitting(states[best], |arc| {
             bound = bound.min(costs[best] + arc.weight + f64::from(acoustic[arc.input as usize - 1]) + beam);
         });
-        let mut next = Frontier::new();
+        next.clear();
         let mut links = Vec::new();
-        for ((&state, &cost), from) in self.states.iter().zip(costs).zip(0..) {
+        for ((&state, &cost), from) in states.iter().zip(costs).zip(0..) {
             if cost > cutoff {
                 continue;
             }
-            self.network.emitting(state, |Arc { next: state, input, output, weight }| {
+            network.emitting(state, |Arc { next: state, input, output, weight }| {
                 let acoustic = acoustic[input as usize - 1];
                 let cost = cost + weight + f64::from(acoustic);
                 if cost > bound || cost == f64::INFINITY {
                     return;
                 }
                 bound = bound.min(cost + beam);
-                let (to, _) = next.reach(state, cost);
-                links.push(Link { from, to, output, graph: weight, acoustic });
+                let (to, best) = next.reach(state, cost);
+                // The best path to the token may only become better: this link would be pruned later.
+                if cost - best <= lattice_beam {
+                    links.push(Link { from, to, output, graph: weight, acoustic });
+                }
             });
         }
         if next.states.is_empty() {
-            return Err(Error::NoPath { frame: self.frames() });
+            return Err(Error::NoPath { frame: number });
         }
         let best = next.costs.iter().copied().fold(f64::INFINITY, f64::min);
-        next.close(self.network, best + beam);
-        let (states, frame, numbers) = next.into_frame()?;
-        links.iter_mut().for_each(|link| link.to = numbers[link.to as usize]);
-        Ok((states, frame, links))
+        let epsilon = next.close(network, best + beam, lattice_beam);
+        Ok((Frame { costs: std::mem::take(&mut next.costs), epsilon, emitting: Vec::new() }, links))
     }
 }

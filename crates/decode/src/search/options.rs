@@ -45,30 +45,27 @@ impl Options {
         }
     }
 
-    /// The largest cost of a token that is followed, and the beam for the next frame. `costs` is reordered.
-    pub(super) fn cutoff(&self, costs: &mut [f64]) -> (f64, f64) {
+    /// The largest cost of a token that is followed, and the beam for the next frame.
+    pub(super) fn cutoff(&self, costs: &[f64]) -> (f64, f64) {
         let best = costs.iter().copied().fold(f64::INFINITY, f64::min);
         let by_beam = best + self.beam;
-        let (most, looser) = limit(costs, self.max_active.max(1), best);
-        if most < by_beam {
-            return (most, looser);
-        }
-        match self.min_active {
-            0 => (by_beam, self.beam),
-            count => match limit(costs, count, best) {
-                (least, looser) if least > by_beam => (least, looser),
-                _ => (by_beam, self.beam),
-            },
+        let within = costs.iter().filter(|cost| **cost <= by_beam).count();
+        let most = self.max_active.max(1);
+        match () {
+            () if within > most => limit(costs, most, best),
+            () if within < self.min_active => limit(costs, self.min_active, best),
+            () => (by_beam, self.beam),
         }
     }
 }
 
 /// The cost up to which there are `count` tokens, and the beam that this amounts to: in the next frame costs are spread
 /// differently, so it reaches somewhat further, to the first token that is not followed and half a nat.
-fn limit(costs: &mut [f64], count: usize, best: f64) -> (f64, f64) {
+fn limit(costs: &[f64], count: usize, best: f64) -> (f64, f64) {
     if costs.len() <= count {
         return (f64::INFINITY, f64::INFINITY);
     }
+    let mut costs = costs.to_vec();
     let (followed, next, _) = costs.select_nth_unstable_by(count, f64::total_cmp);
     let worst = followed.iter().copied().fold(best, f64::max);
     (worst, *next - best + 0.5)
@@ -85,14 +82,14 @@ mod tests {
     #[test]
     fn the_beam_decides_between_the_two_limits_on_the_number() {
         let costs = || [5.0, 1.0, 3.0, 2.0, 9.0];
-        assert_eq!(options(3.0, 10, 0).cutoff(&mut costs()), (4.0, 3.0));
-        assert_eq!(options(3.0, 2, 0).cutoff(&mut costs()).0, 2.0);
-        assert_eq!(options(0.5, 10, 3).cutoff(&mut costs()).0, 3.0);
-        assert_eq!(options(f64::INFINITY, 10, 3).cutoff(&mut costs()).0, f64::INFINITY);
+        assert_eq!(options(3.0, 10, 0).cutoff(&costs()), (4.0, 3.0));
+        assert_eq!(options(3.0, 2, 0).cutoff(&costs()).0, 2.0);
+        assert_eq!(options(0.5, 10, 3).cutoff(&costs()).0, 3.0);
+        assert_eq!(options(f64::INFINITY, 10, 3).cutoff(&costs()).0, f64::INFINITY);
     }
 
     #[test]
     fn with_fewer_tokens_than_the_least_number_all_are_followed() {
-        assert_eq!(options(0.5, 10, 6).cutoff(&mut [5.0, 1.0, 3.0]).0, f64::INFINITY);
+        assert_eq!(options(0.5, 10, 6).cutoff(&[5.0, 1.0, 3.0]).0, f64::INFINITY);
     }
 }

@@ -18,7 +18,7 @@ pub struct Settled {
     pub converged: bool,
 }
 
-impl<N: Network> Search<'_, N> {
+impl<N: Network> Search<N> {
     /// Settles the older half of the history if it has reached twice [`super::Options::open_frames`]: the best path up to there
     /// is taken as final, and tokens whose paths do not pass its end are dropped. (Partial traceback, as in J. Spohrer et al.,
     /// ICASSP 1980; there only where all paths agree, which gives no bound.)
@@ -62,10 +62,12 @@ impl<N: Network> Search<'_, N> {
 fn boundary(steps: &[Step], labels: Labels, latest: usize) -> (usize, u32) {
     let after = |step: &Step| (step.frame + usize::from(step.emits), step.link.to);
     let between = |step: &Step| match labels {
-        Labels::AtStart => (step.frame, step.link.from),
-        Labels::AtEnd => after(step),
+        _ if step.link.output == 0 => None,
+        Labels::AtStart => Some((step.frame, step.link.from)),
+        Labels::AtEnd => Some(after(step)),
+        Labels::Within { end } => (step.link.output == end).then(|| after(step)),
     };
-    let mut words = steps.iter().rev().filter(|step| step.link.output > 0).map(between);
+    let mut words = steps.iter().rev().filter_map(between);
     let word = words.find(|(frame, _)| (1..=latest).contains(frame));
     // The first token of that frame, so that all its arcs without input stay open.
     let entry = steps.iter().map(after).find(|(frame, _)| *frame == latest);
