@@ -1,6 +1,7 @@
 //! The fuzz targets: one for each decoder, with valid examples to start from.
 
 mod at_rest;
+mod decode;
 mod language;
 mod messages;
 mod tables;
@@ -35,4 +36,6 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "ctm", run: tables::ctm, seeds: tables::ctm_seeds },
     Target { name: "transcripts", run: transcripts::run, seeds: transcripts::seeds },
     Target { name: "arpa", run: language::arpa, seeds: language::arpa_seeds },
+    Target { name: "graph", run: decode::graph, seeds: decode::graph_seeds },
+    Target { name: "symbols", run: decode::symbols, seeds: decode::symbols_seeds },
 ];

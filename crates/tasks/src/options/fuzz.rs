@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// The targets, as the program lists them.
-pub const TARGETS: [&str; 15] = [
+pub const TARGETS: [&str; 17] = [
     "gtc",
     "dense",
     "reducer",
@@ -20,6 +20,8 @@ pub const TARGETS: [&str; 15] = [
     "ctm",
     "transcripts",
     "arpa",
+    "graph",
+    "symbols",
 ];
 
 /// Which decoders to test, and with how many inputs.
