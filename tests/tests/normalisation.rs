@@ -7,7 +7,7 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use stentor_shards::FeatureManifest;
+use stentor_shards::{FeatureManifest, f16};
 use stentor_tests::{
     assert_finishes, corpus, deployed_bytes, program, start_training, write_experiment, write_features,
     write_features_saying,
@@ -113,4 +113,18 @@ fn a_run_whose_annotated_set_has_got_other_means_is_not_gone_on_with() {
     let log = std::fs::read_to_string(longer.with_extension("log")).unwrap();
     assert_eq!(status.code(), Some(3), "{log}");
     assert!(log.contains("E0503") && log.contains("other means and deviations"), "{log}");
+}
+
+#[test]
+fn what_shards_hold_and_what_a_stream_brings_become_the_same_input_of_a_model_to_the_bit() {
+    let moments = |value: usize| (value as f32 * 0.37 - 9.1, 0.1 + value as f32 * 0.213);
+    let (mean, std): (Vec<f32>, Vec<f32>) = (0..24).map(moments).unzip();
+    // Every 16-bit float that is a number; 24 values make a frame.
+    let halves: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).filter(|value| value.is_finite()).collect();
+    let halves = &halves[..halves.len() / 24 * 24];
+    let expected = stentor_shards::Normalisation { mean: mean.clone(), std: std.clone() }.apply(halves);
+    let mut found: Vec<f32> = halves.iter().map(|value| value.to_f32()).collect();
+    stentor_checkpoint::Normalisation { mean, std }.apply(&mut found);
+    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert!(bits(&found) == bits(&expected));
 }

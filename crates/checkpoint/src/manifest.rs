@@ -97,6 +97,19 @@ pub struct Normalisation {
     pub std: Vec<f32>,
 }
 
+impl Normalisation {
+    /// Turns frames, `[frames, inputs]`, into the model's input: what readers of shards compute (`stentor-shards`), for those
+    /// that read none.
+    pub fn apply(&self, frames: &mut [f32]) {
+        let scale: Vec<f32> = self.std.iter().map(|std| 1.0 / std).collect();
+        for frame in frames.chunks_exact_mut(self.mean.len().max(1)) {
+            for ((value, mean), scale) in frame.iter_mut().zip(&self.mean).zip(&scale) {
+                *value = (*value - mean) * scale;
+            }
+        }
+    }
+}
+
 /// Scores on the dev data.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DevResult {

@@ -50,7 +50,11 @@ impl Features {
         self.hop_ms * self.stack
     }
 
-    pub(crate) fn validate(&self) -> Result<(), Error> {
+    /// Checks every setting against its bounds.
+    ///
+    /// # Errors
+    /// [`Error::Value`] naming the key.
+    pub fn validate(&self) -> Result<(), Error> {
         let nyquist = self.sample_rate_hz as f32 / 2.0;
         require(
             (4_000..=48_000).contains(&self.sample_rate_hz),

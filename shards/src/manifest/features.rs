@@ -107,12 +107,18 @@ impl FeatureManifest {
     /// whether the frames of two sets were computed alike, regardless of their senones.
     #[must_use]
     pub fn inputs_fingerprint_with(&self, senones: &Inventory) -> String {
+        fingerprint(&Inputs { settings: self.resolved_settings(), senones })
+    }
+
+    /// The settings with the upper edge of the filter bank in Hz. In [`FeatureManifest::settings`], 0 means the Nyquist frequency
+    /// of the corpus, so the mel bins of other corpora may differ.
+    #[must_use]
+    pub fn resolved_settings(&self) -> Features {
         let mut settings = self.settings.clone();
         if settings.high_hz == 0.0 {
-            // 0 means the Nyquist frequency of the corpus, so the mel bins of other corpora may differ.
             settings.high_hz = self.corpus_nyquist_hz.min(settings.sample_rate_hz as f32 / 2.0);
         }
-        fingerprint(&Inputs { settings, senones })
+        settings
     }
 }
 
