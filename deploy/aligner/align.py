@@ -8,13 +8,14 @@ Input, per utterance: one line of JSON and then the samples,
 
 Output, per utterance, in the same order: one line of JSON, either
 
-    {"utterance": ID, "states": [[PHONE, STATE, START, FRAMES], ...]}
+    {"utterance": ID, "states": [[PHONE, STATE, START, FRAMES], ...], "words": [[WORD, START, FRAMES], ...]}
     {"utterance": ID, "error": WHY}
 
 START and FRAMES count frames of 10 ms; STATE is 0, 1 or 2; PHONE is a phone of the US-English model (39 of them,
-without stress), `SIL`, or a filler such as `+NSN+`. States follow each other without gaps from frame 0. If an utterance
-cannot be aligned, the program answers with an error and continues: it ends with 0 at the end of its input, and with 1
-only if the input stream is broken.
+without stress), `SIL`, or a filler such as `+NSN+`. States follow each other without gaps from frame 0. WORD is a word of
+the text as the dictionary spells it; pauses and noise are not words. An aligner that does not know the times of words
+leaves `words` out. If an utterance cannot be aligned, the program answers with an error and continues: it ends with 0 at
+the end of its input, and with 1 only if the input stream is broken.
 
 Texts with marks such as `[noise]`, `<unk>`, `(laughs)` are refused, because the dictionary contains `noise` and
 `laughs` as spoken words. A word that is in the dictionary is used unchanged; otherwise outer apostrophes are removed,
@@ -39,7 +40,7 @@ class NotAligned(Exception):
 
 
 class Aligner:
-    """A decoder that finds the states of given words."""
+    """A decoder that finds the states and the times of given words."""
 
     def __init__(self):
         from pocketsphinx import Decoder
@@ -71,8 +72,8 @@ class Aligner:
             raise NotAligned("no words")
         return found
 
-    def states(self, text, samples):
-        """`[phone, state, start, frames]` of every state, including fillers."""
+    def align(self, text, samples):
+        """`states` and `words` of the answer. States include those of fillers."""
         words = self.words(text)
         if len(samples) < 2 * SHORTEST:
             raise NotAligned(f"expected at least {SHORTEST} samples, found {len(samples) // 2}")
@@ -90,13 +91,19 @@ class Aligner:
             raise NotAligned(f"the words do not match the audio: {error}") from None
         if alignment is None:
             raise NotAligned("the words do not match the audio")
-        rows = []
+        states = []
         for phone in alignment.phones():
             for position, state in enumerate(phone):
-                rows.append([phone.name, position, state.start, state.duration])
-        if not rows:
+                states.append([phone.name, position, state.start, state.duration])
+        # `<sil>` and `[NOISE]` are not words. A second pronunciation of a word is called `word(2)`.
+        times = [
+            [re.sub(r"\(\d+\)$", "", word.name), word.start, word.duration]
+            for word in alignment.words()
+            if word.name[0] not in "<[+("
+        ]
+        if not states or [word for word, _, _ in times] != words:
             raise NotAligned("the words do not match the audio")
-        return rows
+        return {"states": states, "words": times}
 
     def listen(self, samples):
         self.decoder.start_utt()
@@ -141,7 +148,7 @@ def answer(aligner, header, samples):
     if header.get("rate") != RATE:
         return {"utterance": name, "error": f"expected samples at {RATE} Hz, found {header.get('rate')}"}
     try:
-        return {"utterance": name, "states": aligner.states(str(header.get("text", "")), samples)}
+        return {"utterance": name, **aligner.align(str(header.get("text", "")), samples)}
     except NotAligned as error:
         return {"utterance": name, "error": str(error)}
 

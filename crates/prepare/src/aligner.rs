@@ -2,12 +2,14 @@
 //!
 //! For each utterance it reads from standard input one line of JSON, `{"utterance": "a1", "text": "HELLO THERE",
 //! "samples": 31200, "rate": 16000}`, followed by `samples` 16-bit little-endian integers, mono. It answers on standard
-//! output with one line: `{"utterance": "a1", "states": [["SIL", 0, 0, 12], ["HH", 0, 12, 4], …]}`, where each entry is
-//! phone, state from 0, first frame and number of frames, in frames of 10 ms; or `{"utterance": "a1", "error": "…"}`
-//! for an utterance that it cannot align, for instance because of an unknown word. Its standard error is shown if it
-//! dies. It exits at the end of its input.
+//! output with one line: `{"utterance": "a1", "states": [["SIL", 0, 0, 12], ["HH", 0, 12, 4], …], "words": [["hello", 12,
+//! 31], …]}`, where each state is phone, state from 0, first frame and number of frames, in frames of 10 ms, and each word
+//! its text, first frame and number of frames. An aligner without times of words leaves `words` out. For an utterance that
+//! it cannot align, for instance because of an unknown word, it answers `{"utterance": "a1", "error": "…"}`. Its standard
+//! error is shown if it dies. It exits at the end of its input.
 
 use crate::Error;
+use crate::answer::Answer;
 use crate::words::words;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -19,13 +21,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use stentor_audio::{Micros, StateSpan, open_regular};
+use stentor_audio::open_regular;
 
 /// Sample rate of the audio sent to an aligner.
 pub(crate) const ALIGNER_RATE_HZ: u32 = 16_000;
-
-/// Duration of an aligner's frame.
-pub(crate) const ALIGNER_FRAME: Micros = 10_000;
 
 /// Maximum length of an answer: hours of speech. It limits the memory that a faulty program can use.
 const LONGEST_ANSWER: u64 = 64 << 20;
@@ -35,34 +34,6 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// How long to read the output of a program that has exited: its children may keep standard error open.
 const LISTENING: Duration = Duration::from_secs(1);
-
-/// An aligner's answer for an utterance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Answer {
-    /// Phone, state, first frame, number of frames.
-    States(Vec<(String, u8, u32, u32)>),
-    /// The aligner's error message.
-    Error(String),
-}
-
-impl Answer {
-    /// The states with their times.
-    pub(crate) fn spans(&self) -> Result<Vec<StateSpan>, &str> {
-        match self {
-            Answer::Error(reason) => Err(reason),
-            Answer::States(states) => Ok(states
-                .iter()
-                .map(|(phone, state, first, frames)| StateSpan {
-                    phone: phone.clone(),
-                    state: *state,
-                    start: Micros::from(*first) * ALIGNER_FRAME,
-                    end: (Micros::from(*first) + Micros::from(*frames)) * ALIGNER_FRAME,
-                })
-                .collect()),
-        }
-    }
-}
 
 /// Identifies an aligner: its command line, and the contents of the files that it names.
 pub(crate) fn identity(command: &str) -> Result<String, Error> {
@@ -172,6 +143,11 @@ impl Aligner {
         if parsed.utterance != utterance {
             let other = parsed.utterance;
             return Err(self.failed(format!("was asked for `{utterance}` but answered for `{other}`")));
+        }
+        if let Some(list) = parsed.answer.unordered() {
+            return Err(self.failed(format!(
+                "answered for utterance `{utterance}` with {list} that are not in order of time"
+            )));
         }
         Ok(parsed.answer)
     }

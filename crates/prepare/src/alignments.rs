@@ -1,6 +1,7 @@
 //! The source of alignments: a CTM file, or an aligner that is run on the annotated, dev and test utterances.
 
 use crate::aligner::{ALIGNER_RATE_HZ, Aligner, identity};
+use crate::answer::Alignment;
 use crate::bad::BadFiles;
 use crate::clips::{ClipReader, Trouble};
 use crate::decide::spoken::{Spoken, spoken};
@@ -12,14 +13,14 @@ use crate::progress::{Meter, Progress, Stage};
 use crate::{Error, Options, Source};
 use std::path::Path;
 use std::time::Duration;
-use stentor_audio::{Ctm, CtmKind, DataDirectory, StateSpan, Utterance};
+use stentor_audio::{Ctm, CtmKind, DataDirectory, Utterance};
 use stentor_runtime::Shutdown;
 
 /// The result of looking up an alignment.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// States in order of time.
-    States(Vec<StateSpan>),
+    /// There is one.
+    Alignment(Alignment),
     /// The aligner failed, with its reason.
     Refused(String),
     /// There is no alignment.
@@ -41,7 +42,8 @@ impl Alignments {
     pub(crate) fn find(&self, utterance: &Utterance, data: &DataDirectory) -> Result<Found, Error> {
         let memo = match self {
             Alignments::Ctm(ctm) => {
-                return Ok(ctm.spans(utterance, data)?.map_or(Found::Nothing, Found::States));
+                let found = |states| Found::Alignment(Alignment { states, words: None });
+                return Ok(ctm.spans(utterance, data)?.map_or(Found::Nothing, found));
             }
             Alignments::Memo(memo) => memo,
         };
@@ -50,9 +52,9 @@ impl Alignments {
         }
         Ok(match memo.recall(&utterance.id)? {
             None => Found::Nothing,
-            Some(answer) => match answer.spans() {
-                Ok(spans) => Found::States(spans),
-                Err(reason) => Found::Refused(reason.to_owned()),
+            Some(answer) => match answer.alignment() {
+                Ok(alignment) => Found::Alignment(alignment),
+                Err(reason) => Found::Refused(reason),
             },
         })
     }
@@ -64,11 +66,11 @@ impl Alignments {
     pub(crate) fn of_annotated(
         &self,
         work: &Work<'_>,
-        mut give: impl FnMut(&[StateSpan]),
+        mut give: impl FnMut(&Alignment),
     ) -> Result<(), Error> {
         for utterance in work.annotated() {
-            if let Found::States(spans) = self.find(utterance, work.data)? {
-                give(&spans);
+            if let Found::Alignment(alignment) = self.find(utterance, work.data)? {
+                give(&alignment);
             }
         }
         Ok(())

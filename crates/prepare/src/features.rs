@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::alignments::{Alignments, Found};
+use crate::answer::Alignment;
 use crate::bad::BadFiles;
 use crate::clips::{ClipReader, Trouble};
 use crate::decide::left_out::{LeftOut, Named, Reason};
@@ -36,6 +37,8 @@ pub(crate) struct Recipe<'a> {
     pub(crate) inventory: &'a Inventory,
     /// How repetitions of a phone are detected in an alignment.
     pub(crate) repetitions: &'a Repetitions,
+    /// Whether times of words are written.
+    pub(crate) has_words: bool,
     /// Additional names of silence.
     pub(crate) silence_phones: &'a [String],
     /// Added to the alignments' times.
@@ -53,11 +56,12 @@ pub(crate) struct Writers<'a> {
 }
 
 impl Writers<'_> {
-    /// Writes a row; its phones only to a set that is scored.
-    fn push(&mut self, set: Set, (row, phones): (FeatureRow, Vec<Span>)) -> Result<(), Error> {
-        let further = set.is_held_out().then(|| (Column::PHONES, Values::from(phones)));
+    /// Writes a row; what is said in it only to an aligned set.
+    fn push(&mut self, set: Set, (row, said): (FeatureRow, Said)) -> Result<(), Error> {
+        let phones = set.is_aligned().then(|| (Column::PHONES, Values::from(said.phones)));
+        let words = said.words.map(|words| (Column::WORDS, Values::from(words)));
         if let Some(writer) = self.sets.get_mut(&set) {
-            self.runtime.block_on(writer.push_with(row, further))?;
+            self.runtime.block_on(writer.push_with(row, phones.into_iter().chain(words)))?;
         }
         Ok(())
     }
@@ -92,8 +96,15 @@ struct Row {
     row: FeatureRow,
     /// Number of labels that use the nearest state of their phone.
     nearest: u64,
-    /// The phones without silence; empty if they are withheld.
+    said: Said,
+}
+
+/// What is said in an utterance, without silence; empty if it is withheld.
+#[derive(Default)]
+struct Said {
     phones: Vec<Span>,
+    /// `None` if their times are not known.
+    words: Option<Vec<Span>>,
 }
 
 /// The tools of a thread.
@@ -128,7 +139,7 @@ pub(crate) fn make(
     };
     let limit = if jobs.iter().any(|job| job.utterances.len() > 1) { SHUFFLE_FRAMES } else { 0 };
     let buffer = |set: Set| (set, ShuffleBuffer::new(limit, Random::new(work.seed, 16 + set as u64)));
-    let mut buffers: BTreeMap<Set, ShuffleBuffer<(FeatureRow, Vec<Span>)>> =
+    let mut buffers: BTreeMap<Set, ShuffleBuffer<(FeatureRow, Said)>> =
         writers.sets.keys().copied().map(buffer).collect();
 
     let equip = || Tools {
@@ -164,7 +175,7 @@ pub(crate) fn make(
             }
             match made.row {
                 Err((reason, detail)) => left_out.add(reason, Some(set), &utterance.id, &detail),
-                Ok((Row { row, nearest, phones }, moments)) => {
+                Ok((Row { row, nearest, said }, moments)) => {
                     if set == Set::Annotated {
                         for &id in row.alignment.iter().flatten() {
                             gathered.annotated_frames[id.index()] += 1;
@@ -177,7 +188,7 @@ pub(crate) fn make(
                     }
                     let frames = row.frames(dimension) as u64;
                     let Some(buffer) = buffers.get_mut(&set) else { continue };
-                    buffer.push((row, phones), frames);
+                    buffer.push((row, said), frames);
                     while let Some(row) = buffer.overflow() {
                         writers.push(set, row)?;
                     }
@@ -248,17 +259,18 @@ fn make_row(
     if count == 0 {
         return Ok(Err((Reason::TooShort, "less than one frame".to_owned())));
     }
-    let (alignment, nearest, phones) = match labels {
-        None => (None, 0, Vec::new()),
+    let (alignment, nearest, said) = match labels {
+        None => (None, 0, Said::default()),
         Some((recipe, data)) => {
-            let spans = match recipe.alignments.find(utterance, data)? {
-                Found::States(spans) => spans,
+            let Alignment { states, words } = match recipe.alignments.find(utterance, data)? {
+                Found::Alignment(alignment) => alignment,
                 Found::Refused(reason) => return Ok(Err((Reason::NotAligned, reason))),
                 Found::Nothing => return Ok(Err((Reason::NotAligned, "there is no alignment".to_owned()))),
             };
-            match label(&spans, count, recipe) {
+            match label(&states, count, recipe) {
                 Ok((ids, nearest)) => {
-                    (Some(ids), nearest, recipe.repetitions.spoken(&spans, recipe.silence_phones))
+                    let phones = recipe.repetitions.spoken(&states, recipe.silence_phones);
+                    (Some(ids), nearest, Said { phones, words: words.filter(|_| recipe.has_words) })
                 }
                 Err(left_out) => return Ok(Err(left_out)),
             }
@@ -273,7 +285,7 @@ fn make_row(
         text: if alignment.is_some() { utterance.text.clone() } else { None },
         alignment,
     };
-    Ok(Ok(Row { row, nearest, phones }))
+    Ok(Ok(Row { row, nearest, said }))
 }
 
 /// Returns the senone of each frame, and the number of frames that use the nearest state.

@@ -18,6 +18,7 @@
 
 mod aligner;
 mod alignments;
+mod answer;
 mod bad;
 mod clips;
 mod decide;

@@ -1,7 +1,7 @@
 //! The aligner's answers on disk: an interrupted run continues where it stopped, and memory contains only offsets.
 
 use crate::Error;
-use crate::aligner::Answer;
+use crate::answer::Answer;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};

@@ -73,6 +73,7 @@ pub(crate) async fn publish(
             ("set".to_owned(), set.name().to_owned()),
             ("seed".to_owned(), options.seed.to_string()),
             ("prepared".to_owned(), prepared.to_owned()),
+            ("alignment_shift_us".to_owned(), options.shift.to_string()),
             ("dead_dimensions".to_owned(), format!("{:?}", normaliser.dead)),
         ]);
         manifests.insert(set, writer.finish(Some(normalisation.clone()), notes).await?);

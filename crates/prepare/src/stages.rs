@@ -120,7 +120,7 @@ fn make(
 
     let alignments = alignments::gather(options, &work, &mut bad, shutdown, progress)?;
     let unmatched = unmatched(data, &alignments);
-    let (inventory, repetitions) = learn(options, &work, &alignments)?;
+    let Learned { inventory, repetitions, has_words } = learn(options, &work, &alignments)?;
     watch.lap("align");
 
     let fbank_high_hz = fbank.high_hz();
@@ -130,6 +130,7 @@ fn make(
         alignments: &alignments,
         inventory: &inventory,
         repetitions: &repetitions,
+        has_words,
         silence_phones: &options.silence_phones,
         shift: options.shift,
         channel: options.channel,
@@ -141,7 +142,7 @@ fn make(
         let options = FeatureSetOptions {
             row_group_frames: options.row_group_frames,
             shard_frames: options.shard_frames,
-            columns: if set.is_held_out() { vec![Column::phones()] } else { Vec::new() },
+            columns: columns(set, has_words),
             ..FeatureSetOptions::new(options.features.clone(), inventory.clone(), nyquist_hz)
         };
         writers.sets.insert(set, FeatureWriter::new(store.child(set.name()), options)?);
@@ -195,6 +196,7 @@ fn make(
         bad_files: bad.reasons().clone(),
         senones: inventory.len(),
         phones: inventory.phones().len(),
+        word_times: has_words,
         nearest_state_frames: gathered.nearest_states,
         dead_dimensions: normaliser.dead,
         audio_hours_per_second: made_hours / watch.seconds["features"].max(1e-9),
@@ -204,22 +206,35 @@ fn make(
     Ok(summary)
 }
 
-/// Determines the target classes, and how repeated phones are detected, from the alignments of the annotated part.
-fn learn(
-    options: &Options,
-    work: &Work<'_>,
-    alignments: &Alignments,
-) -> Result<(Inventory, Repetitions), Error> {
+/// What the alignments of the annotated part determine for all sets.
+struct Learned {
+    /// The target classes.
+    inventory: Inventory,
+    /// How repeated phones are detected.
+    repetitions: Repetitions,
+    /// Whether there are times of words.
+    has_words: bool,
+}
+
+fn learn(options: &Options, work: &Work<'_>, alignments: &Alignments) -> Result<Learned, Error> {
     let mut states = States::new(&options.features, options.shift);
     let mut steps = StateSteps::default();
-    alignments.of_annotated(work, |spans| {
-        states.add(spans);
-        steps.add(spans);
+    let mut has_words = false;
+    alignments.of_annotated(work, |alignment| {
+        states.add(&alignment.states);
+        steps.add(&alignment.states);
+        has_words |= alignment.words.is_some();
     })?;
     let example = work.annotated().last().map_or("", |utterance| utterance.id.as_str());
     let inventory = states.inventory(&options.silence_phones, example)?;
     let repetitions = if alignments.has_named_states() { steps.repetitions() } else { Repetitions::Numbered };
-    Ok((inventory, repetitions))
+    Ok(Learned { inventory, repetitions, has_words })
+}
+
+/// The columns of a set besides those of every feature set. An utterance may lack times of words although others have them.
+fn columns(set: Set, has_words: bool) -> Vec<Column> {
+    let words = has_words.then(|| Column::words().optional());
+    if set.is_aligned() { [Column::phones()].into_iter().chain(words).collect() } else { Vec::new() }
 }
 
 /// Identifiers that occur only in a table or in the CTM file.

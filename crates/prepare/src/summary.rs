@@ -72,6 +72,8 @@ pub struct Summary {
     pub senones: usize,
     /// Number of phones that they belong to.
     pub phones: usize,
+    /// Whether the times of words are known and stored.
+    pub word_times: bool,
     /// Frames of dev and test that are labeled with the nearest state, because their own is not in the inventory.
     pub nearest_state_frames: u64,
     /// Values of a stacked frame that are nearly constant over the training audio.

@@ -32,16 +32,10 @@ impl Set {
         }
     }
 
-    /// Whether its utterances have alignments and texts; in other sets they are withheld.
+    /// Whether its utterances have alignments and texts, and phones and words with times; in other sets they are withheld.
     #[must_use]
     pub fn is_aligned(self) -> bool {
         self != Set::Unannotated
-    }
-
-    /// Whether models are compared on it, so that its phones are stored.
-    #[must_use]
-    pub fn is_held_out(self) -> bool {
-        matches!(self, Set::Dev | Set::Test)
     }
 
     /// Whether it is used to compute mean and variance.

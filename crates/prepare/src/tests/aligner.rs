@@ -1,7 +1,9 @@
 use crate::Error;
-use crate::aligner::{Aligner, Answer};
+use crate::aligner::Aligner;
+use crate::answer::{Answer, Outcome};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use stentor_shards::Span;
 
 /// An aligner as a short shell script: one state per clip, and some texts that make it misbehave.
 pub(super) const SCRIPT: &str = r#"
@@ -14,6 +16,8 @@ while IFS= read -r line; do
         *HANG*) exec sleep 60 ;;
         *JUNK*) echo "Loading model..." ;;
         *ELSE*) echo '{"utterance":"another","states":[]}' ;;
+        *BACKWARDS*) echo "{\"utterance\":\"$utterance\",\"states\":[],\"words\":[[\"B\",5,1],[\"A\",0,5]]}" ;;
+        *SPOKEN*) echo "{\"utterance\":\"$utterance\",\"states\":[[\"AH\",0,0,10]],\"words\":[[\"uh\",2,7]]}" ;;
         *XYZZY*) echo "{\"utterance\":\"$utterance\",\"error\":\"unknown word XYZZY\"}" ;;
         *) frames=$((samples / 160))
            half=$((frames / 2))
@@ -32,7 +36,8 @@ pub(super) fn shell_aligner(folder: &Path) -> String {
 fn ask(text: &str, patience: Duration) -> Result<Answer, Error> {
     let folder = tempfile::tempdir().unwrap();
     let mut aligner = Aligner::start(&shell_aligner(folder.path()), patience).unwrap();
-    assert!(matches!(aligner.align("first", "HELLO", &[1; 3_200]).unwrap(), Answer::States(_)));
+    let first = aligner.align("first", "HELLO", &[1; 3_200]).unwrap();
+    assert!(matches!(first, Answer { outcome: Outcome::States(_), words: None }));
     aligner.align("second", text, &[0x0a0a; 1_600])
 }
 
@@ -40,15 +45,29 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
 fn states_come_back_as_spans_of_10_ms_frames() {
-    let spans = ask("GOOD MORNING", MINUTE).unwrap();
-    let spans = spans.spans().unwrap();
+    let found = ask("GOOD MORNING", MINUTE).unwrap().alignment().unwrap();
+    let spans = found.states;
     assert_eq!((spans[0].phone.as_str(), spans[0].start, spans[0].end), ("SIL", 0, 50_000));
     assert_eq!((spans[1].state, spans[1].start, spans[1].end), (1, 50_000, 100_000));
+    assert_eq!(found.words, None, "it gives no times of words");
+}
+
+#[test]
+fn words_come_back_with_their_times_if_the_aligner_knows_them() {
+    let words = ask("SPOKEN", MINUTE).unwrap().alignment().unwrap().words.unwrap();
+    assert_eq!(words, [Span { text: "uh".to_owned(), start_ms: 20, duration_ms: 70 }]);
+}
+
+#[test]
+fn an_answer_that_is_not_in_order_of_time_is_refused() {
+    let error = ask("BACKWARDS", MINUTE).unwrap_err().to_string();
+    assert!(error.contains("for utterance `second` with words that are not in order of time"), "{error}");
 }
 
 #[test]
 fn an_unknown_word_is_an_answer_and_not_a_failure() {
-    assert_eq!(ask("XYZZY", MINUTE).unwrap(), Answer::Error("unknown word XYZZY".to_owned()));
+    let answer = ask("XYZZY", MINUTE).unwrap();
+    assert_eq!(answer.alignment(), Err("unknown word XYZZY".to_owned()));
 }
 
 #[test]

@@ -111,23 +111,32 @@ pub(super) fn rows(out: &Path, set: &str) -> Vec<stentor_shards::FeatureRow> {
 
 /// The phones of the utterances of a published set, with times; `None` for a set without them.
 pub(super) fn phones(out: &Path, set: &str) -> Option<BTreeMap<String, Vec<Span>>> {
+    spans(out, set, Column::PHONES)
+}
+
+/// The words of the utterances that have any, with times; `None` for a set without them.
+pub(super) fn words(out: &Path, set: &str) -> Option<BTreeMap<String, Vec<Span>>> {
+    spans(out, set, Column::WORDS)
+}
+
+fn spans(out: &Path, set: &str, column: &str) -> Option<BTreeMap<String, Vec<Span>>> {
     let store = stentor_store::Store::open(out.join(set).to_str().unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let set = stentor_shards::FeatureSet::open(&store).await.unwrap();
-        if !set.has(Column::PHONES) {
+        if !set.has(column) {
             return None;
         }
-        let mut phones = BTreeMap::new();
+        let mut spans = BTreeMap::new();
         for (shard, info) in set.manifest().shards.iter().enumerate() {
             for group in 0..info.row_groups.len() {
-                let rows = set.rows(shard, group, &[Column::PHONES]).await.unwrap();
+                let rows = set.rows(shard, group, &[column]).await.unwrap();
                 let said =
-                    |row: Row| (row.utterance.clone(), row.column::<Span>(Column::PHONES).unwrap().to_vec());
-                phones.extend(rows.into_iter().map(said));
+                    |mut row: Row| Some((row.utterance.clone(), row.take_option::<Span>(column).unwrap()?));
+                spans.extend(rows.into_iter().filter_map(said));
             }
         }
-        Some(phones)
+        Some(spans)
     })
 }
 

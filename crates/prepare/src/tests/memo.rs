@@ -1,13 +1,28 @@
-use crate::aligner::Answer;
+use crate::answer::{Answer, Outcome};
 use crate::memo::{MEMO, Memo};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
 fn answer(n: u32) -> Answer {
-    match n % 3 {
-        0 => Answer::Error(format!("unknown word {n}\nand a line break")),
-        _ => Answer::States(vec![("AH".to_owned(), 1, n, 7), ("+NOISE+".to_owned(), 0, n + 7, 1)]),
-    }
+    let outcome = match n % 3 {
+        0 => Outcome::Error(format!("unknown word {n}\nand a line break")),
+        _ => Outcome::States(vec![("AH".to_owned(), 1, n, 7), ("+NOISE+".to_owned(), 0, n + 7, 1)]),
+    };
+    Answer { outcome, words: (n % 3 == 2).then(|| vec![("uh".to_owned(), n, 7)]) }
+}
+
+#[test]
+fn answers_stored_before_words_had_times_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = "{\"utterance\":\"a\",\"key\":\"k\",\"states\":[[\"AH\",1,0,7]]}\n\
+                 {\"utterance\":\"b\",\"key\":\"k\",\"error\":\"unknown word\"}\n";
+    std::fs::write(folder.path().join(MEMO), lines).unwrap();
+    let memo = Memo::open(folder.path()).unwrap();
+    assert!(memo.knows("a", "k") && memo.knows("b", "k"));
+    let states = Outcome::States(vec![("AH".to_owned(), 1, 0, 7)]);
+    assert_eq!(memo.recall("a").unwrap(), Some(Answer { outcome: states, words: None }));
+    let error = Outcome::Error("unknown word".to_owned());
+    assert_eq!(memo.recall("b").unwrap(), Some(Answer { outcome: error, words: None }));
 }
 
 proptest! {

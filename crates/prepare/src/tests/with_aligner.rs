@@ -1,7 +1,7 @@
 //! Complete runs with an aligner.
 
 use super::aligner::{SCRIPT, shell_aligner};
-use super::corpus::{Corpus, rows};
+use super::corpus::{Corpus, rows, words};
 use super::run::{run, run_aligner, run_until, with_aligner};
 use crate::{Progress, Reason, Set};
 use std::collections::BTreeSet;
@@ -45,6 +45,36 @@ fn an_aligner_runs_only_on_annotated_dev_and_test_and_only_once() {
     let again = run(&options).unwrap();
     assert_eq!(again.sets, summary.sets);
     assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), asked.len());
+}
+
+#[test]
+fn times_of_words_are_stored_in_every_aligned_set_if_the_aligner_gives_them() {
+    let corpus = Corpus::new(60, 16_000);
+    let command = shell_aligner(corpus.folder.path());
+    // Of some utterances the aligner knows no words.
+    let words_of_some = SCRIPT.replace("$((frames - half))]]}", "$((frames - half))]]$said}").replace(
+        "    case \"$line\" in",
+        "    case \"$line\" in *HIGH*) said=',\"words\":[[\"high\",3,9]]' ;; *) said='' ;; esac\n    case \"$line\" in",
+    );
+    assert_eq!(words_of_some.matches("said").count(), 3);
+    std::fs::write(corpus.folder.path().join("aligner.sh"), words_of_some).unwrap();
+    let text: String =
+        (0..60).map(|i| format!("u{i:03} LOW{}\n", if i % 4 == 0 { "" } else { " HIGH" })).collect();
+    corpus.write("text", &text);
+    let out = corpus.out("out");
+    let summary = run_aligner(&corpus, &out, &command).unwrap();
+    assert!(summary.word_times);
+    for set in ["annotated", "dev", "test"] {
+        let (words, rows) = (words(&out, set).unwrap(), rows(&out, set));
+        let high = |row: &&stentor_shards::FeatureRow| row.text.as_ref().unwrap().contains("HIGH");
+        let expected: BTreeSet<&String> = rows.iter().filter(high).map(|row| &row.utterance).collect();
+        assert_eq!(words.keys().collect::<BTreeSet<_>>(), expected, "{set}");
+        let high = stentor_shards::Span { text: "high".to_owned(), start_ms: 30, duration_ms: 90 };
+        assert!(
+            !words.is_empty() && words.values().all(|spans| spans.as_slice() == std::slice::from_ref(&high))
+        );
+    }
+    assert_eq!(words(&out, "unannotated"), None);
 }
 
 #[test]

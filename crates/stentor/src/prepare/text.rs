@@ -52,6 +52,9 @@ impl fmt::Display for Text<'_> {
             counted(summary.phones as u64, "phone"),
             summary.corpus_nyquist_hz
         )?;
+        if !summary.word_times {
+            writeln!(f, "the alignments have no times of words")?;
+        }
         for (set, reasons) in &summary.left_out.by_set {
             for (reason, n) in reasons {
                 writeln!(f, "left out: {} of {set} {reason}", counted(*n, "utterance"))?;
@@ -162,7 +165,7 @@ mod tests {
         "averaged_channels": {"count": 1, "examples": ["u002 (2)"]},
         "remarks": {"count": 1, "examples": ["rec: two of something"]},
         "dropped_marks": {"[noise]": 3}, "empty_phones": 40, "silence_phones": 0, "unused_senones": ["X.0"],
-        "bad_files": {"u005": "this is no audio"}, "senones": 6, "phones": 2, "nearest_state_frames": 1,
+        "bad_files": {"u005": "this is no audio"}, "senones": 6, "phones": 2, "word_times": false, "nearest_state_frames": 1,
         "dead_dimensions": [7], "seconds": {"scan": 0.1}, "audio_hours_per_second": 0.1
     }"#;
 
@@ -176,6 +179,7 @@ mod tests {
             "1 recording present under several names, kept in the same set: a = b",
             "25.0 % of the test time is from speakers in the training sets",
             "6 senones of 2 phones, mel range up to 8000 Hz",
+            "the alignments have no times of words",
             "left out: 2 utterances of test not aligned (for instance because of an unknown word)",
             "left out not aligned (for instance because of an unknown word): u1: `<unk>`; …",
             "text: 1 name that no utterance has: nobody",
