@@ -25,6 +25,12 @@ pub enum Error {
         /// Position of the second one.
         second: SenoneId,
     },
+    /// What names the tree of senones is not a tree's fingerprint.
+    #[error("expected the fingerprint of a tying tree, 64 characters of 0 to 9 and a to f, found `{found}`")]
+    TreeFingerprint {
+        /// The text found.
+        found: String,
+    },
     /// One phone is silence in one senone and speech in another.
     #[error("phone `{phone}` is silence in one senone and speech in another")]
     MixedSilence {

@@ -10,6 +10,8 @@
 //! | `silence` | boolean | whether that phone is silence, breath or noise |
 //! | `state` | 0 to 255 | distinguishes the senones of a phone |
 //!
+//! The senones of a tying tree are an object with that list as `senones`, and the tree's fingerprint as `tree`.
+//!
 //! A [`SenoneId`] is an index into that list. Columns of ids are 16-bit numbers on disk and in tensors; a column and
 //! ids are converted into each other without a copy. [`PhoneSet`] groups an inventory by phone and state, as scoring
 //! and decoding need it; [`StateOrder`] infers the order of a phone's states from alignments.

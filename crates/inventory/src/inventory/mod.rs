@@ -1,8 +1,10 @@
 //! The senones of a model in the order of its outputs, as stored in manifests.
 
+mod json;
+
 use crate::{Error, MAX_SENONES, Senone, SenoneId};
-use serde::{Deserialize, Serialize, Serializer};
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 /// How a state was matched in the inventory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,9 +17,12 @@ pub enum Match {
 
 /// The senones of a model or a set in order; an id is an index into it. Names are unique. The inventory of data without
 /// alignments is empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(try_from = "Vec<Senone>")]
+///
+/// Senones of a tying tree name it. Inventories of two trees are different, even if their senones have the same names, so
+/// sets and models of one tree are never mixed with those of another.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inventory {
+    tree: Option<String>,
     senones: Vec<Senone>,
     /// Senones of each phone, by state.
     phones: BTreeMap<String, Vec<SenoneId>>,
@@ -42,7 +47,18 @@ impl Inventory {
             phones.entry(senone.phone.clone()).or_default().push(id);
         }
         phones.values_mut().for_each(|ids| ids.sort_by_key(|id| senones[id.index()].state));
-        Ok(Self { senones, phones })
+        Ok(Self { tree: None, senones, phones })
+    }
+
+    /// Creates the inventory of a tying tree's senones, where `tree` is its fingerprint: a blake3 hash, hexadecimal.
+    ///
+    /// # Errors
+    /// As [`Inventory::new`]; [`Error::TreeFingerprint`].
+    pub fn of_tree(senones: Vec<Senone>, tree: String) -> Result<Self, Error> {
+        if tree.len() != 64 || !tree.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(Error::TreeFingerprint { found: tree });
+        }
+        Ok(Self { tree: Some(tree), ..Self::new(senones)? })
     }
 
     /// Creates a senone for each state of a phone, in the order given; [`Senone::of_state`] documents the names.
@@ -55,6 +71,13 @@ impl Inventory {
     ) -> Result<Self, Error> {
         let senone = |(phone, state)| Senone::of_state(phone, state, more_silence);
         Self::new(states.into_iter().map(senone).collect())
+    }
+
+    /// The fingerprint of the tying tree whose senones these are; `None` for senones without context, or of another program's
+    /// tree.
+    #[must_use]
+    pub fn tree(&self) -> Option<&str> {
+        self.tree.as_deref()
     }
 
     /// All senones in order of id.
@@ -114,17 +137,14 @@ impl Inventory {
     }
 }
 
-impl Serialize for Inventory {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.senones.serialize(to)
-    }
-}
-
-impl TryFrom<Vec<Senone>> for Inventory {
-    type Error = Error;
-
-    fn try_from(senones: Vec<Senone>) -> Result<Self, Error> {
-        Self::new(senones)
+impl fmt::Display for Inventory {
+    /// `120 senones`, `300 senones of tree 0123456789ab`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} senones", self.len())?;
+        match &self.tree {
+            Some(tree) => write!(f, " of tree {}", tree.get(..12).unwrap_or(tree)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -81,6 +81,37 @@ fn a_list_that_is_no_inventory_says_why() {
     assert!(refused(&far).contains("256"), "{}", refused(&far));
 }
 
+#[test]
+fn senones_of_a_tree_name_it_in_manifests() {
+    let tree = "0123456789abcdef".repeat(4);
+    let senones: Vec<Senone> = serde_json::from_str(WRITTEN).unwrap();
+    let tied = Inventory::of_tree(senones.clone(), tree.clone()).unwrap();
+    let text = serde_json::to_string(&tied).unwrap();
+    assert_eq!(text, format!("{{\"tree\":\"{tree}\",\"senones\":{WRITTEN}}}"));
+    let read: Inventory = serde_json::from_str(&text).unwrap();
+    assert_eq!((read.tree(), &read), (Some(tree.as_str()), &tied));
+    assert_eq!(tied.to_string(), "3 senones of tree 0123456789ab");
+
+    let untied = Inventory::new(senones.clone()).unwrap();
+    let other = Inventory::of_tree(senones, "f".repeat(64)).unwrap();
+    assert_eq!((untied.tree(), untied.to_string().as_str()), (None, "3 senones"));
+    for different in [&untied, &other] {
+        assert!(*different != tied && different.fingerprint() != tied.fingerprint());
+    }
+    let refused = |from: &str, to: &str| {
+        let text = text.replace(from, to);
+        serde_json::from_str::<Inventory>(&text).unwrap_err().to_string()
+    };
+    assert!(refused(&tree, "0123").contains("found `0123`"));
+    assert!(refused("AH.2", "AH.0").contains("`AH.0` at 1 and at 2"));
+    assert!(refused("\"tree\"", "\"tere\"").contains("tere"));
+    let number = serde_json::from_str::<Inventory>("7").unwrap_err().to_string();
+    assert!(
+        number.contains("expected a list of senones, or an object with `tree` and `senones`"),
+        "{number}"
+    );
+}
+
 fn any_senone() -> impl Strategy<Value = Senone> {
     ("[a-fé\"]{1,2}", "[ABC_SIL+]{1,4}", any::<bool>(), any::<u8>())
         .prop_map(|(name, phone, silence, state)| Senone { name, phone, silence, state })
