@@ -179,8 +179,8 @@ fn fit(manifest: &Manifest, experiment: &Experiment, dataset: &Dataset) -> Resul
 
 /// Words for two inventories that differ.
 fn unlike(own: &Inventory, others: &Inventory) -> (String, String) {
-    if own.len() != others.len() {
-        return (format!("{} senones", own.len()), format!("{} senones", others.len()));
+    if own.len() != others.len() || own.senones() == others.senones() {
+        return (own.to_string(), others.to_string());
     }
     let mut pairs = own.senones().iter().zip(others.senones());
     let first = pairs.position(|(own, other)| own != other).unwrap_or_default();

@@ -205,8 +205,7 @@ fn check_same(
         return Err(differ("feature settings", found, expected));
     }
     if first.senones != second.senones {
-        let count = |m: &FeatureManifest| format!("{} senones", m.senones.len());
-        return Err(differ("senones", count(second), count(first)));
+        return Err(differ("senones", second.senones.to_string(), first.senones.to_string()));
     }
     Ok(())
 }

@@ -193,8 +193,9 @@ pub(super) fn check_same_senones(
     if set.senones == test.senones {
         return Ok(());
     }
-    let (found, expected) = (set.senones.len(), test.senones.len());
+    let (found, expected) = (&set.senones, &test.senones);
     bail!(
-        "{location}: expected the test set's {expected} senones, found {found} that differ; prepare both together"
+        "{location}: expected the test set's senones ({expected}), found others ({found}); prepare both together, and apply the \
+         same tree to both if any"
     )
 }
