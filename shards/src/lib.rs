@@ -35,9 +35,11 @@
 //! columns use the Parquet types that shards of this schema version may have; others require a new [`SCHEMA_VERSION`].
 
 mod column;
+mod derived;
 mod error;
 mod file;
 mod manifest;
+mod object;
 mod phones;
 mod registry;
 mod row;
@@ -47,6 +49,7 @@ mod sets;
 mod writer;
 
 pub use column::{Codec, Column, Element, Extent, Linear};
+pub use derived::Senones;
 pub use error::{Error, Part, RowError};
 pub use file::{
     ColumnSummary, ShardSummary, decode_feature_shard, decode_label_shard, decode_shard,
@@ -57,12 +60,16 @@ pub use manifest::{
     FeatureManifest, Kind, LabelManifest, MANIFEST, Manifest, Normalisation, RowGroupInfo, SCHEMA_VERSION,
     ShardInfo, publish_shard, shard_file,
 };
-pub use phones::{FILE as PHONE_STRINGS, ObjectInfo, PhoneStrings};
+pub use object::ObjectInfo;
+pub use phones::{FILE as PHONE_STRINGS, PhoneStrings};
 pub use row::{Row, Span, Value, Values};
 pub use rows::{FeatureLayout, FeatureRow, LabelLayout, LabelRow, View};
 pub use schema::{Declared, Newer};
 pub use sets::{FeatureSet, LabelSet, Set};
 pub use writer::{FeatureSetOptions, FeatureWriter};
+
+/// Name of the object that contains the tying tree of a set's senones. Its content is opaque to this crate.
+pub const TREE: &str = "senones.tree";
 
 /// Program and version, as stored in manifests.
 const CREATED_BY: &str = concat!("stentor ", env!("CARGO_PKG_VERSION"));

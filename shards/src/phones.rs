@@ -1,6 +1,5 @@
-use crate::manifest::checksum;
-use crate::{Error, Part};
-use serde::{Deserialize, Serialize};
+use crate::{Error, ObjectInfo};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use stentor_store::Store;
 
@@ -13,18 +12,6 @@ pub struct PhoneStrings {
     names: Vec<String>,
     /// Indices into `names`, by utterance.
     utterances: BTreeMap<String, Vec<u16>>,
-}
-
-/// An object beside a set's shards.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ObjectInfo {
-    /// Name within the set's folder.
-    pub file: String,
-    /// Its length in bytes.
-    pub bytes: u64,
-    /// blake3, hexadecimal.
-    pub checksum: String,
 }
 
 /// Name of the object that contains [`PhoneStrings`].
@@ -41,16 +28,7 @@ impl PhoneStrings {
     /// Reads the object named by a manifest and checks every byte.
     pub(crate) async fn read(store: &Store, info: &ObjectInfo) -> Result<Self, Error> {
         let file = || format!("{}/{}", store.location(), info.file);
-        let size = store.size(&info.file).await?;
-        if size != info.bytes {
-            return Err(Error::ShardSize { file: file(), expected: info.bytes, found: size });
-        }
-        let bytes = store.get(&info.file).await?;
-        let found = checksum(&bytes);
-        if found != info.checksum {
-            let (part, expected) = (Part::File, info.checksum.clone());
-            return Err(Error::Checksum { file: file(), part, expected, found });
-        }
+        let bytes = info.read(store).await?;
         let refuse = |reason: String| Error::PhoneStrings { file: file(), reason };
         let strings: Self = serde_json::from_slice(&bytes).map_err(|e| refuse(e.to_string()))?;
         let strange = strings.utterances.iter().find_map(|(utterance, ids)| {
@@ -62,13 +40,5 @@ impl PhoneStrings {
             }
             None => Ok(strings),
         }
-    }
-}
-
-impl ObjectInfo {
-    /// Returns the first contradiction.
-    pub(crate) fn contradiction(&self) -> Option<String> {
-        let file = &self.file;
-        (file.is_empty() || file.contains('/')).then(|| format!("`{file}` is not a file name"))
     }
 }

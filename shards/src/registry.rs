@@ -8,6 +8,9 @@ pub(crate) const UTTERANCE: &str = "utterance";
 /// Name of the column with the utterance's number of frames. Every set has it.
 pub(crate) const FRAMES: &str = "frames";
 
+/// Name of the column with the senone of each frame.
+pub(crate) const ALIGNMENT: &str = "alignment";
+
 /// Maximum number of frames in an utterance: at 10 ms, two days.
 pub(crate) const MAX_FRAMES: u32 = 1 << 24;
 /// Maximum number of values of a declared column, per frame or per utterance.
@@ -129,7 +132,7 @@ pub(crate) fn of_features(dimension: usize) -> Vec<Column> {
         text("group"),
         frames(),
         Column::new("features", per_frame(dimension), Element::F16, Codec::Split),
-        Column::new("alignment", per_frame(1), Element::U16, Codec::Split).optional(),
+        Column::new(ALIGNMENT, per_frame(1), Element::U16, Codec::Split).optional(),
         text("text").optional(),
     ]
 }

@@ -1,9 +1,11 @@
 use crate::column::Column;
 use crate::file::ShardReader;
 use crate::manifest::{self, Manifest};
+use crate::registry::ALIGNMENT;
 use crate::row::Row;
 use crate::schema::Schema;
 use crate::{Error, FeatureManifest, LabelManifest, PhoneStrings};
+use bytes::Bytes;
 use std::sync::Arc;
 use stentor_store::Store;
 
@@ -140,6 +142,44 @@ impl FeatureSet {
             Some(info) => PhoneStrings::read(&self.store, info).await.map(Some),
             None => Ok(None),
         }
+    }
+}
+
+impl FeatureSet {
+    /// Reads the file of the tying tree that the senones are of, and checks every byte; `None` for senones without one.
+    ///
+    /// # Errors
+    /// [`Error::ShardSize`], [`Error::Checksum`], [`Error::Store`].
+    pub async fn tree(&self) -> Result<Option<Bytes>, Error> {
+        match &self.manifest.tree {
+            Some(info) => info.read(&self.store).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether any utterance has an alignment. Reads little more than the end of each shard.
+    ///
+    /// # Errors
+    /// See [`Set::read`].
+    pub async fn has_alignments(&self) -> Result<bool, Error> {
+        for (shard, reader) in self.shards.iter().enumerate() {
+            for (row_group, has_values) in
+                reader.has_values(&self.store, &self.schema, ALIGNMENT).await?.into_iter().enumerate()
+            {
+                let has_alignments = match has_values {
+                    Some(has_values) => has_values,
+                    None => self.read(shard, row_group).await?.iter().any(|row| row.alignment.is_some()),
+                };
+                if has_alignments {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 }
 

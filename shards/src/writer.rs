@@ -6,7 +6,8 @@ use crate::manifest::{
 };
 use crate::row::{Row, Values};
 use crate::rows::View as _;
-use crate::{CREATED_BY, Declared, Error, FeatureLayout, FeatureRow};
+use crate::{CREATED_BY, Declared, Error, FeatureLayout, FeatureRow, ObjectInfo, TREE};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use stentor_experiment::Features;
 use stentor_inventory::Inventory;
@@ -25,6 +26,8 @@ pub struct FeatureSetOptions {
     pub corpus_nyquist_hz: f32,
     /// Columns in addition to those of every feature set; none by default.
     pub columns: Vec<Column>,
+    /// The file of the tying tree that the senones are of; none by default.
+    pub tree: Option<Bytes>,
     /// A row group ends with the utterance that fills it to this many frames.
     pub row_group_frames: u64,
     /// A shard ends with the row group that fills it to this many frames.
@@ -47,6 +50,7 @@ impl FeatureSetOptions {
             senones,
             corpus_nyquist_hz,
             columns: Vec::new(),
+            tree: None,
             row_group_frames: Self::ROW_GROUP_FRAMES,
             shard_frames: Self::SHARD_FRAMES,
         }
@@ -124,6 +128,23 @@ impl FeatureWriter {
         Ok(())
     }
 
+    /// Ends the row group even if it is not full. Without rows since the last one, this changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyPublished`], [`Error::Store`].
+    pub async fn end_row_group(&mut self) -> Result<(), Error> {
+        if self.group.is_empty() { Ok(()) } else { self.close_row_group().await }
+    }
+
+    /// Ends the shard even if it is not full. Without rows since the last one, this changes nothing.
+    ///
+    /// # Errors
+    /// As [`FeatureWriter::end_row_group`].
+    pub async fn end_shard(&mut self) -> Result<(), Error> {
+        self.end_row_group().await?;
+        self.close_shard().await
+    }
+
     /// Writes the remaining rows and publishes the manifest.
     ///
     /// # Errors
@@ -133,10 +154,10 @@ impl FeatureWriter {
         normalisation: Option<Normalisation>,
         notes: BTreeMap<String, String>,
     ) -> Result<FeatureManifest, Error> {
-        if !self.group.is_empty() {
-            self.close_row_group().await?;
+        self.end_shard().await?;
+        if let Some(tree) = &self.options.tree {
+            publish_shard(&self.store, TREE, tree.clone()).await?;
         }
-        self.close_shard().await?;
         let shards = std::mem::take(&mut self.shards);
         let mut manifest = self.manifest(shards, normalisation, notes);
         check(&manifest, self.store.location())?;
@@ -185,6 +206,7 @@ impl FeatureWriter {
             shards,
             columns: self.options.columns.iter().cloned().map(Declared::Known).collect(),
             phone_strings: None,
+            tree: self.options.tree.as_ref().map(|tree| ObjectInfo::new(TREE, tree)),
             notes,
         }
     }

@@ -7,6 +7,7 @@
 mod cache;
 mod error;
 mod insist;
+mod link;
 mod location;
 mod opened;
 mod remote;
@@ -226,6 +227,24 @@ impl Store {
         let path = self.path(name)?;
         let written = self.objects.put(&path, PutPayload::from_bytes(bytes)).await;
         written.map(drop).map_err(|e| self.error("write", name, &e))
+    }
+
+    /// Gives an object of another store the same name here, without copying it: a local file gets a further name. Returns `false`
+    /// and does nothing if that is impossible, because one of the stores is on the network, both are on different file systems,
+    /// or the name exists here. Objects are never changed in place, so neither store sees what becomes of the other's name.
+    pub async fn link_from(&self, from: &Store, name: &str) -> bool {
+        if !(self.is_local && from.is_local) {
+            return false;
+        }
+        let (Ok(old), Ok(new)) = (from.path(name), self.path(name)) else { return false };
+        let linked = tokio::task::spawn_blocking(move || link::link(&old, &new)).await;
+        match linked.map_err(std::io::Error::other).flatten() {
+            Ok(()) => true,
+            Err(problem) => {
+                tracing::debug!(from = from.place(name), to = self.place(name), %problem, "no link");
+                false
+            }
+        }
     }
 
     /// Names of all objects that begin with `prefix` (empty: all), at any depth, relative to this store, sorted.

@@ -2,13 +2,14 @@ use super::row_group::RowGroupBytes;
 use super::sparse::SparseFile;
 use super::{decode, views};
 use crate::column::Column;
-use crate::manifest::{ShardInfo, checksum};
+use crate::manifest::{RowGroupInfo, ShardInfo, checksum};
 use crate::row::Row;
 use crate::rows::View;
 use crate::schema::Schema;
 use crate::{Error, Part};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use std::ops::Range;
 use stentor_store::Store;
 use tokio::sync::OnceCell;
@@ -73,6 +74,27 @@ impl ShardReader {
         let checked = others.iter().try_for_each(|row| row.check(further));
         checked.map_err(|problem| problem.in_row_group(&self.file, index))?;
         Ok(views(&self.file, index, rows, layout)?.into_iter().zip(others).collect())
+    }
+
+    /// Whether any row of a row group has values in an optional column of one value for each frame, `[row groups]`. `None`
+    /// where the number of values does not tell, because every utterance has one frame.
+    pub(crate) async fn has_values(
+        &self,
+        store: &Store,
+        schema: &Schema,
+        column: &str,
+    ) -> Result<Vec<Option<bool>>, Error> {
+        let footer = self.footer.get_or_try_init(|| self.fetch_footer(store, schema)).await?;
+        let groups = footer.metadata().row_groups().iter().zip(&self.info.row_groups);
+        let has_values = |(stored, info): (&RowGroupMetaData, &RowGroupInfo)| {
+            let is_it = |chunk: &&ColumnChunkMetaData| {
+                chunk.column_path().parts().first().is_some_and(|name| name == column)
+            };
+            let values = stored.columns().iter().find(is_it)?.num_values();
+            // A missing list counts as one value.
+            (info.frames != u64::from(info.rows)).then_some(values != i64::from(info.rows))
+        };
+        Ok(groups.map(has_values).collect())
     }
 
     async fn decoded(

@@ -37,6 +37,9 @@ pub struct FeatureManifest {
     /// Phones of the utterances ([`PhoneStrings`](crate::PhoneStrings)) in sets of earlier versions; now a column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_strings: Option<ObjectInfo>,
+    /// The tying tree that the senones are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<ObjectInfo>,
     /// Other information for readers of a report; not part of the fingerprint.
     pub notes: BTreeMap<String, String>,
 }
@@ -49,11 +52,13 @@ struct Fingerprinted<'a> {
     senones: &'a Inventory,
     normalisation: &'a Option<Normalisation>,
     shards: &'a [ShardInfo],
-    /// This field and the next are omitted if empty, as in the fingerprints of earlier versions.
+    /// This field and the next ones are omitted if empty, as in the fingerprints of earlier versions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     columns: Vec<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_strings: &'a Option<ObjectInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tree: &'a Option<ObjectInfo>,
 }
 
 #[derive(Serialize)]
@@ -153,6 +158,7 @@ impl Manifest for FeatureManifest {
             shards: &self.shards,
             columns: canonical(&self.columns),
             phone_strings: &self.phone_strings,
+            tree: &self.tree,
         })
     }
 
@@ -162,8 +168,16 @@ impl Manifest for FeatureManifest {
             return Err(Error::Dimension { expected, found: self.dimension });
         }
         let bad_normalisation = self.normalisation.as_ref().and_then(|n| n.flaw(self.dimension));
-        let bad_object = || self.phone_strings.as_ref()?.contradiction();
-        match bad_normalisation.or_else(bad_object) {
+        let objects = || self.phone_strings.iter().chain(&self.tree);
+        let bad_object = || objects().find_map(ObjectInfo::contradiction);
+        let bad_tree = || match (self.senones.tree(), &self.tree) {
+            (Some(tree), None) => Some(format!("the senones are of tree {tree}, but the set has no tree")),
+            (None, Some(info)) => {
+                Some(format!("there is a tree, {}, but the senones are of none", info.file))
+            }
+            _ => None,
+        };
+        match bad_normalisation.or_else(bad_object).or_else(bad_tree) {
             Some(reason) => Err(Error::ManifestContent { location: location.to_owned(), reason }),
             None => Ok(()),
         }
