@@ -25,11 +25,22 @@ pub enum Error {
         /// Frames found.
         found: usize,
     },
-    /// A phone that lasts no frame has no statistics.
-    #[error("phone {place} of the utterance lasts no frame: leave it out of the alignment")]
-    EmptySpan {
-        /// 0-based place in the utterance.
-        place: usize,
+    /// A frame's phone that the utterance's list of phones does not have.
+    #[error(
+        "frame {frame}: expected a phone that follows in the utterance's list of phones, found `{phone}`: alignment and \
+         phones do not belong together"
+    )]
+    NotSaid {
+        /// 0-based frame in the utterance.
+        frame: usize,
+        /// The frame's phone.
+        phone: String,
+    },
+    /// A boundary that has a context itself.
+    #[error("expected silence or noise at the edges of words, found `{phone}`, whose neighbours matter")]
+    Boundary {
+        /// The phone's name.
+        phone: String,
     },
     /// A value that no Gaussian can hold.
     #[error("frame {frame}: value {place} is not a finite number")]
@@ -94,6 +105,22 @@ pub enum Error {
         expected: String,
         /// The digest of its content.
         found: String,
+    },
+    /// The tree is not the one that senones are of.
+    #[error("expected the tree {expected}, of which the senones are, found {found}: name that tree's file")]
+    OtherTree {
+        /// The tree that the inventory names.
+        expected: String,
+        /// The tree found.
+        found: String,
+    },
+    /// Senones that are not of any tree.
+    #[error(
+        "expected senones of a tree, found {senones} without one: make the set with `stentor senones apply`"
+    )]
+    Untied {
+        /// How many senones there are.
+        senones: usize,
     },
     /// The file is of another version of this program.
     #[error(

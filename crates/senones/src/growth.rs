@@ -4,16 +4,17 @@ use crate::merging::merge_leaves;
 use crate::questions::check_floor;
 use crate::split::{Limits, Seen, Split, best_split};
 use crate::tree::{Leaf, Node, Tree};
-use crate::{Error, Gaussian, Part, Question, Questions, Statistics, Topology};
+use crate::{Error, Gaussian, Part, Question, Questions, Scheme, Statistics, TriphoneState};
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use stentor_inventory::{MAX_SENONES, PhoneId, PhoneTable, SenoneId};
+use stentor_inventory::{MAX_SENONES, PhoneId, SenoneId};
 
 /// Where trees begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Roots {
-    /// Each state of each phone has a root of its own, so no senone is part of two states.
+    /// Each state of each phone has a root of its own, so no senone is part of two states. Only a state without a frame shares
+    /// that of the nearest state of its phone, because its senone would never be trained.
     PhoneState,
     /// All states of a phone share a root, and questions may ask for the state.
     Phone,
@@ -22,12 +23,8 @@ pub enum Roots {
 /// How a tree is grown.
 #[derive(Debug, Clone)]
 pub struct Growth<'a> {
-    /// All phones that the tree is to map, seen or not.
-    pub phones: &'a PhoneTable,
-    /// Those without context: silence and noise. They are never split.
-    pub context_independent: &'a [PhoneId],
-    /// The states of phones.
-    pub topology: Topology,
+    /// All phones that the tree is to map, seen or not. Those without context are never split.
+    pub scheme: &'a Scheme,
     /// Where trees begin.
     pub roots: Roots,
     /// The number of leaves to grow to, before leaves are merged.
@@ -93,12 +90,14 @@ impl Growth<'_> {
     /// Grows a tree from statistics with these questions about neighbours.
     ///
     /// # Errors
-    /// [`Error::NoStatistics`], [`Error::Unknown`], [`Error::VarianceFloor`], [`Error::Setting`], [`Error::Leaves`].
+    /// [`Error::NoStatistics`], [`Error::Unknown`], [`Error::Boundary`], [`Error::VarianceFloor`], [`Error::Setting`],
+    /// [`Error::Leaves`].
     pub fn grow(&self, statistics: &Statistics, questions: &Questions) -> Result<Grown, Error> {
         self.check(statistics)?;
         let mut nodes: Vec<Node> = Vec::new();
+        let roots_of_states = self.roots_of_states(statistics);
         // What each node's frames are, by node; taken away from a node that is split.
-        let mut seen: Vec<Vec<Seen<'_>>> = self.seen_at_roots(statistics);
+        let mut seen: Vec<Vec<Seen<'_>>> = self.seen_at_roots(statistics, &roots_of_states);
         let roots: Vec<usize> = (0..seen.len()).collect();
         if !(roots.len()..=MAX_SENONES).contains(&self.leaves) {
             return Err(Error::Leaves { roots: roots.len(), found: self.leaves });
@@ -132,16 +131,7 @@ impl Growth<'_> {
         }
         let (groups, losses) = self.merge(&roots, &nodes, &seen);
         let leaves = number_leaves(&mut nodes, &groups, &seen);
-        let roots_of_states = self.roots_of_states();
-        let context_independent = self.context_independent.to_vec();
-        let tree = Tree::new(
-            self.phones.clone(),
-            context_independent,
-            self.topology,
-            roots_of_states,
-            nodes,
-            leaves,
-        )?;
+        let tree = Tree::new(self.scheme.clone(), roots_of_states, nodes, leaves)?;
         Ok(Grown { tree, roots: likelihood_of_roots, gains, losses })
     }
 
@@ -161,14 +151,10 @@ impl Growth<'_> {
         if statistics.is_empty() {
             return Err(Error::NoStatistics);
         }
-        let (phones, states) = (self.phones.len(), usize::from(self.topology.states()));
-        let known = |phone: PhoneId| match phone.index() < phones {
-            true => Ok(()),
-            false => Err(Error::Unknown { what: "phone", found: phone.index(), limit: phones }),
-        };
-        self.context_independent.iter().try_for_each(|&phone| known(phone))?;
+        self.scheme.check()?;
+        let states = usize::from(self.scheme.topology.states());
         for (state, _) in statistics.states() {
-            [state.left, state.centre, state.right].into_iter().try_for_each(known)?;
+            [state.left, state.centre, state.right].into_iter().try_for_each(|p| self.scheme.known(p))?;
             if usize::from(state.state) >= states {
                 return Err(Error::Unknown { what: "state", found: state.state.into(), limit: states });
             }
@@ -183,47 +169,58 @@ impl Growth<'_> {
 
     /// Whether the states of a phone share a root. Without context there is nothing to ask, so each has its own.
     fn shares(&self, phone: PhoneId) -> bool {
-        self.roots == Roots::Phone && !self.context_independent.contains(&phone)
+        self.roots == Roots::Phone && self.scheme.has_context(phone)
     }
 
-    /// The root of each state, `[phones × states]`.
-    fn roots_of_states(&self) -> Vec<usize> {
-        let mut roots = Vec::with_capacity(self.phones.len() * usize::from(self.topology.states()));
-        let mut next = 0;
-        for phone in self.phones.ids() {
-            for state in 0..self.topology.states() {
-                roots.push(next);
-                next += usize::from(!self.shares(phone) || state + 1 == self.topology.states());
-            }
+    /// The root of each state, `[phones × states]`, in this order.
+    fn roots_of_states(&self, statistics: &Statistics) -> Vec<usize> {
+        let states = usize::from(self.scheme.topology.states());
+        let mut has_frames = vec![false; self.scheme.phones.len() * states];
+        for (state, gaussian) in statistics.states() {
+            has_frames[self.place(state)] |= gaussian.count() > 0.0;
+        }
+        let (mut roots, mut next) = (Vec::with_capacity(has_frames.len()), 0);
+        for (phone, has_frames) in self.scheme.phones.ids().zip(has_frames.chunks(states)) {
+            // States with a root of their own. The others share the nearest one, the lower of two equally near.
+            let own: Vec<usize> = match self.shares(phone) {
+                true => vec![0],
+                false => (0..states).filter(|&state| has_frames[state]).collect(),
+            };
+            let nearest = |state: usize| (0..own.len()).min_by_key(|&place| own[place].abs_diff(state));
+            roots.extend((0..states).map(|state| next + nearest(state).unwrap_or(0)));
+            next += own.len().max(1);
         }
         roots
     }
 
     /// What was seen of each root, `[roots]`.
-    fn seen_at_roots<'a>(&self, statistics: &'a Statistics) -> Vec<Vec<Seen<'a>>> {
-        let roots = self.roots_of_states();
+    fn seen_at_roots<'s>(&self, statistics: &'s Statistics, roots: &[usize]) -> Vec<Vec<Seen<'s>>> {
         let mut seen = vec![Vec::new(); roots.last().map_or(0, |last| last + 1)];
         for (state, gaussian) in statistics.states() {
-            let place = state.centre.index() * usize::from(self.topology.states()) + usize::from(state.state);
-            seen[roots[place]].push((state, gaussian));
+            seen[roots[self.place(state)]].push((state, gaussian));
         }
         seen
+    }
+
+    /// The place of a state among those of all phones.
+    fn place(&self, of: TriphoneState) -> usize {
+        of.centre.index() * usize::from(self.scheme.topology.states()) + usize::from(of.state)
     }
 
     /// All questions: about the phone before, about the phone after, and whether the state is one of the first few.
     fn asked(&self, questions: &Questions) -> Vec<Question> {
         let of = |part| questions.bits().map(move |set| Question::new(part, set.clone()));
         let first = |end: u8| Question::new(Part::State, (0..u16::from(end)).collect());
-        of(Part::Left).chain(of(Part::Right)).chain((1..self.topology.states()).map(first)).collect()
+        of(Part::Left).chain(of(Part::Right)).chain((1..self.scheme.topology.states()).map(first)).collect()
     }
 
     /// Those of all questions that may be asked of a node's states.
     fn asked_of<'q>(&self, seen: &[Seen<'_>], asked: &'q [Question]) -> &'q [Question] {
         let Some((state, _)) = seen.first() else { return &[] };
-        if self.context_independent.contains(&state.centre) {
+        if !self.scheme.has_context(state.centre) {
             return &[];
         }
-        let of_states = usize::from(self.topology.states()) - 1;
+        let of_states = usize::from(self.scheme.topology.states()) - 1;
         if self.shares(state.centre) { asked } else { &asked[..asked.len() - of_states] }
     }
 

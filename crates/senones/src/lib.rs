@@ -5,7 +5,10 @@
 //! [`Questions`] are sets of phones, made from these statistics. [`Growth`] splits the states of a phone by questions about
 //! the neighbours, the largest gain in log likelihood first, and the [`Tree`] maps any state of any triphone, seen or not, to
 //! a senone. [`Tree::inventory`] lists the senones as the outputs of a model; [`Tree::encode`] and [`Tree::decode`] keep the
-//! tree as a file. [`Topology`] says which states a phone goes through.
+//! tree as a file, and [`Tree::of`] reads the one that an inventory names.
+//!
+//! [`Scheme`] says which phones there are, which states they go through ([`Topology`]), and what counts as a neighbour
+//! ([`Context`]). [`spans`] makes the phones of an utterance from an alignment of its frames.
 //!
 //! Nothing here depends on the order in which statistics are added, beyond the rounding of their sums: ties are broken by
 //! ids.
@@ -18,6 +21,8 @@ mod growth;
 mod merging;
 mod question;
 mod questions;
+mod said;
+mod scheme;
 mod seal;
 mod split;
 mod statistics;
@@ -32,8 +37,10 @@ pub use gaussian::Gaussian;
 pub use growth::{Grown, Growth, Roots};
 pub use question::{Part, Question};
 pub use questions::{Questions, clusters};
+pub use said::{Said, Sounding, spans, words};
+pub use scheme::{Context, Scheme};
 pub use seal::SCHEMA_VERSION;
 pub use statistics::Statistics;
 pub use topology::Topology;
 pub use tree::{Leaf, Node, Tree};
-pub use triphone::{Span, Triphone, TriphoneState, triphones};
+pub use triphone::{Span, Triphone, TriphoneState};

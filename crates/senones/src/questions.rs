@@ -1,9 +1,9 @@
 //! Sets of phones that nodes of the tree may ask for.
 
 use crate::bits::Bits;
-use crate::{Error, Gaussian, Statistics, Topology, divisions};
+use crate::{Error, Gaussian, Scheme, Statistics, divisions};
 use std::collections::{BTreeMap, BTreeSet};
-use stentor_inventory::{PhoneId, PhoneTable};
+use stentor_inventory::PhoneId;
 
 /// Sets of phones, each once, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,16 +18,11 @@ impl Questions {
     ///
     /// # Errors
     /// [`Error::VarianceFloor`].
-    pub fn from_data(
-        statistics: &Statistics,
-        phones: &PhoneTable,
-        topology: Topology,
-        variance_floor: f64,
-    ) -> Result<Self, Error> {
+    pub fn from_data(statistics: &Statistics, scheme: &Scheme, variance_floor: f64) -> Result<Self, Error> {
         check_floor(variance_floor)?;
         let mut questions = Self::default();
-        phones.ids().for_each(|phone| questions.add([phone]));
-        for state in (0..topology.states()).map(Some).chain([None]) {
+        scheme.phones.ids().for_each(|phone| questions.add([phone]));
+        for state in (0..scheme.topology.states()).map(Some).chain([None]) {
             let phones = statistics.of_phones(state);
             let sets =
                 clusters(&phones, variance_floor).into_iter().chain(divisions(&phones, variance_floor));

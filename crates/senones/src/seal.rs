@@ -1,6 +1,6 @@
 //! A tree as a file: JSON text, preceded by its blake3 digest.
 
-use crate::{Error, Leaf, Node, Part, Question, Topology, Tree};
+use crate::{Context, Error, Leaf, Node, Part, Question, Scheme, Topology, Tree};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -35,6 +35,8 @@ struct Stored {
     schema_version: u32,
     phones: PhoneTable,
     context_independent: Vec<String>,
+    boundary: String,
+    context: Context,
     topology: Topology,
     /// `[phones × states]`.
     roots: Vec<usize>,
@@ -112,7 +114,7 @@ impl Tree {
 
     fn text(&self) -> Result<String, Error> {
         let names = |phones: &mut dyn Iterator<Item = PhoneId>| -> Vec<String> {
-            phones.filter_map(|phone| self.phones.name(phone)).map(str::to_owned).collect()
+            phones.filter_map(|phone| self.scheme.phones.name(phone)).map(str::to_owned).collect()
         };
         let stored = |question: &Question| match question.part() {
             Part::Left => StoredQuestion::Left(names(&mut question.numbers().map(PhoneId::new))),
@@ -136,9 +138,11 @@ impl Tree {
         let leaf = |leaf: &Leaf| StoredLeaf { frames: leaf.frames, states_seen: leaf.states_seen };
         let stored = Stored {
             schema_version: SCHEMA_VERSION,
-            phones: self.phones.clone(),
-            context_independent: names(&mut self.context_independent.iter().copied()),
-            topology: self.topology,
+            phones: self.scheme.phones.clone(),
+            context_independent: names(&mut self.scheme.context_independent.iter().copied()),
+            boundary: names(&mut std::iter::once(self.scheme.boundary)).concat(),
+            context: self.scheme.context,
+            topology: self.scheme.topology,
             roots: self.roots.clone(),
             questions,
             nodes,
@@ -149,12 +153,12 @@ impl Tree {
 }
 
 fn restored(stored: Stored) -> Result<Tree, Error> {
-    let Stored { phones, topology, roots, .. } = stored;
-    let ids = |names: &[String]| -> Result<Vec<PhoneId>, Error> {
-        let unknown =
-            |name: &String| Error::Damaged { reason: format!("phone `{name}` is not in its table") };
-        names.iter().map(|name| phones.id(name).ok_or_else(|| unknown(name))).collect()
+    let Stored { phones, context, topology, roots, .. } = stored;
+    let id = |name: &String| {
+        let unknown = || Error::Damaged { reason: format!("phone `{name}` is not in its table") };
+        phones.id(name).ok_or_else(unknown)
     };
+    let ids = |names: &[String]| names.iter().map(id).collect::<Result<Vec<PhoneId>, Error>>();
     let question = |stored: &StoredQuestion| match stored {
         StoredQuestion::Left(names) => Ok(Question::of_phones(Part::Left, ids(names)?)),
         StoredQuestion::Right(names) => Ok(Question::of_phones(Part::Right, ids(names)?)),
@@ -171,10 +175,11 @@ fn restored(stored: Stored) -> Result<Tree, Error> {
         }
     };
     let nodes = stored.nodes.iter().enumerate().map(node).collect::<Result<_, Error>>()?;
-    let context_independent = ids(&stored.context_independent)?;
+    let (context_independent, boundary) = (ids(&stored.context_independent)?, id(&stored.boundary)?);
     let leaf = |leaf: StoredLeaf| Leaf { frames: leaf.frames, states_seen: leaf.states_seen };
     let leaves = stored.senones.into_iter().map(leaf).collect();
-    Tree::new(phones, context_independent, topology, roots, nodes, leaves)
+    let scheme = Scheme { phones, context_independent, boundary, context, topology };
+    Tree::new(scheme, roots, nodes, leaves)
 }
 
 fn digest(text: &str) -> String {

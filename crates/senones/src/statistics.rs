@@ -1,6 +1,6 @@
 //! The Gaussians of all states of triphones that aligned speech has.
 
-use crate::{Error, Gaussian, Span, Topology, TriphoneState, triphones};
+use crate::{Error, Gaussian, Scheme, Span, TriphoneState};
 use std::collections::BTreeMap;
 use stentor_inventory::PhoneId;
 
@@ -33,15 +33,8 @@ impl Statistics {
     /// Adds an utterance: its phones, and its frames `[frames × dimension]`. Nothing is added if there is an error.
     ///
     /// # Errors
-    /// [`Error::EmptySpan`], [`Error::Frames`], [`Error::NotFinite`].
-    pub fn add_utterance(
-        &mut self,
-        spans: &[Span],
-        boundary: PhoneId,
-        frames: &[f32],
-        topology: Topology,
-    ) -> Result<(), Error> {
-        let triphones = triphones(spans, boundary)?;
+    /// [`Error::Frames`], [`Error::NotFinite`].
+    pub fn add_utterance(&mut self, spans: &[Span], scheme: &Scheme, frames: &[f32]) -> Result<(), Error> {
         let expected: usize = spans.iter().map(|span| span.frames).sum();
         if frames.len() != expected * self.dimension {
             return Err(Error::Frames { expected, found: frames.len() / self.dimension });
@@ -50,8 +43,8 @@ impl Statistics {
             return Err(Error::NotFinite { frame: value / self.dimension, place: value % self.dimension });
         }
         let mut frames = frames.chunks_exact(self.dimension);
-        for (triphone, span) in triphones.into_iter().zip(spans) {
-            for (state, frame) in topology.of_frames(span.frames).zip(&mut frames) {
+        for (triphone, span) in scheme.triphones(spans).into_iter().zip(spans) {
+            for (state, frame) in scheme.topology.of_frames(span.frames).zip(&mut frames) {
                 self.gaussian(triphone.state(state)).add_frame(frame);
             }
         }
@@ -120,17 +113,29 @@ impl Statistics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Context, Topology};
+    use stentor_inventory::PhoneTable;
 
     fn span(phone: u16, frames: usize) -> Span {
-        Span { phone: PhoneId::new(phone), frames }
+        Span { phone: PhoneId::new(phone), frames, begins_word: false }
+    }
+
+    fn scheme() -> Scheme {
+        Scheme {
+            phones: PhoneTable::new(["SIL", "A", "B"].map(str::to_owned).to_vec()).unwrap(),
+            context_independent: vec![PhoneId::new(0)],
+            boundary: PhoneId::new(0),
+            context: Context::WithinWords,
+            topology: Topology::FirstThenRest,
+        }
     }
 
     #[test]
     fn an_utterance_s_frames_go_to_the_states_of_its_triphones() {
         let mut statistics = Statistics::new(1).unwrap();
-        let spans = [span(1, 1), span(2, 3)];
-        let boundary = PhoneId::new(0);
-        statistics.add_utterance(&spans, boundary, &[5.0, 1.0, 2.0, 3.0], Topology::FirstThenRest).unwrap();
+        // The last phone is too short for any frame.
+        let spans = [span(1, 1), span(2, 3), span(1, 0)];
+        statistics.add_utterance(&spans, &scheme(), &[5.0, 1.0, 2.0, 3.0]).unwrap();
         let seen: Vec<_> = statistics
             .states()
             .map(|(of, gaussian)| {
@@ -140,7 +145,7 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            [((0, 1, 2, 0), 1.0, 5.0, 25.0), ((1, 2, 0, 0), 1.0, 1.0, 1.0), ((1, 2, 0, 1), 2.0, 5.0, 13.0)]
+            [((0, 1, 2, 0), 1.0, 5.0, 25.0), ((1, 2, 1, 0), 1.0, 1.0, 1.0), ((1, 2, 1, 1), 2.0, 5.0, 13.0)]
         );
         let mut twice = statistics.clone();
         twice.merge(&statistics).unwrap();
@@ -151,11 +156,9 @@ mod tests {
     #[test]
     fn an_utterance_that_does_not_fit_is_refused_and_adds_nothing() {
         let mut statistics = Statistics::new(2).unwrap();
-        let boundary = PhoneId::new(0);
-        let mut add = |spans: &[Span], frames: &[f32]| {
-            statistics.add_utterance(spans, boundary, frames, Topology::Single).unwrap_err()
-        };
-        assert_eq!(add(&[span(1, 1), span(2, 0)], &[0.0; 2]), Error::EmptySpan { place: 1 });
+        let scheme = scheme();
+        let mut add =
+            |spans: &[Span], frames: &[f32]| statistics.add_utterance(spans, &scheme, frames).unwrap_err();
         assert_eq!(add(&[span(1, 2)], &[0.0; 6]), Error::Frames { expected: 2, found: 3 });
         let error = add(&[span(1, 2)], &[0.0, 0.0, 0.0, f32::NAN]);
         assert_eq!(error, Error::NotFinite { frame: 1, place: 1 });

@@ -1,6 +1,5 @@
 //! Phones with their neighbours.
 
-use crate::Error;
 use stentor_inventory::PhoneId;
 
 /// A phone between two others.
@@ -40,24 +39,8 @@ impl Triphone {
 pub struct Span {
     /// The phone.
     pub phone: PhoneId,
-    /// How many frames it lasts, at least one.
+    /// How many frames it lasts. A phone too short for any frame is a neighbour of others all the same.
     pub frames: usize,
-}
-
-/// The triphones of an utterance. Its first and last phone have `boundary` beside them, usually silence.
-///
-/// # Errors
-/// [`Error::EmptySpan`].
-pub fn triphones(spans: &[Span], boundary: PhoneId) -> Result<Vec<Triphone>, Error> {
-    if let Some(place) = spans.iter().position(|span| span.frames == 0) {
-        return Err(Error::EmptySpan { place });
-    }
-    let at =
-        |place: Option<usize>| place.and_then(|place| spans.get(place)).map_or(boundary, |span| span.phone);
-    let triphone = |(place, span): (usize, &Span)| Triphone {
-        centre: span.phone,
-        left: at(place.checked_sub(1)),
-        right: at(Some(place + 1)),
-    };
-    Ok(spans.iter().enumerate().map(triphone).collect())
+    /// Whether a word begins with it.
+    pub begins_word: bool,
 }

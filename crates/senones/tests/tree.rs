@@ -5,25 +5,29 @@
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use stentor_inventory::{PhoneId, PhoneTable, SenoneId};
+use stentor_inventory::{Inventory, PhoneId, PhoneTable, SenoneId};
 use stentor_senones::{
-    Error, Gaussian, Grown, Growth, Node, Questions, Roots, Statistics, Topology, Tree, Triphone,
-    TriphoneState,
+    Context, Error, Gaussian, Grown, Growth, Node, Questions, Roots, Scheme, Span, Statistics, Topology,
+    Tree, Triphone, TriphoneState,
 };
 
 const FLOOR: f64 = 0.01;
 const SIL: PhoneId = PhoneId::new(0);
 
-fn table(phones: usize) -> PhoneTable {
+fn scheme(phones: usize) -> Scheme {
     let name = |phone: usize| if phone == 0 { "SIL".to_owned() } else { format!("P{phone}") };
-    PhoneTable::new((0..phones).map(name).collect()).unwrap()
+    Scheme {
+        phones: PhoneTable::new((0..phones).map(name).collect()).unwrap(),
+        context_independent: vec![SIL],
+        boundary: SIL,
+        context: Context::AcrossWords,
+        topology: Topology::FirstThenRest,
+    }
 }
 
-fn growth(phones: &PhoneTable, leaves: usize) -> Growth<'_> {
+fn growth(scheme: &Scheme, leaves: usize) -> Growth<'_> {
     Growth {
-        phones,
-        context_independent: &[SIL],
-        topology: Topology::FirstThenRest,
+        scheme,
         roots: Roots::PhoneState,
         leaves,
         minimum_count: 1.0,
@@ -34,8 +38,7 @@ fn growth(phones: &PhoneTable, leaves: usize) -> Growth<'_> {
 }
 
 fn grow(growth: &Growth<'_>, statistics: &Statistics) -> Grown {
-    let questions =
-        Questions::from_data(statistics, growth.phones, growth.topology, growth.variance_floor).unwrap();
+    let questions = Questions::from_data(statistics, growth.scheme, growth.variance_floor).unwrap();
     growth.grow(statistics, &questions).unwrap()
 }
 
@@ -131,11 +134,11 @@ fn true_world(phones: u16) -> Statistics {
 
 #[test]
 fn the_tree_finds_the_true_tying_and_unseen_triphones_follow_it() {
-    let phones = table(9);
+    let scheme = scheme(9);
     let statistics = true_world(9);
     // 2 of silence; 2 of each first state and 4 of each other one.
     let leaves = 2 + 8 * (2 + 4);
-    let wish = Growth { minimum_gain: 50.0, ..growth(&phones, 1_000) };
+    let wish = Growth { minimum_gain: 50.0, ..growth(&scheme, 1_000) };
     let grown = grow(&wish, &statistics);
     assert_eq!(grown.tree.senones(), leaves, "splits stop when none gains more than noise\n{}", grown.tree);
     let mut senones: BTreeMap<_, BTreeSet<SenoneId>> = BTreeMap::new();
@@ -151,11 +154,11 @@ fn the_tree_finds_the_true_tying_and_unseen_triphones_follow_it() {
 
 #[test]
 fn leaves_that_questions_cut_apart_in_vain_are_merged_again() {
-    let phones = table(9);
+    let scheme = scheme(9);
     let statistics = true_world(9);
-    let greedy = grow(&growth(&phones, 150), &statistics);
+    let greedy = grow(&growth(&scheme, 150), &statistics);
     assert_eq!(greedy.tree.senones(), 150);
-    let merged = grow(&Growth { merge_below: Some(50.0), ..growth(&phones, 150) }, &statistics);
+    let merged = grow(&Growth { merge_below: Some(50.0), ..growth(&scheme, 150) }, &statistics);
     assert_eq!(merged.tree.senones(), 2 + 8 * (2 + 4));
     assert_eq!(merged.tree.nodes().len(), greedy.tree.nodes().len(), "the questions stay");
     assert_eq!(merged.losses.len(), 150 - merged.tree.senones());
@@ -164,12 +167,12 @@ fn leaves_that_questions_cut_apart_in_vain_are_merged_again() {
 
 #[test]
 fn silence_is_never_split_and_a_phone_that_nobody_said_has_a_senone() {
-    let phones = table(5);
+    let scheme = scheme(5);
     let seen: Vec<_> = (0..4u16)
         .flat_map(|left| (0..2u16).map(move |centre| (left, centre)))
         .map(|(left, centre)| (state(left, centre, 0, 0), of_frames(&[[f32::from(left) * 9.0, 0.0]])))
         .collect();
-    let grown = grow(&growth(&phones, 100), &statistics(&seen));
+    let grown = grow(&growth(&scheme, 100), &statistics(&seen));
     let senones = |phone: u16| grown.tree.senones_below(PhoneId::new(phone), 0).len();
     assert_eq!([senones(0), senones(1), senones(4)], [1, 4, 1]);
     let inventory = grown.tree.inventory().unwrap();
@@ -180,38 +183,83 @@ fn silence_is_never_split_and_a_phone_that_nobody_said_has_a_senone() {
         .filter(|senone| senone.silence)
         .map(|senone| senone.name.as_str())
         .collect();
-    assert_eq!(silence, ["SIL.0.0", "SIL.1.1"]);
-    let triphone = Triphone { left: SIL, centre: PhoneId::new(4), right: SIL };
-    assert_eq!(grown.tree.senones_of(triphone).unwrap().len(), 2);
+    assert_eq!(silence, ["SIL.0.0"], "a second state, which no frame has, would never be trained");
+    for phone in [1, 4] {
+        let triphone = Triphone { left: SIL, centre: PhoneId::new(phone), right: SIL };
+        let senones = grown.tree.senones_of(triphone).unwrap();
+        assert_eq!((senones.len(), senones[0]), (2, senones[1]));
+    }
+}
+
+#[test]
+fn each_state_of_silence_that_has_frames_has_a_senone() {
+    let scheme = Scheme { topology: Topology::Thirds, ..scheme(2) };
+    let of = |number| (state(0, 0, 0, number), of_frames(&[[f32::from(number), 0.0]]));
+    let senones = |seen: &[u8]| {
+        let seen: Vec<_> = seen.iter().map(|&number| of(number)).collect();
+        let tree = grow(&growth(&scheme, 9), &statistics(&seen)).tree;
+        let triphone = Triphone { left: SIL, centre: SIL, right: SIL };
+        tree.senones_of(triphone).unwrap().iter().map(|senone| senone.number()).collect::<Vec<_>>()
+    };
+    assert_eq!(senones(&[0, 1, 2]), [0, 1, 2]);
+    assert_eq!(senones(&[0, 2]), [0, 0, 1], "the lower of two equally near");
+    assert_eq!(senones(&[1]), [0, 0, 0]);
+}
+
+#[test]
+fn an_utterance_has_the_senones_of_its_states_frame_by_frame() {
+    let tree = grow(&growth(&scheme(9), 50), &true_world(9)).tree;
+    let span = |phone, frames| Span { phone: PhoneId::new(phone), frames, begins_word: false };
+    let alignment = tree.alignment(&[span(0, 2), span(3, 1), span(4, 0), span(5, 3)]).unwrap();
+    let senone = |left, centre, right, number| tree.senone(state(left, centre, right, number)).unwrap();
+    let [pause, first] = [senone(0, 0, 0, 0), senone(4, 5, 0, 0)];
+    let rest = senone(4, 5, 0, 1);
+    assert_eq!(alignment, [pause, senone(0, 0, 0, 1), senone(0, 3, 4, 0), first, rest, rest]);
+    let error = tree.alignment(&[span(9, 1)]).unwrap_err();
+    assert_eq!(error, Error::Unknown { what: "phone", found: 9, limit: 9 });
+}
+
+#[test]
+fn a_tree_is_read_only_for_its_own_senones() {
+    let tree = grow(&growth(&scheme(9), 50), &true_world(9)).tree;
+    let other = grow(&growth(&scheme(9), 51), &true_world(9)).tree;
+    let (senones, bytes) = (tree.inventory().unwrap(), tree.encode().unwrap());
+    assert_eq!(senones.tree(), Some(tree.fingerprint().unwrap().as_str()));
+    assert_eq!(Tree::of(&senones, &bytes).unwrap(), tree);
+    let error = Tree::of(&other.inventory().unwrap(), &bytes).unwrap_err();
+    let (expected, found) = (other.fingerprint().unwrap(), tree.fingerprint().unwrap());
+    assert_eq!(error, Error::OtherTree { expected, found });
+    let untied = Inventory::new(senones.senones().to_vec()).unwrap();
+    assert_eq!(Tree::of(&untied, &bytes).unwrap_err(), Error::Untied { senones: 50 });
 }
 
 #[test]
 fn a_wish_that_cannot_be_met_is_refused_by_name() {
-    let phones = table(3);
+    let scheme = scheme(3);
     let one = statistics(&[(state(0, 1, 2, 0), of_frames(&[[1.0, 2.0]]))]);
     let error = |growth: Growth<'_>, statistics: &Statistics| {
         growth.grow(statistics, &Questions::default()).unwrap_err()
     };
-    assert_eq!(error(growth(&phones, 5), &one), Error::Leaves { roots: 6, found: 5 });
-    assert_eq!(error(growth(&phones, 70_000), &one), Error::Leaves { roots: 6, found: 70_000 });
-    assert_eq!(error(growth(&phones, 9), &Statistics::new(2).unwrap()), Error::NoStatistics);
+    assert_eq!(error(growth(&scheme, 2), &one), Error::Leaves { roots: 3, found: 2 });
+    assert_eq!(error(growth(&scheme, 70_000), &one), Error::Leaves { roots: 3, found: 70_000 });
+    assert_eq!(error(growth(&scheme, 9), &Statistics::new(2).unwrap()), Error::NoStatistics);
     assert_eq!(
-        error(Growth { variance_floor: 0.0, ..growth(&phones, 9) }, &one),
+        error(Growth { variance_floor: 0.0, ..growth(&scheme, 9) }, &one),
         Error::VarianceFloor { found: 0.0 }
     );
     assert!(matches!(
-        error(Growth { minimum_gain: -1.0, ..growth(&phones, 9) }, &one),
+        error(Growth { minimum_gain: -1.0, ..growth(&scheme, 9) }, &one),
         Error::Setting { setting: "minimum_gain", .. }
     ));
     let stranger = statistics(&[(state(0, 1, 7, 0), of_frames(&[[1.0, 2.0]]))]);
-    assert_eq!(error(growth(&phones, 9), &stranger), Error::Unknown { what: "phone", found: 7, limit: 3 });
+    assert_eq!(error(growth(&scheme, 9), &stranger), Error::Unknown { what: "phone", found: 7, limit: 3 });
     let late = statistics(&[(state(0, 1, 2, 2), of_frames(&[[1.0, 2.0]]))]);
-    assert_eq!(error(growth(&phones, 9), &late), Error::Unknown { what: "state", found: 2, limit: 2 });
+    assert_eq!(error(growth(&scheme, 9), &late), Error::Unknown { what: "state", found: 2, limit: 2 });
 }
 
 fn a_tree() -> Tree {
-    let phones = table(5);
-    let wish = Growth { roots: Roots::Phone, merge_below: Some(1.0), ..growth(&phones, 16) };
+    let scheme = scheme(5);
+    let wish = Growth { roots: Roots::Phone, merge_below: Some(1.0), ..growth(&scheme, 16) };
     grow(&wish, &true_world(5)).tree
 }
 
@@ -261,6 +309,8 @@ fn a_forged_tree_is_refused_whatever_its_digest() {
     assert!(reason(forged("\"question\":0,", "\"question\":77,")).contains("question 77 is unknown"));
     assert!(reason(forged("\"yes\":", "\"yes\":0,\"yes_\":")).contains("yes_"));
     assert!(reason(forged("\"SIL\",\"P1\"", "\"SIL\",\"SIL\"")).contains("listed twice"));
+    let boundary = forged("\"boundary\":\"SIL\"", "\"boundary\":\"P1\"");
+    assert!(reason(boundary).contains("found `P1`, whose neighbours matter"));
     let error = forged("\"schema_version\":1", "\"schema_version\":2");
     assert_eq!(error, Error::SchemaVersion { expected: 1, found: 2 });
 }
@@ -289,7 +339,7 @@ fn greedy_gains(seen: &Statistics, questions: &Questions, wish: &Growth<'_>) -> 
             None => leaves.push(vec![(of, gaussian)]),
         }
     }
-    let roots = wish.phones.len() * usize::from(wish.topology.states());
+    let roots = wish.scheme.phones.len() * usize::from(wish.scheme.topology.states());
     let mut gains = Vec::new();
     while roots + gains.len() < wish.leaves {
         let mut best: Option<(f64, usize, Leaf<'_>, Leaf<'_>)> = None;
@@ -318,7 +368,7 @@ fn greedy_gains(seen: &Statistics, questions: &Questions, wish: &Growth<'_>) -> 
 
 #[test]
 fn each_split_is_the_best_there_is() {
-    let phones = table(6);
+    let scheme = scheme(6);
     // No two splits gain the same here, so the order in which they are made is one.
     let mut draw = 1u64;
     let mut next = || {
@@ -329,8 +379,8 @@ fn each_split_is_the_best_there_is() {
         .map(|of| (of, of_frames(&[[next() + f32::from(of.left.number()), next()], [next(), 2.0 * next()]])))
         .collect();
     let statistics = statistics(&seen);
-    let questions = Questions::from_data(&statistics, &phones, Topology::FirstThenRest, FLOOR).unwrap();
-    let wish = Growth { minimum_count: 5.0, minimum_gain: 0.5, ..growth(&phones, 60) };
+    let questions = Questions::from_data(&statistics, &scheme, FLOOR).unwrap();
+    let wish = Growth { minimum_count: 5.0, minimum_gain: 0.5, ..growth(&scheme, 60) };
     let expected = greedy_gains(&statistics, &questions, &wish);
     let gains = wish.grow(&statistics, &questions).unwrap().gains;
     assert_eq!((gains.len(), expected.len()), (48, 48));
@@ -349,9 +399,9 @@ proptest! {
     ) {
         let seen: Vec<_> = seen.into_iter().filter(|(of, _)| of.state < topology.states()).collect();
         prop_assume!(!seen.is_empty());
-        let phones = table(5);
+        let scheme = Scheme { topology, ..scheme(5) };
         let leaves = 5 * usize::from(topology.states()) + more;
-        let wish = Growth { topology, roots, leaves, minimum_count, merge_below, ..growth(&phones, 0) };
+        let wish = Growth { roots, leaves, minimum_count, merge_below, ..growth(&scheme, 0) };
         let statistics = statistics(&seen);
         let grown = grow(&wish, &statistics);
         prop_assert!(grown.gains.iter().all(|&gain| gain > 0.0));
@@ -387,8 +437,8 @@ proptest! {
         (seen, shuffled) in world(4, 2).prop_flat_map(|seen| (Just(seen.clone()), Just(seen).prop_shuffle())),
         merge_below in prop::option::of(0.0f64..20.0),
     ) {
-        let phones = table(4);
-        let wish = Growth { merge_below, ..growth(&phones, 20) };
+        let scheme = scheme(4);
+        let wish = Growth { merge_below, ..growth(&scheme, 20) };
         let (one, other) = (grow(&wish, &statistics(&seen)), grow(&wish, &statistics(&shuffled)));
         prop_assert_eq!(one.tree.encode().unwrap(), other.tree.encode().unwrap());
         prop_assert_eq!(one, other);
@@ -396,8 +446,8 @@ proptest! {
 
     #[test]
     fn a_tree_comes_back_from_its_file(seen in world(5, 2), (_, roots, more, _, merge_below) in choices()) {
-        let phones = table(5);
-        let wish = Growth { roots, leaves: 10 + more, merge_below, ..growth(&phones, 0) };
+        let scheme = scheme(5);
+        let wish = Growth { roots, leaves: 10 + more, merge_below, ..growth(&scheme, 0) };
         let tree = grow(&wish, &statistics(&seen)).tree;
         let read = Tree::decode(&tree.encode().unwrap()).unwrap();
         prop_assert_eq!(read.fingerprint().unwrap(), tree.fingerprint().unwrap());

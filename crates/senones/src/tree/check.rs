@@ -8,13 +8,11 @@ impl Tree {
     /// Each node but the roots comes after the one that leads to it, and one alone leads to it; so walks end. Each senone has a
     /// leaf, and none is shared by two phones.
     pub(super) fn check(&self) -> Result<(), String> {
-        let (phones, states) = (self.phones.len(), self.topology.states());
+        self.scheme.check().map_err(|error| error.to_string())?;
+        let (phones, states) = (self.scheme.phones.len(), self.scheme.topology.states());
         let expected = phones * usize::from(states);
         if self.roots.len() != expected {
             return Err(format!("expected {expected} roots of states, found {}", self.roots.len()));
-        }
-        if let Some(phone) = self.context_independent.iter().find(|phone| phone.index() >= phones) {
-            return Err(format!("phone {} without context is unknown, there are {phones}", phone.index()));
         }
         if self.leaves.len() > MAX_SENONES {
             return Err(format!("expected at most {MAX_SENONES} senones, found {}", self.leaves.len()));
@@ -40,7 +38,7 @@ impl Tree {
 
     /// The phone that each node belongs to; `None` for a node that nothing leads to.
     fn owners(&self) -> Result<Vec<Option<usize>>, String> {
-        let states = usize::from(self.topology.states());
+        let states = usize::from(self.scheme.topology.states());
         let mut owners: Vec<Option<usize>> = vec![None; self.nodes.len()];
         for (place, &root) in self.roots.iter().enumerate() {
             let phone = place / states;
@@ -52,7 +50,7 @@ impl Tree {
         }
         for (place, node) in self.nodes.iter().enumerate() {
             let Node::Split { question, yes, no, .. } = node else { continue };
-            let limit = if question.part() == Part::State { states } else { self.phones.len() };
+            let limit = if question.part() == Part::State { states } else { self.scheme.phones.len() };
             if let Some(number) = question.numbers().find(|&number| usize::from(number) >= limit) {
                 return Err(format!("node {place} asks for number {number}, there are {limit}"));
             }

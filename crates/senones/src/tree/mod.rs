@@ -2,9 +2,9 @@
 
 mod check;
 
-use crate::{Error, Question, Topology, Triphone, TriphoneState};
+use crate::{Error, Question, Scheme, Span, Triphone, TriphoneState};
 use std::collections::BTreeSet;
-use stentor_inventory::{Inventory, PhoneId, PhoneTable, Senone, SenoneId};
+use stentor_inventory::{Inventory, PhoneId, Senone, SenoneId};
 
 /// A node of the tree.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,9 +36,7 @@ pub struct Leaf {
 /// Maps each state of each triphone to a senone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tree {
-    pub(crate) phones: PhoneTable,
-    pub(crate) context_independent: Vec<PhoneId>,
-    pub(crate) topology: Topology,
+    pub(crate) scheme: Scheme,
     /// The root of each state, `[phones × states]`.
     pub(crate) roots: Vec<usize>,
     pub(crate) nodes: Vec<Node>,
@@ -52,34 +50,20 @@ impl Tree {
     /// # Errors
     /// [`Error::Damaged`] for nodes that are none.
     pub(crate) fn new(
-        phones: PhoneTable,
-        context_independent: Vec<PhoneId>,
-        topology: Topology,
+        scheme: Scheme,
         roots: Vec<usize>,
         nodes: Vec<Node>,
         leaves: Vec<Leaf>,
     ) -> Result<Self, Error> {
-        let tree = Self { phones, context_independent, topology, roots, nodes, leaves };
+        let tree = Self { scheme, roots, nodes, leaves };
         tree.check().map_err(|reason| Error::Damaged { reason })?;
         Ok(tree)
     }
 
-    /// The phones that it maps.
+    /// Phones, their states, and what counts as a neighbour.
     #[must_use]
-    pub fn phones(&self) -> &PhoneTable {
-        &self.phones
-    }
-
-    /// Phones whose neighbours do not matter.
-    #[must_use]
-    pub fn context_independent(&self) -> &[PhoneId] {
-        &self.context_independent
-    }
-
-    /// The states of phones.
-    #[must_use]
-    pub fn topology(&self) -> Topology {
-        self.topology
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
     }
 
     /// All nodes; both nodes after a question come later than the question.
@@ -91,7 +75,7 @@ impl Tree {
     /// The root of a state of a phone of the table.
     #[must_use]
     pub fn root(&self, phone: PhoneId, state: u8) -> Option<usize> {
-        let states = self.topology.states();
+        let states = self.scheme.topology.states();
         let place = phone.index() * usize::from(states) + usize::from(state);
         (state < states).then(|| self.roots.get(place).copied()).flatten()
     }
@@ -113,13 +97,8 @@ impl Tree {
     /// # Errors
     /// [`Error::Unknown`] for a phone beyond the table or a state beyond the topology.
     pub fn senone(&self, of: TriphoneState) -> Result<SenoneId, Error> {
-        let phones = self.phones.len();
-        for phone in [of.left, of.centre, of.right] {
-            if phone.index() >= phones {
-                return Err(Error::Unknown { what: "phone", found: phone.index(), limit: phones });
-            }
-        }
-        let states = usize::from(self.topology.states());
+        [of.left, of.centre, of.right].into_iter().try_for_each(|phone| self.scheme.known(phone))?;
+        let states = usize::from(self.scheme.topology.states());
         let unknown = || Error::Unknown { what: "state", found: of.state.into(), limit: states };
         let mut node = self.root(of.centre, of.state).ok_or_else(unknown)?;
         loop {
@@ -135,39 +114,66 @@ impl Tree {
     /// # Errors
     /// [`Error::Unknown`] for a phone beyond the table.
     pub fn senones_of(&self, triphone: Triphone) -> Result<Vec<SenoneId>, Error> {
-        (0..self.topology.states()).map(|state| self.senone(triphone.state(state))).collect()
+        (0..self.scheme.topology.states()).map(|state| self.senone(triphone.state(state))).collect()
+    }
+
+    /// The senone of each frame of an utterance, `[frames]`.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a phone beyond the table.
+    pub fn alignment(&self, spans: &[Span]) -> Result<Vec<SenoneId>, Error> {
+        let triphones = self.scheme.triphones(spans);
+        let states = |(triphone, span): (Triphone, &Span)| {
+            self.scheme.topology.of_frames(span.frames).map(move |state| triphone.state(state))
+        };
+        triphones.into_iter().zip(spans).flat_map(states).map(|state| self.senone(state)).collect()
     }
 
     /// The senones as the outputs of a model. Each is named `PHONE.state.n`, where `n` counts the senones of the phone; the
     /// state of a senone that several share is the lowest of them. Phones without context are silence.
     ///
+    /// The inventory names this tree by its fingerprint.
+    ///
     /// # Errors
-    /// [`Error::Inventory`] if phones' names make two senones' names equal.
+    /// [`Error::Inventory`] if phones' names make two senones' names equal; otherwise as [`Tree::fingerprint`].
     pub fn inventory(&self) -> Result<Inventory, Error> {
         let mut owners: Vec<Option<(PhoneId, u8)>> = vec![None; self.senones()];
-        for phone in self.phones.ids() {
-            for state in 0..self.topology.states() {
+        let Scheme { phones, topology, .. } = &self.scheme;
+        for phone in phones.ids() {
+            for state in 0..topology.states() {
                 for senone in self.senones_below(phone, state) {
                     owners[senone.index()].get_or_insert((phone, state));
                 }
             }
         }
-        let mut counts = vec![0_u32; self.phones.len()];
+        let mut counts = vec![0_u32; phones.len()];
         let mut senone = |owner: &Option<(PhoneId, u8)>| {
             // The check of a tree made sure that each senone has a leaf below a root.
             let (phone, state) = (*owner)?;
-            let name = self.phones.name(phone)?;
+            let name = phones.name(phone)?;
             let count = &mut counts[phone.index()];
             let senone = Senone {
                 name: format!("{name}.{state}.{count}"),
                 phone: name.to_owned(),
-                silence: self.context_independent.contains(&phone),
+                silence: !self.scheme.has_context(phone),
                 state,
             };
             *count += 1;
             Some(senone)
         };
-        Ok(Inventory::new(owners.iter().filter_map(&mut senone).collect())?)
+        Ok(Inventory::of_tree(owners.iter().filter_map(&mut senone).collect(), self.fingerprint()?)?)
+    }
+
+    /// Reads the tree that senones are of.
+    ///
+    /// # Errors
+    /// [`Error::Untied`], [`Error::OtherTree`]; otherwise as [`Tree::decode`].
+    pub fn of(inventory: &Inventory, bytes: &[u8]) -> Result<Self, Error> {
+        let untied = Error::Untied { senones: inventory.len() };
+        let expected = inventory.tree().ok_or(untied)?.to_owned();
+        let tree = Self::decode(bytes)?;
+        let found = tree.fingerprint()?;
+        if found == expected { Ok(tree) } else { Err(Error::OtherTree { expected, found }) }
     }
 
     /// The senones that a state of a phone may have, whatever its neighbours.
