@@ -18,6 +18,7 @@ mod prepare;
 mod replay;
 mod report;
 mod score;
+mod senones;
 mod shell;
 mod siblings;
 mod text;
@@ -43,6 +44,9 @@ enum Command {
     Init(init::Args),
     /// Turn a Kaldi-style data directory into feature shards: annotated, unannotated, dev, test.
     Prepare(prepare::Args),
+    /// Tie the states of triphones by a tree, and write sets with its senones.
+    #[command(subcommand)]
+    Senones(senones::Senones),
     /// Train the model of an experiment file: coordinator and workers as child processes.
     Train(train::Args),
     /// Label a feature set with a trained teacher.
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
     let (result, otherwise) = match Arguments::parse().command {
         Command::Init(arguments) => (init::run(&arguments), ExitStatus::Config),
         Command::Prepare(arguments) => (prepare::run(arguments), ExitStatus::Data),
+        Command::Senones(senones) => (senones::run(&senones), ExitStatus::Data),
         Command::Train(arguments) => return train::run(&arguments),
         Command::Label(arguments) => return label::run(&arguments),
         Command::Evaluate(arguments) => (evaluate::run(arguments), ExitStatus::Data),

@@ -4,6 +4,7 @@ mod checkpoint;
 mod run_folder;
 mod set;
 mod shard;
+mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -13,10 +14,10 @@ use crate::text::Text;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// Show the contents of a feature set, label set, shard file, checkpoint or run.
+/// Show the contents of a feature set, label set, shard file, tying tree, checkpoint or run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Folder of a set, a checkpoint or a run, or one shard file.
+    /// Folder of a set, a checkpoint or a run; one shard file; or a tree of `stentor senones`.
     path: String,
     /// Print JSON instead of text.
     #[arg(long)]
@@ -31,6 +32,7 @@ enum Found {
     Features(set::Features),
     Labels(set::Labels),
     Shard(shard::Shard),
+    Tree(tree::Tree),
     Checkpoint(Box<checkpoint::Checkpoint>),
     Run(run_folder::RunFolder),
 }
@@ -50,7 +52,10 @@ async fn inspect(path: &str) -> Result<Found> {
     Ok(match place::find(path).await? {
         Place::Features(store) => Found::Features(set::features(&store).await?),
         Place::Labels(store) => Found::Labels(set::labels(&store).await?),
-        Place::Shard(store, file) => Found::Shard(shard::shard(&store, &file).await?),
+        Place::Shard(store, file) if file.ends_with(".parquet") => {
+            Found::Shard(shard::shard(&store, &file).await?)
+        }
+        Place::Shard(store, file) => Found::Tree(tree::tree(&store, &file).await?),
         Place::Checkpoint(store) => Found::Checkpoint(Box::new(checkpoint::checkpoint(&store).await?)),
         Place::Run(store) => Found::Run(run_folder::run_folder(&store).await?),
     })
@@ -62,6 +67,7 @@ fn render(found: &Found) -> String {
         Found::Features(features) => features.render(&mut text),
         Found::Labels(labels) => labels.render(&mut text),
         Found::Shard(shard) => shard.render(&mut text),
+        Found::Tree(tree) => return tree.render(),
         Found::Checkpoint(checkpoint) => checkpoint.render(&mut text),
         Found::Run(run) => run.render(&mut text),
     }

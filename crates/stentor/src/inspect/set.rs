@@ -1,3 +1,4 @@
+use super::tree;
 use crate::text::{Text, counted, per_frame};
 use anyhow::Result;
 use indicatif::{DecimalBytes, HumanCount};
@@ -38,6 +39,8 @@ pub(super) struct Features {
     normalised: bool,
     corpus_nyquist_hz: f32,
     settings: Settings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tree: Option<tree::Summary>,
     notes: BTreeMap<String, String>,
 }
 
@@ -62,6 +65,7 @@ pub(super) async fn features(store: &Store) -> Result<Features> {
         normalised: manifest.normalisation.is_some(),
         corpus_nyquist_hz: manifest.corpus_nyquist_hz,
         settings: manifest.settings,
+        tree: tree::of_set(store).await?,
         notes: manifest.notes,
         common,
     })
@@ -99,6 +103,7 @@ impl Features {
         text.item("mean, deviation", if self.normalised { "in the manifest" } else { "not computed" });
         self.common.render_tail(text);
         text.item("inputs", &self.inputs_fingerprint);
+        self.tree.iter().for_each(|tree| tree.render(text));
         if !self.notes.is_empty() {
             text.heading("notes");
         }

@@ -1,5 +1,5 @@
 use crate::text::{Text, per_frame};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
 use stentor_shards::{Kind, ShardSummary, examine_shard};
@@ -20,9 +20,6 @@ pub(super) struct Shard {
 
 pub(super) async fn shard(store: &Store, file: &str) -> Result<Shard> {
     let location = format!("{}/{file}", store.location());
-    if !file.ends_with(".parquet") {
-        bail!("{location} is not a shard: expected a .parquet file, or a folder");
-    }
     let summary = examine_shard(&location, &store.get(file).await?)?;
     let ShardSummary { kind, bytes, row_groups, utterances, frames, values_per_frame, columns } = summary;
     Ok(Shard {

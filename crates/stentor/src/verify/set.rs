@@ -1,5 +1,6 @@
 use super::Object;
 use anyhow::Result;
+use stentor_senones::Tree;
 use stentor_shards::{FeatureSet, LabelSet, Manifest, Set};
 use stentor_store::Store;
 
@@ -9,6 +10,17 @@ pub(super) async fn features(store: &Store) -> Result<Vec<Object>> {
     if let Some(info) = &set.manifest().phone_strings {
         let faults = match set.phone_strings().await {
             Ok(_) => Vec::new(),
+            Err(fault) if fault.is_bad_data() || fault.is_missing() => vec![fault.to_string()],
+            Err(error) => return Err(error.into()),
+        };
+        objects.push(Object { name: info.file.clone(), bytes: Some(info.bytes), row_groups: None, faults });
+    }
+    if let Some(info) = &set.manifest().tree {
+        let faults = match set.tree().await {
+            Ok(bytes) => {
+                let tree = Tree::of(&set.manifest().senones, &bytes.unwrap_or_default());
+                tree.err().iter().map(ToString::to_string).collect()
+            }
             Err(fault) if fault.is_bad_data() || fault.is_missing() => vec![fault.to_string()],
             Err(error) => return Err(error.into()),
         };

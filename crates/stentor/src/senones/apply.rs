@@ -1,0 +1,112 @@
+//! `stentor senones apply`.
+
+use super::phones::Phones;
+use super::read_tree;
+use crate::json_file::JsonFile;
+use crate::text::Text;
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use stentor_senones::Tree;
+use stentor_shards::{FeatureManifest, FeatureRow, FeatureSet, Row, Senones};
+use stentor_store::Store;
+
+/// Note of a manifest: the fingerprint of the set that it was made from.
+const MADE_FROM: &str = "made_from";
+
+/// Write a feature set once more, with the senones of a tying tree. Frames, texts, phones and words stay the same; each frame
+/// gets the senone of its phone's state between its neighbours. A set without alignments keeps its files, which get further
+/// names if both folders are on one disk.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The tree, of `stentor senones grow`. A copy is kept beside the set's manifest.
+    #[arg(long, value_name = "FILE")]
+    pub(super) tree: PathBuf,
+    /// Feature set to write once more.
+    #[arg(long, value_name = "SET")]
+    pub(super) features: String,
+    /// Folder for the new set.
+    #[arg(long, value_name = "SET")]
+    pub(super) out: String,
+    /// File for the figures; its place is tried before the work.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+}
+
+pub(super) async fn run(arguments: &Args) -> Result<()> {
+    let json_file = JsonFile::at(arguments.json.as_deref())?;
+    let tree = read_tree(&arguments.tree)?;
+    let set = FeatureSet::open(&Store::open(&arguments.features)?).await?;
+    let out = Store::open(&arguments.out)?;
+    let figures = apply(&tree, &set, &out).await?;
+    json_file.write(&figures)?;
+    stentor_runtime::out!("{}", figures.text(out.location()));
+    Ok(())
+}
+
+async fn apply(tree: &Tree, set: &FeatureSet, out: &Store) -> Result<Figures> {
+    let senones = Senones { inventory: tree.inventory()?, tree: Some(tree.encode()?.into()) };
+    let notes = BTreeMap::from([(MADE_FROM.to_owned(), set.manifest().fingerprint.clone())]);
+    if !set.has_alignments().await? {
+        let manifest = set.republish_unaligned(out, senones, notes).await?;
+        return Ok(Figures::new(&manifest, None));
+    }
+    let phones = Phones::new(set, tree.scheme())?;
+    let mut frames = vec![0_u64; tree.senones()];
+    let align = |row: &FeatureRow, further: &Row| -> Result<_> {
+        let spans = phones.spans(row, further).with_context(|| set.location().to_owned())?;
+        let alignment = tree.alignment(&spans.unwrap_or_default())?;
+        alignment.iter().for_each(|id| frames[id.index()] += 1);
+        Ok(alignment)
+    };
+    let manifest = set.republish(out, senones, notes, align).await?;
+    Ok(Figures::new(&manifest, Some(&frames)))
+}
+
+/// What `--json` gets.
+#[derive(Debug, Serialize)]
+struct Figures {
+    fingerprint: String,
+    tree: Option<String>,
+    senones: usize,
+    utterances: u64,
+    frames: u64,
+    /// Frames with a senone.
+    aligned_frames: u64,
+    /// Senones without a frame; `null` for a set without alignments.
+    senones_without_frames: Option<usize>,
+}
+
+impl Figures {
+    /// `frames`: of each senone.
+    fn new(manifest: &FeatureManifest, frames: Option<&[u64]>) -> Self {
+        Self {
+            fingerprint: manifest.fingerprint.clone(),
+            tree: manifest.senones.tree().map(str::to_owned),
+            senones: manifest.senones.len(),
+            utterances: manifest.utterances(),
+            frames: manifest.frames(),
+            aligned_frames: frames.map_or(0, |frames| frames.iter().sum()),
+            senones_without_frames: frames.map(|frames| frames.iter().filter(|frames| **frames == 0).count()),
+        }
+    }
+
+    fn text(&self, location: &str) -> String {
+        let mut text = Text::default();
+        text.heading(format_args!("feature set {location}"));
+        text.item("utterances", HumanCount(self.utterances));
+        text.item(
+            "frames",
+            format!("{}, {} aligned", HumanCount(self.frames), HumanCount(self.aligned_frames)),
+        );
+        let unused = self.senones_without_frames.map_or_else(String::new, |unused| match unused {
+            0 => ", each with a frame".to_owned(),
+            unused => format!(", {} without a frame", HumanCount(unused as u64)),
+        });
+        text.item("senones", format!("{}{unused}", HumanCount(self.senones as u64)));
+        self.tree.iter().for_each(|tree| text.item("tree", tree));
+        text.item("fingerprint", &self.fingerprint);
+        text.finish()
+    }
+}
