@@ -10,7 +10,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_shards::{
-    Column, Error, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, Row, Senones, Span, TREE,
+    Column, Error, FeatureRow, FeatureSet, FeatureSetOptions, FeatureWriter, Row, RowError, Senones, Span,
+    TREE,
 };
 use stentor_store::Store;
 
@@ -157,16 +158,16 @@ fn an_utterance_that_cannot_be_aligned_leaves_no_set() {
     block_on(async {
         let set = write(&from, options(), feature_row).await;
         let refuse = |row: &FeatureRow, _: &Row| match row.utterance.as_str() {
-            "utterance-4" => Err(Error::EmptyUtterance { utterance: row.utterance.clone() }),
+            "utterance-4" => Err(Error::from(RowError::EmptyUtterance { utterance: row.utterance.clone() })),
             _ => Ok(row.alignment.clone().unwrap_or_default()),
         };
         let error = set.republish(&to, tied(9), notes(), refuse).await.unwrap_err();
-        assert_error!(error, Error::EmptyUtterance { .. }, ["utterance-4"]);
+        assert_error!(error, Error::NewRow(RowError::EmptyUtterance { .. }), ["utterance-4"]);
         let too_high = |row: &FeatureRow, _: &Row| -> Result<_, Error> {
             Ok(vec![SenoneId::new(9); row.alignment.as_ref().map_or(0, Vec::len)])
         };
         let error = set.republish(&to, tied(9), notes(), too_high).await.unwrap_err();
-        assert_error!(error, Error::SenoneOutOfRange { senones: 9, .. }, ["utterance-0"]);
+        assert_error!(error, Error::NewRow(RowError::SenoneOutOfRange { senones: 9, .. }), ["utterance-0"]);
         assert!(FeatureSet::open(&to).await.is_err());
     });
 }

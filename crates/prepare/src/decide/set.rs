@@ -38,6 +38,12 @@ impl Set {
         self != Set::Unannotated
     }
 
+    /// Whether models are compared on it, so that its texts must not train language models.
+    #[must_use]
+    pub fn is_held_out(self) -> bool {
+        matches!(self, Set::Dev | Set::Test)
+    }
+
     /// Whether it is used to compute mean and variance.
     #[must_use]
     pub fn is_training(self) -> bool {

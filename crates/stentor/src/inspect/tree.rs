@@ -1,6 +1,7 @@
 use crate::senones::words;
 use crate::text::Text;
 use anyhow::{Context as _, Result, bail};
+use indicatif::HumanCount;
 use serde::Serialize;
 use stentor_senones::{Context, Error, Topology};
 use stentor_shards::FeatureSet;

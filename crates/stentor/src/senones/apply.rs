@@ -5,6 +5,7 @@ use super::read_tree;
 use crate::json_file::JsonFile;
 use crate::text::Text;
 use anyhow::{Context as _, Result};
+use indicatif::HumanCount;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

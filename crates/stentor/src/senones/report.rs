@@ -3,6 +3,7 @@
 use super::words;
 use crate::text::{Text, counted};
 use anyhow::Result;
+use indicatif::HumanCount;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use stentor_inventory::PhoneId;
@@ -140,7 +141,11 @@ impl Report {
         text.item("fingerprint", &self.fingerprint);
         text.heading("senones and frames of each phone");
         for (name, phone) in &self.phones {
-            text.row([name.clone(), HumanCount(phone.senones as u64), counted(phone.frames as u64, "frame")]);
+            text.row([
+                name.clone(),
+                HumanCount(phone.senones as u64).to_string(),
+                counted(phone.frames as u64, "frame"),
+            ]);
         }
         text.finish()
     }
