@@ -45,6 +45,9 @@ fn needs(task: &Task) -> (Vec<Part>, Build) {
         {
             (vec![libtorch], Build::Demo)
         }
+        Task::Bench(Bench::Recognition(_)) => {
+            (vec![Part::Python, Part::Judges, Part::Sclite, small, Part::Corpus(Corpus::Game)], Build::Lab)
+        }
         Task::Bench(Bench::Memory(_)) => (vec![libtorch], Build::Memory),
         Task::Fuzz(_) | Task::Bench(Bench::Exchange(_) | Bench::Scale(_) | Bench::Convergence(_)) => {
             (Vec::new(), Build::Lab)
@@ -103,5 +106,8 @@ mod tests {
             assert_eq!(needs_of(line), (Vec::new(), Build::Lab), "{line}");
         }
         assert_eq!(needs_of("xtask bench exchange --link").1, Build::Tests);
+        let (parts, build) = needs_of("xtask bench recognition --only lm");
+        assert!(parts.contains(&Part::Judges) && !parts.contains(&Part::Libtorch(Accelerator::Cpu)));
+        assert_eq!(build, Build::Lab);
     }
 }

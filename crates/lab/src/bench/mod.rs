@@ -8,6 +8,7 @@ mod gain;
 mod link;
 mod memory;
 mod page;
+mod recognition;
 mod scale;
 
 use anyhow::Result;
@@ -32,6 +33,9 @@ pub(crate) fn run(environment: &Environment, programs: &Path, bench: &Bench) -> 
         Bench::Gain(options) => write(options.json.as_deref(), &gain::run(programs)?),
         Bench::Convergence(options) => {
             write(options.json.as_deref(), &convergence::run(environment, programs, options)?)
+        }
+        Bench::Recognition(options) => {
+            write(options.json.as_deref(), &recognition::run(environment, options)?)
         }
         Bench::Memory(options) => write(options.json.as_deref(), &memory::run(programs)?),
     }

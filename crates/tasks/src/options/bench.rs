@@ -1,6 +1,6 @@
 //! `cargo xtask bench`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// The benchmark to run.
@@ -17,6 +17,8 @@ pub enum Bench {
     /// Loss by frames on the demo's corpus, for each strategy with 1 to 8 workers; writes a table and a picture into
     /// the docs.
     Convergence(Convergence),
+    /// Recognition, each part against a program of others: language models, the decoder, word errors.
+    Recognition(Recognition),
     /// Peak memory of dev evaluation and of the teacher-labeler's lanes, with the old and the current implementation.
     Memory(Memory),
 }
@@ -102,6 +104,50 @@ pub struct Memory {
     /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// Destination of the figures, and what is measured.
+#[derive(Debug, Args)]
+pub struct Recognition {
+    /// File to write the figures to, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Only this part.
+    #[arg(long, value_enum, value_name = "PART")]
+    pub only: Option<RecognitionPart>,
+}
+
+/// The parts of recognition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RecognitionPart {
+    /// Language models against MITLM.
+    Lm,
+    /// The search against kaldi-decoder, tree against static graph, sizes.
+    Decoder,
+    /// Word errors against jiwer and sclite.
+    WerEquals,
+}
+
+impl RecognitionPart {
+    /// Its key in the figures.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lm => "lm",
+            Self::Decoder => "decoder",
+            Self::WerEquals => "wer_equals",
+        }
+    }
+
+    /// What the command says while it is measured.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Lm => "language models",
+            Self::Decoder => "decoder",
+            Self::WerEquals => "word errors",
+        }
+    }
 }
 
 /// Parses the percentage of the values that a worker sends; above 20, the generated gradients have no room for more
