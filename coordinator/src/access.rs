@@ -11,18 +11,18 @@ use tonic::codegen::Service;
 use tonic::codegen::http::{Request, Response, header};
 use tonic::server::NamedService;
 
-/// Calls that wait for their answer at once, over all connections.
+/// Maximum number of calls in progress, over all connections.
 const MOST_CALLS: usize = 16_384;
 
 /// Who may call a method.
 struct Rule {
     method: &'static str,
     roles: &'static [Role],
-    /// Whether the token for people opens it to whoever shows it.
+    /// Whether a caller with the operators' token may call it without a certificate.
     people: bool,
 }
 
-/// Every method of both services. One that is not here is denied.
+/// All methods of both services. A method that is not listed is denied.
 const RULES: &[Rule] = {
     const WORKERS: &[Role] = &[Role::Worker];
     const fn member(method: &'static str) -> Rule {
@@ -46,17 +46,17 @@ const RULES: &[Rule] = {
     ]
 };
 
-/// Decides for each call whether its caller may make it. Cheap to clone.
+/// Authorises each call by its caller's certificate or token. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
-    /// This program's cluster. None without certificates: then nobody can be told from anybody else.
+    /// This program's cluster; `None` without certificates: then callers cannot be distinguished.
     cluster: Option<Arc<str>>,
     token: Option<Token>,
     calls: Arc<Semaphore>,
     refusals: Refusals,
 }
 
-/// Why a call is refused: a word for metrics, and what the caller is told.
+/// Why a call is refused: a label for metrics, and the status for the caller.
 struct Refusal(&'static str, Status);
 
 impl Access {
@@ -69,7 +69,7 @@ impl Access {
         }
     }
 
-    /// `service`, open only to whom the rules name.
+    /// Wraps `service` so that only authorised calls reach it.
     pub(crate) fn guard<S>(&self, service: S) -> Guarded<S> {
         Guarded { service, access: self.clone() }
     }

@@ -1,9 +1,9 @@
-//! Whether a block of BMUF fits the run: known once the data are.
+//! Checks whether the run is long enough for BMUF's block, once the data are known.
 
 use stentor_experiment::{Experiment, Source, Strategy};
 use stentor_plan::Plan;
 
-/// What is to be said where a worker does not fill one block in the whole run: its models are then averaged once, at the end.
+/// A warning if a worker has fewer batches in the whole run than a block: then models are averaged only once, at the end.
 pub(crate) fn too_long(experiment: &Experiment, plan: &Plan) -> Option<String> {
     let block = u64::from(experiment.exchange.bmuf.block);
     let workers = u64::from(experiment.cluster.workers.max(1));

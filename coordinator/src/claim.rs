@@ -1,14 +1,14 @@
-//! Whose run it is: each process that coordinates it claims the next incarnation, an object that is created once.
+//! Ownership of a run: each coordinator process claims the next incarnation, an object that can be created only once.
 
 use crate::Error;
 use bytes::Bytes;
 use stentor_experiment::Experiment;
 use stentor_store::{Put, Store};
 
-/// Folder of the claims on a run.
+/// Folder of the claims.
 const INCARNATIONS: &str = "incarnations";
 
-/// A fresh run needs an output of its own.
+/// Refuses an output folder that already contains a run.
 pub(crate) async fn refuse_occupied(run: &Store, experiment: &Experiment) -> Result<(), Error> {
     if run.child(INCARNATIONS).list("").await?.is_empty() {
         return Ok(());
@@ -19,13 +19,13 @@ pub(crate) async fn refuse_occupied(run: &Store, experiment: &Experiment) -> Res
     Err(Error::Occupied { output, run: found.map_or_else(|_| "unknown".into(), |e| e.run.name) })
 }
 
-/// The highest incarnation that has claimed the run; 0: none.
+/// The highest incarnation that has claimed the run; 0 if none has.
 pub(crate) async fn newest_claim(run: &Store) -> Result<u64, stentor_store::Error> {
     let taken = run.child(INCARNATIONS).list("").await?;
     Ok(taken.iter().filter_map(|name| name.parse::<u64>().ok()).max().unwrap_or(0))
 }
 
-/// Makes this process the only coordinator of the run: an epoch object is created once, by one of them.
+/// Makes this process the run's only coordinator. If several processes claim the same incarnation, one of them succeeds.
 pub(crate) async fn claim(run: &Store) -> Result<u64, Error> {
     let mut incarnation = newest_claim(run).await? + 1;
     let epochs = run.child(INCARNATIONS);

@@ -4,7 +4,7 @@ use stentor_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 
-/// What the service asks of the engine.
+/// Messages from the service to the engine.
 #[derive(Debug)]
 pub(crate) enum Command {
     Join(Joining),
@@ -24,7 +24,7 @@ pub(crate) enum Command {
     PublishFailed { checkpoint: String, reason: String },
 }
 
-/// A join that waits for its answer.
+/// A request to join, with the channel for its answer.
 #[derive(Debug)]
 pub(crate) struct Joining {
     pub(crate) session: Session,
@@ -32,7 +32,7 @@ pub(crate) struct Joining {
     pub(crate) reply: oneshot::Sender<Result<v1::JoinReply, Status>>,
 }
 
-/// A contribution that waits for its round's end.
+/// A contribution, with the channel for the answer at the end of its round.
 #[derive(Debug)]
 pub(crate) struct Contribution {
     pub(crate) arrival: Arrival,

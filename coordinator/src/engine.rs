@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::Status;
 
-/// Owns the core and does what it says.
+/// Owns the state machine and carries out its actions.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) core: Core,
@@ -30,7 +30,7 @@ pub(crate) struct Engine {
     pub(crate) parameters: usize,
     pub(crate) joins: HashMap<Session, oneshot::Sender<Result<v1::JoinReply, Status>>>,
     pub(crate) holders: Holders,
-    /// Members that wait for the round's end.
+    /// Members that wait for the end of the round.
     pub(crate) waiting: HashMap<Slot, oneshot::Sender<Result<v1::RoundReply, Status>>>,
     pub(crate) attendants: HashMap<Session, mpsc::Sender<v1::Notice>>,
     pub(crate) commands: mpsc::Sender<Command>,
@@ -41,16 +41,16 @@ pub(crate) struct Engine {
     pub(crate) progress: Option<mpsc::UnboundedSender<Progress>>,
     pub(crate) page: Feed,
     pub(crate) spans: RoundSpans,
-    /// None where nobody wants them.
+    /// `None` if no figures for TensorBoard are written.
     pub(crate) scalars: Option<Scalars>,
     pub(crate) watch: Watch,
     pub(crate) started: Instant,
 }
 
 impl Engine {
-    /// Runs until the core stops.
+    /// Runs until the state machine stops.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) -> (Outcome, EventLog, Tally) {
-        // So that an alert sees the first one rise.
+        // Recording 0 makes the first increase visible to alerts.
         Invariant::ALL.into_iter().for_each(|invariant| metrics::violations(0, invariant.id()));
         let mut clock = tokio::time::interval(Duration::from_millis(100));
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -87,7 +87,7 @@ impl Engine {
         }
     }
 
-    /// Tells the page where the run stands.
+    /// Sends the page the current state of the run.
     fn show(&self, now: Millis) {
         self.page.tell(|| {
             let Tally { bytes_up, bytes_down, frames, .. } = self.tally;
@@ -100,11 +100,11 @@ impl Engine {
         self.started.elapsed().as_millis() as Millis
     }
 
-    /// Keeps what belongs to the shell and gives the core the rest.
+    /// Keeps the parts of a command that the shell needs, and returns the input for the state machine.
     fn translate(&mut self, command: Command) -> Option<Input> {
         Some(match command {
             Command::Join(Joining { session, request, reply }) => {
-                // A session is in the one or in the other, and for a moment in both.
+                // A session is in one of the two maps, and for a moment in both.
                 if self.joins.len() + self.attendants.len() >= MOST_MEMBERS {
                     let refusal = format!("expected at most {MOST_MEMBERS} members, found as many already");
                     let _ = reply.send(Err(Status::resource_exhausted(refusal)));
@@ -127,7 +127,7 @@ impl Engine {
             }
             Command::Bad { identity, row_groups } => Input::Bad { identity, row_groups },
             Command::Arrived(Contribution { arrival, header_bytes, traffic, reply }) => {
-                // The core refuses a second contribution of the same slot; it must not displace the first.
+                // The state machine refuses a second contribution of a slot; its channel must not replace that of the first.
                 if self.waiting.get(&arrival.slot).is_some_and(|first| !first.is_closed()) {
                     let refusal =
                         Status::failed_precondition("a contribution of this slot is already waiting");

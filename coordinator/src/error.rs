@@ -1,23 +1,23 @@
 use stentor_runtime::{ExitStatus, ProgramError};
 use thiserror::Error;
 
-/// Why a coordinator cannot start or go on.
+/// Why a coordinator cannot start or continue.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The experiment file cannot be read.
     #[error("{path}: {source}")]
     Read {
-        /// As given.
+        /// As given on the command line.
         path: String,
-        /// What happened.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The experiment is not valid.
     #[error("{path}: {source}")]
     Experiment {
-        /// As given.
+        /// As given on the command line.
         path: String,
-        /// What is wrong, and where.
+        /// The error and its place.
         source: stentor_experiment::Error,
     },
     /// The data cannot be used.
@@ -29,7 +29,7 @@ pub enum Error {
     /// A checkpoint cannot be written or read.
     #[error(transparent)]
     Checkpoint(#[from] stentor_checkpoint::Error),
-    /// The output already holds a run.
+    /// The output already contains a run.
     #[error(
         "`run.output`: expected an empty folder, found run `{run}` in {output}; continue it with --resume or name another output"
     )]
@@ -46,30 +46,30 @@ pub enum Error {
     OtherRun {
         /// `run.output`.
         output: String,
-        /// Here.
+        /// What this run expects.
         expected: String,
-        /// There.
+        /// What the checkpoint says.
         found: String,
     },
-    /// What an earlier coordinator has written down of the run cannot be read, or gone on from.
+    /// An earlier coordinator's records of the run cannot be read, or the run cannot continue from them.
     #[error(transparent)]
     Log(#[from] stentor_runlog::Error),
     /// The model to start from cannot be read.
     #[error("`model.start`: {0}")]
     StartUnread(#[source] stentor_checkpoint::Error),
-    /// The model to start from is not one that this run could have trained.
+    /// The model to start from does not fit this run.
     #[error("{location}: `model.start`: expected a model with {expected}, found {found}; {remedy}")]
     StartMisfit {
         /// `model.start`.
         location: String,
-        /// The run's, in words.
+        /// What the run requires.
         expected: String,
-        /// The model's, in words.
+        /// What the model has.
         found: String,
-        /// In words.
+        /// What to do.
         remedy: &'static str,
     },
-    /// The run started from another model than the one that is there now.
+    /// The model at `model.start` is not the one that the run started from.
     #[error(
         "{location}: `model.start`: expected {expected}, which the run started from, found {found}; put that model back, \
          or name the run's own copy, {copy}"
@@ -77,11 +77,11 @@ pub enum Error {
     OtherStart {
         /// `model.start`.
         location: String,
-        /// Where the run keeps what it started from.
+        /// Location of the run's copy of the model that it started from.
         copy: String,
-        /// The run's.
+        /// The model that the run started from.
         expected: String,
-        /// What is there.
+        /// The model found.
         found: String,
     },
     /// Neither the run's copy of the model that it started from nor that model itself can be read.
@@ -90,29 +90,29 @@ pub enum Error {
          from `model.start`, {location} ({source}); restore one of them"
     )]
     StartLost {
-        /// Where the run keeps it.
+        /// Location of the copy.
         copy: String,
         /// What is wrong with the copy.
         damage: String,
         /// `model.start`.
         location: String,
-        /// Why it cannot be read there.
+        /// Why the original cannot be read.
         source: Box<stentor_checkpoint::Error>,
     },
-    /// A reducer of a number that the experiment has not.
+    /// A number of a reducer that the experiment does not list.
     #[error(
         "expected the place of a reducer in `exchange.reducers`, from 0, found {index}; the experiment file lists {reducers} reducers"
     )]
     NoSuchReducer {
-        /// As asked for.
+        /// The number given.
         index: usize,
-        /// Those of the experiment.
+        /// Number of reducers in the experiment.
         reducers: usize,
     },
-    /// The certificates cannot be used, or the listener would be open to everybody.
+    /// The certificates cannot be used, or the listener would accept anybody.
     #[error(transparent)]
     Tls(#[from] stentor_runtime::tls::Error),
-    /// A setting of the program itself cannot be used.
+    /// An option of the program cannot be used.
     #[error(transparent)]
     Setting(#[from] stentor_runtime::Error),
     /// The listener or server failed.
@@ -121,10 +121,10 @@ pub enum Error {
     /// Too few members.
     #[error("lost quorum: {0}")]
     LostQuorum(String),
-    /// More of the data is unusable than is allowed, or a worker found some that nobody could use.
+    /// More of the data is unusable than is allowed, or a worker found data that no worker could use.
     #[error("{0}")]
     BadData(String),
-    /// Replicas that ought to be one are not.
+    /// Replicas that must hold the same parameters do not.
     #[error("stopped: {0}; continue with --resume from the checkpoint before")]
     Disagreement(String),
     /// A loss or gradient is not finite.
@@ -139,7 +139,7 @@ pub enum Error {
         /// Its incarnation.
         by: u64,
     },
-    /// A signal asked for the end.
+    /// A signal stopped the program.
     #[error("stopped by a signal; continue with --resume")]
     Interrupted,
 }
@@ -198,7 +198,7 @@ impl ProgramError for Error {
 }
 
 impl Error {
-    /// Whether this is what somebody asked for, and nothing went wrong.
+    /// Whether the program ended on request, without a failure.
     #[must_use]
     pub fn is_by_request(&self) -> bool {
         matches!(self, Error::Interrupted)

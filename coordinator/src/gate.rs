@@ -6,19 +6,19 @@ use stentor_runtime::tls::{Connection, Listening, Refusals, Tls, incoming};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// A server's door: where it listens, and who may come in.
+/// A server's listener and its rules of access.
 #[derive(Debug)]
 pub struct Gate {
-    /// Bound already.
+    /// The bound listener.
     pub listener: TcpListener,
-    /// None: everybody who reaches the listener may train.
+    /// `None`: everybody who reaches the listener may take part in the training.
     pub tls: Option<Tls>,
-    /// Opens what is for people to who has no admin's certificate; without certificates, it is demanded there.
+    /// Token that operators may present in place of an admin's certificate; required of them if there are no certificates.
     pub token: Option<Token>,
 }
 
 impl Gate {
-    /// What judges calls, and the connections that are let in.
+    /// The authorisation of calls, and the accepted connections.
     pub(crate) fn open(self) -> (Access, ReceiverStream<io::Result<Connection>>) {
         let Self { listener, tls, token } = self;
         let refusals = Refusals::default();
@@ -28,13 +28,13 @@ impl Gate {
     }
 }
 
-/// Larger messages are refused before they are read. Parts of payloads have half of it.
+/// Larger messages are refused before they are read. Parts of payloads have half this size.
 pub(crate) const MOST_MESSAGE_BYTES: usize = 2 << 20;
 
-/// Calls that are open at once on a connection. A worker has five at most.
+/// Maximum number of open calls on a connection. A worker has at most five.
 const MOST_STREAMS: u32 = 64;
 
-/// What every gRPC server of a run has in common.
+/// The settings of every gRPC server of a run.
 pub(crate) fn server() -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .initial_stream_window_size(4 << 20)

@@ -4,21 +4,21 @@ use std::time::Duration;
 use stentor_experiment::Source;
 use stentor_runtime::metrics::{self, CheckpointEnd, MemberState};
 
-/// Figures of a cluster that only `/metrics` wants: who is there, who came late, what is leased.
+/// Figures of a cluster for `/metrics` alone: members, late contributions, leased batches.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
     roster: BTreeMap<Slot, String>,
     lost: BTreeSet<String>,
-    /// The newest round that somebody was assigned to: lineage and number.
+    /// Lineage and number of the newest round with an assignment.
     open: (u64, u64),
-    /// When the contributions to it came.
+    /// Arrival times of the contributions to it.
     arrivals: BTreeMap<Slot, Millis>,
-    /// Batches of it, by who computes them.
+    /// Its batches, by the slot that computes them.
     leased: BTreeMap<Slot, Vec<(Source, u64)>>,
     shown: Option<Figures>,
 }
 
-/// What was last shown.
+/// The values that were last recorded.
 #[derive(Debug, PartialEq, Eq)]
 struct Figures {
     members: Vec<(MemberState, u64)>,
@@ -27,7 +27,7 @@ struct Figures {
 }
 
 impl Gauges {
-    /// Counters appear with their first record: with a 0, so that their first step is seen.
+    /// A counter exists only after its first record: recording 0 makes its first increase visible.
     pub(crate) fn new() -> Self {
         metrics::finished(0);
         metrics::members_lost(0);
@@ -37,7 +37,7 @@ impl Gauges {
         Self::default()
     }
 
-    /// A member was told what to compute.
+    /// A member got its assignment.
     pub(crate) fn assigned(&mut self, slot: Slot, assignment: &Assignment) {
         let Fence { lineage, round, .. } = assignment.fence;
         if self.open != (lineage, round) {
@@ -49,14 +49,14 @@ impl Gauges {
         self.leased.insert(slot, leases.collect());
     }
 
-    /// A contribution came; one to another round than the open one says nothing.
+    /// A contribution arrived; contributions to other rounds than the open one are ignored.
     pub(crate) fn arrived(&mut self, now: Millis, fence: Fence, slot: Slot) {
         if self.open == (fence.lineage, fence.round) {
             self.arrivals.entry(slot).or_insert(now);
         }
     }
 
-    /// The open round has closed with these.
+    /// The open round has closed with these contributors.
     pub(crate) fn closed(&mut self, contributors: &[Slot]) {
         let came: Vec<_> = contributors.iter().filter_map(|s| Some((*s, *self.arrivals.get(s)?))).collect();
         let first = came.iter().map(|(_, at)| *at).min().unwrap_or_default();
@@ -82,7 +82,8 @@ impl Gauges {
         }
     }
 
-    /// Records what has changed. `joining` wait for admission, `waiting` for a round's end, `queued` in front of the engine.
+    /// Records changes. `joining` members wait for admission, `waiting` ones for the end of a round; `queued` commands wait for
+    /// the engine.
     pub(crate) fn show(&mut self, joining: usize, waiting: impl Iterator<Item = Slot>, queued: usize) {
         let contributed = waiting.filter(|slot| self.roster.contains_key(slot)).count();
         let count = |state| match state {

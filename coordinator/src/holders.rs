@@ -1,18 +1,18 @@
 use crate::state_machine::Session;
 use std::collections::HashMap;
 
-/// A process, by the name of its machine and its number there.
+/// A process, identified by its machine's name and its process id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) host: String,
     pub(crate) id: u32,
 }
 
-/// Which process goes by which identity.
+/// The process that holds each identity.
 ///
-/// The newest one that asks has it: a worker that was started again comes before its old connection is seen to break. But where
-/// the older one lives, each would take the place of the other for ever, and none would train. So whoever lost its
-/// identity to another process does not get it back while that one is there.
+/// The newest process to request an identity gets it: a restarted worker joins before its old connection is seen to break. But if
+/// the older process is alive, the two would displace each other for ever, and neither would train. So a process that lost its
+/// identity to another one does not get it back while the other one has a session.
 #[derive(Debug, Default)]
 pub(crate) struct Holders(HashMap<String, Holder>);
 
@@ -20,12 +20,12 @@ pub(crate) struct Holders(HashMap<String, Holder>);
 struct Holder {
     session: Session,
     process: Process,
-    /// Who had it before.
+    /// The previous holder.
     displaced: Option<Process>,
 }
 
 impl Holders {
-    /// Gives `identity` to a process, or tells who has it now and keeps it. `is_here` says of a session whether it lasts.
+    /// Gives `identity` to a process, or returns the process that keeps it. `is_here` says whether a session still exists.
     pub(crate) fn claim(
         &mut self,
         identity: &str,
@@ -43,7 +43,7 @@ impl Holders {
             Some(holder) => Some(holder.process),
             None => None,
         };
-        // As many as there are sessions; who has gone has nothing to lose.
+        // Keeps at most one entry per session.
         self.0.retain(|_, holder| is_here(holder.session));
         self.0.insert(identity.to_owned(), Holder { session, process, displaced });
         Ok(())

@@ -1,10 +1,9 @@
 //! The coordinator: membership, work ledger, rounds, reduction. It links no libtorch and reads no audio.
 //!
-//! [`state_machine`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the state machine and carries out what it
-//! says, `publish`, `scalars` and the event log of `stentor-runlog` write to the object store. `reducer` is the data plane: it
-//! sums and decides nothing. `access` decides who may call what. [`serve`]
-//! starts all of it on a listener that is passed in, [`serve_over`] on connections from elsewhere; [`serve_reducer`] starts a
-//! reducer alone.
+//! [`state_machine`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the state machine and carries out
+//! its actions, `publish`, `scalars` and the event log of `stentor-runlog` write to the object store. `reducer` is the data
+//! plane: it adds contributions and decides nothing. `access` authorises calls. [`serve`] starts all of this on a given
+//! listener, [`serve_over`] on given connections; [`serve_reducer`] starts a reducer alone.
 
 mod access;
 mod block;

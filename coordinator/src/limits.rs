@@ -1,25 +1,25 @@
-//! What a message may hold beyond what its size allows. A member that is wrong, or another program in its name, must not make
-//! the coordinator keep, log or repeat whatever it sends.
+//! Bounds on the content of messages, besides their size. A faulty member, or another program that uses its name, must not make
+//! the coordinator store, log or forward unbounded data.
 
 use stentor_proto::v1;
 use tonic::Status;
 
-/// Members and those who wait to be members; `cluster.workers` goes to 1024.
+/// Maximum number of members and applicants; `cluster.workers` is at most 1024.
 pub(crate) const MOST_MEMBERS: usize = 4096;
-/// Objects that a member writes at a boundary.
+/// Maximum number of objects that a member writes at a boundary.
 const MOST_OBJECTS: usize = 4096;
-/// Bytes of a name.
+/// Maximum length of a name, bytes.
 const MOST_NAME_BYTES: usize = 256;
-/// Bytes of words for people.
+/// Maximum length of a text for people, bytes.
 const MOST_WORD_BYTES: usize = 2000;
 
-/// Words for people, cut to what is kept of them.
+/// Cuts a text for people to the maximum length.
 pub(crate) fn cut(mut words: String) -> String {
     words.truncate(words.floor_char_boundary(MOST_WORD_BYTES));
     words
 }
 
-/// A name that is not longer than any of ours.
+/// Checks the length of a name.
 pub(crate) fn name(field: &str, name: &str) -> Result<(), Status> {
     at_most(field, "bytes", MOST_NAME_BYTES, name.len())
 }

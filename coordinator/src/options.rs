@@ -5,40 +5,40 @@ use stentor_experiment::Experiment;
 use stentor_page::Page;
 use tokio::sync::mpsc;
 
-/// How far a run is; sent at every round's end.
+/// The progress of a run, sent at the end of every round.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Progress {
-    /// The schedule's clock.
+    /// Number of frames committed so far.
     pub committed_frames: u64,
-    /// Its end.
+    /// Number of frames in the whole run.
     pub total_frames: u64,
-    /// What the closed round's batches came to, source by source.
+    /// Figures of the closed round's batches, by source.
     pub by_source: Vec<OfSource>,
 }
 
-/// Whether earlier state is wanted.
+/// Whether to use the state of an earlier process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// The output must hold no run.
+    /// The output must not contain a run.
     Fresh,
-    /// Go on from the newest valid checkpoint; begin where there is none.
+    /// Continue from the newest valid checkpoint, or start from the beginning if there is none.
     Resume,
 }
 
-/// What a coordinator is started with.
+/// Options of a coordinator.
 #[derive(Debug)]
 pub struct Options {
-    /// The experiment, locations made absolute.
+    /// The experiment, with absolute locations.
     pub experiment: Experiment,
     /// Fresh or resumed.
     pub start: Start,
-    /// Where rounds' ends are told, if anywhere.
+    /// Receives a message at the end of every round.
     pub progress: Option<mpsc::UnboundedSender<Progress>>,
-    /// The page that shows the run, if one does.
+    /// The live page, if there is one.
     pub page: Option<Page>,
 }
 
-/// Reads an experiment file; relative locations in it are meant from its own folder.
+/// Reads an experiment file; relative locations in it are relative to its folder.
 ///
 /// # Errors
 /// [`Error::Read`] and [`Error::Experiment`] with the path; the latter also where the output is no folder of its own.

@@ -13,7 +13,7 @@ use tonic::Status;
 const HEARTBEAT_S: f64 = 1.0;
 
 impl Engine {
-    /// Does what the core says; returns the outcome when the run is over.
+    /// Carries out an action of the state machine; returns the outcome when the run is over.
     pub(crate) fn perform(&mut self, action: Action) -> Option<Outcome> {
         match action {
             Action::Admit { session, assignment, checkpoint } => {
@@ -82,12 +82,12 @@ impl Engine {
 
     fn answer_join(&mut self, session: u64, answer: Result<v1::JoinReply, Status>) {
         if let Some(reply) = self.joins.remove(&session) {
-            // The caller may be gone; its guard tells the core.
+            // The caller may be gone; then its guard has reported that.
             let _ = reply.send(answer);
         }
     }
 
-    /// Answers a member that waits for the round's end. A member that is gone is found by its broken connection.
+    /// Answers a member that waits for the end of the round. If the member is gone, its broken connection shows it.
     fn answer(&mut self, slot: u32, answer: Result<Reply, Status>) {
         if let Some(reply) = self.waiting.remove(&slot) {
             let _ = reply.send(answer.map(|reply| v1::RoundReply { reply: Some(reply) }));
@@ -150,7 +150,7 @@ impl Engine {
                 tracing::info!(members, reason, "members changed");
             }
             Event::FellBack { checkpoint, reason, lineage, .. } => {
-                // Whoever waits for an update of the void round joins again.
+                // Members that wait for an update of the void round join again.
                 self.answer_all("the round is void; join again");
                 let checkpoint = checkpoint.as_deref().unwrap_or("none, to the beginning");
                 tracing::warn!(checkpoint, reason, lineage, "fell back");

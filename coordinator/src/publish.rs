@@ -10,11 +10,11 @@ use stentor_runtime::metrics;
 use stentor_store::Store;
 use tokio::sync::mpsc;
 
-/// How long the program's end waits for publications and deletions that are under way: less than supervisors wait for it.
+/// How long the program waits at its end for publications and deletions in progress: less than supervisors wait for the program.
 const LAST_WRITES: Duration = Duration::from_secs(8);
 
-/// Waits until nothing that a [`Publisher`] has begun is under way, once it is gone itself. What is cut off then is whole all the
-/// same: a checkpoint has its manifest or is none, and a later deletion goes on with this one.
+/// Waits until everything that a dropped [`Publisher`] has begun is done. Work that is cut off does no harm: a checkpoint
+/// exists only with its manifest, and a later deletion continues this one.
 pub(crate) async fn ended(mut under_way: mpsc::Receiver<Infallible>) {
     if tokio::time::timeout(LAST_WRITES, under_way.recv()).await.is_err() {
         let seconds = LAST_WRITES.as_secs();
@@ -25,21 +25,21 @@ pub(crate) async fn ended(mut under_way: mpsc::Receiver<Infallible>) {
     }
 }
 
-/// Publishes checkpoints beside the training: manifest last, then what is no longer kept is deleted.
+/// Publishes checkpoints while training continues: the manifest last; then deletes checkpoints that are no longer kept.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     pub(crate) run: Store,
-    /// All that is the same in every manifest of the run.
+    /// The parts that are the same in every manifest of the run.
     pub(crate) template: Manifest,
     pub(crate) keep: usize,
-    /// Of this coordinator.
+    /// Incarnation of this coordinator.
     pub(crate) incarnation: u64,
-    /// Held by all that is under way, so that the program's end can wait for it: its receiver hears of the last one's end.
+    /// Cloned by each task in progress, so that the program's end can wait for them: the receiver ends with the last clone.
     pub(crate) under_way: mpsc::Sender<Infallible>,
 }
 
 impl Publisher {
-    /// Starts to publish; the engine hears of the end through `commands`.
+    /// Starts a publication; its end is reported to the engine through `commands`.
     pub(crate) fn publish(
         &mut self,
         publication: Publication,
@@ -78,7 +78,7 @@ impl Publisher {
                 // The log first: a checkpoint without its events could not be audited.
                 segments.put().await?;
                 let _ = commands.send(Command::Logged { segments: segments.until }).await;
-                // Whoever was taken for dead must not publish beside its successor.
+                // A coordinator that was considered dead must not publish as well as its successor.
                 let newest = crate::claim::newest_claim(&run).await?;
                 if newest > incarnation {
                     return Ok(Some(newest));
@@ -100,7 +100,7 @@ impl Publisher {
                 Err(error) => Command::PublishFailed { checkpoint: name, reason: error.to_string() },
             };
             let published = matches!(command, Command::Published { .. });
-            // The engine may have ended meanwhile; the checkpoint stands all the same.
+            // The engine may have ended meanwhile; the checkpoint is valid nevertheless.
             let _ = commands.send(command).await;
             if published && let Err(error) = stentor_checkpoint::retain(&run, keep, &needed).await {
                 tracing::warn!(%error, "old checkpoints could not be deleted");

@@ -1,4 +1,4 @@
-//! A run's beginning and end at its output: what an earlier process left there, and what the last one leaves.
+//! The start and the end of a run in its output folder: the state of an earlier process, and the result.
 
 use crate::Error;
 use crate::state_machine::{Outcome, Saved};
@@ -14,7 +14,7 @@ use stentor_runtime::metrics;
 use stentor_scores::FRAME_ERROR;
 use stentor_store::Store;
 
-/// The summary of a run that is finished, and of this very experiment: a longer one goes on.
+/// The summary of a finished run of this same experiment; `None` if the experiment was made longer, so that the run continues.
 pub(crate) async fn concluded(run: &Store, experiment: &Experiment) -> Result<Option<Summary>, Error> {
     for name in ["experiment.toml", "summary.json"] {
         if !run.exists(name).await? {
@@ -26,7 +26,7 @@ pub(crate) async fn concluded(run: &Store, experiment: &Experiment) -> Result<Op
     Ok(summary.ok().filter(|_| same))
 }
 
-/// The newest valid checkpoint of this very run.
+/// The newest valid checkpoint of this run.
 pub(crate) async fn newest_state(
     run: &Store,
     experiment: &Experiment,
@@ -64,7 +64,7 @@ pub(crate) async fn newest_state(
         };
         return Err(other(named(&expected.origin), named(&manifest.origin)));
     }
-    // The members normalise with the set's, or the start's, and the model goes on with its own: they must be the same.
+    // Members normalise with the values of the set or of the start, and the model with its own: they must be the same.
     if manifest.normalisation != expected.normalisation {
         let model = match manifest.normalisation {
             Some(_) => "other means and deviations",
@@ -103,7 +103,7 @@ pub(crate) async fn newest_state(
     Ok((Some((manifest.name.clone(), both.core)), both.tally))
 }
 
-/// What `one` has under `section` that `other` has not, in words.
+/// Describes the keys of `section` in which `one` differs from `other`.
 pub(crate) fn described(section: &str, one: &Value, other: &Value) -> String {
     let keys = one.as_object().into_iter().flatten();
     let keys = keys.filter(|(key, value)| other.get(key) != Some(value));
@@ -111,8 +111,8 @@ pub(crate) fn described(section: &str, one: &Value, other: &Value) -> String {
     words.join(", ")
 }
 
-/// Versions before [`Saved::scaled_residuals`] kept gradients as they were, and applied the sum at the whole rate of the round's
-/// source. Nobody knows of which source's batches such a residual is.
+/// Versions before [`Saved::scaled_residuals`] kept unscaled gradients, and applied the sum at the whole rate of the round's
+/// source. It is not known from which source's batches such a residual came.
 fn check_residuals(saved: &Saved, experiment: &Experiment, two_sources: bool) -> Result<(), String> {
     let multiplier = experiment.schedule.annotated_multiplier;
     let scales = decision(saved.strategy).keeps_residual()
@@ -129,7 +129,7 @@ fn check_residuals(saved: &Saved, experiment: &Experiment, two_sources: bool) ->
     ))
 }
 
-/// What a model has that another one has not.
+/// Describes the properties of a model in which another one differs.
 pub(crate) fn difference(model: &ModelDescription, other: &ModelDescription) -> String {
     let mut words = vec![described("model", &model.model, &other.model)];
     for (what, own, others) in
@@ -143,7 +143,7 @@ pub(crate) fn difference(model: &ModelDescription, other: &ModelDescription) -> 
     words.join(", ")
 }
 
-/// All that is the same in every manifest of a run.
+/// The parts that are the same in every manifest of a run.
 pub(crate) fn template(
     experiment: &Experiment,
     dataset: &Dataset,
@@ -173,7 +173,7 @@ pub(crate) fn template(
     }
 }
 
-/// Publishes the result of a run that is over.
+/// Publishes the result of a run that has ended.
 pub(crate) async fn conclude(
     outcome: Outcome,
     run: &Store,
@@ -197,7 +197,7 @@ pub(crate) async fn conclude(
     if let Ok(json) = serde_json::to_vec_pretty(&summary) {
         run.put("summary.json", json.into()).await?;
     }
-    // The deletions that followed the last publication may have been given up at the run's end.
+    // The deletions after the last publication may have been abandoned at the end of the run.
     let (keep, needed) = (experiment.checkpoint.keep as usize, BTreeSet::from([checkpoint]));
     if let Err(error) = stentor_checkpoint::retain(run, keep, &needed).await {
         tracing::warn!(%error, "old checkpoints could not be deleted");
@@ -212,7 +212,7 @@ mod tests {
     use crate::small_run::small_run;
     use stentor_plan::Position;
 
-    /// What a checkpoint of an earlier version holds: it does not say that residuals are scaled.
+    /// The state in a checkpoint of an earlier version: it does not say that residuals are scaled.
     fn written_before(strategy: &str) -> Saved {
         let (_, plan) = small_run("", "");
         let position = serde_json::to_value(Position::new(&plan)).unwrap();

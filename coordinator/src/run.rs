@@ -39,7 +39,7 @@ use tokio::time::Instant;
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
-/// Runs a coordinator behind `gate` until the run is over.
+/// Runs a coordinator on `gate` until the run has ended.
 ///
 /// # Errors
 /// Any [`Error`]; [`Error::Interrupted`] after a signal.
@@ -47,7 +47,8 @@ pub async fn serve(options: Options, gate: Gate, shutdown: &Shutdown) -> Result<
     serve_behind(|| gate.open(), options, shutdown).await
 }
 
-/// The same on `connections` from another network than the machine's own. Whoever has one may train.
+/// Like [`serve`], on `connections` that do not come from a listener, for example of a simulated network. Callers are not
+/// authenticated.
 ///
 /// # Errors
 /// As [`serve`].
@@ -185,7 +186,7 @@ where
     let service = Service::new(commands, &run_id, experiment.clone(), Arc::clone(&dataset));
     let (stop, stopped) = oneshot::channel::<()>();
     let (access, connections) = open();
-    // Without reducers of their own, this process sums all.
+    // Without separate reducers, this process sums everything.
     let reducer = experiment.exchange.reducers.is_empty().then(|| {
         let reducer = RangeReducer::new(&experiment, run.clone(), 0, 0..parameters);
         reducer_server(reducer, &experiment.run.name, &access)
@@ -206,14 +207,14 @@ where
     publish::ended(last_writes).await;
     let Some((outcome, mut events, tally)) = finished else { return Err(Error::Interrupted) };
     events.flush().await?;
-    // Members say good-bye on open connections; nobody is waited for long.
+    // Members leave on open connections; the wait for them is short.
     if let Ok(Ok(ended)) = tokio::time::timeout(Duration::from_secs(3), server).await {
         ended?;
     }
     conclude(outcome, &run, &experiment, &tally).await
 }
 
-/// Runs reducer number `index` of the experiment's `exchange.reducers` behind `gate` until a signal asks for the end.
+/// Runs reducer number `index` of the experiment's `exchange.reducers` on `gate` until a signal arrives.
 ///
 /// # Errors
 /// [`Error::NoSuchReducer`]; [`Error::Data`] where the features, which tell the model's size, cannot be read.

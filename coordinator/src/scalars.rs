@@ -1,4 +1,4 @@
-//! The run's figures for TensorBoard, beside the event log and from the same events.
+//! The run's figures for TensorBoard, from the same events as the event log.
 
 use crate::state_machine::{Encoding, Event, Millis, OfSource};
 use bytes::Bytes;
@@ -9,15 +9,15 @@ use stentor_store::Store;
 use stentor_tensorboard::{PREFIX, Segment};
 use tokio::task::JoinSet;
 
-/// Folder of a run.
+/// Folder in a run's folder.
 const FOLDER: &str = "tensorboard";
 
-/// Whoever looks at a run of some hours can wait for a hundredth of them: so segments stay few.
+/// A segment is written after this fraction of the run's age, so that long runs have few segments.
 const SHARE_OF_AGE: u64 = 100;
-/// Between two segments of a young run.
+/// Shortest time between two segments.
 const SHORTEST_MS: Millis = 5_000;
 
-/// Scalars by committed frames, written in segments as the event log is.
+/// Scalars over committed frames, written in segments like the event log.
 #[derive(Debug)]
 pub(crate) struct Scalars {
     store: Store,
@@ -26,7 +26,7 @@ pub(crate) struct Scalars {
     segment: Segment,
     cut_ms: Millis,
     writes: JoinSet<()>,
-    /// Values of the model.
+    /// Number of values of the model.
     parameters: usize,
     total_frames: u64,
     schedule: Schedule,
@@ -34,7 +34,7 @@ pub(crate) struct Scalars {
     two_sources: bool,
 }
 
-/// A segment with its place.
+/// A segment and its location.
 #[derive(Debug)]
 pub(crate) struct Cut {
     store: Store,
@@ -65,7 +65,7 @@ impl Scalars {
         }
     }
 
-    /// Takes what an event says at time `now`.
+    /// Adds the figures of an event at time `now`.
     pub(crate) fn record(&mut self, event: &Event, now: SystemTime) {
         let wall_s = now.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         match event {
@@ -86,7 +86,7 @@ impl Scalars {
         }
     }
 
-    /// Begins to write what came since the last segment, if it is time for another one.
+    /// Begins to write the next segment if it is due.
     pub(crate) fn write_if_due(&mut self, now_ms: Millis) {
         while self.writes.try_join_next().is_some() {}
         if let Some(cut) = self.cut_if_due(now_ms) {
@@ -94,7 +94,7 @@ impl Scalars {
         }
     }
 
-    /// Writes what is left, and waits for what is under way.
+    /// Writes the last segment, and waits for all writes in progress.
     pub(crate) async fn finish(&mut self) {
         if let Some(cut) = self.cut() {
             cut.write().await;
@@ -111,7 +111,7 @@ impl Scalars {
         self.cut()
     }
 
-    /// What came since the last segment.
+    /// The figures since the last segment.
     pub(crate) fn cut(&mut self) -> Option<Cut> {
         let bytes = self.segment.take()?.into();
         // TensorBoard reads the files of a folder in the order of their names.
@@ -136,7 +136,7 @@ impl Scalars {
             return Vec::new();
         };
         let mut figures = Vec::new();
-        // Where groups only exchange models, and in a round of nothing but empty batches, nothing was learned.
+        // Nothing is learned when groups only exchange models, or in a round of empty batches.
         if frames > 0 {
             for OfSource { source, scores, .. } in event.by_source() {
                 figures.extend(tagged(&scores, source.name()));
@@ -161,7 +161,7 @@ impl Scalars {
         figures
     }
 
-    /// In force once `committed` frames are.
+    /// The learning rate after `committed` frames.
     fn learning_rate(&self, source: Source, committed: u64) -> f64 {
         let rate = self.schedule.learning_rate_at(committed as f64 / self.total_frames.max(1) as f64);
         let multiplied = self.two_sources && source == Source::Annotated;
@@ -175,7 +175,7 @@ fn tagged(scores: &Scores, of: &str) -> impl Iterator<Item = (String, f64)> {
 }
 
 impl Cut {
-    /// Writes the segment. Curves are a convenience: one that cannot be written is missed by nobody's training.
+    /// Writes the segment. A failure is only logged, because training does not depend on these curves.
     pub(crate) async fn write(self) {
         if let Err(error) = self.store.put(&self.name, self.bytes).await {
             tracing::warn!(%error, "figures for TensorBoard could not be written");

@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
-/// Speaks gRPC and hands everything to the engine.
+/// The gRPC service; passes everything to the engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
     engine: mpsc::Sender<Command>,
@@ -62,7 +62,8 @@ impl Drop for Guard {
     fn drop(&mut self) {
         if self.armed {
             let lost = Command::Lost { session: self.session, reason: "its connection broke".into() };
-            // The queue is only full or closed where the engine is ending or far behind; silence then tells the same.
+            // The queue is full or closed only if the engine is ending or far behind; then missing heartbeats have the same
+            // effect.
             let _ = self.engine.try_send(lost);
         }
     }
@@ -72,7 +73,7 @@ impl Drop for Guard {
 impl Coordinator for Service {
     async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinReply>, Status> {
         let request = request.into_inner();
-        // It becomes part of object names and of messages.
+        // It becomes part of object names and messages.
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if !(1..=128).contains(&request.identity.len()) || !request.identity.chars().all(plain) {
             return Err(Status::invalid_argument(
@@ -113,7 +114,7 @@ impl Coordinator for Service {
             self.tell(Command::Bad { identity: identity.clone(), row_groups: bad }).await?;
         }
         self.tell(Command::Arrived(Contribution { arrival, header_bytes, traffic, reply })).await?;
-        // The round may be over for this member before its payload is staged.
+        // The round may end for this member before its payload is staged.
         let staged = tokio::select! {
             answer = &mut answer => return answer.map_err(|_| over())?.map(Response::new),
             note = next(&mut notes) => note?.and_then(|n| n.note),

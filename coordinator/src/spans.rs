@@ -1,11 +1,11 @@
-//! Rounds as traces: the coordinator tells of a round as a whole, and of what it waited for.
+//! Rounds as traces: the coordinator records each round as a whole, and the waits in it.
 
 use crate::state_machine::{Event, Fence};
 use std::time::SystemTime;
 use stentor_runtime::traces::{Attribute, RoundTrace};
 use stentor_scores::LOSS;
 
-/// When the open round began, and when its first contribution came.
+/// When the open round began, and when its first contribution arrived.
 #[derive(Debug)]
 pub(crate) struct RoundSpans {
     run: String,
@@ -18,7 +18,7 @@ impl RoundSpans {
         Self { run: run.to_owned(), began: SystemTime::now(), first: None }
     }
 
-    /// A contribution to the round of `fence` has come.
+    /// A contribution to the round of `fence` has arrived.
     pub(crate) fn arrived(&mut self, fence: Fence) {
         let round = |fence: Fence| (fence.lineage, fence.round);
         if self.first.is_none_or(|(first, _)| round(first) != round(fence)) {
@@ -35,7 +35,7 @@ impl RoundSpans {
         if let Some((first, at)) = self.first
             && (first.lineage, first.round) == (fence.lineage, fence.round)
         {
-            // From the first contribution on, whoever is not here yet is waited for.
+            // From the first contribution on, the round waits for the other ones.
             trace.part("gather", at, since(at), []);
         }
         let attributes = [

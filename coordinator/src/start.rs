@@ -1,5 +1,5 @@
-//! The model that a run starts from (`model.start`): checked against what is to be trained before anybody works, and kept
-//! with the run.
+//! The model that a run starts from (`model.start`): checked against the experiment before any worker joins, and copied
+//! to the run.
 
 use crate::resume::{described, difference};
 use crate::{Error, Start};
@@ -15,13 +15,13 @@ use stentor_store::Store;
 pub(crate) struct Started {
     pub(crate) origin: Origin,
     pub(crate) normalisation: Normalisation,
-    /// Where the run does not keep it yet.
+    /// The model to copy, if the run does not have a copy yet.
     copy: Option<ModelCopy>,
 }
 
 impl Started {
-    /// The model that `experiment` names: the run's own copy where it keeps one, which what lies at that place must be
-    /// still. None where weights are drawn.
+    /// The model that `experiment` names, or the run's copy of it if there is one; the model at `model.start` must be the
+    /// same. `None` if weights are drawn.
     pub(crate) async fn open(
         run: &Store,
         start: Start,
@@ -65,7 +65,7 @@ impl Started {
         Ok(Some(Self { origin, normalisation, copy }))
     }
 
-    /// Puts a copy into the run's folder, unless it is there.
+    /// Copies the model into the run's folder, unless it is there.
     pub(crate) async fn keep(&self, run: &Store) -> Result<(), Error> {
         match &self.copy {
             Some(copy) => Ok(copy.write(&start_store(run)).await?),
@@ -74,7 +74,7 @@ impl Started {
     }
 }
 
-/// The copy in the run's folder.
+/// The state of the copy in the run's folder.
 enum Kept {
     Whole(Box<Manifest>),
     Nothing,
@@ -92,7 +92,7 @@ impl Kept {
     }
 }
 
-/// A place that holds another model now is not what the run started from; one that is gone is no longer needed.
+/// Refuses a place that now contains another model than the run started from. A place that is empty now is accepted.
 async fn refuse_another(run: &Store, kept: &Manifest, place: &Store) -> Result<(), Error> {
     let there = match DeployedModel::describe(place).await {
         Ok(there) => there,
@@ -113,7 +113,7 @@ async fn refuse_another(run: &Store, kept: &Manifest, place: &Store) -> Result<(
     })
 }
 
-/// What of a model does not fit a run.
+/// Why a model does not fit a run.
 #[derive(Debug, PartialEq)]
 struct Misfit {
     expected: String,
@@ -121,8 +121,8 @@ struct Misfit {
     remedy: &'static str,
 }
 
-/// Compares a model with what is to be trained: features first, for sizes follow from them, then layers, then outputs.
-/// Gives what the model does to its frames.
+/// Compares a model with the experiment: features first, because sizes follow from them, then layers, then outputs.
+/// Returns the model's normalisation.
 fn fit(manifest: &Manifest, experiment: &Experiment, dataset: &Dataset) -> Result<Normalisation, Misfit> {
     let misfit = |expected, found, remedy| Err(Misfit { expected, found, remedy });
     let (own, new_output) = (dataset.manifest(), experiment.model.new_output);
@@ -133,7 +133,7 @@ fn fit(manifest: &Manifest, experiment: &Experiment, dataset: &Dataset) -> Resul
     if !same_outputs && !outputs.is_some_and(same_frames) {
         let settings = serde_json::to_value(&own.settings).unwrap_or_default();
         let of = |words: String, fingerprint: &str| match words.is_empty() {
-            // 0 as the highest frequency stands for each corpus's own.
+            // 0 as the highest frequency means that of each corpus.
             true => format!("features {fingerprint}, other mel bins or senones"),
             false => words,
         };
@@ -177,7 +177,7 @@ fn fit(manifest: &Manifest, experiment: &Experiment, dataset: &Dataset) -> Resul
     }
 }
 
-/// Words for two inventories that differ.
+/// Describes the difference of two inventories: expected and found.
 fn unlike(own: &Inventory, others: &Inventory) -> (String, String) {
     if own.len() != others.len() || own.senones() == others.senones() {
         return (own.to_string(), others.to_string());

@@ -19,19 +19,19 @@ pub(crate) struct Tally {
     pub(crate) bytes_down: u64,
     pub(crate) worker_peak_rss_mb: f64,
     pub(crate) seconds: f64,
-    /// Checkpoints of older programs do not say.
+    /// Checkpoints of older programs do not have this key.
     #[serde(default)]
     pub(crate) switches: Switches,
 }
 
 impl Tally {
-    /// What went over a member's wires.
+    /// Adds the traffic of a member.
     pub(crate) fn wires(&mut self, header_bytes: u64, traffic: v1::Traffic) {
         self.bytes_up += header_bytes + traffic.sent_bytes;
         self.bytes_down += traffic.received_bytes;
     }
 
-    /// A round has closed.
+    /// Adds a closed round.
     pub(crate) fn round(&mut self, event: &Event, started: Instant) {
         self.rounds += 1;
         for OfSource { source, frames, scores } in event.by_source() {
@@ -71,7 +71,7 @@ impl Tally {
     }
 }
 
-/// Scores on the dev data for `/metrics`.
+/// Records scores on the dev data for `/metrics`.
 pub(crate) fn measure_dev(scores: &Scores) {
     if let Some(loss) = scores.get(LOSS) {
         metrics::dev_loss(loss);
@@ -81,7 +81,7 @@ pub(crate) fn measure_dev(scores: &Scores) {
     }
 }
 
-/// A closed round's figures for `/metrics`.
+/// Records a closed round's figures for `/metrics`.
 pub(crate) fn measure(event: &Event, parameters: usize, view: &View) {
     let Event::Round { source, committed_frames, contributors, values_sent, bytes_up, encoding, .. } = event
     else {
@@ -90,7 +90,7 @@ pub(crate) fn measure(event: &Event, parameters: usize, view: &View) {
     metrics::rounds(1, view.strategy, *source);
     metrics::progress(*committed_frames as f64 / view.total_frames.max(1) as f64);
     metrics::last_round_timestamp(SystemTime::now());
-    // A round of nothing but empty batches has none of these.
+    // A round of empty batches has no scores.
     for OfSource { source, frames, scores } in event.by_source() {
         metrics::frames(frames, source);
         if let Some(loss) = scores.get(LOSS) {

@@ -2,7 +2,7 @@ use crate::state_machine::{Core, Millis, Reason, Wait};
 use std::collections::BTreeMap;
 use stentor_runtime::metrics;
 
-/// Tells people who is waited for, and why: in gauges once a second, in the log when a wait is long.
+/// Reports what the run waits for, and why: in gauges once a second, in the log when a wait is long.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     next_look: Millis,
@@ -12,16 +12,16 @@ pub(crate) struct Watch {
 #[derive(Debug)]
 struct Told {
     whom: Vec<String>,
-    /// Once more when the wait is as long as this.
+    /// The wait is logged again when it is this long.
     again: Millis,
 }
 
 const EVERY: Millis = 1_000;
-/// What is over sooner is not worth a line.
+/// Shorter waits are not logged.
 const LONG: Millis = 5_000;
 
 impl Watch {
-    /// Looks at the core, at most once a second.
+    /// Examines the state machine, at most once a second.
     pub(crate) fn look(&mut self, now: Millis, core: &Core) {
         if now < self.next_look {
             return;
@@ -38,8 +38,7 @@ impl Watch {
         }
     }
 
-    /// What is worth a line now: a long wait when it becomes one, when it is for others than before, and each time it has
-    /// doubled; and its end.
+    /// The lines to log now: a wait when it becomes long, when its members change, each time it has doubled, and when it ends.
     fn lines(&mut self, now: Millis, waits: &[Wait]) -> Vec<String> {
         let mut lines = Vec::new();
         let is_over = |reason: &Reason| !waits.iter().any(|wait| wait.reason == *reason);

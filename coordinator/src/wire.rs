@@ -1,4 +1,4 @@
-//! The core's types on the wire.
+//! Conversions between the state machine's types and the wire.
 
 use crate::state_machine::{
     Arrival, Assignment, BadRowGroup, Boundary, Closed, Fence, Report, SumGroup, View, Written,
@@ -19,7 +19,7 @@ pub(crate) fn fence(run_id: &str, fence: Fence) -> v1::Fence {
     }
 }
 
-/// A fence of this run; another run's is an error in words.
+/// A fence of this run; the fence of another run is an error.
 pub(crate) fn checked_fence(run_id: &str, fence: Option<v1::Fence>) -> Result<Fence, String> {
     let fence = required(fence, "fence").map_err(|e| e.to_string())?;
     if fence.run_id != run_id {
@@ -101,7 +101,7 @@ fn sums(messages: Vec<v1::Sum>) -> Result<Sums, String> {
     stentor_proto::sums(messages).map_err(|e| e.to_string())
 }
 
-/// A contribution's sums for each source. Where there are any, they must come to those of the whole.
+/// A contribution's sums by source. If there are any, they must add up to the sums of the whole.
 fn by_source(messages: Vec<v1::SourceSums>, whole: &Sums) -> Result<BTreeMap<Source, Sums>, String> {
     let mut by_source = BTreeMap::new();
     for message in messages {
@@ -119,7 +119,7 @@ fn by_source(messages: Vec<v1::SourceSums>, whole: &Sums) -> Result<BTreeMap<Sou
     }
 }
 
-/// Row groups that a member set aside, found in the data of this run.
+/// The row groups that a member quarantined, located in the data of this run.
 pub(crate) fn bad_row_groups(
     dataset: &Dataset,
     messages: Vec<v1::BadRowGroup>,
@@ -186,7 +186,7 @@ mod tests {
     use stentor_proto::sum_messages;
     use stentor_scores::frame_sums;
 
-    /// A contribution of 10 frames, 4 of them annotated, with these sums of either source.
+    /// A contribution of 10 frames, 4 of them annotated, with these sums by source.
     fn header(annotated: &Sums, machine_labeled: &Sums) -> v1::ContributionHeader {
         let of = |source: v1::Source, sums: &Sums| v1::SourceSums {
             source: source.into(),

@@ -1,10 +1,10 @@
-//! The data plane: sums one range of the parameter vector, round after round. It decides nothing: whose contributions
-//! belong together is told by the members themselves, who have it from the coordinator, and nobody uses a sum before the
-//! coordinator has closed its round.
+//! The data plane: sums one range of the parameter vector, round after round. It decides nothing: the members say which
+//! contributions belong together, as the coordinator has told them, and no member uses a sum before the coordinator has closed
+//! its round.
 //!
-//! Means of floats are made while values come, in the order of slots, so that memory does not grow with the members, and
-//! go out while later values still come in. Sums of signs are small and do not depend on any order: their messages are kept
-//! until all are there.
+//! Means of floats are computed while values arrive, in the order of slots, so that memory does not grow with the number of
+//! members, and are sent while later values still arrive. Sums of signs are small and do not depend on the order: their messages
+//! are kept until all have arrived.
 
 mod service;
 mod state;
@@ -28,7 +28,7 @@ use sum::{Progress, Sum};
 use thiserror::Error;
 use tokio::sync::watch;
 
-/// Why a payload or a request was not taken.
+/// Why a payload or a request was refused.
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
     /// The round is over, or its members have changed.
@@ -37,7 +37,7 @@ pub(crate) enum Refusal {
     /// The payload cannot be summed.
     #[error("slot {slot}: {reason}")]
     Payload { slot: Slot, reason: String },
-    /// What was kept for a checkpoint cannot be read or written.
+    /// The reducer's part of a checkpoint cannot be read or written.
     #[error(transparent)]
     Checkpoint(#[from] stentor_checkpoint::Error),
     /// The object store failed.
@@ -48,20 +48,20 @@ pub(crate) enum Refusal {
 /// Sums one range of the parameter vector.
 #[derive(Debug)]
 pub(crate) struct RangeReducer {
-    /// Its number among the reducers.
+    /// Its place among the reducers.
     index: usize,
     range: Range<usize>,
     weights: BmufWeights,
-    /// The run's name, and its folder.
+    /// Name and folder of the run.
     name: String,
     run: Store,
     kept: tokio::sync::Mutex<Kept>,
     sums: Mutex<Sums>,
-    /// Changes with every step of a sum, to wake whoever waits for its turn.
+    /// Changes with every step of a sum, to wake the calls that wait for their turn.
     moved: watch::Sender<u64>,
 }
 
-/// The sums of the newest round, one for each group, and those of the round before, which slow members still fetch.
+/// The sums of the newest round, one for each group, and those of the previous round, which slow members still fetch.
 #[derive(Debug, Default)]
 struct Sums {
     newest: Option<Fence>,
@@ -69,7 +69,7 @@ struct Sums {
     before: HashMap<u32, Sum>,
 }
 
-/// Which sum, and whose part in it.
+/// A member's place in a sum.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) fence: Fence,
@@ -77,11 +77,11 @@ pub(crate) struct Place {
     pub(crate) slot: Slot,
 }
 
-/// What there is of a sum beyond what was fetched before.
+/// The parts of a sum that are ready and have not been fetched.
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) parts: Vec<Bytes>,
-    /// All of it is final.
+    /// Present if the sum is complete.
     pub(crate) end: Option<v1::SumEnd>,
 }
 
@@ -154,7 +154,7 @@ impl RangeReducer {
         }
     }
 
-    /// All of a payload is there, and its digest was right.
+    /// A payload is complete, and its digest is correct.
     pub(crate) fn end(&self, at: &Place) {
         if let Ok(sum) = self.lock().open_sum(at) {
             sum.end(at.slot);
@@ -162,7 +162,7 @@ impl RangeReducer {
         self.wake();
     }
 
-    /// A payload turned out to be damaged after it was summed: nothing of the sum can be used.
+    /// A payload turned out to be damaged after it was added: the sum cannot be used.
     pub(crate) fn spoil(&self, at: &Place) {
         let mut sums = self.lock();
         if sums.open_sum(at).is_ok() {
@@ -172,7 +172,7 @@ impl RangeReducer {
         self.wake();
     }
 
-    /// What is final of a sum from part number `from` on; waits until there is something.
+    /// The final parts of a sum from part number `from` on; waits until there is one.
     pub(crate) async fn fetch(&self, fence: Fence, group: u32, from: usize) -> Result<Ready, Refusal> {
         let mut moved = self.moved.subscribe();
         loop {
@@ -194,7 +194,7 @@ impl RangeReducer {
         }
     }
 
-    /// Makes a sum that is only made when everything is there.
+    /// Makes a sum for which all payloads are needed.
     async fn finish(&self, fence: Fence, group: u32, sum: sum::Whole) -> Result<(), Refusal> {
         let mut kept = self.kept.lock().await;
         let (began, started) = (std::time::SystemTime::now(), std::time::Instant::now());
@@ -216,7 +216,7 @@ impl RangeReducer {
         Ok(())
     }
 
-    /// Writes what is kept between rounds as part of checkpoint `name`.
+    /// Writes the state that is kept between rounds as part of checkpoint `name`.
     pub(crate) async fn save(&self, name: &str) -> Result<Vec<v1::WrittenObject>, Refusal> {
         self.kept.lock().await.save(&self.run, self.index, name).await
     }
@@ -232,7 +232,7 @@ impl RangeReducer {
 }
 
 impl Sums {
-    /// Goes on to `fence`, where it is a newer one.
+    /// Moves on to `fence` if it is newer.
     fn advance(&mut self, fence: Fence) -> Result<(), Refusal> {
         let newest = *self.newest.get_or_insert(fence);
         if fence < newest {
@@ -240,9 +240,9 @@ impl Sums {
         }
         if fence > newest {
             let open = std::mem::take(&mut self.open);
-            // The sums of other members of the same round, or of another lineage, are void. Whoever waits within one is
-            // woken and told so. A sum that is complete is still to be fetched, and perhaps still to be made: the members
-            // of one group may be a round ahead of those of another.
+            // Sums of the same round for other members, or of another lineage, are void. Calls that wait for one are woken
+            // and get an error. A complete sum may still be fetched, and perhaps still has to be made: the members of one
+            // group may be a round ahead of those of another.
             if (fence.lineage, fence.round) != (newest.lineage, newest.round) {
                 self.before = open.into_iter().filter(|(_, sum)| sum.is_complete()).collect();
             }
@@ -251,7 +251,7 @@ impl Sums {
         Ok(())
     }
 
-    /// Drops sums of the round before that nobody needs any more: whoever contributes to this round has fetched them.
+    /// Drops sums of the previous round that are no longer needed: members that contribute to this round have fetched them.
     fn forget(&mut self) {
         let Self { open, before, .. } = self;
         let contributes =
@@ -267,7 +267,7 @@ impl Sums {
         }
     }
 
-    /// The sum of `fence`; none where nothing is known of it yet.
+    /// The sum of `fence`; `None` if it is not known yet.
     fn find(&mut self, fence: Fence, group: u32) -> Result<Option<&mut Sum>, Refusal> {
         let newest = self.newest.unwrap_or(fence);
         let sums = if fence < newest { &mut self.before } else { &mut self.open };

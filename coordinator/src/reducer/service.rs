@@ -10,11 +10,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
-/// Speaks gRPC for a [`RangeReducer`].
+/// The gRPC service of a [`RangeReducer`].
 #[derive(Debug, Clone)]
 pub(crate) struct ReducerService {
     reducer: Arc<RangeReducer>,
-    /// Name of the run, without the incarnation: a reducer outlives its coordinator.
+    /// Name of the run without the incarnation, because a reducer outlives its coordinator.
     run: Arc<str>,
 }
 
@@ -33,7 +33,7 @@ impl ReducerService {
         Ok(Fence { lineage: fence.lineage, membership_epoch: fence.membership_epoch, round: fence.round })
     }
 
-    /// The largest payload: values and optimiser vectors as f32, and some room for a message's header.
+    /// Size of the largest payload: values and optimiser vectors as f32, and space for a message's header.
     fn limit(&self, sections: u32) -> u64 {
         4 * self.reducer.values() as u64 * u64::from(sections.clamp(1, 4)) + 4096
     }
@@ -78,7 +78,7 @@ impl v1::reducer_server::Reducer for ReducerService {
                 return Err(Status::invalid_argument("expected payload after the header, found another one"));
             };
             let end = offset as u64 + bytes.len() as u64;
-            // Without empty parts a stream is no longer than what it announced.
+            // Without empty parts the number of messages is bounded by the announced size.
             if bytes.is_empty() || bytes.len() > MAX_PART_BYTES || end > announced {
                 let words = format!("part of {} bytes at {offset} of {announced} announced", bytes.len());
                 self.reducer.spoil(&place);
@@ -109,7 +109,7 @@ impl v1::reducer_server::Reducer for ReducerService {
         tokio::spawn(async move {
             let mut from = 0;
             loop {
-                // Whoever does not listen any more waits for nothing.
+                // If the caller is gone, the wait ends.
                 let ready = tokio::select! {
                     ready = reducer.fetch(fence, group, from) => ready,
                     () = sender.closed() => return,

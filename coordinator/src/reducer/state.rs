@@ -6,11 +6,11 @@ use stentor_store::Store;
 
 const RESIDUAL: &str = "residual";
 
-/// What a reducer keeps between rounds: memory for sums of signs and, with a re-thresholded downlink, the residual.
+/// The state of a reducer between rounds: memory for sums of signs and, with a re-thresholded downlink, the residual.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     rethresholds: bool,
-    /// None: nothing is left from earlier rounds.
+    /// `None` if nothing is left from earlier rounds.
     residual: Option<Rethreshold>,
     reducer: Option<Reducer>,
     /// The lineage that the residual belongs to.
@@ -22,7 +22,7 @@ impl Kept {
         Self { rethresholds, ..Self::default() }
     }
 
-    /// A new lineage goes on from a checkpoint, or from the beginning: so does the residual.
+    /// A new lineage continues from a checkpoint or from the beginning, and so does the residual.
     pub(super) async fn follow(
         &mut self,
         run: &Store,
@@ -47,12 +47,12 @@ impl Kept {
         Ok(())
     }
 
-    /// Whether something was held back on the way down, which a round that is exchanged whole takes along.
+    /// Whether the downlink's residual is not empty; a round that is exchanged whole includes it.
     pub(super) fn holds(&self) -> bool {
         self.residual.is_some()
     }
 
-    /// Memory for a sum of signs, emptied.
+    /// Empty memory for a sum of signs.
     pub(super) fn reducer(&mut self, summation: &Summation, values: usize) -> &mut Reducer {
         let reducer = self.reducer.get_or_insert_with(|| Reducer::new(summation, values));
         reducer.restart(summation);
@@ -69,13 +69,13 @@ impl Kept {
         };
         match reduction {
             Ok(reduction) => Ok(reduction.payload),
-            // Nobody had a frame.
+            // No member had a frame.
             Err(Error::NothingToReduce) => Ok(Vec::new()),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    /// A round that is exchanged whole takes along what was held back on the way down.
+    /// Adds the downlink's residual to a round that is exchanged whole.
     pub(super) fn flush_into(&mut self, payload: &mut [u8]) {
         let Some(residual) = self.residual.take() else { return };
         for (bytes, rest) in payload.chunks_exact_mut(4).zip(residual.residual()) {

@@ -7,10 +7,10 @@ use stentor_exchange::{Digest, Encoding, Precision, StreamingMean, Summation, Ta
 use stentor_experiment::BmufWeights;
 use stentor_proto::v1;
 
-/// Values of a mean that go out together.
+/// Number of values of a mean in one part.
 const PART: usize = stentor_proto::PART_BYTES / 4;
 
-/// The sum of a round over one sum group, in the making.
+/// The sum of a round over one sum group, while payloads arrive.
 #[derive(Debug)]
 pub(super) struct Sum {
     pub(super) fence: Fence,
@@ -19,20 +19,20 @@ pub(super) struct Sum {
     sections: u32,
     values: usize,
     form: Form,
-    /// What is final, from the beginning on.
+    /// The final parts, from the beginning of the range.
     parts: Vec<Bytes>,
     digest: Digest,
 }
 
 #[derive(Debug)]
 enum Form {
-    /// Floats, summed while they come. `held`: nothing is final before all is there.
+    /// Floats, summed while they arrive. With `held`, nothing is final before everything has arrived.
     Mean { mean: Box<StreamingMean>, weights: BmufWeights, precision: Precision, held: bool },
     /// Messages of signs, by slot.
     Signs { tau: Tau, messages: BTreeMap<Slot, Message> },
-    /// All is there, and somebody makes the sum.
+    /// Everything has arrived, and the sum is being made.
     Finishing,
-    /// All is in `parts`.
+    /// The whole sum is in `parts`.
     Final,
 }
 
@@ -41,28 +41,28 @@ enum Form {
 struct Message {
     frames: u64,
     bytes: Vec<u8>,
-    /// All of it is there.
+    /// Whether it is complete.
     whole: bool,
 }
 
-/// A sum that is made when everything is there.
+/// A sum that is made when everything has arrived.
 #[derive(Debug)]
 pub(super) struct Whole {
     form: Form,
     values: usize,
 }
 
-/// How far a sum is, for somebody who fetches it.
+/// The progress of a sum, for a member that fetches it.
 #[derive(Debug)]
 pub(super) enum Progress {
     Nothing,
     Ready(Ready),
-    /// Everything is there: make the sum and publish it.
+    /// Everything has arrived: the caller has to make the sum and publish it.
     Finish(Box<Whole>),
 }
 
 impl Sum {
-    /// An empty sum as a first member describes it, over a range of `values`.
+    /// An empty sum over a range of `values`, as the first member describes it.
     pub(super) fn new(
         fence: Fence,
         header: &v1::StageHeader,
@@ -101,7 +101,7 @@ impl Sum {
         }
     }
 
-    /// A member's payload begins; one without frames is empty, and complete.
+    /// A member's payload begins; a payload without frames is empty and complete.
     pub(super) fn begin(&mut self, slot: Slot, frames: u64) -> Result<(), String> {
         if !self.sum_group.slots.contains(&slot) {
             return Err(format!("expected one of slots {:?}", self.sum_group.slots));
@@ -129,7 +129,7 @@ impl Sum {
             Form::Mean { mean, precision, .. } => {
                 let end = end.div_ceil(precision.bytes());
                 let free = mean.next(slot).and_then(|next| Ok(next + mean.ready(slot)?));
-                // Nothing is held back that would be refused anyway.
+                // A part that will be refused does not have to wait.
                 free.is_ok_and(|free| end <= free) || end > self.values
             }
             Form::Signs { .. } | Form::Finishing | Form::Final => true,
@@ -138,7 +138,7 @@ impl Sum {
 
     pub(super) fn add(&mut self, slot: Slot, offset: usize, part: &Bytes) -> Result<(), String> {
         match &mut self.form {
-            // A part that begins within a value follows one that was refused for ending there.
+            // A part that begins within a value follows a part that was refused because it ended there.
             Form::Mean { mean, precision, .. } => {
                 mean.add(slot, offset / precision.bytes(), part, *precision).map_err(|e| e.to_string())?;
             }
@@ -151,7 +151,7 @@ impl Sum {
         Ok(())
     }
 
-    /// All of a member's payload is there, and its digest was right.
+    /// A member's payload is complete, and its digest is correct.
     pub(super) fn end(&mut self, slot: Slot) {
         if let Form::Signs { messages, .. } = &mut self.form
             && let Some(message) = messages.get_mut(&slot)
@@ -160,7 +160,7 @@ impl Sum {
         }
     }
 
-    /// Moves what has become final of a mean to the parts that go out.
+    /// Moves the values of a mean that have become final to the parts.
     fn settle(&mut self) {
         let Form::Mean { mean, held: false, .. } = &mut self.form else { return };
         let all = mean.is_complete();
@@ -168,7 +168,7 @@ impl Sum {
         while mean.taken() < complete && (all || mean.taken() + PART <= complete) {
             let to = (mean.taken() + PART).min(complete);
             let mut part = Vec::new();
-            // Where nobody has a frame nothing is sent: the update changes nothing.
+            // If no member has a frame, nothing is sent: the update changes nothing.
             if mean.take_mean(to, &mut part).is_err() {
                 break;
             }
@@ -185,7 +185,7 @@ impl Sum {
         &self.sum_group.slots
     }
 
-    /// Whether something is final: then every member has begun to contribute.
+    /// Whether a part is final: then every member has begun to contribute.
     pub(super) fn has_begun(&self) -> bool {
         !self.parts.is_empty() || self.is_final()
     }
@@ -194,12 +194,12 @@ impl Sum {
         matches!(self.form, Form::Final)
     }
 
-    /// Whether every member's payload is there: the sum is made, or can be.
+    /// Whether all payloads have arrived, so that the sum is made or can be made.
     pub(super) fn is_complete(&self) -> bool {
         self.can_be_made() || matches!(self.form, Form::Finishing | Form::Final)
     }
 
-    /// Everything is there, and nobody makes the sum yet.
+    /// Whether everything has arrived and the sum is not being made yet.
     fn can_be_made(&self) -> bool {
         match &self.form {
             Form::Mean { mean, held, .. } => *held && mean.is_complete(),
@@ -210,7 +210,7 @@ impl Sum {
         }
     }
 
-    /// What there is from part `from` on.
+    /// The progress from part `from` on.
     pub(super) fn progress(&mut self, from: usize) -> Progress {
         if self.can_be_made() {
             let form = std::mem::replace(&mut self.form, Form::Finishing);
@@ -228,7 +228,7 @@ impl Sum {
         }
     }
 
-    /// The sum that somebody made.
+    /// Publishes the sum that a caller made.
     pub(super) fn publish(&mut self, payload: Vec<u8>) {
         self.digest.update(&payload);
         self.parts = stentor_proto::parts(&payload.into()).collect();
@@ -237,7 +237,7 @@ impl Sum {
 }
 
 impl Whole {
-    /// The update. Empty where nobody had a frame: it changes nothing.
+    /// The update; empty if no member had a frame, because then it changes nothing.
     pub(super) fn finish(self, kept: &mut Kept) -> Result<Vec<u8>, String> {
         match self.form {
             Form::Mean { mean, .. } => match mean.finish_payload() {
@@ -260,5 +260,5 @@ impl Whole {
     }
 }
 
-/// Values, and as many vectors as any optimiser keeps.
+/// The values, and as many vectors as any optimiser has.
 const MOST_SECTIONS: u32 = 4;

@@ -11,7 +11,7 @@ fn fence(round: u64) -> Fence {
     Fence { lineage: 1, membership_epoch: 1, round }
 }
 
-/// A message of signs: `value` at every position is sent as its sign.
+/// A message of signs: the sign of `value` at every position.
 fn signs(value: f32) -> Bytes {
     let (update, residual) = ([value; VALUES], [0.0; VALUES]);
     let (mut rest, mut message) = ([0.0; VALUES], Vec::new());
@@ -19,7 +19,7 @@ fn signs(value: f32) -> Bytes {
     message.into()
 }
 
-/// The member at `slot`, alone in its group, brings its payload to `round`.
+/// The member at `slot`, alone in its group, stages its payload for `round`.
 async fn stage(reducer: &RangeReducer, round: u64, slot: u32, payload: &Bytes) {
     let encoding = v1::Encoding {
         kind: Some(v1::encoding::Kind::Threshold(v1::encoding::Threshold { tau: TAU, ..Default::default() })),
@@ -40,8 +40,8 @@ async fn stage(reducer: &RangeReducer, round: u64, slot: u32, payload: &Bytes) {
     reducer.end(&place);
 }
 
-/// Two tiers: a round closes when both groups have staged, and the members of one are not waited for by those of the other
-/// before they begin the next.
+/// Two tiers: a round closes when both groups have staged, and the members of one group do not wait for those of the other
+/// before they begin the next round.
 #[tokio::test]
 async fn a_group_fetches_its_sum_also_when_another_group_is_a_round_ahead() {
     let (experiment, _) = crate::small_run::small_run("", "");
@@ -58,7 +58,7 @@ async fn a_group_fetches_its_sum_also_when_another_group_is_a_round_ahead() {
     assert_ne!(of_slow.parts, of_fast.parts, "each group has its own sum");
     let again = reducer.fetch(fence(7), 0, 0).await.unwrap();
     assert_eq!(again.parts, of_slow.parts);
-    // A round that the group has not staged to is of no use to it later.
+    // A group that has not staged to a round cannot fetch its sum later.
     let past = reducer.fetch(fence(6), 0, 0).await.unwrap_err();
     assert!(past.to_string().contains("is past"), "{past}");
 }

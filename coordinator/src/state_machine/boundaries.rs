@@ -5,7 +5,7 @@ use stentor_fail_points::is_armed;
 use stentor_scores::{Scores, Sums};
 
 impl Core {
-    /// Whether training has stopped getting better on dev (`schedule.patience`).
+    /// Whether training no longer improves on dev (`schedule.patience`).
     pub(super) fn is_stale(&self) -> bool {
         let patience = self.settings.experiment.schedule.patience;
         patience > 0 && self.stale_evaluations >= patience
@@ -87,7 +87,7 @@ impl Core {
             return;
         };
         member.heard_ms = now;
-        // Also where nobody waits for the report any more: the checkpoint may have been given up meanwhile.
+        // Also if the report is no longer needed, because the checkpoint was abandoned meanwhile.
         if member.duties.as_ref() == Some(&report.checkpoint) {
             (member.duties, member.free_ms) = (None, now);
         }
@@ -113,7 +113,8 @@ impl Core {
     }
 
     fn publish_if_complete(&mut self, name: &str, actions: &mut Vec<Action>) {
-        // One at a time: whether the one before came to the store decides what this one calls the best, and what is newest.
+        // One at a time: whether the previous one was published decides which checkpoint this one names as the best, and which
+        // is newest.
         let busy = self.pending.values().any(|pending| pending.publishing);
         let Some(pending) = self.pending.get_mut(name) else { return };
         if busy || !pending.expected.is_empty() || !pending.reports.contains_key(&pending.writer) {
@@ -130,7 +131,7 @@ impl Core {
             let criterion = pending.saved.best_by;
             if let Some(value) = scores.get(criterion) {
                 let best = self.best.as_ref().map(|(_, best)| *best);
-                // Of equals the newest is deployed, but only a better one is an improvement.
+                // Of equal checkpoints the newest is deployed, but only a better one is an improvement.
                 if best.is_none_or(|best| !criterion.is_better(best, value)) {
                     pending.saved.best = Some((name.to_owned(), value));
                 }
@@ -143,7 +144,7 @@ impl Core {
                 scores,
             }));
         }
-        // If this one comes to nothing, the run goes back to the newest there is, and to what that calls the best.
+        // If this publication fails, the run returns to the newest checkpoint, and to the best one that it names.
         let newest = self.newest.iter().flat_map(|(name, saved)| {
             [Some(name.clone()), saved.best.as_ref().map(|(best, _)| best.clone())]
         });
@@ -163,7 +164,7 @@ impl Core {
     pub(super) fn published(&mut self, now: Millis, name: &str, actions: &mut Vec<Action>) {
         let Some(pending) = self.pending.remove(name) else { return };
         pending.reports.values().for_each(|report| self.budget.progressed(&report.identity));
-        // Now it exists, and so does what it calls the best.
+        // The checkpoint exists now, and so does the best one that it names.
         self.best = pending.saved.best.clone();
         self.stale_evaluations = pending.saved.stale_evaluations;
         self.newest = Some((name.to_owned(), pending.saved));
@@ -183,13 +184,13 @@ impl Core {
         }
     }
 
-    /// Whether the run was over with the newest checkpoint, for the schedule as it is now.
+    /// Whether the newest checkpoint is the end of the run, by the current schedule.
     pub(super) fn is_over(&self) -> bool {
         let was_finished = self.newest.as_ref().is_some_and(|(_, saved)| saved.finished);
         was_finished && (self.position.finished(&self.settings.plan) || self.is_stale())
     }
 
-    /// Training is over: the best checkpoint is deployed, the newest one where none was scored.
+    /// Ends the training: deploys the best checkpoint, or the newest one if none was scored.
     pub(super) fn finish(&mut self, actions: &mut Vec<Action>) {
         let newest = self.newest.as_ref().map(|(name, _)| name);
         let best = self.best.as_ref().map(|(name, _)| name);
@@ -203,13 +204,13 @@ impl Core {
         names.iter().for_each(|name| self.publish_if_complete(name, actions));
     }
 
-    /// A checkpoint cannot be completed: newcomers that were to start from it wait for the next one.
+    /// Abandons a checkpoint: newcomers that were to start from it wait for the next one.
     pub(super) fn abandon(&mut self, now: Millis, name: &str, reason: &str, actions: &mut Vec<Action>) {
         let Some(pending) = self.pending.remove(name) else { return };
         let event = Event::Abandoned { checkpoint: name.to_owned(), reason: reason.to_owned() };
         actions.push(Action::Record(event));
         if pending.finished {
-            // Nobody is left who could write the final model: go back and do the end again.
+            // No member is left that could write the final model: fall back and repeat the end.
             self.fall_back(now, reason, actions);
         } else {
             self.put_back(now, &pending, actions);
@@ -217,7 +218,7 @@ impl Core {
         }
     }
 
-    /// A lost member's reports are no longer waited for; a checkpoint without its writer is given up.
+    /// Stops waiting for a lost member's reports; a checkpoint that lost its writer is abandoned.
     pub(super) fn excuse(&mut self, now: Millis, slot: Slot, reason: &str, actions: &mut Vec<Action>) {
         let names: Vec<String> = self.pending.keys().cloned().collect();
         for name in names {
@@ -235,7 +236,7 @@ impl Core {
         }
     }
 
-    /// Slots whose report on the final checkpoint has not come.
+    /// Slots whose report on the final checkpoint has not arrived.
     pub(super) fn unreported(&self) -> Vec<Slot> {
         self.pending.values().filter(|p| p.finished).flat_map(|p| p.expected.iter().copied()).collect()
     }

@@ -1,11 +1,11 @@
 use super::membership::MOST_MEMBERS;
 use std::collections::BTreeMap;
 
-/// How often each identity was lost since it last got into a checkpoint.
+/// How often each identity was lost since its state was last part of a published checkpoint.
 ///
-/// It is there to end loops: a process that dies, comes back, dies at the same place, and has everybody wait each time. Getting
-/// its state into a published checkpoint is progress, and clears its count: in a run of weeks every machine is lost at times.
-/// A coordinator that is started again counts from nothing.
+/// The budget ends loops in which a process dies at the same place each time it is restarted, while all others wait. A published
+/// checkpoint with its state is progress and clears the count, because in a run of weeks every machine is lost at times.
+/// A restarted coordinator counts from 0.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Budget {
     lost: BTreeMap<String, u32>,
@@ -13,7 +13,7 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn lost(&mut self, identity: &str) {
-        // Names that never come back must not pile up: whoever was lost least is forgotten first.
+        // Bounds the number of names: identities that were lost least often are forgotten first.
         if self.lost.len() >= MOST_MEMBERS && !self.lost.contains_key(identity) {
             let least = self.lost.iter().min_by_key(|(_, times)| **times).map(|(name, _)| name.clone());
             if let Some(name) = least {
@@ -23,12 +23,12 @@ impl Budget {
         *self.lost.entry(identity.to_owned()).or_default() += 1;
     }
 
-    /// Its state is in a published checkpoint.
+    /// The state of `identity` is in a published checkpoint.
     pub(super) fn progressed(&mut self, identity: &str) {
         self.lost.remove(identity);
     }
 
-    /// Why an identity is refused, if it is.
+    /// The reason to refuse an identity, if there is one.
     pub(super) fn refusal(&self, identity: &str, restarts: u32) -> Option<String> {
         let times = *self.lost.get(identity)?;
         (times > restarts).then(|| {

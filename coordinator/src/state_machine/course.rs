@@ -4,11 +4,11 @@ use stentor_exchange::strategy::{Decision, Memory, Standing, decision};
 use stentor_experiment::{Source, Strategy};
 use stentor_plan::{RoundPlan, RoundSize};
 
-/// The strategy in force and what is under way in it.
+/// The strategy in force and its current state.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Course {
     pub(super) strategy: Strategy,
-    /// Asked for; taken at the first boundary at which nothing is under way.
+    /// The requested strategy; it comes into force at the first boundary at which nothing is pending.
     pub(super) asked: Option<Strategy>,
     pub(super) memory: Memory,
     /// Source of most batches of the open round, or of the last one that had any.
@@ -20,7 +20,7 @@ impl Course {
         Self { strategy, asked: None, memory, source: Source::Annotated }
     }
 
-    /// As a checkpoint has it; there replicas are one.
+    /// The state saved in a checkpoint, where all replicas are equal.
     pub(super) fn of(saved: &Saved) -> Self {
         let memory =
             Memory { tau: saved.suggested_tau, block_tau: saved.suggested_block_tau, ..Memory::default() };
@@ -31,12 +31,12 @@ impl Course {
         decision(self.strategy)
     }
 
-    /// Whether replicas are not one: groups have learned by themselves since they met.
+    /// Whether replicas differ, because groups have trained separately since the last group exchange.
     pub(super) fn is_apart(&self) -> bool {
         self.memory.apart > 0
     }
 
-    /// Takes note of a round that has closed. Returns the strategy that was left, where it was left now.
+    /// Records a closed round. Returns the previous strategy if a switch took place.
     pub(super) fn closed(&mut self, encoding: Encoding) -> Option<Strategy> {
         let settled = self.decision().closed(&encoding, &mut self.memory);
         let next = self.asked.filter(|_| settled)?;
@@ -47,7 +47,7 @@ impl Course {
 }
 
 impl Core {
-    /// Remembers what somebody asked for.
+    /// Records a request for a strategy.
     pub(super) fn ask(&mut self, strategy: Strategy) {
         self.course.asked = (strategy != self.course.strategy).then_some(strategy);
     }
@@ -61,25 +61,25 @@ impl Core {
             members: self.members.len(),
             groups: self.groups().len(),
             switching: self.course.asked.is_some(),
-            // In `fixed` a residual comes back to what its checkpoint holds.
+            // In `fixed` a residual returns to its state in the checkpoint.
             leaving: !self.is_fixed() && self.members.values().any(|member| member.leaving),
         }
     }
 
-    /// Whether the groups exchange their models before anybody computes again (two-tier).
+    /// Whether the next round is a group exchange, in which nothing is computed (two-tier).
     #[must_use]
     pub fn groups_meet(&self) -> bool {
         let over = self.position.finished(&self.settings.plan) || self.is_stale();
         self.course.decision().meets(&self.standing(), over)
     }
 
-    /// Batches of a member's next round.
+    /// Number of batches of a member's next round.
     pub(super) fn round_size(&self) -> RoundSize {
         let block = self.course.decision().block(&self.settings.experiment.exchange);
         block.map_or(RoundSize::Batch, RoundSize::Block)
     }
 
-    /// How the contributions to a round with this work are coded; none: groups exchange their models.
+    /// Encoding of the contributions to a round with this work; without work, groups exchange models.
     pub(super) fn encoding(&self, work: Option<&RoundPlan>) -> Encoding {
         let batches = work.map(|work| {
             let leases = work.leases.values().flatten();
@@ -88,7 +88,7 @@ impl Core {
         self.course.decision().encoding(&self.standing(), batches)
     }
 
-    /// τ of the next round of `source`: the median of what the contributors' quantiles ask for.
+    /// Sets τ of the next round of `source`: the median of the contributors' suggestions.
     pub(super) fn follow_suggestions(
         &mut self,
         source: Source,
@@ -99,7 +99,7 @@ impl Core {
         self.course.memory.follow(source, &encoding, &asked);
     }
 
-    /// Present members by group of replicas: between meetings those of a group hold the same parameters.
+    /// The present members by group of replicas: between group exchanges, members of a group have the same parameters.
     #[must_use]
     pub fn groups(&self) -> BTreeMap<u32, Vec<Slot>> {
         let mut groups = BTreeMap::<u32, Vec<Slot>>::new();
@@ -111,8 +111,8 @@ impl Core {
         self.dealt.get(&slot).copied().unwrap_or(0)
     }
 
-    /// Deals the members to groups, evenly, while all replicas are one. Until the groups meet again they stay as they are,
-    /// whoever goes.
+    /// Distributes the members evenly to groups while all replicas are equal. Until the next group exchange the groups stay the
+    /// same, even if members leave.
     pub(super) fn deal_groups(&mut self) {
         if self.course.is_apart() {
             return;
@@ -123,7 +123,7 @@ impl Core {
         self.dealt = self.members.keys().copied().enumerate().map(|(n, slot)| (slot, group(n))).collect();
     }
 
-    /// Whose contributions to a round of this encoding are summed with those of `slot`.
+    /// The sum group of `slot` in a round with this encoding.
     pub(super) fn sum_group(&self, slot: Slot, encoding: Encoding) -> SumGroup {
         let groups = self.groups();
         let own = groups.get(&self.group_of(slot)).cloned().unwrap_or_default();

@@ -2,19 +2,19 @@ use super::Millis;
 use std::collections::VecDeque;
 use stentor_experiment::Cluster;
 
-/// How far contributions came behind the first one of their rounds: what a member may be expected to need.
+/// Delays of contributions after the first one of their round, from which the time that members may need is estimated.
 ///
-/// The deadline is the median of what was seen plus `cluster.deadline_mads` times its median absolute deviation: neither is
-/// moved far by a member that hangs. Only usual rounds are looked at and judged so: not the first ones, none behind a boundary with
+/// The deadline is the median of these delays plus `cluster.deadline_mads` times their median absolute deviation; a member that
+/// hangs changes neither of them much. Only usual rounds are used and judged: not the first ones, none after a boundary with
 /// duties, none with newcomers, and none whose members changed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lags {
     recent: VecDeque<Millis>,
 }
 
-/// Contributions that are remembered.
+/// Maximum number of delays that are kept.
 const REMEMBERED: usize = 256;
-/// Before so many nothing is known.
+/// Minimum number of delays for an estimate.
 const ENOUGH: usize = 32;
 
 impl Lags {
@@ -25,12 +25,12 @@ impl Lags {
         self.recent.push_back(lag);
     }
 
-    /// What came before says nothing about what comes now.
+    /// Discards all delays, because the conditions have changed.
     pub(super) fn forget(&mut self) {
         self.recent.clear();
     }
 
-    /// How long a usual round's missing contributions are waited for; `at_most` where too little is known.
+    /// The deadline for missing contributions of a usual round; `at_most` without enough delays.
     pub(super) fn deadline(&self, cluster: &Cluster, at_most: Millis) -> Millis {
         if cluster.deadline_mads == 0.0 || self.recent.len() < ENOUGH {
             return at_most;
@@ -45,7 +45,7 @@ impl Lags {
     }
 }
 
-/// The upper one of an even number: rather too long a wait.
+/// The upper median of an even number: a wait that is too long is better than one that is too short.
 fn median(values: &mut [Millis]) -> Millis {
     let middle = values.len() / 2;
     *values.select_nth_unstable(middle).1

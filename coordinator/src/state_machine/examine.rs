@@ -4,7 +4,7 @@ use super::{Action, Core, Event, Fence, Input, Invariant, Millis, Phase, Session
 use std::collections::BTreeMap;
 
 impl Core {
-    /// Those invariants that the core sees cheaply, after a step that began at the fence `before`.
+    /// Checks the invariants that are cheap to check, after a step that began at the fence `before`.
     pub(super) fn examine(&self, before: Fence, actions: &mut Vec<Action>) {
         let mut broken = Vec::new();
         let mut found = |invariant, found: String| broken.push(Violation { invariant, found });
@@ -26,7 +26,7 @@ impl Core {
         }
         let kept = [
             ("members and applicants", self.members.len() + self.applicants.len(), MOST_MEMBERS),
-            // A final checkpoint does not wait for its turn.
+            // The final checkpoint is written even if the maximum is reached.
             ("checkpoints in the making", self.pending.len(), MOST_PENDING + 1),
         ];
         for (what, len, most) in kept {
@@ -45,7 +45,7 @@ impl Core {
         actions.extend(broken.into_iter().map(Action::Violated));
     }
 
-    /// After a tick no deadline is past, and everybody has been heard of within one.
+    /// Checks that after a tick no deadline has passed, and that every member has been heard from within one.
     pub(super) fn examine_waits(&self, now: Millis, actions: &mut Vec<Action>) {
         let heard = self.members.iter().filter(|(slot, _)| self.start_of(**slot).is_none());
         let of_members = heard.map(|(&slot, member)| {
@@ -63,9 +63,9 @@ impl Core {
     }
 }
 
-/// For those who look at the core from outside.
+/// Views of the state machine for tests and for the shell.
 impl Core {
-    /// Whether `input` comes from somebody who is not, or no longer, in the open round.
+    /// Whether the sender of `input` is not, or no longer, a member of the open round.
     #[must_use]
     pub fn is_from_elsewhere(&self, input: &Input) -> bool {
         let fence = self.fence();
@@ -81,7 +81,7 @@ impl Core {
         }
     }
 
-    /// All that decides anything, besides when members were last heard of, and when they got on.
+    /// The whole state that affects decisions, except the times of the members' last messages and of their last progress.
     #[must_use]
     pub fn state(&self) -> String {
         let members: Vec<_> = self.members.iter().map(|(s, m)| (s, &m.identity, m.session)).collect();
@@ -102,7 +102,7 @@ impl Core {
         )
     }
 
-    /// Whether the last update is out.
+    /// Whether the last update has been sent.
     #[must_use]
     pub fn is_finishing(&self) -> bool {
         matches!(self.phase, Phase::Finishing { .. })

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// What always holds. Each has an id, so that a test, a line of the log and a metric name the same thing.
+/// Properties that always hold. Each has an id, by which tests, log messages and metrics refer to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
     /// I1.
@@ -61,7 +61,7 @@ impl Invariant {
         }
     }
 
-    /// What it says.
+    /// The property in words.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
@@ -98,10 +98,10 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// An invariant that does not hold: a bug of ours.
+/// An invariant that does not hold: a bug in Stentor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Which.
+    /// The invariant.
     pub invariant: Invariant,
     /// What was found.
     pub found: String,

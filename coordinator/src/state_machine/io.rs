@@ -8,21 +8,21 @@ use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};
 use stentor_scores::Sums;
 
-/// What happens to the core.
+/// The inputs of the state machine.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    /// A process asks for membership.
+    /// A process requests membership.
     Join {
-        /// Given by the shell, never used twice.
+        /// Given by the shell; never used twice.
         session: Session,
         /// Stable across restarts.
         identity: String,
     },
-    /// A member says what it is doing.
+    /// A member reports what it is doing.
     Heard {
         /// Its membership.
         session: Session,
-        /// Words for people; that they change shows that it gets on.
+        /// A text for people; a change of it shows that the member makes progress.
         doing: String,
     },
     /// A member's connection broke.
@@ -32,13 +32,13 @@ pub enum Input {
         /// Words for people.
         reason: String,
     },
-    /// A member leaves by its own will.
+    /// A member leaves on its own.
     Leave {
         /// Who.
         identity: String,
         /// Words for people.
         reason: String,
-        /// Whether data are the cause: then another member would fail at the same place, and the run stops.
+        /// Whether the data are the cause: then another member would fail at the same place, and the run stops.
         fatal: bool,
     },
     /// A contribution is computed.
@@ -47,7 +47,7 @@ pub enum Input {
     Bad {
         /// Who.
         identity: String,
-        /// What it set aside.
+        /// The row groups that it quarantined.
         row_groups: Vec<BadRowGroup>,
     },
     /// Every reducer has a contribution's payload.
@@ -59,19 +59,19 @@ pub enum Input {
         /// The sender's place in sums.
         slot: Slot,
     },
-    /// Somebody wants another strategy.
+    /// An operator requests another strategy.
     Switch {
-        /// Which.
+        /// The strategy.
         strategy: Strategy,
     },
-    /// A member did its boundary's duties.
+    /// A member has done its duties at a boundary.
     Reported(Report),
     /// The shell published a checkpoint's manifest.
     Published {
         /// Its name.
         checkpoint: String,
     },
-    /// The shell could not.
+    /// The shell could not publish a checkpoint's manifest.
     PublishFailed {
         /// Its name.
         checkpoint: String,
@@ -106,7 +106,7 @@ pub enum Action {
         /// Words for people.
         reason: String,
     },
-    /// Answer a join with "join again".
+    /// Answer a join with the request to join again.
     PutOff {
         /// Whose.
         session: Session,
@@ -119,27 +119,27 @@ pub enum Action {
         identity: String,
         /// The slot it named.
         slot: Slot,
-        /// For figures.
+        /// The kind of refusal, for metrics.
         refusal: Refusal,
         /// Words for people.
         reason: String,
     },
-    /// Ask a member to stage its contribution to the open round once more: members have changed since.
+    /// Ask a member to stage its contribution to the open round once more, because the members have changed.
     Again {
         /// Its place in sums.
         slot: Slot,
-        /// The round, with the membership epoch of today.
+        /// The round, with the current membership epoch.
         fence: Fence,
-        /// Whose contributions are summed with its own.
+        /// The members whose contributions are summed with its own.
         sum_group: SumGroup,
     },
     /// Tell every slot in `next` that the round has closed; the reducers have its sum.
     Close(Closing),
     /// End a session: its pending call is answered with "join again".
     Dismiss {
-        /// Whose membership.
+        /// The session.
         session: Session,
-        /// Whether the member wanted it.
+        /// Whether the member left or was lost.
         departure: Departure,
         /// Its place in sums.
         slot: Slot,
@@ -150,7 +150,7 @@ pub enum Action {
     Publish(Box<Publication>),
     /// Write an event to the log.
     Record(Event),
-    /// Tell people: the core is not in a state that it ought to be in.
+    /// Report that an invariant does not hold.
     Violated(Violation),
     /// The run is over.
     Stop(Outcome),
@@ -163,7 +163,7 @@ pub enum Refusal {
     OtherRun,
     /// No round is open.
     NoRound,
-    /// It is to another round than the open one, or of another lineage or membership.
+    /// It is for another round than the open one, or of another lineage or membership.
     OtherRound,
     /// Its sender is not the member at the slot that it names.
     OtherMember,
@@ -176,7 +176,7 @@ impl Refusal {
     pub const ALL: [Refusal; 5] =
         [Refusal::OtherRun, Refusal::NoRound, Refusal::OtherRound, Refusal::OtherMember, Refusal::Twice];
 
-    /// The word in metrics.
+    /// Its label in metrics.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -189,30 +189,30 @@ impl Refusal {
     }
 }
 
-/// How a member goes.
+/// How a membership ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Departure {
-    /// By its own will, or together with the run.
+    /// The member left, or the run ended.
     Left,
-    /// By a broken connection, a deadline or a fall-back.
+    /// A broken connection, a missed deadline or a fall-back.
     Lost,
 }
 
-/// A round's end.
+/// The end of a round.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Closing {
     /// The round.
     pub fence: Fence,
-    /// Source of most of the round's batches: of all, but in a block.
+    /// Source of most of the round's batches; except in a block, of all.
     pub source: Source,
-    /// How the payloads are coded.
+    /// Encoding of the payloads.
     pub encoding: Encoding,
-    /// What each member is told.
+    /// The answer to each member.
     pub next: BTreeMap<Slot, Next>,
 }
 
 impl Closing {
-    /// What the member to whom `next` belongs is told.
+    /// The answer to the member to which `next` belongs.
     #[must_use]
     pub fn told(&self, next: Next) -> Closed {
         let Next { contributors, frames, boundary, assignment: next } = next;
@@ -221,7 +221,7 @@ impl Closing {
     }
 }
 
-/// A round's end for one member.
+/// The end of a round for one member.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Next {
     /// Slots whose payloads are in the member's sum, ascending.
@@ -230,7 +230,7 @@ pub struct Next {
     pub frames: u64,
     /// What to do before the next round.
     pub boundary: Boundary,
-    /// The next round; none where the run is finished.
+    /// The next round; `None` if the run is finished.
     pub assignment: Option<Assignment>,
 }
 
@@ -241,32 +241,32 @@ pub struct Publication {
     pub name: String,
     /// The objects.
     pub objects: Vec<Written>,
-    /// The core's own state.
+    /// The state machine's own state.
     pub saved: Saved,
-    /// Where it stands.
+    /// Its round.
     pub fence: Fence,
     /// Frames committed.
     pub committed_frames: u64,
     /// What was counted in the whole dev data.
     pub dev: Option<Sums>,
-    /// Older checkpoints that the run would go back to, or deploy: not to be deleted.
+    /// Older checkpoints to which the run would return, or which it would deploy: they must not be deleted.
     pub needed: BTreeSet<String>,
 }
 
 /// How a run ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// All data seen, or no improvement any more.
+    /// All data were used, or there is no more improvement.
     Finished {
         /// The checkpoint to deploy.
         checkpoint: String,
     },
     /// Too few members came or stayed.
     LostQuorum {
-        /// Who was waited for, and how long.
+        /// The members that were missing, and how long the run waited.
         reason: String,
     },
-    /// More of the data is unusable than `data.max_bad_fraction` allows, or a member found some that no other could use either.
+    /// More of the data is unusable than `data.max_bad_fraction` allows, or a member found data that no member could use.
     BadData {
         /// Which, how much, and what is wrong with it.
         reason: String,
@@ -276,19 +276,19 @@ pub enum Outcome {
         /// Its incarnation.
         by: u64,
     },
-    /// Replicas that ought to be one are not.
+    /// Replicas that must hold the same parameters do not.
     Disagreement {
-        /// What differs, and whose.
+        /// What differs, and between which members.
         reason: String,
     },
-    /// A loss or gradient is not finite, and no other member would find another one.
+    /// A loss or gradient is not finite, and every other member would get the same result.
     NonFinite {
-        /// Whose, and in which batches.
+        /// The member and the batches.
         reason: String,
     },
-    /// The ledger contradicts itself: a bug of ours.
+    /// The ledger contradicts itself: a bug in Stentor.
     Broken {
-        /// How.
+        /// The contradiction.
         reason: String,
     },
 }

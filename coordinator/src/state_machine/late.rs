@@ -1,4 +1,5 @@
-//! Who is waited for, how long, and who is too late. Silence ends any wait; what a member has to do has a term of its own.
+//! Which members the run waits for, how long, and which are too late. Silence ends every wait; each task of a member has a
+//! deadline of its own.
 
 use super::pending::Pending;
 use super::round::Round;
@@ -9,9 +10,9 @@ use stentor_fail_points::is_armed;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Term {
     pub(super) reason: Reason,
-    /// When its own time began.
+    /// When the member's own time began.
     pub(super) since: Millis,
-    /// When it is too late; none: it waits for others, whose terms are theirs.
+    /// The deadline; `None` if the member itself waits for others, which have deadlines of their own.
     pub(super) until: Option<Millis>,
 }
 
@@ -24,12 +25,13 @@ impl Core {
         (self.settings.experiment.cluster.boundary_deadline_s * 1e3) as Millis
     }
 
-    /// What the open round, or the end of the run, waits for from the member at `slot`, and how long it has.
+    /// What the open round, or the end of the run, waits for from the member at `slot`, and until when.
     ///
-    /// Duties at a boundary take as long as they take: what counts is when the member last got on. Whoever has done them, or has
-    /// just been admitted, has its whole time for the batches from there. A payload has its time once all have computed: sums take
-    /// payloads in the order of slots, so that one may be held up by a member that still computes. A newcomer waits for those who
-    /// write its checkpoint, and then for the store no longer than a round waits for anybody.
+    /// Duties at a boundary have no fixed limit: the time since the member's last progress is bounded. A member that has done
+    /// them, or has just been admitted, has the full time for its batches from then on. The time for a payload begins when all
+    /// members have computed: reducers take payloads in the order of slots, so a payload may have to wait for a member that
+    /// still computes. A newcomer waits for the members that write its checkpoint, and then for the store at most as long as a
+    /// round waits.
     pub(super) fn term(&self, slot: Slot) -> Option<Term> {
         let member = self.members.get(&slot)?;
         if self.has_duties(slot) {
@@ -60,20 +62,22 @@ impl Core {
         Some(Term { reason: Reason::Computing, since, until: Some(since + longest) })
     }
 
-    /// Whether the member still does a boundary's duties: neither its report on the checkpoint nor its next contribution has come.
+    /// Whether the member still has duties at a boundary: neither its report on the checkpoint nor its next contribution has
+    /// arrived.
     pub(super) fn has_duties(&self, slot: Slot) -> bool {
         let has_contributed =
             matches!(&self.phase, Phase::Running(round) if round.arrivals.contains_key(&slot));
         !has_contributed && self.members.get(&slot).is_some_and(|member| member.duties.is_some())
     }
 
-    /// The checkpoint that the member at `slot` waits for to begin with. Until then it has no heartbeats: its call is open.
+    /// The checkpoint from which the member at `slot` will start. Until it is published the member sends no heartbeats, because
+    /// its call is open.
     pub(super) fn start_of(&self, slot: Slot) -> Option<&Pending> {
         let is_for = |pending: &&Pending| pending.newcomers.iter().any(|(newcomer, _)| *newcomer == slot);
         self.pending.values().find(is_for)
     }
 
-    /// Members that have not been heard of for longer than the round's deadline.
+    /// Drops members that have sent nothing for longer than the round's deadline.
     pub(super) fn drop_silent(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let deadline = self.deadline_ms();
         let is_silent =
@@ -86,7 +90,7 @@ impl Core {
         }
     }
 
-    /// Members that are heard of, and have not done in time what is waited for.
+    /// Drops members that send heartbeats and have missed a deadline.
     pub(super) fn drop_late(&mut self, now: Millis, actions: &mut Vec<Action>) {
         if is_armed("deadline-ignored") {
             return;
@@ -105,7 +109,7 @@ impl Core {
                         format!("it did not get on at its boundary for {waited:.1} s; it said `{doing}`")
                     }
                     Reason::Newcomers => {
-                        // Not its fault: it may ask again.
+                        // The member is not the cause: it may join again.
                         departure = Departure::Left;
                         format!("its checkpoint was not in the store after {waited:.1} s")
                     }

@@ -3,27 +3,27 @@ use super::{Action, Core, Departure, Event, Millis, Outcome, Phase, Session, Slo
 use std::collections::BTreeMap;
 use stentor_experiment::Membership;
 
-/// Most members and applicants together; as many as `cluster.workers` may ask for.
+/// Maximum number of members and applicants together, which is also the maximum of `cluster.workers`.
 pub(super) const MOST_MEMBERS: usize = 1024;
 
-/// Somebody whose contribution is waited for.
+/// A member of the run.
 #[derive(Debug, Clone)]
 pub(super) struct Member {
     pub(super) identity: String,
     pub(super) session: Session,
     pub(super) heard_ms: Millis,
     pub(super) doing: String,
-    /// When what it says it is doing last changed: it has got on.
+    /// When its report of what it is doing last changed, so when it last made progress.
     pub(super) moved_ms: Millis,
-    /// Checkpoint of the boundary whose duties it has to do: its report has not come.
+    /// Checkpoint of the boundary at which it has duties: its report has not arrived.
     pub(super) duties: Option<String>,
-    /// Since when it has nothing to do but its batches: its start has come, or its last duties at a boundary are done.
+    /// Since when it has only its batches to compute: since it could start, or since its last duties at a boundary were done.
     pub(super) free_ms: Millis,
-    /// Asked to stop: its residual goes into the model first.
+    /// Whether it was asked to stop; its residual is added to the model first.
     pub(super) leaving: bool,
 }
 
-/// Somebody who asks for membership; admitted at a round's boundary.
+/// A process that requests membership; it is admitted at a round's boundary.
 #[derive(Debug, Clone)]
 pub(super) struct Applicant {
     pub(super) identity: String,
@@ -38,8 +38,8 @@ impl Core {
         identity: String,
         actions: &mut Vec<Action>,
     ) {
-        // A restarted process may come before its old connection is seen to break; or what the old one said comes late, and then
-        // it is the living one that has to ask once more.
+        // A restarted process may join before its old connection is seen to break. Or a request of the old process arrives late:
+        // then the new process has to join once more.
         let reason = "the same identity joined again";
         for applicant in self.applicants.extract_if(.., |applicant| applicant.identity == identity) {
             actions.push(Action::PutOff { session: applicant.session, reason: reason.to_owned() });
@@ -99,7 +99,7 @@ impl Core {
         }
     }
 
-    /// A session is over: by its own will, a broken connection or a deadline.
+    /// Ends a session: the member left, its connection broke, or it missed a deadline.
     pub(super) fn lost(
         &mut self,
         now: Millis,
@@ -118,7 +118,7 @@ impl Core {
         match &self.phase {
             Phase::Finishing { .. } => {
                 let done = !self.unreported().contains(&slot);
-                // Whoever has reported has nothing left to do here.
+                // A member that has reported has nothing left to do.
                 let departure = if done { Departure::Left } else { departure };
                 self.remove(slot, departure, reason, actions);
                 if !done {
@@ -136,7 +136,7 @@ impl Core {
                 if self.members.is_empty() {
                     self.go_back_where_nobody_is_left(now, actions);
                 } else if self.course.is_apart() && !self.groups().contains_key(&group) {
-                    // Batches that count are in nobody's model any more.
+                    // Committed batches are in no member's model any more.
                     let reason = format!("group {group} is lost with all that it did since the groups met");
                     self.fall_back(now, &reason, actions);
                 } else {
@@ -147,14 +147,14 @@ impl Core {
         }
     }
 
-    /// A round of nobody would never close.
+    /// Falls back if no member is left, because the round would never close.
     pub(super) fn go_back_where_nobody_is_left(&mut self, now: Millis, actions: &mut Vec<Action>) {
         if matches!(self.phase, Phase::Running(_)) && self.members.is_empty() {
             self.fall_back(now, "no member is left", actions);
         }
     }
 
-    /// Takes a member out and returns what it had leased (the position deals it again when slots change).
+    /// Removes a member; its leases return (the position deals them again when slots change).
     fn remove(&mut self, slot: Slot, departure: Departure, reason: &str, actions: &mut Vec<Action>) {
         let Some(member) = self.members.remove(&slot) else { return };
         actions.push(Action::Dismiss { session: member.session, departure, slot, reason: reason.to_owned() });
@@ -175,7 +175,7 @@ impl Core {
         self.settings.experiment.cluster.membership == Membership::Fixed
     }
 
-    /// Everybody goes back to the newest checkpoint; commits after it are void.
+    /// Returns the run to the newest checkpoint; commits after it are void.
     pub(super) fn fall_back(&mut self, now: Millis, reason: &str, actions: &mut Vec<Action>) {
         for (slot, member) in std::mem::take(&mut self.members) {
             let (session, departure, reason) = (member.session, Departure::Lost, reason.to_owned());
@@ -199,12 +199,12 @@ impl Core {
         self.gather(now, actions);
     }
 
-    /// Starts the first round after a beginning or a fall-back once everybody is there.
+    /// Starts the first round of the run, or after a fall-back, once all members have joined.
     pub(super) fn gather(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let Phase::Gathering { since } = self.phase else { return };
         if self.is_over() {
-            // An earlier incarnation got as far as the last checkpoint, and died before it said so. Nobody is needed, and those
-            // who were members may have ended.
+            // An earlier incarnation published the last checkpoint and died before it could report the end. No members are
+            // needed, and the former ones may have ended.
             self.finish(actions);
             return;
         }
@@ -241,7 +241,7 @@ impl Core {
                 return;
             }
         }
-        // In order of identity, so that a run with the same members has the same sums whoever came first.
+        // In order of identity, so that a run with the same members has the same sums, in whatever order they joined.
         let mut applicants = std::mem::take(&mut self.applicants);
         applicants.sort_by(|a, b| a.identity.cmp(&b.identity));
         let sessions: Vec<Session> = applicants.iter().map(|a| a.session).collect();
@@ -268,7 +268,7 @@ impl Core {
         }
     }
 
-    /// Why nobody need be waited for: in `fixed` a member that was lost too often has no successor.
+    /// Why waiting is useless: in `fixed`, a member that was lost too often may not join again.
     fn waits_in_vain(&self) -> Option<String> {
         if !self.roster_is_closed() {
             return None;
@@ -305,7 +305,7 @@ impl Core {
         taken
     }
 
-    /// Newcomers of a checkpoint that was given up go back to waiting.
+    /// Newcomers of an abandoned checkpoint wait again.
     pub(super) fn put_back(&mut self, now: Millis, pending: &Pending, actions: &mut Vec<Action>) {
         for (slot, session) in &pending.newcomers {
             let Some(member) = self.members.remove(slot) else { continue };

@@ -25,7 +25,7 @@ pub use stentor_messages::{
     Arrival, Assignment, Boundary, Closed, Fence, MemberView, Millis, Owes, Report, Session, Slot, Stage,
     SumGroup, View, Written,
 };
-// What the log and the checkpoints say of a run.
+// The records of a run in its log and its checkpoints.
 pub use stentor_runlog::{BadRowGroup, Event, OfSource, Saved};
 pub use waits::{Reason, Wait};
 
@@ -43,7 +43,7 @@ use stentor_experiment::Experiment;
 use stentor_fail_points::is_armed;
 use stentor_plan::{Plan, Position};
 
-/// What the core needs to know about a run.
+/// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The experiment.
@@ -52,20 +52,20 @@ pub struct Settings {
     pub plan: Plan,
     /// Whether there is dev data to evaluate.
     pub has_dev: bool,
-    /// First lineage of this incarnation; higher than any of earlier ones.
+    /// First lineage of this incarnation; higher than those of earlier ones.
     pub first_lineage: u64,
 }
 
-/// Where a run stands.
+/// The phase of a run.
 #[derive(Debug, Clone)]
 enum Phase {
     /// Waiting for members; the first round after it starts from `Core::newest`.
     Gathering { since: Millis },
     /// A round is open.
     Running(Round),
-    /// The last update is out; waiting for the last reports.
+    /// The last update has been sent; waiting for the last reports.
     Finishing { since: Millis },
-    /// Nothing more will happen.
+    /// The run has ended.
     Stopped,
 }
 
@@ -80,13 +80,13 @@ pub struct Core {
     position: Position,
     members: BTreeMap<Slot, Member>,
     applicants: Vec<Applicant>,
-    /// Identities that a fixed run consists of, once it has started.
+    /// With fixed membership: the identities of the run, once it has started.
     roster: BTreeSet<String>,
     course: Course,
     /// Group of replicas of each member.
     dealt: BTreeMap<Slot, u32>,
     checkpoints: u32,
-    /// A checkpoint's place in the schedule was passed while replicas were apart.
+    /// Whether a checkpoint became due while replicas differed.
     checkpoint_due: bool,
     best: Option<(String, f64)>,
     stale_evaluations: u32,
@@ -132,7 +132,7 @@ impl Core {
         core
     }
 
-    /// Feeds one input at time `now` and returns what the shell must do.
+    /// Takes one input at time `now` and returns the actions that the shell must carry out.
     pub fn step(&mut self, now: Millis, input: Input) -> Vec<Action> {
         let mut actions = Vec::new();
         let before = self.fence();
@@ -203,12 +203,12 @@ impl Core {
             Some(saved) => Course::of(saved),
             None => Course::new(configured, Memory::default()),
         };
-        // What somebody asked for stays asked for.
+        // A requested switch stays requested.
         asked.into_iter().for_each(|strategy| self.ask(strategy));
         self.checkpoint_due = false;
         self.lags.forget();
         self.checkpoints = saved.as_ref().map_or(0, |s| s.checkpoints);
-        // Values of another criterion are not comparable: then the next scored checkpoint is the best.
+        // Values of another criterion cannot be compared: then the next scored checkpoint is the best.
         let comparable = saved.as_ref().filter(|s| s.best_by == self.settings.experiment.checkpoint.best);
         self.best = comparable.and_then(|s| s.best.clone());
         self.stale_evaluations = comparable.map_or(0, |s| s.stale_evaluations);
@@ -218,7 +218,7 @@ impl Core {
         self.position = saved.map_or_else(|| Position::new(&self.settings.plan), |s| s.position);
     }
 
-    /// The newest published checkpoint, with the state that it holds.
+    /// The newest published checkpoint, with its saved state.
     #[must_use]
     pub fn newest(&self) -> Option<&(String, Saved)> {
         self.newest.as_ref()
@@ -236,7 +236,7 @@ impl Core {
         self.stale_evaluations
     }
 
-    /// Names of the checkpoints that are not published yet, in order.
+    /// Names of the checkpoints that are not published yet, oldest first.
     pub fn unpublished(&self) -> impl Iterator<Item = &String> {
         self.pending.keys()
     }
@@ -245,7 +245,7 @@ impl Core {
         Fence { lineage: self.lineage, membership_epoch: self.membership_epoch, round: self.round }
     }
 
-    /// Where the run stands, for people.
+    /// The current state of the run, for people.
     #[must_use]
     pub fn view(&self, now: Millis) -> View {
         View {
@@ -288,7 +288,7 @@ impl Core {
         }
     }
 
-    /// What is waited for from the member at `slot`.
+    /// What the others are waiting for the member at `slot` to do.
     fn owes(&self, slot: Slot) -> Owes {
         match &self.phase {
             _ if self.has_duties(slot) => Owes::Report,

@@ -1,8 +1,8 @@
 use super::{Assignment, Fence, Millis, Report, Saved, Session, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Checkpoints in the making, written or being published, at which another one waits: a store that is slow must not fill the
-/// coordinator's memory.
+/// Maximum number of checkpoints that are being written or published; with as many, the next one waits, so that a slow store
+/// does not fill the coordinator's memory.
 pub(super) const MOST_PENDING: usize = 4;
 
 /// Assignments by slot.
@@ -14,17 +14,17 @@ pub(super) struct Pending {
     pub(super) fence: Fence,
     pub(super) saved: Saved,
     pub(super) committed_frames: u64,
-    /// Members whose report is waited for.
+    /// Members whose report has not arrived.
     pub(super) expected: BTreeSet<Slot>,
-    /// When the last of those whose report was waited for reported, or went.
+    /// When the last expected member reported or was lost.
     pub(super) answered_ms: Millis,
     pub(super) reports: BTreeMap<Slot, Report>,
     pub(super) writer: Slot,
-    /// Whether it is a regular one, with dev shares: `shares` of them.
+    /// Number of shares of the dev data to score; 0 if none are scored.
     pub(super) dev_shares: usize,
     pub(super) finished: bool,
     pub(super) publishing: bool,
-    /// Admitted with this checkpoint as their start.
+    /// Newcomers that start from this checkpoint.
     pub(super) newcomers: Vec<(Slot, Session)>,
     pub(super) assignments: Assignments,
 }

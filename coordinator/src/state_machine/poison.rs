@@ -4,20 +4,21 @@ use stentor_experiment::{Poison, Source};
 use stentor_plan::Lease;
 use stentor_scores::LOSS_SUM;
 
-/// What was refused because a loss or norm was not finite: batches with who computed them, and who was refused in a round.
+/// Refused contributions whose loss or norm was not finite: their batches, with the members that computed them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Suspects {
     batches: BTreeMap<(Source, u32, u64, u32), String>,
-    /// Lineage and round of the last refusal, and whose contribution it was.
+    /// Lineage and round of the last refusal, and the member.
     last: Option<((u64, u64), String)>,
 }
 
-/// Batches that are remembered; when there are more, the oldest passes are forgotten first.
+/// Maximum number of batches that are kept; the oldest passes are forgotten first.
 const REMEMBERED: usize = 1 << 14;
 
 impl Suspects {
-    /// Takes note that `identity` found no finite loss in one of `leases`. Returns why no other member would fare better, if
-    /// that is known: a batch of them was refused before, or another member was in the same round, from the same parameters.
+    /// Records that `identity` got a loss that is not finite in one of `leases`. Returns why every other member would get the
+    /// same, if that is known: one of the batches was refused before, or another member was refused in the same round, with the
+    /// same parameters.
     fn suspect(&mut self, fence: Fence, identity: &str, leases: &[Lease]) -> Option<String> {
         let mut again = None;
         for lease in leases {
@@ -40,8 +41,8 @@ impl Suspects {
 }
 
 impl Core {
-    /// A contribution whose loss or norm is not finite. Nothing of it is in any sum: its round cannot close before whoever sent
-    /// it is gone.
+    /// Refuses a contribution whose loss or norm is not finite. It is part of no sum, because its round cannot close before its
+    /// sender is gone.
     pub(super) fn refuse_poison(&mut self, now: Millis, arrival: &Arrival, actions: &mut Vec<Action>) {
         let Arrival { identity, slot, sums, gradient_norm, .. } = arrival;
         let sound = (LOSS_SUM, sums.get(LOSS_SUM).unwrap_or_default());

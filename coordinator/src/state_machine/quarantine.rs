@@ -2,11 +2,11 @@ use super::{Action, BadRowGroup, Core, Event, Outcome};
 use std::collections::BTreeMap;
 use stentor_experiment::Source;
 
-/// Row groups that a message lists; more are only counted.
+/// Maximum number of row groups that a message lists; further ones are counted.
 const LISTED: usize = 20;
 
-/// The row groups that were set aside. Workers judge by the bytes alone, so that all of them come to the same verdict;
-/// here it is kept, counted and bounded. It is a fact about the data: no fall-back makes it undone.
+/// The quarantined row groups. Workers judge by the bytes alone, so all of them reach the same verdict; here it is recorded,
+/// counted and bounded. It is a fact about the data: a fall-back does not undo it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Quarantine {
     bad: BTreeMap<(Source, u64), BadRowGroup>,
@@ -21,7 +21,7 @@ impl Quarantine {
         self.bad.values().cloned().collect()
     }
 
-    /// Whether it is news.
+    /// Adds a row group; returns whether it is new.
     fn add(&mut self, bad: &BadRowGroup) -> bool {
         self.bad.insert((bad.source, bad.place), bad.clone()).is_none()
     }
@@ -32,7 +32,7 @@ impl Quarantine {
 }
 
 impl Core {
-    /// A member found row groups that it could not use. Each is recorded once; the run stops where they are too many.
+    /// Records row groups that a member could not use, each once. The run stops if there are too many.
     pub(super) fn set_aside(
         &mut self,
         identity: &str,
@@ -56,7 +56,7 @@ impl Core {
         }
     }
 
-    /// Why a source is too bad to go on with, if it is.
+    /// Why the run cannot continue with a source, if it cannot.
     fn too_much(&self, source: Source) -> Option<String> {
         let allowed = self.settings.experiment.data.max_bad_fraction;
         let frames: u64 = self.quarantine.of(source).map(|bad| bad.frames).sum();

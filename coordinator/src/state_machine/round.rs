@@ -7,24 +7,24 @@ use stentor_scores::{FRAMES, Scores, Sums};
 /// An open round.
 #[derive(Debug, Clone)]
 pub(super) struct Round {
-    /// Who computes what; none where groups only exchange models.
+    /// The batches of each member; `None` if groups only exchange models.
     pub(super) work: Option<RoundPlan>,
-    /// Of most of its batches; a block may have some of the other one, too.
+    /// Source of most of its batches; a block may also have batches of the other one.
     pub(super) source: Source,
     pub(super) encoding: Encoding,
-    /// Contributions that are computed.
+    /// The computed contributions.
     pub(super) arrivals: BTreeMap<Slot, Arrival>,
-    /// Those whose payload is with the reducers.
+    /// The slots whose payload has been staged.
     pub(super) staged: BTreeSet<Slot>,
-    /// When the first of them was computed: the deadline counts from here.
+    /// When the first contribution arrived: deadlines count from here.
     pub(super) first_ms: Option<Millis>,
-    /// How far each contribution came behind the first.
+    /// Delay of each contribution after the first.
     pub(super) lags: Vec<Millis>,
-    /// Whether the round is like most: nobody has just loaded, written or scored anything, and nobody went.
+    /// Whether the round is usual: no member has just loaded, written or scored anything, and no member was lost.
     pub(super) usual: bool,
 }
 
-/// Source of most of a round's batches; none where it has no batches.
+/// Source of most of a round's batches; `None` without batches.
 pub(super) fn main_source(work: &RoundPlan) -> Option<Source> {
     let batches = |source: Source| -> u64 {
         let leases = work.leases.values().flatten().filter(|lease| lease.source == source);
@@ -33,8 +33,8 @@ pub(super) fn main_source(work: &RoundPlan) -> Option<Source> {
     Source::ALL.into_iter().filter(|&source| batches(source) > 0).max_by_key(|&source| batches(source))
 }
 
-/// What was counted in the batches of `source` in a round's contributions. A worker that does not tell by source only has batches
-/// of the round's.
+/// The sums over the batches of `source` in a round's contributions. The batches of a worker that does not report sums by source
+/// are all of the round's source.
 fn counted_in<'a>(source: Source, round: &Round, arrivals: impl Iterator<Item = &'a Arrival>) -> Sums {
     let of_one = |arrival: &'a Arrival| match arrival.by_source.get(&source) {
         None if arrival.by_source.is_empty() && source == round.source => Some(&arrival.sums),
@@ -43,16 +43,16 @@ fn counted_in<'a>(source: Source, round: &Round, arrivals: impl Iterator<Item = 
     Sums::nothing().merged(arrivals.filter_map(of_one))
 }
 
-/// The scores of a round, of its means over frames: as in the logs of all versions.
+/// The scores of a round: the means over frames that the logs of all versions contain.
 fn scores(sums: &Sums) -> Scores {
     Scores::of(&sums.means_over(FRAMES))
 }
 
-/// Bits a second that a line must carry at least: how long a payload may be under way beyond the round's deadline.
+/// Minimum speed of a network link in bits per second: it determines how long payloads may take beyond the round's deadline.
 const SLOWEST_LINE: u64 = 10_000_000;
 
 impl Round {
-    /// How long the payloads that are announced may be under way.
+    /// How long the announced payloads may take.
     pub(super) fn under_way_ms(&self) -> Millis {
         let bytes: u64 = self.arrivals.values().map(|a| a.payload_bytes).sum();
         bytes.saturating_mul(8_000) / SLOWEST_LINE
@@ -60,10 +60,10 @@ impl Round {
 }
 
 impl Core {
-    /// The line of the event log for a round that has closed.
+    /// The event of a closed round.
     pub(super) fn summary(&self, now: Millis, round: &Round) -> Event {
         let arrivals = &round.arrivals;
-        // Where groups only exchange models, frames are weights of what was counted before.
+        // In a group exchange, frames are weights of models, and nothing was counted.
         let counted = || arrivals.values().filter(|_| round.work.is_some());
         let frames: u64 = counted().map(|a| a.frames).sum();
         let sums = Sums::nothing().merged(counted().map(|a| &a.sums));

@@ -10,7 +10,7 @@ use stentor_plan::{Lease, RoundPlan};
 use stentor_scores::Sums;
 
 impl Core {
-    /// Opens `self.round` for the present members; none where nothing is left to do.
+    /// Opens `self.round` for the present members; `None` if nothing is left to do.
     pub(super) fn open_round(&mut self) -> Option<Assignments> {
         self.deal_groups();
         let slots: Vec<Slot> = self.members.keys().copied().collect();
@@ -19,7 +19,7 @@ impl Core {
             false => Some(self.position.assign(&self.settings.plan, &slots, self.round_size())?),
         };
         let source = work.as_ref().and_then(main_source).unwrap_or(self.course.source);
-        // Before the encoding: a threshold is its source's.
+        // Before the encoding, because each source has its own threshold.
         self.course.source = source;
         let encoding = self.encoding(work.as_ref());
         let every = u64::from(self.settings.experiment.cluster.digest_every);
@@ -99,7 +99,7 @@ impl Core {
         }
         let first = *round.first_ms.get_or_insert(now);
         if arrival.fence != fence {
-            // It was computed for members of whom one is gone: what it holds is as good as ever.
+            // It was computed before a member was lost; its content is still valid.
             let sum_group = self.sum_group_now(slot);
             return actions.push(Action::Again { slot, fence, sum_group });
         }
@@ -124,14 +124,14 @@ impl Core {
         };
         let known = self.members.get(&slot).is_some_and(|m| m.identity == identity);
         let Phase::Running(round) = &mut self.phase else { return };
-        // Word of a membership that has changed meanwhile: it is already asked to stage once more.
+        // A notice for a previous membership is ignored: the member has already been asked to stage once more.
         if fence == today && known && round.arrivals.contains_key(&slot) {
             round.staged.insert(slot);
             self.close_if_complete(now, actions);
         }
     }
 
-    /// Whose contributions to the open round are summed with those of `slot`.
+    /// The sum group of `slot` in the open round.
     fn sum_group_now(&self, slot: Slot) -> super::SumGroup {
         match &self.phase {
             Phase::Running(round) => self.sum_group(slot, round.encoding),
@@ -139,8 +139,8 @@ impl Core {
         }
     }
 
-    /// Members have gone while a round is open. Sums are made for one membership: whoever has contributed stages once
-    /// more, and nothing of the old sum counts.
+    /// Continues an open round after members were lost. Sums are made for one membership: all members that have contributed stage
+    /// once more, and the old sum is discarded.
     pub(super) fn regroup(&mut self, actions: &mut Vec<Action>) {
         self.membership_epoch += 1;
         let fence = self.fence();
@@ -155,7 +155,7 @@ impl Core {
         }
     }
 
-    /// Slots whose contribution is not with the reducers.
+    /// Slots whose contribution has not been staged.
     pub(super) fn missing(&self) -> Vec<Slot> {
         match &self.phase {
             Phase::Running(round) => {
@@ -183,7 +183,7 @@ impl Core {
             return;
         }
         let fence = self.fence();
-        // Whoever left within the round has not contributed: all who are members have.
+        // All members have contributed; members that left during the round are no longer among them.
         let contributors: BTreeSet<Slot> = round.arrivals.keys().copied().collect();
         let sum_groups: BTreeMap<Slot, Vec<Slot>> =
             contributors.iter().map(|&slot| (slot, self.sum_group(slot, round.encoding).slots)).collect();
@@ -195,7 +195,7 @@ impl Core {
         if let Some(work) = &round.work
             && let Err(error) = self.position.commit(&self.settings.plan, work, &committed)
         {
-            // Only a bug can do this: the plan of the round came from this position.
+            // Only a bug can cause this, because the plan of the round came from this position.
             self.stop(
                 Outcome::Broken { reason: format!("the ledger refused round {}: {error}", self.round) },
                 actions,
@@ -215,10 +215,10 @@ impl Core {
             let to = self.course.strategy;
             actions.push(Action::Record(Event::Switched { fence: self.fence(), from, to }));
         }
-        // Between meetings the groups hold different models: no checkpoint, no newcomer. In `fixed` newcomers come after
-        // a fall-back only.
+        // Between group exchanges the groups have different models: no checkpoint is written and no worker joins. With fixed
+        // membership, workers join only after a fall-back.
         let one_model = !self.course.is_apart();
-        // At a switch the replicas still hold what the strategy before kept: a checkpoint of it would not load in the next.
+        // At a switch the replicas still have the state of the previous strategy, which the next strategy could not load.
         let room = self.pending.len() < MOST_PENDING && left.is_none();
         let newcomers = if self.is_fixed() || !one_model || !room { Vec::new() } else { self.take_in(now) };
         let slots: BTreeSet<Slot> = self.members.keys().copied().collect();
@@ -261,12 +261,12 @@ impl Core {
         }
     }
 
-    /// Share of all frames that is committed.
+    /// Share of all frames that are committed.
     pub(super) fn progress(&self) -> f64 {
         self.position.progress(&self.settings.plan)
     }
 
-    /// Names the members whose parameters, or whose last updates, differ from those of the first of their replicas.
+    /// Names the members whose parameters or last updates differ from those of the first member of their group.
     fn disagreement(&self, arrivals: &BTreeMap<Slot, Arrival>) -> Option<String> {
         type DigestOf = fn(&Arrival) -> Option<u64>;
         let digests: [(&str, DigestOf); 2] =

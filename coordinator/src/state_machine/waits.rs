@@ -1,19 +1,19 @@
 use super::{Core, Millis, Phase, Slot};
 
-/// What can be waited for.
+/// What a run can wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// Members that the run needs to begin, or to go on.
+    /// Members that the run needs to begin or to continue.
     Members,
     /// Batches of the open round.
     Computing,
-    /// Payloads that are computed and not with the reducers yet.
+    /// Payloads that are computed and not staged yet.
     Staging,
-    /// Newcomers that have no checkpoint to begin with yet.
+    /// Newcomers that do not have their checkpoint yet.
     Newcomers,
-    /// Reports on a checkpoint: members write it, or score dev data.
+    /// Reports on a checkpoint that members write, or for which they score dev data.
     Reports,
-    /// The store, which does not have the last checkpoint yet.
+    /// Publication of the last checkpoint by the store.
     Store,
 }
 
@@ -28,7 +28,7 @@ impl Reason {
         Reason::Store,
     ];
 
-    /// In metrics and logs.
+    /// Its label in metrics and logs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -42,23 +42,23 @@ impl Reason {
     }
 }
 
-/// Something or somebody is waited for, and nothing moves meanwhile.
+/// A wait during which the run makes no progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
-    /// What for.
+    /// What the run waits for.
     pub reason: Reason,
-    /// Identities, where they are known; else words for them.
+    /// Identities if they are known, otherwise a description.
     pub whom: Vec<String>,
-    /// Since when.
+    /// When the wait began.
     pub since: Millis,
-    /// When it ends, whoever has come by then; none: others who are waited for, or the store, have deadlines of their own.
+    /// When the wait ends in any case; `None` if the members or the store have deadlines of their own.
     pub until: Option<Millis>,
-    /// In words, with the round or checkpoint.
+    /// A description that names the round or checkpoint.
     pub what: String,
 }
 
 impl Core {
-    /// Why nothing moves and who is waited for; empty while all move.
+    /// What the run waits for; empty while it makes progress.
     #[must_use]
     pub fn waits(&self) -> Vec<Wait> {
         match &self.phase {
@@ -80,7 +80,7 @@ impl Core {
         }
     }
 
-    /// A round waits from its first contribution on.
+    /// The waits of a round, which begin with its first contribution.
     fn waits_of_round(&self) -> Vec<Wait> {
         let Phase::Running(round) = &self.phase else { return Vec::new() };
         let Some(since) = round.first_ms else { return Vec::new() };
@@ -98,7 +98,7 @@ impl Core {
         waits.collect()
     }
 
-    /// The members who are waited for with this reason, and the last of their terms; none where there are none.
+    /// The members for which the run waits for this reason, and the last of their deadlines; `None` if there are none.
     fn waited_for(&self, reason: Reason) -> Option<(Vec<String>, Option<Millis>)> {
         let terms = self.members.keys().filter_map(|&slot| Some((slot, self.term(slot)?)));
         let (slots, untils): (Vec<Slot>, Vec<Option<Millis>>) =
@@ -121,7 +121,7 @@ impl Core {
         }
     }
 
-    /// Members that a start needs.
+    /// Number of members that a start needs.
     pub(super) fn wanted(&self) -> usize {
         match self.roster_is_closed() {
             true => self.roster.len(),
@@ -129,12 +129,12 @@ impl Core {
         }
     }
 
-    /// Whether the members are known by name and no others are taken.
+    /// Whether only members of the roster are admitted.
     pub(super) fn roster_is_closed(&self) -> bool {
         self.is_fixed() && !self.roster.is_empty()
     }
 
-    /// Whom a start waits for: by name where the names are known.
+    /// The members that are missing for a start, by name if the names are known.
     pub(super) fn absent(&self) -> Vec<String> {
         let there = |name: &String| self.applicants.iter().any(|a| a.identity == *name);
         if self.roster_is_closed() {
@@ -146,7 +146,7 @@ impl Core {
 }
 
 impl Wait {
-    /// For people.
+    /// A description for people.
     #[must_use]
     pub fn words(&self, now: Millis) -> String {
         let seconds = now.saturating_sub(self.since) as f64 / 1e3;
