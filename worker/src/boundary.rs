@@ -17,7 +17,7 @@ pub(crate) struct Surroundings {
     pub(crate) experiment: Arc<Experiment>,
 }
 
-/// The sums over the frames that `score` is of.
+/// The named sums of a score.
 pub(crate) fn counted(score: Score) -> Sums {
     frame_sums(score.frames as u64, score.loss, score.correct as u64)
 }
@@ -26,7 +26,7 @@ pub(crate) fn counted(score: Score) -> Sums {
 pub(crate) struct Scoring<'a> {
     pub(crate) replica: &'a Replica,
     pub(crate) around: &'a Surroundings,
-    /// Told of each step: whoever does not get on is waited for no longer than `cluster.boundary_deadline_s`.
+    /// Reports each step, because a member without progress is dropped after `cluster.boundary_deadline_s`.
     pub(crate) doing: &'a Doing,
 }
 
@@ -70,7 +70,7 @@ impl Scoring<'_> {
         Ok(total)
     }
 
-    /// `told` hears after each piece how many frames are done.
+    /// Calls `told` after each piece with the number of frames that are done.
     fn score(&self, data: &UnitData, told: impl Fn(u64)) -> Result<Sums, Error> {
         let utterances = data.aligned()?;
         let told = |score: &Score| told(score.frames as u64);

@@ -83,7 +83,7 @@ impl Client {
         &self.connector
     }
 
-    /// Asks for membership until it is granted, refused, or `patience` is over.
+    /// Requests membership until it is granted or refused, or `patience` is over.
     pub(crate) async fn join(&mut self, identity: &str, patience: Duration) -> Result<v1::JoinReply, Error> {
         let started = Instant::now();
         let mut attempt = 0;

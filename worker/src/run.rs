@@ -53,7 +53,7 @@ pub async fn run_over(connector: &Connector, options: &Options, shutdown: &Shutd
     worker.run().await
 }
 
-/// The shell around the [`Participant`]: it carries out what that decides.
+/// The shell around the [`Participant`]: it carries out the participant's actions.
 struct Worker<'a> {
     own: Own<'a>,
     client: Client,
@@ -114,8 +114,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Carries out an action; without one, waits for an answer of coordinator or reducers. Returns what came of it, if anything
-    /// did.
+    /// Carries out an action; without one, waits for an answer of coordinator or reducers. Returns the result, if there is one.
     async fn carry_out(&mut self, action: Option<Action>) -> Result<Option<Input>, Error> {
         match action {
             Some(Action::Prepare { .. }) => self.prepare().await.map(Some),
@@ -134,7 +133,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Asks for membership until it is granted, refused, or a signal comes. `after`: why the last session is over.
+    /// Requests membership until it is granted or refused, or a signal arrives. `after`: why the last session ended.
     async fn join(&mut self, after: Option<String>) -> Result<Option<Input>, Error> {
         (self.joined, self.session, self.grace) = (None, None, None);
         if let Some(reason) = after {

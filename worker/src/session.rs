@@ -43,7 +43,7 @@ struct Round {
     began: SystemTime,
     /// When the current phase began.
     phase: Instant,
-    /// How long the batches took; none while they are computed.
+    /// How long the batches took; `None` while they are computed.
     compute: Option<Duration>,
     encode: Duration,
     /// The result of the batch that was computed last.
@@ -116,7 +116,7 @@ impl Session {
         Rules::of(&self.around.experiment)
     }
 
-    /// Carries out an action of a round or its boundary. Returns what came of it, if anything did yet.
+    /// Carries out an action of a round or its boundary. Returns the result, if there is one yet.
     pub(crate) async fn carry_out(&mut self, action: Action) -> Result<Option<Input>, Error> {
         Ok(match action {
             Action::Begin(assignment) => Some(self.begin(*assignment)?),
@@ -167,7 +167,7 @@ impl Session {
         }
         self.feed.expect(leases, ahead);
         self.replica.begin(assignment.strategy, encoding)?;
-        // Of the parameters that the round starts from.
+        // Digest of the parameters from which the round starts.
         let parameters_digest = assignment.digest.then(|| self.replica.digest());
         let brings = self.replica.member.contributed_frames(encoding);
         self.round = Round::new(assignment);

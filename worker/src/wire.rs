@@ -1,4 +1,4 @@
-//! The participant's messages on the wire.
+//! Conversions between the participant's messages and the wire.
 
 use crate::Error;
 use stentor_experiment::Source;
@@ -66,7 +66,7 @@ fn boundary(message: v1::Boundary) -> Boundary {
     }
 }
 
-/// A contribution's header; times, traffic and quarantined row groups are the shell's to add.
+/// A contribution's header; the shell adds times, traffic and quarantined row groups.
 pub(crate) fn contribution(run_id: &str, arrival: Arrival) -> v1::ContributionHeader {
     let of_source = |(source, sums): (Source, Sums)| v1::SourceSums {
         source: v1::Source::from(source).into(),
@@ -92,7 +92,7 @@ pub(crate) fn contribution(run_id: &str, arrival: Arrival) -> v1::ContributionHe
     }
 }
 
-/// A boundary's report; memory and traffic are the shell's to add.
+/// A boundary's report; the shell adds memory and traffic.
 pub(crate) fn report(run_id: &str, at: Fence, report: Report) -> v1::BoundaryReport {
     v1::BoundaryReport {
         fence: Some(fence(run_id, at)),

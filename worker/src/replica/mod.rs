@@ -26,7 +26,7 @@ use stentor_plan::Lease;
 /// the residuals are a worker's own, and the optimiser if each worker makes its own steps.
 pub(crate) struct Replica {
     pub(crate) trainer: Trainer,
-    /// The side of the strategy in force.
+    /// The worker's side of the strategy in force.
     pub(crate) member: Box<dyn Member<Trainer>>,
     strategy: Strategy,
     annotated: Box<dyn Objective>,
@@ -43,7 +43,7 @@ impl Replica {
         Self::with(model, experiment, strategy, Vec::new())
     }
 
-    /// A replica whose parameters are changed after every update as `after_apply` says.
+    /// A replica to whose parameters `after_apply` is applied after every update.
     pub(crate) fn with(
         model: Box<dyn AcousticModel>,
         experiment: &Arc<Experiment>,
@@ -61,8 +61,7 @@ impl Replica {
         }
     }
 
-    /// Prepares for a round; takes another strategy's side where it has changed, from the parameters to deploy and with a
-    /// fresh optimiser.
+    /// Prepares for a round. If the strategy has changed, starts its side from the parameters to deploy, with a new optimiser.
     pub(crate) fn begin(&mut self, strategy: Strategy, encoding: &Encoding) -> Result<(), Error> {
         if strategy != self.strategy {
             if let Some(deployed) = self.member.deployed() {
@@ -73,7 +72,7 @@ impl Replica {
             self.strategy = strategy;
         }
         self.member.begin(encoding, &mut self.trainer)?;
-        // It may have moved the parameters to another start.
+        // This may have moved the parameters to another starting point.
         self.trainer.project()
     }
 
@@ -97,8 +96,8 @@ impl Replica {
         self.member.own().iter().map(|(_, kept)| norm(kept).powi(2)).sum::<f64>().sqrt()
     }
 
-    /// Goes forward and backward over a batch, the first one of `lease`; returns its score and the gradient's norm before
-    /// clipping. A batch of which either is not finite is not learned from.
+    /// Makes a forward and backward pass over a batch, the first one of `lease`; returns its score and the gradient's norm before
+    /// clipping. If either is not finite, the replica does not learn from the batch.
     pub(crate) fn learn(&mut self, batch: &Batch, lease: &Lease, rate: Rate) -> Result<(Score, f64), Error> {
         let objective = match lease.source {
             Source::Annotated => &self.annotated,
@@ -113,7 +112,7 @@ impl Replica {
         Ok((score, norm))
     }
 
-    /// What the first batch of a lease drops: whoever computes it, and however often.
+    /// The dropout of the first batch of a lease; it is the same whenever the batch is computed, and by any worker.
     fn dropout(&self, lease: &Lease) -> Dropout {
         let Lease { source, pass, unit, first_batch, .. } = lease;
         let name = format!("dropout {} {pass} {unit} {first_batch}", source.name());
@@ -126,7 +125,7 @@ impl Replica {
         self.member.learn(&mut self.trainer, rate)
     }
 
-    /// Codes what the round's batches came to. Nothing of it is adopted before [`apply`](Self::apply).
+    /// Encodes the contribution of the round's batches. The replica's state does not change before [`apply`](Self::apply).
     pub(crate) fn contribute(
         &mut self,
         encoding: &Encoding,
@@ -156,8 +155,8 @@ impl Replica {
         if changes { self.after_apply(&encoding) } else { Ok(()) }
     }
 
-    /// Moves on what is done after updates, where all replicas have the same parameters, and does it. With two tiers the
-    /// groups have the same parameters only after they have exchanged models.
+    /// Updates the state of what is done after updates, if all replicas have the same parameters, and applies it. With two tiers
+    /// the groups have the same parameters only after they have exchanged models.
     fn after_apply(&mut self, encoding: &Encoding) -> Result<(), Error> {
         if self.trainer.after_apply.is_empty() {
             return Ok(());
@@ -172,7 +171,7 @@ impl Replica {
         self.project()
     }
 
-    /// Does to all copies of the parameters what is done after updates, where all replicas have the same ones.
+    /// Applies to all copies of the parameters what is done after updates.
     pub(crate) fn project(&mut self) -> Result<(), Error> {
         let after_apply = &self.trainer.after_apply;
         if after_apply.is_empty() {

@@ -63,7 +63,7 @@ fn sign(place: usize) -> f32 {
     if place % 4 < 2 { 1.0 } else { -1.0 }
 }
 
-/// How far the values of a source moved against its gradients' mean, on average.
+/// Mean distance by which the values of a source moved against the mean of its gradients.
 fn moved(before: &[f32], after: &[f32], annotated: bool) -> f64 {
     let places = (0..before.len()).filter(|&place| is_annotated(place) == annotated);
     let (sum, count) = places.fold((0.0, 0.0), |(sum, count), place| {
@@ -262,7 +262,7 @@ fn each_source_has_a_threshold_of_its_own() {
     assert!(annotated > 1.2 * machine_labeled, "{annotated} and {machine_labeled}");
 }
 
-/// What a member sends of a gradient of ones in a dense round, for each source.
+/// The value that a member sends for a gradient of ones in a dense round, for each source.
 fn sent(sections: &str) -> [f32; 2] {
     let experiment = scheduled("batch", sections);
     Source::ALL.map(|source| {

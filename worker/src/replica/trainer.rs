@@ -25,7 +25,7 @@ impl Trainer {
         Self { model, optimizer, after_apply }
     }
 
-    /// Does to the model's parameters what is done after every change of them.
+    /// Applies to the model's parameters what is done after every change of them.
     pub(super) fn project(&self) -> Result<(), Error> {
         if self.after_apply.is_empty() {
             return Ok(());
@@ -44,7 +44,7 @@ impl Trainer {
     }
 }
 
-/// Does to parameters what is done after every change of them.
+/// Applies to parameters what is done after every change of them.
 pub(super) fn project(after_apply: &[Box<dyn AfterApply>], parameters: &mut [f32]) {
     after_apply.iter().for_each(|hook| hook.project(parameters));
 }

@@ -21,7 +21,7 @@ fn own_state(identity: &str) -> String {
     format!("state-{identity}.safetensors")
 }
 
-/// Writes this member's part of checkpoint `name` and says what was written; `doing` is told of each object.
+/// Writes this member's part of checkpoint `name` and returns what was written; reports each object to `doing`.
 pub(crate) async fn save(
     replica: &Replica,
     run: &Store,
@@ -42,7 +42,7 @@ pub(crate) async fn save(
         doing.now(format!("writing {object} of checkpoint {name}"));
         let bytes = file.to_bytes()?;
         let (length, digest) = (bytes.len() as u64, stentor_checkpoint::digest(&bytes));
-        // A round that is done again after a fall-back has another lineage, hence another folder: nothing is overwritten.
+        // A round that is repeated after a fall-back has another lineage, hence another folder: nothing is overwritten.
         folder.put(&object, bytes).await?;
         written.push(Written { name: object, bytes: length, digest });
     }
@@ -128,23 +128,23 @@ fn put_all(
     numbers: BTreeMap<String, f64>,
 ) {
     vectors.into_iter().for_each(|(name, values)| put(file, &format!("{prefix}{name}"), values));
-    // Hexadecimal bits: a checkpoint gives back the same number, not a close one.
+    // Hexadecimal bits, so that a checkpoint restores exactly the same number.
     let bits =
         |(name, number): (String, f64)| (format!("{prefix}{name}"), format!("{:016x}", number.to_bits()));
     file.metadata.extend(numbers.into_iter().map(bits));
 }
 
-/// The number of such bits; none for metadata of another kind.
+/// The number with such bits; `None` for metadata of another kind.
 fn number(bits: &str) -> Option<f64> {
     u64::from_str_radix(bits, 16).ok().map(f64::from_bits)
 }
 
-/// How the names of a hook's state begin.
+/// Prefix of the names of a hook's state.
 fn after_apply(hook: &dyn AfterApply) -> String {
     format!("after_apply.{}.", hook.name())
 }
 
-/// The optimiser goes with the worker's own state where it steps alone, else with the replicated one.
+/// Writes the optimiser: to the worker's own state if each worker makes its own steps, otherwise to the replicated state.
 fn put_optimizer(file: &mut TensorFile, replica: &Replica, alone: bool) {
     if replica.member.steps_alone() != alone {
         return;

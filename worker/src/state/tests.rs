@@ -1,4 +1,4 @@
-//! What a checkpoint holds of a replica comes back to the bit: what is done after updates, buffers, dropout's numbers.
+//! A checkpoint restores a replica bit for bit: the state of what is done after updates, buffers, and the numbers of dropout.
 
 use super::*;
 use crate::reducers::RangeSum;
@@ -109,8 +109,8 @@ fn replica(experiment: &Arc<Experiment>, after_apply: Vec<Box<dyn AfterApply>>) 
     Replica::with(model, experiment, experiment.exchange.strategy, after_apply)
 }
 
-/// How round `round` is coded: signs only after a first round of whole vectors, blocks at the end of every third round of
-/// two tiers.
+/// The encoding of round `round`: signs after a first round of whole vectors; with two tiers, a group exchange in every third
+/// round.
 fn encoding(strategy: Strategy, round: u32) -> Encoding {
     let block = Encoding::Block { momentum: 0.5, learning_rate: 1.0, deltas: Deltas::Model, density: 0.0 };
     match strategy {
@@ -125,7 +125,7 @@ fn encoding(strategy: Strategy, round: u32) -> Encoding {
 
 const RATE: Rate = Rate { base: 0.01, multiplier: 1.0 };
 
-/// Learns the batch of a round, and says what its gradient is.
+/// Learns the batch of a round, and returns the digest of its gradient.
 fn learn(replica: &mut Replica, round: u32) -> u64 {
     let stream = Stream::new(u64::from(round), "batch");
     let features: Vec<f32> = (0..10 * INPUTS as u64).map(|n| stream.uniform(n, 1.7)).collect();
@@ -139,7 +139,7 @@ fn learn(replica: &mut Replica, round: u32) -> u64 {
     replica.parameters().with_host_gradient(digest_f32)
 }
 
-/// Rounds of a run of one worker; gives the digest of the parameters to deploy after each.
+/// Trains rounds of a run with one worker; returns the digest of the parameters to deploy after each.
 fn train(replica: &mut Replica, strategy: Strategy, rounds: std::ops::Range<u32>) -> Vec<u64> {
     let digests = rounds.map(|round| {
         let (len, encoding) = (replica.len(), encoding(strategy, round));
@@ -159,7 +159,7 @@ fn train(replica: &mut Replica, strategy: Strategy, rounds: std::ops::Range<u32>
     digests.collect()
 }
 
-/// What is written of a replica.
+/// The objects that are written for a replica.
 fn saved(replica: &Replica) -> [Bytes; 3] {
     [model(replica), replicated(replica), own(replica)].map(|file| file.to_bytes().unwrap())
 }
@@ -229,7 +229,7 @@ fn what_a_batch_drops_follows_from_its_place_in_the_plan_alone() {
     let [mut one, mut other] = [(), ()].map(|()| replica(&experiment, Vec::new()));
     let first = learn(&mut one, 0);
     learn(&mut one, 1);
-    // Whoever computes it, after whatever else.
+    // The result does not depend on what was computed before.
     assert_eq!(learn(&mut one, 0), first);
     assert_eq!(learn(&mut other, 0), first);
     let without = Arc::new(Experiment::parse(&experiment.to_toml().replace("dropout = 0.25\n", "")).unwrap());
