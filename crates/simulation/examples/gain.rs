@@ -1,6 +1,6 @@
 //! The steady gain of block momentum in runs of every interleaving; `cargo xtask bench gain` runs this. It prints JSON.
 
-// Nobody works with it but us; what it prints is all that it does.
+// Only `cargo xtask bench` runs this program, and its output is its result.
 #![allow(clippy::print_stdout)]
 
 use serde_json::json;

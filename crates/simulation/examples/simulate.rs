@@ -1,6 +1,6 @@
-//! Simulated clusters by the thousand; `cargo xtask simulate` runs this with `--release`. It prints JSON.
+//! Simulates thousands of clusters; `cargo xtask simulate` runs this. It prints JSON.
 
-// Nobody works with it but us; what it prints is all that it does.
+// Only `cargo xtask simulate` runs this program, and its output is its result.
 #![allow(clippy::print_stdout)]
 
 use clap::Parser;
@@ -11,19 +11,19 @@ use stentor_simulation::{Bug, FAULTS, run, trace};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Simulated clusters by the thousand.
+/// Simulates thousands of clusters.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Runs without a bug.
+    /// Number of runs without a bug.
     #[arg(long, default_value_t = 0)]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Bugs to plant, one at a time; `all`: each of them.
+    /// Bugs to inject, one at a time; `all` means each of them.
     #[arg(long)]
     bug: Vec<String>,
-    /// Seeds in which a planted bug is looked for.
+    /// Maximum number of seeds in which an injected bug has to be found.
     #[arg(long, default_value_t = 0)]
     hunt: u64,
     /// Print each step of the run of seed `from` instead.

@@ -5,36 +5,36 @@ use stentor_fail_points::{Armed, arm, is_armed};
 /// them in the production code, the others in what is simulated around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
-    /// A contribution to the round before is taken into the open one.
+    /// A contribution to the previous round is counted in the open one.
     LateContributionCounted,
-    /// Word that a payload is staged is believed whatever membership it was staged for.
+    /// The notice that a payload is staged is accepted for whichever membership it was staged.
     StaleEpochAccepted,
-    /// The ledger commits what a dropped member had leased.
+    /// The ledger commits the leases of a dropped member.
     LostLease,
-    /// A fall-back takes the round back, and not the ledger.
+    /// A fall-back restores the round, but not the ledger.
     FallBackKeepsVoid,
-    /// A checkpoint is saved with a ledger at its beginning.
+    /// A checkpoint is saved with an empty ledger.
     CheckpointForgetsLedger,
-    /// A member's second report is taken for another member's.
+    /// A member's second report counts as another member's.
     DuplicateReportCompletes,
-    /// Nobody looks at the round's deadline.
+    /// The round's deadline is not checked.
     DeadlineIgnored,
     /// The look-ahead point of block momentum becomes the model.
     LookAheadFedBack,
-    /// A worker takes its new residual whether or not it was counted.
+    /// A worker adopts its new residual even if its contribution was not counted.
     ResidualAdoptedUncounted,
     /// A worker reports before its objects are in the store.
     ManifestBeforeData,
-    /// A worker believes an update of a coordinator that was replaced.
+    /// A worker accepts an update of a coordinator that was replaced.
     StaleIncarnationBelieved,
-    /// A segment of the event log that could not be put is gone.
+    /// A segment of the event log that could not be written is lost.
     FailedSegmentForgotten,
-    /// A worker ends well when it has sent its last report, whatever becomes of the last checkpoint.
+    /// A worker exits with success after its last report, even if the last checkpoint is not published.
     LeavesBeforePublished,
 }
 
 impl Bug {
-    /// All of them.
+    /// All bugs.
     pub const ALL: [Bug; 13] = [
         Bug::LateContributionCounted,
         Bug::StaleEpochAccepted,

@@ -1,4 +1,4 @@
-//! What stories may touch of a world.
+//! The parts of a world that stories may change.
 
 use super::Process;
 use super::network::Copy;
@@ -31,7 +31,7 @@ impl World {
         processes.into_iter().for_each(|process| self.end_session(process));
     }
 
-    /// The process is gone and no connection tells.
+    /// The process ends, and no broken connection shows it.
     pub(crate) fn forget(&mut self, process: Process) {
         self.workers.remove(&process);
     }

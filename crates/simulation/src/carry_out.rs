@@ -1,4 +1,4 @@
-//! How a worker's shell carries out what its participant says.
+//! How a simulated worker's shell carries out the actions of its participant.
 
 use super::network::{Happening, Request};
 use super::oracle::Applied;
@@ -12,14 +12,14 @@ use stentor_coordinator::state_machine::{Arrival, Closed, Fence, Millis};
 use stentor_participant::{Action, Apply, Batch, BatchScore, End, Input, Rules, Staging};
 use stentor_scores::frame_sums;
 
-/// As the real worker's.
+/// As in the real worker.
 const GRACE: Millis = 3_000;
 /// Frames of a batch.
 const FRAMES: u64 = 10;
 
-/// What came of an action.
+/// The result of an action.
 pub(super) enum Done {
-    /// Nothing to tell, or nothing yet.
+    /// No result, or none yet.
     Nothing,
     Hears(Input),
     /// The session cannot continue.
@@ -99,7 +99,7 @@ impl World {
             Action::Apply(apply) => Some(self.apply(process, &apply)?),
             Action::Save { checkpoint, model } => Some(self.save(process, &checkpoint, model)?),
             Action::Score { .. } => Some(Input::Scored(pretence.dev.clone())),
-            // The reducers keep nothing from round to round here.
+            // The simulated reducers have no state between rounds.
             Action::SaveSums { .. } => Some(Input::Saved { written: Vec::new() }),
             Action::Report { report, .. } => {
                 self.send(process, Request::Reported(report));
@@ -129,7 +129,7 @@ impl World {
             }
             Action::End(end) => {
                 if end == End::Finished {
-                    // Nobody starts it again.
+                    // It is not started again.
                     self.ended.insert(worker.identity.clone());
                 }
                 self.kill_process(process);
@@ -166,7 +166,7 @@ impl World {
         self.send(process, Request::Arrived(arrival));
     }
 
-    /// Brings the payload to the reducers, which refuse one for a membership of the past.
+    /// Stages the payload with the reducers, which refuse payloads for an earlier membership.
     fn stage(&mut self, process: Process, staging: &Staging) -> Option<Input> {
         let worker = self.workers.get_mut(&process)?;
         let payload =
@@ -180,7 +180,7 @@ impl World {
         Some(Input::Staged { complete })
     }
 
-    /// Whoever wants a sum that is complete may have it before the round has closed.
+    /// Workers may fetch a complete sum before the round has closed.
     fn fetch_early(&mut self) {
         let processes: Vec<Process> = self.workers.keys().copied().collect();
         for process in processes {
@@ -200,7 +200,7 @@ impl World {
         }
     }
 
-    /// Fetches the sum that a worker wants; `instead`: that of another coordinator's reducers.
+    /// Fetches the sum that a worker waits for; `instead`: that of another coordinator's reducers.
     fn fetch(&mut self, process: Process, instead: Option<(u64, Fence)>) -> Option<Input> {
         let worker = self.workers.get_mut(&process)?;
         let exchange = worker.exchange.as_mut()?;
@@ -212,7 +212,7 @@ impl World {
         Some(Input::Fetched { complete })
     }
 
-    /// A round has closed: whoever has not fetched its sum does so now.
+    /// A round has closed: a worker that has not fetched its sum does so now.
     pub(super) fn hear_of_close(&mut self, process: Process, incarnation: u64, closed: Box<Closed>) {
         let fence = closed.fence;
         if let Some(exchange) = self.workers.get_mut(&process).and_then(|worker| worker.exchange.as_mut()) {

@@ -1,4 +1,4 @@
-//! What coordinators do in the world: a core is given an input, and what it says is done.
+//! The coordinators of a world: a state machine gets an input, and its actions are carried out.
 
 use super::network::{Copy, Happening, Reply};
 use super::shell::Shell;
@@ -10,7 +10,7 @@ use stentor_coordinator::state_machine::{
 use stentor_experiment::Strategy;
 
 impl World {
-    /// Gives a coordinator's core an input and does what it says.
+    /// Gives a coordinator's state machine an input and carries out its actions.
     pub(super) fn step(&mut self, incarnation: u64, input: Input, copy: Copy) {
         let Some(mut shell) = self.shells.remove(&incarnation) else { return };
         if shell.outcome.is_none() {
@@ -51,7 +51,7 @@ impl World {
             }
             Action::PutOff { session, .. } => self.answer_join(incarnation, shell, session, Reply::Over),
             Action::Refuse { slot, reason, .. } => {
-                // Nobody waits for the answer to a message that came twice.
+                // A repeated message gets no answer.
                 if copy == Copy::Original {
                     self.answer(incarnation, shell, slot, Reply::Over);
                 }

@@ -3,11 +3,11 @@ use super::world::{HEARTBEAT, Pace, TICK, World};
 use super::{Bug, Process};
 use stentor_coordinator::state_machine::{Input, Millis, Publication};
 
-/// How long a connection without a sign of life is believed in: two keepalives.
+/// How long a connection without messages is considered alive: two keepalives.
 pub(super) const CONNECTION_LIVES: Millis = 10_000;
 
 impl World {
-    /// A worker's message goes out. Those of one worker arrive in order, as within a connection; those of several in any.
+    /// Sends a worker's message. Messages of one worker arrive in order, as on a connection; those of several in any order.
     pub(super) fn send(&mut self, process: Process, request: Request) {
         let Some(worker) = self.workers.get(&process) else { return };
         let (incarnation, call) = (worker.incarnation, worker.call);
@@ -30,7 +30,7 @@ impl World {
         self.network.at(time, Happening::ToCoordinator { incarnation, process, call, request, copy });
     }
 
-    /// A coordinator's answer, or notice, goes out.
+    /// Sends a coordinator's answer or notice.
     pub(super) fn deliver(
         &mut self,
         process: Process,
@@ -50,7 +50,7 @@ impl World {
         self.network.at(time, Happening::ToWorker { process, incarnation, call, session, reply });
     }
 
-    /// When a message sent now arrives; none: never.
+    /// When a message sent now arrives; `None` means never.
     fn travel(&mut self, cut_until: Millis, breaks: bool) -> Option<Millis> {
         if self.pace != Pace::Random {
             return Some(self.now);
@@ -69,7 +69,7 @@ impl World {
         Some(self.now.max(cut_until) + delay)
     }
 
-    /// Lets happen what is next. False where nothing is.
+    /// Processes the next event; returns false if there is none.
     pub(crate) fn advance(&mut self) -> bool {
         let Some((time, happening)) = self.network.pop() else { return false };
         self.now = self.now.max(time);
@@ -80,7 +80,7 @@ impl World {
         true
     }
 
-    /// Until when the process that this happens to is stopped, if it is.
+    /// Until when the process of this event is stopped, if it is.
     fn asleep(&self, happening: &Happening) -> Option<Millis> {
         let until = match happening {
             Happening::ToCoordinator { incarnation, .. }
@@ -172,7 +172,7 @@ impl World {
             }
             Request::Arrived(arrival) => {
                 if copy == Copy::Original {
-                    // As the engine: a second contribution must not displace the first.
+                    // As in the engine: a second contribution must not displace the first.
                     let open = |(process, call): &(Process, u64)| {
                         self.workers.get(process).is_some_and(|w| w.call == *call)
                     };
@@ -196,7 +196,7 @@ impl World {
     fn beat(&mut self, process: Process) {
         let Some(worker) = self.workers.get(&process) else { return };
         if let Some(session) = worker.session {
-            // Whoever hangs says the same again and again.
+            // A worker that hangs reports the same text again and again.
             let doing = match worker.hangs_until > self.now {
                 true => "hangs".to_owned(),
                 false => format!("gets on at {}", self.now),

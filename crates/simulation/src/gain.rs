@@ -1,5 +1,5 @@
-//! The steady gain of block momentum over the whole way: the real plan deals batches of both sources, the real core makes blocks
-//! of them and sets η, and the real filter takes the mean of the workers' models.
+//! The steady gain of block momentum in the composition of all parts: the real plan deals batches of both sources, the real state
+//! machine makes blocks of them and sets η, and the real filter takes the mean of the workers' models.
 //!
 //! Under a constant gradient, here one unit for each batch whatever its source, BMUF's model moves in a block N times as far as
 //! one worker does (Chen & Huo 2016: η = 1 − 1/N, ζ = 1). It does so only where no block is cut short and η is the same in each.
@@ -24,19 +24,19 @@ pub struct Case {
     pub interleave: &'static str,
     /// Workers, N.
     pub workers: u32,
-    /// Share of annotated batches in the run, 0 to 1, as asked for; the run has whole units of them.
+    /// Requested share of annotated batches in the run, 0 to 1; the run has whole units of them.
     pub annotated_share: f64,
     /// `exchange.bmuf.block`, batches of a worker.
     pub block: u32,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Steady {
     /// The run.
     #[serde(flatten)]
     pub case: Case,
-    /// How far the deployed model moved in the blocks after the first 5N, over what a worker moved in them: N is right.
+    /// Distance that the deployed model moved in the blocks after the first 5N, divided by a worker's distance: N is correct.
     pub gain: f64,
     /// Batches of a worker between two exchanges, on average over all but the run's last block.
     pub batches_per_exchange: f64,
@@ -63,7 +63,7 @@ impl Case {
     /// Runs it.
     ///
     /// # Errors
-    /// Where the core stops the run before its data are used up, or something refuses the case's settings.
+    /// If the state machine stops the run before its data are used up, or the case's settings are refused.
     pub fn measure(self) -> Result<Steady, Failure> {
         super::stay_on_this_thread();
         let settings = self.settings()?;
@@ -121,12 +121,12 @@ impl Case {
     }
 }
 
-/// A block's end.
+/// The end of a block.
 #[derive(Debug, Clone, PartialEq)]
 struct Exchange {
-    /// What the workers moved on average, by frames.
+    /// Mean distance that the workers moved, weighted by frames.
     mean_moved: f64,
-    /// What W moved.
+    /// Distance that W moved.
     moved: f64,
     /// Batches of all workers.
     batches: u32,
@@ -165,10 +165,10 @@ fn batches(assignment: &Assignment) -> u32 {
     assignment.leases.iter().map(|lease| lease.batches).sum()
 }
 
-/// The core among workers that all answer at once.
+/// The state machine, with workers that all answer at once.
 struct Run {
     core: Core,
-    /// What workers and the publisher say next.
+    /// The next inputs from workers and publisher.
     answers: VecDeque<Input>,
     now: u64,
 }
@@ -221,7 +221,7 @@ impl Run {
         Ok(next.into_values().filter_map(|next| next.assignment).collect())
     }
 
-    /// A step of the core, and what workers and the publisher answer to it.
+    /// A step of the state machine, and the answers of workers and publisher.
     fn step(&mut self, input: Input) -> Vec<Action> {
         self.now += 1;
         let actions = self.core.step(self.now, input);

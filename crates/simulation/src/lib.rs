@@ -1,15 +1,15 @@
 //! A whole cluster in one thread, deterministic from one seed: the coordinator's and the workers' real state machines, the real
 //! ledger, and the real strategies with their sums, in simulated processes with a simulated network and store.
 //!
-//! Messages are delayed, reordered and repeated; lines are cut and heal; workers crash, freeze, leave and come back;
-//! coordinators crash, freeze and are replaced, also while the old one still lives; the store fails. An oracle that sees everything
-//! checks the [`Invariant`]s. [`Bug`]s can be injected, to show that they are found. `cargo xtask simulate` runs seeds by the
-//! thousand.
+//! Messages are delayed, reordered and repeated; links are cut and restored; workers crash, freeze, leave and come back;
+//! coordinators crash, freeze and are replaced, also while the old one still lives; the store fails. An oracle that sees
+//! everything checks the [`Invariant`]s. [`Bug`]s can be injected, to show that they are found. `cargo xtask simulate` runs
+//! seeds by the thousand.
 //!
 //! What is simulated are the shells: `members` and `carry_out` are that of a worker, `replica` its model, `shell` the engine and
-//! the reducers, `store` and `delivery` the publisher. What the real shells would get wrong is not found here.
+//! the reducers, `store` and `delivery` the publisher. Errors of the real shells are not found here.
 //!
-//! `stories` moves such clusters step by step, `small_worlds` exhausts the state machine of the coordinator.
+//! `stories` moves such clusters step by step; `small_worlds` checks the coordinator's state machine exhaustively.
 
 mod bug;
 #[cfg(test)]
@@ -46,7 +46,7 @@ use stentor_coordinator::state_machine::{Outcome, Settings};
 use stentor_experiment::{Error, Experiment};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 
-/// Kinds of what goes wrong, or is made to happen, in a simulated cluster.
+/// Kinds of faults and other events in a simulated cluster.
 pub const FAULTS: [&str; 21] = [
     "again",
     "asked to stop",
@@ -74,14 +74,14 @@ pub const FAULTS: [&str; 21] = [
 /// A worker process.
 pub(crate) type Process = u32;
 
-/// What a simulated run came to.
+/// The result of a simulated run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// What it was made from.
+    /// Its seed.
     pub seed: u64,
-    /// Inputs that coordinators' cores were given.
+    /// Number of inputs to coordinators' state machines.
     pub events: u64,
-    /// How often each of [`FAULTS`] came.
+    /// How often each of [`FAULTS`] occurred.
     pub faults: BTreeMap<&'static str, u64>,
     /// Invariants that did not hold. The first one ends the run.
     pub violations: Vec<Violation>,
@@ -97,7 +97,7 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Result<Report, Error> {
     Ok(simulate(seed, bug, None)?.0)
 }
 
-/// As [`run`], with a line for each thing that happens.
+/// Like [`run`], with a line for each event.
 ///
 /// # Errors
 /// As [`run`].
@@ -135,11 +135,11 @@ fn simulate(seed: u64, bug: Option<Bug>, trace: Option<Vec<String>>) -> Result<(
     Ok((Report { seed, events, faults, violations, outcome }, world.trace.unwrap_or_default()))
 }
 
-/// The block filter asks rayon's pool for help, and waiting for it costs more than filtering two values. A thread that is a pool
-/// itself does the work at once.
+/// Makes this thread a rayon pool of its own: the block filter uses rayon, and waiting for the global pool costs more than
+/// filtering two values.
 fn stay_on_this_thread() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
-    // Only the first time on a thread: later ones fail, and need nothing.
+    // Needed once for each thread; later calls fail without consequence.
     drop(pool.build());
 }
 

@@ -1,4 +1,4 @@
-//! What workers do in the world: each step, and what they hear.
+//! The workers of a world: their steps, and the messages that they receive.
 
 use super::Process;
 use super::carry_out::Done;
@@ -10,7 +10,7 @@ use stentor_participant::{Action, Input};
 use stentor_scores::frame_sums;
 
 impl World {
-    /// Starts a worker process; it asks for membership in its first turn.
+    /// Starts a worker process; it requests membership in its first turn.
     pub(crate) fn start_worker(&mut self, identity: &str) -> Process {
         let process = self.next_process;
         self.next_process += 1;
@@ -26,7 +26,7 @@ impl World {
         self.workers.values().map(|w| w.identity.clone()).collect()
     }
 
-    /// A worker does its next step. False where it can only wait.
+    /// Carries out a worker's next step; returns false if it can only wait.
     pub(crate) fn turn(&mut self, process: Process) -> bool {
         let alive = self.shells.get(&self.current).is_some_and(|shell| shell.outcome.is_none());
         let Some(worker) = self.workers.get_mut(&process) else { return false };
@@ -35,7 +35,7 @@ impl World {
         }
         if worker.is_to_join() {
             if worker.cut_until > self.now || !alive {
-                // Nobody answers: it tries again.
+                // There is no answer: it tries again.
                 if self.pace == Pace::Random {
                     self.network.at(self.now + 1_000, Happening::Turn { process });
                 }
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// In a random world a worker's next step takes its time.
+    /// In a random world a worker's next step takes a random time.
     pub(super) fn plan_turn(&mut self, process: Process) {
         if self.pace != Pace::Random {
             return;
@@ -93,7 +93,7 @@ impl World {
             _ => (50, 1_500),
         };
         let delay = match (worker.is_done(), self.random.one_in(60)) {
-            // As the real one looks for the last checkpoint.
+            // The interval at which the real worker looks for the last checkpoint.
             (true, _) => 200,
             (false, true) => self.random.between(most, slowest),
             (false, false) => self.random.between(1, most),
@@ -101,7 +101,7 @@ impl World {
         self.network.at(self.now + delay, Happening::Turn { process });
     }
 
-    /// A boundary's duties may take much longer than a round's deadline, and once in a while they do not end.
+    /// Duties at a boundary may take much longer than a round's deadline, and sometimes do not end.
     fn plan_duties(&mut self, process: Process) {
         let kind = if self.is_calm() { 0 } else { self.random.below(40) };
         let delay = match kind {
@@ -122,14 +122,14 @@ impl World {
         self.network.at(wakes, Happening::Turn { process });
     }
 
-    /// Its session is over, and it joins again; the coordinator sees the stream of its heartbeats end.
+    /// Ends a worker's session: it joins again, and the coordinator sees the end of its heartbeats' stream.
     pub(super) fn end_session(&mut self, process: Process) {
         let Some(worker) = self.workers.get_mut(&process) else { return };
         worker.call += 1;
         worker.exchange = None;
         let (incarnation, session) = (worker.incarnation, worker.session.take());
         if worker.joining || worker.is_to_join() {
-            // As the real client: it asks until it is granted or refused.
+            // As in the real client: it requests membership until it is granted or refused.
             worker.actions = [Action::Join { after: None }].into();
         } else {
             worker.hears(Input::Over { reason: "its session is over".into() });
@@ -146,7 +146,7 @@ impl World {
         }
     }
 
-    /// The coordinator's side sees that a connection is gone.
+    /// The coordinator sees that a connection is broken.
     pub(super) fn break_connection(&mut self, incarnation: u64, session: u64, soonest: u64, latest: u64) {
         let delay = match self.pace {
             #[cfg(test)]
@@ -170,7 +170,7 @@ impl World {
         }
     }
 
-    /// A worker hears from a coordinator.
+    /// Delivers a coordinator's message to a worker.
     pub(super) fn hear(
         &mut self,
         process: Process,

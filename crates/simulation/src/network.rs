@@ -7,7 +7,7 @@ use stentor_coordinator::state_machine::{
 /// Tells a worker's calls apart.
 pub(super) type Call = u64;
 
-/// What a worker says to the coordinator.
+/// Messages of workers to the coordinator.
 #[derive(Debug, Clone)]
 pub(super) enum Request {
     Join { identity: String },
@@ -18,7 +18,7 @@ pub(super) enum Request {
     Leave { identity: String },
 }
 
-/// What the coordinator says to a worker.
+/// Messages of the coordinator to workers.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
     Admitted {
@@ -26,7 +26,7 @@ pub(super) enum Reply {
         assignment: Assignment,
         checkpoint: Option<String>,
     },
-    /// A join that no other try can mend.
+    /// A join is refused for good.
     Refused,
     Again {
         fence: Fence,
@@ -37,16 +37,16 @@ pub(super) enum Reply {
     Over,
 }
 
-/// Whose message it is.
+/// Whether a message is sent for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Copy {
-    /// The first of its kind.
+    /// It is.
     Original,
-    /// The same once more: nobody waits for an answer.
+    /// It is a repetition, which gets no answer.
     Repeated,
 }
 
-/// Something that happens at a time.
+/// An event, which is scheduled for a time.
 #[derive(Debug, Clone)]
 pub(super) enum Happening {
     ToCoordinator {
@@ -63,14 +63,14 @@ pub(super) enum Happening {
         session: Option<Session>,
         reply: Reply,
     },
-    /// A worker does its next thing.
+    /// A worker carries out its next step.
     Turn {
         process: Process,
     },
     Heartbeat {
         process: Process,
     },
-    /// A worker's late objects come to the store.
+    /// A worker's late objects are written to the store.
     Written {
         process: Process,
     },
@@ -90,7 +90,7 @@ pub(super) enum Happening {
     Tick {
         incarnation: u64,
     },
-    /// The event log's segment is to be put, then the manifest.
+    /// The event log's segment is written, and after it the manifest.
     PutSegment {
         incarnation: u64,
         publication: Box<Publication>,
@@ -109,13 +109,13 @@ pub(super) enum Happening {
         process: Process,
     },
     Fault,
-    /// Somebody looks after what is missing.
+    /// An operator restarts missing processes.
     Operator,
     /// A supervisor starts a coordinator.
     Supervisor,
 }
 
-/// All that is under way, in the order of time; at the same time, in the order of sending.
+/// The scheduled events, in the order of time; at the same time, in the order of sending.
 #[derive(Debug, Default)]
 pub(super) struct Network {
     queue: BTreeMap<(Millis, u64), Happening>,

@@ -12,7 +12,7 @@ use stentor_plan::Plan;
 use stentor_plan::audit::{Audit, Extent};
 use stentor_runlog::Timeline;
 
-/// Knows everything that happens in a simulated cluster and says what ought not to.
+/// Checks the invariants, with full knowledge of a simulated cluster.
 #[derive(Debug)]
 pub(super) struct Oracle {
     plan: Plan,
@@ -26,27 +26,27 @@ pub(super) struct Oracle {
     last_block: BTreeMap<u64, u64>,
     /// Lineage and round that a process has applied last.
     applied: BTreeMap<Process, (u64, u64)>,
-    /// Who writes a checkpoint, each with its session.
+    /// The members that write a checkpoint, each with its session.
     writers: BTreeMap<String, BTreeMap<String, Session>>,
 }
 
-/// What is known of a worker that has applied an update.
+/// A worker's state after it has applied an update.
 #[derive(Debug)]
 pub(super) struct Applied<'a> {
     pub(super) process: Process,
     pub(super) identity: &'a str,
-    /// What it had staged.
+    /// The contribution that it had staged.
     pub(super) staging: &'a Staging,
-    /// How the round had closed.
+    /// The answer at the end of the round.
     pub(super) closed: &'a Closed,
     /// Its strategy in the round.
     pub(super) strategy: Strategy,
     /// Digest of its parameters.
     pub(super) digest: u64,
-    /// What ought to be in its residual, and what is.
+    /// The expected residual, and the actual one.
     pub(super) book: Option<&'a [f32]>,
     pub(super) residual: Option<&'a [f32]>,
-    /// What its block filter did, if it did anything.
+    /// The step of its block filter, if there was one.
     pub(super) step: Option<&'a BlockStep>,
 }
 
@@ -123,7 +123,7 @@ impl Oracle {
         }
     }
 
-    /// A round closes: each sum holds just what its contributors staged for this membership.
+    /// A round closes: each sum consists of what its contributors staged for this membership, and of nothing else.
     pub(super) fn closing(&mut self, shell: &Shell, closing: &Closing, groups: &BTreeMap<u32, Vec<u32>>) {
         for (group, members) in groups {
             let staged = shell.reducers.staged(closing.fence, *group);
@@ -173,7 +173,7 @@ impl Oracle {
         if publication.dev.as_ref().is_some_and(|dev| dev.not_finite().is_some()) {
             self.report(Invariant::Finite, format!("checkpoint `{name}`: {:?}", publication.dev));
         }
-        // What a later incarnation has logged meanwhile says nothing about this one.
+        // Events that a later incarnation has logged meanwhile do not concern this one.
         let lineage = publication.fence.lineage;
         let before = store.log().filter(|event| match event {
             // Later rounds may be in the log already.
@@ -212,7 +212,7 @@ impl Oracle {
         }
     }
 
-    /// Proves from an event log that in what survives of it, up to `lineage`, each batch was committed once.
+    /// Checks by an event log that each batch was committed once in the surviving lineage, up to `lineage`.
     pub(super) fn audit<'a>(
         &mut self,
         log: impl Iterator<Item = &'a Event> + Clone,

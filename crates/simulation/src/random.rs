@@ -1,6 +1,6 @@
 pub(super) use stentor_random::mix;
 
-/// Everything that is random in a simulation comes from one of these, and so from one seed.
+/// The source of all random numbers of a simulation, from one seed.
 #[derive(Debug, Clone)]
 pub(super) struct Random(stentor_random::SplitMix64);
 
@@ -13,17 +13,17 @@ impl Random {
         self.0.next_u64()
     }
 
-    /// From 0 to `end`, without it.
+    /// A number from 0 to `end`, exclusive.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
 
-    /// From `first` to `last`.
+    /// A number from `first` to `last`, inclusive.
     pub(super) fn between(&mut self, first: u64, last: u64) -> u64 {
         first + self.below(last - first + 1)
     }
 
-    /// True once in `n` times.
+    /// True with probability 1/`n`.
     pub(super) fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }

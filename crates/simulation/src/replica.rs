@@ -16,12 +16,12 @@ use stentor_participant::{Apply, Batch, Encoded};
 /// exactly.
 pub(super) const VALUES: usize = 2;
 const RANGE: Range<usize> = 0..VALUES;
-/// Whole as well.
+/// A whole number too.
 const TAU: f32 = 4.0;
 
 const MODEL: &str = "model";
 const SHARED: &str = "replicated";
-/// Under which a strategy keeps the residual of GTC.
+/// Name under which a strategy keeps the residual of GTC.
 const RESIDUAL: &str = "residual";
 
 pub(super) fn own_state(identity: &str) -> String {
@@ -110,11 +110,11 @@ pub(super) struct Replica {
     pub(super) strategy: Strategy,
     experiment: Arc<Experiment>,
     pub(super) coded: Coded,
-    /// What ought to be in its residual, calculated a second time.
+    /// The expected residual, computed independently.
     pub(super) book: Option<Vec<f32>>,
 }
 
-/// A block filter before and after an update, with the mean that it was closed with.
+/// A block filter before and after an update, with the mean of the block.
 #[derive(Debug)]
 pub(super) struct BlockStep {
     pub(super) before: BlockParts,
@@ -147,12 +147,12 @@ impl Replica {
         self.book = self.residual().map(<[f32]>::to_vec);
     }
 
-    /// What GTC keeps back, in the strategies that use it.
+    /// The residual of GTC, in the strategies that use it.
     pub(super) fn residual(&self) -> Option<&[f32]> {
         self.member.own().into_iter().find(|(name, _)| *name == RESIDUAL).map(|(_, kept)| kept)
     }
 
-    /// 2-norm of all that is kept back.
+    /// 2-norm of all residuals.
     pub(super) fn kept_norm(&self) -> f64 {
         let own = self.member.own().into_iter().flat_map(|(_, kept)| kept.iter());
         own.map(|kept| f64::from(*kept).powi(2)).sum::<f64>().sqrt()
@@ -182,7 +182,7 @@ impl Replica {
         Ok(())
     }
 
-    /// What a member writes at a boundary.
+    /// The objects that a member writes at a boundary.
     pub(super) fn save(&self, identity: &str, writes_model: bool) -> Vec<(String, Object)> {
         let mut objects = Vec::new();
         if writes_model {
@@ -202,7 +202,7 @@ impl Replica {
         digest_f32(&self.vector.parameters)
     }
 
-    /// Prepares for a round; returns frames behind what it brings to one without batches.
+    /// Prepares for a round; returns the frames behind its contribution to a round without batches.
     pub(super) fn begin(&mut self, assignment: &Assignment) -> Result<u64, Error> {
         if assignment.strategy != self.strategy {
             self.vector.parameters = self.deployed().to_vec();
@@ -221,7 +221,7 @@ impl Replica {
         let parts =
             [lease.source.index() as u64, u64::from(lease.pass), lease.unit, u64::from(lease.first_batch)];
         let hash = parts.iter().fold(7, |hash, part| mix(hash ^ part));
-        // From −9 to 9; it depends on the batch alone, as the real one's content does.
+        // From −9 to 9; it depends on the batch alone, like a real gradient.
         let value = |index: usize| (mix(hash ^ index as u64) % 19) as f32 - 9.0;
         self.vector.gradient = (0..VALUES).map(value).collect();
         let schedule = &self.experiment.schedule;
@@ -242,7 +242,7 @@ impl Replica {
         self.coded.payloads.first()
     }
 
-    /// Applies a round's sum. `counted`: whether this member's contribution is really in it.
+    /// Applies a round's sum. `counted`: whether it actually contains this member's contribution.
     pub(super) fn apply(
         &mut self,
         apply: &Apply,
@@ -274,7 +274,7 @@ impl Replica {
         Some(BlockParts { w: self.deployed().to_vec(), delta, look_ahead_eta })
     }
 
-    /// What is kept of a contribution that counted: the whole vector is sent, or ±τ of each value that reaches τ.
+    /// The residual after a contribution that counted: the whole vector was sent, or ±τ for each value that reaches τ.
     fn keep_book(&mut self, encoding: &Encoding) {
         let Some(book) = &mut self.book else { return };
         for (kept, gradient) in book.iter_mut().zip(&self.vector.gradient) {

@@ -8,8 +8,7 @@ use stentor_exchange::{Error, Reducer};
 use stentor_experiment::BmufWeights;
 use stentor_participant::Staging;
 
-/// A simulated coordinator process: the real state machine, with as little of `engine`, `perform` and `reducer` around it as they have
-/// state.
+/// A simulated coordinator process: the real state machine, and the state that `engine`, `perform` and `reducer` have around it.
 #[derive(Debug)]
 pub(super) struct Shell {
     pub(super) core: Core,
@@ -17,37 +16,37 @@ pub(super) struct Shell {
     pub(super) frozen_until: Millis,
     pub(super) outcome: Option<Outcome>,
     next_session: Session,
-    /// Joins that are not answered.
+    /// Joins without an answer yet.
     pub(super) joins: BTreeMap<Session, (Process, Call)>,
     pub(super) owners: BTreeMap<Session, Process>,
-    /// Contributions that wait for their round's end.
+    /// Contributions that wait for the end of their round.
     pub(super) waiting: BTreeMap<Slot, (Process, Call)>,
     pub(super) reducers: Reducers,
     pub(super) lines: Lines,
 }
 
-/// The event log before it is in the store.
+/// The part of the event log that is not in the store yet.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     fresh: Vec<Event>,
-    /// Segments that are cut, and not known to be in the store.
+    /// Complete segments that are not known to be in the store.
     unsaved: BTreeMap<u64, Vec<Event>>,
     segment: u64,
 }
 
-/// What the reducers hold: the sums of the newest round, and those of the round before.
+/// The sums of the newest and of the previous round in the reducers.
 #[derive(Debug, Default)]
 pub(super) struct Reducers {
     newest: Option<Fence>,
     sums: BTreeMap<(Fence, u32), Sum>,
 }
 
-/// What is staged for a sum.
+/// The payloads staged for a sum.
 #[derive(Debug)]
 struct Sum {
     encoding: Encoding,
     weights: BmufWeights,
-    /// Frames and payload of each slot; no payload: it has nothing to contribute.
+    /// Frames and payload of each slot; no payload means that it has nothing to contribute.
     staged: BTreeMap<Slot, (u64, Option<Bytes>)>,
 }
 
@@ -80,7 +79,7 @@ impl Lines {
         self.fresh.push(event);
     }
 
-    /// Makes a segment of what has come since the last one.
+    /// Makes a segment of the events since the last one.
     pub(super) fn cut(&mut self) {
         if !self.fresh.is_empty() {
             self.segment += 1;
@@ -88,14 +87,14 @@ impl Lines {
         }
     }
 
-    /// Takes the segments that are to be put.
+    /// Takes the segments that have to be written.
     pub(super) fn unsaved(&mut self) -> BTreeMap<u64, Vec<Event>> {
         std::mem::take(&mut self.unsaved)
     }
 }
 
 impl Reducers {
-    /// Takes a payload in. One that is staged for a membership of the past is refused: false.
+    /// Accepts a payload; returns false and refuses one for an earlier membership.
     pub(super) fn stage(&mut self, staging: &Staging, payload: Option<Bytes>, weights: BmufWeights) -> bool {
         let &Staging { fence, slot, frames, encoding, .. } = staging;
         let newest = *self.newest.get_or_insert(fence);
@@ -115,13 +114,13 @@ impl Reducers {
         self.sums.get(&(fence, group)).into_iter().flat_map(|sum| sum.staged.keys().copied()).collect()
     }
 
-    /// How many have brought values to the sum of a group.
+    /// Number of slots with values in the sum of a group.
     pub(super) fn contributions(&self, fence: Fence, group: u32) -> usize {
         let staged = self.sums.get(&(fence, group)).into_iter().flat_map(|sum| sum.staged.values());
         staged.filter(|(_, payload)| payload.is_some()).count()
     }
 
-    /// A sum, by the real arithmetic; empty if nobody had a frame, none if it is gone.
+    /// A sum, by the real arithmetic; empty if no member had a frame, `None` if it was dropped.
     pub(super) fn fetch(&self, fence: Fence, group: u32) -> Option<Bytes> {
         let Sum { encoding, weights, staged } = self.sums.get(&(fence, group))?;
         let mut reducer = Reducer::new(&encoding.summation(*weights).ok()?, VALUES);

@@ -5,7 +5,7 @@ use stentor_coordinator::state_machine::{Event, Publication, Saved, Written};
 use stentor_exchange::strategy::Shared;
 use stentor_scores::Scores;
 
-/// The object store: what survives every process.
+/// The object store, which survives every process.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     /// Objects of each checkpoint's folder.
@@ -15,14 +15,14 @@ pub(super) struct Store {
     log: BTreeMap<(u64, u64), Vec<Event>>,
 }
 
-/// What a member writes at a boundary.
+/// The objects that a member writes at a boundary.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Object {
     /// The parameters to deploy.
     Model(Vec<f32>),
-    /// What all replicas keep alike besides them.
+    /// The other state that is the same on all replicas.
     Shared(Shared),
-    /// What a worker alone keeps back, by name.
+    /// A worker's own residuals, by name.
     Own(BTreeMap<String, Vec<f32>>),
 }
 
@@ -113,7 +113,7 @@ impl Store {
         self.manifests.contains_key(name)
     }
 
-    /// Whether a checkpoint has a manifest and all of its objects; else what is missing.
+    /// Checks that a checkpoint has a manifest and all of its objects; the error says what is missing.
     pub(super) fn loads(&self, name: &str) -> Result<(), String> {
         let manifest =
             self.manifests.get(name).ok_or_else(|| format!("checkpoint `{name}` has no manifest"))?;

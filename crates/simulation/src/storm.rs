@@ -8,9 +8,9 @@ use stentor_coordinator::state_machine::{Input, Invariant, Millis, Outcome};
 use stentor_experiment::{Membership, Strategy};
 use stentor_participant::Input as Asked;
 
-/// Storms pass: from here on nothing fails any more, so that the run must come to its end.
+/// Time of the last fault: after it the run has to finish.
 const CALM: Millis = 90_000;
-/// After which it must have.
+/// Time by which the run must have finished.
 const LATEST: Millis = CALM + 900_000;
 
 /// Identities that come and go in an elastic run.
@@ -21,7 +21,7 @@ impl World {
         self.now >= CALM
     }
 
-    /// Storms have been over for so long that whoever is missing has been started again, and has joined.
+    /// Whether faults ended so long ago that missing workers have been started again and have joined.
     pub(super) fn must_find_workers(&self) -> bool {
         self.pace == Pace::Random && self.now >= CALM + 60_000
     }
@@ -30,7 +30,7 @@ impl World {
         self.settings.experiment.cluster.membership == Membership::Fixed
     }
 
-    /// From the first join to the end of the run, whatever happens.
+    /// Runs from the first join to the end of the run.
     pub(super) fn weather(&mut self) {
         let workers = self.settings.experiment.cluster.workers as usize;
         for name in &NAMES[..workers] {
@@ -54,7 +54,7 @@ impl World {
         finished || nobody
     }
 
-    /// Something goes wrong.
+    /// Injects a random fault.
     pub(super) fn fault(&mut self) {
         if self.is_calm() {
             return;
@@ -105,9 +105,9 @@ impl World {
         self.break_all(process, cut_until);
     }
 
-    /// Every coordinator sees in time that its connection with a process is gone.
+    /// Every coordinator notices after some time that its connection to a process is broken.
     fn break_all(&mut self, process: Process, cut_until: Millis) {
-        // The end of a connection does not come through a cut line; then its silence tells.
+        // The end of a connection is not visible over a cut link; then missing heartbeats show it.
         let (soonest, latest) =
             if cut_until > self.now { (CONNECTION_LIVES, CONNECTION_LIVES + 500) } else { (20, 300) };
         let mut sessions = Vec::new();
@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    /// SIGSTOP, and perhaps somebody starts the same identity anew meanwhile.
+    /// SIGSTOP; meanwhile a supervisor may start the same identity again.
     fn freeze_for_a_while(&mut self, process: Process) {
         self.count("freeze");
         let wakes = self.now + self.random.between(500, 15_000);
@@ -151,19 +151,19 @@ impl World {
         }
     }
 
-    /// SIGTERM: the worker stays until what its residual holds is in the others' model, then says good-bye and ends.
+    /// SIGTERM: the worker stays until its residual is part of the others' model, then leaves and ends.
     pub(crate) fn ask_to_stop(&mut self, process: Process) {
         let Some(worker) = self.workers.get_mut(&process) else { return };
         if !(worker.joining || worker.is_to_join()) {
             return worker.hears(Asked::Stop);
         }
-        // It has nothing to lose, and asks no more.
+        // It has no state to hand over, and does not join.
         worker.actions.clear();
         worker.hears(Asked::Stop);
         self.plan_turn(process);
     }
 
-    /// It says good-bye and ends.
+    /// The worker leaves and ends.
     pub(crate) fn sign_off(&mut self, process: Process) {
         self.tell(process, Asked::Failed { reason: "it gives up".into(), fatal: false });
         self.do_step(process);
@@ -188,7 +188,7 @@ impl World {
         }
     }
 
-    /// A coordinator stops for a while; its supervisor may take it for dead, and then there are two.
+    /// A coordinator stops for a while; its supervisor may consider it dead, and then there are two.
     fn freeze_coordinator(&mut self) {
         self.count("coordinator freeze");
         let incarnation = self.current;
@@ -207,7 +207,7 @@ impl World {
         }
     }
 
-    /// Somebody looks after the run: what is missing is started again.
+    /// An operator starts missing processes again.
     pub(super) fn operate(&mut self) {
         let next = self.random.between(300, 4_000);
         self.network.at(self.now + next, Happening::Operator);
@@ -219,7 +219,7 @@ impl World {
         }
     }
 
-    /// Whom to start: in a fixed run one of its own; in an elastic one anybody, for somebody may be refused by now.
+    /// The identity to start: in a fixed run one of the roster; in an elastic run any, because some may be refused by now.
     fn missing(&mut self) -> Option<&'static str> {
         let wanted = self.settings.experiment.cluster.workers as usize;
         let there: BTreeSet<String> = self.identities().into_iter().chain(self.ended.clone()).collect();
@@ -231,7 +231,7 @@ impl World {
         if there.len() < wanted { self.random.pick(&absent).copied() } else { None }
     }
 
-    /// The last update is out: whoever ended has done so for good.
+    /// Whether the last update has been sent: then workers that have ended are not started again.
     fn outcome_is_near(&self) -> bool {
         self.shells.get(&self.current).is_some_and(|s| s.core.is_finishing())
     }

@@ -8,38 +8,38 @@ use stentor_coordinator::state_machine::{Assignment, Closed, Fence, Millis, Sess
 use stentor_participant::{Action, Input, Participant, Staging};
 use stentor_scores::Sums;
 
-/// A simulated worker process: the real participant and the real side of each strategy, in a shell that takes its time.
+/// A simulated worker process: the real participant and the real side of each strategy, in a shell with random delays.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) process: Process,
     pub(super) identity: String,
     pub(super) participant: Participant,
-    /// What the participant has said, and is not done yet.
+    /// The participant's actions that are not carried out yet.
     pub(super) actions: VecDeque<Action>,
     /// The coordinator that it is connected to.
     pub(super) incarnation: u64,
     pub(super) session: Option<Session>,
-    /// Asks for membership, and has no answer yet.
+    /// Whether it requests membership and has no answer yet.
     pub(super) joining: bool,
-    /// Its newest call; answers to older ones are not waited for any more.
+    /// Its newest call; answers to older ones are ignored.
     pub(super) call: Call,
     pub(super) replica: Option<Replica>,
     pub(super) exchange: Option<Exchange>,
-    /// The round, from its beginning.
+    /// The current round.
     pub(super) assignment: Option<Assignment>,
-    /// Stopped by a signal until then; everything that comes waits.
+    /// Until when it is stopped by a signal; messages wait.
     pub(super) frozen_until: Millis,
-    /// Until then it does not get on, though its heartbeats do.
+    /// Until when it makes no progress, although it sends heartbeats.
     pub(super) hangs_until: Millis,
-    /// Its line is cut until then.
+    /// Until when its link is cut.
     pub(super) cut_until: Millis,
-    /// When its last message arrives: those of one connection keep their order.
+    /// When its last message arrives: messages of one connection keep their order.
     pub(super) arrives: Millis,
     /// When the last answer to it arrives.
     pub(super) hears: Millis,
-    /// The cut is longer than connections live.
+    /// Whether the cut lasts longer than connections survive.
     pub(super) connection_breaks: bool,
-    /// Objects that are still to be written though they are reported already: an injected bug.
+    /// Objects that are reported already and not written yet: an injected bug.
     pub(super) late_objects: Vec<(String, String, Object)>,
 }
 
@@ -47,18 +47,18 @@ pub(super) struct Worker {
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) fence: Fence,
-    /// What it has staged, or is about to.
+    /// The contribution that it has staged or will stage.
     pub(super) staging: Option<Staging>,
     /// Whether the reducers have its payload.
     pub(super) is_staged: bool,
-    /// The sum that it wants and does not have.
+    /// The sum that it needs and does not have.
     pub(super) wants: Option<(Fence, u32)>,
     pub(super) sum: Bytes,
-    /// How the round has closed.
+    /// The answer at the end of the round.
     pub(super) closed: Option<Box<Closed>>,
 }
 
-/// Whose arithmetic fails at times.
+/// A worker whose arithmetic sometimes fails.
 pub(super) const POISONED: &str = "b";
 
 /// The figures that a worker reports.
@@ -94,7 +94,7 @@ impl Worker {
         }
     }
 
-    /// Tells the participant what has happened.
+    /// Gives the participant an input.
     pub(super) fn hears(&mut self, input: Input) {
         if input.voids_actions() {
             self.actions.clear();
@@ -107,7 +107,7 @@ impl Worker {
         !self.actions.is_empty()
     }
 
-    /// Whether it asks for membership next.
+    /// Whether it requests membership next.
     pub(super) fn is_to_join(&self) -> bool {
         matches!(self.actions.front(), Some(Action::Join { .. }))
     }
@@ -117,21 +117,21 @@ impl Worker {
         matches!(self.actions.front(), Some(Action::Look { again: true, .. }))
     }
 
-    /// Whether duties at a boundary are what it does next.
+    /// Whether it has duties at a boundary next.
     pub(super) fn has_duties(&self) -> bool {
         let closed = self.exchange.as_ref().and_then(|exchange| exchange.closed.as_ref());
         matches!(self.actions.front(), Some(Action::Apply(_)))
             && closed.is_some_and(|closed| closed.boundary.checkpoint.is_some())
     }
 
-    /// Whether it waits for the end of a round, and of which: what it has staged for.
+    /// The round for whose end it waits, which is the one that it has staged for; `None` if it does not wait.
     pub(super) fn waits_for(&self) -> Option<(&Assignment, &Staging)> {
         let exchange =
             self.exchange.as_ref().filter(|exchange| exchange.is_staged && exchange.closed.is_none())?;
         Some((self.assignment.as_ref()?, exchange.staging.as_ref()?))
     }
 
-    /// Begins to ask for membership, as a process that was never a member.
+    /// Begins to request membership, as a process that was never a member.
     pub(super) fn forget_session(&mut self) {
         self.joining = true;
         (self.replica, self.exchange, self.assignment) = (None, None, None);
@@ -139,7 +139,7 @@ impl Worker {
     }
 }
 
-/// Whether an action begins another step of a worker; what follows it is done in the same one.
+/// Whether an action begins another step of a worker; the actions after it belong to the same step.
 pub(super) fn begins_step(action: &Action) -> bool {
     matches!(
         action,

@@ -8,10 +8,10 @@ use super::{FAULTS, Process};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_coordinator::state_machine::{Core, Event, Millis, Outcome, Saved, Settings};
 
-/// Who moves things on.
+/// What drives the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// A story, step by step: messages need no time, and nothing happens by itself.
+    /// A story, step by step: messages take no time, and there are no other events.
     #[cfg(test)]
     ByHand,
     /// Random durations, delays and faults.
@@ -31,22 +31,22 @@ pub(crate) struct World {
     pub(super) next_process: Process,
     /// Sums are fetched only after their round has closed, as if the reducers thresholded them again.
     pub(super) late_fetch: bool,
-    /// Workers that ended well: nobody starts them again.
+    /// Workers that ended with success: they are not started again.
     pub(super) ended: BTreeSet<String>,
     pub(super) store: Store,
     pub(super) network: Network,
     pub(super) oracle: Oracle,
     pub(super) random: Random,
-    /// How often each kind of fault came.
+    /// How often each kind of fault occurred.
     pub(crate) faults: BTreeMap<&'static str, u64>,
-    /// Inputs that a core was given.
+    /// Number of inputs to state machines.
     pub(super) steps: u64,
-    /// All that was recorded, whether or not it came to the store.
+    /// All recorded events, whether or not they reached the store.
     pub(crate) events: Vec<Event>,
     pub(crate) refusals: Vec<String>,
     pub(crate) published: Vec<String>,
     pub(crate) outcome: Option<Outcome>,
-    /// What happens, in words, where somebody wants to know.
+    /// A line for each event, if the run is traced.
     pub(super) trace: Option<Vec<String>>,
 }
 
@@ -84,14 +84,14 @@ impl World {
         self.note(|| format!("fault: {fault}"));
     }
 
-    /// Notes what happens, where it is traced.
+    /// Adds a line to the trace, if there is one.
     pub(super) fn note(&mut self, words: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{:>9.3} s  {}", self.now as f64 / 1e3, words()));
         }
     }
 
-    /// Starts a coordinator, which goes on from the newest checkpoint that loads.
+    /// Starts a coordinator, which continues from the newest checkpoint that loads.
     pub(super) fn start_coordinator(&mut self) {
         self.current += 1;
         let newest = self.store.newest();

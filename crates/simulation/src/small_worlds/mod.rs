@@ -1,5 +1,5 @@
-//! Small worlds, exhausted: two workers on the real core, through every order of their messages, with a fault at every place where
-//! it can come. The storms of the simulation are deep and by chance; these are shallow, and leave nothing out.
+//! Model checking: two workers with the real state machine, in every order of their messages, with a fault at every place where
+//! one can occur. The simulation's runs are long and random; these are short and exhaustive.
 
 mod model;
 mod world;
@@ -8,13 +8,13 @@ use crate::Bug;
 use model::{Exhaust, Faults, PROMISES};
 use stateright::{Checker, HasDiscoveries, Model};
 
-/// The world of two workers, with a bug or without.
+/// The world of two workers, with or without an injected bug.
 fn two_workers(membership: &str, rounds: u32, most: u32, bug: Option<Bug>) -> Exhaust {
     let cluster = format!("workers = 2\nmembership = \"{membership}\"");
     Exhaust::new(&cluster, rounds, Faults { most }, bug)
 }
 
-/// Runs through all that can happen; says how many states that are, and how deep.
+/// Visits all reachable states; returns their number and the depth.
 fn exhaust(membership: &str, rounds: u32, most: u32) -> (usize, usize) {
     let checker = two_workers(membership, rounds, most, None).checker().threads(2).spawn_bfs().join();
     checker.assert_properties();

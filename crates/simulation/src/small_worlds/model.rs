@@ -4,53 +4,53 @@ use stateright::{Model, Property};
 use stentor_coordinator::state_machine::{Outcome, Settings};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 
-/// A world with all that may happen in it.
+/// A world and the events that are possible in it.
 pub(super) struct Exhaust {
     settings: Settings,
     faults: Faults,
     bug: Option<Bug>,
 }
 
-/// What may go wrong in one run.
+/// The faults that may occur in one run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Faults {
-    /// Of all kinds together.
+    /// Total number.
     pub(super) most: u32,
 }
 
-/// Something that may happen next.
+/// A possible next event.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Move {
-    /// A worker does its next thing.
+    /// A worker carries out its next step.
     Step(usize),
     /// A message arrives.
     Deliver(Message),
-    /// Nothing else is left to happen: time passes until somebody's deadline is over.
+    /// No other event is possible: time passes until a deadline is over.
     Wait,
     Fault(Fault),
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Fault {
-    /// A worker dies, or its connection breaks: it begins anew either way.
+    /// A worker dies, or its connection breaks: in both cases it joins again.
     Break(usize),
     /// The same, and the coordinator does not notice.
     Vanish(usize),
-    /// A message arrives, and stays to arrive once more.
+    /// A message arrives, and will arrive once more.
     Repeat(Message),
-    /// A deadline is over while messages are still under way: what they hold is late.
+    /// A deadline passes while messages are still in transit: they arrive too late.
     Late,
-    /// The store does not take a manifest.
+    /// The store fails to write a manifest.
     StoreFails(String),
     /// The coordinator dies, and another one is started.
     Restart,
 }
 
-/// What is to be true in every state.
+/// The properties that must hold in every state.
 pub(super) const PROMISES: [&str; 2] =
     ["nothing that must hold is broken", "where nothing is left to happen the run is finished"];
 
-/// Deadlines that pass in a row before something must have moved again.
+/// Maximum number of consecutive deadlines without progress.
 const MOST_WAITS: u32 = 5;
 
 impl Exhaust {
@@ -69,14 +69,14 @@ impl Exhaust {
         Self { settings, faults, bug }
     }
 
-    /// What happens without a fault, sooner or later.
+    /// Events that happen without a fault.
     fn certain(world: &World) -> Vec<Move> {
         let steps = (0..world.workers.len()).filter(|&index| world.can_step(index)).map(Move::Step);
         let messages = world.messages.values().filter(|m| world.may_arrive(m) && !world.is_of_the_past(m));
         steps.chain(messages.cloned().map(Move::Deliver)).collect()
     }
 
-    /// What may still come of connections that are gone. Nobody notices if it does not.
+    /// Messages of broken connections that may still arrive; it makes no difference if they do not.
     fn belated(world: &World) -> impl Iterator<Item = Move> {
         let messages = world.messages.values().filter(|m| world.may_arrive(m) && world.is_of_the_past(m));
         messages.cloned().map(Move::Deliver)

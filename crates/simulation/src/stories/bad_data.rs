@@ -1,4 +1,4 @@
-//! Stories of row groups that were set aside.
+//! Stories of quarantined row groups.
 
 use super::world::{World, finished, settings};
 use stentor_coordinator::state_machine::{BadRowGroup, Event, Input, Outcome};
@@ -31,7 +31,7 @@ fn a_row_group_is_recorded_once_whoever_meets_it_and_however_often() {
     world.feed(met("b", &[bad(3, 261)]));
     world.feed(met("a", &[bad(3, 261), bad(4, 298)]));
     world.feed(met("b", &[bad(4, 298)]));
-    // Nobody who is no member has a say.
+    // Reports of processes that are not members are ignored.
     world.feed(met("stranger", &[bad(5, 335)]));
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);
@@ -59,7 +59,7 @@ fn a_later_incarnation_remembers_what_was_set_aside() {
 
 #[test]
 fn too_many_bad_frames_stop_the_run_with_the_list() {
-    // One source's share of its own frames counts: 261 of 3685 are 7 %.
+    // The share is that of one source's frames: 261 of 3685 are 7 %.
     let mut settings = settings("workers = 2", "");
     settings.experiment.data.max_bad_fraction = 0.1;
     let mut world = World::new(settings, 1);

@@ -1,4 +1,4 @@
-//! Which strategy is in force: switches, and the meetings of two tiers.
+//! Stories of the strategy in force: switches, and the group exchanges of two tiers.
 
 use super::world::{World, finished, rounds, settings};
 use stentor_coordinator::state_machine::{Encoding, Event, Input};
@@ -36,7 +36,7 @@ fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_stra
 fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds_and_then_leaves() {
     let sections =
         "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n";
-    // In `fixed` the run goes back to a checkpoint, where the residual is: it leaves after the round.
+    // In `fixed` the run returns to a checkpoint, which has the residual: the member leaves after the round.
     for (membership, kinds_until) in [("elastic", &["threshold", "dense"][..]), ("fixed", &["threshold"][..])]
     {
         let cluster = format!("workers = 3\nmembership = \"{membership}\"");
@@ -110,7 +110,7 @@ fn six_workers_make_two_groups_of_three_and_groups_stay_when_somebody_goes_betwe
     }
     let sizes = |world: &World| world.core().groups().values().map(Vec::len).collect::<Vec<_>>();
     assert_eq!(sizes(&world), [3, 3]);
-    // The four that are left would make one group: but one of them holds another model than the rest.
+    // The four remaining members would make one group, but one of them has another model than the others.
     world.kill(sessions[0]);
     world.kill(sessions[1]);
     assert_eq!(sizes(&world), [1, 3]);
@@ -130,7 +130,7 @@ fn whoever_speaks_for_its_group_goes_at_the_meeting_and_another_one_speaks() {
         }
     }
     let before = rounds(&world).len();
-    // All have coded what they come to the meeting with, and the one that speaks for a and b goes.
+    // All have encoded their models for the group exchange, and the one that speaks for a and b is lost.
     for session in &sessions {
         world.act(*session);
     }
@@ -139,7 +139,7 @@ fn whoever_speaks_for_its_group_goes_at_the_meeting_and_another_one_speaks() {
     assert!(matches!(rounds(&world)[before].0, Encoding::Block { .. }));
     assert!(!world.events.iter().any(|e| matches!(e, Event::FellBack { .. })), "b has what a had");
     assert!(finished(&world), "{:?}", world.outcome);
-    // That no group's model is missing is among what must hold.
+    // An invariant says that no group's model is missing.
     world.audit();
 }
 
@@ -147,7 +147,7 @@ fn whoever_speaks_for_its_group_goes_at_the_meeting_and_another_one_speaks() {
 fn a_group_that_dies_whole_between_meetings_takes_the_run_back_to_a_checkpoint() {
     let mut world = World::new(settings("workers = 4", TWO_TIER), 1);
     let sessions: Vec<_> = ["a", "b", "c", "d"].into_iter().map(|name| world.join(name)).collect();
-    // One round is over: the groups are apart.
+    // After one round the groups have different models.
     for session in sessions.iter().cycle().take(3 * sessions.len()) {
         world.act(*session);
     }

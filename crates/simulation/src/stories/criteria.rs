@@ -1,4 +1,4 @@
-//! Stories of checkpoints that are scored on dev data, and of which one is the best.
+//! Stories of checkpoints that are scored on dev data, and of the best one.
 
 use super::world::{World, settings};
 use stentor_coordinator::state_machine::{Core, Event, Input, Owes, Report, Settings};
@@ -27,7 +27,7 @@ fn scored(criterion: Criterion, dev: impl IntoIterator<Item = Sums>) -> (World, 
     (world, names)
 }
 
-/// Loss and correct ones of ten frames: the second is the best by loss, the third by frame error.
+/// Loss and correct frames of ten frames: the second is the best by loss, the third by frame error.
 fn three() -> [Sums; 3] {
     [frame_sums(10, 20.0, 5), frame_sums(10, 8.0, 4), frame_sums(10, 9.0, 7)]
 }

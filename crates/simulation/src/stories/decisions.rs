@@ -1,4 +1,4 @@
-//! Stories of members that are too late, lost too often, or calculate what is not finite.
+//! Stories of members that are too late, are lost too often, or compute a loss that is not finite.
 
 use super::world::{World, finished, settings};
 use crate::Process;
@@ -121,7 +121,7 @@ fn with_fixed_members_one_that_was_lost_too_often_ends_the_run_at_once_by_name()
         assert_eq!(world.outcome, None, "after {} losses", losses - 1);
         let b = world.join("b");
         world.kill(b);
-        // All fall back to the beginning; whoever lives comes back.
+        // The run falls back to the beginning; living workers join again.
         world.act(a);
     }
     let Some(Outcome::LostQuorum { reason }) = &world.outcome else { panic!("{:?}", world.outcome) };
@@ -159,7 +159,7 @@ fn a_checkpoint_with_its_state_clears_what_a_worker_was_lost_before() {
 
 /// A round of two in which the second comes `lag` milliseconds behind the first.
 fn round(world: &mut World, first: Process, second: Process, lag: u64) {
-    // Whatever either has to write or to report comes first.
+    // Both first do their duties at the boundary.
     let before = world.view().fence.round;
     while world.act(first) {}
     world.now += lag;

@@ -15,7 +15,7 @@ fn two_at_a_boundary() -> (World, Process, Process) {
     (world, a, b)
 }
 
-/// Some seconds pass, less than the 5 s of `round_deadline_s`; both are heard of, and `busy` says what it does.
+/// Some seconds pass, less than the 5 s of `round_deadline_s`; both send heartbeats, and `busy` reports what it does.
 fn pass(world: &mut World, idle: Option<Process>, busy: Process, doing: &str) {
     world.now += 4_000;
     idle.into_iter().for_each(|process| world.hear_of(process));
@@ -23,7 +23,7 @@ fn pass(world: &mut World, idle: Option<Process>, busy: Process, doing: &str) {
     world.wait(0);
 }
 
-/// Half a minute, in which `busy` gets on.
+/// Half a minute passes, in which `busy` makes progress.
 fn pass_slowly(world: &mut World, idle: Option<Process>, busy: Process) {
     let members = world.view().members.len();
     for part in 0..8 {
@@ -58,7 +58,7 @@ fn whoever_scores_for_long_is_waited_for_and_then_has_its_whole_time_for_its_bat
 #[test]
 fn whoever_has_computed_is_not_late_while_others_have_duties() {
     let (mut world, a, b) = two_at_a_boundary();
-    // It reports and computes; the reducers take its payload only behind that of the other one.
+    // It reports and computes; the reducers take its payload only after that of the other one.
     world.act(a);
     world.act(a);
     assert_eq!(world.view().members[0].owes, Owes::Payload);
@@ -108,7 +108,7 @@ fn a_newcomer_whose_checkpoint_the_store_does_not_take_keeps_nobody_waiting_and_
     world.join("b");
     world.act(a);
     world.contribute(a);
-    // The report arrives, and the next contribution; what is under way then is the manifest.
+    // The report and the next contribution arrive; then only the manifest is missing.
     world.turn(a);
     world.advance();
     world.turn(a);
@@ -135,7 +135,7 @@ fn a_newcomer_whose_checkpoint_the_store_does_not_take_keeps_nobody_waiting_and_
 fn whoever_hangs_at_a_boundary_while_its_heartbeats_go_on_is_dropped_with_its_words() {
     let (mut world, a, b) = two_at_a_boundary();
     while world.act(a) {}
-    // 12 s of `boundary_deadline_s` count from when it said something else last.
+    // The 12 s of `boundary_deadline_s` count from the last change of its report.
     for _ in 0..4 {
         pass(&mut world, Some(a), b, "scoring part 7");
         assert_eq!(world.view().members.len(), 2);

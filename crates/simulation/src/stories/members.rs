@@ -78,7 +78,7 @@ fn a_newcomer_starts_from_a_checkpoint_written_for_it_and_takes_part() {
         Event::Round { fence, contributors, .. } if contributors.len() == 2 => Some(fence.round),
         _ => None,
     });
-    // A checkpoint has the number of the round that goes on from it.
+    // A checkpoint has the number of the round that continues from it.
     let checkpoint = format!("001000-{:010}", first_of_both.expect("a round of both"));
     assert!(world.published.contains(&checkpoint), "{checkpoint}: {:?}", world.published);
     assert!(!alone.published.contains(&checkpoint), "one that is written anyway: {checkpoint}");
@@ -218,7 +218,7 @@ fn a_newcomer_that_is_left_alone_without_its_checkpoint_begins_from_the_one_befo
     let a = world.join("a");
     world.join("b");
     world.contribute(a);
-    // The checkpoint for b is on its way to the store when a goes, and does not come to be.
+    // The checkpoint for b is being published when a is lost, and is abandoned.
     world.turn(a);
     world.advance();
     world.freeze(a);

@@ -1,4 +1,4 @@
-//! Stories of runs, told to the core alone: a world of pretended workers answers its actions, and may die.
+//! Stories of runs: the real state machines in a simulated world that each story moves step by step.
 
 mod bad_data;
 mod course;

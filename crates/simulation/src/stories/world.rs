@@ -1,4 +1,4 @@
-//! Worlds of the simulation moved by hand: a story tells what happens, and nothing else does.
+//! Worlds that stories move: only the events of the story happen.
 
 use crate::{Pace, Process};
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ impl World {
         Some(identity)
     }
 
-    /// The process stops and nobody notices.
+    /// The process stops, and no connection shows it.
     pub(super) fn freeze(&mut self, process: Process) {
         self.forget(process);
     }
@@ -43,18 +43,18 @@ impl World {
         self.busy()
     }
 
-    /// The coordinator hears of somebody.
+    /// The coordinator gets a heartbeat of a member.
     pub(super) fn hear_of(&mut self, process: Process) {
         self.hear_that(process, "waiting");
     }
 
-    /// The coordinator hears what somebody does.
+    /// The coordinator gets a heartbeat with what a member is doing.
     pub(super) fn hear_that(&mut self, process: Process, doing: &str) {
         let session: Session = self.session_of(process).unwrap();
         self.feed(Input::Heard { session, doing: doing.to_owned() });
     }
 
-    /// A new incarnation goes on from the newest checkpoint, and everybody joins it.
+    /// A new incarnation continues from the newest checkpoint, and all workers join it.
     pub(super) fn restart_coordinator(&mut self) {
         self.replace_coordinator();
         self.run_messages();
@@ -65,20 +65,20 @@ impl World {
         self.feed(Input::Tick);
     }
 
-    /// A worker does its next thing, and all messages arrive. False where it can only wait.
+    /// A worker carries out its next step, and all messages arrive. Returns false if it can only wait.
     pub(super) fn act(&mut self, process: Process) -> bool {
         let moved = self.turn(process);
         self.run_messages();
         moved
     }
 
-    /// A worker computes its round and brings its payload.
+    /// A worker computes its round and stages its payload.
     pub(super) fn contribute(&mut self, process: Process) {
         self.act(process);
         self.act(process);
     }
 
-    /// Everybody works in turn until the run is over or nobody can.
+    /// All workers take turns until the run is over or all of them wait.
     pub(super) fn settle(&mut self) {
         while self.outcome.is_none() {
             let busy = self.sessions();
@@ -106,14 +106,14 @@ impl World {
         self.core().newest().cloned()
     }
 
-    /// Each batch of each pass was committed exactly once, and nothing else that must hold was broken.
+    /// Checks that each batch of each pass was committed exactly once, and that no other invariant was broken.
     pub(super) fn audit(&mut self) {
         let lineage = self.view().fence.lineage;
         self.prove(lineage, Extent::WholeRun);
         assert!(self.violations().is_empty(), "{:?}", self.violations());
     }
 
-    /// The last parameters, the same on all that are there.
+    /// The last parameters, which are the same on all present replicas.
     pub(super) fn parameters(&self) -> Vec<u32> {
         self.model(self.published.last().expect("a final checkpoint"))
     }

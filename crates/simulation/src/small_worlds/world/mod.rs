@@ -20,14 +20,14 @@ pub(super) struct World {
     now: Millis,
     next_session: Session,
     pub(super) workers: [Worker; 2],
-    /// Contributions and the store's answers under way, in no order; by their own words, so that worlds with the same ones are
-    /// the same. Other messages arrive at once.
+    /// Contributions and answers of the store in transit, in no order; by their text, so that worlds with the same messages are
+    /// equal. Other messages arrive at once.
     pub(super) messages: BTreeMap<String, Message>,
     /// Inputs that arrive now.
     arriving: VecDeque<Input>,
-    /// Contributions that wait for their round's end: as the engine keeps them.
+    /// Contributions that wait for the end of their round, as in the engine.
     waiting: BTreeMap<Slot, Caller>,
-    /// What the reducers hold, by membership.
+    /// The payloads in the reducers, by membership.
     staged: BTreeMap<Fence, BTreeMap<Slot, u64>>,
     /// Parameters in the store, by checkpoint.
     models: BTreeMap<String, u64>,
@@ -41,16 +41,16 @@ pub(super) struct World {
     returns: Vec<Return>,
     pub(super) outcome: Option<Outcome>,
     pub(super) faults: u32,
-    /// How often in a row nothing was left to do but wait.
+    /// Number of consecutive waits without another event.
     pub(super) waited: u32,
     pub(super) broken: Vec<String>,
-    /// Digest of all of it.
+    /// Digest of the whole world.
     seal: u128,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
-    /// Rises when the process or its connection begins anew.
+    /// Incremented when the process or its connection starts again.
     life: u32,
     session: Option<Session>,
     work: Work,
@@ -61,7 +61,7 @@ pub(super) struct Worker {
 enum Work {
     Outside,
     Joining,
-    /// Refused: it tries again when time has passed.
+    /// It was refused and tries again when time has passed.
     Refused,
     Computing(Assignment),
     Staging(Assignment),
@@ -70,7 +70,7 @@ enum Work {
     Done,
 }
 
-/// One of a worker's lives.
+/// One incarnation of a worker.
 type Caller = (usize, u32);
 
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +126,7 @@ impl World {
         world
     }
 
-    /// Worlds with the same seal are the same.
+    /// Worlds with the same seal are equal.
     pub(super) fn seal(&mut self) {
         let core = self.core.state();
         let around =
@@ -145,12 +145,12 @@ impl World {
         !matches!(self.workers[index].work, Work::Outside)
     }
 
-    /// Whether the sender has begun anew since: then nobody notices whether the message arrives.
+    /// Whether the sender has started again since: then it makes no difference whether the message arrives.
     pub(super) fn is_of_the_past(&self, message: &Message) -> bool {
         matches!(message, Message::FromWorker { caller, .. } if !self.is_alive(*caller))
     }
 
-    /// What goes through one call arrives in order: first the contribution, then word that its payload is there.
+    /// Messages of one call arrive in order: first the contribution, then the notice that its payload is staged.
     pub(super) fn may_arrive(&self, message: &Message) -> bool {
         let Message::FromWorker { caller, input: Input::Staged { .. } } = message else { return true };
         let precedes = |other: &Message| matches!(other, Message::FromWorker { caller: of, input: Input::Arrived(_) } if of == caller);
@@ -170,7 +170,7 @@ impl World {
         self.send(Message::FromWorker { caller, input });
     }
 
-    /// A worker does its next thing.
+    /// A worker carries out its next step.
     pub(super) fn work(&mut self, settings: &Settings, index: usize) {
         self.do_next(index);
         self.take_in(settings);
@@ -230,7 +230,7 @@ impl World {
         }
     }
 
-    /// As [`deliver`](Self::deliver), and the message stays; nobody waits for an answer to this copy.
+    /// Like [`deliver`](Self::deliver), but the message stays in transit; this copy gets no answer.
     pub(super) fn repeat(&mut self, settings: &Settings, message: Message) {
         if let Message::FromWorker { input, .. } = message {
             self.hear(settings, None, input);
@@ -261,7 +261,7 @@ impl World {
         self.take_in(settings);
     }
 
-    /// What arrives without delay, until nothing does.
+    /// Delivers the messages without delay, until there are none.
     fn take_in(&mut self, settings: &Settings) {
         while let Some(input) = self.arriving.pop_front() {
             self.feed_one(settings, None, input);
@@ -284,7 +284,7 @@ impl World {
         self.take_in(settings);
     }
 
-    /// A worker dies, or its session is over: it joins again, and the coordinator sees the old connection end.
+    /// A worker dies, or its session ends: it joins again, and the coordinator sees the old connection end.
     fn begin_anew(&mut self, index: usize) {
         if let Some(session) = self.workers[index].session.take() {
             self.arriving.push_back(Input::Lost { session, reason: "its connection broke".into() });
@@ -292,7 +292,7 @@ impl World {
         self.forget(index);
     }
 
-    /// As [`begin_anew`](Self::begin_anew), and the coordinator does not notice.
+    /// Like [`begin_anew`](Self::begin_anew), but the coordinator does not notice.
     pub(super) fn vanish(&mut self, index: usize) {
         self.workers[index].session = None;
         self.forget(index);
@@ -315,7 +315,7 @@ impl World {
         self.pass_deadline(settings);
     }
 
-    /// The deadline of a round passes. Whoever lives is heard.
+    /// The deadline of a round passes. Living workers send heartbeats.
     pub(super) fn pass_deadline(&mut self, settings: &Settings) {
         self.now += (settings.experiment.cluster.round_deadline_s * 1e3) as Millis + 1;
         for session in self.workers.iter().filter_map(|w| w.session).collect::<Vec<_>>() {
@@ -324,7 +324,7 @@ impl World {
         self.feed(settings, None, Input::Tick);
     }
 
-    /// The coordinator dies with every connection; the next one goes on from the newest checkpoint.
+    /// The coordinator dies with all connections; the next one continues from the newest checkpoint.
     pub(super) fn restart_coordinator(&mut self, settings: &Settings) {
         self.incarnation += 1;
         let newest = self.published.iter().next_back().map(|(name, saved)| (name.clone(), saved.clone()));
@@ -340,7 +340,7 @@ impl World {
         self.staged.clear();
         self.complete.clear();
         (0..self.workers.len()).for_each(|index| self.vanish(index));
-        // They were under way to a process that is gone.
+        // They were in transit to a process that is gone.
         self.messages.clear();
     }
 

@@ -1,4 +1,4 @@
-//! What the core says is done: by the engine, the reducers, the store, and the workers that hear of it.
+//! Carries out the state machine's actions, as engine, reducers, store and workers would.
 
 use super::{Caller, Message, NAMES, Work, Worker, World};
 use stentor_coordinator::state_machine::{
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// Each member takes the sum in: the same one, of just those who are said to be in it.
+    /// Each member applies the sum: the same one, of exactly its stated contributors.
     fn close(&mut self, closing: Closing) {
         let Closing { fence, next, .. } = closing;
         let sum = self.staged.get(&fence).cloned().unwrap_or_default();
@@ -132,7 +132,7 @@ impl World {
         self.outcome = Some(outcome);
     }
 
-    /// Whoever waits is told to join again.
+    /// Waiting workers are told to join again.
     fn end_waiting(&mut self, which: impl Fn(Slot) -> bool) {
         let slots: Vec<Slot> = self.waiting.keys().copied().filter(|slot| which(*slot)).collect();
         for caller in slots.iter().filter_map(|slot| self.waiting.remove(slot)).collect::<Vec<_>>() {
