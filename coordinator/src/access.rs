@@ -85,7 +85,10 @@ impl Access {
         let certificate = match (shown, &self.cluster) {
             (Some(true), _) => return Ok(()),
             (Some(false), _) => {
-                return Err(Refusal("token", Status::unauthenticated("the token is not this one's")));
+                return Err(Refusal(
+                    "token",
+                    Status::unauthenticated("the token is not the one that this program expects"),
+                ));
             }
             (None, Some(cluster)) => self.by_certificate(cluster, rule, peer),
             (None, None) if rule.people && self.token.is_some() => {

@@ -111,7 +111,7 @@ impl Engine {
                     return None;
                 }
                 let v1::JoinRequest { identity, host, process_id, .. } = &request;
-                tracing::info!(identity, host, process_id, "asks for membership");
+                tracing::info!(identity, host, process_id, "requests membership");
                 let process = Process { host: host.clone(), id: *process_id };
                 let is_here = |other| self.joins.contains_key(&other) || self.attendants.contains_key(&other);
                 if let Err(Process { host, id }) = self.holders.claim(identity, session, process, is_here) {
@@ -166,7 +166,7 @@ impl Engine {
             }
             Command::Switch { strategy, reply } => {
                 let _ = reply.send(self.core.view(self.now()).strategy);
-                tracing::info!(to = strategy.name(), "a switch was asked for");
+                tracing::info!(to = strategy.name(), "a switch of strategy was requested");
                 Input::Switch { strategy }
             }
             Command::Logged { segments } => {

@@ -134,7 +134,7 @@ pub enum Error {
     #[error("stopped: {0}; this is a bug")]
     Broken(String),
     /// Another coordinator has claimed the run.
-    #[error("stopped: incarnation {by} has taken over; this process was taken for dead")]
+    #[error("stopped: incarnation {by} has taken over; this process was considered dead")]
     Replaced {
         /// Its incarnation.
         by: u64,

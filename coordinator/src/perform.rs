@@ -33,7 +33,7 @@ impl Engine {
                 self.answer_join(session, Err(Status::failed_precondition(reason)));
             }
             Action::PutOff { session, reason } => {
-                tracing::info!(session, reason, "join put off");
+                tracing::info!(session, reason, "join postponed");
                 self.answer_join(session, Err(Status::unavailable(reason)));
             }
             Action::Refuse { identity, slot, refusal, reason } => {
@@ -160,7 +160,15 @@ impl Engine {
             }
             Event::Quarantined { source, file, row_group, frames, reason, worker } => {
                 stentor_runtime::metrics::quarantined_row_groups(1, *source);
-                tracing::warn!(source = source.name(), file, row_group, frames, reason, worker, "set aside");
+                tracing::warn!(
+                    source = source.name(),
+                    file,
+                    row_group,
+                    frames,
+                    reason,
+                    worker,
+                    "quarantined"
+                );
             }
             Event::Abandoned { checkpoint, reason } => {
                 stentor_runtime::metrics::checkpoints(1, stentor_runtime::metrics::CheckpointEnd::Abandoned);

@@ -18,10 +18,7 @@ const LAST_WRITES: Duration = Duration::from_secs(8);
 pub(crate) async fn ended(mut under_way: mpsc::Receiver<Infallible>) {
     if tokio::time::timeout(LAST_WRITES, under_way.recv()).await.is_err() {
         let seconds = LAST_WRITES.as_secs();
-        tracing::warn!(
-            seconds,
-            "the store has not finished what was published or deleted last; not waiting any longer"
-        );
+        tracing::warn!(seconds, "the last publication or deletion is not finished; not waiting any longer");
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn newest_state(
 ) -> Result<(Option<(String, Saved)>, Tally), Error> {
     let newest = stentor_checkpoint::newest_valid(run).await?;
     for broken in &newest.broken {
-        tracing::warn!(checkpoint = broken.name, reason = %broken.error, "checkpoint passed over");
+        tracing::warn!(checkpoint = broken.name, reason = %broken.error, "checkpoint skipped");
     }
     let Some(manifest) = newest.manifest else {
         tracing::warn!(

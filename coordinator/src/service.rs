@@ -123,10 +123,10 @@ impl Coordinator for Service {
             Some(Note::Staged(v1::Staged {})) => {}
             Some(Note::Header(_)) => {
                 return Err(Status::invalid_argument(
-                    "expected word that all is staged, found another header",
+                    "expected the notice that everything is staged, found another header",
                 ));
             }
-            None => return Err(Status::cancelled("the contribution was broken off")),
+            None => return Err(Status::cancelled("the contribution's stream ended early")),
         }
         self.tell(Command::Staged { fence, identity, slot }).await?;
         answer.await.map_err(|_| over())?.map(Response::new)

@@ -52,7 +52,7 @@ impl Started {
                     source: Box::new(source),
                 };
                 let copy = ModelCopy::read(&place).await.map_err(lost)?;
-                tracing::warn!(%damage, "the copy of the model that the run started from is made anew");
+                tracing::warn!(%damage, "the damaged copy of the model that the run started from is replaced");
                 (copy.manifest().clone(), Some(copy))
             }
         };
@@ -61,7 +61,7 @@ impl Started {
             Error::StartMisfit { location: location.clone(), expected, found, remedy }
         })?;
         let origin = Origin::of(&manifest, experiment.model.new_output);
-        tracing::info!(location, %origin, "weights are those of a trained model");
+        tracing::info!(location, %origin, "starting from a trained model");
         Ok(Some(Self { origin, normalisation, copy }))
     }
 
@@ -97,7 +97,7 @@ async fn refuse_another(run: &Store, kept: &Manifest, place: &Store) -> Result<(
     let there = match DeployedModel::describe(place).await {
         Ok(there) => there,
         Err(error) => {
-            tracing::info!(%error, "the start cannot be read where it came from; the run goes on with its copy");
+            tracing::info!(%error, "`model.start` cannot be read; the run continues with its copy");
             return Ok(());
         }
     };

@@ -161,7 +161,7 @@ async fn load(dataset: Arc<Dataset>, source: Source, unit: u64) -> Result<UnitDa
     let retry = Retry { seed: unit, ..READING };
     let rows = retry.run(READ, judge, || part.read(span.row_groups.clone())).await?;
     for bad in &rows.bad {
-        tracing::warn!(source = source.name(), row_group = bad.row_group, reason = bad.reason, "set aside");
+        tracing::warn!(source = source.name(), row_group = bad.row_group, reason = bad.reason, "quarantined");
     }
     Ok(UnitData::new(rows, dataset.normalisation()))
 }

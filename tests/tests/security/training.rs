@@ -27,7 +27,7 @@ fn a_cluster_trains_over_mutual_tls_and_replaced_certificates_count_from_the_nex
         start("worker", &[&url, &identity, &of("worker"), "--device=cpu"], &log(name))
     };
     let first = worker("worker-0");
-    wait_for("the first worker", || coordinator.running.log().contains("asks for membership"));
+    wait_for("the first worker", || coordinator.running.log().contains("requests membership"));
 
     // While the first worker waits for the second: new certificates, from the same CA.
     let shown = || knock(coordinator.address, &tls, Some(&pair(&tls.join("worker")))).unwrap();
