@@ -208,7 +208,11 @@ async fn anything_else_is_an_error_that_says_so() {
     assert!(refused(&path.join("nowhere")).await.contains("does not exist"));
     std::fs::write(path.join("notes.txt"), "x").unwrap();
     assert!(refused(path).await.contains("is not one of"));
-    assert!(refused(&path.join("notes.txt")).await.contains("expected a .parquet file"));
+    assert!(
+        refused(&path.join("notes.txt"))
+            .await
+            .contains("expected a shard (.parquet), a tying tree, or a folder")
+    );
     std::fs::write(path.join("bad.parquet"), "x").unwrap();
     assert!(refused(&path.join("bad.parquet")).await.contains("does not end like a Parquet file"));
     assert!(refused(path).await.contains("no manifest.json"));

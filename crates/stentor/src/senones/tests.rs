@@ -224,9 +224,13 @@ fn a_tree_grown_from_the_annotated_set_gives_all_sets_of_a_corpus_its_senones() 
             let old_phones: Vec<&str> =
                 old_ids.iter().map(|id| untied.get(*id).unwrap().phone.as_str()).collect();
             assert_eq!(phones, old_phones, "phones of frames do not change");
+            let number: usize = further.utterance[1..].parse().unwrap();
+            let begins: BTreeSet<usize> =
+                said(number).phones.iter().map(|span| (span.start_ms + SHIFT_MS) as usize / 30).collect();
             for frame in 1..ids.len() {
                 let senone = senones.get(ids[frame]).unwrap();
-                let is_first = phones[frame] != phones[frame - 1];
+                // A word may begin with the phone that the word before ends with.
+                let is_first = phones[frame] != phones[frame - 1] || begins.contains(&frame);
                 if phones[frame] == "B" && is_first {
                     of_b.entry(phones[frame - 1] == "C").or_default().insert(&senone.name);
                 }
