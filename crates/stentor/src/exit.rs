@@ -78,7 +78,7 @@ fn id(status: ExitStatus) -> &'static str {
 type Downcast = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError>;
 
 /// The types of errors that have an id: `anyhow` keeps no traits of what it holds.
-const TYPES: [Downcast; 11] = [
+const TYPES: [Downcast; 12] = [
     is::<stentor_experiment::Error>,
     is::<stentor_store::Error>,
     is::<stentor_shards::Error>,
@@ -88,6 +88,7 @@ const TYPES: [Downcast; 11] = [
     is::<stentor_language::Error>,
     is::<stentor_checkpoint::Error>,
     is::<stentor_runlog::Error>,
+    is::<stentor_transcribe::Error>,
     is::<stentor_runtime::Error>,
     is::<stentor_runtime::tls::Error>,
 ];

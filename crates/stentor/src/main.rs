@@ -5,6 +5,7 @@ mod cluster;
 mod config;
 mod evaluate;
 mod exit;
+mod export;
 mod forecast;
 mod init;
 mod inspect;
@@ -23,6 +24,7 @@ mod shell;
 mod siblings;
 mod text;
 mod train;
+mod transcribe;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -58,6 +60,10 @@ enum Command {
     /// Estimate, mix and measure n-gram language models.
     #[command(subcommand)]
     Lm(lm::Lm),
+    /// Make a model folder that recognises words by itself.
+    Export(export::Args),
+    /// Recognise the words of audio files, or of raw audio as it comes.
+    Transcribe(transcribe::Args),
     /// Render a report from figures.
     Report(report::Args),
     /// Show the contents of a shard, set, checkpoint or run.
@@ -108,6 +114,8 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => (evaluate::run(arguments), ExitStatus::Data),
         Command::Score(arguments) => (score::run(&arguments), ExitStatus::Data),
         Command::Lm(lm) => (lm::run(&lm), ExitStatus::Data),
+        Command::Export(arguments) => (export::run(&arguments), ExitStatus::Data),
+        Command::Transcribe(arguments) => (transcribe::run(&arguments), ExitStatus::Data),
         Command::Report(arguments) => (report::run(&arguments), ExitStatus::Data),
         Command::Inspect(arguments) => (inspect::run(arguments), ExitStatus::Data),
         Command::Verify(arguments) => return verify::run(&arguments),

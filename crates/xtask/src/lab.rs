@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
-use stentor_tasks::options::bench::Bench;
+use stentor_tasks::options::bench::{Bench, RecognitionPart};
 use stentor_tasks::process::{self, Deadline};
 use stentor_tasks::{Corpus, Environment, Task, progress};
 
@@ -45,8 +45,14 @@ fn needs(task: &Task) -> (Vec<Part>, Build) {
         {
             (vec![libtorch], Build::Demo)
         }
-        Task::Bench(Bench::Recognition(_)) => {
-            (vec![Part::Python, Part::Judges, Part::Sclite, small, Part::Corpus(Corpus::Game)], Build::Lab)
+        Task::Bench(Bench::Recognition(options)) => {
+            let judges = [Part::Python, Part::Judges, Part::Sclite, small, Part::Corpus(Corpus::Game)];
+            let parts = match options.only {
+                None => std::iter::once(libtorch).chain(judges).collect(),
+                Some(RecognitionPart::Stream) => vec![libtorch],
+                Some(_) => judges.to_vec(),
+            };
+            (parts, Build::Lab)
         }
         Task::Bench(Bench::Memory(_)) => (vec![libtorch], Build::Memory),
         Task::Fuzz(_) | Task::Bench(Bench::Exchange(_) | Bench::Scale(_) | Bench::Convergence(_)) => {
@@ -106,6 +112,7 @@ mod tests {
             assert_eq!(needs_of(line), (Vec::new(), Build::Lab), "{line}");
         }
         assert_eq!(needs_of("xtask bench exchange --link").1, Build::Tests);
+        assert_eq!(needs_of("xtask bench recognition --only stream").0, [Part::Libtorch(Accelerator::Cpu)]);
         let (parts, build) = needs_of("xtask bench recognition --only lm");
         assert!(parts.contains(&Part::Judges) && !parts.contains(&Part::Libtorch(Accelerator::Cpu)));
         assert_eq!(build, Build::Lab);

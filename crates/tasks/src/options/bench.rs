@@ -124,6 +124,8 @@ pub enum RecognitionPart {
     Lm,
     /// The search against kaldi-decoder, tree against static graph, sizes.
     Decoder,
+    /// The forward pass against libtorch, and speed and memory of streams.
+    Stream,
     /// Word errors against jiwer and sclite.
     WerEquals,
 }
@@ -135,6 +137,7 @@ impl RecognitionPart {
         match self {
             Self::Lm => "lm",
             Self::Decoder => "decoder",
+            Self::Stream => "stream",
             Self::WerEquals => "wer_equals",
         }
     }
@@ -145,6 +148,7 @@ impl RecognitionPart {
         match self {
             Self::Lm => "language models",
             Self::Decoder => "decoder",
+            Self::Stream => "streams",
             Self::WerEquals => "word errors",
         }
     }

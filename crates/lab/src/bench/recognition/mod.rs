@@ -3,6 +3,7 @@
 mod decoder;
 mod judge;
 mod lm;
+mod stream;
 mod words;
 
 use super::figures::{Figures, number};
@@ -22,13 +23,14 @@ pub(super) fn run(environment: &Environment, options: &Recognition) -> Result<Fi
     };
     part(RecognitionPart::Lm, &|| lm::run(environment))?;
     part(RecognitionPart::Decoder, &|| decoder::run(environment))?;
+    part(RecognitionPart::Stream, &|| stream::run(environment))?;
     part(RecognitionPart::WerEquals, &|| words::run(environment))?;
     println!("{}", table(&figures)?);
     Ok(figures)
 }
 
 /// What each figure means, where it is, and what it should be.
-const ROWS: [(&str, &str, &str); 9] = [
+const ROWS: [(&str, &str, &str); 15] = [
     ("perplexity of a trigram model", "lm/perplexity", ""),
     ("the same by MITLM", "lm/judge", "the same to 4 digits"),
     ("share of utterances with kaldi-decoder's path and cost", "decoder/same_path", "1"),
@@ -36,6 +38,16 @@ const ROWS: [(&str, &str, &str); 9] = [
     ("share of utterances where static graph and tree agree", "decoder/static_equals_dynamic", "1"),
     ("places of a tree across words, 30,000 words", "decoder/size/large/places", ""),
     ("its megabytes", "decoder/size/large/megabytes", ""),
+    (
+        "largest difference of logits from libtorch's, millionths",
+        "stream/max_logit_difference_millionths",
+        "≤ 100",
+    ),
+    ("speed of the forward pass / libtorch's, frame by frame", "stream/speed_vs_libtorch", "≥ 1"),
+    ("hours of sound in an hour, published student, one thread", "stream/times_real_time", "≥ 1"),
+    ("peak memory with it, MB", "stream/rss_mb", ""),
+    ("growth of memory over hours, small student, MB", "stream/rss_growth_mb", "0"),
+    ("size of stentor-transcribe, MB", "stream/binary_mb", "a few"),
     ("share of texts whose errors are those of jiwer", "wer_equals/jiwer", "1"),
     ("share of texts whose errors are those of sclite", "wer_equals/sclite", "1"),
 ];

@@ -1,0 +1,92 @@
+//! `stentor export`: a trained model as a folder that recognises words by itself.
+
+mod material;
+
+use anyhow::{Context, Result, bail};
+use material::{Format, read_language, read_lexicon, read_settings};
+use std::path::PathBuf;
+use stentor_checkpoint::DeployedModel;
+use stentor_shards::FeatureSet;
+use stentor_store::Store;
+use stentor_transcribe::{Bundle, Contents};
+
+/// Make a model folder that `stentor transcribe` recognises words with: parameters, senones, lexicon, language model, settings.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder to make.
+    #[arg(long, value_name = "DIR")]
+    bundle: PathBuf,
+    /// The model: a run or one of its checkpoints. It must be unidirectional.
+    #[arg(long, value_name = "RUN")]
+    model: String,
+    /// Feature shards that it was trained on, or others like them: they say up to which frequency the corpus had sound, and have
+    /// the tying tree if the senones are of one.
+    #[arg(long, value_name = "SET")]
+    features: String,
+    /// Words and their phones.
+    #[arg(long, value_name = "FILE")]
+    lexicon: PathBuf,
+    /// How the lexicon is written.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "cmu")]
+    lexicon_format: Format,
+    /// Language model: an ARPA file. Only words that lexicon and model have are recognised.
+    #[arg(long, value_name = "FILE")]
+    lm: PathBuf,
+    /// Scales and limits: `settings.json` that `stentor recognise` wrote for this model.
+    #[arg(long, value_name = "FILE")]
+    settings: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Args) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let bundle = runtime.map_err(stentor_runtime::Error::Threads)?.block_on(export(arguments))?;
+    let description = bundle.description();
+    let bytes: u64 = description.parts.iter().map(|part| part.bytes).sum();
+    stentor_runtime::outln!(
+        "{}: the model of {} with {} outputs and {} words, {:.1} MB, fingerprint {}",
+        arguments.bundle.display(),
+        description.checkpoint,
+        description.senones.len(),
+        bundle.words(),
+        bytes as f64 / 1e6,
+        description.fingerprint
+    );
+    Ok(())
+}
+
+async fn export(arguments: &Args) -> Result<Bundle> {
+    let Args { bundle, model: location, features, lexicon, lexicon_format, lm, settings } = arguments;
+    let set = FeatureSet::open(&Store::open(features)?).await.with_context(|| features.clone())?;
+    let deployed = DeployedModel::load(&Store::open(location)?).await.with_context(|| location.clone())?;
+    let DeployedModel { manifest, parameters } = deployed;
+    if manifest.features_fingerprint != set.manifest().inputs_fingerprint() {
+        bail!(
+            "{features}: expected the features and senones that {location} was trained on, found others; name the set that it was \
+             trained on"
+        );
+    }
+    let normalisation = manifest.normalisation.with_context(|| {
+        format!("{location}: expected means and deviations of the model, found none: it cannot be used")
+    })?;
+    let settings = read_settings(settings)?;
+    let language = read_language(lm)?;
+    let senones = set.manifest().senones.clone();
+    let lexicon = read_lexicon(lexicon, *lexicon_format, &senones, &language)?;
+    let contents = Contents {
+        run_id: manifest.run_id,
+        checkpoint: manifest.name,
+        model: manifest.model,
+        features: set.manifest().resolved_settings(),
+        normalisation,
+        senones,
+        parameters: parameters.to_bytes()?.to_vec(),
+        tree: set.tree().await?.map(|bytes| bytes.to_vec()),
+        lexicon: &lexicon,
+        language: &language,
+        settings: &settings,
+    };
+    Ok(contents.write(bundle)?)
+}
+
+#[cfg(test)]
+mod tests;

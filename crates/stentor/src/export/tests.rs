@@ -1,0 +1,166 @@
+use super::material::Format;
+use super::*;
+use std::collections::BTreeMap;
+use std::path::Path;
+use stentor_checkpoint::{
+    MODEL, Manifest, ModelDescription, NamedTensor, Object, TensorFile, checkpoint_name, checkpoint_store,
+    deploy, digest, publish,
+};
+use stentor_experiment::{Architecture, Features, Lstm};
+use stentor_inventory::{Inventory, Senone, SenoneId};
+use stentor_recogniser::{Settings, Statistics};
+use stentor_shards::{FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, f16};
+use stentor_store::Store;
+use tempfile::TempDir;
+
+fn inventory() -> Inventory {
+    Inventory::new(["SIL", "A", "B"].map(|phone| Senone::of_state(phone.to_owned(), 0, &[])).to_vec())
+        .unwrap()
+}
+
+fn settings() -> Settings {
+    let mut statistics = Statistics::new(&inventory());
+    statistics.add(&inventory(), &SenoneId::list([0, 0, 1, 1, 2, 2, 0])).unwrap();
+    Settings { statistics: Some(statistics), ..Settings::default() }
+}
+
+/// A run, a set that it was trained on, and the other files.
+struct Place(TempDir);
+
+impl Place {
+    async fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        let set = place.write_set("set", 4_000.0).await;
+        place.write_run(&set, false).await;
+        place.write("words.dict", "AB  A B\nBA  B A1\n");
+        let mut counts =
+            stentor_language::Counts::new(stentor_language::Vocabulary::with_unknown(), 2).unwrap();
+        counts.add_text("ab ba\nba\nab\n".as_bytes()).unwrap();
+        let model = stentor_language::estimate(&counts).unwrap().model;
+        let mut text = Vec::new();
+        stentor_language::arpa::write(&model, &mut text).unwrap();
+        place.write("lm.arpa", std::str::from_utf8(&text).unwrap());
+        place.write("settings.json", &serde_json::to_string(&settings()).unwrap());
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn location(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    async fn write_set(&self, name: &str, nyquist_hz: f32) -> FeatureManifest {
+        let features = Features { mel_bins: 8, ..Features::default() };
+        let dimension = features.dimension();
+        let options = FeatureSetOptions::new(features, inventory(), nyquist_hz);
+        let mut writer = FeatureWriter::new(Store::open(&self.location(name)).unwrap(), options).unwrap();
+        let row = FeatureRow {
+            utterance: "u".to_owned(),
+            speaker: "s".to_owned(),
+            group: "g".to_owned(),
+            features: vec![f16::ZERO; 4 * dimension],
+            text: None,
+            alignment: None,
+        };
+        writer.push(row).await.unwrap();
+        writer.finish(None, BTreeMap::new()).await.unwrap()
+    }
+
+    async fn write_run(&self, set: &FeatureManifest, bidirectional: bool) {
+        let architecture: Architecture =
+            Lstm { layers: 1, width: 8, bidirectional, ..Lstm::default() }.into();
+        let mut file = TensorFile::default();
+        for (name, shape) in architecture.parameters(set.dimension, 3) {
+            let values = vec![0.25; shape.iter().product()];
+            file.tensors.insert(name, NamedTensor { shape, values });
+        }
+        let bytes = file.to_bytes().unwrap();
+        let name = checkpoint_name(1, 7);
+        let object = Object { name: MODEL.to_owned(), bytes: bytes.len() as u64, digest: digest(&bytes) };
+        let manifest = Manifest {
+            name: name.clone(),
+            run_id: "a run".to_owned(),
+            model: ModelDescription {
+                model: serde_json::to_value(architecture.resolved()).unwrap(),
+                inputs: set.dimension,
+                senones: 3,
+            },
+            features_fingerprint: set.inputs_fingerprint(),
+            senones: Some(inventory()),
+            objects: vec![object],
+            ..Manifest::default()
+        };
+        let manifest = manifest.with_normalisation(vec![1.5; set.dimension], vec![2.0; set.dimension]);
+        let run = Store::open(&self.location("run")).unwrap();
+        checkpoint_store(&run, &name).put(MODEL, bytes).await.unwrap();
+        publish(&run, &manifest).await.unwrap();
+        deploy(&run, &name).await.unwrap();
+    }
+
+    fn arguments(&self) -> Args {
+        Args {
+            bundle: self.path("model"),
+            model: self.location("run"),
+            features: self.location("set"),
+            lexicon: self.path("words.dict"),
+            lexicon_format: Format::Cmu,
+            lm: self.path("lm.arpa"),
+            settings: self.path("settings.json"),
+        }
+    }
+}
+
+fn words(result: Result<Bundle>) -> String {
+    format!("{:#}", result.unwrap_err())
+}
+
+#[tokio::test]
+async fn a_run_becomes_a_model_folder_with_the_frequencies_of_its_corpus_and_words_as_its_language_model_has_them()
+ {
+    let place = Place::new().await;
+    export(&place.arguments()).await.unwrap();
+    let bundle = Bundle::load(Path::new(&place.path("model")), "").unwrap();
+    let description = bundle.description();
+    assert_eq!(
+        (description.run_id.as_str(), description.checkpoint.as_str()),
+        ("a run", "000001-0000000007")
+    );
+    assert_eq!((description.features.high_hz, description.normalisation.mean[0]), (4_000.0, 1.5));
+    assert_eq!(bundle.words(), 2);
+    let lexicon = std::fs::read_to_string(place.path("model/lexicon.txt")).unwrap();
+    assert_eq!(lexicon, "ab 1 A B\nba 1 B A\n");
+}
+
+#[tokio::test]
+async fn a_set_that_the_model_was_not_trained_on_is_named() {
+    let place = Place::new().await;
+    place.write_set("wide", 8_000.0).await;
+    let arguments = Args { features: place.location("wide"), ..place.arguments() };
+    let message = words(export(&arguments).await);
+    assert!(message.contains("wide: expected the features and senones"), "{message}");
+    assert!(!place.path("model").exists());
+}
+
+#[tokio::test]
+async fn a_teacher_that_needs_whole_utterances_and_files_that_are_cut_short_are_refused() {
+    let place = Place::new().await;
+    let text = std::fs::read_to_string(place.path("lm.arpa")).unwrap();
+    place.write("cut.arpa", &text[..text.len() / 2]);
+    let arguments = Args { lm: place.path("cut.arpa"), ..place.arguments() };
+    assert!(words(export(&arguments).await).contains("cut.arpa"));
+    place.write("odd.json", "{\"beam\": 3}");
+    let arguments = Args { settings: place.path("odd.json"), ..place.arguments() };
+    assert!(words(export(&arguments).await).contains("odd.json: expected the settings of a recogniser"));
+    let set = FeatureSet::open(&Store::open(&place.location("set")).unwrap()).await.unwrap();
+    std::fs::remove_dir_all(place.path("run")).unwrap();
+    place.write_run(set.manifest(), true).await;
+    assert!(words(export(&place.arguments()).await).contains("bidirectional"));
+    assert!(!place.path("model").exists());
+}

@@ -1,0 +1,122 @@
+//! Where sound comes from.
+
+use crate::error::Error;
+use std::io::Read;
+use std::path::Path;
+use stentor_audio::{Decoder, RawEncoding, RawStream};
+
+/// Bytes that are read at once, at most: a tenth of a second of 16-bit sound at 16 kHz is 3,200.
+const PIECE: usize = 1 << 14;
+
+/// What raw audio is like: nothing in it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raw {
+    /// Samples per second.
+    pub rate_hz: u32,
+    /// How samples are written.
+    pub encoding: RawEncoding,
+    /// Number of channels.
+    pub channels: usize,
+}
+
+/// A file, or a stream of raw audio.
+pub struct Source<'r> {
+    kind: Kind<'r>,
+    name: String,
+    rate_hz: u32,
+    samples: u64,
+    buffer: Vec<f32>,
+}
+
+enum Kind<'r> {
+    File(Decoder),
+    Raw { from: Box<dyn Read + 'r>, stream: RawStream, bytes: Vec<u8> },
+}
+
+impl std::fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .field("samples", &self.samples)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'r> Source<'r> {
+    /// A file: WAV, FLAC, MP3, Ogg Vorbis or SPHERE. Of several channels, this one, counted from 1, or the mean of all.
+    ///
+    /// # Errors
+    /// [`Error::Audio`].
+    pub fn file(path: &Path, channel: Option<usize>) -> Result<Self, Error> {
+        let decoder = Decoder::open(path)?.choosing(channel)?;
+        let (rate_hz, name) = (decoder.rate_hz(), path.display().to_string());
+        Ok(Self { kind: Kind::File(decoder), name, rate_hz, samples: 0, buffer: Vec::new() })
+    }
+
+    /// Raw audio as it comes.
+    ///
+    /// # Errors
+    /// [`Error::Audio`].
+    pub fn raw(from: impl Read + 'r, name: &str, raw: Raw, channel: Option<usize>) -> Result<Self, Error> {
+        let stream = RawStream::new(raw.encoding, raw.channels, channel)?;
+        let kind = Kind::Raw { from: Box::new(from), stream, bytes: vec![0; PIECE] };
+        Ok(Self { kind, name: name.to_owned(), rate_hz: raw.rate_hz, samples: 0, buffer: Vec::new() })
+    }
+
+    /// Samples per second.
+    #[must_use]
+    pub fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    /// Samples so far.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// The next samples, mono, ±32768, as soon as there are any; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::Audio`], [`Error::Stream`]; at the end [`Error::CutShort`] if sound is missing. Samples that came before an error
+    /// have been returned.
+    pub fn next_samples(&mut self) -> Result<Option<&[f32]>, Error> {
+        let after_s = self.samples as f64 / f64::from(self.rate_hz.max(1));
+        let what = &self.name;
+        let cut = |why: String| Error::CutShort { what: what.clone(), after_s, why };
+        self.buffer.clear();
+        match &mut self.kind {
+            Kind::File(decoder) => match decoder.next_block()? {
+                Some(block) => self.buffer.extend_from_slice(block),
+                None => {
+                    let report = decoder.report()?;
+                    if !report.is_cut_short {
+                        return Ok(None);
+                    }
+                    let stated = report.stated.map(|stated| format!(" of {:.3} s", report.seconds(stated)));
+                    return Err(cut(format!("before the end of its sound{}", stated.unwrap_or_default())));
+                }
+            },
+            Kind::Raw { from, stream, bytes } => {
+                while self.buffer.is_empty() {
+                    match from.read(bytes) {
+                        Ok(0) => {
+                            return match stream.finish() {
+                                Ok(()) => Ok(None),
+                                Err(error @ stentor_audio::Error::EndsWithinSample { .. }) => {
+                                    Err(cut(error.to_string()))
+                                }
+                                Err(error) => Err(error.into()),
+                            };
+                        }
+                        Ok(count) => stream.push(&bytes[..count], &mut self.buffer)?,
+                        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                        Err(source) => return Err(Error::Stream { what: what.clone(), after_s, source }),
+                    }
+                }
+            }
+        }
+        self.samples += self.buffer.len() as u64;
+        Ok(Some(&self.buffer))
+    }
+}
