@@ -1,6 +1,6 @@
 //! What words are recognised with, as files.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -8,7 +8,8 @@ use stentor_inventory::{
     Case, Inventory, Lexicon, LexiconFormat, Normalise, PhoneTable, ReadLexicon, Stress,
 };
 use stentor_language::{Model, arpa};
-use stentor_recogniser::Settings;
+use stentor_recogniser::{Settings, Statistics};
+use stentor_shards::FeatureSet;
 
 /// Formats of lexicons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -65,6 +66,26 @@ pub(crate) fn read_settings(path: &Path) -> Result<Settings> {
     let settings: Settings = serde_json::from_str(&text(path)?).with_context(told)?;
     settings.check().with_context(told)?;
     Ok(settings)
+}
+
+/// Counts outputs and phones in the alignments of a set, which priors and durations are from.
+pub(crate) async fn count_alignments(set: &FeatureSet) -> Result<Statistics> {
+    let senones = &set.manifest().senones;
+    let mut statistics = Statistics::new(senones);
+    for (shard, info) in set.manifest().shards.iter().enumerate() {
+        for row_group in 0..info.row_groups.len() {
+            for row in set.read(shard, row_group).await? {
+                if let Some(alignment) = &row.alignment {
+                    statistics.add(senones, alignment)?;
+                }
+            }
+        }
+    }
+    ensure!(
+        statistics.frames() > 0,
+        "expected aligned utterances to count, found none; name the annotated set"
+    );
+    Ok(statistics)
 }
 
 fn text(path: &Path) -> Result<String> {

@@ -3,9 +3,10 @@
 mod material;
 
 use anyhow::{Context, Result, bail};
-use material::{Format, read_language, read_lexicon, read_settings};
+use material::{Format, count_alignments, read_language, read_lexicon, read_settings};
 use std::path::PathBuf;
 use stentor_checkpoint::DeployedModel;
+use stentor_recogniser::Settings;
 use stentor_shards::FeatureSet;
 use stentor_store::Store;
 use stentor_transcribe::{Bundle, Contents};
@@ -32,9 +33,10 @@ pub(crate) struct Args {
     /// Language model: an ARPA file. Only words that lexicon and model have are recognised.
     #[arg(long, value_name = "FILE")]
     lm: PathBuf,
-    /// Scales and limits: `settings.json` that `stentor recognise` wrote for this model.
+    /// Scales and limits, and the counts of aligned speech: a `settings.json` of an earlier folder. Without it scales are
+    /// defaults that nothing was tuned for, and the alignments of --features are counted.
     #[arg(long, value_name = "FILE")]
-    settings: PathBuf,
+    settings: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Args) -> Result<()> {
@@ -68,7 +70,13 @@ async fn export(arguments: &Args) -> Result<Bundle> {
     let normalisation = manifest.normalisation.with_context(|| {
         format!("{location}: expected means and deviations of the model, found none: it cannot be used")
     })?;
-    let settings = read_settings(settings)?;
+    let settings = match settings {
+        Some(path) => read_settings(path)?,
+        None => {
+            let statistics = count_alignments(&set).await.with_context(|| features.clone())?;
+            Settings { statistics: Some(statistics), ..Settings::default() }
+        }
+    };
     let language = read_language(lm)?;
     let senones = set.manifest().senones.clone();
     let lexicon = read_lexicon(lexicon, *lexicon_format, &senones, &language)?;

@@ -57,6 +57,16 @@ impl Place {
     }
 
     async fn write_set(&self, name: &str, nyquist_hz: f32) -> FeatureManifest {
+        self.write_aligned(name, nyquist_hz, None).await
+    }
+
+    /// A set of one utterance of four frames.
+    async fn write_aligned(
+        &self,
+        name: &str,
+        nyquist_hz: f32,
+        alignment: Option<[u16; 4]>,
+    ) -> FeatureManifest {
         let features = Features { mel_bins: 8, ..Features::default() };
         let dimension = features.dimension();
         let options = FeatureSetOptions::new(features, inventory(), nyquist_hz);
@@ -67,7 +77,7 @@ impl Place {
             group: "g".to_owned(),
             features: vec![f16::ZERO; 4 * dimension],
             text: None,
-            alignment: None,
+            alignment: alignment.map(SenoneId::list),
         };
         writer.push(row).await.unwrap();
         writer.finish(None, BTreeMap::new()).await.unwrap()
@@ -112,7 +122,7 @@ impl Place {
             lexicon: self.path("words.dict"),
             lexicon_format: Format::Cmu,
             lm: self.path("lm.arpa"),
-            settings: self.path("settings.json"),
+            settings: Some(self.path("settings.json")),
         }
     }
 }
@@ -139,6 +149,21 @@ async fn a_run_becomes_a_model_folder_with_the_frequencies_of_its_corpus_and_wor
 }
 
 #[tokio::test]
+async fn without_settings_priors_and_durations_are_counted_in_the_alignments_of_the_set() {
+    let place = Place::new().await;
+    let without = Args { settings: None, ..place.arguments() };
+    assert!(words(export(&without).await).contains("expected aligned utterances to count, found none"));
+    assert!(!place.path("model").exists());
+    place.write_aligned("aligned", 4_000.0, Some([0, 1, 1, 2])).await;
+    export(&Args { features: place.location("aligned"), ..without }).await.unwrap();
+    let text = std::fs::read_to_string(place.path("model/settings.json")).unwrap();
+    let written: Settings = serde_json::from_str(&text).unwrap();
+    let mut statistics = Statistics::new(&inventory());
+    statistics.add(&inventory(), &SenoneId::list([0, 1, 1, 2])).unwrap();
+    assert_eq!(written, Settings { statistics: Some(statistics), ..Settings::default() });
+}
+
+#[tokio::test]
 async fn a_set_that_the_model_was_not_trained_on_is_named() {
     let place = Place::new().await;
     place.write_set("wide", 8_000.0).await;
@@ -156,7 +181,7 @@ async fn a_teacher_that_needs_whole_utterances_and_files_that_are_cut_short_are_
     let arguments = Args { lm: place.path("cut.arpa"), ..place.arguments() };
     assert!(words(export(&arguments).await).contains("cut.arpa"));
     place.write("odd.json", "{\"beam\": 3}");
-    let arguments = Args { settings: place.path("odd.json"), ..place.arguments() };
+    let arguments = Args { settings: Some(place.path("odd.json")), ..place.arguments() };
     assert!(words(export(&arguments).await).contains("odd.json: expected the settings of a recogniser"));
     let set = FeatureSet::open(&Store::open(&place.location("set")).unwrap()).await.unwrap();
     std::fs::remove_dir_all(place.path("run")).unwrap();
