@@ -10,6 +10,7 @@ pub mod help;
 pub mod observe;
 pub mod prometheus;
 pub mod running;
+pub mod slurm;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

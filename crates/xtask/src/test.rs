@@ -120,6 +120,7 @@ fn set_up(environment: &Environment) -> Result<()> {
             Part::Judges,
             Part::Prometheus,
             Part::Sclite,
+            Part::Slurm,
             Part::Libtorch(Accelerator::Cpu),
             Part::Corpus(Corpus::Asterisk),
             Part::Corpus(Corpus::Game),
@@ -141,6 +142,7 @@ fn tests(environment: &Environment) -> Result<()> {
         .env("STENTOR_XTASK", std::env::current_exe().context("this program does not know where it is")?)
         .env("STENTOR_PROMETHEUS", setup::prometheus_programs(environment))
         .env("STENTOR_SCLITE", setup::sclite(environment))
+        .env("STENTOR_SLURM_PACKAGE", setup::slurm(environment))
         .env("STENTOR_BROWSER", environment.browser());
     process::run(&mut command, Deadline::minutes(60))
 }

@@ -33,6 +33,14 @@ pub(crate) fn sclite(environment: &Environment) -> PathBuf {
     environment.package(SCTK).join("usr/lib/sctk/bin/sclite")
 }
 
+/// Debian's package of Slurm with a controller, a node daemon and the commands.
+const SLURM: &str = "slurm-wlm";
+
+/// The folder of Slurm's files after set-up.
+pub(crate) fn slurm(environment: &Environment) -> PathBuf {
+    environment.package(SLURM)
+}
+
 /// A part of the set-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -46,6 +54,8 @@ pub(crate) enum Part {
     Prometheus,
     /// NIST's `sclite`, with which word error rates are compared in the tests.
     Sclite,
+    /// Slurm, on which the job files of `deploy/slurm` are tested.
+    Slurm,
     /// libtorch and the link `.libtorch` in the checkout.
     Libtorch(Accelerator),
     /// The packages of a corpus. `lab` makes a data directory of them.
@@ -62,6 +72,7 @@ impl Part {
             Part::Judges => python::is_ready(environment, &python::JUDGES),
             Part::Prometheus => prometheus_programs(environment).join("promtool").is_file(),
             Part::Sclite => sclite(environment).is_file(),
+            Part::Slurm => slurm(environment).join("usr/sbin/slurmctld-wlm").is_file(),
             Part::Libtorch(accelerator) => libtorch::is_ready(environment, accelerator),
             Part::Corpus(corpus) => {
                 let mut packages = corpus.packages().iter().map(|name| environment.package(name));
@@ -84,6 +95,7 @@ impl Part {
             Part::Sclite => {
                 Fetch { what: "sclite, for tests of word error rates", from: "Debian", megabytes: 1 }
             }
+            Part::Slurm => Fetch { what: "Slurm, for tests of its job files", from: "Debian", megabytes: 4 },
             Part::Libtorch(accelerator) => libtorch::fetch(accelerator),
             Part::Corpus(Corpus::Asterisk) => Fetch {
                 what: "the small corpus: 0.4 h of telephone prompts, CC BY-SA 3.0",
@@ -106,6 +118,7 @@ impl Part {
             Part::Judges => python::make(environment, &python::JUDGES),
             Part::Prometheus => debian::unpacked(environment, PROMETHEUS).map(drop),
             Part::Sclite => debian::unpacked(environment, SCTK).map(drop),
+            Part::Slurm => debian::unpacked_with_needs(environment, SLURM).map(drop),
             Part::Libtorch(accelerator) => libtorch::make(environment, accelerator),
             Part::Corpus(corpus) => {
                 corpus.packages().iter().try_for_each(|name| debian::unpacked(environment, name).map(drop))
