@@ -136,6 +136,15 @@ fn sums_of_signs(port: u16) -> f64 {
     line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
 }
 
+/// Starts reducer `index` of `experiment` on `address`.
+fn start_reducer(experiment: &Path, index: usize, address: &str, metrics: &str) -> Running {
+    let mut command = Command::new(program("coordinator"));
+    command.arg(experiment).args(["--listen", address, "--reducer", &index.to_string()]);
+    command.arg(format!("--metrics={metrics}"));
+    let name = experiment.file_stem().unwrap().to_string_lossy();
+    Running::start(&mut command, &experiment.with_file_name(format!("{name}-reducer-{index}.log")))
+}
+
 #[test]
 fn reducers_of_their_own_sum_their_ranges_to_the_bits_of_one_alone() {
     let (folder, _) = corpus();
@@ -157,11 +166,7 @@ fn reducers_of_their_own_sum_their_ranges_to_the_bits_of_one_alone() {
                 .filter(|_| !reducers.is_empty())
                 .map(|(index, address)| {
                     let metrics = free_address();
-                    let mut command = Command::new(program("coordinator"));
-                    command.arg(&experiment).args(["--listen", address, "--reducer", &index.to_string()]);
-                    command.arg(format!("--metrics={metrics}"));
-                    let log = folder.path().join(format!("{name}-reducer-{index}.log"));
-                    (Running::start(&mut command, &log), metrics.port())
+                    (start_reducer(&experiment, index, address, &metrics.to_string()), metrics.port())
                 })
                 .collect();
             assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
@@ -174,5 +179,43 @@ fn reducers_of_their_own_sum_their_ranges_to_the_bits_of_one_alone() {
         let alone = train(&format!("{strategy}-alone"), "");
         let many = train(&format!("{strategy}-many"), &urls.join(", "));
         assert!(alone == many, "{strategy}: the deployed parameters differ");
+    }
+}
+
+/// With a re-thresholded downlink a reducer has state that no other process has.
+#[test]
+fn a_reducer_that_dies_and_comes_back_changes_no_bits_of_a_fixed_run_and_loses_no_batch_of_an_elastic_one() {
+    let (folder, manifest) = corpus();
+    let address = free_address().to_string();
+    for membership in ["fixed", "elastic"] {
+        let sections = format!(
+            "[schedule]\npasses = 12\nlearning_rate = 0.01\n[cluster]\nmembership = \"{membership}\"\nrestarts = 50\n\
+             [exchange]\nstrategy = \"gtc\"\nreducers = [\"http://{address}\"]\n\
+             [exchange.gtc]\ndensity = 0.1\nwarmup_dense = 0.0\nwarmup_falling = 0.0\ndownlink = \"rethreshold\"\n"
+        );
+        let train = |name: &str, dies: bool| {
+            let experiment = write_experiment(folder.path(), name, &sections);
+            let mut reducer = start_reducer(&experiment, 0, &address, "127.0.0.1:0");
+            let training = start_training(&experiment, &["--threads", "1"]);
+            let run = folder.path().join(name);
+            if dies {
+                wait_for("a checkpoint", || run.join("checkpoints").is_dir());
+                reducer.kill();
+                assert!(!run.join("final.json").exists(), "it was killed too late to prove anything");
+                reducer = start_reducer(&experiment, 0, &address, "127.0.0.1:0");
+            }
+            assert_finishes(training, &experiment);
+            drop(reducer);
+            let findings = audit(&run, &manifest);
+            assert!(findings.is_clean(), "{name}: {findings:?}");
+            if dies {
+                assert!(events(&run).contains("\"event\":\"fell-back\""), "{name}: {}", events(&run));
+            }
+            deployed_bytes(&run)
+        };
+        let disturbed = train(&format!("{membership}-disturbed"), true);
+        if membership == "fixed" {
+            assert!(disturbed == train("undisturbed", false), "the deployed parameters differ");
+        }
     }
 }

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use state::Kept;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stentor_experiment::{BmufWeights, Experiment, GtcDownlink};
 use stentor_proto::v1;
 use stentor_runtime::traces::{Attribute, RoundTrace};
@@ -37,6 +37,12 @@ pub(crate) enum Refusal {
     /// The payload cannot be summed.
     #[error("slot {slot}: {reason}")]
     Payload { slot: Slot, reason: String },
+    /// This process began within the lineage, so it does not have the downlink's residual.
+    #[error(
+        "reducer {index} was started within lineage {lineage} and lacks the residual of the rounds before round {round}: \
+         the run must return to a checkpoint"
+    )]
+    ResidualLost { index: usize, lineage: u64, round: u64 },
     /// The reducer's part of a checkpoint cannot be read or written.
     #[error(transparent)]
     Checkpoint(#[from] stentor_checkpoint::Error),
@@ -109,7 +115,7 @@ impl RangeReducer {
     pub(crate) async fn expect(&self, header: &v1::StageHeader, fence: Fence) -> Result<(), Refusal> {
         let holds = {
             let mut kept = self.kept.lock().await;
-            kept.follow(&self.run, self.index, fence.lineage, &header.lineage_start).await?;
+            kept.follow(&self.run, self.index, fence, &header.lineage_start).await?;
             kept.holds()
         };
         let refuse = |reason: String| Refusal::Payload { slot: header.slot, reason };
@@ -173,7 +179,12 @@ impl RangeReducer {
     }
 
     /// The final parts of a sum from part number `from` on; waits until there is one.
-    pub(crate) async fn fetch(&self, fence: Fence, group: u32, from: usize) -> Result<Ready, Refusal> {
+    pub(crate) async fn fetch(
+        self: &Arc<Self>,
+        fence: Fence,
+        group: u32,
+        from: usize,
+    ) -> Result<Ready, Refusal> {
         let mut moved = self.moved.subscribe();
         loop {
             let progress = {
@@ -185,7 +196,12 @@ impl RangeReducer {
             };
             match progress {
                 Progress::Ready(ready) => return Ok(ready),
-                Progress::Finish(sum) => self.finish(fence, group, *sum).await?,
+                Progress::Finish(sum) => {
+                    // In a task of its own: other members need the sum too if this caller is gone before it is made.
+                    let reducer = Arc::clone(self);
+                    let made = tokio::spawn(async move { reducer.finish(fence, group, *sum).await }).await;
+                    made.unwrap_or_else(|e| Err(reduction_failed(&e)))?;
+                }
                 Progress::Nothing => {
                     // The sender lives as long as the reducer.
                     let _ = moved.changed().await;
@@ -194,31 +210,49 @@ impl RangeReducer {
         }
     }
 
-    /// Makes a sum for which all payloads are needed.
+    /// Makes a sum for which all payloads are needed. One that cannot be made is dropped, so that no member waits for it.
     async fn finish(&self, fence: Fence, group: u32, sum: sum::Whole) -> Result<(), Refusal> {
+        let made = self.make(fence, sum).await;
+        let result = {
+            let mut sums = self.lock();
+            match made {
+                Ok(payload) => {
+                    // If it was overtaken meanwhile, nobody needs it.
+                    if let Ok(Some(sum)) = sums.find(fence, group) {
+                        sum.publish(payload);
+                    }
+                    Ok(())
+                }
+                Err(refusal) => {
+                    sums.drop_sum(fence, group);
+                    Err(refusal)
+                }
+            }
+        };
+        self.wake();
+        result
+    }
+
+    async fn make(&self, fence: Fence, sum: sum::Whole) -> Result<Vec<u8>, Refusal> {
         let mut kept = self.kept.lock().await;
+        kept.check(fence)?;
         let (began, started) = (std::time::SystemTime::now(), std::time::Instant::now());
-        let mut taken = std::mem::take(&mut *kept);
+        // If the reduction panics, the residual is lost, and the lineage with it.
+        let mut taken = kept.take();
         let finished = tokio::task::spawn_blocking(move || (sum.finish(&mut taken), taken)).await;
-        let failed = |reason: String| Refusal::Payload { slot: 0, reason };
-        let (payload, taken) = finished.map_err(|e| failed(format!("the reduction failed: {e}")))?;
+        let (payload, taken) = finished.map_err(|e| reduction_failed(&e))?;
         *kept = taken;
         let took = started.elapsed();
         stentor_runtime::metrics::reduction_time(took);
         if let Some(trace) = RoundTrace::of(&self.name, fence.lineage, fence.round) {
             trace.part("reduce", began, took, [("stentor.reducer", Attribute::Count(self.index as u64))]);
         }
-        let payload = payload.map_err(failed)?;
-        if let Some(sum) = self.lock().find(fence, group)? {
-            sum.publish(payload);
-        }
-        self.wake();
-        Ok(())
+        payload.map_err(|reason| Refusal::Payload { slot: 0, reason })
     }
 
-    /// Writes the state that is kept between rounds as part of checkpoint `name`.
-    pub(crate) async fn save(&self, name: &str) -> Result<Vec<v1::WrittenObject>, Refusal> {
-        self.kept.lock().await.save(&self.run, self.index, name).await
+    /// Writes the state that is kept after the round of `fence` as part of checkpoint `name`.
+    pub(crate) async fn save(&self, fence: Fence, name: &str) -> Result<Vec<v1::WrittenObject>, Refusal> {
+        self.kept.lock().await.save(&self.run, self.index, fence, name).await
     }
 
     fn wake(&self) {
@@ -229,6 +263,10 @@ impl RangeReducer {
         // A panic within a sum leaves it incomplete: it is never fetched.
         self.sums.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn reduction_failed(error: &tokio::task::JoinError) -> Refusal {
+    Refusal::Payload { slot: 0, reason: format!("the reduction failed: {error}") }
 }
 
 impl Sums {
@@ -243,7 +281,9 @@ impl Sums {
             // Sums of the same round for other members, or of another lineage, are void. Calls that wait for one are woken
             // and get an error. A complete sum may still be fetched, and perhaps still has to be made: the members of one
             // group may be a round ahead of those of another.
-            if (fence.lineage, fence.round) != (newest.lineage, newest.round) {
+            if fence.lineage != newest.lineage {
+                self.before.clear();
+            } else if fence.round != newest.round {
                 self.before = open.into_iter().filter(|(_, sum)| sum.is_complete()).collect();
             }
             self.newest = Some(fence);
@@ -264,6 +304,15 @@ impl Sums {
         match self.open.get_mut(&at.group) {
             Some(sum) if sum.fence == at.fence => Ok(sum),
             _ => Err(Refusal::Stale { found: at.fence, newest }),
+        }
+    }
+
+    /// Drops the sum of `fence`, which cannot be made.
+    fn drop_sum(&mut self, fence: Fence, group: u32) {
+        for sums in [&mut self.open, &mut self.before] {
+            if sums.get(&group).is_some_and(|sum| sum.fence == fence) {
+                sums.remove(&group);
+            }
         }
     }
 

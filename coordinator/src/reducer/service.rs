@@ -45,6 +45,7 @@ impl From<Refusal> for Status {
         match refusal {
             Refusal::Stale { .. } => Status::aborted(words),
             Refusal::Store(_) => Status::unavailable(words),
+            Refusal::ResidualLost { .. } => Status::failed_precondition(words),
             Refusal::Payload { .. } => Status::invalid_argument(words),
             Refusal::Checkpoint(_) => Status::internal(words),
         }
@@ -138,7 +139,7 @@ impl v1::reducer_server::Reducer for ReducerService {
 
     async fn save(&self, request: Request<v1::SaveRequest>) -> Result<Response<v1::SaveReply>, Status> {
         let v1::SaveRequest { fence, checkpoint } = request.into_inner();
-        self.fence(fence)?;
-        Ok(Response::new(v1::SaveReply { written: self.reducer.save(&checkpoint).await? }))
+        let fence = self.fence(fence)?;
+        Ok(Response::new(v1::SaveReply { written: self.reducer.save(fence, &checkpoint).await? }))
     }
 }

@@ -1,4 +1,5 @@
 use super::Refusal;
+use crate::state_machine::Fence;
 use stentor_checkpoint::{NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object};
 use stentor_exchange::{Error, Reducer, Rethreshold, Summation};
 use stentor_proto::v1::WrittenObject;
@@ -7,14 +8,18 @@ use stentor_store::Store;
 const RESIDUAL: &str = "residual";
 
 /// The state of a reducer between rounds: memory for sums of signs and, with a re-thresholded downlink, the residual.
+///
+/// The residual before a round is what the rounds before it have left: that of the checkpoint from which the lineage started,
+/// changed by each sum since. A process that has not made these sums cannot know it, and refuses the round. Its members then join
+/// again, and the run falls back to a checkpoint, which contains the residual.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     rethresholds: bool,
     /// `None` if nothing is left from earlier rounds.
     residual: Option<Rethreshold>,
     reducer: Option<Reducer>,
-    /// The lineage that the residual belongs to.
-    lineage: Option<u64>,
+    /// The first round of the lineage that the residual belongs to.
+    since: Option<Fence>,
 }
 
 impl Kept {
@@ -22,29 +27,70 @@ impl Kept {
         Self { rethresholds, ..Self::default() }
     }
 
-    /// A new lineage continues from a checkpoint or from the beginning, and so does the residual.
+    /// A member stages to the round of `fence`. A new lineage continues from `start`, a checkpoint, or without one from the
+    /// beginning, and so does the residual.
     pub(super) async fn follow(
         &mut self,
         run: &Store,
         index: usize,
-        lineage: u64,
+        fence: Fence,
         start: &str,
     ) -> Result<(), Refusal> {
-        if self.lineage == Some(lineage) {
+        match self.since {
+            Some(since) if since.lineage == fence.lineage => return Ok(()),
+            Some(since) if since.lineage > fence.lineage => {
+                return Err(Refusal::Stale { found: fence, newest: since });
+            }
+            _ => {}
+        }
+        if self.rethresholds {
+            self.residual = Self::residual_before(run, index, fence, start).await?;
+        }
+        self.since = Some(fence);
+        Ok(())
+    }
+
+    /// The residual of `start`, if the round of `fence` is the first one after it.
+    async fn residual_before(
+        run: &Store,
+        index: usize,
+        fence: Fence,
+        start: &str,
+    ) -> Result<Option<Rethreshold>, Refusal> {
+        let lost = Refusal::ResidualLost { index, lineage: fence.lineage, round: fence.round };
+        if start.is_empty() {
+            return if fence.round == 0 { Ok(None) } else { Err(lost) };
+        }
+        let manifest = read_manifest(run, start).await?;
+        if manifest.round != fence.round {
+            return Err(lost);
+        }
+        let name = object(index);
+        if !manifest.objects.iter().any(|o| o.name == name) {
+            return Ok(None);
+        }
+        let file = TensorFile::from_bytes(&read_object(run, &manifest, &name).await?)?;
+        let values = file.tensors.get(RESIDUAL).map(|t| t.values.clone()).unwrap_or_default();
+        Ok(Some(Rethreshold::from_residual(values)))
+    }
+
+    /// Whether the residual is that of `fence`'s lineage; without a residual there is none to confuse.
+    fn belongs_to(&self, fence: Fence) -> bool {
+        !self.rethresholds || self.since.is_some_and(|since| since.lineage == fence.lineage)
+    }
+
+    /// Refuses to make a sum of another lineage: it would change this one's residual.
+    pub(super) fn check(&self, fence: Fence) -> Result<(), Refusal> {
+        if self.belongs_to(fence) {
             return Ok(());
         }
-        self.residual = None;
-        if self.rethresholds && !start.is_empty() {
-            let manifest = read_manifest(run, start).await?;
-            let name = object(index);
-            if manifest.objects.iter().any(|o| o.name == name) {
-                let file = TensorFile::from_bytes(&read_object(run, &manifest, &name).await?)?;
-                let values = file.tensors.get(RESIDUAL).map(|t| t.values.clone()).unwrap_or_default();
-                self.residual = Some(Rethreshold::from_residual(values));
-            }
-        }
-        self.lineage = Some(lineage);
-        Ok(())
+        Err(Refusal::Stale { found: fence, newest: self.since.unwrap_or(fence) })
+    }
+
+    /// Takes the state, and leaves one that does not know the residual.
+    pub(super) fn take(&mut self) -> Self {
+        let rethresholds = self.rethresholds;
+        std::mem::replace(self, Self::new(rethresholds))
     }
 
     /// Whether the downlink's residual is not empty; a round that is exchanged whole includes it.
@@ -84,13 +130,18 @@ impl Kept {
         }
     }
 
-    /// Writes the residual, if there is one, into the folder of checkpoint `name`.
+    /// Writes the residual after the round of `fence`, if there is one, into the folder of checkpoint `name`.
     pub(super) async fn save(
         &self,
         run: &Store,
         index: usize,
+        fence: Fence,
         name: &str,
     ) -> Result<Vec<WrittenObject>, Refusal> {
+        if !self.belongs_to(fence) {
+            // A checkpoint without it would seem complete.
+            return Err(Refusal::ResidualLost { index, lineage: fence.lineage, round: fence.round + 1 });
+        }
         let Some(residual) = &self.residual else { return Ok(Vec::new()) };
         let values = residual.residual().to_vec();
         let mut file = TensorFile::default();
