@@ -93,7 +93,8 @@ pub async fn measure(
         assignment: Box::new(first),
         checkpoint: (!reply.checkpoint.is_empty()).then_some(reply.checkpoint),
     };
-    let mut actions = VecDeque::from(participant.step(admitted));
+    let mut actions = VecDeque::new();
+    participant.step(admitted, &mut actions);
     let (mut round, mut start, mut encode_s, mut coded) = (0, SystemTime::now(), 0.0, Coded::default());
     while round < rounds {
         let since = |moment: SystemTime| moment.elapsed().unwrap_or_default().as_secs_f64();
@@ -165,7 +166,9 @@ pub async fn measure(
                 | Action::StartGrace,
             ) => None,
         };
-        actions.extend(input.into_iter().flat_map(|input| participant.step(input)));
+        if let Some(input) = input {
+            participant.step(input, &mut actions);
+        }
     }
     Ok(())
 }

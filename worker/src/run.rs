@@ -100,16 +100,15 @@ impl Worker<'_> {
                 },
             };
             let input = result.unwrap_or_else(|error| Some(self.over(error)));
-            if input.as_ref().is_some_and(Input::voids_actions) {
-                actions.clear();
-            }
             if self.shutdown.is_requested() && !told_to_stop {
                 told_to_stop = true;
-                actions.extend(participant.step(Input::Stop));
+                participant.step(Input::Stop, &mut actions);
             }
-            actions.extend(input.into_iter().flat_map(|input| participant.step(input)));
+            if let Some(input) = input {
+                participant.step(input, &mut actions);
+            }
             if self.grace.take_if(|grace| Instant::now() >= *grace).is_some() {
-                actions.extend(participant.step(Input::GraceOver));
+                participant.step(Input::GraceOver, &mut actions);
             }
         }
     }

@@ -153,7 +153,7 @@ async fn a_reducer_that_was_started_within_a_lineage_refuses_and_a_fall_back_giv
     assert_ne!(expected[0], expected[3], "the same contributions, but values were kept back meanwhile");
 
     let restarted = reducer(&store, RETHRESHOLD);
-    for started in ["", &start] {
+    for started in ["", start.as_str()] {
         let refused = round(&restarted, fence(5), started).await.unwrap_err();
         let words = "reducer 0 was started within lineage 1 and lacks the residual of the rounds before round 5: \
                      the run must return to a checkpoint";

@@ -101,14 +101,6 @@ pub enum Input {
     },
 }
 
-impl Input {
-    /// Whether the actions that the shell has not carried out yet are void: members have changed, or the session is over.
-    #[must_use]
-    pub fn voids_actions(&self) -> bool {
-        matches!(self, Input::Again { .. } | Input::Over { .. } | Input::Failed { .. })
-    }
-}
-
 /// What the shell must do, in the order given.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {

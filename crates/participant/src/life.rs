@@ -1,5 +1,6 @@
 use crate::io::{Action, End, Input};
 use crate::session::{Progress, Session};
+use std::collections::VecDeque;
 use stentor_fail_points::is_armed;
 
 /// A worker's part in a run, from its first join to its end.
@@ -41,9 +42,12 @@ impl Participant {
         (participant, vec![Action::Join { after: None }])
     }
 
-    /// Takes note of what has happened, and returns what the shell must do: after what it has not done yet, or instead of it, as
-    /// [`Input::voids_actions`] says.
-    pub fn step(&mut self, input: Input) -> Vec<Action> {
+    /// Takes note of what has happened. `queue`: what the shell must do, in this order. An input adds to what is not done yet, or
+    /// replaces it.
+    pub fn step(&mut self, input: Input, queue: &mut VecDeque<Action>) {
+        if self.is_voided_by(&input) {
+            queue.clear();
+        }
         let mut actions = Vec::new();
         match input {
             Input::Stop => self.stop(&mut actions),
@@ -51,7 +55,18 @@ impl Participant {
             Input::Failed { reason, fatal } => self.fail(reason, fatal, &mut actions),
             input => self.go_on(input, &mut actions),
         }
-        actions
+        queue.extend(actions);
+    }
+
+    /// Whether an input makes void what is to be done: members have changed, or the session is over. Whatever of it is still
+    /// needed, the input asks for again. A worker that has ended still leaves.
+    fn is_voided_by(&self, input: &Input) -> bool {
+        match (&self.stage, input) {
+            (Stage::Ended, _) => false,
+            (_, Input::Over { .. } | Input::Failed { .. }) => true,
+            (Stage::Member(member), Input::Again { .. }) => member.is_exchanging(),
+            _ => false,
+        }
     }
 
     /// Whether the worker has ended.
@@ -114,13 +129,15 @@ impl Participant {
             },
             Stage::Concluding { last, over } => {
                 let again = over.is_some();
-                // Also if the session was over already: what was to be done then, the start of the grace period too, is void.
+                // Also if the session was over already: the grace period may not have been started yet, and now never would be.
                 if !over.get_or_insert(Gone { reason, long_ago: false }).long_ago {
                     actions.push(Action::StartGrace);
                 }
                 actions.push(Action::Look { checkpoint: last.clone(), again });
             }
-            Stage::Joining | Stage::Ended => {}
+            // Either the shell had not asked for membership yet, or it has not been granted.
+            Stage::Joining => self.rejoin(reason, actions),
+            Stage::Ended => {}
         }
     }
 

@@ -88,6 +88,11 @@ impl Session {
         self.last.as_deref()
     }
 
+    /// Whether a contribution is announced, and its round is not closed.
+    pub(crate) fn is_exchanging(&self) -> bool {
+        matches!(self.work, Work::Exchanging { .. })
+    }
+
     /// `stopping`: the member was asked to stop.
     pub(crate) fn step(&mut self, input: Input, stopping: bool, actions: &mut Vec<Action>) -> Progress {
         match (std::mem::replace(&mut self.work, Work::Done), input) {

@@ -128,12 +128,7 @@ impl World {
         worker.call += 1;
         worker.exchange = None;
         let (incarnation, session) = (worker.incarnation, worker.session.take());
-        if worker.joining || worker.is_to_join() {
-            // As in the real client: it requests membership until it is granted or refused.
-            worker.actions = [Action::Join { after: None }].into();
-        } else {
-            worker.hears(Input::Over { reason: "its session is over".into() });
-        }
+        worker.hears(Input::Over { reason: "its session is over".into() });
         if let Some(session) = session {
             self.break_connection(incarnation, session, 20, 300);
         }

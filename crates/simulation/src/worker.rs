@@ -96,10 +96,7 @@ impl Worker {
 
     /// Gives the participant an input.
     pub(super) fn hears(&mut self, input: Input) {
-        if input.voids_actions() {
-            self.actions.clear();
-        }
-        self.actions.extend(self.participant.step(input));
+        self.participant.step(input, &mut self.actions);
     }
 
     /// Whether it has something to do.

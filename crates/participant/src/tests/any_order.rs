@@ -134,7 +134,9 @@ proptest! {
         first.iter().for_each(|action| rulebook.checks(action));
         for input in inputs {
             rulebook.hears(&input);
-            participant.step(input).iter().for_each(|action| rulebook.checks(action));
+            let mut queue = VecDeque::new();
+            participant.step(input, &mut queue);
+            queue.iter().for_each(|action| rulebook.checks(action));
         }
         prop_assert_eq!(participant.has_ended(), rulebook.has_ended);
     }

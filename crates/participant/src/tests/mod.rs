@@ -1,9 +1,11 @@
 //! Tests of the participant alone: a test gives the inputs and looks at the actions.
 
 mod any_order;
+mod queue;
 mod stories;
 
 use crate::{Action, Batch, BatchScore, Encoded, Input, Participant, Rules};
+use std::collections::VecDeque;
 use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};
 use stentor_messages::{Arrival, Assignment, Boundary, Closed, Fence, SumGroup};
@@ -129,8 +131,11 @@ impl Worker {
         self.finish_exchange(round, boundary, next)
     }
 
+    /// What is to be done after everything that was to be done before is done.
     fn hears(&mut self, input: Input) -> Vec<Action> {
-        self.0.step(input)
+        let mut queue = VecDeque::new();
+        self.0.step(input, &mut queue);
+        queue.into()
     }
 }
 

@@ -354,14 +354,14 @@ fn a_failure_within_a_session_is_told_to_the_coordinator_and_one_before_is_not()
     let mut worker = Worker::computing(1, ELASTIC);
     let leave = Action::Leave { reason: "a label is out of range".into(), fatal: true };
     assert_eq!(worker.hears(failed.clone()), [leave, Action::End(End::Failed)]);
-    let (mut outside, _) = Participant::new("b");
-    assert_eq!(outside.step(failed), [Action::End(End::Failed)]);
+    let (outside, _) = Participant::new("b");
+    assert_eq!(Worker(outside).hears(failed), [Action::End(End::Failed)]);
 }
 
 #[test]
 fn a_worker_that_is_asked_to_stop_before_it_is_admitted_ends_without_a_word() {
-    let (mut worker, _) = Participant::new("b");
-    assert_eq!(worker.step(Input::Stop), [Action::End(End::Stopped { lost_norm: 0.0 })]);
+    let (worker, _) = Participant::new("b");
+    assert_eq!(Worker(worker).hears(Input::Stop), [Action::End(End::Stopped { lost_norm: 0.0 })]);
 }
 
 #[test]
@@ -369,10 +369,51 @@ fn a_session_that_ends_twice_voids_no_grace_period() {
     let (mut worker, _) = Worker::after_round(last_boundary(), None, ELASTIC);
     worker.hears(Input::Saved { written: Vec::new() });
     // The call fails, and before the shell has started the grace period the heartbeats' stream ends too.
-    worker.hears(over());
+    let mut queue = VecDeque::new();
+    worker.0.step(over(), &mut queue);
+    worker.0.step(over(), &mut queue);
     let look = Action::Look { checkpoint: "1000-1".into(), again: true };
-    assert_eq!(worker.hears(over()), [Action::StartGrace, look]);
+    assert_eq!(queue, [Action::StartGrace, look]);
     worker.hears(Input::GraceOver);
     let actions = worker.hears(Input::Looked { published: false });
     assert!(matches!(actions[..], [Action::Join { after: Some(_) }]), "{actions:?}");
+}
+
+#[test]
+fn a_session_that_ends_before_the_worker_has_asked_to_join_again_voids_no_join() {
+    let (mut worker, _) = Worker::contributing(ELASTIC);
+    worker.hears(Input::Fetched { complete: false });
+    worker.hears(closed(fence(0), &[0], Boundary::default(), Some(assignment(1, 1))));
+    let mut queue = VecDeque::new();
+    worker.0.step(Input::Staged { complete: true }, &mut queue);
+    let after = Some("a reducer has continued without this member".into());
+    assert_eq!(queue, [Action::TellStaged, Action::Join { after }]);
+    // The coordinator dismisses it while it says so.
+    worker.0.step(over(), &mut queue);
+    assert_eq!(queue, [Action::Join { after: Some("the connection broke".into()) }]);
+}
+
+#[test]
+fn a_worker_that_has_ended_leaves_whatever_comes() {
+    let mut worker = concluding();
+    let mut queue = VecDeque::new();
+    worker.0.step(Input::Looked { published: true }, &mut queue);
+    let expected = queue.clone();
+    assert_eq!(expected.back(), Some(&Action::End(End::Finished)));
+    worker.0.step(over(), &mut queue);
+    worker.0.step(Input::Again { fence: fence(0), sum_group: SumGroup::default() }, &mut queue);
+    assert_eq!(queue, expected);
+}
+
+#[test]
+fn a_change_of_members_that_comes_too_late_voids_nothing() {
+    let (mut worker, _) = Worker::contributing(ELASTIC);
+    worker.hears(Input::Staged { complete: true });
+    worker.hears(Input::Fetched { complete: true });
+    let mut queue = VecDeque::new();
+    worker.0.step(closed(fence(0), &[0, 1], Boundary::default(), Some(assignment(1, 1))), &mut queue);
+    let expected = queue.clone();
+    assert!(matches!(expected.front(), Some(Action::Apply(_))), "{expected:?}");
+    worker.0.step(Input::Again { fence: fence(1), sum_group: SumGroup::default() }, &mut queue);
+    assert_eq!(queue, expected);
 }
