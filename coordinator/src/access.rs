@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_and_those_of_another_cluster_are_refused() {
+    fn callers_without_a_certificate_or_with_one_of_another_cluster_are_refused() {
         let access = access(Some("speech"), None);
         let other = peer(Some(Ok(Identity::new("music", Role::Worker).unwrap())));
         for (peer, found) in [
@@ -290,14 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn without_certificates_everybody_may_train_and_a_token_still_guards_what_is_for_people() {
-        let nobody = peer(None);
+    fn without_certificates_anyone_may_train_and_operators_still_need_the_token() {
+        let anonymous = peer(None);
         let open = access(None, None);
-        assert!(RULES.iter().all(|rule| verdict(&open, rule.method, &nobody, None) == Ok(())));
+        assert!(RULES.iter().all(|rule| verdict(&open, rule.method, &anonymous, None) == Ok(())));
         let guarded = access(None, Some(SECRET));
-        assert_eq!(verdict(&guarded, JOIN, &nobody, None), Ok(()));
-        let (code, words) = verdict(&guarded, SWITCH, &nobody, None).unwrap_err();
+        assert_eq!(verdict(&guarded, JOIN, &anonymous, None), Ok(()));
+        let (code, words) = verdict(&guarded, SWITCH, &anonymous, None).unwrap_err();
         assert!(code == Code::Unauthenticated && words.contains("--token-file"), "{words}");
-        assert_eq!(verdict(&guarded, STATUS, &nobody, Some(&format!("Bearer {SECRET}"))), Ok(()));
+        assert_eq!(verdict(&guarded, STATUS, &anonymous, Some(&format!("Bearer {SECRET}"))), Ok(()));
     }
 }

@@ -116,7 +116,7 @@ impl Engine {
                 let is_here = |other| self.joins.contains_key(&other) || self.attendants.contains_key(&other);
                 if let Err(Process { host, id }) = self.holders.claim(identity, session, process, is_here) {
                     let refusal = format!(
-                        "process {id} on {host} goes by the identity `{identity}` as well, and came later; give each its own"
+                        "process {id} on {host} uses the identity `{identity}` too, and joined later; give each process an identity of its own"
                     );
                     let _ = reply.send(Err(Status::failed_precondition(refusal)));
                     return None;

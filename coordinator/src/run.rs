@@ -3,9 +3,9 @@ use crate::access::{Access, Guarded};
 use crate::block;
 use crate::claim::{claim, refuse_occupied};
 use crate::engine::Engine;
-use crate::gate::{Gate, MOST_MESSAGE_BYTES, server};
 use crate::gauges::Gauges;
 use crate::holders::Holders;
+use crate::listener::{Listener, MOST_MESSAGE_BYTES, server};
 use crate::options::{Options, Start};
 use crate::publish::{self, Publisher};
 use crate::reducer::{RangeReducer, ReducerService};
@@ -39,12 +39,12 @@ use tokio::time::Instant;
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
-/// Runs a coordinator on `gate` until the run has ended.
+/// Runs a coordinator on `listener` until the run has ended.
 ///
 /// # Errors
 /// Any [`Error`]; [`Error::Interrupted`] after a signal.
-pub async fn serve(options: Options, gate: Gate, shutdown: &Shutdown) -> Result<Summary, Error> {
-    serve_behind(|| gate.open(), options, shutdown).await
+pub async fn serve(options: Options, listener: Listener, shutdown: &Shutdown) -> Result<Summary, Error> {
+    serve_behind(|| listener.open(), options, shutdown).await
 }
 
 /// Like [`serve`], on `connections` that do not come from a listener, for example of a simulated network. Callers are not
@@ -214,14 +214,14 @@ where
     conclude(outcome, &run, &experiment, &tally).await
 }
 
-/// Runs reducer number `index` of the experiment's `exchange.reducers` on `gate` until a signal arrives.
+/// Runs reducer number `index` of the experiment's `exchange.reducers` on `listener` until a signal arrives.
 ///
 /// # Errors
 /// [`Error::NoSuchReducer`]; [`Error::Data`] where the features, which tell the model's size, cannot be read.
 pub async fn serve_reducer(
     experiment: &Experiment,
     index: usize,
-    gate: Gate,
+    listener: Listener,
     shutdown: &Shutdown,
 ) -> Result<(), Error> {
     let reducers = experiment.exchange.reducers.len();
@@ -236,7 +236,7 @@ pub async fn serve_reducer(
     tracing::info!(index, ?range, "summing");
     let run = Store::open(&experiment.run.output)?;
     let reducer = RangeReducer::new(experiment, run, index, range);
-    let (access, connections) = gate.open();
+    let (access, connections) = listener.open();
     server()
         .add_service(reducer_server(reducer, &experiment.run.name, &access))
         .serve_with_incoming_shutdown(connections, shutdown.requested())

@@ -42,7 +42,7 @@ pub struct Options {
     /// Address for /metrics and /healthz.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     pub metrics: Option<SocketAddr>,
-    /// File for the job's figures; its place is tried before the work.
+    /// File for the job's figures; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }

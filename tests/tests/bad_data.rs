@@ -1,7 +1,6 @@
 //! Stories of data that have changed since they were written: real files, damaged for real, and real clusters on them.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

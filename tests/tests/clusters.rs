@@ -1,8 +1,7 @@
 //! Stories of real clusters: a real coordinator and real workers in processes of their own, over real gRPC, killed for
 //! real. The data is synthetic, so that they take seconds; the demo loop runs on recorded speech.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
 use std::path::Path;
@@ -100,7 +99,7 @@ fn when_a_run_has_ended_no_checkpoint_is_left_that_was_to_be_deleted() {
     assert!(checkpoints.len() <= 2, "{checkpoints:?}\n{log}");
 }
 
-/// The coordinator's own deadline is a day: who waited for it would wait for ever.
+/// The coordinator's own deadline is a day: who waited for it would wait forever.
 #[test]
 fn a_run_that_would_wait_for_workers_without_restarts_ends_at_once_and_names_them() {
     let (folder, _) = corpus();
@@ -244,7 +243,7 @@ fn of_two_processes_with_one_identity_the_newer_one_goes_on_and_the_older_one_sa
     let mut newer = worker("worker-1", "newer.log");
     let (status, words) = older.ended();
     assert_eq!(status.code(), Some(2), "{words}");
-    assert!(words.contains("goes by the identity `worker-1` as well"), "{words}");
+    assert!(words.contains("uses the identity `worker-1` too"), "{words}");
     let mut living = [&mut coordinator, &mut other, &mut newer];
     wait_for("the run's end", || living.iter_mut().all(|program| program.has_ended_well()));
     let findings = audit(&run, &manifest);
@@ -318,7 +317,7 @@ fn a_finished_run_is_left_as_it_is_by_who_resumes_it_and_who_is_to_stay_stays() 
     let file = std::fs::File::create(&log).unwrap();
     let mut stays = coordinator.arg("--stay").stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
     wait_for("the word that it stays", || {
-        std::fs::read_to_string(&log).unwrap().contains("staying until a signal")
+        std::fs::read_to_string(&log).unwrap().contains("staying alive until SIGTERM")
     });
     assert!(stays.try_wait().unwrap().is_none(), "it has gone");
     terminate(stays.id());

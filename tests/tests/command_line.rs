@@ -1,7 +1,6 @@
 //! Comfort of the command line, with real shells.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,7 @@
 //! Dashboards and alerts ask only for what the programs can tell: each metric, label and value of a label in them is in
 //! the catalogue.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::{Source, Strategy};

@@ -2,8 +2,7 @@
 
 // Figures for whoever runs the test.
 #![allow(clippy::print_stdout)]
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,8 +1,7 @@
 //! Stories of the exchange between real processes: every way to code a contribution, groups, a switch while training runs,
 //! reducers of their own.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::{Child, Command};

@@ -1,8 +1,7 @@
 //! What programs say to `--help` is kept in `tests/help`, a file for each program with all its commands: who changes the
 //! words sees what people will read, and so does who reviews the change.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use stentor_tests::help::{first_difference, help_of_all};

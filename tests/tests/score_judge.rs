@@ -4,8 +4,7 @@
 //! texts of the two demo corpora. Hypotheses are these texts with errors drawn from a seed, as a recogniser makes them, and
 //! texts of other utterances; edge cases are added.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,7 @@
 //! Stories of runs that start from a trained model: its weights and its means, whatever the strategy; what does not fit is
 //! refused before anybody works; and what a run started from stays with it.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -2,8 +2,7 @@
 //! trying for ever; a home or a variable that no shell has read becomes no folder; blanks are letters like others; hosts
 //! have names.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,6 @@
 //! Stories of looking back at a real run: the ledger's proof, a round computed again, a batch that was not finite.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

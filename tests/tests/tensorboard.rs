@@ -1,7 +1,6 @@
 //! TensorBoard is pointed at a run: its own reader finds the figures of the event log, before and after a fall-back.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -1,7 +1,6 @@
 //! A collector of OpenTelemetry is told of a run: one trace for each round, made by all processes together.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,

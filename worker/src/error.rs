@@ -23,7 +23,7 @@ pub enum Error {
     #[error("the coordinator refused: {0}")]
     Refused(String),
     /// Authentication failed, on either side.
-    #[error("not let in: {0}")]
+    #[error("not admitted: {0}")]
     Unauthorised(String),
     /// This worker's own certificates, or its URLs, cannot be used.
     #[error(transparent)]

@@ -37,10 +37,10 @@ impl Core {
         if let Phase::Running(round) = &self.phase
             && let Some(slot) = round.arrivals.keys().find(|slot| !self.members.contains_key(slot))
         {
-            found(Invariant::BoundedMemory, format!("a contribution of slot {slot}, which is nobody's"));
+            found(Invariant::BoundedMemory, format!("a contribution of slot {slot}, which has no member"));
         }
         if matches!(self.phase, Phase::Running(_)) && self.members.is_empty() {
-            found(Invariant::BoundedWaits, format!("round {} is open, and nobody is in it", self.round));
+            found(Invariant::BoundedWaits, format!("round {} is open and has no members", self.round));
         }
         actions.extend(broken.into_iter().map(Action::Violated));
     }

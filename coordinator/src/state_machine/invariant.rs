@@ -79,10 +79,10 @@ impl Invariant {
             }
             Invariant::BoundedWaits => "every wait ends by its deadline and names whom it waits for",
             Invariant::NewestLoads => {
-                "the newest published checkpoint loads, with the state of everybody who wrote it"
+                "the newest published checkpoint loads, with the state of every member that wrote it"
             }
             Invariant::Finite => "nothing that is not finite is in a closed round or a published checkpoint",
-            Invariant::Fenced => "a stale sender changes nothing, and nobody believes a stale coordinator",
+            Invariant::Fenced => "a stale sender changes nothing, and no program accepts a stale coordinator",
             Invariant::BoundedMemory => "what the coordinator keeps is bounded by members, not by time",
             Invariant::ModelIsNoLookAhead => {
                 "the look-ahead point of block momentum is where workers start, never the model"

@@ -301,7 +301,7 @@ impl Outcome {
             Outcome::Finished { checkpoint } => {
                 format!("The run is finished; it deploys checkpoint {checkpoint}.")
             }
-            Outcome::LostQuorum { reason } => format!("The run is given up: {reason}."),
+            Outcome::LostQuorum { reason } => format!("The run ended for lack of workers: {reason}."),
             Outcome::Replaced { by } => format!("Another coordinator, incarnation {by}, has taken over."),
             Outcome::BadData { reason }
             | Outcome::Disagreement { reason }

@@ -85,7 +85,7 @@ impl Core {
         let silent: Vec<Session> =
             self.members.iter().filter(|(s, m)| is_silent(**s, m.heard_ms)).map(|(_, m)| m.session).collect();
         for session in silent {
-            let reason = format!("not heard of for {:.1} s", deadline as f64 / 1e3);
+            let reason = format!("no heartbeat for {:.1} s", deadline as f64 / 1e3);
             self.lost(now, session, Departure::Lost, &reason, actions);
         }
     }
@@ -106,7 +106,9 @@ impl Core {
                 let words = match reason {
                     Reason::Reports => {
                         let doing = &member.doing;
-                        format!("it did not get on at its boundary for {waited:.1} s; it said `{doing}`")
+                        format!(
+                            "it made no progress at its boundary for {waited:.1} s; it reported `{doing}`"
+                        )
                     }
                     Reason::Newcomers => {
                         // The member is not the cause: it may join again.

@@ -64,7 +64,7 @@ impl Core {
             return;
         }
         if self.members.len() + self.applicants.len() >= MOST_MEMBERS {
-            let reason = format!("the run has room for {MOST_MEMBERS} workers, and all of it is taken");
+            let reason = format!("expected at most {MOST_MEMBERS} members, found as many already");
             actions.push(Action::RefuseJoin { session, reason });
             return;
         }
@@ -137,7 +137,8 @@ impl Core {
                     self.go_back_where_nobody_is_left(now, actions);
                 } else if self.course.is_apart() && !self.groups().contains_key(&group) {
                     // Committed batches are in no member's model any more.
-                    let reason = format!("group {group} is lost with all that it did since the groups met");
+                    let reason =
+                        format!("group {group} is lost, with its batches since the last group exchange");
                     self.fall_back(now, &reason, actions);
                 } else {
                     self.regroup(actions);

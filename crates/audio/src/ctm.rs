@@ -127,11 +127,11 @@ impl Ctm {
     pub fn unmatched(&self, data: &DataDirectory) -> Unmatched {
         let utterances = data.utterances.iter().map(|u| u.id.as_str());
         let known: HashSet<&str> = utterances.chain(data.recordings.iter().map(|r| r.id.as_str())).collect();
-        let mut strangers: Vec<&str> =
+        let mut unknown: Vec<&str> =
             self.places.keys().map(String::as_str).filter(|id| !known.contains(id)).collect();
-        strangers.sort_unstable();
+        unknown.sort_unstable();
         let mut unmatched = Unmatched::default();
-        strangers.into_iter().for_each(|id| unmatched.add(id));
+        unknown.into_iter().for_each(|id| unmatched.add(id));
         unmatched
     }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use symphonia::core::io::MediaSource;
 
-/// Opens a regular file. Opening a named pipe could wait for ever for a writer, and a device has no end.
+/// Opens a regular file. Opening a named pipe could wait forever for a writer, and a device has no end.
 ///
 /// # Errors
 /// [`Error::NotAFile`] and [`Error::Read`].

@@ -107,7 +107,7 @@ async fn one_wrong_bit_is_enough() {
 }
 
 #[tokio::test]
-async fn an_edited_manifest_is_not_believed() {
+async fn an_edited_manifest_is_refused() {
     let error = complaint(|folder| {
         let path = folder.join("manifest.json");
         let text = std::fs::read_to_string(&path).unwrap();

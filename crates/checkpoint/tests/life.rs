@@ -78,7 +78,7 @@ async fn publishing_twice_is_no_error_but_publishing_something_else_is() {
 }
 
 #[tokio::test]
-async fn of_those_who_publish_at_the_same_time_one_is_believed_and_the_others_are_told() {
+async fn of_those_who_publish_at_the_same_time_one_succeeds_and_the_others_get_an_error() {
     let run = Run::new();
     let manifest = run.write(0, 10).await;
     let claims = (0..8).map(|process| {

@@ -186,8 +186,8 @@ mod tests {
         let runs = |seeds| PairedRuns { system: "gtc".into(), baseline: "annotated".into(), seeds };
         let found = runs(vec![pair(40), pair(44)]).compare(Measure::Frames, 1000, 1).unwrap();
         assert_eq!((found.points, found.low, found.high, found.seeds), (-8.0, -10.0, -6.0, 2));
-        let stranger = (board(&[("a", 1), ("c", 1)]), board(&[("a", 1), ("c", 1)]));
-        assert_eq!(runs(vec![pair(40), stranger]).compare(Measure::Frames, 1000, 1), None);
+        let other = (board(&[("a", 1), ("c", 1)]), board(&[("a", 1), ("c", 1)]));
+        assert_eq!(runs(vec![pair(40), other]).compare(Measure::Frames, 1000, 1), None);
         assert_eq!(runs(vec![]).compare(Measure::Frames, 1000, 1), None);
     }
 
@@ -199,8 +199,8 @@ mod tests {
         let other = board(&[("a", 50), ("b", 70)]);
         let found = rate_interval(&[&one, &other], Measure::Frames, 1000, 1).unwrap();
         assert_eq!((found.low, found.high), (40.0, 70.0));
-        let stranger = board(&[("a", 40), ("c", 60)]);
-        assert_eq!(rate_interval(&[&one, &stranger], Measure::Frames, 1000, 1), None);
+        let other = board(&[("a", 40), ("c", 60)]);
+        assert_eq!(rate_interval(&[&one, &other], Measure::Frames, 1000, 1), None);
         assert_eq!(rate_interval(&[&one], Measure::Words, 1000, 1), None, "no words recognised");
         assert_eq!(rate_interval(&[], Measure::Frames, 1000, 1), None);
     }

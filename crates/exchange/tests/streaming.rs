@@ -63,7 +63,7 @@ proptest! {
         let mut turns = 0;
         while !mean.is_complete() {
             turns += 1;
-            prop_assert!(turns < 100_000, "a member waits for ever: {mean:?}");
+            prop_assert!(turns < 100_000, "a member waits forever: {mean:?}");
             let member = &members[(numbers.next() % members.len() as u64) as usize];
             if opened.insert(member.slot) {
                 mean.open(member.slot, member.weight).unwrap();

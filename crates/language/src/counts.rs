@@ -155,7 +155,7 @@ impl Counts {
         &self.vocabulary
     }
 
-    /// Words of the longest n-grams.
+    /// Length of the longest n-grams, in words.
     #[must_use]
     pub fn order(&self) -> usize {
         self.levels.len()

@@ -37,7 +37,7 @@ impl Model {
     /// The log10 that stands for a probability of 0 in ARPA files: that of `<s>`.
     pub const LOG_ZERO: f32 = -99.0;
 
-    /// Words of the longest n-grams.
+    /// Length of the longest n-grams, in words.
     #[must_use]
     pub fn order(&self) -> usize {
         self.nodes.levels.len() - 1

@@ -1,7 +1,6 @@
 //! What holds for models of any text.
 
-// Failing is how a test speaks.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
 use stentor_language::{Counts, Model, Vocabulary, WordId, arpa, estimate, interpolate, prune, tune_weights};

@@ -89,7 +89,7 @@ impl Exchange {
 
     /// The round has closed; an update of another round or membership is ignored.
     pub(crate) fn closed(&mut self, closed: Box<Closed>, actions: &mut Vec<Action>) {
-        let expected = closed.fence == self.fence || is_armed("stale-incarnation-believed");
+        let expected = closed.fence == self.fence || is_armed("stale-incarnation-accepted");
         if expected && self.closed.is_none() {
             self.closed = Some(closed);
             self.fetch(actions);

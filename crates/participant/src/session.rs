@@ -7,7 +7,7 @@ use stentor_messages::{Arrival, Assignment, Closed, Fence, SumGroup};
 
 /// Rounds that a member stays after it was asked to stop, until its residual is in the model: one that may already have begun, one
 /// in which it announces this, and one that sends the residual whole.
-const FAREWELL_ROUNDS: u32 = 3;
+const LEAVING_ROUNDS: u32 = 3;
 
 /// The rounds of one membership, from admission to dismissal.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) struct Session {
     /// Digest of the update that was applied last.
     update_digest: Option<u64>,
     /// Rounds since this member was asked to stop.
-    farewell_rounds: u32,
+    leaving_rounds: u32,
     /// The run's last checkpoint, once the coordinator has said that no round follows.
     last: Option<String>,
 }
@@ -78,7 +78,7 @@ impl Session {
             learned: Learned::default(),
             parameters_digest: None,
             update_digest: None,
-            farewell_rounds: 0,
+            leaving_rounds: 0,
             last: None,
         }
     }
@@ -296,7 +296,7 @@ impl Session {
             self.begin(*next, actions);
             return Progress::Continues;
         }
-        self.farewell_rounds += 1;
+        self.leaving_rounds += 1;
         if self.rules.fixed {
             // Nothing is lost: the run falls back to a checkpoint that contains the residual.
             return self.leave_or_begin(*next, 0.0, actions);
@@ -308,7 +308,7 @@ impl Session {
 
     /// A member that was asked to stop leaves between two rounds, as soon as nothing is lost or it has waited long enough.
     fn leave_or_begin(&mut self, next: Assignment, lost_norm: f64, actions: &mut Vec<Action>) -> Progress {
-        if lost_norm == 0.0 || self.farewell_rounds >= FAREWELL_ROUNDS {
+        if lost_norm == 0.0 || self.leaving_rounds >= LEAVING_ROUNDS {
             return Progress::Leaves { lost_norm };
         }
         self.begin(next, actions);

@@ -56,11 +56,11 @@ pub fn training_texts(corpus: &Path, prepared: &Path) -> Result<TrainingTexts, E
         .collect();
     let known: BTreeSet<String> = data.utterances.iter().map(name).collect();
     // With other names nothing would be left out, and the test set would be part of the texts.
-    if let Some(stranger) = held_out.difference(&known).next() {
+    if let Some(unknown) = held_out.difference(&known).next() {
         let by = record.by;
         let corpus = corpus.display();
         return Err(wrong(format!(
-            "the {by} `{stranger}` is held out, and {corpus} has none of this name: name its corpus"
+            "the {by} `{unknown}` is held out, and {corpus} has none of this name: name its corpus"
         )));
     }
     let mut found = TrainingTexts::default();

@@ -251,8 +251,8 @@ fn a_wish_that_cannot_be_met_is_refused_by_name() {
         error(Growth { minimum_gain: -1.0, ..growth(&scheme, 9) }, &one),
         Error::Setting { setting: "minimum_gain", .. }
     ));
-    let stranger = statistics(&[(state(0, 1, 7, 0), of_frames(&[[1.0, 2.0]]))]);
-    assert_eq!(error(growth(&scheme, 9), &stranger), Error::Unknown { what: "phone", found: 7, limit: 3 });
+    let unknown = statistics(&[(state(0, 1, 7, 0), of_frames(&[[1.0, 2.0]]))]);
+    assert_eq!(error(growth(&scheme, 9), &unknown), Error::Unknown { what: "phone", found: 7, limit: 3 });
     let late = statistics(&[(state(0, 1, 2, 2), of_frames(&[[1.0, 2.0]]))]);
     assert_eq!(error(growth(&scheme, 9), &late), Error::Unknown { what: "state", found: 2, limit: 2 });
 }

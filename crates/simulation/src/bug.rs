@@ -26,7 +26,7 @@ pub enum Bug {
     /// A worker reports before its objects are in the store.
     ManifestBeforeData,
     /// A worker accepts an update of a coordinator that was replaced.
-    StaleIncarnationBelieved,
+    StaleIncarnationAccepted,
     /// A segment of the event log that could not be written is lost.
     FailedSegmentForgotten,
     /// A worker exits with success after its last report, even if the last checkpoint is not published.
@@ -46,7 +46,7 @@ impl Bug {
         Bug::LookAheadFedBack,
         Bug::ResidualAdoptedUncounted,
         Bug::ManifestBeforeData,
-        Bug::StaleIncarnationBelieved,
+        Bug::StaleIncarnationAccepted,
         Bug::FailedSegmentForgotten,
         Bug::LeavesBeforePublished,
     ];
@@ -65,7 +65,7 @@ impl Bug {
             Bug::LookAheadFedBack => "look-ahead-fed-back",
             Bug::ResidualAdoptedUncounted => "residual-adopted-uncounted",
             Bug::ManifestBeforeData => "manifest-before-data",
-            Bug::StaleIncarnationBelieved => "stale-incarnation-believed",
+            Bug::StaleIncarnationAccepted => "stale-incarnation-accepted",
             Bug::FailedSegmentForgotten => "failed-segment-forgotten",
             Bug::LeavesBeforePublished => "leaves-before-published",
         }

@@ -3,7 +3,7 @@
 use super::network::{Happening, Request};
 use super::oracle::Applied;
 use super::replica::Replica;
-use super::worker::{Exchange, POISONED, Pretence};
+use super::worker::{Exchange, Figures, POISONED};
 use super::world::{Pace, World};
 use super::{Bug, Process};
 use bytes::Bytes;
@@ -27,9 +27,9 @@ pub(super) enum Done {
 }
 
 impl World {
-    pub(super) fn carry_out(&mut self, process: Process, action: Action, pretence: &Pretence) -> Done {
+    pub(super) fn carry_out(&mut self, process: Process, action: Action, figures: &Figures) -> Done {
         self.note(|| format!("process {process} does {action:?}"));
-        match self.try_to(process, action, pretence) {
+        match self.try_to(process, action, figures) {
             Ok(Some(input)) => Done::Hears(input),
             Ok(None) => Done::Nothing,
             Err(reason) => Done::Fails(reason),
@@ -40,7 +40,7 @@ impl World {
         &mut self,
         process: Process,
         action: Action,
-        pretence: &Pretence,
+        figures: &Figures,
     ) -> Result<Option<Input>, String> {
         let worker = self.workers.get_mut(&process).ok_or("the process is gone")?;
         let unloaded = "no model is loaded";
@@ -70,7 +70,7 @@ impl World {
                 worker.assignment = Some(*assignment);
                 Some(Input::Begun { parameters_digest, brings })
             }
-            Action::Compute(batch) => Some(self.compute(process, &batch, pretence)?),
+            Action::Compute(batch) => Some(self.compute(process, &batch, figures)?),
             Action::Encode(encoding) => {
                 let replica = worker.replica.as_mut().ok_or(unloaded)?;
                 Some(Input::Encoded(replica.encode(&encoding).map_err(|e| e.to_string())?))
@@ -98,7 +98,7 @@ impl World {
             }
             Action::Apply(apply) => Some(self.apply(process, &apply)?),
             Action::Save { checkpoint, model } => Some(self.save(process, &checkpoint, model)?),
-            Action::Score { .. } => Some(Input::Scored(pretence.dev.clone())),
+            Action::Score { .. } => Some(Input::Scored(figures.dev.clone())),
             // The simulated reducers have no state between rounds.
             Action::SaveSums { .. } => Some(Input::Saved { written: Vec::new() }),
             Action::Report { report, .. } => {
@@ -139,10 +139,10 @@ impl World {
         })
     }
 
-    fn compute(&mut self, process: Process, batch: &Batch, pretence: &Pretence) -> Result<Input, String> {
+    fn compute(&mut self, process: Process, batch: &Batch, figures: &Figures) -> Result<Input, String> {
         let planned_frames = self.settings.plan.planned_frames(&batch.alone());
         let worker = self.workers.get_mut(&process).ok_or("the process is gone")?;
-        let loss = if worker.identity == POISONED { pretence.loss } else { 0.1 };
+        let loss = if worker.identity == POISONED { figures.loss } else { 0.1 };
         let score = BatchScore { sums: frame_sums(FRAMES, FRAMES as f64 * loss, 0), gradient_norm: 1.0 };
         if score.is_finite() {
             let replica = worker.replica.as_mut().ok_or("no model is loaded")?;

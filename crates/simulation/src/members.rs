@@ -3,7 +3,7 @@
 use super::Process;
 use super::carry_out::Done;
 use super::network::{Happening, Reply};
-use super::worker::{Pretence, Worker, begins_step};
+use super::worker::{Figures, Worker, begins_step};
 use super::world::{HEARTBEAT, Pace, World};
 use crate::Bug;
 use stentor_participant::{Action, Input};
@@ -54,14 +54,14 @@ impl World {
 
     /// Carries out the next action, and those that belong to the same step.
     pub(super) fn do_step(&mut self, process: Process) {
-        let pretence = self.pretence();
+        let figures = self.figures();
         let mut is_first = true;
         loop {
             let Some(worker) = self.workers.get_mut(&process) else { return };
             let goes_on = |action: &mut Action| is_first || !begins_step(action);
             let Some(action) = worker.actions.pop_front_if(goes_on) else { return };
             is_first = false;
-            match self.carry_out(process, action, &pretence) {
+            match self.carry_out(process, action, &figures) {
                 Done::Nothing => {}
                 Done::Hears(input) => self.tell(process, input),
                 Done::Fails(reason) => {
@@ -152,15 +152,15 @@ impl World {
     }
 
     /// Figures that a worker reports, some of them not finite.
-    fn pretence(&mut self) -> Pretence {
+    fn figures(&mut self) -> Figures {
         match self.pace {
             #[cfg(test)]
-            Pace::ByHand => Pretence { dev: frame_sums(10, 1.0, 5), loss: 0.1 },
+            Pace::ByHand => Figures { dev: frame_sums(10, 1.0, 5), loss: 0.1 },
             Pace::Random => {
                 let loss_sum = if self.random.one_in(40) { f64::NAN } else { 1.0 };
                 let dev = frame_sums(10, loss_sum, self.random.below(10));
                 let fails = !self.is_calm() && self.random.one_in(60);
-                Pretence { dev, loss: if fails { f64::NAN } else { 0.1 } }
+                Figures { dev, loss: if fails { f64::NAN } else { 0.1 } }
             }
         }
     }
@@ -179,7 +179,7 @@ impl World {
         let mut expected = worker.incarnation == incarnation
             && (call == Some(worker.call) || (session.is_some() && session == worker.session));
         if let (true, Reply::Closed(closed), Some((open, _))) =
-            (Bug::StaleIncarnationBelieved.is_armed(), &reply, worker.waits_for())
+            (Bug::StaleIncarnationAccepted.is_armed(), &reply, worker.waits_for())
         {
             expected |= closed.fence.round == open.fence.round;
         }

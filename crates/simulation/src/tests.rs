@@ -33,7 +33,7 @@ fn through_a_thousand_storms_nothing_that_must_hold_is_broken() {
         assert!(violation.is_none(), "seed {seed}: {}", violation.unwrap());
         match report.outcome {
             Some(Outcome::Finished { .. }) => finished += 1,
-            // Somebody was gone for longer than the deadline, or calculated what is not finite: an honest end.
+            // A worker was away for longer than the deadline, or computed a value that is not finite: an expected end.
             Some(Outcome::LostQuorum { .. } | Outcome::Replaced { .. } | Outcome::NonFinite { .. }) => {}
             other => panic!("seed {seed}: {other:?}"),
         }

@@ -63,7 +63,7 @@ pub(super) const POISONED: &str = "b";
 
 /// The figures that a worker reports.
 #[derive(Debug, Clone)]
-pub(super) struct Pretence {
+pub(super) struct Figures {
     pub(super) dev: Sums,
     /// Loss of a frame.
     pub(super) loss: f64,

@@ -17,7 +17,7 @@ fn a_listener_for_everybody_needs_certificates_or_a_clear_word() {
     );
 
     let open = Coordinator::start_on("0.0.0.0", &experiment, &["--insecure"]);
-    wait_for("its warning", || open.running.log().contains("everybody who reaches this address"));
+    wait_for("its warning", || open.running.log().contains("anyone who can reach this address"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A cluster with certificates, programs whose logs are kept, and strangers who knock at its door.
+//! A cluster with certificates, programs whose logs are kept, and callers that it must refuse.
 
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject;

@@ -241,10 +241,10 @@ impl ReportData {
         if self.rows.iter().any(|r| r.name == system && r.role == Role::Teacher) {
             return Palette::Neutral;
         }
-        let strangers =
+        let others =
             self.curves.iter().map(|c| c.system.as_str()).filter(|&s| !self.rows.iter().any(|r| r.name == s));
         let mut names: Vec<&str> = Vec::new();
-        for name in students().chain(strangers) {
+        for name in students().chain(others) {
             if !names.contains(&name) {
                 names.push(name);
             }

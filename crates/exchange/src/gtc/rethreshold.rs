@@ -84,7 +84,7 @@ impl Rethreshold {
         let share = tau.share(divisor);
         let value = |index: usize| self.residual[index] + share * counts.values()[index] as f32;
         let cut = cut(values, value, density).or_else(|| Tau::at_most(share).ok());
-        // Not above the workers' τ; otherwise values that all grow equally could wait for ever, each below a threshold
+        // Not above the workers' τ; otherwise values that all grow equally could wait forever, each below a threshold
         // that grows with them. (A share can be too small for its own threshold.)
         let tau = cut.filter(|cut| *cut < tau).unwrap_or(tau);
         let tasks = (

@@ -20,7 +20,7 @@ use place::Place;
 use serde_json::{Value, json};
 use std::path::Path;
 use stentor_tasks::Strategy;
-use stentor_tasks::options::chaos::{Harm, Options};
+use stentor_tasks::options::chaos::{Disturbance, Options};
 use stentor_tasks::process::{self, Deadline};
 use stentor_tasks::progress;
 use stentor_tasks::{Corpus, Environment};
@@ -34,13 +34,13 @@ pub(crate) fn run(environment: &Environment, programs: &Path, options: &Options)
 
     let is_wanted = |harm| options.only.is_empty() || options.only.contains(&harm);
     let mut found = Found::default();
-    if is_wanted(Harm::Kills) {
+    if is_wanted(Disturbance::Kills) {
         kills(&place, options, &mut found)?;
     }
-    if is_wanted(Harm::Cuts) {
+    if is_wanted(Disturbance::Cuts) {
         cuts(&place, options, &mut found)?;
     }
-    if is_wanted(Harm::FullDisks) {
+    if is_wanted(Disturbance::FullDisks) {
         full_disks(&place, options, &mut found)?;
     }
     if let Some(file) = &options.json {

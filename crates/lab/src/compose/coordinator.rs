@@ -15,7 +15,7 @@ pub(super) enum Caller {
     /// A certificate of the cluster, but not an operator's.
     Worker,
     /// None.
-    Stranger,
+    Anonymous,
 }
 
 /// The coordinator's report on the run.
@@ -35,7 +35,7 @@ impl Stack {
         let (certificate, coordinator) = match caller {
             Caller::Admin => ("STENTOR_TLS=/certs/admin", "https://localhost:7400"),
             Caller::Worker => ("STENTOR_TLS=/certs/worker", "https://localhost:7400"),
-            Caller::Stranger => ("--unset=STENTOR_TLS", "http://localhost:7400"),
+            Caller::Anonymous => ("--unset=STENTOR_TLS", "http://localhost:7400"),
         };
         let mut ask = Command::new("docker");
         ask.args(["exec", container, "env", certificate, &format!("STENTOR_COORDINATOR={coordinator}")]);

@@ -20,9 +20,9 @@ pub(super) struct Survived {
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Callers with another role's certificate, or without one, must be rejected.
-pub(super) fn strangers(stack: &Stack) -> Result<()> {
+pub(super) fn refused_calls(stack: &Stack) -> Result<()> {
     for (caller, words) in
-        [(Caller::Worker, ["switch", "--strategy=dense"].as_slice()), (Caller::Stranger, &["status"])]
+        [(Caller::Worker, ["switch", "--strategy=dense"].as_slice()), (Caller::Anonymous, &["status"])]
     {
         ensure!(
             stack.ask(caller, words).is_err(),

@@ -63,7 +63,7 @@ pub(crate) fn run(environment: &Environment, options: &Options) -> Result<()> {
     })?;
     let student = progress::step("train the student, with a worker killed and another one cut off", || {
         let stack_up_s = stack.train(Training::Student, WORKERS)?;
-        disturb::strangers(&stack)?;
+        disturb::refused_calls(&stack)?;
         let survived = disturb::both(&stack)?;
         disturb::switch(&stack)?;
         let panels = dashboards::ask(environment)?;

@@ -140,6 +140,6 @@ proptest! {
             }
             shell.go_on(1);
         }
-        assert!(shell.has_ended || shell.contribution.is_some(), "it waits for ever: {:?}", shell.participant);
+        assert!(shell.has_ended || shell.contribution.is_some(), "it waits forever: {:?}", shell.participant);
     }
 }

@@ -156,8 +156,8 @@ fn the_close_of_another_round_or_membership_is_ignored() {
         let next = Some(assignment(1, 1));
         let update = closed(other, &[0, 1], Boundary::default(), next);
         assert_eq!(worker.hears(update.clone()), []);
-        let _armed = arm("stale-incarnation-believed");
-        assert!(matches!(worker.hears(update)[..], [Action::Apply(_)]), "with the bug it is believed");
+        let _armed = arm("stale-incarnation-accepted");
+        assert!(matches!(worker.hears(update)[..], [Action::Apply(_)]), "with the bug it is accepted");
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) const KEY: &str = "tls.key";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// Coordinator or reducer.
-    Server(Strangers),
+    Server(Anonymous),
     /// A program that connects to them.
     Client(Role),
     /// A person; the certificate may have any role.
@@ -33,11 +33,11 @@ pub(super) enum Part {
 
 /// Whether a server accepts connections without a client certificate. Each call is then authorised separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strangers {
+pub enum Anonymous {
     /// They are refused.
     Refused,
     /// They are accepted; each call must have a token.
-    Heard,
+    NeedToken,
 }
 
 /// The checked content of a folder, in the form that handshakes need.
@@ -78,14 +78,14 @@ pub(super) fn load(folder: &Path, part: Part) -> Result<Loaded, Error> {
     verify_own(folder, &key, &leaf, &roots, &provider, part)?;
     let own = Arc::new(SingleCertAndKey::from(key));
     let client = Arc::new(finished(client.with_client_cert_resolver(Arc::clone(&own) as _)));
-    let Part::Server(strangers) = part else {
+    let Part::Server(anonymous) = part else {
         return Ok(Loaded { identity: Some(identity), expires: Some(leaf.not_after), server: None, client });
     };
 
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
-    let verifier = match strangers {
-        Strangers::Refused => verifier,
-        Strangers::Heard => verifier.allow_unauthenticated(),
+    let verifier = match anonymous {
+        Anonymous::Refused => verifier,
+        Anonymous::NeedToken => verifier.allow_unauthenticated(),
     };
     let verifier = verifier.build().map_err(|error| invalid(folder, error.to_string()))?;
     let mut server = ServerConfig::builder_with_provider(provider)

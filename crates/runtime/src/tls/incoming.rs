@@ -19,7 +19,7 @@ const MOST_HANDSHAKES: usize = 256;
 /// Time after which a connection without a complete handshake is closed.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for a peer without TLS to read the reason before the connection is closed.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// The settings of a server's listener.
 #[derive(Debug, Clone, Default)]
@@ -122,7 +122,7 @@ async fn greet(
         });
     };
     if !speaks_tls {
-        farewell(stream).await;
+        refuse_plain_http(stream).await;
         return Err(Refused::new("plain", "it does not speak TLS; its URL must begin with https://"));
     }
     let Some(config) = tls.current().server.clone() else {
@@ -156,7 +156,7 @@ fn refused(error: &io::Error, tls: &Tls) -> Refused {
 
 /// Tells a peer that uses plain HTTP/2 what to do, in a form that it shows to its user: the end of the connection
 /// (GOAWAY) because of inadequate security, with a reason.
-async fn farewell(mut stream: TcpStream) {
+async fn refuse_plain_http(mut stream: TcpStream) {
     const REASON: &[u8] = b"this port speaks TLS: use an https:// URL and --tls DIR";
     const INADEQUATE_SECURITY: u32 = 0xc;
     let mut frames = Vec::from(frame_header(0, 4));
@@ -166,7 +166,7 @@ async fn farewell(mut stream: TcpStream) {
     frames.extend(REASON);
     // Wait until the peer has read it and closed: if a connection is closed with unread bytes, data sent before may be
     // lost.
-    let _ = tokio::time::timeout(FAREWELL, async {
+    let _ = tokio::time::timeout(CLOSE_TIME, async {
         stream.write_all(&frames).await?;
         stream.shutdown().await?;
         let mut unread = [0; 4096];

@@ -18,7 +18,7 @@ mod words;
 
 pub use client::{channel, channel_by, explain};
 pub use error::Error;
-pub use folder::Strangers;
+pub use folder::Anonymous;
 pub use identity::{Identity, Role};
 pub use incoming::{Listening, incoming};
 pub use refusals::Refusals;
@@ -60,8 +60,8 @@ impl Tls {
     ///
     /// # Errors
     /// [`Error`] if a file is missing, malformed, not valid now, for another role, or does not match the others.
-    pub fn for_server(folder: &Path, strangers: Strangers) -> Result<Tls, Error> {
-        Tls::open(folder, Part::Server(strangers))
+    pub fn for_server(folder: &Path, anonymous: Anonymous) -> Result<Tls, Error> {
+        Tls::open(folder, Part::Server(anonymous))
     }
 
     /// The certificates of a program with `role` that connects to a coordinator.
@@ -158,6 +158,6 @@ pub fn check_listener(address: SocketAddr, tls: Option<&Tls>, insecure: bool) ->
     if !insecure {
         return Err(Error::Exposed { address });
     }
-    tracing::warn!(%address, "--insecure: everybody who reaches this address may join the training and read it");
+    tracing::warn!(%address, "--insecure: anyone who can reach this address can join the training and read it");
     Ok(())
 }

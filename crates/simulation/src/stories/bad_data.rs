@@ -32,7 +32,7 @@ fn a_row_group_is_recorded_once_whoever_meets_it_and_however_often() {
     world.feed(met("a", &[bad(3, 261), bad(4, 298)]));
     world.feed(met("b", &[bad(4, 298)]));
     // Reports of processes that are not members are ignored.
-    world.feed(met("stranger", &[bad(5, 335)]));
+    world.feed(met("unknown", &[bad(5, 335)]));
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);
     assert_eq!(quarantined(&world), [(3, "b"), (4, "a")]);

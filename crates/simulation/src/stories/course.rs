@@ -158,7 +158,7 @@ fn a_group_that_dies_whole_between_meetings_takes_the_run_back_to_a_checkpoint()
         Event::FellBack { reason, .. } => Some(reason.clone()),
         _ => None,
     });
-    assert_eq!(fell_back.unwrap(), "group 1 is lost with all that it did since the groups met");
+    assert_eq!(fell_back.unwrap(), "group 1 is lost, with its batches since the last group exchange");
     world.wait(20_100);
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);

@@ -141,7 +141,7 @@ fn whoever_hangs_at_a_boundary_while_its_heartbeats_go_on_is_dropped_with_its_wo
         assert_eq!(world.view().members.len(), 2);
     }
     pass(&mut world, Some(a), b, "scoring part 7");
-    let words = "b left: it did not get on at its boundary for 16.0 s; it said `scoring part 7`";
+    let words = "b left: it made no progress at its boundary for 16.0 s; it reported `scoring part 7`";
     let said = |e: &Event| matches!(e, Event::Members { reason, .. } if reason == words);
     assert!(world.events.iter().any(said), "{:?}", world.events.last());
     world.settle();

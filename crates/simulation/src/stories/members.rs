@@ -118,7 +118,7 @@ fn in_fixed_membership_a_death_ends_in_the_same_bits_as_an_undisturbed_run() {
 }
 
 #[test]
-fn a_stranger_cannot_enter_a_fixed_run() {
+fn a_worker_that_is_not_in_the_roster_cannot_enter_a_fixed_run() {
     let mut world = World::new(settings("workers = 1\nmembership = \"fixed\"", ""), 1);
     world.join("a");
     world.join("c");

@@ -1,6 +1,6 @@
 use super::*;
 use std::os::unix::fs::PermissionsExt;
-use stentor_runtime::tls::{Strangers, Tls};
+use stentor_runtime::tls::{Anonymous, Tls};
 
 fn arguments(out: &Path, cluster: &str) -> Args {
     let words = [
@@ -23,7 +23,7 @@ fn every_role_gets_a_folder_that_its_programs_accept_and_only_owners_can_read_ke
     let folder = tempfile::tempdir().unwrap();
     run(&arguments(folder.path(), "speech")).unwrap();
     let of = |role: Role| folder.path().join(role.name());
-    let server = Tls::for_server(&of(Role::Coordinator), Strangers::Refused).unwrap();
+    let server = Tls::for_server(&of(Role::Coordinator), Anonymous::Refused).unwrap();
     assert_eq!(server.identity().unwrap().to_string(), "stentor://speech/coordinator");
     for role in [Role::Worker, Role::Labeler, Role::Admin] {
         let identity = Tls::for_client(&of(role), role).unwrap().identity();

@@ -19,10 +19,10 @@ pub(crate) struct Args {
     /// Text in UTF-8 with one sentence on each line and spaces between words; several are counted together.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     text: Vec<PathBuf>,
-    /// Words of the longest n-grams.
+    /// Length of the longest n-grams, in words.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_ORDER as u64))]
     order: usize,
-    /// The model to write, an ARPA file; its place is tried before the work.
+    /// The model to write, an ARPA file; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// The words of the model, one on each line; all others are `<unk>`. Default: all words of the text.
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Remove each n-gram that alone raises the perplexity relatively by less than this, for example 1e-8.
     #[arg(long, value_name = "THRESHOLD", value_parser = threshold)]
     prune: Option<f64>,
-    /// File for the figures; its place is tried before the work.
+    /// File for the figures; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

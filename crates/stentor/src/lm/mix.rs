@@ -21,13 +21,13 @@ pub(crate) struct Args {
     /// Weights of the models in the same order, with commas between them; their sum is 1.
     #[arg(long, value_name = "WEIGHTS", value_delimiter = ',')]
     weights: Option<Vec<f64>>,
-    /// Text that neither model was estimated from; the weights make it the most probable.
+    /// Text that none of the models was estimated from; the weights are chosen to maximise its probability.
     #[arg(long, value_name = "FILE")]
     held_out: Option<PathBuf>,
-    /// The model to write, an ARPA file; its place is tried before the work.
+    /// The model to write, an ARPA file; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// File for the figures; its place is tried before the work.
+    /// File for the figures; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

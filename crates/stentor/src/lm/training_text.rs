@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// Texts in UTF-8 with one sentence on each line.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     text: Vec<PathBuf>,
-    /// A data directory that was prepared; its file `text` is read.
+    /// Data directory of a prepared corpus; its file `text` is read.
     #[arg(long, value_name = "DIR", requires = "prepared")]
     corpus: Option<PathBuf>,
     /// The folder that `stentor prepare --out` made of the corpus.
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// The text to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// File for the figures; its place is tried before the work.
+    /// File for the figures; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

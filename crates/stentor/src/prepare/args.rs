@@ -45,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FRACTION|rest", default_value = "rest")]
     unannotated: String,
     /// After the split, annotate all unannotated utterances that have a text, too. `dev` and `test` are those of the same call
-    /// without this option: a model that learns from these sets is the ceiling for one that learns without those texts.
+    /// without this option: a model trained on these sets is an upper bound for one trained without those texts.
     #[arg(long)]
     annotate_all: bool,
     /// What must not occur in two sets. `speaker` and `group` are strict: utterances without one are an error. Default:

@@ -25,21 +25,21 @@ pub(crate) struct Args {
     /// What was said.
     #[arg(long, value_name = "FILE")]
     reference: PathBuf,
-    /// What was recognised, of the same utterances. Words of a CTM file are given to the segments of an STM reference by their
+    /// What was recognised, of the same utterances. Words of a CTM file are assigned to the segments of an STM reference by their
     /// times.
     #[arg(long, value_name = "FILE")]
     hypothesis: PathBuf,
-    /// What another system recognised: says how sure the difference is.
+    /// What another system recognised, to compute the confidence in the difference.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Format of all of these. Default: by each file's suffix; a file named `text` is of Kaldi.
+    /// Format of all these files. Default: by each file's suffix; a file named `text` has Kaldi's format.
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
     /// Speakers of utterances, as Kaldi's `utt2spk`. Default: those of an STM reference.
     #[arg(long, value_name = "FILE")]
     speakers: Option<PathBuf>,
-    /// Groups of utterances, as `utt2group`: dialogues or sessions. The interval comes from drawing groups, without them
-    /// speakers, without these utterances.
+    /// Groups of utterances, as `utt2group`: dialogues or sessions. The confidence interval is bootstrapped over groups; without
+    /// groups, over speakers; without speakers, over utterances.
     #[arg(long, value_name = "FILE")]
     groups: Option<PathBuf>,
     /// File for the figures.

@@ -16,21 +16,21 @@ use stentor_store::Store;
 /// Note of a manifest: the fingerprint of the set that it was made from.
 const MADE_FROM: &str = "made_from";
 
-/// Write a feature set once more, with the senones of a tying tree. Frames, texts, phones and words stay the same; each frame
+/// Copy a feature set, with the senones of a tying tree. Frames, texts, phones and words stay the same; each frame
 /// gets the senone of its phone's state between its neighbours. A set without alignments keeps its files, which get further
 /// names if both folders are on one disk.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The tree, of `stentor senones grow`. A copy is kept beside the set's manifest.
+    /// The tree that `stentor senones grow` wrote. A copy is kept beside the set's manifest.
     #[arg(long, value_name = "FILE")]
     pub(super) tree: PathBuf,
-    /// Feature set to write once more.
+    /// Feature set to copy.
     #[arg(long, value_name = "SET")]
     pub(super) features: String,
     /// Folder for the new set.
     #[arg(long, value_name = "SET")]
     pub(super) out: String,
-    /// File for the figures; its place is tried before the work.
+    /// File for the figures; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
 }

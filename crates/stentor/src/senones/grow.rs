@@ -18,28 +18,28 @@ use stentor_store::Store;
 /// Least variance of a value in a Gaussian; over all frames a value has a variance of 1.
 const VARIANCE_FLOOR: f64 = 0.01;
 
-/// Grow a tying tree from annotated speech. It maps each state of each triphone, said there or not, to a senone.
+/// Grow a tying tree from annotated speech. It maps each state of each triphone, whether it occurs there or not, to a senone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Feature set with alignments, and with phones and words with their times.
     #[arg(long, value_name = "SET")]
     pub(super) features: String,
-    /// The tree to write; its place is tried before the work.
+    /// The tree to write; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
-    /// Most senones. Splits that gain most come first.
+    /// Maximum number of senones; the splits with the largest gain are made first.
     #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_SENONES as u64))]
     pub(super) leaves: usize,
-    /// Fewest frames of a senone that a split makes.
+    /// Minimum number of frames of each senone that a split makes.
     #[arg(long, value_name = "M", default_value_t = 100)]
     pub(super) min_frames: u32,
     /// States of a phone. A phone may always last a single frame.
     #[arg(long, value_enum, default_value_t = States::FirstThenRest)]
     pub(super) states: States,
-    /// Where neighbours of a phone are looked for.
+    /// How far the context of a phone reaches.
     #[arg(long, value_enum, default_value_t = Neighbours::WithinWords)]
     pub(super) context: Neighbours,
-    /// File for the figures; its place is tried before the work.
+    /// File for the figures; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
 }
@@ -55,12 +55,12 @@ pub(super) enum States {
     Thirds,
 }
 
-/// Where neighbours of a phone are looked for.
+/// How far the context of a phone reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Neighbours {
-    /// In its own word.
+    /// To phones of the same word.
     WithinWords,
-    /// In the words before and after, too.
+    /// Also to the words before and after.
     AcrossWords,
 }
 

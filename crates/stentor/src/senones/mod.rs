@@ -19,7 +19,7 @@ use stentor_senones::Tree;
 pub(crate) enum Senones {
     /// Grow a tying tree from annotated speech: it maps each state of each triphone to a senone.
     Grow(grow::Args),
-    /// Write a feature set once more, with the senones of a tying tree.
+    /// Copy a feature set, with the senones of a tying tree.
     Apply(apply::Args),
 }
 

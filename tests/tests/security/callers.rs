@@ -35,7 +35,7 @@ fn sections(passes: u32) -> String {
 }
 
 #[test]
-fn strangers_are_refused_with_a_reason_logged_once_and_the_run_goes_on() {
+fn callers_without_a_right_are_refused_with_a_reason_logged_once_and_the_run_goes_on() {
     let (home, manifest) = corpus();
     let at = |name: &str| home.path().join(name);
     let (ours, theirs) = (at("tls"), at("other"));
