@@ -1,10 +1,10 @@
 use crate::scenario::{Applied, Scenario};
 use crate::size::{signs_bytes, sum_bytes, sum_density};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stentor_experiment::BlockDeltas;
 
 /// Strategies, distinguished as far as the cost of a batch differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// Whole gradients.
@@ -20,7 +20,7 @@ pub enum Method {
 }
 
 /// Where contributions are summed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reducers {
     /// In the coordinator's process: all transfers share one link.
@@ -31,7 +31,7 @@ pub enum Reducers {
 
 /// The cost of a batch for a worker. For strategies that exchange once per block it includes the batch's share of the
 /// block's exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// The strategy.
     pub method: Method,

@@ -1,8 +1,8 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Duration of the exchange's arithmetic on one worker with all its threads, in seconds per value of the model, or per
 /// sign where stated.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
     /// Copy a vector to the bytes of a dense payload, or back.
     pub copy: f64,

@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser};
 use std::path::PathBuf;
 use stentor_experiment::Strategy;
+use stentor_output::{self as output, Member};
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
 use stentor_runtime::tls::{self, Tls};
@@ -61,49 +62,57 @@ impl Status {
         let reply = self
             .target
             .ask(v1::StatusRequest {}, async |mut client, request| client.status(request).await)?;
-        let share = 100.0 * reply.committed_frames as f64 / reply.total_frames.max(1) as f64;
+        let status = status(reply);
         if self.json {
-            let members: Vec<_> = reply
-                .members
-                .iter()
-                .map(|m| {
-                    serde_json::json!({ "slot": m.slot, "identity": m.identity, "doing": m.doing,
-                        "seconds_since_heard": m.seconds_since_heard })
-                })
-                .collect();
-            let json = serde_json::json!({
-                "run_id": reply.run_id, "strategy": reply.strategy, "switching_to": reply.switching_to,
-                "lineage": reply.lineage, "membership_epoch": reply.membership_epoch, "round": reply.round,
-                "committed_frames": reply.committed_frames, "total_frames": reply.total_frames,
-                "newest_checkpoint": reply.newest_checkpoint, "waiting": reply.waiting, "members": members,
-            });
-            stentor_runtime::outln!("{json:#}");
+            stentor_runtime::outln!("{}", serde_json::to_string_pretty(&status)?);
             return Ok(());
         }
-        let switching = match reply.switching_to.as_str() {
+        let share = 100.0 * status.committed_frames as f64 / status.total_frames.max(1) as f64;
+        let switching = match status.switching_to.as_str() {
             "" => String::new(),
             to => format!(", switching to {to}"),
         };
         stentor_runtime::outln!(
             "run {}: {}{switching}, round {}, {share:.1} % of all frames",
-            reply.run_id,
-            reply.strategy,
-            reply.round
+            status.run_id,
+            status.strategy,
+            status.round
         );
-        match reply.newest_checkpoint.as_str() {
+        match status.newest_checkpoint.as_str() {
             "" => stentor_runtime::outln!("no checkpoint yet"),
             name => stentor_runtime::outln!("newest checkpoint {name}"),
         }
-        if !reply.waiting.is_empty() {
-            stentor_runtime::outln!("waiting: {}", reply.waiting);
+        if !status.waiting.is_empty() {
+            stentor_runtime::outln!("waiting: {}", status.waiting);
         }
-        for member in reply.members {
-            let v1::MemberStatus { slot, identity, doing, seconds_since_heard, .. } = member;
+        for Member { slot, identity, doing, seconds_since_heard } in status.members {
             stentor_runtime::outln!(
                 "{slot:>4}  {identity:<20}  {doing}  (last heartbeat {seconds_since_heard:.1} s ago)"
             );
         }
         Ok(())
+    }
+}
+
+fn status(reply: v1::StatusReply) -> output::Status {
+    let member = |member: v1::MemberStatus| Member {
+        slot: member.slot,
+        identity: member.identity,
+        doing: member.doing,
+        seconds_since_heard: member.seconds_since_heard,
+    };
+    output::Status {
+        run_id: reply.run_id,
+        strategy: reply.strategy,
+        switching_to: reply.switching_to,
+        lineage: reply.lineage,
+        membership_epoch: reply.membership_epoch,
+        round: reply.round,
+        committed_frames: reply.committed_frames,
+        total_frames: reply.total_frames,
+        newest_checkpoint: reply.newest_checkpoint,
+        waiting: reply.waiting,
+        members: reply.members.into_iter().map(member).collect(),
     }
 }
 

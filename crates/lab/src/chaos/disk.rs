@@ -172,7 +172,7 @@ pub(super) fn train(place: &Place, case: Case, whose: Whose, undisturbed: &Undis
     }
     ensure!(was_full && full.is_none(), "{name} finished before its disk had been full and freed again");
     let log = std::fs::read_to_string(run.with_extension("log")).unwrap_or_default();
-    let clean = audit(place, &run)?["clean"].as_bool().unwrap_or(false);
+    let clean = audit(place, &run)?.clean;
     let same = case.membership != super::case::Membership::Fixed || deployed(&run)? == undisturbed.model;
     Ok(FullDisk {
         name,

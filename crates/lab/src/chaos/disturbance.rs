@@ -10,6 +10,7 @@ use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use stentor_output::Verdict;
 use stentor_tasks::remove_folder;
 
 /// An undisturbed run, for comparison.
@@ -205,7 +206,6 @@ pub(super) fn run(
     }
     let run = place.folder.join(&name);
     let ledger = audit(place, &run)?;
-    let number = |key: &str| ledger[key]["batches"].as_u64();
     let log = std::fs::read_to_string(run.with_extension("log")).unwrap_or_default();
     // With `fixed` all members wait for a stopped worker; afterwards, in the worst case, all programs are restarted
     // twice.
@@ -225,9 +225,9 @@ pub(super) fn run(
         stops,
         cuts,
         rounds: cluster.watch.rounds(),
-        batches_lost: number("missing").context("the audit names missing batches")?,
-        batches_repeated: number("twice").context("the audit names repeated batches")?,
-        ledger_clean: ledger["clean"].as_bool().unwrap_or(false),
+        batches_lost: ledger.missing.batches,
+        batches_repeated: ledger.twice.batches,
+        ledger_clean: ledger.clean,
         longest_stall_s: cluster.watch.longest().as_secs_f64(),
         stall_bound_s: bound.as_secs_f64(),
         invariant_violations: log.matches("invariant").count() as u64,
@@ -260,7 +260,7 @@ pub(super) fn deployed(run: &Path) -> Result<Vec<u8>> {
 }
 
 /// The output of `stentor ledger audit` for a run, whether clean or not.
-pub(super) fn audit(place: &Place, run: &Path) -> Result<serde_json::Value> {
+pub(super) fn audit(place: &Place, run: &Path) -> Result<Verdict> {
     let output = place.stentor("ledger").arg("audit").arg(run).arg("--json").output();
     let output = output.context("cannot start `stentor ledger audit`")?;
     serde_json::from_slice(&output.stdout).with_context(|| {

@@ -3,9 +3,9 @@
 use super::experiment::Training;
 use super::stack::Stack;
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use stentor_output::Status;
 use stentor_tasks::process::{self, Deadline};
 
 /// The certificate that a caller presents.
@@ -16,15 +16,6 @@ pub(super) enum Caller {
     Worker,
     /// None.
     Anonymous,
-}
-
-/// The coordinator's report on the run.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Status {
-    pub(super) epoch: u64,
-    pub(super) round: u64,
-    pub(super) members: usize,
-    pub(super) strategy: String,
 }
 
 impl Stack {
@@ -56,14 +47,7 @@ impl Stack {
     /// The output of `stentor status`.
     pub(super) fn status(&self) -> Result<Status> {
         let status = self.ask(Caller::Admin, &["status", "--json"])?;
-        let status: Value = serde_json::from_str(&status).context("a status is JSON")?;
-        let number = |key: &str| status[key].as_u64().unwrap_or_default();
-        Ok(Status {
-            epoch: number("membership_epoch"),
-            round: number("round"),
-            members: status["members"].as_array().map_or(0, Vec::len),
-            strategy: status["strategy"].as_str().unwrap_or_default().to_owned(),
-        })
+        serde_json::from_str(&status).context("cannot read the output of `stentor status`")
     }
 
     /// Waits until the status satisfies a condition; returns false if it did not in time.

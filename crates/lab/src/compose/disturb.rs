@@ -49,16 +49,17 @@ pub(super) fn both(stack: &Stack) -> Result<Survived> {
     };
     let before = stack.status()?;
     progress::step("kill a worker", || stack.kill(killed))?;
-    let kill = stack
-        .wait(PATIENCE, |status| status.epoch > before.epoch && status.members == WORKERS as usize)?
-        && moves(stack)?;
+    let kill = stack.wait(PATIENCE, |status| {
+        status.membership_epoch > before.membership_epoch && status.members.len() == WORKERS as usize
+    })? && moves(stack)?;
     let before = stack.status()?;
     progress::step("cut a worker's network", || stack.disconnect(cut))?;
     // Longer than the deadline, so that the others continue without it.
-    let gone = stack.wait(PATIENCE, |status| status.members < WORKERS as usize)? && moves(stack)?;
+    let gone = stack.wait(PATIENCE, |status| status.members.len() < WORKERS as usize)? && moves(stack)?;
     stack.connect(cut, "worker").context("restore the network")?;
-    let back =
-        stack.wait(PATIENCE, |status| status.epoch > before.epoch && status.members == WORKERS as usize)?;
+    let back = stack.wait(PATIENCE, |status| {
+        status.membership_epoch > before.membership_epoch && status.members.len() == WORKERS as usize
+    })?;
     Ok(Survived { kill, cut: gone && back && moves(stack)? })
 }
 

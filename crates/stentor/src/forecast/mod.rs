@@ -10,10 +10,10 @@ mod tests;
 use crate::config;
 use crate::json_file::JsonFile;
 use anyhow::{Context, Result};
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use stentor_experiment::Experiment;
 use stentor_forecast::{Bandwidth, RoundTrip, Scenario, advice, forecast};
+use stentor_output::Figures;
 use stentor_shards::FeatureManifest;
 use stentor_store::Store;
 
@@ -70,18 +70,19 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     };
     let forecasts = forecast(&scenario);
     let words = advice(&scenario, &forecasts);
-    json_file.write(&json!({
-        "parameters": parameters,
-        "workers": workers,
-        "batch_s": batch_s,
-        "density": scenario.density,
-        "block": scenario.block,
-        "group": scenario.group,
-        "rates_s_per_value": rates,
-        "forecasts": forecasts,
-        "advice": words,
-    }))?;
-    stentor_runtime::out!("{}", table::render(&scenario, &forecasts, &words));
+    let figures = Figures {
+        parameters,
+        workers,
+        batch_s,
+        density: scenario.density,
+        block: scenario.block,
+        group: scenario.group,
+        rates_s_per_value: rates,
+        forecasts,
+        advice: words,
+    };
+    json_file.write(&figures)?;
+    stentor_runtime::out!("{}", table::render(&scenario, &figures.forecasts, &figures.advice));
     Ok(())
 }
 

@@ -44,10 +44,9 @@ fn a_forecast_is_a_table_of_all_strategies_advice_and_figures() {
         json.display()
     );
     run(&parsed(&words).unwrap()).unwrap();
-    let figures: serde_json::Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
-    assert_eq!(figures["forecasts"].as_array().unwrap().len(), 10);
-    assert_eq!((&figures["workers"], &figures["block"]), (&json!(4), &json!(4)));
-    assert!(figures["advice"][0].as_str().unwrap().starts_with("The fastest is "));
+    let figures: Figures = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    assert_eq!((figures.forecasts.len(), figures.workers, figures.block), (10, 4, 4));
+    assert!(figures.advice[0].starts_with("The fastest is "), "{:?}", figures.advice);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use anyhow::Result;
 use std::collections::BTreeMap;
+use stentor_output::Quarantined;
 use stentor_plan::Lease;
 use stentor_runlog::{Event, Return, Timeline, read_events};
 use stentor_store::Store;
@@ -21,17 +22,6 @@ pub(super) struct Commit {
     pub(super) leases: Vec<Lease>,
 }
 
-/// A quarantined row group.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub(super) struct Quarantined {
-    pub(super) source: &'static str,
-    pub(super) file: String,
-    pub(super) row_group: u64,
-    pub(super) frames: u64,
-    pub(super) reason: String,
-    pub(super) worker: String,
-}
-
 impl History {
     pub(super) async fn read(run: &Store) -> Result<Self> {
         Ok(Self::of(read_events(run).await?))
@@ -46,7 +36,6 @@ impl History {
                     commits.push(Commit { lineage: fence.lineage, round: fence.round, leases });
                 }
                 Event::Quarantined { source, file, row_group, frames, reason, worker } => {
-                    let source = source.name();
                     quarantined.push(Quarantined { source, file, row_group, frames, reason, worker });
                 }
                 _ => {}

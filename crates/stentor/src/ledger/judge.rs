@@ -1,64 +1,13 @@
-use super::history::{Commit, History, Quarantined};
+use super::history::{Commit, History};
 use crate::text::counted;
 use anyhow::{Context, Result};
-use serde::Serialize;
 use stentor_checkpoint::newest_valid;
 use stentor_experiment::Source;
+use stentor_output::{Listed, OfSource, State, Verdict, Void};
 use stentor_plan::audit::{Audit, Exceptions, Extent};
-use stentor_plan::{Lease, Plan};
+use stentor_plan::Plan;
 use stentor_runlog::{Saved, saved_state};
 use stentor_store::Store;
-
-/// The result of the audit of a run.
-#[derive(Debug, Serialize)]
-pub(super) struct Verdict {
-    pub(super) run: String,
-    /// `finished`, `stopped early` or `under way`.
-    pub(super) state: &'static str,
-    pub(super) clean: bool,
-    /// The checkpoint up to which the audit applies, and the round after it; `None` if there is no checkpoint yet.
-    pub(super) checkpoint: Option<String>,
-    pub(super) round: u64,
-    /// Share of the run's frames that is committed.
-    pub(super) progress: f64,
-    pub(super) sources: Vec<OfSource>,
-    pub(super) void: Vec<Void>,
-    /// Number of batches in rounds after the checkpoint, which may still become void.
-    pub(super) not_judged: u64,
-    pub(super) quarantined: Vec<Quarantined>,
-    /// Newer checkpoints that cannot be used: they lose no batch, but the run could not resume from them.
-    pub(super) broken: Vec<String>,
-    pub(super) missing: Listed,
-    pub(super) twice: Listed,
-    pub(super) unexpected: Listed,
-    /// Leases that are not in the plan, and other contradictions.
-    pub(super) contradictions: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct OfSource {
-    pub(super) source: &'static str,
-    pub(super) passes: u32,
-    pub(super) committed: u64,
-    pub(super) of: u64,
-}
-
-/// What a fall-back to a checkpoint made void.
-#[derive(Debug, Serialize)]
-pub(super) struct Void {
-    pub(super) lineage: u64,
-    pub(super) round: u64,
-    pub(super) rounds: u64,
-    pub(super) batches: u64,
-    pub(super) reason: String,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Listed {
-    pub(super) batches: u64,
-    /// The first ones.
-    pub(super) leases: Vec<Lease>,
-}
 
 pub(super) async fn judge(run: &Store, plan: &Plan, history: &History) -> Result<Verdict> {
     let newest = newest_valid(run).await?;
@@ -99,7 +48,7 @@ fn verdict(run: &str, plan: &Plan, history: &History, reach: Option<(String, Sav
         contradictions.push(format!("{rounds} closed after everything was committed"));
     }
     let sources = Source::ALL.into_iter().filter(|&source| plan.passes(source) > 0).map(|source| OfSource {
-        source: source.name(),
+        source,
         passes: plan.passes(source),
         committed: findings.committed[source.index()],
         of: plan.total_batches(source),
@@ -114,9 +63,9 @@ fn verdict(run: &str, plan: &Plan, history: &History, reach: Option<(String, Sav
     Verdict {
         run: run.to_owned(),
         state: match (finished, over) {
-            (true, _) => "finished",
-            (false, true) => "stopped early",
-            (false, false) => "under way",
+            (true, _) => State::Finished,
+            (false, true) => State::StoppedEarly,
+            (false, false) => State::UnderWay,
         },
         clean: findings.is_clean() && contradictions.is_empty(),
         checkpoint,
@@ -127,9 +76,9 @@ fn verdict(run: &str, plan: &Plan, history: &History, reach: Option<(String, Sav
         not_judged: later.into_iter().map(batches).sum(),
         quarantined: history.quarantined.clone(),
         broken: Vec::new(),
-        missing: findings.missing.into(),
-        twice: findings.repeated.into(),
-        unexpected: findings.unexpected.into(),
+        missing: listed(findings.missing),
+        twice: listed(findings.repeated),
+        unexpected: listed(findings.unexpected),
         contradictions,
     }
 }
@@ -138,16 +87,12 @@ fn batches(commit: &Commit) -> u64 {
     commit.leases.iter().map(|lease| u64::from(lease.batches)).sum()
 }
 
-impl From<Exceptions> for Listed {
-    fn from(exceptions: Exceptions) -> Self {
-        let leases = exceptions.leases.into_iter().take(Self::MOST).collect();
-        Listed { batches: exceptions.batches, leases }
-    }
-}
-
-impl Listed {
-    /// Number of stretches that are shown; all are counted.
+/// The number of exceptions, and the first of them.
+fn listed(exceptions: Exceptions) -> Listed {
+    /// Number of leases that are shown; all batches are counted.
     const MOST: usize = 20;
+    let leases = exceptions.leases.into_iter().take(MOST).collect();
+    Listed { batches: exceptions.batches, leases }
 }
 
 #[cfg(test)]
@@ -224,7 +169,7 @@ mod tests {
         assert!(verdict.clean, "{verdict:?}");
         assert_eq!(
             (verdict.state, verdict.sources[0].committed),
-            ("finished", plan.total_batches(Source::Annotated))
+            (State::Finished, plan.total_batches(Source::Annotated))
         );
         assert_eq!((verdict.void[0].rounds, verdict.void[0].batches), (2, 4));
         let text = render::text(&verdict);
@@ -244,7 +189,10 @@ mod tests {
         let history = history(commits, Vec::new());
         let verdict = verdict("r", &plan, &history, reach, false);
         assert!(verdict.clean, "{verdict:?}");
-        assert_eq!((verdict.state, verdict.sources[0].committed, verdict.not_judged), ("under way", 8, 6));
+        assert_eq!(
+            (verdict.state, verdict.sources[0].committed, verdict.not_judged),
+            (State::UnderWay, 8, 6)
+        );
         let nothing = super::verdict("r", &plan, &history, None, false);
         assert!(nothing.clean && nothing.not_judged == 14 && nothing.progress == 0.0, "{nothing:?}");
     }

@@ -10,6 +10,7 @@ use history::History;
 use std::process::ExitCode;
 use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
+use stentor_output::Verdict;
 use stentor_runtime::ExitStatus;
 use stentor_store::Store;
 
@@ -42,7 +43,7 @@ pub(crate) fn run(ledger: &Ledger) -> ExitCode {
     })
 }
 
-async fn audit(location: &str) -> anyhow::Result<judge::Verdict> {
+async fn audit(location: &str) -> anyhow::Result<Verdict> {
     let run = Store::open(location)?;
     let text = run.get("experiment.toml").await?;
     let experiment = Experiment::parse(&String::from_utf8_lossy(&text))?;

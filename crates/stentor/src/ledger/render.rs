@@ -1,6 +1,6 @@
-use super::judge::{Listed, Verdict};
 use crate::text::{Text, counted};
 use indicatif::HumanCount;
+use stentor_output::{Listed, Verdict};
 
 pub(super) fn text(verdict: &Verdict) -> String {
     let mut text = Text::default();
@@ -22,7 +22,10 @@ pub(super) fn text(verdict: &Verdict) -> String {
     for source in &verdict.sources {
         let committed = HumanCount(source.committed);
         let passes = if source.passes == 1 { "one pass".into() } else { format!("{} passes", source.passes) };
-        text.item(source.source, format_args!("{committed} of {} of {passes}", counted(source.of, "batch")));
+        text.item(
+            source.source.name(),
+            format_args!("{committed} of {} of {passes}", counted(source.of, "batch")),
+        );
     }
     if verdict.not_judged > 0 {
         text.item("not judged yet", format_args!("{} committed since", counted(verdict.not_judged, "batch")));
@@ -43,7 +46,7 @@ pub(super) fn text(verdict: &Verdict) -> String {
         text.heading("quarantined: these batches counted without them");
         for bad in &verdict.quarantined {
             text.row([
-                bad.source.to_owned(),
+                bad.source.name().to_owned(),
                 bad.file.clone(),
                 format!("row group {}", bad.row_group),
                 counted(bad.frames, "frame"),

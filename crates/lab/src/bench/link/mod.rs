@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
+use stentor_forecast::Method;
 use stentor_tasks::Environment;
 use stentor_tasks::options::bench::Exchange;
 use stentor_tasks::process::{self, Deadline};
@@ -152,20 +153,24 @@ impl Bench {
             shown(ratio(bmuf_s)),
         );
         let seconds = |m: &Measured| Seconds { under_way: m.under_way_seconds(), total: m.seconds() };
-        let measured =
-            [("dense", seconds(&dense)), ("gtc-rethresholded", seconds(&gtc)), ("bmuf", seconds(&bmuf))];
+        let measured = [
+            (Method::Dense, seconds(&dense)),
+            (Method::GtcRethresholded, seconds(&gtc)),
+            (Method::Bmuf, seconds(&bmuf)),
+        ];
         let planned_exchange = planned_exchange(self.density);
         let text = cluster::experiment_file(&setting(&planned_exchange, false, 0, 0, 0.0), "");
         let planned = planner::plan(&self.programs, &self.folder, &text, rate, workers, BLOCK)?;
         errors.compare(&planned, &measured);
         let mut figures = Map::new();
         for (method, found) in &measured {
-            if let Some(said) = planned.get(*method) {
+            if let Some(said) = planned.get(method) {
                 let both = json!({
                     "planned": {"under_way_s": said.under_way, "total_s": said.total},
                     "measured": {"under_way_s": found.under_way, "total_s": found.total},
                 });
-                figures.insert(format!("{method} by the planner"), both);
+                let method = json!(method);
+                figures.insert(format!("{} by the planner", method.as_str().unwrap_or_default()), both);
             }
         }
         if let Some((seconds, bytes)) = gloo {

@@ -2,10 +2,11 @@
 
 use crate::network::Rate;
 use anyhow::{Context, Result};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use stentor_forecast::{Forecast, Method, Reducers};
+use stentor_output::Figures;
 use stentor_tasks::process;
 
 /// Times of an exchange, in seconds.
@@ -25,9 +26,9 @@ pub(super) struct Errors {
 
 impl Errors {
     /// Adds the errors of the forecasts for the measured methods.
-    pub(super) fn compare(&mut self, planned: &BTreeMap<String, Seconds>, measured: &[(&str, Seconds)]) {
+    pub(super) fn compare(&mut self, planned: &BTreeMap<Method, Seconds>, measured: &[(Method, Seconds)]) {
         for (method, found) in measured {
-            let Some(said) = planned.get(*method) else { continue };
+            let Some(said) = planned.get(method) else { continue };
             self.under_way.push((said.under_way - found.under_way).abs() / found.under_way);
             self.total.push((said.total - found.total).abs() / found.total);
         }
@@ -42,7 +43,7 @@ pub(super) fn plan(
     rate: Rate,
     workers: usize,
     block: u32,
-) -> Result<BTreeMap<String, Seconds>> {
+) -> Result<BTreeMap<Method, Seconds>> {
     /// The bench computes nothing, but the forecast requires a number above 0.
     const NO_BATCH_S: f64 = 1e-6;
     let (file, json) = (folder.join("plan.toml"), folder.join("plan.json"));
@@ -53,19 +54,22 @@ pub(super) fn plan(
     command.args(["--bandwidth", rate.name, "--rtt", "200us", "--batch-seconds", &NO_BATCH_S.to_string()]);
     process::output(&mut command)?;
     let text = std::fs::read_to_string(&json).with_context(|| format!("cannot read {}", json.display()))?;
-    let plan: Value = serde_json::from_str(&text).context("a plan is JSON")?;
+    let figures: Figures =
+        serde_json::from_str(&text).with_context(|| format!("cannot read {}", json.display()))?;
     let mut methods = BTreeMap::new();
-    for forecast in plan["forecasts"].as_array().into_iter().flatten() {
-        let method = forecast["method"].as_str().unwrap_or_default();
+    for forecast in figures.forecasts {
+        let Forecast { method, up_s, reduce_s, down_s, encode_s, apply_s, .. } = forecast;
         // The place of the reducers in the measurement: signs go through the coordinator, whole vectors through
         // reducers on the workers' hosts.
-        let measured = if method.starts_with("gtc") { "coordinator" } else { "each-worker" };
-        if forecast["reducers"] == measured {
-            let batches = if method == "bmuf" { f64::from(block) } else { 1.0 };
-            let of = |key: &str| forecast[key].as_f64().unwrap_or(f64::NAN) * batches;
-            let under_way = of("up_s") + of("reduce_s") + of("down_s");
-            let total = under_way + of("encode_s") + of("apply_s");
-            methods.insert(method.to_owned(), Seconds { under_way, total });
+        let measured = match method {
+            Method::Gtc | Method::GtcRethresholded => Reducers::Coordinator,
+            Method::Dense | Method::Bmuf | Method::TwoTier => Reducers::EachWorker,
+        };
+        if forecast.reducers == measured {
+            let batches = if method == Method::Bmuf { f64::from(block) } else { 1.0 };
+            let under_way = (up_s + reduce_s + down_s) * batches;
+            let total = under_way + (encode_s + apply_s) * batches;
+            methods.insert(method, Seconds { under_way, total });
         }
     }
     Ok(methods)
