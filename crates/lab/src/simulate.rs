@@ -58,7 +58,7 @@ fn table(figures: &Value) -> String {
     }
     for failed in figures["failed"].as_array().into_iter().flatten() {
         let (seed, found) = (&failed["seed"], failed["found"].as_str().unwrap_or_default());
-        // The second line must be added to LESSONS in crates/simulation/src/tests.rs.
+        // The second line must be added to FOUND_BY_SEEDS in crates/simulation/src/tests.rs.
         out += &format!("seed {seed}: {found}\n    ({seed}, {}),\n", failed["id"]);
     }
     out

@@ -46,7 +46,7 @@ fn main() -> Result<(), Failure> {
         report.violations.iter().for_each(|violation| println!("{violation}"));
         return Ok(());
     }
-    let mut figures = storms(arguments.from, arguments.seeds)?;
+    let mut figures = with_faults(arguments.from, arguments.seeds)?;
     figures["bugs"] = hunts(arguments.from, arguments.hunt, &bugs)?;
     println!("{figures}");
     Ok(())
@@ -58,7 +58,7 @@ fn unknown(name: &str) -> String {
 }
 
 /// Runs without a bug: none of them may break an invariant.
-fn storms(from: u64, seeds: u64) -> Result<Value, Failure> {
+fn with_faults(from: u64, seeds: u64) -> Result<Value, Failure> {
     let started = Instant::now();
     let mut events = 0;
     let mut failed = Vec::new();

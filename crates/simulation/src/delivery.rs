@@ -20,7 +20,7 @@ impl World {
                 worker.arrives = time;
             }
         }
-        if self.pace == Pace::Random && !is_heartbeat && !self.is_calm() && self.random.one_in(25) {
+        if self.pace == Pace::Random && !is_heartbeat && !self.faults_are_over() && self.random.one_in(25) {
             self.count("duplicate");
             let later = time + self.random.between(1, 6_000);
             let (request, copy) = (request.clone(), Copy::Repeated);
@@ -259,7 +259,7 @@ impl World {
     }
 
     fn store_fails(&mut self) -> bool {
-        self.pace == Pace::Random && !self.is_calm() && self.random.one_in(16)
+        self.pace == Pace::Random && !self.faults_are_over() && self.random.one_in(16)
     }
 
     fn store_delay(&mut self) -> Millis {

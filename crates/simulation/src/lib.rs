@@ -17,6 +17,7 @@ mod by_hand;
 mod carry_out;
 mod coordinators;
 mod delivery;
+mod faults;
 pub mod gain;
 mod members;
 mod network;
@@ -29,7 +30,6 @@ mod small_worlds;
 mod store;
 #[cfg(test)]
 mod stories;
-mod storm;
 mod worker;
 mod world;
 

@@ -103,7 +103,7 @@ impl World {
 
     /// Duties at a boundary may take much longer than a round's deadline, and sometimes do not end.
     fn plan_duties(&mut self, process: Process) {
-        let kind = if self.is_calm() { 0 } else { self.random.below(40) };
+        let kind = if self.faults_are_over() { 0 } else { self.random.below(40) };
         let delay = match kind {
             1 => {
                 self.count("hang");
@@ -159,7 +159,7 @@ impl World {
             Pace::Random => {
                 let loss_sum = if self.random.one_in(40) { f64::NAN } else { 1.0 };
                 let dev = frame_sums(10, loss_sum, self.random.below(10));
-                let fails = !self.is_calm() && self.random.one_in(60);
+                let fails = !self.faults_are_over() && self.random.one_in(60);
                 Figures { dev, loss: if fails { f64::NAN } else { 0.1 } }
             }
         }

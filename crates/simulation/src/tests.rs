@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use stentor_coordinator::state_machine::Outcome;
 
 /// Seeds that found a bug, and what it broke. A seed that fails goes here.
-const LESSONS: [(u64, &str); 17] = [
+const FOUND_BY_SEEDS: [(u64, &str); 17] = [
     (18, "I7"),
     (36, "I1"),
     (63, "I1"),
@@ -24,7 +24,7 @@ const LESSONS: [(u64, &str); 17] = [
 ];
 
 #[test]
-fn through_a_thousand_storms_nothing_that_must_hold_is_broken() {
+fn in_a_thousand_runs_with_faults_no_invariant_is_broken() {
     let mut faults = BTreeMap::<&str, u64>::new();
     let mut finished = 0;
     for seed in 0..1000 {
@@ -47,9 +47,9 @@ fn through_a_thousand_storms_nothing_that_must_hold_is_broken() {
 
 #[test]
 fn seeds_that_found_a_bug_find_none_any_more() {
-    for (seed, lesson) in LESSONS {
+    for (seed, broken) in FOUND_BY_SEEDS {
         let report = run(seed, None).unwrap();
-        assert!(report.violations.is_empty(), "seed {seed}, {lesson}: {:?}", report.violations);
+        assert!(report.violations.is_empty(), "seed {seed}, {broken}: {:?}", report.violations);
     }
 }
 
@@ -61,7 +61,7 @@ fn the_same_seed_is_the_same_run() {
 }
 
 #[test]
-fn every_planted_bug_is_found() {
+fn every_injected_bug_is_found() {
     for bug in Bug::ALL {
         // Seed 4133 is the first that meets an old membership's word of a payload that is staged.
         let found = (0..10_000).find(|&seed| !run(seed, Some(bug)).unwrap().violations.is_empty());

@@ -7,13 +7,13 @@
 // A test may fail by panicking.
 #![allow(clippy::unwrap_used)]
 
-mod storm;
+mod random_faults;
 mod wire;
 mod world;
 
+use random_faults::random_faults;
 use std::time::Duration;
 use stentor_tests::corpus;
-use storm::storm;
 use world::{COORDINATOR, Corpus, WORKERS, World};
 
 /// How a run is set up.
@@ -177,13 +177,13 @@ fn who_is_cut_off_while_it_writes_the_last_checkpoint_does_not_leave_the_run_wit
 }
 
 /// Random faults from several seeds, for each strategy and each membership.
-fn storms(seeds: impl IntoIterator<Item = u64>) {
+fn with_random_faults(seeds: impl IntoIterator<Item = u64>) {
     let corpus = corpus();
     for seed in seeds {
         for setup in ["fixed", "elastic"].into_iter().flat_map(each_strategy) {
             let seed = 10 * seed + setup.seed;
             let mut world = Setup { seed, ..setup }.start(&corpus);
-            storm(&mut world, seed, seconds(60));
+            random_faults(&mut world, seed, seconds(60));
             world.finish();
         }
     }
@@ -193,11 +193,11 @@ fn storms(seeds: impl IntoIterator<Item = u64>) {
 fn whatever_the_network_does_each_batch_counts_once() {
     // With the second seed, one sequence of faults (seed 41) broke a connection in the middle of a frame while a
     // worker joined over it.
-    storms([0, 4]);
+    with_random_faults([0, 4]);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn whatever_many_networks_do_each_batch_counts_once() {
-    storms(1..26);
+    with_random_faults(1..26);
 }

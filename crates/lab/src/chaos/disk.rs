@@ -187,11 +187,11 @@ pub(super) fn train(place: &Place, case: Case, whose: Whose, undisturbed: &Undis
 
 /// Labels on a full disk, and again after space has been freed.
 pub(super) fn label(place: &Place, run: &Path) -> Result<FullDisk> {
-    let (calm, out) = (place.folder.join("labels-undisturbed"), place.folder.join("labels-full-disk"));
-    for folder in [&calm, &out] {
+    let (undisturbed, out) = (place.folder.join("labels-undisturbed"), place.folder.join("labels-full-disk"));
+    for folder in [&undisturbed, &out] {
         remove_folder(folder)?;
     }
-    process::run(&mut super::labeler::command(place, run, &calm), Deadline::minutes(10))?;
+    process::run(&mut super::labeler::command(place, run, &undisturbed), Deadline::minutes(10))?;
     let disk = Disk::lay(&out, 16)?;
     disk.fill()?;
     let mut labeler = super::labeler::command(place, run, &out);
@@ -207,7 +207,7 @@ pub(super) fn label(place: &Place, run: &Path) -> Result<FullDisk> {
         told: String::from_utf8_lossy(&ended.stderr).contains("No space left"),
         published_meanwhile,
         whole: !half_written && is_whole(place, &out)?,
-        as_undisturbed: super::labeler::files(&out)? == super::labeler::files(&calm)?,
+        as_undisturbed: super::labeler::files(&out)? == super::labeler::files(&undisturbed)?,
     })
 }
 

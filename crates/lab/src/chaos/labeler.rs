@@ -25,12 +25,12 @@ pub(super) fn command(place: &Place, run: &Path, out: &Path) -> Command {
 /// Labels the unannotated data with the model of `run`, with `kills` kills. Returns whether the bytes are the same.
 pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bool> {
     let label = |out: &Path| command(place, run, out);
-    let (calm, out) = (place.folder.join("labels-undisturbed"), place.folder.join("labels"));
-    for folder in [&calm, &out] {
+    let (undisturbed, out) = (place.folder.join("labels-undisturbed"), place.folder.join("labels"));
+    for folder in [&undisturbed, &out] {
         remove_folder(folder)?;
     }
     let begun = Instant::now();
-    process::run(&mut label(&calm), Deadline::minutes(10))?;
+    process::run(&mut label(&undisturbed), Deadline::minutes(10))?;
     let takes = begun.elapsed();
     let mut random = Random(stentor_random::SplitMix64::new(seed));
     let mut killed = 0;
@@ -51,14 +51,14 @@ pub(super) fn run(place: &Place, run: &Path, kills: u32, seed: u64) -> Result<bo
         child.wait().context("cannot wait for the labeler")?;
         if out.join("manifest.json").is_file() {
             // It has finished between two kills: the remaining kills are used on another set.
-            if objects(&out)? != objects(&calm)? {
+            if objects(&out)? != objects(&undisturbed)? {
                 return Ok(false);
             }
             remove_folder(&out)?;
         }
     }
     process::run(&mut label(&out), Deadline::minutes(10))?;
-    Ok(objects(&out)? == objects(&calm)?)
+    Ok(objects(&out)? == objects(&undisturbed)?)
 }
 
 /// Every object in a folder with its bytes: everything that a reader of the store sees. A killed writer may have left

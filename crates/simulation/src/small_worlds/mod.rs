@@ -41,7 +41,7 @@ fn two_workers_end_well_through_every_order_of_a_round_with_two_faults_anywhere(
 }
 
 #[test]
-fn bugs_of_the_core_that_are_planted_are_found_in_small_worlds_too() {
+fn injected_bugs_of_the_state_machine_are_found_in_small_worlds_too() {
     for (bug, membership) in [
         (Bug::StaleEpochAccepted, "elastic"),
         (Bug::LostLease, "elastic"),

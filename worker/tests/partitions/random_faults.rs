@@ -78,7 +78,7 @@ impl Fault {
 }
 
 /// Injects random faults from `seed` into a run for `lasts`; then ends all faults.
-pub(crate) fn storm(world: &mut World<'_>, seed: u64, lasts: Duration) {
+pub(crate) fn random_faults(world: &mut World<'_>, seed: u64, lasts: Duration) {
     let mut random = Random(SplitMix64::new(seed));
     let mut open: Vec<(Duration, Fault)> = Vec::new();
     let end = world.sim.elapsed() + lasts;

@@ -9,21 +9,21 @@ use stentor_experiment::{Membership, Strategy};
 use stentor_participant::Input as Asked;
 
 /// Time of the last fault: after it the run has to finish.
-const CALM: Millis = 90_000;
+const FAULTS_END: Millis = 90_000;
 /// Time by which the run must have finished.
-const LATEST: Millis = CALM + 900_000;
+const LATEST: Millis = FAULTS_END + 900_000;
 
 /// Identities that come and go in an elastic run.
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 impl World {
-    pub(super) fn is_calm(&self) -> bool {
-        self.now >= CALM
+    pub(super) fn faults_are_over(&self) -> bool {
+        self.now >= FAULTS_END
     }
 
     /// Whether faults ended so long ago that missing workers have been started again and have joined.
     pub(super) fn must_find_workers(&self) -> bool {
-        self.pace == Pace::Random && self.now >= CALM + 60_000
+        self.pace == Pace::Random && self.now >= FAULTS_END + 60_000
     }
 
     fn is_fixed(&self) -> bool {
@@ -56,7 +56,7 @@ impl World {
 
     /// Injects a random fault.
     pub(super) fn fault(&mut self) {
-        if self.is_calm() {
+        if self.faults_are_over() {
             return;
         }
         let next = self.random.between(200, 5_000);
