@@ -89,13 +89,13 @@ async fn a_group_fetches_its_sum_also_when_another_group_is_a_round_ahead() {
 
 const RETHRESHOLD: &str = "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\ndownlink = \"rethreshold\"\n";
 
-/// The sum of a round of two members. They send the same in every third round.
+/// The sum of a round of two members. They send the same in every third round, and more up than down.
 async fn round(reducer: &Arc<RangeReducer>, fence: Fence, start: &str) -> Result<Vec<Bytes>, Refusal> {
     for slot in [0, 1] {
         let mut update = [0.0; VALUES];
         for (place, value) in update.iter_mut().enumerate() {
-            let happens = (place * 7 + fence.round as usize * 5 + slot as usize * (place / 8)) % 3;
-            *value = [1.0, -1.0, 0.0][happens];
+            let happens = (place * 7 + fence.round as usize % 3 * 4 + slot as usize * (place / 8)) % 5;
+            *value = [1.0, -1.0, 0.0, 1.0, 1.0][happens];
         }
         try_stage(reducer, fence, (slot, &[0, 1]), &message(&update), start).await?;
     }
