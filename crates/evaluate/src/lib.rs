@@ -13,6 +13,7 @@ mod format;
 mod frames;
 mod phone_model;
 mod posteriors;
+mod recognition;
 mod recovery;
 pub mod report;
 mod score;
@@ -30,6 +31,9 @@ pub use figures::{
 pub use frames::FrameErrors;
 pub use phone_model::{PhoneModel, PhoneStatistics};
 pub use posteriors::Posteriors;
+pub use recognition::{
+    PerplexityFigures, RECOGNITION_VERSION, RecognisedUtterance, RecognitionFigures, VocabularyFigures,
+};
 pub use recovery::{Recovery, RecoveryRun};
 pub use report::ReportData;
 pub use score::{Measure, PairedRuns, Score, Scoreboard, rate_interval};
