@@ -7,7 +7,9 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use stentor_inventory::{Case, Lexicon, LexiconFormat, Normalise, PhoneTable, ReadLexicon, Stress};
+use stentor_inventory::{
+    Case, Lexicon, LexiconFormat, Normalise, PhoneTable, ReadLexicon, Stress, UnknownPhones,
+};
 use stentor_tests::observe::in_checkout;
 use tempfile::TempDir;
 
@@ -52,6 +54,7 @@ impl Desk {
             case: Case::Keep,
             normalise: Normalise::Maximum,
             phones: Some(&phones),
+            unknown_phones: UnknownPhones::Refuse,
         };
         read.read(&self.read("lexicon")).unwrap()
     }

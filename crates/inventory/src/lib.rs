@@ -32,8 +32,8 @@ pub use error::Error;
 pub use id::{MAX_SENONES, PhoneId, SenoneId, WordId};
 pub use inventory::{Inventory, Match};
 pub use lexicon::{
-    Case, Coverage, Lexicon, LexiconError, LexiconFormat, Lookup, MAX_WORDS, Normalise, OptionalSilence,
-    Pronunciation, ReadLexicon, Stress,
+    Case, Coverage, LeftOut, Lexicon, LexiconError, LexiconFormat, Lookup, MAX_WORDS, Normalise,
+    OptionalSilence, Pronunciation, ReadLexicon, Stress, UnknownPhones,
 };
 pub use names::{WordPosition, is_silence, split_position};
 pub use order::{StateOrder, Steps};

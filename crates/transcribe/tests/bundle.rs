@@ -137,6 +137,7 @@ fn a_network_that_has_diverged_and_a_lexicon_with_unknown_phones_are_refused_by_
         case: stentor_inventory::Case::Keep,
         normalise: stentor_inventory::Normalise::Maximum,
         phones: None,
+        unknown_phones: stentor_inventory::UnknownPhones::Refuse,
     };
     let odd = read.read("ab a b\nxy a x\n").unwrap();
     let (description, parts) = contents(&odd, &language, &settings).pack().unwrap();

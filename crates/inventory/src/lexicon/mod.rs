@@ -9,7 +9,7 @@ mod silence;
 pub use coverage::Coverage;
 pub use error::LexiconError;
 pub use line::LexiconFormat;
-pub use read::{Case, MAX_WORDS, Normalise, ReadLexicon, Stress};
+pub use read::{Case, MAX_WORDS, Normalise, ReadLexicon, Stress, UnknownPhones};
 pub use silence::OptionalSilence;
 
 use crate::{PhoneId, PhoneTable, WordId};
@@ -42,6 +42,15 @@ pub enum Lookup {
     Outside,
 }
 
+/// What a reader left out of a lexicon, because it has phones that the phone set does not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Words without another pronunciation, in the order of the file.
+    pub words: Vec<String>,
+    /// Pronunciations of words that have others.
+    pub pronunciations: usize,
+}
+
 /// Words, their ids and their pronunciations over a table of phones. [`ReadLexicon`] reads one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lexicon {
@@ -50,6 +59,7 @@ pub struct Lexicon {
     ids: HashMap<String, WordId>,
     case: Case,
     merged: usize,
+    left_out: LeftOut,
 }
 
 impl Lexicon {
@@ -76,6 +86,12 @@ impl Lexicon {
     #[must_use]
     pub fn merged(&self) -> usize {
         self.merged
+    }
+
+    /// What was left out because of unknown phones; nothing unless [`UnknownPhones::LeaveOut`] was asked for.
+    #[must_use]
+    pub fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
     /// All words in the order of ids, with their pronunciations.

@@ -1,7 +1,7 @@
 //! From the text of a file to a lexicon.
 
 use super::line::{Entry, parse};
-use super::{Lexicon, LexiconError, LexiconFormat, Pronunciation, Word};
+use super::{LeftOut, Lexicon, LexiconError, LexiconFormat, Pronunciation, Word};
 use crate::{PhoneId, PhoneTable, WordId};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -40,6 +40,16 @@ pub enum Normalise {
     Sum,
 }
 
+/// What becomes of pronunciations with a phone that is not in [`ReadLexicon::phones`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownPhones {
+    /// The first of them is an error.
+    #[default]
+    Refuse,
+    /// They are left out and counted, and so is a word that has no other pronunciation: see [`LeftOut`].
+    LeaveOut,
+}
+
 /// How a lexicon is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadLexicon<'a> {
@@ -53,6 +63,8 @@ pub struct ReadLexicon<'a> {
     pub normalise: Normalise,
     /// The phones that a pronunciation may have. Without them the phones that occur are taken, in the order of their names.
     pub phones: Option<&'a PhoneTable>,
+    /// Refuse or leave out what has other phones.
+    pub unknown_phones: UnknownPhones,
 }
 
 /// A pronunciation before ids are given.
@@ -97,9 +109,16 @@ impl ReadLexicon<'_> {
             Some(phones) => phones.clone(),
             None => collect_phones(&words)?,
         };
+        let left_out = match self.unknown_phones {
+            UnknownPhones::Refuse => LeftOut::default(),
+            UnknownPhones::LeaveOut => leave_out(&mut words, &phones)?,
+        };
+        if !left_out.words.is_empty() {
+            ids = words.iter().zip(0..).map(|((name, _), id)| (name.clone(), WordId::new(id))).collect();
+        }
         let words = words.into_iter().map(|(name, raw)| self.word(name, raw, &phones));
         let words = words.collect::<Result<_, _>>()?;
-        Ok(Lexicon { phones, words, ids, case: self.case, merged })
+        Ok(Lexicon { phones, words, ids, case: self.case, merged, left_out })
     }
 
     /// Adds a pronunciation to those of a word; returns whether it was merged with an equal one.
@@ -139,14 +158,7 @@ impl ReadLexicon<'_> {
             Normalise::Sum => probabilities.sum(),
         };
         let pronunciation = |raw: Raw<'_>| {
-            let id = |phone: &&str| {
-                phones.id(phone).ok_or_else(|| LexiconError::UnknownPhone {
-                    line: raw.line,
-                    word: name.clone(),
-                    phone: (*phone).to_owned(),
-                    phones: phones.len(),
-                })
-            };
+            let id = |phone: &&str| phones.id(phone).ok_or_else(|| unknown_phone(&raw, &name, phone, phones));
             let phones: Vec<PhoneId> = raw.phones.iter().map(id).collect::<Result<_, _>>()?;
             // The quotient of two tiny numbers that differ much may be 0.
             let probability = (raw.probability / whole).clamp(f64::MIN_POSITIVE, 1.0);
@@ -164,6 +176,36 @@ impl Case {
             Self::Keep => Cow::Borrowed(word),
             Self::Lower => Cow::Owned(word.to_lowercase()),
         }
+    }
+}
+
+fn unknown_phone(raw: &Raw<'_>, word: &str, phone: &str, phones: &PhoneTable) -> LexiconError {
+    let (line, word, phone) = (raw.line, word.to_owned(), phone.to_owned());
+    LexiconError::UnknownPhone { line, word, phone, phones: phones.len() }
+}
+
+/// Leaves out pronunciations with a phone that `phones` does not have. If none would be left, the first such phone is an error.
+fn leave_out(words: &mut Vec<(String, Vec<Raw<'_>>)>, phones: &PhoneTable) -> Result<LeftOut, LexiconError> {
+    let mut left_out = LeftOut::default();
+    let mut first = None;
+    words.retain_mut(|(name, pronunciations)| {
+        let all = pronunciations.len();
+        pronunciations.retain(|raw| {
+            let Some(unknown) = raw.phones.iter().find(|phone| phones.id(phone).is_none()) else {
+                return true;
+            };
+            first.get_or_insert_with(|| unknown_phone(raw, name, unknown, phones));
+            false
+        });
+        match pronunciations.is_empty() {
+            true => left_out.words.push(name.clone()),
+            false => left_out.pronunciations += all - pronunciations.len(),
+        }
+        !pronunciations.is_empty()
+    });
+    match first {
+        Some(error) if words.is_empty() => Err(error),
+        _ => Ok(left_out),
     }
 }
 

@@ -7,6 +7,7 @@ const CMU: ReadLexicon<'static> = ReadLexicon {
     case: Case::Keep,
     normalise: Normalise::Maximum,
     phones: None,
+    unknown_phones: UnknownPhones::Refuse,
 };
 const KALDI: ReadLexicon<'static> = ReadLexicon { format: LexiconFormat::Kaldi, ..CMU };
 const WEIGHTED: ReadLexicon<'static> = ReadLexicon { format: LexiconFormat::KaldiProbabilities, ..CMU };
@@ -109,6 +110,25 @@ fn each_mistake_is_told_with_its_line() {
     let unknown = error(ReadLexicon { phones: Some(&phones), ..CMU }, "a A\nb A B1\n");
     assert_eq!(unknown, LexiconError::UnknownPhone { line: 2, word: word(), phone: "B1".into(), phones: 1 });
     assert!(unknown.to_string().starts_with("line 2: phone `B1` of word `b` is unknown"), "{unknown}");
+}
+
+#[test]
+fn words_with_unknown_phones_are_left_out_and_listed_where_that_is_asked_for() {
+    let phones = table(&["A", "B"]);
+    let read = ReadLexicon { phones: Some(&phones), unknown_phones: UnknownPhones::LeaveOut, ..WEIGHTED };
+    let lexicon = read.read("ax 1 A X\nab 0.9 X B\nab 0.3 A B\nx 1 X\nb 1 B\n").unwrap();
+    let words: Vec<&str> = lexicon.words().map(|(_, word, _)| word).collect();
+    assert_eq!(words, ["ab", "b"]);
+    let id = lexicon.id("b").unwrap();
+    assert_eq!((lexicon.name(id), lexicon.id("x")), (Some("b"), None));
+    let said = lexicon.pronunciations(lexicon.id("ab").unwrap());
+    assert_eq!((said.len(), said[0].probability), (1, 1.0), "weights are those of what is left");
+    let left_out = LeftOut { words: vec!["ax".to_owned(), "x".to_owned()], pronunciations: 1 };
+    assert_eq!(lexicon.left_out(), &left_out);
+    let nothing = read.read("x 1 X\ny 1 A Y\n").unwrap_err();
+    assert!(matches!(nothing, LexiconError::UnknownPhone { line: 1, .. }), "{nothing}");
+    let all = ReadLexicon { unknown_phones: UnknownPhones::LeaveOut, ..KALDI }.read("x X\n").unwrap();
+    assert_eq!((all.len(), all.left_out()), (1, &LeftOut::default()), "its own phones are all known");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
-use stentor_inventory::{Case, Inventory, Lexicon, LexiconFormat, Normalise, ReadLexicon, Senone, Stress};
+use stentor_inventory::{
+    Case, Inventory, Lexicon, LexiconFormat, Normalise, ReadLexicon, Senone, Stress, UnknownPhones,
+};
 use stentor_language::{Counts, Model, Vocabulary as Words, estimate};
 use stentor_random::{SplitMix64, unit_interval};
 use stentor_senones::Topology;
@@ -29,6 +31,7 @@ impl Corpus {
             case: Case::Keep,
             normalise: Normalise::Maximum,
             phones: None,
+            unknown_phones: UnknownPhones::Refuse,
         };
         let all = read.read(&dictionary)?;
         let sentences: Vec<Vec<&str>> = text

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Instant;
-use stentor_inventory::{Case, Lexicon, LexiconFormat, Normalise, ReadLexicon, Stress};
+use stentor_inventory::{Case, Lexicon, LexiconFormat, Normalise, ReadLexicon, Stress, UnknownPhones};
 use stentor_language::{Counts, Model, Vocabulary as Words, estimate};
 use stentor_recogniser::{Phones, Recogniser, Settings, Statistics, Vocabulary};
 use stentor_senones::Topology;
@@ -84,6 +84,7 @@ fn first_words(dictionary: &Path) -> Result<Lexicon> {
         case: Case::Keep,
         normalise: Normalise::Maximum,
         phones: None,
+        unknown_phones: UnknownPhones::Refuse,
     };
     Ok(read.read(&kept)?)
 }

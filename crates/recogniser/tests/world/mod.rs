@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use stentor_inventory::{
     Case, Inventory, Lexicon, LexiconFormat, Normalise, PhoneId, PhoneTable, ReadLexicon, SenoneId, Stress,
+    UnknownPhones,
 };
 use stentor_language::{Counts, Model, Vocabulary as Words, estimate};
 use stentor_recogniser::{Phones, Recogniser, Settings, Statistics, Vocabulary};
@@ -20,6 +21,7 @@ pub(crate) fn lexicon(text: &str) -> Lexicon {
         case: Case::Keep,
         normalise: Normalise::Maximum,
         phones: None,
+        unknown_phones: UnknownPhones::Refuse,
     };
     read.read(text).unwrap()
 }

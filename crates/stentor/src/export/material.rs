@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 use stentor_inventory::{
-    Case, Inventory, Lexicon, LexiconFormat, Normalise, PhoneTable, ReadLexicon, Stress,
+    Case, Inventory, Lexicon, LexiconFormat, Normalise, PhoneTable, ReadLexicon, Stress, UnknownPhones,
 };
 use stentor_language::{Model, arpa};
 use stentor_recogniser::{Settings, Statistics};
@@ -56,6 +56,7 @@ pub(crate) fn read_lexicon(
         case: if is_small { Case::Lower } else { Case::Keep },
         normalise: Normalise::Maximum,
         phones: Some(&phones),
+        unknown_phones: UnknownPhones::Refuse,
     };
     read.read(&text(path)?).with_context(|| path.display().to_string())
 }

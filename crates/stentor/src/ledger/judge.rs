@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 use stentor_checkpoint::newest_valid;
 use stentor_experiment::Source;
 use stentor_output::{Listed, OfSource, State, Verdict, Void};
-use stentor_plan::audit::{Audit, Exceptions, Extent};
 use stentor_plan::Plan;
+use stentor_plan::audit::{Audit, Exceptions, Extent};
 use stentor_runlog::{Saved, saved_state};
 use stentor_store::Store;
 

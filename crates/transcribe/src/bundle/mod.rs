@@ -16,6 +16,7 @@ use stentor_experiment::Features;
 use stentor_forward::Network;
 use stentor_inventory::{
     Case, Inventory, Lexicon, LexiconFormat, Normalise, PhoneTable, ReadLexicon, SenoneId, Stress,
+    UnknownPhones,
 };
 use stentor_recogniser::{Phones, Phrases, Recogniser, Settings, Vocabulary};
 use stentor_senones::Tree;
@@ -137,6 +138,7 @@ fn lexicon(bytes: &[u8], inventory: &Inventory) -> Result<Lexicon, Error> {
         case: Case::Keep,
         normalise: Normalise::Maximum,
         phones: Some(&phones),
+        unknown_phones: UnknownPhones::Refuse,
     };
     read.read(text).map_err(|error| content(LEXICON, &error))
 }

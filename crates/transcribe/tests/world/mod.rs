@@ -12,7 +12,7 @@ use stentor_audio::{Fbank, stacked_frames};
 use stentor_checkpoint::{ModelDescription, NamedTensor, Normalisation, TensorFile};
 use stentor_experiment::{Architecture, Features, Lstm};
 use stentor_inventory::{
-    Case, Inventory, Lexicon, LexiconFormat, Normalise, ReadLexicon, Senone, SenoneId, Stress,
+    Case, Inventory, Lexicon, LexiconFormat, Normalise, ReadLexicon, Senone, SenoneId, Stress, UnknownPhones,
 };
 use stentor_language::{Counts, Model, Vocabulary, estimate};
 use stentor_recogniser::{Settings, Statistics};
@@ -146,6 +146,7 @@ pub(crate) fn lexicon() -> Lexicon {
         case: Case::Keep,
         normalise: Normalise::Maximum,
         phones: None,
+        unknown_phones: UnknownPhones::Refuse,
     };
     read.read("ab a b\nba b a\ncac c a c\nbcb b c b\n").unwrap()
 }
