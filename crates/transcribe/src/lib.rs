@@ -19,7 +19,7 @@ mod input;
 mod output;
 mod transcriber;
 
-pub use bundle::{BUNDLE, Bundle, Contents, Description, Parts};
+pub use bundle::{BUNDLE, Bundle, Contents, Description, Parts, TrainedModel};
 pub use ends::EndSettings;
 pub use error::Error;
 pub use event::{Event, Utterance, Word};

@@ -9,6 +9,10 @@ use stentor_recogniser::Settings;
 use stentor_transcribe::{BUNDLE, Bundle, Description, Error, Parts};
 use world::{contents, language, lexicon, packed, settings};
 
+/// The description's keys in their order, which its fingerprint is of.
+const KEYS: &str =
+    "schema_version created_by run_id checkpoint model features normalisation senones parts fingerprint";
+
 fn refused(description: Description, parts: &Parts) -> Error {
     Bundle::of(description, parts, "").unwrap_err()
 }
@@ -35,6 +39,9 @@ fn a_model_that_was_written_is_read_with_the_same_parts_and_cannot_be_overwritte
     assert_eq!(read.recogniser().settings(), written.recogniser().settings());
     let files = std::fs::read_dir(&place).unwrap().count();
     assert_eq!(files, read.description().parts.len() + 1);
+    let text = std::fs::read_to_string(place.join(BUNDLE)).unwrap();
+    let keys = text.lines().filter_map(|line| line.strip_prefix("  \"")?.split('"').next());
+    assert_eq!(keys.collect::<Vec<_>>().join(" "), KEYS);
     let again = contents(&lexicon(), &language(), &settings()).write(&place).unwrap_err();
     assert!(matches!(again, Error::Options(_)), "{again}");
 }
@@ -70,6 +77,8 @@ fn a_description_that_was_edited_or_is_of_another_version_is_refused() {
         Error::Version { found: 2, .. }
     ));
     assert!(matches!(edit("run_id", "run"), Error::Description { .. }));
+    let unknown = edit("\"parts\"", "\"more\": 1, \"parts\"");
+    assert!(matches!(&unknown, Error::Description { reason, .. } if reason.contains("`more`")), "{unknown}");
     assert!(matches!(spoilt(BUNDLE, |bytes| bytes.truncate(40)), Error::Description { .. }));
     let nothing = Bundle::load(Path::new("/nowhere/at/all"), "").unwrap_err();
     assert!(matches!(nothing, Error::NoBundle { .. }));
@@ -81,13 +90,14 @@ fn parts_of_another_model_are_refused_by_name() {
     let given = || contents(&lexicon, &language, &settings);
     let phones = ["SIL", "a", "b", "d"].map(|phone| Senone::of_state(phone.to_owned(), 0, &[]));
     let others = Inventory::new(phones.to_vec()).unwrap();
-    let (description, parts) =
-        { stentor_transcribe::Contents { senones: others, ..given() } }.pack().unwrap();
+    let mut foreign = given();
+    foreign.trained.senones = others;
+    let (description, parts) = foreign.pack().unwrap();
     let error = refused(description, &parts).to_string();
     assert!(error.contains("expected the statistics of the acoustic model's inventory"), "{error}");
 
     let mut short = given();
-    short.normalisation.mean.pop();
+    short.trained.normalisation.mean.pop();
     let (description, parts) = short.pack().unwrap();
     let error = refused(description, &parts);
     assert!(
@@ -96,7 +106,7 @@ fn parts_of_another_model_are_refused_by_name() {
     );
 
     let mut open = given();
-    open.features.high_hz = 0.0;
+    open.trained.features.high_hz = 0.0;
     let (description, parts) = open.pack().unwrap();
     assert!(matches!(refused(description, &parts), Error::Mismatch { what: "features", .. }));
 
@@ -114,7 +124,8 @@ fn senones_and_tree_must_be_of_each_other() {
     let error = refused(description, &parts);
     assert!(matches!(&error, Error::Content { part, .. } if part == "tree.json"), "{error}");
     let mut less = contents(&lexicon, &language, &settings);
-    less.senones = Inventory::of_tree(less.senones.senones().to_vec(), "0".repeat(64)).unwrap();
+    less.trained.senones =
+        Inventory::of_tree(less.trained.senones.senones().to_vec(), "0".repeat(64)).unwrap();
     let (description, parts) = less.pack().unwrap();
     let error = refused(description, &parts);
     assert!(matches!(&error, Error::Part { part, .. } if part == "tree.json"), "{error}");
@@ -153,9 +164,9 @@ fn a_bidirectional_model_is_not_exported_for_streams() {
         stentor_experiment::Lstm { layers: 1, width: 8, bidirectional: true, ..Default::default() };
     let architecture = stentor_experiment::Architecture::from(architecture);
     let mut both = contents(&lexicon, &language, &settings);
-    both.model.model = serde_json::to_value(architecture.resolved()).unwrap();
+    both.trained.model.model = serde_json::to_value(architecture.resolved()).unwrap();
     let mut file = stentor_checkpoint::TensorFile::default();
-    for (name, shape) in architecture.parameters(both.model.inputs, both.model.senones) {
+    for (name, shape) in architecture.parameters(both.trained.model.inputs, both.trained.model.senones) {
         let values = vec![0.0; shape.iter().product()];
         file.tensors.insert(name, stentor_checkpoint::NamedTensor { shape, values });
     }

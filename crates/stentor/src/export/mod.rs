@@ -9,7 +9,7 @@ use stentor_checkpoint::DeployedModel;
 use stentor_recogniser::Settings;
 use stentor_shards::FeatureSet;
 use stentor_store::Store;
-use stentor_transcribe::{Bundle, Contents};
+use stentor_transcribe::{Bundle, Contents, TrainedModel};
 
 /// Make a model folder that `stentor transcribe` recognises words with: parameters, senones, lexicon, language model, settings.
 #[derive(Debug, clap::Args)]
@@ -47,8 +47,8 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     stentor_runtime::outln!(
         "{}: the model of {} with {} outputs and {} words, {:.1} MB, fingerprint {}",
         arguments.bundle.display(),
-        description.checkpoint,
-        description.senones.len(),
+        description.trained.checkpoint,
+        description.trained.senones.len(),
         bundle.words(),
         bytes as f64 / 1e6,
         description.fingerprint
@@ -81,12 +81,14 @@ async fn export(arguments: &Args) -> Result<Bundle> {
     let senones = set.manifest().senones.clone();
     let lexicon = read_lexicon(lexicon, *lexicon_format, &senones, &language)?;
     let contents = Contents {
-        run_id: manifest.run_id,
-        checkpoint: manifest.name,
-        model: manifest.model,
-        features: set.manifest().resolved_settings(),
-        normalisation,
-        senones,
+        trained: TrainedModel {
+            run_id: manifest.run_id,
+            checkpoint: manifest.name,
+            model: manifest.model,
+            features: set.manifest().resolved_settings(),
+            normalisation,
+            senones,
+        },
         parameters: parameters.to_bytes()?.to_vec(),
         tree: set.tree().await?.map(|bytes| bytes.to_vec()),
         lexicon: &lexicon,

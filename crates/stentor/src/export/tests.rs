@@ -139,10 +139,11 @@ async fn a_run_becomes_a_model_folder_with_the_frequencies_of_its_corpus_and_wor
     let bundle = Bundle::load(Path::new(&place.path("model")), "").unwrap();
     let description = bundle.description();
     assert_eq!(
-        (description.run_id.as_str(), description.checkpoint.as_str()),
+        (description.trained.run_id.as_str(), description.trained.checkpoint.as_str()),
         ("a run", "000001-0000000007")
     );
-    assert_eq!((description.features.high_hz, description.normalisation.mean[0]), (4_000.0, 1.5));
+    let trained = &description.trained;
+    assert_eq!((trained.features.high_hz, trained.normalisation.mean[0]), (4_000.0, 1.5));
     assert_eq!(bundle.words(), 2);
     let lexicon = std::fs::read_to_string(place.path("model/lexicon.txt")).unwrap();
     assert_eq!(lexicon, "ab 1 A B\nba 1 B A\n");

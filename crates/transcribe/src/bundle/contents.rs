@@ -1,10 +1,9 @@
-use super::description::{Description, SCHEMA_VERSION};
+use super::description::{Description, SCHEMA_VERSION, TrainedModel};
 use crate::error::Error;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use stentor_checkpoint::{ModelDescription, Normalisation, Object, digest};
-use stentor_experiment::Features;
-use stentor_inventory::{Inventory, Lexicon};
+use stentor_checkpoint::{Object, digest};
+use stentor_inventory::Lexicon;
 use stentor_language::{Model, arpa};
 use stentor_recogniser::Settings;
 
@@ -22,18 +21,8 @@ pub(super) const TREE: &str = "tree.json";
 /// What a bundle is made of.
 #[derive(Debug)]
 pub struct Contents<'a> {
-    /// The run that trained the model.
-    pub run_id: String,
-    /// Its checkpoint.
-    pub checkpoint: String,
-    /// Architecture and sizes.
-    pub model: ModelDescription,
-    /// How sound becomes frames, with `high_hz` of the corpus.
-    pub features: Features,
-    /// The model's own.
-    pub normalisation: Normalisation,
-    /// The model's outputs in order.
-    pub senones: Inventory,
+    /// The model.
+    pub trained: TrainedModel,
     /// A safetensors file.
     pub parameters: Vec<u8>,
     /// The tying tree's file, if the senones are those of one.
@@ -76,12 +65,7 @@ impl Contents<'_> {
         let description = Description {
             schema_version: SCHEMA_VERSION,
             created_by: concat!("stentor ", env!("CARGO_PKG_VERSION")).to_owned(),
-            run_id: self.run_id,
-            checkpoint: self.checkpoint,
-            model: self.model,
-            features: self.features,
-            normalisation: self.normalisation,
-            senones: self.senones,
+            trained: self.trained,
             parts: parts.iter().map(object).collect(),
             fingerprint: String::new(),
         };

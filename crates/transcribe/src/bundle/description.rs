@@ -10,17 +10,12 @@ pub(crate) const SCHEMA_VERSION: u32 = 1;
 /// The file of a bundle that describes it. It is written last: without it a folder is no bundle.
 pub const BUNDLE: &str = "bundle.json";
 
-/// What a bundle consists of, and all of the model but its large parts.
+/// What is known of a trained model besides its parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Description {
-    /// Of the program that wrote it.
-    pub schema_version: u32,
-    /// Name and version of the program that wrote it.
-    pub created_by: String,
+pub struct TrainedModel {
     /// The run that trained the model.
     pub run_id: String,
-    /// The model's checkpoint in that run.
+    /// Its checkpoint in that run.
     pub checkpoint: String,
     /// Architecture and sizes.
     pub model: ModelDescription,
@@ -30,6 +25,19 @@ pub struct Description {
     pub normalisation: Normalisation,
     /// The model's outputs in order.
     pub senones: Inventory,
+}
+
+/// What a bundle consists of, and all of the model but its large parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    /// Of the program that wrote it.
+    pub schema_version: u32,
+    /// Name and version of the program that wrote it.
+    pub created_by: String,
+    /// The model; its fields stand beside the others in the file.
+    #[serde(flatten)]
+    pub trained: TrainedModel,
     /// The other files of the folder.
     pub parts: Vec<Object>,
     /// The digest of all of this, with an empty text in this place.

@@ -6,7 +6,7 @@ mod folder;
 mod model;
 
 pub use contents::{Contents, Parts};
-pub use description::{BUNDLE, Description};
+pub use description::{BUNDLE, Description, TrainedModel};
 
 use crate::error::Error;
 use contents::{LANGUAGE, LEXICON, PARAMETERS, SETTINGS, TREE};
@@ -50,14 +50,14 @@ impl Bundle {
     /// together.
     pub fn of(description: Description, parts: &Parts, phrases: &str) -> Result<Self, Error> {
         parts.check(&description)?;
-        let acoustics = Acoustics::new(&description, parts.get(PARAMETERS)?)?;
+        let acoustics = Acoustics::new(&description.trained, parts.get(PARAMETERS)?)?;
         let settings: Settings = parts.json(SETTINGS)?;
         settings.check()?;
         let Some(statistics) = settings.statistics.clone() else {
             let reason = "expected counts of the outputs in aligned speech, found none".to_owned();
             return Err(Error::Content { part: SETTINGS.to_owned(), reason });
         };
-        let inventory = &description.senones;
+        let inventory = &description.trained.senones;
         let phones = match parts.find(TREE) {
             Some(bytes) => {
                 let tree = Tree::of(inventory, bytes).map_err(|error| content(TREE, &error))?;
@@ -89,7 +89,7 @@ impl Bundle {
     /// How sound becomes frames.
     #[must_use]
     pub fn features(&self) -> &Features {
-        &self.description.features
+        &self.description.trained.features
     }
 
     /// The acoustic model.

@@ -1,6 +1,6 @@
 use super::content;
 use super::contents::PARAMETERS;
-use super::description::Description;
+use super::description::TrainedModel;
 use crate::error::Error;
 use half::f16;
 use stentor_checkpoint::{Normalisation, TensorFile};
@@ -17,8 +17,8 @@ pub(super) struct Acoustics {
 }
 
 impl Acoustics {
-    pub(super) fn new(description: &Description, parameters: &[u8]) -> Result<Self, Error> {
-        let Description { model, features, normalisation, senones, .. } = description;
+    pub(super) fn new(trained: &TrainedModel, parameters: &[u8]) -> Result<Self, Error> {
+        let TrainedModel { model, features, normalisation, senones, .. } = trained;
         features.validate().map_err(|error| mismatch("features", "usable settings", error))?;
         if features.high_hz <= 0.0 {
             return Err(mismatch("features", "the upper edge of the filter bank in Hz", features.high_hz));

@@ -16,7 +16,9 @@ use stentor_inventory::{
 };
 use stentor_language::{Counts, Model, Vocabulary, estimate};
 use stentor_recogniser::{Settings, Statistics};
-use stentor_transcribe::{Bundle, Contents, Description, Event, Options, Parts, Transcriber, Utterance};
+use stentor_transcribe::{
+    Bundle, Contents, Description, Event, Options, Parts, TrainedModel, Transcriber, Utterance,
+};
 
 pub(crate) const RATE_HZ: u32 = 16_000;
 /// How long a phone sounds.
@@ -187,16 +189,18 @@ pub(crate) fn sized<'a>(
     settings: &'a Settings,
 ) -> Contents<'a> {
     Contents {
-        run_id: "tones".to_owned(),
-        checkpoint: "000000-0000000001".to_owned(),
-        model: ModelDescription {
-            model: serde_json::to_value(architecture(size).resolved()).unwrap(),
-            inputs: features().dimension(),
-            senones: size.outputs,
+        trained: TrainedModel {
+            run_id: "tones".to_owned(),
+            checkpoint: "000000-0000000001".to_owned(),
+            model: ModelDescription {
+                model: serde_json::to_value(architecture(size).resolved()).unwrap(),
+                inputs: features().dimension(),
+                senones: size.outputs,
+            },
+            features: features(),
+            normalisation: normalisation(),
+            senones: inventory(size),
         },
-        features: features(),
-        normalisation: normalisation(),
-        senones: inventory(size),
         parameters: parameters(size).to_bytes().unwrap().to_vec(),
         tree: None,
         lexicon,
