@@ -86,6 +86,26 @@ impl Posteriors {
         self.senones
     }
 
+    /// Writes the natural logarithms of all outputs' posteriors in one frame to `out`, `[senones]`, for a search of words.
+    ///
+    /// Senones that were not kept share the residual mass. None of them is more probable than the least probable one that was kept,
+    /// as those that were kept are the most probable. No posterior is 0.
+    ///
+    /// # Panics
+    /// If there is no such frame.
+    pub fn log_into(&self, frame: usize, out: &mut [f32]) {
+        let row = frame * self.top_k..(frame + 1) * self.top_k;
+        let kept = &self.kept[row.clone()];
+        let least = kept.iter().copied().fold(1.0, f32::min);
+        let log = |probability: f32| probability.max(f32::MIN_POSITIVE).ln();
+        out.fill(log(self.rest[frame].min(least)));
+        for (id, &probability) in self.ids[row].iter().zip(kept) {
+            if let Some(value) = out.get_mut(id.index()) {
+                *value = log(probability);
+            }
+        }
+    }
+
     /// Writes the probability of each state of `phones` in one frame to `out` (`[states]`): the sum over its senones,
     /// at least 1e-10.
     pub(crate) fn states_into(&self, frame: usize, phones: &PhoneSet, out: &mut [f32]) {
@@ -135,6 +155,21 @@ mod tests {
         for (found, expected) in states.iter().zip([0.3, 0.1, 0.5, 0.1]) {
             assert!((found - expected).abs() < 1e-6, "{states:?}");
         }
+    }
+
+    #[test]
+    fn a_search_gets_a_logarithm_of_every_output() {
+        let ids = SenoneId::list([2, 0, 1, 3]);
+        let logs = [0.5_f32.ln(), 0.3_f32.ln(), 0.0, -20.0];
+        let posteriors = Posteriors::new(4, ids, &logs, &[0.2, 0.0]).unwrap();
+        let mut all = [0.0; 4];
+        posteriors.log_into(0, &mut all);
+        for (found, expected) in all.iter().zip([0.3_f32, 0.1, 0.5, 0.1]) {
+            assert!((found - expected.ln()).abs() < 1e-5, "{all:?}");
+        }
+        // A residual mass is stored in steps of 1/65535: what was not kept would be more probable than what was.
+        posteriors.log_into(1, &mut all);
+        assert!(all.iter().zip([-20.0, 0.0, -20.0, -20.0]).all(|(a, b)| (a - b).abs() < 1e-4), "{all:?}");
     }
 
     #[test]

@@ -75,6 +75,22 @@ pub fn align<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> Option<Vec<Edit
     Some(trace(&steps, columns, reference.len(), hypothesis.len()))
 }
 
+/// The smallest number of substitutions, deletions and insertions between two sequences of words, each given as a number.
+#[must_use]
+pub fn distance(reference: &[u32], hypothesis: &[u32]) -> u64 {
+    let mut row: Vec<u64> = (0..=hypothesis.len() as u64).collect();
+    for expected in reference {
+        let mut diagonal = row[0];
+        row[0] += 1;
+        for (column, found) in hypothesis.iter().enumerate() {
+            let paired = diagonal + u64::from(expected != found);
+            diagonal = row[column + 1];
+            row[column + 1] = paired.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[hypothesis.len()]
+}
+
 /// Follows the steps from the end to the beginning.
 fn trace(steps: &[Edit], columns: usize, mut row: usize, mut column: usize) -> Vec<Edit> {
     let mut edits = Vec::with_capacity(row.max(column));
@@ -163,6 +179,8 @@ mod tests {
         fn errors_are_the_levenshtein_distance_with_the_fewest_substitutions(a in some_words(7), b in some_words(7)) {
             let found = WordErrors::of(&align(&a, &b).unwrap());
             prop_assert_eq!((found.errors(), found.substitutions), naive(&a, &b));
+            let numbers = |words: &[u8]| words.iter().copied().map(u32::from).collect::<Vec<_>>();
+            prop_assert_eq!(distance(&numbers(&a), &numbers(&b)), found.errors());
         }
 
         #[test]

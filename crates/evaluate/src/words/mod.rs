@@ -21,7 +21,7 @@ mod score;
 mod segments;
 mod units;
 
-pub use align::{Edit, MAX_CELLS, align};
+pub use align::{Edit, MAX_CELLS, align, distance};
 pub use errors::{WordErrors, WordScore};
 pub use figures::{Interval, WORD_FIGURES_VERSION, WordFigures};
 pub use normalise::{NORMALISER, Normalised, Tally, normalise};
