@@ -165,10 +165,29 @@ impl Recogniser {
         if !log_posteriors.len().is_multiple_of(outputs) {
             return Err(Error::Shape { outputs, found: log_posteriors.len() });
         }
+        let frames = log_posteriors.len() / outputs;
+        let mut copy = |frame: usize, row: &mut [f32]| {
+            row.copy_from_slice(&log_posteriors[frame * outputs..(frame + 1) * outputs]);
+        };
+        self.search_frames(frames, &mut copy, phrases)
+    }
+
+    /// As [`Recogniser::search`], for posteriors that are not in memory as a whole: `log_posteriors` writes those of a frame,
+    /// `[outputs]`. It is asked for each frame once, in their order.
+    ///
+    /// # Errors
+    /// As [`Recogniser::decode`].
+    pub fn search_frames(
+        &self,
+        frames: usize,
+        log_posteriors: &mut dyn FnMut(usize, &mut [f32]),
+        phrases: Option<&Phrases>,
+    ) -> Result<Outcome, Error> {
         let mut search = Search::new(self.network(phrases), self.settings.options(None));
-        let mut costs = Vec::new();
-        for (frame, log_posteriors) in log_posteriors.chunks_exact(outputs).enumerate() {
-            self.scores.costs(frame, log_posteriors, &mut costs)?;
+        let (mut row, mut costs) = (vec![0.0; self.outputs()], Vec::new());
+        for frame in 0..frames {
+            log_posteriors(frame, &mut row);
+            self.scores.costs(frame, &row, &mut costs)?;
             search.advance(&costs)?;
         }
         Ok(search.finish())

@@ -56,12 +56,19 @@ pub struct Tuned {
     pub fingerprint: String,
     /// Utterances used.
     pub utterances: u64,
+    /// Utterances of the set that were not used: those without a text, and those beyond what tuning needs.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub not_used: u64,
     /// Words of their references.
     pub words: u64,
     /// Combinations of settings tried.
     pub tried: u64,
     /// Word errors with the settings chosen.
     pub errors: u64,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Default for Settings {
