@@ -1,5 +1,6 @@
 //! `stentor`: the command-line interface. It does not link libtorch; the sibling programs that it starts do.
 
+mod audio_bar;
 mod certs;
 mod cluster;
 mod config;
@@ -11,8 +12,11 @@ mod init;
 mod inspect;
 mod json_file;
 mod label;
+mod labeled;
+mod labeler;
 mod ledger;
 mod lm;
+mod material;
 mod out_file;
 mod place;
 mod prepare;

@@ -1,17 +1,16 @@
 //! `stentor evaluate`: error rates of a model on annotated features.
 
-mod labeler;
 mod scoring;
 mod sets;
 
 use crate::exit::stopped;
 use crate::json_file::JsonFile;
+use crate::labeled::{Labeled, check_same_senones};
+use crate::labeler::{AGAIN, Labels, Scratch};
 use anyhow::{Context, Result, bail};
 use clap::builder::RangedU64ValueParser;
 use std::path::{Path, PathBuf};
-use stentor_evaluate::{
-    DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, LabelerFigures, PhoneModel, tune,
-};
+use stentor_evaluate::{DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, PhoneModel, tune};
 use stentor_inventory::PhoneSet;
 use stentor_runtime::Shutdown;
 use stentor_shards::FeatureSet;
@@ -62,10 +61,10 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
     let json = JsonFile::at(arguments.json.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O runtime")?;
     let shutdown = Shutdown::listen();
-    let evaluation = Evaluation { arguments, baseline, scratch: labeler::Scratch::new()?, shutdown };
+    let evaluation = Evaluation { arguments, baseline, scratch: Scratch::new()?, shutdown };
     let mut figures = runtime.block_on(evaluation.run())?;
     if evaluation.shutdown.is_requested() {
-        return Err(stopped(labeler::AGAIN));
+        return Err(stopped(AGAIN));
     }
     if let Some(baseline) = &evaluation.baseline {
         figures = figures.against(baseline, RESAMPLES, SEED);
@@ -81,7 +80,7 @@ struct Evaluation {
     /// Another system's figures on the same test set.
     baseline: Option<Figures>,
     /// Scratch folder for labels that need not be kept.
-    scratch: labeler::Scratch,
+    scratch: Scratch,
     shutdown: Shutdown,
 }
 
@@ -99,13 +98,13 @@ impl Evaluation {
         let dev = match dev_features {
             Some(location) => {
                 let dev = sets::annotated(location).await?;
-                sets::check_same_senones(location, dev.manifest(), test.manifest())?;
+                check_same_senones(location, dev.manifest(), test.manifest())?;
                 Some(dev)
             }
             None => None,
         };
-        let (test_labels, labeler) = self.labels(features, labels.as_deref(), "test").await?;
-        let test = sets::Labeled::open(test, &test_labels).await?;
+        let (test_labels, labeler) = self.labels().of(features, labels.as_deref(), "test").await?;
+        let test = Labeled::open(test, &test_labels).await?;
         let decoder = match &model {
             Some(model) => Some(self.choose_settings(&phones, model, dev).await?),
             None => None,
@@ -148,27 +147,10 @@ impl Evaluation {
         }
     }
 
-    /// Returns the location of a set's labels: as given, or computed now by the labeler, whose figures are returned
-    /// too.
-    async fn labels(
-        &self,
-        features: &str,
-        given: Option<&str>,
-        name: &str,
-    ) -> Result<(String, Option<LabelerFigures>)> {
-        match (&self.arguments.model, given) {
-            (None, None) => bail!("expected --labels or --model"),
-            (None, Some(labels)) => Ok((labels.to_owned(), None)),
-            (Some(model), given) => {
-                let out = given.map_or_else(|| self.scratch.place(name), ToOwned::to_owned);
-                let figures = self.scratch.place(&format!("{name}.json"));
-                let threads = self.arguments.threads;
-                let shutdown = &self.shutdown;
-                let job = labeler::Job { model, features, out: &out, figures: &figures, threads, shutdown };
-                let figures = job.run().await?;
-                Ok((out, Some(figures)))
-            }
-        }
+    fn labels(&self) -> Labels<'_> {
+        let Args { model, threads, .. } = &self.arguments;
+        let Self { scratch, shutdown, .. } = self;
+        Labels { model: model.as_deref(), threads: *threads, scratch, shutdown }
     }
 
     async fn choose_settings(
@@ -181,8 +163,8 @@ impl Evaluation {
         let (Some(location), Some(dev)) = (dev_features, dev) else {
             return Ok(DecoderFigures { settings: DecoderSettings::default(), tried: 0, dev_per: None });
         };
-        let (dev_labels, _) = self.labels(location, dev_labels.as_deref(), "dev").await?;
-        let dev = sets::Labeled::open(dev, &dev_labels).await?;
+        let (dev_labels, _) = self.labels().of(location, dev_labels.as_deref(), "dev").await?;
+        let dev = Labeled::open(dev, &dev_labels).await?;
         let utterances = scoring::dev_utterances(&dev, phones, model).await?;
         let tuned = tune(phones, model, &utterances, &Grid::default()).with_context(|| location.clone())?;
         Ok(DecoderFigures { settings: tuned.settings, tried: tuned.tried, dev_per: tuned.errors.rate() })

@@ -1,4 +1,5 @@
-use super::sets::{Labeled, LabeledRow, posteriors};
+use super::sets::reference;
+use crate::labeled::{Labeled, LabeledRow, posteriors};
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use stentor_evaluate::{
@@ -58,7 +59,7 @@ fn score_utterance(
     mut row: LabeledRow,
 ) -> Result<Option<Score>> {
     let Some(alignment) = row.features.alignment.take() else { return Ok(None) };
-    let spoken = decoder.map(|(model, _)| row.reference(&alignment, phones, model)).transpose();
+    let spoken = decoder.map(|(model, _)| reference(&row, &alignment, phones, model)).transpose();
     let LabeledRow { features: FeatureRow { utterance, .. }, labels, .. } = row;
     let posteriors = posteriors(labels, phones.senones())?;
     let frames = FrameErrors::score(phones, &posteriors, &alignment).with_context(|| utterance.clone())?;
@@ -83,7 +84,7 @@ pub(super) async fn dev_utterances(
         for mut row in set.read(place).await? {
             let Some(alignment) = row.features.alignment.take() else { continue };
             frames += alignment.len();
-            let reference = row.reference(&alignment, phones, model);
+            let reference = reference(&row, &alignment, phones, model);
             let reference = reference.context(row.features.utterance)?;
             let posteriors = posteriors(row.labels, phones.senones())?;
             utterances.push(DevUtterance { posteriors, reference });

@@ -1,11 +1,10 @@
 //! `stentor export`: a trained model as a folder that recognises words by itself.
 
-mod material;
-
+use crate::material::{WordFiles, count_alignments, left_out_words, read_settings};
 use anyhow::{Context, Result, bail};
-use material::{Format, count_alignments, read_language, read_lexicon, read_settings};
 use std::path::PathBuf;
 use stentor_checkpoint::DeployedModel;
+use stentor_inventory::LeftOut;
 use stentor_recogniser::Settings;
 use stentor_shards::FeatureSet;
 use stentor_store::Store;
@@ -24,24 +23,18 @@ pub(crate) struct Args {
     /// the tying tree if the senones are of one.
     #[arg(long, value_name = "SET")]
     features: String,
-    /// Words and their phones.
-    #[arg(long, value_name = "FILE")]
-    lexicon: PathBuf,
-    /// How the lexicon is written.
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "cmu")]
-    lexicon_format: Format,
-    /// Language model: an ARPA file. Only words that lexicon and model have are recognised.
-    #[arg(long, value_name = "FILE")]
-    lm: PathBuf,
-    /// Scales and limits, and the counts of aligned speech: a `settings.json` of an earlier folder. Without it scales are
-    /// defaults that nothing was tuned for, and the alignments of --features are counted.
+    #[command(flatten)]
+    words: WordFiles,
+    /// Scales and limits, and the counts of aligned speech: the `settings.json` that `stentor recognise --out` wrote, or
+    /// that of an earlier folder. Without it scales are defaults that nothing was tuned for, and the alignments of --features are
+    /// counted.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let bundle = runtime.map_err(stentor_runtime::Error::Threads)?.block_on(export(arguments))?;
+    let (bundle, left_out) = runtime.map_err(stentor_runtime::Error::Threads)?.block_on(export(arguments))?;
     let description = bundle.description();
     let bytes: u64 = description.parts.iter().map(|part| part.bytes).sum();
     stentor_runtime::outln!(
@@ -53,11 +46,14 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
         bytes as f64 / 1e6,
         description.fingerprint
     );
+    if let Some(told) = left_out_words(&left_out) {
+        stentor_runtime::outln!("{told}");
+    }
     Ok(())
 }
 
-async fn export(arguments: &Args) -> Result<Bundle> {
-    let Args { bundle, model: location, features, lexicon, lexicon_format, lm, settings } = arguments;
+async fn export(arguments: &Args) -> Result<(Bundle, LeftOut)> {
+    let Args { bundle, model: location, features, words, settings } = arguments;
     let set = FeatureSet::open(&Store::open(features)?).await.with_context(|| features.clone())?;
     let deployed = DeployedModel::load(&Store::open(location)?).await.with_context(|| location.clone())?;
     let DeployedModel { manifest, parameters } = deployed;
@@ -77,9 +73,8 @@ async fn export(arguments: &Args) -> Result<Bundle> {
             Settings { statistics: Some(statistics), ..Settings::default() }
         }
     };
-    let language = read_language(lm)?;
     let senones = set.manifest().senones.clone();
-    let lexicon = read_lexicon(lexicon, *lexicon_format, &senones, &language)?;
+    let (lexicon, language) = words.read(&senones)?;
     let contents = Contents {
         trained: TrainedModel {
             run_id: manifest.run_id,
@@ -95,7 +90,8 @@ async fn export(arguments: &Args) -> Result<Bundle> {
         language: &language,
         settings: &settings,
     };
-    Ok(contents.write(bundle)?)
+    let written = contents.write(bundle)?;
+    Ok((written, lexicon.left_out().clone()))
 }
 
 #[cfg(test)]

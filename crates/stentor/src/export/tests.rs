@@ -1,5 +1,5 @@
-use super::material::Format;
 use super::*;
+use crate::material::{Format, UnknownPhones};
 use std::collections::BTreeMap;
 use std::path::Path;
 use stentor_checkpoint::{
@@ -114,20 +114,27 @@ impl Place {
         deploy(&run, &name).await.unwrap();
     }
 
+    fn words(&self) -> WordFiles {
+        WordFiles {
+            lexicon: self.path("words.dict"),
+            lexicon_format: Format::Cmu,
+            lm: self.path("lm.arpa"),
+            unknown_phones: UnknownPhones::Error,
+        }
+    }
+
     fn arguments(&self) -> Args {
         Args {
             bundle: self.path("model"),
             model: self.location("run"),
             features: self.location("set"),
-            lexicon: self.path("words.dict"),
-            lexicon_format: Format::Cmu,
-            lm: self.path("lm.arpa"),
+            words: self.words(),
             settings: Some(self.path("settings.json")),
         }
     }
 }
 
-fn words(result: Result<Bundle>) -> String {
+fn words(result: Result<(Bundle, LeftOut)>) -> String {
     format!("{:#}", result.unwrap_err())
 }
 
@@ -175,11 +182,30 @@ async fn a_set_that_the_model_was_not_trained_on_is_named() {
 }
 
 #[tokio::test]
+async fn a_word_with_a_phone_that_the_model_does_not_have_is_an_error_or_left_out_as_asked_for() {
+    let place = Place::new().await;
+    place.write("words.dict", "AB  A B\nAX  A X\nBA  B A1\nBA(2)  X A\n");
+    let message = words(export(&place.arguments()).await);
+    assert!(message.contains("words.dict") && message.contains("--unknown-phones leave-out"), "{message}");
+    assert!(message.contains("line 2: phone `X` of word `ax` is unknown"), "{message}");
+    let arguments = Args {
+        words: WordFiles { unknown_phones: UnknownPhones::LeaveOut, ..place.words() },
+        ..place.arguments()
+    };
+    let (bundle, left_out) = export(&arguments).await.unwrap();
+    assert_eq!(bundle.words(), 2);
+    let told = left_out_words(&left_out).unwrap();
+    assert!(told.ends_with("1 word (ax), and 1 pronunciation of other words"), "{told}");
+    assert_eq!(left_out_words(&LeftOut::default()), None);
+}
+
+#[tokio::test]
 async fn a_teacher_that_needs_whole_utterances_and_files_that_are_cut_short_are_refused() {
     let place = Place::new().await;
     let text = std::fs::read_to_string(place.path("lm.arpa")).unwrap();
     place.write("cut.arpa", &text[..text.len() / 2]);
-    let arguments = Args { lm: place.path("cut.arpa"), ..place.arguments() };
+    let words_of = |words| Args { words, ..place.arguments() };
+    let arguments = words_of(WordFiles { lm: place.path("cut.arpa"), ..place.words() });
     assert!(words(export(&arguments).await).contains("cut.arpa"));
     place.write("odd.json", "{\"beam\": 3}");
     let arguments = Args { settings: Some(place.path("odd.json")), ..place.arguments() };

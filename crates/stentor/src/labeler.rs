@@ -1,3 +1,5 @@
+//! Labels of a model for a feature set: given, or computed now by the program `teacher-labeler`.
+
 use crate::exit::stopped;
 use crate::siblings;
 use anyhow::{Context, Result, bail};
@@ -11,24 +13,61 @@ use stentor_runtime::{Child, Shutdown};
 const TOP_K: usize = 256;
 
 /// What a restart does after a signal.
-pub(super) const AGAIN: &str = "start again: existing labels are reused";
+pub(crate) const AGAIN: &str = "start again: existing labels are reused";
 
 /// How long the labeler may take to shut down cleanly.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Where the labels of a command's model come from.
+pub(crate) struct Labels<'a> {
+    /// A run or a checkpoint that labels are computed with; without one they must be given.
+    pub(crate) model: Option<&'a str>,
+    /// For the labeler; 0 means all cores.
+    pub(crate) threads: usize,
+    /// Folder for labels that need not be kept.
+    pub(crate) scratch: &'a Scratch,
+    pub(crate) shutdown: &'a Shutdown,
+}
+
+impl Labels<'_> {
+    /// Returns the location of a set's labels: as given, or computed now by the labeler, whose figures are returned too. With a model,
+    /// `given` is where they are written and kept. `name` tells them from those of other sets.
+    pub(crate) async fn of(
+        &self,
+        features: &str,
+        given: Option<&str>,
+        name: &str,
+    ) -> Result<(String, Option<LabelerFigures>)> {
+        let Self { threads, scratch, shutdown, .. } = *self;
+        match (self.model, given) {
+            (None, None) => {
+                bail!("{features}: expected its labels or a model to compute them with, found neither")
+            }
+            (None, Some(labels)) => Ok((labels.to_owned(), None)),
+            (Some(model), given) => {
+                let out = given.map_or_else(|| scratch.place(name), ToOwned::to_owned);
+                let figures = scratch.place(&format!("{name}.json"));
+                let job = Job { model, features, out: &out, figures: &figures, threads, shutdown };
+                let figures = job.run().await?;
+                Ok((out, Some(figures)))
+            }
+        }
+    }
+}
+
 /// One run of the program `teacher-labeler` over one feature set.
-pub(super) struct Job<'a> {
-    pub(super) model: &'a str,
-    pub(super) features: &'a str,
-    pub(super) out: &'a str,
+struct Job<'a> {
+    model: &'a str,
+    features: &'a str,
+    out: &'a str,
     /// File for the labeler's own figures.
-    pub(super) figures: &'a str,
-    pub(super) threads: usize,
-    pub(super) shutdown: &'a Shutdown,
+    figures: &'a str,
+    threads: usize,
+    shutdown: &'a Shutdown,
 }
 
 impl Job<'_> {
-    pub(super) async fn run(&self) -> Result<LabelerFigures> {
+    async fn run(&self) -> Result<LabelerFigures> {
         let mut command = siblings::command("teacher-labeler");
         command
             .args([
@@ -46,7 +85,7 @@ impl Job<'_> {
             .stdout(Stdio::null());
         let mut labeler = Child::spawn("teacher-labeler", command)
             .await
-            .with_context(|| crate::siblings::expected("teacher-labeler"))?;
+            .with_context(|| siblings::expected("teacher-labeler"))?;
         let status = tokio::select! {
             status = labeler.wait() => status?,
             () = self.shutdown.requested() => {
@@ -64,15 +103,15 @@ impl Job<'_> {
 }
 
 /// A scratch folder of this process for labels that need not be kept; removed with its contents when dropped.
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     path: PathBuf,
 }
 
 impl Scratch {
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let process = std::process::id();
         for attempt in 0..1000 {
-            let path = std::env::temp_dir().join(format!("stentor-evaluate-{process}-{attempt}"));
+            let path = std::env::temp_dir().join(format!("stentor-labels-{process}-{attempt}"));
             match create_private(&path) {
                 // An earlier process with the same id may have left its folder.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -81,13 +120,13 @@ impl Scratch {
             }
         }
         bail!(
-            "{}: a thousand folders named stentor-evaluate-{process}-… already exist; remove them",
+            "{}: a thousand folders named stentor-labels-{process}-… already exist; remove them",
             std::env::temp_dir().display()
         )
     }
 
     /// Returns the path for a file or folder with this name in the folder.
-    pub(super) fn place(&self, name: &str) -> String {
+    fn place(&self, name: &str) -> String {
         self.path.join(name).to_string_lossy().into_owned()
     }
 }
