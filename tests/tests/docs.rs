@@ -4,8 +4,11 @@
 #![allow(clippy::print_stdout)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use stentor_evaluate::words::files::read_ctm;
+use stentor_evaluate::words::{Labels, Transcripts, normalise, score};
 use stentor_tests::docs::{command_lines, documents, understood};
 use stentor_tests::observe::in_checkout;
 use stentor_tests::program;
@@ -127,7 +130,7 @@ fn script(text: &str) -> String {
 }
 
 #[test]
-fn the_tutorial_leads_from_audio_to_a_deployed_student() {
+fn the_tutorial_leads_from_audio_to_a_deployed_student_and_to_words() {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(in_checkout("deploy").canonicalize().unwrap(), folder.path().join("deploy"))
         .unwrap();
@@ -153,4 +156,81 @@ fn the_tutorial_leads_from_audio_to_a_deployed_student() {
     assert!(frames < 60.0, "{frames} % of frames wrong, where guessing silence gives 87 %");
     assert!(folder.path().join("tutorial/deployed/student").is_dir());
     assert!(folder.path().join("tutorial/posteriors/manifest.json").is_file());
+    the_model_folder_recognises_what_was_scored(&folder.path().join("tutorial"));
+}
+
+/// What `stentor transcribe` recognises in the recordings of the test set, with the folder that `stentor export` made, is what
+/// `stentor recognise` found in the prepared set. Two things may differ, by little: the forward pass is another one, within 1e-4 of
+/// libtorch's logits, and labels have probabilities in steps of 0.4 %. A path that is hardly better than another may then lose.
+fn the_model_folder_recognises_what_was_scored(tutorial: &Path) {
+    let text = std::fs::read_to_string(tutorial.join("words.json")).unwrap();
+    let figures: stentor_evaluate::RecognitionFigures = serde_json::from_str(&text).unwrap();
+    println!("{}", figures.to_text());
+    let wer = figures.wer.unwrap();
+    assert!(wer < 95.0, "{wer} % of words wrong: nothing was understood");
+    assert!(figures.words.errors() >= figures.unknown_words, "words that cannot be recognised are wrong");
+    assert!(figures.dev_wer.is_some(), "the scales were tuned");
+
+    let scp = std::fs::read_to_string(corpus().join("wav.scp")).unwrap();
+    let recordings: BTreeMap<&str, &str> = scp.lines().map(|line| line.split_once(' ').unwrap()).collect();
+    let files: Vec<&str> =
+        figures.utterances.iter().map(|utterance| recordings[utterance.id.as_str()]).collect();
+    let output = Command::new(program("stentor"))
+        .args(["transcribe", "--whole", "--format", "json", "--model"])
+        .arg(tutorial.join("model"))
+        .args(&files)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut transcribed: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        if event["event"] != "final" {
+            continue;
+        }
+        let words = event["words"].as_array().unwrap().iter();
+        let words =
+            words.map(|word| (word["word"].as_str().unwrap().to_owned(), word["start_ms"].as_u64().unwrap()));
+        transcribed.entry(event["file"].as_str().unwrap().to_owned()).or_default().extend(words);
+    }
+
+    let ctm = std::fs::File::open(tutorial.join("recognised/hypothesis.ctm")).unwrap();
+    let mut recognised: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
+    for word in read_ctm(std::io::BufReader::new(ctm)).unwrap() {
+        recognised.entry(word.file).or_default().push((word.word, word.start / 1000));
+    }
+    let (mut expected, mut found, mut latest) = (Transcripts::new(), Transcripts::new(), 0);
+    for utterance in &figures.utterances {
+        let of = |words: Option<&Vec<(String, u64)>>| words.cloned().unwrap_or_default();
+        let (own, theirs) =
+            (of(recognised.get(&utterance.id)), of(transcribed.get(recordings[utterance.id.as_str()])));
+        let text = |words: &[(String, u64)]| {
+            words.iter().map(|(word, _)| word.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(text(&own), normalise(&utterance.hypothesis).words.join(" "), "{}", utterance.id);
+        if text(&own) == text(&theirs) {
+            let apart = own.iter().zip(&theirs).map(|((_, a), (_, b))| a.abs_diff(*b));
+            latest = latest.max(apart.max().unwrap_or(0));
+        }
+        expected.insert(utterance.id.clone(), text(&own));
+        found.insert(utterance.id.clone(), text(&theirs));
+    }
+    let total = score(&expected, &found, Labels::default()).unwrap().total();
+    println!(
+        "transcribed against recognised: {} of {} words differ, in {} of {} utterances; equal words begin at most {latest} ms apart",
+        total.words.errors(),
+        total.words.reference,
+        total.wrong_utterances,
+        total.utterances
+    );
+    assert!(total.words.reference > 50, "enough words to compare: {}", total.words.reference);
+    assert!(total.words.rate().unwrap() < 2.0 && total.wrong_rate().unwrap() < 5.0, "{total:?}");
+    assert!(latest <= 60, "equal words begin {latest} ms apart");
+}
+
+/// The corpus of the tutorial, as its first block names it.
+fn corpus() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|cache| !cache.is_empty()).map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
+    cache.unwrap_or_else(home).join("stentor/corpora/asterisk")
 }

@@ -20,6 +20,7 @@ mod material;
 mod out_file;
 mod place;
 mod prepare;
+mod recognise;
 mod replay;
 mod report;
 mod score;
@@ -61,6 +62,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Score recognised texts against a reference: word error rate.
     Score(score::Args),
+    /// Recognise the words of a prepared set with a trained model, and score them.
+    Recognise(recognise::Args),
     /// Estimate, mix and measure n-gram language models.
     #[command(subcommand)]
     Lm(lm::Lm),
@@ -117,6 +120,7 @@ fn main() -> ExitCode {
         Command::Label(arguments) => return label::run(&arguments),
         Command::Evaluate(arguments) => (evaluate::run(arguments), ExitStatus::Data),
         Command::Score(arguments) => (score::run(&arguments), ExitStatus::Data),
+        Command::Recognise(arguments) => (recognise::run(arguments), ExitStatus::Data),
         Command::Lm(lm) => (lm::run(&lm), ExitStatus::Data),
         Command::Export(arguments) => (export::run(&arguments), ExitStatus::Data),
         Command::Transcribe(arguments) => (transcribe::run(&arguments), ExitStatus::Data),

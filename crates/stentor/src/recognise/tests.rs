@@ -1,0 +1,349 @@
+use super::*;
+use crate::material::{Format, UnknownPhones};
+use std::collections::BTreeMap;
+use stentor_evaluate::RecognisedUtterance;
+use stentor_experiment::Features;
+use stentor_inventory::{Inventory, Senone, SenoneId};
+use stentor_shards::{
+    FeatureRow, FeatureSetOptions, FeatureWriter, LabelLayout, LabelManifest, LabelRow, encode_label_shard,
+    f16, publish_shard,
+};
+
+/// An utterance: its group, its text, and what a model hears in it.
+type Said = (&'static str, Option<&'static str>, &'static str);
+
+/// The third is heard wrong; the last one has no text.
+const TEST: [Said; 5] = [
+    ("g0", Some("Ab ba."), "ab ba"),
+    ("g1", Some("ba"), "ba"),
+    ("g2", Some("[noise] ab"), "ba"),
+    ("g1", Some("zz ab"), "ab"),
+    ("g0", None, "ab"),
+];
+
+fn inventory(phones: &[&str]) -> Inventory {
+    Inventory::new(phones.iter().map(|phone| Senone::of_state((*phone).to_owned(), 0, &[])).collect())
+        .unwrap()
+}
+
+/// The senone of each frame: a pause before each word and at the end, four frames for each letter. A text that ends with `-` is cut
+/// there.
+fn frames(text: &str) -> Vec<u16> {
+    let senone = |letter: char| if letter == 'a' { 1 } else { 2 };
+    let mut frames = Vec::new();
+    for word in text.trim_end_matches('-').split_whitespace() {
+        frames.extend([0; 3]);
+        word.chars().for_each(|letter| frames.extend([senone(letter); 4]));
+    }
+    if !text.ends_with('-') {
+        frames.extend([0; 3]);
+    }
+    frames
+}
+
+/// A folder with everything that the command reads.
+struct World(tempfile::TempDir);
+
+impl World {
+    fn new() -> Self {
+        let world = Self(tempfile::tempdir().unwrap());
+        let train = [("t", Some("ab"), "ab"), ("t", Some("ba ba"), "ba ba")];
+        world.write_set("train", &train, &["SIL", "a", "b"]);
+        world.write_set("test", &TEST, &["SIL", "a", "b"]);
+        world.write("words.dict", "AB a b\nBA b a\n");
+        let vocabulary = stentor_language::Vocabulary::with_unknown();
+        let mut counts = stentor_language::Counts::new(vocabulary, 2).unwrap();
+        counts.add_text("ab ba\nba\nab\nother\n".as_bytes()).unwrap();
+        let mut text = Vec::new();
+        stentor_language::arpa::write(&stentor_language::estimate(&counts).unwrap().model, &mut text)
+            .unwrap();
+        world.write("lm.arpa", std::str::from_utf8(&text).unwrap());
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn figures(&self) -> RecognitionFigures {
+        read_figures(&self.path("figures.json")).unwrap()
+    }
+
+    /// A set whose alignments are what is heard, and labels of a model that is nearly sure of that, in `NAME-labels`.
+    fn write_set(&self, name: &str, said: &[Said], phones: &[&str]) {
+        for old in [self.path(name), self.path(&format!("{name}-labels"))] {
+            if old.exists() {
+                std::fs::remove_dir_all(old).unwrap();
+            }
+        }
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(self.write_set_async(name, said, &inventory(phones)));
+    }
+
+    async fn write_set_async(&self, name: &str, said: &[Said], senones: &Inventory) {
+        let settings = Features { mel_bins: 8, stack: 1, ..Features::default() };
+        let mut options = FeatureSetOptions::new(settings, senones.clone(), 8000.0);
+        (options.row_group_frames, options.shard_frames) = (40, 80);
+        let mut writer = FeatureWriter::new(Store::open(&self.at(name)).unwrap(), options).unwrap();
+        for (number, (group, text, heard)) in said.iter().enumerate() {
+            let alignment = frames(heard);
+            let row = FeatureRow {
+                utterance: format!("u{number}"),
+                speaker: "s".to_owned(),
+                group: (*group).to_owned(),
+                features: vec![f16::ZERO; 8 * alignment.len()],
+                text: text.map(str::to_owned),
+                alignment: text.map(|_| SenoneId::list(alignment)),
+            };
+            writer.push(row).await.unwrap();
+        }
+        let manifest = writer.finish(None, BTreeMap::new()).await.unwrap();
+        let store = Store::open(&self.at(&format!("{name}-labels"))).unwrap();
+        let mut said = said.iter().enumerate();
+        let mut shards = Vec::new();
+        for shard in &manifest.shards {
+            let mut of_group = |rows: u32| -> Vec<LabelRow> {
+                said.by_ref()
+                    .take(rows as usize)
+                    .map(|(number, (_, _, heard))| labels(number, heard))
+                    .collect()
+            };
+            let groups: Vec<_> = shard.row_groups.iter().map(|group| of_group(group.rows)).collect();
+            let layout = LabelLayout { top_k: 3, senones: senones.len() };
+            let (bytes, info) = encode_label_shard(&shard.file, &groups, layout).unwrap();
+            publish_shard(&store, &info.file, bytes).await.unwrap();
+            shards.push(info);
+        }
+        let labels = LabelManifest::new("model".to_owned(), &manifest, 3, senones.clone(), shards).unwrap();
+        labels.publish(&store).await.unwrap();
+    }
+
+    fn words(&self) -> WordFiles {
+        WordFiles {
+            lexicon: self.path("words.dict"),
+            lexicon_format: Format::Cmu,
+            lm: self.path("lm.arpa"),
+            unknown_phones: UnknownPhones::Error,
+        }
+    }
+
+    fn arguments(&self) -> Args {
+        Args {
+            features: self.at("test"),
+            model: None,
+            labels: Some(self.at("test-labels")),
+            train_features: self.at("train"),
+            words: self.words(),
+            tune_on: None,
+            dev_labels: None,
+            settings: None,
+            phrases: None,
+            baseline: None,
+            out: Some(self.path("out")),
+            json: Some(self.path("figures.json")),
+            threads: 2,
+        }
+    }
+}
+
+fn labels(number: usize, heard: &str) -> LabelRow {
+    let frames = frames(heard);
+    let ids = SenoneId::list(frames.iter().flat_map(|id| [*id, (id + 1) % 3, (id + 2) % 3]));
+    let logs = [0.9f32, 0.05, 0.05].map(f32::ln).repeat(frames.len());
+    LabelRow::quantise(format!("u{number}"), ids, &logs, &vec![0.0; frames.len()])
+}
+
+fn refused(arguments: Args) -> String {
+    format!("{:#}", run(arguments).unwrap_err())
+}
+
+#[test]
+fn the_words_of_a_set_are_scored_against_its_texts() {
+    let world = World::new();
+    run(world.arguments()).unwrap();
+    let found = world.figures();
+    let hypotheses: Vec<&str> =
+        found.utterances.iter().map(|utterance| utterance.hypothesis.as_str()).collect();
+    assert_eq!(hypotheses, ["ab ba", "ba", "ba", "ab"]);
+    assert_eq!(found.utterances[2].reference, "[noise] ab");
+    let words = found.words;
+    assert_eq!((words.reference, words.substitutions, words.deletions, words.insertions), (6, 1, 1, 0));
+    assert_eq!((found.without_text, found.no_path, found.incomplete), (1, 0, 0));
+    assert_eq!(found.wer_interval.map(|interval| interval.units), Some(3));
+    assert_eq!(
+        (found.vocabulary.words, found.vocabulary.without_pronunciation),
+        (2, 1),
+        "`other` cannot be said"
+    );
+    assert_eq!((found.unknown_words, &found.frequent_unknown_words[..]), (1, &[("zz".to_owned(), 1)][..]));
+    let perplexity = found.perplexity.unwrap();
+    assert_eq!((perplexity.words, perplexity.unknown), (6, 1));
+    assert!(perplexity.known > 1.0 && perplexity.all.unwrap() > 1.0);
+    assert!((found.audio_hours - 67.0 * 0.01 / 3600.0).abs() < 1e-12, "{}", found.audio_hours);
+    assert_eq!((found.model_fingerprint.as_str(), found.dev_wer), ("model", None));
+    assert!(found.settings["tuned"].is_null() && found.settings["statistics"].is_null());
+}
+
+#[test]
+fn the_words_do_not_depend_on_the_number_of_threads() {
+    let world = World::new();
+    let figures = |threads| {
+        run(Args { threads, ..world.arguments() }).unwrap();
+        let found = RecognitionFigures { decoding_seconds: 0.0, times_real_time: None, ..world.figures() };
+        (found, world.read("out/hypothesis.ctm"))
+    };
+    assert_eq!(figures(1), figures(4));
+}
+
+#[test]
+fn texts_and_times_are_written_as_they_were_compared() {
+    let world = World::new();
+    run(world.arguments()).unwrap();
+    assert_eq!(world.read("out/reference.trn"), "ab ba (u0)\nba (u1)\nab (u2)\nzz ab (u3)\n");
+    assert_eq!(world.read("out/hypothesis.trn"), "ab ba (u0)\nba (u1)\nba (u2)\nab (u3)\n");
+    assert_eq!(world.read("out/reference.stm").lines().next(), Some("u0 1 s 0.00 0.25 ab ba"));
+    let ctm = world.read("out/hypothesis.ctm");
+    let word: Vec<&str> = ctm.lines().next().unwrap().split(' ').collect();
+    assert_eq!(word[..5], ["u0", "1", "0.03", "0.08", "ab"]);
+    assert!(word[5].parse::<f32>().unwrap() > 0.5, "{ctm}");
+}
+
+#[test]
+fn scales_that_were_tuned_are_recorded_and_serve_again() {
+    let world = World::new();
+    let tuned = Args {
+        tune_on: Some(world.at("train")),
+        dev_labels: Some(world.at("train-labels")),
+        ..world.arguments()
+    };
+    run(tuned).unwrap();
+    let found = world.figures();
+    assert_eq!(found.dev_wer, Some(0.0));
+    let settings = read_settings(&world.path("out/settings.json")).unwrap();
+    let record = settings.tuned.clone().unwrap();
+    assert_eq!((record.set, record.utterances, record.not_used), (world.at("train"), 2, 0));
+    assert!((record.words, record.errors) == (3, 0) && record.tried > 100, "{}", record.tried);
+    let frames = settings.statistics.as_ref().map(|statistics| statistics.frames());
+    assert_eq!(frames, Some(39), "what `stentor export --settings` needs");
+    assert_eq!(found.settings["acoustic_scale"].as_f64(), Some(settings.acoustic_scale));
+    assert_eq!(found.settings["tuned"]["set"], world.at("train"));
+
+    run(Args { settings: Some(world.path("out/settings.json")), ..world.arguments() }).unwrap();
+    assert_eq!(world.figures().utterances, found.utterances);
+    assert_eq!(read_settings(&world.path("out/settings.json")).unwrap(), settings);
+    assert!(world.figures().to_text().contains("(tuned before)"));
+}
+
+#[test]
+fn an_utterance_that_is_cut_in_a_word_is_counted() {
+    let world = World::new();
+    world.write_set("test", &[("g", Some("ab a"), "ab a-")], &["SIL", "a", "b"]);
+    // So narrow a beam leaves nothing but the best path at the end, and that is within a word.
+    let settings = Settings { beam: 0.01, lattice_beam: 0.01, ..Settings::default() };
+    world.write("narrow.json", &serde_json::to_string(&settings).unwrap());
+    run(Args { settings: Some(world.path("narrow.json")), ..world.arguments() }).unwrap();
+    let found = world.figures();
+    assert_eq!((found.utterances.len(), found.no_path + found.incomplete), (1, 1), "{found:?}");
+}
+
+#[test]
+fn a_word_with_an_unknown_phone_is_an_error_or_left_out_and_listed() {
+    let world = World::new();
+    world.write("words.dict", "AB a b\nAX a x\nBA b a\nBA(2) x a\n");
+    let error = refused(world.arguments());
+    assert!(error.contains("phone `x` of word `ax` is unknown") && error.contains("leave-out"), "{error}");
+    let words = WordFiles { unknown_phones: UnknownPhones::LeaveOut, ..world.words() };
+    run(Args { words, ..world.arguments() }).unwrap();
+    let vocabulary = world.figures().vocabulary;
+    assert_eq!((vocabulary.words, vocabulary.left_out, vocabulary.left_out_pronunciations), (2, 1, 1));
+    assert_eq!(vocabulary.left_out_words, ["ax"]);
+}
+
+#[test]
+fn a_phrase_makes_its_words_known_and_a_word_that_cannot_be_said_is_named() {
+    let world = World::new();
+    world.write("words.dict", "AB a b\nBA b a\nBB b b\n");
+    run(world.arguments()).unwrap();
+    assert_eq!(world.figures().vocabulary.words, 2, "the language model has no `bb`");
+    world.write("phrases.txt", "bb\t1\n");
+    run(Args { phrases: Some(world.path("phrases.txt")), ..world.arguments() }).unwrap();
+    assert_eq!(world.figures().vocabulary.words, 3);
+    world.write("phrases.txt", "ab\nzz\n");
+    let error = refused(Args { phrases: Some(world.path("phrases.txt")), ..world.arguments() });
+    assert!(error.contains("line 2 of the phrases: the word `zz`"), "{error}");
+}
+
+#[test]
+fn another_system_on_the_same_texts_is_compared_whatever_its_senones() {
+    let world = World::new();
+    run(world.arguments()).unwrap();
+    std::fs::rename(world.path("figures.json"), world.path("base.json")).unwrap();
+    // The same utterances with other senones, and a model that is always right.
+    let perfect =
+        TEST.map(|(group, text, heard)| (group, text, if text == Some("[noise] ab") { "ab" } else { heard }));
+    let others = ["SIL", "a", "b", "c"];
+    world.write_set("test", &perfect, &others);
+    world.write_set("train", &[("t", Some("ab"), "ab")], &others);
+    let baseline = Some(world.path("base.json"));
+    run(Args { baseline: baseline.clone(), ..world.arguments() }).unwrap();
+    let found = world.figures();
+    let difference = found.differences[0].difference;
+    assert!(
+        (difference.baseline - 100.0 / 3.0).abs() < 1e-9 && (difference.system - 100.0 / 6.0).abs() < 1e-9
+    );
+
+    // Another text, and a model that does not exist: it is refused before the model runs.
+    world.write_set("test", &TEST[..3], &others);
+    let (model, labels) = (Some("nowhere".to_owned()), None);
+    let error = refused(Args { baseline, model, labels, ..world.arguments() });
+    assert!(error.contains("base.json: expected figures on the same 3 utterances"), "{error}");
+    world.write("base.json", "{}");
+    let error = refused(Args { baseline: Some(world.path("base.json")), ..world.arguments() });
+    assert!(error.contains("base.json: expected figures of `stentor recognise --json`"), "{error}");
+}
+
+#[test]
+fn sets_that_do_not_belong_together_or_have_no_texts_are_refused_before_the_model_runs() {
+    let world = World::new();
+    world.write_set("other", &TEST, &["SIL", "a", "c"]);
+    world.write_set("mute", &[("g", None, "ab")], &["SIL", "a", "b"]);
+    let unlabeled = || Args { model: Some("nowhere".to_owned()), labels: None, ..world.arguments() };
+    let error = refused(Args { train_features: world.at("other"), ..unlabeled() });
+    assert!(error.contains("other: expected the test set's senones"), "{error}");
+    let error = refused(Args { tune_on: Some(world.at("other")), ..unlabeled() });
+    assert!(error.contains("other: expected the test set's senones"), "{error}");
+    for arguments in [
+        Args { features: world.at("mute"), ..unlabeled() },
+        Args { tune_on: Some(world.at("mute")), ..unlabeled() },
+    ] {
+        let error = refused(arguments);
+        assert!(error.contains("mute: expected utterances with a text"), "{error}");
+    }
+    let error = refused(Args { train_features: world.at("mute"), ..unlabeled() });
+    assert!(error.contains("mute: expected aligned utterances"), "{error}");
+    let error = refused(Args { labels: Some(world.at("other-labels")), ..world.arguments() });
+    assert!(error.contains("other-labels and "), "{error}");
+    let error = refused(Args { tune_on: Some(world.at("train")), ..world.arguments() });
+    assert!(error.contains("--dev-labels"), "{error}");
+    assert!(!world.path("figures.json").exists());
+}
+
+#[test]
+fn an_utterance_is_found_again_by_its_name_in_the_figures() {
+    let world = World::new();
+    run(world.arguments()).unwrap();
+    let [id, group, reference, hypothesis] = ["u3", "g1", "zz ab", "ab"].map(str::to_owned);
+    assert!(world.figures().utterances.contains(&RecognisedUtterance { id, group, reference, hypothesis }));
+}
