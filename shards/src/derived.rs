@@ -50,7 +50,7 @@ impl FeatureSet {
     }
 
     /// Publishes this set in another folder with other senones and the same row groups. `align` gets each aligned utterance with
-    /// its values in the declared columns, and returns its new alignment.
+    /// its values in the declared columns, and returns its new alignment, or `None` to leave the utterance out.
     ///
     /// # Errors
     /// Those of `align`; [`Error::NewerColumn`], because its values cannot be copied; [`Error::PhoneStrings`] for a set of an
@@ -60,7 +60,7 @@ impl FeatureSet {
         to: &Store,
         senones: Senones,
         notes: BTreeMap<String, String>,
-        mut align: impl FnMut(&FeatureRow, &Row) -> Result<Vec<stentor_inventory::SenoneId>, E>,
+        mut align: impl FnMut(&FeatureRow, &Row) -> Result<Option<Vec<stentor_inventory::SenoneId>>, E>,
     ) -> Result<FeatureManifest, E> {
         let manifest = self.manifest();
         let names: Vec<&str> = manifest.columns.iter().map(Declared::name).collect();
@@ -86,7 +86,8 @@ impl FeatureSet {
             for row_group in 0..info.row_groups.len() {
                 for (mut row, further) in self.read_with(shard, row_group, &names).await? {
                     if row.alignment.is_some() {
-                        row.alignment = Some(align(&row, &further)?);
+                        let Some(alignment) = align(&row, &further)? else { continue };
+                        row.alignment = Some(alignment);
                     }
                     let mut values: Vec<(&str, Values)> = Vec::new();
                     for &name in &names {

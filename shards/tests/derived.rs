@@ -127,7 +127,7 @@ fn an_aligned_set_gets_other_alignments_and_keeps_everything_else() {
         let align = |row: &FeatureRow, further: &Row| -> Result<_, Error> {
             let phones: &[Span] = further.column(Column::PHONES)?;
             let senone = SenoneId::new(phones.len() as u16);
-            Ok(vec![senone; row.alignment.as_ref().map_or(0, Vec::len)])
+            Ok(Some(vec![senone; row.alignment.as_ref().map_or(0, Vec::len)]))
         };
         let made = set.republish(&to, tied(9), notes(), align).await.unwrap();
         let other = FeatureSet::open(&to).await.unwrap();
@@ -153,18 +153,36 @@ fn an_aligned_set_gets_other_alignments_and_keeps_everything_else() {
 }
 
 #[test]
+fn an_utterance_may_be_left_out() {
+    let (from, to) = (Store::in_memory(), Store::in_memory());
+    block_on(async {
+        let set = write(&from, options(), feature_row).await;
+        let without = |row: &FeatureRow, _: &Row| -> Result<_, Error> {
+            Ok(row.alignment.clone().filter(|_| row.utterance != "utterance-4"))
+        };
+        let made = set.republish(&to, tied(9), notes(), without).await.unwrap();
+        assert_eq!(made.utterances() + 1, set.manifest().utterances());
+        let names = |rows: Vec<(FeatureRow, Row)>| -> Vec<String> {
+            rows.into_iter().map(|(row, _)| row.utterance).filter(|name| name != "utterance-4").collect()
+        };
+        let other = FeatureSet::open(&to).await.unwrap();
+        assert_eq!(names(rows(&other).await), names(rows(&set).await));
+    });
+}
+
+#[test]
 fn an_utterance_that_cannot_be_aligned_leaves_no_set() {
     let (from, to) = (Store::in_memory(), Store::in_memory());
     block_on(async {
         let set = write(&from, options(), feature_row).await;
         let refuse = |row: &FeatureRow, _: &Row| match row.utterance.as_str() {
             "utterance-4" => Err(Error::from(RowError::EmptyUtterance { utterance: row.utterance.clone() })),
-            _ => Ok(row.alignment.clone().unwrap_or_default()),
+            _ => Ok(row.alignment.clone()),
         };
         let error = set.republish(&to, tied(9), notes(), refuse).await.unwrap_err();
         assert_error!(error, Error::NewRow(RowError::EmptyUtterance { .. }), ["utterance-4"]);
         let too_high = |row: &FeatureRow, _: &Row| -> Result<_, Error> {
-            Ok(vec![SenoneId::new(9); row.alignment.as_ref().map_or(0, Vec::len)])
+            Ok(Some(vec![SenoneId::new(9); row.alignment.as_ref().map_or(0, Vec::len)]))
         };
         let error = set.republish(&to, tied(9), notes(), too_high).await.unwrap_err();
         assert_error!(error, Error::NewRow(RowError::SenoneOutOfRange { senones: 9, .. }), ["utterance-0"]);

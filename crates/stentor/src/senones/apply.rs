@@ -30,9 +30,22 @@ pub(crate) struct Args {
     /// Folder for the new set.
     #[arg(long, value_name = "SET")]
     pub(super) out: String,
+    /// What becomes of an utterance with a phone that the tree does not have, because the speech that it was grown from does
+    /// not have it.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = UnknownPhones::Error)]
+    pub(super) unknown_phones: UnknownPhones,
     /// File for the figures; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
+}
+
+/// What becomes of utterances with other phones than the tree has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum UnknownPhones {
+    /// The first one is an error.
+    Error,
+    /// They are left out and counted.
+    LeaveOut,
 }
 
 pub(super) async fn run(arguments: &Args) -> Result<()> {
@@ -40,13 +53,13 @@ pub(super) async fn run(arguments: &Args) -> Result<()> {
     let tree = read_tree(&arguments.tree)?;
     let set = FeatureSet::open(&Store::open(&arguments.features)?).await?;
     let out = Store::open(&arguments.out)?;
-    let figures = apply(&tree, &set, &out).await?;
+    let figures = apply(&tree, &set, &out, arguments.unknown_phones).await?;
     json_file.write(&figures)?;
     stentor_runtime::out!("{}", figures.text(out.location()));
     Ok(())
 }
 
-async fn apply(tree: &Tree, set: &FeatureSet, out: &Store) -> Result<Figures> {
+async fn apply(tree: &Tree, set: &FeatureSet, out: &Store, unknown: UnknownPhones) -> Result<Figures> {
     let senones = Senones { inventory: tree.inventory()?, tree: Some(tree.encode()?.into()) };
     let notes = BTreeMap::from([(MADE_FROM.to_owned(), set.manifest().fingerprint.clone())]);
     if !set.has_alignments().await? {
@@ -55,14 +68,19 @@ async fn apply(tree: &Tree, set: &FeatureSet, out: &Store) -> Result<Figures> {
     }
     let phones = Phones::new(set, tree.scheme())?;
     let mut frames = vec![0_u64; tree.senones()];
+    let mut left_out: BTreeMap<String, u64> = BTreeMap::new();
     let align = |row: &FeatureRow, further: &Row| -> Result<_> {
+        if let Some(phone) = phones.stranger(row).filter(|_| unknown == UnknownPhones::LeaveOut) {
+            *left_out.entry(phone.to_owned()).or_default() += 1;
+            return Ok(None);
+        }
         let spans = phones.spans(row, further).with_context(|| set.location().to_owned())?;
         let alignment = tree.alignment(&spans.unwrap_or_default())?;
         alignment.iter().for_each(|id| frames[id.index()] += 1);
-        Ok(alignment)
+        Ok(Some(alignment))
     };
     let manifest = set.republish(out, senones, notes, align).await?;
-    Ok(Figures::new(&manifest, Some(&frames)))
+    Ok(Figures { left_out, ..Figures::new(&manifest, Some(&frames)) })
 }
 
 /// What `--json` gets.
@@ -77,6 +95,8 @@ struct Figures {
     aligned_frames: u64,
     /// Senones without a frame; `null` for a set without alignments.
     senones_without_frames: Option<usize>,
+    /// Utterances that were left out, by the first of their phones that the tree does not have.
+    left_out: BTreeMap<String, u64>,
 }
 
 impl Figures {
@@ -90,6 +110,7 @@ impl Figures {
             frames: manifest.frames(),
             aligned_frames: frames.map_or(0, |frames| frames.iter().sum()),
             senones_without_frames: frames.map(|frames| frames.iter().filter(|frames| **frames == 0).count()),
+            left_out: BTreeMap::new(),
         }
     }
 
@@ -97,6 +118,14 @@ impl Figures {
         let mut text = Text::default();
         text.heading(format_args!("feature set {location}"));
         text.item("utterances", HumanCount(self.utterances));
+        if !self.left_out.is_empty() {
+            let phones: Vec<&str> = self.left_out.keys().map(String::as_str).collect();
+            let utterances = HumanCount(self.left_out.values().sum());
+            text.item(
+                "left out",
+                format!("{utterances}, with phones that the tree does not have: {}", phones.join(" ")),
+            );
+        }
         text.item(
             "frames",
             format!("{}, {} aligned", HumanCount(self.frames), HumanCount(self.aligned_frames)),

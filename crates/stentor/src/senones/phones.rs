@@ -72,13 +72,20 @@ impl<'a> Phones<'a> {
         {
             Ok(phone) => Ok(Sounding { phone: *phone, centre_us: self.clock.centre(frame) }),
             Err(name) => Err(anyhow!(
-                "frame {frame}: phone `{name}` is not one of the tree's: grow one from speech that has it"
+                "frame {frame}: phone `{name}` is not one of the tree's: grow one from speech that has it, or leave such utterances \
+                 out with --unknown-phones leave-out"
             )),
         };
         let frames = alignment.iter().enumerate().map(sounding).collect::<Result<Vec<_>>>();
         let said = self.said(further);
         let spans = frames.and_then(|frames| Ok(spans(&said?, &frames, self.scheme)?));
         spans.map(Some).with_context(|| format!("utterance `{}`", row.utterance))
+    }
+
+    /// The first phone of an utterance's frames that the tree does not have.
+    pub(super) fn stranger(&self, row: &FeatureRow) -> Option<&str> {
+        let mut of_frames = row.alignment.iter().flatten().map(|id| &self.of_senones[id.index()]);
+        of_frames.find_map(|phone| phone.as_ref().err().map(String::as_str))
     }
 
     fn said(&self, further: &Row) -> Result<Vec<Said>> {

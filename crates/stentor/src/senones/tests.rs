@@ -1,4 +1,4 @@
-use super::apply;
+use super::apply::{self, UnknownPhones};
 use super::grow::{self, Neighbours, States};
 use super::read_tree;
 use crate::exit;
@@ -25,6 +25,9 @@ type Phone = (char, usize);
 const WORDS: [&[Phone]; 4] =
     [&[('A', 2), ('B', 1)], &[('C', 1), ('B', 3)], &[('B', 2)], &[('C', 2), ('B', 2), ('A', 1)]];
 
+/// Words without the phone C.
+const WITHOUT_C: [&[Phone]; 2] = [&[('A', 2), ('B', 1)], &[('B', 2)]];
+
 struct Sets {
     folder: TempDir,
     /// What the phone C is called.
@@ -49,7 +52,7 @@ struct Said {
     words: Vec<Span>,
 }
 
-fn said(number: usize) -> Said {
+fn said(number: usize, words: &[&[Phone]]) -> Said {
     let mut said = Said { frames: Vec::new(), features: Vec::new(), phones: Vec::new(), words: Vec::new() };
     let say = |said: &mut Said, (phone, frames): Phone, before: char| {
         let start = said.frames.len();
@@ -66,8 +69,8 @@ fn said(number: usize) -> Said {
         }
     };
     say(&mut said, ('S', 2), 'S');
-    for place in 0..WORDS.len() {
-        let word = WORDS[(place * (1 + 2 * (number % 2)) + number) % WORDS.len()];
+    for place in 0..words.len() {
+        let word = words[(place * (1 + 2 * (number % 2)) + number) % words.len()];
         let start = said.frames.len();
         let mut before = 'S';
         for &phone in word {
@@ -109,6 +112,17 @@ impl Sets {
 
     /// Writes a set; with columns, its utterances are aligned.
     fn write(&self, name: &str, utterances: std::ops::Range<usize>, columns: &[Column]) {
+        self.write_words(name, utterances, columns, |_| &WORDS);
+    }
+
+    /// The same, with these words in each utterance.
+    fn write_words(
+        &self,
+        name: &str,
+        utterances: std::ops::Range<usize>,
+        columns: &[Column],
+        words: fn(usize) -> &'static [&'static [Phone]],
+    ) {
         let options = FeatureSetOptions {
             columns: columns.to_vec(),
             row_group_frames: 100,
@@ -117,7 +131,7 @@ impl Sets {
         block_on(async {
             let mut writer = FeatureWriter::new(Store::open(&self.at(name)).unwrap(), options).unwrap();
             for number in utterances {
-                let Said { frames, features, mut phones, words } = said(number);
+                let Said { frames, features, mut phones, words } = said(number, words(number));
                 phones
                     .iter_mut()
                     .filter(|span| span.text == "C")
@@ -166,10 +180,15 @@ impl Sets {
     }
 
     fn apply(&self, from: &str, to: &str) -> anyhow::Result<()> {
+        self.apply_with(from, to, UnknownPhones::Error)
+    }
+
+    fn apply_with(&self, from: &str, to: &str, unknown_phones: UnknownPhones) -> anyhow::Result<()> {
         block_on(apply::run(&apply::Args {
             tree: self.path("senones.tree"),
             features: self.at(from),
             out: self.at(to),
+            unknown_phones,
             json: Some(self.path(&format!("{to}.json").replace('/', "-"))),
         }))
     }
@@ -225,8 +244,11 @@ fn a_tree_grown_from_the_annotated_set_gives_all_sets_of_a_corpus_its_senones() 
                 old_ids.iter().map(|id| untied.get(*id).unwrap().phone.as_str()).collect();
             assert_eq!(phones, old_phones, "phones of frames do not change");
             let number: usize = further.utterance[1..].parse().unwrap();
-            let begins: BTreeSet<usize> =
-                said(number).phones.iter().map(|span| (span.start_ms + SHIFT_MS) as usize / 30).collect();
+            let begins: BTreeSet<usize> = said(number, &WORDS)
+                .phones
+                .iter()
+                .map(|span| (span.start_ms + SHIFT_MS) as usize / 30)
+                .collect();
             for frame in 1..ids.len() {
                 let senone = senones.get(ids[frame]).unwrap();
                 // A word may begin with the phone that the word before ends with.
@@ -302,8 +324,28 @@ fn a_set_without_what_a_tree_needs_is_refused_and_nothing_is_written() {
         error.contains("utterance `u0`") && error.contains("phone `C` is not one of the tree's"),
         "{error}"
     );
+    assert!(error.contains("--unknown-phones leave-out"), "{error}");
     assert!(!sets.path("tied/manifest.json").exists());
     std::fs::write(sets.path("senones.tree"), &whole[..whole.len() / 2]).unwrap();
     let error = format!("{:#}", sets.apply("annotated", "tied").unwrap_err());
     assert!(error.contains("senones.tree") && error.contains("damaged"), "{error}");
+}
+
+#[test]
+fn utterances_with_phones_that_the_tree_lacks_are_left_out_on_request_and_counted() {
+    let sets = Sets::new("C");
+    // A tree of speech in which nobody said C, and a set in which one utterance has it.
+    let others = Sets::new("K");
+    others.grow(|_| ()).unwrap();
+    std::fs::copy(others.path("senones.tree"), sets.path("senones.tree")).unwrap();
+    let columns = [Column::phones(), Column::words().optional()];
+    sets.write_words("mixed", 0..3, &columns, |number| if number == 1 { &WORDS } else { &WITHOUT_C });
+    let error = format!("{:#}", sets.apply("mixed", "refused").unwrap_err());
+    assert!(error.contains("utterance `u1`") && error.contains("phone `C`"), "{error}");
+    sets.apply_with("mixed", "tied/mixed", UnknownPhones::LeaveOut).unwrap();
+    let kept: Vec<String> = sets.rows("tied/mixed").into_iter().map(|(row, _)| row.utterance).collect();
+    assert_eq!(kept, ["u0", "u2"]);
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(sets.path("tied-mixed.json")).unwrap()).unwrap();
+    assert_eq!((&json["left_out"], &json["utterances"]), (&serde_json::json!({ "C": 1 }), &2.into()));
 }
