@@ -13,10 +13,21 @@ pub(crate) enum System {
     Gtc,
     Bmuf,
     Dense,
+    /// A student trained on the annotations of all audio.
+    Ceiling,
 }
 
 impl System {
-    pub(crate) const STUDENTS: [System; 4] = [System::Annotated, System::Gtc, System::Bmuf, System::Dense];
+    /// The students of a recipe. The first one is the baseline that the others are compared with.
+    pub(crate) fn students(recipe: &Recipe) -> impl Iterator<Item = System> + use<> {
+        let all = [System::Annotated, System::Gtc, System::Bmuf, System::Dense];
+        all.into_iter().chain(recipe.has_ceiling.then_some(System::Ceiling))
+    }
+
+    /// The teacher and the students of a recipe.
+    pub(crate) fn all(recipe: &Recipe) -> impl Iterator<Item = System> + use<> {
+        std::iter::once(System::Teacher).chain(System::students(recipe))
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -25,12 +36,13 @@ impl System {
             System::Gtc => "gtc",
             System::Bmuf => "bmuf",
             System::Dense => "dense",
+            System::Ceiling => "ceiling",
         }
     }
 
     pub(crate) fn strategy(self) -> &'static str {
         match self {
-            System::Teacher | System::Annotated | System::Dense => "dense",
+            System::Teacher | System::Annotated | System::Dense | System::Ceiling => "dense",
             System::Gtc => "gtc",
             System::Bmuf => "bmuf",
         }
@@ -46,6 +58,7 @@ impl System {
             System::Teacher => &recipe.teacher,
             System::Annotated => &recipe.baseline,
             System::Gtc | System::Bmuf | System::Dense => &recipe.student,
+            System::Ceiling => &recipe.ceiling,
         }
     }
 
@@ -53,7 +66,11 @@ impl System {
     pub(crate) fn description(self, recipe: &Recipe) -> String {
         let Training { layers, width, bidirectional, .. } = self.training(recipe);
         let family = if *bidirectional { "bidirectional LSTM" } else { "LSTM" };
-        let data = if self.is_semi_supervised() { "annotated and machine-labeled" } else { "annotated only" };
+        let data = match self {
+            System::Teacher | System::Annotated => "annotated only",
+            System::Gtc | System::Bmuf | System::Dense => "annotated and machine-labeled",
+            System::Ceiling => "annotations of all audio",
+        };
         format!("{family} {layers} × {width}, {data}")
     }
 }
@@ -64,10 +81,10 @@ pub(crate) struct Contents<'a> {
     /// Name of the run, its folder and its file.
     pub(crate) name: &'a str,
     pub(crate) seed: u64,
-    /// The folder of the sets `annotated`, `dev` and `unannotated`; relative to the file, or absolute.
-    pub(crate) data: &'a str,
-    /// The folder of the teacher's labels, if they are used.
-    pub(crate) labels: Option<&'a str>,
+    /// The annotated set; all folders are relative to the file, or absolute.
+    pub(crate) annotated: &'a str,
+    pub(crate) dev: &'a str,
+    pub(crate) machine_labeled: Option<MachineLabeled<'a>>,
     pub(crate) training: &'a Training,
     pub(crate) strategy: &'a str,
     pub(crate) gtc: Gtc,
@@ -77,13 +94,29 @@ pub(crate) struct Contents<'a> {
     pub(crate) workers: u32,
 }
 
-/// The experiment file for a system. Folders are relative to the file: `../data` and, beside it, the labels.
+/// Unannotated audio with the teacher's labels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MachineLabeled<'a> {
+    pub(crate) unannotated: &'a str,
+    pub(crate) labels: &'a str,
+}
+
+/// The folder of the sets that models are trained and evaluated on, in the demo's folder.
+pub(crate) const TIED: &str = "tied";
+/// The folder of the set in which all audio is annotated.
+pub(crate) const TIED_ALL: &str = "tied-all";
+
+/// The experiment file for a system. Folders are relative to the file: the sets in the folder above and, beside the file, the
+/// labels.
 pub(crate) fn toml(system: System, recipe: &Recipe, seed: u64, workers: u32) -> String {
     text(&Contents {
         name: system.name(),
         seed,
-        data: "../data",
-        labels: system.is_semi_supervised().then_some("labels"),
+        annotated: &format!("../{}/annotated", if system == System::Ceiling { TIED_ALL } else { TIED }),
+        dev: &format!("../{TIED}/dev"),
+        machine_labeled: system
+            .is_semi_supervised()
+            .then_some(MachineLabeled { unannotated: &format!("../{TIED}/unannotated"), labels: "labels" }),
         training: system.training(recipe),
         strategy: system.strategy(),
         gtc: recipe.gtc,
@@ -95,9 +128,13 @@ pub(crate) fn toml(system: System, recipe: &Recipe, seed: u64, workers: u32) -> 
 
 /// The text of the file.
 pub(crate) fn text(contents: &Contents<'_>) -> String {
-    let Contents { name, seed, data, labels, training, strategy, gtc, bmuf, group, workers } = *contents;
-    let machine_labeled = labels
-        .map(|labels| format!("unannotated = \"{data}/unannotated\"\nlabels = \"{labels}\"\n"))
+    let Contents { name, seed, annotated, dev, training, strategy, gtc, bmuf, group, workers, .. } =
+        *contents;
+    let machine_labeled = contents
+        .machine_labeled
+        .map(|MachineLabeled { unannotated, labels }| {
+            format!("unannotated = \"{unannotated}\"\nlabels = \"{labels}\"\n")
+        })
         .unwrap_or_default();
     let two_tier = group.map(|group| format!("[exchange.two_tier]\ngroup = {group}\n\n")).unwrap_or_default();
     let mut text = String::new();
@@ -110,8 +147,8 @@ seed = {seed}
 output = "{name}"
 
 [data]
-annotated = "{data}/annotated"
-dev = "{data}/dev"
+annotated = "{annotated}"
+dev = "{dev}"
 {machine_labeled}
 [model]
 layers = {layers}
@@ -183,12 +220,13 @@ mod tests {
     #[test]
     fn every_file_of_every_recipe_is_a_valid_experiment() {
         for recipe in [Recipe::game(), Recipe::full(), Recipe::quick(), Recipe::game().scaled(1, 1)] {
-            for system in [System::Teacher].into_iter().chain(System::STUDENTS) {
+            for system in System::all(&recipe) {
                 let experiment = Experiment::parse(&toml(system, &recipe, 7, 2)).unwrap();
                 assert_eq!(experiment.run.name, system.name());
                 assert_eq!(experiment.run.seed, 7);
                 assert_eq!(experiment.exchange.strategy.name(), system.strategy());
                 assert_eq!(experiment.data.labels.is_some(), system.is_semi_supervised());
+                assert_eq!(experiment.data.annotated.contains("tied-all"), system == System::Ceiling);
                 assert_eq!(!experiment.model.architecture.streams(), system == System::Teacher);
                 assert_eq!(experiment.schedule.passes, system.training(&recipe).passes);
                 assert_eq!(experiment.checkpoint.count, system.training(&recipe).checkpoints);

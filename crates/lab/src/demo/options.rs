@@ -2,7 +2,8 @@
 
 use super::recipe::Recipe;
 use anyhow::{Context, Result, ensure};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 use stentor_tasks::options::demo::{Options, Size};
 use stentor_tasks::process::Deadline;
 use stentor_tasks::{Corpus, Environment};
@@ -38,4 +39,27 @@ pub(super) fn corpus_folder(options: &Options, environment: &Environment) -> Res
         );
     }
     folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))
+}
+
+/// Checks that the files exist that are read late: a typing error must not cost an hour.
+pub(super) fn check_files(options: &Options) -> Result<()> {
+    let Options { lexicon, lm_text, .. } = options;
+    for (path, option) in [(lexicon, "--lexicon"), (lm_text, "--lm-text")] {
+        path.as_deref().map(|path| file(path, option)).transpose()?;
+    }
+    Ok(())
+}
+
+/// A file that an option names, absolute, because programs run in the checkout.
+pub(super) fn file(path: &Path, option: &str) -> Result<PathBuf> {
+    ensure!(path.is_file(), "{option}: expected a file, found none at {}", path.display());
+    path.canonicalize().with_context(|| format!("cannot find {}", path.display()))
+}
+
+/// What changes when a file of the user is written anew: its size and its time.
+pub(super) fn version(path: &Path) -> Result<String> {
+    let about = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let time =
+        about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    Ok(format!("{} bytes of {}", about.len(), time.as_nanos()))
 }

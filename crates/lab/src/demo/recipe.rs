@@ -1,5 +1,7 @@
 //! All numbers of the demo in one place, with one recipe for each size. To tune the demo, edit this file.
 
+use super::senones::{Context, States, Tying};
+
 /// The settings of a whole demo.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Recipe {
@@ -11,6 +13,9 @@ pub(crate) struct Recipe {
     pub(crate) test: f64,
     /// Frames of a shard file: after a kill, the labeler repeats at most one shard.
     pub(crate) shard_frames: u32,
+    pub(crate) tying: Tying,
+    /// Words of the language model's longest n-grams.
+    pub(crate) lm_order: u32,
     /// Senones kept per frame in soft labels.
     pub(crate) top_k: u32,
     pub(crate) teacher: Training,
@@ -18,6 +23,10 @@ pub(crate) struct Recipe {
     pub(crate) baseline: Training,
     /// The students trained on both kinds of data; they differ only in the exchange.
     pub(crate) student: Training,
+    /// The same student, trained on the annotations of all audio: what the teacher's labels could reach at best.
+    pub(crate) ceiling: Training,
+    /// Whether the ceiling is trained. It takes as long as a student, and all audio has to be aligned for it.
+    pub(crate) has_ceiling: bool,
     pub(crate) gtc: Gtc,
     pub(crate) bmuf: Bmuf,
     pub(crate) budget: Budget,
@@ -127,10 +136,19 @@ impl Recipe {
             dev: 0.10,
             test: 0.10,
             shard_frames: 65_536,
+            tying: Tying {
+                leaves: 600,
+                min_frames: 50,
+                states: States::FirstThenRest,
+                context: Context::WithinWords,
+            },
+            lm_order: 3,
             top_k: 20,
             teacher,
             baseline,
             student,
+            ceiling: Self::on_all_annotations(student, 5),
+            has_ceiling: false,
             gtc: Gtc { density: 0.10, warmup_dense: 0.05, warmup_falling: 0.0 },
             bmuf: Bmuf { block: 10 },
             budget: Budget { teacher: 560_000.0, baseline: 650_000.0, student: 2_100_000.0 },
@@ -141,16 +159,15 @@ impl Recipe {
     pub(crate) fn full() -> Self {
         let game = Self::game();
         // The students have no more layers: with three they need far more passes for the same result.
+        let student =
+            Training { width: 256, passes: 10, learning_rate: 2.5e-3, checkpoints: 10, ..game.student };
         Self {
+            tying: Tying { leaves: 1_200, min_frames: 30, ..game.tying },
             teacher: Training { width: 256, passes: 16, checkpoints: 16, ..game.teacher },
             baseline: Training { width: 256, patience: 5, ..game.baseline },
-            student: Training {
-                width: 256,
-                passes: 10,
-                learning_rate: 2.5e-3,
-                checkpoints: 10,
-                ..game.student
-            },
+            student,
+            ceiling: Self::on_all_annotations(student, 11),
+            has_ceiling: true,
             gtc: Gtc { density: 0.15, ..game.gtc },
             budget: Budget { teacher: 750_000.0, baseline: 650_000.0, student: 5_200_000.0 },
             ..game
@@ -169,12 +186,20 @@ impl Recipe {
             checkpoints: 3,
             ..training
         };
+        let student = Training {
+            passes: 3,
+            annotated_passes: 2,
+            sub_epoch_batches: 16,
+            learning_rate: 4e-3,
+            ..small(game.student)
+        };
         Self {
             // A tenth of the small corpus would be only two minutes of speech.
             annotated: 0.40,
             dev: 0.15,
             test: 0.15,
             shard_frames: 8_192,
+            tying: Tying { leaves: 150, min_frames: 50, ..game.tying },
             teacher: Training { passes: 8, learning_rate: 4e-3, ..small(game.teacher) },
             baseline: Training {
                 passes: 10,
@@ -183,18 +208,19 @@ impl Recipe {
                 learning_rate: 4e-3,
                 ..small(game.baseline)
             },
-            student: Training {
-                passes: 3,
-                annotated_passes: 2,
-                sub_epoch_batches: 16,
-                learning_rate: 4e-3,
-                ..small(game.student)
-            },
+            student,
+            ceiling: Self::on_all_annotations(student, 4),
             gtc: Gtc { density: 0.03, warmup_dense: 0.05, warmup_falling: 0.10 },
             bmuf: Bmuf { block: 5 },
             budget: Budget { teacher: 120_000.0, baseline: 150_000.0, student: 150_000.0 },
             ..game
         }
+    }
+
+    /// A student that learns from annotations alone, in as many frames as `student`, whose passes also have the annotated
+    /// part more than once.
+    fn on_all_annotations(student: Training, passes: u32) -> Training {
+        Training { passes, annotated_passes: 1, annotated_multiplier: 1.0, ..student }
     }
 
     /// The recipe for a corpus of another size: with as many passes as give about the same number of training frames.
@@ -203,10 +229,12 @@ impl Recipe {
             |budget: f64, frames: f64| (budget / frames.max(1.0)).round().clamp(1.0, MOST_PASSES) as u32;
         let annotated = annotated_frames as f64;
         let per_pass = unannotated_frames as f64 + f64::from(self.student.annotated_passes) * annotated;
+        let all = annotated + unannotated_frames as f64;
         Self {
             teacher: Training { passes: passes(self.budget.teacher, annotated), ..self.teacher },
             baseline: Training { passes: passes(self.budget.baseline, annotated), ..self.baseline },
             student: Training { passes: passes(self.budget.student, per_pass), ..self.student },
+            ceiling: Training { passes: passes(self.budget.student, all), ..self.ceiling },
             ..self
         }
     }
@@ -218,9 +246,23 @@ mod tests {
 
     #[test]
     fn a_large_corpus_gets_fewer_passes_and_a_tiny_one_not_too_many() {
-        let passes = |recipe: &Recipe| [recipe.teacher.passes, recipe.baseline.passes, recipe.student.passes];
-        assert_eq!(passes(&Recipe::game().scaled(100_000, 400_000)), [6, 7, 4]);
-        assert_eq!(passes(&Recipe::game().scaled(1_000_000_000, 1_000_000_000)), [1, 1, 1]);
-        assert_eq!(passes(&Recipe::game().scaled(0, 0)), [40, 40, 40]);
+        let passes = |recipe: &Recipe| {
+            [&recipe.teacher, &recipe.baseline, &recipe.student, &recipe.ceiling]
+                .map(|training| training.passes)
+        };
+        assert_eq!(passes(&Recipe::game().scaled(100_000, 400_000)), [6, 7, 4, 4]);
+        assert_eq!(passes(&Recipe::game().scaled(1_000_000_000, 1_000_000_000)), [1, 1, 1, 1]);
+        assert_eq!(passes(&Recipe::game().scaled(0, 0)), [40, 40, 40, 40]);
+    }
+
+    #[test]
+    fn the_ceiling_is_trained_on_about_as_many_frames_as_the_students() {
+        let (annotated, unannotated) = (45_651.0, 430_829.0);
+        for recipe in [Recipe::game(), Recipe::full()] {
+            let Training { passes, annotated_passes, .. } = recipe.student;
+            let student = f64::from(passes) * (unannotated + f64::from(annotated_passes) * annotated);
+            let ceiling = f64::from(recipe.ceiling.passes) * (unannotated + annotated);
+            assert!((ceiling / student - 1.0).abs() < 0.15, "{ceiling} {student}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask demo`.
 
 use crate::Corpus;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
 /// The size of the demo, and its folders.
@@ -22,6 +22,17 @@ pub struct Options {
     /// Phone alignments of --corpus; without it, the aligner is used, which knows US English.
     #[arg(long, value_name = "CTM", requires = "corpus")]
     pub phones: Option<PathBuf>,
+    /// Words and their phones. Default: a lexicon of the words of the language model's text in the aligner's phones; with
+    /// --phones there is none, and without a lexicon words are not recognised.
+    #[arg(long, value_name = "FILE")]
+    pub lexicon: Option<PathBuf>,
+    /// How --lexicon is written.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "cmu", requires = "lexicon")]
+    pub lexicon_format: LexiconFormat,
+    /// Text for the language model, one sentence on each line, without those of the test set. Default: the texts of the
+    /// corpus without the groups of dev and test.
+    #[arg(long, value_name = "FILE")]
+    pub lm_text: Option<PathBuf>,
     /// Share of speakers (or groups) to train on with their texts.
     #[arg(long, value_name = "SHARE")]
     pub annotated: Option<f64>,
@@ -45,6 +56,29 @@ pub struct Options {
     pub fresh: bool,
 }
 
+/// Formats of lexicons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LexiconFormat {
+    /// The CMU dictionary: `WORD PHONE…`, further pronunciations as `WORD(2) PHONE…`
+    Cmu,
+    /// Kaldi's lexicon.txt: `WORD PHONE…`
+    Kaldi,
+    /// Kaldi's lexiconp.txt: `WORD PROBABILITY PHONE…`
+    KaldiProbabilities,
+}
+
+impl LexiconFormat {
+    /// The word for it on command lines.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            LexiconFormat::Cmu => "cmu",
+            LexiconFormat::Kaldi => "kaldi",
+            LexiconFormat::KaldiProbabilities => "kaldi-probabilities",
+        }
+    }
+}
+
 /// The size of the demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
@@ -66,6 +100,9 @@ impl Options {
             seeds: None,
             corpus: None,
             phones: None,
+            lexicon: None,
+            lexicon_format: LexiconFormat::Cmu,
+            lm_text: None,
             annotated: None,
             dev: None,
             test: None,

@@ -1,6 +1,6 @@
 //! The runs: strategies, numbers of workers, and the settings that all share.
 
-use crate::demo::experiment_file::{self, Contents};
+use crate::demo::experiment_file::{self, Contents, MachineLabeled, TIED};
 use crate::demo::recipe::{Bmuf, Gtc, Recipe, Training};
 use std::path::Path;
 use stentor_tasks::Strategy;
@@ -101,11 +101,15 @@ impl Case {
 
     /// The experiment file, with the data of the demo in `demo`.
     pub(super) fn experiment(&self, demo: &Path) -> String {
+        let [annotated, dev, unannotated] = ["annotated", "dev", "unannotated"]
+            .map(|set| demo.join(TIED).join(set).to_string_lossy().into_owned());
+        let labels = demo.join("seed-1/labels").to_string_lossy().into_owned();
         experiment_file::text(&Contents {
             name: &self.name(),
             seed: SEED,
-            data: &demo.join("data").to_string_lossy(),
-            labels: Some(&demo.join("seed-1/labels").to_string_lossy()),
+            annotated: &annotated,
+            dev: &dev,
+            machine_labeled: Some(MachineLabeled { unannotated: &unannotated, labels: &labels }),
             training: &self.training(),
             strategy: self.strategy.key(),
             gtc: self.gtc(),

@@ -71,7 +71,7 @@ fn train_all(environment: &Environment, programs: &Path, options: &Convergence) 
 
 /// The folder with links resolved, after checking that it contains everything that a student's training reads.
 fn demo_folder(folder: &Path) -> Result<PathBuf> {
-    for part in ["data/annotated", "data/unannotated", "data/dev", "seed-1/labels"] {
+    for part in ["tied/annotated", "tied/unannotated", "tied/dev", "seed-1/labels"] {
         ensure!(
             folder.join(part).join("manifest.json").is_file(),
             "expected a finished demo in {}, found no {part}/manifest.json there; run `cargo xtask demo` first, or name \
@@ -119,10 +119,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = demo_folder(folder.path()).unwrap_err().to_string();
         assert!(
-            error.contains("data/annotated") && error.contains("run `cargo xtask demo` first"),
+            error.contains("tied/annotated") && error.contains("run `cargo xtask demo` first"),
             "{error}"
         );
-        for part in ["data/annotated", "data/unannotated", "data/dev", "seed-1/labels"] {
+        for part in ["tied/annotated", "tied/unannotated", "tied/dev", "seed-1/labels"] {
             std::fs::create_dir_all(folder.path().join(part)).unwrap();
             std::fs::write(folder.path().join(part).join("manifest.json"), "{}").unwrap();
         }

@@ -1,26 +1,41 @@
 //! The data of `report.html`, which `stentor report` reads.
 
+mod clips;
+mod examples;
+mod notes;
+
 use super::curves::{self, Curves};
 use super::experiment_file::System;
-use super::figures::{Figures, SeedRun, Trained};
+use super::figures::Figures;
+use super::language::Words;
 use super::recipe::Recipe;
+use super::seed_run::{BOOTSTRAP_SEED, RESAMPLES, SeedRun, Trained, recovery};
 use super::sets::SetSize;
 use super::test_set::PrepareSummary;
 use anyhow::{Context, Result};
+use clips::Clips;
+use examples::{Examples, examples};
 use std::path::Path;
 use stentor_evaluate::report::{
-    Comparison, Curve, CurveKind, Fact, Memory, Rates, ReportData, Role, Row, Settings, Stage,
+    Comparison, Curve, CurveKind, Fact, Memory, Rates, Recognition, ReportData, Role, Row, Settings, Stage,
 };
-use stentor_evaluate::{PairedRuns, PhoneErrors, PhoneReference};
+use stentor_evaluate::words::WordErrors;
+use stentor_evaluate::{Measure, MeasuredDifference, PairedRuns, PhoneErrors, Scoreboard, rate_interval};
 
 /// The input of the report.
 #[derive(Debug)]
 pub(crate) struct Material<'a> {
+    /// Name of the corpus.
     pub(crate) corpus: &'a str,
+    /// The folder of the corpus.
+    pub(crate) audio: &'a Path,
     pub(crate) recipe: &'a Recipe,
     pub(crate) workers: u32,
     /// Names and sizes of the sets.
     pub(crate) sets: &'a [(&'static str, SetSize)],
+    /// Number of senones.
+    pub(crate) senones: u64,
+    pub(crate) words: &'a Words,
     pub(crate) runs: &'a [SeedRun],
     pub(crate) figures: &'a Figures,
     pub(crate) prepared: &'a PrepareSummary,
@@ -34,12 +49,12 @@ pub(crate) fn data(material: &Material<'_>) -> Result<ReportData> {
     let mut settings = Vec::new();
     for run in material.runs {
         let folder = material.folder.join(format!("seed-{}", run.seed));
-        for system in systems() {
+        for system in System::all(material.recipe) {
             curves.extend(lines(system, &curves::read(&folder.join(system.name()))?));
         }
     }
     if let Some(run) = material.runs.first() {
-        for system in systems() {
+        for system in System::all(material.recipe) {
             let path = material.folder.join(format!("seed-{}/{}.toml", run.seed, system.name()));
             let toml =
                 std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -47,77 +62,55 @@ pub(crate) fn data(material: &Material<'_>) -> Result<ReportData> {
         }
     }
     let Figures { seconds, peak_rss_mb: memory, .. } = material.figures;
-    let fact = |(name, size): &(&str, SetSize)| Fact { name: (*name).to_owned(), value: size.to_string() };
     let stage = |(name, seconds): (&str, f64)| Stage { name: name.to_owned(), seconds };
+    let words = |stage| material.words.language().map(|_| stage);
     let stages = [
-        ("prepare", seconds.prepare),
-        ("teacher", seconds.teacher),
-        ("label", seconds.label),
-        ("students", seconds.students),
+        Some(("prepare", seconds.prepare)),
+        Some(("senones", seconds.senones)),
+        words(("language model", seconds.language)),
+        Some(("teacher", seconds.teacher)),
+        Some(("label", seconds.label)),
+        Some(("students", seconds.students)),
+        words(("recognise", seconds.recognise)),
     ];
     let peak = |(program, peak_mb): (&str, f64)| Memory { program: program.to_owned(), peak_mb };
     let programs =
         [("coordinator", memory.coordinator), ("worker", memory.worker), ("labeler", memory.labeler)];
     Ok(ReportData {
         title: format!("Semi-supervised acoustic models: {}", material.corpus),
-        subtitle: subtitle(material),
-        facts: material.sets.iter().map(fact).collect(),
-        rows: systems().map(|system| row(system, material)).collect(),
+        subtitle: notes::subtitle(material),
+        facts: facts(material),
+        rows: System::all(material.recipe).map(|system| row(system, material)).collect(),
         comparisons: comparisons(material),
         paired: paired(material),
-        recognition: None,
+        recognition: recognition(material),
         curves,
-        stages: stages.map(stage).into(),
+        stages: stages.into_iter().flatten().map(stage).collect(),
         memory: programs.map(peak).into(),
         settings,
-        notes: notes(material),
+        notes: notes::notes(material),
     })
 }
 
-fn systems() -> impl Iterator<Item = System> {
-    [System::Teacher].into_iter().chain(System::STUDENTS)
+fn facts(material: &Material<'_>) -> Vec<Fact> {
+    let set = |(name, size): &(&str, SetSize)| Fact { name: (*name).to_owned(), value: size.to_string() };
+    let tied = format!("{}, states of triphones tied by a tree of the annotated part", material.senones);
+    let senones = Fact { name: "senones".to_owned(), value: tied };
+    material.sets.iter().map(set).chain([senones]).collect()
 }
 
-fn notes(material: &Material<'_>) -> Vec<String> {
-    let labels = material.figures.labels;
-    let mut notes = vec![
-        "Error rates are relative to the aligner's phones, not to hand labels: only differences matter.".to_owned(),
-        "Frame errors are counted on phones: the posteriors of a phone's states are added before the best is chosen."
-            .to_owned(),
-        format!(
-            "Soft labels: top {} per frame, {:.0} bytes per frame, written at {:.0} frames per second.",
-            material.recipe.top_k, labels.bytes_per_frame, labels.frames_per_s
-        ),
-    ];
-    notes.extend(material.prepared.notes());
-    let of_frames = |trained: &Trained| trained.evaluation.phone_reference == Some(PhoneReference::Frames);
-    if systems().flat_map(|system| material.runs.iter().filter_map(move |run| run.of(system))).any(of_frames)
-    {
-        notes.push(
-            "Phones are compared with those of the test set's frames, not with all phones of the alignment: the set \
-             was prepared by an earlier version, so phone error rates are too low."
-                .to_owned(),
-        );
-    }
-    notes.push(
-        "Values sent: the share of the parameters that a worker sends in an exchange, averaged over all exchanges, \
-         including the dense ones of GTC's warm-up. Training with other densities takes other times and bytes."
-            .to_owned(),
-    );
-    notes
+/// What words were recognised with, and a dozen utterances of the first seed with their sound.
+fn recognition(material: &Material<'_>) -> Option<Recognition> {
+    let (language, run) = (material.words.language()?, material.runs.first()?);
+    // The corpus was read when it was prepared; a report without sound is better than none.
+    let clips = Clips::of(material.audio).inspect_err(warn).ok();
+    let clip = |id: &str| clips.as_ref()?.clip(id).inspect_err(warn).ok().flatten();
+    let Examples { choice, examples } = examples(run, clip);
+    Some(Recognition { facts: notes::recognised_with(language, material), choice, examples })
 }
 
-fn subtitle(material: &Material<'_>) -> String {
-    let seeds = match material.runs.len() {
-        1 => "One seed: differences below a point may be due to chance, and no interval includes the spread of seeds."
-            .to_owned(),
-        n => format!("Means over {n} seeds."),
-    };
-    format!(
-        "A bidirectional teacher learned from the annotated part and labeled the rest; students for streaming learned \
-         from both, each trained by {} workers. {seeds}",
-        material.workers
-    )
+fn warn(error: &anyhow::Error) {
+    eprintln!("warning: the report has no sound of an utterance: {error:#}");
 }
 
 fn row(system: System, material: &Material<'_>) -> Row {
@@ -128,6 +121,9 @@ fn row(system: System, material: &Material<'_>) -> Row {
     };
     let mut phone_errors = PhoneErrors::default();
     trained.iter().for_each(|trained| phone_errors += trained.evaluation.phones);
+    // Of all seeds, or of none.
+    let words: Option<Vec<&Scoreboard>> = trained.iter().map(|trained| trained.words()).collect();
+    let words = words.filter(|boards| !boards.is_empty());
     Row {
         name: system.name().to_owned(),
         description: system.description(material.recipe),
@@ -135,14 +131,20 @@ fn row(system: System, material: &Material<'_>) -> Row {
             System::Teacher => Role::Teacher,
             System::Annotated => Role::AnnotatedOnly,
             System::Gtc | System::Bmuf | System::Dense => Role::SemiSupervised,
+            System::Ceiling => Role::Ceiling,
         },
         strategy: Some(system.strategy().to_owned()),
         runs: trained.iter().map(|trained| rates(trained)).collect(),
         phone_errors: Some(phone_errors),
-        word_errors: None,
-        wer_interval: None,
-        recovery: None,
-        dev_wer: None,
+        word_errors: words.as_ref().map(|boards| {
+            let mut sum = WordErrors::default();
+            boards.iter().for_each(|board| sum += board.total().words);
+            sum
+        }),
+        wer_interval: words
+            .and_then(|boards| rate_interval(&boards, Measure::Words, RESAMPLES, BOOTSTRAP_SEED)),
+        recovery: recovery(material.runs, system),
+        dev_wer: mean_of(trained.iter().map(|trained| trained.rates.dev_wer)),
         dev_fer: mean_of(trained.iter().map(|trained| trained.train.dev_frame_error)),
         parameters: None,
         frames: trained.first().map(|trained| trained.train.frames),
@@ -154,8 +156,8 @@ fn row(system: System, material: &Material<'_>) -> Row {
 }
 
 fn rates(trained: &Trained) -> Rates {
-    let super::rates::Rates { fer, fer_speech, per } = trained.rates;
-    Rates { fer: Some(fer), fer_speech: Some(fer_speech), per: Some(per), wer: None }
+    let super::rates::Rates { fer, fer_speech, per, wer, .. } = trained.rates;
+    Rates { fer: Some(fer), fer_speech: Some(fer_speech), per: Some(per), wer }
 }
 
 /// The mean, if all values are known.
@@ -167,34 +169,40 @@ fn mean_of(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 /// Compares each student with the one trained on annotated data only; with several seeds by [`paired`].
 fn comparisons(material: &Material<'_>) -> Vec<Comparison> {
     let [run] = material.runs else { return Vec::new() };
-    let all = run.systems.iter().flat_map(|trained| {
-        trained.evaluation.differences.iter().map(|found| Comparison {
+    let of_system = |trained: &'_ Trained| {
+        let words = trained.recognition.iter().flat_map(|found| &found.differences);
+        let all = trained.evaluation.differences.iter().chain(words);
+        let compare = |found: &MeasuredDifference| Comparison {
             system: trained.system.name().to_owned(),
             baseline: System::Annotated.name().to_owned(),
             measure: found.measure,
             difference: found.difference,
-        })
-    });
-    all.collect()
+        };
+        all.map(compare).collect::<Vec<_>>()
+    };
+    run.systems.iter().flat_map(of_system).collect()
 }
 
 /// With several seeds, each student's errors by group with those of the one trained on annotated data only, a pair for
-/// each seed: the report resamples groups and seeds together.
+/// each seed: the report resamples groups and seeds together. Words have boards of their own, because utterances without an
+/// alignment have words, too.
 fn paired(material: &Material<'_>) -> Vec<PairedRuns> {
     if material.runs.len() < 2 {
         return Vec::new();
     }
-    let students = System::STUDENTS.into_iter().filter(|system| system.is_semi_supervised());
-    let pairs = |system: System| {
+    let pairs = |system: System, board: fn(&Trained) -> Option<&Scoreboard>| {
         let pair = |run: &SeedRun| {
-            let by_group = |system| run.of(system).map(|trained| trained.evaluation.by_group.clone());
-            Some((by_group(system)?, by_group(System::Annotated)?))
+            let of = |system| run.of(system).and_then(board).cloned();
+            Some((of(system)?, of(System::Annotated)?))
         };
         let seeds = material.runs.iter().map(pair).collect::<Option<_>>()?;
         let (system, baseline) = (system.name().to_owned(), System::Annotated.name().to_owned());
         Some(PairedRuns { system, baseline, seeds })
     };
-    students.filter_map(pairs).collect()
+    let students = System::students(material.recipe).filter(|system| *system != System::Annotated);
+    let of_system =
+        |system| [pairs(system, |trained| Some(&trained.evaluation.by_group)), pairs(system, Trained::words)];
+    students.flat_map(of_system).flatten().collect()
 }
 
 fn lines(system: System, curves: &Curves) -> Vec<Curve> {
@@ -206,103 +214,4 @@ fn lines(system: System, curves: &Curves) -> Vec<Curve> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::demo::figures::{figures, tests::run};
-    use crate::runs::tests::{round, write_events};
-    use stentor_evaluate::{Difference, FrameErrors, Measure, MeasuredDifference, Score, Scoreboard};
-    use stentor_experiment::Source;
-
-    #[test]
-    fn a_report_has_the_rows_curves_and_notes_of_its_demo() {
-        let folder = tempfile::tempdir().unwrap();
-        let home = folder.path().join("seed-1");
-        write_events(&home.join("gtc"), &[round(0, Source::MachineLabeled, 20, 20, 3.0)]);
-        for system in [System::Teacher].into_iter().chain(System::STUDENTS) {
-            std::fs::write(home.join(format!("{}.toml", system.name())), "[run]").unwrap();
-        }
-        let mut runs = [run(1, 50.0)];
-        runs[0].systems[2].evaluation.phone_reference = Some(PhoneReference::Frames);
-        let difference = Difference {
-            baseline: 60.0,
-            system: 55.0,
-            points: -5.0,
-            low: -6.0,
-            high: -4.0,
-            p_value: 0.001,
-            pieces: 40,
-            seeds: 1,
-        };
-        let measured = MeasuredDifference { measure: Measure::SpeechFrames, difference };
-        runs[0].systems[2].evaluation.differences.push(measured);
-        let material = Material {
-            corpus: "game",
-            recipe: &Recipe::game(),
-            workers: 2,
-            sets: &[("annotated", SetSize { utterances: 3, frames: 120_000, frame_ms: 30 })],
-            runs: &runs,
-            figures: &figures(&runs, 30.0, &PrepareSummary::default()),
-            prepared: &PrepareSummary::default(),
-            folder: folder.path(),
-        };
-        let data = data(&material).unwrap();
-        let roles: Vec<_> = data.rows.iter().map(|row| (row.name.as_str(), row.role)).collect();
-        assert_eq!(roles[..2], [("teacher", Role::Teacher), ("annotated", Role::AnnotatedOnly)]);
-        assert_eq!(data.rows[2].fer().unwrap().mean, 50.0);
-        assert_eq!(data.rows[2].bytes_per_frame, Some(100.0));
-        assert_eq!(data.curves[0].kind, CurveKind::TrainingLoss("machine-labeled".into()));
-        assert_eq!(
-            (data.comparisons[0].system.as_str(), data.comparisons[0].difference.points),
-            ("gtc", -5.0)
-        );
-        assert_eq!((data.rows[2].density, data.rows[2].dev_fer), (Some(0.1), Some(51.0)));
-        assert!(data.paired.is_empty() && data.notes.iter().any(|note| note.contains("left out")));
-        assert!(
-            data.notes
-                .iter()
-                .any(|note| note.starts_with("Phones are compared with those of the test set's frames"))
-        );
-        assert_eq!(data.facts[0].value, "3 utterances, 1.00 h");
-        assert_eq!((data.stages.len(), data.memory.len(), data.settings.len()), (4, 3, 5));
-    }
-
-    #[test]
-    fn with_several_seeds_the_interval_is_drawn_from_all_of_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let by_group = |errors: u64| {
-            let frames = FrameErrors { frames: 100, errors, speech_frames: 0, speech_errors: 0 };
-            let mut board = Scoreboard::default();
-            for group in ["a", "b"] {
-                board.add(group, Score { frames, ..Score::default() });
-            }
-            board
-        };
-        let mut runs = [run(1, 50.0), run(2, 52.0)];
-        for (run, gain) in runs.iter_mut().zip([4, 10]) {
-            std::fs::create_dir_all(folder.path().join(format!("seed-{}", run.seed))).unwrap();
-            for trained in &mut run.systems {
-                let toml = format!("seed-{}/{}.toml", run.seed, trained.system.name());
-                std::fs::write(folder.path().join(toml), "[run]").unwrap();
-                let gain = if trained.system.is_semi_supervised() { gain } else { 0 };
-                trained.evaluation.by_group = by_group(50 - gain);
-            }
-        }
-        let material = Material {
-            corpus: "game",
-            recipe: &Recipe::game(),
-            workers: 2,
-            sets: &[],
-            runs: &runs,
-            figures: &figures(&runs, 30.0, &PrepareSummary::default()),
-            prepared: &PrepareSummary::default(),
-            folder: folder.path(),
-        };
-        let data = data(&material).unwrap();
-        assert!(data.comparisons.is_empty());
-        let data = data.compare_seeds();
-        let compared: Vec<&str> = data.comparisons.iter().map(|c| c.system.as_str()).collect();
-        assert_eq!(compared, ["gtc", "bmuf", "dense"]);
-        let found = data.comparisons[0].difference;
-        assert_eq!((found.points, found.low, found.high, found.seeds), (-7.0, -10.0, -4.0, 2));
-    }
-}
+mod tests;
