@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use stentor_inventory::{Case, LexiconFormat as Format, Normalise, ReadLexicon, Stress};
+use stentor_inventory::{Case, LexiconFormat as Format, Normalise, ReadLexicon, Stress, UnknownPhones};
 use stentor_tasks::create_folder;
 use stentor_tasks::options::demo::LexiconFormat;
 
@@ -187,6 +187,7 @@ fn words_of(path: &Path, format: LexiconFormat) -> Result<Vec<String>> {
         case: Case::Lower,
         normalise: Normalise::Maximum,
         phones: None,
+        unknown_phones: UnknownPhones::Refuse,
     };
     let lexicon = read.read(&text).with_context(|| path.display().to_string())?;
     let is_word = |word: &&str| !word.starts_with(['<', '[', '(', '{', '!', '+']);
