@@ -46,5 +46,5 @@ pub use lexicon::{
 };
 pub use network::{Arc, Labels, Network};
 pub use scores::AcousticScores;
-pub use search::{Options, Outcome, Search, Settled};
+pub use search::{Memory, Options, Outcome, Search, Settled};
 pub use word_model::{UniformModel, WordModel};

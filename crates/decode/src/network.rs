@@ -52,6 +52,10 @@ pub trait Network {
     /// leaves; `None` if none leaves `state`. A search keeps memory for each rank, so they should be small.
     fn rank(&self, state: Self::State) -> Option<u32>;
 
+    /// The number of `state`, where states are numbered from 0 without large gaps: a search finds the token of a state by it, and
+    /// keeps a few bytes for each number. `None`, for every state, where states exist only where the search goes.
+    fn number(&self, state: Self::State) -> Option<usize>;
+
     /// The cost of ending in `state`; infinite where no path may end.
     fn final_cost(&self, state: Self::State) -> f64;
 
@@ -82,6 +86,10 @@ impl<N: Network> Network for &N {
 
     fn rank(&self, state: Self::State) -> Option<u32> {
         (**self).rank(state)
+    }
+
+    fn number(&self, state: Self::State) -> Option<usize> {
+        (**self).number(state)
     }
 
     fn final_cost(&self, state: Self::State) -> f64 {

@@ -51,6 +51,30 @@ proptest! {
     }
 
     #[test]
+    fn every_arc_of_a_lattice_is_on_a_path_within_its_beam(
+        world in world(), lattice_beam in 0.0..8.0f64,
+        labels in prop_oneof![Just(Labels::AtStart), Just(Labels::AtEnd)],
+    ) {
+        let graph = world.graph.with_labels(labels);
+        let options = Options { lattice_beam, prune_interval: 2, ..Options::exhaustive() };
+        let Some(outcome) = search(&graph, &world.frames, options) else { return Ok(()) };
+        let lattice = outcome.lattice;
+        let count = lattice.nodes().len();
+        let (mut before, mut after) = (vec![f64::INFINITY; count], vec![f64::INFINITY; count]);
+        (before[0], after[count - 1]) = (0.0, 0.0);
+        for arc in lattice.arcs() {
+            before[arc.to] = before[arc.to].min(before[arc.from] + arc.cost());
+        }
+        for arc in lattice.arcs().iter().rev() {
+            after[arc.from] = after[arc.from].min(arc.cost() + after[arc.to]);
+        }
+        for arc in lattice.arcs() {
+            let slack = before[arc.from] + arc.cost() + after[arc.to] - after[0];
+            prop_assert!(slack <= lattice_beam + 1e-5, "{arc:?} is {slack} worse than the best");
+        }
+    }
+
+    #[test]
     fn the_partial_result_is_the_best_path_so_far(world in world()) {
         let expected = enumerate(&world.graph, &world.frames, |_| 0.0);
         prop_assume!(!expected.is_empty());

@@ -89,6 +89,10 @@ impl Network for Graph {
         self.states[state as usize].rank
     }
 
+    fn number(&self, state: u32) -> Option<usize> {
+        Some(state as usize)
+    }
+
     fn final_cost(&self, state: u32) -> f64 {
         self.states[state as usize].final_cost
     }

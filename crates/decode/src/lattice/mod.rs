@@ -5,6 +5,8 @@ mod n_best;
 mod oracle;
 mod posteriors;
 mod reading;
+mod word_graph;
+mod words;
 
 pub use oracle::OracleErrors;
 pub use posteriors::Posteriors;

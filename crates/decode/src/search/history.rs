@@ -14,6 +14,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// Every sum of costs along a path adds links in this way, so that the best link to a token costs exactly what the token does.
     pub(crate) fn cost(&self) -> f64 {
         self.graph + f64::from(self.acoustic)
     }
@@ -24,85 +25,46 @@ impl Link {
 pub(crate) struct Frame {
     /// The cost of the best path to each token.
     pub(crate) costs: Vec<f64>,
-    /// Links within the frame; each comes after all that lead to its first token.
+    /// How much worse than the best path the best one through each token is, at the last pruning; empty before the first.
+    pub(crate) extra: Vec<f64>,
+    /// Links within the frame: those that leave a token side by side, after all that lead to it.
     pub(crate) epsilon: Vec<Link>,
-    /// Links to the next frame.
+    /// Links to the next frame, by the tokens that they leave.
     pub(crate) emitting: Vec<Link>,
 }
 
-/// Removes every link and token that no path needs whose cost is within `beam` of the best (Povey et al. 2012, section 4, after
-/// Kaldi's lattice-faster decoder), and numbers the tokens anew.
-///
-/// `extra` has, for each token of the newest frame, how much worse than the best it counts: 0 while any of them may be continued,
-/// infinity to remove it. The result has the new number of each of these tokens.
-///
-/// A path to a token of the newest frame that is pruned here is more than `beam` worse than the best path to that token, so it
-/// cannot end within `beam` of the best complete path either: pruning early removes nothing that pruning at the end would keep.
-pub(crate) fn prune(frames: &mut [Frame], beam: f64, extra: &[f64]) -> Vec<Option<u32>> {
-    let mut newest = Vec::new();
-    let mut next = Pruned { costs: Vec::new(), extra: Vec::new(), numbers: Vec::new() };
-    for (age, frame) in frames.iter_mut().rev().enumerate() {
-        let own = match age {
-            0 => extra.to_vec(),
-            _ => vec![f64::INFINITY; frame.costs.len()],
-        };
-        next = frame.prune(beam, own, &next);
-        if age == 0 {
-            newest.clone_from(&next.numbers);
-        }
-    }
-    newest
-}
-
-/// What the frame before has to know of a pruned frame.
-struct Pruned {
-    /// As before pruning.
-    costs: Vec<f64>,
-    extra: Vec<f64>,
-    /// The new number of each token.
-    numbers: Vec<Option<u32>>,
-}
-
 impl Frame {
-    fn prune(&mut self, beam: f64, mut extra: Vec<f64>, next: &Pruned) -> Pruned {
-        let costs = std::mem::take(&mut self.costs);
-        self.emitting.retain(|link| {
-            let (from, to) = (link.from as usize, link.to as usize);
-            let slack = next.extra[to] + (costs[from] + link.cost() - next.costs[to]);
-            extra[from] = extra[from].min(slack);
-            slack <= beam && slack < f64::INFINITY
-        });
-        // Backwards, so that a token's own links are judged before those that lead to it.
-        let mut keep = vec![false; self.epsilon.len()];
-        for (link, keep) in self.epsilon.iter().zip(&mut keep).rev() {
-            let (from, to) = (link.from as usize, link.to as usize);
-            let slack = extra[to] + (costs[from] + link.cost() - costs[to]);
-            extra[from] = extra[from].min(slack);
-            *keep = slack <= beam && slack < f64::INFINITY;
-        }
-        let mut keep = keep.into_iter();
-        self.epsilon.retain(|_| keep.next().unwrap_or(false));
-
-        let mut numbers = vec![None; costs.len()];
-        for token in (0..costs.len()).filter(|&token| extra[token] <= beam && extra[token] < f64::INFINITY) {
-            numbers[token] = Some(self.costs.len() as u32);
-            self.costs.push(costs[token]);
-        }
-        renumber(&mut self.emitting, &numbers, &next.numbers);
-        renumber(&mut self.epsilon, &numbers, &numbers);
-        Pruned { costs, extra, numbers }
+    /// Removes all tokens and links, and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.costs.clear();
+        self.extra.clear();
+        self.epsilon.clear();
+        self.emitting.clear();
     }
-}
 
-/// Gives links the new numbers of their ends, and removes those that have lost one.
-fn renumber(links: &mut Vec<Link>, from: &[Option<u32>], to: &[Option<u32>]) {
-    links.retain_mut(|link| match (from[link.from as usize], to[link.to as usize]) {
-        (Some(from), Some(to)) => {
-            (link.from, link.to) = (from, to);
-            true
+    /// Gives back memory where less than half of it is used.
+    pub(super) fn shrink(&mut self) {
+        fn shrink<T>(values: &mut Vec<T>) {
+            if 2 * values.len() < values.capacity() {
+                values.shrink_to_fit();
+            }
         }
-        _ => false,
-    });
+        shrink(&mut self.costs);
+        shrink(&mut self.extra);
+        shrink(&mut self.epsilon);
+        shrink(&mut self.emitting);
+    }
+
+    /// How many links it has.
+    pub(super) fn links(&self) -> usize {
+        self.epsilon.len() + self.emitting.len()
+    }
+
+    /// How many bytes of memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<f64>() * (self.costs.capacity() + self.extra.capacity())
+            + size_of::<Link>() * (self.epsilon.capacity() + self.emitting.capacity())
+    }
 }
 
 /// A link of the best path, and the frame of its first end.
@@ -150,13 +112,17 @@ fn cheapest(links: &[Link], costs: &[f64], token: u32) -> Option<(f64, Link)> {
 
 /// Sets the costs of all tokens to those of the best paths from `token` of the first frame; infinite for what it does not reach.
 pub(crate) fn restart(frames: &mut [Frame], token: u32) {
-    frames.iter_mut().for_each(|frame| frame.costs.fill(f64::INFINITY));
+    for frame in frames.iter_mut() {
+        frame.costs.fill(f64::INFINITY);
+        // What earlier prunings found no longer holds.
+        frame.extra.fill(f64::NAN);
+    }
     if let Some(first) = frames.first_mut() {
         first.costs[token as usize] = 0.0;
     }
     for at in 0..frames.len() {
         let (done, later) = frames.split_at_mut(at + 1);
-        let Frame { costs, epsilon, emitting } = &mut done[at];
+        let Frame { costs, epsilon, emitting, .. } = &mut done[at];
         for link in epsilon.iter() {
             let cost = costs[link.from as usize] + link.cost();
             costs[link.to as usize] = costs[link.to as usize].min(cost);

@@ -4,18 +4,22 @@ mod frontier;
 mod hash;
 mod history;
 mod index;
+mod memory;
 mod options;
+mod prune;
 mod settle;
 
-pub(crate) use history::{Frame, Step};
+pub(crate) use history::{Frame, Link, Step};
+pub use memory::Memory;
 pub use options::Options;
 pub use settle::Settled;
 
 use crate::error::Error;
 use crate::lattice::{Lattice, Path, Reading};
 use crate::network::{Arc, Network};
-use frontier::Frontier;
-use history::{Link, best_path, prune};
+use frontier::{Frontier, Reached};
+use history::best_path;
+use prune::Pruner;
 
 /// A search through a network, fed frame by frame.
 ///
@@ -32,6 +36,7 @@ pub struct Search<N: Network> {
     next: Frontier<N::State>,
     /// Points in time from the last settled one to now; never empty.
     frames: Vec<Frame>,
+    pruner: Pruner,
     /// How many frames are settled.
     settled: usize,
 }
@@ -51,11 +56,13 @@ impl<N: Network> Search<N> {
     /// A search that has seen no frame.
     pub fn new(network: N, options: Options) -> Self {
         let mut frontier = Frontier::new();
-        frontier.reach(network.start(), 0.0);
-        let epsilon = frontier.close(&network, options.beam, options.lattice_beam);
-        let states = std::mem::take(&mut frontier.states);
-        let frame = Frame { costs: std::mem::take(&mut frontier.costs), epsilon, emitting: Vec::new() };
-        Self { network, options, states, next: frontier, frames: vec![frame], settled: 0 }
+        frontier.reach(&network, network.start(), 0.0);
+        let mut frame = Frame::default();
+        frontier.close(&network, options.beam, options.lattice_beam, &mut frame.epsilon);
+        let mut states = Vec::new();
+        frontier.hand_over(&network, &mut states, &mut frame.costs);
+        let pruner = Pruner::default();
+        Self { network, options, states, next: frontier, frames: vec![frame], pruner, settled: 0 }
     }
 
     /// How many frames it has seen.
@@ -73,15 +80,14 @@ impl<N: Network> Search<N> {
     /// before the call, and can be finished.
     pub fn advance(&mut self, costs: &[f32]) -> Result<Option<Settled>, Error> {
         self.check(costs)?;
-        let (frame, links) = self.expand(costs)?;
-        std::mem::swap(&mut self.states, &mut self.next.states);
-        if let Some(newest) = self.frames.last_mut() {
-            newest.emitting = links;
+        let mut frame = self.pruner.frame();
+        if let Err(error) = self.expand(costs, &mut frame) {
+            self.pruner.give_back(frame);
+            return Err(error);
         }
         self.frames.push(frame);
         if self.frames().is_multiple_of(self.options.prune_interval.max(1)) {
-            let any = vec![0.0; self.states.len()];
-            prune(&mut self.frames, self.options.lattice_beam, &any);
+            self.pruner.prune_open(&mut self.frames, self.options.lattice_beam);
         }
         Ok(self.settle())
     }
@@ -103,11 +109,12 @@ impl<N: Network> Search<N> {
         let ends = if reached_final { finals } else { vec![0.0; costs.len()] };
         let best = best(&ends);
         let extra: Vec<f64> = costs.iter().zip(&ends).map(|(cost, end)| cost + end - best).collect();
-        let numbers = prune(&mut self.frames, self.options.lattice_beam, &extra);
+        let numbers = self.pruner.prune_ends(&mut self.frames, self.options.lattice_beam, &extra);
         let is_kept = |extra: f64| extra <= self.options.lattice_beam && extra < f64::INFINITY;
         let ends = numbers.iter().zip(&ends).zip(&extra).filter(|(_, extra)| is_kept(**extra));
         let ends: Vec<_> = ends.filter_map(|((number, end), _)| Some(((*number)?, *end))).collect();
-        Outcome { lattice: self.reading().lattice(&self.frames, self.settled, &ends), reached_final }
+        let lattice = self.reading().lattice(&self.frames, self.settled, &ends, self.options.lattice_beam);
+        Outcome { lattice, reached_final }
     }
 
     fn reading(&self) -> Reading {
@@ -137,35 +144,36 @@ impl<N: Network> Search<N> {
         }
     }
 
-    /// The next frame, whose states are those of [`Search::next`], and the links to it.
-    fn expand(&mut self, acoustic: &[f32]) -> Result<(Frame, Vec<Link>), Error> {
+    /// Makes `frame` the next one, whose states become those of the search, and adds the links to it to the newest.
+    fn expand(&mut self, acoustic: &[f32], frame: &mut Frame) -> Result<(), Error> {
         let number = self.frames();
         let best = self.best() as usize;
         let Self { network, options, states, next, frames, .. } = self;
-        let costs = frames.last().map_or(&[][..], |frame| &frame.costs);
+        let Some(Frame { costs, emitting: links, .. }) = frames.last_mut() else {
+            return Err(Error::NoPath { frame: number });
+        };
         let (cutoff, beam) = options.cutoff(costs);
         let lattice_beam = options.lattice_beam;
         // The bound falls as better tokens are found; it starts with what the best token reaches.
         let mut bound = f64::INFINITY;
         network.emitting(states[best], |arc| {
-            bound = bound.min(costs[best] + arc.weight + f64::from(acoustic[arc.input as usize - 1]) + beam);
+            let step = arc.weight + f64::from(acoustic[arc.input as usize - 1]);
+            bound = bound.min(costs[best] + step + beam);
         });
-        next.clear();
-        let mut links = Vec::new();
-        for ((&state, &cost), from) in states.iter().zip(costs).zip(0..) {
+        for ((&state, &cost), from) in states.iter().zip(costs.iter()).zip(0..) {
             if cost > cutoff {
                 continue;
             }
             network.emitting(state, |Arc { next: state, input, output, weight }| {
                 let acoustic = acoustic[input as usize - 1];
-                let cost = cost + weight + f64::from(acoustic);
+                let cost = cost + (weight + f64::from(acoustic));
                 if cost > bound || cost == f64::INFINITY {
                     return;
                 }
                 bound = bound.min(cost + beam);
-                let (to, best) = next.reach(state, cost);
+                let Reached { token: to, before } = next.reach(network, state, cost);
                 // The best path to the token may only become better: this link would be pruned later.
-                if cost - best <= lattice_beam {
+                if cost - before <= lattice_beam {
                     links.push(Link { from, to, output, graph: weight, acoustic });
                 }
             });
@@ -174,7 +182,8 @@ impl<N: Network> Search<N> {
             return Err(Error::NoPath { frame: number });
         }
         let best = next.costs.iter().copied().fold(f64::INFINITY, f64::min);
-        let epsilon = next.close(network, best + beam, lattice_beam);
-        Ok((Frame { costs: std::mem::take(&mut next.costs), epsilon, emitting: Vec::new() }, links))
+        next.close(network, best + beam, lattice_beam, &mut frame.epsilon);
+        next.hand_over(network, states, &mut frame.costs);
+        Ok(())
     }
 }

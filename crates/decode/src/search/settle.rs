@@ -1,6 +1,6 @@
 //! Settling the older part of a long stream, so that memory is bounded.
 
-use super::history::{Step, best_path, prune, restart};
+use super::history::{Step, best_path, restart};
 use super::{Frame, Search};
 use crate::lattice::Lattice;
 use crate::network::{Labels, Network};
@@ -25,19 +25,17 @@ impl<N: Network> Search<N> {
     pub(super) fn settle(&mut self) -> Option<Settled> {
         let open = self.options.open_frames?.max(1);
         let latest = (self.frames.len() - 1).checked_sub(open).filter(|latest| *latest >= open)?;
-        let any = vec![0.0; self.states.len()];
-        prune(&mut self.frames, self.options.lattice_beam, &any);
+        self.pruner.prune_open(&mut self.frames, self.options.lattice_beam);
         let steps = best_path(&self.frames, self.best());
         let (frame, token) = boundary(&steps, self.network.labels(), latest);
 
         let mut older: Vec<Frame> = self.frames[..=frame].to_vec();
         let mut extra = vec![f64::INFINITY; older[frame].costs.len()];
         extra[token as usize] = 0.0;
-        older[frame].emitting.clear();
-        let numbers = prune(&mut older, self.options.lattice_beam, &extra);
+        let numbers = self.pruner.prune_ends(&mut older, self.options.lattice_beam, &extra);
         let ends: Vec<_> =
             numbers.into_iter().nth(token as usize).flatten().map(|end| (end, 0.0)).into_iter().collect();
-        let lattice = self.reading().lattice(&older, self.settled, &ends);
+        let lattice = self.reading().lattice(&older, self.settled, &ends, self.options.lattice_beam);
 
         let spent = self.frames[frame].costs[token as usize];
         let before = self.newest().to_vec();
@@ -51,7 +49,7 @@ impl<N: Network> Search<N> {
             now.iter().map(|cost| if cost.is_finite() { 0.0 } else { f64::INFINITY }).collect();
         let mut is_kept = extra.iter().map(|extra| *extra == 0.0);
         self.states.retain(|_| is_kept.next().unwrap_or(false));
-        prune(&mut self.frames, self.options.lattice_beam, &extra);
+        self.pruner.prune_ends(&mut self.frames, self.options.lattice_beam, &extra);
         let frames = self.settled..self.settled + frame;
         self.settled += frame;
         Some(Settled { lattice, frames, converged })

@@ -132,6 +132,10 @@ impl<M: WordModel> Network for TreeNetwork<'_, M> {
         self.tree.places.rank(state.place)
     }
 
+    fn number(&self, _state: Self::State) -> Option<usize> {
+        None
+    }
+
     fn final_cost(&self, state: Self::State) -> f64 {
         match self.tree.places.final_cost(state.place) {
             f64::INFINITY => f64::INFINITY,
