@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use stentor_evaluate::words::files::{CtmWord, StmSegment, read_text, write_ctm, write_stm, write_trn};
-use stentor_evaluate::words::{Edit, Labels, Transcripts, score};
+use stentor_evaluate::words::{Edit, Labels, Transcripts, drawn_errors, score};
+use stentor_random::SplitMix64;
 use stentor_tests::program;
 
 /// Prints each utterance's substitutions, deletions and insertions of two TRN files.
@@ -35,18 +36,6 @@ fn from_environment(name: &str) -> PathBuf {
     value.unwrap_or_else(|| panic!("{name} is not set: run these tests by `cargo xtask test`"))
 }
 
-/// SplitMix64, to draw errors.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((u128::from(z ^ (z >> 31)) * bound as u128) >> 64) as usize
-    }
-}
-
 /// Every `step`th text of the corpora.
 fn corpora(step: usize) -> Transcripts {
     let mut texts = Transcripts::new();
@@ -60,24 +49,10 @@ fn corpora(step: usize) -> Transcripts {
 
 /// Reference and hypothesis of some hundred utterances.
 fn pairs() -> (Transcripts, Transcripts) {
-    let (mut reference, mut random) = (corpora(12), Random(1));
+    let mut reference = corpora(12);
+    let mut hypothesis = drawn_errors(&reference, 1);
+    let mut random = SplitMix64::new(2);
     let texts: Vec<String> = reference.values().cloned().collect();
-    let vocabulary: Vec<&str> = texts.iter().flat_map(|text| text.split_whitespace()).collect();
-    let mut hypothesis = Transcripts::new();
-    for (id, text) in &reference {
-        let mut words = Vec::new();
-        for word in text.split_whitespace() {
-            let other = vocabulary[random.below(vocabulary.len())];
-            match random.below(20) {
-                0 | 1 => {}
-                2 | 3 => words.push(other),
-                4 => words.extend([word, word]),
-                5 => words.extend([word, other]),
-                _ => words.push(word),
-            }
-        }
-        hypothesis.insert(id.clone(), words.join(" "));
-    }
     let mut add = |id: String, text: &str, recognised: &str| {
         reference.insert(id.clone(), text.to_owned());
         hypothesis.insert(id, recognised.to_owned());
@@ -229,7 +204,7 @@ fn where_sclite_counts_more_errors_than_are_needed_ours_are_the_fewest() {
 fn words_with_times_are_given_to_the_segments_that_sclite_gives_them_to() {
     const SECOND: u64 = 1_000_000;
     let folder = tempfile::tempdir().unwrap();
-    let (texts, mut random) = (corpora(40), Random(2));
+    let (texts, mut random) = (corpora(40), SplitMix64::new(2));
     let (mut segments, mut words) = (Vec::new(), Vec::new());
     for (n, text) in texts.values().enumerate() {
         let begin = (n as u64 / 2) * 10 * SECOND;

@@ -12,6 +12,7 @@
 //! ```
 
 mod align;
+mod draw;
 mod errors;
 mod figures;
 pub mod files;
@@ -22,6 +23,7 @@ mod segments;
 mod units;
 
 pub use align::{Edit, MAX_CELLS, align, distance};
+pub use draw::drawn_errors;
 pub use errors::{WordErrors, WordScore};
 pub use figures::{Interval, WORD_FIGURES_VERSION, WordFigures};
 pub use normalise::{NORMALISER, Normalised, Tally, normalise};

@@ -8,8 +8,7 @@ use std::io::BufReader;
 use std::path::Path;
 use std::process::Command;
 use stentor_evaluate::words::files::{read_text, write_trn};
-use stentor_evaluate::words::{Labels, Transcripts, score};
-use stentor_random::SplitMix64;
+use stentor_evaluate::words::{Labels, Transcripts, drawn_errors, score};
 use stentor_tasks::Environment;
 
 /// Prints each utterance's total of errors of two TRN files.
@@ -35,7 +34,7 @@ pub(super) fn run(environment: &Environment) -> Result<Value> {
         let texts = read_text(BufReader::new(file)).with_context(|| path.display().to_string())?;
         reference.extend(texts.into_iter().filter(|(_, text)| !text.is_empty()));
     }
-    let hypothesis = with_errors(&reference);
+    let hypothesis = drawn_errors(&reference, 1);
     let scored = score(&reference, &hypothesis, Labels::default())?;
     let ours: Errors = scored
         .utterances
@@ -68,27 +67,6 @@ pub(super) fn run(environment: &Environment) -> Result<Value> {
 fn share(ours: &Errors, judged: &Errors) -> f64 {
     let same = ours.iter().filter(|(id, errors)| judged.get(*id) == Some(errors)).count();
     same as f64 / ours.len().max(1) as f64
-}
-
-/// Texts as a recogniser makes them: words left out, replaced, repeated and added.
-fn with_errors(reference: &Transcripts) -> Transcripts {
-    let mut random = SplitMix64::new(1);
-    let vocabulary: Vec<&str> = reference.values().flat_map(|text| text.split_whitespace()).collect();
-    let mut recognised = |text: &String| {
-        let mut words = Vec::new();
-        for word in text.split_whitespace() {
-            let other = vocabulary[random.below(vocabulary.len())];
-            match random.below(20) {
-                0 | 1 => {}
-                2 | 3 => words.push(other),
-                4 => words.extend([word, word]),
-                5 => words.extend([word, other]),
-                _ => words.push(word),
-            }
-        }
-        words.join(" ")
-    };
-    reference.iter().map(|(id, text)| (id.clone(), recognised(text))).collect()
 }
 
 fn jiwer(environment: &Environment, folder: &Path) -> Result<Errors> {
