@@ -8,9 +8,10 @@ use std::path::Path;
 use stentor_tasks::Environment;
 use stentor_tasks::process::{self, Deadline};
 
-/// Searches the same graph with the same scores and limits, and prints the time, the costs and the words as JSON.
+/// Searches the same graph with the same scores and limits, with its search for the best path alone and with the one that keeps a
+/// lattice, and prints the times, the costs and the words as JSON. Times are of the search and of taking its result.
 const JUDGE: &str = r#"
-import json, sys, time
+import json, os, sys, time
 import kaldi_decoder, kaldifst
 import numpy as np
 
@@ -19,24 +20,36 @@ graph = kaldifst.compile(open(folder + "/graph.txt").read())
 scores = np.fromfile(folder + "/scores", dtype="<f4").reshape(-1, figures["outputs"])
 ends = np.cumsum(figures["lengths"])
 utterances = [scores[end - length:end] for end, length in zip(ends, figures["lengths"])]
-options = kaldi_decoder.FasterDecoderOptions(beam=figures["beam"], max_active=2**31 - 1, min_active=figures["min_active"])
-decoder = kaldi_decoder.FasterDecoder(graph, options)
-best, found = float("inf"), []
-for _ in range(3):
-    found, seconds = [], 0.0
-    for utterance in utterances:
-        decodable = kaldi_decoder.DecodableCtc(utterance)
-        begun = time.perf_counter()
-        decoder.decode(decodable)
-        seconds += time.perf_counter() - begun
-        is_final = decoder.reached_final()
-        ok, path = decoder.get_best_path()
-        linear, _, words, weight = kaldifst.get_linear_symbol_sequence(path)
-        if not (ok and linear):
-            sys.exit("kaldi-decoder found no path")
-        found.append({"reached_final": bool(is_final), "cost": weight.value1 + weight.value2, "labels": list(words)})
-    best = min(best, seconds)
-print(json.dumps({"seconds": best, "found": found}))
+one_best = kaldi_decoder.FasterDecoder(graph, kaldi_decoder.FasterDecoderOptions(
+    beam=figures["beam"], max_active=2**31 - 1, min_active=figures["min_active"]))
+lattice = kaldi_decoder.LatticeSimpleDecoder(graph, kaldi_decoder.LatticeSimpleDecoderConfig(
+    beam=figures["beam"], lattice_beam=figures["lattice_beam"], prune_interval=figures["prune_interval"]))
+
+def run(decoder, take, is_final, repetitions):
+    best = float("inf")
+    for _ in range(repetitions):
+        found, seconds = [], 0.0
+        for utterance in utterances:
+            decodable = kaldi_decoder.DecodableCtc(utterance)
+            begun = time.perf_counter()
+            decoder.decode(decodable)
+            take(decoder)
+            seconds += time.perf_counter() - begun
+            ok, path = decoder.get_best_path()
+            linear, _, words, weight = kaldifst.get_linear_symbol_sequence(path)
+            if not (ok and linear):
+                sys.exit("kaldi-decoder found no path")
+            found.append({"reached_final": is_final(decoder), "cost": weight.value1 + weight.value2, "labels": list(words)})
+        best = min(best, seconds)
+    return {"seconds": best, "found": found}
+
+# The search with a lattice writes lines about every frame.
+messages = os.dup(2)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+of_lattice = run(lattice, lambda d: d.get_raw_lattice(), lambda d: d.final_relative_cost() < float("inf"), 1)
+os.dup2(messages, 2)
+of_one_best = run(one_best, lambda d: d.get_best_path(), lambda d: bool(d.reached_final()), 2)
+print(json.dumps({"lattice": of_lattice, "one_best": of_one_best}))
 "#;
 
 pub(super) fn run(environment: &Environment) -> Result<Value> {
@@ -60,13 +73,25 @@ pub(super) fn run(environment: &Environment) -> Result<Value> {
     let size = example(&[Path::new("size"), &texts, &dictionary])?;
     let mut graph = speed.clone();
     if let Value::Object(graph) = &mut graph {
-        graph.retain(|key, _| !["found", "lengths"].contains(&key.as_str()));
+        graph.retain(|key, _| !["lattice", "one_best", "lengths"].contains(&key.as_str()));
     }
+    let seconds = |of: &Value, search: &str| number(of, &format!("{search}/seconds"));
+    let same = [("lattice", "one_best"), ("one_best", "one_best"), ("lattice", "lattice")]
+        .map(|(ours, theirs)| same_path(&speed[ours], &judged[theirs]));
+    let same = same.into_iter().collect::<Result<Vec<_>>>()?;
     Ok(json!({
-        "same_path": same_path(&speed, &judged)?,
-        "speed_vs_kaldi_decoder": number(&judged, "seconds")? / number(&speed, "seconds")?,
+        "same_path": same.iter().copied().fold(1.0, f64::min),
+        // Ours keeps a lattice, theirs the best path alone.
+        "speed_vs_kaldi_decoder": seconds(&judged, "one_best")? / seconds(&speed, "lattice")?,
+        "one_best_speed_vs_kaldi_one_best": seconds(&judged, "one_best")? / seconds(&speed, "one_best")?,
+        "lattice_speed_vs_kaldi_lattice": seconds(&judged, "lattice")? / seconds(&speed, "lattice")?,
         "static_equals_dynamic": number(&equal, "same_words")? / number(&equal, "utterances")?,
-        "kaldi_decoder_seconds": number(&judged, "seconds")?,
+        "seconds": {
+            "lattice": seconds(&speed, "lattice")?,
+            "one_best": seconds(&speed, "one_best")?,
+            "kaldi_lattice": seconds(&judged, "lattice")?,
+            "kaldi_one_best": seconds(&judged, "one_best")?,
+        },
         "graph": graph,
         "equal": equal,
         "size": size,
