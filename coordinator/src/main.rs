@@ -24,7 +24,8 @@ struct Arguments {
     /// Listen on a network without certificates: anyone on it can join the training and read it.
     #[arg(long, env = "STENTOR_INSECURE", value_parser = clap::builder::FalseyValueParser::new())]
     insecure: bool,
-    /// File with the operator token, with which operators read and control the run without a certificate. Alternatively, STENTOR_TOKEN contains the token.
+    /// File with the operator token, with which operators read and control the run without a certificate. Alternatively,
+    /// STENTOR_TOKEN contains the token.
     #[arg(long, env = "STENTOR_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Address for the live page, /metrics and /healthz. If there is an operator token, the page asks for it.
@@ -33,7 +34,8 @@ struct Arguments {
     /// Continue from the newest valid checkpoint.
     #[arg(long)]
     resume: bool,
-    /// Stay alive after completion or a permanent error, until SIGTERM or SIGINT: for supervisors that restart every process that exits.
+    /// Stay alive after completion or a permanent error, until SIGTERM or SIGINT: for supervisors that restart every process
+    /// that exits.
     #[arg(long)]
     stay: bool,
     /// Run as a reducer instead: the one with this index in the experiment's `exchange.reducers`, counted from 0.
