@@ -249,6 +249,7 @@ fn scales_that_were_tuned_are_recorded_and_serve_again() {
 #[test]
 fn an_utterance_that_is_cut_in_a_word_is_counted() {
     let world = World::new();
+    world.write("words.dict", "AB a b\n");
     world.write_set("test", &[("g", Some("ab a"), "ab a-")], &["SIL", "a", "b"]);
     // So narrow a beam leaves nothing but the best path at the end, and that is within a word.
     let settings = Settings { beam: 0.01, lattice_beam: 0.01, ..Settings::default() };
