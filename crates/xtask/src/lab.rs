@@ -32,6 +32,9 @@ fn needs(task: &Task) -> (Vec<Part>, Build) {
             let mut parts = vec![libtorch];
             // With given alignments no aligner is needed.
             parts.extend(options.phones.is_none().then_some(Part::Python));
+            // A lexicon is made of the texts unless there is one. It has the aligner's phones.
+            let makes_lexicon = options.phones.is_none() && options.lexicon.is_none();
+            parts.extend(makes_lexicon.then_some(Part::Lexicon));
             parts.extend(options.fetched().map(Part::Corpus));
             (parts, Build::Demo)
         }
