@@ -63,6 +63,7 @@ impl Graph {
         Self { silence: Some(silence), ..self }
     }
 
+    #[inline]
     fn end(&self, state: usize) -> usize {
         self.states.get(state + 1).map_or(self.arcs.len(), |next| next.first)
     }
@@ -75,24 +76,33 @@ impl Network for Graph {
         self.start
     }
 
-    fn emitting(&self, state: u32, visit: impl FnMut(Arc<u32>)) {
+    #[inline]
+    fn emitting(&self, state: u32, mut visit: impl FnMut(Arc<u32>)) {
         let state = state as usize;
-        self.arcs[self.states[state].first_emitting..self.end(state)].iter().copied().for_each(visit);
+        for arc in &self.arcs[self.states[state].first_emitting..self.end(state)] {
+            visit(*arc);
+        }
     }
 
-    fn epsilon(&self, state: u32, visit: impl FnMut(Arc<u32>)) {
+    #[inline]
+    fn epsilon(&self, state: u32, mut visit: impl FnMut(Arc<u32>)) {
         let StateArcs { first, first_emitting, .. } = self.states[state as usize];
-        self.arcs[first..first_emitting].iter().copied().for_each(visit);
+        for arc in &self.arcs[first..first_emitting] {
+            visit(*arc);
+        }
     }
 
+    #[inline]
     fn rank(&self, state: u32) -> Option<u32> {
         self.states[state as usize].rank
     }
 
+    #[inline]
     fn number(&self, state: u32) -> Option<usize> {
         Some(state as usize)
     }
 
+    #[inline]
     fn final_cost(&self, state: u32) -> f64 {
         self.states[state as usize].final_cost
     }

@@ -86,8 +86,8 @@ struct Point<'a> {
     /// Where each token is in [`Point::order`].
     positions: Vec<u32>,
     heard: Vec<Vec<Heard>>,
-    /// Whether a word ends at the token.
-    is_place: Vec<bool>,
+    /// The cost of the best path to each token with which a word ends there; infinite if none does.
+    spent: Vec<f64>,
 }
 
 impl<'a> Point<'a> {
@@ -106,7 +106,7 @@ impl<'a> Point<'a> {
             }
         }
         heard.resize_with(costs.len(), Vec::new);
-        Self { costs, extra, first, order, positions, heard, is_place: vec![false; costs.len()] }
+        Self { costs, extra, first, order, positions, heard, spent: vec![f64::INFINITY; costs.len()] }
     }
 
     /// How much worse than the best path the best one is that goes on from a token, less the cost up to there.
@@ -132,7 +132,7 @@ struct Pass {
     limit: f64,
     /// The cost of the best path.
     best: f64,
-    /// With the cost of the best path to the place.
+    /// With the cost of the best path that has come to the place.
     begun: Vec<(Begun, f64)>,
     numbers: BTreeMap<Begun, u32>,
     arcs: Vec<WordArc>,
@@ -161,8 +161,11 @@ impl Pass {
                     let onward = here.slack_after_labels(within).min(next.slack_after_labels(emitting));
                     self.close(&heard, number, onward);
                 }
-                Labels::AtEnd | Labels::Within { .. } if number == 0 || here.is_place[token as usize] => {
+                Labels::AtEnd | Labels::Within { .. } if number == 0 => {
                     heard.push(self.begin(number, None, cost));
+                }
+                Labels::AtEnd | Labels::Within { .. } if here.spent[token as usize] < f64::INFINITY => {
+                    heard.push(self.begin(number, None, here.spent[token as usize]));
                 }
                 _ => {}
             }
@@ -230,7 +233,7 @@ impl Pass {
             if ends {
                 let word = if self.reading.labels == Labels::AtEnd { word } else { open.unwrap_or(0) };
                 let to_number = to.number(link.to);
-                to.is_place[token] = true;
+                to.spent[token] = to.spent[token].min(spent + heard.cost.total());
                 self.arcs.push(WordArc { from: place, to: to_number, word, cost: heard.cost });
             } else if open.is_none() {
                 heard.begun = self.begin(place, Some(word), spent).begun;

@@ -166,25 +166,30 @@ impl Places {
             + size_of_val(&self.chains[..])
     }
 
+    #[inline]
     pub(super) fn emitting(&self, place: u32) -> &[Way] {
         let (first, last) = (self.first[place as usize], self.first[place as usize + 1]);
         &self.emitting[first.emitting as usize..last.emitting as usize]
     }
 
+    #[inline]
     pub(super) fn epsilon(&self, place: u32) -> &[Way] {
         let (first, last) = (self.first[place as usize], self.first[place as usize + 1]);
         &self.epsilon[first.epsilon as usize..last.epsilon as usize]
     }
 
+    #[inline]
     pub(super) fn words(&self, place: u32) -> &[WordArc] {
         let (first, last) = (self.first[place as usize], self.first[place as usize + 1]);
         &self.words[first.word as usize..last.word as usize]
     }
 
+    #[inline]
     pub(super) fn final_cost(&self, place: u32) -> f64 {
         self.final_costs[place as usize]
     }
 
+    #[inline]
     pub(super) fn rank(&self, place: u32) -> Option<u32> {
         let chain = self.chains[place as usize];
         (chain > 0).then(|| self.longest_chain - chain)
