@@ -209,7 +209,7 @@ impl Recipe {
                 ..small(game.baseline)
             },
             student,
-            ceiling: Self::on_all_annotations(student, 4),
+            ceiling: Self::on_all_annotations(student, 5),
             gtc: Gtc { density: 0.03, warmup_dense: 0.05, warmup_falling: 0.10 },
             bmuf: Bmuf { block: 5 },
             budget: Budget { teacher: 120_000.0, baseline: 150_000.0, student: 150_000.0 },

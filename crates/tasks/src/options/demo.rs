@@ -10,7 +10,7 @@ pub struct Options {
     /// The small corpus and tiny models, in a minute or two: shows that everything works.
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
-    /// The best figures, with three seeds, without a time limit.
+    /// The best figures, with three seeds and a fifth student, trained on the annotations of all audio, without a time limit.
     #[arg(long)]
     pub full: bool,
     /// Number of training seeds; figures are means over them. Default: 1, with --full 3.
