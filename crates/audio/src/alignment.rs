@@ -78,7 +78,8 @@ impl FrameClock {
 /// early and need a shift of 10 ms. Where up to [`TOLERANCE_FRAMES`] frames are not covered, the nearest span is taken.
 ///
 /// # Errors
-/// [`Error::Misaligned`] if more frames are not covered, or the spans run further past the end.
+/// [`Error::Misaligned`] if more frames are not covered, or the spans run further past the end. [`Error::Overlap`] if a span
+/// starts earlier than that before the end of another.
 pub fn frame_labels(
     spans: &[StateSpan],
     frames: usize,
@@ -95,6 +96,14 @@ pub fn frame_labels(
     let over = last.end + shift - clock.centre(frames) - clock.frame;
     if over > limit {
         return Err(misaligned("it runs past the end by", over));
+    }
+    let mut said_until = first.start;
+    for span in spans {
+        if said_until - span.start > limit {
+            let by_ms = (said_until - span.start) / 1_000;
+            return Err(Error::Overlap { by_ms, limit_ms: limit / 1_000 });
+        }
+        said_until = said_until.max(span.end);
     }
     let mut current = 0;
     (0..frames)

@@ -179,6 +179,19 @@ pub enum Error {
         /// Identifier of the recording.
         id: String,
     },
+    /// A recording is a part of an archive instead of a file.
+    #[error(
+        "{path}, line {line}: `{id}` is at an offset in an archive; only paths of audio files are read: write its sound to a file \
+         of its own (`wav-copy`)"
+    )]
+    Archive {
+        /// Path of the table.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Identifier of the recording.
+        id: String,
+    },
     /// An identifier has two lines.
     #[error("{path}, line {line}: `{id}` appears twice")]
     Duplicate {
@@ -213,6 +226,17 @@ pub enum Error {
         /// Length of the difference in milliseconds.
         by_ms: i64,
         /// Largest difference that is accepted, in milliseconds.
+        limit_ms: i64,
+    },
+    /// Phones of an alignment are said at the same time.
+    #[error(
+        "phones of the alignment overlap by {by_ms} ms, at most {limit_ms} ms are taken for rounding: are the lines of several \
+         channels, or of several utterances, under one name?"
+    )]
+    Overlap {
+        /// Length of the overlap in milliseconds.
+        by_ms: i64,
+        /// Largest overlap that is accepted, in milliseconds.
         limit_ms: i64,
     },
     /// A table is not encoded in UTF-8.

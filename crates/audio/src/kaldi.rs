@@ -100,8 +100,8 @@ impl DataDirectory {
     /// Reads the tables; audio is not opened.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::NotAFile`], [`Error::Encoding`], [`Error::Line`], [`Error::Pipe`], [`Error::Duplicate`],
-    /// [`Error::UnknownRecording`] and [`Error::Empty`].
+    /// [`Error::Read`], [`Error::NotAFile`], [`Error::Encoding`], [`Error::Line`], [`Error::Pipe`], [`Error::Archive`],
+    /// [`Error::Duplicate`], [`Error::UnknownRecording`] and [`Error::Empty`].
     pub fn read(directory: &Path) -> Result<Self, Error> {
         let mut places = HashMap::new();
         let (mut recordings, mut lines) = (Vec::new(), Vec::new());
@@ -112,6 +112,9 @@ impl DataDirectory {
             }
             if rest.is_empty() {
                 return Err(malformed(&scp, line, "`recording path`", id));
+            }
+            if is_in_archive(rest) {
+                return Err(Error::Archive { path: scp.clone(), line, id: id.to_owned() });
             }
             insert(&mut places, id, recordings.len(), &scp, line)?;
             lines.push(line);
@@ -124,12 +127,12 @@ impl DataDirectory {
 
         let mut unmatched = BTreeMap::new();
         let channels = directory.join(CHANNELS);
-        if channels.exists() {
+        if is_there(&channels)? {
             let others = read_channels(&channels, &places, &mut recordings)?;
             unmatched.extend((others.ids > 0).then(|| (CHANNELS.to_owned(), others)));
         }
         let segments = directory.join("segments");
-        let mut utterances = if segments.exists() {
+        let mut utterances = if is_there(&segments)? {
             read_segments(&segments, &places)?
         } else {
             let whole = |(recording, r): (usize, &Recording)| {
@@ -141,7 +144,7 @@ impl DataDirectory {
             utterances.iter().enumerate().map(|(i, u)| (u.id.clone(), i)).collect();
         for (table, names, set) in TABLES {
             let path = directory.join(table);
-            if !path.exists() {
+            if !is_there(&path)? {
                 continue;
             }
             let mut seen = HashMap::new();
@@ -159,6 +162,22 @@ impl DataDirectory {
             })?;
         }
         Ok(Self { recordings, utterances, unmatched })
+    }
+}
+
+/// Whether Kaldi means a place in an archive: `wav.ark:1234`.
+fn is_in_archive(path: &str) -> bool {
+    path.rsplit_once(".ark:")
+        .is_some_and(|(_, offset)| !offset.is_empty() && offset.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a directory has an optional table. Only a name that does not exist is none: a link to nowhere or to itself, or a
+/// folder that may not be entered, must not pass for a corpus without texts or speakers.
+fn is_there(table: &Path) -> Result<bool, Error> {
+    match table.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(Error::Read { path: table.to_owned(), source }),
     }
 }
 

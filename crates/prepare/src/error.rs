@@ -3,6 +3,7 @@ use crate::decide::set::{Set, SplitBy};
 use std::io;
 use stentor_inventory::MAX_SENONES;
 use stentor_runtime::{ExitStatus, ProgramError};
+use stentor_store::Fault;
 
 /// Why a corpus cannot be prepared. Messages refer to options by the flags of `stentor prepare`.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +141,14 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// The output folder, or a file in it, cannot be written.
+    #[error("cannot {doing}: {source}")]
+    Output {
+        /// The attempted operation, with the path.
+        doing: String,
+        /// The cause.
+        source: io::Error,
+    },
     /// The corpus's tables, a CTM file or the filter bank's settings are invalid.
     #[error("{0}")]
     Audio(#[from] stentor_audio::Error),
@@ -162,6 +171,11 @@ impl Error {
     pub(crate) fn io(doing: String) -> impl FnOnce(io::Error) -> Self {
         move |source| Error::Io { doing, source }
     }
+
+    /// Creates an [`Error::Output`] of the operation `doing`.
+    pub(crate) fn output(doing: String) -> impl FnOnce(io::Error) -> Self {
+        move |source| Error::Output { doing, source }
+    }
 }
 
 impl ProgramError for Error {
@@ -181,6 +195,7 @@ impl ProgramError for Error {
             Error::Aligner { .. } => "E1212",
             Error::Stopped => "E1213",
             Error::Io { .. } => "E1214",
+            Error::Output { .. } => "E1219",
             Error::Audio(_) => "E1215",
             Error::Inventory(_) => "E1216",
             Error::Shards(error) => error.id(),
@@ -197,6 +212,7 @@ impl ProgramError for Error {
             | Error::Occupied { .. }
             | Error::Ungrouped { .. } => ExitStatus::Config,
             Error::Stopped => ExitStatus::Stopped,
+            Error::Output { source, .. } => Fault::of_io("write", source).into(),
             Error::Store(error) => error.exit_status(),
             Error::Shards(error) => error.exit_status(),
             Error::NothingToAnnotate { .. }

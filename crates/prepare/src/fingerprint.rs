@@ -44,7 +44,7 @@ pub(crate) fn fingerprint(options: &Options, data: &DataDirectory) -> Result<Str
         ["wav.scp", "reco2file_and_channel", "segments", "text", "utt2spk", "utt2group"];
     let table = |name: &&str| {
         let path = options.corpus.join(name);
-        path.exists().then(|| hash_file(&path)).transpose()
+        path.symlink_metadata().is_ok().then(|| hash_file(&path)).transpose()
     };
     let inputs = Inputs {
         version: env!("CARGO_PKG_VERSION"),

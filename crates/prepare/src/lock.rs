@@ -21,10 +21,10 @@ impl Lock {
         if folder.to_str().is_some_and(|location| location.contains("://")) {
             return Ok(Self(None));
         }
-        std::fs::create_dir_all(folder).map_err(Error::io(format!("create {shown}")))?;
+        std::fs::create_dir_all(folder).map_err(Error::output(format!("create {shown}")))?;
         let path = folder.join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(Error::io(format!("open {}", path.display())))?;
+        let file = file.map_err(Error::output(format!("open {}", path.display())))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(Some(file))),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { folder: shown.to_string() }),

@@ -49,7 +49,7 @@ impl Memo {
     /// If the file cannot be read or written.
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(MEMO);
-        let context = || Error::io(format!("open {}", path.display()));
+        let context = || Error::output(format!("open {}", path.display()));
         std::fs::create_dir_all(folder).map_err(context())?;
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = options.map_err(context())?;
@@ -85,7 +85,7 @@ impl Memo {
         bytes.push(b'\n');
         let mut book = self.book();
         let offset = book.end;
-        let context = || Error::io(format!("write {}", self.path.display()));
+        let context = || Error::output(format!("write {}", self.path.display()));
         book.file.seek(SeekFrom::Start(offset)).map_err(context())?;
         book.file.write_all(&bytes).map_err(context())?;
         book.end += bytes.len() as u64;

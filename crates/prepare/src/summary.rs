@@ -44,7 +44,7 @@ pub struct Summary {
     pub sets: BTreeMap<Set, SetSummary>,
     /// Utterances without a group or speaker, if others have one.
     pub alone: Named,
-    /// Share of the test time from speakers in the training sets; `None` if the speakers are not known.
+    /// Share of the test time from speakers in the training sets; `None` if not all speakers of these sets are known.
     pub test_heard_in_training: Option<f64>,
     /// Identical recordings, kept in the same set.
     pub identical_audio: Named,

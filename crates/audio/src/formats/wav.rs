@@ -77,8 +77,9 @@ pub(super) fn layout(source: &mut Source) -> Result<Layout, Error> {
         data.ok_or_else(|| malformed("there is no `data` chunk before the end of the file"))?;
     let mut remarks = Vec::new();
     if more_chunks > 0 {
+        let (chunks, are) = if more_chunks == 1 { ("chunk", "is") } else { ("chunks", "are") };
         remarks.push(format!(
-            "{more_chunks} further `data` chunks, {more_bytes} bytes in all, are not read: the first has {bytes}"
+            "{more_chunks} further `data` {chunks}, {more_bytes} bytes in all, {are} not read: the first has {bytes}"
         ));
     }
     let behind = length.saturating_sub(at);

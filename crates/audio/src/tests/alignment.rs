@@ -56,6 +56,20 @@ fn a_gap_goes_to_whichever_side_is_nearer() {
 }
 
 #[test]
+fn phones_that_are_said_at_the_same_time_are_no_alignment_but_rounding_is() {
+    let both = |second: Micros| {
+        let mut spans = chain(0, &[100, 200]);
+        spans.extend(chain(second, &[300]));
+        spans.sort_by_key(|span| (span.start, span.end));
+        frame_labels(&spans, 9, clock(), 0)
+    };
+    assert!(both(200).is_ok() && both(110).is_ok());
+    // As of two channels under one name.
+    let error = both(105).unwrap_err();
+    assert!(matches!(error, Error::Overlap { by_ms: 95, limit_ms: 90 }), "{error}");
+}
+
+#[test]
 fn more_than_a_few_missing_frames_are_a_misalignment() {
     let cases = [
         ("ends early", chain(0, &[30, 60]), 8),

@@ -153,3 +153,27 @@ proptest! {
         let _ = DataDirectory::read(folder.path());
     }
 }
+
+#[test]
+fn a_table_that_is_a_link_to_nowhere_is_not_taken_for_one_that_is_absent() {
+    for table in ["reco2file_and_channel", "segments", "text", "utt2spk", "utt2group"] {
+        for target in ["nowhere", table] {
+            let folder = directory(&[("wav.scp", "a a.wav\n")]);
+            std::os::unix::fs::symlink(target, folder.path().join(table)).unwrap();
+            let error = DataDirectory::read(folder.path()).unwrap_err();
+            assert!(matches!(&error, Error::Read { path, .. } if path.ends_with(table)), "{table}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_recording_in_an_archive_is_refused_with_its_line() {
+    let error = refusal(&[("wav.scp", "a a.wav\nb /data/wav.ark:1234\n")]);
+    assert!(matches!(&error, Error::Archive { line: 2, id, .. } if id == "b"), "{error}");
+    for fine in ["/data/a.ark", "b:12.wav", "x.ark:y.wav"] {
+        assert!(
+            DataDirectory::read(directory(&[("wav.scp", &format!("a {fine}\n"))]).path()).is_ok(),
+            "{fine}"
+        );
+    }
+}

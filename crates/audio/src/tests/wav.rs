@@ -117,7 +117,7 @@ fn sound_that_the_header_excludes_is_reported() {
     let audio = read(&two).unwrap();
     assert_eq!(audio.samples.len(), 1_000);
     assert!(
-        audio.report.remarks[0].contains("1 further `data` chunks, 2000 bytes in all"),
+        audio.report.remarks[0].contains("1 further `data` chunk, 2000 bytes in all, is not read"),
         "{:?}",
         audio.report.remarks
     );

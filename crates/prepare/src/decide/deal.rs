@@ -17,7 +17,7 @@ pub(crate) struct Dealt {
     pub(crate) split: Split,
     /// Utterances without a group, each of which forms its own group.
     pub(crate) alone: Named,
-    /// Share of the test time from speakers in the training sets; `None` if the speakers are not known.
+    /// Share of the test time from speakers in the training sets; `None` if not all speakers of these sets are known.
     pub(crate) test_heard_in_training: Option<f64>,
 }
 
@@ -147,12 +147,18 @@ fn refuse_empty(options: &Options, split: &Split, by: SplitBy) -> Result<(), Err
     Ok(())
 }
 
+/// The share of the test time from speakers in the training sets. `None` if any utterance of these sets has no speaker: it may
+/// be by any of the others.
 fn heard_in_training(
     data: &DataDirectory,
     sets: &[Option<Set>],
     durations: &[Option<Micros>],
 ) -> Option<f64> {
     let members = || data.utterances.iter().zip(sets).zip(durations);
+    let counts = |set: &Option<Set>| set.is_some_and(|set| set.is_training() || set == Set::Test);
+    if members().any(|((utterance, set), _)| utterance.speaker.is_none() && counts(set)) {
+        return None;
+    }
     let trained: HashSet<&str> = members()
         .filter(|((_, set), _)| set.is_some_and(Set::is_training))
         .filter_map(|((u, _), _)| u.speaker.as_deref())

@@ -18,7 +18,7 @@ pub enum Reason {
     TooShort,
     /// The aligner failed (for instance because of an unknown word), or the CTM file does not contain it.
     NotAligned,
-    /// Alignment and audio differ in length.
+    /// Alignment and audio differ in length, or phones of the alignment overlap.
     Misaligned,
     /// It has a phone that no annotated utterance has.
     UnknownPhone,
@@ -33,7 +33,7 @@ impl fmt::Display for Reason {
             Reason::BeyondRecording => "that start after the end of their recording",
             Reason::TooShort => "shorter than one frame",
             Reason::NotAligned => "not aligned (for instance because of an unknown word)",
-            Reason::Misaligned => "alignment and audio differ in length",
+            Reason::Misaligned => "with an alignment that does not fit the audio",
             Reason::UnknownPhone => "with a phone that does not occur in the annotated part",
             Reason::HeldOutWithoutText => "without text in a held-out group",
         })
@@ -101,7 +101,12 @@ impl LeftOut {
     /// Describes what was left out of a set.
     pub(crate) fn of(&self, set: Set) -> String {
         let reasons = self.by_set.get(set.name()).into_iter().flatten();
-        let lines = reasons.map(|(reason, n)| format!("{n} {reason} ({})", self.by_reason[reason]));
+        let lines = reasons.map(|(reason, n)| match self.by_reason.get(reason) {
+            Some(named) if named.count == *n => format!("{n} {reason} ({named})"),
+            // Those of other sets are among the names.
+            Some(named) => format!("{n} {reason} (of all sets: {named})"),
+            None => format!("{n} {reason}"),
+        });
         lines.collect::<Vec<_>>().join("; ")
     }
 

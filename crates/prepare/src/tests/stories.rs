@@ -192,7 +192,7 @@ fn clips_too_short_and_alignments_that_do_not_fit_are_counted() {
     assert!(error.contains("no annotated utterance is left"), "{error}");
     assert!(
         error.contains("shorter than one frame")
-            && error.contains("differ in length")
+            && error.contains("that does not fit the audio")
             && error.contains("it ends early"),
         "{error}"
     );
