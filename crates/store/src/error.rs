@@ -130,7 +130,10 @@ impl Error {
     ) -> Self {
         match Fault::of(operation, error) {
             Fault::NotFound => Error::NotFound { location },
-            Fault::Denied => Error::Denied { operation, location, reason: innermost(error) },
+            Fault::Denied => {
+                let hint = if operation == WRITE && has_no_links(error) { NO_LINKS } else { "" };
+                Error::Denied { operation, location, reason: innermost(error) + hint }
+            }
             Fault::Location | Fault::Name | Fault::Unusable => {
                 Error::Unusable { operation, location, reason: innermost(error) }
             }
@@ -216,6 +219,13 @@ impl From<Fault> for ExitStatus {
 /// The operation that needs no existing object.
 const WRITE: &str = "write";
 
+/// `EPERM` on Linux, which `link` returns on file systems without hard links; other refusals are `EACCES`.
+const NOT_PERMITTED: i32 = 1;
+
+/// Objects get their names by hard links, so that two writers never write the same one.
+const NO_LINKS: &str = "; does this file system have hard links? FAT, and some network and FUSE mounts, do not: name a folder on \
+                        another one";
+
 /// `ELOOP` on Linux; the standard library's `ErrorKind` for it is not stable.
 const LINKS_IN_A_CIRCLE: i32 = 40;
 
@@ -223,6 +233,12 @@ pub(crate) fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |e| e.source())
+}
+
+/// Whether a local file could not get its name because the file system has no hard links.
+fn has_no_links(error: &object_store::Error) -> bool {
+    let system = chain(error).find_map(|e| e.downcast_ref::<io::Error>());
+    system.is_some_and(|system| system.raw_os_error() == Some(NOT_PERMITTED))
 }
 
 /// The innermost error message. The outer layers repeat path and operation, which our own message already names.
@@ -294,6 +310,13 @@ mod tests {
         assert_eq!(Fault::of("write", &missing("bucket/x")), Fault::Unusable);
         let denied = object_store::Error::Unauthenticated { path: "x".into(), source: "who?".into() };
         assert_eq!(Fault::of("list", &denied), Fault::Denied);
+        let no_links = io::Error::from_raw_os_error(NOT_PERMITTED);
+        let no_links = object_store::Error::PermissionDenied { path: "x".into(), source: no_links.into() };
+        let error = Error::from_objects("write", "usb/x".into(), &no_links);
+        assert!(error.id() == "E0205" && error.to_string().contains("hard links"), "{error}");
+        let secret = io::Error::from_raw_os_error(13);
+        let secret = object_store::Error::PermissionDenied { path: "x".into(), source: secret.into() };
+        assert!(!Error::from_objects("write", "x".into(), &secret).to_string().contains("hard links"));
         let broken = |source: io::Error| object_store::Error::Generic { store: "S3", source: source.into() };
         assert_eq!(Fault::of("write", &broken(io::Error::other("503"))), Fault::Unavailable);
         let full = broken(ErrorKind::ReadOnlyFilesystem.into());
