@@ -1,5 +1,6 @@
 //! Error output and exit codes of subcommands.
 
+use crate::siblings::Ended;
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
@@ -53,6 +54,9 @@ pub(crate) struct End {
 impl End {
     /// Returns the error's own, or those that the command has assigned by [`Meaning`], or those of `otherwise`.
     pub(crate) fn of(error: &anyhow::Error, otherwise: ExitStatus) -> Self {
+        if let Some(ended) = error.chain().find_map(|cause| cause.downcast_ref::<Ended>()) {
+            return Self { id: SIBLING_ENDED, status: ended.exit_status() };
+        }
         let meant = error.chain().find_map(|cause| cause.downcast_ref::<Meant>());
         let typed = error.chain().find_map(typed);
         let status = meant.map(|meant| meant.status).or_else(|| typed.map(ProgramError::exit_status));
@@ -60,6 +64,9 @@ impl End {
         Self { id: typed.map_or_else(|| id(status), ProgramError::id), status }
     }
 }
+
+/// The id of the end of a program that the command started, whatever its exit code.
+const SIBLING_ENDED: &str = "E1107";
 
 /// The id of errors that only a command has, by what they mean.
 fn id(status: ExitStatus) -> &'static str {

@@ -1,4 +1,4 @@
-use crate::exit::{self, Meaning};
+use crate::exit::{self, Meaning, stopped};
 use crate::siblings;
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -35,5 +35,15 @@ async fn label(arguments: &Args) -> Result<ExitStatus> {
             labeler.wait().await?
         }
     };
-    Ok(status.code().and_then(ExitStatus::from_code).unwrap_or(ExitStatus::Failure))
+    // It explains its own exit codes; but a signal may have ended it before it could handle signals, or kill it.
+    match status.code().and_then(ExitStatus::from_code) {
+        Some(status) => Ok(status),
+        None => {
+            let ended = siblings::Ended::new("teacher-labeler", status, "the feature set");
+            Err(if ended.was_stopped() { stopped(AGAIN) } else { ended.into() })
+        }
+    }
 }
+
+/// What another start does after a signal.
+const AGAIN: &str = "start again to continue: complete shards stay";

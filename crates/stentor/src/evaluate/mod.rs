@@ -124,7 +124,8 @@ impl Evaluation {
             utterances: scored.utterances,
             unannotated: scored.unannotated,
             audio_hours: total.frames.frames as f64 * frame_hours,
-            audio_hours_per_s: labeler.map(|l| l.audio_hours_per_s),
+            // Labels that were there already say nothing about speed.
+            audio_hours_per_s: labeler.filter(|l| l.frames > 0).map(|l| l.audio_hours_per_s),
             decoder,
             labeler,
             features_fingerprint: test.features().fingerprint.clone(),

@@ -5,7 +5,7 @@ mod render;
 mod round;
 
 use crate::{exit, siblings};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::builder::RangedU64ValueParser;
 use round::Round;
 use serde::{Deserialize, Serialize};
@@ -173,7 +173,9 @@ fn by_worker(arguments: &Args, round: &Round, identity: &str, leases: &[Lease]) 
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| crate::siblings::expected("worker"))?;
-    ensure!(output.status.success(), "worker ended with {}; see its messages above", output.status);
+    if !output.status.success() {
+        return Err(siblings::Ended::new("worker", output.status, &arguments.run).into());
+    }
     // Its log goes to the same stream; the result is the last line.
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().last().unwrap_or_default();
