@@ -32,8 +32,11 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
 
 fn write_new(path: &Path) -> Result<()> {
     let shown = path.display();
-    let mut file = std::fs::File::create_new(path)
-        .with_context(|| format!("{shown}: expected to make a new file; remove it or name another"))?;
+    let mut file = std::fs::File::create_new(path).map_err(|error| {
+        let exists = error.kind() == std::io::ErrorKind::AlreadyExists;
+        let remedy = if exists { "; remove it or name another" } else { "" };
+        anyhow::Error::new(error).context(format!("{shown}: expected to make a new file{remedy}"))
+    })?;
     file.write_all(text().as_bytes()).with_context(|| format!("{shown} cannot be written"))?;
     stentor_runtime::outln!("{shown}: edit [run] and [data], then run `stentor config check {shown}`");
     Ok(())
@@ -133,6 +136,8 @@ mod tests {
         write_new(&path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text());
         let error = format!("{:#}", write_new(&path).unwrap_err());
-        assert!(error.contains("expected to make a new file"), "{error}");
+        assert!(error.contains("expected to make a new file; remove it"), "{error}");
+        let error = format!("{:#}", write_new(&path.join("below")).unwrap_err());
+        assert!(error.contains("expected to make a new file") && !error.contains("remove it"), "{error}");
     }
 }

@@ -1,8 +1,11 @@
 //! Shell completions and manual pages, generated from the definition of the command line.
 
+use crate::exit::Meaning;
 use anyhow::{Context, Result};
 use clap::{Command, Parser};
 use std::path::PathBuf;
+use stentor_runtime::ExitStatus;
+use stentor_store::Fault;
 
 /// Print completions for a shell.
 #[derive(Debug, Parser)]
@@ -31,9 +34,12 @@ impl Completions {
 impl Man {
     pub(crate) fn run(&self, stentor: Command) -> Result<()> {
         let shown = self.folder.display();
-        std::fs::create_dir_all(&self.folder).with_context(|| format!("cannot create {shown}"))?;
-        clap_mangen::generate_to(stentor, &self.folder)
-            .with_context(|| format!("cannot write to {shown}"))?;
+        let made = std::fs::create_dir_all(&self.folder);
+        if let Err(error) = made.and_then(|()| clap_mangen::generate_to(stentor, &self.folder)) {
+            let status = ExitStatus::from(Fault::of_io("write", &error));
+            return Err(anyhow::Error::new(error).context(format!("cannot write to {shown}")))
+                .meaning(status);
+        }
         stentor_runtime::outln!("manual pages written to {shown}");
         Ok(())
     }
