@@ -33,17 +33,17 @@ pub enum Error {
     },
     /// The model was trained on other features.
     #[error(
-        "{features}: expected features like those that {model} was trained on ({expected}), found {found}; prepare \
-         with the same settings"
+        "{features}: expected features and senones like those that {model} was trained on ({expected}), found {found}; prepare \
+         with the same settings, and apply the same tying tree if any"
     )]
     OtherFeatures {
         /// The feature set.
         features: String,
         /// The model.
         model: String,
-        /// The model's features.
+        /// What the model was trained on, where it differs.
         expected: String,
-        /// The set's features.
+        /// What the set has.
         found: String,
     },
     /// The checkpoint has no means and deviations for the model's frames. A set's own means cannot replace them,

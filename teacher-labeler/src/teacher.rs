@@ -1,6 +1,6 @@
 use crate::Error;
 use stentor_acoustic::{AcousticModel, Device, ModelShape, top_k};
-use stentor_checkpoint::DeployedModel;
+use stentor_checkpoint::{DeployedModel, Manifest};
 use stentor_experiment::Architecture;
 use stentor_shards::{FeatureManifest, FeatureRow, LabelRow, Normalisation};
 use stentor_store::Store;
@@ -27,13 +27,9 @@ impl Teacher {
         let DeployedModel { manifest, parameters } = DeployedModel::load(&store).await.map_err(at)?;
         let found = features.inputs_fingerprint();
         if manifest.features_fingerprint != found {
-            let (features, model) = (features_location.to_owned(), location.to_owned());
-            return Err(Error::OtherFeatures {
-                features,
-                model,
-                expected: manifest.features_fingerprint,
-                found,
-            });
+            let (features_at, model) = (features_location.to_owned(), location.to_owned());
+            let (expected, found) = unlike(&manifest, features);
+            return Err(Error::OtherFeatures { features: features_at, model, expected, found });
         }
         let architecture: Architecture = serde_json::from_value(manifest.model.model.clone())
             .map_err(|e| Error::Description { model: location.to_owned(), reason: e.to_string() })?;
@@ -69,6 +65,37 @@ impl Teacher {
         Ok(pairs
             .map(|(row, l)| LabelRow::quantise(row.utterance.clone(), l.ids, &l.log_probs, &l.residual))
             .collect())
+    }
+}
+
+/// How the inputs of a model differ from a feature set: what the model expects, and what was found. Senones first: only if
+/// they do not explain it all, the settings differ.
+fn unlike(model: &Manifest, features: &FeatureManifest) -> (String, String) {
+    if let Some(expected) = &model.senones
+        && features.inputs_fingerprint_with(expected) == model.features_fingerprint
+    {
+        let (expected, found) = (expected.to_string(), features.senones.to_string());
+        let others = if expected == found { " with other names" } else { "" };
+        return (expected, found + others);
+    }
+    let own = serde_json::to_value(&features.settings).unwrap_or_default();
+    let keys: Vec<&String> = own.as_object().into_iter().flatten().map(|(key, _)| key).collect();
+    let differ = keys.into_iter().filter(|key| model.features.get(key.as_str()) != own.get(key.as_str()));
+    let (expected, found): (Vec<String>, Vec<String>) = differ
+        .map(|key| {
+            let value = |of: &serde_json::Value| {
+                of.get(key.as_str()).map_or("unknown".to_owned(), ToString::to_string)
+            };
+            (format!("{key} = {}", value(&model.features)), format!("{key} = {}", value(&own)))
+        })
+        .unzip();
+    match expected.is_empty() {
+        // 0 as the highest frequency means that of each corpus.
+        true => (
+            format!("features {}", model.features_fingerprint),
+            format!("{}, of another mel range", features.inputs_fingerprint()),
+        ),
+        false => (expected.join(", "), found.join(", ")),
     }
 }
 

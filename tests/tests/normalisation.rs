@@ -6,10 +6,11 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use stentor_experiment::Features;
 use stentor_shards::{FeatureManifest, f16};
 use stentor_tests::{
     assert_finishes, corpus, deployed_bytes, program, start_training, write_experiment, write_features,
-    write_features_saying,
+    write_features_of, write_features_saying,
 };
 
 /// Writes the same rows as `write_features`, under means and deviations as another delivery would have them.
@@ -126,4 +127,29 @@ fn what_shards_hold_and_what_a_stream_brings_become_the_same_input_of_a_model_to
     stentor_checkpoint::Normalisation { mean, std }.apply(&mut found);
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     assert!(bits(&found) == bits(&expected));
+}
+
+#[test]
+fn features_or_senones_that_a_model_does_not_know_are_refused_with_what_differs() {
+    let (folder, _) = corpus();
+    let at = |name: &str| folder.path().join(name);
+    let teacher = write_experiment(folder.path(), "teacher", "[schedule]\npasses = 1\n");
+    assert_finishes(start_training(&teacher, &["--threads", "1"]), &teacher);
+    let eight = Features { mel_bins: 8, ..Features::default() };
+    let slow = Features { hop_ms: 20, ..eight };
+    for (name, settings, senones, expected, found) in
+        [("slow", &slow, 6, "hop_ms = 10", "hop_ms = 20"), ("more", &eight, 9, "6 senones", "9 senones")]
+    {
+        block_on(write_features_of(&at(name), 8, 1, |_| (0.2, 0.5), settings.clone(), senones));
+        // `evaluate` has its labels made by the same program, and ends as it does.
+        for (command, out) in [("label", "--out"), ("evaluate", "--labels")] {
+            let mut stentor = Command::new(program("stentor"));
+            stentor.arg(command).arg("--model").arg(at("teacher")).arg("--features").arg(at(name));
+            let output = stentor.arg(out).arg(at("labels")).output().unwrap();
+            let words = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(3), "{name}: {words}");
+            assert!(words.contains("E0703"), "{name}: {words}");
+            assert!(words.contains(expected) && words.contains(found), "{name}: {words}");
+        }
+    }
 }
