@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod cluster;
+pub mod disk;
 pub mod docs;
 pub mod help;
 pub mod observe;
