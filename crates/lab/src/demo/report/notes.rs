@@ -5,6 +5,7 @@ use crate::demo::experiment_file::System;
 use crate::demo::language::{Language, Words};
 use crate::demo::seed_run::Trained;
 use indicatif::HumanCount;
+use std::collections::BTreeMap;
 use stentor_evaluate::report::{Fact, decimal};
 use stentor_evaluate::{PhoneReference, RecognitionFigures};
 
@@ -103,11 +104,9 @@ pub(super) fn recognised_with(language: &Language, material: &Material<'_>) -> V
         ("text", format!("{} words in {} sentences, of {source}", count(text.words), count(text.sentences))),
         ("lexicon", format!("{} words", count(words.words))),
     ];
-    if !words.guessed.is_empty() || !words.left_out.is_empty() {
-        let (guessed, left_out) = (words.guessed.len() as u64, words.left_out.len() as u64);
-        let without = format!("{}, and {} words without a pronunciation", count(guessed), count(left_out));
-        facts.push(("guessed pronunciations", without));
-    }
+    let some = |words: &BTreeMap<String, u64>| (!words.is_empty()).then(|| count(words.len() as u64));
+    facts.extend(some(&words.guessed).map(|words| ("words whose pronunciation was guessed", words)));
+    facts.extend(some(&words.left_out).map(|words| ("words of the text without a pronunciation", words)));
     facts.push(("language model", format!("order {}: {}", estimate.ngrams.len(), ngrams.join(", "))));
     if let Some(found) = trained(material).find_map(|trained| trained.recognition.as_ref()) {
         facts.extend(found.perplexity.map(|perplexity| {

@@ -135,7 +135,8 @@ fn words_have_errors_intervals_and_dev_rates_and_what_they_were_recognised_with(
         [
             ("text", "4,000 words in 500 sentences, of all groups but those of dev and test"),
             ("lexicon", "1,234 words"),
-            ("guessed pronunciations", "1, and 1 words without a pronunciation"),
+            ("words whose pronunciation was guessed", "1"),
+            ("words of the text without a pronunciation", "1"),
             ("language model", "order 3: 1,236 1-grams, 3,000 2-grams, 3,500 3-grams"),
             ("perplexity on test", "81.3 of known words, 95.0 of all words"),
             ("words of test that cannot be recognised", "6 (2.0 %)"),
