@@ -110,12 +110,13 @@ fn a_signal_to_label_leaves_whole_shards_and_the_next_call_finishes_with_the_lab
     };
     assert!(label(&place("undisturbed")).output().unwrap().status.success());
     let whole = files(&place("undisturbed"));
-    assert!(whole.keys().filter(|name| is_shard(name)).count() > 20, "too little to be interrupted");
+    let all_shards = whole.keys().filter(|name| is_shard(name)).count();
+    assert!(all_shards > 20, "too little to be interrupted");
     for name in SIGNALS {
         let out = place(&format!("labels-{name}"));
         let mut interruptions = 0;
         // At once, after the first shard, and in the middle.
-        for shards in [0, 1, whole.len() / 2] {
+        for shards in [0, 1, all_shards / 2] {
             let there = || files(&out).keys().filter(|name| is_shard(name)).count() >= shards;
             let Some(output) = interrupted(start(label(&out)), name, there) else { break };
             // A signal may come before anybody handles it, and then ends the command at once.
