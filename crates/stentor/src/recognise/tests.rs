@@ -247,20 +247,6 @@ fn scales_that_were_tuned_are_recorded_and_serve_again() {
 }
 
 #[test]
-fn an_utterance_that_is_cut_in_a_word_is_counted() {
-    let world = World::new();
-    world.write("words.dict", "AB a b a b\n");
-    world.write_set("test", &[("g", Some("ab ab"), "abab a-")], &["SIL", "a", "b"]);
-    // The second word lacks three phones, and a frame of another phone costs more than the beam. So at the end there is no path but
-    // that within the word.
-    let settings = Settings { acoustic_scale: 3.0, beam: 5.0, ..Settings::default() };
-    world.write("narrow.json", &serde_json::to_string(&settings).unwrap());
-    run(Args { settings: Some(world.path("narrow.json")), ..world.arguments() }).unwrap();
-    let found = world.figures();
-    assert_eq!((found.utterances.len(), found.no_path + found.incomplete), (1, 1), "{found:?}");
-}
-
-#[test]
 fn a_word_with_an_unknown_phone_is_an_error_or_left_out_and_listed() {
     let world = World::new();
     world.write("words.dict", "AB a b\nAX a x\nBA b a\nBA(2) x a\n");
