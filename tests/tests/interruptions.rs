@@ -52,6 +52,12 @@ fn is_shard(name: &Path) -> bool {
     name.extension().is_some_and(|extension| extension == "parquet")
 }
 
+/// Number of shards in a folder that may not exist yet.
+fn shards_in(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| is_shard(&entry.path()) && !is_unfinished(&entry.path())).count()
+}
+
 /// Whether every file of `left` is one of `whole`, byte for byte.
 fn assert_nothing_is_half_written(left: &BTreeMap<PathBuf, Vec<u8>>, whole: &BTreeMap<PathBuf, Vec<u8>>) {
     for (name, bytes) in left {
@@ -117,7 +123,7 @@ fn a_signal_to_label_leaves_whole_shards_and_the_next_call_finishes_with_the_lab
         let mut interruptions = 0;
         // At once, after the first shard, and in the middle.
         for shards in [0, 1, all_shards / 2] {
-            let there = || files(&out).keys().filter(|name| is_shard(name)).count() >= shards;
+            let there = || shards_in(&out) >= shards;
             let Some(output) = interrupted(start(label(&out)), name, there) else { break };
             // A signal may come before anybody handles it, and then ends the command at once.
             if shards > 0 {
@@ -126,7 +132,12 @@ fn a_signal_to_label_leaves_whole_shards_and_the_next_call_finishes_with_the_lab
             }
             wait_for_children_of(&out);
             let mut left = files(&out);
-            assert!(!left.contains_key(Path::new("manifest.json")), "{name}: it was not interrupted");
+            assert!(
+                !left.contains_key(Path::new("manifest.json")),
+                "{name} after {shards} of {all_shards} shards: it was not interrupted, and ended with {:?}: {}",
+                output.status,
+                said(&output)
+            );
             if name == "KILL" {
                 left.retain(|name, _| !is_unfinished(name));
             }
