@@ -41,7 +41,11 @@ fn logged(run: &Path, parameters: f64) -> Scalars {
         match event["event"].as_str().unwrap() {
             "round" => {
                 for of in event["by_source"].as_array().unwrap() {
-                    add(&format!("loss/{}", of["source"].as_str().unwrap()), of["loss"].as_f64().unwrap());
+                    let source = of["source"].as_str().unwrap();
+                    add(&format!("loss/{source}"), of["loss"].as_f64().unwrap());
+                    if let Some(penalty) = of["penalty"].as_f64() {
+                        add(&format!("penalty/{source}"), penalty);
+                    }
                 }
                 add("exchange/bytes_per_frame", number("bytes_up") / number("frames"));
                 if event["encoding"]["kind"] == "threshold" {
@@ -89,17 +93,20 @@ fn parameters(run: &Path) -> f64 {
 fn tensorboard_reads_the_figures_of_a_run() {
     let (folder, _) = corpus();
     let sections = "[schedule]\npasses = 6\nlearning_rate = 0.01\nwarmup_fraction = 0.0\nfinal_fraction = 1.0\n\
-                    [exchange]\nstrategy = \"gtc\"\n";
+                    [objective]\nl2 = 0.001\n[exchange]\nstrategy = \"gtc\"\n";
     let experiment = write_experiment(folder.path(), "curves", sections);
     assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
     let run = folder.path().join("curves");
     let read = read_back(&run);
     let logged = logged(&run, parameters(&run));
-    for tag in ["loss/annotated", "loss/dev", "frame_error/dev", "exchange/tau", "exchange/density"] {
+    let tags = ["loss/annotated", "penalty/annotated", "loss/dev", "frame_error/dev", "exchange/tau"];
+    for tag in tags.into_iter().chain(["exchange/density"]) {
         assert!(logged.contains_key(tag), "{tag} is not among {:?}", logged.keys());
     }
     assert_same(&read, &logged);
     assert!(read["learning_rate/annotated"].iter().all(|(_, rate)| (rate - 0.01).abs() < 1e-8));
+    assert!(read["penalty/annotated"].iter().all(|(_, penalty)| *penalty > 0.0 && *penalty < 1.0));
+    assert!(!read.contains_key("penalty/dev"), "dev data are scored without the penalty");
 }
 
 /// A teacher and its labels of 30 other utterances, in `data/unannotated` and `labels`.

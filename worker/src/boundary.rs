@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stentor_acoustic::{Score, score};
 use stentor_dataset::{Dataset, UnitRows};
 use stentor_experiment::Experiment;
-use stentor_scores::{FRAMES, Sums, frame_sums};
+use stentor_scores::{FRAMES, PENALTY_SUM, Sums, frame_sums};
 use stentor_store::Store;
 
 /// What a session uses besides its model.
@@ -17,9 +17,15 @@ pub(crate) struct Surroundings {
     pub(crate) experiment: Arc<Experiment>,
 }
 
-/// The named sums of a score.
+/// The named sums of a score. The penalty on weights is added once for each frame, so that the mean over frames is the mean
+/// penalty of the batches.
 pub(crate) fn counted(score: Score) -> Sums {
-    frame_sums(score.frames as u64, score.loss, score.correct as u64)
+    let mut sums = frame_sums(score.frames as u64, score.loss, score.correct as u64);
+    // A penalty that is not finite must be seen by the coordinator as well.
+    if score.penalty > 0.0 || score.penalty.is_nan() {
+        sums.add(PENALTY_SUM, score.penalty * score.frames as f64);
+    }
+    sums
 }
 
 /// Scores dev data at a round's boundary.

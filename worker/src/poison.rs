@@ -20,6 +20,8 @@ pub(crate) struct Poison<'a> {
     pub(crate) pieces: Vec<Piece>,
     /// Nats per frame.
     pub(crate) loss: Figure,
+    /// The penalty on weights, 0 without one.
+    pub(crate) penalty: Figure,
     pub(crate) gradient_norm: Figure,
     pub(crate) learning_rate: f64,
     /// Digest of the parameters with which the batch was computed, hexadecimal.

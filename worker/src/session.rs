@@ -201,14 +201,15 @@ impl Session {
             leases,
             pieces: self.feed.pieces(&lease),
             loss: score.mean_loss().into(),
+            penalty: score.penalty.into(),
             gradient_norm: norm.into(),
             learning_rate: rate.whole(),
             parameters_digest: format!("{:016x}", self.replica.digest()),
         };
         poison.keep(&self.around).await;
         metrics::non_finite(1, "loss");
-        let loss = score.mean_loss();
-        tracing::error!(%lease, loss, norm, "not finite: lower schedule.learning_rate, or check the data");
+        let (loss, penalty) = (score.mean_loss(), score.penalty);
+        tracing::error!(%lease, loss, penalty, norm, "not finite: lower schedule.learning_rate, or check the data");
     }
 
     /// Encodes what was learned.

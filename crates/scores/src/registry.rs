@@ -1,4 +1,4 @@
-//! Every sum and every criterion.
+//! Every sum, every criterion and every other value that is reported.
 
 use crate::{Criterion, Direction, Sums, Unit};
 
@@ -9,7 +9,10 @@ pub const LOSS_SUM: &str = "loss";
 /// Sum: frames whose most probable senone is the target.
 pub const CORRECT_FRAMES: &str = "correct-frames";
 
-/// Every sum, sorted by name.
+/// Sum: the penalty on weights at each frame's batch, added once for each frame. Counted only if the objective has one.
+pub const PENALTY_SUM: &str = "penalty";
+
+/// The sums of every batch, sorted by name.
 pub(crate) const SUMS: [&str; 3] = [CORRECT_FRAMES, FRAMES, LOSS_SUM];
 
 /// Mean loss per frame.
@@ -30,8 +33,21 @@ pub const FRAME_ERROR: Criterion = Criterion {
     of: |sums| Some(100.0 * (1.0 - sums.get(CORRECT_FRAMES)? / frames(sums)?)),
 };
 
-/// Every criterion, in the order in which files list their values.
+/// Mean penalty on weights, which is not part of the loss.
+pub const PENALTY: Criterion = Criterion {
+    name: "penalty",
+    meaning: "Mean penalty on weights, added to the loss in training, nats; lower is better.",
+    unit: Unit::Nats,
+    direction: Direction::LowerIsBetter,
+    of: |sums| Some(sums.get(PENALTY_SUM)? / frames(sums)?),
+};
+
+/// Every criterion by which models may be compared.
 pub const CRITERIA: [Criterion; 2] = [LOSS, FRAME_ERROR];
+
+/// Every value that is reported, in the order in which files list them: the criteria, and the penalty, which says
+/// nothing about the data and so selects no model.
+pub const REPORTED: [Criterion; 3] = [LOSS, FRAME_ERROR, PENALTY];
 
 /// Sums over a set of frames: their number, their loss in nats, and the number of frames with the correct senone.
 #[must_use]

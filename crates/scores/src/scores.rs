@@ -1,21 +1,21 @@
-use crate::{CRITERIA, Criterion, Sums};
+use crate::{Criterion, REPORTED, Sums};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt;
 
-/// The values of all criteria that can be computed from the available sums.
+/// The [reported](REPORTED) values that can be computed from the available sums.
 ///
 /// In files they are the entries of a map, in the order of the registry: `{"loss": 1.5, "frame_error": 44.2}`, usually
 /// flattened into the map of the object that they describe. A reader ignores unknown keys and accepts missing criteria,
 /// so each version can read the files of earlier and later versions.
 #[derive(Clone, Copy, PartialEq, Default)]
-pub struct Scores([Option<f64>; CRITERIA.len()]);
+pub struct Scores([Option<f64>; REPORTED.len()]);
 
 impl Scores {
-    /// The value of each criterion.
+    /// Each reported value.
     #[must_use]
     pub fn of(sums: &Sums) -> Self {
-        Self(CRITERIA.map(|criterion| (criterion.of)(sums)))
+        Self(REPORTED.map(|criterion| (criterion.of)(sums)))
     }
 
     /// Returns the value of one criterion.
@@ -27,7 +27,7 @@ impl Scores {
     /// Returns a copy with the value of `criterion` set.
     #[must_use]
     pub fn with(mut self, criterion: Criterion, value: f64) -> Self {
-        for (known, place) in CRITERIA.into_iter().zip(&mut self.0) {
+        for (known, place) in REPORTED.into_iter().zip(&mut self.0) {
             if known == criterion {
                 *place = Some(value);
             }
@@ -37,7 +37,7 @@ impl Scores {
 
     /// Iterates over criteria and values in the order of the registry.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Criterion, f64)> {
-        CRITERIA.into_iter().zip(self.0).filter_map(|(criterion, value)| Some((criterion, value?)))
+        REPORTED.into_iter().zip(self.0).filter_map(|(criterion, value)| Some((criterion, value?)))
     }
 }
 
@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for Scores {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Scores, M::Error> {
                 let mut scores = Scores::default();
                 while let Some(key) = map.next_key::<String>()? {
-                    match CRITERIA.into_iter().find(|criterion| criterion.key() == key) {
+                    match REPORTED.into_iter().find(|criterion| criterion.key() == key) {
                         Some(criterion) => scores = scores.with(criterion, map.next_value()?),
                         None => {
                             map.next_value::<IgnoredAny>()?;

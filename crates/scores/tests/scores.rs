@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use stentor_scores::{
     CORRECT_FRAMES, CRITERIA, Criterion, Direction, Error, FRAME_ERROR, FRAMES, LOSS, LOSS_SUM,
-    MAX_NAME_BYTES, MAX_SUMS, Scores, Sums, frame_sums,
+    MAX_NAME_BYTES, MAX_SUMS, PENALTY, PENALTY_SUM, REPORTED, Scores, Sums, frame_sums,
 };
 
 fn merged(one: &Sums, other: &Sums) -> Sums {
@@ -58,8 +58,8 @@ proptest! {
     }
 
     #[test]
-    fn scores_are_read_as_they_were_written(values in prop::collection::vec(-1e6_f64..1e6, CRITERIA.len())) {
-        let scores = CRITERIA.into_iter().zip(&values).fold(Scores::default(), |s, (c, v)| s.with(c, *v));
+    fn scores_are_read_as_they_were_written(values in prop::collection::vec(-1e6_f64..1e6, REPORTED.len())) {
+        let scores = REPORTED.into_iter().zip(&values).fold(Scores::default(), |s, (c, v)| s.with(c, *v));
         let read: Scores = serde_json::from_str(&serde_json::to_string(&scores).unwrap()).unwrap();
         for ((_, one), (_, other)) in scores.iter().zip(read.iter()) {
             // Only some crates enable the `serde_json` feature that makes floats exact to the last bit.
@@ -104,6 +104,17 @@ fn keys_of_scores_are_readable_by_earlier_versions_and_unknown_ones_are_ignored(
     assert_eq!(serde_json::from_str::<Scores>(later).unwrap(), scores);
     assert_eq!(serde_json::from_str::<Scores>("{}").unwrap(), Scores::default());
     assert!(serde_json::from_str::<Scores>(r#"{"loss":null}"#).is_err());
+}
+
+#[test]
+fn a_penalty_is_reported_beside_the_loss_where_it_is_counted_and_selects_no_model() {
+    let mut sums = frame_sums(8, 4.0, 6);
+    sums.add(PENALTY_SUM, 8.0 * 0.25);
+    let scores = Scores::of(&sums);
+    assert_eq!(serde_json::to_string(&scores).unwrap(), r#"{"loss":0.5,"frame_error":25.0,"penalty":0.25}"#);
+    assert_eq!(Scores::of(&frame_sums(8, 4.0, 6)).get(PENALTY), None);
+    let error = serde_json::from_str::<Criterion>("\"penalty\"").unwrap_err().to_string();
+    assert!(error.starts_with("unknown variant `penalty`, expected `loss` or `frame-error`"), "{error}");
 }
 
 #[test]

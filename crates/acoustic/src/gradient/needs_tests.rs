@@ -3,7 +3,7 @@
 use super::*;
 use crate::batch::{Chunk, Labels, Utterance, utterance_batches};
 use crate::families::{build, load};
-use crate::objective::{HardLabels, Needs};
+use crate::objective::{HardLabels, Needs, annotated_objective};
 use crate::optimizer::{Adam, Optimizer};
 use crate::parameters::NamedValues;
 use crate::pass::InnerLayers;
@@ -144,6 +144,35 @@ fn a_penalty_on_weights_is_added_once_to_a_batch_of_any_size_and_reported_separa
             assert!((with - without - 0.2 * weight).abs() < 1e-5, "{with} {without} {weight}");
         }
     }
+}
+
+#[test]
+fn an_l2_penalty_pulls_every_matrix_towards_zero_and_leaves_biases_and_the_loss_alone() {
+    let student = model(1, false);
+    let batch = batch(&[0, 2, 3], student.as_ref());
+    let run = |l2| {
+        let settings = stentor_experiment::Objective { l2, ..Default::default() };
+        let objective = annotated_objective(&settings);
+        let score =
+            mean_gradient(student.as_ref(), &batch, objective.as_ref(), &Conditions::default()).unwrap();
+        (score, student.parameters().gradient().copy())
+    };
+    let ((plain, without), (score, with)) = (run(0.0), run(0.5));
+    assert_eq!((score.loss, score.frames, score.correct), (plain.loss, plain.frames, plain.correct));
+    let mut squares = 0.0;
+    let values = student.parameters().values();
+    for slot in student.parameters().slots() {
+        let part = |vector: &Tensor| vector.narrow(0, slot.offset as i64, slot.len as i64).detach();
+        let pull = part(&with) - part(&without);
+        let expected = if slot.shape.len() > 1 { part(values) * 0.5 } else { part(values) * 0.0 };
+        let furthest = (pull - expected).abs().max().double_value(&[]);
+        assert!(furthest < 1e-6, "{}: {furthest}", slot.name);
+        if slot.shape.len() > 1 {
+            squares += part(values).square().sum(Kind::Double).double_value(&[]);
+        }
+    }
+    assert_eq!(plain.penalty, 0.0);
+    assert!((score.penalty / (0.25 * squares) - 1.0).abs() < 1e-5, "{} {squares}", score.penalty);
 }
 
 #[test]

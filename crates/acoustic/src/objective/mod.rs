@@ -2,10 +2,12 @@
 //! targets.
 
 mod hard;
+mod l2;
 mod mixed;
 mod top_k;
 
 pub use hard::HardLabels;
+pub(crate) use l2::L2;
 pub use mixed::Mixed;
 pub use top_k::TopK;
 
@@ -115,23 +117,29 @@ pub trait Objective: Send {
 }
 
 /// The objective on annotated batches: hard labels, mixed with the teacher's soft labels if the experiment gives them a
-/// weight.
+/// weight, and the penalty on weights.
 #[must_use]
 pub fn annotated_objective(settings: &stentor_experiment::Objective) -> Box<dyn Objective> {
-    if settings.hard_weight < 1.0 {
+    let objective: Box<dyn Objective> = if settings.hard_weight < 1.0 {
         Box::new(Mixed {
             hard_weight: settings.hard_weight,
             soft: TopK { residual_mass: settings.residual_mass },
         })
     } else {
         Box::new(HardLabels)
-    }
+    };
+    penalised(objective, settings)
 }
 
-/// The objective on machine-labeled batches: the teacher's soft labels.
+/// The objective on machine-labeled batches: the teacher's soft labels, and the penalty on weights.
 #[must_use]
 pub fn machine_labeled_objective(settings: &stentor_experiment::Objective) -> Box<dyn Objective> {
-    Box::new(TopK { residual_mass: settings.residual_mass })
+    penalised(Box::new(TopK { residual_mass: settings.residual_mass }), settings)
+}
+
+/// Adds the penalty on weights, if the experiment has one.
+fn penalised(objective: Box<dyn Objective>, settings: &stentor_experiment::Objective) -> Box<dyn Objective> {
+    if settings.l2 > 0.0 { Box::new(L2 { objective, weight: settings.l2 }) } else { objective }
 }
 
 /// Sums the masked per-frame losses and counts correct frames; all `[batch, frames]`, `best` being the expected senone.

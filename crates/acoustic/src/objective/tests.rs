@@ -199,7 +199,8 @@ fn missing_targets_and_sizes_that_disagree_are_errors_that_say_which() {
 #[test]
 fn the_experiment_chooses_the_objective_of_each_source() {
     let (logits, targets) = example();
-    let settings = |hard_weight| stentor_experiment::Objective { hard_weight, residual_mass: Spread };
+    let settings =
+        |hard_weight| stentor_experiment::Objective { hard_weight, residual_mass: Spread, l2: 0.0 };
     let value = |objective: Box<dyn Objective>| loss_and_gradient(objective.as_ref(), &logits, &targets).0;
     let soft = TopK { residual_mass: Spread };
     assert_eq!(value(annotated_objective(&settings(1.0))), value(Box::new(HardLabels)));
