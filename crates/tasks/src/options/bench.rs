@@ -47,6 +47,9 @@ pub struct Exchange {
     /// Densities at which GTC is measured, in percent of the values; the other methods are compared with the first.
     #[arg(long, value_delimiter = ',', default_values_t = [0.1, 1.0, 3.0, 10.0], value_name = "PERCENT,…", value_parser = density)]
     pub densities: Vec<f64>,
+    /// Figures of `cargo xtask bench convergence --json FILE`, to show the frame error of training beside each density.
+    #[arg(long, value_name = "FILE", conflicts_with = "arithmetic")]
+    pub errors: Option<PathBuf>,
     /// Number of rounds that count.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: u64,

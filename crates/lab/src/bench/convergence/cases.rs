@@ -29,6 +29,12 @@ const DENSITIES: [u32; 3] = [1, 10, 30];
 /// Number of workers for these densities, as in the link bench's table of densities.
 const DENSITIES_WORKERS: u32 = 4;
 
+/// The runs of GTC at different densities.
+pub(super) fn of_each_density() -> impl Iterator<Item = Case> {
+    let is_one = |case: &Case| case.strategy == Strategy::Gtc && case.workers == DENSITIES_WORKERS;
+    all().into_iter().filter(is_one)
+}
+
 /// All runs, in the order of the table.
 pub(super) fn all() -> Vec<Case> {
     let of = |strategy| WORKERS.map(|(workers, _)| Case::new(strategy, workers));
@@ -94,9 +100,12 @@ impl Case {
     }
 
     fn gtc(&self) -> Gtc {
-        let demo = Recipe::game().gtc;
-        let density = self.density_percent().map_or(demo.density, |percent| percent / 100.0);
-        Gtc { density, ..demo }
+        Gtc { density: self.density(), ..Recipe::game().gtc }
+    }
+
+    /// Share of the values that GTC sends after its warm-up.
+    pub(super) fn density(&self) -> f64 {
+        self.density_percent().map_or(Recipe::game().gtc.density, |percent| percent / 100.0)
     }
 
     /// The experiment file, with the data of the demo in `demo`.
@@ -147,8 +156,9 @@ mod tests {
 
     #[test]
     fn gtc_is_trained_at_each_density_of_the_link_bench() {
-        let gtc = all().into_iter().filter(|case| case.strategy == Strategy::Gtc && case.workers == 4);
-        let mut densities: Vec<f64> = gtc.map(|case| experiment(&case).exchange.gtc.density).collect();
+        let mut densities: Vec<f64> =
+            of_each_density().map(|case| experiment(&case).exchange.gtc.density).collect();
+        assert!(of_each_density().all(|case| case.density() == experiment(&case).exchange.gtc.density));
         densities.sort_by(f64::total_cmp);
         assert_eq!(densities, [0.001, 0.01, 0.03, 0.10]);
     }

@@ -2,6 +2,7 @@
 //! a table and a picture. Each run is one `stentor train`; runs that are finished are not repeated.
 
 mod cases;
+pub(super) mod errors;
 mod results;
 
 use super::figures::Figures;

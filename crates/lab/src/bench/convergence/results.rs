@@ -91,7 +91,7 @@ pub(super) fn publish(root: &Path, figures: &Value) -> Result<()> {
 }
 
 /// The figures of a run.
-fn run_of<'a>(figures: &'a Value, case: &Case) -> Result<&'a Value> {
+pub(super) fn run_of<'a>(figures: &'a Value, case: &Case) -> Result<&'a Value> {
     let runs = figures.get("runs").and_then(Value::as_array).context("the figures have no `runs`")?;
     let is_it = |run: &&Value| {
         run.get("strategy").and_then(Value::as_str) == Some(case.strategy.key())

@@ -4,6 +4,7 @@
 mod cluster;
 mod planner;
 
+use super::convergence::errors::Errors as TrainingErrors;
 use super::figures::Figures;
 use crate::network::{Network, RATES, Rate};
 use anyhow::{Context, Result};
@@ -63,6 +64,7 @@ pub(super) fn run(
         python,
         density,
         other_densities: others.to_vec(),
+        training: options.errors.as_deref().map(TrainingErrors::read).transpose()?.unwrap_or_default(),
         rounds: options.rounds,
         slow_rounds: options.slow_rounds,
     };
@@ -77,6 +79,12 @@ pub(super) fn run(
             by_workers.insert(workers.to_string(), Value::Object(figures));
         }
         link.insert(rate.name.to_owned(), Value::Object(by_workers));
+    }
+    if options.errors.is_none() {
+        println!(
+            "frame errors of training at these densities: `cargo xtask bench convergence --json FILE`, then this \
+             benchmark with `--errors FILE`"
+        );
     }
     figures.insert("link".to_owned(), Value::Object(link));
     for (what, key, aim, errors) in [
@@ -96,8 +104,7 @@ pub(super) fn run(
     bench.memory(figures)
 }
 
-const HEAD: &str =
-    "link     workers   Gloo s  dense s   ratio |    GTC s  ratio  KB up  down   CPU s | BMUF s/batch  ratio";
+const HEAD: &str = "link     workers   Gloo s  dense s   ratio | GTC sends   FER %   GTC s  ratio  KB up  down   CPU s | BMUF s/batch  ratio";
 
 struct Bench {
     programs: PathBuf,
@@ -107,6 +114,8 @@ struct Bench {
     /// GTC's density in the comparison of methods, and the other densities to measure.
     density: f64,
     other_densities: Vec<f64>,
+    /// The error of training at each density.
+    training: TrainingErrors,
     rounds: u64,
     slow_rounds: u64,
 }
@@ -138,19 +147,14 @@ impl Bench {
 
         let bmuf_s = bmuf.seconds() / f64::from(BLOCK);
         let ratio = |ours: f64| gloo.map(|(gloo, _)| gloo / ours);
-        let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
         println!(
-            "{:8} {workers:>7} {:>8} {:>8.2} {:>7} | {:>8.3} {:>6} {:>6.0} {:>5.0} {:>7.2} | {bmuf_s:>12.3} {:>6}",
+            "{:8} {workers:>7} {:>8} {:>8.2} {:>7} | {} | {bmuf_s:>12.3} {:>6}",
             rate.name,
-            shown(gloo.map(|(seconds, _)| seconds)),
+            shown(gloo.map(|(seconds, _)| seconds), 2),
             dense.seconds(),
-            shown(ratio(dense.seconds())),
-            gtc.seconds(),
-            shown(ratio(gtc.seconds())),
-            gtc.mean(|r| r.bytes_out as f64 / 1e3),
-            gtc.mean(|r| r.bytes_in as f64 / 1e3),
-            gtc.cpu_seconds(),
-            shown(ratio(bmuf_s)),
+            shown(ratio(dense.seconds()), 2),
+            self.columns(self.density, &gtc, ratio(gtc.seconds())),
+            shown(ratio(bmuf_s), 2),
         );
         let seconds = |m: &Measured| Seconds { under_way: m.under_way_seconds(), total: m.seconds() };
         let measured = [
@@ -191,24 +195,27 @@ impl Bench {
             figures.insert(key.to_owned(), json!(value));
         }
         let mut by_density = Map::new();
-        let at = |m: &Measured| json!({"s": m.seconds(), "bytes": traffic(m), "cpu_s": m.cpu_seconds()});
-        by_density.insert(self.density.to_string(), at(&gtc));
+        let at = |density: f64, m: &Measured| {
+            json!({
+                "s": m.seconds(),
+                "bytes": traffic(m),
+                "cpu_s": m.cpu_seconds(),
+                "dev_frame_error": self.training.at(density),
+            })
+        };
+        by_density.insert(self.density.to_string(), at(self.density, &gtc));
         for &density in &self.other_densities {
             let found = run(Setting { density, ..setting(GTC, false, GTC_WARM_UP, rounds, 1.0) })?;
-            println!(
-                "{:36} GTC at {:4.1} % | {:>8.3} {:>6} {:>6.0} {:>5.0} {:>7.2} |",
-                "",
-                100.0 * density,
-                found.seconds(),
-                shown(ratio(found.seconds())),
-                found.mean(|r| r.bytes_out as f64 / 1e3),
-                found.mean(|r| r.bytes_in as f64 / 1e3),
-                found.cpu_seconds(),
-            );
-            by_density.insert(density.to_string(), at(&found));
+            println!("{:42} | {} |", "", self.columns(density, &found, ratio(found.seconds())));
+            by_density.insert(density.to_string(), at(density, &found));
         }
         figures.insert("gtc_by_density".to_owned(), Value::Object(by_density));
         Ok(figures)
+    }
+
+    /// The columns of GTC at a density: the exchange, and beside it the error of training at the same density.
+    fn columns(&self, density: f64, found: &Measured, ratio: Option<f64>) -> String {
+        columns(density, self.training.at(density), found, ratio)
     }
 
     /// Median seconds of an all-reduce, and bytes sent by rank 0.
@@ -290,6 +297,25 @@ impl Bench {
     }
 }
 
+/// The columns of GTC in the table.
+fn columns(density: f64, frame_error: Option<f64>, found: &Measured, ratio: Option<f64>) -> String {
+    format!(
+        "{:>7.1} % {:>7} {:>7.3} {:>6} {:>6.0} {:>5.0} {:>7.2}",
+        100.0 * density,
+        shown(frame_error, 1),
+        found.seconds(),
+        shown(ratio, 2),
+        found.mean(|r| r.bytes_out as f64 / 1e3),
+        found.mean(|r| r.bytes_in as f64 / 1e3),
+        found.cpu_seconds(),
+    )
+}
+
+/// A figure for the table, or a dash for one that was not measured.
+fn shown(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
 /// The Python with torch, which `--gloo` installs.
 fn gloo_python(environment: &Environment, options: &Exchange) -> Result<Option<PathBuf>> {
     let folder = environment.cache.join("venv-gloo");
@@ -311,4 +337,40 @@ fn gloo_python(environment: &Environment, options: &Exchange) -> Result<Option<P
     install.args(["-m", "pip", "install", "--quiet", "torch==2.11.0", "numpy"]);
     process::run(&mut install, Deadline::minutes(60))?;
     Ok(Some(python))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One member, whose rounds take these seconds and send these bytes.
+    fn measured(rounds: &[(f64, u64)]) -> Measured {
+        let round = |(number, &(total_s, bytes_out)): (usize, &(f64, u64))| Round {
+            round: number as u64,
+            total_s,
+            encode_s: 0.0,
+            send_s: 0.0,
+            apply_s: 0.0,
+            bytes_out,
+            bytes_in: 2 * bytes_out,
+            cpu_s: number as f64,
+        };
+        let members = vec![rounds.iter().enumerate().map(round).collect()];
+        Measured { members, coordinator_peak_bytes: 0, coordinator_cpu_s: 0.0 }
+    }
+
+    #[test]
+    fn time_and_bytes_at_a_density_stand_beside_the_error_of_training_at_it() {
+        let found = measured(&[(0.25, 1000), (0.5, 3000), (0.75, 5000)]);
+        let words = |row: String| row.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let row = words(columns(0.1, Some(62.04), &found, Some(11.0)));
+        assert_eq!(row[..7], ["10.0", "%", "62.0", "0.500", "11.00", "3", "6"]);
+        let row = words(columns(0.002, None, &found, None));
+        assert_eq!(
+            row[..5],
+            ["0.2", "%", "-", "0.500", "-"],
+            "an error that was not measured is not shown as one"
+        );
+        assert_eq!(HEAD.split_whitespace().filter(|word| *word == "FER").count(), 1);
+    }
 }
