@@ -14,6 +14,7 @@
 mod activation;
 mod cell;
 mod error;
+mod inference;
 mod lanes;
 mod layer;
 mod level;

@@ -2,6 +2,7 @@
 //! run them again.
 
 use super::recipe::{Bmuf, Gtc, Recipe, Training};
+use super::sets::{TIED, TIED_ALL};
 use std::fmt::Write;
 
 /// A model that the demo trains. Its name is used for its folder, its experiment file and its row in the table.
@@ -101,11 +102,6 @@ pub(crate) struct MachineLabeled<'a> {
     pub(crate) labels: &'a str,
 }
 
-/// The folder of the sets that models are trained and evaluated on, in the demo's folder.
-pub(crate) const TIED: &str = "tied";
-/// The folder of the set in which all audio is annotated.
-pub(crate) const TIED_ALL: &str = "tied-all";
-
 /// The experiment file for a system. Folders are relative to the file: the sets in the folder above and, beside the file, the
 /// labels.
 pub(crate) fn toml(system: System, recipe: &Recipe, seed: u64, workers: u32) -> String {
@@ -154,6 +150,7 @@ dev = "{dev}"
 layers = {layers}
 width = {width}
 bidirectional = {bidirectional}
+dropout = {dropout:?}
 
 [batch]
 chunk_frames = {chunk_frames}
@@ -191,6 +188,7 @@ count = {checkpoints}
         layers = training.layers,
         width = training.width,
         bidirectional = training.bidirectional,
+        dropout = training.dropout,
         chunk_frames = training.chunk_frames,
         left_context = training.left_context,
         right_context = training.right_context,

@@ -1,11 +1,12 @@
 //! Everything that depends on a seed: the teacher, its labels, the students, and how good they are.
 
 use super::density;
-use super::experiment_file::{self, System, TIED};
+use super::experiment_file::{self, System};
 use super::language::{Language, Words};
 use super::rates::Rates;
 use super::seed_run::{SeedRun, Trained};
 use super::senones::Tied;
+use super::sets::TIED;
 use super::{Call, Demo, summaries};
 use crate::journal::Done;
 use anyhow::{Context, Result};

@@ -1,6 +1,6 @@
 //! Senones with context: a tree that is grown from the annotated part alone, and the sets that get its senones.
 
-use super::experiment_file::{TIED, TIED_ALL};
+use super::sets::{TIED, TIED_ALL};
 use super::{Call, DATA_ALL, Demo, summaries};
 use crate::journal::Done;
 use crate::runs;

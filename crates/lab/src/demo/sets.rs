@@ -1,8 +1,13 @@
-//! Sizes of feature sets, from their manifests.
+//! The demo's feature sets: where they are, and their sizes from their manifests.
 
 use crate::runs;
 use anyhow::Result;
 use std::path::Path;
+
+/// The folder of the sets that models are trained and evaluated on, in the demo's folder.
+pub(crate) const TIED: &str = "tied";
+/// The folder of the set in which all audio is annotated.
+pub(crate) const TIED_ALL: &str = "tied-all";
 
 /// The size of a feature set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

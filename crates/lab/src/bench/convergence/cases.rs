@@ -1,7 +1,8 @@
 //! The runs: strategies, numbers of workers, and the settings that all share.
 
-use crate::demo::experiment_file::{self, Contents, MachineLabeled, TIED};
+use crate::demo::experiment_file::{self, Contents, MachineLabeled};
 use crate::demo::recipe::{Bmuf, Gtc, Recipe, Training};
+use crate::demo::sets::TIED;
 use std::path::Path;
 use stentor_tasks::Strategy;
 
