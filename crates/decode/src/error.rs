@@ -82,7 +82,9 @@ pub enum Error {
         found: usize,
     },
     /// A graph would have more states than the caller allows.
-    #[error("the graph needs more than {allowed} states: use the prefix tree, or a smaller language model")]
+    #[error(
+        "the graph needs more than {allowed} states: use the prefix tree, a smaller language model, or a shorter transcript"
+    )]
     TooLarge {
         /// The caller's limit.
         allowed: usize,

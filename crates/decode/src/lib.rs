@@ -11,6 +11,9 @@
 //! 4. The result is a [`Lattice`], a graph of words with times and costs: best path, n-best, posteriors, confidences, and the
 //!    fewest errors that any of its paths has.
 //!
+//! What was said may be known already: a [`TranscriptGraph`] has all ways to say a given sequence of words, and an [`Alignment`] is
+//! the best of them, frame by frame.
+//!
 //! The crate is pure: no file, no network, no clock. The same input gives the same output to the bit.
 //!
 //! # References
@@ -34,6 +37,7 @@ mod lexicon;
 mod network;
 mod scores;
 mod search;
+mod transcript;
 mod word_model;
 
 pub use boost::{Boosted, BoostedState, Phrase, Phrases};
@@ -47,4 +51,5 @@ pub use lexicon::{
 pub use network::{Arc, Labels, Network};
 pub use scores::AcousticScores;
 pub use search::{Memory, Options, Outcome, Search, Settled};
+pub use transcript::{AlignedPhone, Aligner, Alignment, TranscriptGraph};
 pub use word_model::{UniformModel, WordModel};

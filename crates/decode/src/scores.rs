@@ -50,6 +50,20 @@ impl AcousticScores {
     }
 }
 
+/// Checks that a frame has a cost for each of `outputs`, and that a path can have each of them.
+///
+/// # Errors
+/// [`Error::Width`], [`Error::Score`].
+pub(crate) fn check_costs(frame: usize, costs: &[f32], outputs: usize) -> Result<(), Error> {
+    if costs.len() < outputs {
+        return Err(Error::Width { frame, found: costs.len(), expected: outputs..=usize::MAX });
+    }
+    match costs.iter().position(|cost| cost.is_nan() || *cost == f32::NEG_INFINITY) {
+        Some(output) => Err(Error::Score { frame, output, what: "acoustic cost", found: costs[output] }),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ mod tree;
 
 pub use hmm::{Hmm, Next};
 pub use static_graph::static_graph;
+pub(crate) use static_graph::{PhoneGraph, static_graph_of_phones};
 pub use topology::{Context, Topology, Triphone};
 pub use tree::{Tree, TreeNetwork, TreeState};
 
@@ -91,7 +92,7 @@ impl Lexicon {
     }
 
     /// The label of pauses: one more than that of any word.
-    fn silence_label(&self) -> u32 {
+    pub(crate) fn silence_label(&self) -> u32 {
         self.pronunciations.iter().map(|pronunciation| pronunciation.word).max().unwrap_or(0) + 1
     }
 

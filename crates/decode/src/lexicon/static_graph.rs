@@ -24,6 +24,29 @@ pub fn static_graph<M: WordModel>(
     model: &M,
     most_states: usize,
 ) -> Result<Graph, Error> {
+    Ok(static_graph_of_phones(lexicon, topology, model, most_states)?.graph)
+}
+
+/// A static graph, and which states are those of which phone.
+#[derive(Clone, Debug)]
+pub(crate) struct PhoneGraph {
+    pub(crate) graph: Graph,
+    /// Every place in the graph where a phone is said, with the phone.
+    pub(crate) phones: Vec<u32>,
+    /// For each state of the graph that takes frames, the place.
+    pub(crate) place_of: Vec<Option<u32>>,
+}
+
+/// As [`static_graph`], and says where each phone is.
+///
+/// # Errors
+/// As [`static_graph`].
+pub(crate) fn static_graph_of_phones<M: WordModel>(
+    lexicon: &Lexicon,
+    topology: &Topology,
+    model: &M,
+    most_states: usize,
+) -> Result<PhoneGraph, Error> {
     let mut contexts = Contexts::new(lexicon, topology);
     let alike = contexts.alike(lexicon)?;
     let everything = contexts.after_word.clone();
@@ -33,6 +56,8 @@ pub fn static_graph<M: WordModel>(
         graph: GraphBuilder::default(),
         junctions: Vec::new(),
         numbers: HashMap::new(),
+        phones: Vec::new(),
+        place_of: Vec::new(),
     };
     building.junction(model.start(), topology.edge(), everything, false);
     let mut done = 0;
@@ -44,11 +69,14 @@ pub fn static_graph<M: WordModel>(
             return Err(Error::TooLarge { allowed: most_states });
         }
     }
-    let graph = building.graph.build(0)?.with_labels(Labels::AtEnd);
-    Ok(match lexicon.silence() {
+    let Building { graph, phones, mut place_of, .. } = building;
+    place_of.resize(graph.len(), None);
+    let graph = graph.build(0)?.with_labels(Labels::AtEnd);
+    let graph = match lexicon.silence() {
         Some(_) => graph.with_silence(lexicon.silence_label()),
         None => graph,
-    })
+    };
+    Ok(PhoneGraph { graph, phones, place_of })
 }
 
 /// A point between two words.
@@ -67,6 +95,9 @@ struct Building<'a, S> {
     graph: GraphBuilder,
     junctions: Vec<(u32, Junction<S>)>,
     numbers: HashMap<Junction<S>, u32>,
+    /// As in [`PhoneGraph`].
+    phones: Vec<u32>,
+    place_of: Vec<Option<u32>>,
 }
 
 impl<S: Copy + Eq + std::hash::Hash> Building<'_, S> {
@@ -139,6 +170,10 @@ impl<S: Copy + Eq + std::hash::Hash> Building<'_, S> {
         let outputs = self.contexts.outputs(model);
         let states: Vec<u32> = outputs.iter().map(|_| self.graph.add_state()).collect();
         let exit = self.graph.add_state();
+        let place = self.phones.len() as u32;
+        self.phones.push(phone);
+        self.place_of.resize(self.graph.len(), None);
+        states.iter().for_each(|state| self.place_of[*state as usize] = Some(place));
         let mut add = |from, next: Next, probability| {
             let (next, input) = match next {
                 Next::State(state) => (states[state], outputs[state] + 1),

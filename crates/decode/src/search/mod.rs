@@ -17,6 +17,7 @@ pub use settle::Settled;
 use crate::error::Error;
 use crate::lattice::{Lattice, Path, Reading};
 use crate::network::{Arc, Network};
+use crate::scores::check_costs;
 use frontier::{Frontier, Reached};
 use history::best_path;
 use prune::Pruner;
@@ -79,7 +80,7 @@ impl<N: Network> Search<N> {
     /// If there are too few costs, one is NaN or minus infinity, or no path leads past this frame. The search is then as
     /// before the call, and can be finished.
     pub fn advance(&mut self, costs: &[f32]) -> Result<Option<Settled>, Error> {
-        self.check(costs)?;
+        check_costs(self.frames(), costs, self.network.outputs())?;
         let mut frame = self.pruner.frame();
         if let Err(error) = self.expand(costs, &mut frame) {
             self.pruner.give_back(frame);
@@ -130,18 +131,6 @@ impl<N: Network> Search<N> {
     fn best(&self) -> u32 {
         let costs = self.newest().iter().zip(0..);
         costs.min_by(|a, b| a.0.total_cmp(b.0)).map_or(0, |(_, token)| token)
-    }
-
-    fn check(&self, costs: &[f32]) -> Result<(), Error> {
-        let frame = self.frames();
-        let least = self.network.outputs();
-        if costs.len() < least {
-            return Err(Error::Width { frame, found: costs.len(), expected: least..=usize::MAX });
-        }
-        match costs.iter().position(|cost| cost.is_nan() || *cost == f32::NEG_INFINITY) {
-            Some(output) => Err(Error::Score { frame, output, what: "acoustic cost", found: costs[output] }),
-            None => Ok(()),
-        }
     }
 
     /// Makes `frame` the next one, whose states become those of the search, and adds the links to it to the newest.

@@ -138,47 +138,58 @@ struct Begun {
     cost: f64,
 }
 
-/// The cost of saying exactly these phones in these frames; infinite if that cannot be. Each phone has its model between its
-/// neighbours, as `stentor-senones` sees them in an alignment.
-fn spoken(phones: &[(u32, bool)], topology: &Topology, frames: &[Vec<f32>]) -> f64 {
+/// The cost of saying exactly these phones in these frames; infinite if that cannot be.
+pub(crate) fn spoken(phones: &[(u32, bool)], topology: &Topology, frames: &[Vec<f32>]) -> f64 {
     // costs[frame] is the cost of the phones so far, if they end before that frame.
     let mut costs = vec![f64::INFINITY; frames.len() + 1];
     costs[0] = 0.0;
+    for triphone in triphones(phones, topology) {
+        costs = say(triphone, topology, frames, &costs);
+    }
+    costs[frames.len()]
+}
+
+/// Each phone between its neighbours, as `stentor-senones` sees them in an alignment.
+pub(crate) fn triphones(phones: &[(u32, bool)], topology: &Topology) -> Vec<Triphone> {
     let edge = topology.edge();
     let is_cut = |begins: bool| begins && topology.context() == Context::WithinWords;
-    for (place, &(centre, begins)) in phones.iter().enumerate() {
+    let triphone = |(place, &(centre, begins)): (usize, &(u32, bool))| {
         let before = place.checked_sub(1).map(|place| phones[place].0);
         let left = before.filter(|_| !is_cut(begins)).unwrap_or(edge);
         let after = phones.get(place + 1).filter(|(_, begins)| !is_cut(*begins));
-        let right = after.map_or(edge, |(phone, _)| *phone);
-        let outputs = topology.model(Triphone { left, centre, right }).expect("as many outputs as states");
-        let hmm = topology.hmm(centre);
-        let transition = |probability: f64| -0.8 * probability.ln();
-        let mut within = vec![f64::INFINITY; outputs.len()];
-        let mut ends = vec![f64::INFINITY; frames.len() + 1];
-        for (frame, acoustic) in frames.iter().enumerate() {
-            let mut now = vec![f64::INFINITY; outputs.len()];
-            for &(state, probability) in hmm.entries() {
-                now[state] = now[state].min(costs[frame] + transition(probability));
-            }
-            for (from, transitions) in hmm.states().iter().enumerate() {
-                for &(next, probability) in transitions {
-                    if let Next::State(next) = next {
-                        now[next] = now[next].min(within[from] + transition(probability));
-                    }
-                }
-            }
-            for (cost, output) in now.iter_mut().zip(&outputs) {
-                *cost += f64::from(acoustic[*output as usize]);
-            }
-            within = now;
-            for (from, transitions) in hmm.states().iter().enumerate() {
-                for &(_, probability) in transitions.iter().filter(|(next, _)| *next == Next::Exit) {
-                    ends[frame + 1] = ends[frame + 1].min(within[from] + transition(probability));
+        Triphone { left, centre, right: after.map_or(edge, |(phone, _)| *phone) }
+    };
+    phones.iter().enumerate().map(triphone).collect()
+}
+
+/// The costs of a phone that ends before each frame, where `costs` are those of beginning with each frame.
+pub(crate) fn say(triphone: Triphone, topology: &Topology, frames: &[Vec<f32>], costs: &[f64]) -> Vec<f64> {
+    let outputs = topology.model(triphone).expect("as many outputs as states");
+    let hmm = topology.hmm(triphone.centre);
+    let transition = |probability: f64| -0.8 * probability.ln();
+    let mut within = vec![f64::INFINITY; outputs.len()];
+    let mut ends = vec![f64::INFINITY; frames.len() + 1];
+    for (frame, acoustic) in frames.iter().enumerate() {
+        let mut now = vec![f64::INFINITY; outputs.len()];
+        for &(state, probability) in hmm.entries() {
+            now[state] = now[state].min(costs[frame] + transition(probability));
+        }
+        for (from, transitions) in hmm.states().iter().enumerate() {
+            for &(next, probability) in transitions {
+                if let Next::State(next) = next {
+                    now[next] = now[next].min(within[from] + transition(probability));
                 }
             }
         }
-        costs = ends;
+        for (cost, output) in now.iter_mut().zip(&outputs) {
+            *cost += f64::from(acoustic[*output as usize]);
+        }
+        within = now;
+        for (from, transitions) in hmm.states().iter().enumerate() {
+            for &(_, probability) in transitions.iter().filter(|(next, _)| *next == Next::Exit) {
+                ends[frame + 1] = ends[frame + 1].min(within[from] + transition(probability));
+            }
+        }
     }
-    costs[frames.len()]
+    ends
 }
