@@ -44,14 +44,20 @@ pub enum Error {
     },
     /// Outputs of a model with context, without the map from triphones to outputs.
     #[error(
-        "state {state} of phone `{phone}` has several outputs, so the model's senones depend on the phones beside them: give the \
-         tying tree that they are from"
+        "the model's senones depend on the phones beside them: give the tying tree that they are from, {tree}"
     )]
     NeedsTree {
-        /// The phone.
-        phone: String,
-        /// Its state.
-        state: u8,
+        /// The tree's fingerprint.
+        tree: String,
+    },
+    /// Outputs that are alternatives of one state, where frames must have one of them.
+    #[error(
+        "the model's {outputs} outputs are tied states of another program, and which of them a phone has in which context is not \
+         known here: align with that program, and import its alignments"
+    )]
+    Alternatives {
+        /// Number of outputs.
+        outputs: usize,
     },
     /// No phone for pauses between words.
     #[error(

@@ -18,6 +18,7 @@ mod phones;
 mod phrases;
 mod recogniser;
 mod settings;
+mod states;
 mod statistics;
 mod stream;
 mod tuning;

@@ -1,5 +1,6 @@
 //! The models of phones that the search uses.
 
+use crate::states::States;
 use crate::{Error, Statistics};
 use stentor_decode::{Context, Hmm, Next, Topology, Triphone};
 use stentor_inventory::{Inventory, PhoneId, PhoneTable, split_position};
@@ -12,6 +13,8 @@ pub struct Phones {
     topology: Topology,
     pause: u32,
     outputs: usize,
+    /// What the search knows in place of outputs, where several outputs are alternatives of one state.
+    states: Option<States>,
 }
 
 /// The phone of pauses in an inventory: `SIL` or `sil`, or the only one that is silence.
@@ -30,33 +33,37 @@ pub fn pause_phone(inventory: &Inventory) -> Option<&str> {
 }
 
 impl Phones {
-    /// Phones whose outputs do not depend on context, from an inventory that has each state of a phone once. State numbers are
-    /// positions from left to right; any of them may be left out, because with frames of 30 ms most phones are shorter than
-    /// their states are many.
+    /// Phones whose outputs do not depend on context. State numbers are positions from left to right; any of them may be left out,
+    /// because with frames of 30 ms most phones are shorter than their states are many. A state that has several outputs, as tied
+    /// states of another program do, is as probable as all of them together.
     ///
     /// `statistics` say how long phones last; costs of transitions are multiplied by `scale`.
     ///
     /// # Errors
-    /// [`Error::NeedsTree`] if a state has several outputs; [`Error::NoPause`]; [`Error::OtherInventory`] for statistics of
+    /// [`Error::NeedsTree`] for the senones of a tying tree; [`Error::NoPause`]; [`Error::OtherInventory`] for statistics of
     /// another model; [`Error::Inventory`], [`Error::Decode`] for an inventory or a scale that is none.
     pub fn of_inventory(inventory: &Inventory, statistics: &Statistics, scale: f64) -> Result<Self, Error> {
         same_inventory("the statistics", &statistics.inventory, inventory)?;
         let table = PhoneTable::new(inventory.phones().map(str::to_owned).collect())?;
         let pause = pause_of(inventory, &table)?;
+        if let Some(tree) = inventory.tree() {
+            return Err(Error::NeedsTree { tree: tree.to_owned() });
+        }
+        let (states, of_phones) = States::new(inventory);
+        let is_merged = states.len() < inventory.len();
         let mut models = Vec::new();
         for name in table.names() {
-            let senones = inventory.of_phone(name);
-            let state = |place: usize| inventory.get(senones[place]).map(|senone| senone.state);
-            if let Some(place) = (1..senones.len()).find(|place| state(*place) == state(place - 1)) {
-                let state = state(place).unwrap_or_default();
-                return Err(Error::NeedsTree { phone: name.clone(), state });
-            }
+            let (senones, own) = (inventory.of_phone(name), &of_phones[name]);
             let any = |_| true;
-            let hmm = shape(senones.len(), any, |from, to| from <= to, any, statistics.mean_frames(name))?;
-            models.push((hmm, senones.iter().map(|id| id.index() as u32).collect()));
+            let hmm = shape(own.len(), any, |from, to| from <= to, any, statistics.mean_frames(name))?;
+            let outputs = match is_merged {
+                true => own.clone(),
+                false => senones.iter().map(|id| id.index() as u32).collect(),
+            };
+            models.push((hmm, outputs));
         }
         let topology = Topology::independent(models, scale)?;
-        Ok(Self { table, topology, pause, outputs: inventory.len() })
+        Ok(Self { table, topology, pause, outputs: inventory.len(), states: is_merged.then_some(states) })
     }
 
     /// Phones whose outputs depend on the phones beside them, by a tying tree. `inventory` is that of the acoustic model.
@@ -109,7 +116,7 @@ impl Phones {
             senones.unwrap_or_default().into_iter().map(|id| id.index() as u32).collect()
         };
         let topology = Topology::tied(hmms, context, edge, scale, outputs)?;
-        Ok(Self { table, topology, pause, outputs: inventory.len() })
+        Ok(Self { table, topology, pause, outputs: inventory.len(), states: None })
     }
 
     /// The names of the phones.
@@ -122,6 +129,11 @@ impl Phones {
     #[must_use]
     pub fn outputs(&self) -> usize {
         self.outputs
+    }
+
+    /// The states that several outputs are alternatives of; `None` if the search knows outputs.
+    pub(crate) fn states(&self) -> Option<&States> {
+        self.states.as_ref()
     }
 
     pub(crate) fn topology(&self) -> &Topology {
@@ -239,9 +251,12 @@ mod tests {
     }
 
     #[test]
-    fn outputs_with_context_need_a_tree_and_pauses_a_phone() {
-        let error = plain(&[("SIL", 0), ("A", 1), ("A", 1)]).unwrap_err();
-        assert!(matches!(error, Error::NeedsTree { ref phone, state: 1 } if phone == "A"), "{error}");
+    fn outputs_of_one_state_are_its_alternatives_and_pauses_need_a_phone() {
+        let phones = plain(&[("SIL", 0), ("A", 1), ("A", 2), ("A", 1)]).unwrap();
+        assert_eq!((phones.states().map(States::len), phones.outputs()), (Some(3), 4));
+        let a = Triphone { left: 0, centre: 0, right: 0 };
+        assert_eq!(phones.topology().model(a).unwrap(), [0, 1], "states 1 and 2 of A");
+        assert!(plain(&[("SIL", 0), ("A", 1), ("A", 2)]).unwrap().states().is_none());
         assert!(matches!(plain(&[("B", 0), ("A", 1)]), Err(Error::NoPause)));
         let phones = [("SPN", 0), ("A", 1), ("SIL", 0)];
         assert_eq!(pause_phone(&inventory(&phones)), Some("SIL"));

@@ -1,11 +1,11 @@
 //! The recogniser itself.
 
+use crate::states::{Scores, States};
 use crate::word_costs::WordCosts;
 use crate::{Choice, Error, Phones, Phrases, Settings, Stream, Tuned, Vocabulary};
 use std::sync::Arc;
 use stentor_decode::{
-    AcousticScores, Boosted, Lattice, Lexicon, Outcome, Path, Pronunciation, Search, Silence, Tree,
-    TreeNetwork,
+    Boosted, Lattice, Lexicon, Outcome, Path, Pronunciation, Search, Silence, Tree, TreeNetwork,
 };
 use stentor_language::Model;
 
@@ -16,7 +16,8 @@ pub struct Recogniser {
     costs: WordCosts,
     names: Arc<[String]>,
     log_priors: Arc<[f32]>,
-    scores: AcousticScores,
+    states: Option<States>,
+    scores: Scores,
     settings: Settings,
     no_phrases: Phrases,
 }
@@ -81,12 +82,14 @@ impl Recogniser {
         let words = vocabulary.entries().iter().map(|entry| entry.model).collect();
         let costs = WordCosts::new(Arc::new(model), words, settings.word_penalty);
         let tree = Tree::new(&lexicon, phones.topology(), |word| costs.alone(word))?;
-        let scores = scores(&settings, log_priors)?;
+        let states = phones.states().cloned();
+        let scores = scores(&settings, log_priors, states.as_ref())?;
         Ok(Self {
             tree: Arc::new(tree),
             costs,
             names: vocabulary.words().map(str::to_owned).collect(),
             log_priors: log_priors.into(),
+            states,
             scores,
             settings,
             no_phrases: Phrases::none(),
@@ -111,7 +114,8 @@ impl Recogniser {
             costs: self.costs.with_penalty(word_penalty),
             names: Arc::clone(&self.names),
             log_priors: Arc::clone(&self.log_priors),
-            scores: scores(&settings, &self.log_priors)?,
+            states: self.states.clone(),
+            scores: scores(&settings, &self.log_priors, self.states.as_ref())?,
             settings,
             no_phrases: Phrases::none(),
         })
@@ -236,14 +240,13 @@ impl Recogniser {
         TreeNetwork { tree: &self.tree, model: Boosted { model: &self.costs, phrases } }
     }
 
-    pub(crate) fn scores(&self) -> &AcousticScores {
+    pub(crate) fn scores(&self) -> &Scores {
         &self.scores
     }
 }
 
-fn scores(settings: &Settings, log_priors: &[f32]) -> Result<AcousticScores, Error> {
-    let Settings { acoustic_scale, prior_exponent, .. } = *settings;
-    Ok(AcousticScores::new(acoustic_scale as f32, prior_exponent as f32, log_priors)?)
+fn scores(settings: &Settings, log_priors: &[f32], states: Option<&States>) -> Result<Scores, Error> {
+    Scores::new(settings.acoustic_scale, settings.prior_exponent, log_priors, states.cloned())
 }
 
 /// The vocabulary in the numbers of the search.

@@ -212,6 +212,32 @@ fn scales_are_those_with_the_fewest_errors_on_dev_and_the_errors_are_those_of_a_
 }
 
 #[test]
+fn tied_states_of_an_unknown_tree_are_recognised_as_states_of_their_phones() {
+    // The outputs of a tree, as another program would number them.
+    let world = World::new(Topology::FirstThenRest);
+    let inventory = Inventory::new(world.inventory.senones().to_vec()).unwrap();
+    let said =
+        vec![("", vec![3]), ("cab", vec![2, 3, 2]), ("", vec![4]), ("e", vec![3]), ("cad", vec![2, 2, 3])];
+    let frames = world::senones(&world.tree, &said);
+    let mut statistics = Statistics::new(&inventory);
+    statistics.add(&inventory, &frames).unwrap();
+    let phones = Phones::of_inventory(&inventory, &statistics, 0.3).unwrap();
+    let model = model(TEXT);
+    let vocabulary = Vocabulary::new(&lexicon(LEXICON), &model, []).unwrap();
+    let priors = statistics.log_priors().unwrap();
+    let recogniser = Recogniser::new(&vocabulary, model, &phones, &priors, settings()).unwrap();
+    let heard = posteriors(&frames, inventory.len());
+    let words = |found: Vec<stentor_recogniser::Found>| -> Vec<_> {
+        found.into_iter().map(|word| (word.word, word.start, word.end)).collect()
+    };
+    assert_eq!(words(recogniser.decode(&heard, None).unwrap().words), expected(&said));
+    let again = recogniser.with_scales(3.0, 0.0, 0.0).unwrap();
+    let mut stream = again.stream(None);
+    stream.push(&heard).unwrap();
+    assert_eq!(words(stream.finish().unwrap().words), expected(&said));
+}
+
+#[test]
 fn without_context_the_states_of_an_inventory_are_enough() {
     let states = PHONES.iter().flat_map(|phone| (0..3).map(|state| ((*phone).to_owned(), state)));
     let inventory =
