@@ -11,8 +11,11 @@
 //! 5. A [`Recogniser`] is made of these. It decodes whole utterances, or a [`Stream`] frame by frame, with or without
 //!    [`Phrases`] that are made more likely. [`tune`] chooses its scales on dev data.
 //!
+//! Where the words are known, a [`WordAligner`] says which senone and phone each frame has.
+//!
 //! The crate is pure: no file, no network, no clock. The same input gives the same words.
 
+mod aligner;
 mod error;
 mod phones;
 mod phrases;
@@ -25,6 +28,7 @@ mod tuning;
 mod vocabulary;
 mod word_costs;
 
+pub use aligner::{AlignSettings, Aligned, SaidPhone, Unaligned, WordAligner};
 pub use error::Error;
 pub use phones::{Phones, pause_phone};
 pub use phrases::Phrases;

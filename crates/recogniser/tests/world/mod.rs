@@ -1,5 +1,7 @@
 //! A made-up language, a tree of its triphones, and a model that is nearly sure of each frame's output.
 
+#![allow(dead_code, reason = "each test target uses a part")]
+
 use proptest::prelude::*;
 use stentor_inventory::{
     Case, Inventory, Lexicon, LexiconFormat, Normalise, PhoneId, PhoneTable, ReadLexicon, SenoneId, Stress,
