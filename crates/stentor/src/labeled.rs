@@ -46,6 +46,10 @@ impl Labeled {
         Ok(Self { features, labels, phones })
     }
 
+    pub(crate) fn feature_set(&self) -> &FeatureSet {
+        &self.features
+    }
+
     pub(crate) fn features(&self) -> &FeatureManifest {
         self.features.manifest()
     }
@@ -72,25 +76,8 @@ impl Labeled {
     }
 
     /// The utterances of one row group with their labels.
-    pub(crate) async fn read(&self, (shard, row_group): (usize, usize)) -> Result<Vec<LabeledRow>> {
+    pub(crate) async fn read(&self, place: (usize, usize)) -> Result<Vec<LabeledRow>> {
         let further: &[&str] = if matches!(self.phones, SaidIn::Column) { &[Column::PHONES] } else { &[] };
-        let (features, labels) = tokio::try_join!(
-            self.features.read_with(shard, row_group, further),
-            self.labels.read(shard, row_group)
-        )?;
-        let dimension = self.features().dimension;
-        for ((features, _), labels) in features.iter().zip(&labels) {
-            if features.utterance != labels.utterance || features.frames(dimension) != labels.frames() {
-                bail!(
-                    "{}: shard {shard}, row group {row_group}: expected labels of {} ({} frames), found those of {} ({})",
-                    self.location(),
-                    features.utterance,
-                    features.frames(dimension),
-                    labels.utterance,
-                    labels.frames()
-                );
-            }
-        }
         let labeled = |((features, mut further), labels): ((FeatureRow, Row), LabelRow)| {
             let said = match &self.phones {
                 SaidIn::Column => {
@@ -109,7 +96,33 @@ impl Labeled {
             }
             Ok(LabeledRow { features, labels, said })
         };
-        features.into_iter().zip(labels).map(labeled).collect()
+        self.read_with(place, further).await?.into_iter().map(labeled).collect()
+    }
+
+    /// The utterances of one row group with their values in these declared columns, and their labels.
+    pub(crate) async fn read_with(
+        &self,
+        (shard, row_group): (usize, usize),
+        further: &[&str],
+    ) -> Result<Vec<((FeatureRow, Row), LabelRow)>> {
+        let (features, labels) = tokio::try_join!(
+            self.features.read_with(shard, row_group, further),
+            self.labels.read(shard, row_group)
+        )?;
+        let dimension = self.features().dimension;
+        for ((features, _), labels) in features.iter().zip(&labels) {
+            if features.utterance != labels.utterance || features.frames(dimension) != labels.frames() {
+                bail!(
+                    "{}: shard {shard}, row group {row_group}: expected labels of {} ({} frames), found those of {} ({})",
+                    self.location(),
+                    features.utterance,
+                    features.frames(dimension),
+                    labels.utterance,
+                    labels.frames()
+                );
+            }
+        }
+        Ok(features.into_iter().zip(labels).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `stentor`: the command-line interface. It does not link libtorch; the sibling programs that it starts do.
 
+mod align;
 mod audio_bar;
 mod certs;
 mod cluster;
@@ -18,6 +19,7 @@ mod ledger;
 mod lm;
 mod material;
 mod out_file;
+mod parallel;
 mod place;
 mod prepare;
 mod recognise;
@@ -58,6 +60,8 @@ enum Command {
     Train(train::Args),
     /// Label a feature set with a trained teacher.
     Label(label::Args),
+    /// Align the texts of a prepared set with a trained model, and write the set with the new alignments.
+    Align(align::Args),
     /// Score a trained model, or label shards, against annotated shards.
     Evaluate(evaluate::Args),
     /// Score recognised texts against a reference: word error rate.
@@ -118,6 +122,7 @@ fn main() -> ExitCode {
         Command::Senones(senones) => (senones::run(&senones), ExitStatus::Data),
         Command::Train(arguments) => return train::run(&arguments),
         Command::Label(arguments) => return label::run(&arguments),
+        Command::Align(arguments) => (align::run(arguments), ExitStatus::Data),
         Command::Evaluate(arguments) => (evaluate::run(arguments), ExitStatus::Data),
         Command::Score(arguments) => (score::run(&arguments), ExitStatus::Data),
         Command::Recognise(arguments) => (recognise::run(arguments), ExitStatus::Data),

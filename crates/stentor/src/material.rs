@@ -2,7 +2,7 @@
 
 use crate::labeled::places;
 use crate::text::counted;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,8 @@ use stentor_inventory::{
     SenoneId, Stress,
 };
 use stentor_language::{Model, arpa};
-use stentor_recogniser::{Settings, Statistics};
+use stentor_recogniser::{Phones, Settings, Statistics};
+use stentor_senones::Tree;
 use stentor_shards::FeatureSet;
 
 /// Formats of lexicons.
@@ -55,46 +56,59 @@ impl From<UnknownPhones> for stentor_inventory::UnknownPhones {
 
 // Options of several commands. A documentation comment would replace that of the command.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct WordFiles {
+pub(crate) struct LexiconFile {
     /// Words and their phones.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) lexicon: PathBuf,
+    #[arg(long = "lexicon", value_name = "FILE")]
+    pub(crate) path: PathBuf,
     /// How the lexicon is written.
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "cmu")]
-    pub(crate) lexicon_format: Format,
-    /// Language model: an ARPA file. Only words that lexicon and model have are recognised.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) lm: PathBuf,
+    #[arg(long = "lexicon-format", value_enum, value_name = "FORMAT", default_value = "cmu")]
+    pub(crate) format: Format,
     /// What becomes of pronunciations with a phone that the model does not have.
     #[arg(long, value_enum, value_name = "WHAT", default_value = "error")]
     pub(crate) unknown_phones: UnknownPhones,
 }
 
-impl WordFiles {
-    /// Reads both files, for a model with these senones. Strips stress if no phone of the model has any, and reads words in small
-    /// letters if those of the language model are.
-    pub(crate) fn read(&self, senones: &Inventory) -> Result<(Lexicon, Model)> {
-        let told = || self.lm.display().to_string();
-        let file = File::open(&self.lm).with_context(told)?;
-        let language = arpa::read(BufReader::new(file)).with_context(told)?;
+impl LexiconFile {
+    /// Reads the lexicon for a model with these senones. Strips stress if no phone of the model has any.
+    pub(crate) fn read(&self, senones: &Inventory, case: Case) -> Result<Lexicon> {
         let phones = PhoneTable::new(senones.phones().map(str::to_owned).collect())?;
         let has_stress = phones.names().iter().any(|name| name.ends_with(['0', '1', '2']));
         let read = ReadLexicon {
-            format: self.lexicon_format.into(),
+            format: self.format.into(),
             stress: if has_stress { Stress::Keep } else { Stress::Strip },
-            case: if is_small(&language) { Case::Lower } else { Case::Keep },
+            case,
             normalise: Normalise::Maximum,
             phones: Some(&phones),
             unknown_phones: self.unknown_phones.into(),
         };
-        let lexicon = read.read(&text(&self.lexicon)?).map_err(|error| match error {
+        let lexicon = read.read(&text(&self.path)?).map_err(|error| match error {
             LexiconError::UnknownPhone { .. } if self.unknown_phones == UnknownPhones::Error => {
                 anyhow!("{error}; or leave such words out with --unknown-phones leave-out")
             }
             error => error.into(),
         });
-        let lexicon = lexicon.with_context(|| self.lexicon.display().to_string())?;
-        Ok((lexicon, language))
+        lexicon.with_context(|| self.path.display().to_string())
+    }
+}
+
+// The same.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct WordFiles {
+    #[command(flatten)]
+    pub(crate) lexicon: LexiconFile,
+    /// Language model: an ARPA file. Only words that lexicon and model have are recognised.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lm: PathBuf,
+}
+
+impl WordFiles {
+    /// Reads both files, for a model with these senones. Words are read in small letters if those of the language model are.
+    pub(crate) fn read(&self, senones: &Inventory) -> Result<(Lexicon, Model)> {
+        let told = || self.lm.display().to_string();
+        let file = File::open(&self.lm).with_context(told)?;
+        let language = arpa::read(BufReader::new(file)).with_context(told)?;
+        let case = if is_small(&language) { Case::Lower } else { Case::Keep };
+        Ok((self.lexicon.read(senones, case)?, language))
     }
 }
 
@@ -146,6 +160,23 @@ pub(crate) async fn count_alignments(set: &FeatureSet) -> Result<Statistics> {
         "expected aligned utterances to count, found none; name the annotated set"
     );
     Ok(statistics)
+}
+
+/// The phones of a set's senones, with context if these are of a tying tree.
+pub(crate) async fn phones(set: &FeatureSet, statistics: &Statistics, scale: f64) -> Result<Phones> {
+    let inventory = &set.manifest().senones;
+    let told = || set.location().to_owned();
+    let phones = match set.tree().await? {
+        Some(bytes) => {
+            let tree = Tree::of(inventory, &bytes).with_context(told)?;
+            Phones::of_tree(&tree, inventory, statistics, scale)
+        }
+        None if inventory.tree().is_some() => {
+            bail!("{}: expected the tying tree of its senones beside the set, found none", set.location())
+        }
+        None => Phones::of_inventory(inventory, statistics, scale),
+    };
+    phones.with_context(told)
 }
 
 /// The text of a file.

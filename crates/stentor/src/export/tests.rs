@@ -1,5 +1,5 @@
 use super::*;
-use crate::material::{Format, UnknownPhones};
+use crate::material::{Format, LexiconFile, UnknownPhones};
 use std::collections::BTreeMap;
 use std::path::Path;
 use stentor_checkpoint::{
@@ -116,10 +116,12 @@ impl Place {
 
     fn words(&self) -> WordFiles {
         WordFiles {
-            lexicon: self.path("words.dict"),
-            lexicon_format: Format::Cmu,
+            lexicon: LexiconFile {
+                path: self.path("words.dict"),
+                format: Format::Cmu,
+                unknown_phones: UnknownPhones::Error,
+            },
             lm: self.path("lm.arpa"),
-            unknown_phones: UnknownPhones::Error,
         }
     }
 
@@ -188,10 +190,8 @@ async fn a_word_with_a_phone_that_the_model_does_not_have_is_an_error_or_left_ou
     let message = words(export(&place.arguments()).await);
     assert!(message.contains("words.dict") && message.contains("--unknown-phones leave-out"), "{message}");
     assert!(message.contains("line 2: phone `X` of word `ax` is unknown"), "{message}");
-    let arguments = Args {
-        words: WordFiles { unknown_phones: UnknownPhones::LeaveOut, ..place.words() },
-        ..place.arguments()
-    };
+    let mut arguments = place.arguments();
+    arguments.words.lexicon.unknown_phones = UnknownPhones::LeaveOut;
     let (bundle, left_out) = export(&arguments).await.unwrap();
     assert_eq!(bundle.words(), 2);
     let told = left_out_words(&left_out).unwrap();

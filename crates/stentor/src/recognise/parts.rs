@@ -1,15 +1,14 @@
 //! What words are recognised with, joined; and which words that can be.
 
 use super::texts::Texts;
-use crate::material::{WordFiles, is_small};
+use crate::material::{WordFiles, is_small, phones};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, HashSet};
 use stentor_evaluate::words::{Scored, normalise};
 use stentor_evaluate::{PerplexityFigures, VocabularyFigures};
 use stentor_inventory::LeftOut;
 use stentor_language::{Model, perplexity};
-use stentor_recogniser::{Phones, Phrases, Recogniser, Settings, Statistics, Vocabulary};
-use stentor_senones::Tree;
+use stentor_recogniser::{Phrases, Recogniser, Settings, Vocabulary};
 use stentor_shards::FeatureSet;
 
 /// A recogniser, and what was known when it was made.
@@ -38,7 +37,7 @@ impl Parts {
         phrases: &str,
     ) -> Result<Self> {
         let (lexicon, language) = words.read(&set.manifest().senones)?;
-        let both = || format!("{} and {}", words.lexicon.display(), words.lm.display());
+        let both = || format!("{} and {}", words.lexicon.path.display(), words.lm.display());
         let vocabulary = Vocabulary::new(&lexicon, &language, Phrases::words(phrases)).with_context(both)?;
         let phrases = Phrases::read(phrases, &vocabulary, settings.boost)?;
         let Some(statistics) = &settings.statistics else {
@@ -54,23 +53,6 @@ impl Parts {
             known: Known { vocabulary, left_out: lexicon.left_out().clone(), perplexity },
         })
     }
-}
-
-/// The phones of a set's senones, with context if these are of a tying tree.
-async fn phones(set: &FeatureSet, statistics: &Statistics, scale: f64) -> Result<Phones> {
-    let inventory = &set.manifest().senones;
-    let told = || set.location().to_owned();
-    let phones = match set.tree().await? {
-        Some(bytes) => {
-            let tree = Tree::of(inventory, &bytes).with_context(told)?;
-            Phones::of_tree(&tree, inventory, statistics, scale)
-        }
-        None if inventory.tree().is_some() => {
-            bail!("{}: expected the tying tree of its senones beside the set, found none", set.location())
-        }
-        None => Phones::of_inventory(inventory, statistics, scale),
-    };
-    phones.with_context(told)
 }
 
 impl Known {

@@ -1,11 +1,10 @@
 //! The search, over utterances side by side.
 
 use crate::audio_bar::audio_bar;
-use crate::exit::stopped;
 use crate::labeled::{Labeled, LabeledRow, posteriors};
 use crate::labeler::AGAIN;
+use crate::parallel::Threads;
 use anyhow::{Context, Result};
-use rayon::prelude::*;
 use std::time::Instant;
 use stentor_decode::Outcome;
 use stentor_evaluate::{Posteriors, RecognisedUtterance};
@@ -124,19 +123,13 @@ impl Searching<'_> {
         possible(recogniser.search_frames(posteriors.frames(), &mut frame, self.phrases))
     }
 
-    /// Does `work` for each item on all threads. Results are in the order of the items, so they do not depend on the threads. A signal
-    /// ends it between two items.
+    /// Does `work` for each item on all threads, as [`Threads::each`] says.
     pub(super) fn each<T: Send, R: Send>(
         &self,
         items: Vec<T>,
         work: impl Fn(T) -> Result<R> + Sync + Send,
     ) -> Result<Vec<R>> {
-        let work = |item| match self.shutdown.is_requested() {
-            true => Err(stopped(AGAIN)),
-            false => work(item),
-        };
-        // Each item is taken alone: utterances differ much in length.
-        self.pool.install(|| items.into_par_iter().with_max_len(1).map(work).collect())
+        Threads { pool: self.pool, shutdown: self.shutdown, again: AGAIN }.each(items, work)
     }
 }
 

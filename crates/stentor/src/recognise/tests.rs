@@ -1,5 +1,5 @@
 use super::*;
-use crate::material::{Format, UnknownPhones};
+use crate::material::{Format, LexiconFile, UnknownPhones};
 use std::collections::BTreeMap;
 use stentor_evaluate::RecognisedUtterance;
 use stentor_experiment::Features;
@@ -132,10 +132,12 @@ impl World {
 
     fn words(&self) -> WordFiles {
         WordFiles {
-            lexicon: self.path("words.dict"),
-            lexicon_format: Format::Cmu,
+            lexicon: LexiconFile {
+                path: self.path("words.dict"),
+                format: Format::Cmu,
+                unknown_phones: UnknownPhones::Error,
+            },
             lm: self.path("lm.arpa"),
-            unknown_phones: UnknownPhones::Error,
         }
     }
 
@@ -252,8 +254,9 @@ fn a_word_with_an_unknown_phone_is_an_error_or_left_out_and_listed() {
     world.write("words.dict", "AB a b\nAX a x\nBA b a\nBA(2) x a\n");
     let error = refused(world.arguments());
     assert!(error.contains("phone `x` of word `ax` is unknown") && error.contains("leave-out"), "{error}");
-    let words = WordFiles { unknown_phones: UnknownPhones::LeaveOut, ..world.words() };
-    run(Args { words, ..world.arguments() }).unwrap();
+    let mut arguments = world.arguments();
+    arguments.words.lexicon.unknown_phones = UnknownPhones::LeaveOut;
+    run(arguments).unwrap();
     let vocabulary = world.figures().vocabulary;
     assert_eq!((vocabulary.words, vocabulary.left_out, vocabulary.left_out_pronunciations), (2, 1, 1));
     assert_eq!(vocabulary.left_out_words, ["ax"]);
