@@ -17,6 +17,8 @@ pub enum CtmKind {
     Phones,
     /// States, written `PHONE.k` with `k` from 0.
     States,
+    /// Ids of tied states (Kaldi's pdf ids), as numbers. Spans have the number in place of the phone.
+    Pdfs,
 }
 
 /// Lines that are read at once when only a few of many are needed: those of one segment of a recording of an hour.
@@ -216,6 +218,10 @@ fn parse_line(text: &str, kind: CtmKind) -> Result<Option<Line<'_>>, &'static st
     let duration = seconds(duration).ok_or("a duration in seconds")?;
     let (phone, state) = match kind {
         CtmKind::Phones => (symbol, None),
+        CtmKind::Pdfs => {
+            symbol.parse::<u32>().map_err(|_| "the number of a pdf, from 0")?;
+            (symbol, Some(0))
+        }
         CtmKind::States => {
             let (phone, state) = symbol.rsplit_once('.').ok_or("a state, `PHONE.k`")?;
             (phone, Some(state.parse().map_err(|_| "a state, `PHONE.k` with k from 0 to 255")?))

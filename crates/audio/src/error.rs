@@ -192,6 +192,18 @@ pub enum Error {
         /// Identifier of the recording.
         id: String,
     },
+    /// A binary archive is malformed, or cut short.
+    #[error("{path}, byte {at}: expected {expected}, found {found}")]
+    Ark {
+        /// Path of the archive.
+        path: PathBuf,
+        /// Where in the file, from 0.
+        at: u64,
+        /// Description of what was expected.
+        expected: &'static str,
+        /// What was found.
+        found: String,
+    },
     /// An identifier has two lines.
     #[error("{path}, line {line}: `{id}` appears twice")]
     Duplicate {

@@ -17,6 +17,7 @@
 //! ```
 
 mod alignment;
+mod ark;
 mod ctm;
 mod cut;
 mod decode;
@@ -34,6 +35,7 @@ mod resample;
 mod source;
 
 pub use alignment::{FrameClock, Micros, StateSpan, TOLERANCE_FRAMES, frame_labels, thirds};
+pub use ark::IntegerArk;
 pub use ctm::{Ctm, CtmKind};
 pub use cut::cut;
 pub use decode::{Audio, DecodeReport, Decoder, FULL_SCALE, decode};

@@ -1,4 +1,5 @@
 mod alignment;
+mod ark;
 mod channels;
 mod compressed;
 mod ctm;
