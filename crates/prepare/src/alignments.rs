@@ -1,4 +1,5 @@
-//! The source of alignments: a CTM file, or an aligner that is run on the annotated, dev and test utterances.
+//! The source of alignments: a file of phones, states or pdf numbers, or an aligner that is run on the annotated, dev and test
+//! utterances.
 
 use crate::aligner::{ALIGNER_RATE_HZ, Aligner, identity};
 use crate::answer::Alignment;
@@ -9,6 +10,7 @@ use crate::decide::work::{Job, Work};
 use crate::interrupt::go_on;
 use crate::memo::Memo;
 use crate::ordered::ordered;
+use crate::pdfs::PdfAlignments;
 use crate::progress::{Meter, Progress, Stage};
 use crate::{Error, Options, Source};
 use std::path::Path;
@@ -32,6 +34,7 @@ pub(crate) enum Found {
 pub(crate) enum Alignments {
     Ctm(Ctm),
     Memo(Memo),
+    Pdfs(PdfAlignments),
 }
 
 impl Alignments {
@@ -42,8 +45,11 @@ impl Alignments {
     pub(crate) fn find(&self, utterance: &Utterance, data: &DataDirectory) -> Result<Found, Error> {
         let memo = match self {
             Alignments::Ctm(ctm) => {
-                let found = |states| Found::Alignment(Alignment { states, words: None });
+                let found = |states| Found::Alignment(Alignment { states, words: None, pdfs: None });
                 return Ok(ctm.spans(utterance, data)?.map_or(Found::Nothing, found));
+            }
+            Alignments::Pdfs(pdfs) => {
+                return Ok(pdfs.find(utterance, data)?.map_or(Found::Nothing, Found::Alignment));
             }
             Alignments::Memo(memo) => memo,
         };
@@ -81,19 +87,28 @@ impl Alignments {
         matches!(self, Alignments::Ctm(ctm) if ctm.kind() == CtmKind::States)
     }
 
+    /// Milliseconds of a frame of pdf numbers.
+    pub(crate) fn pdf_frame_ms(&self) -> Option<u32> {
+        match self {
+            Alignments::Pdfs(pdfs) => pdfs.frame_ms(),
+            Alignments::Ctm(_) | Alignments::Memo(_) => None,
+        }
+    }
+
     /// Number of phones with a duration of zero, which contain no sound.
     pub(crate) fn empty_phones(&self) -> u64 {
         match self {
             Alignments::Ctm(ctm) => ctm.empty_spans as u64,
+            Alignments::Pdfs(pdfs) => pdfs.empty_spans(),
             Alignments::Memo(_) => 0,
         }
     }
 }
 
-/// Opens the alignments named by `options`: opens a CTM file, or runs an aligner.
+/// Opens the alignments named by `options`: opens a file, or runs an aligner.
 ///
 /// # Errors
-/// Errors of [`align`]; a CTM file that cannot be read.
+/// Errors of [`align`] and [`PdfAlignments::open`]; a CTM file that cannot be read.
 pub(crate) fn gather(
     options: &Options,
     work: &Work<'_>,
@@ -103,6 +118,7 @@ pub(crate) fn gather(
 ) -> Result<Alignments, Error> {
     match &options.source {
         Source::Ctm(path, kind) => Ok(Alignments::Ctm(Ctm::open(path, *kind)?)),
+        Source::Pdfs { numbers, table } => Ok(Alignments::Pdfs(PdfAlignments::open(numbers, table)?)),
         Source::Aligner(command) => {
             let jobs = work.jobs(|_, set| set.is_aligned());
             let run = AlignerRun {

@@ -14,6 +14,17 @@ pub(crate) struct Alignment {
     pub(crate) states: Vec<StateSpan>,
     /// In order of time; `None` from a source without times of words.
     pub(crate) words: Option<Vec<Span>>,
+    /// What is only known of tied states of another program.
+    pub(crate) pdfs: Option<Pdfs>,
+}
+
+/// Tied states by number.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Pdfs {
+    /// The number of each state.
+    pub(crate) ids: Vec<u16>,
+    /// Frames of the archive that they are from, `None` for a CTM file.
+    pub(crate) frames: Option<usize>,
 }
 
 /// An aligner's answer for an utterance.
@@ -56,7 +67,7 @@ impl Answer {
             duration_ms: frames.saturating_mul(ALIGNER_FRAME_MS),
         };
         let words = self.words.map(|words| words.into_iter().map(word).collect());
-        Ok(Alignment { states: states.into_iter().map(state).collect(), words })
+        Ok(Alignment { states: states.into_iter().map(state).collect(), words, pdfs: None })
     }
 
     /// Which of its lists is not in order of time.

@@ -97,6 +97,36 @@ pub enum Error {
         /// Number of states in the annotated part.
         found: usize,
     },
+    /// The table of pdfs is malformed.
+    #[error("{path}{}: expected {expected}, found {found}", OfLine(*.line))]
+    PdfTable {
+        /// The file.
+        path: String,
+        /// From 1; `None` if it is the table as a whole.
+        line: Option<usize>,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// An alignment has a pdf that the table does not have.
+    #[error(
+        "{path}: utterance `{utterance}`, at {ms} ms: expected pdfs from 0 to {last}, which {table} has, found {pdf}: alignments and          table are of different models"
+    )]
+    UnknownPdf {
+        /// The file of alignments.
+        path: String,
+        /// The utterance.
+        utterance: String,
+        /// When in the utterance, milliseconds.
+        ms: i64,
+        /// The number found.
+        pdf: u32,
+        /// The largest number in the table.
+        last: usize,
+        /// The file of the table.
+        table: String,
+    },
     /// More recordings are unusable than allowed.
     #[error(
         "{bad} of {recordings} recordings cannot be used, more than the fraction {allowed} allowed by --max-bad:\n{list}"
@@ -166,6 +196,15 @@ pub enum Error {
     Json(#[from] serde_json::Error),
 }
 
+/// `, line 3`, or nothing.
+struct OfLine(Option<usize>);
+
+impl std::fmt::Display for OfLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |line| write!(f, ", line {line}"))
+    }
+}
+
 impl Error {
     /// Creates an [`Error::Io`] of the operation `doing`.
     pub(crate) fn io(doing: String) -> impl FnOnce(io::Error) -> Self {
@@ -202,6 +241,8 @@ impl ProgramError for Error {
             Error::Store(error) => error.id(),
             Error::Json(_) => "E1217",
             Error::Split { .. } => "E1218",
+            Error::PdfTable { .. } => "E1220",
+            Error::UnknownPdf { .. } => "E1221",
         }
     }
 
@@ -224,6 +265,8 @@ impl ProgramError for Error {
             | Error::NoRecordings
             | Error::Aligner { .. }
             | Error::Split { .. }
+            | Error::PdfTable { .. }
+            | Error::UnknownPdf { .. }
             | Error::Io { .. }
             | Error::Audio(_)
             | Error::Inventory(_)

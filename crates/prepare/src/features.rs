@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::alignments::{Alignments, Found};
-use crate::answer::Alignment;
+use crate::answer::{Alignment, Pdfs};
 use crate::bad::BadFiles;
 use crate::clips::{ClipReader, Trouble};
 use crate::decide::left_out::{LeftOut, Named, Reason};
@@ -15,6 +15,7 @@ use crate::interrupt::go_on;
 use crate::ordered::ordered;
 use crate::progress::{Meter, Progress, Stage};
 use crate::sound::Sound;
+use crate::summary::PdfFrames;
 use std::collections::BTreeMap;
 use stentor_audio::{
     DataDirectory, DecodeReport, Extent, Fbank, FrameClock, Micros, Moments, StateSpan, Utterance,
@@ -81,6 +82,8 @@ pub(crate) struct Gathered {
     pub(crate) sound: Sound,
     /// Number of frames of the annotated set for each senone.
     pub(crate) annotated_frames: Vec<u64>,
+    /// How frames of pdfs became frames of the model.
+    pub(crate) pdf_frames: Option<PdfFrames>,
 }
 
 /// One utterance's row, or the reason why there is none.
@@ -96,6 +99,8 @@ struct Row {
     row: FeatureRow,
     /// Number of labels that use the nearest state of their phone.
     nearest: u64,
+    /// Number of labeled frames in which the pdf changes; `None` if the labels are no pdfs.
+    changes: Option<u64>,
     said: Said,
 }
 
@@ -136,6 +141,7 @@ pub(crate) fn make(
         cut_segments: Named::default(),
         sound: Sound::default(),
         annotated_frames: vec![0; recipe.inventory.len()],
+        pdf_frames: None,
     };
     let limit = if jobs.iter().any(|job| job.utterances.len() > 1) { SHUFFLE_FRAMES } else { 0 };
     let buffer = |set: Set| (set, ShuffleBuffer::new(limit, Random::new(work.seed, 16 + set as u64)));
@@ -175,7 +181,17 @@ pub(crate) fn make(
             }
             match made.row {
                 Err((reason, detail)) => left_out.add(reason, Some(set), &utterance.id, &detail),
-                Ok((Row { row, nearest, said }, moments)) => {
+                Ok((Row { row, nearest, changes, said }, moments)) => {
+                    if let Some(changes) = changes {
+                        let all = gathered.pdf_frames.get_or_insert(PdfFrames {
+                            from_ms: recipe.alignments.pdf_frame_ms(),
+                            to_ms: recipe.settings.frame_ms(),
+                            frames: 0,
+                            with_changes: 0,
+                        });
+                        all.frames += row.frames(dimension) as u64;
+                        all.with_changes += changes;
+                    }
                     if set == Set::Annotated {
                         for &id in row.alignment.iter().flatten() {
                             gathered.annotated_frames[id.index()] += 1;
@@ -218,7 +234,8 @@ fn make_recording(
         go_on(recipe.shutdown)?;
         let utterance = job.utterances[i];
         frames.clear();
-        let count = stacked_frames(fbank.compute(&samples, frames), recipe.settings.stack);
+        let filtered = fbank.compute(&samples, frames);
+        let count = stacked_frames(filtered, recipe.settings.stack);
         frames.truncate(count * recipe.settings.dimension());
         if frames.iter().any(|x| !x.is_finite()) {
             return Err(Trouble::Bad("the features are not finite numbers".to_owned()));
@@ -229,7 +246,7 @@ fn make_recording(
         let row = if is_cut && samples.is_empty() {
             Err((Reason::BeyondRecording, work.headers.beyond(utterances[i], work.data)))
         } else {
-            make_row(utterances[i], frames, count, aligned.then_some((recipe, work.data)))?
+            make_row(utterances[i], frames, [filtered, count], aligned.then_some((recipe, work.data)))?
         };
         let moments = |row| (row, Moments::of(frames, recipe.settings.dimension()));
         made.push(Made { utterance, is_cut, row: row.map(moments) });
@@ -249,28 +266,29 @@ fn falls_short(extent: Extent, samples: usize, rate_hz: u32) -> bool {
 
 type Outcome = Result<Row, (Reason, String)>;
 
-/// Makes the row of one utterance. With a recipe it has labels and text; without one, both are withheld.
+/// Makes the row of one utterance, with so many frames of the filter bank and stacked ones. With a recipe it has labels and text;
+/// without one, both are withheld.
 fn make_row(
     utterance: &Utterance,
     frames: &[f32],
-    count: usize,
+    [filtered, count]: [usize; 2],
     labels: Option<(&Recipe<'_>, &DataDirectory)>,
 ) -> Result<Outcome, Error> {
     if count == 0 {
         return Ok(Err((Reason::TooShort, "less than one frame".to_owned())));
     }
-    let (alignment, nearest, said) = match labels {
-        None => (None, 0, Said::default()),
+    let (alignment, labeled, said) = match labels {
+        None => (None, Labeled::default(), Said::default()),
         Some((recipe, data)) => {
-            let Alignment { states, words } = match recipe.alignments.find(utterance, data)? {
+            let found = match recipe.alignments.find(utterance, data)? {
                 Found::Alignment(alignment) => alignment,
                 Found::Refused(reason) => return Ok(Err((Reason::NotAligned, reason))),
                 Found::Nothing => return Ok(Err((Reason::NotAligned, "there is no alignment".to_owned()))),
             };
-            match label(&states, count, recipe) {
-                Ok((ids, nearest)) => {
-                    let phones = recipe.repetitions.spoken(&states, recipe.silence_phones);
-                    (Some(ids), nearest, Said { phones, words: words.filter(|_| recipe.has_words) })
+            match label(&found, filtered, count, recipe) {
+                Ok((ids, labeled)) => {
+                    let phones = recipe.repetitions.spoken(&found.states, recipe.silence_phones);
+                    (Some(ids), labeled, Said { phones, words: found.words.filter(|_| recipe.has_words) })
                 }
                 Err(left_out) => return Ok(Err(left_out)),
             }
@@ -285,18 +303,46 @@ fn make_row(
         text: if alignment.is_some() { utterance.text.clone() } else { None },
         alignment,
     };
-    Ok(Ok(Row { row, nearest, said }))
+    let Labeled { nearest, changes } = labeled;
+    Ok(Ok(Row { row, nearest, changes, said }))
 }
 
-/// Returns the senone of each frame, and the number of frames that use the nearest state.
+/// Remarks on the labels of an utterance.
+#[derive(Default)]
+struct Labeled {
+    /// Number of frames that use the nearest state of their phone.
+    nearest: u64,
+    /// Number of frames in which the pdf changes; `None` if the labels are no pdfs.
+    changes: Option<u64>,
+}
+
+/// Returns the senone of each frame.
 fn label(
-    spans: &[StateSpan],
+    alignment: &Alignment,
+    filtered: usize,
     frames: usize,
     recipe: &Recipe<'_>,
-) -> Result<(Vec<SenoneId>, u64), (Reason, String)> {
+) -> Result<(Vec<SenoneId>, Labeled), (Reason, String)> {
     let clock = FrameClock::new(recipe.settings);
+    let spans = &alignment.states;
+    if let Some(Pdfs { frames: Some(found), .. }) = alignment.pdfs {
+        check_length(found, filtered, recipe)?;
+    }
     let places =
         frame_labels(spans, frames, clock, recipe.shift).map_err(|e| (Reason::Misaligned, e.to_string()))?;
+    if let Some(Pdfs { ids, .. }) = &alignment.pdfs {
+        // From the middle of the model's frame to those of its first and last frames in the archive.
+        let from = Micros::from(recipe.alignments.pdf_frame_ms().unwrap_or(0)) * 1_000;
+        let reach = (clock.frame() - from).max(0) / 2;
+        let changes = |(frame, place): &(usize, &usize)| {
+            let (StateSpan { start, end, .. }, centre) =
+                (&spans[**place], clock.centre(*frame) - recipe.shift);
+            *start > centre - reach || *end <= centre + reach
+        };
+        let changes = places.iter().enumerate().filter(changes).count() as u64;
+        let ids = places.iter().map(|place| SenoneId::new(ids[*place])).collect();
+        return Ok((ids, Labeled { nearest: 0, changes: Some(changes) }));
+    }
     let (mut ids, mut nearest) = (Vec::with_capacity(frames), 0);
     for place in places {
         let span = &spans[place];
@@ -309,5 +355,20 @@ fn label(
             Err(unknown) => return Err((Reason::UnknownPhone, unknown.to_string())),
         });
     }
-    Ok((ids, nearest))
+    Ok((ids, Labeled { nearest, changes: None }))
+}
+
+/// Checks that an archive has as many frames of an utterance as the filter bank gives for the same time. Programs differ by up to
+/// two frames: in some, windows reach beyond the ends of the audio.
+fn check_length(found: usize, filtered: usize, recipe: &Recipe<'_>) -> Result<(), (Reason, String)> {
+    const ROUNDING: u64 = 2;
+    let Some(frame_ms) = recipe.alignments.pdf_frame_ms() else { return Ok(()) };
+    let expected = (filtered as u64 * u64::from(recipe.settings.hop_ms)).div_ceil(u64::from(frame_ms.max(1)));
+    if (found as u64).abs_diff(expected) <= ROUNDING {
+        return Ok(());
+    }
+    let detail = format!(
+        "expected about {expected} frames of {frame_ms} ms, as the audio has, found {found}: are they of another length          (--pdf-frame-ms), or of other audio?"
+    );
+    Err((Reason::Misaligned, detail))
 }

@@ -2,7 +2,7 @@
 
 use crate::aligner;
 use crate::decide::set::{Fractions, SplitBy};
-use crate::{Error, Options, Source};
+use crate::{Error, Options, PdfNumbers, Source};
 use serde::Serialize;
 use std::path::Path;
 use stentor_audio::{DataDirectory, Micros, open_regular};
@@ -58,6 +58,13 @@ pub(crate) fn fingerprint(options: &Options, data: &DataDirectory) -> Result<Str
         alignments: match &options.source {
             Source::Ctm(path, kind) => format!("{kind:?} {}", hash_file(path)?),
             Source::Aligner(command) => format!("aligner {}", aligner::identity(command)?),
+            Source::Pdfs { numbers, table } => {
+                let (kind, path) = match numbers {
+                    PdfNumbers::Ark(path, frame_ms) => (format!("pdfs {frame_ms} ms"), path),
+                    PdfNumbers::Ctm(path) => ("pdfs".to_owned(), path),
+                };
+                format!("{kind} {} {}", hash_file(path)?, hash_file(table)?)
+            }
         },
         shift: options.shift,
         silence_phones: &options.silence_phones,

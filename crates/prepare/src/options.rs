@@ -20,6 +20,22 @@ pub enum Source {
     Ctm(PathBuf, CtmKind),
     /// The command line of a program that aligns one utterance at a time.
     Aligner(String),
+    /// Tied states of another program, by number, and the table of their phones.
+    Pdfs {
+        /// Where the numbers are.
+        numbers: PdfNumbers,
+        /// `--pdf-phones`: the table.
+        table: PathBuf,
+    },
+}
+
+/// A file of pdf numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PdfNumbers {
+    /// `--pdf-ark`: a Kaldi archive with a number for each frame, and how many milliseconds such a frame lasts.
+    Ark(PathBuf, u32),
+    /// `--pdf-ctm`: a CTM file.
+    Ctm(PathBuf),
 }
 
 /// Options of the preparation. Errors name an option by its flag of `stentor prepare`.
@@ -31,7 +47,7 @@ pub struct Options {
     pub out: PathBuf,
     /// `--replace`: whether to replace sets that were prepared from other inputs.
     pub replace: bool,
-    /// The source of alignments: `--phones`, `--states` or `--aligner`.
+    /// The source of alignments: `--phones`, `--states`, `--aligner`, `--pdf-ark` or `--pdf-ctm`.
     pub source: Source,
     /// `--alignment-shift-ms`, here in microseconds: offset added to the alignments' times.
     pub shift: Micros,
@@ -75,7 +91,7 @@ impl Options {
             corpus,
             out,
             replace: false,
-            shift: source.default_shift(),
+            shift: source.default_shift(&Features::default()),
             source,
             patience: Self::PATIENCE,
             fractions: Fractions::default(),
@@ -103,6 +119,11 @@ impl Options {
         {
             return refuse("--aligner", &"``", "a command");
         }
+        if let Source::Pdfs { numbers: PdfNumbers::Ark(_, frame_ms), .. } = &self.source
+            && !(1..=1_000).contains(frame_ms)
+        {
+            return refuse("--pdf-frame-ms", frame_ms, "1 to 1000 ms");
+        }
         if self.shift.abs() > MOST_SHIFT {
             return refuse("--alignment-shift-ms", &(self.shift / 1_000), "-1000 to 1000 ms");
         }
@@ -118,13 +139,17 @@ impl Options {
 }
 
 impl Source {
-    /// Default offset of the alignments' times: an aligner gives a frame the time at which its window starts; a CTM
-    /// file is used unchanged.
+    /// Default offset of the alignments' times. A CTM file is used unchanged. An aligner gives a frame the time at which its window
+    /// starts. Frame i of an archive begins at i times its duration; it is about what is around the middle of its window, and the
+    /// window begins there (Kaldi's `--snip-edges=true`, with windows as long as those of `features`).
     #[must_use]
-    pub fn default_shift(&self) -> Micros {
+    pub fn default_shift(&self, features: &Features) -> Micros {
         match self {
-            Source::Ctm(..) => 0,
+            Source::Ctm(..) | Source::Pdfs { numbers: PdfNumbers::Ctm(_), .. } => 0,
             Source::Aligner(_) => 10_000,
+            Source::Pdfs { numbers: PdfNumbers::Ark(_, frame_ms), .. } => {
+                500 * (Micros::from(features.window_ms) - Micros::from(*frame_ms))
+            }
         }
     }
 }

@@ -194,6 +194,7 @@ fn make(
         silence_phones: silence_phones.len(),
         unused_senones: unused.map(|(s, _)| s.name.clone()).collect(),
         bad_files: bad.reasons().clone(),
+        pdf_frames: gathered.pdf_frames,
         senones: inventory.len(),
         phones: inventory.phones().len(),
         word_times: has_words,
@@ -217,6 +218,17 @@ struct Learned {
 }
 
 fn learn(options: &Options, work: &Work<'_>, alignments: &Alignments) -> Result<Learned, Error> {
+    let example = work.annotated().last().map_or("", |utterance| utterance.id.as_str());
+    if let Alignments::Pdfs(pdfs) = alignments {
+        let mut any = false;
+        alignments.of_annotated(work, |_| any = true)?;
+        if !any {
+            return Err(Error::NoAlignments { example: example.to_owned() });
+        }
+        // The outputs are the pdfs, also those that label no frame: their numbers are those of the other program's model.
+        let inventory = pdfs.table.inventory(&options.silence_phones)?;
+        return Ok(Learned { inventory, repetitions: Repetitions::Numbered, has_words: false });
+    }
     let mut states = States::new(&options.features, options.shift);
     let mut steps = StateSteps::default();
     let mut has_words = false;
@@ -225,7 +237,6 @@ fn learn(options: &Options, work: &Work<'_>, alignments: &Alignments) -> Result<
         steps.add(&alignment.states);
         has_words |= alignment.words.is_some();
     })?;
-    let example = work.annotated().last().map_or("", |utterance| utterance.id.as_str());
     let inventory = states.inventory(&options.silence_phones, example)?;
     let repetitions = if alignments.has_named_states() { steps.repetitions() } else { Repetitions::Numbered };
     Ok(Learned { inventory, repetitions, has_words })
@@ -237,12 +248,17 @@ fn columns(set: Set, has_words: bool) -> Vec<Column> {
     if set.is_aligned() { [Column::phones()].into_iter().chain(words).collect() } else { Vec::new() }
 }
 
-/// Identifiers that occur only in a table or in the CTM file.
+/// Identifiers that occur only in a table or in the file of alignments.
 fn unmatched(data: &DataDirectory, alignments: &Alignments) -> BTreeMap<String, Named> {
     let mut unmatched: BTreeMap<String, Named> =
         data.unmatched.iter().map(|(table, names)| (table.clone(), names.into())).collect();
-    if let Alignments::Ctm(ctm) = alignments {
-        unmatched.insert("alignments".to_owned(), (&ctm.unmatched(data)).into());
+    let of_alignments = match alignments {
+        Alignments::Ctm(ctm) => Some(ctm.unmatched(data)),
+        Alignments::Pdfs(pdfs) => Some(pdfs.unmatched(data)),
+        Alignments::Memo(_) => None,
+    };
+    if let Some(found) = of_alignments {
+        unmatched.insert("alignments".to_owned(), (&found).into());
         unmatched.retain(|_, named| named.count > 0);
     }
     for (table, named) in &unmatched {

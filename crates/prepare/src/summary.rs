@@ -21,6 +21,19 @@ pub struct SetSummary {
     pub fingerprint: String,
 }
 
+/// How frames of pdfs became frames of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PdfFrames {
+    /// Milliseconds of a frame of the archive; `None` for a CTM file, whose times are exact.
+    pub from_ms: Option<u32>,
+    /// Milliseconds of a frame of the model, which has the pdf at its middle.
+    pub to_ms: u32,
+    /// Frames of the model that have a pdf.
+    pub frames: u64,
+    /// Those of them within which the pdf changes, so that one of several was taken.
+    pub with_changes: u64,
+}
+
 /// The complete summary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -68,6 +81,9 @@ pub struct Summary {
     pub unused_senones: Vec<String>,
     /// Unusable recordings, with reasons.
     pub bad_files: BTreeMap<String, String>,
+    /// How frames of pdfs became frames of the model; `None` for other alignments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pdf_frames: Option<PdfFrames>,
     /// Number of target classes.
     pub senones: usize,
     /// Number of phones that they belong to.

@@ -6,6 +6,7 @@ pub(crate) mod deal;
 pub(crate) mod headers;
 pub(crate) mod identical;
 pub(crate) mod left_out;
+pub(crate) mod pdfs;
 pub(crate) mod random;
 pub(crate) mod repetitions;
 pub(crate) mod set;

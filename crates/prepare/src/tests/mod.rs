@@ -5,6 +5,7 @@ mod held_out;
 mod memo;
 mod options;
 mod ordered;
+mod pdfs;
 mod run;
 mod shuffle;
 mod sound;

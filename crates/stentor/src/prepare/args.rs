@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stentor_audio::CtmKind;
 use stentor_experiment::{Experiment, Features};
-use stentor_prepare::{Fractions, Options, Source, SplitBy};
+use stentor_prepare::{Fractions, Options, PdfNumbers, Source, SplitBy};
 use stentor_shards::FeatureSetOptions;
 
 /// `stentor prepare`: turns a Kaldi-style data directory into the feature sets annotated, unannotated, dev and test.
@@ -25,8 +25,11 @@ pub(crate) struct Args {
     replace: bool,
     #[command(flatten)]
     alignment: AlignmentArgs,
+    #[command(flatten)]
+    pdfs: PdfArgs,
     /// Offset added to the alignment's times, in milliseconds. Default: 0 for a CTM file; 10 for an aligner, which
-    /// gives a frame the time at which its window starts.
+    /// gives a frame the time at which its window starts; for an archive of pdfs what moves a frame to the middle of its
+    /// window, 7.5 for frames of 10 ms in windows of 25.
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     alignment_shift_ms: Option<i64>,
     /// Longest time an aligner may take for one utterance, in seconds.
@@ -99,6 +102,24 @@ struct AlignmentArgs {
     /// Command line of a program that aligns one utterance at a time (no shell; quotes group words).
     #[arg(long, value_name = "COMMAND")]
     aligner: Option<String>,
+    /// Kaldi archive, text or binary, with the number of a pdf (a tied state) for each frame of an utterance, as
+    /// `ali-to-pdf` writes it. The pdfs become the senones.
+    #[arg(long, value_name = "ARK", requires = "pdf_phones")]
+    pdf_ark: Option<PathBuf>,
+    /// CTM file with numbers of pdfs.
+    #[arg(long, value_name = "CTM", requires = "pdf_phones")]
+    pdf_ctm: Option<PathBuf>,
+}
+
+// What numbers of pdfs mean. A documentation comment would replace that of the command.
+#[derive(Debug, Clone, clap::Args)]
+struct PdfArgs {
+    /// Table of all pdfs, lines of `PDF PHONE STATE`: the phone of each, and which of its states it is, from 0.
+    #[arg(long, value_name = "TABLE")]
+    pdf_phones: Option<PathBuf>,
+    /// Duration of a frame of `--pdf-ark`, in milliseconds; 30 for models that see every third frame.
+    #[arg(long, value_name = "MS", default_value_t = 10, requires = "pdf_ark")]
+    pdf_frame_ms: u32,
 }
 
 /// One flag for each key of `[features]`.
@@ -161,17 +182,16 @@ impl Args {
                     .with_context(|| format!("--unannotated {text}: expected a fraction or `rest`"))?,
             ),
         };
-        let AlignmentArgs { phones, states, aligner } = self.alignment;
-        let source = match (phones, states, aligner) {
-            (Some(path), None, None) => Source::Ctm(path, CtmKind::Phones),
-            (None, Some(path), None) => Source::Ctm(path, CtmKind::States),
-            (None, None, Some(command)) => Source::Aligner(command),
-            _ => bail!("exactly one of --phones, --states and --aligner is needed"),
+        let source = self.alignment.source(self.pdfs)?;
+        let features = features(self.experiment.as_deref(), &self.features)?;
+        let shift = match self.alignment_shift_ms {
+            Some(ms) => ms.saturating_mul(1_000),
+            None => source.default_shift(&features),
         };
         let defaults = Options::new(self.corpus, self.out, source);
         let options = Options {
             replace: self.replace,
-            shift: self.alignment_shift_ms.map_or(defaults.shift, |ms| ms.saturating_mul(1_000)),
+            shift,
             patience: Duration::from_secs(self.aligner_timeout_s.max(1)),
             fractions: Fractions { annotated: self.annotated, dev: self.dev, test: self.test, unannotated },
             annotate_all: self.annotate_all,
@@ -179,7 +199,7 @@ impl Args {
             channel: self.channel.map(NonZero::get),
             seed: self.seed,
             threads: self.jobs.unwrap_or(defaults.threads),
-            features: features(self.experiment.as_deref(), &self.features)?,
+            features,
             silence_phones: self.silence_phones,
             max_bad: self.max_bad,
             row_group_frames: self.row_group_frames,
@@ -188,6 +208,25 @@ impl Args {
         };
         options.check()?;
         Ok(options)
+    }
+}
+
+impl AlignmentArgs {
+    /// # Errors
+    /// If not exactly one is given, or the table of pdfs is missing or given in vain.
+    fn source(self, pdfs: PdfArgs) -> anyhow::Result<Source> {
+        let Self { phones, states, aligner, pdf_ark, pdf_ctm } = self;
+        let PdfArgs { pdf_phones, pdf_frame_ms } = pdfs;
+        let ark = pdf_ark.map(|path| PdfNumbers::Ark(path, pdf_frame_ms));
+        let numbers = ark.or(pdf_ctm.map(PdfNumbers::Ctm));
+        Ok(match (phones, states, aligner, numbers, pdf_phones) {
+            (Some(path), None, None, None, None) => Source::Ctm(path, CtmKind::Phones),
+            (None, Some(path), None, None, None) => Source::Ctm(path, CtmKind::States),
+            (None, None, Some(command), None, None) => Source::Aligner(command),
+            (None, None, None, Some(numbers), Some(table)) => Source::Pdfs { numbers, table },
+            (.., Some(_)) => bail!("--pdf-phones: expected --pdf-ark or --pdf-ctm with it, found neither"),
+            _ => bail!("exactly one of --phones, --states, --aligner, --pdf-ark and --pdf-ctm is needed"),
+        })
     }
 }
 
@@ -244,8 +283,26 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_pdfs_are_moved_to_the_middle_of_their_windows() {
+        let shift = |flags: &[&str]| {
+            options(&[&["--pdf-ark", "a", "--pdf-phones", "t"], flags].concat()).unwrap().shift
+        };
+        assert_eq!(shift(&[]), 7_500);
+        assert_eq!(shift(&["--window-ms", "20"]), 5_000);
+        assert_eq!(shift(&["--pdf-frame-ms", "30"]), -2_500);
+        assert_eq!(shift(&["--alignment-shift-ms", "0"]), 0);
+        let ctm = options(&["--pdf-ctm", "a", "--pdf-phones", "t"]).unwrap();
+        let table = "t".into();
+        assert_eq!(ctm.source, Source::Pdfs { numbers: PdfNumbers::Ctm("a".into()), table });
+        assert_eq!(ctm.shift, 0);
+    }
+
+    #[test]
     fn impossible_arguments_are_refused() {
-        let cases: [(&[&str], &str); 7] = [
+        let cases: [(&[&str], &str); 10] = [
+            (&["--pdf-ark", "a"], "--pdf-phones"),
+            (&["--phones", "a", "--pdf-phones", "t"], "expected --pdf-ark or --pdf-ctm"),
+            (&["--pdf-ark", "a", "--pdf-phones", "t", "--pdf-frame-ms", "0"], "--pdf-frame-ms 0"),
             (&[], "--phones"),
             (&["--phones", "a", "--states", "b"], "cannot be used with"),
             (&["--phones", "a", "--annotated", "0.8", "--test", "0.5"], "more than the whole corpus"),

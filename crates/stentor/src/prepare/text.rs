@@ -1,11 +1,12 @@
 //! The result of `stentor prepare`, as text.
 
 use crate::text::counted;
+use indicatif::HumanCount;
 use std::collections::BTreeMap;
 use std::fmt;
-use stentor_prepare::{Sound, Summary};
+use stentor_prepare::{PdfFrames, Sound, Summary};
 
-/// Number of recordings shown on separate lines.
+/// Number of recordings shown on separate lines, and of senones on one.
 const SHOWN: usize = 20;
 
 /// A summary in lines of text.
@@ -55,6 +56,9 @@ impl fmt::Display for Text<'_> {
         if !summary.word_times {
             writeln!(f, "the alignments have no times of words")?;
         }
+        if let Some(frames) = &summary.pdf_frames {
+            pdf_frames(f, frames)?;
+        }
         for (set, reasons) in &summary.left_out.by_set {
             for (reason, n) in reasons {
                 writeln!(f, "left out: {} of {set} {reason}", counted(*n, "utterance"))?;
@@ -86,7 +90,9 @@ impl fmt::Display for Text<'_> {
         if !summary.unused_senones.is_empty() {
             let unused = &summary.unused_senones;
             let senones = counted(unused.len() as u64, "senone");
-            writeln!(f, "{senones} without a frame in the annotated set: {}", unused.join(" "))?;
+            let first = &unused[..unused.len().min(SHOWN)];
+            let more = if unused.len() > SHOWN { " …" } else { "" };
+            writeln!(f, "{senones} without a frame in the annotated set: {}{more}", first.join(" "))?;
         }
         for (recording, reason) in summary.bad_files.iter().take(20) {
             writeln!(f, "left out: recording {recording}: {reason}")?;
@@ -110,6 +116,21 @@ impl fmt::Display for Text<'_> {
             summary.seconds.iter().map(|(stage, s)| format!("{stage} {s:.1} s")).collect();
         write!(f, "{}; {:.3} h of audio a second", stages.join(", "), summary.audio_hours_per_second)
     }
+}
+
+/// What was done to frames of pdfs.
+fn pdf_frames(f: &mut fmt::Formatter<'_>, frames: &PdfFrames) -> fmt::Result {
+    let PdfFrames { from_ms, to_ms, frames, with_changes } = frames;
+    let from = match from_ms {
+        Some(from_ms) => format!("pdfs of frames of {from_ms} ms"),
+        None => "pdfs with times".to_owned(),
+    };
+    writeln!(
+        f,
+        "{from}: each frame of {to_ms} ms has the pdf at its middle; it changes within {} of {}",
+        HumanCount(*with_changes),
+        counted(*frames, "frame")
+    )
 }
 
 fn sound(f: &mut fmt::Formatter<'_>, sound: &Sound) -> fmt::Result {
@@ -166,7 +187,7 @@ mod tests {
         "remarks": {"count": 1, "examples": ["rec: two of something"]},
         "dropped_marks": {"[noise]": 3}, "empty_phones": 40, "silence_phones": 0, "unused_senones": ["X.0"],
         "bad_files": {"u005": "this is no audio"}, "senones": 6, "phones": 2, "word_times": false, "nearest_state_frames": 1,
-        "dead_dimensions": [7], "seconds": {"scan": 0.1}, "audio_hours_per_second": 0.1
+        "dead_dimensions": [7], "pdf_frames": {"from_ms": 10, "to_ms": 30, "frames": 1200, "with_changes": 1100}, "seconds": {"scan": 0.1}, "audio_hours_per_second": 0.1
     }"#;
 
     #[test]
@@ -194,6 +215,7 @@ mod tests {
             "1 senone without a frame in the annotated set: X.0",
             "left out: recording u005: this is no audio",
             "1 frame labeled with the nearest state of the phone",
+            "pdfs of frames of 10 ms: each frame of 30 ms has the pdf at its middle; it changes within 1,100 of 1,200 frames",
             "1 dead dimension: [7]",
         ] {
             assert!(text.lines().any(|found| found == line), "`{line}` is not in:\n{text}");
