@@ -12,6 +12,7 @@ pub mod observe;
 pub mod prometheus;
 pub mod running;
 pub mod slurm;
+pub mod speech;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
