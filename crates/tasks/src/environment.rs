@@ -4,6 +4,8 @@ use std::process::Command;
 
 /// The folder of libtorch in the cache, for machines without a GPU. The version is pinned together with `tch`.
 pub const LIBTORCH_FOLDER: &str = "libtorch-2.11.0";
+/// Debian's package with the speech synthesiser.
+pub const FLITE_PACKAGE: &str = "flite";
 /// Debian's package with the headless browser.
 pub const BROWSER_PACKAGE: &str = "chromium-headless-shell";
 

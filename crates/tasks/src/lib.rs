@@ -13,7 +13,7 @@ pub mod progress;
 mod strategy;
 
 pub use corpus::Corpus;
-pub use environment::{BROWSER_PACKAGE, Environment, LIBTORCH_FOLDER, Libtorch};
+pub use environment::{BROWSER_PACKAGE, Environment, FLITE_PACKAGE, LIBTORCH_FOLDER, Libtorch};
 pub use folders::{create_folder, move_into_place, remove_folder};
 pub use strategy::Strategy;
 

@@ -57,6 +57,9 @@ fn needs(task: &Task) -> (Vec<Part>, Build) {
             };
             (parts, Build::Lab)
         }
+        Task::Bench(Bench::Alignment(_)) => {
+            (vec![libtorch, Part::Python, Part::Lexicon, Part::Flite, small], Build::Demo)
+        }
         Task::Bench(Bench::Memory(_)) => (vec![libtorch], Build::Memory),
         Task::Fuzz(_) | Task::Bench(Bench::Exchange(_) | Bench::Scale(_) | Bench::Convergence(_)) => {
             (Vec::new(), Build::Lab)

@@ -1,5 +1,6 @@
 //! Benchmarks: each is a command that prints a table and writes its figures to `--json FILE`.
 
+mod alignment;
 mod arithmetic;
 mod convergence;
 mod example;
@@ -36,6 +37,9 @@ pub(crate) fn run(environment: &Environment, programs: &Path, bench: &Bench) -> 
         }
         Bench::Recognition(options) => {
             write(options.json.as_deref(), &recognition::run(environment, options)?)
+        }
+        Bench::Alignment(options) => {
+            write(options.json.as_deref(), &alignment::run(environment, programs, options)?)
         }
         Bench::Memory(options) => write(options.json.as_deref(), &memory::run(programs)?),
     }

@@ -19,6 +19,9 @@ pub enum Bench {
     Convergence(Convergence),
     /// Recognition, each part against a program of others: language models, the decoder, word errors.
     Recognition(Recognition),
+    /// Alignments of a trained model: agreement with the outside aligner on real speech, and errors of boundaries on synthetic
+    /// speech, whose phones have known times.
+    Alignment(Alignment),
     /// Peak memory of dev evaluation and of the teacher-labeler's lanes, with the old and the current implementation.
     Memory(Memory),
 }
@@ -118,6 +121,17 @@ pub struct Recognition {
     /// Only this part.
     #[arg(long, value_enum, value_name = "PART")]
     pub only: Option<RecognitionPart>,
+}
+
+/// Destination of the figures, and folder of the runs.
+#[derive(Debug, Args)]
+pub struct Alignment {
+    /// File to write the figures to, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Folder for sets and runs, which is emptied first. Default: runs/alignment.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
 }
 
 /// The parts of recognition.

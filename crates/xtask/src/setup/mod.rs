@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use fetch::Fetch;
 use std::fs::File;
 use std::path::PathBuf;
-use stentor_tasks::{Corpus, Environment, create_folder, process, progress};
+use stentor_tasks::{Corpus, Environment, FLITE_PACKAGE, create_folder, process, progress};
 
 /// Debian's package of Prometheus.
 const PROMETHEUS: &str = "prometheus";
@@ -56,6 +56,8 @@ pub(crate) enum Part {
     Sclite,
     /// Slurm, on which the job files of `deploy/slurm` are tested.
     Slurm,
+    /// A speech synthesiser, which says when each phone begins.
+    Flite,
     /// libtorch and the link `.libtorch` in the checkout.
     Libtorch(Accelerator),
     /// The packages of a corpus. `lab` makes a data directory of them.
@@ -73,6 +75,7 @@ impl Part {
             Part::Prometheus => prometheus_programs(environment).join("promtool").is_file(),
             Part::Sclite => sclite(environment).is_file(),
             Part::Slurm => slurm(environment).join("usr/sbin/slurmctld-wlm").is_file(),
+            Part::Flite => environment.package(FLITE_PACKAGE).join("usr/bin/flite").is_file(),
             Part::Libtorch(accelerator) => libtorch::is_ready(environment, accelerator),
             Part::Corpus(corpus) => {
                 let mut packages = corpus.packages().iter().map(|name| environment.package(name));
@@ -96,6 +99,9 @@ impl Part {
                 Fetch { what: "sclite, for tests of word error rates", from: "Debian", megabytes: 1 }
             }
             Part::Slurm => Fetch { what: "Slurm, for tests of its job files", from: "Debian", megabytes: 4 },
+            Part::Flite => {
+                Fetch { what: "flite, for synthetic speech with known times", from: "Debian", megabytes: 13 }
+            }
             Part::Libtorch(accelerator) => libtorch::fetch(accelerator),
             Part::Corpus(Corpus::Asterisk) => Fetch {
                 what: "the small corpus: 0.4 h of telephone prompts, CC BY-SA 3.0",
@@ -119,6 +125,7 @@ impl Part {
             Part::Prometheus => debian::unpacked(environment, PROMETHEUS).map(drop),
             Part::Sclite => debian::unpacked(environment, SCTK).map(drop),
             Part::Slurm => debian::unpacked_with_needs(environment, SLURM).map(drop),
+            Part::Flite => debian::unpacked_with_needs(environment, FLITE_PACKAGE).map(drop),
             Part::Libtorch(accelerator) => libtorch::make(environment, accelerator),
             Part::Corpus(corpus) => {
                 corpus.packages().iter().try_for_each(|name| debian::unpacked(environment, name).map(drop))
