@@ -33,6 +33,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "events", run: at_rest::events, seeds: at_rest::event_seeds },
     Target { name: "experiment", run: tables::experiment, seeds: tables::experiment_seeds },
     Target { name: "kaldi", run: tables::kaldi, seeds: tables::kaldi_seeds },
+    Target { name: "ark", run: tables::ark, seeds: tables::ark_seeds },
     Target { name: "ctm", run: tables::ctm, seeds: tables::ctm_seeds },
     Target { name: "transcripts", run: transcripts::run, seeds: transcripts::seeds },
     Target { name: "arpa", run: language::arpa, seeds: language::arpa_seeds },

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use stentor_audio::{Ctm, CtmKind, DataDirectory, Extent, Recording, Utterance};
+use stentor_audio::{Ctm, CtmKind, DataDirectory, Extent, IntegerArk, Recording, Utterance};
 use stentor_experiment::Experiment;
 use tempfile::TempDir;
 
@@ -69,11 +69,29 @@ pub(crate) fn kaldi_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Alignments of phones and of states.
+/// Kaldi archives of integers, text and binary: what is read of the first utterance is no larger than the file.
+pub(crate) fn ark(data: &[u8]) {
+    let path = scratch().join("ark");
+    std::fs::write(&path, data).expect("a scratch file");
+    let Ok(ark) = IntegerArk::open(&path) else { return };
+    let first = data.split(|b| b.is_ascii_whitespace()).find(|word| !word.is_empty()).unwrap_or_default();
+    let first = std::str::from_utf8(first).unwrap_or_default();
+    let numbers = ark.read(first).expect("a file that has not changed");
+    assert!(numbers.is_none_or(|numbers| numbers.len() <= data.len()) && ark.len() <= data.len());
+}
+
+pub(crate) fn ark_seeds() -> Vec<Vec<u8>> {
+    vec![
+        b"u1 4 4 17 \nu2 0\n\nu3 \n".to_vec(),
+        b"u1 \0B\x04\x02\0\0\0\x04\0\0\0\x11\0\0\0u2 \0B\x04\0\0\0\0".to_vec(),
+    ]
+}
+
+/// Alignments of phones, of states and of pdfs.
 pub(crate) fn ctm(data: &[u8]) {
     let path = scratch().join("ctm");
     std::fs::write(&path, data).expect("a scratch file");
-    for kind in [CtmKind::Phones, CtmKind::States] {
+    for kind in [CtmKind::Phones, CtmKind::States, CtmKind::Pdfs] {
         let Ok(ctm) = Ctm::open(&path, kind) else { continue };
         let first = data.split(|b| b.is_ascii_whitespace()).find(|word| !word.is_empty()).unwrap_or_default();
         for name in [std::str::from_utf8(first).unwrap_or_default(), "u1"] {

@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// The targets, as the program lists them.
-pub const TARGETS: [&str; 17] = [
+pub const TARGETS: [&str; 18] = [
     "gtc",
     "dense",
     "reducer",
@@ -17,6 +17,7 @@ pub const TARGETS: [&str; 17] = [
     "events",
     "experiment",
     "kaldi",
+    "ark",
     "ctm",
     "transcripts",
     "arpa",
