@@ -1,4 +1,4 @@
-use crate::lexicon::Triphone;
+use crate::triphone::Triphone;
 use std::ops::RangeInclusive;
 
 /// What can be wrong with a graph, a lexicon, scores or a search.

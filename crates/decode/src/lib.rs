@@ -38,6 +38,7 @@ mod network;
 mod scores;
 mod search;
 mod transcript;
+mod triphone;
 mod word_model;
 
 pub use boost::{Boosted, BoostedState, Phrase, Phrases};
@@ -45,11 +46,11 @@ pub use error::Error;
 pub use graph::{Graph, GraphBuilder, SymbolTable};
 pub use lattice::{Lattice, LatticeArc, LatticeNode, OracleErrors, Path, Posteriors, Word};
 pub use lexicon::{
-    Context, Hmm, Lexicon, Next, Pronunciation, Silence, Topology, Tree, TreeNetwork, TreeState, Triphone,
-    static_graph,
+    Context, Hmm, Lexicon, Next, Pronunciation, Silence, Topology, Tree, TreeNetwork, TreeState, static_graph,
 };
 pub use network::{Arc, Labels, Network};
 pub use scores::AcousticScores;
 pub use search::{Memory, Options, Outcome, Search, Settled};
 pub use transcript::{AlignedPhone, Aligner, Alignment, TranscriptGraph};
+pub use triphone::Triphone;
 pub use word_model::{UniformModel, WordModel};

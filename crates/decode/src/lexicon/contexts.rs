@@ -1,7 +1,8 @@
 //! Which models the phones at the edges of words have, depending on the words beside them.
 
-use super::{Lexicon, Topology, Triphone};
+use super::{Lexicon, Topology};
 use crate::error::Error;
+use crate::triphone::Triphone;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The models of a lexicon's triphones, each known by a number, and the phones that may follow a word.

@@ -9,7 +9,7 @@ mod tree;
 pub use hmm::{Hmm, Next};
 pub use static_graph::static_graph;
 pub(crate) use static_graph::{PhoneGraph, static_graph_of_phones};
-pub use topology::{Context, Topology, Triphone};
+pub use topology::{Context, Topology};
 pub use tree::{Tree, TreeNetwork, TreeState};
 
 use crate::error::{Error, finite};

@@ -1,10 +1,11 @@
 //! A static graph of a lexicon and a language model.
 
 use super::contexts::{Contexts, Part};
-use super::{Lexicon, Next, Topology, Triphone};
+use super::{Lexicon, Next, Topology};
 use crate::error::Error;
 use crate::graph::{Graph, GraphBuilder};
 use crate::network::{Arc, Labels};
+use crate::triphone::Triphone;
 use crate::word_model::WordModel;
 use std::collections::HashMap;
 

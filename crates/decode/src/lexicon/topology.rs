@@ -2,18 +2,8 @@
 
 use super::Hmm;
 use crate::error::{Error, finite};
+use crate::triphone::Triphone;
 use std::fmt;
-
-/// A phone between two others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Triphone {
-    /// The phone before.
-    pub left: u32,
-    /// The phone.
-    pub centre: u32,
-    /// The phone after.
-    pub right: u32,
-}
 
 /// How far the neighbours of a phone reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -227,7 +227,7 @@ impl<'a> Building<'a> {
     }
 
     fn sequence(&mut self, left: u32, centre: u32, rights: &[u32]) -> Result<u32, Error> {
-        let model = |&right: &u32| self.contexts.model(crate::lexicon::Triphone { left, centre, right });
+        let model = |&right: &u32| self.contexts.model(crate::triphone::Triphone { left, centre, right });
         let models = rights.iter().map(model).collect::<Result<Vec<_>, _>>()?;
         let fresh = self.sequences.len() as u32;
         Ok(*self.sequences.entry(models).or_insert(fresh))
