@@ -159,10 +159,18 @@ fn restored(stored: Stored) -> Result<Tree, Error> {
         phones.id(name).ok_or_else(unknown)
     };
     let ids = |names: &[String]| names.iter().map(id).collect::<Result<Vec<PhoneId>, Error>>();
+    let known = u16::from(topology.states());
     let question = |stored: &StoredQuestion| match stored {
         StoredQuestion::Left(names) => Ok(Question::of_phones(Part::Left, ids(names)?)),
         StoredQuestion::Right(names) => Ok(Question::of_phones(Part::Right, ids(names)?)),
-        StoredQuestion::State(states) => Ok(Question::new(Part::State, states.iter().copied().collect())),
+        // A set is as large as its largest number. A few bytes of a file must not become thousands.
+        StoredQuestion::State(states) => match states.iter().find(|&&state| state >= known) {
+            Some(state) => {
+                let reason = format!("a question asks for state {state}, phones have {known}");
+                Err(Error::Damaged { reason })
+            }
+            None => Ok(Question::new(Part::State, states.iter().copied().collect())),
+        },
     };
     let questions = stored.questions.iter().map(question).collect::<Result<Vec<_>, Error>>()?;
     let node = |(place, node): (usize, &StoredNode)| match *node {

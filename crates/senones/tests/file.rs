@@ -74,6 +74,7 @@ fn a_forged_tree_is_refused_whatever_its_digest() {
     assert!(reason(forged("{\"senone\":0}", "{\"senone\":40000}")).contains("senone 40000 is unknown"));
     assert!(reason(forged("{\"senone\":0}", "{\"senone\":1}")).contains("senone 0 has no leaf"));
     assert!(reason(forged("\"question\":0,", "\"question\":77,")).contains("question 77 is unknown"));
+    assert!(reason(forged("\"state\":[0]", "\"state\":[65535]")).contains("asks for state 65535"));
     assert!(reason(forged("\"yes\":", "\"yes\":0,\"yes_\":")).contains("yes_"));
     assert!(reason(forged("\"SIL\",\"P1\"", "\"SIL\",\"SIL\"")).contains("listed twice"));
     let boundary = forged("\"boundary\":\"SIL\"", "\"boundary\":\"P1\"");
