@@ -44,7 +44,7 @@ mod word_model;
 pub use boost::{Boosted, BoostedState, Phrase, Phrases};
 pub use error::Error;
 pub use graph::{Graph, GraphBuilder, SymbolTable};
-pub use lattice::{Lattice, LatticeArc, LatticeNode, OracleErrors, Path, Posteriors, Word};
+pub use lattice::{Lattice, LatticeArc, LatticeNode, OracleErrors, Path, Posteriors, Rescoring, Word};
 pub use lexicon::{
     Context, Hmm, Lexicon, Next, Pronunciation, Silence, Topology, Tree, TreeNetwork, TreeState, static_graph,
 };

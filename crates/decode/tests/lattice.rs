@@ -4,7 +4,7 @@ mod support;
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use stentor_decode::{Error, Lattice, LatticeArc, LatticeNode};
+use stentor_decode::{Error, Lattice, LatticeArc, LatticeNode, Rescoring};
 use support::is_near;
 
 /// Up to six nodes, one frame apart; a chain makes sure that every node is on a path.
@@ -89,6 +89,29 @@ proptest! {
             prop_assert_eq!(path.cost(), lowest.remove(&path.labels()).expect("a sequence comes once"));
         }
         prop_assert_eq!(costs[0], lattice.best_path().cost());
+    }
+
+    #[test]
+    fn at_other_costs_the_best_words_are_those_of_a_cheapest_path(
+        lattice in lattice(),
+        acoustic in 1..17u32,
+        word in -16..17i32,
+    ) {
+        let rescoring = Rescoring { acoustic: f64::from(acoustic) / 8.0, word: f64::from(word) / 8.0 };
+        // All costs are whole numbers of 64ths, so sums are exact.
+        let cost = |path: &[usize]| -> f64 {
+            let arcs = path.iter().map(|place| lattice.arcs()[*place]);
+            arcs.map(|arc| {
+                let of_word = if arc.word > 0 { rescoring.word } else { 0.0 };
+                arc.graph + of_word + rescoring.acoustic * arc.acoustic
+            })
+            .sum()
+        };
+        let paths = paths(&lattice);
+        let least = paths.iter().map(|path| cost(path)).fold(f64::INFINITY, f64::min);
+        let found = lattice.best_labels(rescoring);
+        prop_assert!(paths.iter().any(|path| cost(path) == least && words(&lattice, path) == found));
+        prop_assert_eq!(lattice.best_labels(Rescoring::NONE), lattice.best_path().labels());
     }
 
     #[test]

@@ -128,9 +128,6 @@ pub enum Error {
         /// The word.
         word: String,
     },
-    /// A grid without values.
-    #[error("expected at least one value for each setting that is tuned, found none")]
-    NothingToTune,
     /// Something about the search: scores that are not numbers, or no path.
     #[error(transparent)]
     Decode(#[from] stentor_decode::Error),

@@ -36,5 +36,5 @@ pub use recogniser::{Found, Recogniser, Size, Words};
 pub use settings::{SCHEMA_VERSION, Settings, Tuned};
 pub use statistics::{PhoneFrames, Statistics};
 pub use stream::Stream;
-pub use tuning::{Choice, Grid, tune};
+pub use tuning::{Choice, Steps, tune};
 pub use vocabulary::Vocabulary;

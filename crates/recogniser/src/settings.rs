@@ -63,12 +63,25 @@ pub struct Tuned {
     pub words: u64,
     /// Combinations of settings tried.
     pub tried: u64,
+    /// Searches of the set; 0 if an earlier version tuned, which did not count them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub searches: u64,
     /// Word errors with the settings chosen.
     pub errors: u64,
+    /// The fewest word errors of any combination; an earlier version chose that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fewest: Option<u64>,
+    /// Whether the combinations around the one chosen were all tried.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub is_settled: bool,
 }
 
 fn is_none(count: &u64) -> bool {
     *count == 0
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Default for Settings {

@@ -44,6 +44,25 @@ impl LatticeArc {
     }
 }
 
+/// Other costs for the paths of a lattice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rescoring {
+    /// What acoustic costs are multiplied by.
+    pub acoustic: f64,
+    /// Nats added for each word.
+    pub word: f64,
+}
+
+impl Rescoring {
+    /// The costs of the search.
+    pub const NONE: Self = Self { acoustic: 1.0, word: 0.0 };
+
+    fn cost(self, arc: &LatticeArc) -> f64 {
+        let word = if arc.word > 0 { self.word } else { 0.0 };
+        arc.graph + word + self.acoustic * arc.acoustic
+    }
+}
+
 /// Alternative word sequences of the same frames: an acyclic graph, in which every path leads from the first node to the last.
 ///
 /// Between two nodes there is at most one arc of a word: the best way to speak it in these frames.
@@ -135,19 +154,6 @@ impl Lattice {
         Self { nodes, arcs, first }
     }
 
-    /// The same paths at other costs: acoustic costs multiplied by `acoustic`, and `word` nats added for each word.
-    ///
-    /// Choosing scales needs no further search: a lattice with enough alternatives has the best paths at other scales too.
-    #[must_use]
-    pub fn rescored(&self, acoustic: f64, word: f64) -> Self {
-        let rescored = |arc: &LatticeArc| LatticeArc {
-            graph: arc.graph + if arc.word > 0 { word } else { 0.0 },
-            acoustic: acoustic * arc.acoustic,
-            ..*arc
-        };
-        Self { arcs: self.arcs.iter().map(rescored).collect(), ..self.clone() }
-    }
-
     /// All nodes; every path leads from the first to the last.
     pub fn nodes(&self) -> &[LatticeNode] {
         &self.nodes
@@ -168,24 +174,37 @@ impl Lattice {
 
     /// The path of the lowest cost; of equal ones always the same.
     pub fn best_path(&self) -> Path {
-        let rest = self.costs_to_end();
-        let cost = |arc: &&LatticeArc| arc.cost() + rest[arc.to];
+        self.path(self.best_arcs(LatticeArc::cost))
+    }
+
+    /// The labels of the words on the path of the lowest cost, at other costs than those of the search.
+    ///
+    /// Choosing scales needs no further search: a lattice with enough alternatives has the best paths at other scales too.
+    pub fn best_labels(&self, rescoring: Rescoring) -> Vec<u32> {
+        let arcs = self.best_arcs(|arc| rescoring.cost(arc));
+        arcs.map(|arc| arc.word).filter(|word| *word > 0).collect()
+    }
+
+    /// The arcs of the path of the lowest cost.
+    fn best_arcs(&self, cost: impl Fn(&LatticeArc) -> f64) -> impl Iterator<Item = &LatticeArc> {
+        let rest = self.costs_to_end(&cost);
         let mut node = 0;
-        self.path(std::iter::from_fn(|| {
-            let arc = self.leaving(node).iter().min_by(|a, b| cost(a).total_cmp(&cost(b)))?;
+        std::iter::from_fn(move || {
+            let through = |arc: &&LatticeArc| cost(arc) + rest[arc.to];
+            let arc = self.leaving(node).iter().min_by(|a, b| through(a).total_cmp(&through(b)))?;
             node = arc.to;
             Some(arc)
-        }))
+        })
     }
 
     /// The lowest cost of a path from each node to the end.
-    fn costs_to_end(&self) -> Vec<f64> {
+    fn costs_to_end(&self, cost: impl Fn(&LatticeArc) -> f64) -> Vec<f64> {
         let mut rest = vec![f64::INFINITY; self.nodes.len()];
         if let Some(last) = rest.last_mut() {
             *last = 0.0;
         }
         for arc in self.arcs.iter().rev() {
-            rest[arc.from] = rest[arc.from].min(arc.cost() + rest[arc.to]);
+            rest[arc.from] = rest[arc.from].min(cost(arc) + rest[arc.to]);
         }
         rest
     }

@@ -1,6 +1,6 @@
 //! The best distinct word sequences.
 
-use super::{Lattice, Path};
+use super::{Lattice, LatticeArc, Path};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -26,7 +26,7 @@ impl Lattice {
     /// reached. These sets determinise the lattice as far as the search needs it. The estimate of the remaining cost is exact, so
     /// the search extends only prefixes of sequences that it returns, up to ties.
     pub fn n_best(&self, n: usize) -> Vec<Path> {
-        let rest = self.costs_to_end();
+        let rest = self.costs_to_end(LatticeArc::cost);
         let end = self.nodes.len() - 1;
         let mut heap = BinaryHeap::from([Prefix {
             estimate: rest[0],

@@ -65,7 +65,7 @@ fn the_text_says_what_words_were_recognised_with_and_which_could_not_be() {
         left_out_words: vec!["beige".to_owned(), "vision".to_owned()],
         ..VocabularyFigures::default()
     };
-    let tuned = json!({ "tried": 324, "utterances": 50, "not_used": 10 });
+    let tuned = json!({ "tried": 324, "searches": 4, "utterances": 50, "not_used": 10 });
     let found = RecognitionFigures {
         settings: json!({ "acoustic_scale": 0.24, "prior_exponent": 0.3, "word_penalty": -1.0, "tuned": tuned }),
         dev_wer: Some(40.0),
@@ -84,7 +84,8 @@ fn the_text_says_what_words_were_recognised_with_and_which_could_not_be() {
         "utterances without a possible path, counted as empty: 2; a larger beam may help\n",
         "WER %   S   D   I   words\n42.86   1   2   0       7\n",
         "95 % interval of the word error rate: 0.00 to 60.00 % (2 groups resampled)\n",
-        "scales: acoustic scale 0.24, prior exponent 0.3, word penalty -1 (best of 324 on 50 of 60 dev utterances, WER 40.00 %)\n",
+        "scales: acoustic scale 0.24, prior exponent 0.3, word penalty -1 (chosen of 324 combinations in 4 searches on 50 of 60 dev \
+         utterances, WER 40.00 %)\n",
         "vocabulary: 1,200 words; 3 of the lexicon are not in the language model\n",
         "left out, because the model does not have a phone: 2 words (beige, vision), 0 pronunciations of other words\n",
         "words of the references that cannot be recognised: 5 (71.43 %) (bye 3, hold 1, line 1)\n",
@@ -93,6 +94,21 @@ fn the_text_says_what_words_were_recognised_with_and_which_could_not_be() {
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
     }
+}
+
+#[test]
+fn the_text_says_if_tuning_ended_before_its_scales_settled_and_reads_records_of_before() {
+    let text = |tuned: serde_json::Value| {
+        let settings = json!({ "acoustic_scale": 0.24, "tuned": tuned });
+        RecognitionFigures { settings, dev_wer: Some(40.0), ..figures(utterances()) }.to_text()
+    };
+    let unsettled = text(json!({ "tried": 648, "searches": 8, "utterances": 50, "is_settled": false }));
+    assert!(
+        unsettled.contains("in 8 searches on 50 dev utterances, WER 40.00 %; better ones may lie"),
+        "{unsettled}"
+    );
+    let before = text(json!({ "tried": 324, "utterances": 50 }));
+    assert!(before.contains("(chosen of 324 combinations on 50 dev utterances, WER 40.00 %)"), "{before}");
 }
 
 #[test]

@@ -84,20 +84,25 @@ impl RecognitionFigures {
         text
     }
 
-    /// The scales that words were recognised with.
-    fn scales(&self) -> String {
-        let number = |key: &str| self.settings.get(key).and_then(serde_json::Value::as_f64);
-        let mut text = String::new();
+    /// The scales that words were recognised with, to four decimals.
+    pub fn named_scales(&self) -> impl Iterator<Item = (&'static str, f64)> {
         let scales = [
-            ("acoustic scale", number("acoustic_scale")),
-            ("prior exponent", number("prior_exponent")),
-            ("word penalty", number("word_penalty")),
+            ("acoustic scale", "acoustic_scale"),
+            ("prior exponent", "prior_exponent"),
+            ("word penalty", "word_penalty"),
         ];
-        for (name, value) in scales {
-            let Some(value) = value else { continue };
-            let rounded = (value * 1e4).round() / 1e4;
+        scales.into_iter().filter_map(|(name, key)| {
+            let value = self.settings.get(key)?.as_f64()?;
+            Some((name, (value * 1e4).round() / 1e4))
+        })
+    }
+
+    /// The scales that words were recognised with, and how they were chosen.
+    fn scales(&self) -> String {
+        let mut text = String::new();
+        for (name, value) in self.named_scales() {
             // Writing to a String cannot fail.
-            let _ = write!(text, "{}{name} {rounded}", if text.is_empty() { "scales: " } else { ", " });
+            let _ = write!(text, "{}{name} {value}", if text.is_empty() { "scales: " } else { ", " });
         }
         let tuned = self.settings.get("tuned").filter(|tuned| !tuned.is_null());
         let count = |key: &str| tuned.and_then(|tuned| tuned.get(key)?.as_u64());
@@ -106,7 +111,19 @@ impl RecognitionFigures {
                 let more = count("not_used").filter(|more| *more > 0);
                 let more = more.map_or_else(String::new, |more| format!(" of {}", whole(utterances + more)));
                 let (tried, utterances) = (whole(tried), whole(utterances));
-                format!("best of {tried} on {utterances}{more} dev utterances, WER {} %", decimal(wer, 2))
+                let searches =
+                    count("searches").map_or_else(String::new, |count| format!(" in {count} searches"));
+                // Absent if it is so.
+                let is_settled = tuned.and_then(|tuned| tuned.get("is_settled")?.as_bool()).unwrap_or(true);
+                format!(
+                    "chosen of {tried} combinations{searches} on {utterances}{more} dev utterances, WER {} %{}",
+                    decimal(wer, 2),
+                    if is_settled {
+                        ""
+                    } else {
+                        "; better ones may lie further away: tune again from --settings"
+                    }
+                )
             }
             _ if tuned.is_some() => "tuned before".to_owned(),
             _ => "not tuned".to_owned(),

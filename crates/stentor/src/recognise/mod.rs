@@ -19,7 +19,7 @@ use searching::Searching;
 use std::path::{Path, PathBuf};
 use stentor_evaluate::words::Scored;
 use stentor_evaluate::{RECOGNITION_VERSION, RecognitionFigures};
-use stentor_recogniser::{Grid, Settings};
+use stentor_recogniser::Settings;
 use stentor_runtime::Shutdown;
 use stentor_shards::FeatureSet;
 use stentor_store::Store;
@@ -157,7 +157,7 @@ impl Recognition {
             let (dev_labels, _) = self.labels().of(location, given, "dev").await?;
             let dev =
                 tuning::Dev::read(&Labeled::open(dev, &dev_labels).await?, recogniser.outputs()).await?;
-            let tuned = dev.tune(&searching, &recogniser, &Grid::default(), location)?;
+            let tuned = dev.tune(&searching, &recogniser, location)?;
             (recogniser, dev_wer) = (tuned.recogniser, Some(tuned.wer));
         }
         let found = searching.set(&recogniser, &test).await?;

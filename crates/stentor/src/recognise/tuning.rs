@@ -5,10 +5,10 @@ use crate::audio_bar::audio_bar;
 use crate::labeled::{Labeled, posteriors};
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
-use stentor_decode::{Lattice, LatticeNode};
+use stentor_decode::Rescoring;
 use stentor_evaluate::Posteriors;
 use stentor_evaluate::words::{distance, normalise};
-use stentor_recogniser::{Grid, Recogniser, Tuned, tune};
+use stentor_recogniser::{Recogniser, Steps, Tuned, tune};
 
 /// Number of frames kept in memory for choosing scales (20 minutes at 30 ms); more would not change the choice.
 const DEV_FRAMES: usize = 40_000;
@@ -59,27 +59,20 @@ impl Dev {
         })
     }
 
-    /// Chooses the scales with the fewest word errors, around those of `recogniser`. `location`: that of the set, for the record.
+    /// Chooses scales with few word errors, around those of `recogniser`. `location`: that of the set, for the record.
     pub(super) fn tune(
         &self,
         searching: &Searching<'_>,
         recogniser: &Recogniser,
-        grid: &Grid,
         location: &str,
     ) -> Result<Chosen> {
         let words: u64 = self.utterances.iter().map(|utterance| utterance.reference.len() as u64).sum();
         ensure!(words > 0, "{location}: expected words to tune on, found texts without any");
-        let mut numbers = Numbers::default();
-        let references: Vec<Vec<u32>> =
-            self.utterances.iter().map(|utterance| numbers.of(&utterance.reference)).collect();
-        let names = (1..).map_while(|label| recogniser.name(label));
-        let labels: Vec<Vec<u32>> = names.map(|name| numbers.of(&normalise(name).words)).collect();
-        let errors = |utterance: usize, found: &[u32]| {
-            let words = found.iter().filter_map(|label| labels.get((*label as usize).checked_sub(1)?));
-            distance(&references[utterance], &words.flatten().copied().collect::<Vec<u32>>())
-        };
-        let search = |recogniser: &Recogniser| self.search(searching, recogniser);
-        let choice = tune(recogniser, grid, search, errors).with_context(|| location.to_owned())?;
+        let texts = Numbered::new(&self.utterances, recogniser);
+        let choice = tune(recogniser, &Steps::default(), |recogniser, rescorings| {
+            self.errors(searching, recogniser, rescorings, &texts)
+        });
+        let choice = choice.with_context(|| location.to_owned())?;
         let record = Tuned {
             set: location.to_owned(),
             fingerprint: self.fingerprint.clone(),
@@ -87,27 +80,62 @@ impl Dev {
             not_used: self.not_used,
             words,
             tried: choice.tried,
+            searches: choice.searches,
             errors: choice.errors,
+            fewest: Some(choice.fewest),
+            is_settled: choice.is_settled,
         };
         let wer = 100.0 * choice.errors as f64 / words as f64;
         Ok(Chosen { recogniser: recogniser.with_choice(&choice, record)?, wer })
     }
 
-    /// The lattice of each utterance.
-    fn search(&self, searching: &Searching<'_>, recogniser: &Recogniser) -> Result<Vec<Lattice>> {
+    /// Searches all utterances, and counts the errors of each for each rescoring of its lattice, `[utterances][rescorings]`.
+    fn errors(
+        &self,
+        searching: &Searching<'_>,
+        recogniser: &Recogniser,
+        rescorings: &[Rescoring],
+        texts: &Numbered,
+    ) -> Result<Vec<Vec<u64>>> {
         let frames: usize = self.utterances.iter().map(|utterance| utterance.posteriors.frames()).sum();
         let bar = audio_bar("tune", frames as u64 * u64::from(self.frame_ms));
-        let lattices = searching.each(self.utterances.iter().collect(), |utterance| {
-            let outcome = searching.search(recogniser, &utterance.posteriors)?;
-            bar.inc(utterance.posteriors.frames() as u64 * u64::from(self.frame_ms));
-            // Without a path nothing is recognised, whatever the scales.
-            Ok(match outcome {
-                Some(outcome) => outcome.lattice,
-                None => Lattice::new(vec![LatticeNode { frame: 0 }], Vec::new())?,
-            })
-        })?;
+        let errors =
+            searching.each(self.utterances.iter().enumerate().collect(), |(number, utterance)| {
+                let outcome = searching.search(recogniser, &utterance.posteriors)?;
+                bar.inc(utterance.posteriors.frames() as u64 * u64::from(self.frame_ms));
+                let errors = |rescoring: &Rescoring| {
+                    // Without a path nothing is recognised, whatever the scales.
+                    let found = outcome.as_ref().map(|outcome| outcome.lattice.best_labels(*rescoring));
+                    texts.errors(number, &found.unwrap_or_default())
+                };
+                Ok(rescorings.iter().map(errors).collect::<Vec<u64>>())
+            })?;
         bar.finish_and_clear();
-        Ok(lattices)
+        Ok(errors)
+    }
+}
+
+/// The words of dev and of a recogniser as numbers.
+struct Numbered {
+    /// Of each utterance.
+    references: Vec<Vec<u32>>,
+    /// Of each label of the recogniser, from 1; none or several if a word becomes that when it is normalised.
+    labels: Vec<Vec<u32>>,
+}
+
+impl Numbered {
+    fn new(utterances: &[Utterance], recogniser: &Recogniser) -> Self {
+        let mut numbers = Numbers::default();
+        let references = utterances.iter().map(|utterance| numbers.of(&utterance.reference)).collect();
+        let names = (1..).map_while(|label| recogniser.name(label));
+        let labels = names.map(|name| numbers.of(&normalise(name).words)).collect();
+        Self { references, labels }
+    }
+
+    /// The errors of an utterance when these labels are recognised.
+    fn errors(&self, utterance: usize, found: &[u32]) -> u64 {
+        let words = found.iter().filter_map(|label| self.labels.get((*label as usize).checked_sub(1)?));
+        distance(&self.references[utterance], &words.flatten().copied().collect::<Vec<u32>>())
     }
 }
 

@@ -73,8 +73,9 @@ fn of_words(material: &Material<'_>) -> Vec<String> {
             .to_owned(),
     };
     let tuned = "Lexicon, language model and search are the same for all systems. The recogniser's three scales were chosen on \
-                 dev for each system alone.";
+                 dev for each system alone: of those that dev cannot tell from the best ones, the nearest to the defaults.";
     let mut notes = vec![text, tuned.to_owned()];
+    notes.extend(scales(material));
     let lost = |count: fn(&RecognitionFigures) -> u64| {
         trained(material).filter_map(|trained| trained.recognition.as_ref()).map(count).max().unwrap_or(0)
     };
@@ -89,6 +90,20 @@ fn of_words(material: &Material<'_>) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// The scales of each system; none if no figures have them. Of several seeds the first.
+fn scales(material: &Material<'_>) -> Option<String> {
+    let run = material.runs.first()?;
+    let of = |trained: &Trained| {
+        let found = trained.recognition.as_ref()?.named_scales();
+        let values: Vec<String> = found.map(|(_, value)| decimal(value, 2)).collect();
+        (!values.is_empty()).then(|| format!("{} {}", trained.system.name(), values.join(", ")))
+    };
+    let scales: Vec<String> = run.systems.iter().filter_map(of).collect();
+    let seed = if material.runs.len() > 1 { format!(", seed {}", run.seed) } else { String::new() };
+    (!scales.is_empty())
+        .then(|| format!("Acoustic scale, prior exponent and word penalty{seed}: {}.", scales.join("; ")))
 }
 
 /// What words were recognised with.

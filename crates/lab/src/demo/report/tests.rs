@@ -4,6 +4,7 @@ use crate::demo::language::{EstimateFigures, Language, LexiconFigures, TextFigur
 use crate::demo::seed_run::tests::{run, run_of, words};
 use crate::journal::Done;
 use crate::runs::tests::{round, write_events};
+use serde_json::json;
 use stentor_evaluate::{
     Difference, FrameErrors, PerplexityFigures, PhoneReference, RecognisedUtterance, RecognitionFigures,
     Score,
@@ -120,6 +121,7 @@ fn words_have_errors_intervals_and_dev_rates_and_what_they_were_recognised_with(
     let found = runs[0].systems[0].recognition.as_mut().unwrap();
     found.perplexity = Some(PerplexityFigures { known: 81.27, all: Some(95.0), words: 300, unknown: 6 });
     (found.unknown_words, found.no_path) = (6, 2);
+    found.settings = json!({ "acoustic_scale": 0.336, "prior_exponent": 0.6, "word_penalty": -0.5 });
     let data = stage.data(&runs);
     let row = &data.rows[2];
     assert_eq!(row.wer().unwrap().mean, 60.0);
@@ -147,6 +149,7 @@ fn words_have_errors_intervals_and_dev_rates_and_what_they_were_recognised_with(
         "The language model knows the texts of all groups but those of dev and test, 60 utterances"
     ));
     assert!(note("Lexicon, language model and search are the same for all systems."));
+    assert!(note("Acoustic scale, prior exponent and word penalty: teacher 0.34, 0.60, −0.50."));
     assert!(note("In up to 2 utterances the search of a system found no possible path"));
 }
 
