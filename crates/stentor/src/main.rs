@@ -17,6 +17,8 @@ mod labeled;
 mod labeler;
 mod ledger;
 mod lm;
+#[cfg(test)]
+mod made_up;
 mod material;
 mod out_file;
 mod parallel;
@@ -29,6 +31,7 @@ mod score;
 mod senones;
 mod shell;
 mod siblings;
+mod tested;
 mod text;
 mod train;
 mod transcribe;
@@ -67,6 +70,8 @@ enum Command {
     /// Score recognised texts against a reference: word error rate.
     Score(score::Args),
     /// Recognise the words of a prepared set with a trained model, and score them.
+    ///
+    /// Utterances without a text are left out.
     Recognise(recognise::Args),
     /// Estimate, mix and measure n-gram language models.
     #[command(subcommand)]

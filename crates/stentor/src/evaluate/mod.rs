@@ -7,6 +7,7 @@ use crate::exit::stopped;
 use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
+use crate::tested::{RESAMPLES, SEED, Tested};
 use anyhow::{Context, Result, bail};
 use clap::builder::RangedU64ValueParser;
 use std::path::{Path, PathBuf};
@@ -15,23 +16,12 @@ use stentor_inventory::PhoneSet;
 use stentor_runtime::Shutdown;
 use stentor_shards::FeatureSet;
 
-/// Number of bootstrap samples and their seed, so that the same figures give the same interval.
-const RESAMPLES: u32 = 10_000;
-const SEED: u64 = 1;
-
 /// Score a trained model, or label shards that it has written, against annotated shards: frame error rate and, with
 /// `--train-features`, phone error rate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Annotated feature shards of the test set.
-    #[arg(long, value_name = "SET")]
-    features: String,
-    /// The model: a run or one of its checkpoints. The program `teacher-labeler` computes its labels.
-    #[arg(long, value_name = "RUN", required_unless_present = "labels")]
-    model: Option<String>,
-    /// Label shards of the model for `--features`; with `--model`, where they are written and kept.
-    #[arg(long, value_name = "SET")]
-    labels: Option<String>,
+    #[command(flatten)]
+    tested: Tested,
     /// Annotated feature shards of the training set: phone bigram, durations and priors come from them.
     #[arg(long, value_name = "SET")]
     train_features: Option<String>,
@@ -54,7 +44,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(arguments: Args) -> Result<()> {
-    if arguments.model.is_none() && arguments.dev_features.is_some() && arguments.dev_labels.is_none() {
+    if arguments.tested.model.is_none() && arguments.dev_features.is_some() && arguments.dev_labels.is_none()
+    {
         bail!("--dev-features requires --dev-labels, or --model to compute them");
     }
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
@@ -86,7 +77,8 @@ struct Evaluation {
 
 impl Evaluation {
     async fn run(&self) -> Result<Figures> {
-        let Args { features, labels, train_features, dev_features, .. } = &self.arguments;
+        let Args { tested, train_features, dev_features, .. } = &self.arguments;
+        let Tested { features, labels, .. } = tested;
         // First everything that does not need the model's labels, which may take hours.
         let test = sets::annotated(features).await?;
         self.check_baseline(&test.manifest().fingerprint)?;
@@ -149,9 +141,9 @@ impl Evaluation {
     }
 
     fn labels(&self) -> Labels<'_> {
-        let Args { model, threads, .. } = &self.arguments;
+        let Args { tested, threads, .. } = &self.arguments;
         let Self { scratch, shutdown, .. } = self;
-        Labels { model: model.as_deref(), threads: *threads, scratch, shutdown }
+        Labels { model: tested.model.as_deref(), threads: *threads, scratch, shutdown }
     }
 
     async fn choose_settings(

@@ -1,21 +1,18 @@
 use super::*;
-use crate::material::{Format, LexiconFile, UnknownPhones};
-use std::collections::BTreeMap;
-use std::path::Path;
+use crate::made_up::Folder;
+use crate::material::UnknownPhones;
 use stentor_checkpoint::{
     MODEL, Manifest, ModelDescription, NamedTensor, Object, TensorFile, checkpoint_name, checkpoint_store,
     deploy, digest, publish,
 };
 use stentor_experiment::{Architecture, Features, Lstm};
-use stentor_inventory::{Inventory, Senone, SenoneId};
+use stentor_inventory::{Inventory, SenoneId};
 use stentor_recogniser::{Settings, Statistics};
-use stentor_shards::{FeatureManifest, FeatureRow, FeatureSetOptions, FeatureWriter, f16};
+use stentor_shards::{FeatureManifest, FeatureRow, FeatureSetOptions, f16};
 use stentor_store::Store;
-use tempfile::TempDir;
 
 fn inventory() -> Inventory {
-    Inventory::new(["SIL", "A", "B"].map(|phone| Senone::of_state(phone.to_owned(), 0, &[])).to_vec())
-        .unwrap()
+    crate::made_up::inventory(&["SIL", "A", "B"])
 }
 
 fn settings() -> Settings {
@@ -25,35 +22,28 @@ fn settings() -> Settings {
 }
 
 /// A run, a set that it was trained on, and the other files.
-struct Place(TempDir);
+struct Place(Folder);
 
 impl Place {
     async fn new() -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
+        let place = Self(Folder::new());
         let set = place.write_set("set", 4_000.0).await;
         place.write_run(&set, false).await;
-        place.write("words.dict", "AB  A B\nBA  B A1\n");
-        let mut counts =
-            stentor_language::Counts::new(stentor_language::Vocabulary::with_unknown(), 2).unwrap();
-        counts.add_text("ab ba\nba\nab\n".as_bytes()).unwrap();
-        let model = stentor_language::estimate(&counts).unwrap().model;
-        let mut text = Vec::new();
-        stentor_language::arpa::write(&model, &mut text).unwrap();
-        place.write("lm.arpa", std::str::from_utf8(&text).unwrap());
+        place.0.write_words("AB  A B\nBA  B A1\n", "ab ba\nba\nab\n");
         place.write("settings.json", &serde_json::to_string(&settings()).unwrap());
         place
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.path(name)
     }
 
     fn location(&self, name: &str) -> String {
-        self.path(name).display().to_string()
+        self.0.at(name)
     }
 
     fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
+        self.0.write(name, text);
     }
 
     async fn write_set(&self, name: &str, nyquist_hz: f32) -> FeatureManifest {
@@ -70,7 +60,6 @@ impl Place {
         let features = Features { mel_bins: 8, ..Features::default() };
         let dimension = features.dimension();
         let options = FeatureSetOptions::new(features, inventory(), nyquist_hz);
-        let mut writer = FeatureWriter::new(Store::open(&self.location(name)).unwrap(), options).unwrap();
         let row = FeatureRow {
             utterance: "u".to_owned(),
             speaker: "s".to_owned(),
@@ -79,8 +68,7 @@ impl Place {
             text: None,
             alignment: alignment.map(SenoneId::list),
         };
-        writer.push(row).await.unwrap();
-        writer.finish(None, BTreeMap::new()).await.unwrap()
+        self.0.write_set(name, options, vec![row]).await
     }
 
     async fn write_run(&self, set: &FeatureManifest, bidirectional: bool) {
@@ -114,23 +102,12 @@ impl Place {
         deploy(&run, &name).await.unwrap();
     }
 
-    fn words(&self) -> WordFiles {
-        WordFiles {
-            lexicon: LexiconFile {
-                path: self.path("words.dict"),
-                format: Format::Cmu,
-                unknown_phones: UnknownPhones::Error,
-            },
-            lm: self.path("lm.arpa"),
-        }
-    }
-
     fn arguments(&self) -> Args {
         Args {
             bundle: self.path("model"),
             model: self.location("run"),
             features: self.location("set"),
-            words: self.words(),
+            words: self.0.words(),
             settings: Some(self.path("settings.json")),
         }
     }
@@ -145,7 +122,7 @@ async fn a_run_becomes_a_model_folder_with_the_frequencies_of_its_corpus_and_wor
  {
     let place = Place::new().await;
     export(&place.arguments()).await.unwrap();
-    let bundle = Bundle::load(Path::new(&place.path("model")), "").unwrap();
+    let bundle = Bundle::load(&place.path("model"), "").unwrap();
     let description = bundle.description();
     assert_eq!(
         (description.trained.run_id.as_str(), description.trained.checkpoint.as_str()),
@@ -154,7 +131,7 @@ async fn a_run_becomes_a_model_folder_with_the_frequencies_of_its_corpus_and_wor
     let trained = &description.trained;
     assert_eq!((trained.features.high_hz, trained.normalisation.mean[0]), (4_000.0, 1.5));
     assert_eq!(bundle.words(), 2);
-    let lexicon = std::fs::read_to_string(place.path("model/lexicon.txt")).unwrap();
+    let lexicon = place.0.read("model/lexicon.txt");
     assert_eq!(lexicon, "ab 1 A B\nba 1 B A\n");
 }
 
@@ -166,7 +143,7 @@ async fn without_settings_priors_and_durations_are_counted_in_the_alignments_of_
     assert!(!place.path("model").exists());
     place.write_aligned("aligned", 4_000.0, Some([0, 1, 1, 2])).await;
     export(&Args { features: place.location("aligned"), ..without }).await.unwrap();
-    let text = std::fs::read_to_string(place.path("model/settings.json")).unwrap();
+    let text = place.0.read("model/settings.json");
     let written: Settings = serde_json::from_str(&text).unwrap();
     let mut statistics = Statistics::new(&inventory());
     statistics.add(&inventory(), &SenoneId::list([0, 1, 1, 2])).unwrap();
@@ -202,10 +179,10 @@ async fn a_word_with_a_phone_that_the_model_does_not_have_is_an_error_or_left_ou
 #[tokio::test]
 async fn a_teacher_that_needs_whole_utterances_and_files_that_are_cut_short_are_refused() {
     let place = Place::new().await;
-    let text = std::fs::read_to_string(place.path("lm.arpa")).unwrap();
+    let text = place.0.read("lm.arpa");
     place.write("cut.arpa", &text[..text.len() / 2]);
     let words_of = |words| Args { words, ..place.arguments() };
-    let arguments = words_of(WordFiles { lm: place.path("cut.arpa"), ..place.words() });
+    let arguments = words_of(WordFiles { lm: place.path("cut.arpa"), ..place.0.words() });
     assert!(words(export(&arguments).await).contains("cut.arpa"));
     place.write("odd.json", "{\"beam\": 3}");
     let arguments = Args { settings: Some(place.path("odd.json")), ..place.arguments() };

@@ -11,6 +11,7 @@ use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
 use crate::material::{WordFiles, count_alignments, read_settings, text};
+use crate::tested::{RESAMPLES, SEED, Tested};
 use anyhow::{Context, Result, bail};
 use clap::builder::RangedU64ValueParser;
 use output::OutFolder;
@@ -25,24 +26,12 @@ use stentor_shards::FeatureSet;
 use stentor_store::Store;
 use texts::Texts;
 
-/// Number of bootstrap samples and their seed, so that the same figures give the same interval.
-const RESAMPLES: u32 = 10_000;
-const SEED: u64 = 1;
-
 /// Recognise the words of a prepared set with a trained model and score them: word error rate with its 95 % interval. With
 /// `--tune-on`, scales are chosen on a dev set first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Feature shards of the test set. Utterances without a text are left out.
-    #[arg(long, value_name = "SET")]
-    features: String,
-    /// The model: a run or one of its checkpoints. The program `teacher-labeler` computes its labels.
-    #[arg(long, value_name = "RUN", required_unless_present = "labels")]
-    model: Option<String>,
-    /// Label shards of the model for `--features`, such as those of `stentor evaluate`; with `--model`, where they are written and
-    /// kept.
-    #[arg(long, value_name = "SET")]
-    labels: Option<String>,
+    #[command(flatten)]
+    tested: Tested,
     /// Annotated feature shards of the training set: priors of the model's outputs and durations of phones are counted in their
     /// alignments.
     #[arg(long, value_name = "SET")]
@@ -77,7 +66,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(arguments: Args) -> Result<()> {
-    if arguments.model.is_none() && arguments.tune_on.is_some() && arguments.dev_labels.is_none() {
+    if arguments.tested.model.is_none() && arguments.tune_on.is_some() && arguments.dev_labels.is_none() {
         bail!("--tune-on requires --dev-labels, or --model to compute them");
     }
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
@@ -125,7 +114,8 @@ struct Recognised {
 
 impl Recognition {
     async fn run(&self) -> Result<Recognised> {
-        let Args { features, labels, train_features, words, tune_on, .. } = &self.arguments;
+        let Args { tested, train_features, words, tune_on, .. } = &self.arguments;
+        let Tested { features, labels, .. } = tested;
         // First everything that does not need the model's labels, which may take hours.
         let test = open(features).await?;
         let texts = Texts::read(&test).await?;
@@ -182,9 +172,9 @@ impl Recognition {
     }
 
     fn labels(&self) -> Labels<'_> {
-        let Args { model, threads, .. } = &self.arguments;
+        let Args { tested, threads, .. } = &self.arguments;
         let Self { scratch, shutdown, .. } = self;
-        Labels { model: model.as_deref(), threads: *threads, scratch, shutdown }
+        Labels { model: tested.model.as_deref(), threads: *threads, scratch, shutdown }
     }
 
     /// Checks that the other system has recognised the utterances of the test set, with the same texts.

@@ -1,13 +1,10 @@
 use super::*;
-use crate::material::{Format, LexiconFile, UnknownPhones};
-use std::collections::BTreeMap;
+use crate::made_up::{Folder, inventory};
+use crate::material::UnknownPhones;
 use stentor_evaluate::RecognisedUtterance;
 use stentor_experiment::Features;
-use stentor_inventory::{Inventory, Senone, SenoneId};
-use stentor_shards::{
-    FeatureRow, FeatureSetOptions, FeatureWriter, LabelLayout, LabelManifest, LabelRow, encode_label_shard,
-    f16, publish_shard,
-};
+use stentor_inventory::SenoneId;
+use stentor_shards::{FeatureRow, FeatureSetOptions, LabelRow, f16};
 
 /// An utterance: its group, its text, and what a model hears in it.
 type Said = (&'static str, Option<&'static str>, &'static str);
@@ -20,11 +17,6 @@ const TEST: [Said; 5] = [
     ("g1", Some("zz ab"), "ab"),
     ("g0", None, "ab"),
 ];
-
-fn inventory(phones: &[&str]) -> Inventory {
-    Inventory::new(phones.iter().map(|phone| Senone::of_state((*phone).to_owned(), 0, &[])).collect())
-        .unwrap()
-}
 
 /// The senone of each frame: a pause before each word and at the end, four frames for each letter. A text that ends with `-` is cut
 /// there.
@@ -42,39 +34,32 @@ fn frames(text: &str) -> Vec<u16> {
 }
 
 /// A folder with everything that the command reads.
-struct World(tempfile::TempDir);
+struct World(Folder);
 
 impl World {
     fn new() -> Self {
-        let world = Self(tempfile::tempdir().unwrap());
+        let world = Self(Folder::new());
         let train = [("t", Some("ab"), "ab"), ("t", Some("ba ba"), "ba ba")];
         world.write_set("train", &train, &["SIL", "a", "b"]);
         world.write_set("test", &TEST, &["SIL", "a", "b"]);
-        world.write("words.dict", "AB a b\nBA b a\n");
-        let vocabulary = stentor_language::Vocabulary::with_unknown();
-        let mut counts = stentor_language::Counts::new(vocabulary, 2).unwrap();
-        counts.add_text("ab ba\nba\nab\nother\n".as_bytes()).unwrap();
-        let mut text = Vec::new();
-        stentor_language::arpa::write(&stentor_language::estimate(&counts).unwrap().model, &mut text)
-            .unwrap();
-        world.write("lm.arpa", std::str::from_utf8(&text).unwrap());
+        world.0.write_words("AB a b\nBA b a\n", "ab ba\nba\nab\nother\n");
         world
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.path(name)
     }
 
     fn at(&self, name: &str) -> String {
-        self.path(name).display().to_string()
+        self.0.at(name)
     }
 
     fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
+        self.0.write(name, text);
     }
 
     fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
+        self.0.read(name)
     }
 
     fn figures(&self) -> RecognitionFigures {
@@ -83,71 +68,37 @@ impl World {
 
     /// A set whose alignments are what is heard, and labels of a model that is nearly sure of that, in `NAME-labels`.
     fn write_set(&self, name: &str, said: &[Said], phones: &[&str]) {
-        for old in [self.path(name), self.path(&format!("{name}-labels"))] {
-            if old.exists() {
-                std::fs::remove_dir_all(old).unwrap();
-            }
-        }
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(self.write_set_async(name, said, &inventory(phones)));
-    }
-
-    async fn write_set_async(&self, name: &str, said: &[Said], senones: &Inventory) {
         let settings = Features { mel_bins: 8, stack: 1, ..Features::default() };
-        let mut options = FeatureSetOptions::new(settings, senones.clone(), 8000.0);
+        let mut options = FeatureSetOptions::new(settings, inventory(phones), 8000.0);
         (options.row_group_frames, options.shard_frames) = (40, 80);
-        let mut writer = FeatureWriter::new(Store::open(&self.at(name)).unwrap(), options).unwrap();
-        for (number, (group, text, heard)) in said.iter().enumerate() {
+        let row = |(number, (group, text, heard)): (usize, &Said)| {
             let alignment = frames(heard);
-            let row = FeatureRow {
+            FeatureRow {
                 utterance: format!("u{number}"),
                 speaker: "s".to_owned(),
                 group: (*group).to_owned(),
                 features: vec![f16::ZERO; 8 * alignment.len()],
                 text: text.map(str::to_owned),
                 alignment: text.map(|_| SenoneId::list(alignment)),
-            };
-            writer.push(row).await.unwrap();
-        }
-        let manifest = writer.finish(None, BTreeMap::new()).await.unwrap();
-        let store = Store::open(&self.at(&format!("{name}-labels"))).unwrap();
-        let mut said = said.iter().enumerate();
-        let mut shards = Vec::new();
-        for shard in &manifest.shards {
-            let mut of_group = |rows: u32| -> Vec<LabelRow> {
-                said.by_ref()
-                    .take(rows as usize)
-                    .map(|(number, (_, _, heard))| labels(number, heard))
-                    .collect()
-            };
-            let groups: Vec<_> = shard.row_groups.iter().map(|group| of_group(group.rows)).collect();
-            let layout = LabelLayout { top_k: 3, senones: senones.len() };
-            let (bytes, info) = encode_label_shard(&shard.file, &groups, layout).unwrap();
-            publish_shard(&store, &info.file, bytes).await.unwrap();
-            shards.push(info);
-        }
-        let labels = LabelManifest::new("model".to_owned(), &manifest, 3, senones.clone(), shards).unwrap();
-        labels.publish(&store).await.unwrap();
+            }
+        };
+        let rows = said.iter().enumerate().map(row).collect();
+        let labels = said.iter().enumerate().map(|(number, (_, _, heard))| labels(number, heard));
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let set = self.0.write_set(name, options, rows).await;
+            self.0.write_labels(&format!("{name}-labels"), &set, 3, labels.collect()).await;
+        });
     }
 
-    fn words(&self) -> WordFiles {
-        WordFiles {
-            lexicon: LexiconFile {
-                path: self.path("words.dict"),
-                format: Format::Cmu,
-                unknown_phones: UnknownPhones::Error,
-            },
-            lm: self.path("lm.arpa"),
-        }
+    fn tested(&self) -> Tested {
+        Tested { features: self.at("test"), model: None, labels: Some(self.at("test-labels")) }
     }
 
     fn arguments(&self) -> Args {
         Args {
-            features: self.at("test"),
-            model: None,
-            labels: Some(self.at("test-labels")),
+            tested: self.tested(),
             train_features: self.at("train"),
-            words: self.words(),
+            words: self.0.words(),
             tune_on: None,
             dev_labels: None,
             settings: None,
@@ -157,6 +108,12 @@ impl World {
             json: Some(self.path("figures.json")),
             threads: 2,
         }
+    }
+
+    /// Arguments with a model that does not exist: what is refused, is refused before it runs.
+    fn unlabeled(&self) -> Args {
+        let tested = Tested { model: Some("nowhere".to_owned()), labels: None, ..self.tested() };
+        Args { tested, ..self.arguments() }
     }
 }
 
@@ -297,8 +254,7 @@ fn another_system_on_the_same_texts_is_compared_whatever_its_senones() {
 
     // Another text, and a model that does not exist: it is refused before the model runs.
     world.write_set("test", &TEST[..3], &others);
-    let (model, labels) = (Some("nowhere".to_owned()), None);
-    let error = refused(Args { baseline, model, labels, ..world.arguments() });
+    let error = refused(Args { baseline, ..world.unlabeled() });
     assert!(error.contains("base.json: expected figures on the same 3 utterances"), "{error}");
     world.write("base.json", "{}");
     let error = refused(Args { baseline: Some(world.path("base.json")), ..world.arguments() });
@@ -310,21 +266,22 @@ fn sets_that_do_not_belong_together_or_have_no_texts_are_refused_before_the_mode
     let world = World::new();
     world.write_set("other", &TEST, &["SIL", "a", "c"]);
     world.write_set("mute", &[("g", None, "ab")], &["SIL", "a", "b"]);
-    let unlabeled = || Args { model: Some("nowhere".to_owned()), labels: None, ..world.arguments() };
-    let error = refused(Args { train_features: world.at("other"), ..unlabeled() });
+    let error = refused(Args { train_features: world.at("other"), ..world.unlabeled() });
     assert!(error.contains("other: expected the test set's senones"), "{error}");
-    let error = refused(Args { tune_on: Some(world.at("other")), ..unlabeled() });
+    let error = refused(Args { tune_on: Some(world.at("other")), ..world.unlabeled() });
     assert!(error.contains("other: expected the test set's senones"), "{error}");
+    let mute = Tested { features: world.at("mute"), ..world.unlabeled().tested };
     for arguments in [
-        Args { features: world.at("mute"), ..unlabeled() },
-        Args { tune_on: Some(world.at("mute")), ..unlabeled() },
+        Args { tested: mute, ..world.unlabeled() },
+        Args { tune_on: Some(world.at("mute")), ..world.unlabeled() },
     ] {
         let error = refused(arguments);
         assert!(error.contains("mute: expected utterances with a text"), "{error}");
     }
-    let error = refused(Args { train_features: world.at("mute"), ..unlabeled() });
+    let error = refused(Args { train_features: world.at("mute"), ..world.unlabeled() });
     assert!(error.contains("mute: expected aligned utterances"), "{error}");
-    let error = refused(Args { labels: Some(world.at("other-labels")), ..world.arguments() });
+    let others = Tested { labels: Some(world.at("other-labels")), ..world.tested() };
+    let error = refused(Args { tested: others, ..world.arguments() });
     assert!(error.contains("other-labels and "), "{error}");
     let error = refused(Args { tune_on: Some(world.at("train")), ..world.arguments() });
     assert!(error.contains("--dev-labels"), "{error}");

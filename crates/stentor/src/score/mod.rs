@@ -7,16 +7,13 @@ mod tests;
 
 use crate::json_file::JsonFile;
 use crate::out_file::OutFile;
+use crate::tested::{RESAMPLES, SEED};
 use anyhow::{Context, Result};
 use read::{Format, Reference};
 use std::path::{Path, PathBuf};
 use stentor_evaluate::Error;
 use stentor_evaluate::words::files::write_trn;
 use stentor_evaluate::words::{Labels, Scored, Utterance, WordFigures, printout, score};
-
-/// Draws of the bootstrap, and the seed of all of them, so that the same figures give the same interval.
-const RESAMPLES: u32 = 10_000;
-const SEED: u64 = 1;
 
 /// Score recognised texts against a reference: word error rate with substitutions, deletions and insertions, and its 95 %
 /// interval.
