@@ -206,6 +206,31 @@ fn scales_that_were_tuned_are_recorded_and_serve_again() {
 }
 
 #[test]
+fn an_utterance_that_is_cut_within_a_word_is_counted_if_no_other_path_is_followed_to_its_end() {
+    let world = World::new();
+    world.write("words.dict", "AB a b a b\n");
+    world.write_set(
+        "test",
+        &[("g", Some("ab"), "abab"), ("h", Some("ab ab"), "abab a-")],
+        &["SIL", "a", "b"],
+    );
+    // With a beam that has more paths in it than are followed, only the best three go on in each frame.
+    let narrow = Settings { acoustic_scale: 3.0, beam: 1e3, max_active: 3, ..Settings::default() };
+    world.write("narrow.json", &serde_json::to_string(&narrow).unwrap());
+    run(Args { settings: Some(world.path("narrow.json")), ..world.arguments() }).unwrap();
+    let found = world.figures();
+    // They are within the word that began last, and a pause in its place costs too much.
+    assert_eq!((found.incomplete, found.no_path), (1, 0), "{found:?}");
+    assert_eq!(found.utterances[0].hypothesis, "ab");
+    assert!(found.utterances[1].hypothesis.starts_with("ab"), "what was whole is kept: {found:?}");
+    assert!(found.to_text().contains("utterances that did not end with a word or a pause: 1;"));
+
+    // With the other paths that begin a word later and end it in time, the same frames have a complete one.
+    run(world.arguments()).unwrap();
+    assert_eq!(world.figures().incomplete, 0);
+}
+
+#[test]
 fn a_word_with_an_unknown_phone_is_an_error_or_left_out_and_listed() {
     let world = World::new();
     world.write("words.dict", "AB a b\nAX a x\nBA b a\nBA(2) x a\n");
