@@ -128,3 +128,19 @@ fn a_place_for_figures_that_can_hold_none_is_refused_before_anybody_works() {
     assert!(stentor(&forecast).arg("--json").arg(&folders).status().unwrap().success());
     assert_is_json(&folders, "advice");
 }
+
+#[test]
+fn results_that_a_full_disk_cannot_hold_end_a_command_with_the_code_to_start_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.txt");
+    std::fs::write(&text, "hold the line\nthe line\n").unwrap();
+    let text = text.to_str().unwrap();
+    let estimate = ["lm", "estimate", "--order=1", "--text", text];
+    let score = ["score", "--format=text", "--reference", text, "--hypothesis", text];
+    for (command, option) in [(&estimate[..], "--out"), (&score[..], "--json")] {
+        let output = stentor(command).args([option, "/dev/full"]).output().unwrap();
+        let words = said(&output);
+        assert_eq!(output.status.code(), Some(75), "{command:?}: {words}");
+        assert!(words.contains("/dev/full: No space left") && words.contains("[E1106]"), "{words}");
+    }
+}

@@ -1,7 +1,8 @@
 //! Files that commands write at the end of their work.
 
 use crate::exit::Meaning;
-use anyhow::{Context, Result};
+use anyhow::Result;
+use std::io;
 use std::path::{Path, PathBuf};
 use stentor_runtime::{ExitStatus, FiguresFile};
 use stentor_store::Fault;
@@ -20,22 +21,51 @@ impl OutFile {
     /// # Errors
     /// Where the file could not be written at the end.
     pub(crate) fn at(path: &Path, what: &'static str) -> Result<Self> {
-        match FiguresFile::at(path) {
-            Ok(file) => Ok(Self { path: path.to_owned(), file, what }),
-            Err(error) => {
-                let status = ExitStatus::from(Fault::of_io("write", &error));
-                Err(anyhow::Error::new(error).context(told(path, what))).meaning(status)
-            }
-        }
+        let file = answered(FiguresFile::at(path), path, what)?;
+        Ok(Self { path: path.to_owned(), file, what })
     }
 
     /// # Errors
     /// Where the file cannot be written after all.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<()> {
-        self.file.write(bytes).with_context(|| told(&self.path, self.what))
+        answered(self.file.write(bytes), &self.path, self.what)
     }
 }
 
-fn told(path: &Path, what: &str) -> String {
-    format!("{what} cannot be written to {}", path.display())
+/// The system's answer. The exit code of a refusal says whether starting again may help: with a full disk it may.
+fn answered<T>(answer: io::Result<T>, path: &Path, what: &str) -> Result<T> {
+    answer.or_else(|error| {
+        let status = ExitStatus::from(Fault::of_io("write", &error));
+        let told = format!("{what} cannot be written to {}", path.display());
+        Err(anyhow::Error::new(error).context(told)).meaning(status)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit;
+
+    #[test]
+    fn a_place_that_cannot_hold_the_file_is_refused_before_the_work() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "no folder").unwrap();
+        let error = OutFile::at(&folder.path().join("file/figures.json"), "the figures").unwrap_err();
+        assert_eq!(exit::of(&error), ExitStatus::Config);
+        assert!(format!("{error:#}").contains("the figures cannot be written to"), "{error:#}");
+    }
+
+    #[test]
+    fn what_happens_to_the_place_during_the_work_decides_whether_to_start_again() {
+        let full = OutFile::at(Path::new("/dev/full"), "the figures").unwrap();
+        let error = full.write(b"{}").unwrap_err();
+        assert_eq!(exit::of(&error), ExitStatus::Retryable, "{error:#}");
+        assert!(format!("{error:#}").contains("/dev/full: No space left"), "{error:#}");
+
+        let folder = tempfile::tempdir().unwrap();
+        let gone = OutFile::at(&folder.path().join("figures.json"), "the figures").unwrap();
+        folder.close().unwrap();
+        let error = gone.write(b"{}").unwrap_err();
+        assert_eq!(exit::of(&error), ExitStatus::Config, "{error:#}");
+    }
 }
