@@ -149,7 +149,7 @@ impl<'a> Demo<'a> {
         let mut command = self.stentor("prepare");
         command.arg("--corpus").arg(&corpus).arg("--out").arg(&data);
         match phones {
-            Some(phones) => command.arg("--phones").arg(phones),
+            Some(phones) => command.arg("--phones").arg(options::file(phones, "--phones")?),
             None => command.arg("--aligner").arg(self.environment.aligner()),
         };
         command.args(["--annotated", &annotated.unwrap_or(self.recipe.annotated).to_string()]);

@@ -41,10 +41,10 @@ pub(super) fn corpus_folder(options: &Options, environment: &Environment) -> Res
     folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))
 }
 
-/// Checks that the files exist that are read late: a typing error must not cost an hour.
+/// Checks that the files exist, also those that are read late: a typing error must not cost an hour.
 pub(super) fn check_files(options: &Options) -> Result<()> {
-    let Options { lexicon, lm_text, .. } = options;
-    for (path, option) in [(lexicon, "--lexicon"), (lm_text, "--lm-text")] {
+    let Options { phones, lexicon, lm_text, .. } = options;
+    for (path, option) in [(phones, "--phones"), (lexicon, "--lexicon"), (lm_text, "--lm-text")] {
         path.as_deref().map(|path| file(path, option)).transpose()?;
     }
     Ok(())

@@ -45,6 +45,7 @@ fn own(stage: &mut Stage) {
         std::fs::write(corpus.join(file), "").unwrap();
     }
     std::fs::write(stage.home.path().join("lexicon.txt"), "Hold h o l d\n<unk> spn\n").unwrap();
+    std::fs::write(stage.home.path().join("phones.ctm"), "u 1 0 0.5 h\n").unwrap();
     stage.options.corpus = Some(corpus);
 }
 
@@ -52,7 +53,7 @@ fn own(stage: &mut Stage) {
 fn given_phones_need_a_lexicon_without_which_words_are_left_out() {
     let mut stage = Stage::new();
     own(&mut stage);
-    stage.options.phones = Some("phones.ctm".into());
+    stage.options.phones = Some(stage.home.path().join("phones.ctm"));
     let figures = stage.demo().run().unwrap();
     let without: Vec<&str> = all()
         .into_iter()
@@ -106,4 +107,31 @@ fn the_text_of_the_language_model_may_be_the_users_and_the_report_says_so() {
     assert!(line.contains("--text") && !line.contains("--corpus"), "{line}");
     let report = std::fs::read_to_string(stage.home.path().join("out/report.json")).unwrap();
     assert!(report.contains("--lm-text") && !report.contains("all groups but those"), "{report}");
+}
+
+/// Tests run in the folder of their package, and the programs of the demo in the checkout.
+#[test]
+fn files_are_looked_for_in_the_folder_of_the_user_and_not_in_the_checkout() {
+    let mut stage = Stage::new();
+    own(&mut stage);
+    stage.options.phones = Some("phones.ctm".into());
+    let error = stage.demo().run().unwrap_err().to_string();
+    assert!(error.contains("--phones: expected a file, found none at phones.ctm"), "{error}");
+    assert_eq!(stage.commands(), Vec::<String>::new());
+
+    let relative = |path: &Path| -> PathBuf {
+        let here = std::env::current_dir().unwrap();
+        let up = here.components().skip(1).map(|_| "..");
+        up.collect::<PathBuf>().join(path.strip_prefix("/").unwrap())
+    };
+    let home = stage.home.path().canonicalize().unwrap();
+    stage.options.phones = Some(relative(&home.join("phones.ctm")));
+    stage.options.lexicon = Some(relative(&home.join("lexicon.txt")));
+    stage.demo().run().unwrap();
+    for option in [
+        format!("--phones {}/phones.ctm", home.display()),
+        format!("--lexicon {}/lexicon.txt", home.display()),
+    ] {
+        assert!(stage.log().contains(&option), "{option}: {}", stage.log());
+    }
 }
