@@ -41,7 +41,7 @@ enum Chore {
     ///
     /// Add the folder to the path: `export PATH="$PATH:$(cargo xtask programs)"`. These builds are those of the demo:
     /// they compile quickly, with debug assertions, without S3, GCS and Azure. For runs of days and weeks:
-    /// `cargo xtask programs --release`.
+    /// `cargo xtask programs --release`, which builds `stentor-transcribe` as well.
     Programs {
         /// Optimised, without debug assertions, with S3, GCS and Azure; building takes about three times as long.
         #[arg(long)]

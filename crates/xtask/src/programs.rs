@@ -17,6 +17,9 @@ const PROGRAMS: [(&str, &str); 4] = [
     ("stentor", "stentor"),
 ];
 
+/// The package with the program that is deployed to recognise words, and the program. It has what `stentor transcribe` does alone.
+const TRANSCRIBE: (&str, &str) = ("stentor-transcribe", "stentor-transcribe");
+
 /// The package with the program that carries out most commands of `cargo xtask`, and the program.
 const LAB: (&str, &str) = ("stentor-lab", "lab");
 
@@ -43,12 +46,13 @@ pub(crate) enum Build {
 impl Build {
     /// The programs that it makes.
     fn programs(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let (four, lab) = match self {
-            Build::Demo | Build::Tests | Build::Screenshots => (true, true),
-            Build::Lab | Build::Simulation | Build::Memory => (false, true),
-            Build::Release => (true, false),
+        let (four, further): (_, &[_]) = match self {
+            Build::Demo => (true, &[LAB]),
+            Build::Tests | Build::Screenshots => (true, &[TRANSCRIBE, LAB]),
+            Build::Lab | Build::Simulation | Build::Memory => (false, &[LAB]),
+            Build::Release => (true, &[TRANSCRIBE]),
         };
-        PROGRAMS.into_iter().filter(move |_| four).chain(lab.then_some(LAB))
+        PROGRAMS.into_iter().filter(move |_| four).chain(further.iter().copied())
     }
 
     /// Cargo's arguments for the packages whose features count.
@@ -243,6 +247,15 @@ mod tests {
         for package in ["reqwest", "quick-xml", "turmoil"] {
             assert!(!tree.contains(&format!("\n{package} v")), "the demo runs without {package}");
         }
+    }
+
+    #[test]
+    fn a_release_has_all_programs_that_are_deployed_and_nothing_of_the_checkout() {
+        let names: Vec<&str> = Build::Release.programs().map(|(_, program)| program).collect();
+        let expected = ["coordinator", "worker", "teacher-labeler", "stentor", "stentor-transcribe"];
+        assert_eq!(names, expected);
+        assert!(Build::Release.packages().ends_with(&["--package", "stentor-transcribe"]));
+        assert!(!Build::Demo.packages().contains(&"stentor-transcribe"), "the demo does not run it");
     }
 
     /// Packages that only `lab` links would be compiled before the demo starts.
