@@ -15,6 +15,7 @@
 
 mod bits;
 mod divisions;
+mod drawn;
 mod error;
 mod gaussian;
 mod growth;
@@ -32,6 +33,7 @@ mod tree;
 mod triphone;
 
 pub use divisions::divisions;
+pub use drawn::{drawn_statistics, judge_file};
 pub use error::Error;
 pub use gaussian::Gaussian;
 pub use growth::{Grown, Growth, Roots};

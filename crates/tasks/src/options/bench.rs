@@ -17,7 +17,7 @@ pub enum Bench {
     /// Loss by frames on the demo's corpus, for each strategy with 1 to 8 workers; writes a table and a picture into
     /// the docs.
     Convergence(Convergence),
-    /// Recognition, each part against a program of others: language models, the decoder, word errors.
+    /// Recognition, each part against a program of others: tying trees, language models, the decoder, streams, word errors.
     Recognition(Recognition),
     /// Alignments of a trained model: agreement with the outside aligner on real speech, and errors of boundaries on synthetic
     /// speech, whose phones have known times.
@@ -137,6 +137,8 @@ pub struct Alignment {
 /// The parts of recognition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RecognitionPart {
+    /// Tying trees against Kaldi's likelihoods.
+    Tree,
     /// Language models against MITLM.
     Lm,
     /// The search against kaldi-decoder, tree against static graph, sizes.
@@ -152,6 +154,7 @@ impl RecognitionPart {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Tree => "tree",
             Self::Lm => "lm",
             Self::Decoder => "decoder",
             Self::Stream => "stream",
@@ -163,6 +166,7 @@ impl RecognitionPart {
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
+            Self::Tree => "tying trees",
             Self::Lm => "language models",
             Self::Decoder => "decoder",
             Self::Stream => "streams",

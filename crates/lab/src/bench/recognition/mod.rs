@@ -4,6 +4,7 @@ mod decoder;
 mod judge;
 mod lm;
 mod stream;
+mod tree;
 mod words;
 
 use super::figures::{Figures, number};
@@ -21,6 +22,7 @@ pub(super) fn run(environment: &Environment, options: &Recognition) -> Result<Fi
         }
         Ok(())
     };
+    part(RecognitionPart::Tree, &|| tree::run(environment))?;
     part(RecognitionPart::Lm, &|| lm::run(environment))?;
     part(RecognitionPart::Decoder, &|| decoder::run(environment))?;
     part(RecognitionPart::Stream, &|| stream::run(environment))?;
@@ -30,7 +32,10 @@ pub(super) fn run(environment: &Environment, options: &Recognition) -> Result<Fi
 }
 
 /// What each figure means, where it is, and what it should be.
-const ROWS: [(&str, &str, &str); 17] = [
+const ROWS: [(&str, &str, &str); 20] = [
+    ("gain of a tree of 100 leaves / that of Kaldi's recipe", "tree/leaves/100/gain_vs_judge", "≥ 0.99"),
+    ("of 500 leaves", "tree/leaves/500/gain_vs_judge", "≥ 0.99"),
+    ("of 3,000 leaves", "tree/leaves/3000/gain_vs_judge", "≥ 0.99"),
     ("perplexity of a trigram model", "lm/perplexity", ""),
     ("the same by MITLM", "lm/judge", "the same to 4 digits"),
     ("share of utterances with kaldi-decoder's path and cost", "decoder/same_path", "1"),
