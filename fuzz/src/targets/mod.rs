@@ -1,11 +1,15 @@
 //! The fuzz targets: one for each decoder, with valid examples to start from.
 
 mod at_rest;
+mod bundle;
 mod decode;
 mod language;
+mod lexicon;
 mod messages;
+mod sound;
 mod tables;
 mod transcripts;
+mod tree;
 mod wire;
 
 /// A decoder of untrusted bytes.
@@ -39,4 +43,8 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "arpa", run: language::arpa, seeds: language::arpa_seeds },
     Target { name: "graph", run: decode::graph, seeds: decode::graph_seeds },
     Target { name: "symbols", run: decode::symbols, seeds: decode::symbols_seeds },
+    Target { name: "lexicon", run: lexicon::run, seeds: lexicon::seeds },
+    Target { name: "tree", run: tree::run, seeds: tree::seeds },
+    Target { name: "bundle", run: bundle::run, seeds: bundle::seeds },
+    Target { name: "raw", run: sound::raw, seeds: sound::raw_seeds },
 ];

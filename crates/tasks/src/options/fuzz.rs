@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// The targets, as the program lists them.
-pub const TARGETS: [&str; 18] = [
+pub const TARGETS: [&str; 22] = [
     "gtc",
     "dense",
     "reducer",
@@ -23,6 +23,10 @@ pub const TARGETS: [&str; 18] = [
     "arpa",
     "graph",
     "symbols",
+    "lexicon",
+    "tree",
+    "bundle",
+    "raw",
 ];
 
 /// Which decoders to test, and with how many inputs.

@@ -69,8 +69,7 @@ impl Contents<'_> {
             parts: parts.iter().map(object).collect(),
             fingerprint: String::new(),
         };
-        let fingerprint = description.digest();
-        Ok((Description { fingerprint, ..description }, Parts(parts)))
+        Ok((description.sealed(), Parts(parts)))
     }
 }
 

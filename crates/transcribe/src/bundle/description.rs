@@ -46,17 +46,23 @@ pub struct Description {
 
 impl Description {
     /// The digest of the content, in hexadecimal.
-    pub(crate) fn digest(&self) -> String {
+    fn digest(&self) -> String {
         let bare = Self { fingerprint: String::new(), ..self.clone() };
         // A description has no part that JSON cannot express.
         format!("{:016x}", digest(&serde_json::to_vec(&bare).unwrap_or_default()))
+    }
+
+    /// The same with the fingerprint of its content.
+    #[must_use]
+    pub fn sealed(self) -> Self {
+        Self { fingerprint: self.digest(), ..self }
     }
 
     /// Reads a description and checks its fingerprint. `path` is for messages.
     ///
     /// # Errors
     /// [`Error::Description`], [`Error::Version`], [`Error::Fingerprint`].
-    pub(crate) fn read(bytes: &[u8], path: &str) -> Result<Self, Error> {
+    pub fn read(bytes: &[u8], path: &str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Versioned {
             schema_version: u64,
@@ -80,7 +86,8 @@ impl Description {
     }
 
     /// The text of the file.
-    pub(crate) fn write(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
         // As above.
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');

@@ -1,0 +1,31 @@
+//! The fuzz target of raw audio: on its examples, on inputs near them, and on any bytes.
+
+#[path = "../../../fuzz/near.rs"]
+mod near;
+#[path = "../../../fuzz/src/targets/sound.rs"]
+mod target;
+
+use near::{LONGEST, changed};
+use proptest::prelude::*;
+
+#[test]
+fn examples_are_accepted_and_short_enough_for_the_fuzzer() {
+    for example in target::raw_seeds() {
+        // The last one begins like a file.
+        let is_file = example[3..].starts_with(b"RIFF");
+        assert!(target::is_accepted(&example) != is_file, "{example:?}");
+        assert!(example.len() <= LONGEST, "{} bytes", example.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_changed_example_is_refused_or_means_what_it_says(bytes in changed(target::raw_seeds)) {
+        target::raw(&bytes);
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_mean_what_they_say(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        target::raw(&bytes);
+    }
+}
