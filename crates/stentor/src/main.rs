@@ -127,7 +127,7 @@ fn main() -> ExitCode {
         Command::Senones(senones) => (senones::run(&senones), ExitStatus::Data),
         Command::Train(arguments) => return train::run(&arguments),
         Command::Label(arguments) => return label::run(&arguments),
-        Command::Align(arguments) => (align::run(arguments), ExitStatus::Data),
+        Command::Align(arguments) => (align::run(&arguments), ExitStatus::Data),
         Command::Evaluate(arguments) => (evaluate::run(arguments), ExitStatus::Data),
         Command::Score(arguments) => (score::run(&arguments), ExitStatus::Data),
         Command::Recognise(arguments) => (recognise::run(arguments), ExitStatus::Data),

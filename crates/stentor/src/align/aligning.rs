@@ -129,9 +129,8 @@ fn words<'a>(
     words: &'a [String],
     phones: &'a [SaidPhone],
 ) -> impl Iterator<Item = (&'a String, usize, usize)> {
-    let of_words = phones.chunk_by(|a, b| a.word == b.word).filter_map(move |phones| {
+    phones.chunk_by(|a, b| a.word == b.word).filter_map(move |phones| {
         let word = words.get(phones.first()?.word?)?;
         Some((word, phones.first()?.start, phones.last()?.end))
-    });
-    of_words
+    })
 }

@@ -116,7 +116,7 @@ impl Scales {
     }
 }
 
-pub(crate) fn run(arguments: Args) -> Result<()> {
+pub(crate) fn run(arguments: &Args) -> Result<()> {
     let json = JsonFile::at(arguments.json.as_deref())?;
     let Results { phones_ctm, words_ctm, .. } = &arguments.results;
     let ctm = |path: &Option<PathBuf>, what| path.as_deref().map(|path| OutFile::at(path, what)).transpose();
@@ -129,7 +129,7 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
     let pool = pool.context("cannot start the threads of the search")?;
     let (scratch, shutdown) = (Scratch::new()?, Shutdown::listen());
     let threads = Threads { pool: &pool, shutdown: &shutdown, again: AGAIN };
-    let figures = runtime.block_on(align(&arguments, &scratch, threads, ctms))?;
+    let figures = runtime.block_on(align(arguments, &scratch, threads, ctms))?;
     json.write(&figures)?;
     stentor_runtime::out!("{}", figures.text(arguments.results.out.as_deref()));
     Ok(())

@@ -187,7 +187,7 @@ impl World {
     }
 }
 
-fn refused(arguments: Args) -> String {
+fn refused(arguments: &Args) -> String {
     format!("{:#}", run(arguments).unwrap_err())
 }
 
@@ -200,7 +200,7 @@ fn said(row: &Row, column: &str) -> Vec<(String, u32, u32)> {
 fn a_set_gets_the_alignments_that_a_model_hears_and_keeps_everything_else() {
     let world = World::new();
     let before = std::fs::read(world.path("set/manifest.json")).unwrap();
-    run(world.arguments()).unwrap();
+    run(&world.arguments()).unwrap();
     assert_eq!(std::fs::read(world.path("set/manifest.json")).unwrap(), before, "it is not changed in place");
     let old: BTreeMap<String, (FeatureRow, Row)> =
         world.rows("set").into_iter().map(|(row, further)| (row.utterance.clone(), (row, further))).collect();
@@ -233,7 +233,7 @@ fn a_set_gets_the_alignments_that_a_model_hears_and_keeps_everything_else() {
 #[test]
 fn what_is_left_out_is_named_with_its_reason_and_the_rest_compared_with_before() {
     let world = World::new();
-    run(world.arguments()).unwrap();
+    run(&world.arguments()).unwrap();
     let figures = world.figures();
     assert_eq!((&figures["utterances"], &figures["frames"]), (&3.into(), &(24 + 8 + 13).into()));
     let left_out =
@@ -266,7 +266,7 @@ fn phones_and_words_are_written_with_their_times_and_phones_have_the_pauses_too(
     let world = World::new();
     let mut arguments = world.arguments();
     arguments.results.out = None;
-    run(arguments).unwrap();
+    run(&arguments).unwrap();
     assert!(!world.path("out").exists());
     let words = world.read("words.ctm");
     assert!(words.starts_with("u0 1 0.0975 0.24 ab\nu0 1 0.3975 0.24 ba\nu1 1 0.00 0.2475 ba\n"), "{words}");
@@ -278,15 +278,15 @@ fn phones_and_words_are_written_with_their_times_and_phones_have_the_pauses_too(
 #[test]
 fn the_same_call_again_changes_nothing_and_another_set_is_not_overwritten() {
     let world = World::new();
-    run(world.arguments()).unwrap();
+    run(&world.arguments()).unwrap();
     let manifest = world.read("out/manifest.json");
-    run(world.arguments()).unwrap();
+    run(&world.arguments()).unwrap();
     assert_eq!(world.read("out/manifest.json"), manifest);
     let others =
         Args { features: world.at("train"), labels: Some(world.at("train-labels")), ..world.arguments() };
-    assert!(refused(others).contains("out"), "another set is there");
+    assert!(refused(&others).contains("out"), "another set is there");
     let in_place = Results { out: Some(world.at("set")), ..Results::default() };
-    let error = run(Args { results: in_place, ..world.arguments() }).unwrap_err();
+    let error = run(&Args { results: in_place, ..world.arguments() }).unwrap_err();
     assert!(
         matches!(error.downcast_ref(), Some(stentor_shards::Error::AlreadyPublished { .. })),
         "{error:#}"
@@ -298,11 +298,11 @@ fn the_same_call_again_changes_nothing_and_another_set_is_not_overwritten() {
 fn words_without_a_pronunciation_are_an_error_that_lists_them_before_anything_is_computed() {
     let world = World::new();
     let missing = |arguments: Args| Args { labels: Some(world.at("nowhere")), ..arguments };
-    let error = refused(missing(Args { unknown_words: UnknownWords::Error, ..world.arguments() }));
+    let error = refused(&missing(Args { unknown_words: UnknownWords::Error, ..world.arguments() }));
     assert!(error.contains("words.dict") && error.contains("found none of `zebra`"), "{error}");
     assert!(error.contains("--unknown-words leave-out"), "{error}");
     world.write("words.dict", "ab a b\nba b X\n");
-    let error = refused(missing(world.arguments()));
+    let error = refused(&missing(world.arguments()));
     assert!(
         error.contains("phone `X` of word `ba` is unknown") && error.contains("--unknown-phones"),
         "{error}"
@@ -315,22 +315,22 @@ fn a_set_without_texts_another_inventory_and_impossible_scales_are_refused_by_na
     world.write_set("mute", &[(None, "ab")], &PHONES);
     let mute =
         Args { features: world.at("mute"), labels: Some(world.at("mute-labels")), ..world.arguments() };
-    let error = refused(mute);
+    let error = refused(&mute);
     assert!(error.contains("mute: expected utterances with a text, found none"), "{error}");
     world.write_set("others", &[(Some("ab"), "ab")], &["SIL", "a", "c"]);
-    let error = refused(Args { train_features: Some(world.at("others")), ..world.arguments() });
+    let error = refused(&Args { train_features: Some(world.at("others")), ..world.arguments() });
     assert!(error.contains("others: expected the senones of"), "{error}");
-    let error = refused(Args { labels: Some(world.at("train-labels")), ..world.arguments() });
+    let error = refused(&Args { labels: Some(world.at("train-labels")), ..world.arguments() });
     assert!(error.contains("train-labels"), "labels of another set: {error}");
     let mut arguments = world.arguments();
     arguments.scales.retry_beam = 1.0;
-    assert!(refused(arguments).contains("`retry_beam`"));
+    assert!(refused(&arguments).contains("`retry_beam`"));
     // Nothing that can be aligned.
     world.write_set("short", &[(Some("ab ab ab"), "a"), (Some("ba"), "..")], &PHONES);
     let short =
         Args { features: world.at("short"), labels: Some(world.at("short-labels")), ..world.arguments() };
     let short = Args { scales: Scales { beam: 1.0, retry_beam: 1.0, ..world.arguments().scales }, ..short };
-    let error = run(short).unwrap_err();
+    let error = run(&short).unwrap_err();
     assert_eq!(exit::of(&error), ExitStatus::Data);
     let error = format!("{error:#}");
     assert!(!world.path("out/manifest.json").exists(), "nothing is published");
