@@ -135,7 +135,7 @@ impl Recipe {
             ..student
         };
         Self {
-            annotated: 0.135,
+            annotated: 0.125,
             dev: 0.28,
             test: 0.10,
             shard_frames: 65_536,
