@@ -107,7 +107,7 @@ impl Engine {
                 // A session is in one of the two maps, and for a moment in both.
                 if self.joins.len() + self.attendants.len() >= MOST_MEMBERS {
                     let refusal = format!("expected at most {MOST_MEMBERS} members, found as many already");
-                    let _ = reply.send(Err(Status::resource_exhausted(refusal)));
+                    let _ = reply.send(Err(stentor_proto::Refusal::Excluded.status(refusal)));
                     return None;
                 }
                 let v1::JoinRequest { identity, host, process_id, .. } = &request;
@@ -118,7 +118,7 @@ impl Engine {
                     let refusal = format!(
                         "process {id} on {host} uses the identity `{identity}` too, and joined later; give each process an identity of its own"
                     );
-                    let _ = reply.send(Err(Status::failed_precondition(refusal)));
+                    let _ = reply.send(Err(stentor_proto::Refusal::Excluded.status(refusal)));
                     return None;
                 }
                 self.page.tell(|| Note::Joining { identity: identity.clone(), host: host.clone() });

@@ -3,13 +3,15 @@
 //! [`state_machine`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the state machine and carries out
 //! its actions, `publish`, `scalars` and the event log of `stentor-runlog` write to the object store. `reducer` is the data
 //! plane: it adds contributions and decides nothing. `access` authorises calls. [`serve`] starts all of this on a given
-//! listener, [`serve_over`] on given connections; [`serve_reducer`] starts a reducer alone.
+//! listener, [`serve_over`] on given connections; [`serve_reducer`] starts a reducer alone, and [`serve_finished`] what is left
+//! to say after a run.
 
 mod access;
 mod block;
 mod claim;
 mod command;
 mod engine;
+mod epilogue;
 mod error;
 mod gauges;
 mod holders;
@@ -32,6 +34,7 @@ mod summary;
 mod watch;
 mod wire;
 
+pub use epilogue::serve_finished;
 pub use error::Error;
 pub use listener::Listener;
 pub use options::{Options, Progress, Start, read_experiment};

@@ -3,7 +3,9 @@
 use clap::Parser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use stentor_coordinator::{Error, Listener, Options, Page, Start, read_experiment, serve, serve_reducer};
+use stentor_coordinator::{
+    Error, Listener, Options, Page, Start, read_experiment, serve, serve_finished, serve_reducer,
+};
 use stentor_runtime::tls::{Anonymous, Tls, check_listener};
 use stentor_runtime::{
     ExitStatus, ProgramError, Shutdown, Telemetry, Token, address, errln, outln, telemetry,
@@ -56,9 +58,9 @@ async fn main() -> ExitStatus {
             return error.exit_status();
         }
     };
-    let (stay, shutdown) = (arguments.stay, Shutdown::listen());
+    let shutdown = Shutdown::listen();
     let experiment = arguments.experiment.display().to_string();
-    let status = match run(arguments, page, &shutdown).await {
+    let status = match run(&arguments, page, &shutdown).await {
         Ok(()) => ExitStatus::Ok,
         Err(error) if error.is_by_request() => {
             tracing::info!("{error}");
@@ -70,8 +72,11 @@ async fn main() -> ExitStatus {
             error.exit_status()
         }
     };
-    if stay && !status.may_succeed_again() {
+    if arguments.stay && !status.may_succeed_again() {
         tracing::info!(code = status.code(), "nothing is left to do; staying alive until SIGTERM or SIGINT");
+        if status == ExitStatus::Ok && arguments.reducer.is_none() {
+            tell_latecomers(&arguments, &shutdown).await;
+        }
         shutdown.requested().await;
     }
     status
@@ -85,9 +90,20 @@ fn observe(arguments: &Arguments) -> Result<(Page, Telemetry), stentor_runtime::
     Ok((page, telemetry))
 }
 
-async fn run(arguments: Arguments, page: Page, shutdown: &Shutdown) -> Result<(), Error> {
+/// Tells workers that come after the end of the run that it is finished.
+async fn tell_latecomers(arguments: &Arguments, shutdown: &Shutdown) {
+    let told = match listen(arguments).await {
+        Ok(listener) => serve_finished(listener, shutdown).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = told {
+        tracing::warn!(%error, "workers that come now are not told that the run is finished");
+    }
+}
+
+async fn run(arguments: &Arguments, page: Page, shutdown: &Shutdown) -> Result<(), Error> {
     let experiment = read_experiment(&arguments.experiment)?;
-    let listener = listen(&arguments).await?;
+    let listener = listen(arguments).await?;
     let address = listener.socket.local_addr().map_err(|source| unbound(arguments.listen, source))?;
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
     if let Some(index) = arguments.reducer {

@@ -1,10 +1,11 @@
 use crate::engine::Engine;
 use crate::options::Progress;
 use crate::scalars::Scalars;
-use crate::state_machine::{Action, Closing, Departure, Event, Outcome};
+use crate::state_machine::{Action, Closing, Departure, Event, Outcome, Stage};
 use crate::wire;
 use std::time::SystemTime;
 use stentor_page::Note;
+use stentor_proto::Refusal;
 use stentor_proto::v1::{self, round_reply::Reply};
 use stentor_scores::{FRAME_ERROR, LOSS};
 use tonic::Status;
@@ -29,8 +30,13 @@ impl Engine {
                 self.answer_join(session, Ok(reply));
             }
             Action::RefuseJoin { session, reason } => {
+                let refusal = match self.core.view(self.now()).stage {
+                    Stage::Finishing { .. } => Refusal::Finishing,
+                    Stage::Over => Refusal::Finished,
+                    Stage::Gathering { .. } | Stage::Round { .. } => Refusal::Excluded,
+                };
                 tracing::warn!(reason, "join refused");
-                self.answer_join(session, Err(Status::failed_precondition(reason)));
+                self.answer_join(session, Err(refusal.status(reason)));
             }
             Action::PutOff { session, reason } => {
                 tracing::info!(session, reason, "join postponed");

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs a program, and starts it again as long as a restart helps: again.sh PROGRAM ARGUMENTS…
 #
-# The exit codes are those of docs/guides/on-call.md: 5, 7 and 75 are started again, 1 and death by a signal three times, all others
-# end. Slurm sends
-# signals to every process of a step: SIGTERM reaches the program directly, and here it only means that nothing is started again.
+# The exit codes are those of docs/guides/on-call.md: 5, 7, 8 and 75 are started again, 1 and death by a signal three times, all
+# others end, because a start on the same machine would not help. Slurm sends signals to every process of a step: SIGTERM reaches
+# the program directly, and here it only means that nothing is started again.
 
 set -uo pipefail
 
@@ -23,7 +23,7 @@ while :; do
     done
     [[ $stopping ]] && exit "$code"
     case $code in
-        5 | 7 | 75) ;;
+        5 | 7 | 8 | 75) ;;
         # A defect, the machine, or (above 128) a signal from elsewhere, such as that of the kernel when memory runs out.
         1 | 129 | 1[3-9]? | 2??) ((++defects > 3)) && exit "$code" ;;
         *) exit "$code" ;;

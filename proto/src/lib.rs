@@ -4,12 +4,14 @@
 
 mod convert;
 mod frame;
+mod refusal;
 
 pub use convert::{
     ConvertError, MAX_BAD_ROW_GROUPS, MAX_REASON_BYTES, bad_row_groups, encoding, required, source, strategy,
     sum_messages, sums,
 };
 pub use frame::{FrameError, MAX_PART_BYTES, PART_BYTES, PayloadAssembler, parts};
+pub use refusal::Refusal;
 
 /// Generated from `stentor/v1/coordinator.proto`, and checked in so that a build needs no generator (see `tests/generated.rs`).
 #[allow(missing_docs, clippy::all, clippy::needless_pass_by_value)]

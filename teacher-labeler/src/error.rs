@@ -120,7 +120,8 @@ impl ProgramError for Error {
 
     fn exit_status(&self) -> ExitStatus {
         match self {
-            Error::Options { .. } | Error::OtherJob { .. } | Error::Acoustic(_) => ExitStatus::Config,
+            Error::Options { .. } | Error::OtherJob { .. } => ExitStatus::Config,
+            Error::Acoustic(error) => error.exit_status(),
             Error::Model { source, .. } => source.exit_status(),
             Error::Description { .. }
             | Error::OtherFeatures { .. }

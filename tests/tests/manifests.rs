@@ -5,7 +5,6 @@
 
 use serde::Deserialize;
 use serde_yaml_ng::Value;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use stentor_experiment::Experiment;
@@ -134,28 +133,52 @@ fn of_kind(file: &str, kind: &str) -> Value {
     documents(file).into_iter().find(|document| document["kind"] == kind).unwrap()
 }
 
-/// What a supervisor does with a code is what `ExitStatus` says of it.
+/// The action of a job's `podFailurePolicy` for an exit code: that of the first rule with the code, otherwise `Count`.
+fn action(job: &Value, code: u8) -> String {
+    let rules = job["spec"]["podFailurePolicy"]["rules"].as_sequence().unwrap();
+    let has_code = |rule: &&Value| {
+        let values = rule["onExitCodes"]["values"].as_sequence();
+        values.is_some_and(|values| values.iter().any(|value| value.as_u64() == Some(code.into())))
+    };
+    rules.iter().find(has_code).map_or("Count", |rule| rule["action"].as_str().unwrap()).to_owned()
+}
+
 #[test]
-fn jobs_start_again_whoever_may_succeed_and_nobody_else() {
+fn jobs_do_with_each_exit_code_what_the_code_says() {
     for file in ["base/worker.yaml", "base/teacher-labeler.yaml"] {
         let job = of_kind(file, "Job");
-        let rules = job["spec"]["podFailurePolicy"]["rules"].as_sequence().unwrap();
-        let codes = |action: &str| -> BTreeSet<u64> {
-            let of_action = rules.iter().filter(|rule| rule["action"] == action);
-            let values = of_action.filter_map(|rule| rule["onExitCodes"]["values"].as_sequence());
-            values.flatten().map(|code| code.as_u64().unwrap()).collect()
-        };
-        let of = |wanted: fn(&ExitStatus) -> bool| -> BTreeSet<u64> {
-            ExitStatus::ALL
-                .iter()
-                .filter(|status| wanted(status))
-                .map(|status| status.code().into())
-                .collect()
-        };
-        // 0 is no failure, and 1 counts against the limit.
-        let hopeless = of(|status| *status != ExitStatus::Ok && !status.may_succeed_again());
-        let hopeful = of(|status| *status != ExitStatus::Failure && status.may_succeed_again());
-        assert_eq!((codes("FailJob"), codes("Ignore")), (hopeless, hopeful), "{file}");
+        for status in ExitStatus::ALL {
+            // A pod that has succeeded is complete, and in no rule.
+            let expected = status.reaction().pod_failure_action().unwrap_or("Count");
+            assert_eq!(action(&job, status.code()), expected, "{file}: {status:?}");
+        }
+        // `Count` and `FailIndex` are about one index.
+        assert!(job["spec"]["backoffLimitPerIndex"].as_u64().is_some(), "{file}");
+        assert!(
+            job["spec"]["completionMode"] == "Indexed" && job["spec"]["backoffLimit"].is_null(),
+            "{file}"
+        );
+        let first = &job["spec"]["podFailurePolicy"]["rules"][0];
+        let conditions = &first["onPodConditions"][0];
+        assert!(first["action"] == "Ignore" && conditions["type"] == "DisruptionTarget", "{file}");
+    }
+}
+
+/// What one worker meets alone never ends the job of all.
+#[test]
+fn a_refused_identity_a_stale_certificate_and_missing_data_fail_one_index_and_a_drained_worker_comes_back() {
+    let job = of_kind("base/worker.yaml", "Job");
+    for (status, expected) in [
+        (ExitStatus::Excluded, "FailIndex"),
+        (ExitStatus::Auth, "Count"),
+        (ExitStatus::Data, "Count"),
+        (ExitStatus::Failure, "Count"),
+        (ExitStatus::Stopped, "Ignore"),
+        (ExitStatus::Retryable, "Ignore"),
+        (ExitStatus::Config, "FailJob"),
+        (ExitStatus::NonFinite, "FailJob"),
+    ] {
+        assert_eq!(action(&job, status.code()), expected, "{status:?}");
     }
 }
 

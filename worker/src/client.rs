@@ -1,8 +1,8 @@
 use crate::{Connector, Error};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use stentor_proto::v1;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
+use stentor_proto::{Refusal, v1};
 use stentor_runtime::tls;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -11,6 +11,10 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
+
+/// How long a coordinator that was finishing its run may be gone before the run counts as finished: longer than a supervisor
+/// takes to start a failed one again.
+const FINISHED: Duration = Duration::from_secs(30);
 
 /// The connection to the coordinator.
 #[derive(Debug, Clone)]
@@ -83,10 +87,11 @@ impl Client {
         &self.connector
     }
 
-    /// Requests membership until it is granted or refused, or `patience` is over.
+    /// Requests membership until it is granted or refused, or `patience` is over. A run that is about to finish may still need
+    /// the worker, if its last checkpoint cannot be written; once its coordinator has gone, it does not.
     pub(crate) async fn join(&mut self, identity: &str, patience: Duration) -> Result<v1::JoinReply, Error> {
         let started = Instant::now();
-        let mut attempt = 0;
+        let (mut attempt, mut finishing) = (0, None);
         loop {
             let request = v1::JoinRequest {
                 identity: identity.to_owned(),
@@ -98,20 +103,16 @@ impl Client {
                 Ok(reply) => return Ok(reply.into_inner()),
                 Err(status) => status,
             };
-            let (reason, denied) = tls::explain(&status);
-            if denied {
-                return Err(Error::Unauthorised(reason));
-            }
-            // A status sent by the coordinator has no source; one with a source was made locally because the
-            // connection broke.
-            let broke = std::error::Error::source(&status).is_some();
-            if !broke
-                && !matches!(
-                    status.code(),
-                    Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Aborted
-                )
-            {
-                return Err(Error::Refused(status.message().to_owned()));
+            let reason = match judge(&status) {
+                Refused::Again { reason } => reason,
+                Refused::Finishing { reason } => {
+                    finishing = Some(Instant::now());
+                    reason
+                }
+                Refused::ForGood(error) => return Err(error),
+            };
+            if finishing.is_some_and(|since| since.elapsed() > FINISHED) {
+                return Err(Error::Finished("the run was finishing, and its coordinator has ended".into()));
             }
             let waited = started.elapsed();
             if waited > patience {
@@ -198,6 +199,38 @@ impl Client {
     }
 }
 
+/// What a refused or failed request for membership means.
+#[derive(Debug)]
+enum Refused {
+    /// Ask again.
+    Again { reason: String },
+    /// Ask again: the run will hardly need this worker any more.
+    Finishing { reason: String },
+    /// Asking again does not help.
+    ForGood(Error),
+}
+
+fn judge(status: &Status) -> Refused {
+    let (reason, denied) = tls::explain(status);
+    if denied {
+        return Refused::ForGood(Error::Unauthorised(reason));
+    }
+    // A status sent by the coordinator has no source; one with a source was made locally because the connection broke.
+    let broke = std::error::Error::source(status).is_some();
+    match (Refusal::of(status), status.code()) {
+        (Some(Refusal::Finished), _) => Refused::ForGood(Error::Finished(reason)),
+        (Some(Refusal::Finishing), _) => Refused::Finishing { reason },
+        (Some(Refusal::Excluded), _) => Refused::ForGood(Error::Refused(reason)),
+        (None, Code::InvalidArgument) => Refused::ForGood(Error::Request(reason)),
+        (
+            None,
+            Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Aborted | Code::ResourceExhausted,
+        ) => Refused::Again { reason },
+        (None, _) if broke => Refused::Again { reason },
+        (None, _) => Refused::ForGood(Error::Refused(reason)),
+    }
+}
+
 /// Every failure of a call within a session ends the session: the state is only safe after joining again.
 #[allow(clippy::needless_pass_by_value)] // The signature that `map_err` needs.
 pub(crate) fn session_over(status: Status) -> Error {
@@ -212,4 +245,40 @@ pub(crate) fn session_over(status: Status) -> Error {
 fn host() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map_or_else(|_| "unknown".into(), |h| h.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_runtime::{ExitStatus, ProgramError};
+
+    /// The exit code of a worker whose request for membership is answered like this; none: it asks again.
+    fn ends_with(status: &Status) -> Option<ExitStatus> {
+        match judge(status) {
+            Refused::ForGood(error) => Some(error.exit_status()),
+            Refused::Again { .. } | Refused::Finishing { .. } => None,
+        }
+    }
+
+    #[test]
+    fn who_is_excluded_ends_alone_and_who_is_not_needed_ends_well() {
+        assert_eq!(ends_with(&Refusal::Excluded.status("lost too often")), Some(ExitStatus::Excluded));
+        assert_eq!(ends_with(&Refusal::Finished.status("over")), Some(ExitStatus::Ok));
+        let finishing = Refusal::Finishing.status("its last checkpoint is being written");
+        assert!(matches!(judge(&finishing), Refused::Finishing { .. }));
+        assert_eq!(ends_with(&Status::invalid_argument("a name")), Some(ExitStatus::Config));
+    }
+
+    #[test]
+    fn what_may_pass_is_asked_again_and_a_coordinator_of_an_earlier_version_excludes_nobody_else() {
+        for status in [
+            Status::unavailable("stopping"),
+            Status::aborted("the round is void"),
+            Status::resource_exhausted("too many calls"),
+        ] {
+            assert_eq!(ends_with(&status), None, "{status}");
+        }
+        let earlier = Status::failed_precondition("membership is fixed");
+        assert_eq!(ends_with(&earlier), Some(ExitStatus::Excluded));
+    }
 }

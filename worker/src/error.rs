@@ -19,9 +19,18 @@ pub enum Error {
     /// The command line asks for something that does not exist.
     #[error("{0}")]
     Request(String),
-    /// The coordinator refused this worker.
+    /// The coordinator refused this worker, and takes others.
     #[error("the coordinator refused: {0}")]
     Refused(String),
+    /// The run is at its end and does not need this worker. Not a failure: the worker ends with 0.
+    #[error("nothing is left to do: {0}")]
+    Finished(String),
+    /// A signal stopped the worker, which has left the run.
+    #[error("stopped by a signal; what was lost of the residual has norm {lost_norm:e}")]
+    Stopped {
+        /// Norm of the residual that is in no model.
+        lost_norm: f64,
+    },
     /// Authentication failed, on either side.
     #[error("not admitted: {0}")]
     Unauthorised(String),
@@ -81,6 +90,8 @@ impl ProgramError for Error {
             Error::Unreachable { .. } => "E0601",
             Error::Request(_) => "E0602",
             Error::Refused(_) => "E0603",
+            Error::Finished(_) => "E0612",
+            Error::Stopped { .. } => "E0613",
             Error::Unauthorised(_) => "E0611",
             Error::Tls(error) => error.id(),
             Error::Protocol(_) => "E0604",
@@ -102,7 +113,11 @@ impl ProgramError for Error {
             Error::Data(error) => error.exit_status(),
             Error::Checkpoint(error) => error.exit_status(),
             Error::Experiment(error) => error.exit_status(),
-            Error::Request(_) | Error::Refused(_) | Error::Acoustic(_) => ExitStatus::Config,
+            Error::Acoustic(error) => error.exit_status(),
+            Error::Request(_) => ExitStatus::Config,
+            Error::Refused(_) => ExitStatus::Excluded,
+            Error::Finished(_) => ExitStatus::Ok,
+            Error::Stopped { .. } => ExitStatus::Stopped,
             Error::Unauthorised(_) => ExitStatus::Auth,
             Error::Tls(error) => error.exit_status(),
             Error::BadBatch { .. } => ExitStatus::Data,
@@ -111,5 +126,13 @@ impl ProgramError for Error {
                 ExitStatus::Retryable
             }
         }
+    }
+}
+
+impl Error {
+    /// Whether the program ended as it was asked to, without a failure.
+    #[must_use]
+    pub fn is_by_request(&self) -> bool {
+        matches!(self, Error::Stopped { .. })
     }
 }

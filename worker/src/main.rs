@@ -29,6 +29,10 @@ fn main() -> ExitStatus {
         };
         match act(&line).await {
             Ok(()) => ExitStatus::Ok,
+            Err(error) if error.is_by_request() => {
+                tracing::info!("{error}");
+                error.exit_status()
+            }
             Err(error) => {
                 tracing::error!(id = error.id(), "{error}");
                 error.exit_status()

@@ -231,11 +231,14 @@ impl Worker<'_> {
     fn end(&mut self, end: End) -> Result<(), Error> {
         match end {
             End::Finished => Ok(()),
-            End::Stopped { lost_norm } => {
-                tracing::info!(lost_norm, "left the run after a stop signal");
-                Ok(())
-            }
-            End::Failed => Err(self.error.take().unwrap_or_else(unprepared)),
+            End::Stopped { lost_norm } => Err(Error::Stopped { lost_norm }),
+            End::Failed => match self.error.take() {
+                Some(Error::Finished(reason)) => {
+                    tracing::info!(reason, "nothing is left to do");
+                    Ok(())
+                }
+                error => Err(error.unwrap_or_else(unprepared)),
+            },
         }
     }
 }

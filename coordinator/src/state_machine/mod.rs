@@ -186,8 +186,14 @@ impl Core {
     }
 
     fn stop(&mut self, outcome: Outcome, actions: &mut Vec<Action>) {
-        for applicant in std::mem::take(&mut self.applicants) {
-            actions.push(Action::RefuseJoin { session: applicant.session, reason: "the run is over".into() });
+        let is_finished = matches!(outcome, Outcome::Finished { .. });
+        for Applicant { session, .. } in std::mem::take(&mut self.applicants) {
+            let reason = "the run is over".to_owned();
+            actions.push(match is_finished {
+                true => Action::RefuseJoin { session, reason },
+                // It may be resumed.
+                false => Action::PutOff { session, reason },
+            });
         }
         self.phase = Phase::Stopped;
         actions.push(Action::Stop(outcome));

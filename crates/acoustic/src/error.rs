@@ -1,5 +1,6 @@
 use crate::supervision::SupervisionKind;
 use std::fmt::Display;
+use stentor_exit::{ExitStatus, ProgramError};
 use stentor_inventory::SenoneId;
 
 /// Errors of models. A loss or gradient that is not finite is a value, not an error: see
@@ -114,6 +115,28 @@ pub enum Error {
 }
 
 impl Error {
+    /// The exit code of a program that this error ends. What one machine lacks is no reason to end the programs on others.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::DeviceUnavailable { .. } => ExitStatus::Excluded,
+            Self::Torch(_) => ExitStatus::Failure,
+            Self::Architecture(error) => error.exit_status(),
+            Self::UnknownDevice { .. }
+            | Self::Shape { .. }
+            | Self::MissingParameter { .. }
+            | Self::UnknownParameter { .. }
+            | Self::ParameterShape { .. }
+            | Self::MissingTargets { .. }
+            | Self::Unmet { .. }
+            | Self::MixedSupervision { .. }
+            | Self::Label { .. }
+            | Self::NotStreaming
+            | Self::Frozen
+            | Self::NotFrozen => ExitStatus::Config,
+        }
+    }
+
     pub(crate) fn shape(what: impl Display, expected: impl Display, found: impl Display) -> Self {
         Self::Shape { what: what.to_string(), expected: expected.to_string(), found: found.to_string() }
     }

@@ -1,20 +1,10 @@
+use crate::Reaction;
 use std::process::{ExitCode, Termination};
 
-/// The exit code of a Stentor program. The codes are an interface: supervisors (compose, Kubernetes'
-/// `podFailurePolicy`, `stentor train` for its children) use them to decide whether starting again can help.
-///
-/// | code | meaning | start again? |
-/// |---|---|---|
-/// | 0 | the work is done | no |
-/// | 1 | an unexpected failure: a defect or the machine | yes, a few times |
-/// | 2 | command line or experiment file is wrong, or names a place that cannot hold anything | no, correct it |
-/// | 3 | data are missing, malformed or do not belong together | no, correct them |
-/// | 4 | refused: not authenticated or not allowed | no, correct the credentials |
-/// | 5 | too few members, for longer than the deadline | yes, with `--resume` |
-/// | 6 | loss or update is not finite: training has diverged | no, change the experiment |
-/// | 7 | replicas have different parameters | yes, from the last checkpoint |
-/// | 8 | orderly stop after SIGTERM or SIGINT, before the work was done | yes, with `--resume` |
-/// | 75 | a temporary failure (network, store), after retries | yes |
+/// The exit code of a Stentor program. The codes are an interface: supervisors (Kubernetes' `podFailurePolicy`, Slurm's job
+/// files, `stentor train` for its children) use them to decide whether starting again can help, and whether a program ends for
+/// a reason of its own or for one that all others share. docs/guides/on-call.md has [`meaning`](ExitStatus::meaning) and
+/// [`reaction`](ExitStatus::reaction) of each as a table.
 ///
 /// 130 and 143 come from a second SIGINT or SIGTERM, or from the first one to a command that only looks and has nothing to tidy
 /// up; 137 comes from SIGKILL.
@@ -39,13 +29,15 @@ pub enum ExitStatus {
     Disagreement = 7,
     /// Orderly stop after a signal, before the work was done.
     Stopped = 8,
+    /// This program cannot take part, and others can: its identity is refused, or its machine lacks a device.
+    Excluded = 9,
     /// A temporary failure, after retries. `EX_TEMPFAIL` of sysexits.
     Retryable = 75,
 }
 
 impl ExitStatus {
     /// All codes, ascending.
-    pub const ALL: [ExitStatus; 10] = [
+    pub const ALL: [ExitStatus; 11] = [
         ExitStatus::Ok,
         ExitStatus::Failure,
         ExitStatus::Config,
@@ -55,6 +47,7 @@ impl ExitStatus {
         ExitStatus::NonFinite,
         ExitStatus::Disagreement,
         ExitStatus::Stopped,
+        ExitStatus::Excluded,
         ExitStatus::Retryable,
     ];
 
@@ -71,7 +64,65 @@ impl ExitStatus {
         ExitStatus::ALL.into_iter().find(|status| i32::from(status.code()) == code)
     }
 
-    /// Whether the same command may succeed if it is started again without a change.
+    /// What has happened, for people.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            ExitStatus::Ok => "the work is done, or the run needs this worker no more",
+            ExitStatus::Failure => "a defect, or the machine",
+            ExitStatus::Config => {
+                "command line or experiment file is wrong, or names a place that cannot hold anything"
+            }
+            ExitStatus::Data => "data are missing or damaged, or do not belong together",
+            ExitStatus::Auth => "not authenticated, or not allowed",
+            ExitStatus::LostQuorum => "too few members for too long",
+            ExitStatus::NonFinite => "loss or update is not finite",
+            ExitStatus::Disagreement => "replicas differ",
+            ExitStatus::Stopped => "stopped in good order by a signal, before the work was done",
+            ExitStatus::Excluded => {
+                "this worker cannot take part: its identity was lost too often, is not one of a fixed run, or is used by \
+                 another process; or its machine lacks the device that was asked for"
+            }
+            ExitStatus::Retryable => "network or store failed for too long",
+        }
+    }
+
+    /// What a person has to do, or what a supervisor does.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            ExitStatus::Ok => "no",
+            ExitStatus::Failure => "yes, a few times",
+            ExitStatus::Config => "no, correct it",
+            ExitStatus::Data => "no, restore them; or another machine can read them",
+            ExitStatus::Auth => {
+                "no, correct the certificates, or the permissions of folder or bucket; or another machine has them"
+            }
+            ExitStatus::LostQuorum => "yes, with `--resume`",
+            ExitStatus::NonFinite => "no, change the experiment",
+            ExitStatus::Disagreement => "yes, from the last checkpoint",
+            ExitStatus::Stopped => "yes, with `--resume`",
+            ExitStatus::Excluded => "no, see its message; the others go on",
+            ExitStatus::Retryable => "yes",
+        }
+    }
+
+    /// What a supervisor of several programs does after this end of one of them.
+    #[must_use]
+    pub fn reaction(self) -> Reaction {
+        match self {
+            ExitStatus::Ok => Reaction::Complete,
+            ExitStatus::LostQuorum
+            | ExitStatus::Disagreement
+            | ExitStatus::Stopped
+            | ExitStatus::Retryable => Reaction::StartAgain,
+            ExitStatus::Failure | ExitStatus::Data | ExitStatus::Auth => Reaction::TryElsewhere,
+            ExitStatus::Excluded => Reaction::LeaveOut,
+            ExitStatus::Config | ExitStatus::NonFinite => Reaction::EndAll,
+        }
+    }
+
+    /// Whether the same command may succeed on the same machine if it is started again without a change.
     #[must_use]
     pub fn may_succeed_again(self) -> bool {
         match self {
@@ -84,7 +135,8 @@ impl ExitStatus {
             | ExitStatus::Config
             | ExitStatus::Data
             | ExitStatus::Auth
-            | ExitStatus::NonFinite => false,
+            | ExitStatus::NonFinite
+            | ExitStatus::Excluded => false,
         }
     }
 }
@@ -119,6 +171,19 @@ mod tests {
 
     #[test]
     fn numbers_that_supervisors_rely_on_do_not_move() {
-        assert_eq!(ExitStatus::ALL.map(ExitStatus::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 75]);
+        assert_eq!(ExitStatus::ALL.map(ExitStatus::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 75]);
+    }
+
+    #[test]
+    fn whatever_is_started_again_without_a_limit_may_succeed_and_what_ends_others_never_does() {
+        for status in ExitStatus::ALL {
+            match status.reaction() {
+                Reaction::StartAgain => assert!(status.may_succeed_again(), "{status:?}"),
+                Reaction::Complete | Reaction::LeaveOut | Reaction::EndAll => {
+                    assert!(!status.may_succeed_again(), "{status:?}");
+                }
+                Reaction::TryElsewhere => {}
+            }
+        }
     }
 }

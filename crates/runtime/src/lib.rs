@@ -46,7 +46,7 @@ pub use figures::FiguresFile;
 pub use memory::{cpu_seconds, peak_rss_bytes, peak_rss_mb};
 pub use retry::{Retry, Verdict};
 pub use shutdown::{Shutdown, Trigger};
-pub use stentor_exit::{ExitStatus, ProgramError};
+pub use stentor_exit::{ExitStatus, ProgramError, Reaction};
 pub use telemetry::{Telemetry, TelemetryOptions};
 pub use token::Token;
 

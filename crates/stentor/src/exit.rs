@@ -77,7 +77,9 @@ fn id(status: ExitStatus) -> &'static str {
         ExitStatus::Auth => "E1104",
         ExitStatus::Stopped => "E1105",
         ExitStatus::Retryable => "E1106",
-        ExitStatus::LostQuorum | ExitStatus::NonFinite | ExitStatus::Disagreement => "E1107",
+        ExitStatus::LostQuorum | ExitStatus::NonFinite | ExitStatus::Disagreement | ExitStatus::Excluded => {
+            "E1107"
+        }
     }
 }
 

@@ -115,7 +115,7 @@ impl Cluster {
                 slot.done = status.success();
                 self.codes.extend(status.code().filter(|code| *code != 0));
                 // Other exit codes request a restart: after a long time without a coordinator, or after a signal.
-                if let Some(code @ (2..=4 | 6)) = status.code() {
+                if let Some(code @ (2..=4 | 6 | 9)) = status.code() {
                     bail!("{} ended with {code} without being killed; see {}", slot.name, self.log.display());
                 }
             }

@@ -72,7 +72,8 @@ impl Worker {
         self.child = None;
         let identity = &self.identity;
         match status.code().and_then(ExitStatus::from_code) {
-            Some(ExitStatus::Ok) => {
+            // Whoever asks one worker to stop wants to be without it.
+            Some(ExitStatus::Ok | ExitStatus::Stopped) => {
                 self.standing = Standing::Done;
                 None
             }
@@ -131,6 +132,16 @@ mod tests {
         assert!(worker.take_end(ended(75)).unwrap().contains("restarting it in 10 s, 0 restarts left"));
         assert!(worker.take_end(ended(75)).unwrap().ends_with("has no restarts left"));
         assert!(matches!(worker.standing, Standing::Lost(_)));
+    }
+
+    #[test]
+    fn a_worker_that_was_asked_to_stop_is_done_and_one_that_is_refused_is_lost() {
+        let mut asked = worker(3);
+        assert_eq!(asked.take_end(ended(8)), None);
+        assert!(asked.is_over() && asked.standing == Standing::Done);
+        let mut refused = worker(3);
+        assert!(refused.take_end(ended(9)).unwrap().ends_with("a restart would not help"));
+        assert!(refused.is_over() && matches!(refused.standing, Standing::Lost(_)));
     }
 
     #[test]
