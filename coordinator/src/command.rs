@@ -1,3 +1,4 @@
+use crate::access::Caller;
 use crate::state_machine::{Arrival, BadRowGroup, Fence, Report, Session, Slot};
 use stentor_experiment::Strategy;
 use stentor_proto::v1;
@@ -17,7 +18,7 @@ pub(crate) enum Command {
     Lost { session: Session, reason: String },
     Leave { identity: String, reason: String, fatal: bool },
     Status(oneshot::Sender<v1::StatusReply>),
-    Switch { strategy: Strategy, reply: oneshot::Sender<Strategy> },
+    Switch { strategy: Strategy, caller: Caller, reply: oneshot::Sender<Strategy> },
     Logged { segments: u64 },
     Published { checkpoint: String },
     Replaced { by: u64 },

@@ -164,9 +164,9 @@ impl Engine {
                 let _ = reply.send(wire::status(&self.run_id, view));
                 return None;
             }
-            Command::Switch { strategy, reply } => {
+            Command::Switch { strategy, caller, reply } => {
                 let _ = reply.send(self.core.view(self.now()).strategy);
-                tracing::info!(to = strategy.name(), "a switch of strategy was requested");
+                self.record(&caller.commanded(format!("switch to {}", strategy.name())));
                 Input::Switch { strategy }
             }
             Command::Logged { segments } => {

@@ -1,7 +1,9 @@
 //! Bounds on the content of messages, besides their size. A faulty member, or another program that uses its name, must not make
 //! the coordinator store, log or forward unbounded data.
 
+use std::borrow::Cow;
 use stentor_proto::v1;
+use stentor_runtime::print::printable;
 use tonic::Status;
 
 /// Maximum number of members and applicants; `cluster.workers` is at most 1024.
@@ -13,10 +15,13 @@ const MOST_NAME_BYTES: usize = 256;
 /// Maximum length of a text for people, bytes.
 const MOST_WORD_BYTES: usize = 2000;
 
-/// Cuts a text for people to the maximum length.
+/// Cuts a text for people to the maximum length, and writes out what would command the terminal that it ends on.
 pub(crate) fn cut(mut words: String) -> String {
     words.truncate(words.floor_char_boundary(MOST_WORD_BYTES));
-    words
+    match printable(&words) {
+        Cow::Borrowed(_) => words,
+        Cow::Owned(shown) => shown,
+    }
 }
 
 /// Checks the length of a name.
@@ -70,5 +75,10 @@ mod tests {
         assert_eq!(cut("é".repeat(MOST_WORD_BYTES)).len(), MOST_WORD_BYTES);
         assert_eq!(cut(format!("x{}", "é".repeat(MOST_WORD_BYTES))).len(), MOST_WORD_BYTES - 1);
         assert_eq!(cut("short".into()), "short");
+    }
+
+    #[test]
+    fn words_do_not_command_a_terminal() {
+        assert_eq!(cut("\u{1b}[2Jgone\nnext".into()), "\\u{1b}[2Jgone\\nnext");
     }
 }

@@ -3,12 +3,14 @@
 use clap::Parser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use stentor_coordinator::{
     Error, Listener, Options, Page, Start, read_experiment, serve, serve_finished, serve_reducer,
 };
 use stentor_runtime::tls::{Anonymous, Tls, check_listener};
 use stentor_runtime::{
-    ExitStatus, ProgramError, Shutdown, Telemetry, Token, address, errln, outln, telemetry,
+    Bounds, ExitStatus, ProgramError, Shutdown, Telemetry, Tokens, address, descriptors, errln, outln,
+    telemetry,
 };
 
 /// Serves an experiment to workers and coordinates their rounds.
@@ -20,19 +22,32 @@ struct Arguments {
     /// Address for workers; port 0 takes a free one.
     #[arg(long, env = "STENTOR_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT", value_parser = address)]
     listen: SocketAddr,
-    /// Folder with ca.crt, tls.crt and tls.key; callers must have a certificate of the same cluster.
+    /// Folder with ca.crt, tls.crt and tls.key; callers must have a certificate of the same cluster. If there is a ca.crl, none of
+    /// the certificates that it revokes.
     #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
     tls: Option<PathBuf>,
     /// Listen on a network without certificates: anyone on it can join the training and read it.
     #[arg(long, env = "STENTOR_INSECURE", value_parser = clap::builder::FalseyValueParser::new())]
     insecure: bool,
-    /// File with the operator token, with which operators read and control the run without a certificate. Alternatively,
+    /// Seconds between two checks of the certificates behind open connections: one that has expired, or is in ca.crl, ends its
+    /// connection.
+    #[arg(long = "certificate-check", env = "STENTOR_CERTIFICATE_CHECK", default_value_t = 60.0, value_name = "SECONDS", value_parser = interval)]
+    certificate_check_s: f64,
+    /// File with the token to look, with which people see the page and the status without a certificate. Alternatively,
     /// STENTOR_TOKEN contains the token.
     #[arg(long, env = "STENTOR_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Address for the live page, /metrics and /healthz. If there is an operator token, the page asks for it.
+    /// File with the admin token, with which operators also control the run without a certificate. Alternatively,
+    /// STENTOR_ADMIN_TOKEN contains the token.
+    #[arg(long, env = "STENTOR_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+    /// Address for the live page, /metrics, /healthz and /readyz. If there is a token, the page asks for it.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     metrics: Option<SocketAddr>,
+    /// Folder with tls.crt and tls.key for that address, for example of a CA that browsers know. Without it, the page and the token
+    /// travel as plain HTTP.
+    #[arg(long, env = "STENTOR_PAGE_TLS", value_name = "DIR", requires = "metrics")]
+    page_tls: Option<PathBuf>,
     /// Continue from the newest valid checkpoint.
     #[arg(long)]
     resume: bool,
@@ -46,6 +61,13 @@ struct Arguments {
     /// Print the address, progress and the summary as JSON lines on standard output, for other programs.
     #[arg(long)]
     json_lines: bool,
+}
+
+/// Parses the time between two checks.
+fn interval(text: &str) -> Result<f64, String> {
+    let expected = || format!("expected 0.1 to 86400 seconds, found `{text}`");
+    let seconds: f64 = text.parse().map_err(|_| expected())?;
+    if (0.1..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err(expected()) }
 }
 
 #[tokio::main]
@@ -83,10 +105,14 @@ async fn main() -> ExitStatus {
 }
 
 /// Logs, metrics, and the page beside them.
-fn observe(arguments: &Arguments) -> Result<(Page, Telemetry), stentor_runtime::Error> {
-    let page = Page::new(Token::from_environment(arguments.token_file.as_deref())?);
+fn observe(arguments: &Arguments) -> Result<(Page, Telemetry), Error> {
+    let page = Page::new(tokens(arguments)?);
+    let tls = arguments.page_tls.as_deref().map(Tls::for_page).transpose()?;
     let options = telemetry::TelemetryOptions { program: "coordinator", metrics: arguments.metrics };
-    let telemetry = telemetry::init_with_routes(options, page.routes())?;
+    let serving = telemetry::Serving { routes: page.routes(), tls };
+    let telemetry = telemetry::init_serving(options, serving)?;
+    // Once more, because its warnings can be logged only now.
+    arguments.page_tls.as_deref().map(Tls::for_page).transpose()?;
     Ok((page, telemetry))
 }
 
@@ -132,15 +158,21 @@ async fn run(arguments: &Arguments, page: Page, shutdown: &Shutdown) -> Result<(
     Ok(())
 }
 
+fn tokens(arguments: &Arguments) -> Result<Tokens, stentor_runtime::Error> {
+    Tokens::from_environment(arguments.token_file.as_deref(), arguments.admin_token_file.as_deref())
+}
+
 /// Binds the listener, after the check that not everybody on the network could join.
 async fn listen(arguments: &Arguments) -> Result<Listener, Error> {
-    let token = Token::from_environment(arguments.token_file.as_deref())?;
-    let anonymous = if token.is_some() { Anonymous::NeedToken } else { Anonymous::Refused };
+    let tokens = tokens(arguments)?;
+    let anonymous = if tokens.is_empty() { Anonymous::Refused } else { Anonymous::NeedToken };
     let tls = arguments.tls.as_deref().map(|folder| Tls::for_server(folder, anonymous)).transpose()?;
     check_listener(arguments.listen, tls.as_ref(), arguments.insecure)?;
+    let bounds = descriptors::for_connections(Bounds::default())?;
     let socket = tokio::net::TcpListener::bind(arguments.listen).await;
     let socket = socket.map_err(|source| unbound(arguments.listen, source))?;
-    Ok(Listener { socket, tls, token })
+    let check_every = Duration::from_secs_f64(arguments.certificate_check_s);
+    Ok(Listener { socket, tls, tokens, bounds, check_every })
 }
 
 fn unbound(address: SocketAddr, source: std::io::Error) -> Error {

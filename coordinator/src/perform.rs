@@ -119,7 +119,7 @@ impl Engine {
         }
     }
 
-    fn record(&mut self, event: &Event) {
+    pub(crate) fn record(&mut self, event: &Event) {
         self.tally.switches.record(event);
         match event {
             Event::Round { committed_frames, contributors, .. } => {
@@ -160,6 +160,10 @@ impl Engine {
                 self.answer_all("the round is void; join again");
                 let checkpoint = checkpoint.as_deref().unwrap_or("none, to the beginning");
                 tracing::warn!(checkpoint, reason, lineage, "fell back");
+            }
+            Event::Commanded { command, caller, address } => {
+                let address = address.as_deref().unwrap_or("unknown");
+                tracing::info!(command, caller, address, "commanded");
             }
             Event::Switched { from, to, .. } => {
                 tracing::info!(from = from.name(), to = to.name(), "switched");

@@ -31,7 +31,7 @@ use stentor_proto::v1::coordinator_server::CoordinatorServer;
 use stentor_proto::v1::reducer_server::ReducerServer;
 use stentor_runlog::{EVENTS, EventLog, Summary};
 use stentor_runtime::tls::Refusals;
-use stentor_runtime::{Shutdown, metrics};
+use stentor_runtime::{Readiness, Shutdown, Tokens, metrics};
 use stentor_store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
@@ -60,7 +60,7 @@ pub async fn serve_over<C>(
 where
     C: Connected + AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let everybody = Access::new(None, None, Refusals::default());
+    let everybody = Access::new(None, Tokens::default(), Refusals::default());
     serve_behind(|| (everybody, connections), options, shutdown).await
 }
 
@@ -186,6 +186,7 @@ where
     let service = Service::new(commands, &run_id, experiment.clone(), Arc::clone(&dataset));
     let (stop, stopped) = oneshot::channel::<()>();
     let (access, connections) = open();
+    stentor_runtime::is_now(Readiness::Ready);
     // Without separate reducers, this process sums everything.
     let reducer = experiment.exchange.reducers.is_empty().then(|| {
         let reducer = RangeReducer::new(&experiment, run.clone(), 0, 0..parameters);
@@ -203,6 +204,7 @@ where
         finished = engine.run(inbox) => Some(finished),
         () = shutdown.requested() => None,
     };
+    stentor_runtime::is_now(Readiness::Stopping);
     let _ = stop.send(());
     publish::ended(last_writes).await;
     let Some((outcome, mut events, tally)) = finished else { return Err(Error::Interrupted) };
@@ -237,6 +239,7 @@ pub async fn serve_reducer(
     let run = Store::open(&experiment.run.output)?;
     let reducer = RangeReducer::new(experiment, run, index, range);
     let (access, connections) = listener.open();
+    stentor_runtime::is_now(Readiness::Ready);
     server()
         .add_service(reducer_server(reducer, &experiment.run.name, &access))
         .serve_with_incoming_shutdown(connections, shutdown.requested())

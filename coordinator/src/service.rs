@@ -1,3 +1,4 @@
+use crate::access::Caller;
 use crate::command::{Command, Contribution, Joining};
 use crate::state_machine::{Refusal, Session};
 use crate::{limits, wire};
@@ -9,6 +10,7 @@ use stentor_experiment::Experiment;
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_server::Coordinator;
 use stentor_runtime::metrics;
+use stentor_runtime::print::printable;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
@@ -81,6 +83,7 @@ impl Coordinator for Service {
             ));
         }
         limits::name("host", &request.host)?;
+        let request = v1::JoinRequest { host: printable(&request.host).into_owned(), ..request };
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         let mut guard = Guard { engine: self.engine.clone(), session, armed: true };
@@ -203,11 +206,12 @@ impl Coordinator for Service {
     }
 
     async fn switch(&self, request: Request<v1::SwitchRequest>) -> Result<Response<v1::SwitchReply>, Status> {
+        let caller = Caller::of(&request);
         let strategy = stentor_proto::strategy(request.into_inner().strategy)
             .map_err(|e| Status::invalid_argument(e.to_string()))?;
         self.experiment.validate_for(strategy).map_err(|e| Status::failed_precondition(e.to_string()))?;
         let (reply, answer) = oneshot::channel();
-        self.tell(Command::Switch { strategy, reply }).await?;
+        self.tell(Command::Switch { strategy, caller, reply }).await?;
         let from = answer.await.map_err(|_| over())?;
         Ok(Response::new(v1::SwitchReply { from: v1::Strategy::from(from).into() }))
     }

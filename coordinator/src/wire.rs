@@ -1,5 +1,6 @@
 //! Conversions between the state machine's types and the wire.
 
+use crate::limits;
 use crate::state_machine::{
     Arrival, Assignment, BadRowGroup, Boundary, Closed, Fence, Report, SumGroup, View, Written,
 };
@@ -131,6 +132,7 @@ pub(crate) fn bad_row_groups(
         let found = usize::try_from(place).ok().and_then(|place| dataset.part(source)?.place(place, kind));
         match found {
             Some(Place { file, row_group, frames }) => {
+                let reason = limits::cut(reason);
                 Ok(BadRowGroup { source, place, file, row_group: row_group as u64, frames, reason })
             }
             None => Err(format!("expected a row group of the {} data, found number {place}", source.name())),

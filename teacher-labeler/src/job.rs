@@ -79,6 +79,7 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     claim(&out, &options.out, &ticket).await?;
     out.sweep("part-").await;
 
+    stentor_runtime::is_now(stentor_runtime::Readiness::Ready);
     stentor_runtime::watch_disk("labels", &options.out);
     metrics::labeled_frames(0);
     let started = Instant::now();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use stentor_participant::{Action, End, Input, Participant};
 use stentor_proto::{required, v1};
 use stentor_runtime::tls::{Role, Tls};
-use stentor_runtime::{Shutdown, metrics};
+use stentor_runtime::{Readiness, Shutdown, metrics};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -145,11 +145,13 @@ impl Worker<'_> {
                 () = tokio::time::sleep(PAUSE) => tracing::warn!(reason, "session over; joining again"),
             }
         }
+        stentor_runtime::is_now(Readiness::Starting);
         self.doing.now("joining".into());
         let reply = tokio::select! {
             reply = self.client.join(self.own.identity, self.patience) => reply?,
             () = self.shutdown.requested() => return Ok(None),
         };
+        stentor_runtime::is_now(Readiness::Ready);
         let message = required(reply.assignment, "assignment")?;
         let run_id = required(message.fence.as_ref(), "fence")?.run_id.clone();
         let assignment = wire::assignment(message)?;

@@ -138,6 +138,10 @@ impl Board {
                 self.pace.clear();
                 self.happened(at_ms, format!("The strategy changed from {} to {}.", from.name(), to.name()));
             }
+            Event::Commanded { command, caller, address } => {
+                let from = address.as_deref().map(|from| format!(" at {from}")).unwrap_or_default();
+                self.happened(at_ms, format!("Command of {caller}{from}: {command}."));
+            }
             Event::Dev { checkpoint, committed_frames, scores } => {
                 let curves = &mut self.curves;
                 let of_dev = [(LOSS, &mut curves.dev), (FRAME_ERROR, &mut curves.dev_frame_error)];

@@ -6,7 +6,7 @@ use crate::serve;
 use crate::snapshot::Snapshot;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stentor_runlog::visit_events;
-use stentor_runtime::Token;
+use stentor_runtime::Tokens;
 use stentor_store::Store;
 use tokio::sync::mpsc;
 
@@ -14,20 +14,20 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     board: Arc<Mutex<Option<Board>>>,
-    token: Option<Token>,
+    tokens: Tokens,
 }
 
 impl Page {
-    /// If set, the figures are shown only to callers that present this token.
+    /// If there are tokens, the figures are shown only to callers that present one of them.
     #[must_use]
-    pub fn new(token: Option<Token>) -> Self {
-        Self { board: Arc::default(), token }
+    pub fn new(tokens: Tokens) -> Self {
+        Self { board: Arc::default(), tokens }
     }
 
     /// Serves `/` with its static files, and `/api/status`.
     pub fn routes(&self) -> axum::Router {
         let page = self.clone();
-        serve::routes(self.token.clone(), move || page.status())
+        serve::routes(self.tokens.clone(), move || page.status())
     }
 
     /// Starts the page of a run, after reading the events in `run` that incarnations before `incarnation` logged. Must

@@ -2,10 +2,13 @@
 //! token.
 
 use axum::Router;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use stentor_runtime::Token;
+use std::net::IpAddr;
+use stentor_runtime::telemetry::Remote;
+use stentor_runtime::{Attempts, Denied, Tokens, metrics};
 
 /// The static files: path, type, content.
 const FILES: [(&str, &str, &str); 8] = [
@@ -24,15 +27,33 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Routes to the static files, and to the figures: the JSON returned by `figures`. If a token is set, only callers that
-/// present it get the figures.
+/// Routes to the static files, and to the figures: the JSON returned by `figures`. If there are tokens, only callers that
+/// present one get the figures. Wrong ones are counted, and answered later each time.
 pub(crate) fn routes(
-    token: Option<Token>,
+    tokens: Tokens,
     figures: impl Fn() -> serde_json::Result<String> + Clone + Send + Sync + 'static,
 ) -> Router {
-    let status = move |headers: HeaderMap| {
-        let response = if is_allowed(token.as_ref(), &headers) { json(figures()) } else { refusal() };
-        std::future::ready(response)
+    let attempts = Attempts::default();
+    let status = move |request: Request| {
+        let (verdict, figures) = (verdict(&tokens, &attempts, &request), figures.clone());
+        async move {
+            match verdict {
+                Verdict::Allowed => json(figures()),
+                Verdict::NoToken => refusal(StatusCode::UNAUTHORIZED, EXPECTED),
+                Verdict::Denied(Denied::Wrong(pause)) => {
+                    metrics::refused_calls(1, "token");
+                    tokio::time::sleep(pause).await;
+                    refusal(StatusCode::UNAUTHORIZED, EXPECTED)
+                }
+                Verdict::Denied(Denied::TooSoon(_)) => {
+                    metrics::refused_calls(1, "token");
+                    refusal(
+                        StatusCode::TOO_MANY_REQUESTS,
+                        "a wrong token was shown from this address; wait some seconds\n",
+                    )
+                }
+            }
+        }
     };
     let router = Router::new().route("/api/status", get(status));
     FILES.into_iter().fold(router, |router, (path, kind, content)| {
@@ -40,15 +61,32 @@ pub(crate) fn routes(
     })
 }
 
-fn is_allowed(token: Option<&Token>, headers: &HeaderMap) -> bool {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    token.is_none_or(|token| bearer.is_some_and(|bearer| token.matches_bearer(bearer)))
+const EXPECTED: &str = "expected the coordinator's token as `Authorization: Bearer TOKEN`\n";
+
+/// Whether a caller gets the figures.
+enum Verdict {
+    Allowed,
+    NoToken,
+    Denied(Denied),
 }
 
-fn refusal() -> Response {
+fn verdict(tokens: &Tokens, attempts: &Attempts, request: &Request) -> Verdict {
+    if tokens.is_empty() {
+        return Verdict::Allowed;
+    }
+    let bearer = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(bearer) = bearer else { return Verdict::NoToken };
+    let unknown = IpAddr::from([0, 0, 0, 0]);
+    let from = request.extensions().get::<Remote>().map_or(unknown, |Remote(address)| *address);
+    match attempts.judge(from, || tokens.right(bearer).is_some()) {
+        Ok(()) => Verdict::Allowed,
+        Err(denied) => Verdict::Denied(denied),
+    }
+}
+
+fn refusal(status: StatusCode, words: &str) -> Response {
     let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))];
-    let words = "expected the coordinator's token as `Authorization: Bearer TOKEN`\n".to_owned();
-    (StatusCode::UNAUTHORIZED, challenge, answer("text/plain; charset=utf-8", words)).into_response()
+    (status, challenge, answer("text/plain; charset=utf-8", words.to_owned())).into_response()
 }
 
 fn json(figures: serde_json::Result<String>) -> Response {

@@ -131,6 +131,15 @@ pub enum Event {
         /// Worker that found it first.
         worker: String,
     },
+    /// Somebody gave the coordinator a command.
+    Commanded {
+        /// What is to be done, in words.
+        command: String,
+        /// Who it was: the name in a certificate, or a kind of token.
+        caller: String,
+        /// The address of the caller, if it is known.
+        address: Option<String>,
+    },
     /// A checkpoint was abandoned.
     Abandoned {
         /// Its name.

@@ -24,11 +24,12 @@ fn kind(event: &Event) -> &'static str {
         Event::Refused { .. } => "refused",
         Event::FellBack { .. } => "fell-back",
         Event::Quarantined { .. } => "quarantined",
+        Event::Commanded { .. } => "commanded",
         Event::Abandoned { .. } => "abandoned",
     }
 }
 
-const KINDS: usize = 9;
+const KINDS: usize = 10;
 
 #[tokio::test]
 async fn a_log_is_read_and_rewritten_byte_for_byte() {

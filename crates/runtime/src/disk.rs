@@ -2,29 +2,56 @@
 
 use crate::metrics;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::thread;
+use std::time::Duration;
 
-/// Folders whose disks are measured with every scrape, with their purpose.
+/// Time between two measurements: that between two scrapes.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// Folders whose disks are measured, with their purpose.
 static WATCHED: Mutex<Vec<(&'static str, PathBuf)>> = Mutex::new(Vec::new());
+/// The thread that measures.
+static THREAD: Once = Once::new();
 
 /// Makes `/metrics` show the free space at `location`: a folder, which need not exist yet, or a `file://` URL. Object
 /// stores have no limit and are not shown. `what` becomes the label.
+///
+/// A thread measures from now on: the question can hang for ever on a file server that has gone, and whoever answers scrapes and
+/// probes must not hang with it.
 pub fn watch_disk(what: &'static str, location: &str) {
     let Some(folder) = local(location) else { return };
-    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut watched = watched();
     watched.retain(|(name, _)| *name != what);
     watched.push((what, folder));
+    drop(watched);
+    THREAD.call_once(|| {
+        let measuring = thread::Builder::new().name("disks".to_owned()).spawn(|| {
+            loop {
+                measure();
+                thread::sleep(EVERY);
+            }
+        });
+        if let Err(error) = measuring {
+            tracing::warn!(%error, "the free space of disks is not measured");
+        }
+    });
 }
 
 /// Measures all watched disks.
-pub(crate) fn measure() {
-    let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-    for (what, folder) in watched.iter() {
-        if let Some(Room { free, size }) = room(folder) {
+fn measure() {
+    let folders = watched().clone();
+    for (what, folder) in folders {
+        if let Some(Room { free, size }) = room(&folder) {
             metrics::disk_free(free, what);
             metrics::disk_size(size, what);
         }
     }
+}
+
+fn watched() -> MutexGuard<'static, Vec<(&'static str, PathBuf)>> {
+    // The list is consistent even if a thread panicked while holding the lock.
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn local(location: &str) -> Option<PathBuf> {

@@ -73,6 +73,17 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// The limit of open files is too low.
+    #[error(
+        "expected a limit of at least {needed} open files, found {found}; raise the hard limit before the start: \
+         `ulimit -Hn {needed}`, LimitNOFILE= of systemd, or `ulimits` of compose"
+    )]
+    Descriptors {
+        /// What a small cluster needs.
+        needed: u64,
+        /// The limit.
+        found: u64,
+    },
     /// A token's file cannot be read.
     #[error("{}: expected a token for people's endpoints, found: {source}; name a readable file of one line", path.display())]
     TokenFile {
@@ -104,6 +115,7 @@ impl ProgramError for Error {
             Error::AlreadyInitialised => "E1004",
             Error::Threads(_) => "E1005",
             Error::Spawn { .. } | Error::Supervise { .. } => "E1006",
+            Error::Descriptors { .. } => "E1007",
         }
     }
 
@@ -117,6 +129,7 @@ impl ProgramError for Error {
             | Error::Collector { .. }
             | Error::AlreadyInitialised
             | Error::Spawn { .. }
+            | Error::Descriptors { .. }
             | Error::TokenFile { .. }
             | Error::Token { .. } => ExitStatus::Config,
             Error::Threads(_) | Error::Supervise { .. } => ExitStatus::Failure,

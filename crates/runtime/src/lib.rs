@@ -22,33 +22,43 @@
 //! Our libraries only emit `tracing` events and call [`metrics`]; this crate decides what becomes of both.
 
 mod address;
+mod attempts;
 mod busy;
 pub mod child;
+mod connections;
+pub mod descriptors;
 mod disk;
 mod error;
 mod figures;
 mod memory;
 pub mod metrics;
 pub mod print;
+mod readiness;
 mod retry;
+mod secret_file;
 mod shutdown;
 pub mod telemetry;
 pub mod tls;
 mod token;
+mod tokens;
 pub mod traces;
 
 pub use address::address;
+pub use attempts::{Attempts, Denied};
 pub use busy::busy;
 pub use child::Child;
+pub use connections::{Activity, Bounds, Call, Full};
 pub use disk::watch_disk;
 pub use error::Error;
 pub use figures::FiguresFile;
 pub use memory::{cpu_seconds, peak_rss_bytes, peak_rss_mb};
+pub use readiness::{Readiness, is_now, readiness};
 pub use retry::{Retry, Verdict};
 pub use shutdown::{Shutdown, Trigger};
 pub use stentor_exit::{ExitStatus, ProgramError, Reaction};
 pub use telemetry::{Telemetry, TelemetryOptions};
 pub use token::Token;
+pub use tokens::{Right, Tokens};
 
 /// The output of `--version`: the release, and whether the build contains debug assertions, which cost time.
 pub const VERSION: &str = if cfg!(debug_assertions) {

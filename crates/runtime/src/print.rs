@@ -8,6 +8,7 @@
 //!
 //! Programs write their files before they print anything.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,30 @@ static LOST: AtomicBool = AtomicBool::new(false);
 #[must_use]
 pub fn is_output_lost() -> bool {
     LOST.load(Ordering::Relaxed)
+}
+
+/// Text from elsewhere for a terminal: characters that would move its cursor, change its colors, or reverse the order of what follows
+/// are written out as `\u{1b}`.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_command) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_command(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Control characters, line and paragraph separators, and those that change the direction of text.
+fn is_command(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Writes text to standard output; used by [`out!`](crate::out) and [`outln!`](crate::outln).
@@ -85,6 +110,15 @@ mod tests {
         assert!(lost(Broken(ErrorKind::BrokenPipe), format_args!("x")).is_none());
         let problem = lost(Broken(ErrorKind::StorageFull), format_args!("x"));
         assert_eq!(problem.map(|p| p.kind()), Some(ErrorKind::StorageFull));
+    }
+
+    #[test]
+    fn what_would_command_a_terminal_is_written_out_and_words_of_any_language_are_not() {
+        assert_eq!(printable("\u{1b}[2J\u{1b}]0;x\u{7}"), "\\u{1b}[2J\\u{1b}]0;x\\u{7}");
+        assert_eq!(printable("one\ntwo\r\u{9b}A\u{202e}"), "one\\ntwo\\r\\u{9b}A\\u{202e}");
+        for words in ["Müller liest 東京", "שלום", "a \\ b"] {
+            assert!(matches!(printable(words), Cow::Borrowed(same) if same == words), "{words}");
+        }
     }
 
     #[test]

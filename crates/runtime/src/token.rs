@@ -20,15 +20,21 @@ impl Token {
     /// # Errors
     /// [`Error::TokenFile`] if the file cannot be read; [`Error::Token`] if both are set, or one is not a valid token.
     pub fn from_settings(file: Option<&Path>, value: Option<&str>) -> Result<Option<Token>, Error> {
+        Token::from_either(file, value, "STENTOR_TOKEN")
+    }
+
+    /// Like [`Token::from_settings`]; `variable` is the name of the variable that contains `value`.
+    fn from_either(file: Option<&Path>, value: Option<&str>, variable: &str) -> Result<Option<Token>, Error> {
         let (text, place) = match (file, value) {
             (None, None) => return Ok(None),
             (Some(file), None) => {
                 let read = |source| Error::TokenFile { path: file.to_owned(), source };
+                crate::secret_file::warn_if_exposed(file, "this token");
                 (std::fs::read_to_string(file).map_err(read)?, file.display().to_string())
             }
-            (None, Some(value)) => (value.to_owned(), "STENTOR_TOKEN".to_owned()),
+            (None, Some(value)) => (value.to_owned(), variable.to_owned()),
             (Some(file), Some(_)) => {
-                let place = format!("{} and STENTOR_TOKEN", file.display());
+                let place = format!("{} and {variable}", file.display());
                 return Err(Error::Token { place, found: "two tokens where one is expected".to_owned() });
             }
         };
@@ -48,8 +54,13 @@ impl Token {
     /// # Errors
     /// As [`Token::from_settings`].
     pub fn from_environment(file: Option<&Path>) -> Result<Option<Token>, Error> {
-        let value = std::env::var("STENTOR_TOKEN").ok().filter(|value| !value.is_empty());
-        Token::from_settings(file, value.as_deref())
+        Token::from_variable(file, "STENTOR_TOKEN")
+    }
+
+    /// Like [`Token::from_environment`], with another variable.
+    pub(crate) fn from_variable(file: Option<&Path>, variable: &str) -> Result<Option<Token>, Error> {
+        let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
+        Token::from_either(file, value.as_deref(), variable)
     }
 
     /// Whether the value of an `Authorization` header contains this token: `Bearer TOKEN`. Takes the same time

@@ -9,6 +9,7 @@ use stentor_experiment::Strategy;
 use stentor_output::{self as output, Member};
 use stentor_proto::v1;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
+use stentor_runtime::print::printable;
 use stentor_runtime::tls::{self, Tls};
 use stentor_runtime::{ExitStatus, Token};
 use tonic::Request;
@@ -24,7 +25,8 @@ struct Target {
     /// Folder with ca.crt, tls.crt and tls.key of an admin; with a token ca.crt is enough.
     #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
     tls: Option<PathBuf>,
-    /// File with the coordinator's operator token. Alternatively, STENTOR_TOKEN contains the token.
+    /// File with the coordinator's token: the one to look, or the admin token, which `switch` needs. Alternatively, STENTOR_TOKEN
+    /// contains the token.
     #[arg(long, env = "STENTOR_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -83,9 +85,10 @@ impl Status {
             name => stentor_runtime::outln!("newest checkpoint {name}"),
         }
         if !status.waiting.is_empty() {
-            stentor_runtime::outln!("waiting: {}", status.waiting);
+            stentor_runtime::outln!("waiting: {}", printable(&status.waiting));
         }
         for Member { slot, identity, doing, seconds_since_heard } in status.members {
+            let (identity, doing) = (printable(&identity), printable(&doing));
             stentor_runtime::outln!(
                 "{slot:>4}  {identity:<20}  {doing}  (last heartbeat {seconds_since_heard:.1} s ago)"
             );
@@ -172,6 +175,7 @@ impl Target {
                 Err(status) => status,
             };
             let (words, denied) = tls::explain(&status);
+            let words = printable(&words);
             match status.code() {
                 _ if denied => Err(anyhow!("access denied: {words}")).meaning(ExitStatus::Auth),
                 tonic::Code::Unavailable => {

@@ -298,6 +298,7 @@ pub(crate) fn event_seeds() -> Vec<Vec<u8>> {
         },
         Event::Abandoned { checkpoint: "c".into(), reason: "r".into() },
         Event::Switched { fence, from: Strategy::Gtc, to: Strategy::Bmuf },
+        Event::Commanded { command: "switch".into(), caller: "a".into(), address: None },
     ];
     let lines: Vec<String> =
         events.iter().map(|event| serde_json::to_string(event).expect("plain structures")).collect();

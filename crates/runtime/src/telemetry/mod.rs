@@ -6,8 +6,10 @@
 mod listener;
 mod logs;
 mod pipeline;
+mod routes;
 
 use crate::error::Error;
+use crate::tls::Tls;
 use crate::traces::Exporter;
 use axum::Router;
 use listener::Listener;
@@ -17,6 +19,7 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+pub use listener::Remote;
 pub use logs::LogFormat;
 
 /// The telemetry settings that a program passes; the others come from the environment:
@@ -31,8 +34,17 @@ pub use logs::LogFormat;
 pub struct TelemetryOptions {
     /// The program's name, in human logs and in the metric `target_info`.
     pub program: &'static str,
-    /// Address for `/metrics` and `/healthz` over plain HTTP; port 0 uses a free one. `None`: metrics are off.
+    /// Address for `/metrics`, `/healthz` and `/readyz`; port 0 uses a free one. `None`: metrics are off.
     pub metrics: Option<SocketAddr>,
+}
+
+/// What a program serves beside `/metrics`, `/healthz` and `/readyz`, and how.
+#[derive(Debug, Default)]
+pub struct Serving {
+    /// The program's own routes.
+    pub routes: Router,
+    /// The certificate of this port; plain HTTP without one. Callers present none.
+    pub tls: Option<Tls>,
 }
 
 /// Active telemetry. When it is dropped, the metrics listener closes and the last spans are sent; logging continues.
@@ -58,15 +70,14 @@ impl Telemetry {
 /// # Errors
 /// A filter or format in the environment that cannot be parsed, an address that cannot be used, or a second call.
 pub fn init(options: TelemetryOptions) -> Result<Telemetry, Error> {
-    init_with_routes(options, Router::new())
+    init_serving(options, Serving::default())
 }
 
-/// Like [`init`], with the program's own routes in addition to `/metrics` and `/healthz`. The listener's thread serves
-/// them.
+/// Like [`init`], with the program's own routes. A thread of the listener serves them.
 ///
 /// # Errors
 /// As [`init`].
-pub fn init_with_routes(options: TelemetryOptions, routes: Router) -> Result<Telemetry, Error> {
+pub fn init_serving(options: TelemetryOptions, serving: Serving) -> Result<Telemetry, Error> {
     let listener = match options.metrics {
         Some(address) => {
             let bound =
@@ -75,7 +86,7 @@ pub fn init_with_routes(options: TelemetryOptions, routes: Router) -> Result<Tel
         }
         None => None,
     };
-    init_with(options.program, listener, routes)
+    init_with(options.program, listener, serving)
 }
 
 /// Like [`init`], with a listener that is already bound.
@@ -83,13 +94,13 @@ pub fn init_with_routes(options: TelemetryOptions, routes: Router) -> Result<Tel
 /// # Errors
 /// As [`init`].
 pub fn init_on(program: &'static str, metrics: TcpListener) -> Result<Telemetry, Error> {
-    init_with(program, Some(metrics), Router::new())
+    init_with(program, Some(metrics), Serving::default())
 }
 
 fn init_with(
     program: &'static str,
     metrics: Option<TcpListener>,
-    routes: Router,
+    serving: Serving,
 ) -> Result<Telemetry, Error> {
     let terminal = io::stderr().is_terminal();
     let format = LogFormat::choose(environment("STENTOR_LOG_FORMAT").as_deref(), terminal)?;
@@ -114,12 +125,13 @@ fn init_with(
 
     let listener = match (metrics, registry) {
         (Some(bound), Some(registry)) => {
-            Some(Listener::start(bound, registry, routes).map_err(Error::MetricsListener)?)
+            let Serving { routes, tls } = serving;
+            Some(Listener::start(bound, tls, registry, routes).map_err(Error::MetricsListener)?)
         }
         _ => None,
     };
     if let Some(listener) = &listener {
-        tracing::info!(address = %listener.address(), "serving /metrics and /healthz");
+        tracing::info!(address = %listener.address(), "serving /metrics, /healthz and /readyz");
     }
     let exporter = environment("STENTOR_OTLP").map(|url| Exporter::start(program, &url)).transpose()?;
     Ok(Telemetry { listener, _exporter: exporter })

@@ -156,7 +156,8 @@ async fn connect(tls: &Tls, target: &Target) -> Result<Stream, BoxError> {
     let loaded = tls.current();
     let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
     stream.set_nodelay(true)?;
-    let connector = TlsConnector::from(Arc::clone(&loaded.client));
+    let no_client = || io::Error::other("the certificates of a port for browsers open no connections");
+    let connector = TlsConnector::from(loaded.client.clone().ok_or_else(no_client)?);
     let shaken = connector.connect(target.server.clone(), stream).await;
     let stream = shaken.map_err(|error| refusal(error, tls, target))?;
     check_server(&stream, loaded.identity.as_ref(), target)?;

@@ -1,33 +1,41 @@
 use super::identity::read_leaf;
 use super::refusals::Refusals;
 use super::stream::{Connection, Io, Peer};
+use super::watched::Watched;
 use super::{Tls, words};
+use crate::connections::{Activity, Bounds, Connections, Seat};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// Maximum number of open connections of a server. Each worker has two.
-const MOST_CONNECTIONS: usize = 4096;
-/// Maximum number of handshakes in progress.
-const MOST_HANDSHAKES: usize = 256;
 /// Time after which a connection without a complete handshake is closed.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for a peer without TLS to read the reason before the connection is closed.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// The settings of a server's listener.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Listening {
     /// `None`: all connections are accepted.
     pub tls: Option<Tls>,
     /// Records refused connections and calls.
     pub refusals: Refusals,
+    /// How many connections are open at a time.
+    pub bounds: Bounds,
+    /// Time between two checks of a caller's certificate while its connection is open.
+    pub check_every: Duration,
+}
+
+impl Default for Listening {
+    fn default() -> Self {
+        let (refusals, bounds) = (Refusals::default(), Bounds::default());
+        Self { tls: None, refusals, bounds, check_every: Duration::from_secs(60) }
+    }
 }
 
 /// The accepted connections. Handshakes run concurrently, so that none delays another.
@@ -40,10 +48,8 @@ pub fn incoming(listener: TcpListener, listening: Listening) -> ReceiverStream<i
 
 /// Runs until the receiver of the connections is dropped.
 async fn accept(listener: TcpListener, listening: Listening, sender: mpsc::Sender<io::Result<Connection>>) {
-    let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let handshakes = Arc::new(Semaphore::new(MOST_HANDSHAKES));
+    let connections = Connections::new(listening.bounds);
     loop {
-        let Ok(handshake) = Arc::clone(&handshakes).acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = sender.closed() => return,
@@ -57,27 +63,52 @@ async fn accept(listener: TcpListener, listening: Listening, sender: mpsc::Sende
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else {
-            let words = format!("{MOST_CONNECTIONS} connections are open already");
-            listening.refusals.connection(address.ip(), "too-many", &words);
-            continue;
-        };
+        let (seat, evicted) = connections.open(address.ip());
+        if let Some(crowd) = evicted {
+            let most = listening.bounds.most_unproven;
+            let words =
+                format!("{most} connections without a permitted call are open, most from this address");
+            listening.refusals.connection(crowd, "crowded", &words);
+        }
         let (listening, sender) = (listening.clone(), sender.clone());
         tokio::spawn(async move {
-            let shaken =
-                tokio::time::timeout(HANDSHAKE_TIMEOUT, greet(stream, address, &listening, permit)).await;
-            drop(handshake);
-            match shaken {
-                Ok(Ok(connection)) => drop(sender.send(Ok(connection)).await),
-                Ok(Err(Refused { reason, words })) => {
+            match shake(stream, address, &listening, seat).await {
+                Ok(connection) => drop(sender.send(Ok(connection)).await),
+                Err(Some(Refused { reason, words })) => {
                     listening.refusals.connection(address.ip(), reason, &words);
                 }
-                Err(_) => {
-                    let words = format!("no complete handshake within {} s", HANDSHAKE_TIMEOUT.as_secs());
-                    listening.refusals.connection(address.ip(), "handshake-timeout", &words);
-                }
+                // It had to make room, which is recorded.
+                Err(None) => {}
             }
         });
+    }
+}
+
+/// Greets a connection, within its time, unless it has to make room for others.
+async fn shake(
+    stream: TcpStream,
+    address: SocketAddr,
+    listening: &Listening,
+    mut seat: Seat,
+) -> Result<Connection, Option<Refused>> {
+    let activity = seat.activity.clone();
+    let greeting = tokio::time::timeout(HANDSHAKE_TIMEOUT, greet(stream, address, listening, activity));
+    let greeted = tokio::select! {
+        greeted = greeting => greeted,
+        () = seat.evicted() => return Err(None),
+    };
+    match greeted {
+        Ok(Ok((io, peer))) => {
+            seat.shaken();
+            let tls = listening.tls.clone();
+            let watched = Watched::of(&io, tls, listening.check_every, listening.refusals.clone());
+            Ok(Connection { io, peer, seat, watched })
+        }
+        Ok(Err(refused)) => Err(Some(refused)),
+        Err(_) => {
+            let words = format!("no complete handshake within {} s", HANDSHAKE_TIMEOUT.as_secs());
+            Err(Some(Refused::new("handshake-timeout", words)))
+        }
     }
 }
 
@@ -100,8 +131,8 @@ async fn greet(
     stream: TcpStream,
     address: SocketAddr,
     listening: &Listening,
-    permit: OwnedSemaphorePermit,
-) -> Result<Connection, Refused> {
+    activity: Activity,
+) -> Result<(Io, Peer), Refused> {
     let broken = |error: io::Error| Refused::new("broken", format!("the connection broke: {error}"));
     // Send small messages at once. Otherwise an answer waits for the acknowledgement of the previous one, which the
     // other side delays by 40 ms.
@@ -115,23 +146,19 @@ async fn greet(
         if speaks_tls {
             return Err(Refused::new("tls", "it speaks TLS, and this program was started without --tls"));
         }
-        return Ok(Connection {
-            io: Io::Plain(stream),
-            peer: Peer { address, identity: None },
-            _permit: permit,
-        });
+        return Ok((Io::Plain(stream), Peer { address, identity: None, activity }));
     };
     if !speaks_tls {
         refuse_plain_http(stream).await;
         return Err(Refused::new("plain", "it does not speak TLS; its URL must begin with https://"));
     }
-    let Some(config) = tls.current().server.clone() else {
+    let Some(config) = tls.server_config() else {
         return Err(Refused::new("handshake", "this program has no certificate for a server"));
     };
     let stream = TlsAcceptor::from(config).accept(stream).await.map_err(|error| refused(&error, tls))?;
     let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let identity = shown.map(|certificate| read_leaf(certificate).and_then(|leaf| leaf.identity));
-    Ok(Connection { io: Io::Tls(Box::new(stream)), peer: Peer { address, identity }, _permit: permit })
+    Ok((Io::Tls(Box::new(stream)), Peer { address, identity, activity }))
 }
 
 fn refused(error: &io::Error, tls: &Tls) -> Refused {

@@ -14,6 +14,7 @@ mod identity;
 mod incoming;
 mod refusals;
 mod stream;
+mod watched;
 mod words;
 
 pub use client::{channel, channel_by, explain};
@@ -25,7 +26,8 @@ pub use refusals::Refusals;
 pub use stream::{Connection, Peer};
 
 use crate::metrics;
-use folder::{CA, CERTIFICATE, KEY, Loaded, Part};
+use folder::{CA, CERTIFICATE, KEY, Loaded, Part, REVOKED};
+use rustls::pki_types::{CertificateDer, UnixTime};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,7 +55,7 @@ struct State {
 }
 
 /// Length and modification time of each file, by which a replacement is detected.
-type Stamp = [Option<(u64, SystemTime)>; 3];
+type Stamp = [Option<(u64, SystemTime)>; 4];
 
 impl Tls {
     /// The certificates of a coordinator or reducer.
@@ -88,10 +90,18 @@ impl Tls {
         Tls::open(folder, Part::TokenBearer)
     }
 
+    /// The certificate of a port for browsers and scrapers: `tls.crt` and `tls.key`, for example from a CA that browsers know.
+    ///
+    /// # Errors
+    /// As [`Tls::for_server`].
+    pub fn for_page(folder: &Path) -> Result<Tls, Error> {
+        Tls::open(folder, Part::Page)
+    }
+
     fn open(path: &Path, part: Part) -> Result<Tls, Error> {
         let stamp = stamp(path);
         let loaded = Arc::new(folder::load(path, part)?);
-        note(path, &loaded);
+        note(path, part, &loaded);
         Ok(Tls(Arc::new(Folder { path: path.to_owned(), part, state: Mutex::new(State { loaded, stamp }) })))
     }
 
@@ -99,6 +109,20 @@ impl Tls {
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
         self.current().identity.clone()
+    }
+
+    /// The settings for the next handshake of a server.
+    pub(crate) fn server_config(&self) -> Option<Arc<rustls::ServerConfig>> {
+        self.current().server.clone()
+    }
+
+    /// Whether a caller with this certificate, and those that follow it, would be accepted now.
+    fn accepts(&self, chain: &[CertificateDer<'static>]) -> bool {
+        let (Some(verifier), Some((own, others))) = (self.current().verifier.clone(), chain.split_first())
+        else {
+            return true;
+        };
+        verifier.verify_client_cert(own, others, UnixTime::now()).is_ok()
     }
 
     /// The folder of the certificates, for messages.
@@ -118,7 +142,7 @@ impl Tls {
             match folder::load(path, *part) {
                 Ok(loaded) => {
                     tracing::info!(folder = %path.display(), "certificates replaced");
-                    note(path, &loaded);
+                    note(path, *part, &loaded);
                     state.loaded = Arc::new(loaded);
                 }
                 Err(error) => {
@@ -131,9 +155,12 @@ impl Tls {
 }
 
 /// Publishes when the certificate expires, and warns if that is soon.
-fn note(path: &Path, loaded: &Loaded) {
+fn note(path: &Path, part: Part, loaded: &Loaded) {
     let Some(expires) = loaded.expires else { return };
-    metrics::certificate_expiry_timestamp(expires);
+    // The metric is of the certificate with which programs of the cluster know each other.
+    if part != Part::Page {
+        metrics::certificate_expiry_timestamp(expires);
+    }
     if expires.duration_since(SystemTime::now()).unwrap_or_default() < SOON {
         let (folder, days) = (path.display(), words::ahead(expires));
         tracing::warn!(%folder, "the certificate expires in {days}; issue a new one with `stentor certs`");
@@ -141,7 +168,7 @@ fn note(path: &Path, loaded: &Loaded) {
 }
 
 fn stamp(folder: &Path) -> Stamp {
-    [CA, CERTIFICATE, KEY].map(|name| {
+    [CA, CERTIFICATE, KEY, REVOKED].map(|name| {
         let metadata = std::fs::metadata(folder.join(name)).ok()?;
         Some((metadata.len(), metadata.modified().ok()?))
     })

@@ -1,11 +1,12 @@
 use super::Identity;
+use super::watched::Watched;
+use crate::connections::{Activity, Seat};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
@@ -16,6 +17,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The identity in its certificate, or the names found instead. `None`: no certificate was presented.
     pub identity: Option<Result<Identity, String>>,
+    /// What the connection does.
+    pub activity: Activity,
 }
 
 /// An accepted connection.
@@ -23,8 +26,10 @@ pub struct Peer {
 pub struct Connection {
     pub(super) io: Io,
     pub(super) peer: Peer,
-    /// Counts against the maximum number of open connections.
-    pub(super) _permit: OwnedSemaphorePermit,
+    /// Counts among the open connections, and ends this one when it must end.
+    pub(super) seat: Seat,
+    /// The certificate of the caller, if it has one.
+    pub(super) watched: Option<Watched>,
 }
 
 #[derive(Debug)]
@@ -38,6 +43,18 @@ impl Connected for Connection {
 
     fn connect_info(&self) -> Peer {
         self.peer.clone()
+    }
+}
+
+impl Connection {
+    /// Ready with an error when the connection has to end.
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        let address = self.peer.address;
+        let refused = self.watched.as_mut().map(|watched| watched.poll_refused(address, context));
+        if let Some(Poll::Ready(why)) = refused {
+            return Poll::Ready(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+        self.seat.poll_over(context).map(|why| io::Error::new(io::ErrorKind::TimedOut, why))
     }
 }
 
@@ -59,24 +76,38 @@ macro_rules! either {
 
 impl AsyncRead for Connection {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Poll::Ready(over) = self.poll_over(context) {
+            return Poll::Ready(Err(over));
+        }
         either!(self, io => io.poll_read(context, buffer))
     }
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    // Where the other side does not read, nothing is read from it either.
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(over) = self.poll_over(context) {
+            return Poll::Ready(Err(over));
+        }
         either!(self, io => io.poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(over) = self.poll_over(context) {
+            return Poll::Ready(Err(over));
+        }
         either!(self, io => io.poll_write_vectored(context, slices))
     }
 

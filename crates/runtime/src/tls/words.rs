@@ -17,6 +17,7 @@ pub(super) fn certificate(error: &CertificateError) -> (&'static str, String) {
         E::UnknownIssuer | E::BadSignature => ("unknown-ca", "is not signed by the CA in".to_owned()),
         E::Expired | E::ExpiredContext { .. } => ("expired", "has expired".to_owned()),
         E::NotValidYet | E::NotValidYetContext { .. } => ("not-yet-valid", "is not valid yet".to_owned()),
+        E::Revoked => ("revoked", "has been revoked".to_owned()),
         E::NotValidForName => ("other-host", "was issued for another host".to_owned()),
         E::NotValidForNameContext { presented, .. } => {
             // The names have the form `DnsName("host")` or `IpAddress(127.0.0.1)`, which is readable.
