@@ -3,6 +3,7 @@
 // These are helpers of tests: a panic fails the test and shows where.
 #![allow(clippy::unwrap_used)]
 
+pub mod abuse;
 pub mod browser;
 pub mod cluster;
 pub mod disk;

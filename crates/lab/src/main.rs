@@ -1,11 +1,12 @@
 //! The program that `cargo xtask` starts after it has fetched and built what is needed: the demo, benchmarks, chaos
-//! tests, simulations, fuzzing, the compose stack's test, screenshots of the page, and the conversion of corpora.
+//! and abuse tests, simulations, fuzzing, the compose stack's test, screenshots of the page, and the conversion of corpora.
 //!
 //! It starts the project's programs as a user does, and reads what they write with the crates that write it.
 
 // If its output cannot be written, it may end; the programs that it starts use other macros.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod abuse;
 mod bench;
 mod chaos;
 mod compose;
@@ -71,6 +72,7 @@ fn run(command: Command) -> Result<()> {
         Command::Task(task) => match task {
             Task::Demo(options) => demo::run(&environment, &programs, &options).map(drop),
             Task::Chaos(options) => chaos::run(&environment, &programs, &options),
+            Task::Abuse(options) => abuse::run(&programs, &options),
             Task::Simulate(options) => simulate::run(&programs, &options),
             Task::ComposeTest(options) => compose::run(&environment, &options),
             Task::Bench(bench) => bench::run(&environment, &programs, &bench),

@@ -18,7 +18,7 @@ pub use folders::{create_folder, move_into_place, remove_folder};
 pub use strategy::Strategy;
 
 use clap::Subcommand;
-use options::{bench, chaos, compose_test, demo, fuzz, page, simulate};
+use options::{abuse, bench, chaos, compose_test, demo, fuzz, page, simulate};
 
 /// A command that `lab` carries out.
 #[derive(Debug, Subcommand)]
@@ -27,6 +27,8 @@ pub enum Task {
     Demo(demo::Options),
     /// Train and label under faults: real programs, real speech, every strategy, with kills, cut links and full disks.
     Chaos(chaos::Options),
+    /// Do to running clusters what outsiders and faulty members may do, and see that they go on.
+    Abuse(abuse::Options),
     /// Simulate clusters from seeds: thousands of runs with faults of every kind, each checked.
     Simulate(simulate::Options),
     /// Run the small corpus through the compose stack on a Docker engine, with failures.

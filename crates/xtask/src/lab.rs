@@ -39,6 +39,7 @@ fn needs(task: &Task) -> (Vec<Part>, Build) {
             (parts, Build::Demo)
         }
         Task::Chaos(_) => (vec![libtorch, Part::Python, small], Build::Tests),
+        Task::Abuse(_) => (vec![libtorch], Build::Abuse),
         Task::Simulate(_) | Task::Bench(Bench::Gain(_)) => (Vec::new(), Build::Simulation),
         Task::ComposeTest(_) => (vec![Part::Python, small], Build::Lab),
         Task::Page(_) => (vec![libtorch, Part::Python, small, Part::Browser], Build::Screenshots),

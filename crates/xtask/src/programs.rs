@@ -33,6 +33,8 @@ pub(crate) enum Build {
     Tests,
     /// Like [`Build::Tests`], with the program that makes screenshots.
     Screenshots,
+    /// Like [`Build::Tests`], with the program that does to clusters what outsiders may do.
+    Abuse,
     /// `lab` alone, with the features of [`Build::Tests`]; without libtorch.
     Lab,
     /// `lab` and simulated clusters; without libtorch.
@@ -48,7 +50,7 @@ impl Build {
     fn programs(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let (four, further): (_, &[_]) = match self {
             Build::Demo => (true, &[LAB]),
-            Build::Tests | Build::Screenshots => (true, &[TRANSCRIBE, LAB]),
+            Build::Tests | Build::Screenshots | Build::Abuse => (true, &[TRANSCRIBE, LAB]),
             Build::Lab | Build::Simulation | Build::Memory => (false, &[LAB]),
             Build::Release => (true, &[TRANSCRIBE]),
         };
@@ -61,7 +63,12 @@ impl Build {
             Build::Demo => [self.packages(), vec!["--no-default-features"]].concat(),
             Build::Release => self.packages(),
             // Except this program, which is running.
-            Build::Tests | Build::Screenshots | Build::Lab | Build::Simulation | Build::Memory => {
+            Build::Tests
+            | Build::Screenshots
+            | Build::Abuse
+            | Build::Lab
+            | Build::Simulation
+            | Build::Memory => {
                 vec!["--workspace", "--exclude", "xtask"]
             }
         }
@@ -76,6 +83,7 @@ impl Build {
             Build::Demo => &["--bins"],
             Build::Tests => &["--bins", "--example", "link"],
             Build::Screenshots => &["--bins", "--example", "link", "--example", "page_pictures"],
+            Build::Abuse => &["--bins", "--example", "abuse"],
             Build::Lab => &["--bin", LAB.1],
             Build::Simulation => &["--bin", LAB.1, "--example", "simulate", "--example", "gain"],
             Build::Memory => &["--bin", LAB.1, "--example", "memory"],
@@ -95,7 +103,7 @@ impl Build {
     fn tree(self) -> Vec<&'static str> {
         let (packages, edges) = match self {
             Build::Demo | Build::Release => (self.selection(), "normal,build"),
-            Build::Tests | Build::Screenshots => (self.selection(), "normal,build,dev"),
+            Build::Tests | Build::Screenshots | Build::Abuse => (self.selection(), "normal,build,dev"),
             Build::Lab => (self.packages(), "normal,build"),
             Build::Simulation => {
                 ([self.packages(), vec!["--package", "stentor-simulation"]].concat(), "normal,build,dev")
