@@ -1,7 +1,7 @@
-//! Training runs of the stack, and queries to its coordinator, sent by `stentor` in the coordinator's container.
+//! Training runs of the stack, and queries to its coordinator, sent by `stentor` in a container with the caller's certificate alone.
 
 use super::experiment::Training;
-use super::stack::Stack;
+use super::stack::{PROJECT, Stack};
 use anyhow::{Context, Result, ensure};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -21,16 +21,20 @@ pub(super) enum Caller {
 impl Stack {
     /// Runs `stentor` with these arguments; returns its output, or an error if the call is rejected.
     pub(super) fn ask(&self, caller: Caller, words: &[&str]) -> Result<String> {
-        let containers = self.containers("coordinator")?;
-        let container = containers.first().context("no container of the coordinator")?;
-        let (certificate, coordinator) = match caller {
-            Caller::Admin => ("STENTOR_TLS=/certs/admin", "https://localhost:7400"),
-            Caller::Worker => ("STENTOR_TLS=/certs/worker", "https://localhost:7400"),
-            Caller::Anonymous => ("--unset=STENTOR_TLS", "http://localhost:7400"),
+        let role = match caller {
+            Caller::Admin => Some("admin"),
+            Caller::Worker => Some("worker"),
+            Caller::Anonymous => None,
         };
+        let scheme = if role.is_some() { "https" } else { "http" };
         let mut ask = Command::new("docker");
-        ask.args(["exec", container, "env", certificate, &format!("STENTOR_COORDINATOR={coordinator}")]);
-        process::output(ask.arg("stentor").args(words))
+        ask.args(["run", "--rm", "--network", &format!("{PROJECT}_cluster"), "--entrypoint", "stentor"]);
+        ask.args(["--env", &format!("STENTOR_COORDINATOR={scheme}://coordinator:7400")]);
+        if let Some(role) = role {
+            ask.args(["--volume", &format!("{PROJECT}_{role}-tls:/certs/{role}:ro")]);
+            ask.args(["--env", &format!("STENTOR_TLS=/certs/{role}")]);
+        }
+        process::output(ask.arg("stentor-coordinator").args(words))
     }
 
     /// Starts a training run; returns the seconds from the start until its first round has closed.

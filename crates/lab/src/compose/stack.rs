@@ -19,7 +19,7 @@ pub(super) const OBJECTS: [(&str, &str); 5] = [
 ];
 
 /// Name of the compose project, for containers, networks and volumes.
-const PROJECT: &str = "stentor-compose-test";
+pub(super) const PROJECT: &str = "stentor-compose-test";
 /// Programs of the stack with their own image.
 const PROGRAMS: [&str; 4] = ["s3", "coordinator", "worker", "teacher-labeler"];
 
