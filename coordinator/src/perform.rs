@@ -165,8 +165,9 @@ impl Engine {
                 let address = address.as_deref().unwrap_or("unknown");
                 tracing::info!(command, caller, address, "commanded");
             }
-            Event::Switched { from, to, .. } => {
+            Event::Switched { fence, from, to } => {
                 tracing::info!(from = from.name(), to = to.name(), "switched");
+                self.publisher.switched(*to, fence.round);
             }
             Event::Quarantined { source, file, row_group, frames, reason, worker } => {
                 stentor_runtime::metrics::quarantined_row_groups(1, *source);

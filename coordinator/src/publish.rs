@@ -5,6 +5,7 @@ use crate::summary::Tally;
 use std::convert::Infallible;
 use std::time::Duration;
 use stentor_checkpoint::{DevResult, Manifest, Object};
+use stentor_experiment::Strategy;
 use stentor_runlog::{EventLog, State};
 use stentor_runtime::metrics;
 use stentor_store::Store;
@@ -33,9 +34,36 @@ pub(crate) struct Publisher {
     pub(crate) incarnation: u64,
     /// Cloned by each task in progress, so that the program's end can wait for them: the receiver ends with the last clone.
     pub(crate) under_way: mpsc::Sender<Infallible>,
+    /// What a changed experiment file asks for.
+    pub(crate) asked: Option<Asked>,
+}
+
+/// Another strategy, which a changed experiment file asks for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) to: Strategy,
+    /// The strategy of the file before.
+    pub(crate) before: String,
+    /// The first round with the new strategy, once there is one.
+    pub(crate) since: Option<u64>,
+}
+
+impl Asked {
+    /// Whether a checkpoint was written before the switch. It says so by the file's strategy before, and whoever resumes from it asks
+    /// once more.
+    fn is_after(&self, strategy: Strategy, round: u64) -> bool {
+        strategy != self.to && self.since.is_none_or(|since| round < since)
+    }
 }
 
 impl Publisher {
+    /// A strategy is in force from `round` on.
+    pub(crate) fn switched(&mut self, to: Strategy, round: u64) {
+        if let Some(asked) = self.asked.as_mut().filter(|asked| asked.to == to) {
+            asked.since.get_or_insert(round);
+        }
+    }
+
     /// Starts a publication; its end is reported to the engine through `commands`.
     pub(crate) fn publish(
         &mut self,
@@ -46,6 +74,8 @@ impl Publisher {
         commands: &mpsc::Sender<Command>,
     ) {
         let Publication { name, objects, saved, fence, committed_frames, dev, needed } = publication;
+        let asked = self.asked.as_ref().filter(|asked| asked.is_after(saved.strategy, fence.round));
+        let strategy = asked.map_or_else(|| self.template.strategy.clone(), |asked| asked.before.clone());
         let coordinator = match serde_json::to_value(State { core: saved, tally: tally.clone() }) {
             Ok(value) => value,
             Err(error) => {
@@ -64,6 +94,7 @@ impl Publisher {
                 .map(|o| Object { name: o.name, bytes: o.bytes, digest: o.digest })
                 .collect(),
             coordinator,
+            strategy,
             previous: self.template.previous.replace(name.clone()),
             ..self.template.clone()
         };
@@ -116,6 +147,16 @@ impl Publisher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checkpoint_before_a_switch_that_the_file_asks_for_says_so_until_the_switch() {
+        let mut asked = Asked { to: Strategy::Gtc, before: "bmuf".into(), since: None };
+        assert!(asked.is_after(Strategy::Bmuf, 10));
+        asked.since = Some(12);
+        // A publication that took its time, and one after an operator's own switch.
+        assert!(asked.is_after(Strategy::Bmuf, 11));
+        assert!(!asked.is_after(Strategy::Gtc, 12) && !asked.is_after(Strategy::Dense, 30));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_end_waits_for_what_is_under_way_and_not_for_ever() {

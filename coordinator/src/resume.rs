@@ -26,13 +26,24 @@ pub(crate) async fn concluded(run: &Store, experiment: &Experiment) -> Result<Op
     Ok(summary.ok().filter(|_| same))
 }
 
-/// The newest valid checkpoint of this run.
+/// What a coordinator continues from.
+#[derive(Debug, Default)]
+pub(crate) struct Resumed {
+    /// The newest valid checkpoint.
+    pub(crate) newest: Option<(String, Saved)>,
+    pub(crate) tally: Tally,
+    /// The strategy of the experiment file with which that checkpoint was written, if the file names another one now.
+    pub(crate) strategy_before: Option<String>,
+}
+
+/// The newest valid checkpoint of this run. The experiment file may have been changed since in whatever the checkpoint does not
+/// depend on. Another strategy is a request to switch.
 pub(crate) async fn newest_state(
     run: &Store,
     experiment: &Experiment,
     dataset: &Dataset,
     origin: Option<&Origin>,
-) -> Result<(Option<(String, Saved)>, Tally), Error> {
+) -> Result<Resumed, Error> {
     let newest = stentor_checkpoint::newest_valid(run).await?;
     for broken in &newest.broken {
         tracing::warn!(checkpoint = broken.name, reason = %broken.error, "checkpoint skipped");
@@ -42,7 +53,7 @@ pub(crate) async fn newest_state(
             run = experiment.run.output,
             "no checkpoint to resume from: starting at the beginning"
         );
-        return Ok((None, Tally::default()));
+        return Ok(Resumed::default());
     };
     let output = experiment.run.output.clone();
     let expected = template(experiment, dataset, "", origin);
@@ -74,9 +85,6 @@ pub(crate) async fn newest_state(
         let set = format!("the means and deviations of {of}");
         return Err(other(set, model.to_owned()));
     }
-    if manifest.strategy != expected.strategy {
-        return Err(other(expected.strategy, manifest.strategy));
-    }
     let state = |reason: String| {
         let (run, checkpoint) = (output.clone(), manifest.name.clone());
         Error::Log(stentor_runlog::Error::State { run, checkpoint, reason })
@@ -100,7 +108,10 @@ pub(crate) async fn newest_state(
         tracing::warn!(before, now, "another criterion: the best checkpoint is chosen among those to come");
     }
     tracing::info!(checkpoint = manifest.name, committed_frames = manifest.committed_frames, "resuming");
-    Ok((Some((manifest.name.clone(), both.core)), both.tally))
+    // Until the switch it goes on with the strategy of the checkpoint.
+    experiment.validate_for(both.core.strategy).map_err(|e| state(e.to_string()))?;
+    let strategy_before = (manifest.strategy != expected.strategy).then_some(manifest.strategy);
+    Ok(Resumed { newest: Some((manifest.name, both.core)), tally: both.tally, strategy_before })
 }
 
 /// Describes the keys of `section` in which `one` differs from `other`.

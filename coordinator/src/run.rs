@@ -7,15 +7,14 @@ use crate::gauges::Gauges;
 use crate::holders::Holders;
 use crate::listener::{Listener, MOST_MESSAGE_BYTES, server};
 use crate::options::{Options, Start};
-use crate::publish::{self, Publisher};
+use crate::publish::{self, Asked, Publisher};
 use crate::reducer::{RangeReducer, ReducerService};
-use crate::resume::{conclude, concluded, newest_state, template};
+use crate::resume::{Resumed, conclude, concluded, newest_state, template};
 use crate::scalars::Scalars;
 use crate::service::Service;
 use crate::spans::RoundSpans;
 use crate::start::Started;
-use crate::state_machine::{Core, Event, Settings};
-use crate::summary::Tally;
+use crate::state_machine::{Core, Event, Input, Settings};
 use crate::watch::Watch;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -100,8 +99,8 @@ where
         None => dataset,
     });
     let origin = started_from.as_ref().map(|model| &model.origin);
-    let (newest, tally) = match start {
-        Start::Fresh => (None, Tally::default()),
+    let Resumed { newest, tally, strategy_before } = match start {
+        Start::Fresh => Resumed::default(),
         Start::Resume => newest_state(&run, &experiment, &dataset, origin).await?,
     };
     let incarnation = claim(&run).await?;
@@ -148,6 +147,14 @@ where
         }
         page.tell(|| Note::Event(event, 0));
     }
+    let strategy = experiment.exchange.strategy;
+    if let Some(before) = &strategy_before {
+        let command = format!("switch to {}", strategy.name());
+        let event = Event::Commanded { command, caller: "the experiment file".into(), address: None };
+        events.record(&event);
+        page.tell(|| Note::Event(event, 0));
+        tracing::info!(before, now = strategy.name(), "the experiment file asks for a switch");
+    }
     let template = Manifest {
         previous: newest.as_ref().map(|(name, _)| name.clone()),
         ..template(&experiment, &dataset, &run_id, origin)
@@ -155,8 +162,12 @@ where
     let started = Instant::now();
     let (commands, inbox) = mpsc::channel(256);
     let (under_way, last_writes) = mpsc::channel(1);
+    let mut core = Core::new(settings, newest, 0);
+    if strategy_before.is_some() {
+        core.step(0, Input::Switch { strategy });
+    }
     let engine = Engine {
-        core: Core::new(settings, newest, 0),
+        core,
         run_id: run_id.clone(),
         run_url: experiment.run.output.clone(),
         experiment_toml,
@@ -172,6 +183,7 @@ where
             keep: experiment.checkpoint.keep as usize,
             incarnation,
             under_way,
+            asked: strategy_before.map(|before| Asked { to: strategy, before, since: None }),
         },
         events,
         tally,

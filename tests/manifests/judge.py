@@ -143,7 +143,7 @@ class Folder:
             found += self.closed(spec["podSelector"], rule)
         for rule in spec.get("egress", []):
             # Pods of other namespaces are not ours to know.
-            for peer in [peer for peer in rule.get("to", []) if "namespaceSelector" not in peer]:
+            for peer in [peer for peer in rule.get("to", []) if "podSelector" in peer and "namespaceSelector" not in peer]:
                 found += self.nobody(peer["podSelector"]) + self.closed(peer["podSelector"], rule)
         return found
 
