@@ -9,8 +9,8 @@ use stentor_coordinator::{
 };
 use stentor_runtime::tls::{Anonymous, Tls, check_listener};
 use stentor_runtime::{
-    Bounds, ExitStatus, ProgramError, Shutdown, Telemetry, Tokens, address, descriptors, errln, outln,
-    telemetry,
+    Bounds, ExitStatus, ProgramError, Shutdown, Telemetry, Tokens, address, descriptors, errln, metrics,
+    outln, telemetry,
 };
 
 /// Serves an experiment to workers and coordinates their rounds.
@@ -129,6 +129,7 @@ async fn tell_latecomers(arguments: &Arguments, shutdown: &Shutdown) {
 
 async fn run(arguments: &Arguments, page: Page, shutdown: &Shutdown) -> Result<(), Error> {
     let experiment = read_experiment(&arguments.experiment)?;
+    metrics::of_run(&experiment.run.name);
     let listener = listen(arguments).await?;
     let address = listener.socket.local_addr().map_err(|source| unbound(arguments.listen, source))?;
     let scheme = if listener.tls.is_some() { "https" } else { "http" };

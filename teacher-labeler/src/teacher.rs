@@ -25,6 +25,9 @@ impl Teacher {
         let at = |source| Error::Model { model: location.to_owned(), source: Box::new(source) };
         let store = Store::open(location)?;
         let DeployedModel { manifest, parameters } = DeployedModel::load(&store).await.map_err(at)?;
+        // The run of the teacher: a labeling job has none of its own. Its id ends with the coordinator's incarnation.
+        let run = manifest.run_id.rsplit_once('-').map_or(manifest.run_id.as_str(), |(name, _)| name);
+        stentor_runtime::metrics::of_run(run);
         let found = features.inputs_fingerprint();
         if manifest.features_fingerprint != found {
             let (features_at, model) = (features_location.to_owned(), location.to_owned());

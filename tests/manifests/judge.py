@@ -3,8 +3,8 @@
     judge.py FOLDER...      prints {"objects", "valid", "problems"}
 
 Kubernetes' own objects are compared with the schemas that `kubernetes-validate` ships, for the oldest version that the manifests are
-meant for and for the newest that is known, unknown fields being errors. A ServiceMonitor is compared with
-servicemonitor.schema.json. What no schema says (that names which objects use of each other exist) is looked up.
+meant for and for the newest that is known, unknown fields being errors. ServiceMonitor and PrometheusRule
+are compared with servicemonitor.schema.json and prometheusrule.schema.json. What no schema says (that names which objects use of each other exist) is looked up.
 """
 
 import json
@@ -37,8 +37,8 @@ def render(folder):
 
 def of_schema(thing):
     """What its schema says is wrong with an object."""
-    if thing["kind"] == "ServiceMonitor":
-        schema = json.loads((HERE / "servicemonitor.schema.json").read_text())
+    if thing["kind"] in ("ServiceMonitor", "PrometheusRule"):
+        schema = json.loads((HERE / f"{thing['kind'].lower()}.schema.json").read_text())
         errors = jsonschema.Draft7Validator(schema).iter_errors(thing)
         return [f"{place(error)}{error.message}" for error in errors]
     problems = []

@@ -61,7 +61,7 @@ pub fn panels() -> Vec<Panel> {
 /// A query as Grafana sends it if everything is selected; `window` replaces `$__rate_interval`.
 #[must_use]
 pub fn filled_in(query: &str, window: &str) -> String {
-    query.replace("$__rate_interval", window).replace("$namespace", ".*")
+    query.replace("$__rate_interval", window).replace("$namespace", ".*").replace("$run", ".*")
 }
 
 #[derive(Debug, Deserialize)]

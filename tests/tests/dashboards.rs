@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::{Source, Strategy};
-use stentor_runtime::metrics::{CATALOGUE, CheckpointEnd, Direction, Kind, Label, MemberState, Phase};
-use stentor_tests::observe::{filled_in, in_checkout, panels, references, rules};
+use stentor_runtime::metrics::{CATALOGUE, CheckpointEnd, Direction, Kind, Label, MemberState, Phase, RUN};
+use stentor_tests::observe::{References, filled_in, in_checkout, panels, references, rules};
 
 /// Labels that Prometheus or Kubernetes adds to every series.
 const OF_TARGETS: [&str; 3] = ["job", "instance", "namespace"];
@@ -15,7 +15,7 @@ const OF_TARGETS: [&str; 3] = ["job", "instance", "namespace"];
 fn known() -> BTreeMap<String, BTreeSet<String>> {
     let mut known = BTreeMap::new();
     for metric in CATALOGUE {
-        let labels = metric.labels.iter().chain(&OF_TARGETS).map(|label| (*label).to_owned());
+        let labels = metric.labels.iter().chain(&OF_TARGETS).chain(&[RUN]).map(|label| (*label).to_owned());
         let labels: BTreeSet<String> = labels.collect();
         let name = metric.exposed_name();
         if metric.kind == Kind::Histogram {
@@ -101,6 +101,27 @@ fn every_rule_asks_for_metrics_and_labels_of_the_catalogue() {
     let known = known();
     for rule in rules() {
         assert_eq!(faults(&rule.expr, &known), Vec::<String>::new(), "{}: {}", rule.name(), rule.expr);
+    }
+}
+
+/// So that one Prometheus can observe several runs.
+#[test]
+fn every_panel_is_of_the_selected_run_and_no_alert_mixes_runs() {
+    let is_ours = |metric: &str| metric.starts_with("stentor");
+    for panel in panels() {
+        for query in &panel.queries {
+            let selected = references(&filled_in(query, "1m")).unwrap().selected;
+            for (metric, labels) in selected.iter().filter(|(metric, _)| is_ours(metric)) {
+                assert!(labels.contains_key(RUN), "{}: {metric} of all runs: {query}", panel.name);
+            }
+        }
+    }
+    for rule in rules() {
+        let References { selected, grouped } = references(&rule.expr).unwrap();
+        // What is told apart by instance is of one program, and so of one run.
+        let mixes = !grouped.is_empty() && !grouped.contains("instance") && !grouped.contains(RUN);
+        assert!(!mixes, "{}: {}", rule.name(), rule.expr);
+        assert!(selected.iter().any(|(metric, _)| is_ours(metric) || metric == "up"), "{}", rule.name());
     }
 }
 

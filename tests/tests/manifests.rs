@@ -88,6 +88,8 @@ fn a_mistake_is_found_and_named() {
         ("base/network.yaml", "values: [worker, admin]", "values: [wroker]", "no pod has the labels"),
         ("components/monitoring/service-monitor.yaml", "interval: 15s", "interval: soon", "'soon'"),
         ("components/monitoring/service-monitor.yaml", "jobLabel:", "jobLable:", "jobLable"),
+        ("components/monitoring/rules.yaml", "severity: page", "severity: 1", "1 is not of type 'string'"),
+        ("components/monitoring/rules.yaml", "for: 1m", "for: soon", "'soon'"),
         ("components/monitoring/service-monitor.yaml", "port: metrics", "port: metric", "no port `metric`"),
         (
             "components/reducers/reducer.yaml",
@@ -240,6 +242,56 @@ fn every_container_is_started_with_options_that_its_program_has() {
             let number = |word: &str| word.replace("$(JOB_COMPLETION_INDEX)", "3").replace("$(INDEX)", "1");
             words.extend(arguments.map(number));
             understood(&words).unwrap_or_else(|problem| panic!("{file}: {words:?}\n{problem}"));
+        }
+    }
+}
+
+/// What stands above the rules, which are indented below it.
+const RULES_HEAD: &str = "\
+# The rules of deploy/prometheus/alerts.yml, for the Prometheus operator. Made from that file; renew:
+#   STENTOR_RENEW=1 cargo test -p stentor-tests --test manifests
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: stentor
+  labels:
+    app.kubernetes.io/name: stentor
+spec:
+";
+
+#[test]
+fn the_operators_rules_are_those_that_are_tested() {
+    let rules = std::fs::read_to_string(in_checkout("deploy/prometheus/alerts.yml")).unwrap();
+    let groups = &rules[rules.find("groups:").unwrap()..];
+    let indented = |line: &str| if line.trim().is_empty() { line.to_owned() } else { format!("  {line}") };
+    let expected: String =
+        RULES_HEAD.to_owned() + &groups.split_inclusive('\n').map(indented).collect::<String>();
+    let path = in_checkout("deploy/kubernetes/components/monitoring/rules.yaml");
+    if std::env::var_os("STENTOR_RENEW").is_some() {
+        std::fs::write(&path, expected).unwrap();
+        return;
+    }
+    assert!(std::fs::read_to_string(&path).unwrap() == expected, "renew it: see its first lines");
+}
+
+/// Each role's certificates are a volume of their own.
+#[test]
+fn compose_gives_no_program_a_key_that_is_not_its_own() {
+    let text = std::fs::read_to_string(in_checkout("deploy/compose/compose.yaml")).unwrap();
+    let compose: Value = serde_yaml_ng::from_str(&text).unwrap();
+    let services = compose["services"].as_mapping().unwrap();
+    for (name, service) in services {
+        let name = name.as_str().unwrap();
+        let volumes = service["volumes"].as_sequence().into_iter().flatten();
+        let certificates: Vec<&str> =
+            volumes.filter_map(Value::as_str).filter(|volume| volume.contains(":/certs")).collect();
+        match name {
+            // It makes them.
+            "certificates" => assert_eq!(certificates.len(), 5, "{certificates:?}"),
+            "coordinator" | "worker" | "admin" => {
+                assert_eq!(certificates, [format!("{name}-tls:/certs/{name}:ro")], "{name}");
+            }
+            _ => assert_eq!(certificates, [""; 0], "{name}"),
         }
     }
 }

@@ -75,6 +75,7 @@ impl Session {
     /// Loads data, model and checkpoint for the membership that `joined` describes.
     pub(crate) async fn prepare(joined: &Joined, own: Own<'_>, doing: &Doing) -> Result<Self, Error> {
         let experiment = Arc::new(Experiment::parse(&joined.experiment_toml)?);
+        metrics::of_run(&experiment.run.name);
         let Own { identity, device, cache } = own;
         let run = Store::open(&joined.run_url)?;
         let dataset = Dataset::open_cached(&experiment, cache).await?;

@@ -15,10 +15,13 @@
 mod catalogue;
 mod labels;
 mod metric;
+mod run;
 
 pub use catalogue::*;
 pub use labels::{CheckpointEnd, Direction, Label, MemberState, Phase};
 pub use metric::{Kind, Metric, Unit};
+pub(crate) use run::labelled;
+pub use run::{RUN, of_run};
 
 /// The target of metric events. Log layers exclude it; the metrics layer accepts nothing else.
 pub const TARGET: &str = "stentor::metrics";
