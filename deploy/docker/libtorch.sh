@@ -1,17 +1,18 @@
 #!/bin/sh
 # libtorch.sh FOLDER cpu|gpu: makes FOLDER/include and FOLDER/lib with what a program needs, from PyPI's wheels.
-# The versions are those of `cargo xtask setup`.
+# The versions are those of `cargo xtask setup`. A wheel with another hash than that in libtorch-*.txt is refused.
 set -eu
 folder=$1
 accelerator=$2
 wheels=$(mktemp --directory)
 install() {
-  python3 -m pip install --no-cache-dir --no-compile --target "$wheels" "$@"
+  python3 -m pip install --no-cache-dir --no-compile --no-deps --only-binary=:all: --require-hashes --target "$wheels" \
+    --requirement "$(dirname "$0")/libtorch-$1.txt"
 }
 mkdir --parents "$folder/lib"
 case $accelerator in
   cpu)
-    install --no-deps torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85
+    install cpu
     for library in libtorch_cpu.so libc10.so libgomp.so.1; do
       cp "$wheels/torch/lib/$library" "$folder/lib/"
     done
@@ -21,7 +22,7 @@ case $accelerator in
     done
     ;;
   gpu)
-    install torch==2.11.0
+    install gpu
     # All in one folder: each library looks for the others in its own folder first.
     find "$wheels/torch/lib" "$wheels/nvidia" -name '*.so*' -exec cp {} "$folder/lib/" \;
     ;;

@@ -9,7 +9,7 @@ FROM ${BASE_IMAGE} AS libtorch
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates python3-pip \
  && rm --recursive /var/lib/apt/lists/*
-COPY deploy/docker/libtorch.sh /
+COPY deploy/docker/libtorch.sh deploy/docker/libtorch-*.txt /
 # cpu, or gpu (with CUDA, 2.7 GB).
 ARG ACCELERATOR=cpu
 RUN sh /libtorch.sh /opt/libtorch "${ACCELERATOR}"
