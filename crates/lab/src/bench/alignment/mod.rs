@@ -85,7 +85,7 @@ mod tests {
         });
         let synthetic = json!({"agreement": agreement, "aligner": errors, "model": errors});
         let mut figures = Figures::new();
-        figures.insert("real".to_owned(), agreement.clone());
+        figures.insert("real".to_owned(), agreement);
         assert!(format!("{:#}", table(&figures).unwrap_err()).contains("synthetic"));
         figures.insert("synthetic".to_owned(), synthetic);
         let shown = table(&figures).unwrap();
