@@ -22,9 +22,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME_OR_IP", required = true)]
     host: Vec<String>,
     /// Issue a separate certificate for each of N workers, in folders worker-0, worker-1 and so on, instead of one for
-    /// all, so that no key is on two machines.
+    /// all, so that no key is on two machines. Each is valid for the identity worker-0, worker-1 and so on alone: start
+    /// the worker with that --identity.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_WORKERS))]
     workers: Option<u32>,
+    /// Identity for which the certificate of all workers is valid; one that ends with `*`, such as `stentor-worker-*`, stands
+    /// for all that begin with the rest. Without it, a worker may use any identity.
+    #[arg(long, value_name = "IDENTITY", conflicts_with = "workers")]
+    worker_identity: Option<String>,
     /// Validity of the certificates in days. The CA's certificate is valid for ten years.
     #[arg(long, default_value_t = 90, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
@@ -34,7 +39,7 @@ pub(crate) struct Args {
 const MOST_WORKERS: i64 = 4096;
 
 pub(crate) fn run(arguments: &Args) -> Result<()> {
-    let Args { out, cluster, host, workers, days } = arguments;
+    let Args { out, cluster, host, workers, worker_identity, days } = arguments;
     let expected = "1 to 63 letters, digits, dots, hyphens or underscores";
     if Identity::new(cluster, Role::Admin).is_none() {
         bail!("--cluster: expected {expected}, found `{cluster}`");
@@ -46,6 +51,20 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     for (role, name) in holders(*workers) {
         let identity =
             Identity::new(cluster, role).with_context(|| format!("--cluster: expected {expected}"))?;
+        let holder = match (role, workers) {
+            (Role::Worker, Some(_)) => Some(&name),
+            (Role::Worker, None) => worker_identity.as_ref(),
+            _ => None,
+        };
+        let identity = match holder {
+            Some(holder) => identity.named(holder).with_context(|| {
+                format!(
+                    "--worker-identity: expected 1 to 128 letters, digits, dots, hyphens or underscores, with `*` at the end or \
+                     without, found `{holder}`"
+                )
+            })?,
+            None => identity,
+        };
         let hosts: &[String] = if role == Role::Coordinator { host } else { &[] };
         let Leaf { certificate, key, expires } = authority.issue(&identity, &name, hosts, *days)?;
         let folder = out.join(&name);

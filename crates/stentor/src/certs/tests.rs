@@ -46,8 +46,8 @@ fn each_of_several_workers_gets_its_own_key() {
     let keys: std::collections::BTreeSet<_> = (0..3)
         .map(|index| {
             let of_one = folder.path().join(format!("worker-{index}"));
-            let identity = Tls::for_client(&of_one, Role::Worker).unwrap().identity();
-            assert_eq!(identity, Identity::new("speech", Role::Worker));
+            let identity = Tls::for_client(&of_one, Role::Worker).unwrap().identity().unwrap();
+            assert_eq!(identity.to_string(), format!("stentor://speech/worker/worker-{index}"));
             std::fs::read(of_one.join("tls.key")).unwrap()
         })
         .collect();
@@ -55,6 +55,19 @@ fn each_of_several_workers_gets_its_own_key() {
     assert!(!folder.path().join("worker").exists() && !folder.path().join("worker-3").exists());
     let folders: Vec<_> = holders(None).into_iter().map(|(_, name)| name).collect();
     assert_eq!(folders, Role::ALL.map(Role::name));
+}
+
+#[test]
+fn a_certificate_for_workers_that_are_started_by_the_dozen_is_bound_to_the_beginning_of_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut alike = arguments(folder.path(), "speech");
+    alike.worker_identity = Some("stentor-worker-*".into());
+    run(&alike).unwrap();
+    let worker = Tls::for_client(&folder.path().join("worker"), Role::Worker).unwrap().identity().unwrap();
+    assert!(worker.may_be("stentor-worker-12") && !worker.may_be("teacher-1"), "{worker}");
+    alike.worker_identity = Some("a b".into());
+    let error = run(&alike).unwrap_err().to_string();
+    assert!(error.starts_with("--worker-identity: expected 1 to 128 letters"), "{error}");
 }
 
 #[test]
