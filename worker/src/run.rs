@@ -99,7 +99,11 @@ impl Worker<'_> {
                     reason = dismissed(&mut attendance) => Err(Error::SessionOver(reason)),
                 },
             };
-            let input = result.unwrap_or_else(|error| Some(self.over(error)));
+            let mut input = result.unwrap_or_else(|error| Some(self.over(error)));
+            // Before a signal to stop, because a member has to leave.
+            if let Some(admitted) = input.take_if(|input| matches!(input, Input::Admitted { .. })) {
+                participant.step(admitted, &mut actions);
+            }
             if self.shutdown.is_requested() && !told_to_stop {
                 told_to_stop = true;
                 participant.step(Input::Stop, &mut actions);

@@ -6,6 +6,10 @@ use super::round::Round;
 use super::{Action, Core, Departure, Millis, Phase, Reason, Session, Slot};
 use stentor_fail_points::is_armed;
 
+/// How long a member may take from its admission to its first heartbeat. It sends one before it loads anything; if none comes, it
+/// has ended before the answer to its request arrived.
+const FIRST_HEARTBEAT: Millis = 10_000;
+
 /// A wait for one member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Term {
@@ -80,12 +84,15 @@ impl Core {
     /// Drops members that have sent nothing for longer than the round's deadline.
     pub(super) fn drop_silent(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let deadline = self.deadline_ms();
-        let is_silent =
-            |slot, heard_ms| now.saturating_sub(heard_ms) > deadline && self.start_of(slot).is_none();
-        let silent: Vec<Session> =
-            self.members.iter().filter(|(s, m)| is_silent(**s, m.heard_ms)).map(|(_, m)| m.session).collect();
-        for session in silent {
-            let reason = format!("no heartbeat for {:.1} s", deadline as f64 / 1e3);
+        let mut silent: Vec<(Session, Millis)> = Vec::new();
+        for (&slot, member) in &self.members {
+            let may_take = if member.has_begun { deadline } else { deadline.min(FIRST_HEARTBEAT) };
+            if now.saturating_sub(member.heard_ms) > may_take && self.start_of(slot).is_none() {
+                silent.push((member.session, may_take));
+            }
+        }
+        for (session, may_take) in silent {
+            let reason = format!("no heartbeat for {:.1} s", may_take as f64 / 1e3);
             self.lost(now, session, Departure::Lost, &reason, actions);
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Member {
     pub(super) free_ms: Millis,
     /// Whether it was asked to stop; its residual is added to the model first.
     pub(super) leaving: bool,
+    /// Whether it has sent anything since it was admitted.
+    pub(super) has_begun: bool,
 }
 
 /// A process that requests membership; it is admitted at a round's boundary.
@@ -74,7 +76,7 @@ impl Core {
 
     pub(super) fn heard(&mut self, now: Millis, session: Session, doing: String) {
         if let Some(member) = self.members.values_mut().find(|m| m.session == session) {
-            member.heard_ms = now;
+            (member.heard_ms, member.has_begun) = (now, true);
             if member.doing != doing {
                 (member.moved_ms, member.doing) = (now, doing);
             }
@@ -287,10 +289,11 @@ impl Core {
 
     pub(super) fn enroll(&mut self, now: Millis, slot: Slot, applicant: Applicant) {
         let Applicant { identity, session } = applicant;
-        let (doing, duties, leaving) = ("joining".into(), None, false);
+        let (doing, duties, leaving, has_begun) = ("joining".into(), None, false, false);
         let (heard_ms, moved_ms, free_ms) = (now, now, now);
-        self.members
-            .insert(slot, Member { identity, session, heard_ms, doing, moved_ms, duties, free_ms, leaving });
+        let member =
+            Member { identity, session, heard_ms, doing, moved_ms, duties, free_ms, leaving, has_begun };
+        self.members.insert(slot, member);
     }
 
     /// Applicants become members at a boundary, each in the lowest free slot.

@@ -65,6 +65,9 @@ impl Participant {
             (Stage::Ended, _) => false,
             (_, Input::Over { .. } | Input::Failed { .. }) => true,
             (Stage::Member(member), Input::Again { .. }) => member.is_exchanging(),
+            (Stage::Member(member), Input::Stop) => member.is_preparing(),
+            // A request for membership would be held open.
+            (Stage::Joining, Input::Stop) => true,
             _ => false,
         }
     }
@@ -113,8 +116,10 @@ impl Participant {
 
     fn stop(&mut self, actions: &mut Vec<Action>) {
         self.stopping = true;
-        match self.stage {
+        match &self.stage {
             Stage::Joining => self.end(End::Stopped { lost_norm: 0.0 }, actions),
+            // It was just admitted: the others must not wait for it.
+            Stage::Member(member) if member.is_preparing() => self.leave_by_request(0.0, actions),
             // A member stays until its residual is in the model, and looks once more for the last checkpoint.
             Stage::Member(_) | Stage::Concluding { .. } | Stage::Ended => {}
         }

@@ -88,6 +88,11 @@ impl Session {
         self.last.as_deref()
     }
 
+    /// Whether the member has nothing yet that could be lost: it loads its state.
+    pub(crate) fn is_preparing(&self) -> bool {
+        self.work == Work::Preparing
+    }
+
     /// Whether a contribution is announced, and its round is not closed.
     pub(crate) fn is_exchanging(&self) -> bool {
         matches!(self.work, Work::Exchanging { .. })

@@ -365,6 +365,28 @@ fn a_worker_that_is_asked_to_stop_before_it_is_admitted_ends_without_a_word() {
 }
 
 #[test]
+fn a_worker_that_is_asked_to_stop_at_the_moment_when_it_is_admitted_leaves_at_once() {
+    let (participant, _) = Participant::new("b");
+    let mut worker = Worker(participant);
+    let mut queue = VecDeque::new();
+    let admitted = Input::Admitted { session: 5, assignment: Box::new(assignment(0, 1)), checkpoint: None };
+    worker.0.step(admitted, &mut queue);
+    worker.0.step(Input::Stop, &mut queue);
+    let leave = Action::Leave { reason: "asked to stop by a signal".into(), fatal: false };
+    assert_eq!(queue, [leave, Action::End(End::Stopped { lost_norm: 0.0 })], "nothing is loaded");
+    assert_eq!(worker.hears(Input::Prepared { rules: ELASTIC }), []);
+}
+
+#[test]
+fn a_worker_that_is_asked_to_stop_before_it_has_asked_to_join_again_does_not_ask() {
+    let mut worker = Worker::computing(1, ELASTIC);
+    let mut queue = VecDeque::new();
+    worker.0.step(over(), &mut queue);
+    worker.0.step(Input::Stop, &mut queue);
+    assert_eq!(queue, [Action::End(End::Stopped { lost_norm: 0.0 })]);
+}
+
+#[test]
 fn a_session_that_ends_twice_voids_no_grace_period() {
     let (mut worker, _) = Worker::after_round(last_boundary(), None, ELASTIC);
     worker.hears(Input::Saved { written: Vec::new() });
