@@ -1,6 +1,6 @@
 use crate::command::{Command, Contribution, Joining};
 use crate::gauges::Gauges;
-use crate::holders::{Holders, Process};
+use crate::holders::{Claim, Holders, Process};
 use crate::limits::MOST_MEMBERS;
 use crate::options::Progress;
 use crate::publish::Publisher;
@@ -10,7 +10,7 @@ use crate::state_machine::{Core, Input, Invariant, Millis, Outcome, Refusal, Ses
 use crate::summary::Tally;
 use crate::watch::Watch;
 use crate::wire;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use stentor_page::{Feed, Note, Wires};
 use stentor_proto::v1;
@@ -78,6 +78,8 @@ impl Engine {
                 }
             }
             if tick {
+                let sessions = self.sessions();
+                self.holders.look(now, |session| sessions.contains(&session));
                 self.show(now);
                 if let Some(scalars) = &mut self.scalars {
                     scalars.write_if_due(now);
@@ -100,6 +102,13 @@ impl Engine {
         self.started.elapsed().as_millis() as Millis
     }
 
+    /// The sessions that exist: those that wait for admission, those that are members, and those that send heartbeats. A member
+    /// that was just admitted sends none yet.
+    fn sessions(&self) -> HashSet<Session> {
+        let members = self.core.sessions().into_values();
+        members.chain(self.joins.keys().copied()).chain(self.attendants.keys().copied()).collect()
+    }
+
     /// Keeps the parts of a command that the shell needs, and returns the input for the state machine.
     fn translate(&mut self, command: Command) -> Option<Input> {
         Some(match command {
@@ -113,12 +122,19 @@ impl Engine {
                 let v1::JoinRequest { identity, host, process_id, .. } = &request;
                 tracing::info!(identity, host, process_id, "requests membership");
                 let process = Process { host: host.clone(), id: *process_id };
-                let is_here = |other| self.joins.contains_key(&other) || self.attendants.contains_key(&other);
-                if let Err(Process { host, id }) = self.holders.claim(identity, session, process, is_here) {
-                    let refusal = format!(
+                let (now, sessions) = (self.now(), self.sessions());
+                let is_here = |session| sessions.contains(&session);
+                let refusal = match self.holders.claim(identity, session, process, now, is_here) {
+                    Claim::Granted => None,
+                    Claim::Held(Process { host, id }) => Some(stentor_proto::Refusal::Excluded.status(format!(
                         "process {id} on {host} uses the identity `{identity}` too, and joined later; give each process an identity of its own"
-                    );
-                    let _ = reply.send(Err(stentor_proto::Refusal::Excluded.status(refusal)));
+                    ))),
+                    Claim::Undecided(Process { host, id }) => Some(Status::unavailable(format!(
+                        "process {id} on {host} uses the identity `{identity}` too, joined later, and may come back; try again"
+                    ))),
+                };
+                if let Some(refusal) = refusal {
+                    let _ = reply.send(Err(refusal));
                     return None;
                 }
                 self.page.tell(|| Note::Joining { identity: identity.clone(), host: host.clone() });
