@@ -1,5 +1,5 @@
 use crate::access::Caller;
-use crate::state_machine::{Arrival, BadRowGroup, Fence, Report, Session, Slot};
+use crate::state_machine::{Arrival, BadRowGroup, Fence, Found, Inspection, Report, Session, Slot};
 use stentor_experiment::Strategy;
 use stentor_proto::v1;
 use tokio::sync::{mpsc, oneshot};
@@ -9,20 +9,63 @@ use tonic::Status;
 #[derive(Debug)]
 pub(crate) enum Command {
     Join(Joining),
-    Bad { identity: String, row_groups: Vec<BadRowGroup> },
     Arrived(Contribution),
-    Staged { fence: Fence, identity: String, slot: Slot },
-    Report { report: Report, peak_rss_mb: f64, traffic: v1::Traffic },
-    Attend { session: Session, notices: mpsc::Sender<v1::Notice> },
-    Heard { session: Session, doing: String },
-    Lost { session: Session, reason: String },
-    Leave { identity: String, reason: String, fatal: bool },
+    Staged {
+        session: Session,
+        fence: Fence,
+        identity: String,
+        slot: Slot,
+    },
+    Report {
+        session: Session,
+        report: Report,
+        peak_rss_mb: f64,
+        traffic: v1::Traffic,
+    },
+    Attend {
+        session: Session,
+        identity: String,
+        notices: mpsc::Sender<v1::Notice>,
+        reply: oneshot::Sender<Result<(), Status>>,
+    },
+    Heard {
+        session: Session,
+        doing: String,
+    },
+    Lost {
+        session: Session,
+        reason: String,
+    },
+    Leave {
+        session: Session,
+        identity: String,
+        reason: String,
+        fatal: bool,
+    },
+    Inspected {
+        inspection: Inspection,
+        found: Found,
+    },
     Status(oneshot::Sender<v1::StatusReply>),
-    Switch { strategy: Strategy, caller: Caller, reply: oneshot::Sender<Strategy> },
-    Logged { segments: u64 },
-    Published { checkpoint: String },
-    Replaced { by: u64 },
-    PublishFailed { checkpoint: String, reason: String },
+    Switch {
+        strategy: Strategy,
+        caller: Caller,
+        reply: oneshot::Sender<Strategy>,
+    },
+    Logged {
+        segments: u64,
+    },
+    Published {
+        checkpoint: String,
+    },
+    Replaced {
+        by: u64,
+    },
+    PublishFailed {
+        checkpoint: String,
+        reason: String,
+        object: Option<String>,
+    },
 }
 
 /// A request to join, with the channel for its answer.
@@ -36,7 +79,11 @@ pub(crate) struct Joining {
 /// A contribution, with the channel for the answer at the end of its round.
 #[derive(Debug)]
 pub(crate) struct Contribution {
+    /// The sender's membership, as it says.
+    pub(crate) session: Session,
     pub(crate) arrival: Arrival,
+    /// The row groups that the sender could not use.
+    pub(crate) bad: Vec<BadRowGroup>,
     pub(crate) header_bytes: u64,
     pub(crate) traffic: v1::Traffic,
     pub(crate) reply: oneshot::Sender<Result<v1::RoundReply, Status>>,

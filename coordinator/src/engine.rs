@@ -1,17 +1,23 @@
 use crate::command::{Command, Contribution, Joining};
 use crate::gauges::Gauges;
 use crate::holders::{Claim, Holders, Process};
-use crate::limits::MOST_MEMBERS;
+use crate::limits::{self, MOST_MEMBERS};
 use crate::options::Progress;
 use crate::publish::Publisher;
+use crate::reducer::Reducers;
 use crate::scalars::Scalars;
 use crate::spans::RoundSpans;
-use crate::state_machine::{Core, Input, Invariant, Millis, Outcome, Refusal, Session, Slot};
+use crate::state_machine::{
+    Core, Input, Invariant, Millis, Outcome, Refusal, Rejected, Session, SetAside, Slot,
+};
 use crate::summary::Tally;
 use crate::watch::Watch;
 use crate::wire;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
+use stentor_dataset::Dataset;
+use stentor_experiment::Experiment;
 use stentor_page::{Feed, Note, Wires};
 use stentor_proto::v1;
 use stentor_runlog::EventLog;
@@ -26,7 +32,10 @@ pub(crate) struct Engine {
     pub(crate) core: Core,
     pub(crate) run_id: String,
     pub(crate) run_url: String,
+    pub(crate) experiment: Arc<Experiment>,
     pub(crate) experiment_toml: String,
+    pub(crate) dataset: Arc<Dataset>,
+    pub(crate) reducers: Reducers,
     pub(crate) parameters: usize,
     pub(crate) joins: HashMap<Session, oneshot::Sender<Result<v1::JoinReply, Status>>>,
     pub(crate) holders: Holders,
@@ -48,33 +57,41 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Runs until the state machine stops.
-    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) -> (Outcome, EventLog, Tally) {
+    /// Runs until the state machine stops. `set_aside`: what the reducers find.
+    pub(crate) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Command>,
+        mut set_aside: mpsc::Receiver<SetAside>,
+    ) -> (Outcome, EventLog, Tally) {
         // Recording 0 makes the first increase visible to alerts.
         Invariant::ALL.into_iter().for_each(|invariant| metrics::violations(0, invariant.id()));
         let mut clock = tokio::time::interval(Duration::from_millis(100));
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let input = tokio::select! {
-                command = inbox.recv() => match command {
-                    Some(command) => self.translate(command),
-                    None => Some(Input::Tick),
-                },
+            let inputs = tokio::select! {
+                biased;
+                // Before a member says that everything is staged.
+                Some(found) = set_aside.recv() => vec![Input::SetAside(found)],
                 _ = clock.tick() => {
                     self.gauges.show(self.joins.len(), self.waiting.keys().copied(), inbox.len());
-                    Some(Input::Tick)
+                    vec![Input::Tick]
                 }
+                command = inbox.recv() => match command {
+                    Some(command) => self.translate(command),
+                    None => vec![Input::Tick],
+                },
             };
-            let Some(input) = input else { continue };
             let now = self.now();
-            let tick = input == Input::Tick;
-            for action in self.core.step(now, input) {
-                if let Some(outcome) = self.perform(action) {
-                    self.page.tell(|| Note::Ended(outcome.words()));
-                    if let Some(scalars) = &mut self.scalars {
-                        scalars.finish().await;
+            let tick = inputs.contains(&Input::Tick);
+            for input in inputs {
+                for action in self.core.step(now, input) {
+                    if let Some(outcome) = self.perform(action) {
+                        self.page.tell(|| Note::Ended(outcome.words()));
+                        if let Some(scalars) = &mut self.scalars {
+                            scalars.finish().await;
+                        }
+                        return (outcome, self.events, self.tally);
                     }
-                    return (outcome, self.events, self.tally);
                 }
             }
             if tick {
@@ -109,93 +126,168 @@ impl Engine {
         members.chain(self.joins.keys().copied()).chain(self.attendants.keys().copied()).collect()
     }
 
-    /// Keeps the parts of a command that the shell needs, and returns the input for the state machine.
-    fn translate(&mut self, command: Command) -> Option<Input> {
-        Some(match command {
-            Command::Join(Joining { session, request, reply }) => {
-                // A session is in one of the two maps, and for a moment in both.
-                if self.joins.len() + self.attendants.len() >= MOST_MEMBERS {
-                    let refusal = format!("expected at most {MOST_MEMBERS} members, found as many already");
-                    let _ = reply.send(Err(stentor_proto::Refusal::Excluded.status(refusal)));
-                    return None;
+    /// Whether a message is of the member whose name it has: nobody else knows its session.
+    fn is_of(&self, session: Session, identity: &str) -> bool {
+        self.core.session_of(identity) == Some(session)
+    }
+
+    /// Keeps the parts of a command that the shell needs, and returns the inputs for the state machine. Nothing is kept of a message
+    /// that [`Core::check`] refuses.
+    fn translate(&mut self, command: Command) -> Vec<Input> {
+        match command {
+            Command::Join(joining) => self.joining(joining).into_iter().collect(),
+            Command::Arrived(contribution) => self.arrived(contribution),
+            Command::Staged { session, fence, identity, slot } if self.is_of(session, &identity) => {
+                vec![Input::Staged { fence, identity, slot }]
+            }
+            Command::Report { session, report, peak_rss_mb, traffic }
+                if self.is_of(session, &report.identity) =>
+            {
+                let figures = limits::traffic(&traffic).and_then(|()| limits::memory(peak_rss_mb));
+                let input = Input::Reported(report);
+                match (figures, self.core.check(&input)) {
+                    (Err(reason), _) => vec![Input::Lost { session, reason }],
+                    (Ok(()), Ok(())) => {
+                        self.tally.worker_peak_rss_mb = self.tally.worker_peak_rss_mb.max(peak_rss_mb);
+                        self.tally.wires(0, traffic);
+                        vec![input]
+                    }
+                    (Ok(()), Err(_)) => vec![input],
                 }
-                let v1::JoinRequest { identity, host, process_id, .. } = &request;
-                tracing::info!(identity, host, process_id, "requests membership");
-                let process = Process { host: host.clone(), id: *process_id };
-                let (now, sessions) = (self.now(), self.sessions());
-                let is_here = |session| sessions.contains(&session);
-                let refusal = match self.holders.claim(identity, session, process, now, is_here) {
-                    Claim::Granted => None,
-                    Claim::Held(Process { host, id }) => Some(stentor_proto::Refusal::Excluded.status(format!(
-                        "process {id} on {host} uses the identity `{identity}` too, and joined later; give each process an identity of its own"
-                    ))),
-                    Claim::Undecided(Process { host, id }) => Some(Status::unavailable(format!(
-                        "process {id} on {host} uses the identity `{identity}` too, joined later, and may come back; try again"
-                    ))),
-                };
-                if let Some(refusal) = refusal {
-                    let _ = reply.send(Err(refusal));
-                    return None;
+            }
+            Command::Leave { session, identity, reason, fatal } if self.is_of(session, &identity) => {
+                vec![Input::Leave { identity, reason, fatal }]
+            }
+            // A message of a membership that is over, or of somebody who uses its name.
+            Command::Staged { identity, .. } | Command::Leave { identity, .. } => {
+                tracing::debug!(identity, "a message that is not of this member's session is ignored");
+                Vec::new()
+            }
+            Command::Report { report, .. } => {
+                tracing::debug!(
+                    identity = report.identity,
+                    "a report that is not of this member's session is ignored"
+                );
+                Vec::new()
+            }
+            Command::Attend { session, identity, notices, reply } => {
+                let is_member = self.is_of(session, &identity);
+                if is_member {
+                    self.attendants.insert(session, notices);
                 }
-                self.page.tell(|| Note::Joining { identity: identity.clone(), host: host.clone() });
-                self.joins.insert(session, reply);
-                Input::Join { session, identity: request.identity }
+                let over = || Status::aborted("this session is over; join again");
+                let _ = reply.send(if is_member { Ok(()) } else { Err(over()) });
+                Vec::new()
             }
-            Command::Bad { identity, row_groups } => Input::Bad { identity, row_groups },
-            Command::Arrived(Contribution { arrival, header_bytes, traffic, reply }) => {
-                // The state machine refuses a second contribution of a slot; its channel must not replace that of the first.
-                if self.waiting.get(&arrival.slot).is_some_and(|first| !first.is_closed()) {
-                    let refusal =
-                        Status::failed_precondition("a contribution of this slot is already waiting");
-                    let _ = reply.send(Err(refusal));
-                    stentor_runtime::metrics::refused_contributions(1, Refusal::Twice.word());
-                    return None;
-                }
-                self.tally.wires(header_bytes, traffic);
-                self.page.tell(|| Note::Arrived(arrival.clone(), self.now()));
-                self.spans.arrived(arrival.fence);
-                self.gauges.arrived(self.now(), arrival.fence, arrival.slot);
-                self.waiting.insert(arrival.slot, reply);
-                Input::Arrived(arrival)
-            }
-            Command::Staged { fence, identity, slot } => Input::Staged { fence, identity, slot },
-            Command::Report { report, peak_rss_mb, traffic } => {
-                self.tally.worker_peak_rss_mb = self.tally.worker_peak_rss_mb.max(peak_rss_mb);
-                self.tally.wires(0, traffic);
-                Input::Reported(report)
-            }
-            Command::Attend { session, notices } => {
-                self.attendants.insert(session, notices);
-                return None;
-            }
-            Command::Heard { session, doing } => Input::Heard { session, doing },
+            Command::Heard { session, doing } => vec![Input::Heard { session, doing }],
             Command::Lost { session, reason } => {
                 self.attendants.remove(&session);
                 self.joins.remove(&session);
-                Input::Lost { session, reason }
+                vec![Input::Lost { session, reason }]
             }
-            Command::Leave { identity, reason, fatal } => Input::Leave { identity, reason, fatal },
             Command::Status(reply) => {
                 let view = self.core.view(self.now());
                 let _ = reply.send(wire::status(&self.run_id, view));
-                return None;
+                Vec::new()
             }
             Command::Switch { strategy, caller, reply } => {
                 let _ = reply.send(self.core.view(self.now()).strategy);
                 self.record(&caller.commanded(format!("switch to {}", strategy.name())));
-                Input::Switch { strategy }
+                vec![Input::Switch { strategy }]
             }
             Command::Logged { segments } => {
                 self.events.saved(segments);
-                return None;
+                Vec::new()
             }
             Command::Published { checkpoint } => {
                 let at_ms = self.now();
                 self.page.tell(|| Note::Published { checkpoint: checkpoint.clone(), at_ms });
-                Input::Published { checkpoint }
+                vec![Input::Published { checkpoint }]
             }
-            Command::Replaced { by } => Input::Replaced { by },
-            Command::PublishFailed { checkpoint, reason } => Input::PublishFailed { checkpoint, reason },
-        })
+            Command::Inspected { inspection, found } => vec![Input::Inspected { inspection, found }],
+            Command::Replaced { by } => vec![Input::Replaced { by }],
+            Command::PublishFailed { checkpoint, reason, object } => {
+                vec![Input::PublishFailed { checkpoint, reason, object }]
+            }
+        }
+    }
+
+    fn joining(&mut self, joining: Joining) -> Option<Input> {
+        let Joining { session, request, reply } = joining;
+        // A session is in one of the two maps, and for a moment in both.
+        if self.joins.len() + self.attendants.len() >= MOST_MEMBERS {
+            let refusal = format!("expected at most {MOST_MEMBERS} members, found as many already");
+            let _ = reply.send(Err(stentor_proto::Refusal::Excluded.status(refusal)));
+            return None;
+        }
+        let v1::JoinRequest { identity, host, process_id, .. } = request;
+        let input = Input::Join { session, identity: identity.clone() };
+        if let Err(Rejected { reason, .. }) = self.core.check(&input) {
+            let _ = reply.send(Err(Status::invalid_argument(reason)));
+            return None;
+        }
+        tracing::info!(identity, host, process_id, "requests membership");
+        let process = Process { host: host.clone(), id: process_id };
+        let (now, sessions) = (self.now(), self.sessions());
+        let is_here = |session| sessions.contains(&session);
+        let refusal = match self.holders.claim(&identity, session, process, now, is_here) {
+            Claim::Granted => None,
+            Claim::Held(Process { host, id }) => Some(stentor_proto::Refusal::Excluded.status(format!(
+                "process {id} on {host} uses the identity `{identity}` too, and joined later; give each process an identity of its own"
+            ))),
+            Claim::Undecided(Process { host, id }) => Some(Status::unavailable(format!(
+                "process {id} on {host} uses the identity `{identity}` too, joined later, and may come back; try again"
+            ))),
+        };
+        if let Some(refusal) = refusal {
+            let _ = reply.send(Err(refusal));
+            return None;
+        }
+        self.page.tell(|| Note::Joining { identity: identity.clone(), host: host.clone() });
+        self.joins.insert(session, reply);
+        Some(input)
+    }
+
+    fn arrived(&mut self, contribution: Contribution) -> Vec<Input> {
+        let Contribution { session, arrival, bad, header_bytes, traffic, reply } = contribution;
+        let (identity, slot) = (arrival.identity.clone(), arrival.slot);
+        let refuse = |reply: oneshot::Sender<_>, refusal: Refusal, reason: String| {
+            metrics::refused_contributions(1, refusal.word());
+            tracing::warn!(identity, slot, reason, "contribution refused");
+            let _ = reply.send(Err(Status::failed_precondition(reason)));
+            Vec::new()
+        };
+        if !self.is_of(session, &arrival.identity) {
+            let reason = format!("`{}` is not a member with this session; join again", arrival.identity);
+            return refuse(reply, Refusal::OtherMember, reason);
+        }
+        let input = Input::Arrived(arrival.clone());
+        let rejected = self.core.check(&input).err();
+        if let Some(Rejected { refusal, reason, faulty: None }) = rejected {
+            return refuse(reply, refusal, reason);
+        }
+        if let Err(reason) = limits::traffic(&traffic) {
+            let mut lost = refuse(reply, Refusal::Invalid, reason.clone());
+            lost.push(Input::Lost { session, reason });
+            return lost;
+        }
+        // The state machine refuses a second contribution of a slot; its channel must not replace that of the first.
+        if self.waiting.get(&arrival.slot).is_some_and(|first| !first.is_closed()) {
+            return refuse(
+                reply,
+                Refusal::Twice,
+                "a contribution of this slot is already waiting".to_owned(),
+            );
+        }
+        if rejected.is_none() {
+            self.tally.wires(header_bytes, traffic);
+            self.page.tell(|| Note::Arrived(arrival.clone(), self.now()));
+            self.spans.arrived(arrival.fence);
+            self.gauges.arrived(self.now(), arrival.fence, arrival.slot);
+        }
+        self.waiting.insert(arrival.slot, reply);
+        let (fence, identity) = (arrival.fence, arrival.identity);
+        let bad = (!bad.is_empty()).then(|| Input::Bad { fence, identity, row_groups: bad });
+        bad.into_iter().chain([input]).collect()
     }
 }

@@ -15,6 +15,7 @@ mod epilogue;
 mod error;
 mod gauges;
 mod holders;
+mod inspect;
 mod limits;
 mod listener;
 mod options;
@@ -24,6 +25,7 @@ mod reducer;
 mod resume;
 mod run;
 mod scalars;
+mod sender;
 mod service;
 #[cfg(test)]
 mod small_run;

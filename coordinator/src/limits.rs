@@ -29,6 +29,40 @@ pub(crate) fn name(field: &str, name: &str) -> Result<(), Status> {
     at_most(field, "bytes", MOST_NAME_BYTES, name.len())
 }
 
+/// Checks that a worker is of this release: another one may mean something else by the same words.
+pub(crate) fn version(found: &str) -> Result<(), Status> {
+    let expected = env!("CARGO_PKG_VERSION");
+    if found == expected {
+        return Ok(());
+    }
+    let found: String = found.chars().take(40).collect();
+    Err(Status::failed_precondition(format!(
+        "expected a worker of release {expected}, as the coordinator is, found `{found}`; start both from one build"
+    )))
+}
+
+/// Largest amount of traffic that a member reports at once, bytes.
+const MOST_TRAFFIC: u64 = 1 << 50;
+/// Largest amount of memory, MB.
+const MOST_MEMORY_MB: f64 = 1e9;
+
+/// Checks what a member says about its network traffic.
+pub(crate) fn traffic(traffic: &v1::Traffic) -> Result<(), String> {
+    let most = traffic.sent_bytes.max(traffic.received_bytes);
+    if most <= MOST_TRAFFIC {
+        return Ok(());
+    }
+    Err(format!("expected traffic of at most {MOST_TRAFFIC} bytes, found {most}"))
+}
+
+/// Checks what a member says about its memory.
+pub(crate) fn memory(megabytes: f64) -> Result<(), String> {
+    if (0.0..=MOST_MEMORY_MB).contains(&megabytes) {
+        return Ok(());
+    }
+    Err(format!("expected memory of 0 to {MOST_MEMORY_MB} MB, found {megabytes}"))
+}
+
 pub(crate) fn sum_group(sum_group: &v1::SumGroup) -> Result<(), Status> {
     at_most("sum_group", "slots", MOST_MEMBERS, sum_group.slots.len())
 }
@@ -68,6 +102,24 @@ mod tests {
             assert_eq!(verdict.unwrap_err().message(), expected);
         }
         report(&v1::BoundaryReport::default()).unwrap();
+    }
+
+    #[test]
+    fn figures_for_people_are_held_against_what_can_be() {
+        traffic(&v1::Traffic { sent_bytes: 1 << 40, received_bytes: 0 }).unwrap();
+        let most = v1::Traffic { sent_bytes: 0, received_bytes: u64::MAX };
+        assert!(traffic(&most).unwrap_err().contains("found 18446744073709551615"));
+        memory(4096.5).unwrap();
+        for found in [f64::INFINITY, f64::NAN, -1.0, 1e30] {
+            memory(found).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_worker_of_another_release_is_told_which_one_is_expected() {
+        version(env!("CARGO_PKG_VERSION")).unwrap();
+        let refused = version("99").unwrap_err();
+        assert!(refused.message().ends_with("found `99`; start both from one build"), "{refused}");
     }
 
     #[test]

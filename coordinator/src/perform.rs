@@ -1,8 +1,11 @@
+use crate::command::Command;
 use crate::engine::Engine;
+use crate::inspect::inspect;
 use crate::options::Progress;
 use crate::scalars::Scalars;
-use crate::state_machine::{Action, Closing, Departure, Event, Outcome, Stage};
+use crate::state_machine::{Action, Closing, Departure, Event, Inspection, Outcome, Stage};
 use crate::wire;
+use std::sync::Arc;
 use std::time::SystemTime;
 use stentor_page::Note;
 use stentor_proto::Refusal;
@@ -17,6 +20,8 @@ impl Engine {
     /// Carries out an action of the state machine; returns the outcome when the run is over.
     pub(crate) fn perform(&mut self, action: Action) -> Option<Outcome> {
         match action {
+            Action::Announce(announcement) => self.reducers.announce(announcement),
+            Action::Inspect(inspection) => self.inspect(inspection),
             Action::Admit { session, assignment, checkpoint } => {
                 self.gauges.assigned(assignment.slot, &assignment);
                 let reply = v1::JoinReply {
@@ -84,6 +89,18 @@ impl Engine {
             }
         }
         None
+    }
+
+    /// Reads what a member says about the data; the answer is a command.
+    fn inspect(&self, inspection: Inspection) {
+        let (experiment, dataset) = (Arc::clone(&self.experiment), Arc::clone(&self.dataset));
+        let commands = self.commands.clone();
+        tracing::info!(member = inspection.identity, "reading data that a member says are bad");
+        tokio::spawn(async move {
+            let found = inspect(&experiment, &dataset, &inspection.claim).await;
+            // The engine may have ended meanwhile.
+            let _ = commands.send(Command::Inspected { inspection, found }).await;
+        });
     }
 
     fn answer_join(&mut self, session: u64, answer: Result<v1::JoinReply, Status>) {

@@ -125,7 +125,10 @@ impl Publisher {
                     tracing::info!(checkpoint = name, "published");
                     Command::Published { checkpoint: name }
                 }
-                Err(error) => Command::PublishFailed { checkpoint: name, reason: error.to_string() },
+                Err(error) => {
+                    let object = error.unreported_object();
+                    Command::PublishFailed { checkpoint: name, reason: error.to_string(), object }
+                }
             };
             let published = matches!(command, Command::Published { .. });
             // The engine may have ended meanwhile; the checkpoint is valid nevertheless.
@@ -139,7 +142,8 @@ impl Publisher {
 
     fn fail(&self, commands: mpsc::Sender<Command>, checkpoint: String, reason: String) {
         tokio::spawn(async move {
-            let _ = commands.send(Command::PublishFailed { checkpoint, reason }).await;
+            let failed = Command::PublishFailed { checkpoint, reason, object: None };
+            let _ = commands.send(failed).await;
         });
     }
 }

@@ -5,10 +5,11 @@ use crate::claim::{claim, refuse_occupied};
 use crate::engine::Engine;
 use crate::gauges::Gauges;
 use crate::holders::Holders;
+use crate::inspect::dev_frames;
 use crate::listener::{Listener, MOST_MESSAGE_BYTES, server};
 use crate::options::{Options, Start};
 use crate::publish::{self, Asked, Publisher};
-use crate::reducer::{RangeReducer, ReducerService};
+use crate::reducer::{RangeReducer, ReducerService, Reducers};
 use crate::resume::{Resumed, conclude, concluded, newest_state, template};
 use crate::scalars::Scalars;
 use crate::service::Service;
@@ -29,7 +30,7 @@ use stentor_page::{Note, Setting};
 use stentor_proto::v1::coordinator_server::CoordinatorServer;
 use stentor_proto::v1::reducer_server::ReducerServer;
 use stentor_runlog::{EVENTS, EventLog, Summary};
-use stentor_runtime::tls::Refusals;
+use stentor_runtime::tls::{Refusals, Tls};
 use stentor_runtime::{Readiness, Shutdown, Tokens, metrics};
 use stentor_store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -43,7 +44,8 @@ use tonic::transport::server::Connected;
 /// # Errors
 /// Any [`Error`]; [`Error::Interrupted`] after a signal.
 pub async fn serve(options: Options, listener: Listener, shutdown: &Shutdown) -> Result<Summary, Error> {
-    serve_behind(|| listener.open(), options, shutdown).await
+    let tls = listener.tls.clone();
+    serve_behind(|| listener.open(), options, tls, shutdown).await
 }
 
 /// Like [`serve`], on `connections` that do not come from a listener, for example of a simulated network. Callers are not
@@ -60,13 +62,14 @@ where
     C: Connected + AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let everybody = Access::new(None, Tokens::default(), Refusals::default());
-    serve_behind(|| (everybody, connections), options, shutdown).await
+    serve_behind(|| (everybody, connections), options, None, shutdown).await
 }
 
-/// `open` is called when everything is ready for workers.
+/// `open` is called when everything is ready for workers. `tls`: for the connections to separate reducers.
 async fn serve_behind<C, I>(
     open: impl FnOnce() -> (Access, I),
     options: Options,
+    tls: Option<Tls>,
     shutdown: &Shutdown,
 ) -> Result<Summary, Error>
 where
@@ -118,7 +121,10 @@ where
     let run_id = format!("{}-{incarnation}", experiment.run.name);
     let (plan, has_dev) = (dataset.plan().clone(), dataset.dev().is_some());
     let first_lineage = incarnation * 1000;
-    let settings = Settings { experiment: experiment.clone(), plan, has_dev, first_lineage };
+    let dev_frames = dev_frames(&dataset);
+    let experiment_of_run = experiment.clone();
+    let settings =
+        Settings { experiment: experiment_of_run, plan, parameters, has_dev, dev_frames, first_lineage };
     let setting = Setting {
         run_id: run_id.clone(),
         experiment: experiment.clone(),
@@ -160,6 +166,13 @@ where
         ..template(&experiment, &dataset, &run_id, origin)
     };
     let started = Instant::now();
+    // Without separate reducers, this process sums everything.
+    let own = experiment.exchange.reducers.is_empty();
+    let own = own.then(|| Arc::new(RangeReducer::new(&experiment, run.clone(), 0, 0..parameters)));
+    let (reducers, set_aside) = match &own {
+        Some(reducer) => Reducers::own(Arc::clone(reducer)),
+        None => Reducers::separate(&experiment, &run_id, tls.as_ref())?,
+    };
     let (commands, inbox) = mpsc::channel(256);
     let (under_way, last_writes) = mpsc::channel(1);
     let mut core = Core::new(settings, newest, 0);
@@ -170,7 +183,10 @@ where
         core,
         run_id: run_id.clone(),
         run_url: experiment.run.output.clone(),
+        experiment: Arc::new(experiment.clone()),
         experiment_toml,
+        dataset: Arc::clone(&dataset),
+        reducers,
         parameters,
         joins: HashMap::new(),
         holders: Holders::default(),
@@ -199,11 +215,8 @@ where
     let (stop, stopped) = oneshot::channel::<()>();
     let (access, connections) = open();
     stentor_runtime::is_now(Readiness::Ready);
-    // Without separate reducers, this process sums everything.
-    let reducer = experiment.exchange.reducers.is_empty().then(|| {
-        let reducer = RangeReducer::new(&experiment, run.clone(), 0, 0..parameters);
-        reducer_server(reducer, &experiment.run.name, &access)
-    });
+    let reducer =
+        own.map(|reducer| reducer_server(ReducerService::own(reducer, &experiment.run.name), &access));
     let service = CoordinatorServer::new(service).max_decoding_message_size(MOST_MESSAGE_BYTES);
     let server = server()
         .add_service(access.guard(service))
@@ -213,7 +226,7 @@ where
         });
     let server = tokio::spawn(server);
     let finished = tokio::select! {
-        finished = engine.run(inbox) => Some(finished),
+        finished = engine.run(inbox, set_aside) => Some(finished),
         () = shutdown.requested() => None,
     };
     stentor_runtime::is_now(Readiness::Stopping);
@@ -249,21 +262,16 @@ pub async fn serve_reducer(
     let range = ranges(parameters, reducers).swap_remove(index);
     tracing::info!(index, ?range, "summing");
     let run = Store::open(&experiment.run.output)?;
-    let reducer = RangeReducer::new(experiment, run, index, range);
+    let reducer = Arc::new(RangeReducer::new(experiment, run, index, range));
     let (access, connections) = listener.open();
     stentor_runtime::is_now(Readiness::Ready);
     server()
-        .add_service(reducer_server(reducer, &experiment.run.name, &access))
+        .add_service(reducer_server(ReducerService::separate(reducer, &experiment.run.name), &access))
         .serve_with_incoming_shutdown(connections, shutdown.requested())
         .await?;
     Ok(())
 }
 
-fn reducer_server(
-    reducer: RangeReducer,
-    run: &str,
-    access: &Access,
-) -> Guarded<ReducerServer<ReducerService>> {
-    let service = ReducerService::new(Arc::new(reducer), run);
+fn reducer_server(service: ReducerService, access: &Access) -> Guarded<ReducerServer<ReducerService>> {
     access.guard(ReducerServer::new(service).max_decoding_message_size(MOST_MESSAGE_BYTES))
 }

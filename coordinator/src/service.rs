@@ -1,10 +1,10 @@
 use crate::access::Caller;
 use crate::command::{Command, Contribution, Joining};
+use crate::sender::{self, Sessions};
 use crate::state_machine::{Refusal, Session};
 use crate::{limits, wire};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
 use stentor_proto::v1;
@@ -23,7 +23,7 @@ pub(crate) struct Service {
     run_id: Arc<str>,
     experiment: Arc<Experiment>,
     dataset: Arc<Dataset>,
-    sessions: Arc<AtomicU64>,
+    sessions: Arc<Sessions>,
 }
 
 type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -40,7 +40,7 @@ impl Service {
             run_id: run_id.into(),
             experiment: Arc::new(experiment),
             dataset,
-            sessions: Arc::new(AtomicU64::new(1)),
+            sessions: Arc::default(),
         }
     }
 
@@ -74,17 +74,14 @@ impl Drop for Guard {
 #[tonic::async_trait]
 impl Coordinator for Service {
     async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinReply>, Status> {
+        let holder = sender::holder(&request);
         let request = request.into_inner();
-        // It becomes part of object names and messages.
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if !(1..=128).contains(&request.identity.len()) || !request.identity.chars().all(plain) {
-            return Err(Status::invalid_argument(
-                "expected an identity of 1 to 128 letters, digits, `-`, `_` or `.`",
-            ));
-        }
+        limits::name("identity", &request.identity)?;
         limits::name("host", &request.host)?;
         let request = v1::JoinRequest { host: printable(&request.host).into_owned(), ..request };
-        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+        limits::version(&request.version)?;
+        sender::check(holder.as_deref(), &request.identity)?;
+        let session = self.sessions.next()?;
         let (reply, answer) = oneshot::channel();
         let mut guard = Guard { engine: self.engine.clone(), session, armed: true };
         self.tell(Command::Join(Joining { session, request, reply })).await?;
@@ -98,11 +95,14 @@ impl Coordinator for Service {
         request: Request<Streaming<v1::ContributionNote>>,
     ) -> Result<Response<v1::RoundReply>, Status> {
         use v1::contribution_note::Note;
+        let holder = sender::holder(&request);
         let mut notes = request.into_inner();
         let Some(Note::Header(mut header)) = next(&mut notes).await?.and_then(|n| n.note) else {
             return Err(Status::invalid_argument("expected a contribution's header first"));
         };
         limits::name("identity", &header.identity)?;
+        sender::check(holder.as_deref(), &header.identity)?;
+        let session = header.session;
         let header_bytes = stentor_proto::encoded_len(&header);
         let traffic = header.traffic.unwrap_or_default();
         let bad = wire::bad_row_groups(&self.dataset, std::mem::take(&mut header.bad_row_groups))
@@ -113,10 +113,8 @@ impl Coordinator for Service {
         })?;
         let (fence, identity, slot) = (arrival.fence, arrival.identity.clone(), arrival.slot);
         let (reply, mut answer) = oneshot::channel();
-        if !bad.is_empty() {
-            self.tell(Command::Bad { identity: identity.clone(), row_groups: bad }).await?;
-        }
-        self.tell(Command::Arrived(Contribution { arrival, header_bytes, traffic, reply })).await?;
+        let contribution = Contribution { session, arrival, bad, header_bytes, traffic, reply };
+        self.tell(Command::Arrived(contribution)).await?;
         // The round may end for this member before its payload is staged.
         let staged = tokio::select! {
             answer = &mut answer => return answer.map_err(|_| over())?.map(Response::new),
@@ -131,7 +129,7 @@ impl Coordinator for Service {
             }
             None => return Err(Status::cancelled("the contribution's stream ended early")),
         }
-        self.tell(Command::Staged { fence, identity, slot }).await?;
+        self.tell(Command::Staged { session, fence, identity, slot }).await?;
         answer.await.map_err(|_| over())?.map(Response::new)
     }
 
@@ -139,11 +137,14 @@ impl Coordinator for Service {
         &self,
         request: Request<v1::BoundaryReport>,
     ) -> Result<Response<v1::ReportReply>, Status> {
+        let holder = sender::holder(&request);
         let report = request.into_inner();
         limits::report(&report)?;
-        let (peak_rss_mb, traffic) = (report.peak_rss_mb, report.traffic.unwrap_or_default());
+        sender::check(holder.as_deref(), &report.identity)?;
+        let (session, peak_rss_mb) = (report.session, report.peak_rss_mb);
+        let traffic = report.traffic.unwrap_or_default();
         let report = wire::report(&self.run_id, report).map_err(Status::failed_precondition)?;
-        self.tell(Command::Report { report, peak_rss_mb, traffic }).await?;
+        self.tell(Command::Report { session, report, peak_rss_mb, traffic }).await?;
         Ok(Response::new(v1::ReportReply {}))
     }
 
@@ -153,6 +154,7 @@ impl Coordinator for Service {
         &self,
         request: Request<Streaming<v1::Heartbeat>>,
     ) -> Result<Response<Self::AttendStream>, Status> {
+        let holder = sender::holder(&request);
         let mut stream = request.into_inner();
         let Some(first) = next(&mut stream).await? else {
             return Err(Status::invalid_argument("expected a heartbeat"));
@@ -164,9 +166,13 @@ impl Coordinator for Service {
                 self.run_id
             )));
         }
-        let session = first.session;
+        limits::name("identity", &first.identity)?;
+        sender::check(holder.as_deref(), &first.identity)?;
+        let (session, identity) = (first.session, first.identity.clone());
         let (notices, receiver) = mpsc::channel(4);
-        self.tell(Command::Attend { session, notices }).await?;
+        let (reply, is_member) = oneshot::channel();
+        self.tell(Command::Attend { session, identity, notices, reply }).await?;
+        is_member.await.map_err(|_| over())??;
         let engine = self.engine.clone();
         tokio::spawn(async move {
             let _guard = Guard { engine: engine.clone(), session, armed: true };
@@ -183,16 +189,18 @@ impl Coordinator for Service {
     }
 
     async fn leave(&self, request: Request<v1::LeaveRequest>) -> Result<Response<v1::LeaveReply>, Status> {
-        let v1::LeaveRequest { run_id, identity, reason, fatal } = request.into_inner();
+        let holder = sender::holder(&request);
+        let v1::LeaveRequest { run_id, identity, reason, fatal, session } = request.into_inner();
         limits::name("run_id", &run_id)?;
         limits::name("identity", &identity)?;
+        sender::check(holder.as_deref(), &identity)?;
         if run_id != *self.run_id {
             return Err(Status::failed_precondition(format!(
                 "expected run `{}`, found `{run_id}`",
                 self.run_id
             )));
         }
-        self.tell(Command::Leave { identity, reason: limits::cut(reason), fatal }).await?;
+        self.tell(Command::Leave { session, identity, reason: limits::cut(reason), fatal }).await?;
         Ok(Response::new(v1::LeaveReply {}))
     }
 

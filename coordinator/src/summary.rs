@@ -27,8 +27,8 @@ pub(crate) struct Tally {
 impl Tally {
     /// Adds the traffic of a member.
     pub(crate) fn wires(&mut self, header_bytes: u64, traffic: v1::Traffic) {
-        self.bytes_up += header_bytes + traffic.sent_bytes;
-        self.bytes_down += traffic.received_bytes;
+        self.bytes_up = self.bytes_up.saturating_add(header_bytes).saturating_add(traffic.sent_bytes);
+        self.bytes_down = self.bytes_down.saturating_add(traffic.received_bytes);
     }
 
     /// Adds a closed round.

@@ -2,7 +2,8 @@
 
 use crate::limits;
 use crate::state_machine::{
-    Arrival, Assignment, BadRowGroup, Boundary, Closed, Fence, Report, SumGroup, View, Written,
+    Announcement, Arrival, Assignment, BadRowGroup, Boundary, Closed, Fence, Report, Seat, SetAside,
+    SumGroup, View, Written,
 };
 use std::collections::BTreeMap;
 use stentor_dataset::{Dataset, Place};
@@ -47,6 +48,52 @@ pub(crate) fn assignment(run_id: &str, assignment: Assignment) -> v1::Assignment
 
 pub(crate) fn sum_group(sum_group: SumGroup) -> v1::SumGroup {
     v1::SumGroup { slots: sum_group.slots, group: sum_group.group, speaks: sum_group.speaks }
+}
+
+/// The open round, for a separate reducer.
+pub(crate) fn announcement(run_id: &str, announcement: Announcement) -> v1::Announcement {
+    let seat = |(slot, seat): (u32, Seat)| v1::Seat {
+        slot,
+        session: seat.session,
+        identity: seat.identity,
+        most_frames: seat.most_frames,
+        sum_group: Some(sum_group(seat.sum_group)),
+    };
+    v1::Announcement {
+        fence: Some(fence(run_id, announcement.fence)),
+        encoding: Some(announcement.encoding.into()),
+        seats: announcement.seats.into_iter().map(seat).collect(),
+    }
+}
+
+/// The round of `fence` that a coordinator announces.
+pub(crate) fn announced(fence: Fence, message: v1::Announcement) -> Result<Announcement, String> {
+    let seat = |seat: v1::Seat| {
+        let v1::SumGroup { slots, group, speaks } =
+            required(seat.sum_group, "sum_group").map_err(|e| e.to_string())?;
+        let sum_group = SumGroup { slots, group, speaks };
+        let v1::Seat { slot, session, identity, most_frames, .. } = seat;
+        Ok::<_, String>((slot, Seat { session, identity, most_frames, sum_group }))
+    };
+    Ok(Announcement {
+        fence,
+        encoding: stentor_proto::encoding(message.encoding).map_err(|e| e.to_string())?,
+        seats: message.seats.into_iter().map(seat).collect::<Result<_, _>>()?,
+    })
+}
+
+pub(crate) fn set_aside(run_id: &str, found: SetAside) -> v1::SetAside {
+    let SetAside { fence: at, slot, reason } = found;
+    v1::SetAside { fence: Some(fence(run_id, at)), slot, reason }
+}
+
+/// What a separate reducer says. Its run is that of the announcements.
+pub(crate) fn read_set_aside(message: v1::SetAside) -> Result<SetAside, String> {
+    let v1::SetAside { fence, slot, reason } = message;
+    let v1::Fence { lineage, membership_epoch, round, .. } =
+        required(fence, "fence").map_err(|e| e.to_string())?;
+    let fence = Fence { lineage, membership_epoch, round };
+    Ok(SetAside { fence, slot, reason: crate::limits::cut(reason) })
 }
 
 fn boundary(boundary: Boundary) -> v1::Boundary {

@@ -190,9 +190,8 @@ impl Client {
     }
 
     /// Leaves the run. A missing answer is ignored, because the coordinator may be gone.
-    pub(crate) async fn leave(&mut self, run_id: &str, identity: &str, reason: &str, fatal: bool) {
-        let (run_id, identity, reason) = (run_id.to_owned(), identity.to_owned(), reason.to_owned());
-        let leaving = self.grpc.leave(v1::LeaveRequest { run_id, identity, reason, fatal });
+    pub(crate) async fn leave(&mut self, request: v1::LeaveRequest) {
+        let leaving = self.grpc.leave(request);
         if let Ok(Err(status)) = tokio::time::timeout(Duration::from_secs(5), leaving).await {
             tracing::debug!(reason = status.message(), "could not leave the run");
         }

@@ -17,6 +17,8 @@ pub(crate) struct Exchange {
     client: Client,
     reducers: Reducers,
     run_id: String,
+    /// The membership, which every message names.
+    session: u64,
     /// Network traffic that is not reported yet.
     traffic: v1::Traffic,
     contributing: Option<Contributing>,
@@ -39,11 +41,12 @@ pub(crate) struct Times {
 }
 
 impl Exchange {
-    pub(crate) fn new(client: Client, reducers: Reducers, run_id: &str) -> Self {
+    pub(crate) fn new(client: Client, reducers: Reducers, run_id: &str, session: u64) -> Self {
         Self {
             client,
             reducers,
             run_id: run_id.to_owned(),
+            session,
             traffic: v1::Traffic::default(),
             contributing: None,
             staging: None,
@@ -58,6 +61,11 @@ impl Exchange {
         &self.reducers
     }
 
+    /// The membership.
+    pub(crate) fn session(&self) -> u64 {
+        self.session
+    }
+
     /// The network traffic since the last call.
     pub(crate) fn take_traffic(&mut self) -> v1::Traffic {
         std::mem::take(&mut self.traffic)
@@ -67,7 +75,8 @@ impl Exchange {
     pub(crate) fn contribute(&mut self, header: v1::ContributionHeader) {
         self.give_up();
         (self.started, self.times) = (Instant::now(), Times::default());
-        let header = v1::ContributionHeader { traffic: Some(self.take_traffic()), ..header };
+        let traffic = Some(self.take_traffic());
+        let header = v1::ContributionHeader { traffic, session: self.session, ..header };
         self.contributing = Some(self.client.contribute(header));
     }
 
@@ -86,6 +95,7 @@ impl Exchange {
             encoding: staging.encoding.into(),
             sections: staging.sections,
             lineage_start: staging.lineage_start.unwrap_or_default(),
+            session: self.session,
         };
         let reducers = self.reducers.clone();
         self.staging = Some(async move { reducers.stage(&staging, &payloads).await }.boxed_local());

@@ -85,7 +85,7 @@ pub async fn measure(
     let mut replica = Replica::new(model, &experiment, first.strategy);
     let reducers = Reducers::new(url, &experiment.exchange.reducers, client.connector(), replica.len())?;
     let ranges: Vec<_> = reducers.ranges().collect();
-    let mut exchange = Exchange::new(client, reducers, &run_id);
+    let mut exchange = Exchange::new(client, reducers, &run_id, reply.session);
     let rate = Rate { base: experiment.schedule.learning_rate, multiplier: 1.0 };
     let (mut participant, _) = Participant::new(identity);
     let admitted = Input::Admitted {

@@ -44,6 +44,8 @@ pub(crate) struct Staging {
     pub(crate) encoding: v1::Encoding,
     pub(crate) sections: u32,
     pub(crate) lineage_start: String,
+    /// The membership.
+    pub(crate) session: u64,
 }
 
 /// How staging ended.
@@ -96,6 +98,7 @@ impl Reducers {
                 payload_bytes: payload.len() as u64,
                 payload_digest: stentor_exchange::digest(payload),
                 lineage_start: staging.lineage_start.clone(),
+                session: staging.session,
             };
             let sent = stentor_proto::encoded_len(&header) + payload.len() as u64;
             let header = std::iter::once(v1::stage_part::Part::Header(header));

@@ -191,7 +191,9 @@ impl Worker<'_> {
 
     async fn leave(&mut self, reason: &str, fatal: bool) {
         if let Some(joined) = &self.joined {
-            self.client.leave(&joined.run_id, self.own.identity, reason, fatal).await;
+            let (run_id, session) = (joined.run_id.clone(), joined.session);
+            let (identity, reason) = (self.own.identity.to_owned(), reason.to_owned());
+            self.client.leave(v1::LeaveRequest { run_id, identity, reason, fatal, session }).await;
         }
     }
 

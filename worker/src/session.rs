@@ -100,7 +100,7 @@ impl Session {
             Reducers::new(client.url(), &experiment.exchange.reducers, client.connector(), replica.len())?;
         Ok(Self {
             run_id: joined.run_id.clone(),
-            exchange: Exchange::new(client, reducers, &joined.run_id),
+            exchange: Exchange::new(client, reducers, &joined.run_id, joined.session),
             doing: doing.clone(),
             replica,
             feed: Feed::new(Arc::clone(&dataset), Arc::clone(&experiment)),
@@ -279,6 +279,7 @@ impl Session {
     pub(crate) fn report(&mut self, fence: Fence, report: Report) -> v1::BoundaryReport {
         v1::BoundaryReport {
             peak_rss_mb: stentor_runtime::peak_rss_mb(),
+            session: self.exchange.session(),
             traffic: Some(self.exchange.take_traffic()),
             ..wire::report(&self.run_id, fence, report)
         }

@@ -54,6 +54,7 @@ const RULES: &[Rule] = {
         member("/stentor.v1.Reducer/Stage"),
         member("/stentor.v1.Reducer/Fetch"),
         member("/stentor.v1.Reducer/Save"),
+        Rule { method: "/stentor.v1.Reducer/Follow", roles: &[Role::Coordinator], token: None },
     ]
 };
 

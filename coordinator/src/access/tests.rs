@@ -35,6 +35,7 @@ fn verdict(access: &Access, method: &str, peer: &Peer, header: Option<&str>) -> 
 const JOIN: &str = "/stentor.v1.Coordinator/Join";
 const STATUS: &str = "/stentor.v1.Coordinator/Status";
 const SWITCH: &str = "/stentor.v1.Coordinator/Switch";
+const FOLLOW: &str = "/stentor.v1.Reducer/Follow";
 
 #[test]
 fn every_method_of_the_wire_has_one_rule_and_every_rule_a_method() {
@@ -54,7 +55,7 @@ fn every_method_of_the_wire_has_one_rule_and_every_rule_a_method() {
 }
 
 #[test]
-fn only_workers_train_and_only_admins_switch() {
+fn only_workers_train_only_admins_switch_and_only_coordinators_announce() {
     let access = access(Some("speech"), None);
     for rule in RULES {
         for role in Role::ALL {
@@ -62,6 +63,7 @@ fn only_workers_train_and_only_admins_switch() {
             let expected = match rule.method {
                 STATUS => true,
                 SWITCH => role == Role::Admin,
+                FOLLOW => role == Role::Coordinator,
                 _ => role == Role::Worker,
             };
             assert_eq!(may, expected, "{} by {role}", rule.method);

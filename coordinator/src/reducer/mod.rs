@@ -1,32 +1,37 @@
-//! The data plane: sums one range of the parameter vector, round after round. It decides nothing: the members say which
-//! contributions belong together, as the coordinator has told them, and no member uses a sum before the coordinator has closed
-//! its round.
+//! The data plane: sums one range of the parameter vector, round after round. It decides nothing: the coordinator announces each
+//! round and says who may stage what, and no member uses a sum before the coordinator has closed its round. A payload that cannot be
+//! part of a sum spoils it; the coordinator is told whose it is, and the others stage once more without that member.
 //!
 //! Means of floats are computed while values arrive, in the order of slots, so that memory does not grow with the number of
 //! members, and are sent while later values still arrive. Sums of signs are small and do not depend on the order: their messages
 //! are kept until all have arrived.
 
+mod norms;
+mod remote;
 mod service;
 mod state;
 mod sum;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use remote::Reducers;
 pub(crate) use service::ReducerService;
 
-use crate::state_machine::{Fence, Slot};
+use crate::state_machine::{Announcement, Encoding, Fence, Seat, SetAside, Slot};
 use bytes::Bytes;
+use norms::{Norms, Outlier};
 use state::Kept;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use stentor_experiment::{BmufWeights, Experiment, GtcDownlink};
+use stentor_exchange::Deltas;
+use stentor_experiment::{BlockMoments, BmufWeights, Experiment, GtcDownlink};
 use stentor_proto::v1;
 use stentor_runtime::traces::{Attribute, RoundTrace};
 use stentor_store::Store;
 use sum::{Progress, Sum};
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Why a payload or a request was refused.
 #[derive(Debug, Error)]
@@ -34,7 +39,10 @@ pub(crate) enum Refusal {
     /// The round is over, or its members have changed.
     #[error("{found:?} is past: the reducer is at {newest:?}")]
     Stale { found: Fence, newest: Fence },
-    /// The payload cannot be summed.
+    /// The sender is not a member of the round, or another one than it says.
+    #[error("slot {slot} is not of this sender")]
+    Stranger { slot: Slot },
+    /// The payload cannot be summed; the coordinator has been told.
     #[error("slot {slot}: {reason}")]
     Payload { slot: Slot, reason: String },
     /// This process began within the lineage, so it does not have the downlink's residual.
@@ -58,6 +66,10 @@ pub(crate) struct RangeReducer {
     index: usize,
     range: Range<usize>,
     weights: BmufWeights,
+    /// Whether blocks have the vectors of the optimiser, too.
+    averages: bool,
+    /// `exchange.norm_mads`.
+    norm_mads: f64,
     /// Name and folder of the run.
     name: String,
     run: Store,
@@ -65,15 +77,22 @@ pub(crate) struct RangeReducer {
     sums: Mutex<Sums>,
     /// Changes with every step of a sum, to wake the calls that wait for their turn.
     moved: watch::Sender<u64>,
+    /// To the coordinator that announces rounds.
+    coordinator: Mutex<Option<mpsc::Sender<SetAside>>>,
 }
 
 /// The sums of the newest round, one for each group, and those of the previous round, which slow members still fetch.
 #[derive(Debug, Default)]
 struct Sums {
-    newest: Option<Fence>,
+    /// What the coordinator announced last.
+    announced: Option<Announcement>,
     open: HashMap<u32, Sum>,
     before: HashMap<u32, Sum>,
+    norms: Norms,
 }
+
+/// Number of members set aside that the coordinator has not read yet. It drops each of them once, so further ones add nothing.
+const UNREAD: usize = 64;
 
 /// A member's place in a sum.
 #[derive(Debug, Clone, Copy)]
@@ -98,41 +117,104 @@ impl RangeReducer {
         Self {
             index,
             weights: exchange.bmuf.weights,
+            averages: exchange.bmuf.moments == BlockMoments::Average,
+            norm_mads: exchange.norm_mads,
             name: experiment.run.name.clone(),
             kept: tokio::sync::Mutex::new(Kept::new(exchange.gtc.downlink == GtcDownlink::Rethreshold)),
             range,
             run,
             sums: Mutex::default(),
             moved: watch::Sender::new(0),
+            coordinator: Mutex::new(None),
         }
+    }
+
+    /// A coordinator begins to announce rounds, in place of any other. Returns the members that are set aside from now on.
+    pub(crate) fn listen(&self) -> mpsc::Receiver<SetAside> {
+        let (sender, receiver) = mpsc::channel(UNREAD);
+        *self.coordinator.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    /// The coordinator has opened a round, or its members have changed. An announcement of an earlier round is ignored: it is of a
+    /// coordinator that was replaced.
+    pub(crate) fn announce(&self, announcement: Announcement) {
+        self.lock().follow(announcement);
+        self.wake();
     }
 
     pub(crate) fn values(&self) -> usize {
         self.range.len()
     }
 
-    /// Prepares for a member's payload: opens its sum, or joins the one that is open.
-    pub(crate) async fn expect(&self, header: &v1::StageHeader, fence: Fence) -> Result<(), Refusal> {
+    /// Prepares for a member's payload: opens its sum, or joins the one that is open. Waits until its round is announced.
+    pub(crate) async fn expect(
+        &self,
+        header: &v1::StageHeader,
+        fence: Fence,
+        may_be: impl Fn(&str) -> bool,
+    ) -> Result<(), Refusal> {
+        let mut moved = self.moved.subscribe();
+        while self.lock().is_ahead(fence) {
+            // The sender lives as long as the reducer.
+            let _ = moved.changed().await;
+        }
+        let group = self.seat(header, fence, may_be)?;
         let holds = {
             let mut kept = self.kept.lock().await;
             kept.follow(&self.run, self.index, fence, &header.lineage_start).await?;
             kept.holds()
         };
-        let refuse = |reason: String| Refusal::Payload { slot: header.slot, reason };
-        let sum_group = header.sum_group.as_ref().ok_or_else(|| refuse("expected a sum group".into()))?;
-        let mut sums = self.lock();
-        sums.advance(fence)?;
-        let sum = match sums.open.get_mut(&sum_group.group) {
-            Some(sum) => sum,
-            None => {
-                let sum = Sum::new(fence, header, sum_group, self.values(), self.weights, holds);
-                sums.open.entry(sum_group.group).or_insert(sum.map_err(refuse)?)
-            }
-        };
-        sum.check(header, sum_group).map_err(refuse)?;
-        sum.begin(header.slot, header.frames).map_err(refuse)?;
-        drop(sums);
+        let at = Place { fence, group, slot: header.slot };
+        let begun = self.lock().begin(header, &at, self.values(), self.weights, holds)?;
+        begun.map_err(|reason| self.set_aside(&at, reason))?;
+        self.judge(&at)?;
         self.wake();
+        Ok(())
+    }
+
+    /// The sum group of a payload's sender, if the payload is what the coordinator has announced.
+    fn seat(
+        &self,
+        header: &v1::StageHeader,
+        fence: Fence,
+        may_be: impl Fn(&str) -> bool,
+    ) -> Result<u32, Refusal> {
+        let slot = header.slot;
+        let (seat, encoding) = {
+            let sums = self.lock();
+            let announced = sums.announced_at(fence)?;
+            let seat = announced.seats.get(&slot).cloned();
+            (seat.ok_or(Refusal::Stranger { slot })?, announced.encoding)
+        };
+        if seat.session != header.session || !may_be(&seat.identity) {
+            return Err(Refusal::Stranger { slot });
+        }
+        let group = seat.sum_group.group;
+        let at = Place { fence, group, slot };
+        self.fits(header, &seat, &encoding).map_err(|reason| self.set_aside(&at, reason))?;
+        Ok(group)
+    }
+
+    /// Checks a payload's header against the announcement.
+    fn fits(&self, header: &v1::StageHeader, seat: &Seat, encoding: &Encoding) -> Result<(), String> {
+        let slots = header.sum_group.as_ref().map(|sum_group| (sum_group.group, &sum_group.slots));
+        if slots != Some((seat.sum_group.group, &seat.sum_group.slots)) {
+            let Seat { sum_group, .. } = seat;
+            return Err(format!("expected a contribution to {sum_group:?}, found one to {slots:?}"));
+        }
+        if header.frames > seat.most_frames {
+            let (most, found) = (seat.most_frames, header.frames);
+            return Err(format!("expected at most {most} frames by its lease, found {found}"));
+        }
+        let found = stentor_proto::encoding(header.encoding).map_err(|e| e.to_string())?;
+        if found != *encoding {
+            return Err(format!("expected values encoded as {encoding:?}, found {found:?}"));
+        }
+        let is_model = matches!(encoding, Encoding::Block { deltas: Deltas::Model, .. });
+        if header.frames > 0 && header.sections > 1 && !(self.averages && is_model) {
+            return Err(format!("expected one vector, found {}", header.sections));
+        }
         Ok(())
     }
 
@@ -144,14 +226,12 @@ impl RangeReducer {
                 let mut sums = self.lock();
                 let sum = sums.open_sum(at)?;
                 let turn = sum.is_turn_of(at.slot, offset + part.len());
-                if turn {
-                    sum.add(at.slot, offset, part)
-                        .map_err(|reason| Refusal::Payload { slot: at.slot, reason })?;
-                    sums.forget();
-                }
-                turn
+                turn.then(|| sum.add(at.slot, offset, part))
             };
-            if added {
+            if let Some(added) = added {
+                added.map_err(|reason| self.set_aside(at, reason))?;
+                self.judge(at)?;
+                self.lock().forget();
                 self.wake();
                 return Ok(());
             }
@@ -161,21 +241,53 @@ impl RangeReducer {
     }
 
     /// A payload is complete, and its digest is correct.
-    pub(crate) fn end(&self, at: &Place) {
-        if let Ok(sum) = self.lock().open_sum(at) {
-            sum.end(at.slot);
-        }
+    pub(crate) fn end(&self, at: &Place) -> Result<(), Refusal> {
+        let ended = self.lock().open_sum(at)?.end(at.slot);
+        ended.map_err(|reason| self.set_aside(at, reason))?;
         self.wake();
+        Ok(())
     }
 
-    /// A payload turned out to be damaged after it was added: the sum cannot be used.
-    pub(crate) fn spoil(&self, at: &Place) {
-        let mut sums = self.lock();
-        if sums.open_sum(at).is_ok() {
-            sums.open.remove(&at.group);
+    /// If all contributions to a mean have arrived, holds their norms against each other and against those of recent rounds.
+    fn judge(&self, at: &Place) -> Result<(), Refusal> {
+        let outlier = {
+            let mut sums = self.lock();
+            let Some((kind, norms)) = sums.open_sum(at)?.to_judge() else { return Ok(()) };
+            match sums.norms.judge(self.norm_mads, at.fence.lineage, kind, &norms) {
+                Ok(()) => {
+                    sums.open_sum(at)?.judged();
+                    return Ok(());
+                }
+                Err(outlier) => outlier,
+            }
+        };
+        let Outlier { slot, norm, limit, median } = outlier;
+        let reason = format!(
+            "its values have a norm of {norm:e}, and at most {limit:e} may be added, as the median is {median:e} (exchange.norm_mads)"
+        );
+        let refusal = self.set_aside(&Place { slot, ..*at }, reason);
+        // The sum is spoiled for whoever staged last, too.
+        if slot == at.slot { Err(refusal) } else { self.lock().open_sum(at).map(|_| ()) }
+    }
+
+    /// A payload cannot be part of its sum, which may have some of it: the sum is dropped, and the coordinator is told, so that the
+    /// others stage once more without this member.
+    pub(crate) fn set_aside(&self, at: &Place, reason: String) -> Refusal {
+        let &Place { fence, slot, .. } = at;
+        {
+            let mut sums = self.lock();
+            if sums.open_sum(at).is_ok() {
+                sums.open.remove(&at.group);
+            }
         }
-        drop(sums);
         self.wake();
+        tracing::warn!(slot, ?fence, reason, "set aside");
+        let told = SetAside { fence, slot, reason: reason.clone() };
+        if let Some(coordinator) = &*self.coordinator.lock().unwrap_or_else(PoisonError::into_inner) {
+            // If it is gone, its successor begins another lineage.
+            let _ = coordinator.try_send(told);
+        }
+        Refusal::Payload { slot, reason }
     }
 
     /// The final parts of a sum from part number `from` on; waits until there is one.
@@ -270,25 +382,65 @@ fn reduction_failed(error: &tokio::task::JoinError) -> Refusal {
 }
 
 impl Sums {
-    /// Moves on to `fence` if it is newer.
-    fn advance(&mut self, fence: Fence) -> Result<(), Refusal> {
-        let newest = *self.newest.get_or_insert(fence);
+    /// Moves on to the round that the coordinator announces.
+    fn follow(&mut self, announcement: Announcement) {
+        let fence = announcement.fence;
+        let newest = self.newest().unwrap_or(fence);
         if fence < newest {
-            return Err(Refusal::Stale { found: fence, newest });
+            return;
         }
         if fence > newest {
             let open = std::mem::take(&mut self.open);
             // Sums of the same round for other members, or of another lineage, are void. Calls that wait for one are woken
-            // and get an error. A complete sum may still be fetched, and perhaps still has to be made: the members of one
-            // group may be a round ahead of those of another.
+            // and get an error. A complete sum may still be fetched, and perhaps still has to be made: members fetch after
+            // their round has closed.
             if fence.lineage != newest.lineage {
                 self.before.clear();
             } else if fence.round != newest.round {
                 self.before = open.into_iter().filter(|(_, sum)| sum.is_complete()).collect();
             }
-            self.newest = Some(fence);
         }
-        Ok(())
+        self.announced = Some(announcement);
+    }
+
+    fn newest(&self) -> Option<Fence> {
+        self.announced.as_ref().map(|announced| announced.fence)
+    }
+
+    /// Whether `fence` is not announced yet.
+    fn is_ahead(&self, fence: Fence) -> bool {
+        self.newest().is_none_or(|newest| fence > newest)
+    }
+
+    fn announced_at(&self, fence: Fence) -> Result<&Announcement, Refusal> {
+        let newest = self.newest().unwrap_or(fence);
+        let stale = Refusal::Stale { found: fence, newest };
+        self.announced.as_ref().filter(|announced| announced.fence == fence).ok_or(stale)
+    }
+
+    /// A member's payload begins. The inner error says why it cannot be part of the sum.
+    fn begin(
+        &mut self,
+        header: &v1::StageHeader,
+        at: &Place,
+        values: usize,
+        weights: BmufWeights,
+        holds: bool,
+    ) -> Result<Result<(), String>, Refusal> {
+        let slots: Vec<Slot> = {
+            let seats: &BTreeMap<Slot, Seat> = &self.announced_at(at.fence)?.seats;
+            let seat = seats.get(&at.slot).ok_or(Refusal::Stranger { slot: at.slot })?;
+            seat.sum_group.slots.clone()
+        };
+        let sum_group = v1::SumGroup { slots, group: at.group, speaks: true };
+        let sum = match self.open.get_mut(&at.group) {
+            Some(sum) => sum,
+            None => match Sum::new(at.fence, header, &sum_group, values, weights, holds) {
+                Ok(sum) => self.open.entry(at.group).or_insert(sum),
+                Err(reason) => return Ok(Err(reason)),
+            },
+        };
+        Ok(sum.check(header, &sum_group).and_then(|()| sum.begin(at.slot, header.frames)))
     }
 
     /// Drops sums of the previous round that are no longer needed: members that contribute to this round have fetched them.
@@ -300,7 +452,7 @@ impl Sums {
     }
 
     fn open_sum(&mut self, at: &Place) -> Result<&mut Sum, Refusal> {
-        let newest = self.newest.unwrap_or(at.fence);
+        let newest = self.newest().unwrap_or(at.fence);
         match self.open.get_mut(&at.group) {
             Some(sum) if sum.fence == at.fence => Ok(sum),
             _ => Err(Refusal::Stale { found: at.fence, newest }),
@@ -318,7 +470,7 @@ impl Sums {
 
     /// The sum of `fence`; `None` if it is not known yet.
     fn find(&mut self, fence: Fence, group: u32) -> Result<Option<&mut Sum>, Refusal> {
-        let newest = self.newest.unwrap_or(fence);
+        let newest = self.newest().unwrap_or(fence);
         let sums = if fence < newest { &mut self.before } else { &mut self.open };
         match sums.get_mut(&group).filter(|sum| sum.fence == fence) {
             Some(sum) => Ok(Some(sum)),

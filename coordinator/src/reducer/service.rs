@@ -1,6 +1,6 @@
 use super::{Place, RangeReducer, Ready, Refusal};
-use crate::limits;
 use crate::state_machine::Fence;
+use crate::{limits, sender, wire};
 use std::pin::Pin;
 use std::sync::Arc;
 use stentor_exchange::Digest;
@@ -16,11 +16,19 @@ pub(crate) struct ReducerService {
     reducer: Arc<RangeReducer>,
     /// Name of the run without the incarnation, because a reducer outlives its coordinator.
     run: Arc<str>,
+    /// Whether a coordinator announces rounds by a call. One in the same process needs none, and no other one may.
+    is_separate: bool,
 }
 
 impl ReducerService {
-    pub(crate) fn new(reducer: Arc<RangeReducer>, run: &str) -> Self {
-        Self { reducer, run: run.into() }
+    /// The reducer of the coordinator in the same process.
+    pub(crate) fn own(reducer: Arc<RangeReducer>, run: &str) -> Self {
+        Self { reducer, run: run.into(), is_separate: false }
+    }
+
+    /// A reducer in a process of its own.
+    pub(crate) fn separate(reducer: Arc<RangeReducer>, run: &str) -> Self {
+        Self { is_separate: true, ..Self::own(reducer, run) }
     }
 
     fn fence(&self, fence: Option<v1::Fence>) -> Result<Fence, Status> {
@@ -45,8 +53,9 @@ impl From<Refusal> for Status {
         match refusal {
             Refusal::Stale { .. } => Status::aborted(words),
             Refusal::Store(_) => Status::unavailable(words),
-            Refusal::ResidualLost { .. } => Status::failed_precondition(words),
-            Refusal::Payload { .. } => Status::invalid_argument(words),
+            Refusal::ResidualLost { .. } | Refusal::Payload { .. } | Refusal::Stranger { .. } => {
+                Status::failed_precondition(words)
+            }
             Refusal::Checkpoint(_) => Status::internal(words),
         }
     }
@@ -59,6 +68,7 @@ impl v1::reducer_server::Reducer for ReducerService {
         request: Request<Streaming<v1::StagePart>>,
     ) -> Result<Response<v1::StageReply>, Status> {
         use v1::stage_part::Part;
+        let holder = sender::holder(&request);
         let mut stream = request.into_inner();
         let Some(Part::Header(header)) = stream.next().await.transpose()?.and_then(|p| p.part) else {
             return Err(Status::invalid_argument("expected a payload's header first"));
@@ -72,7 +82,7 @@ impl v1::reducer_server::Reducer for ReducerService {
         header.sum_group.as_ref().map_or(Ok(()), limits::sum_group)?;
         let group = header.sum_group.as_ref().map_or(0, |c| c.group);
         let place = Place { fence, group, slot: header.slot };
-        self.reducer.expect(&header, fence).await?;
+        self.reducer.expect(&header, fence, |identity| sender::may_be(holder.as_deref(), identity)).await?;
         let (mut offset, mut digest) = (0usize, Digest::default());
         while let Some(part) = stream.next().await.transpose()? {
             let Some(Part::Payload(bytes)) = part.part else {
@@ -82,8 +92,7 @@ impl v1::reducer_server::Reducer for ReducerService {
             // Without empty parts the number of messages is bounded by the announced size.
             if bytes.is_empty() || bytes.len() > MAX_PART_BYTES || end > announced {
                 let words = format!("part of {} bytes at {offset} of {announced} announced", bytes.len());
-                self.reducer.spoil(&place);
-                return Err(Status::out_of_range(words));
+                return Err(self.reducer.set_aside(&place, words).into());
             }
             digest.update(&bytes);
             self.reducer.add(&place, offset, &bytes).await?;
@@ -91,12 +100,12 @@ impl v1::reducer_server::Reducer for ReducerService {
         }
         let (expected, found) = (header.payload_digest, digest.finish());
         if offset as u64 != announced || found != expected {
-            self.reducer.spoil(&place);
-            return Err(Status::data_loss(format!(
+            let words = format!(
                 "expected {announced} bytes with digest {expected:016x}, found {offset} with {found:016x}"
-            )));
+            );
+            return Err(self.reducer.set_aside(&place, words).into());
         }
-        self.reducer.end(&place);
+        self.reducer.end(&place)?;
         Ok(Response::new(v1::StageReply {}))
     }
 
@@ -140,6 +149,56 @@ impl v1::reducer_server::Reducer for ReducerService {
     async fn save(&self, request: Request<v1::SaveRequest>) -> Result<Response<v1::SaveReply>, Status> {
         let v1::SaveRequest { fence, checkpoint } = request.into_inner();
         let fence = self.fence(fence)?;
+        if stentor_checkpoint::checkpoint_age(&checkpoint).is_none() {
+            return Err(Status::invalid_argument(format!(
+                "expected the name of a checkpoint, found `{checkpoint}`"
+            )));
+        }
         Ok(Response::new(v1::SaveReply { written: self.reducer.save(fence, &checkpoint).await? }))
+    }
+    type FollowStream = Pin<Box<dyn Stream<Item = Result<v1::SetAside, Status>> + Send>>;
+
+    async fn follow(
+        &self,
+        request: Request<Streaming<v1::Announcement>>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
+        if !self.is_separate {
+            let words =
+                "this reducer is in the process of its coordinator, which is the only one to announce rounds";
+            return Err(Status::failed_precondition(words));
+        }
+        let mut announcements = request.into_inner();
+        let mut set_aside = self.reducer.listen();
+        let this = self.clone();
+        let (sender, receiver) = mpsc::channel(2);
+        tokio::spawn(async move {
+            let mut run_id = String::new();
+            loop {
+                tokio::select! {
+                    announcement = announcements.next() => {
+                        let Some(Ok(announcement)) = announcement else { return };
+                        let read = this.fence(announcement.fence.clone()).and_then(|fence| {
+                            run_id = announcement.fence.as_ref().map(|f| f.run_id.clone()).unwrap_or_default();
+                            wire::announced(fence, announcement).map_err(Status::invalid_argument)
+                        });
+                        match read {
+                            Ok(announcement) => this.reducer.announce(announcement),
+                            Err(status) => {
+                                let _ = sender.send(Err(status)).await;
+                                return;
+                            }
+                        }
+                    }
+                    told = set_aside.recv() => {
+                        // Another coordinator has taken over.
+                        let Some(told) = told else { return };
+                        if sender.send(Ok(wire::set_aside(&run_id, told))).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }

@@ -1,9 +1,10 @@
 use super::Ready;
+use super::norms::Kind;
 use super::state::Kept;
 use crate::state_machine::{Fence, Slot};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use stentor_exchange::{Digest, Encoding, Precision, StreamingMean, Summation, Tau};
+use stentor_exchange::{Digest, Encoding, Precision, StreamingMean, Summation, Tau, check_signs};
 use stentor_experiment::BmufWeights;
 use stentor_proto::v1;
 
@@ -19,6 +20,10 @@ pub(super) struct Sum {
     sections: u32,
     values: usize,
     form: Form,
+    /// Sum of the squares of each contribution's values.
+    squares: BTreeMap<Slot, f64>,
+    /// Whether the norms of a mean's contributions are judged: it is not final before.
+    is_judged: bool,
     /// The final parts, from the beginning of the range.
     parts: Vec<Bytes>,
     digest: Digest,
@@ -82,15 +87,26 @@ impl Sum {
                 Form::Mean { mean, weights, precision, held: holds && encoding.is_whole() }
             }
         };
-        let (parts, digest) = (Vec::new(), Digest::default());
-        Ok(Self { fence, sum_group: sum_group.clone(), encoding, sections, values, form, parts, digest })
+        Ok(Self {
+            fence,
+            sum_group: sum_group.clone(),
+            encoding,
+            sections,
+            values,
+            form,
+            squares: BTreeMap::new(),
+            is_judged: false,
+            parts: Vec::new(),
+            digest: Digest::default(),
+        })
     }
 
     /// All members must describe the same sum.
     pub(super) fn check(&self, header: &v1::StageHeader, sum_group: &v1::SumGroup) -> Result<(), String> {
         let same = self.sum_group.slots == sum_group.slots
             && stentor_proto::encoding(header.encoding).as_ref() == Ok(&self.encoding)
-            && header.sections.clamp(1, MOST_SECTIONS) == self.sections;
+            // A payload without frames is empty.
+            && (header.frames == 0 || header.sections.clamp(1, MOST_SECTIONS) == self.sections);
         if same {
             Ok(())
         } else {
@@ -141,6 +157,7 @@ impl Sum {
             // A part that begins within a value follows a part that was refused because it ended there.
             Form::Mean { mean, precision, .. } => {
                 mean.add(slot, offset / precision.bytes(), part, *precision).map_err(|e| e.to_string())?;
+                *self.squares.entry(slot).or_default() += squares(part, *precision);
             }
             Form::Signs { messages, .. } => {
                 messages.get_mut(&slot).ok_or("expected a header first")?.bytes.extend_from_slice(part);
@@ -151,19 +168,46 @@ impl Sum {
         Ok(())
     }
 
-    /// A member's payload is complete, and its digest is correct.
-    pub(super) fn end(&mut self, slot: Slot) {
-        if let Form::Signs { messages, .. } = &mut self.form
-            && let Some(message) = messages.get_mut(&slot)
-        {
-            message.whole = true;
+    /// A member's payload is complete, and its digest is correct. Its content is checked now, because the others' sum could not be
+    /// made with it.
+    pub(super) fn end(&mut self, slot: Slot) -> Result<(), String> {
+        match &mut self.form {
+            Form::Mean { mean, .. } => {
+                let found = mean.next(slot).map_err(|e| e.to_string())?;
+                if found != self.values {
+                    return Err(format!("expected {} values, found {found}", self.values));
+                }
+            }
+            Form::Signs { tau, messages } => {
+                if let Some(message) = messages.get_mut(&slot) {
+                    if message.frames > 0 {
+                        check_signs(slot, &message.bytes, *tau, self.values).map_err(|e| e.to_string())?;
+                    }
+                    message.whole = true;
+                }
+            }
+            Form::Finishing | Form::Final => {}
         }
+        Ok(())
+    }
+
+    /// The norms of the contributions to a mean, if all have arrived and are not judged yet.
+    pub(super) fn to_judge(&self) -> Option<(Kind, BTreeMap<Slot, f64>)> {
+        let Form::Mean { mean, .. } = &self.form else { return None };
+        let norms = || self.squares.iter().map(|(&slot, squares)| (slot, squares.sqrt())).collect();
+        (!self.is_judged && mean.is_complete()).then(|| (Kind::of(&self.encoding), norms()))
+    }
+
+    /// The norms are as they may be.
+    pub(super) fn judged(&mut self) {
+        self.is_judged = true;
+        self.settle();
     }
 
     /// Moves the values of a mean that have become final to the parts.
     fn settle(&mut self) {
         let Form::Mean { mean, held: false, .. } = &mut self.form else { return };
-        let all = mean.is_complete();
+        let all = mean.is_complete() && self.is_judged;
         let complete = mean.complete();
         while mean.taken() < complete && (all || mean.taken() + PART <= complete) {
             let to = (mean.taken() + PART).min(complete);
@@ -202,7 +246,7 @@ impl Sum {
     /// Whether everything has arrived and the sum is not being made yet.
     fn can_be_made(&self) -> bool {
         match &self.form {
-            Form::Mean { mean, held, .. } => *held && mean.is_complete(),
+            Form::Mean { mean, held, .. } => *held && mean.is_complete() && self.is_judged,
             Form::Signs { messages, .. } => {
                 messages.len() == self.sum_group.slots.len() && messages.values().all(|m| m.whole)
             }
@@ -258,6 +302,26 @@ impl Whole {
             Form::Finishing | Form::Final => Ok(Vec::new()),
         }
     }
+}
+
+/// The sum of the squares of a payload's values.
+fn squares(part: &[u8], precision: Precision) -> f64 {
+    let squared = |bits: u32| f64::from(f32::from_bits(bits)).powi(2);
+    // Several sums at once, because each addition waits for the one before it.
+    let mut sums = [0.0; 8];
+    let mut add = |index: usize, bits: u32| sums[index % 8] += squared(bits);
+    match precision {
+        Precision::F32 => part
+            .chunks_exact(4)
+            .enumerate()
+            .for_each(|(index, b)| add(index, u32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
+        // The upper half of an f32.
+        Precision::Bf16 => part
+            .chunks_exact(2)
+            .enumerate()
+            .for_each(|(index, b)| add(index, u32::from_le_bytes([0, 0, b[0], b[1]]))),
+    }
+    sums.iter().sum()
 }
 
 /// The values, and as many vectors as any optimiser has.

@@ -1,5 +1,7 @@
 use super::pending::{Assignments, Pending};
-use super::{Action, Core, Event, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot};
+use super::{
+    Action, Core, Departure, Event, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot,
+};
 use std::collections::BTreeMap;
 use stentor_fail_points::is_armed;
 use stentor_scores::{Scores, Sums};
@@ -86,13 +88,19 @@ impl Core {
         else {
             return;
         };
-        member.heard_ms = now;
+        (member.heard_ms, member.has_begun) = (now, true);
         // Also if the report is no longer needed, because the checkpoint was abandoned meanwhile.
         if member.duties.as_ref() == Some(&report.checkpoint) {
             (member.duties, member.free_ms) = (None, now);
         }
         let mut report = report;
         let name = report.checkpoint.clone();
+        // One that is late, or comes a second time, says nothing new.
+        let is_expected = |pending: &Pending| pending.expected.contains(&slot);
+        let is_new = self.pending.get(&name).is_some_and(is_expected);
+        if !is_new && !is_armed("duplicate-report-completes") {
+            return;
+        }
         let value = report.dev.as_ref().and_then(Sums::not_finite).map(|(_, value)| value);
         if let Some(value) = value {
             report.dev = None;
@@ -202,6 +210,28 @@ impl Core {
     fn publish_next(&mut self, actions: &mut Vec<Action>) {
         let names: Vec<String> = self.pending.keys().cloned().collect();
         names.iter().for_each(|name| self.publish_if_complete(name, actions));
+    }
+
+    /// A checkpoint could not be published. A member that has reported an object that is not there is lost: the next checkpoint
+    /// would fail in the same way.
+    pub(super) fn publication_failed(
+        &mut self,
+        now: Millis,
+        name: &str,
+        reason: &str,
+        object: Option<&str>,
+        actions: &mut Vec<Action>,
+    ) {
+        let wrote =
+            |report: &Report| report.written.iter().any(|written| Some(written.name.as_str()) == object);
+        let writer = self.pending.get(name).and_then(|pending| {
+            pending.reports.values().find(|report| wrote(report)).map(|report| report.identity.clone())
+        });
+        self.abandon(now, name, reason, actions);
+        if let Some(session) = writer.and_then(|identity| self.session_of(&identity)) {
+            self.lost(now, session, Departure::Lost, reason, actions);
+        }
+        self.go_back_where_nobody_is_left(now, actions);
     }
 
     /// Abandons a checkpoint: newcomers that were to start from it wait for the next one.

@@ -25,11 +25,13 @@ pub enum Invariant {
     ModelIsNoLookAhead,
     /// I11.
     OneSum,
+    /// I12.
+    OwnMembership,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 11] = [
+    pub const ALL: [Invariant; 12] = [
         Invariant::OneDigestPerRound,
         Invariant::ForwardOnly,
         Invariant::ExactlyOnce,
@@ -41,6 +43,7 @@ impl Invariant {
         Invariant::BoundedMemory,
         Invariant::ModelIsNoLookAhead,
         Invariant::OneSum,
+        Invariant::OwnMembership,
     ];
 
     /// Its short name, in messages, metrics and docs.
@@ -58,6 +61,7 @@ impl Invariant {
             Invariant::BoundedMemory => "I9",
             Invariant::ModelIsNoLookAhead => "I10",
             Invariant::OneSum => "I11",
+            Invariant::OwnMembership => "I12",
         }
     }
 
@@ -88,6 +92,9 @@ impl Invariant {
                 "the look-ahead point of block momentum is where workers start, never the model"
             }
             Invariant::OneSum => "a round's sum holds just what its members staged for its membership",
+            Invariant::OwnMembership => {
+                "what a member says and cannot be true changes nothing but its own membership"
+            }
         }
     }
 }

@@ -1,3 +1,4 @@
+use super::inspect::{Found, Inspection};
 use super::invariant::Violation;
 use super::{
     Arrival, Assignment, BadRowGroup, Boundary, Closed, Event, Fence, Report, Saved, Session, Slot, SumGroup,
@@ -38,17 +39,27 @@ pub enum Input {
         identity: String,
         /// Words for people.
         reason: String,
-        /// Whether the data are the cause: then another member would fail at the same place, and the run stops.
+        /// Whether the data are the cause, as the member says: then another member would fail at the same place. The run stops if
+        /// the shell finds the same.
         fatal: bool,
     },
     /// A contribution is computed.
     Arrived(Arrival),
     /// A member could not use some of the data.
     Bad {
+        /// The round in which it found them.
+        fence: Fence,
         /// Who.
         identity: String,
         /// The row groups that it quarantined.
         row_groups: Vec<BadRowGroup>,
+    },
+    /// The shell has read the data of [`Action::Inspect`].
+    Inspected {
+        /// What it was asked.
+        inspection: Inspection,
+        /// What it found.
+        found: Found,
     },
     /// Every reducer has a contribution's payload.
     Staged {
@@ -59,6 +70,8 @@ pub enum Input {
         /// The sender's place in sums.
         slot: Slot,
     },
+    /// A reducer found a payload that cannot be part of a sum.
+    SetAside(SetAside),
     /// An operator requests another strategy.
     Switch {
         /// The strategy.
@@ -77,6 +90,8 @@ pub enum Input {
         checkpoint: String,
         /// Words for people.
         reason: String,
+        /// The object that is not in the store as its writer reported it, if that is the cause.
+        object: Option<String>,
     },
     /// Another coordinator has claimed the run.
     Replaced {
@@ -90,6 +105,8 @@ pub enum Input {
 /// What the shell must do, in the order given.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
+    /// Tell the reducers who may stage what. It comes before the members are told.
+    Announce(Announcement),
     /// Answer a join.
     Admit {
         /// Whose.
@@ -146,6 +163,8 @@ pub enum Action {
         /// Words for people.
         reason: String,
     },
+    /// Read data that a member says are bad, and say what is found.
+    Inspect(Inspection),
     /// Publish a checkpoint's manifest.
     Publish(Box<Publication>),
     /// Write an event to the log.
@@ -169,12 +188,20 @@ pub enum Refusal {
     OtherMember,
     /// The slot has contributed already.
     Twice,
+    /// A number in it cannot be true.
+    Invalid,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Refusal; 5] =
-        [Refusal::OtherRun, Refusal::NoRound, Refusal::OtherRound, Refusal::OtherMember, Refusal::Twice];
+    pub const ALL: [Refusal; 6] = [
+        Refusal::OtherRun,
+        Refusal::NoRound,
+        Refusal::OtherRound,
+        Refusal::OtherMember,
+        Refusal::Twice,
+        Refusal::Invalid,
+    ];
 
     /// Its label in metrics.
     #[must_use]
@@ -185,8 +212,44 @@ impl Refusal {
             Refusal::OtherRound => "other round",
             Refusal::OtherMember => "other member",
             Refusal::Twice => "twice",
+            Refusal::Invalid => "invalid",
         }
     }
+}
+
+/// The open round, for the reducers: who may stage what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Announcement {
+    /// The round and its membership.
+    pub fence: Fence,
+    /// How the contributions are encoded.
+    pub encoding: Encoding,
+    /// The members.
+    pub seats: BTreeMap<Slot, Seat>,
+}
+
+/// A member of a round, for the reducers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seat {
+    /// Its membership.
+    pub session: Session,
+    /// Its name.
+    pub identity: String,
+    /// The most valid frames that its contribution can have.
+    pub most_frames: u64,
+    /// Whose contributions are summed with its own.
+    pub sum_group: SumGroup,
+}
+
+/// A member whose payload cannot be part of a sum, as a reducer has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// The round and its membership.
+    pub fence: Fence,
+    /// The member's place in sums.
+    pub slot: Slot,
+    /// Words for people.
+    pub reason: String,
 }
 
 /// How a membership ends.

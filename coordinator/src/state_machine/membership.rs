@@ -91,11 +91,10 @@ impl Core {
         fatal: bool,
         actions: &mut Vec<Action>,
     ) {
-        let Some(session) = self.members.values().find(|m| m.identity == identity).map(|m| m.session) else {
-            return;
-        };
+        let found = self.members.iter().find(|(_, m)| m.identity == identity);
+        let Some((slot, session)) = found.map(|(&slot, m)| (slot, m.session)) else { return };
         if fatal {
-            self.stop(Outcome::BadData { reason: format!("{identity}: {reason}") }, actions);
+            self.fails(now, slot, reason, actions);
         } else {
             self.lost(now, session, Departure::Left, reason, actions);
         }

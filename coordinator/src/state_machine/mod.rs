@@ -3,9 +3,11 @@
 
 mod boundaries;
 mod budget;
+mod check;
 mod course;
 mod deadline;
 mod examine;
+mod inspect;
 mod invariant;
 mod io;
 mod late;
@@ -17,8 +19,12 @@ mod round;
 mod rounds;
 mod waits;
 
+pub use check::Rejected;
+pub use inspect::{Claim, Found, Inspection};
 pub use invariant::{Invariant, Violation};
-pub use io::{Action, Closing, Departure, Input, Next, Outcome, Publication, Refusal};
+pub use io::{
+    Action, Announcement, Closing, Departure, Input, Next, Outcome, Publication, Refusal, Seat, SetAside,
+};
 pub use stentor_exchange::strategy::SuggestedTau;
 pub use stentor_exchange::{Deltas, Encoding};
 pub use stentor_messages::{
@@ -32,6 +38,7 @@ pub use waits::{Reason, Wait};
 use budget::Budget;
 use course::Course;
 use deadline::Lags;
+use inspect::Claims;
 use membership::{Applicant, Member};
 use pending::Pending;
 use poison::Suspects;
@@ -50,8 +57,12 @@ pub struct Settings {
     pub experiment: Experiment,
     /// Its batches.
     pub plan: Plan,
+    /// Number of the model's parameters.
+    pub parameters: usize,
     /// Whether there is dev data to evaluate.
     pub has_dev: bool,
+    /// Frames of the dev data.
+    pub dev_frames: u64,
     /// First lineage of this incarnation; higher than those of earlier ones.
     pub first_lineage: u64,
 }
@@ -85,6 +96,8 @@ pub struct Core {
     course: Course,
     /// Group of replicas of each member.
     dealt: BTreeMap<Slot, u32>,
+    /// Frames that each group has learned from since all replicas were equal.
+    apart_frames: BTreeMap<u32, u64>,
     checkpoints: u32,
     /// Whether a checkpoint became due while replicas differed.
     checkpoint_due: bool,
@@ -96,6 +109,7 @@ pub struct Core {
     budget: Budget,
     suspects: Suspects,
     quarantine: Quarantine,
+    claims: Claims,
 }
 
 impl Core {
@@ -113,6 +127,7 @@ impl Core {
             roster: BTreeSet::new(),
             course: Course::new(settings.experiment.exchange.strategy, Memory::default()),
             dealt: BTreeMap::new(),
+            apart_frames: BTreeMap::new(),
             checkpoints: 0,
             checkpoint_due: false,
             best: None,
@@ -124,6 +139,7 @@ impl Core {
             lags: Lags::default(),
             budget: Budget::default(),
             suspects: Suspects::default(),
+            claims: Claims::default(),
         };
         core.restore();
         if let Some((_, saved)) = &core.newest {
@@ -138,6 +154,11 @@ impl Core {
         let before = self.fence();
         let is_tick = matches!(input, Input::Tick);
         self.decide(now, input, &mut actions);
+        if self.fence() != before
+            && let Some(announcement) = self.announcement()
+        {
+            actions.insert(0, Action::Announce(announcement));
+        }
         self.examine(before, &mut actions);
         if is_tick {
             self.examine_waits(now, &mut actions);
@@ -152,6 +173,9 @@ impl Core {
             }
             return;
         }
+        if let Err(rejected) = self.check(&input) {
+            return self.reject(now, &input, rejected, actions);
+        }
         match input {
             Input::Join { session, identity } => self.join(now, session, identity, actions),
             Input::Heard { session, doing } => self.heard(now, session, doing),
@@ -159,20 +183,37 @@ impl Core {
                 self.lost(now, session, Departure::Lost, &reason, actions);
             }
             Input::Leave { identity, reason, fatal } => self.leave(now, &identity, &reason, fatal, actions),
-            Input::Bad { identity, row_groups } => self.set_aside(&identity, row_groups, actions),
+            Input::Bad { identity, row_groups, .. } => self.look_at(&identity, row_groups, actions),
+            Input::Inspected { inspection, found } => self.inspected(now, inspection, found, actions),
             Input::Arrived(arrival) => self.arrived(now, arrival, actions),
-            Input::Staged { fence, identity, slot } => {
-                self.staged(now, fence, &identity, slot, actions);
-            }
+            Input::Staged { slot, .. } => self.staged(now, slot, actions),
+            Input::SetAside(found) => self.leave_out(now, &found, actions),
             Input::Switch { strategy } => self.ask(strategy),
             Input::Reported(report) => self.reported(now, report, actions),
             Input::Published { checkpoint } => self.published(now, &checkpoint, actions),
-            Input::PublishFailed { checkpoint, reason } => {
-                self.abandon(now, &checkpoint, &reason, actions);
-                self.go_back_where_nobody_is_left(now, actions);
+            Input::PublishFailed { checkpoint, reason, object } => {
+                self.publication_failed(now, &checkpoint, &reason, object.as_deref(), actions);
             }
             Input::Replaced { by } => self.stop(Outcome::Replaced { by }, actions),
             Input::Tick => self.tick(now, actions),
+        }
+    }
+
+    /// A message that the door refuses has no effect, except on the membership of a faulty sender.
+    fn reject(&mut self, now: Millis, input: &Input, rejected: Rejected, actions: &mut Vec<Action>) {
+        let Rejected { refusal, reason, faulty } = rejected;
+        match input {
+            Input::Join { session, .. } => {
+                actions.push(Action::RefuseJoin { session: *session, reason: reason.clone() });
+            }
+            Input::Arrived(Arrival { identity, slot, .. }) => {
+                let (identity, slot, reason) = (identity.clone(), *slot, reason.clone());
+                actions.push(Action::Refuse { identity, slot, refusal, reason });
+            }
+            _ => {}
+        }
+        if let Some(session) = faulty {
+            self.lost(now, session, Departure::Lost, &reason, actions);
         }
     }
 
@@ -212,6 +253,7 @@ impl Core {
         // A requested switch stays requested.
         asked.into_iter().for_each(|strategy| self.ask(strategy));
         self.checkpoint_due = false;
+        self.apart_frames.clear();
         self.lags.forget();
         self.checkpoints = saved.as_ref().map_or(0, |s| s.checkpoints);
         // Values of another criterion cannot be compared: then the next scored checkpoint is the best.

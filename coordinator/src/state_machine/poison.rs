@@ -17,14 +17,15 @@ const REMEMBERED: usize = 1 << 14;
 
 impl Suspects {
     /// Records that `identity` got a loss that is not finite in one of `leases`. Returns why every other member would get the
-    /// same, if that is known: one of the batches was refused before, or another member was refused in the same round, with the
-    /// same parameters.
-    fn suspect(&mut self, fence: Fence, identity: &str, leases: &[Lease]) -> Option<String> {
+    /// same, if that is known: another member was refused with one of the batches before, or in the same round, with the same
+    /// parameters. The word of one member is enough only if it `is_alone`.
+    fn suspect(&mut self, fence: Fence, identity: &str, leases: &[Lease], is_alone: bool) -> Option<String> {
         let mut again = None;
         for lease in leases {
             for batch in lease.first_batch..lease.first_batch + lease.batches {
                 let key = (lease.source, lease.pass, lease.unit, batch);
-                if let Some(before) = self.batches.insert(key, identity.to_owned()) {
+                let before = self.batches.insert(key, identity.to_owned());
+                if let Some(before) = before.filter(|before| before != identity || is_alone) {
                     let one = Lease { first_batch: batch, batches: 1, ..*lease };
                     again.get_or_insert_with(|| format!("{before} found none in {one} before"));
                 }
@@ -60,7 +61,8 @@ impl Core {
             loss: value.to_string(),
             gradient_norm: gradient_norm.to_string(),
         }));
-        let known = self.suspects.suspect(self.fence(), identity, &leases);
+        let is_alone = self.members.len() == 1;
+        let known = self.suspects.suspect(self.fence(), identity, &leases, is_alone);
         let policy = self.settings.experiment.cluster.poison;
         match (policy, known) {
             (_, Some(known)) => {
@@ -75,7 +77,7 @@ impl Core {
         }
     }
 
-    fn leases_of(&self, slot: Slot) -> Vec<Lease> {
+    pub(super) fn leases_of(&self, slot: Slot) -> Vec<Lease> {
         match &self.phase {
             Phase::Running(round) => {
                 round.work.as_ref().and_then(|work| work.leases.get(&slot).cloned()).unwrap_or_default()

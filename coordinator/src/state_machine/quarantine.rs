@@ -21,6 +21,11 @@ impl Quarantine {
         self.bad.values().cloned().collect()
     }
 
+    /// Whether a row group is quarantined.
+    pub(super) fn has(&self, bad: &BadRowGroup) -> bool {
+        self.bad.contains_key(&(bad.source, bad.place))
+    }
+
     /// Adds a row group; returns whether it is new.
     fn add(&mut self, bad: &BadRowGroup) -> bool {
         self.bad.insert((bad.source, bad.place), bad.clone()).is_none()
@@ -32,16 +37,13 @@ impl Quarantine {
 }
 
 impl Core {
-    /// Records row groups that a member could not use, each once. The run stops if there are too many.
+    /// Records row groups that a member could not use, and the coordinator neither, each once. The run stops if there are too many.
     pub(super) fn set_aside(
         &mut self,
         identity: &str,
         row_groups: Vec<BadRowGroup>,
         actions: &mut Vec<Action>,
     ) {
-        if !self.members.values().any(|member| member.identity == identity) {
-            return;
-        }
         for bad in row_groups {
             if !self.quarantine.add(&bad) {
                 continue;

@@ -54,7 +54,7 @@ const SLOWEST_LINE: u64 = 10_000_000;
 impl Round {
     /// How long the announced payloads may take.
     pub(super) fn under_way_ms(&self) -> Millis {
-        let bytes: u64 = self.arrivals.values().map(|a| a.payload_bytes).sum();
+        let bytes = self.arrivals.values().map(|a| a.payload_bytes).fold(0, u64::saturating_add);
         bytes.saturating_mul(8_000) / SLOWEST_LINE
     }
 }
@@ -65,7 +65,7 @@ impl Core {
         let arrivals = &round.arrivals;
         // In a group exchange, frames are weights of models, and nothing was counted.
         let counted = || arrivals.values().filter(|_| round.work.is_some());
-        let frames: u64 = counted().map(|a| a.frames).sum();
+        let frames = counted().map(|a| a.frames).fold(0, u64::saturating_add);
         let sums = Sums::nothing().merged(counted().map(|a| &a.sums));
         let by_source = Source::ALL.map(|source| {
             let sums = counted_in(source, round, counted());
@@ -88,8 +88,8 @@ impl Core {
             scores: scores(&sums),
             by_source: by_source.into_iter().filter(|of| of.frames > 0).collect(),
             gradient_norm: arrivals.values().next().map_or(0.0, |a| a.gradient_norm),
-            values_sent: arrivals.values().map(|a| a.values_sent).sum(),
-            bytes_up: arrivals.values().map(|a| a.payload_bytes).sum(),
+            values_sent: arrivals.values().map(|a| a.values_sent).fold(0, u64::saturating_add),
+            bytes_up: arrivals.values().map(|a| a.payload_bytes).fold(0, u64::saturating_add),
             compute_s: arrivals.values().map(|a| a.compute_s).fold(0.0, f64::max),
             encoding: round.encoding,
             at_ms: now,

@@ -1,13 +1,13 @@
+use super::membership::Member;
 use super::pending::{Assignments, MOST_PENDING};
 use super::round::{Round, main_source};
 use super::{
-    Action, Arrival, Assignment, Boundary, Closing, Core, Event, Fence, Millis, Next, Outcome, Phase,
-    Refusal, Slot,
+    Action, Announcement, Arrival, Assignment, Boundary, Closing, Core, Departure, Event, Millis, Next,
+    Outcome, Phase, Seat, Session, SetAside, Slot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_fail_points::is_armed;
 use stentor_plan::{Lease, RoundPlan};
-use stentor_scores::Sums;
 
 impl Core {
     /// Opens `self.round` for the present members; `None` if nothing is left to do.
@@ -59,44 +59,23 @@ impl Core {
         Some(assignments)
     }
 
+    /// A contribution that [`Core::check`] lets in.
     pub(super) fn arrived(&mut self, now: Millis, arrival: Arrival, actions: &mut Vec<Action>) {
-        let (identity, slot) = (arrival.identity.clone(), arrival.slot);
-        let mut refuse = |refusal, reason: String| {
-            actions.push(Action::Refuse { identity: identity.clone(), slot, refusal, reason });
-        };
-        let fence = self.fence();
-        let Phase::Running(round) = &mut self.phase else {
-            return refuse(Refusal::NoRound, "no round is open".into());
-        };
+        let (fence, slot) = (self.fence(), arrival.slot);
         let arrival = match arrival {
             late if is_armed("late-contribution-counted") && late.fence.round + 1 == fence.round => {
                 Arrival { fence, ..late }
             }
             arrival => arrival,
         };
-        let same_round = |f: Fence| (f.lineage, f.round) == (fence.lineage, fence.round);
-        if !same_round(arrival.fence) || arrival.fence.membership_epoch > fence.membership_epoch {
-            let reason = format!("expected a contribution to {fence:?}, found {:?}", arrival.fence);
-            return refuse(Refusal::OtherRound, reason);
+        if let Some(member) = self.members.get_mut(&slot) {
+            (member.heard_ms, member.has_begun) = (now, true);
+            member.leaving |= arrival.leaving;
         }
-        match self.members.get_mut(&slot) {
-            Some(member) if member.identity == identity => {
-                member.heard_ms = now;
-                member.leaving |= arrival.leaving;
-            }
-            _ => {
-                let reason = format!("`{identity}` is not the member at slot {slot}");
-                return refuse(Refusal::OtherMember, reason);
-            }
-        }
-        if round.arrivals.contains_key(&slot) {
-            return refuse(Refusal::Twice, "a contribution to this round has already come".into());
-        }
-        let are_finite = |sums: &Sums| sums.not_finite().is_none();
-        let sums_are_finite = are_finite(&arrival.sums) && arrival.by_source.values().all(are_finite);
-        if !(sums_are_finite && arrival.gradient_norm.is_finite()) {
+        if !arrival.is_finite() {
             return self.refuse_poison(now, &arrival, actions);
         }
+        let Phase::Running(round) = &mut self.phase else { return };
         let first = *round.first_ms.get_or_insert(now);
         if arrival.fence != fence {
             // It was computed before a member was lost; its content is still valid.
@@ -107,28 +86,39 @@ impl Core {
         round.arrivals.insert(slot, arrival);
     }
 
-    pub(super) fn staged(
-        &mut self,
-        now: Millis,
-        fence: Fence,
-        identity: &str,
-        slot: Slot,
-        actions: &mut Vec<Action>,
-    ) {
-        let today = self.fence();
-        let fence = match fence {
-            Fence { lineage, round, .. } if is_armed("stale-epoch-accepted") => {
-                Fence { lineage, round, ..today }
-            }
-            fence => fence,
-        };
-        let known = self.members.get(&slot).is_some_and(|m| m.identity == identity);
+    /// A payload is with every reducer, as a notice says that [`Core::check`] lets in.
+    pub(super) fn staged(&mut self, now: Millis, slot: Slot, actions: &mut Vec<Action>) {
         let Phase::Running(round) = &mut self.phase else { return };
-        // A notice for a previous membership is ignored: the member has already been asked to stage once more.
-        if fence == today && known && round.arrivals.contains_key(&slot) {
-            round.staged.insert(slot);
-            self.close_if_complete(now, actions);
+        round.staged.insert(slot);
+        self.close_if_complete(now, actions);
+    }
+
+    /// The open round, for the reducers.
+    pub(super) fn announcement(&self) -> Option<Announcement> {
+        let Phase::Running(round) = &self.phase else { return None };
+        let seat = |(&slot, member): (&Slot, &Member)| {
+            let seat = Seat {
+                session: member.session,
+                identity: member.identity.clone(),
+                most_frames: self.most_frames(round, slot),
+                sum_group: self.sum_group(slot, round.encoding),
+            };
+            (slot, seat)
+        };
+        let seats = self.members.iter().map(seat).collect();
+        Some(Announcement { fence: self.fence(), encoding: round.encoding, seats })
+    }
+
+    /// A reducer cannot add a member's payload: the round goes on without the member, and nothing of its contribution counts.
+    pub(super) fn leave_out(&mut self, now: Millis, found: &SetAside, actions: &mut Vec<Action>) {
+        let SetAside { fence, slot, reason } = found;
+        if *fence != self.fence() || !matches!(self.phase, Phase::Running(_)) {
+            // The round has no sum for this membership, and its members join again.
+            return;
         }
+        let Some(member) = self.members.get(slot) else { return };
+        let session = member.session;
+        self.lost(now, session, Departure::Lost, reason, actions);
     }
 
     /// The sum group of `slot` in the open round.
@@ -174,6 +164,11 @@ impl Core {
     }
 
     fn close(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        if !is_armed("minority-stops-the-run")
+            && let Some((session, reason)) = self.minority()
+        {
+            return self.lost(now, session, Departure::Lost, &reason, actions);
+        }
         let Phase::Running(round) = std::mem::replace(&mut self.phase, Phase::Finishing { since: now })
         else {
             return;
@@ -239,6 +234,7 @@ impl Core {
         for (_, member) in self.members.iter_mut().filter(|(slot, _)| old.contains(slot)) {
             (member.duties, member.moved_ms) = (checkpoint.clone(), now);
         }
+        self.learn_apart(&sum_groups, &round.arrivals);
         let next = (0u32..)
             .zip(&old)
             .map(|(share, &slot)| {
@@ -249,8 +245,8 @@ impl Core {
                     finished,
                 };
                 let contributors = sum_groups.get(&slot).cloned().unwrap_or_default();
-                let frames =
-                    contributors.iter().filter_map(|s| round.arrivals.get(s)).map(|a| a.frames).sum();
+                let frames = contributors.iter().filter_map(|s| round.arrivals.get(s)).map(|a| a.frames);
+                let frames = frames.fold(0, u64::saturating_add);
                 let assignment = assignments.as_mut().and_then(|a| a.remove(&slot));
                 (slot, Next { contributors, frames, boundary, assignment })
             })
@@ -266,19 +262,65 @@ impl Core {
         self.position.progress(&self.settings.plan)
     }
 
+    /// Records how many frames each group has learned from since all replicas were equal.
+    fn learn_apart(&mut self, sum_groups: &BTreeMap<Slot, Vec<Slot>>, arrivals: &BTreeMap<Slot, Arrival>) {
+        if !self.course.is_apart() {
+            return self.apart_frames.clear();
+        }
+        let groups: BTreeMap<u32, &Vec<Slot>> =
+            sum_groups.iter().map(|(&slot, slots)| (self.group_of(slot), slots)).collect();
+        for (group, slots) in groups {
+            let frames = slots.iter().filter_map(|slot| arrivals.get(slot)).map(|arrival| arrival.frames);
+            let all = self.apart_frames.entry(group).or_default();
+            *all = frames.fold(*all, u64::saturating_add);
+        }
+    }
+
+    /// A member whose parameters or last update differ from those that more than half of its replicas have: it is lost, and starts
+    /// again from a checkpoint.
+    fn minority(&self) -> Option<(Session, String)> {
+        let Phase::Running(round) = &self.phase else { return None };
+        let mut odd = DIGESTS.iter().flat_map(|(what, digest)| {
+            let digests = self.by_replicas(&round.arrivals, *digest);
+            digests.into_values().filter_map(move |found| {
+                let mut votes = BTreeMap::<u64, usize>::new();
+                found.iter().for_each(|(_, digest)| *votes.entry(*digest).or_default() += 1);
+                let (&agreed, &count) = votes.iter().max_by_key(|(_, count)| **count)?;
+                let (arrival, digest) = found.iter().find(|(_, digest)| *digest != agreed)?;
+                let (all, round) = (found.len(), arrival.fence.round);
+                let words = format!(
+                    "its {what} differ before round {round}: {digest:016x} against {agreed:016x} of {count} of {all} members"
+                );
+                (2 * count > all).then_some((arrival.slot, words))
+            })
+        });
+        let (slot, words) = odd.next()?;
+        Some((self.members.get(&slot)?.session, words))
+    }
+
+    /// The contributions of each group of replicas with their digests, where they have one.
+    fn by_replicas<'a>(
+        &self,
+        arrivals: &'a BTreeMap<Slot, Arrival>,
+        digest: DigestOf,
+    ) -> BTreeMap<u32, Vec<(&'a Arrival, u64)>> {
+        let mut found = BTreeMap::<u32, Vec<_>>::new();
+        for (&slot, arrival) in arrivals {
+            let replicas = if self.course.is_apart() { self.group_of(slot) } else { 0 };
+            if let Some(digest) = digest(arrival) {
+                found.entry(replicas).or_default().push((arrival, digest));
+            }
+        }
+        found
+    }
+
     /// Names the members whose parameters or last updates differ from those of the first member of their group.
     fn disagreement(&self, arrivals: &BTreeMap<Slot, Arrival>) -> Option<String> {
-        type DigestOf = fn(&Arrival) -> Option<u64>;
-        let digests: [(&str, DigestOf); 2] =
-            [("parameters", |a| a.parameters_digest), ("updates", |a| a.update_digest)];
-        let replicas = |slot: Slot| if self.course.is_apart() { self.group_of(slot) } else { 0 };
-        digests.into_iter().find_map(|(what, digest)| {
-            let mut first = BTreeMap::<u32, (&Arrival, u64)>::new();
+        DIGESTS.iter().find_map(|(what, digest)| {
             let mut others = Vec::new();
-            for (&slot, arrival) in arrivals {
-                let Some(found) = digest(arrival) else { continue };
-                let (one, expected) = *first.entry(replicas(slot)).or_insert((arrival, found));
-                if found != expected {
+            for found in self.by_replicas(arrivals, *digest).into_values() {
+                let Some((&(one, expected), rest)) = found.split_first() else { continue };
+                for (arrival, found) in rest.iter().filter(|(_, found)| *found != expected) {
                     let (name, other) = (&one.identity, &arrival.identity);
                     others.push(format!("{name} ({expected:016x}) against {other} ({found:016x})"));
                 }
@@ -288,3 +330,9 @@ impl Core {
         })
     }
 }
+
+type DigestOf = fn(&Arrival) -> Option<u64>;
+
+/// The digests in which replicas must agree.
+const DIGESTS: [(&str, DigestOf); 2] =
+    [("parameters", |arrival| arrival.parameters_digest), ("updates", |arrival| arrival.update_digest)];

@@ -136,6 +136,19 @@ fn listed(location: &str, checkpoints: &[String]) -> String {
     }
 }
 
+impl Error {
+    /// The object that is not in the store as it was reported, if that is the error: its writer is the cause.
+    #[must_use]
+    pub fn unreported_object(&self) -> Option<String> {
+        match self {
+            Error::MissingObject { object, .. } => Some(object.clone()),
+            Error::ObjectSize { location, .. } => location.rsplit('/').next().map(str::to_owned),
+            Error::Name { name, .. } => Some(name.clone()),
+            _ => None,
+        }
+    }
+}
+
 impl ProgramError for Error {
     fn id(&self) -> &'static str {
         match self {

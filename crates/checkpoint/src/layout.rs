@@ -11,6 +11,26 @@ pub(crate) const CHECKPOINTS: &str = "checkpoints";
 /// Folder of a run with the model that it started from.
 pub(crate) const START: &str = "start";
 
+/// Name of the object with a member's own state: its residual and optimiser.
+#[must_use]
+pub fn state_name(identity: &str) -> String {
+    format!("{STATE}{identity}.safetensors")
+}
+
+const STATE: &str = "state-";
+
+/// Whether an object has the state of a member.
+#[must_use]
+pub fn is_state(object: &str) -> bool {
+    object.starts_with(STATE)
+}
+
+/// Whether an object has the state of the member `identity`.
+#[must_use]
+pub fn is_state_of(object: &str, identity: &str) -> bool {
+    object.strip_prefix(STATE).is_some_and(|of| of.strip_suffix(".safetensors").unwrap_or(of) == identity)
+}
+
 /// The name of the checkpoint before `round` of `lineage`. Sorting names sorts by age.
 #[must_use]
 pub fn checkpoint_name(lineage: u64, round: u64) -> String {

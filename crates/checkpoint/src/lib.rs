@@ -39,7 +39,9 @@ mod tensors;
 pub use deployed::DeployedModel;
 pub use error::Error;
 pub use folders::{folders, retain, sweep};
-pub use layout::{MANIFEST, MODEL, checkpoint_age, checkpoint_name, checkpoint_store};
+pub use layout::{
+    MANIFEST, MODEL, checkpoint_age, checkpoint_name, checkpoint_store, is_state, is_state_of, state_name,
+};
 pub use load::{
     Broken, Newest, is_published, load_manifest, newest_valid, read_manifest, read_object, verify_objects,
 };

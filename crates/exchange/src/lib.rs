@@ -37,6 +37,6 @@ pub use gtc::{EncodeStats, Encoder, Phase, Rethreshold, Tau};
 pub use mean::WeightedMean;
 pub use precision::Precision;
 pub use ranges::{RANGE_ALIGNMENT, ranges};
-pub use reducer::{Reducer, Reduction, Summation};
+pub use reducer::{Reducer, Reduction, Summation, check_signs};
 pub use strategy::{Deltas, Encoding};
 pub use streaming::StreamingMean;

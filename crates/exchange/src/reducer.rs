@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::gtc::{Counts, Header, MAX_CONTRIBUTORS, Rethreshold, Tau};
+use crate::gtc::{self, Counts, Header, MAX_CONTRIBUTORS, Rethreshold, Tau};
 use crate::mean::WeightedMean;
 use crate::precision::Precision;
 use stentor_experiment::BmufWeights;
@@ -186,6 +186,14 @@ impl Reducer {
         };
         Ok(Reduction { payload, contributors, frames, nonzero, residual_norm })
     }
+}
+
+/// Checks the payload of `slot` before it is part of a sum of signs: [`Reducer::add`] accepts it if and only if this does.
+///
+/// # Errors
+/// [`Error::TauMismatch`], and errors in the payload.
+pub fn check_signs(slot: u32, payload: &[u8], tau: Tau, parameters: usize) -> Result<(), Error> {
+    check_contribution(gtc::check(payload, parameters)?, slot, tau)
 }
 
 /// Checks that a contribution contains signs of the round's τ, and is not itself a sum.

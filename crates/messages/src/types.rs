@@ -94,6 +94,16 @@ pub struct Arrival {
     pub leaving: bool,
 }
 
+impl Arrival {
+    /// Whether every sum and the gradient's norm are finite. Otherwise the contribution is a finding about its batches, and is part
+    /// of no sum.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        let are_finite = |sums: &Sums| sums.not_finite().is_none();
+        are_finite(&self.sums) && self.by_source.values().all(are_finite) && self.gradient_norm.is_finite()
+    }
+}
+
 /// What a member is told when a round has closed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Closed {

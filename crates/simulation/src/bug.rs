@@ -31,11 +31,19 @@ pub enum Bug {
     FailedSegmentForgotten,
     /// A worker exits with success after its last report, even if the last checkpoint is not published.
     LeavesBeforePublished,
+    /// Nothing that members say is held against membership, lease and bounds.
+    DoorOpen,
+    /// A row group counts as bad because a member says so.
+    BadDataBelieved,
+    /// The run stops because a member says that nobody could continue.
+    FatalBelieved,
+    /// One member whose parameters differ from those of all others stops the run.
+    MinorityStopsTheRun,
 }
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Bug; 13] = [
+    pub const ALL: [Bug; 17] = [
         Bug::LateContributionCounted,
         Bug::StaleEpochAccepted,
         Bug::LostLease,
@@ -49,6 +57,10 @@ impl Bug {
         Bug::StaleIncarnationAccepted,
         Bug::FailedSegmentForgotten,
         Bug::LeavesBeforePublished,
+        Bug::DoorOpen,
+        Bug::BadDataBelieved,
+        Bug::FatalBelieved,
+        Bug::MinorityStopsTheRun,
     ];
 
     /// Its name on the command line.
@@ -68,6 +80,10 @@ impl Bug {
             Bug::StaleIncarnationAccepted => "stale-incarnation-accepted",
             Bug::FailedSegmentForgotten => "failed-segment-forgotten",
             Bug::LeavesBeforePublished => "leaves-before-published",
+            Bug::DoorOpen => "door-open",
+            Bug::BadDataBelieved => "bad-data-believed",
+            Bug::FatalBelieved => "fatal-believed",
+            Bug::MinorityStopsTheRun => "minority-stops-the-run",
         }
     }
 

@@ -4,12 +4,36 @@ use super::Process;
 use super::network::Copy;
 use super::store::Object;
 use super::world::World;
-use stentor_coordinator::state_machine::{Core, Input, Session, Violation};
+use std::collections::BTreeSet;
+use stentor_coordinator::state_machine::{Assignment, BadRowGroup, Core, Input, Session, Violation};
+use stentor_experiment::Source;
+use stentor_plan::Lease;
 use stentor_plan::audit::Extent;
 
 impl World {
     pub(crate) fn core(&self) -> &Core {
         &self.shells[&self.current].core
+    }
+
+    /// The round that a worker takes part in.
+    pub(crate) fn assignment(&self, process: Process) -> Assignment {
+        self.workers[&process].assignment.clone().expect("a member")
+    }
+
+    /// The row groups of the units that a worker has leases on.
+    pub(crate) fn leased(&self, process: Process) -> BTreeSet<(Source, u64)> {
+        let assignment = self.workers.get(&process).and_then(|worker| worker.assignment.as_ref());
+        let leases = assignment.into_iter().flat_map(|assignment| &assignment.leases);
+        let of =
+            |lease: &Lease| self.settings.plan.unit(lease.source, lease.unit).map(|unit| unit.row_groups);
+        leases
+            .flat_map(|lease| of(lease).into_iter().flatten().map(|place| (lease.source, place as u64)))
+            .collect()
+    }
+
+    /// The bytes of these row groups change.
+    pub(crate) fn change_bytes(&mut self, row_groups: &[BadRowGroup]) {
+        self.bad.extend(row_groups.iter().map(|bad| (bad.source, bad.place)));
     }
 
     pub(crate) fn input(&mut self, input: Input) {

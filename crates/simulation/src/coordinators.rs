@@ -5,7 +5,8 @@ use super::shell::Shell;
 use super::world::{Pace, World};
 use std::collections::BTreeMap;
 use stentor_coordinator::state_machine::{
-    Action, Closing, Encoding, Event, Input, Invariant, Outcome, Publication,
+    Action, BadRowGroup, Claim, Closing, Encoding, Event, Found, Input, Inspection, Invariant, Outcome,
+    Publication,
 };
 use stentor_experiment::Strategy;
 
@@ -38,6 +39,8 @@ impl World {
     fn perform(&mut self, incarnation: u64, shell: &mut Shell, action: Action, copy: Copy) {
         self.note(|| format!("coordinator {incarnation} does {action:?}"));
         match action {
+            Action::Announce(announcement) => shell.reducers.announce(announcement.fence),
+            Action::Inspect(inspection) => self.inspect(incarnation, inspection),
             Action::Admit { session, assignment, checkpoint } => {
                 let reply = Reply::Admitted { session, assignment, checkpoint };
                 self.answer_join(incarnation, shell, session, reply);
@@ -89,6 +92,25 @@ impl World {
             Action::Violated(violation) => self.oracle.violations.push(violation),
             Action::Stop(outcome) => self.stop(incarnation, shell, outcome),
         }
+    }
+
+    /// The coordinator reads what a member says is bad. The data are as `World::bad` says.
+    fn inspect(&mut self, incarnation: u64, inspection: Inspection) {
+        let found = match &inspection.claim {
+            Claim::Bad(row_groups) => {
+                let is_bad = |bad: &BadRowGroup| self.bad.contains(&(bad.source, bad.place));
+                let (bad, whole) = row_groups.iter().cloned().partition(is_bad);
+                Found { bad, whole, fault: None }
+            }
+            Claim::Fatal { .. } => Found { fault: self.missing.clone(), ..Found::default() },
+        };
+        let delay = match self.pace {
+            #[cfg(test)]
+            Pace::ByHand => 0,
+            Pace::Random => self.lies.between(1, 500),
+        };
+        let input = Input::Inspected { inspection, found };
+        self.network.at(self.now + delay, Happening::Told { incarnation, input });
     }
 
     fn answer_join(&mut self, incarnation: u64, shell: &mut Shell, session: u64, reply: Reply) {

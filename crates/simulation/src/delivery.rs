@@ -14,13 +14,19 @@ impl World {
         let (cut_until, breaks, earlier) = (worker.cut_until, worker.connection_breaks, worker.arrives);
         let Some(mut time) = self.travel(cut_until, breaks) else { return };
         let is_heartbeat = matches!(request, Request::Heard { .. });
+        let is_lie = matches!(request, Request::Says(_));
         if !is_heartbeat {
             time = time.max(earlier);
             if let Some(worker) = self.workers.get_mut(&process) {
                 worker.arrives = time;
             }
         }
-        if self.pace == Pace::Random && !is_heartbeat && !self.faults_are_over() && self.random.one_in(25) {
+        if self.pace == Pace::Random
+            && !is_heartbeat
+            && !is_lie
+            && !self.faults_are_over()
+            && self.random.one_in(25)
+        {
             self.count("duplicate");
             let later = time + self.random.between(1, 6_000);
             let (request, copy) = (request.clone(), Copy::Repeated);
@@ -95,7 +101,11 @@ impl World {
             | Happening::Written { process }
             | Happening::GraceOver { process }
             | Happening::Unreachable { process, .. } => self.workers.get(process)?.frozen_until,
-            Happening::Killed { .. } | Happening::Fault | Happening::Operator | Happening::Supervisor => 0,
+            Happening::Killed { .. }
+            | Happening::Fault
+            | Happening::Lie
+            | Happening::Operator
+            | Happening::Supervisor => 0,
         };
         (until > self.now).then_some(until)
     }
@@ -146,6 +156,7 @@ impl World {
             Happening::Told { incarnation, input } => self.step(incarnation, input, Copy::Original),
             Happening::Killed { process } => self.kill_process(process),
             Happening::Fault => self.fault(),
+            Happening::Lie => self.lie(),
             Happening::Operator => self.operate(),
             Happening::Supervisor => self.supervise(),
         }
@@ -189,8 +200,27 @@ impl World {
             Request::Leave { identity } => {
                 Input::Leave { identity, reason: "asked to stop by a signal".into(), fatal: false }
             }
+            Request::Says(input) => return self.hear_lie(incarnation, process, input),
         };
         self.step(incarnation, input, copy);
+    }
+
+    /// A lie reaches a coordinator. It knows the sender's session, as with every message; a lie that comes too late is nobody's.
+    fn hear_lie(&mut self, incarnation: u64, process: Process, input: Input) {
+        let Some(worker) = self.workers.get(&process).filter(|worker| worker.incarnation == incarnation)
+        else {
+            return;
+        };
+        let (identity, session) = (worker.identity.clone(), worker.session);
+        let Some(shell) = self.shells.get(&incarnation) else { return };
+        if session.is_none() || shell.core.session_of(&identity) != session {
+            return;
+        }
+        let before = self.before_lie(incarnation, identity);
+        self.step(incarnation, input, Copy::Lie);
+        if let Some(before) = before {
+            self.after_lie(incarnation, &before);
+        }
     }
 
     fn beat(&mut self, process: Process) {
@@ -249,7 +279,7 @@ impl World {
     fn publication_failed(&mut self, incarnation: u64, publication: &Publication) {
         self.count("publication fails");
         let (checkpoint, reason) = (publication.name.clone(), "the store does not answer".to_owned());
-        let input = Input::PublishFailed { checkpoint, reason };
+        let input = Input::PublishFailed { checkpoint, reason, object: None };
         self.network.at(self.now, Happening::Told { incarnation, input });
     }
 

@@ -117,7 +117,7 @@ impl Case {
         let (annotated, machine_labeled) =
             (catalogue(self.annotated_share), catalogue(1.0 - self.annotated_share));
         let plan = Plan::new(annotated, Some(machine_labeled), batch, &experiment.schedule, 7)?;
-        Ok(Settings { experiment, plan, has_dev: false, first_lineage: 1 })
+        Ok(Settings { experiment, plan, parameters: 1, has_dev: false, dev_frames: 0, first_lineage: 1 })
     }
 }
 

@@ -1,7 +1,7 @@
 //! A whole cluster in one thread, deterministic from one seed: the coordinator's and the workers' real state machines, the real
 //! ledger, and the real strategies with their sums, in simulated processes with a simulated network and store.
 //!
-//! Messages are delayed, reordered and repeated; links are cut and restored; workers crash, freeze, leave and come back;
+//! Messages are delayed, reordered and repeated; links are cut and restored; workers crash, freeze, leave, come back and lie;
 //! coordinators crash, freeze and are replaced, also while the old one still lives; the store fails. An oracle that sees
 //! everything checks the [`Invariant`]s. [`Bug`]s can be injected, to show that they are found. `cargo xtask simulate` runs
 //! seeds by the thousand.
@@ -19,8 +19,10 @@ mod coordinators;
 mod delivery;
 mod faults;
 pub mod gain;
+mod lies;
 mod members;
 mod network;
+pub mod nonsense;
 mod oracle;
 mod random;
 mod replica;
@@ -47,7 +49,7 @@ use stentor_experiment::{Error, Experiment};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 
 /// Kinds of faults and other events in a simulated cluster.
-pub const FAULTS: [&str; 21] = [
+pub const FAULTS: [&str; 22] = [
     "again",
     "asked to stop",
     "budget spent",
@@ -60,6 +62,7 @@ pub const FAULTS: [&str; 21] = [
     "hang",
     "join",
     "leave",
+    "lie",
     "partition",
     "poison",
     "publication fails",
@@ -126,6 +129,9 @@ fn simulate(seed: u64, bug: Option<Bug>, trace: Option<Vec<String>>) -> Result<(
     let mut world = World::empty(settings, random.below(u64::MAX), Pace::Random);
     world.trace = trace;
     world.late_fetch = world.random.one_in(3);
+    if seed % 4 == 3 {
+        world.plan_lie();
+    }
     world.note(|| {
         format!("seed {seed}: {membership}, {strategy}, {kind}, {workers} workers in groups of {group}")
     });
@@ -163,5 +169,6 @@ pub(crate) fn settings(cluster: &str, sections: &str) -> Result<Settings, Error>
     let (annotated, unannotated) = (catalogue(5), Some(catalogue(11)));
     let plan = Plan::new(annotated, unannotated, &experiment.batch, &experiment.schedule, 7)
         .map_err(|e| Error::Value { key: "schedule", expected: "a plan", found: e.to_string() })?;
-    Ok(Settings { experiment, plan, has_dev: true, first_lineage: 1000 })
+    let (parameters, has_dev, dev_frames) = (replica::VALUES, true, 100);
+    Ok(Settings { experiment, plan, parameters, has_dev, dev_frames, first_lineage: 1000 })
 }

@@ -10,12 +10,25 @@ pub(super) type Call = u64;
 /// Messages of workers to the coordinator.
 #[derive(Debug, Clone)]
 pub(super) enum Request {
-    Join { identity: String },
+    Join {
+        identity: String,
+    },
     Arrived(Arrival),
-    Staged { fence: Fence, identity: String, slot: Slot },
+    Staged {
+        fence: Fence,
+        identity: String,
+        slot: Slot,
+    },
     Reported(Report),
-    Heard { session: Session, doing: String },
-    Leave { identity: String },
+    Heard {
+        session: Session,
+        doing: String,
+    },
+    Leave {
+        identity: String,
+    },
+    /// A message that is not true.
+    Says(Input),
 }
 
 /// Messages of the coordinator to workers.
@@ -42,6 +55,8 @@ pub(super) enum Reply {
 pub(super) enum Copy {
     /// It is.
     Original,
+    /// It is, and it is not true.
+    Lie,
     /// It is a repetition, which gets no answer.
     Repeated,
 }
@@ -109,6 +124,8 @@ pub(super) enum Happening {
         process: Process,
     },
     Fault,
+    /// A member says what is not true.
+    Lie,
     /// An operator restarts missing processes.
     Operator,
     /// A supervisor starts a coordinator.

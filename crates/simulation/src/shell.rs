@@ -94,15 +94,18 @@ impl Lines {
 }
 
 impl Reducers {
+    /// The coordinator has opened a round, or its members have changed.
+    pub(super) fn announce(&mut self, fence: Fence) {
+        self.newest = Some(fence);
+        self.sums.retain(|(of, _), _| of.lineage == fence.lineage && of.round + 1 >= fence.round);
+    }
+
     /// Accepts a payload; returns false and refuses one for an earlier membership.
     pub(super) fn stage(&mut self, staging: &Staging, payload: Option<Bytes>, weights: BmufWeights) -> bool {
         let &Staging { fence, slot, frames, encoding, .. } = staging;
-        let newest = *self.newest.get_or_insert(fence);
-        if fence < newest {
+        if self.newest != Some(fence) {
             return false;
         }
-        self.newest = Some(fence);
-        self.sums.retain(|(of, _), _| of.lineage == fence.lineage && of.round + 1 >= fence.round);
         let sum = self.sums.entry((fence, staging.sum_group.group));
         let sum = sum.or_insert_with(|| Sum { encoding, weights, staged: BTreeMap::new() });
         sum.staged.insert(slot, (frames, payload));

@@ -7,6 +7,7 @@ use super::worker::Worker;
 use super::{FAULTS, Process};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_coordinator::state_machine::{Core, Event, Millis, Outcome, Saved, Settings};
+use stentor_experiment::Source;
 
 /// What drives the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,14 @@ pub(crate) struct World {
     pub(super) network: Network,
     pub(super) oracle: Oracle,
     pub(super) random: Random,
+    /// What members that lie say, and when; apart from everything else that is random.
+    pub(super) lies: Random,
+    /// The identity that lies.
+    pub(super) liar: Option<String>,
+    /// The row groups whose bytes have changed.
+    pub(super) bad: BTreeSet<(Source, u64)>,
+    /// Why nobody can use the data, if nobody can.
+    pub(crate) missing: Option<String>,
     /// How often each kind of fault occurred.
     pub(crate) faults: BTreeMap<&'static str, u64>,
     /// Number of inputs to state machines.
@@ -66,6 +75,10 @@ impl World {
             store: Store::default(),
             network: Network::default(),
             random: Random::new(seed),
+            lies: Random::new(!seed),
+            liar: None,
+            bad: BTreeSet::new(),
+            missing: None,
             faults: BTreeMap::new(),
             steps: 0,
             events: Vec::new(),

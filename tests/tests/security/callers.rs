@@ -144,7 +144,7 @@ fn a_worker_with_the_wrong_certificates_or_url_ends_with_words_that_help() {
 }
 
 #[test]
-fn stale_and_oversized_messages_are_refused_and_the_run_goes_on() {
+fn stale_oversized_and_false_messages_in_the_name_of_members_are_refused_and_the_run_goes_on() {
     let (home, manifest) = corpus();
     let at = |name: &str| home.path().join(name);
     let tls = at("tls");
@@ -161,38 +161,75 @@ fn stale_and_oversized_messages_are_refused_and_the_run_goes_on() {
     wait_for("the first checkpoint", || at("fenced/checkpoints").is_dir());
 
     let stolen = tls.join("worker");
-    let (contribute, stage, oversized) = calling(&coordinator, &stolen, async |mut calls, mut reducer| {
-        let status = calls.status(v1::StatusRequest {}).await.unwrap().into_inner();
-        // What a member may have said in the first round, before there was a first membership of two.
-        let fence = v1::Fence {
-            run_id: status.run_id.clone(),
-            lineage: status.lineage,
-            membership_epoch: status.membership_epoch - 1,
-            round: 0,
-        };
-        let header = v1::ContributionHeader {
-            fence: Some(fence.clone()),
-            identity: "worker-0".into(),
-            frames: 1_000_000,
-            ..v1::ContributionHeader::default()
-        };
-        let note = v1::ContributionNote { note: Some(v1::contribution_note::Note::Header(header)) };
-        let open_ended = tokio_stream::iter([note]).chain(tokio_stream::pending());
-        let contribute = calls.contribute(open_ended).await.unwrap_err();
-        let sum_group = v1::SumGroup { slots: vec![0, 1], group: 0, speaks: true };
-        let header = v1::StageHeader {
-            fence: Some(fence),
-            frames: 1,
-            sum_group: Some(sum_group),
-            sections: 1,
-            ..v1::StageHeader::default()
-        };
-        let part = v1::StagePart { part: Some(v1::stage_part::Part::Header(header)) };
-        let stage = reducer.stage(tokio_stream::iter([part])).await.unwrap_err();
-        let oversized = calls.join(join(&"x".repeat(3 << 20))).await.unwrap_err();
-        (contribute, stage, oversized)
-    });
-    assert!(contribute.message().contains("expected a contribution to Fence"), "{contribute}");
+    let (contribute, stage, oversized, version) =
+        calling(&coordinator, &stolen, async |mut calls, mut reducer| {
+            let status = calls.status(v1::StatusRequest {}).await.unwrap().into_inner();
+            // What a member may have said in the first round, before there was a first membership of two.
+            let fence = v1::Fence {
+                run_id: status.run_id.clone(),
+                lineage: status.lineage,
+                membership_epoch: status.membership_epoch - 1,
+                round: 0,
+            };
+            let header = v1::ContributionHeader {
+                fence: Some(fence.clone()),
+                identity: "worker-0".into(),
+                frames: 1_000_000,
+                ..v1::ContributionHeader::default()
+            };
+            let note = v1::ContributionNote { note: Some(v1::contribution_note::Note::Header(header)) };
+            let open_ended = tokio_stream::iter([note]).chain(tokio_stream::pending());
+            let contribute = calls.contribute(open_ended).await.unwrap_err();
+            let sum_group = v1::SumGroup { slots: vec![0, 1], group: 0, speaks: true };
+            let header = v1::StageHeader {
+                fence: Some(fence),
+                frames: 1,
+                sum_group: Some(sum_group),
+                sections: 1,
+                ..v1::StageHeader::default()
+            };
+            let part = v1::StagePart { part: Some(v1::stage_part::Part::Header(header)) };
+            let stage = reducer.stage(tokio_stream::iter([part])).await.unwrap_err();
+            let oversized = calls.join(join(&"x".repeat(3 << 20))).await.unwrap_err();
+            let other = v1::JoinRequest { version: "99".into(), ..join("worker-9") };
+            let version = calls.join(other).await.unwrap_err();
+
+            // Whoever does not know a member's session cannot speak for it.
+            let (run_id, identity) = (status.run_id.clone(), "worker-0".to_owned());
+            let reason = "there are no data".to_owned();
+            let leave = v1::LeaveRequest {
+                run_id: run_id.clone(),
+                identity: identity.clone(),
+                reason,
+                fatal: true,
+                session: 1,
+            };
+            calls.leave(leave).await.unwrap();
+            let fence = |lineage| {
+                let (membership_epoch, round) = (status.membership_epoch, status.round);
+                Some(v1::Fence { run_id: run_id.clone(), lineage, membership_epoch, round })
+            };
+            let report = v1::BoundaryReport {
+                fence: fence(status.lineage),
+                identity: identity.clone(),
+                peak_rss_mb: f64::INFINITY,
+                traffic: Some(v1::Traffic { sent_bytes: u64::MAX, received_bytes: u64::MAX }),
+                ..v1::BoundaryReport::default()
+            };
+            calls.report(report).await.unwrap();
+            let heartbeat =
+                v1::Heartbeat { run_id: run_id.clone(), identity, session: 1, doing: String::new() };
+            let attended = calls.attend(tokio_stream::iter([heartbeat])).await;
+            assert_eq!(attended.unwrap_err().code(), Code::Aborted);
+            // A round that the coordinator has not announced is waited for, and holds up nobody.
+            let header = v1::StageHeader { fence: fence(u64::MAX), frames: 1, ..v1::StageHeader::default() };
+            let part = v1::StagePart { part: Some(v1::stage_part::Part::Header(header)) };
+            let far = reducer.stage(tokio_stream::iter([part]));
+            assert!(tokio::time::timeout(std::time::Duration::from_millis(300), far).await.is_err());
+            (contribute, stage, oversized, version)
+        });
+    assert!(contribute.message().contains("is not a member with this session"), "{contribute}");
+    assert!(version.message().contains("as the coordinator is, found `99`"), "{version}");
     assert_eq!(stage.code(), Code::Aborted, "{stage}");
     assert_eq!(oversized.code(), Code::OutOfRange, "{oversized}");
 

@@ -6,7 +6,9 @@ use crate::client::Doing;
 use crate::replica::Replica;
 use std::collections::BTreeMap;
 use stentor_acoustic::{AfterApply, AfterApplyState, NamedValues, OptimizerState};
-use stentor_checkpoint::{Manifest, NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object};
+use stentor_checkpoint::{
+    Manifest, NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object, state_name,
+};
 use stentor_exchange::strategy::Shared;
 use stentor_messages::Written;
 use stentor_store::Store;
@@ -15,11 +17,6 @@ use stentor_store::Store;
 const MODEL: &str = "model.safetensors";
 /// Optimiser, block momentum and what is done after updates, as far as they are the same on every replica.
 const REPLICATED: &str = "replicated.safetensors";
-
-/// Name of the object with residual and own optimiser of one identity.
-fn own_state(identity: &str) -> String {
-    format!("state-{identity}.safetensors")
-}
 
 /// Writes this member's part of checkpoint `name` and returns what was written; reports each object to `doing`.
 pub(crate) async fn save(
@@ -35,7 +32,7 @@ pub(crate) async fn save(
         files.push((MODEL.to_owned(), model(replica)));
         files.push((REPLICATED.to_owned(), replicated(replica)));
     }
-    files.push((own_state(identity), own(replica)));
+    files.push((state_name(identity), own(replica)));
     let folder = checkpoint_store(run, name);
     let mut written = Vec::with_capacity(files.len());
     for (object, file) in files {
@@ -64,7 +61,7 @@ pub(crate) async fn load(
     };
     restore_model(replica, &read(MODEL).await?)?;
     restore_shared(replica, read(REPLICATED).await?)?;
-    let mine = own_state(identity);
+    let mine = state_name(identity);
     if has(&manifest, &mine) {
         return restore_own(replica, &read(&mine).await?);
     }

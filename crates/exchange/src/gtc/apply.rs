@@ -34,6 +34,16 @@ pub(super) fn add_noting(
     outcome.map(|()| message.header)
 }
 
+/// Reads a message for `values` values to its end, and keeps nothing of it.
+///
+/// # Errors
+/// All variants of [`Error`] about messages.
+pub fn check(bytes: &[u8], values: usize) -> Result<Header, Error> {
+    let message = Message::parse(bytes, values)?;
+    message.for_each(|_, _| {})?;
+    Ok(message.header)
+}
+
 /// Returns the counts of a message for `values` values.
 ///
 /// # Errors

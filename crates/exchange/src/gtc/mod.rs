@@ -31,7 +31,7 @@ mod tau;
 mod warmup;
 mod write;
 
-pub use apply::{add_scaled, counts_to_mean, decode_add, decode_counts, decode_mean};
+pub use apply::{add_scaled, check, counts_to_mean, decode_add, decode_counts, decode_mean};
 pub use counts::{Counts, encode_counts};
 pub use density::suggest_tau;
 pub use encode::{EncodeStats, Encoder, encode};

@@ -23,6 +23,11 @@ pub struct Exchange {
     /// carries everything: `["http://10.0.0.1:7500", …]`, at most 1024. The first sums the first range, and so on.
     /// Empty (default): the coordinator sums everything in its own process.
     pub reducers: Vec<String>,
+    /// Whole vectors (`dense`, and blocks) whose 2-norm is too large are in no sum, and their worker starts again from a
+    /// checkpoint: beyond the median of this and recent rounds plus this many times their median absolute deviation, which is
+    /// assumed to be at least a tenth of the median. Default 1000; 0 to 1e6, 0: every finite vector is added. Signs of ±τ are
+    /// bounded by τ.
+    pub norm_mads: f64,
     /// Settings of gradient threshold compression.
     pub gtc: Gtc,
     /// Settings of blockwise model-update filtering.
@@ -66,6 +71,7 @@ impl Default for Exchange {
         Self {
             strategy: Strategy::Dense,
             reducers: Vec::new(),
+            norm_mads: 1000.0,
             gtc: Gtc::default(),
             bmuf: Bmuf::default(),
             two_tier: TwoTier::default(),
@@ -78,6 +84,7 @@ impl Exchange {
         self.gtc.validate()?;
         self.bmuf.validate()?;
         self.two_tier.validate()?;
+        require((0.0..=1e6).contains(&self.norm_mads), "exchange.norm_mads", "0 to 1e6", self.norm_mads)?;
         require(self.reducers.len() <= 1024, "exchange.reducers", "at most 1024", self.reducers.len())?;
         for (index, reducer) in self.reducers.iter().enumerate() {
             let address = reducer.strip_prefix("http://").or_else(|| reducer.strip_prefix("https://"));

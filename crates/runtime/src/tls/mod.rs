@@ -57,6 +57,15 @@ struct State {
 /// Length and modification time of each file, by which a replacement is detected.
 type Stamp = [Option<(u64, SystemTime)>; 4];
 
+/// Fills `bytes` with random numbers that nobody can guess.
+///
+/// # Errors
+/// The reason, where the system has none.
+pub fn secret(bytes: &mut [u8]) -> Result<(), String> {
+    let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
+    random.fill(bytes).map_err(|error| format!("{error:?}"))
+}
+
 impl Tls {
     /// The certificates of a coordinator or reducer.
     ///

@@ -1,6 +1,9 @@
 use super::world::{World, finished, rounds, settings};
-use stentor_coordinator::state_machine::{Assignment, Encoding, Event, Input, Outcome, SumGroup};
+use stentor_coordinator::state_machine::{
+    Arrival, Assignment, Encoding, Event, Input, Outcome, SetAside, SumGroup,
+};
 use stentor_experiment::Strategy;
+use stentor_scores::frame_sums;
 
 #[test]
 fn two_workers_join_train_and_finish() {
@@ -224,7 +227,7 @@ fn a_newcomer_that_is_left_alone_without_its_checkpoint_begins_from_the_one_befo
     world.freeze(a);
     world.input(Input::Leave { identity: "a".into(), reason: "asked to stop".into(), fatal: false });
     let (checkpoint, reason) = ("001000-0000000001".to_owned(), "the store does not answer".to_owned());
-    world.feed(Input::PublishFailed { checkpoint, reason });
+    world.feed(Input::PublishFailed { checkpoint, reason, object: None });
     let reasons = world.events.iter().filter_map(|e| match e {
         Event::FellBack { reason, .. } => Some(reason.as_str()),
         _ => None,
@@ -273,4 +276,66 @@ fn gtc_begins_dense_then_follows_the_suggested_threshold() {
     assert!(matches!(encodings.first(), Some(Encoding::Dense { .. })));
     let Some(Encoding::Threshold { tau, density }) = encodings.last() else { panic!("{encodings:?}") };
     assert!(*tau == 4.0 && (density - 0.03).abs() < 1e-9);
+}
+
+#[test]
+fn one_false_digest_among_three_ends_the_membership_of_whoever_sends_it() {
+    let mut world = World::new(settings("workers = 3", ""), 1);
+    let sessions = ["a", "b", "c"].map(|name| world.join(name));
+    let assignment = world.assignment(sessions[1]);
+    world.feed(Input::Arrived(super::world::arrival("b", 99, &assignment)));
+    let Assignment { fence, slot, .. } = assignment;
+    world.feed(Input::Staged { fence, identity: "b".into(), slot });
+    world.contribute(sessions[0]);
+    world.contribute(sessions[2]);
+    let said = |e: &Event| matches!(e, Event::Members { reason, .. } if reason.starts_with("b left: its parameters differ before round 0"));
+    assert!(world.events.iter().any(said), "{:?}", world.events);
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
+}
+
+#[test]
+fn numbers_that_cannot_be_end_the_membership_of_whoever_sends_them_and_are_in_no_event() {
+    for wrong in [
+        |arrival: &mut Arrival| arrival.compute_s = f64::INFINITY,
+        |arrival: &mut Arrival| arrival.frames = 1 << 40,
+        |arrival: &mut Arrival| arrival.payload_bytes = 1 << 63,
+        |arrival: &mut Arrival| arrival.sums = frame_sums(arrival.frames, 1e308, 0),
+        |arrival: &mut Arrival| arrival.values_sent = u64::MAX,
+        |arrival: &mut Arrival| arrival.suggested_tau = f32::NAN,
+        |arrival: &mut Arrival| arrival.residual_norm = -1.0,
+    ] {
+        let mut world = World::new(settings("workers = 3", ""), 1);
+        let sessions = ["a", "b", "c"].map(|name| world.join(name));
+        let mut lie = super::world::arrival("b", 0, &world.assignment(sessions[1]));
+        wrong(&mut lie);
+        world.feed(Input::Arrived(lie.clone()));
+        assert_eq!(world.outcome, None, "{lie:?}");
+        let names: Vec<_> = world.view().members.into_iter().map(|member| member.identity).collect();
+        assert_eq!(names, ["a", "c"], "{lie:?}");
+        world.settle();
+        assert!(finished(&world), "{:?}", world.outcome);
+        world.audit();
+    }
+}
+
+#[test]
+fn a_payload_that_a_reducer_sets_aside_is_in_no_sum_and_its_batches_return() {
+    let mut world = World::new(settings("workers = 3", ""), 1);
+    let sessions = ["a", "b", "c"].map(|name| world.join(name));
+    let fence = world.view().fence;
+    world.contribute(sessions[0]);
+    world.contribute(sessions[1]);
+    world.feed(Input::SetAside(SetAside { fence, slot: 1, reason: "its values have a norm of 3e38".into() }));
+    let said = |e: &Event| matches!(e, Event::Members { reason, .. } if reason == "b left: its values have a norm of 3e38");
+    assert!(world.events.iter().any(said), "{:?}", world.events.last());
+    world.settle();
+    let first = world.events.iter().find_map(|event| match event {
+        Event::Round { contributors, .. } => Some(contributors.clone()),
+        _ => None,
+    });
+    assert_eq!(first.unwrap(), [0, 2], "the round went on without it");
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
 }

@@ -242,7 +242,7 @@ impl World {
         self.messages.remove(&format!("{stored:?}"));
         self.complete.remove(&checkpoint);
         let reason = "the store does not answer".to_owned();
-        self.feed(settings, None, Input::PublishFailed { checkpoint, reason });
+        self.feed(settings, None, Input::PublishFailed { checkpoint, reason, object: None });
     }
 
     /// The engine's part: of two contributions of a slot the first one keeps its call.
