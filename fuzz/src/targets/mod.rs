@@ -5,6 +5,7 @@ mod bundle;
 mod decode;
 mod language;
 mod lexicon;
+mod member;
 mod messages;
 mod sound;
 mod tables;
@@ -29,6 +30,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "dense", run: messages::floats, seeds: messages::float_seeds },
     Target { name: "reducer", run: messages::reducer, seeds: messages::reducer_seeds },
     Target { name: "wire", run: wire::run, seeds: wire::seeds },
+    Target { name: "member", run: member::run, seeds: member::seeds },
     Target { name: "shard", run: at_rest::shard, seeds: at_rest::shard_seeds },
     Target { name: "shard-manifest", run: at_rest::shard_manifest, seeds: at_rest::shard_manifest_seeds },
     Target { name: "checkpoint-manifest", run: at_rest::checkpoint, seeds: at_rest::checkpoint_seeds },
