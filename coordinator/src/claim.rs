@@ -5,6 +5,9 @@ use bytes::Bytes;
 use stentor_experiment::Experiment;
 use stentor_store::{Put, Store};
 
+/// Number of lineages of each incarnation.
+pub(crate) const LINEAGES: u64 = 1000;
+
 /// Folder of the claims.
 const INCARNATIONS: &str = "incarnations";
 

@@ -46,6 +46,10 @@ pub(crate) enum Command {
         inspection: Inspection,
         found: Found,
     },
+    Reducer {
+        index: usize,
+        is_up: bool,
+    },
     Status(oneshot::Sender<v1::StatusReply>),
     Switch {
         strategy: Strategy,

@@ -204,6 +204,7 @@ impl Engine {
                 self.page.tell(|| Note::Published { checkpoint: checkpoint.clone(), at_ms });
                 vec![Input::Published { checkpoint }]
             }
+            Command::Reducer { index, is_up } => vec![Input::Reducer { index, is_up }],
             Command::Inspected { inspection, found } => vec![Input::Inspected { inspection, found }],
             Command::Replaced { by } => vec![Input::Replaced { by }],
             Command::PublishFailed { checkpoint, reason, object } => {

@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::access::{Access, Guarded};
 use crate::block;
-use crate::claim::{claim, refuse_occupied};
+use crate::claim::{LINEAGES, claim, refuse_occupied};
 use crate::engine::Engine;
 use crate::gauges::Gauges;
 use crate::holders::Holders;
@@ -120,7 +120,7 @@ where
     let parameters = experiment.model.architecture.parameter_count(inputs, senones);
     let run_id = format!("{}-{incarnation}", experiment.run.name);
     let (plan, has_dev) = (dataset.plan().clone(), dataset.dev().is_some());
-    let first_lineage = incarnation * 1000;
+    let first_lineage = incarnation * LINEAGES;
     let dev_frames = dev_frames(&dataset);
     let experiment_of_run = experiment.clone();
     let settings =
@@ -166,14 +166,14 @@ where
         ..template(&experiment, &dataset, &run_id, origin)
     };
     let started = Instant::now();
+    let (commands, inbox) = mpsc::channel(256);
     // Without separate reducers, this process sums everything.
     let own = experiment.exchange.reducers.is_empty();
     let own = own.then(|| Arc::new(RangeReducer::new(&experiment, run.clone(), 0, 0..parameters)));
     let (reducers, set_aside) = match &own {
         Some(reducer) => Reducers::own(Arc::clone(reducer)),
-        None => Reducers::separate(&experiment, &run_id, tls.as_ref())?,
+        None => Reducers::separate(&experiment, &run_id, tls.as_ref(), &commands)?,
     };
-    let (commands, inbox) = mpsc::channel(256);
     let (under_way, last_writes) = mpsc::channel(1);
     let mut core = Core::new(settings, newest, 0);
     if strategy_before.is_some() {

@@ -9,8 +9,8 @@ use stentor_shards::FeatureManifest;
 use stentor_tests::prometheus::get;
 use stentor_tests::running::{Running, free_address};
 use stentor_tests::{
-    assert_finishes, audit, children, corpus, deployed_bytes, program, start_training, summary, wait_for,
-    write_experiment,
+    assert_finishes, audit, children, corpus, deployed_bytes, program, signal, start_training, summary,
+    wait_for, write_experiment,
 };
 
 /// Trains to the end; the run's events as text.
@@ -216,5 +216,33 @@ fn a_reducer_that_dies_and_comes_back_changes_no_bits_of_a_fixed_run_and_loses_n
         if membership == "fixed" {
             assert!(disturbed == train("undisturbed", false), "the deployed parameters differ");
         }
+    }
+}
+
+#[test]
+fn a_reducer_that_is_stopped_for_longer_than_every_deadline_costs_no_worker_anything() {
+    let (folder, manifest) = corpus();
+    let address = free_address().to_string();
+    for membership in ["fixed", "elastic"] {
+        // Whoever had not staged when the reducer stopped, while the others had, is lost once by itself.
+        let sections = format!(
+            "[schedule]\npasses = 12\nlearning_rate = 0.01\n[cluster]\nmembership = \"{membership}\"\nrestarts = 1\n\
+             round_deadline_s = 2.0\n[exchange]\nstrategy = \"gtc\"\nreducers = [\"http://{address}\"]\n"
+        );
+        let name = format!("{membership}-stopped");
+        let experiment = write_experiment(folder.path(), &name, &sections);
+        let reducer = start_reducer(&experiment, 0, &address, "127.0.0.1:0");
+        let training = start_training(&experiment, &["--threads", "1"]);
+        let run = folder.path().join(&name);
+        wait_for("a checkpoint", || run.join("checkpoints").is_dir());
+        signal(reducer.id(), "STOP");
+        assert!(!run.join("final.json").exists(), "it was stopped too late to prove anything");
+        std::thread::sleep(std::time::Duration::from_secs(15));
+        signal(reducer.id(), "CONT");
+        assert_finishes(training, &experiment);
+        drop(reducer);
+        let findings = audit(&run, &manifest);
+        assert!(findings.is_clean(), "{name}: {findings:?}");
+        assert!(events(&run).contains("\"event\":\"fell-back\""), "{name}: {}", events(&run));
     }
 }

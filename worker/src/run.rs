@@ -13,9 +13,6 @@ use stentor_runtime::{Readiness, Shutdown, metrics};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Pause before joining again. A signal to stop that reached this worker and its coordinator at the same time is handled
-/// meanwhile.
-const PAUSE: Duration = Duration::from_millis(100);
 /// Pause between two checks for the last checkpoint, and how long to check after the coordinator has gone.
 const LOOK: Duration = Duration::from_millis(200);
 const GRACE: Duration = Duration::from_secs(3);
@@ -81,9 +78,9 @@ impl Worker<'_> {
             let next = actions.pop_front();
             let result = match next {
                 Some(Action::End(end)) => return self.end(end),
-                Some(Action::Join { after }) => {
+                Some(Action::Join { after, pause_ms }) => {
                     attendance = None;
-                    self.join(after).await
+                    self.join(after, Duration::from_millis(pause_ms)).await
                 }
                 Some(Action::Attend { .. }) => self.attend().await.map(|begun| {
                     attendance = Some(begun);
@@ -136,8 +133,9 @@ impl Worker<'_> {
         }
     }
 
-    /// Requests membership until it is granted or refused, or a signal arrives. `after`: why the last session ended.
-    async fn join(&mut self, after: Option<String>) -> Result<Option<Input>, Error> {
+    /// Requests membership until it is granted or refused, or a signal arrives. `after`: why the last session ended, if there was
+    /// one; `pause`: how long to wait before.
+    async fn join(&mut self, after: Option<String>, pause: Duration) -> Result<Option<Input>, Error> {
         (self.joined, self.session, self.grace) = (None, None, None);
         if let Some(reason) = after {
             tokio::select! {
@@ -146,7 +144,7 @@ impl Worker<'_> {
                     tracing::info!(reason, "session over; asked to stop");
                     return Ok(None);
                 }
-                () = tokio::time::sleep(PAUSE) => tracing::warn!(reason, "session over; joining again"),
+                () = tokio::time::sleep(pause) => tracing::warn!(reason, ?pause, "session over; joining again"),
             }
         }
         stentor_runtime::is_now(Readiness::Starting);

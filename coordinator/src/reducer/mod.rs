@@ -17,6 +17,7 @@ mod tests;
 pub(crate) use remote::Reducers;
 pub(crate) use service::ReducerService;
 
+use crate::claim::LINEAGES;
 use crate::state_machine::{Announcement, Encoding, Fence, Seat, SetAside, Slot};
 use bytes::Bytes;
 use norms::{Norms, Outlier};
@@ -134,6 +135,23 @@ impl RangeReducer {
         let (sender, receiver) = mpsc::channel(UNREAD);
         *self.coordinator.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         receiver
+    }
+
+    /// The first announcement of a coordinator. A reducer may outlive a run: if the run in its folder began anew, what is known of
+    /// the one before is void.
+    pub(crate) async fn meet(&self, announcement: Announcement) {
+        let lineage = announcement.fence.lineage;
+        let is_behind = self.lock().newest().is_some_and(|newest| lineage < newest.lineage);
+        // A coordinator that was replaced has not the newest claim.
+        if is_behind
+            && crate::claim::newest_claim(&self.run).await.is_ok_and(|newest| newest == lineage / LINEAGES)
+        {
+            tracing::info!(lineage, "the run began anew");
+            let mut kept = self.kept.lock().await;
+            kept.take();
+            *self.lock() = Sums::default();
+        }
+        self.announce(announcement);
     }
 
     /// The coordinator has opened a round, or its members have changed. An announcement of an earlier round is ignored: it is of a

@@ -1,4 +1,5 @@
 use super::RangeReducer;
+use crate::command::Command;
 use crate::state_machine::{Announcement, SetAside};
 use crate::wire;
 use std::sync::Arc;
@@ -39,12 +40,19 @@ impl Reducers {
         experiment: &Experiment,
         run_id: &str,
         tls: Option<&Tls>,
+        commands: &mpsc::Sender<Command>,
     ) -> Result<(Self, mpsc::Receiver<SetAside>), tls::Error> {
         let (sender, set_aside) = mpsc::channel(64);
         let newest = watch::Sender::new(None);
-        for url in &experiment.exchange.reducers {
-            let channel = tls::channel(url, tls)?;
-            tokio::spawn(keep_following(url.clone(), channel, newest.subscribe(), sender.clone()));
+        for (index, url) in experiment.exchange.reducers.iter().enumerate() {
+            let line = Line {
+                index,
+                url: url.clone(),
+                channel: tls::channel(url, tls)?,
+                set_aside: sender.clone(),
+                commands: commands.clone(),
+            };
+            tokio::spawn(line.keep_following(newest.subscribe()));
         }
         Ok((Self::Separate { run_id: run_id.to_owned(), newest }, set_aside))
     }
@@ -60,55 +68,68 @@ impl Reducers {
     }
 }
 
-/// Calls a reducer again whenever the call ends: it may be started later than the coordinator, and started again.
-async fn keep_following(
+/// The connection to a separate reducer.
+struct Line {
+    index: usize,
     url: String,
     channel: Channel,
-    newest: watch::Receiver<Option<v1::Announcement>>,
     set_aside: mpsc::Sender<SetAside>,
-) {
-    let mut told = false;
-    while !set_aside.is_closed() && newest.has_changed().is_ok() {
-        let Err(status) = follow(channel.clone(), newest.clone(), &set_aside).await else { return };
-        // Without members nothing is lost, so it is logged once.
-        let (reason, _) = tls::explain(&status);
-        if !std::mem::replace(&mut told, true) {
-            tracing::warn!(reducer = url, reason, "no connection to a reducer; trying again");
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+    commands: mpsc::Sender<Command>,
 }
 
-/// Announces rounds to a reducer until the coordinator ends; an error if the call ends before.
-async fn follow(
-    channel: Channel,
-    mut newest: watch::Receiver<Option<v1::Announcement>>,
-    set_aside: &mpsc::Sender<SetAside>,
-) -> Result<(), Status> {
-    let (announcements, outbound) = mpsc::channel(1);
-    newest.mark_changed();
-    let mut client = ReducerClient::new(channel);
-    let mut inbound = client.follow(ReceiverStream::new(outbound)).await?.into_inner();
-    loop {
-        tokio::select! {
-            changed = newest.changed() => {
-                if changed.is_err() {
-                    return Ok(());
-                }
-                let announcement = newest.borrow_and_update().clone();
-                if let Some(announcement) = announcement
-                    && announcements.send(announcement).await.is_err()
-                {
-                    return Err(Status::unavailable("the reducer has closed the connection"));
-                }
+impl Line {
+    /// Calls the reducer again whenever the call ends: it may be started later than the coordinator, and started again.
+    async fn keep_following(self, newest: watch::Receiver<Option<v1::Announcement>>) {
+        let mut was_up = true;
+        // Until the coordinator ends.
+        while newest.has_changed().is_ok() {
+            let mut is_up = false;
+            let Err(status) = self.follow(newest.clone(), &mut is_up).await else { return };
+            if is_up {
+                let _ = self.commands.send(Command::Reducer { index: self.index, is_up: false }).await;
             }
-            told = inbound.message() => {
-                let Some(told) = told? else {
-                    return Err(Status::unavailable("the reducer has closed the connection"));
-                };
-                if let Ok(found) = wire::read_set_aside(told) {
-                    // The engine reads it, or has ended.
-                    let _ = set_aside.send(found).await;
+            // Logged once for each time that it is lost.
+            if is_up || was_up {
+                let (reason, _) = tls::explain(&status);
+                tracing::warn!(reducer = self.url, reason, "no connection to a reducer; trying again");
+            }
+            was_up = is_up;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Announces rounds to the reducer until the coordinator ends; an error if the call ends before.
+    async fn follow(
+        &self,
+        mut newest: watch::Receiver<Option<v1::Announcement>>,
+        is_up: &mut bool,
+    ) -> Result<(), Status> {
+        let (announcements, outbound) = mpsc::channel(1);
+        newest.mark_changed();
+        let mut client = ReducerClient::new(self.channel.clone());
+        let mut inbound = client.follow(ReceiverStream::new(outbound)).await?.into_inner();
+        *is_up = true;
+        tracing::info!(reducer = self.url, "connected to a reducer");
+        let _ = self.commands.send(Command::Reducer { index: self.index, is_up: true }).await;
+        let closed = || Status::unavailable("the reducer has closed the connection");
+        loop {
+            tokio::select! {
+                changed = newest.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    let announcement = newest.borrow_and_update().clone();
+                    if let Some(announcement) = announcement
+                        && announcements.send(announcement).await.is_err()
+                    {
+                        return Err(closed());
+                    }
+                }
+                told = inbound.message() => {
+                    if let Ok(found) = wire::read_set_aside(told?.ok_or_else(closed)?) {
+                        // The engine reads it, or has ended.
+                        let _ = self.set_aside.send(found).await;
+                    }
                 }
             }
         }

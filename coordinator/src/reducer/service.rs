@@ -172,7 +172,7 @@ impl v1::reducer_server::Reducer for ReducerService {
         let this = self.clone();
         let (sender, receiver) = mpsc::channel(2);
         tokio::spawn(async move {
-            let mut run_id = String::new();
+            let (mut run_id, mut is_first) = (String::new(), true);
             loop {
                 tokio::select! {
                     announcement = announcements.next() => {
@@ -182,6 +182,10 @@ impl v1::reducer_server::Reducer for ReducerService {
                             wire::announced(fence, announcement).map_err(Status::invalid_argument)
                         });
                         match read {
+                            Ok(announcement) if is_first => {
+                                is_first = false;
+                                this.reducer.meet(announcement).await;
+                            }
                             Ok(announcement) => this.reducer.announce(announcement),
                             Err(status) => {
                                 let _ = sender.send(Err(status)).await;

@@ -385,6 +385,26 @@ async fn a_gradient_far_beyond_the_others_is_set_aside_and_the_others_sum_is_as_
 }
 
 #[tokio::test]
+async fn a_reducer_that_outlives_a_run_serves_the_next_one_in_its_folder() {
+    let store = Store::in_memory();
+    let reducer = reducer(&store, RETHRESHOLD);
+    let far = Fence { lineage: 7_000, membership_epoch: 1, round: 40 };
+    announce(&reducer, far, &[0], SIGNS);
+    let first = Announcement {
+        fence: Fence { lineage: 1_000, membership_epoch: 1, round: 0 },
+        encoding: SIGNS,
+        seats: reducer.lock().announced.as_ref().unwrap().seats.clone(),
+    };
+    reducer.meet(first.clone()).await;
+    assert_eq!(reducer.lock().newest(), Some(far), "nobody has claimed the run anew");
+    assert_eq!(crate::claim::claim(&store).await.unwrap(), 1);
+    reducer.meet(first.clone()).await;
+    let payload = signs(1.0);
+    stage_as(&reducer, first.fence, &header(0, &[0], &payload, SIGNS, ""), &payload).await.unwrap();
+    assert!(reducer.fetch(first.fence, 0, 0).await.unwrap().end.is_some());
+}
+
+#[tokio::test]
 async fn an_announcement_of_a_coordinator_that_was_replaced_is_ignored() {
     let reducer = reducer(&Store::in_memory(), "");
     announce(&reducer, after_fall_back(0), &[0], SIGNS);

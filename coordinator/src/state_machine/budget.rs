@@ -9,7 +9,15 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Budget {
     lost: BTreeMap<String, u32>,
+    /// Those that were lost since the last round began.
+    recent: Vec<String>,
+    /// Failures of all members together since the last published checkpoint.
+    shared: u32,
 }
+
+/// How many failures of all members together are nobody's fault: a cause that lasts longer, such as data that end every process,
+/// must end the run.
+const MOST_SHARED: u32 = 32;
 
 impl Budget {
     pub(super) fn lost(&mut self, identity: &str) {
@@ -21,11 +29,40 @@ impl Budget {
             }
         }
         *self.lost.entry(identity.to_owned()).or_default() += 1;
+        self.recent.push(identity.to_owned());
+    }
+
+    /// A round begins.
+    pub(super) fn round_begins(&mut self) {
+        self.recent.clear();
+    }
+
+    /// Whether one more failure of all members together is nobody's fault; it is counted.
+    pub(super) fn shares(&mut self) -> bool {
+        self.shared += 1;
+        self.shared <= MOST_SHARED
+    }
+
+    /// Whatever ended the memberships of the members that were lost since the last round began was not theirs.
+    pub(super) fn forgive(&mut self) {
+        for identity in std::mem::take(&mut self.recent) {
+            if let Some(times) = self.lost.get_mut(&identity) {
+                *times = times.saturating_sub(1);
+            }
+        }
+    }
+
+    /// All members of a round are lost, one after the other. If they were several, the cause is none of them.
+    pub(super) fn all_are_lost(&mut self) {
+        if self.recent.len() > 1 && self.shares() {
+            self.forgive();
+        }
     }
 
     /// The state of `identity` is in a published checkpoint.
     pub(super) fn progressed(&mut self, identity: &str) {
         self.lost.remove(identity);
+        self.shared = 0;
     }
 
     /// The reason to refuse an identity, if there is one.

@@ -72,6 +72,13 @@ pub enum Input {
     },
     /// A reducer found a payload that cannot be part of a sum.
     SetAside(SetAside),
+    /// A separate reducer has answered, or its connection broke.
+    Reducer {
+        /// Its place in `exchange.reducers`.
+        index: usize,
+        /// Whether it answers.
+        is_up: bool,
+    },
     /// An operator requests another strategy.
     Switch {
         /// The strategy.

@@ -103,7 +103,7 @@ impl Core {
             return;
         }
         let is_late = |term: &Term| term.until.is_some_and(|until| now > until);
-        let late: Vec<(Session, Departure, String)> = self
+        let late: Vec<(Session, Departure, Reason, String)> = self
             .members
             .iter()
             .filter_map(|(&slot, member)| {
@@ -125,10 +125,16 @@ impl Core {
                     Reason::Staging => format!("its payload was waited for {waited:.1} s"),
                     _ => format!("its contribution was waited for {waited:.1} s"),
                 };
-                Some((member.session, departure, words))
+                Some((member.session, departure, reason, words))
             })
             .collect();
-        for (session, departure, words) in late {
+        // A reducer that does not answer holds up everybody. One member alone is its own cause, unless reducers are apart.
+        let of_all =
+            late.len() == self.members.len() && late.iter().all(|(.., reason, _)| *reason == Reason::Staging);
+        let may_be_shared = late.len() > 1 || !self.settings.experiment.exchange.reducers.is_empty();
+        let is_shared = of_all && may_be_shared && self.budget.shares();
+        for (session, departure, _, words) in late {
+            let departure = if is_shared { Departure::Left } else { departure };
             self.lost(now, session, departure, &words, actions);
         }
     }

@@ -113,7 +113,7 @@ impl Core {
         let Some((&slot, member)) = self.members.iter().find(|(_, m)| m.session == session) else {
             return;
         };
-        if departure == Departure::Lost {
+        if departure == Departure::Lost && !self.is_troubled() {
             self.budget.lost(&member.identity);
         }
         match &self.phase {
@@ -152,6 +152,7 @@ impl Core {
     /// Falls back if no member is left, because the round would never close.
     pub(super) fn go_back_where_nobody_is_left(&mut self, now: Millis, actions: &mut Vec<Action>) {
         if matches!(self.phase, Phase::Running(_)) && self.members.is_empty() {
+            self.budget.all_are_lost();
             self.fall_back(now, "no member is left", actions);
         }
     }
@@ -242,6 +243,15 @@ impl Core {
             if !late {
                 return;
             }
+        }
+        let silent = self.silent_reducers();
+        if !silent.is_empty() {
+            if late {
+                let seconds = cluster.join_deadline_s;
+                let reason = format!("no answer of these reducers within {seconds} s: {}", silent.join(", "));
+                self.stop(Outcome::LostQuorum { reason }, actions);
+            }
+            return;
         }
         // In order of identity, so that a run with the same members has the same sums, in whatever order they joined.
         let mut applicants = std::mem::take(&mut self.applicants);

@@ -15,6 +15,7 @@ mod membership;
 mod pending;
 mod poison;
 mod quarantine;
+mod reducers;
 mod round;
 mod rounds;
 mod waits;
@@ -43,6 +44,7 @@ use membership::{Applicant, Member};
 use pending::Pending;
 use poison::Suspects;
 use quarantine::Quarantine;
+use reducers::Reducers;
 use round::Round;
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_exchange::strategy::Memory;
@@ -110,12 +112,14 @@ pub struct Core {
     suspects: Suspects,
     quarantine: Quarantine,
     claims: Claims,
+    reducers: Reducers,
 }
 
 impl Core {
     /// A run at its beginning, or at the checkpoint `newest` of an earlier incarnation.
     #[must_use]
     pub fn new(settings: Settings, newest: Option<(String, Saved)>, now: Millis) -> Self {
+        let reducers = Reducers::new(settings.experiment.exchange.reducers.len());
         let mut core = Self {
             lineage: settings.first_lineage,
             phase: Phase::Gathering { since: now },
@@ -140,6 +144,7 @@ impl Core {
             budget: Budget::default(),
             suspects: Suspects::default(),
             claims: Claims::default(),
+            reducers,
         };
         core.restore();
         if let Some((_, saved)) = &core.newest {
@@ -187,6 +192,7 @@ impl Core {
             Input::Inspected { inspection, found } => self.inspected(now, inspection, found, actions),
             Input::Arrived(arrival) => self.arrived(now, arrival, actions),
             Input::Staged { slot, .. } => self.staged(now, slot, actions),
+            Input::Reducer { index, is_up } => self.reducer(now, index, is_up, actions),
             Input::SetAside(found) => self.leave_out(now, &found, actions),
             Input::Switch { strategy } => self.ask(strategy),
             Input::Reported(report) => self.reported(now, report, actions),

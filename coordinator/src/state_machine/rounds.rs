@@ -13,6 +13,7 @@ impl Core {
     /// Opens `self.round` for the present members; `None` if nothing is left to do.
     pub(super) fn open_round(&mut self) -> Option<Assignments> {
         self.deal_groups();
+        self.budget.round_begins();
         let slots: Vec<Slot> = self.members.keys().copied().collect();
         let work = match self.groups_meet() {
             true => None,

@@ -15,17 +15,20 @@ pub enum Reason {
     Reports,
     /// Publication of the last checkpoint by the store.
     Store,
+    /// Separate reducers that do not answer.
+    Reducers,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 6] = [
+    pub const ALL: [Reason; 7] = [
         Reason::Members,
         Reason::Computing,
         Reason::Staging,
         Reason::Newcomers,
         Reason::Reports,
         Reason::Store,
+        Reason::Reducers,
     ];
 
     /// Its label in metrics and logs.
@@ -38,6 +41,7 @@ impl Reason {
             Reason::Newcomers => "newcomers",
             Reason::Reports => "reports",
             Reason::Store => "store",
+            Reason::Reducers => "reducers",
         }
     }
 }
@@ -64,6 +68,12 @@ impl Core {
         match &self.phase {
             Phase::Gathering { since } => {
                 let deadline = (self.settings.experiment.cluster.join_deadline_s * 1e3).ceil() as Millis;
+                let silent = self.silent_reducers();
+                if !silent.is_empty() {
+                    let what = "all workers have joined, and reducers do not answer".to_owned();
+                    let until = Some(since + deadline);
+                    return vec![Wait { reason: Reason::Reducers, whom: silent, since: *since, until, what }];
+                }
                 let (there, wanted) = (self.applicants.len(), self.wanted());
                 let what = format!("{there} of {wanted} workers have joined");
                 vec![Wait {

@@ -106,8 +106,11 @@ pub enum Input {
 pub enum Action {
     /// Ask for membership.
     Join {
-        /// Why the last session is over: the worker joins again after a pause. None: it joins for the first time.
+        /// Why the last session is over. None: it joins for the first time.
         after: Option<String>,
+        /// How long to wait before, in milliseconds: longer with each session in which no round was completed, and not the same for
+        /// any two workers, so that those that failed together do not all come back at once.
+        pause_ms: u64,
     },
     /// Send heartbeats for the session.
     Attend {

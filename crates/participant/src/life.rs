@@ -2,6 +2,13 @@ use crate::io::{Action, End, Input};
 use crate::session::{Progress, Session};
 use std::collections::VecDeque;
 use stentor_fail_points::is_armed;
+use stentor_random::SplitMix64;
+
+/// The first pause before joining again. A signal to stop that reached this worker and its coordinator at the same time is handled
+/// meanwhile.
+const FIRST_PAUSE_MS: u64 = 100;
+/// The longest pause.
+const LONGEST_PAUSE_MS: u64 = 10_000;
 
 /// A worker's part in a run, from its first join to its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,6 +16,8 @@ pub struct Participant {
     identity: String,
     /// A signal has asked the worker to stop.
     stopping: bool,
+    /// Sessions in a row in which no round was completed.
+    in_vain: u32,
     stage: Stage,
 }
 
@@ -38,8 +47,9 @@ impl Participant {
     /// A worker that has not joined yet, with its first actions.
     #[must_use]
     pub fn new(identity: &str) -> (Self, Vec<Action>) {
-        let participant = Self { identity: identity.to_owned(), stopping: false, stage: Stage::Joining };
-        (participant, vec![Action::Join { after: None }])
+        let identity = identity.to_owned();
+        let participant = Self { identity, stopping: false, in_vain: 0, stage: Stage::Joining };
+        (participant, vec![Action::Join { after: None, pause_ms: 0 }])
     }
 
     /// Takes note of what has happened. `queue`: what the shell must do, in this order. An input adds to what is not done yet, or
@@ -49,6 +59,9 @@ impl Participant {
             queue.clear();
         }
         let mut actions = Vec::new();
+        if matches!(input, Input::Applied { .. }) {
+            self.in_vain = 0;
+        }
         match input {
             Input::Stop => self.stop(&mut actions),
             Input::Over { reason } => self.over(reason, &mut actions),
@@ -160,7 +173,19 @@ impl Participant {
             return self.end(End::Stopped { lost_norm: 0.0 }, actions);
         }
         self.stage = Stage::Joining;
-        actions.push(Action::Join { after: Some(reason) });
+        let pause_ms = self.pause();
+        self.in_vain = self.in_vain.saturating_add(1);
+        actions.push(Action::Join { after: Some(reason), pause_ms });
+    }
+
+    /// The pause before joining again: twice as long each time, and by up to a half longer or shorter, as the identity decides.
+    fn pause(&self) -> u64 {
+        let usual = FIRST_PAUSE_MS.saturating_mul(1 << self.in_vain.min(20)).min(LONGEST_PAUSE_MS);
+        let seed = self
+            .identity
+            .bytes()
+            .fold(u64::from(self.in_vain), |seed, byte| stentor_random::mix(seed ^ u64::from(byte)));
+        usual / 2 + SplitMix64::new(seed).below(usual as usize + 1) as u64
     }
 
     fn fail(&mut self, reason: String, fatal: bool, actions: &mut Vec<Action>) {

@@ -80,7 +80,7 @@ impl Worker {
     /// A member that has loaded its state, with the actions of its first round.
     fn admitted(assignment: Assignment, rules: Rules) -> (Self, Vec<Action>) {
         let (participant, first) = Participant::new("b");
-        assert_eq!(first, [Action::Join { after: None }]);
+        assert_eq!(first, [Action::Join { after: None, pause_ms: 0 }]);
         let mut worker = Self(participant);
         let assignment = Box::new(assignment);
         let checkpoint = Some("1000-7".to_owned());
@@ -136,6 +136,14 @@ impl Worker {
         let mut queue = VecDeque::new();
         self.0.step(input, &mut queue);
         queue.into()
+    }
+}
+
+/// Why the worker joins again, which is all that it does.
+fn joins_again(actions: &[Action]) -> &str {
+    match actions {
+        [Action::Join { after: Some(reason), .. }] => reason,
+        other => panic!("expected to join again, found {other:?}"),
     }
 }
 

@@ -214,8 +214,7 @@ fn a_member_without_which_the_reducers_continue_joins_again() {
     worker.hears(Input::Fetched { complete: false });
     let next = Some(assignment(1, 1));
     let actions = worker.hears(closed(fence(0), &[0], Boundary::default(), next));
-    let after = Some("a reducer has continued without this member".into());
-    assert_eq!(actions, [Action::Join { after }]);
+    assert_eq!(joins_again(&actions), "a reducer has continued without this member");
 }
 
 #[test]
@@ -327,7 +326,7 @@ fn a_coordinator_that_is_gone_without_the_last_checkpoint_is_joined_again_after_
     assert_eq!(again, [Action::Look { checkpoint: "1000-1".into(), again: true }]);
     assert_eq!(worker.hears(Input::GraceOver), []);
     let actions = worker.hears(Input::Looked { published: false });
-    assert_eq!(actions, [Action::Join { after: Some("the connection broke".into()) }]);
+    assert_eq!(joins_again(&actions), "the connection broke");
 }
 
 #[test]
@@ -342,10 +341,53 @@ fn a_worker_that_is_asked_to_stop_while_it_waits_for_the_last_checkpoint_looks_o
 fn a_session_that_is_over_is_followed_by_another_unless_the_worker_was_asked_to_stop() {
     let mut worker = Worker::computing(1, ELASTIC);
     let actions = worker.hears(over());
-    assert_eq!(actions, [Action::Join { after: Some("the connection broke".into()) }]);
+    assert_eq!(joins_again(&actions), "the connection broke");
     let mut worker = Worker::computing(1, ELASTIC);
     worker.hears(Input::Stop);
     assert_eq!(worker.hears(over()), [Action::End(End::Stopped { lost_norm: 0.0 })]);
+}
+
+/// The pauses of a worker whose sessions end before a round is completed.
+fn pauses(identity: &str, sessions: usize) -> Vec<u64> {
+    let (participant, _) = Participant::new(identity);
+    let mut worker = Worker(participant);
+    let mut pauses = Vec::new();
+    for session in 0..sessions {
+        let assignment = Box::new(assignment(0, 1));
+        worker.hears(Input::Admitted { session: session as u64, assignment, checkpoint: None });
+        match worker.hears(over())[..] {
+            [Action::Join { after: Some(_), pause_ms }] => pauses.push(pause_ms),
+            ref other => panic!("expected to join again, found {other:?}"),
+        }
+    }
+    pauses
+}
+
+#[test]
+fn a_worker_waits_longer_each_time_that_a_session_ends_in_vain_and_no_two_wait_alike() {
+    let (b, c) = (pauses("worker-1", 12), pauses("worker-2", 12));
+    assert_eq!(b, pauses("worker-1", 12), "the identity decides");
+    assert!(b.iter().zip(&c).all(|(one, other)| one != other), "{b:?} {c:?}");
+    for (number, pause) in b.iter().enumerate() {
+        let usual = (100 << number).min(10_000);
+        assert!((usual / 2..=usual * 3 / 2).contains(pause), "{number}: {pause}");
+    }
+}
+
+#[test]
+fn a_round_that_is_completed_makes_the_next_pause_short_again() {
+    let (mut worker, _) = Worker::after_round(Boundary::default(), Some(assignment(1, 1)), ELASTIC);
+    for _ in 0..5 {
+        worker.hears(over());
+        let assignment = Box::new(assignment(0, 1));
+        worker.hears(Input::Admitted { session: 6, assignment, checkpoint: None });
+    }
+    worker.hears(Input::Prepared { rules: ELASTIC });
+    worker.round(0, Boundary::default(), Some(assignment(1, 1)));
+    match worker.hears(over())[..] {
+        [Action::Join { pause_ms, .. }] => assert!(pause_ms <= 150, "{pause_ms}"),
+        ref other => panic!("expected to join again, found {other:?}"),
+    }
 }
 
 #[test]
@@ -398,7 +440,7 @@ fn a_session_that_ends_twice_voids_no_grace_period() {
     assert_eq!(queue, [Action::StartGrace, look]);
     worker.hears(Input::GraceOver);
     let actions = worker.hears(Input::Looked { published: false });
-    assert!(matches!(actions[..], [Action::Join { after: Some(_) }]), "{actions:?}");
+    joins_again(&actions);
 }
 
 #[test]
@@ -408,11 +450,11 @@ fn a_session_that_ends_before_the_worker_has_asked_to_join_again_voids_no_join()
     worker.hears(closed(fence(0), &[0], Boundary::default(), Some(assignment(1, 1))));
     let mut queue = VecDeque::new();
     worker.0.step(Input::Staged { complete: true }, &mut queue);
-    let after = Some("a reducer has continued without this member".into());
-    assert_eq!(queue, [Action::TellStaged, Action::Join { after }]);
+    assert_eq!(queue.pop_front(), Some(Action::TellStaged));
+    assert_eq!(joins_again(queue.make_contiguous()), "a reducer has continued without this member");
     // The coordinator dismisses it while it says so.
     worker.0.step(over(), &mut queue);
-    assert_eq!(queue, [Action::Join { after: Some("the connection broke".into()) }]);
+    assert_eq!(joins_again(queue.make_contiguous()), "the connection broke");
 }
 
 #[test]
