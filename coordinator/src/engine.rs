@@ -21,10 +21,17 @@ use stentor_experiment::Experiment;
 use stentor_page::{Feed, Note, Wires};
 use stentor_proto::v1;
 use stentor_runlog::EventLog;
-use stentor_runtime::metrics;
+use stentor_runtime::{Shutdown, metrics};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::Status;
+
+/// How long a coordinator that is asked to stop waits for its last checkpoint: with what follows, less than supervisors wait.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(15);
+
+/// Events that are written between checkpoints: as soon as they are so many bytes, or so old.
+const MOST_OPEN_BYTES: usize = 1 << 20;
+const OLDEST_OPEN: Duration = Duration::from_secs(60);
 
 /// Owns the state machine and carries out its actions.
 #[derive(Debug)]
@@ -45,6 +52,8 @@ pub(crate) struct Engine {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) publisher: Publisher,
     pub(crate) events: EventLog,
+    /// When a segment of the event log was cut last.
+    pub(crate) logged: Instant,
     pub(crate) tally: Tally,
     pub(crate) gauges: Gauges,
     pub(crate) progress: Option<mpsc::UnboundedSender<Progress>>,
@@ -57,21 +66,29 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Runs until the state machine stops. `set_aside`: what the reducers find.
+    /// Runs until the state machine stops, or a signal asks it to and [`LAST_CHECKPOINT`] has passed. `set_aside`: what the reducers
+    /// find.
     pub(crate) async fn run(
         mut self,
         mut inbox: mpsc::Receiver<Command>,
         mut set_aside: mpsc::Receiver<SetAside>,
+        shutdown: &Shutdown,
     ) -> (Outcome, EventLog, Tally) {
         // Recording 0 makes the first increase visible to alerts.
         Invariant::ALL.into_iter().for_each(|invariant| metrics::violations(0, invariant.id()));
         let mut clock = tokio::time::interval(Duration::from_millis(100));
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut asked: Option<Instant> = None;
         loop {
             let inputs = tokio::select! {
                 biased;
                 // Before a member says that everything is staged.
                 Some(found) = set_aside.recv() => vec![Input::SetAside(found)],
+                () = shutdown.requested(), if asked.is_none() => {
+                    tracing::info!("asked to stop; a checkpoint is published first");
+                    asked = Some(Instant::now());
+                    vec![Input::Stop]
+                }
                 _ = clock.tick() => {
                     self.gauges.show(self.joins.len(), self.waiting.keys().copied(), inbox.len());
                     vec![Input::Tick]
@@ -94,7 +111,16 @@ impl Engine {
                     }
                 }
             }
+            if asked.is_some_and(|asked| asked.elapsed() >= LAST_CHECKPOINT) {
+                let seconds = LAST_CHECKPOINT.as_secs();
+                tracing::warn!(
+                    seconds,
+                    "no checkpoint could be published in time; the run continues from the one before"
+                );
+                return (Outcome::Interrupted, self.events, self.tally);
+            }
             if tick {
+                self.write_log_if_due();
                 let sessions = self.sessions();
                 self.holders.look(now, |session| sessions.contains(&session));
                 self.show(now);
@@ -104,6 +130,25 @@ impl Engine {
             }
             self.watch.look(now, &self.core);
         }
+    }
+
+    /// Writes the events so far to the store if they are many, or old: between two checkpoints of a long run, others read the log.
+    fn write_log_if_due(&mut self) {
+        let bytes = self.events.open_bytes();
+        if bytes == 0 || (bytes < MOST_OPEN_BYTES && self.logged.elapsed() < OLDEST_OPEN) {
+            return;
+        }
+        self.logged = Instant::now();
+        let (segments, commands) = (self.events.cut(), self.commands.clone());
+        tokio::spawn(async move {
+            match segments.put().await {
+                Ok(()) => {
+                    let _ = commands.send(Command::Logged { segments: segments.until }).await;
+                }
+                // They are written again with the next ones.
+                Err(error) => tracing::warn!(%error, "events could not be written"),
+            }
+        });
     }
 
     /// Sends the page the current state of the run.

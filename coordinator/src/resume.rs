@@ -194,6 +194,7 @@ pub(crate) async fn conclude(
     let checkpoint = match outcome {
         Outcome::Finished { checkpoint } => checkpoint,
         Outcome::LostQuorum { reason } => return Err(Error::LostQuorum(reason)),
+        Outcome::Interrupted => return Err(Error::Interrupted),
         Outcome::BadData { reason } => return Err(Error::BadData(reason)),
         Outcome::Replaced { by } => return Err(Error::Replaced { by }),
         Outcome::Disagreement { reason } => return Err(Error::Disagreement(reason)),

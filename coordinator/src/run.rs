@@ -202,6 +202,7 @@ where
             asked: strategy_before.map(|before| Asked { to: strategy, before, since: None }),
         },
         events,
+        logged: Instant::now(),
         tally,
         gauges: Gauges::new(),
         progress,
@@ -225,14 +226,10 @@ where
             let _ = stopped.await;
         });
     let server = tokio::spawn(server);
-    let finished = tokio::select! {
-        finished = engine.run(inbox, set_aside) => Some(finished),
-        () = shutdown.requested() => None,
-    };
+    let (outcome, mut events, tally) = engine.run(inbox, set_aside, shutdown).await;
     stentor_runtime::is_now(Readiness::Stopping);
     let _ = stop.send(());
     publish::ended(last_writes).await;
-    let Some((outcome, mut events, tally)) = finished else { return Err(Error::Interrupted) };
     events.flush().await?;
     // Members leave on open connections; the wait for them is short.
     if let Ok(Ok(ended)) = tokio::time::timeout(Duration::from_secs(3), server).await {

@@ -6,6 +6,17 @@ use std::collections::BTreeMap;
 use stentor_fail_points::is_armed;
 use stentor_scores::{Scores, Sums};
 
+/// Why a checkpoint may be written at a boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// Its place in the schedule, or the end of the run: dev data are scored, too.
+    Schedule,
+    /// The coordinator is to stop.
+    Stop,
+    /// Newcomers need one, if there are any.
+    Newcomers,
+}
+
 impl Core {
     /// Whether training no longer improves on dev (`schedule.patience`).
     pub(super) fn is_stale(&self) -> bool {
@@ -24,12 +35,13 @@ impl Core {
         &mut self,
         old: &[Slot],
         newcomers: &[(Slot, Session)],
-        regular: bool,
+        occasion: Occasion,
         finished: bool,
         assignments: &mut Option<Assignments>,
     ) -> Option<String> {
         let &writer = old.first()?;
-        if !regular && newcomers.is_empty() {
+        let regular = occasion == Occasion::Schedule;
+        if occasion == Occasion::Newcomers && newcomers.is_empty() {
             return None;
         }
         if regular {
@@ -187,6 +199,8 @@ impl Core {
         }
         if pending.finished {
             self.finish(actions);
+        } else if self.stopping {
+            self.stop(Outcome::Interrupted, actions);
         } else {
             self.publish_next(actions);
         }

@@ -105,6 +105,8 @@ pub enum Input {
         /// Its incarnation.
         by: u64,
     },
+    /// A signal asks the coordinator to stop.
+    Stop,
     /// Time passes.
     Tick,
 }
@@ -346,6 +348,8 @@ pub enum Outcome {
         /// Its incarnation.
         by: u64,
     },
+    /// A signal has stopped the coordinator; the run can be continued.
+    Interrupted,
     /// Replicas that must hold the same parameters do not.
     Disagreement {
         /// What differs, and between which members.
@@ -372,6 +376,7 @@ impl Outcome {
                 format!("The run is finished; it deploys checkpoint {checkpoint}.")
             }
             Outcome::LostQuorum { reason } => format!("The run ended for lack of workers: {reason}."),
+            Outcome::Interrupted => "The coordinator was asked to stop; the run can be continued.".to_owned(),
             Outcome::Replaced { by } => format!("Another coordinator, incarnation {by}, has taken over."),
             Outcome::BadData { reason }
             | Outcome::Disagreement { reason }

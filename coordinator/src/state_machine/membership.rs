@@ -50,6 +50,9 @@ impl Core {
         if let Some(session) = member {
             self.lost(now, session, Departure::Lost, reason, actions);
         }
+        if self.stopping {
+            return actions.push(self.turn_away(session));
+        }
         if matches!(self.phase, Phase::Finishing { .. } | Phase::Stopped) {
             actions.push(Action::RefuseJoin { session, reason: "the run is finishing".into() });
             return;
@@ -126,7 +129,8 @@ impl Core {
                     self.finish_without(now, slot, actions);
                 }
             }
-            _ if self.is_fixed() => {
+            // A member that leaves because everybody stops does not take the last checkpoint with it.
+            _ if self.is_fixed() && !(self.stopping && departure == Departure::Left) => {
                 let reason = format!("{} is lost: {reason}", self.members[&slot].identity);
                 self.fall_back(now, &reason, actions);
             }
@@ -199,6 +203,7 @@ impl Core {
             committed_frames,
             reason,
         }));
+        self.stop_if_idle(actions);
         self.gather(now, actions);
     }
 

@@ -18,6 +18,7 @@ mod quarantine;
 mod reducers;
 mod round;
 mod rounds;
+mod stop;
 mod waits;
 
 pub use check::Rejected;
@@ -113,6 +114,8 @@ pub struct Core {
     quarantine: Quarantine,
     claims: Claims,
     reducers: Reducers,
+    /// Whether the coordinator was asked to stop.
+    stopping: bool,
 }
 
 impl Core {
@@ -144,6 +147,7 @@ impl Core {
             budget: Budget::default(),
             suspects: Suspects::default(),
             claims: Claims::default(),
+            stopping: false,
             reducers,
         };
         core.restore();
@@ -174,7 +178,7 @@ impl Core {
     fn decide(&mut self, now: Millis, input: Input, actions: &mut Vec<Action>) {
         if matches!(self.phase, Phase::Stopped) {
             if let Input::Join { session, .. } = input {
-                actions.push(Action::RefuseJoin { session, reason: "the run is over".into() });
+                actions.push(self.turn_away(session));
             }
             return;
         }
@@ -200,6 +204,7 @@ impl Core {
             Input::PublishFailed { checkpoint, reason, object } => {
                 self.publication_failed(now, &checkpoint, &reason, object.as_deref(), actions);
             }
+            Input::Stop => self.stop_soon(actions),
             Input::Replaced { by } => self.stop(Outcome::Replaced { by }, actions),
             Input::Tick => self.tick(now, actions),
         }
@@ -235,11 +240,10 @@ impl Core {
     fn stop(&mut self, outcome: Outcome, actions: &mut Vec<Action>) {
         let is_finished = matches!(outcome, Outcome::Finished { .. });
         for Applicant { session, .. } in std::mem::take(&mut self.applicants) {
-            let reason = "the run is over".to_owned();
-            actions.push(match is_finished {
-                true => Action::RefuseJoin { session, reason },
+            actions.push(match is_finished || self.stopping {
+                true => self.turn_away(session),
                 // It may be resumed.
-                false => Action::PutOff { session, reason },
+                false => Action::PutOff { session, reason: "the run is over".to_owned() },
             });
         }
         self.phase = Phase::Stopped;

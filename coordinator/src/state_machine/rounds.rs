@@ -1,3 +1,4 @@
+use super::boundaries::Occasion;
 use super::membership::Member;
 use super::pending::{Assignments, MOST_PENDING};
 use super::round::{Round, main_source};
@@ -216,7 +217,11 @@ impl Core {
         let one_model = !self.course.is_apart();
         // At a switch the replicas still have the state of the previous strategy, which the next strategy could not load.
         let room = self.pending.len() < MOST_PENDING && left.is_none();
-        let newcomers = if self.is_fixed() || !one_model || !room { Vec::new() } else { self.take_in(now) };
+        let newcomers = if self.is_fixed() || !one_model || !room || self.stopping {
+            Vec::new()
+        } else {
+            self.take_in(now)
+        };
         let slots: BTreeSet<Slot> = self.members.keys().copied().collect();
         if !newcomers.is_empty() {
             self.membership_epoch += 1;
@@ -228,7 +233,12 @@ impl Core {
         let regular = finished || (one_model && room && std::mem::take(&mut self.checkpoint_due));
         let old: Vec<Slot> =
             slots.iter().copied().filter(|s| !newcomers.iter().any(|(n, _)| n == s)).collect();
-        let checkpoint = self.prepare_checkpoint(&old, &newcomers, regular, finished, &mut assignments);
+        let occasion = match regular {
+            true => Occasion::Schedule,
+            false if one_model && room && self.needs_last_checkpoint() => Occasion::Stop,
+            false => Occasion::Newcomers,
+        };
+        let checkpoint = self.prepare_checkpoint(&old, &newcomers, occasion, finished, &mut assignments);
         if let Phase::Running(round) = &mut self.phase {
             round.usual = checkpoint.is_none();
         }

@@ -88,6 +88,12 @@ impl EventLog {
         }
     }
 
+    /// Number of bytes of the events that are in no segment yet.
+    #[must_use]
+    pub fn open_bytes(&self) -> usize {
+        self.lines.len()
+    }
+
     /// Returns all events that are not known to be in the store, as segments.
     pub fn cut(&mut self) -> Segments {
         if !self.lines.is_empty() {

@@ -205,6 +205,7 @@ impl Oracle {
             // Losses that are not finite are among the faults.
             Outcome::LostQuorum { .. }
             | Outcome::BadData { .. }
+            | Outcome::Interrupted
             | Outcome::Replaced { .. }
             | Outcome::NonFinite { .. } => {}
             Outcome::Disagreement { reason } => self.report(Invariant::OneDigestPerRound, reason.clone()),

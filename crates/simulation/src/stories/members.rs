@@ -279,6 +279,37 @@ fn gtc_begins_dense_then_follows_the_suggested_threshold() {
 }
 
 #[test]
+fn a_coordinator_that_is_asked_to_stop_publishes_a_checkpoint_first_and_the_next_one_continues_from_it() {
+    for membership in ["elastic", "fixed"] {
+        let mut world = World::new(settings(&format!("workers = 2\nmembership = \"{membership}\""), ""), 1);
+        let (a, b) = (world.join("a"), world.join("b"));
+        world.contribute(a);
+        world.feed(Input::Stop);
+        assert_eq!((&world.outcome, world.published.len()), (&None, 0), "a round is under way");
+        while world.outcome.is_none() {
+            assert!(world.act(b) | world.act(a), "{membership}: it waits for nothing");
+        }
+        assert_eq!(world.outcome, Some(Outcome::Interrupted), "{membership}");
+        assert_eq!(world.published, ["001000-0000000001"], "{membership}");
+        world.outcome = None;
+        world.restart_coordinator();
+        assert_eq!(world.view().fence.round, 1, "nothing is repeated");
+        world.settle();
+        assert!(finished(&world), "{membership}: {:?}", world.outcome);
+        world.audit();
+    }
+}
+
+#[test]
+fn a_coordinator_without_an_open_round_stops_at_once_and_sends_nobody_away_for_good() {
+    let mut world = World::new(settings("workers = 2", ""), 1);
+    world.join("a");
+    world.feed(Input::Stop);
+    assert_eq!(world.outcome, Some(Outcome::Interrupted));
+    assert!(world.refusals.is_empty(), "another coordinator may come: {:?}", world.refusals);
+}
+
+#[test]
 fn one_false_digest_among_three_ends_the_membership_of_whoever_sends_it() {
     let mut world = World::new(settings("workers = 3", ""), 1);
     let sessions = ["a", "b", "c"].map(|name| world.join(name));
