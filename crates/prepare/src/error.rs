@@ -111,7 +111,8 @@ pub enum Error {
     },
     /// An alignment has a pdf that the table does not have.
     #[error(
-        "{path}: utterance `{utterance}`, at {ms} ms: expected pdfs from 0 to {last}, which {table} has, found {pdf}: alignments and          table are of different models"
+        "{path}: utterance `{utterance}`, at {ms} ms: expected pdfs from 0 to {last}, which {table} has, found {pdf}: alignments and \
+         table are of different models"
     )]
     UnknownPdf {
         /// The file of alignments.

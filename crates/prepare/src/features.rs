@@ -368,7 +368,8 @@ fn check_length(found: usize, filtered: usize, recipe: &Recipe<'_>) -> Result<()
         return Ok(());
     }
     let detail = format!(
-        "expected about {expected} frames of {frame_ms} ms, as the audio has, found {found}: are they of another length          (--pdf-frame-ms), or of other audio?"
+        "expected about {expected} frames of {frame_ms} ms, as the audio has, found {found}: are they of another length \
+         (--pdf-frame-ms), or of other audio?"
     );
     Err((Reason::Misaligned, detail))
 }
