@@ -167,7 +167,8 @@ mod tests {
         // A penalty of three steps is better for every tenth utterance, by an error for each step; for the others nothing changes.
         let few = |utterances: usize| {
             surface(4, move |cell| {
-                let errors = |number: usize| if number.is_multiple_of(10) { 9 + steps(cell, [0, 3]) } else { 5 };
+                let errors =
+                    |number: usize| if number.is_multiple_of(10) { 9 + steps(cell, [0, 3]) } else { 5 };
                 (0..utterances).map(errors).collect()
             })
         };
