@@ -333,7 +333,7 @@ impl Engine {
         }
         self.waiting.insert(arrival.slot, reply);
         let (fence, identity) = (arrival.fence, arrival.identity);
-        let bad = (!bad.is_empty()).then(|| Input::Bad { fence, identity, row_groups: bad });
+        let bad = (!bad.is_empty()).then_some(Input::Bad { fence, identity, row_groups: bad });
         bad.into_iter().chain([input]).collect()
     }
 }

@@ -265,16 +265,16 @@ fn what_a_member_says_does_not_command_the_terminal_or_the_log_that_it_ends_on()
         };
         let request = v1::JoinRequest {
             identity: "worker-0".into(),
-            version: "x".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
             host: "host\u{1b}[31m".into(),
             process_id: 1,
         };
         let joined = client.join(request).await.unwrap().into_inner();
-        let run_id = joined.assignment.unwrap().fence.unwrap().run_id;
+        let (run_id, session) = (joined.assignment.unwrap().fence.unwrap().run_id, joined.session);
         let beat = v1::Heartbeat {
             run_id: run_id.clone(),
             identity: "worker-0".into(),
-            session: joined.session,
+            session,
             doing: WORDS.into(),
         };
         let (sender, beats) = tokio::sync::mpsc::channel(4);
@@ -290,8 +290,13 @@ fn what_a_member_says_does_not_command_the_terminal_or_the_log_that_it_ends_on()
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         };
-        let leave =
-            v1::LeaveRequest { run_id, identity: "worker-0".into(), reason: WORDS.into(), fatal: false };
+        let leave = v1::LeaveRequest {
+            run_id,
+            identity: "worker-0".into(),
+            reason: WORDS.into(),
+            fatal: false,
+            session,
+        };
         client.leave(leave).await.unwrap();
         shown
     });

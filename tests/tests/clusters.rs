@@ -242,7 +242,7 @@ fn of_two_processes_with_one_identity_the_newer_one_goes_on_and_the_older_one_sa
     wait_for("the first checkpoint", || run.join("checkpoints").is_dir());
     let mut newer = worker("worker-1", "newer.log");
     let (status, words) = older.ended();
-    assert_eq!(status.code(), Some(2), "{words}");
+    assert_eq!(status.code(), Some(9), "{words}");
     assert!(words.contains("uses the identity `worker-1` too"), "{words}");
     let mut living = [&mut coordinator, &mut other, &mut newer];
     wait_for("the run's end", || living.iter_mut().all(|program| program.has_ended_well()));

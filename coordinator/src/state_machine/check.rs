@@ -163,7 +163,7 @@ impl Core {
         if fence != today {
             return Err(Rejected::late(Refusal::OtherRound, "the members have changed"));
         }
-        if !self.members.get(&slot).is_some_and(|member| member.identity == identity) {
+        if self.members.get(&slot).is_none_or(|member| member.identity != identity) {
             let reason = format!("`{identity}` is not the member at slot {slot}");
             return Err(Rejected::late(Refusal::OtherMember, reason));
         }

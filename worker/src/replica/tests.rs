@@ -98,8 +98,16 @@ impl Run {
         };
         let (batch, schedule) = (&experiment.batch, &experiment.schedule);
         let plan = Plan::new(catalogue(18), Some(catalogue(72)), batch, schedule, 7).unwrap();
-        let settings =
-            Settings { experiment: (*experiment).clone(), plan, has_dev: false, first_lineage: 1000 };
+        let parameters = replica(&experiment).len();
+        let experiment_of_run = (*experiment).clone();
+        let settings = Settings {
+            experiment: experiment_of_run,
+            plan,
+            parameters,
+            has_dev: false,
+            dev_frames: 0,
+            first_lineage: 1000,
+        };
         let mut core = Core::new(settings, None, 0);
         let (mut identities, mut assignments) = (BTreeMap::new(), BTreeMap::new());
         let names = ["a", "b"];
