@@ -12,7 +12,7 @@ use stentor_tasks::{Corpus, Environment};
 pub(super) fn recipe(size: Size) -> Recipe {
     match size {
         Size::Quick => Recipe::quick(),
-        Size::TenMinutes => Recipe::game(),
+        Size::Game => Recipe::game(),
         Size::Full => Recipe::full(),
     }
 }
@@ -21,7 +21,7 @@ pub(super) fn recipe(size: Size) -> Recipe {
 pub(super) fn deadline(size: Size) -> Deadline {
     match size {
         Size::Quick => Deadline::minutes(10),
-        Size::TenMinutes => Deadline::minutes(6 * 60),
+        Size::Game => Deadline::minutes(6 * 60),
         Size::Full => Deadline::minutes(7 * 24 * 60),
     }
 }

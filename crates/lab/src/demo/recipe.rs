@@ -86,7 +86,7 @@ pub(crate) struct Budget {
 const MOST_PASSES: f64 = 40.0;
 
 impl Recipe {
-    /// The talking game in ten minutes on two cores.
+    /// The talking game in some twenty minutes on two cores.
     pub(crate) fn game() -> Self {
         // Most utterances are shorter than a chunk of 3 s, so little is computed outside the loss. Larger batches mean
         // fewer exchanges.

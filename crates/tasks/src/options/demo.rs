@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The size of the demo, and its folders.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The small corpus and tiny models, in a minute or two: shows that everything works.
+    /// The small corpus and tiny models, in two minutes: shows that everything works.
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
     /// The best figures, with three seeds and a fifth student, trained on the annotations of all audio, without a time limit.
@@ -84,8 +84,8 @@ impl LexiconFormat {
 pub enum Size {
     /// The small corpus and tiny models.
     Quick,
-    /// The talking game in ten minutes.
-    TenMinutes,
+    /// The talking game in some twenty minutes.
+    Game,
     /// The talking game with the best figures.
     Full,
 }
@@ -119,7 +119,7 @@ impl Options {
         match (self.quick, self.full) {
             (true, _) => Size::Quick,
             (false, true) => Size::Full,
-            (false, false) => Size::TenMinutes,
+            (false, false) => Size::Game,
         }
     }
 
@@ -157,7 +157,7 @@ impl Options {
             let name = match (&self.corpus, self.size()) {
                 (Some(_), _) => format!("demo-{}", self.corpus_name()),
                 (None, Size::Quick) => "demo-quick".to_owned(),
-                (None, Size::TenMinutes) => "demo".to_owned(),
+                (None, Size::Game) => "demo".to_owned(),
                 (None, Size::Full) => "demo-full".to_owned(),
             };
             root.join("runs").join(name)
