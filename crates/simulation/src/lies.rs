@@ -135,10 +135,6 @@ impl World {
     /// Checks that a lie has changed nothing but the liar's membership.
     pub(super) fn after_lie(&mut self, incarnation: u64, before: &Others) {
         let Some(shell) = self.shells.get(&incarnation) else { return };
-        if before.sessions.len() < 2 {
-            // There is nobody else, and whatever a lone member says of the data is believed.
-            return;
-        }
         let (after, fence) = (shell.core.view(0), shell.core.view(0).fence);
         let mut found = Vec::new();
         match &shell.outcome {
