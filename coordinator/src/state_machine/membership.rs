@@ -153,9 +153,12 @@ impl Core {
         }
     }
 
-    /// Falls back if no member is left, because the round would never close.
+    /// Falls back if no member is left, because the round would never close. If everybody is to stop, nothing follows.
     pub(super) fn go_back_where_nobody_is_left(&mut self, now: Millis, actions: &mut Vec<Action>) {
         if matches!(self.phase, Phase::Running(_)) && self.members.is_empty() {
+            if self.stopping {
+                return self.stop(Outcome::Interrupted, actions);
+            }
             self.budget.all_are_lost();
             self.fall_back(now, "no member is left", actions);
         }

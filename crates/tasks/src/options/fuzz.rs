@@ -4,11 +4,12 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// The targets, as the program lists them.
-pub const TARGETS: [&str; 22] = [
+pub const TARGETS: [&str; 23] = [
     "gtc",
     "dense",
     "reducer",
     "wire",
+    "member",
     "shard",
     "shard-manifest",
     "checkpoint-manifest",
