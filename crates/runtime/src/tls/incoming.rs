@@ -100,8 +100,9 @@ async fn shake(
     match greeted {
         Ok(Ok((io, peer))) => {
             seat.shaken();
-            let tls = listening.tls.clone();
-            let watched = Watched::of(&io, tls, listening.check_every, listening.refusals.clone());
+            let watched = io.certificates().zip(listening.tls.clone()).map(|(chain, tls)| {
+                Watched::new(chain, tls, listening.check_every, listening.refusals.clone())
+            });
             Ok(Connection { io, peer, seat, watched })
         }
         Ok(Err(refused)) => Err(Some(refused)),

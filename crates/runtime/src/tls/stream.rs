@@ -1,6 +1,7 @@
 use super::Identity;
 use super::watched::Watched;
 use crate::connections::{Activity, Seat};
+use rustls::pki_types::CertificateDer;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -36,6 +37,15 @@ pub struct Connection {
 pub(super) enum Io {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Io {
+    /// The caller's certificate with those that issued it; `None` if it has none.
+    pub(super) fn certificates(&self) -> Option<Vec<CertificateDer<'static>>> {
+        let Io::Tls(stream) = self else { return None };
+        let chain = stream.get_ref().1.peer_certificates()?;
+        Some(chain.iter().map(|one| one.clone().into_owned()).collect())
+    }
 }
 
 impl Connected for Connection {

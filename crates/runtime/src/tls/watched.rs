@@ -1,4 +1,3 @@
-use super::stream::Io;
 use super::{Refusals, Tls};
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
@@ -19,12 +18,13 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// `None` without a certificate.
-    pub(super) fn of(io: &Io, tls: Option<Tls>, every: Duration, refusals: Refusals) -> Option<Self> {
-        let (Io::Tls(stream), Some(tls)) = (io, tls) else { return None };
-        let chain: Vec<_> =
-            stream.get_ref().1.peer_certificates()?.iter().map(|one| one.clone().into_owned()).collect();
-        Some(Self { tls, chain, every, due: Box::pin(sleep(every)), refusals })
+    pub(super) fn new(
+        chain: Vec<CertificateDer<'static>>,
+        tls: Tls,
+        every: Duration,
+        refusals: Refusals,
+    ) -> Self {
+        Self { tls, chain, every, due: Box::pin(sleep(every)), refusals }
     }
 
     /// Ready with the reason when the certificate is not accepted any more.

@@ -1,6 +1,6 @@
 //! From an utterance's text and labels to its alignment.
 
-use super::figures::Reason;
+use super::reason::Reason;
 use super::transcripts::{Transcript, Transcripts};
 use crate::labeled::posteriors;
 use anyhow::{Context, Result};

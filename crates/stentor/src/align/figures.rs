@@ -1,6 +1,7 @@
 //! What was aligned, and what was not.
 
 use super::aligning::{Agreement, Outcome};
+use super::reason::Reason;
 use crate::text::{Text, counted};
 use indicatif::HumanCount;
 use serde::Serialize;
@@ -10,29 +11,6 @@ use stentor_shards::{FeatureManifest, LabelManifest};
 
 /// How many utterances are named on a line of the summary; the JSON has all.
 const NAMED: usize = 5;
-
-/// Why an utterance was left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Reason {
-    NoText,
-    NoWords,
-    UnknownWord,
-    TooShort,
-    NoPath,
-}
-
-impl Reason {
-    fn words(self) -> &'static str {
-        match self {
-            Reason::NoText => "without a text",
-            Reason::NoWords => "with a text without words",
-            Reason::UnknownWord => "with a word that the lexicon does not have",
-            Reason::TooShort => "shorter than their words",
-            Reason::NoPath => "without a path within the beam",
-        }
-    }
-}
 
 /// An utterance that was left out.
 #[derive(Debug, Serialize)]

@@ -3,6 +3,7 @@
 mod aligning;
 mod ctm;
 mod figures;
+mod reason;
 mod set;
 mod transcripts;
 
