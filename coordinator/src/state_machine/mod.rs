@@ -210,7 +210,7 @@ impl Core {
         }
     }
 
-    /// A message that the door refuses has no effect, except on the membership of a faulty sender.
+    /// A message that [`check`](Self::check) refuses has no effect, except on the membership of a faulty sender.
     fn reject(&mut self, now: Millis, input: &Input, rejected: Rejected, actions: &mut Vec<Action>) {
         let Rejected { refusal, reason, faulty } = rejected;
         match input {

@@ -67,12 +67,7 @@ impl IntegerArk {
     #[must_use]
     pub fn unmatched(&self, data: &DataDirectory) -> Unmatched {
         let known: HashSet<&str> = data.utterances.iter().map(|utterance| utterance.id.as_str()).collect();
-        let mut unknown: Vec<&str> =
-            self.places.keys().map(String::as_str).filter(|id| !known.contains(id)).collect();
-        unknown.sort_unstable();
-        let mut unmatched = Unmatched::default();
-        unknown.into_iter().for_each(|id| unmatched.add(id));
-        unmatched
+        Unmatched::among(self.places.keys().map(String::as_str), &known)
     }
 
     /// Returns the numbers of an utterance, one for each frame; `None` if the archive does not have it.

@@ -129,12 +129,7 @@ impl Ctm {
     pub fn unmatched(&self, data: &DataDirectory) -> Unmatched {
         let utterances = data.utterances.iter().map(|u| u.id.as_str());
         let known: HashSet<&str> = utterances.chain(data.recordings.iter().map(|r| r.id.as_str())).collect();
-        let mut unknown: Vec<&str> =
-            self.places.keys().map(String::as_str).filter(|id| !known.contains(id)).collect();
-        unknown.sort_unstable();
-        let mut unmatched = Unmatched::default();
-        unknown.into_iter().for_each(|id| unmatched.add(id));
-        unmatched
+        Unmatched::among(self.places.keys().map(String::as_str), &known)
     }
 
     /// Returns the states of an utterance in order of time, from its start; `None` if the file does not contain it.

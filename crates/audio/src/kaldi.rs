@@ -2,7 +2,7 @@ use crate::alignment::seconds;
 use crate::lines::{IDENTIFIER, Lines, is_visible, shorten};
 use crate::source::open_regular;
 use crate::{Error, Micros};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// An audio file, or one channel of it.
@@ -87,6 +87,15 @@ pub struct Unmatched {
 
 impl Unmatched {
     const EXAMPLES: usize = 5;
+
+    /// Those of `ids` that are not `known`.
+    pub(crate) fn among<'a>(ids: impl Iterator<Item = &'a str>, known: &HashSet<&str>) -> Self {
+        let mut unknown: Vec<&str> = ids.filter(|id| !known.contains(id)).collect();
+        unknown.sort_unstable();
+        let mut unmatched = Self::default();
+        unknown.into_iter().for_each(|id| unmatched.add(id));
+        unmatched
+    }
 
     pub(crate) fn add(&mut self, id: &str) {
         self.ids += 1;

@@ -32,7 +32,7 @@ pub enum Bug {
     /// A worker exits with success after its last report, even if the last checkpoint is not published.
     LeavesBeforePublished,
     /// Nothing that members say is held against membership, lease and bounds.
-    DoorOpen,
+    MessagesUnchecked,
     /// A row group counts as bad because a member says so.
     BadDataBelieved,
     /// The run stops because a member says that nobody could continue.
@@ -57,7 +57,7 @@ impl Bug {
         Bug::StaleIncarnationAccepted,
         Bug::FailedSegmentForgotten,
         Bug::LeavesBeforePublished,
-        Bug::DoorOpen,
+        Bug::MessagesUnchecked,
         Bug::BadDataBelieved,
         Bug::FatalBelieved,
         Bug::MinorityStopsTheRun,
@@ -80,7 +80,7 @@ impl Bug {
             Bug::StaleIncarnationAccepted => "stale-incarnation-accepted",
             Bug::FailedSegmentForgotten => "failed-segment-forgotten",
             Bug::LeavesBeforePublished => "leaves-before-published",
-            Bug::DoorOpen => "door-open",
+            Bug::MessagesUnchecked => "messages-unchecked",
             Bug::BadDataBelieved => "bad-data-believed",
             Bug::FatalBelieved => "fatal-believed",
             Bug::MinorityStopsTheRun => "minority-stops-the-run",

@@ -1,7 +1,7 @@
 //! What outsiders and faulty members may do to a running cluster of the real programs, which must go on with its valid members.
 //! `cargo xtask abuse` runs all cases at their full size; the test run has the same cases at a small one.
 
-mod door;
+mod connections;
 mod stand;
 
 use serde::Serialize;
@@ -38,9 +38,9 @@ pub struct Case {
 
 /// All cases. To add one, write what it does to the cluster, and its line here.
 pub const CASES: &[Case] = &[
-    Case { name: "silent-connections", act: door::silent_connections },
-    Case { name: "handshakes-without-certificate", act: door::handshakes_without_certificate },
-    Case { name: "idle-connections-for-metrics", act: door::idle_connections_for_metrics },
+    Case { name: "silent-connections", act: connections::silent_connections },
+    Case { name: "handshakes-without-certificate", act: connections::handshakes_without_certificate },
+    Case { name: "idle-connections-for-metrics", act: connections::idle_connections_for_metrics },
 ];
 
 /// What a case has led to.

@@ -1,17 +1,19 @@
 //! Whole sessions of a member that speaks well-formed nonsense, made from bytes: those of a fuzzer, or random ones. Two other members
 //! and the coordinator's state machine must not notice more of it than that the member is lost.
 
+mod words;
+
 use crate::settings;
 use std::collections::{BTreeMap, VecDeque};
 use stentor_coordinator::state_machine::{
-    Action, Arrival, Assignment, BadRowGroup, Boundary, Claim, Core, Event, Fence, Found, Input, Report,
-    Session, SetAside, Slot, Written,
+    Action, Arrival, Assignment, Boundary, Claim, Core, Event, Found, Input, Report, Session, SetAside, Slot,
+    Written,
 };
-use stentor_experiment::Source;
 use stentor_plan::Plan;
 use stentor_plan::audit::{Audit, Extent};
 use stentor_runlog::Timeline;
-use stentor_scores::{Sums, frame_sums};
+use stentor_scores::frame_sums;
+use words::Words;
 
 const LIAR: &str = "b";
 const HONEST: [&str; 2] = ["a", "c"];
@@ -44,12 +46,12 @@ pub fn member_says(bytes: &[u8]) -> Result<usize, String> {
         cluster.work()?;
     }
     let events = &cluster.events;
-    for (position, lineage, count) in &cluster.published {
+    for (position, round, count) in &cluster.published {
         let mut audit = Audit::new(&settings.plan);
         let log = || {
             events[..*count]
                 .iter()
-                .filter(|event| matches!(event, Event::Round { fence, .. } if fence.round < *lineage))
+                .filter(|event| matches!(event, Event::Round { fence, .. } if fence.round < *round))
         };
         Timeline::of(log()).leases(log()).for_each(|lease| audit.record(lease));
         let findings = audit.findings(Extent::UpTo(position));
@@ -302,109 +304,6 @@ fn contribution(identity: &str, assignment: &Assignment) -> Arrival {
     }
 }
 
-/// Numbers and names from bytes, many of them at the edge of what can be.
-struct Words<'a>(&'a [u8]);
-
-impl Words<'_> {
-    fn byte(&mut self) -> u8 {
-        let Some((&first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        first
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        u64::from(self.byte()) % bound
-    }
-
-    fn bits(&mut self) -> u64 {
-        (0..8).fold(0, |bits, _| bits << 8 | u64::from(self.byte()))
-    }
-
-    fn number(&mut self, truth: u64) -> u64 {
-        match self.below(8) {
-            0..3 => truth,
-            3 => truth.wrapping_add(self.below(5)).wrapping_sub(2),
-            4 => 1 << self.below(64),
-            5 => u64::MAX,
-            6 => 0,
-            _ => self.bits(),
-        }
-    }
-
-    fn real(&mut self, truth: f64) -> f64 {
-        match self.below(8) {
-            0..4 => truth,
-            4 => [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MAX, -1.0, 1e308, f64::MIN_POSITIVE, -0.0]
-                [self.below(8) as usize],
-            5 => -truth,
-            6 => truth * 1e30,
-            _ => f64::from_bits(self.bits()),
-        }
-    }
-
-    fn fence(&mut self, truth: Fence) -> Fence {
-        Fence {
-            lineage: self.number(truth.lineage),
-            membership_epoch: self.number(truth.membership_epoch),
-            round: self.number(truth.round),
-        }
-    }
-
-    fn slot(&mut self, truth: Slot) -> Slot {
-        self.number(truth.into()) as Slot
-    }
-
-    fn sums(&mut self) -> Sums {
-        let frames = self.number(10);
-        let mut sums = frame_sums(frames, 1.0, 0);
-        let extra = self.real(1.0);
-        sums.add(["loss", "frames", "correct-frames", "words"][self.below(4) as usize], extra);
-        sums
-    }
-
-    fn source(&mut self) -> Source {
-        Source::ALL[self.below(2) as usize]
-    }
-
-    fn contribution(&mut self, truth: Arrival) -> Arrival {
-        let is_other = self.below(4) == 0;
-        let sums = if self.below(3) == 0 { self.sums() } else { truth.sums.clone() };
-        let by_source = (0..self.below(3)).map(|_| (self.source(), self.sums())).collect();
-        Arrival {
-            fence: if is_other { self.fence(truth.fence) } else { truth.fence },
-            slot: if is_other { self.slot(truth.slot) } else { truth.slot },
-            frames: self.number(truth.frames),
-            sums,
-            by_source,
-            gradient_norm: self.real(truth.gradient_norm),
-            suggested_tau: self.real(f64::from(truth.suggested_tau)) as f32,
-            values_sent: self.number(truth.values_sent),
-            residual_norm: self.real(truth.residual_norm),
-            payload_bytes: self.number(truth.payload_bytes),
-            parameters_digest: if self.below(4) == 0 { Some(self.bits()) } else { truth.parameters_digest },
-            update_digest: (self.below(8) == 0).then(|| self.bits()),
-            compute_s: self.real(truth.compute_s),
-            leaving: self.below(8) == 0,
-            ..truth
-        }
-    }
-
-    fn bad(&mut self, leased: Option<(Source, u64)>) -> BadRowGroup {
-        let (source, place) = match leased.filter(|_| self.below(2) == 0) {
-            Some((source, place)) => (source, self.number(place)),
-            None => (self.source(), self.number(3)),
-        };
-        let frames = self.number(400);
-        BadRowGroup { source, place, file: "f".into(), row_group: place, frames, reason: "changed".into() }
-    }
-
-    fn object(&mut self) -> Written {
-        let names = ["model", "state-a", "state-b", "../manifest.json", "", "manifest.json"];
-        let name = names[self.below(6) as usize].to_owned();
-        Written { name, bytes: self.number(8), digest: self.bits() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -430,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_state_machine_that_believes_everything_is_found_out() {
-        for bug in ["door-open", "bad-data-believed", "fatal-believed", "minority-stops-the-run"] {
+        for bug in ["messages-unchecked", "bad-data-believed", "fatal-believed", "minority-stops-the-run"] {
             let _armed = stentor_fail_points::arm(bug);
             let found = (0..500u64).any(|seed| {
                 let mut random = crate::random::Random::new(seed);
