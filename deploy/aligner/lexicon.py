@@ -8,7 +8,7 @@ A text has blanks between words, written as `stentor lm text` writes them. Pronu
 entries that are spelt like it, outer apostrophes aside: `bout` those of `bout` and of `'bout`.
 
 The pronunciation of a word that the dictionary does not have is guessed from its letters with `phonetisaurus`, by a model that
-is trained on the dictionary once and kept in the user's cache folder. Such a line ends in `# guessed`. A word that cannot be
+is trained on the dictionary once and kept in the user's cache folder; `--train` does only that. Such a line ends in `# guessed`. A word that cannot be
 guessed, because of a digit for instance, is left out.
 
 The lexicon is written in the CMU dictionary's own format, sorted by words; comments at its start say where it comes from and
@@ -133,11 +133,17 @@ def with_packages():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", nargs="+", required=True, metavar="FILE", help="texts whose words the lexicon gets")
-    parser.add_argument("--out", required=True, metavar="FILE", help="the lexicon to write")
+    parser.add_argument("--text", nargs="+", metavar="FILE", help="texts whose words the lexicon gets")
+    parser.add_argument("--out", metavar="FILE", help="the lexicon to write")
+    parser.add_argument("--train", action="store_true", help="only train the model for guesses, if there is none")
     parser.add_argument("--vocabulary", metavar="FILE", help="file for its words, one a line")
     parser.add_argument("--json", metavar="FILE", help="file for counts, guessed words and words left out")
     arguments = parser.parse_args()
+    if arguments.train:
+        model(dictionary())
+        return
+    if not arguments.text or not arguments.out:
+        parser.error("expected --text and --out, or --train")
     try:
         counts = words_of(arguments.text)
     except (OSError, UnicodeDecodeError) as error:

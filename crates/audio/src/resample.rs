@@ -87,16 +87,17 @@ impl Resampler {
 
 /// The transform of one block after the other, and what is between blocks.
 struct Blocks {
-    fft: Fft<f32>,
+    // Of the same type as the filter bank's transform: the FFT's many kernels are compiled once for each type that is used.
+    fft: Fft<f64>,
     /// Samples of the block in progress.
-    waiting: Vec<f32>,
+    waiting: Vec<f64>,
     /// Samples of the clip so far.
     taken: usize,
     /// Samples of the filter's delay that are still to be dropped.
     delay: usize,
     /// Samples returned.
     given: usize,
-    output: Vec<f32>,
+    output: Vec<f64>,
 }
 
 impl Blocks {
@@ -119,7 +120,7 @@ impl Blocks {
         let block = self.fft.input_frames_next();
         while !samples.is_empty() {
             let (now, later) = samples.split_at(samples.len().min(block - self.waiting.len()));
-            self.waiting.extend_from_slice(now);
+            self.waiting.extend(now.iter().copied().map(f64::from));
             samples = later;
             if self.waiting.len() == block {
                 self.transform(out)?;
@@ -148,13 +149,13 @@ impl Blocks {
         let dropped = self.delay.min(count);
         self.delay -= dropped;
         self.given += count - dropped;
-        out.extend_from_slice(&self.output[dropped..count]);
+        out.extend(self.output[dropped..count].iter().map(|&sample| sample as f32));
         Ok(())
     }
 }
 
 /// The transform between two different rates.
-pub(crate) fn transform(from_hz: u32, to_hz: u32) -> Result<Fft<f32>, Error> {
+pub(crate) fn transform(from_hz: u32, to_hz: u32) -> Result<Fft<f64>, Error> {
     // The block is an even multiple of the smallest one, so that half of it, the filter's delay, is a whole number
     // of samples at both rates.
     let smallest = u64::from(from_hz / gcd(from_hz, to_hz));

@@ -16,8 +16,8 @@ const PROGRAM: &str = "lab";
 /// Replaces this process by `lab`, which reads the same command line. Returns only if that fails.
 pub(crate) fn carry_out(environment: &Environment, task: &Task) -> Result<()> {
     let (parts, build) = needs(task);
-    setup::run(environment, &parts)?;
-    let folder = progress::step("build the programs", || programs::build(environment, build))?;
+    let build = || progress::step("build the programs", || programs::build(environment, build));
+    let folder = setup::run_and_build(environment, &parts, build)?;
     let program = folder.join(PROGRAM);
     let error = Command::new(&program).args(std::env::args_os().skip(1)).exec();
     Err(error).with_context(|| format!("cannot start {}", program.display()))

@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use fetch::Fetch;
 use std::fs::File;
 use std::path::PathBuf;
+use std::thread;
 use stentor_tasks::{Corpus, Environment, FLITE_PACKAGE, create_folder, process, progress};
 
 /// Debian's package of Prometheus.
@@ -120,7 +121,10 @@ impl Part {
     fn make(self, environment: &Environment) -> Result<()> {
         match self {
             Part::Python => python::make(environment, &python::ALIGNER),
-            Part::Lexicon => python::make(environment, &python::LEXICON),
+            Part::Lexicon => {
+                python::make(environment, &python::LEXICON)?;
+                python::train_guesser(environment)
+            }
             Part::Judges => python::make(environment, &python::JUDGES),
             Part::Prometheus => debian::unpacked(environment, PROMETHEUS).map(drop),
             Part::Sclite => debian::unpacked(environment, SCTK).map(drop),
@@ -137,8 +141,17 @@ impl Part {
 
 /// Makes the parts that do not exist yet, after printing what will be downloaded.
 pub(crate) fn run(environment: &Environment, parts: &[Part]) -> Result<()> {
+    run_and_build(environment, parts, || Ok(()))
+}
+
+/// Like [`run`], with a build, which waits only for what it links. The other parts are downloaded and made meanwhile.
+pub(crate) fn run_and_build<T>(
+    environment: &Environment,
+    parts: &[Part],
+    build: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     if parts.is_empty() {
-        return Ok(());
+        return build();
     }
     check_system()?;
     create_folder(&environment.cache)?;
@@ -155,14 +168,26 @@ pub(crate) fn run(environment: &Environment, parts: &[Part]) -> Result<()> {
             eprintln!("  {:>5} MB  {} ({})", fetch.megabytes, fetch.what, fetch.from);
         }
     }
-    for part in missing {
-        progress::step(&format!("set up {}", part.fetch().what), || part.make(environment))?;
-    }
-    let wanted = parts.iter().find_map(|part| match part {
+    let (linked, others): (Vec<Part>, Vec<Part>) =
+        missing.into_iter().partition(|part| matches!(part, Part::Libtorch(_)));
+    make(environment, &linked)?;
+    let libtorch = parts.iter().find_map(|part| match part {
         Part::Libtorch(accelerator) => Some(*accelerator),
         _ => None,
     });
-    wanted.map_or(Ok(()), |accelerator| libtorch::link_checkout(environment, accelerator))
+    libtorch.map_or(Ok(()), |accelerator| libtorch::link_checkout(environment, accelerator))?;
+    thread::scope(|scope| {
+        let others = scope.spawn(|| make(environment, &others));
+        let built = build();
+        others.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        built
+    })
+}
+
+fn make(environment: &Environment, parts: &[Part]) -> Result<()> {
+    let make =
+        |part: &Part| progress::step(&format!("set up {}", part.fetch().what), || part.make(environment));
+    parts.iter().try_for_each(make)
 }
 
 /// Reports all missing programs in one error, with the one command that installs them.

@@ -92,6 +92,13 @@ pub(super) fn make(environment: &Environment, requirements: &Requirements) -> Re
     std::fs::write(&stamp, content(requirements)).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
+/// Trains the model that guesses pronunciations, unless that was done before: it takes a quarter of a minute, which the lexicon's
+/// first guess would have to wait for.
+pub(super) fn train_guesser(environment: &Environment) -> Result<()> {
+    let mut train = Command::new(environment.python());
+    process::run(train.arg(environment.lexicon_program()).arg("--train"), Deadline::minutes(10))
+}
+
 /// `python -m pip` in the environment, with temporary files on the disk of the destination, because downloads are
 /// large.
 pub(super) fn pip(environment: &Environment) -> Result<Command> {
