@@ -98,7 +98,7 @@ fn a_run_whose_figures_cannot_be_written_trains_to_its_end_and_says_so_in_words_
     let experiment = write_experiment(folder.path(), "run", "[schedule]\npasses = 1\n");
     let mut command = stentor(&["train", experiment.to_str().unwrap(), "--threads", "1"]);
     let output = command.args(["--json", "/dev/full"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(75), "a disk may have space later: {}", said(&output));
     assert!(said(&output).contains("cannot write the run's figures") && said(&output).contains("/dev/full"));
     assert!(
         String::from_utf8_lossy(&output.stdout).contains("checkpoint"),

@@ -5,6 +5,7 @@ use super::progress::{Bar, Line};
 use super::standing::{Standing, waits_in_vain};
 use super::worker::Worker;
 use crate::config;
+use crate::exit;
 use crate::json_file::JsonFile;
 use crate::text::counted;
 use anyhow::Result;
@@ -98,7 +99,8 @@ impl Cluster {
 
     /// Supervises the processes until the run is over. Workers that end are restarted within their budget.
     pub(super) async fn attend(mut self, shutdown: &Shutdown) -> ExitStatus {
-        let mut figures_are_lost = false;
+        // What the run ends with if its figures could not be written.
+        let mut lost_figures = ExitStatus::Ok;
         loop {
             match self.next(shutdown).await {
                 Happened::Said(Line::Progress(progress)) => {
@@ -107,7 +109,7 @@ impl Cluster {
                 }
                 Happened::Said(Line::Summary(summary)) => {
                     if let Err(error) = self.conclude(&summary) {
-                        figures_are_lost = true;
+                        lost_figures = exit::End::of(&error, ExitStatus::Data).status;
                         self.bar.say(&format!("stentor: cannot write the run's figures: {error:#}"));
                     }
                 }
@@ -120,7 +122,7 @@ impl Cluster {
                     self.bar.end();
                     self.stop_workers().await;
                     return match known(status) {
-                        ExitStatus::Ok if figures_are_lost => ExitStatus::Data,
+                        ExitStatus::Ok => lost_figures,
                         status => status,
                     };
                 }
