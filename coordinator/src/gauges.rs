@@ -1,7 +1,7 @@
 use crate::state_machine::{Assignment, Departure, Fence, Millis, Refusal, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use stentor_experiment::Source;
+use stentor_experiment::{Experiment, Source};
 use stentor_runtime::metrics::{self, CheckpointEnd, MemberState};
 
 /// Figures of a cluster for `/metrics` alone: members, late contributions, leased batches.
@@ -28,8 +28,11 @@ struct Figures {
 
 impl Gauges {
     /// A counter exists only after its first record: recording 0 makes its first increase visible.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(experiment: &Experiment) -> Self {
         metrics::finished(0);
+        if let Some(every) = experiment.checkpoint.every {
+            metrics::checkpoint_interval(Duration::from_secs(every.seconds()));
+        }
         metrics::members_lost(0);
         Refusal::ALL.iter().for_each(|refusal| metrics::refused_contributions(0, refusal.word()));
         Source::ALL.iter().for_each(|source| metrics::quarantined_row_groups(0, *source));
@@ -135,7 +138,7 @@ mod tests {
     }
 
     fn two_members() -> Gauges {
-        let mut gauges = Gauges::new();
+        let mut gauges = Gauges::default();
         gauges.members(&BTreeMap::from([(0, "a".to_owned()), (1, "b".to_owned())]));
         gauges
     }

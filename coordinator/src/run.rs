@@ -204,7 +204,7 @@ where
         events,
         logged: Instant::now(),
         tally,
-        gauges: Gauges::new(),
+        gauges: Gauges::new(&experiment),
         progress,
         page,
         spans: RoundSpans::new(&experiment.run.name),

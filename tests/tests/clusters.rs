@@ -285,6 +285,68 @@ fn a_run_that_was_killed_whole_resumes_and_ends_in_the_same_bits() {
     }
 }
 
+/// The checkpoints of a run, by name.
+fn checkpoints(run: &Path) -> Vec<String> {
+    let folders = std::fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
+    let published = folders.filter(|folder| folder.path().join("manifest.json").is_file());
+    published.map(|folder| folder.file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_run_publishes_checkpoints_by_time_goes_on_from_one_and_ends_in_the_bits_of_a_run_without_them() {
+    let (folder, manifest) = corpus();
+    for (title, strategy, gtc) in [
+        ("dense", "dense", ""),
+        ("rethreshold", "gtc", "downlink = \"rethreshold\"\n"),
+        ("bmuf", "bmuf", ""),
+        ("two-tier", "two-tier", ""),
+    ] {
+        let sections = |every: &str| {
+            format!(
+                "[schedule]\npasses = 12\nlearning_rate = 0.01\n[exchange]\nstrategy = \"{strategy}\"\n\
+                 [exchange.two_tier]\ngroup = 1\n[exchange.bmuf]\nblock = 3\n[exchange.gtc]\n{gtc}\
+                 [cluster]\nmembership = \"fixed\"\n[checkpoint]\ncount = 1\n{every}"
+            )
+        };
+        let undisturbed = trained(folder.path(), &format!("{title}-by-count"), &sections(""));
+
+        let name = format!("{title}-by-time");
+        let experiment = write_experiment(folder.path(), &name, &sections("every = \"1s\"\n"));
+        let mut training = start_training(&experiment, &["--threads", "1"]);
+        let run = folder.path().join(&name);
+        let mut worker = None;
+        wait_for("a worker", || {
+            worker = children(training.id(), &["--identity=worker-0"]).first().copied();
+            worker.is_some()
+        });
+        let log = || std::fs::read_to_string(experiment.with_extension("log")).unwrap();
+        wait_for("members", || log().contains("members changed"));
+        // The only place of the schedule is the end. While one worker stands still, time passes, and no round.
+        wait_for("a checkpoint by time", || {
+            signal(worker.unwrap(), "STOP");
+            std::thread::sleep(std::time::Duration::from_millis(1_100));
+            signal(worker.unwrap(), "CONT");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            !checkpoints(&run).is_empty()
+        });
+        training.kill().unwrap();
+        training.wait().unwrap();
+        assert!(!run.join("final.json").exists(), "it was killed too late to prove anything");
+        let by_time = checkpoints(&run);
+        assert_finishes(start_training(&experiment, &["--resume"]), &experiment);
+        assert!(deployed_bytes(&run) == undisturbed, "{title}: the deployed parameters differ");
+        let findings = audit(&run, &manifest);
+        assert!(findings.is_clean(), "{title}: {findings:?}");
+        let events = events(&run);
+        let continued = |event: &&Value| {
+            event["event"] == "fell-back" && by_time.iter().any(|name| event["checkpoint"] == **name)
+        };
+        assert!(events.iter().any(|event| continued(&event)), "{title}: from {by_time:?}");
+        let scored = events.iter().filter(|event| event["event"] == "dev").count();
+        assert_eq!(scored, 1, "{title}: only the checkpoint of the schedule is scored");
+    }
+}
+
 #[test]
 fn a_second_run_in_the_same_output_is_refused_with_what_to_do() {
     let (folder, _) = corpus();

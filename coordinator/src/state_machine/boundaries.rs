@@ -11,6 +11,9 @@ use stentor_scores::{Scores, Sums};
 pub(super) enum Occasion {
     /// Its place in the schedule, or the end of the run: dev data are scored, too.
     Schedule,
+    /// The time since the last one (`checkpoint.every`). The clock decides what would be lost, and nothing else: dev data are not
+    /// scored, so neither the best checkpoint nor the end of the run depends on it.
+    Time,
     /// The coordinator is to stop.
     Stop,
     /// Newcomers need one, if there are any.
@@ -30,9 +33,16 @@ impl Core {
         (self.progress() * count).floor() > (before * count).floor()
     }
 
+    /// Whether the last checkpoint is older than `checkpoint.every`.
+    pub(super) fn is_out_of_date(&self, now: Millis) -> bool {
+        let every = self.settings.experiment.checkpoint.every;
+        every.is_some_and(|every| now.saturating_sub(self.cut_ms) >= every.seconds().saturating_mul(1_000))
+    }
+
     /// Decides whether the boundary writes a checkpoint and returns its name.
     pub(super) fn prepare_checkpoint(
         &mut self,
+        now: Millis,
         old: &[Slot],
         newcomers: &[(Slot, Session)],
         occasion: Occasion,
@@ -67,6 +77,7 @@ impl Core {
             assignments: held,
         };
         self.pending.insert(name.clone(), pending);
+        self.cut_ms = now;
         Some(name)
     }
 

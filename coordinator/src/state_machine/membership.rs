@@ -280,6 +280,8 @@ impl Core {
             self.finish(actions);
             return;
         };
+        // Before its first round a run has nothing that the newest checkpoint lacks.
+        self.cut_ms = now;
         let checkpoint = self.newest.as_ref().map(|(name, _)| name.clone());
         for (slot, session) in (0..).zip(sessions) {
             if let Some(assignment) = assignments.remove(&slot) {

@@ -104,6 +104,8 @@ pub struct Core {
     checkpoints: u32,
     /// Whether a checkpoint became due while replicas differed.
     checkpoint_due: bool,
+    /// When the state of the last checkpoint was cut, or when the first round opened: `checkpoint.every` counts from here.
+    cut_ms: Millis,
     best: Option<(String, f64)>,
     stale_evaluations: u32,
     pending: BTreeMap<String, Pending>,
@@ -137,6 +139,7 @@ impl Core {
             apart_frames: BTreeMap::new(),
             checkpoints: 0,
             checkpoint_due: false,
+            cut_ms: now,
             best: None,
             stale_evaluations: 0,
             pending: BTreeMap::new(),

@@ -236,9 +236,10 @@ impl Core {
         let occasion = match regular {
             true => Occasion::Schedule,
             false if one_model && room && self.needs_last_checkpoint() => Occasion::Stop,
+            false if one_model && room && self.is_out_of_date(now) => Occasion::Time,
             false => Occasion::Newcomers,
         };
-        let checkpoint = self.prepare_checkpoint(&old, &newcomers, occasion, finished, &mut assignments);
+        let checkpoint = self.prepare_checkpoint(now, &old, &newcomers, occasion, finished, &mut assignments);
         if let Phase::Running(round) = &mut self.phase {
             round.usual = checkpoint.is_none();
         }

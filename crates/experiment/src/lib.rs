@@ -11,6 +11,7 @@ mod data;
 mod error;
 mod exchange;
 mod features;
+mod interval;
 mod location;
 mod model;
 mod objective;
@@ -32,6 +33,7 @@ pub use exchange::{
     GtcDownlink, Strategy, TwoTier,
 };
 pub use features::Features;
+pub use interval::Interval;
 pub use model::{Architecture, Lstm, Model, Preset};
 pub use objective::{Objective, ResidualMass};
 pub use optimizer::{Optimizer, OptimizerKind};

@@ -1,4 +1,4 @@
-use crate::{BlockPreset, Experiment, Lstm, Preset};
+use crate::{BlockPreset, Experiment, Interval, Lstm, Preset};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -91,6 +91,7 @@ fn everything() -> Experiment {
     experiment.model.dropout = 0.1;
     experiment.model.start = Some("runs/earlier".into());
     experiment.model.new_output = true;
+    experiment.checkpoint.every = Some(Interval::of_seconds(900));
     experiment.exchange.gtc.tau = Some(0.5);
     experiment.exchange.bmuf.preset = BlockPreset::Bmuf;
     experiment.exchange.bmuf.momentum = Some(0.75);

@@ -51,6 +51,22 @@ fn the_criterion_of_the_best_checkpoint_is_one_of_those_that_exist() {
 }
 
 #[test]
+fn checkpoints_by_time_are_a_number_with_a_unit_within_bounds() {
+    let every = |value: &str| Experiment::parse(&format!("{SMALL}[checkpoint]\nevery = {value}\n"));
+    let said = |value: &str| every(value).unwrap_err().to_string();
+    assert_eq!(Experiment::parse(SMALL).unwrap().checkpoint.every, None);
+    let experiment = every("\"15min\"").unwrap();
+    assert_eq!(experiment.checkpoint.every, Some(Interval::of_seconds(900)));
+    assert_eq!(Experiment::parse(&experiment.to_toml()).unwrap(), experiment);
+    let expected =
+        "line 7: `checkpoint.every`: expected a whole number and a unit in quotes: `s`, `min`, `h` or `d`";
+    assert_eq!(said("\"15 minutes\""), format!("{expected}, found \"15 minutes\""));
+    assert_eq!(said("\"0s\""), "`checkpoint.every`: expected 1s to 30d, found 0d");
+    assert_eq!(said("\"31d\""), "`checkpoint.every`: expected 1s to 30d, found 31d");
+    assert_eq!(said("900"), "line 7: `checkpoint.every`: expected a string in quotes, found 900");
+}
+
+#[test]
 fn unannotated_data_needs_labels() {
     let error = Experiment::parse(&format!("{SMALL}unannotated = \"u\"\n")).unwrap_err();
     assert!(error.to_string().starts_with("`data.labels`"), "{error}");

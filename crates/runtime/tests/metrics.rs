@@ -72,6 +72,7 @@ fn record_everything() {
     metrics::leases(7, Source::Annotated);
     metrics::checkpoints(1, CheckpointEnd::Published);
     metrics::last_checkpoint_timestamp(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    metrics::checkpoint_interval(Duration::from_secs(900));
     metrics::labeled_frames(4096);
     metrics::labeling_progress(0.5);
     metrics::quarantined_row_groups(1, Source::Annotated);

@@ -135,6 +135,8 @@ catalogue! {
     Counter checkpoints(u64, end: CheckpointEnd) in Count;
     /// When the newest complete checkpoint was published; its age is the time now minus this.
     Gauge last_checkpoint_timestamp(SystemTime) in Seconds;
+    /// Longest time between two checkpoints that the experiment allows (`checkpoint.every`); absent where it does not say.
+    Gauge checkpoint_interval(Duration) in Seconds;
 
     // Labeling and data.
 

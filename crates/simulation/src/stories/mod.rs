@@ -1,6 +1,7 @@
 //! Stories of runs: the real state machines in a simulated world that each story moves step by step.
 
 mod bad_data;
+mod by_time;
 mod course;
 mod criteria;
 mod decisions;
