@@ -95,7 +95,7 @@ impl Core {
                 &self.applicants,
                 &self.course,
                 &self.dealt,
-                (self.checkpoints, self.checkpoint_due),
+                (self.checkpoints, self.checkpoint_due, self.admitted_ms),
                 (&self.best, self.stale_evaluations, &self.pending),
                 (self.newest.as_ref().map(|(name, _)| name), &self.roster),
             )

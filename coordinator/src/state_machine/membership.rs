@@ -6,6 +6,9 @@ use stentor_experiment::Membership;
 /// Maximum number of members and applicants together, which is also the maximum of `cluster.workers`.
 pub(super) const MOST_MEMBERS: usize = 1024;
 
+/// Shortest time between two boundaries at which newcomers are admitted, and a checkpoint is written for them alone.
+const NEWCOMERS_APART: Millis = 10_000;
+
 /// A member of the run.
 #[derive(Debug, Clone)]
 pub(super) struct Member {
@@ -315,6 +318,13 @@ impl Core {
         self.members.insert(slot, member);
     }
 
+    /// Whether applicants may become members at this boundary. A checkpoint is written for them, so those that come within
+    /// [`NEWCOMERS_APART`] of the last ones wait and share the next, unless one is written anyway.
+    pub(super) fn may_take_in(&self, now: Millis) -> bool {
+        let is_written_anyway = self.checkpoint_due || self.is_out_of_date(now);
+        is_written_anyway || self.admitted_ms.is_none_or(|last| now.saturating_sub(last) >= NEWCOMERS_APART)
+    }
+
     /// Applicants become members at a boundary, each in the lowest free slot.
     pub(super) fn take_in(&mut self, now: Millis) -> Vec<(Slot, Session)> {
         let mut taken = Vec::new();
@@ -324,6 +334,7 @@ impl Core {
             let slot = (0..).find(|s| !self.members.contains_key(s)).unwrap_or_default();
             taken.push((slot, applicant.session));
             self.enroll(now, slot, applicant);
+            self.admitted_ms = Some(now);
         }
         taken
     }
@@ -336,6 +347,7 @@ impl Core {
             self.excuse(now, *slot, "its checkpoint was given up", actions);
         }
         if !pending.newcomers.is_empty() {
+            self.admitted_ms = None;
             self.regroup(actions);
         }
     }

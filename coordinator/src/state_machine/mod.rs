@@ -106,6 +106,8 @@ pub struct Core {
     checkpoint_due: bool,
     /// When the state of the last checkpoint was cut, or when the first round opened: `checkpoint.every` counts from here.
     cut_ms: Millis,
+    /// When newcomers were last admitted at a boundary; those that come soon after wait for each other.
+    admitted_ms: Option<Millis>,
     best: Option<(String, f64)>,
     stale_evaluations: u32,
     pending: BTreeMap<String, Pending>,
@@ -140,6 +142,7 @@ impl Core {
             checkpoints: 0,
             checkpoint_due: false,
             cut_ms: now,
+            admitted_ms: None,
             best: None,
             stale_evaluations: 0,
             pending: BTreeMap::new(),

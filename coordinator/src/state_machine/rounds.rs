@@ -217,7 +217,7 @@ impl Core {
         let one_model = !self.course.is_apart();
         // At a switch the replicas still have the state of the previous strategy, which the next strategy could not load.
         let room = self.pending.len() < MOST_PENDING && left.is_none();
-        let newcomers = if self.is_fixed() || !one_model || !room || self.stopping {
+        let newcomers = if self.is_fixed() || !one_model || !room || self.stopping || !self.may_take_in(now) {
             Vec::new()
         } else {
             self.take_in(now)

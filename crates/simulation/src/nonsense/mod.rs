@@ -128,7 +128,7 @@ impl Cluster {
     fn step(&mut self, input: Input) -> Result<(), String> {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            self.now += 1;
+            self.now += 250;
             for action in self.core.step(self.now, input) {
                 match action {
                     Action::Admit { session, assignment, .. } => {

@@ -88,6 +88,39 @@ fn a_newcomer_starts_from_a_checkpoint_written_for_it_and_takes_part() {
 }
 
 #[test]
+fn ten_newcomers_that_come_within_seconds_share_two_checkpoints_and_one_that_comes_alone_does_not_wait() {
+    let mut settings = settings("workers = 1", "");
+    settings.experiment.checkpoint.count = 1;
+    let mut world = World::new(settings, 1);
+    world.join("a");
+    let round = |world: &mut World| {
+        let before = world.view().fence.round;
+        while world.view().fence.round == before && world.outcome.is_none() {
+            for process in world.sessions() {
+                world.act(process);
+            }
+        }
+        world.now += 900;
+    };
+    round(&mut world);
+    for number in 0..10 {
+        world.join(&format!("newcomer-{number}"));
+        round(&mut world);
+    }
+    assert_eq!(world.view().members.len(), 2, "the first one did not wait for the others");
+    // Ten seconds after the first one the others are admitted together.
+    for _ in 0..3 {
+        round(&mut world);
+    }
+    assert_eq!(world.view().members.len(), 11, "{:?}", world.outcome);
+    assert!(world.published.len() <= 2, "one for the first, one for nine: {:?}", world.published);
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    assert!(world.published.len() <= 3, "and the last one: {:?}", world.published);
+    world.audit();
+}
+
+#[test]
 fn in_fixed_membership_a_death_ends_in_the_same_bits_as_an_undisturbed_run() {
     let undisturbed = {
         let mut world = World::new(settings("workers = 2\nmembership = \"fixed\"", ""), 1);
