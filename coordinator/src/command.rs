@@ -1,6 +1,5 @@
 use crate::access::Caller;
-use crate::state_machine::{Arrival, BadRowGroup, Fence, Found, Inspection, Report, Session, Slot};
-use stentor_experiment::Strategy;
+use crate::state_machine::{self, Arrival, BadRowGroup, Fence, Found, Inspection, Report, Session, Slot};
 use stentor_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
@@ -51,11 +50,7 @@ pub(crate) enum Command {
         is_up: bool,
     },
     Status(oneshot::Sender<v1::StatusReply>),
-    Switch {
-        strategy: Strategy,
-        caller: Caller,
-        reply: oneshot::Sender<Strategy>,
-    },
+    Order(Order),
     Logged {
         segments: u64,
     },
@@ -92,3 +87,14 @@ pub(crate) struct Contribution {
     pub(crate) traffic: v1::Traffic,
     pub(crate) reply: oneshot::Sender<Result<v1::RoundReply, Status>>,
 }
+
+/// An operator's command, with its caller and the channel for its answer.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) command: state_machine::Command,
+    pub(crate) caller: Caller,
+    pub(crate) reply: Reply,
+}
+
+/// The channel for the answer to an operator's command.
+pub(crate) type Reply = oneshot::Sender<Result<v1::CommandReply, Status>>;

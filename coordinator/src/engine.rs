@@ -3,6 +3,7 @@ use crate::gauges::Gauges;
 use crate::holders::{Claim, Holders, Process};
 use crate::limits::{self, MOST_MEMBERS};
 use crate::options::Progress;
+use crate::orders::{Orders, ask_to_leave};
 use crate::publish::Publisher;
 use crate::reducer::Reducers;
 use crate::scalars::Scalars;
@@ -49,6 +50,7 @@ pub(crate) struct Engine {
     /// Members that wait for the end of the round.
     pub(crate) waiting: HashMap<Slot, oneshot::Sender<Result<v1::RoundReply, Status>>>,
     pub(crate) attendants: HashMap<Session, mpsc::Sender<v1::Notice>>,
+    pub(crate) orders: Orders,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) publisher: Publisher,
     pub(crate) events: EventLog,
@@ -218,6 +220,9 @@ impl Engine {
             Command::Attend { session, identity, notices, reply } => {
                 let is_member = self.is_of(session, &identity);
                 if is_member {
+                    if self.core.is_drained(session) {
+                        ask_to_leave(&notices);
+                    }
                     self.attendants.insert(session, notices);
                 }
                 let over = || Status::aborted("this session is over; join again");
@@ -235,11 +240,7 @@ impl Engine {
                 let _ = reply.send(wire::status(&self.run_id, view));
                 Vec::new()
             }
-            Command::Switch { strategy, caller, reply } => {
-                let _ = reply.send(self.core.view(self.now()).strategy);
-                self.record(&caller.commanded(format!("switch to {}", strategy.name())));
-                vec![Input::Switch { strategy }]
-            }
+            Command::Order(order) => self.order(order),
             Command::Logged { segments } => {
                 self.events.saved(segments);
                 Vec::new()

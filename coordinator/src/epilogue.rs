@@ -67,7 +67,7 @@ impl Coordinator for Epilogue {
         over()
     }
 
-    async fn switch(&self, _: Request<v1::SwitchRequest>) -> Result<Response<v1::SwitchReply>, Status> {
+    async fn command(&self, _: Request<v1::CommandRequest>) -> Result<Response<v1::CommandReply>, Status> {
         over()
     }
 }

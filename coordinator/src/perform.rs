@@ -66,13 +66,15 @@ impl Engine {
                     Departure::Lost => tracing::warn!(session, slot, reason, "member lost"),
                 }
                 self.gauges.dismissed(slot, departure);
-                let notice = v1::Notice { reason: reason.clone() };
+                let notice = v1::Notice { reason: reason.clone(), drain: false };
                 if let Some(attendant) = self.attendants.remove(&session) {
                     let _ = attendant.try_send(notice);
                 }
                 self.answer_join(session, Err(Status::unavailable(reason.clone())));
                 self.answer(slot, Err(Status::aborted(reason)));
             }
+            Action::Drain { session } => self.drain(session),
+            Action::Answer { request, answer } => self.orders.answer(request, answer),
             Action::Publish(publication) => {
                 let scalars = self.scalars.as_mut().and_then(Scalars::cut);
                 self.publisher.publish(*publication, &self.tally, &mut self.events, scalars, &self.commands);

@@ -8,6 +8,8 @@ use crate::holders::Holders;
 use crate::inspect::dev_frames;
 use crate::listener::{Listener, MOST_MESSAGE_BYTES, server};
 use crate::options::{Options, Start};
+use crate::orders::Orders;
+use crate::pause::{Marker, Record};
 use crate::publish::{self, Asked, Publisher};
 use crate::reducer::{RangeReducer, ReducerService, Reducers};
 use crate::resume::{Resumed, conclude, concluded, newest_state, template};
@@ -15,7 +17,7 @@ use crate::scalars::Scalars;
 use crate::service::Service;
 use crate::spans::RoundSpans;
 use crate::start::Started;
-use crate::state_machine::{Core, Event, Input, Settings};
+use crate::state_machine::{Command, Core, Event, Input, Settings};
 use crate::watch::Watch;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -106,6 +108,10 @@ where
         Start::Fresh => Resumed::default(),
         Start::Resume => newest_state(&run, &experiment, &dataset, origin).await?,
     };
+    let paused = match start {
+        Start::Fresh => None,
+        Start::Resume => Record::read(&run).await?,
+    };
     let incarnation = claim(&run).await?;
     if let Some(model) = &started_from {
         model.keep(&run).await?;
@@ -177,7 +183,12 @@ where
     let (under_way, last_writes) = mpsc::channel(1);
     let mut core = Core::new(settings, newest, 0);
     if strategy_before.is_some() {
-        core.step(0, Input::Switch { strategy });
+        let by = "the experiment file".to_owned();
+        core.step(0, Input::Command { command: Command::Switch { strategy }, by });
+    }
+    if let Some(Record { by, .. }) = paused {
+        tracing::warn!(by, "the run is paused; `stentor resume` ends the pause");
+        core.step(0, Input::Command { command: Command::Pause, by });
     }
     let engine = Engine {
         core,
@@ -192,6 +203,7 @@ where
         holders: Holders::default(),
         waiting: HashMap::new(),
         attendants: HashMap::new(),
+        orders: Orders::new(Marker::new(run.clone())),
         commands: commands.clone(),
         publisher: Publisher {
             run: run.clone(),

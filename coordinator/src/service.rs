@@ -1,7 +1,7 @@
 use crate::access::Caller;
-use crate::command::{Command, Contribution, Joining};
+use crate::command::{Command, Contribution, Joining, Order};
 use crate::sender::{self, Sessions};
-use crate::state_machine::{Refusal, Session};
+use crate::state_machine::{Command as Wanted, Refusal, Session};
 use crate::{limits, wire};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -213,15 +213,19 @@ impl Coordinator for Service {
         Ok(Response::new(answer.await.map_err(|_| over())?))
     }
 
-    async fn switch(&self, request: Request<v1::SwitchRequest>) -> Result<Response<v1::SwitchReply>, Status> {
+    async fn command(
+        &self,
+        request: Request<v1::CommandRequest>,
+    ) -> Result<Response<v1::CommandReply>, Status> {
         let caller = Caller::of(&request);
-        let strategy = stentor_proto::strategy(request.into_inner().strategy)
-            .map_err(|e| Status::invalid_argument(e.to_string()))?;
-        self.experiment.validate_for(strategy).map_err(|e| Status::failed_precondition(e.to_string()))?;
+        let command = wire::command(request.into_inner()).map_err(Status::invalid_argument)?;
+        if let Wanted::Switch { strategy } = command {
+            let valid = self.experiment.validate_for(strategy);
+            valid.map_err(|e| Status::failed_precondition(e.to_string()))?;
+        }
         let (reply, answer) = oneshot::channel();
-        self.tell(Command::Switch { strategy, caller, reply }).await?;
-        let from = answer.await.map_err(|_| over())?;
-        Ok(Response::new(v1::SwitchReply { from: v1::Strategy::from(from).into() }))
+        self.tell(Command::Order(Order { command, caller, reply })).await?;
+        answer.await.map_err(|_| over())?.map(Response::new)
     }
 }
 

@@ -6,6 +6,8 @@ use stentor_runtime::metrics;
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     next_look: Millis,
+    /// Who has paused the run, as the gauge says.
+    paused: Option<String>,
     told: BTreeMap<Reason, Told>,
 }
 
@@ -32,6 +34,12 @@ impl Watch {
             let wait = waits.iter().find(|wait| wait.reason == reason);
             let waited = wait.map_or(0, |wait| now.saturating_sub(wait.since));
             metrics::waiting(std::time::Duration::from_millis(waited), reason.name());
+        }
+        let paused = core.view(now).paused.filter(|paused| paused.held).map(|paused| paused.by);
+        if paused != self.paused {
+            self.paused.iter().for_each(|by| metrics::paused(0, by));
+            paused.iter().for_each(|by| metrics::paused(1, by));
+            self.paused = paused;
         }
         for line in self.lines(now, &waits) {
             tracing::warn!("{line}");

@@ -2,8 +2,8 @@
 
 use crate::limits;
 use crate::state_machine::{
-    Announcement, Arrival, Assignment, BadRowGroup, Boundary, Closed, Fence, Report, Seat, SetAside,
-    SumGroup, View, Written,
+    Announcement, Arrival, Assignment, BadRowGroup, Boundary, Closed, Command, Fence, Pausing, Report, Seat,
+    SetAside, SumGroup, View, Written,
 };
 use std::collections::BTreeMap;
 use stentor_dataset::{Dataset, Place};
@@ -145,6 +145,22 @@ pub(crate) fn arrival(run_id: &str, header: v1::ContributionHeader) -> Result<Ar
     })
 }
 
+/// An operator's command. The shell numbers requests for checkpoints.
+pub(crate) fn command(request: v1::CommandRequest) -> Result<Command, String> {
+    use v1::command_request::Command as Message;
+    let message = required(request.command, "command").map_err(|e| e.to_string())?;
+    Ok(match message {
+        Message::Switch(v1::Switch { strategy }) => {
+            Command::Switch { strategy: stentor_proto::strategy(strategy).map_err(|e| e.to_string())? }
+        }
+        Message::Checkpoint(v1::SaveCheckpoint {}) => Command::Checkpoint { request: 0 },
+        Message::Pause(v1::Pause {}) => Command::Pause,
+        Message::Resume(v1::Resume {}) => Command::Resume,
+        Message::Drop(v1::DropMember { identity }) => Command::Drop { identity: limits::cut(identity) },
+        Message::Drain(v1::DrainMember { identity }) => Command::Drain { identity: limits::cut(identity) },
+    })
+}
+
 fn sums(messages: Vec<v1::Sum>) -> Result<Sums, String> {
     stentor_proto::sums(messages).map_err(|e| e.to_string())
 }
@@ -225,6 +241,11 @@ pub(crate) fn status(run_id: &str, view: View) -> v1::StatusReply {
         total_frames: view.total_frames,
         strategy: view.strategy.name().to_owned(),
         newest_checkpoint: view.newest_checkpoint.unwrap_or_default(),
+        paused: view.paused.map(|Pausing { by, for_ms, held }| v1::Paused {
+            by,
+            seconds: for_ms as f64 / 1e3,
+            held,
+        }),
         switching_to: view.switching_to.map(Strategy::name).unwrap_or_default().to_owned(),
     }
 }

@@ -1,4 +1,5 @@
 use crate::{Connector, Error};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
@@ -70,6 +71,21 @@ impl Drop for Contributing {
     }
 }
 
+/// What a member hears while it sends heartbeats.
+#[derive(Debug)]
+pub(crate) struct Attendance {
+    /// Yields the reason when the session is over.
+    pub(crate) over: mpsc::Receiver<String>,
+    drained: Arc<AtomicBool>,
+}
+
+impl Attendance {
+    /// Whether an operator has asked the member to leave.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Relaxed)
+    }
+}
+
 impl Client {
     /// A connection that is opened when it is first used.
     pub(crate) fn new(url: &str, connector: Connector) -> Result<Self, Error> {
@@ -129,16 +145,17 @@ impl Client {
         }
     }
 
-    /// Sends heartbeats that say what the member is doing. The returned channel yields the reason when the session is
-    /// over.
+    /// Sends heartbeats that say what the member is doing, until the session is over.
     pub(crate) async fn attend(
         &mut self,
         first: v1::Heartbeat,
         every: Duration,
         doing: Doing,
-    ) -> Result<mpsc::Receiver<String>, Error> {
+    ) -> Result<Attendance, Error> {
         let (beats, outbound) = mpsc::channel(4);
         let (over, ended) = mpsc::channel(1);
+        let attendance = Attendance { over: ended, drained: Arc::default() };
+        let drained = Arc::clone(&attendance.drained);
         let template = first.clone();
         // The channel has room, because nothing has been sent on it yet.
         let _ = beats.try_send(first);
@@ -156,6 +173,11 @@ impl Client {
                     }
                     notice = notices.next() => {
                         let reason = match notice {
+                            Some(Ok(v1::Notice { drain: true, reason })) => {
+                                tracing::info!(reason, "leaving when the residual is handed over");
+                                drained.store(true, Ordering::Relaxed);
+                                continue;
+                            }
                             Some(Ok(notice)) => notice.reason,
                             Some(Err(status)) => status.message().to_owned(),
                             None => "the coordinator closed the connection".to_owned(),
@@ -167,7 +189,7 @@ impl Client {
                 }
             }
         });
-        Ok(ended)
+        Ok(attendance)
     }
 
     /// Announces a computed contribution to the coordinator.

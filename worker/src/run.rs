@@ -1,4 +1,4 @@
-use crate::client::{Client, Doing};
+use crate::client::{Attendance, Client, Doing};
 use crate::joined::{Joined, Own};
 use crate::session::Session;
 use crate::threads::threads;
@@ -10,7 +10,6 @@ use stentor_participant::{Action, End, Input, Participant};
 use stentor_proto::{required, v1};
 use stentor_runtime::tls::{Role, Tls};
 use stentor_runtime::{Readiness, Shutdown, metrics};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Pause between two checks for the last checkpoint, and how long to check after the coordinator has gone.
@@ -73,7 +72,8 @@ impl Worker<'_> {
         let mut told_to_stop = false;
         // Must live until the leave call is answered: if it ends first, the coordinator assumes that the worker died,
         // and ignores the leave call and its reason.
-        let mut attendance = None;
+        let mut attendance: Option<Attendance> = None;
+        let mut told_to_leave = false;
         loop {
             let next = actions.pop_front();
             let result = match next {
@@ -104,6 +104,10 @@ impl Worker<'_> {
             if self.shutdown.is_requested() && !told_to_stop {
                 told_to_stop = true;
                 participant.step(Input::Stop, &mut actions);
+            }
+            if attendance.as_ref().is_some_and(Attendance::is_drained) && !told_to_leave {
+                told_to_leave = true;
+                participant.step(Input::Drain, &mut actions);
             }
             if let Some(input) = input {
                 participant.step(input, &mut actions);
@@ -172,8 +176,8 @@ impl Worker<'_> {
         Ok(Some(Input::Admitted { session, assignment, checkpoint }))
     }
 
-    /// Begins to send heartbeats; the channel yields the reason when the session is over.
-    async fn attend(&mut self) -> Result<mpsc::Receiver<String>, Error> {
+    /// Begins to send heartbeats.
+    async fn attend(&mut self) -> Result<Attendance, Error> {
         // A counter exists only after its first record: recording 0 makes its first increase visible.
         metrics::non_finite(0, "loss");
         metrics::retries(0, crate::feed::READ);
@@ -238,6 +242,13 @@ impl Worker<'_> {
         match end {
             End::Finished => Ok(()),
             End::Stopped { lost_norm } => Err(Error::Stopped { lost_norm }),
+            End::Drained { lost_norm } => {
+                tracing::info!(
+                    lost_norm,
+                    "an operator asked this worker to leave; the run goes on without it"
+                );
+                Ok(())
+            }
             End::Failed => match self.error.take() {
                 Some(Error::Finished(reason)) => {
                     tracing::info!(reason, "nothing is left to do");
@@ -250,9 +261,9 @@ impl Worker<'_> {
 }
 
 /// Waits until the session is over; returns why.
-async fn dismissed(attendance: &mut Option<mpsc::Receiver<String>>) -> String {
-    let Some(over) = attendance else { return pending().await };
-    let reason = over.recv().await.unwrap_or_else(|| "dismissed".into());
+async fn dismissed(attendance: &mut Option<Attendance>) -> String {
+    let Some(attending) = attendance else { return pending().await };
+    let reason = attending.over.recv().await.unwrap_or_else(|| "dismissed".into());
     *attendance = None;
     reason
 }

@@ -50,7 +50,11 @@ const RULES: &[Rule] = {
             token: Some(Right::View),
         },
         // Commands: a dashboard keeps the token to look, and whoever sees the dashboard has it.
-        Rule { method: "/stentor.v1.Coordinator/Switch", roles: &[Role::Admin], token: Some(Right::Control) },
+        Rule {
+            method: "/stentor.v1.Coordinator/Command",
+            roles: &[Role::Admin],
+            token: Some(Right::Control),
+        },
         member("/stentor.v1.Reducer/Stage"),
         member("/stentor.v1.Reducer/Fetch"),
         member("/stentor.v1.Reducer/Save"),
@@ -73,10 +77,19 @@ impl Caller {
         request.extensions().get::<Self>().cloned().unwrap_or_else(unknown)
     }
 
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its address, if it is known.
+    pub(crate) fn address(&self) -> Option<String> {
+        self.address.map(|address| address.to_string())
+    }
+
     /// The record of a command that the caller gives.
     pub(crate) fn commanded(&self, command: String) -> Event {
-        let address = self.address.map(|address| address.to_string());
-        Event::Commanded { command, caller: self.name.clone(), address }
+        Event::Commanded { command, caller: self.name.clone(), address: self.address() }
     }
 }
 

@@ -34,7 +34,7 @@ fn verdict(access: &Access, method: &str, peer: &Peer, header: Option<&str>) -> 
 
 const JOIN: &str = "/stentor.v1.Coordinator/Join";
 const STATUS: &str = "/stentor.v1.Coordinator/Status";
-const SWITCH: &str = "/stentor.v1.Coordinator/Switch";
+const COMMAND: &str = "/stentor.v1.Coordinator/Command";
 const FOLLOW: &str = "/stentor.v1.Reducer/Follow";
 
 #[test]
@@ -62,7 +62,7 @@ fn only_workers_train_only_admins_switch_and_only_coordinators_announce() {
             let may = verdict(&access, rule.method, &of(role), None).is_ok();
             let expected = match rule.method {
                 STATUS => true,
-                SWITCH => role == Role::Admin,
+                COMMAND => role == Role::Admin,
                 FOLLOW => role == Role::Coordinator,
                 _ => role == Role::Worker,
             };
@@ -100,14 +100,14 @@ async fn the_token_to_look_opens_the_status_and_the_admin_token_also_commands() 
     let (look, admin, wrong) = (bearer(SECRET), bearer(ADMIN), bearer("correct-horse-batteryx"));
     assert_eq!(verdict(&access, STATUS, &peer(None), Some(&look)), Ok(()));
     assert_eq!(verdict(&access, STATUS, &peer(None), Some(&admin)), Ok(()));
-    assert_eq!(verdict(&access, SWITCH, &peer(None), Some(&admin)), Ok(()));
-    assert_eq!(verdict(&access, SWITCH, &of(Role::Admin), None), Ok(()));
-    let (code, words) = verdict(&access, SWITCH, &peer(None), Some(&look)).unwrap_err();
+    assert_eq!(verdict(&access, COMMAND, &peer(None), Some(&admin)), Ok(()));
+    assert_eq!(verdict(&access, COMMAND, &of(Role::Admin), None), Ok(()));
+    let (code, words) = verdict(&access, COMMAND, &peer(None), Some(&look)).unwrap_err();
     assert!(code == Code::PermissionDenied && words.contains("this token is for looking"), "{words}");
     // Whoever keeps the dashboard's token in the environment is an admin all the same.
-    assert_eq!(verdict(&access, SWITCH, &of(Role::Admin), Some(&look)), Ok(()));
-    assert!(verdict(&access, SWITCH, &of(Role::Worker), Some(&look)).is_err());
-    let (_, words) = verdict(&access, SWITCH, &peer(None), None).unwrap_err();
+    assert_eq!(verdict(&access, COMMAND, &of(Role::Admin), Some(&look)), Ok(()));
+    assert!(verdict(&access, COMMAND, &of(Role::Worker), Some(&look)).is_err());
+    let (_, words) = verdict(&access, COMMAND, &peer(None), None).unwrap_err();
     assert!(words.contains("admin token"), "{words}");
     for token in [&look, &admin] {
         let (code, _) = verdict(&access, JOIN, &peer(None), Some(token)).unwrap_err();
@@ -132,7 +132,7 @@ async fn after_a_wrong_token_the_right_one_is_looked_at_only_after_a_pause() {
 #[test]
 fn a_command_is_recorded_with_the_callers_name_and_address() {
     let access = access(Some("speech"), Some(SECRET));
-    let name = |peer: &Peer, header: Option<&str>| access.check(SWITCH, Some(peer), header).ok().unwrap();
+    let name = |peer: &Peer, header: Option<&str>| access.check(COMMAND, Some(peer), header).ok().unwrap();
     assert_eq!(name(&of(Role::Admin), None), "stentor://speech/admin");
     assert_eq!(name(&peer(None), Some(&bearer(ADMIN))), "the admin token");
     let caller = Caller { name: "stentor://speech/admin".into(), address: Some(([10, 0, 0, 7], 9).into()) };
@@ -151,9 +151,9 @@ fn without_certificates_anyone_may_train_and_operators_still_need_their_token() 
     assert!(RULES.iter().all(|rule| verdict(&open, rule.method, &anonymous, None) == Ok(())));
     let guarded = access(None, Some(SECRET));
     assert_eq!(verdict(&guarded, JOIN, &anonymous, None), Ok(()));
-    let (code, words) = verdict(&guarded, SWITCH, &anonymous, None).unwrap_err();
+    let (code, words) = verdict(&guarded, COMMAND, &anonymous, None).unwrap_err();
     assert!(code == Code::Unauthenticated && words.contains("--token-file"), "{words}");
     assert_eq!(verdict(&guarded, STATUS, &anonymous, Some(&bearer(SECRET))), Ok(()));
-    assert!(verdict(&guarded, SWITCH, &anonymous, Some(&bearer(SECRET))).is_err());
-    assert_eq!(verdict(&guarded, SWITCH, &anonymous, Some(&bearer(ADMIN))), Ok(()));
+    assert!(verdict(&guarded, COMMAND, &anonymous, Some(&bearer(SECRET))).is_err());
+    assert_eq!(verdict(&guarded, COMMAND, &anonymous, Some(&bearer(ADMIN))), Ok(()));
 }

@@ -14,6 +14,8 @@ pub(super) enum Occasion {
     /// The time since the last one (`checkpoint.every`). The clock decides what would be lost, and nothing else: dev data are not
     /// scored, so neither the best checkpoint nor the end of the run depends on it.
     Time,
+    /// An operator has asked for it.
+    Command,
     /// The coordinator is to stop.
     Stop,
     /// Newcomers need one, if there are any.
@@ -58,6 +60,7 @@ impl Core {
             self.checkpoints += 1;
         }
         let name = stentor_checkpoint::checkpoint_name(self.lineage, self.round);
+        let requests = self.begins_checkpoint(&name, finished);
         let held = newcomers
             .iter()
             .filter_map(|(slot, _)| assignments.as_mut()?.remove(slot).map(|a| (*slot, a)))
@@ -75,6 +78,7 @@ impl Core {
             publishing: false,
             newcomers: newcomers.to_vec(),
             assignments: held,
+            requests,
         };
         self.pending.insert(name.clone(), pending);
         self.cut_ms = now;
@@ -199,6 +203,7 @@ impl Core {
         self.best = pending.saved.best.clone();
         self.stale_evaluations = pending.saved.stale_evaluations;
         self.newest = Some((name.to_owned(), pending.saved));
+        self.ends_checkpoint(name, pending.requests, pending.finished, actions);
         let mut assignments = pending.assignments;
         for (slot, session) in pending.newcomers {
             if let (Some(assignment), Some(member)) = (assignments.remove(&slot), self.members.get_mut(&slot))
@@ -257,11 +262,14 @@ impl Core {
             self.lost(now, session, Departure::Lost, reason, actions);
         }
         self.go_back_where_nobody_is_left(now, actions);
+        // A pause holds the round after its checkpoint, and has none now.
+        self.close_if_complete(now, actions);
     }
 
     /// Abandons a checkpoint: newcomers that were to start from it wait for the next one.
     pub(super) fn abandon(&mut self, now: Millis, name: &str, reason: &str, actions: &mut Vec<Action>) {
-        let Some(pending) = self.pending.remove(name) else { return };
+        let Some(mut pending) = self.pending.remove(name) else { return };
+        self.loses_checkpoint(name, std::mem::take(&mut pending.requests));
         let event = Event::Abandoned { checkpoint: name.to_owned(), reason: reason.to_owned() };
         actions.push(Action::Record(event));
         if pending.finished {

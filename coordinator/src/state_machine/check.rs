@@ -37,7 +37,7 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    fn late(refusal: Refusal, reason: impl Into<String>) -> Self {
+    pub(super) fn late(refusal: Refusal, reason: impl Into<String>) -> Self {
         Self { refusal, reason: reason.into(), faulty: None }
     }
 }
@@ -56,6 +56,7 @@ impl Core {
                 let words = "expected an identity of 1 to 128 letters, digits, `-`, `_` or `.`";
                 Err(Rejected::late(Refusal::Invalid, words))
             }
+            Input::Command { command, .. } => self.check_command(command),
             Input::Arrived(arrival) => self.check_arrival(arrival),
             Input::Staged { fence, identity, slot } => self.check_staged(*fence, identity, *slot),
             Input::Reported(report) => self.check_report(report),

@@ -1,4 +1,5 @@
 use super::membership::MOST_MEMBERS;
+use super::operator::MOST_REQUESTS;
 use super::pending::MOST_PENDING;
 use super::{Action, Core, Event, Fence, Input, Invariant, Millis, Phase, Session, Violation};
 use std::collections::BTreeMap;
@@ -24,7 +25,10 @@ impl Core {
                 found(Invariant::Finite, format!("{event:?}"));
             }
         }
+        let (requests, dropped) = self.kept_for_operator();
         let kept = [
+            ("requests for a checkpoint", requests, (MOST_PENDING + 2) * MOST_REQUESTS),
+            ("identities that were dropped", dropped, MOST_MEMBERS),
             ("members and applicants", self.members.len() + self.applicants.len(), MOST_MEMBERS),
             // The final checkpoint is written even if the maximum is reached.
             ("checkpoints in the making", self.pending.len(), MOST_PENDING + 1),
@@ -47,6 +51,9 @@ impl Core {
 
     /// Checks that after a tick no deadline has passed, and that every member has been heard from within one.
     pub(super) fn examine_waits(&self, now: Millis, actions: &mut Vec<Action>) {
+        if self.is_held() {
+            return;
+        }
         let heard = self.members.iter().filter(|(slot, _)| self.start_of(**slot).is_none());
         let of_members = heard.map(|(&slot, member)| {
             let until = member.heard_ms + self.deadline_ms();
@@ -97,7 +104,7 @@ impl Core {
                 &self.dealt,
                 (self.checkpoints, self.checkpoint_due, self.admitted_ms),
                 (&self.best, self.stale_evaluations, &self.pending),
-                (self.newest.as_ref().map(|(name, _)| name), &self.roster),
+                (self.newest.as_ref().map(|(name, _)| name), &self.roster, &self.operator),
             )
         )
     }

@@ -1,12 +1,13 @@
 use super::inspect::{Found, Inspection};
 use super::invariant::Violation;
+use super::operator::{Command, Request};
 use super::{
     Arrival, Assignment, BadRowGroup, Boundary, Closed, Event, Fence, Report, Saved, Session, Slot, SumGroup,
     Written,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_exchange::Encoding;
-use stentor_experiment::{Source, Strategy};
+use stentor_experiment::Source;
 use stentor_scores::Sums;
 
 /// The inputs of the state machine.
@@ -79,10 +80,12 @@ pub enum Input {
         /// Whether it answers.
         is_up: bool,
     },
-    /// An operator requests another strategy.
-    Switch {
-        /// The strategy.
-        strategy: Strategy,
+    /// An operator gives a command.
+    Command {
+        /// What is wanted.
+        command: Command,
+        /// Who it is, for people.
+        by: String,
     },
     /// A member has done its duties at a boundary.
     Reported(Report),
@@ -174,6 +177,18 @@ pub enum Action {
     },
     /// Read data that a member says are bad, and say what is found.
     Inspect(Inspection),
+    /// Ask a member to hand over its residual and to leave.
+    Drain {
+        /// Its membership.
+        session: Session,
+    },
+    /// Answer an operator's request for a checkpoint.
+    Answer {
+        /// The request.
+        request: Request,
+        /// The name of the published checkpoint, or why none comes, in words.
+        answer: Result<String, String>,
+    },
     /// Publish a checkpoint's manifest.
     Publish(Box<Publication>),
     /// Write an event to the log.

@@ -35,8 +35,13 @@ impl Core {
     /// them, or has just been admitted, has the full time for its batches from then on. The time for a payload begins when all
     /// members have computed: reducers take payloads in the order of slots, so a payload may have to wait for a member that
     /// still computes. A newcomer waits for the members that write its checkpoint, and then for the store at most as long as a
-    /// round waits.
+    /// round waits. While the run is paused, no time passes for anybody.
     pub(super) fn term(&self, slot: Slot) -> Option<Term> {
+        let term = self.usual_term(slot)?;
+        Some(Term { until: term.until.filter(|_| !self.is_held()), ..term })
+    }
+
+    fn usual_term(&self, slot: Slot) -> Option<Term> {
         let member = self.members.get(&slot)?;
         if self.has_duties(slot) {
             let (since, until) = (member.moved_ms, Some(member.moved_ms + self.boundary_deadline_ms()));

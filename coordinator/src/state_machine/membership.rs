@@ -24,6 +24,8 @@ pub(super) struct Member {
     pub(super) free_ms: Millis,
     /// Whether it was asked to stop; its residual is added to the model first.
     pub(super) leaving: bool,
+    /// Whether an operator wants it to leave.
+    pub(super) drained: bool,
     /// Whether it has sent anything since it was admitted.
     pub(super) has_begun: bool,
 }
@@ -61,7 +63,8 @@ impl Core {
             return;
         }
         let restarts = self.settings.experiment.cluster.restarts;
-        if let Some(reason) = self.budget.refusal(&identity, restarts) {
+        let dropped = self.refusal_of_dropped(&identity);
+        if let Some(reason) = dropped.or_else(|| self.budget.refusal(&identity, restarts)) {
             actions.push(Action::RefuseJoin { session, reason });
             return;
         }
@@ -194,7 +197,8 @@ impl Core {
             let (session, departure, reason) = (member.session, Departure::Lost, reason.to_owned());
             actions.push(Action::Dismiss { session, departure, slot, reason });
         }
-        self.pending.clear();
+        let pending = std::mem::take(&mut self.pending);
+        self.falls_back_for_operator(pending.into_values().flat_map(|pending| pending.requests));
         self.lineage += 1;
         self.restore();
         self.phase = Phase::Gathering { since: now };
@@ -209,6 +213,7 @@ impl Core {
             committed_frames,
             reason,
         }));
+        self.answer_where_all_is_saved(actions);
         self.stop_if_idle(actions);
         self.gather(now, actions);
     }
@@ -220,6 +225,9 @@ impl Core {
             // An earlier incarnation published the last checkpoint and died before it could report the end. No members are
             // needed, and the former ones may have ended.
             self.finish(actions);
+            return;
+        }
+        if self.is_held() {
             return;
         }
         let cluster = &self.settings.experiment.cluster;
@@ -313,15 +321,26 @@ impl Core {
         let Applicant { identity, session } = applicant;
         let (doing, duties, leaving, has_begun) = ("joining".into(), None, false, false);
         let (heard_ms, moved_ms, free_ms) = (now, now, now);
-        let member =
-            Member { identity, session, heard_ms, doing, moved_ms, duties, free_ms, leaving, has_begun };
+        let member = Member {
+            identity,
+            session,
+            heard_ms,
+            doing,
+            moved_ms,
+            duties,
+            free_ms,
+            leaving,
+            drained: false,
+            has_begun,
+        };
         self.members.insert(slot, member);
     }
 
     /// Whether applicants may become members at this boundary. A checkpoint is written for them, so those that come within
     /// [`NEWCOMERS_APART`] of the last ones wait and share the next, unless one is written anyway.
     pub(super) fn may_take_in(&self, now: Millis) -> bool {
-        let is_written_anyway = self.checkpoint_due || self.is_out_of_date(now);
+        let is_written_anyway =
+            self.checkpoint_due || self.is_out_of_date(now) || self.is_checkpoint_asked_for();
         is_written_anyway || self.admitted_ms.is_none_or(|last| now.saturating_sub(last) >= NEWCOMERS_APART)
     }
 

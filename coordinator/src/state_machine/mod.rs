@@ -12,6 +12,7 @@ mod invariant;
 mod io;
 mod late;
 mod membership;
+mod operator;
 mod pending;
 mod poison;
 mod quarantine;
@@ -27,11 +28,12 @@ pub use invariant::{Invariant, Violation};
 pub use io::{
     Action, Announcement, Closing, Departure, Input, Next, Outcome, Publication, Refusal, Seat, SetAside,
 };
+pub use operator::{Command, Request};
 pub use stentor_exchange::strategy::SuggestedTau;
 pub use stentor_exchange::{Deltas, Encoding};
 pub use stentor_messages::{
-    Arrival, Assignment, Boundary, Closed, Fence, MemberView, Millis, Owes, Report, Session, Slot, Stage,
-    SumGroup, View, Written,
+    Arrival, Assignment, Boundary, Closed, Fence, MemberView, Millis, Owes, Pausing, Report, Session, Slot,
+    Stage, SumGroup, View, Written,
 };
 // The records of a run in its log and its checkpoints.
 pub use stentor_runlog::{BadRowGroup, Event, OfSource, Saved};
@@ -42,6 +44,7 @@ use course::Course;
 use deadline::Lags;
 use inspect::Claims;
 use membership::{Applicant, Member};
+use operator::Operator;
 use pending::Pending;
 use poison::Suspects;
 use quarantine::Quarantine;
@@ -118,6 +121,7 @@ pub struct Core {
     quarantine: Quarantine,
     claims: Claims,
     reducers: Reducers,
+    operator: Operator,
     /// Whether the coordinator was asked to stop.
     stopping: bool,
 }
@@ -153,6 +157,7 @@ impl Core {
             budget: Budget::default(),
             suspects: Suspects::default(),
             claims: Claims::default(),
+            operator: Operator::default(),
             stopping: false,
             reducers,
         };
@@ -204,7 +209,7 @@ impl Core {
             Input::Staged { slot, .. } => self.staged(now, slot, actions),
             Input::Reducer { index, is_up } => self.reducer(now, index, is_up, actions),
             Input::SetAside(found) => self.leave_out(now, &found, actions),
-            Input::Switch { strategy } => self.ask(strategy),
+            Input::Command { command, by } => self.command(now, command, &by, actions),
             Input::Reported(report) => self.reported(now, report, actions),
             Input::Published { checkpoint } => self.published(now, &checkpoint, actions),
             Input::PublishFailed { checkpoint, reason, object } => {
@@ -235,6 +240,9 @@ impl Core {
     }
 
     fn tick(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        if self.is_held() {
+            return;
+        }
         self.drop_silent(now, actions);
         match self.phase {
             Phase::Gathering { .. } => self.gather(now, actions),
@@ -245,6 +253,7 @@ impl Core {
 
     fn stop(&mut self, outcome: Outcome, actions: &mut Vec<Action>) {
         let is_finished = matches!(outcome, Outcome::Finished { .. });
+        self.refuse_requests(&outcome, actions);
         for Applicant { session, .. } in std::mem::take(&mut self.applicants) {
             actions.push(match is_finished || self.stopping {
                 true => self.turn_away(session),
@@ -328,7 +337,7 @@ impl Core {
                         .term(slot)
                         .and_then(|term| term.until)
                         .map(|until| until.saturating_sub(now)),
-                    leaving: m.leaving,
+                    leaving: m.leaving || m.drained,
                 })
                 .collect(),
             applicants: self.applicants.iter().map(|a| a.identity.clone()).collect(),
@@ -337,6 +346,7 @@ impl Core {
             total_frames: self.settings.plan.total_frames(),
             strategy: self.course.strategy,
             switching_to: self.course.asked,
+            paused: self.pausing(now),
             newest_checkpoint: self.newest.as_ref().map(|(name, _)| name.clone()),
         }
     }

@@ -139,7 +139,10 @@ impl Core {
             true => "there is none".to_owned(),
             false => there.join(", "),
         };
-        Err(Rejected::late(Refusal::OtherMember, format!("expected a member ({expected}), found `{identity}`")))
+        Err(Rejected::late(
+            Refusal::OtherMember,
+            format!("expected a member ({expected}), found `{identity}`"),
+        ))
     }
 
     fn drop_member(&mut self, now: Millis, identity: &str, by: &str, actions: &mut Vec<Action>) {
@@ -217,7 +220,8 @@ impl Core {
 
     /// A checkpoint is begun; returns the requests that it answers. `finished`: no round follows, so there is nothing to hold.
     pub(super) fn begins_checkpoint(&mut self, name: &str, finished: bool) -> BTreeSet<Request> {
-        if let Some(pause) = self.operator.pause.as_mut().filter(|pause| pause.step == Step::Due && !finished) {
+        if let Some(pause) = self.operator.pause.as_mut().filter(|pause| pause.step == Step::Due && !finished)
+        {
             pause.step = Step::Saving(name.to_owned());
         }
         std::mem::take(&mut self.operator.requests)
@@ -234,7 +238,9 @@ impl Core {
         if finished {
             requests.append(&mut self.operator.requests);
         }
-        if let Some(pause) = self.operator.pause.as_mut().filter(|pause| pause.step == Step::Saving(name.to_owned())) {
+        if let Some(pause) =
+            self.operator.pause.as_mut().filter(|pause| pause.step == Step::Saving(name.to_owned()))
+        {
             pause.step = Step::Held;
         }
         let answer = |request| Action::Answer { request, answer: Ok(name.to_owned()) };
@@ -244,7 +250,9 @@ impl Core {
 
     /// A checkpoint is abandoned: whoever asked for it waits for the next one.
     pub(super) fn loses_checkpoint(&mut self, name: &str, mut requests: BTreeSet<Request>) {
-        if let Some(pause) = self.operator.pause.as_mut().filter(|pause| pause.step == Step::Saving(name.to_owned())) {
+        if let Some(pause) =
+            self.operator.pause.as_mut().filter(|pause| pause.step == Step::Saving(name.to_owned()))
+        {
             pause.step = Step::Due;
         }
         self.operator.requests.append(&mut requests);
@@ -270,8 +278,7 @@ impl Core {
     /// The run has stopped: no checkpoint comes any more.
     pub(super) fn refuse_requests(&mut self, outcome: &Outcome, actions: &mut Vec<Action>) {
         let of_pending = self.pending.values_mut().flat_map(|pending| std::mem::take(&mut pending.requests));
-        let requests: Vec<Request> =
-            of_pending.chain(std::mem::take(&mut self.operator.requests)).collect();
+        let requests: Vec<Request> = of_pending.chain(std::mem::take(&mut self.operator.requests)).collect();
         let answer = |request| Action::Answer { request, answer: Err(outcome.words()) };
         actions.extend(requests.into_iter().map(answer));
     }

@@ -1,4 +1,4 @@
-use super::{Assignment, Fence, Millis, Report, Saved, Session, Slot};
+use super::{Assignment, Fence, Millis, Report, Request, Saved, Session, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Maximum number of checkpoints that are being written or published; with as many, the next one waits, so that a slow store
@@ -27,4 +27,6 @@ pub(super) struct Pending {
     /// Newcomers that start from this checkpoint.
     pub(super) newcomers: Vec<(Slot, Session)>,
     pub(super) assignments: Assignments,
+    /// Operators' requests that it answers.
+    pub(super) requests: BTreeSet<Request>,
 }

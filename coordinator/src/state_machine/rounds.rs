@@ -158,7 +158,8 @@ impl Core {
     }
 
     pub(super) fn close_if_complete(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        if matches!(&self.phase, Phase::Running(round) if !round.staged.is_empty())
+        if !self.is_pausing_round()
+            && matches!(&self.phase, Phase::Running(round) if !round.staged.is_empty())
             && self.missing().is_empty()
         {
             self.close(now, actions);
@@ -236,6 +237,7 @@ impl Core {
         let occasion = match regular {
             true => Occasion::Schedule,
             false if one_model && room && self.needs_last_checkpoint() => Occasion::Stop,
+            false if one_model && room && self.is_checkpoint_asked_for() => Occasion::Command,
             false if one_model && room && self.is_out_of_date(now) => Occasion::Time,
             false => Occasion::Newcomers,
         };

@@ -11,9 +11,9 @@ impl Core {
         self.stop_if_idle(actions);
     }
 
-    /// Stops a coordinator that was asked to, unless a round or the last checkpoint is under way.
+    /// Stops a coordinator that was asked to, unless a round or the last checkpoint is under way. In a pause no round is.
     pub(super) fn stop_if_idle(&mut self, actions: &mut Vec<Action>) {
-        if self.stopping && matches!(self.phase, Phase::Gathering { .. }) {
+        if self.stopping && (matches!(self.phase, Phase::Gathering { .. }) || self.is_held()) {
             self.stop(Outcome::Interrupted, actions);
         }
     }

@@ -17,11 +17,13 @@ pub enum Reason {
     Store,
     /// Separate reducers that do not answer.
     Reducers,
+    /// An operator who has paused the run.
+    Paused,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 7] = [
+    pub const ALL: [Reason; 8] = [
         Reason::Members,
         Reason::Computing,
         Reason::Staging,
@@ -29,6 +31,7 @@ impl Reason {
         Reason::Reports,
         Reason::Store,
         Reason::Reducers,
+        Reason::Paused,
     ];
 
     /// Its label in metrics and logs.
@@ -42,6 +45,7 @@ impl Reason {
             Reason::Reports => "reports",
             Reason::Store => "store",
             Reason::Reducers => "reducers",
+            Reason::Paused => "paused",
         }
     }
 }
@@ -65,6 +69,19 @@ impl Core {
     /// What the run waits for; empty while it makes progress.
     #[must_use]
     pub fn waits(&self) -> Vec<Wait> {
+        let paused = self.paused_by().map(|(by, since)| {
+            let what = "the run is paused until `stentor resume`, by".to_owned();
+            Wait { reason: Reason::Paused, whom: vec![by.to_owned()], since, until: None, what }
+        });
+        if self.is_held() {
+            return paused.into_iter().collect();
+        }
+        let mut waits = self.waits_of_phase();
+        waits.extend(paused);
+        waits
+    }
+
+    fn waits_of_phase(&self) -> Vec<Wait> {
         match &self.phase {
             Phase::Gathering { since } => {
                 let deadline = (self.settings.experiment.cluster.join_deadline_s * 1e3).ceil() as Millis;

@@ -80,8 +80,8 @@ impl ExitStatus {
             ExitStatus::Disagreement => "replicas differ",
             ExitStatus::Stopped => "stopped in good order by a signal, before the work was done",
             ExitStatus::Excluded => {
-                "this worker cannot take part: its identity was lost too often, is not one of a fixed run, or is used by \
-                 another process; or its machine lacks the device that was asked for"
+                "this worker cannot take part: its identity was lost too often, was dropped by an operator, is not one of a \
+                 fixed run, or is used by another process; or its machine lacks the device that was asked for"
             }
             ExitStatus::Retryable => "network or store failed for too long",
         }

@@ -8,4 +8,4 @@ mod view;
 
 pub use fence::{Fence, Millis, Slot};
 pub use types::{Arrival, Assignment, Boundary, Closed, Report, Session, SumGroup, Written};
-pub use view::{MemberView, Owes, Stage, View};
+pub use view::{MemberView, Owes, Pausing, Stage, View};

@@ -25,8 +25,21 @@ pub struct View {
     pub strategy: Strategy,
     /// The strategy to which a switch was requested.
     pub switching_to: Option<Strategy>,
+    /// The pause that an operator asked for.
+    pub paused: Option<Pausing>,
     /// The newest published checkpoint.
     pub newest_checkpoint: Option<String>,
+}
+
+/// A pause of the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pausing {
+    /// Who asked for it.
+    pub by: String,
+    /// Time since then.
+    pub for_ms: Millis,
+    /// Whether its checkpoint is published, and no round closes any more.
+    pub held: bool,
 }
 
 /// A member.

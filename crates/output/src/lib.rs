@@ -12,4 +12,4 @@ mod status;
 
 pub use audit::{Listed, OfSource, Quarantined, State, Verdict, Void};
 pub use forecast::Figures;
-pub use status::{Member, Status};
+pub use status::{Member, Pause, Status};

@@ -21,10 +21,24 @@ pub struct Status {
     pub total_frames: u64,
     /// Name of the newest published checkpoint; empty before the first.
     pub newest_checkpoint: String,
+    /// The pause of the run, if there is one.
+    #[serde(default)]
+    pub paused: Option<Pause>,
     /// What the coordinator waits for, in words; empty if nothing.
     pub waiting: String,
     /// By slot.
     pub members: Vec<Member>,
+}
+
+/// A pause of the run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Pause {
+    /// Who asked for it.
+    pub by: String,
+    /// Since then.
+    pub seconds: f64,
+    /// Whether its checkpoint is published, and no round closes any more.
+    pub held: bool,
 }
 
 /// A member of the run.

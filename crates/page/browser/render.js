@@ -9,6 +9,7 @@ const STATES = {
   gathering: ["◔", "Gathering"],
   training: ["●", "Training"],
   waiting: ["▲", "Waiting"],
+  paused: ["❙❙", "Paused"],
   finishing: ["◕", "Finishing"],
   over: ["■", "Over"],
 };

@@ -6,7 +6,7 @@ use crate::snapshot::Snapshot;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stentor_experiment::{Experiment, Source, Strategy};
-use stentor_messages::{Arrival, Fence, MemberView, Millis, Owes, Stage, View};
+use stentor_messages::{Arrival, Fence, MemberView, Millis, Owes, Pausing, Stage, View};
 use stentor_runlog::{Encoding, Event, OfSource};
 use stentor_scores::{FRAME_ERROR, LOSS, Scores, Sums};
 
@@ -86,6 +86,7 @@ fn view(round: u64, stage: Stage, members: Vec<MemberView>) -> View {
         total_frames: 20_000,
         strategy: Strategy::Gtc,
         switching_to: None,
+        paused: None,
         newest_checkpoint: None,
     }
 }
@@ -153,6 +154,31 @@ fn a_member_that_delays_the_round_is_named_with_the_reason_and_the_consequence()
     let why = waiting["members"][0]["why"].as_str().unwrap();
     assert!(why.contains("not computed yet") && why.contains("“computing”"), "{why}");
     assert_eq!(waiting["members"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_pause_says_who_asked_for_it_and_what_is_saved_and_names_nobody_as_late() {
+    let mut board = running(gtc());
+    let members = vec![member(0, Owes::Nothing), member(1, Owes::Contribution)];
+    let of = |held| View {
+        paused: Some(Pausing { by: "stentor://c/admin".into(), for_ms: 90_000, held }),
+        newest_checkpoint: Some("001000-0000000010".into()),
+        ..view(10, Stage::Round { waited_ms: Some(80_000) }, members.clone())
+    };
+    let status = looked(&mut board, of(false), 91_500);
+    let words = status["waiting"]["words"].as_str().unwrap();
+    assert!(
+        words.ends_with("The run pauses after its next checkpoint, as stentor://c/admin asked."),
+        "{words}"
+    );
+    let status = looked(&mut board, of(true), 92_500);
+    let waiting = &status["waiting"];
+    assert_eq!((&waiting["state"], &waiting["since_s"]), (&"paused".into(), &90.0.into()));
+    assert_eq!(waiting["members"].as_array().unwrap().len(), 0);
+    assert_eq!(
+        waiting["words"],
+        "Paused by stentor://c/admin. Checkpoint 001000-0000000010 contains everything; no round closes until `stentor resume`."
+    );
 }
 
 #[test]

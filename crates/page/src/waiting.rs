@@ -5,7 +5,7 @@ use crate::words;
 use indicatif::DecimalBytes;
 use serde::Serialize;
 use stentor_experiment::Membership;
-use stentor_messages::{MemberView, Millis, Owes, Stage, View};
+use stentor_messages::{MemberView, Millis, Owes, Pausing, Stage, View};
 
 /// Shorter waits are not reported, seconds.
 const SHORT_S: f64 = 2.0;
@@ -35,6 +35,8 @@ pub(crate) enum State {
     Training,
     /// A round takes much longer than the ones before.
     Waiting,
+    /// An operator has paused the run.
+    Paused,
     /// Waiting for the last reports.
     Finishing,
     /// The run has ended.
@@ -57,6 +59,27 @@ impl Waiting {
             let words = "The coordinator is opening the data and looking for earlier state.".to_owned();
             return Self { state: State::Starting, words, since_s: None, members: Vec::new() };
         };
+        if let Some(Pausing { by, for_ms, held: true }) = &view.paused {
+            let saved = match &view.newest_checkpoint {
+                Some(name) => format!("Checkpoint {name} contains everything"),
+                None => "Nothing has been trained".to_owned(),
+            };
+            let words = format!("Paused by {by}. {saved}; no round closes until `stentor resume`.");
+            return Self {
+                state: State::Paused,
+                words,
+                since_s: Some(seconds(*for_ms)),
+                members: Vec::new(),
+            };
+        }
+        let mut waiting = Self::of_stage(board, view);
+        if let Some(Pausing { by, .. }) = &view.paused {
+            waiting.words += &format!(" The run pauses after its next checkpoint, as {by} asked.");
+        }
+        waiting
+    }
+
+    fn of_stage(board: &Board, view: &View) -> Self {
         match view.stage {
             Stage::Gathering { for_ms } => gathering(board, view, for_ms),
             Stage::Round { waited_ms } => round(board, view, waited_ms),

@@ -12,6 +12,8 @@ use stentor_scores::Sums;
 pub enum Input {
     /// A signal asks the worker to stop.
     Stop,
+    /// An operator asks this member to leave the run, which goes on without it.
+    Drain,
     /// [`Action::Join`] is answered: the worker is a member.
     Admitted {
         /// Its membership.
@@ -203,6 +205,11 @@ pub enum End {
     Finished,
     /// A signal stopped the worker.
     Stopped {
+        /// 2-norm of the residual that no model contains now.
+        lost_norm: f64,
+    },
+    /// An operator asked the worker to leave; the run does not need it any more.
+    Drained {
         /// 2-norm of the residual that no model contains now.
         lost_norm: f64,
     },

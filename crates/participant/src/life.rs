@@ -14,8 +14,10 @@ const LONGEST_PAUSE_MS: u64 = 10_000;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Participant {
     identity: String,
-    /// A signal has asked the worker to stop.
+    /// A signal has asked the worker to stop, or an operator to leave.
     stopping: bool,
+    /// It was an operator.
+    drained: bool,
     /// Sessions in a row in which no round was completed.
     in_vain: u32,
     stage: Stage,
@@ -48,7 +50,8 @@ impl Participant {
     #[must_use]
     pub fn new(identity: &str) -> (Self, Vec<Action>) {
         let identity = identity.to_owned();
-        let participant = Self { identity, stopping: false, in_vain: 0, stage: Stage::Joining };
+        let participant =
+            Self { identity, stopping: false, drained: false, in_vain: 0, stage: Stage::Joining };
         (participant, vec![Action::Join { after: None, pause_ms: 0 }])
     }
 
@@ -64,6 +67,10 @@ impl Participant {
         }
         match input {
             Input::Stop => self.stop(&mut actions),
+            Input::Drain => {
+                self.drained = true;
+                self.stop(&mut actions);
+            }
             Input::Over { reason } => self.over(reason, &mut actions),
             Input::Failed { reason, fatal } => self.fail(reason, fatal, &mut actions),
             input => self.go_on(input, &mut actions),
@@ -78,9 +85,9 @@ impl Participant {
             (Stage::Ended, _) => false,
             (_, Input::Over { .. } | Input::Failed { .. }) => true,
             (Stage::Member(member), Input::Again { .. }) => member.is_exchanging(),
-            (Stage::Member(member), Input::Stop) => member.is_preparing(),
+            (Stage::Member(member), Input::Stop | Input::Drain) => member.is_preparing(),
             // A request for membership would be held open.
-            (Stage::Joining, Input::Stop) => true,
+            (Stage::Joining, Input::Stop | Input::Drain) => true,
             _ => false,
         }
     }
@@ -130,7 +137,7 @@ impl Participant {
     fn stop(&mut self, actions: &mut Vec<Action>) {
         self.stopping = true;
         match &self.stage {
-            Stage::Joining => self.end(End::Stopped { lost_norm: 0.0 }, actions),
+            Stage::Joining => self.end(self.end_by_request(0.0), actions),
             // It was just admitted: the others must not wait for it.
             Stage::Member(member) if member.is_preparing() => self.leave_by_request(0.0, actions),
             // A member stays until its residual is in the model, and looks once more for the last checkpoint.
@@ -170,7 +177,7 @@ impl Participant {
     fn rejoin(&mut self, reason: String, actions: &mut Vec<Action>) {
         if self.stopping {
             // The coordinator was asked to stop as well, and was faster.
-            return self.end(End::Stopped { lost_norm: 0.0 }, actions);
+            return self.end(self.end_by_request(0.0), actions);
         }
         self.stage = Stage::Joining;
         let pause_ms = self.pause();
@@ -200,12 +207,21 @@ impl Participant {
     }
 
     fn leave_by_request(&mut self, lost_norm: f64, actions: &mut Vec<Action>) {
+        let by = if self.drained { "drained by an operator" } else { "asked to stop by a signal" };
         let reason = if lost_norm == 0.0 {
-            "asked to stop by a signal".to_owned()
+            by.to_owned()
         } else {
-            format!("asked to stop by a signal; a residual of norm {lost_norm:e} is lost")
+            format!("{by}; a residual of norm {lost_norm:e} is lost")
         };
-        self.leave(&reason, End::Stopped { lost_norm }, actions);
+        self.leave(&reason, self.end_by_request(lost_norm), actions);
+    }
+
+    /// A signal may stop a machine for a while; whom an operator drains is not to come back.
+    fn end_by_request(&self, lost_norm: f64) -> End {
+        match self.drained {
+            true => End::Drained { lost_norm },
+            false => End::Stopped { lost_norm },
+        }
     }
 
     fn leave(&mut self, reason: &str, end: End, actions: &mut Vec<Action>) {

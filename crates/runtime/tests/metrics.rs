@@ -68,6 +68,7 @@ fn record_everything() {
     metrics::members_lost(1);
     metrics::membership_epoch(4);
     metrics::waiting(Duration::from_secs(3), "computing");
+    metrics::paused(1, "stentor://c/admin");
     metrics::refused_contributions(1, "old round");
     metrics::leases(7, Source::Annotated);
     metrics::checkpoints(1, CheckpointEnd::Published);

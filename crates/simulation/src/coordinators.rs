@@ -5,8 +5,8 @@ use super::shell::Shell;
 use super::world::{Pace, World};
 use std::collections::BTreeMap;
 use stentor_coordinator::state_machine::{
-    Action, BadRowGroup, Claim, Closing, Encoding, Event, Found, Input, Inspection, Invariant, Outcome,
-    Publication,
+    Action, BadRowGroup, Claim, Closing, Command, Encoding, Event, Found, Input, Inspection, Invariant,
+    Outcome, Publication,
 };
 use stentor_experiment::Strategy;
 
@@ -21,7 +21,12 @@ impl World {
             if !matches!(input, Input::Tick | Input::Heard { .. }) {
                 self.note(|| format!("coordinator {incarnation} gets {input:?}, {copy:?}"));
             }
+            let is_held = shell.core.view(now).paused.is_some_and(|paused| paused.held);
+            let resumes = matches!(&input, Input::Command { command: Command::Resume, .. });
             let actions = shell.core.step(now, input);
+            if is_held && !resumes && actions.iter().any(|action| matches!(action, Action::Close(_))) {
+                self.oracle.report(Invariant::BoundedWaits, "a round closed in a pause".to_owned());
+            }
             if let Some((before, input)) = stale {
                 let after = shell.core.state();
                 if before != after {
@@ -74,6 +79,20 @@ impl World {
                     self.deliver(process, incarnation, Some(call), None, Reply::Over);
                 }
                 self.answer(incarnation, shell, slot, Reply::Over);
+            }
+            Action::Drain { session } => {
+                if let Some(&process) = shell.owners.get(&session) {
+                    self.deliver(process, incarnation, None, Some(session), Reply::Drain);
+                }
+            }
+            Action::Answer { request, answer } => {
+                if let Ok(name) = &answer
+                    && !self.store.is_published(name)
+                {
+                    let found = format!("an operator was told that {name} is published");
+                    self.oracle.report(Invariant::NewestLoads, found);
+                }
+                self.answers.push((request, answer));
             }
             Action::Publish(publication) => {
                 shell.lines.cut();

@@ -103,6 +103,8 @@ impl World {
             | Happening::Unreachable { process, .. } => self.workers.get(process)?.frozen_until,
             Happening::Killed { .. }
             | Happening::Fault
+            | Happening::Order
+            | Happening::Resume
             | Happening::Lie
             | Happening::Operator
             | Happening::Supervisor => 0,
@@ -156,6 +158,8 @@ impl World {
             Happening::Told { incarnation, input } => self.step(incarnation, input, Copy::Original),
             Happening::Killed { process } => self.kill_process(process),
             Happening::Fault => self.fault(),
+            Happening::Order => self.order(),
+            Happening::Resume => self.resume(),
             Happening::Lie => self.lie(),
             Happening::Operator => self.operate(),
             Happening::Supervisor => self.supervise(),

@@ -4,7 +4,7 @@ use super::network::{Copy, Happening};
 use super::worker::Worker;
 use super::world::{Pace, World};
 use std::collections::BTreeSet;
-use stentor_coordinator::state_machine::{Input, Invariant, Millis, Outcome};
+use stentor_coordinator::state_machine::{Command, Input, Invariant, Millis, Outcome};
 use stentor_experiment::{Membership, Strategy};
 use stentor_participant::Input as Asked;
 
@@ -26,7 +26,7 @@ impl World {
         self.pace == Pace::Random && self.now >= FAULTS_END + 60_000
     }
 
-    fn is_fixed(&self) -> bool {
+    pub(super) fn is_fixed(&self) -> bool {
         self.settings.experiment.cluster.membership == Membership::Fixed
     }
 
@@ -83,7 +83,9 @@ impl World {
             (14..16, _) => {
                 if let Some(&strategy) = self.random.pick(&Strategy::ALL) {
                     self.count("switch");
-                    self.step(self.current, Input::Switch { strategy }, Copy::Original);
+                    let command = Command::Switch { strategy };
+                    let input = Input::Command { command, by: "an operator".to_owned() };
+                    self.step(self.current, input, Copy::Original);
                 }
             }
             _ if !self.is_fixed() && self.workers.len() < 4 => {

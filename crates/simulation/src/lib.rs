@@ -24,6 +24,7 @@ mod members;
 mod network;
 pub mod nonsense;
 mod oracle;
+mod orders;
 mod random;
 mod replica;
 mod shell;
@@ -49,14 +50,17 @@ use stentor_experiment::{Error, Experiment};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 
 /// Kinds of faults and other events in a simulated cluster.
-pub const FAULTS: [&str; 22] = [
+pub const FAULTS: [&str; 26] = [
     "again",
     "asked to stop",
     "budget spent",
+    "checkpoint asked for",
     "coordinator crash",
     "coordinator freeze",
     "crash",
     "delay",
+    "drain",
+    "drop",
     "duplicate",
     "freeze",
     "hang",
@@ -64,6 +68,7 @@ pub const FAULTS: [&str; 22] = [
     "leave",
     "lie",
     "partition",
+    "pause",
     "poison",
     "publication fails",
     "reordering",
@@ -131,6 +136,9 @@ fn simulate(seed: u64, bug: Option<Bug>, trace: Option<Vec<String>>) -> Result<(
     world.late_fetch = world.random.one_in(3);
     if seed % 4 == 3 {
         world.plan_lie();
+    }
+    if seed % 3 == 2 {
+        world.plan_order();
     }
     world.note(|| {
         format!("seed {seed}: {membership}, {strategy}, {kind}, {workers} workers in groups of {group}")

@@ -200,6 +200,7 @@ impl World {
                 worker.exchange = None;
                 worker.hears(Input::Again { fence, sum_group });
             }
+            Reply::Drain => worker.hears(Input::Drain),
             Reply::Over => return self.end_session(process),
             Reply::Closed(closed) => self.hear_of_close(process, incarnation, closed),
         }

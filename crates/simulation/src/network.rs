@@ -46,6 +46,8 @@ pub(super) enum Reply {
         sum_group: SumGroup,
     },
     Closed(Box<Closed>),
+    /// An operator asks the member to leave.
+    Drain,
     /// The session is over.
     Over,
 }
@@ -124,6 +126,10 @@ pub(super) enum Happening {
         process: Process,
     },
     Fault,
+    /// An operator gives a command.
+    Order,
+    /// An operator ends a pause.
+    Resume,
     /// A member says what is not true.
     Lie,
     /// An operator restarts missing processes.

@@ -6,7 +6,9 @@ use super::store::Store;
 use super::worker::Worker;
 use super::{FAULTS, Process};
 use std::collections::{BTreeMap, BTreeSet};
-use stentor_coordinator::state_machine::{Core, Event, Millis, Outcome, Saved, Settings};
+use stentor_coordinator::state_machine::{
+    Command, Core, Event, Input, Millis, Outcome, Request, Saved, Settings,
+};
 use stentor_experiment::Source;
 
 /// What drives the world.
@@ -40,6 +42,16 @@ pub(crate) struct World {
     pub(super) random: Random,
     /// What members that lie say, and when; apart from everything else that is random.
     pub(super) lies: Random,
+    /// What operators do, and when.
+    pub(super) orders: Random,
+    /// Number of requests for a checkpoint.
+    pub(super) requests: Request,
+    /// The answers to them.
+    pub(crate) answers: Vec<(Request, Result<String, String>)>,
+    /// Who has paused the run, by the record in its folder.
+    pub(super) paused: Option<String>,
+    /// The identities that operators dropped.
+    pub(super) dropped: BTreeSet<String>,
     /// The identity that lies.
     pub(super) liar: Option<String>,
     /// The row groups whose bytes have changed.
@@ -76,6 +88,11 @@ impl World {
             network: Network::default(),
             random: Random::new(seed),
             lies: Random::new(!seed),
+            orders: Random::new(seed.rotate_left(32)),
+            requests: 0,
+            answers: Vec::new(),
+            paused: None,
+            dropped: BTreeSet::new(),
             liar: None,
             bad: BTreeSet::new(),
             missing: None,
@@ -112,6 +129,11 @@ impl World {
         let settings = Settings { first_lineage: self.current * 1000, ..self.settings.clone() };
         let fell_back = (self.current > 1).then(|| fell_back(settings.first_lineage, newest.as_ref()));
         let mut shell = Shell::new(Core::new(settings, newest, 0), self.now);
+        if let Some(by) = self.paused.clone() {
+            // As the record of a pause in the run's folder has it.
+            let actions = shell.core.step(0, Input::Command { command: Command::Pause, by });
+            debug_assert!(actions.is_empty(), "nobody is there yet: {actions:?}");
+        }
         if let Some(event) = fell_back {
             self.events.push(event.clone());
             shell.lines.record(event);

@@ -95,6 +95,16 @@ enum Command {
     Status(cluster::Status),
     /// Change the exchange strategy of a running cluster at the next boundary.
     Switch(cluster::Switch),
+    /// Have a checkpoint of a running cluster written, and print its name when it is published.
+    Checkpoint(cluster::Checkpoint),
+    /// Pause a running cluster after a checkpoint; its members stay.
+    Pause(cluster::Pause),
+    /// End the pause of a running cluster.
+    Resume(cluster::Resume),
+    /// Remove a member from a running cluster now, as if it had died.
+    Drop(cluster::Drop),
+    /// Let a member of a running cluster hand over its residual and leave.
+    Drain(cluster::Drain),
     /// Create a CA for a cluster and certificates for its programs.
     Certs(certs::Args),
     /// Forecast the cost of a batch for each exchange strategy on a given network.
@@ -141,6 +151,11 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => return replay::run(&arguments),
         Command::Status(arguments) => (arguments.run(), ExitStatus::Failure),
         Command::Switch(arguments) => (arguments.run(), ExitStatus::Failure),
+        Command::Checkpoint(arguments) => (arguments.run(), ExitStatus::Failure),
+        Command::Pause(arguments) => (arguments.run(), ExitStatus::Failure),
+        Command::Resume(arguments) => (arguments.run(), ExitStatus::Failure),
+        Command::Drop(arguments) => (arguments.run(), ExitStatus::Failure),
+        Command::Drain(arguments) => (arguments.run(), ExitStatus::Failure),
         Command::Certs(arguments) => (certs::run(&arguments), ExitStatus::Config),
         Command::Forecast(arguments) => (forecast::run(&arguments), ExitStatus::Data),
         Command::Config(arguments) => (config::run(&arguments), ExitStatus::Config),

@@ -31,8 +31,10 @@ pub(crate) fn run(data: &[u8]) {
         6 => decode::<v1::BoundaryReport>(bytes, |report| {
             report.dev.into_iter().for_each(|dev| sums(dev.sums));
         }),
-        7 => decode::<v1::SwitchRequest>(bytes, |request| {
-            let _ = stentor_proto::strategy(request.strategy);
+        7 => decode::<v1::CommandRequest>(bytes, |request| {
+            if let Some(v1::command_request::Command::Switch(switch)) = request.command {
+                let _ = stentor_proto::strategy(switch.strategy);
+            }
         }),
         _ => {
             // A payload in parts, with the length that its header announced as the limit.
@@ -139,6 +141,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let part = v1::StagePart { part: Some(v1::stage_part::Part::Header(stage)) };
     let end = v1::SumEnd { payload_bytes: 8, payload_digest: 3 };
     let sum = v1::SumPart { part: Some(v1::sum_part::Part::End(end)) };
+    let switch = v1::command_request::Command::Switch(v1::Switch { strategy: 3 });
+    let command = v1::CommandRequest { command: Some(switch) };
     let seed = |kind: u8, message: Vec<u8>| std::iter::once(kind).chain(message).collect();
     vec![
         seed(0, note.encode_to_vec()),
@@ -148,7 +152,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         seed(4, sum.encode_to_vec()),
         seed(5, join.encode_to_vec()),
         seed(6, report.encode_to_vec()),
-        seed(7, v1::SwitchRequest { strategy: 3 }.encode_to_vec()),
+        seed(7, command.encode_to_vec()),
         seed(8, vec![40; 200]),
     ]
 }

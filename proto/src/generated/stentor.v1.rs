@@ -548,15 +548,66 @@ pub struct SaveReply {
     #[prost(message, repeated, tag = "1")]
     pub written: ::prost::alloc::vec::Vec<WrittenObject>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommandRequest {
+    #[prost(oneof = "command_request::Command", tags = "1, 2, 3, 4, 5, 6")]
+    pub command: ::core::option::Option<command_request::Command>,
+}
+/// Nested message and enum types in `CommandRequest`.
+pub mod command_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Command {
+        /// Another strategy, from the next boundary at which the change is possible.
+        #[prost(message, tag = "1")]
+        Switch(super::Switch),
+        /// A checkpoint at the next boundary at which one can be written.
+        #[prost(message, tag = "2")]
+        Checkpoint(super::SaveCheckpoint),
+        /// A checkpoint, and then no further round until Resume.
+        #[prost(message, tag = "3")]
+        Pause(super::Pause),
+        #[prost(message, tag = "4")]
+        Resume(super::Resume),
+        /// Ends a membership now, as if the member had died.
+        #[prost(message, tag = "5")]
+        Drop(super::DropMember),
+        /// A member hands over its residual and leaves, as after a signal.
+        #[prost(message, tag = "6")]
+        Drain(super::DrainMember),
+    }
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SwitchRequest {
+pub struct Switch {
     #[prost(enumeration = "Strategy", tag = "1")]
     pub strategy: i32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SwitchReply {
+pub struct SaveCheckpoint {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Pause {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Resume {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DropMember {
+    #[prost(string, tag = "1")]
+    pub identity: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DrainMember {
+    #[prost(string, tag = "1")]
+    pub identity: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommandReply {
+    /// Of Switch: the strategy in force until then.
     #[prost(enumeration = "Strategy", tag = "1")]
     pub from: i32,
+    /// Of SaveCheckpoint: the name of the published checkpoint.
+    #[prost(string, tag = "2")]
+    pub checkpoint: ::prost::alloc::string::String,
+    /// For people: what did not succeed besides.
+    #[prost(string, tag = "3")]
+    pub warning: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Heartbeat {
@@ -573,9 +624,12 @@ pub struct Heartbeat {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Notice {
-    /// Why this session is over. The member joins again.
+    /// Why this session is over. The member joins again. With `drain`, who asks for it.
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
+    /// The session is not over: the member finishes its round, hands over its residual, leaves, and does not join again.
+    #[prost(bool, tag = "2")]
+    pub drain: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LeaveRequest {
@@ -623,6 +677,21 @@ pub struct StatusReply {
     /// The strategy that takes effect at the next boundary; empty if none was requested.
     #[prost(string, tag = "11")]
     pub switching_to: ::prost::alloc::string::String,
+    /// The pause of the run, if there is one.
+    #[prost(message, optional, tag = "12")]
+    pub paused: ::core::option::Option<Paused>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Paused {
+    /// Who asked for it.
+    #[prost(string, tag = "1")]
+    pub by: ::prost::alloc::string::String,
+    /// Since then.
+    #[prost(double, tag = "2")]
+    pub seconds: f64,
+    /// Its checkpoint is published, and no round closes any more.
+    #[prost(bool, tag = "3")]
+    pub held: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MemberStatus {
@@ -958,11 +1027,11 @@ pub mod coordinator_client {
                 .insert(GrpcMethod::new("stentor.v1.Coordinator", "Status"));
             self.inner.unary(req, path, codec).await
         }
-        /// For people: another strategy, from the next boundary at which the change is possible.
-        pub async fn switch(
+        /// For people: a command. Answered when it is accepted; a checkpoint, when it is published.
+        pub async fn command(
             &mut self,
-            request: impl tonic::IntoRequest<super::SwitchRequest>,
-        ) -> std::result::Result<tonic::Response<super::SwitchReply>, tonic::Status> {
+            request: impl tonic::IntoRequest<super::CommandRequest>,
+        ) -> std::result::Result<tonic::Response<super::CommandReply>, tonic::Status> {
             self.inner
                 .ready()
                 .await
@@ -973,11 +1042,11 @@ pub mod coordinator_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/stentor.v1.Coordinator/Switch",
+                "/stentor.v1.Coordinator/Command",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("stentor.v1.Coordinator", "Switch"));
+                .insert(GrpcMethod::new("stentor.v1.Coordinator", "Command"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -1033,11 +1102,11 @@ pub mod coordinator_server {
             &self,
             request: tonic::Request<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusReply>, tonic::Status>;
-        /// For people: another strategy, from the next boundary at which the change is possible.
-        async fn switch(
+        /// For people: a command. Answered when it is accepted; a checkpoint, when it is published.
+        async fn command(
             &self,
-            request: tonic::Request<super::SwitchRequest>,
-        ) -> std::result::Result<tonic::Response<super::SwitchReply>, tonic::Status>;
+            request: tonic::Request<super::CommandRequest>,
+        ) -> std::result::Result<tonic::Response<super::CommandReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct CoordinatorServer<T> {
@@ -1384,25 +1453,25 @@ pub mod coordinator_server {
                     };
                     Box::pin(fut)
                 }
-                "/stentor.v1.Coordinator/Switch" => {
+                "/stentor.v1.Coordinator/Command" => {
                     #[allow(non_camel_case_types)]
-                    struct SwitchSvc<T: Coordinator>(pub Arc<T>);
+                    struct CommandSvc<T: Coordinator>(pub Arc<T>);
                     impl<
                         T: Coordinator,
-                    > tonic::server::UnaryService<super::SwitchRequest>
-                    for SwitchSvc<T> {
-                        type Response = super::SwitchReply;
+                    > tonic::server::UnaryService<super::CommandRequest>
+                    for CommandSvc<T> {
+                        type Response = super::CommandReply;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::SwitchRequest>,
+                            request: tonic::Request<super::CommandRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as Coordinator>::switch(&inner, request).await
+                                <T as Coordinator>::command(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -1413,7 +1482,7 @@ pub mod coordinator_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = SwitchSvc(inner);
+                        let method = CommandSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -122,6 +122,8 @@ catalogue! {
     Counter members_lost(u64) in Count;
     /// Time that the coordinator has been waiting, by reason; 0 if it is not. `stentor status` and its log say for whom.
     Gauge waiting(Duration, reason: &'static str) in Seconds;
+    /// Whether an operator has paused the run, and who; absent if nobody ever has.
+    Gauge paused(u64, by: &str) in Count;
     /// Rises with every change of the membership.
     Gauge membership_epoch(u64) in Count;
     /// Contributions that were refused.

@@ -188,7 +188,11 @@ impl Cluster {
                         self.is_over = true
                     }
                     Action::Stop(outcome) => return Err(outcome.words()),
-                    Action::Announce(_) | Action::Dismiss { .. } | Action::Refuse { .. } => {}
+                    Action::Announce(_)
+                    | Action::Dismiss { .. }
+                    | Action::Refuse { .. }
+                    | Action::Drain { .. }
+                    | Action::Answer { .. } => {}
                 }
             }
         }

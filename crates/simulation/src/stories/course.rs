@@ -1,7 +1,7 @@
 //! Stories of the strategy in force: switches, and the group exchanges of two tiers.
 
 use super::world::{World, finished, rounds, settings};
-use stentor_coordinator::state_machine::{Encoding, Event, Input};
+use stentor_coordinator::state_machine::{Command, Encoding, Event};
 use stentor_experiment::Strategy;
 
 #[test]
@@ -15,7 +15,7 @@ fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_stra
             world.act(session);
         }
     }
-    world.feed(Input::Switch { strategy: Strategy::Bmuf });
+    world.give(Command::Switch { strategy: Strategy::Bmuf });
     assert_eq!(world.view().switching_to, Some(Strategy::Bmuf));
     world.settle();
     assert!(finished(&world));

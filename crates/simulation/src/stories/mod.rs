@@ -7,6 +7,7 @@ mod criteria;
 mod decisions;
 mod duties;
 mod members;
+mod operators;
 mod world;
 
 pub(crate) use world::arrival;

@@ -3,7 +3,7 @@
 use crate::{Pace, Process};
 use std::collections::BTreeMap;
 use stentor_coordinator::state_machine::{
-    Arrival, Assignment, Encoding, Event, Input, Outcome, Saved, Session, Settings, View,
+    Arrival, Assignment, Command, Encoding, Event, Input, Outcome, Saved, Session, Settings, View,
 };
 use stentor_plan::audit::Extent;
 use stentor_scores::frame_sums;
@@ -87,6 +87,12 @@ impl World {
                 break;
             }
         }
+    }
+
+    /// An operator gives a command, which may be refused.
+    pub(super) fn give(&mut self, command: Command) {
+        self.command(command);
+        self.run_messages();
     }
 
     pub(super) fn feed(&mut self, input: Input) {

@@ -12,7 +12,7 @@ impl World {
     pub(super) fn perform(&mut self, settings: &Settings, caller: Option<Caller>, action: Action) {
         match action {
             // Payloads take no time, and nobody lies.
-            Action::Announce(_) | Action::Inspect(_) => {}
+            Action::Announce(_) | Action::Inspect(_) | Action::Drain { .. } | Action::Answer { .. } => {}
             Action::Admit { session, assignment, checkpoint } => {
                 self.admit(session, assignment, checkpoint.as_deref())
             }

@@ -1,0 +1,8 @@
+//! `stentor status` and the commands to a running coordinator.
+
+mod command;
+mod status;
+mod target;
+
+pub(crate) use command::{Checkpoint, Drain, Drop, Pause, Resume, Switch};
+pub(crate) use status::Status;
