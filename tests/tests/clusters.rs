@@ -253,15 +253,17 @@ fn of_two_processes_with_one_identity_the_newer_one_goes_on_and_the_older_one_sa
 #[test]
 fn a_run_that_was_killed_whole_resumes_and_ends_in_the_same_bits() {
     let (folder, manifest) = corpus();
-    for (title, strategy, gtc) in [
-        ("dense", "dense", ""),
-        ("gtc", "gtc", ""),
-        ("rethreshold", "gtc", "downlink = \"rethreshold\"\n"),
-        ("bmuf", "bmuf", ""),
+    let masks = "[augment]\nfrequency_masks = 1\ntime_masks = 1\n";
+    for (title, strategy, gtc, augment) in [
+        ("dense", "dense", "", ""),
+        ("masks", "dense", "", masks),
+        ("gtc", "gtc", "", ""),
+        ("rethreshold", "gtc", "downlink = \"rethreshold\"\n", ""),
+        ("bmuf", "bmuf", "", ""),
     ] {
         let sections = format!(
             "[schedule]\npasses = 12\nlearning_rate = 0.01\n[exchange]\nstrategy = \"{strategy}\"\n\
-             [exchange.bmuf]\nblock = 3\n[exchange.gtc]\n{gtc}[cluster]\nmembership = \"fixed\"\n"
+             [exchange.bmuf]\nblock = 3\n[exchange.gtc]\n{gtc}{augment}[cluster]\nmembership = \"fixed\"\n"
         );
         let undisturbed = trained(folder.path(), &format!("{title}-undisturbed"), &sections);
 
@@ -279,9 +281,9 @@ fn a_run_that_was_killed_whole_resumes_and_ends_in_the_same_bits() {
         training.wait().unwrap();
         assert!(!run.join("final.json").exists(), "it was killed too late to prove anything");
         assert_finishes(start_training(&experiment, &["--resume"]), &experiment);
-        assert!(deployed_bytes(&run) == undisturbed, "{strategy}: the deployed parameters differ");
+        assert!(deployed_bytes(&run) == undisturbed, "{title}: the deployed parameters differ");
         let findings = audit(&run, &manifest);
-        assert!(findings.is_clean(), "{strategy}: {findings:?}");
+        assert!(findings.is_clean(), "{title}: {findings:?}");
     }
 }
 

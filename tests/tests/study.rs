@@ -156,9 +156,10 @@ fn rounds_of_both_sources_of_gtc_on_gradients_are_computed_again_to_the_same_fig
     let experiment = write_experiment(folder.path(), "student", sections);
     let text = std::fs::read_to_string(&experiment).unwrap();
     let sets = "[data]\nunannotated = \"data/unannotated\"\nlabels = \"labels\"\n";
-    // A replay has to find what each batch dropped, too.
-    let model = ("[model]\nlayers = 1\n", "[model]\nlayers = 2\ndropout = 0.2\n");
-    std::fs::write(&experiment, text.replace("[data]\n", sets).replace(model.0, model.1)).unwrap();
+    // A replay has to find what each batch dropped and masked, too.
+    let masks = "[augment]\nfrequency_masks = 1\nfrequency_width = 4\ntime_masks = 1\ntime_width = 4\n";
+    let model = ("[model]\nlayers = 1\n", format!("{masks}[model]\nlayers = 2\ndropout = 0.2\n"));
+    std::fs::write(&experiment, text.replace("[data]\n", sets).replace(model.0, &model.1)).unwrap();
     assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
 
     let run = at("student");

@@ -18,8 +18,8 @@
 //! - An [`Objective`] states what it [`Needs`] besides logits and labels: inner layers, a teacher's outputs, weights,
 //!   whole utterances. Its [`Loss`] is a sum over frames or over sequences; a penalty on weights is reported
 //!   separately.
-//! - All randomness in a forward pass of training ([`Mode::Train`]) is a pure function of the batch's own numbers, so a
-//!   replay gives the same bits.
+//! - All randomness in training, of a forward pass ([`Mode::Train`]) or of what it sees ([`Masks`]), is a pure function of the
+//!   batch's own numbers, so a replay gives the same bits.
 //! - [`AfterApply`] modifies parameters after every change of them: masks, quantisers. Its state is part of
 //!   checkpoints.
 
@@ -31,6 +31,7 @@ mod families;
 mod gradient;
 mod inference;
 mod lstm;
+mod masks;
 mod model;
 mod objective;
 mod optimizer;
@@ -50,6 +51,7 @@ pub use families::{build, load};
 pub use gradient::{Conditions, Score, mean_gradient};
 pub use inference::{Aligned, TopKLabels, log_posteriors, score, top_k};
 pub use lstm::LstmModel;
+pub use masks::Masks;
 pub use model::{AcousticModel, Outputs, StreamState};
 pub use objective::{
     Given, HardLabels, Loss, LossUnit, Mixed, Needs, Objective, TopK, annotated_objective,

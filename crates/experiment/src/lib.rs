@@ -4,6 +4,7 @@
 //! its own file in this crate; each key's documentation gives unit, default and bounds. The crate uses no file system
 //! and no network: [`Experiment::parse`] takes text.
 
+mod augment;
 mod batch;
 mod checkpoint;
 mod cluster;
@@ -23,6 +24,7 @@ mod store_kind;
 mod toml_error;
 mod warning;
 
+pub use augment::Augment;
 pub use batch::Batch;
 pub use checkpoint::Checkpoint;
 pub use cluster::{Cluster, Membership, Poison};
@@ -64,6 +66,11 @@ pub struct Experiment {
     /// How utterances are cut into chunks and batches.
     #[serde(default)]
     pub batch: Batch,
+    /// SpecAugment (Park et al., Interspeech 2019, section 2, without time warping): in training, stretches of mel bins and of frames
+    /// of each chunk are replaced by the mean, which is 0 after normalisation. Dev evaluation and labeling see everything. Which
+    /// stretches are masked depends on `run.seed`, the batch and the chunk. Off by default.
+    #[serde(default)]
+    pub augment: Augment,
     /// Passes, interleaving and learning rate.
     #[serde(default)]
     pub schedule: Schedule,
@@ -106,6 +113,7 @@ impl Experiment {
         self.features.validate()?;
         self.model.validate()?;
         self.batch.validate()?;
+        self.augment.validate(self.features.mel_bins)?;
         self.schedule.validate()?;
         self.optimizer.validate()?;
         self.objective.validate()?;

@@ -424,3 +424,25 @@ fn dropout_that_would_leave_nothing_is_refused() {
     let error = Experiment::parse(&format!("{SMALL}[model]\ndropout = 1.0\n")).unwrap_err().to_string();
     assert_eq!(error, "`model.dropout`: expected 0 to 1, 1 excluded, found 1");
 }
+
+#[test]
+fn masks_are_off_by_default_and_no_wider_than_what_they_mask() {
+    let read =
+        |keys: &str| Experiment::parse(&format!("{SMALL}[features]\nmel_bins = 40\n[augment]\n{keys}\n"));
+    let plain = Experiment::parse(SMALL).unwrap().augment;
+    assert_eq!((plain.frequency_masks, plain.time_masks), (0, 0));
+    let found =
+        read("frequency_masks = 2\nfrequency_width = 40\ntime_masks = 1\ntime_width = 25\ntime_share = 1.0");
+    let expected =
+        Augment { frequency_masks: 2, frequency_width: 40, time_masks: 1, time_width: 25, time_share: 1.0 };
+    assert_eq!(found.unwrap().augment, expected);
+    for (keys, expected) in [
+        ("frequency_masks = 17", "`augment.frequency_masks`: expected 0 to 16, found 17"),
+        ("frequency_width = 41", "`augment.frequency_width`: expected 1 to `features.mel_bins`, found 41"),
+        ("time_masks = 17", "`augment.time_masks`: expected 0 to 16, found 17"),
+        ("time_width = 0", "`augment.time_width`: expected 1 to 1000 frames, found 0"),
+        ("time_share = 1.5", "`augment.time_share`: expected 0 to 1, found 1.5"),
+    ] {
+        assert_eq!(read(keys).unwrap_err().to_string(), expected);
+    }
+}

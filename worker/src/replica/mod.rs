@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use stentor_acoustic::random::Stream;
 use stentor_acoustic::{
-    AcousticModel, AfterApply, Batch, Conditions, Dropout, Objective, ParameterVector, Score,
+    AcousticModel, AfterApply, Batch, Conditions, Dropout, Masks, Objective, ParameterVector, Score,
     annotated_objective, clip_to_norm, machine_labeled_objective, mean_gradient,
 };
 use stentor_exchange::strategy::{Coded, Learner, Member, Rate, Update, member};
@@ -103,7 +103,7 @@ impl Replica {
             Source::Annotated => &self.annotated,
             Source::MachineLabeled => &self.machine_labeled,
         };
-        let conditions = Conditions { dropout: self.dropout(lease), teacher: None };
+        let conditions = Conditions { dropout: self.dropout(lease), masks: self.masks(lease), teacher: None };
         let score = mean_gradient(self.trainer.model.as_ref(), batch, objective.as_ref(), &conditions)?;
         let norm = clip_to_norm(self.parameters().gradient(), self.experiment.optimizer.clip_norm)?;
         if score.is_finite() && norm.is_finite() {
@@ -114,9 +114,20 @@ impl Replica {
 
     /// The dropout of the first batch of a lease; it is the same whenever the batch is computed, and by any worker.
     fn dropout(&self, lease: &Lease) -> Dropout {
+        Dropout { rate: self.experiment.model.dropout, random: self.random("dropout", lease) }
+    }
+
+    /// The masks of the first batch of a lease, likewise.
+    fn masks(&self, lease: &Lease) -> Masks {
+        let Experiment { augment, features, .. } = &*self.experiment;
+        Masks::new(*augment, features.mel_bins as usize, self.random("augment", lease))
+    }
+
+    /// The random numbers of the first batch of a lease, for one use.
+    fn random(&self, name: &str, lease: &Lease) -> Stream {
         let Lease { source, pass, unit, first_batch, .. } = lease;
-        let name = format!("dropout {} {pass} {unit} {first_batch}", source.name());
-        Dropout { rate: self.experiment.model.dropout, random: Stream::new(self.experiment.run.seed, &name) }
+        let name = format!("{name} {} {pass} {unit} {first_batch}", source.name());
+        Stream::new(self.experiment.run.seed, &name)
     }
 
     /// Learns from a given gradient as if a batch had come to it.

@@ -1,4 +1,4 @@
-//! A checkpoint restores a replica bit for bit: the state of what is done after updates, buffers, and the numbers of dropout.
+//! A checkpoint restores a replica bit for bit: the state of what is done after updates, buffers, and the numbers of dropout and masks.
 
 use super::*;
 use crate::reducers::RangeSum;
@@ -94,7 +94,7 @@ impl AfterApply for Grid {
 fn experiment(strategy: Strategy) -> Arc<Experiment> {
     let text = format!(
         "[run]\nname = \"w\"\noutput = \"o\"\n[data]\nannotated = \"a\"\n[model]\nlayers = 2\nwidth = 8\ndropout = 0.25\n\
-         [cluster]\nworkers = 4\n[exchange]\nstrategy = \"{}\"\n[exchange.bmuf]\nmoments = \"reset\"\n",
+         [augment]\ntime_masks = 1\ntime_width = 4\ntime_share = 0.4\n[cluster]\nworkers = 4\n[exchange]\nstrategy = \"{}\"\n[exchange.bmuf]\nmoments = \"reset\"\n",
         strategy.name()
     );
     Arc::new(Experiment::parse(&text).unwrap())
@@ -224,7 +224,7 @@ fn a_run_in_which_nothing_is_done_after_updates_writes_nothing_about_it() {
 }
 
 #[test]
-fn what_a_batch_drops_follows_from_its_place_in_the_plan_alone() {
+fn what_a_batch_drops_and_masks_follows_from_its_place_in_the_plan_alone() {
     let experiment = experiment(Strategy::Dense);
     let [mut one, mut other] = [(), ()].map(|()| replica(&experiment, Vec::new()));
     let first = learn(&mut one, 0);
@@ -232,8 +232,16 @@ fn what_a_batch_drops_follows_from_its_place_in_the_plan_alone() {
     // The result does not depend on what was computed before.
     assert_eq!(learn(&mut one, 0), first);
     assert_eq!(learn(&mut other, 0), first);
-    let without = Arc::new(Experiment::parse(&experiment.to_toml().replace("dropout = 0.25\n", "")).unwrap());
-    assert_ne!(learn(&mut replica(&without, Vec::new()), 0), first);
+    for part in ["dropout = 0.25\n", "time_masks = 1\n"] {
+        let text = experiment.to_toml();
+        assert!(text.contains(part), "{text}");
+        let without = Arc::new(Experiment::parse(&text.replace(part, "")).unwrap());
+        assert!((0..4).any(|round| {
+            let [with, without] =
+                [&experiment, &without].map(|one| learn(&mut replica(one, Vec::new()), round));
+            with != without
+        }));
+    }
 }
 
 /// An LSTM with a buffer.

@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Extent};
 use crate::error::Error;
+use crate::masks::Masks;
 use crate::model::AcousticModel;
 use crate::objective::{Given, Loss, LossUnit, Objective};
 use crate::pass::{Dropout, Mode, Pass};
@@ -52,6 +53,8 @@ impl Score {
 pub struct Conditions<'a> {
     /// The dropout of the forward pass.
     pub dropout: Dropout,
+    /// What the model does not see of the features. A teacher sees all of them.
+    pub masks: Masks,
     /// The teacher whose outputs an objective may use; it is only used for inference.
     pub teacher: Option<&'a dyn AcousticModel>,
 }
@@ -84,7 +87,9 @@ pub fn mean_gradient(
         }
     };
     let pass = Pass { inner: needs.inner_layers, mode: Mode::Train(conditions.dropout) };
-    let outputs = model.forward_with(&batch.features, &batch.lengths, pass)?;
+    let masked = conditions.masks.applied(&batch.features, &batch.lengths)?;
+    let features = masked.as_ref().unwrap_or(&batch.features);
+    let outputs = model.forward_with(features, &batch.lengths, pass)?;
     let weights = needs.weights.then(|| model.parameters());
     let given = Given::new(&outputs, &batch.targets, &batch.lengths).with(teacher.as_ref(), weights);
     let loss = objective.loss(&given)?;

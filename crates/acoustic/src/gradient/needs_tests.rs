@@ -3,13 +3,14 @@
 use super::*;
 use crate::batch::{Chunk, Labels, Utterance, utterance_batches};
 use crate::families::{build, load};
+use crate::masks::Masks;
 use crate::objective::{HardLabels, Needs, annotated_objective};
 use crate::optimizer::{Adam, Optimizer};
 use crate::parameters::NamedValues;
 use crate::pass::InnerLayers;
 use crate::random::Stream;
 use crate::shape::ModelShape;
-use stentor_experiment::Lstm;
+use stentor_experiment::{Augment, Lstm};
 use stentor_inventory::SenoneId;
 use tch::{Device, Kind, Tensor};
 
@@ -123,6 +124,11 @@ fn a_student_learns_to_imitate_its_teacher_s_inner_layers() {
     let conditions = Conditions { teacher: Some(itself.as_ref()), ..Conditions::default() };
     let score = mean_gradient(student.as_ref(), &batch, &Imitation { penalty: 0.0 }, &conditions).unwrap();
     assert_eq!((score.loss, score.penalty), (0.0, 0.0));
+    // The teacher sees what is masked.
+    let augment = Augment { time_masks: 2, time_width: 9, time_share: 1.0, ..Augment::default() };
+    let conditions = Conditions { masks: Masks::new(augment, 3, Stream::new(1, "masks")), ..conditions };
+    let score = mean_gradient(student.as_ref(), &batch, &Imitation { penalty: 0.0 }, &conditions).unwrap();
+    assert!(score.loss > 0.0);
 }
 
 #[test]
