@@ -106,6 +106,32 @@ fn a_run_lives_in_a_bucket_where_every_ninth_request_goes_wrong() {
     assert!(words(&again).contains("s3://speech/runs/far"), "{}", words(&again));
 }
 
+/// As stores do that throttle: requests beyond `most` in a second are answered with 503.
+fn throttle(most: usize) -> impl FnMut(usize) -> Option<Fault> {
+    let (mut since, mut answered) = (std::time::Instant::now(), 0);
+    move |_| {
+        if since.elapsed() >= Duration::from_secs(1) {
+            (since, answered) = (std::time::Instant::now(), 0);
+        }
+        answered += 1;
+        (answered > most).then_some(Fault::Status(503))
+    }
+}
+
+#[test]
+fn a_run_goes_on_at_the_pace_of_a_store_that_throttles() {
+    let (folder, manifest, experiment) = bucket();
+    let (objects, cache) = (folder.path().join("objects"), folder.path().join("cache"));
+    let line = Line::to(s3::start(&objects));
+    line.fail(throttle(20));
+    let file = experiment.to_str().unwrap();
+    let trained = run(line.address, SECRET, &cache, "stentor", &["train", file]);
+    assert!(trained.status.success(), "{}", words(&trained));
+    assert!(line.faults() >= 10, "{} requests were too many: the store has hardly throttled", line.faults());
+    let findings = audit(&objects.join("speech/runs/far"), &manifest);
+    assert!(findings.is_clean(), "{findings:?}");
+}
+
 #[test]
 fn a_wrong_key_is_told_as_such_and_not_tried_for_long() {
     let (folder, _, experiment) = bucket();

@@ -13,6 +13,7 @@ mod compose;
 mod corpora;
 mod demo;
 mod fuzz;
+mod http;
 mod journal;
 mod network;
 mod page;

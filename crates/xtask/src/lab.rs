@@ -62,6 +62,7 @@ fn needs(task: &Task) -> (Vec<Part>, Build) {
             (vec![libtorch, Part::Python, Part::Lexicon, Part::Flite, small], Build::Demo)
         }
         Task::Bench(Bench::Memory(_)) => (vec![libtorch], Build::Memory),
+        Task::Bench(Bench::Members(_)) => (vec![libtorch], Build::Tests),
         Task::Fuzz(_) | Task::Bench(Bench::Exchange(_) | Bench::Scale(_) | Bench::Convergence(_)) => {
             (Vec::new(), Build::Lab)
         }

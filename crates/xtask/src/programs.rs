@@ -29,7 +29,8 @@ pub(crate) enum Build {
     /// The demo: only what it runs, so without stores on the network; compiled quickly, with debug assertions.
     Demo,
     /// Tests and benchmarks: everything, with the features that tests need, so that dependencies are not built twice,
-    /// for programs and for tests; includes the worker that computes nothing (`examples/link`).
+    /// for programs and for tests; includes the worker that computes nothing (`examples/link`)
+    /// and the process of many workers (`examples/members`).
     Tests,
     /// Like [`Build::Tests`], with the program that makes screenshots.
     Screenshots,
@@ -81,7 +82,7 @@ impl Build {
     fn targets(self) -> &'static [&'static str] {
         match self {
             Build::Demo => &["--bins"],
-            Build::Tests => &["--bins", "--example", "link"],
+            Build::Tests => &["--bins", "--example", "link", "--example", "members"],
             Build::Screenshots => &["--bins", "--example", "link", "--example", "page_pictures"],
             Build::Abuse => &["--bins", "--example", "abuse"],
             Build::Lab => &["--bin", LAB.1],

@@ -7,6 +7,7 @@ mod example;
 mod figures;
 mod gain;
 mod link;
+mod members;
 mod memory;
 mod page;
 mod recognition;
@@ -42,5 +43,8 @@ pub(crate) fn run(environment: &Environment, programs: &Path, bench: &Bench) -> 
             write(options.json.as_deref(), &alignment::run(environment, programs, options)?)
         }
         Bench::Memory(options) => write(options.json.as_deref(), &memory::run(programs)?),
+        Bench::Members(options) => {
+            write(options.json.as_deref(), &members::run(environment, programs, options)?)
+        }
     }
 }

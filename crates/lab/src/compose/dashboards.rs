@@ -1,7 +1,7 @@
 //! Checks dashboards and alerts: evaluates their expressions with the stack's Prometheus.
 
-use super::http;
 use super::images::Images;
+use crate::http;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -7,7 +7,6 @@ mod coordinator;
 mod dashboards;
 mod disturb;
 mod experiment;
-mod http;
 mod images;
 mod stack;
 

@@ -24,6 +24,9 @@ pub enum Bench {
     Alignment(Alignment),
     /// Peak memory of dev evaluation and of the teacher-labeler's lanes, with the old and the current implementation.
     Memory(Memory),
+    /// Clusters of many members: a real coordinator, separate reducers, and whole workers that share processes. Time to join,
+    /// memory and descriptors, time of a round.
+    Members(Members),
 }
 
 /// What to measure of the exchange, and for how long.
@@ -110,6 +113,26 @@ pub struct Memory {
     /// File to write the figures to, as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// The sizes of the clusters.
+#[derive(Debug, Args)]
+pub struct Members {
+    /// File to write the figures to, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Numbers of members to measure.
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 500], value_name = "N,…")]
+    pub members: Vec<usize>,
+    /// Number of separate reducers.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub reducers: usize,
+    /// About how many rounds each run has.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(4..))]
+    pub rounds: u64,
+    /// One more run of each size, in which half of the members die at once and are started again.
+    #[arg(long)]
+    pub kill_half: bool,
 }
 
 /// Destination of the figures, and what is measured.

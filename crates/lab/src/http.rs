@@ -8,7 +8,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The body of the response to `GET path`. With HTTP/1.0 the response ends with the connection and is not chunked.
-pub(super) fn get(port: u16, path: &str) -> Result<String> {
+pub(crate) fn get(port: u16, path: &str) -> Result<String> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let asking = || format!("http://{address}{path}");
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(asking)?;
@@ -28,7 +28,7 @@ pub(super) fn get(port: u16, path: &str) -> Result<String> {
 }
 
 /// Encodes `text` for use after `?query=`.
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
     text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
