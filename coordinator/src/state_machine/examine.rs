@@ -1,7 +1,7 @@
 use super::membership::MOST_MEMBERS;
 use super::operator::MOST_REQUESTS;
 use super::pending::MOST_PENDING;
-use super::{Action, Core, Event, Fence, Input, Invariant, Millis, Phase, Session, Violation};
+use super::{Action, Core, Event, Fence, Input, Invariant, Millis, Phase, Session, Slot, Violation};
 use std::collections::BTreeMap;
 
 impl Core {
@@ -54,10 +54,12 @@ impl Core {
         if self.is_held() {
             return;
         }
+        let untils: BTreeMap<Slot, Millis> =
+            self.terms().into_iter().filter_map(|(slot, term)| Some((slot, term.until?))).collect();
         let heard = self.members.iter().filter(|(slot, _)| self.start_of(**slot).is_none());
         let of_members = heard.map(|(&slot, member)| {
             let until = member.heard_ms + self.deadline_ms();
-            let until = self.term(slot).and_then(|term| term.until).map_or(until, |own| until.min(own));
+            let until = untils.get(&slot).map_or(until, |own| until.min(*own));
             (format!("a word of {}", member.identity), vec![member.identity.clone()], Some(until))
         });
         let others = self.waits().into_iter().map(|wait| (wait.what, wait.whom, wait.until));

@@ -20,6 +20,17 @@ pub(super) struct Term {
     pub(super) until: Option<Millis>,
 }
 
+/// What the waits for all members of an open round have in common. It is found once for all of them: each part looks at every member,
+/// or at every delay that is remembered.
+#[derive(Debug, Clone, Copy)]
+struct Shared {
+    /// Delay of the last contribution so far.
+    last_lag: Millis,
+    all_computed: bool,
+    /// How long a contribution is waited for.
+    longest: Millis,
+}
+
 impl Core {
     pub(super) fn deadline_ms(&self) -> Millis {
         (self.settings.experiment.cluster.round_deadline_s * 1e3) as Millis
@@ -29,19 +40,40 @@ impl Core {
         (self.settings.experiment.cluster.boundary_deadline_s * 1e3) as Millis
     }
 
-    /// What the open round, or the end of the run, waits for from the member at `slot`, and until when.
+    /// What the open round, or the end of the run, waits for from each member, and until when; without those that it does not wait
+    /// for. In the order of slots.
     ///
     /// Duties at a boundary have no fixed limit: the time since the member's last progress is bounded. A member that has done
     /// them, or has just been admitted, has the full time for its batches from then on. The time for a payload begins when all
     /// members have computed: reducers take payloads in the order of slots, so a payload may have to wait for a member that
     /// still computes. A newcomer waits for the members that write its checkpoint, and then for the store at most as long as a
     /// round waits. While the run is paused, no time passes for anybody.
-    pub(super) fn term(&self, slot: Slot) -> Option<Term> {
-        let term = self.usual_term(slot)?;
+    pub(super) fn terms(&self) -> Vec<(Slot, Term)> {
+        let shared = match &self.phase {
+            Phase::Running(round) => Some(self.shared(round)),
+            _ => None,
+        };
+        self.members.keys().filter_map(|&slot| Some((slot, self.term(slot, shared)?))).collect()
+    }
+
+    fn shared(&self, round: &Round) -> Shared {
+        let mut longest = self.deadline_ms();
+        if round.usual {
+            longest = self.lags.deadline(&self.settings.experiment.cluster, longest);
+        }
+        Shared {
+            last_lag: round.lags.iter().max().copied().unwrap_or_default(),
+            all_computed: self.members.keys().all(|slot| round.arrivals.contains_key(slot)),
+            longest,
+        }
+    }
+
+    fn term(&self, slot: Slot, shared: Option<Shared>) -> Option<Term> {
+        let term = self.usual_term(slot, shared)?;
         Some(Term { until: term.until.filter(|_| !self.is_held()), ..term })
     }
 
-    fn usual_term(&self, slot: Slot) -> Option<Term> {
+    fn usual_term(&self, slot: Slot, shared: Option<Shared>) -> Option<Term> {
         let member = self.members.get(&slot)?;
         if self.has_duties(slot) {
             let (since, until) = (member.moved_ms, Some(member.moved_ms + self.boundary_deadline_ms()));
@@ -49,12 +81,12 @@ impl Core {
         }
         let Phase::Running(round) = &self.phase else { return None };
         let Round { first_ms: Some(first), arrivals, staged, .. } = round else { return None };
+        let Shared { last_lag, all_computed, longest } = shared?;
         if staged.contains(&slot) {
             return None;
         }
         if arrivals.contains_key(&slot) {
-            let since = first + round.lags.iter().max().copied().unwrap_or_default();
-            let all_computed = self.members.keys().all(|slot| arrivals.contains_key(slot));
+            let since = first + last_lag;
             let until = all_computed.then(|| since + self.deadline_ms() + round.under_way_ms());
             return Some(Term { reason: Reason::Staging, since, until });
         }
@@ -64,10 +96,6 @@ impl Core {
             return Some(Term { reason: Reason::Newcomers, since, until });
         }
         let since = member.free_ms.max(*first);
-        let mut longest = self.deadline_ms();
-        if round.usual {
-            longest = self.lags.deadline(&self.settings.experiment.cluster, longest);
-        }
         Some(Term { reason: Reason::Computing, since, until: Some(since + longest) })
     }
 
@@ -109,10 +137,11 @@ impl Core {
         }
         let is_late = |term: &Term| term.until.is_some_and(|until| now > until);
         let late: Vec<(Session, Departure, Reason, String)> = self
-            .members
-            .iter()
-            .filter_map(|(&slot, member)| {
-                let Term { reason, since, .. } = self.term(slot).filter(is_late)?;
+            .terms()
+            .into_iter()
+            .filter(|(_, term)| is_late(term))
+            .filter_map(|(slot, Term { reason, since, .. })| {
+                let member = self.members.get(&slot)?;
                 let waited = now.saturating_sub(since) as f64 / 1e3;
                 let mut departure = Departure::Lost;
                 let words = match reason {

@@ -321,6 +321,8 @@ impl Core {
     /// The current state of the run, for people.
     #[must_use]
     pub fn view(&self, now: Millis) -> View {
+        let untils: BTreeMap<Slot, Millis> =
+            self.terms().into_iter().filter_map(|(slot, term)| Some((slot, term.until?))).collect();
         View {
             fence: self.fence(),
             stage: self.stage(now),
@@ -333,10 +335,7 @@ impl Core {
                     doing: m.doing.clone(),
                     silent_ms: now.saturating_sub(m.heard_ms),
                     owes: self.owes(slot),
-                    left_ms: self
-                        .term(slot)
-                        .and_then(|term| term.until)
-                        .map(|until| until.saturating_sub(now)),
+                    left_ms: untils.get(&slot).map(|until| until.saturating_sub(now)),
                     leaving: m.leaving || m.drained,
                 })
                 .collect(),

@@ -1,3 +1,4 @@
+use super::late::Term;
 use super::{Core, Millis, Phase, Slot};
 
 /// What a run can wait for.
@@ -111,6 +112,7 @@ impl Core {
     fn waits_of_round(&self) -> Vec<Wait> {
         let Phase::Running(round) = &self.phase else { return Vec::new() };
         let Some(since) = round.first_ms else { return Vec::new() };
+        let terms = self.terms();
         let reasons = [Reason::Reports, Reason::Computing, Reason::Staging, Reason::Newcomers];
         let waits = reasons.into_iter().filter_map(|reason| {
             let what = match reason {
@@ -119,23 +121,23 @@ impl Core {
                 Reason::Newcomers => "newcomers that wait for a checkpoint",
                 _ => "contributions",
             };
-            let (whom, until) = self.waited_for(reason)?;
+            let (whom, until) = self.waited_for(reason, &terms)?;
             Some(Wait { reason, whom, since, until, what: format!("round {} waits for {what}", self.round) })
         });
         waits.collect()
     }
 
     /// The members for which the run waits for this reason, and the last of their deadlines; `None` if there are none.
-    fn waited_for(&self, reason: Reason) -> Option<(Vec<String>, Option<Millis>)> {
-        let terms = self.members.keys().filter_map(|&slot| Some((slot, self.term(slot)?)));
+    fn waited_for(&self, reason: Reason, terms: &[(Slot, Term)]) -> Option<(Vec<String>, Option<Millis>)> {
+        let of_reason = terms.iter().filter(|(_, term)| term.reason == reason);
         let (slots, untils): (Vec<Slot>, Vec<Option<Millis>>) =
-            terms.filter(|(_, term)| term.reason == reason).map(|(slot, term)| (slot, term.until)).unzip();
+            of_reason.map(|(slot, term)| (*slot, term.until)).unzip();
         let until = untils.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
         (!slots.is_empty()).then(|| (self.names(&slots), until))
     }
 
     fn wait_of_end(&self, since: Millis) -> Wait {
-        match self.waited_for(Reason::Reports) {
+        match self.waited_for(Reason::Reports, &self.terms()) {
             Some((whom, until)) => {
                 let what = "the last checkpoint waits for reports".to_owned();
                 Wait { reason: Reason::Reports, whom, since, until, what }
