@@ -29,18 +29,6 @@ pub(crate) fn name(field: &str, name: &str) -> Result<(), Status> {
     at_most(field, "bytes", MOST_NAME_BYTES, name.len())
 }
 
-/// Checks that a worker is of this release: another one may mean something else by the same words.
-pub(crate) fn version(found: &str) -> Result<(), Status> {
-    let expected = env!("CARGO_PKG_VERSION");
-    if found == expected {
-        return Ok(());
-    }
-    let found: String = found.chars().take(40).collect();
-    Err(Status::failed_precondition(format!(
-        "expected a worker of release {expected}, as the coordinator is, found `{found}`; start both from one build"
-    )))
-}
-
 /// Largest amount of traffic that a member reports at once, bytes.
 const MOST_TRAFFIC: u64 = 1 << 50;
 /// Largest amount of memory, MB.
@@ -113,13 +101,6 @@ mod tests {
         for found in [f64::INFINITY, f64::NAN, -1.0, 1e30] {
             memory(found).unwrap_err();
         }
-    }
-
-    #[test]
-    fn a_worker_of_another_release_is_told_which_one_is_expected() {
-        version(env!("CARGO_PKG_VERSION")).unwrap();
-        let refused = version("99").unwrap_err();
-        assert!(refused.message().ends_with("found `99`; start both from one build"), "{refused}");
     }
 
     #[test]

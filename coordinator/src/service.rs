@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
-use stentor_proto::v1;
 use stentor_proto::v1::coordinator_server::Coordinator;
+use stentor_proto::{Agreed, v1};
 use stentor_runtime::metrics;
 use stentor_runtime::print::printable;
 use tokio::sync::{mpsc, oneshot};
@@ -75,18 +75,22 @@ impl Drop for Guard {
 impl Coordinator for Service {
     async fn join(&self, request: Request<v1::JoinRequest>) -> Result<Response<v1::JoinReply>, Status> {
         let holder = sender::holder(&request);
+        let agreed = request.extensions().get::<Agreed>().cloned();
         let request = request.into_inner();
         limits::name("identity", &request.identity)?;
         limits::name("host", &request.host)?;
         let request = v1::JoinRequest { host: printable(&request.host).into_owned(), ..request };
-        limits::version(&request.version)?;
+        limits::name("version", &request.version)?;
         sender::check(holder.as_deref(), &request.identity)?;
+        let (identity, release) = (request.identity.clone(), printable(&request.version).into_owned());
         let session = self.sessions.next()?;
         let (reply, answer) = oneshot::channel();
         let mut guard = Guard { engine: self.engine.clone(), session, armed: true };
         self.tell(Command::Join(Joining { session, request, reply })).await?;
         let reply = answer.await.map_err(|_| over())??;
         guard.armed = false;
+        let protocol = agreed.map(|agreed| agreed.version);
+        tracing::info!(identity, release, protocol, "admitted");
         Ok(Response::new(reply))
     }
 

@@ -5,6 +5,7 @@
 mod convert;
 mod frame;
 mod refusal;
+mod version;
 
 pub use convert::{
     ConvertError, MAX_BAD_ROW_GROUPS, MAX_REASON_BYTES, bad_row_groups, encoding, required, source, strategy,
@@ -12,6 +13,9 @@ pub use convert::{
 };
 pub use frame::{FrameError, MAX_PART_BYTES, PART_BYTES, PayloadAssembler, parts};
 pub use refusal::Refusal;
+pub use version::{
+    Agreed, Announced, Announcer, Versions, agree_with_answer, agree_with_caller, announced, answer_in,
+};
 
 /// Generated from `stentor/v1/coordinator.proto`, and checked in so that a build needs no generator (see `tests/generated.rs`).
 #[allow(missing_docs, clippy::all, clippy::needless_pass_by_value)]

@@ -3,14 +3,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
-use stentor_proto::{Refusal, v1};
+use stentor_proto::{Announced, Refusal, v1};
 use stentor_runtime::tls;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 /// How long a coordinator that was finishing its run may be gone before the run counts as finished: longer than a supervisor
@@ -20,7 +19,7 @@ const FINISHED: Duration = Duration::from_secs(30);
 /// The connection to the coordinator.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    grpc: CoordinatorClient<Channel>,
+    grpc: CoordinatorClient<Announced>,
     url: String,
     connector: Connector,
 }
@@ -89,7 +88,8 @@ impl Attendance {
 impl Client {
     /// A connection that is opened when it is first used.
     pub(crate) fn new(url: &str, connector: Connector) -> Result<Self, Error> {
-        let grpc = CoordinatorClient::new(connector.to(url)?).max_decoding_message_size(2 << 20);
+        let channel = stentor_proto::announced(connector.to(url)?);
+        let grpc = CoordinatorClient::new(channel).max_decoding_message_size(2 << 20);
         Ok(Self { grpc, url: url.to_owned(), connector })
     }
 
@@ -116,7 +116,12 @@ impl Client {
                 process_id: std::process::id(),
             };
             let status = match self.grpc.join(request).await {
-                Ok(reply) => return Ok(reply.into_inner()),
+                Ok(reply) => {
+                    let agreed = stentor_proto::agree_with_answer(reply.metadata());
+                    let agreed = agreed.map_err(|status| Error::Refused(status.message().to_owned()))?;
+                    tracing::info!(protocol = agreed.version, release = agreed.release, "admitted");
+                    return Ok(reply.into_inner());
+                }
                 Err(status) => status,
             };
             let reason = match judge(&status) {

@@ -4,15 +4,14 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 use std::ops::Range;
 use stentor_proto::v1::reducer_client::ReducerClient;
-use stentor_proto::{PayloadAssembler, parts, v1};
+use stentor_proto::{Announced, PayloadAssembler, parts, v1};
 use tokio_stream::StreamExt;
 use tonic::Code;
-use tonic::transport::Channel;
 
 /// The connections to the reducers, each of which sums one range of the parameter vector.
 #[derive(Debug, Clone)]
 pub(crate) struct Reducers {
-    ranges: Vec<(Range<usize>, ReducerClient<Channel>)>,
+    ranges: Vec<(Range<usize>, ReducerClient<Announced>)>,
 }
 
 /// A round's sum over one range.
@@ -73,7 +72,8 @@ impl Reducers {
         let ranges = stentor_exchange::ranges(values, urls.len()).into_iter().zip(urls);
         let ranges = ranges
             .map(|(range, url)| {
-                let client = ReducerClient::new(connector.to(url)?).max_decoding_message_size(2 << 20);
+                let channel = stentor_proto::announced(connector.to(url)?);
+                let client = ReducerClient::new(channel).max_decoding_message_size(2 << 20);
                 Ok((range, client))
             })
             .collect::<Result<_, Error>>()?;
@@ -137,7 +137,7 @@ impl Reducers {
 }
 
 async fn fetch(
-    mut client: ReducerClient<Channel>,
+    mut client: ReducerClient<Announced>,
     range: Range<usize>,
     fence: &v1::Fence,
     group: u32,

@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use stentor_proto::Agreed;
 use stentor_runlog::Event;
 use stentor_runtime::tls::{Peer, Refusals, Role};
 use stentor_runtime::{Attempts, Call, Denied, Right, Tokens};
@@ -19,6 +20,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::codegen::http::{Request, Response, header};
+use tonic::metadata::MetadataMap;
 use tonic::server::NamedService;
 
 /// Maximum number of calls in progress, over all connections.
@@ -271,14 +273,18 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let peer = request.extensions().get::<Peer>().cloned();
         match self.access.admit(&request, peer.as_ref()) {
-            Ok((name, permit, call)) => {
+            Ok(Admitted { name, agreed, permit, call }) => {
                 let address = peer.map(|peer| peer.address);
                 request.extensions_mut().insert(Caller { name, address });
+                let mut named = MetadataMap::new();
+                stentor_proto::answer_in(&agreed, &mut named);
+                request.extensions_mut().insert(agreed);
                 let answer = self.service.call(request);
                 Box::pin(async move {
-                    let answer = answer.await;
+                    let mut answer = answer.await?;
                     drop(permit);
-                    answer.map(|answer| answer.map(|body| Body::new(Underway::new(body, call))))
+                    answer.headers_mut().extend(named.into_headers());
+                    Ok(answer.map(|body| Body::new(Underway::new(body, call))))
                 })
             }
             Err(Refusal { reason, status, pause }) => {
@@ -296,20 +302,31 @@ where
     }
 }
 
+/// A call that is permitted.
+struct Admitted {
+    /// The caller's name.
+    name: String,
+    /// The version of the protocol.
+    agreed: Agreed,
+    /// Held while the call is in progress.
+    permit: OwnedSemaphorePermit,
+    call: Option<Call>,
+}
+
 impl Access {
-    /// Returns the caller's name if it may make the call, and what the call holds while it is in progress.
-    fn admit(
-        &self,
-        request: &Request<Body>,
-        peer: Option<&Peer>,
-    ) -> Result<(String, OwnedSemaphorePermit, Option<Call>), Refusal> {
+    /// Admits a call if its caller may make it and speaks a version of the protocol that this program speaks.
+    fn admit(&self, request: &Request<Body>, peer: Option<&Peer>) -> Result<Admitted, Refusal> {
         let authorization = request.headers().get(header::AUTHORIZATION);
         let authorization = authorization.and_then(|value| value.to_str().ok());
         let name = self.check(request.uri().path(), peer, authorization)?;
+        let metadata = MetadataMap::from_headers(request.headers().clone());
+        let agreed = stentor_proto::agree_with_caller(&metadata);
+        let agreed = agreed.map_err(|status| Refusal::new("version", status))?;
         let too_many = |words: String| Refusal::new("too-many", Status::resource_exhausted(words));
         let permit = Arc::clone(&self.calls).try_acquire_owned();
         let permit = permit.map_err(|_| too_many(format!("{MOST_CALLS} calls are under way already")))?;
         let call = peer.map(|peer| peer.activity.begin()).transpose();
-        Ok((name, permit, call.map_err(|full| too_many(full.to_string()))?))
+        let call = call.map_err(|full| too_many(full.to_string()))?;
+        Ok(Admitted { name, agreed, permit, call })
     }
 }

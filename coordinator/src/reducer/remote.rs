@@ -106,10 +106,13 @@ impl Line {
     ) -> Result<(), Status> {
         let (announcements, outbound) = mpsc::channel(1);
         newest.mark_changed();
-        let mut client = ReducerClient::new(self.channel.clone());
-        let mut inbound = client.follow(ReceiverStream::new(outbound)).await?.into_inner();
+        let mut client = ReducerClient::new(stentor_proto::announced(self.channel.clone()));
+        let answer = client.follow(ReceiverStream::new(outbound)).await?;
+        let agreed = stentor_proto::agree_with_answer(answer.metadata())?;
+        let mut inbound = answer.into_inner();
         *is_up = true;
-        tracing::info!(reducer = self.url, "connected to a reducer");
+        let (protocol, release) = (agreed.version, agreed.release);
+        tracing::info!(reducer = self.url, protocol, release, "connected to a reducer");
         let _ = self.commands.send(Command::Reducer { index: self.index, is_up: true }).await;
         let closed = || Status::unavailable("the reducer has closed the connection");
         loop {

@@ -25,11 +25,16 @@ impl Default for Augment {
 }
 
 impl Augment {
+    /// Whether nothing is set: the section is then not written, because programs of the protocol's version before do not know it.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(crate) fn validate(&self, mel_bins: u32) -> Result<(), Error> {
         let Self { frequency_masks, frequency_width, time_masks, time_width, time_share } = *self;
         require(frequency_masks <= 16, "augment.frequency_masks", "0 to 16", frequency_masks)?;
         require(
-            (1..=mel_bins).contains(&frequency_width),
+            (1..=mel_bins).contains(&frequency_width) || self.is_default(),
             "augment.frequency_width",
             "1 to `features.mel_bins`",
             frequency_width,

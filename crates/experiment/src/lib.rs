@@ -69,7 +69,7 @@ pub struct Experiment {
     /// SpecAugment (Park et al., Interspeech 2019, section 2, without time warping): in training, stretches of mel bins and of frames
     /// of each chunk are replaced by the mean, which is 0 after normalisation. Dev evaluation and labeling see everything. Which
     /// stretches are masked depends on `run.seed`, the batch and the chunk. Off by default.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Augment::is_default")]
     pub augment: Augment,
     /// Passes, interleaving and learning rate.
     #[serde(default)]
@@ -208,14 +208,28 @@ impl Experiment {
         self
     }
 
-    /// Returns the experiment as TOML with every default written out: what the coordinator serves and `config show`
-    /// prints.
+    /// Returns the experiment as TOML, as the coordinator serves it and keeps it in the run's folder: with every default written out,
+    /// but without tables that programs of the protocol's version before do not know, as long as nothing in them is set.
     ///
     /// # Panics
     /// Never: every section serialises to a TOML table.
     #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("sections are plain tables")
+    }
+
+    /// Returns the experiment as TOML with every default written out, for people: what `config show` prints.
+    ///
+    /// # Panics
+    /// As [`Experiment::to_toml`].
+    #[must_use]
+    pub fn to_complete_toml(&self) -> String {
+        let toml = self.to_toml();
+        if !self.augment.is_default() {
+            return toml;
+        }
+        let augment = toml::to_string(&self.augment).expect("sections are plain tables");
+        toml.replacen("\n[schedule]\n", &format!("\n[augment]\n{augment}\n[schedule]\n"), 1)
     }
 }
 

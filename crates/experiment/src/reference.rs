@@ -108,7 +108,7 @@ struct Line {
 /// Returns the lines of an experiment as TOML, with keys in the order of the types' fields.
 fn lines(experiment: &Experiment) -> Vec<Line> {
     let (mut section, mut lines) = (String::new(), Vec::new());
-    for line in experiment.to_toml().lines() {
+    for line in experiment.to_complete_toml().lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             name.clone_into(&mut section);
         } else if let Some((key, value)) = line.split_once(" = ") {

@@ -429,8 +429,11 @@ fn dropout_that_would_leave_nothing_is_refused() {
 fn masks_are_off_by_default_and_no_wider_than_what_they_mask() {
     let read =
         |keys: &str| Experiment::parse(&format!("{SMALL}[features]\nmel_bins = 40\n[augment]\n{keys}\n"));
-    let plain = Experiment::parse(SMALL).unwrap().augment;
-    assert_eq!((plain.frequency_masks, plain.time_masks), (0, 0));
+    let plain = Experiment::parse(SMALL).unwrap();
+    assert_eq!((plain.augment.frequency_masks, plain.augment.time_masks), (0, 0));
+    assert!(!plain.to_toml().contains("[augment]"), "workers of the version before do not know it");
+    assert!(plain.to_complete_toml().contains("[augment]\nfrequency_masks = 0\n"));
+    assert_eq!(Experiment::parse(&plain.to_complete_toml()).unwrap(), plain);
     let found =
         read("frequency_masks = 2\nfrequency_width = 40\ntime_masks = 1\ntime_width = 25\ntime_share = 1.0");
     let expected =
@@ -445,4 +448,27 @@ fn masks_are_off_by_default_and_no_wider_than_what_they_mask() {
     ] {
         assert_eq!(read(keys).unwrap_err().to_string(), expected);
     }
+}
+
+/// Keys that the version of the protocol before this one knows: a coordinator sends experiments to its workers.
+const WRITTEN: &str = include_str!("written_keys.txt");
+
+#[test]
+fn a_key_that_workers_of_the_version_before_do_not_know_is_not_written_while_it_has_its_default() {
+    let written = Experiment::parse(SMALL).unwrap().to_toml();
+    let mut section = "";
+    let mut new = Vec::new();
+    for line in written.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            let key = format!("{section}.{key}");
+            new.extend((!WRITTEN.lines().any(|known| known == key)).then_some(key));
+        }
+    }
+    assert!(
+        new.is_empty(),
+        "{new:?}: give them `skip_serializing_if`, or raise the version of the protocol (docs/versions.md) and add them to \
+         written_keys.txt with the next one"
+    );
 }

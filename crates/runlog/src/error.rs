@@ -9,7 +9,8 @@ pub enum Error {
     Store(#[from] stentor_store::Error),
     /// A line of an event log is not an event.
     #[error(
-        "{segment}, line {line}: expected an event, found {reason}; restore the file from the run's store"
+        "{segment}, line {line}: expected an event, found {reason}; restore the file from the run's store, or read it with the release \
+         that wrote it if that is a newer one"
     )]
     EventLog {
         /// Name of the segment's object.

@@ -212,7 +212,7 @@ pub struct JoinRequest {
     /// Stable across restarts; residual and local optimiser state belong to it.
     #[prost(string, tag = "1")]
     pub identity: ::prost::alloc::string::String,
-    /// Release of the worker, which must be the coordinator's.
+    /// Release of the worker, for people. Versions of the protocol are in the metadata of each call: proto/src/version.rs.
     #[prost(string, tag = "2")]
     pub version: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]

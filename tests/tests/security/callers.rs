@@ -7,7 +7,7 @@ use stentor_proto::v1::reducer_client::ReducerClient;
 use stentor_runtime::tls::{Tls, channel, explain};
 use stentor_tests::{audit, corpus, wait_for, write_experiment};
 use tokio_stream::StreamExt;
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 
 /// What comes of calls with the certificates of `folder`.
 fn calling<T>(
@@ -191,7 +191,8 @@ fn stale_oversized_and_false_messages_in_the_name_of_members_are_refused_and_the
             let part = v1::StagePart { part: Some(v1::stage_part::Part::Header(header)) };
             let stage = reducer.stage(tokio_stream::iter([part])).await.unwrap_err();
             let oversized = calls.join(join(&"x".repeat(3 << 20))).await.unwrap_err();
-            let other = v1::JoinRequest { version: "99".into(), ..join("worker-9") };
+            let mut other = Request::new(join("worker-9"));
+            other.metadata_mut().insert("stentor-protocol", "98-99".parse().unwrap());
             let version = calls.join(other).await.unwrap_err();
 
             // Whoever does not know a member's session cannot speak for it.
@@ -229,7 +230,7 @@ fn stale_oversized_and_false_messages_in_the_name_of_members_are_refused_and_the
             (contribute, stage, oversized, version)
         });
     assert!(contribute.message().contains("is not a member with this session"), "{contribute}");
-    assert!(version.message().contains("as the coordinator is, found `99`"), "{version}");
+    assert!(version.message().contains("found version 98-99 of the caller and version 1-2"), "{version}");
     assert_eq!(stage.code(), Code::Aborted, "{stage}");
     assert_eq!(oversized.code(), Code::OutOfRange, "{oversized}");
 

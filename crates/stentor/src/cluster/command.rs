@@ -5,11 +5,10 @@ use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::time::Duration;
 use stentor_experiment::Strategy;
-use stentor_proto::v1;
 use stentor_proto::v1::command_request::Command;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
+use stentor_proto::{Announced, v1};
 use stentor_runtime::print::printable;
-use tonic::transport::Channel;
 
 /// Change the exchange strategy of a running cluster at the next boundary.
 #[derive(Debug, Parser)]
@@ -108,7 +107,7 @@ impl Checkpoint {
     pub(crate) fn run(&self) -> Result<()> {
         let command = Some(Command::Checkpoint(v1::SaveCheckpoint {}));
         let (request, deadline) = (v1::CommandRequest { command }, Duration::from_secs(self.deadline));
-        let call = async |mut client: CoordinatorClient<Channel>, request| client.command(request).await;
+        let call = async |mut client: CoordinatorClient<Announced>, request| client.command(request).await;
         let reply = self.target.ask_within(deadline, request, call)?.ok_or_else(|| self.too_late())?;
         stentor_runtime::outln!("{}", printable(&reply.checkpoint));
         Ok(())

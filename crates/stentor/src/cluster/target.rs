@@ -5,13 +5,13 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
+use stentor_proto::Announced;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
 use stentor_runtime::print::printable;
 use stentor_runtime::tls::{self, Tls};
 use stentor_runtime::{ExitStatus, Token};
 use tonic::Request;
 use tonic::metadata::MetadataValue;
-use tonic::transport::Channel;
 
 /// The coordinator, and the credentials for it.
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ impl Target {
         &self,
         question: Q,
         call: impl AsyncFnOnce(
-            CoordinatorClient<Channel>,
+            CoordinatorClient<Announced>,
             Request<Q>,
         ) -> Result<tonic::Response<A>, tonic::Status>,
     ) -> Result<A> {
@@ -52,7 +52,7 @@ impl Target {
         patience: Duration,
         question: Q,
         call: impl AsyncFnOnce(
-            CoordinatorClient<Channel>,
+            CoordinatorClient<Announced>,
             Request<Q>,
         ) -> Result<tonic::Response<A>, tonic::Status>,
     ) -> Result<Option<A>> {
@@ -77,10 +77,14 @@ impl Target {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let client = CoordinatorClient::new(tls::channel(url, tls.as_ref())?);
+            let channel = stentor_proto::announced(tls::channel(url, tls.as_ref())?);
+            let client = CoordinatorClient::new(channel);
             let status = match tokio::time::timeout(patience, call(client, request)).await {
                 Err(_) => return Ok(None),
-                Ok(Ok(reply)) => return Ok(Some(reply.into_inner())),
+                Ok(Ok(reply)) => match stentor_proto::agree_with_answer(reply.metadata()) {
+                    Ok(_) => return Ok(Some(reply.into_inner())),
+                    Err(status) => status,
+                },
                 Ok(Err(status)) => status,
             };
             let (words, denied) = tls::explain(&status);

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
             stentor_runtime::outln!("{}: valid", experiment.display());
         }
         Action::Reference => stentor_runtime::out!("{}", reference::page()),
-        Action::Show { experiment } => stentor_runtime::out!("{}", read(experiment)?.to_toml()),
+        Action::Show { experiment } => stentor_runtime::out!("{}", read(experiment)?.to_complete_toml()),
     }
     Ok(())
 }
