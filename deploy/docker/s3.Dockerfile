@@ -5,6 +5,14 @@ ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim
 
 FROM ${RUST_IMAGE} AS build
+# A tag names another image tomorrow: with RELEASE=yes only digests are accepted.
+ARG RELEASE=no
+ARG RUST_IMAGE
+ARG BASE_IMAGE
+RUN case "${RELEASE} ${BASE_IMAGE} ${RUST_IMAGE}" in \
+      "yes "*"@sha256:"*" "*"@sha256:"*|"no "*) ;; \
+      *) echo "expected RELEASE=no, or base images by digest, found ${RELEASE}, ${BASE_IMAGE} and ${RUST_IMAGE}" >&2; exit 2 ;; \
+    esac
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends g++ \
  && rm --recursive /var/lib/apt/lists/*

@@ -6,6 +6,14 @@ ARG BASE_IMAGE=debian:bookworm-slim
 
 # Up to "build", the Dockerfiles of all programs have the same lines, so that Docker builds these stages once.
 FROM ${BASE_IMAGE} AS libtorch
+# A tag names another image tomorrow: with RELEASE=yes only digests are accepted.
+ARG RELEASE=no
+ARG RUST_IMAGE
+ARG BASE_IMAGE
+RUN case "${RELEASE} ${BASE_IMAGE} ${RUST_IMAGE}" in \
+      "yes "*"@sha256:"*" "*"@sha256:"*|"no "*) ;; \
+      *) echo "expected RELEASE=no, or base images by digest, found ${RELEASE}, ${BASE_IMAGE} and ${RUST_IMAGE}" >&2; exit 2 ;; \
+    esac
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates python3-pip \
  && rm --recursive /var/lib/apt/lists/*

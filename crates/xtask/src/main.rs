@@ -9,6 +9,7 @@
 mod lab;
 mod manifests;
 mod programs;
+mod sbom;
 mod setup;
 mod test;
 
@@ -55,6 +56,8 @@ enum Chore {
     Test(test::Options),
     /// Render the Kubernetes manifests and check them without a cluster.
     Manifests(manifests::Options),
+    /// Write what is in each image, as CycloneDX.
+    Sbom(sbom::Options),
 }
 
 fn main() -> ExitCode {
@@ -93,6 +96,7 @@ fn run(chore: Chore) -> Result<()> {
         }
         Chore::Test(options) => test::run(&environment, &options),
         Chore::Manifests(options) => manifests::run(&environment, &options),
+        Chore::Sbom(options) => sbom::run(&environment, &options),
         Chore::Task(task) => lab::carry_out(&environment, &task),
     }
 }

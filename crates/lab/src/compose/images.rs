@@ -144,4 +144,35 @@ mod tests {
         });
         assert!(steps[0].contains("AS build") && steps.iter().all(|of_one| *of_one == steps[0]));
     }
+
+    #[test]
+    fn a_release_accepts_base_images_by_digest_alone() {
+        let digest = format!("@sha256:{}", "0".repeat(64));
+        let (base, rust) = (format!("debian{digest}"), format!("rust{digest}"));
+        for file in PROGRAMS.into_iter().chain([include_str!("../../../../deploy/docker/s3.Dockerfile")]) {
+            let from = file.find("RUN case").unwrap();
+            let step = &file[from + "RUN ".len()..from + file[from..].find("esac").unwrap() + "esac".len()];
+            let built = |release: &str, base: &str, rust: &str| {
+                let mut shell = std::process::Command::new("sh");
+                shell.args(["-c", step]).envs([
+                    ("RELEASE", release),
+                    ("BASE_IMAGE", base),
+                    ("RUST_IMAGE", rust),
+                ]);
+                shell.output().unwrap()
+            };
+            assert!(built("no", "debian:bookworm-slim", "rust:1.95-slim-bookworm").status.success());
+            assert!(built("yes", &base, &rust).status.success());
+            for (release, base, rust) in [
+                ("yes", "debian:bookworm-slim", rust.as_str()),
+                ("yes", base.as_str(), "rust:1.95-slim-bookworm"),
+                ("true", base.as_str(), rust.as_str()),
+                ("", base.as_str(), rust.as_str()),
+            ] {
+                let refused = built(release, base, rust);
+                let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+                assert!(!refused.status.success() && words.contains(base), "{release}: {words}");
+            }
+        }
+    }
 }
