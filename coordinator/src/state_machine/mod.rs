@@ -234,7 +234,11 @@ impl Core {
             }
             _ => {}
         }
-        if let Some(session) = faulty {
+        if let Some(mut session) = faulty {
+            if is_armed("fault-charged-to-another") {
+                let mut others = self.members.values().map(|member| member.session);
+                session = others.find(|other| *other != session).unwrap_or(session);
+            }
             self.lost(now, session, Departure::Lost, &reason, actions);
         }
     }

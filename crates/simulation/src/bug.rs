@@ -39,11 +39,19 @@ pub enum Bug {
     FatalBelieved,
     /// One member whose parameters differ from those of all others stops the run.
     MinorityStopsTheRun,
+    /// What a member says and cannot be true ends the membership of another one.
+    FaultChargedToAnother,
+    /// A member is dropped because a reducer has set its payload aside in a round that is over.
+    LateSetAsideBelieved,
+    /// A reducer takes the payload of an earlier membership for one of the present membership.
+    StalePayloadSummed,
+    /// A reducer hands out a sum before all payloads are in it.
+    SumBeforeComplete,
 }
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Bug; 17] = [
+    pub const ALL: [Bug; 21] = [
         Bug::LateContributionCounted,
         Bug::StaleEpochAccepted,
         Bug::LostLease,
@@ -61,6 +69,10 @@ impl Bug {
         Bug::BadDataBelieved,
         Bug::FatalBelieved,
         Bug::MinorityStopsTheRun,
+        Bug::FaultChargedToAnother,
+        Bug::LateSetAsideBelieved,
+        Bug::StalePayloadSummed,
+        Bug::SumBeforeComplete,
     ];
 
     /// Its name on the command line.
@@ -84,6 +96,10 @@ impl Bug {
             Bug::BadDataBelieved => "bad-data-believed",
             Bug::FatalBelieved => "fatal-believed",
             Bug::MinorityStopsTheRun => "minority-stops-the-run",
+            Bug::FaultChargedToAnother => "fault-charged-to-another",
+            Bug::LateSetAsideBelieved => "late-set-aside-believed",
+            Bug::StalePayloadSummed => "stale-payload-summed",
+            Bug::SumBeforeComplete => "sum-before-complete",
         }
     }
 

@@ -190,7 +190,8 @@ impl World {
                 continue;
             };
             let Some(shell) = self.shells.get(&worker.incarnation) else { continue };
-            let is_complete = shell.reducers.staged(*fence, *group) == staging.sum_group.slots;
+            let is_complete = shell.reducers.staged(*fence, *group) == staging.sum_group.slots
+                || Bug::SumBeforeComplete.is_armed();
             if is_complete
                 && (self.pace != Pace::Random || self.random.one_in(2))
                 && let Some(input) = self.fetch(process, None)

@@ -2,12 +2,12 @@
 //! of it again and again. Whatever a member says may end its own membership, and changes nothing else.
 
 use super::Process;
-use super::network::{Happening, Request};
+use super::network::{Copy, Happening, Request};
 use super::replica::own_state;
 use super::world::World;
 use std::collections::BTreeMap;
 use stentor_coordinator::state_machine::{
-    Arrival, BadRowGroup, Fence, Input, Invariant, Outcome, Report, Session, Slot, View, Written,
+    Arrival, BadRowGroup, Fence, Input, Invariant, Outcome, Report, Session, SetAside, Slot, View, Written,
 };
 use stentor_experiment::Source;
 use stentor_scores::{Sums, frame_sums};
@@ -47,6 +47,19 @@ impl World {
         let Some(input) = self.invent(liar) else { return };
         self.count("lie");
         self.send(liar, Request::Says(input));
+        self.say_late(liar);
+    }
+
+    /// A reducer says that it has set a payload aside, when the round is over. Nothing is drawn for it, and it must change nothing.
+    fn say_late(&mut self, process: Process) {
+        let Some(worker) = self.workers.get(&process) else { return };
+        let Some(fence) = worker.assignment.as_ref().map(|assignment| assignment.fence) else { return };
+        let Some(round) = fence.round.checked_sub(1) else { return };
+        let (incarnation, call, slot) = (worker.incarnation, worker.call, (self.now % 3) as Slot);
+        let reason = "its values have a norm of 3e38".into();
+        let said = Input::SetAside(SetAside { fence: Fence { round, ..fence }, slot, reason });
+        let (request, copy) = (Request::Says(said), Copy::Lie);
+        self.network.at(self.now, Happening::ToCoordinator { incarnation, process, call, request, copy });
     }
 
     /// A message of the member that cannot be true.
