@@ -34,6 +34,8 @@ const WIDTH: u64 = 448;
 /// Number of weights, recurrent weights and biases of the layer (192 inputs, four gates). Without the output layer,
 /// whose size depends on the corpus.
 pub(super) const PARAMETERS: u64 = 4 * WIDTH * (192 + WIDTH + 1);
+/// Number of workers: half of them can die and leave more than one, and two tiers need two groups of two.
+pub(super) const WORKERS: u32 = 4;
 /// Longest wait for a member's contribution, in seconds.
 pub(super) const DEADLINE_S: f64 = 5.0;
 
@@ -42,13 +44,17 @@ impl Case {
         format!("{}-{}", self.strategy.key(), self.membership.key())
     }
 
-    /// Number of workers; two tiers need two groups of two.
-    pub(super) fn workers(&self) -> u32 {
-        if self.strategy == Strategy::TwoTier { 4 } else { 2 }
+    /// Number of separate reducers in runs with kills; in the other strategies the coordinator sums.
+    pub(super) fn reducers(&self) -> usize {
+        match self.strategy {
+            Strategy::Dense | Strategy::Gtc => 2,
+            Strategy::Bmuf | Strategy::TwoTier => 0,
+        }
     }
 
-    /// The experiment file of a run with output in the folder `output` beside the file.
-    pub(super) fn experiment(&self, data: &Path, output: &str) -> String {
+    /// The experiment file of a run with output in the folder `output` beside the file, and reducers at these addresses.
+    pub(super) fn experiment(&self, data: &Path, output: &str, reducers: &[String]) -> String {
+        let urls: Vec<String> = reducers.iter().map(|address| format!("\"http://{address}\"")).collect();
         let Self { strategy, membership } = self;
         format!(
             "[run]\nname = \"{output}\"\noutput = \"{output}\"\n\
@@ -57,7 +63,7 @@ impl Case {
              [batch]\nchunk_frames = 50\nleft_context = 5\nchunks = 4\nunit_batches = 4\n\
              [schedule]\npasses = 6\nlearning_rate = 0.001\n\
              [optimizer]\nkind = \"adam\"\n\
-             [exchange]\nstrategy = \"{}\"\n\
+             [exchange]\nstrategy = \"{}\"\nreducers = [{}]\n\
              [exchange.gtc]\ndensity = 0.02\nwarmup_dense = 0.05\n\
              [exchange.bmuf]\nblock = 4\n\
              [exchange.two_tier]\ngroup = 2\n\
@@ -65,7 +71,8 @@ impl Case {
              [cluster]\nworkers = {}\nmembership = \"{}\"\nround_deadline_s = {DEADLINE_S:?}\njoin_deadline_s = 120.0\n\
              restarts = 1000\n",
             strategy.key(),
-            self.workers(),
+            urls.join(", "),
+            WORKERS,
             membership.key(),
             data = data.display(),
         )
@@ -82,10 +89,12 @@ mod tests {
         for strategy in Strategy::ALL {
             for membership in Membership::ALL {
                 let case = Case { strategy, membership };
-                let text = case.experiment(Path::new("/data"), "run");
+                let reducers =
+                    (0..case.reducers()).map(|n| format!("127.0.0.1:{}", 7500 + n)).collect::<Vec<_>>();
+                let text = case.experiment(Path::new("/data"), "run", &reducers);
                 let experiment = Experiment::parse(&text).unwrap_or_else(|e| panic!("{}: {e}", case.name()));
                 assert_eq!(experiment.exchange.strategy.name(), strategy.key());
-                assert_eq!(experiment.cluster.workers, case.workers());
+                assert_eq!(experiment.cluster.workers, WORKERS);
             }
         }
         const { assert!(PARAMETERS > 1_000_000) };

@@ -1,6 +1,6 @@
 //! A coordinator and its workers as separate processes, which are restarted when they have died.
 
-use super::case::Case;
+use super::case::WORKERS;
 use super::place::Place;
 use super::watch::Watch;
 use crate::network::Network;
@@ -25,13 +25,22 @@ pub(super) struct Cluster {
     network: Option<Network>,
     coordinator: Slot,
     workers: Vec<Slot>,
+    reducers: Vec<Reducer>,
     pub(super) watch: Watch,
     /// Exit codes other than 0 of programs that were not killed.
     pub(super) codes: BTreeSet<i32>,
 }
 
+/// A separate reducer.
+struct Reducer {
+    address: String,
+    slot: Slot,
+}
+
 /// The exit code that requests a restart later.
 const PASSING: i32 = 75;
+/// The exit code after a signal to stop.
+const STOPPED: i32 = 8;
 
 /// A program to keep running: its current process, or the time since which it has none.
 struct Slot {
@@ -47,6 +56,7 @@ struct Slot {
 pub(super) enum Victim {
     Coordinator,
     Worker(usize),
+    Reducer(usize),
 }
 
 impl Victim {
@@ -55,24 +65,23 @@ impl Victim {
         match self {
             Victim::Coordinator => 0,
             Victim::Worker(index) => index + 1,
+            // Reducers are separate only where all are on one host.
+            Victim::Reducer(_) => 0,
         }
     }
 }
 
 impl Cluster {
-    /// Starts all programs for the first time.
+    /// Starts all programs for the first time; `reducers` are the addresses in the experiment.
     pub(super) fn start(
         place: &Place,
-        case: Case,
         experiment: &Path,
+        reducers: Vec<String>,
         network: Option<Network>,
     ) -> Result<Self> {
         let address = match &network {
             Some(network) => format!("{}:7400", network.address(0)),
-            None => {
-                let free = TcpListener::bind("127.0.0.1:0").context("no free port on loopback")?;
-                free.local_addr().context("a bound socket has an address")?.to_string()
-            }
+            None => free_address()?,
         };
         let slot = |name: String| Slot { name, child: None, died: Instant::now(), done: false };
         let mut cluster = Self {
@@ -82,10 +91,17 @@ impl Cluster {
             address,
             network,
             coordinator: slot("coordinator".into()),
-            workers: (0..case.workers()).map(|n| slot(format!("worker-{n}"))).collect(),
+            workers: (0..WORKERS).map(|n| slot(format!("worker-{n}"))).collect(),
+            reducers: (0..)
+                .zip(reducers)
+                .map(|(n, address): (usize, _)| Reducer { address, slot: slot(format!("reducer-{n}")) })
+                .collect(),
             watch: Watch::new(&experiment.with_extension("")),
             codes: BTreeSet::new(),
         };
+        for index in 0..cluster.reducers.len() {
+            cluster.start_reducer(index)?;
+        }
         cluster.start_coordinator()?;
         for index in 0..cluster.workers.len() {
             cluster.start_worker(index)?;
@@ -102,7 +118,7 @@ impl Cluster {
                 self.coordinator.done = true;
             } else if let Some(code) = status.code() {
                 self.codes.insert(code);
-                if code != PASSING {
+                if code != PASSING && code != STOPPED {
                     bail!(
                         "the coordinator ended with {status} without being killed; see {}",
                         self.log.display()
@@ -120,8 +136,22 @@ impl Cluster {
                 }
             }
         }
+        for Reducer { slot, .. } in &mut self.reducers {
+            // After a signal to stop it ends with 0, and is started again.
+            if let Some(code) = slot.ended()?.and_then(|status| status.code()).filter(|code| *code != 0) {
+                self.codes.insert(code);
+                if code != STOPPED && code != PASSING {
+                    bail!("{} ended with {code} without being killed; see {}", slot.name, self.log.display());
+                }
+            }
+        }
         if self.coordinator.done {
             return Ok(true);
+        }
+        for index in 0..self.reducers.len() {
+            if self.reducers[index].slot.is_due() {
+                self.start_reducer(index)?;
+            }
         }
         if self.coordinator.is_due() {
             self.start_coordinator()?;
@@ -136,7 +166,19 @@ impl Cluster {
 
     /// Whether all programs are running.
     pub(super) fn is_whole(&self) -> bool {
-        self.workers.iter().chain([&self.coordinator]).all(|slot| slot.child.is_some())
+        let reducers = self.reducers.iter().map(|reducer| &reducer.slot);
+        self.workers.iter().chain([&self.coordinator]).chain(reducers).all(|slot| slot.child.is_some())
+    }
+
+    /// All programs.
+    pub(super) fn all(&self) -> impl Iterator<Item = Victim> + use<> {
+        let workers = (0..self.workers.len()).map(Victim::Worker);
+        let reducers = (0..self.reducers.len()).map(Victim::Reducer);
+        workers.chain(reducers).chain([Victim::Coordinator])
+    }
+
+    pub(super) fn reducers(&self) -> usize {
+        self.reducers.len()
     }
 
     pub(super) fn workers(&self) -> usize {
@@ -148,6 +190,7 @@ impl Cluster {
         let slot = match victim {
             Victim::Coordinator => &self.coordinator,
             Victim::Worker(index) => &self.workers[index],
+            Victim::Reducer(index) => &self.reducers[index].slot,
         };
         slot.child.as_ref().is_some_and(|child| send(signal, child))
     }
@@ -182,6 +225,15 @@ impl Cluster {
         Ok(())
     }
 
+    fn start_reducer(&mut self, index: usize) -> Result<()> {
+        let mut command = self.command(0, "coordinator");
+        command.arg(&self.experiment).args(["--listen", &self.reducers[index].address]);
+        command.args(["--reducer", &index.to_string()]);
+        let child = self.spawn(command.stdout(Stdio::null()))?;
+        self.reducers[index].slot.child = Some(child);
+        Ok(())
+    }
+
     fn start_worker(&mut self, index: usize) -> Result<()> {
         let mut command = self.command(index + 1, "worker");
         command.args([&format!("--coordinator=http://{}", self.address)]);
@@ -200,6 +252,12 @@ impl Cluster {
     }
 }
 
+/// An address of this machine whose port is free, until another program takes it.
+pub(super) fn free_address() -> Result<String> {
+    let free = TcpListener::bind("127.0.0.1:0").context("no free port on loopback")?;
+    Ok(free.local_addr().context("a bound socket has an address")?.to_string())
+}
+
 /// Sends a signal; returns whether a process received it.
 pub(super) fn send(signal: &str, child: &Child) -> bool {
     let words = [format!("-{signal}"), child.id().to_string()];
@@ -208,7 +266,8 @@ pub(super) fn send(signal: &str, child: &Child) -> bool {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for slot in self.workers.iter_mut().chain([&mut self.coordinator]) {
+        let reducers = self.reducers.iter_mut().map(|reducer| &mut reducer.slot);
+        for slot in self.workers.iter_mut().chain([&mut self.coordinator]).chain(reducers) {
             if let Some(child) = &mut slot.child {
                 // An error means that it has already ended. SIGKILL also ends a stopped process.
                 let _ = child.kill();

@@ -145,7 +145,7 @@ pub(super) fn train(place: &Place, case: Case, whose: Whose, undisturbed: &Undis
     let run = place.folder.join(&name);
     remove_folder(&run)?;
     let disk = Disk::lay(&run.join(part), megabytes)?;
-    let mut cluster = disturbance::fresh(place, case, &name, None)?;
+    let mut cluster = disturbance::fresh(place, case, &name, 0, None)?;
     let begun = Instant::now();
     let mut full: Option<(Instant, Option<String>)> = None;
     let (mut was_full, mut published_meanwhile) = (false, false);

@@ -1,7 +1,7 @@
 //! Runs with kills or cut links, and the undisturbed run that they are compared with.
 
-use super::case::{Case, DEADLINE_S, Membership};
-use super::cluster::{Cluster, PAUSE, Victim};
+use super::case::{Case, DEADLINE_S, Membership, WORKERS};
+use super::cluster::{Cluster, PAUSE, Victim, free_address};
 use super::place::Place;
 use crate::network::Network;
 use crate::runs;
@@ -26,13 +26,8 @@ pub(super) struct Undisturbed {
 #[derive(Debug, Serialize)]
 pub(super) struct Disturbed {
     pub(super) name: String,
-    pub(super) worker_kills: u64,
-    pub(super) coordinator_kills: u64,
-    /// Number of SIGSTOPs of a worker or, in turn, the coordinator, for longer than the deadline.
-    pub(super) stops: u64,
-    /// Number of cuts: of a worker's link for less than the deadline, of one for longer, then twice of the
-    /// coordinator's.
-    pub(super) cuts: u64,
+    #[serde(flatten)]
+    pub(super) harm: Harm,
     /// Closed rounds, including repeated ones.
     pub(super) rounds: u64,
     /// Whether the deployed parameters have the bits of the undisturbed run; only for `fixed`.
@@ -47,9 +42,39 @@ pub(super) struct Disturbed {
     pub(super) seconds: f64,
 }
 
+/// How often a run was disturbed.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(super) struct Harm {
+    pub(super) worker_kills: u64,
+    pub(super) coordinator_kills: u64,
+    /// Kills of separate reducers.
+    pub(super) reducer_kills: u64,
+    /// How often half of the workers were killed at once; each of them is among `worker_kills`.
+    pub(super) half_kills: u64,
+    /// Number of SIGSTOPs of a worker, the coordinator or a reducer, in turn, for longer than the deadline.
+    pub(super) stops: u64,
+    /// Number of SIGTERMs of all programs at once.
+    pub(super) terminations: u64,
+    /// Number of cuts: of a worker's link for less than the deadline, of one for longer, then twice of the
+    /// coordinator's.
+    pub(super) cuts: u64,
+}
+
+impl Harm {
+    fn kills(self) -> u64 {
+        self.worker_kills + self.coordinator_kills + self.reducer_kills
+    }
+
+    /// Number of turns so far.
+    fn turn(self) -> u64 {
+        // Half of the workers are one turn.
+        let at_once = self.half_kills * (u64::from(WORKERS / 2) - 1);
+        self.kills() - at_once + self.stops + self.terminations
+    }
+}
+
 impl Disturbed {
-    pub(super) const HEAD: &'static str =
-        "run                workers coordinator  stops   cuts rounds  same bits   lost  twice  longest stall";
+    pub(super) const HEAD: &'static str = "run                workers coordinator reducers  stops  terms   cuts rounds  same bits   lost  twice  longest stall";
 
     /// Whether all guarantees hold.
     pub(super) fn holds(&self) -> bool {
@@ -67,20 +92,12 @@ impl fmt::Display for Disturbed {
             Some(false) => "NO",
             None => "-",
         };
-        let Self {
-            name,
-            worker_kills,
-            coordinator_kills,
-            stops,
-            cuts,
-            rounds,
-            batches_lost,
-            batches_repeated,
-            ..
-        } = self;
+        let Self { name, harm, rounds, batches_lost, batches_repeated, .. } = self;
+        let &Harm { worker_kills, coordinator_kills, reducer_kills, stops, terminations, cuts, .. } = harm;
         write!(
             f,
-            "{name:18} {worker_kills:>7} {coordinator_kills:>11} {stops:>6} {cuts:>6} {rounds:>6} {same:>10} {batches_lost:>6} \
+            "{name:18} {worker_kills:>7} {coordinator_kills:>11} {reducer_kills:>8} {stops:>6} {terminations:>6} {cuts:>6} \
+             {rounds:>6} {same:>10} {batches_lost:>6} \
              {batches_repeated:>6}  {:.1} s of {:.1}",
             self.longest_stall_s, self.stall_bound_s
         )
@@ -96,6 +113,8 @@ const ASLEEP: Duration = Duration::from_secs(DEADLINE_S as u64 + 1);
 const CUTS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(DEADLINE_S as u64 + 3)];
 /// Time until a worker notices a broken connection without traffic: keepalive interval and timeout.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// How long a coordinator that was asked to stop waits for its last checkpoint.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(15);
 
 /// The disturbances of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +136,7 @@ impl Case {
     pub(super) fn undisturbed(self, place: &Place) -> Result<Undisturbed> {
         let name = format!("{}-undisturbed", self.name());
         remove_folder(&place.folder.join(&name))?;
-        let mut cluster = fresh(place, self, &name, None)?;
+        let mut cluster = fresh(place, self, &name, self.reducers(), None)?;
         let begun = Instant::now();
         while !cluster.tend()? {
             check(begun, &name)?;
@@ -136,25 +155,23 @@ pub(super) fn run(
     seed: u64,
     undisturbed: &Undisturbed,
 ) -> Result<Disturbed> {
-    let (name, network) = match plan {
-        Plan::Kills(_) => (case.name(), None),
-        Plan::Cuts(_) => {
-            (format!("{}-cut", case.name()), Some(Network::lay(case.workers() as usize + 1, None)?))
-        }
+    let (name, reducers, network) = match plan {
+        Plan::Kills(_) => (case.name(), case.reducers(), None),
+        Plan::Cuts(_) => (format!("{}-cut", case.name()), 0, Some(Network::lay(WORKERS as usize + 1, None)?)),
     };
     remove_folder(&place.folder.join(&name))?;
-    let mut cluster = fresh(place, case, &name, network)?;
+    let mut cluster = fresh(place, case, &name, reducers, network)?;
     let mut random = Random(stentor_random::SplitMix64::new(seed));
-    let (mut worker_kills, mut coordinator_kills, mut stops, mut cuts) = (0, 0, 0, 0);
+    let mut harm = Harm::default();
     let (begun, mut hit_at): (Instant, Option<String>) = (Instant::now(), None);
     let mut planned: Option<Instant> = None;
     let mut hindered: Option<(Hindered, Instant)> = None;
     while !cluster.tend()? {
         check(begun, &name)?;
         std::thread::sleep(TICK);
-        if let Some((harm, until)) = &hindered {
+        if let Some((how, until)) = &hindered {
             if Instant::now() >= *until {
-                match *harm {
+                match *how {
                     Hindered::Asleep(victim) => drop(cluster.signal(victim, "CONT")),
                     Hindered::Cut(victim) => cluster.mend(victim)?,
                 }
@@ -164,8 +181,8 @@ pub(super) fn run(
         }
         let newest = cluster.watch.newest_checkpoint();
         let left = match plan {
-            Plan::Kills(kills) => u64::from(kills).saturating_sub(worker_kills + coordinator_kills),
-            Plan::Cuts(times) => u64::from(times).saturating_sub(cuts),
+            Plan::Kills(kills) => u64::from(kills).saturating_sub(harm.kills()),
+            Plan::Cuts(times) => u64::from(times).saturating_sub(harm.cuts),
         };
         if left == 0 || !cluster.is_whole() || newest <= hit_at {
             continue;
@@ -177,29 +194,22 @@ pub(super) fn run(
             continue;
         }
         (planned, hit_at) = (None, newest);
-        let worker = Victim::Worker(random.below(cluster.workers() as u64) as usize);
-        let turn = worker_kills + coordinator_kills + stops;
         if let Plan::Cuts(_) = plan {
-            let victim = if cuts / CUTS.len() as u64 % 2 == 1 { Victim::Coordinator } else { worker };
+            let worker = Victim::Worker(random.below(cluster.workers() as u64) as usize);
+            let victim = if harm.cuts / CUTS.len() as u64 % 2 == 1 { Victim::Coordinator } else { worker };
             cluster.cut(victim)?;
-            let lasts = CUTS[cuts as usize % CUTS.len()];
+            let lasts = CUTS[harm.cuts as usize % CUTS.len()];
             hindered = Some((Hindered::Cut(victim), Instant::now() + lasts));
-            cuts += 1;
+            harm.cuts += 1;
             continue;
         }
-        let sleeper = if stops % 2 == 1 { Victim::Coordinator } else { worker };
-        if turn % 3 == 2 {
-            coordinator_kills += u64::from(cluster.signal(Victim::Coordinator, "KILL"));
-        } else if turn % 8 == 4 && cluster.signal(sleeper, "STOP") {
-            stops += 1;
+        if let Some(sleeper) = harm.add_to(&cluster, &mut random) {
             hindered = Some((Hindered::Asleep(sleeper), Instant::now() + ASLEEP));
-        } else {
-            worker_kills += u64::from(cluster.signal(worker, "KILL"));
         }
     }
     let (done, wanted) = match plan {
-        Plan::Kills(kills) => (worker_kills + coordinator_kills, kills),
-        Plan::Cuts(times) => (cuts, times),
+        Plan::Kills(kills) => (harm.kills(), kills),
+        Plan::Cuts(times) => (harm.cuts, times),
     };
     if done < u64::from(wanted) {
         bail!("{name} finished after {done} of {wanted} disturbances: ask for fewer");
@@ -209,21 +219,19 @@ pub(super) fn run(
     let log = std::fs::read_to_string(run.with_extension("log")).unwrap_or_default();
     // With `fixed` all members wait for a stopped worker; afterwards, in the worst case, all programs are restarted
     // twice.
-    let harm = match plan {
+    let longest = match plan {
+        Plan::Kills(_) if harm.terminations > 0 => ASLEEP.max(LAST_CHECKPOINT) + PAUSE,
         Plan::Kills(_) => ASLEEP + PAUSE,
         Plan::Cuts(_) => CUTS[1] + KEEPALIVE,
     };
-    let bound = harm + 2 * undisturbed.start;
+    let bound = longest + 2 * undisturbed.start;
     Ok(Disturbed {
         digest_equal: match case.membership {
             Membership::Fixed => Some(deployed(&run)? == undisturbed.model),
             Membership::Elastic => None,
         },
         name,
-        worker_kills,
-        coordinator_kills,
-        stops,
-        cuts,
+        harm,
         rounds: cluster.watch.rounds(),
         batches_lost: ledger.missing.batches,
         batches_repeated: ledger.twice.batches,
@@ -235,16 +243,63 @@ pub(super) fn run(
     })
 }
 
-/// Starts the cluster of a new run; its output does not exist yet, or is empty.
-pub(super) fn fresh(place: &Place, case: Case, name: &str, network: Option<Network>) -> Result<Cluster> {
+impl Harm {
+    /// Disturbs the cluster by what it is the turn of. Returns a program that sleeps from now on.
+    fn add_to(&mut self, cluster: &Cluster, random: &mut Random) -> Option<Victim> {
+        let workers = cluster.workers();
+        let worker = Victim::Worker(random.below(workers as u64) as usize);
+        let reducer = Victim::Reducer(random.below(cluster.reducers() as u64) as usize);
+        let has_reducers = cluster.reducers() > 0;
+        let killed = |victim: Victim| u64::from(cluster.signal(victim, "KILL"));
+        let turn = self.turn();
+        if turn % 8 == 4 {
+            let sleeper = match self.stops % 3 {
+                1 => Victim::Coordinator,
+                2 if has_reducers => reducer,
+                _ => worker,
+            };
+            let stopped = cluster.signal(sleeper, "STOP");
+            self.stops += u64::from(stopped);
+            return stopped.then_some(sleeper);
+        }
+        if turn % 8 == 7 {
+            for victim in cluster.all() {
+                cluster.signal(victim, "TERM");
+            }
+            self.terminations += 1;
+        } else if turn % 8 == 6 {
+            let first = random.below(workers as u64) as usize;
+            let half = (first..first + workers / 2).map(|index| Victim::Worker(index % workers));
+            self.worker_kills += half.map(killed).sum::<u64>();
+            self.half_kills += 1;
+        } else if turn % 3 == 2 {
+            self.coordinator_kills += killed(Victim::Coordinator);
+        } else if has_reducers && turn % 2 == 1 {
+            self.reducer_kills += killed(reducer);
+        } else {
+            self.worker_kills += killed(worker);
+        }
+        None
+    }
+}
+
+/// Starts the cluster of a new run, with separate reducers or none; its output does not exist yet, or is empty.
+pub(super) fn fresh(
+    place: &Place,
+    case: Case,
+    name: &str,
+    reducers: usize,
+    network: Option<Network>,
+) -> Result<Cluster> {
+    let reducers = (0..reducers).map(|_| free_address()).collect::<Result<Vec<_>>>()?;
     let experiment = place.folder.join(format!("{name}.toml"));
     let log = experiment.with_extension("log");
     for (file, text) in
-        [(&experiment, case.experiment(&place.folder.join("data"), name)), (&log, String::new())]
+        [(&experiment, case.experiment(&place.folder.join("data"), name, &reducers)), (&log, String::new())]
     {
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    Cluster::start(place, case, &experiment, network)
+    Cluster::start(place, &experiment, reducers, network)
 }
 
 pub(super) fn check(begun: Instant, name: &str) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::journal::{Journal, Leftovers, Step};
 use anyhow::{Context, Result, ensure};
 use case::{Case, Membership};
 use disk::{FullDisk, Whose};
-use disturbance::{Disturbed, Plan, Undisturbed};
+use disturbance::{Disturbed, Harm, Plan, Undisturbed};
 use place::Place;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -162,14 +162,18 @@ impl Found {
     fn figures(&self) -> Value {
         let all = || self.runs.iter().chain(&self.cut);
         let total = |of: fn(&Disturbed) -> u64| all().map(of).sum::<u64>();
+        let harm = |of: fn(&Harm) -> u64| all().map(|run| of(&run.harm)).sum::<u64>();
         json!({
             "kills": {
-                "worker": total(|r| r.worker_kills),
-                "coordinator": total(|r| r.coordinator_kills),
+                "worker": harm(|harm| harm.worker_kills),
+                "coordinator": harm(|harm| harm.coordinator_kills),
+                "reducer": harm(|harm| harm.reducer_kills),
                 "labeler": self.labeler_kills,
             },
-            "stops": total(|r| r.stops),
-            "cuts": total(|r| r.cuts),
+            "half_kills": harm(|harm| harm.half_kills),
+            "stops": harm(|harm| harm.stops),
+            "terminations": harm(|harm| harm.terminations),
+            "cuts": harm(|harm| harm.cuts),
             "digest_equal": all().all(|r| r.digest_equal != Some(false)),
             "labels_equal": self.labels_equal,
             "batches_lost": total(|r| r.batches_lost),

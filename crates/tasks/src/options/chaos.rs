@@ -7,7 +7,8 @@ use std::path::PathBuf;
 /// What to disturb, and how often.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Total number of kills: a fifth hit the labeler; a third of the others hit the coordinator, the rest workers.
+    /// Total number of kills: a fifth hit the labeler; the others hit workers, alone or half of them at once, the coordinator, and
+    /// separate reducers. In between a program is stopped for a while, or all are asked to stop.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub kills: u32,
     /// Number of cuts in each run with cut links: a worker's link for a short time, one for longer than the deadline,
