@@ -34,6 +34,9 @@ const LAST_CHECKPOINT: Duration = Duration::from_secs(15);
 const MOST_OPEN_BYTES: usize = 1 << 20;
 const OLDEST_OPEN: Duration = Duration::from_secs(60);
 
+/// Time between two looks for a successor in a pause.
+const NEXT_LOOK: Duration = Duration::from_secs(10);
+
 /// Owns the state machine and carries out its actions.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -56,6 +59,8 @@ pub(crate) struct Engine {
     pub(crate) events: EventLog,
     /// When a segment of the event log was cut last.
     pub(crate) logged: Instant,
+    /// When it was last looked whether another coordinator has claimed the run.
+    pub(crate) looked: Instant,
     pub(crate) tally: Tally,
     pub(crate) gauges: Gauges,
     pub(crate) progress: Option<mpsc::UnboundedSender<Progress>>,
@@ -123,6 +128,7 @@ impl Engine {
             }
             if tick {
                 self.write_log_if_due();
+                self.look_for_successor_if_due();
                 let sessions = self.sessions();
                 self.holders.look(now, |session| sessions.contains(&session));
                 self.show(now);
@@ -149,6 +155,25 @@ impl Engine {
                 }
                 // They are written again with the next ones.
                 Err(error) => tracing::warn!(%error, "events could not be written"),
+            }
+        });
+    }
+
+    /// In a pause nothing is published, which would show that another coordinator has claimed the run.
+    fn look_for_successor_if_due(&mut self) {
+        if self.looked.elapsed() < NEXT_LOOK || self.core.view(self.now()).paused.is_none() {
+            return;
+        }
+        self.looked = Instant::now();
+        let (run, incarnation, commands) =
+            (self.publisher.run.clone(), self.publisher.incarnation, self.commands.clone());
+        tokio::spawn(async move {
+            match crate::claim::newest_claim(&run).await {
+                Ok(by) if by > incarnation => {
+                    let _ = commands.send(Command::Replaced { by }).await;
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "the run's claims could not be read"),
             }
         });
     }

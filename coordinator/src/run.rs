@@ -215,6 +215,7 @@ where
         },
         events,
         logged: Instant::now(),
+        looked: Instant::now(),
         tally,
         gauges: Gauges::new(&experiment),
         progress,

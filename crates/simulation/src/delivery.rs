@@ -146,6 +146,7 @@ impl World {
             Happening::Tick { incarnation } => {
                 if self.shells.get(&incarnation).is_some_and(|shell| shell.outcome.is_none()) {
                     self.step(incarnation, Input::Tick, Copy::Original);
+                    self.look_for_successor(incarnation);
                     self.network.at(self.now + TICK, Happening::Tick { incarnation });
                 }
             }
@@ -287,6 +288,15 @@ impl World {
         let (checkpoint, reason) = (publication.name.clone(), "the store does not answer".to_owned());
         let input = Input::PublishFailed { checkpoint, reason, object: None };
         self.network.at(self.now, Happening::Told { incarnation, input });
+    }
+
+    /// As in the engine: a paused coordinator publishes nothing, and would not notice that another one has taken over.
+    fn look_for_successor(&mut self, incarnation: u64) {
+        let is_paused =
+            |shell: &super::shell::Shell| shell.outcome.is_none() && shell.core.view(0).paused.is_some();
+        if self.claimed() > incarnation && self.shells.get(&incarnation).is_some_and(is_paused) {
+            self.step(incarnation, Input::Replaced { by: self.claimed() }, Copy::Original);
+        }
     }
 
     /// The highest incarnation that has claimed the run.
