@@ -322,7 +322,7 @@ fn a_run_publishes_checkpoints_by_time_goes_on_from_one_and_ends_in_the_bits_of_
             worker.is_some()
         });
         let log = || std::fs::read_to_string(experiment.with_extension("log")).unwrap();
-        wait_for("members", || log().contains("members changed"));
+        wait_for("rounds", || log().contains("annotated loss"));
         // The only place of the schedule is the end. While one worker stands still, time passes, and no round.
         wait_for("a checkpoint by time", || {
             signal(worker.unwrap(), "STOP");

@@ -11,7 +11,7 @@ use stentor_tests::observe::{filled_in, in_checkout, panels, rules};
 use stentor_tests::prometheus::{Prometheus, get, prometheus_program};
 use stentor_tests::running::{Running, free_address};
 use stentor_tests::{
-    assert_finishes, corpus, program, signal, start_training, wait_for, write_experiment, write_features,
+    assert_finishes, corpus, program, start_training, wait_for, write_experiment, write_features,
 };
 
 /// Runs `promtool` in `deploy/prometheus`; its words where it is content.
@@ -95,7 +95,7 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
         folder,
         "student",
         "[schedule]\npasses = 4\nlearning_rate = 0.01\n[exchange]\nstrategy = \"gtc\"\n[exchange.bmuf]\nblock = 4\n\
-         [exchange.gtc]\nwarmup_dense = 0.05\nwarmup_falling = 0.0\ndensity = 0.1\n",
+         [exchange.gtc]\nwarmup_dense = 0.05\nwarmup_falling = 0.0\ndensity = 0.1\n[checkpoint]\nevery = \"1h\"\n",
     );
     let text = std::fs::read_to_string(&student).unwrap();
     let both = "dev = \"data/dev\"\nunannotated = \"data/unannotated\"\nlabels = \"labels\"\n";
@@ -141,12 +141,16 @@ fn every_panel_shows_something_of_a_real_run_and_every_alert_can_be_evaluated() 
     wait_for("half of the run", || told("stentor_progress_ratio").is_some_and(|share| share > 0.5));
     let switched = stentor(&["switch", "--coordinator", &url, &admin, "--strategy", "bmuf"]);
     assert!(switched.status.success(), "{switched:?}");
-    // A fast machine would end the run between two scrapes; while a worker sleeps the coordinator's figures stay.
+    // A fast machine would end the run between two scrapes; in a pause the coordinator's figures stay.
     let momentum = "stentor_block_momentum";
     wait_for("a round of BMUF", || told(momentum).is_some());
-    signal(run[1].id(), "STOP");
-    wait_for("a scrape of it", || !prometheus.numbers(momentum, from, now()).is_empty());
-    signal(run[1].id(), "CONT");
+    let paused = stentor(&["pause", "--coordinator", &url, &admin]);
+    assert!(paused.status.success(), "{paused:?}");
+    for series in [momentum, "stentor_paused"] {
+        wait_for("a scrape of it", || !prometheus.numbers(series, from, now()).is_empty());
+    }
+    let resumed = stentor(&["resume", "--coordinator", &url, &admin]);
+    assert!(resumed.status.success(), "{resumed:?}");
     wait_for("the run's end", || run.iter_mut().all(Running::has_ended_well));
 
     let to = now();

@@ -313,6 +313,12 @@ impl Core {
         self.stale_evaluations
     }
 
+    /// The row groups that no member reads any more, because their data are bad.
+    #[must_use]
+    pub fn quarantined(&self) -> Vec<BadRowGroup> {
+        self.quarantine.list()
+    }
+
     /// Names of the checkpoints that are not published yet, oldest first.
     pub fn unpublished(&self) -> impl Iterator<Item = &String> {
         self.pending.keys()

@@ -123,7 +123,17 @@ impl Core {
                  SIGTERM, and start it elsewhere"
                     .into(),
             ),
-            Command::Drain { identity } => self.check_presence(identity, false),
+            Command::Drain { identity } => {
+                self.check_presence(identity, false)?;
+                let mut others = self.members.values().filter(|member| member.identity != *identity);
+                match others.any(|member| !member.drained && !member.leaving) {
+                    true => Ok(()),
+                    false => refused(format!(
+                        "`{identity}` is the last member, and nobody could take over its residual and its batches: start another \
+                         worker first, or stop the run"
+                    )),
+                }
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use stentor_coordinator::state_machine::{
     Arrival, BadRowGroup, Fence, Input, Invariant, Outcome, Report, Session, SetAside, Slot, View, Written,
 };
-use stentor_experiment::Source;
+use stentor_experiment::{Poison, Source};
 use stentor_scores::{Sums, frame_sums};
 
 /// What the other members have before a lie and must have after it.
@@ -18,6 +18,8 @@ pub(super) struct Others {
     identity: String,
     sessions: BTreeMap<String, Session>,
     view: View,
+    /// Number of row groups that are set aside.
+    quarantined: usize,
 }
 
 impl World {
@@ -84,7 +86,16 @@ impl World {
             }
             8 => {
                 let places = self.lies.between(1, 12);
-                let row_groups = (0..places).map(|place| self.bad(place)).collect();
+                let mut row_groups: Vec<_> = (0..places).map(|place| self.bad(place)).collect();
+                // Of row groups that the liar has to read, its word is held against what the coordinator reads itself.
+                if places.is_multiple_of(2) {
+                    let core = &self.shells.get(&self.current)?.core;
+                    row_groups.retain(|bad| {
+                        let row_groups = vec![bad.clone()];
+                        let one = Input::Bad { fence: truth.fence, identity: identity.clone(), row_groups };
+                        core.check(&one).is_ok()
+                    });
+                }
                 Some(Input::Bad { fence: truth.fence, identity, row_groups })
             }
             9 => Some(Input::Leave { identity, reason: "no data are here".into(), fatal: true }),
@@ -142,7 +153,8 @@ impl World {
     /// What is there before `identity` says something that is not true.
     pub(super) fn before_lie(&self, incarnation: u64, identity: String) -> Option<Others> {
         let shell = self.shells.get(&incarnation)?;
-        Some(Others { identity, sessions: shell.core.sessions(), view: shell.core.view(0) })
+        let (sessions, view) = (shell.core.sessions(), shell.core.view(0));
+        Some(Others { identity, sessions, view, quarantined: shell.core.quarantined().len() })
     }
 
     /// Checks that a lie has changed nothing but the liar's membership.
@@ -153,6 +165,8 @@ impl World {
         match &shell.outcome {
             // It was lost too often, and no other identity may take its place.
             None | Some(Outcome::LostQuorum { .. }) => {}
+            // A value that is not finite can be true, and with this setting the first one ends the run.
+            Some(Outcome::NonFinite { .. }) if self.settings.experiment.cluster.poison == Poison::Stop => {}
             Some(outcome) => found.push(format!("ended the run: {outcome:?}")),
         }
         let sessions = shell.core.sessions();
@@ -165,6 +179,11 @@ impl World {
             if !stays && !goes_back && shell.outcome.is_none() {
                 found.push(format!("ended the membership of {identity}"));
             }
+        }
+        // No data of a simulated run are bad.
+        let quarantined = shell.core.quarantined().len();
+        if quarantined > before.quarantined {
+            found.push(format!("set {} row groups aside", quarantined - before.quarantined));
         }
         for found in found {
             let liar = &before.identity;

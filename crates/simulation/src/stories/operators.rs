@@ -222,6 +222,9 @@ fn what_cannot_be_done_is_refused_with_what_is_there() {
     assert_eq!(refusal(&world, Command::Resume), "the run is not paused");
     world.give(Command::Pause);
     assert_eq!(refusal(&world, Command::Pause), "the run is paused already, by an operator");
+    let (alone, _) = of("workers = 1", &["a"]);
+    let drain = Command::Drain { identity: "a".into() };
+    assert!(refusal(&alone, drain).starts_with("`a` is the last member"));
     let empty = World::new(settings("workers = 1", ""), 1);
     let nothing = "the run has not begun: there is nothing to save";
     assert_eq!(refusal(&empty, Command::Checkpoint { request: 1 }), nothing);
