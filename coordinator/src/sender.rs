@@ -37,8 +37,8 @@ impl Sessions {
     /// A number that was not used before and cannot be guessed from others.
     pub(crate) fn next(&self) -> Result<u64, Status> {
         let mut bytes = [0; 8];
-        stentor_runtime::tls::secret(&mut bytes)
-            .map_err(|reason| Status::unavailable(format!("no random numbers: {reason}")))?;
+        stentor_runtime::secret(&mut bytes)
+            .map_err(|error| Status::unavailable(format!("no random numbers: {error}")))?;
         // The lower part counts, so no number is used twice.
         let count = self.issued.fetch_add(1, Ordering::Relaxed) & 0xffff;
         Ok((u64::from_le_bytes(bytes) << 16) | count)

@@ -35,6 +35,7 @@ pub mod metrics;
 pub mod print;
 mod readiness;
 mod retry;
+mod secret;
 mod secret_file;
 mod shutdown;
 pub mod telemetry;
@@ -54,18 +55,25 @@ pub use figures::FiguresFile;
 pub use memory::{cpu_seconds, peak_rss_bytes, peak_rss_mb};
 pub use readiness::{Readiness, is_now, readiness};
 pub use retry::{Retry, Verdict};
+pub use secret::secret;
 pub use shutdown::{Shutdown, Trigger};
 pub use stentor_exit::{ExitStatus, ProgramError, Reaction};
 pub use telemetry::{Telemetry, TelemetryOptions};
 pub use token::Token;
 pub use tokens::{Right, Tokens};
 
-/// The output of `--version`: the release, and whether the build contains debug assertions, which cost time.
-pub const VERSION: &str = if cfg!(debug_assertions) {
-    concat!(
+/// The output of `--version`: the release, whether the build contains debug assertions, which cost time, and whether it lacks TLS.
+pub const VERSION: &str = match (cfg!(debug_assertions), cfg!(feature = "crypto")) {
+    (false, true) => env!("CARGO_PKG_VERSION"),
+    (false, false) => {
+        concat!(env!("CARGO_PKG_VERSION"), " (without TLS; with it: cargo xtask programs --release)")
+    }
+    (true, true) => concat!(
         env!("CARGO_PKG_VERSION"),
         " (with debug assertions; for long runs: cargo xtask programs --release)"
-    )
-} else {
-    env!("CARGO_PKG_VERSION")
+    ),
+    (true, false) => concat!(
+        env!("CARGO_PKG_VERSION"),
+        " (with debug assertions, without TLS; for long runs and networks: cargo xtask programs --release)"
+    ),
 };

@@ -41,10 +41,10 @@ enum Chore {
     /// Build `stentor`, `coordinator`, `worker` and `teacher-labeler`, and print the folder that contains them.
     ///
     /// Add the folder to the path: `export PATH="$PATH:$(cargo xtask programs)"`. These builds are those of the demo:
-    /// they compile quickly, with debug assertions, without S3, GCS and Azure. For runs of days and weeks:
+    /// they compile quickly, with debug assertions, without S3, GCS, Azure and TLS. For runs of days and weeks:
     /// `cargo xtask programs --release`, which builds `stentor-transcribe` as well.
     Programs {
-        /// Optimised, without debug assertions, with S3, GCS and Azure; building takes about three times as long.
+        /// Optimised, without debug assertions, with S3, GCS, Azure and TLS; building takes about three times as long.
         #[arg(long)]
         release: bool,
     },

@@ -26,7 +26,7 @@ const LAB: (&str, &str) = ("stentor-lab", "lab");
 /// The purpose of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Build {
-    /// The demo: only what it runs, so without stores on the network; compiled quickly, with debug assertions.
+    /// The demo: only what it runs, so without stores on the network and without TLS; compiled quickly, with debug assertions.
     Demo,
     /// Tests and benchmarks: everything, with the features that tests need, so that dependencies are not built twice,
     /// for programs and for tests; includes the worker that computes nothing (`examples/link`)
@@ -42,7 +42,7 @@ pub(crate) enum Build {
     Simulation,
     /// `lab` and the measurement of peak memory.
     Memory,
-    /// Runs of days and weeks: optimised, without debug assertions, with stores on the network.
+    /// Runs of days and weeks: optimised, without debug assertions, with stores on the network and TLS.
     Release,
 }
 
@@ -253,7 +253,7 @@ mod tests {
             "{lab}, {demo}, {release}, {tests} packages"
         );
         let tree = tree(&environment, Build::Demo).unwrap();
-        for package in ["reqwest", "quick-xml", "turmoil"] {
+        for package in ["reqwest", "quick-xml", "turmoil", "rustls", "aws-lc-sys", "rcgen", "x509-parser"] {
             assert!(!tree.contains(&format!("\n{package} v")), "the demo runs without {package}");
         }
     }

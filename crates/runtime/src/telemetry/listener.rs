@@ -19,7 +19,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
 use tonic::codegen::Service;
 
 /// Maximum number of open connections: a few scrapers, a few browsers with six each, probes. Where there are more, one of those is
@@ -153,11 +152,10 @@ async fn accept(listener: tokio::net::TcpListener, server: Arc<Server>) {
 /// Serves a connection until it has to make room for others, or ends.
 async fn serve(stream: tokio::net::TcpStream, remote: Remote, server: Arc<Server>, mut seat: Seat) {
     let served = async {
-        match server.tls.as_ref().and_then(Tls::server_config) {
+        match server.tls.clone() {
             None => requests(stream, remote, server).await,
-            Some(config) => {
-                let handshake = TlsAcceptor::from(config).accept(stream);
-                if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, handshake).await {
+            Some(tls) => {
+                if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.handshake(stream)).await {
                     requests(stream, remote, server).await;
                 }
             }

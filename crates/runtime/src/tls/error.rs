@@ -1,4 +1,4 @@
-use super::Role;
+use super::identity::Role;
 use crate::{ExitStatus, ProgramError};
 use std::io;
 use std::net::SocketAddr;
@@ -90,6 +90,15 @@ pub enum Error {
         /// Why, and what to do.
         reason: String,
     },
+    /// This build has no TLS.
+    #[error(
+        "{asked}: this program was built without TLS, as the demo needs none; use programs that are built with the feature \
+         `crypto`, as `cargo xtask programs --release` does"
+    )]
+    NotBuilt {
+        /// What needs TLS: a folder, a URL or a command.
+        asked: String,
+    },
 }
 
 impl ProgramError for Error {
@@ -104,12 +113,13 @@ impl ProgramError for Error {
             Error::Url { .. } => "E0807",
             Error::Exposed { .. } => "E0808",
             Error::Refused { .. } => "E0809",
+            Error::NotBuilt { .. } => "E0810",
         }
     }
 
     fn exit_status(&self) -> ExitStatus {
         match self {
-            Error::Url { .. } | Error::Exposed { .. } => ExitStatus::Config,
+            Error::Url { .. } | Error::Exposed { .. } | Error::NotBuilt { .. } => ExitStatus::Config,
             Error::Read { .. }
             | Error::Content { .. }
             | Error::Nameless { .. }

@@ -1,7 +1,4 @@
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The role of a program in its cluster; determines which calls it may make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +35,15 @@ impl fmt::Display for Role {
     }
 }
 
+/// Whether a server accepts connections without a client certificate. Each call is then authorised separately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anonymous {
+    /// They are refused.
+    Refused,
+    /// They are accepted; each call must have a token.
+    NeedToken,
+}
+
 /// The identity of a certificate's holder: the URI `stentor://CLUSTER/ROLE` or `stentor://CLUSTER/ROLE/NAME` among its alternative
 /// names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,7 +58,8 @@ pub struct Identity {
     pub name: Option<String>,
 }
 
-const SCHEME: &str = "stentor://";
+/// The scheme of an identity's URI.
+pub(super) const SCHEME: &str = "stentor://";
 
 impl Identity {
     /// An identity; `None` if `cluster` is not a valid name: 1 to 63 letters, digits, dots, hyphens, underscores.
@@ -85,8 +92,9 @@ impl Identity {
         }
     }
 
-    /// Parses an identity's URI.
-    fn from_uri(uri: &str) -> Option<Identity> {
+    /// Parses an identity's URI; `None` if it is not one.
+    #[must_use]
+    pub fn from_uri(uri: &str) -> Option<Identity> {
         let (cluster, rest) = uri.strip_prefix(SCHEME)?.split_once('/')?;
         let (role, name) = rest.split_once('/').map_or((rest, None), |(role, name)| (role, Some(name)));
         let identity = Identity::new(cluster, Role::ALL.into_iter().find(|known| known.name() == role)?)?;
@@ -102,39 +110,6 @@ impl fmt::Display for Identity {
         write!(formatter, "{SCHEME}{}/{}", self.cluster, self.role)?;
         self.name.iter().try_for_each(|name| write!(formatter, "/{name}"))
     }
-}
-
-/// The parts of a certificate that Stentor uses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Leaf {
-    /// The identity, or the names found instead.
-    pub(super) identity: Result<Identity, String>,
-    pub(super) not_before: SystemTime,
-    pub(super) not_after: SystemTime,
-}
-
-/// Parses a certificate; the error says why this failed.
-pub(super) fn read_leaf(der: &[u8]) -> Result<Leaf, String> {
-    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
-    let names = certificate.subject_alternative_name().map_err(|error| error.to_string())?;
-    let names = names.iter().flat_map(|extension| &extension.value.general_names);
-    let uris: Vec<&str> = names
-        .filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None })
-        .filter(|uri| uri.starts_with(SCHEME))
-        .collect();
-    let identity = match uris.as_slice() {
-        [] => Err("no such name".to_owned()),
-        [uri] => Identity::from_uri(uri).ok_or_else(|| format!("`{uri}`")),
-        several => Err(format!("{} of them", several.len())),
-    };
-    let time = |seconds: i64| match u64::try_from(seconds) {
-        Ok(seconds) => UNIX_EPOCH + Duration::from_secs(seconds),
-        Err(_) => UNIX_EPOCH,
-    };
-    let validity = certificate.validity();
-    let (not_before, not_after) =
-        (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
-    Ok(Leaf { identity, not_before, not_after })
 }
 
 #[cfg(test)]
@@ -176,13 +151,5 @@ mod tests {
         assert!(any.may_be("worker-1") && any.may_be("x"));
         assert!(one.may_be("worker-1") && !one.may_be("worker-10") && !one.may_be("worker-"));
         assert!(alike.may_be("worker-1") && alike.may_be("worker-10") && !alike.may_be("labeler-1"));
-    }
-
-    #[test]
-    fn bytes_that_are_no_certificate_are_an_error() {
-        for bytes in [&b""[..], &[0x30; 400]] {
-            let error = read_leaf(bytes).unwrap_err();
-            assert!(error.starts_with("Parsing "), "{error}");
-        }
     }
 }

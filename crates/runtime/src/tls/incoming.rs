@@ -1,8 +1,7 @@
-use super::identity::read_leaf;
 use super::refusals::Refusals;
 use super::stream::{Connection, Io, Peer};
 use super::watched::Watched;
-use super::{Tls, words};
+use super::{Tls, caller};
 use crate::connections::{Activity, Bounds, Connections, Seat};
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +9,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 
 /// Time after which a connection without a complete handshake is closed.
@@ -153,33 +151,13 @@ async fn greet(
         refuse_plain_http(stream).await;
         return Err(Refused::new("plain", "it does not speak TLS; its URL must begin with https://"));
     }
-    let Some(config) = tls.server_config() else {
-        return Err(Refused::new("handshake", "this program has no certificate for a server"));
+    let refused = |error: io::Error| {
+        let (reason, words) = tls.refusal(&error);
+        Refused { reason, words }
     };
-    let stream = TlsAcceptor::from(config).accept(stream).await.map_err(|error| refused(&error, tls))?;
-    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let identity = shown.map(|certificate| read_leaf(certificate).and_then(|leaf| leaf.identity));
+    let stream = tls.handshake(stream).await.map_err(refused)?;
+    let identity = caller(&stream);
     Ok((Io::Tls(Box::new(stream)), Peer { address, identity, activity }))
-}
-
-fn refused(error: &io::Error, tls: &Tls) -> Refused {
-    match words::of_io(error) {
-        Some(rustls::Error::NoCertificatesPresented) => {
-            Refused::new("no-certificate", "it presents no certificate")
-        }
-        Some(rustls::Error::InvalidCertificate(problem)) => match words::certificate(problem) {
-            ("unknown-ca", words) => {
-                let ca = tls.folder().join(super::CA);
-                Refused::new("unknown-ca", format!("its certificate {words} {}", ca.display()))
-            }
-            (reason, words) => Refused::new(reason, format!("its certificate {words}")),
-        },
-        Some(rustls::Error::AlertReceived(alert)) => {
-            let words = format!("it does not accept this program's certificate ({alert:?})");
-            Refused::new("refused-by-peer", words)
-        }
-        _ => Refused::new("handshake", format!("the handshake failed: {error}")),
-    }
 }
 
 /// Tells a peer that uses plain HTTP/2 what to do, in a form that it shows to its user: the end of the connection

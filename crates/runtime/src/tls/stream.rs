@@ -1,14 +1,13 @@
-use super::Identity;
+use super::identity::Identity;
 use super::watched::Watched;
+use super::{Accepted, Chain};
 use crate::connections::{Activity, Seat};
-use rustls::pki_types::CertificateDer;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 /// The other end of a call's connection.
@@ -36,15 +35,14 @@ pub struct Connection {
 #[derive(Debug)]
 pub(super) enum Io {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<Accepted>),
 }
 
 impl Io {
     /// The caller's certificate with those that issued it; `None` if it has none.
-    pub(super) fn certificates(&self) -> Option<Vec<CertificateDer<'static>>> {
+    pub(super) fn certificates(&self) -> Option<Chain> {
         let Io::Tls(stream) = self else { return None };
-        let chain = stream.get_ref().1.peer_certificates()?;
-        Some(chain.iter().map(|one| one.clone().into_owned()).collect())
+        super::chain(stream)
     }
 }
 

@@ -1,5 +1,5 @@
-use super::{Refusals, Tls};
-use rustls::pki_types::CertificateDer;
+use super::refusals::Refusals;
+use super::{Chain, Tls};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,19 +11,14 @@ use tokio::time::{Instant, Sleep, sleep};
 #[derive(Debug)]
 pub(super) struct Watched {
     tls: Tls,
-    chain: Vec<CertificateDer<'static>>,
+    chain: Chain,
     every: Duration,
     due: Pin<Box<Sleep>>,
     refusals: Refusals,
 }
 
 impl Watched {
-    pub(super) fn new(
-        chain: Vec<CertificateDer<'static>>,
-        tls: Tls,
-        every: Duration,
-        refusals: Refusals,
-    ) -> Self {
+    pub(super) fn new(chain: Chain, tls: Tls, every: Duration, refusals: Refusals) -> Self {
         Self { tls, chain, every, due: Box::pin(sleep(every)), refusals }
     }
 

@@ -1,16 +1,20 @@
 //! `stentor certs`: a CA for a cluster, and certificates for the roles of its programs.
 
+#[cfg(feature = "crypto")]
 mod issue;
+#[cfg(feature = "crypto")]
+mod make;
+#[cfg(feature = "crypto")]
 mod place;
+#[cfg(all(test, feature = "crypto"))]
+mod tests;
 
-use anyhow::{Context, Result, bail};
 use clap::Parser;
-use issue::{Authority, Leaf};
-use std::path::{Path, PathBuf};
-use stentor_runtime::tls::{Identity, Role};
+use std::path::PathBuf;
 
 /// Create a CA for a cluster, or use the existing one, and issue certificates for its programs.
 #[derive(Debug, Parser)]
+#[cfg_attr(not(feature = "crypto"), expect(dead_code, reason = "without TLS the command says only that"))]
 pub(crate) struct Args {
     /// Folder for the CA and one folder for each role. An existing CA is kept; certificates are reissued.
     #[arg(long, value_name = "DIR")]
@@ -38,101 +42,28 @@ pub(crate) struct Args {
 /// The maximum number of members.
 const MOST_WORKERS: i64 = 4096;
 
-pub(crate) fn run(arguments: &Args) -> Result<()> {
-    let Args { out, cluster, host, workers, worker_identity, days } = arguments;
-    let expected = "1 to 63 letters, digits, dots, hyphens or underscores";
-    if Identity::new(cluster, Role::Admin).is_none() {
-        bail!("--cluster: expected {expected}, found `{cluster}`");
-    }
-    let (authority, is_new) = authority(&out.join("ca"), cluster)?;
-    let made = if is_new { "a new CA" } else { "the existing CA" };
-    stentor_runtime::outln!("cluster `{cluster}`, {made}: {}", out.join("ca").display());
-    stentor_runtime::outln!("  ca.key can sign any certificate: keep it offline; no program needs it");
-    for (role, name) in holders(*workers) {
-        let identity =
-            Identity::new(cluster, role).with_context(|| format!("--cluster: expected {expected}"))?;
-        let holder = match (role, workers) {
-            (Role::Worker, Some(_)) => Some(&name),
-            (Role::Worker, None) => worker_identity.as_ref(),
-            _ => None,
-        };
-        let identity = match holder {
-            Some(holder) => identity.named(holder).with_context(|| {
-                format!(
-                    "--worker-identity: expected 1 to 128 letters, digits, dots, hyphens or underscores, with `*` at the end or \
-                     without, found `{holder}`"
-                )
-            })?,
-            None => identity,
-        };
-        let hosts: &[String] = if role == Role::Coordinator { host } else { &[] };
-        let Leaf { certificate, key, expires } = authority.issue(&identity, &name, hosts, *days)?;
-        let folder = out.join(&name);
-        // The key is written first: a program that reads the files in between keeps its old pair until both exist.
-        place::secret(&folder.join("tls.key"), &key)?;
-        place::public(&folder.join("tls.crt"), &certificate)?;
-        place::public(&folder.join("ca.crt"), authority.certificate())?;
-        let whom = if role == Role::Worker && workers.is_some() { &name } else { whom(role) };
-        stentor_runtime::outln!("{}: for {whom}, until {expires}", folder.display());
-    }
-    stentor_runtime::outln!(
-        "pass each program or operator its folder with --tls or STENTOR_TLS (a labeler needs none: it only connects \
-         to the store); replaced files take effect at the next connection"
-    );
-    Ok(())
+#[cfg(feature = "crypto")]
+pub(crate) use make::run;
+
+/// Says that this build has no TLS.
+#[cfg(not(feature = "crypto"))]
+pub(crate) fn run(_: &Args) -> anyhow::Result<()> {
+    Err(stentor_runtime::tls::Error::NotBuilt { asked: "stentor certs".to_owned() }.into())
 }
 
-/// The roles that get certificates, with the names of their folders.
-fn holders(workers: Option<u32>) -> Vec<(Role, String)> {
-    let mut holders = Vec::new();
-    for role in Role::ALL {
-        match workers {
-            Some(workers) if role == Role::Worker => {
-                holders.extend((0..workers).map(|index| (role, format!("{role}-{index}"))));
-            }
-            _ => holders.push((role, role.to_string())),
-        }
-    }
-    holders
-}
+#[cfg(all(test, not(feature = "crypto")))]
+mod without_tls {
+    use super::*;
 
-fn whom(role: Role) -> &'static str {
-    match role {
-        Role::Coordinator => "coordinator and reducers",
-        Role::Worker => "every worker",
-        Role::Labeler => "labeling jobs",
-        Role::Admin => "operators: stentor status, stentor switch",
+    #[test]
+    fn the_command_says_which_build_has_it_and_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let words =
+            ["certs", "--cluster", "speech", "--host", "localhost", "--out"].map(std::ffi::OsStr::new);
+        let error = run(&Args::try_parse_from(words.into_iter().chain([folder.path().as_os_str()])).unwrap());
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("stentor certs: this program was built without TLS"), "{error}");
+        assert!(error.contains("`cargo xtask programs --release`"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
-
-/// Reads the CA in `folder`, or creates one if there is none.
-fn authority(folder: &Path, cluster: &str) -> Result<(Authority, bool)> {
-    let (certificate, key) = (folder.join("ca.crt"), folder.join("ca.key"));
-    match (certificate.exists(), key.exists()) {
-        (false, false) => {
-            let (authority, secret) = Authority::new(cluster)?;
-            place::secret(&key, &secret)?;
-            place::public(&certificate, authority.certificate())?;
-            Ok((authority, true))
-        }
-        (true, true) => {
-            let read =
-                |path: &Path| std::fs::read_to_string(path).with_context(|| path.display().to_string());
-            let (text, secret) = (read(&certificate)?, read(&key)?);
-            let authority = Authority::read(cluster, text, &secret)
-                .with_context(|| format!("{}: expected the CA of cluster `{cluster}`", folder.display()))?;
-            Ok((authority, false))
-        }
-        (_, has_key) => {
-            let (there, missing) = if has_key { (&key, &certificate) } else { (&certificate, &key) };
-            bail!(
-                "{}: expected {} beside it, found none; restore it, or name another folder",
-                there.display(),
-                missing.display()
-            )
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

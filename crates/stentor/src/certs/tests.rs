@@ -1,6 +1,8 @@
+use super::make::holders;
 use super::*;
 use std::os::unix::fs::PermissionsExt;
-use stentor_runtime::tls::{Anonymous, Tls};
+use std::path::Path;
+use stentor_runtime::tls::{Anonymous, Identity, Role, Tls};
 
 fn arguments(out: &Path, cluster: &str) -> Args {
     let words = [

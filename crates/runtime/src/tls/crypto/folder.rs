@@ -1,5 +1,7 @@
-use super::identity::{Identity, Leaf, Role, read_leaf};
-use super::{Error, words};
+use super::leaf::{Leaf, read_leaf};
+use super::words;
+use crate::tls::error::Error;
+use crate::tls::identity::{Anonymous, Identity, Role};
 use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -34,15 +36,6 @@ pub(super) enum Part {
     TokenBearer,
     /// A port for browsers and scrapers, which present no certificate. Its own needs no role: browsers know the host's name.
     Page,
-}
-
-/// Whether a server accepts connections without a client certificate. Each call is then authorised separately.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anonymous {
-    /// They are refused.
-    Refused,
-    /// They are accepted; each call must have a token.
-    NeedToken,
 }
 
 /// The checked content of a folder, in the form that handshakes need.
