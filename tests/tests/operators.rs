@@ -151,7 +151,8 @@ fn a_checkpoint_on_demand_and_a_pause_that_outlives_its_coordinator_change_no_bi
     let page: Value = serde_json::from_str(&page).unwrap();
     assert_eq!(page["waiting"]["state"], "paused", "{page}");
     let (code, said) = run.refused(&["pause"]);
-    assert!(code == Some(1) && said.contains("paused already, by stentor://tests/admin"), "{said}");
+    assert!(code == Some(2) && said.contains("paused already, by stentor://tests/admin"), "{said}");
+    assert!(said.trim_end().ends_with("[E1108]"), "{said}");
     let again = run.done(&["checkpoint"]);
     assert_eq!(Some(again.trim()), status["newest_checkpoint"].as_str(), "it has everything");
 
@@ -178,7 +179,7 @@ fn a_member_that_is_drained_ends_well_and_one_that_is_dropped_is_refused() {
     );
     let mut run = Run::start(&sections, 3);
     let (code, said) = run.refused(&["drain", "worker-7"]);
-    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("expected a member (worker-0, worker-1, worker-2), found `worker-7`"), "{said}");
 
     assert!(run.done(&["drain", "worker-2"]).starts_with("worker-2 leaves when its round is closed"));

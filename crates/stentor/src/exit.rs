@@ -87,7 +87,7 @@ fn id(status: ExitStatus) -> &'static str {
 type Downcast = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError>;
 
 /// The types of errors that have an id: `anyhow` keeps no traits of what it holds.
-const TYPES: [Downcast; 12] = [
+const TYPES: [Downcast; 13] = [
     is::<stentor_experiment::Error>,
     is::<stentor_store::Error>,
     is::<stentor_shards::Error>,
@@ -100,6 +100,7 @@ const TYPES: [Downcast; 12] = [
     is::<stentor_transcribe::Error>,
     is::<stentor_runtime::Error>,
     is::<stentor_runtime::tls::Error>,
+    is::<crate::cluster::Refused>,
 ];
 
 fn is<'a, E: ProgramError>(cause: &'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError> {

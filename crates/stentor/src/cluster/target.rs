@@ -1,7 +1,8 @@
 //! Calls to a running coordinator.
 
+use super::refused::Refused;
 use crate::exit::Meaning;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,7 +69,8 @@ impl Target {
         let mut request = Request::new(question);
         if let Some(token) = &token {
             if tls.is_none() && !is_local(url) {
-                bail!("{url}: a token requires --tls; without it, the token could be read on the network");
+                return Err(anyhow!("{url}: a token requires --tls; without it, the token could be read on the network"))
+                    .meaning(ExitStatus::Config);
             }
             let mut value: MetadataValue<_> =
                 token.bearer().parse().context("the token is not a valid HTTP header value")?;
@@ -94,7 +96,10 @@ impl Target {
                 tonic::Code::Unavailable => {
                     Err(anyhow!("no coordinator answers at {url}: {words}")).meaning(ExitStatus::Retryable)
                 }
-                _ => Err(anyhow!("{url}: {words}")),
+                code => match Refused::of(code, url, &words) {
+                    Some(refused) => Err(refused.into()),
+                    None => Err(anyhow!("{url}: {words}")),
+                },
             }
         })
     }
