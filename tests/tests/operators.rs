@@ -209,8 +209,20 @@ fn a_checkpoint_that_does_not_come_in_time_says_what_is_waited_for() {
     // A worker stands still, for less than its deadline: no round closes.
     stentor_tests::signal(run.workers[0].id(), "STOP");
     let (code, said) = run.refused(&["checkpoint", "--deadline=3"]);
-    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(code, Some(75), "{said}");
     assert!(said.contains("no checkpoint was published within 3 s") && said.contains("worker-0"), "{said}");
     stentor_tests::signal(run.workers[0].id(), "CONT");
     run.finish();
+}
+
+#[test]
+fn a_checkpoint_of_a_coordinator_that_does_not_answer_ends_within_its_deadline_and_may_be_asked_for_again() {
+    // It accepts connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("--coordinator=http://{}", silent.local_addr().unwrap());
+    let output = Command::new(program("stentor")).args(["checkpoint", "--deadline=1", &url]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(75), "{said}");
+    assert_eq!(said.matches("no coordinator answers at").count(), 1, "{said}");
+    assert!(said.contains("within 1 s"), "{said}");
 }

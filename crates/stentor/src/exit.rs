@@ -148,6 +148,11 @@ pub(crate) fn stopped(then: &str) -> anyhow::Error {
     Meant { status: ExitStatus::Stopped, error: anyhow::anyhow!("stopped by a signal; {then}") }.into()
 }
 
+/// A failure after which the same command may succeed.
+pub(crate) fn temporary(error: anyhow::Error) -> anyhow::Error {
+    Meant { status: ExitStatus::Retryable, error }.into()
+}
+
 /// The exit code of an error of a command that reads data: 3 where the error does not determine one.
 #[cfg(test)]
 pub(crate) fn of(error: &anyhow::Error) -> ExitStatus {

@@ -1,5 +1,6 @@
 use super::status;
 use super::target::Target;
+use crate::exit::temporary;
 use anyhow::{Result, anyhow};
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -25,7 +26,7 @@ pub(crate) struct Switch {
 pub(crate) struct Checkpoint {
     #[command(flatten)]
     target: Target,
-    /// How long to wait until it is published, seconds. The request stands when the time is over.
+    /// How long to wait until it is published, 1 to 86400 seconds. The request stands when the time is over.
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     deadline: u64,
 }
@@ -107,23 +108,30 @@ impl Checkpoint {
     pub(crate) fn run(&self) -> Result<()> {
         let command = Some(Command::Checkpoint(v1::SaveCheckpoint {}));
         let (request, deadline) = (v1::CommandRequest { command }, Duration::from_secs(self.deadline));
+        // The end of the time is left for the question what the run waits for.
+        let last = (deadline / 4).min(Duration::from_secs(2));
         let call = async |mut client: CoordinatorClient<Announced>, request| client.command(request).await;
-        let reply = self.target.ask_within(deadline, request, call)?.ok_or_else(|| self.too_late())?;
-        stentor_runtime::outln!("{}", printable(&reply.checkpoint));
+        match self.target.ask_within(deadline - last, request, call)? {
+            Some(reply) => stentor_runtime::outln!("{}", printable(&reply.checkpoint)),
+            None => return Err(self.too_late(deadline, last)),
+        }
         Ok(())
     }
 
-    /// Why no checkpoint has come in time.
-    fn too_late(&self) -> anyhow::Error {
-        let seconds = self.deadline;
-        let why = match status::of(&self.target) {
-            Ok(status) if status.waiting.is_empty() => format!("round {} is not closed yet", status.round),
-            Ok(status) => printable(&status.waiting).into_owned(),
-            Err(error) => format!("{error:#}"),
+    /// Why no checkpoint has come in time: asks the coordinator, for as long as `last`.
+    fn too_late(&self, deadline: Duration, last: Duration) -> anyhow::Error {
+        let why = match status::of_within(&self.target, last) {
+            Ok(Some(status)) if status.waiting.is_empty() => {
+                format!("round {} is not closed yet", status.round)
+            }
+            Ok(Some(status)) => printable(&status.waiting).into_owned(),
+            Ok(None) => return self.target.silent(deadline),
+            Err(error) => return error,
         };
-        anyhow!(
+        let seconds = self.deadline;
+        temporary(anyhow!(
             "no checkpoint was published within {seconds} s: {why}; the request stands, see `stentor status`"
-        )
+        ))
     }
 }
 

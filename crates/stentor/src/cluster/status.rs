@@ -1,8 +1,10 @@
 use super::target::Target;
 use anyhow::Result;
 use clap::Parser;
+use std::time::Duration;
 use stentor_output::{self as output, Member, Pause};
-use stentor_proto::v1;
+use stentor_proto::v1::coordinator_client::CoordinatorClient;
+use stentor_proto::{Announced, v1};
 use stentor_runtime::print::printable;
 
 /// Show the members of a running cluster, the open round, and the members that it is waiting for.
@@ -60,9 +62,16 @@ impl Status {
 }
 
 /// What a coordinator says of its run.
-pub(super) fn of(target: &Target) -> Result<output::Status> {
+fn of(target: &Target) -> Result<output::Status> {
     let question = v1::StatusRequest {};
     Ok(status(target.ask(question, async |mut client, request| client.status(request).await)?))
+}
+
+/// What a coordinator says of its run; `None` if it says nothing until `patience` is over.
+pub(super) fn of_within(target: &Target, patience: Duration) -> Result<Option<output::Status>> {
+    let question = v1::StatusRequest {};
+    let ask = async |mut client: CoordinatorClient<Announced>, request| client.status(request).await;
+    Ok(target.ask_within(patience, question, ask)?.map(status))
 }
 
 fn status(reply: v1::StatusReply) -> output::Status {

@@ -1,7 +1,7 @@
 //! Calls to a running coordinator.
 
 use super::refused::Refused;
-use crate::exit::Meaning;
+use crate::exit::{Meaning, temporary};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use std::path::PathBuf;
@@ -42,9 +42,13 @@ impl Target {
             Request<Q>,
         ) -> Result<tonic::Response<A>, tonic::Status>,
     ) -> Result<A> {
-        let silent =
-            || anyhow!("no coordinator answers at {} within {} s", self.coordinator, PATIENCE.as_secs());
-        self.ask_within(PATIENCE, question, call)?.ok_or_else(silent).meaning(ExitStatus::Retryable)
+        self.ask_within(PATIENCE, question, call)?.ok_or_else(|| self.silent(PATIENCE))
+    }
+
+    /// The error if nothing has answered for so long.
+    pub(super) fn silent(&self, patience: Duration) -> anyhow::Error {
+        let (url, seconds) = (&self.coordinator, patience.as_secs());
+        temporary(anyhow!("no coordinator answers at {url} within {seconds} s"))
     }
 
     /// Asks the coordinator; `None` if no answer has come when `patience` is over.
@@ -94,7 +98,7 @@ impl Target {
             match status.code() {
                 _ if denied => Err(anyhow!("access denied: {words}")).meaning(ExitStatus::Auth),
                 tonic::Code::Unavailable => {
-                    Err(anyhow!("no coordinator answers at {url}: {words}")).meaning(ExitStatus::Retryable)
+                    Err(temporary(anyhow!("no coordinator answers at {url}: {words}")))
                 }
                 code => match Refused::of(code, url, &words) {
                     Some(refused) => Err(refused.into()),
