@@ -226,3 +226,20 @@ fn a_checkpoint_of_a_coordinator_that_does_not_answer_ends_within_its_deadline_a
     assert_eq!(said.matches("no coordinator answers at").count(), 1, "{said}");
     assert!(said.contains("within 1 s"), "{said}");
 }
+
+#[test]
+fn whoever_names_the_port_of_the_metrics_as_the_coordinators_is_told_which_port_is_meant() {
+    let (folder, _) = corpus();
+    let experiment = write_experiment(folder.path(), "run", "[cluster]\nworkers = 1\n");
+    let http = free_address();
+    let mut coordinator = Command::new(program("coordinator"));
+    coordinator.arg(&experiment).args(["--listen=127.0.0.1:0".to_owned(), format!("--metrics={http}")]);
+    let _coordinator = Running::start(&mut coordinator, &experiment.with_extension("log"));
+    wait_for("the port", || get(http.port(), "/healthz").is_ok());
+    let url = format!("--coordinator=http://{http}");
+    let output = Command::new(program("stentor")).args(["status", &url]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("expected a Stentor coordinator, at the address of its --listen"), "{said}");
+    assert!(said.contains("this is the port of a program's --metrics"), "{said}");
+}

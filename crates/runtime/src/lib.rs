@@ -30,6 +30,7 @@ pub mod descriptors;
 mod disk;
 mod error;
 mod figures;
+mod goaway;
 mod memory;
 pub mod metrics;
 pub mod print;

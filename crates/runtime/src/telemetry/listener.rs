@@ -1,5 +1,6 @@
 use super::routes;
 use crate::connections::{Bounds, Connections, Seat};
+use crate::goaway::{Why, goaway};
 use crate::readiness::{Readiness, readiness};
 use crate::tls::Tls;
 use axum::Router;
@@ -30,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const AGE: Duration = Duration::from_secs(3600);
 /// Time for the last answer of a connection.
 const LAST_ANSWER: Duration = Duration::from_secs(10);
+
+/// What is said to a program that takes this port for a coordinator's.
+const OTHER_PORT: &str = "no Stentor coordinator or reducer listens here: this is the port of a program's --metrics; name that of its --listen";
 
 /// The address of the caller, in the extensions of each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +157,11 @@ async fn accept(listener: tokio::net::TcpListener, server: Arc<Server>) {
 async fn serve(stream: tokio::net::TcpStream, remote: Remote, server: Arc<Server>, mut seat: Seat) {
     let served = async {
         match server.tls.clone() {
-            None => requests(stream, remote, server).await,
+            None => match tokio::time::timeout(PATIENCE, speaks_http2(&stream)).await {
+                Ok(Ok(true)) => goaway(stream, Why::Http11Required, OTHER_PORT).await,
+                Ok(Ok(false)) => requests(stream, remote, server).await,
+                Ok(Err(_)) | Err(_) => {}
+            },
             Some(tls) => {
                 if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.handshake(stream)).await {
                     requests(stream, remote, server).await;
@@ -165,6 +173,14 @@ async fn serve(stream: tokio::net::TcpStream, remote: Remote, server: Arc<Server
         () = served => {}
         () = seat.evicted() => {}
     }
+}
+
+/// Whether a connection begins as one of gRPC does. Waits for its first bytes.
+async fn speaks_http2(stream: &tokio::net::TcpStream) -> io::Result<bool> {
+    // The beginning of HTTP/2's preface, and of no request of HTTP/1.
+    let mut first = [0; 4];
+    let length = stream.peek(&mut first).await?;
+    Ok(first[..length] == *b"PRI ")
 }
 
 async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, remote: Remote, server: Arc<Server>) {
@@ -214,6 +230,8 @@ fn ready() -> Response<Body> {
 mod tests {
     use super::*;
     use axum::routing::get;
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
     use std::io::{Read, Write};
     use std::net::TcpStream;
 
@@ -249,6 +267,17 @@ mod tests {
         drop(hold);
         assert!(waiting.join().unwrap().ends_with("at last\n"));
         assert!(ask(address, "/metrics").starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_takes_this_port_for_a_coordinators_is_told_which_port_is_meant() {
+        let listener = listening(Router::new());
+        let channel = crate::tls::channel(&format!("http://{}", listener.address()), None).unwrap();
+        let mut client = TraceServiceClient::new(channel);
+        let status = client.export(ExportTraceServiceRequest::default()).await.unwrap_err();
+        let (words, denied) = crate::tls::explain(&status);
+        assert!(words.contains("no Stentor coordinator or reducer listens here"), "{words}");
+        assert!(words.contains("--listen") && !denied, "{words}");
     }
 
     #[test]

@@ -3,18 +3,16 @@ use super::stream::{Connection, Io, Peer};
 use super::watched::Watched;
 use super::{Tls, caller};
 use crate::connections::{Activity, Bounds, Connections, Seat};
+use crate::goaway::{Why, goaway};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 /// Time after which a connection without a complete handshake is closed.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for a peer without TLS to read the reason before the connection is closed.
-const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// The settings of a server's listener.
 #[derive(Debug, Clone)]
@@ -148,7 +146,8 @@ async fn greet(
         return Ok((Io::Plain(stream), Peer { address, identity: None, activity }));
     };
     if !speaks_tls {
-        refuse_plain_http(stream).await;
+        const REASON: &str = "this port speaks TLS: use an https:// URL and --tls DIR";
+        goaway(stream, Why::InadequateSecurity, REASON).await;
         return Err(Refused::new("plain", "it does not speak TLS; its URL must begin with https://"));
     }
     let refused = |error: io::Error| {
@@ -158,32 +157,4 @@ async fn greet(
     let stream = tls.handshake(stream).await.map_err(refused)?;
     let identity = caller(&stream);
     Ok((Io::Tls(Box::new(stream)), Peer { address, identity, activity }))
-}
-
-/// Tells a peer that uses plain HTTP/2 what to do, in a form that it shows to its user: the end of the connection
-/// (GOAWAY) because of inadequate security, with a reason.
-async fn refuse_plain_http(mut stream: TcpStream) {
-    const REASON: &[u8] = b"this port speaks TLS: use an https:// URL and --tls DIR";
-    const INADEQUATE_SECURITY: u32 = 0xc;
-    let mut frames = Vec::from(frame_header(0, 4));
-    frames.extend(frame_header(8 + REASON.len() as u32, 7));
-    frames.extend(0u32.to_be_bytes());
-    frames.extend(INADEQUATE_SECURITY.to_be_bytes());
-    frames.extend(REASON);
-    // Wait until the peer has read it and closed: if a connection is closed with unread bytes, data sent before may be
-    // lost.
-    let _ = tokio::time::timeout(CLOSE_TIME, async {
-        stream.write_all(&frames).await?;
-        stream.shutdown().await?;
-        let mut unread = [0; 4096];
-        while stream.read(&mut unread).await? > 0 {}
-        io::Result::Ok(())
-    })
-    .await;
-}
-
-/// The header of an HTTP/2 frame for the connection: length, type, no flags, stream 0 (RFC 9113, section 4.1).
-fn frame_header(length: u32, kind: u8) -> [u8; 9] {
-    let [_, a, b, c] = length.to_be_bytes();
-    [a, b, c, kind, 0, 0, 0, 0, 0]
 }

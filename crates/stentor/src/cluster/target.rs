@@ -4,6 +4,7 @@ use super::refused::Refused;
 use crate::exit::{Meaning, temporary};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 use stentor_proto::Announced;
@@ -100,6 +101,10 @@ impl Target {
                 tonic::Code::Unavailable => {
                     Err(temporary(anyhow!("no coordinator answers at {url}: {words}")))
                 }
+                _ if is_other_program(&status) => Err(anyhow!(
+                    "{url}: expected a Stentor coordinator, at the address of its --listen, found another program: {words}"
+                ))
+                .meaning(ExitStatus::Config),
                 code => match Refused::of(code, url, &words) {
                     Some(refused) => Err(refused.into()),
                     None => Err(anyhow!("{url}: {words}")),
@@ -107,6 +112,13 @@ impl Target {
             }
         })
     }
+}
+
+/// Whether a call failed because what answered does not speak the protocol: the status was made here, and not because a connection
+/// broke.
+fn is_other_program(status: &tonic::Status) -> bool {
+    let causes = || std::iter::successors(status.source(), |error| (**error).source());
+    causes().next().is_some() && !causes().any(|cause| cause.is::<std::io::Error>())
 }
 
 /// Whether a URL names this machine.
