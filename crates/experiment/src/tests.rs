@@ -242,6 +242,12 @@ fn reducers_are_urls_each_once() {
     assert_eq!(of("[\"http://a:1\", \"https://b:2\"]").unwrap(), ["http://a:1", "https://b:2"]);
     let error = of("[\"http://a:1\", \"a:2\"]").unwrap_err().to_string();
     assert_eq!(error, "`exchange.reducers`: expected URLs that begin with http:// or https://, found `a:2`");
+    for url in ["http://a:99999", "https://[::1]:0", "http://a:"] {
+        let error = of(&format!("[\"{url}\"]")).unwrap_err().to_string();
+        let expected = "`exchange.reducers`: expected URLs with a port from 1 to 65535";
+        assert_eq!(error, format!("{expected}, found `{url}`"));
+    }
+    of("[\"http://[::1]\", \"http://a\"]").unwrap();
     let error = of("[\"http://a:1\", \"http://a:1\"]").unwrap_err().to_string();
     assert_eq!(error, "`exchange.reducers`: expected each reducer only once, found `http://a:1` twice");
 }

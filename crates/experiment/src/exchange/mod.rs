@@ -94,6 +94,15 @@ impl Exchange {
                 "URLs that begin with http:// or https://",
                 format_args!("`{reducer}`"),
             )?;
+            let port = address.and_then(|address| address.rsplit_once(':')).map(|(_, port)| port);
+            let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+            let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+            require(
+                port.is_none_or(|port| !is_number(port) || is_port(port)),
+                "exchange.reducers",
+                "URLs with a port from 1 to 65535",
+                format_args!("`{reducer}`"),
+            )?;
             require(
                 !self.reducers[..index].contains(reducer),
                 "exchange.reducers",

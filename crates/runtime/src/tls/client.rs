@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::codegen::Service;
 use tonic::codegen::http::Uri;
+use tonic::codegen::http::uri::Authority;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
@@ -24,6 +25,9 @@ pub fn channel(url: &str, tls: Option<&Tls>) -> Result<Channel, Error> {
     };
     let uri: Uri = url.parse().map_err(|_| refuse(example))?;
     let (scheme, Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(refuse(example)) };
+    if !has_valid_port(authority) {
+        return Err(refuse("expected a port from 1 to 65535 in the URL"));
+    }
     let secure = match (scheme, tls) {
         (Some("http"), None) => None,
         (Some("https"), Some(tls)) => Some(tls),
@@ -41,6 +45,15 @@ pub fn channel(url: &str, tls: Option<&Tls>) -> Result<Channel, Error> {
     match secure {
         None => Ok(endpoint.connect_lazy()),
         Some(tls) => tls.channel(&endpoint, url, authority),
+    }
+}
+
+/// Whether a URL has no port, or one that there can be. `http` parses a URL with any number.
+fn has_valid_port(authority: &Authority) -> bool {
+    let address = authority.as_str().rsplit('@').next().unwrap_or_default();
+    match address.strip_prefix(authority.host()).unwrap_or_default().strip_prefix(':') {
+        None => true,
+        Some(port) => port.parse::<u16>().is_ok_and(|port| port > 0),
     }
 }
 
@@ -105,5 +118,23 @@ where
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connected = (self.0)(uri);
         Box::pin(async move { connected.await.map(TokioIo::new) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ProgramError;
+
+    #[tokio::test]
+    async fn a_url_with_a_port_that_cannot_be_is_refused_before_anything_is_asked() {
+        for url in ["http://host:99999", "http://host:0", "http://host:", "http://[::1]:65536", "http://a@host:70000/x"] {
+            let error = channel(url, None).unwrap_err();
+            assert_eq!(error.id(), "E0807");
+            assert!(error.to_string().contains("expected a port from 1 to 65535"), "{error}");
+        }
+        for url in ["http://host", "http://host:65535", "http://[::1]:1", "http://[::1]", "http://a@host:7400/x"] {
+            channel(url, None).unwrap();
+        }
     }
 }
