@@ -220,7 +220,8 @@ fn a_checkpoint_of_a_coordinator_that_does_not_answer_ends_within_its_deadline_a
     // It accepts connections and says nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("--coordinator=http://{}", silent.local_addr().unwrap());
-    let output = Command::new(program("stentor")).args(["checkpoint", "--deadline=1", &url]).output().unwrap();
+    let output =
+        Command::new(program("stentor")).args(["checkpoint", "--deadline=1", &url]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(75), "{said}");
     assert_eq!(said.matches("no coordinator answers at").count(), 1, "{said}");

@@ -128,12 +128,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_url_with_a_port_that_cannot_be_is_refused_before_anything_is_asked() {
-        for url in ["http://host:99999", "http://host:0", "http://host:", "http://[::1]:65536", "http://a@host:70000/x"] {
+        for url in [
+            "http://host:99999",
+            "http://host:0",
+            "http://host:",
+            "http://[::1]:65536",
+            "http://a@host:70000/x",
+        ] {
             let error = channel(url, None).unwrap_err();
             assert_eq!(error.id(), "E0807");
             assert!(error.to_string().contains("expected a port from 1 to 65535"), "{error}");
         }
-        for url in ["http://host", "http://host:65535", "http://[::1]:1", "http://[::1]", "http://a@host:7400/x"] {
+        for url in
+            ["http://host", "http://host:65535", "http://[::1]:1", "http://[::1]", "http://a@host:7400/x"]
+        {
             channel(url, None).unwrap();
         }
     }

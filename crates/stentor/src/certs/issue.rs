@@ -74,9 +74,7 @@ impl Authority {
         hosts: &[String],
         days: u32,
     ) -> Result<Leaf> {
-        let mut parameters = CertificateParams::new(hosts).with_context(|| {
-            format!("--host: expected names or addresses of hosts, found {}", hosts.join(", "))
-        })?;
+        let mut parameters = for_hosts(hosts)?;
         parameters.subject_alt_names.push(SanType::URI(identity.to_string().try_into()?));
         parameters.distinguished_name = rcgen::DistinguishedName::new();
         parameters.distinguished_name.push(DnType::OrganizationName, "Stentor");
@@ -93,6 +91,16 @@ impl Authority {
         let certificate = parameters.signed_by(&key, &self.issuer)?.pem();
         Ok(Leaf { certificate, key: key.serialize_pem(), expires })
     }
+}
+
+/// Whether certificates can be issued for `hosts`.
+pub(super) fn check_hosts(hosts: &[String]) -> Result<()> {
+    for_hosts(hosts).map(drop)
+}
+
+fn for_hosts(hosts: &[String]) -> Result<CertificateParams> {
+    CertificateParams::new(hosts)
+        .with_context(|| format!("--host: expected names or addresses of hosts, found {}", hosts.join(", ")))
 }
 
 fn name_of(cluster: &str) -> String {

@@ -1,37 +1,29 @@
 use super::Args;
-use super::issue::{Authority, Leaf};
+use super::issue::{Authority, Leaf, check_hosts};
 use super::place;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use stentor_runtime::tls::{Identity, Role};
 
+/// A certificate that is asked for.
+#[derive(Debug)]
+struct Wanted {
+    identity: Identity,
+    /// The name of its folder, which is its common name.
+    name: String,
+}
+
 pub(crate) fn run(arguments: &Args) -> Result<()> {
     let Args { out, cluster, host, workers, worker_identity, days } = arguments;
-    let expected = "1 to 63 letters, digits, dots, hyphens or underscores";
-    if Identity::new(cluster, Role::Admin).is_none() {
-        bail!("--cluster: expected {expected}, found `{cluster}`");
-    }
+    // Nothing is written for a command line that cannot be carried out to its end.
+    let wanted = wanted(cluster, *workers, worker_identity.as_deref())?;
+    check_hosts(host)?;
     let (authority, is_new) = authority(&out.join("ca"), cluster)?;
     let made = if is_new { "a new CA" } else { "the existing CA" };
     stentor_runtime::outln!("cluster `{cluster}`, {made}: {}", out.join("ca").display());
     stentor_runtime::outln!("  ca.key can sign any certificate: keep it offline; no program needs it");
-    for (role, name) in holders(*workers) {
-        let identity =
-            Identity::new(cluster, role).with_context(|| format!("--cluster: expected {expected}"))?;
-        let holder = match (role, workers) {
-            (Role::Worker, Some(_)) => Some(&name),
-            (Role::Worker, None) => worker_identity.as_ref(),
-            _ => None,
-        };
-        let identity = match holder {
-            Some(holder) => identity.named(holder).with_context(|| {
-                format!(
-                    "--worker-identity: expected 1 to 128 letters, digits, dots, hyphens or underscores, with `*` at the end or \
-                     without, found `{holder}`"
-                )
-            })?,
-            None => identity,
-        };
+    for Wanted { identity, name } in wanted {
+        let role = identity.role;
         let hosts: &[String] = if role == Role::Coordinator { host } else { &[] };
         let Leaf { certificate, key, expires } = authority.issue(&identity, &name, hosts, *days)?;
         let folder = out.join(&name);
@@ -47,6 +39,34 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
          to the store); replaced files take effect at the next connection"
     );
     Ok(())
+}
+
+/// The certificates that are asked for.
+fn wanted(cluster: &str, workers: Option<u32>, worker_identity: Option<&str>) -> Result<Vec<Wanted>> {
+    let mut wanted = Vec::new();
+    for (role, name) in holders(workers) {
+        let identity = Identity::new(cluster, role).with_context(|| {
+            format!(
+                "--cluster: expected 1 to 63 letters, digits, dots, hyphens or underscores, found `{cluster}`"
+            )
+        })?;
+        let holder = match (role, workers) {
+            (Role::Worker, Some(_)) => Some(name.as_str()),
+            (Role::Worker, None) => worker_identity,
+            _ => None,
+        };
+        let identity = match holder {
+            Some(holder) => identity.named(holder).with_context(|| {
+                format!(
+                    "--worker-identity: expected 1 to 128 letters, digits, dots, hyphens or underscores, with `*` at the end or \
+                     without, found `{holder}`"
+                )
+            })?,
+            None => identity,
+        };
+        wanted.push(Wanted { identity, name });
+    }
+    Ok(wanted)
 }
 
 /// The roles that get certificates, with the names of their folders.

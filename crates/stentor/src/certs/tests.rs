@@ -106,7 +106,7 @@ fn another_clusters_ca_is_not_used_and_an_incomplete_ca_is_not_replaced() {
 }
 
 #[test]
-fn an_invalid_cluster_or_host_name_is_rejected() {
+fn an_invalid_cluster_host_or_identity_is_rejected_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let error = run(&arguments(folder.path(), "a b")).unwrap_err().to_string();
     assert!(error.contains("--cluster: expected 1 to 63") && !folder.path().join("ca").exists(), "{error}");
@@ -114,4 +114,9 @@ fn an_invalid_cluster_or_host_name_is_rejected() {
     odd.host = vec!["höst".into()];
     let error = format!("{:#}", run(&odd).unwrap_err());
     assert!(error.contains("--host: expected names or addresses"), "{error}");
+    let mut odd = arguments(folder.path(), "speech");
+    odd.worker_identity = Some("a*b".into());
+    let error = run(&odd).unwrap_err().to_string();
+    assert!(error.starts_with("--worker-identity: expected 1 to 128 letters"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
 }

@@ -74,8 +74,10 @@ impl Target {
         let mut request = Request::new(question);
         if let Some(token) = &token {
             if tls.is_none() && !is_local(url) {
-                return Err(anyhow!("{url}: a token requires --tls; without it, the token could be read on the network"))
-                    .meaning(ExitStatus::Config);
+                return Err(anyhow!(
+                    "{url}: a token requires --tls; without it, the token could be read on the network"
+                ))
+                .meaning(ExitStatus::Config);
             }
             let mut value: MetadataValue<_> =
                 token.bearer().parse().context("the token is not a valid HTTP header value")?;
