@@ -232,7 +232,8 @@ pub(crate) fn status(run_id: &str, view: View) -> v1::StatusReply {
                 identity: m.identity,
                 slot: m.slot,
                 host: String::new(),
-                doing: m.doing,
+                // In a pause a member that is drained stays for long.
+                doing: if m.leaving { format!("{}; leaves when its round is closed", m.doing) } else { m.doing },
                 seconds_since_heard: m.silent_ms as f64 / 1e3,
             })
             .collect(),

@@ -182,7 +182,14 @@ fn a_member_that_is_drained_ends_well_and_one_that_is_dropped_is_refused() {
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("expected a member (worker-0, worker-1, worker-2), found `worker-7`"), "{said}");
 
+    // In a pause it stays, and whoever looks sees that it was told.
+    run.done(&["pause"]);
+    wait_for("the pause", || run.status()["paused"]["held"] == true);
     assert!(run.done(&["drain", "worker-2"]).starts_with("worker-2 leaves when its round is closed"));
+    let status = run.done(&["status"]);
+    let leaving: Vec<&str> = status.lines().filter(|line| line.contains("; leaves when")).collect();
+    assert!(matches!(leaving.as_slice(), [line] if line.contains("worker-2")), "{status}");
+    run.done(&["resume"]);
     let (status, log) = run.workers.remove(2).ended();
     assert_eq!(status.code(), Some(0), "its supervisor does not start it again: {log}");
     assert!(log.contains("an operator asked this worker to leave"), "{log}");
@@ -193,7 +200,7 @@ fn a_member_that_is_drained_ends_well_and_one_that_is_dropped_is_refused() {
     assert_eq!(status.code(), Some(9), "{log}");
     assert!(log.contains("`worker-1` was dropped by stentor://tests/admin"), "{log}");
     let (events, _) = run.finish();
-    assert_eq!(commands(&events), ["drain worker-2", "drop worker-1"]);
+    assert_eq!(commands(&events), ["pause", "drain worker-2", "resume", "drop worker-1"]);
     let departure = |words: &str| {
         events.iter().any(|event| event["reason"].as_str().is_some_and(|reason| reason.starts_with(words)))
     };
