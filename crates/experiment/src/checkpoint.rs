@@ -13,10 +13,10 @@ pub struct Checkpoint {
     /// Number of checkpoints in the whole run, at equal distances in committed frames; the last is at its end. Default
     /// 10; 1 to 100000.
     pub count: u32,
-    /// Longest time between two checkpoints, as a number and a unit: `"90s"`, `"15min"`, `"2h"`. When it has passed since the
-    /// last checkpoint, or since the first round, the next boundary writes one, without scoring dev data, so that the clock
-    /// decides neither which model is the best nor when training ends. Optional: without it, only `count` decides. 1s to
-    /// 30d.
+    /// Longest time between two checkpoints, as a whole number and a unit, which is `s`, `min`, `h` or `d`: `"90s"`, `"15min"`,
+    /// `"2h"`. When it has passed since the last checkpoint, or since the first round, the next boundary writes one, without
+    /// scoring dev data, so that the clock decides neither which model is the best nor when training ends. Optional: without
+    /// it, only `count` decides. 1s to 30d.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Interval>,
     /// Number of newest checkpoints that are kept, in addition to the best on dev. Default 2; at least 1.

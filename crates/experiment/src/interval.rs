@@ -35,8 +35,9 @@ impl Interval {
 /// In the longest unit of which it is a whole number.
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, seconds) =
-            UNITS.into_iter().find(|(_, seconds)| self.0.is_multiple_of(*seconds)).unwrap_or(("s", 1));
+        // Nothing is a whole number of all units: people write it as `0s`.
+        let fits = |seconds: u64| self.0 > 0 && self.0.is_multiple_of(seconds);
+        let (unit, seconds) = UNITS.into_iter().find(|(_, seconds)| fits(*seconds)).unwrap_or(("s", 1));
         write!(f, "{}{unit}", self.0 / seconds)
     }
 }
@@ -78,6 +79,8 @@ mod tests {
             ("15 min", 900, "15min"),
             ("2h", 7_200, "2h"),
             ("48h", 172_800, "2d"),
+            ("0s", 0, "0s"),
+            ("0d", 0, "0s"),
         ] {
             let read = Interval::parse(text).unwrap();
             assert_eq!((read.seconds(), read.to_string().as_str()), (seconds, written));
