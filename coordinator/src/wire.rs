@@ -233,7 +233,11 @@ pub(crate) fn status(run_id: &str, view: View) -> v1::StatusReply {
                 slot: m.slot,
                 host: String::new(),
                 // In a pause a member that is drained stays for long.
-                doing: if m.leaving { format!("{}; leaves when its round is closed", m.doing) } else { m.doing },
+                doing: if m.leaving {
+                    format!("{}; leaves when its round is closed", m.doing)
+                } else {
+                    m.doing
+                },
                 seconds_since_heard: m.silent_ms as f64 / 1e3,
             })
             .collect(),

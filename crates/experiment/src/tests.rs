@@ -234,6 +234,23 @@ fn two_tiers_refuse_settings_that_would_let_replicas_of_a_group_diverge() {
 }
 
 #[test]
+fn masks_that_mask_nothing_give_a_warning() {
+    let read =
+        |augment: &str| Experiment::parse(&format!("{SMALL}[augment]\n{augment}\n")).unwrap().warnings();
+    assert_eq!(read("frequency_width = 4"), [Warning::NoMasks]);
+    // 60 frames with the context before them: a sixtieth is one frame.
+    assert_eq!(read("time_masks = 2\ntime_share = 0.016"), [Warning::NoTimeMasks { frames: 60 }]);
+    assert_eq!(read("time_masks = 2\ntime_share = 0.0"), [Warning::NoTimeMasks { frames: 60 }]);
+    let words = read("frequency_width = 4")[0].to_string();
+    assert!(words.contains("expected 1 or more of one of them"), "{words}");
+    for some in
+        ["time_masks = 2\ntime_share = 0.017", "time_masks = 1", "frequency_masks = 1\ntime_share = 0.0", ""]
+    {
+        assert_eq!(read(some), [], "{some}");
+    }
+}
+
+#[test]
 fn reducers_are_urls_each_once() {
     let of = |list: &str| {
         Experiment::parse(&format!("{SMALL}[exchange]\nreducers = {list}\n")).map(|e| e.exchange.reducers)

@@ -31,6 +31,21 @@ pub enum Warning {
         /// Whether all workers are in one group; otherwise each has its own.
         one_group: bool,
     },
+    /// Nothing is masked.
+    #[error(
+        "`[augment]` is set and masks nothing, because `frequency_masks` and `time_masks` are 0; expected 1 or more of one of \
+         them, or no such table"
+    )]
+    NoMasks,
+    /// The longest stretch of frames is shorter than a frame.
+    #[error(
+        "`augment.time_masks` is set and masks nothing, because `augment.time_share` of a chunk's {frames} frames, with its \
+         context, is less than one frame; expected at least 1/{frames}"
+    )]
+    NoTimeMasks {
+        /// Frames of a chunk and its context.
+        frames: u32,
+    },
     /// A folder's name may contain a dollar sign, but rarely does.
     #[error(
         "`{key}` contains what a shell would take for a variable; it is not expanded, but is part of the folder's name"
@@ -60,6 +75,7 @@ impl Experiment {
             .into_iter()
             .filter_map(|(holds, warning)| holds.then_some(warning))
             .chain(self.one_tier())
+            .chain(self.no_masks())
             .chain(variables.map(|(key, _)| Warning::Variable { key }))
             .collect()
     }
@@ -71,5 +87,15 @@ impl Experiment {
         let is_one_tier = one_group || groups == workers as usize;
         let warning = Warning::OneTier { workers, group: tiers.group, one_group };
         (self.exchange.strategy == Strategy::TwoTier && is_one_tier).then_some(warning)
+    }
+
+    fn no_masks(&self) -> Option<Warning> {
+        let (augment, batch) = (&self.augment, &self.batch);
+        if augment.frequency_masks == 0 && augment.time_masks == 0 {
+            return (!augment.is_default()).then_some(Warning::NoMasks);
+        }
+        let frames = batch.left_context + batch.chunk_frames + batch.right_context;
+        let masks_none = augment.time_masks > 0 && augment.time_share * f64::from(frames) < 1.0;
+        masks_none.then_some(Warning::NoTimeMasks { frames })
     }
 }
