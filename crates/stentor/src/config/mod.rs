@@ -1,4 +1,5 @@
 mod reference;
+mod show;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -21,7 +22,7 @@ enum Action {
         /// The experiment file.
         experiment: PathBuf,
     },
-    /// Print the experiment with every default written out.
+    /// Print the experiment with every default written out, and absent keys as comments.
     Show {
         /// The experiment file.
         experiment: PathBuf,
@@ -41,7 +42,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
             stentor_runtime::outln!("{}: valid", experiment.display());
         }
         Action::Reference => stentor_runtime::out!("{}", reference::page()),
-        Action::Show { experiment } => stentor_runtime::out!("{}", read(experiment)?.to_complete_toml()),
+        Action::Show { experiment } => stentor_runtime::out!("{}", show::text(&read(experiment)?)),
     }
     Ok(())
 }

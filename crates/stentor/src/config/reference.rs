@@ -7,7 +7,7 @@ pub(crate) fn page() -> String {
         "# The experiment file\n\n\
          All tables and keys. This page is generated from the code: `stentor config reference` prints it, and a test checks that it \
          is up to date. `stentor init` writes a file with all keys; `stentor config check FILE` checks a file before a run; \
-         `stentor config show FILE` prints it with every default.\n\n\
+         `stentor config show FILE` prints it with every default, and absent keys as comments.\n\n\
          A number outside the stated bounds is an error that names the key. An unknown key is an error that gives the line and the \
          nearest known key.\n",
     );
