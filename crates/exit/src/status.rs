@@ -81,7 +81,8 @@ impl ExitStatus {
             ExitStatus::Stopped => "stopped in good order by a signal, before the work was done",
             ExitStatus::Excluded => {
                 "this worker cannot take part: its identity was lost too often, was dropped by an operator, is not one of a \
-                 fixed run, or is used by another process; or its machine lacks the device that was asked for"
+                 fixed run, or is used by another process; or it has no version of the protocol in common with the coordinator; or its \
+                 machine lacks the device that was asked for"
             }
             ExitStatus::Retryable => "network or store failed for too long",
         }
