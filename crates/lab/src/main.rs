@@ -9,6 +9,7 @@
 mod abuse;
 mod bench;
 mod chaos;
+mod child;
 mod compose;
 mod corpora;
 mod demo;

@@ -3,6 +3,7 @@
 use super::case::WORKERS;
 use super::place::Place;
 use super::watch::Watch;
+use crate::child::spawn_bound;
 use crate::network::Network;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
@@ -248,7 +249,7 @@ impl Cluster {
         let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
         command.stdin(Stdio::null()).stderr(log).env("STENTOR_LOG", "warn");
         let program = command.get_program().to_string_lossy().into_owned();
-        command.spawn().with_context(|| format!("cannot start `{program}`"))
+        spawn_bound(command).with_context(|| format!("cannot start `{program}`"))
     }
 }
 

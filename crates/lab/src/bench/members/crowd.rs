@@ -1,6 +1,7 @@
 //! The processes of a large cluster, and what the coordinator and the reducers use.
 
 use super::LIMIT;
+use crate::child::spawn_bound;
 use crate::http;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -214,5 +215,5 @@ fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
     let output = file.try_clone().context("cannot write a log twice")?;
     command.stdin(Stdio::null()).stdout(output).stderr(file).env("STENTOR_LOG", "warn");
     let program = command.get_program().to_string_lossy().into_owned();
-    command.spawn().with_context(|| format!("cannot start `{program}`"))
+    spawn_bound(command).with_context(|| format!("cannot start `{program}`"))
 }
