@@ -58,15 +58,5 @@ async fn join(url: &str, first: usize, count: usize) -> Result<(), Box<dyn std::
 }
 
 fn options(url: &str, number: usize) -> Options {
-    Options {
-        coordinator: url.to_owned(),
-        identity: format!("worker-{number}"),
-        device: "cpu".to_owned(),
-        threads: 1,
-        tls: None,
-        cache: None,
-        cache_size: 0,
-        metrics: None,
-        patience_s: 300.0,
-    }
+    Options { device: "cpu".to_owned(), ..Options::new(url, format!("worker-{number}")) }
 }

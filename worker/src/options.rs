@@ -26,7 +26,7 @@ pub enum Study {
 }
 
 /// How a worker joins a cluster.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Args)]
 pub struct Options {
     /// URL of the coordinator: `http://HOST:PORT`, or `https://HOST:PORT` with --tls.
     #[arg(long, env = "STENTOR_COORDINATOR", value_name = "URL")]
@@ -58,6 +58,22 @@ pub struct Options {
 }
 
 impl Options {
+    /// How a worker joins the coordinator at a URL that is told nothing else on its command line.
+    #[must_use]
+    pub fn new(coordinator: impl Into<String>, identity: impl Into<String>) -> Self {
+        Self {
+            coordinator: coordinator.into(),
+            identity: identity.into(),
+            device: "auto".to_owned(),
+            threads: 1,
+            tls: None,
+            cache: None,
+            cache_size: 20_000_000_000,
+            metrics: None,
+            patience_s: 300.0,
+        }
+    }
+
     /// The cache for what is read from stores on the network, if a folder for it is given.
     #[must_use]
     pub fn cache(&self) -> Option<Cache> {
@@ -68,6 +84,13 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_made_by_a_program_have_the_command_lines_defaults() {
+        let line =
+            CommandLine::try_parse_from(["worker", "--coordinator=http://c:1", "--identity=w"]).unwrap();
+        assert_eq!(line.options, Some(Options::new("http://c:1", "w")));
+    }
 
     #[test]
     fn a_worker_joins_or_studies_and_each_has_its_own_demands() {

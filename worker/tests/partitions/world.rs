@@ -144,17 +144,9 @@ async fn coordinator(options: stentor_coordinator::Options) -> turmoil::Result {
 
 async fn worker(identity: &str) -> turmoil::Result {
     let connector = Connector::by(|url| channel_by(url, wire::connect));
-    let options = stentor_worker::Options {
-        coordinator: format!("http://{COORDINATOR}:{}", wire::PORT),
-        identity: identity.to_owned(),
-        device: "cpu".to_owned(),
-        threads: 1,
-        tls: None,
-        cache: None,
-        cache_size: 0,
-        metrics: None,
-        patience_s: 300.0,
-    };
+    let url = format!("http://{COORDINATOR}:{}", wire::PORT);
+    let options =
+        stentor_worker::Options { device: "cpu".to_owned(), ..stentor_worker::Options::new(url, identity) };
     let (_trigger, shutdown) = Shutdown::manual();
     run_over(&connector, &options, &shutdown).await?;
     Ok(())
