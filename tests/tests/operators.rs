@@ -251,3 +251,27 @@ fn whoever_names_the_port_of_the_metrics_as_the_coordinators_is_told_which_port_
     assert!(said.contains("expected a Stentor coordinator, at the address of its --listen"), "{said}");
     assert!(said.contains("this is the port of a program's --metrics"), "{said}");
 }
+
+#[test]
+fn a_paused_coordinator_whose_run_another_one_has_claimed_ends_although_it_publishes_nothing() {
+    let (folder, _) = corpus();
+    let experiment = write_experiment(folder.path(), "run", "[cluster]\nworkers = 1\n");
+    let listen = free_address();
+    let mut coordinator = Command::new(program("coordinator"));
+    coordinator.arg(&experiment).arg(format!("--listen={listen}"));
+    let mut coordinator = Running::start(&mut coordinator, &experiment.with_extension("log"));
+    let stentor = |word: &str| {
+        let url = format!("--coordinator=http://{listen}");
+        Command::new(program("stentor")).args([word, &url]).output().unwrap()
+    };
+    wait_for("the coordinator", || stentor("status").status.success());
+    assert!(stentor("pause").status.success());
+    assert!(coordinator.is_running(), "{}", coordinator.log());
+    // What the next coordinator writes first.
+    let claims = folder.path().join("run/incarnations");
+    assert_eq!(std::fs::read_dir(&claims).unwrap().count(), 1);
+    std::fs::write(claims.join("000002"), "process 1\n").unwrap();
+    let (status, log) = coordinator.ended();
+    assert_eq!(status.code(), Some(8), "{log}");
+    assert!(log.contains("incarnation 2 has taken over"), "{log}");
+}
