@@ -157,7 +157,7 @@ impl Sum {
             // A part that begins within a value follows a part that was refused because it ended there.
             Form::Mean { mean, precision, .. } => {
                 mean.add(slot, offset / precision.bytes(), part, *precision).map_err(|e| e.to_string())?;
-                *self.squares.entry(slot).or_default() += squares(part, *precision);
+                *self.squares.entry(slot).or_default() += precision.squares(part);
             }
             Form::Signs { messages, .. } => {
                 messages.get_mut(&slot).ok_or("expected a header first")?.bytes.extend_from_slice(part);
@@ -302,26 +302,6 @@ impl Whole {
             Form::Finishing | Form::Final => Ok(Vec::new()),
         }
     }
-}
-
-/// The sum of the squares of a payload's values.
-fn squares(part: &[u8], precision: Precision) -> f64 {
-    let squared = |bits: u32| f64::from(f32::from_bits(bits)).powi(2);
-    // Several sums at once, because each addition waits for the one before it.
-    let mut sums = [0.0; 8];
-    let mut add = |index: usize, bits: u32| sums[index % 8] += squared(bits);
-    match precision {
-        Precision::F32 => part
-            .chunks_exact(4)
-            .enumerate()
-            .for_each(|(index, b)| add(index, u32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
-        // The upper half of an f32.
-        Precision::Bf16 => part
-            .chunks_exact(2)
-            .enumerate()
-            .for_each(|(index, b)| add(index, u32::from_le_bytes([0, 0, b[0], b[1]]))),
-    }
-    sums.iter().sum()
 }
 
 /// The values, and as many vectors as any optimiser has.
