@@ -253,9 +253,25 @@ mod tests {
             "{lab}, {demo}, {release}, {tests} packages"
         );
         let tree = tree(&environment, Build::Demo).unwrap();
-        for package in ["reqwest", "quick-xml", "turmoil", "rustls", "aws-lc-sys", "rcgen", "x509-parser"] {
+        for package in ["reqwest", "quick-xml", "turmoil", "rustls", "aws-lc-sys", "rcgen", "x509-parser", "icu_normalizer"] {
             assert!(!tree.contains(&format!("\n{package} v")), "the demo runs without {package}");
         }
+    }
+
+    /// Cargo compiles a package again for other features: `xtask` is built alone, before the demo's programs.
+    #[test]
+    fn what_this_program_links_is_not_compiled_again_for_the_demo() {
+        let environment = Environment::find().unwrap();
+        let packages = |selection: Vec<&'static str>| -> BTreeSet<String> {
+            let edges = ["--edges", "normal,build", "--prefix", "none", "--format", "{p} {f}"];
+            let mut command = environment.plain_cargo(&["tree"]);
+            let tree = process::output(command.args(edges).args(selection)).unwrap();
+            let others = tree.lines().map(|line| line.trim_end_matches(" (*)").replace(" (proc-macro)", ""));
+            others.filter(|line| !line.contains("/crates/")).collect()
+        };
+        let (own, demo) = (packages(vec!["--package", "xtask"]), packages(Build::Demo.selection()));
+        let again: Vec<&String> = own.difference(&demo).collect();
+        assert!(again.is_empty(), "compiled with other features than for the demo: {again:?}");
     }
 
     #[test]
