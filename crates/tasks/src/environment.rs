@@ -118,6 +118,18 @@ impl Environment {
             .with_context(|| format!("no libtorch at {}; `cargo xtask setup` downloads it", folder.display()))
     }
 
+    /// The folder that [`libtorch_folder`](Self::libtorch_folder) returns when set-up has made it.
+    #[must_use]
+    pub fn coming_libtorch_folder(&self) -> PathBuf {
+        let (Libtorch::Own(folder) | Libtorch::Fetched(folder)) = &self.libtorch;
+        // The same words then and now, or cargo would compile again what they are given to.
+        let parent = folder.parent().and_then(|parent| parent.canonicalize().ok());
+        match (parent, folder.file_name()) {
+            (Some(parent), Some(name)) => parent.join(name),
+            _ => folder.clone(),
+        }
+    }
+
     /// Cargo in the checkout, for commands that build nothing and need no set-up.
     #[must_use]
     pub fn plain_cargo(&self, arguments: &[&str]) -> Command {

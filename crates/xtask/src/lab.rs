@@ -16,7 +16,12 @@ const PROGRAM: &str = "lab";
 /// Replaces this process by `lab`, which reads the same command line. Returns only if that fails.
 pub(crate) fn carry_out(environment: &Environment, task: &Task) -> Result<()> {
     let (parts, build) = needs(task);
-    let build = || progress::step("build the programs", || programs::build(environment, build));
+    let build = |libtorch| {
+        progress::step("build the programs", || match libtorch {
+            Some(coming) => programs::build_ahead(environment, build, &coming),
+            None => programs::build(environment, build),
+        })
+    };
     let folder = setup::run_and_build(environment, &parts, build)?;
     let program = folder.join(PROGRAM);
     let error = Command::new(&program).args(std::env::args_os().skip(1)).exec();

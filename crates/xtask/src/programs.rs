@@ -1,10 +1,12 @@
 //! The programs: their builds, and how long a build will take.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use indicatif::HumanDuration;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use stentor_tasks::Environment;
 use stentor_tasks::process::{self, Deadline};
@@ -119,21 +121,11 @@ impl Build {
 
 /// Builds the programs, reports how much is left, and returns the folder that contains them.
 pub(crate) fn build(environment: &Environment, build: Build) -> Result<PathBuf> {
-    let packages = count(environment, build)?;
-    // Cargo's own lines say what it is building but not how much is left. Errors and warnings are still printed.
-    let arguments = ["build", "--quiet", "--message-format=json-render-diagnostics"];
-    let mut command = match build.links_libtorch() {
-        true => environment.cargo(&arguments)?,
-        false => environment.building_cargo(&arguments)?,
+    let command = match build.links_libtorch() {
+        true => environment.cargo(&BUILD)?,
+        false => environment.building_cargo(&BUILD)?,
     };
-    command.args(build.selection()).args(build.targets());
-    let mut left = Left::new(packages, Instant::now());
-    process::follow(&mut command, Deadline::minutes(120), |line| {
-        line.into_iter().for_each(|line| left.built(line));
-        if let Some(words) = left.words(Instant::now()) {
-            eprintln!("   {words}");
-        }
-    })?;
+    compile(environment, build, command)?;
     let folder = environment.target.join(build.folder());
     for (package, program) in build.programs() {
         ensure!(
@@ -143,6 +135,40 @@ pub(crate) fn build(environment: &Environment, build: Build) -> Result<PathBuf> 
         );
     }
     Ok(folder)
+}
+
+/// Like [`build`], while libtorch is still being fetched: what does not need it is compiled meanwhile, and the rest when it is there.
+pub(crate) fn build_ahead(
+    environment: &Environment,
+    build: Build,
+    libtorch: &mpsc::Receiver<()>,
+) -> Result<PathBuf> {
+    let mut command = environment.building_cargo(&BUILD)?;
+    // It fails where libtorch comes too late for the first that needs it; the build below says what else is wrong.
+    command.arg("--keep-going").env("LIBTORCH", environment.coming_libtorch_folder()).stderr(Stdio::null());
+    let ahead = compile(environment, build, command);
+    if libtorch.recv().is_err() {
+        bail!("libtorch is not there, without which nothing can be built; its own message says why");
+    }
+    if ahead.is_err() {
+        eprintln!("   libtorch is there; building what needs it");
+    }
+    self::build(environment, build)
+}
+
+/// Cargo's own lines say what it is building but not how much is left. Errors and warnings are still printed.
+const BUILD: [&str; 3] = ["build", "--quiet", "--message-format=json-render-diagnostics"];
+
+/// Runs a build, and reports how much is left.
+fn compile(environment: &Environment, build: Build, mut command: Command) -> Result<()> {
+    command.args(build.selection()).args(build.targets());
+    let mut left = Left::new(count(environment, build)?, Instant::now());
+    process::follow(&mut command, Deadline::minutes(120), |line| {
+        line.into_iter().for_each(|line| left.built(line));
+        if let Some(words) = left.words(Instant::now()) {
+            eprintln!("   {words}");
+        }
+    })
 }
 
 /// Number of packages in a build.

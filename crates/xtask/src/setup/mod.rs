@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use fetch::Fetch;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::thread;
 use stentor_tasks::{Corpus, Environment, FLITE_PACKAGE, create_folder, process, progress};
 
@@ -141,17 +142,64 @@ impl Part {
 
 /// Makes the parts that do not exist yet, after printing what will be downloaded.
 pub(crate) fn run(environment: &Environment, parts: &[Part]) -> Result<()> {
-    run_and_build(environment, parts, || Ok(()))
+    let Some(missing) = missing(environment, parts)? else { return Ok(()) };
+    missing.make(environment, || {})
 }
 
-/// Like [`run`], with a build, which waits only for what it links. The other parts are downloaded and made meanwhile.
+/// Like [`run`], with a build meanwhile. The build gets a receiver if it needs libtorch and that is not there yet: it hears when it is,
+/// and nothing if it cannot be.
 pub(crate) fn run_and_build<T>(
     environment: &Environment,
     parts: &[Part],
-    build: impl FnOnce() -> Result<T>,
+    build: impl FnOnce(Option<mpsc::Receiver<()>>) -> Result<T>,
 ) -> Result<T> {
+    let Some(missing) = missing(environment, parts)? else { return build(None) };
+    let (sender, receiver) = mpsc::channel();
+    let coming = (!missing.linked.is_empty()).then_some(receiver);
+    if coming.is_none() {
+        missing.link(environment)?;
+    }
+    thread::scope(|scope| {
+        let tell = move || {
+            // The receiver is gone if the build has failed.
+            let _ = sender.send(());
+        };
+        let making = scope.spawn(move || missing.make(environment, tell));
+        let built = build(coming);
+        making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        built
+    })
+}
+
+/// What is not there yet.
+struct Missing {
+    /// What programs are linked with.
+    linked: Vec<Part>,
+    others: Vec<Part>,
+    /// The libtorch that the checkout is to use.
+    libtorch: Option<Accelerator>,
+    /// Held until all is made.
+    _lock: File,
+}
+
+impl Missing {
+    /// Makes all parts, first those that programs are linked with; `linked` is called when these are there.
+    fn make(self, environment: &Environment, linked: impl FnOnce()) -> Result<()> {
+        make(environment, &self.linked)?;
+        self.link(environment)?;
+        linked();
+        make(environment, &self.others)
+    }
+
+    fn link(&self, environment: &Environment) -> Result<()> {
+        self.libtorch.map_or(Ok(()), |accelerator| libtorch::link_checkout(environment, accelerator))
+    }
+}
+
+/// Prints what will be downloaded; `None` if nothing is needed.
+fn missing(environment: &Environment, parts: &[Part]) -> Result<Option<Missing>> {
     if parts.is_empty() {
-        return build();
+        return Ok(None);
     }
     check_system()?;
     create_folder(&environment.cache)?;
@@ -168,20 +216,12 @@ pub(crate) fn run_and_build<T>(
             eprintln!("  {:>5} MB  {} ({})", fetch.megabytes, fetch.what, fetch.from);
         }
     }
-    let (linked, others): (Vec<Part>, Vec<Part>) =
-        missing.into_iter().partition(|part| matches!(part, Part::Libtorch(_)));
-    make(environment, &linked)?;
+    let (linked, others) = missing.into_iter().partition(|part| matches!(part, Part::Libtorch(_)));
     let libtorch = parts.iter().find_map(|part| match part {
         Part::Libtorch(accelerator) => Some(*accelerator),
         _ => None,
     });
-    libtorch.map_or(Ok(()), |accelerator| libtorch::link_checkout(environment, accelerator))?;
-    thread::scope(|scope| {
-        let others = scope.spawn(|| make(environment, &others));
-        let built = build();
-        others.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        built
-    })
+    Ok(Some(Missing { linked, others, libtorch, _lock: lock }))
 }
 
 fn make(environment: &Environment, parts: &[Part]) -> Result<()> {
