@@ -61,6 +61,21 @@ fn a_command_with_a_wrong_option_value_or_name_is_noticed() {
 }
 
 #[test]
+fn the_readme_and_the_commands_help_say_the_same_of_times() {
+    let read = |path: &str| std::fs::read_to_string(in_checkout(path)).unwrap();
+    let joined = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (readme, help) = (joined(read("README.md")), joined(read("tests/help/cargo-xtask.txt")));
+    for words in [
+        "once built, it takes two minutes on two cores",
+        "some twenty minutes",
+        "four minutes before the first demo",
+    ] {
+        assert!(readme.contains(words), "README.md: {words}");
+        assert!(help.to_lowercase().contains(words), "cargo xtask demo --help: {words}");
+    }
+}
+
+#[test]
 fn every_link_between_documents_leads_somewhere() {
     let mut problems = Vec::new();
     for path in all() {

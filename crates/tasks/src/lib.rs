@@ -24,6 +24,8 @@ use options::{abuse, bench, chaos, compose_test, demo, fuzz, page, simulate};
 #[derive(Debug, Subcommand)]
 pub enum Task {
     /// Run the main job end to end: real speech, a teacher, its labels, four students, a table, a report.
+    ///
+    /// Once built, it takes some twenty minutes on two cores. Compiling takes four minutes before the first demo.
     Demo(demo::Options),
     /// Train and label under faults: real programs, real speech, every strategy, with kills, cut links and full disks.
     Chaos(chaos::Options),

@@ -279,7 +279,16 @@ mod tests {
             "{lab}, {demo}, {release}, {tests} packages"
         );
         let tree = tree(&environment, Build::Demo).unwrap();
-        for package in ["reqwest", "quick-xml", "turmoil", "rustls", "aws-lc-sys", "rcgen", "x509-parser", "icu_normalizer"] {
+        for package in [
+            "reqwest",
+            "quick-xml",
+            "turmoil",
+            "rustls",
+            "aws-lc-sys",
+            "rcgen",
+            "x509-parser",
+            "icu_normalizer",
+        ] {
             assert!(!tree.contains(&format!("\n{package} v")), "the demo runs without {package}");
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The size of the demo, and its folders.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The small corpus and tiny models, in two minutes: shows that everything works.
+    /// The small corpus and tiny models: shows that everything works. Once built, it takes two minutes on two cores.
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
     /// The best figures, with three seeds and a fifth student, trained on the annotations of all audio, without a time limit.
