@@ -22,6 +22,9 @@ pub struct FrameSizes {
     pub senones: usize,
     /// Number of frames that become one output frame, at least 1: the frame-rate ratio.
     pub ratio: usize,
+    /// Number of frames that the model reads before it gives the output of a frame; a multiple of `ratio`. After an utterance's end it
+    /// reads the last frame again.
+    pub look_ahead: usize,
 }
 
 impl FrameSizes {
@@ -59,7 +62,12 @@ impl ModelShape {
     #[must_use]
     pub fn frames(&self) -> FrameSizes {
         match self.architecture {
-            Architecture::Lstm(_) => FrameSizes { inputs: self.inputs, senones: self.senones, ratio: 1 },
+            Architecture::Lstm(_) => FrameSizes {
+                inputs: self.inputs,
+                senones: self.senones,
+                ratio: 1,
+                look_ahead: self.architecture.look_ahead() as usize,
+            },
         }
     }
 

@@ -44,17 +44,28 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// Trains a model whose senone is the index of the largest of the frame's first inputs, one frame late.
+/// Trains a model whose senone is the index of the largest of the first inputs of the frame before.
 fn trained(shape: &ModelShape, steps: u64) -> Box<dyn AcousticModel> {
+    trained_on(shape, steps, -1)
+}
+
+/// The index of the largest of the first inputs of the frame `later` after each; 0 where there is none.
+fn largest(features: &[f32], shape: &ModelShape, later: isize) -> Vec<u16> {
+    let largest = |frame: &[f32]| {
+        (0..shape.senones).max_by(|&a, &b| frame[a].total_cmp(&frame[b])).unwrap_or_default() as u16
+    };
+    let frames: Vec<u16> = features.chunks_exact(shape.inputs).map(largest).collect();
+    let of = |frame: usize| frame.checked_add_signed(later).and_then(|at| frames.get(at).copied());
+    (0..frames.len()).map(|frame| of(frame).unwrap_or_default()).collect()
+}
+
+/// Trains a model whose senone is the index of the largest of the first inputs of the frame `later` after.
+fn trained_on(shape: &ModelShape, steps: u64, later: isize) -> Box<dyn AcousticModel> {
     let model = build(shape, 1, Device::Cpu).unwrap();
     let mut optimizer = build_optimizer(&Optimizer::default(), model.parameters().len(), Device::Cpu);
     for step in 0..steps {
         let features = values(40 * shape.inputs, step, 2.0);
-        let largest = |frame: &[f32]| {
-            (0..shape.senones).max_by(|&a, &b| frame[a].total_cmp(&frame[b])).unwrap_or_default() as u16
-        };
-        let ids: Vec<u16> =
-            std::iter::once(0).chain(features.chunks_exact(shape.inputs).map(largest)).take(40).collect();
+        let ids = largest(&features, shape, later);
         let labels = Labels::Hard(SenoneId::of_column(&ids));
         let chunk = Chunk { features: &features, left: 0, right: 0, labels };
         let batch = Batch::pack(&[chunk], shape.frames(), Device::Cpu).unwrap();
@@ -109,6 +120,27 @@ fn logits_of_a_trained_model_are_within_1e_4_of_those_of_libtorch_frame_by_frame
         let difference = largest_difference(&posteriors, &theirs);
         assert!(difference < BOUND, "{difference}");
     }
+}
+
+/// The next frame decides, so a model that has not heard it can only guess. Training, evaluation and the forward pass without libtorch
+/// agree about what the outputs mean.
+#[test]
+fn only_a_model_with_look_ahead_learns_what_the_next_frame_decides() {
+    let right = |look_ahead: u32| {
+        let lstm = Lstm { layers: 1, width: 32, look_ahead, ..Lstm::default() };
+        let shape = ModelShape::new(&lstm.into(), 6, 4).unwrap();
+        let model = trained_on(&shape, 300, 1);
+        let features = values(500 * 6, 77, 2.0);
+        let theirs = log_posteriors(model.as_ref(), &[&features]).unwrap().remove(0);
+        let ours = network(model.as_ref()).log_posteriors(&features).unwrap();
+        assert!(largest_difference(&ours, &theirs) < BOUND);
+        let best = |row: &[f32]| (0..4).max_by(|&a: &usize, &b| row[a].total_cmp(&row[b])).unwrap() as u16;
+        let found = ours.chunks_exact(4).map(best);
+        found.zip(largest(&features, &shape, 1)).filter(|(found, right)| found == right).count()
+    };
+    let (blind, ahead) = (right(0), right(1));
+    assert!(blind < 200, "{blind} of 500");
+    assert!(ahead > 450, "{ahead} of 500");
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub struct Batch {
     /// Warm-up frames before a chunk, from the same utterance, outside the loss. Default 10; 0 to 1000.
     pub left_context: u32,
     /// Frames after a chunk, from the same utterance, outside the loss: for bidirectional models, for which 0 gives a
-    /// warning. Default 0; 0 to 1000.
+    /// warning, and for those with `model.look_ahead`, which is the least that it can be. Default 0; 0 to 1000.
     pub right_context: u32,
     /// Number of chunks in a batch of one worker. Default 32; 1 to 4096.
     pub chunks: u32,

@@ -98,7 +98,9 @@ impl Experiment {
     /// value that does not have the type of its key, and [`Error::Value`] for one that is out of bounds or in conflict
     /// with another one.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let experiment: Experiment = toml::from_str(text).map_err(|e| Error::from_toml(&e, text))?;
+        let mut experiment: Experiment = toml::from_str(text).map_err(|e| Error::from_toml(&e, text))?;
+        let look_ahead = experiment.model.architecture.look_ahead();
+        experiment.batch.right_context = experiment.batch.right_context.max(look_ahead);
         experiment.validate()?;
         Ok(experiment)
     }
@@ -113,6 +115,13 @@ impl Experiment {
         self.features.validate()?;
         self.model.validate()?;
         self.batch.validate()?;
+        let look_ahead = self.model.architecture.look_ahead();
+        require(
+            self.batch.right_context >= look_ahead,
+            "batch.right_context",
+            "at least `model.look_ahead`: frames after a chunk that the model hears for its last frames",
+            self.batch.right_context,
+        )?;
         self.augment.validate(self.features.mel_bins)?;
         self.schedule.validate()?;
         self.optimizer.validate()?;

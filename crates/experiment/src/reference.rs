@@ -87,7 +87,8 @@ fn everything() -> Experiment {
     data.labels = Some("labels".into());
     data.annotated_labels = Some("labels-annotated".into());
     data.dev = Some("data/dev".into());
-    experiment.model.architecture = Lstm { preset: Some(Preset::Student24M), ..Lstm::default() }.into();
+    let lstm = Lstm { preset: Some(Preset::Student24M), look_ahead: 3, ..Lstm::default() };
+    experiment.model.architecture = lstm.into();
     experiment.model.dropout = 0.1;
     experiment.model.start = Some("runs/earlier".into());
     experiment.model.new_output = true;

@@ -306,6 +306,32 @@ fn a_backward_direction_without_right_context_gives_a_warning() {
 }
 
 #[test]
+fn look_ahead_is_of_models_that_stream_and_brings_the_frames_that_it_hears() {
+    let read = |model: &str, batch: &str| {
+        let text = format!(
+            "[run]\nname = \"a\"\noutput = \"o\"\n[data]\nannotated = \"a\"\n[model]\n{model}\n[batch]\n{batch}\n"
+        );
+        Experiment::parse(&text)
+    };
+    let read_twice = |text: &str| Experiment::parse(text).unwrap();
+    let experiment = read("look_ahead = 3", "right_context = 3").unwrap();
+    assert_eq!(experiment.model.architecture.look_ahead(), 3);
+    assert_eq!(read_twice(&experiment.to_toml()), experiment);
+    let error = |model: &str, batch: &str| read(model, batch).unwrap_err().to_string();
+    let right = |batch: &str| read("look_ahead = 3", batch).unwrap().batch.right_context;
+    assert_eq!([right(""), right("right_context = 2"), right("right_context = 5")], [3, 3, 5]);
+    let mut without = experiment.clone();
+    without.batch.right_context = 2;
+    let said = without.validate().unwrap_err().to_string();
+    assert!(said.contains("`batch.right_context`: expected at least `model.look_ahead`"), "{said}");
+    let said = error("bidirectional = true\nlook_ahead = 1", "right_context = 9");
+    assert!(said.contains("`model.look_ahead`: expected 0 for a bidirectional model"), "{said}");
+    assert!(error("look_ahead = 33", "right_context = 99").contains("0 to 32 frames"));
+    // Programs that do not know the key read files that do not use it.
+    assert!(!read("", "").unwrap().to_toml().contains("look_ahead"));
+}
+
+#[test]
 fn a_run_without_a_separate_folder_is_refused() {
     let read = |output: &str, annotated: &str| {
         let text =

@@ -31,7 +31,9 @@ impl Network {
         self.check(features, 0)?;
         let mut logits = Vec::new();
         if self.streams() {
-            Stream::new(self).logits(features, &mut logits);
+            let mut stream = Stream::new(self);
+            stream.logits(features, &mut logits);
+            stream.last_logits(&mut logits);
         } else {
             let hidden = self.layers().iter().fold(None, |below: Option<Vec<f32>>, layer| {
                 Some(layer.whole(self.level(), below.as_deref().unwrap_or(features)))

@@ -20,6 +20,7 @@ pub struct Network {
     output: Weights,
     output_bias: Vec<f32>,
     streams: bool,
+    look_ahead: usize,
 }
 
 impl std::fmt::Debug for Network {
@@ -30,6 +31,7 @@ impl std::fmt::Debug for Network {
             .field("layers", &self.layers.len())
             .field("outputs", &self.outputs())
             .field("streams", &self.streams)
+            .field("look_ahead", &self.look_ahead)
             .finish_non_exhaustive()
     }
 }
@@ -78,6 +80,7 @@ impl Network {
             output: output.pack(),
             output_bias: output_bias.values.to_vec(),
             streams: architecture.streams(),
+            look_ahead: architecture.look_ahead() as usize,
         })
     }
 
@@ -97,6 +100,12 @@ impl Network {
     #[must_use]
     pub fn streams(&self) -> bool {
         self.streams
+    }
+
+    /// Frames that it reads before it gives the output of a frame.
+    #[must_use]
+    pub fn look_ahead(&self) -> usize {
+        self.look_ahead
     }
 
     pub(crate) fn level(&self) -> Level {

@@ -30,6 +30,12 @@ impl Model {
         Self { architecture, inputs, outputs, parameters }
     }
 
+    fn looking_ahead(mut self, look_ahead: u32) -> Self {
+        let Architecture::Lstm(settings) = &mut self.architecture;
+        settings.look_ahead = look_ahead;
+        self
+    }
+
     fn named(&self) -> impl Iterator<Item = NamedSlice<'_>> {
         self.parameters
             .iter()
@@ -134,9 +140,10 @@ proptest! {
     fn a_stream_gives_the_bits_of_the_whole_utterance_whatever_its_pieces(
         (layers, width, outputs, model_seed) in (1u32..4, 8u32..24, 2usize..90, any::<u64>()),
         pieces in proptest::collection::vec(0usize..70, 0..6),
+        look_ahead in 0u32..6,
         seed: u64,
     ) {
-        let model = Model::new(layers, width, false, 5, outputs, model_seed);
+        let model = Model::new(layers, width, false, 5, outputs, model_seed).looking_ahead(look_ahead);
         let network = model.network();
         let features = values(pieces.iter().sum::<usize>() * 5, seed, 2.0);
         let whole = network.log_posteriors(&features).unwrap();
@@ -145,10 +152,25 @@ proptest! {
             let (now, later) = rest.split_at(piece * 5);
             stream.push(now, &mut streamed).unwrap();
             rest = later;
+            // The outputs of the last frames wait for what comes after them.
+            let known = (stream.frames() as usize).saturating_sub(look_ahead as usize);
+            prop_assert_eq!(streamed.len(), known * outputs);
         }
         prop_assert_eq!(stream.frames() as usize, features.len() / 5);
+        stream.finish(&mut streamed);
         prop_assert_eq!(bits(&streamed), bits(&whole));
     }
+}
+
+#[test]
+fn a_network_with_look_ahead_gives_the_output_of_a_frame_after_those_that_follow_it() {
+    let (plain, inputs) = (Model::new(2, 16, false, 3, 7, 4), 3);
+    let features = values(20 * inputs, 8, 2.0);
+    let ahead = plain.clone().looking_ahead(2).network().log_posteriors(&features).unwrap();
+    // The last frame is read twice more; the first two outputs are of no frame.
+    let longer = [&features[..], &features[19 * inputs..], &features[19 * inputs..]].concat();
+    let expected = plain.network().log_posteriors(&longer).unwrap();
+    assert_eq!(bits(&ahead), bits(&expected[2 * 7..]));
 }
 
 #[test]

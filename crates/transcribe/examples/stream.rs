@@ -28,8 +28,8 @@ const WORDS: u64 = 9;
 fn main() -> Result<(), Anything> {
     let mut arguments = std::env::args().skip(1);
     let size = match arguments.next().as_deref() {
-        Some("published") => Size { layers: 5, width: 768, outputs: 3_000 },
-        Some("small") => Size { layers: 2, width: 192, outputs: 120 },
+        Some("published") => Size { layers: 5, width: 768, outputs: 3_000, look_ahead: 0 },
+        Some("small") => Size { layers: 2, width: 192, outputs: 120, look_ahead: 0 },
         other => return Err(format!("expected `published` or `small`, found {other:?}").into()),
     };
     let hours: f64 = arguments.next().ok_or("expected a number of hours")?.parse()?;

@@ -60,7 +60,10 @@ pub struct Transcriber<'b> {
     shown: String,
     /// The text with which the utterance seems to have ended.
     guess: Option<String>,
-    raw: Vec<f32>,
+    /// Normalised frames from the next one that the network has not given posteriors of.
+    waiting: Vec<f32>,
+    /// How many of them the network has read: its look-ahead.
+    read: usize,
     posteriors: Vec<f32>,
 }
 
@@ -91,7 +94,8 @@ impl<'b> Transcriber<'b> {
             settled: false,
             shown: String::new(),
             guess: None,
-            raw: Vec::new(),
+            waiting: Vec::new(),
+            read: 0,
             posteriors: Vec::new(),
             bundle,
             phrases,
@@ -103,12 +107,10 @@ impl<'b> Transcriber<'b> {
     /// # Errors
     /// [`Error::Audio`], [`Error::Network`], [`Error::Recogniser`].
     pub fn push(&mut self, samples: &[f32], events: &mut Vec<Event>) -> Result<(), Error> {
-        let mut raw = std::mem::take(&mut self.raw);
-        raw.clear();
-        self.frames.push(samples, &mut raw)?;
-        let taken = self.take(&mut raw, events);
-        self.raw = raw;
-        taken
+        let first = self.waiting.len();
+        self.frames.push(samples, &mut self.waiting)?;
+        self.bundle.normalise(&mut self.waiting[first..]);
+        self.take(events)
     }
 
     /// Ends the stream: appends the words that have not become final before.
@@ -116,9 +118,19 @@ impl<'b> Transcriber<'b> {
     /// # Errors
     /// As [`Transcriber::push`].
     pub fn finish(mut self, events: &mut Vec<Event>) -> Result<(), Error> {
-        let mut raw = Vec::new();
-        self.frames.finish(&mut raw)?;
-        self.take(&mut raw, events)?;
+        let first = self.waiting.len();
+        self.frames.finish(&mut self.waiting)?;
+        self.bundle.normalise(&mut self.waiting[first..]);
+        self.take(events)?;
+        while !self.waiting.is_empty() {
+            let network = std::mem::replace(&mut self.network, self.bundle.network().stream()?);
+            let mut posteriors = std::mem::take(&mut self.posteriors);
+            posteriors.clear();
+            network.finish(&mut posteriors);
+            self.heard(posteriors, events)?;
+            // Frames are left if an utterance has ended before them.
+            self.take(events)?;
+        }
         self.end(events)
     }
 
@@ -127,27 +139,37 @@ impl<'b> Transcriber<'b> {
         (self.first + frame as u64) * self.frame_ms
     }
 
-    /// Takes stacked frames as the filter bank gives them.
-    fn take(&mut self, raw: &mut [f32], events: &mut Vec<Event>) -> Result<(), Error> {
-        self.bundle.normalise(raw);
-        let (inputs, outputs) = (self.bundle.network().inputs(), self.bundle.network().outputs());
-        let mut rest = &*raw;
-        while !rest.is_empty() {
+    /// Passes the frames that wait through the network, until it has read all of them.
+    fn take(&mut self, events: &mut Vec<Event>) -> Result<(), Error> {
+        let inputs = self.bundle.network().inputs();
+        while self.waiting.len() > self.read * inputs {
+            let rest = &self.waiting[self.read * inputs..];
             let batch = &rest[..rest.len().min(BATCH * inputs)];
+            let frames = batch.len() / inputs;
             let mut posteriors = std::mem::take(&mut self.posteriors);
             posteriors.clear();
             self.network.push(batch, &mut posteriors)?;
-            let mut taken = 0;
-            for frame in posteriors.chunks_exact(outputs) {
-                taken += 1;
-                // What follows an end belongs to the next utterance, whose network begins anew.
-                if self.frame(frame, events)? {
-                    break;
-                }
-            }
-            self.posteriors = posteriors;
-            rest = &rest[taken * inputs..];
+            self.read += frames;
+            self.heard(posteriors, events)?;
         }
+        Ok(())
+    }
+
+    /// Takes the posteriors of the first frames that wait.
+    fn heard(&mut self, posteriors: Vec<f32>, events: &mut Vec<Event>) -> Result<(), Error> {
+        let (inputs, outputs) = (self.bundle.network().inputs(), self.bundle.network().outputs());
+        let (mut taken, mut begins) = (0, false);
+        for frame in posteriors.chunks_exact(outputs) {
+            taken += 1;
+            begins = self.frame(frame, events)?;
+            if begins {
+                break;
+            }
+        }
+        self.posteriors = posteriors;
+        self.waiting.drain(..taken * inputs);
+        // What follows an end belongs to the next utterance, whose network begins anew and reads it again.
+        self.read = if begins { 0 } else { self.read.saturating_sub(taken) };
         Ok(())
     }
 

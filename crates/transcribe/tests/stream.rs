@@ -8,7 +8,7 @@ use stentor_audio::{Fbank, stacked_frames};
 use stentor_forward::Network;
 use stentor_recogniser::Settings;
 use stentor_transcribe::{Bundle, EndSettings, Event, Options, Transcriber};
-use world::{RATE_HZ, bundle, events, finals, speak};
+use world::{RATE_HZ, bundle, events, finals, hearing_ahead, speak};
 
 const WHOLE: Options = Options { ends: None, partials_ms: None };
 
@@ -140,6 +140,26 @@ fn a_whole_file_gives_the_words_that_its_posteriors_have_when_computed_at_once()
 }
 
 #[test]
+fn a_network_with_look_ahead_hears_the_same_words_in_every_utterance_of_a_stream() {
+    let samples = speak("300 ab cac 1000 ba 900 bcb 400");
+    for frames in [1, 3] {
+        let (plain, ahead) = (
+            events(bundle(), &samples, 160, Options::default()),
+            events(&hearing_ahead(frames), &samples, 160, Options::default()),
+        );
+        assert_eq!(texts(&plain), ["ab cac", "ba", "bcb"]);
+        assert_eq!(texts(&ahead), texts(&plain));
+        // Without memory it takes what it hears later for the frame itself: all words are so many frames earlier.
+        for (plain, ahead) in finals(&plain).iter().zip(finals(&ahead)) {
+            for (plain, ahead) in plain.words.iter().zip(&ahead.words) {
+                assert_eq!(ahead.start_ms + u64::from(frames) * 30, plain.start_ms, "{plain:?} {ahead:?}");
+                assert_eq!(ahead.end_ms + u64::from(frames) * 30, plain.end_ms, "{plain:?} {ahead:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_sample_that_is_no_number_is_an_error_that_names_it() {
     let bundle = bundle();
     let mut transcriber = Transcriber::new(bundle, RATE_HZ, Options::default(), None).unwrap();
@@ -179,8 +199,9 @@ proptest! {
         text in speech(),
         (one, other) in (1usize..9_000, 1usize..9_000),
         (silence_ms, lead_ms) in (100u32..900, 0u32..400),
+        look_ahead in 0u32..5,
     ) {
-        let bundle = bundle();
+        let bundle = &hearing_ahead(look_ahead);
         let ends = Some(EndSettings { silence_ms, lead_ms });
         let options = Options { ends, partials_ms: Some(150) };
         let samples = speak(&text);

@@ -97,7 +97,8 @@ impl Batch {
         let mut mask = vec![0f32; rows];
         let mut labels = LabelGrid::like(&first.labels, rows);
         for (index, (chunk, place)) in chunks.iter().zip(&places).enumerate() {
-            features[index * frames * sizes.inputs..][..chunk.features.len()].copy_from_slice(chunk.features);
+            let to = &mut features[index * frames * sizes.inputs..][..place.frames * sizes.inputs];
+            extend(chunk.features, sizes.inputs, to);
             let row = index * outputs + place.first;
             mask[row..row + place.counted].fill(1.0);
             labels.put(index, &chunk.labels, row)?;
@@ -126,11 +127,20 @@ impl Batch {
     }
 }
 
+/// Copies frames to `to`, which may have room for more: these are the last frame again.
+pub(crate) fn extend(frames: &[f32], inputs: usize, to: &mut [f32]) {
+    let (own, more) = to.split_at_mut(frames.len());
+    own.copy_from_slice(frames);
+    if let Some(last) = frames.len().checked_sub(inputs) {
+        more.chunks_exact_mut(inputs).for_each(|frame| frame.copy_from_slice(&frames[last..]));
+    }
+}
+
 /// Frame counts of a chunk.
 struct Place {
-    /// Number of frames, contexts included.
+    /// Number of frames, contexts included, and what the model reads after the end.
     frames: usize,
-    /// First output frame that counts in the loss.
+    /// First output frame that counts in the loss: of the model's outputs, which are late by the look-ahead.
     first: usize,
     /// Number of output frames that count in the loss.
     counted: usize,
@@ -157,7 +167,8 @@ impl Place {
         }
         let counted = sizes.output_frames(counted);
         labels.check(index, counted, sizes)?;
-        Ok(Self { frames, first: left / sizes.ratio, counted })
+        let frames = frames + sizes.look_ahead.saturating_sub(*right);
+        Ok(Self { frames, first: (left + sizes.look_ahead) / sizes.ratio, counted })
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use stentor_inventory::SenoneId;
 
-const SIZES: FrameSizes = FrameSizes { inputs: 2, senones: 5, ratio: 1 };
+const SIZES: FrameSizes = FrameSizes { inputs: 2, senones: 5, ratio: 1, look_ahead: 0 };
 
 fn hard(numbers: &[u16]) -> Labels<'_> {
     Labels::Hard(SenoneId::of_column(numbers))
@@ -54,6 +54,23 @@ fn whole_utterances_have_labels_at_all_frames_and_none_in_the_padding() {
     assert_eq!(flat(&batch.targets.mask), [1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
     assert_eq!(flat(batch.targets.supervision.hard().unwrap()), [4.0, 0.0, 0.0, 1.0, 2.0, 3.0]);
     assert!(batch.targets.supervision.soft().is_none());
+}
+
+#[test]
+fn with_look_ahead_labels_are_at_the_outputs_that_come_after_it_and_the_last_frame_is_read_again() {
+    let features: Vec<f32> = (1..=8).map(|n| n as f32).collect();
+    let chunks = [
+        // Within an utterance: two frames follow.
+        Chunk { features: &features, left: 1, right: 2, labels: hard(&[3]) },
+        // At the end of one: none do.
+        Chunk { features: &features[..4], left: 0, right: 0, labels: hard(&[1, 2]) },
+    ];
+    let sizes = FrameSizes { look_ahead: 2, ..SIZES };
+    let batch = Batch::pack(&chunks, sizes, Device::Cpu).unwrap();
+    assert_eq!((batch.lengths.as_slice(), batch.frames()), (&[4, 4][..], 3));
+    assert_eq!(flat(&batch.features)[8..], [1.0, 2.0, 3.0, 4.0, 3.0, 4.0, 3.0, 4.0]);
+    assert_eq!(flat(&batch.targets.mask), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+    assert_eq!(flat(batch.targets.supervision.hard().unwrap()), [0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 1.0, 2.0]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! inner layers together to reduce padding; memory, not their number, limits how many. The output layer, which can be
 //! by far the widest, is computed in pieces.
 
-use crate::batch::tensor;
+use crate::batch::{extend, tensor};
 use crate::error::Error;
 use crate::gradient::Score;
 use crate::model::AcousticModel;
@@ -176,12 +176,47 @@ fn each_utterance(
     limits: Limits,
     mut take: impl FnMut(usize, &Tensor) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    let sizes = model.frames();
+    for (index, utterance) in utterances.iter().enumerate() {
+        frames_of(index, utterance, sizes)?;
+    }
+    let late = sizes.look_ahead;
+    if late == 0 {
+        return each_output(model, utterances, limits, take);
+    }
+    // The model's outputs are late by the look-ahead: it reads as many frames more, and its first outputs are of no frame.
+    let extended = utterances.iter().map(|utterance| match utterance.len() {
+        0 => Vec::new(),
+        values => {
+            let mut to = vec![0.0; values + late * sizes.inputs];
+            extend(utterance, sizes.inputs, &mut to);
+            to
+        }
+    });
+    let extended: Vec<Vec<f32>> = extended.collect();
+    let extended: Vec<&[f32]> = extended.iter().map(Vec::as_slice).collect();
+    let mut early = vec![(late / sizes.ratio) as i64; utterances.len()];
+    each_output(model, &extended, limits, |utterance, logits| {
+        let frames = logits.size()[0];
+        let left_out = early[utterance].min(frames);
+        early[utterance] -= left_out;
+        if left_out == frames {
+            return Ok(());
+        }
+        take(utterance, &logits.f_narrow(0, left_out, frames - left_out)?)
+    })
+}
+
+/// The same of the model's outputs as they come, without regard to its look-ahead.
+fn each_output(
+    model: &dyn AcousticModel,
+    utterances: &[&[f32]],
+    limits: Limits,
+    mut take: impl FnMut(usize, &Tensor) -> Result<(), Error>,
+) -> Result<(), Error> {
     let _guard = tch::no_grad_guard();
     let sizes = model.frames();
-    let mut lengths = Vec::with_capacity(utterances.len());
-    for (index, utterance) in utterances.iter().enumerate() {
-        lengths.push(frames_of(index, utterance, sizes)?);
-    }
+    let lengths: Vec<usize> = utterances.iter().map(|utterance| utterance.len() / sizes.inputs).collect();
     let streams = model.streams();
     for group in groups(&lengths, limits.layers, streams) {
         let longest = lengths[group[0]];

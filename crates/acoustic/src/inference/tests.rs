@@ -53,6 +53,28 @@ fn utterances_in_a_batch_have_the_same_posteriors_as_alone() {
 }
 
 #[test]
+fn a_student_with_look_ahead_hears_what_follows_each_frame_also_in_pieces() {
+    let utterances = utterances(&[7, 1, 12, 0, 23, 2]);
+    let settings = Lstm { layers: 2, width: 8, look_ahead: 3, ..Lstm::default() };
+    let shape = ModelShape::new(&settings.into(), INPUTS, SENONES).unwrap();
+    let (ahead, plain) = (build(&shape, 3, Device::Cpu).unwrap(), model(false));
+    let longer: Vec<Vec<f32>> = utterances
+        .iter()
+        .map(|utterance| {
+            let last = &utterance[utterance.len().saturating_sub(INPUTS)..];
+            [utterance.as_slice(), &last.repeat(3)].concat()
+        })
+        .collect();
+    let expected = log_posteriors(plain.as_ref(), &slices(&longer)).unwrap();
+    for limits in [Limits::of(ahead.as_ref()), Limits { layers: 5, output: 2 }] {
+        let found = posteriors_within(ahead.as_ref(), &slices(&utterances), limits).unwrap();
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_close(found, expected.get(3 * SENONES..).unwrap_or_default());
+        }
+    }
+}
+
+#[test]
 fn a_student_computes_an_utterance_beyond_the_limit_in_pieces_without_seams() {
     let utterances = utterances(&[23, 4]);
     for bidirectional in [false, true] {

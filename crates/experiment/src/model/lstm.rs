@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lstm {
-    /// A published size; overrides the other three.
+    /// A published size; overrides layers, width and direction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
     /// Recurrent layers, 1 to 16.
@@ -15,6 +15,14 @@ pub struct Lstm {
     pub width: u32,
     /// Whether each layer runs in both directions.
     pub bidirectional: bool,
+    /// Frames that a unidirectional model hears before it gives the output of a frame, 0 to 32.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub look_ahead: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references.
+pub(super) fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// Published sizes.
@@ -30,7 +38,7 @@ pub enum Preset {
 
 impl Default for Lstm {
     fn default() -> Self {
-        Self { preset: None, layers: 3, width: 192, bidirectional: false }
+        Self { preset: None, layers: 3, width: 192, bidirectional: false, look_ahead: 0 }
     }
 }
 
@@ -46,7 +54,7 @@ impl Lstm {
             Some(Preset::Student24M) => (5, 768, false),
             Some(Preset::Teacher78M) => (5, 832, true),
         };
-        Self { preset: None, layers, width, bidirectional }
+        Self { preset: None, layers, width, bidirectional, look_ahead: self.look_ahead }
     }
 
     /// 2 if bidirectional, else 1.
@@ -78,6 +86,13 @@ impl Lstm {
 
     pub(super) fn validate(&self) -> Result<(), Error> {
         require((1..=16).contains(&self.layers), "model.layers", "1 to 16", self.layers)?;
-        require((8..=4096).contains(&self.width), "model.width", "8 to 4096", self.width)
+        require((8..=4096).contains(&self.width), "model.width", "8 to 4096", self.width)?;
+        require(self.look_ahead <= 32, "model.look_ahead", "0 to 32 frames", self.look_ahead)?;
+        require(
+            self.look_ahead == 0 || !self.resolved().bidirectional,
+            "model.look_ahead",
+            "0 for a bidirectional model, which hears the whole utterance",
+            self.look_ahead,
+        )
     }
 }

@@ -63,6 +63,14 @@ impl Architecture {
         }
     }
 
+    /// Frames that its models hear before they give the output of a frame.
+    #[must_use]
+    pub fn look_ahead(&self) -> u32 {
+        match self {
+            Architecture::Lstm(lstm) => lstm.look_ahead,
+        }
+    }
+
     /// Names and shapes of all parameters, in the order of the flat vector, for `inputs` values per frame and `senones`
     /// outputs.
     #[must_use]

@@ -18,6 +18,10 @@ pub(super) struct Table {
     width: Option<u32>,
     /// Bidirectional: a teacher. Default false: a student, which can stream.
     bidirectional: Option<bool>,
+    /// Look-ahead of a unidirectional model: it gives the output of a frame after it has heard so many more frames (output delay, Sak
+    /// et al. 2015, section 3). Each costs a frame of latency, 30 ms. Default 0; 0 to 32.
+    #[serde(skip_serializing_if = "is_none_or_zero")]
+    look_ahead: Option<u32>,
     /// Dropout: share of the values between two layers that is set to zero in each training batch; the others are
     /// scaled up to compensate. The choice of values depends on `run.seed` and the batch. Default 0; at least 0 and
     /// below 1.
@@ -43,6 +47,10 @@ enum Family {
     Lstm,
 }
 
+fn is_none_or_zero(value: &Option<u32>) -> bool {
+    value.is_none_or(|value| value == 0)
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references.
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
@@ -50,7 +58,8 @@ fn is_zero(value: &f64) -> bool {
 
 impl From<Table> for Model {
     fn from(table: Table) -> Self {
-        let Table { family, preset, layers, width, bidirectional, dropout, start, new_output } = table;
+        let Table { family, preset, layers, width, bidirectional, look_ahead, dropout, start, new_output } =
+            table;
         let architecture = match family {
             Family::Lstm => {
                 let default = Lstm::default();
@@ -59,6 +68,7 @@ impl From<Table> for Model {
                     layers: layers.unwrap_or(default.layers),
                     width: width.unwrap_or(default.width),
                     bidirectional: bidirectional.unwrap_or(default.bidirectional),
+                    look_ahead: look_ahead.unwrap_or(default.look_ahead),
                 })
             }
         };
@@ -71,12 +81,13 @@ impl From<Model> for Table {
         let Model { architecture, dropout, start, new_output } = model;
         let every = Self { dropout, start, new_output, ..Self::default() };
         match architecture {
-            Architecture::Lstm(Lstm { preset, layers, width, bidirectional }) => Self {
+            Architecture::Lstm(Lstm { preset, layers, width, bidirectional, look_ahead }) => Self {
                 family: Family::Lstm,
                 preset,
                 layers: Some(layers),
                 width: Some(width),
                 bidirectional: Some(bidirectional),
+                look_ahead: Some(look_ahead),
                 ..every
             },
         }

@@ -32,10 +32,11 @@ pub(crate) struct Size {
     pub(crate) layers: u32,
     pub(crate) width: u32,
     pub(crate) outputs: usize,
+    pub(crate) look_ahead: u32,
 }
 
 /// For tests.
-pub(crate) const SMALL: Size = Size { layers: 1, width: 8, outputs: 4 };
+pub(crate) const SMALL: Size = Size { layers: 1, width: 8, outputs: 4, look_ahead: 0 };
 
 pub(crate) fn features() -> Features {
     Features { high_hz: 8_000.0, ..Features::default() }
@@ -95,7 +96,7 @@ pub(crate) fn normalisation() -> Normalisation {
 }
 
 pub(crate) fn architecture(size: Size) -> Architecture {
-    Lstm { layers: size.layers, width: size.width, ..Lstm::default() }.into()
+    Lstm { layers: size.layers, width: size.width, look_ahead: size.look_ahead, ..Lstm::default() }.into()
 }
 
 /// Unit n is high while tone n sounds, and hands that on from layer to layer; without any, silence has the highest output.
@@ -219,6 +220,14 @@ pub(crate) fn bundle() -> &'static Bundle {
         let (description, parts) = packed();
         Bundle::of(description, &parts, "").unwrap()
     })
+}
+
+/// The same with look-ahead. The network has no memory, so at each frame it says what sounds so many frames later.
+pub(crate) fn hearing_ahead(look_ahead: u32) -> Bundle {
+    let (lexicon, language, settings) = (lexicon(), language(), settings());
+    let contents = sized(Size { look_ahead, ..SMALL }, &lexicon, &language, &settings);
+    let (description, parts) = contents.pack().unwrap();
+    Bundle::of(description, &parts, "").unwrap()
 }
 
 /// All events of a stream, and how many samples had come when each was told.
