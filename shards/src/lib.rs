@@ -38,6 +38,7 @@ mod column;
 mod derived;
 mod error;
 mod file;
+mod label_job;
 mod manifest;
 mod object;
 mod phones;
@@ -56,6 +57,7 @@ pub use file::{
     encode_feature_shard, encode_label_shard, encode_shard, examine_shard,
 };
 pub use half::f16;
+pub use label_job::{Claim, LabelJob};
 pub use manifest::{
     FeatureManifest, Kind, LabelManifest, MANIFEST, Manifest, Normalisation, RowGroupInfo, SCHEMA_VERSION,
     ShardInfo, publish_shard, shard_file,

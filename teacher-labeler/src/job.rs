@@ -1,14 +1,11 @@
 use crate::lanes::Lanes;
 use crate::{Error, Options};
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::time::Instant;
 use stentor_acoustic::Device;
 use stentor_runtime::{FiguresFile, Shutdown, metrics};
-use stentor_shards::{
-    FeatureSet, LabelLayout, LabelManifest, ShardInfo, encode_label_shard, publish_shard, shard_file,
-};
-use stentor_store::{Put, Store};
+use stentor_shards::{Claim, FeatureSet, LabelJob, ShardInfo};
+use stentor_store::Store;
 
 /// The figures of a finished job.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,14 +26,6 @@ pub struct Figures {
     pub peak_rss_mb: f64,
     /// Shards that had been labeled before.
     pub shards_found: usize,
-}
-
-/// Identifies the job of a label folder; written once, so that two different jobs cannot share a folder.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Ticket {
-    teacher: String,
-    features: String,
-    top_k: usize,
 }
 
 /// Labels this job's share of the shards.
@@ -73,11 +62,11 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     let manifest = features.manifest();
     let mut teacher = Lanes::load(lanes, &options.model, manifest, &options.features, chosen.device).await?;
     let top_k = options.top_k.min(teacher.senones());
-    let out = Store::open(&options.out)?;
-    let ticket =
-        Ticket { teacher: teacher.fingerprint().to_owned(), features: manifest.fingerprint.clone(), top_k };
-    claim(&out, &options.out, &ticket).await?;
-    out.sweep("part-").await;
+    let claim = LabelJob::claim(Store::open(&options.out)?, teacher.fingerprint(), manifest, top_k).await?;
+    let job = match claim {
+        Claim::Ours(job) => job,
+        Claim::Others(found) => return Err(Error::OtherJob { out: options.out.clone(), found }),
+    };
 
     stentor_runtime::is_now(stentor_runtime::Readiness::Ready);
     stentor_runtime::watch_disk("labels", &options.out);
@@ -87,14 +76,14 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     let mut bad = Vec::new();
     let total = manifest.shards.len();
     for shard in (options.index..total).step_by(options.of) {
-        if out.exists(&record(shard)).await? {
+        if job.has(shard).await? {
             found += 1;
             continue;
         }
         if shutdown.is_requested() {
             return Err(Error::Stopped);
         }
-        let info = match label_shard(&features, shard, &mut teacher, top_k, &out).await? {
+        let info = match label_shard(&features, shard, &mut teacher, top_k, &job).await? {
             Ok(info) => info,
             Err(found) => {
                 tracing::error!(shard, of = total, bad = found.len(), "shard left unlabeled");
@@ -110,14 +99,12 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     if !bad.is_empty() {
         return Err(Error::BadFeatures { row_groups: bad });
     }
-    let infos = complete(&out, total).await?;
-    let bytes = infos.iter().map(|i| i.bytes).sum();
-    let published: u64 = infos.iter().map(ShardInfo::frames).sum();
-    if infos.len() == total {
-        let (fingerprint, senones) = (teacher.fingerprint().to_owned(), manifest.senones.clone());
-        LabelManifest::new(fingerprint, manifest, top_k, senones, infos)?.publish(&out).await?;
+    let (infos, published) = job.conclude().await?;
+    if published.is_some() {
         tracing::info!(out = options.out, "label set complete");
     }
+    let bytes = infos.iter().map(|i| i.bytes).sum();
+    let published: u64 = infos.iter().map(ShardInfo::frames).sum();
     let seconds = started.elapsed().as_secs_f64();
     let hours = frames as f64 * f64::from(manifest.settings.frame_ms()) / 3.6e6;
     let figures = Figures {
@@ -137,27 +124,6 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     Ok(figures)
 }
 
-/// The name of the record that says that a shard is complete.
-fn record(shard: usize) -> String {
-    format!("shards/{shard:05}.json")
-}
-
-async fn claim(out: &Store, location: &str, ticket: &Ticket) -> Result<(), Error> {
-    let json = serde_json::to_vec(ticket).unwrap_or_default();
-    if out.put_once("job.json", Bytes::from(json)).await? == Put::Created {
-        return Ok(());
-    }
-    let there: Option<Ticket> = serde_json::from_slice(&out.get("job.json").await?).ok();
-    if there.as_ref() == Some(ticket) {
-        return Ok(());
-    }
-    let found = there.map_or_else(
-        || "an unreadable job.json".into(),
-        |t| format!("teacher {} for features {}, top {}", t.teacher, t.features, t.top_k),
-    );
-    Err(Error::OtherJob { out: location.to_owned(), found })
-}
-
 /// Labels and publishes a shard. If row groups of it cannot be labeled, returns what is wrong with each and publishes
 /// nothing.
 async fn label_shard(
@@ -165,7 +131,7 @@ async fn label_shard(
     shard: usize,
     teacher: &mut Lanes,
     top_k: usize,
-    out: &Store,
+    job: &LabelJob<'_>,
 ) -> Result<Result<ShardInfo, Vec<String>>, Error> {
     let groups = features.manifest().shards[shard].row_groups.len();
     let (mut labeled, mut bad) = (Vec::with_capacity(groups), Vec::new());
@@ -186,30 +152,5 @@ async fn label_shard(
     if !bad.is_empty() {
         return Ok(Err(bad));
     }
-    let layout = LabelLayout { top_k, senones: teacher.senones() };
-    let (bytes, info) = encode_label_shard(&shard_file(shard), &labeled, layout)?;
-    publish_shard(out, &info.file, bytes).await?;
-    let json = serde_json::to_vec(&info).unwrap_or_default();
-    // The record is written last: a shard without it is labeled again, to the same bytes.
-    out.put(&record(shard), json.into()).await?;
-    Ok(Ok(info))
-}
-
-/// The records of all shards, by any job; fewer than `total` while other jobs are running.
-async fn complete(out: &Store, total: usize) -> Result<Vec<ShardInfo>, Error> {
-    let mut infos = Vec::with_capacity(total);
-    for shard in 0..total {
-        if !out.exists(&record(shard)).await? {
-            break;
-        }
-        match serde_json::from_slice(&out.get(&record(shard)).await?) {
-            Ok(info) => infos.push(info),
-            Err(error) => {
-                tracing::warn!(shard, %error, "the record cannot be read: the shard will be labeled again");
-                out.delete(&record(shard)).await?;
-                break;
-            }
-        }
-    }
-    Ok(infos)
+    Ok(Ok(job.publish(shard, &labeled).await?))
 }
