@@ -5,6 +5,7 @@ mod support;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use stentor_decode::{Error, Lattice, LatticeArc, LatticeNode, Rescoring};
+use stentor_random::{SplitMix64, unit_interval};
 use support::is_near;
 
 /// Up to six nodes, one frame apart; a chain makes sure that every node is on a path.
@@ -73,6 +74,31 @@ fn distance(a: &[u32], b: &[u32]) -> usize {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn words_are_drawn_as_often_as_their_paths_are_probable(lattice in lattice(), scale in 0.2..3.0f64, seed: u64) {
+        const DRAWS: u32 = 3000;
+        let mut probable: BTreeMap<Vec<u32>, f64> = BTreeMap::new();
+        let total: f64 = paths(&lattice).iter().map(|path| (-scale * cost(&lattice, path)).exp()).sum();
+        for path in paths(&lattice) {
+            *probable.entry(words(&lattice, &path)).or_default() += (-scale * cost(&lattice, &path)).exp() / total;
+        }
+        let posteriors = lattice.posteriors(scale).unwrap();
+        let mut random = SplitMix64::new(seed);
+        let mut drawn: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
+        for _ in 0..DRAWS {
+            *drawn.entry(lattice.draw(&posteriors, || unit_interval(random.next_u64()))).or_default() += 1;
+        }
+        for words in drawn.keys() {
+            prop_assert!(probable.contains_key(words), "{words:?} is on no path");
+        }
+        for (words, probability) in probable {
+            let share = f64::from(drawn.get(&words).copied().unwrap_or(0)) / f64::from(DRAWS);
+            // Six standard deviations.
+            let bound = 6.0 * (probability * (1.0 - probability) / f64::from(DRAWS)).sqrt() + 2.0 / f64::from(DRAWS);
+            prop_assert!((share - probability).abs() <= bound, "{words:?}: {share}, expected {probability}");
+        }
+    }
 
     #[test]
     fn n_best_are_the_cheapest_distinct_word_sequences(lattice in lattice(), n in 1..20usize) {

@@ -294,11 +294,10 @@ fn make_row(
             }
         }
     };
-    let speaker = utterance.speaker.as_ref().unwrap_or(&utterance.id);
     let row = FeatureRow {
         utterance: utterance.id.clone(),
-        speaker: speaker.clone(),
-        group: utterance.group.as_ref().unwrap_or(speaker).clone(),
+        speaker: speaker_of(utterance).to_owned(),
+        group: group_of(utterance).to_owned(),
         features: frames.iter().map(|&x| f16::from_f32(x)).collect(),
         text: if alignment.is_some() { utterance.text.clone() } else { None },
         alignment,
@@ -372,4 +371,14 @@ fn check_length(found: usize, filtered: usize, recipe: &Recipe<'_>) -> Result<()
          (--pdf-frame-ms), or of other audio?"
     );
     Err((Reason::Misaligned, detail))
+}
+
+/// Who speaks; if that is not known, the utterance stands for a speaker.
+fn speaker_of(utterance: &Utterance) -> &str {
+    utterance.speaker.as_ref().unwrap_or(&utterance.id)
+}
+
+/// The group of an utterance in sets; if it has none, its speaker.
+pub(crate) fn group_of(utterance: &Utterance) -> &str {
+    utterance.group.as_deref().unwrap_or(speaker_of(utterance))
 }

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::decide::set::{Set, SplitBy};
+use crate::features::group_of;
 use crate::output::SPLIT;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,17 +30,59 @@ pub struct TrainingTexts {
     /// Utterances with texts that were left out, because their group is held out. Those that are in no set, for example
     /// because they could not be aligned, are among them.
     pub held_out: u64,
+    /// Utterances with texts that were left out, because their group is in the fold that is left out.
+    pub other_fold: u64,
     /// Utterances of other groups that have no text.
     pub without_text: u64,
 }
 
+/// One of several folds of the groups of a corpus.
+///
+/// A model of words that refines labels of an utterance must not have been estimated from what was said in it. With N folds
+/// there are N such models, each estimated without the groups of one fold and used for these alone (cross-fitting).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fold {
+    /// Its number, from 1 to `of`.
+    pub number: usize,
+    /// The number of folds.
+    pub of: usize,
+}
+
+impl Fold {
+    fn contains(self, group: &str) -> bool {
+        fold(group, self.of) + 1 == self.number
+    }
+}
+
+impl std::str::FromStr for Fold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text
+            .split_once('/')
+            .and_then(|(number, of)| Some(Fold { number: number.parse().ok()?, of: of.parse().ok()? }));
+        match parsed {
+            Some(fold) if (1..=fold.of).contains(&fold.number) && fold.of > 1 => Ok(fold),
+            _ => Err("expected K/N, fold K of N, with N of at least 2 and K from 1 to N".to_owned()),
+        }
+    }
+}
+
+/// The fold of a group among `folds`, counted from 0. It depends on the group's name alone.
+#[must_use]
+pub fn fold(group: &str, folds: usize) -> usize {
+    let hash = blake3::hash(group.as_bytes());
+    let number = hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    (number % folds.max(1) as u64) as usize
+}
+
 /// Reads the texts of the data directory `corpus` and leaves out all groups of which [`crate::prepare`] put an utterance into
-/// dev or test when it made the folder `prepared`.
+/// dev or test when it made the folder `prepared`; and the groups of the fold `without`.
 ///
 /// # Errors
 /// [`Error::Split`] without a record of the split, or if a held-out group does not exist in the corpus; a corpus that cannot
 /// be read.
-pub fn training_texts(corpus: &Path, prepared: &Path) -> Result<TrainingTexts, Error> {
+pub fn training_texts(corpus: &Path, prepared: &Path, without: Option<Fold>) -> Result<TrainingTexts, Error> {
     let path = prepared.join(SPLIT);
     let wrong = |what: String| Error::Split { path: path.display().to_string(), what };
     let text = std::fs::read(&path).map_err(Error::io(format!("read {}", path.display())))?;
@@ -67,6 +110,9 @@ pub fn training_texts(corpus: &Path, prepared: &Path) -> Result<TrainingTexts, E
     for utterance in &data.utterances {
         match (&utterance.text, held_out.contains(&name(utterance))) {
             (Some(_), true) => found.held_out += 1,
+            (Some(_), false) if without.is_some_and(|fold| fold.contains(group_of(utterance))) => {
+                found.other_fold += 1;
+            }
             (Some(text), false) => found.texts.push((utterance.id.clone(), text.clone())),
             (None, false) => found.without_text += 1,
             (None, true) => {}

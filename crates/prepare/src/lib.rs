@@ -47,7 +47,7 @@ mod tests;
 pub use decide::left_out::{LeftOut, Named, Reason};
 pub use decide::set::{Fractions, Set, SplitBy};
 pub use error::Error;
-pub use held_out::{TrainingTexts, training_texts};
+pub use held_out::{Fold, TrainingTexts, fold, training_texts};
 pub use options::{Options, PdfNumbers, Source};
 pub use progress::{Progress, Stage};
 pub use sound::{CutShort, Damage, Sound};

@@ -11,12 +11,14 @@
 //! 5. A [`Recogniser`] is made of these. It decodes whole utterances, or a [`Stream`] frame by frame, with or without
 //!    [`Phrases`] that are made more likely. [`tune`] chooses its scales on dev data.
 //!
-//! Where the words are known, a [`WordAligner`] says which senone and phone each frame has.
+//! Where the words are known, a [`WordAligner`] says which senone and phone each frame has. Where they are not, [`Occupancy`] says how
+//! probable each senone is, given what was probably said.
 //!
 //! The crate is pure: no file, no network, no clock. The same input gives the same words.
 
 mod aligner;
 mod error;
+mod occupancy;
 mod phones;
 mod phrases;
 mod recogniser;
@@ -30,6 +32,7 @@ mod word_costs;
 
 pub use aligner::{AlignSettings, Aligned, SaidPhone, Unaligned, WordAligner};
 pub use error::Error;
+pub use occupancy::{Occupancy, Occupied, Unoccupied};
 pub use phones::{Phones, pause_phone};
 pub use phrases::Phrases;
 pub use recogniser::{Found, Recogniser, Size, Words};

@@ -25,6 +25,7 @@ mod parallel;
 mod place;
 mod prepare;
 mod recognise;
+mod relabel;
 mod replay;
 mod report;
 mod score;
@@ -63,6 +64,8 @@ enum Command {
     Train(train::Args),
     /// Label a feature set with a trained teacher.
     Label(label::Args),
+    /// Refine a model's labels of unannotated audio by a lexicon and a language model.
+    Relabel(relabel::Args),
     /// Align the texts of a prepared set with a trained model, and write the set with the new alignments.
     Align(align::Args),
     /// Score a trained model, or label shards, against annotated shards.
@@ -137,6 +140,7 @@ fn main() -> ExitCode {
         Command::Senones(senones) => (senones::run(&senones), ExitStatus::Data),
         Command::Train(arguments) => return train::run(&arguments),
         Command::Label(arguments) => return label::run(&arguments),
+        Command::Relabel(arguments) => (relabel::run(&arguments), ExitStatus::Data),
         Command::Align(arguments) => (align::run(&arguments), ExitStatus::Data),
         Command::Evaluate(arguments) => (evaluate::run(arguments), ExitStatus::Data),
         Command::Score(arguments) => (score::run(&arguments), ExitStatus::Data),

@@ -1,6 +1,7 @@
 //! Lattices: graphs of words with times and costs.
 
 mod confidence;
+mod draw;
 mod n_best;
 mod oracle;
 mod posteriors;

@@ -8,7 +8,7 @@ use indicatif::HumanCount;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use stentor_evaluate::words::{NORMALISER, Tally, normalise};
-use stentor_prepare::{TrainingTexts, training_texts};
+use stentor_prepare::{Fold, TrainingTexts, training_texts};
 
 /// Write text for a language model, normalised as for word error rates, one sentence on each line: that of files, or that of a
 /// prepared corpus without the groups of dev and test.
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// The folder that `stentor prepare --out` made of the corpus.
     #[arg(long, value_name = "DIR", requires = "corpus")]
     prepared: Option<PathBuf>,
+    /// Leave out the groups of fold K of N, too, for a language model that refines labels of these groups (`stentor relabel`).
+    #[arg(long, value_name = "K/N", requires = "corpus")]
+    without_fold: Option<Fold>,
     /// The text to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -35,10 +38,11 @@ pub(crate) struct Args {
 pub(super) fn run(arguments: &Args) -> Result<()> {
     let out = OutFile::at(&arguments.out, "the text of --out")?;
     let json_file = JsonFile::at(arguments.json.as_deref())?;
-    let TrainingTexts { texts, held_out, without_text } = match (&arguments.corpus, &arguments.prepared) {
-        (Some(corpus), Some(prepared)) => training_texts(corpus, prepared)?,
-        _ => of_files(&arguments.text)?,
-    };
+    let TrainingTexts { texts, held_out, other_fold, without_text } =
+        match (&arguments.corpus, &arguments.prepared) {
+            (Some(corpus), Some(prepared)) => training_texts(corpus, prepared, arguments.without_fold)?,
+            _ => of_files(&arguments.text)?,
+        };
     let mut lines = String::new();
     let mut tally = Tally::default();
     let (mut sentences, mut words, mut without_words) = (0u64, 0u64, 0u64);
@@ -63,6 +67,7 @@ pub(super) fn run(arguments: &Args) -> Result<()> {
         "sentences": sentences,
         "words": words,
         "held_out": held_out,
+        "other_fold": other_fold,
         "without_text": without_text,
         "without_words": without_words,
         "tally": tally,
@@ -73,6 +78,12 @@ pub(super) fn run(arguments: &Args) -> Result<()> {
     text.item("words", format!("{}, normaliser {NORMALISER}", HumanCount(words)));
     if arguments.corpus.is_some() {
         text.item("left out, in groups of dev and test", counted(held_out, "utterance"));
+        if let Some(Fold { number, of }) = arguments.without_fold {
+            text.item(
+                "left out, in other groups",
+                format!("{} of fold {number}/{of}", counted(other_fold, "utterance")),
+            );
+        }
         text.item("without a text or without words", counted(without_text + without_words, "utterance"));
     }
     if tally.unspelt > 0 {
