@@ -18,6 +18,7 @@ mod holders;
 mod inspect;
 mod limits;
 mod listener;
+mod marker;
 mod operate;
 mod options;
 mod orders;
@@ -36,6 +37,7 @@ mod spans;
 mod start;
 pub mod state_machine;
 mod summary;
+mod switch;
 mod watch;
 mod wire;
 

@@ -2,9 +2,10 @@
 
 use crate::command::Order;
 use crate::engine::Engine;
+use crate::marker::Mark;
 use crate::orders::ask_to_leave;
-use crate::pause::Record;
 use crate::state_machine::{Command, Input, Rejected, Session};
+use crate::{pause, switch};
 use stentor_proto::v1;
 use tonic::Status;
 
@@ -21,18 +22,20 @@ impl Engine {
             return Vec::new();
         }
         self.record(&caller.commanded(words(&command)));
+        let done = v1::CommandReply::default();
         match command {
-            Command::Switch { .. } => {
+            Command::Switch { strategy } => {
                 let from = v1::Strategy::from(self.core.view(self.now()).strategy).into();
-                let _ = reply.send(Ok(v1::CommandReply { from, ..Default::default() }));
+                let record = switch::Record::of(&caller, strategy, self.experiment.exchange.strategy);
+                self.orders.mark(Mark::Switched(record), v1::CommandReply { from, ..done }, reply);
             }
             Command::Checkpoint { request } => {
                 self.orders.wait(request, reply);
             }
-            Command::Pause => self.orders.mark(Some(Record::of(&caller)), reply),
-            Command::Resume => self.orders.mark(None, reply),
+            Command::Pause => self.orders.mark(Mark::Paused(pause::Record::of(&caller)), done, reply),
+            Command::Resume => self.orders.mark(Mark::Resumed, done, reply),
             Command::Drop { .. } | Command::Drain { .. } => {
-                let _ = reply.send(Ok(v1::CommandReply::default()));
+                let _ = reply.send(Ok(done));
             }
         }
         vec![input]

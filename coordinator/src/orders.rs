@@ -1,7 +1,7 @@
 //! The answers to operators' commands that come later.
 
 use crate::command::Reply;
-use crate::pause::{Marker, Record};
+use crate::marker::{Mark, Marker};
 use crate::state_machine::Request;
 use std::collections::HashMap;
 use stentor_proto::v1;
@@ -42,9 +42,9 @@ impl Orders {
         let _ = reply.send(answer.map_err(Status::aborted));
     }
 
-    /// Records a pause, or its end, and then answers.
-    pub(crate) fn mark(&self, record: Option<Record>, reply: Reply) {
-        self.marker.set(record, reply);
+    /// Records what outlives this process, and then answers.
+    pub(crate) fn mark(&self, mark: Mark, answer: v1::CommandReply, reply: Reply) {
+        self.marker.set(mark, answer, reply);
     }
 }
 

@@ -1,13 +1,10 @@
 //! A pause is recorded in the run's folder, so that a coordinator that is started again does not end it.
 
 use crate::access::Caller;
-use crate::command::Reply;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
-use stentor_proto::v1;
 use stentor_store::{Error, Store};
-use tokio::sync::mpsc;
 
 /// The record of a pause, in the run's folder. It exists as long as the pause.
 const PAUSED: &str = "paused.json";
@@ -42,39 +39,8 @@ impl Record {
     }
 }
 
-/// Writes and removes the record, one after the other, and answers the command then.
-#[derive(Debug)]
-pub(crate) struct Marker(mpsc::UnboundedSender<(Option<Record>, Reply)>);
-
-impl Marker {
-    pub(crate) fn new(run: Store) -> Self {
-        let (sender, mut receiver) = mpsc::unbounded_channel::<(Option<Record>, Reply)>();
-        tokio::spawn(async move {
-            while let Some((record, reply)) = receiver.recv().await {
-                let done = set(&run, record.as_ref()).await;
-                let consequence = match record {
-                    Some(_) => "a coordinator that is started again will not know of the pause",
-                    None => "a coordinator that is started again will pause the run again",
-                };
-                let warning = done.err().map(|error| format!("{error}; {consequence}")).unwrap_or_default();
-                if !warning.is_empty() {
-                    tracing::warn!("{warning}");
-                }
-                // The caller may be gone.
-                let _ = reply.send(Ok(v1::CommandReply { warning, ..Default::default() }));
-            }
-        });
-        Self(sender)
-    }
-
-    /// Records a pause, or its end.
-    pub(crate) fn set(&self, record: Option<Record>, reply: Reply) {
-        // The task ends with this sender.
-        let _ = self.0.send((record, reply));
-    }
-}
-
-async fn set(run: &Store, record: Option<&Record>) -> Result<(), Error> {
+/// Writes the record, or removes it.
+pub(crate) async fn set(run: &Store, record: Option<&Record>) -> Result<(), Error> {
     match record {
         Some(record) => run.put(PAUSED, Bytes::from(serde_json::to_vec(record).unwrap_or_default())).await,
         None => run.delete(PAUSED).await,
@@ -84,6 +50,8 @@ async fn set(run: &Store, record: Option<&Record>) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::marker::{Mark, Marker};
+    use stentor_proto::v1;
     use tokio::sync::oneshot;
 
     #[tokio::test]
@@ -94,7 +62,8 @@ mod tests {
         let record = Record { by: "stentor://c/admin".into(), address: None, since: 7 };
         for kept in [Some(record.clone()), None, Some(record.clone())] {
             let (reply, answer) = oneshot::channel();
-            marker.set(kept.clone(), reply);
+            let mark = kept.clone().map_or(Mark::Resumed, Mark::Paused);
+            marker.set(mark, v1::CommandReply::default(), reply);
             assert_eq!(answer.await.unwrap().unwrap().warning, "");
             assert_eq!(Record::read(&run).await.unwrap(), kept);
         }

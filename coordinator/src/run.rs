@@ -7,9 +7,9 @@ use crate::gauges::Gauges;
 use crate::holders::Holders;
 use crate::inspect::dev_frames;
 use crate::listener::{Listener, MOST_MESSAGE_BYTES, server};
+use crate::marker::Marker;
 use crate::options::{Options, Start};
 use crate::orders::Orders;
-use crate::pause::{Marker, Record};
 use crate::publish::{self, Asked, Publisher};
 use crate::reducer::{RangeReducer, ReducerService, Reducers};
 use crate::resume::{Resumed, conclude, concluded, newest_state, template};
@@ -19,6 +19,7 @@ use crate::spans::RoundSpans;
 use crate::start::Started;
 use crate::state_machine::{Command, Core, Event, Input, Settings};
 use crate::watch::Watch;
+use crate::{pause, switch};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
@@ -108,10 +109,24 @@ where
         Start::Fresh => Resumed::default(),
         Start::Resume => newest_state(&run, &experiment, &dataset, origin).await?,
     };
-    let paused = match start {
-        Start::Fresh => None,
-        Start::Resume => Record::read(&run).await?,
+    let strategy = experiment.exchange.strategy;
+    let (paused, wanted) = match start {
+        Start::Fresh => (None, None),
+        Start::Resume => {
+            let last = switch::Record::read(&run).await?;
+            (
+                pause::Record::read(&run).await?,
+                switch::Record::newer(last, strategy, strategy_before.is_some()),
+            )
+        }
     };
+    if let Some(wanted) = &wanted {
+        let valid = experiment.validate_for(wanted.to);
+        valid.map_err(|source| Error::Experiment {
+            path: format!("{}/switch.json", experiment.run.output),
+            source,
+        })?;
+    }
     let incarnation = claim(&run).await?;
     if let Some(model) = &started_from {
         model.keep(&run).await?;
@@ -120,6 +135,7 @@ where
     run.child(EVENTS).sweep("").await;
     let experiment_toml = experiment.to_toml();
     run.put("experiment.toml", Bytes::from(experiment_toml.clone())).await?;
+    switch::set(&run, wanted.as_ref()).await?;
 
     let manifest = dataset.manifest();
     let (inputs, senones) = (manifest.dimension, manifest.senones.len());
@@ -159,10 +175,10 @@ where
         }
         page.tell(|| Note::Event(event, 0));
     }
-    let strategy = experiment.exchange.strategy;
-    if let Some(before) = &strategy_before {
+    let asked = strategy_before.filter(|_| wanted.as_ref().is_some_and(|wanted| wanted.to == strategy));
+    if let Some(before) = &asked {
         let command = format!("switch to {}", strategy.name());
-        let event = Event::Commanded { command, caller: "the experiment file".into(), address: None };
+        let event = Event::Commanded { command, caller: switch::THE_FILE.to_owned(), address: None };
         events.record(&event);
         page.tell(|| Note::Event(event, 0));
         tracing::info!(before, now = strategy.name(), "the experiment file asks for a switch");
@@ -182,11 +198,10 @@ where
     };
     let (under_way, last_writes) = mpsc::channel(1);
     let mut core = Core::new(settings, newest, 0);
-    if strategy_before.is_some() {
-        let by = "the experiment file".to_owned();
+    if let Some(switch::Record { to: strategy, by, .. }) = wanted {
         core.step(0, Input::Command { command: Command::Switch { strategy }, by });
     }
-    if let Some(Record { by, .. }) = paused {
+    if let Some(pause::Record { by, .. }) = paused {
         tracing::warn!(by, "the run is paused; `stentor resume` ends the pause");
         core.step(0, Input::Command { command: Command::Pause, by });
     }
@@ -211,7 +226,7 @@ where
             keep: experiment.checkpoint.keep as usize,
             incarnation,
             under_way,
-            asked: strategy_before.map(|before| Asked { to: strategy, before, since: None }),
+            asked: asked.map(|before| Asked { to: strategy, before, since: None }),
         },
         events,
         logged: Instant::now(),

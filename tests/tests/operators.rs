@@ -173,6 +173,21 @@ fn a_checkpoint_on_demand_and_a_pause_that_outlives_its_coordinator_change_no_bi
 }
 
 #[test]
+fn a_switch_outlives_a_coordinator_that_dies_before_a_checkpoint_has_it() {
+    let sections = "[schedule]\npasses = 12\nlearning_rate = 0.01\n[exchange]\nstrategy = \"dense\"\n[exchange.gtc]\n\
+                    density = 0.1\n[cluster]\nworkers = 2\n[checkpoint]\ncount = 1\n";
+    let mut run = Run::start(sections, 2);
+    assert!(run.done(&["switch", "--strategy=gtc"]).starts_with("switching from dense to gtc"));
+    wait_for("the switch", || run.status()["strategy"] == "gtc");
+    run.coordinator.kill();
+    assert!(!run.output().join("checkpoints").exists(), "it was killed too late to prove anything");
+    let tls = run.folder.path().join("tls");
+    run.coordinator = coordinator(&run.experiment, &tls, run.listen, run.http);
+    wait_for("the switch after the run began again", || run.status()["strategy"] == "gtc");
+    run.finish();
+}
+
+#[test]
 fn a_member_that_is_drained_ends_well_and_one_that_is_dropped_is_refused() {
     let sections = format!(
         "[schedule]\npasses = 40\nlearning_rate = 0.01\n{GTC}[cluster]\nworkers = 3\n[checkpoint]\ncount = 4\n"

@@ -47,7 +47,7 @@ impl Course {
 }
 
 impl Core {
-    /// Records a request for a strategy.
+    /// Asks for a strategy. It is not asked for any more once it is in force.
     pub(super) fn ask(&mut self, strategy: Strategy) {
         self.course.asked = (strategy != self.course.strategy).then_some(strategy);
     }

@@ -38,6 +38,17 @@ impl Core {
                 found(Invariant::BoundedMemory, format!("{len} {what}, {most} at most"));
             }
         }
+        if let Some(wanted) = self.operator.strategy()
+            && self.course.strategy != wanted
+            && self.course.asked != Some(wanted)
+        {
+            let words = format!(
+                "{} is in force, {} was asked for and is not due",
+                self.course.strategy.name(),
+                wanted.name()
+            );
+            found(Invariant::OrdersKept, words);
+        }
         if let Phase::Running(round) = &self.phase
             && let Some(slot) = round.arrivals.keys().find(|slot| !self.members.contains_key(slot))
         {

@@ -27,11 +27,13 @@ pub enum Invariant {
     OneSum,
     /// I12.
     OwnMembership,
+    /// I13.
+    OrdersKept,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 12] = [
+    pub const ALL: [Invariant; 13] = [
         Invariant::OneDigestPerRound,
         Invariant::ForwardOnly,
         Invariant::ExactlyOnce,
@@ -44,6 +46,7 @@ impl Invariant {
         Invariant::ModelIsNoLookAhead,
         Invariant::OneSum,
         Invariant::OwnMembership,
+        Invariant::OrdersKept,
     ];
 
     /// Its short name, in messages, metrics and docs.
@@ -62,6 +65,7 @@ impl Invariant {
             Invariant::ModelIsNoLookAhead => "I10",
             Invariant::OneSum => "I11",
             Invariant::OwnMembership => "I12",
+            Invariant::OrdersKept => "I13",
         }
     }
 
@@ -95,6 +99,7 @@ impl Invariant {
             Invariant::OwnMembership => {
                 "what a member says and cannot be true changes nothing but its own membership"
             }
+            Invariant::OrdersKept => "a switch or a pause that was accepted is carried out, or still due",
         }
     }
 }

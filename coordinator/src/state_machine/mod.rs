@@ -273,14 +273,15 @@ impl Core {
     fn restore(&mut self) {
         let saved = self.newest.as_ref().map(|(_, saved)| saved.clone());
         self.round = saved.as_ref().map_or(0, |s| s.round);
-        let asked = self.course.asked;
         let configured = self.settings.experiment.exchange.strategy;
         self.course = match &saved {
             Some(saved) => Course::of(saved),
             None => Course::new(configured, Memory::default()),
         };
-        // A requested switch stays requested.
-        asked.into_iter().for_each(|strategy| self.ask(strategy));
+        // An operator's switch counts also if the run returns to before it was carried out.
+        if let Some(strategy) = self.operator.strategy().filter(|_| !is_armed("switch-forgotten")) {
+            self.ask(strategy);
+        }
         self.checkpoint_due = false;
         self.apart_frames.clear();
         self.lags.forget();

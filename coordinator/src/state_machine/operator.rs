@@ -45,11 +45,20 @@ pub(super) const MOST_REQUESTS: usize = 64;
 /// What operators have asked for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Operator {
+    /// The strategy that was asked for last. It outlives every fall-back.
+    strategy: Option<Strategy>,
     pause: Option<Pause>,
     /// Requests for a checkpoint that is not begun yet.
     requests: BTreeSet<Request>,
     /// Identities that were dropped and may not come back, and who dropped them.
     dropped: BTreeMap<String, String>,
+}
+
+impl Operator {
+    /// The strategy that is wanted, if one was asked for.
+    pub(super) fn strategy(&self) -> Option<Strategy> {
+        self.strategy
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -73,7 +82,10 @@ enum Step {
 impl Core {
     pub(super) fn command(&mut self, now: Millis, command: Command, by: &str, actions: &mut Vec<Action>) {
         match command {
-            Command::Switch { strategy } => self.ask(strategy),
+            Command::Switch { strategy } => {
+                self.operator.strategy = Some(strategy);
+                self.ask(strategy);
+            }
             Command::Checkpoint { request } => {
                 self.operator.requests.insert(request);
                 self.answer_where_all_is_saved(actions);

@@ -47,11 +47,13 @@ pub enum Bug {
     StalePayloadSummed,
     /// A reducer hands out a sum before all payloads are in it.
     SumBeforeComplete,
+    /// A run that falls back to before a switch does not ask for it once more.
+    SwitchForgotten,
 }
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Bug; 21] = [
+    pub const ALL: [Bug; 22] = [
         Bug::LateContributionCounted,
         Bug::StaleEpochAccepted,
         Bug::LostLease,
@@ -73,6 +75,7 @@ impl Bug {
         Bug::LateSetAsideBelieved,
         Bug::StalePayloadSummed,
         Bug::SumBeforeComplete,
+        Bug::SwitchForgotten,
     ];
 
     /// Its name on the command line.
@@ -100,6 +103,7 @@ impl Bug {
             Bug::LateSetAsideBelieved => "late-set-aside-believed",
             Bug::StalePayloadSummed => "stale-payload-summed",
             Bug::SumBeforeComplete => "sum-before-complete",
+            Bug::SwitchForgotten => "switch-forgotten",
         }
     }
 

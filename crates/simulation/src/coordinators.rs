@@ -37,6 +37,9 @@ impl World {
             for action in actions {
                 self.perform(incarnation, &mut shell, action, copy);
             }
+            if incarnation == self.current && shell.outcome.is_none() {
+                self.oracle.ordered(&shell, self.wanted, self.paused.is_some());
+            }
         }
         self.shells.insert(incarnation, shell);
     }

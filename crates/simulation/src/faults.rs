@@ -1,10 +1,10 @@
 use super::Process;
 use super::delivery::CONNECTION_LIVES;
-use super::network::{Copy, Happening};
+use super::network::Happening;
 use super::worker::Worker;
 use super::world::{Pace, World};
 use std::collections::BTreeSet;
-use stentor_coordinator::state_machine::{Command, Input, Invariant, Millis, Outcome};
+use stentor_coordinator::state_machine::{Command, Invariant, Millis, Outcome};
 use stentor_experiment::{Membership, Strategy};
 use stentor_participant::Input as Asked;
 
@@ -83,9 +83,7 @@ impl World {
             (14..16, _) => {
                 if let Some(&strategy) = self.random.pick(&Strategy::ALL) {
                     self.count("switch");
-                    let command = Command::Switch { strategy };
-                    let input = Input::Command { command, by: "an operator".to_owned() };
-                    self.step(self.current, input, Copy::Original);
+                    self.command(Command::Switch { strategy });
                 }
             }
             _ if !self.is_fixed() && self.workers.len() < 4 => {

@@ -158,6 +158,26 @@ impl Oracle {
         }
     }
 
+    /// A coordinator has carried out its actions: what operators were told is accepted is in force or due.
+    pub(super) fn ordered(&mut self, shell: &Shell, wanted: Option<Strategy>, is_paused: bool) {
+        let view = shell.core.view(0);
+        if let Some(wanted) = wanted
+            && view.strategy != wanted
+            && view.switching_to != Some(wanted)
+        {
+            let found = format!(
+                "{} was asked for; in force is {}, and due {:?}",
+                wanted.name(),
+                view.strategy.name(),
+                view.switching_to
+            );
+            self.report(Invariant::OrdersKept, found);
+        }
+        if is_paused && view.paused.is_none() {
+            self.report(Invariant::OrdersKept, "a pause was accepted, and the run goes on".to_owned());
+        }
+    }
+
     /// A checkpoint's manifest is in the store.
     pub(super) fn published(&mut self, store: &Store, shell: &Shell, publication: &Publication) {
         self.newest_loads(store);

@@ -4,7 +4,7 @@ use super::world::World;
 use stentor_coordinator::state_machine::{Command, Input};
 
 /// Who gives commands.
-const OPERATOR: &str = "an operator";
+pub(super) const OPERATOR: &str = "an operator";
 
 impl World {
     /// An operator will give commands from time to time.
@@ -46,11 +46,15 @@ impl World {
         }
     }
 
-    /// The current coordinator gets a command, and records a pause and its end before it answers.
+    /// The current coordinator gets a command, and records a switch, a pause and its end before it answers.
     pub(crate) fn command(&mut self, command: Command) {
         let paused = match command {
             Command::Pause => Some(Some(OPERATOR.to_owned())),
             Command::Resume => Some(None),
+            _ => None,
+        };
+        let strategy = match command {
+            Command::Switch { strategy } => Some(strategy),
             _ => None,
         };
         let input = Input::Command { command, by: OPERATOR.to_owned() };
@@ -63,6 +67,7 @@ impl World {
         if let Some(paused) = paused {
             self.paused = paused;
         }
+        self.wanted = strategy.or(self.wanted);
         self.step(self.current, input, Copy::Original);
     }
 

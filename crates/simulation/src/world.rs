@@ -1,5 +1,6 @@
 use super::network::{Happening, Network};
 use super::oracle::Oracle;
+use super::orders::OPERATOR;
 use super::random::Random;
 use super::shell::Shell;
 use super::store::Store;
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stentor_coordinator::state_machine::{
     Command, Core, Event, Input, Millis, Outcome, Request, Saved, Settings,
 };
-use stentor_experiment::Source;
+use stentor_experiment::{Source, Strategy};
 
 /// What drives the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub(crate) struct World {
     pub(crate) answers: Vec<(Request, Result<String, String>)>,
     /// Who has paused the run, by the record in its folder.
     pub(super) paused: Option<String>,
+    /// The strategy that operators asked for last, by the record in the run's folder.
+    pub(super) wanted: Option<Strategy>,
     /// The identities that operators dropped.
     pub(super) dropped: BTreeSet<String>,
     /// The identity that lies.
@@ -92,6 +95,7 @@ impl World {
             requests: 0,
             answers: Vec::new(),
             paused: None,
+            wanted: None,
             dropped: BTreeSet::new(),
             liar: None,
             bad: BTreeSet::new(),
@@ -133,6 +137,11 @@ impl World {
             // As the record of a pause in the run's folder has it.
             let actions = shell.core.step(0, Input::Command { command: Command::Pause, by });
             debug_assert!(actions.is_empty(), "nobody is there yet: {actions:?}");
+        }
+        if let Some(strategy) = self.wanted {
+            shell
+                .core
+                .step(0, Input::Command { command: Command::Switch { strategy }, by: OPERATOR.to_owned() });
         }
         if let Some(event) = fell_back {
             self.events.push(event.clone());

@@ -33,6 +33,60 @@ fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_stra
 }
 
 #[test]
+fn a_switch_is_carried_out_again_if_the_run_returns_to_before_it_also_under_another_coordinator() {
+    for membership in ["elastic", "fixed"] {
+        let cluster = format!("workers = 2\nmembership = \"{membership}\"");
+        let sections = "[exchange]\nstrategy = \"dense\"\n[exchange.bmuf]\nblock = 2\n";
+        let mut settings = settings(&cluster, sections);
+        settings.experiment.checkpoint.count = 1;
+        let mut world = World::new(settings, 1);
+        let processes = ["a", "b"].map(|name| world.join(name));
+        let blocks = |world: &World| {
+            rounds(world).iter().filter(|(encoding, _)| matches!(encoding, Encoding::Block { .. })).count()
+        };
+        let train_a_block = |world: &mut World| {
+            let before = blocks(world);
+            while blocks(world) == before {
+                assert!(world.sessions().into_iter().filter(|process| world.act(*process)).count() > 0);
+            }
+        };
+        world.contribute(processes[0]);
+        world.give(Command::Switch { strategy: Strategy::Bmuf });
+        train_a_block(&mut world);
+        assert_eq!(
+            (world.view().strategy, world.published.len()),
+            (Strategy::Bmuf, 0),
+            "no checkpoint has it"
+        );
+        // All members are lost, so that the run returns to its beginning.
+        for process in world.sessions() {
+            world.kill(process);
+        }
+        let view = world.view();
+        assert_eq!(
+            (view.strategy, view.switching_to),
+            (Strategy::Dense, Some(Strategy::Bmuf)),
+            "{membership}"
+        );
+        for name in ["a", "b"] {
+            world.join(name);
+        }
+        train_a_block(&mut world);
+        world.restart_coordinator();
+        let view = world.view();
+        assert_eq!(
+            (view.strategy, view.switching_to),
+            (Strategy::Dense, Some(Strategy::Bmuf)),
+            "{membership}"
+        );
+        world.settle();
+        assert!(finished(&world), "{membership}: {:?}", world.outcome);
+        assert_eq!(world.newest().unwrap().1.strategy, Strategy::Bmuf);
+        world.audit();
+    }
+}
+
+#[test]
 fn whoever_is_asked_to_stop_first_exchanges_what_its_residual_holds_and_then_leaves() {
     let sections =
         "[exchange]\nstrategy = \"gtc\"\n[exchange.gtc]\nwarmup_dense = 0.0\nwarmup_falling = 0.0\n";
