@@ -42,6 +42,9 @@ use tokio::time::Instant;
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
+/// How long a reducer that is asked to stop waits for calls that are about to end.
+const LAST_CALLS: Duration = Duration::from_secs(1);
+
 /// Runs a coordinator on `listener` until the run has ended.
 ///
 /// # Errors
@@ -290,10 +293,17 @@ pub async fn serve_reducer(
     let reducer = Arc::new(RangeReducer::new(experiment, run, index, range));
     let (access, connections) = listener.open();
     stentor_runtime::is_now(Readiness::Ready);
-    server()
+    let served = server()
         .add_service(reducer_server(ReducerService::separate(reducer, &experiment.run.name), &access))
-        .serve_with_incoming_shutdown(connections, shutdown.requested())
-        .await?;
+        .serve_with_incoming_shutdown(connections, shutdown.requested());
+    tokio::select! {
+        served = served => served?,
+        // The coordinator's call stays open for as long as the run; whoever waits for a sum stages once more with the next process.
+        () = async {
+            shutdown.requested().await;
+            tokio::time::sleep(LAST_CALLS).await;
+        } => {}
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use stentor_tests::prometheus::get;
 use stentor_tests::running::{Running, free_address};
 use stentor_tests::{
     assert_finishes, audit, children, corpus, deployed_bytes, program, signal, start_training, summary,
-    wait_for, write_experiment,
+    terminate, wait_for, write_experiment,
 };
 
 /// Trains to the end; the run's events as text.
@@ -216,6 +216,58 @@ fn a_reducer_that_dies_and_comes_back_changes_no_bits_of_a_fixed_run_and_loses_n
         if membership == "fixed" {
             assert!(disturbed == train("undisturbed", false), "the deployed parameters differ");
         }
+    }
+}
+
+#[test]
+fn separate_reducers_that_are_killed_again_and_again_send_nobody_back_and_change_no_bits() {
+    let (folder, manifest) = corpus();
+    let addresses: Vec<String> = (0..2).map(|_| free_address().to_string()).collect();
+    for (membership, strategy) in [("fixed", "gtc"), ("elastic", "dense")] {
+        let sections = format!(
+            "[schedule]\npasses = 12\nlearning_rate = 0.01\n[cluster]\nmembership = \"{membership}\"\nrestarts = 0\n\
+             [checkpoint]\ncount = 8\n[exchange]\nstrategy = \"{strategy}\"\n\
+             reducers = [\"http://{}\", \"http://{}\"]\n[exchange.gtc]\ndensity = 0.1\n",
+            addresses[0], addresses[1]
+        );
+        let train = |name: &str, deaths: usize| {
+            let experiment = write_experiment(folder.path(), name, &sections);
+            let start = |index: usize| start_reducer(&experiment, index, &addresses[index], "127.0.0.1:0");
+            let mut reducers = [start(0), start(1)];
+            let training = start_training(&experiment, &["--threads", "1"]);
+            let run = folder.path().join(name);
+            for death in 0..deaths {
+                let checkpoints = || std::fs::read_dir(run.join("checkpoints")).map_or(0, Iterator::count);
+                wait_for("a checkpoint", || checkpoints() > death);
+                let reducer = &mut reducers[death % 2];
+                if death < 3 {
+                    reducer.kill();
+                } else {
+                    terminate(reducer.id());
+                    wait_for("the reducer's end", || !reducer.is_running());
+                }
+                assert!(!run.join("final.json").exists(), "it was killed too late to prove anything");
+                // Meanwhile the members need it.
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                reducers[death % 2] = start(death % 2);
+            }
+            assert_finishes(training, &experiment);
+            let findings = audit(&run, &manifest);
+            assert!(findings.is_clean(), "{name}: {findings:?}");
+            let events = events(&run);
+            assert!(!events.contains("\"event\":\"fell-back\""), "{name}: {events}");
+            assert_eq!(
+                events.matches("answers again: payloads are staged once more").count(),
+                deaths,
+                "{events}"
+            );
+            deployed_bytes(&run)
+        };
+        let disturbed = train(&format!("{membership}-killed"), 4);
+        assert!(
+            disturbed == train(&format!("{membership}-whole"), 0),
+            "{membership}: the deployed parameters differ"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::client::{Client, Contributing};
-use crate::reducers::{RangeSum, Reducers, Staged, Staging, received_bytes};
+use crate::reducers::{RangeSum, Reducers, Staged, Staging, first_part, received_bytes};
 use crate::{Error, wire};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
@@ -26,17 +26,20 @@ pub(crate) struct Exchange {
     fetching: Option<LocalBoxFuture<'static, Result<Option<Vec<RangeSum>>, Error>>>,
     sums: Vec<RangeSum>,
     started: Instant,
-    times: Times,
+    /// When all payloads were staged.
+    sent: Option<Instant>,
+    /// When the last sum had arrived.
+    arrived: Option<Instant>,
 }
 
-/// The consecutive phases of an exchange.
+/// The phases of an exchange.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Times {
     /// Until all payloads were staged.
-    pub(crate) send: Option<Duration>,
-    /// From then until the round closed.
+    pub(crate) send: Duration,
+    /// The rest: for other members, and for the round to close.
     pub(crate) wait: Duration,
-    /// From then until its sums had arrived.
+    /// While sums arrived, and this member had nothing left to send.
     pub(crate) fetch: Duration,
 }
 
@@ -53,7 +56,8 @@ impl Exchange {
             fetching: None,
             sums: Vec::new(),
             started: Instant::now(),
-            times: Times::default(),
+            sent: None,
+            arrived: None,
         }
     }
 
@@ -74,7 +78,7 @@ impl Exchange {
     /// Announces a contribution, in place of everything that is under way.
     pub(crate) fn contribute(&mut self, header: v1::ContributionHeader) {
         self.give_up();
-        (self.started, self.times) = (Instant::now(), Times::default());
+        (self.started, self.sent, self.arrived) = (Instant::now(), None, None);
         let traffic = Some(self.take_traffic());
         let header = v1::ContributionHeader { traffic, session: self.session, ..header };
         self.contributing = Some(self.client.contribute(header));
@@ -129,7 +133,7 @@ impl Exchange {
         tokio::select! {
             staged = under_way(staging) => {
                 self.staging = None;
-                self.times.send = Some(self.started.elapsed());
+                self.sent = Some(Instant::now());
                 match staged? {
                     Staged::Whole { sent_bytes } => {
                         self.traffic.sent_bytes += sent_bytes;
@@ -142,6 +146,7 @@ impl Exchange {
             fetched = under_way(fetching) => {
                 self.fetching = None;
                 let fetched = fetched?;
+                self.arrived = Some(Instant::now());
                 let complete = fetched.is_some();
                 self.sums = fetched.unwrap_or_default();
                 Ok(Input::Fetched { complete })
@@ -155,7 +160,6 @@ impl Exchange {
                 }
                 Reply::Update(header) => {
                     self.contributing = None;
-                    self.times.wait = self.started.elapsed().saturating_sub(self.times.send.unwrap_or_default());
                     Ok(Input::Closed(Box::new(wire::closed(header)?)))
                 }
             },
@@ -168,9 +172,13 @@ impl Exchange {
         let received = received_bytes(&sums);
         self.traffic.received_bytes += received;
         metrics::exchanged(received, metrics::Direction::In);
-        let Times { send, wait, .. } = self.times;
-        let fetch = self.started.elapsed().saturating_sub(send.unwrap_or_default() + wait);
-        (sums, Times { fetch, ..self.times })
+        let now = Instant::now();
+        let sent = self.sent.unwrap_or(self.started);
+        let arrived = self.arrived.unwrap_or(now);
+        let send = sent.saturating_duration_since(self.started);
+        let fetch = arrived.saturating_duration_since(first_part(&sums).unwrap_or(arrived).max(sent));
+        let wait = now.saturating_duration_since(self.started).saturating_sub(send + fetch);
+        (sums, Times { send, wait, fetch })
     }
 }
 

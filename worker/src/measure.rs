@@ -143,7 +143,7 @@ pub async fn measure(
                     round,
                     total_s: since(start),
                     encode_s,
-                    send_s: times.send.unwrap_or_default().as_secs_f64(),
+                    send_s: times.send.as_secs_f64(),
                     wait_s: times.wait.as_secs_f64(),
                     fetch_s: times.fetch.as_secs_f64(),
                     apply_s: since(applying),

@@ -300,7 +300,7 @@ impl Session {
         let phases = [
             (compute.unwrap_or_default(), metrics::Phase::Compute),
             (*encode, metrics::Phase::Encode),
-            (times.send.unwrap_or_default(), metrics::Phase::Send),
+            (times.send, metrics::Phase::Send),
             (times.wait, metrics::Phase::Wait),
             (times.fetch, metrics::Phase::Fetch),
             (apply, metrics::Phase::Apply),

@@ -36,6 +36,11 @@ impl Core {
         (self.settings.experiment.cluster.round_deadline_s * 1e3) as Millis
     }
 
+    /// How long members, or reducers that do not answer, are waited for.
+    pub(super) fn join_deadline_ms(&self) -> Millis {
+        (self.settings.experiment.cluster.join_deadline_s * 1e3).ceil() as Millis
+    }
+
     fn boundary_deadline_ms(&self) -> Millis {
         (self.settings.experiment.cluster.boundary_deadline_s * 1e3) as Millis
     }
@@ -87,7 +92,9 @@ impl Core {
         }
         if arrivals.contains_key(&slot) {
             let since = first + last_lag;
-            let until = all_computed.then(|| since + self.deadline_ms() + round.under_way_ms());
+            // Payloads that a reducer has lost are staged once more when it answers again.
+            let may_end = all_computed && self.waits_for_reducers().is_none();
+            let until = may_end.then(|| since + self.deadline_ms() + round.under_way_ms());
             return Some(Term { reason: Reason::Staging, since, until });
         }
         if let Some(start) = self.start_of(slot) {

@@ -250,7 +250,10 @@ impl Core {
         self.drop_silent(now, actions);
         match self.phase {
             Phase::Gathering { .. } => self.gather(now, actions),
-            Phase::Running(_) | Phase::Finishing { .. } => self.drop_late(now, actions),
+            Phase::Running(_) | Phase::Finishing { .. } => {
+                self.drop_late(now, actions);
+                self.give_up_reducers(now, actions);
+            }
             Phase::Stopped => {}
         }
     }

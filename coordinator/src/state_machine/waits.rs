@@ -85,7 +85,7 @@ impl Core {
     fn waits_of_phase(&self) -> Vec<Wait> {
         match &self.phase {
             Phase::Gathering { since } => {
-                let deadline = (self.settings.experiment.cluster.join_deadline_s * 1e3).ceil() as Millis;
+                let deadline = self.join_deadline_ms();
                 let silent = self.silent_reducers();
                 if !silent.is_empty() {
                     let what = "all workers have joined, and reducers do not answer".to_owned();
@@ -124,7 +124,11 @@ impl Core {
             let (whom, until) = self.waited_for(reason, &terms)?;
             Some(Wait { reason, whom, since, until, what: format!("round {} waits for {what}", self.round) })
         });
-        waits.collect()
+        let reducers = self.waits_for_reducers().map(|(since, until)| {
+            let what = format!("round {} waits for reducers that do not answer", self.round);
+            Wait { reason: Reason::Reducers, whom: self.lost_reducers(), since, until: Some(until), what }
+        });
+        reducers.into_iter().chain(waits).collect()
     }
 
     /// The members for which the run waits for this reason, and the last of their deadlines; `None` if there are none.

@@ -46,7 +46,7 @@ pub enum Input {
     Encoded(Encoded),
     /// [`Action::Stage`] ended.
     Staged {
-        /// Every reducer has its payload. Otherwise the members have changed meanwhile.
+        /// Every reducer has its payload. Otherwise the members have changed meanwhile, or a reducer is lost: what to do follows.
         complete: bool,
     },
     /// [`Action::Fetch`] ended.

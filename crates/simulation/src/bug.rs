@@ -49,11 +49,13 @@ pub enum Bug {
     SumBeforeComplete,
     /// A run that falls back to before a switch does not ask for it once more.
     SwitchForgotten,
+    /// What members had staged with a reducer that was lost counts, although another process has its place.
+    LostPayloadsCounted,
 }
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Bug; 22] = [
+    pub const ALL: [Bug; 23] = [
         Bug::LateContributionCounted,
         Bug::StaleEpochAccepted,
         Bug::LostLease,
@@ -76,6 +78,7 @@ impl Bug {
         Bug::StalePayloadSummed,
         Bug::SumBeforeComplete,
         Bug::SwitchForgotten,
+        Bug::LostPayloadsCounted,
     ];
 
     /// Its name on the command line.
@@ -104,6 +107,7 @@ impl Bug {
             Bug::StalePayloadSummed => "stale-payload-summed",
             Bug::SumBeforeComplete => "sum-before-complete",
             Bug::SwitchForgotten => "switch-forgotten",
+            Bug::LostPayloadsCounted => "lost-payloads-counted",
         }
     }
 

@@ -85,7 +85,7 @@ impl World {
                 exchange.wants = Some((fence, group));
                 // After the close the sum is complete.
                 let is_closed = exchange.closed.is_some();
-                if is_closed { self.fetch(process, None) } else { None }
+                if is_closed || self.has_whole_sum(process) { self.fetch(process, None) } else { None }
             }
             Action::TellStaged => {
                 let exchange = worker.exchange.as_ref().ok_or("no contribution is announced")?;
@@ -93,7 +93,6 @@ impl World {
                     (exchange.fence, exchange.staging.as_ref().map_or(0, |staging| staging.slot));
                 let identity = worker.identity.clone();
                 self.send(process, Request::Staged { fence, identity, slot });
-                self.fetch_early();
                 None
             }
             Action::Apply(apply) => Some(self.apply(process, &apply)?),
@@ -177,28 +176,49 @@ impl World {
         let weights = self.settings.experiment.exchange.bmuf.weights;
         let shell = self.shells.get_mut(&worker.incarnation);
         let complete = shell.is_some_and(|shell| shell.reducers.stage(staging, payload, weights));
+        if complete {
+            self.offer_sums(process);
+        }
         Some(Input::Staged { complete })
     }
 
-    /// Workers may fetch a complete sum before the round has closed.
-    fn fetch_early(&mut self) {
-        let processes: Vec<Process> = self.workers.keys().copied().collect();
-        for process in processes {
-            let Some(worker) = self.workers.get(&process) else { continue };
-            let Some(Exchange { wants: Some((fence, group)), staging: Some(staging), .. }) = &worker.exchange
-            else {
+    /// The other workers hear of a sum that `process` has completed.
+    fn offer_sums(&mut self, process: Process) {
+        let others: Vec<Process> = self.workers.keys().copied().filter(|other| *other != process).collect();
+        for process in others {
+            if !self.has_whole_sum(process) {
                 continue;
-            };
-            let Some(shell) = self.shells.get(&worker.incarnation) else { continue };
-            let is_complete = shell.reducers.staged(*fence, *group) == staging.sum_group.slots
-                || Bug::SumBeforeComplete.is_armed();
-            if is_complete
-                && (self.pace != Pace::Random || self.random.one_in(2))
-                && let Some(input) = self.fetch(process, None)
-            {
-                self.tell(process, input);
             }
+            let delay = match self.pace {
+                #[cfg(test)]
+                Pace::ByHand => 0,
+                Pace::Random => self.random.between(1, 30),
+            };
+            self.network.at(self.now + delay, Happening::SumIsWhole { process });
         }
+    }
+
+    /// A worker fetches the sum that it wants, unless the reducers have lost it since.
+    pub(super) fn fetch_whole_sum(&mut self, process: Process) {
+        if self.has_whole_sum(process)
+            && let Some(input) = self.fetch(process, None)
+        {
+            self.tell(process, input);
+            // It tells the coordinator.
+            self.do_step(process);
+        }
+    }
+
+    /// Whether the reducers have the whole sum that a worker wants.
+    fn has_whole_sum(&self, process: Process) -> bool {
+        let Some(worker) = self.workers.get(&process) else { return false };
+        let Some(Exchange { wants: Some((fence, group)), staging: Some(staging), .. }) = &worker.exchange
+        else {
+            return false;
+        };
+        let Some(shell) = self.shells.get(&worker.incarnation) else { return false };
+        let staged = shell.reducers.staged(*fence, *group);
+        staged == staging.sum_group.slots || Bug::SumBeforeComplete.is_armed()
     }
 
     /// Fetches the sum that a worker waits for; `instead`: that of another coordinator's reducers.

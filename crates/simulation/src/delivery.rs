@@ -94,15 +94,19 @@ impl World {
             | Happening::Tick { incarnation }
             | Happening::PutSegment { incarnation, .. }
             | Happening::PutManifest { incarnation, .. }
+            | Happening::ReducersAnswer { incarnation }
             | Happening::Told { incarnation, .. } => self.shells.get(incarnation)?.frozen_until,
             Happening::ToWorker { process, .. }
             | Happening::Turn { process }
             | Happening::Heartbeat { process }
+            | Happening::SumIsWhole { process }
             | Happening::Written { process }
             | Happening::GraceOver { process }
             | Happening::Unreachable { process, .. } => self.workers.get(process)?.frozen_until,
             Happening::Killed { .. }
             | Happening::Fault
+            | Happening::ReducersDie
+            | Happening::ReducersStart
             | Happening::Order
             | Happening::Resume
             | Happening::Lie
@@ -124,6 +128,7 @@ impl World {
                 self.turn(process);
             }
             Happening::Heartbeat { process } => self.beat(process),
+            Happening::SumIsWhole { process } => self.fetch_whole_sum(process),
             Happening::Written { process } => {
                 let late = self.workers.get_mut(&process).map(|w| std::mem::take(&mut w.late_objects));
                 for (checkpoint, name, object) in late.unwrap_or_default() {
@@ -157,6 +162,9 @@ impl World {
                 self.put_manifest(incarnation, &publication);
             }
             Happening::Told { incarnation, input } => self.step(incarnation, input, Copy::Original),
+            Happening::ReducersDie => self.crash_reducers(),
+            Happening::ReducersStart => self.start_reducers(),
+            Happening::ReducersAnswer { incarnation } => self.reducers_answer(incarnation),
             Happening::Killed { process } => self.kill_process(process),
             Happening::Fault => self.fault(),
             Happening::Order => self.order(),

@@ -87,6 +87,10 @@ pub(super) enum Happening {
     Heartbeat {
         process: Process,
     },
+    /// The sum that a worker waits for can be fetched.
+    SumIsWhole {
+        process: Process,
+    },
     /// A worker's late objects are written to the store.
     Written {
         process: Process,
@@ -120,6 +124,12 @@ pub(super) enum Happening {
     Told {
         incarnation: u64,
         input: Input,
+    },
+    /// The separate reducers die, are started, and answer a coordinator that calls them.
+    ReducersDie,
+    ReducersStart,
+    ReducersAnswer {
+        incarnation: u64,
     },
     /// A process dies.
     Killed {

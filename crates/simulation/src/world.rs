@@ -45,6 +45,10 @@ pub(crate) struct World {
     pub(super) lies: Random,
     /// What operators do, and when.
     pub(super) orders: Random,
+    /// When separate reducers die.
+    pub(super) breaks: Random,
+    /// Whether separate reducers live.
+    pub(super) reducers_live: bool,
     /// Number of requests for a checkpoint.
     pub(super) requests: Request,
     /// The answers to them.
@@ -92,6 +96,8 @@ impl World {
             random: Random::new(seed),
             lies: Random::new(!seed),
             orders: Random::new(seed.rotate_left(32)),
+            breaks: Random::new(seed.rotate_left(16)),
+            reducers_live: true,
             requests: 0,
             answers: Vec::new(),
             paused: None,
@@ -132,7 +138,7 @@ impl World {
         self.oracle.newest_loads(&self.store);
         let settings = Settings { first_lineage: self.current * 1000, ..self.settings.clone() };
         let fell_back = (self.current > 1).then(|| fell_back(settings.first_lineage, newest.as_ref()));
-        let mut shell = Shell::new(Core::new(settings, newest, 0), self.now);
+        let mut shell = Shell::new(Core::new(settings, newest, 0), self.now, self.has_separate_reducers());
         if let Some(by) = self.paused.clone() {
             // As the record of a pause in the run's folder has it.
             let actions = shell.core.step(0, Input::Command { command: Command::Pause, by });
@@ -148,6 +154,7 @@ impl World {
             shell.lines.record(event);
         }
         self.shells.insert(self.current, shell);
+        self.call_reducers(self.current);
         if self.pace == Pace::Random {
             self.network.at(self.now + TICK, Happening::Tick { incarnation: self.current });
         }

@@ -134,6 +134,17 @@ fn when_members_change_the_same_payload_is_staged_again_for_the_new_membership()
 }
 
 #[test]
+fn a_member_whose_payload_a_reducer_has_lost_waits_and_stages_the_same_once_more() {
+    let (mut worker, before) = Worker::contributing(ELASTIC);
+    assert_eq!(worker.hears(Input::Staged { complete: false }), [], "the connection to a reducer broke");
+    let fence = Fence { membership_epoch: 2, ..fence(0) };
+    let sum_group = staging(&before).sum_group;
+    let actions = worker.hears(Input::Again { fence, sum_group });
+    assert_eq!(staging(&actions), Staging { fence, ..staging(&before) });
+    assert_eq!(worker.hears(Input::Staged { complete: true }), [Action::TellStaged]);
+}
+
+#[test]
 fn a_sum_of_the_membership_before_does_not_count() {
     let (mut worker, _) = Worker::contributing(ELASTIC);
     worker.hears(Input::Staged { complete: true });

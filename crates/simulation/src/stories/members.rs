@@ -420,32 +420,3 @@ fn a_failure_of_all_members_of_a_round_is_none_of_theirs_and_one_alone_is() {
     assert!(finished(&world), "{sessions:?}: {:?}", world.outcome);
     world.audit();
 }
-
-#[test]
-fn a_reducer_that_does_not_answer_is_waited_for_by_name_and_costs_nobody_anything() {
-    let reducers = "[exchange]\nreducers = [\"http://r0:1\", \"http://r1:1\"]\n";
-    let mut world = World::new(settings("workers = 2\nrestarts = 1", reducers), 1);
-    let join = |world: &mut World| ["a", "b"].map(|name| world.join(name));
-    join(&mut world);
-    assert_eq!(
-        world.view().waiting,
-        "all workers have joined, and reducers do not answer: http://r0:1, http://r1:1 since 0.0 s"
-    );
-    world.feed(Input::Reducer { index: 0, is_up: true });
-    world.feed(Input::Reducer { index: 1, is_up: true });
-    assert_eq!(world.view().members.len(), 2);
-    for _ in 0..5 {
-        // It ends in the middle of a round, and with it the calls of all members.
-        world.feed(Input::Reducer { index: 1, is_up: false });
-        for process in world.sessions() {
-            world.kill(process);
-        }
-        join(&mut world);
-        assert!(world.view().waiting.ends_with("http://r1:1 since 0.0 s"), "{}", world.view().waiting);
-        world.feed(Input::Reducer { index: 1, is_up: true });
-        assert!(world.refusals.is_empty(), "{:?}", world.refusals);
-    }
-    world.settle();
-    assert!(finished(&world), "{:?}", world.outcome);
-    world.audit();
-}

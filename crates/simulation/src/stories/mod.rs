@@ -8,6 +8,7 @@ mod decisions;
 mod duties;
 mod members;
 mod operators;
+mod reducers;
 mod world;
 
 pub(crate) use world::arrival;
