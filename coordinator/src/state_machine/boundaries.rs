@@ -203,6 +203,7 @@ impl Core {
         self.best = pending.saved.best.clone();
         self.stale_evaluations = pending.saved.stale_evaluations;
         self.newest = Some((name.to_owned(), pending.saved));
+        self.settle_disputes();
         self.ends_checkpoint(name, pending.requests, pending.finished, actions);
         let mut assignments = pending.assignments;
         for (slot, session) in pending.newcomers {

@@ -1,5 +1,5 @@
 use super::membership::MOST_MEMBERS;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often each identity was lost since its state was last part of a published checkpoint.
 ///
@@ -13,7 +13,12 @@ pub(super) struct Budget {
     recent: Vec<String>,
     /// Failures of all members together since the last published checkpoint.
     shared: u32,
+    /// How often an identity's parameters or updates were found to be wrong. No checkpoint clears it: its machine computes wrongly.
+    wrong: BTreeMap<String, u32>,
 }
+
+/// How often an identity may be found wrong: what happens once may be a particle, what happens again is the machine.
+const MOST_WRONG: u32 = 3;
 
 /// How many failures of all members together are nobody's fault: a cause that lasts longer, such as data that end every process,
 /// must end the run.
@@ -21,15 +26,22 @@ const MOST_SHARED: u32 = 32;
 
 impl Budget {
     pub(super) fn lost(&mut self, identity: &str) {
-        // Bounds the number of names: identities that were lost least often are forgotten first.
-        if self.lost.len() >= MOST_MEMBERS && !self.lost.contains_key(identity) {
-            let least = self.lost.iter().min_by_key(|(_, times)| **times).map(|(name, _)| name.clone());
-            if let Some(name) = least {
-                self.lost.remove(&name);
-            }
-        }
-        *self.lost.entry(identity.to_owned()).or_default() += 1;
+        count(&mut self.lost, identity);
         self.recent.push(identity.to_owned());
+    }
+
+    /// The parameters or updates of `identity` were found to be wrong.
+    pub(super) fn found_wrong(&mut self, identity: &str) {
+        count(&mut self.wrong, identity);
+    }
+
+    /// How often those of `identity` were.
+    pub(super) fn times_wrong(&self, identity: &str) -> u32 {
+        self.wrong.get(identity).copied().unwrap_or_default()
+    }
+
+    fn is_wrong(&self, identity: &str) -> bool {
+        self.times_wrong(identity) >= MOST_WRONG
     }
 
     /// A round begins.
@@ -67,6 +79,13 @@ impl Budget {
 
     /// The reason to refuse an identity, if there is one.
     pub(super) fn refusal(&self, identity: &str, restarts: u32) -> Option<String> {
+        if self.is_wrong(identity) {
+            let times = self.times_wrong(identity);
+            return Some(format!(
+                "the parameters of `{identity}` were wrong {times} times: see to its machine, then start it under another identity, \
+                 or start the coordinator again"
+            ));
+        }
         let times = *self.lost.get(identity)?;
         (times > restarts).then(|| {
             format!(
@@ -78,6 +97,24 @@ impl Budget {
 
     /// Identities that are refused, for messages.
     pub(super) fn spent(&self, restarts: u32) -> Vec<&str> {
-        self.lost.iter().filter(|(_, times)| **times > restarts).map(|(name, _)| name.as_str()).collect()
+        let lost = self.lost.iter().filter(|(_, times)| **times > restarts).map(|(name, _)| name.as_str());
+        let wrong = self.wrong.keys().map(String::as_str).filter(|name| self.is_wrong(name));
+        lost.chain(wrong).collect::<BTreeSet<_>>().into_iter().collect()
     }
+
+    /// Those that are refused because they computed wrongly, for messages.
+    pub(super) fn all_wrong(&self) -> Vec<&str> {
+        self.wrong.keys().map(String::as_str).filter(|name| self.is_wrong(name)).collect()
+    }
+}
+
+/// Counts a name once more. The number of names is bounded: those with the lowest counts are forgotten first.
+fn count(names: &mut BTreeMap<String, u32>, identity: &str) {
+    if names.len() >= MOST_MEMBERS && !names.contains_key(identity) {
+        let least = names.iter().min_by_key(|(_, times)| **times).map(|(name, _)| name.clone());
+        if let Some(name) = least {
+            names.remove(&name);
+        }
+    }
+    *names.entry(identity.to_owned()).or_default() += 1;
 }

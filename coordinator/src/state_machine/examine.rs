@@ -30,6 +30,7 @@ impl Core {
             ("requests for a checkpoint", requests, (MOST_PENDING + 2) * MOST_REQUESTS),
             ("identities that were dropped", dropped, MOST_MEMBERS),
             ("members and applicants", self.members.len() + self.applicants.len(), MOST_MEMBERS),
+            ("digests of checkpoints", self.kept_digests(), MOST_PENDING + 2),
             // The final checkpoint is written even if the maximum is reached.
             ("checkpoints in the making", self.pending.len(), MOST_PENDING + 1),
         ];

@@ -309,9 +309,15 @@ impl Core {
         let restarts = self.settings.experiment.cluster.restarts;
         let spent = self.budget.spent(restarts);
         let needed: Vec<&str> = spent.into_iter().filter(|name| self.roster.contains(*name)).collect();
+        let wrong: Vec<&str> =
+            self.budget.all_wrong().into_iter().filter(|name| needed.contains(name)).collect();
+        let machines = match wrong.is_empty() {
+            true => String::new(),
+            false => format!("; these had wrong parameters: {}, see to their machines", wrong.join(", ")),
+        };
         (!needed.is_empty()).then(|| {
             format!(
-                "membership is fixed, and these were lost too often to be taken in again (`cluster.restarts` allows {restarts}): {}",
+                "membership is fixed, and these were lost too often to be taken in again (`cluster.restarts` allows {restarts}): {}{machines}",
                 needed.join(", ")
             )
         })

@@ -6,6 +6,7 @@ mod budget;
 mod check;
 mod course;
 mod deadline;
+mod disputes;
 mod examine;
 mod inspect;
 mod invariant;
@@ -42,6 +43,7 @@ pub use waits::{Reason, Wait};
 use budget::Budget;
 use course::Course;
 use deadline::Lags;
+use disputes::Disputes;
 use inspect::Claims;
 use membership::{Applicant, Member};
 use operator::Operator;
@@ -117,6 +119,7 @@ pub struct Core {
     newest: Option<(String, Saved)>,
     lags: Lags,
     budget: Budget,
+    disputes: Disputes,
     suspects: Suspects,
     quarantine: Quarantine,
     claims: Claims,
@@ -155,6 +158,7 @@ impl Core {
             settings,
             lags: Lags::default(),
             budget: Budget::default(),
+            disputes: Disputes::default(),
             suspects: Suspects::default(),
             claims: Claims::default(),
             operator: Operator::default(),

@@ -4,7 +4,7 @@ use super::pending::{Assignments, MOST_PENDING};
 use super::round::{Round, main_source};
 use super::{
     Action, Announcement, Arrival, Assignment, Boundary, Closing, Core, Departure, Event, Millis, Next,
-    Outcome, Phase, Seat, Session, SetAside, Slot,
+    Outcome, Phase, Seat, SetAside, Slot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_fail_points::is_armed;
@@ -25,6 +25,7 @@ impl Core {
         self.course.source = source;
         let encoding = self.encoding(work.as_ref());
         let every = u64::from(self.settings.experiment.cluster.digest_every);
+        let digest = self.round.is_multiple_of(every) || self.begins_from_start();
         let assignments = slots
             .iter()
             .map(|&slot| {
@@ -42,7 +43,7 @@ impl Core {
                     encoding,
                     strategy: self.course.strategy,
                     sum_group: self.sum_group(slot, encoding),
-                    digest: self.round.is_multiple_of(every),
+                    digest,
                 };
                 (slot, assignment)
             })
@@ -168,19 +169,13 @@ impl Core {
     }
 
     fn close(&mut self, now: Millis, actions: &mut Vec<Action>) {
-        if !is_armed("minority-stops-the-run")
-            && let Some((session, reason)) = self.minority()
-        {
-            return self.lost(now, session, Departure::Lost, &reason, actions);
+        if !self.replicas_agree(now, actions) {
+            return;
         }
         let Phase::Running(round) = std::mem::replace(&mut self.phase, Phase::Finishing { since: now })
         else {
             return;
         };
-        if let Some(reason) = self.disagreement(&round.arrivals) {
-            self.stop(Outcome::Disagreement { reason }, actions);
-            return;
-        }
         let fence = self.fence();
         // All members have contributed; members that left during the round are no longer among them.
         let contributors: BTreeSet<Slot> = round.arrivals.keys().copied().collect();
@@ -246,6 +241,11 @@ impl Core {
         if let Phase::Running(round) = &mut self.phase {
             round.usual = checkpoint.is_none();
         }
+        if let Some(pending) = checkpoint.as_ref().and_then(|name| self.pending.get_mut(name)) {
+            // If the run returns to it, the digest with which it is loaded is known.
+            let all = assignments.iter_mut().flat_map(BTreeMap::values_mut);
+            all.chain(pending.assignments.values_mut()).for_each(|assignment| assignment.digest = true);
+        }
         for (_, member) in self.members.iter_mut().filter(|(slot, _)| old.contains(slot)) {
             (member.duties, member.moved_ms) = (checkpoint.clone(), now);
         }
@@ -290,64 +290,4 @@ impl Core {
             *all = frames.fold(*all, u64::saturating_add);
         }
     }
-
-    /// A member whose parameters or last update differ from those that more than half of its replicas have: it is lost, and starts
-    /// again from a checkpoint.
-    fn minority(&self) -> Option<(Session, String)> {
-        let Phase::Running(round) = &self.phase else { return None };
-        let mut odd = DIGESTS.iter().flat_map(|(what, digest)| {
-            let digests = self.by_replicas(&round.arrivals, *digest);
-            digests.into_values().filter_map(move |found| {
-                let mut votes = BTreeMap::<u64, usize>::new();
-                found.iter().for_each(|(_, digest)| *votes.entry(*digest).or_default() += 1);
-                let (&agreed, &count) = votes.iter().max_by_key(|(_, count)| **count)?;
-                let (arrival, digest) = found.iter().find(|(_, digest)| *digest != agreed)?;
-                let (all, round) = (found.len(), arrival.fence.round);
-                let words = format!(
-                    "its {what} differ before round {round}: {digest:016x} against {agreed:016x} of {count} of {all} members"
-                );
-                (2 * count > all).then_some((arrival.slot, words))
-            })
-        });
-        let (slot, words) = odd.next()?;
-        Some((self.members.get(&slot)?.session, words))
-    }
-
-    /// The contributions of each group of replicas with their digests, where they have one.
-    fn by_replicas<'a>(
-        &self,
-        arrivals: &'a BTreeMap<Slot, Arrival>,
-        digest: DigestOf,
-    ) -> BTreeMap<u32, Vec<(&'a Arrival, u64)>> {
-        let mut found = BTreeMap::<u32, Vec<_>>::new();
-        for (&slot, arrival) in arrivals {
-            let replicas = if self.course.is_apart() { self.group_of(slot) } else { 0 };
-            if let Some(digest) = digest(arrival) {
-                found.entry(replicas).or_default().push((arrival, digest));
-            }
-        }
-        found
-    }
-
-    /// Names the members whose parameters or last updates differ from those of the first member of their group.
-    fn disagreement(&self, arrivals: &BTreeMap<Slot, Arrival>) -> Option<String> {
-        DIGESTS.iter().find_map(|(what, digest)| {
-            let mut others = Vec::new();
-            for found in self.by_replicas(arrivals, *digest).into_values() {
-                let Some((&(one, expected), rest)) = found.split_first() else { continue };
-                for (arrival, found) in rest.iter().filter(|(_, found)| *found != expected) {
-                    let (name, other) = (&one.identity, &arrival.identity);
-                    others.push(format!("{name} ({expected:016x}) against {other} ({found:016x})"));
-                }
-            }
-            let round = self.round;
-            (!others.is_empty()).then(|| format!("{what} differ before round {round}: {}", others.join(", ")))
-        })
-    }
 }
-
-type DigestOf = fn(&Arrival) -> Option<u64>;
-
-/// The digests in which replicas must agree.
-const DIGESTS: [(&str, DigestOf); 2] =
-    [("parameters", |arrival| arrival.parameters_digest), ("updates", |arrival| arrival.update_digest)];

@@ -60,6 +60,11 @@ impl World {
         self.workers.remove(&process);
     }
 
+    /// A worker begins its next rounds with a wrong parameter.
+    pub(crate) fn flip(&mut self, process: Process, rounds: u32, by: f32) {
+        self.workers.get_mut(&process).expect("a worker").flips = (rounds, by);
+    }
+
     pub(crate) fn busy(&self) -> Vec<Process> {
         let busy = self.workers.values().filter(|w| !w.is_done());
         busy.map(|w| w.process).collect()

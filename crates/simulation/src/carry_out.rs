@@ -66,6 +66,10 @@ impl World {
                 let replica = worker.replica.as_mut().ok_or(unloaded)?;
                 worker.exchange = None;
                 let brings = replica.begin(&assignment).map_err(|e| e.to_string())?;
+                if worker.flips.0 > 0 {
+                    worker.flips.0 -= 1;
+                    replica.flip(worker.flips.1);
+                }
                 let parameters_digest = assignment.digest.then(|| replica.digest());
                 worker.assignment = Some(*assignment);
                 Some(Input::Begun { parameters_digest, brings })

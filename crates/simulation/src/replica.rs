@@ -198,6 +198,11 @@ impl Replica {
         self.member.deployed().unwrap_or(&self.vector.parameters)
     }
 
+    /// A parameter changes, as by bad memory.
+    pub(super) fn flip(&mut self, by: f32) {
+        self.vector.parameters[0] += by;
+    }
+
     pub(super) fn digest(&self) -> u64 {
         digest_f32(&self.vector.parameters)
     }

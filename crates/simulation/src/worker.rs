@@ -39,6 +39,8 @@ pub(super) struct Worker {
     pub(super) hears: Millis,
     /// Whether the cut lasts longer than connections survive.
     pub(super) connection_breaks: bool,
+    /// How many more rounds it begins with a wrong parameter, and by how much it is wrong.
+    pub(super) flips: (u32, f32),
     /// Objects that are reported already and not written yet: an injected bug.
     pub(super) late_objects: Vec<(String, String, Object)>,
 }
@@ -90,6 +92,7 @@ impl Worker {
             arrives: 0,
             hears: 0,
             connection_breaks: false,
+            flips: (0, 0.0),
             late_objects: Vec::new(),
         }
     }

@@ -5,6 +5,7 @@ mod by_time;
 mod course;
 mod criteria;
 mod decisions;
+mod disputes;
 mod duties;
 mod members;
 mod operators;
