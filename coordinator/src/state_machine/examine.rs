@@ -118,7 +118,7 @@ impl Core {
                 &self.dealt,
                 (self.checkpoints, self.checkpoint_due, self.admitted_ms),
                 (&self.best, self.stale_evaluations, &self.pending),
-                (self.newest.as_ref().map(|(name, _)| name), &self.roster, &self.operator),
+                (self.newest.as_ref().map(|(name, _)| name), &self.roster, &self.operator, &self.reducers),
             )
         )
     }

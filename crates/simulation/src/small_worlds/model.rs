@@ -1,7 +1,7 @@
-use super::world::{Message, World};
+use super::world::{Message, NAMES, World};
 use crate::Bug;
 use stateright::{Model, Property};
-use stentor_coordinator::state_machine::{Outcome, Settings};
+use stentor_coordinator::state_machine::{Command, Outcome, Request, Settings};
 use stentor_plan::{Catalogue, Plan, RowGroup};
 
 /// A world and the events that are possible in it.
@@ -16,6 +16,8 @@ pub(super) struct Exhaust {
 pub(super) struct Faults {
     /// Total number.
     pub(super) most: u32,
+    /// Number of operators' commands; the end of a pause is not counted.
+    pub(super) orders: u32,
 }
 
 /// A possible next event.
@@ -28,6 +30,36 @@ pub(super) enum Move {
     /// No other event is possible: time passes until a deadline is over.
     Wait,
     Fault(Fault),
+    /// An operator gives a command.
+    Order(Order),
+    /// An operator ends a pause.
+    Resume,
+}
+
+/// What an operator may want.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Order {
+    Checkpoint,
+    Pause,
+    /// A member is to leave.
+    Drain(usize),
+    /// A member is removed.
+    Drop(usize),
+}
+
+impl Order {
+    /// Those that differ: the workers do not.
+    const ALL: [Order; 4] = [Order::Checkpoint, Order::Pause, Order::Drain(0), Order::Drop(0)];
+
+    pub(super) fn command(self, request: Request) -> Command {
+        let identity = |index: usize| NAMES[index].to_owned();
+        match self {
+            Order::Checkpoint => Command::Checkpoint { request },
+            Order::Pause => Command::Pause,
+            Order::Drain(index) => Command::Drain { identity: identity(index) },
+            Order::Drop(index) => Command::Drop { identity: identity(index) },
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +105,8 @@ impl Exhaust {
     fn certain(world: &World) -> Vec<Move> {
         let steps = (0..world.workers.len()).filter(|&index| world.can_step(index)).map(Move::Step);
         let messages = world.messages.values().filter(|m| world.may_arrive(m) && !world.is_of_the_past(m));
-        steps.chain(messages.cloned().map(Move::Deliver)).collect()
+        let resumes = world.paused.then_some(Move::Resume);
+        steps.chain(messages.cloned().map(Move::Deliver)).chain(resumes).collect()
     }
 
     /// Messages of broken connections that may still arrive; it makes no difference if they do not.
@@ -118,6 +151,9 @@ impl Model for Exhaust {
         }
         moves.extend(Self::belated(world));
         self.faults(world, moves);
+        if world.orders < self.faults.orders {
+            moves.extend(Order::ALL.into_iter().filter(|order| world.accepts(*order)).map(Move::Order));
+        }
     }
 
     fn next_state(&self, world: &World, next: Move) -> Option<World> {
@@ -128,6 +164,8 @@ impl Model for Exhaust {
             Move::Step(index) => world.work(&self.settings, index),
             Move::Deliver(message) => world.deliver(&self.settings, message),
             Move::Wait => world.wait(&self.settings),
+            Move::Order(order) => world.order(&self.settings, order),
+            Move::Resume => world.resume(&self.settings),
             Move::Fault(fault) => {
                 world.faults += 1;
                 match fault {
@@ -152,9 +190,14 @@ impl Model for Exhaust {
                 !(is_over && Self::certain(world).is_empty())
                     || matches!(world.outcome, Some(Outcome::Finished { .. }))
             }),
-            Property::sometimes("a run finishes after all faults", |exhaust: &Self, world: &World| {
-                world.faults == exhaust.faults.most && world.outcome.is_some()
-            }),
+            Property::sometimes(
+                "a run finishes after all faults and commands",
+                |exhaust: &Self, world: &World| {
+                    world.faults == exhaust.faults.most
+                        && world.orders == exhaust.faults.orders
+                        && world.outcome.is_some()
+                },
+            ),
         ]
     }
 }

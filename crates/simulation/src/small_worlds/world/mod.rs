@@ -1,16 +1,17 @@
 mod perform;
 
-use std::collections::{BTreeMap, VecDeque};
+use super::model::Order;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use stentor_coordinator::state_machine::{
-    Arrival, Assignment, Boundary, Core, Fence, Input, Millis, Outcome, Report, Saved, Session, Settings,
-    Slot, Written,
+    Action, Arrival, Assignment, Boundary, Command, Core, Fence, Input, Millis, Outcome, Report, Request,
+    Saved, Session, Settings, Slot, Written,
 };
 use stentor_plan::Lease;
 use stentor_runlog::Return;
 use xxhash_rust::xxh3::xxh3_128;
 
-const NAMES: [&str; 2] = ["a", "b"];
+pub(super) const NAMES: [&str; 2] = ["a", "b"];
 
 /// A coordinator's core, two workers, their messages and their store.
 #[derive(Debug, Clone)]
@@ -41,6 +42,12 @@ pub(super) struct World {
     returns: Vec<Return>,
     pub(super) outcome: Option<Outcome>,
     pub(super) faults: u32,
+    /// Number of commands that operators gave.
+    pub(super) orders: u32,
+    /// Whether the record of a pause is in the run's folder.
+    pub(super) paused: bool,
+    /// Requests for a checkpoint without an answer.
+    unanswered: BTreeSet<Request>,
     /// Number of consecutive waits without another event.
     pub(super) waited: u32,
     pub(super) broken: Vec<String>,
@@ -55,6 +62,8 @@ pub(super) struct Worker {
     session: Option<Session>,
     work: Work,
     parameters: u64,
+    /// Whether an operator wants it to leave.
+    drained: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -68,6 +77,8 @@ enum Work {
     Waiting(Assignment),
     Reporting(Boundary, Option<Assignment>),
     Done,
+    /// It was drained or dropped, and does not come back.
+    Gone,
 }
 
 /// One incarnation of a worker.
@@ -99,7 +110,7 @@ impl Hash for World {
 
 impl World {
     pub(super) fn new(settings: &Settings) -> Self {
-        let worker = Worker { life: 0, session: None, work: Work::Outside, parameters: 0 };
+        let worker = Worker { life: 0, session: None, work: Work::Outside, parameters: 0, drained: false };
         let mut world = Self {
             core: Core::new(settings.clone(), None, 0),
             incarnation: 1,
@@ -118,6 +129,9 @@ impl World {
             returns: Vec::new(),
             outcome: None,
             faults: 0,
+            orders: 0,
+            paused: false,
+            unanswered: BTreeSet::new(),
             waited: 0,
             broken: Vec::new(),
             seal: 0,
@@ -132,17 +146,19 @@ impl World {
         let around =
             (&self.workers, &self.messages, &self.waiting, &self.staged, self.now, self.waited, self.faults);
         let log = (&self.commits, &self.returns, self.published.keys(), self.complete.keys(), &self.models);
-        let rest = (&self.outcome, &self.broken, self.incarnation, self.next_session);
+        let ordered = (self.orders, self.paused, &self.unanswered);
+        let rest = (&self.outcome, &self.broken, self.incarnation, self.next_session, ordered);
         self.seal = xxh3_128(format!("{core:?}{around:?}{log:?}{rest:?}").as_bytes());
     }
 
     pub(super) fn can_step(&self, index: usize) -> bool {
-        !matches!(self.workers[index].work, Work::Joining | Work::Waiting(_) | Work::Refused | Work::Done)
+        let work = &self.workers[index].work;
+        !matches!(work, Work::Joining | Work::Waiting(_) | Work::Refused | Work::Done | Work::Gone)
     }
 
     /// Whether a fault could do the worker any harm.
     pub(super) fn has_begun(&self, index: usize) -> bool {
-        !matches!(self.workers[index].work, Work::Outside)
+        !matches!(self.workers[index].work, Work::Outside | Work::Gone)
     }
 
     /// Whether the sender has started again since: then it makes no difference whether the message arrives.
@@ -190,6 +206,7 @@ impl World {
             Work::Computing(assignment) => {
                 let arrival = Arrival {
                     parameters_digest: Some(self.workers[index].parameters),
+                    leaving: self.workers[index].drained,
                     ..crate::stories::arrival(&identity, 0, &assignment)
                 };
                 self.workers[index].work = Work::Staging(assignment);
@@ -203,16 +220,29 @@ impl World {
                 self.say(index, Input::Staged { fence, identity, slot });
             }
             Work::Reporting(boundary, next) => {
+                let leaves = self.workers[index].drained && next.is_some();
                 self.workers[index].work = next.map_or(Work::Done, Work::Computing);
-                let Some(checkpoint) = boundary.checkpoint else { return };
-                if boundary.writes_model {
-                    self.models.insert(checkpoint.clone(), self.workers[index].parameters);
+                self.report(index, boundary);
+                if leaves {
+                    // What it had kept back is in the model.
+                    (self.workers[index].session, self.workers[index].work) = (None, Work::Gone);
+                    let reason = "drained by an operator".into();
+                    self.arriving.push_back(Input::Leave { identity, reason, fatal: false });
                 }
-                let written = vec![Written { name: format!("state-{identity}"), bytes: 1, digest: 1 }];
-                self.arriving.push_back(Input::Reported(Report { identity, checkpoint, written, dev: None }));
             }
-            Work::Joining | Work::Waiting(_) | Work::Refused | Work::Done => {}
+            Work::Joining | Work::Waiting(_) | Work::Refused | Work::Done | Work::Gone => {}
         }
+    }
+
+    /// A worker does its duties at a boundary.
+    fn report(&mut self, index: usize, boundary: Boundary) {
+        let identity = NAMES[index].to_owned();
+        let Some(checkpoint) = boundary.checkpoint else { return };
+        if boundary.writes_model {
+            self.models.insert(checkpoint.clone(), self.workers[index].parameters);
+        }
+        let written = vec![Written { name: format!("state-{identity}"), bytes: 1, digest: 1 }];
+        self.arriving.push_back(Input::Reported(Report { identity, checkpoint, written, dev: None }));
     }
 
     /// A message arrives.
@@ -271,8 +301,16 @@ impl World {
     fn feed_one(&mut self, settings: &Settings, caller: Option<Caller>, input: Input) {
         let stale = self.core.is_from_elsewhere(&input).then(|| self.core.state());
         let words = format!("{input:?}");
+        let is_held = self.core.view(self.now).paused.is_some_and(|paused| paused.held);
+        let resumes = matches!(&input, Input::Command { command: Command::Resume, .. });
         for action in self.core.step(self.now, input) {
+            if is_held && !resumes && matches!(action, Action::Close(_)) {
+                self.broken.push("a round closed in a pause".to_owned());
+            }
             self.perform(settings, caller, action);
+        }
+        if self.paused && self.outcome.is_none() && self.core.view(self.now).paused.is_none() {
+            self.broken.push("a pause was accepted, and the run goes on".to_owned());
         }
         if stale.is_some_and(|before| before != self.core.state()) {
             self.broken.push(format!("a stale sender changed the state: {words}"));
@@ -300,7 +338,8 @@ impl World {
 
     fn forget(&mut self, index: usize) {
         let worker = &mut self.workers[index];
-        *worker = Worker { life: worker.life + 1, session: None, work: Work::Outside, parameters: 0 };
+        let work = if matches!(worker.work, Work::Gone) { Work::Gone } else { Work::Outside };
+        *worker = Worker { life: worker.life + 1, session: None, work, parameters: 0, drained: false };
     }
 
     /// Nothing is left to do but wait.
@@ -336,6 +375,10 @@ impl World {
         );
         self.now = 0;
         self.core = Core::new(settings, newest, 0);
+        if self.paused {
+            self.core.step(0, command(Command::Pause));
+        }
+        self.unanswered.clear();
         self.waiting.clear();
         self.staged.clear();
         self.complete.clear();
@@ -344,7 +387,43 @@ impl World {
         self.messages.clear();
     }
 
+    /// Whether an operator may give a command. He drains and drops nobody whose place no other member could take.
+    pub(super) fn accepts(&self, order: Order) -> bool {
+        let members = self.core.sessions().len();
+        let takes_a_member = matches!(order, Order::Drain(_) | Order::Drop(_));
+        self.core.check(&command(order.command(0))).is_ok() && (!takes_a_member || members == NAMES.len())
+    }
+
+    /// An operator gives a command.
+    pub(super) fn order(&mut self, settings: &Settings, order: Order) {
+        (self.orders, self.waited) = (self.orders + 1, 0);
+        let request = Request::from(self.orders);
+        match order {
+            Order::Checkpoint => drop(self.unanswered.insert(request)),
+            Order::Pause => self.paused = true,
+            Order::Drain(_) | Order::Drop(_) => {}
+        }
+        self.feed(settings, None, command(order.command(request)));
+    }
+
+    /// An operator ends a pause. In a pause time has passed, and nobody is missed.
+    pub(super) fn resume(&mut self, settings: &Settings) {
+        if self.core.view(self.now).paused.is_some_and(|paused| paused.held) {
+            let before = self.core.sessions();
+            (0..2).for_each(|_| self.pass_deadline(settings));
+            if self.core.sessions() != before {
+                self.broken.push(format!("in a pause {before:?} became {:?}", self.core.sessions()));
+            }
+        }
+        (self.paused, self.waited) = (false, 0);
+        self.feed(settings, None, command(Command::Resume));
+    }
+
     fn note_fall_back(&mut self, lineage: u64, round: u64, checkpoint: Option<&str>) {
         self.returns.push(Return::new(lineage, round, checkpoint, ""));
     }
+}
+
+fn command(command: Command) -> Input {
+    Input::Command { command, by: "an operator".to_owned() }
 }

@@ -12,14 +12,29 @@ impl World {
     pub(super) fn perform(&mut self, settings: &Settings, caller: Option<Caller>, action: Action) {
         match action {
             // Payloads take no time, and nobody lies.
-            Action::Announce(_) | Action::Inspect(_) | Action::Drain { .. } | Action::Answer { .. } => {}
+            Action::Announce(_) | Action::Inspect(_) => {}
+            Action::Drain { session } => {
+                let is_meant = |worker: &&mut Worker| worker.session == Some(session);
+                self.workers.iter_mut().filter(is_meant).for_each(|worker| worker.drained = true);
+            }
+            Action::Answer { request, answer } => {
+                if !self.unanswered.remove(&request) {
+                    self.broken.push(format!("request {request} was answered twice"));
+                }
+                match answer {
+                    Ok(name) if !self.published.contains_key(&name) => {
+                        self.broken.push(format!("an operator was told that {name} is published"));
+                    }
+                    _ => {}
+                }
+            }
             Action::Admit { session, assignment, checkpoint } => {
                 self.admit(session, assignment, checkpoint.as_deref())
             }
-            Action::RefuseJoin { session, .. } => {
+            Action::RefuseJoin { session, reason } => {
                 let joins = |w: &&mut Worker| w.session == Some(session) && matches!(w.work, Work::Joining);
                 if let Some(worker) = self.workers.iter_mut().find(joins) {
-                    worker.work = Work::Refused;
+                    worker.work = if reason.contains("was dropped") { Work::Gone } else { Work::Refused };
                 }
             }
             Action::PutOff { session, .. } => {
@@ -113,6 +128,9 @@ impl World {
     }
 
     fn stop(&mut self, settings: &Settings, outcome: Outcome) {
+        if !self.unanswered.is_empty() {
+            self.broken.push(format!("requests {:?} were never answered", self.unanswered));
+        }
         match &outcome {
             Outcome::Finished { checkpoint } => {
                 if !self.published.contains_key(checkpoint) {
