@@ -320,7 +320,7 @@ fn look_ahead_is_of_models_that_stream_and_brings_the_frames_that_it_hears() {
     let error = |model: &str, batch: &str| read(model, batch).unwrap_err().to_string();
     let right = |batch: &str| read("look_ahead = 3", batch).unwrap().batch.right_context;
     assert_eq!([right(""), right("right_context = 2"), right("right_context = 5")], [3, 3, 5]);
-    let mut without = experiment.clone();
+    let mut without = experiment;
     without.batch.right_context = 2;
     let said = without.validate().unwrap_err().to_string();
     assert!(said.contains("`batch.right_context`: expected at least `model.look_ahead`"), "{said}");
