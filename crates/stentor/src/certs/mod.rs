@@ -6,7 +6,8 @@ mod issue;
 mod make;
 #[cfg(feature = "crypto")]
 mod place;
-#[cfg(all(test, feature = "crypto"))]
+#[cfg(test)]
+#[cfg(feature = "crypto")]
 mod tests;
 
 use clap::Parser;
