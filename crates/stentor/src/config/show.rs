@@ -8,7 +8,7 @@ pub(crate) fn text(experiment: &Experiment) -> String {
         let table = table.trim_end();
         text += table;
         text.push('\n');
-        text += &absent(table, &complete);
+        text += &absent(table);
         text.push('\n');
     }
     text.truncate(text.trim_end().len());
@@ -16,21 +16,16 @@ pub(crate) fn text(experiment: &Experiment) -> String {
     text
 }
 
-/// Lines for the keys that a table of an experiment does not have and may have.
-fn absent(table: &str, complete: &str) -> String {
+/// Lines for the keys that a table of an experiment does not have.
+fn absent(table: &str) -> String {
     let name = table.lines().next().and_then(|line| line.strip_prefix('[')?.strip_suffix(']'));
     let Some(section) = reference().into_iter().find(|section| Some(section.name.as_str()) == name) else {
         return String::new();
     };
     let has = |key: &str| table.lines().any(|line| line.split(" = ").next() == Some(key));
-    let may_have = |line: &str| {
-        let with = complete.replacen(table, &format!("{table}\n{line}"), 1);
-        Experiment::parse(&with).is_ok()
-    };
     let keys = section.keys.iter().filter(|key| !has(&key.name));
-    let lines = keys.map(|key| (format!("{} = {}", key.name, key.example), default(key)));
-    let lines = lines.filter(|(line, _)| may_have(line));
-    lines.map(|(line, default)| format!("#{line}  # an example; default: {default}\n")).collect()
+    keys.map(|key| format!("#{} = {}  # an example; default: {}\n", key.name, key.example, default(key)))
+        .collect()
 }
 
 /// What holds without the key, by its description.
@@ -71,10 +66,15 @@ mod tests {
                 assert_eq!(shown.iter().filter(|one| **one == path).count(), 1, "{path}\n{text}");
             }
         }
-        let comments: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).collect();
-        for comment in comments {
-            let taken_in = text.replacen(comment, &comment[1..], 1);
-            assert_ne!(Experiment::parse(&taken_in).unwrap(), experiment, "{comment}");
+        // Unannotated data and their labels belong together.
+        let is_of_pair = |line: &str| ["#unannotated", "#labels"].iter().any(|key| line.starts_with(key));
+        for comment in text.lines().filter(|line| line.starts_with('#')) {
+            let taken_in = text.lines().map(|line| {
+                let is_meant = line == comment || is_of_pair(comment) && is_of_pair(line);
+                line.strip_prefix('#').filter(|_| is_meant).unwrap_or(line)
+            });
+            let taken_in: Vec<&str> = taken_in.collect();
+            assert_ne!(Experiment::parse(&taken_in.join("\n")).unwrap(), experiment, "{comment}");
         }
     }
 
