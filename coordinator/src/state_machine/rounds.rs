@@ -160,7 +160,9 @@ impl Core {
     }
 
     pub(super) fn close_if_complete(&mut self, now: Millis, actions: &mut Vec<Action>) {
+        // What was staged with a reducer that is lost is staged once more when it answers again.
         if !self.is_pausing_round()
+            && self.waits_for_reducers().is_none()
             && matches!(&self.phase, Phase::Running(round) if !round.staged.is_empty())
             && self.missing().is_empty()
         {

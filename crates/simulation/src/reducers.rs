@@ -18,6 +18,8 @@ pub(super) struct Reducers {
     is_up: bool,
     /// The round that the coordinator has announced last.
     announced: Option<Fence>,
+    /// The round that was announced when they died last.
+    died_in: Option<Fence>,
     /// The round that they know of.
     newest: Option<Fence>,
     sums: BTreeMap<(Fence, u32), Sum>,
@@ -34,12 +36,17 @@ struct Sum {
 
 impl Reducers {
     pub(super) fn new(is_up: bool) -> Self {
-        Self { is_up, announced: None, newest: None, sums: BTreeMap::new() }
+        Self { is_up, announced: None, died_in: None, newest: None, sums: BTreeMap::new() }
     }
 
     /// They die, and with them what was staged.
     pub(super) fn die(&mut self) {
-        *self = Self { announced: self.announced, ..Self::new(false) };
+        *self = Self { announced: self.announced, died_in: self.announced, ..Self::new(false) };
+    }
+
+    /// Whether they have lost all that was staged for a round: then nobody gets a sum of it.
+    pub(super) fn have_lost(&self, fence: Fence) -> bool {
+        self.died_in == Some(fence) && !self.sums.keys().any(|(of, _)| *of == fence)
     }
 
     /// The coordinator is connected to them, and announces the newest round.
