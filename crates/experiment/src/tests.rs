@@ -61,7 +61,7 @@ fn checkpoints_by_time_are_a_number_with_a_unit_within_bounds() {
     let expected =
         "line 7: `checkpoint.every`: expected a whole number and a unit in quotes: `s`, `min`, `h` or `d`";
     assert_eq!(said("\"15 minutes\""), format!("{expected}, found \"15 minutes\""));
-    assert_eq!(said("\"0s\""), "`checkpoint.every`: expected 1s to 30d, found 0d");
+    assert_eq!(said("\"0s\""), "`checkpoint.every`: expected 1s to 30d, found 0s");
     assert_eq!(said("\"31d\""), "`checkpoint.every`: expected 1s to 30d, found 31d");
     assert_eq!(said("900"), "line 7: `checkpoint.every`: expected a string in quotes, found 900");
 }
