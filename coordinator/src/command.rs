@@ -1,6 +1,7 @@
 use crate::access::Caller;
 use crate::state_machine::{self, Arrival, BadRowGroup, Fence, Found, Inspection, Report, Session, Slot};
 use stentor_proto::v1;
+use stentor_signature::Digest;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     },
     Published {
         checkpoint: String,
+        /// The digest of its manifest, in a run that signs.
+        digest: Option<Digest>,
     },
     Replaced {
         by: u64,

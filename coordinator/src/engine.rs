@@ -7,6 +7,7 @@ use crate::orders::{Orders, ask_to_leave};
 use crate::publish::Publisher;
 use crate::reducer::Reducers;
 use crate::scalars::Scalars;
+use crate::signing::Manifests;
 use crate::spans::RoundSpans;
 use crate::state_machine::{
     Core, Input, Invariant, Millis, Outcome, Refusal, Rejected, Session, SetAside, Slot,
@@ -56,6 +57,8 @@ pub(crate) struct Engine {
     pub(crate) orders: Orders,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) publisher: Publisher,
+    /// In a run that signs.
+    pub(crate) manifests: Option<Manifests>,
     pub(crate) events: EventLog,
     /// When a segment of the event log was cut last.
     pub(crate) logged: Instant,
@@ -270,7 +273,10 @@ impl Engine {
                 self.events.saved(segments);
                 Vec::new()
             }
-            Command::Published { checkpoint } => {
+            Command::Published { checkpoint, digest } => {
+                if let (Some(manifests), Some(digest)) = (&mut self.manifests, digest) {
+                    manifests.published(&checkpoint, digest);
+                }
                 let at_ms = self.now();
                 self.page.tell(|| Note::Published { checkpoint: checkpoint.clone(), at_ms });
                 vec![Input::Published { checkpoint }]
@@ -289,6 +295,12 @@ impl Engine {
         // A session is in one of the two maps, and for a moment in both.
         if self.joins.len() + self.attendants.len() >= MOST_MEMBERS {
             let refusal = format!("expected at most {MOST_MEMBERS} members, found as many already");
+            let _ = reply.send(Err(stentor_proto::Refusal::Excluded.status(refusal)));
+            return None;
+        }
+        if self.manifests.is_some() && !request.reports_blake3 {
+            let refusal = "expected a worker that reports BLAKE3 digests of what it writes, because this run signs its checkpoints, found \
+                           one of an earlier release; replace it by a newer one";
             let _ = reply.send(Err(stentor_proto::Refusal::Excluded.status(refusal)));
             return None;
         }

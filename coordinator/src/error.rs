@@ -112,6 +112,29 @@ pub enum Error {
     /// The certificates cannot be used, or the listener would accept anybody.
     #[error(transparent)]
     Tls(#[from] stentor_runtime::tls::Error),
+    /// A key to sign or verify with cannot be used.
+    #[error(transparent)]
+    Keys(stentor_signature::Error),
+    /// The run is signed, and this process has no key.
+    #[error(
+        "{output}: the run is signed: expected the key to continue it with (--signing-key), found none; without it the run would have          checkpoints that nobody can verify"
+    )]
+    KeyMissing {
+        /// `run.output`.
+        output: String,
+    },
+    /// None of the run's checkpoints has its signature.
+    #[error(
+        "{output}: expected checkpoints with the run's signature, found none: {checkpoint}: {reason}; if the run was not signed until          now, continue it without --signing-key, or start another run from its model (`model.start`); if it was, its checkpoints are          forged: restore them"
+    )]
+    NothingSigned {
+        /// `run.output`.
+        output: String,
+        /// One of the checkpoints.
+        checkpoint: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An option of the program cannot be used.
     #[error(transparent)]
     Setting(#[from] stentor_runtime::Error),
@@ -166,6 +189,9 @@ impl ProgramError for Error {
             Error::NonFinite(_) => "E0512",
             Error::Broken(_) => "E0513",
             Error::Replaced { .. } => "E0514",
+            Error::Keys(error) => error.id(),
+            Error::KeyMissing { .. } => "E0519",
+            Error::NothingSigned { .. } => "E0520",
             Error::StartMisfit { .. } => "E0516",
             Error::OtherStart { .. } => "E0517",
             Error::StartLost { .. } => "E0518",
@@ -181,9 +207,12 @@ impl ProgramError for Error {
             Error::StartLost { source, .. } => source.exit_status(),
             Error::Log(error) => error.exit_status(),
             Error::Setting(error) => error.exit_status(),
+            Error::Keys(error) => error.exit_status(),
+            Error::KeyMissing { .. } => ExitStatus::Config,
             Error::Read { .. } | Error::Occupied { .. } | Error::NoSuchReducer { .. } => ExitStatus::Config,
             Error::Tls(error) => error.exit_status(),
             Error::BadData(_)
+            | Error::NothingSigned { .. }
             | Error::OtherRun { .. }
             | Error::StartMisfit { .. }
             | Error::OtherStart { .. } => ExitStatus::Data,

@@ -31,6 +31,7 @@ mod run;
 mod scalars;
 mod sender;
 mod service;
+mod signing;
 #[cfg(test)]
 mod small_run;
 mod spans;
@@ -46,5 +47,6 @@ pub use error::Error;
 pub use listener::Listener;
 pub use options::{Options, Progress, Start, read_experiment};
 pub use run::{serve, serve_over, serve_reducer};
+pub use signing::Signing;
 pub use stentor_page::Page;
 pub use stentor_runlog::Summary;

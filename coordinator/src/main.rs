@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use stentor_coordinator::{
-    Error, Listener, Options, Page, Start, read_experiment, serve, serve_finished, serve_reducer,
+    Error, Listener, Options, Page, Signing, Start, read_experiment, serve, serve_finished, serve_reducer,
 };
 use stentor_runtime::tls::{Anonymous, Tls, check_listener};
 use stentor_runtime::{
@@ -41,6 +41,14 @@ struct Arguments {
     /// STENTOR_ADMIN_TOKEN contains the token.
     #[arg(long, env = "STENTOR_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
+    /// File with the private key (Ed25519, PEM) with which checkpoints and the event log are signed; `stentor signing-key` makes one.
+    /// Only the coordinator needs it.
+    #[arg(long, env = "STENTOR_SIGNING_KEY", value_name = "FILE")]
+    signing_key: Option<PathBuf>,
+    /// Files with public keys with which the run was signed before: --resume accepts what was signed with one of them, or with
+    /// --signing-key.
+    #[arg(long = "public-key", env = "STENTOR_PUBLIC_KEY", value_name = "FILE", value_delimiter = ',')]
+    public_keys: Vec<PathBuf>,
     /// Address for the live page, /metrics, /healthz and /readyz. If there is a token, the page asks for it.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     metrics: Option<SocketAddr>,
@@ -130,6 +138,7 @@ async fn tell_latecomers(arguments: &Arguments, shutdown: &Shutdown) {
 async fn run(arguments: &Arguments, page: Page, shutdown: &Shutdown) -> Result<(), Error> {
     let experiment = read_experiment(&arguments.experiment)?;
     metrics::of_run(&experiment.run.name);
+    let signing = Signing::read(arguments.signing_key.as_deref(), &arguments.public_keys)?;
     let listener = listen(arguments).await?;
     let address = listener.socket.local_addr().map_err(|source| unbound(arguments.listen, source))?;
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
@@ -151,7 +160,7 @@ async fn run(arguments: &Arguments, page: Page, shutdown: &Shutdown) -> Result<(
     }
     // Without the listener nobody can see it.
     let page = arguments.metrics.map(|_| page);
-    let options = Options { experiment, start, progress, page };
+    let options = Options { experiment, start, progress, signing, page };
     let summary = serve(options, listener, shutdown).await?;
     if arguments.json_lines {
         outln!("{}", serde_json::json!({ "summary": summary }));

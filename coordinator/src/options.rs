@@ -1,5 +1,5 @@
-use crate::Error;
 use crate::state_machine::OfSource;
+use crate::{Error, Signing};
 use std::path::Path;
 use stentor_experiment::Experiment;
 use stentor_page::Page;
@@ -34,6 +34,8 @@ pub struct Options {
     pub start: Start,
     /// Receives a message at the end of every round.
     pub progress: Option<mpsc::UnboundedSender<Progress>>,
+    /// The keys with which the run is signed, if it is.
+    pub signing: Option<Signing>,
     /// The live page, if there is one.
     pub page: Option<Page>,
 }

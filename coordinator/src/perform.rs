@@ -5,12 +5,14 @@ use crate::options::Progress;
 use crate::scalars::Scalars;
 use crate::state_machine::{Action, Closing, Departure, Event, Inspection, Outcome, Stage};
 use crate::wire;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::SystemTime;
 use stentor_page::Note;
 use stentor_proto::Refusal;
 use stentor_proto::v1::{self, round_reply::Reply};
 use stentor_scores::{FRAME_ERROR, LOSS};
+use stentor_signature::Digest;
 use tonic::Status;
 
 /// Seconds between two heartbeats of a member.
@@ -23,6 +25,13 @@ impl Engine {
             Action::Announce(announcement) => self.reducers.announce(announcement),
             Action::Inspect(inspection) => self.inspect(inspection),
             Action::Admit { session, assignment, checkpoint } => {
+                let (checkpoint_blake3, start_blake3) = match self.manifests_to_load(checkpoint.as_deref()) {
+                    Ok(digests) => digests,
+                    Err(status) => {
+                        self.answer_join(session, Err(status));
+                        return None;
+                    }
+                };
                 self.gauges.assigned(assignment.slot, &assignment);
                 let reply = v1::JoinReply {
                     experiment_toml: self.experiment_toml.clone(),
@@ -31,6 +40,8 @@ impl Engine {
                     checkpoint: checkpoint.unwrap_or_default(),
                     heartbeat_s: HEARTBEAT_S,
                     session,
+                    checkpoint_blake3,
+                    start_blake3,
                 };
                 self.answer_join(session, Ok(reply));
             }
@@ -103,6 +114,21 @@ impl Engine {
             // The engine may have ended meanwhile.
             let _ = commands.send(Command::Inspected { inspection, found }).await;
         });
+    }
+
+    /// The digests of the manifests that a member may load: of its checkpoint, and of the model that the run started from. Empty in
+    /// a run that does not sign.
+    fn manifests_to_load(&self, checkpoint: Option<&str>) -> Result<(Bytes, Bytes), Status> {
+        let Some(manifests) = &self.manifests else { return Ok(Default::default()) };
+        let known = checkpoint.map(|name| manifests.of_checkpoint(name).ok_or(name)).transpose();
+        let known = known.map_err(|name| {
+            Status::unavailable(format!(
+                "the manifest of checkpoint {name} is not one that this coordinator has signed or verified"
+            ))
+        })?;
+        let bytes =
+            |digest: Option<Digest>| digest.map(|digest| digest.bytes().to_vec().into()).unwrap_or_default();
+        Ok((bytes(known), bytes(manifests.start)))
     }
 
     fn answer_join(&mut self, session: u64, answer: Result<v1::JoinReply, Status>) {
@@ -200,6 +226,8 @@ impl Engine {
                     "quarantined"
                 );
             }
+            // Reported where it is found: before the engine runs.
+            Event::Forged { .. } => {}
             Event::Abandoned { checkpoint, reason } => {
                 stentor_runtime::metrics::checkpoints(1, stentor_runtime::metrics::CheckpointEnd::Abandoned);
                 tracing::warn!(checkpoint, reason, "checkpoint abandoned");

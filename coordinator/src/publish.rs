@@ -1,13 +1,15 @@
 use crate::command::Command;
 use crate::scalars::Cut;
+use crate::signing::SignedBy;
 use crate::state_machine::Publication;
 use crate::summary::Tally;
 use std::convert::Infallible;
 use std::time::Duration;
-use stentor_checkpoint::{DevResult, Manifest, Object};
+use stentor_checkpoint::{DevResult, Manifest, Object, SignedPart};
 use stentor_experiment::Strategy;
 use stentor_runlog::{EventLog, State};
 use stentor_runtime::metrics;
+use stentor_signature::Digest;
 use stentor_store::Store;
 use tokio::sync::mpsc;
 
@@ -36,6 +38,16 @@ pub(crate) struct Publisher {
     pub(crate) under_way: mpsc::Sender<Infallible>,
     /// What a changed experiment file asks for.
     pub(crate) asked: Option<Asked>,
+    /// In a run that signs.
+    pub(crate) signed: Option<SignedBy>,
+}
+
+/// How a publication ended.
+enum Published {
+    /// The digest of the manifest, in a run that signs.
+    Done { digest: Option<Digest> },
+    /// Another coordinator has claimed the run.
+    Replaced { by: u64 },
 }
 
 /// Another strategy, which a changed experiment file asks for.
@@ -83,22 +95,31 @@ impl Publisher {
                 return;
             }
         };
+        let segments = events.cut();
+        let signed = self.signed.clone();
+        let part = |signed: &SignedBy| SignedPart {
+            run: signed.signer.run().to_owned(),
+            // Written before the manifest.
+            events: events.head().cloned(),
+        };
+        // Only where it is needed: programs of earlier releases refuse a manifest with keys that they do not know.
+        let blake3 = |digest: Option<[u8; 32]>| digest.filter(|_| signed.is_some()).map(Into::into);
         let manifest = Manifest {
             name: name.clone(),
+            signed: signed.as_ref().map(part),
             lineage: fence.lineage,
             round: fence.round,
             committed_frames,
             dev: dev.as_ref().map(DevResult::of),
             objects: objects
                 .into_iter()
-                .map(|o| Object { name: o.name, bytes: o.bytes, digest: o.digest })
+                .map(|o| Object { name: o.name, bytes: o.bytes, digest: o.digest, blake3: blake3(o.blake3) })
                 .collect(),
             coordinator,
             strategy,
             previous: self.template.previous.replace(name.clone()),
             ..self.template.clone()
         };
-        let segments = events.cut();
         let (run, keep, commands) = (self.run.clone(), self.keep, commands.clone());
         let (incarnation, under_way) = (self.incarnation, self.under_way.clone());
         tokio::spawn(async move {
@@ -109,21 +130,29 @@ impl Publisher {
                 // A coordinator that was considered dead must not publish as well as its successor.
                 let newest = crate::claim::newest_claim(&run).await?;
                 if newest > incarnation {
-                    return Ok(Some(newest));
+                    return Ok(Published::Replaced { by: newest });
                 }
                 if let Some(cut) = scalars {
                     cut.write().await;
                 }
-                stentor_checkpoint::publish(&run, &manifest).await?;
-                Ok::<_, stentor_checkpoint::Error>(None)
+                let digest = match &signed {
+                    Some(SignedBy { signer, .. }) => {
+                        Some(stentor_checkpoint::publish_signed(&run, &manifest, signer).await?)
+                    }
+                    None => {
+                        stentor_checkpoint::publish(&run, &manifest).await?;
+                        None
+                    }
+                };
+                Ok::<_, stentor_checkpoint::Error>(Published::Done { digest })
             };
             let command = match done.await {
-                Ok(Some(by)) => Command::Replaced { by },
-                Ok(None) => {
+                Ok(Published::Replaced { by }) => Command::Replaced { by },
+                Ok(Published::Done { digest }) => {
                     metrics::checkpoints(1, metrics::CheckpointEnd::Published);
                     metrics::last_checkpoint_timestamp(std::time::SystemTime::now());
                     tracing::info!(checkpoint = name, "published");
-                    Command::Published { checkpoint: name }
+                    Command::Published { checkpoint: name, digest }
                 }
                 Err(error) => {
                     let object = error.unreported_object();

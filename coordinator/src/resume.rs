@@ -1,29 +1,39 @@
 //! The start and the end of a run in its output folder: the state of an earlier process, and the result.
 
 use crate::Error;
+use crate::signing::{Known, SignedBy};
 use crate::state_machine::{Outcome, Saved};
 use crate::summary::Tally;
+use bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use stentor_checkpoint::{Manifest, ModelDescription, Normalisation, Origin};
+use stentor_checkpoint::{FinalObject, Manifest, ModelDescription, Normalisation, Origin, Proof};
 use stentor_dataset::Dataset;
 use stentor_exchange::strategy::decision;
 use stentor_experiment::{Experiment, Source};
-use stentor_runlog::{State, Summary, saved_switches};
+use stentor_runlog::{EventLog, State, Summary, saved_switches};
 use stentor_runtime::metrics;
 use stentor_scores::FRAME_ERROR;
+use stentor_signature::Digest;
 use stentor_store::Store;
 
 /// The summary of a finished run of this same experiment; `None` if the experiment was made longer, so that the run continues.
-pub(crate) async fn concluded(run: &Store, experiment: &Experiment) -> Result<Option<Summary>, Error> {
+pub(crate) async fn concluded(
+    run: &Store,
+    experiment: &Experiment,
+    known: &Known,
+) -> Result<Option<Summary>, Error> {
     for name in ["experiment.toml", "summary.json"] {
         if !run.exists(name).await? {
             return Ok(None);
         }
     }
     let same = run.get("experiment.toml").await? == experiment.to_toml();
-    let summary = serde_json::from_slice(&run.get("summary.json").await?);
-    Ok(summary.ok().filter(|_| same))
+    let text = run.get("summary.json").await?;
+    if !(same && known.is_result(run, &text).await?) {
+        return Ok(None);
+    }
+    Ok(serde_json::from_slice(&text).ok())
 }
 
 /// What a coordinator continues from.
@@ -31,6 +41,10 @@ pub(crate) async fn concluded(run: &Store, experiment: &Experiment) -> Result<Op
 pub(crate) struct Resumed {
     /// The newest valid checkpoint.
     pub(crate) newest: Option<(String, Saved)>,
+    /// The digest of its manifest.
+    pub(crate) digest: Option<Digest>,
+    /// Newer checkpoints without the run's signature, with the reason.
+    pub(crate) forged: Vec<(String, String)>,
     pub(crate) tally: Tally,
     /// The strategy of the experiment file with which that checkpoint was written, if the file names another one now.
     pub(crate) strategy_before: Option<String>,
@@ -43,17 +57,20 @@ pub(crate) async fn newest_state(
     experiment: &Experiment,
     dataset: &Dataset,
     origin: Option<&Origin>,
+    known: &Known,
 ) -> Result<Resumed, Error> {
-    let newest = stentor_checkpoint::newest_valid(run).await?;
+    let newest = known.newest(run).await?;
     for broken in &newest.broken {
         tracing::warn!(checkpoint = broken.name, reason = %broken.error, "checkpoint skipped");
     }
+    let forged = newest.broken.iter().filter(|broken| broken.error.is_forgery());
+    let forged = forged.map(|broken| (broken.name.clone(), broken.error.to_string())).collect();
     let Some(manifest) = newest.manifest else {
         tracing::warn!(
             run = experiment.run.output,
             "no checkpoint to resume from: starting at the beginning"
         );
-        return Ok(Resumed::default());
+        return Ok(Resumed { forged, ..Resumed::default() });
     };
     let output = experiment.run.output.clone();
     let expected = template(experiment, dataset, "", origin);
@@ -96,7 +113,7 @@ pub(crate) async fn newest_state(
     let two_sources = dataset.part(Source::MachineLabeled).is_some();
     check_residuals(&both.core, experiment, two_sources).map_err(state)?;
     if let Some((best, _)) = both.core.best.clone().filter(|(best, _)| *best != manifest.name) {
-        match stentor_checkpoint::load_manifest(run, &best).await {
+        match stentor_checkpoint::load_manifest_with(run, &best, known.proof()).await {
             Ok(_) => {}
             Err(error) if error.is_damage() => both.core.forget_best(),
             Err(error) => return Err(error.into()),
@@ -111,7 +128,8 @@ pub(crate) async fn newest_state(
     // Until the switch it goes on with the strategy of the checkpoint.
     experiment.validate_for(both.core.strategy).map_err(|e| state(e.to_string()))?;
     let strategy_before = (manifest.strategy != expected.strategy).then_some(manifest.strategy);
-    Ok(Resumed { newest: Some((manifest.name, both.core)), tally: both.tally, strategy_before })
+    let (digest, newest) = (newest.digest, Some((manifest.name, both.core)));
+    Ok(Resumed { newest, digest, forged, tally: both.tally, strategy_before })
 }
 
 /// Describes the keys of `section` in which `one` differs from `other`.
@@ -190,6 +208,7 @@ pub(crate) async fn conclude(
     run: &Store,
     experiment: &Experiment,
     tally: &Tally,
+    (signed, events): (Option<&SignedBy>, &EventLog),
 ) -> Result<Summary, Error> {
     let checkpoint = match outcome {
         Outcome::Finished { checkpoint } => checkpoint,
@@ -201,14 +220,25 @@ pub(crate) async fn conclude(
         Outcome::NonFinite { reason } => return Err(Error::NonFinite(reason)),
         Outcome::Broken { reason } => return Err(Error::Broken(reason)),
     };
-    stentor_checkpoint::deploy(run, &checkpoint).await?;
-    let manifest = stentor_checkpoint::load_manifest(run, &checkpoint).await?;
+    let proof = Proof::from(signed.map(SignedBy::trust));
+    let (manifest, _) = stentor_checkpoint::load_manifest_with(run, &checkpoint, proof).await?;
     let dev = manifest.dev.and_then(|dev| dev.scores.get(FRAME_ERROR));
-    metrics::finished(1);
     let summary = tally.summary(&experiment.run.name, experiment.exchange.strategy, &checkpoint, dev);
-    if let Ok(json) = serde_json::to_vec_pretty(&summary) {
-        run.put("summary.json", json.into()).await?;
+    let json = Bytes::from(serde_json::to_vec_pretty(&summary).unwrap_or_default());
+    match signed {
+        Some(signed) => {
+            let object =
+                |name: &str, bytes: &[u8]| FinalObject { name: name.to_owned(), blake3: Digest::of(bytes) };
+            let objects = vec![
+                object("experiment.toml", experiment.to_toml().as_bytes()),
+                object("summary.json", &json),
+            ];
+            signed.deploy(run, &checkpoint, events.head().cloned(), objects).await?;
+        }
+        None => stentor_checkpoint::deploy(run, &checkpoint).await?,
     }
+    metrics::finished(1);
+    run.put("summary.json", json).await?;
     // The deletions after the last publication may have been abandoned at the end of the run.
     let (keep, needed) = (experiment.checkpoint.keep as usize, BTreeSet::from([checkpoint]));
     if let Err(error) = stentor_checkpoint::retain(run, keep, &needed).await {

@@ -15,6 +15,7 @@ use crate::reducer::{RangeReducer, ReducerService, Reducers};
 use crate::resume::{Resumed, conclude, concluded, newest_state, template};
 use crate::scalars::Scalars;
 use crate::service::Service;
+use crate::signing::{Known, Manifests, report_forged};
 use crate::spans::RoundSpans;
 use crate::start::Started;
 use crate::state_machine::{Command, Core, Event, Input, Settings};
@@ -82,13 +83,17 @@ where
     C: Connected + AsyncRead + AsyncWrite + Send + Unpin + 'static,
     I: Stream<Item = io::Result<C>> + Send + 'static,
 {
-    let Options { experiment, start, progress, page } = options;
+    let Options { experiment, start, progress, signing, page } = options;
     experiment.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let dataset = Dataset::open(&experiment).await?;
     block::too_long(&experiment, dataset.plan()).iter().for_each(|warning| tracing::warn!("{warning}"));
     let run = Store::open(&experiment.run.output)?;
+    let known = match start {
+        Start::Fresh => Known::fresh(signing),
+        Start::Resume => Known::of_resumed(&run, &experiment, signing).await?,
+    };
     if start == Start::Resume
-        && let Some(summary) = concluded(&run, &experiment).await?
+        && let Some(summary) = concluded(&run, &experiment, &known).await?
     {
         metrics::finished(1);
         tracing::warn!(
@@ -102,15 +107,15 @@ where
         refuse_occupied(&run, &experiment).await?;
     }
     dataset.warnings(&experiment).iter().for_each(|warning| tracing::warn!("{warning}"));
-    let started_from = Started::open(&run, start, &experiment, &dataset).await?;
+    let started_from = Started::open(&run, start, &experiment, &dataset, &known).await?;
     let dataset = Arc::new(match &started_from {
         Some(model) => dataset.seen_with(model.normalisation.clone()),
         None => dataset,
     });
     let origin = started_from.as_ref().map(|model| &model.origin);
-    let Resumed { newest, tally, strategy_before } = match start {
+    let Resumed { newest, digest, forged, tally, strategy_before } = match start {
         Start::Fresh => Resumed::default(),
-        Start::Resume => newest_state(&run, &experiment, &dataset, origin).await?,
+        Start::Resume => newest_state(&run, &experiment, &dataset, origin, &known).await?,
     };
     let strategy = experiment.exchange.strategy;
     let (paused, wanted) = match start {
@@ -131,6 +136,8 @@ where
         })?;
     }
     let incarnation = claim(&run).await?;
+    let start_digest = started_from.as_ref().and_then(|model| model.digest);
+    let signed = known.begin(&run, &experiment.run.name, start_digest).await?;
     if let Some(model) = &started_from {
         model.keep(&run).await?;
     }
@@ -163,6 +170,14 @@ where
         Scalars::new(&run, incarnation, parameters, total_frames, schedule, two_sources)
     });
     let mut events = EventLog::new(&run, incarnation);
+    let mut refused = Vec::new();
+    if let Some(signed) = &signed {
+        (events, refused) = signed.log(&run, events).await?;
+    }
+    for event in report_forged(forged, refused) {
+        events.record(&event);
+        page.tell(|| Note::Event(event, 0));
+    }
     if start == Start::Resume {
         let saved = newest.as_ref().map(|(_, saved)| saved);
         let event = Event::FellBack {
@@ -190,6 +205,8 @@ where
         previous: newest.as_ref().map(|(name, _)| name.clone()),
         ..template(&experiment, &dataset, &run_id, origin)
     };
+    let restored = newest.as_ref().map(|(name, _)| name.clone()).zip(digest);
+    let manifests = signed.as_ref().map(|signed| Manifests::of(signed, restored));
     let started = Instant::now();
     let (commands, inbox) = mpsc::channel(256);
     // Without separate reducers, this process sums everything.
@@ -223,6 +240,7 @@ where
         attendants: HashMap::new(),
         orders: Orders::new(Marker::new(run.clone())),
         commands: commands.clone(),
+        manifests,
         publisher: Publisher {
             run: run.clone(),
             template,
@@ -230,6 +248,7 @@ where
             incarnation,
             under_way,
             asked: asked.map(|before| Asked { to: strategy, before, since: None }),
+            signed: signed.clone(),
         },
         events,
         logged: Instant::now(),
@@ -266,7 +285,7 @@ where
     if let Ok(Ok(ended)) = tokio::time::timeout(Duration::from_secs(3), server).await {
         ended?;
     }
-    conclude(outcome, &run, &experiment, &tally).await
+    conclude(outcome, &run, &experiment, &tally, (signed.as_ref(), &events)).await
 }
 
 /// Runs reducer number `index` of the experiment's `exchange.reducers` on `listener` until a signal arrives.

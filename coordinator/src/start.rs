@@ -2,12 +2,16 @@
 //! to the run.
 
 use crate::resume::{described, difference};
+use crate::signing::Known;
 use crate::{Error, Start};
-use stentor_checkpoint::{DeployedModel, Manifest, ModelCopy, ModelDescription, Origin, start_store};
+use stentor_checkpoint::{
+    DeployedModel, MANIFEST, Manifest, ModelCopy, ModelDescription, Origin, Proof, start_store,
+};
 use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
 use stentor_inventory::Inventory;
 use stentor_shards::Normalisation;
+use stentor_signature::Digest;
 use stentor_store::Store;
 
 /// A model that fits the run.
@@ -17,6 +21,8 @@ pub(crate) struct Started {
     pub(crate) normalisation: Normalisation,
     /// The model to copy, if the run does not have a copy yet.
     copy: Option<ModelCopy>,
+    /// The digest of the copy's manifest, in a run that signs.
+    pub(crate) digest: Option<Digest>,
 }
 
 impl Started {
@@ -27,13 +33,16 @@ impl Started {
         start: Start,
         experiment: &Experiment,
         dataset: &Dataset,
+        known: &Known,
     ) -> Result<Option<Self>, Error> {
         let Some(location) = &experiment.model.start else { return Ok(None) };
         let unread = Error::StartUnread;
         let place = Store::open(location).map_err(|error| unread(error.into()))?;
         let kept = match start {
+            // A copy that was made before the run was signed has no digest that counts.
+            Start::Resume if known.begins() => Kept::Nothing,
             Start::Fresh => Kept::Nothing,
-            Start::Resume => Kept::find(run).await?,
+            Start::Resume => Kept::find(run, known.start().into()).await?,
         };
         let (manifest, copy) = match kept {
             Kept::Whole(kept) => {
@@ -56,13 +65,25 @@ impl Started {
                 (copy.manifest().clone(), Some(copy))
             }
         };
+        // The copy of a run that signs has a digest that nobody can forge.
+        let copy = if known.signs() { copy.map(ModelCopy::with_digest) } else { copy };
+        let digest = match &copy {
+            Some(copy) if known.signs() => Some(copy.manifest_digest()?),
+            _ => known.start(),
+        };
+        if let (Some(expected), Some(found)) = (known.start(), digest)
+            && expected != found
+        {
+            let location = location.clone();
+            return Err(stentor_checkpoint::Error::Replaced { location, expected, found }.into());
+        }
         let normalisation = fit(&manifest, experiment, dataset).map_err(|misfit| {
             let Misfit { expected, found, remedy } = misfit;
             Error::StartMisfit { location: location.clone(), expected, found, remedy }
         })?;
         let origin = Origin::of(&manifest, experiment.model.new_output);
         tracing::info!(location, %origin, "starting from a trained model");
-        Ok(Some(Self { origin, normalisation, copy }))
+        Ok(Some(Self { origin, normalisation, copy, digest }))
     }
 
     /// Copies the model into the run's folder, unless it is there.
@@ -82,10 +103,14 @@ enum Kept {
 }
 
 impl Kept {
-    async fn find(run: &Store) -> Result<Self, Error> {
-        match ModelCopy::read(&start_store(run)).await {
+    /// `proof`: what shows that it is the copy that the run's first coordinator has made.
+    async fn find(run: &Store, proof: Proof<'_>) -> Result<Self, Error> {
+        let folder = start_store(run);
+        if !folder.exists(MANIFEST).await? {
+            return Ok(Kept::Nothing);
+        }
+        match ModelCopy::read_in(&folder, proof).await {
             Ok(copy) => Ok(Kept::Whole(Box::new(copy.manifest().clone()))),
-            Err(stentor_checkpoint::Error::NoModel { .. }) => Ok(Kept::Nothing),
             Err(error) if error.is_damage() => Ok(Kept::Damaged(error)),
             Err(error) => Err(error.into()),
         }

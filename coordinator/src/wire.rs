@@ -213,7 +213,10 @@ pub(crate) fn report(run_id: &str, report: v1::BoundaryReport) -> Result<Report,
         written: report
             .written
             .into_iter()
-            .map(|w| Written { name: w.name, bytes: w.bytes, digest: w.digest })
+            .map(|w| {
+                let blake3 = w.blake3[..].try_into().ok();
+                Written { name: w.name, bytes: w.bytes, digest: w.digest, blake3 }
+            })
             .collect(),
         dev,
     })

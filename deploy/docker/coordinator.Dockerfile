@@ -51,7 +51,7 @@ FROM ${BASE_IMAGE}
 # Numbers instead of names, because Kubernetes can check `runAsNonRoot` only for a number.
 # A volume that is mounted on a folder of the image gets its owner.
 RUN install --directory --owner=10001 --group=10001 /data /certs \
-    /certs/ca /certs/coordinator /certs/worker /certs/labeler /certs/admin
+    /keys /certs/ca /certs/coordinator /certs/worker /certs/labeler /certs/admin
 COPY --from=build /target/release/coordinator /target/release/stentor /usr/local/bin/
 USER 10001:10001
 WORKDIR /data

@@ -13,6 +13,9 @@ pub enum Error {
         /// What was found.
         found: String,
     },
+    /// A public key cannot be read.
+    #[error(transparent)]
+    Keys(stentor_signature::Error),
     /// The model cannot be read.
     #[error("{model}: {source}")]
     Model {
@@ -104,6 +107,7 @@ impl ProgramError for Error {
     fn id(&self) -> &'static str {
         match self {
             Error::Options { .. } => "E0701",
+            Error::Keys(error) => error.id(),
             Error::Model { source, .. } => source.id(),
             Error::Description { .. } => "E0702",
             Error::OtherFeatures { .. } => "E0703",
@@ -122,6 +126,7 @@ impl ProgramError for Error {
         match self {
             Error::Options { .. } | Error::OtherJob { .. } => ExitStatus::Config,
             Error::Acoustic(error) => error.exit_status(),
+            Error::Keys(error) => error.exit_status(),
             Error::Model { source, .. } => source.exit_status(),
             Error::Description { .. }
             | Error::OtherFeatures { .. }

@@ -60,7 +60,10 @@ pub async fn run(options: &Options, shutdown: &Shutdown) -> Result<Figures, Erro
     let cache = options.cache();
     let features = FeatureSet::open(&Store::open_cached(&options.features, cache.as_ref())?).await?;
     let manifest = features.manifest();
-    let mut teacher = Lanes::load(lanes, &options.model, manifest, &options.features, chosen.device).await?;
+    let trust = options.trust()?;
+    let teacher =
+        Lanes::load(lanes, &options.model, trust.as_ref(), manifest, &options.features, chosen.device);
+    let mut teacher = teacher.await?;
     let top_k = options.top_k.min(teacher.senones());
     let claim = LabelJob::claim(Store::open(&options.out)?, teacher.fingerprint(), manifest, top_k).await?;
     let job = match claim {

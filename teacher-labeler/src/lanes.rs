@@ -1,6 +1,7 @@
 use crate::Error;
 use crate::teacher::Teacher;
 use stentor_acoustic::Device;
+use stentor_checkpoint::Trust;
 use stentor_shards::{FeatureManifest, FeatureRow, LabelRow};
 
 /// Copies of one teacher that label row groups in parallel, one thread each; they share the parameters in memory.
@@ -16,11 +17,12 @@ impl Lanes {
     pub(crate) async fn load(
         count: usize,
         location: &str,
+        trust: Option<&Trust>,
         features: &FeatureManifest,
         features_location: &str,
         device: Device,
     ) -> Result<Self, Error> {
-        Self::of(Teacher::load(location, features, features_location, device).await?, count)
+        Self::of(Teacher::load(location, trust, features, features_location, device).await?, count)
     }
 
     fn of(teacher: Teacher, count: usize) -> Result<Self, Error> {

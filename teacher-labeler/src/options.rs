@@ -1,8 +1,11 @@
+use crate::Error;
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use stentor_checkpoint::Trust;
 use stentor_runtime::address;
+use stentor_signature::PublicKeys;
 use stentor_store::{Cache, parse_size};
 
 /// Runs a model over feature shards and writes the most probable senones of every frame.
@@ -12,6 +15,10 @@ pub struct Options {
     /// The model: folder or URL of a run or of one of its checkpoints.
     #[arg(long, env = "STENTOR_MODEL", value_name = "RUN")]
     pub model: String,
+    /// File with public keys (Ed25519, PEM): a model that its run's coordinator has not signed with one of them is refused. May be
+    /// repeated, to accept earlier keys too. Without it, signatures are not checked.
+    #[arg(long = "public-key", env = "STENTOR_PUBLIC_KEY", value_name = "FILE", value_delimiter = ',')]
+    pub public_keys: Vec<PathBuf>,
     /// Folder or URL of the feature set to label.
     #[arg(long, env = "STENTOR_FEATURES", value_name = "SET")]
     pub features: String,
@@ -48,6 +55,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whom to trust about the model; `None` if signatures are not to be checked.
+    ///
+    /// # Errors
+    /// [`Error::Keys`].
+    pub fn trust(&self) -> Result<Option<Trust>, Error> {
+        if self.public_keys.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Trust::new(PublicKeys::read(&self.public_keys).map_err(Error::Keys)?)))
+    }
+
     /// The cache for what is read from stores on the network, if a folder for it is given.
     #[must_use]
     pub fn cache(&self) -> Option<Cache> {

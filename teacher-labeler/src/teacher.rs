@@ -1,6 +1,6 @@
 use crate::Error;
 use stentor_acoustic::{AcousticModel, Device, ModelShape, top_k};
-use stentor_checkpoint::{DeployedModel, Manifest};
+use stentor_checkpoint::{DeployedModel, Manifest, Trust};
 use stentor_experiment::Architecture;
 use stentor_shards::{FeatureManifest, FeatureRow, LabelRow, Normalisation};
 use stentor_store::Store;
@@ -15,16 +15,18 @@ pub(crate) struct Teacher {
 }
 
 impl Teacher {
-    /// Loads the model of a run or checkpoint and checks that it was trained on features like these.
+    /// Loads the model of a run or checkpoint, with a signature that `trust` accepts if it is given, and checks that it was trained on features like these.
     pub(crate) async fn load(
         location: &str,
+        trust: Option<&Trust>,
         features: &FeatureManifest,
         features_location: &str,
         device: Device,
     ) -> Result<Self, Error> {
         let at = |source| Error::Model { model: location.to_owned(), source: Box::new(source) };
         let store = Store::open(location)?;
-        let DeployedModel { manifest, parameters } = DeployedModel::load(&store).await.map_err(at)?;
+        let DeployedModel { manifest, parameters } =
+            DeployedModel::load_trusted(&store, trust).await.map_err(at)?;
         // The run of the teacher: a labeling job has none of its own. Its id ends with the coordinator's incarnation.
         let run = manifest.run_id.rsplit_once('-').map_or(manifest.run_id.as_str(), |(name, _)| name);
         stentor_runtime::metrics::of_run(run);

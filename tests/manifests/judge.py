@@ -21,7 +21,7 @@ OLDEST = "1.33"
 HERE = pathlib.Path(__file__).parent
 KUBECTL = pathlib.Path(sys.executable).parent / "kubectl"
 # Made by people or by cert-manager, and so in no folder.
-SECRETS = re.compile(r"stentor-(coordinator|worker|labeler|admin)-tls|stentor-token|stentor-((coordinator|worker|labeler)-)?store")
+SECRETS = re.compile(r"stentor-(coordinator|worker|labeler|admin)-tls|stentor-token|stentor-signing-key|stentor-((coordinator|worker|labeler)-)?store")
 
 
 def render(folder):

@@ -286,7 +286,7 @@ pub fn summary(run: &Path) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(run.join("summary.json")).unwrap()).unwrap()
 }
 
-/// The event log of a run, as the coordinator wrote it.
+/// The event log of a run, as the coordinator wrote it, without signatures.
 ///
 /// # Panics
 /// If the log cannot be read.
@@ -296,7 +296,8 @@ pub fn events(run: &Path) -> Vec<serde_json::Value> {
         std::fs::read_dir(run.join("events")).unwrap().flatten().map(|e| e.path()).collect();
     segments.sort();
     let text = segments.iter().map(|segment| std::fs::read_to_string(segment).unwrap()).collect::<String>();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.filter(|line: &serde_json::Value| line["event"] != "signature").collect()
 }
 
 /// Audits a run: checks from its event log that each batch of each pass counted exactly once.

@@ -268,6 +268,7 @@ fn what_a_member_says_does_not_command_the_terminal_or_the_log_that_it_ends_on()
             version: env!("CARGO_PKG_VERSION").into(),
             host: "host\u{1b}[31m".into(),
             process_id: 1,
+            reports_blake3: true,
         };
         let joined = client.join(request).await.unwrap().into_inner();
         let (run_id, session) = (joined.assignment.unwrap().fence.unwrap().run_id, joined.session);

@@ -274,6 +274,62 @@ fn the_operators_rules_are_those_that_are_tested() {
     assert!(std::fs::read_to_string(&path).unwrap() == expected, "renew it: see its first lines");
 }
 
+/// The switch in an overlay that has the coordinator sign: its pod gets the key, and no other.
+#[test]
+fn with_the_component_for_signing_the_coordinator_alone_gets_the_key() {
+    let folder = copy();
+    let overlay = folder.path().join("overlays/s3/kustomization.yaml");
+    let text = std::fs::read_to_string(&overlay).unwrap();
+    let component = "  - ../../components/monitoring\n";
+    std::fs::write(&overlay, text.replace(component, &format!("{component}  - ../../components/signing\n")))
+        .unwrap();
+    let verdict = judge(folder.path(), "s3");
+    assert!(verdict.problems.is_empty() && verdict.valid == verdict.objects, "{verdict:?}");
+    let kubectl = python().parent().unwrap().join("kubectl");
+    let output =
+        Command::new(kubectl).arg("kustomize").arg(folder.path().join("overlays/s3")).output().unwrap();
+    let rendered = String::from_utf8(output.stdout).unwrap();
+    let pods: Vec<Value> = serde_yaml_ng::Deserializer::from_str(&rendered)
+        .map(|one| Value::deserialize(one).unwrap())
+        .filter(|one| one["spec"]["template"]["spec"]["containers"].is_sequence())
+        .collect();
+    assert!(pods.len() > 2, "{rendered}");
+    for pod in pods {
+        let spec = &pod["spec"]["template"]["spec"];
+        let has_key = serde_yaml_ng::to_string(spec).unwrap().contains("signing-key");
+        assert_eq!(
+            has_key,
+            pod["metadata"]["name"] == "stentor-coordinator",
+            "{}",
+            pod["metadata"]["name"].as_str().unwrap()
+        );
+    }
+    // What the program is told is where the key is.
+    let patch = of_kind("components/signing/coordinator.yaml", "StatefulSet");
+    let container = &patch["spec"]["template"]["spec"]["containers"][0];
+    let place = container["env"][0]["value"].as_str().unwrap();
+    let mounted = container["volumeMounts"][0]["mountPath"].as_str().unwrap();
+    assert_eq!(place, format!("{mounted}/signing.key"));
+}
+
+#[test]
+fn with_the_file_for_signing_compose_gives_the_key_to_the_coordinator_alone() {
+    let text = std::fs::read_to_string(in_checkout("deploy/compose/compose.signing.yaml")).unwrap();
+    let compose: Value = serde_yaml_ng::from_str(&text).unwrap();
+    let services = compose["services"].as_mapping().unwrap();
+    let names: Vec<&str> = services.keys().filter_map(Value::as_str).collect();
+    assert_eq!(names, ["signing-key", "coordinator"]);
+    let words = compose["services"]["signing-key"]["entrypoint"].as_sequence().unwrap();
+    let words: Vec<String> = words.iter().map(|word| word.as_str().unwrap().to_owned()).collect();
+    understood(&words).unwrap();
+    let coordinator = &compose["services"]["coordinator"];
+    assert_eq!(coordinator["volumes"][0].as_str().unwrap(), "signing-key:/keys:ro");
+    assert_eq!(coordinator["environment"]["STENTOR_SIGNING_KEY"].as_str().unwrap(), "/keys/signing.key");
+    // A volume that is mounted on a folder of the image gets its owner.
+    let image = std::fs::read_to_string(in_checkout("deploy/docker/coordinator.Dockerfile")).unwrap();
+    assert!(image.contains(" /keys "), "{image}");
+}
+
 /// Each role's certificates are a volume of their own.
 #[test]
 fn compose_gives_no_program_a_key_that_is_not_its_own() {

@@ -114,6 +114,7 @@ impl Client {
                 version: env!("CARGO_PKG_VERSION").into(),
                 host: host(),
                 process_id: std::process::id(),
+                reports_blake3: true,
             };
             let status = match self.grpc.join(request).await {
                 Ok(reply) => {

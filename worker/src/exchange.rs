@@ -10,6 +10,7 @@ use stentor_messages::Fence;
 use stentor_participant::{self as participant, Input};
 use stentor_proto::v1::{self, round_reply::Reply};
 use stentor_runtime::metrics;
+use stentor_signature::Digest;
 use tokio::time::Instant;
 
 /// A worker's communication in a round: the calls to coordinator and reducers that are under way at the same time.
@@ -19,6 +20,8 @@ pub(crate) struct Exchange {
     run_id: String,
     /// The membership, which every message names.
     session: u64,
+    /// The digest of the manifest of the checkpoint from which the lineage started, in a run that signs.
+    checkpoint_digest: Option<Digest>,
     /// Network traffic that is not reported yet.
     traffic: v1::Traffic,
     contributing: Option<Contributing>,
@@ -50,6 +53,7 @@ impl Exchange {
             reducers,
             run_id: run_id.to_owned(),
             session,
+            checkpoint_digest: None,
             traffic: v1::Traffic::default(),
             contributing: None,
             staging: None,
@@ -59,6 +63,11 @@ impl Exchange {
             sent: None,
             arrived: None,
         }
+    }
+
+    /// Tells reducers which manifest of the checkpoint from which the lineage started is the coordinator's.
+    pub(crate) fn starting_from(self, checkpoint_digest: Option<Digest>) -> Self {
+        Self { checkpoint_digest, ..self }
     }
 
     pub(crate) fn reducers(&self) -> &Reducers {
@@ -99,6 +108,7 @@ impl Exchange {
             encoding: staging.encoding.into(),
             sections: staging.sections,
             lineage_start: staging.lineage_start.unwrap_or_default(),
+            lineage_start_digest: self.checkpoint_digest,
             session: self.session,
         };
         let reducers = self.reducers.clone();

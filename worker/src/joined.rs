@@ -2,6 +2,7 @@ use crate::client::Client;
 use std::time::Duration;
 use stentor_acoustic::Device;
 use stentor_messages::Assignment;
+use stentor_signature::Digest;
 use stentor_store::Cache;
 
 /// The parts of a worker that do not depend on the run.
@@ -23,6 +24,9 @@ pub(crate) struct Joined {
     pub(crate) run_url: String,
     /// State to load; none: the run is at its beginning.
     pub(crate) checkpoint: Option<String>,
+    /// In a run that signs: the digests of the manifests of that checkpoint and of the model that the run started from.
+    pub(crate) checkpoint_digest: Option<Digest>,
+    pub(crate) start_digest: Option<Digest>,
     /// The first round.
     pub(crate) assignment: Assignment,
     pub(crate) session: u64,

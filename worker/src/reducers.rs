@@ -8,6 +8,7 @@ use stentor_proto::v1::reducer_client::ReducerClient;
 use stentor_proto::{Announced, PayloadAssembler, parts, v1};
 use stentor_runtime::tls;
 use tokio::time::Instant;
+use stentor_signature::Digest;
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 
@@ -64,6 +65,8 @@ pub(crate) struct Staging {
     pub(crate) encoding: v1::Encoding,
     pub(crate) sections: u32,
     pub(crate) lineage_start: String,
+    /// In a run that signs: the digest of that checkpoint's manifest.
+    pub(crate) lineage_start_digest: Option<Digest>,
     /// The membership.
     pub(crate) session: u64,
 }
@@ -111,6 +114,10 @@ impl Reducers {
     /// this call does not end before the reducer answers again, and for some time after it: the coordinator's request to stage once
     /// more replaces the call.
     pub(crate) async fn stage(&self, staging: &Staging, payloads: &[Bytes]) -> Result<Staged, Error> {
+        let blake3 = staging
+            .lineage_start_digest
+            .map(|digest| Bytes::from(digest.bytes().to_vec()))
+            .unwrap_or_default();
         let all = self.lines.iter().zip(payloads).map(async |(line, payload)| {
             let header = v1::StageHeader {
                 fence: Some(staging.fence.clone()),
@@ -122,6 +129,7 @@ impl Reducers {
                 payload_bytes: payload.len() as u64,
                 payload_digest: stentor_exchange::digest(payload),
                 lineage_start: staging.lineage_start.clone(),
+                lineage_start_blake3: blake3.clone(),
                 session: staging.session,
             };
             let sent = stentor_proto::encoded_len(&header) + payload.len() as u64;

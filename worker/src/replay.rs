@@ -8,6 +8,7 @@ use clap::builder::RangedU64ValueParser;
 use serde::Serialize;
 use std::sync::Arc;
 use stentor_acoustic::ModelShape;
+use stentor_checkpoint::Proof;
 use stentor_dataset::Dataset;
 use stentor_exchange::strategy::Rate;
 use stentor_exchange::{Deltas, Encoding, digest_f32};
@@ -111,11 +112,11 @@ pub async fn replay(replay: &Replay) -> Result<Replayed, Error> {
     )?;
     let model = stentor_acoustic::build(&shape, experiment.run.seed, chosen.device)?;
     if replay.checkpoint.is_none() {
-        start::load(model.as_ref(), &run, &experiment).await?;
+        start::load(model.as_ref(), &run, &experiment, Proof::None).await?;
     }
     let mut replica = Replica::new(model, &experiment, strategy);
     if let Some(checkpoint) = &replay.checkpoint {
-        state::load(&mut replica, &run, checkpoint, &replay.identity).await?;
+        state::load(&mut replica, &run, checkpoint, &replay.identity, Proof::None).await?;
     }
     replica.begin(strategy, &encoding(replay.block_momentum))?;
     let mut replayed = Replayed {
@@ -173,7 +174,7 @@ async fn seen_by_the_model(
     };
     match manifest.and_then(|manifest| manifest.normalisation) {
         Some(own) => Ok(dataset.seen_with(Normalisation { mean: own.mean, std: own.std })),
-        None => start::seen_by_the_model(dataset, run, experiment).await,
+        None => start::seen_by_the_model(dataset, run, experiment, Proof::None).await,
     }
 }
 

@@ -168,6 +168,8 @@ impl Worker<'_> {
             run_id,
             run_url: reply.run_url,
             checkpoint: checkpoint.clone(),
+            checkpoint_digest: wire::digest(&reply.checkpoint_blake3)?,
+            start_digest: wire::digest(&reply.start_blake3)?,
             assignment: assignment.clone(),
             session: reply.session,
             every: Duration::from_secs_f64(reply.heartbeat_s.clamp(0.05, 60.0)),

@@ -10,6 +10,7 @@ use crate::{Error, start, state, wire};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use stentor_acoustic::{Device, ModelShape, Score};
+use stentor_checkpoint::Proof;
 use stentor_dataset::Dataset;
 use stentor_exchange::Encoding;
 use stentor_exchange::strategy::{Coded, Rate};
@@ -79,7 +80,8 @@ impl Session {
         let Own { identity, device, cache } = own;
         let run = Store::open(&joined.run_url)?;
         let dataset = Dataset::open_cached(&experiment, cache).await?;
-        let dataset = Arc::new(start::seen_by_the_model(dataset, &run, &experiment).await?);
+        let from_start = Proof::from(joined.start_digest);
+        let dataset = Arc::new(start::seen_by_the_model(dataset, &run, &experiment, from_start).await?);
         let shape = ModelShape::new(
             &experiment.model.architecture,
             dataset.manifest().dimension,
@@ -88,11 +90,11 @@ impl Session {
         let model = stentor_acoustic::build(&shape, experiment.run.seed, device)?;
         if joined.checkpoint.is_none() {
             // Before the replica is created, because block momentum starts from the parameters at that moment.
-            start::load(model.as_ref(), &run, &experiment).await?;
+            start::load(model.as_ref(), &run, &experiment, from_start).await?;
         }
         let mut replica = Replica::new(model, &experiment, joined.assignment.strategy);
         if let Some(checkpoint) = &joined.checkpoint {
-            state::load(&mut replica, &run, checkpoint, identity).await?;
+            state::load(&mut replica, &run, checkpoint, identity, joined.checkpoint_digest.into()).await?;
             tracing::info!(checkpoint, "loaded");
         }
         let client = joined.client.clone();
@@ -100,7 +102,8 @@ impl Session {
             Reducers::new(client.url(), &experiment.exchange.reducers, client.connector(), replica.len())?;
         Ok(Self {
             run_id: joined.run_id.clone(),
-            exchange: Exchange::new(client, reducers, &joined.run_id, joined.session),
+            exchange: Exchange::new(client, reducers, &joined.run_id, joined.session)
+                .starting_from(joined.checkpoint_digest),
             doing: doing.clone(),
             replica,
             feed: Feed::new(Arc::clone(&dataset), Arc::clone(&experiment)),

@@ -2,22 +2,24 @@
 
 use crate::Error;
 use stentor_acoustic::{AcousticModel, NamedValues};
-use stentor_checkpoint::{DeployedModel, start_store};
+use stentor_checkpoint::{DeployedModel, Proof, start_store};
 use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
 use stentor_shards::Normalisation;
 use stentor_store::Store;
 
-/// The data with the normalisation of the run's model: a run that starts from a model keeps its means and deviations.
+/// The data with the normalisation of the run's model: a run that starts from a model keeps its means and deviations. `proof`: what
+/// shows that the copy is the coordinator's.
 pub(crate) async fn seen_by_the_model(
     dataset: Dataset,
     run: &Store,
     experiment: &Experiment,
+    proof: Proof<'_>,
 ) -> Result<Dataset, Error> {
     if experiment.model.start.is_none() {
         return Ok(dataset);
     }
-    let own = DeployedModel::describe(&start_store(run)).await?.normalisation;
+    let own = DeployedModel::describe_in(&start_store(run), proof).await?.normalisation;
     Ok(match own {
         Some(own) => dataset.seen_with(Normalisation { mean: own.mean, std: own.std }),
         None => dataset,
@@ -30,11 +32,12 @@ pub(crate) async fn load(
     model: &dyn AcousticModel,
     run: &Store,
     experiment: &Experiment,
+    proof: Proof<'_>,
 ) -> Result<(), Error> {
     if experiment.model.start.is_none() {
         return Ok(());
     }
-    let start = DeployedModel::load(&start_store(run)).await?;
+    let start = DeployedModel::load_in(&start_store(run), proof).await?;
     let is_left_out = |name: &str| experiment.model.new_output && model.shape().is_output(name);
     let drawn: Vec<NamedValues> =
         model.parameters().tensors().into_iter().filter(|p| is_left_out(&p.name)).collect();

@@ -5,6 +5,7 @@ use stentor_experiment::Source;
 use stentor_messages::{Arrival, Assignment, Boundary, Closed, Fence, Report, SumGroup, Written};
 use stentor_proto::{required, sum_messages, v1};
 use stentor_scores::Sums;
+use stentor_signature::Digest;
 
 pub(crate) fn fence(run_id: &str, fence: Fence) -> v1::Fence {
     let Fence { lineage, membership_epoch, round } = fence;
@@ -104,12 +105,22 @@ pub(crate) fn report(run_id: &str, at: Fence, report: Report) -> v1::BoundaryRep
     }
 }
 
+/// A digest in a message; `None` if it has none.
+pub(crate) fn digest(message: &[u8]) -> Result<Option<Digest>, Error> {
+    if message.is_empty() {
+        return Ok(None);
+    }
+    let found = || format!("expected a digest of 32 bytes, found {}", message.len());
+    Digest::from_bytes(message).map(Some).ok_or_else(|| Error::Protocol(found()))
+}
+
 fn written_message(written: Written) -> v1::WrittenObject {
-    let Written { name, bytes, digest } = written;
-    v1::WrittenObject { name, bytes, digest }
+    let Written { name, bytes, digest, blake3 } = written;
+    let blake3 = blake3.map(|digest| digest.to_vec().into()).unwrap_or_default();
+    v1::WrittenObject { name, bytes, digest, blake3 }
 }
 
 pub(crate) fn written(message: v1::WrittenObject) -> Written {
-    let v1::WrittenObject { name, bytes, digest } = message;
-    Written { name, bytes, digest }
+    let v1::WrittenObject { name, bytes, digest, blake3 } = message;
+    Written { name, bytes, digest, blake3: blake3[..].try_into().ok() }
 }

@@ -29,6 +29,7 @@ use stentor_exchange::Deltas;
 use stentor_experiment::{BlockMoments, BmufWeights, Experiment, GtcDownlink};
 use stentor_proto::v1;
 use stentor_runtime::traces::{Attribute, RoundTrace};
+use stentor_signature::Digest;
 use stentor_store::Store;
 use sum::Progress;
 use sums::Sums;
@@ -171,7 +172,8 @@ impl RangeReducer {
         let group = self.seat(header, fence, may_be)?;
         let holds = {
             let mut kept = self.kept.lock().await;
-            kept.follow(&self.run, self.index, fence, &header.lineage_start).await?;
+            let proof = Digest::from_bytes(&header.lineage_start_blake3).into();
+            kept.follow(&self.run, self.index, fence, (&header.lineage_start, proof)).await?;
             kept.holds()
         };
         let at = Place { fence, group, slot: header.slot };

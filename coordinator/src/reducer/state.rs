@@ -1,8 +1,9 @@
 use super::Refusal;
 use crate::state_machine::Fence;
-use stentor_checkpoint::{NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object};
+use stentor_checkpoint::{NamedTensor, Proof, TensorFile, checkpoint_store, read_manifest_with, read_object};
 use stentor_exchange::{Error, Reducer, Rethreshold, Summation};
 use stentor_proto::v1::WrittenObject;
+use stentor_signature::Digest;
 use stentor_store::Store;
 
 const RESIDUAL: &str = "residual";
@@ -28,13 +29,13 @@ impl Kept {
     }
 
     /// A member stages to the round of `fence`. A new lineage continues from `start`, a checkpoint, or without one from the
-    /// beginning, and so does the residual.
+    /// beginning, and so does the residual. `proof`: what shows that it is the coordinator's checkpoint.
     pub(super) async fn follow(
         &mut self,
         run: &Store,
         index: usize,
         fence: Fence,
-        start: &str,
+        (start, proof): (&str, Proof<'_>),
     ) -> Result<(), Refusal> {
         match self.since {
             Some(since) if since.lineage == fence.lineage => return Ok(()),
@@ -44,7 +45,7 @@ impl Kept {
             _ => {}
         }
         if self.rethresholds {
-            self.residual = Self::residual_before(run, index, fence, start).await?;
+            self.residual = Self::residual_before(run, index, fence, (start, proof)).await?;
         }
         self.since = Some(fence);
         Ok(())
@@ -55,13 +56,13 @@ impl Kept {
         run: &Store,
         index: usize,
         fence: Fence,
-        start: &str,
+        (start, proof): (&str, Proof<'_>),
     ) -> Result<Option<Rethreshold>, Refusal> {
         let lost = Refusal::ResidualLost { index, lineage: fence.lineage, round: fence.round };
         if start.is_empty() {
             return if fence.round == 0 { Ok(None) } else { Err(lost) };
         }
-        let manifest = read_manifest(run, start).await?;
+        let manifest = read_manifest_with(run, start, proof).await?;
         if manifest.round != fence.round {
             return Err(lost);
         }
@@ -148,9 +149,10 @@ impl Kept {
         file.tensors.insert(RESIDUAL.to_owned(), NamedTensor { shape: vec![values.len()], values });
         let bytes = file.to_bytes()?;
         let (length, digest) = (bytes.len() as u64, stentor_checkpoint::digest(&bytes));
+        let blake3 = Digest::of(&bytes).bytes().to_vec().into();
         let name_of_object = object(index);
         checkpoint_store(run, name).put(&name_of_object, bytes).await?;
-        Ok(vec![WrittenObject { name: name_of_object, bytes: length, digest }])
+        Ok(vec![WrittenObject { name: name_of_object, bytes: length, digest, blake3 }])
     }
 }
 

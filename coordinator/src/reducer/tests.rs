@@ -148,10 +148,20 @@ async fn checkpoint(store: &Store, reducer: &RangeReducer, fence: Fence) -> Stri
         .await
         .unwrap()
         .into_iter()
-        .map(|written| Object { name: written.name, bytes: written.bytes, digest: written.digest })
+        .map(|written| Object {
+            name: written.name,
+            bytes: written.bytes,
+            digest: written.digest,
+            blake3: None,
+        })
         .collect();
     let model = Bytes::from_static(b"a model");
-    objects.push(Object { name: MODEL.into(), bytes: model.len() as u64, digest: digest(&model) });
+    objects.push(Object {
+        name: MODEL.into(),
+        bytes: model.len() as u64,
+        digest: digest(&model),
+        blake3: None,
+    });
     checkpoint_store(store, &name).put(MODEL, model).await.unwrap();
     let manifest = Manifest {
         name: name.clone(),

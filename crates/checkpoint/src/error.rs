@@ -1,6 +1,7 @@
 use crate::Malformed;
 use crate::layout::CHECKPOINTS;
 use stentor_exit::{ExitStatus, ProgramError};
+use stentor_signature::Digest;
 use stentor_store::Fault;
 use thiserror::Error;
 
@@ -105,6 +106,55 @@ pub enum Error {
         /// Why it would not load.
         reason: String,
     },
+    /// Something without a signature where one is demanded.
+    #[error("{location} is not signed: expected a signature of the run's coordinator, found none")]
+    Unsigned {
+        /// The object's location.
+        location: String,
+    },
+    /// A signature that is not accepted.
+    #[error("{location}: {source}")]
+    Signature {
+        /// The object's location.
+        location: String,
+        /// Why.
+        source: stentor_signature::Error,
+    },
+    /// Something that is signed, for another run.
+    #[error(
+        "{location} is out of place: expected one of run {expected}, found one of run {found} (names of `signed.json`)"
+    )]
+    OtherRun {
+        /// The object's location.
+        location: String,
+        /// The run's [`SignedRun::id`](crate::SignedRun::id).
+        expected: String,
+        /// The other one's.
+        found: String,
+    },
+    /// An object with other bytes than those that the run's coordinator knows.
+    #[error("{location} was replaced: expected BLAKE3 digest {expected}, found {found}")]
+    Replaced {
+        /// The object's location.
+        location: String,
+        /// What the coordinator, or a signed manifest, says.
+        expected: Digest,
+        /// The digest of the object's bytes.
+        found: Digest,
+    },
+    /// An object of a run that signs, without a digest that cannot be forged.
+    #[error(
+        "{location}: expected a BLAKE3 digest of `{object}`, because the run signs its checkpoints, found none; replace the program          that wrote it by a newer release"
+    )]
+    NoDigest {
+        /// The manifest's or the checkpoint's location.
+        location: String,
+        /// Name of the object.
+        object: String,
+    },
+    /// Nothing can be signed.
+    #[error("cannot sign: {0}")]
+    Signing(#[source] stentor_signature::Error),
     /// Neither a finished run nor a checkpoint.
     #[error(
         "no trained model at {location}: expected the folder of a finished run (with `final.json`) or of a checkpoint \
@@ -166,11 +216,20 @@ impl ProgramError for Error {
             Error::Unloadable { .. } => "E0411",
             Error::NoModel { .. } => "E0412",
             Error::Set { .. } => "E0413",
+            Error::Signature { source, .. } | Error::Signing(source) => source.id(),
+            Error::Unsigned { .. } => "E0419",
+            Error::OtherRun { .. } => "E0420",
+            Error::Replaced { .. } => "E0421",
+            Error::NoDigest { .. } => "E0422",
         }
     }
 
     fn exit_status(&self) -> ExitStatus {
-        self.store().map_or(ExitStatus::Data, ProgramError::exit_status)
+        match self {
+            Error::Store(error) => error.exit_status(),
+            Error::Signature { source, .. } | Error::Signing(source) => source.exit_status(),
+            _ => ExitStatus::Data,
+        }
     }
 }
 
@@ -184,10 +243,29 @@ impl Error {
         }
     }
 
+    /// Whether somebody else than the run's coordinator has written what was read, as far as signatures say.
+    #[must_use]
+    pub fn is_forgery(&self) -> bool {
+        match self {
+            Error::Signature { source, .. } => source.is_forgery(),
+            Error::Unsigned { .. }
+            | Error::OtherRun { .. }
+            | Error::Replaced { .. }
+            | Error::NoDigest { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether the checkpoint itself is damaged, so that an older one may be used. Otherwise the store failed, and the
     /// same checkpoint may load later.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        self.store().is_none_or(|store| matches!(store.fault(), Fault::NotFound | Fault::Range))
+        match self {
+            Error::Store(store) => matches!(store.fault(), Fault::NotFound | Fault::Range),
+            // A build that cannot verify says nothing about the checkpoint.
+            Error::Signature { source, .. } => source.is_forgery(),
+            Error::Signing(_) => false,
+            _ => true,
+        }
     }
 }

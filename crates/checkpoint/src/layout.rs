@@ -4,8 +4,10 @@ use stentor_store::Store;
 pub const MODEL: &str = "model.safetensors";
 /// Object whose existence makes a folder a checkpoint.
 pub const MANIFEST: &str = "manifest.json";
+/// Object of a run that says that it is signed.
+pub const SIGNED: &str = "signed.json";
 /// Object of a run that names the checkpoint to deploy.
-pub(crate) const FINAL: &str = "final.json";
+pub const FINAL: &str = "final.json";
 /// Folder with the checkpoints of a run.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 /// Folder of a run with the model that it started from.

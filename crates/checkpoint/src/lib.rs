@@ -17,6 +17,10 @@
 //! **Invariant:** all content is verified. The manifest holds each object's size and xxh3 digest, its own digest is in
 //! front of it, and [`newest_valid`] skips checkpoints that do not match and returns the reason.
 //!
+//! In a run that signs ([`Signer`]), manifests also have a BLAKE3 digest of each object, and the coordinator's signature. A reader
+//! that has the public key ([`Trust`]), or the manifest's digest from the coordinator, accepts nothing else ([`Proof`]).
+//! [`SignedRun`] is what the signatures of one run have in common, so that nothing of another run passes for its own.
+//!
 //! A run that starts from another model keeps a copy of it in `start/`, with the layout of a checkpoint
 //! ([`ModelCopy`]).
 //!
@@ -33,6 +37,7 @@ mod publish;
 mod result;
 mod retention;
 mod seal;
+mod signed;
 mod start;
 mod tensors;
 
@@ -40,19 +45,25 @@ pub use deployed::DeployedModel;
 pub use error::Error;
 pub use folders::{folders, retain, sweep};
 pub use layout::{
-    MANIFEST, MODEL, checkpoint_age, checkpoint_name, checkpoint_store, is_state, is_state_of, state_name,
+    FINAL, MANIFEST, MODEL, SIGNED, checkpoint_age, checkpoint_name, checkpoint_store, is_state, is_state_of,
+    state_name,
 };
 pub use load::{
-    Broken, Newest, is_published, load_manifest, newest_valid, read_manifest, read_object, verify_objects,
+    Broken, Newest, Verified, is_published, load_manifest, load_manifest_with, newest_valid,
+    newest_valid_with, read_manifest, read_manifest_with, read_object, verify_objects, verify_objects_with,
 };
-pub use manifest::{DevResult, Manifest, ModelDescription, Normalisation, Object, Origin, SCHEMA_VERSION};
-pub use publish::publish;
-pub use result::deploy;
+pub use manifest::{
+    DevResult, LogHead, Manifest, ModelDescription, Normalisation, Object, Origin, SCHEMA_VERSION, SignedPart,
+};
+pub use publish::{publish, publish_signed};
+pub use result::{deploy, deploy_signed, signed_result};
 pub use retention::{Action, Retained, Standing, retention};
+pub use signed::{FinalObject, Proof, SignedResult, SignedRun, Signer, Trust};
 pub use start::{ModelCopy, start_store};
 pub use tensors::{Malformed, NamedTensor, TensorFile};
 
-/// The digest of an object: 64-bit xxh3. It detects accidental changes, not forgeries.
+/// The digest of an object: 64-bit xxh3. It detects accidental changes, not forgeries, for which there is
+/// [`Digest`](stentor_signature::Digest).
 #[must_use]
 pub fn digest(bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(bytes)

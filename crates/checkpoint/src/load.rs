@@ -1,8 +1,11 @@
 use crate::layout::{CHECKPOINTS, MANIFEST, MODEL, checkpoint_store};
 use crate::name::check_name;
-use crate::{Error, Manifest, Object, digest, seal};
+use crate::seal::{self, Unsealed};
+use crate::signed::Proof;
+use crate::{Error, Manifest, Object, digest};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use stentor_signature::{Digest, Hasher, KeyId};
 use stentor_store::Store;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -17,6 +20,8 @@ const AT_ONCE: usize = 8;
 pub struct Newest {
     /// `None` if there is no valid checkpoint.
     pub manifest: Option<Manifest>,
+    /// The digest of the manifest's file, if there is a valid checkpoint.
+    pub digest: Option<Digest>,
     /// Damaged checkpoints, newest first as far as their age is known. Of those older than `manifest`, only the
     /// manifests are checked.
     pub broken: Vec<Broken>,
@@ -36,14 +41,27 @@ pub struct Broken {
 /// # Errors
 /// [`Error::Store`] if it does not exist, otherwise what is wrong with it.
 pub async fn read_manifest(run: &Store, name: &str) -> Result<Manifest, Error> {
+    read_manifest_with(run, name, Proof::None).await
+}
+
+/// Like [`read_manifest`], for a reader that demands a proof.
+///
+/// # Errors
+/// As [`read_manifest`]; without the proof [`Error::Unsigned`], [`Error::Signature`], [`Error::OtherRun`], [`Error::Replaced`] or
+/// [`Error::NoDigest`].
+pub async fn read_manifest_with(run: &Store, name: &str, proof: Proof<'_>) -> Result<Manifest, Error> {
+    Ok(read(run, name, proof).await?.manifest)
+}
+
+async fn read(run: &Store, name: &str, proof: Proof<'_>) -> Result<Unsealed, Error> {
     check_name(name)?;
     let folder = checkpoint_store(run, name);
-    let manifest = read_manifest_in(&folder).await?;
-    if manifest.name != name {
+    let read = read_manifest_in(&folder, proof).await?;
+    if read.manifest.name != name {
         let location = format!("{}/{MANIFEST}", folder.location());
-        return Err(Error::Misplaced { location, expected: name.to_owned(), found: manifest.name });
+        return Err(Error::Misplaced { location, expected: name.to_owned(), found: read.manifest.name });
     }
-    Ok(manifest)
+    Ok(read)
 }
 
 /// Whether checkpoint `name` is published. It then stays whole until retention deletes it.
@@ -56,17 +74,17 @@ pub async fn is_published(run: &Store, name: &str) -> Result<bool, Error> {
 }
 
 /// The manifest of the checkpoint in `folder`, whatever the folder's name.
-pub(crate) async fn read_manifest_in(folder: &Store) -> Result<Manifest, Error> {
+pub(crate) async fn read_manifest_in(folder: &Store, proof: Proof<'_>) -> Result<Unsealed, Error> {
     let bytes = folder.get(MANIFEST).await?;
     let location = format!("{}/{MANIFEST}", folder.location());
-    let manifest = seal::decode(&bytes, &location)?;
-    if manifest.object(MODEL).is_none() {
+    let read = seal::decode(&bytes, &location, proof)?;
+    if read.manifest.object(MODEL).is_none() {
         return Err(Error::MissingObject {
             location: folder.location().to_owned(),
             object: MODEL.to_owned(),
         });
     }
-    Ok(manifest)
+    Ok(read)
 }
 
 /// Reads the manifest of checkpoint `name` and verifies size and digest of every object, in bounded memory. This reads
@@ -76,9 +94,21 @@ pub(crate) async fn read_manifest_in(folder: &Store) -> Result<Manifest, Error> 
 /// As [`read_manifest`]; [`Error::MissingObject`], [`Error::ObjectSize`], [`Error::ObjectDigest`] for the first object
 /// that does not match the manifest.
 pub async fn load_manifest(run: &Store, name: &str) -> Result<Manifest, Error> {
-    let manifest = read_manifest(run, name).await?;
+    Ok(load_manifest_with(run, name, Proof::None).await?.0)
+}
+
+/// Like [`load_manifest`], for a reader that demands a proof; also returns the digest of the manifest's file.
+///
+/// # Errors
+/// As [`load_manifest`] and [`read_manifest_with`].
+pub async fn load_manifest_with(
+    run: &Store,
+    name: &str,
+    proof: Proof<'_>,
+) -> Result<(Manifest, Digest), Error> {
+    let Unsealed { manifest, digest, .. } = read(run, name, proof).await?;
     verify(&checkpoint_store(run, name), &manifest).await?;
-    Ok(manifest)
+    Ok((manifest, digest))
 }
 
 /// Reads and verifies an object of a checkpoint.
@@ -93,7 +123,8 @@ pub async fn read_object(run: &Store, manifest: &Manifest, name: &str) -> Result
 pub(crate) async fn read_object_in(folder: &Store, manifest: &Manifest, name: &str) -> Result<Bytes, Error> {
     let object = manifest.object(name).ok_or_else(|| missing(folder, name))?;
     let bytes = folder.get(name).await.map_err(|e| absent(folder, name, e))?;
-    let found = Found { bytes: bytes.len() as u64, digest: digest(&bytes) };
+    let blake3 = object.blake3.map(|_| Digest::of(&bytes));
+    let found = Found { bytes: bytes.len() as u64, digest: digest(&bytes), blake3 };
     compare(folder, object, found)?;
     Ok(bytes)
 }
@@ -104,20 +135,28 @@ pub(crate) async fn read_object_in(folder: &Store, manifest: &Manifest, name: &s
 /// [`Error::Store`] if the store does not answer: falling back to an older checkpoint would then lose work because of
 /// a temporary fault.
 pub async fn newest_valid(run: &Store) -> Result<Newest, Error> {
+    newest_valid_with(run, Proof::None).await
+}
+
+/// Like [`newest_valid`]; a checkpoint without the proof is skipped as a damaged one is.
+///
+/// # Errors
+/// As [`newest_valid`].
+pub async fn newest_valid_with(run: &Store, proof: Proof<'_>) -> Result<Newest, Error> {
     let mut newest = Newest::default();
     let mut manifests = Vec::new();
     for name in published(run).await? {
-        match read_manifest(run, &name).await {
-            Ok(manifest) => manifests.push(manifest),
+        match read(run, &name, proof).await {
+            Ok(read) => manifests.push(read),
             Err(error) if error.is_damage() => newest.broken.insert(0, Broken { name, error }),
             Err(error) => return Err(error),
         }
     }
-    manifests.sort_by(|a, b| b.age().cmp(&a.age()));
-    for manifest in manifests {
+    manifests.sort_by(|a, b| b.manifest.age().cmp(&a.manifest.age()));
+    for Unsealed { manifest, digest, .. } in manifests {
         match verify(&checkpoint_store(run, &manifest.name), &manifest).await {
             Ok(()) => {
-                newest.manifest = Some(manifest);
+                (newest.manifest, newest.digest) = (Some(manifest), Some(digest));
                 break;
             }
             Err(error) if error.is_damage() => newest.broken.push(Broken { name: manifest.name, error }),
@@ -135,21 +174,43 @@ pub(crate) async fn published(run: &Store) -> Result<Vec<String>, Error> {
     Ok(names.filter(|name| check_name(name).is_ok()).map(ToOwned::to_owned).collect())
 }
 
+/// A checkpoint, of which every object was read.
+#[derive(Debug)]
+pub struct Verified {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// The digest of the manifest's file.
+    pub digest: Digest,
+    /// The key that has signed the manifest, as it says.
+    pub key: Option<KeyId>,
+    /// What is wrong with each object of the manifest.
+    pub objects: Vec<(Object, Option<Error>)>,
+}
+
 /// Verifies every object of the checkpoint in `folder`, whatever the folder's name. Returns for each what is wrong
 /// with it.
 ///
 /// # Errors
 /// As [`read_manifest`]; [`Error::Store`] if the store does not answer.
 pub async fn verify_objects(folder: &Store) -> Result<Vec<(Object, Option<Error>)>, Error> {
-    let manifest = read_manifest_in(folder).await?;
-    let checks = manifest.objects.into_iter().map(async |object| {
+    Ok(verify_objects_with(folder, Proof::None).await?.objects)
+}
+
+/// Like [`verify_objects`], for a reader that demands a proof.
+///
+/// # Errors
+/// As [`read_manifest_with`].
+pub async fn verify_objects_with(folder: &Store, proof: Proof<'_>) -> Result<Verified, Error> {
+    let Unsealed { manifest, digest, key } = read_manifest_in(folder, proof).await?;
+    let checks = manifest.objects.clone().into_iter().map(async |object| {
         match verify_object(folder.clone(), object.clone()).await {
             Ok(()) => Ok((object, None)),
             Err(error) if error.is_damage() => Ok((object, Some(error))),
             Err(error) => Err(error),
         }
     });
-    stream::iter(checks.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await
+    let objects = stream::iter(checks.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?;
+    Ok(Verified { manifest, digest, key, objects })
 }
 
 /// Fails with the first object, in the order of the manifest, that does not match it.
@@ -162,22 +223,27 @@ async fn verify_object(folder: Store, object: Object) -> Result<(), Error> {
     let name = &object.name;
     let bytes = folder.size(name).await.map_err(|e| absent(&folder, name, e))?;
     // A wrong size is reported as such, and not as a wrong digest.
-    compare(&folder, &object, Found { bytes, digest: object.digest })?;
-    let mut hash = Xxh3::new();
+    compare(&folder, &object, Found { bytes, digest: object.digest, blake3: object.blake3 })?;
+    let (mut hash, mut blake3) = (Xxh3::new(), object.blake3.map(|_| Hasher::default()));
     let mut at = 0;
     while at < bytes {
         let end = bytes.min(at + PIECE);
-        hash.update(&folder.get_range(name, at..end).await.map_err(|e| absent(&folder, name, e))?);
+        let piece = folder.get_range(name, at..end).await.map_err(|e| absent(&folder, name, e))?;
+        hash.update(&piece);
+        blake3.iter_mut().for_each(|hash| hash.update(&piece));
         at = end;
     }
-    compare(&folder, &object, Found { bytes, digest: hash.digest() })
+    let blake3 = blake3.map(|hash| hash.digest());
+    compare(&folder, &object, Found { bytes, digest: hash.digest(), blake3 })
 }
 
-/// Actual length and digest of an object.
+/// Actual length and digests of an object.
 #[derive(Clone, Copy)]
 struct Found {
     bytes: u64,
     digest: u64,
+    /// If the manifest has one.
+    blake3: Option<Digest>,
 }
 
 fn compare(folder: &Store, object: &Object, found: Found) -> Result<(), Error> {
@@ -192,7 +258,12 @@ fn compare(folder: &Store, object: &Object, found: Found) -> Result<(), Error> {
             found: found.digest,
         });
     }
-    Ok(())
+    match (object.blake3, found.blake3) {
+        (Some(expected), Some(found)) if expected != found => {
+            Err(Error::Replaced { location: location(), expected, found })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn missing(folder: &Store, object: &str) -> Error {

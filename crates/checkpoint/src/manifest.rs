@@ -3,6 +3,7 @@ use serde_json::Value;
 use std::fmt;
 use stentor_inventory::Inventory;
 use stentor_scores::{FRAMES, Scores, Sums};
+use stentor_signature::Digest;
 
 /// Schema version of manifests.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -50,6 +51,29 @@ pub struct Manifest {
     /// The model that the run started from; `None` if its weights were drawn from the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// In a run that signs: which run it is, and its event log until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedPart>,
+}
+
+/// What a signed manifest says of its run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedPart {
+    /// [`SignedRun::id`](crate::SignedRun::id).
+    pub run: String,
+    /// The newest segment of the event log when it was published.
+    pub events: Option<LogHead>,
+}
+
+/// A segment of an event log and all those before it: each segment has the digest of the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogHead {
+    /// The segment's name.
+    pub segment: String,
+    /// The digest of its bytes.
+    pub digest: Digest,
 }
 
 /// A model that a run started from.
@@ -140,6 +164,9 @@ pub struct Object {
     /// JSON reader supports 64-bit integers.
     #[serde(with = "hexadecimal")]
     pub digest: u64,
+    /// Its digest that nobody can forge. Absent in runs that do not sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<Digest>,
 }
 
 impl Default for Manifest {
@@ -165,6 +192,7 @@ impl Default for Manifest {
             coordinator: Value::Null,
             previous: None,
             origin: None,
+            signed: None,
         }
     }
 }

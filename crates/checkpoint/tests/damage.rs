@@ -149,7 +149,8 @@ async fn objects_larger_than_a_piece_are_verified_to_their_last_byte() {
     let mut manifest = run.write(0, 10).await;
     let folder = checkpoint_store(&run.store, &manifest.name);
     let large: Vec<u8> = (0..20_000_000_u32).map(|i| (i % 251) as u8).collect();
-    let object = Object { name: "large".into(), bytes: large.len() as u64, digest: digest(&large) };
+    let object =
+        Object { name: "large".into(), bytes: large.len() as u64, digest: digest(&large), blake3: None };
     folder.put("large", large.clone().into()).await.unwrap();
     manifest.objects.push(object);
     publish(&run.store, &manifest).await.unwrap();

@@ -95,7 +95,12 @@ pub(crate) mod tests {
             let tensors = shapes.iter().enumerate().map(tensor).collect();
             let bytes = TensorFile { tensors, ..TensorFile::default() }.to_bytes()?;
             let name = checkpoint_name(1, 1);
-            let object = Object { name: MODEL.to_owned(), bytes: bytes.len() as u64, digest: digest(&bytes) };
+            let object = Object {
+                name: MODEL.to_owned(),
+                bytes: bytes.len() as u64,
+                digest: digest(&bytes),
+                blake3: None,
+            };
             checkpoint_store(&run, &name).put(MODEL, bytes).await?;
             publish(&run, &Manifest { name: name.clone(), objects: vec![object], ..Manifest::default() })
                 .await?;

@@ -145,4 +145,6 @@ pub struct Written {
     pub bytes: u64,
     /// xxh3 of its bytes.
     pub digest: u64,
+    /// BLAKE3 of its bytes; `None`: its writer does not report it.
+    pub blake3: Option<[u8; 32]>,
 }

@@ -198,6 +198,9 @@ impl Board {
                     ),
                 );
             }
+            Event::Forged { object, reason } => {
+                self.happened(at_ms, format!("{object} is forged and is not used: {reason}."));
+            }
             Event::Abandoned { checkpoint, reason } => {
                 let entry = self.checkpoint(checkpoint);
                 (entry.standing, entry.at_ms) = (Standing::Abandoned, at_ms);

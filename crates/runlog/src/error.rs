@@ -20,6 +20,9 @@ pub enum Error {
         /// The parser's message.
         reason: String,
     },
+    /// This build cannot sign or verify.
+    #[error(transparent)]
+    Signature(#[from] stentor_signature::Error),
     /// The coordinator's state in a checkpoint cannot be parsed or resumed from.
     #[error("{run}: the coordinator's state in checkpoint `{checkpoint}` cannot be used: {reason}")]
     State {
@@ -36,13 +39,18 @@ impl ProgramError for Error {
     fn id(&self) -> &'static str {
         match self {
             Error::Store(error) => error.id(),
+            Error::Signature(error) => error.id(),
             Error::State { .. } => "E0504",
             Error::EventLog { .. } => "E0505",
         }
     }
 
     fn exit_status(&self) -> ExitStatus {
-        self.store().map_or(ExitStatus::Data, ProgramError::exit_status)
+        match self {
+            Error::Store(error) => error.exit_status(),
+            Error::Signature(error) => error.exit_status(),
+            Error::State { .. } | Error::EventLog { .. } => ExitStatus::Data,
+        }
     }
 }
 
@@ -52,7 +60,7 @@ impl Error {
     pub fn store(&self) -> Option<&stentor_store::Error> {
         match self {
             Error::Store(error) => Some(error),
-            Error::EventLog { .. } | Error::State { .. } => None,
+            Error::EventLog { .. } | Error::State { .. } | Error::Signature(_) => None,
         }
     }
 }

@@ -140,6 +140,13 @@ pub enum Event {
         /// The address of the caller, if it is known.
         address: Option<String>,
     },
+    /// An object of the run's folder was found without the run's signature when the run was resumed, and was not used.
+    Forged {
+        /// Its name in the folder: a checkpoint or a segment of the log.
+        object: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A checkpoint was abandoned.
     Abandoned {
         /// Its name.

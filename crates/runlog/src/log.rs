@@ -1,6 +1,8 @@
+use crate::signature::{Chain, split};
 use crate::{Error, Event};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use stentor_checkpoint::{LogHead, Signer};
 use stentor_store::Store;
 
 /// Folder of a run, with the segments of its event log.
@@ -17,6 +19,8 @@ pub struct EventLog {
     /// Segments that are cut but not known to be in the store: a segment whose write failed is written again with the
     /// next one.
     unsaved: BTreeMap<u64, Bytes>,
+    /// In a run that signs.
+    chain: Option<Chain>,
 }
 
 /// Segments to be written to the store.
@@ -57,12 +61,12 @@ pub async fn visit_events(run: &Store, until: Option<u64>, mut take: impl FnMut(
     Ok(())
 }
 
-/// Parses the text of one segment of a log, an event per line; `segment` is its name in error messages.
+/// Parses the text of one segment of a log, an event per line, without its signature; `segment` is its name in error messages.
 ///
 /// # Errors
 /// [`Error::EventLog`] with the line.
 pub fn parse_events(segment: &str, text: &str) -> Result<Vec<Event>, Error> {
-    let lines = (1..).zip(text.lines());
+    let lines = (1..).zip(split(text).0.lines());
     lines.map(|(n, line)| serde_json::from_str(line).map_err(|e| unreadable(segment, n, &e))).collect()
 }
 
@@ -76,7 +80,19 @@ impl EventLog {
     #[must_use]
     pub fn new(run: &Store, incarnation: u64) -> Self {
         let store = run.child(EVENTS);
-        Self { store, incarnation, segment: 0, lines: Vec::new(), unsaved: BTreeMap::new() }
+        Self { store, incarnation, segment: 0, lines: Vec::new(), unsaved: BTreeMap::new(), chain: None }
+    }
+
+    /// Signs the segments from now on; `head` is the segment that the first of them follows.
+    #[must_use]
+    pub fn signed(self, signer: Signer, head: Option<LogHead>) -> Self {
+        Self { chain: Some(Chain::new(signer, head)), ..self }
+    }
+
+    /// The newest segment that was cut, in a run that signs.
+    #[must_use]
+    pub fn head(&self) -> Option<&LogHead> {
+        self.chain.as_ref().and_then(Chain::head)
     }
 
     /// Appends an event. It is in the store once a segment that was cut later is.
@@ -97,12 +113,23 @@ impl EventLog {
     /// Returns all events that are not known to be in the store, as segments.
     pub fn cut(&mut self) -> Segments {
         if !self.lines.is_empty() {
-            self.unsaved.insert(self.segment, std::mem::take(&mut self.lines).into());
+            let mut lines = std::mem::take(&mut self.lines);
+            let name = self.name(self.segment);
+            if let Some(chain) = &mut self.chain
+                && let Err(error) = chain.sign(&name, &mut lines)
+            {
+                // The library has no memory, or is broken. Whoever verifies the log finds the segment.
+                tracing::error!(%error, segment = name, "a segment of the event log is not signed");
+            }
+            self.unsaved.insert(self.segment, lines.into());
             self.segment += 1;
         }
-        let name = |number: &u64| format!("{:06}-{number:06}.jsonl", self.incarnation);
-        let lines = self.unsaved.iter().map(|(number, lines)| (name(number), lines.clone())).collect();
+        let lines = self.unsaved.iter().map(|(number, lines)| (self.name(*number), lines.clone())).collect();
         Segments { store: self.store.clone(), lines, until: self.segment }
+    }
+
+    fn name(&self, number: u64) -> String {
+        format!("{:06}-{number:06}.jsonl", self.incarnation)
     }
 
     /// Records that the segments below `until` are in the store.

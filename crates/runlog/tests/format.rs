@@ -25,11 +25,12 @@ fn kind(event: &Event) -> &'static str {
         Event::FellBack { .. } => "fell-back",
         Event::Quarantined { .. } => "quarantined",
         Event::Commanded { .. } => "commanded",
+        Event::Forged { .. } => "forged",
         Event::Abandoned { .. } => "abandoned",
     }
 }
 
-const KINDS: usize = 10;
+const KINDS: usize = 11;
 
 #[tokio::test]
 async fn a_log_is_read_and_rewritten_byte_for_byte() {

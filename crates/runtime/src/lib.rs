@@ -57,6 +57,7 @@ pub use memory::{cpu_seconds, peak_rss_bytes, peak_rss_mb};
 pub use readiness::{Readiness, is_now, readiness};
 pub use retry::{Retry, Verdict};
 pub use secret::secret;
+pub use secret_file::warn_if_exposed;
 pub use shutdown::{Shutdown, Trigger};
 pub use stentor_exit::{ExitStatus, ProgramError, Reaction};
 pub use telemetry::{Telemetry, TelemetryOptions};

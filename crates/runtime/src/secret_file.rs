@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Warns if everybody on this machine can read a file that holds a secret. A group may: Kubernetes gives secrets to a pod's group.
-pub(crate) fn warn_if_exposed(path: &Path, what: &str) {
+pub fn warn_if_exposed(path: &Path, what: &str) {
     if is_exposed(path) {
         let path = path.display();
         tracing::warn!(%path, "every user of this machine can read {what}; `chmod o= {path}`, and issue a new one if others use it");

@@ -102,7 +102,7 @@ impl World {
             10 => {
                 let of_another = own_state(if identity == "a" { "b" } else { "a" });
                 let name = self.lies.pick(&["model".to_owned(), of_another, "../x".to_owned()]).cloned()?;
-                let written = vec![Written { name, bytes: u64::MAX, digest: 0 }];
+                let written = vec![Written { name, bytes: u64::MAX, digest: 0, blake3: None }];
                 Some(Input::Reported(Report { identity, checkpoint: checkpoint?, written, dev: None }))
             }
             _ => {

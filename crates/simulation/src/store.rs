@@ -45,7 +45,7 @@ impl Object {
             Object::Own(kept) => kept.values().flatten().map(bits_of).collect(),
         };
         let digest = bits.iter().fold(1, |digest, bits| mix(digest ^ bits));
-        Written { name: name.to_owned(), bytes: 8 * bits.len() as u64, digest }
+        Written { name: name.to_owned(), bytes: 8 * bits.len() as u64, digest, blake3: None }
     }
 }
 

@@ -87,7 +87,7 @@ fn id(status: ExitStatus) -> &'static str {
 type Downcast = for<'a> fn(&'a (dyn Error + 'static)) -> Option<&'a dyn ProgramError>;
 
 /// The types of errors that have an id: `anyhow` keeps no traits of what it holds.
-const TYPES: [Downcast; 13] = [
+const TYPES: [Downcast; 14] = [
     is::<stentor_experiment::Error>,
     is::<stentor_store::Error>,
     is::<stentor_shards::Error>,
@@ -96,6 +96,7 @@ const TYPES: [Downcast; 13] = [
     is::<stentor_evaluate::Error>,
     is::<stentor_language::Error>,
     is::<stentor_checkpoint::Error>,
+    is::<stentor_signature::Error>,
     is::<stentor_runlog::Error>,
     is::<stentor_transcribe::Error>,
     is::<stentor_runtime::Error>,

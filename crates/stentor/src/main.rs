@@ -32,10 +32,12 @@ mod score;
 mod senones;
 mod shell;
 mod siblings;
+mod signing_key;
 mod tested;
 mod text;
 mod train;
 mod transcribe;
+mod trust;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -110,6 +112,8 @@ enum Command {
     Drain(cluster::Drain),
     /// Create a CA for a cluster and certificates for its programs.
     Certs(certs::Args),
+    /// Make a private key with which a coordinator signs a run, and the public key to verify it.
+    SigningKey(signing_key::Args),
     /// Forecast the cost of a batch for each exchange strategy on a given network.
     #[command(alias = "plan")]
     Forecast(forecast::Args),
@@ -161,6 +165,7 @@ fn main() -> ExitCode {
         Command::Drop(arguments) => (arguments.run(), ExitStatus::Failure),
         Command::Drain(arguments) => (arguments.run(), ExitStatus::Failure),
         Command::Certs(arguments) => (certs::run(&arguments), ExitStatus::Config),
+        Command::SigningKey(arguments) => (signing_key::run(&arguments), ExitStatus::Config),
         Command::Forecast(arguments) => (forecast::run(&arguments), ExitStatus::Data),
         Command::Config(arguments) => (config::run(&arguments), ExitStatus::Config),
         Command::Completions(arguments) => (arguments.run(Arguments::command()), ExitStatus::Failure),

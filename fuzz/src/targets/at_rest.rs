@@ -1,12 +1,15 @@
 use bytes::Bytes;
 use futures::executor::block_on;
 use std::collections::BTreeMap;
-use stentor_checkpoint::{Manifest, ModelDescription, NamedTensor, Object, TensorFile};
+use stentor_checkpoint::{Manifest, ModelDescription, NamedTensor, Object, Proof, TensorFile, Trust};
 use stentor_experiment::{Batch, Features, Schedule, Source, Strategy};
 use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_plan::{Catalogue, Plan, Position, RoundSize, RowGroup};
-use stentor_runlog::{Encoding, Event, Fence, Saved, Timeline, parse_events, saved_state};
+use stentor_runlog::{
+    EVENTS, Encoding, Event, Fence, Saved, Timeline, check_log, parse_events, saved_state,
+};
 use stentor_scores::{Scores, frame_sums};
+use stentor_signature::PublicKeys;
 use stentor_shards::{
     Codec, Column, Element, Extent, FeatureLayout, FeatureManifest, FeatureRow, FeatureSet, FeatureSetOptions,
     FeatureWriter, LabelLayout, LabelManifest, LabelRow, LabelSet, Normalisation, Row, Span, View,
@@ -146,6 +149,8 @@ pub(crate) fn checkpoint(data: &[u8]) {
             let _ = saved_state(&manifest);
         }
         let _ = stentor_checkpoint::newest_valid(&run).await;
+        let signed = stentor_checkpoint::read_manifest_with(&run, CHECKPOINT, Proof::Signature(&nobody())).await;
+        assert!(signed.is_err(), "nobody has signed it");
         let _ = stentor_checkpoint::folders(&run).await;
     });
 }
@@ -160,7 +165,7 @@ pub(crate) fn checkpoint_seeds() -> Vec<Vec<u8>> {
         lineage: 1,
         round: 7,
         model: ModelDescription { inputs: 4, senones: 3, ..ModelDescription::default() },
-        objects: vec![Object { name: "model.safetensors".into(), bytes: model.len() as u64, digest }],
+        objects: vec![Object { name: "model.safetensors".into(), bytes: model.len() as u64, digest, blake3: None }],
         coordinator: serde_json::json!({ "core": saved(), "tally": {} }),
         ..Manifest::default()
     };
@@ -249,8 +254,20 @@ pub(crate) fn state_seeds() -> Vec<Vec<u8>> {
     [saved(), start].iter().map(|saved| serde_json::to_vec(saved).expect("plain structures")).collect()
 }
 
-/// A segment of an event log.
+/// A reader that trusts no key.
+fn nobody() -> Trust {
+    Trust::new(PublicKeys::default())
+}
+
+/// A segment of an event log, and the only one of a run that may be signed.
 pub(crate) fn events(data: &[u8]) {
+    let run = Store::in_memory();
+    block_on(async {
+        let put = run.child(EVENTS).put("000001-000000.jsonl", Bytes::copy_from_slice(data));
+        put.await.expect("a store in memory does not fail");
+        let segments = check_log(&run, Some(&nobody()), &[]).await.expect("what is wrong is listed");
+        assert!(segments.len() == 1 && !segments[0].faults.is_empty(), "nobody has signed it");
+    });
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(events) = parse_events("x", text) {
         // Ends, whatever goes back to what.
@@ -297,6 +314,7 @@ pub(crate) fn event_seeds() -> Vec<Vec<u8>> {
             reason: "r".into(),
         },
         Event::Abandoned { checkpoint: "c".into(), reason: "r".into() },
+        Event::Forged { object: "checkpoints/c".into(), reason: "r".into() },
         Event::Switched { fence, from: Strategy::Gtc, to: Strategy::Bmuf },
         Event::Commanded { command: "switch".into(), caller: "a".into(), address: None },
     ];

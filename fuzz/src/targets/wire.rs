@@ -127,7 +127,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         ..Default::default()
     };
     let stage = v1::StageHeader { fence: fence(), sum_group, encoding, sections: 1, ..Default::default() };
-    let written = v1::WrittenObject { name: "model.safetensors".into(), bytes: 9, digest: 1 };
+    let written = v1::WrittenObject { name: "model.safetensors".into(), bytes: 9, digest: 1, ..Default::default() };
     let dev = Some(v1::DevScore { sums: counted() });
     let report = v1::BoundaryReport { fence: fence(), written: vec![written], dev, ..Default::default() };
     let toml = "[run]\nname = \"r\"\noutput = \"o\"\n[data]\nannotated = \"a\"\n";

@@ -219,6 +219,9 @@ pub struct JoinRequest {
     pub host: ::prost::alloc::string::String,
     #[prost(uint32, tag = "4")]
     pub process_id: u32,
+    /// Whether the worker reports BLAKE3 digests of what it writes. A run that signs its checkpoints admits no others.
+    #[prost(bool, tag = "5")]
+    pub reports_blake3: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct JoinReply {
@@ -240,6 +243,12 @@ pub struct JoinReply {
     /// can speak for it: the number cannot be guessed.
     #[prost(uint64, tag = "6")]
     pub session: u64,
+    /// In a run that signs: BLAKE3 digests of the manifests of `checkpoint` and of the model that the run started from, where there
+    /// are such. The worker loads nothing else.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub checkpoint_blake3: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "8")]
+    pub start_blake3: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ContributionNote {
@@ -426,8 +435,12 @@ pub struct WrittenObject {
     pub name: ::prost::alloc::string::String,
     #[prost(uint64, tag = "2")]
     pub bytes: u64,
+    /// xxh3 of its bytes.
     #[prost(uint64, tag = "3")]
     pub digest: u64,
+    /// BLAKE3 of its bytes; empty: a program that does not report it.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub blake3: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BoundaryReport {
@@ -501,6 +514,9 @@ pub struct StageHeader {
     /// The sender's membership.
     #[prost(uint64, tag = "10")]
     pub session: u64,
+    /// In a run that signs: BLAKE3 digest of the manifest of `lineage_start`, as the coordinator told the member.
+    #[prost(bytes = "bytes", tag = "11")]
+    pub lineage_start_blake3: ::prost::bytes::Bytes,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StageReply {}

@@ -7,10 +7,11 @@ use crate::replica::Replica;
 use std::collections::BTreeMap;
 use stentor_acoustic::{AfterApply, AfterApplyState, NamedValues, OptimizerState};
 use stentor_checkpoint::{
-    Manifest, NamedTensor, TensorFile, checkpoint_store, read_manifest, read_object, state_name,
+    Manifest, NamedTensor, Proof, TensorFile, checkpoint_store, read_manifest_with, read_object, state_name,
 };
 use stentor_exchange::strategy::Shared;
 use stentor_messages::Written;
+use stentor_signature::Digest;
 use stentor_store::Store;
 
 /// Parameters to deploy and buffers, by name.
@@ -39,23 +40,25 @@ pub(crate) async fn save(
         doing.now(format!("writing {object} of checkpoint {name}"));
         let bytes = file.to_bytes()?;
         let (length, digest) = (bytes.len() as u64, stentor_checkpoint::digest(&bytes));
+        let blake3 = Some(Digest::of(&bytes).bytes());
         // A round that is repeated after a fall-back has another lineage, hence another folder: nothing is overwritten.
         folder.put(&object, bytes).await?;
-        written.push(Written { name: object, bytes: length, digest });
+        written.push(Written { name: object, bytes: length, digest, blake3 });
     }
     Ok(written)
 }
 
 /// Loads checkpoint `name` into a new replica. A newcomer takes another member's optimiser and starts without a
-/// residual.
+/// residual. `proof`: what shows that it is the coordinator's checkpoint.
 pub(crate) async fn load(
     replica: &mut Replica,
     run: &Store,
     name: &str,
     identity: &str,
+    proof: Proof<'_>,
 ) -> Result<(), Error> {
     // Only the objects that this worker needs are read, and each is verified while it is read.
-    let manifest = read_manifest(run, name).await?;
+    let manifest = read_manifest_with(run, name, proof).await?;
     let read = async |object: &str| -> Result<TensorFile, Error> {
         Ok(TensorFile::from_bytes(&read_object(run, &manifest, object).await?)?)
     };

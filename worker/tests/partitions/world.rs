@@ -68,7 +68,13 @@ impl<'a> World<'a> {
         let (told, progress) = mpsc::unbounded_channel();
         sim.host(COORDINATOR, move || {
             let (experiment, progress, page) = (experiment.clone(), Some(told.clone()), None);
-            let options = stentor_coordinator::Options { experiment, start: Start::Resume, progress, page };
+            let options = stentor_coordinator::Options {
+                experiment,
+                start: Start::Resume,
+                progress,
+                signing: None,
+                page,
+            };
             coordinator(options)
         });
         WORKERS.into_iter().for_each(|identity| sim.host(identity, move || worker(identity)));

@@ -27,7 +27,12 @@ impl Run {
             let mut file = TensorFile::default();
             file.tensors.insert(tensor.into(), NamedTensor { shape: vec![2, 3], values });
             let bytes = file.to_bytes().unwrap();
-            objects.push(Object { name: object.into(), bytes: bytes.len() as u64, digest: digest(&bytes) });
+            objects.push(Object {
+                name: object.into(),
+                bytes: bytes.len() as u64,
+                digest: digest(&bytes),
+                blake3: None,
+            });
             folder.put(object, bytes).await.unwrap();
         }
         Manifest { name, lineage, round, objects, run_id: "r".into(), ..Manifest::default() }

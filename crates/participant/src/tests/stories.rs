@@ -20,7 +20,7 @@ fn staging(actions: &[Action]) -> Staging {
 }
 
 fn written(name: &str) -> Written {
-    Written { name: name.into(), bytes: 8, digest: 1 }
+    Written { name: name.into(), bytes: 8, digest: 1, blake3: None }
 }
 
 fn last_boundary() -> Boundary {

@@ -139,6 +139,8 @@ catalogue! {
     Gauge last_checkpoint_timestamp(SystemTime) in Seconds;
     /// Longest time between two checkpoints that the experiment allows (`checkpoint.every`); absent where it does not say.
     Gauge checkpoint_interval(Duration) in Seconds;
+    /// Objects of the run's folder without the run's signature, found when the coordinator started.
+    Counter forged_objects(u64, what: &'static str) in Count;
 
     // Labeling and data.
 

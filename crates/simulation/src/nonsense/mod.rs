@@ -282,7 +282,7 @@ fn report(identity: &str, boundary: &Boundary) -> Option<Report> {
     let checkpoint = boundary.checkpoint.clone()?;
     let dev = boundary.dev_share.map(|_| frame_sums(10, 3.0, 5));
     let name = if boundary.writes_model { "model".to_owned() } else { format!("state-{identity}") };
-    let written = vec![Written { name, bytes: 8, digest: 1 }];
+    let written = vec![Written { name, bytes: 8, digest: 1, blake3: None }];
     Some(Report { identity: identity.to_owned(), checkpoint, written, dev })
 }
 

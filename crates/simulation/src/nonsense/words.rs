@@ -101,6 +101,6 @@ impl Words<'_> {
     pub(super) fn object(&mut self) -> Written {
         let names = ["model", "state-a", "state-b", "../manifest.json", "", "manifest.json"];
         let name = names[self.below(6) as usize].to_owned();
-        Written { name, bytes: self.number(8), digest: self.bits() }
+        Written { name, bytes: self.number(8), digest: self.bits(), blake3: None }
     }
 }

@@ -1,6 +1,7 @@
 //! `stentor export`: a trained model as a folder that recognises words by itself.
 
 use crate::material::{WordFiles, count_alignments, left_out_words, read_settings};
+use crate::trust::PublicKeyFiles;
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use stentor_checkpoint::DeployedModel;
@@ -23,6 +24,8 @@ pub(crate) struct Args {
     /// the tying tree if the senones are of one.
     #[arg(long, value_name = "SET")]
     features: String,
+    #[command(flatten)]
+    public_keys: PublicKeyFiles,
     #[command(flatten)]
     words: WordFiles,
     /// Scales and limits, and the counts of aligned speech: the `settings.json` that `stentor recognise --out` wrote, or
@@ -53,9 +56,11 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
 }
 
 async fn export(arguments: &Args) -> Result<(Bundle, LeftOut)> {
-    let Args { bundle, model: location, features, words, settings } = arguments;
+    let Args { bundle, model: location, features, public_keys, words, settings } = arguments;
+    let trust = public_keys.read()?;
     let set = FeatureSet::open(&Store::open(features)?).await.with_context(|| features.clone())?;
-    let deployed = DeployedModel::load(&Store::open(location)?).await.with_context(|| location.clone())?;
+    let deployed = DeployedModel::load_trusted(&Store::open(location)?, trust.as_ref()).await;
+    let deployed = deployed.with_context(|| location.clone())?;
     let DeployedModel { manifest, parameters } = deployed;
     if manifest.features_fingerprint != set.manifest().inputs_fingerprint() {
         bail!(

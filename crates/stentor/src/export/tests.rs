@@ -81,7 +81,12 @@ impl Place {
         }
         let bytes = file.to_bytes().unwrap();
         let name = checkpoint_name(1, 7);
-        let object = Object { name: MODEL.to_owned(), bytes: bytes.len() as u64, digest: digest(&bytes) };
+        let object = Object {
+            name: MODEL.to_owned(),
+            bytes: bytes.len() as u64,
+            digest: digest(&bytes),
+            blake3: None,
+        };
         let manifest = Manifest {
             name: name.clone(),
             run_id: "a run".to_owned(),
@@ -107,6 +112,7 @@ impl Place {
             bundle: self.path("model"),
             model: self.location("run"),
             features: self.location("set"),
+            public_keys: Default::default(),
             words: self.0.words(),
             settings: Some(self.path("settings.json")),
         }

@@ -59,7 +59,12 @@ async fn checkpoint(run: &Path) -> std::path::PathBuf {
     let file =
         TensorFile { tensors: BTreeMap::from([("output.weight".into(), tensor)]), ..TensorFile::default() };
     let bytes = file.to_bytes().unwrap();
-    let object = |name: &str| Object { name: name.into(), bytes: bytes.len() as u64, digest: digest(&bytes) };
+    let object = |name: &str| Object {
+        name: name.into(),
+        bytes: bytes.len() as u64,
+        digest: digest(&bytes),
+        blake3: None,
+    };
     let manifest = Manifest {
         name: "000000-0000000012".into(),
         run_id: "r1".into(),

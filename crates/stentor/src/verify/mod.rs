@@ -1,4 +1,4 @@
-//! `stentor verify`: checks every byte of sets, checkpoints and runs against their manifests.
+//! `stentor verify`: checks every byte of sets, checkpoints and runs against their manifests, and signatures of checkpoints and runs.
 
 mod checkpoint;
 mod run_folder;
@@ -10,21 +10,26 @@ mod tests;
 use crate::exit;
 use crate::place::{self, Place};
 use crate::text::{Text, counted};
+use crate::trust::PublicKeyFiles;
 use anyhow::{Result, bail};
 use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
 use std::process::ExitCode;
+use stentor_checkpoint::Trust;
 use stentor_runtime::ExitStatus;
 
 /// Check every byte of sets, checkpoints and runs against their manifests.
 ///
-/// Exits with 0 if everything is intact, 3 if something is damaged, missing or of a different kind, 75 if a store does
-/// not respond.
+/// With `--public-key` also that checkpoints, event log and result of a run are signed, and that nothing of a signed run is missing or
+/// in another place. Exits with 0 if everything is intact, 3 if something is damaged, missing, unsigned, forged or of a different
+/// kind, 75 if a store does not respond.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folders or URLs of feature sets, label sets, checkpoints or runs.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
+    #[command(flatten)]
+    public_keys: PublicKeyFiles,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -36,7 +41,33 @@ struct Verified {
     path: String,
     kind: &'static str,
     whole: bool,
+    signatures: Signatures,
     objects: Vec<Object>,
+}
+
+/// What is known of signatures at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Signatures {
+    /// There are none.
+    None,
+    /// There are some; no public key was given.
+    NotChecked,
+    /// Each object must have one.
+    Checked,
+}
+
+/// The objects at a path.
+#[derive(Debug, Default)]
+struct Found {
+    objects: Vec<Object>,
+    is_signed: bool,
+}
+
+impl From<Vec<Object>> for Found {
+    fn from(objects: Vec<Object>) -> Self {
+        Self { objects, is_signed: false }
+    }
 }
 
 /// An object and all errors found in it.
@@ -49,15 +80,22 @@ struct Object {
     faults: Vec<String>,
 }
 
+impl Object {
+    /// An object that is missing or cannot be read.
+    fn without_bytes(name: String, fault: String) -> Self {
+        Self { name, bytes: None, row_groups: None, faults: vec![fault] }
+    }
+}
+
 pub(crate) fn run(arguments: &Args) -> ExitCode {
-    exit::with(async { Ok(verify_all(arguments).await) })
+    exit::with(async { Ok(verify_all(arguments, arguments.public_keys.read()?.as_ref()).await) })
 }
 
 /// Checks all paths, even if some are damaged, and returns the worst exit status.
-async fn verify_all(arguments: &Args) -> ExitStatus {
+async fn verify_all(arguments: &Args, trust: Option<&Trust>) -> ExitStatus {
     let (mut found, mut status) = (Vec::new(), ExitStatus::Ok);
     for path in &arguments.paths {
-        match verify(path).await {
+        match verify(path, trust).await {
             Ok(verified) => {
                 if !verified.whole && status == ExitStatus::Ok {
                     status = ExitStatus::Data;
@@ -79,28 +117,54 @@ async fn verify_all(arguments: &Args) -> ExitStatus {
     status
 }
 
-async fn verify(path: &str) -> Result<Verified> {
-    let (kind, objects) = match place::find(path).await? {
-        Place::Features(store) => ("feature set", set::features(&store).await?),
-        Place::Labels(store) => ("label set", set::labels(&store).await?),
-        Place::Checkpoint(store) => ("checkpoint", checkpoint::objects(&store, "").await?),
-        Place::Run(store) => ("run", run_folder::objects(&store).await?),
+async fn verify(path: &str, trust: Option<&Trust>) -> Result<Verified> {
+    let (kind, found) = match place::find(path).await? {
+        Place::Features(store) => ("feature set", of_set(set::features(&store).await?, trust)),
+        Place::Labels(store) => ("label set", of_set(set::labels(&store).await?, trust)),
+        Place::Checkpoint(store) => {
+            let checkpoint::Listed { objects, is_signed, .. } =
+                checkpoint::objects(&store, "", trust.into()).await?;
+            ("checkpoint", Found { objects, is_signed })
+        }
+        Place::Run(store) => ("run", run_folder::objects(&store, trust).await?),
         Place::Shard(store, file) => {
             bail!("the checksums of {file} are in its set's manifest: name the folder {}", store.location())
         }
     };
+    let Found { objects, is_signed } = found;
     let whole = objects.iter().all(|object| object.faults.is_empty());
-    Ok(Verified { path: path.to_owned(), kind, whole, objects })
+    let signatures = match trust {
+        Some(_) => Signatures::Checked,
+        None if is_signed => Signatures::NotChecked,
+        None => Signatures::None,
+    };
+    Ok(Verified { path: path.to_owned(), kind, whole, signatures, objects })
+}
+
+/// Sets have no signatures: whoever asks for them must not take a set for a signed one.
+fn of_set(mut objects: Vec<Object>, trust: Option<&Trust>) -> Found {
+    if trust.is_some() {
+        let fault =
+            "not signed: sets of shards have no signatures; verify them without --public-key".to_owned();
+        objects.push(Object::without_bytes(stentor_shards::MANIFEST.into(), fault));
+    }
+    objects.into()
 }
 
 fn render(found: &[Verified]) -> String {
     let mut text = Text::default();
-    for Verified { path, kind, objects, .. } in found {
+    for Verified { path, kind, signatures, objects, .. } in found {
         let bad = objects.iter().filter(|object| !object.faults.is_empty()).count() as u64;
         let all = counted(objects.len() as u64, "object");
         let verdict =
             if bad == 0 { "all whole".to_owned() } else { format!("{} not whole", HumanCount(bad)) };
-        text.heading(format_args!("{kind} {path}: {all}, {verdict}"));
+        let signatures = match signatures {
+            Signatures::None => "",
+            Signatures::NotChecked => "; signed, but not checked: give --public-key",
+            Signatures::Checked if bad == 0 => ", all signed",
+            Signatures::Checked => "; signatures checked",
+        };
+        text.heading(format_args!("{kind} {path}: {all}, {verdict}{signatures}"));
         for Object { name, bytes, row_groups, faults } in objects {
             let state = if faults.is_empty() { "whole" } else { "NOT WHOLE" };
             text.row([

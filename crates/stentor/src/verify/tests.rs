@@ -36,7 +36,12 @@ async fn features(folder: &Path) -> FeatureManifest {
 async fn checkpoint(run: &Path) -> String {
     let store = open(run);
     let bytes = TensorFile::default().to_bytes().unwrap();
-    let object = |name: &str| Object { name: name.into(), bytes: bytes.len() as u64, digest: digest(&bytes) };
+    let object = |name: &str| Object {
+        name: name.into(),
+        bytes: bytes.len() as u64,
+        digest: digest(&bytes),
+        blake3: None,
+    };
     let manifest = Manifest {
         name: "000000-0000000012".into(),
         run_id: "r1".into(),
@@ -52,7 +57,7 @@ async fn checkpoint(run: &Path) -> String {
 }
 
 async fn faults(path: &Path) -> Vec<(String, Vec<String>)> {
-    let verified = verify(path.to_str().unwrap()).await.unwrap();
+    let verified = verify(path.to_str().unwrap(), None).await.unwrap();
     let bad: Vec<_> = verified.objects.iter().filter(|object| !object.faults.is_empty()).collect();
     assert_eq!(verified.whole, bad.is_empty());
     bad.into_iter().map(|object| (object.name.clone(), object.faults.clone())).collect()
@@ -70,7 +75,7 @@ async fn an_intact_set_is_listed_shard_by_shard() {
     let folder = tempfile::tempdir().unwrap();
     features(folder.path()).await;
     assert_eq!(faults(folder.path()).await, []);
-    let text = render(&[verify(folder.path().to_str().unwrap()).await.unwrap()]);
+    let text = render(&[verify(folder.path().to_str().unwrap(), None).await.unwrap()]);
     assert!(text.contains("2 objects, all whole") && text.contains("2 row groups"), "{text}");
 }
 
@@ -158,9 +163,9 @@ async fn a_checkpoint_alone_and_a_damaged_manifest_of_one() {
 #[tokio::test]
 async fn anything_else_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
-    let error = verify(folder.path().to_str().unwrap()).await.unwrap_err();
+    let error = verify(folder.path().to_str().unwrap(), None).await.unwrap_err();
     assert!(error.to_string().contains("does not exist, or is empty"), "{error}");
     features(folder.path()).await;
-    let error = verify(folder.path().join("part-00000.parquet").to_str().unwrap()).await.unwrap_err();
+    let error = verify(folder.path().join("part-00000.parquet").to_str().unwrap(), None).await.unwrap_err();
     assert!(error.to_string().contains("name the folder"), "{error}");
 }

@@ -61,6 +61,7 @@ impl Contents<'_> {
             name: name.clone(),
             bytes: bytes.len() as u64,
             digest: digest(bytes),
+            blake3: None,
         };
         let description = Description {
             schema_version: SCHEMA_VERSION,

@@ -241,7 +241,7 @@ impl World {
         if boundary.writes_model {
             self.models.insert(checkpoint.clone(), self.workers[index].parameters);
         }
-        let written = vec![Written { name: format!("state-{identity}"), bytes: 1, digest: 1 }];
+        let written = vec![Written { name: format!("state-{identity}"), bytes: 1, digest: 1, blake3: None }];
         self.arriving.push_back(Input::Reported(Report { identity, checkpoint, written, dev: None }));
     }
 
