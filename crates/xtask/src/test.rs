@@ -121,6 +121,7 @@ fn set_up(environment: &Environment) -> Result<()> {
             Part::Prometheus,
             Part::Sclite,
             Part::Slurm,
+            Part::Faketime,
             Part::Libtorch(Accelerator::Cpu),
             Part::Corpus(Corpus::Asterisk),
             Part::Corpus(Corpus::Game),
@@ -143,6 +144,7 @@ fn tests(environment: &Environment) -> Result<()> {
         .env("STENTOR_PROMETHEUS", setup::prometheus_programs(environment))
         .env("STENTOR_SCLITE", setup::sclite(environment))
         .env("STENTOR_SLURM_PACKAGE", setup::slurm(environment))
+        .env("STENTOR_FAKETIME", setup::faketime(environment))
         .env("STENTOR_BROWSER", environment.browser());
     process::run(&mut command, Deadline::minutes(60))
 }

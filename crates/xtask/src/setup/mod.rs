@@ -43,6 +43,15 @@ pub(crate) fn slurm(environment: &Environment) -> PathBuf {
     environment.package(SLURM)
 }
 
+/// Debian's package of a library that gives a program another time of day.
+const FAKETIME: &str = "libfaketime";
+
+/// The library for programs with threads, after set-up.
+pub(crate) fn faketime(environment: &Environment) -> PathBuf {
+    let architecture = format!("{}-linux-gnu", std::env::consts::ARCH);
+    environment.package(FAKETIME).join("usr/lib").join(architecture).join("faketime/libfaketimeMT.so.1")
+}
+
 /// A part of the set-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -58,6 +67,8 @@ pub(crate) enum Part {
     Sclite,
     /// Slurm, on which the job files of `deploy/slurm` are tested.
     Slurm,
+    /// libfaketime, for tests of clocks that are wrong.
+    Faketime,
     /// A speech synthesiser, which says when each phone begins.
     Flite,
     /// libtorch and the link `.libtorch` in the checkout.
@@ -77,6 +88,7 @@ impl Part {
             Part::Prometheus => prometheus_programs(environment).join("promtool").is_file(),
             Part::Sclite => sclite(environment).is_file(),
             Part::Slurm => slurm(environment).join("usr/sbin/slurmctld-wlm").is_file(),
+            Part::Faketime => faketime(environment).is_file(),
             Part::Flite => environment.package(FLITE_PACKAGE).join("usr/bin/flite").is_file(),
             Part::Libtorch(accelerator) => libtorch::is_ready(environment, accelerator),
             Part::Corpus(corpus) => {
@@ -101,6 +113,9 @@ impl Part {
                 Fetch { what: "sclite, for tests of word error rates", from: "Debian", megabytes: 1 }
             }
             Part::Slurm => Fetch { what: "Slurm, for tests of its job files", from: "Debian", megabytes: 4 },
+            Part::Faketime => {
+                Fetch { what: "libfaketime, for tests of wrong clocks", from: "Debian", megabytes: 1 }
+            }
             Part::Flite => {
                 Fetch { what: "flite, for synthetic speech with known times", from: "Debian", megabytes: 13 }
             }
@@ -130,6 +145,7 @@ impl Part {
             Part::Prometheus => debian::unpacked(environment, PROMETHEUS).map(drop),
             Part::Sclite => debian::unpacked(environment, SCTK).map(drop),
             Part::Slurm => debian::unpacked_with_needs(environment, SLURM).map(drop),
+            Part::Faketime => debian::unpacked(environment, FAKETIME).map(drop),
             Part::Flite => debian::unpacked_with_needs(environment, FLITE_PACKAGE).map(drop),
             Part::Libtorch(accelerator) => libtorch::make(environment, accelerator),
             Part::Corpus(corpus) => {
