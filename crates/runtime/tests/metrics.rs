@@ -77,6 +77,7 @@ fn record_everything() {
     metrics::labeled_frames(4096);
     metrics::labeling_progress(0.5);
     metrics::quarantined_row_groups(1, Source::Annotated);
+    metrics::forged_objects(1, "manifest");
     metrics::queue_depth(3, "prefetch");
     metrics::refused_connections(1, "handshake-timeout");
     metrics::refused_calls(1, "role");
