@@ -7,8 +7,8 @@ use std::time::Duration;
 use stentor_proto::v1::reducer_client::ReducerClient;
 use stentor_proto::{Announced, PayloadAssembler, parts, v1};
 use stentor_runtime::tls;
-use tokio::time::Instant;
 use stentor_signature::Digest;
+use tokio::time::Instant;
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 
