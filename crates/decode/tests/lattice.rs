@@ -95,7 +95,7 @@ proptest! {
         for (words, probability) in probable {
             let share = f64::from(drawn.get(&words).copied().unwrap_or(0)) / f64::from(DRAWS);
             // Six standard deviations.
-            let bound = 6.0 * (probability * (1.0 - probability) / f64::from(DRAWS)).sqrt() + 2.0 / f64::from(DRAWS);
+            let bound = 6.0 * ((probability * (1.0 - probability)).max(0.0) / f64::from(DRAWS)).sqrt() + 2.0 / f64::from(DRAWS);
             prop_assert!((share - probability).abs() <= bound, "{words:?}: {share}, expected {probability}");
         }
     }
