@@ -56,7 +56,7 @@ fn a_mistake_is_found_and_its_place_named() {
         ("\"alg\": \"SHA-256\"", "\"alg\": \"SHA256\"", "hashes"),
         ("\"type\": \"library\"", "\"type\": \"libary\"", "components"),
         ("\"purl\"", "\"plur\"", "components"),
-        ("\"version\": 1,", "\"version\": \"1\",", "version"),
+        ("\"version\": 1\n", "\"version\": \"1\"\n", "version"),
     ] {
         assert!(text.contains(right), "{right} is not in {text}");
         std::fs::write(&file, text.replacen(right, wrong, 1)).unwrap();
