@@ -87,11 +87,13 @@ impl Verdict {
         }
     }
 
+    #[track_caller]
     fn assert_whole(&self) {
         assert_eq!((self.code, self.signatures.as_str()), (0, "checked"), "{:?}", self.faults);
     }
 
     /// Asserts that something is wrong, with these words about an object whose name has these.
+    #[track_caller]
     fn assert_names(&self, object: &str, words: &str) {
         assert_eq!(self.code, 3, "{:?}", self.faults);
         let named = self.faults.iter().any(|(name, fault)| name.contains(object) && fault.contains(words));

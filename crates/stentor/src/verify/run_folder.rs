@@ -44,7 +44,13 @@ pub(super) async fn objects(run: &Store, trust: Option<&Trust>) -> Result<Found>
         if folder.standing != Standing::Unpublished {
             let prefix = format!("checkpoints/{}/", folder.name);
             let store = checkpoint_store(run, &folder.name);
-            let listed = checkpoint::objects(&store, &prefix, signed.proof()).await?;
+            let mut listed = checkpoint::objects(&store, &prefix, signed.proof()).await?;
+            // A whole checkpoint, in the folder of another one.
+            let read = stentor_checkpoint::read_manifest_with(run, &folder.name, signed.proof()).await;
+            if let Err(error @ stentor_checkpoint::Error::Misplaced { .. }) = read {
+                let name = format!("{prefix}{MANIFEST}");
+                listed.objects.push(Object::without_bytes(name, error.to_string()));
+            }
             heads.extend(listed.events.map(|head| (format!("checkpoint {}", folder.name), head)));
             found.is_signed |= listed.is_signed;
             found.objects.extend(listed.objects);
