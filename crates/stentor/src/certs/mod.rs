@@ -15,7 +15,6 @@ use std::path::PathBuf;
 
 /// Create a CA for a cluster, or use the existing one, and issue certificates for its programs.
 #[derive(Debug, Parser)]
-#[cfg_attr(not(feature = "crypto"), expect(dead_code, reason = "without TLS the command says only that"))]
 pub(crate) struct Args {
     /// Folder for the CA and one folder for each role. An existing CA is kept; certificates are reissued.
     #[arg(long, value_name = "DIR")]
