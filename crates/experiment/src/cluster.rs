@@ -40,9 +40,9 @@ pub struct Cluster {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Poison {
-    /// The sender is dropped and may rejoin as often as `restarts` allows; its batches go to others. The run stops if a
-    /// batch is refused twice, or if two workers are refused in one round: then the data or the model are the cause.
-    /// The default: one machine that miscalculates must not end a run of weeks.
+    /// The sender is dropped and may rejoin as often as `restarts` allows; its batches go to others. The run stops if
+    /// three workers are refused with one batch or in one round, or all of fewer: then the data or the model are the
+    /// cause. The default: one machine that miscalculates must not end a run of weeks.
     Drop,
     /// The run stops at the first such contribution.
     Stop,

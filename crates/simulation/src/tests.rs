@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use stentor_coordinator::state_machine::Outcome;
 
 /// Seeds that found a bug, and what it broke. A seed that fails goes here.
-const FOUND_BY_SEEDS: [(u64, &str); 18] = [
+const FOUND_BY_SEEDS: [(u64, &str); 19] = [
     (18, "I7"),
     (36, "I1"),
     (63, "I1"),
@@ -20,6 +20,7 @@ const FOUND_BY_SEEDS: [(u64, &str); 18] = [
     (1204, "I6"),
     (1353, "I6"),
     (2387, "I6"),
+    (3331, "I12"),
     (3867, "I12"),
     (5411, "I6"),
 ];

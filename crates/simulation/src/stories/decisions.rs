@@ -69,19 +69,38 @@ fn a_batch_that_is_refused_twice_stops_the_run_for_the_data_is_the_cause() {
 }
 
 #[test]
-fn two_workers_without_a_finite_loss_in_one_round_stop_the_run_for_the_model_is_the_cause() {
+fn workers_that_all_find_no_finite_loss_in_a_round_stop_the_run_for_the_model_is_the_cause() {
+    for (workers, refused) in [(2, "a"), (3, "a and b"), (4, "a and b")] {
+        let mut world = World::new(settings(&format!("workers = {workers}"), ""), 1);
+        let identities = &["a", "b", "c", "d"][..workers];
+        for identity in identities {
+            world.join(identity);
+        }
+        // Of four, the fourth is not waited for.
+        let (last, before) = identities[..workers.min(3)].split_last().unwrap();
+        for identity in before {
+            world.feed(poisoned(&world, identity));
+            assert_eq!(world.outcome, None, "{workers} workers");
+        }
+        world.feed(poisoned(&world, last));
+        let Some(Outcome::NonFinite { reason }) = &world.outcome else { panic!("{:?}", world.outcome) };
+        let why = format!("{refused} found none in the same round: the data or the model is the cause");
+        assert!(reason.contains(&why), "{reason}");
+    }
+}
+
+#[test]
+fn a_member_that_lies_while_anothers_machine_fails_does_not_end_the_run_of_the_third() {
     let mut world = World::new(settings("workers = 3", ""), 1);
     for identity in ["a", "b", "c"] {
         world.join(identity);
     }
     world.feed(poisoned(&world, "a"));
+    world.feed(poisoned(&world, "b"));
     assert_eq!(world.outcome, None);
-    world.feed(poisoned(&world, "c"));
-    let Some(Outcome::NonFinite { reason }) = &world.outcome else { panic!("{:?}", world.outcome) };
-    assert!(
-        reason.contains("a found none in the same round: the data or the model is the cause"),
-        "{reason}"
-    );
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
 }
 
 #[test]
