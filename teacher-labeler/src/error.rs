@@ -113,6 +113,8 @@ impl ProgramError for Error {
             Error::OtherFeatures { .. } => "E0703",
             Error::OtherJob { .. } => "E0704",
             Error::BadFeatures { .. } => "E0705",
+            // What a store says has the same id, whoever asked it.
+            Error::Shards(stentor_shards::Error::Store(error)) => error.id(),
             Error::Shards(_) => "E0706",
             Error::Store(error) => error.id(),
             Error::Acoustic(_) => "E0707",
