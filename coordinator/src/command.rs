@@ -1,6 +1,6 @@
 use crate::access::Caller;
-use crate::state_machine::{self, Arrival, BadRowGroup, Fence, Found, Inspection, Report, Session, Slot};
 use stentor_proto::v1;
+use stentor_rounds::{Arrival, BadRowGroup, Fence, Found, Inspection, Report, Session, Slot};
 use stentor_signature::Digest;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
@@ -94,7 +94,7 @@ pub(crate) struct Contribution {
 /// An operator's command, with its caller and the channel for its answer.
 #[derive(Debug)]
 pub(crate) struct Order {
-    pub(crate) command: state_machine::Command,
+    pub(crate) command: stentor_rounds::Command,
     pub(crate) caller: Caller,
     pub(crate) reply: Reply,
 }

@@ -9,9 +9,6 @@ use crate::reducer::Reducers;
 use crate::scalars::Scalars;
 use crate::signing::Manifests;
 use crate::spans::RoundSpans;
-use crate::state_machine::{
-    Core, Input, Invariant, Millis, Outcome, Refusal, Rejected, Session, SetAside, Slot,
-};
 use crate::summary::Tally;
 use crate::watch::Watch;
 use crate::wire;
@@ -22,6 +19,7 @@ use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
 use stentor_page::{Feed, Note, Wires};
 use stentor_proto::v1;
+use stentor_rounds::{Core, Input, Invariant, Millis, Outcome, Refusal, Rejected, Session, SetAside, Slot};
 use stentor_runlog::EventLog;
 use stentor_runtime::{Shutdown, metrics};
 use tokio::sync::{mpsc, oneshot};

@@ -1,7 +1,7 @@
-use crate::state_machine::{Assignment, Departure, Fence, Millis, Refusal, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use stentor_experiment::{Experiment, Source};
+use stentor_rounds::{Assignment, Departure, Fence, Millis, Refusal, Slot};
 use stentor_runtime::metrics::{self, CheckpointEnd, MemberState};
 
 /// Figures of a cluster for `/metrics` alone: members, late contributions, leased batches.
@@ -116,9 +116,9 @@ impl Gauges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state_machine::{Encoding, SumGroup};
     use stentor_experiment::Strategy;
     use stentor_plan::Lease;
+    use stentor_rounds::{Encoding, SumGroup};
 
     fn assignment(round: u64, batches: u32) -> Assignment {
         let lease = Lease { source: Source::Annotated, pass: 0, unit: 0, first_batch: 0, batches };

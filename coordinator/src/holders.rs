@@ -1,6 +1,6 @@
 use crate::limits::MOST_MEMBERS;
-use crate::state_machine::{Millis, Session};
 use std::collections::{HashMap, VecDeque};
+use stentor_rounds::{Millis, Session};
 
 /// How long a process may be without a session before the one that it displaced gets the identity back: longer than any pause
 /// of a worker that joins again.

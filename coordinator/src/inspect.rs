@@ -1,9 +1,9 @@
 //! Reads data that a member says are bad. The coordinator uses no byte of them; it only finds out whether others could.
 
-use crate::state_machine::{BadRowGroup, Claim, Found};
 use stentor_dataset::{Dataset, Error};
 use stentor_experiment::Experiment;
 use stentor_plan::Lease;
+use stentor_rounds::{BadRowGroup, Claim, Found};
 
 /// Reads what a claim is about.
 pub(crate) async fn inspect(experiment: &Experiment, dataset: &Dataset, claim: &Claim) -> Found {

@@ -1,6 +1,6 @@
 //! The coordinator: membership, work ledger, rounds, reduction. It links no libtorch and reads no audio.
 //!
-//! [`state_machine`] decides and is pure; the rest acts: `service` speaks gRPC, `engine` owns the state machine and carries out
+//! [`stentor_rounds`] decides and is pure; the modules here act: `service` speaks gRPC, `engine` owns the state machine and carries out
 //! its actions, `publish`, `scalars` and the event log of `stentor-runlog` write to the object store. `reducer` is the data
 //! plane: it adds contributions and decides nothing. `access` authorises calls. [`serve`] starts all of this on a given
 //! listener, [`serve_over`] on given connections; [`serve_reducer`] starts a reducer alone, and [`serve_finished`] what is left
@@ -36,7 +36,6 @@ mod signing;
 mod small_run;
 mod spans;
 mod start;
-pub mod state_machine;
 mod summary;
 mod switch;
 mod watch;

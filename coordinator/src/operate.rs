@@ -4,9 +4,9 @@ use crate::command::Order;
 use crate::engine::Engine;
 use crate::marker::Mark;
 use crate::orders::ask_to_leave;
-use crate::state_machine::{Command, Input, Rejected, Session};
 use crate::{pause, switch};
 use stentor_proto::v1;
+use stentor_rounds::{Command, Input, Rejected, Session};
 use tonic::Status;
 
 impl Engine {

@@ -1,8 +1,8 @@
-use crate::state_machine::OfSource;
 use crate::{Error, Signing};
 use std::path::Path;
 use stentor_experiment::Experiment;
 use stentor_page::Page;
+use stentor_rounds::OfSource;
 use tokio::sync::mpsc;
 
 /// The progress of a run, sent at the end of every round.

@@ -2,9 +2,9 @@
 
 use crate::command::Reply;
 use crate::marker::{Mark, Marker};
-use crate::state_machine::Request;
 use std::collections::HashMap;
 use stentor_proto::v1;
+use stentor_rounds::Request;
 use tokio::sync::mpsc;
 use tonic::Status;
 

@@ -1,12 +1,12 @@
 use crate::command::Command;
 use crate::scalars::Cut;
 use crate::signing::SignedBy;
-use crate::state_machine::Publication;
 use crate::summary::Tally;
 use std::convert::Infallible;
 use std::time::Duration;
 use stentor_checkpoint::{DevResult, Manifest, Object, SignedPart};
 use stentor_experiment::Strategy;
+use stentor_rounds::Publication;
 use stentor_runlog::{EventLog, State};
 use stentor_runtime::metrics;
 use stentor_signature::Digest;

@@ -2,7 +2,6 @@
 
 use crate::Error;
 use crate::signing::{Known, SignedBy};
-use crate::state_machine::{Outcome, Saved};
 use crate::summary::Tally;
 use bytes::Bytes;
 use serde_json::Value;
@@ -11,6 +10,7 @@ use stentor_checkpoint::{FinalObject, Manifest, ModelDescription, Normalisation,
 use stentor_dataset::Dataset;
 use stentor_exchange::strategy::decision;
 use stentor_experiment::{Experiment, Source};
+use stentor_rounds::{Outcome, Saved};
 use stentor_runlog::{EventLog, State, Summary, saved_switches};
 use stentor_runtime::metrics;
 use stentor_scores::FRAME_ERROR;

@@ -1,9 +1,9 @@
 //! The run's figures for TensorBoard, from the same events as the event log.
 
-use crate::state_machine::{Encoding, Event, Millis, OfSource};
 use bytes::Bytes;
 use std::time::{SystemTime, UNIX_EPOCH};
 use stentor_experiment::{Schedule, Source};
+use stentor_rounds::{Encoding, Event, Millis, OfSource};
 use stentor_scores::Scores;
 use stentor_store::Store;
 use stentor_tensorboard::{PREFIX, Segment};

@@ -1,7 +1,6 @@
 use crate::access::Caller;
 use crate::command::{Command, Contribution, Joining, Order};
 use crate::sender::{self, Sessions};
-use crate::state_machine::{Command as Wanted, Refusal, Session};
 use crate::{limits, wire};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
 use stentor_proto::v1::coordinator_server::Coordinator;
 use stentor_proto::{Agreed, v1};
+use stentor_rounds::{Command as Wanted, Refusal, Session};
 use stentor_runtime::metrics;
 use stentor_runtime::print::printable;
 use tokio::sync::{mpsc, oneshot};

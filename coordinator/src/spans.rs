@@ -1,7 +1,7 @@
 //! Rounds as traces: the coordinator records each round as a whole, and the waits in it.
 
-use crate::state_machine::{Event, Fence};
 use std::time::SystemTime;
+use stentor_rounds::{Event, Fence};
 use stentor_runtime::traces::{Attribute, RoundTrace};
 use stentor_scores::LOSS;
 

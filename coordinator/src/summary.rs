@@ -1,9 +1,9 @@
-use crate::state_machine::{Encoding, Event, OfSource, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 use stentor_experiment::Strategy;
 use stentor_proto::v1;
+use stentor_rounds::{Encoding, Event, OfSource, View};
 use stentor_runlog::{Summary, Switches};
 use stentor_runtime::metrics;
 use stentor_scores::{FRAME_ERROR, LOSS, Scores};

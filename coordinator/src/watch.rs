@@ -1,5 +1,5 @@
-use crate::state_machine::{Core, Millis, Reason, Wait};
 use std::collections::BTreeMap;
+use stentor_rounds::{Core, Millis, Reason, Wait};
 use stentor_runtime::metrics;
 
 /// Reports what the run waits for, and why: in gauges once a second, in the log when a wait is long.

@@ -1,14 +1,14 @@
 //! Conversions between the state machine's types and the wire.
 
 use crate::limits;
-use crate::state_machine::{
-    Announcement, Arrival, Assignment, BadRowGroup, Boundary, Closed, Command, Fence, Pausing, Report, Seat,
-    SetAside, SumGroup, View, Written,
-};
 use std::collections::BTreeMap;
 use stentor_dataset::{Dataset, Place};
 use stentor_experiment::{Source, Strategy};
 use stentor_proto::{required, v1};
+use stentor_rounds::{
+    Announcement, Arrival, Assignment, BadRowGroup, Boundary, Closed, Command, Fence, Pausing, Report, Seat,
+    SetAside, SumGroup, View, Written,
+};
 use stentor_scores::{FRAMES, Sums};
 use stentor_shards::Kind;
 

@@ -19,7 +19,6 @@ pub(crate) use remote::Reducers;
 pub(crate) use service::ReducerService;
 
 use crate::claim::LINEAGES;
-use crate::state_machine::{Announcement, Encoding, Fence, Seat, SetAside, Slot};
 use bytes::Bytes;
 use norms::Outlier;
 use state::Kept;
@@ -28,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stentor_exchange::Deltas;
 use stentor_experiment::{BlockMoments, BmufWeights, Experiment, GtcDownlink};
 use stentor_proto::v1;
+use stentor_rounds::{Announcement, Encoding, Fence, Seat, SetAside, Slot};
 use stentor_runtime::traces::{Attribute, RoundTrace};
 use stentor_signature::Digest;
 use stentor_store::Store;

@@ -1,6 +1,6 @@
-use crate::state_machine::Slot;
 use std::collections::{BTreeMap, VecDeque};
 use stentor_exchange::{Deltas, Encoding};
+use stentor_rounds::Slot;
 
 /// The 2-norms of recent contributions, against which those of a round are held.
 ///

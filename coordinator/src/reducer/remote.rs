@@ -1,12 +1,12 @@
 use super::RangeReducer;
 use crate::command::Command;
-use crate::state_machine::{Announcement, SetAside};
 use crate::wire;
 use std::sync::Arc;
 use std::time::Duration;
 use stentor_experiment::Experiment;
 use stentor_proto::v1;
 use stentor_proto::v1::reducer_client::ReducerClient;
+use stentor_rounds::{Announcement, SetAside};
 use stentor_runtime::tls::{self, Tls};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;

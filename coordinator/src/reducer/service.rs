@@ -1,10 +1,10 @@
 use super::{Place, RangeReducer, Ready, Refusal};
-use crate::state_machine::Fence;
 use crate::{limits, sender, wire};
 use std::pin::Pin;
 use std::sync::Arc;
 use stentor_exchange::Digest;
 use stentor_proto::{MAX_PART_BYTES, v1};
+use stentor_rounds::Fence;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};

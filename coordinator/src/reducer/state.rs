@@ -1,8 +1,8 @@
 use super::Refusal;
-use crate::state_machine::Fence;
 use stentor_checkpoint::{NamedTensor, Proof, TensorFile, checkpoint_store, read_manifest_with, read_object};
 use stentor_exchange::{Error, Reducer, Rethreshold, Summation};
 use stentor_proto::v1::WrittenObject;
+use stentor_rounds::Fence;
 use stentor_signature::Digest;
 use stentor_store::Store;
 

@@ -1,12 +1,12 @@
 use super::Ready;
 use super::norms::Kind;
 use super::state::Kept;
-use crate::state_machine::{Fence, Slot};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use stentor_exchange::{Digest, Encoding, Precision, StreamingMean, Summation, Tau, check_signs};
 use stentor_experiment::BmufWeights;
 use stentor_proto::v1;
+use stentor_rounds::{Fence, Slot};
 
 /// Number of values of a mean in one part.
 const PART: usize = stentor_proto::PART_BYTES / 4;

@@ -1,10 +1,10 @@
 use super::norms::Norms;
 use super::sum::Sum;
 use super::{Place, Refusal};
-use crate::state_machine::{Announcement, Fence, Seat, Slot};
 use std::collections::{BTreeMap, HashMap};
 use stentor_experiment::BmufWeights;
 use stentor_proto::v1;
+use stentor_rounds::{Announcement, Fence, Seat, Slot};
 
 /// The sums of the newest round, one for each group, and those of the previous round, which slow members still fetch.
 #[derive(Debug, Default)]

@@ -1,11 +1,11 @@
 use super::{Fence, Place, RangeReducer, Refusal};
-use crate::state_machine::{Announcement, Encoding, Seat, SetAside, SumGroup};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stentor_checkpoint::{MODEL, Manifest, Object, checkpoint_name, checkpoint_store, digest, publish};
 use stentor_exchange::{Tau, gtc};
 use stentor_proto::v1;
+use stentor_rounds::{Announcement, Encoding, Seat, SetAside, SumGroup};
 use stentor_store::Store;
 
 const VALUES: usize = 64;

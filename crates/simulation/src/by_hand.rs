@@ -5,10 +5,10 @@ use super::network::Copy;
 use super::store::Object;
 use super::world::World;
 use std::collections::BTreeSet;
-use stentor_coordinator::state_machine::{Assignment, BadRowGroup, Core, Input, Session, Violation};
 use stentor_experiment::Source;
 use stentor_plan::Lease;
 use stentor_plan::audit::Extent;
+use stentor_rounds::{Assignment, BadRowGroup, Core, Input, Session, Violation};
 
 impl World {
     pub(crate) fn core(&self) -> &Core {

@@ -8,8 +8,8 @@ use super::world::{Pace, World};
 use super::{Bug, Process};
 use bytes::Bytes;
 use std::sync::Arc;
-use stentor_coordinator::state_machine::{Arrival, Closed, Fence, Millis};
 use stentor_participant::{Action, Apply, Batch, BatchScore, End, Input, Rules, Staging};
+use stentor_rounds::{Arrival, Closed, Fence, Millis};
 use stentor_scores::frame_sums;
 
 /// As in the real worker.

@@ -4,11 +4,11 @@ use super::network::{Copy, Happening, Reply};
 use super::shell::Shell;
 use super::world::{Pace, World};
 use std::collections::BTreeMap;
-use stentor_coordinator::state_machine::{
+use stentor_experiment::Strategy;
+use stentor_rounds::{
     Action, BadRowGroup, Claim, Closing, Command, Encoding, Event, Found, Input, Inspection, Invariant,
     Outcome, Publication,
 };
-use stentor_experiment::Strategy;
 
 impl World {
     /// Gives a coordinator's state machine an input and carries out its actions.

@@ -1,7 +1,7 @@
 use super::network::{Copy, Happening, Reply, Request};
 use super::world::{HEARTBEAT, Pace, TICK, World};
 use super::{Bug, Process};
-use stentor_coordinator::state_machine::{Input, Millis, Publication};
+use stentor_rounds::{Input, Millis, Publication};
 
 /// How long a connection without messages is considered alive: two keepalives.
 pub(super) const CONNECTION_LIVES: Millis = 10_000;

@@ -4,9 +4,9 @@ use super::network::Happening;
 use super::worker::Worker;
 use super::world::{Pace, World};
 use std::collections::BTreeSet;
-use stentor_coordinator::state_machine::{Command, Invariant, Millis, Outcome};
 use stentor_experiment::{Membership, Strategy};
 use stentor_participant::Input as Asked;
+use stentor_rounds::{Command, Invariant, Millis, Outcome};
 
 /// Time of the last fault: after it the run has to finish.
 const FAULTS_END: Millis = 90_000;

@@ -7,12 +7,10 @@
 
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
-use stentor_coordinator::state_machine::{
-    Action, Arrival, Assignment, Closing, Core, Encoding, Input, Report, Settings,
-};
 use stentor_exchange::{BlockMomentum, WeightedMean};
 use stentor_experiment::{BmufMomentum, Experiment};
 use stentor_plan::{Catalogue, Plan, RowGroup};
+use stentor_rounds::{Action, Arrival, Assignment, Closing, Core, Encoding, Input, Report, Settings};
 use stentor_scores::frame_sums;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;

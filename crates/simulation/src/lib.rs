@@ -41,14 +41,14 @@ mod world;
 mod tests;
 
 pub use bug::Bug;
-pub use stentor_coordinator::state_machine::{Invariant, Violation};
+pub use stentor_rounds::{Invariant, Violation};
 pub(crate) use world::{Pace, World};
 
 use random::Random;
 use std::collections::BTreeMap;
-use stentor_coordinator::state_machine::{Outcome, Settings};
 use stentor_experiment::{Error, Experiment};
 use stentor_plan::{Catalogue, Plan, RowGroup};
+use stentor_rounds::{Outcome, Settings};
 
 /// Kinds of faults and other events in a simulated cluster.
 pub const FAULTS: [&str; 27] = [

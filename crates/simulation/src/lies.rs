@@ -6,10 +6,10 @@ use super::network::{Copy, Happening, Request};
 use super::replica::own_state;
 use super::world::World;
 use std::collections::BTreeMap;
-use stentor_coordinator::state_machine::{
+use stentor_experiment::{Poison, Source};
+use stentor_rounds::{
     Arrival, BadRowGroup, Fence, Input, Invariant, Outcome, Report, Session, SetAside, Slot, View, Written,
 };
-use stentor_experiment::{Poison, Source};
 use stentor_scores::{Sums, frame_sums};
 
 /// What the other members have before a lie and must have after it.

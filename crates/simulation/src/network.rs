@@ -1,6 +1,6 @@
 use super::Process;
 use std::collections::BTreeMap;
-use stentor_coordinator::state_machine::{
+use stentor_rounds::{
     Arrival, Assignment, Closed, Fence, Input, Millis, Publication, Report, Session, Slot, SumGroup,
 };
 

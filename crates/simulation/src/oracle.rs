@@ -3,13 +3,13 @@ use super::replica::{BlockStep, own_state};
 use super::shell::Shell;
 use super::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
-use stentor_coordinator::state_machine::{
-    Closed, Closing, Encoding, Event, Fence, Invariant, Outcome, Publication, Session, Violation,
-};
 use stentor_experiment::Strategy;
 use stentor_participant::Staging;
 use stentor_plan::Plan;
 use stentor_plan::audit::{Audit, Extent};
+use stentor_rounds::{
+    Closed, Closing, Encoding, Event, Fence, Invariant, Outcome, Publication, Session, Violation,
+};
 use stentor_runlog::Timeline;
 
 /// Checks the invariants, with full knowledge of a simulated cluster.

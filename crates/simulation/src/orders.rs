@@ -1,7 +1,7 @@
 use super::network::{Copy, Happening};
 use super::shell::Shell;
 use super::world::World;
-use stentor_coordinator::state_machine::{Command, Input};
+use stentor_rounds::{Command, Input};
 
 /// Who gives commands.
 pub(super) const OPERATOR: &str = "an operator";

@@ -6,10 +6,10 @@ use super::replica::VALUES;
 use super::world::{Pace, World};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use stentor_coordinator::state_machine::{Encoding, Fence, Input, Millis, Slot};
 use stentor_exchange::{Error, Reducer};
 use stentor_experiment::BmufWeights;
 use stentor_participant::Staging;
+use stentor_rounds::{Encoding, Fence, Input, Millis, Slot};
 
 /// The sums of the newest and of the previous round in the reducers.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use std::fmt;
 use std::ops::Range;
 use std::slice::from_ref;
 use std::sync::Arc;
-use stentor_coordinator::state_machine::{Assignment, Encoding};
 use stentor_exchange::strategy::{Coded, Learner, Member, Rate, Update, member};
 use stentor_exchange::{BlockParts, Error, decode_dense, digest_f32};
 use stentor_experiment::{Experiment, Strategy};
 use stentor_participant::{Apply, Batch, Encoded};
+use stentor_rounds::{Assignment, Encoding};
 
 /// Values of the model, all in one range. Gradients are small whole numbers, so that residuals are whole too and can be compared
 /// exactly.

@@ -2,7 +2,7 @@ use super::Process;
 use super::network::Call;
 use super::reducers::Reducers;
 use std::collections::BTreeMap;
-use stentor_coordinator::state_machine::{Core, Event, Millis, Outcome, Session, Slot};
+use stentor_rounds::{Core, Event, Millis, Outcome, Session, Slot};
 
 /// A simulated coordinator process: the real state machine, and the state that `engine`, `perform` and `reducer` have around it.
 #[derive(Debug)]

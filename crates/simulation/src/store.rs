@@ -1,8 +1,8 @@
 use super::random::mix;
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_checkpoint::{Action, Retained, Standing, checkpoint_age, retention};
-use stentor_coordinator::state_machine::{Event, Publication, Saved, Written};
 use stentor_exchange::strategy::Shared;
+use stentor_rounds::{Event, Publication, Saved, Written};
 use stentor_scores::Scores;
 
 /// The object store, which survives every process.

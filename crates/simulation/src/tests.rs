@@ -1,6 +1,6 @@
 use super::{Bug, FAULTS, Invariant, run};
 use std::collections::BTreeMap;
-use stentor_coordinator::state_machine::Outcome;
+use stentor_rounds::Outcome;
 
 /// Seeds that found a bug, and what it broke. A seed that fails goes here.
 const FOUND_BY_SEEDS: [(u64, &str); 19] = [

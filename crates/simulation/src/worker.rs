@@ -4,8 +4,8 @@ use super::replica::Replica;
 use super::store::Object;
 use bytes::Bytes;
 use std::collections::VecDeque;
-use stentor_coordinator::state_machine::{Assignment, Closed, Fence, Millis, Session};
 use stentor_participant::{Action, Input, Participant, Staging};
+use stentor_rounds::{Assignment, Closed, Fence, Millis, Session};
 use stentor_scores::Sums;
 
 /// A simulated worker process: the real participant and the real side of each strategy, in a shell with random delays.

@@ -7,10 +7,8 @@ use super::store::Store;
 use super::worker::Worker;
 use super::{FAULTS, Process};
 use std::collections::{BTreeMap, BTreeSet};
-use stentor_coordinator::state_machine::{
-    Command, Core, Event, Input, Millis, Outcome, Request, Saved, Settings,
-};
 use stentor_experiment::{Source, Strategy};
+use stentor_rounds::{Command, Core, Event, Input, Millis, Outcome, Request, Saved, Settings};
 
 /// What drives the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

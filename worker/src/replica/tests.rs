@@ -6,9 +6,9 @@ use crate::reducers::RangeSum;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use stentor_acoustic::{Device, ModelShape};
-use stentor_coordinator::state_machine::{Action, Arrival, Assignment, Closing, Core, Input, Settings};
 use stentor_exchange::{Reducer, decode_dense};
 use stentor_plan::{Catalogue, Plan, RowGroup};
+use stentor_rounds::{Action, Arrival, Assignment, Closing, Core, Input, Settings};
 use stentor_scores::frame_sums;
 
 const MULTIPLIER: f64 = 2.0;

@@ -5,12 +5,12 @@ mod words;
 
 use crate::settings;
 use std::collections::{BTreeMap, VecDeque};
-use stentor_coordinator::state_machine::{
+use stentor_plan::Plan;
+use stentor_plan::audit::{Audit, Extent};
+use stentor_rounds::{
     Action, Arrival, Assignment, Boundary, Claim, Core, Event, Found, Input, Report, Session, SetAside, Slot,
     Written,
 };
-use stentor_plan::Plan;
-use stentor_plan::audit::{Audit, Extent};
 use stentor_runlog::Timeline;
 use stentor_scores::frame_sums;
 use words::Words;
@@ -184,9 +184,7 @@ impl Cluster {
                         self.events.push(event);
                     }
                     Action::Violated(violation) => return Err(violation.to_string()),
-                    Action::Stop(stentor_coordinator::state_machine::Outcome::Finished { .. }) => {
-                        self.is_over = true
-                    }
+                    Action::Stop(stentor_rounds::Outcome::Finished { .. }) => self.is_over = true,
                     Action::Stop(outcome) => return Err(outcome.words()),
                     Action::Announce(_)
                     | Action::Dismiss { .. }

@@ -1,5 +1,5 @@
-use stentor_coordinator::state_machine::{Arrival, BadRowGroup, Fence, Slot, Written};
 use stentor_experiment::Source;
+use stentor_rounds::{Arrival, BadRowGroup, Fence, Slot, Written};
 use stentor_scores::{Sums, frame_sums};
 
 /// Numbers and names from bytes, many of them at the edge of what can be.

@@ -1,8 +1,8 @@
 use super::world::{Message, NAMES, World};
 use crate::Bug;
 use stateright::{Model, Property};
-use stentor_coordinator::state_machine::{Command, Outcome, Request, Settings};
 use stentor_plan::{Catalogue, Plan, RowGroup};
+use stentor_rounds::{Command, Outcome, Request, Settings};
 
 /// A world and the events that are possible in it.
 pub(super) struct Exhaust {

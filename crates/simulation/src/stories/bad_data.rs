@@ -2,8 +2,8 @@
 
 use super::world::{World, finished, settings};
 use crate::Process;
-use stentor_coordinator::state_machine::{BadRowGroup, Event, Input, Outcome};
 use stentor_experiment::Source;
+use stentor_rounds::{BadRowGroup, Event, Input, Outcome};
 
 /// The row groups of the units that a member has leases on.
 fn leased(world: &World, process: Process) -> Vec<BadRowGroup> {

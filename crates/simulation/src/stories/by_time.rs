@@ -1,8 +1,8 @@
 //! Stories of checkpoints by time (`checkpoint.every`).
 
 use super::world::{World, finished, settings};
-use stentor_coordinator::state_machine::{Event, Settings};
 use stentor_experiment::{Interval, Membership};
+use stentor_rounds::{Event, Settings};
 
 /// Milliseconds that pass while every worker takes one step.
 const STEP: u64 = 2_000;

@@ -1,8 +1,8 @@
 //! Stories of the strategy in force: switches, and the group exchanges of two tiers.
 
 use super::world::{World, finished, rounds, settings};
-use stentor_coordinator::state_machine::{Command, Encoding, Event};
 use stentor_experiment::Strategy;
+use stentor_rounds::{Command, Encoding, Event};
 
 #[test]
 fn a_switch_from_gtc_first_exchanges_what_residuals_hold_and_then_the_other_strategy_begins() {

@@ -1,7 +1,7 @@
 //! Stories of checkpoints that are scored on dev data, and of the best one.
 
 use super::world::{World, settings};
-use stentor_coordinator::state_machine::{Core, Event, Input, Owes, Report, Settings};
+use stentor_rounds::{Core, Event, Input, Owes, Report, Settings};
 use stentor_scores::{Criterion, FRAME_ERROR, FRAMES, LOSS, Scores, Sums, frame_sums};
 
 fn by(criterion: Criterion) -> Settings {

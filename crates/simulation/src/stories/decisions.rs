@@ -3,7 +3,7 @@
 use super::world::{World, finished, settings};
 use crate::Process;
 use std::collections::BTreeMap;
-use stentor_coordinator::state_machine::{Arrival, Event, Input, Outcome};
+use stentor_rounds::{Arrival, Event, Input, Outcome};
 use stentor_scores::{LOSS_SUM, Sums};
 
 /// A contribution to the open round, with a loss that is no number.

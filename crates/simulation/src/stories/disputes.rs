@@ -2,7 +2,7 @@
 
 use super::world::{World, finished, settings};
 use crate::Process;
-use stentor_coordinator::state_machine::{Event, Outcome};
+use stentor_rounds::{Event, Outcome};
 
 /// Two workers of a run that writes no checkpoint before its end.
 fn of(membership: &str, strategy: &str) -> (World, [Process; 2]) {

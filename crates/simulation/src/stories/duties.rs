@@ -2,7 +2,7 @@
 
 use super::world::{World, finished, settings};
 use crate::Process;
-use stentor_coordinator::state_machine::{Event, Input, Owes, Reason, Stage};
+use stentor_rounds::{Event, Input, Owes, Reason, Stage};
 
 /// Two workers at a boundary for which a checkpoint is written; neither has begun with its duties.
 fn two_at_a_boundary() -> (World, Process, Process) {

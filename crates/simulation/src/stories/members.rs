@@ -1,6 +1,6 @@
 use super::world::{World, finished, rounds, settings};
-use stentor_coordinator::state_machine::{Arrival, Encoding, Event, Input, Outcome, SetAside, SumGroup};
 use stentor_experiment::Strategy;
+use stentor_rounds::{Arrival, Encoding, Event, Input, Outcome, SetAside, SumGroup};
 use stentor_scores::frame_sums;
 
 #[test]
@@ -169,7 +169,7 @@ fn a_contribution_of_an_old_round_changes_nothing() {
     if let Some(Event::Round { fence, .. }) = world.events.iter().find(|e| matches!(e, Event::Round { .. })) {
         stale = Some(*fence);
     }
-    let assignment = stentor_coordinator::state_machine::Assignment {
+    let assignment = stentor_rounds::Assignment {
         fence: stale.unwrap(),
         slot: 0,
         members: 1,

@@ -2,7 +2,7 @@
 
 use super::world::{World, finished, settings};
 use crate::Process;
-use stentor_coordinator::state_machine::{Command, Event, Input, Outcome};
+use stentor_rounds::{Command, Event, Input, Outcome};
 
 const FOUR_MINUTES: u64 = 240_000;
 

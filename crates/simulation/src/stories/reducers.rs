@@ -2,7 +2,7 @@
 
 use super::world::{World, finished, settings};
 use crate::Process;
-use stentor_coordinator::state_machine::{Event, Input, Outcome};
+use stentor_rounds::{Event, Input, Outcome};
 
 /// A world of two workers with a separate reducer.
 fn of(membership: &str, strategy: &str) -> (World, [Process; 2]) {

@@ -2,10 +2,10 @@
 
 use crate::{Pace, Process};
 use std::collections::BTreeMap;
-use stentor_coordinator::state_machine::{
+use stentor_plan::audit::Extent;
+use stentor_rounds::{
     Arrival, Assignment, Command, Encoding, Event, Input, Outcome, Saved, Session, Settings, View,
 };
-use stentor_plan::audit::Extent;
 use stentor_scores::frame_sums;
 
 pub(super) use crate::World;

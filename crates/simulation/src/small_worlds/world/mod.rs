@@ -3,11 +3,11 @@ mod perform;
 use super::model::Order;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
-use stentor_coordinator::state_machine::{
+use stentor_plan::Lease;
+use stentor_rounds::{
     Action, Arrival, Assignment, Boundary, Command, Core, Fence, Input, Millis, Outcome, Report, Request,
     Saved, Session, Settings, Slot, Written,
 };
-use stentor_plan::Lease;
 use stentor_runlog::Return;
 use xxhash_rust::xxh3::xxh3_128;
 

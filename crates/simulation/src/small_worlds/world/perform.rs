@@ -1,10 +1,10 @@
 //! Carries out the state machine's actions, as engine, reducers, store and workers would.
 
 use super::{Caller, Message, NAMES, Work, Worker, World};
-use stentor_coordinator::state_machine::{
+use stentor_plan::audit::{Audit, Extent};
+use stentor_rounds::{
     Action, Assignment, Closing, Event, Next, Outcome, Publication, Session, Settings, Slot,
 };
-use stentor_plan::audit::{Audit, Extent};
 use stentor_runlog::Timeline;
 use xxhash_rust::xxh3::xxh3_128;
 

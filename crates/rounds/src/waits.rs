@@ -1,5 +1,5 @@
-use super::late::Term;
-use super::{Core, Millis, Phase, Slot};
+use crate::late::Term;
+use crate::{Core, Millis, Phase, Slot};
 
 /// What a run can wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,7 +155,7 @@ impl Core {
     }
 
     /// Number of members that a start needs.
-    pub(super) fn wanted(&self) -> usize {
+    pub(crate) fn wanted(&self) -> usize {
         match self.roster_is_closed() {
             true => self.roster.len(),
             false => self.settings.experiment.cluster.workers as usize,
@@ -163,12 +163,12 @@ impl Core {
     }
 
     /// Whether only members of the roster are admitted.
-    pub(super) fn roster_is_closed(&self) -> bool {
+    pub(crate) fn roster_is_closed(&self) -> bool {
         self.is_fixed() && !self.roster.is_empty()
     }
 
     /// The members that are missing for a start, by name if the names are known.
-    pub(super) fn absent(&self) -> Vec<String> {
+    pub(crate) fn absent(&self) -> Vec<String> {
         let there = |name: &String| self.applicants.iter().any(|a| a.identity == *name);
         if self.roster_is_closed() {
             return self.roster.iter().filter(|name| !there(name)).cloned().collect();

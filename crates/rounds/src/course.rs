@@ -1,4 +1,4 @@
-use super::{Arrival, Core, Encoding, Saved, Slot, SumGroup};
+use crate::{Arrival, Core, Encoding, Saved, Slot, SumGroup};
 use std::collections::BTreeMap;
 use stentor_exchange::strategy::{Decision, Memory, Standing, decision};
 use stentor_experiment::{Source, Strategy};
@@ -6,22 +6,22 @@ use stentor_plan::{RoundPlan, RoundSize};
 
 /// The strategy in force and its current state.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Course {
-    pub(super) strategy: Strategy,
+pub(crate) struct Course {
+    pub(crate) strategy: Strategy,
     /// The requested strategy; it comes into force at the first boundary at which nothing is pending.
-    pub(super) asked: Option<Strategy>,
-    pub(super) memory: Memory,
+    pub(crate) asked: Option<Strategy>,
+    pub(crate) memory: Memory,
     /// Source of most batches of the open round, or of the last one that had any.
-    pub(super) source: Source,
+    pub(crate) source: Source,
 }
 
 impl Course {
-    pub(super) fn new(strategy: Strategy, memory: Memory) -> Self {
+    pub(crate) fn new(strategy: Strategy, memory: Memory) -> Self {
         Self { strategy, asked: None, memory, source: Source::Annotated }
     }
 
     /// The state saved in a checkpoint, where all replicas are equal.
-    pub(super) fn of(saved: &Saved) -> Self {
+    pub(crate) fn of(saved: &Saved) -> Self {
         let memory =
             Memory { tau: saved.suggested_tau, block_tau: saved.suggested_block_tau, ..Memory::default() };
         Self::new(saved.strategy, memory)
@@ -32,12 +32,12 @@ impl Course {
     }
 
     /// Whether replicas differ, because groups have trained separately since the last group exchange.
-    pub(super) fn is_apart(&self) -> bool {
+    pub(crate) fn is_apart(&self) -> bool {
         self.memory.apart > 0
     }
 
     /// Records a closed round. Returns the previous strategy if a switch took place.
-    pub(super) fn closed(&mut self, encoding: Encoding) -> Option<Strategy> {
+    pub(crate) fn closed(&mut self, encoding: Encoding) -> Option<Strategy> {
         let settled = self.decision().closed(&encoding, &mut self.memory);
         let next = self.asked.filter(|_| settled)?;
         let left = self.strategy;
@@ -48,7 +48,7 @@ impl Course {
 
 impl Core {
     /// Asks for a strategy. It is not asked for any more once it is in force.
-    pub(super) fn ask(&mut self, strategy: Strategy) {
+    pub(crate) fn ask(&mut self, strategy: Strategy) {
         self.course.asked = (strategy != self.course.strategy).then_some(strategy);
     }
 
@@ -74,13 +74,13 @@ impl Core {
     }
 
     /// Number of batches of a member's next round.
-    pub(super) fn round_size(&self) -> RoundSize {
+    pub(crate) fn round_size(&self) -> RoundSize {
         let block = self.course.decision().block(&self.settings.experiment.exchange);
         block.map_or(RoundSize::Batch, RoundSize::Block)
     }
 
     /// Encoding of the contributions to a round with this work; without work, groups exchange models.
-    pub(super) fn encoding(&self, work: Option<&RoundPlan>) -> Encoding {
+    pub(crate) fn encoding(&self, work: Option<&RoundPlan>) -> Encoding {
         let batches = work.map(|work| {
             let leases = work.leases.values().flatten();
             leases.map(|lease| u64::from(lease.batches)).sum()
@@ -89,7 +89,7 @@ impl Core {
     }
 
     /// Sets τ of the next round of `source`: the median of the contributors' suggestions.
-    pub(super) fn follow_suggestions(
+    pub(crate) fn follow_suggestions(
         &mut self,
         source: Source,
         encoding: Encoding,
@@ -107,13 +107,13 @@ impl Core {
         groups
     }
 
-    pub(super) fn group_of(&self, slot: Slot) -> u32 {
+    pub(crate) fn group_of(&self, slot: Slot) -> u32 {
         self.dealt.get(&slot).copied().unwrap_or(0)
     }
 
     /// Distributes the members evenly to groups while all replicas are equal. Until the next group exchange the groups stay the
     /// same, even if members leave.
-    pub(super) fn deal_groups(&mut self) {
+    pub(crate) fn deal_groups(&mut self) {
         if self.course.is_apart() {
             return;
         }
@@ -124,7 +124,7 @@ impl Core {
     }
 
     /// The sum group of `slot` in a round with this encoding.
-    pub(super) fn sum_group(&self, slot: Slot, encoding: Encoding) -> SumGroup {
+    pub(crate) fn sum_group(&self, slot: Slot, encoding: Encoding) -> SumGroup {
         let groups = self.groups();
         let own = groups.get(&self.group_of(slot)).cloned().unwrap_or_default();
         let is_grouped = self.course.decision().groups(&self.settings.experiment.exchange).is_some();

@@ -1,5 +1,5 @@
-use super::pending::{Assignments, Pending};
-use super::{
+use crate::pending::{Assignments, Pending};
+use crate::{
     Action, Core, Departure, Event, Millis, Outcome, Phase, Publication, Report, Saved, Session, Slot,
 };
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use stentor_scores::{Scores, Sums};
 
 /// Why a checkpoint may be written at a boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Occasion {
+pub(crate) enum Occasion {
     /// Its place in the schedule, or the end of the run: dev data are scored, too.
     Schedule,
     /// The time since the last one (`checkpoint.every`). The clock decides what would be lost, and nothing else: dev data are not
@@ -24,25 +24,25 @@ pub(super) enum Occasion {
 
 impl Core {
     /// Whether training no longer improves on dev (`schedule.patience`).
-    pub(super) fn is_stale(&self) -> bool {
+    pub(crate) fn is_stale(&self) -> bool {
         let patience = self.settings.experiment.schedule.patience;
         patience > 0 && self.stale_evaluations >= patience
     }
 
     /// Whether the round that has just been committed passed a checkpoint's place in the schedule.
-    pub(super) fn crosses_checkpoint(&self, before: f64) -> bool {
+    pub(crate) fn crosses_checkpoint(&self, before: f64) -> bool {
         let count = f64::from(self.settings.experiment.checkpoint.count);
         (self.progress() * count).floor() > (before * count).floor()
     }
 
     /// Whether the last checkpoint is older than `checkpoint.every`.
-    pub(super) fn is_out_of_date(&self, now: Millis) -> bool {
+    pub(crate) fn is_out_of_date(&self, now: Millis) -> bool {
         let every = self.settings.experiment.checkpoint.every;
         every.is_some_and(|every| now.saturating_sub(self.cut_ms) >= every.seconds().saturating_mul(1_000))
     }
 
     /// Decides whether the boundary writes a checkpoint and returns its name.
-    pub(super) fn prepare_checkpoint(
+    pub(crate) fn prepare_checkpoint(
         &mut self,
         now: Millis,
         old: &[Slot],
@@ -110,7 +110,7 @@ impl Core {
         }
     }
 
-    pub(super) fn reported(&mut self, now: Millis, report: Report, actions: &mut Vec<Action>) {
+    pub(crate) fn reported(&mut self, now: Millis, report: Report, actions: &mut Vec<Action>) {
         let Some((&slot, member)) = self.members.iter_mut().find(|(_, m)| m.identity == report.identity)
         else {
             return;
@@ -196,7 +196,7 @@ impl Core {
         actions.push(Action::Publish(Box::new(publication)));
     }
 
-    pub(super) fn published(&mut self, now: Millis, name: &str, actions: &mut Vec<Action>) {
+    pub(crate) fn published(&mut self, now: Millis, name: &str, actions: &mut Vec<Action>) {
         let Some(pending) = self.pending.remove(name) else { return };
         pending.reports.values().for_each(|report| self.budget.progressed(&report.identity));
         // The checkpoint exists now, and so does the best one that it names.
@@ -224,13 +224,13 @@ impl Core {
     }
 
     /// Whether the newest checkpoint is the end of the run, by the current schedule.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         let was_finished = self.newest.as_ref().is_some_and(|(_, saved)| saved.finished);
         was_finished && (self.position.finished(&self.settings.plan) || self.is_stale())
     }
 
     /// Ends the training: deploys the best checkpoint, or the newest one if none was scored.
-    pub(super) fn finish(&mut self, actions: &mut Vec<Action>) {
+    pub(crate) fn finish(&mut self, actions: &mut Vec<Action>) {
         let newest = self.newest.as_ref().map(|(name, _)| name);
         let best = self.best.as_ref().map(|(name, _)| name);
         let checkpoint = best.or(newest).cloned().unwrap_or_default();
@@ -245,7 +245,7 @@ impl Core {
 
     /// A checkpoint could not be published. A member that has reported an object that is not there is lost: the next checkpoint
     /// would fail in the same way.
-    pub(super) fn publication_failed(
+    pub(crate) fn publication_failed(
         &mut self,
         now: Millis,
         name: &str,
@@ -268,7 +268,7 @@ impl Core {
     }
 
     /// Abandons a checkpoint: newcomers that were to start from it wait for the next one.
-    pub(super) fn abandon(&mut self, now: Millis, name: &str, reason: &str, actions: &mut Vec<Action>) {
+    pub(crate) fn abandon(&mut self, now: Millis, name: &str, reason: &str, actions: &mut Vec<Action>) {
         let Some(mut pending) = self.pending.remove(name) else { return };
         self.loses_checkpoint(name, std::mem::take(&mut pending.requests));
         let event = Event::Abandoned { checkpoint: name.to_owned(), reason: reason.to_owned() };
@@ -283,7 +283,7 @@ impl Core {
     }
 
     /// Stops waiting for a lost member's reports; a checkpoint that lost its writer is abandoned.
-    pub(super) fn excuse(&mut self, now: Millis, slot: Slot, reason: &str, actions: &mut Vec<Action>) {
+    pub(crate) fn excuse(&mut self, now: Millis, slot: Slot, reason: &str, actions: &mut Vec<Action>) {
         let names: Vec<String> = self.pending.keys().cloned().collect();
         for name in names {
             let Some(pending) = self.pending.get_mut(&name) else { continue };
@@ -301,12 +301,12 @@ impl Core {
     }
 
     /// Slots whose report on the final checkpoint has not arrived.
-    pub(super) fn unreported(&self) -> Vec<Slot> {
+    pub(crate) fn unreported(&self) -> Vec<Slot> {
         self.pending.values().filter(|p| p.finished).flat_map(|p| p.expected.iter().copied()).collect()
     }
 
     /// The run ends without the report of `slot`.
-    pub(super) fn finish_without(&mut self, now: Millis, slot: Slot, actions: &mut Vec<Action>) {
+    pub(crate) fn finish_without(&mut self, now: Millis, slot: Slot, actions: &mut Vec<Action>) {
         self.excuse(now, slot, "lost at the end", actions);
         if self.pending.values().all(|p| !p.finished) && matches!(self.phase, Phase::Finishing { .. }) {
             self.fall_back(now, "the final checkpoint could not be written", actions);

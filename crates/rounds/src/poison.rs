@@ -1,4 +1,4 @@
-use super::{Action, Arrival, Core, Departure, Event, Fence, Millis, Outcome, Phase, Slot};
+use crate::{Action, Arrival, Core, Departure, Event, Fence, Millis, Outcome, Phase, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::{Poison, Source};
 use stentor_plan::Lease;
@@ -6,7 +6,7 @@ use stentor_scores::LOSS_SUM;
 
 /// Refused contributions whose loss or norm was not finite.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Suspects {
+pub(crate) struct Suspects {
     /// Their batches, with the members that computed them.
     batches: BTreeMap<(Source, u32, u64, u32), BTreeSet<String>>,
     /// Lineage and round of the last refusal, and the members that were refused in it.
@@ -24,13 +24,7 @@ impl Suspects {
     /// member would get the same, if that is known: of the members of a round, or of those that computed a batch, three were
     /// refused, or two and nobody else is left. The word of one member is enough only if it is alone and was refused with the
     /// batch before.
-    fn suspect(
-        &mut self,
-        fence: Fence,
-        identity: &str,
-        leases: &[Lease],
-        others: &[&str],
-    ) -> Option<String> {
+    fn suspect(&mut self, fence: Fence, identity: &str, leases: &[Lease], others: &[&str]) -> Option<String> {
         let are_all = |found: &BTreeSet<String>| {
             found.len() >= BELIEVED || others.iter().all(|other| found.contains(*other))
         };
@@ -75,7 +69,7 @@ fn without(names: &BTreeSet<String>, one: &str) -> String {
 impl Core {
     /// Refuses a contribution whose loss or norm is not finite. It is part of no sum, because its round cannot close before its
     /// sender is gone.
-    pub(super) fn refuse_poison(&mut self, now: Millis, arrival: &Arrival, actions: &mut Vec<Action>) {
+    pub(crate) fn refuse_poison(&mut self, now: Millis, arrival: &Arrival, actions: &mut Vec<Action>) {
         let Arrival { identity, slot, sums, gradient_norm, .. } = arrival;
         let sound = (LOSS_SUM, sums.get(LOSS_SUM).unwrap_or_default());
         let (sum, value) = sums.not_finite().unwrap_or(sound);
@@ -92,8 +86,12 @@ impl Core {
             loss: value.to_string(),
             gradient_norm: gradient_norm.to_string(),
         }));
-        let others: Vec<_> =
-            self.members.iter().filter(|(other, _)| *other != slot).map(|(_, m)| m.identity.as_str()).collect();
+        let others: Vec<_> = self
+            .members
+            .iter()
+            .filter(|(other, _)| *other != slot)
+            .map(|(_, m)| m.identity.as_str())
+            .collect();
         let known = self.suspects.suspect(self.fence(), identity, &leases, &others);
         let policy = self.settings.experiment.cluster.poison;
         match (policy, known) {
@@ -109,7 +107,7 @@ impl Core {
         }
     }
 
-    pub(super) fn leases_of(&self, slot: Slot) -> Vec<Lease> {
+    pub(crate) fn leases_of(&self, slot: Slot) -> Vec<Lease> {
         match &self.phase {
             Phase::Running(round) => {
                 round.work.as_ref().and_then(|work| work.leases.get(&slot).cloned()).unwrap_or_default()

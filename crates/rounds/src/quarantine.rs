@@ -1,4 +1,4 @@
-use super::{Action, BadRowGroup, Core, Event, Outcome};
+use crate::{Action, BadRowGroup, Core, Event, Outcome};
 use std::collections::BTreeMap;
 use stentor_experiment::Source;
 
@@ -8,21 +8,21 @@ const LISTED: usize = 20;
 /// The quarantined row groups. Workers judge by the bytes alone, so all of them reach the same verdict; here it is recorded,
 /// counted and bounded. It is a fact about the data: a fall-back does not undo it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Quarantine {
+pub(crate) struct Quarantine {
     bad: BTreeMap<(Source, u64), BadRowGroup>,
 }
 
 impl Quarantine {
-    pub(super) fn new(list: &[BadRowGroup]) -> Self {
+    pub(crate) fn new(list: &[BadRowGroup]) -> Self {
         Self { bad: list.iter().map(|bad| ((bad.source, bad.place), bad.clone())).collect() }
     }
 
-    pub(super) fn list(&self) -> Vec<BadRowGroup> {
+    pub(crate) fn list(&self) -> Vec<BadRowGroup> {
         self.bad.values().cloned().collect()
     }
 
     /// Whether a row group is quarantined.
-    pub(super) fn has(&self, bad: &BadRowGroup) -> bool {
+    pub(crate) fn has(&self, bad: &BadRowGroup) -> bool {
         self.bad.contains_key(&(bad.source, bad.place))
     }
 
@@ -38,7 +38,7 @@ impl Quarantine {
 
 impl Core {
     /// Records row groups that a member could not use, and the coordinator neither, each once. The run stops if there are too many.
-    pub(super) fn set_aside(
+    pub(crate) fn set_aside(
         &mut self,
         identity: &str,
         row_groups: Vec<BadRowGroup>,

@@ -1,10 +1,10 @@
-use super::{Action, Core, Event, Millis, Outcome, Phase};
+use crate::{Action, Core, Event, Millis, Outcome, Phase};
 use std::collections::BTreeMap;
 use stentor_fail_points::is_armed;
 
 /// The separate reducers, as far as the coordinator knows: one that does not answer is nobody's fault.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Reducers {
+pub(crate) struct Reducers {
     /// The places in `exchange.reducers` of those without a connection, and since when.
     down: BTreeMap<usize, Millis>,
     /// Lineage and round in which one was lost last.
@@ -18,14 +18,14 @@ const MOST_ANEW: u32 = 32;
 
 impl Reducers {
     /// `count` reducers, none of which has answered yet.
-    pub(super) fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Self {
         Self { down: (0..count).map(|index| (index, 0)).collect(), troubled: None, anew: (0, (0, 0)) }
     }
 }
 
 impl Core {
     /// A separate reducer has answered, or its connection broke.
-    pub(super) fn reducer(&mut self, now: Millis, index: usize, is_up: bool, actions: &mut Vec<Action>) {
+    pub(crate) fn reducer(&mut self, now: Millis, index: usize, is_up: bool, actions: &mut Vec<Action>) {
         if is_up {
             let was_down = self.reducers.down.remove(&index).is_some();
             return match self.phase {
@@ -64,14 +64,14 @@ impl Core {
     }
 
     /// Since when the open round waits for reducers, and until when; `None` if it does not.
-    pub(super) fn waits_for_reducers(&self) -> Option<(Millis, Millis)> {
+    pub(crate) fn waits_for_reducers(&self) -> Option<(Millis, Millis)> {
         let Phase::Running(round) = &self.phase else { return None };
         let since = self.reducers.down.values().min()?.max(&round.first_ms?).to_owned();
         Some((since, since + self.join_deadline_ms()))
     }
 
     /// Ends the run if the open round has waited for reducers for too long.
-    pub(super) fn give_up_reducers(&mut self, now: Millis, actions: &mut Vec<Action>) {
+    pub(crate) fn give_up_reducers(&mut self, now: Millis, actions: &mut Vec<Action>) {
         if self.waits_for_reducers().is_some_and(|(_, until)| now > until) {
             let (seconds, silent) = (self.settings.experiment.cluster.join_deadline_s, self.lost_reducers());
             let reason = format!("no answer of these reducers within {seconds} s: {}", silent.join(", "));
@@ -80,19 +80,19 @@ impl Core {
     }
 
     /// Whether a loss now may be that of a reducer.
-    pub(super) fn is_troubled(&self) -> bool {
+    pub(crate) fn is_troubled(&self) -> bool {
         !self.reducers.down.is_empty() || self.reducers.troubled == Some((self.lineage, self.round))
     }
 
     /// The URLs of the reducers that do not answer, if a round would be opened without them.
-    pub(super) fn silent_reducers(&self) -> Vec<String> {
+    pub(crate) fn silent_reducers(&self) -> Vec<String> {
         let is_gathered =
             matches!(self.phase, Phase::Gathering { .. }) && self.applicants.len() >= self.wanted();
         if is_gathered { self.lost_reducers() } else { Vec::new() }
     }
 
     /// The URLs of the reducers that do not answer.
-    pub(super) fn lost_reducers(&self) -> Vec<String> {
+    pub(crate) fn lost_reducers(&self) -> Vec<String> {
         let urls = &self.settings.experiment.exchange.reducers;
         self.reducers.down.keys().filter_map(|&index| urls.get(index).cloned()).collect()
     }

@@ -3,8 +3,8 @@
 //! A message that is late, or of somebody else, is refused and changes nothing. One that says what cannot be true ends the membership
 //! of its sender, and changes nothing else: the sender is faulty, or somebody uses its name.
 
-use super::round::Round;
-use super::{Arrival, Core, Fence, Input, Phase, Refusal, Report, Session, Slot};
+use crate::round::Round;
+use crate::{Arrival, Core, Fence, Input, Phase, Refusal, Report, Session, Slot};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use stentor_experiment::Source;
@@ -37,7 +37,7 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    pub(super) fn late(refusal: Refusal, reason: impl Into<String>) -> Self {
+    pub(crate) fn late(refusal: Refusal, reason: impl Into<String>) -> Self {
         Self { refusal, reason: reason.into(), faulty: None }
     }
 }
@@ -208,7 +208,7 @@ impl Core {
     }
 
     /// The most frames that the contribution of `slot` can have.
-    pub(super) fn most_frames(&self, round: &Round, slot: Slot) -> u64 {
+    pub(crate) fn most_frames(&self, round: &Round, slot: Slot) -> u64 {
         match &round.work {
             Some(_) => self.leased_frames(round, slot, None),
             // In a group exchange, frames are the weight of the group's model.

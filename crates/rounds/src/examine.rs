@@ -1,12 +1,12 @@
-use super::membership::MOST_MEMBERS;
-use super::operator::MOST_REQUESTS;
-use super::pending::MOST_PENDING;
-use super::{Action, Core, Event, Fence, Input, Invariant, Millis, Phase, Session, Slot, Violation};
+use crate::membership::MOST_MEMBERS;
+use crate::operator::MOST_REQUESTS;
+use crate::pending::MOST_PENDING;
+use crate::{Action, Core, Event, Fence, Input, Invariant, Millis, Phase, Session, Slot, Violation};
 use std::collections::BTreeMap;
 
 impl Core {
     /// Checks the invariants that are cheap to check, after a step that began at the fence `before`.
-    pub(super) fn examine(&self, before: Fence, actions: &mut Vec<Action>) {
+    pub(crate) fn examine(&self, before: Fence, actions: &mut Vec<Action>) {
         let mut broken = Vec::new();
         let mut found = |invariant, found: String| broken.push(Violation { invariant, found });
         let after = self.fence();
@@ -62,7 +62,7 @@ impl Core {
     }
 
     /// Checks that after a tick no deadline has passed, and that every member has been heard from within one.
-    pub(super) fn examine_waits(&self, now: Millis, actions: &mut Vec<Action>) {
+    pub(crate) fn examine_waits(&self, now: Millis, actions: &mut Vec<Action>) {
         if self.is_held() {
             return;
         }

@@ -1,4 +1,4 @@
-use super::{Arrival, Core, Encoding, Event, Millis, OfSource, Slot};
+use crate::{Arrival, Core, Encoding, Event, Millis, OfSource, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Source;
 use stentor_plan::RoundPlan;
@@ -6,26 +6,26 @@ use stentor_scores::{FRAMES, Scores, Sums};
 
 /// An open round.
 #[derive(Debug, Clone)]
-pub(super) struct Round {
+pub(crate) struct Round {
     /// The batches of each member; `None` if groups only exchange models.
-    pub(super) work: Option<RoundPlan>,
+    pub(crate) work: Option<RoundPlan>,
     /// Source of most of its batches; a block may also have batches of the other one.
-    pub(super) source: Source,
-    pub(super) encoding: Encoding,
+    pub(crate) source: Source,
+    pub(crate) encoding: Encoding,
     /// The computed contributions.
-    pub(super) arrivals: BTreeMap<Slot, Arrival>,
+    pub(crate) arrivals: BTreeMap<Slot, Arrival>,
     /// The slots whose payload has been staged.
-    pub(super) staged: BTreeSet<Slot>,
+    pub(crate) staged: BTreeSet<Slot>,
     /// When the first contribution arrived: deadlines count from here.
-    pub(super) first_ms: Option<Millis>,
+    pub(crate) first_ms: Option<Millis>,
     /// Delay of each contribution after the first.
-    pub(super) lags: Vec<Millis>,
+    pub(crate) lags: Vec<Millis>,
     /// Whether the round is usual: no member has just loaded, written or scored anything, and no member was lost.
-    pub(super) usual: bool,
+    pub(crate) usual: bool,
 }
 
 /// Source of most of a round's batches; `None` without batches.
-pub(super) fn main_source(work: &RoundPlan) -> Option<Source> {
+pub(crate) fn main_source(work: &RoundPlan) -> Option<Source> {
     let batches = |source: Source| -> u64 {
         let leases = work.leases.values().flatten().filter(|lease| lease.source == source);
         leases.map(|lease| u64::from(lease.batches)).sum()
@@ -53,7 +53,7 @@ const SLOWEST_LINE: u64 = 10_000_000;
 
 impl Round {
     /// How long the announced payloads may take.
-    pub(super) fn under_way_ms(&self) -> Millis {
+    pub(crate) fn under_way_ms(&self) -> Millis {
         let bytes = self.arrivals.values().map(|a| a.payload_bytes).fold(0, u64::saturating_add);
         bytes.saturating_mul(8_000) / SLOWEST_LINE
     }
@@ -61,7 +61,7 @@ impl Round {
 
 impl Core {
     /// The event of a closed round.
-    pub(super) fn summary(&self, now: Millis, round: &Round) -> Event {
+    pub(crate) fn summary(&self, now: Millis, round: &Round) -> Event {
         let arrivals = &round.arrivals;
         // In a group exchange, frames are weights of models, and nothing was counted.
         let counted = || arrivals.values().filter(|_| round.work.is_some());

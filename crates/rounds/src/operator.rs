@@ -1,8 +1,8 @@
 //! Commands of an operator: another strategy, a checkpoint, a pause, a member that is to go.
 
-use super::check::Rejected;
-use super::membership::MOST_MEMBERS;
-use super::{Action, Core, Departure, Millis, Outcome, Phase, Refusal, Session};
+use crate::check::Rejected;
+use crate::membership::MOST_MEMBERS;
+use crate::{Action, Core, Departure, Millis, Outcome, Phase, Refusal, Session};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Strategy;
 use stentor_messages::Pausing;
@@ -40,11 +40,11 @@ pub enum Command {
 pub type Request = u64;
 
 /// Maximum number of requests for a checkpoint that wait.
-pub(super) const MOST_REQUESTS: usize = 64;
+pub(crate) const MOST_REQUESTS: usize = 64;
 
 /// What operators have asked for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Operator {
+pub(crate) struct Operator {
     /// The strategy that was asked for last. It outlives every fall-back.
     strategy: Option<Strategy>,
     pause: Option<Pause>,
@@ -56,7 +56,7 @@ pub(super) struct Operator {
 
 impl Operator {
     /// The strategy that is wanted, if one was asked for.
-    pub(super) fn strategy(&self) -> Option<Strategy> {
+    pub(crate) fn strategy(&self) -> Option<Strategy> {
         self.strategy
     }
 }
@@ -80,7 +80,7 @@ enum Step {
 }
 
 impl Core {
-    pub(super) fn command(&mut self, now: Millis, command: Command, by: &str, actions: &mut Vec<Action>) {
+    pub(crate) fn command(&mut self, now: Millis, command: Command, by: &str, actions: &mut Vec<Action>) {
         match command {
             Command::Switch { strategy } => {
                 self.operator.strategy = Some(strategy);
@@ -106,7 +106,7 @@ impl Core {
     }
 
     /// Why a command is refused.
-    pub(super) fn check_command(&self, command: &Command) -> Result<(), Rejected> {
+    pub(crate) fn check_command(&self, command: &Command) -> Result<(), Rejected> {
         let refused = |reason: String| Err(Rejected::late(Refusal::Invalid, reason));
         let is_finishing = matches!(self.phase, Phase::Finishing { .. });
         match command {
@@ -189,7 +189,7 @@ impl Core {
     }
 
     /// Why an identity that was dropped may not join.
-    pub(super) fn refusal_of_dropped(&self, identity: &str) -> Option<String> {
+    pub(crate) fn refusal_of_dropped(&self, identity: &str) -> Option<String> {
         let by = self.operator.dropped.get(identity)?;
         Some(format!(
             "`{identity}` was dropped by {by}; start it under another identity, or start the coordinator again"
@@ -225,23 +225,23 @@ impl Core {
     }
 
     /// Whether the run is paused, and everything that counts is in the newest checkpoint.
-    pub(super) fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         self.operator.pause.as_ref().is_some_and(|pause| pause.step == Step::Held)
     }
 
     /// Whether the open round must not close.
-    pub(super) fn is_pausing_round(&self) -> bool {
+    pub(crate) fn is_pausing_round(&self) -> bool {
         self.operator.pause.as_ref().is_some_and(|pause| pause.step != Step::Due)
     }
 
     /// Whether an operator wants a checkpoint at the next boundary.
-    pub(super) fn is_checkpoint_asked_for(&self) -> bool {
+    pub(crate) fn is_checkpoint_asked_for(&self) -> bool {
         let is_due = |pause: &Pause| pause.step == Step::Due;
         !self.operator.requests.is_empty() || self.operator.pause.as_ref().is_some_and(is_due)
     }
 
     /// A checkpoint is begun; returns the requests that it answers. `finished`: no round follows, so there is nothing to hold.
-    pub(super) fn begins_checkpoint(&mut self, name: &str, finished: bool) -> BTreeSet<Request> {
+    pub(crate) fn begins_checkpoint(&mut self, name: &str, finished: bool) -> BTreeSet<Request> {
         if let Some(pause) = self.operator.pause.as_mut().filter(|pause| pause.step == Step::Due && !finished)
         {
             pause.step = Step::Saving(name.to_owned());
@@ -250,7 +250,7 @@ impl Core {
     }
 
     /// A checkpoint is published, which is the newest one now. `finished`: no other follows.
-    pub(super) fn ends_checkpoint(
+    pub(crate) fn ends_checkpoint(
         &mut self,
         name: &str,
         mut requests: BTreeSet<Request>,
@@ -271,7 +271,7 @@ impl Core {
     }
 
     /// A checkpoint is abandoned: whoever asked for it waits for the next one.
-    pub(super) fn loses_checkpoint(&mut self, name: &str, mut requests: BTreeSet<Request>) {
+    pub(crate) fn loses_checkpoint(&mut self, name: &str, mut requests: BTreeSet<Request>) {
         if let Some(pause) =
             self.operator.pause.as_mut().filter(|pause| pause.step == Step::Saving(name.to_owned()))
         {
@@ -282,7 +282,7 @@ impl Core {
 
     /// The run has returned to its newest checkpoint, or its beginning: nothing is under way that a pause would have to save.
     /// `requests`: those that checkpoints in the making would have answered.
-    pub(super) fn falls_back_for_operator(&mut self, requests: impl Iterator<Item = Request>) {
+    pub(crate) fn falls_back_for_operator(&mut self, requests: impl Iterator<Item = Request>) {
         self.operator.requests.extend(requests);
         if let Some(pause) = &mut self.operator.pause {
             pause.step = Step::Held;
@@ -290,7 +290,7 @@ impl Core {
     }
 
     /// Answers requests for a checkpoint with the newest one where nothing counts that it does not contain.
-    pub(super) fn answer_where_all_is_saved(&mut self, actions: &mut Vec<Action>) {
+    pub(crate) fn answer_where_all_is_saved(&mut self, actions: &mut Vec<Action>) {
         let all_is_saved = matches!(self.phase, Phase::Gathering { .. }) || self.is_held();
         let Some((name, _)) = self.newest.as_ref().filter(|_| all_is_saved) else { return };
         let answer = |request| Action::Answer { request, answer: Ok(name.clone()) };
@@ -298,7 +298,7 @@ impl Core {
     }
 
     /// The run has stopped: no checkpoint comes any more.
-    pub(super) fn refuse_requests(&mut self, outcome: &Outcome, actions: &mut Vec<Action>) {
+    pub(crate) fn refuse_requests(&mut self, outcome: &Outcome, actions: &mut Vec<Action>) {
         let of_pending = self.pending.values_mut().flat_map(|pending| std::mem::take(&mut pending.requests));
         let requests: Vec<Request> = of_pending.chain(std::mem::take(&mut self.operator.requests)).collect();
         let answer = |request| Action::Answer { request, answer: Err(outcome.words()) };
@@ -306,19 +306,19 @@ impl Core {
     }
 
     /// The pause, for people.
-    pub(super) fn pausing(&self, now: Millis) -> Option<Pausing> {
+    pub(crate) fn pausing(&self, now: Millis) -> Option<Pausing> {
         let Pause { by, since, step } = self.operator.pause.as_ref()?;
         Some(Pausing { by: by.clone(), for_ms: now.saturating_sub(*since), held: *step == Step::Held })
     }
 
     /// Who paused the run and when, if its open round does not close.
-    pub(super) fn paused_by(&self) -> Option<(&str, Millis)> {
+    pub(crate) fn paused_by(&self) -> Option<(&str, Millis)> {
         let pause = self.operator.pause.as_ref().filter(|pause| pause.step != Step::Due)?;
         Some((&pause.by, pause.since))
     }
 
     /// Number of requests that wait, and the identities that may not come back, for checks.
-    pub(super) fn kept_for_operator(&self) -> (usize, usize) {
+    pub(crate) fn kept_for_operator(&self) -> (usize, usize) {
         (self.operator.requests.len(), self.operator.dropped.len())
     }
 }

@@ -1,5 +1,5 @@
-use super::membership::MOST_MEMBERS;
-use super::{Action, BadRowGroup, Core, Departure, Millis, Outcome, Phase, Session, Slot};
+use crate::membership::MOST_MEMBERS;
+use crate::{Action, BadRowGroup, Core, Departure, Millis, Outcome, Phase, Session, Slot};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_experiment::Source;
 use stentor_fail_points::is_armed;
@@ -46,7 +46,7 @@ pub struct Found {
 
 /// Claims that are not decided.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Claims {
+pub(crate) struct Claims {
     /// Row groups that the shell reads.
     under_way: BTreeSet<(Source, u64)>,
     /// Units at which a member failed, and the member. A second one that fails there confirms it.
@@ -73,7 +73,7 @@ impl Claims {
 
 impl Core {
     /// A member could not use some row groups: the shell reads those that are new.
-    pub(super) fn look_at(
+    pub(crate) fn look_at(
         &mut self,
         identity: &str,
         row_groups: Vec<BadRowGroup>,
@@ -96,7 +96,7 @@ impl Core {
     }
 
     /// A member cannot continue, and says that no other could. It is lost in any case.
-    pub(super) fn fails(&mut self, now: Millis, slot: Slot, reason: &str, actions: &mut Vec<Action>) {
+    pub(crate) fn fails(&mut self, now: Millis, slot: Slot, reason: &str, actions: &mut Vec<Action>) {
         let Some(member) = self.members.get(&slot) else { return };
         let (identity, session) = (member.identity.clone(), member.session);
         let (leases, dev) = (self.leases_of(slot), self.has_duties(slot));
@@ -119,7 +119,7 @@ impl Core {
     }
 
     /// The shell has looked where a member claimed something.
-    pub(super) fn inspected(
+    pub(crate) fn inspected(
         &mut self,
         now: Millis,
         inspection: Inspection,

@@ -1,9 +1,9 @@
 //! Which members the run waits for, how long, and which are too late. Silence ends every wait; each task of a member has a
 //! deadline of its own.
 
-use super::pending::Pending;
-use super::round::Round;
-use super::{Action, Core, Departure, Millis, Phase, Reason, Session, Slot};
+use crate::pending::Pending;
+use crate::round::Round;
+use crate::{Action, Core, Departure, Millis, Phase, Reason, Session, Slot};
 use stentor_fail_points::is_armed;
 
 /// How long a member may take from its admission to its first heartbeat. It sends one before it loads anything; if none comes, it
@@ -12,12 +12,12 @@ const FIRST_HEARTBEAT: Millis = 10_000;
 
 /// A wait for one member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Term {
-    pub(super) reason: Reason,
+pub(crate) struct Term {
+    pub(crate) reason: Reason,
     /// When the member's own time began.
-    pub(super) since: Millis,
+    pub(crate) since: Millis,
     /// The deadline; `None` if the member itself waits for others, which have deadlines of their own.
-    pub(super) until: Option<Millis>,
+    pub(crate) until: Option<Millis>,
 }
 
 /// What the waits for all members of an open round have in common. It is found once for all of them: each part looks at every member,
@@ -32,12 +32,12 @@ struct Shared {
 }
 
 impl Core {
-    pub(super) fn deadline_ms(&self) -> Millis {
+    pub(crate) fn deadline_ms(&self) -> Millis {
         (self.settings.experiment.cluster.round_deadline_s * 1e3) as Millis
     }
 
     /// How long members, or reducers that do not answer, are waited for.
-    pub(super) fn join_deadline_ms(&self) -> Millis {
+    pub(crate) fn join_deadline_ms(&self) -> Millis {
         (self.settings.experiment.cluster.join_deadline_s * 1e3).ceil() as Millis
     }
 
@@ -53,7 +53,7 @@ impl Core {
     /// members have computed: reducers take payloads in the order of slots, so a payload may have to wait for a member that
     /// still computes. A newcomer waits for the members that write its checkpoint, and then for the store at most as long as a
     /// round waits. While the run is paused, no time passes for anybody.
-    pub(super) fn terms(&self) -> Vec<(Slot, Term)> {
+    pub(crate) fn terms(&self) -> Vec<(Slot, Term)> {
         let shared = match &self.phase {
             Phase::Running(round) => Some(self.shared(round)),
             _ => None,
@@ -108,7 +108,7 @@ impl Core {
 
     /// Whether the member still has duties at a boundary: neither its report on the checkpoint nor its next contribution has
     /// arrived.
-    pub(super) fn has_duties(&self, slot: Slot) -> bool {
+    pub(crate) fn has_duties(&self, slot: Slot) -> bool {
         let has_contributed =
             matches!(&self.phase, Phase::Running(round) if round.arrivals.contains_key(&slot));
         !has_contributed && self.members.get(&slot).is_some_and(|member| member.duties.is_some())
@@ -116,13 +116,13 @@ impl Core {
 
     /// The checkpoint from which the member at `slot` will start. Until it is published the member sends no heartbeats, because
     /// its call is open.
-    pub(super) fn start_of(&self, slot: Slot) -> Option<&Pending> {
+    pub(crate) fn start_of(&self, slot: Slot) -> Option<&Pending> {
         let is_for = |pending: &&Pending| pending.newcomers.iter().any(|(newcomer, _)| *newcomer == slot);
         self.pending.values().find(is_for)
     }
 
     /// Drops members that have sent nothing for longer than the round's deadline.
-    pub(super) fn drop_silent(&mut self, now: Millis, actions: &mut Vec<Action>) {
+    pub(crate) fn drop_silent(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let deadline = self.deadline_ms();
         let mut silent: Vec<(Session, Millis)> = Vec::new();
         for (&slot, member) in &self.members {
@@ -138,7 +138,7 @@ impl Core {
     }
 
     /// Drops members that send heartbeats and have missed a deadline.
-    pub(super) fn drop_late(&mut self, now: Millis, actions: &mut Vec<Action>) {
+    pub(crate) fn drop_late(&mut self, now: Millis, actions: &mut Vec<Action>) {
         if is_armed("deadline-ignored") {
             return;
         }

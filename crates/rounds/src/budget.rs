@@ -1,4 +1,4 @@
-use super::membership::MOST_MEMBERS;
+use crate::membership::MOST_MEMBERS;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often each identity was lost since its state was last part of a published checkpoint.
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// checkpoint with its state is progress and clears the count, because in a run of weeks every machine is lost at times.
 /// A restarted coordinator counts from 0.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     lost: BTreeMap<String, u32>,
     /// Those that were lost since the last round began.
     recent: Vec<String>,
@@ -25,18 +25,18 @@ const MOST_WRONG: u32 = 3;
 const MOST_SHARED: u32 = 32;
 
 impl Budget {
-    pub(super) fn lost(&mut self, identity: &str) {
+    pub(crate) fn lost(&mut self, identity: &str) {
         count(&mut self.lost, identity);
         self.recent.push(identity.to_owned());
     }
 
     /// The parameters or updates of `identity` were found to be wrong.
-    pub(super) fn found_wrong(&mut self, identity: &str) {
+    pub(crate) fn found_wrong(&mut self, identity: &str) {
         count(&mut self.wrong, identity);
     }
 
     /// How often those of `identity` were.
-    pub(super) fn times_wrong(&self, identity: &str) -> u32 {
+    pub(crate) fn times_wrong(&self, identity: &str) -> u32 {
         self.wrong.get(identity).copied().unwrap_or_default()
     }
 
@@ -45,18 +45,18 @@ impl Budget {
     }
 
     /// A round begins.
-    pub(super) fn round_begins(&mut self) {
+    pub(crate) fn round_begins(&mut self) {
         self.recent.clear();
     }
 
     /// Whether one more failure of all members together is nobody's fault; it is counted.
-    pub(super) fn shares(&mut self) -> bool {
+    pub(crate) fn shares(&mut self) -> bool {
         self.shared += 1;
         self.shared <= MOST_SHARED
     }
 
     /// Whatever ended the memberships of the members that were lost since the last round began was not theirs.
-    pub(super) fn forgive(&mut self) {
+    pub(crate) fn forgive(&mut self) {
         for identity in std::mem::take(&mut self.recent) {
             if let Some(times) = self.lost.get_mut(&identity) {
                 *times = times.saturating_sub(1);
@@ -65,20 +65,20 @@ impl Budget {
     }
 
     /// All members of a round are lost, one after the other. If they were several, the cause is none of them.
-    pub(super) fn all_are_lost(&mut self) {
+    pub(crate) fn all_are_lost(&mut self) {
         if self.recent.len() > 1 && self.shares() {
             self.forgive();
         }
     }
 
     /// The state of `identity` is in a published checkpoint.
-    pub(super) fn progressed(&mut self, identity: &str) {
+    pub(crate) fn progressed(&mut self, identity: &str) {
         self.lost.remove(identity);
         self.shared = 0;
     }
 
     /// The reason to refuse an identity, if there is one.
-    pub(super) fn refusal(&self, identity: &str, restarts: u32) -> Option<String> {
+    pub(crate) fn refusal(&self, identity: &str, restarts: u32) -> Option<String> {
         if self.is_wrong(identity) {
             let times = self.times_wrong(identity);
             return Some(format!(
@@ -96,14 +96,14 @@ impl Budget {
     }
 
     /// Identities that are refused, for messages.
-    pub(super) fn spent(&self, restarts: u32) -> Vec<&str> {
+    pub(crate) fn spent(&self, restarts: u32) -> Vec<&str> {
         let lost = self.lost.iter().filter(|(_, times)| **times > restarts).map(|(name, _)| name.as_str());
         let wrong = self.wrong.keys().map(String::as_str).filter(|name| self.is_wrong(name));
         lost.chain(wrong).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Those that are refused because they computed wrongly, for messages.
-    pub(super) fn all_wrong(&self) -> Vec<&str> {
+    pub(crate) fn all_wrong(&self) -> Vec<&str> {
         self.wrong.keys().map(String::as_str).filter(|name| self.is_wrong(name)).collect()
     }
 }

@@ -1,8 +1,8 @@
-use super::boundaries::Occasion;
-use super::membership::Member;
-use super::pending::{Assignments, MOST_PENDING};
-use super::round::{Round, main_source};
-use super::{
+use crate::boundaries::Occasion;
+use crate::membership::Member;
+use crate::pending::{Assignments, MOST_PENDING};
+use crate::round::{Round, main_source};
+use crate::{
     Action, Announcement, Arrival, Assignment, Boundary, Closing, Core, Departure, Event, Millis, Next,
     Outcome, Phase, Seat, SetAside, Slot,
 };
@@ -12,7 +12,7 @@ use stentor_plan::{Lease, RoundPlan};
 
 impl Core {
     /// Opens `self.round` for the present members; `None` if nothing is left to do.
-    pub(super) fn open_round(&mut self) -> Option<Assignments> {
+    pub(crate) fn open_round(&mut self) -> Option<Assignments> {
         self.deal_groups();
         self.budget.round_begins();
         let slots: Vec<Slot> = self.members.keys().copied().collect();
@@ -63,7 +63,7 @@ impl Core {
     }
 
     /// A contribution that [`Core::check`] lets in.
-    pub(super) fn arrived(&mut self, now: Millis, arrival: Arrival, actions: &mut Vec<Action>) {
+    pub(crate) fn arrived(&mut self, now: Millis, arrival: Arrival, actions: &mut Vec<Action>) {
         let (fence, slot) = (self.fence(), arrival.slot);
         let arrival = match arrival {
             late if is_armed("late-contribution-counted") && late.fence.round + 1 == fence.round => {
@@ -90,14 +90,14 @@ impl Core {
     }
 
     /// A payload is with every reducer, as a notice says that [`Core::check`] lets in.
-    pub(super) fn staged(&mut self, now: Millis, slot: Slot, actions: &mut Vec<Action>) {
+    pub(crate) fn staged(&mut self, now: Millis, slot: Slot, actions: &mut Vec<Action>) {
         let Phase::Running(round) = &mut self.phase else { return };
         round.staged.insert(slot);
         self.close_if_complete(now, actions);
     }
 
     /// The open round, for the reducers.
-    pub(super) fn announcement(&self) -> Option<Announcement> {
+    pub(crate) fn announcement(&self) -> Option<Announcement> {
         let Phase::Running(round) = &self.phase else { return None };
         let seat = |(&slot, member): (&Slot, &Member)| {
             let seat = Seat {
@@ -113,7 +113,7 @@ impl Core {
     }
 
     /// A reducer cannot add a member's payload: the round goes on without the member, and nothing of its contribution counts.
-    pub(super) fn leave_out(&mut self, now: Millis, found: &SetAside, actions: &mut Vec<Action>) {
+    pub(crate) fn leave_out(&mut self, now: Millis, found: &SetAside, actions: &mut Vec<Action>) {
         let SetAside { fence, slot, reason } = found;
         let is_current = *fence == self.fence() || is_armed("late-set-aside-believed");
         if !is_current || !matches!(self.phase, Phase::Running(_)) {
@@ -126,16 +126,16 @@ impl Core {
     }
 
     /// The sum group of `slot` in the open round.
-    fn sum_group_now(&self, slot: Slot) -> super::SumGroup {
+    fn sum_group_now(&self, slot: Slot) -> crate::SumGroup {
         match &self.phase {
             Phase::Running(round) => self.sum_group(slot, round.encoding),
-            _ => super::SumGroup::default(),
+            _ => crate::SumGroup::default(),
         }
     }
 
     /// Continues an open round after members were lost. Sums are made for one membership: all members that have contributed stage
     /// once more, and the old sum is discarded.
-    pub(super) fn regroup(&mut self, actions: &mut Vec<Action>) {
+    pub(crate) fn regroup(&mut self, actions: &mut Vec<Action>) {
         self.membership_epoch += 1;
         let fence = self.fence();
         let Phase::Running(round) = &mut self.phase else { return };
@@ -150,7 +150,7 @@ impl Core {
     }
 
     /// Slots whose contribution has not been staged.
-    pub(super) fn missing(&self) -> Vec<Slot> {
+    pub(crate) fn missing(&self) -> Vec<Slot> {
         match &self.phase {
             Phase::Running(round) => {
                 self.members.keys().copied().filter(|s| !round.staged.contains(s)).collect()
@@ -159,7 +159,7 @@ impl Core {
         }
     }
 
-    pub(super) fn close_if_complete(&mut self, now: Millis, actions: &mut Vec<Action>) {
+    pub(crate) fn close_if_complete(&mut self, now: Millis, actions: &mut Vec<Action>) {
         // What was staged with a reducer that is lost is staged once more when it answers again.
         if !self.is_pausing_round()
             && self.waits_for_reducers().is_none()
@@ -275,7 +275,7 @@ impl Core {
     }
 
     /// Share of all frames that are committed.
-    pub(super) fn progress(&self) -> f64 {
+    pub(crate) fn progress(&self) -> f64 {
         self.position.progress(&self.settings.plan)
     }
 

@@ -1,7 +1,7 @@
 //! Replicas that must hold the same parameters and do not. More than half of them decide. Without a majority the run returns to its
 //! newest checkpoint: with which digest it is loaded is known, and what is computed again shows whose word was wrong.
 
-use super::{Action, Arrival, Core, Departure, Event, Millis, Outcome, Phase, Slot};
+use crate::{Action, Arrival, Core, Departure, Event, Millis, Outcome, Phase, Slot};
 use std::collections::BTreeMap;
 use stentor_fail_points::is_armed;
 
@@ -16,7 +16,7 @@ const DIGESTS: [(&str, DigestOf); 2] =
 
 /// What is known of differences between replicas.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Disputes {
+pub(crate) struct Disputes {
     /// Digests of the parameters with which checkpoints are loaded, and (`None`) with which the run begins, as two members or more have
     /// agreed. Only of the newest checkpoint and of those in the making.
     loaded: BTreeMap<Option<String>, u64>,
@@ -66,7 +66,7 @@ fn common(arrivals: &BTreeMap<Slot, Arrival>, digest: DigestOf) -> Option<u64> {
 
 impl Core {
     /// Holds the replicas of the open round, which is complete, against each other. Returns whether the round may close.
-    pub(super) fn replicas_agree(&mut self, now: Millis, actions: &mut Vec<Action>) -> bool {
+    pub(crate) fn replicas_agree(&mut self, now: Millis, actions: &mut Vec<Action>) -> bool {
         let Phase::Running(round) = &self.phase else { return false };
         let groups = self.by_replicas(&round.arrivals);
         let Some(replicas) = groups.into_iter().find(Replicas::differ) else {
@@ -196,7 +196,7 @@ impl Core {
     }
 
     /// Whether members have to send the digest of their parameters because the round begins with those of a checkpoint.
-    pub(super) fn begins_from_start(&self) -> bool {
+    pub(crate) fn begins_from_start(&self) -> bool {
         self.start().1 == self.round
     }
 
@@ -206,7 +206,7 @@ impl Core {
     }
 
     /// A checkpoint is published.
-    pub(super) fn settle_disputes(&mut self) {
+    pub(crate) fn settle_disputes(&mut self) {
         self.disputes.returns = 0;
         self.forget_digests();
     }
@@ -221,7 +221,7 @@ impl Core {
     }
 
     /// Number of digests that are kept, for checks.
-    pub(super) fn kept_digests(&self) -> usize {
+    pub(crate) fn kept_digests(&self) -> usize {
         self.disputes.loaded.len()
     }
 

@@ -1,44 +1,44 @@
-use super::pending::Pending;
-use super::{Action, Core, Departure, Event, Millis, Outcome, Phase, Session, Slot};
+use crate::pending::Pending;
+use crate::{Action, Core, Departure, Event, Millis, Outcome, Phase, Session, Slot};
 use std::collections::BTreeMap;
 use stentor_experiment::Membership;
 
 /// Maximum number of members and applicants together, which is also the maximum of `cluster.workers`.
-pub(super) const MOST_MEMBERS: usize = 1024;
+pub(crate) const MOST_MEMBERS: usize = 1024;
 
 /// Shortest time between two boundaries at which newcomers are admitted, and a checkpoint is written for them alone.
 const NEWCOMERS_APART: Millis = 10_000;
 
 /// A member of the run.
 #[derive(Debug, Clone)]
-pub(super) struct Member {
-    pub(super) identity: String,
-    pub(super) session: Session,
-    pub(super) heard_ms: Millis,
-    pub(super) doing: String,
+pub(crate) struct Member {
+    pub(crate) identity: String,
+    pub(crate) session: Session,
+    pub(crate) heard_ms: Millis,
+    pub(crate) doing: String,
     /// When its report of what it is doing last changed, so when it last made progress.
-    pub(super) moved_ms: Millis,
+    pub(crate) moved_ms: Millis,
     /// Checkpoint of the boundary at which it has duties: its report has not arrived.
-    pub(super) duties: Option<String>,
+    pub(crate) duties: Option<String>,
     /// Since when it has only its batches to compute: since it could start, or since its last duties at a boundary were done.
-    pub(super) free_ms: Millis,
+    pub(crate) free_ms: Millis,
     /// Whether it was asked to stop; its residual is added to the model first.
-    pub(super) leaving: bool,
+    pub(crate) leaving: bool,
     /// Whether an operator wants it to leave.
-    pub(super) drained: bool,
+    pub(crate) drained: bool,
     /// Whether it has sent anything since it was admitted.
-    pub(super) has_begun: bool,
+    pub(crate) has_begun: bool,
 }
 
 /// A process that requests membership; it is admitted at a round's boundary.
 #[derive(Debug, Clone)]
-pub(super) struct Applicant {
-    pub(super) identity: String,
-    pub(super) session: Session,
+pub(crate) struct Applicant {
+    pub(crate) identity: String,
+    pub(crate) session: Session,
 }
 
 impl Core {
-    pub(super) fn join(
+    pub(crate) fn join(
         &mut self,
         now: Millis,
         session: Session,
@@ -83,7 +83,7 @@ impl Core {
         self.gather(now, actions);
     }
 
-    pub(super) fn heard(&mut self, now: Millis, session: Session, doing: String) {
+    pub(crate) fn heard(&mut self, now: Millis, session: Session, doing: String) {
         if let Some(member) = self.members.values_mut().find(|m| m.session == session) {
             (member.heard_ms, member.has_begun) = (now, true);
             if member.doing != doing {
@@ -92,7 +92,7 @@ impl Core {
         }
     }
 
-    pub(super) fn leave(
+    pub(crate) fn leave(
         &mut self,
         now: Millis,
         identity: &str,
@@ -110,7 +110,7 @@ impl Core {
     }
 
     /// Ends a session: the member left, its connection broke, or it missed a deadline.
-    pub(super) fn lost(
+    pub(crate) fn lost(
         &mut self,
         now: Millis,
         session: Session,
@@ -160,7 +160,7 @@ impl Core {
     }
 
     /// Falls back if no member is left, because the round would never close. If everybody is to stop, nothing follows.
-    pub(super) fn go_back_where_nobody_is_left(&mut self, now: Millis, actions: &mut Vec<Action>) {
+    pub(crate) fn go_back_where_nobody_is_left(&mut self, now: Millis, actions: &mut Vec<Action>) {
         if matches!(self.phase, Phase::Running(_)) && self.members.is_empty() {
             if self.stopping {
                 return self.stop(Outcome::Interrupted, actions);
@@ -183,16 +183,16 @@ impl Core {
     }
 
     /// Members by slot.
-    pub(super) fn roster_now(&self) -> BTreeMap<Slot, String> {
+    pub(crate) fn roster_now(&self) -> BTreeMap<Slot, String> {
         self.members.iter().map(|(&slot, m)| (slot, m.identity.clone())).collect()
     }
 
-    pub(super) fn is_fixed(&self) -> bool {
+    pub(crate) fn is_fixed(&self) -> bool {
         self.settings.experiment.cluster.membership == Membership::Fixed
     }
 
     /// Returns the run to the newest checkpoint; commits after it are void.
-    pub(super) fn fall_back(&mut self, now: Millis, reason: &str, actions: &mut Vec<Action>) {
+    pub(crate) fn fall_back(&mut self, now: Millis, reason: &str, actions: &mut Vec<Action>) {
         for (slot, member) in std::mem::take(&mut self.members) {
             let (session, departure, reason) = (member.session, Departure::Lost, reason.to_owned());
             actions.push(Action::Dismiss { session, departure, slot, reason });
@@ -219,7 +219,7 @@ impl Core {
     }
 
     /// Starts the first round of the run, or after a fall-back, once all members have joined.
-    pub(super) fn gather(&mut self, now: Millis, actions: &mut Vec<Action>) {
+    pub(crate) fn gather(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let Phase::Gathering { since } = self.phase else { return };
         if self.is_over() {
             // An earlier incarnation published the last checkpoint and died before it could report the end. No members are
@@ -323,7 +323,7 @@ impl Core {
         })
     }
 
-    pub(super) fn enroll(&mut self, now: Millis, slot: Slot, applicant: Applicant) {
+    pub(crate) fn enroll(&mut self, now: Millis, slot: Slot, applicant: Applicant) {
         let Applicant { identity, session } = applicant;
         let (doing, duties, leaving, has_begun) = ("joining".into(), None, false, false);
         let (heard_ms, moved_ms, free_ms) = (now, now, now);
@@ -344,14 +344,14 @@ impl Core {
 
     /// Whether applicants may become members at this boundary. A checkpoint is written for them, so those that come within
     /// [`NEWCOMERS_APART`] of the last ones wait and share the next, unless one is written anyway.
-    pub(super) fn may_take_in(&self, now: Millis) -> bool {
+    pub(crate) fn may_take_in(&self, now: Millis) -> bool {
         let is_written_anyway =
             self.checkpoint_due || self.is_out_of_date(now) || self.is_checkpoint_asked_for();
         is_written_anyway || self.admitted_ms.is_none_or(|last| now.saturating_sub(last) >= NEWCOMERS_APART)
     }
 
     /// Applicants become members at a boundary, each in the lowest free slot.
-    pub(super) fn take_in(&mut self, now: Millis) -> Vec<(Slot, Session)> {
+    pub(crate) fn take_in(&mut self, now: Millis) -> Vec<(Slot, Session)> {
         let mut taken = Vec::new();
         let mut applicants = std::mem::take(&mut self.applicants);
         applicants.sort_by(|a, b| a.identity.cmp(&b.identity));
@@ -365,7 +365,7 @@ impl Core {
     }
 
     /// Newcomers of an abandoned checkpoint wait again.
-    pub(super) fn put_back(&mut self, now: Millis, pending: &Pending, actions: &mut Vec<Action>) {
+    pub(crate) fn put_back(&mut self, now: Millis, pending: &Pending, actions: &mut Vec<Action>) {
         for (slot, session) in &pending.newcomers {
             let Some(member) = self.members.remove(slot) else { continue };
             self.applicants.push(Applicant { identity: member.identity, session: *session });

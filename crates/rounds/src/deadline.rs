@@ -1,4 +1,4 @@
-use super::Millis;
+use crate::Millis;
 use std::collections::VecDeque;
 use stentor_experiment::Cluster;
 
@@ -8,7 +8,7 @@ use stentor_experiment::Cluster;
 /// hangs changes neither of them much. Only usual rounds are used and judged: not the first ones, none after a boundary with
 /// duties, none with newcomers, and none whose members changed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Lags {
+pub(crate) struct Lags {
     recent: VecDeque<Millis>,
 }
 
@@ -18,7 +18,7 @@ const REMEMBERED: usize = 256;
 const ENOUGH: usize = 32;
 
 impl Lags {
-    pub(super) fn record(&mut self, lag: Millis) {
+    pub(crate) fn record(&mut self, lag: Millis) {
         if self.recent.len() == REMEMBERED {
             self.recent.pop_front();
         }
@@ -26,12 +26,12 @@ impl Lags {
     }
 
     /// Discards all delays, because the conditions have changed.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.recent.clear();
     }
 
     /// The deadline for missing contributions of a usual round; `at_most` without enough delays.
-    pub(super) fn deadline(&self, cluster: &Cluster, at_most: Millis) -> Millis {
+    pub(crate) fn deadline(&self, cluster: &Cluster, at_most: Millis) -> Millis {
         if cluster.deadline_mads == 0.0 || self.recent.len() < ENOUGH {
             return at_most;
         }

@@ -1,6 +1,7 @@
 //! The coordinator's decisions: membership, rounds, leases, checkpoints. Plain types: an input and the time go in,
 //! actions come out in the order in which the shell must do them. No clock, socket, thread or store.
 
+mod action;
 mod boundaries;
 mod budget;
 mod check;
@@ -8,12 +9,13 @@ mod course;
 mod deadline;
 mod disputes;
 mod examine;
+mod input;
 mod inspect;
 mod invariant;
-mod io;
 mod late;
 mod membership;
 mod operator;
+mod outcome;
 mod pending;
 mod poison;
 mod quarantine;
@@ -23,13 +25,13 @@ mod rounds;
 mod stop;
 mod waits;
 
+pub use action::{Action, Announcement, Closing, Departure, Next, Publication, Refusal, Seat};
 pub use check::Rejected;
+pub use input::{Input, SetAside};
 pub use inspect::{Claim, Found, Inspection};
 pub use invariant::{Invariant, Violation};
-pub use io::{
-    Action, Announcement, Closing, Departure, Input, Next, Outcome, Publication, Refusal, Seat, SetAside,
-};
 pub use operator::{Command, Request};
+pub use outcome::Outcome;
 pub use stentor_exchange::strategy::SuggestedTau;
 pub use stentor_exchange::{Deltas, Encoding};
 pub use stentor_messages::{

@@ -1,118 +1,13 @@
-use super::inspect::{Found, Inspection};
-use super::invariant::Violation;
-use super::operator::{Command, Request};
-use super::{
-    Arrival, Assignment, BadRowGroup, Boundary, Closed, Event, Fence, Report, Saved, Session, Slot, SumGroup,
-    Written,
-};
+//! What the state machine asks of its shell.
+
+use crate::inspect::Inspection;
+use crate::invariant::Violation;
+use crate::operator::Request;
+use crate::{Assignment, Boundary, Closed, Event, Fence, Outcome, Saved, Session, Slot, SumGroup, Written};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_exchange::Encoding;
 use stentor_experiment::Source;
 use stentor_scores::Sums;
-
-/// The inputs of the state machine.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// A process requests membership.
-    Join {
-        /// Given by the shell; never used twice.
-        session: Session,
-        /// Stable across restarts.
-        identity: String,
-    },
-    /// A member reports what it is doing.
-    Heard {
-        /// Its membership.
-        session: Session,
-        /// A text for people; a change of it shows that the member makes progress.
-        doing: String,
-    },
-    /// A member's connection broke.
-    Lost {
-        /// Its membership.
-        session: Session,
-        /// Words for people.
-        reason: String,
-    },
-    /// A member leaves on its own.
-    Leave {
-        /// Who.
-        identity: String,
-        /// Words for people.
-        reason: String,
-        /// Whether the data are the cause, as the member says: then another member would fail at the same place. The run stops if
-        /// the shell finds the same.
-        fatal: bool,
-    },
-    /// A contribution is computed.
-    Arrived(Arrival),
-    /// A member could not use some of the data.
-    Bad {
-        /// The round in which it found them.
-        fence: Fence,
-        /// Who.
-        identity: String,
-        /// The row groups that it quarantined.
-        row_groups: Vec<BadRowGroup>,
-    },
-    /// The shell has read the data of [`Action::Inspect`].
-    Inspected {
-        /// What it was asked.
-        inspection: Inspection,
-        /// What it found.
-        found: Found,
-    },
-    /// Every reducer has a contribution's payload.
-    Staged {
-        /// The round and membership that it was staged for.
-        fence: Fence,
-        /// Who.
-        identity: String,
-        /// The sender's place in sums.
-        slot: Slot,
-    },
-    /// A reducer found a payload that cannot be part of a sum.
-    SetAside(SetAside),
-    /// A separate reducer has answered, or its connection broke.
-    Reducer {
-        /// Its place in `exchange.reducers`.
-        index: usize,
-        /// Whether it answers.
-        is_up: bool,
-    },
-    /// An operator gives a command.
-    Command {
-        /// What is wanted.
-        command: Command,
-        /// Who it is, for people.
-        by: String,
-    },
-    /// A member has done its duties at a boundary.
-    Reported(Report),
-    /// The shell published a checkpoint's manifest.
-    Published {
-        /// Its name.
-        checkpoint: String,
-    },
-    /// The shell could not publish a checkpoint's manifest.
-    PublishFailed {
-        /// Its name.
-        checkpoint: String,
-        /// Words for people.
-        reason: String,
-        /// The object that is not in the store as its writer reported it, if that is the cause.
-        object: Option<String>,
-    },
-    /// Another coordinator has claimed the run.
-    Replaced {
-        /// Its incarnation.
-        by: u64,
-    },
-    /// A signal asks the coordinator to stop.
-    Stop,
-    /// Time passes.
-    Tick,
-}
 
 /// What the shell must do, in the order given.
 #[derive(Debug, Clone, PartialEq)]
@@ -265,17 +160,6 @@ pub struct Seat {
     pub sum_group: SumGroup,
 }
 
-/// A member whose payload cannot be part of a sum, as a reducer has found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetAside {
-    /// The round and its membership.
-    pub fence: Fence,
-    /// The member's place in sums.
-    pub slot: Slot,
-    /// Words for people.
-    pub reason: String,
-}
-
 /// How a membership ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Departure {
@@ -338,67 +222,4 @@ pub struct Publication {
     pub dev: Option<Sums>,
     /// Older checkpoints to which the run would return, or which it would deploy: they must not be deleted.
     pub needed: BTreeSet<String>,
-}
-
-/// How a run ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// All data were used, or there is no more improvement.
-    Finished {
-        /// The checkpoint to deploy.
-        checkpoint: String,
-    },
-    /// Too few members came or stayed.
-    LostQuorum {
-        /// The members that were missing, and how long the run waited.
-        reason: String,
-    },
-    /// More of the data is unusable than `data.max_bad_fraction` allows, or a member found data that no member could use.
-    BadData {
-        /// Which, how much, and what is wrong with it.
-        reason: String,
-    },
-    /// Another coordinator has taken over.
-    Replaced {
-        /// Its incarnation.
-        by: u64,
-    },
-    /// A signal has stopped the coordinator; the run can be continued.
-    Interrupted,
-    /// Replicas that must hold the same parameters do not.
-    Disagreement {
-        /// What differs, and between which members.
-        reason: String,
-    },
-    /// A loss or gradient is not finite, and every other member would get the same result.
-    NonFinite {
-        /// The member and the batches.
-        reason: String,
-    },
-    /// The ledger contradicts itself: a bug in Stentor.
-    Broken {
-        /// The contradiction.
-        reason: String,
-    },
-}
-
-impl Outcome {
-    /// For people.
-    #[must_use]
-    pub fn words(&self) -> String {
-        match self {
-            Outcome::Finished { checkpoint } => {
-                format!("The run is finished; it deploys checkpoint {checkpoint}.")
-            }
-            Outcome::LostQuorum { reason } => format!("The run ended for lack of workers: {reason}."),
-            Outcome::Interrupted => "The coordinator was asked to stop; the run can be continued.".to_owned(),
-            Outcome::Replaced { by } => format!("Another coordinator, incarnation {by}, has taken over."),
-            Outcome::BadData { reason }
-            | Outcome::Disagreement { reason }
-            | Outcome::NonFinite { reason }
-            | Outcome::Broken { reason } => {
-                format!("The run has stopped: {reason}")
-            }
-        }
-    }
 }
