@@ -160,8 +160,9 @@ impl Demo<'_> {
         let (name, json, labels) = (system.name(), place.json(system, "recognise"), place.posteriors(system));
         let out = place.home.join(format!("{name}.words"));
         let mut command = self.stentor("recognise");
-        command.arg("--model").arg(place.home.join(name)).arg("--features").arg(self.set("test"));
-        command.arg("--labels").arg(labels.join("test")).arg("--train-features").arg(self.set("annotated"));
+        // Without the model: its labels are those that the evaluation has kept.
+        command.arg("--features").arg(self.set("test")).arg("--labels").arg(labels.join("test"));
+        command.arg("--train-features").arg(self.set("annotated"));
         command.arg("--lexicon").arg(&language.lexicon);
         command.args(["--lexicon-format", language.format.key(), "--unknown-phones", "leave-out"]);
         command.arg("--lm").arg(&language.model);
