@@ -93,8 +93,16 @@ impl Speech {
     /// # Panics
     /// If that fails.
     pub fn prepare(&self) {
+        self.prepare_with("0.85", "0.1");
+    }
+
+    /// The same, with these shares of annotated audio and of dev.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn prepare_with(&self, annotated: &str, dev: &str) {
         let output = Command::new(program("stentor"))
-            .args(["prepare", "--corpus", "corpus", "--out", "data", "--annotated", "0.85", "--dev", "0.1"])
+            .args(["prepare", "--corpus", "corpus", "--out", "data", "--annotated", annotated, "--dev", dev])
             .args(["--test", "0.1", "--aligner"])
             .arg(format!("python3 '{}'", in_checkout("deploy/aligner/align.py").display()))
             .current_dir(self.0.path())
