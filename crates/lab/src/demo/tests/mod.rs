@@ -145,8 +145,9 @@ impl Stage {
         std::fs::write(log, "").unwrap();
         let about = |line: &str| {
             let mut words = line.split(' ').map(|word| word.trim_end_matches(".toml"));
-            let after =
-                |part: &str| words.clone().find_map(|word| Some(word.rsplit_once(part)?.1.to_owned()));
+            // Of `gtc.posteriors/test` the model.
+            let name = |word: &str| word.split_once('.').map_or(word, |(name, _)| name).to_owned();
+            let after = |part: &str| words.clone().find_map(|word| Some(name(word.rsplit_once(part)?.1)));
             let about = after("seed-1/").or_else(|| after("out/tied/")).or_else(|| after("out/tied-all/"));
             let command = words.next().unwrap_or_default().to_owned();
             let second = if ["senones", "lm"].contains(&command.as_str()) { words.next() } else { None };
