@@ -277,6 +277,41 @@ pub fn deployed_bytes(run: &Path) -> Vec<u8> {
     std::fs::read(run.join("checkpoints").join(checkpoint).join("model.safetensors")).unwrap()
 }
 
+/// Names of a run's published checkpoints, the newest last.
+#[must_use]
+pub fn checkpoints(run: &Path) -> Vec<String> {
+    let folders = std::fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
+    let whole = folders.filter(|folder| folder.path().join("manifest.json").is_file());
+    let mut names: Vec<_> = whole.map(|folder| folder.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Copies a folder in place of what is there.
+///
+/// # Panics
+/// If that fails.
+pub fn copy(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
+}
+
+/// Checks that each batch of the run `FOLDER/run`, to which something happened, counted exactly once, and with `fixed` members that it
+/// has the bits of a run with the same sections to which nothing does.
+///
+/// # Panics
+/// If not; `what` happened.
+pub fn assert_as_undisturbed(folder: &Path, manifest: &FeatureManifest, sections: &str, what: &str) {
+    let findings = audit(&folder.join("run"), manifest);
+    assert!(findings.is_clean(), "{what}: {findings:?}");
+    if sections.contains("membership = \"fixed\"") {
+        let quiet = write_experiment(folder, "quiet", sections);
+        assert_finishes(start_training(&quiet, &["--threads", "1"]), &quiet);
+        let [run, quiet] = ["run", "quiet"].map(|name| deployed_bytes(&folder.join(name)));
+        assert!(run == quiet, "{what}: other bits");
+    }
+}
+
 /// The summary of a run.
 ///
 /// # Panics

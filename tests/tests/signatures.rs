@@ -11,7 +11,7 @@ use stentor_proto::v1::coordinator_client::CoordinatorClient;
 use stentor_proto::{Refusal, v1};
 use stentor_signature::Digest;
 use stentor_tests::running::{Running, free_address};
-use stentor_tests::{corpus, events, program, wait_for, write_experiment};
+use stentor_tests::{checkpoints, copy, corpus, events, program, wait_for, write_experiment};
 use tempfile::TempDir;
 
 /// Enough checkpoints for a run to be killed between two.
@@ -130,26 +130,12 @@ fn coordinator(experiment: &Path, listen: SocketAddr, settings: &[(&str, PathBuf
     Running::start(&mut command, &experiment.with_extension("log"))
 }
 
-/// Names of the published checkpoints, the newest last.
-fn checkpoints(run: &Path) -> Vec<String> {
-    let folders = std::fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
-    let whole = folders.filter(|folder| folder.path().join("manifest.json").is_file());
-    let mut names: Vec<_> = whole.map(|folder| folder.file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
 /// Names of the segments of the event log.
 fn segments(run: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(run.join("events")).unwrap().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
     names.sort();
     names
-}
-
-fn copy(from: &Path, to: &Path) {
-    let _ = std::fs::remove_dir_all(to);
-    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
 }
 
 /// Puts other parameters into a checkpoint, as somebody does who knows the format: size and xxh3 digests are those of the new bytes,

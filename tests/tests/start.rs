@@ -10,8 +10,8 @@ use stentor_checkpoint::{DeployedModel, NamedTensor};
 use stentor_experiment::Features;
 use stentor_store::Store;
 use stentor_tests::{
-    assert_finishes, corpus, deployed_bytes, events, program, start_training, summary, wait_for,
-    write_experiment, write_features_of, write_features_saying,
+    assert_finishes, checkpoints, copy, corpus, deployed_bytes, events, program, start_training, summary,
+    wait_for, write_experiment, write_features_of, write_features_saying,
 };
 use tempfile::TempDir;
 
@@ -68,19 +68,6 @@ fn json_of(words: &[&str], run: &Path, more: &[&str]) -> Value {
         Command::new(program("stentor")).args(words).arg(run).args(more).arg("--json").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
-}
-
-/// Names of a run's published checkpoints.
-fn checkpoints(run: &Path) -> Vec<String> {
-    let folders = std::fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
-    let whole = folders.filter(|folder| folder.path().join("manifest.json").is_file());
-    let mut names: Vec<_> = whole.map(|folder| folder.file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]

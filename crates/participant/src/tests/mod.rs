@@ -1,10 +1,12 @@
 //! Tests of the participant alone: a test gives the inputs and looks at the actions.
 
 mod any_order;
+mod ends;
 mod queue;
-mod stories;
+mod rounds;
+mod sessions;
 
-use crate::{Action, Batch, BatchScore, Encoded, Input, Participant, Rules};
+use crate::{Action, Apply, Batch, BatchScore, Encoded, Input, Participant, Rules, Staging};
 use std::collections::VecDeque;
 use stentor_exchange::Encoding;
 use stentor_experiment::{Source, Strategy};
@@ -54,6 +56,21 @@ fn encoded() -> Encoded {
         residual_norm: 2.0,
         suggested_tau: 0.25,
     }
+}
+
+fn apply(actions: &[Action]) -> Apply {
+    match actions {
+        [Action::Apply(apply)] => **apply,
+        other => panic!("expected an update to apply, found {other:?}"),
+    }
+}
+
+fn staging(actions: &[Action]) -> Staging {
+    let found = actions.iter().find_map(|action| match action {
+        Action::Stage(staging) => Some((**staging).clone()),
+        _ => None,
+    });
+    found.unwrap_or_else(|| panic!("expected a payload to stage, found {actions:?}"))
 }
 
 /// The round of `fence` has closed with the contributions of `contributors`.
@@ -161,4 +178,19 @@ fn batch(actions: &[Action]) -> Batch {
         [Action::Compute(batch)] => *batch,
         other => panic!("expected a batch to compute, found {other:?}"),
     }
+}
+
+fn last_boundary() -> Boundary {
+    Boundary { checkpoint: Some("1000-1".into()), finished: true, ..Boundary::default() }
+}
+
+/// A member that has sent its last report.
+fn concluding() -> Worker {
+    let (mut worker, actions) = Worker::after_round(last_boundary(), None, ELASTIC);
+    assert_eq!(actions, [Action::Save { checkpoint: "1000-1".into(), model: false }]);
+    let actions = worker.hears(Input::Saved { written: Vec::new() });
+    assert!(matches!(actions[..], [Action::Report { .. }]), "{actions:?}");
+    let actions = worker.hears(Input::Reported);
+    assert_eq!(actions, [Action::Look { checkpoint: "1000-1".into(), again: false }]);
+    worker
 }
