@@ -133,7 +133,7 @@ fn sizes_features_and_senones_that_do_not_fit_are_refused_by_name_before_anybody
     let unfinished = folder.path().join("unfinished/checkpoints");
     std::fs::create_dir_all(&unfinished).unwrap();
     let some = checkpoints(&folder.path().join("first")).remove(0);
-    copy(&folder.path().join("first/checkpoints").join(&some), &unfinished);
+    copy(&folder.path().join("first/checkpoints").join(&some), &unfinished.join(&some));
 
     type Change<'a> = &'a dyn Fn(String) -> String;
     let slow = |text: String| {
