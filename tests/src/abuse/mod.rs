@@ -2,6 +2,8 @@
 //! `cargo xtask abuse` runs all cases at their full size; the test run has the same cases at a small one.
 
 mod connections;
+mod liar;
+mod members;
 mod stand;
 
 use serde::Serialize;
@@ -41,6 +43,18 @@ pub const CASES: &[Case] = &[
     Case { name: "silent-connections", act: connections::silent_connections },
     Case { name: "handshakes-without-certificate", act: connections::handshakes_without_certificate },
     Case { name: "idle-connections-for-metrics", act: connections::idle_connections_for_metrics },
+    Case { name: "numbers-that-cannot-be", act: members::numbers_that_cannot_be },
+    Case { name: "contributions-of-others", act: members::contributions_of_others },
+    Case { name: "values-far-beyond-those-of-others", act: members::values_far_beyond_those_of_others },
+    Case {
+        name: "payloads-for-rounds-that-do-not-exist",
+        act: members::payloads_for_rounds_that_do_not_exist,
+    },
+    Case {
+        name: "failures-and-reports-that-are-not-true",
+        act: members::failures_and_reports_that_are_not_true,
+    },
+    Case { name: "versions-that-do-not-exist", act: members::versions_that_do_not_exist },
 ];
 
 /// What a case has led to.

@@ -1,5 +1,5 @@
 use crate::running::{Running, free_address};
-use crate::{corpus, program, wait_for, write_experiment};
+use crate::{corpus, events, program, wait_for, write_experiment};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -23,6 +23,10 @@ pub struct Stand {
     pub listen: SocketAddr,
     /// The coordinator's address for scrapers and people.
     pub http: SocketAddr,
+    /// Values of a frame of features.
+    pub(super) inputs: usize,
+    /// Memberships that are meant to be lost.
+    pub(super) liars: BTreeSet<u64>,
 }
 
 impl Stand {
@@ -32,7 +36,7 @@ impl Stand {
     /// If it does not start.
     #[must_use]
     pub fn start() -> Self {
-        let (folder, _) = corpus();
+        let (folder, manifest) = corpus();
         let experiment = write_experiment(folder.path(), "run", LONG);
         let mut certs = Command::new(program("stentor"));
         certs.args(["certs", "--cluster", "tests", "--host", "127.0.0.1", "--out"]);
@@ -43,7 +47,8 @@ impl Stand {
         coordinator.args([format!("--listen={listen}"), format!("--metrics={http}")]);
         coordinator.env("STENTOR_TOKEN", "a-token-that-nobody-else-has");
         let coordinator = Running::start(&mut coordinator, &folder.path().join("coordinator.log"));
-        let mut stand = Self { folder, coordinator, workers: Vec::new(), listen, http };
+        let (inputs, liars) = (manifest.dimension, BTreeSet::new());
+        let mut stand = Self { folder, coordinator, workers: Vec::new(), listen, http, inputs, liars };
         stand.start_worker();
         stand.start_worker();
         wait_for("the first rounds", || stand.round().is_some_and(|round| round > 2));
@@ -123,8 +128,35 @@ impl Stand {
         self.coordinator.is_running() && self.workers.iter_mut().all(Running::is_running)
     }
 
+    /// How many memberships were lost, without those of liars.
     pub(super) fn members_lost(&self) -> usize {
-        self.coordinator.log().lines().filter(|line| line.contains("\"member lost\"")).count()
+        let log = self.coordinator.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lost = lines.filter(|line| line["message"] == "member lost");
+        lost.filter(|line| !line["session"].as_u64().is_some_and(|one| self.liars.contains(&one))).count()
+    }
+
+    /// The coordinator's log.
+    pub(super) fn said_by_coordinator(&self) -> String {
+        self.coordinator.log()
+    }
+
+    /// The coordinator's memory, MB.
+    pub(super) fn coordinator_mb(&self) -> f64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.coordinator.id())).unwrap();
+        let line = text.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+
+    /// The folder of the run.
+    pub(super) fn run(&self) -> PathBuf {
+        self.folder.path().join("run")
+    }
+
+    /// The losses of the rounds so far, a frame.
+    pub(super) fn losses(&self) -> Vec<f64> {
+        let rounds = events(&self.run()).into_iter().filter(|event| event["event"] == "round");
+        rounds.filter_map(|round| round["loss"].as_f64()).collect()
     }
 
     /// What the coordinator said of refused connections and calls, each reason once.
