@@ -24,7 +24,7 @@ pub(crate) fn run(programs: &Path, options: &Options) -> Result<()> {
         let name = case["name"].as_str().unwrap_or_default();
         let survived = case["run_survived"] == true;
         let lost = case["valid_members_lost"].as_u64().unwrap_or(u64::MAX);
-        println!("{name:<36} {}, {lost} valid members lost", if survived { "survived" } else { "ENDED" });
+        println!("{name:<40} {}, {lost} valid members lost", if survived { "survived" } else { "ENDED" });
         if !survived || lost > 0 {
             broken.push(name);
         }

@@ -159,12 +159,19 @@ impl Stand {
         rounds.filter_map(|round| round["loss"].as_f64()).collect()
     }
 
-    /// What the coordinator said of refused connections and calls, each reason once.
+    /// What the coordinator said of refused connections and calls, and of members that were lost, each reason once.
     pub(super) fn refusals(&self) -> Vec<String> {
         let log = self.coordinator.log();
         let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let said = lines.filter_map(|line| line["message"].as_str().map(str::to_owned));
-        let refused = said.filter(|words| words.contains("refused: "));
-        refused.collect::<BTreeSet<_>>().into_iter().collect()
+        let said = lines.filter_map(|line| {
+            let message = line["message"].as_str()?;
+            match line["reason"].as_str() {
+                Some(reason) if ["contribution refused", "member lost"].contains(&message) => {
+                    Some(format!("{message}: {reason}"))
+                }
+                _ => message.contains("refused: ").then(|| message.to_owned()),
+            }
+        });
+        said.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
