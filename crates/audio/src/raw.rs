@@ -79,7 +79,8 @@ impl RawStream {
     /// Appends to `mono` the samples, ±[`FULL_SCALE`], that the next bytes complete.
     ///
     /// # Errors
-    /// [`Error::Container`] if the first bytes are those of an audio file; [`Error::FloatScale`].
+    /// [`Error::Container`] if the first bytes are those of an audio file; [`Error::FloatScale`], with the samples before that one
+    /// in `mono`.
     pub fn push(&mut self, bytes: &[u8], mono: &mut Vec<f32>) -> Result<(), Error> {
         if self.head.len() < MARK {
             self.head.extend(bytes.iter().take(MARK - self.head.len()));
@@ -91,9 +92,11 @@ impl RawStream {
         let frame = self.encoding.bytes() * self.channels;
         let whole = self.rest.len() / frame * frame;
         self.interleaved.clear();
-        self.encoding.samples(false, &mut self.rest[..whole], &mut self.interleaved)?;
+        let read = self.encoding.samples(false, &mut self.rest[..whole], &mut self.interleaved);
         self.rest.drain(..whole);
-        self.mixer.mix(&self.interleaved, self.channels, FULL_SCALE, mono)
+        let complete = self.interleaved.len() / self.channels * self.channels;
+        self.mixer.mix(&self.interleaved[..complete], self.channels, FULL_SCALE, mono)?;
+        read
     }
 
     /// Checks that the stream ended after a sample.

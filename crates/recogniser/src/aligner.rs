@@ -1,5 +1,6 @@
 //! Alignment of known words.
 
+use crate::settings::{ABOVE_0, ANY};
 use crate::{Error, Phones};
 use stentor_decode::{
     AcousticScores, Alignment, Lexicon as Pronunciations, Pronunciation, Silence, TranscriptGraph,
@@ -237,15 +238,15 @@ impl AlignSettings {
         let positive = |number: f64| number > 0.0 && number <= 1e6;
         let pause = self.pause_probability;
         let checks = [
-            ("acoustic_scale", self.acoustic_scale, positive(self.acoustic_scale), "a number above 0"),
-            ("prior_exponent", self.prior_exponent, self.prior_exponent.abs() <= 1e6, "a finite number"),
+            ("acoustic_scale", self.acoustic_scale, positive(self.acoustic_scale), ABOVE_0),
+            ("prior_exponent", self.prior_exponent, self.prior_exponent.abs() <= 1e6, ANY),
             (
                 "pause_probability",
                 pause,
                 pause > 0.0 && pause < 1.0,
                 "a number between 0 and 1, both excluded",
             ),
-            ("beam", self.beam, positive(self.beam), "a number above 0"),
+            ("beam", self.beam, positive(self.beam), ABOVE_0),
             ("retry_beam", self.retry_beam, self.retry_beam >= self.beam, "a number of at least the beam"),
         ];
         match checks.into_iter().find(|(_, _, is_good, _)| !is_good) {

@@ -18,6 +18,17 @@ pub enum Error {
     /// No aligned speech to take priors and durations from.
     #[error("expected aligned utterances, found none: name an annotated set")]
     NoAlignment,
+    /// Counts of aligned speech that are not those of the model, or are of nothing.
+    #[error(
+        "`statistics` of the settings: expected counts of the model's {outputs} outputs, found {found}: take the settings that were \
+         made with this model"
+    )]
+    Counts {
+        /// Outputs of the model.
+        outputs: usize,
+        /// What the counts are of.
+        found: String,
+    },
     /// Lexicon and language model have nothing in common.
     #[error(
         "expected words that both lexicon and language model have, found none: the lexicon has words such as `{lexicon}`, the \
@@ -78,7 +89,7 @@ pub enum Error {
         found: String,
     },
     /// A setting out of its bounds.
-    #[error("expected {expected} for `{setting}`, found {found}")]
+    #[error("expected {expected} for `{setting}`, found {}", number(*found))]
     Setting {
         /// The setting's name.
         setting: &'static str,
@@ -137,4 +148,12 @@ pub enum Error {
     /// The tying tree.
     #[error(transparent)]
     Tree(#[from] stentor_senones::Error),
+}
+
+/// A number as people write it: hundreds of zeros are counted.
+fn number(found: f64) -> String {
+    match found.abs() {
+        size if size.is_finite() && size > 0.0 && !(1e-5..1e16).contains(&size) => format!("{found:e}"),
+        _ => found.to_string(),
+    }
 }

@@ -40,10 +40,11 @@ impl Phones {
     /// `statistics` say how long phones last; costs of transitions are multiplied by `scale`.
     ///
     /// # Errors
-    /// [`Error::NeedsTree`] for the senones of a tying tree; [`Error::NoPause`]; [`Error::OtherInventory`] for statistics of
-    /// another model; [`Error::Inventory`], [`Error::Decode`] for an inventory or a scale that is none.
+    /// [`Error::NeedsTree`] for the senones of a tying tree; [`Error::NoPause`]; [`Error::OtherInventory`] and [`Error::Counts`] for
+    /// statistics of another model; [`Error::Inventory`], [`Error::Decode`] for an inventory or a scale that is none.
     pub fn of_inventory(inventory: &Inventory, statistics: &Statistics, scale: f64) -> Result<Self, Error> {
         same_inventory("the statistics", &statistics.inventory, inventory)?;
+        statistics.check_outputs(inventory.len())?;
         let table = PhoneTable::new(inventory.phones().map(str::to_owned).collect())?;
         let pause = pause_of(inventory, &table)?;
         if let Some(tree) = inventory.tree() {
@@ -80,6 +81,7 @@ impl Phones {
         scale: f64,
     ) -> Result<Self, Error> {
         same_inventory("the statistics", &statistics.inventory, inventory)?;
+        statistics.check_outputs(inventory.len())?;
         same_inventory("the tying tree", &tree.inventory()?.fingerprint(), inventory)?;
         let scheme = tree.scheme();
         let table = scheme.phones.clone();

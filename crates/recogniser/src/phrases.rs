@@ -7,7 +7,7 @@ use stentor_decode::Phrase;
 /// Phrases of a vocabulary, compiled for the search. For all utterances or for one alone.
 ///
 /// A list has one phrase on each line, and may have its boost in nats after a tab; below 0, the phrase is made less likely. Lines
-/// that begin with `#`, and empty ones, are skipped.
+/// that begin with `#`, and empty ones, are skipped, and so is a byte-order mark.
 #[derive(Debug, Clone)]
 pub struct Phrases {
     compiled: stentor_decode::Phrases,
@@ -84,5 +84,6 @@ impl Phrases {
 /// The lines that count, with their numbers from 1.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let counts = |(_, line): &(usize, &str)| !line.trim().is_empty() && !line.starts_with('#');
-    (1..).zip(text.lines()).filter(counts)
+    // Some editors begin a file with a byte-order mark.
+    (1..).zip(text.strip_prefix('\u{feff}').unwrap_or(text).lines()).filter(counts)
 }

@@ -104,6 +104,10 @@ impl Default for Settings {
     }
 }
 
+pub(crate) const ABOVE_0: &str = "a number above 0, at most 1000000";
+pub(crate) const ANY: &str = "a number from -1000000 to 1000000";
+const FROM_0: &str = "a number from 0 to 1000000";
+
 impl Settings {
     /// Checks all bounds.
     ///
@@ -116,31 +120,21 @@ impl Settings {
         let positive = |number: f64| number > 0.0 && number <= 1e6;
         let any = |number: f64| number.abs() <= 1e6;
         let checks = [
-            ("acoustic_scale", self.acoustic_scale, positive(self.acoustic_scale), "a number above 0"),
-            ("prior_exponent", self.prior_exponent, any(self.prior_exponent), "a finite number"),
-            ("word_penalty", self.word_penalty, any(self.word_penalty), "a finite number"),
+            ("acoustic_scale", self.acoustic_scale, positive(self.acoustic_scale), ABOVE_0),
+            ("prior_exponent", self.prior_exponent, any(self.prior_exponent), ANY),
+            ("word_penalty", self.word_penalty, any(self.word_penalty), ANY),
             (
                 "pause_probability",
                 self.pause_probability,
                 self.pause_probability > 0.0 && self.pause_probability < 1.0,
                 "a number between 0 and 1, both excluded",
             ),
-            (
-                "transition_scale",
-                self.transition_scale,
-                (0.0..=1e6).contains(&self.transition_scale),
-                "a number of at least 0",
-            ),
-            ("beam", self.beam, positive(self.beam), "a number above 0"),
+            ("transition_scale", self.transition_scale, (0.0..=1e6).contains(&self.transition_scale), FROM_0),
+            ("beam", self.beam, positive(self.beam), ABOVE_0),
             ("max_active", self.max_active as f64, self.max_active > 0, "a number of at least 1"),
-            (
-                "lattice_beam",
-                self.lattice_beam,
-                (0.0..=1e6).contains(&self.lattice_beam),
-                "a number of at least 0",
-            ),
-            ("posterior_scale", self.posterior_scale, positive(self.posterior_scale), "a number above 0"),
-            ("boost", self.boost, any(self.boost), "a finite number"),
+            ("lattice_beam", self.lattice_beam, (0.0..=1e6).contains(&self.lattice_beam), FROM_0),
+            ("posterior_scale", self.posterior_scale, positive(self.posterior_scale), ABOVE_0),
+            ("boost", self.boost, any(self.boost), ANY),
         ];
         match checks.into_iter().find(|(_, _, is_good, _)| !is_good) {
             Some((setting, found, _, expected)) => Err(Error::Setting { setting, expected, found }),
@@ -186,6 +180,11 @@ mod tests {
             let error = settings.check().unwrap_err();
             assert!(matches!(error, Error::Setting { setting, .. } if setting == name), "{error}");
         }
+        let large = Settings { beam: 1e300, ..Settings::default() }.check().unwrap_err();
+        assert_eq!(large.to_string(), "expected a number above 0, at most 1000000 for `beam`, found 1e300");
+        let boost = Settings { boost: -1_000_001.0, ..Settings::default() }.check().unwrap_err();
+        let told = "expected a number from -1000000 to 1000000 for `boost`, found -1000001";
+        assert_eq!(boost.to_string(), told);
         let newer = Settings { schema_version: 2, ..Settings::default() };
         assert!(matches!(newer.check(), Err(Error::SettingsVersion { expected: 1, found: 2 })));
         assert!(Settings::default().check().is_ok());

@@ -53,19 +53,40 @@ impl Statistics {
         }
         let phone = |id: &SenoneId| inventory.get(*id).map(|senone| senone.phone.as_str());
         for said in alignment.chunk_by(|a, b| phone(a) == phone(b)) {
-            said.iter().for_each(|id| self.outputs[id.index()] += 1);
+            for id in said {
+                self.outputs[id.index()] = self.outputs[id.index()].saturating_add(1);
+            }
             let Some(name) = said.first().and_then(phone) else { continue };
             let of_phone = self.phones.entry(name.to_owned()).or_default();
-            of_phone.times += 1;
-            of_phone.frames += said.len() as u64;
+            of_phone.times = of_phone.times.saturating_add(1);
+            of_phone.frames = of_phone.frames.saturating_add(said.len() as u64);
         }
         Ok(())
     }
 
-    /// Frames of all outputs.
+    /// Frames of all outputs. Counts of a file may be any: a sum that is too large for 64 bits is the largest number.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        self.outputs.iter().sum()
+        sum(self.outputs.iter().copied())
+    }
+
+    /// Checks that the counts are those of a model with so many outputs, and that there are any.
+    ///
+    /// # Errors
+    /// [`Error::Counts`].
+    pub fn check(&self, outputs: usize) -> Result<(), Error> {
+        self.check_outputs(outputs)?;
+        match self.frames() {
+            0 => Err(Error::Counts { outputs, found: "no frame".to_owned() }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_outputs(&self, outputs: usize) -> Result<(), Error> {
+        match self.outputs.len() {
+            found if found == outputs => Ok(()),
+            found => Err(Error::Counts { outputs, found: format!("those of {found}") }),
+        }
     }
 
     /// Natural logarithms of the outputs' priors, `[outputs]`, with half a frame added to each output.
@@ -73,11 +94,10 @@ impl Statistics {
     /// # Errors
     /// [`Error::NoAlignment`] without any frame.
     pub fn log_priors(&self) -> Result<Vec<f32>, Error> {
-        let frames = self.frames();
-        if frames == 0 {
+        if self.frames() == 0 {
             return Err(Error::NoAlignment);
         }
-        let total = frames as f64 + PSEUDO_COUNT * self.outputs.len() as f64;
+        let total = self.outputs.iter().map(|&frames| frames as f64 + PSEUDO_COUNT).sum::<f64>();
         Ok(self.outputs.iter().map(|&frames| ((frames as f64 + PSEUDO_COUNT) / total).ln() as f32).collect())
     }
 
@@ -88,11 +108,15 @@ impl Statistics {
         let of_phone = self.phones.get(phone).copied().unwrap_or_default();
         let mean = |of: PhoneFrames| (of.times > 0).then(|| of.frames as f64 / of.times as f64);
         let all = || {
-            let sum = |of: fn(&PhoneFrames) -> u64| self.phones.values().map(of).sum();
-            mean(PhoneFrames { times: sum(|of| of.times), frames: sum(|of| of.frames) })
+            let all = |of: fn(&PhoneFrames) -> u64| sum(self.phones.values().map(of));
+            mean(PhoneFrames { times: all(|of| of.times), frames: all(|of| of.frames) })
         };
         mean(of_phone).or_else(all).unwrap_or(1.0).max(1.0)
     }
+}
+
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]
@@ -125,5 +149,38 @@ mod tests {
         let error = statistics.add(&inventory, &SenoneId::list([1, 4])).unwrap_err();
         assert!(matches!(error, Error::UnknownOutput { frame: 1, found: 4, outputs: 4 }), "{error}");
         assert_eq!(statistics, Statistics::new(&inventory));
+    }
+
+    #[test]
+    fn counts_whose_sum_is_too_large_give_priors_and_durations_all_the_same() {
+        let inventory = inventory();
+        let mut statistics = Statistics::new(&inventory);
+        statistics.outputs[..2].fill(u64::MAX);
+        for of_phone in statistics.phones.values_mut() {
+            *of_phone = PhoneFrames { times: 0, frames: u64::MAX };
+        }
+        statistics.phones.insert("B".to_owned(), PhoneFrames { times: u64::MAX, frames: u64::MAX });
+        assert_eq!(statistics.frames(), u64::MAX);
+        let priors: Vec<f32> = statistics.log_priors().unwrap().iter().map(|log| log.exp()).collect();
+        assert!(priors[..2].iter().all(|prior| (prior - 0.5).abs() < 1e-6), "{priors:?}");
+        assert_eq!(["A", "B"].map(|phone| statistics.mean_frames(phone)), [1.0, 1.0]);
+        statistics.add(&inventory, &SenoneId::list([0, 3])).unwrap();
+        assert_eq!(statistics.outputs, [u64::MAX, u64::MAX, 0, 1]);
+    }
+
+    #[test]
+    fn counts_of_another_number_of_outputs_and_counts_of_nothing_are_told_apart() {
+        let inventory = inventory();
+        let mut statistics = Statistics::new(&inventory);
+        let told = |statistics: &Statistics| statistics.check(4).unwrap_err().to_string();
+        let nothing =
+            "`statistics` of the settings: expected counts of the model's 4 outputs, found no frame";
+        assert!(told(&statistics).starts_with(nothing), "{}", told(&statistics));
+        statistics.outputs = vec![1; 8];
+        let others =
+            "`statistics` of the settings: expected counts of the model's 4 outputs, found those of 8";
+        assert!(told(&statistics).starts_with(others), "{}", told(&statistics));
+        statistics.outputs = vec![0, 1, 0, 0];
+        statistics.check(4).unwrap();
     }
 }

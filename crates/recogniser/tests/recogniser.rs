@@ -105,6 +105,10 @@ fn phrases_that_cannot_be_recognised_are_named_with_their_line() {
     assert!(matches!(error("ab\tNaN"), Error::Phrase { line: 1, .. }));
     assert!(matches!(error("ab\n\t3"), Error::Phrase { line: 2, .. }));
     assert_eq!(Phrases::read("\n# nothing\n", &vocabulary, 1.0).unwrap().len(), 0);
+    // As some editors begin a file.
+    assert_eq!(Phrases::read("\u{feff}ab\n", &vocabulary, 1.0).unwrap().len(), 1);
+    assert_eq!(Phrases::read("\u{feff}# nothing\n", &vocabulary, 1.0).unwrap().len(), 0);
+    assert_eq!(Phrases::words("\u{feff}ab e\n").collect::<Vec<_>>(), ["ab", "e"]);
 }
 
 #[test]
@@ -113,6 +117,10 @@ fn a_word_that_a_person_asks_for_is_recognised_although_the_language_model_does_
     let model = model("cb e\ne cb\n");
     let list = "cab\t2\n";
     let statistics = Statistics::new(&world.inventory);
+    let twice = Statistics { outputs: vec![1; 2 * world.inventory.len()], ..statistics.clone() };
+    let error = Phones::of_tree(&world.tree, &world.inventory, &twice, 0.3).unwrap_err();
+    assert!(matches!(error, Error::Counts { outputs, .. } if outputs == world.inventory.len()), "{error}");
+
     let phones = Phones::of_tree(&world.tree, &world.inventory, &statistics, 0.3).unwrap();
     let priors = vec![-4.0; world.inventory.len()];
     let sound = world.posteriors(&[("cb", vec![3, 3]), ("cab", vec![2, 3, 2])]);
@@ -141,6 +149,10 @@ fn parts_that_do_not_belong_together_are_refused_by_name() {
     assert!(matches!(error, Error::OtherInventory { what: "the statistics", .. }), "{error}");
     let error = Phones::of_inventory(&world.inventory, &statistics, 0.3).unwrap_err();
     assert!(matches!(error, Error::NeedsTree { .. }), "{error}");
+
+    let twice = Statistics { outputs: vec![1; 2 * world.inventory.len()], ..statistics.clone() };
+    let error = Phones::of_tree(&world.tree, &world.inventory, &twice, 0.3).unwrap_err();
+    assert!(matches!(error, Error::Counts { outputs, .. } if outputs == world.inventory.len()), "{error}");
 
     let phones = Phones::of_tree(&world.tree, &world.inventory, &statistics, 0.3).unwrap();
     let priors = vec![-4.0; world.inventory.len()];

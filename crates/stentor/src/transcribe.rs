@@ -4,5 +4,5 @@ use anyhow::Result;
 pub(crate) use stentor_transcribe::command::Args;
 
 pub(crate) fn run(arguments: &Args) -> Result<()> {
-    Ok(stentor_transcribe::command::run(arguments, std::io::stdin().lock(), std::io::stdout().lock())?)
+    Ok(stentor_transcribe::command::run_program(arguments)?)
 }

@@ -4,13 +4,18 @@ use crate::bundle::Bundle;
 use crate::ends::EndSettings;
 use crate::error::Error;
 use crate::input::{Raw, Source};
-use crate::output::{Format, Writer};
+use crate::output::{Format, Writer, recording};
+use crate::stop;
 use crate::transcriber::{Options, Transcriber};
 use clap::ValueEnum;
-use clap::builder::RangedU64ValueParser;
+use clap::builder::RangedI64ValueParser;
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use stentor_audio::RawEncoding;
+
+/// The file that is raw audio on standard input.
+const RAW: &str = "-";
 
 /// Recognise the words of audio files, or of raw audio on standard input as it comes.
 #[derive(Debug, clap::Args)]
@@ -25,14 +30,15 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     format: OutputFormat,
     /// With `--format json`: also writes the words of the utterance in progress, at most every N milliseconds.
-    #[arg(long, value_name = "MS", value_parser = RangedU64ValueParser::<u32>::new().range(1..=60_000))]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = RangedI64ValueParser::<u32>::new().range(1..=60_000))]
     partials: Option<u32>,
-    /// Silence after the last word that ends an utterance, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 600, value_parser = RangedU64ValueParser::<u32>::new().range(30..=10_000))]
-    end_silence: u32,
+    /// Silence after the last word that ends an utterance, in milliseconds. Default: 600.
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = RangedI64ValueParser::<u32>::new().range(30..=10_000))]
+    end_silence: Option<u32>,
     /// How long before its end is final an utterance is guessed to have ended, in milliseconds; 0 means never. Only JSON tells.
-    #[arg(long, value_name = "MS", default_value_t = 200, value_parser = RangedU64ValueParser::<u32>::new().range(0..=10_000))]
-    end_lead: u32,
+    /// Default: 200.
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = RangedI64ValueParser::<u32>::new().range(0..=10_000))]
+    end_lead: Option<u32>,
     /// Each file, or the stream, is one utterance: silence does not end it.
     #[arg(long)]
     whole: bool,
@@ -40,17 +46,17 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     phrases: Option<PathBuf>,
     /// The channel to use of files with several, counted from 1. Default: the mean of all.
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = RangedI64ValueParser::<usize>::new().range(1..=256))]
     channel: Option<usize>,
     /// Raw audio: samples per second. Default: the rate that the model was trained on.
-    #[arg(long, value_name = "HZ", value_parser = RangedU64ValueParser::<u32>::new().range(1_000..=768_000))]
+    #[arg(long, value_name = "HZ", allow_negative_numbers = true, value_parser = RangedI64ValueParser::<u32>::new().range(1_000..=768_000))]
     rate: Option<u32>,
-    /// Raw audio: how samples are written; numbers are little-endian.
-    #[arg(long, value_enum, value_name = "ENCODING", default_value = "s16")]
-    encoding: Encoding,
-    /// Raw audio: number of channels.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
-    channels: usize,
+    /// Raw audio: how samples are written; numbers are little-endian. Default: s16.
+    #[arg(long, value_enum, value_name = "ENCODING")]
+    encoding: Option<Encoding>,
+    /// Raw audio: number of channels. Default: 1.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = RangedI64ValueParser::<usize>::new().range(1..=256))]
+    channels: Option<usize>,
 }
 
 /// Formats of output.
@@ -110,48 +116,124 @@ impl From<Encoding> for RawEncoding {
     }
 }
 
+/// Runs the command with standard input and output, until the first SIGINT or SIGTERM. The second ends the process at once.
+///
+/// # Errors
+/// As [`run`]; [`Error::Stopped`].
+pub fn run_program(arguments: &Args) -> Result<(), Error> {
+    stop::listen();
+    let input = stop::Input::new().map_err(|source| Error::Stream { after_s: 0.0, source })?;
+    run_until(arguments, input, std::io::stdout().lock(), stop::is_requested)
+}
+
 /// Runs the command. A reader of the output that has ended is no error.
 ///
 /// # Errors
 /// See [`Error`]. What was recognised before an error has been written.
 pub fn run(arguments: &Args, input: impl Read, output: impl Write) -> Result<(), Error> {
-    match arguments.run(input, output) {
+    run_until(arguments, input, output, || false)
+}
+
+fn run_until(
+    arguments: &Args,
+    input: impl Read,
+    output: impl Write,
+    stops: fn() -> bool,
+) -> Result<(), Error> {
+    match arguments.run(input, output, stops) {
         Err(Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
 }
 
 impl Args {
-    fn run(&self, input: impl Read, output: impl Write) -> Result<(), Error> {
-        if self.partials.is_some() && self.format != OutputFormat::Json {
-            return Err(Error::Options(
-                "partial results have no form but JSON: add `--format json`".to_owned(),
-            ));
-        }
-        let raw = Path::new("-");
-        if self.files.iter().filter(|file| *file == raw).count() > 1 {
-            return Err(Error::Options(
-                "standard input can be read only once, and `-` was given twice".to_owned(),
-            ));
-        }
+    fn run(&self, input: impl Read, output: impl Write, stops: fn() -> bool) -> Result<(), Error> {
+        self.check()?;
         let phrases = match &self.phrases {
             None => String::new(),
-            Some(path) => std::fs::read_to_string(path).map_err(|source| Error::File {
-                action: "read",
-                path: path.display().to_string(),
-                source,
-            })?,
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|source| Error::PhrasesFile { path: path.display().to_string(), source })?,
         };
-        let bundle = Bundle::load(&self.model, &phrases)?;
+        let bundle = Bundle::load(&self.model, &phrases).map_err(|error| match (&error, &self.phrases) {
+            (Error::Phrases(_), Some(path)) => error.at(path.display()),
+            _ => error,
+        })?;
         let mut writer = Writer::new(output, self.format.into(), self.files.len() > 1);
         let mut input = Some(input);
-        for file in &self.files {
-            let source = match input.take_if(|_| file == raw) {
-                Some(input) => Source::raw(input, "standard input", self.raw(&bundle), self.channel)?,
-                None => Source::file(file, self.channel)?,
+        for (file, later) in self.files.iter().zip((0..self.files.len()).rev()) {
+            let (raw, shown) = (file == Path::new(RAW), file.display().to_string());
+            let (raw, name) = match input.take_if(|_| raw) {
+                Some(input) => (Some(input), "standard input"),
+                None => (None, shown.as_str()),
             };
-            writer.begin(&file.display().to_string());
-            self.transcribe(&bundle, source, &mut writer)?;
+            writer.begin(&shown);
+            let source = match raw {
+                Some(input) => Source::raw(input, name, self.raw(&bundle), self.channel),
+                None => Source::file(file, self.channel),
+            };
+            let done = source.and_then(|source| self.transcribe(&bundle, source, &mut writer, stops));
+            done.map_err(|error| match error {
+                Error::Output(_) => error,
+                _ => Error::At { place: name.to_owned(), error: Box::new(error), later },
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Checks that options go together, and with the files.
+    fn check(&self) -> Result<(), Error> {
+        let refused = |words: String| Err(Error::Options(words));
+        if self.partials.is_some() && self.format != OutputFormat::Json {
+            return refused("partial results have no form but JSON: add `--format json`".to_owned());
+        }
+        let raw = self.files.iter().filter(|file| *file == Path::new(RAW)).count();
+        if raw > 1 {
+            return refused("standard input can be read only once, and `-` was given twice".to_owned());
+        }
+        let of_raw = [
+            ("--rate", self.rate.is_some()),
+            ("--encoding", self.encoding.is_some()),
+            ("--channels", self.channels.is_some()),
+        ];
+        if let Some((option, _)) = of_raw.iter().find(|(_, is_given)| *is_given && raw == 0) {
+            return refused(format!(
+                "`{option}` says what raw audio on standard input is like, and files say it themselves: leave it out, or give \
+                 the audio as `-`"
+            ));
+        }
+        let of_ends =
+            [("--end-silence", self.end_silence.is_some()), ("--end-lead", self.end_lead.is_some())];
+        if let Some((option, _)) = of_ends.iter().find(|(_, is_given)| *is_given && self.whole) {
+            return refused(format!("with `--whole` silence ends no utterance: leave `{option}` out"));
+        }
+        match self.format {
+            OutputFormat::Srt if self.files.len() > 1 => refused(format!(
+                "subtitles are of one file, found {}: transcribe one file at a time",
+                self.files.len()
+            )),
+            OutputFormat::Ctm => self.check_recordings(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that a CTM file keeps the files apart.
+    fn check_recordings(&self) -> Result<(), Error> {
+        let mut files: BTreeMap<String, &Path> = BTreeMap::new();
+        for file in &self.files {
+            let name = recording(&file.display().to_string());
+            if name.starts_with(";;") {
+                return Err(Error::Options(format!(
+                    "{}: the recording `{name}` would be a comment in CTM: rename the file",
+                    file.display()
+                )));
+            }
+            if let Some(other) = files.insert(name.clone(), file) {
+                return Err(Error::Options(format!(
+                    "{} and {} would both be the recording `{name}` in CTM: rename one of them, or transcribe one at a time",
+                    other.display(),
+                    file.display()
+                )));
+            }
         }
         Ok(())
     }
@@ -159,33 +241,46 @@ impl Args {
     fn raw(&self, bundle: &Bundle) -> Raw {
         Raw {
             rate_hz: self.rate.unwrap_or(bundle.features().sample_rate_hz),
-            encoding: self.encoding.into(),
-            channels: self.channels,
+            encoding: self.encoding.map(RawEncoding::from).unwrap_or_default(),
+            channels: self.channels.unwrap_or(1),
         }
     }
 
-    /// Transcribes a file or stream. What was said before an error of the source is written first.
+    /// Transcribes a file or stream. What was said before an error, or before a stop, is written first.
     fn transcribe(
         &self,
         bundle: &Bundle,
         mut source: Source<'_>,
         writer: &mut Writer<impl Write>,
+        stops: fn() -> bool,
     ) -> Result<(), Error> {
-        let ends = EndSettings { silence_ms: self.end_silence, lead_ms: self.end_lead };
+        let EndSettings { silence_ms, lead_ms } = EndSettings::default();
+        let ends = EndSettings {
+            silence_ms: self.end_silence.unwrap_or(silence_ms),
+            lead_ms: self.end_lead.unwrap_or(lead_ms),
+        };
         let options = Options { ends: (!self.whole).then_some(ends), partials_ms: self.partials };
         let mut transcriber = Transcriber::new(bundle, source.rate_hz(), options, bundle.phrases())?;
         let mut events = Vec::new();
         let ended = loop {
-            match source.next_samples() {
-                Ok(Some(samples)) => transcriber.push(samples, &mut events)?,
+            if stops() {
+                break Err(Error::Stopped { after_s: source.seconds() });
+            }
+            let pushed = match source.next_samples() {
+                Ok(Some(samples)) => transcriber.push(samples, &mut events),
+                // Standard input ends when the program is to stop.
+                _ if stops() => continue,
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
-            }
+            };
             writer.write(&events)?;
             events.clear();
+            if pushed.is_err() {
+                break pushed;
+            }
         };
-        transcriber.finish(&mut events)?;
+        let finished = transcriber.finish(&mut events);
         writer.write(&events)?;
-        ended
+        ended.and(finished)
     }
 }

@@ -1,3 +1,4 @@
+use std::io;
 use stentor_exit::{ExitStatus, ProgramError};
 
 /// Why something cannot be transcribed, or a bundle cannot be made.
@@ -12,7 +13,7 @@ pub enum Error {
         path: String,
         /// The system's answer.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A folder without a bundle.
     #[error(
@@ -90,32 +91,101 @@ pub enum Error {
     #[error(transparent)]
     Audio(#[from] stentor_audio::Error),
     /// The sound ended before its time.
-    #[error("{what} ended {after_s:.3} s after its start, {why}: words up to there were recognised")]
+    #[error("the sound ended {after_s:.3} s after its start, {why}: words up to there were recognised")]
     CutShort {
-        /// File or stream.
-        what: String,
         /// How much there was.
         after_s: f64,
         /// What is missing.
         why: String,
     },
     /// The stream cannot be read.
-    #[error("cannot read {what} after {after_s:.3} s: words up to there were recognised")]
+    #[error("the sound cannot be read on after {after_s:.3} s: words up to there were recognised")]
     Stream {
-        /// The stream.
-        what: String,
         /// How much there was.
         after_s: f64,
         /// The system's answer.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Results cannot be written.
     #[error("cannot write the words")]
-    Output(#[source] std::io::Error),
+    Output(#[source] io::Error),
     /// Options that contradict each other.
     #[error("{0}")]
     Options(String),
+    /// A signal.
+    #[error("stopped by a signal after {after_s:.3} s of sound: words up to there were written")]
+    Stopped {
+        /// How much was recognised.
+        after_s: f64,
+    },
+    /// A list of phrases cannot be read.
+    #[error("cannot read the phrases of {path}")]
+    PhrasesFile {
+        /// The file.
+        path: String,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// A line of a list of phrases.
+    #[error(transparent)]
+    Phrases(stentor_recogniser::Error),
+    /// Any of the others, and where it happened.
+    #[error("{}{}", told(place, error), rest(*later))]
+    At {
+        /// A file, a folder, or standard input.
+        place: String,
+        /// What happened.
+        error: Box<Error>,
+        /// Files that were to be transcribed after this one, and were not.
+        later: usize,
+    },
+}
+
+impl Error {
+    pub(crate) fn at(self, place: impl std::fmt::Display) -> Self {
+        Error::At { place: place.to_string(), error: Box::new(self), later: 0 }
+    }
+}
+
+/// A place, an error and its causes; what one of them has said already is not said again.
+fn told(place: &str, error: &Error) -> String {
+    let mut words = error.to_string();
+    for cause in std::iter::successors(std::error::Error::source(error), |cause| cause.source()) {
+        let cause = cause.to_string();
+        if !words.contains(&cause) {
+            words += &format!(": {cause}");
+        }
+    }
+    if words.starts_with(&format!("cannot read {place}: ")) { words } else { format!("{place}: {words}") }
+}
+
+fn rest(later: usize) -> String {
+    match later {
+        0 => String::new(),
+        1 => "; the file after it was not transcribed".to_owned(),
+        _ => format!("; the {later} files after it were not transcribed"),
+    }
+}
+
+/// A place that cannot be is the command line's fault, and a disk may have room again.
+fn status_of(error: &io::Error) -> ExitStatus {
+    use io::ErrorKind as K;
+    match error.kind() {
+        K::NotFound
+        | K::NotADirectory
+        | K::IsADirectory
+        | K::AlreadyExists
+        | K::ReadOnlyFilesystem
+        | K::InvalidFilename
+        | K::InvalidInput
+        | K::Unsupported => ExitStatus::Config,
+        K::InvalidData => ExitStatus::Data,
+        K::PermissionDenied => ExitStatus::Auth,
+        K::StorageFull | K::QuotaExceeded => ExitStatus::Retryable,
+        _ => ExitStatus::Failure,
+    }
 }
 
 impl ProgramError for Error {
@@ -136,13 +206,21 @@ impl ProgramError for Error {
             Error::Stream { .. } => "E1513",
             Error::Output(_) => "E1514",
             Error::Options(_) => "E1515",
+            Error::Stopped { .. } => "E1516",
+            Error::PhrasesFile { .. } | Error::Phrases(_) => "E1517",
+            Error::At { error, .. } => error.id(),
         }
     }
 
     fn exit_status(&self) -> ExitStatus {
         match self {
             Error::NoBundle { .. } | Error::Options(_) => ExitStatus::Config,
-            Error::File { .. } | Error::Output(_) | Error::Stream { .. } => ExitStatus::Failure,
+            Error::File { source, .. }
+            | Error::PhrasesFile { source, .. }
+            | Error::Stream { source, .. }
+            | Error::Output(source) => status_of(source),
+            Error::Stopped { .. } => ExitStatus::Stopped,
+            Error::At { error, .. } => error.exit_status(),
             _ => ExitStatus::Data,
         }
     }

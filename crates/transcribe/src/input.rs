@@ -26,6 +26,8 @@ pub struct Source<'r> {
     rate_hz: u32,
     samples: u64,
     buffer: Vec<f32>,
+    /// What ends the sound after the samples that have been returned.
+    failed: Option<Error>,
 }
 
 enum Kind<'r> {
@@ -50,7 +52,7 @@ impl<'r> Source<'r> {
     pub fn file(path: &Path, channel: Option<usize>) -> Result<Self, Error> {
         let decoder = Decoder::open(path)?.choosing(channel)?;
         let (rate_hz, name) = (decoder.rate_hz(), path.display().to_string());
-        Ok(Self { kind: Kind::File(decoder), name, rate_hz, samples: 0, buffer: Vec::new() })
+        Ok(Self { kind: Kind::File(decoder), name, rate_hz, samples: 0, buffer: Vec::new(), failed: None })
     }
 
     /// Raw audio as it comes.
@@ -60,7 +62,14 @@ impl<'r> Source<'r> {
     pub fn raw(from: impl Read + 'r, name: &str, raw: Raw, channel: Option<usize>) -> Result<Self, Error> {
         let stream = RawStream::new(raw.encoding, raw.channels, channel)?;
         let kind = Kind::Raw { from: Box::new(from), stream, bytes: vec![0; PIECE] };
-        Ok(Self { kind, name: name.to_owned(), rate_hz: raw.rate_hz, samples: 0, buffer: Vec::new() })
+        Ok(Self {
+            kind,
+            name: name.to_owned(),
+            rate_hz: raw.rate_hz,
+            samples: 0,
+            buffer: Vec::new(),
+            failed: None,
+        })
     }
 
     /// Samples per second.
@@ -75,15 +84,29 @@ impl<'r> Source<'r> {
         self.samples
     }
 
+    /// Seconds so far.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.samples as f64 / f64::from(self.rate_hz.max(1))
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The next samples, mono, ±32768, as soon as there are any; `None` at the end.
     ///
     /// # Errors
     /// [`Error::Audio`], [`Error::Stream`]; at the end [`Error::CutShort`] if sound is missing. Samples that came before an error
     /// have been returned.
     pub fn next_samples(&mut self) -> Result<Option<&[f32]>, Error> {
-        let after_s = self.samples as f64 / f64::from(self.rate_hz.max(1));
-        let what = &self.name;
-        let cut = |why: String| Error::CutShort { what: what.clone(), after_s, why };
+        let after_s = self.seconds();
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let cut = |why: String| Error::CutShort { after_s, why };
         self.buffer.clear();
         match &mut self.kind {
             Kind::File(decoder) => match decoder.next_block()? {
@@ -93,8 +116,13 @@ impl<'r> Source<'r> {
                     if !report.is_cut_short {
                         return Ok(None);
                     }
-                    let stated = report.stated.map(|stated| format!(" of {:.3} s", report.seconds(stated)));
-                    return Err(cut(format!("before the end of its sound{}", stated.unwrap_or_default())));
+                    return Err(cut(match report.stated {
+                        Some(stated) if stated <= report.samples => "within a sample".to_owned(),
+                        Some(stated) => {
+                            format!("before the end of its sound of {:.3} s", report.seconds(stated))
+                        }
+                        None => "before the end of its sound".to_owned(),
+                    }));
                 }
             },
             Kind::Raw { from, stream, bytes } => {
@@ -109,9 +137,16 @@ impl<'r> Source<'r> {
                                 Err(error) => Err(error.into()),
                             };
                         }
-                        Ok(count) => stream.push(&bytes[..count], &mut self.buffer)?,
+                        Ok(count) => {
+                            let pushed = stream.push(&bytes[..count], &mut self.buffer).map_err(Error::from);
+                            match pushed {
+                                Err(error) if self.buffer.is_empty() => return Err(error),
+                                // After the samples that came before it.
+                                pushed => self.failed = pushed.err(),
+                            }
+                        }
                         Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                        Err(source) => return Err(Error::Stream { what: what.clone(), after_s, source }),
+                        Err(source) => return Err(Error::Stream { after_s, source }),
                     }
                 }
             }

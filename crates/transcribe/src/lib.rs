@@ -17,6 +17,7 @@ mod error;
 mod event;
 mod input;
 mod output;
+mod stop;
 mod transcriber;
 
 pub use bundle::{BUNDLE, Bundle, Contents, Description, Parts, TrainedModel};

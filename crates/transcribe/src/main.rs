@@ -4,7 +4,7 @@ use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
 use stentor_exit::ProgramError;
-use stentor_transcribe::command::{Args, run};
+use stentor_transcribe::command::{Args, run_program};
 
 /// Recognises the words of audio files, or of raw audio on standard input as it comes.
 #[derive(Debug, Parser)]
@@ -16,7 +16,7 @@ struct Program {
 
 fn main() -> ExitCode {
     let Program { arguments } = Program::parse();
-    let Err(error) = run(&arguments, std::io::stdin().lock(), std::io::stdout().lock()) else {
+    let Err(error) = run_program(&arguments) else {
         return ExitCode::SUCCESS;
     };
     let mut words = error.to_string();

@@ -102,15 +102,23 @@ impl<'b> Transcriber<'b> {
         })
     }
 
-    /// Takes the next samples, mono, ±32768, and appends what they make known to `events`.
+    /// Takes the next samples, mono, ±32768, and appends what they make known to `events`. Samples before one that is no number
+    /// have been taken.
     ///
     /// # Errors
     /// [`Error::Audio`], [`Error::Network`], [`Error::Recogniser`].
     pub fn push(&mut self, samples: &[f32], events: &mut Vec<Event>) -> Result<(), Error> {
+        let finite = samples.iter().position(|sample| !sample.is_finite()).unwrap_or(samples.len());
+        let (samples, bad) = samples.split_at(finite);
         let first = self.waiting.len();
         self.frames.push(samples, &mut self.waiting)?;
         self.bundle.normalise(&mut self.waiting[first..]);
-        self.take(events)
+        self.take(events)?;
+        if !bad.is_empty() {
+            // An error that names the sample.
+            self.frames.push(bad, &mut self.waiting)?;
+        }
+        Ok(())
     }
 
     /// Ends the stream: appends the words that have not become final before.

@@ -4,8 +4,9 @@
 mod world;
 
 use std::path::Path;
+use stentor_exit::{ExitStatus, ProgramError};
 use stentor_inventory::{Inventory, Senone};
-use stentor_recogniser::Settings;
+use stentor_recogniser::{Settings, Statistics};
 use stentor_transcribe::{BUNDLE, Bundle, Description, Error, Parts};
 use world::{contents, language, lexicon, packed, settings};
 
@@ -26,7 +27,13 @@ fn spoilt(file: &str, spoil: impl FnOnce(&mut Vec<u8>)) -> Error {
     let mut bytes = std::fs::read(&path).unwrap();
     spoil(&mut bytes);
     std::fs::write(&path, bytes).unwrap();
-    Bundle::load(&place, "").unwrap_err()
+    match Bundle::load(&place, "").unwrap_err() {
+        Error::At { place, error, .. } => {
+            assert_eq!(place, path.display().to_string(), "{error}");
+            *error
+        }
+        error => error,
+    }
 }
 
 #[test]
@@ -44,6 +51,73 @@ fn a_model_that_was_written_is_read_with_the_same_parts_and_cannot_be_overwritte
     assert_eq!(keys.collect::<Vec<_>>().join(" "), KEYS);
     let again = contents(&lexicon(), &language(), &settings()).write(&place).unwrap_err();
     assert!(matches!(again, Error::Options(_)), "{again}");
+}
+
+#[test]
+fn a_folder_with_other_files_keeps_them_and_what_an_interrupted_export_left_is_completed() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str| contents(&lexicon(), &language(), &settings()).write(&folder.path().join(name));
+    let names: Vec<String> = packed().1.0.into_keys().collect();
+    assert_eq!(names, ["lexicon.txt", "lm.arpa", "model.safetensors", "settings.json"]);
+    for name in names {
+        let own = folder.path().join(&name).join(&name);
+        std::fs::create_dir(folder.path().join(&name)).unwrap();
+        std::fs::write(&own, "my own").unwrap();
+        let error = write(&name).unwrap_err();
+        assert!(matches!(error, Error::Options(_)), "{error}");
+        assert_eq!((error.id(), error.exit_status()), ("E1515", ExitStatus::Config));
+        assert!(error.to_string().starts_with(&own.display().to_string()), "{error}");
+        assert_eq!(std::fs::read_to_string(&own).unwrap(), "my own");
+        assert_eq!(std::fs::read_dir(folder.path().join(&name)).unwrap().count(), 1, "nothing was written");
+    }
+    let nowhere = folder.path().join("link");
+    std::fs::create_dir(&nowhere).unwrap();
+    std::os::unix::fs::symlink("elsewhere", nowhere.join("lm.arpa")).unwrap();
+    assert!(matches!(write("link"), Err(Error::Options(_))), "it would be written elsewhere");
+
+    let place = folder.path().join("left");
+    write("left").unwrap();
+    std::fs::remove_file(place.join(BUNDLE)).unwrap();
+    std::fs::remove_file(place.join("settings.json")).unwrap();
+    std::fs::write(place.join("settings.json.unfinished"), "{").unwrap();
+    std::fs::write(place.join("notes.txt"), "my own").unwrap();
+    write("left").unwrap();
+    Bundle::load(&place, "").unwrap();
+    assert_eq!(std::fs::read_to_string(place.join("notes.txt")).unwrap(), "my own");
+    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 6);
+}
+
+#[test]
+fn a_place_that_cannot_hold_or_be_a_model_folder_is_the_command_line_s_fault() {
+    let write = |place: &str| {
+        let error = contents(&lexicon(), &language(), &settings()).write(Path::new(place)).unwrap_err();
+        (error.id(), error.exit_status())
+    };
+    assert_eq!(write("/dev/null/x"), ("E1501", ExitStatus::Config));
+    assert_eq!(write("/proc/x"), ("E1501", ExitStatus::Config));
+    let error = Bundle::load(Path::new("/dev/null"), "").unwrap_err();
+    assert!(matches!(error, Error::NoBundle { .. }), "{error}");
+    assert_eq!((error.id(), error.exit_status()), ("E1502", ExitStatus::Config));
+    let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    let full = Error::File { action: "write", path: "x".to_owned(), source: full };
+    assert_eq!(full.exit_status(), ExitStatus::Retryable);
+}
+
+#[test]
+fn counts_of_another_number_of_outputs_are_named_with_their_file() {
+    let told = |outputs: Vec<u64>| {
+        let statistics = settings().statistics.map(|counts| Statistics { outputs, ..counts });
+        let given = Settings { statistics, ..settings() };
+        let (description, parts) = contents(&lexicon(), &language(), &given).pack().unwrap();
+        let error = refused(description, &parts);
+        assert!(matches!(&error, Error::Content { part, .. } if part == "settings.json"), "{error}");
+        error.to_string()
+    };
+    let counts = "`statistics` of the settings: expected counts of the model's 4 outputs, found";
+    for (outputs, found) in [(vec![1; 8], "those of 8"), (vec![], "those of 0"), (vec![0; 4], "no frame")] {
+        let error = told(outputs);
+        assert!(error.contains(&format!("{counts} {found}")), "{error}");
+    }
 }
 
 #[test]

@@ -1,75 +1,15 @@
 //! The command line, with files and with raw audio.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod place;
 mod world;
 
-use clap::Parser;
+use place::{NO_INPUT, Place};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use stentor_exit::{ExitStatus, ProgramError};
 use stentor_transcribe::Error;
-use stentor_transcribe::command::{Args, run};
-use tempfile::TempDir;
-use world::{bytes, contents, language, lexicon, settings, speak};
-
-#[derive(Debug, Parser)]
-struct Program {
-    #[command(flatten)]
-    arguments: Args,
-}
-
-/// A model folder, and a folder for files.
-struct Place {
-    folder: TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        contents(&lexicon(), &language(), &settings()).write(&folder.path().join("model")).unwrap();
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Writes a WAV file of 16-bit samples.
-    fn wav(&self, name: &str, samples: &[f32]) -> PathBuf {
-        let data = bytes(samples);
-        let mut file = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
-        for number in [16_000u32, 32_000] {
-            file.extend(number.to_le_bytes());
-        }
-        file.extend(b"\x02\0\x10\0data");
-        file.extend((data.len() as u32).to_le_bytes());
-        file.extend(&data);
-        let length = (file.len() - 8) as u32;
-        file[4..8].copy_from_slice(&length.to_le_bytes());
-        let path = self.path(name);
-        std::fs::write(&path, file).unwrap();
-        path
-    }
-
-    fn run(&self, options: &str, files: &[&Path], input: impl Read) -> (String, Result<(), Error>) {
-        let mut output = Vec::new();
-        let result = self.run_to(options, files, input, &mut output);
-        (String::from_utf8(output).unwrap(), result)
-    }
-
-    fn run_to(
-        &self,
-        options: &str,
-        files: &[&Path],
-        input: impl Read,
-        output: impl Write,
-    ) -> Result<(), Error> {
-        let model = self.path("model");
-        let given = ["transcribe", "--model", model.to_str().unwrap()].into_iter();
-        let files = files.iter().map(|file| file.to_str().unwrap());
-        let arguments = given.chain(options.split_whitespace()).chain(files);
-        run(&Program::try_parse_from(arguments).unwrap().arguments, input, output)
-    }
-}
+use world::{bytes, speak};
 
 /// A reader that gives a few bytes at a time, and then fails or ends.
 struct Trickle<'a> {
@@ -85,8 +25,6 @@ impl Read for Trickle<'_> {
         self.bytes.take(333).read(to).inspect(|count| self.bytes = &self.bytes[*count..])
     }
 }
-
-const NO_INPUT: &[u8] = &[];
 
 #[test]
 fn files_give_a_line_for_each_utterance_and_the_name_where_there_are_several() {
@@ -155,13 +93,16 @@ fn a_stream_that_stops_in_the_middle_gives_its_words_and_then_an_error_by_name()
         place.run("", &[Path::new("-")], Trickle { bytes: &raw[..raw.len() - 1], then: None });
     assert_eq!(text, "ab ba\n");
     let error = result.unwrap_err();
-    assert!(matches!(&error, Error::CutShort { .. }), "{error}");
-    assert!(error.to_string().starts_with("standard input ended 1.200 s after its start"), "{error}");
+    assert_eq!((error.id(), error.exit_status()), ("E1512", ExitStatus::Data));
+    let told = "standard input: the sound ended 1.200 s after its start, within a sample";
+    assert!(error.to_string().starts_with(told), "{error}");
 
     let broken = Some(std::io::ErrorKind::ConnectionReset);
     let (text, result) = place.run("", &[Path::new("-")], Trickle { bytes: &raw, then: broken });
     assert_eq!(text, "ab ba\n");
-    assert!(matches!(result, Err(Error::Stream { .. })));
+    let error = result.unwrap_err();
+    assert_eq!((error.id(), error.exit_status()), ("E1513", ExitStatus::Failure));
+    assert!(error.to_string().starts_with("standard input: the sound cannot be read on after"), "{error}");
 
     let file = place.wav("cut.wav", &speak("300 ab ba 300"));
     let whole = std::fs::read(&file).unwrap();
@@ -170,9 +111,22 @@ fn a_stream_that_stops_in_the_middle_gives_its_words_and_then_an_error_by_name()
     assert_eq!(text, "ab ba\n");
     let error = result.unwrap_err().to_string();
     assert!(
-        error.contains("cut.wav ended 1.100 s after its start, before the end of its sound of 1.200 s"),
+        error.contains(
+            "cut.wav: the sound ended 1.100 s after its start, before the end of its sound of 1.200 s"
+        ),
         "{error}"
     );
+
+    // By its header it has one byte more.
+    let mut odd = whole;
+    let length = u32::from_le_bytes(odd[40..44].try_into().unwrap()) + 1;
+    odd[40..44].copy_from_slice(&length.to_le_bytes());
+    odd.push(0);
+    std::fs::write(&file, odd).unwrap();
+    let (text, result) = place.run("", &[&file], NO_INPUT);
+    assert_eq!(text, "ab ba\n");
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("cut.wav: the sound ended 1.200 s after its start, within a sample"), "{error}");
 }
 
 #[test]
@@ -199,18 +153,18 @@ fn a_phrase_that_is_boosted_wins_where_the_sound_leaves_a_choice_and_an_unknown_
 }
 
 #[test]
-fn options_that_contradict_each_other_and_files_that_are_no_sound_are_refused() {
+fn words_before_a_sample_that_is_no_number_or_no_sound_are_written() {
     let place = Place::new();
-    let text = place.path("notes.txt");
-    std::fs::write(&text, "no sound at all").unwrap();
-    assert!(matches!(place.run("", &[&text], NO_INPUT).1, Err(Error::Audio(_))));
-    let partials = place.run("--partials 300", &[&text], NO_INPUT).1.unwrap_err();
-    assert!(partials.to_string().contains("--format json"), "{partials}");
-    let dash = Path::new("-");
-    assert!(matches!(place.run("", &[dash, dash], NO_INPUT).1, Err(Error::Options(_))));
-    let wav = std::fs::read(place.wav("one.wav", &speak("300"))).unwrap();
-    let error = place.run("", &[dash], wav.as_slice()).1.unwrap_err();
-    assert!(matches!(error, Error::Audio(stentor_audio::Error::Container { format: "WAV" })), "{error}");
+    let samples = speak("300 ab ba 300");
+    for (bad, told) in [(f32::NAN, "sample 19200 is NaN"), (1_000.0, "expected float samples within ±1")] {
+        let floats = samples.iter().map(|sample| sample / 32_768.0).chain([bad, 0.0]);
+        let raw: Vec<u8> = floats.flat_map(f32::to_le_bytes).collect();
+        let (text, result) = place.run("--encoding f32", &[Path::new("-")], raw.as_slice());
+        assert_eq!(text, "ab ba\n");
+        let error = result.unwrap_err();
+        assert_eq!((error.id(), error.exit_status()), ("E1511", ExitStatus::Data));
+        assert!(error.to_string().starts_with(&format!("standard input: {told}")), "{error}");
+    }
 }
 
 #[test]
@@ -228,5 +182,7 @@ fn a_reader_that_ends_early_is_no_error_and_a_full_disk_is_one() {
     let file = place.wav("one.wav", &speak("300 ab 300"));
     place.run_to("", &[&file], NO_INPUT, Fails(std::io::ErrorKind::BrokenPipe)).unwrap();
     let full = place.run_to("", &[&file], NO_INPUT, Fails(std::io::ErrorKind::StorageFull));
-    assert!(matches!(full, Err(Error::Output(_))));
+    let full = full.unwrap_err();
+    assert!(matches!(full, Error::Output(_)));
+    assert_eq!((full.id(), full.exit_status()), ("E1514", ExitStatus::Retryable));
 }

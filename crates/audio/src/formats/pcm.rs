@@ -37,7 +37,7 @@ impl Encoding {
     /// Appends the values of whole samples; their bytes are reordered if they are big-endian.
     ///
     /// # Errors
-    /// [`Error::FloatScale`].
+    /// [`Error::FloatScale`]; the samples before that one have been appended.
     pub(crate) fn samples(
         self,
         is_big_endian: bool,
@@ -51,10 +51,11 @@ impl Encoding {
             }
             self.value(sample)
         }));
-        match samples[first..].iter().find(|sample| sample.abs() > LOUDEST && sample.is_finite()) {
-            Some(&found) => Err(Error::FloatScale { found }),
-            None => Ok(()),
-        }
+        let is_none = |sample: &f32| sample.abs() > LOUDEST && sample.is_finite();
+        let Some(place) = samples[first..].iter().position(is_none) else { return Ok(()) };
+        let found = samples[first + place];
+        samples.truncate(first + place);
+        Err(Error::FloatScale { found })
     }
 
     /// Returns the value of a sample whose bytes are little-endian; full scale 1.
@@ -125,12 +126,14 @@ pub(super) struct Reader {
     left: u64,
     begun: bool,
     bytes: Vec<u8>,
+    /// What ends the sound after the samples that have been returned.
+    failed: Option<Error>,
 }
 
 impl Reader {
     pub(super) fn new(layout: Layout, source: Source) -> Self {
         let left = layout.bytes / layout.frame() as u64;
-        Self { layout, source, left, begun: false, bytes: Vec::new() }
+        Self { layout, source, left, begun: false, bytes: Vec::new(), failed: None }
     }
 }
 
@@ -148,6 +151,9 @@ impl Stream for Reader {
     }
 
     fn next(&mut self, samples: &mut Vec<f32>) -> Result<Piece, Error> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         if !std::mem::replace(&mut self.begun, true) {
             self.source.go_to(self.layout.start)?;
         }
@@ -160,7 +166,12 @@ impl Stream for Reader {
         self.left -= whole as u64;
         samples.clear();
         let Layout { encoding, is_big_endian, channels, .. } = self.layout;
-        encoding.samples(is_big_endian, &mut self.bytes[..whole * frame], samples)?;
+        let read = encoding.samples(is_big_endian, &mut self.bytes[..whole * frame], samples);
+        samples.truncate(samples.len() / usize::from(channels) * usize::from(channels));
+        match read {
+            Err(error) if samples.is_empty() => return Err(error),
+            read => self.failed = read.err(),
+        }
         Ok(Piece::Sound { channels: usize::from(channels) })
     }
 
@@ -168,8 +179,9 @@ impl Stream for Reader {
         Ok(self.left)
     }
 
+    /// Whether the sound ends within a sample, by its header: the file itself is compared with the header elsewhere.
     fn ends_early(&self) -> bool {
-        false
+        self.layout.stated.is_some_and(|bytes| !bytes.is_multiple_of(self.layout.frame() as u64))
     }
 
     fn remarks(&self) -> Vec<String> {

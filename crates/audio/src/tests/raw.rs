@@ -66,6 +66,14 @@ fn a_stream_that_stops_within_a_sample_is_an_error_that_says_how_many_bytes_are_
 }
 
 #[test]
+fn a_file_whose_sound_ends_within_a_sample_by_its_own_header_is_cut_short() {
+    let audio = decode(wav(1, 16, 1, &[0, 1, 0, 2, 0])).unwrap();
+    assert_eq!((audio.samples, audio.report.is_cut_short), (vec![256.0, 512.0], true));
+    let audio = decode(wav(1, 16, 1, &[0, 1, 0, 2])).unwrap();
+    assert_eq!((audio.samples, audio.report.is_cut_short), (vec![256.0, 512.0], false));
+}
+
+#[test]
 fn a_file_where_raw_audio_is_expected_is_named_even_if_it_comes_byte_by_byte() {
     let mut stream = RawStream::new(RawEncoding::S16, 1, None).unwrap();
     let file = wav(1, 16, 1, &[0; 8]);
@@ -78,6 +86,14 @@ fn integers_that_were_written_as_floats_are_refused_and_so_is_a_channel_that_doe
     let mut stream = RawStream::new(RawEncoding::F32, 1, None).unwrap();
     let error = stream.push(&1_000f32.to_le_bytes(), &mut Vec::new()).unwrap_err();
     assert!(matches!(error, Error::FloatScale { .. }));
+    // What came before is sound, also in the same piece.
+    let samples = [0.5f32, 0.25, 0.125, 1_000.0].map(f32::to_le_bytes).concat();
+    let (mut stream, mut found) = (RawStream::new(RawEncoding::F32, 2, None).unwrap(), Vec::new());
+    assert!(matches!(stream.push(&samples, &mut found), Err(Error::FloatScale { .. })));
+    assert_eq!(found, [12_288.0]);
+    let mut file = crate::Decoder::from_bytes(wav(3, 32, 2, &samples)).unwrap();
+    assert_eq!(file.next_block().unwrap().unwrap(), [12_288.0]);
+    assert!(matches!(file.next_block(), Err(Error::FloatScale { .. })));
     assert!(matches!(
         RawStream::new(RawEncoding::S16, 2, Some(3)),
         Err(Error::NoSuchChannel { asked: 3, channels: 2 })

@@ -71,14 +71,19 @@ async fn export(arguments: &Args) -> Result<(Bundle, LeftOut)> {
     let normalisation = manifest.normalisation.with_context(|| {
         format!("{location}: expected means and deviations of the model, found none: it cannot be used")
     })?;
+    let senones = set.manifest().senones.clone();
     let settings = match settings {
-        Some(path) => read_settings(path)?,
+        Some(path) => {
+            let settings = read_settings(path)?;
+            let counts = settings.statistics.as_ref().map(|counts| counts.check(senones.len()));
+            counts.transpose().with_context(|| path.display().to_string())?;
+            settings
+        }
         None => {
             let statistics = count_alignments(&set).await.with_context(|| features.clone())?;
             Settings { statistics: Some(statistics), ..Settings::default() }
         }
     };
-    let senones = set.manifest().senones.clone();
     let (lexicon, language) = words.read(&senones)?;
     let contents = Contents {
         trained: TrainedModel {

@@ -193,6 +193,13 @@ async fn a_teacher_that_needs_whole_utterances_and_files_that_are_cut_short_are_
     place.write("odd.json", "{\"beam\": 3}");
     let arguments = Args { settings: Some(place.path("odd.json")), ..place.arguments() };
     assert!(words(export(&arguments).await).contains("odd.json: expected the settings of a recogniser"));
+    let counts = settings().statistics.map(|counts| Statistics { outputs: vec![1; 300], ..counts });
+    let others = Settings { statistics: counts, ..settings() };
+    place.write("others.json", &serde_json::to_string(&others).unwrap());
+    let arguments = Args { settings: Some(place.path("others.json")), ..place.arguments() };
+    let error = words(export(&arguments).await);
+    let told = "found those of 300";
+    assert!(error.contains("others.json: `statistics` of the settings") && error.contains(told), "{error}");
     let set = FeatureSet::open(&Store::open(&place.location("set")).unwrap()).await.unwrap();
     std::fs::remove_dir_all(place.path("run")).unwrap();
     place.write_run(set.manifest(), true).await;

@@ -134,9 +134,9 @@ impl Recognition {
         let settings = self.arguments.settings.as_deref().map(read_settings).transpose()?;
         let statistics = count_alignments(&train).await.with_context(|| train_features.clone())?;
         let settings = Settings { statistics: Some(statistics), ..settings.unwrap_or_default() };
-        let phrases = self.arguments.phrases.as_deref().map(text).transpose()?.unwrap_or_default();
+        let phrases = self.arguments.phrases.as_deref();
         let Parts { mut recogniser, phrases, known } =
-            Parts::new(&test, &texts, words, settings, &phrases).await?;
+            Parts::new(&test, &texts, words, settings, phrases).await?;
 
         let (test_labels, labeler) = self.labels().of(features, labels.as_deref(), "test").await?;
         let test = Labeled::open(test, &test_labels).await?;

@@ -1,9 +1,10 @@
 //! What words are recognised with, joined; and which words that can be.
 
 use super::texts::Texts;
-use crate::material::{WordFiles, is_small, phones};
+use crate::material::{WordFiles, is_small, phones, text};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use stentor_evaluate::words::{Scored, normalise};
 use stentor_evaluate::{PerplexityFigures, VocabularyFigures};
 use stentor_inventory::LeftOut;
@@ -27,19 +28,21 @@ pub(super) struct Known {
 }
 
 impl Parts {
-    /// Joins lexicon, language model, senones and settings with statistics, for a set with these texts. `phrases` is the text of a
+    /// Joins lexicon, language model, senones and settings with statistics, for a set with these texts. `phrases` is the file of a
     /// list.
     pub(super) async fn new(
         set: &FeatureSet,
         texts: &Texts,
         words: &WordFiles,
         settings: Settings,
-        phrases: &str,
+        phrases: Option<&Path>,
     ) -> Result<Self> {
+        let list = phrases.map(text).transpose()?.unwrap_or_default();
         let (lexicon, language) = words.read(&set.manifest().senones)?;
         let both = || format!("{} and {}", words.lexicon.path.display(), words.lm.display());
-        let vocabulary = Vocabulary::new(&lexicon, &language, Phrases::words(phrases)).with_context(both)?;
-        let phrases = Phrases::read(phrases, &vocabulary, settings.boost)?;
+        let vocabulary = Vocabulary::new(&lexicon, &language, Phrases::words(&list)).with_context(both)?;
+        let of_list = || phrases.map_or_else(String::new, |path| path.display().to_string());
+        let phrases = Phrases::read(&list, &vocabulary, settings.boost).with_context(of_list)?;
         let Some(statistics) = &settings.statistics else {
             bail!("expected counts of aligned speech, found none")
         };

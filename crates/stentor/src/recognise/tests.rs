@@ -255,7 +255,7 @@ fn a_phrase_makes_its_words_known_and_a_word_that_cannot_be_said_is_named() {
     assert_eq!(world.figures().vocabulary.words, 3);
     world.write("phrases.txt", "ab\nzz\n");
     let error = refused(Args { phrases: Some(world.path("phrases.txt")), ..world.arguments() });
-    assert!(error.contains("line 2 of the phrases: the word `zz`"), "{error}");
+    assert!(error.contains("phrases.txt: line 2 of the phrases: the word `zz`"), "{error}");
 }
 
 #[test]

@@ -36,28 +36,40 @@ impl Bundle {
     /// none.
     ///
     /// # Errors
-    /// [`Error::NoBundle`], [`Error::File`]; otherwise as [`Bundle::of`].
+    /// [`Error::NoBundle`], [`Error::File`]; otherwise as [`Bundle::of`], within [`Error::At`] with the path.
     pub fn load(folder: &Path, phrases: &str) -> Result<Self, Error> {
-        let (description, parts) = folder::read(folder)?;
-        Self::of(description, &parts, phrases)
+        let read = folder::read(folder);
+        read.and_then(|(description, parts)| Self::of(description, &parts, phrases)).map_err(|error| {
+            match &error {
+                Error::Part { part, .. } | Error::Content { part, .. } => {
+                    let path = folder.join(part);
+                    error.at(path.display())
+                }
+                Error::Mismatch { .. } | Error::Network(_) | Error::Recogniser(_) => {
+                    error.at(folder.display())
+                }
+                _ => error,
+            }
+        })
     }
 
     /// Joins the parts of a bundle.
     ///
     /// # Errors
     /// [`Error::Part`] for a part that is missing, unknown, or has other bytes than the description says; [`Error::Content`] for one
-    /// that cannot be understood; [`Error::Mismatch`], [`Error::Network`] and [`Error::Recogniser`] for parts that do not belong
+    /// that cannot be understood; [`Error::Phrases`]; [`Error::Mismatch`], [`Error::Network`] and [`Error::Recogniser`] for parts that do not belong
     /// together.
     pub fn of(description: Description, parts: &Parts, phrases: &str) -> Result<Self, Error> {
         parts.check(&description)?;
         let acoustics = Acoustics::new(&description.trained, parts.get(PARAMETERS)?)?;
         let settings: Settings = parts.json(SETTINGS)?;
-        settings.check()?;
+        settings.check().map_err(|error| content(SETTINGS, &error))?;
         let Some(statistics) = settings.statistics.clone() else {
             let reason = "expected counts of the outputs in aligned speech, found none".to_owned();
             return Err(Error::Content { part: SETTINGS.to_owned(), reason });
         };
         let inventory = &description.trained.senones;
+        statistics.check(inventory.len()).map_err(|error| content(SETTINGS, &error))?;
         let phones = match parts.find(TREE) {
             Some(bytes) => {
                 let tree = Tree::of(inventory, bytes).map_err(|error| content(TREE, &error))?;
@@ -73,7 +85,7 @@ impl Bundle {
         let language = language.map_err(|error| content(LANGUAGE, &error))?;
         let lexicon = lexicon(parts.get(LEXICON)?, inventory)?;
         let vocabulary = Vocabulary::new(&lexicon, &language, Phrases::words(phrases))?;
-        let phrases = Phrases::read(phrases, &vocabulary, settings.boost)?;
+        let phrases = Phrases::read(phrases, &vocabulary, settings.boost).map_err(Error::Phrases)?;
         let priors = statistics.log_priors()?;
         let recogniser = Recogniser::new(&vocabulary, language, &phones, &priors, settings)?;
         let words = vocabulary.len();

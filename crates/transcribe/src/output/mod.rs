@@ -87,10 +87,14 @@ impl<W: Write> Writer<W> {
 }
 
 /// The name of a file in a CTM file: its last part without suffix, and without blanks, which separate columns.
-fn ctm(name: &str, word: &Word) -> String {
+pub(crate) fn recording(name: &str) -> String {
     let stem = std::path::Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let stem = stem.unwrap_or_else(|| name.to_owned()).replace(char::is_whitespace, "_");
+    stem.unwrap_or_else(|| name.to_owned()).replace(char::is_whitespace, "_")
+}
+
+fn ctm(name: &str, word: &Word) -> String {
+    let recording = recording(name);
     let (start, length) = (seconds(word.start_ms), seconds(word.end_ms.saturating_sub(word.start_ms)));
     let confidence = word.confidence.map(|confidence| format!(" {:.3}", confidence.clamp(0.0, 1.0)));
-    format!("{stem} 1 {start} {length} {}{}\n", word.word, confidence.unwrap_or_default())
+    format!("{recording} 1 {start} {length} {}{}\n", word.word, confidence.unwrap_or_default())
 }
