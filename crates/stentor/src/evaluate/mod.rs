@@ -7,9 +7,9 @@ use crate::exit::stopped;
 use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
+use crate::number::whole;
 use crate::tested::{RESAMPLES, SEED, Tested};
 use anyhow::{Context, Result, bail};
-use clap::builder::RangedU64ValueParser;
 use std::path::{Path, PathBuf};
 use stentor_evaluate::{DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, PhoneModel, tune};
 use stentor_inventory::PhoneSet;
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Threads for the model, at most 1024; 0 means all cores.
-    #[arg(long, default_value_t = 0, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<usize>(..=1024))]
     threads: usize,
 }
 

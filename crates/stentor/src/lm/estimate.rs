@@ -2,9 +2,9 @@
 
 use super::files;
 use crate::json_file::JsonFile;
+use crate::number::whole;
 use crate::text::{Text, counted};
 use anyhow::Result;
-use clap::builder::RangedU64ValueParser;
 use indicatif::HumanCount;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     text: Vec<PathBuf>,
     /// Length of the longest n-grams, in words.
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_ORDER as u64))]
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = whole::<usize>(1..=MAX_ORDER as u64))]
     order: usize,
     /// The model to write, an ARPA file; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]

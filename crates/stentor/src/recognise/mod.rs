@@ -11,9 +11,9 @@ use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
 use crate::material::{WordFiles, count_alignments, read_settings, text};
+use crate::number::whole;
 use crate::tested::{RESAMPLES, SEED, Tested};
 use anyhow::{Context, Result, bail};
-use clap::builder::RangedU64ValueParser;
 use output::OutFolder;
 use parts::Parts;
 use searching::Searching;
@@ -61,7 +61,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Threads for the model and for the search, at most 1024; 0 means all cores. The words do not depend on it.
-    #[arg(long, default_value_t = 0, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<usize>(..=1024))]
     threads: usize,
 }
 
