@@ -140,6 +140,10 @@ fn main() -> ExitCode {
         .init();
     let matches = number::allow_negative(Arguments::command()).get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // A run goes on without its output, so that no error ends it.
+    if !matches!(arguments.command, Command::Train(_)) {
+        stentor_runtime::print::tell_loss_as(exit::told_loss);
+    }
     // The default exit status of each command's errors.
     let (result, otherwise) = match arguments.command {
         Command::Init(arguments) => (init::run(&arguments), ExitStatus::Config),
