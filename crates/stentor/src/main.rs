@@ -1,6 +1,7 @@
 //! `stentor`: the command-line interface. It does not link libtorch; the sibling programs that it starts do.
 
 mod align;
+mod apart;
 mod audio_bar;
 mod certs;
 mod cluster;

@@ -7,6 +7,7 @@ mod reason;
 mod set;
 mod transcripts;
 
+use crate::apart::Files;
 use crate::audio_bar::audio_bar;
 use crate::json_file::JsonFile;
 use crate::labeled::Labeled;
@@ -117,7 +118,24 @@ impl Scales {
     }
 }
 
+impl Args {
+    fn files(&self) -> Files {
+        let Self { features, model, labels, train_features, lexicon, results, json, .. } = self;
+        Files::default()
+            .reads("--features", [features])
+            .reads("--model", model)
+            .reads("--labels", labels)
+            .reads("--train-features", train_features)
+            .reads("--lexicon", [&lexicon.path])
+            .writes("--out", &results.out)
+            .writes("--phones-ctm", &results.phones_ctm)
+            .writes("--words-ctm", &results.words_ctm)
+            .writes("--json", json)
+    }
+}
+
 pub(crate) fn run(arguments: &Args) -> Result<()> {
+    arguments.files().check_apart()?;
     let json = JsonFile::at(arguments.json.as_deref())?;
     let Results { phones_ctm, words_ctm, .. } = &arguments.results;
     let ctm = |path: &Option<PathBuf>, what| path.as_deref().map(|path| OutFile::at(path, what)).transpose();

@@ -3,6 +3,7 @@
 mod scoring;
 mod sets;
 
+use crate::apart::Files;
 use crate::exit::stopped;
 use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, check_same_senones};
@@ -43,11 +44,25 @@ pub(crate) struct Args {
     threads: usize,
 }
 
+impl Args {
+    fn files(&self) -> Files {
+        let Self { train_features, dev_features, dev_labels, baseline, json, .. } = self;
+        self.tested
+            .files()
+            .reads("--train-features", train_features)
+            .reads("--dev-features", dev_features)
+            .reads("--dev-labels", dev_labels)
+            .reads("--baseline", baseline)
+            .writes("--json", json)
+    }
+}
+
 pub(crate) fn run(arguments: Args) -> Result<()> {
     if arguments.tested.model.is_none() && arguments.dev_features.is_some() && arguments.dev_labels.is_none()
     {
         bail!("--dev-features requires --dev-labels, or --model to compute them");
     }
+    arguments.files().check_apart()?;
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
     let json = JsonFile::at(arguments.json.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O runtime")?;

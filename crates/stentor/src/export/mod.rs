@@ -1,6 +1,8 @@
 //! `stentor export`: a trained model as a folder that recognises words by itself.
 
+use crate::apart::Files;
 use crate::material::{WordFiles, count_alignments, left_out_words, read_settings};
+use crate::text::counted;
 use crate::trust::PublicKeyFiles;
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -35,7 +37,25 @@ pub(crate) struct Args {
     settings: Option<PathBuf>,
 }
 
+/// The files of a model folder.
+const PARTS: [&str; 6] =
+    ["bundle.json", "model.safetensors", "settings.json", "lexicon.txt", "lm.arpa", "tree.json"];
+
+impl Args {
+    fn files(&self) -> Files {
+        let Self { bundle, model, features, words, settings, .. } = self;
+        Files::default()
+            .reads("--model", [model])
+            .reads("--features", [features])
+            .reads("--lexicon", [&words.lexicon.path])
+            .reads("--lm", [&words.lm])
+            .reads("--settings", settings)
+            .writes("--bundle", PARTS.map(|name| bundle.join(name)))
+    }
+}
+
 pub(crate) fn run(arguments: &Args) -> Result<()> {
+    arguments.files().check_apart()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let (bundle, left_out) = runtime.map_err(stentor_runtime::Error::Threads)?.block_on(export(arguments))?;
     let description = bundle.description();

@@ -142,6 +142,22 @@ async fn a_run_becomes_a_model_folder_with_the_frequencies_of_its_corpus_and_wor
 }
 
 #[tokio::test]
+async fn the_files_of_the_model_folder_are_written_over_none_that_is_read() {
+    let place = Place::new().await;
+    let text = place.0.read("settings.json");
+    let error = run(&Args { bundle: place.path(""), ..place.arguments() }).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("of its own for --bundle, found the one that --settings reads"), "{message}");
+    assert_eq!(crate::exit::of(&error), stentor_runtime::ExitStatus::Config);
+    assert_eq!(place.0.read("settings.json"), text);
+    export(&place.arguments()).await.unwrap();
+    let written = std::fs::read_dir(place.path("model")).unwrap().flatten();
+    let strangers: Vec<_> =
+        written.map(|file| file.file_name()).filter(|name| !PARTS.iter().any(|part| name == part)).collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
+}
+
+#[tokio::test]
 async fn without_settings_priors_and_durations_are_counted_in_the_alignments_of_the_set() {
     let place = Place::new().await;
     let without = Args { settings: None, ..place.arguments() };

@@ -7,6 +7,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use crate::apart::Files;
 use crate::config;
 use crate::json_file::JsonFile;
 use crate::number::whole;
@@ -53,6 +54,9 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the I/O runtime")?;
     let experiment = config::read(&arguments.experiment)?;
+    let Args { experiment: file, run, json, .. } = arguments;
+    let files = Files::default().reads("the experiment file", [file]).reads("--run", run);
+    files.writes("--json", json).check_apart()?;
     let json_file = JsonFile::at(arguments.json.as_deref())?;
     let parameters = match arguments.parameters {
         Some(parameters) => parameters as usize,

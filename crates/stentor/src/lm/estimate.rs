@@ -1,6 +1,7 @@
 //! `stentor lm estimate`.
 
 use super::files;
+use crate::apart::Files;
 use crate::json_file::JsonFile;
 use crate::number::whole;
 use crate::text::{Text, counted};
@@ -42,7 +43,10 @@ fn threshold(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(arguments: &Args) -> Result<()> {
-    let out = files::model_file(&arguments.out)?;
+    let Args { text, vocabulary, out, json, .. } = arguments;
+    let files = Files::default().reads("--text", text).reads("--vocabulary", vocabulary);
+    files.writes("--out", [out]).writes("--json", json).check_apart()?;
+    let out = files::model_file(out)?;
     let json_file = JsonFile::at(arguments.json.as_deref())?;
     let mut counts = match &arguments.vocabulary {
         Some(list) => Counts::closed(files::read(list, Vocabulary::read)?, arguments.order)?,

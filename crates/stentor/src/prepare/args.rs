@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::apart::Files;
 use crate::number::whole;
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
@@ -168,7 +169,26 @@ impl From<By> for SplitBy {
     }
 }
 
+/// Tables of `--corpus`, and the record in `--out`.
+const TABLES: [&str; 6] = ["wav.scp", "reco2file_and_channel", "segments", "text", "utt2spk", "utt2group"];
+const SPLIT: &str = "split.json";
+
 impl Args {
+    /// What is read, and the file that is written besides the sets.
+    pub(super) fn files(&self) -> Files {
+        let Self { corpus, out, alignment, pdfs, experiment, json, .. } = self;
+        Files::default()
+            .reads("--corpus", TABLES.map(|table| corpus.join(table)))
+            .reads("--phones", &alignment.phones)
+            .reads("--states", &alignment.states)
+            .reads("--pdf-ark", &alignment.pdf_ark)
+            .reads("--pdf-ctm", &alignment.pdf_ctm)
+            .reads("--pdf-phones", &pdfs.pdf_phones)
+            .reads("--experiment", experiment)
+            .writes("--out", [out.join(SPLIT)])
+            .writes("--json", json)
+    }
+
     /// Converts them to options.
     ///
     /// # Errors

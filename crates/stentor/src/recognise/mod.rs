@@ -6,6 +6,7 @@ mod searching;
 mod texts;
 mod tuning;
 
+use crate::apart::Files;
 use crate::exit::stopped;
 use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, check_same_senones};
@@ -65,10 +66,31 @@ pub(crate) struct Args {
     threads: usize,
 }
 
+impl Args {
+    fn files(&self) -> Files {
+        let Self {
+            train_features, words, tune_on, dev_labels, settings, phrases, baseline, out, json, ..
+        } = self;
+        self.tested
+            .files()
+            .reads("--train-features", [train_features])
+            .reads("--lexicon", [&words.lexicon.path])
+            .reads("--lm", [&words.lm])
+            .reads("--tune-on", tune_on)
+            .reads("--dev-labels", dev_labels)
+            .reads("--settings", settings)
+            .reads("--phrases", phrases)
+            .reads("--baseline", baseline)
+            .writes("--out", out.iter().flat_map(|folder| OutFolder::paths(folder)))
+            .writes("--json", json)
+    }
+}
+
 pub(crate) fn run(arguments: Args) -> Result<()> {
     if arguments.tested.model.is_none() && arguments.tune_on.is_some() && arguments.dev_labels.is_none() {
         bail!("--tune-on requires --dev-labels, or --model to compute them");
     }
+    arguments.files().check_apart()?;
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
     let json = JsonFile::at(arguments.json.as_deref())?;
     let out = arguments.out.as_deref().map(OutFolder::at).transpose()?;

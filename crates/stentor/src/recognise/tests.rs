@@ -199,9 +199,10 @@ fn scales_that_were_tuned_are_recorded_and_serve_again() {
     assert_eq!(found.settings["acoustic_scale"].as_f64(), Some(settings.acoustic_scale));
     assert_eq!(found.settings["tuned"]["set"], world.at("train"));
 
-    run(Args { settings: Some(world.path("out/settings.json")), ..world.arguments() }).unwrap();
+    let out = Some(world.path("again"));
+    run(Args { settings: Some(world.path("out/settings.json")), out, ..world.arguments() }).unwrap();
     assert_eq!(world.figures().utterances, found.utterances);
-    assert_eq!(read_settings(&world.path("out/settings.json")).unwrap(), settings);
+    assert_eq!(read_settings(&world.path("again/settings.json")).unwrap(), settings);
     assert!(world.figures().to_text().contains("(tuned before)"));
 }
 

@@ -6,6 +6,7 @@ mod models;
 #[cfg(test)]
 mod tests;
 
+use crate::apart::Files;
 use crate::audio_bar::audio_bar;
 use crate::exit::{Meaning, stopped};
 use crate::json_file::JsonFile;
@@ -85,12 +86,28 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+impl Args {
+    fn files(&self) -> Files {
+        let Self { features, labels, out, train_features, lexicon, lm, settings, json, .. } = self;
+        Files::default()
+            .reads("--features", [features])
+            .reads("--labels", [labels])
+            .reads("--train-features", [train_features])
+            .reads("--lexicon", [&lexicon.path])
+            .reads("--lm", lm)
+            .reads("--settings", settings)
+            .writes("--out", [out])
+            .writes("--json", json)
+    }
+}
+
 pub(crate) fn run(arguments: &Args) -> Result<()> {
     if arguments.index >= arguments.of {
         let (index, of) = (arguments.index, arguments.of);
         return Err(anyhow!("expected --index below --of, found part {index} of {of}"))
             .meaning(ExitStatus::Config);
     }
+    arguments.files().check_apart()?;
     let json = JsonFile::at(arguments.json.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O runtime")?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build();

@@ -2,6 +2,7 @@
 
 use super::phones::{Phones, places};
 use super::report::Report;
+use crate::apart::Files;
 use crate::exit::Meaning;
 use crate::json_file::JsonFile;
 use crate::number::whole;
@@ -65,7 +66,10 @@ pub(super) enum Neighbours {
 }
 
 pub(super) async fn run(arguments: &Args) -> Result<()> {
-    let out = OutFile::at(&arguments.out, "the tree of --out")?;
+    let Args { features, out, json, .. } = arguments;
+    let files = Files::default().reads("--features", [features]);
+    files.writes("--out", [out]).writes("--json", json).check_apart()?;
+    let out = OutFile::at(out, "the tree of --out")?;
     let json_file = JsonFile::at(arguments.json.as_deref())?;
     let set = FeatureSet::open(&Store::open(&arguments.features)?).await?;
     let location = set.location().to_owned();
