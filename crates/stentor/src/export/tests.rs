@@ -119,8 +119,8 @@ impl Place {
     }
 }
 
-fn words(result: Result<(Bundle, LeftOut)>) -> String {
-    format!("{:#}", result.unwrap_err())
+fn words(result: Result<Exported>) -> String {
+    format!("{:#}", result.err().unwrap())
 }
 
 #[tokio::test]
@@ -173,6 +173,18 @@ async fn without_settings_priors_and_durations_are_counted_in_the_alignments_of_
 }
 
 #[tokio::test]
+async fn words_are_counted_and_so_are_those_of_the_language_model_that_cannot_be_said() {
+    let place = Place::new().await;
+    let told = export(&place.arguments()).await.unwrap().text("model");
+    assert!(told.contains("with 3 outputs and 2 words, ") && told.lines().count() == 1, "{told}");
+    place.0.write_words("AB  A B\n", "ab ba\nba zz\nab\n");
+    std::fs::remove_dir_all(place.path("model")).unwrap();
+    let told = export(&place.arguments()).await.unwrap().text("model");
+    assert!(told.contains(" and 1 word, "), "{told}");
+    assert!(told.ends_with("\n2 words of the language model are not in the lexicon\n"), "{told}");
+}
+
+#[tokio::test]
 async fn a_set_that_the_model_was_not_trained_on_is_named() {
     let place = Place::new().await;
     place.write_set("wide", 8_000.0).await;
@@ -191,10 +203,10 @@ async fn a_word_with_a_phone_that_the_model_does_not_have_is_an_error_or_left_ou
     assert!(message.contains("line 2: phone `X` of word `ax` is unknown"), "{message}");
     let mut arguments = place.arguments();
     arguments.words.lexicon.unknown_phones = UnknownPhones::LeaveOut;
-    let (bundle, left_out) = export(&arguments).await.unwrap();
-    assert_eq!(bundle.words(), 2);
-    let told = left_out_words(&left_out).unwrap();
-    assert!(told.ends_with("1 word (ax), and 1 pronunciation of other words"), "{told}");
+    let exported = export(&arguments).await.unwrap();
+    assert_eq!(exported.bundle.words(), 2);
+    let told = exported.text("model");
+    assert!(told.ends_with("1 word (ax), and 1 pronunciation of other words\n"), "{told}");
     assert_eq!(left_out_words(&LeftOut::default()), None);
 }
 
