@@ -6,7 +6,7 @@ mod sets;
 use crate::apart::Files;
 use crate::exit::stopped;
 use crate::json_file::JsonFile;
-use crate::labeled::{Labeled, check_same_senones};
+use crate::labeled::{Labeled, check_is_not_test, check_same_model, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
 use crate::number::whole;
 use crate::tested::{RESAMPLES, SEED, Tested};
@@ -105,6 +105,7 @@ impl Evaluation {
         let dev = match dev_features {
             Some(location) => {
                 let dev = sets::annotated(location).await?;
+                check_is_not_test(location, dev.manifest(), test.manifest())?;
                 check_same_senones(location, dev.manifest(), test.manifest())?;
                 Some(dev)
             }
@@ -113,7 +114,7 @@ impl Evaluation {
         let (test_labels, labeler) = self.labels().of(features, labels.as_deref(), "test").await?;
         let test = Labeled::open(test, &test_labels).await?;
         let decoder = match &model {
-            Some(model) => Some(self.choose_settings(&phones, model, dev).await?),
+            Some(model) => Some(self.choose_settings(&phones, model, dev, &test).await?),
             None => None,
         };
         let settings = decoder.map(|d| d.settings);
@@ -166,6 +167,7 @@ impl Evaluation {
         phones: &PhoneSet,
         model: &PhoneModel,
         dev: Option<FeatureSet>,
+        test: &Labeled,
     ) -> Result<DecoderFigures> {
         let Args { dev_features, dev_labels, .. } = &self.arguments;
         let (Some(location), Some(dev)) = (dev_features, dev) else {
@@ -173,6 +175,7 @@ impl Evaluation {
         };
         let (dev_labels, _) = self.labels().of(location, dev_labels.as_deref(), "dev").await?;
         let dev = Labeled::open(dev, &dev_labels).await?;
+        check_same_model(&dev, test)?;
         let utterances = scoring::dev_utterances(&dev, phones, model).await?;
         let tuned = tune(phones, model, &utterances, &Grid::default()).with_context(|| location.clone())?;
         Ok(DecoderFigures { settings: tuned.settings, tried: tuned.tried, dev_per: tuned.errors.rate() })

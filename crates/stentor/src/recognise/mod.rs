@@ -9,7 +9,7 @@ mod tuning;
 use crate::apart::Files;
 use crate::exit::stopped;
 use crate::json_file::JsonFile;
-use crate::labeled::{Labeled, check_same_senones};
+use crate::labeled::{Labeled, check_is_not_test, check_same_model, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
 use crate::material::{WordFiles, count_alignments, read_settings, text};
 use crate::number::whole;
@@ -147,6 +147,7 @@ impl Recognition {
         let dev = match tune_on {
             Some(location) => {
                 let dev = open(location).await?;
+                check_is_not_test(location, dev.manifest(), test.manifest())?;
                 check_same_senones(location, dev.manifest(), test.manifest())?;
                 Texts::read(&dev).await?;
                 Some((location, dev))
@@ -167,8 +168,9 @@ impl Recognition {
         if let Some((location, dev)) = dev {
             let given = self.arguments.dev_labels.as_deref();
             let (dev_labels, _) = self.labels().of(location, given, "dev").await?;
-            let dev =
-                tuning::Dev::read(&Labeled::open(dev, &dev_labels).await?, recogniser.outputs()).await?;
+            let dev = Labeled::open(dev, &dev_labels).await?;
+            check_same_model(&dev, &test)?;
+            let dev = tuning::Dev::read(&dev, recogniser.outputs()).await?;
             let tuned = dev.tune(&searching, &recogniser, location)?;
             (recogniser, dev_wer) = (tuned.recogniser, Some(tuned.wer));
         }
@@ -188,6 +190,7 @@ impl Recognition {
         figures.times_real_time = (found.seconds > 0.0).then(|| figures.audio_hours * 3600.0 / found.seconds);
         figures.labeler = labeler;
         figures.features_fingerprint.clone_from(&test.features().fingerprint);
+        (figures.outputs, figures.outputs_kept) = (recogniser.outputs(), test.labels().top_k);
         figures.model_fingerprint.clone_from(&test.labels().teacher_fingerprint);
         let figures = figures.with_unknown_words(known.unknown(&scored));
         Ok(Recognised { figures, settings: recogniser.settings().clone(), scored, found })
