@@ -3,12 +3,14 @@
 use clap::{Arg, Command};
 use std::any::TypeId;
 use std::ops::{Bound, RangeBounds};
+use stentor_forecast::{Bandwidth, RoundTrip};
 
 /// Lets all options of numbers have values below 0, of all subcommands, so that a bound is named and not an option `-1` that does
 /// not exist.
 pub(crate) fn allow_negative(command: Command) -> Command {
     command
-        .mut_args(|arg| if is_number(&arg) { arg.allow_negative_numbers(true) } else { arg })
+        // What clap itself calls a negative number is neither `-1e-8` nor `-1,2`.
+        .mut_args(|arg| if is_number(&arg) { arg.allow_hyphen_values(true) } else { arg })
         .mut_subcommands(allow_negative)
 }
 
@@ -21,6 +23,8 @@ fn is_number(arg: &Arg) -> bool {
         TypeId::of::<u64>(),
         TypeId::of::<u32>(),
         TypeId::of::<usize>(),
+        TypeId::of::<Bandwidth>(),
+        TypeId::of::<RoundTrip>(),
     ];
     arg.get_action().takes_values()
         && numbers.iter().any(|number| arg.get_value_parser().type_id() == *number)
@@ -66,6 +70,8 @@ mod tests {
             order: usize,
             #[arg(long)]
             prune: Option<f64>,
+            #[arg(long, value_delimiter = ',')]
+            weights: Vec<f64>,
             #[arg(long)]
             out: Option<String>,
         },
@@ -82,7 +88,7 @@ mod tests {
             order.contains("'-1' for '--order <ORDER>': expected a whole number from 1 to 16"),
             "{order}"
         );
-        let out = refused("lm estimate --order 1 --prune -1e-8 --out -1");
+        let out = refused("lm estimate --order 1 --prune -1e-8 --weights -1,2 --out -1");
         assert!(out.contains("unexpected argument '-1'"), "{out}");
     }
 

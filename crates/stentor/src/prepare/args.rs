@@ -45,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FRACTION", default_value_t = Fractions::default().test)]
     test: f64,
     /// Share of the corpus's time to be unannotated, or `rest`: all remaining time.
-    #[arg(long, value_name = "FRACTION|rest", default_value = "rest")]
+    #[arg(long, value_name = "FRACTION|rest", default_value = "rest", allow_negative_numbers = true)]
     unannotated: String,
     /// After the split, annotate all unannotated utterances that have a text, too. `dev` and `test` are those of the same call
     /// without this option: a model trained on these sets is an upper bound for one trained without those texts.
