@@ -69,9 +69,13 @@ fn a_full_disk_under_the_messages_ends_no_run_and_no_command_loses_its_files() {
     for command in [&["inspect", run][..], &["ledger", "audit", run], &["verify", run], &evaluate] {
         // What was asked for is lost: an empty file must not pass for the answer.
         let output = stentor(command).stdout(full_disk()).stderr(Stdio::piped()).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{command:?}: {}", said(&output));
         let words = said(&output);
-        assert!(words.contains("cannot write to standard output: No space left"), "{command:?}: {words}");
+        assert_eq!(output.status.code(), Some(75), "{command:?}: {words}");
+        assert!(
+            words.contains("stentor: cannot write to standard output: No space left"),
+            "{command:?}: {words}"
+        );
+        assert!(words.contains("output was lost [E1106]"), "{command:?}: {words}");
         // Messages are lost, and nothing else.
         let output = stentor(command).stdout(Stdio::piped()).stderr(full_disk()).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{command:?}");
@@ -127,6 +131,29 @@ fn a_place_for_figures_that_can_hold_none_is_refused_before_anybody_works() {
     let folders = folder.path().join("new/folder/figures.json");
     assert!(stentor(&forecast).arg("--json").arg(&folders).status().unwrap().success());
     assert_is_json(&folders, "advice");
+}
+
+#[test]
+fn an_answer_that_a_full_disk_cannot_hold_ends_a_command_as_its_other_errors_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(at("text.txt"), "hold the line\nthe line\n").unwrap();
+    let (text, model) = (at("text.txt"), at("lm.arpa"));
+    let estimate = ["lm", "estimate", "--order=1", "--text", &text, "--out", &model];
+    let perplexity = ["lm", "perplexity", "--text", &text, "--lm", &model];
+    let score = ["score", "--format=text", "--reference", &text, "--hypothesis", &text];
+    for command in [&estimate[..], &perplexity, &score] {
+        let output = stentor(command).stdout(full_disk()).stderr(Stdio::piped()).output().unwrap();
+        let words = said(&output);
+        let line = words.lines().last().unwrap_or_default();
+        assert!(
+            line.starts_with("stentor: cannot write to standard output: No space left"),
+            "{command:?}: {words}"
+        );
+        assert!(line.ends_with("[E1106]") && output.status.code() == Some(75), "{command:?}: {words}");
+        let output = stentor(command).stdout(closed_pipe()).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((output.status.code(), said(&output).contains("standard output")), (Some(0), false));
+    }
 }
 
 #[test]

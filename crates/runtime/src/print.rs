@@ -2,8 +2,8 @@
 //! macros here do not, so that printing never ends a program's work:
 //!
 //! - [`out!`](crate::out) and [`outln!`](crate::outln) write the output of a command to standard output. A reader that
-//!   ends early (`stentor inspect RUN | head`) is not an error. Any other failure is reported once on standard error,
-//!   and [`is_output_lost`] lets main end with an error.
+//!   ends early (`stentor inspect RUN | head`) is not an error. Any other failure is reported once on standard error, in
+//!   the words of [`tell_loss_as`] if the program has its own, and [`output_lost`] lets main end with an error.
 //! - [`errln!`](crate::errln) writes a message to standard error. If that fails, the message is lost.
 //!
 //! Programs write their files before they print anything.
@@ -11,14 +11,27 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
-static LOST: AtomicBool = AtomicBool::new(false);
+static LOST: OnceLock<io::Error> = OnceLock::new();
+static WORDS: OnceLock<fn(&io::Error) -> String> = OnceLock::new();
 
-/// Whether text for standard output was lost for another reason than that the reader had ended.
+/// Why text for standard output was lost first, if not because the reader had ended.
 #[must_use]
-pub fn is_output_lost() -> bool {
-    LOST.load(Ordering::Relaxed)
+pub fn output_lost() -> Option<&'static io::Error> {
+    LOST.get()
+}
+
+/// Sets the words, a line, that report lost output. The first call counts.
+pub fn tell_loss_as(words: fn(&io::Error) -> String) {
+    // Of several calls any is as good.
+    let _ = WORDS.set(words);
+}
+
+/// The words if the program has none of its own.
+#[must_use]
+pub fn told_loss(problem: &io::Error) -> String {
+    format!("cannot write to standard output: {problem}; output was lost")
 }
 
 /// Text from elsewhere for a terminal: characters that would move its cursor, change its colors, or reverse the order of what follows
@@ -48,8 +61,9 @@ fn is_command(character: char) -> bool {
 /// Writes text to standard output; used by [`out!`](crate::out) and [`outln!`](crate::outln).
 pub fn out(text: fmt::Arguments<'_>) {
     let Some(problem) = lost(io::stdout().lock(), text) else { return };
-    if !LOST.swap(true, Ordering::Relaxed) {
-        err(format_args!("cannot write to standard output: {problem}; output was lost\n"));
+    let told = WORDS.get().copied().unwrap_or(told_loss)(&problem);
+    if LOST.set(problem).is_ok() {
+        err(format_args!("{told}\n"));
     }
 }
 

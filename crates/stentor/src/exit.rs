@@ -2,9 +2,10 @@
 
 use crate::siblings::Ended;
 use std::error::Error;
-use std::fmt;
 use std::process::ExitCode;
+use std::{fmt, io};
 use stentor_exit::{ExitStatus, ProgramError};
+use stentor_store::Fault;
 
 /// Runs `work` on a runtime for I/O. An error is printed and ends with its own exit code, or with 3 if it has none.
 pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> ExitCode {
@@ -15,13 +16,24 @@ pub(crate) fn with(work: impl Future<Output = anyhow::Result<ExitStatus>>) -> Ex
     ExitCode::from(printed(result.unwrap_or_else(|error| failed(&error, ExitStatus::Data))).code())
 }
 
-/// The exit status of a command that prints its result: a failure if the output could not be written, so that an empty
+/// The exit status of a command that prints its result: an error if the output could not be written, so that an empty
 /// file is not mistaken for the result.
 pub(crate) fn printed(status: ExitStatus) -> ExitStatus {
-    match status {
-        ExitStatus::Ok if stentor_runtime::print::is_output_lost() => ExitStatus::Failure,
-        status => status,
+    match (status, stentor_runtime::print::output_lost()) {
+        (ExitStatus::Ok, Some(problem)) => of_loss(problem).status,
+        (status, _) => status,
     }
+}
+
+/// The message of an error that [`printed`] ends the command with.
+pub(crate) fn told_loss(problem: &io::Error) -> String {
+    format!("stentor: {} [{}]", stentor_runtime::print::told_loss(problem), of_loss(problem).id)
+}
+
+/// What lost output means: as for a file, with a full disk it may help to start again.
+fn of_loss(problem: &io::Error) -> End {
+    let status = ExitStatus::from(Fault::of_io("write", problem));
+    End { id: id(status), status }
 }
 
 /// Prints an error, with the id under which docs/errors.md explains it. Returns its exit code, or `otherwise` if the error
@@ -197,6 +209,15 @@ mod tests {
             assert_eq!(End::of(&anyhow::anyhow!("anything"), status), End { id: id(status), status });
         }
         assert_eq!(End::of(&stopped("start again"), ExitStatus::Data).id, "E1105");
+    }
+
+    #[test]
+    fn lost_output_has_the_name_of_the_program_and_an_id_as_other_errors_have() {
+        let told = told_loss(&io::Error::from_raw_os_error(28));
+        let expected = "stentor: cannot write to standard output: No space left on device (os error 28); output was lost [E1106]";
+        assert_eq!(told, expected);
+        assert_eq!(of_loss(&io::Error::from_raw_os_error(28)).status, ExitStatus::Retryable);
+        assert_eq!(of_loss(&io::ErrorKind::ReadOnlyFilesystem.into()).id, "E1102");
     }
 
     #[test]

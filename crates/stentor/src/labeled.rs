@@ -157,3 +157,29 @@ pub(crate) fn check_same_senones(
          same tree to both if any"
     )
 }
+
+/// Checks that what is chosen on a dev set is not chosen on the test set. `location`: that of the dev set.
+pub(crate) fn check_is_not_test(location: &str, dev: &FeatureManifest, test: &FeatureManifest) -> Result<()> {
+    if dev.fingerprint != test.fingerprint {
+        return Ok(());
+    }
+    bail!(
+        "{location}: expected a dev set, found the test set of --features: both have the fingerprint {}; what is chosen on a set says \
+         nothing about others, so name another one, such as `dev` of `stentor prepare`",
+        test.fingerprint
+    )
+}
+
+/// Checks that the labels of dev and test are of one model: what is chosen for one model does not fit another.
+pub(crate) fn check_same_model(dev: &Labeled, test: &Labeled) -> Result<()> {
+    let [found, expected] = [dev, test].map(|set| &set.labels().teacher_fingerprint);
+    if found == expected {
+        return Ok(());
+    }
+    bail!(
+        "{}: expected labels of the model that {} are of (fingerprint {expected}), found those of another one (fingerprint {found}); \
+         label both sets with the same model, or name it with --model",
+        dev.location(),
+        test.location()
+    )
+}

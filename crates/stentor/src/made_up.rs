@@ -82,6 +82,18 @@ impl Folder {
         top_k: usize,
         labels: Vec<LabelRow>,
     ) {
+        self.write_labels_of("model", name, set, top_k, labels).await;
+    }
+
+    /// The same of a model with another name, which stands for its fingerprint.
+    pub(crate) async fn write_labels_of(
+        &self,
+        model: &str,
+        name: &str,
+        set: &FeatureManifest,
+        top_k: usize,
+        labels: Vec<LabelRow>,
+    ) {
         let store = self.emptied(name);
         let layout = LabelLayout { top_k, senones: set.senones.len() };
         let (mut labels, mut shards) = (labels.into_iter(), Vec::new());
@@ -93,7 +105,7 @@ impl Folder {
             shards.push(info);
         }
         let senones = set.senones.clone();
-        let manifest = LabelManifest::new("model".to_owned(), set, top_k, senones, shards).unwrap();
+        let manifest = LabelManifest::new(model.to_owned(), set, top_k, senones, shards).unwrap();
         manifest.publish(&store).await.unwrap();
     }
 

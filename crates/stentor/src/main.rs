@@ -1,6 +1,7 @@
 //! `stentor`: the command-line interface. It does not link libtorch; the sibling programs that it starts do.
 
 mod align;
+mod apart;
 mod audio_bar;
 mod certs;
 mod cluster;
@@ -20,6 +21,7 @@ mod lm;
 #[cfg(test)]
 mod made_up;
 mod material;
+mod number;
 mod out_file;
 mod parallel;
 mod place;
@@ -40,7 +42,7 @@ mod transcribe;
 mod trust;
 mod verify;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use stentor_runtime::ExitStatus;
@@ -137,8 +139,14 @@ fn main() -> ExitCode {
         // The subscriber reports write errors with `eprintln!`, which panics if standard error is closed.
         .log_internal_errors(false)
         .init();
+    let matches = number::allow_negative(Arguments::command()).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // A run goes on without its output, so that no error ends it.
+    if !matches!(arguments.command, Command::Train(_)) {
+        stentor_runtime::print::tell_loss_as(exit::told_loss);
+    }
     // The default exit status of each command's errors.
-    let (result, otherwise) = match Arguments::parse().command {
+    let (result, otherwise) = match arguments.command {
         Command::Init(arguments) => (init::run(&arguments), ExitStatus::Config),
         Command::Prepare(arguments) => (prepare::run(arguments), ExitStatus::Data),
         Command::Senones(senones) => (senones::run(&senones), ExitStatus::Data),

@@ -179,7 +179,11 @@ pub(crate) async fn phones(set: &FeatureSet, statistics: &Statistics, scale: f64
     phones.with_context(told)
 }
 
-/// The text of a file.
+/// The text of a file, without a byte-order mark, which some editors write before it.
 pub(crate) fn text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+    let mut text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
 }

@@ -1,3 +1,4 @@
+use crate::apart::Files;
 use anyhow::{Context, Result};
 use clap::Parser;
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(arguments: &Args) -> Result<()> {
-    let data = &arguments.data;
+    let Args { data, out } = arguments;
+    Files::default().reads("--data", [data]).writes("--out", [out]).check_apart()?;
     let text = std::fs::read(data).with_context(|| data.display().to_string())?;
     let figures: ReportData = serde_json::from_slice(&text).with_context(|| data.display().to_string())?;
     let figures = figures.compare_seeds();

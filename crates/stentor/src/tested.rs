@@ -1,5 +1,7 @@
 //! What commands that score have in common.
 
+use crate::apart::Files;
+
 /// Number of bootstrap samples of intervals and differences, and their seed, so that the same figures give the same interval.
 pub(crate) const RESAMPLES: u32 = 10_000;
 pub(crate) const SEED: u64 = 1;
@@ -17,4 +19,12 @@ pub(crate) struct Tested {
     /// kept.
     #[arg(long, value_name = "SET")]
     pub(crate) labels: Option<String>,
+}
+
+impl Tested {
+    /// What these options name. `--labels` may be written, too, by the program `teacher-labeler`, which accepts no folder of others.
+    pub(crate) fn files(&self) -> Files {
+        let Self { features, model, labels } = self;
+        Files::default().reads("--features", [features]).reads("--model", model).reads("--labels", labels)
+    }
 }

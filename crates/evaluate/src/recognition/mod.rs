@@ -53,6 +53,12 @@ pub struct RecognitionFigures {
     pub times_real_time: Option<f64>,
     /// Figures from the program `teacher-labeler`; absent if labels were given.
     pub labeler: Option<LabelerFigures>,
+    /// Outputs of the model; 0 in figures of earlier versions.
+    #[serde(default)]
+    pub outputs: usize,
+    /// The most probable of them that its labels keep of each frame; words are worse with few. 0 in figures of earlier versions.
+    #[serde(default)]
+    pub outputs_kept: usize,
     /// Fingerprint of the test features.
     pub features_fingerprint: String,
     /// Fingerprint of the model.

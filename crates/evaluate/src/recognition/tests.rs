@@ -73,6 +73,8 @@ fn the_text_says_what_words_were_recognised_with_and_which_could_not_be() {
         perplexity: Some(PerplexityFigures { known: 81.27, all: Some(90.0), words: 7, unknown: 2 }),
         without_text: 1,
         no_path: 2,
+        outputs: 9_000,
+        outputs_kept: 3,
         ..figures(utterances())
     };
     let unknown = [("line", 1), ("bye", 3), ("hold", 1)].map(|(word, count)| (word.to_owned(), count));
@@ -84,6 +86,7 @@ fn the_text_says_what_words_were_recognised_with_and_which_could_not_be() {
         "utterances without a possible path, counted as empty: 2; a larger beam may help\n",
         "WER %   S   D   I   words\n42.86   1   2   0       7\n",
         "95 % interval of the word error rate: 0.00 to 60.00 % (2 groups resampled)\n",
+        "the labels keep only 3 of 9,000 outputs of each frame, and more would give better words: label with --top-k 256\n",
         "scales: acoustic scale 0.24, prior exponent 0.3, word penalty -1 (chosen of 324 combinations in 4 searches on 50 of 60 dev \
          utterances, WER 40.00 %)\n",
         "vocabulary: 1,200 words; 3 of the lexicon are not in the language model\n",
@@ -94,6 +97,19 @@ fn the_text_says_what_words_were_recognised_with_and_which_could_not_be() {
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
     }
+}
+
+#[test]
+fn labels_that_keep_enough_outputs_are_not_worth_a_line() {
+    for (outputs, outputs_kept) in [(0, 0), (9_000, 256), (120, 120)] {
+        let found = RecognitionFigures { outputs, outputs_kept, ..figures(utterances()) };
+        assert!(!found.to_text().contains("the labels keep"), "{outputs}");
+    }
+    let mut before = serde_json::to_value(figures(utterances())).unwrap();
+    for key in ["outputs", "outputs_kept"] {
+        before.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    assert_eq!(serde_json::from_value::<RecognitionFigures>(before).unwrap(), figures(utterances()));
 }
 
 #[test]

@@ -6,6 +6,9 @@ use crate::report::{Align, TextTable, decimal};
 use crate::words::Interval;
 use std::fmt::Write;
 
+/// Outputs of each frame that are enough.
+const OUTPUTS_KEPT: usize = 256;
+
 /// Words that the text names; the figures have more.
 const NAMED: usize = 8;
 
@@ -45,6 +48,7 @@ impl RecognitionFigures {
                 decimal(d.p_value, 4)
             );
         }
+        text += &self.labels();
         text += &self.scales();
         text += &self.words_known();
         text += &format!("normaliser: version {}\n", self.normaliser_version);
@@ -82,6 +86,20 @@ impl RecognitionFigures {
             );
         }
         text
+    }
+
+    /// That the labels keep fewer outputs than `stentor recognise` itself has them keep; nothing if they do not.
+    fn labels(&self) -> String {
+        let Self { outputs, outputs_kept: kept, .. } = *self;
+        if kept >= outputs.min(OUTPUTS_KEPT) {
+            return String::new();
+        }
+        format!(
+            "the labels keep only {} of {} outputs of each frame, and more would give better words: label with --top-k {}\n",
+            whole(kept as u64),
+            whole(outputs as u64),
+            outputs.min(OUTPUTS_KEPT)
+        )
     }
 
     /// The scales that words were recognised with, to four decimals.

@@ -4,13 +4,18 @@ use crate::lines::Lines;
 use crate::{ArpaProblem, BEGIN, END, Error, MAX_ORDER, Model, Vocabulary, WordId};
 use std::io::BufRead;
 
+/// The largest log10 of a back-off weight that is read. Weights are ratios of probabilities, near 1 or below; some models have a few
+/// above 1, none a million.
+pub const MAX_LOG_BACKOFF: f32 = 6.0;
+
 /// Reads a model, line by line. What the header says is checked against what follows, and reserves no memory.
 ///
 /// # Errors
 /// Those of reading lines; [`Error::Arpa`]; [`Error::TooManyNgrams`].
 pub fn read(from: impl BufRead) -> Result<Model, Error> {
-    let mut reader = Reader { lines: Lines::new(from), header: None };
+    let mut reader = Reader { lines: Lines::new(from), header: None, orders: 0 };
     let announced = reader.data()?;
+    reader.orders = announced.len();
     let mut vocabulary = Vocabulary::boundaries();
     let unigrams = reader.unigrams(announced[0], announced.len() > 1, &mut vocabulary)?;
     let mut builder = Builder::new(vocabulary);
@@ -37,6 +42,8 @@ struct Reader<R> {
     lines: Lines<R>,
     /// A line that begins with a backslash and ended the section before it.
     header: Option<String>,
+    /// The orders that the header announces; 0 before it is read.
+    orders: usize,
 }
 
 /// The fields of the line of an n-gram.
@@ -49,7 +56,8 @@ struct Fields<'a> {
 
 impl<R: BufRead> Reader<R> {
     fn problem(&self, problem: ArpaProblem) -> Error {
-        Error::Arpa { line: self.lines.number(), problem }
+        // Of a file without any line, the first is missing.
+        Error::Arpa { line: self.lines.number().max(1), problem }
     }
 
     /// The number of n-grams of each order.
@@ -102,7 +110,13 @@ impl<R: BufRead> Reader<R> {
         if found == expected {
             return Ok(());
         }
-        Err(self.problem(ArpaProblem::Syntax { expected: format!("`{expected}`"), found }))
+        let announced = match self.orders {
+            orders if expected == "\\end\\" => {
+                format!(" after the {orders}-grams, the longest that the header announces")
+            }
+            _ => String::new(),
+        };
+        Err(self.problem(ArpaProblem::Syntax { expected: format!("`{expected}`{announced}"), found }))
     }
 
     fn cut_short(&self, expected: &str) -> Error {
@@ -211,14 +225,19 @@ fn fields(line: &str, order: usize, may_back_off: bool) -> Result<Fields<'_>, Ar
         Some(found) => found
             .parse()
             .ok()
-            .filter(|value: &f32| value.is_finite())
+            .filter(|value: &f32| value.is_finite() && *value <= MAX_LOG_BACKOFF)
             .ok_or_else(|| ArpaProblem::NotABackoff { found: found.to_owned() })?,
     };
     match word.filter(|_| fields.next().is_none()) {
         Some(word) => Ok(Fields { log_prob, history, word, backoff }),
         None => {
-            let number = if may_back_off { ", at most one number" } else { "" };
-            let expected = format!("a number, {order} words{number}");
+            let words = if order == 1 { "a word".to_owned() } else { format!("{order} words") };
+            let expected = match may_back_off {
+                true => format!("a number, {words}, at most one number"),
+                false => format!(
+                    "a number, {words} and no more, as the header announces no longer n-grams than {order}-grams"
+                ),
+            };
             Err(ArpaProblem::Syntax { expected, found: line.to_owned() })
         }
     }

@@ -83,6 +83,31 @@ fn numbers_that_are_no_log_probabilities_or_weights_are_refused() {
 }
 
 #[test]
+fn a_backoff_weight_that_no_model_has_is_refused_with_the_bound() {
+    assert!(read(changed("a\t-0.25", "a\t6").as_bytes()).is_ok());
+    let text = changed("a\t-0.25", "a\t300");
+    let (line, problem) = problem_of(&text);
+    assert_eq!((line, &problem), (11, &ArpaProblem::NotABackoff { found: "300".into() }));
+    assert_eq!(problem.to_string(), "expected the log10 of a back-off weight, at most 6, found `300`");
+}
+
+#[test]
+fn an_empty_file_lacks_its_first_line_and_a_short_header_is_said_to_be_the_reason() {
+    assert_eq!(problem_of("").0, 1);
+    let longest = changed("ngram 3=1\n", "");
+    let (line, problem) = problem_of(&longest);
+    assert_eq!(line, 13, "the back-off weight of the first 2-gram");
+    let expected =
+        "expected a number, 2 words and no more, as the header announces no longer n-grams than 2-grams";
+    assert!(problem.to_string().starts_with(expected), "{problem}");
+    let without = longest.replace("<s> a\t0.125", "<s> a");
+    let (line, problem) = problem_of(&without);
+    let expected =
+        "expected `\\end\\` after the 2-grams, the longest that the header announces, found `\\3-grams:`";
+    assert_eq!((line, problem.to_string().as_str()), (17, expected));
+}
+
+#[test]
 fn an_ngram_whose_history_or_word_is_missing_is_refused() {
     let history = problem_of(&changed("<s> a a", "<unk> a a"));
     assert_eq!(history, (19, ArpaProblem::MissingHistory { history: "<unk> a".into(), order: 2 }));

@@ -1,5 +1,6 @@
 mod program;
 
+use crate::arpa::MAX_LOG_BACKOFF;
 use crate::{BEGIN, END, MAX_LINE_BYTES, MAX_ORDER};
 use thiserror::Error;
 
@@ -122,8 +123,8 @@ pub enum ArpaProblem {
         /// The text found.
         found: String,
     },
-    /// A back-off weight that is not a finite number.
-    #[error("expected the logarithm of a back-off weight, found `{found}`")]
+    /// A back-off weight that is not a finite number, or larger than that of any model.
+    #[error("expected the log10 of a back-off weight, at most {MAX_LOG_BACKOFF}, found `{found}`")]
     NotABackoff {
         /// The text found.
         found: String,

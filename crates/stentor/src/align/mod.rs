@@ -7,16 +7,17 @@ mod reason;
 mod set;
 mod transcripts;
 
+use crate::apart::Files;
 use crate::audio_bar::audio_bar;
 use crate::json_file::JsonFile;
 use crate::labeled::Labeled;
 use crate::labeler::{Labels, Scratch};
 use crate::material::{LexiconFile, count_alignments, phones};
+use crate::number::whole;
 use crate::out_file::OutFile;
 use crate::parallel::Threads;
 use aligning::{Aligning, Outcome};
 use anyhow::{Context, Result, bail};
-use clap::builder::RangedU64ValueParser;
 use ctm::Ctms;
 use figures::Figures;
 use set::NewSet;
@@ -63,7 +64,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Threads for the model and for the search, at most 1024; 0 means all cores. The alignments do not depend on it.
-    #[arg(long, default_value_t = 0, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<usize>(..=1024))]
     threads: usize,
 }
 
@@ -95,7 +96,7 @@ struct Scales {
     #[arg(long, value_name = "X", default_value_t = AlignSettings::default().acoustic_scale)]
     acoustic_scale: f64,
     /// The part of the log priors that is subtracted from log posteriors: 1 is Bayes' rule, 0 leaves priors out.
-    #[arg(long, value_name = "X", default_value_t = AlignSettings::default().prior_exponent, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = AlignSettings::default().prior_exponent)]
     prior_exponent: f64,
     /// What log probabilities of transitions within phones are multiplied by; they say how long phones last in the mean.
     #[arg(long, value_name = "X", default_value_t = 1.0)]
@@ -117,7 +118,24 @@ impl Scales {
     }
 }
 
+impl Args {
+    fn files(&self) -> Files {
+        let Self { features, model, labels, train_features, lexicon, results, json, .. } = self;
+        Files::default()
+            .reads("--features", [features])
+            .reads("--model", model)
+            .reads("--labels", labels)
+            .reads("--train-features", train_features)
+            .reads("--lexicon", [&lexicon.path])
+            .writes("--out", &results.out)
+            .writes("--phones-ctm", &results.phones_ctm)
+            .writes("--words-ctm", &results.words_ctm)
+            .writes("--json", json)
+    }
+}
+
 pub(crate) fn run(arguments: &Args) -> Result<()> {
+    arguments.files().check_apart()?;
     let json = JsonFile::at(arguments.json.as_deref())?;
     let Results { phones_ctm, words_ctm, .. } = &arguments.results;
     let ctm = |path: &Option<PathBuf>, what| path.as_deref().map(|path| OutFile::at(path, what)).transpose();

@@ -287,6 +287,10 @@ fn the_same_call_again_changes_nothing_and_another_set_is_not_overwritten() {
     assert!(refused(&others).contains("out"), "another set is there");
     let in_place = Results { out: Some(world.at("set")), ..Results::default() };
     let error = run(&Args { results: in_place, ..world.arguments() }).unwrap_err();
+    assert!(error.to_string().contains("for --out, found the one that --features reads"), "{error:#}");
+    assert_eq!(crate::exit::of(&error), stentor_runtime::ExitStatus::Config);
+    let other = Results { out: Some(world.at("train")), ..Results::default() };
+    let error = run(&Args { results: other, train_features: None, ..world.arguments() }).unwrap_err();
     assert!(
         matches!(error.downcast_ref(), Some(stentor_shards::Error::AlreadyPublished { .. })),
         "{error:#}"

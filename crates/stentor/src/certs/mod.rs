@@ -10,6 +10,7 @@ mod place;
 #[cfg(feature = "crypto")]
 mod tests;
 
+use crate::number::whole;
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -28,19 +29,19 @@ pub(crate) struct Args {
     /// Issue a separate certificate for each of N workers, in folders worker-0, worker-1 and so on, instead of one for
     /// all, so that no key is on two machines. Each is valid for the identity worker-0, worker-1 and so on alone: start
     /// the worker with that --identity.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_WORKERS))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=MOST_WORKERS))]
     workers: Option<u32>,
     /// Identity for which the certificate of all workers is valid; one that ends with `*`, such as `stentor-worker-*`, stands
     /// for all that begin with the rest. Without it, a worker may use any identity.
     #[arg(long, value_name = "IDENTITY", conflicts_with = "workers")]
     worker_identity: Option<String>,
     /// Validity of the certificates in days. The CA's certificate is valid for ten years.
-    #[arg(long, default_value_t = 90, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    #[arg(long, default_value_t = 90, value_name = "DAYS", value_parser = whole::<u32>(1..=3650))]
     days: u32,
 }
 
 /// The maximum number of members.
-const MOST_WORKERS: i64 = 4096;
+const MOST_WORKERS: u64 = 4096;
 
 #[cfg(feature = "crypto")]
 pub(crate) use make::run;

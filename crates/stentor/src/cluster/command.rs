@@ -1,6 +1,7 @@
 use super::status;
 use super::target::Target;
 use crate::exit::temporary;
+use crate::number::whole;
 use anyhow::{Result, anyhow};
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -27,7 +28,7 @@ pub(crate) struct Checkpoint {
     #[command(flatten)]
     target: Target,
     /// How long to wait until it is published, 1 to 86400 seconds. The request stands when the time is over.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = whole::<u64>(1..=86_400))]
     deadline: u64,
 }
 

@@ -3,13 +3,14 @@
 mod scoring;
 mod sets;
 
+use crate::apart::Files;
 use crate::exit::stopped;
 use crate::json_file::JsonFile;
-use crate::labeled::{Labeled, check_same_senones};
+use crate::labeled::{Labeled, check_is_not_test, check_same_model, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
+use crate::number::whole;
 use crate::tested::{RESAMPLES, SEED, Tested};
 use anyhow::{Context, Result, bail};
-use clap::builder::RangedU64ValueParser;
 use std::path::{Path, PathBuf};
 use stentor_evaluate::{DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, PhoneModel, tune};
 use stentor_inventory::PhoneSet;
@@ -39,8 +40,21 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Threads for the model, at most 1024; 0 means all cores.
-    #[arg(long, default_value_t = 0, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<usize>(..=1024))]
     threads: usize,
+}
+
+impl Args {
+    fn files(&self) -> Files {
+        let Self { train_features, dev_features, dev_labels, baseline, json, .. } = self;
+        self.tested
+            .files()
+            .reads("--train-features", train_features)
+            .reads("--dev-features", dev_features)
+            .reads("--dev-labels", dev_labels)
+            .reads("--baseline", baseline)
+            .writes("--json", json)
+    }
 }
 
 pub(crate) fn run(arguments: Args) -> Result<()> {
@@ -48,6 +62,7 @@ pub(crate) fn run(arguments: Args) -> Result<()> {
     {
         bail!("--dev-features requires --dev-labels, or --model to compute them");
     }
+    arguments.files().check_apart()?;
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
     let json = JsonFile::at(arguments.json.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O runtime")?;
@@ -90,6 +105,7 @@ impl Evaluation {
         let dev = match dev_features {
             Some(location) => {
                 let dev = sets::annotated(location).await?;
+                check_is_not_test(location, dev.manifest(), test.manifest())?;
                 check_same_senones(location, dev.manifest(), test.manifest())?;
                 Some(dev)
             }
@@ -98,7 +114,7 @@ impl Evaluation {
         let (test_labels, labeler) = self.labels().of(features, labels.as_deref(), "test").await?;
         let test = Labeled::open(test, &test_labels).await?;
         let decoder = match &model {
-            Some(model) => Some(self.choose_settings(&phones, model, dev).await?),
+            Some(model) => Some(self.choose_settings(&phones, model, dev, &test).await?),
             None => None,
         };
         let settings = decoder.map(|d| d.settings);
@@ -151,6 +167,7 @@ impl Evaluation {
         phones: &PhoneSet,
         model: &PhoneModel,
         dev: Option<FeatureSet>,
+        test: &Labeled,
     ) -> Result<DecoderFigures> {
         let Args { dev_features, dev_labels, .. } = &self.arguments;
         let (Some(location), Some(dev)) = (dev_features, dev) else {
@@ -158,6 +175,7 @@ impl Evaluation {
         };
         let (dev_labels, _) = self.labels().of(location, dev_labels.as_deref(), "dev").await?;
         let dev = Labeled::open(dev, &dev_labels).await?;
+        check_same_model(&dev, test)?;
         let utterances = scoring::dev_utterances(&dev, phones, model).await?;
         let tuned = tune(phones, model, &utterances, &Grid::default()).with_context(|| location.clone())?;
         Ok(DecoderFigures { settings: tuned.settings, tried: tuned.tried, dev_per: tuned.errors.rate() })

@@ -50,6 +50,13 @@ fn options() -> FeatureSetOptions {
     }
 }
 
+fn labels(number: u64, hears: fn(usize, u16) -> u16) -> LabelRow {
+    let heard = [0, 1, 2, 3, 4, 4, 5, 0].into_iter().enumerate().map(|(frame, s)| hears(frame, s));
+    let ids = SenoneId::list(heard.flat_map(|s| [s, (s + 1) % 6]));
+    let logs = [0.9f32.ln(), 0.05f32.ln()].repeat(8);
+    LabelRow::quantise(format!("u{number}"), ids, &logs, &[0.05; 8])
+}
+
 struct Sets {
     folder: Folder,
 }
@@ -77,13 +84,15 @@ impl Sets {
 
     /// Labels of a model that is certain of the phone that `hears` returns for each frame of the alignment.
     async fn write_labels(&self, name: &str, set: &FeatureManifest, hears: fn(usize, u16) -> u16) {
-        let labels = |number: u64| {
-            let heard = [0, 1, 2, 3, 4, 4, 5, 0].into_iter().enumerate().map(|(frame, s)| hears(frame, s));
-            let ids = SenoneId::list(heard.flat_map(|s| [s, (s + 1) % 6]));
-            let logs = [0.9f32.ln(), 0.05f32.ln()].repeat(8);
-            LabelRow::quantise(format!("u{number}"), ids, &logs, &[0.05; 8])
-        };
-        self.folder.write_labels(name, set, 2, (0..set.utterances()).map(labels).collect()).await;
+        let labels = (0..set.utterances()).map(|number| labels(number, hears)).collect();
+        self.folder.write_labels(name, set, 2, labels).await;
+    }
+
+    /// Writes the first utterances as a dev set, with labels of a model that is always right.
+    async fn write_dev(&self, model: &str) {
+        let set = self.write("dev", rows().drain(..3).collect()).await;
+        let labels = (0..set.utterances()).map(|number| labels(number, |_, senone| senone)).collect();
+        self.folder.write_labels_of(model, "dev-labels", &set, 2, labels).await;
     }
 
     fn at(&self, name: &str) -> String {
@@ -179,14 +188,47 @@ fn without_training_features_there_is_no_phone_error_rate() {
 #[test]
 fn the_decoder_is_tuned_on_dev_if_dev_is_given() {
     let sets = Sets::new();
-    let dev = Args {
+    block_on(sets.write_dev("model"));
+    let dev = || Args {
+        dev_features: Some(sets.at("dev")),
+        dev_labels: Some(sets.at("dev-labels")),
+        ..sets.arguments("good")
+    };
+    run(dev()).unwrap();
+    let decoder = sets.figures("good").decoder.unwrap();
+    assert!(decoder.tried > 1 && decoder.dev_per == Some(0.0), "{decoder:?}");
+
+    block_on(sets.write_dev("another"));
+    let error = run(dev()).unwrap_err();
+    assert_eq!(crate::exit::of(&error), stentor_runtime::ExitStatus::Data);
+    let words = error.to_string();
+    for part in ["dev-labels: expected labels of the model", "(fingerprint model)", "(fingerprint another)"] {
+        assert!(words.contains(part), "{words}");
+    }
+    let test = Args {
         dev_features: Some(sets.at("test")),
         dev_labels: Some(sets.at("good")),
         ..sets.arguments("good")
     };
-    run(dev).unwrap();
-    let decoder = sets.figures("good").decoder.unwrap();
-    assert!(decoder.tried > 1 && decoder.dev_per == Some(0.0), "{decoder:?}");
+    let error = run(test).unwrap_err();
+    assert_eq!(crate::exit::of(&error), stentor_runtime::ExitStatus::Data);
+    assert!(
+        error.to_string().contains("test: expected a dev set, found the test set of --features"),
+        "{error}"
+    );
+}
+
+#[test]
+fn figures_are_written_over_nothing_that_is_read() {
+    let sets = Sets::new();
+    let before = sets.folder.read("good/manifest.json");
+    for (name, option) in [("good/manifest.json", "--labels"), ("test/manifest.json", "--features")] {
+        let error = run(Args { json: Some(sets.folder.path(name)), ..sets.arguments("good") }).unwrap_err();
+        assert_eq!(crate::exit::of(&error), stentor_runtime::ExitStatus::Config);
+        let words = error.to_string();
+        assert!(words.contains("of its own for --json") && words.contains(option), "{words}");
+    }
+    assert_eq!(sets.folder.read("good/manifest.json"), before);
 }
 
 #[test]

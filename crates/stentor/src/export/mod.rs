@@ -1,12 +1,14 @@
 //! `stentor export`: a trained model as a folder that recognises words by itself.
 
+use crate::apart::Files;
 use crate::material::{WordFiles, count_alignments, left_out_words, read_settings};
+use crate::text::counted;
 use crate::trust::PublicKeyFiles;
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use stentor_checkpoint::DeployedModel;
 use stentor_inventory::LeftOut;
-use stentor_recogniser::Settings;
+use stentor_recogniser::{Settings, Vocabulary};
 use stentor_shards::FeatureSet;
 use stentor_store::Store;
 use stentor_transcribe::{Bundle, Contents, TrainedModel};
@@ -35,27 +37,66 @@ pub(crate) struct Args {
     settings: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &Args) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let (bundle, left_out) = runtime.map_err(stentor_runtime::Error::Threads)?.block_on(export(arguments))?;
-    let description = bundle.description();
-    let bytes: u64 = description.parts.iter().map(|part| part.bytes).sum();
-    stentor_runtime::outln!(
-        "{}: the model of {} with {} outputs and {} words, {:.1} MB, fingerprint {}",
-        arguments.bundle.display(),
-        description.trained.checkpoint,
-        description.trained.senones.len(),
-        bundle.words(),
-        bytes as f64 / 1e6,
-        description.fingerprint
-    );
-    if let Some(told) = left_out_words(&left_out) {
-        stentor_runtime::outln!("{told}");
+/// The files of a model folder.
+const PARTS: [&str; 6] =
+    ["bundle.json", "model.safetensors", "settings.json", "lexicon.txt", "lm.arpa", "tree.json"];
+
+impl Args {
+    fn files(&self) -> Files {
+        let Self { bundle, model, features, words, settings, .. } = self;
+        Files::default()
+            .reads("--model", [model])
+            .reads("--features", [features])
+            .reads("--lexicon", [&words.lexicon.path])
+            .reads("--lm", [&words.lm])
+            .reads("--settings", settings)
+            .writes("--bundle", PARTS.map(|name| bundle.join(name)))
     }
+}
+
+pub(crate) fn run(arguments: &Args) -> Result<()> {
+    arguments.files().check_apart()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let exported = runtime.map_err(stentor_runtime::Error::Threads)?.block_on(export(arguments))?;
+    stentor_runtime::out!("{}", exported.text(&arguments.bundle.display().to_string()));
     Ok(())
 }
 
-async fn export(arguments: &Args) -> Result<(Bundle, LeftOut)> {
+/// A model folder, and which words it cannot recognise.
+struct Exported {
+    bundle: Bundle,
+    left_out: LeftOut,
+    /// Words of the language model that the lexicon does not have.
+    without_pronunciation: u64,
+}
+
+impl Exported {
+    fn text(&self, folder: &str) -> String {
+        let Self { bundle, left_out, without_pronunciation } = self;
+        let description = bundle.description();
+        let bytes: u64 = description.parts.iter().map(|part| part.bytes).sum();
+        let mut text = format!(
+            "{folder}: the model of {} with {} and {}, {:.1} MB, fingerprint {}\n",
+            description.trained.checkpoint,
+            counted(description.trained.senones.len() as u64, "output"),
+            counted(bundle.words() as u64, "word"),
+            bytes as f64 / 1e6,
+            description.fingerprint
+        );
+        if *without_pronunciation > 0 {
+            let words = counted(*without_pronunciation, "word");
+            let are = if *without_pronunciation == 1 { "is" } else { "are" };
+            text += &format!("{words} of the language model {are} not in the lexicon\n");
+        }
+        if let Some(told) = left_out_words(left_out) {
+            text += &told;
+            text.push('\n');
+        }
+        text
+    }
+}
+
+async fn export(arguments: &Args) -> Result<Exported> {
     let Args { bundle, model: location, features, public_keys, words, settings } = arguments;
     let trust = public_keys.read()?;
     let set = FeatureSet::open(&Store::open(features)?).await.with_context(|| features.clone())?;
@@ -101,7 +142,12 @@ async fn export(arguments: &Args) -> Result<(Bundle, LeftOut)> {
         settings: &settings,
     };
     let written = contents.write(bundle)?;
-    Ok((written, lexicon.left_out().clone()))
+    let vocabulary = Vocabulary::new(&lexicon, &language, [])?;
+    Ok(Exported {
+        bundle: written,
+        left_out: lexicon.left_out().clone(),
+        without_pronunciation: vocabulary.without_pronunciation(),
+    })
 }
 
 #[cfg(test)]

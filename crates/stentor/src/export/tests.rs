@@ -119,8 +119,8 @@ impl Place {
     }
 }
 
-fn words(result: Result<(Bundle, LeftOut)>) -> String {
-    format!("{:#}", result.unwrap_err())
+fn words(result: Result<Exported>) -> String {
+    format!("{:#}", result.err().unwrap())
 }
 
 #[tokio::test]
@@ -142,6 +142,22 @@ async fn a_run_becomes_a_model_folder_with_the_frequencies_of_its_corpus_and_wor
 }
 
 #[tokio::test]
+async fn the_files_of_the_model_folder_are_written_over_none_that_is_read() {
+    let place = Place::new().await;
+    let text = place.0.read("settings.json");
+    let error = run(&Args { bundle: place.path(""), ..place.arguments() }).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("of its own for --bundle, found the one that --settings reads"), "{message}");
+    assert_eq!(crate::exit::of(&error), stentor_runtime::ExitStatus::Config);
+    assert_eq!(place.0.read("settings.json"), text);
+    export(&place.arguments()).await.unwrap();
+    let written = std::fs::read_dir(place.path("model")).unwrap().flatten();
+    let strangers: Vec<_> =
+        written.map(|file| file.file_name()).filter(|name| !PARTS.iter().any(|part| name == part)).collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
+}
+
+#[tokio::test]
 async fn without_settings_priors_and_durations_are_counted_in_the_alignments_of_the_set() {
     let place = Place::new().await;
     let without = Args { settings: None, ..place.arguments() };
@@ -154,6 +170,18 @@ async fn without_settings_priors_and_durations_are_counted_in_the_alignments_of_
     let mut statistics = Statistics::new(&inventory());
     statistics.add(&inventory(), &SenoneId::list([0, 1, 1, 2])).unwrap();
     assert_eq!(written, Settings { statistics: Some(statistics), ..Settings::default() });
+}
+
+#[tokio::test]
+async fn words_are_counted_and_so_are_those_of_the_language_model_that_cannot_be_said() {
+    let place = Place::new().await;
+    let told = export(&place.arguments()).await.unwrap().text("model");
+    assert!(told.contains("with 3 outputs and 2 words, ") && told.lines().count() == 1, "{told}");
+    place.0.write_words("AB  A B\n", "ab ba\nba zz\nab\n");
+    std::fs::remove_dir_all(place.path("model")).unwrap();
+    let told = export(&place.arguments()).await.unwrap().text("model");
+    assert!(told.contains(" and 1 word, "), "{told}");
+    assert!(told.ends_with("\n2 words of the language model are not in the lexicon\n"), "{told}");
 }
 
 #[tokio::test]
@@ -175,10 +203,10 @@ async fn a_word_with_a_phone_that_the_model_does_not_have_is_an_error_or_left_ou
     assert!(message.contains("line 2: phone `X` of word `ax` is unknown"), "{message}");
     let mut arguments = place.arguments();
     arguments.words.lexicon.unknown_phones = UnknownPhones::LeaveOut;
-    let (bundle, left_out) = export(&arguments).await.unwrap();
-    assert_eq!(bundle.words(), 2);
-    let told = left_out_words(&left_out).unwrap();
-    assert!(told.ends_with("1 word (ax), and 1 pronunciation of other words"), "{told}");
+    let exported = export(&arguments).await.unwrap();
+    assert_eq!(exported.bundle.words(), 2);
+    let told = exported.text("model");
+    assert!(told.ends_with("1 word (ax), and 1 pronunciation of other words\n"), "{told}");
     assert_eq!(left_out_words(&LeftOut::default()), None);
 }
 

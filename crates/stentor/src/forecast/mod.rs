@@ -7,8 +7,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use crate::apart::Files;
 use crate::config;
 use crate::json_file::JsonFile;
+use crate::number::whole;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use stentor_experiment::Experiment;
@@ -23,7 +25,7 @@ pub(crate) struct Args {
     /// The experiment file: model, densities, blocks, groups.
     experiment: PathBuf,
     /// Number of workers. Default: `cluster.workers` of the file.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=1024))]
     workers: Option<u32>,
     /// Bandwidth of each host's link in each direction: 100mbit, 1gbit, 25gbit.
     #[arg(long, value_name = "RATE")]
@@ -38,10 +40,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN", conflicts_with = "batch_seconds")]
     run: Option<String>,
     /// Number of values of the model. Default: computed from `[model]` and the features of `data.annotated`.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1..=1 << 32))]
     parameters: Option<u64>,
     /// Number of workers that share the cores of each host.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u32>(1..=1024))]
     per_host: u32,
     /// File for the figures.
     #[arg(long, value_name = "FILE")]
@@ -52,6 +54,9 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the I/O runtime")?;
     let experiment = config::read(&arguments.experiment)?;
+    let Args { experiment: file, run, json, .. } = arguments;
+    let files = Files::default().reads("the experiment file", [file]).reads("--run", run);
+    files.writes("--json", json).check_apart()?;
     let json_file = JsonFile::at(arguments.json.as_deref())?;
     let parameters = match arguments.parameters {
         Some(parameters) => parameters as usize,

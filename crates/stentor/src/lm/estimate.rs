@@ -1,10 +1,11 @@
 //! `stentor lm estimate`.
 
 use super::files;
+use crate::apart::Files;
 use crate::json_file::JsonFile;
+use crate::number::whole;
 use crate::text::{Text, counted};
 use anyhow::Result;
-use clap::builder::RangedU64ValueParser;
 use indicatif::HumanCount;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     text: Vec<PathBuf>,
     /// Length of the longest n-grams, in words.
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_ORDER as u64))]
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = whole::<usize>(1..=MAX_ORDER as u64))]
     order: usize,
     /// The model to write, an ARPA file; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
@@ -42,7 +43,10 @@ fn threshold(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(arguments: &Args) -> Result<()> {
-    let out = files::model_file(&arguments.out)?;
+    let Args { text, vocabulary, out, json, .. } = arguments;
+    let files = Files::default().reads("--text", text).reads("--vocabulary", vocabulary);
+    files.writes("--out", [out]).writes("--json", json).check_apart()?;
+    let out = files::model_file(out)?;
     let json_file = JsonFile::at(arguments.json.as_deref())?;
     let mut counts = match &arguments.vocabulary {
         Some(list) => Counts::closed(files::read(list, Vocabulary::read)?, arguments.order)?,

@@ -1,6 +1,7 @@
 //! `stentor lm mix`.
 
 use super::files;
+use crate::apart::Files;
 use crate::exit::Meaning;
 use crate::json_file::JsonFile;
 use crate::text::Text;
@@ -41,6 +42,8 @@ pub(super) fn run(arguments: &Args) -> Result<()> {
     if let Some(weights) = weights {
         check_weights(lm.len(), weights).context("--weights").meaning(ExitStatus::Config)?;
     }
+    let read = Files::default().reads("--lm", lm).reads("--held-out", held_out);
+    read.writes("--out", [out]).writes("--json", json).check_apart()?;
     let out_file = files::model_file(out)?;
     let json_file = JsonFile::at(json.as_deref())?;
     let models = lm.iter().map(|path| files::read_model(path)).collect::<Result<Vec<Model>>>()?;

@@ -152,6 +152,36 @@ fn a_wrong_command_line_ends_with_2_before_the_work() {
 }
 
 #[test]
+fn what_is_read_is_not_written_over_and_nothing_is_written_twice() {
+    let desk = Desk::with(&[("h.txt", TEXT), ("words", "the\n")]);
+    desk.run("estimate --text @h.txt --out @lm.arpa").unwrap();
+    for (line, options) in [
+        ("estimate --text @words @h.txt --out @h.txt", ["--out", "--text"]),
+        (
+            "estimate --text @h.txt --vocabulary @words --out @o.arpa --json @words",
+            ["--json", "--vocabulary"],
+        ),
+        ("estimate --text @h.txt --out @o.arpa --json @o.arpa", ["--json", "--out"]),
+        ("mix --lm @lm.arpa --lm @lm.arpa --weights 1,0 --out @lm.arpa", ["--out", "--lm"]),
+        (
+            "mix --lm @lm.arpa --lm @lm.arpa --held-out @h.txt --out @o.arpa --json @h.txt",
+            ["--json", "--held-out"],
+        ),
+        ("text --text @h.txt --out @h.txt", ["--out", "--text"]),
+        ("text --corpus @ --prepared @ --out @text", ["--out", "--corpus"]),
+    ] {
+        let (words, status) = desk.fails(line);
+        assert!(
+            words.contains("of its own for") && options.iter().all(|option| words.contains(option)),
+            "{line}: {words}"
+        );
+        assert_eq!(status, ExitStatus::Config, "{line}: {words}");
+    }
+    assert_eq!(std::fs::read_to_string(desk.path("h.txt")).unwrap(), TEXT);
+    assert_eq!(desk.files(), ["h.txt", "lm.arpa", "words"]);
+}
+
+#[test]
 fn bad_input_is_named_with_file_and_line_and_leaves_no_model() {
     let desk = Desk::with(&[
         ("empty", "\n \n"),

@@ -1,12 +1,14 @@
 //! `stentor lm text`.
 
+use crate::apart::Files;
 use crate::json_file::JsonFile;
+use crate::material::text;
 use crate::out_file::OutFile;
 use crate::text::{Text, counted};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::HumanCount;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use stentor_evaluate::words::{NORMALISER, Tally, normalise};
 use stentor_prepare::{Fold, TrainingTexts, training_texts};
 
@@ -36,7 +38,14 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(arguments: &Args) -> Result<()> {
-    let out = OutFile::at(&arguments.out, "the text of --out")?;
+    let Args { text, corpus, prepared, out, json, .. } = arguments;
+    let files = Files::default()
+        .reads("--text", text)
+        .reads("--prepared", prepared.iter().map(|sets| sets.join("split.json")));
+    let files = files
+        .reads("--corpus", corpus.iter().flat_map(|corpus| [corpus.join("text"), corpus.join("utt2group")]));
+    files.writes("--out", [out]).writes("--json", json).check_apart()?;
+    let out = OutFile::at(out, "the text of --out")?;
     let json_file = JsonFile::at(arguments.json.as_deref())?;
     let TrainingTexts { texts, held_out, other_fold, without_text } =
         match (&arguments.corpus, &arguments.prepared) {
@@ -97,12 +106,8 @@ pub(super) fn run(arguments: &Args) -> Result<()> {
 fn of_files(paths: &[PathBuf]) -> Result<TrainingTexts> {
     let mut found = TrainingTexts::default();
     for path in paths {
-        let text = read(path)?;
+        let text = text(path)?;
         found.texts.extend(text.lines().map(|line| (String::new(), line.to_owned())));
     }
     Ok(found)
-}
-
-fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }

@@ -1,8 +1,8 @@
 //! The command line.
 
+use crate::apart::Files;
+use crate::number::whole;
 use anyhow::{Context, bail};
-use clap::builder::RangedU64ValueParser;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stentor_audio::CtmKind;
@@ -30,10 +30,10 @@ pub(crate) struct Args {
     /// Offset added to the alignment's times, in milliseconds. Default: 0 for a CTM file; 10 for an aligner, which
     /// gives a frame the time at which its window starts; for an archive of pdfs what moves a frame to the middle of its
     /// window, 7.5 for frames of 10 ms in windows of 25.
-    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "MS")]
     alignment_shift_ms: Option<i64>,
     /// Longest time an aligner may take for one utterance, in seconds.
-    #[arg(long, value_name = "S", default_value_t = Options::PATIENCE.as_secs())]
+    #[arg(long, value_name = "S", default_value_t = Options::PATIENCE.as_secs(), value_parser = whole::<u64>(..))]
     aligner_timeout_s: u64,
     /// Share of the corpus's time to be annotated: training with text and alignment.
     #[arg(long, value_name = "FRACTION", default_value_t = Fractions::default().annotated)]
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FRACTION", default_value_t = Fractions::default().test)]
     test: f64,
     /// Share of the corpus's time to be unannotated, or `rest`: all remaining time.
-    #[arg(long, value_name = "FRACTION|rest", default_value = "rest")]
+    #[arg(long, value_name = "FRACTION|rest", default_value = "rest", allow_negative_numbers = true)]
     unannotated: String,
     /// After the split, annotate all unannotated utterances that have a text, too. `dev` and `test` are those of the same call
     /// without this option: a model trained on these sets is an upper bound for one trained without those texts.
@@ -58,13 +58,13 @@ pub(crate) struct Args {
     split_by: Option<By>,
     /// Channel to use of recordings with several channels, from 1, unless `reco2file_and_channel` names one. Default:
     /// the mean of the channels.
-    #[arg(long, value_name = "N")]
-    channel: Option<NonZero<usize>>,
+    #[arg(long, value_name = "N", value_parser = whole::<usize>(1..))]
+    channel: Option<usize>,
     /// Seed of the split and of the order of utterances; recorded in `split.json`.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole::<u64>(..))]
     seed: u64,
     /// Number of threads, and of aligners that run at a time, 1 to 1024. Default: all cores.
-    #[arg(long, value_name = "N", env = "STENTOR_JOBS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    #[arg(long, value_name = "N", env = "STENTOR_JOBS", value_parser = whole::<usize>(1..=1024))]
     jobs: Option<usize>,
     /// File for the summary as JSON; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
@@ -82,10 +82,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FRACTION", default_value_t = Options::MAX_BAD)]
     max_bad: f64,
     /// Number of frames in a row group, the unit in which training reads.
-    #[arg(long, value_name = "FRAMES", default_value_t = FeatureSetOptions::ROW_GROUP_FRAMES)]
+    #[arg(long, value_name = "FRAMES", default_value_t = FeatureSetOptions::ROW_GROUP_FRAMES, value_parser = whole::<u64>(..))]
     row_group_frames: u64,
     /// Number of frames in a shard file; each of the four writers keeps one in memory.
-    #[arg(long, value_name = "FRAMES", default_value_t = FeatureSetOptions::SHARD_FRAMES)]
+    #[arg(long, value_name = "FRAMES", default_value_t = FeatureSetOptions::SHARD_FRAMES, value_parser = whole::<u64>(..))]
     shard_frames: u64,
 }
 
@@ -118,7 +118,7 @@ struct PdfArgs {
     #[arg(long, value_name = "TABLE")]
     pdf_phones: Option<PathBuf>,
     /// Duration of a frame of `--pdf-ark`, in milliseconds; 30 for models that see every third frame.
-    #[arg(long, value_name = "MS", default_value_t = 10, requires = "pdf_ark")]
+    #[arg(long, value_name = "MS", default_value_t = 10, requires = "pdf_ark", value_parser = whole::<u32>(..))]
     pdf_frame_ms: u32,
 }
 
@@ -126,16 +126,16 @@ struct PdfArgs {
 #[derive(Debug, Clone, Default, clap::Args)]
 struct FeatureArgs {
     /// Rate to which audio is resampled, Hz [default: 16000]
-    #[arg(long, value_name = "HZ")]
+    #[arg(long, value_name = "HZ", value_parser = whole::<u32>(..))]
     sample_rate_hz: Option<u32>,
     /// Mel bins [default: 64]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(..))]
     mel_bins: Option<u32>,
     /// Window length, ms [default: 25]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = whole::<u32>(..))]
     window_ms: Option<u32>,
     /// Hop between filter-bank frames, ms [default: 10]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = whole::<u32>(..))]
     hop_ms: Option<u32>,
     /// Lower edge of the first mel bin, Hz [default: 20]
     #[arg(long, value_name = "HZ")]
@@ -144,7 +144,7 @@ struct FeatureArgs {
     #[arg(long, value_name = "HZ")]
     high_hz: Option<f32>,
     /// Number of filter-bank frames that are stacked to one frame of the model [default: 3]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(..))]
     stack: Option<u32>,
 }
 
@@ -169,7 +169,26 @@ impl From<By> for SplitBy {
     }
 }
 
+/// Tables of `--corpus`, and the record in `--out`.
+const TABLES: [&str; 6] = ["wav.scp", "reco2file_and_channel", "segments", "text", "utt2spk", "utt2group"];
+const SPLIT: &str = "split.json";
+
 impl Args {
+    /// What is read, and the file that is written besides the sets.
+    pub(super) fn files(&self) -> Files {
+        let Self { corpus, out, alignment, pdfs, experiment, json, .. } = self;
+        Files::default()
+            .reads("--corpus", TABLES.map(|table| corpus.join(table)))
+            .reads("--phones", &alignment.phones)
+            .reads("--states", &alignment.states)
+            .reads("--pdf-ark", &alignment.pdf_ark)
+            .reads("--pdf-ctm", &alignment.pdf_ctm)
+            .reads("--pdf-phones", &pdfs.pdf_phones)
+            .reads("--experiment", experiment)
+            .writes("--out", [out.join(SPLIT)])
+            .writes("--json", json)
+    }
+
     /// Converts them to options.
     ///
     /// # Errors
@@ -196,7 +215,7 @@ impl Args {
             fractions: Fractions { annotated: self.annotated, dev: self.dev, test: self.test, unannotated },
             annotate_all: self.annotate_all,
             split_by: self.split_by.map(SplitBy::from),
-            channel: self.channel.map(NonZero::get),
+            channel: self.channel,
             seed: self.seed,
             threads: self.jobs.unwrap_or(defaults.threads),
             features,

@@ -17,6 +17,7 @@ use stentor_runtime::{ExitStatus, Shutdown};
 /// # Errors
 /// Errors of arguments, corpus, aligner or output folder; a signal that requests termination.
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    args.files().check_apart()?;
     let json = args.json.clone();
     let options = args.options().meaning(ExitStatus::Config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

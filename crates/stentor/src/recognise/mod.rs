@@ -6,14 +6,15 @@ mod searching;
 mod texts;
 mod tuning;
 
+use crate::apart::Files;
 use crate::exit::stopped;
 use crate::json_file::JsonFile;
-use crate::labeled::{Labeled, check_same_senones};
+use crate::labeled::{Labeled, check_is_not_test, check_same_model, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
 use crate::material::{WordFiles, count_alignments, read_settings, text};
+use crate::number::whole;
 use crate::tested::{RESAMPLES, SEED, Tested};
 use anyhow::{Context, Result, bail};
-use clap::builder::RangedU64ValueParser;
 use output::OutFolder;
 use parts::Parts;
 use searching::Searching;
@@ -61,14 +62,35 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Threads for the model and for the search, at most 1024; 0 means all cores. The words do not depend on it.
-    #[arg(long, default_value_t = 0, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<usize>(..=1024))]
     threads: usize,
+}
+
+impl Args {
+    fn files(&self) -> Files {
+        let Self {
+            train_features, words, tune_on, dev_labels, settings, phrases, baseline, out, json, ..
+        } = self;
+        self.tested
+            .files()
+            .reads("--train-features", [train_features])
+            .reads("--lexicon", [&words.lexicon.path])
+            .reads("--lm", [&words.lm])
+            .reads("--tune-on", tune_on)
+            .reads("--dev-labels", dev_labels)
+            .reads("--settings", settings)
+            .reads("--phrases", phrases)
+            .reads("--baseline", baseline)
+            .writes("--out", out.iter().flat_map(|folder| OutFolder::paths(folder)))
+            .writes("--json", json)
+    }
 }
 
 pub(crate) fn run(arguments: Args) -> Result<()> {
     if arguments.tested.model.is_none() && arguments.tune_on.is_some() && arguments.dev_labels.is_none() {
         bail!("--tune-on requires --dev-labels, or --model to compute them");
     }
+    arguments.files().check_apart()?;
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
     let json = JsonFile::at(arguments.json.as_deref())?;
     let out = arguments.out.as_deref().map(OutFolder::at).transpose()?;
@@ -125,6 +147,7 @@ impl Recognition {
         let dev = match tune_on {
             Some(location) => {
                 let dev = open(location).await?;
+                check_is_not_test(location, dev.manifest(), test.manifest())?;
                 check_same_senones(location, dev.manifest(), test.manifest())?;
                 Texts::read(&dev).await?;
                 Some((location, dev))
@@ -145,8 +168,9 @@ impl Recognition {
         if let Some((location, dev)) = dev {
             let given = self.arguments.dev_labels.as_deref();
             let (dev_labels, _) = self.labels().of(location, given, "dev").await?;
-            let dev =
-                tuning::Dev::read(&Labeled::open(dev, &dev_labels).await?, recogniser.outputs()).await?;
+            let dev = Labeled::open(dev, &dev_labels).await?;
+            check_same_model(&dev, &test)?;
+            let dev = tuning::Dev::read(&dev, recogniser.outputs()).await?;
             let tuned = dev.tune(&searching, &recogniser, location)?;
             (recogniser, dev_wer) = (tuned.recogniser, Some(tuned.wer));
         }
@@ -166,6 +190,7 @@ impl Recognition {
         figures.times_real_time = (found.seconds > 0.0).then(|| figures.audio_hours * 3600.0 / found.seconds);
         figures.labeler = labeler;
         figures.features_fingerprint.clone_from(&test.features().fingerprint);
+        (figures.outputs, figures.outputs_kept) = (recogniser.outputs(), test.labels().top_k);
         figures.model_fingerprint.clone_from(&test.labels().teacher_fingerprint);
         let figures = figures.with_unknown_words(known.unknown(&scored));
         Ok(Recognised { figures, settings: recogniser.settings().clone(), scored, found })

@@ -3,7 +3,7 @@
 use super::searching::{Found, Timed};
 use crate::out_file::OutFile;
 use anyhow::Result;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use stentor_evaluate::words::files::{CtmWord, Micros, StmSegment, write_ctm, write_stm, write_trn};
 use stentor_evaluate::words::{Scored, Utterance, normalise};
 use stentor_recogniser::Settings;
@@ -20,16 +20,26 @@ pub(super) struct OutFolder {
     hypothesis_ctm: OutFile,
 }
 
+/// The names of these files, in their order.
+const NAMES: [&str; 5] =
+    ["settings.json", "reference.trn", "hypothesis.trn", "reference.stm", "hypothesis.ctm"];
+
 impl OutFolder {
+    /// The places of all files in a folder.
+    pub(super) fn paths(folder: &Path) -> [PathBuf; 5] {
+        NAMES.map(|name| folder.join(name))
+    }
+
     /// Tries the places of all files.
     pub(super) fn at(folder: &Path) -> Result<Self> {
-        let file = |name: &str| OutFile::at(&folder.join(name), "a file of --out");
+        let [settings, reference_trn, hypothesis_trn, reference_stm, hypothesis_ctm] = Self::paths(folder);
+        let file = |path: PathBuf| OutFile::at(&path, "a file of --out");
         Ok(Self {
-            settings: file("settings.json")?,
-            reference_trn: file("reference.trn")?,
-            hypothesis_trn: file("hypothesis.trn")?,
-            reference_stm: file("reference.stm")?,
-            hypothesis_ctm: file("hypothesis.ctm")?,
+            settings: file(settings)?,
+            reference_trn: file(reference_trn)?,
+            hypothesis_trn: file(hypothesis_trn)?,
+            reference_stm: file(reference_stm)?,
+            hypothesis_ctm: file(hypothesis_ctm)?,
         })
     }
 

@@ -68,6 +68,20 @@ impl World {
 
     /// A set whose alignments are what is heard, and labels of a model that is nearly sure of that, in `NAME-labels`.
     fn write_set(&self, name: &str, said: &[Said], phones: &[&str]) {
+        self.write_set_of("model", name, said, phones);
+    }
+
+    /// The same with labels of another model.
+    fn write_set_of(&self, model: &str, name: &str, said: &[Said], phones: &[&str]) {
+        self.write_labeled(model, name, said, phones, 3);
+    }
+
+    /// The same with labels that keep the most probable outputs only.
+    fn write_few(&self, name: &str, said: &[Said], top_k: usize) {
+        self.write_labeled("model", name, said, &["SIL", "a", "b"], top_k);
+    }
+
+    fn write_labeled(&self, model: &str, name: &str, said: &[Said], phones: &[&str], top_k: usize) {
         let settings = Features { mel_bins: 8, stack: 1, ..Features::default() };
         let mut options = FeatureSetOptions::new(settings, inventory(phones), 8000.0);
         (options.row_group_frames, options.shard_frames) = (40, 80);
@@ -83,10 +97,11 @@ impl World {
             }
         };
         let rows = said.iter().enumerate().map(row).collect();
-        let labels = said.iter().enumerate().map(|(number, (_, _, heard))| labels(number, heard));
+        let labels = said.iter().enumerate().map(|(number, (_, _, heard))| labels(number, heard, top_k));
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let set = self.0.write_set(name, options, rows).await;
-            self.0.write_labels(&format!("{name}-labels"), &set, 3, labels.collect()).await;
+            let place = format!("{name}-labels");
+            self.0.write_labels_of(model, &place, &set, top_k, labels.collect()).await;
         });
     }
 
@@ -117,11 +132,13 @@ impl World {
     }
 }
 
-fn labels(number: usize, heard: &str) -> LabelRow {
+fn labels(number: usize, heard: &str, top_k: usize) -> LabelRow {
     let frames = frames(heard);
-    let ids = SenoneId::list(frames.iter().flat_map(|id| [*id, (id + 1) % 3, (id + 2) % 3]));
-    let logs = [0.9f32, 0.05, 0.05].map(f32::ln).repeat(frames.len());
-    LabelRow::quantise(format!("u{number}"), ids, &logs, &vec![0.0; frames.len()])
+    let ids = SenoneId::list(frames.iter().flat_map(|id| (0..top_k as u16).map(move |next| (id + next) % 3)));
+    let probabilities = &[0.9f32, 0.05, 0.05][..top_k];
+    let logs: Vec<f32> = probabilities.iter().map(|p| p.ln()).collect();
+    let rest = (1.0 - probabilities.iter().sum::<f32>()).max(0.0);
+    LabelRow::quantise(format!("u{number}"), ids, &logs.repeat(frames.len()), &vec![rest; frames.len()])
 }
 
 fn refused(arguments: Args) -> String {
@@ -199,9 +216,10 @@ fn scales_that_were_tuned_are_recorded_and_serve_again() {
     assert_eq!(found.settings["acoustic_scale"].as_f64(), Some(settings.acoustic_scale));
     assert_eq!(found.settings["tuned"]["set"], world.at("train"));
 
-    run(Args { settings: Some(world.path("out/settings.json")), ..world.arguments() }).unwrap();
+    let out = Some(world.path("again"));
+    run(Args { settings: Some(world.path("out/settings.json")), out, ..world.arguments() }).unwrap();
     assert_eq!(world.figures().utterances, found.utterances);
-    assert_eq!(read_settings(&world.path("out/settings.json")).unwrap(), settings);
+    assert_eq!(read_settings(&world.path("again/settings.json")).unwrap(), settings);
     assert!(world.figures().to_text().contains("(tuned before)"));
 }
 
@@ -311,6 +329,106 @@ fn sets_that_do_not_belong_together_or_have_no_texts_are_refused_before_the_mode
     let error = refused(Args { tune_on: Some(world.at("train")), ..world.arguments() });
     assert!(error.contains("--dev-labels"), "{error}");
     assert!(!world.path("figures.json").exists());
+}
+
+#[test]
+fn the_guide_has_all_keys_of_the_settings_with_their_defaults() {
+    const GUIDE: &str = include_str!("../../../../docs/guides/recogniser.md");
+    let (_, section) = GUIDE.split_once("### Scales and limits").unwrap();
+    let (section, _) = section.split_once("\n### ").unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let told: Vec<(&str, Option<f64>)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            (cells[0].trim_end_matches('`'), cells[2].parse().ok())
+        })
+        .collect();
+    let defaults = serde_json::to_value(Settings::default()).unwrap();
+    let defaults = defaults.as_object().unwrap();
+    assert_eq!(told.len(), defaults.len() + 2, "{told:?}");
+    for (key, default) in told {
+        let found = defaults.get(key).and_then(serde_json::Value::as_f64);
+        assert!(
+            default == found && (found.is_some() || ["tuned", "statistics"].contains(&key)),
+            "{key}: {default:?}"
+        );
+    }
+}
+
+#[test]
+fn scales_are_not_chosen_on_the_test_set_even_if_it_lies_elsewhere_too() {
+    let world = World::new();
+    world.write_set("copy", &TEST, &["SIL", "a", "b"]);
+    for dev in ["test", "copy"] {
+        let error = run(Args { tune_on: Some(world.at(dev)), ..world.unlabeled() }).unwrap_err();
+        assert_eq!(crate::exit::of(&error), stentor_runtime::ExitStatus::Data);
+        let words = format!("{}: expected a dev set, found the test set of --features", world.at(dev));
+        assert!(format!("{error:#}").contains(&words), "{error:#}");
+    }
+}
+
+#[test]
+fn labels_of_dev_and_test_are_of_one_model() {
+    let world = World::new();
+    world.write_set_of("another", "train", &[("t", Some("ab"), "ab")], &["SIL", "a", "b"]);
+    let arguments = Args {
+        tune_on: Some(world.at("train")),
+        dev_labels: Some(world.at("train-labels")),
+        ..world.arguments()
+    };
+    let error = run(arguments).unwrap_err();
+    assert_eq!(crate::exit::of(&error), stentor_runtime::ExitStatus::Data);
+    let words = format!("{error:#}");
+    for part in ["train-labels: expected labels of the model", "(fingerprint model)", "(fingerprint another)"]
+    {
+        assert!(words.contains(part), "{words}");
+    }
+    assert!(!world.path("figures.json").exists());
+}
+
+#[test]
+fn labels_that_keep_few_outputs_are_said_to_be_so() {
+    let world = World::new();
+    run(world.arguments()).unwrap();
+    let found = world.figures();
+    assert_eq!((found.outputs, found.outputs_kept), (3, 3));
+    assert!(!found.to_text().contains("labels keep"), "{}", found.to_text());
+    world.write_few("test", &TEST, 2);
+    run(world.arguments()).unwrap();
+    let found = world.figures();
+    assert_eq!((found.outputs, found.outputs_kept), (3, 2));
+    assert!(
+        found.to_text().contains("the labels keep only 2 of 3 outputs of each frame"),
+        "{}",
+        found.to_text()
+    );
+}
+
+#[test]
+fn what_is_read_is_not_written_over_and_nothing_is_written_twice() {
+    let world = World::new();
+    world.write("figures.json", "{}");
+    let kept = world.read("words.dict");
+    let json = |name: &str| Args { json: Some(world.path(name)), ..world.arguments() };
+    for (arguments, words) in [
+        (
+            json("words.dict"),
+            "words.dict: expected a file or folder of its own for --json, found the one that --lexicon reads",
+        ),
+        (json("out/settings.json"), "found the one that --out writes, too"),
+        (json("test/manifest.json"), "test, which --features reads"),
+        (Args { baseline: Some(world.path("figures.json")), ..world.arguments() }, "--baseline reads"),
+        (
+            Args { settings: Some(world.path("out/./settings.json")), ..world.arguments() },
+            "settings.json: expected a file or folder of its own for --out, found the one that --settings reads",
+        ),
+    ] {
+        let error = run(arguments).unwrap_err();
+        assert!(format!("{error:#}").contains(words), "{error:#}");
+        assert_eq!(crate::exit::of(&error), stentor_runtime::ExitStatus::Config);
+    }
+    assert_eq!((world.read("words.dict"), world.read("figures.json")), (kept, "{}".to_owned()));
+    assert!(!world.path("out").exists());
 }
 
 #[test]

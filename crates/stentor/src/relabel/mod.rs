@@ -6,14 +6,15 @@ mod models;
 #[cfg(test)]
 mod tests;
 
+use crate::apart::Files;
 use crate::audio_bar::audio_bar;
 use crate::exit::{Meaning, stopped};
 use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, posteriors};
 use crate::material::{LexiconFile, count_alignments};
+use crate::number::whole;
 use crate::parallel::Threads;
 use anyhow::{Context, Result, anyhow};
-use clap::builder::RangedU64ValueParser;
 use figures::{Agreement, Figures};
 use models::{Fold, Models};
 use std::path::PathBuf;
@@ -59,22 +60,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "X", default_value_t = 0.5, value_parser = share)]
     share: f64,
     /// Word sequences drawn for each utterance, 1 to 1024. More of them are slower and vary less.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = whole::<u32>(1..=1024))]
     draws: u32,
     /// Seed of the draws.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>(..))]
     seed: u64,
     /// Refine only every `--of`-th shard, starting with this one, so that several machines can share the work.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<usize>(..))]
     index: usize,
     /// Number of machines that share the work.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<usize>(1..))]
     of: usize,
     /// File for the figures; checked for writability before the work starts.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Threads, at most 1024; 0 means all cores. The labels do not depend on it.
-    #[arg(long, default_value_t = 0, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<usize>(..=1024))]
     threads: usize,
 }
 
@@ -85,12 +86,28 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+impl Args {
+    fn files(&self) -> Files {
+        let Self { features, labels, out, train_features, lexicon, lm, settings, json, .. } = self;
+        Files::default()
+            .reads("--features", [features])
+            .reads("--labels", [labels])
+            .reads("--train-features", [train_features])
+            .reads("--lexicon", [&lexicon.path])
+            .reads("--lm", lm)
+            .reads("--settings", settings)
+            .writes("--out", [out])
+            .writes("--json", json)
+    }
+}
+
 pub(crate) fn run(arguments: &Args) -> Result<()> {
     if arguments.index >= arguments.of {
         let (index, of) = (arguments.index, arguments.of);
         return Err(anyhow!("expected --index below --of, found part {index} of {of}"))
             .meaning(ExitStatus::Config);
     }
+    arguments.files().check_apart()?;
     let json = JsonFile::at(arguments.json.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O runtime")?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build();

@@ -4,9 +4,9 @@
 mod render;
 mod round;
 
+use crate::number::whole;
 use crate::{exit, siblings};
 use anyhow::{Context, Result, bail};
-use clap::builder::RangedU64ValueParser;
 use round::Round;
 use serde::{Deserialize, Serialize};
 use std::process::{ExitCode, Stdio};
@@ -24,13 +24,13 @@ pub(crate) struct Args {
     /// Folder or URL of the run.
     run: String,
     /// The round.
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = whole::<u64>(..))]
     round: u64,
     /// The member, by its slot; default: all that contributed.
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = whole::<u32>(..))]
     slot: Option<u32>,
     /// Threads of the worker's arithmetic, at most 1024; use the same number as the run. 0 means all cores.
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=1024))]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = whole::<usize>(..=1024))]
     threads: usize,
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, default_value = "auto")]

@@ -5,6 +5,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+use crate::apart::Files;
 use crate::json_file::JsonFile;
 use crate::out_file::OutFile;
 use crate::tested::{RESAMPLES, SEED};
@@ -50,14 +51,35 @@ pub(crate) struct Args {
     trn: Option<PathBuf>,
 }
 
+/// Files of `--trn`.
+const REFERENCE_TRN: &str = "reference.trn";
+const HYPOTHESIS_TRN: &str = "hypothesis.trn";
+
+impl Args {
+    fn files(&self) -> Files {
+        let Self { reference, hypothesis, baseline, speakers, groups, json, alignments, trn, .. } = self;
+        let trn = trn.iter().flat_map(|folder| [REFERENCE_TRN, HYPOTHESIS_TRN].map(|name| folder.join(name)));
+        Files::default()
+            .reads("--reference", [reference])
+            .reads("--hypothesis", [hypothesis])
+            .reads("--baseline", baseline)
+            .reads("--speakers", speakers)
+            .reads("--groups", groups)
+            .writes("--json", json)
+            .writes("--alignments", alignments)
+            .writes("--trn", trn)
+    }
+}
+
 pub(crate) fn run(arguments: &Args) -> Result<()> {
+    arguments.files().check_apart()?;
     let json = JsonFile::at(arguments.json.as_deref())?;
     let alignments = destination("the alignments", arguments.alignments.clone())?;
     let trn = |name: &str| {
         let path = arguments.trn.as_ref().map(|folder| folder.join(name));
         destination("the texts of --trn", path)
     };
-    let (reference_trn, hypothesis_trn) = (trn("reference.trn")?, trn("hypothesis.trn")?);
+    let (reference_trn, hypothesis_trn) = (trn(REFERENCE_TRN)?, trn(HYPOTHESIS_TRN)?);
 
     let reference = Reference::read(&arguments.reference, arguments.format)?;
     let named = |path: &Option<PathBuf>| path.as_deref().map(read::names).transpose();

@@ -80,6 +80,29 @@ fn alignments_and_normalised_texts_are_written_where_asked_for() {
 }
 
 #[test]
+fn what_is_read_is_not_written_over_and_nothing_is_written_twice() {
+    let folder = prompts();
+    std::fs::rename(folder.at("ref.trn"), folder.at("reference.trn")).unwrap();
+    let arguments = || folder.arguments("reference.trn", "hyp.trn");
+    let at = |name: &str| Some(folder.at(name));
+    for (arguments, options) in [
+        (Args { json: at("hyp.trn"), ..arguments() }, ["--json", "--hypothesis"]),
+        (Args { json: at("a.x"), alignments: at("a.x"), ..arguments() }, ["--alignments", "--json"]),
+        (Args { trn: Some(folder.0.path().to_owned()), ..arguments() }, ["--trn", "--reference"]),
+        (
+            Args { speakers: at("utt2spk"), alignments: at("utt2spk"), ..arguments() },
+            ["--alignments", "--speakers"],
+        ),
+    ] {
+        let error = run(&arguments).unwrap_err();
+        let words = error.to_string();
+        assert!(options.iter().all(|option| words.contains(option)), "{words}");
+        assert_eq!(exit::of(&error), ExitStatus::Config, "{words}");
+    }
+    assert!(!folder.at("figures.json").exists() && !folder.at("a.x").exists());
+}
+
+#[test]
 fn other_utterances_are_an_error_that_names_them_and_nothing_is_written() {
     let folder = prompts().with("text", "a-1 hold the line\na-2 good bye\nc-1 who\n");
     let error = format!("{:#}", run(&folder.arguments("ref.trn", "text")).unwrap_err());

@@ -2,6 +2,7 @@
 
 use super::phones::Phones;
 use super::read_tree;
+use crate::apart::Files;
 use crate::json_file::JsonFile;
 use crate::text::Text;
 use anyhow::{Context as _, Result};
@@ -49,6 +50,9 @@ pub(super) enum UnknownPhones {
 }
 
 pub(super) async fn run(arguments: &Args) -> Result<()> {
+    let Args { tree, features, out, json, .. } = arguments;
+    let files = Files::default().reads("--tree", [tree]).reads("--features", [features]);
+    files.writes("--out", [out]).writes("--json", json).check_apart()?;
     let json_file = JsonFile::at(arguments.json.as_deref())?;
     let tree = read_tree(&arguments.tree)?;
     let set = FeatureSet::open(&Store::open(&arguments.features)?).await?;

@@ -2,12 +2,13 @@
 
 use super::phones::{Phones, places};
 use super::report::Report;
+use crate::apart::Files;
 use crate::exit::Meaning;
 use crate::json_file::JsonFile;
+use crate::number::whole;
 use crate::out_file::OutFile;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum;
-use clap::builder::RangedU64ValueParser;
 use std::path::PathBuf;
 use stentor_inventory::{MAX_SENONES, PhoneId, PhoneTable};
 use stentor_runtime::ExitStatus;
@@ -28,10 +29,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
     /// Maximum number of senones; the splits with the largest gain are made first.
-    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_SENONES as u64))]
+    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = whole::<usize>(1..=MAX_SENONES as u64))]
     pub(super) leaves: usize,
     /// Minimum number of frames of each senone that a split makes.
-    #[arg(long, value_name = "M", default_value_t = 100)]
+    #[arg(long, value_name = "M", default_value_t = 100, value_parser = whole::<u32>(..))]
     pub(super) min_frames: u32,
     /// States of a phone. A phone may always last a single frame.
     #[arg(long, value_enum, default_value_t = States::FirstThenRest)]
@@ -65,7 +66,10 @@ pub(super) enum Neighbours {
 }
 
 pub(super) async fn run(arguments: &Args) -> Result<()> {
-    let out = OutFile::at(&arguments.out, "the tree of --out")?;
+    let Args { features, out, json, .. } = arguments;
+    let files = Files::default().reads("--features", [features]);
+    files.writes("--out", [out]).writes("--json", json).check_apart()?;
+    let out = OutFile::at(out, "the tree of --out")?;
     let json_file = JsonFile::at(arguments.json.as_deref())?;
     let set = FeatureSet::open(&Store::open(&arguments.features)?).await?;
     let location = set.location().to_owned();

@@ -4,6 +4,7 @@ use super::ports;
 use super::progress::{Bar, Line};
 use super::standing::{Standing, waits_in_vain};
 use super::worker::Worker;
+use crate::apart::Files;
 use crate::config;
 use crate::exit;
 use crate::json_file::JsonFile;
@@ -48,6 +49,8 @@ impl Cluster {
     /// Starts the coordinator, unless one was given, and the workers.
     pub(super) async fn start(arguments: &Args) -> Result<Self> {
         let experiment = config::read(&arguments.experiment)?;
+        let files = Files::default().reads("the experiment file", [&arguments.experiment]);
+        files.writes("--json", &arguments.json).check_apart()?;
         let json = JsonFile::at(arguments.json.as_deref())?;
         let count = arguments.workers.unwrap_or(experiment.cluster.workers);
         let metrics = arguments.metrics.map(|first| ports::after(first, count)).transpose()?;

@@ -8,8 +8,8 @@ mod progress;
 mod standing;
 mod worker;
 
+use crate::number::whole;
 use clap::Parser;
-use clap::builder::RangedU64ValueParser;
 use cluster::Cluster;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,10 +30,10 @@ pub(crate) struct Args {
     #[arg(long, env = "STENTOR_TLS", value_name = "DIR")]
     tls: Option<PathBuf>,
     /// Number of workers to start; default: `cluster.workers` of the experiment.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=1024))]
     workers: Option<u32>,
     /// Threads of each worker, 1 to 1024; default: all cores, divided evenly.
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>(1..=1024))]
     threads: Option<usize>,
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, default_value = "auto")]
