@@ -67,8 +67,8 @@ fn strategies(options: &Options) -> impl Iterator<Item = Strategy> {
     Strategy::ALL.into_iter().filter(|s| options.strategy.is_none_or(|only| only == *s))
 }
 
-fn undisturbed(place: &Place, strategy: Strategy) -> Result<Undisturbed> {
-    let fixed = Case { strategy, membership: Membership::Fixed };
+fn undisturbed(place: &Place, strategy: Strategy, disturbances: u32) -> Result<Undisturbed> {
+    let fixed = Case { strategy, membership: Membership::Fixed, disturbances };
     progress::step(&format!("{} undisturbed", fixed.name()), || fixed.undisturbed(place))
 }
 
@@ -77,12 +77,13 @@ fn kills(place: &Place, options: &Options, found: &mut Found) -> Result<()> {
     let cases = (strategies(options).count() * Membership::ALL.len()) as u32;
     let of_runs = options.kills.saturating_sub(of_labeler);
     let mut shares = (0..cases).map(|n| (of_runs + n) / cases);
+    let most = of_runs.div_ceil(cases);
     println!("\n{}", Disturbed::HEAD);
     let mut teacher = None;
     for strategy in strategies(options) {
-        let undisturbed = undisturbed(place, strategy)?;
+        let undisturbed = undisturbed(place, strategy, most)?;
         for membership in Membership::ALL {
-            let case = Case { strategy, membership };
+            let case = Case { strategy, membership, disturbances: most };
             let plan = Plan::Kills(shares.next().unwrap_or(0));
             let seed = options.seed.wrapping_mul(1000).wrapping_add(found.runs.len() as u64);
             let disturbed = disturbance::run(place, case, plan, seed, &undisturbed)?;
@@ -105,10 +106,11 @@ fn one_strategy(options: &Options) -> Strategy {
 
 fn cuts(place: &Place, options: &Options, found: &mut Found) -> Result<()> {
     let strategy = one_strategy(options);
-    let undisturbed = undisturbed(place, strategy)?;
+    let disturbances = options.cuts;
+    let undisturbed = undisturbed(place, strategy, disturbances)?;
     println!("\n{}", Disturbed::HEAD);
     for membership in Membership::ALL {
-        let case = Case { strategy, membership };
+        let case = Case { strategy, membership, disturbances };
         let disturbed = disturbance::run(place, case, Plan::Cuts(options.cuts), options.seed, &undisturbed)?;
         println!("{disturbed}");
         found.cut.push(disturbed);
@@ -118,10 +120,10 @@ fn cuts(place: &Place, options: &Options, found: &mut Found) -> Result<()> {
 
 fn full_disks(place: &Place, options: &Options, found: &mut Found) -> Result<()> {
     let strategy = one_strategy(options);
-    let undisturbed = undisturbed(place, strategy)?;
+    let undisturbed = undisturbed(place, strategy, 0)?;
     for membership in Membership::ALL {
         for whose in [Whose::Worker, Whose::Coordinator] {
-            let case = Case { strategy, membership };
+            let case = Case { strategy, membership, disturbances: 0 };
             found.full_disks.push(disk::train(place, case, whose, &undisturbed)?);
         }
     }
