@@ -208,7 +208,7 @@ fn align_clip(
         Some(running) => running,
         None => aligner.insert(Aligner::start(run.command, run.patience)?),
     };
-    let answer = aligner.align(&utterance.id, &text, &samples)?;
+    let answer = aligner.align(&utterance.id, &text, &samples, run.shutdown)?;
     memo.keep(&utterance.id, &key, answer)?;
     Ok(())
 }
