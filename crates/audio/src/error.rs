@@ -225,8 +225,8 @@ pub enum Error {
         id: String,
     },
     /// The corpus is empty.
-    #[error("{0} lists no recordings")]
-    Empty(PathBuf),
+    #[error("{0} lists no {1}")]
+    Empty(PathBuf, &'static str),
     /// The alignment and the audio differ by more than can be padded or cut.
     #[error(
         "the alignment does not fit the audio: {what} {by_ms} ms, at most {limit_ms} ms can be bridged (silence needs a \

@@ -131,7 +131,7 @@ impl DataDirectory {
             Ok(())
         })?;
         if recordings.is_empty() {
-            return Err(Error::Empty(scp));
+            return Err(Error::Empty(scp, "recordings"));
         }
 
         let mut unmatched = BTreeMap::new();
@@ -151,7 +151,7 @@ impl DataDirectory {
         };
         let by_id: HashMap<String, usize> =
             utterances.iter().enumerate().map(|(i, u)| (u.id.clone(), i)).collect();
-        for (table, names, set) in TABLES {
+        for (table, one_name, set) in TABLES {
             let path = directory.join(table);
             if !is_there(&path)? {
                 continue;
@@ -159,8 +159,15 @@ impl DataDirectory {
             let mut seen = HashMap::new();
             each_line(&path, |line, id, rest| {
                 insert(&mut seen, id, line, &path, line)?;
-                if names && !rest.split_ascii_whitespace().all(is_visible) {
+                let mut names = rest.split_ascii_whitespace();
+                if one_name.is_some() && !names.clone().all(is_visible) {
                     return Err(malformed(&path, line, IDENTIFIER, rest));
+                }
+                // Two utterances of a speaker would be of two speakers if one line had another column.
+                if let Some(expected) = one_name
+                    && names.nth(1).is_some()
+                {
+                    return Err(malformed(&path, line, expected, rest));
                 }
                 match by_id.get(id) {
                     Some(&i) if !rest.is_empty() => set(&mut utterances[i], rest),
@@ -234,16 +241,21 @@ fn channel_number(text: &str) -> Option<usize> {
 }
 
 type Set = fn(&mut Utterance, &str);
-/// Name of each table, whether its second column is one identifier, and where the value is stored.
-const TABLES: [(&str, bool, Set); 3] = [
-    ("text", false, |u, text| u.text = Some(text.to_owned())),
-    ("utt2spk", true, |u, speaker| u.speaker = Some(speaker.to_owned())),
-    ("utt2group", true, |u, group| u.group = Some(group.to_owned())),
+/// Name of each table, what is expected if its second column is one identifier and the last, and where the value is stored.
+const TABLES: [(&str, Option<&str>, Set); 3] = [
+    ("text", None, |u, text| u.text = Some(text.to_owned())),
+    ("utt2spk", Some("`utterance speaker`, the speaker without spaces"), |u, speaker| {
+        u.speaker = Some(speaker.to_owned())
+    }),
+    ("utt2group", Some("`utterance group`, the group without spaces"), |u, group| {
+        u.group = Some(group.to_owned())
+    }),
 ];
 
 fn read_segments(path: &Path, recordings: &HashMap<String, usize>) -> Result<Vec<Utterance>, Error> {
     const EXPECTED: &str =
         "`utterance recording start end`, in seconds (the channel belongs in `reco2file_and_channel`)";
+    const AN_END: &str = "an end that is a finite number of seconds, or -1 for the end of the recording";
     let mut seen = HashMap::new();
     let mut utterances = Vec::new();
     each_line(path, |line, id, rest| {
@@ -254,17 +266,20 @@ fn read_segments(path: &Path, recordings: &HashMap<String, usize>) -> Result<Vec
         };
         let start = seconds(start).ok_or_else(|| malformed(path, line, EXPECTED, rest))?;
         // Kaldi writes -1 for "to the end".
-        let end = if end.starts_with('-') {
+        let end = if end.parse() == Ok(-1.0) {
             None
         } else {
-            let after_start = seconds(end).filter(|&end| end > start);
-            Some(after_start.ok_or_else(|| malformed(path, line, "an end after the start", rest))?)
+            let time = seconds(end).ok_or_else(|| malformed(path, line, AN_END, rest))?;
+            if time <= start {
+                return Err(malformed(path, line, "an end after the start", rest));
+            }
+            Some(time)
         };
         insert(&mut seen, id, line, path, line)?;
         utterances.push(Utterance::new(id, line, place, Extent::Segment { start, end }));
         Ok(())
     })?;
-    if utterances.is_empty() { Err(Error::Empty(path.to_owned())) } else { Ok(utterances) }
+    if utterances.is_empty() { Err(Error::Empty(path.to_owned(), "utterances")) } else { Ok(utterances) }
 }
 
 /// Calls `each` with line number, first word and the rest; skips blank lines.

@@ -38,9 +38,16 @@ pub enum Error {
         /// The value in `other`.
         expected: String,
     },
-    /// The annotated set has no alignments.
-    #[error("{location}: expected shards with alignments, found no senones; name an annotated set")]
+    /// A set that must be annotated has no alignments, or no utterances.
+    #[error(
+        "`{key}`: {location}: expected utterances with alignments, found {found}; name a set that `stentor prepare` made of \
+         utterances with texts: `annotated` or `dev`"
+    )]
     Unannotated {
+        /// Section and key in the experiment file: `data.annotated` or `data.dev`.
+        key: &'static str,
+        /// What it has instead.
+        found: &'static str,
         /// The location as written in the experiment file.
         location: String,
     },

@@ -15,7 +15,7 @@ pub use warning::Warning;
 use stentor_experiment::{Experiment, Source};
 use stentor_inventory::Inventory;
 use stentor_plan::{Catalogue, Plan, RowGroup};
-use stentor_shards::{FeatureManifest, FeatureSet, LabelSet, Normalisation};
+use stentor_shards::{Column, FeatureManifest, FeatureSet, LabelSet, Normalisation};
 use stentor_store::{Cache, Store};
 
 /// The shard sets of an experiment and the plan over them.
@@ -47,9 +47,7 @@ impl Dataset {
         let annotated = open_features("data.annotated", &data.annotated, cache).await?;
         let manifest = annotated.manifest();
         check_settings(experiment, manifest, &data.annotated)?;
-        if manifest.senones.is_empty() {
-            return Err(Error::Unannotated { location: data.annotated.clone() });
-        }
+        check_annotated("data.annotated", &data.annotated, &annotated).await?;
         let Some(normalisation) = manifest.normalisation.clone() else {
             return Err(Error::NotNormalised { location: data.annotated.clone() });
         };
@@ -70,6 +68,7 @@ impl Dataset {
             Some(location) => {
                 let dev = open_features("data.dev", location, cache).await?;
                 check_same(manifest, &data.annotated, dev.manifest(), location)?;
+                check_annotated("data.dev", location, &dev).await?;
                 Some(dev)
             }
             None => None,
@@ -170,6 +169,27 @@ async fn open_labels(
         });
     }
     Ok(labels)
+}
+
+/// Checks that the utterances of a set have alignments. In sets of `stentor prepare`, all or none have: those that have are
+/// declared with a column of phones, or an object in sets of earlier versions. Of other sets the first row group is read.
+async fn check_annotated(key: &'static str, location: &str, set: &FeatureSet) -> Result<(), Error> {
+    let refuse = |found| Err(Error::Unannotated { key, location: location.to_owned(), found });
+    let manifest = set.manifest();
+    if manifest.senones.is_empty() {
+        return refuse("no senones");
+    }
+    if manifest.utterances() == 0 {
+        return refuse("no utterances");
+    }
+    if set.has(Column::PHONES) || manifest.phone_strings.is_some() {
+        return Ok(());
+    }
+    match set.read(0, 0).await {
+        Ok(rows) if rows.iter().all(|row| row.alignment.is_none()) => refuse("none with an alignment"),
+        // A row group that cannot be read is left out and counted when it is needed.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn check_settings(experiment: &Experiment, manifest: &FeatureManifest, location: &str) -> Result<(), Error> {

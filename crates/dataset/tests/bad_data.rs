@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use stentor_dataset::{Dataset, UnitRows};
+use stentor_exit::ProgramError;
 use stentor_experiment::{Experiment, Features, Source};
 use stentor_inventory::{Inventory, Senone, SenoneId};
 use stentor_shards::{
@@ -25,6 +26,10 @@ fn settings() -> Features {
 
 /// Ten utterances of three frames, two per row group, two row groups per shard: three shards, five row groups.
 async fn write_features(folder: &Path, kind: &str) -> FeatureManifest {
+    write_utterances(folder, kind, 10, true).await
+}
+
+async fn write_utterances(folder: &Path, kind: &str, utterances: u16, is_aligned: bool) -> FeatureManifest {
     let senone = |i: u8| Senone { name: format!("S{i}"), phone: "P".into(), silence: false, state: i };
     let senones = Inventory::new((0..3).map(senone).collect()).unwrap();
     let options = FeatureSetOptions {
@@ -33,13 +38,13 @@ async fn write_features(folder: &Path, kind: &str) -> FeatureManifest {
         ..FeatureSetOptions::new(settings(), senones, 8000.0)
     };
     let mut writer = FeatureWriter::new(open(folder), options).unwrap();
-    for number in 0..10u16 {
+    for number in 0..utterances {
         let row = FeatureRow {
             utterance: format!("{kind}-{number}"),
             speaker: "s".into(),
             group: "g".into(),
             features: (0..24).map(|i| f16::from_f32(f32::from(number * 24 + i))).collect(),
-            alignment: Some(SenoneId::list([number % 3; 3])),
+            alignment: is_aligned.then(|| SenoneId::list([number % 3; 3])),
             text: None,
         };
         writer.push(row).await.unwrap();
@@ -114,6 +119,31 @@ fn names(rows: &UnitRows) -> Vec<&str> {
         assert_eq!(features.utterance, labels.utterance);
     }
     rows.features.iter().map(|row| row.utterance.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_set_without_alignments_or_utterances_is_refused_as_annotated_and_as_dev_set() {
+    let sets = sets().await;
+    let at = |name: &str| sets.folder.path().join(name);
+    write_utterances(&at("withheld"), "w", 10, false).await;
+    write_utterances(&at("empty"), "e", 0, true).await;
+    let named = |name: &str| Some(at(name).to_str().unwrap().to_owned());
+    for (name, found) in [("withheld", "none with an alignment"), ("empty", "no utterances")] {
+        let mut annotated = sets.experiment.clone();
+        annotated.data.annotated = named(name).unwrap();
+        let mut dev = sets.experiment.clone();
+        dev.data.dev = named(name);
+        for (experiment, key) in [(annotated, "data.annotated"), (dev, "data.dev")] {
+            let error = Dataset::open(&experiment).await.unwrap_err();
+            assert_eq!(error.id(), "E0303", "{error}");
+            let expected = format!("`{key}`: {}: expected utterances with alignments", named(name).unwrap());
+            let message = error.to_string();
+            assert!(message.starts_with(&expected) && message.contains(found), "{message}");
+        }
+    }
+    let mut other = sets.experiment.clone();
+    other.data.dev = named("annotated");
+    assert!(Dataset::open(&other).await.is_ok());
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 
 use crate::Error;
 use crate::answer::Answer;
+use crate::interrupt::go_on;
 use crate::words::words;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use stentor_audio::open_regular;
+use stentor_runtime::Shutdown;
 
 /// Sample rate of the audio sent to an aligner.
 pub(crate) const ALIGNER_RATE_HZ: u32 = 16_000;
@@ -34,6 +36,12 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// How long to read the output of a program that has exited: its children may keep standard error open.
 const LISTENING: Duration = Duration::from_secs(1);
+
+/// How long a program may take to answer for the current utterance once a signal has requested termination.
+const LAST_ANSWER: Duration = Duration::from_secs(3);
+
+/// How often a wait for an answer looks for such a request.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Identifies an aligner: its command line, and the contents of the files that it names.
 pub(crate) fn identity(command: &str) -> Result<String, Error> {
@@ -114,8 +122,15 @@ impl Aligner {
     /// Aligns one utterance with `samples` at [`ALIGNER_RATE_HZ`].
     ///
     /// # Errors
-    /// If the program dies, hangs, or gives an answer that does not match the request.
-    pub(crate) fn align(&mut self, utterance: &str, text: &str, samples: &[i16]) -> Result<Answer, Error> {
+    /// If the program dies, hangs, or gives an answer that does not match the request; [`Error::Stopped`] if it does not answer
+    /// soon after `shutdown` is requested. After a hang the program is killed, and every further request fails.
+    pub(crate) fn align(
+        &mut self,
+        utterance: &str,
+        text: &str,
+        samples: &[i16],
+        shutdown: &Shutdown,
+    ) -> Result<Answer, Error> {
         let question = Question { utterance, text, samples: samples.len(), rate: ALIGNER_RATE_HZ };
         let mut bytes = serde_json::to_vec(&question)?;
         bytes.push(b'\n');
@@ -124,10 +139,13 @@ impl Aligner {
         if !sent {
             return Err(self.death(utterance));
         }
-        let line = match self.answers.recv_timeout(self.patience) {
+        let line = match self.answer(shutdown) {
             Ok(Ok(line)) if !line.is_empty() => line,
             Ok(_) | Err(RecvTimeoutError::Disconnected) => return Err(self.death(utterance)),
             Err(RecvTimeoutError::Timeout) => {
+                // The thread that writes and reads is still waiting for this answer and takes no other request.
+                self.kill();
+                go_on(shutdown)?;
                 let seconds = self.patience.as_secs();
                 return Err(
                     self.failed(format!("has not answered for utterance `{utterance}` in {seconds} s"))
@@ -150,6 +168,36 @@ impl Aligner {
             )));
         }
         Ok(parsed.answer)
+    }
+
+    /// Waits for an answer: as long as one utterance may take, or [`LAST_ANSWER`] once termination is requested.
+    fn answer(&self, shutdown: &Shutdown) -> Result<std::io::Result<String>, RecvTimeoutError> {
+        let begun = Instant::now();
+        let mut stopping: Option<Instant> = None;
+        loop {
+            if shutdown.is_requested() {
+                stopping = stopping.or(Some(Instant::now()));
+            }
+            let left = stopping.map(|since| LAST_ANSWER.saturating_sub(since.elapsed()));
+            let left = self.patience.saturating_sub(begun.elapsed()).min(left.unwrap_or(Duration::MAX));
+            match self.answers.recv_timeout(left.min(LOOK)) {
+                Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Kills the program and its children, and takes no more requests.
+    fn kill(&mut self) {
+        self.questions = None;
+        // Once it has been waited for, its id may be that of another process.
+        let has_ended = !matches!(self.child.try_wait(), Ok(None));
+        let group = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(group) = group.filter(|_| !has_ended) {
+            // It may have just exited.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let _ = self.child.wait();
     }
 
     fn death(&mut self, utterance: &str) -> Error {
@@ -180,9 +228,7 @@ impl Drop for Aligner {
         self.questions = None;
         let patience = if std::thread::panicking() { Duration::ZERO } else { FAREWELL };
         if wait(&mut self.child, patience).is_none() {
-            // It may have just exited.
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            self.kill();
         }
     }
 }

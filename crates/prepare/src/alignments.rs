@@ -82,6 +82,25 @@ impl Alignments {
         Ok(())
     }
 
+    /// The error that no annotated utterance has an alignment, with the reason of the last one.
+    ///
+    /// # Errors
+    /// If the underlying file cannot be read.
+    pub(crate) fn nothing(&self, work: &Work<'_>) -> Result<Error, Error> {
+        let Some(example) = work.annotated().last() else {
+            return Ok(Error::NoAlignments { utterances: 0, example: String::new(), why: "none".to_owned() });
+        };
+        let why = match (self.find(example, work.data)?, self) {
+            (Found::Refused(reason), _) => reason,
+            (Found::Alignment(_), _) => "its alignment does not fit the audio".to_owned(),
+            (Found::Nothing, Alignments::Ctm(_)) => "the CTM file has no line for it".to_owned(),
+            (Found::Nothing, Alignments::Pdfs(_)) => "the file of pdfs does not have it".to_owned(),
+            (Found::Nothing, Alignments::Memo(_)) => "the aligner was not asked for it".to_owned(),
+        };
+        let utterances = work.annotated().count();
+        Ok(Error::NoAlignments { utterances, example: example.id.clone(), why })
+    }
+
     /// Whether state numbers are names, so that they do not give an order.
     pub(crate) fn has_named_states(&self) -> bool {
         matches!(self, Alignments::Ctm(ctm) if ctm.kind() == CtmKind::States)
@@ -208,7 +227,7 @@ fn align_clip(
         Some(running) => running,
         None => aligner.insert(Aligner::start(run.command, run.patience)?),
     };
-    let answer = aligner.align(&utterance.id, &text, &samples)?;
+    let answer = aligner.align(&utterance.id, &text, &samples, run.shutdown)?;
     memo.keep(&utterance.id, &key, answer)?;
     Ok(())
 }

@@ -61,9 +61,9 @@ pub enum Error {
         /// Number of them in the test set.
         in_test: usize,
     },
-    /// A requested split leaves a held-out set empty.
+    /// A requested split leaves a set empty.
     #[error(
-        "--split-by {by}: too few of them have texts, so none is left for the {set} set; {without} omits it"
+        "--split-by {by}: {}, so none is left for the {set} set; {without} omits it", TooFew(*.set)
     )]
     EmptySet {
         /// The criterion of the split.
@@ -73,7 +73,7 @@ pub enum Error {
         /// The flags that omit the set.
         without: &'static str,
     },
-    /// All utterances of an aligned set were left out.
+    /// All utterances of a set were left out.
     #[error("no {set} utterance is left: {left_out}")]
     NothingLeft {
         /// The set.
@@ -83,11 +83,15 @@ pub enum Error {
     },
     /// No annotated utterance has an alignment.
     #[error(
-        "no annotated utterance has an alignment (for example `{example}`), so there is nothing to train on"
+        "none of {utterances} annotated utterances has an alignment (for example `{example}`: {why}), so there is nothing to train on"
     )]
     NoAlignments {
-        /// One of the annotated utterances.
+        /// Number of annotated utterances.
+        utterances: usize,
+        /// One of them.
         example: String,
+        /// Why it has none.
+        why: String,
     },
     /// More states than a model can have outputs.
     #[error(
@@ -195,6 +199,18 @@ pub enum Error {
     /// A value cannot be serialised as JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+/// Why groups are not enough for a set.
+struct TooFew(Set);
+
+impl std::fmt::Display for TooFew {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Set::Unannotated => "they are too few or too large",
+            Set::Annotated | Set::Dev | Set::Test => "too few of them have texts",
+        })
+    }
 }
 
 /// `, line 3`, or nothing.

@@ -74,6 +74,8 @@ pub(crate) struct Gathered {
     pub(crate) moments: Moments,
     /// Number of labels that use the nearest state of their phone.
     pub(crate) nearest_states: u64,
+    /// The set of each utterance that was written; `None` for the others.
+    pub(crate) written: Vec<Option<Set>>,
     /// Rows written to each set; sets without rows are absent.
     pub(crate) rows: BTreeMap<Set, u64>,
     /// Segments that extend past the end of their recording.
@@ -137,6 +139,7 @@ pub(crate) fn make(
     let mut gathered = Gathered {
         moments: Moments::new(dimension),
         nearest_states: 0,
+        written: vec![None; work.data.utterances.len()],
         rows: BTreeMap::new(),
         cut_segments: Named::default(),
         sound: Sound::default(),
@@ -198,6 +201,7 @@ pub(crate) fn make(
                         }
                     }
                     gathered.nearest_states += nearest;
+                    gathered.written[made.utterance] = Some(set);
                     *gathered.rows.entry(set).or_default() += 1;
                     if set.is_training() {
                         gathered.moments.merge(&moments);

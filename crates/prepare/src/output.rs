@@ -11,7 +11,7 @@ use stentor_store::Store;
 /// Written when all sets are published: the summary of the run.
 pub(crate) const SUMMARY: &str = "prepare.json";
 
-/// Written when the split is decided.
+/// The split: written before the sets are published.
 pub(crate) const SPLIT: &str = "split.json";
 
 /// Returns the summary of an earlier run with the same inputs, if all its sets exist.

@@ -2,7 +2,7 @@
 
 use crate::alignments::{self, Alignments};
 use crate::bad::BadFiles;
-use crate::decide::deal::{deal, record};
+use crate::decide::deal::{deal, heard_in_training, record};
 use crate::decide::left_out::{LeftOut, Named, Reason};
 use crate::decide::repetitions::{Repetitions, StateSteps};
 use crate::decide::set::Set;
@@ -81,16 +81,18 @@ pub fn prepare(
     if !options.replace && runtime.block_on(holds_others(&store, &prepared)) {
         return Err(Error::Occupied { folder });
     }
-    runtime.block_on(clear(&store))?;
-    let made = make(options, runtime, shutdown, &data, &store, prepared, progress);
-    if made.is_err() && shutdown.is_requested() {
+    let mut has_begun = false;
+    let made = make(options, runtime, shutdown, &data, &store, prepared, progress, &mut has_begun);
+    if made.is_err() && has_begun && shutdown.is_requested() {
         // Shards without a manifest are useless.
         runtime.block_on(clear(&store))?;
     }
     made.map(|summary| Prepared { summary, was_there: false })
 }
 
-/// Makes and publishes the sets.
+/// Makes and publishes the sets. What the folder holds is deleted when everything is known that can be wrong with tables,
+/// options and alignments; `has_begun` is set then.
+#[expect(clippy::too_many_arguments, reason = "called once")]
 fn make(
     options: &Options,
     runtime: &Runtime,
@@ -99,6 +101,7 @@ fn make(
     store: &Store,
     prepared: String,
     progress: &mut dyn FnMut(Progress),
+    has_begun: &mut bool,
 ) -> Result<Summary, Error> {
     let mut watch = Stopwatch { last: Instant::now(), seconds: BTreeMap::new() };
     let mut bad = BadFiles::new(data.recordings.len(), options.max_bad);
@@ -109,12 +112,10 @@ fn make(
     watch.lap("scan");
 
     let identical = identical(data);
-    let dealt = deal(options, data, &headers, &identical, &mut left_out)?;
+    let dealt = deal(options, data, &headers, &identical, bad.reasons(), &mut left_out)?;
     for &(i, set) in &dealt.split.held_out_without_text {
         left_out.add(Reason::HeldOutWithoutText, Some(set), &data.utterances[i].id, "");
     }
-    let record = record(options, &dealt, data, &headers, &identical);
-    runtime.block_on(store.put(SPLIT, serde_json::to_vec_pretty(&record)?.into()))?;
     let split = &dealt.split;
     let work = Work { data, headers: &headers, sets: &split.sets, seed: options.seed };
 
@@ -122,6 +123,8 @@ fn make(
     let unmatched = unmatched(data, &alignments);
     let Learned { inventory, repetitions, has_words } = learn(options, &work, &alignments)?;
     watch.lap("align");
+    *has_begun = true;
+    runtime.block_on(clear(store))?;
 
     let fbank_high_hz = fbank.high_hz();
     let recipe = features::Recipe {
@@ -149,11 +152,14 @@ fn make(
     }
     let jobs = work.jobs(|_, _| true);
     let gathered = features::make(&work, &jobs, &recipe, &mut writers, &mut bad, &mut left_out, progress)?;
-    if let Some(set) = writers.sets.keys().find(|set| set.is_aligned() && !gathered.rows.contains_key(set)) {
+    if let Some(set) = writers.sets.keys().find(|set| !gathered.rows.contains_key(set)) {
         return Err(Error::NothingLeft { set: *set, left_out: left_out.of(*set) });
     }
     let normaliser = Normaliser::from_moments(&gathered.moments)?;
     go_on(shutdown)?;
+    let heard = heard_in_training(data, &gathered.written, &headers);
+    let record = record(options, &dealt, data, &headers, &identical, heard);
+    runtime.block_on(store.put(SPLIT, serde_json::to_vec_pretty(&record)?.into()))?;
     let manifests = runtime.block_on(publish(writers.sets, &normaliser, options, &prepared))?;
     watch.lap("features");
 
@@ -183,7 +189,7 @@ fn make(
         seed: options.seed,
         sets: manifests.iter().map(|(set, m)| (*set, written(m))).collect(),
         alone: dealt.alone,
-        test_heard_in_training: dealt.test_heard_in_training,
+        test_heard_in_training: heard,
         identical_audio: identical.named(data),
         left_out,
         unmatched,
@@ -218,12 +224,11 @@ struct Learned {
 }
 
 fn learn(options: &Options, work: &Work<'_>, alignments: &Alignments) -> Result<Learned, Error> {
-    let example = work.annotated().last().map_or("", |utterance| utterance.id.as_str());
     if let Alignments::Pdfs(pdfs) = alignments {
         let mut any = false;
         alignments.of_annotated(work, |_| any = true)?;
         if !any {
-            return Err(Error::NoAlignments { example: example.to_owned() });
+            return Err(alignments.nothing(work)?);
         }
         // The outputs are the pdfs, also those that label no frame: their numbers are those of the other program's model.
         let inventory = pdfs.table.inventory(&options.silence_phones)?;
@@ -237,7 +242,8 @@ fn learn(options: &Options, work: &Work<'_>, alignments: &Alignments) -> Result<
         steps.add(&alignment.states);
         has_words |= alignment.words.is_some();
     })?;
-    let inventory = states.inventory(&options.silence_phones, example)?;
+    let nothing = || alignments.nothing(work).unwrap_or_else(|error| error);
+    let inventory = states.inventory(&options.silence_phones, nothing)?;
     let repetitions = if alignments.has_named_states() { steps.repetitions() } else { Repetitions::Numbered };
     Ok(Learned { inventory, repetitions, has_words })
 }

@@ -20,6 +20,11 @@ pub(crate) fn open(
                       out, or `./~` for a folder of that name";
         return Err(refuse(reason.to_owned()));
     }
+    if starts_with_a_variable(location) {
+        let reason = "only shells expand variables such as `$HOME`, and no shell has read this location; write the folder \
+                      out, or `./$HOME` for a folder of that name";
+        return Err(refuse(reason.to_owned()));
+    }
     if !location.contains("://") {
         return local(absolute(location.as_ref()).map_err(|e| refuse(e.to_string()))?).map_err(refuse);
     }
@@ -32,6 +37,12 @@ pub(crate) fn open(
         }
         Some(kind) => remote::open(kind, &url, settings).map_err(refuse),
     }
+}
+
+/// Whether a location begins with what a shell would take for a variable: `$HOME`, `${HOME}`.
+fn starts_with_a_variable(location: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphabetic() || c == '_' || c == '{';
+    location.strip_prefix('$').is_some_and(|rest| rest.starts_with(is_name))
 }
 
 fn local(folder: PathBuf) -> Result<Opened, String> {

@@ -8,6 +8,8 @@ fn a_location_that_cannot_be_opened_says_why() {
     for (location, reason) in [
         ("", "empty"),
         ("~/runs/a", "write the folder out"),
+        ("$HOME/runs/a", "only shells expand variables"),
+        ("${HOME}", "write the folder out"),
         ("gopher://x/y", "gopher"),
         ("https://host/x", "https"),
         ("file://otherhost/x", "no local path"),

@@ -90,7 +90,12 @@ fn each_malformed_table_is_an_error_with_its_line() {
         (refusal(&[scp, ("segments", "u a x 1")]), "line 1: expected `utterance recording start end`"),
         (refusal(&[scp, ("segments", "u a 2 1")]), "line 1: expected an end after the start"),
         (refusal(&[scp, ("segments", "u a 0 1\nu a 1 2")]), "line 2: `u` appears twice"),
-        (refusal(&[scp, ("segments", "")]), "lists no recordings"),
+        (refusal(&[scp, ("segments", "u a 0 -oops")]), "line 1: expected an end that is a finite number"),
+        (refusal(&[scp, ("segments", "u a 0 -2")]), "or -1 for the end of the recording"),
+        (refusal(&[scp, ("segments", "u a 0 inf")]), "line 1: expected an end that is a finite number"),
+        (refusal(&[scp, ("segments", "")]), "segments lists no utterances"),
+        (refusal(&[scp, ("utt2spk", "a ann\nb bob 1")]), "utt2spk, line 2: expected `utterance speaker`"),
+        (refusal(&[scp, ("utt2group", "a one two")]), "line 1: expected `utterance group`"),
         (refusal(&[scp, ("text", "a yes\na no")]), "line 2: `a` appears twice"),
     ];
     for (error, words) in faults {

@@ -17,12 +17,11 @@ pub(crate) struct Dealt {
     pub(crate) split: Split,
     /// Utterances without a group, each of which forms its own group.
     pub(crate) alone: Named,
-    /// Share of the test time from speakers in the training sets; `None` if not all speakers of these sets are known.
-    pub(crate) test_heard_in_training: Option<f64>,
 }
 
 /// Assigns utterances to sets: by the requested criterion; otherwise by group if there are groups, by speaker if all
-/// are known and the result is close to the requested fractions, and otherwise one by one.
+/// are known and the result is close to the requested fractions, and otherwise one by one. `bad` has the recordings without
+/// headers, and why.
 ///
 /// # Errors
 /// If there are too few texts, or if the request cannot be met.
@@ -31,10 +30,16 @@ pub(crate) fn deal(
     data: &DataDirectory,
     headers: &Headers,
     identical: &Identical,
+    bad: &BTreeMap<String, String>,
     left_out: &mut LeftOut,
 ) -> Result<Dealt, Error> {
     let mut durations: Vec<Option<Micros>> = data.utterances.iter().map(|u| headers.duration(u)).collect();
     for (utterance, duration) in data.utterances.iter().zip(&mut durations) {
+        if duration.is_none() {
+            let recording = &data.recordings[utterance.recording].id;
+            let reason = bad.get(recording).map_or("", String::as_str);
+            left_out.add(Reason::BadRecording, None, &utterance.id, reason);
+        }
         // Nothing would remain of such an utterance, and a set of them would only look like a set.
         if let (Extent::Segment { .. }, Some(0)) = (utterance.extent, *duration) {
             let beyond = headers.beyond(utterance, data);
@@ -76,13 +81,11 @@ pub(crate) fn deal(
     if !close {
         tracing::warn!("the sets differ from the requested fractions because the groups are few or large");
     }
-    for (set, wanted) in [(Set::Test, options.fractions.test), (Set::Dev, options.fractions.dev)] {
-        if wanted > 0.0 && !split.sets.contains(&Some(set)) {
-            tracing::warn!("there is no {set} set because the groups with texts are too few or too large");
-        }
+    for (set, _) in missing(options, &split) {
+        let with_texts = if set.is_held_out() { " with texts" } else { "" };
+        tracing::warn!("there is no {set} set because the groups{with_texts} are too few or too large");
     }
-    let test_heard_in_training = heard_in_training(data, &split.sets, &durations);
-    Ok(Dealt { by, split, alone, test_heard_in_training })
+    Ok(Dealt { by, split, alone })
 }
 
 /// A split, and whether it is close to the requested fractions.
@@ -137,37 +140,49 @@ fn refuse_missing(data: &DataDirectory, by: SplitBy) -> Result<(), Error> {
 }
 
 fn refuse_empty(options: &Options, split: &Split, by: SplitBy) -> Result<(), Error> {
-    let wanted =
-        [(Set::Test, options.fractions.test, "--test 0"), (Set::Dev, options.fractions.dev, "--dev 0")];
-    for (set, fraction, without) in wanted {
-        if fraction > 0.0 && !split.sets.contains(&Some(set)) {
-            return Err(Error::EmptySet { by, set, without });
-        }
+    match missing(options, split).next() {
+        Some((set, without)) => Err(Error::EmptySet { by, set, without }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// The share of the test time from speakers in the training sets. `None` if any utterance of these sets has no speaker: it may
-/// be by any of the others.
-fn heard_in_training(
+/// The sets that a share was requested for and that have no utterance, each with the option that omits it.
+fn missing(options: &Options, split: &Split) -> impl Iterator<Item = (Set, &'static str)> {
+    // With `annotate_all`, the unannotated utterances are those without text.
+    let unannotated = options.fractions.unannotated.filter(|_| !options.annotate_all).unwrap_or(0.0);
+    let wanted = [
+        (Set::Test, options.fractions.test, "--test 0"),
+        (Set::Dev, options.fractions.dev, "--dev 0"),
+        (Set::Unannotated, unannotated, "--unannotated 0"),
+    ];
+    let is_missing = move |set: Set, fraction: f64| fraction > 0.0 && !split.sets.contains(&Some(set));
+    wanted
+        .into_iter()
+        .filter(move |(set, fraction, _)| is_missing(*set, *fraction))
+        .map(|(set, _, without)| (set, without))
+}
+
+/// The share of the test time from speakers in the training sets, of the utterances that were written, each with its set. `None`
+/// without a test set, and if any utterance of these sets has no speaker: it may be by any of the others.
+pub(crate) fn heard_in_training(
     data: &DataDirectory,
-    sets: &[Option<Set>],
-    durations: &[Option<Micros>],
+    written: &[Option<Set>],
+    headers: &Headers,
 ) -> Option<f64> {
-    let members = || data.utterances.iter().zip(sets).zip(durations);
+    let members = || data.utterances.iter().zip(written);
     let counts = |set: &Option<Set>| set.is_some_and(|set| set.is_training() || set == Set::Test);
-    if members().any(|((utterance, set), _)| utterance.speaker.is_none() && counts(set)) {
+    if members().any(|(utterance, set)| utterance.speaker.is_none() && counts(set)) {
         return None;
     }
     let trained: HashSet<&str> = members()
-        .filter(|((_, set), _)| set.is_some_and(Set::is_training))
-        .filter_map(|((u, _), _)| u.speaker.as_deref())
+        .filter(|(_, set)| set.is_some_and(Set::is_training))
+        .filter_map(|(utterance, _)| utterance.speaker.as_deref())
         .collect();
     let (mut heard, mut total) = (0, 0);
-    for ((utterance, set), duration) in members() {
-        if let (Some(speaker), Some(Set::Test), Some(duration)) = (&utterance.speaker, set, duration) {
+    for (utterance, _) in members().filter(|(_, set)| **set == Some(Set::Test)) {
+        if let (Some(speaker), Some(duration)) = (&utterance.speaker, headers.duration(utterance)) {
             total += duration;
-            heard += if trained.contains(speaker.as_str()) { *duration } else { 0 };
+            heard += if trained.contains(speaker.as_str()) { duration } else { 0 };
         }
     }
     (total > 0).then(|| heard as f64 / total as f64)
@@ -191,6 +206,7 @@ pub(crate) fn record(
     data: &DataDirectory,
     headers: &Headers,
     identical: &Identical,
+    heard_in_training: Option<f64>,
 ) -> serde_json::Value {
     let split = &dealt.split;
     let of = |set: Set| {
@@ -209,6 +225,6 @@ pub(crate) fn record(
         "sets": Set::ALL.map(of).into_iter().collect::<BTreeMap<_, _>>(),
         "held_out_without_text": split.held_out_without_text.len(),
         "identical_audio": identical.named(data).examples,
-        "test_heard_in_training": dealt.test_heard_in_training,
+        "test_heard_in_training": heard_in_training,
     })
 }

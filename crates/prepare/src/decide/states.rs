@@ -33,13 +33,17 @@ impl States {
     }
 
     /// Creates the inventory: ids are ordered by phone and state. `more_silence` lists additional names of silence;
-    /// `example` is an annotated utterance.
+    /// `nothing` makes the error if there is no state.
     ///
     /// # Errors
-    /// [`Error::NoAlignments`], [`Error::TooManyStates`] and [`Error::Inventory`].
-    pub(crate) fn inventory(self, more_silence: &[String], example: &str) -> Result<Inventory, Error> {
+    /// The error `nothing`, [`Error::TooManyStates`] and [`Error::Inventory`].
+    pub(crate) fn inventory(
+        self,
+        more_silence: &[String],
+        nothing: impl FnOnce() -> Error,
+    ) -> Result<Inventory, Error> {
         if self.found.is_empty() {
-            return Err(Error::NoAlignments { example: example.to_owned() });
+            return Err(nothing());
         }
         if self.found.len() > MAX_SENONES {
             return Err(Error::TooManyStates { found: self.found.len() });
@@ -63,15 +67,14 @@ mod tests {
     fn ids_follow_phone_and_state() {
         let states = [("SIL", 0), ("AH", 2), ("AH", 0), ("+BREATH+", 1)];
         let states = states.map(|(phone, state)| (phone.to_owned(), state));
-        let inventory = States::found(BTreeSet::from(states)).inventory(&[], "u1").unwrap();
+        let inventory = States::found(BTreeSet::from(states)).inventory(&[], || Error::NoRecordings).unwrap();
         let names: Vec<&str> = inventory.senones().iter().map(|s| s.name.as_str()).collect();
         assert_eq!(names, ["+BREATH+.1", "AH.0", "AH.2", "SIL.0"]);
     }
 
     #[test]
     fn without_a_single_alignment_there_is_no_inventory() {
-        let error = States::found(BTreeSet::new()).inventory(&[], "u1").unwrap_err();
-        assert!(matches!(error, Error::NoAlignments { .. }), "{error}");
-        assert!(error.to_string().contains("`u1`"), "{error}");
+        let error = States::found(BTreeSet::new()).inventory(&[], || Error::NoRecordings).unwrap_err();
+        assert!(matches!(error, Error::NoRecordings), "{error}");
     }
 }

@@ -3,6 +3,7 @@ use crate::aligner::Aligner;
 use crate::answer::{Answer, Outcome};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use stentor_runtime::Shutdown;
 use stentor_shards::Span;
 
 /// An aligner as a short shell script: one state per clip, and some texts that make it misbehave.
@@ -35,10 +36,11 @@ pub(super) fn shell_aligner(folder: &Path) -> String {
 
 fn ask(text: &str, patience: Duration) -> Result<Answer, Error> {
     let folder = tempfile::tempdir().unwrap();
+    let (_trigger, shutdown) = Shutdown::manual();
     let mut aligner = Aligner::start(&shell_aligner(folder.path()), patience).unwrap();
-    let first = aligner.align("first", "HELLO", &[1; 3_200]).unwrap();
+    let first = aligner.align("first", "HELLO", &[1; 3_200], &shutdown).unwrap();
     assert!(matches!(first, Answer { outcome: Outcome::States(_), words: None }));
-    aligner.align("second", text, &[0x0a0a; 1_600])
+    aligner.align("second", text, &[0x0a0a; 1_600], &shutdown)
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

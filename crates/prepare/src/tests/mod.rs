@@ -13,5 +13,6 @@ mod split;
 mod spoken;
 mod stories;
 mod tables;
+mod wanted;
 mod with_aligner;
 mod words;

@@ -124,6 +124,37 @@ fn a_dying_aligner_ends_the_run() {
     assert!(error.contains("died at utterance") && error.contains("out of memory, as it were"), "{error}");
 }
 
+/// The error of a run, which must end by itself within a minute.
+fn ends_with(options: crate::Options, shutdown: Shutdown) -> crate::Error {
+    let (ended, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || ended.send(run_until(&options, &shutdown, &mut |_| ()).unwrap_err()));
+    end.recv_timeout(Duration::from_secs(60)).expect("it should end")
+}
+
+#[test]
+fn an_aligner_that_hangs_ends_the_run_also_when_further_utterances_wait() {
+    let corpus = Corpus::new(40, 16_000);
+    for command in ["sleep 600", "sh -c 'sleep 600; true'"] {
+        let mut options = with_aligner(&corpus, &corpus.out("out"), command, 1);
+        options.patience = Duration::from_millis(500);
+        let error = ends_with(options, Shutdown::manual().1).to_string();
+        assert!(error.contains("has not answered for utterance"), "{error}");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_aligner_does_not_answer() {
+    let corpus = Corpus::new(40, 16_000);
+    let options = with_aligner(&corpus, &corpus.out("out"), "sleep 600", 1);
+    let (trigger, shutdown) = Shutdown::manual();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        trigger.request();
+    });
+    let error = ends_with(options, shutdown);
+    assert_eq!(error.exit_status(), ExitStatus::Stopped, "{error}");
+}
+
 #[test]
 fn progress_increases_to_the_end_of_each_stage() {
     let corpus = Corpus::new(40, 16_000);

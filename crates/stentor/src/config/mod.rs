@@ -5,7 +5,8 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use stentor_dataset::Dataset;
-use stentor_experiment::Experiment;
+use stentor_experiment::{Experiment, StoreKind};
+use stentor_store::Store;
 
 /// Check or show an experiment file.
 #[derive(Debug, Parser)]
@@ -35,9 +36,19 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
     match &arguments.action {
         Action::Check { experiment } => {
             let read = read(experiment)?;
-            let warnings = read.warnings().into_iter().map(|warning| warning.to_string());
-            for warning in warnings.chain(of_the_data(&rebased(read, experiment))?) {
+            check_kinds(&read)?;
+            for warning in read.warnings() {
                 stentor_runtime::errln!("stentor: warning: {warning}");
+            }
+            match of_the_data(&rebased(read, experiment))? {
+                OfTheData::Warnings(warnings) => {
+                    for warning in warnings {
+                        stentor_runtime::errln!("stentor: warning: {warning}");
+                    }
+                }
+                OfTheData::Unchecked(why) => {
+                    stentor_runtime::errln!("stentor: note: the data were not checked: {why}");
+                }
             }
             stentor_runtime::outln!("{}: valid", experiment.display());
         }
@@ -65,17 +76,40 @@ pub(crate) fn rebased(experiment: Experiment, file: &Path) -> Experiment {
     experiment.rebased(&folder.to_string_lossy())
 }
 
-/// Returns the warnings about the experiment that the manifests of the data allow. There are none if the data do not
+/// Refuses locations of a kind that no store has. Nothing is connected to.
+fn check_kinds(experiment: &Experiment) -> Result<()> {
+    let data = &experiment.data;
+    let optional =
+        [&data.unannotated, &data.labels, &data.annotated_labels, &data.dev, &experiment.model.start];
+    let named = optional.into_iter().flatten();
+    for location in [&experiment.run.output, &data.annotated].into_iter().chain(named) {
+        if location.split_once("://").is_some_and(|(scheme, _)| StoreKind::of(scheme).is_none()) {
+            Store::open(location)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the manifests of the data say about an experiment.
+enum OfTheData {
+    Warnings(Vec<String>),
+    /// Why they were not looked at.
+    Unchecked(String),
+}
+
+/// Returns the warnings about the experiment that the manifests of the data allow. They are not looked at if the data do not
 /// exist yet or are on the network, because a check must be quick whatever the state of the network.
-fn of_the_data(experiment: &Experiment) -> Result<Vec<String>> {
+fn of_the_data(experiment: &Experiment) -> Result<OfTheData> {
     if !experiment.data.is_local() {
-        return Ok(Vec::new());
+        return Ok(OfTheData::Unchecked("they are on the network".to_owned()));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the I/O runtime")?;
     Ok(match runtime.block_on(Dataset::open(experiment)) {
-        Ok(dataset) => dataset.warnings(experiment).iter().map(ToString::to_string).collect(),
-        Err(error) if error.is_missing() => Vec::new(),
-        Err(error) => vec![error.to_string()],
+        Ok(dataset) => {
+            OfTheData::Warnings(dataset.warnings(experiment).iter().map(ToString::to_string).collect())
+        }
+        Err(error) if error.is_missing() => OfTheData::Unchecked(error.to_string()),
+        Err(error) => OfTheData::Warnings(vec![error.to_string()]),
     })
 }

@@ -4,7 +4,7 @@ use crate::text::counted;
 use indicatif::HumanCount;
 use std::collections::BTreeMap;
 use std::fmt;
-use stentor_prepare::{PdfFrames, Sound, Summary};
+use stentor_prepare::{PdfFrames, Set, Sound, Summary};
 
 /// Number of recordings shown on separate lines, and of senones on one.
 const SHOWN: usize = 20;
@@ -44,6 +44,7 @@ impl fmt::Display for Text<'_> {
             Some(share) => {
                 writeln!(f, "{:.1} % of the test time is from speakers in the training sets", 100.0 * share)?;
             }
+            None if !summary.sets.contains_key(&Set::Test) => {}
             None => writeln!(f, "the share of test time from speakers in the training sets is unknown")?,
         }
         writeln!(
@@ -189,6 +190,18 @@ mod tests {
         "bad_files": {"u005": "this is no audio"}, "senones": 6, "phones": 2, "word_times": false, "nearest_state_frames": 1,
         "dead_dimensions": [7], "pdf_frames": {"from_ms": 10, "to_ms": 30, "frames": 1200, "with_changes": 1100}, "seconds": {"scan": 0.1}, "audio_hours_per_second": 0.1
     }"#;
+
+    #[test]
+    fn without_a_test_set_nothing_is_said_of_its_speakers() {
+        let words = "from speakers in the training sets is unknown";
+        let unknown =
+            ONE_OF_EACH.replace("\"test_heard_in_training\": 0.25", "\"test_heard_in_training\": null");
+        let without: Summary = serde_json::from_str(&unknown).unwrap();
+        assert!(!super::of(&without).to_string().contains(words));
+        let with = unknown.replace("\"annotated\": {\"utterances\"", "\"test\": {\"utterances\"");
+        let with: Summary = serde_json::from_str(&with).unwrap();
+        assert!(super::of(&with).to_string().contains(words));
+    }
 
     #[test]
     fn everything_in_a_summary_has_its_line() {
