@@ -192,8 +192,8 @@ fn numbers_out_of_their_bounds_are_refused_with_the_bounds_before_anything_is_st
     let file = folder.path().join("run.toml");
     std::fs::write(&file, "[run]\nname = \"a\"\noutput = \"b\"\n[data]\nannotated = \"c\"\n").unwrap();
     for (arguments, expected) in [
-        (["--threads", "0"], "1..=1024"),
-        (["--threads", "5000"], "1..=1024"),
+        (["--threads", "0"], "from 1 to 1024"),
+        (["--threads", "5000"], "from 1 to 1024"),
         (["--metrics", "127.0.0.1:65535"], "expected a port of at most 65533"),
     ] {
         let train =
