@@ -13,7 +13,7 @@ use anyhow::Result;
 use std::time::Duration;
 use stentor_experiment::Membership;
 use stentor_runlog::Summary;
-use stentor_runtime::{ExitStatus, Shutdown};
+use stentor_runtime::{Child, ExitStatus, Shutdown};
 
 /// How long a child may take to shut down cleanly.
 const GRACE: Duration = Duration::from_secs(20);
@@ -270,26 +270,26 @@ impl Cluster {
         self.await_workers().await;
     }
 
-    /// Asks all processes to stop at once. If its workers left first, the coordinator would fall back to a checkpoint
-    /// for no purpose; if the coordinator left first, the workers would try to reconnect.
+    /// Asks all processes to stop at once, the coordinator first: if it heard of its workers' departure before, it would fall back to a
+    /// checkpoint for no purpose. If it ended before they were asked, they would try to reconnect.
     async fn stop_all(&mut self) {
-        for child in self.workers.iter().filter_map(|worker| worker.child.as_ref()) {
+        let coordinator = self.coordinator.take();
+        let workers = self.workers.iter().filter_map(|worker| worker.child.as_ref());
+        for child in coordinator.iter().map(|coordinator| &coordinator.child).chain(workers) {
             // A process that has ended in the meantime is not an error.
             let _ = child.terminate();
         }
-        self.stop_coordinator().await;
+        if let Some(Coordinator { child, .. }) = coordinator {
+            await_end("the coordinator", child).await;
+        }
         self.await_workers().await;
     }
 
     /// Waits for workers that were asked to stop, and kills those that do not.
     async fn await_workers(&mut self) {
         for worker in &mut self.workers {
-            let Some(mut child) = worker.child.take() else { continue };
-            if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-                tracing::warn!(identity = worker.identity, "did not stop in time");
-                if let Err(error) = child.kill().await {
-                    tracing::warn!(%error, identity = worker.identity, "cannot stop the worker");
-                }
+            if let Some(child) = worker.child.take() {
+                await_end(&worker.identity, child).await;
             }
         }
     }
@@ -300,5 +300,16 @@ impl Cluster {
         {
             tracing::warn!(%error, "cannot stop the coordinator");
         }
+    }
+}
+
+/// Waits for a process that was asked to stop, and kills it if it does not.
+async fn await_end(name: &str, mut child: Child) {
+    if tokio::time::timeout(GRACE, child.wait()).await.is_ok() {
+        return;
+    }
+    tracing::warn!(name, "did not stop in time");
+    if let Err(error) = child.kill().await {
+        tracing::warn!(%error, name, "cannot stop it");
     }
 }
