@@ -49,7 +49,7 @@ pub enum Input {
         /// The row groups that it quarantined.
         row_groups: Vec<BadRowGroup>,
     },
-    /// The shell has read the data of [`Action::Inspect`].
+    /// The shell has read the data of [`Action::Inspect`](crate::Action::Inspect).
     Inspected {
         /// What it was asked.
         inspection: Inspection,
