@@ -197,7 +197,7 @@ fn whatever_the_network_does_each_batch_counts_once() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "minutes; docs/reliability.md has the command"]
 fn whatever_many_networks_do_each_batch_counts_once() {
     with_random_faults(1..26);
 }
