@@ -2,6 +2,7 @@
 
 use super::Stand;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
 use stentor_experiment::Experiment;
 use stentor_proto::v1::coordinator_client::CoordinatorClient;
@@ -26,25 +27,30 @@ pub(super) struct Liar {
     pub(super) values: usize,
 }
 
-/// Lets as many liars join as there are lies, all at the same boundary, and each tell its own, while the round is open. Each lie is
-/// told with its number among them.
+/// Lets as many liars join as there are lies, and each tell its own as soon as it is a member: its round is open, because it waits for
+/// the liar. None waits for another, who may come in only at the next boundary. Each lie is told with its number among them.
 pub(super) fn tell<F: Future<Output = ()> + Send + 'static>(
     stand: &mut Stand,
     lies: usize,
-    lie: impl Fn(usize, Liar) -> F,
+    lie: impl Fn(usize, Liar) -> F + Send + Sync + 'static,
 ) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let tls = Tls::for_client(&stand.tls("worker"), Role::Worker).unwrap();
-    let (url, inputs) = (stand.url(), stand.inputs);
-    let joining: Vec<_> = (0..lies)
-        .map(|number| runtime.spawn(Liar::join(url.clone(), tls.clone(), format!("liar-{number}"), inputs)))
+    let (url, inputs, lie) = (stand.url(), stand.inputs, Arc::new(lie));
+    let liars: Vec<_> = (0..lies)
+        .map(|number| {
+            let (joining, lie) =
+                (Liar::join(url.clone(), tls.clone(), format!("liar-{number}"), inputs), Arc::clone(&lie));
+            runtime.spawn(async move {
+                let liar = joining.await;
+                let session = liar.session;
+                lie(number, liar).await;
+                session
+            })
+        })
         .collect();
-    let liars: Vec<Liar> = joining.into_iter().map(|joining| runtime.block_on(joining).unwrap()).collect();
-    stand.liars.extend(liars.iter().map(|liar| liar.session));
-    let telling: Vec<_> =
-        liars.into_iter().enumerate().map(|(number, liar)| runtime.spawn(lie(number, liar))).collect();
-    for told in telling {
-        runtime.block_on(told).unwrap();
+    for liar in liars {
+        stand.liars.insert(runtime.block_on(liar).unwrap());
     }
 }
 
