@@ -57,6 +57,12 @@ pub enum Error {
     /// The model to start from cannot be read.
     #[error("`model.start`: {0}")]
     StartUnread(#[source] stentor_checkpoint::Error),
+    /// The model that a signed run starts from is not signed with a key that counts.
+    #[error(
+        "`model.start`: {0}; expected a model that is signed with --signing-key or a --public-key, because this run is signed; \
+         --unsigned-start starts from it all the same"
+    )]
+    StartUnproven(#[source] stentor_checkpoint::Error),
     /// The model to start from does not fit this run.
     #[error("{location}: `model.start`: expected a model with {expected}, found {found}; {remedy}")]
     StartMisfit {
@@ -125,7 +131,7 @@ pub enum Error {
     },
     /// None of the run's checkpoints has its signature.
     #[error(
-        "{output}: expected checkpoints with the run's signature, found none: {checkpoint}: {reason}; if the run was not signed until          now, continue it without --signing-key, or start another run from its model (`model.start`); if it was, its checkpoints are          forged: restore them"
+        "{output}: expected checkpoints with the run's signature, found none: {checkpoint}: {reason}; if the run was not signed until          now, continue it without --signing-key, or start another run from its model (`model.start`, with --unsigned-start); if it was, its checkpoints are          forged: restore them"
     )]
     NothingSigned {
         /// `run.output`.
@@ -174,7 +180,7 @@ impl ProgramError for Error {
             Error::Experiment { source, .. } => source.id(),
             Error::Data(error) => error.id(),
             Error::Store(error) => error.id(),
-            Error::Checkpoint(error) | Error::StartUnread(error) => error.id(),
+            Error::Checkpoint(error) | Error::StartUnread(error) | Error::StartUnproven(error) => error.id(),
             Error::Log(error) => error.id(),
             Error::Occupied { .. } => "E0502",
             Error::OtherRun { .. } => "E0503",
@@ -203,7 +209,9 @@ impl ProgramError for Error {
             Error::Store(error) => error.exit_status(),
             Error::Experiment { source, .. } => source.exit_status(),
             Error::Data(error) => error.exit_status(),
-            Error::Checkpoint(error) | Error::StartUnread(error) => error.exit_status(),
+            Error::Checkpoint(error) | Error::StartUnread(error) | Error::StartUnproven(error) => {
+                error.exit_status()
+            }
             Error::StartLost { source, .. } => source.exit_status(),
             Error::Log(error) => error.exit_status(),
             Error::Setting(error) => error.exit_status(),

@@ -45,10 +45,14 @@ struct Arguments {
     /// Only the coordinator needs it.
     #[arg(long, env = "STENTOR_SIGNING_KEY", value_name = "FILE")]
     signing_key: Option<PathBuf>,
-    /// Files with public keys with which the run was signed before: --resume accepts what was signed with one of them, or with
-    /// --signing-key.
+    /// Files with public keys with which the run was signed before, or the model that it starts from: what was signed with one of them,
+    /// or with --signing-key, is accepted.
     #[arg(long = "public-key", env = "STENTOR_PUBLIC_KEY", value_name = "FILE", value_delimiter = ',')]
     public_keys: Vec<PathBuf>,
+    /// Start a signed run from a `model.start` that is not signed with one of these keys: whoever can write to its folder decides what
+    /// the run begins with.
+    #[arg(long, env = "STENTOR_UNSIGNED_START", value_parser = clap::builder::FalseyValueParser::new())]
+    unsigned_start: bool,
     /// Address for the live page, /metrics, /healthz and /readyz. If there is a token, the page asks for it.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     metrics: Option<SocketAddr>,
@@ -139,6 +143,7 @@ async fn run(arguments: &Arguments, page: Page, shutdown: &Shutdown) -> Result<(
     let experiment = read_experiment(&arguments.experiment)?;
     metrics::of_run(&experiment.run.name);
     let signing = Signing::read(arguments.signing_key.as_deref(), &arguments.public_keys)?;
+    let signing = if arguments.unsigned_start { signing.map(Signing::with_unsigned_start) } else { signing };
     let listener = listen(arguments).await?;
     let address = listener.socket.local_addr().map_err(|source| unbound(arguments.listen, source))?;
     let scheme = if listener.tls.is_some() { "https" } else { "http" };

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stentor_checkpoint::{
-    FinalObject, LogHead, Newest, Proof, SIGNED, SignedRun, Signer, Trust, deploy_signed, newest_valid,
-    newest_valid_with, signed_result,
+    FinalObject, LogHead, ModelCopy, Newest, Proof, SIGNED, SignedRun, Signer, Trust, deploy_signed,
+    newest_valid, newest_valid_with, signed_result,
 };
 use stentor_experiment::Experiment;
 use stentor_runlog::{Event, EventLog, newest_segment};
@@ -18,15 +18,24 @@ use stentor_store::Store;
 #[derive(Debug, Clone)]
 pub struct Signing {
     key: Arc<SigningKey>,
-    /// Keys with which earlier coordinators of the run have signed.
+    /// Keys with which earlier coordinators of the run have signed, or those of the run whose model it starts from.
     earlier: PublicKeys,
+    /// Whether the model that the run starts from may be one that none of these keys has signed.
+    unsigned_start: bool,
 }
 
 impl Signing {
     /// Signs with `key`, and accepts what was signed with it or with `earlier` keys.
     #[must_use]
     pub fn new(key: SigningKey, earlier: PublicKeys) -> Self {
-        Self { key: Arc::new(key), earlier }
+        Self { key: Arc::new(key), earlier, unsigned_start: false }
+    }
+
+    /// Accepts a model to start from that has no signature, or that of another key.
+    #[must_use]
+    pub fn with_unsigned_start(mut self) -> Self {
+        self.unsigned_start = true;
+        self
     }
 
     /// Reads the keys from files; `None` if the run is not to be signed.
@@ -107,6 +116,19 @@ impl Known {
         self.run.as_ref()?.start
     }
 
+    /// Reads the model that the run starts from, of another run. Where this one signs, the model must be signed too, because else
+    /// whoever can write to that run's folder would decide what this run publishes with its signature.
+    ///
+    /// # Errors
+    /// [`Error::StartUnproven`] and [`Error::StartUnread`].
+    pub(crate) async fn read_start(&self, place: &Store) -> Result<ModelCopy, Error> {
+        let trust = self.signing.as_ref().filter(|own| !own.unsigned_start).map(|own| Trust::new(own.keys()));
+        ModelCopy::read_trusted(place, trust.as_ref()).await.map_err(|source| match source.is_forgery() {
+            true => Error::StartUnproven(source),
+            false => Error::StartUnread(source),
+        })
+    }
+
     /// Whom to trust about checkpoints of the run.
     pub(crate) fn proof(&self) -> Proof<'_> {
         self.trust.as_ref().into()
@@ -168,7 +190,7 @@ impl Known {
         name: &str,
         start: Option<Digest>,
     ) -> Result<Option<SignedBy>, Error> {
-        let Some(Signing { key, earlier }) = self.signing else { return Ok(None) };
+        let Some(Signing { key, earlier, .. }) = self.signing else { return Ok(None) };
         let signed = match self.run {
             Some(signed) => signed,
             None => {

@@ -36,8 +36,7 @@ impl Started {
         known: &Known,
     ) -> Result<Option<Self>, Error> {
         let Some(location) = &experiment.model.start else { return Ok(None) };
-        let unread = Error::StartUnread;
-        let place = Store::open(location).map_err(|error| unread(error.into()))?;
+        let place = Store::open(location).map_err(|error| Error::StartUnread(error.into()))?;
         let kept = match start {
             // A copy that was made before the run was signed has no digest that counts.
             Start::Resume if known.begins() => Kept::Nothing,
@@ -50,17 +49,20 @@ impl Started {
                 (*kept, None)
             }
             Kept::Nothing => {
-                let copy = ModelCopy::read(&place).await.map_err(unread)?;
+                let copy = known.read_start(&place).await?;
                 (copy.manifest().clone(), Some(copy))
             }
             Kept::Damaged(damage) => {
-                let lost = |source| Error::StartLost {
-                    copy: start_store(run).location().to_owned(),
-                    damage: damage.to_string(),
-                    location: location.clone(),
-                    source: Box::new(source),
+                let lost = |error| match error {
+                    Error::StartUnread(source) => Error::StartLost {
+                        copy: start_store(run).location().to_owned(),
+                        damage: damage.to_string(),
+                        location: location.clone(),
+                        source: Box::new(source),
+                    },
+                    other => other,
                 };
-                let copy = ModelCopy::read(&place).await.map_err(lost)?;
+                let copy = known.read_start(&place).await.map_err(lost)?;
                 tracing::warn!(%damage, "the damaged copy of the model that the run started from is replaced");
                 (copy.manifest().clone(), Some(copy))
             }

@@ -1,6 +1,6 @@
 //! A program in a separate process, with its output in a file.
 
-use crate::wait_for;
+use crate::{program, wait_for};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,6 +23,19 @@ impl Running {
         let child =
             command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         Self { child, log: log.to_owned() }
+    }
+
+    /// Starts reducer `index` of `experiment` on `address`, with its metrics on `metrics`. Its log is beside the experiment.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn reducer(experiment: &Path, index: usize, address: &str, metrics: &str) -> Self {
+        let mut command = Command::new(program("coordinator"));
+        command.arg(experiment).args(["--listen", address, "--reducer", &index.to_string()]);
+        command.arg(format!("--metrics={metrics}"));
+        let name = experiment.file_stem().unwrap().to_string_lossy();
+        Self::start(&mut command, &experiment.with_file_name(format!("{name}-reducer-{index}.log")))
     }
 
     /// Its process id.

@@ -135,15 +135,6 @@ fn sums_of_signs(port: u16) -> f64 {
     line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
 }
 
-/// Starts reducer `index` of `experiment` on `address`.
-fn start_reducer(experiment: &Path, index: usize, address: &str, metrics: &str) -> Running {
-    let mut command = Command::new(program("coordinator"));
-    command.arg(experiment).args(["--listen", address, "--reducer", &index.to_string()]);
-    command.arg(format!("--metrics={metrics}"));
-    let name = experiment.file_stem().unwrap().to_string_lossy();
-    Running::start(&mut command, &experiment.with_file_name(format!("{name}-reducer-{index}.log")))
-}
-
 #[test]
 fn reducers_of_their_own_sum_their_ranges_to_the_bits_of_one_alone() {
     let (folder, _) = corpus();
@@ -165,7 +156,7 @@ fn reducers_of_their_own_sum_their_ranges_to_the_bits_of_one_alone() {
                 .filter(|_| !reducers.is_empty())
                 .map(|(index, address)| {
                     let metrics = free_address();
-                    (start_reducer(&experiment, index, address, &metrics.to_string()), metrics.port())
+                    (Running::reducer(&experiment, index, address, &metrics.to_string()), metrics.port())
                 })
                 .collect();
             assert_finishes(start_training(&experiment, &["--threads", "1"]), &experiment);
@@ -194,14 +185,14 @@ fn a_reducer_that_dies_and_comes_back_changes_no_bits_of_a_fixed_run_and_loses_n
         );
         let train = |name: &str, dies: bool| {
             let experiment = write_experiment(folder.path(), name, &sections);
-            let mut reducer = start_reducer(&experiment, 0, &address, "127.0.0.1:0");
+            let mut reducer = Running::reducer(&experiment, 0, &address, "127.0.0.1:0");
             let training = start_training(&experiment, &["--threads", "1"]);
             let run = folder.path().join(name);
             if dies {
                 wait_for("a checkpoint", || run.join("checkpoints").is_dir());
                 reducer.kill();
                 assert!(!run.join("final.json").exists(), "it was killed too late to prove anything");
-                reducer = start_reducer(&experiment, 0, &address, "127.0.0.1:0");
+                reducer = Running::reducer(&experiment, 0, &address, "127.0.0.1:0");
             }
             assert_finishes(training, &experiment);
             drop(reducer);
@@ -232,7 +223,7 @@ fn separate_reducers_that_are_killed_again_and_again_send_nobody_back_and_change
         );
         let train = |name: &str, deaths: usize| {
             let experiment = write_experiment(folder.path(), name, &sections);
-            let start = |index: usize| start_reducer(&experiment, index, &addresses[index], "127.0.0.1:0");
+            let start = |index: usize| Running::reducer(&experiment, index, &addresses[index], "127.0.0.1:0");
             let mut reducers = [start(0), start(1)];
             let training = start_training(&experiment, &["--threads", "1"]);
             let run = folder.path().join(name);
@@ -283,7 +274,7 @@ fn a_reducer_that_is_stopped_for_longer_than_every_deadline_costs_no_worker_anyt
         );
         let name = format!("{membership}-stopped");
         let experiment = write_experiment(folder.path(), &name, &sections);
-        let reducer = start_reducer(&experiment, 0, &address, "127.0.0.1:0");
+        let reducer = Running::reducer(&experiment, 0, &address, "127.0.0.1:0");
         let training = start_training(&experiment, &["--threads", "1"]);
         let run = folder.path().join(&name);
         wait_for("a checkpoint", || run.join("checkpoints").is_dir());
