@@ -95,6 +95,14 @@ impl Child {
     /// [`Error::Supervise`] if the system refuses.
     pub async fn stop(&mut self, grace: Duration) -> Result<ExitStatus, Error> {
         self.terminate()?;
+        self.end_within(grace).await
+    }
+
+    /// Waits up to `grace` for the end of a child that was asked to stop, then kills its whole process group.
+    ///
+    /// # Errors
+    /// [`Error::Supervise`] if the system refuses.
+    pub async fn end_within(&mut self, grace: Duration) -> Result<ExitStatus, Error> {
         if let Ok(status) = tokio::time::timeout(grace, self.wait()).await {
             return status;
         }

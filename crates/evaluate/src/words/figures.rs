@@ -140,11 +140,11 @@ fn told(side: &str, tally: &Tally) -> String {
         let named = named.collect::<Vec<_>>().join(", ");
         let more = if notes.len() > NOTES { ", …" } else { "" };
         text +=
-            &format!("{side}: {} notes in brackets dropped ({named}{more})\n", decimal(dropped as f64, 0));
+            &format!("{side}: notes in brackets dropped: {} ({named}{more})\n", decimal(dropped as f64, 0));
     }
     if tally.unspelt > 0 {
         text += &format!(
-            "{side}: {} words with digits or signs, compared as written; write them out in both texts\n",
+            "{side}: words with digits or signs, compared as written: {}; write them out in both texts\n",
             decimal(tally.unspelt as f64, 0)
         );
     }
@@ -184,9 +184,11 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(text.contains("normaliser: version 1\nreference: 1 notes in brackets dropped ([cough] 1)\n"));
+        assert!(
+            text.contains("normaliser: version 1\nreference: notes in brackets dropped: 1 ([cough] 1)\n")
+        );
         assert!(text.ends_with(
-            "reference: 1 words with digits or signs, compared as written; write them out in both texts\n"
+            "reference: words with digits or signs, compared as written: 1; write them out in both texts\n"
         ));
     }
 

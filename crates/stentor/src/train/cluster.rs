@@ -280,7 +280,7 @@ impl Cluster {
             let _ = child.terminate();
         }
         if let Some(Coordinator { child, .. }) = coordinator {
-            await_end("the coordinator", child).await;
+            await_end(child).await;
         }
         self.await_workers().await;
     }
@@ -289,7 +289,7 @@ impl Cluster {
     async fn await_workers(&mut self) {
         for worker in &mut self.workers {
             if let Some(child) = worker.child.take() {
-                await_end(&worker.identity, child).await;
+                await_end(child).await;
             }
         }
     }
@@ -304,12 +304,8 @@ impl Cluster {
 }
 
 /// Waits for a process that was asked to stop, and kills it if it does not.
-async fn await_end(name: &str, mut child: Child) {
-    if tokio::time::timeout(GRACE, child.wait()).await.is_ok() {
-        return;
-    }
-    tracing::warn!(name, "did not stop in time");
-    if let Err(error) = child.kill().await {
-        tracing::warn!(%error, name, "cannot stop it");
+async fn await_end(mut child: Child) {
+    if let Err(error) = child.end_within(GRACE).await {
+        tracing::warn!(%error, "a process is left behind");
     }
 }

@@ -1,3 +1,5 @@
+mod deaths;
+mod operators;
 mod perform;
 
 use super::model::Order;
@@ -317,31 +319,6 @@ impl World {
         }
     }
 
-    pub(super) fn break_connection(&mut self, settings: &Settings, index: usize) {
-        self.begin_anew(index);
-        self.take_in(settings);
-    }
-
-    /// A worker dies, or its session ends: it joins again, and the coordinator sees the old connection end.
-    fn begin_anew(&mut self, index: usize) {
-        if let Some(session) = self.workers[index].session.take() {
-            self.arriving.push_back(Input::Lost { session, reason: "its connection broke".into() });
-        }
-        self.forget(index);
-    }
-
-    /// Like [`begin_anew`](Self::begin_anew), but the coordinator does not notice.
-    pub(super) fn vanish(&mut self, index: usize) {
-        self.workers[index].session = None;
-        self.forget(index);
-    }
-
-    fn forget(&mut self, index: usize) {
-        let worker = &mut self.workers[index];
-        let work = if matches!(worker.work, Work::Gone) { Work::Gone } else { Work::Outside };
-        *worker = Worker { life: worker.life + 1, session: None, work, parameters: 0, drained: false };
-    }
-
     /// Nothing is left to do but wait.
     pub(super) fn wait(&mut self, settings: &Settings) {
         self.waited += 1;
@@ -363,67 +340,7 @@ impl World {
         self.feed(settings, None, Input::Tick);
     }
 
-    /// The coordinator dies with all connections; the next one continues from the newest checkpoint.
-    pub(super) fn restart_coordinator(&mut self, settings: &Settings) {
-        self.incarnation += 1;
-        let newest = self.published.iter().next_back().map(|(name, saved)| (name.clone(), saved.clone()));
-        let settings = Settings { first_lineage: self.incarnation * 1000, ..settings.clone() };
-        self.note_fall_back(
-            settings.first_lineage,
-            newest.as_ref().map_or(0, |(_, saved)| saved.round),
-            newest.as_ref().map(|(name, _)| name.as_str()),
-        );
-        self.now = 0;
-        self.core = Core::new(settings, newest, 0);
-        if self.paused {
-            self.core.step(0, command(Command::Pause));
-        }
-        self.unanswered.clear();
-        self.waiting.clear();
-        self.staged.clear();
-        self.complete.clear();
-        (0..self.workers.len()).for_each(|index| self.vanish(index));
-        // They were in transit to a process that is gone.
-        self.messages.clear();
-    }
-
-    /// Whether an operator may give a command. He drains and drops nobody whose place no other member could take.
-    pub(super) fn accepts(&self, order: Order) -> bool {
-        let members = self.core.sessions().len();
-        let takes_a_member = matches!(order, Order::Drain(_) | Order::Drop(_));
-        self.core.check(&command(order.command(0))).is_ok() && (!takes_a_member || members == NAMES.len())
-    }
-
-    /// An operator gives a command.
-    pub(super) fn order(&mut self, settings: &Settings, order: Order) {
-        (self.orders, self.waited) = (self.orders + 1, 0);
-        let request = Request::from(self.orders);
-        match order {
-            Order::Checkpoint => drop(self.unanswered.insert(request)),
-            Order::Pause => self.paused = true,
-            Order::Drain(_) | Order::Drop(_) => {}
-        }
-        self.feed(settings, None, command(order.command(request)));
-    }
-
-    /// An operator ends a pause. In a pause time has passed, and nobody is missed.
-    pub(super) fn resume(&mut self, settings: &Settings) {
-        if self.core.view(self.now).paused.is_some_and(|paused| paused.held) {
-            let before = self.core.sessions();
-            (0..2).for_each(|_| self.pass_deadline(settings));
-            if self.core.sessions() != before {
-                self.broken.push(format!("in a pause {before:?} became {:?}", self.core.sessions()));
-            }
-        }
-        (self.paused, self.waited) = (false, 0);
-        self.feed(settings, None, command(Command::Resume));
-    }
-
     fn note_fall_back(&mut self, lineage: u64, round: u64, checkpoint: Option<&str>) {
         self.returns.push(Return::new(lineage, round, checkpoint, ""));
     }
-}
-
-fn command(command: Command) -> Input {
-    Input::Command { command, by: "an operator".to_owned() }
 }
