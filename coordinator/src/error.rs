@@ -163,7 +163,9 @@ pub enum Error {
     #[error("stopped: {0}; this is a bug")]
     Broken(String),
     /// Another coordinator has claimed the run.
-    #[error("stopped: incarnation {by} has taken over; this process was considered dead")]
+    #[error(
+        "stopped: incarnation {by} has taken over the run; this process was considered dead, and is not needed while the other one lives"
+    )]
     Replaced {
         /// Its incarnation.
         by: u64,
@@ -228,7 +230,8 @@ impl ProgramError for Error {
             Error::Disagreement(_) => ExitStatus::Disagreement,
             Error::NonFinite(_) => ExitStatus::NonFinite,
             Error::Broken(_) => ExitStatus::Failure,
-            Error::Interrupted | Error::Replaced { .. } => ExitStatus::Stopped,
+            Error::Interrupted => ExitStatus::Stopped,
+            Error::Replaced { .. } => ExitStatus::Excluded,
             Error::Server(_) => ExitStatus::Retryable,
         }
     }

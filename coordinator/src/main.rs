@@ -118,11 +118,19 @@ async fn main() -> ExitStatus {
 
 /// Logs, metrics, and the page beside them.
 fn observe(arguments: &Arguments) -> Result<(Page, Telemetry), Error> {
-    let page = Page::new(tokens(arguments)?);
+    let tokens = tokens(arguments)?;
+    let open = tokens.is_empty() && arguments.reducer.is_none();
+    let page = Page::new(tokens);
     let tls = arguments.page_tls.as_deref().map(Tls::for_page).transpose()?;
     let options = telemetry::TelemetryOptions { program: "coordinator", metrics: arguments.metrics };
     let serving = telemetry::Serving { routes: page.routes(), tls };
     let telemetry = telemetry::init_serving(options, serving)?;
+    if let Some(address) = arguments.metrics.filter(|address| !address.ip().is_loopback() && open) {
+        tracing::warn!(
+            %address,
+            "whoever reaches this address sees the page and the run's status, because there is no token; give one with --token-file"
+        );
+    }
     // Once more, because its warnings can be logged only now.
     arguments.page_tls.as_deref().map(Tls::for_page).transpose()?;
     Ok((page, telemetry))

@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use stentor_checkpoint::Manifest;
+use stentor_checkpoint::{FINAL, Manifest};
 use stentor_dataset::Dataset;
 use stentor_exchange::ranges;
 use stentor_experiment::{Experiment, Source};
@@ -309,7 +309,7 @@ pub async fn serve_reducer(
     let range = ranges(parameters, reducers).swap_remove(index);
     tracing::info!(index, ?range, "summing");
     let run = Store::open(&experiment.run.output)?;
-    let reducer = Arc::new(RangeReducer::new(experiment, run, index, range));
+    let reducer = Arc::new(RangeReducer::new(experiment, run.clone(), index, range));
     let (access, connections) = listener.open();
     stentor_runtime::is_now(Readiness::Ready);
     let served = server()
@@ -323,7 +323,11 @@ pub async fn serve_reducer(
             tokio::time::sleep(LAST_CALLS).await;
         } => {}
     }
-    Ok(())
+    // It serves one run after another; what it was needed for is done if this one has its result.
+    match run.exists(FINAL).await {
+        Ok(true) => Ok(()),
+        _ => Err(Error::Interrupted),
+    }
 }
 
 fn reducer_server(service: ReducerService, access: &Access) -> Guarded<ReducerServer<ReducerService>> {

@@ -137,6 +137,26 @@ fn a_drained_worker_ends_with_8_and_is_taken_in_again_when_its_supervisor_brings
 }
 
 #[test]
+fn a_reducer_that_is_stopped_ends_with_8_while_its_run_goes_on_and_with_0_after_it() {
+    let reducer_at = free_address().to_string();
+    let run = Run::new(&format!(
+        "[schedule]\npasses = 8\n[cluster]\nworkers = 1\n[exchange]\nreducers = [\"http://{reducer_at}\"]\n"
+    ));
+    let start = || Running::reducer(&run.experiment, 0, &reducer_at, "127.0.0.1:0");
+    let reducer = start();
+    let programs = vec![run.coordinator(&[]), run.worker("worker-0", &[])];
+    run.wait_for_a_checkpoint();
+    terminate(reducer.id());
+    let (code, log) = ended(reducer);
+    assert_eq!(code, Some(8), "{log}");
+    let reducer = start();
+    run.finishes(programs);
+    terminate(reducer.id());
+    let (code, log) = ended(reducer);
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
 fn a_worker_that_comes_after_the_end_of_a_run_ends_with_0() {
     let run = Run::new("[schedule]\npasses = 1\n[cluster]\nworkers = 1\n");
     let mut coordinator = run.coordinator(&["--stay"]);

@@ -1,12 +1,11 @@
 //! `worker --coordinator URL`: a member of a training cluster. `worker replay`: computes a closed round's batches
 //! again.
 
-use clap::Parser;
 use stentor_runtime::{ExitStatus, ProgramError, Shutdown, telemetry};
 use stentor_worker::{CommandLine, Error, Study};
 
 fn main() -> ExitStatus {
-    let line = CommandLine::parse();
+    let line = CommandLine::read();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -1,6 +1,6 @@
 use crate::Replay;
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use stentor_runtime::address;
@@ -16,6 +16,18 @@ pub struct CommandLine {
     /// How to join.
     #[command(flatten)]
     pub options: Option<Options>,
+}
+
+impl CommandLine {
+    /// What this process was started with. Variables of the environment that say how to join mean nothing to the other commands.
+    #[must_use]
+    pub fn read() -> Self {
+        let matches = Self::command().get_matches();
+        match Study::from_arg_matches(&matches) {
+            Ok(study) => Self { study: Some(study), options: None },
+            Err(_) => Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()),
+        }
+    }
 }
 
 /// Commands that need no coordinator.

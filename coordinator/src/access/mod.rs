@@ -156,7 +156,10 @@ impl Access {
         let certificate = match &self.cluster {
             Some(cluster) => self.by_certificate(cluster, rule, peer),
             None if rule.token.is_some() && !self.tokens.is_empty() => {
-                Err(Refusal::new("token", Status::unauthenticated("expected a token, found none")))
+                let which = if rule.token == Some(Right::Control) { "the admin token" } else { "a token" };
+                let words =
+                    format!("expected {which}, found none; show it with --token-file or STENTOR_TOKEN");
+                return Err(Refusal::new("token", Status::unauthenticated(words)));
             }
             None => Ok("somebody without a certificate".to_owned()),
         };

@@ -29,7 +29,8 @@ pub enum ExitStatus {
     Disagreement = 7,
     /// Orderly stop after a signal, before the work was done.
     Stopped = 8,
-    /// This program cannot take part, and others can: its identity is refused, or its machine lacks a device.
+    /// This program cannot take part, and others can: its identity is refused, its machine lacks a device, or another process has
+    /// taken its place.
     Excluded = 9,
     /// A temporary failure, after retries. `EX_TEMPFAIL` of sysexits.
     Retryable = 75,
@@ -80,9 +81,9 @@ impl ExitStatus {
             ExitStatus::Disagreement => "replicas differ",
             ExitStatus::Stopped => "stopped in good order by a signal, before the work was done",
             ExitStatus::Excluded => {
-                "this worker cannot take part: its identity was lost too often, was dropped by an operator, is not one of a \
+                "this program cannot take part: a worker's identity was lost too often, was dropped by an operator, is not one of a \
                  fixed run, or is used by another process; or it has no version of the protocol in common with the coordinator; or its \
-                 machine lacks the device that was asked for"
+                 machine lacks the device that was asked for; or another coordinator has taken over this one's run"
             }
             ExitStatus::Retryable => "network or store failed for too long",
         }

@@ -93,7 +93,7 @@ impl Core {
                     return vec![Wait { reason: Reason::Reducers, whom: silent, since: *since, until, what }];
                 }
                 let (there, wanted) = (self.applicants.len(), self.wanted());
-                let what = format!("{there} of {wanted} workers have joined");
+                let what = format!("{there} of {wanted} workers have joined; not yet");
                 vec![Wait {
                     reason: Reason::Members,
                     whom: self.absent(),

@@ -50,7 +50,7 @@ pub enum Error {
     /// This build cannot sign or verify.
     #[error(
         "this build has no signatures, because it was made without the feature `crypto`, as the programs of the quick demo are; use \
-         those of `cargo xtask programs` or of the images"
+         those of `cargo xtask programs --release` or of the images"
     )]
     NotBuilt,
 }
