@@ -8,6 +8,9 @@ use stentor_store::{Put, Store};
 /// Number of lineages of each incarnation.
 pub(crate) const LINEAGES: u64 = 1000;
 
+/// A name with a larger number is no claim: its lineages would have no number.
+const MOST_INCARNATIONS: u64 = u64::MAX / LINEAGES - 1;
+
 /// Folder of the claims.
 const INCARNATIONS: &str = "incarnations";
 
@@ -25,7 +28,8 @@ pub(crate) async fn refuse_occupied(run: &Store, experiment: &Experiment) -> Res
 /// The highest incarnation that has claimed the run; 0 if none has.
 pub(crate) async fn newest_claim(run: &Store) -> Result<u64, stentor_store::Error> {
     let taken = run.child(INCARNATIONS).list("").await?;
-    Ok(taken.iter().filter_map(|name| name.parse::<u64>().ok()).max().unwrap_or(0))
+    let numbers = taken.iter().filter_map(|name| name.parse::<u64>().ok());
+    Ok(numbers.filter(|incarnation| *incarnation <= MOST_INCARNATIONS).max().unwrap_or(0))
 }
 
 /// Makes this process the run's only coordinator. If several processes claim the same incarnation, one of them succeeds.

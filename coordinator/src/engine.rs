@@ -160,9 +160,10 @@ impl Engine {
         });
     }
 
-    /// In a pause nothing is published, which would show that another coordinator has claimed the run.
+    /// While the run waits for members, for reducers or for the end of a pause, nothing is published, which would show that another
+    /// coordinator has claimed it.
     fn look_for_successor_if_due(&mut self) {
-        if self.looked.elapsed() < NEXT_LOOK || self.core.view(self.now()).paused.is_none() {
+        if self.looked.elapsed() < NEXT_LOOK || self.core.view(self.now()).waiting.is_empty() {
             return;
         }
         self.looked = Instant::now();

@@ -57,6 +57,19 @@ pub enum Error {
     /// The model to start from cannot be read.
     #[error("`model.start`: {0}")]
     StartUnread(#[source] stentor_checkpoint::Error),
+    /// There are checkpoints, and none of them is whole.
+    #[error(
+        "{output}: expected a whole checkpoint to continue from, found only damaged ones: {checkpoint}: {reason}; restore one, or remove \
+         the folder `checkpoints` to begin the run again from its start"
+    )]
+    NothingWhole {
+        /// The run's folder.
+        output: String,
+        /// The newest of them.
+        checkpoint: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The model that a signed run starts from is not signed with a key that counts.
     #[error(
         "`model.start`: {0}; expected a model that is signed with --signing-key or a --public-key, because this run is signed; \
@@ -200,6 +213,7 @@ impl ProgramError for Error {
             Error::Keys(error) => error.id(),
             Error::KeyMissing { .. } => "E0519",
             Error::NothingSigned { .. } => "E0520",
+            Error::NothingWhole { .. } => "E0521",
             Error::StartMisfit { .. } => "E0516",
             Error::OtherStart { .. } => "E0517",
             Error::StartLost { .. } => "E0518",
@@ -223,6 +237,7 @@ impl ProgramError for Error {
             Error::Tls(error) => error.exit_status(),
             Error::BadData(_)
             | Error::NothingSigned { .. }
+            | Error::NothingWhole { .. }
             | Error::OtherRun { .. }
             | Error::StartMisfit { .. }
             | Error::OtherStart { .. } => ExitStatus::Data,

@@ -66,6 +66,11 @@ pub(crate) async fn newest_state(
     let forged = newest.broken.iter().filter(|broken| broken.error.is_forgery());
     let forged = forged.map(|broken| (broken.name.clone(), broken.error.to_string())).collect();
     let Some(manifest) = newest.manifest else {
+        // To begin anew would put other checkpoints in the place of what a person may still restore.
+        if let Some(broken) = newest.broken.first() {
+            let (output, checkpoint) = (experiment.run.output.clone(), broken.name.clone());
+            return Err(Error::NothingWhole { output, checkpoint, reason: broken.error.to_string() });
+        }
         tracing::warn!(
             run = experiment.run.output,
             "no checkpoint to resume from: starting at the beginning"

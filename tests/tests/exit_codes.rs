@@ -9,7 +9,7 @@ use std::process::Command;
 use stentor_runtime::{ExitStatus, Reaction};
 use stentor_tests::observe::in_checkout;
 use stentor_tests::running::{Running, free_address};
-use stentor_tests::{audit, corpus, events, program, terminate, wait_for, write_experiment};
+use stentor_tests::{audit, checkpoints, corpus, events, program, terminate, wait_for, write_experiment};
 use tempfile::TempDir;
 
 /// A run whose programs are started one by one.
@@ -154,6 +154,24 @@ fn a_reducer_that_is_stopped_ends_with_8_while_its_run_goes_on_and_with_0_after_
     terminate(reducer.id());
     let (code, log) = ended(reducer);
     assert_eq!(code, Some(0), "{log}");
+}
+
+/// A person may still restore one of them.
+#[test]
+fn a_run_whose_checkpoints_are_all_damaged_ends_with_3_and_begins_again_only_without_them() {
+    let run = Run::new("[schedule]\npasses = 8\n[checkpoint]\ncount = 8\n[cluster]\nworkers = 1\n");
+    let mut programs = [run.coordinator(&[]), run.worker("worker-0", &[])];
+    wait_for("a checkpoint", || !checkpoints(&run.output()).is_empty());
+    programs.iter_mut().for_each(Running::kill);
+    let all = run.output().join("checkpoints");
+    for name in checkpoints(&run.output()) {
+        std::fs::write(all.join(name).join("manifest.json"), "").unwrap();
+    }
+    let (code, log) = ended(run.coordinator(&["--resume"]));
+    assert_eq!(code, Some(3), "{log}");
+    assert!(log.contains("E0521") && log.contains("remove the folder `checkpoints`"), "{log}");
+    std::fs::remove_dir_all(all).unwrap();
+    run.finishes(vec![run.coordinator(&["--resume"]), run.worker("worker-0", &[])]);
 }
 
 #[test]

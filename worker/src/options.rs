@@ -18,6 +18,12 @@ pub struct CommandLine {
     pub options: Option<Options>,
 }
 
+/// Parses the longest time without a coordinator: up to a year.
+fn patience(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=31_536_000.0).contains(seconds));
+    seconds.ok_or_else(|| "expected 0 to 31536000 seconds".to_owned())
+}
+
 impl CommandLine {
     /// What this process was started with. Variables of the environment that say how to join mean nothing to the other commands.
     #[must_use]
@@ -65,7 +71,7 @@ pub struct Options {
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     pub metrics: Option<SocketAddr>,
     /// Longest time without a reachable coordinator before giving up, in seconds.
-    #[arg(long, env = "STENTOR_PATIENCE", default_value_t = 300.0, value_name = "SECONDS")]
+    #[arg(long, env = "STENTOR_PATIENCE", default_value_t = 300.0, value_name = "SECONDS", value_parser = patience)]
     pub patience_s: f64,
 }
 
@@ -112,6 +118,11 @@ mod tests {
         let joins = parsed(&["--coordinator=http://c:1", "--identity=w"]).unwrap();
         assert!(joins.study.is_none() && joins.options.is_some_and(|options| options.identity == "w"));
         assert!(parsed(&["--identity=w"]).unwrap_err().to_string().contains("--coordinator"));
+        for patience in ["NaN", "1e30", "-1", "inf"] {
+            let option = format!("--patience-s={patience}");
+            let refused = parsed(&["--coordinator=http://c:1", "--identity=w", &option]).unwrap_err();
+            assert!(refused.to_string().contains("expected 0 to 31536000 seconds"), "{refused}");
+        }
         let studies = parsed(&["replay", "--run=r", "--leases=[]", "--strategy=gtc"]).unwrap();
         let Some(Study::Replay(replay)) = studies.study else { panic!("{studies:?}") };
         assert_eq!((replay.run.as_str(), replay.members, replay.checkpoint), ("r", 1, None));

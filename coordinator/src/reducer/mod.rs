@@ -24,6 +24,7 @@ use norms::Outlier;
 use state::Kept;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use stentor_exchange::Deltas;
 use stentor_experiment::{BlockMoments, BmufWeights, Experiment, GtcDownlink};
 use stentor_proto::v1;
@@ -54,6 +55,9 @@ pub(crate) enum Refusal {
          the run must return to a checkpoint"
     )]
     ResidualLost { index: usize, lineage: u64, round: u64 },
+    /// The sender's coordinator was replaced.
+    #[error("another coordinator has claimed the run since incarnation {incarnation}")]
+    Replaced { incarnation: u64 },
     /// The reducer's part of a checkpoint cannot be read or written.
     #[error(transparent)]
     Checkpoint(#[from] stentor_checkpoint::Error),
@@ -86,6 +90,9 @@ pub(crate) struct RangeReducer {
 
 /// Number of members set aside that the coordinator has not read yet. It drops each of them once, so further ones add nothing.
 const UNREAD: usize = 64;
+
+/// How long a reducer looks for the newest coordinator's claim.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A member's place in a sum.
 #[derive(Debug, Clone, Copy)]
@@ -129,21 +136,32 @@ impl RangeReducer {
         receiver
     }
 
-    /// The first announcement of a coordinator. A reducer may outlive a run: if the run in its folder began anew, what is known of
-    /// the one before is void.
-    pub(crate) async fn meet(&self, announcement: Announcement) {
+    /// The first announcement of a coordinator, which announces rounds from now on in place of any other. Returns the members that are
+    /// set aside from then on. A reducer may outlive a run: if the run in its folder began anew, what is known of the one before is
+    /// void.
+    ///
+    /// # Errors
+    /// [`Refusal::Replaced`] if another coordinator has claimed the run since: one that was considered dead, and is not, takes no
+    /// reducer from the one that lives.
+    pub(crate) async fn meet(&self, announcement: Announcement) -> Result<mpsc::Receiver<SetAside>, Refusal> {
         let lineage = announcement.fence.lineage;
+        let incarnation = lineage / LINEAGES;
         let is_behind = self.lock().newest().is_some_and(|newest| lineage < newest.lineage);
-        // A coordinator that was replaced has not the newest claim.
-        if is_behind
-            && crate::claim::newest_claim(&self.run).await.is_ok_and(|newest| newest == lineage / LINEAGES)
-        {
+        // Rounds must also begin while the store does not answer.
+        let claimed = tokio::time::timeout(LOOK, crate::claim::newest_claim(&self.run)).await;
+        let newest = claimed.ok().and_then(Result::ok);
+        if newest.is_some_and(|newest| newest > incarnation) || (is_behind && newest != Some(incarnation)) {
+            return Err(Refusal::Replaced { incarnation });
+        }
+        if is_behind {
             tracing::info!(lineage, "the run began anew");
             let mut kept = self.kept.lock().await;
             kept.take();
             *self.lock() = Sums::default();
         }
+        let set_aside = self.listen();
         self.announce(announcement);
+        Ok(set_aside)
     }
 
     /// The coordinator has opened a round, or its members have changed. An announcement of an earlier round is ignored: it is of a

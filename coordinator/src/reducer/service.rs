@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use stentor_exchange::Digest;
 use stentor_proto::{MAX_PART_BYTES, v1};
-use stentor_rounds::Fence;
+use stentor_rounds::{Announcement, Fence};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
@@ -41,6 +41,11 @@ impl ReducerService {
         Ok(Fence { lineage: fence.lineage, membership_epoch: fence.membership_epoch, round: fence.round })
     }
 
+    fn announced(&self, announcement: v1::Announcement) -> Result<Announcement, Status> {
+        let fence = self.fence(announcement.fence.clone())?;
+        wire::announced(fence, announcement).map_err(Status::invalid_argument)
+    }
+
     /// Size of the largest payload: values and optimiser vectors as f32, and space for a message's header.
     fn limit(&self, sections: u32) -> u64 {
         4 * self.reducer.values() as u64 * u64::from(sections.clamp(1, 4)) + 4096
@@ -53,9 +58,10 @@ impl From<Refusal> for Status {
         match refusal {
             Refusal::Stale { .. } => Status::aborted(words),
             Refusal::Store(_) => Status::unavailable(words),
-            Refusal::ResidualLost { .. } | Refusal::Payload { .. } | Refusal::Stranger { .. } => {
-                Status::failed_precondition(words)
-            }
+            Refusal::ResidualLost { .. }
+            | Refusal::Payload { .. }
+            | Refusal::Stranger { .. }
+            | Refusal::Replaced { .. } => Status::failed_precondition(words),
             Refusal::Checkpoint(_) => Status::internal(words),
         }
     }
@@ -168,24 +174,28 @@ impl v1::reducer_server::Reducer for ReducerService {
             return Err(Status::failed_precondition(words));
         }
         let mut announcements = request.into_inner();
-        let mut set_aside = self.reducer.listen();
         let this = self.clone();
         let (sender, receiver) = mpsc::channel(2);
         tokio::spawn(async move {
-            let (mut run_id, mut is_first) = (String::new(), true);
+            // The coordinator before keeps its place until this one shows that it is newer.
+            let Some(Ok(first)) = announcements.next().await else { return };
+            let run_id = first.fence.as_ref().map(|fence| fence.run_id.clone()).unwrap_or_default();
+            let met = match this.announced(first) {
+                Ok(first) => this.reducer.meet(first).await.map_err(Status::from),
+                Err(status) => Err(status),
+            };
+            let mut set_aside = match met {
+                Ok(set_aside) => set_aside,
+                Err(status) => {
+                    let _ = sender.send(Err(status)).await;
+                    return;
+                }
+            };
             loop {
                 tokio::select! {
                     announcement = announcements.next() => {
                         let Some(Ok(announcement)) = announcement else { return };
-                        let read = this.fence(announcement.fence.clone()).and_then(|fence| {
-                            run_id = announcement.fence.as_ref().map(|f| f.run_id.clone()).unwrap_or_default();
-                            wire::announced(fence, announcement).map_err(Status::invalid_argument)
-                        });
-                        match read {
-                            Ok(announcement) if is_first => {
-                                is_first = false;
-                                this.reducer.meet(announcement).await;
-                            }
+                        match this.announced(announcement) {
                             Ok(announcement) => this.reducer.announce(announcement),
                             Err(status) => {
                                 let _ = sender.send(Err(status)).await;

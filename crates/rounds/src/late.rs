@@ -52,7 +52,7 @@ impl Core {
     /// them, or has just been admitted, has the full time for its batches from then on. The time for a payload begins when all
     /// members have computed: reducers take payloads in the order of slots, so a payload may have to wait for a member that
     /// still computes. A newcomer waits for the members that write its checkpoint, and then for the store at most as long as a
-    /// round waits. While the run is paused, no time passes for anybody.
+    /// round waits. While a reducer does not answer, and while the run is paused, no time passes for anybody who needs it.
     pub(crate) fn terms(&self) -> Vec<(Slot, Term)> {
         let shared = match &self.phase {
             Phase::Running(round) => Some(self.shared(round)),
@@ -103,7 +103,9 @@ impl Core {
             return Some(Term { reason: Reason::Newcomers, since, until });
         }
         let since = member.free_ms.max(*first);
-        Some(Term { reason: Reason::Computing, since, until: Some(since + longest) })
+        // A member that lacks a part of the last sum cannot compute.
+        let until = self.waits_for_reducers().is_none().then(|| since + longest);
+        Some(Term { reason: Reason::Computing, since, until })
     }
 
     /// Whether the member still has duties at a boundary: neither its report on the checkpoint nor its next contribution has

@@ -28,6 +28,10 @@ impl Core {
     pub(crate) fn reducer(&mut self, now: Millis, index: usize, is_up: bool, actions: &mut Vec<Action>) {
         if is_up {
             let was_down = self.reducers.down.remove(&index).is_some();
+            if was_down {
+                // Who lacked a part of the last sum computes from now on.
+                self.members.values_mut().for_each(|member| member.free_ms = member.free_ms.max(now));
+            }
             return match self.phase {
                 Phase::Running(_) if was_down => self.stage_anew(index, actions),
                 _ => self.gather(now, actions),

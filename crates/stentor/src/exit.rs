@@ -217,7 +217,7 @@ mod tests {
         let expected = "stentor: cannot write to standard output: No space left on device (os error 28); output was lost [E1106]";
         assert_eq!(told, expected);
         assert_eq!(of_loss(&io::Error::from_raw_os_error(28)).status, ExitStatus::Retryable);
-        assert_eq!(of_loss(&io::ErrorKind::ReadOnlyFilesystem.into()).id, "E1102");
+        assert_eq!(of_loss(&io::ErrorKind::ReadOnlyFilesystem.into()).id, "E1104");
     }
 
     #[test]

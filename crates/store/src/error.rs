@@ -45,7 +45,7 @@ pub enum Error {
         /// The object's size in bytes.
         size: u64,
     },
-    /// The store refuses access with these credentials or for this user.
+    /// The store refuses access with these credentials or for this user, or is read-only on this machine.
     #[error("no permission to {operation} {location}: {reason}")]
     Denied {
         /// `read`, `write`, `list` or `delete`.
@@ -55,8 +55,8 @@ pub enum Error {
         /// The store's error message.
         reason: String,
     },
-    /// This place cannot hold objects, whoever writes and however often: a file where a folder must be, a read-only
-    /// file system, a name that is too long for it, a bucket that does not exist.
+    /// This place cannot hold objects, whoever writes and however often: a file where a folder must be, a name that is too long for it,
+    /// a bucket that does not exist.
     #[error("cannot {operation} {location}: {reason}; name a place that can hold files")]
     Unusable {
         /// `read`, `write`, `list` or `delete`.
@@ -187,7 +187,8 @@ impl Fault {
     pub fn of_io(operation: &str, error: &io::Error) -> Self {
         use io::ErrorKind as K;
         match error.kind() {
-            K::PermissionDenied => Fault::Denied,
+            // Of one machine's mount, which others may have with other rights.
+            K::PermissionDenied | K::ReadOnlyFilesystem => Fault::Denied,
             // An object in a local folder is a file, and nothing is below a file.
             K::NotFound | K::NotADirectory if operation != WRITE => Fault::NotFound,
             K::NotFound
@@ -195,7 +196,6 @@ impl Fault {
             | K::IsADirectory
             | K::DirectoryNotEmpty
             | K::AlreadyExists
-            | K::ReadOnlyFilesystem
             | K::InvalidFilename
             | K::Unsupported => Fault::Unusable,
             _ if error.raw_os_error() == Some(LINKS_IN_A_CIRCLE) => Fault::Unusable,
@@ -256,7 +256,6 @@ mod tests {
         let of = |operation, kind: ErrorKind| Fault::of_io(operation, &io::Error::from(kind));
         for kind in [
             ErrorKind::NotADirectory,
-            ErrorKind::ReadOnlyFilesystem,
             ErrorKind::InvalidFilename,
             ErrorKind::IsADirectory,
             ErrorKind::NotFound,
@@ -281,7 +280,7 @@ mod tests {
         }
         // Error numbers on Linux: EROFS, ENAMETOOLONG, ELOOP, EIO.
         for (number, fault) in
-            [(30, Fault::Unusable), (36, Fault::Unusable), (40, Fault::Unusable), (5, Fault::Unavailable)]
+            [(30, Fault::Denied), (36, Fault::Unusable), (40, Fault::Unusable), (5, Fault::Unavailable)]
         {
             assert_eq!(Fault::of_io("write", &io::Error::from_raw_os_error(number)), fault, "{number}");
         }
@@ -319,7 +318,7 @@ mod tests {
         assert!(!Error::from_objects("write", "x".into(), &secret).to_string().contains("hard links"));
         let broken = |source: io::Error| object_store::Error::Generic { store: "S3", source: source.into() };
         assert_eq!(Fault::of("write", &broken(io::Error::other("503"))), Fault::Unavailable);
-        let full = broken(ErrorKind::ReadOnlyFilesystem.into());
+        let full = broken(ErrorKind::InvalidFilename.into());
         let error = Error::from_objects("write", "runs/x".into(), &full);
         assert_eq!((error.id(), error.fault()), ("E0207", Fault::Unusable));
         assert!(error.to_string().starts_with("cannot write runs/x: "), "{error}");

@@ -299,10 +299,14 @@ async fn a_reducer_that_outlives_a_run_serves_the_next_one_in_its_folder() {
         encoding: SIGNS,
         seats: reducer.lock().announced.as_ref().unwrap().seats.clone(),
     };
-    reducer.meet(first.clone()).await;
-    assert_eq!(reducer.lock().newest(), Some(far), "nobody has claimed the run anew");
+    let refused = reducer.meet(first.clone()).await.unwrap_err();
+    assert!(
+        matches!(refused, Refusal::Replaced { incarnation: 1 }),
+        "nobody has claimed the run anew: {refused}"
+    );
+    assert_eq!(reducer.lock().newest(), Some(far));
     assert_eq!(crate::claim::claim(&store).await.unwrap(), 1);
-    reducer.meet(first.clone()).await;
+    let _told = reducer.meet(first.clone()).await.unwrap();
     let payload = signs(1.0);
     stage_as(&reducer, first.fence, &header(0, &[0], &payload, SIGNS, ""), &payload).await.unwrap();
     assert!(reducer.fetch(first.fence, 0, 0).await.unwrap().end.is_some());
@@ -316,4 +320,30 @@ async fn an_announcement_of_a_coordinator_that_was_replaced_is_ignored() {
     let payload = signs(1.0);
     let told = header(0, &[0], &payload, SIGNS, "");
     stage_as(&reducer, after_fall_back(0), &told, &payload).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_coordinator_that_was_replaced_and_lives_takes_no_reducer_from_the_one_that_replaced_it() {
+    let store = Store::in_memory();
+    let reducer = reducer(&store, "");
+    let of = |incarnation: u64| Announcement {
+        fence: Fence { lineage: incarnation * 1_000, membership_epoch: 1, round: 0 },
+        encoding: SIGNS,
+        seats: BTreeMap::new(),
+    };
+    let claim = async || crate::claim::claim(&store).await.unwrap();
+    assert_eq!(claim().await, 1);
+    let mut old = reducer.meet(of(1)).await.unwrap();
+    assert_eq!(claim().await, 2);
+    // It knows nothing of the claim yet, and calls again.
+    let refused = reducer.meet(of(1)).await.unwrap_err();
+    assert!(matches!(refused, Refusal::Replaced { incarnation: 1 }), "{refused}");
+    let mut new = reducer.meet(of(2)).await.unwrap();
+    assert!(old.recv().await.is_none(), "the new one has its place");
+    let refused = reducer.meet(of(1)).await.unwrap_err();
+    assert!(matches!(refused, Refusal::Replaced { incarnation: 1 }), "{refused}");
+    assert!(
+        matches!(new.try_recv(), Err(tokio::sync::mpsc::error::TryRecvError::Empty)),
+        "it keeps its place"
+    );
 }

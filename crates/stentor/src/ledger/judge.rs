@@ -1,7 +1,7 @@
 use super::history::{Commit, History};
 use crate::text::counted;
 use anyhow::{Context, Result};
-use stentor_checkpoint::newest_valid;
+use stentor_checkpoint::{Broken, newest_valid};
 use stentor_experiment::Source;
 use stentor_output::{Listed, OfSource, State, Verdict, Void};
 use stentor_plan::Plan;
@@ -9,19 +9,34 @@ use stentor_plan::audit::{Audit, Exceptions, Extent};
 use stentor_runlog::{Saved, saved_state};
 use stentor_store::Store;
 
-pub(super) async fn judge(run: &Store, plan: &Plan, history: &History) -> Result<Verdict> {
-    let newest = newest_valid(run).await?;
-    let broken: Vec<String> =
-        newest.broken.iter().map(|broken| format!("checkpoint {}: {}", broken.name, broken.error)).collect();
-    let saved = newest.manifest.as_ref().map(saved_state).transpose()?;
-    if let Some(saved) = &saved {
-        saved.position.check(plan).context("the data or the plan differ from those of the run")?;
+/// How far a run has come by its newest checkpoint.
+pub(super) struct Reached {
+    /// The newest whole checkpoint and the state machine's state in it.
+    checkpoint: Option<(String, Saved)>,
+    /// Checkpoints that are damaged, with what is wrong.
+    broken: Vec<String>,
+    /// Whether the run has a result.
+    over: bool,
+}
+
+impl Reached {
+    pub(super) async fn find(run: &Store, plan: &Plan) -> Result<Self> {
+        let over = run.exists("final.json").await?;
+        let newest = newest_valid(run).await?;
+        let named = |broken: &Broken| format!("checkpoint {}: {}", broken.name, broken.error);
+        let broken = newest.broken.iter().map(named).collect();
+        let saved = newest.manifest.as_ref().map(saved_state).transpose()?;
+        if let Some(saved) = &saved {
+            saved.position.check(plan).context("the data or the plan differ from those of the run")?;
+        }
+        Ok(Self { checkpoint: newest.manifest.map(|manifest| manifest.name).zip(saved), broken, over })
     }
-    let over = run.exists("final.json").await?;
-    let reach = newest.manifest.map(|manifest| manifest.name).zip(saved);
-    let mut verdict = verdict(run.location(), plan, history, reach, over);
-    verdict.broken = broken;
-    Ok(verdict)
+
+    /// `run`: its location.
+    pub(super) fn judge(self, run: &str, plan: &Plan, history: &History) -> Verdict {
+        let verdict = verdict(run, plan, history, self.checkpoint, self.over);
+        Verdict { broken: self.broken, ..verdict }
+    }
 }
 
 /// `reach`: the newest checkpoint and the state machine's state in it. `over`: whether the run has a result.

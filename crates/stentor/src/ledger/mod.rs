@@ -48,6 +48,8 @@ async fn audit(location: &str) -> anyhow::Result<Verdict> {
     let text = run.get("experiment.toml").await?;
     let experiment = Experiment::parse(&String::from_utf8_lossy(&text))?;
     let dataset = Dataset::open(&experiment).await?;
+    // Before the log: a checkpoint is published after its events, so a log that is read later has them all.
+    let reached = judge::Reached::find(&run, dataset.plan()).await?;
     let history = History::read(&run).await?;
-    judge::judge(&run, dataset.plan(), &history).await
+    Ok(reached.judge(run.location(), dataset.plan(), &history))
 }

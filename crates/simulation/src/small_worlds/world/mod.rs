@@ -2,7 +2,6 @@ mod deaths;
 mod operators;
 mod perform;
 
-use super::model::Order;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use stentor_plan::Lease;
