@@ -67,7 +67,7 @@ pub struct Options {
     /// Maximum size of that folder: `500MB`, `20GiB`.
     #[arg(long, env = "STENTOR_CACHE_SIZE", default_value = "20GB", value_name = "SIZE", value_parser = parse_size)]
     pub cache_size: u64,
-    /// Address for /metrics and /healthz.
+    /// Address for /metrics, /healthz and /readyz.
     #[arg(long, env = "STENTOR_METRICS", value_name = "HOST:PORT", value_parser = address)]
     pub metrics: Option<SocketAddr>,
     /// Longest time without a reachable coordinator before giving up, in seconds.

@@ -1,5 +1,5 @@
-//! The end of a coordinator that is asked to stop, while its run is not over: a checkpoint is published first, so that nothing that
-//! was computed is lost.
+//! The end of a coordinator that is asked to stop, while its run is not over: a checkpoint is published first, so that only batches of
+//! rounds after it are computed again.
 
 use crate::{Action, Core, Outcome, Phase, Session};
 

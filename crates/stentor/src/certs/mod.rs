@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// the worker with that --identity.
     #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=MOST_WORKERS))]
     workers: Option<u32>,
-    /// Identity for which the certificate of all workers is valid; one that ends with `*`, such as `stentor-worker-*`, stands
+    /// Identity for which the certificate of all workers is valid; one that ends with `*`, such as `worker-*`, stands
     /// for all that begin with the rest. Without it, a worker may use any identity.
     #[arg(long, value_name = "IDENTITY", conflicts_with = "workers")]
     worker_identity: Option<String>,
