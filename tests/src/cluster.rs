@@ -63,6 +63,22 @@ impl Cluster {
         self.coordinator = coordinator(&self.experiment, self.listen, self.http, &self.settings);
     }
 
+    /// The process of the coordinator.
+    #[must_use]
+    pub fn coordinator(&self) -> u32 {
+        self.coordinator.id()
+    }
+
+    /// Waits for the coordinator's end, at most a minute; returns its exit code and the log.
+    ///
+    /// # Panics
+    /// If it does not end.
+    #[must_use]
+    pub fn coordinator_ended(self) -> (Option<i32>, String) {
+        let (status, log) = self.coordinator.ended();
+        (status.code(), log)
+    }
+
     /// The process of worker number `number`.
     #[must_use]
     pub fn worker(&self, number: usize) -> u32 {

@@ -6,11 +6,12 @@
 use std::path::Path;
 use std::process::{Child, Command};
 use stentor_shards::FeatureManifest;
+use stentor_tests::cluster::Cluster;
 use stentor_tests::prometheus::get;
 use stentor_tests::running::{Running, free_address};
 use stentor_tests::{
-    assert_finishes, audit, children, corpus, deployed_bytes, program, signal, start_training, summary,
-    terminate, wait_for, write_experiment,
+    assert_finishes, audit, checkpoints, children, corpus, deployed_bytes, kill, program, signal,
+    start_training, summary, terminate, wait_for, write_experiment,
 };
 
 /// Trains to the end; the run's events as text.
@@ -260,6 +261,40 @@ fn separate_reducers_that_are_killed_again_and_again_send_nobody_back_and_change
             "{membership}: the deployed parameters differ"
         );
     }
+}
+
+/// A process that was only stopped for a while does not know that it was replaced.
+#[test]
+fn a_coordinator_that_wakes_up_replaced_ends_and_takes_no_reducer_from_the_one_that_lives() {
+    let (folder, manifest) = corpus();
+    let address = free_address().to_string();
+    let experiment = write_experiment(
+        folder.path(),
+        "run",
+        &format!(
+            "[schedule]\npasses = 60\nlearning_rate = 0.01\n[checkpoint]\ncount = 30\n[cluster]\nworkers = 2\nrestarts = 50\n\
+             [exchange]\nreducers = [\"http://{address}\"]\n"
+        ),
+    );
+    let run = folder.path().join("run");
+    let _reducer = Running::reducer(&experiment, 0, &address, "127.0.0.1:0");
+    let has_checkpoint_of =
+        |incarnation: &str| checkpoints(&run).iter().any(|name| name.starts_with(incarnation));
+    let first = Cluster::start(&experiment, 2, &[]);
+    wait_for("a checkpoint", || has_checkpoint_of("001"));
+    signal(first.coordinator(), "STOP");
+    (0..2).for_each(|number| kill(first.worker(number)));
+    let _second = Cluster::start(&experiment, 2, &[]);
+    wait_for("a checkpoint of the second", || has_checkpoint_of("002"));
+    assert!(!run.join("final.json").exists(), "it has ended too early to prove anything");
+    signal(first.coordinator(), "CONT");
+    let (code, log) = first.coordinator_ended();
+    assert_eq!(code, Some(9), "{log}");
+    wait_for("the run's end", || run.join("final.json").is_file());
+    let events = events(&run);
+    assert!(!events.contains("answers again"), "the second coordinator has lost the reducer: {events}");
+    let findings = audit(&run, &manifest);
+    assert!(findings.is_clean(), "{findings:?}");
 }
 
 #[test]
