@@ -140,6 +140,8 @@ impl Core {
                 let reason = format!("{} is lost: {reason}", self.members[&slot].identity);
                 self.fall_back(now, &reason, actions);
             }
+            // Without this one the round has not the members of a fixed run, and a checkpoint after it would not have them either.
+            _ if self.is_fixed() && self.pending.is_empty() => self.stop(Outcome::Interrupted, actions),
             Phase::Running(_) => {
                 let group = self.group_of(slot);
                 self.remove(slot, departure, reason, actions);

@@ -138,7 +138,7 @@ impl Cluster {
             }
         }
         for Reducer { slot, .. } in &mut self.reducers {
-            // After a signal to stop it ends with 0, and is started again.
+            // After a signal to stop it ends with 8, or with 0 if the run has ended, and is started again.
             if let Some(code) = slot.ended()?.and_then(|status| status.code()).filter(|code| *code != 0) {
                 self.codes.insert(code);
                 if code != STOPPED && code != PASSING {

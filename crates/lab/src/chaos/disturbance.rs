@@ -51,8 +51,10 @@ pub(super) struct Harm {
     pub(super) reducer_kills: u64,
     /// How often half of the workers were killed at once; each of them is among `worker_kills`.
     pub(super) half_kills: u64,
-    /// Number of SIGSTOPs of a worker, the coordinator or a reducer, in turn, for longer than the deadline.
+    /// Number of SIGSTOPs of a worker, the coordinator or a reducer, for longer than the deadline.
     pub(super) stops: u64,
+    /// SIGSTOPs of separate reducers, which are among `stops`.
+    pub(super) reducer_stops: u64,
     /// Number of SIGTERMs of all programs at once.
     pub(super) terminations: u64,
     /// Number of cuts: of a worker's link for less than the deadline, of one for longer, then twice of the
@@ -252,14 +254,16 @@ impl Harm {
         let has_reducers = cluster.reducers() > 0;
         let killed = |victim: Victim| u64::from(cluster.signal(victim, "KILL"));
         let turn = self.turn();
-        if turn % 8 == 4 {
-            let sleeper = match self.stops % 3 {
+        let stops_reducer = has_reducers && turn % 8 == 2;
+        if stops_reducer || turn % 8 == 4 {
+            let sleeper = match (self.stops - self.reducer_stops) % 2 {
+                _ if stops_reducer => reducer,
                 1 => Victim::Coordinator,
-                2 if has_reducers => reducer,
                 _ => worker,
             };
             let stopped = cluster.signal(sleeper, "STOP");
             self.stops += u64::from(stopped);
+            self.reducer_stops += u64::from(stopped && stops_reducer);
             return stopped.then_some(sleeper);
         }
         if turn % 8 == 7 {

@@ -174,6 +174,7 @@ impl Found {
             },
             "half_kills": harm(|harm| harm.half_kills),
             "stops": harm(|harm| harm.stops),
+            "reducer_stops": harm(|harm| harm.reducer_stops),
             "terminations": harm(|harm| harm.terminations),
             "cuts": harm(|harm| harm.cuts),
             "digest_equal": all().all(|r| r.digest_equal != Some(false)),

@@ -297,6 +297,23 @@ fn a_coordinator_that_is_asked_to_stop_publishes_a_checkpoint_first_and_the_next
     }
 }
 
+/// Everybody is asked to stop, and a member hears it before the coordinator has its contribution: a checkpoint without it would be one
+/// of another run.
+#[test]
+fn a_fixed_run_that_stops_publishes_no_checkpoint_of_a_round_that_a_member_has_left() {
+    let mut world = World::new(settings("workers = 2\nmembership = \"fixed\"", ""), 1);
+    let (a, _) = (world.join("a"), world.join("b"));
+    world.contribute(a);
+    world.feed(Input::Stop);
+    let reason = "asked to stop by a signal".to_owned();
+    world.feed(Input::Leave { identity: "b".into(), reason, fatal: false });
+    assert_eq!((world.outcome.take(), world.published.len()), (Some(Outcome::Interrupted), 0));
+    world.restart_coordinator();
+    world.settle();
+    assert!(finished(&world), "both are taken in again: {:?}", world.outcome);
+    world.audit();
+}
+
 #[test]
 fn a_coordinator_without_an_open_round_stops_at_once_and_sends_nobody_away_for_good() {
     let mut world = World::new(settings("workers = 2", ""), 1);
