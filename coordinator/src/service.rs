@@ -11,6 +11,7 @@ use stentor_proto::{Agreed, v1};
 use stentor_rounds::{Command as Wanted, Refusal, Session};
 use stentor_runtime::metrics;
 use stentor_runtime::print::printable;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
@@ -62,11 +63,15 @@ struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if self.armed {
-            let lost = Command::Lost { session: self.session, reason: "its connection broke".into() };
-            // The queue is full or closed only if the engine is ending or far behind; then missing heartbeats have the same
-            // effect.
-            let _ = self.engine.try_send(lost);
+        // Without a runtime the coordinator has ended.
+        if let (true, Ok(runtime)) = (self.armed, Handle::try_current()) {
+            let (engine, session) = (self.engine.clone(), self.session);
+            // Members that die together fill the engine's queue, and none of them may be forgotten: a round would wait for it
+            // until its silence is noticed.
+            runtime.spawn(async move {
+                // An engine that has ended needs no news.
+                let _ = engine.send(Command::Lost { session, reason: "its connection broke".into() }).await;
+            });
         }
     }
 }
@@ -235,4 +240,24 @@ impl Coordinator for Service {
 
 async fn next<T>(stream: &mut Streaming<T>) -> Result<Option<T>, Status> {
     stream.next().await.transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[tokio::test]
+    async fn when_more_members_die_at_once_than_the_queue_holds_the_engine_hears_of_each() {
+        let (engine, mut inbox) = mpsc::channel(4);
+        let guards: Vec<Guard> =
+            (0..500).map(|session| Guard { engine: engine.clone(), session, armed: true }).collect();
+        drop((guards, engine));
+        let mut lost = BTreeSet::new();
+        while let Some(command) = inbox.recv().await {
+            let Command::Lost { session, .. } = command else { panic!("expected lost sessions alone") };
+            lost.insert(session);
+        }
+        assert_eq!(lost, (0..500).collect());
+    }
 }
