@@ -13,6 +13,7 @@
 
 mod error;
 mod event;
+mod gaps;
 mod log;
 mod saved;
 mod signature;

@@ -8,6 +8,11 @@ use stentor_store::Store;
 /// Folder of a run, with the segments of its event log.
 pub const EVENTS: &str = "events";
 
+/// The name of a segment in the folder: the order of names is the order of time.
+pub(crate) fn segment_name(incarnation: u64, number: u64) -> String {
+    format!("{incarnation:06}-{number:06}.jsonl")
+}
+
 /// The run's event log, as its coordinator writes it: JSON lines, in segments, because an object store cannot append.
 #[derive(Debug)]
 pub struct EventLog {
@@ -129,7 +134,7 @@ impl EventLog {
     }
 
     fn name(&self, number: u64) -> String {
-        format!("{:06}-{number:06}.jsonl", self.incarnation)
+        segment_name(self.incarnation, number)
     }
 
     /// Records that the segments below `until` are in the store.

@@ -1,6 +1,7 @@
 //! Signatures of an event log. The last line of each segment of a run that signs is a signature of the lines before it, and of the
 //! digest of the segment before: so no segment can be changed, left out or put in another place.
 
+use crate::gaps::gaps;
 use crate::log::EVENTS;
 use crate::{Error, parse_events};
 use serde::{Deserialize, Serialize};
@@ -101,9 +102,9 @@ pub struct Segment {
     pub faults: Vec<String>,
 }
 
-/// Reads the whole event log of `run` and says what is wrong with each segment. If `trust` is given, signatures are checked: each
-/// segment must be signed, name the one before it with its digest, and those in `heads` must be there. They are of others who know
-/// segments, for example of checkpoints, with the name of whoever says so.
+/// Reads the whole event log of `run` and says what is wrong with each segment, and which are missing before others of the same
+/// coordinator. If `trust` is given, signatures are checked: each segment must be signed, name the one before it with its digest, and
+/// those in `heads` must be there. They are of others who know segments, for example of checkpoints, with the name of whoever says so.
 ///
 /// # Errors
 /// [`Error::Store`]; what says that this build cannot verify.
@@ -121,6 +122,14 @@ pub async fn check_log(
     }
     if trust.is_some() {
         check.absent(&mut found, heads);
+    } else {
+        for name in gaps(found.iter().map(|segment| segment.name.as_str())) {
+            // A coordinator that writes meanwhile is no fault: it writes its segments in their order.
+            if !folder.exists(&name).await? {
+                let faults = vec!["missing: the segments after it are there".to_owned()];
+                found.push(Segment { name, bytes: None, is_signed: false, faults });
+            }
+        }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
