@@ -116,7 +116,7 @@ impl<'a> Demo<'a> {
         }
         let words = self.language(prepared)?;
         let ground = Ground { tied, words: &words };
-        let seeds = 1..=self.options.seeds();
+        let seeds = self.options.training_seeds();
         let runs = seeds.map(|seed| self.seed(seed, ground)).collect::<Result<Vec<_>>>()?;
         let summary: PrepareSummary = summaries::read(&self.folder.join(Preparation::PART.json))?;
         let before = Before {

@@ -2,6 +2,7 @@
 
 use crate::Corpus;
 use clap::{Args, ValueEnum};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The size of the demo, and its folders.
@@ -16,6 +17,9 @@ pub struct Options {
     /// Number of training seeds; figures are means over them. Default: 1, with --full 3.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
     pub seeds: Option<u64>,
+    /// The first training seed. Seeds may be divided among machines, or added to the folder of an earlier call.
+    #[arg(long, value_name = "SEED", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub first_seed: u64,
     /// A Kaldi-style data directory (wav.scp, text, utt2spk) instead of the fetched corpora.
     #[arg(long, value_name = "DIR")]
     pub corpus: Option<PathBuf>,
@@ -98,6 +102,7 @@ impl Options {
             quick: true,
             full: false,
             seeds: None,
+            first_seed: 1,
             corpus: None,
             phones: None,
             lexicon: None,
@@ -123,10 +128,11 @@ impl Options {
         }
     }
 
-    /// Number of training seeds.
+    /// The training seeds.
     #[must_use]
-    pub fn seeds(&self) -> u64 {
-        self.seeds.unwrap_or(if self.full { 3 } else { 1 })
+    pub fn training_seeds(&self) -> Range<u64> {
+        let number = self.seeds.unwrap_or(if self.full { 3 } else { 1 });
+        self.first_seed..self.first_seed + number
     }
 
     /// The corpus that set-up fetches; `None` with the user's own.
