@@ -44,3 +44,24 @@ pub(crate) async fn claim(run: &Store) -> Result<u64, Error> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn names_that_are_no_claims_neither_end_the_coordinator_nor_use_up_its_numbers() {
+        let run = Store::in_memory();
+        assert_eq!(claim(&run).await.unwrap(), 1);
+        for odd in
+            [&u64::MAX.to_string(), &(u64::MAX / LINEAGES).to_string(), "notes.txt", "-3", "2.5", ".tmp"]
+        {
+            run.child(INCARNATIONS).put(odd, Bytes::from_static(b"odd")).await.unwrap();
+        }
+        assert_eq!(newest_claim(&run).await.unwrap(), 1);
+        assert_eq!(claim(&run).await.unwrap(), 2);
+        let largest =
+            MOST_INCARNATIONS.checked_mul(LINEAGES).and_then(|lineage| lineage.checked_add(LINEAGES));
+        assert!(largest.is_some(), "every lineage of the largest incarnation has a number");
+    }
+}

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use stentor_tests::browser::{Browser, Look};
 use stentor_tests::cluster::Cluster;
-use stentor_tests::{corpus, signal, write_experiment};
+use stentor_tests::running::{Running, free_address};
+use stentor_tests::{corpus, program, signal, wait_for, write_experiment};
 
 /// More rounds than anybody looks at: the run ends when its cluster is dropped.
 const LONG: &str = "[schedule]\npasses = 3000\nlearning_rate = 0.01\n[checkpoint]\ncount = 2000\n[exchange.gtc]\n\
@@ -262,3 +265,27 @@ const CONTRAST: &str = r#"(() => {
   }
   return poor;
 })()"#;
+
+#[test]
+fn an_address_that_others_reach_is_warned_of_if_no_token_guards_the_page() {
+    let (folder, _) = corpus();
+    let experiment = write_experiment(folder.path(), "open", "");
+    let token = folder.path().join("token");
+    std::fs::write(&token, "to-look-at-the-page\n").unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let warned = |name: &str, arguments: &[String]| {
+        let mut command = Command::new(program("coordinator"));
+        command.arg(&experiment).arg("--listen=127.0.0.1:0").args(arguments);
+        let coordinator = Running::start(&mut command, &folder.path().join(name));
+        wait_for("the listener", || coordinator.log().contains("listening for workers"));
+        let log = coordinator.log();
+        drop(coordinator);
+        // It may have claimed the run, or not yet.
+        let _ = std::fs::remove_dir_all(folder.path().join("open"));
+        log.contains("whoever reaches this address sees the page") && log.contains("--token-file")
+    };
+    let everywhere = format!("--metrics=0.0.0.0:{}", free_address().port());
+    assert!(warned("everywhere.log", std::slice::from_ref(&everywhere)));
+    assert!(!warned("token.log", &[everywhere, format!("--token-file={}", token.display())]));
+    assert!(!warned("local.log", &[format!("--metrics={}", free_address())]));
+}

@@ -84,6 +84,26 @@ fn whoever_waits_for_a_reducer_is_not_late_and_one_that_does_not_come_back_ends_
 }
 
 #[test]
+fn a_member_that_still_computes_is_not_late_while_a_reducer_is_frozen_and_has_its_whole_time_afterwards() {
+    let (mut world, processes) = of("elastic", "dense");
+    world.act(processes[0]);
+    world.kill_reducers(0);
+    // Together longer than a round's deadline, of which nothing counts; then nearly a whole one more.
+    for (is_up, time) in [(false, 9_000), (false, 9_000), (true, 9_000)] {
+        if is_up {
+            world.start_reducers();
+        }
+        world.now += time;
+        processes.iter().for_each(|process| world.hear_of(*process));
+        world.feed(Input::Tick);
+        assert_eq!(world.view().members.len(), 2, "{:?}", world.events);
+    }
+    world.settle();
+    assert!(finished(&world), "{:?}", world.outcome);
+    world.audit();
+}
+
+#[test]
 fn a_reducer_that_dies_again_and_again_does_not_keep_a_round_open_for_ever() {
     let (mut world, processes) = of("fixed", "gtc");
     world.contribute(processes[0]);
