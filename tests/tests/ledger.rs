@@ -10,7 +10,7 @@ use stentor_tests::{corpus, program, write_experiment};
 
 /// More rounds than are looked at, with a checkpoint every few of them: the run ends when its cluster is dropped.
 const LONG: &str =
-    "[schedule]\npasses = 3000\nlearning_rate = 0.01\n[checkpoint]\ncount = 4000\n[cluster]\nworkers = 2\n";
+    "[schedule]\npasses = 300\nlearning_rate = 0.01\n[checkpoint]\ncount = 4000\n[cluster]\nworkers = 2\n";
 
 #[test]
 fn a_run_is_clean_whenever_it_is_audited_while_it_publishes_checkpoints() {
