@@ -16,7 +16,7 @@ use stentor_store::Fault;
 const TOP_K: usize = 256;
 
 /// What a restart does after a signal.
-pub(crate) const AGAIN: &str = "start again: existing labels are reused";
+pub(crate) const AGAIN: &str = "start again: labels that are kept with --labels are reused";
 
 /// How long the labeler may take to shut down cleanly.
 const GRACE: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use crate::apart::Files;
 use crate::audio_bar::audio_bar;
 use crate::json_file::JsonFile;
 use crate::labeled::Labeled;
-use crate::labeler::{Labels, Scratch};
+use crate::labeler::{AGAIN, Labels, Scratch};
 use crate::material::{LexiconFile, count_alignments, phones};
 use crate::number::whole;
 use crate::out_file::OutFile;
@@ -29,9 +29,6 @@ use stentor_runtime::Shutdown;
 use stentor_shards::FeatureSet;
 use stentor_store::Store;
 use transcripts::{Transcripts, UnknownWords};
-
-/// What a restart does after a signal.
-const AGAIN: &str = "start again: labels that are kept with --labels are reused";
 
 /// Align the texts of a prepared set with a trained model: which phone and which senone each frame has. The words are known, so
 /// only their pronunciations, the pauses between them and all times are searched for (Viterbi alignment). The set is written once

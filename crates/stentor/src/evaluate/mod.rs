@@ -4,17 +4,17 @@ mod scoring;
 mod sets;
 
 use crate::apart::Files;
-use crate::exit::stopped;
+use crate::exit::{Meaning, stopped};
 use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, check_is_not_test, check_same_model, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
 use crate::number::whole;
 use crate::tested::{RESAMPLES, SEED, Tested};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 use stentor_evaluate::{DecoderFigures, DecoderSettings, FIGURES_VERSION, Figures, Grid, PhoneModel, tune};
 use stentor_inventory::PhoneSet;
-use stentor_runtime::Shutdown;
+use stentor_runtime::{ExitStatus, Shutdown};
 use stentor_shards::FeatureSet;
 
 /// Score a trained model, or label shards that it has written, against annotated shards: frame error rate and, with
@@ -60,7 +60,8 @@ impl Args {
 pub(crate) fn run(arguments: Args) -> Result<()> {
     if arguments.tested.model.is_none() && arguments.dev_features.is_some() && arguments.dev_labels.is_none()
     {
-        bail!("--dev-features requires --dev-labels, or --model to compute them");
+        return Err(anyhow!("--dev-features requires --dev-labels, or --model to compute them"))
+            .meaning(ExitStatus::Config);
     }
     arguments.files().check_apart()?;
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;

@@ -7,14 +7,14 @@ mod texts;
 mod tuning;
 
 use crate::apart::Files;
-use crate::exit::stopped;
+use crate::exit::{Meaning, stopped};
 use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, check_is_not_test, check_same_model, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
 use crate::material::{WordFiles, count_alignments, read_settings, text};
 use crate::number::whole;
 use crate::tested::{RESAMPLES, SEED, Tested};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use output::OutFolder;
 use parts::Parts;
 use searching::Searching;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use stentor_evaluate::words::Scored;
 use stentor_evaluate::{RECOGNITION_VERSION, RecognitionFigures};
 use stentor_recogniser::Settings;
-use stentor_runtime::Shutdown;
+use stentor_runtime::{ExitStatus, Shutdown};
 use stentor_shards::FeatureSet;
 use stentor_store::Store;
 use texts::Texts;
@@ -88,7 +88,8 @@ impl Args {
 
 pub(crate) fn run(arguments: Args) -> Result<()> {
     if arguments.tested.model.is_none() && arguments.tune_on.is_some() && arguments.dev_labels.is_none() {
-        bail!("--tune-on requires --dev-labels, or --model to compute them");
+        return Err(anyhow!("--tune-on requires --dev-labels, or --model to compute them"))
+            .meaning(ExitStatus::Config);
     }
     arguments.files().check_apart()?;
     let baseline = arguments.baseline.as_deref().map(read_figures).transpose()?;
