@@ -17,7 +17,9 @@ fn a_run_is_clean_whenever_it_is_audited_while_it_publishes_checkpoints() {
     let (folder, _) = corpus();
     let experiment = write_experiment(folder.path(), "run", LONG);
     let cluster = Cluster::start(&experiment, 2, &[]);
-    cluster.status_when("a checkpoint", "", |status| status["checkpoints"]["newest"].is_string());
+    let published =
+        cluster.status_when("a checkpoint", "", |status| status["checkpoints"]["newest"].is_string());
+    assert_eq!(published["run"]["name"], "run");
     let mut checkpoints = BTreeSet::new();
     for _ in 0..40 {
         let output = Command::new(program("stentor"))
