@@ -44,8 +44,15 @@ const MAX_CHANNELS: usize = 256;
 const MARK: usize = 4;
 
 /// What audio files begin with. Raw audio practically never does.
-const MARKS: [(&[u8; MARK], &str); 5] =
-    [(b"RIFF", "WAV"), (b"fLaC", "FLAC"), (b"OggS", "Ogg"), (b"ID3\x03", "MP3"), (b"NIST", "SPHERE")];
+const MARKS: [(&[u8; MARK], &str); 7] = [
+    (b"RIFF", "WAV"),
+    (b"fLaC", "FLAC"),
+    (b"OggS", "Ogg"),
+    (b"ID3\x02", "MP3"),
+    (b"ID3\x03", "MP3"),
+    (b"ID3\x04", "MP3"),
+    (b"NIST", "SPHERE"),
+];
 
 /// Raw audio that comes in pieces of bytes, which may end anywhere.
 #[derive(Debug)]

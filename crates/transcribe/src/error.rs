@@ -98,6 +98,19 @@ pub enum Error {
         /// What is missing.
         why: String,
     },
+    /// Parts of the sound cannot be decoded.
+    #[error(
+        "{packets} pieces of the sound are damaged, {lost_s:.3} of {of_s:.3} s: the rest was recognised, with silence in their place; \
+         get the file once more"
+    )]
+    Damaged {
+        /// How many packets.
+        packets: u64,
+        /// How long they are.
+        lost_s: f64,
+        /// How long the file is.
+        of_s: f64,
+    },
     /// The stream cannot be read.
     #[error("the sound cannot be read on after {after_s:.3} s: words up to there were recognised")]
     Stream {
@@ -202,7 +215,7 @@ impl ProgramError for Error {
             Error::Network(_) => "E1509",
             Error::Recogniser(_) => "E1510",
             Error::Audio(_) => "E1511",
-            Error::CutShort { .. } => "E1512",
+            Error::CutShort { .. } | Error::Damaged { .. } => "E1512",
             Error::Stream { .. } => "E1513",
             Error::Output(_) => "E1514",
             Error::Options(_) => "E1515",

@@ -114,7 +114,13 @@ impl<'r> Source<'r> {
                 None => {
                     let report = decoder.report()?;
                     if !report.is_cut_short {
-                        return Ok(None);
+                        let lost_s = report.seconds(report.lost_samples);
+                        return match report.damaged_packets {
+                            0 => Ok(None),
+                            packets => {
+                                Err(Error::Damaged { packets, lost_s, of_s: report.seconds(report.samples) })
+                            }
+                        };
                     }
                     return Err(cut(match report.stated {
                         Some(stated) if stated <= report.samples => "within a sample".to_owned(),

@@ -193,7 +193,10 @@ impl<'b> Transcriber<'b> {
             events.push(Event::Final { words, ended: false, complete: true });
         }
         if self.is_idle() {
+            let settled = self.settled;
             self.begin(self.search.frames())?;
+            // Its end is still to be told.
+            self.settled = settled;
             return Ok(true);
         }
         self.show(events);

@@ -130,6 +130,25 @@ fn a_stream_that_stops_in_the_middle_gives_its_words_and_then_an_error_by_name()
 }
 
 #[test]
+fn a_file_that_is_damaged_in_its_middle_is_read_to_its_end_and_then_an_error() {
+    let place = Place::new();
+    let mut damaged = include_bytes!("../../audio/src/tests/data/tone.mp3").repeat(3);
+    let file = place.path("damaged.mp3");
+    std::fs::write(&file, &damaged).unwrap();
+    place.run("", &[&file], NO_INPUT).1.unwrap();
+    // The header of a frame of the second one.
+    let frame = damaged.len() / 3 + 864;
+    assert_eq!(damaged[frame..frame + 2], [0xff, 0xf3]);
+    damaged[frame..frame + 4].fill(0);
+    std::fs::write(&file, &damaged).unwrap();
+    let error = place.run("", &[&file], NO_INPUT).1.unwrap_err();
+    assert_eq!((error.id(), error.exit_status()), ("E1512", ExitStatus::Data));
+    let words = error.to_string();
+    assert!(words.contains("damaged.mp3: ") && words.contains("of the sound are damaged"), "{words}");
+    assert!(words.contains("with silence in their place"), "{words}");
+}
+
+#[test]
 fn a_phrase_that_is_boosted_wins_where_the_sound_leaves_a_choice_and_an_unknown_word_is_named() {
     let place = Place::new();
     let phrases = place.path("phrases.txt");

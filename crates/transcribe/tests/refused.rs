@@ -121,6 +121,8 @@ fn phrases_that_cannot_be_read_or_used_are_named_with_their_file() {
     assert_eq!(refused(place.folder.path()), ("E1517", ExitStatus::Config));
     std::fs::write(&list, b"ab\xff\n").unwrap();
     assert_eq!(refused(&list), ("E1517", ExitStatus::Data));
-    std::fs::write(&list, "ab\nab zebra\n").unwrap();
-    assert_eq!(refused(&list), ("E1517", ExitStatus::Data));
+    for bad in ["ab\nab zebra\n", "ab\t1e308\n", "ab\t-1e7\n", "ab\tNaN\n", "ab 3\n"] {
+        std::fs::write(&list, bad).unwrap();
+        assert_eq!(refused(&list), ("E1517", ExitStatus::Data), "{bad}");
+    }
 }

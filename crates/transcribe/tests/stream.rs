@@ -99,6 +99,18 @@ fn minutes_of_silence_give_no_event_and_words_after_them_have_their_times() {
 }
 
 #[test]
+fn with_whole_a_long_silence_divides_nothing_and_the_end_is_told_also_if_only_silence_comes_before_it() {
+    for (said, expected) in [("ab 20000", "ab"), ("ab 20000 ba 300", "ab ba")] {
+        let found = events(bundle(), &speak(said), 4_000, WHOLE);
+        assert_eq!(texts(&found).join(" ").split_whitespace().collect::<Vec<_>>().join(" "), expected);
+        assert!(finals(&found).iter().all(|utterance| utterance.utterance == 0), "{found:?}");
+        let ends = found.iter().filter(|(_, event)| matches!(event, Event::Final { ended: true, .. }));
+        assert_eq!(ends.count(), 1, "{found:?}");
+        assert!(matches!(found.last(), Some((_, Event::Final { ended: true, .. }))), "{found:?}");
+    }
+}
+
+#[test]
 fn a_stream_that_ends_within_a_word_says_that_its_last_word_may_be_incomplete() {
     // Only a few paths are followed, so that none is left that takes the beginning of a word for a noise in a pause.
     let settings = Settings { max_active: 4, ..world::settings() };

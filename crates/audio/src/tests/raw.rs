@@ -79,6 +79,11 @@ fn a_file_where_raw_audio_is_expected_is_named_even_if_it_comes_byte_by_byte() {
     let file = wav(1, 16, 1, &[0; 8]);
     let failed = file.iter().find_map(|byte| stream.push(&[*byte], &mut Vec::new()).err());
     assert!(matches!(failed, Some(Error::Container { format: "WAV" })));
+    for version in 2..=4 {
+        let mut stream = RawStream::new(RawEncoding::S16, 1, None).unwrap();
+        let failed = stream.push(&[b'I', b'D', b'3', version, 0, 0], &mut Vec::new());
+        assert!(matches!(failed, Err(Error::Container { format: "MP3" })), "{version}");
+    }
 }
 
 #[test]
