@@ -131,7 +131,7 @@ pub enum Error {
     /// A phrase with a word that cannot be recognised.
     #[error(
         "line {line} of the phrases: the word `{word}` cannot be recognised: add it to the lexicon, and to the language model's \
-         text if the model has no unknown words"
+         text if the model has no unknown words{}", if word.parse::<f64>().is_ok() { "; a boost is separated by a tab" } else { "" }
     )]
     PhraseWord {
         /// Counted from 1.

@@ -4,6 +4,9 @@ use crate::{Error, Vocabulary};
 use std::collections::HashMap;
 use stentor_decode::Phrase;
 
+/// The largest boost, nats. Sums with larger ones would lose the costs of sounds.
+const MOST_BOOST: f64 = 1e6;
+
 /// Phrases of a vocabulary, compiled for the search. For all utterances or for one alone.
 ///
 /// A list has one phrase on each line, and may have its boost in nats after a tab; below 0, the phrase is made less likely. Lines
@@ -33,10 +36,10 @@ impl Phrases {
                 None => (line, boost),
                 Some((words, number_text)) => {
                     let found = number_text.trim();
-                    let value = found.parse().ok().filter(|value: &f64| value.is_finite());
+                    let value = found.parse().ok().filter(|value: &f64| value.abs() <= MOST_BOOST);
                     let bad = || Error::Phrase {
                         line: number,
-                        expected: "a number of nats after the tab",
+                        expected: "a number of nats from -1000000 to 1000000 after the tab",
                         found: found.to_owned(),
                     };
                     (words, value.ok_or_else(bad)?)
@@ -83,7 +86,7 @@ impl Phrases {
 
 /// The lines that count, with their numbers from 1.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let counts = |(_, line): &(usize, &str)| !line.trim().is_empty() && !line.starts_with('#');
+    let counts = |(_, line): &(usize, &str)| !line.trim().is_empty() && !line.trim_start().starts_with('#');
     // Some editors begin a file with a byte-order mark.
     (1..).zip(text.strip_prefix('\u{feff}').unwrap_or(text).lines()).filter(counts)
 }
