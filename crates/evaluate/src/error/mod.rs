@@ -73,7 +73,8 @@ pub enum Error {
     /// Segments and recognised words are of other recordings.
     #[error(
         "expected the same recordings and channels in reference and hypothesis, found others: {}; nothing was scored. \
-         Correct the names, or take the recording out of both files",
+         Correct the names. A CTM file does not say that nothing was recognised in a recording: score such texts as TRN files, where all \
+         words of its reference count as deletions",
         Sides(missing, extra)
     )]
     OtherRecordings {

@@ -22,7 +22,7 @@
 mod reader;
 mod writer;
 
-pub use reader::{MAX_LOG_BACKOFF, read};
+pub use reader::{LEAST_LOG, MAX_LOG_BACKOFF, read};
 pub use writer::write;
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use std::io::BufRead;
 /// above 1, none a million.
 pub const MAX_LOG_BACKOFF: f32 = 6.0;
 
+/// The smallest log10 of a probability or weight that is read: far below -99, which stands for zero, and far above what no number is.
+pub const LEAST_LOG: f32 = -300.0;
+
 /// Reads a model, line by line. What the header says is checked against what follows, and reserves no memory.
 ///
 /// # Errors
@@ -216,7 +219,7 @@ fn fields(line: &str, order: usize, may_back_off: bool) -> Result<Fields<'_>, Ar
     let mut fields = line.split_ascii_whitespace();
     // A line that is not empty has a first field.
     let found = fields.next().unwrap_or_default();
-    let log_prob = found.parse().ok().filter(|value: &f32| value.is_finite() && *value <= 0.0);
+    let log_prob = found.parse().ok().filter(|value: &f32| (LEAST_LOG..=0.0).contains(value));
     let log_prob = log_prob.ok_or_else(|| ArpaProblem::NotALogProbability { found: found.to_owned() })?;
     let history: Vec<&str> = fields.by_ref().take(order - 1).collect();
     let word = fields.next();
@@ -225,7 +228,7 @@ fn fields(line: &str, order: usize, may_back_off: bool) -> Result<Fields<'_>, Ar
         Some(found) => found
             .parse()
             .ok()
-            .filter(|value: &f32| value.is_finite() && *value <= MAX_LOG_BACKOFF)
+            .filter(|value: &f32| (LEAST_LOG..=MAX_LOG_BACKOFF).contains(value))
             .ok_or_else(|| ArpaProblem::NotABackoff { found: found.to_owned() })?,
     };
     match word.filter(|_| fields.next().is_none()) {

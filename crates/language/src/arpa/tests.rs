@@ -88,7 +88,9 @@ fn a_backoff_weight_that_no_model_has_is_refused_with_the_bound() {
     let text = changed("a\t-0.25", "a\t300");
     let (line, problem) = problem_of(&text);
     assert_eq!((line, &problem), (11, &ArpaProblem::NotABackoff { found: "300".into() }));
-    assert_eq!(problem.to_string(), "expected the log10 of a back-off weight, at most 6, found `300`");
+    assert_eq!(problem.to_string(), "expected the log10 of a back-off weight, from -300 to 6, found `300`");
+    let (_, problem) = problem_of(&changed("a\t-0.25", "a\t-1e38"));
+    assert_eq!(problem, ArpaProblem::NotABackoff { found: "-1e38".into() });
 }
 
 #[test]

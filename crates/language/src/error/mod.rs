@@ -1,6 +1,6 @@
 mod program;
 
-use crate::arpa::MAX_LOG_BACKOFF;
+use crate::arpa::{LEAST_LOG, MAX_LOG_BACKOFF};
 use crate::{BEGIN, END, MAX_LINE_BYTES, MAX_ORDER};
 use thiserror::Error;
 
@@ -118,13 +118,15 @@ pub enum ArpaProblem {
         found: String,
     },
     /// A log probability above 0, or not a finite number.
-    #[error("expected a log probability of 0 or less, found `{found}`")]
+    #[error("expected the log10 of a probability, from {LEAST_LOG} to 0, found `{found}`")]
     NotALogProbability {
         /// The text found.
         found: String,
     },
     /// A back-off weight that is not a finite number, or larger than that of any model.
-    #[error("expected the log10 of a back-off weight, at most {MAX_LOG_BACKOFF}, found `{found}`")]
+    #[error(
+        "expected the log10 of a back-off weight, from {LEAST_LOG} to {MAX_LOG_BACKOFF}, found `{found}`"
+    )]
     NotABackoff {
         /// The text found.
         found: String,

@@ -75,7 +75,8 @@ pub(super) fn plain_name(what: &'static str, name: &str) -> Result<(), Error> {
 
 /// What alternatives in a text look like.
 pub(super) fn has_alternatives(text: &str) -> bool {
-    text.split_whitespace().any(|word| matches!(word, "{" | "}"))
+    let is_split = |word: &str| word.starts_with('{') && word.ends_with('}') && word.contains('/');
+    text.split_whitespace().any(|word| matches!(word, "{" | "}") || is_split(word))
 }
 
 pub(super) const NO_ALTERNATIVES: &str =
@@ -110,6 +111,16 @@ mod tests {
     fn comments_blank_lines_and_marks_are_no_content() {
         assert_eq!(lines(b"\xef\xbb\xbfa b\r\n;; note\n\n  c\n").unwrap(), ["a b", "c"]);
         assert_eq!(lines(b"").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn alternatives_are_seen_with_and_without_blanks() {
+        for text in ["a { b / c } d", "a {b/c} d", "{b/}"] {
+            assert!(has_alternatives(text), "{text}");
+        }
+        for text in ["a b", "{breath}", "and/or", "{ 3"] {
+            assert_eq!(has_alternatives(text), text == "{ 3", "{text}");
+        }
     }
 
     #[test]
