@@ -1,6 +1,6 @@
 use crate::access::Caller;
 use stentor_proto::v1;
-use stentor_rounds::{Arrival, BadRowGroup, Fence, Found, Inspection, Report, Session, Slot};
+use stentor_rounds::{Arrival, BadRowGroup, Fence, Found, Inspection, Loss, Report, Session, Slot};
 use stentor_signature::Digest;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
@@ -32,10 +32,7 @@ pub(crate) enum Command {
         session: Session,
         doing: String,
     },
-    Lost {
-        session: Session,
-        reason: String,
-    },
+    Lost(Vec<Loss>),
     Leave {
         session: Session,
         identity: String,

@@ -1,4 +1,5 @@
 use crate::command::{Command, Contribution, Joining};
+use crate::commands::Commands;
 use crate::gauges::Gauges;
 use crate::holders::{Claim, Holders, Process};
 use crate::limits::{self, MOST_MEMBERS};
@@ -19,7 +20,9 @@ use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
 use stentor_page::{Feed, Note, Wires};
 use stentor_proto::v1;
-use stentor_rounds::{Core, Input, Invariant, Millis, Outcome, Refusal, Rejected, Session, SetAside, Slot};
+use stentor_rounds::{
+    Core, Input, Invariant, Loss, Millis, Outcome, Refusal, Rejected, Session, SetAside, Slot,
+};
 use stentor_runlog::EventLog;
 use stentor_runtime::{Shutdown, metrics};
 use tokio::sync::{mpsc, oneshot};
@@ -78,7 +81,7 @@ impl Engine {
     /// find.
     pub(crate) async fn run(
         mut self,
-        mut inbox: mpsc::Receiver<Command>,
+        inbox: mpsc::Receiver<Command>,
         mut set_aside: mpsc::Receiver<SetAside>,
         shutdown: &Shutdown,
     ) -> (Outcome, EventLog, Tally) {
@@ -87,10 +90,10 @@ impl Engine {
         let mut clock = tokio::time::interval(Duration::from_millis(100));
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut asked: Option<Instant> = None;
+        let mut commands = Commands::of(inbox);
         loop {
             let inputs = tokio::select! {
                 biased;
-                // Before a member says that everything is staged.
                 Some(found) = set_aside.recv() => vec![Input::SetAside(found)],
                 () = shutdown.requested(), if asked.is_none() => {
                     tracing::info!("asked to stop; a checkpoint is published first");
@@ -98,14 +101,17 @@ impl Engine {
                     vec![Input::Stop]
                 }
                 _ = clock.tick() => {
-                    self.gauges.show(self.joins.len(), self.waiting.keys().copied(), inbox.len());
+                    self.gauges.show(self.joins.len(), self.waiting.keys().copied(), commands.waiting());
                     vec![Input::Tick]
                 }
-                command = inbox.recv() => match command {
+                command = commands.next() => match command {
                     Some(command) => self.translate(command),
                     None => vec![Input::Tick],
                 },
             };
+            // What a reducer found counts before the word of a member that everything is staged, which comes after it.
+            let found = std::iter::from_fn(|| set_aside.try_recv().ok()).map(Input::SetAside);
+            let inputs: Vec<Input> = found.chain(inputs).collect();
             let now = self.now();
             let tick = inputs.contains(&Input::Tick);
             for input in inputs {
@@ -220,7 +226,7 @@ impl Engine {
                 let figures = limits::traffic(&traffic).and_then(|()| limits::memory(peak_rss_mb));
                 let input = Input::Reported(report);
                 match (figures, self.core.check(&input)) {
-                    (Err(reason), _) => vec![Input::Lost { session, reason }],
+                    (Err(reason), _) => vec![Input::Lost(vec![Loss { session, reason }])],
                     (Ok(()), Ok(())) => {
                         self.tally.worker_peak_rss_mb = self.tally.worker_peak_rss_mb.max(peak_rss_mb);
                         self.tally.wires(0, traffic);
@@ -257,10 +263,12 @@ impl Engine {
                 Vec::new()
             }
             Command::Heard { session, doing } => vec![Input::Heard { session, doing }],
-            Command::Lost { session, reason } => {
-                self.attendants.remove(&session);
-                self.joins.remove(&session);
-                vec![Input::Lost { session, reason }]
+            Command::Lost(losses) => {
+                for Loss { session, .. } in &losses {
+                    self.attendants.remove(session);
+                    self.joins.remove(session);
+                }
+                vec![Input::Lost(losses)]
             }
             Command::Status(reply) => {
                 let view = self.core.view(self.now());
@@ -351,7 +359,7 @@ impl Engine {
         }
         if let Err(reason) = limits::traffic(&traffic) {
             let mut lost = refuse(reply, Refusal::Invalid, reason.clone());
-            lost.push(Input::Lost { session, reason });
+            lost.push(Input::Lost(vec![Loss { session, reason }]));
             return lost;
         }
         // The state machine refuses a second contribution of a slot; its channel must not replace that of the first.

@@ -10,6 +10,7 @@ mod access;
 mod block;
 mod claim;
 mod command;
+mod commands;
 mod engine;
 mod epilogue;
 mod error;

@@ -8,7 +8,7 @@ use stentor_dataset::Dataset;
 use stentor_experiment::Experiment;
 use stentor_proto::v1::coordinator_server::Coordinator;
 use stentor_proto::{Agreed, v1};
-use stentor_rounds::{Command as Wanted, Refusal, Session};
+use stentor_rounds::{Command as Wanted, Loss, Refusal, Session};
 use stentor_runtime::metrics;
 use stentor_runtime::print::printable;
 use tokio::runtime::Handle;
@@ -69,8 +69,9 @@ impl Drop for Guard {
             // Members that die together fill the engine's queue, and none of them may be forgotten: a round would wait for it
             // until its silence is noticed.
             runtime.spawn(async move {
+                let loss = Loss { session, reason: "its connection broke".into() };
                 // An engine that has ended needs no news.
-                let _ = engine.send(Command::Lost { session, reason: "its connection broke".into() }).await;
+                let _ = engine.send(Command::Lost(vec![loss])).await;
             });
         }
     }
@@ -255,8 +256,8 @@ mod tests {
         drop((guards, engine));
         let mut lost = BTreeSet::new();
         while let Some(command) = inbox.recv().await {
-            let Command::Lost { session, .. } = command else { panic!("expected lost sessions alone") };
-            lost.insert(session);
+            let Command::Lost(losses) = command else { panic!("expected lost sessions alone") };
+            lost.extend(losses.into_iter().map(|loss| loss.session));
         }
         assert_eq!(lost, (0..500).collect());
     }

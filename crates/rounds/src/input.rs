@@ -21,13 +21,9 @@ pub enum Input {
         /// A text for people; a change of it shows that the member makes progress.
         doing: String,
     },
-    /// A member's connection broke.
-    Lost {
-        /// Its membership.
-        session: Session,
-        /// Words for people.
-        reason: String,
-    },
+    /// Members' connections broke. Losses that are known together are told together: the round is arranged once, without all of
+    /// them.
+    Lost(Vec<Loss>),
     /// A member leaves on its own.
     Leave {
         /// Who.
@@ -106,6 +102,15 @@ pub enum Input {
     Stop,
     /// Time passes.
     Tick,
+}
+
+/// A member whose connection broke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// Its membership.
+    pub session: Session,
+    /// Words for people.
+    pub reason: String,
 }
 
 /// A member whose payload cannot be part of a sum, as a reducer has found.

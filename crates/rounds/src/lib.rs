@@ -27,7 +27,7 @@ mod waits;
 
 pub use action::{Action, Announcement, Closing, Departure, Next, Publication, Refusal, Seat};
 pub use check::Rejected;
-pub use input::{Input, SetAside};
+pub use input::{Input, Loss, SetAside};
 pub use inspect::{Claim, Found, Inspection};
 pub use invariant::{Invariant, Violation};
 pub use operator::{Command, Request};
@@ -205,9 +205,7 @@ impl Core {
         match input {
             Input::Join { session, identity } => self.join(now, session, identity, actions),
             Input::Heard { session, doing } => self.heard(now, session, doing),
-            Input::Lost { session, reason } => {
-                self.lost(now, session, Departure::Lost, &reason, actions);
-            }
+            Input::Lost(losses) => self.lost_together(now, losses, actions),
             Input::Leave { identity, reason, fatal } => self.leave(now, &identity, &reason, fatal, actions),
             Input::Bad { identity, row_groups, .. } => self.look_at(&identity, row_groups, actions),
             Input::Inspected { inspection, found } => self.inspected(now, inspection, found, actions),

@@ -1,7 +1,7 @@
 use super::network::{Copy, Happening, Reply, Request};
 use super::world::{HEARTBEAT, Pace, TICK, World};
 use super::{Bug, Process};
-use stentor_rounds::{Input, Millis, Publication};
+use stentor_rounds::{Input, Loss, Millis, Publication};
 
 /// How long a connection without messages is considered alive: two keepalives.
 pub(super) const CONNECTION_LIVES: Millis = 10_000;
@@ -137,11 +137,17 @@ impl World {
             }
             Happening::GraceOver { process } => self.tell(process, stentor_participant::Input::GraceOver),
             Happening::Broken { incarnation, session } => {
-                if let Some(shell) = self.shells.get_mut(&incarnation) {
-                    shell.joins.remove(&session);
+                let mut broken = vec![session];
+                broken.extend(self.network.broken_with_it(self.now, incarnation));
+                if broken.len() > 1 {
+                    self.count("lost together");
                 }
-                let reason = "its connection broke".into();
-                self.step(incarnation, Input::Lost { session, reason }, Copy::Original);
+                if let Some(shell) = self.shells.get_mut(&incarnation) {
+                    shell.joins.retain(|session, _| !broken.contains(session));
+                }
+                let loss = |session| Loss { session, reason: "its connection broke".into() };
+                let losses = broken.into_iter().map(loss).collect();
+                self.step(incarnation, Input::Lost(losses), Copy::Original);
             }
             Happening::Unreachable { process, incarnation } => {
                 if self.workers.get(&process).is_some_and(|w| w.incarnation == incarnation) {

@@ -4,6 +4,7 @@ use super::network::Happening;
 use super::worker::Worker;
 use super::world::{Pace, World};
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use stentor_experiment::{Membership, Strategy};
 use stentor_participant::Input as Asked;
 use stentor_rounds::{Command, Invariant, Millis, Outcome};
@@ -64,6 +65,7 @@ impl World {
         let processes: Vec<Process> = self.workers.keys().copied().collect();
         let victim = self.random.pick(&processes).copied();
         match (self.random.below(18), victim) {
+            (0..3, Some(process)) if self.racks.one_in(4) => self.kill_rack(process, &processes),
             (0..3, Some(process)) => {
                 self.count("crash");
                 self.kill_process(process);
@@ -102,21 +104,33 @@ impl World {
     /// The process dies, and its connections break.
     pub(crate) fn kill_process(&mut self, process: Process) {
         let Some(Worker { cut_until, .. }) = self.workers.remove(&process) else { return };
-        self.break_all(process, cut_until);
+        self.break_all(process, cut_until, 20..=300);
+    }
+
+    /// A rack loses its power: the processes on it die, and their connections are seen to break, at the same moments.
+    fn kill_rack(&mut self, first: Process, all: &[Process]) {
+        self.count("rack");
+        let delay = self.racks.between(20, 300);
+        for &process in all {
+            if (process == first || self.racks.one_in(2))
+                && let Some(Worker { cut_until, .. }) = self.workers.remove(&process)
+            {
+                self.break_all(process, cut_until, delay..=delay);
+            }
+        }
     }
 
     /// Every coordinator notices after some time that its connection to a process is broken.
-    fn break_all(&mut self, process: Process, cut_until: Millis) {
+    fn break_all(&mut self, process: Process, cut_until: Millis, delay: RangeInclusive<Millis>) {
         // The end of a connection is not visible over a cut link; then missing heartbeats show it.
-        let (soonest, latest) =
-            if cut_until > self.now { (CONNECTION_LIVES, CONNECTION_LIVES + 500) } else { (20, 300) };
+        let delay = if cut_until > self.now { CONNECTION_LIVES..=CONNECTION_LIVES + 500 } else { delay };
         let mut sessions = Vec::new();
         for (&incarnation, shell) in &self.shells {
             let owned = shell.owners.iter().filter(|(_, owner)| **owner == process);
             sessions.extend(owned.map(|(&session, _)| (incarnation, session)));
         }
         for (incarnation, session) in sessions {
-            self.break_connection(incarnation, session, soonest, latest);
+            self.break_connection(incarnation, session, *delay.start(), *delay.end());
         }
     }
 
@@ -146,7 +160,7 @@ impl World {
         worker.connection_breaks = lasts > CONNECTION_LIVES;
         let incarnation = worker.incarnation;
         if lasts > CONNECTION_LIVES {
-            self.break_all(process, now + lasts);
+            self.break_all(process, now + lasts, CONNECTION_LIVES..=CONNECTION_LIVES + 500);
             self.network.at(now + CONNECTION_LIVES, Happening::Unreachable { process, incarnation });
         }
     }

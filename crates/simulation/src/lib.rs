@@ -51,7 +51,7 @@ use stentor_plan::{Catalogue, Plan, RowGroup};
 use stentor_rounds::{Outcome, Settings};
 
 /// Kinds of faults and other events in a simulated cluster.
-pub const FAULTS: [&str; 27] = [
+pub const FAULTS: [&str; 29] = [
     "again",
     "asked to stop",
     "budget spent",
@@ -68,10 +68,12 @@ pub const FAULTS: [&str; 27] = [
     "join",
     "leave",
     "lie",
+    "lost together",
     "partition",
     "pause",
     "poison",
     "publication fails",
+    "rack",
     "reducer crash",
     "reordering",
     "replaced",

@@ -164,4 +164,19 @@ impl Network {
     pub(super) fn pop(&mut self) -> Option<(Millis, Happening)> {
         self.queue.pop_first().map(|((time, _), happening)| (time, happening))
     }
+
+    /// The sessions of `incarnation` that are next in the queue and are seen to be broken by `now`: the coordinator takes them
+    /// together, for example when it wakes up.
+    pub(super) fn broken_with_it(&mut self, now: Millis, incarnation: u64) -> Vec<Session> {
+        let mut sessions = Vec::new();
+        while let Some(next) = self.queue.first_entry()
+            && next.key().0 <= now
+            && let Happening::Broken { incarnation: of, session } = *next.get()
+            && of == incarnation
+        {
+            next.remove();
+            sessions.push(session);
+        }
+        sessions
+    }
 }

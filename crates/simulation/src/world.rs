@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(super) orders: Random,
     /// When separate reducers die.
     pub(super) breaks: Random,
+    /// Which members die together.
+    pub(super) racks: Random,
     /// Whether separate reducers live.
     pub(super) reducers_live: bool,
     /// Number of requests for a checkpoint.
@@ -95,6 +97,7 @@ impl World {
             lies: Random::new(!seed),
             orders: Random::new(seed.rotate_left(32)),
             breaks: Random::new(seed.rotate_left(16)),
+            racks: Random::new(seed.rotate_left(48)),
             reducers_live: true,
             requests: 0,
             answers: Vec::new(),

@@ -1,6 +1,6 @@
 use super::world::{World, finished, rounds, settings};
 use stentor_experiment::Strategy;
-use stentor_rounds::{Arrival, Encoding, Event, Input, Outcome, SetAside, SumGroup};
+use stentor_rounds::{Arrival, Encoding, Event, Input, Loss, Outcome, SetAside, SumGroup};
 use stentor_scores::frame_sums;
 
 #[test]
@@ -240,7 +240,7 @@ fn a_join_of_a_dead_process_that_comes_late_has_the_living_one_ask_once_more() {
     let mut world = World::new(settings("workers = 2", ""), 1);
     world.join("a");
     world.feed(Input::Join { session: 77, identity: "a".into() });
-    world.feed(Input::Lost { session: 77, reason: "its connection broke".into() });
+    world.feed(Input::Lost(vec![Loss { session: 77, reason: "its connection broke".into() }]));
     world.join("b");
     world.settle();
     assert!(finished(&world), "{:?}", world.outcome);

@@ -10,6 +10,7 @@ mod duties;
 mod members;
 mod operators;
 mod reducers;
+mod together;
 mod world;
 
 pub(crate) use world::arrival;

@@ -2,7 +2,7 @@
 
 use super::operators::command;
 use super::{Work, Worker, World};
-use stentor_rounds::{Command, Core, Input, Settings};
+use stentor_rounds::{Command, Core, Input, Loss, Settings};
 
 impl World {
     pub(in super::super) fn break_connection(&mut self, settings: &Settings, index: usize) {
@@ -13,7 +13,8 @@ impl World {
     /// A worker dies, or its session ends: it joins again, and the coordinator sees the old connection end.
     pub(super) fn begin_anew(&mut self, index: usize) {
         if let Some(session) = self.workers[index].session.take() {
-            self.arriving.push_back(Input::Lost { session, reason: "its connection broke".into() });
+            let loss = Loss { session, reason: "its connection broke".into() };
+            self.arriving.push_back(Input::Lost(vec![loss]));
         }
         self.forget(index);
     }
