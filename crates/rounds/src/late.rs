@@ -3,7 +3,7 @@
 
 use crate::pending::Pending;
 use crate::round::Round;
-use crate::{Action, Core, Departure, Millis, Phase, Reason, Session, Slot};
+use crate::{Action, Core, Departure, Loss, Millis, Phase, Reason, Session, Slot};
 use stentor_fail_points::is_armed;
 
 /// How long a member may take from its admission to its first heartbeat. It sends one before it loads anything; if none comes, it
@@ -126,17 +126,15 @@ impl Core {
     /// Drops members that have sent nothing for longer than the round's deadline.
     pub(crate) fn drop_silent(&mut self, now: Millis, actions: &mut Vec<Action>) {
         let deadline = self.deadline_ms();
-        let mut silent: Vec<(Session, Millis)> = Vec::new();
+        let mut silent = Vec::new();
         for (&slot, member) in &self.members {
             let may_take = if member.has_begun { deadline } else { deadline.min(FIRST_HEARTBEAT) };
             if now.saturating_sub(member.heard_ms) > may_take && self.start_of(slot).is_none() {
-                silent.push((member.session, may_take));
+                let reason = format!("no heartbeat for {:.1} s", may_take as f64 / 1e3);
+                silent.push(Loss { session: member.session, reason });
             }
         }
-        for (session, may_take) in silent {
-            let reason = format!("no heartbeat for {:.1} s", may_take as f64 / 1e3);
-            self.lost(now, session, Departure::Lost, &reason, actions);
-        }
+        self.lost_together(now, silent, actions);
     }
 
     /// Drops members that send heartbeats and have missed a deadline.
