@@ -45,10 +45,13 @@ pub(crate) fn failed(error: &anyhow::Error, otherwise: ExitStatus) -> ExitStatus
 }
 
 /// Formats an error and its causes; text that a cause repeats is printed once.
-fn words(error: &anyhow::Error) -> String {
+pub(crate) fn words(error: &anyhow::Error) -> String {
     let mut words = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if !words.contains(&cause) {
+        let begins_like = |rest: &str| words.is_empty() || rest.starts_with([':', ' ']);
+        if cause.strip_prefix(&words).is_some_and(begins_like) {
+            words = cause;
+        } else if !words.contains(&cause) {
             words += if words.is_empty() { "" } else { ": " };
             words += &cause;
         }
@@ -226,6 +229,10 @@ mod tests {
         let inner = anyhow::Error::new(missing()).context(format!("cannot read x: {}", missing()));
         let error = Err::<(), _>(inner).meaning(ExitStatus::Config).context("the corpus").unwrap_err();
         assert_eq!(words(&error), "the corpus: cannot read x: No such file or directory (os error 2)");
+        let place = anyhow::anyhow!("dir does not exist").context("dir");
+        assert_eq!(words(&place), "dir does not exist");
+        let other = anyhow::anyhow!("directory").context("dir");
+        assert_eq!(words(&other), "dir: directory");
         assert_eq!(of(&error), ExitStatus::Config);
     }
 

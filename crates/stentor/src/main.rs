@@ -10,6 +10,7 @@ mod evaluate;
 mod exit;
 mod export;
 mod forecast;
+mod in_file;
 mod init;
 mod inspect;
 mod json_file;
@@ -89,9 +90,9 @@ enum Command {
     Transcribe(transcribe::Args),
     /// Render a report from figures.
     Report(report::Args),
-    /// Show the contents of a shard, set, checkpoint or run.
+    /// Show the contents of a shard, set, checkpoint, run or model folder.
     Inspect(inspect::Args),
-    /// Check every byte of sets, checkpoints and runs against their manifests.
+    /// Check every byte of sets, checkpoints, runs and model folders against their manifests.
     Verify(verify::Args),
     /// Verify from a run's event log that each batch counted exactly once.
     #[command(subcommand)]

@@ -1,9 +1,9 @@
 //! What words are recognised with, as files.
 
+use crate::in_file;
 use crate::labeled::places;
 use crate::text::counted;
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use stentor_inventory::{
@@ -81,12 +81,13 @@ impl LexiconFile {
             phones: Some(&phones),
             unknown_phones: self.unknown_phones.into(),
         };
-        let lexicon = read.read(&text(&self.path)?).map_err(|error| match error {
-            LexiconError::UnknownPhone { .. } if self.unknown_phones == UnknownPhones::Error => {
-                anyhow!("{error}; or leave such words out with --unknown-phones leave-out")
-            }
-            error => error.into(),
-        });
+        let lexicon =
+            read.read(&in_file::text(&self.path, "a lexicon (--lexicon)")?).map_err(|error| match error {
+                LexiconError::UnknownPhone { .. } if self.unknown_phones == UnknownPhones::Error => {
+                    anyhow!("{error}; or leave such words out with --unknown-phones leave-out")
+                }
+                error => error.into(),
+            });
         lexicon.with_context(|| self.path.display().to_string())
     }
 }
@@ -105,7 +106,7 @@ impl WordFiles {
     /// Reads both files, for a model with these senones. Words are read in small letters if those of the language model are.
     pub(crate) fn read(&self, senones: &Inventory) -> Result<(Lexicon, Model)> {
         let told = || self.lm.display().to_string();
-        let file = File::open(&self.lm).with_context(told)?;
+        let file = in_file::open(&self.lm, "a language model as an ARPA file (--lm)")?;
         let language = arpa::read(BufReader::new(file)).with_context(told)?;
         let case = if is_small(&language) { Case::Lower } else { Case::Keep };
         Ok((self.lexicon.read(senones, case)?, language))
@@ -139,7 +140,8 @@ pub(crate) fn left_out_words(left_out: &LeftOut) -> Option<String> {
 /// Reads the settings of a recogniser, and checks their bounds.
 pub(crate) fn read_settings(path: &Path) -> Result<Settings> {
     let told = || format!("{}: expected the settings of a recogniser", path.display());
-    let settings: Settings = serde_json::from_str(&text(path)?).with_context(told)?;
+    let settings: Settings =
+        serde_json::from_slice(&in_file::bytes(path, "settings of a recogniser")?).with_context(told)?;
     settings.check().with_context(told)?;
     Ok(settings)
 }
@@ -177,13 +179,4 @@ pub(crate) async fn phones(set: &FeatureSet, statistics: &Statistics, scale: f64
         None => Phones::of_inventory(inventory, statistics, scale),
     };
     phones.with_context(told)
-}
-
-/// The text of a file, without a byte-order mark, which some editors write before it.
-pub(crate) fn text(path: &Path) -> Result<String> {
-    let mut text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    if text.starts_with('\u{feff}') {
-        text.remove(0);
-    }
-    Ok(text)
 }

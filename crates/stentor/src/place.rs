@@ -1,6 +1,7 @@
 use anyhow::{Result, bail};
 use stentor_shards::{Kind, MANIFEST};
 use stentor_store::Store;
+use stentor_transcribe::BUNDLE;
 
 /// What a path refers to.
 pub(crate) enum Place {
@@ -10,6 +11,8 @@ pub(crate) enum Place {
     Shard(Store, String),
     Checkpoint(Store),
     Run(Store),
+    /// What `stentor export --bundle` made.
+    ModelFolder(Store),
 }
 
 /// Objects of which at least one must exist in the folder of a run.
@@ -20,6 +23,9 @@ pub(crate) async fn find(path: &str) -> Result<Place> {
     let store = Store::open(path)?;
     if store.exists(MANIFEST).await? {
         return Ok(by_manifest(store).await?);
+    }
+    if store.exists(BUNDLE).await? {
+        return Ok(Place::ModelFolder(store));
     }
     for object in OF_A_RUN {
         if store.exists(object).await? {
@@ -46,7 +52,9 @@ pub(crate) async fn find(path: &str) -> Result<Place> {
             "{path} contains shards but no {MANIFEST}: the set is still being written, or writing it was interrupted"
         );
     }
-    bail!("{path} is not one of: feature set, label set, shard file (.parquet), checkpoint, run");
+    bail!(
+        "{path} is not one of: feature set, label set, shard file (.parquet), checkpoint, run, model folder"
+    );
 }
 
 async fn by_manifest(store: Store) -> Result<Place, stentor_store::Error> {

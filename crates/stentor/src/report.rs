@@ -1,4 +1,5 @@
 use crate::apart::Files;
+use crate::in_file;
 use anyhow::{Context, Result};
 use clap::Parser;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ pub(crate) struct Args {
 pub(crate) fn run(arguments: &Args) -> Result<()> {
     let Args { data, out } = arguments;
     Files::default().reads("--data", [data]).writes("--out", [out]).check_apart()?;
-    let text = std::fs::read(data).with_context(|| data.display().to_string())?;
+    let text = in_file::bytes(data, "a report's figures as JSON (--data)")?;
     let figures: ReportData = serde_json::from_slice(&text).with_context(|| data.display().to_string())?;
     let figures = figures.compare_seeds();
     std::fs::write(&arguments.out, stentor_evaluate::report::html(&figures))

@@ -6,11 +6,12 @@ use crate::error::Error;
 use crate::input::{Raw, Source};
 use crate::output::{Format, Writer, recording};
 use crate::stop;
+use crate::text;
 use crate::transcriber::{Options, Transcriber};
 use clap::ValueEnum;
 use clap::builder::RangedI64ValueParser;
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use stentor_audio::RawEncoding;
 
@@ -151,7 +152,10 @@ impl Args {
         self.check()?;
         let phrases = match &self.phrases {
             None => String::new(),
-            Some(path) => std::fs::read_to_string(path)
+            Some(path) => std::fs::read(path)
+                .and_then(|bytes| {
+                    text::utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+                })
                 .map_err(|source| Error::PhrasesFile { path: path.display().to_string(), source })?,
         };
         let bundle = Bundle::load(&self.model, &phrases).map_err(|error| match (&error, &self.phrases) {

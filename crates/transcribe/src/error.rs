@@ -98,6 +98,9 @@ pub enum Error {
         /// What is missing.
         why: String,
     },
+    /// A stream that ended at once: whatever was to write it has probably failed.
+    #[error("expected raw audio, found the end of the stream before the first sample")]
+    NoSound,
     /// Parts of the sound cannot be decoded.
     #[error(
         "{packets} pieces of the sound are damaged, {lost_s:.3} of {of_s:.3} s: the rest was recognised, with silence in their place; \
@@ -215,7 +218,7 @@ impl ProgramError for Error {
             Error::Network(_) => "E1509",
             Error::Recogniser(_) => "E1510",
             Error::Audio(_) => "E1511",
-            Error::CutShort { .. } | Error::Damaged { .. } => "E1512",
+            Error::CutShort { .. } | Error::NoSound | Error::Damaged { .. } => "E1512",
             Error::Stream { .. } => "E1513",
             Error::Output(_) => "E1514",
             Error::Options(_) => "E1515",

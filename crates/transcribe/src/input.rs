@@ -99,7 +99,7 @@ impl<'r> Source<'r> {
     /// The next samples, mono, ±32768, as soon as there are any; `None` at the end.
     ///
     /// # Errors
-    /// [`Error::Audio`], [`Error::Stream`]; at the end [`Error::CutShort`] if sound is missing. Samples that came before an error
+    /// [`Error::Audio`], [`Error::Stream`]; at the end [`Error::CutShort`] if sound is missing, [`Error::NoSound`] if there was none. Samples that came before an error
     /// have been returned.
     pub fn next_samples(&mut self) -> Result<Option<&[f32]>, Error> {
         let after_s = self.seconds();
@@ -136,6 +136,7 @@ impl<'r> Source<'r> {
                     match from.read(bytes) {
                         Ok(0) => {
                             return match stream.finish() {
+                                Ok(()) if self.samples == 0 => Err(Error::NoSound),
                                 Ok(()) => Ok(None),
                                 Err(error @ stentor_audio::Error::EndsWithinSample { .. }) => {
                                     Err(cut(error.to_string()))

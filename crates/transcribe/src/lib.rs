@@ -18,6 +18,7 @@ mod event;
 mod input;
 mod output;
 mod stop;
+pub mod text;
 mod transcriber;
 
 pub use bundle::{BUNDLE, Bundle, Contents, Description, Parts, TrainedModel};

@@ -27,6 +27,15 @@ fn options_that_contradict_each_other_and_files_that_are_no_sound_are_refused() 
     assert!(error.to_string().starts_with("standard input: expected raw audio, found a WAV file"), "{error}");
 }
 
+#[test]
+fn standard_input_without_any_sound_is_an_error_for_whatever_records_has_failed() {
+    let place = Place::new();
+    let error = place.run("", &[Path::new("-")], NO_INPUT).1.unwrap_err();
+    assert_eq!((error.id(), error.exit_status()), ("E1512", ExitStatus::Data));
+    let told = "standard input: expected raw audio, found the end of the stream before the first sample";
+    assert_eq!(error.to_string(), told);
+}
+
 /// The error of a call that is refused before anything is read.
 fn contradiction(place: &Place, options: &str, files: &[&str]) -> String {
     let files: Vec<&Path> = files.iter().map(|file| Path::new(*file)).collect();
@@ -119,8 +128,12 @@ fn phrases_that_cannot_be_read_or_used_are_named_with_their_file() {
     };
     assert_eq!(refused(&list), ("E1517", ExitStatus::Config));
     assert_eq!(refused(place.folder.path()), ("E1517", ExitStatus::Config));
-    std::fs::write(&list, b"ab\xff\n").unwrap();
+    std::fs::write(&list, b"ab\nab\xff\n").unwrap();
     assert_eq!(refused(&list), ("E1517", ExitStatus::Data));
+    let options = format!("--phrases {}", list.display());
+    let error = place.run(&options, &[Path::new("-")], NO_INPUT).1.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(source, "line 2: expected text in UTF-8, found byte 0xff: save the file as UTF-8");
     for bad in ["ab\nab zebra\n", "ab\t1e308\n", "ab\t-1e7\n", "ab\tNaN\n", "ab 3\n"] {
         std::fs::write(&list, bad).unwrap();
         assert_eq!(refused(&list), ("E1517", ExitStatus::Data), "{bad}");

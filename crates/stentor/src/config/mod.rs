@@ -1,6 +1,7 @@
 mod reference;
 mod show;
 
+use crate::in_file;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -61,7 +62,7 @@ pub(crate) fn run(arguments: &Args) -> Result<()> {
 /// Reads an experiment file as written: relative locations stay relative.
 pub(crate) fn read(path: &Path) -> Result<Experiment> {
     let shown = || path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(shown)?;
+    let text = in_file::text(path, "an experiment file")?;
     let experiment = Experiment::parse(&text).with_context(shown)?;
     experiment.check_output().with_context(shown)?;
     let folder = std::path::absolute(path).with_context(shown)?;

@@ -5,6 +5,7 @@ mod sets;
 
 use crate::apart::Files;
 use crate::exit::{Meaning, stopped};
+use crate::in_file;
 use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, check_is_not_test, check_same_model, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
@@ -184,7 +185,7 @@ impl Evaluation {
 }
 
 fn read_figures(path: &Path) -> Result<Figures> {
-    let text = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let text = in_file::bytes(path, "figures of `stentor evaluate --json`")?;
     let figures: Figures = serde_json::from_slice(&text)
         .with_context(|| format!("{}: expected figures of `stentor evaluate --json`", path.display()))?;
     if figures.schema_version != FIGURES_VERSION {

@@ -151,4 +151,4 @@ async fn export(arguments: &Args) -> Result<Exported> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

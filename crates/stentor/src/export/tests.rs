@@ -24,6 +24,13 @@ fn settings() -> Settings {
 /// A run, a set that it was trained on, and the other files.
 struct Place(Folder);
 
+/// A model folder `model`, within a folder that lives as long as this.
+pub(crate) async fn exported() -> Folder {
+    let place = Place::new().await;
+    export(&place.arguments()).await.unwrap();
+    place.0
+}
+
 impl Place {
     async fn new() -> Self {
         let place = Self(Folder::new());

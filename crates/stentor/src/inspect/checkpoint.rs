@@ -129,7 +129,7 @@ impl Checkpoint {
     }
 }
 
-fn described(model: &ModelDescription) -> String {
+pub(super) fn described(model: &ModelDescription) -> String {
     let ModelDescription { model, inputs, senones } = model;
     let ends = format!("{inputs} inputs, {senones} senones");
     // A model written by a later program is shown as stored.

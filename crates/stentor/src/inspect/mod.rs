@@ -1,6 +1,7 @@
-//! `stentor inspect`: the contents of a set, a shard file, a checkpoint or a run, as text or JSON.
+//! `stentor inspect`: the contents of a set, a shard file, a checkpoint, a run or a model folder, as text or JSON.
 
 mod checkpoint;
+mod model_folder;
 mod run_folder;
 mod set;
 mod shard;
@@ -14,10 +15,10 @@ use crate::text::Text;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// Show the contents of a feature set, label set, shard file, tying tree, checkpoint or run.
+/// Show the contents of a feature set, label set, shard file, tying tree, checkpoint, run or model folder.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Folder of a set, a checkpoint or a run; one shard file; or a tree of `stentor senones`.
+    /// Folder of a set, a checkpoint, a run or a model (`stentor export`); one shard file; or a tree of `stentor senones`.
     path: String,
     /// Print JSON instead of text.
     #[arg(long)]
@@ -35,6 +36,7 @@ enum Found {
     Tree(tree::Tree),
     Checkpoint(Box<checkpoint::Checkpoint>),
     Run(run_folder::RunFolder),
+    ModelFolder(model_folder::ModelFolder),
 }
 
 pub(crate) fn run(arguments: Args) -> Result<()> {
@@ -58,6 +60,7 @@ async fn inspect(path: &str) -> Result<Found> {
         Place::Shard(store, file) => Found::Tree(tree::tree(&store, &file).await?),
         Place::Checkpoint(store) => Found::Checkpoint(Box::new(checkpoint::checkpoint(&store).await?)),
         Place::Run(store) => Found::Run(run_folder::run_folder(&store).await?),
+        Place::ModelFolder(store) => Found::ModelFolder(model_folder::model_folder(&store).await?),
     })
 }
 
@@ -70,6 +73,7 @@ fn render(found: &Found) -> String {
         Found::Tree(tree) => return tree.render(),
         Found::Checkpoint(checkpoint) => checkpoint.render(&mut text),
         Found::Run(run) => run.render(&mut text),
+        Found::ModelFolder(folder) => folder.render(&mut text),
     }
     text.finish()
 }

@@ -222,3 +222,20 @@ async fn anything_else_is_an_error_that_says_so() {
     assert!(refused(&path.join("bad.parquet")).await.contains("does not end like a Parquet file"));
     assert!(refused(path).await.contains("no manifest.json"));
 }
+
+#[tokio::test]
+async fn a_model_folder_says_where_its_model_is_from_and_what_audio_it_takes() {
+    let place = crate::export::tests::exported().await;
+    let text = seen(&place.path("model")).await;
+    assert_lines(
+        &text,
+        &[
+            "run a run, checkpoint 000001-0000000007",
+            "model LSTM, 1 × 8, 24 inputs, 3 senones",
+            "audio 16,000 Hz, a frame every 30 ms",
+        ],
+    );
+    for part in ["model.safetensors", "settings.json", "lexicon.txt", "lm.arpa"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+}

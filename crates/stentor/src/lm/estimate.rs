@@ -49,11 +49,14 @@ pub(super) fn run(arguments: &Args) -> Result<()> {
     let out = files::model_file(out)?;
     let json_file = JsonFile::at(arguments.json.as_deref())?;
     let mut counts = match &arguments.vocabulary {
-        Some(list) => Counts::closed(files::read(list, Vocabulary::read)?, arguments.order)?,
+        Some(list) => Counts::closed(
+            files::read(list, "a list of words (--vocabulary)", Vocabulary::read)?,
+            arguments.order,
+        )?,
         None => Counts::new(Vocabulary::with_unknown(), arguments.order)?,
     };
     for path in &arguments.text {
-        files::read(path, |text| counts.add_text(text))?;
+        files::read(path, "a text (--text)", |text| counts.add_text(text))?;
     }
     let Estimate { model, orders } = estimate(&counts)?;
     let (model, pruning) = match arguments.prune {

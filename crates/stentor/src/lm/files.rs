@@ -1,5 +1,6 @@
 //! Texts and models in files.
 
+use crate::in_file;
 use crate::out_file::OutFile;
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -7,14 +8,17 @@ use std::io::BufReader;
 use std::path::Path;
 use stentor_language::{Error, Model, arpa};
 
-/// Reads a file with one of the library's readers.
-pub(super) fn read<T>(path: &Path, reader: impl FnOnce(BufReader<File>) -> Result<T, Error>) -> Result<T> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    reader(BufReader::new(file)).with_context(|| path.display().to_string())
+/// Reads a file with one of the library's readers. `what`: what it is to contain, for messages.
+pub(super) fn read<T>(
+    path: &Path,
+    what: &str,
+    reader: impl FnOnce(BufReader<File>) -> Result<T, Error>,
+) -> Result<T> {
+    reader(BufReader::new(in_file::open(path, what)?)).with_context(|| path.display().to_string())
 }
 
 pub(super) fn read_model(path: &Path) -> Result<Model> {
-    read(path, arpa::read)
+    read(path, "a language model as an ARPA file", arpa::read)
 }
 
 /// The place of a new model.

@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(arguments: &Args) -> Result<()> {
     let model = files::read_model(&arguments.lm)?;
-    let found = files::read(&arguments.text, |text| perplexity(&model, text))?;
+    let found = files::read(&arguments.text, "a text (--text)", |text| perplexity(&model, text))?;
     let text = match arguments.json {
         true => serde_json::to_string_pretty(&figures(&found))? + "\n",
         false => text(&arguments.text.display().to_string(), &found),

@@ -51,7 +51,8 @@ pub(super) fn run(arguments: &Args) -> Result<()> {
     let (weights, tuned) = match (weights, held_out) {
         (Some(weights), _) => (weights.clone(), None),
         (None, Some(text)) => {
-            let tuned: Weights = files::read(text, |text| tune_weights(&models, text))?;
+            let tuned: Weights =
+                files::read(text, "a text (--held-out)", |text| tune_weights(&models, text))?;
             (tuned.weights.clone(), Some(tuned))
         }
         (None, None) => {

@@ -1,8 +1,8 @@
 //! `stentor lm text`.
 
 use crate::apart::Files;
+use crate::in_file;
 use crate::json_file::JsonFile;
-use crate::material::text;
 use crate::out_file::OutFile;
 use crate::text::{Text, counted};
 use anyhow::{Result, bail};
@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &Args) -> Result<()> {
 fn of_files(paths: &[PathBuf]) -> Result<TrainingTexts> {
     let mut found = TrainingTexts::default();
     for path in paths {
-        let text = text(path)?;
+        let text = in_file::text(path, "a text of --text")?;
         found.texts.extend(text.lines().map(|line| (String::new(), line.to_owned())));
     }
     Ok(found)

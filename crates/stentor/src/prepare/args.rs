@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::apart::Files;
+use crate::in_file;
 use crate::number::whole;
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
@@ -255,8 +256,7 @@ fn features(experiment: Option<&Path>, flags: &FeatureArgs) -> anyhow::Result<Fe
     let mut whole = match experiment {
         None => Experiment::parse(SMALLEST)?,
         Some(path) => {
-            let text =
-                std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = in_file::text(path, "an experiment file (--experiment)")?;
             Experiment::parse(&text).with_context(|| path.display().to_string())?
         }
     };

@@ -8,10 +8,11 @@ mod tuning;
 
 use crate::apart::Files;
 use crate::exit::{Meaning, stopped};
+use crate::in_file;
 use crate::json_file::JsonFile;
 use crate::labeled::{Labeled, check_is_not_test, check_same_model, check_same_senones};
 use crate::labeler::{AGAIN, Labels, Scratch};
-use crate::material::{WordFiles, count_alignments, read_settings, text};
+use crate::material::{WordFiles, count_alignments, read_settings};
 use crate::number::whole;
 use crate::tested::{RESAMPLES, SEED, Tested};
 use anyhow::{Context, Result, anyhow, bail};
@@ -232,7 +233,9 @@ async fn open(location: &str) -> Result<FeatureSet> {
 
 fn read_figures(path: &Path) -> Result<RecognitionFigures> {
     let told = || format!("{}: expected figures of `stentor recognise --json`", path.display());
-    let figures: RecognitionFigures = serde_json::from_str(&text(path)?).with_context(told)?;
+    let figures: RecognitionFigures =
+        serde_json::from_slice(&in_file::bytes(path, "figures of `stentor recognise --json`")?)
+            .with_context(told)?;
     if figures.schema_version != RECOGNITION_VERSION {
         bail!(
             "{}: expected figures of version {RECOGNITION_VERSION}, found version {}; recognise with that system again",

@@ -1,7 +1,8 @@
 //! What words are recognised with, joined; and which words that can be.
 
 use super::texts::Texts;
-use crate::material::{WordFiles, is_small, phones, text};
+use crate::in_file;
+use crate::material::{WordFiles, is_small, phones};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -37,7 +38,10 @@ impl Parts {
         settings: Settings,
         phrases: Option<&Path>,
     ) -> Result<Self> {
-        let list = phrases.map(text).transpose()?.unwrap_or_default();
+        let list = phrases
+            .map(|path| in_file::text(path, "a list of phrases (--phrases)"))
+            .transpose()?
+            .unwrap_or_default();
         let (lexicon, language) = words.read(&set.manifest().senones)?;
         let both = || format!("{} and {}", words.lexicon.path.display(), words.lm.display());
         let vocabulary = Vocabulary::new(&lexicon, &language, Phrases::words(&list)).with_context(both)?;

@@ -1,6 +1,7 @@
 //! What labels are refined with.
 
 use super::Args;
+use crate::in_file;
 use crate::material::{WordFiles, phones, read_settings};
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -48,7 +49,7 @@ impl Models {
     pub(super) fn fingerprint(&self, model: &str, arguments: &Args) -> Result<String> {
         let Args { lexicon, lm, share, draws, seed, .. } = arguments;
         let hash = |path: &std::path::Path| -> Result<String> {
-            let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+            let bytes = in_file::bytes(path, "a lexicon or language model")?;
             Ok(blake3::hash(&bytes).to_hex().to_string())
         };
         let by = json!({

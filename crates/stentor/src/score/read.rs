@@ -1,8 +1,8 @@
 //! Transcript files of several formats, as texts by utterance.
 
 use crate::exit::Meaning;
+use crate::in_file;
 use anyhow::{Context, Result, anyhow};
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 use stentor_evaluate::words::files::{
@@ -53,7 +53,7 @@ impl Content {
     fn read(path: &Path, format: Option<Format>) -> Result<Self> {
         let format = format.map_or_else(|| Format::of(path), Ok)?;
         let told = || path.display().to_string();
-        let reader = BufReader::new(File::open(path).with_context(told)?);
+        let reader = BufReader::new(in_file::open(path, "transcripts")?);
         match format {
             Format::Trn => read_trn(reader).map(Self::Texts),
             Format::Text => read_text(reader).map(Self::Texts),
@@ -114,5 +114,6 @@ impl Reference {
 /// A name for each utterance.
 pub(super) fn names(path: &Path) -> Result<Names> {
     let told = || path.display().to_string();
-    read_names(BufReader::new(File::open(path).with_context(told)?)).with_context(told)
+    read_names(BufReader::new(in_file::open(path, "a table of utterances and names (--speakers, --groups)")?))
+        .with_context(told)
 }

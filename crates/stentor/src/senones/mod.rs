@@ -9,6 +9,7 @@ pub(crate) mod words;
 #[cfg(test)]
 mod tests;
 
+use crate::in_file;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use std::path::Path;
@@ -34,6 +35,6 @@ pub(crate) fn run(senones: &Senones) -> Result<()> {
 
 /// Reads a tree from a file.
 fn read_tree(path: &Path) -> Result<Tree> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let bytes = in_file::bytes(path, "a tying tree (--tree)")?;
     Tree::decode(&bytes).with_context(|| path.display().to_string())
 }

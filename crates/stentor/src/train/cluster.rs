@@ -2,6 +2,7 @@ use super::Args;
 use super::coordinator::{Coordinator, known};
 use super::ports;
 use super::progress::{Bar, Line};
+use super::reach;
 use super::standing::{Standing, waits_in_vain};
 use super::worker::Worker;
 use crate::apart::Files;
@@ -59,6 +60,9 @@ impl Cluster {
             Some(url) => {
                 let workers = counted(count.into(), "worker");
                 bar.say(&format!("starting {workers} for {url}; see the coordinator for the run's progress"));
+                if let Some(words) = reach::nobody_words(url).await {
+                    bar.say(&words);
+                }
                 (None, url.clone())
             }
             None => {
@@ -146,7 +150,10 @@ impl Cluster {
                     }
                 }
                 Happened::AskedToStop => {
-                    self.bar.say("stopping; continue with --resume");
+                    self.bar.say(match self.coordinator {
+                        Some(_) => "stopping; continue with --resume",
+                        None => "stopping the workers",
+                    });
                     self.stop_all().await;
                     self.bar.end();
                     return ExitStatus::Stopped;

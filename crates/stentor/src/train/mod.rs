@@ -5,6 +5,7 @@ mod coordinator;
 mod pauses;
 mod ports;
 mod progress;
+mod reach;
 mod standing;
 mod worker;
 
@@ -20,8 +21,8 @@ use stentor_runtime::{ExitStatus, Shutdown};
 pub(crate) struct Args {
     /// The experiment file.
     experiment: PathBuf,
-    /// Continue from the newest valid checkpoint.
-    #[arg(long)]
+    /// Continue from the newest valid checkpoint. A coordinator elsewhere decides for itself.
+    #[arg(long, conflicts_with = "coordinator")]
     resume: bool,
     /// Start only workers, and let them join this coordinator.
     #[arg(long, value_name = "URL")]

@@ -1,6 +1,7 @@
-//! `stentor verify`: checks every byte of sets, checkpoints and runs against their manifests, and signatures of checkpoints and runs.
+//! `stentor verify`: checks every byte of sets, checkpoints, runs and model folders against their manifests, and signatures of checkpoints and runs.
 
 mod checkpoint;
+mod model_folder;
 mod run_folder;
 mod set;
 
@@ -17,15 +18,17 @@ use serde::Serialize;
 use std::process::ExitCode;
 use stentor_checkpoint::Trust;
 use stentor_runtime::ExitStatus;
+use stentor_shards::MANIFEST;
+use stentor_transcribe::BUNDLE;
 
-/// Check every byte of sets, checkpoints and runs against their manifests.
+/// Check every byte of sets, checkpoints, runs and model folders against their manifests.
 ///
 /// With `--public-key` also that checkpoints, event log and result of a run are signed, and that nothing of a signed run is missing or
 /// in another place. Exits with 0 if everything is intact, 3 if something is damaged, missing, unsigned, forged or of a different
 /// kind, 75 if a store does not respond.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Folders or URLs of feature sets, label sets, checkpoints or runs.
+    /// Folders or URLs of feature sets, label sets, checkpoints, runs or models (`stentor export`).
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
     #[command(flatten)]
@@ -104,7 +107,11 @@ async fn verify_all(arguments: &Args, trust: Option<&Trust>) -> ExitStatus {
             }
             Err(error) => {
                 let end = exit::End::of(&error, ExitStatus::Data);
-                stentor_runtime::errln!("stentor: {path}: {error:#} [{}]", end.id);
+                stentor_runtime::errln!(
+                    "stentor: {} [{}]",
+                    exit::words(&error.context(path.clone())),
+                    end.id
+                );
                 status = end.status;
             }
         }
@@ -119,12 +126,19 @@ async fn verify_all(arguments: &Args, trust: Option<&Trust>) -> ExitStatus {
 
 async fn verify(path: &str, trust: Option<&Trust>) -> Result<Verified> {
     let (kind, found) = match place::find(path).await? {
-        Place::Features(store) => ("feature set", of_set(set::features(&store).await?, trust)),
-        Place::Labels(store) => ("label set", of_set(set::labels(&store).await?, trust)),
+        Place::Features(store) => {
+            ("feature set", without_signatures(set::features(&store).await?, MANIFEST, trust))
+        }
+        Place::Labels(store) => {
+            ("label set", without_signatures(set::labels(&store).await?, MANIFEST, trust))
+        }
         Place::Checkpoint(store) => {
             let checkpoint::Listed { objects, is_signed, .. } =
                 checkpoint::objects(&store, "", trust.into()).await?;
             ("checkpoint", Found { objects, is_signed })
+        }
+        Place::ModelFolder(store) => {
+            ("model folder", without_signatures(model_folder::objects(&store).await?, BUNDLE, trust))
         }
         Place::Run(store) => ("run", run_folder::objects(&store, trust).await?),
         Place::Shard(store, file) => {
@@ -141,12 +155,12 @@ async fn verify(path: &str, trust: Option<&Trust>) -> Result<Verified> {
     Ok(Verified { path: path.to_owned(), kind, whole, signatures, objects })
 }
 
-/// Sets have no signatures: whoever asks for them must not take a set for a signed one.
-fn of_set(mut objects: Vec<Object>, trust: Option<&Trust>) -> Found {
+/// Sets and model folders have no signatures: whoever asks for them must not take one for signed. `named`: the object that bears
+/// this fault.
+fn without_signatures(mut objects: Vec<Object>, named: &str, trust: Option<&Trust>) -> Found {
     if trust.is_some() {
-        let fault =
-            "not signed: sets of shards have no signatures; verify them without --public-key".to_owned();
-        objects.push(Object::without_bytes(stentor_shards::MANIFEST.into(), fault));
+        let fault = "not signed: sets of shards and model folders have no signatures; verify them without --public-key";
+        objects.push(Object::without_bytes(named.to_owned(), fault.to_owned()));
     }
     objects.into()
 }

@@ -169,3 +169,19 @@ async fn anything_else_is_rejected() {
     let error = verify(folder.path().join("part-00000.parquet").to_str().unwrap(), None).await.unwrap_err();
     assert!(error.to_string().contains("name the folder"), "{error}");
 }
+
+#[tokio::test]
+async fn a_model_folder_is_checked_part_by_part_and_as_a_whole() {
+    let place = crate::export::tests::exported().await;
+    let model = place.path("model");
+    assert_eq!(faults(&model).await, []);
+    flip(&model.join("lm.arpa"), 10);
+    std::fs::remove_file(model.join("lexicon.txt")).unwrap();
+    let found = faults(&model).await;
+    assert_eq!(found[0], ("lexicon.txt".to_owned(), vec!["missing".to_owned()]));
+    assert!(found[1].0 == "lm.arpa" && found[1].1[0].starts_with("expected digest"), "{found:?}");
+    assert_eq!(found.len(), 2);
+    flip(&model.join("bundle.json"), 60);
+    let found = faults(&model).await;
+    assert!(found.len() == 1 && found[0].0 == "bundle.json", "{found:?}");
+}
