@@ -91,4 +91,10 @@ fn an_array_of_jobs_labels_each_shard_once() {
     let verified =
         Command::new(program("stentor")).current_dir(folder).args(["verify", "labels"]).output().unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+
+    // Part 1 of three would have no job.
+    let job = slurm.submit(folder, &["--array=0,2", "--output=gap"], "label.sbatch", &arguments);
+    assert_eq!(slurm.ended(job).code, 2);
+    let log = std::fs::read_to_string(folder.join("gap")).unwrap();
+    assert!(log.contains("without gaps, such as --array=0-15, found 2 jobs from 0 to 2"), "{log}");
 }

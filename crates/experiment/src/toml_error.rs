@@ -44,11 +44,18 @@ fn nearest(rest: &str) -> (&str, Option<String>) {
     let nearest = quoted
         .skip(1)
         .step_by(2)
-        .map(|known| (strsim::jaro_winkler(known, word), known))
+        .map(|known| (similarity(known, word), known))
         .filter(|(similarity, _)| *similarity > 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, known)| known.to_owned());
     (word, nearest)
+}
+
+/// How alike two words are: above 1 within two slips of the fingers, of which exchanged letters are one; otherwise 0 to 1.
+fn similarity(known: &str, word: &str) -> f64 {
+    let slips = strsim::osa_distance(known, word);
+    let alike = strsim::jaro_winkler(known, word);
+    if slips <= 2 && 2 * slips < known.len() { alike + (3 - slips) as f64 } else { alike }
 }
 
 /// Returns section and key of the value where `error` occurred, `schedule.passes`; empty if it is not about a value.

@@ -25,6 +25,24 @@ fn a_misspelt_key_is_named_with_its_line_and_the_nearest_known_one() {
 }
 
 #[test]
+fn slips_of_the_fingers_are_nearer_than_words_that_merely_begin_alike() {
+    let nearest = |section: &str, key: &str| {
+        let error = Experiment::parse(&format!("{SMALL}[{section}]\n{key} = 1\n")).unwrap_err();
+        let Error::UnknownKey { nearest, .. } = error else { panic!("{error}") };
+        nearest
+    };
+    for (section, key, meant) in [
+        ("exchange", "startegy", Some("strategy")),
+        ("schedule", "psases", Some("passes")),
+        ("checkpoint", "coutn", Some("count")),
+        ("cluster", "wrokers", Some("workers")),
+        ("cluster", "zzzz", None),
+    ] {
+        assert_eq!(nearest(section, key).as_deref(), meant, "{section}.{key}");
+    }
+}
+
+#[test]
 fn a_value_of_the_wrong_type_or_out_of_bounds_says_what_was_expected() {
     let wrong_type = Experiment::parse(&format!("{SMALL}[schedule]\npasses = \"two\"\n")).unwrap_err();
     assert!(matches!(wrong_type, Error::Type { line: 7, .. }), "{wrong_type}");
