@@ -88,7 +88,7 @@ enum Command {
     Export(export::Args),
     /// Recognise the words of audio files, or of raw audio as it comes.
     Transcribe(transcribe::Args),
-    /// Render a report from figures.
+    /// Render the page of a report from its figures, the demo's `report.json`.
     Report(report::Args),
     /// Show the contents of a shard, set, checkpoint, run or model folder.
     Inspect(inspect::Args),

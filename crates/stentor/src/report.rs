@@ -5,10 +5,10 @@ use clap::Parser;
 use std::path::PathBuf;
 use stentor_evaluate::ReportData;
 
-/// Render a report from figures.
+/// Render the HTML page of a report's figures, as `cargo xtask demo` writes them to `report.json`, and print its table.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
-    /// The figures as JSON.
+    /// The figures: the demo's `report.json`.
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
     /// The HTML page to write.

@@ -42,7 +42,7 @@ fn a_signed_run_is_killed_and_resumed_and_everything_of_it_is_verified() {
     }
     place
         .verify("data/annotated", &["keys"])
-        .assert_names("manifest.json", "sets of shards have no signatures");
+        .assert_names("manifest.json", "sets of shards and model folders have no signatures");
 }
 
 #[test]

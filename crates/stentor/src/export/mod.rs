@@ -141,7 +141,12 @@ async fn export(arguments: &Args) -> Result<Exported> {
         language: &language,
         settings: &settings,
     };
-    let written = contents.write(bundle)?;
+    let written = contents.write(bundle).map_err(|error| match error {
+        network @ stentor_transcribe::Error::Network(_) => {
+            anyhow::Error::new(network).context(format!("--model {location}"))
+        }
+        other => other.into(),
+    })?;
     let vocabulary = Vocabulary::new(&lexicon, &language, [])?;
     Ok(Exported {
         bundle: written,

@@ -238,6 +238,10 @@ async fn a_teacher_that_needs_whole_utterances_and_files_that_are_cut_short_are_
     let set = FeatureSet::open(&Store::open(&place.location("set")).unwrap()).await.unwrap();
     std::fs::remove_dir_all(place.path("run")).unwrap();
     place.write_run(set.manifest(), true).await;
-    assert!(words(export(&place.arguments()).await).contains("bidirectional"));
+    let told = words(export(&place.arguments()).await);
+    assert!(
+        told.starts_with(&format!("--model {}: the model is bidirectional", place.location("run"))),
+        "{told}"
+    );
     assert!(!place.path("model").exists());
 }

@@ -55,7 +55,7 @@ impl Cluster {
         let json = JsonFile::at(arguments.json.as_deref())?;
         let count = arguments.workers.unwrap_or(experiment.cluster.workers);
         let metrics = arguments.metrics.map(|first| ports::after(first, count)).transpose()?;
-        let bar = Bar::new();
+        let bar = if arguments.coordinator.is_none() { Bar::new() } else { Bar::without_progress() };
         let (coordinator, url) = match &arguments.coordinator {
             Some(url) => {
                 let workers = counted(count.into(), "worker");

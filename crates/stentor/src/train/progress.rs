@@ -1,4 +1,4 @@
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use stentor_runlog::Summary;
@@ -52,15 +52,31 @@ fn smoothed(before: f64, loss: f64, share: f64) -> f64 {
 }
 
 impl Bar {
+    /// A bar that is empty until the first round has closed.
     pub(crate) fn new() -> Self {
-        let bar = ProgressBar::new(0);
-        let template = "{bar:32} {percent:>3} %  {rate} frames/s  {eta} left  {msg}";
+        Self::over(ProgressBar::no_length())
+    }
+
+    /// No bar: another process tells the progress.
+    pub(crate) fn without_progress() -> Self {
+        Self::over(ProgressBar::hidden())
+    }
+
+    fn over(bar: ProgressBar) -> Self {
+        let template = "{bar:32} {percent:>3} %  {rate} frames/s  {left}  {msg}";
         // The template is a constant; if it were invalid, the default style would be used.
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style.with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-            // A rate that cannot be written is not shown.
+        // What cannot be written to the terminal is not shown.
+        let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
             let _ = write!(text, "{:.0}", state.per_sec());
-        }));
+        };
+        let left = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            let _ = match state.pos() {
+                0 => write!(text, "waiting for the first round"),
+                _ => write!(text, "{:#} left", HumanDuration(state.eta())),
+            };
+        };
+        bar.set_style(style.with_key("rate", rate).with_key("left", left));
         Self { bar, losses: BTreeMap::new(), told: 0 }
     }
 
