@@ -16,11 +16,12 @@ impl World {
 
 /// Why the run went back to a checkpoint.
 fn fell_back(world: &World) -> Vec<&str> {
-    let reason = |event| match event {
-        &Event::FellBack { ref reason, .. } => Some(reason.as_str()),
+    let events = world.events.iter();
+    let reasons = events.filter_map(|event| match event {
+        Event::FellBack { reason, .. } => Some(reason.as_str()),
         _ => None,
-    };
-    world.events.iter().filter_map(reason).collect()
+    });
+    reasons.collect()
 }
 
 #[test]
