@@ -92,39 +92,39 @@ impl Engine {
         let mut asked: Option<Instant> = None;
         let mut commands = Commands::of(inbox);
         loop {
-            let inputs = tokio::select! {
+            let (inputs, command) = tokio::select! {
                 biased;
-                Some(found) = set_aside.recv() => vec![Input::SetAside(found)],
+                Some(found) = set_aside.recv() => (vec![Input::SetAside(found)], None),
                 () = shutdown.requested(), if asked.is_none() => {
                     tracing::info!("asked to stop; a checkpoint is published first");
                     asked = Some(Instant::now());
-                    vec![Input::Stop]
+                    (vec![Input::Stop], None)
                 }
                 _ = clock.tick() => {
                     self.gauges.show(self.joins.len(), self.waiting.keys().copied(), commands.waiting());
-                    vec![Input::Tick]
+                    (vec![Input::Tick], None)
                 }
                 command = commands.next() => match command {
-                    Some(command) => self.translate(command),
-                    None => vec![Input::Tick],
+                    None => (vec![Input::Tick], None),
+                    command => (Vec::new(), command),
                 },
             };
             // What a reducer found counts before the word of a member that everything is staged, which comes after it.
             let found = std::iter::from_fn(|| set_aside.try_recv().ok()).map(Input::SetAside);
             let inputs: Vec<Input> = found.chain(inputs).collect();
-            let now = self.now();
             let tick = inputs.contains(&Input::Tick);
-            for input in inputs {
-                for action in self.core.step(now, input) {
-                    if let Some(outcome) = self.perform(action) {
-                        self.page.tell(|| Note::Ended(outcome.words()));
-                        if let Some(scalars) = &mut self.scalars {
-                            scalars.finish().await;
-                        }
-                        return (outcome, self.events, self.tally);
-                    }
+            let ended = self.step(inputs).or_else(|| {
+                let inputs = self.translate(command?);
+                self.step(inputs)
+            });
+            if let Some(outcome) = ended {
+                self.page.tell(|| Note::Ended(outcome.words()));
+                if let Some(scalars) = &mut self.scalars {
+                    scalars.finish().await;
                 }
+                return (outcome, self.events, self.tally);
             }
+            let now = self.now();
             if asked.is_some_and(|asked| asked.elapsed() >= LAST_CHECKPOINT) {
                 let seconds = LAST_CHECKPOINT.as_secs();
                 tracing::warn!(
@@ -145,6 +145,19 @@ impl Engine {
             }
             self.watch.look(now, &self.core);
         }
+    }
+
+    /// Carries out what follows from inputs. Returns the outcome if the run ends.
+    fn step(&mut self, inputs: Vec<Input>) -> Option<Outcome> {
+        let now = self.now();
+        for input in inputs {
+            for action in self.core.step(now, input) {
+                if let Some(outcome) = self.perform(action) {
+                    return Some(outcome);
+                }
+            }
+        }
+        None
     }
 
     /// Writes the events so far to the store if they are many, or old: between two checkpoints of a long run, others read the log.

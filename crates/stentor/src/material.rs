@@ -141,7 +141,7 @@ pub(crate) fn left_out_words(left_out: &LeftOut) -> Option<String> {
 pub(crate) fn read_settings(path: &Path) -> Result<Settings> {
     let told = || format!("{}: expected the settings of a recogniser", path.display());
     let settings: Settings =
-        serde_json::from_slice(&in_file::bytes(path, "settings of a recogniser")?).with_context(told)?;
+        serde_json::from_str(&in_file::text(path, "settings of a recogniser")?).with_context(told)?;
     settings.check().with_context(told)?;
     Ok(settings)
 }

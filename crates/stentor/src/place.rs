@@ -24,9 +24,6 @@ pub(crate) async fn find(path: &str) -> Result<Place> {
     if store.exists(MANIFEST).await? {
         return Ok(by_manifest(store).await?);
     }
-    if store.exists(BUNDLE).await? {
-        return Ok(Place::ModelFolder(store));
-    }
     for object in OF_A_RUN {
         if store.exists(object).await? {
             return Ok(Place::Run(store));
@@ -35,6 +32,10 @@ pub(crate) async fn find(path: &str) -> Result<Place> {
     let objects = store.list("").await?;
     if objects.iter().any(|object| object.starts_with("checkpoints/")) {
         return Ok(Place::Run(store));
+    }
+    // After runs: a model may have been exported into the folder of its run, which must not hide the run.
+    if objects.iter().any(|object| object == BUNDLE) {
+        return Ok(Place::ModelFolder(store));
     }
     if objects.is_empty() {
         // The path has no objects below it. Folders are never requested as objects, because not every S3 server reports

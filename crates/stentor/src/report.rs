@@ -19,8 +19,8 @@ pub(crate) struct Args {
 pub(crate) fn run(arguments: &Args) -> Result<()> {
     let Args { data, out } = arguments;
     Files::default().reads("--data", [data]).writes("--out", [out]).check_apart()?;
-    let text = in_file::bytes(data, "a report's figures as JSON (--data)")?;
-    let figures: ReportData = serde_json::from_slice(&text).with_context(|| data.display().to_string())?;
+    let text = in_file::text(data, "a report's figures as JSON (--data)")?;
+    let figures: ReportData = serde_json::from_str(&text).with_context(|| data.display().to_string())?;
     let figures = figures.compare_seeds();
     std::fs::write(&arguments.out, stentor_evaluate::report::html(&figures))
         .with_context(|| arguments.out.display().to_string())?;

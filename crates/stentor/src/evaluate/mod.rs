@@ -185,8 +185,8 @@ impl Evaluation {
 }
 
 fn read_figures(path: &Path) -> Result<Figures> {
-    let text = in_file::bytes(path, "figures of `stentor evaluate --json`")?;
-    let figures: Figures = serde_json::from_slice(&text)
+    let text = in_file::text(path, "figures of `stentor evaluate --json`")?;
+    let figures: Figures = serde_json::from_str(&text)
         .with_context(|| format!("{}: expected figures of `stentor evaluate --json`", path.display()))?;
     if figures.schema_version != FIGURES_VERSION {
         bail!(

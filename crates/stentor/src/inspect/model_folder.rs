@@ -38,7 +38,7 @@ pub(super) async fn model_folder(store: &Store) -> Result<ModelFolder> {
         checkpoint: trained.checkpoint,
         model: trained.model,
         sample_rate_hz: trained.features.sample_rate_hz,
-        frame_ms: trained.features.hop_ms * trained.features.stack,
+        frame_ms: trained.features.hop_ms.saturating_mul(trained.features.stack),
         fingerprint,
         parts: parts.into_iter().map(|part| Part { name: part.name, bytes: part.bytes }).collect(),
     })

@@ -234,7 +234,7 @@ async fn open(location: &str) -> Result<FeatureSet> {
 fn read_figures(path: &Path) -> Result<RecognitionFigures> {
     let told = || format!("{}: expected figures of `stentor recognise --json`", path.display());
     let figures: RecognitionFigures =
-        serde_json::from_slice(&in_file::bytes(path, "figures of `stentor recognise --json`")?)
+        serde_json::from_str(&in_file::text(path, "figures of `stentor recognise --json`")?)
             .with_context(told)?;
     if figures.schema_version != RECOGNITION_VERSION {
         bail!(

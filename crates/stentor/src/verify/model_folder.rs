@@ -38,7 +38,7 @@ pub(super) async fn objects(folder: &Store) -> Result<Vec<Object>> {
         });
     }
     // Parts that are whole may still be of different models.
-    let are_whole = parts.len() == objects.len();
+    let are_whole = objects.iter().all(|object| object.faults.is_empty());
     let apart = are_whole.then(|| Bundle::of(description, &Parts(parts), "").err()).flatten();
     objects.insert(0, whole(apart.iter().map(ToString::to_string).collect()));
     Ok(objects)

@@ -181,6 +181,14 @@ async fn a_model_folder_is_checked_part_by_part_and_as_a_whole() {
     assert_eq!(found[0], ("lexicon.txt".to_owned(), vec!["missing".to_owned()]));
     assert!(found[1].0 == "lm.arpa" && found[1].1[0].starts_with("expected digest"), "{found:?}");
     assert_eq!(found.len(), 2);
+    std::fs::create_dir_all(model.join("checkpoints/1")).unwrap();
+    std::fs::write(model.join("checkpoints/1/x"), "").unwrap();
+    let path = model.to_str().unwrap().to_owned();
+    assert!(
+        matches!(crate::place::find(&path).await.unwrap(), crate::place::Place::Run(_)),
+        "a run is not hidden"
+    );
+    std::fs::remove_dir_all(model.join("checkpoints")).unwrap();
     flip(&model.join("bundle.json"), 60);
     let found = faults(&model).await;
     assert!(found.len() == 1 && found[0].0 == "bundle.json", "{found:?}");
