@@ -7,6 +7,7 @@ mod budget;
 mod check;
 mod course;
 mod deadline;
+mod departures;
 mod disputes;
 mod examine;
 mod input;
